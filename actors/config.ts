@@ -1,0 +1,96 @@
+/** The only reader of the environment: strings in, one validated plain object out, every fault listed at once. */
+import { z } from 'zod'
+
+export const serviceNames = ['reservation', 'stock', 'notifier'] as const
+export type ServiceName = (typeof serviceNames)[number]
+
+const defaultPorts: Record<ServiceName, number> = { reservation: 8081, stock: 8082, notifier: 8083 }
+
+const integer = (min: number, max: number, fallback: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback)
+const url = (protocols: string[], example: string) =>
+  z.string().refine((text) => protocols.includes(protocolOf(text)), `must be a URL like ${example}`)
+
+function protocolOf(text: string): string {
+  // A list of cluster nodes (host:port,host:port) is no URL; the protocol is all that is checked here.
+  return text.slice(0, Math.max(0, text.indexOf('://')))
+}
+
+const schema = z.object({
+  HOST: z.string().min(1).default('0.0.0.0'),
+  PORT: z.coerce.number().int().min(0).max(65535).optional(),
+  DATABASE_URL: url(['postgres', 'postgresql'], 'postgres://user:password@host:5432/database'),
+  REDIS_URL: url(
+    ['redis', 'rediss', 'redis+cluster', 'rediss+cluster'],
+    'redis://host:6379 or redis+cluster://host:6379,host:6379',
+  ),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and dashes')
+    .default('br'),
+  PARTITIONS: integer(1, 1024, 16),
+  LEASE_TTL_MS: integer(500, 120_000, 5_000),
+  RESEND_AFTER_MS: integer(100, 600_000, 3_000),
+  EVENT_RETENTION_DAYS: integer(1, 3650, 90),
+  DRAIN_MS: integer(0, 60_000, 1_000),
+  LOOP_LIMIT_MS: integer(1_000, 600_000, 30_000),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  SMTP_URL: url(['smtp', 'smtps'], 'smtp://user:password@host:587').optional(),
+  MAIL_FROM: z.string().min(3).default('Book reservations <no-reply@bookreservation.example>'),
+  CHAT_WEBHOOK_URL: url(['http', 'https'], 'https://chat.example/hook').optional(),
+  PURCHASER_EMAIL: z.email().optional(),
+  WEBHOOK_ALLOW_PRIVATE: z.enum(['true', 'false']).default('false'),
+  NOTICE_DELAY_MS: integer(0, 60_000, 300),
+})
+
+export type Config = ReturnType<typeof toConfig>
+
+/** The settings this project knows, as strings. An empty string counts as not set. */
+export function readEnv(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const entries = Object.keys(schema.shape).map((name) => [name, env[name]] as const)
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => Boolean(entry[1])))
+}
+
+/** @throws {ConfigError} listing every fault. */
+export function toConfig(service: ServiceName, env: Record<string, string>) {
+  const parsed = schema.safeParse(env)
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`))
+  }
+  const it = parsed.data
+  return {
+    service,
+    host: it.HOST,
+    port: it.PORT ?? defaultPorts[service],
+    databaseUrl: it.DATABASE_URL,
+    redisUrl: it.REDIS_URL,
+    redisPrefix: it.REDIS_PREFIX,
+    /** How many streams carry the mailboxes. Fixed by the first migration. */
+    partitions: it.PARTITIONS,
+    leaseTtlMs: it.LEASE_TTL_MS,
+    resendAfterMs: it.RESEND_AFTER_MS,
+    eventRetentionDays: it.EVENT_RETENTION_DAYS,
+    /** How long a stopping service goes on serving after `/readyz` turned false. */
+    drainMs: it.DRAIN_MS,
+    /** How long a loop may go without progress before `/livez` fails. */
+    loopLimitMs: it.LOOP_LIMIT_MS,
+    logLevel: it.LOG_LEVEL,
+    smtpUrl: it.SMTP_URL,
+    mailFrom: it.MAIL_FROM,
+    chatWebhookUrl: it.CHAT_WEBHOOK_URL,
+    purchaserEmail: it.PURCHASER_EMAIL,
+    /** Lets customers' webhooks point at http and private addresses. For development and tests. */
+    webhookAllowPrivate: it.WEBHOOK_ALLOW_PRIVATE === 'true',
+    /** How long a notice rests before it is sent, so that a cancellation right behind it supersedes it. */
+    noticeDelayMs: it.NOTICE_DELAY_MS,
+  }
+}
+
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly faults: string[]
+  constructor(faults: string[]) {
+    super(`Cannot start: ${faults.join('; ')}`)
+    this.faults = faults
+  }
+}

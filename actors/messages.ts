@@ -1,0 +1,91 @@
+/**
+ * Every command and event that crosses a stream. Parsed once, at the edge; trusted inside.
+ * `asyncapi.yaml` documents the same messages and a test holds the two together.
+ */
+import { z } from 'zod'
+import type { Topic } from '../streams/partition.ts'
+
+/** Streams by the service that owns their partitions: commands go to its mailboxes, events come from it. */
+export const topics = {
+  /** Commands to stock. Read by stock alone. */
+  stockMailbox: { owner: 'stock', name: 'mailbox', consumers: ['stock'] },
+  /** Stock's events. No entry is trimmed before every consumer named here has committed it. */
+  stockEvents: { owner: 'stock', name: 'events', consumers: ['reservation', 'notifier'] },
+} satisfies Record<string, Topic>
+
+const qtyMax = 1_000_000_000
+
+/**
+ * Ids are printable ASCII without spaces: Postgres and JSON agree on them byte for byte,
+ * and two different ids can never become equal on the way.
+ */
+export const idSchema = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
+
+/** Text for people: any language, but nothing that Postgres refuses (NUL, half a surrogate pair). */
+export const textSchema = z
+  .string()
+  .max(500)
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text without NUL')
+
+export const qtySchema = z.int().min(0).max(qtyMax)
+const uuid = z.uuid()
+
+/** What every message about a book says: which book. Its stream's order is the book's order. */
+const book = { bookid: idSchema }
+/** The book as it stands after the event. */
+const after = { version: z.int().min(0), available: z.int().min(0), held: z.int().min(0) }
+const reservation = { reservationid: uuid, userid: idSchema }
+
+export const refusalReasons = ['OutOfStock', 'UnknownBook'] as const
+
+export const stockCommandSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('ReceiveCopies'),
+    ...book,
+    commandid: uuid,
+    qty: qtySchema,
+    title: textSchema.optional(),
+    author: textSchema.optional(),
+    isbn: textSchema.optional(),
+    purchaseid: uuid.optional(),
+  }),
+  z.object({ type: z.literal('ReserveCopy'), ...book, ...reservation }),
+  z.object({ type: z.literal('ReleaseCopy'), ...book, ...reservation }),
+  z.object({
+    type: z.literal('OrderCopies'),
+    ...book,
+    commandid: uuid,
+    purchaseid: uuid,
+    qty: qtySchema.min(1),
+  }),
+])
+export type StockCommand = z.infer<typeof stockCommandSchema>
+
+export const stockEventSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('CopiesReceived'),
+    ...book,
+    ...after,
+    qty: qtySchema,
+    title: textSchema,
+    author: textSchema,
+    isbn: textSchema,
+    purchaseid: uuid.optional(),
+  }),
+  z.object({ type: z.literal('CopyReserved'), ...book, ...after, ...reservation }),
+  z.object({
+    type: z.literal('ReservationRefused'),
+    ...book,
+    ...after,
+    ...reservation,
+    reason: z.enum(refusalReasons),
+  }),
+  z.object({ type: z.literal('CopyReleased'), ...book, ...after, ...reservation }),
+  z.object({ type: z.literal('PurchaseRequested'), ...book, ...after, shortage: z.int().min(1) }),
+  z.object({ type: z.literal('CopiesOrdered'), ...book, ...after, purchaseid: uuid, qty: qtySchema.min(1) }),
+])
+export type StockEvent = z.infer<typeof stockEventSchema>

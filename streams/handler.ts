@@ -1,0 +1,41 @@
+/** What a service brings to the runtime: how a message is understood and what follows from it. */
+import type { Envelope } from './envelope.ts'
+import type { Fragment } from './postgres.ts'
+
+/** One message, at its place in its partition. */
+export type Delivery<Message> = {
+  partition: number
+  /** Its entry id. */
+  position: string
+  envelope: Envelope
+  message: Message
+}
+
+/** An event to be appended to the log of its partition, in the order given. */
+export type OutgoingEvent = { partition: number; envelope: Envelope }
+
+/** A message set aside because no retry can make it work. */
+export type Poison = { partition: number; position: string; reason: string }
+
+/** Everything that one batch changes. All of it is committed, or none of it, per partition. */
+export type Effects = {
+  /**
+   * Named parts of the commit statement (`name as (insert …)`). The statement defines `fenced (partition)`:
+   * the partitions that are still ours. Every part must join it, so that a fenced-out owner writes nothing.
+   */
+  writes: Fragment[]
+  events: OutgoingEvent[]
+  poison: Poison[]
+  /** Called once the batch is committed, with the partitions whose fence held. Must not throw. */
+  committed?(partitions: ReadonlySet<number>): void
+}
+
+export type Handler<Message> = {
+  /** @throws when the envelope is no message of ours: it becomes a dead letter. */
+  parse(envelope: Envelope): Message
+  /**
+   * Decides a batch: messages of one partition stand in the order of their stream. Reads what it needs, writes nothing.
+   * @throws on a transient fault: the batch is read again.
+   */
+  handle(batch: Delivery<Message>[]): Promise<Effects>
+}

@@ -1,0 +1,61 @@
+/** Connections to Postgres: one pool per purpose, each confined to its service's role and schema. */
+import postgres from 'postgres'
+
+export type Sql = postgres.Sql
+export type Fragment = postgres.PendingQuery<postgres.Row[]>
+
+export type PostgresOptions = {
+  /** The service: its role is assumed and its schema is the only one searched. */
+  schema: string
+  /** Connections at most. */
+  max: number
+  /**
+   * For the statements that run thousands of times a second. Their plans are made once, perhaps while the tables
+   * are empty, when a sequential scan looks cheap; with these settings the planner takes the indexes that will be
+   * right when there are millions of rows.
+   */
+  hot?: boolean
+}
+
+const indexPlansOnly = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off', jit: 'off' }
+
+export function openPostgres(url: string, { schema, max, hot = false }: PostgresOptions): Sql {
+  return postgres(url, {
+    max,
+    // A small constant: the default backoff leaves queries hanging for seconds after a storm of lost connections.
+    backoff: () => 0.05,
+    connect_timeout: 2,
+    idle_timeout: 0,
+    max_lifetime: null,
+    onnotice: () => {},
+    types: { bigint: safeBigint },
+    connection: {
+      application_name: `bookreservation-${schema}`,
+      role: schema,
+      search_path: schema,
+      statement_timeout: 30_000,
+      ...(hot ? indexPlansOnly : {}),
+    },
+  } as unknown as postgres.Options<never>) as unknown as Sql
+}
+
+/** Counts and versions are far below 2^53, so a bigint column is read as a number; anything larger is a fault. */
+const safeBigint = {
+  to: 20,
+  from: [20],
+  serialize: (value: number | bigint) => String(value),
+  parse(text: string): number {
+    const value = Number(text)
+    if (!Number.isSafeInteger(value)) throw new RangeError(`Cannot read bigint ${text}: not a safe integer`)
+    return value
+  },
+}
+
+/** Postgres refuses the data itself: the same statement will fail again, however often it is tried. */
+export function isDataError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return error instanceof postgres.PostgresError && typeof code === 'string' && /^(22|23)/.test(code)
+}
+
+/** Ends a pool; a connection that does not close in time is cut. */
+export const closePostgres = (sql: Sql): Promise<void> => sql.end({ timeout: 2 })

@@ -1,0 +1,64 @@
+/** Connections to Redis, one per purpose, that fail fast: whoever needs an answer retries, and knows why it waits. */
+import { Cluster, Redis } from 'ioredis'
+
+export type RedisClient = Redis | Cluster
+
+/** No command waits longer than this for its reply. */
+export const commandTimeoutMs = 2_000
+
+/**
+ * @param url `redis[s]://…` for one server, `redis[s]+cluster://host:port,host:port` for a cluster.
+ * @param name shown by `CLIENT LIST`.
+ */
+export function openRedis(url: string, name: string): RedisClient {
+  const common = {
+    connectionName: name,
+    connectTimeout: commandTimeoutMs,
+    commandTimeout: commandTimeoutMs,
+    // A command fails with the connection that carried it: none is kept for later, none is sent twice.
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    disableClientInfo: true,
+  }
+  const retry = (attempt: number) =>
+    Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.75 + Math.random() / 2)
+  const client = isCluster(url)
+    ? new Cluster(clusterNodes(url), {
+        redisOptions: { ...common, ...credentials(url) },
+        enableOfflineQueue: false,
+        clusterRetryStrategy: retry,
+        slotsRefreshTimeout: commandTimeoutMs,
+      })
+    : new Redis(url, { ...common, retryStrategy: retry })
+  // Every command reports its own failure; without a listener the event would end the process.
+  client.on('error', () => {})
+  return client
+}
+
+export const isCluster = (url: string): boolean => url.includes('+cluster://')
+
+const clusterNodes = (url: string) =>
+  authority(url)
+    .split(',')
+    .map((node) => ({
+      host: node.slice(0, node.lastIndexOf(':')),
+      port: Number(node.slice(node.lastIndexOf(':') + 1)),
+    }))
+
+function credentials(url: string) {
+  const [userinfo] = url.slice(url.indexOf('://') + 3).includes('@')
+    ? url.slice(url.indexOf('://') + 3).split('@')
+    : ['']
+  const [username, password] = (userinfo ?? '').split(':')
+  return {
+    ...(username ? { username: decodeURIComponent(username) } : {}),
+    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...(url.startsWith('rediss') ? { tls: {} } : {}),
+  }
+}
+
+const authority = (url: string) =>
+  url
+    .slice(url.indexOf('://') + 3)
+    .replace(/^.*@/, '')
+    .replace(/\/.*$/, '')
