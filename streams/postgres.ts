@@ -15,11 +15,13 @@ export type PostgresOptions = {
    * right when there are millions of rows.
    */
   hot?: boolean
+  /** For migrations alone: how many partitions to seed. */
+  partitions?: number
 }
 
 const indexPlansOnly = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off', jit: 'off' }
 
-export function openPostgres(url: string, { schema, max, hot = false }: PostgresOptions): Sql {
+export function openPostgres(url: string, { schema, max, hot = false, partitions }: PostgresOptions): Sql {
   return postgres(url, {
     max,
     // A small constant: the default backoff leaves queries hanging for seconds after a storm of lost connections.
@@ -35,6 +37,7 @@ export function openPostgres(url: string, { schema, max, hot = false }: Postgres
       search_path: schema,
       statement_timeout: 30_000,
       ...(hot ? indexPlansOnly : {}),
+      ...(partitions ? { 'bookreservation.partitions': partitions } : {}),
     },
   } as unknown as postgres.Options<never>) as unknown as Sql
 }

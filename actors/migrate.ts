@@ -1,0 +1,105 @@
+/**
+ * Brings a database up to date: for each service a role, a schema of its own, and the tables in it.
+ * Run by `npm start`, by a Kubernetes Job, or by hand: `npm run migrate`. Running it again does nothing.
+ */
+import { readFile } from 'node:fs/promises'
+import postgres from 'postgres'
+import { Umzug } from 'umzug'
+import { openPostgres, type Sql } from '../streams/postgres.ts'
+import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from './config.ts'
+
+const runtime = new URL('../streams/migrations/', import.meta.url)
+const http = new URL('./http/migrations/', import.meta.url)
+
+/** In order. A file that has landed is never edited; the next change is the next file. */
+const files: Record<ServiceName, URL[]> = {
+  reservation: [
+    new URL('0001-mailbox.sql', runtime),
+    new URL('0001-idempotency.sql', http),
+    new URL('./reservation/migrations/0001-reservation.sql', import.meta.url),
+  ],
+  stock: [
+    new URL('0001-mailbox.sql', runtime),
+    new URL('0002-event-log.sql', runtime),
+    new URL('0001-idempotency.sql', http),
+    new URL('./stock/migrations/0001-stock.sql', import.meta.url),
+  ],
+  notifier: [
+    new URL('0001-mailbox.sql', runtime),
+    new URL('0001-idempotency.sql', http),
+    new URL('./notifier/migrations/0001-notifier.sql', import.meta.url),
+  ],
+}
+
+export type MigrateOptions = {
+  /** Of a user who may create roles and schemas. */
+  databaseUrl: string
+  /** How many partitions to seed. A database that was seeded with another number is left alone. */
+  partitions: number
+  log?: (line: string) => void
+}
+
+/** @throws when a migration fails: that file changes nothing, those before it stay. */
+export async function migrate({ databaseUrl, partitions, log = () => {} }: MigrateOptions): Promise<void> {
+  const admin = postgres(databaseUrl, { max: 1, onnotice: () => {}, connect_timeout: 5 })
+  try {
+    // Two migrations at once wait for each other; the lock goes with the connection.
+    await admin`select pg_advisory_lock(hashtext('bookreservation.migrate'))`
+    for (const service of serviceNames) {
+      await createRoleAndSchema(admin, service)
+      await using sql = disposable(openPostgres(databaseUrl, { schema: service, max: 1, partitions }))
+      const applied = await migrations(sql.it, service).up()
+      for (const { name } of applied) log(`${service}: applied ${name}`)
+    }
+  } finally {
+    await admin.end({ timeout: 2 })
+  }
+}
+
+async function createRoleAndSchema(admin: postgres.Sql, service: ServiceName): Promise<void> {
+  // Roles belong to the whole server: another database's migration may create the same one this very moment.
+  await admin.unsafe(`do $$ begin
+    if not exists (select from pg_roles where rolname = '${service}') then create role ${service} nologin; end if;
+  exception when duplicate_object or unique_violation then null; end $$`)
+  await admin.unsafe(`do $$ begin
+    if not pg_has_role(current_user, '${service}', 'set') then grant ${service} to current_user; end if; end $$`)
+  await admin.unsafe(`create schema if not exists ${service} authorization ${service}`)
+}
+
+function migrations(sql: Sql, service: ServiceName) {
+  return new Umzug({
+    migrations: files[service].map((url) => {
+      const name = url.pathname.split('/').at(-1)!
+      return {
+        name,
+        // One message with several statements is one transaction: the file and the note of it go together.
+        up: async () => {
+          const text = await readFile(url, 'utf8')
+          await sql.unsafe(`${text};\ninsert into migration (name) values ('${name}')`).simple()
+        },
+      }
+    }),
+    storage: {
+      logMigration: async () => {},
+      unlogMigration: async () => {},
+      executed: async () => {
+        await sql`create table if not exists migration (name text primary key, at timestamptz not null default now())`
+        return (await sql<{ name: string }[]>`select name from migration`).map((row) => row.name)
+      },
+    },
+    logger: undefined,
+  })
+}
+
+const disposable = (it: Sql) => ({ it, [Symbol.asyncDispose]: () => it.end({ timeout: 2 }) })
+
+if (import.meta.main) {
+  try {
+    const config = toConfig('stock', { REDIS_URL: 'redis://unused', ...readEnv() })
+    await migrate({ ...config, log: console.log })
+    console.log('The database is up to date.')
+  } catch (error) {
+    console.error(error instanceof ConfigError ? error.faults.join('\n') : error)
+    process.exitCode = 1
+  }
+}
