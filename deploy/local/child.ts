@@ -1,0 +1,110 @@
+/** A child process with a life of its own: its lines, its end, and a stop that always comes to an end. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { leash } from './leash.ts'
+
+export type Exit = { code: number | null; signal: NodeJS.Signals | null }
+
+export type ChildOptions = {
+  command: string
+  args: string[]
+  env?: NodeJS.ProcessEnv
+  cwd?: string
+  /** Whom to run as, when root starts what may not run as root. */
+  user?: { uid: number; gid: number }
+  /** Asks it to stop; `SIGKILL` follows after `graceMs`. */
+  stopSignal?: NodeJS.Signals
+  graceMs?: number
+  onLine?: (line: string) => void
+}
+
+export type Child = {
+  pid: number
+  exited: Promise<Exit>
+  /** The last lines it wrote, oldest first. */
+  tail(): string[]
+  kill(signal: NodeJS.Signals): void
+  stop(): Promise<Exit>
+  /** Resolves with the first line that matches. @throws {Error} with its last lines when it ends or takes too long. */
+  line(pattern: RegExp, timeoutMs: number): Promise<string>
+}
+
+const tailLines = 30
+
+/** @throws {Error} when the command cannot be run at all. */
+export async function startChild(options: ChildOptions): Promise<Child> {
+  const { command, args, env, cwd, user, stopSignal = 'SIGTERM', graceMs = 10_000 } = options
+  const process = spawn(command, args, {
+    env,
+    cwd,
+    ...user,
+    // A session of its own: Ctrl-C reaches the starter alone, which then stops things in order.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  await new Promise((resolve, reject) => process.once('spawn', resolve).once('error', reject))
+  const pid = process.pid!
+  const letGo = leash(pid, stopSignal)
+
+  const tail: string[] = []
+  const listeners = new Set<(line: string) => void>()
+  const onLine = (line: string) => {
+    tail.push(line)
+    if (tail.length > tailLines) tail.shift()
+    options.onLine?.(line)
+    for (const listener of listeners) listener(line)
+  }
+  const exited = ended(process, onLine).finally(letGo)
+
+  const kill = (signal: NodeJS.Signals) => void process.kill(signal)
+  const stop = async () => {
+    kill(stopSignal)
+    const timer = setTimeout(kill, graceMs, 'SIGKILL')
+    return exited.finally(() => clearTimeout(timer))
+  }
+  const line = (pattern: RegExp, timeoutMs: number) =>
+    new Promise<string>((resolve, reject) => {
+      const settle = (act: () => void) => {
+        clearTimeout(timer)
+        listeners.delete(listen)
+        act()
+      }
+      const fail = (what: string) => settle(() => reject(new ChildError(command, what, tail)))
+      const listen = (text: string) => pattern.test(text) && settle(() => resolve(text))
+      const timer = setTimeout(() => fail(`is not ready after ${timeoutMs} ms`), timeoutMs)
+      const past = tail.find((text) => pattern.test(text))
+      if (past) return settle(() => resolve(past))
+      listeners.add(listen)
+      exited.then(({ code, signal }) => fail(`ended with ${signal ?? code}`))
+    })
+  return { pid, exited, tail: () => [...tail], kill, stop, line }
+}
+
+/** Ended means: gone, and everything it wrote was read. */
+async function ended(process: ChildProcess, onLine: (line: string) => void): Promise<Exit> {
+  const exit = new Promise<Exit>((resolve) =>
+    process.once('exit', (code, signal) => resolve({ code, signal })),
+  )
+  await Promise.all([exit, read(process.stdout!, onLine, exit), read(process.stderr!, onLine, exit)])
+  return exit
+}
+
+/** Resolves at the stream's end, or shortly after the exit: a grandchild may hold the pipe open for ever. */
+async function read(stream: Readable, onLine: (line: string) => void, exit: Promise<Exit>): Promise<void> {
+  const closed = new Promise((resolve) => stream.once('close', resolve))
+  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine)
+  await exit
+  const timer = setTimeout(() => stream.destroy(), 1_000)
+  await closed
+  clearTimeout(timer)
+}
+
+export class ChildError extends Error {
+  override name = 'ChildError'
+  readonly lines: string[]
+  constructor(command: string, what: string, lines: string[]) {
+    super(`${command} ${what}${lines.length ? `:\n${lines.slice(-10).join('\n')}` : ''}`)
+    this.lines = [...lines]
+  }
+}

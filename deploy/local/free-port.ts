@@ -1,0 +1,36 @@
+import { createServer } from 'node:net'
+import { ChildError } from './child.ts'
+
+/** A port that is free now. Another process may take it before it is used, so its user tries again. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** @throws the error of listening, `EADDRINUSE` above all. */
+export async function assertFree(port: number, host = '0.0.0.0'): Promise<void> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
+  await new Promise((resolve) => server.close(resolve))
+}
+
+const attemptsMax = 5
+
+/** Starts a server on the port given, or, where it is 0, on a free one; loses the race for one at most 4 times. */
+export async function onPort<Server>(
+  port: number,
+  start: (port: number) => Promise<Server>,
+): Promise<Server> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(port || (await freePort()))
+    } catch (error) {
+      const taken =
+        error instanceof ChildError && error.lines.some((line) => /address already in use/i.test(line))
+      if (port || !taken || attempt === attemptsMax) throw error
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/** One Postgres and one Redis for a whole test run, on free ports and in a folder of their own. */
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { startPostgres } from './postgres.ts'
+import { startRedis } from './redis.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    postgresUrl: string
+    redisUrl: string
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
+  // Passable for the user as whom Postgres runs when root tests.
+  await chmod(dir, 0o711)
+  const say = (line: string) => console.log(line)
+  const servers = await Promise.allSettled([
+    startPostgres({ dataDir: join(dir, 'postgres'), fast: true, say }),
+    startRedis({ dataDir: join(dir, 'redis'), say }),
+  ])
+  const teardown = async () => {
+    await Promise.all(servers.map((it) => it.status === 'fulfilled' && it.value.stop()))
+    await rm(dir, { recursive: true, force: true })
+  }
+  const [postgres, redis] = servers
+  if (postgres.status === 'rejected' || redis.status === 'rejected') {
+    await teardown()
+    throw postgres.status === 'rejected' ? postgres.reason : (redis as PromiseRejectedResult).reason
+  }
+  project.provide('postgresUrl', postgres.value.url)
+  project.provide('redisUrl', redis.value.url)
+  return teardown
+}

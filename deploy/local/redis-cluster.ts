@@ -1,0 +1,77 @@
+/** A Redis Cluster of masters alone, each slot served by one: for tests. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { type RedisServer, startRedis } from './redis.ts'
+
+export type RedisCluster = {
+  /** `redis+cluster://host:port,host:port,…` */
+  url: string
+  nodes: RedisServer[]
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const slots = 16_384
+const formationMaxMs = 20_000
+
+/** @param dirs one data folder per master. @param ports one per master; 0, or none, means any free one. */
+export async function startRedisCluster({
+  dirs,
+  ports = [],
+}: {
+  dirs: string[]
+  ports?: number[]
+}): Promise<RedisCluster> {
+  const nodes = await Promise.all(dirs.map((dataDir, i) => startNode(dataDir, ports[i] ?? 0)))
+  const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())))
+  const clients = nodes.map(({ port }) => new Redis(port, '127.0.0.1'))
+  for (const client of clients) client.on('error', () => {})
+  try {
+    await form(clients, nodes)
+  } catch (error) {
+    await stop()
+    throw error
+  } finally {
+    for (const client of clients) client.disconnect()
+  }
+  const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`)
+  return { url: `redis+cluster://${hosts.join(',')}`, nodes, stop, [Symbol.asyncDispose]: stop }
+}
+
+const startNode = (dataDir: string, port: number) => startRedis({ dataDir, port, cluster: true })
+
+/** Gives each node its slots and an epoch of its own, introduces them, and waits until all agree. */
+async function form(clients: Redis[], nodes: RedisServer[]): Promise<void> {
+  const share = Math.ceil(slots / clients.length)
+  const [first, ...others] = clients as [Redis, ...Redis[]]
+  for (const [i, client] of clients.entries()) {
+    const known = await info(client)
+    if (known.cluster_slots_assigned !== '0') continue
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min(slots, (i + 1) * share) - 1)
+    await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
+  }
+  const bus = String((await first.call('CLUSTER', 'NODES')) as string).match(/@(\d+)\S* myself/)![1]!
+  await Promise.all(others.map((client) => client.call('CLUSTER', 'MEET', '127.0.0.1', nodes[0]!.port, bus)))
+  const deadline = Date.now() + formationMaxMs
+  while (!(await agreed(clients))) {
+    if (Date.now() > deadline) throw new Error(`Redis Cluster has not formed after ${formationMaxMs} ms`)
+    await sleep(50)
+  }
+}
+
+async function agreed(clients: Redis[]): Promise<boolean> {
+  const views = await Promise.all(clients.map(info))
+  return views.every(
+    (view) => view.cluster_state === 'ok' && Number(view.cluster_known_nodes) === clients.length,
+  )
+}
+
+async function info(client: Redis): Promise<Record<string, string>> {
+  const text = (await client.call('CLUSTER', 'INFO')) as string
+  return Object.fromEntries(
+    text
+      .trim()
+      .split(/\r?\n/)
+      .map((line) => line.split(':') as [string, string]),
+  )
+}
