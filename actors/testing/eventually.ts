@@ -1,0 +1,55 @@
+/** Waiting for what other processes do, where no signal reaches the test. */
+import { setTimeout as delay } from 'node:timers/promises'
+
+export type Patience = { timeoutMs?: number; message?: string }
+
+const pauseMs = 20
+
+/**
+ * Probes until the probe neither throws nor gives a falsy value.
+ *
+ * @returns what the probe gave at last.
+ * @throws after `timeoutMs` (10 s by default), with the probe's last failure as cause.
+ */
+export async function eventually<T>(
+  probe: () => T | Promise<T>,
+  { timeoutMs = 10_000, message = 'It never became true' }: Patience = {},
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    let cause: unknown
+    try {
+      const value = await probe()
+      if (value) return value
+      cause = new Error(`The last answer was ${String(value)}`)
+    } catch (error) {
+      cause = error
+    }
+    if (performance.now() > deadline) {
+      const last = cause instanceof Error ? cause.message : String(cause)
+      throw new Error(`${message} (waited ${timeoutMs} ms): ${last}`, { cause })
+    }
+    await delay(pauseMs)
+  }
+}
+
+/** Runs `task` for each item, at most `width` at a time, and gives the results in the order of the items. */
+export async function inParallel<Item, Result>(
+  items: readonly Item[],
+  width: number,
+  task: (item: Item, index: number) => Promise<Result>,
+): Promise<Result[]> {
+  const results = new Array<Result>(items.length)
+  let next = 0
+  const lane = async () => {
+    while (next < items.length) {
+      const index = next++
+      results[index] = await task(items[index]!, index)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane))
+  return results
+}
+
+/** `[0, 1, … count - 1]` */
+export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index)

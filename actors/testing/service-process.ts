@@ -1,0 +1,166 @@
+/** One service, run as users run it: a process of its own, of which the test sees ports, logs and exit codes. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { ServiceName } from '../config.ts'
+import { eventually } from './eventually.ts'
+
+export type Runtime = 'node' | 'deno'
+export type LogLine = { level?: string; msg: string; [field: string]: unknown }
+type Exit = { code: number | null; signal: NodeJS.Signals | null }
+
+export const root = fileURLToPath(new URL('../../', import.meta.url))
+const startTimeoutMs = 30_000
+/** A graceful stop takes 10 s at most; a process that needs longer is at fault. */
+const stopTimeoutMs = 12_000
+
+const commands: Record<Runtime, { binary: string; args: string[] }> = {
+  node: { binary: `${root}node_modules/.bin/node`, args: [] },
+  deno: {
+    binary: `${root}node_modules/.bin/deno`,
+    args: ['run', '--no-prompt', '--allow-net', '--allow-env', '--allow-read', '--allow-sys'],
+  },
+}
+
+export type ServiceSpec = {
+  service: ServiceName
+  runtime: Runtime
+  /** Everything the process finds in its environment, beside PATH and HOME. */
+  env: Record<string, string>
+}
+
+export class ServiceProcess implements AsyncDisposable {
+  readonly name: string
+  readonly logs: LogLine[] = []
+  /** Exits that nobody asked for. */
+  readonly faults: string[] = []
+  readonly #spec: ServiceSpec
+  #child: ChildProcess | undefined
+  #exit: Promise<Exit> | undefined
+  #exited: Exit | undefined
+  #exitWanted = false
+  #paused = false
+  #port = 0
+
+  constructor(name: string, spec: ServiceSpec) {
+    this.name = name
+    this.#spec = spec
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  get pid(): number {
+    if (!this.#child?.pid) throw new Error(`${this.name} is not running`)
+    return this.#child.pid
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined && this.#exited === undefined
+  }
+
+  /** Starts the process, on the port it had before if it had one, and returns once it is ready. */
+  async start(): Promise<void> {
+    await this.spawn()
+    await eventually(async () => (await fetch(`${this.url}/readyz`)).ok || this.#failIfExited(), {
+      timeoutMs: startTimeoutMs,
+      message: `${this.name} listens but does not become ready`,
+    })
+  }
+
+  /** Starts the process and returns once it listens. */
+  async spawn(): Promise<void> {
+    const { binary, args } = commands[this.#spec.runtime]
+    const main = `${root}actors/${this.#spec.service}/main.ts`
+    const seen = this.logs.length
+    this.#exitWanted = false
+    this.#exited = undefined
+    const child = spawn(binary, [...args, main], {
+      cwd: root,
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        ...this.#spec.env,
+        HOST: '127.0.0.1',
+        PORT: String(this.#port),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    this.#exit = once(child, 'close').then(([code, signal]) => this.#onExit({ code, signal }))
+    createInterface(child.stdout!).on('line', (line) => this.logs.push(toLogLine(line)))
+    createInterface(child.stderr!).on('line', (line) => this.logs.push({ level: 'stderr', msg: line }))
+    const listening = await eventually(
+      () => this.#failIfExited() || this.logs.slice(seen).find((line) => line.msg === 'listening'),
+      { timeoutMs: startTimeoutMs, message: `${this.name} does not say that it listens` },
+    ).catch((error) => {
+      throw new Error(`${error.message}\n${this.tail()}`, { cause: error })
+    })
+    this.#port = Number((listening as LogLine).port)
+  }
+
+  /** SIGTERM. @throws when the process does not end in time, or ends with another code than 0. */
+  async stop(): Promise<void> {
+    if (!this.running) return
+    this.resume()
+    this.#exitWanted = true
+    this.#child!.kill('SIGTERM')
+    const killer = setTimeout(() => this.#child!.kill('SIGKILL'), stopTimeoutMs)
+    const { code, signal } = await this.#exit!
+    clearTimeout(killer)
+    if (code !== 0)
+      throw new Error(`${this.name} was asked to stop and ended with ${signal ?? code}\n${this.tail()}`)
+  }
+
+  /** SIGKILL: gone at once, in the middle of whatever it did. */
+  async kill(): Promise<void> {
+    this.#exitWanted = true
+    this.#child!.kill('SIGKILL')
+    await this.#exit
+  }
+
+  /** SIGSTOP: frozen, with all connections open. */
+  pause(): void {
+    this.#paused = this.#child!.kill('SIGSTOP')
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    if (this.#paused) this.#child!.kill('SIGCONT')
+    this.#paused = false
+  }
+
+  /** The newest log lines, for a person. */
+  tail(lines = 30): string {
+    const shown = this.logs.slice(-lines).map((line) => JSON.stringify(line))
+    return [`--- ${this.name}`, ...shown].join('\n')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+    if (this.faults.length > 0) throw new Error(`${this.faults.join('\n')}\n${this.tail()}`)
+  }
+
+  #onExit(exit: Exit): Exit {
+    this.#exited = exit
+    if (!this.#exitWanted) this.faults.push(`${this.name} ended by itself with ${exit.signal ?? exit.code}`)
+    return exit
+  }
+
+  #failIfExited(): undefined {
+    if (this.#exited)
+      throw new Error(`${this.name} has ended with ${this.#exited.signal ?? this.#exited.code}`)
+  }
+}
+
+function toLogLine(line: string): LogLine {
+  try {
+    const parsed: unknown = JSON.parse(line)
+    if (typeof parsed === 'object' && parsed !== null && 'msg' in parsed) return parsed as LogLine
+  } catch {
+    // Not every line is a log line: a runtime may print warnings of its own.
+  }
+  return { level: 'stdout', msg: line }
+}

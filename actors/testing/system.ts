@@ -1,0 +1,197 @@
+/** The whole system, for one test: a database and streams of its own, and real processes. */
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import postgres from 'postgres'
+import { afterAll, afterEach, beforeAll, inject, onTestFailed } from 'vitest'
+import { isCluster } from '../../streams/redis.ts'
+import { type ServiceName, serviceNames } from '../config.ts'
+import { migrate } from '../migrate.ts'
+import { Client } from './client.ts'
+import { Contract } from './contract.ts'
+import { type Runtime, ServiceProcess } from './service-process.ts'
+
+export const leaseTtlMs = 1_500
+
+export type SystemOptions = {
+  /** Processes of each service; one by default. */
+  stock?: number
+  reservation?: number
+  notifier?: number
+  runtime?: Runtime
+  partitions?: number
+  /** A server of the test's own, where it is going to be hurt; the shared one by default. */
+  postgresUrl?: string
+  redisUrl?: string
+  /** Settings of every process, above the defaults. */
+  env?: Record<string, string>
+  /** Settings of one process, above all others. It is given the system's own. */
+  envOf?: (service: ServiceName, index: number, env: Record<string, string>) => Record<string, string>
+}
+
+export class System implements AsyncDisposable {
+  readonly processes: Record<ServiceName, ServiceProcess[]>
+  /** A client of the first process of each service. */
+  readonly reservation: Client
+  readonly stock: Client
+  readonly notifier: Client
+  /** The database as an administrator sees it: tables are named `schema.table`. For checks alone. */
+  readonly sql: postgres.Sql
+  readonly partitions: number
+  readonly redisUrl: string
+  readonly redisPrefix: string
+  readonly #contracts: Partial<Record<ServiceName, Contract>> = {}
+  readonly #drop: () => Promise<void>
+
+  constructor(
+    processes: Record<ServiceName, ServiceProcess[]>,
+    facts: { sql: postgres.Sql; partitions: number; redisUrl: string; redisPrefix: string },
+    drop: () => Promise<void>,
+  ) {
+    this.processes = processes
+    this.sql = facts.sql
+    this.partitions = facts.partitions
+    this.redisUrl = facts.redisUrl
+    this.redisPrefix = facts.redisPrefix
+    this.#drop = drop
+    this.reservation = this.client('reservation')
+    this.stock = this.client('stock')
+    this.notifier = this.client('notifier')
+  }
+
+  client(service: ServiceName, index = 0): Client {
+    return new Client(
+      () => this.processes[service][index]!.url,
+      () => this.#contracts[service]!,
+    )
+  }
+
+  /** Starts every process and reads what each service promises. */
+  async start(): Promise<void> {
+    await Promise.all(this.all.map((process) => process.start()))
+    await Promise.all(
+      serviceNames.map(async (service) => {
+        const first = this.processes[service][0]
+        if (first) this.#contracts[service] = await Contract.read(first.url)
+      }),
+    )
+  }
+
+  get all(): ServiceProcess[] {
+    return serviceNames.flatMap((service) => this.processes[service])
+  }
+
+  /** The newest log lines of every process. */
+  tail(): string {
+    return this.all.map((process) => process.tail()).join('\n')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ends = await Promise.allSettled(this.all.map((process) => process[Symbol.asyncDispose]()))
+    await this.#drop()
+    const faults = ends.filter((end) => end.status === 'rejected').map((end) => end.reason)
+    if (faults.length === 1) throw faults[0]
+    if (faults.length > 1) throw new AggregateError(faults, faults.map((fault) => fault.message).join('\n'))
+  }
+}
+
+/**
+ * A fresh database on the Postgres server, a fresh prefix on Redis, migrated, and the processes started and ready.
+ * Disposing it stops them; a process that ended by itself, or not with 0, makes that fail.
+ */
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const postgresUrl = options.postgresUrl ?? inject('postgresUrl')
+  const redisUrl = options.redisUrl ?? inject('redisUrl')
+  const partitions = options.partitions ?? 8
+  const name = `test-${randomBytes(5).toString('hex')}`
+  const server = postgres(postgresUrl, { max: 1, onnotice: () => {} })
+  await server`create database ${server(name)}`
+  const databaseUrl = withDatabase(postgresUrl, name)
+  await migrate({ databaseUrl, partitions })
+
+  const env = {
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    REDIS_PREFIX: name,
+    PARTITIONS: String(partitions),
+    LEASE_TTL_MS: String(leaseTtlMs),
+    RESEND_AFTER_MS: '500',
+    DRAIN_MS: '0',
+    NOTICE_DELAY_MS: '0',
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    LOG_LEVEL: 'info',
+    ...options.env,
+  }
+  const sql = postgres(databaseUrl, { max: 2, onnotice: () => {}, types: { bigint: numberBigint } })
+  const drop = async () => {
+    await sql.end({ timeout: 1 })
+    await server`drop database if exists ${server(name)} with (force)`
+    await server.end({ timeout: 1 })
+    if (!isCluster(redisUrl)) await forgetStreams(redisUrl, name)
+  }
+  const system = new System(toProcesses(options, env), { sql, partitions, redisUrl, redisPrefix: name }, drop)
+  try {
+    await system.start()
+  } catch (error) {
+    await system[Symbol.asyncDispose]().catch(() => {})
+    throw error
+  }
+  return system
+}
+
+/** For a test that has its system to itself: its logs are shown when the test fails. */
+export async function startOwnSystem(options: SystemOptions = {}): Promise<System> {
+  const system = await startSystem(options)
+  onTestFailed(() => console.error(system.tail()))
+  return system
+}
+
+/** One system for all tests of a file. Call it outside of tests; use what it returns inside. */
+export function useSystem(options: SystemOptions = {}): () => System {
+  let system: System | undefined
+  beforeAll(async () => {
+    system = await startSystem(options)
+  })
+  afterEach(({ task }) => {
+    if (task.result?.state === 'fail') console.error(system?.tail())
+  })
+  afterAll(() => system?.[Symbol.asyncDispose]())
+  return () => system!
+}
+
+function toProcesses(options: SystemOptions, env: Record<string, string>): System['processes'] {
+  const processesOf = (service: ServiceName) =>
+    Array.from({ length: options[service] ?? 1 }, (_, index) => {
+      const own = { ...env, ...options.envOf?.(service, index, env) }
+      return new ServiceProcess(`${service}-${index}`, {
+        service,
+        runtime: options.runtime ?? 'node',
+        env: own,
+      })
+    })
+  return {
+    reservation: processesOf('reservation'),
+    stock: processesOf('stock'),
+    notifier: processesOf('notifier'),
+  }
+}
+
+export function withDatabase(url: string, database: string): string {
+  const it = new URL(url)
+  it.pathname = `/${database}`
+  return it.href
+}
+
+async function forgetStreams(redisUrl: string, prefix: string): Promise<void> {
+  const redis = new Redis(redisUrl, { maxRetriesPerRequest: 1 })
+  try {
+    for await (const keys of redis.scanStream({ match: `{${prefix}:*`, count: 1_000 })) {
+      if (keys.length > 0) await redis.unlink(keys)
+    }
+  } catch {
+    // A server of the test's own may be gone already, and its streams with it.
+  } finally {
+    redis.disconnect()
+  }
+}
+
+const numberBigint = { to: 20, from: [20], serialize: String, parse: Number }

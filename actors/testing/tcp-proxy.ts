@@ -1,0 +1,141 @@
+/**
+ * A wire that can be cut: stands between a service and a store, and loses what networks lose.
+ * Bytes held back while it is silent are kept and delivered late, as a stalled network or process would.
+ */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+
+type Pair = { client: Socket; upstream: Socket; swallow: boolean }
+export type Direction = 'requests' | 'replies'
+const directions: Direction[] = ['requests', 'replies']
+
+export class TcpProxy implements AsyncDisposable {
+  readonly #server: Server
+  readonly #pairs = new Set<Pair>()
+  readonly #silent = new Set<Direction>()
+  readonly #target: URL
+  #refusing = false
+  #armed: { left: number; request: (bytes: Buffer) => boolean; done: () => void } | undefined
+
+  private constructor(server: Server, target: URL) {
+    this.#server = server
+    this.#target = target
+  }
+
+  /** @param target URL of the store behind the proxy. */
+  static async start(target: string): Promise<TcpProxy> {
+    const server = createServer()
+    const proxy = new TcpProxy(server, new URL(target))
+    server.on('connection', (client) => proxy.#accept(client))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return proxy
+  }
+
+  /** The target's URL, by way of the proxy. */
+  get url(): string {
+    const url = new URL(this.#target)
+    url.hostname = '127.0.0.1'
+    url.port = String((this.#server.address() as AddressInfo).port)
+    return url.href
+  }
+
+  /**
+   * Lets the next request that `request` accepts reach the store, swallows the reply and cuts the connection:
+   * the outcome of the request is unknown to whoever asked.
+   *
+   * @returns when `times` replies have been swallowed.
+   */
+  swallowReply(request: (bytes: Buffer) => boolean = () => true, times = 1): Promise<void> {
+    return new Promise((resolve) => {
+      this.#armed = { left: times, request, done: resolve }
+    })
+  }
+
+  /** Cuts every connection. New ones are accepted. */
+  cut(): void {
+    for (const pair of this.#pairs) this.#end(pair)
+  }
+
+  /** Cuts every connection and accepts none until `restore`. */
+  refuse(): void {
+    this.#refusing = true
+    this.cut()
+  }
+
+  /** Holds back what flows in a direction (both by default), on old connections and new. */
+  silence(...which: Direction[]): void {
+    for (const direction of which.length > 0 ? which : directions) this.#silent.add(direction)
+    for (const pair of this.#pairs) this.#applySilence(pair)
+  }
+
+  /** Ends `refuse` and `silence`; what was held back flows now. */
+  restore(): void {
+    this.#refusing = false
+    this.#silent.clear()
+    for (const pair of this.#pairs) this.#applySilence(pair)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#refusing = true
+    this.cut()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  #accept(client: Socket): void {
+    if (this.#refusing) {
+      client.on('error', () => {})
+      client.resetAndDestroy()
+      return
+    }
+    const upstream = connect({ host: this.#target.hostname, port: Number(this.#target.port), noDelay: true })
+    const pair: Pair = { client, upstream, swallow: false }
+    this.#pairs.add(pair)
+    client.setNoDelay(true)
+    client.on('data', (bytes) => this.#forwardRequest(pair, bytes))
+    upstream.on('data', (bytes) => this.#forwardReply(pair, bytes))
+    client.on('error', () => {})
+    upstream.on('error', () => {})
+    client.on('close', () => {
+      this.#pairs.delete(pair)
+      // What was accepted before still arrives: a store sees the last words of a client that has gone.
+      upstream.end()
+    })
+    upstream.on('close', () => client.destroy())
+    this.#applySilence(pair)
+  }
+
+  #forwardRequest(pair: Pair, bytes: Buffer): void {
+    if (this.#armed && this.#armed.left > 0 && !pair.swallow && this.#armed.request(bytes)) {
+      this.#armed.left--
+      pair.swallow = true
+    }
+    if (!pair.upstream.destroyed) pair.upstream.write(bytes)
+  }
+
+  #forwardReply(pair: Pair, bytes: Buffer): void {
+    if (!pair.swallow) {
+      if (!pair.client.destroyed) pair.client.write(bytes)
+      return
+    }
+    this.#end(pair)
+    if (this.#armed?.left === 0) {
+      this.#armed.done()
+      this.#armed = undefined
+    }
+  }
+
+  #applySilence({ client, upstream }: Pair): void {
+    if (this.#silent.has('requests')) client.pause()
+    else client.resume()
+    if (this.#silent.has('replies')) upstream.pause()
+    else upstream.resume()
+  }
+
+  #end(pair: Pair): void {
+    this.#pairs.delete(pair)
+    pair.client.destroy()
+    pair.upstream.destroy()
+  }
+}
