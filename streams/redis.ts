@@ -1,4 +1,5 @@
 /** Connections to Redis, one per purpose, that fail fast: whoever needs an answer retries, and knows why it waits. */
+import { once } from 'node:events'
 import { Cluster, Redis } from 'ioredis'
 
 export type RedisClient = Redis | Cluster
@@ -10,11 +11,14 @@ export const commandTimeoutMs = 2_000
  * @param url `redis[s]://…` for one server, `redis[s]+cluster://host:port,host:port` for a cluster.
  * @param name shown by `CLIENT LIST`.
  */
-export function openRedis(url: string, name: string): RedisClient {
+export function openRedis(url: string, name: string, { blocking = false } = {}): RedisClient {
   const common = {
     connectionName: name,
     connectTimeout: commandTimeoutMs,
-    commandTimeout: commandTimeoutMs,
+    // A blocking reader watches its own time (`doorbell.ts`).
+    ...(blocking ? {} : { commandTimeout: commandTimeoutMs }),
+    // Commands of one tick travel in one write.
+    enableAutoPipelining: !blocking,
     // A command fails with the connection that carried it: none is kept for later, none is sent twice.
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
@@ -33,6 +37,12 @@ export function openRedis(url: string, name: string): RedisClient {
   // Every command reports its own failure; without a listener the event would end the process.
   client.on('error', () => {})
   return client
+}
+
+/** Gives a new client a moment to connect. It may well fail: then the first command says so. */
+export async function untilReady(client: RedisClient): Promise<void> {
+  if (client.status === 'ready') return
+  await once(client, 'ready', { signal: AbortSignal.timeout(commandTimeoutMs) }).catch(() => {})
 }
 
 export const isCluster = (url: string): boolean => url.includes('+cluster://')

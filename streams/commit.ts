@@ -1,0 +1,102 @@
+/**
+ * The one statement that makes a batch true: offsets, events, dead letters and the service's own rows.
+ *
+ * C1. Fence: a partition is written only while its epoch and its offset are still those that the batch was read with.
+ *     A stalled owner that wakes up late has an old epoch; a batch that was committed already has an old offset.
+ * C2. It is one SQL statement, so it happens whole or not at all, and no connection can be left in a transaction.
+ * C3. Partitions are independent: one that is fenced out does not hold up the others of the batch.
+ * C4. Sequences of events are dense: they are counted from the sequence that the fence protects.
+ */
+import type { Envelope } from './envelope.ts'
+import type { OutgoingEvent, Poison } from './handler.ts'
+import type { Fragment, Sql } from './postgres.ts'
+
+/** A partition's step: from the offset it was read at to the offset after the batch. */
+export type Advance = {
+  partition: number
+  epoch: number
+  from: string
+  to: string
+  /** Messages between the two. */
+  count: number
+  /** Sequence of the partition's last event before the batch. */
+  seq: number
+}
+
+export type SequencedEvent = { partition: number; seq: number; envelope: Envelope }
+export type Letter = Poison & { fields: string[] }
+
+export type Batch = {
+  advances: Advance[]
+  events: SequencedEvent[]
+  letters: Letter[]
+  /** Letters that were driven again and are done. */
+  redriven: { partition: number; position: string }[]
+  writes: Fragment[]
+}
+
+/** Numbers events per partition, from where each partition stands. */
+export function sequence(events: OutgoingEvent[], advances: Advance[]): SequencedEvent[] {
+  const next = new Map(advances.map((it) => [it.partition, it.seq]))
+  return events.map(({ partition, envelope }) => {
+    const seq = next.get(partition)! + 1
+    next.set(partition, seq)
+    return { partition, seq, envelope }
+  })
+}
+
+/** @returns the partitions whose fence held. Of the others nothing was written. */
+export async function commit(sql: Sql, batch: Batch): Promise<Set<number>> {
+  const { advances, events, letters, redriven } = batch
+  const emitted = new Map<number, number>()
+  for (const event of events) emitted.set(event.partition, event.seq)
+  const rows = await sql<{ partition: number }[]>`
+    with fenced as (
+      update mailbox m
+      set position = a.position, processed = m.processed + a.count, seq = a.seq
+      from unnest(
+        ${advances.map((it) => it.partition)}::int[], ${advances.map((it) => it.epoch)}::bigint[],
+        ${advances.map((it) => it.from)}::text[], ${advances.map((it) => it.to)}::text[],
+        ${advances.map((it) => it.count)}::int[],
+        ${advances.map((it) => emitted.get(it.partition) ?? it.seq)}::bigint[]
+      ) as a (partition, epoch, read_at, position, count, seq)
+      where m.partition = a.partition and m.epoch = a.epoch and m.position = a.read_at
+      returning m.partition
+    )
+    ${events.length ? sql`, logged as (${logEvents(sql, events)})` : sql``}
+    ${letters.length ? sql`, buried as (${bury(sql, letters)})` : sql``}
+    ${redriven.length ? sql`, dug_up as (${forget(sql, redriven)})` : sql``}
+    ${batch.writes.map((write) => sql`, ${write}`)}
+    select partition from fenced`
+  return new Set(rows.map((row) => row.partition))
+}
+
+const logEvents = (sql: Sql, events: SequencedEvent[]) => sql`
+  insert into event_log (partition, seq, id, type, subject, time, traceparent, data)
+  select e.partition, e.seq, e.id, e.type, e.subject, e.time, e.traceparent, e.data::json
+  from unnest(
+    ${events.map((it) => it.partition)}::int[], ${events.map((it) => it.seq)}::bigint[],
+    ${events.map((it) => it.envelope.id)}::text[], ${events.map((it) => it.envelope.type)}::text[],
+    ${events.map((it) => it.envelope.subject)}::text[], ${events.map((it) => it.envelope.time)}::timestamptz[],
+    ${events.map((it) => it.envelope.traceparent ?? null)}::text[], ${events.map((it) => it.envelope.data)}::text[]
+  ) as e (partition, seq, id, type, subject, time, traceparent, data)
+  join fenced on fenced.partition = e.partition`
+
+const bury = (sql: Sql, letters: Letter[]) => sql`
+  insert into dead_letter (partition, position, reason, fields)
+  select l.partition, l.position, l.reason, array(select json_array_elements_text(l.fields::json))
+  from unnest(
+    ${letters.map((it) => it.partition)}::int[], ${letters.map((it) => it.position)}::text[],
+    ${letters.map((it) => storable(it.reason))}::text[], ${letters.map((it) => storable(JSON.stringify(it.fields)))}::text[]
+  ) as l (partition, position, reason, fields)
+  join fenced on fenced.partition = l.partition
+  on conflict (partition, position) do update set reason = excluded.reason, redrive = false, at = clock_timestamp()`
+
+/** Postgres stores no NUL. A dead letter is for people to read: there the sign for NUL stands in its place. */
+const storable = (text: string) => text.replaceAll('\0', '\u2400').replaceAll('\\u0000', '\u2400')
+
+const forget = (sql: Sql, letters: { partition: number; position: string }[]) => sql`
+  delete from dead_letter d using unnest(
+    ${letters.map((it) => it.partition)}::int[], ${letters.map((it) => it.position)}::text[]
+  ) as l (partition, position), fenced
+  where d.partition = l.partition and d.position = l.position and fenced.partition = d.partition`

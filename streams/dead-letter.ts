@@ -1,0 +1,35 @@
+/** Messages set aside: listed, driven again, or dropped. */
+import type { Entry } from './mailbox.ts'
+import type { Sql } from './postgres.ts'
+
+export type DeadLetter = Entry & { partition: number; reason: string; redrive: boolean; at: Date }
+
+/** @returns all letters, oldest first, at most `limit`. */
+export const listLetters = (sql: Sql, limit: number): Promise<DeadLetter[]> => sql<DeadLetter[]>`
+  select partition, position, reason, fields, redrive, at from dead_letter order by at limit ${limit}`
+
+/**
+ * Asks the partitions' owners to handle letters again, out of their order. One that fails again stays, with its new reason.
+ * @returns how many.
+ */
+export async function redriveLetters(sql: Sql, which: Which): Promise<number> {
+  return (await sql`update dead_letter set redrive = true where ${matches(sql, which)}`).count
+}
+
+/** @returns how many were dropped. */
+export async function dropLetters(sql: Sql, which: Which): Promise<number> {
+  return (await sql`delete from dead_letter where ${matches(sql, which)}`).count
+}
+
+export type Which = 'all' | { partition: number; position: string }
+
+const matches = (sql: Sql, which: Which) =>
+  which === 'all' ? sql`true` : sql`partition = ${which.partition} and position = ${which.position}`
+
+/** @returns letters of these partitions that somebody wants handled again. */
+export const lettersToRedrive = (
+  sql: Sql,
+  partitions: number[],
+): Promise<(Entry & { partition: number })[]> => sql<(Entry & { partition: number })[]>`
+  select partition, position, fields from dead_letter
+  where redrive and partition = any(${partitions}::int[]) order by at limit 100`

@@ -1,0 +1,102 @@
+/**
+ * Waits until a stream has an entry after a position.
+ *
+ * A plain `XREAD` moves no cursor, so a ring that is lost or heard twice means nothing: the read that follows names its
+ * position itself. The blocking read has a connection of its own and a watchdog: one that does not answer in time is
+ * thrown away, since a client may be wedged in a way that it cannot see.
+ *
+ * In a cluster one command cannot name streams of several slots, so there the streams are asked in turn, quickly at
+ * first and then at longer intervals.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Cluster, Redis } from 'ioredis'
+import { commandTimeoutMs, isCluster, openRedis, type RedisClient } from './redis.ts'
+
+export type Watched = { key: string; position: string }
+
+/** In a cluster: the longest pause between two looks. */
+const pollMaxMs = 25
+
+export class Doorbell implements AsyncDisposable {
+  readonly #url: string
+  readonly #name: string
+  #client: RedisClient
+
+  constructor(url: string, name: string) {
+    this.#url = url
+    this.#name = name
+    this.#client = this.#open()
+  }
+
+  /** @returns the keys that have news; none when `blockMs` passed or `signal` was aborted first. */
+  async wait(watched: Watched[], blockMs: number, signal: AbortSignal): Promise<Set<string>> {
+    if (signal.aborted) return new Set()
+    if (watched.length === 0) {
+      await sleep(blockMs, undefined, { signal }).catch(() => {})
+      return new Set()
+    }
+    return isCluster(this.#url)
+      ? await this.#poll(this.#client as Cluster, watched, blockMs, signal)
+      : await this.#block(this.#client as Redis, watched, blockMs, signal)
+  }
+
+  async #block(
+    client: Redis,
+    watched: Watched[],
+    blockMs: number,
+    signal: AbortSignal,
+  ): Promise<Set<string>> {
+    const keys = watched.map((it) => it.key)
+    const positions = watched.map((it) => it.position)
+    const { promise: giveUp, reject, resolve } = Promise.withResolvers<null>()
+    const watchdog = setTimeout(
+      () => reject(new Error('Cannot wait for entries: no answer')),
+      blockMs + commandTimeoutMs,
+    )
+    const stop = () => resolve(null)
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      const reply = client.xread('COUNT', 1, 'BLOCK', blockMs, 'STREAMS', ...keys, ...positions)
+      const news = await Promise.race([reply, giveUp])
+      return new Set(news?.map(([key]) => key))
+    } catch (error) {
+      this.#renew()
+      throw error
+    } finally {
+      clearTimeout(watchdog)
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  async #poll(
+    client: Cluster,
+    watched: Watched[],
+    blockMs: number,
+    signal: AbortSignal,
+  ): Promise<Set<string>> {
+    const until = performance.now() + blockMs
+    for (let pause = 1; ; pause = Math.min(pause * 2, pollMaxMs)) {
+      const replies = await Promise.all(
+        watched.map(({ key, position }) => client.xread('COUNT', 1, 'STREAMS', key, position)),
+      )
+      const news = new Set(watched.filter((_, i) => replies[i]).map((it) => it.key))
+      if (news.size > 0 || performance.now() >= until || signal.aborted) return news
+      await sleep(pause, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  #open(): RedisClient {
+    return openRedis(this.#url, this.#name, { blocking: !isCluster(this.#url) })
+  }
+
+  /** A connection that is being set up is given its time; any other is replaced. */
+  #renew(): void {
+    if (this.#client.status !== 'ready') return
+    this.#client.disconnect()
+    this.#client = this.#open()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client.disconnect()
+  }
+}

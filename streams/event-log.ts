@@ -1,0 +1,184 @@
+/**
+ * Publishing committed events, in order, from Postgres to the partition's event stream.
+ *
+ * P1. The event with sequence n has the entry id `n-0`. Publishing it again is skipped: who retries need not know.
+ * P2. Nothing is appended that would leave a gap. If the stream ends too early, because Redis lost data or a publication
+ *     was interrupted, it is filled from the log first. A reader that sees n has seen everything before n.
+ * P3. What every consumer has committed is trimmed from the stream, and noted as such in Postgres before: a refill goes
+ *     back that far and no further.
+ */
+import type { SequencedEvent } from './commit.ts'
+import { type Envelope, toFields } from './envelope.ts'
+import { streamKey, type Topic } from './partition.ts'
+import type { Sql } from './postgres.ts'
+import type { RedisClient } from './redis.ts'
+
+/** Entries per script call and rows per page of a refill. */
+const pageMax = 500
+
+/**
+ * Appends the entries that follow the stream's last one, and returns the sequence that the stream then ends with:
+ * less than that of the last entry offered if there is a gap before the first. `floor` is what was trimmed on purpose.
+ */
+const append = `
+  local key, floor = KEYS[1], tonumber(ARGV[1])
+  local info, last, added = redis.pcall('XINFO', 'STREAM', key), 0, 0
+  if not info.err then
+    for i = 1, #info, 2 do
+      if info[i] == 'last-generated-id' then last = tonumber(string.match(info[i + 1], '^%d+')) end
+      if info[i] == 'entries-added' then added = info[i + 1] end
+    end
+  end
+  if last < floor then last = floor end
+  local appended, at = 0, 2
+  while at <= #ARGV do
+    local seq, size = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+    if seq == last + 1 then
+      redis.call('XADD', key, ARGV[at] .. '-0', unpack(ARGV, at + 2, at + 1 + size))
+      last, appended = seq, appended + 1
+    elseif seq > last then
+      break
+    end
+    at = at + 2 + size
+  end
+  if appended > 0 and added + appended ~= last then
+    redis.call('XSETID', key, string.format('%d-0', last), 'ENTRIESADDED', string.format('%d', last))
+  end
+  return last`
+
+type Scripts = { streamsAppend(key: string, ...args: (string | number)[]): Promise<number> }
+
+export type Published = { partition: number; seq: number; trimmed: number }
+
+export class EventLog {
+  readonly #sql: Sql
+  readonly #redis: RedisClient
+  readonly #prefix: string
+  readonly topic: Topic
+  readonly #source: string
+
+  /** @param source the CloudEvents source of the events, as the service wrote it. */
+  constructor(options: { sql: Sql; redis: RedisClient; prefix: string; topic: Topic; source: string }) {
+    this.#sql = options.sql
+    this.#redis = options.redis
+    this.#prefix = options.prefix
+    this.topic = options.topic
+    this.#source = options.source
+    this.#redis.defineCommand('streamsAppend', { numberOfKeys: 1, lua: append })
+  }
+
+  key(partition: number): string {
+    return streamKey(this.#prefix, this.topic, partition)
+  }
+
+  /**
+   * Publishes a partition's newly committed events, of which `at.seq` is the last, and fills the stream up if it ends
+   * before them. With no events it checks that nothing is missing.
+   * @throws when the stream has events that the log has not: somebody else writes to it, or Postgres lost data.
+   */
+  async publish(at: Published, events: SequencedEvent[]): Promise<void> {
+    let last = await this.#append(at, events)
+    if (last > at.seq) {
+      throw new Error(
+        `Cannot publish to ${this.key(at.partition)}: it ends with ${last}, the event log with ${at.seq}`,
+      )
+    }
+    while (last < at.seq) {
+      const page = await this.#page(at.partition, last)
+      const reached = page.length > 0 ? await this.#append(at, page) : last
+      if (reached <= last) {
+        throw new Error(
+          `Cannot fill ${this.key(at.partition)}: the event log has nothing right after ${last}`,
+        )
+      }
+      last = reached
+    }
+  }
+
+  async #append(at: Published, events: SequencedEvent[]): Promise<number> {
+    const scripts = this.#redis as unknown as Scripts
+    const key = this.key(at.partition)
+    let last = 0
+    for (let start = 0; start === 0 || start < events.length; start += pageMax) {
+      const args: (string | number)[] = [at.trimmed]
+      for (const { seq, envelope } of events.slice(start, start + pageMax)) {
+        const fields = toFields(envelope)
+        args.push(seq, fields.length, ...fields)
+      }
+      last = await scripts.streamsAppend(key, ...args)
+    }
+    return last
+  }
+
+  async #page(partition: number, after: number): Promise<SequencedEvent[]> {
+    const rows = await this.#sql<
+      (Omit<Envelope, 'time' | 'traceparent'> & { seq: number; time: Date; traceparent: string | null })[]
+    >`
+      select seq, id, type, subject, time, traceparent, data::text as data from event_log
+      where partition = ${partition} and seq > ${after} order by seq limit ${pageMax}`
+    return rows.map(({ seq, time, traceparent, ...rest }) => ({
+      partition,
+      seq,
+      envelope: {
+        ...rest,
+        specversion: '1.0',
+        source: this.#source,
+        time: time.toISOString(),
+        ...(traceparent ? { traceparent } : {}),
+      },
+    }))
+  }
+
+  /**
+   * Trims what every consumer has committed, and prunes the log below that by age.
+   * While a consumer's group is missing nothing is trimmed: one that has never run loses nothing.
+   * @returns the sequence up to which the stream is trimmed now.
+   */
+  async trim(at: Published & { epoch: number }, retentionDays: number): Promise<number> {
+    const low = await this.#lowestOffset(at.partition)
+    if (low !== undefined && low > at.trimmed) {
+      const noted = await this.#sql`
+        update mailbox set trimmed = ${low}
+        where partition = ${at.partition} and epoch = ${at.epoch} and trimmed < ${low} and seq >= ${low}`
+      if (noted.count === 1) {
+        await this.#redis.xtrim(this.key(at.partition), 'MINID', '~', `${low + 1}-0`)
+        at.trimmed = low
+      }
+    }
+    await this.#sql`
+      delete from event_log where (partition, seq) in (
+        select partition, seq from event_log
+        where partition = ${at.partition} and seq <= ${at.trimmed}
+          and time < clock_timestamp() - ${`${retentionDays} days`}::interval
+        order by seq limit 1000)`
+    return at.trimmed
+  }
+
+  /** The lowest offset of the consumers, as their groups show it: before the oldest pending entry, else the last delivered. */
+  async #lowestOffset(partition: number): Promise<number | undefined> {
+    const key = this.key(partition)
+    const groups = ((await this.#redis.xinfo('GROUPS', key)) as (string | number)[][]).map(toRecord)
+    let low: number | undefined
+    for (const consumer of this.topic.consumers) {
+      const group = groups.find((it) => it.name === consumer)
+      if (!group) return undefined
+      let offset = sequenceOf(String(group['last-delivered-id']))
+      if (Number(group.pending) > 0) {
+        const [, oldest] = (await this.#redis.xpending(key, consumer)) as [number, string | null]
+        if (oldest) offset = Math.min(offset, sequenceOf(oldest) - 1)
+      }
+      low = Math.min(low ?? offset, offset)
+    }
+    return low
+  }
+}
+
+/** The sequence that an entry id of an event stream spells. */
+export const sequenceOf = (position: string): number => Number(position.slice(0, position.indexOf('-')))
+
+/** Field, value, field, value: as `XINFO` replies. */
+export function toRecord(reply: (string | number)[]): Record<string, string | number> {
+  const record: Record<string, string | number> = {}
+  for (let i = 0; i + 1 < reply.length; i += 2) record[String(reply[i])] = reply[i + 1]!
+  return record
+}

@@ -1,0 +1,78 @@
+/**
+ * Who works on which partition.
+ *
+ * A worker leases its fair share of the partitions: all partitions divided by the workers alive, rounded up. It renews
+ * all its leases with one statement, takes partitions whose lease has run out, and gives back what is above its share.
+ *
+ * L1. Each change of owner raises the partition's epoch. The same owner renewing does not.
+ * L2. Time is the database's clock: workers need not agree on theirs.
+ * L3. A lease decides only who works. What is correct is decided by the fence in the commit (`commit.ts`): two workers
+ *     that both believe they own a partition cost time, never truth.
+ */
+import type { Sql } from './postgres.ts'
+
+export type Lease = {
+  partition: number
+  epoch: number
+  /** Offset: the entry id up to which messages are committed, and how many they were. */
+  position: string
+  processed: number
+  /** Sequence of the last committed event, and the one up to which all consumers are done. */
+  seq: number
+  trimmed: number
+}
+
+export type Leases = {
+  owned: Lease[]
+  /** How many partitions this worker should own while the present workers live. */
+  share: number
+}
+
+/**
+ * Renews the worker's leases and takes free partitions up to its share.
+ * @param worker unique to the process, so that nobody else renews in its name.
+ */
+export async function renewLeases(sql: Sql, worker: string, ttlMs: number): Promise<Leases> {
+  const ttl = `${ttlMs} milliseconds`
+  const rows = await sql<(Lease & { share: number })[]>`
+    with alive as (
+      insert into worker (id, alive_until) values (${worker}, clock_timestamp() + ${ttl}::interval)
+      on conflict (id) do update set alive_until = excluded.alive_until
+    ), forgotten as (
+      delete from worker where alive_until < clock_timestamp() - interval '10 minutes' and id <> ${worker}
+    ), crowd as (
+      select count(*) + 1 as workers from worker where alive_until > clock_timestamp() and id <> ${worker}
+    ), share as (
+      select ceil((select count(*) from mailbox)::numeric / workers)::int as partitions from crowd
+    ), renewed as (
+      update mailbox set lease_until = clock_timestamp() + ${ttl}::interval where owner = ${worker}
+      returning partition, epoch, position, processed, seq, trimmed
+    ), free as (
+      select partition from mailbox
+      where lease_until < clock_timestamp() and owner is distinct from ${worker}
+      order by random()
+      limit (select greatest(partitions - (select count(*) from renewed), 0) from share)
+      for update skip locked
+    ), taken as (
+      update mailbox m set owner = ${worker}, epoch = m.epoch + 1, lease_until = clock_timestamp() + ${ttl}::interval
+      from free where m.partition = free.partition
+      returning m.partition, m.epoch, m.position, m.processed, m.seq, m.trimmed
+    )
+    select owned.*, share.partitions as share
+    from share left join (select * from renewed union all select * from taken) owned on true`
+  return { owned: rows.filter((row) => row.partition !== null), share: rows[0]?.share ?? 0 }
+}
+
+/** Gives partitions back, so that another worker need not wait for the lease to run out. */
+export async function releaseLeases(sql: Sql, worker: string, partitions: number[]): Promise<void> {
+  await sql`
+    update mailbox set owner = null, lease_until = '-infinity'
+    where owner = ${worker} and partition = any(${partitions}::int[])`
+}
+
+/** Gives everything back and leaves the crowd: the last thing a worker does. */
+export async function leave(sql: Sql, worker: string): Promise<void> {
+  await sql`
+    with gone as (delete from worker where id = ${worker})
+    update mailbox set owner = null, lease_until = '-infinity' where owner = ${worker}`
+}

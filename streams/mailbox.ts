@@ -1,0 +1,122 @@
+/**
+ * Reading a partition through its consumer group, always from a named position.
+ *
+ * `XREADGROUP … >` moves the group's cursor when Redis runs it, not when the reply arrives; a reply that is lost takes
+ * its entries along, and they would never come again. So every read first sets the cursor to where the reader stands:
+ *
+ * R1. What a read returns depends on the position it names alone, never on reads before it.
+ * R2. The offset in Postgres is the truth; the group shows it: its lag, its pending entries, its owner's name.
+ * R3. An entry is acknowledged after its effects are committed, and only then.
+ */
+import type { Fields } from './envelope.ts'
+import type { RedisClient } from './redis.ts'
+
+export type Entry = { position: string; fields: Fields }
+
+export type Cursor = {
+  key: string
+  group: string
+  /** The reader's name, shown by `XINFO CONSUMERS`. */
+  consumer: string
+  position: string
+  /** How many messages the partition had up to `position`; keeps the group's lag exact. */
+  processed: number
+}
+
+/** Acknowledges, sets the cursor and reads, in one step that no other client can come between. */
+const read = `
+  local key, group, consumer, position, processed, count = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+  if #ARGV > 5 then redis.call('XACK', key, group, unpack(ARGV, 6)) end
+  redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)
+  local reply = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', key, '>')
+  return reply and reply[1][2] or {}`
+
+/**
+ * Makes stream and group fit the committed offset, whatever Redis remembers:
+ * - no group (first start, FLUSHALL, failover): it is created at the offset;
+ * - the stream's own ids lie behind the offset (its data was lost and the clock is behind): new ids start after it,
+ *   since an entry below the offset would count as handled;
+ * - entries still pending up to the offset, and readers that are gone: acknowledged and removed.
+ * Only the owner of the topic raises ids. Running it twice changes nothing.
+ */
+const align = `
+  local key, group, consumer, position, processed, owner = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+  local created = redis.pcall('XGROUP', 'CREATE', key, group, position, 'MKSTREAM', 'ENTRIESREAD', processed)
+  if created.err and not string.find(created.err, 'BUSYGROUP') then return created end
+  local function parts(id)
+    local ms, n = string.match(id, '(%d+)-(%d+)')
+    return tonumber(ms), tonumber(n)
+  end
+  if owner == '1' then
+    local info, last, length = redis.call('XINFO', 'STREAM', key), '0-0', 0
+    for i = 1, #info, 2 do
+      if info[i] == 'last-generated-id' then last = info[i + 1] end
+      if info[i] == 'length' then length = info[i + 1] end
+    end
+    local lastMs, lastN = parts(last)
+    local ms, n = parts(position)
+    if lastMs < ms or (lastMs == ms and lastN < n) then
+      redis.call('XSETID', key, position, 'ENTRIESADDED', processed + length)
+    end
+  end
+  repeat
+    local stale = redis.call('XPENDING', key, group, '-', position, 500)
+    local ids = {}
+    for i, entry in ipairs(stale) do ids[i] = entry[1] end
+    if #ids > 0 then redis.call('XACK', key, group, unpack(ids)) end
+  until #stale < 500
+  for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+    if reader[2] ~= consumer then redis.call('XGROUP', 'DELCONSUMER', key, group, reader[2]) end
+  end
+  return created.err and 0 or 1`
+
+type Scripts = {
+  streamsRead(key: string, ...args: (string | number)[]): Promise<[string, Fields][]>
+  streamsAlign(key: string, ...args: (string | number)[]): Promise<0 | 1>
+}
+
+/** Teaches a client the scripts above. Once per client. */
+export function defineMailboxScripts(redis: RedisClient): void {
+  redis.defineCommand('streamsRead', { numberOfKeys: 1, lua: read })
+  redis.defineCommand('streamsAlign', { numberOfKeys: 1, lua: align })
+}
+
+/**
+ * @param acks entries whose effects are committed.
+ * @returns at most `count` entries after the cursor, oldest first.
+ * @throws {ReplyError} `NOGROUP` when Redis lost its data: `alignGroup` mends it.
+ */
+export async function readEntries(
+  redis: RedisClient,
+  at: Cursor,
+  count: number,
+  acks: string[],
+): Promise<Entry[]> {
+  const scripts = redis as unknown as Scripts
+  const rows = await scripts.streamsRead(
+    at.key,
+    at.group,
+    at.consumer,
+    at.position,
+    at.processed,
+    count,
+    ...acks,
+  )
+  return rows.map(([position, fields]) => ({ position, fields }))
+}
+
+/**
+ * @param owner whether the group's service owns the topic, and may raise the stream's ids.
+ * @returns true when the group had to be created.
+ */
+export async function alignGroup(redis: RedisClient, at: Cursor, owner: boolean): Promise<boolean> {
+  const scripts = redis as unknown as Scripts
+  return (
+    (await scripts.streamsAlign(at.key, at.group, at.consumer, at.position, at.processed, owner ? 1 : 0)) ===
+    1
+  )
+}
+
+export const isNoGroup = (error: unknown): boolean =>
+  error instanceof Error &&
+  (error.message.includes('NOGROUP') || error.message.includes('requires the key to exist'))

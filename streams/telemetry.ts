@@ -1,0 +1,19 @@
+/** What the runtime tells about itself while it works. Called on the hot path: must be cheap, must not throw. */
+export type Telemetry = {
+  /** A batch was read. @param size its messages. */
+  batch(size: number): void
+  /** A batch was committed. @param seconds how long the commit statement took. */
+  committed(seconds: number): void
+  fenceFailed(partition: number): void
+  deadLettered(count: number): void
+  /** @param entries in the partition's stream, not yet committed. */
+  lag(partition: number, entries: number): void
+}
+
+export const silent: Telemetry = {
+  batch() {},
+  committed() {},
+  fenceFailed() {},
+  deadLettered() {},
+  lag() {},
+}

@@ -1,0 +1,102 @@
+/**
+ * Tells whoever holds a request that what it waits for is decided, in whichever process that is.
+ *
+ * A worker announces after its commit, on a Redis pub/sub channel and straight to the waiters of its own process.
+ * Announcements may be lost: a waiter that hears nothing looks the answer up (`lookup`), and does so at its end anyway.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openRedis, type RedisClient } from './redis.ts'
+
+/** How long waiters rely on announcements before the answers are looked up, all at once. */
+const lookupMs = 1_000
+
+type Listener<Answer> = (answer: Answer) => void
+
+export type WakeupOptions<Answer> = {
+  redisUrl: string
+  channel: string
+  /** A client that may publish. */
+  redis: RedisClient
+  idOf(answer: Answer): string
+  /** The answers known by now to what these ids wait for. Asked when announcements fail to come. */
+  lookup(ids: string[]): Promise<Answer[]>
+}
+
+export class Wakeup<Answer> implements AsyncDisposable {
+  readonly #options: WakeupOptions<Answer>
+  readonly #subscriber: RedisClient
+  readonly #listeners = new Map<string, Set<Listener<Answer>>>()
+  /** Tells our own announcements apart: their waiters have heard them already. */
+  readonly #self = crypto.randomUUID()
+
+  constructor(options: WakeupOptions<Answer>) {
+    this.#options = options
+    this.#subscriber = openRedis(options.redisUrl, options.channel)
+    const subscribe = () => void this.#subscriber.subscribe(options.channel).catch(() => {})
+    this.#subscriber.on('ready', subscribe)
+    this.#subscriber.on('message', (_channel: string, text: string) => {
+      const { from, answers } = JSON.parse(text) as { from: string; answers: Answer[] }
+      if (from !== this.#self) this.#tell(answers)
+    })
+  }
+
+  /** Announces what was decided. Called after the commit; never throws, never waits. */
+  announce(answers: Answer[]): void {
+    if (answers.length === 0) return
+    this.#tell(answers)
+    this.#options.redis
+      .publish(this.#options.channel, JSON.stringify({ from: this.#self, answers }))
+      .catch(() => {})
+  }
+
+  /** Calls `listener` with every answer about `id`, until the function returned is called. */
+  listen(id: string, listener: Listener<Answer>): () => void {
+    const listeners = this.#listeners.get(id) ?? new Set()
+    this.#listeners.set(id, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size === 0) this.#listeners.delete(id)
+    }
+  }
+
+  /**
+   * Waits for the next answer about `id`. Call it before the question is asked, so that the answer cannot be missed.
+   * @returns undefined when `timeoutMs` passed or `signal` was aborted first.
+   */
+  async next(id: string, timeoutMs: number, signal?: AbortSignal): Promise<Answer | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
+    const stopListening = this.listen(id, resolve)
+    const timer = setTimeout(resolve, timeoutMs, undefined)
+    const stop = () => resolve(undefined)
+    signal?.addEventListener('abort', stop)
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', stop)
+      stopListening()
+    }
+  }
+
+  /** Looks answers up for those who hear nothing. Runs until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    let before = new Set<string>()
+    while (!signal.aborted) {
+      await sleep(lookupMs, undefined, { signal }).catch(() => {})
+      const overdue = [...this.#listeners.keys()].filter((id) => before.has(id))
+      before = new Set(this.#listeners.keys())
+      // When the lookup fails too, the waiters' own time limits answer for it.
+      if (overdue.length > 0) this.#tell(await this.#options.lookup(overdue).catch(() => []))
+    }
+  }
+
+  #tell(answers: Answer[]): void {
+    for (const answer of answers) {
+      for (const listener of this.#listeners.get(this.#options.idOf(answer)) ?? []) listener(answer)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#subscriber.disconnect()
+  }
+}
