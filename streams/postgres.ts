@@ -60,5 +60,30 @@ export function isDataError(error: unknown): boolean {
   return error instanceof postgres.PostgresError && typeof code === 'string' && /^(22|23)/.test(code)
 }
 
+/**
+ * The connection, the server or its load failed, not the statement: the same may succeed a moment later.
+ * Whether the statement took effect is unknown.
+ */
+export function isTransient(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && (connectionFaults.has(code) || /^(08|40|53|55P03|57|58)/.test(code))
+}
+const connectionFaults = new Set([
+  // Of postgres.js.
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  // Of the system.
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+])
+
 /** Ends a pool; a connection that does not close in time is cut. */
 export const closePostgres = (sql: Sql): Promise<void> => sql.end({ timeout: 2 })

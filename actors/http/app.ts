@@ -1,0 +1,134 @@
+/**
+ * The frame of an HTTP face: routes that check their input, problems for everything that goes wrong, metrics, docs.
+ *
+ * A route made with `openapi(…)` is one handler to Hono, with no middleware around it: validation, metrics and
+ * errors happen in this file's `handlerOf`. That is what makes a request cost little more than Hono itself.
+ */
+import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
+import type { Context, Handler } from 'hono'
+import { isTransient } from '../../streams/postgres.ts'
+import type { Log } from '../log.ts'
+import { type Metrics, memo } from '../metrics.ts'
+import { mountDocs } from './docs.ts'
+import { type Validate, validatorOf } from './input.ts'
+import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
+
+export type App = OpenAPIHono
+
+export type AppOptions = {
+  service: string
+  title: string
+  /** Markdown, shown on top of `/docs`. */
+  description: string
+  log: Log
+  metrics: Metrics
+}
+
+/** Its `openapi(route, handler)` answers problems for all that the handler or its input gets wrong. */
+export function createApp({ service, title, description, log, metrics }: AppOptions): App {
+  const app = new OpenAPIHono()
+  const answer = answerWith(log)
+
+  const openapi = ({ hide, middleware, ...route }: RouteConfig, handler: Handler): App => {
+    if (middleware) throw new TypeError(`Cannot add ${route.path}: routes take no middleware`)
+    if (!hide) app.openAPIRegistry.registerPath(withCommonProblems(route))
+    const observe = observerOf(metrics, route.method.toUpperCase(), route.path)
+    const path = route.path.replaceAll(/\/{(.+?)}/g, '/:$1')
+    app.on(route.method, path, handlerOf(handler, validatorOf(route.request), answer, observe))
+    return app
+  }
+  app.openapi = openapi as unknown as App['openapi']
+
+  const observerOfUnknown = memo((method: string) => observerOf(metrics, method, 'unknown'))
+  app.notFound((c) => {
+    const startedAt = performance.now()
+    const response = answer(noRoute(app, c), c)
+    const method = knownMethods.includes(c.req.method) ? c.req.method : 'other'
+    observerOfUnknown(method)(response.status, startedAt)
+    return response
+  })
+  app.onError(answer)
+  app.get('/problems/:slug', (c) => {
+    const text = explain(c.req.param('slug'))
+    return text === undefined ? answer(new Problem('not-found'), c) : c.text(text)
+  })
+  mountDocs(app, { service, title, description })
+  return app
+}
+
+type Answer = (error: Error, c: Context) => Response
+type Observe = (status: number, startedAt: number) => void
+
+function handlerOf(
+  handler: Handler,
+  validate: Validate | undefined,
+  answer: Answer,
+  observe: Observe,
+): Handler {
+  return async (c, next) => {
+    const startedAt = performance.now()
+    let response: Response
+    try {
+      const validating = validate?.(c)
+      if (validating) await validating
+      response = (await handler(c, next)) as Response
+    } catch (error) {
+      response = answer(error instanceof Error ? error : new Error('Not an error', { cause: error }), c)
+    }
+    observe(response.status, startedAt)
+    return response
+  }
+}
+
+const answerWith =
+  (log: Log): Answer =>
+  (error, c) => {
+    const problem = toProblem(error)
+    if (problem.status >= 500) {
+      const at = { method: c.req.method, path: c.req.path, status: problem.status }
+      if (problem.slug === 'internal') log.error({ ...at, err: error }, 'request failed')
+      else
+        log.warn(
+          { ...at, reason: (problem.cause as Error | undefined)?.message ?? problem.message },
+          'request refused',
+        )
+    }
+    return problem.toResponse()
+  }
+
+/** Whatever a handler threw, as the problem to answer. What is not understood shows nothing of itself. */
+function toProblem(error: Error): Problem {
+  if (error instanceof Problem) return error
+  if (isTransient(error)) return new Unavailable('The database does not answer.', { cause: error })
+  return new Problem('internal', { cause: error })
+}
+
+const knownMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/** A path that other methods know is 405, any other 404. */
+function noRoute(app: App, c: Context): Problem {
+  const allowed = knownMethods.filter((method) => app.router.match(method, c.req.path)[0].length > 0)
+  if (allowed.length === 0) return new Problem('not-found', { detail: `Nothing is at ${c.req.path}` })
+  if (allowed.includes('GET')) allowed.splice(1, 0, 'HEAD')
+  return new Problem('method-not-allowed', { headers: { allow: allowed.join(', ') } })
+}
+
+/** Counts the answers of one route. */
+function observerOf({ httpRequests, httpSeconds }: Metrics, method: string, route: string): Observe {
+  const seconds = httpSeconds.labels({ method, route })
+  const requests = memo((status: number) => httpRequests.labels({ method, route, status }))
+  return (status, startedAt) => {
+    requests(status).inc()
+    seconds.observe((performance.now() - startedAt) / 1_000)
+  }
+}
+
+/** What any route may answer, said once. */
+function withCommonProblems(route: RouteConfig): RouteConfig {
+  const common = {
+    ...(route.request ? problemResponses(400) : {}),
+    ...(route.request?.body ? problemResponses(413, 415) : {}),
+    ...problemResponses(500, 503),
+  }
+  return { ...route, responses: { ...common, ...route.responses } }
+}

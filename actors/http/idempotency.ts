@@ -1,0 +1,80 @@
+/**
+ * One effect per idempotency key, however often the request is repeated.
+ *
+ * The key is not a cache of answers. It determines the id under which the effect is known (reservationid,
+ * commandid), and everything behind the HTTP face recognises an id that it has seen. So a crash between claiming
+ * the key and the effect leaves nothing half done: the repeated request carries the same id again.
+ */
+import { createHash } from 'node:crypto'
+import { z } from '@hono/zod-openapi'
+import type { Sql } from '../../streams/postgres.ts'
+import { Problem } from './problem.ts'
+
+/** The `idempotency-key` of a route's `headers`. */
+export const idempotencyHeader = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
+  .optional()
+  .openapi({
+    description: 'A POST repeated with the same key and payload has one effect and the same answer.',
+  })
+
+export type Claim = {
+  /** What the key is good for, such as `POST /stocks`: a key may be used once per scope. */
+  scope: string
+  key: string
+  /** The validated payload. Objects that differ in the order of their keys are the same payload. */
+  payload: unknown
+}
+
+/**
+ * Claims the key for this payload.
+ * @returns the UUID that stands for the key in its scope, the same at every repetition.
+ * @throws {Problem} 422 when the key was claimed for another payload.
+ */
+export async function claimKey(sql: Sql, { scope, key, payload }: Claim): Promise<string> {
+  const id = idOf(scope, key)
+  const fingerprint = createHash('sha256').update(canonical(payload)).digest('hex')
+  const claimed = await claim(sql, id, fingerprint)
+  if (claimed !== fingerprint) {
+    throw new Problem('idempotency-key-reused', {
+      detail: 'This Idempotency-Key was used before with another payload.',
+    })
+  }
+  return id
+}
+
+/** A concurrent claim waits here for the other and then sees its fingerprint: the update is what reads it. */
+async function claim(sql: Sql, id: string, fingerprint: string): Promise<string> {
+  const [row] = await sql<{ fingerprint: string }[]>`
+    insert into idempotency as claimed (key, fingerprint)
+    values (${id}, decode(${fingerprint}, 'hex'))
+    on conflict (key) do update set key = claimed.key
+    returning encode(claimed.fingerprint, 'hex') as fingerprint`
+  return row!.fingerprint
+}
+
+/** Forgets keys claimed longer ago than this. @returns how many. */
+export async function pruneKeys(sql: Sql, olderThanHours: number): Promise<number> {
+  const { count } = await sql`
+    delete from idempotency where created_at < clock_timestamp() - make_interval(hours => ${olderThanHours})`
+  return count
+}
+
+/** A version 8 UUID (RFC 9562) made of SHA-256 over scope and key. */
+function idOf(scope: string, key: string): string {
+  const bytes = createHash('sha256').update(`${scope}\0${key}`).digest().subarray(0, 16)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const hex = bytes.toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+/** JSON with the keys of every object sorted, and members that are undefined left out. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, it) =>
+    it !== null && typeof it === 'object' && !Array.isArray(it)
+      ? Object.fromEntries(Object.entries(it).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : it,
+  )
+}

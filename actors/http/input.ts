@@ -1,0 +1,115 @@
+/** What a request brings, checked against its route's schemas: parsed once, here, and trusted behind. */
+import type { RouteConfig } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { z } from 'zod'
+import { type Fault, Problem } from './problem.ts'
+
+export const bodyBytesMax = 64 * 1024
+
+/** Validates a request and leaves the result for `c.req.valid(…)`. @throws {Problem} that lists every fault. */
+export type Validate = (c: Context) => undefined | Promise<void>
+
+export function validatorOf(request: RouteConfig['request']): Validate | undefined {
+  const { query, params, headers } = request ?? {}
+  const header = headers && asObject(headers)
+  const json = jsonSchemaOf(request)
+  if (!query && !params && !header && !json) return undefined
+  // zod lower-cases nothing: schemas name headers in lower case.
+  const headerNames = header ? Object.keys(header.shape) : []
+
+  return (c) => {
+    const faults: Fault[] = []
+    if (params) check(c, 'param', params as z.ZodType, c.req.param(), faults)
+    if (query) check(c, 'query', query as z.ZodType, queryOf(c), faults)
+    if (header) check(c, 'header', header, headersOf(c, headerNames), faults)
+    if (json) return readJson(c).then((body) => finish(c, json, body, faults))
+    if (faults.length > 0) throw new Problem('invalid-input', { errors: faults })
+  }
+}
+
+function finish(c: Context, schema: z.ZodType, body: unknown, faults: Fault[]): void {
+  check(c, 'json', schema, body, faults)
+  if (faults.length > 0) throw new Problem('invalid-input', { errors: faults })
+}
+
+function jsonSchemaOf(request: RouteConfig['request']): z.ZodType | undefined {
+  const media = request?.body?.content['application/json']
+  return media && 'schema' in media ? (media.schema as z.ZodType) : undefined
+}
+
+type Target = 'json' | 'query' | 'param' | 'header'
+
+function check(c: Context, target: Target, schema: z.ZodType, value: unknown, faults: Fault[]): void {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) {
+    c.req.addValidatedData(target, parsed.data as object)
+    return
+  }
+  for (const { path, message } of parsed.error.issues) {
+    faults.push(
+      target === 'json'
+        ? { pointer: pointerOf(path), detail: message }
+        : { parameter: path.join('.'), detail: message },
+    )
+  }
+}
+
+/** RFC 6901. */
+const pointerOf = (path: PropertyKey[]): string =>
+  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+
+const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i
+
+async function readJson(c: Context): Promise<unknown> {
+  const type = c.req.header('content-type')
+  if (type === undefined || !jsonType.test(type)) throw new Problem('unsupported-media-type')
+  const text = await readText(c)
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Problem('malformed-json', { detail: (cause as Error).message, cause })
+  }
+}
+
+/** A body that announces its length is refused unread; one that does not is read up to the limit. */
+async function readText(c: Context): Promise<string> {
+  const length = c.req.header('content-length')
+  if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
+    if (Number(length) > bodyBytesMax) throw new Problem('body-too-large')
+    return c.req.text().catch(endedEarly)
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of c.req.raw.body ?? []) {
+    size += chunk.byteLength
+    if (size > bodyBytesMax) throw new Problem('body-too-large')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function endedEarly(cause: unknown): never {
+  throw new Problem('malformed-json', { detail: 'The body ended early.', cause })
+}
+
+/** A parameter given once is a string, one given more often an array, which schemas of single values refuse. */
+function queryOf(c: Context): Record<string, string | string[]> {
+  const entries = Object.entries(c.req.queries())
+  return Object.fromEntries(
+    entries.map(([name, values]) => [name, values.length === 1 ? values[0]! : values]),
+  )
+}
+
+function headersOf(c: Context, names: string[]): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const name of names) {
+    const value = c.req.header(name)
+    if (value !== undefined) found[name] = value
+  }
+  return found
+}
+
+function asObject(schema: unknown): z.ZodObject {
+  if (schema && typeof schema === 'object' && 'shape' in schema) return schema as z.ZodObject
+  throw new TypeError('Cannot check headers: their schema must be one z.object')
+}

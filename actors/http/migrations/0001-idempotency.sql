@@ -1,0 +1,7 @@
+-- The keys under which a request was made. What the request did is found by the id that the key stands for.
+create table idempotency (
+  key uuid primary key,
+  fingerprint bytea not null,
+  created_at timestamptz not null default clock_timestamp()
+);
+create index idempotency_created_at on idempotency using brin (created_at);

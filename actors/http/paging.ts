@@ -1,0 +1,70 @@
+/** Collections: a page of items with links, cut by key so that inserts and deletes move no item twice past a reader. */
+import { z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { Problem } from './problem.ts'
+
+export const limitMax = 200
+
+/** Merge into a route's query: `z.object({ ...pageQuery, userid: … })`. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(limitMax).default(50).openapi({ example: 50 }),
+  after: z
+    .string()
+    .max(1_000)
+    .optional()
+    .openapi({ description: 'opaque: taken from `_links.next` of the page before' }),
+}
+
+/** @param key the sort key of the page's last item. */
+export const encodeAfter = (key: string[]): string => Buffer.from(JSON.stringify(key)).toString('base64url')
+
+/**
+ * @param length how many strings the sort key has.
+ * @throws {Problem} 400 when `after` is not of our making.
+ */
+export function decodeAfter(after: string, length: number): string[] {
+  try {
+    const key = keySchema.length(length).parse(JSON.parse(Buffer.from(after, 'base64url').toString()))
+    if (key.every((part) => part.isWellFormed() && !part.includes('\0'))) return key
+  } catch {
+    // Whatever is wrong with it, the answer is the same.
+  }
+  throw new Problem('invalid-input', {
+    errors: [{ parameter: 'after', detail: 'must be taken from _links.next of an earlier page' }],
+  })
+}
+const keySchema = z.array(z.string())
+
+const linkSchema = z.object({ href: z.string() })
+export type Link = z.infer<typeof linkSchema>
+
+/** `_links` of a resource. */
+export const selfSchema = z.object({ self: linkSchema })
+export const selfLink = (href: string): { self: Link } => ({ self: { href } })
+
+export type Collection<Name extends string, Item> = {
+  _embedded: { [K in Name]: Item[] }
+  _links: { self: Link; next?: Link }
+}
+
+/** The body of a collection's answer. `next` keeps the request's other query parameters. */
+export function collection<Name extends string, Item>(
+  name: Name,
+  c: Context,
+  items: Item[],
+  nextAfter?: string,
+): Collection<Name, Item> {
+  const url = new URL(c.req.url)
+  const self = { href: url.pathname + url.search }
+  const _embedded = { [name]: items } as { [K in Name]: Item[] }
+  if (nextAfter === undefined) return { _embedded, _links: { self } }
+  url.searchParams.set('after', nextAfter)
+  return { _embedded, _links: { self, next: { href: url.pathname + url.search } } }
+}
+
+export function collectionSchema<Name extends string, Item extends z.ZodType>(name: Name, item: Item) {
+  return z.object({
+    _embedded: z.object({ [name]: z.array(item) } as { [K in Name]: z.ZodArray<Item> }),
+    _links: z.object({ self: linkSchema, next: linkSchema.optional() }),
+  })
+}

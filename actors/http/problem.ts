@@ -1,0 +1,160 @@
+/** What the HTTP faces answer when they cannot do what was asked: RFC 9457 problem details, listed in one place. */
+import { z } from '@hono/zod-openapi'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+
+/** Every problem a client can meet. The slug is stable: `type` in the answer is `/problems/{slug}`. */
+export const problems = {
+  'invalid-input': [
+    400,
+    'The request is not valid',
+    'The `errors` list names each field or parameter at fault.',
+  ],
+  'malformed-json': [400, 'The body is not JSON', 'Send one JSON value, encoded as UTF-8.'],
+  'not-found': [404, 'Nothing is found here', 'Check the path and the id in it.'],
+  'method-not-allowed': [405, 'The method is not allowed here', 'The `Allow` header lists those that are.'],
+  conflict: [409, 'The request conflicts with the present state', 'Read the resource again, then decide.'],
+  'not-cancelable': [
+    409,
+    'The reservation cannot be cancelled',
+    'A reservation that failed holds no copy, so there is nothing to give back.',
+  ],
+  'body-too-large': [413, 'The body is too large', 'A body holds at most 65,536 bytes.'],
+  'unsupported-media-type': [415, 'The body must be JSON', 'Send `Content-Type: application/json`.'],
+  'idempotency-key-reused': [
+    422,
+    'The idempotency key belongs to another request',
+    'A key names one request: repeat it with the same payload, or choose a new key.',
+  ],
+  internal: [500, 'Something went wrong on our side', 'The fault is logged. The request may be repeated.'],
+  unavailable: [
+    503,
+    'The service cannot answer just now',
+    'Repeat the request after the seconds that `Retry-After` gives, a POST with the same `Idempotency-Key`.',
+  ],
+  'not-ready': [503, 'The service is not ready', 'Its database does not answer, or it is stopping.'],
+  'loop-hung': [503, 'A loop of the service hangs', 'The process has to be restarted.'],
+} as const satisfies Record<string, readonly [ContentfulStatusCode, string, string]>
+export type ProblemSlug = keyof typeof problems
+
+/** One fault of the input: in the body (a JSON pointer), or in a query, header or path parameter. */
+export type Fault = { pointer: string; detail: string } | { parameter: string; detail: string }
+
+export type ProblemOptions = {
+  /** What is wrong with this very request. Shown to the client. */
+  detail?: string
+  headers?: Record<string, string>
+  errors?: Fault[]
+  /** Further members of the answer. */
+  extensions?: Record<string, unknown>
+  cause?: unknown
+}
+
+/** Thrown by a handler to answer with a problem. */
+export class Problem extends Error {
+  override name = 'Problem'
+  readonly slug: ProblemSlug
+  readonly status: ContentfulStatusCode
+  readonly title: string
+  readonly detail: string | undefined
+  readonly headers: Record<string, string>
+  readonly errors: Fault[] | undefined
+  readonly extensions: Record<string, unknown>
+
+  constructor(slug: ProblemSlug, options: ProblemOptions = {}) {
+    const [status, title] = problems[slug]
+    super(options.detail ?? title, { cause: options.cause })
+    this.slug = slug
+    this.status = status
+    this.title = title
+    this.detail = options.detail
+    this.headers = options.headers ?? {}
+    this.errors = options.errors
+    this.extensions = options.extensions ?? {}
+  }
+
+  toResponse(instance?: string): Response {
+    const body = {
+      type: `/problems/${this.slug}`,
+      title: this.title,
+      status: this.status,
+      detail: this.detail,
+      instance,
+      errors: this.errors,
+      ...this.extensions,
+    }
+    const headers = { ...this.headers, 'content-type': 'application/problem+json' }
+    return new Response(JSON.stringify(body), { status: this.status, headers })
+  }
+}
+
+/** Something we depend on does not answer: 503 with `Retry-After`. */
+export class Unavailable extends Problem {
+  override name = 'Unavailable'
+  constructor(detail: string, { retryAfterS = 1, cause }: { retryAfterS?: number; cause?: unknown } = {}) {
+    super('unavailable', { detail, cause, headers: { 'retry-after': String(retryAfterS) } })
+  }
+}
+
+/**
+ * Waits for `promise`, but not longer than `limitMs`.
+ * @throws {Unavailable} when the time is up. What was begun goes on, and its outcome is ignored.
+ */
+export async function within<T>(limitMs: number, action: string, promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Unavailable(`Cannot ${action} within ${limitMs} ms`)), limitMs)
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+export const problemSchema = z
+  .object({
+    type: z.string().openapi({ example: '/problems/not-found' }),
+    title: z.string(),
+    status: z.int().min(400).max(599),
+    detail: z.string().optional(),
+    instance: z.string().optional(),
+    errors: z
+      .array(
+        z.object({
+          pointer: z
+            .string()
+            .optional()
+            .openapi({ description: 'JSON pointer into the body', example: '/qty' }),
+          parameter: z.string().optional().openapi({ description: 'name of a parameter', example: 'limit' }),
+          detail: z.string(),
+        }),
+      )
+      .optional(),
+  })
+  .openapi('Problem')
+
+type ProblemStatus = (typeof problems)[ProblemSlug][0]
+type ProblemResponse = {
+  description: string
+  content: { 'application/problem+json': { schema: typeof problemSchema } }
+}
+
+/** @returns the `responses` of a route for these statuses. What any route may answer (400, 500, 503, …) is added by the app. */
+export function problemResponses<const Status extends ProblemStatus>(
+  ...statuses: Status[]
+): Record<Status, ProblemResponse> {
+  const entries = statuses.map((status) => [status, { description: titlesOf(status), content }] as const)
+  return Object.fromEntries(entries) as Record<Status, ProblemResponse>
+}
+const content = { 'application/problem+json': { schema: problemSchema } }
+
+const titlesOf = (status: ProblemStatus): string =>
+  Object.values(problems)
+    .filter(([its]) => its === status)
+    .map(([, title]) => title)
+    .join(', or: ')
+
+/** The page that `type` points to, for the person who follows it. */
+export function explain(slug: string): string | undefined {
+  if (!Object.hasOwn(problems, slug)) return undefined
+  const [status, title, advice] = problems[slug as ProblemSlug]
+  return `${title} (${status} ${slug})\n\n${advice}\n`
+}

@@ -1,0 +1,112 @@
+/** The server under an app: the only file that knows Node from Deno. */
+import type { Server } from 'node:http'
+import { createAdaptorServer } from '@hono/node-server'
+
+export type ServeOptions = {
+  host: string
+  /** 0 takes any free port. */
+  port: number
+  /** Once aborted, answers carry `Connection: close`, so that clients move on before the server closes. */
+  signal?: AbortSignal
+}
+
+export type Listener = {
+  port: number
+  /** Accepts no more, finishes the requests in flight, and cuts those that take longer than `graceMs`. */
+  close(graceMs: number): Promise<void>
+}
+
+type Fetch = (request: Request) => Response | Promise<Response>
+
+/** Slow enough for anyone who means it; the answer may take as long as it likes (Server-Sent Events do). */
+const receiveLimitMs = 30_000
+/** Longer than the idle time of the usual load balancers (60 s), so that they close first. */
+const keepAliveMs = 65_000
+const connectionsMax = 10_000
+
+/** @throws with one clear line when the port cannot be had. */
+export function serve(app: { fetch: Fetch }, options: ServeOptions): Promise<Listener> {
+  return 'Deno' in globalThis ? serveOnDeno(app.fetch, options) : serveOnNode(app.fetch, options)
+}
+
+async function serveOnNode(fetch: Fetch, { host, port, signal }: ServeOptions): Promise<Listener> {
+  const server = createAdaptorServer({
+    fetch: (request: Request) => fetch(request),
+    serverOptions: {
+      requestTimeout: receiveLimitMs,
+      headersTimeout: receiveLimitMs,
+      keepAliveTimeout: keepAliveMs,
+    },
+  }) as Server
+  server.maxConnections = connectionsMax
+  const { promise: listening, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject).listen(port, host, resolve)
+  await listening.catch((cause) => fail(port, cause))
+  server.off('error', reject)
+  const stopping = () =>
+    server.prependListener('request', (_request, response) => {
+      response.shouldKeepAlive = false
+    })
+  signal?.addEventListener('abort', stopping, { once: true })
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : port,
+    async close(graceMs) {
+      const { promise: closed, resolve: done } = Promise.withResolvers<void>()
+      server.close(() => done())
+      // A connection that was busy when the server closed is idle once it has answered.
+      const sweep = setInterval(() => server.closeIdleConnections(), 20)
+      const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+      await closed
+      clearInterval(sweep)
+      clearTimeout(cut)
+    },
+  }
+}
+
+/** The little of Deno that is used here. */
+type DenoServer = { addr: { port: number }; shutdown(): Promise<void>; finished: Promise<void> }
+type DenoNamespace = {
+  serve(
+    options: { hostname: string; port: number; signal: AbortSignal; onListen(): void },
+    handler: Fetch,
+  ): DenoServer
+}
+
+async function serveOnDeno(fetch: Fetch, { host, port, signal }: ServeOptions): Promise<Listener> {
+  const { Deno } = globalThis as unknown as { Deno: DenoNamespace }
+  const cut = new AbortController()
+  const handler: Fetch = async (request) => {
+    const response = await fetch(request)
+    if (signal?.aborted) response.headers.set('connection', 'close')
+    return response
+  }
+  let server: DenoServer
+  try {
+    server = Deno.serve({ hostname: host, port, signal: cut.signal, onListen() {} }, signal ? handler : fetch)
+  } catch (cause) {
+    return fail(port, cause)
+  }
+  return {
+    port: server.addr.port,
+    async close(graceMs) {
+      const timer = setTimeout(() => cut.abort(), graceMs)
+      await Promise.race([server.shutdown(), server.finished])
+      clearTimeout(timer)
+    },
+  }
+}
+
+export class PortInUse extends Error {
+  override name = 'PortInUse'
+}
+
+function fail(port: number, cause: unknown): never {
+  const { code, name } = cause as { code?: string; name?: string }
+  if (code === 'EADDRINUSE' || name === 'AddrInUse') {
+    throw new PortInUse(`Port ${port} is in use: stop what listens there, or set PORT to a free one`, {
+      cause,
+    })
+  }
+  throw new Error(`Cannot listen on port ${port}: ${(cause as Error).message}`, { cause })
+}

@@ -1,0 +1,209 @@
+/**
+ * The life of a process.
+ *
+ * Starting: read the configuration, build, listen, say so. Serving: until a signal comes or a loop ends. Stopping,
+ * in this order, each step because the one before is done:
+ *
+ *   S1  `stopping` is aborted: `/readyz` fails, streams of events end; requests are still served for `drainMs`,
+ *       while load balancers take notice.
+ *   S2  Nothing more is accepted; requests in flight are finished. The loops still turn, for these wait on them.
+ *   S3  `signal` is aborted: every loop finishes the batch in hand, gives its leases back, and resolves.
+ *   S4  `close()` closes the stores, and the process empties.
+ *
+ * All of it takes at most `drainMs + stopLimitMs`; then, or at a second signal, the process is ended where it stands.
+ * That is safe at any moment, for what is not committed is done again by whoever takes over.
+ */
+import { setTimeout } from 'node:timers/promises'
+import type { Pulse } from '../streams/pulse.ts'
+import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from './config.ts'
+import type { App } from './http/app.ts'
+import { mountHealth } from './http/health.ts'
+import { serve } from './http/serve.ts'
+import { createLog, type Log } from './log.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+
+/** Without the draining, which is as long as the operator says (1 s unless told otherwise). */
+const stopLimitMs = 9_000
+/** Of the time to stop, what requests in flight may take. */
+const graceMs = 5_000
+const echoMs = 1_000
+
+/** What a service is given. */
+export type Surroundings = {
+  config: Config
+  log: Log
+  metrics: Metrics
+  /** Aborted first: long answers (Server-Sent Events, waits) come to their end. */
+  stopping: AbortSignal
+  /** Aborted when no request is left: the loops stop. */
+  signal: AbortSignal
+}
+
+/** What a service is made of. */
+export type Service = {
+  app: App
+  /** Every loop that turns at present, for `/livez`. */
+  pulses(): Pulse[]
+  /** Rejects when the own database does not answer, for `/readyz`. */
+  ready(): Promise<unknown>
+  /** Absent: a service that was built has started. */
+  started?(): boolean
+  /** Each resolves after `signal` is aborted. One that rejects, or resolves before, ends the process. */
+  loops: Promise<void>[]
+  /** Closes the stores, once the loops are done. */
+  close(): Promise<void>
+}
+
+/** Runs a service until it is told to stop. Sets `process.exitCode`; never rejects. */
+export async function runService(
+  name: ServiceName,
+  build: (surroundings: Surroundings) => Promise<Service>,
+): Promise<void> {
+  const config = readConfig(name)
+  if (config === undefined) return
+  const log = createLog(name, config.logLevel)
+  const life = new Life(log, config.drainMs)
+  try {
+    await live(config, log, life, build)
+    log.info('stopped')
+  } catch (error) {
+    life.fail(error, 'cannot run')
+  } finally {
+    life.end()
+  }
+}
+
+async function live(
+  config: Config,
+  log: Log,
+  life: Life,
+  build: (surroundings: Surroundings) => Promise<Service>,
+): Promise<void> {
+  const metrics = createMetrics(config.service)
+  const { stopping, signal } = life
+  const service = await build({ config, log, metrics, stopping, signal })
+  try {
+    for (const loop of service.loops) life.watch(loop)
+    const { loopLimitMs, host, port } = config
+    const started = () => service.started?.() ?? true
+    mountHealth(service.app, {
+      pulses: () => service.pulses(),
+      ready: () => service.ready(),
+      started,
+      stopping,
+      loopLimitMs,
+      metrics,
+    })
+    const listener = await serve(service.app, { host, port, signal: stopping })
+    log.info({ port: listener.port, pid: process.pid }, 'listening')
+    await life.untilStopping()
+    await life.drain()
+    await listener.close(graceMs)
+  } finally {
+    life.stopLoops()
+    await Promise.allSettled(service.loops)
+    await service.close()
+  }
+}
+
+function readConfig(name: ServiceName): Config | undefined {
+  try {
+    return toConfig(name, readEnv())
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const fault of error.faults) console.error(fault)
+    process.exitCode = 1
+    return undefined
+  }
+}
+
+/** What tells a process to stop, and sees to it that it does. */
+class Life {
+  readonly #log: Log
+  readonly #drainMs: number
+  readonly #stopping = new AbortController()
+  readonly #loops = new AbortController()
+  #stoppingSince = 0
+  #failed = false
+
+  constructor(log: Log, drainMs: number) {
+    this.#log = log
+    this.#drainMs = drainMs
+    process.on('SIGTERM', this.#onSignal).on('SIGINT', this.#onSignal)
+    process.on('uncaughtException', this.#onCrash).on('unhandledRejection', this.#onCrash)
+  }
+
+  get stopping(): AbortSignal {
+    return this.#stopping.signal
+  }
+
+  get signal(): AbortSignal {
+    return this.#loops.signal
+  }
+
+  /** Ends the process when the loop does so on its own. */
+  watch(loop: Promise<void>): void {
+    const ended = () => {
+      if (!this.signal.aborted) this.fail(new Error('It was not told to'), 'a loop ended')
+    }
+    loop.then(ended, (error) => this.fail(error, 'a loop failed'))
+  }
+
+  async untilStopping(): Promise<void> {
+    if (this.stopping.aborted) return
+    await new Promise((resolve) => this.stopping.addEventListener('abort', resolve, { once: true }))
+  }
+
+  /** S1. A process that failed does not linger. */
+  async drain(): Promise<void> {
+    if (!this.#failed) await setTimeout(this.#drainMs)
+  }
+
+  stopLoops(): void {
+    this.#loops.abort()
+  }
+
+  /** Stops the process, with a non-zero exit code. */
+  fail(error: unknown, what: string): void {
+    this.#failed = true
+    process.exitCode = 1
+    this.#log.fatal({ err: error }, what)
+    this.#stop()
+  }
+
+  /** Nothing is left to do but to let the process empty. */
+  end(): void {
+    this.#stop()
+    process.off('SIGTERM', this.#onSignal).off('SIGINT', this.#onSignal)
+  }
+
+  #stop(): void {
+    if (this.stopping.aborted) return
+    this.#stoppingSince = performance.now()
+    this.#stopping.abort()
+    // Unref'd: it fires only if something else keeps the process.
+    const limitMs = this.#drainMs + stopLimitMs
+    globalThis.setTimeout(() => this.#force(`not stopped after ${limitMs} ms`), limitMs).unref()
+  }
+
+  /** Ctrl-C reaches a process from the terminal and again from its parent: what follows at once is an echo. */
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    if (!this.stopping.aborted) {
+      this.#log.info({ signal }, 'stopping')
+      this.#stop()
+    } else if (performance.now() - this.#stoppingSince > echoMs) {
+      this.#force(`${signal} again`)
+    }
+  }
+
+  /** After an error that nobody caught, nothing in this process can be trusted. */
+  readonly #onCrash = (error: unknown): void => {
+    this.#log.fatal({ err: error }, 'uncaught error')
+    process.exit(1)
+  }
+
+  #force(reason: string): void {
+    this.#log.error({ reason }, 'ended by force')
+    process.exit(1)
+  }
+}
