@@ -1,0 +1,42 @@
+/** Stock's events, understood: each batch becomes notices, written in the same commit as the offset. */
+import type { Envelope } from '../../streams/envelope.ts'
+import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
+import type { Sql } from '../../streams/postgres.ts'
+import { type StockEvent, stockEventSchema } from '../messages.ts'
+import { planNotices, type Reach } from './notifier.ts'
+import { planWrites, readContacts } from './store.ts'
+
+export type NoticeHandlerOptions = {
+  sql: Sql
+  reach: Reach
+  /** How long a notice rests before it is due. */
+  delayMs: number
+  /** Called when new notices are committed. */
+  noted(): void
+}
+
+export function noticeHandler({ sql, reach, delayMs, noted }: NoticeHandlerOptions): Handler<StockEvent> {
+  return {
+    parse: parseStockEvent,
+    async handle(batch: Delivery<StockEvent>[]): Promise<Effects> {
+      const contacts = await readContacts(sql, useridsOf(batch))
+      const occurrences = batch.map(({ message, partition, envelope }) => ({
+        event: message,
+        partition,
+        traceparent: envelope.traceparent ?? null,
+      }))
+      const plan = planNotices(occurrences, (userid) => contacts.get(userid), reach)
+      const committed = plan.notices.length > 0 ? noted : undefined
+      return { writes: planWrites(sql, plan, delayMs), events: [], poison: [], committed }
+    },
+  }
+}
+
+/** @throws when the envelope carries no event of stock. */
+export function parseStockEvent({ type, subject, data }: Envelope): StockEvent {
+  return stockEventSchema.parse({ ...JSON.parse(data), type, bookid: subject })
+}
+
+const useridsOf = (batch: Delivery<StockEvent>[]): string[] => [
+  ...new Set(batch.flatMap(({ message }) => ('userid' in message ? [message.userid] : []))),
+]

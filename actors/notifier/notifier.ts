@@ -1,0 +1,134 @@
+/**
+ * Which notices follow from stock's events. Pure: contacts and settings come in, planned notices go out.
+ *
+ * N1. Each outcome of a reservation is told once per channel, however often stock repeats its answer: the same
+ *     outcome has the same noticeid.
+ * N2. A cancellation supersedes a success that was not told yet: in the same batch here, an earlier one by `withdraws`.
+ * N3. After a cancellation no success of that reservation is told: a late one is planned as superseded here, or by
+ *     `unless` when the cancellation was in an earlier batch.
+ */
+import { match, P } from 'ts-pattern'
+import type { StockEvent } from '../messages.ts'
+import {
+  type ChannelName,
+  type Contact,
+  channelNames,
+  purchaseNoticeId,
+  reservationNoticeId,
+  type Subject,
+} from './notice.ts'
+
+/** The channels that are configured. */
+export type Reach = {
+  email: boolean
+  chat: boolean
+  /** The purchaser has an e-mail address. */
+  purchaser: boolean
+}
+
+export type PlannedNotice = Subject & {
+  noticeid: string
+  channel: ChannelName
+  superseded: boolean
+  /** The notice that, if it exists already, makes this one superseded. */
+  unless: string | null
+  partition: number
+  traceparent: string | null
+}
+
+export type Plan = {
+  notices: PlannedNotice[]
+  /** Notices of earlier batches that are not to be sent any more. */
+  withdraws: { noticeid: string; partition: number }[]
+}
+
+/** An event of stock, with what a notice keeps of the message that carried it. */
+export type Occurrence = { event: StockEvent; partition: number; traceparent: string | null }
+
+/** @param contactOf what is known of a customer, if anything. */
+export function planNotices(
+  occurrences: Occurrence[],
+  contactOf: (userid: string) => Contact | undefined,
+  reach: Reach,
+): Plan {
+  const planned = new Map<string, PlannedNotice>()
+  const withdraws: Plan['withdraws'] = []
+  const cancelled = new Set<string>()
+  for (const { event, ...message } of occurrences) {
+    const subject = subjectOf(event)
+    if (!subject) continue
+    const { kind, reservationid } = subject
+    if (kind === 'cancelled') cancelled.add(reservationid!)
+    for (const channel of channelsFor(subject, contactOf, reach)) {
+      const noticeid = noticeIdOf(event, subject, channel)
+      if (planned.has(noticeid)) continue
+      planned.set(noticeid, {
+        ...subject,
+        ...message,
+        noticeid,
+        channel,
+        superseded: false,
+        unless: unlessOf(subject),
+      })
+    }
+    if (kind !== 'cancelled') continue
+    for (const channel of channelNames) {
+      const noticeid = reservationNoticeId(reservationid!, 'reserved', channel)
+      if (!planned.has(noticeid)) withdraws.push({ noticeid, partition: message.partition })
+    }
+  }
+  for (const notice of planned.values()) {
+    if (notice.kind === 'reserved') notice.superseded = cancelled.has(notice.reservationid!)
+  }
+  return { notices: [...planned.values()], withdraws }
+}
+
+/** @returns what there is to tell about an event; nothing for those that concern nobody outside the shop. */
+function subjectOf(event: StockEvent): Subject | undefined {
+  const blank = { userid: null, reservationid: null, reason: null, shortage: null }
+  return match(event)
+    .with({ type: 'CopyReserved' }, (it) => ({ ...blank, ...whose(it), kind: 'reserved' as const }))
+    .with({ type: 'ReservationRefused' }, (it) => ({
+      ...blank,
+      ...whose(it),
+      kind: 'failed' as const,
+      reason: it.reason,
+    }))
+    .with({ type: 'CopyReleased' }, (it) => ({ ...blank, ...whose(it), kind: 'cancelled' as const }))
+    .with({ type: 'PurchaseRequested' }, ({ bookid, shortage }) => ({
+      ...blank,
+      kind: 'purchase-requested' as const,
+      bookid,
+      shortage,
+    }))
+    .with({ type: P.union('CopiesReceived', 'CopiesOrdered') }, () => undefined)
+    .exhaustive()
+}
+
+const whose = (it: { bookid: string; userid: string; reservationid: string }) => ({
+  bookid: it.bookid,
+  userid: it.userid,
+  reservationid: it.reservationid,
+})
+
+function channelsFor(
+  { userid }: Subject,
+  contactOf: (userid: string) => Contact | undefined,
+  reach: Reach,
+): ChannelName[] {
+  const contact = userid === null ? undefined : contactOf(userid)
+  const channels: ChannelName[] = ['console']
+  if (reach.email && (userid === null ? reach.purchaser : contact?.email)) channels.push('email')
+  if (contact?.webhook) channels.push('webhook')
+  if (reach.chat) channels.push('chat')
+  return channels
+}
+
+const noticeIdOf = (event: StockEvent, { kind, reservationid, bookid }: Subject, channel: ChannelName) =>
+  reservationid === null
+    ? purchaseNoticeId(bookid, event.version, channel)
+    : reservationNoticeId(reservationid, kind, channel)
+
+/** The console is always told, so its notice of the cancellation stands for all. */
+const unlessOf = ({ kind, reservationid }: Subject) =>
+  kind === 'reserved' ? reservationNoticeId(reservationid!, 'cancelled', 'console') : null
