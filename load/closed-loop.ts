@@ -35,6 +35,9 @@ export type LoadResult = {
   clientCpuMicros: number
 }
 
+/** How an answer is named that has the right status and says something else. */
+export const notAsWanted = '201 but not as wanted'
+
 const reconnectMs = 50
 
 /** Runs until the time is over or the signal aborts, and every request in flight has ended. */
@@ -63,7 +66,7 @@ export async function runClosedLoop(load: Load): Promise<LoadResult> {
         if (load.wanted(answer)) {
           tally.wanted++
           if (now >= measureFrom && now < until) latencies.add(now - sentAt)
-        } else miss(answer.status === 201 ? '201 but not as wanted' : String(answer.status))
+        } else miss(answer.status === 201 ? notAsWanted : String(answer.status))
       } catch (error) {
         miss(late ? 'unanswered' : (error as Error).message)
       }

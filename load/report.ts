@@ -1,0 +1,109 @@
+/** What the rounds come to: medians, ratios, goals. Pure: numbers in, lines out. */
+import type { LoadResult } from './closed-loop.ts'
+import type { Workload, WorkloadName } from './workloads.ts'
+
+export type Run = {
+  workload: WorkloadName
+  target: string
+  load: LoadResult
+  /** CPU for each request sent, by process, with what was left to do behind the last answer. */
+  cpuMicros: Record<string, number>
+  /** How long the processes went on working behind the last answer. */
+  catchUpMs: number
+}
+
+export type Goal = { text: string; met: boolean }
+
+const memoryMax = 200e6
+
+/** @param peaks resident bytes of the product's services. */
+export function goalsOf(runs: Run[], peaks: Record<string, number>): Goal[] {
+  const goals: Goal[] = []
+  const atLeast = { hot: 4, many: 2 } as const
+  for (const name of ['hot', 'many'] as const) {
+    const ratio = ratioOf(runs, name, (load) => load.perSecond)
+    if (ratio === undefined) continue
+    const text = `${name}: ${times(ratio)} the baseline's throughput, at least ${atLeast[name]}x`
+    goals.push({ text, met: ratio >= atLeast[name] })
+  }
+  const latency = ratioOf(runs, 'one', (load) => load.p50Ms)
+  if (latency !== undefined)
+    goals.push({
+      text: `one: ${times(latency)} the baseline's median latency, at most 4x`,
+      met: latency <= 4,
+    })
+  for (const [service, bytes] of Object.entries(peaks))
+    goals.push({ text: `${service}: ${megabytes(bytes)} at its peak, below 200 MB`, met: bytes < memoryMax })
+  return goals
+}
+
+/** @returns the product's median over the baseline's, or undefined when one of them did not run. */
+function ratioOf(runs: Run[], workload: WorkloadName, figure: (load: LoadResult) => number) {
+  const of = (target: string) => loadsOf(runs, workload, target).map(figure)
+  const [product, baseline] = [of('product'), of('baseline')]
+  return product.length && baseline.length ? median(product) / median(baseline) : undefined
+}
+
+/** One workload's table: a line per target. */
+export function tableOf(runs: Run[], workload: Workload): string {
+  const targets = [...new Set(runs.filter((run) => run.workload === workload.name).map((run) => run.target))]
+  const lines = targets.sort().map((target) => {
+    const loads = loadsOf(runs, workload.name, target)
+    const column = (figure: (load: LoadResult) => number) => loads.map(figure)
+    const perSecond = column((load) => load.perSecond)
+    return [
+      target,
+      count(median(perSecond)),
+      `${count(Math.min(...perSecond))} to ${count(Math.max(...perSecond))}`,
+      median(column((load) => load.p50Ms)).toFixed(2),
+      median(column((load) => load.p99Ms)).toFixed(2),
+      cpuOf(runs.filter((run) => run.workload === workload.name && run.target === target)),
+    ]
+  })
+  const head = ['', 'decided/s', 'over rounds', 'p50 ms', 'p99 ms', 'CPU µs for each']
+  return `${workload.title}\n${align([head, ...lines])}`
+}
+
+/** Medians by process, and how long the work went on behind the last answer. */
+function cpuOf(runs: Run[]): string {
+  const names = [...new Set(runs.flatMap((run) => Object.keys(run.cpuMicros)))]
+  const parts = names
+    .map((name) => ({ name, micros: median(runs.map((run) => run.cpuMicros[name] ?? 0)) }))
+    .filter(({ micros }) => micros >= 1)
+    .map(({ name, micros }) => `${name} ${micros.toFixed(0)}`)
+  const catchUpMs = median(runs.map((run) => run.catchUpMs))
+  return parts.join(', ') + (catchUpMs >= 1000 ? `; busy ${(catchUpMs / 1000).toFixed(1)} s longer` : '')
+}
+
+/** Answers other than the wanted one, summed over the runs. Empty when there was none. */
+export function othersOf(runs: Run[]): string[] {
+  const sums = new Map<string, number>()
+  for (const { workload, target, load } of runs)
+    for (const [what, times] of Object.entries(load.other)) {
+      const key = `${workload}, ${target}: ${what}`
+      sums.set(key, (sums.get(key) ?? 0) + times)
+    }
+  return [...sums].map(([key, times]) => `${key}, ${count(times)} times`)
+}
+
+const loadsOf = (runs: Run[], workload: WorkloadName, target: string) =>
+  runs.filter((run) => run.workload === workload && run.target === target).map((run) => run.load)
+
+export function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+function align(rows: string[][]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  // Names and lists read from the left, numbers from the right.
+  const left = (column: number) => column === 0 || column === widths.length - 1
+  const cell = (text: string, column: number) =>
+    left(column) ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)
+  return rows.map((row) => `  ${row.map(cell).join('   ').trimEnd()}`).join('\n')
+}
+
+export const count = (value: number): string => Math.round(value).toLocaleString('en-US')
+export const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`
+const times = (ratio: number) => `${ratio.toFixed(1)}x`

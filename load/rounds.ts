@@ -1,0 +1,80 @@
+/** The runs themselves: baseline and product in turn, each left to finish what it put off before the next begins. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runClosedLoop } from './closed-loop.ts'
+import type { Options } from './options.ts'
+import { progress } from './progress.ts'
+import type { Run } from './report.ts'
+import type { Target } from './targets.ts'
+import { usageOf } from './usage.ts'
+import type { Workload } from './workloads.ts'
+
+export type Store = { name: string; pid: number }
+
+/** Longer than any `Prefer: wait` and any timeout of the services. */
+const graceMs = 35_000
+const settleStepMs = 250
+const settleMaxMs = 60_000
+/** Less than this share of a core, over one step, is idling. */
+const idleShare = 0.1
+
+export type Stage = {
+  options: Options
+  workloads: Workload[]
+  targets: Target[]
+  stores: Store[]
+  signal: AbortSignal
+}
+
+/** @returns the runs that were made until the end or the signal. */
+export async function runRounds(stage: Stage): Promise<Run[]> {
+  const { options, workloads, targets, signal } = stage
+  const runs: Run[] = []
+  for (let round = 0; round < options.rounds; round++)
+    for (const workload of workloads) {
+      const chosen = targets.filter((target) => (workload.name === 'echo') === (target.name === 'echo'))
+      // Who goes first changes with the round: neither always finds the machine fresh.
+      for (const target of round % 2 ? chosen.toReversed() : chosen) {
+        if (signal.aborted) return runs
+        progress(`round ${round + 1} of ${options.rounds}: ${workload.title}: ${target.name}`)
+        runs.push(await runOnce(stage, workload, target))
+      }
+    }
+  return runs
+}
+
+async function runOnce(stage: Stage, workload: Workload, target: Target): Promise<Run> {
+  const { options, stores, signal } = stage
+  const processes = [...target.processes, ...stores]
+  const before = processes.map(({ pid }) => usageOf(pid).cpuMs)
+  const load = await runClosedLoop({
+    host: '127.0.0.1',
+    port: target.port,
+    clients: workload.clients,
+    warmupMs: options.warmupSeconds * 1000,
+    measuredMs: options.seconds * 1000,
+    graceMs,
+    request: workload.request,
+    wanted: (answer) => answer.status === 201 && answer.body.includes('"status":"Reserved"'),
+    signal,
+  })
+  const catchUpMs = await settle(target, stores)
+  const cpuMicros: Record<string, number> = {}
+  for (const [index, { name, pid }] of processes.entries())
+    cpuMicros[name] = ((usageOf(pid).cpuMs - before[index]!) * 1000) / Math.max(1, load.asked)
+  cpuMicros.client = load.clientCpuMicros
+  return { workload: workload.name, target: target.name, load, cpuMicros, catchUpMs }
+}
+
+/** Waits until nobody works any more. @returns for how long somebody did. */
+export async function settle(target: Target, stores: Store[]): Promise<number> {
+  const pids = [...target.processes, ...stores].map(({ pid }) => pid)
+  const used = () => pids.reduce((sum, pid) => sum + usageOf(pid).cpuMs, 0)
+  const startedAt = performance.now()
+  for (let before = used(); performance.now() - startedAt < settleMaxMs; ) {
+    await sleep(settleStepMs)
+    const now = used()
+    if (now - before < settleStepMs * idleShare) break
+    before = now
+  }
+  return Math.max(0, performance.now() - startedAt - settleStepMs)
+}
