@@ -84,12 +84,13 @@ export async function runClosedLoop(load: Load): Promise<LoadResult> {
   )
   await Promise.all(connections.map((_, number) => client(number)))
   clearTimeout(deadline)
+  const measuredMs = (load.signal?.aborted ? Math.min(performance.now(), until) : until) - measureFrom
   for (const connection of connections) connection.close()
   const cpu = process.cpuUsage(cpuBefore)
   return {
     ...tally,
     measured: latencies.count,
-    perSecond: latencies.count / (load.measuredMs / 1000),
+    perSecond: latencies.count / Math.max(0.001, measuredMs / 1000),
     p50Ms: latencies.quantile(0.5),
     p99Ms: latencies.quantile(0.99),
     clientCpuMicros: (cpu.user + cpu.system) / Math.max(1, tally.asked),
