@@ -1,0 +1,151 @@
+/** The stock actors of a batch: loads what the commands concern, decides them one after another, says what to write. */
+import type { Delivery, Effects, Handler, OutgoingEvent, Poison } from '../../streams/handler.ts'
+import type { Sql } from '../../streams/postgres.ts'
+import { step } from '../behavior.ts'
+import { type StockCommand, type StockEvent, stockCommandSchema } from '../messages.ts'
+import { type StockState, stock, unknownBook } from './stock.ts'
+import * as store from './store.ts'
+
+export const source = '/stock'
+
+export type StockActorOptions = {
+  sql: Sql
+  now(): Date
+  /** Told after the commit: the commands that have their effect now, and the events that were decided. */
+  committed(commandids: string[], decided: Decided[]): void
+}
+
+export type Decided = { event: StockEvent; traceparent: string | undefined }
+
+export function stockActors({ sql, now, committed }: StockActorOptions): Handler<StockCommand> {
+  return {
+    parse: ({ type, subject, data }) =>
+      stockCommandSchema.parse({ ...JSON.parse(data), type, bookid: subject }),
+
+    async handle(batch): Promise<Effects> {
+      const memory = await store.load(
+        sql,
+        unique(batch.map((it) => it.message.bookid)),
+        unique(batch.flatMap(reservationOf)),
+        unique(batch.flatMap(commandOf)),
+      )
+      const changes = new Changes(memory)
+      const decided: (Decided & { partition: number })[] = []
+      const events: OutgoingEvent[] = []
+      const poison: Poison[] = []
+      const time = now().toISOString()
+
+      for (const delivery of batch) {
+        const { partition, position, envelope, message } = delivery
+        try {
+          const taken = step(stock, changes.stateFor(message), message)
+          changes.note(delivery, taken.state, taken.events)
+          for (const [i, event] of taken.events.entries()) {
+            events.push({
+              partition,
+              envelope: envelopeOf(event, `${partition}/${position}/${i}`, time, envelope.traceparent),
+            })
+            decided.push({ partition, event, traceparent: envelope.traceparent })
+          }
+        } catch (error) {
+          poison.push({ partition, position, reason: String(error) })
+        }
+      }
+
+      const commands = batch.flatMap((it) =>
+        commandOf(it).map((commandid) => ({ partition: it.partition, commandid })),
+      )
+      return {
+        events,
+        poison,
+        writes: changes.writes(sql),
+        committed: (partitions) =>
+          committed(
+            commands.filter((it) => partitions.has(it.partition)).map((it) => it.commandid),
+            decided.filter((it) => partitions.has(it.partition)),
+          ),
+      }
+    },
+  }
+}
+
+/** What the batch has changed so far, on top of what was loaded. */
+class Changes {
+  readonly #memory: store.Memory
+  readonly #books = new Map<string, store.BookRow>()
+  readonly #holds = new Map<string, store.HoldRow>()
+  readonly #commands = new Map<string, store.CommandRow>()
+  readonly #ordered: store.OrderedRow[] = []
+  readonly #received: store.ReceivedRow[] = []
+
+  constructor(memory: store.Memory) {
+    this.#memory = memory
+  }
+
+  stateFor(message: StockCommand): StockState {
+    const { books, holds, handled } = this.#memory
+    return {
+      book: books.get(message.bookid) ?? unknownBook(message.bookid),
+      hold: 'reservationid' in message ? holds.get(message.reservationid) : undefined,
+      handled: 'commandid' in message && handled.has(message.commandid),
+    }
+  }
+
+  note(
+    { partition, message }: Delivery<StockCommand>,
+    { book, hold }: StockState,
+    events: StockEvent[],
+  ): void {
+    const { bookid } = message
+    this.#memory.books.set(bookid, book)
+    if (events.length > 0) this.#books.set(bookid, { ...book, partition })
+    if ('reservationid' in message && hold && hold !== this.#memory.holds.get(message.reservationid)) {
+      const { reservationid, userid } = message
+      this.#memory.holds.set(reservationid, hold)
+      this.#holds.set(reservationid, { partition, reservationid, bookid, userid, hold })
+    }
+    if ('commandid' in message) {
+      this.#memory.handled.add(message.commandid)
+      this.#commands.set(message.commandid, { partition, commandid: message.commandid, bookid })
+    }
+    for (const event of events) {
+      if (event.type === 'CopiesOrdered') this.#ordered.push({ ...event, partition })
+      if (event.type === 'CopiesReceived' && event.purchaseid) {
+        this.#received.push({ partition, bookid, purchaseid: event.purchaseid })
+      }
+    }
+  }
+
+  writes(sql: Sql) {
+    return [
+      this.#books.size > 0 && store.writeBooks(sql, [...this.#books.values()]),
+      this.#holds.size > 0 && store.writeHolds(sql, [...this.#holds.values()]),
+      this.#commands.size > 0 && store.writeCommands(sql, [...this.#commands.values()]),
+      this.#ordered.length > 0 && store.writeOrdered(sql, this.#ordered),
+      this.#received.length > 0 && store.writeReceived(sql, this.#received),
+    ].filter((it) => it !== false)
+  }
+}
+
+function envelopeOf(
+  { type, bookid, ...data }: StockEvent,
+  id: string,
+  time: string,
+  traceparent: string | undefined,
+) {
+  return {
+    specversion: '1.0' as const,
+    id,
+    source,
+    type,
+    subject: bookid,
+    time,
+    traceparent,
+    data: JSON.stringify({ bookid, ...data }),
+  }
+}
+
+const reservationOf = ({ message }: Delivery<StockCommand>) =>
+  'reservationid' in message ? [message.reservationid] : []
+const commandOf = ({ message }: Delivery<StockCommand>) => ('commandid' in message ? [message.commandid] : [])
+const unique = (ids: string[]) => [...new Set(ids)]

@@ -1,0 +1,89 @@
+/** The stock service: leases partitions of its mailboxes and serves the stock manager and the purchaser. */
+import { hostname } from 'node:os'
+import { EventLog } from '../../streams/event-log.ts'
+import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { openRedis } from '../../streams/redis.ts'
+import { Sender } from '../../streams/sender.ts'
+import { checkPartitions } from '../../streams/setup.ts'
+import { Wakeup } from '../../streams/wakeup.ts'
+import { Worker } from '../../streams/worker.ts'
+import { createApp } from '../http/app.ts'
+import { traceIdOf } from '../http/trace.ts'
+import { topics } from '../messages.ts'
+import { streamsTelemetry } from '../metrics.ts'
+import { runService } from '../service.ts'
+import { type Decided, source, stockActors } from './actor.ts'
+import { mountStock } from './http.ts'
+import * as read from './read.ts'
+
+await runService('stock', async ({ config, log, metrics, stopping, signal }) => {
+  const now = () => new Date()
+  const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
+  const hot = openPostgres(config.databaseUrl, { schema: 'stock', max: 4, hot: true })
+  const sql = openPostgres(config.databaseUrl, { schema: 'stock', max: 4 })
+  await checkPartitions(sql, config.partitions)
+  const redis = openRedis(config.redisUrl, id)
+  const { redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, partitions } = config
+
+  const wakeup = new Wakeup<string>({
+    redisUrl,
+    redis,
+    channel: `${redisPrefix}:stock:handled`,
+    idOf: (commandid) => commandid,
+    lookup: (ids) => read.handled(sql, ids),
+  })
+  const eventLog = new EventLog({ sql: hot, redis, prefix: redisPrefix, topic: topics.stockEvents, source })
+  const worker = new Worker({
+    service: 'stock',
+    id,
+    topic: topics.stockMailbox,
+    eventLog,
+    handler: stockActors({
+      sql: hot,
+      now,
+      committed(commandids, decided) {
+        wakeup.announce(commandids)
+        for (const it of decided) log.info(factsOf(it), it.event.type)
+      },
+    }),
+    sql: hot,
+    redisUrl,
+    redisPrefix,
+    leaseTtlMs,
+    eventRetentionDays,
+    log,
+    telemetry: streamsTelemetry(metrics),
+  })
+
+  const app = createApp({
+    service: 'stock',
+    title: 'Stock',
+    description: 'Copies of books: received, held for reservations, released, bought.',
+    log,
+    metrics,
+  })
+  const sender = new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions })
+  mountStock({ app, sql, send: (envelope) => sender.send(envelope), wakeup, now, stopping })
+
+  return {
+    app,
+    pulses: () => [worker.pulse],
+    ready: () => sql`select 1`,
+    loops: [worker.run(signal), wakeup.run(signal)],
+    async close() {
+      await wakeup[Symbol.asyncDispose]()
+      redis.disconnect()
+      await Promise.all([closePostgres(hot), closePostgres(sql)])
+    },
+  }
+})
+
+function factsOf({ event, traceparent }: Decided) {
+  const { bookid, available } = event
+  return {
+    reservationid: 'reservationid' in event ? event.reservationid : undefined,
+    bookid,
+    available,
+    traceid: traceparent && traceIdOf(traceparent),
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * The stock of one book, told in plain words:
+ *
+ * - Copies that arrive are available. A reservation takes one available copy and holds it; a release gives it back.
+ * - A reservation is decided once. When it is asked about again, the same answer is given again and nothing changes.
+ * - A release may overtake its reservation. It is remembered, so that the late reservation takes no copy.
+ * - Nobody gets a copy that is not there. The refusal names its reason, and the purchaser is asked to buy: once, until
+ *   copies are ordered or arrive; those refused meanwhile raise the request's shortage.
+ */
+import { match, P } from 'ts-pattern'
+import type { Behavior } from '../behavior.ts'
+import type { StockCommand, StockEvent } from '../messages.ts'
+
+export type Book = {
+  bookid: string
+  title: string
+  author: string
+  isbn: string
+  available: number
+  held: number
+  /** Rises by one with every event that changes the fields above. */
+  version: number
+  /** False until the first receipt. */
+  received: boolean
+  /** How many were refused since copies were last ordered or arrived. */
+  shortage: number
+  /** Whether the purchaser was asked to buy and has not done so. */
+  requested: boolean
+}
+
+/** What is remembered of a reservation. */
+export type Hold = { status: 'held' } | { status: 'refused'; reason: RefusalReason } | { status: 'released' }
+
+export type RefusalReason = Extract<StockEvent, { type: 'ReservationRefused' }>['reason']
+
+/** A book, and what is remembered of the one thing that a message names. */
+export type StockState = {
+  book: Book
+  /** Of the reservation that the message names. */
+  hold: Hold | undefined
+  /** Whether the command that the message names had its effect before. */
+  handled: boolean
+}
+
+type Reserve = Extract<StockCommand, { type: 'ReserveCopy' }>
+type Release = Extract<StockCommand, { type: 'ReleaseCopy' }>
+type Receive = Extract<StockCommand, { type: 'ReceiveCopies' }>
+type Order = Extract<StockCommand, { type: 'OrderCopies' }>
+
+export const unknownBook = (bookid: string): Book => ({
+  bookid,
+  title: '',
+  author: '',
+  isbn: '',
+  available: 0,
+  held: 0,
+  version: 0,
+  received: false,
+  shortage: 0,
+  requested: false,
+})
+
+export const stock: Behavior<StockState, StockCommand, StockEvent> = {
+  initial: (bookid) => ({ book: unknownBook(bookid), hold: undefined, handled: false }),
+  decide: (message, { book, hold, handled }) =>
+    match(message)
+      .with({ type: 'ReceiveCopies' }, (it) => (handled ? [] : receive(it, book)))
+      .with({ type: 'OrderCopies' }, (it) => (handled ? [] : order(it, book)))
+      .with({ type: 'ReserveCopy' }, (it) => (hold ? [answer(it, hold, book)] : reserve(it, book)))
+      .with({ type: 'ReleaseCopy' }, (it) => [release(it, hold, book)])
+      .exhaustive(),
+  evolve: ({ book, hold, handled }, event) => {
+    const counted = { ...book, version: event.version, available: event.available, held: event.held }
+    return match(event)
+      .returnType<StockState>()
+      .with({ type: 'CopiesReceived' }, ({ title, author, isbn, qty }) => ({
+        book: { ...counted, title, author, isbn, received: true, ...(qty > 0 ? nothingWanted : {}) },
+        hold,
+        handled: true,
+      }))
+      .with({ type: 'CopiesOrdered' }, () => ({
+        book: { ...counted, ...nothingWanted },
+        hold,
+        handled: true,
+      }))
+      .with({ type: 'CopyReserved' }, () => ({ book: counted, hold: { status: 'held' }, handled }))
+      .with({ type: 'CopyReleased' }, () => ({ book: counted, hold: { status: 'released' }, handled }))
+      .with({ type: 'ReservationRefused' }, ({ reason }) => ({
+        book: hold ? counted : { ...counted, shortage: book.shortage + 1 },
+        hold: { status: 'refused', reason },
+        handled,
+      }))
+      .with({ type: 'PurchaseRequested' }, () => ({ book: { ...counted, requested: true }, hold, handled }))
+      .exhaustive()
+  },
+}
+
+const nothingWanted = { shortage: 0, requested: false }
+
+/** The book as it stands after nothing more than these changes. */
+const after = (book: Book, change: { available?: number; held?: number } = {}) => ({
+  bookid: book.bookid,
+  version: book.version,
+  available: book.available + (change.available ?? 0),
+  held: book.held + (change.held ?? 0),
+})
+
+const changed = (book: Book, change: { available?: number; held?: number } = {}) => ({
+  ...after(book, change),
+  version: book.version + 1,
+})
+
+const who = ({ reservationid, userid }: Reserve | Release) => ({ reservationid, userid })
+
+function receive({ qty, title, author, isbn, purchaseid }: Receive, book: Book): StockEvent[] {
+  return [
+    {
+      type: 'CopiesReceived',
+      ...changed(book, { available: qty }),
+      qty,
+      title: title ?? book.title,
+      author: author ?? book.author,
+      isbn: isbn ?? book.isbn,
+      ...(purchaseid ? { purchaseid } : {}),
+    },
+  ]
+}
+
+const order = ({ purchaseid, qty }: Order, book: Book): StockEvent[] => [
+  { type: 'CopiesOrdered', ...after(book), purchaseid, qty },
+]
+
+function reserve(message: Reserve, book: Book): StockEvent[] {
+  if (book.available > 0) {
+    return [{ type: 'CopyReserved', ...changed(book, { available: -1, held: 1 }), ...who(message) }]
+  }
+  const refused: StockEvent = {
+    type: 'ReservationRefused',
+    ...after(book),
+    ...who(message),
+    reason: book.received ? 'OutOfStock' : 'UnknownBook',
+  }
+  if (book.requested) return [refused]
+  return [refused, { type: 'PurchaseRequested', ...after(book), shortage: book.shortage + 1 }]
+}
+
+function release(message: Release, hold: Hold | undefined, book: Book): StockEvent {
+  return match(hold)
+    .returnType<StockEvent>()
+    .with({ status: 'held' }, () => ({
+      type: 'CopyReleased',
+      ...changed(book, { available: 1, held: -1 }),
+      ...who(message),
+    }))
+    .with(P.nullish, () => ({ type: 'CopyReleased', ...after(book), ...who(message) }))
+    .otherwise((known) => answer(message, known, book))
+}
+
+/** Says again what was decided, with the book's present figures. */
+const answer = (message: Reserve | Release, hold: Hold, book: Book): StockEvent =>
+  match(hold)
+    .returnType<StockEvent>()
+    .with({ status: 'held' }, () => ({ type: 'CopyReserved', ...after(book), ...who(message) }))
+    .with({ status: 'refused' }, ({ reason }) => ({
+      type: 'ReservationRefused',
+      ...after(book),
+      ...who(message),
+      reason,
+    }))
+    .with({ status: 'released' }, () => ({ type: 'CopyReleased', ...after(book), ...who(message) }))
+    .exhaustive()

@@ -1,0 +1,113 @@
+/** Stock's rows: what a batch of commands needs to know, and the parts of the commit that write what it decided. */
+import type { Fragment, Sql } from '../../streams/postgres.ts'
+import type { Book, Hold } from './stock.ts'
+
+export type Memory = {
+  books: Map<string, Book>
+  holds: Map<string, Hold>
+  /** Commands handled before. */
+  handled: Set<string>
+}
+
+/** Everything known of these books, reservations and commands. What is not in the maps was never heard of. */
+export async function load(
+  sql: Sql,
+  bookids: string[],
+  reservationids: string[],
+  commandids: string[],
+): Promise<Memory> {
+  const [books, holds, commands] = await Promise.all([
+    sql<Book[]>`
+      select bookid, title, author, isbn, available, held, version, received, shortage,
+        requested_at is not null as requested
+      from book where bookid = any(${bookids}::text[])`,
+    reservationids.length === 0
+      ? []
+      : sql<(Hold & { reservationid: string })[]>`
+          select reservationid, status, reason from hold where reservationid = any(${reservationids}::uuid[])`,
+    commandids.length === 0
+      ? []
+      : sql<
+          { commandid: string }[]
+        >`select commandid from command where commandid = any(${commandids}::uuid[])`,
+  ])
+  return {
+    books: new Map(books.map((book) => [book.bookid, book])),
+    holds: new Map(holds.map(({ reservationid, ...hold }) => [reservationid, hold])),
+    handled: new Set(commands.map((it) => it.commandid)),
+  }
+}
+
+export type BookRow = Book & { partition: number }
+export type HoldRow = { partition: number; reservationid: string; bookid: string; userid: string; hold: Hold }
+export type CommandRow = { partition: number; commandid: string; bookid: string }
+export type OrderedRow = { partition: number; purchaseid: string; bookid: string; qty: number }
+export type ReceivedRow = { partition: number; purchaseid: string; bookid: string }
+
+export const writeBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
+  books as (
+    insert into book (bookid, title, author, isbn, available, held, version, received, shortage, requested_at)
+    select b.bookid, b.title, b.author, b.isbn, b.available, b.held, b.version, b.received, b.shortage,
+      case when b.requested then clock_timestamp() end
+    from unnest(
+      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
+      ${rows.map((it) => it.title)}::text[], ${rows.map((it) => it.author)}::text[], ${rows.map((it) => it.isbn)}::text[],
+      ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
+      ${rows.map((it) => it.version)}::bigint[], ${rows.map((it) => it.received)}::bool[],
+      ${rows.map((it) => it.shortage)}::bigint[], ${rows.map((it) => it.requested)}::bool[]
+    ) as b (partition, bookid, title, author, isbn, available, held, version, received, shortage, requested)
+    where b.partition in (select partition from fenced)
+    on conflict (bookid) do update set
+      title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
+      held = excluded.held, version = excluded.version, received = excluded.received, shortage = excluded.shortage,
+      requested_at = case when excluded.requested_at is not null
+        then coalesce(book.requested_at, excluded.requested_at) end
+  )`
+
+export const writeHolds = (sql: Sql, rows: HoldRow[]): Fragment => sql`
+  holds as (
+    insert into hold (reservationid, bookid, userid, status, reason)
+    select h.reservationid, h.bookid, h.userid, h.status, h.reason
+    from unnest(
+      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.reservationid)}::uuid[],
+      ${rows.map((it) => it.bookid)}::text[], ${rows.map((it) => it.userid)}::text[],
+      ${rows.map((it) => it.hold.status)}::text[],
+      ${rows.map((it) => (it.hold.status === 'refused' ? it.hold.reason : null))}::text[]
+    ) as h (partition, reservationid, bookid, userid, status, reason)
+    where h.partition in (select partition from fenced)
+    on conflict (reservationid) do update set status = excluded.status, reason = excluded.reason
+  )`
+
+export const writeCommands = (sql: Sql, rows: CommandRow[]): Fragment => sql`
+  commands as (
+    insert into command (commandid, bookid)
+    select c.commandid, c.bookid
+    from unnest(
+      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.commandid)}::uuid[],
+      ${rows.map((it) => it.bookid)}::text[]
+    ) as c (partition, commandid, bookid)
+    where c.partition in (select partition from fenced)
+    on conflict do nothing
+  )`
+
+export const writeOrdered = (sql: Sql, rows: OrderedRow[]): Fragment => sql`
+  ordered as (
+    insert into purchase (purchaseid, bookid, qty, status)
+    select o.purchaseid, o.bookid, o.qty, 'ordered'
+    from unnest(
+      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.purchaseid)}::uuid[],
+      ${rows.map((it) => it.bookid)}::text[], ${rows.map((it) => it.qty)}::bigint[]
+    ) as o (partition, purchaseid, bookid, qty)
+    where o.partition in (select partition from fenced)
+    on conflict do nothing
+  )`
+
+export const writeReceived = (sql: Sql, rows: ReceivedRow[]): Fragment => sql`
+  arrived as (
+    update purchase p set status = 'received', received_at = coalesce(p.received_at, clock_timestamp())
+    from unnest(
+      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.purchaseid)}::uuid[],
+      ${rows.map((it) => it.bookid)}::text[]
+    ) as r (partition, purchaseid, bookid)
+    where p.purchaseid = r.purchaseid and p.bookid = r.bookid and r.partition in (select partition from fenced)
+  )`

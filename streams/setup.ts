@@ -1,0 +1,20 @@
+/** Checks, before anything starts, that a database was migrated for this process. */
+import type { Sql } from './postgres.ts'
+
+/** @throws {SetupError} when the schema is missing, or was seeded for another number of partitions. */
+export async function checkPartitions(sql: Sql, partitions: number): Promise<void> {
+  const found = await sql<{ count: number }[]>`select count(*) from mailbox`.catch((error) => {
+    if (error.code !== '42P01' && error.code !== '22023' && error.code !== '3F000') throw error
+    throw new SetupError('Cannot start: the database is not migrated. Run: npm run migrate', { cause: error })
+  })
+  const count = found[0]!.count
+  if (count !== partitions) {
+    throw new SetupError(
+      `Cannot start: PARTITIONS is ${partitions}, but the database was migrated with ${count}. The number is fixed by the first migration`,
+    )
+  }
+}
+
+export class SetupError extends Error {
+  override name = 'SetupError'
+}
