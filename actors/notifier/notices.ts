@@ -37,11 +37,13 @@ const columns = (sql: Sql) => sql`
   n.noticeid, n.seq, n.kind, n.channel, n.bookid, n.userid, n.reservationid, n.reason, n.shortage, n.status,
   n.attempts, n.last_error as "lastError", n.created_at as "createdAt", n.sent_at as "sentAt"`
 
-/** What is not told yet is found through the narrow table, of which there is little. */
-const sourceOf = (sql: Sql, status: Status | undefined, userid: string | undefined): Fragment =>
-  userid === undefined && (status === 'pending' || status === 'failed')
-    ? sql`undelivered u join notice n on n.seq = u.seq`
-    : sql`notice n`
+/** What is not told is found through the narrow table, of which there is little. */
+function sourceOf(sql: Sql, status: Status | undefined, userid: string | undefined): Fragment {
+  if (userid !== undefined) return sql`notice n`
+  if (status === 'pending') return sql`undelivered u join notice n on n.seq = u.seq and u.due_at < 'infinity'`
+  if (status === 'failed') return sql`undelivered u join notice n on n.seq = u.seq and u.due_at = 'infinity'`
+  return sql`notice n`
+}
 
 function statusIs(sql: Sql, status: Status): Fragment {
   if (status === 'superseded') return sql`and n.superseded_at is not null`

@@ -95,13 +95,15 @@ async function toldAfterAll(sql: Sql, marks: Mark[]): Promise<void> {
     where n.seq = r.seq and n.status = 'superseded'`
 }
 
-/** Forgets notices that are done and older than this. @returns how many, `count` at most. */
+/** Forgets notices older than this, whatever became of them. @returns how many, `count` at most. */
 export async function pruneNotices(sql: Sql, olderThanDays: number, count: number): Promise<number> {
   const pruned = await sql`
-    delete from notice n using (
-      select seq, created_at from notice order by seq limit ${count}
-    ) as o
-    where n.seq = o.seq and o.created_at < now() - make_interval(days => ${olderThanDays})
-      and not exists (select from undelivered u where u.seq = n.seq)`
+    with old as materialized (
+      select seq from (select seq, created_at from notice order by seq limit ${count}) as o
+      where o.created_at < now() - make_interval(days => ${olderThanDays})
+    ), dropped as (
+      delete from undelivered u using old where u.seq = old.seq
+    )
+    delete from notice n using old where n.seq = old.seq`
   return pruned.count
 }

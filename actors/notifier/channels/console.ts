@@ -1,0 +1,36 @@
+/** Tells everything on standard output, one line each, as the original did. */
+import type { Channel, DueNotice } from '../delivery.ts'
+import type { Kind } from '../notice.ts'
+
+const lines: Record<Kind, string> = {
+  reserved: '##### 예약 완료 되었습니다 #####',
+  failed: '##### 예약 실패 하였습니다 #####',
+  cancelled: '##### 예약 취소 되었습니다 #####',
+  'purchase-requested': '##### 구매 요청 하였습니다 #####',
+}
+
+/** Lines are kept by `log` and written by `flush`, many at a time. */
+export type LineLog = { log: { info(facts: object, text: string): void }; flush(): void }
+
+export function consoleChannel({ log, flush }: LineLog): Channel {
+  return {
+    name: 'console',
+    capacity: 1_000,
+    deliver(notice) {
+      log.info(factsOf(notice), lines[notice.kind])
+      return { type: 'sent' }
+    },
+    flush,
+  }
+}
+
+/** A fact that there is none of is left out. */
+const factsOf = (notice: DueNotice) => ({
+  noticeid: notice.noticeid,
+  reservationid: notice.reservationid ?? undefined,
+  userid: notice.userid ?? undefined,
+  bookid: notice.bookid,
+  reason: notice.reason ?? undefined,
+  shortage: notice.shortage ?? undefined,
+  traceid: notice.traceparent?.split('-')[1],
+})

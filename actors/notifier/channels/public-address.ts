@@ -1,0 +1,61 @@
+/**
+ * Which addresses a customer may make us call: those of the public internet, never our own network.
+ * Sources: the IANA special-purpose address registries for IPv4 and IPv6.
+ */
+import { lookup } from 'node:dns/promises'
+import { BlockList, isIP } from 'node:net'
+
+const notPublic = new BlockList()
+for (const [network, prefix] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 3],
+] as const) {
+  notPublic.addSubnet(network, prefix, 'ipv4')
+}
+/** Of IPv6, only 2000::/3 is in public use; within it, what tunnels to IPv4 or is for documentation is not. */
+for (const [network, prefix] of [
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+  ['3fff::', 20],
+] as const) {
+  notPublic.addSubnet(network, prefix, 'ipv6')
+}
+const globalUnicast = new BlockList()
+globalUnicast.addSubnet('2000::', 3, 'ipv6')
+
+export function isPublicAddress(address: string): boolean {
+  const family = isIP(address)
+  if (family === 4) return !notPublic.check(address, 'ipv4')
+  return family === 6 && globalUnicast.check(address, 'ipv6') && !notPublic.check(address, 'ipv6')
+}
+
+export class PrivateAddressError extends Error {
+  override name = 'PrivateAddressError'
+}
+
+/**
+ * Resolves a URL's host once. The connection is made to the very address that was checked, so that a name cannot
+ * answer with a public address first and a private one later.
+ * @throws {PrivateAddressError} when any of its addresses is not public and `allowPrivate` is false.
+ */
+export async function resolveHost(hostname: string, allowPrivate: boolean): Promise<string> {
+  const literal = hostname.replace(/^\[(.*)\]$/, '$1')
+  const addresses = isIP(literal) ? [literal] : (await lookup(literal, { all: true })).map((it) => it.address)
+  if (!allowPrivate && !addresses.every(isPublicAddress)) {
+    throw new PrivateAddressError(`Cannot call ${hostname}: its address is not public`)
+  }
+  return addresses[0]!
+}

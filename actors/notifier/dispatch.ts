@@ -1,0 +1,145 @@
+/**
+ * A dispatcher: takes the notices of one channel to their receivers.
+ *
+ *   ┌─▶ mark what is done ──▶ claim what there is room for ──▶ hand it over ──▶ wait for the bell ─┐
+ *   └──────────────────────────────────────────────────────────────────────────────────────────────┘
+ *
+ * The bell rings when a delivery ends, when new notices are due, and now and then by itself. Whatever ended while a
+ * statement ran is marked together in the next.
+ *
+ * D1. Every channel has its own dispatcher, so one that is dead or slow holds up no other.
+ * D2. What was told is marked before anything more is claimed: while it cannot be marked, nothing more is told, and so
+ *     nothing of ours is told twice for want of Postgres.
+ * D3. No notice is in hand for longer than the lease: a channel's own limit is far below it.
+ * D4. When it stops, deliveries under way get a moment; those that take longer are left to the lease.
+ */
+import { Backoff } from '../../streams/backoff.ts'
+import type { Sql } from '../../streams/postgres.ts'
+import { Pulse } from '../../streams/pulse.ts'
+import { Bell } from './bell.ts'
+import type { Channel, DueNotice, Outcome } from './delivery.ts'
+import { claimDue, type Mark, markAll } from './queue.ts'
+import { markOf } from './retry.ts'
+
+/** How long a claim lasts. */
+const leaseMs = 60_000
+/** How long an idle dispatcher waits for the bell: notices of other processes come without one. */
+const pollMs = 1_000
+/** What deliveries under way are given when the dispatcher stops. */
+const graceMs = 2_500
+
+export type DispatcherOptions = {
+  channel: Channel
+  sql: Sql
+  log: { info(facts: object, text: string): void; warn(facts: object, text: string): void }
+  /** Told of what became of notices: a number of them at a time. */
+  count(outcome: Mark['outcome'], notices: number): void
+  now?: () => number
+  random?: () => number
+  leaseMs?: number
+  pollMs?: number
+}
+
+export class Dispatcher {
+  readonly pulse: Pulse
+  readonly #options: Required<DispatcherOptions>
+  readonly #bell = new Bell()
+  readonly #backoff: Backoff
+  readonly #inHand = new Set<number>()
+  readonly #done: Mark[] = []
+
+  constructor(options: DispatcherOptions) {
+    this.#options = { now: Date.now, random: Math.random, leaseMs, pollMs, ...options }
+    this.#backoff = new Backoff({ initialMs: 50, maxMs: 2_000, random: this.#options.random })
+    this.pulse = new Pulse(`dispatch-${options.channel.name}`)
+  }
+
+  /** New notices may be due. */
+  ring(): void {
+    this.#bell.ring()
+  }
+
+  /** Dispatches until `signal` is aborted, and marks what is done by then. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.pulse.beat()
+      try {
+        const more = await this.#turn()
+        this.#backoff.reset()
+        if (!more) await this.#bell.wait(this.#options.pollMs, signal)
+      } catch (error) {
+        this.#options.log.warn({ err: error, channel: this.#options.channel.name }, 'cannot dispatch')
+        await this.#backoff.wait(signal)
+      }
+    }
+    await this.#finish()
+  }
+
+  /** @returns whether there is, or may be, something to do at once. */
+  async #turn(): Promise<boolean> {
+    const { channel, sql, leaseMs } = this.#options
+    await this.#mark()
+    const room = channel.capacity - this.#inHand.size
+    if (room <= 0 || (channel.restMs?.() ?? 0) > 0) return false
+    const due = await claimDue(sql, channel.name, room, leaseMs)
+    this.#handOver(due)
+    return this.#done.length > 0 || (due.length === room && this.#inHand.size < channel.capacity)
+  }
+
+  #handOver(due: DueNotice[]): void {
+    const { channel } = this.#options
+    const answered: [DueNotice, Outcome][] = []
+    for (const notice of due) {
+      const outcome = channel.deliver(notice)
+      if (outcome instanceof Promise) this.#await(notice, outcome)
+      else answered.push([notice, outcome])
+    }
+    channel.flush?.()
+    for (const [notice, outcome] of answered) this.#note(notice, outcome)
+  }
+
+  #await(notice: DueNotice, outcome: Promise<Outcome>): void {
+    this.#inHand.add(notice.seq)
+    const broken = (error: Error): Outcome => ({ type: 'retry', error: error.name })
+    outcome.catch(broken).then((it) => {
+      this.#inHand.delete(notice.seq)
+      this.#note(notice, it)
+      this.#bell.ring()
+    })
+  }
+
+  #note(notice: DueNotice, outcome: Outcome): void {
+    const { channel, log, now, random } = this.#options
+    const mark = markOf(notice, outcome, now(), random)
+    this.#done.push(mark)
+    if (channel.flush && mark.outcome === 'sent') return
+    const { noticeid, kind, reservationid, bookid, attempts } = notice
+    const facts = { noticeid, kind, channel: channel.name, reservationid, bookid, attempts }
+    if (mark.outcome === 'sent') log.info(facts, 'told')
+    else if (mark.outcome !== 'deferred')
+      log.warn({ ...facts, reason: mark.error }, `cannot tell: ${mark.outcome}`)
+  }
+
+  async #mark(): Promise<void> {
+    if (this.#done.length === 0) return
+    const marks = this.#done.slice()
+    await markAll(this.#options.sql, marks)
+    // Only now: after a failure they are marked again, with what has come since.
+    this.#done.splice(0, marks.length)
+    for (const [outcome, some] of Object.entries(Object.groupBy(marks, (it) => it.outcome))) {
+      this.#options.count(outcome as Mark['outcome'], some.length)
+    }
+  }
+
+  async #finish(): Promise<void> {
+    const { channel, log } = this.#options
+    const signal = AbortSignal.timeout(graceMs)
+    while (this.#inHand.size > 0 && !signal.aborted) await this.#bell.wait(graceMs, signal)
+    channel.close?.()
+    try {
+      await this.#mark()
+    } catch (error) {
+      log.warn({ err: error, channel: channel.name }, 'cannot mark: the claims run out by themselves')
+    }
+  }
+}
