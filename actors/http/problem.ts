@@ -1,6 +1,7 @@
 /** What the HTTP faces answer when they cannot do what was asked: RFC 9457 problem details, listed in one place. */
 import { z } from '@hono/zod-openapi'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { jsonHeaders } from './reply.ts'
 
 /** Every problem a client can meet. The slug is stable: `type` in the answer is `/problems/{slug}`. */
 export const problems = {
@@ -72,17 +73,16 @@ export class Problem extends Error {
     this.extensions = options.extensions ?? {}
   }
 
-  toResponse(instance?: string): Response {
+  toResponse(): Response {
     const body = {
       type: `/problems/${this.slug}`,
       title: this.title,
       status: this.status,
       detail: this.detail,
-      instance,
       errors: this.errors,
       ...this.extensions,
     }
-    const headers = { ...this.headers, 'content-type': 'application/problem+json' }
+    const headers = { ...jsonHeaders, ...this.headers, 'content-type': 'application/problem+json' }
     return new Response(JSON.stringify(body), { status: this.status, headers })
   }
 }
@@ -115,7 +115,6 @@ export const problemSchema = z
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string().optional(),
-    instance: z.string().optional(),
     errors: z
       .array(
         z.object({

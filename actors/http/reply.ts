@@ -1,0 +1,23 @@
+/** The answer of a handler. */
+import type { TypedResponse } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { JSONParsed } from 'hono/utils/types'
+
+type Reply<Body, Status extends ContentfulStatusCode> = Response &
+  TypedResponse<JSONParsed<Body>, Status, 'json'>
+
+/**
+ * Answers JSON. What `c.json(body, status, headers)` does, for a third of the price once there is a header such as
+ * `location`: the headers stay a plain object all the way to the socket. Header names are lower case.
+ */
+export function reply<Body extends object, const Status extends ContentfulStatusCode>(
+  status: Status,
+  body: Body,
+  headers?: Record<string, string>,
+): Reply<Body, Status> {
+  const all = headers ? { ...jsonHeaders, ...headers } : jsonHeaders
+  return new Response(JSON.stringify(body), { status, headers: all }) as Reply<Body, Status>
+}
+
+/** `nosniff`: a browser takes the answer for what it says it is, whatever text a user put in it. */
+export const jsonHeaders = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' }
