@@ -7,6 +7,8 @@ import { leash } from './leash.ts'
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
 export type ChildOptions = {
+  /** For messages; the command unless told otherwise. */
+  name?: string
   command: string
   args: string[]
   env?: NodeJS.ProcessEnv
@@ -26,6 +28,8 @@ export type Child = {
   tail(): string[]
   kill(signal: NodeJS.Signals): void
   stop(): Promise<Exit>
+  /** Never resolves. @throws {ChildError} with its last lines when it ends. */
+  ends(): Promise<never>
   /** Resolves with the first line that matches. @throws {Error} with its last lines when it ends or takes too long. */
   line(pattern: RegExp, timeoutMs: number): Promise<string>
 }
@@ -34,7 +38,7 @@ const tailLines = 30
 
 /** @throws {Error} when the command cannot be run at all. */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const { command, args, env, cwd, user, stopSignal = 'SIGTERM', graceMs = 10_000 } = options
+  const { command, name = command, args, env, cwd, user, stopSignal = 'SIGTERM', graceMs = 10_000 } = options
   const process = spawn(command, args, {
     env,
     cwd,
@@ -63,6 +67,9 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     const timer = setTimeout(kill, graceMs, 'SIGKILL')
     return exited.finally(() => clearTimeout(timer))
   }
+  const ends = async (): Promise<never> => {
+    throw new ChildError(name, `ended with ${describe(await exited)}`, tail)
+  }
   const line = (pattern: RegExp, timeoutMs: number) =>
     new Promise<string>((resolve, reject) => {
       const settle = (act: () => void) => {
@@ -70,16 +77,18 @@ export async function startChild(options: ChildOptions): Promise<Child> {
         listeners.delete(listen)
         act()
       }
-      const fail = (what: string) => settle(() => reject(new ChildError(command, what, tail)))
+      const fail = (what: string) => settle(() => reject(new ChildError(name, what, tail)))
       const listen = (text: string) => pattern.test(text) && settle(() => resolve(text))
       const timer = setTimeout(() => fail(`is not ready after ${timeoutMs} ms`), timeoutMs)
       const past = tail.find((text) => pattern.test(text))
       if (past) return settle(() => resolve(past))
       listeners.add(listen)
-      exited.then(({ code, signal }) => fail(`ended with ${signal ?? code}`))
+      exited.then((exit) => fail(`ended with ${describe(exit)}`))
     })
-  return { pid, exited, tail: () => [...tail], kill, stop, line }
+  return { pid, exited, tail: () => [...tail], kill, stop, ends, line }
 }
+
+export const describe = ({ code, signal }: Exit): string => signal ?? `code ${code}`
 
 /** Ended means: gone, and everything it wrote was read. */
 async function ended(process: ChildProcess, onLine: (line: string) => void): Promise<Exit> {
@@ -103,8 +112,8 @@ async function read(stream: Readable, onLine: (line: string) => void, exit: Prom
 export class ChildError extends Error {
   override name = 'ChildError'
   readonly lines: string[]
-  constructor(command: string, what: string, lines: string[]) {
-    super(`${command} ${what}${lines.length ? `:\n${lines.slice(-10).join('\n')}` : ''}`)
+  constructor(name: string, what: string, lines: string[]) {
+    super(`${name} ${what}${lines.length ? `:\n${lines.slice(-10).join('\n')}` : ''}`)
     this.lines = [...lines]
   }
 }

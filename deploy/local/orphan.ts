@@ -28,7 +28,7 @@ export async function stopOrphan(pidFile: string, mark: string, signal: NodeJS.S
 }
 
 /** Empty when there is no such process, or when only its exit code is left. */
-async function commandLine(pid: number): Promise<string> {
+export async function commandLine(pid: number): Promise<string> {
   if (process.platform === 'linux') {
     return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')
   }

@@ -68,6 +68,7 @@ async function launch(home: Home, args: string[], onLine: PostgresOptions['onLin
   const deadline = Date.now() + 10_000
   for (;;) {
     const child = await startChild({
+      name: 'Postgres',
       command: join(home.bin, 'postgres'),
       args,
       env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },

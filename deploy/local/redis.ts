@@ -1,11 +1,11 @@
 /** A real Redis (or Valkey) for local runs and tests: the server on the PATH, on loopback, with its log on disk. */
-import { accessSync, constants } from 'node:fs'
 import { mkdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { type Exit, startChild } from './child.ts'
 import { freePort, onPort } from './free-port.ts'
 import { stopOrphan } from './orphan.ts'
+import { findProgram } from './program.ts'
 
 export type RedisOptions = {
   /** Made when it is not there; found again when it is. One starter at a time. */
@@ -39,9 +39,11 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   if (await stopOrphan(pidFile, `--dir ${dataDir}`, 'SIGTERM')) {
     say('Stopped a Redis that an earlier run left behind.')
   }
-  const command = redisCommand()
+  const command = findProgram('redis-server', 'valkey-server')
+  if (!command) throw new Error('Cannot find redis-server or valkey-server on the PATH')
   return onPort(port, async (port) => {
     const child = await startChild({
+      name: 'Redis',
       command,
       args: [...flags(dataDir, port), ...(cluster ? await clusterFlags() : [])],
       cwd: dataDir,
@@ -70,26 +72,6 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
       [Symbol.asyncDispose]: stop,
     }
   })
-}
-
-/** @throws {Error} when the PATH holds neither server. */
-function redisCommand(): string {
-  const names = ['redis-server', 'valkey-server']
-  const paths = names.flatMap((name) =>
-    (process.env.PATH ?? '').split(delimiter).map((dir) => join(dir, name)),
-  )
-  const found = paths.find(isExecutable)
-  if (!found) throw new Error('Cannot find redis-server or valkey-server on the PATH')
-  return found
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function flags(dataDir: string, port: number): string[] {

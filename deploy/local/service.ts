@@ -1,0 +1,75 @@
+/** One service of ours as a process, on either runtime. */
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ServiceName } from '../../actors/config.ts'
+import { type Child, startChild } from './child.ts'
+import { root } from './root.ts'
+
+const startupMaxMs = 30_000
+/** The services drain for `DRAIN_MS` and stop within 9 s more. */
+const graceMs = 10_000
+
+/** V8 grows its heap as far as it may before it collects; with a limit the services stay small under load. */
+const heap = '--max-old-space-size=128'
+const denoFlags = [
+  '--no-prompt',
+  '--allow-net',
+  '--allow-env',
+  '--allow-read',
+  '--allow-sys',
+  `--v8-flags=${heap}`,
+]
+
+export function serviceCommand(runtime: 'node' | 'deno', service: ServiceName): [string, ...string[]] {
+  const script = join(root, 'actors', service, 'main.ts')
+  const bin = (name: string) => join(root, 'node_modules', '.bin', name)
+  return runtime === 'deno' ? [bin('deno'), 'run', ...denoFlags, script] : [bin('node'), heap, script]
+}
+
+export type ServiceOptions = {
+  runtime: 'node' | 'deno'
+  service: ServiceName
+  host: string
+  port: number
+  env: NodeJS.ProcessEnv
+  onLine: (line: string) => void
+}
+
+export type Service = Child & { name: ServiceName; port: number; url: string }
+
+/** Resolves when the service is alive. @throws {ChildError} with its last lines when it ends before. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { runtime, service, host, port, env, onLine } = options
+  const [command, ...args] = serviceCommand(runtime, service)
+  const child = await startChild({
+    name: service,
+    command,
+    args,
+    cwd: root,
+    env: { ...env, HOST: host, PORT: String(port) },
+    graceMs,
+    onLine,
+  })
+  const url = `http://${host === '0.0.0.0' ? 'localhost' : host}:${port}`
+  try {
+    await Promise.race([answers(`${url}/livez`, startupMaxMs), child.ends()])
+    return { ...child, name: service, port, url }
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+}
+
+/** Resolves when a GET answers 2xx. */
+export async function answers(url: string, maxMs: number, signal?: AbortSignal): Promise<void> {
+  const deadline = AbortSignal.timeout(maxMs)
+  const limit = signal ? AbortSignal.any([signal, deadline]) : deadline
+  for (;;) {
+    const response = await fetch(url, { signal: limit }).catch(() => undefined)
+    await response?.body?.cancel()
+    if (response?.ok) return
+    signal?.throwIfAborted()
+    if (deadline.aborted) throw new Error(`${url} does not answer 200 within ${maxMs} ms`)
+    await sleep(50)
+  }
+}

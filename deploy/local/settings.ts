@@ -1,0 +1,84 @@
+/** What `npm start` can be told, from the environment. The services' own settings pass through to them. */
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from '../../actors/config.ts'
+
+const port = (fallback: number) =>
+  z.coerce.number('must be a port').int().min(0).max(65_535).default(fallback)
+
+const schema = z.object({
+  RESERVATION_PORT: port(8081),
+  STOCK_PORT: port(8082),
+  NOTIFIER_PORT: port(8083),
+  DATA_DIR: z.string().min(1).default('.data'),
+  RUNTIME: z.enum(['node', 'deno']).default('node'),
+  LOG_FORMAT: z.enum(['pretty', 'json']).default('pretty'),
+})
+
+/** Stand-ins for what is yet to be brought. */
+const brought = { DATABASE_URL: 'postgres://brought', REDIS_URL: 'redis://brought' }
+
+export type Settings = {
+  ports: Record<ServiceName, number>
+  dataDir: string
+  runtime: 'node' | 'deno'
+  logFormat: 'pretty' | 'json'
+  host: string
+  partitions: number
+  databaseUrl: string | undefined
+  redisUrl: string | undefined
+}
+
+/** Checks the services' settings too, so that a fault is told once and before anything runs. */
+export function toSettings(env: NodeJS.ProcessEnv): Settings {
+  // An empty string counts as not set.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const own = schema.safeParse(given)
+  const services = configOf(given)
+  const faults = [
+    ...(own.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
+    ...(services instanceof ConfigError ? services.faults : []),
+  ]
+  if (!own.success || services instanceof ConfigError) throw new Error(faults.join('; '))
+  const it = own.data
+  const ports = { reservation: it.RESERVATION_PORT, stock: it.STOCK_PORT, notifier: it.NOTIFIER_PORT }
+  const fixed = Object.values(ports).filter((port) => port !== 0)
+  if (new Set(fixed).size < fixed.length)
+    throw new Error(`the services' ports must differ: ${fixed.join(', ')}`)
+  return {
+    ports,
+    dataDir: resolve(it.DATA_DIR),
+    runtime: it.RUNTIME,
+    logFormat: it.LOG_FORMAT,
+    host: services.host,
+    partitions: services.partitions,
+    databaseUrl: given.DATABASE_URL,
+    redisUrl: given.REDIS_URL,
+  }
+}
+
+function configOf(env: NodeJS.ProcessEnv): Config | ConfigError {
+  const { PORT: _, ...services } = readEnv(env)
+  try {
+    return toConfig('stock', { ...brought, ...services })
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+    throw error
+  }
+}
+
+export const help = `npm start: the whole system on this machine. Ctrl-C stops it; starting again finds all data.
+
+Settings, from the environment:
+
+  RESERVATION_PORT  8081     0 means any free port
+  STOCK_PORT        8082
+  NOTIFIER_PORT     8083
+  DATABASE_URL               a Postgres to use; without it, one is brought, with its data in DATA_DIR
+  REDIS_URL                  a Redis to use; without it, one is brought, with its data in DATA_DIR
+  DATA_DIR          .data    where those two keep their data
+  RUNTIME           node     or deno: what runs the services
+  LOG_FORMAT        pretty   or json: the services' own lines, one JSON object each
+  HOST              0.0.0.0  the address that the services listen on
+
+The services read their own settings (LOG_LEVEL, SMTP_URL, PARTITIONS, …) from the environment too.`

@@ -1,0 +1,130 @@
+/**
+ * `npm start`: the whole system on this machine, in the order in which each part needs the one before it; stopping
+ * is the same order backwards. Whatever fails on the way up, what already runs is stopped again.
+ */
+import { type ServiceName, serviceNames } from '../../actors/config.ts'
+import { migrate } from '../../actors/migrate.ts'
+import { takeDataFolder } from './data-folder.ts'
+import { assertFree, onPort } from './free-port.ts'
+import { createOutput, type Output } from './output.ts'
+import { startPostgres } from './postgres.ts'
+import { reachPostgres, reachRedis } from './reach.ts'
+import { startRedis } from './redis.ts'
+import { publishServers, type Servers } from './running.ts'
+import { answers, type Service, startService } from './service.ts'
+import { help, type Settings, toSettings } from './settings.ts'
+import { onSignals } from './signals.ts'
+import { type Supervised, supervise } from './supervise.ts'
+import { welcome } from './welcome.ts'
+
+const readyMaxMs = 30_000
+
+type Start = {
+  settings: Settings
+  output: Output
+  /** Aborted when the user wants it all to stop, perhaps before it is all up. */
+  signal: AbortSignal
+  /** What was started: disposed of last first. */
+  stack: AsyncDisposableStack
+}
+
+if (process.argv.includes('--help')) console.log(help)
+else await main()
+
+async function main(): Promise<void> {
+  // By force nothing is awaited: what runs is on a leash and ends with this process.
+  const signal = onSignals(() => process.exit(1))
+  try {
+    const settings = toSettings(process.env)
+    const output = createOutput(settings.logFormat)
+    await using stack = new AsyncDisposableStack()
+    await up({ settings, output, signal, stack })
+    await aborted(signal)
+    output.say('Stopping. Ctrl-C again ends everything at once.')
+  } catch (error) {
+    if (signal.aborted) return
+    console.error(`Cannot start: ${(error as Error).message}`)
+    process.exitCode = 1
+  }
+}
+
+/** @throws the signal's reason when it is told to stop on the way. */
+async function up(start: Start): Promise<void> {
+  const { settings, output, signal } = start
+  await portsAreFree(settings)
+  const servers = await bringServers(start)
+  signal.throwIfAborted()
+  await migrate({ ...servers, partitions: settings.partitions, log: output.say })
+  signal.throwIfAborted()
+  const services = await runServices(start, servers)
+  await Promise.all(services.map(({ url }) => answers(`${url}/readyz`, readyMaxMs, signal)))
+  output.say(welcome(services, settings))
+}
+
+async function portsAreFree({ ports, host }: Settings): Promise<void> {
+  for (const service of serviceNames) {
+    const setting = `${service.toUpperCase()}_PORT`
+    await assertFree(ports[service], host).catch((cause) => {
+      const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      const why = taken ? 'it is in use' : (cause as Error).message
+      throw new Error(
+        `port ${ports[service]} cannot be had for ${service}: ${why}; set ${setting} to another`,
+      )
+    })
+  }
+}
+
+async function bringServers({ settings, output, signal, stack }: Start): Promise<Servers> {
+  const { dataDir, databaseUrl, redisUrl } = settings
+  const { say } = output
+  if (databaseUrl) await reachPostgres(databaseUrl)
+  if (redisUrl) await reachRedis(redisUrl)
+  if (databaseUrl && redisUrl) return { databaseUrl, redisUrl }
+
+  stack.use(await takeDataFolder(dataDir))
+  // Started again, a server is found where it was.
+  const start = {
+    Postgres: (last?: { port: number }) =>
+      startPostgres({ dataDir: `${dataDir}/postgres`, port: last?.port ?? 0, say }),
+    Redis: (last?: { port: number }) =>
+      startRedis({ dataDir: `${dataDir}/redis`, port: last?.port ?? 0, say }),
+  }
+  const bring = async (name: 'Postgres' | 'Redis') => {
+    signal.throwIfAborted()
+    return stack.use(await supervise({ name, start: start[name], say })).current.url
+  }
+  const servers = {
+    databaseUrl: databaseUrl ?? (await bring('Postgres')),
+    redisUrl: redisUrl ?? (await bring('Redis')),
+  }
+  stack.use(await publishServers(dataDir, servers))
+  return servers
+}
+
+async function runServices(
+  { settings, output, stack }: Start,
+  { databaseUrl, redisUrl }: Servers,
+): Promise<Service[]> {
+  // Nobody balances load here, so nobody needs time to take notice of a stop.
+  const env = { DRAIN_MS: '0', ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }
+  const running: Supervised<Service>[] = []
+  // They stop together, not one after another.
+  stack.defer(async () => void (await Promise.all(running.map((it) => it.stop()))))
+  const run = async (service: ServiceName) => {
+    const { runtime, host, ports } = settings
+    const onLine = output.of(service)
+    const start = (last?: Service) =>
+      onPort(last?.port ?? ports[service], (port) =>
+        startService({ runtime, service, host, port, env, onLine }),
+      )
+    running.push(await supervise({ name: service, start, say: output.say }))
+  }
+  const outcomes = await Promise.allSettled(serviceNames.map(run))
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  return running.map(({ current }) => current)
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+}

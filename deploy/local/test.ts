@@ -1,0 +1,28 @@
+/** `npm test [arguments for vitest]`: lint, types, then all tests. The last line counts them. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { count, type Report } from './report.ts'
+import { root } from './root.ts'
+import { lint, runSteps, types } from './steps.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'bookreservation-report-'))
+const reportFile = join(folder, 'report.json')
+const vitest = [
+  join(root, 'node_modules', '.bin', 'vitest'),
+  ...['run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
+  ...process.argv.slice(2),
+] as [string, ...string[]]
+
+try {
+  const code = await runSteps([lint, types, { name: 'tests', command: vitest }])
+  const report = await readFile(reportFile, 'utf8').then(
+    (text) => JSON.parse(text) as Report,
+    () => undefined,
+  )
+  if (!report) console.log('The tests did not run to their end.')
+  console.log(count(report, code))
+  process.exitCode = code
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}

@@ -1,0 +1,49 @@
+import { relative } from 'node:path'
+import { serviceNames } from '../../actors/config.ts'
+import { findProgram } from './program.ts'
+import type { Service } from './service.ts'
+import type { Settings } from './settings.ts'
+
+/** What to know and what to try, once everything is ready. */
+export function welcome(services: Service[], settings: Settings): string {
+  const url = Object.fromEntries(services.map((it) => [it.name, it.url]))
+  const lines = serviceNames.map((name) => `  ${name.padEnd(12)} ${url[name]}   ${url[name]}/docs`)
+  const data =
+    settings.databaseUrl && settings.redisUrl ? '' : ` Data is kept in ${folder(settings.dataDir)}.`
+  return `
+The three services are ready:
+
+${lines.join('\n')}
+
+Try, in another terminal:
+
+${tryThis(url.reservation!, url.stock!)
+  .map((line) => `  ${line}`)
+  .join('\n')}
+
+Ctrl-C stops everything.${data}
+`
+}
+
+function tryThis(reservation: string, stock: string): string[] {
+  if (findProgram('http')) {
+    return [
+      `http POST ${stock}/stocks bookid=1 qty=3`,
+      `http POST ${reservation}/reservations Prefer:wait=5 bookid=1 userid=test1`,
+      `http GET ${stock}/stocks/1`,
+    ]
+  }
+  const post = (url: string, body: object, ...headers: string[]) =>
+    ['curl', url, ...['content-type: application/json', ...headers].map((it) => `-H '${it}'`)].join(' ') +
+    ` -d '${JSON.stringify(body)}'`
+  return [
+    post(`${stock}/stocks`, { bookid: '1', qty: 3 }),
+    post(`${reservation}/reservations`, { bookid: '1', userid: 'test1' }, 'prefer: wait=5'),
+    `curl ${stock}/stocks/1`,
+  ]
+}
+
+const folder = (path: string): string => {
+  const near = relative(process.cwd(), path)
+  return near.startsWith('..') ? path : near
+}
