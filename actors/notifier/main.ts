@@ -1,0 +1,79 @@
+/** The notifier: turns stock's events into notices and takes these to the people they concern. */
+import { hostname } from 'node:os'
+import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { checkPartitions } from '../../streams/setup.ts'
+import { Worker } from '../../streams/worker.ts'
+import { createApp } from '../http/app.ts'
+import { createBatchLog } from '../log.ts'
+import { topics } from '../messages.ts'
+import { type Metrics, streamsTelemetry } from '../metrics.ts'
+import { runService } from '../service.ts'
+import { openChannels, reachOf } from './channels/open.ts'
+import { Chime } from './chime.ts'
+import type { Channel } from './delivery.ts'
+import { Dispatcher } from './dispatch.ts'
+import { noticeHandler } from './handler.ts'
+import { mountNotifier } from './http.ts'
+import { Pruning } from './prune.ts'
+import type { Mark } from './queue.ts'
+
+await runService('notifier', async ({ config, log, metrics, signal }) => {
+  const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
+  const hot = openPostgres(config.databaseUrl, { schema: 'notifier', max: 4, hot: true })
+  const sql = openPostgres(config.databaseUrl, { schema: 'notifier', max: 4 })
+  await checkPartitions(sql, config.partitions)
+  const { redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, noticeDelayMs } = config
+
+  const dispatchers = openChannels(config, createBatchLog('notifier', config.logLevel)).map(
+    (channel) => new Dispatcher({ channel, sql: hot, log, count: counting(metrics, channel) }),
+  )
+  const chime = new Chime(noticeDelayMs, () => {
+    for (const dispatcher of dispatchers) dispatcher.ring()
+  })
+  const worker = new Worker({
+    service: 'notifier',
+    id,
+    topic: topics.stockEvents,
+    handler: noticeHandler({
+      sql: hot,
+      reach: reachOf(config),
+      delayMs: noticeDelayMs,
+      noted: () => chime.note(),
+    }),
+    sql: hot,
+    redisUrl,
+    redisPrefix,
+    leaseTtlMs,
+    eventRetentionDays,
+    log,
+    telemetry: streamsTelemetry(metrics),
+  })
+  const pruning = new Pruning(sql, eventRetentionDays, log)
+
+  const app = createApp({
+    service: 'notifier',
+    title: 'Notifier',
+    description: 'Tells customers and the purchaser of every outcome, by console, e-mail and webhook.',
+    log,
+    metrics,
+  })
+  mountNotifier({ app, sql, allowPrivate: config.webhookAllowPrivate })
+
+  const loops = [worker, pruning, ...dispatchers]
+  return {
+    app,
+    pulses: () => loops.map((it) => it.pulse),
+    ready: () => sql`select 1`,
+    loops: loops.map((it) => it.run(signal)),
+    async close() {
+      await Promise.all([closePostgres(hot), closePostgres(sql)])
+    },
+  }
+})
+
+function counting(metrics: Metrics, { name }: Channel) {
+  const counted = { sent: 'sent', retry: 'retried', failed: 'failed' } as const
+  return (outcome: Mark['outcome'], notices: number) => {
+    if (outcome !== 'deferred') metrics.notices(name, counted[outcome]).inc(notices)
+  }
+}

@@ -1,0 +1,38 @@
+/** Forgets notices that are past their retention, a little at a time. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Sql } from '../../streams/postgres.ts'
+import { Pulse } from '../../streams/pulse.ts'
+import { pruneNotices } from './queue.ts'
+
+const atOnce = 1_000
+const restMs = 10_000
+
+export class Pruning {
+  readonly pulse = new Pulse('prune-notices')
+  readonly #sql: Sql
+  readonly #days: number
+  readonly #log: { warn(facts: object, text: string): void }
+
+  constructor(sql: Sql, days: number, log: { warn(facts: object, text: string): void }) {
+    this.#sql = sql
+    this.#days = days
+    this.#log = log
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.pulse.beat()
+      const pruned = await this.#prune()
+      if (pruned < atOnce) await sleep(restMs, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  async #prune(): Promise<number> {
+    try {
+      return await pruneNotices(this.#sql, this.#days, atOnce)
+    } catch (error) {
+      this.#log.warn({ err: error }, 'cannot prune notices')
+      return 0
+    }
+  }
+}
