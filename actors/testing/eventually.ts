@@ -5,6 +5,8 @@ export type Patience = { timeoutMs?: number; message?: string }
 
 const pauseMs = 20
 
+type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>
+
 /**
  * Probes until the probe neither throws nor gives a falsy value.
  *
@@ -14,13 +16,13 @@ const pauseMs = 20
 export async function eventually<T>(
   probe: () => T | Promise<T>,
   { timeoutMs = 10_000, message = 'It never became true' }: Patience = {},
-): Promise<NonNullable<T>> {
+): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
     let cause: unknown
     try {
       const value = await probe()
-      if (value) return value
+      if (value) return value as Truthy<T>
       cause = new Error(`The last answer was ${String(value)}`)
     } catch (error) {
       cause = error

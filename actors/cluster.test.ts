@@ -1,0 +1,26 @@
+/** The streams may be spread over the masters of a Redis Cluster. */
+import { expect, test } from 'vitest'
+import { count, receive, reserve } from './testing/acts.ts'
+import { audit } from './testing/audit.ts'
+import { inParallel, range } from './testing/eventually.ts'
+import { OwnServer } from './testing/own-server.ts'
+import { sharedOut } from './testing/owner.ts'
+import { startOwnSystem } from './testing/system.ts'
+
+test('on three masters and with two stock workers, everything is decided and nothing is oversold', async () => {
+  await using cluster = await OwnServer.redisCluster()
+  await using system = await startOwnSystem({ redisUrl: cluster.url, stock: 2 })
+  await sharedOut(system, 'stock')
+
+  const books = range(30).map((index) => `book-${index}`)
+  await inParallel(books, 10, (bookid) => receive(system, bookid, 5))
+  // Ten readers for the five copies of each book.
+  const accepted = await inParallel(range(300), 50, (index) =>
+    reserve(system.reservation, books[index % books.length]!, `reader-${index}`),
+  )
+
+  const received = Object.fromEntries(books.map((bookid) => [bookid, 5]))
+  const reservations = await audit(system, { received, accepted })
+  expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(150)
+  expect(count(reservations, ({ status }) => status === 'Failed')).toBe(150)
+})

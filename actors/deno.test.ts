@@ -1,0 +1,19 @@
+/** The same files run on Deno. */
+import { expect, test } from 'vitest'
+import { makeOriginalCalls, told, toldOfCancellation, toldOfReservation } from './testing/original-calls.ts'
+import { useSystem } from './testing/system.ts'
+
+const system = useSystem({ runtime: 'deno' })
+
+test("the services run on Deno and answer the original's calls", async () => {
+  await makeOriginalCalls(system())
+  expect(await told(system(), toldOfReservation, 'test1')).toBe(1)
+  expect(await told(system(), toldOfCancellation, 'test1')).toBe(1)
+})
+
+test('a service that runs on Deno stops cleanly when told to, and starts again', async () => {
+  const stock = system().processes.stock[0]!
+  await stock.stop()
+  await stock.start()
+  expect((await system().stock.get('/stocks/1')).status).toBe(200)
+})

@@ -1,0 +1,72 @@
+/** Every service's description of itself is valid, complete enough to be used, and can be read as a page. */
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { expect, test } from 'vitest'
+import { serviceNames } from './config.ts'
+import type { OpenApi } from './testing/contract.ts'
+import { useSystem } from './testing/system.ts'
+
+const system = useSystem()
+
+const promised: Record<(typeof serviceNames)[number], string[]> = {
+  reservation: [
+    'GET /books',
+    'POST /reservations',
+    'GET /reservations',
+    'GET /reservations/{*}',
+    'PATCH /reservations/{*}',
+    'GET /reservations/{*}/events',
+  ],
+  stock: [
+    'POST /stocks',
+    'GET /stocks',
+    'GET /stocks/{*}',
+    'GET /stocks/{*}/movements',
+    'GET /purchase-requests',
+    'POST /purchases',
+    'GET /purchases',
+    'GET /purchases/{*}',
+  ],
+  notifier: ['PUT /customers/{*}', 'GET /customers/{*}', 'GET /notices'],
+}
+
+const documentOf = async (service: (typeof serviceNames)[number]): Promise<OpenApi> => {
+  const response = await fetch(`${system()[service].url}/openapi.json`)
+  expect(response.headers.get('content-type')).toMatch(/^application\/(\w+\+)?json/)
+  return (await response.json()) as OpenApi
+}
+
+test.each(serviceNames)('the document of %s is valid OpenAPI 3.1', async (service) => {
+  const document = await documentOf(service)
+  expect(document.openapi).toMatch(/^3\.1\./)
+  const { valid, errors } = await new Validator().validate(document as unknown as Record<string, unknown>)
+  expect(errors ?? []).toEqual([])
+  expect(valid).toBe(true)
+})
+
+test.each(serviceNames)('the document of %s names every call that it promises', async (service) => {
+  const { paths } = await documentOf(service)
+  const named = Object.entries(paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{[^}]+\}/g, '{*}')}`),
+  )
+  expect(named).toEqual(expect.arrayContaining(promised[service]))
+})
+
+test.each(serviceNames)('the reference page of %s loads nothing from other hosts', async (service) => {
+  const response = await fetch(`${system()[service].url}/docs`)
+  expect(response.status).toBe(200)
+  const page = await response.text()
+  const scripts = [...page.matchAll(/<(?:script|link)[^>]*(?:src|href)="([^"]+)"/g)].map(([, url]) => url!)
+  expect(scripts.filter((url) => /^(https?:)?\/\//.test(url))).toEqual([])
+  for (const url of scripts.filter((url) => url.startsWith('/'))) {
+    expect((await fetch(`${system()[service].url}${url}`)).status, url).toBe(200)
+  }
+})
+
+test.each(serviceNames)('%s answers its probes and shows its metrics', async (service) => {
+  for (const path of ['/livez', '/readyz', '/startupz']) {
+    expect((await fetch(`${system()[service].url}${path}`)).status, path).toBe(200)
+  }
+  const metrics = await fetch(`${system()[service].url}/metrics`)
+  expect(metrics.headers.get('content-type')).toMatch(/^text\/plain/)
+  expect(await metrics.text()).toMatch(/^# HELP /m)
+})

@@ -1,0 +1,25 @@
+/** What worked in the system that this one follows works here, by the same commands. */
+import { expect, test } from 'vitest'
+import { http } from './testing/httpie.ts'
+import { makeOriginalCalls, told, toldOfCancellation, toldOfReservation } from './testing/original-calls.ts'
+import { useSystem } from './testing/system.ts'
+
+const system = useSystem()
+
+test("the original's calls give the original's answers, and the customer is told on the console", async () => {
+  await makeOriginalCalls(system())
+  expect(await told(system(), toldOfReservation, 'test1')).toBe(1)
+  expect(await told(system(), toldOfCancellation, 'test1')).toBe(1)
+})
+
+test('a notice about a reservation made while the notifier was stopped arrives once it is started again', async () => {
+  const notifier = system().processes.notifier[0]!
+  await notifier.stop()
+  expect((await http('POST', `${system().stock.url}/stocks`, 'bookid=3', 'qty=1')).status).toBe(201)
+  const url = `${system().reservation.url}/reservations`
+  const { status, body } = await http('POST', url, 'Prefer:wait=10', 'bookid=3', 'userid=patient')
+  expect(status).toBe(201)
+  expect(body.status).toBe('Reserved')
+  await notifier.start()
+  expect(await told(system(), toldOfReservation, 'patient')).toBe(1)
+})

@@ -1,0 +1,154 @@
+/** What people do with the system, in one call each, and what they are told. */
+import { expect } from 'vitest'
+import type { Ask, Client } from './client.ts'
+import { eventually } from './eventually.ts'
+import type { System } from './system.ts'
+
+export type Status = 'Requested' | 'Reserved' | 'Failed' | 'Canceled'
+export type Reservation = {
+  reservationid: string
+  bookid: string
+  userid: string
+  status: Status
+  reason?: string | null
+  _links: { self: { href: string } }
+}
+export type Stock = { bookid: string; title: string; qty: number; held: number; version: number }
+export type Book = Stock
+export type Notice = {
+  noticeid: string
+  kind: string
+  channel: string
+  userid: string | null
+  bookid: string
+  reservationid: string | null
+  status: string
+  attempts: number
+}
+type Collection<Item> = { _embedded: Record<string, Item[]>; _links: { next?: { href: string } } }
+
+export const waitFor = (seconds: number) => ({ prefer: `wait=${seconds}` })
+const idempotent = (key: string) => ({ 'idempotency-key': key })
+
+/** Books copies in, and expects that to succeed. */
+export async function receive(system: System, bookid: string, qty: number): Promise<Stock> {
+  const answer = await system.stock.post<Stock>('/stocks', { bookid, qty })
+  expect(answer.status, JSON.stringify(answer.body)).toBe(201)
+  return answer.body
+}
+
+/** Asks for a copy, and expects that the request is accepted. */
+export async function reserve(
+  client: Client,
+  bookid: string,
+  userid: string,
+  ask?: Ask,
+): Promise<Reservation> {
+  const answer = await client.post<Reservation>('/reservations', { bookid, userid }, ask)
+  expect(answer.status, JSON.stringify(answer.body)).toBe(201)
+  return answer.body
+}
+
+/** Asks for a copy and waits for the decision. */
+export async function reserveAndWait(client: Client, bookid: string, userid: string): Promise<Reservation> {
+  const reservation = await reserve(client, bookid, userid, { headers: waitFor(20) })
+  expect(reservation.status).not.toBe('Requested')
+  return reservation
+}
+
+/**
+ * Asks for a copy as a careful client does: whatever happens to the answer, the request is repeated with its key
+ * until one comes. Only 201 and 503 are answers a faulty dependency excuses.
+ */
+export function reserveUntilAccepted(
+  client: Client,
+  bookid: string,
+  userid: string,
+  key: string,
+  timeoutMs = 30_000,
+): Promise<Reservation> {
+  let refused: Error | undefined
+  return eventually(
+    async () => {
+      if (refused) throw refused
+      const answer = await client.post<Reservation>(
+        '/reservations',
+        { bookid, userid },
+        { headers: idempotent(key) },
+      )
+      if (answer.status === 201) return answer.body
+      if (answer.status !== 503) refused = new Error(`Answered ${answer.status}`)
+      return undefined
+    },
+    { timeoutMs, message: `The reservation ${key} was never accepted` },
+  ).finally(() => {
+    if (refused) throw refused
+  })
+}
+
+export async function cancel(client: Client, reservationid: string): Promise<Reservation> {
+  const answer = await client.patch<Reservation>(`/reservations/${reservationid}`, { status: 'Canceled' })
+  expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+  return answer.body
+}
+
+export async function stockOf(system: System, bookid: string): Promise<Stock> {
+  const answer = await system.stock.get<Stock>(`/stocks/${bookid}`)
+  expect(answer.status).toBe(200)
+  return answer.body
+}
+
+export async function reservationOf(client: Client, reservationid: string): Promise<Reservation> {
+  const answer = await client.get<Reservation>(`/reservations/${reservationid}`)
+  expect(answer.status).toBe(200)
+  return answer.body
+}
+
+/** Waits until the reservation is decided. */
+export const decided = (client: Client, reservationid: string, timeoutMs = 10_000): Promise<Reservation> =>
+  eventually(
+    async () => {
+      const reservation = await reservationOf(client, reservationid)
+      return reservation.status === 'Requested' ? undefined : reservation
+    },
+    { timeoutMs, message: `Reservation ${reservationid} was never decided` },
+  )
+
+/** Waits until no reservation is undecided. */
+export const allDecided = (system: System, timeoutMs = 30_000): Promise<true> =>
+  eventually(
+    async () => {
+      const { body } = await system.reservation.get<Collection<Reservation>>(
+        '/reservations?status=Requested&limit=1',
+      )
+      return body._embedded.reservations!.length === 0
+    },
+    { timeoutMs, message: 'Some reservations were never decided' },
+  )
+
+/** Every item of a collection, following its `next` links. */
+export async function every<Item>(client: Client, name: string, path: string): Promise<Item[]> {
+  const items: Item[] = []
+  for (let next: string | undefined = path; next; ) {
+    const { status, body }: { status: number; body: Collection<Item> } = await client.get(next)
+    expect(status).toBe(200)
+    items.push(...body._embedded[name]!)
+    next = body._links.next && toPath(body._links.next.href)
+  }
+  return items
+}
+const toPath = (href: string) => {
+  const url = new URL(href, 'http://any')
+  return url.pathname + url.search
+}
+
+export const everyReservation = (system: System, query = ''): Promise<Reservation[]> =>
+  every(system.reservation, 'reservations', `/reservations?limit=200${query}`)
+export const everyStock = (system: System): Promise<Stock[]> =>
+  every(system.stock, 'stocks', '/stocks?limit=200')
+export const everyBook = (system: System): Promise<Book[]> =>
+  every(system.reservation, 'books', '/books?limit=200')
+export const everyNotice = (system: System, query = ''): Promise<Notice[]> =>
+  every(system.notifier, 'notices', `/notices?limit=200${query}`)
+
+export const count = <Item>(items: Item[], test: (item: Item) => boolean): number => items.filter(test).length

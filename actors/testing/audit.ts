@@ -1,0 +1,98 @@
+/** What must hold in the stores once all is quiet, whatever happened before. */
+import { expect } from 'vitest'
+import { allDecided, type Book, everyBook, everyReservation, everyStock, type Reservation } from './acts.ts'
+import { eventually } from './eventually.ts'
+import type { System } from './system.ts'
+
+export type Expected = {
+  /** Copies received, per book. */
+  received: Record<string, number>
+  /** The reservations that were answered 201. */
+  accepted: readonly { reservationid: string }[]
+}
+
+/**
+ * Waits until everything is decided and settled, then checks the books against each other.
+ *
+ * @returns the reservations as they ended.
+ */
+export async function audit(system: System, { received, accepted }: Expected): Promise<Reservation[]> {
+  await allDecided(system)
+  await settled(system)
+  const reservations = await everyReservation(system)
+  checkAccepted(reservations, accepted)
+  await checkCopies(system, received, reservations)
+  await checkEventLog(system)
+  await checkBookList(system)
+  return reservations
+}
+
+/** Stock's answer to every command has reached the reservations: no row is its own outbox any more. */
+export const settled = (system: System): Promise<true> =>
+  eventually(
+    async () => {
+      const [row] = await system.sql<{ open: number }[]>`
+        select count(*)::int as open from reservation.reservation where not confirmed`
+      return row!.open === 0
+    },
+    { timeoutMs: 20_000, message: 'Some reservations stay unconfirmed' },
+  )
+
+function checkAccepted(reservations: Reservation[], accepted: Expected['accepted']): void {
+  const known = new Map(reservations.map((reservation) => [reservation.reservationid, reservation]))
+  expect(known.size).toBe(reservations.length)
+  const lost = accepted.filter(({ reservationid }) => !known.has(reservationid))
+  expect(lost, 'reservations that were accepted and are gone').toEqual([])
+  expect(reservations.filter(({ status }) => status === 'Requested')).toEqual([])
+}
+
+/** Per book: available + held = received, and what is held is what the customers were promised. */
+async function checkCopies(
+  system: System,
+  received: Record<string, number>,
+  reservations: Reservation[],
+): Promise<void> {
+  const stocks = await everyStock(system)
+  const found = Object.fromEntries(stocks.map(({ bookid, qty, held }) => [bookid, qty + held]))
+  expect(found).toEqual(received)
+  for (const { bookid, qty, held } of stocks) {
+    expect(qty).toBeGreaterThanOrEqual(0)
+    const promised = reservations.filter((it) => it.bookid === bookid && it.status === 'Reserved')
+    expect(promised.length, `reservations of book ${bookid}, of which ${held} copies are held`).toBe(held)
+  }
+  const holds = await system.sql`
+    select reservationid::text from stock.hold where status = 'held' order by reservationid::text`
+  const reserved = reservations.filter(({ status }) => status === 'Reserved')
+  expect(holds.map((hold) => hold.reservationid)).toEqual(reserved.map((it) => it.reservationid).sort())
+}
+
+/** The log of each partition is dense, and no reservation was told two different first outcomes. */
+async function checkEventLog(system: System): Promise<void> {
+  const gaps = await system.sql`
+    select partition, min(seq)::int as first, max(seq)::int as last, count(*)::int as entries
+    from stock.event_log group by partition having max(seq) - min(seq) + 1 <> count(*) or min(seq) <> 1`
+  expect(gaps, 'partitions whose event log has gaps').toEqual([])
+  const behind = await system.sql`
+    select m.partition from stock.mailbox m
+    where m.seq <> (select coalesce(max(seq), 0) from stock.event_log l where l.partition = m.partition)`
+  expect(behind, 'partitions whose sequence is not their last event').toEqual([])
+  const contradicted = await system.sql`
+    select data->>'reservationid' as reservationid from stock.event_log
+    where type in ('CopyReserved', 'ReservationRefused')
+    group by 1 having count(distinct type) > 1`
+  expect(contradicted, 'reservations with two outcomes').toEqual([])
+}
+
+/** The book list shows the stock. */
+async function checkBookList(system: System): Promise<void> {
+  const shown = ({ bookid, qty, version }: Book) => ({ bookid, qty, version })
+  const byId = (a: Book, b: Book) => (a.bookid < b.bookid ? -1 : 1)
+  await eventually(
+    async () => {
+      const [books, stocks] = await Promise.all([everyBook(system), everyStock(system)])
+      expect(books.sort(byId).map(shown)).toEqual(stocks.sort(byId).map(shown))
+      return true
+    },
+    { message: 'The book list does not converge to the stock' },
+  )
+}

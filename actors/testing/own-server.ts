@@ -1,0 +1,63 @@
+/** A store of a test's own, for the test to stop, start and empty as it likes. */
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startPostgres } from '../../deploy/local/postgres.ts'
+import { startRedis } from '../../deploy/local/redis.ts'
+import { startRedisCluster } from '../../deploy/local/redis-cluster.ts'
+import { range } from './eventually.ts'
+
+type Running = { url: string; port?: number; stop(): Promise<void> }
+
+export class OwnServer implements AsyncDisposable {
+  readonly url: string
+  readonly #dir: string
+  readonly #launch: (port: number) => Promise<Running>
+  #running: Running | undefined
+
+  private constructor(dir: string, launch: (port: number) => Promise<Running>, running: Running) {
+    this.#dir = dir
+    this.#launch = launch
+    this.#running = running
+    this.url = running.url
+  }
+
+  /** Durable, as in production: what it confirmed it still has after `stop` and `start`. */
+  static postgres = () =>
+    OwnServer.#make('postgres', (dir, port) => startPostgres({ dataDir: join(dir, 'data'), port }))
+
+  static redis = () => OwnServer.#make('redis', (dir, port) => startRedis({ dataDir: dir, port }))
+
+  /** Three masters. */
+  static redisCluster = () =>
+    OwnServer.#make('cluster', (dir) =>
+      startRedisCluster({ dirs: range(3).map((node) => join(dir, String(node))) }),
+    )
+
+  /** Stops the server; its data stays. */
+  async stop(): Promise<void> {
+    await this.#running?.stop()
+    this.#running = undefined
+  }
+
+  /** Starts it again, with the data and at the address that it had. */
+  async start(): Promise<void> {
+    this.#running = await this.#launch(Number(new URL(this.url).port))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+    await rm(this.#dir, { recursive: true, force: true })
+  }
+
+  static async #make(
+    name: string,
+    launch: (dir: string, port: number) => Promise<Running>,
+  ): Promise<OwnServer> {
+    const dir = await mkdtemp(join(tmpdir(), `bookreservation-${name}-`))
+    // Passable for the user as whom Postgres runs when root tests.
+    await chmod(dir, 0o711)
+    const running = await launch(dir, 0)
+    return new OwnServer(dir, (port) => launch(dir, port), running)
+  }
+}

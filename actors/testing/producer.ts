@@ -1,0 +1,52 @@
+/** A producer of commands that is none of our services: it knows the stream's name, the partition rule and CloudEvents. */
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { toFields } from '../../streams/envelope.ts'
+import { streamKey } from '../../streams/partition.ts'
+import { type StockCommand, topics } from '../messages.ts'
+import { partitionOfBook } from './owner.ts'
+import type { System } from './system.ts'
+
+export class Producer implements AsyncDisposable {
+  readonly redis: Redis
+  readonly #system: System
+
+  constructor(system: System) {
+    this.#system = system
+    this.redis = new Redis(system.redisUrl)
+  }
+
+  /** Appends the commands to their books' mailboxes, in order. @returns their entry ids. */
+  async send(...commands: StockCommand[]): Promise<string[]> {
+    const pipeline = this.redis.pipeline()
+    for (const { type, ...data } of commands) {
+      const fields = toFields({
+        specversion: '1.0',
+        id: randomUUID(),
+        source: '/tests',
+        type,
+        subject: data.bookid,
+        time: new Date().toISOString(),
+        data: JSON.stringify(data),
+      })
+      pipeline.xadd(this.mailboxOf(data.bookid), '*', ...fields)
+    }
+    const results = await pipeline.exec()
+    return results!.map(([error, id]) => {
+      if (error) throw error
+      return id as string
+    })
+  }
+
+  mailboxOf(bookid: string): string {
+    return streamKey(this.#system.redisPrefix, topics.stockMailbox, partitionOfBook(this.#system, bookid))
+  }
+
+  eventsOf(bookid: string): string {
+    return streamKey(this.#system.redisPrefix, topics.stockEvents, partitionOfBook(this.#system, bookid))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.redis.quit().catch(() => this.redis.disconnect())
+  }
+}
