@@ -27,7 +27,7 @@ export async function stopOrphan(pidFile: string, mark: string, signal: NodeJS.S
   return found
 }
 
-/** Empty when there is no such process, or when only its exit code is left. */
+/** Of any process. Empty when there is no such process, or when only its exit code is left. */
 export async function commandLine(pid: number): Promise<string> {
   if (process.platform === 'linux') {
     return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')

