@@ -27,7 +27,7 @@ export type ServiceSpec = {
   service: ServiceName
   runtime: Runtime
   /** Everything the process finds in its environment, beside PATH and HOME. */
-  env: Record<string, string>
+  env: Record<string, string | undefined>
 }
 
 export class ServiceProcess implements AsyncDisposable {

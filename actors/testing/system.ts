@@ -12,6 +12,8 @@ import { type Runtime, ServiceProcess } from './service-process.ts'
 
 export const leaseTtlMs = 1_500
 
+export type Env = Record<string, string | undefined>
+
 export type SystemOptions = {
   /** Processes of each service; one by default. */
   stock?: number
@@ -25,7 +27,7 @@ export type SystemOptions = {
   /** Settings of every process, above the defaults. */
   env?: Record<string, string>
   /** Settings of one process, above all others. It is given the system's own. */
-  envOf?: (service: ServiceName, index: number, env: Record<string, string>) => Record<string, string>
+  envOf?: (service: ServiceName, index: number, env: Record<string, string>) => Env
 }
 
 export class System implements AsyncDisposable {

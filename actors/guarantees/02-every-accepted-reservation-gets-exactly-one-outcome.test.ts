@@ -1,0 +1,163 @@
+/** Promise 2: every accepted reservation gets exactly one outcome, whoever is killed and whatever is lost meanwhile. */
+import { describe, expect, inject, test } from 'vitest'
+import {
+  count,
+  everyNotice,
+  type Reservation,
+  receive,
+  reserve,
+  reserveUntilAccepted,
+} from '../testing/acts.ts'
+import { audit } from '../testing/audit.ts'
+import { eventually, inParallel, range } from '../testing/eventually.ts'
+import { OwnServer } from '../testing/own-server.ts'
+import { Producer } from '../testing/producer.ts'
+import { type System, startOwnSystem, withDatabase } from '../testing/system.ts'
+import { TcpProxy } from '../testing/tcp-proxy.ts'
+
+const books = range(10).map((index) => `book-${index}`)
+const bookFor = (index: number) => books[index % books.length]!
+const receiveAll = async (system: System, qty: number) => {
+  await inParallel(books, 10, (bookid) => receive(system, bookid, qty))
+  return Object.fromEntries(books.map((bookid) => [bookid, qty]))
+}
+
+test.for(['stock', 'reservation', 'notifier'] as const)(
+  'when %s is killed in the middle of a batch and started again, all is decided once',
+  { timeout: 60_000 },
+  async (victim) => {
+    await using system = await startOwnSystem()
+    const received = await receiveAll(system, 20)
+    const process = system.processes[victim][0]!
+    const accepted = await inParallel(range(400), 40, async (index) => {
+      // Two kills, each with dozens of reservations under way.
+      if (index === 120 || index === 260) await process.kill().then(() => process.start())
+      return reserveUntilAccepted(system.reservation, bookFor(index), `reader-${index}`, `key-${index}`)
+    })
+    const reservations = await audit(system, { received, accepted })
+    expect(reservations.length).toBe(400)
+    expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(200)
+    await everyOutcomeTold(system, reservations)
+  },
+)
+
+test('when Redis forgets everything amid 1,000 reservations, all are decided and the streams filled again', {
+  timeout: 90_000,
+}, async () => {
+  await using redis = await OwnServer.redis()
+  await using system = await startOwnSystem({ redisUrl: redis.url, stock: 2 })
+  await using producer = new Producer(system)
+  const received = await receiveAll(system, 50)
+  const notifier = system.processes.notifier[0]!
+  const accepted = await inParallel(range(1_000), 40, async (index) => {
+    // A reader that is down must find, in the streams filled again, all that it has not read.
+    if (index === 200) await notifier.stop()
+    if (index === 350 || index === 700) await producer.redis.flushall()
+    return reserve(system.reservation, bookFor(index), `reader-${index}`)
+  })
+  const reservations = await audit(system, { received, accepted })
+  expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(500)
+  await notifier.start()
+  await everyOutcomeTold(system, reservations)
+  await streamsHoldTheLogsEnd(system, producer)
+})
+
+describe('when the answer is lost on the way from', () => {
+  test('Redis, nothing is lost or doubled', { timeout: 60_000 }, async () => {
+    await using redis = await TcpProxy.start(inject('redisUrl'))
+    await using system = await startOwnSystem({ redisUrl: redis.url })
+    const received = await receiveAll(system, 5)
+    const commands = [/xadd/i, /xreadgroup|evalsha|eval\b/i, /xadd/i, /xread/i, /xack|publish/i]
+    const accepted: Reservation[] = []
+    for (const [round, command] of commands.entries()) {
+      const lost = redis.swallowReply((bytes) => command.test(bytes.toString('latin1')))
+      accepted.push(...(await reserveSome(system, round)))
+      await Promise.race([lost, eventuallyIdle(system)])
+    }
+    const reservations = await audit(system, { received, accepted })
+    expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(50)
+    await everyOutcomeTold(system, reservations)
+  })
+
+  test('Postgres, so that no one knows what was committed, nothing is lost or doubled', {
+    timeout: 60_000,
+  }, async () => {
+    await using postgres = await TcpProxy.start(inject('postgresUrl'))
+    await using system = await startOwnSystem({
+      envOf: (_service, _index, env) => ({
+        DATABASE_URL: withDatabase(postgres.url, new URL(env.DATABASE_URL!).pathname.slice(1)),
+      }),
+    })
+    const received = await receiveAll(system, 5)
+    const accepted: Reservation[] = []
+    for (const round of range(5)) {
+      // Whichever statement comes, of whichever service: an insert, a commit, a renewal of leases.
+      const lost = postgres.swallowReply(() => true, 4)
+      accepted.push(...(await reserveSome(system, round)))
+      await lost
+    }
+    const reservations = await audit(system, { received, accepted })
+    expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(50)
+    await everyOutcomeTold(system, reservations)
+  })
+
+  /** 20 reservations, repeated with their keys until an answer comes. */
+  const reserveSome = (system: System, round: number) =>
+    inParallel(range(20), 10, (index) =>
+      reserveUntilAccepted(
+        system.reservation,
+        bookFor(index),
+        `reader-${round}-${index}`,
+        `key-${round}-${index}`,
+      ),
+    )
+
+  /** Nothing more is to be asked of the store, so no reply is left to be lost. */
+  const eventuallyIdle = (system: System) =>
+    eventually(async () => {
+      const [row] = await system.sql<{ open: number }[]>`
+        select count(*)::int as open from reservation.reservation where not confirmed`
+      return row!.open === 0
+    })
+})
+
+/** Each reservation has, on the console, the one notice that its outcome asks for. */
+async function everyOutcomeTold(system: System, reservations: Reservation[]): Promise<void> {
+  const wanted = reservations
+    .map(({ reservationid, status }) => `${reservationid} ${status === 'Reserved' ? 'reserved' : 'failed'}`)
+    .sort()
+  await eventually(
+    async () => {
+      const notices = await everyNotice(system, '&status=sent')
+      const told = notices.filter(({ channel, reservationid }) => channel === 'console' && reservationid)
+      expect(told.map(({ reservationid, kind }) => `${reservationid} ${kind}`).sort()).toEqual(wanted)
+      return true
+    },
+    { timeoutMs: 20_000, message: 'Not every outcome was told once' },
+  )
+}
+
+/** Every stream of events ends where the log ends, and what it holds carries the log's ids and sequence numbers. */
+async function streamsHoldTheLogsEnd(system: System, producer: Producer): Promise<void> {
+  const log = await system.sql<{ partition: number; seq: number; id: string }[]>`
+    select partition, seq, id from stock.event_log order by partition, seq`
+  const streamOf = new Map(
+    books.map((bookid) => [
+      producer.eventsOf(bookid),
+      log.filter((row) => row.partition === partition(bookid)),
+    ]),
+  )
+  function partition(bookid: string): number {
+    return Number(producer.eventsOf(bookid).match(/-(\d+)\}:/)![1])
+  }
+  for (const [key, rows] of streamOf) {
+    const entries = (await producer.redis.xrange(key, '-', '+')) as [string, string[]][]
+    const info = (await producer.redis.xinfo('STREAM', key)) as unknown[]
+    const last = info[info.indexOf('last-generated-id') + 1]
+    expect(last).toBe(`${rows.at(-1)!.seq}-0`)
+    const ids = new Map(rows.map((row) => [`${row.seq}-0`, row.id]))
+    for (const [position, fields] of entries) {
+      expect(fields[fields.indexOf('id') + 1], `the event at ${position} of ${key}`).toBe(ids.get(position))
+    }
+  }
+}

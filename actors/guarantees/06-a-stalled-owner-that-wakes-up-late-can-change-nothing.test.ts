@@ -1,0 +1,101 @@
+/** Promise 6: a stalled owner that wakes up late can change nothing. */
+import { expect, inject, test } from 'vitest'
+import { cancel, decided, receive, reserve, reserveAndWait } from '../testing/acts.ts'
+import { audit } from '../testing/audit.ts'
+import { eventually, inParallel, range } from '../testing/eventually.ts'
+import { leaseOf, ownerOf, partitionOfBook, sharedOut } from '../testing/owner.ts'
+import { leaseTtlMs, type System, startOwnSystem, withDatabase } from '../testing/system.ts'
+import { TcpProxy } from '../testing/tcp-proxy.ts'
+
+/** How long readers may wait for another owner, beyond the lease. */
+const takeoverMs = 2_000
+
+test('a frozen owner is replaced within its lease and 2 s, and when it thaws it changes nothing', {
+  timeout: 60_000,
+}, async () => {
+  await using system = await startOwnSystem({ stock: 2 })
+  await sharedOut(system, 'stock')
+  await receive(system, 'book', 40)
+  const partition = partitionOfBook(system, 'book')
+  const owner = await ownerOf(system, 'stock', partition)
+  const { epoch } = await leaseOf(system, 'stock', partition)
+
+  // Frozen with work in hand: half of these are under way.
+  const accepted = await inParallel(range(60), 20, async (index) => {
+    if (index === 30) owner.pause()
+    return reserve(system.reservation, 'book', `reader-${index}`)
+  })
+  const frozenAt = performance.now()
+  await decided(system.reservation, accepted.at(-1)!.reservationid)
+  expect(performance.now() - frozenAt).toBeLessThan(leaseTtlMs + takeoverMs)
+
+  const taken = await leaseOf(system, 'stock', partition)
+  expect(taken.epoch).toBeGreaterThan(epoch)
+  expect((await ownerOf(system, 'stock', partition)).pid).not.toBe(owner.pid)
+  const before = await snapshot(system)
+  owner.resume()
+  await sharedOut(system, 'stock')
+  expect(await snapshot(system)).toEqual(before)
+
+  // And it works again, on what it is given now.
+  const more = await inParallel(range(20), 10, (index) =>
+    reserve(system.reservation, 'book', `later-${index}`),
+  )
+  accepted.push(...more)
+  await audit(system, { received: { book: 40 }, accepted })
+})
+
+test('a commit that reaches Postgres after another owner took over changes nothing', {
+  timeout: 60_000,
+}, async () => {
+  await using wire = await TcpProxy.start(inject('postgresUrl'))
+  await using system = await startOwnSystem({
+    stock: 2,
+    envOf: (service, index, env) =>
+      service === 'stock' && index === 0
+        ? { DATABASE_URL: withDatabase(wire.url, new URL(env.DATABASE_URL!).pathname.slice(1)) }
+        : {},
+  })
+  await sharedOut(system, 'stock')
+  const behindWire = system.processes.stock[0]!
+  const bookid = await bookOwnedBy(system, behindWire.pid)
+  const partition = partitionOfBook(system, bookid)
+  const stock = system.client('stock', 1)
+  expect((await stock.post('/stocks', { bookid, qty: 10 })).status).toBe(201)
+  const { reservationid } = await reserveAndWait(system.reservation, bookid, 'early')
+
+  // What it sends from here on is held back on the wire, and it cannot know.
+  wire.silence('requests')
+  const accepted = await inParallel(range(15), 15, (index) =>
+    reserve(system.reservation, bookid, `reader-${index}`),
+  )
+  await cancel(system.reservation, reservationid)
+  await Promise.all(accepted.map((it) => decided(system.reservation, it.reservationid)))
+  expect((await ownerOf(system, 'stock', partition)).pid).not.toBe(behindWire.pid)
+
+  const before = await snapshot(system)
+  wire.restore()
+  await sharedOut(system, 'stock')
+  expect(await snapshot(system)).toEqual(before)
+  await audit(system, { received: { [bookid]: 10 }, accepted: [...accepted, { reservationid }] })
+})
+
+/** Everything an owner may change, but for who owns. */
+const snapshot = async (system: System) => ({
+  mailbox: await eventually(
+    () => system.sql`select partition, position, processed, seq from stock.mailbox order by 1`,
+  ),
+  books: await system.sql`select * from stock.book order by bookid`,
+  holds: await system.sql`select * from stock.hold order by reservationid`,
+  events: await system.sql`select partition, seq, id from stock.event_log order by partition, seq`,
+})
+
+/** The name of a book that lies in a partition of that process. */
+async function bookOwnedBy(system: System, pid: number): Promise<string> {
+  for (const index of range(100)) {
+    const bookid = `book-${index}`
+    const owner = await ownerOf(system, 'stock', partitionOfBook(system, bookid))
+    if (owner.pid === pid) return bookid
+  }
+  throw new Error(`Process ${pid} owns no partition`)
+}

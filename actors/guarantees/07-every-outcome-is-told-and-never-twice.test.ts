@@ -1,0 +1,147 @@
+/**
+ * Promise 7: every outcome is told to the customer; a retry or a crash never tells it twice, save where the receiving
+ * server itself left it unknown.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  cancel,
+  everyNotice,
+  type Notice,
+  type Reservation,
+  receive,
+  reserve,
+  reserveAndWait,
+} from '../testing/acts.ts'
+import { eventually, inParallel, range } from '../testing/eventually.ts'
+import { MailSink } from '../testing/mail-sink.ts'
+import { toldOfCancellation, toldOfReservation } from '../testing/original-calls.ts'
+import { Producer } from '../testing/producer.ts'
+import { useSystem } from '../testing/system.ts'
+import { WebhookSink } from '../testing/webhook-sink.ts'
+
+let mail: MailSink
+let chat: WebhookSink
+beforeAll(async () => {
+  mail = await MailSink.start()
+  chat = await WebhookSink.start()
+})
+const system = useSystem({
+  envOf: (service) => (service === 'notifier' ? { SMTP_URL: mail.url, CHAT_WEBHOOK_URL: chat.url } : {}),
+})
+afterAll(async () => {
+  await mail[Symbol.asyncDispose]()
+  await chat[Symbol.asyncDispose]()
+})
+
+test('an outcome is told on the console, by e-mail and by webhook, to the one whom it concerns', async () => {
+  await using own = await WebhookSink.start()
+  await tell('ann', { email: 'ann@example.com', webhook: own.url, locale: 'en' })
+  await receive(system(), 'one', 1)
+  const { reservationid } = await reserveAndWait(system().reservation, 'one', 'ann')
+  await sentTo('ann', 4)
+  await cancel(system().reservation, reservationid)
+  await sentTo('ann', 8)
+
+  expect(consoleLines(toldOfReservation, reservationid)).toBe(1)
+  expect(consoleLines(toldOfCancellation, reservationid)).toBe(1)
+  const mails = mail.mails.filter(({ to }) => to.includes('ann@example.com'))
+  expect(mails.length).toBe(2)
+  expect(new Set(mails.map(({ messageId }) => messageId)).size).toBe(2)
+  for (const { hooks } of [own, chat]) {
+    const mine = hooks.filter(({ body }) => JSON.stringify(body).includes(reservationid))
+    expect(mine.length).toBe(2)
+    expect(new Set(mine.map(({ headers }) => headers['idempotency-key'])).size).toBe(2)
+  }
+})
+
+test('a receiver that fails at first is told once it recovers', async () => {
+  await using own = await WebhookSink.start()
+  let left = 2
+  own.answer = (_, response) => response.writeHead(left-- > 0 ? 503 : 204).end()
+  await tell('ben', { webhook: own.url })
+  await receive(system(), 'two', 1)
+  await reserveAndWait(system().reservation, 'two', 'ben')
+  await eventually(() => own.hooks.length === 3, {
+    timeoutMs: 20_000,
+    message: 'The receiver is not told again',
+  })
+  await sentTo('ben', 3)
+  expect(own.hooks.length).toBe(3)
+  expect(new Set(own.hooks.map(({ headers }) => headers['idempotency-key'])).size).toBe(1)
+})
+
+test('when the notifier is killed again and again, every outcome is told, and told twice only under the same id', {
+  timeout: 60_000,
+}, async () => {
+  await receive(system(), 'many', 100)
+  const notifier = system().processes.notifier[0]!
+  const users = range(10).map((index) => `kay-${index}`)
+  for (const userid of users) await tell(userid, { email: `${userid}@example.com` })
+  const heardBefore = { mails: mail.mails.length, hooks: chat.hooks.length }
+  const made = await inParallel(range(150), 20, async (index) => {
+    if (index === 40 || index === 80 || index === 120) await notifier.kill().then(() => notifier.start())
+    return reserve(system().reservation, 'many', users[index % users.length]!)
+  })
+  // Console, e-mail and chat for each.
+  await eventually(
+    async () => (await noticesOf(made)).filter(({ status }) => status === 'sent').length === 450,
+    {
+      timeoutMs: 30_000,
+      message: 'Not every outcome is told',
+    },
+  )
+  const notices = await noticesOf(made)
+  expect(notices.length).toBe(450)
+
+  const ids = (values: (string | string[] | undefined)[]) => [...new Set(values)].length
+  expect(ids(mail.mails.slice(heardBefore.mails).map(({ messageId }) => messageId))).toBe(150)
+  const hooks = chat.hooks.slice(heardBefore.hooks).filter(({ body }) => aboutOneOf(made, body))
+  expect(ids(hooks.map(({ headers }) => headers['idempotency-key']))).toBe(150)
+  // Two kills may each leave one batch in doubt; whatever was answered before is not repeated.
+  expect(hooks.length).toBeLessThan(300)
+})
+
+test('when stock repeats its answers, nobody is told again', async () => {
+  await receive(system(), 'again', 1)
+  const { reservationid, bookid, userid } = await reserveAndWait(system().reservation, 'again', 'cem')
+  await sentTo('cem', 2)
+  await using producer = new Producer(system())
+  await producer.send(
+    ...range(3).map(() => ({ type: 'ReserveCopy' as const, reservationid, bookid, userid })),
+  )
+  // The notice of a later outcome of the same book comes behind whatever the repeats might cause.
+  await reserveAndWait(system().reservation, 'again', 'dan')
+  await sentTo('dan', 2)
+  expect(consoleLines(toldOfReservation, reservationid)).toBe(1)
+  expect((await everyNotice(system(), '&userid=cem')).length).toBe(2)
+})
+
+async function tell(userid: string, contact: Record<string, string>): Promise<void> {
+  const { status } = await system().notifier.put(`/customers/${userid}`, contact)
+  expect([200, 201]).toContain(status)
+}
+
+/** Waits until that many notices went to the user. */
+const sentTo = (userid: string, wanted: number): Promise<Notice[]> =>
+  eventually(
+    async () => {
+      const notices = await everyNotice(system(), `&userid=${userid}&status=sent`)
+      return notices.length === wanted && notices
+    },
+    { timeoutMs: 20_000, message: `${userid} is not told ${wanted} times` },
+  )
+
+const consoleLines = (line: string, reservationid: string): number =>
+  system().processes.notifier[0]!.logs.filter(
+    (log) => log.msg === line && log.reservationid === reservationid,
+  ).length
+
+async function noticesOf(made: Reservation[]): Promise<Notice[]> {
+  const ids = new Set(made.map(({ reservationid }) => reservationid))
+  return (await everyNotice(system())).filter((notice) => ids.has(notice.reservationid ?? ''))
+}
+
+const aboutOneOf = (made: Reservation[], body: Record<string, unknown>): boolean => {
+  const text = JSON.stringify(body)
+  return made.some(({ reservationid }) => text.includes(reservationid))
+}
