@@ -72,20 +72,27 @@ async function readJson(c: Context): Promise<unknown> {
 }
 
 /** A body that announces its length is refused unread; one that does not is read up to the limit. */
-async function readText(c: Context): Promise<string> {
+function readText(c: Context): Promise<string> {
   const length = c.req.header('content-length')
-  if (length !== undefined && c.req.header('transfer-encoding') === undefined) {
-    if (Number(length) > bodyBytesMax) throw new Problem('body-too-large')
-    return c.req.text().catch(endedEarly)
-  }
+  if (length === undefined || c.req.header('transfer-encoding') !== undefined)
+    return readChunks(c.req.raw.body)
+  if (Number(length) > bodyBytesMax) throw new Problem('body-too-large')
+  return c.req.text().catch(endedEarly)
+}
+
+async function readChunks(body: ReadableStream<Uint8Array> | null): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of c.req.raw.body ?? []) {
-    size += chunk.byteLength
-    if (size > bodyBytesMax) throw new Problem('body-too-large')
+  const reader = body?.getReader()
+  for (;;) {
+    const chunk = (await reader?.read().catch(endedEarly))?.value
+    if (!chunk) return Buffer.concat(chunks).toString()
     chunks.push(chunk)
+    size += chunk.byteLength
+    if (size <= bodyBytesMax) continue
+    reader?.cancel().catch(() => {})
+    throw new Problem('body-too-large')
   }
-  return Buffer.concat(chunks).toString()
 }
 
 function endedEarly(cause: unknown): never {

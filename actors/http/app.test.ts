@@ -1,0 +1,187 @@
+import { request } from 'node:http'
+import postgres from 'postgres'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { problems } from './problem.ts'
+import { type Bench, type ProblemBody, serveBench } from './testing/bench.ts'
+
+let bench: Bench
+let error: () => unknown
+beforeAll(async () => {
+  bench = await serveBench({ error: () => error() })
+})
+afterAll(() => bench[Symbol.asyncDispose]())
+beforeEach(() => bench.made.splice(0))
+
+type Sent = { method?: string; body?: string | Uint8Array | ReadableStream; headers?: Record<string, string> }
+async function ask(path: string, { headers = {}, ...init }: Sent = {}) {
+  const response = await fetch(bench.url + path, { ...init, headers, duplex: 'half' } as RequestInit)
+  const text = await response.text()
+  const isJson = response.headers.get('content-type')?.includes('json')
+  return { response, status: response.status, body: (isJson ? JSON.parse(text) : text) as ProblemBody }
+}
+const post = (body: Sent['body'], headers: Record<string, string> = {}) =>
+  ask('/things', { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } })
+const postJson = (body: unknown, headers?: Record<string, string>) => post(JSON.stringify(body), headers)
+const good = { id: '1', qty: 3 }
+
+test('a valid request reaches its handler', async () => {
+  const { response, body } = await postJson({ ...good, unknown: true })
+  expect(response.status).toBe(201)
+  expect(response.headers.get('location')).toBe('/things/1')
+  expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+  expect(body).toEqual(good)
+  expect(bench.made).toEqual([good])
+})
+
+describe('bad input is answered with a problem and reaches no handler', () => {
+  const huge = JSON.stringify({ ...good, note: 'x'.repeat(70_000) })
+  const stream = (text: string) => new Blob([text]).stream()
+  const cases: Record<string, [() => ReturnType<typeof ask>, number, keyof typeof problems]> = {
+    'a wrong type': [() => postJson({ ...good, qty: 'x' }), 400, 'invalid-input'],
+    'a missing field': [() => postJson({ id: '1' }), 400, 'invalid-input'],
+    'a negative number': [() => postJson({ ...good, qty: -1 }), 400, 'invalid-input'],
+    'a fraction': [() => postJson({ ...good, qty: 1.5 }), 400, 'invalid-input'],
+    'a huge number': [() => post('{"id":"1","qty":1e400}'), 400, 'invalid-input'],
+    'a NUL in an id': [() => postJson({ ...good, id: 'a\0' }), 400, 'invalid-input'],
+    'a NUL in text': [() => postJson({ ...good, note: 'a\0' }), 400, 'invalid-input'],
+    'half a surrogate pair': [() => post('{"id":"1","qty":1,"note":"\\ud800"}'), 400, 'invalid-input'],
+    'half a surrogate pair in an id': [() => post('{"id":"\\udfff","qty":1}'), 400, 'invalid-input'],
+    'a list for an object': [() => post('[]'), 400, 'invalid-input'],
+    null: [() => post('null'), 400, 'invalid-input'],
+    'malformed JSON': [() => post('{"id":'), 400, 'malformed-json'],
+    'no body': [() => post(''), 400, 'malformed-json'],
+    'another content type': [
+      () => post('id=1', { 'content-type': 'text/plain' }),
+      415,
+      'unsupported-media-type',
+    ],
+    'no content type': [
+      () => ask('/things', { method: 'POST', body: new TextEncoder().encode('{}') }),
+      415,
+      'unsupported-media-type',
+    ],
+    'a body of 70 KB': [() => post(huge), 413, 'body-too-large'],
+    'a body of 70 KB in chunks': [() => post(stream(huge)), 413, 'body-too-large'],
+    'a bad idempotency key': [() => postJson(good, { 'idempotency-key': 'a\xff' }), 400, 'invalid-input'],
+    'a long idempotency key': [
+      () => postJson(good, { 'idempotency-key': 'x'.repeat(256) }),
+      400,
+      'invalid-input',
+    ],
+    'a bad query': [() => ask('/things?limit=0'), 400, 'invalid-input'],
+    'a query parameter twice': [() => ask('/things?limit=1&limit=2'), 400, 'invalid-input'],
+    'a NUL in a query': [() => ask('/things?note=%00'), 400, 'invalid-input'],
+    'an after of no making of ours': [() => ask('/things?after=x'), 400, 'invalid-input'],
+    'a bad id in the path': [() => ask('/things/%00'), 400, 'invalid-input'],
+    'an unknown id': [() => ask('/things/none'), 404, 'not-found'],
+    'an unknown path': [() => ask('/nothing'), 404, 'not-found'],
+    'a wrong method': [() => ask('/things', { method: 'DELETE' }), 405, 'method-not-allowed'],
+  }
+  test.each(Object.entries(cases))('%s', async (_name, [send, status, slug]) => {
+    const { response, body } = await send()
+    expect(response.status).toBe(status)
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+    expect(body).toMatchObject({ type: `/problems/${slug}`, title: problems[slug][1], status })
+    expect(bench.made).toEqual([])
+  })
+})
+
+test('a chunked body within the limit is taken', async () => {
+  const { status } = await post(new Blob([JSON.stringify(good)]).stream())
+  expect(status).toBe(201)
+})
+
+test('a chunked body keeps its characters when a chunk ends within one', async () => {
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...good, note: '예약' }))
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const outgoing = request(`${bench.url}/things`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+  })
+  outgoing.on('response', (incoming) => incoming.setEncoding('utf8').on('data', resolve))
+  const middle = bytes.length - 4
+  outgoing.write(bytes.subarray(0, middle), () => outgoing.end(bytes.subarray(middle)))
+  expect(JSON.parse(await promise).note).toBe('예약')
+})
+
+test('every fault of a request is listed, each where it is', async () => {
+  const { body } = await postJson({ id: 'a b', qty: -1 }, { 'idempotency-key': 'x'.repeat(256) })
+  expect(body.errors?.map(({ pointer, parameter }) => pointer ?? parameter)).toEqual([
+    'idempotency-key',
+    '/id',
+    '/qty',
+  ])
+})
+
+test('a wrong method is told the right ones', async () => {
+  const { response } = await ask('/things', { method: 'DELETE' })
+  expect(response.headers.get('allow')).toBe('GET, HEAD, POST')
+})
+
+test('an unknown error shows nothing of itself', async () => {
+  error = () => new Error('secret')
+  const { status, body } = await ask('/fault')
+  expect(status).toBe(500)
+  expect(JSON.stringify(body)).not.toContain('secret')
+})
+
+test('a database that does not answer is 503 with Retry-After', async () => {
+  const sql = postgres('postgres://nobody@127.0.0.1:1/none', { max: 1, backoff: () => 0.05 })
+  const refused = await sql`select 1`.catch((cause: unknown) => cause)
+  await sql.end({ timeout: 0 })
+  error = () => refused
+  const { response, body } = await ask('/fault')
+  expect(response.status).toBe(503)
+  expect(response.headers.get('retry-after')).toBe('1')
+  expect(body.type).toBe('/problems/unavailable')
+})
+
+test('a backend that is terminated in mid-query is 503', async () => {
+  const sql = postgres(inject('postgresUrl'), { max: 1 })
+  const ended = await sql`select pg_terminate_backend(pg_backend_pid())`.catch((cause: unknown) => cause)
+  await sql.end({ timeout: 1 })
+  error = () => ended
+  expect((await ask('/fault')).status).toBe(503)
+})
+
+test('every problem is explained where its type points', async () => {
+  for (const slug of Object.keys(problems)) {
+    const { status, body } = await ask(`/problems/${slug}`)
+    expect(status).toBe(200)
+    expect(body).toContain(slug)
+  }
+  expect((await ask('/problems/toString')).status).toBe(404)
+})
+
+test('answers are counted by route pattern, method and status', async () => {
+  await ask('/things/7')
+  await ask('/nothing')
+  const text = await bench.metrics.registry.metrics()
+  expect(text).toMatch(
+    /http_requests_total\{method="GET",route="\/things\/\{id\}",status="200",service="bench"\} \d/,
+  )
+  expect(text).toMatch(/http_requests_total\{method="GET",route="unknown",status="404",service="bench"\} \d/)
+  expect(text).toMatch(/http_request_seconds_count\{service="bench",method="POST",route="\/things"\} \d/)
+})
+
+test('the document names what every route may answer', async () => {
+  const { body } = await ask('/openapi.json')
+  const { openapi, paths } = body as unknown as {
+    openapi: string
+    paths: Record<string, Record<string, { responses: object }>>
+  }
+  expect(openapi).toBe('3.1.0')
+  expect(Object.keys(paths['/things']!.post!.responses)).toEqual(
+    expect.arrayContaining(['201', '400', '409', '413', '415', '500', '503']),
+  )
+})
+
+test('the reference page and its script come from here alone', async () => {
+  const { response, body } = await ask('/docs')
+  expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
+  expect(body).toContain('src="/docs/scalar.js"')
+  expect(body).not.toContain('cdn.jsdelivr')
+  const script = await ask('/docs/scalar.js')
+  expect(script.status).toBe(200)
+  expect((script.body as unknown as string).length).toBeGreaterThan(1_000_000)
+})

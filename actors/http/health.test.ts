@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest'
+import { Pulse } from '../../streams/pulse.ts'
+import { createMetrics } from '../metrics.ts'
+import { mountHealth } from './health.ts'
+import { type ProblemBody, serveBench } from './testing/bench.ts'
+
+async function serveHealth() {
+  const clock = { now: 0 }
+  const pulses = [new Pulse('mailbox', () => clock.now), new Pulse('resend', () => clock.now)]
+  const stopping = new AbortController()
+  const service = { ready: async () => {}, started: true }
+  const bench = await serveBench({
+    mount: (app) =>
+      mountHealth(app, {
+        pulses: () => pulses,
+        loopLimitMs: 1_000,
+        ready: () => service.ready(),
+        started: () => service.started,
+        stopping: stopping.signal,
+        metrics: createMetrics('health'),
+      }),
+  })
+  const get = async (path: string) => {
+    const response = await fetch(bench.url + path)
+    return { status: response.status, body: (await response.json()) as ProblemBody }
+  }
+  return { clock, pulses, stopping, service, bench, get, [Symbol.asyncDispose]: bench[Symbol.asyncDispose] }
+}
+
+test('a loop that hangs fails livez, which names it', async () => {
+  await using health = await serveHealth()
+  health.clock.now = 1_000
+  expect((await health.get('/livez')).status).toBe(200)
+  health.clock.now = 1_500
+  health.pulses[1]!.beat()
+  const { status, body } = await health.get('/livez')
+  expect(status).toBe(503)
+  expect(body.type).toBe('/problems/loop-hung')
+  expect(body.detail).toBe('mailbox is silent for 1500 ms')
+  health.pulses[0]!.beat()
+  expect((await health.get('/livez')).status).toBe(200)
+})
+
+test('livez asks no dependency', async () => {
+  await using health = await serveHealth()
+  health.service.ready = () => Promise.reject(new Error('down'))
+  expect((await health.get('/livez')).status).toBe(200)
+  expect((await health.get('/readyz')).status).toBe(503)
+})
+
+test('readyz answers within its limit although the database does not', async () => {
+  await using health = await serveHealth()
+  health.service.ready = () => new Promise(() => {})
+  const { status, body } = await health.get('/readyz')
+  expect(status).toBe(503)
+  expect(body.type).toBe('/problems/not-ready')
+})
+
+test('readyz fails from the first moment of stopping', async () => {
+  await using health = await serveHealth()
+  expect((await health.get('/readyz')).status).toBe(200)
+  health.stopping.abort()
+  expect((await health.get('/readyz')).status).toBe(503)
+  expect((await health.get('/livez')).status).toBe(200)
+})
+
+test('startupz waits for the start', async () => {
+  await using health = await serveHealth()
+  health.service.started = false
+  expect((await health.get('/startupz')).status).toBe(503)
+  health.service.started = true
+  expect((await health.get('/startupz')).status).toBe(200)
+})
+
+test('metrics are in the text format of Prometheus', async () => {
+  await using health = await serveHealth()
+  const response = await fetch(`${health.bench.url}/metrics`)
+  expect(response.headers.get('content-type')).toContain('text/plain')
+  expect(await response.text()).toContain('process_resident_memory_bytes')
+})

@@ -1,0 +1,66 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { expect, test } from 'vitest'
+import { serve } from './serve.ts'
+
+const host = '127.0.0.1'
+
+test('a request in flight is finished, and nothing more is accepted', async () => {
+  const began = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<Response>()
+  const fetchApp = () => {
+    began.resolve()
+    return answer.promise
+  }
+  const listener = await serve({ fetch: fetchApp }, { host, port: 0 })
+  const url = `http://${host}:${listener.port}`
+  const asked = fetch(url)
+  await began.promise
+  const closed = listener.close(10_000)
+  await expect(fetch(url)).rejects.toThrow()
+  answer.resolve(new Response('done'))
+  expect(await (await asked).text()).toBe('done')
+  await closed
+})
+
+test('a request that takes too long is cut after the grace', async () => {
+  const began = Promise.withResolvers<void>()
+  const never = () => {
+    began.resolve()
+    return new Promise<Response>(() => {})
+  }
+  const listener = await serve({ fetch: never }, { host, port: 0 })
+  const asked = fetch(`http://${host}:${listener.port}`)
+  asked.catch(() => {})
+  await began.promise
+  await listener.close(50)
+  await expect(asked).rejects.toThrow()
+})
+
+test('an idle connection does not hold up the close', async () => {
+  const listener = await serve({ fetch: () => new Response('ok') }, { host, port: 0 })
+  const socket = connect(listener.port, host)
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await once(socket, 'data')
+  const ended = once(socket, 'close')
+  await listener.close(10_000)
+  await ended
+})
+
+test('once stopping, answers ask the client to close', async () => {
+  const stopping = new AbortController()
+  const answer = { fetch: () => new Response('ok') }
+  const listener = await serve(answer, { host, port: 0, signal: stopping.signal })
+  const url = `http://${host}:${listener.port}`
+  expect((await fetch(url)).headers.get('connection')).toBe('keep-alive')
+  stopping.abort()
+  expect((await fetch(url)).headers.get('connection')).toBe('close')
+  await listener.close(1_000)
+})
+
+test('a port in use is one clear line', async () => {
+  const listener = await serve({ fetch: () => new Response('ok') }, { host, port: 0 })
+  const second = serve({ fetch: () => new Response('ok') }, { host, port: listener.port })
+  await expect(second).rejects.toThrow(`Port ${listener.port} is in use: `)
+  await listener.close(0)
+})

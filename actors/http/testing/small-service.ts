@@ -1,0 +1,54 @@
+/** A service without stores, for tests of a process's life: `node small-service.ts [fault]`. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { Pulse } from '../../../streams/pulse.ts'
+import { runService } from '../../service.ts'
+import { createApp } from '../app.ts'
+import { reply } from '../reply.ts'
+
+const fault = process.argv[2]
+const body = z.object({ qty: z.int() })
+const answer = { 200: { description: 'ok', content: { 'application/json': { schema: body } } } }
+const echo = createRoute({
+  method: 'post',
+  path: '/echo',
+  request: { body: { content: { 'application/json': { schema: body } }, required: true } },
+  responses: answer,
+})
+const slow = createRoute({ method: 'get', path: '/slow', responses: answer })
+
+await runService('notifier', async ({ log, metrics, signal, stopping }) => {
+  const app = createApp({ service: 'small', title: 'Small', description: '', log, metrics })
+  app.openapi(echo, (c) => reply(200, c.req.valid('json')))
+  // Answers only while the service stops, and after it stopped draining.
+  app.openapi(slow, async () => {
+    log.info('slow begins')
+    await aborted(stopping)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    return reply(200, { qty: 1 })
+  })
+  const loop = async () => {
+    if (fault === 'loop') throw new Error('The loop is broken')
+    await (fault === 'stuck' ? forever() : aborted(signal))
+    log.info('loop done')
+  }
+  if (fault === 'crash') queueMicrotask(() => void Promise.reject(new Error('Nobody caught this')))
+  return {
+    app,
+    pulses: () => [new Pulse('loop')],
+    ready: async () => {},
+    loops: [loop()],
+    close: async () => log.info('stores closed'),
+  }
+})
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+/** Never resolves, and keeps the process. */
+function forever(): Promise<void> {
+  return new Promise(() => setInterval(() => {}, 60_000))
+}
