@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { toFields } from '../../streams/envelope.ts'
 import { streamKey } from '../../streams/partition.ts'
 import { type StockCommand, topics } from '../messages.ts'
+import { range } from './eventually.ts'
 import { partitionOfBook } from './owner.ts'
 import type { System } from './system.ts'
 
@@ -36,6 +37,14 @@ export class Producer implements AsyncDisposable {
       if (error) throw error
       return id as string
     })
+  }
+
+  /** What a stream holds, each entry as an object of its fields. */
+  async entries(key: string): Promise<Record<string, string>[]> {
+    const entries = await this.redis.xrange(key, '-', '+')
+    return entries.map(([, fields]) =>
+      Object.fromEntries(range(fields.length / 2).map((at) => [fields[2 * at], fields[2 * at + 1]])),
+    )
   }
 
   mailboxOf(bookid: string): string {
