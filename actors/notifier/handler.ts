@@ -4,15 +4,15 @@ import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { type StockEvent, stockEventSchema } from '../messages.ts'
 import { planNotices, type Reach } from './notifier.ts'
-import { planWrites, readContacts } from './store.ts'
+import { planWrites, readContacts, type Superseded, supersededResults } from './store.ts'
 
 export type NoticeHandlerOptions = {
   sql: Sql
   reach: Reach
   /** How long a notice rests before it is due. */
   delayMs: number
-  /** Called when new notices are committed. */
-  noted(): void
+  /** Called when notices are committed. */
+  noted(superseded: Superseded[]): void
 }
 
 export function noticeHandler({ sql, reach, delayMs, noted }: NoticeHandlerOptions): Handler<StockEvent> {
@@ -26,11 +26,19 @@ export function noticeHandler({ sql, reach, delayMs, noted }: NoticeHandlerOptio
         traceparent: envelope.traceparent ?? null,
       }))
       const plan = planNotices(occurrences, (userid) => contacts.get(userid), reach)
-      const committed = plan.notices.length > 0 ? noted : undefined
-      return { writes: planWrites(sql, plan, delayMs), events: [], poison: [], committed }
+      if (plan.notices.length === 0) return nothing
+      return {
+        writes: planWrites(sql, plan, delayMs),
+        events: [],
+        poison: [],
+        results: supersededResults(sql),
+        committed: (_, results) => noted(results as Superseded[]),
+      }
     },
   }
 }
+
+const nothing: Effects = { writes: [], events: [], poison: [] }
 
 /** @throws when the envelope carries no event of stock. */
 export function parseStockEvent({ type, subject, data }: Envelope): StockEvent {

@@ -38,7 +38,10 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
       sql: hot,
       reach: reachOf(config),
       delayMs: noticeDelayMs,
-      noted: () => chime.note(),
+      noted(superseded) {
+        chime.note()
+        for (const it of superseded) metrics.notices(it.channel, 'superseded').inc(it.superseded)
+      },
     }),
     sql: hot,
     redisUrl,

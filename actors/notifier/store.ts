@@ -1,6 +1,6 @@
 /** What the notifier writes in the commit that moves its offset, and reads to decide it. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import type { Contact } from './notice.ts'
+import type { ChannelName, Contact } from './notice.ts'
 import type { Plan, PlannedNotice } from './notifier.ts'
 
 export async function readContacts(sql: Sql, userids: string[]): Promise<Map<string, Contact>> {
@@ -10,13 +10,27 @@ export async function readContacts(sql: Sql, userids: string[]): Promise<Map<str
   return new Map(rows.map(({ userid, email, webhook, locale }) => [userid, { email, webhook, locale }]))
 }
 
-/** @param delayMs how long a notice rests before it is due. */
-export function planWrites(sql: Sql, { notices, withdraws }: Plan, delayMs: number): Fragment[] {
-  return [
-    ...(notices.length > 0 ? [noted(sql, notices), queued(sql, delayMs)] : []),
-    ...(withdraws.length > 0 ? [doomed(sql, withdraws), withdrawn(sql), superseded(sql)] : []),
-  ]
-}
+/**
+ * The parts of the commit, in this order: each builds on those before.
+ * @param delayMs how long a notice rests before it is due.
+ */
+export const planWrites = (sql: Sql, { notices, withdraws }: Plan, delayMs: number): Fragment[] => [
+  noted(sql, notices),
+  queued(sql, delayMs),
+  doomed(sql, withdraws),
+  withdrawn(sql),
+  superseded(sql),
+]
+
+/** How many notices of a channel were superseded by a commit. */
+export type Superseded = { channel: ChannelName; superseded: number }
+
+/** @returns a part of the commit that reports `Superseded`, one per channel. */
+export const supersededResults = (sql: Sql): Fragment => sql`
+  select null::int, json_build_object('channel', channel, 'superseded', count(*))
+  from (
+    select channel from noted where status = 'superseded' union all select channel from superseded
+  ) as s group by channel`
 
 const noted = (sql: Sql, notices: PlannedNotice[]) => sql`noted as (
   insert into notice (
@@ -30,12 +44,12 @@ const noted = (sql: Sql, notices: PlannedNotice[]) => sql`noted as (
     ${notices.map((it) => it.bookid)}::text[], ${notices.map((it) => it.userid)}::text[],
     ${notices.map((it) => it.reservationid)}::uuid[], ${notices.map((it) => it.reason)}::text[],
     ${notices.map((it) => it.shortage)}::bigint[], ${notices.map((it) => it.traceparent)}::text[],
-    ${notices.map((it) => it.superseded)}::boolean[], ${notices.map((it) => it.unless)}::uuid[]
+    ${notices.map((it) => (it.superseded ? 'superseded' : 'pending'))}::text[], ${notices.map((it) => it.unless)}::uuid[]
   ) as u (
-    partition, noticeid, kind, channel, bookid, userid, reservationid, reason, shortage, traceparent, superseded, unless
+    partition, noticeid, kind, channel, bookid, userid, reservationid, reason, shortage, traceparent, status, unless
   )
   join fenced on fenced.partition = u.partition,
-  lateral (select u.superseded or exists (select from notice c where c.noticeid = u.unless) as late) as l
+  lateral (select u.status = 'superseded' or exists (select from notice c where c.noticeid = u.unless) as late) as l
   on conflict (noticeid) do nothing
   returning seq, channel, status
 )`
@@ -65,4 +79,5 @@ const withdrawn = (sql: Sql) => sql`withdrawn as (
 
 const superseded = (sql: Sql) => sql`superseded as (
   update notice n set status = 'superseded', superseded_at = clock_timestamp() from withdrawn w where n.seq = w.seq
+  returning n.channel
 )`

@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { claimDue, type Mark, markAll, pruneNotices } from './queue.ts'
+import { NotifierDatabase, nobody, purchaseRequested, refused, released, reserved } from './testing.ts'
+
+let database: NotifierDatabase
+beforeAll(async () => {
+  database = await NotifierDatabase.create()
+})
+beforeEach(async () => {
+  await database.sql`truncate notice, undelivered, customer`
+})
+afterAll(() => database[Symbol.asyncDispose]())
+
+const claim = (leaseMs = 60_000) => claimDue(database.sql, 'console', 100, leaseMs)
+const mark = (it: { seq: number; attempts: number }, outcome: Mark['outcome'], afterMs = 0): Mark => ({
+  seq: it.seq,
+  attempts: it.attempts,
+  outcome,
+  error: outcome === 'sent' ? null : 'because',
+  afterMs,
+})
+const undelivered = async () =>
+  (await database.sql<{ count: number }[]>`select count(*) from undelivered`)[0]!.count
+
+test('an outcome that stock tells again makes no second notice', async () => {
+  const event = reserved({ reservationid: randomUUID() })
+  await database.commit([event])
+  await database.commit([event, { ...event, version: 5 }])
+  await database.commit([purchaseRequested(3)])
+  await database.commit([purchaseRequested(3)])
+  expect(await database.summary()).toEqual(['reserved console pending', 'purchase-requested console pending'])
+  expect(await undelivered()).toBe(2)
+})
+
+test('a fenced-out owner notes nothing and withdraws nothing', async () => {
+  const reservationid = randomUUID()
+  await database.commit([reserved({ reservationid })])
+  await database.commit([released({ reservationid })], { fence: false })
+  expect(await database.summary()).toEqual(['reserved console pending'])
+  expect(await claim()).toHaveLength(1)
+})
+
+test('a cancellation supersedes a success that was not told yet, also in the same batch', async () => {
+  const [a, b] = [randomUUID(), randomUUID()] as const
+  await database.commit([reserved({ reservationid: a })])
+  await database.commit([
+    released({ reservationid: a }),
+    reserved({ reservationid: b }),
+    released({ reservationid: b }),
+  ])
+  expect(await database.summary()).toEqual([
+    'reserved console superseded',
+    'cancelled console pending',
+    'reserved console superseded',
+    'cancelled console pending',
+  ])
+  expect((await claim()).map((it) => it.kind)).toEqual(['cancelled', 'cancelled'])
+})
+
+test('a success that was told stays told when the cancellation comes', async () => {
+  const reservationid = randomUUID()
+  await database.commit([reserved({ reservationid })])
+  await markAll(database.sql, [mark((await claim())[0]!, 'sent')])
+  await database.commit([released({ reservationid })])
+  expect(await database.summary()).toEqual(['reserved console sent', 'cancelled console pending'])
+})
+
+test('a success that comes after its cancellation is never told', async () => {
+  const reservationid = randomUUID()
+  await database.commit([released({ reservationid })])
+  await database.commit([reserved({ reservationid })])
+  expect(await database.summary()).toEqual(['cancelled console pending', 'reserved console superseded'])
+  expect((await claim()).map((it) => it.kind)).toEqual(['cancelled'])
+})
+
+test('a notice rests for its delay', async () => {
+  await database.commit([refused({ reservationid: randomUUID() })], { delayMs: 60_000 })
+  expect(await claim()).toEqual([])
+})
+
+test('what is claimed is not claimed again within the lease, and is after it', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [first] = await claim()
+  expect(first).toMatchObject({ kind: 'reserved', userid: 'test1', bookid: '1', attempts: 1 })
+  expect(await claim()).toEqual([])
+  await database.sql`update undelivered set due_at = now()`
+  const [second] = await claim()
+  expect(second).toMatchObject({ noticeid: first!.noticeid, attempts: 2 })
+})
+
+test('two dispatchers never claim the same notice', async () => {
+  await database.commit(Array.from({ length: 200 }, () => reserved({ reservationid: randomUUID() })))
+  const claims = await Promise.all(
+    Array.from({ length: 8 }, () => claimDue(database.sql, 'console', 40, 60_000)),
+  )
+  const seqs = claims.flat().map((it) => it.seq)
+  expect(new Set(seqs).size).toBe(seqs.length)
+})
+
+test('a claim that ran out marks nothing but what it told', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [stale] = await claim(0)
+  const [fresh] = await claim()
+  await markAll(database.sql, [mark(stale!, 'failed')])
+  expect(await database.summary()).toEqual(['reserved console pending'])
+  await markAll(database.sql, [mark(stale!, 'sent')])
+  expect(await database.summary()).toEqual(['reserved console sent'])
+  await markAll(database.sql, [mark(fresh!, 'retry')])
+  expect(await database.summary()).toEqual(['reserved console sent'])
+  expect(await undelivered()).toBe(0)
+})
+
+test('a notice that was superseded on its way says that it was told, or stays superseded when it was not', async () => {
+  const [a, b] = [randomUUID(), randomUUID()] as const
+  await database.commit([reserved({ reservationid: a }), reserved({ reservationid: b })])
+  const [first, second] = await claim()
+  await database.commit([released({ reservationid: a }), released({ reservationid: b })])
+  await markAll(database.sql, [mark(first!, 'sent'), mark(second!, 'retry')])
+  expect((await database.summary()).slice(0, 2)).toEqual([
+    'reserved console sent',
+    'reserved console superseded',
+  ])
+  expect((await claim()).map((it) => it.kind)).toEqual(['cancelled', 'cancelled'])
+})
+
+test('each outcome leaves its mark', async () => {
+  await database.commit(Array.from({ length: 4 }, () => reserved({ reservationid: randomUUID() })))
+  const [a, b, c, d] = await claim()
+  await markAll(database.sql, [
+    mark(a!, 'sent'),
+    mark(b!, 'retry', 60_000),
+    mark(c!, 'failed'),
+    mark(d!, 'deferred'),
+  ])
+  expect((await database.told()).map((it) => [it.status, it.attempts, it.last_error])).toEqual([
+    ['sent', 1, null],
+    ['pending', 1, 'because'],
+    ['failed', 1, 'because'],
+    ['pending', 0, 'because'],
+  ])
+  expect((await claim()).map((it) => [it.seq, it.attempts])).toEqual([[d!.seq, 1]])
+})
+
+test('a notice that was given up is not withdrawn by a cancellation', async () => {
+  const reservationid = randomUUID()
+  await database.commit([reserved({ reservationid })])
+  await markAll(database.sql, [mark((await claim())[0]!, 'failed')])
+  await database.commit([released({ reservationid })])
+  expect(await database.summary()).toEqual(['reserved console failed', 'cancelled console pending'])
+})
+
+test('notices past their retention are forgotten, younger ones are kept', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
+  await database.sql`update notice set created_at = now() - interval '91 days' where kind = 'reserved'`
+  expect(await pruneNotices(database.sql, 90, 100)).toBe(1)
+  expect(await database.summary()).toEqual(['failed console pending'])
+  expect(await undelivered()).toBe(1)
+})
+
+test('withdrawing and marking at once wait for each other and never in a circle', async () => {
+  const ids = Array.from({ length: 100 }, () => randomUUID())
+  await database.commit(ids.map((reservationid) => reserved({ reservationid })))
+  const claimed = await claim()
+  await Promise.all([
+    database.commit(
+      ids.toReversed().map((reservationid) => released({ reservationid })),
+      { reach: nobody },
+    ),
+    markAll(
+      database.sql,
+      claimed.map((it) => mark(it, 'sent')),
+    ),
+    markAll(
+      database.sql,
+      claimed.toReversed().map((it) => mark(it, 'sent')),
+    ),
+  ])
+  const reservedOnes = (await database.summary()).filter((it) => it.startsWith('reserved'))
+  expect(new Set(reservedOnes)).toEqual(new Set(['reserved console sent']))
+})

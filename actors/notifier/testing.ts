@@ -1,0 +1,149 @@
+/** A notifier's database for one test, and a way to have stock's events committed to it. */
+import { randomBytes, randomUUID } from 'node:crypto'
+import postgres from 'postgres'
+import { inject } from 'vitest'
+import { commit } from '../../streams/commit.ts'
+import { partitionOf } from '../../streams/partition.ts'
+import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
+import type { StockEvent } from '../messages.ts'
+import { migrate } from '../migrate.ts'
+import { noticeHandler, parseStockEvent } from './handler.ts'
+import type { Reach } from './notifier.ts'
+
+const partitions = 4
+export const nobody: Reach = { email: false, chat: false, purchaser: false }
+export const everybody: Reach = { email: true, chat: true, purchaser: true }
+
+/** Reservations of `test1` for the book `1`; `version` is whatever. */
+const after = { bookid: '1', version: 1, available: 0, held: 1 }
+type Told = { reservationid: string; userid?: string; bookid?: string }
+
+export const reserved = (told: Told): StockEvent => ({
+  type: 'CopyReserved',
+  ...after,
+  userid: 'test1',
+  ...told,
+})
+export const released = (told: Told): StockEvent => ({
+  type: 'CopyReleased',
+  ...after,
+  userid: 'test1',
+  ...told,
+})
+export const refused = (told: Told): StockEvent => ({
+  type: 'ReservationRefused',
+  ...after,
+  userid: 'test1',
+  reason: 'OutOfStock',
+  ...told,
+})
+export const purchaseRequested = (version: number, shortage = 1): StockEvent => ({
+  type: 'PurchaseRequested',
+  ...after,
+  version,
+  shortage,
+})
+
+export class NotifierDatabase implements AsyncDisposable {
+  readonly sql: Sql
+  /** Statements of an administrator, in the notifier's schema. */
+  readonly #server: postgres.Sql
+  readonly #name: string
+
+  private constructor(server: postgres.Sql, name: string, sql: Sql) {
+    this.#server = server
+    this.#name = name
+    this.sql = sql
+  }
+
+  static async create(): Promise<NotifierDatabase> {
+    const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })
+    const name = `notifier-${randomBytes(5).toString('hex')}`
+    await server`create database ${server(name)}`
+    const url = new URL(inject('postgresUrl'))
+    url.pathname = name
+    await migrate({ databaseUrl: url.href, partitions })
+    return new NotifierDatabase(
+      server,
+      name,
+      openPostgres(url.href, { schema: 'notifier', max: 4, hot: true }),
+    )
+  }
+
+  /**
+   * Has events committed in one batch, as the worker does.
+   * @param fence false: another owner has taken the partitions meanwhile.
+   */
+  async commit(
+    events: StockEvent[],
+    { reach = nobody, delayMs = 0, fence = true }: { reach?: Reach; delayMs?: number; fence?: boolean } = {},
+  ): Promise<void> {
+    const batch = events.map(envelopeOf).map((envelope) => ({
+      partition: partitionOf(envelope.subject, partitions),
+      position: '1-0',
+      envelope,
+      message: parseStockEvent(envelope),
+    }))
+    const handler = noticeHandler({ sql: this.sql, reach, delayMs, noted: () => {} })
+    const { writes, results } = await handler.handle(batch)
+    const epoch = fence ? 0 : -1
+    const advances = [...new Set(batch.map((it) => it.partition))].map((partition) => ({
+      partition,
+      epoch,
+      from: '0-0',
+      to: '0-0',
+      count: 0,
+      seq: 0,
+    }))
+    await commit(this.sql, { advances, events: [], letters: [], redriven: [], writes, results })
+  }
+
+  /** What became of each notice. */
+  async told(): Promise<
+    { kind: string; channel: string; status: string; attempts: number; last_error: string | null }[]
+  > {
+    return await this.sql`select kind, channel, status, attempts, last_error from notice order by seq`
+  }
+
+  /** `kind channel status` of each notice. */
+  async summary(): Promise<string[]> {
+    return (await this.told()).map((it) => `${it.kind} ${it.channel} ${it.status}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await closePostgres(this.sql)
+    await this.#server`drop database if exists ${this.#server(this.#name)} with (force)`
+    await this.#server.end({ timeout: 1 })
+  }
+}
+
+function envelopeOf({ type, bookid, ...data }: StockEvent) {
+  const time = new Date().toISOString()
+  const traceparent = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`
+  return {
+    specversion: '1.0' as const,
+    id: randomUUID(),
+    source: '/stock',
+    type,
+    subject: bookid,
+    time,
+    traceparent,
+    data: JSON.stringify(data),
+  }
+}
+
+/** Counts what dispatchers say, and tells when enough has been said. */
+export class Tally {
+  readonly #counts = new Map<string, number>()
+  #changed = Promise.withResolvers<void>()
+
+  readonly count = (outcome: string, notices: number): void => {
+    this.#counts.set(outcome, (this.#counts.get(outcome) ?? 0) + notices)
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers<void>()
+  }
+
+  async until(outcome: string, notices: number): Promise<void> {
+    while ((this.#counts.get(outcome) ?? 0) < notices) await this.#changed.promise
+  }
+}
