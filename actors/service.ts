@@ -26,6 +26,8 @@ import { createMetrics, type Metrics } from './metrics.ts'
 const stopLimitMs = 9_000
 /** Of the time to stop, what requests in flight may take. */
 const graceMs = 5_000
+/** Between the last step and the end of the process. */
+const emptyLimitMs = 1_000
 const echoMs = 1_000
 
 /** What a service is given. */
@@ -171,9 +173,10 @@ class Life {
     this.#stop()
   }
 
-  /** Nothing is left to do but to let the process empty. */
+  /** Nothing is left to do but to let the process empty. What keeps it still is a leak. */
   end(): void {
     this.#stop()
+    this.#limit(emptyLimitMs)
     process.off('SIGTERM', this.#onSignal).off('SIGINT', this.#onSignal)
   }
 
@@ -181,9 +184,12 @@ class Life {
     if (this.stopping.aborted) return
     this.#stoppingSince = performance.now()
     this.#stopping.abort()
-    // Unref'd: it fires only if something else keeps the process.
-    const limitMs = this.#drainMs + stopLimitMs
-    globalThis.setTimeout(() => this.#force(`not stopped after ${limitMs} ms`), limitMs).unref()
+    this.#limit(this.#drainMs + stopLimitMs)
+  }
+
+  /** Unref'd: it comes about only if something else keeps the process. */
+  #limit(limitMs: number): void {
+    globalThis.setTimeout(() => this.#force(`not ended after ${limitMs} ms`), limitMs).unref()
   }
 
   /** Ctrl-C reaches a process from the terminal and again from its parent: what follows at once is an echo. */

@@ -12,6 +12,7 @@ import { type Metrics, memo } from '../metrics.ts'
 import { mountDocs } from './docs.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
+import { traceIdOf, traceOf } from './trace.ts'
 
 export type App = OpenAPIHono
 
@@ -80,21 +81,32 @@ function handlerOf(
   }
 }
 
-const answerWith =
-  (log: Log): Answer =>
-  (error, c) => {
+function answerWith(log: Log): Answer {
+  const refused = seldom((facts: object, times) => log.warn({ ...facts, times }, 'requests refused'))
+  return (error, c) => {
     const problem = toProblem(error)
-    if (problem.status >= 500) {
-      const at = { method: c.req.method, path: c.req.path, status: problem.status }
-      if (problem.slug === 'internal') log.error({ ...at, err: error }, 'request failed')
-      else
-        log.warn(
-          { ...at, reason: (problem.cause as Error | undefined)?.message ?? problem.message },
-          'request refused',
-        )
-    }
+    if (problem.slug === 'internal') log.error({ ...factsOf(c), err: error }, 'request failed')
+    else if (problem.status >= 500) refused({ ...factsOf(c), reason: reasonOf(problem) })
     return problem.toResponse()
   }
+}
+
+const factsOf = (c: Context) => ({ method: c.req.method, path: c.req.path, traceid: traceIdOf(traceOf(c)) })
+const reasonOf = ({ message, cause }: Problem) => (cause instanceof Error ? cause.message : message)
+
+/** While a dependency is down, thousands of requests a second are refused for one reason: one line tells it. */
+function seldom<Facts>(tell: (facts: Facts, times: number) => void): (facts: Facts) => void {
+  let quietUntil = 0
+  let times = 0
+  return (facts) => {
+    times += 1
+    const now = performance.now()
+    if (now < quietUntil) return
+    tell(facts, times)
+    quietUntil = now + 1_000
+    times = 0
+  }
+}
 
 /** Whatever a handler threw, as the problem to answer. What is not understood shows nothing of itself. */
 function toProblem(error: Error): Problem {

@@ -1,12 +1,13 @@
 /**
  * One effect per idempotency key, however often the request is repeated.
  *
- * The key is not a cache of answers. It determines the id under which the effect is known (reservationid,
- * commandid), and everything behind the HTTP face recognises an id that it has seen. So a crash between claiming
- * the key and the effect leaves nothing half done: the repeated request carries the same id again.
+ * The key is not a cache of answers. It stands for the id under which the effect is known (reservationid, commandid),
+ * and everything behind the HTTP face recognises an id that it has seen. So a crash between claiming the key and the
+ * effect leaves nothing half done: the repeated request carries the same id again.
  */
 import { createHash } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
+import { v7 as uuidv7 } from 'uuid'
 import type { Sql } from '../../streams/postgres.ts'
 import { Problem } from './problem.ts'
 
@@ -29,29 +30,32 @@ export type Claim = {
 
 /**
  * Claims the key for this payload.
- * @returns the UUID that stands for the key in its scope, the same at every repetition.
+ * @returns the UUID (version 7: ids rise with time) that stands for the key in its scope, the same at every repetition.
  * @throws {Problem} 422 when the key was claimed for another payload.
  */
 export async function claimKey(sql: Sql, { scope, key, payload }: Claim): Promise<string> {
-  const id = idOf(scope, key)
   const fingerprint = createHash('sha256').update(canonical(payload)).digest('hex')
-  const claimed = await claim(sql, id, fingerprint)
-  if (claimed !== fingerprint) {
+  const claimed = await claim(sql, keyOf(scope, key), fingerprint)
+  if (claimed.fingerprint !== fingerprint) {
     throw new Problem('idempotency-key-reused', {
       detail: 'This Idempotency-Key was used before with another payload.',
     })
   }
-  return id
+  return claimed.id
 }
 
 /** A concurrent claim waits here for the other and then sees its fingerprint: the update is what reads it. */
-async function claim(sql: Sql, id: string, fingerprint: string): Promise<string> {
-  const [row] = await sql<{ fingerprint: string }[]>`
-    insert into idempotency as claimed (key, fingerprint)
-    values (${id}, decode(${fingerprint}, 'hex'))
+async function claim(
+  sql: Sql,
+  key: string,
+  fingerprint: string,
+): Promise<{ id: string; fingerprint: string }> {
+  const [row] = await sql<{ id: string; fingerprint: string }[]>`
+    insert into idempotency as claimed (key, fingerprint, id)
+    values (${key}, decode(${fingerprint}, 'hex'), ${uuidv7()})
     on conflict (key) do update set key = claimed.key
-    returning encode(claimed.fingerprint, 'hex') as fingerprint`
-  return row!.fingerprint
+    returning claimed.id, encode(claimed.fingerprint, 'hex') as fingerprint`
+  return row!
 }
 
 /** Forgets keys claimed longer ago than this. @returns how many. */
@@ -61,8 +65,8 @@ export async function pruneKeys(sql: Sql, olderThanHours: number): Promise<numbe
   return count
 }
 
-/** A version 8 UUID (RFC 9562) made of SHA-256 over scope and key. */
-function idOf(scope: string, key: string): string {
+/** What is stored of scope and key: a version 8 UUID (RFC 9562) made of SHA-256 over both. */
+function keyOf(scope: string, key: string): string {
   const bytes = createHash('sha256').update(`${scope}\0${key}`).digest().subarray(0, 16)
   bytes[6] = (bytes[6]! & 0x0f) | 0x80
   bytes[8] = (bytes[8]! & 0x3f) | 0x80

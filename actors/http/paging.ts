@@ -29,11 +29,28 @@ export function decodeAfter(after: string, length: number): string[] {
   } catch {
     // Whatever is wrong with it, the answer is the same.
   }
-  throw new Problem('invalid-input', {
-    errors: [{ parameter: 'after', detail: 'must be taken from _links.next of an earlier page' }],
-  })
+  throw foreignAfter()
 }
 const keySchema = z.array(z.string())
+
+/** The key of a list that is sorted by UUID. @throws {Problem} 400 when `after` is not of our making. */
+export function uuidFrom(after: string): string {
+  const parsed = z.uuid().safeParse(decodeAfter(after, 1)[0])
+  if (!parsed.success) throw foreignAfter()
+  return parsed.data
+}
+
+/** The key of a list that is sorted by a whole number. @throws {Problem} 400 when `after` is not of our making. */
+export function integerFrom(after: string): number {
+  const integer = Number(decodeAfter(after, 1)[0])
+  if (!Number.isSafeInteger(integer)) throw foreignAfter()
+  return integer
+}
+
+const foreignAfter = () =>
+  new Problem('invalid-input', {
+    errors: [{ parameter: 'after', detail: 'must be taken from _links.next of an earlier page' }],
+  })
 
 const linkSchema = z.object({ href: z.string() })
 export type Link = z.infer<typeof linkSchema>
@@ -67,4 +84,22 @@ export function collectionSchema<Name extends string, Item extends z.ZodType>(na
     _embedded: z.object({ [name]: z.array(item) } as { [K in Name]: z.ZodArray<Item> }),
     _links: z.object({ self: linkSchema, next: linkSchema.optional() }),
   })
+}
+
+/**
+ * A page of a query that was asked for one row more than the page holds.
+ * @param rows more than `limit` when there is a next page.
+ * @param keyOf the sort key of a row.
+ */
+export function page<Name extends string, Row, Item>(
+  c: Context,
+  name: Name,
+  rows: Row[],
+  limit: number,
+  keyOf: (row: Row) => string[],
+  toItem: (row: Row) => Item,
+): Collection<Name, Item> {
+  const shown = rows.slice(0, limit)
+  const nextAfter = rows.length > limit ? encodeAfter(keyOf(shown.at(-1)!)) : undefined
+  return collection(name, c, shown.map(toItem), nextAfter)
 }

@@ -17,7 +17,7 @@ const sound = {
   PORT: '0',
   DATABASE_URL: 'postgres://none/none',
   REDIS_URL: 'redis://none',
-  DRAIN_MS: '100',
+  DRAIN_MS: '500',
 }
 
 type Line = { msg: string; port?: number }

@@ -23,7 +23,7 @@ await runService('notifier', async ({ log, metrics, signal, stopping }) => {
   app.openapi(slow, async () => {
     log.info('slow begins')
     await aborted(stopping)
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await new Promise((resolve) => setTimeout(resolve, 800))
     return reply(200, { qty: 1 })
   })
   const loop = async () => {

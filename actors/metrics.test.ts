@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { createMetrics, streamsTelemetry } from './metrics.ts'
+
+test('what the runtime tells is found in the metrics', async () => {
+  const metrics = createMetrics('stock')
+  const telemetry = streamsTelemetry(metrics)
+  telemetry.batch(7)
+  telemetry.committed(0.004)
+  telemetry.fenceFailed(3)
+  telemetry.deadLettered(2)
+  telemetry.lag(3, 11)
+  metrics.decided('Reserved').inc()
+  metrics.notices('email', 'sent').inc()
+  const text = await metrics.registry.metrics()
+  for (const line of [
+    'mailbox_batch_messages_sum{service="stock"} 7',
+    'mailbox_commit_seconds_bucket{le="0.005",service="stock"} 1',
+    'mailbox_fence_failures_total{partition="3",service="stock"} 1',
+    'mailbox_dead_letters_total{service="stock"} 2',
+    'mailbox_lag_entries{partition="3",service="stock"} 11',
+    'reservations_decided_total{outcome="Reserved",service="stock"} 1',
+    'notices_total{channel="email",outcome="sent",service="stock"} 1',
+  ])
+    expect(text).toContain(line)
+})
+
+test('a partition that was given up is reported no more', async () => {
+  const metrics = createMetrics('stock')
+  metrics.lag(3).set(11)
+  metrics.forgetLag(3)
+  expect(await metrics.registry.metrics()).not.toContain('partition="3"')
+})
+
+test('services in one process keep their metrics apart', async () => {
+  const [one, other] = [createMetrics('one'), createMetrics('other')]
+  one.accepted.inc()
+  expect(await other.registry.metrics()).toContain('reservations_accepted_total{service="other"} 0')
+})
