@@ -33,6 +33,13 @@ export type Batch = {
   /** Letters that were driven again and are done. */
   redriven: { partition: number; position: string }[]
   writes: Fragment[]
+  results: Fragment | undefined
+}
+
+export type Committed = {
+  /** The partitions whose fence held. Of the others nothing was written. */
+  partitions: Set<number>
+  results: unknown[]
 }
 
 /** Numbers events per partition, from where each partition stands. */
@@ -45,12 +52,12 @@ export function sequence(events: OutgoingEvent[], advances: Advance[]): Sequence
   })
 }
 
-/** @returns the partitions whose fence held. Of the others nothing was written. */
-export async function commit(sql: Sql, batch: Batch): Promise<Set<number>> {
+/** @throws when the outcome is unknown, or nothing was written. */
+export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
   const { advances, events, letters, redriven } = batch
   const emitted = new Map<number, number>()
   for (const event of events) emitted.set(event.partition, event.seq)
-  const rows = await sql<{ partition: number }[]>`
+  const rows = await sql<{ partition: number | null; result: unknown }[]>`
     with fenced as (
       update mailbox m
       set position = a.position, processed = m.processed + a.count, seq = a.seq
@@ -67,8 +74,12 @@ export async function commit(sql: Sql, batch: Batch): Promise<Set<number>> {
     ${letters.length ? sql`, buried as (${bury(sql, letters)})` : sql``}
     ${redriven.length ? sql`, dug_up as (${forget(sql, redriven)})` : sql``}
     ${batch.writes.map((write) => sql`, ${write}`)}
-    select partition from fenced`
-  return new Set(rows.map((row) => row.partition))
+    select partition, null::json as result from fenced
+    ${batch.results ? sql`union all ${batch.results}` : sql``}`
+  return {
+    partitions: new Set(rows.flatMap((row) => row.partition ?? [])),
+    results: rows.filter((row) => row.partition === null).map((row) => row.result),
+  }
 }
 
 const logEvents = (sql: Sql, events: SequencedEvent[]) => sql`

@@ -157,7 +157,7 @@ export class EventLog {
   /** The lowest offset of the consumers, as their groups show it: before the oldest pending entry, else the last delivered. */
   async #lowestOffset(partition: number): Promise<number | undefined> {
     const key = this.key(partition)
-    const groups = ((await this.#redis.xinfo('GROUPS', key)) as (string | number)[][]).map(toRecord)
+    const groups = await groupsOf(this.#redis, key)
     let low: number | undefined
     for (const consumer of this.topic.consumers) {
       const group = groups.find((it) => it.name === consumer)
@@ -176,8 +176,17 @@ export class EventLog {
 /** The sequence that an entry id of an event stream spells. */
 export const sequenceOf = (position: string): number => Number(position.slice(0, position.indexOf('-')))
 
+/** The consumer groups of a stream; none of a stream that does not exist (yet, or any more). */
+export async function groupsOf(redis: RedisClient, key: string): Promise<Record<string, string | number>[]> {
+  const reply = await redis.xinfo('GROUPS', key).catch((error: Error) => {
+    if (error.message.includes('no such key')) return []
+    throw error
+  })
+  return (reply as (string | number)[][]).map(toRecord)
+}
+
 /** Field, value, field, value: as `XINFO` replies. */
-export function toRecord(reply: (string | number)[]): Record<string, string | number> {
+function toRecord(reply: (string | number)[]): Record<string, string | number> {
   const record: Record<string, string | number> = {}
   for (let i = 0; i + 1 < reply.length; i += 2) record[String(reply[i])] = reply[i + 1]!
   return record

@@ -26,8 +26,10 @@ export type Effects = {
   writes: Fragment[]
   events: OutgoingEvent[]
   poison: Poison[]
-  /** Called once the batch is committed, with the partitions whose fence held. Must not throw. */
-  committed?(partitions: ReadonlySet<number>): void
+  /** What the commit is to report: a select of two columns, `null::int` and a JSON object, from parts of `writes`. */
+  results?: Fragment
+  /** Called once the batch is committed, with the partitions whose fence held, and the results. Must not throw. */
+  committed?(partitions: ReadonlySet<number>, results: unknown[]): void
 }
 
 export type Handler<Message> = {

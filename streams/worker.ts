@@ -18,7 +18,7 @@ import { type Advance, commit, type Letter, sequence } from './commit.ts'
 import { lettersToRedrive } from './dead-letter.ts'
 import { Doorbell } from './doorbell.ts'
 import { type Fields, fromFields } from './envelope.ts'
-import { type EventLog, toRecord } from './event-log.ts'
+import { type EventLog, groupsOf } from './event-log.ts'
 import type { Delivery, Effects, Handler } from './handler.ts'
 import { type Lease, type Leases, leave, releaseLeases, renewLeases } from './lease.ts'
 import {
@@ -262,9 +262,16 @@ export class Worker<Message> {
       )
 
     const startedAt = performance.now()
-    const held = await commit(sql, { advances, events, letters, redriven, writes: effects.writes })
+    const { partitions: held, results } = await commit(sql, {
+      advances,
+      events,
+      letters,
+      redriven,
+      writes: effects.writes,
+      results: effects.results,
+    })
     telemetry.committed((performance.now() - startedAt) / 1_000)
-    effects.committed?.(held)
+    effects.committed?.(held, results)
     if (letters.length > 0) {
       telemetry.deadLettered(letters.length)
       for (const { fields: _, ...letter } of letters)
@@ -332,7 +339,7 @@ export class Worker<Message> {
   }
 
   async #reportLag(owned: Owned): Promise<void> {
-    const groups = ((await this.#redis.xinfo('GROUPS', owned.key)) as (string | number)[][]).map(toRecord)
+    const groups = await groupsOf(this.#redis, owned.key)
     const group = groups.find((it) => it.name === this.#options.service)
     if (group) this.#options.telemetry.lag(owned.partition, Number(group.lag ?? 0) + Number(group.pending))
   }

@@ -8,13 +8,14 @@ import type { Wakeup } from '../../streams/wakeup.ts'
 import type { App } from '../http/app.ts'
 import { claimKey, idempotencyHeader } from '../http/idempotency.ts'
 import {
-  collection,
   collectionSchema,
   decodeAfter,
-  encodeAfter,
+  integerFrom,
+  page,
   pageQuery,
   selfLink,
   selfSchema,
+  uuidFrom,
 } from '../http/paging.ts'
 import { Problem, problemResponses, Unavailable } from '../http/problem.ts'
 import { traceOf } from '../http/trace.ts'
@@ -229,7 +230,7 @@ export function mountStock({ app, sql, send, wakeup, now, stopping }: StockHttpO
       sql,
       bookid,
       limit + 1,
-      after === undefined ? undefined : sequenceFrom(after),
+      after === undefined ? undefined : integerFrom(after),
     )
     if (rows.length === 0 && after === undefined) notFound('Nothing ever happened to this book.')
     return c.json(
@@ -318,41 +319,6 @@ export function mountStock({ app, sql, send, wakeup, now, stopping }: StockHttpO
 
 function notFound(detail: string): never {
   throw new Problem('not-found', { detail })
-}
-
-/** @param rows one more than `limit` when there is a next page. */
-function page<Name extends string, Row, Item>(
-  c: Context,
-  name: Name,
-  rows: Row[],
-  limit: number,
-  keyOf: (row: Row) => string[],
-  toItem: (row: Row) => Item,
-) {
-  const shown = rows.slice(0, limit)
-  return collection(
-    name,
-    c,
-    shown.map(toItem),
-    rows.length > limit ? encodeAfter(keyOf(shown.at(-1)!)) : undefined,
-  )
-}
-
-const badAfter = () =>
-  new Problem('invalid-input', {
-    errors: [{ parameter: 'after', detail: 'must be taken from _links.next of an earlier page' }],
-  })
-
-function sequenceFrom(after: string): number {
-  const seq = Number(decodeAfter(after, 1)[0])
-  if (!Number.isSafeInteger(seq)) throw badAfter()
-  return seq
-}
-
-function uuidFrom(after: string): string {
-  const parsed = z.uuid().safeParse(decodeAfter(after, 1)[0])
-  if (!parsed.success) throw badAfter()
-  return parsed.data
 }
 
 const toStock = ({ bookid, title, author, isbn, available, held, version }: read.StockRow) => ({

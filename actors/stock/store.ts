@@ -1,4 +1,7 @@
-/** Stock's rows: what a batch of commands needs to know, and the parts of the commit that write what it decided. */
+/**
+ * Stock's rows: what a batch of commands needs to know, and the parts of the commit that write what it decided.
+ * Booleans travel as text: the driver takes an array of them for one boolean.
+ */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import type { Book, Hold } from './stock.ts'
 
@@ -47,14 +50,14 @@ export type ReceivedRow = { partition: number; purchaseid: string; bookid: strin
 export const writeBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
   books as (
     insert into book (bookid, title, author, isbn, available, held, version, received, shortage, requested_at)
-    select b.bookid, b.title, b.author, b.isbn, b.available, b.held, b.version, b.received, b.shortage,
-      case when b.requested then clock_timestamp() end
+    select b.bookid, b.title, b.author, b.isbn, b.available, b.held, b.version, b.received::bool, b.shortage,
+      case when b.requested::bool then clock_timestamp() end
     from unnest(
       ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
       ${rows.map((it) => it.title)}::text[], ${rows.map((it) => it.author)}::text[], ${rows.map((it) => it.isbn)}::text[],
       ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
-      ${rows.map((it) => it.version)}::bigint[], ${rows.map((it) => it.received)}::bool[],
-      ${rows.map((it) => it.shortage)}::bigint[], ${rows.map((it) => it.requested)}::bool[]
+      ${rows.map((it) => it.version)}::bigint[], ${rows.map((it) => String(it.received))}::text[],
+      ${rows.map((it) => it.shortage)}::bigint[], ${rows.map((it) => String(it.requested))}::text[]
     ) as b (partition, bookid, title, author, isbn, available, held, version, received, shortage, requested)
     where b.partition in (select partition from fenced)
     on conflict (bookid) do update set

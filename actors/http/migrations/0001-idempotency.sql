@@ -3,7 +3,7 @@ create table idempotency (
   key uuid primary key,
   fingerprint bytea not null,
   -- Under which the effect is known.
-  id          uuid not null,
+  id uuid not null,
   created_at timestamptz not null default clock_timestamp()
 );
 create index idempotency_created_at on idempotency using brin (created_at);

@@ -2,6 +2,8 @@ create table reservation (
   reservationid uuid primary key,
   bookid        text not null,
   userid        text not null,
+  -- Of the book: re-sending goes partition by partition.
+  partition     smallint not null,
   status        text not null default 'Requested' check (status in ('Requested', 'Reserved', 'Failed', 'Canceled')),
   reason        text,
   -- True once stock has answered the last command about it. Until then the row is its own outbox.
@@ -15,7 +17,7 @@ create table reservation (
 ) with (fillfactor = 60);
 create index reservation_user on reservation (userid, reservationid);
 create index reservation_book on reservation (bookid, reservationid);
-create index reservation_unconfirmed on reservation (resend_at) where not confirmed;
+create index reservation_unconfirmed on reservation (partition, resend_at) where not confirmed;
 
 -- The book list: a projection of stock, never newer than what stock told and never going back.
 create table book (

@@ -1,0 +1,94 @@
+/** The book list: what stock told about each book last. Versions decide what is last, never the time of arrival. */
+import type { Fragment, Sql } from '../../streams/postgres.ts'
+import type { StockEvent } from '../messages.ts'
+
+export type Listing = {
+  bookid: string
+  /** Known from receipts only; absent when the batch holds none of the book. */
+  about: { title: string; author: string; isbn: string } | undefined
+  available: number
+  held: number
+  version: number
+}
+
+/** @returns one listing per book that the events changed: the highest version of its figures, and what was said about it. */
+export function listingsOf(events: StockEvent[]): Listing[] {
+  const listings = new Map<string, Listing>()
+  for (const event of events) {
+    const { bookid, available, held, version } = event
+    const known = listings.get(bookid)
+    const about =
+      event.type === 'CopiesReceived'
+        ? { title: event.title, author: event.author, isbn: event.isbn }
+        : known?.about
+    const figures = known && known.version > version ? known : { available, held, version }
+    listings.set(bookid, {
+      bookid,
+      about,
+      available: figures.available,
+      held: figures.held,
+      version: figures.version,
+    })
+  }
+  return [...listings.values()]
+}
+
+type Row = Listing & { partition: number }
+
+/** A receipt puts a book on the list. */
+export const listBooks = (sql: Sql, rows: (Row & { about: NonNullable<Row['about']> })[]): Fragment => sql`
+  listed as (
+    insert into book (bookid, title, author, isbn, available, held, version)
+    select b.bookid, b.title, b.author, b.isbn, b.available, b.held, b.version
+    from unnest(
+      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
+      ${rows.map((it) => it.about.title)}::text[], ${rows.map((it) => it.about.author)}::text[],
+      ${rows.map((it) => it.about.isbn)}::text[], ${rows.map((it) => it.available)}::bigint[],
+      ${rows.map((it) => it.held)}::bigint[], ${rows.map((it) => it.version)}::bigint[]
+    ) as b (partition, bookid, title, author, isbn, available, held, version)
+    where b.partition in (select partition from fenced)
+    on conflict (bookid) do update set
+      title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
+      held = excluded.held, version = excluded.version, updated_at = excluded.updated_at
+    where book.version < excluded.version
+  )`
+
+/** Any other event changes the figures of a book that is on the list. */
+export const countBooks = (sql: Sql, rows: Row[]): Fragment => sql`
+  counted as (
+    update book set available = b.available, held = b.held, version = b.version, updated_at = clock_timestamp()
+    from unnest(
+      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
+      ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
+      ${rows.map((it) => it.version)}::bigint[]
+    ) as b (partition, bookid, available, held, version)
+    where book.bookid = b.bookid and book.version < b.version and b.partition in (select partition from fenced)
+  )`
+
+export type BookRow = {
+  bookid: string
+  title: string
+  author: string
+  isbn: string
+  available: number
+  version: number
+  updated_at: Date
+}
+
+export type BookQuery = {
+  q: string | undefined
+  available: boolean | undefined
+  after: string
+  limit: number
+}
+
+/** Books whose id, title, author or ISBN contains `q`, in the order of their ids. */
+export function findBooks(sql: Sql, { q, available, after, limit }: BookQuery): Promise<BookRow[]> {
+  const pattern = q && `%${q.replaceAll(/[\\%_]/g, '\\$&')}%`
+  return sql<BookRow[]>`
+    select bookid, title, author, isbn, available, version, updated_at from book
+    where bookid > ${after}
+      ${pattern ? sql`and concat_ws(' ', bookid, title, author, isbn) ilike ${pattern}` : sql``}
+      ${available === undefined ? sql`` : available ? sql`and available > 0` : sql`and available = 0`}
+    order by bookid limit ${limit}`
+}

@@ -1,0 +1,53 @@
+/** Following one reservation by Server-Sent Events: its status now, then each change. */
+import type { Context } from 'hono'
+import { streamSSE } from 'hono/streaming'
+import type { Desk } from './desk.ts'
+import type { ReservationBody } from './http.ts'
+import type { Reservation, Status } from './reservation.ts'
+
+/** A comment now and then keeps proxies from closing a quiet stream, and tells us when the client is gone. */
+const heartbeatMs = 15_000
+
+export type Followed = {
+  reservation: Reservation
+  desk: Desk
+  stopping: AbortSignal
+  toBody(reservation: Reservation): ReservationBody
+}
+
+/** No change can follow these. */
+const isFinal = (status: Status) => status === 'Failed' || status === 'Canceled'
+
+/** The id of an event is the status: a client that reconnects after the last event is told with 204 to stay away. */
+export function follow(c: Context, { reservation, desk, stopping, toBody }: Followed): Response {
+  if (isFinal(reservation.status) && c.req.header('last-event-id') === reservation.status)
+    return c.body(null, 204)
+  return streamSSE(c, async (stream) => {
+    let current = reservation
+    let told: Status | undefined
+    let wake = Promise.withResolvers<void>()
+    const stopListening = desk.listen(reservation.reservationid, ({ updatedAt, ...answer }) => {
+      current = { ...current, ...answer, updated_at: new Date(updatedAt) }
+      wake.resolve()
+    })
+    const stop = () => wake.resolve()
+    stream.onAbort(stop)
+    stopping.addEventListener('abort', stop)
+    const heartbeat = setInterval(() => void stream.write(': still here\n\n'), heartbeatMs)
+    try {
+      while (!stream.aborted && !stopping.aborted) {
+        if (current.status !== told) {
+          told = current.status
+          await stream.writeSSE({ event: 'status', id: told, data: JSON.stringify(toBody(current)) })
+        }
+        if (isFinal(told)) break
+        await wake.promise
+        wake = Promise.withResolvers()
+      }
+    } finally {
+      clearInterval(heartbeat)
+      stopping.removeEventListener('abort', stop)
+      stopListening()
+    }
+  })
+}

@@ -1,0 +1,58 @@
+/**
+ * Group commit: concurrent items share one statement. The first waits for nothing; those that arrive while a statement
+ * runs go together in the next. Alone it costs nothing, and under load the cost of a commit is shared by many.
+ */
+export type GroupCommitOptions<Item> = {
+  /** Commits all items, or none. */
+  commit(items: Item[]): Promise<void>
+  /** Items per statement at most. */
+  batchSizeMax: number
+  /** Items waiting at most: beyond that the caller is told at once. */
+  waitingMax: number
+}
+
+type Waiting<Item> = { item: Item; resolve(): void; reject(error: unknown): void }
+
+export class GroupCommit<Item> {
+  readonly #options: GroupCommitOptions<Item>
+  #waiting: Waiting<Item>[] = []
+  #running = false
+
+  constructor(options: GroupCommitOptions<Item>) {
+    this.#options = options
+  }
+
+  /**
+   * Resolves once the item is committed.
+   * @throws {QueueFullError} when too many wait; otherwise what `commit` throws: then the outcome may be unknown.
+   */
+  add(item: Item): Promise<void> {
+    if (this.#waiting.length >= this.#options.waitingMax)
+      return Promise.reject(new QueueFullError(this.#waiting.length))
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject })
+      if (!this.#running) void this.#run()
+    })
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, this.#options.batchSizeMax)
+      try {
+        await this.#options.commit(group.map((it) => it.item))
+        for (const it of group) it.resolve()
+      } catch (error) {
+        for (const it of group) it.reject(error)
+      }
+    }
+    this.#running = false
+  }
+}
+
+export class QueueFullError extends Error {
+  override name = 'QueueFullError'
+  constructor(waiting: number) {
+    super(`Cannot accept: ${waiting} requests wait for the database`)
+  }
+}

@@ -1,0 +1,265 @@
+/** The customers' HTTP face: reserve, look, cancel, follow. */
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Sql } from '../../streams/postgres.ts'
+import type { App } from '../http/app.ts'
+import { claimKey, idempotencyHeader } from '../http/idempotency.ts'
+import {
+  collectionSchema,
+  decodeAfter,
+  page,
+  pageQuery,
+  selfLink,
+  selfSchema,
+  uuidFrom,
+} from '../http/paging.ts'
+import { Problem, problemResponses, within } from '../http/problem.ts'
+import { traceOf } from '../http/trace.ts'
+import { idSchema } from '../messages.ts'
+import { type BookRow, findBooks } from './books.ts'
+import type { Desk } from './desk.ts'
+import { follow } from './follow.ts'
+import { type Reservation, statuses } from './reservation.ts'
+import * as store from './store.ts'
+
+/** Reads answer within this, or say that they cannot. */
+const readWithinMs = 1_500
+/** How long a request may ask to wait for the decision. */
+const waitMaxS = 30
+
+export type ReservationHttpOptions = { app: App; sql: Sql; desk: Desk; stopping: AbortSignal }
+
+const linksSchema = selfSchema.extend({ events: z.object({ href: z.string() }) })
+
+export const reservationSchema = z
+  .object({
+    reservationid: z.uuid(),
+    bookid: z.string(),
+    userid: z.string(),
+    status: z.enum(statuses),
+    reason: z.string().nullable().openapi({ description: 'why it failed: OutOfStock or UnknownBook' }),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+    _links: linksSchema,
+  })
+  .openapi('Reservation')
+
+const bookSchema = z
+  .object({
+    bookid: z.string(),
+    title: z.string(),
+    author: z.string(),
+    isbn: z.string(),
+    qty: z.int().openapi({ description: 'copies available when last heard of' }),
+    version: z.int(),
+    updatedAt: z.iso.datetime().openapi({ description: 'when stock was last heard of' }),
+  })
+  .openapi('Book')
+
+const body = <Schema extends z.ZodType>(schema: Schema) => ({
+  content: { 'application/json': { schema } },
+  required: true,
+})
+const ok = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+const params = z.object({ reservationid: z.uuid() })
+
+const create = createRoute({
+  method: 'post',
+  path: '/reservations',
+  summary: 'Reserve one copy of a book',
+  description:
+    'Accepted at once and decided soon, also when stock is down at the moment. With `Prefer: wait=N` (seconds, 30 at most) the answer is held until the reservation is decided.',
+  tags: ['reservations'],
+  request: {
+    headers: z.object({
+      'idempotency-key': idempotencyHeader,
+      prefer: z.string().optional().openapi({ example: 'wait=5' }),
+    }),
+    body: body(z.object({ bookid: idSchema, userid: idSchema })),
+  },
+  responses: {
+    201: {
+      ...ok(reservationSchema, 'The reservation is accepted'),
+      headers: z.object({ location: z.string(), 'preference-applied': z.string().optional() }),
+    },
+    ...problemResponses(422),
+  },
+})
+
+const list = createRoute({
+  method: 'get',
+  path: '/reservations',
+  summary: 'Reservations',
+  tags: ['reservations'],
+  request: {
+    query: z.object({
+      ...pageQuery,
+      userid: idSchema.optional(),
+      bookid: idSchema.optional(),
+      status: z.enum(statuses).optional(),
+    }),
+  },
+  responses: { 200: ok(collectionSchema('reservations', reservationSchema), 'A page, newest first') },
+})
+
+const get = createRoute({
+  method: 'get',
+  path: '/reservations/{reservationid}',
+  summary: 'One reservation',
+  tags: ['reservations'],
+  request: { params },
+  responses: { 200: ok(reservationSchema, 'The reservation'), ...problemResponses(404) },
+})
+
+const cancel = createRoute({
+  method: 'patch',
+  path: '/reservations/{reservationid}',
+  summary: 'Cancel a reservation',
+  description:
+    'A reservation that failed cannot be cancelled. Cancelling twice is the same as cancelling once.',
+  tags: ['reservations'],
+  request: { params, body: body(z.object({ status: z.literal('Canceled') })) },
+  responses: { 200: ok(reservationSchema, 'The reservation, cancelled'), ...problemResponses(404, 409) },
+})
+
+const events = createRoute({
+  method: 'get',
+  path: '/reservations/{reservationid}/events',
+  summary: 'Follow a reservation',
+  description:
+    'Server-Sent Events: the current status, then each change, until no further change is possible.',
+  tags: ['reservations'],
+  request: { params, headers: z.object({ 'last-event-id': z.string().optional() }) },
+  responses: {
+    200: {
+      description: 'A stream of `status` events',
+      content: { 'text/event-stream': { schema: z.string() } },
+    },
+    204: { description: 'The event named by `Last-Event-ID` was the last one' },
+    ...problemResponses(404),
+  },
+})
+
+const books = createRoute({
+  method: 'get',
+  path: '/books',
+  summary: 'The book list',
+  description: 'A view of stock, kept from its events: it may be a moment behind, and never goes back.',
+  tags: ['books'],
+  request: {
+    query: z.object({
+      ...pageQuery,
+      q: z
+        .string()
+        .max(200)
+        .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
+        .optional(),
+      available: z.enum(['true', 'false']).optional(),
+    }),
+  },
+  responses: { 200: ok(collectionSchema('books', bookSchema), 'A page, in the order of book ids') },
+})
+
+export function mountReservations({ app, sql, desk, stopping }: ReservationHttpOptions): void {
+  const read = <T>(rows: Promise<T>) => within(readWithinMs, 'read from the database', rows)
+
+  app.openapi(create, async (c) => {
+    const asked = c.req.valid('json')
+    const { 'idempotency-key': key, prefer } = c.req.valid('header')
+    const waitS = secondsToWait(prefer)
+    const reservationid =
+      key && (await read(claimKey(sql, { scope: 'POST /reservations', key, payload: asked })))
+    const known = reservationid ? await read(store.find(sql, reservationid)) : undefined
+    const reservation = await desk.accept(
+      { ...asked, reservationid, known, traceparent: traceOf(c) },
+      waitS * 1_000,
+    )
+    return c.json(toBody(reservation), 201, {
+      location: `/reservations/${reservation.reservationid}`,
+      ...(waitS > 0 ? { 'preference-applied': `wait=${waitS}` } : {}),
+    })
+  })
+
+  app.openapi(list, async (c) => {
+    const { limit, after, userid, bookid, status } = c.req.valid('query')
+    const before = after === undefined ? undefined : uuidFrom(after)
+    const rows = await read(store.list(sql, { userid, bookid, status, before, limit: limit + 1 }))
+    return c.json(
+      page(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody),
+      200,
+    )
+  })
+
+  app.openapi(get, async (c) => c.json(toBody(await found(c)), 200))
+
+  app.openapi(cancel, async (c) => {
+    const { reservationid } = c.req.valid('param')
+    const reservation = await desk.cancel(reservationid, traceOf(c))
+    if (!reservation) throw noSuch()
+    if (reservation.status !== 'Canceled') {
+      throw new Problem('not-cancelable', {
+        detail: `The reservation is ${reservation.status}: it holds no copy.`,
+      })
+    }
+    return c.json(toBody(reservation), 200)
+  })
+
+  app.openapi(events, async (c) => {
+    const reservation = await found(c)
+    return follow(c, { reservation, desk, stopping, toBody })
+  })
+
+  app.openapi(books, async (c) => {
+    const { limit, after, q, available } = c.req.valid('query')
+    const rows = await read(
+      findBooks(sql, {
+        q,
+        available: available && available === 'true',
+        after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
+        limit: limit + 1,
+      }),
+    )
+    return c.json(
+      page(c, 'books', rows, limit, (row) => [row.bookid], toBook),
+      200,
+    )
+  })
+
+  async function found(c: Context): Promise<Reservation> {
+    const row = await read(store.find(sql, c.req.param('reservationid')!.toLowerCase()))
+    if (!row) throw noSuch()
+    return row
+  }
+}
+
+const noSuch = () => new Problem('not-found', { detail: 'There is no such reservation.' })
+
+/** RFC 7240. A preference that is not understood is ignored, one for longer than we hold requests is shortened. */
+function secondsToWait(prefer: string | undefined): number {
+  const seconds = prefer?.match(/(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?\s*(?:$|[,;])/i)?.[1]
+  return seconds === undefined ? 0 : Math.min(Number(seconds), waitMaxS)
+}
+
+function toBody({ reservationid, bookid, userid, status, reason, created_at, updated_at }: Reservation) {
+  const self = `/reservations/${reservationid}`
+  return {
+    reservationid,
+    bookid,
+    userid,
+    status,
+    reason,
+    createdAt: created_at.toISOString(),
+    updatedAt: updated_at.toISOString(),
+    _links: { ...selfLink(self), events: { href: `${self}/events` } },
+  }
+}
+export type ReservationBody = ReturnType<typeof toBody>
+
+const toBook = ({ available, updated_at, ...book }: BookRow) => ({
+  ...book,
+  qty: available,
+  updatedAt: updated_at.toISOString(),
+})

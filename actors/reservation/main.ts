@@ -1,0 +1,118 @@
+/** The reservation service: accepts reservations all day, and learns from stock's events what became of them. */
+import { hostname } from 'node:os'
+import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { Pulse } from '../../streams/pulse.ts'
+import { openRedis } from '../../streams/redis.ts'
+import { Sender } from '../../streams/sender.ts'
+import { checkPartitions } from '../../streams/setup.ts'
+import { Wakeup } from '../../streams/wakeup.ts'
+import { Worker } from '../../streams/worker.ts'
+import { createApp } from '../http/app.ts'
+import { traceIdOf } from '../http/trace.ts'
+import { topics } from '../messages.ts'
+import { streamsTelemetry } from '../metrics.ts'
+import { runService } from '../service.ts'
+import { stockEventConsumer } from './consumer.ts'
+import { type Answer, answerOf, Desk } from './desk.ts'
+import { mountReservations } from './http.ts'
+import { resendUnconfirmed } from './resend.ts'
+import * as store from './store.ts'
+
+await runService('reservation', async ({ config, log, metrics, stopping, signal }) => {
+  const { databaseUrl, redisUrl, redisPrefix, partitions, leaseTtlMs, resendAfterMs, eventRetentionDays } =
+    config
+  const now = () => new Date()
+  const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
+  const hot = openPostgres(databaseUrl, { schema: 'reservation', max: 6, hot: true })
+  const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 6 })
+  await checkPartitions(sql, partitions)
+  const redis = openRedis(redisUrl, id)
+  const sender = new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions })
+
+  const wakeup = new Wakeup<Answer>({
+    redisUrl,
+    redis,
+    channel: `${redisPrefix}:reservation:changed`,
+    idOf: (answer) => answer.reservationid,
+    async lookup(ids) {
+      const rows = await store.findMany(sql, ids)
+      return rows.filter((row) => row.status !== 'Requested').map(answerOf)
+    },
+  })
+  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, stopping, log, metrics })
+  const worker = new Worker({
+    service: 'reservation',
+    id,
+    topic: topics.stockEvents,
+    handler: stockEventConsumer({ sql: hot, committed: tell }),
+    sql: hot,
+    redisUrl,
+    redisPrefix,
+    leaseTtlMs,
+    eventRetentionDays,
+    log,
+    telemetry: streamsTelemetry(metrics),
+  })
+  const resending = new Pulse('resend')
+  const resent = (count: number) => metrics.resends.inc(count)
+
+  /** After the commit: whoever waits for these reservations, and whoever watches the service. */
+  function tell(changes: store.Changed[]): void {
+    wakeup.announce(
+      changes.map(({ reservationid, status, reason, updated_at }) => ({
+        reservationid,
+        status,
+        reason,
+        updatedAt: new Date(updated_at).toISOString(),
+      })),
+    )
+    for (const { reservationid, bookid, status, reason, traceparent, seconds } of changes) {
+      if (status === 'Requested') continue
+      metrics.decided(status).inc()
+      if (status !== 'Canceled') metrics.decisionSeconds.observe(seconds)
+      log.info(
+        { reservationid, bookid, status, reason, traceid: traceparent && traceIdOf(traceparent) },
+        'decided',
+      )
+    }
+  }
+
+  const app = createApp({
+    service: 'reservation',
+    title: 'Reservations',
+    description: 'Reserve one copy of a book, cancel it, and see which books there are.',
+    log,
+    metrics,
+  })
+  mountReservations({ app, sql, desk, stopping })
+
+  return {
+    app,
+    pulses: () => [worker.pulse, resending],
+    ready: () => sql`select 1`,
+    loops: [
+      worker.run(signal),
+      wakeup.run(signal),
+      resendUnconfirmed(
+        {
+          sql,
+          redis,
+          prefix: redisPrefix,
+          partitions,
+          resendAfterMs,
+          sender,
+          now,
+          log,
+          pulse: resending,
+          resent,
+        },
+        signal,
+      ),
+    ],
+    async close() {
+      await wakeup[Symbol.asyncDispose]()
+      redis.disconnect()
+      await Promise.all([closePostgres(hot), closePostgres(sql)])
+    },
+  }
+})

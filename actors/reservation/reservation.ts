@@ -1,0 +1,65 @@
+/**
+ * A reservation, as its customer sees it:
+ *
+ *   Requested ──CopyReserved──▶ Reserved ──cancel──▶ Canceled
+ *       │──ReservationRefused──▶ Failed (reason)
+ *       └──cancel──▶ Canceled      a later outcome does not revive it
+ *
+ * Requests change it one by one; stock's events change it in batches. What a batch says about one reservation is first
+ * drawn together into one verdict, so that one statement can apply it.
+ */
+import { match } from 'ts-pattern'
+import type { StockEvent } from '../messages.ts'
+
+export const statuses = ['Requested', 'Reserved', 'Failed', 'Canceled'] as const
+export type Status = (typeof statuses)[number]
+
+export type Reservation = {
+  reservationid: string
+  bookid: string
+  userid: string
+  status: Status
+  reason: string | null
+  created_at: Date
+  updated_at: Date
+}
+
+/** What stock has said about one reservation. */
+export type Verdict = {
+  reservationid: string
+  /** The outcome of the request, if stock gave one. */
+  status: 'Reserved' | 'Failed' | null
+  reason: string | null
+  /** Stock holds no copy for it (any more): a cancellation is confirmed. */
+  released: boolean
+}
+
+/** @returns one verdict per reservation that the events speak of. The first outcome counts; repetitions are equal to it. */
+export function verdictsOf(events: StockEvent[]): Verdict[] {
+  const verdicts = new Map<string, Verdict>()
+  for (const event of events) {
+    if (!('reservationid' in event)) continue
+    const { reservationid } = event
+    const known = verdicts.get(reservationid) ?? {
+      reservationid,
+      status: null,
+      reason: null,
+      released: false,
+    }
+    verdicts.set(
+      reservationid,
+      match(event)
+        .returnType<Verdict>()
+        .with({ type: 'CopyReserved' }, () => ({ ...known, status: known.status ?? 'Reserved' }))
+        .with({ type: 'ReservationRefused' }, ({ reason }) => ({
+          ...known,
+          status: 'Failed',
+          reason,
+          released: true,
+        }))
+        .with({ type: 'CopyReleased' }, () => ({ ...known, released: true }))
+        .exhaustive(),
+    )
+  }
+  return [...verdicts.values()]
+}
