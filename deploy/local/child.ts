@@ -18,6 +18,7 @@ export type ChildOptions = {
   /** Asks it to stop; `SIGKILL` follows after `graceMs`. */
   stopSignal?: NodeJS.Signals
   graceMs?: number
+  /** Without it, its last lines are part of the error when it fails. */
   onLine?: (line: string) => void
 }
 
@@ -28,9 +29,9 @@ export type Child = {
   tail(): string[]
   kill(signal: NodeJS.Signals): void
   stop(): Promise<Exit>
-  /** Never resolves. @throws {ChildError} with its last lines when it ends. */
+  /** Never resolves. @throws {ChildError} when it ends. */
   ends(): Promise<never>
-  /** Resolves with the first line that matches. @throws {Error} with its last lines when it ends or takes too long. */
+  /** Resolves with the first line that matches. @throws {ChildError} when it ends, or takes too long. */
   line(pattern: RegExp, timeoutMs: number): Promise<string>
 }
 
@@ -67,8 +68,9 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     const timer = setTimeout(kill, graceMs, 'SIGKILL')
     return exited.finally(() => clearTimeout(timer))
   }
+  const failure = (what: string) => new ChildError(`${name} ${what}`, tail, options.onLine === undefined)
   const ends = async (): Promise<never> => {
-    throw new ChildError(name, `ended with ${describe(await exited)}`, tail)
+    throw failure(`ended with ${describe(await exited)}`)
   }
   const line = (pattern: RegExp, timeoutMs: number) =>
     new Promise<string>((resolve, reject) => {
@@ -77,7 +79,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
         listeners.delete(listen)
         act()
       }
-      const fail = (what: string) => settle(() => reject(new ChildError(name, what, tail)))
+      const fail = (what: string) => settle(() => reject(failure(what)))
       const listen = (text: string) => pattern.test(text) && settle(() => resolve(text))
       const timer = setTimeout(() => fail(`is not ready after ${timeoutMs} ms`), timeoutMs)
       const past = tail.find((text) => pattern.test(text))
@@ -112,8 +114,9 @@ async function read(stream: Readable, onLine: (line: string) => void, exit: Prom
 export class ChildError extends Error {
   override name = 'ChildError'
   readonly lines: string[]
-  constructor(name: string, what: string, lines: string[]) {
-    super(`${name} ${what}${lines.length ? `:\n${lines.slice(-10).join('\n')}` : ''}`)
+  /** @param quote whether the message repeats the lines. */
+  constructor(what: string, lines: string[], quote: boolean) {
+    super(quote && lines.length ? `${what}:\n${lines.slice(-10).join('\n')}` : what)
     this.lines = [...lines]
   }
 }

@@ -9,6 +9,8 @@ const startupMaxMs = 30_000
 /** The services drain for `DRAIN_MS` and stop within 9 s more. */
 const graceMs = 10_000
 
+const pollMs = 50
+
 /** V8 grows its heap as far as it may before it collects; with a limit the services stay small under load. */
 const heap = '--max-old-space-size=128'
 const denoFlags = [
@@ -51,12 +53,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     onLine,
   })
   const url = `http://${host === '0.0.0.0' ? 'localhost' : host}:${port}`
+  const settled = new AbortController()
   try {
-    await Promise.race([answers(`${url}/livez`, startupMaxMs), child.ends()])
+    await Promise.race([answers(`${url}/livez`, startupMaxMs, settled.signal), child.ends()])
     return { ...child, name: service, port, url }
   } catch (error) {
     await child.stop()
     throw error
+  } finally {
+    settled.abort()
   }
 }
 
@@ -70,6 +75,6 @@ export async function answers(url: string, maxMs: number, signal?: AbortSignal):
     if (response?.ok) return
     signal?.throwIfAborted()
     if (deadline.aborted) throw new Error(`${url} does not answer 200 within ${maxMs} ms`)
-    await sleep(50)
+    await sleep(pollMs)
   }
 }

@@ -1,0 +1,191 @@
+/** `npm start` as a user has it: a process, its output, its exit code, and what it leaves behind. */
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest'
+import { type Child, startChild } from './child.ts'
+import { commandLine } from './orphan.ts'
+import { root } from './root.ts'
+
+const startMaxMs = 60_000
+
+let dir: string
+let started: Child[]
+beforeEach(async () => {
+  started = []
+  dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
+  await chmod(dir, 0o711)
+})
+afterEach(async () => {
+  await Promise.all(started.map((child) => child.stop()))
+  await rm(dir, { recursive: true, force: true })
+})
+
+const anyPorts = { RESERVATION_PORT: '0', STOCK_PORT: '0', NOTIFIER_PORT: '0' }
+
+async function start(env: NodeJS.ProcessEnv = {}, args: string[] = []) {
+  const lines: string[] = []
+  const child = await startChild({
+    name: 'npm start',
+    command: process.execPath,
+    args: [join(root, 'deploy/local/start.ts'), ...args],
+    cwd: root,
+    env: { PATH: process.env.PATH, DATA_DIR: join(dir, 'data'), ...anyPorts, ...env },
+    graceMs: 20_000,
+    onLine: (line) => lines.push(line),
+  })
+  started.push(child)
+  return { child, lines }
+}
+
+/** Resolves when all three services are ready, with where they are. */
+async function ready(child: Child): Promise<Record<'reservation' | 'stock' | 'notifier', string>> {
+  await child.line(/Ctrl-C stops everything/, startMaxMs)
+  const urls = child.tail().map((line) => line.match(/^ {2}(reservation|stock|notifier) +(http:\S+)/))
+  return Object.fromEntries(urls.filter((it) => it !== null).map((it) => [it[1], it[2]]))
+}
+
+const post = (url: string, body: object) =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', prefer: 'wait=10' },
+    body: JSON.stringify(body),
+  })
+
+const json = async (response: Response | Promise<Response>) => (await response).json() as Promise<unknown>
+
+async function children(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return text.trim().split(' ').map(Number)
+}
+
+test('all is ready, works, stops without a trace, and has its data when started again', async () => {
+  const first = await start()
+  const { reservation, stock } = await ready(first.child)
+  expect((await post(`${stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
+  const reserved = await json(post(`${reservation}/reservations`, { bookid: '1', userid: 'test1' }))
+  expect(reserved).toMatchObject({ status: 'Reserved' })
+  const pids = await children(first.child.pid)
+  expect(pids.length).toBeGreaterThanOrEqual(5)
+
+  first.child.kill('SIGINT')
+  expect(await first.child.exited, first.lines.join('\n')).toEqual({ code: 0, signal: null })
+  await vi.waitUntil(async () => (await Promise.all(pids.map(commandLine))).join('') === '', 5_000)
+
+  const second = await start()
+  const again = await ready(second.child)
+  expect(await json(fetch(`${again.stock}/stocks/1`))).toMatchObject({ qty: 2, held: 1 })
+}, 120_000)
+
+test('a service or a server that is killed comes back', async () => {
+  const { child, lines } = await start()
+  const { stock } = await ready(child)
+  const killed = [/actors\/stock\/main\.ts/, /redis-server/, /bin\/postgres -c/]
+  for (const pid of await children(child.pid)) {
+    const command = await commandLine(pid)
+    if (killed.some((pattern) => pattern.test(command))) process.kill(pid, 'SIGKILL')
+  }
+  for (const name of ['stock', 'Redis', 'Postgres']) {
+    await vi.waitUntil(() => lines.some((line) => line.includes(`${name} runs again`)), 20_000)
+  }
+  expect(lines.join('\n')).toContain('stock ended with SIGKILL; starting it again in 250 ms')
+  await vi.waitUntil(async () => (await fetch(`${stock}/readyz`)).ok, 20_000)
+  expect((await post(`${stock}/stocks`, { bookid: '2', qty: 1 })).status).toBe(201)
+}, 120_000)
+
+test('a killed starter takes everything with it, and the next one finds the folder free', async () => {
+  const first = await start()
+  await ready(first.child)
+  const pids = await children(first.child.pid)
+  first.child.kill('SIGKILL')
+  const second = await start()
+  await ready(second.child)
+  await vi.waitUntil(async () => (await Promise.all(pids.map(commandLine))).join('') === '', 20_000)
+}, 120_000)
+
+test('a second start in the same folder is one line, and does not disturb the first', async () => {
+  const first = await start()
+  const { stock } = await ready(first.child)
+  const second = await start()
+  expect(await second.child.exited).toEqual({ code: 1, signal: null })
+  expect(second.lines).toEqual([
+    `Cannot start: ${dir}/data is in use by process ${first.child.pid}, another npm start; set DATA_DIR to run a second one`,
+  ])
+  expect((await fetch(`${stock}/readyz`)).status).toBe(200)
+}, 120_000)
+
+test('the servers that the environment names are used', async () => {
+  const env = {
+    DATABASE_URL: inject('postgresUrl'),
+    REDIS_URL: inject('redisUrl'),
+    REDIS_PREFIX: 'start-test',
+  }
+  const { child, lines } = await start(env)
+  await ready(child)
+  const commands = await Promise.all((await children(child.pid)).map(commandLine))
+  expect(commands.filter((command) => /redis-server|bin\/postgres/.test(command))).toEqual([])
+  child.kill('SIGTERM')
+  expect(await child.exited, lines.join('\n')).toEqual({ code: 0, signal: null })
+}, 120_000)
+
+test('the services can run on Deno', async () => {
+  const { child } = await start({ RUNTIME: 'deno', LOG_FORMAT: 'json' })
+  await child.line(/Ctrl-C stops everything/, startMaxMs)
+  const commands = await Promise.all((await children(child.pid)).map(commandLine))
+  expect(commands.filter((command) => /deno run .*main\.ts/.test(command))).toHaveLength(3)
+}, 120_000)
+
+test('--help explains the settings', async () => {
+  const { child, lines } = await start({}, ['--help'])
+  expect(await child.exited).toEqual({ code: 0, signal: null })
+  expect(lines.join('\n')).toMatch(/RESERVATION_PORT.*DATABASE_URL.*RUNTIME/s)
+})
+
+test.each([
+  [
+    'a server that cannot be reached',
+    { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/db' },
+    /^Cannot start: cannot reach Postgres at 127\.0\.0\.1:1 \(DATABASE_URL\): .*ECONNREFUSED/,
+  ],
+  [
+    'a Redis that cannot be reached',
+    { REDIS_URL: 'redis://:secret@127.0.0.1:1' },
+    /^Cannot start: cannot reach Redis at 127\.0\.0\.1:1 \(REDIS_URL\): .*ECONNREFUSED/,
+  ],
+  [
+    'faulty settings',
+    { STOCK_PORT: 'x', PARTITIONS: '0', RUNTIME: 'bun' },
+    /^Cannot start: (?=.*STOCK_PORT)(?=.*PARTITIONS)(?=.*RUNTIME)/,
+  ],
+  [
+    'equal ports',
+    { STOCK_PORT: '18081', NOTIFIER_PORT: '18081' },
+    /^Cannot start: the services' ports must differ/,
+  ],
+])('%s: one line, exit code 1', async (_name, env, line) => {
+  const { child, lines } = await start(env)
+  expect(await child.exited).toEqual({ code: 1, signal: null })
+  expect(lines).toEqual([expect.stringMatching(line)])
+  expect(lines.join()).not.toContain('secret')
+})
+
+test('a port that is in use is one line and exit code 1', async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, resolve))
+  const { port } = server.address() as { port: number }
+  const { child, lines } = await start({ NOTIFIER_PORT: String(port) })
+  expect(await child.exited).toEqual({ code: 1, signal: null })
+  expect(lines).toEqual([
+    `Cannot start: port ${port} cannot be had for notifier: it is in use; set NOTIFIER_PORT to another`,
+  ])
+  server.close()
+})
+
+test('a data folder that cannot be written to is one line and exit code 1', async () => {
+  const file = join(dir, 'file')
+  await writeFile(file, '')
+  const { child, lines } = await start({ DATA_DIR: join(file, 'data') })
+  expect(await child.exited).toEqual({ code: 1, signal: null })
+  expect(lines).toEqual([expect.stringMatching(/^Cannot start: cannot write to .*\/file\/data: ENOTDIR/)])
+})
