@@ -38,6 +38,7 @@ export type DispatcherOptions = {
   random?: () => number
   leaseMs?: number
   pollMs?: number
+  graceMs?: number
 }
 
 export class Dispatcher {
@@ -49,7 +50,7 @@ export class Dispatcher {
   readonly #done: Mark[] = []
 
   constructor(options: DispatcherOptions) {
-    this.#options = { now: Date.now, random: Math.random, leaseMs, pollMs, ...options }
+    this.#options = { now: Date.now, random: Math.random, leaseMs, pollMs, graceMs, ...options }
     this.#backoff = new Backoff({ initialMs: 50, maxMs: 2_000, random: this.#options.random })
     this.pulse = new Pulse(`dispatch-${options.channel.name}`)
   }
@@ -132,7 +133,7 @@ export class Dispatcher {
   }
 
   async #finish(): Promise<void> {
-    const { channel, log } = this.#options
+    const { channel, log, graceMs } = this.#options
     const signal = AbortSignal.timeout(graceMs)
     while (this.#inHand.size > 0 && !signal.aborted) await this.#bell.wait(graceMs, signal)
     channel.close?.()

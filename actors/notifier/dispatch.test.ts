@@ -1,0 +1,279 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { MailSink } from '../testing/mail-sink.ts'
+import { WebhookSink } from '../testing/webhook-sink.ts'
+import { emailChannel } from './channels/email.ts'
+import { chatChannel, webhookChannel } from './channels/webhook.ts'
+import { writeCustomer } from './customers.ts'
+import type { Channel, DueNotice, Outcome } from './delivery.ts'
+import { Dispatcher, type DispatcherOptions } from './dispatch.ts'
+import { claimDue } from './queue.ts'
+import { everybody, NotifierDatabase, nobody, refused, released, reserved, Tally } from './testing.ts'
+
+let database: NotifierDatabase
+beforeAll(async () => {
+  database = await NotifierDatabase.create()
+})
+beforeEach(async () => {
+  await database.sql`truncate notice, undelivered, customer`
+  await writeCustomer(database.sql, 'test1', { email: 'test1@example.com', webhook: null, locale: 'en' })
+})
+afterAll(() => database[Symbol.asyncDispose]())
+
+const quiet = { info() {}, warn() {} }
+const from = 'Books <books@library.example>'
+const onlyChat = { ...nobody, chat: true }
+const onlyMail = { ...nobody, email: true }
+
+/** A dispatcher that runs until it is disposed. */
+function start(channel: Channel, options: Partial<DispatcherOptions> = {}) {
+  const tally = new Tally()
+  const stop = new AbortController()
+  const dispatcher = new Dispatcher({
+    channel,
+    sql: database.sql,
+    log: quiet,
+    count: tally.count,
+    ...options,
+  })
+  const done = dispatcher.run(stop.signal)
+  const end = async () => {
+    stop.abort()
+    await done
+  }
+  return { dispatcher, tally, end, [Symbol.asyncDispose]: end }
+}
+
+/** A channel that does what a test says. */
+const fake = (
+  deliver: (notice: DueNotice) => Outcome | Promise<Outcome>,
+  some: Partial<Channel> = {},
+): Channel => ({
+  name: 'console',
+  capacity: 100,
+  deliver,
+  ...some,
+})
+
+const statusOf = async (channel: string) =>
+  (await database.told()).filter((it) => it.channel === channel).map((it) => it.status)
+
+test('everything that is due is told once, many at a time', async () => {
+  const told: string[] = []
+  let flushes = 0
+  const channel = fake(
+    (notice) => {
+      told.push(notice.noticeid)
+      return { type: 'sent' }
+    },
+    { flush: () => void flushes++ },
+  )
+  await database.commit(Array.from({ length: 450 }, () => refused({ reservationid: randomUUID() })))
+  await using running = start(channel)
+  await running.tally.until('sent', 450)
+  expect(new Set(told).size).toBe(450)
+  expect(told).toHaveLength(450)
+  expect(flushes).toBeLessThan(20)
+  expect(new Set(await statusOf('console'))).toEqual(new Set(['sent']))
+})
+
+test('a ring brings a new notice out without waiting for the next poll', async () => {
+  await using running = start(
+    fake(() => ({ type: 'sent' })),
+    { pollMs: 600_000 },
+  )
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  running.dispatcher.ring()
+  await running.tally.until('sent', 1)
+})
+
+test('a notice is tried again until its receiver takes it, always under the same id', async () => {
+  await using hooks = await WebhookSink.start()
+  hooks.answer = (_, response) => response.writeHead(hooks.hooks.length < 3 ? 503 : 204).end()
+  await database.commit([reserved({ reservationid: randomUUID() })], { reach: onlyChat })
+  // Chance at its least and many polls: the delays are short.
+  await using running = start(chatChannel({ url: hooks.url }), { random: () => -0.98, pollMs: 5 })
+  await running.tally.until('sent', 1)
+  expect(hooks.hooks).toHaveLength(3)
+  expect(new Set(hooks.hooks.map((it) => it.headers['idempotency-key'])).size).toBe(1)
+  expect((await database.told()).find((it) => it.channel === 'chat')).toMatchObject({
+    status: 'sent',
+    attempts: 3,
+    last_error: null,
+  })
+})
+
+test('a final refusal is not tried again and says why', async () => {
+  await using hooks = await WebhookSink.start()
+  hooks.answer = (_, response) => response.writeHead(410).end()
+  await database.commit([reserved({ reservationid: randomUUID() })], { reach: onlyChat })
+  await using running = start(chatChannel({ url: hooks.url }))
+  await running.tally.until('failed', 1)
+  expect((await database.told()).find((it) => it.channel === 'chat')).toMatchObject({
+    status: 'failed',
+    last_error: 'The webhook answered 410',
+  })
+})
+
+test('a notice is given up after three days', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const inThreeDays = () => Date.now() + 73 * 60 * 60 * 1_000
+  await using running = start(
+    fake(() => ({ type: 'retry', error: 'busy' })),
+    { now: inThreeDays },
+  )
+  await running.tally.until('failed', 1)
+  expect(await database.told()).toMatchObject([{ status: 'failed', last_error: 'busy; gave up' }])
+})
+
+test('killed between the answer and the mark, it sends the same Message-ID again', async () => {
+  await using mails = await MailSink.start()
+  await database.commit([reserved({ reservationid: randomUUID() })], { reach: onlyMail })
+  const channel = emailChannel({ smtpUrl: mails.url, from })
+  // What a process does that is killed once the server has answered 250: nothing is marked, the claim runs out.
+  const [claimed] = await claimDue(database.sql, 'email', 1, 0)
+  expect(await channel.deliver(claimed!)).toEqual({ type: 'sent' })
+  await using running = start(channel)
+  await running.tally.until('sent', 1)
+  expect(mails.mails).toHaveLength(2)
+  expect(mails.mails[0]!.messageId).toBe(mails.mails[1]!.messageId)
+})
+
+test('a dead mail server holds up no webhook', async () => {
+  const silent = createServer(() => {})
+  await once(silent.listen(0, '127.0.0.1'), 'listening')
+  await using hooks = await WebhookSink.start()
+  await writeCustomer(database.sql, 'test1', { email: 'a@example.com', webhook: hooks.url, locale: 'en' })
+  await database.commit(
+    Array.from({ length: 20 }, () => reserved({ reservationid: randomUUID() })),
+    { reach: everybody },
+  )
+  const smtpUrl = `smtp://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  const mail = start(emailChannel({ smtpUrl, from }), { graceMs: 0 })
+  const webhook = start(webhookChannel({ allowPrivate: true }))
+  await webhook.tally.until('sent', 20)
+  expect(hooks.hooks).toHaveLength(20)
+  expect(new Set(await statusOf('email'))).toEqual(new Set(['pending']))
+  await webhook.end()
+  await mail.end()
+  silent.close()
+})
+
+test('a slow delivery holds up no other of its channel', async () => {
+  const slow = Promise.withResolvers<Outcome>()
+  let first = true
+  const channel = fake(
+    () => {
+      if (!first) return Promise.resolve({ type: 'sent' })
+      first = false
+      return slow.promise
+    },
+    { capacity: 2 },
+  )
+  await database.commit(Array.from({ length: 10 }, () => reserved({ reservationid: randomUUID() })))
+  await using running = start(channel)
+  await running.tally.until('sent', 9)
+  slow.resolve({ type: 'sent' })
+  await running.tally.until('sent', 10)
+})
+
+test('no more is claimed than there is room for, and nothing while the receiver rests', async () => {
+  let rest = 60_000
+  let most = 0
+  let now = 0
+  const channel = fake(
+    async () => {
+      most = Math.max(most, ++now)
+      await sleep(1)
+      now--
+      return { type: 'sent' }
+    },
+    { capacity: 3, restMs: () => rest },
+  )
+  await database.commit(Array.from({ length: 20 }, () => reserved({ reservationid: randomUUID() })))
+  await using running = start(channel, { pollMs: 5 })
+  await database.sql`select pg_sleep(0.05)`
+  expect(most).toBe(0)
+  rest = 0
+  await running.tally.until('sent', 20)
+  expect(most).toBe(3)
+})
+
+test('Postgres may go away in the middle: what was told is marked when it is back, and told once', async () => {
+  const told: number[] = []
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<Outcome>()
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  await using running = start(
+    fake((notice) => {
+      told.push(notice.seq)
+      asked.resolve()
+      return answer.promise
+    }),
+    { pollMs: 10 },
+  )
+  await asked.promise
+  await database.sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()`.catch(
+    () => {},
+  )
+  answer.resolve({ type: 'sent' })
+  await running.tally.until('sent', 1)
+  expect(told).toHaveLength(1)
+})
+
+test('when it stops, deliveries under way are finished and marked', async () => {
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<Outcome>()
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const running = start(
+    fake(() => {
+      asked.resolve()
+      return answer.promise
+    }),
+  )
+  await asked.promise
+  const ended = running.end()
+  answer.resolve({ type: 'sent' })
+  await ended
+  expect(await database.summary()).toEqual(['reserved console sent'])
+})
+
+test('two dispatchers of a channel share the work and tell nothing twice', async () => {
+  const told: string[] = []
+  const channel = () =>
+    fake(
+      async (notice) => {
+        told.push(notice.noticeid)
+        await sleep(1)
+        return { type: 'sent' }
+      },
+      { capacity: 10 },
+    )
+  await database.commit(Array.from({ length: 100 }, () => reserved({ reservationid: randomUUID() })))
+  const other = new Tally()
+  await using one = start(channel(), { count: other.count })
+  await using two = start(channel(), { count: other.count })
+  await other.until('sent', 100)
+  expect(new Set(told).size).toBe(100)
+  expect(told).toHaveLength(100)
+  await one.end()
+  await two.end()
+})
+
+test('a cancellation right behind a success is all that is told', async () => {
+  const told: string[] = []
+  const reservationid = randomUUID()
+  await database.commit([reserved({ reservationid })], { delayMs: 60_000 })
+  await database.commit([released({ reservationid })])
+  await using running = start(
+    fake((notice) => {
+      told.push(notice.kind)
+      return { type: 'sent' }
+    }),
+  )
+  await running.tally.until('sent', 1)
+  expect(told).toEqual(['cancelled'])
+})
