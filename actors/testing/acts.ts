@@ -28,7 +28,6 @@ export type Notice = {
 type Collection<Item> = { _embedded: Record<string, Item[]>; _links: { next?: { href: string } } }
 
 export const waitFor = (seconds: number) => ({ prefer: `wait=${seconds}` })
-const idempotent = (key: string) => ({ 'idempotency-key': key })
 
 /** Books copies in, and expects that to succeed. */
 export async function receive(system: System, bookid: string, qty: number): Promise<Stock> {
@@ -67,23 +66,16 @@ export function reserveUntilAccepted(
   key: string,
   timeoutMs = 30_000,
 ): Promise<Reservation> {
-  let refused: Error | undefined
+  let refused: string | undefined
   return eventually(
     async () => {
-      if (refused) throw refused
-      const answer = await client.post<Reservation>(
-        '/reservations',
-        { bookid, userid },
-        { headers: idempotent(key) },
-      )
-      if (answer.status === 201) return answer.body
-      if (answer.status !== 503) refused = new Error(`Answered ${answer.status}`)
-      return undefined
+      const headers = { 'idempotency-key': key }
+      const answer = await client.post<Reservation>('/reservations', { bookid, userid }, { headers })
+      if (answer.status !== 201 && answer.status !== 503) refused = `answered ${answer.status}`
+      return answer.status === 201 && answer.body
     },
-    { timeoutMs, message: `The reservation ${key} was never accepted` },
-  ).finally(() => {
-    if (refused) throw refused
-  })
+    { timeoutMs, message: `The reservation ${key} was never accepted`, hopeless: () => refused },
+  )
 }
 
 export async function cancel(client: Client, reservationid: string): Promise<Reservation> {

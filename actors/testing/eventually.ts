@@ -1,7 +1,12 @@
 /** Waiting for what other processes do, where no signal reaches the test. */
 import { setTimeout as delay } from 'node:timers/promises'
 
-export type Patience = { timeoutMs?: number; message?: string }
+export type Patience = {
+  timeoutMs?: number
+  message?: string
+  /** Says why waiting has become pointless, if it has. */
+  hopeless?(): string | undefined
+}
 
 const pauseMs = 20
 
@@ -11,11 +16,11 @@ type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>
  * Probes until the probe neither throws nor gives a falsy value.
  *
  * @returns what the probe gave at last.
- * @throws after `timeoutMs` (10 s by default), with the probe's last failure as cause.
+ * @throws after `timeoutMs` (10 s by default) or when it is hopeless, with the probe's last failure as cause.
  */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
-  { timeoutMs = 10_000, message = 'It never became true' }: Patience = {},
+  { timeoutMs = 10_000, message = 'It never became true', hopeless }: Patience = {},
 ): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
@@ -27,6 +32,8 @@ export async function eventually<T>(
     } catch (error) {
       cause = error
     }
+    const reason = hopeless?.()
+    if (reason) throw new Error(`${message}: ${reason}`, { cause })
     if (performance.now() > deadline) {
       const last = cause instanceof Error ? cause.message : String(cause)
       throw new Error(`${message} (waited ${timeoutMs} ms): ${last}`, { cause })

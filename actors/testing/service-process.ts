@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { leash } from '../../deploy/local/leash.ts'
 import type { ServiceName } from '../config.ts'
 import { eventually } from './eventually.ts'
 
@@ -11,7 +12,7 @@ export type LogLine = { level?: string; msg: string; [field: string]: unknown }
 type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
-const startTimeoutMs = 30_000
+const startTimeoutMs = 20_000
 /** A graceful stop takes 10 s at most; a process that needs longer is at fault. */
 const stopTimeoutMs = 12_000
 
@@ -64,9 +65,9 @@ export class ServiceProcess implements AsyncDisposable {
   /** Starts the process, on the port it had before if it had one, and returns once it is ready. */
   async start(): Promise<void> {
     await this.spawn()
-    await eventually(async () => (await fetch(`${this.url}/readyz`)).ok || this.#failIfExited(), {
-      timeoutMs: startTimeoutMs,
-      message: `${this.name} listens but does not become ready`,
+    await this.#eventually('does not become ready', async () => {
+      const answer = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2_000) })
+      return answer.ok
     })
   }
 
@@ -89,16 +90,18 @@ export class ServiceProcess implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
-    this.#exit = once(child, 'close').then(([code, signal]) => this.#onExit({ code, signal }))
+    // A test that is cut off leaves no process behind.
+    const letGo = leash(child.pid!, 'SIGKILL')
+    this.#exit = once(child, 'close').then(([code, signal]) => {
+      letGo()
+      return this.#onExit({ code, signal })
+    })
     createInterface(child.stdout!).on('line', (line) => this.logs.push(toLogLine(line)))
     createInterface(child.stderr!).on('line', (line) => this.logs.push({ level: 'stderr', msg: line }))
-    const listening = await eventually(
-      () => this.#failIfExited() || this.logs.slice(seen).find((line) => line.msg === 'listening'),
-      { timeoutMs: startTimeoutMs, message: `${this.name} does not say that it listens` },
-    ).catch((error) => {
-      throw new Error(`${error.message}\n${this.tail()}`, { cause: error })
-    })
-    this.#port = Number((listening as LogLine).port)
+    const listening = await this.#eventually('does not say that it listens', () =>
+      this.logs.slice(seen).find((line) => line.msg === 'listening'),
+    )
+    this.#port = Number(listening.port)
   }
 
   /** SIGTERM. @throws when the process does not end in time, or ends with another code than 0. */
@@ -149,9 +152,13 @@ export class ServiceProcess implements AsyncDisposable {
     return exit
   }
 
-  #failIfExited(): undefined {
-    if (this.#exited)
-      throw new Error(`${this.name} has ended with ${this.#exited.signal ?? this.#exited.code}`)
+  async #eventually<T>(what: string, probe: () => T | Promise<T>) {
+    const hopeless = () => this.#exited && `it has ended with ${this.#exited.signal ?? this.#exited.code}`
+    try {
+      return await eventually(probe, { timeoutMs: startTimeoutMs, message: `${this.name} ${what}`, hopeless })
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${this.tail()}`, { cause: error })
+    }
   }
 }
 
