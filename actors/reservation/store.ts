@@ -119,10 +119,10 @@ export type Unconfirmed = Pick<Reservation, 'reservationid' | 'bookid' | 'userid
 /** @returns the partitions in which unconfirmed rows are due. */
 export async function partitionsDue(sql: Sql, partitions: number): Promise<number[]> {
   const rows = await sql<{ partition: number }[]>`
-    select partition from generate_series(0, ${partitions - 1}) as partition
+    select p.partition from generate_series(0, ${partitions - 1}) as p (partition)
     where exists (
       select from reservation r
-      where not r.confirmed and r.partition = generate_series.partition and r.resend_at < clock_timestamp())`
+      where not r.confirmed and r.partition = p.partition and r.resend_at < clock_timestamp())`
   return rows.map((row) => row.partition)
 }
 
