@@ -16,7 +16,8 @@ export function createBatchLog(service: string, level: string): { log: Log; flus
   const destination = pino.destination({ dest: 1, sync: true, minLength: batchBytes })
   return { log: pino(optionsOf(service, level), destination), flush: () => destination.flushSync() }
 }
-const batchBytes = 64 * 1024 - 1
+/** The most that the stream writes at once. */
+const batchBytes = 16 * 1024 - 1
 
 const optionsOf = (service: string, level: string): pino.LoggerOptions => ({
   level,
