@@ -27,7 +27,7 @@ create table notice (
   created_at    timestamptz not null default clock_timestamp(),
   sent_at       timestamptz,
   superseded_at timestamptz
-) with (fillfactor = 80);
+) with (fillfactor = 50);
 -- No index and no index predicate names status, attempts, last_error or sent_at: marking a notice stays a HOT update.
 create unique index notice_seq on notice (seq);
 create index notice_userid on notice (userid, seq);
