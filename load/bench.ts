@@ -6,6 +6,7 @@ import { mkdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startPostgres } from '../deploy/local/postgres.ts'
 import { startRedis } from '../deploy/local/redis.ts'
+import { root } from '../deploy/local/root.ts'
 import { audit } from './audit.ts'
 import { help, type Options, readOptions } from './options.ts'
 import { progress } from './progress.ts'
@@ -16,7 +17,7 @@ import { usageOf } from './usage.ts'
 import { createWorkload, type Workload } from './workloads.ts'
 
 async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
-  const dir = join(import.meta.dirname, '..', '.data', `bench-${process.pid}`)
+  const dir = join(root, '.data', `bench-${process.pid}`)
   await using stack = new AsyncDisposableStack()
   await mkdir(dir, { recursive: true })
   // The data may stand elsewhere, behind a link: that goes too.
@@ -29,8 +30,8 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   const db = stack.use(await startPostgres({ dataDir: join(dir, 'postgres') }))
   const redis = stack.use(await startRedis({ dataDir: join(dir, 'redis') }))
   const stores = [
-    { name: 'postgres', pid: db.pid },
-    { name: 'redis', pid: redis.pid },
+    { name: 'postgres', usage: () => usageOf(db.pid) },
+    { name: 'redis', usage: () => usageOf(redis.pid) },
   ]
   const around = { databaseUrl: db.url, redisUrl: redis.url, runtime: options.runtime, logDir: dir }
   const workloads = options.only.map((name) => createWorkload(name, options))
@@ -76,7 +77,7 @@ async function report(
   for (const workload of workloads) console.log(`\n${tableOf(runs, workload)}`)
   const peaks = (chosen: Target[]) =>
     Object.fromEntries(
-      chosen.flatMap(({ processes }) => processes.map(({ name, pid }) => [name, usageOf(pid).residentBytes])),
+      chosen.flatMap(({ processes }) => processes.map(({ name, usage }) => [name, usage().residentBytes])),
     )
   const product = targets.filter(({ name }) => name === 'product')
   const goals = goalsOf(runs, peaks(product))

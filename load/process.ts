@@ -1,13 +1,15 @@
 /** A server under measurement. It writes its log to a file itself: a pipe would be read at the client's expense. */
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startChild } from '../deploy/local/child.ts'
+import { describe, type Exit, startChild } from '../deploy/local/child.ts'
 import { freePort } from '../deploy/local/free-port.ts'
+import { type Usage, usageOf } from './usage.ts'
 
 export type MeasuredProcess = {
   name: string
-  pid: number
   port: number
+  /** @throws with its exit and the end of its log when it has ended by itself. */
+  usage(): Usage
   stop(): Promise<void>
 }
 
@@ -21,32 +23,37 @@ export type ProcessOptions = {
 }
 
 const readyMaxMs = 20_000
+const pollMs = 50
 
 /** @returns once `/readyz` answers 200. @throws with the end of the log when it does not. */
 export async function startProcess(options: ProcessOptions): Promise<MeasuredProcess> {
   const { name, command, env, logFile } = options
   const port = await freePort()
   const child = await startChild({
+    name,
     command: '/bin/sh',
     args: ['-c', 'exec "$@" >>"$LOG_FILE" 2>&1', 'sh', ...command],
     env: { ...process.env, ...env, PORT: String(port), LOG_FILE: logFile },
   })
-  let ended = false
-  void child.exited.then(() => {
-    ended = true
+  let exit: Exit | undefined
+  void child.exited.then((it) => {
+    exit = it
   })
-  const deadline = performance.now() + readyMaxMs
-  while (!(await isReady(port))) {
-    if (!ended && performance.now() < deadline) {
-      await sleep(50)
-      continue
-    }
-    await child.stop()
-    throw new Error(
-      `Cannot start ${name}: ${command.join(' ')}\n${(await readFile(logFile, 'utf8')).slice(-2_000)}`,
-    )
+  const fail = (what: string) => new Error(`${name} ${what}\n${readFileSync(logFile, 'utf8').slice(-2_000)}`)
+  const usage = () => {
+    if (exit) throw fail(`ended with ${describe(exit)}`)
+    return usageOf(child.pid)
   }
-  return { name, pid: child.pid, port, stop: async () => void (await child.stop()) }
+  try {
+    for (const deadline = performance.now() + readyMaxMs; !(await isReady(port)); await sleep(pollMs)) {
+      usage()
+      if (performance.now() > deadline) throw fail(`is not ready after ${readyMaxMs} ms`)
+    }
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+  return { name, port, usage, stop: async () => void (await child.stop()) }
 }
 
 async function isReady(port: number): Promise<boolean> {

@@ -5,10 +5,11 @@ import type { Options } from './options.ts'
 import { progress } from './progress.ts'
 import type { Run } from './report.ts'
 import type { Target } from './targets.ts'
-import { usageOf } from './usage.ts'
+import type { Usage } from './usage.ts'
 import type { Workload } from './workloads.ts'
 
-export type Store = { name: string; pid: number }
+/** Postgres, Redis: whoever works for the target beside its own processes. */
+export type Store = { name: string; usage(): Usage }
 
 /** Longer than any `Prefer: wait` and any timeout of the services. */
 const graceMs = 35_000
@@ -45,7 +46,7 @@ export async function runRounds(stage: Stage): Promise<Run[]> {
 async function runOnce(stage: Stage, workload: Workload, target: Target): Promise<Run> {
   const { options, stores, signal } = stage
   const processes = [...target.processes, ...stores]
-  const before = processes.map(({ pid }) => usageOf(pid).cpuMs)
+  const before = processes.map((it) => it.usage().cpuMs)
   const load = await runClosedLoop({
     host: '127.0.0.1',
     port: target.port,
@@ -59,16 +60,16 @@ async function runOnce(stage: Stage, workload: Workload, target: Target): Promis
   })
   const catchUpMs = await settle(target, stores)
   const cpuMicros: Record<string, number> = {}
-  for (const [index, { name, pid }] of processes.entries())
-    cpuMicros[name] = ((usageOf(pid).cpuMs - before[index]!) * 1000) / Math.max(1, load.asked)
+  for (const [index, { name, usage }] of processes.entries())
+    cpuMicros[name] = ((usage().cpuMs - before[index]!) * 1000) / Math.max(1, load.asked)
   cpuMicros.client = load.clientCpuMicros
   return { workload: workload.name, target: target.name, load, cpuMicros, catchUpMs }
 }
 
 /** Waits until nobody works any more. @returns for how long somebody did. */
 export async function settle(target: Target, stores: Store[]): Promise<number> {
-  const pids = [...target.processes, ...stores].map(({ pid }) => pid)
-  const used = () => pids.reduce((sum, pid) => sum + usageOf(pid).cpuMs, 0)
+  const processes = [...target.processes, ...stores]
+  const used = () => processes.reduce((sum, it) => sum + it.usage().cpuMs, 0)
   const startedAt = performance.now()
   for (let before = used(); performance.now() - startedAt < settleMaxMs; ) {
     await sleep(settleStepMs)

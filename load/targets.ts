@@ -2,6 +2,8 @@
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { migrate } from '../actors/migrate.ts'
+import { root } from '../deploy/local/root.ts'
+import { serviceCommand } from '../deploy/local/service.ts'
 import type { Runtime } from './options.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
 import { copiesPerBook } from './workloads.ts'
@@ -34,12 +36,10 @@ export type Surroundings = {
 const partitions = 16
 const requestMaxMs = 30_000
 
-const root = new URL('..', import.meta.url)
-const path = (name: string) => new URL(name, root).pathname
-
-function start(name: string, file: string, env: Record<string, string>, { runtime, logDir }: Surroundings) {
-  const run = runtime === 'deno' ? [path('node_modules/.bin/deno'), 'run', '-A'] : [process.execPath]
-  return startProcess({ name, command: [...run, path(file)], env, logFile: join(logDir, `${name}.log`) })
+/** Baseline and echo run as the services do: same runtime, same flags. */
+function start(name: string, script: string, env: Record<string, string>, { runtime, logDir }: Surroundings) {
+  const command = [...serviceCommand(runtime, 'stock').slice(0, -1), join(root, script)]
+  return startProcess({ name, command, env, logFile: join(logDir, `${name}.log`) })
 }
 
 export async function startProduct(around: Surroundings): Promise<Target> {
@@ -134,11 +134,15 @@ async function createDatabase(adminUrl: string, name: string): Promise<string> {
   return url.href
 }
 
-function ask(url: string, body?: object): Promise<Response> {
+async function ask(url: string, body?: object): Promise<Response> {
   const signal = AbortSignal.timeout(requestMaxMs)
-  if (!body) return fetch(url, { signal })
   const headers = { 'content-type': 'application/json' }
-  return fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal })
+  const post = body && { method: 'POST', headers, body: JSON.stringify(body) }
+  try {
+    return await fetch(url, { ...post, signal })
+  } catch (cause) {
+    throw new Error(`Cannot reach ${url}: ${(cause as Error).cause ?? cause}`, { cause })
+  }
 }
 
 /** Runs `act` for every item, `atOnce` at a time. */

@@ -1,6 +1,6 @@
 /** What a process used, by the operating system's own account. */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 export type Usage = {
   /** User and system time since the start, with that of its descendants. */
@@ -9,11 +9,12 @@ export type Usage = {
   residentBytes: number
 }
 
-/** Of the process and, for its CPU, all its descendants. */
+/** Of the process and, for its CPU, all its descendants. @throws when there is no such process. */
 export function usageOf(pid: number): Usage {
   try {
     return { cpuMs: cpuOfTree(pid), residentBytes: peakResident(pid) }
-  } catch {
+  } catch (error) {
+    if (existsSync('/proc/self/stat')) throw error
     return usageByPs(pid)
   }
 }

@@ -4,9 +4,9 @@
  * product talks to Postgres (a transaction may tear when its connection dies); it is what is commonly written.
  */
 import { randomUUID } from 'node:crypto'
-import { serve } from '@hono/node-server'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import postgres from 'postgres'
+import { serve } from '../../actors/http/serve.ts'
 import { idSchema } from '../../actors/messages.ts'
 
 const poolSize = 10
@@ -56,8 +56,4 @@ app.openapi(
 )
 app.get('/readyz', (c) => c.json({ status: 'ready' }))
 
-const port = Number(process.env.PORT)
-if ('Deno' in globalThis) {
-  const { Deno } = globalThis as unknown as { Deno: { serve(options: object, fetch: unknown): unknown } }
-  Deno.serve({ port, hostname: '127.0.0.1', onListen: () => {} }, app.fetch)
-} else serve({ fetch: app.fetch, port, hostname: '127.0.0.1' })
+await serve(app, { host: '127.0.0.1', port: Number(process.env.PORT) })
