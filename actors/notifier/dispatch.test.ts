@@ -54,6 +54,7 @@ const fake = (
 ): Channel => ({
   name: 'console',
   capacity: 100,
+  limitMs: 10_000,
   deliver,
   ...some,
 })

@@ -10,7 +10,8 @@
  * D1. Every channel has its own dispatcher, so one that is dead or slow holds up no other.
  * D2. What was told is marked before anything more is claimed: while it cannot be marked, nothing more is told, and so
  *     nothing of ours is told twice for want of Postgres.
- * D3. No notice is in hand for longer than the lease: a channel's own limit is far below it.
+ * D3. A claim lasts longer than any delivery of the channel may take. So what is in hand is not claimed by others, and
+ *     what a process held that died is due again soon.
  * D4. When it stops, deliveries under way get a moment; those that take longer are left to the lease.
  */
 import { Backoff } from '../../streams/backoff.ts'
@@ -21,8 +22,8 @@ import type { Channel, DueNotice, Outcome } from './delivery.ts'
 import { claimDue, type Mark, markAll } from './queue.ts'
 import { markOf } from './retry.ts'
 
-/** How long a claim lasts. */
-const leaseMs = 60_000
+/** How long a claim lasts beyond the longest delivery: time to mark it. */
+const slackMs = 5_000
 /** How long an idle dispatcher waits for the bell: notices of other processes come without one. */
 const pollMs = 1_000
 /** What deliveries under way are given when the dispatcher stops. */
@@ -36,7 +37,6 @@ export type DispatcherOptions = {
   count(outcome: Mark['outcome'], notices: number): void
   now?: () => number
   random?: () => number
-  leaseMs?: number
   pollMs?: number
   graceMs?: number
 }
@@ -50,7 +50,7 @@ export class Dispatcher {
   readonly #done: Mark[] = []
 
   constructor(options: DispatcherOptions) {
-    this.#options = { now: Date.now, random: Math.random, leaseMs, pollMs, graceMs, ...options }
+    this.#options = { now: Date.now, random: Math.random, pollMs, graceMs, ...options }
     this.#backoff = new Backoff({ initialMs: 50, maxMs: 2_000, random: this.#options.random })
     this.pulse = new Pulse(`dispatch-${options.channel.name}`)
   }
@@ -78,11 +78,11 @@ export class Dispatcher {
 
   /** @returns whether there is, or may be, something to do at once. */
   async #turn(): Promise<boolean> {
-    const { channel, sql, leaseMs } = this.#options
+    const { channel, sql } = this.#options
     await this.#mark()
     const room = channel.capacity - this.#inHand.size
     if (room <= 0 || (channel.restMs?.() ?? 0) > 0) return false
-    const due = await claimDue(sql, channel.name, room, leaseMs)
+    const due = await claimDue(sql, channel.name, room, channel.limitMs + slackMs)
     this.#handOver(due)
     return this.#done.length > 0 || (due.length === room && this.#inHand.size < channel.capacity)
   }

@@ -56,7 +56,7 @@ export class NotifierDatabase implements AsyncDisposable {
     this.sql = sql
   }
 
-  static async create(): Promise<NotifierDatabase> {
+  static async create({ connections = 4 } = {}): Promise<NotifierDatabase> {
     const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })
     const name = `notifier-${randomBytes(5).toString('hex')}`
     await server`create database ${server(name)}`
@@ -66,7 +66,7 @@ export class NotifierDatabase implements AsyncDisposable {
     return new NotifierDatabase(
       server,
       name,
-      openPostgres(url.href, { schema: 'notifier', max: 4, hot: true }),
+      openPostgres(url.href, { schema: 'notifier', max: connections, hot: true }),
     )
   }
 

@@ -12,6 +12,7 @@ import { writeMessage } from '../templates/message.ts'
 import { Breaker, type BreakerLimits } from './breaker.ts'
 import { PrivateAddressError, resolveHost } from './public-address.ts'
 
+const callLimitMs = 5_000
 const answerBytesMax = 64 * 1024
 /** Hosts of customers whose health is remembered. */
 const hostsMax = 1_000
@@ -25,13 +26,15 @@ export type WebhookOptions = {
 /** @param allowPrivate for development and tests: http and private addresses too. */
 export function webhookChannel({
   allowPrivate,
-  ...options
+  limitMs = callLimitMs,
+  breaker,
 }: WebhookOptions & { allowPrivate: boolean }): Channel {
-  const caller = new Caller(allowPrivate, options.limitMs)
-  const hosts = new Hosts(options.breaker)
+  const caller = new Caller(allowPrivate, limitMs)
+  const hosts = new Hosts(breaker)
   return {
     name: 'webhook',
     capacity: 64,
+    limitMs,
     deliver(notice) {
       const url = URL.parse(notice.webhook ?? '')
       if (!url) return { type: 'failed', error: 'no webhook is known any more' }
@@ -44,12 +47,17 @@ export function webhookChannel({
 }
 
 /** @param url the operator's own choice, so it may be anywhere. */
-export function chatChannel({ url, ...options }: WebhookOptions & { url: string }): Channel {
-  const caller = new Caller(true, options.limitMs)
-  const host = new Breaker(options.breaker)
+export function chatChannel({
+  url,
+  limitMs = callLimitMs,
+  breaker,
+}: WebhookOptions & { url: string }): Channel {
+  const caller = new Caller(true, limitMs)
+  const host = new Breaker(breaker)
   return {
     name: 'chat',
     capacity: 16,
+    limitMs,
     restMs: () => host.restMs,
     deliver: (notice) => host.run(() => caller.post(new URL(url), notice)),
     close: () => caller.close(),
@@ -83,7 +91,7 @@ class Caller {
   readonly #allowPrivate: boolean
   readonly #limitMs: number
 
-  constructor(allowPrivate: boolean, limitMs = 5_000) {
+  constructor(allowPrivate: boolean, limitMs: number) {
     this.#allowPrivate = allowPrivate
     this.#limitMs = limitMs
   }
