@@ -181,9 +181,12 @@ test('withdrawing and marking at once wait for each other and never in a circle'
   expect(new Set(reservedOnes)).toEqual(new Set(['reserved console sent']))
 })
 
-test('the hot statements take the indexes, also while the tables are empty', async () => {
+test('the hot statements take the indexes, also while the tables are known to be small', async () => {
   await using fresh = await NotifierDatabase.create({ connections: 1 })
   const { sql } = fresh
+  // A planner that knows how few rows there are would rather scan them, and keep that plan when there are millions.
+  await fresh.commit([reserved({ reservationid: randomUUID() })])
+  await sql`analyze notice, undelivered, customer`
   // Building an index counts as a scan too, so it is the difference that tells.
   const before = await scans(sql)
   const events = [reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })]
