@@ -17,6 +17,8 @@ export type WakeupOptions<Answer> = {
   channel: string
   /** A client that may publish. */
   redis: RedisClient
+  /** Aborted when nobody is to wait any longer. */
+  stopping: AbortSignal
   idOf(answer: Answer): string
   /** The answers known by now to what these ids wait for. Asked when announcements fail to come. */
   lookup(ids: string[]): Promise<Answer[]>
@@ -26,12 +28,17 @@ export class Wakeup<Answer> implements AsyncDisposable {
   readonly #options: WakeupOptions<Answer>
   readonly #subscriber: RedisClient
   readonly #listeners = new Map<string, Set<Listener<Answer>>>()
+  /** Those who wait for one answer. One listener on `stopping` serves them all: it would search them one by one. */
+  readonly #waiting = new Set<(answer: undefined) => void>()
   /** Tells our own announcements apart: their waiters have heard them already. */
   readonly #self = crypto.randomUUID()
 
   constructor(options: WakeupOptions<Answer>) {
     this.#options = options
     this.#subscriber = openRedis(options.redisUrl, options.channel)
+    options.stopping.addEventListener('abort', () => {
+      for (const resolve of this.#waiting) resolve(undefined)
+    })
     const subscribe = () => void this.#subscriber.subscribe(options.channel).catch(() => {})
     this.#subscriber.on('ready', subscribe)
     this.#subscriber.on('message', (_channel: string, text: string) => {
@@ -61,20 +68,20 @@ export class Wakeup<Answer> implements AsyncDisposable {
 
   /**
    * Waits for the next answer about `id`. Call it before the question is asked, so that the answer cannot be missed.
-   * @returns undefined when `timeoutMs` passed or `signal` was aborted first.
+   * @returns undefined when `timeoutMs` passed, or the process began to stop.
    */
-  async next(id: string, timeoutMs: number, signal?: AbortSignal): Promise<Answer | undefined> {
+  async next(id: string, timeoutMs: number): Promise<Answer | undefined> {
+    if (this.#options.stopping.aborted) return undefined
     const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
     const stopListening = this.listen(id, resolve)
     const timer = setTimeout(resolve, timeoutMs, undefined)
-    const stop = () => resolve(undefined)
-    signal?.addEventListener('abort', stop)
+    this.#waiting.add(resolve)
     try {
       return await promise
     } finally {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', stop)
       stopListening()
+      this.#waiting.delete(resolve)
     }
   }
 

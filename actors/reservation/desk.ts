@@ -19,10 +19,8 @@ import { GroupCommit, QueueFullError } from './group-commit.ts'
 import type { Reservation, Status } from './reservation.ts'
 import * as store from './store.ts'
 
-/** A statement that takes longer is given up on, so that those behind it get their turn. */
-const commitWithinMs = 1_200
-/** A request that waits longer is told so. */
-const acceptWithinMs = 1_800
+/** A statement that takes longer is given up on. A request waits for two of them at most: the one that runs, and its own. */
+const statementWithinMs = 900
 
 /** What is told to those who wait for a reservation. */
 export type Answer = { reservationid: string; status: Status; reason: string | null; updatedAt: string }
@@ -44,7 +42,6 @@ export type DeskOptions = {
   partitions: number
   resendAfterMs: number
   now(): Date
-  stopping: AbortSignal
   log: Log
   metrics: Metrics
 }
@@ -62,8 +59,7 @@ export class Desk {
           'write to the database',
           store.insert(options.hot, rows, options.resendAfterMs),
         ),
-      batchSizeMax: 500,
-      waitingMax: 10_000,
+      groupMax: 5_000,
     })
   }
 
@@ -74,9 +70,9 @@ export class Desk {
   async accept(asked: Asked, waitMs: number): Promise<Reservation> {
     const reservationid = asked.reservationid ?? uuidv7()
     if (waitMs === 0) return asked.known ?? (await this.#insert(reservationid, asked))
-    const { wakeup, stopping } = this.#options
+    const { wakeup } = this.#options
     // Listening begins before the question is asked, so that the answer cannot be missed.
-    const answered = wakeup.next(reservationid, waitMs, stopping)
+    const answered = wakeup.next(reservationid, waitMs)
     const reservation = asked.known ?? (await this.#insert(reservationid, asked))
     return reservation.status === 'Requested' ? await this.#decided(reservation, answered) : reservation
   }
@@ -86,7 +82,7 @@ export class Desk {
     const createdAt = now()
     const partition = partitionOf(bookid, partitions)
     const row = { reservationid, bookid, userid, partition, traceparent, createdAt }
-    await within(acceptWithinMs, 'accept the reservation', this.#inserts.add(row)).catch(toUnavailable)
+    await this.#inserts.add(row).catch(toUnavailable)
     metrics.accepted.inc()
     log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted')
     this.#send('ReserveCopy', row)
@@ -106,7 +102,7 @@ export class Desk {
     if (answer) return { ...reservation, ...answer, updated_at: new Date(answer.updatedAt) }
     // Not heard in time: perhaps it is decided all the same.
     const { sql } = this.#options
-    const row = await within(commitWithinMs, 'read', store.find(sql, reservation.reservationid)).catch(
+    const row = await within(statementWithinMs, 'read', store.find(sql, reservation.reservationid)).catch(
       () => undefined,
     )
     return row ?? reservation
@@ -119,11 +115,11 @@ export class Desk {
   async cancel(reservationid: string, traceparent: string): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, wakeup, log } = this.#options
     const canceled = await within(
-      acceptWithinMs,
+      statementWithinMs,
       'cancel the reservation',
       store.cancel(sql, reservationid, traceparent, resendAfterMs),
     )
-    if (!canceled) return within(acceptWithinMs, 'read the reservation', store.find(sql, reservationid))
+    if (!canceled) return within(statementWithinMs, 'read the reservation', store.find(sql, reservationid))
     log.info({ reservationid, bookid: canceled.bookid, traceid: traceIdOf(traceparent) }, 'canceled')
     this.#send('ReleaseCopy', { ...canceled, traceparent })
     wakeup.announce([answerOf(canceled)])

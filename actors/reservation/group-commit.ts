@@ -5,10 +5,8 @@
 export type GroupCommitOptions<Item> = {
   /** Commits all items, or none. */
   commit(items: Item[]): Promise<void>
-  /** Items per statement at most. */
-  batchSizeMax: number
-  /** Items waiting at most: beyond that the caller is told at once. */
-  waitingMax: number
+  /** Items per statement, and so items waiting, at most: beyond that the caller is told at once. */
+  groupMax: number
 }
 
 type Waiting<Item> = { item: Item; resolve(): void; reject(error: unknown): void }
@@ -27,7 +25,7 @@ export class GroupCommit<Item> {
    * @throws {QueueFullError} when too many wait; otherwise what `commit` throws: then the outcome may be unknown.
    */
   add(item: Item): Promise<void> {
-    if (this.#waiting.length >= this.#options.waitingMax)
+    if (this.#waiting.length >= this.#options.groupMax)
       return Promise.reject(new QueueFullError(this.#waiting.length))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })
@@ -38,7 +36,8 @@ export class GroupCommit<Item> {
   async #run(): Promise<void> {
     this.#running = true
     while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, this.#options.batchSizeMax)
+      const group = this.#waiting
+      this.#waiting = []
       try {
         await this.#options.commit(group.map((it) => it.item))
         for (const it of group) it.resolve()

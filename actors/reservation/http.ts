@@ -14,6 +14,7 @@ import {
   uuidFrom,
 } from '../http/paging.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import { reply } from '../http/reply.ts'
 import { traceOf } from '../http/trace.ts'
 import { idSchema } from '../messages.ts'
 import { type BookRow, findBooks } from './books.ts'
@@ -177,7 +178,7 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
       { ...asked, reservationid, known, traceparent: traceOf(c) },
       waitS * 1_000,
     )
-    return c.json(toBody(reservation), 201, {
+    return reply(201, toBody(reservation), {
       location: `/reservations/${reservation.reservationid}`,
       ...(waitS > 0 ? { 'preference-applied': `wait=${waitS}` } : {}),
     })
@@ -193,7 +194,7 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
     )
   })
 
-  app.openapi(get, async (c) => c.json(toBody(await found(c)), 200))
+  app.openapi(get, async (c) => reply(200, toBody(await found(c))))
 
   app.openapi(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
@@ -204,7 +205,7 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
         detail: `The reservation is ${reservation.status}: it holds no copy.`,
       })
     }
-    return c.json(toBody(reservation), 200)
+    return reply(200, toBody(reservation))
   })
 
   app.openapi(events, async (c) => {

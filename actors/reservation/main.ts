@@ -32,6 +32,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
   const wakeup = new Wakeup<Answer>({
     redisUrl,
     redis,
+    stopping,
     channel: `${redisPrefix}:reservation:changed`,
     idOf: (answer) => answer.reservationid,
     async lookup(ids) {
@@ -39,7 +40,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
       return rows.filter((row) => row.status !== 'Requested').map(answerOf)
     },
   })
-  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, stopping, log, metrics })
+  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, log, metrics })
   const worker = new Worker({
     service: 'reservation',
     id,

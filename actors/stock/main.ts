@@ -13,7 +13,9 @@ import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
 import { type Decided, source, stockActors } from './actor.ts'
+import { Clerk } from './clerk.ts'
 import { mountStock } from './http.ts'
+import { mountPurchases } from './purchases.ts'
 import * as read from './read.ts'
 
 await runService('stock', async ({ config, log, metrics, stopping, signal }) => {
@@ -28,6 +30,7 @@ await runService('stock', async ({ config, log, metrics, stopping, signal }) => 
   const wakeup = new Wakeup<string>({
     redisUrl,
     redis,
+    stopping,
     channel: `${redisPrefix}:stock:handled`,
     idOf: (commandid) => commandid,
     lookup: (ids) => read.handled(sql, ids),
@@ -63,7 +66,9 @@ await runService('stock', async ({ config, log, metrics, stopping, signal }) => 
     metrics,
   })
   const sender = new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions })
-  mountStock({ app, sql, send: (envelope) => sender.send(envelope), wakeup, now, stopping })
+  const clerk = new Clerk({ sql, send: (envelope) => sender.send(envelope), wakeup, now })
+  mountStock({ app, sql, clerk })
+  mountPurchases({ app, sql, clerk })
 
   return {
     app,

@@ -1,0 +1,82 @@
+/**
+ * Carries a command out on behalf of an HTTP request: sends it to the book's actor and waits until it is committed.
+ * The command's id is that of the request's idempotency key, so that a repeated request has one effect.
+ */
+import type { Context } from 'hono'
+import { v7 as uuidv7 } from 'uuid'
+import type { Envelope } from '../../streams/envelope.ts'
+import type { Sql } from '../../streams/postgres.ts'
+import type { Wakeup } from '../../streams/wakeup.ts'
+import { claimKey } from '../http/idempotency.ts'
+import { Unavailable, within } from '../http/problem.ts'
+import { traceOf } from '../http/trace.ts'
+import type { StockCommand } from '../messages.ts'
+
+/** How long a request waits for the actor. */
+const answerWithinMs = 5_000
+/** How long it waits for the database. */
+const readWithinMs = 1_500
+
+export type ClerkOptions = {
+  sql: Sql
+  /** Puts a command into its book's mailbox. @throws when Redis does not take it. */
+  send(envelope: Envelope): Promise<void>
+  /** Answers are ids of commands that have had their effect. */
+  wakeup: Wakeup<string>
+  now(): Date
+}
+
+type Command = Extract<StockCommand, { commandid: string }>
+
+export class Clerk {
+  readonly #options: ClerkOptions
+
+  constructor(options: ClerkOptions) {
+    this.#options = options
+  }
+
+  /**
+   * @param scope of the idempotency key.
+   * @param payload as the key was, or is now, used for.
+   * @param commandFor makes the command of an id.
+   * @returns the command's id, once it has had its effect.
+   * @throws {Unavailable} when that is not known in time.
+   */
+  async carryOut(
+    c: Context,
+    scope: string,
+    payload: unknown,
+    commandFor: (id: string) => Command,
+  ): Promise<string> {
+    const { sql, send, wakeup } = this.#options
+    const key = c.req.header('idempotency-key') ?? uuidv7()
+    const id = await bounded(claimKey(sql, { scope, key, payload }))
+    const answer = wakeup.next(id, answerWithinMs)
+    await send(this.#envelopeOf(commandFor(id), traceOf(c))).catch((cause) => {
+      throw notYet('The message could not be sent.', key, cause)
+    })
+    if ((await answer) === undefined) throw notYet('The actor of this book did not answer in time.', key)
+    return id
+  }
+
+  #envelopeOf({ type, bookid, ...data }: Command, traceparent: string): Envelope {
+    return {
+      specversion: '1.0',
+      id: data.commandid,
+      source: '/stock/http',
+      type,
+      subject: bookid,
+      time: this.#options.now().toISOString(),
+      traceparent,
+      data: JSON.stringify({ bookid, ...data }),
+    }
+  }
+}
+
+/** A read that takes longer is answered with 503. */
+export const bounded = <T>(reading: Promise<T>): Promise<T> =>
+  within(readWithinMs, 'reach the database', reading)
+
+/** Whether it had its effect is not known: the same key finds out, and has one effect in any case. */
+const notYet = (what: string, key: string, cause?: unknown) =>
+  new Unavailable(`${what} Repeat the request with the header Idempotency-Key: ${key}`, { cause })

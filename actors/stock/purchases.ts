@@ -1,0 +1,138 @@
+/** The purchaser's HTTP face: what is wanted, what is ordered. */
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Sql } from '../../streams/postgres.ts'
+import type { App } from '../http/app.ts'
+import {
+  collectionSchema,
+  decodeAfter,
+  page,
+  pageQuery,
+  selfLink,
+  selfSchema,
+  uuidFrom,
+} from '../http/paging.ts'
+import { Problem, problemResponses } from '../http/problem.ts'
+import { reply } from '../http/reply.ts'
+import { idSchema } from '../messages.ts'
+import { bounded, type Clerk } from './clerk.ts'
+import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
+import * as read from './read.ts'
+
+const requestSchema = z
+  .object({
+    bookid: z.string(),
+    title: z.string(),
+    shortage: z.int().openapi({ description: 'refused since copies were last ordered or arrived' }),
+    requestedAt: z.iso.datetime(),
+  })
+  .openapi('PurchaseRequest')
+
+const purchaseSchema = z
+  .object({
+    purchaseid: z.uuid(),
+    bookid: z.string(),
+    qty: z.int(),
+    status: z.enum(['ordered', 'received']),
+    orderedAt: z.iso.datetime(),
+    receivedAt: z.iso.datetime().nullable(),
+    _links: selfSchema,
+  })
+  .openapi('Purchase')
+
+const listRequests = createRoute({
+  method: 'get',
+  path: '/purchase-requests',
+  summary: 'Books that were asked for and are not there',
+  tags: ['purchaser'],
+  request: { query: z.object({ ...pageQuery }) },
+  responses: {
+    200: jsonAnswer(collectionSchema('purchaseRequests', requestSchema), 'A page, in the order of book ids'),
+  },
+})
+
+const order = createRoute({
+  method: 'post',
+  path: '/purchases',
+  summary: 'Copies of a book are ordered',
+  description: 'Closes the open request for the book. The copies count once they are received.',
+  tags: ['purchaser'],
+  request: {
+    headers: keyHeader,
+    body: jsonBody(z.object({ bookid: idSchema, qty: qty.pipe(z.int().min(1)) })),
+  },
+  responses: {
+    201: { ...jsonAnswer(purchaseSchema, 'The purchase'), headers: location },
+    ...problemResponses(422),
+  },
+})
+
+const listPurchases = createRoute({
+  method: 'get',
+  path: '/purchases',
+  summary: 'Purchases',
+  tags: ['purchaser'],
+  request: { query: z.object({ ...pageQuery, bookid: idSchema.optional() }) },
+  responses: { 200: jsonAnswer(collectionSchema('purchases', purchaseSchema), 'A page, newest first') },
+})
+
+const getPurchase = createRoute({
+  method: 'get',
+  path: '/purchases/{purchaseid}',
+  summary: 'One purchase',
+  tags: ['purchaser'],
+  request: { params: z.object({ purchaseid: z.uuid() }) },
+  responses: { 200: jsonAnswer(purchaseSchema, 'The purchase'), ...problemResponses(404) },
+})
+
+export function mountPurchases({ app, sql, clerk }: { app: App; sql: Sql; clerk: Clerk }): void {
+  app.openapi(listRequests, async (c) => {
+    const { limit, after } = c.req.valid('query')
+    const rows = await bounded(read.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]))
+    return reply(
+      200,
+      page(c, 'purchaseRequests', rows, limit, (row) => [row.bookid], toRequest),
+    )
+  })
+
+  app.openapi(order, async (c) => {
+    const body = c.req.valid('json')
+    const purchaseid = await clerk.carryOut(c, 'POST /purchases', body, (id) => ({
+      type: 'OrderCopies',
+      commandid: id,
+      purchaseid: id,
+      ...body,
+    }))
+    const row = await bounded(read.purchase(sql, purchaseid))
+    return reply(201, toPurchase(row!), { location: pathOf(purchaseid) })
+  })
+
+  app.openapi(listPurchases, async (c) => {
+    const { limit, after, bookid } = c.req.valid('query')
+    const before = after === undefined ? undefined : uuidFrom(after)
+    const rows = await bounded(read.purchases(sql, limit + 1, bookid, before))
+    return reply(
+      200,
+      page(c, 'purchases', rows, limit, (row) => [row.purchaseid], toPurchase),
+    )
+  })
+
+  app.openapi(getPurchase, async (c) => {
+    const row = await bounded(read.purchase(sql, c.req.valid('param').purchaseid))
+    if (!row) throw new Problem('not-found', { detail: 'There is no such purchase.' })
+    return reply(200, toPurchase(row))
+  })
+}
+
+const pathOf = (purchaseid: string) => `/purchases/${purchaseid}`
+
+const toRequest = ({ requested_at, ...request }: read.RequestRow) => ({
+  ...request,
+  requestedAt: requested_at.toISOString(),
+})
+
+const toPurchase = ({ ordered_at, received_at, ...purchase }: read.PurchaseRow) => ({
+  ...purchase,
+  orderedAt: ordered_at.toISOString(),
+  receivedAt: received_at?.toISOString() ?? null,
+  _links: selfLink(pathOf(purchase.purchaseid)),
+})
