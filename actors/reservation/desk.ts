@@ -55,7 +55,7 @@ export class Desk {
     this.#inserts = new GroupCommit({
       commit: (rows) =>
         within(
-          commitWithinMs,
+          statementWithinMs,
           'write to the database',
           store.insert(options.hot, rows, options.resendAfterMs),
         ),
