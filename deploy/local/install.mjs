@@ -15,6 +15,7 @@ const modules = join(root, 'node_modules')
 const bin = join(modules, '.bin')
 const installing = join(root, '.installing')
 const waitMs = 300_000
+const parentPollMs = 250
 
 /** Programs from outside npm: which commands will do, and the packages that bring one, the first that exists. */
 const programs = {
@@ -182,6 +183,7 @@ function become(args) {
   const PATH = onPathFirst(bin)
   const child = spawn(join(bin, 'node'), args, { stdio: 'inherit', env: { ...process.env, PATH } })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  if (process.env.npm_lifecycle_event) whenParentIsGone(() => child.kill('SIGTERM'))
   child.on('error', (error) => {
     say(`Cannot run ${join(bin, 'node')}: ${error.message}`)
     process.exitCode = 1
@@ -192,6 +194,17 @@ function become(args) {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   })
+}
+
+/** An npm that is killed passes nothing on. */
+function whenParentIsGone(stop) {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    stop()
+  }, parentPollMs)
+  timer.unref()
 }
 
 const onPathFirst = (dir) =>
