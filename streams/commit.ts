@@ -73,7 +73,7 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
     ${events.length ? sql`, logged as (${logEvents(sql, events)})` : sql``}
     ${letters.length ? sql`, buried as (${bury(sql, letters)})` : sql``}
     ${redriven.length ? sql`, dug_up as (${forget(sql, redriven)})` : sql``}
-    ${batch.writes.map((write) => sql`, ${write}`)}
+    ${batch.writes.length ? batch.writes.map((write) => sql`, ${write}`) : sql``}
     select partition, null::json as result from fenced
     ${batch.results ? sql`union all ${batch.results}` : sql``}`
   return {

@@ -12,6 +12,7 @@ import {
   reserve,
   reserveAndWait,
 } from '../testing/acts.ts'
+import { checkConsumers } from '../testing/audit.ts'
 import { eventually, inParallel, range } from '../testing/eventually.ts'
 import { MailSink } from '../testing/mail-sink.ts'
 import { toldOfCancellation, toldOfReservation } from '../testing/original-calls.ts'
@@ -83,16 +84,16 @@ test('when the notifier is killed again and again, every outcome is told, and to
     return reserve(system().reservation, 'many', users[index % users.length]!)
   })
   // Console, e-mail and chat for each.
+  const wanted = Object.fromEntries(['console', 'email', 'chat'].map((channel) => [`${channel} sent`, 150]))
   await eventually(
-    async () => (await noticesOf(made)).filter(({ status }) => status === 'sent').length === 450,
-    {
-      timeoutMs: 30_000,
-      message: 'Not every outcome is told',
+    async () => {
+      const found = Object.groupBy(await noticesOf(made), ({ channel, status }) => `${channel} ${status}`)
+      const counts = Object.entries(found).map(([name, notices]) => [name, notices!.length])
+      expect(Object.fromEntries(counts)).toEqual(wanted)
+      return true
     },
+    { timeoutMs: 30_000, message: 'Not every outcome is told' },
   )
-  const notices = await noticesOf(made)
-  expect(notices.length).toBe(450)
-
   const ids = (values: (string | string[] | undefined)[]) => [...new Set(values)].length
   expect(ids(mail.mails.slice(heardBefore.mails).map(({ messageId }) => messageId))).toBe(150)
   const hooks = chat.hooks.slice(heardBefore.hooks).filter(({ body }) => aboutOneOf(made, body))
@@ -114,6 +115,11 @@ test('when stock repeats its answers, nobody is told again', async () => {
   await sentTo('dan', 2)
   expect(consoleLines(toldOfReservation, reservationid)).toBe(1)
   expect((await everyNotice(system(), '&userid=cem')).length).toBe(2)
+})
+
+test('events that concern no customer hold up no others', async () => {
+  await receive(system(), 'unspoken', 1)
+  await checkConsumers(system())
 })
 
 async function tell(userid: string, contact: Record<string, string>): Promise<void> {

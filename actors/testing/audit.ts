@@ -1,5 +1,7 @@
 /** What must hold in the stores once all is quiet, whatever happened before. */
 import { expect } from 'vitest'
+import { type ServiceName, serviceNames } from '../config.ts'
+import { topics } from '../messages.ts'
 import { allDecided, type Book, everyBook, everyReservation, everyStock, type Reservation } from './acts.ts'
 import { eventually } from './eventually.ts'
 import type { System } from './system.ts'
@@ -23,6 +25,7 @@ export async function audit(system: System, { received, accepted }: Expected): P
   checkAccepted(reservations, accepted)
   await checkCopies(system, received, reservations)
   await checkEventLog(system)
+  await checkConsumers(system)
   await checkBookList(system)
   return reservations
 }
@@ -81,6 +84,29 @@ async function checkEventLog(system: System): Promise<void> {
     where type in ('CopyReserved', 'ReservationRefused')
     group by 1 having count(distinct type) > 1`
   expect(contradicted, 'reservations with two outcomes').toEqual([])
+}
+
+/** Every service that runs has taken in every event, and no message was set aside. */
+export async function checkConsumers(system: System): Promise<void> {
+  for (const consumer of topics.stockEvents.consumers as ServiceName[]) {
+    if (!system.processes[consumer].some((process) => process.running)) continue
+    await eventually(
+      async () => {
+        const behind = await system.sql`
+          select s.partition, c.position, s.seq from stock.mailbox s
+          join ${system.sql(consumer)}.mailbox c on c.partition = s.partition
+          where split_part(c.position, '-', 1)::bigint <> s.seq`
+        expect(behind).toEqual([])
+        return true
+      },
+      { timeoutMs: 20_000, message: `Not every event is taken in by ${consumer}` },
+    )
+  }
+  for (const service of serviceNames) {
+    const letters =
+      await system.sql`select partition, position, reason from ${system.sql(service)}.dead_letter`
+    expect(letters, `dead letters of ${service}`).toEqual([])
+  }
 }
 
 /** The book list shows the stock. */
