@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { type Child, startChild } from './child.ts'
 import { commandLine } from './orphan.ts'
 import { root } from './root.ts'
@@ -11,16 +11,15 @@ import { root } from './root.ts'
 const startMaxMs = 60_000
 
 let dir: string
-let started: Child[]
-beforeEach(async () => {
-  started = []
+const started: Child[] = []
+beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
   await chmod(dir, 0o711)
 })
-afterEach(async () => {
+afterAll(async () => {
   await Promise.all(started.map((child) => child.stop()))
   await rm(dir, { recursive: true, force: true })
-})
+}, startMaxMs)
 
 const anyPorts = { RESERVATION_PORT: '0', STOCK_PORT: '0', NOTIFIER_PORT: '0' }
 
@@ -55,65 +54,74 @@ const post = (url: string, body: object) =>
 
 const json = async (response: Response | Promise<Response>) => (await response).json() as Promise<unknown>
 
+const allGone = async (pids: number[]) => (await Promise.all(pids.map(commandLine))).join('') === ''
+
 async function children(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
   return text.trim().split(' ').map(Number)
 }
 
-test('all is ready, works, stops without a trace, and has its data when started again', async () => {
-  const first = await start()
-  const { reservation, stock } = await ready(first.child)
-  expect((await post(`${stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
-  const reserved = await json(post(`${reservation}/reservations`, { bookid: '1', userid: 'test1' }))
-  expect(reserved).toMatchObject({ status: 'Reserved' })
-  const pids = await children(first.child.pid)
-  expect(pids.length).toBeGreaterThanOrEqual(5)
+/** One after the other, each on the system that the one before left. */
+describe.sequential('a system', () => {
+  let system: Awaited<ReturnType<typeof start>>
+  let urls: Awaited<ReturnType<typeof ready>>
 
-  first.child.kill('SIGINT')
-  expect(await first.child.exited, first.lines.join('\n')).toEqual({ code: 0, signal: null })
-  await vi.waitUntil(async () => (await Promise.all(pids.map(commandLine))).join('') === '', 5_000)
+  test('works once it says that it is ready', async () => {
+    system = await start()
+    urls = await ready(system.child)
+    expect((await post(`${urls.stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
+    const reserved = await json(post(`${urls.reservation}/reservations`, { bookid: '1', userid: 'test1' }))
+    expect(reserved).toMatchObject({ status: 'Reserved' })
+  }, 60_000)
 
-  const second = await start()
-  const again = await ready(second.child)
-  expect(await json(fetch(`${again.stock}/stocks/1`))).toMatchObject({ qty: 2, held: 1 })
-}, 120_000)
+  test('has its folder for itself: a second start is one line', async () => {
+    const second = await start()
+    expect(await second.child.exited).toEqual({ code: 1, signal: null })
+    expect(second.lines).toEqual([
+      `Cannot start: ${dir}/data is in use by process ${system.child.pid}, another npm start; set DATA_DIR to run a second one`,
+    ])
+    expect((await fetch(`${urls.stock}/readyz`)).status).toBe(200)
+  })
 
-test('a service or a server that is killed comes back', async () => {
-  const { child, lines } = await start()
-  const { stock } = await ready(child)
-  const killed = [/actors\/stock\/main\.ts/, /redis-server/, /bin\/postgres -c/]
-  for (const pid of await children(child.pid)) {
-    const command = await commandLine(pid)
-    if (killed.some((pattern) => pattern.test(command))) process.kill(pid, 'SIGKILL')
-  }
-  for (const name of ['stock', 'Redis', 'Postgres']) {
-    await vi.waitUntil(() => lines.some((line) => line.includes(`${name} runs again`)), 20_000)
-  }
-  expect(lines.join('\n')).toContain('stock ended with SIGKILL; starting it again in 250 ms')
-  await vi.waitUntil(async () => (await fetch(`${stock}/readyz`)).ok, 20_000)
-  expect((await post(`${stock}/stocks`, { bookid: '2', qty: 1 })).status).toBe(201)
-}, 120_000)
+  test('brings back a service and the servers when they are killed', async () => {
+    const killed = [/actors\/stock\/main\.ts/, /redis-server/, /bin\/postgres -c/]
+    for (const pid of await children(system.child.pid)) {
+      const command = await commandLine(pid)
+      if (killed.some((pattern) => pattern.test(command))) process.kill(pid, 'SIGKILL')
+    }
+    for (const name of ['stock', 'Redis', 'Postgres']) {
+      await vi.waitUntil(() => system.lines.some((line) => line.includes(`${name} runs again`)), 20_000)
+    }
+    expect(system.lines.join('\n')).toContain('stock ended with SIGKILL; starting it again in 250 ms')
+    await vi.waitUntil(async () => (await fetch(`${urls.stock}/readyz`)).ok, 20_000)
+    const received = async () => (await post(`${urls.stock}/stocks`, { bookid: '2', qty: 1 })).status === 201
+    await vi.waitUntil(received, 20_000)
+  }, 60_000)
 
-test('a killed starter takes everything with it, and the next one finds the folder free', async () => {
-  const first = await start()
-  await ready(first.child)
-  const pids = await children(first.child.pid)
-  first.child.kill('SIGKILL')
-  const second = await start()
-  await ready(second.child)
-  await vi.waitUntil(async () => (await Promise.all(pids.map(commandLine))).join('') === '', 20_000)
-}, 120_000)
+  test('stops without a trace at Ctrl-C', async () => {
+    const pids = await children(system.child.pid)
+    expect(pids.length).toBeGreaterThanOrEqual(5)
+    system.child.kill('SIGINT')
+    expect(await system.child.exited, system.lines.join('\n')).toEqual({ code: 0, signal: null })
+    await vi.waitUntil(() => allGone(pids), 5_000)
+  })
 
-test('a second start in the same folder is one line, and does not disturb the first', async () => {
-  const first = await start()
-  const { stock } = await ready(first.child)
-  const second = await start()
-  expect(await second.child.exited).toEqual({ code: 1, signal: null })
-  expect(second.lines).toEqual([
-    `Cannot start: ${dir}/data is in use by process ${first.child.pid}, another npm start; set DATA_DIR to run a second one`,
-  ])
-  expect((await fetch(`${stock}/readyz`)).status).toBe(200)
-}, 120_000)
+  test('has its data when it is started again', async () => {
+    system = await start()
+    urls = await ready(system.child)
+    expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 2, held: 1 })
+  }, 60_000)
+
+  test('goes with its starter when that is killed, and the next start finds the folder free', async () => {
+    const pids = await children(system.child.pid)
+    system.child.kill('SIGKILL')
+    system = await start()
+    urls = await ready(system.child)
+    await vi.waitUntil(() => allGone(pids), 20_000)
+    system.child.kill('SIGTERM')
+    expect(await system.child.exited, system.lines.join('\n')).toEqual({ code: 0, signal: null })
+  }, 60_000)
+})
 
 test('the servers that the environment names are used', async () => {
   const env = {
@@ -130,10 +138,11 @@ test('the servers that the environment names are used', async () => {
 }, 120_000)
 
 test('the services can run on Deno', async () => {
-  const { child } = await start({ RUNTIME: 'deno', LOG_FORMAT: 'json' })
+  const { child } = await start({ DATA_DIR: join(dir, 'deno'), RUNTIME: 'deno' })
   await child.line(/Ctrl-C stops everything/, startMaxMs)
   const commands = await Promise.all((await children(child.pid)).map(commandLine))
   expect(commands.filter((command) => /deno run .*main\.ts/.test(command))).toHaveLength(3)
+  await child.stop()
 }, 120_000)
 
 test('--help explains the settings', async () => {
