@@ -109,6 +109,7 @@ export const streamsTelemetry = (metrics: Metrics): Telemetry => ({
   fenceFailed: (partition) => metrics.fenceFailures(partition).inc(),
   deadLettered: (count) => metrics.deadLetters.inc(count),
   lag: (partition, entries) => metrics.lag(partition).set(entries),
+  released: (partition) => metrics.forgetLag(partition),
 })
 
 /** Remembers each result. Only for arguments of which there are few. */

@@ -8,6 +8,8 @@ export type Telemetry = {
   deadLettered(count: number): void
   /** @param entries in the partition's stream, not yet committed. */
   lag(partition: number, entries: number): void
+  /** The partition is no longer ours: what is reported of it is another worker's. */
+  released(partition: number): void
 }
 
 export const silent: Telemetry = {
@@ -16,4 +18,5 @@ export const silent: Telemetry = {
   fenceFailed() {},
   deadLettered() {},
   lag() {},
+  released() {},
 }

@@ -1,0 +1,86 @@
+/** A batch on its way: what was read of each partition, what became of it, what is true once it is committed. */
+import type { Advance, Letter } from './commit.ts'
+import { type Fields, fromFields } from './envelope.ts'
+import type { Delivery, Handler, Poison } from './handler.ts'
+import type { Lease } from './lease.ts'
+import type { Entry } from './mailbox.ts'
+
+/** A partition in our hands: what is committed, and how far we have read ahead of that. */
+export type Owned = Lease & {
+  key: string
+  readTo: string
+  readCount: number
+  /** Committed entries that the group has not been told of yet. */
+  acks: string[]
+}
+
+/** Consecutive entries of one partition; or a dead letter that is driven again, which moves no offset. */
+export type Slice = {
+  owned: Owned
+  from: string
+  to: string
+  count: number
+  entries: Entry[]
+  redriven?: boolean
+}
+
+export const sizeOf = (slices: Slice[]): number => slices.reduce((sum, it) => sum + it.entries.length, 0)
+
+/** Parses every entry, once. What is no message of ours is a dead letter. */
+export function parse<Message>(
+  slices: Slice[],
+  handler: Handler<Message>,
+): { deliveries: Delivery<Message>[]; unreadable: Letter[] } {
+  const deliveries: Delivery<Message>[] = []
+  const unreadable: Letter[] = []
+  for (const { owned, entries } of slices) {
+    for (const { position, fields } of entries) {
+      const { partition } = owned
+      try {
+        const envelope = fromFields(fields)
+        deliveries.push({ partition, position, envelope, message: handler.parse(envelope) })
+      } catch (error) {
+        unreadable.push({ partition, position, fields, reason: reasonOf(error) })
+      }
+    }
+  }
+  return { deliveries, unreadable }
+}
+
+/** The letters that poison makes, with the entries as they were read. */
+export const lettersOf = (slices: Slice[], poison: Poison[]): Letter[] =>
+  poison.map((it) => ({ ...it, fields: fieldsAt(slices, it) }))
+
+/** Letters that were driven again and did not fail again. */
+export function redrivenOf(slices: Slice[], letters: Letter[]): { partition: number; position: string }[] {
+  const failed = new Set(letters.map((it) => `${it.partition} ${it.position}`))
+  return slices
+    .filter((it) => it.redriven)
+    .flatMap(({ owned: { partition }, entries }) => entries.map(({ position }) => ({ partition, position })))
+    .filter((it) => !failed.has(`${it.partition} ${it.position}`))
+}
+
+export const advanceOf = ({ owned, from, to, count }: Slice): Advance => ({
+  partition: owned.partition,
+  epoch: owned.epoch,
+  from,
+  to,
+  count,
+  seq: owned.seq,
+})
+
+/** Notes in memory what the commit has made true. @param seq of the partition's last event. */
+export function advance({ owned, to, count, entries, redriven }: Slice, seq: number): void {
+  owned.position = to
+  owned.processed += count
+  owned.seq = seq
+  if (!redriven) for (const { position } of entries) owned.acks.push(position)
+}
+
+/** Why a message was set aside, for the person who reads the letter. */
+export const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 2_000)
+
+const fieldsAt = (slices: Slice[], at: Poison): Fields =>
+  slices.find((it) => it.owned.partition === at.partition)?.entries.find((it) => it.position === at.position)
+    ?.fields ?? []

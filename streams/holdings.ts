@@ -1,0 +1,177 @@
+/**
+ * The partitions that a worker holds: leased from Postgres, aligned in Redis, kept tidy.
+ *
+ * H1. Renewing runs beside the work, so that a long batch loses no lease; but what is held changes only between batches,
+ *     when the worker calls `takeOver` (W3).
+ * H2. A partition is worked on only after Redis was made to fit what Postgres says: the group stands at the offset,
+ *     and every committed event is in the stream.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Owned } from './batch.ts'
+import { type EventLog, groupsOf } from './event-log.ts'
+import { type Lease, type Leases, leave, releaseLeases, renewLeases } from './lease.ts'
+import { alignGroup, type Cursor, defineMailboxScripts } from './mailbox.ts'
+import { streamKey, type Topic } from './partition.ts'
+import type { Sql } from './postgres.ts'
+import type { RedisClient } from './redis.ts'
+import type { Telemetry } from './telemetry.ts'
+
+const renewEveryMaxMs = 1_000
+
+export type Log = {
+  info(facts: object, text: string): void
+  warn(facts: object, text: string): void
+  error(facts: object, text: string): void
+}
+
+export type HoldingsOptions = {
+  /** The service: the name of its consumer group. */
+  service: string
+  /** Unique to the process. */
+  id: string
+  topic: Topic
+  /** Where the service's own events go, if it has any. */
+  eventLog?: EventLog
+  sql: Sql
+  redisPrefix: string
+  leaseTtlMs: number
+  eventRetentionDays: number
+  log: Log
+  telemetry: Telemetry
+}
+
+export class Holdings {
+  readonly #options: HoldingsOptions
+  readonly #redis: RedisClient
+  readonly #owned = new Map<number, Owned>()
+  #leases: Leases | undefined
+  /** Rises whenever what is known of the leases is thrown away: an answer still on its way is out of date then. */
+  #era = 0
+  #trimNext = 0
+
+  constructor(options: HoldingsOptions, redis: RedisClient) {
+    this.#options = options
+    this.#redis = redis
+    defineMailboxScripts(redis)
+  }
+
+  all(): Owned[] {
+    return [...this.#owned.values()]
+  }
+
+  /** Whether this is still the partition as we hold it, and not one that was lost and perhaps taken again. */
+  holds(owned: Owned): boolean {
+    return this.#owned.get(owned.partition) === owned
+  }
+
+  /** Drops one partition, or all, from memory. What we know of our leases is no longer to be trusted either. */
+  forget(partition?: number): void {
+    if (partition === undefined) this.#owned.clear()
+    else this.#drop(partition)
+    this.#leases = undefined
+    this.#era++
+  }
+
+  /** Renews the leases until `signal` is aborted. */
+  async keepLeases(signal: AbortSignal): Promise<void> {
+    const { sql, id, leaseTtlMs, log } = this.#options
+    while (!signal.aborted) {
+      const era = this.#era
+      try {
+        const leases = await renewLeases(sql, id, leaseTtlMs)
+        if (era === this.#era) this.#leases = leases
+      } catch (error) {
+        log.warn({ err: error }, 'cannot renew the leases')
+      }
+      await sleep(Math.min(renewEveryMaxMs, leaseTtlMs / 4), undefined, { signal }).catch(() => {})
+    }
+  }
+
+  /** Brings what is held in line with what is leased. */
+  async takeOver(): Promise<void> {
+    const { sql, id, leaseTtlMs, log } = this.#options
+    this.#leases ??= await renewLeases(sql, id, leaseTtlMs)
+    const { owned: leases, share } = this.#leases
+    const leased = new Set(leases.map((it) => it.partition))
+    for (const partition of this.#owned.keys()) if (!leased.has(partition)) this.#drop(partition)
+
+    const surplus = leases.slice(share).map((it) => it.partition)
+    if (surplus.length > 0) {
+      for (const partition of surplus) this.forget(partition)
+      await releaseLeases(sql, id, surplus)
+      log.info({ partitions: surplus }, 'gave partitions back')
+      return
+    }
+
+    const gained = leases
+      .filter((it) => this.#owned.get(it.partition)?.epoch !== it.epoch)
+      .map((it) => this.#adopt(it))
+    if (gained.length === 0) return
+    await Promise.all(gained.map((owned) => this.#align(owned)))
+    for (const owned of gained) this.#owned.set(owned.partition, owned)
+    log.info({ partitions: gained.map((it) => it.partition) }, 'took partitions over')
+  }
+
+  /** Gives everything back. */
+  async leave(): Promise<void> {
+    const { sql, id, log } = this.#options
+    this.forget()
+    await leave(sql, id).catch((error) => {
+      log.warn({ err: error }, 'cannot give the leases back: they run out by themselves')
+    })
+  }
+
+  /** Looks after every partition: what Redis may have lost, how far behind we are, what is done with. */
+  async tidy(): Promise<void> {
+    const all = this.all()
+    await Promise.all(all.map((owned) => this.#align(owned)))
+    await Promise.all(all.map((owned) => this.#reportLag(owned)))
+    // One partition each time, so that nobody waits long for the broom.
+    const next = all[this.#trimNext++ % Math.max(1, all.length)]
+    if (next) await this.#trim(next)
+  }
+
+  cursorOf(owned: Owned): Cursor {
+    const { service, id } = this.#options
+    return {
+      key: owned.key,
+      group: service,
+      consumer: id,
+      position: owned.readTo,
+      processed: owned.readCount,
+    }
+  }
+
+  #adopt(lease: Lease): Owned {
+    const key = streamKey(this.#options.redisPrefix, this.#options.topic, lease.partition)
+    return { ...lease, key, readTo: lease.position, readCount: lease.processed, acks: [] }
+  }
+
+  async #align(owned: Owned): Promise<void> {
+    const { service, topic, eventLog, log } = this.#options
+    const committed = { ...this.cursorOf(owned), position: owned.position, processed: owned.processed }
+    const created = await alignGroup(this.#redis, committed, topic.owner === service)
+    if (created && owned.processed > 0) {
+      log.warn({ partition: owned.partition }, 'the consumer group was gone: created it at the offset')
+    }
+    await eventLog?.publish(owned, [])
+  }
+
+  async #reportLag(owned: Owned): Promise<void> {
+    const groups = await groupsOf(this.#redis, owned.key)
+    const group = groups.find((it) => it.name === this.#options.service)
+    if (group) this.#options.telemetry.lag(owned.partition, Number(group.lag ?? 0) + Number(group.pending))
+  }
+
+  async #trim(owned: Owned): Promise<void> {
+    const { service, topic, eventLog, eventRetentionDays } = this.#options
+    // Nobody else reads our mailboxes: what we have committed is done with.
+    if (topic.owner === service) await this.#redis.xtrim(owned.key, 'MINID', '~', owned.position)
+    await eventLog?.trim(owned, eventRetentionDays)
+  }
+
+  #drop(partition: number): void {
+    this.#owned.delete(partition)
+    this.#options.telemetry.released(partition)
+  }
+}
