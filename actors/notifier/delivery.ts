@@ -29,10 +29,9 @@ export type Channel = {
   name: ChannelName
   /** Notices in hand at most. */
   capacity: number
-  limitMs: number
   /** How long all notices of the channel should wait, since its only receiver is known to be down. */
   restMs?(): number
-  /** Never throws and never takes longer than `limitMs`. */
+  /** Never throws, and takes no longer than a limit of the channel's own. */
   deliver(notice: DueNotice): Outcome | Promise<Outcome>
   /** Called after `deliver`s: what they answered at once holds only when this has returned. */
   flush?(): void

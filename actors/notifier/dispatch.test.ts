@@ -54,7 +54,6 @@ const fake = (
 ): Channel => ({
   name: 'console',
   capacity: 100,
-  limitMs: 10_000,
   deliver,
   ...some,
 })
@@ -262,6 +261,24 @@ test('two dispatchers of a channel share the work and tell nothing twice', async
   expect(told).toHaveLength(100)
   await one.end()
   await two.end()
+})
+
+test('a delivery that takes longer than the lease is left to whoever has it in hand', async () => {
+  const slow = Promise.withResolvers<Outcome>()
+  let told = 0
+  const channel = () =>
+    fake(() => {
+      told++
+      return slow.promise
+    })
+  const timing = { leaseMs: 500, renewMs: 50, pollMs: 20 }
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  await using one = start(channel(), timing)
+  await using two = start(channel(), timing)
+  await database.sql`select pg_sleep(1.2)`
+  slow.resolve({ type: 'sent' })
+  await Promise.race([one.tally.until('sent', 1), two.tally.until('sent', 1)])
+  expect(told).toBe(1)
 })
 
 test('a cancellation right behind a success is all that is told', async () => {

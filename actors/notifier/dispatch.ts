@@ -10,8 +10,8 @@
  * D1. Every channel has its own dispatcher, so one that is dead or slow holds up no other.
  * D2. What was told is marked before anything more is claimed: while it cannot be marked, nothing more is told, and so
  *     nothing of ours is told twice for want of Postgres.
- * D3. A claim lasts longer than any delivery of the channel may take. So what is in hand is not claimed by others, and
- *     what a process held that died is due again soon.
+ * D3. A claim is renewed as long as its delivery goes on. So what is in hand is not claimed by others, however slow its
+ *     receiver, and what was in the hand of a process that died is soon due again.
  * D4. When it stops, deliveries under way get a moment; those that take longer are left to the lease.
  */
 import { Backoff } from '../../streams/backoff.ts'
@@ -19,11 +19,12 @@ import type { Sql } from '../../streams/postgres.ts'
 import { Pulse } from '../../streams/pulse.ts'
 import { Bell } from './bell.ts'
 import type { Channel, DueNotice, Outcome } from './delivery.ts'
-import { claimDue, type Mark, markAll } from './queue.ts'
+import { claimDue, type Mark, markAll, renewClaims } from './queue.ts'
 import { markOf } from './retry.ts'
 
-/** How long a claim lasts beyond the longest delivery: time to mark it. */
-const slackMs = 5_000
+/** How long a claim lasts, and how often that of a delivery that goes on is renewed. */
+const leaseMs = 10_000
+const renewMs = 3_000
 /** How long an idle dispatcher waits for the bell: notices of other processes come without one. */
 const pollMs = 1_000
 /** What deliveries under way are given when the dispatcher stops. */
@@ -39,6 +40,8 @@ export type DispatcherOptions = {
   random?: () => number
   pollMs?: number
   graceMs?: number
+  leaseMs?: number
+  renewMs?: number
 }
 
 export class Dispatcher {
@@ -46,11 +49,12 @@ export class Dispatcher {
   readonly #options: Required<DispatcherOptions>
   readonly #bell = new Bell()
   readonly #backoff: Backoff
-  readonly #inHand = new Set<number>()
+  readonly #inHand = new Map<number, DueNotice>()
+  #renewedAt = 0
   readonly #done: Mark[] = []
 
   constructor(options: DispatcherOptions) {
-    this.#options = { now: Date.now, random: Math.random, pollMs, graceMs, ...options }
+    this.#options = { now: Date.now, random: Math.random, pollMs, graceMs, leaseMs, renewMs, ...options }
     this.#backoff = new Backoff({ initialMs: 50, maxMs: 2_000, random: this.#options.random })
     this.pulse = new Pulse(`dispatch-${options.channel.name}`)
   }
@@ -78,11 +82,12 @@ export class Dispatcher {
 
   /** @returns whether there is, or may be, something to do at once. */
   async #turn(): Promise<boolean> {
-    const { channel, sql } = this.#options
+    const { channel, sql, leaseMs } = this.#options
     await this.#mark()
+    await this.#renew()
     const room = channel.capacity - this.#inHand.size
     if (room <= 0 || (channel.restMs?.() ?? 0) > 0) return false
-    const due = await claimDue(sql, channel.name, room, channel.limitMs + slackMs)
+    const due = await claimDue(sql, channel.name, room, leaseMs)
     this.#handOver(due)
     return this.#done.length > 0 || (due.length === room && this.#inHand.size < channel.capacity)
   }
@@ -100,7 +105,7 @@ export class Dispatcher {
   }
 
   #await(notice: DueNotice, outcome: Promise<Outcome>): void {
-    this.#inHand.add(notice.seq)
+    this.#inHand.set(notice.seq, notice)
     const broken = (error: Error): Outcome => ({ type: 'retry', error: error.name })
     outcome.catch(broken).then((it) => {
       this.#inHand.delete(notice.seq)
@@ -130,6 +135,13 @@ export class Dispatcher {
     for (const [outcome, some] of Object.entries(Object.groupBy(marks, (it) => it.outcome))) {
       this.#options.count(outcome as Mark['outcome'], some.length)
     }
+  }
+
+  async #renew(): Promise<void> {
+    const { sql, leaseMs, renewMs } = this.#options
+    if (performance.now() - this.#renewedAt < renewMs) return
+    this.#renewedAt = performance.now()
+    if (this.#inHand.size > 0) await renewClaims(sql, [...this.#inHand.values()], leaseMs)
   }
 
   async #finish(): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Sql } from '../../streams/postgres.ts'
-import { claimDue, type Mark, markAll, pruneNotices } from './queue.ts'
+import { claimDue, type Mark, markAll, pruneNotices, renewClaims } from './queue.ts'
 import { NotifierDatabase, nobody, purchaseRequested, refused, released, reserved } from './testing.ts'
 
 let database: NotifierDatabase
@@ -88,6 +88,18 @@ test('what is claimed is not claimed again within the lease, and is after it', a
   await database.sql`update undelivered set due_at = now()`
   const [second] = await claim()
   expect(second).toMatchObject({ noticeid: first!.noticeid, attempts: 2 })
+})
+
+test('a claim that is renewed lasts anew, one that was lost stays lost', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [claimed] = await claim(0)
+  await renewClaims(database.sql, [claimed!], 60_000)
+  expect(await claim()).toEqual([])
+  await renewClaims(database.sql, [claimed!], 0)
+  const [other] = await claim()
+  expect(other!.attempts).toBe(2)
+  await renewClaims(database.sql, [claimed!], 0)
+  expect(await claim()).toEqual([])
 })
 
 test('two dispatchers never claim the same notice', async () => {

@@ -38,6 +38,26 @@ export async function claimDue(
     order by n.seq`
 }
 
+/** Makes claims last anew, as long as they have not run out and been made by somebody else. */
+export async function renewClaims(
+  sql: Sql,
+  claims: { seq: number; attempts: number }[],
+  leaseMs: number,
+): Promise<void> {
+  await sql`
+    with held as materialized (
+      select u.seq
+      from unnest(
+        ${claims.map((it) => it.seq)}::bigint[], ${claims.map((it) => it.attempts)}::int[]
+      ) as r (seq, attempts)
+      join undelivered u on u.seq = r.seq and u.attempts = r.attempts
+      order by u.seq
+      for update of u
+    )
+    update undelivered u set due_at = clock_timestamp() + ${leaseMs}::float8 * interval '1 millisecond'
+    from held h where u.seq = h.seq`
+}
+
 export type Mark = {
   seq: number
   /** As claimed. */

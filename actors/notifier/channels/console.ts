@@ -16,7 +16,6 @@ export function consoleChannel({ log, flush }: LineLog): Channel {
   return {
     name: 'console',
     capacity: 1_000,
-    limitMs: 0,
     deliver(notice) {
       log.info(factsOf(notice), lines[notice.kind])
       return { type: 'sent' }

@@ -26,7 +26,7 @@ export function emailChannel({
   smtpUrl,
   from,
   purchaserEmail,
-  limitMs = 15_000,
+  limitMs = 30_000,
   breaker,
 }: EmailOptions): Channel {
   const transport = createTransport({
@@ -68,7 +68,6 @@ export function emailChannel({
   return {
     name: 'email',
     capacity: connectionsMax,
-    limitMs,
     restMs: () => server.restMs,
     deliver(notice) {
       const to = notice.userid === null ? purchaserEmail : notice.email

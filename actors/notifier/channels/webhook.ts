@@ -34,7 +34,6 @@ export function webhookChannel({
   return {
     name: 'webhook',
     capacity: 64,
-    limitMs,
     deliver(notice) {
       const url = URL.parse(notice.webhook ?? '')
       if (!url) return { type: 'failed', error: 'no webhook is known any more' }
@@ -57,7 +56,6 @@ export function chatChannel({
   return {
     name: 'chat',
     capacity: 16,
-    limitMs,
     restMs: () => host.restMs,
     deliver: (notice) => host.run(() => caller.post(new URL(url), notice)),
     close: () => caller.close(),
