@@ -34,29 +34,45 @@ const read = `
 /**
  * Makes stream and group fit the committed offset, whatever Redis remembers:
  * - no group (first start, FLUSHALL, failover): it is created at the offset;
- * - the stream's own ids lie behind the offset (its data was lost and the clock is behind): new ids start after it,
- *   since an entry below the offset would count as handled;
+ * - a group or a stream that ends before the offset (Redis lost its data, or the latest of it): the group is set to the
+ *   offset; new ids start after it, since an entry below the offset would count as handled; and entries are counted
+ *   from what is committed, since what Redis has counted it has lost too, and the lag would be wrong for ever;
  * - entries still pending up to the offset, and readers that are gone: acknowledged and removed.
- * Only the owner of the topic raises ids. Running it twice changes nothing.
+ * Only the owner of the topic raises ids and counts. Running it twice changes nothing.
  */
 const align = `
   local key, group, consumer, position, processed, owner = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
   local created = redis.pcall('XGROUP', 'CREATE', key, group, position, 'MKSTREAM', 'ENTRIESREAD', processed)
   if created.err and not string.find(created.err, 'BUSYGROUP') then return created end
-  local function parts(id)
-    local ms, n = string.match(id, '(%d+)-(%d+)')
-    return tonumber(ms), tonumber(n)
+  local function record(reply)
+    local it = {}
+    for i = 1, #reply, 2 do it[reply[i]] = reply[i + 1] end
+    return it
   end
-  if owner == '1' then
-    local info, last, length = redis.call('XINFO', 'STREAM', key), '0-0', 0
-    for i = 1, #info, 2 do
-      if info[i] == 'last-generated-id' then last = info[i + 1] end
-      if info[i] == 'length' then length = info[i + 1] end
-    end
-    local lastMs, lastN = parts(last)
-    local ms, n = parts(position)
-    if lastMs < ms or (lastMs == ms and lastN < n) then
-      redis.call('XSETID', key, position, 'ENTRIESADDED', processed + length)
+  local function below(a, b)
+    local aMs, aN = string.match(a, '(%d+)-(%d+)')
+    local bMs, bN = string.match(b, '(%d+)-(%d+)')
+    if aMs ~= bMs then return tonumber(aMs) < tonumber(bMs) end
+    return tonumber(aN) < tonumber(bN)
+  end
+  local stream = record(redis.call('XINFO', 'STREAM', key))
+  local last, lost = stream['last-generated-id'], not created.err
+  for _, reply in ipairs(redis.call('XINFO', 'GROUPS', key)) do
+    local it = record(reply)
+    if it.name == group and below(it['last-delivered-id'], position) then lost = true end
+  end
+  if below(last, position) and owner == '1' then last, lost = position, true end
+  if lost then
+    redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)
+    if owner == '1' then
+      local handled, from = 0, '-'
+      repeat
+        local page = redis.call('XRANGE', key, from, position, 'COUNT', 500)
+        handled = handled + #page
+        if #page > 0 then from = '(' .. page[#page][1] end
+      until #page < 500
+      local added = math.max(stream.length, processed + stream.length - handled)
+      redis.call('XSETID', key, last, 'ENTRIESADDED', string.format('%d', added))
     end
   end
   repeat

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { groupsOf } from './event-log.ts'
+import { alignGroup, type Cursor, isNoGroup, readEntries } from './mailbox.ts'
+import { openRuntime, type Runtime } from './testing.ts'
+
+let runtime: Runtime
+let partition = 0
+beforeAll(async () => {
+  runtime = await openRuntime({ partitions: 32 })
+})
+afterAll(() => runtime[Symbol.asyncDispose]())
+
+/** A partition that no other test has, with so many entries. */
+async function opened(values: number) {
+  const mine = partition++
+  const key = runtime.key(mine)
+  const { redis } = runtime
+  const positions = await runtime.post(mine, ...Array.from({ length: values }, (_, i) => i))
+  const cursor = (at: Partial<Cursor> = {}) => runtime.cursor(mine, at)
+  await alignGroup(redis, cursor(), true)
+  return {
+    key,
+    positions,
+    redis,
+    post: (...them: number[]) => runtime.post(mine, ...them),
+    align: (at: Partial<Cursor> = {}, owner = true) => alignGroup(redis, cursor(at), owner),
+    read: async (at: Partial<Cursor>, count: number, acks: string[] = []) =>
+      (await readEntries(redis, cursor(at), count, acks)).map((it) => it.position),
+    group: async () => (await groupsOf(redis, key)).find((it) => it.name === 'counter')!,
+    lag: async () => (await groupsOf(redis, key)).find((it) => it.name === 'counter')?.lag,
+    pending: async () =>
+      ((await redis.xpending(key, 'counter', '-', '+', 100)) as [string, string][]).map(([id, consumer]) => ({
+        id,
+        consumer,
+      })),
+  }
+}
+
+test('R1: a position read twice gives the same entries, though the first reply was lost', async () => {
+  const it = await opened(5)
+  const first = await it.read({}, 3)
+  expect(await it.read({}, 3)).toEqual(first)
+  expect(first).toEqual(it.positions.slice(0, 3))
+})
+
+test('R1: what others have read, or read ahead, changes nothing', async () => {
+  const it = await opened(5)
+  await it.read({ consumer: 'stalled' }, 5)
+  expect(await it.read({ position: it.positions[1]!, processed: 2 }, 2)).toEqual(it.positions.slice(2, 4))
+  await it.read({ consumer: 'stalled', position: it.positions[4]!, processed: 5 }, 5)
+  expect(await it.read({ position: it.positions[1]!, processed: 2 }, 10)).toEqual(it.positions.slice(2))
+})
+
+test('R3: an entry is pending until it is acknowledged', async () => {
+  const it = await opened(4)
+  await it.read({}, 3)
+  expect((await it.pending()).map((it) => it.id)).toEqual(it.positions.slice(0, 3))
+  await it.read({ position: it.positions[2]!, processed: 3 }, 1, it.positions.slice(0, 2))
+  expect((await it.pending()).map((it) => it.id)).toEqual(it.positions.slice(2))
+})
+
+test('R2: the lag is exact after reading, going back, acknowledging and trimming', async () => {
+  const it = await opened(10)
+  expect(await it.lag()).toBe(10)
+  await it.read({}, 6)
+  expect(await it.lag()).toBe(4)
+  await it.read({}, 2)
+  expect(await it.lag()).toBe(8)
+  await it.read({ position: it.positions[1]!, processed: 2 }, 3, it.positions.slice(0, 2))
+  expect(await it.lag()).toBe(5)
+  await it.redis.xtrim(it.key, 'MINID', it.positions[5]!)
+  expect(await it.lag()).toBe(5)
+  await it.read({ position: it.positions[4]!, processed: 5 }, 2, it.positions.slice(2, 5))
+  expect(await it.lag()).toBe(3)
+  await it.read({ position: it.positions[6]!, processed: 7 }, 10)
+  expect(await it.lag()).toBe(0)
+  await it.post(1, 2)
+  expect(await it.lag()).toBe(2)
+})
+
+test('reading without a group says so, and aligning mends it', async () => {
+  const it = await opened(3)
+  await it.redis.xgroup('DESTROY', it.key, 'counter')
+  const at = { position: it.positions[0]!, processed: 1 }
+  expect(await it.read(at, 10).catch(isNoGroup)).toBe(true)
+  await it.redis.del(it.key)
+  expect(await it.read(at, 10).catch(isNoGroup)).toBe(true)
+  expect(await it.align(at)).toBe(true)
+  expect(await it.read(at, 10)).toEqual([])
+})
+
+const future = `${Date.now() + 3_600_000}-5`
+
+test('when the stream was lost and its clock is behind, new entries still come after the offset', async () => {
+  const it = await opened(0)
+  await it.redis.del(it.key)
+  const at = { position: future, processed: 100 }
+  await it.align(at)
+  expect(await it.lag()).toBe(0)
+  const [position] = await it.post(1)
+  expect(await it.lag()).toBe(1)
+  expect(await it.read(at, 10)).toEqual([position])
+})
+
+test('R2: the lag is exact after the stream was lost, whoever wrote to it first', async () => {
+  const it = await opened(0)
+  await it.redis.del(it.key)
+  // Three messages came before the owner noticed.
+  const positions = await it.post(1, 2, 3)
+  const at = { position: '1000-0', processed: 100 }
+  await it.align(at)
+  expect(await it.lag()).toBe(3)
+  expect(await it.read(at, 2)).toEqual(positions.slice(0, 2))
+  expect(await it.lag()).toBe(1)
+})
+
+test('R2: the lag is exact after the stream’s end was lost', async () => {
+  const it = await opened(5)
+  // Redis has five entries of which we have committed eight, and what is committed is done with.
+  const at = { position: future, processed: 8 }
+  await it.align(at)
+  expect(await it.lag()).toBe(0)
+  await it.post(1, 2)
+  expect(await it.lag()).toBe(2)
+})
+
+test('R2: the lag is exact after the stream’s end was lost and others wrote to it', async () => {
+  const it = await opened(5)
+  await it.read({}, 4)
+  const [ms, n] = it.positions[4]!.split('-').map(Number)
+  // Committed: the five, and three more that Redis has forgotten before it was given another two.
+  const at = { position: `${ms}-${n! + 3}`, processed: 8 }
+  await it.redis.xadd(it.key, `${ms}-${n! + 10}`, 'a', 'b')
+  await it.redis.xadd(it.key, `${ms}-${n! + 11}`, 'a', 'b')
+  await it.align(at)
+  expect(await it.read(at, 1)).toHaveLength(1)
+  expect(await it.lag()).toBe(1)
+})
+
+test('only the owner of a topic raises its ids', async () => {
+  const it = await opened(0)
+  await it.align({ position: future, processed: 100 }, false)
+  const info = (await it.redis.xinfo('STREAM', it.key)) as unknown[]
+  expect(info[info.indexOf('last-generated-id') + 1]).toBe('0-0')
+})
+
+test('aligning acknowledges what is committed and removes readers that are gone', async () => {
+  const it = await opened(1_205)
+  await it.read({ consumer: 'gone' }, 1_203)
+  const at = { position: it.positions[1_199]!, processed: 1_200 }
+  await it.read(at, 10)
+  await it.align(at)
+  expect(await it.pending()).toEqual(it.positions.slice(1_200).map((id) => ({ id, consumer: 'c' })))
+  expect((await it.group())?.consumers).toBe(1)
+})
+
+test('aligning twice changes nothing', async () => {
+  const it = await opened(6)
+  const at = { position: it.positions[1]!, processed: 2 }
+  await it.read(at, 3)
+  expect(await it.align(at)).toBe(false)
+  const look = async () => [await it.redis.xinfo('STREAM', it.key), await it.group(), await it.pending()]
+  const before = await look()
+  expect(await it.align(at)).toBe(false)
+  expect(await look()).toEqual(before)
+})

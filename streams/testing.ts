@@ -1,0 +1,333 @@
+/**
+ * A runtime for one test: a database, streams of its own, and a service that counts.
+ *
+ * The counter writes one row and one event per message. A message `undecidable` is set aside by the handler, one that
+ * spells no number is refused by Postgres, and `gibberish` cannot be parsed.
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import postgres from 'postgres'
+import { inject } from 'vitest'
+import { type Committed, commit } from './commit.ts'
+import { type Envelope, toFields } from './envelope.ts'
+import { EventLog } from './event-log.ts'
+import type { Delivery, Handler } from './handler.ts'
+import { type Cursor, defineMailboxScripts } from './mailbox.ts'
+import { streamKey, type Topic } from './partition.ts'
+import { closePostgres, openPostgres, type Sql } from './postgres.ts'
+import { openRedis, type RedisClient, untilReady } from './redis.ts'
+import { silent } from './telemetry.ts'
+import { Worker, type WorkerOptions } from './worker.ts'
+
+export const mailbox: Topic = { owner: 'counter', name: 'mailbox', consumers: ['counter'] }
+export const events: Topic = { owner: 'counter', name: 'events', consumers: ['reader'] }
+
+const tables = `create table tally (
+  n bigserial primary key, partition int not null, position text not null, value int not null, worker text not null)`
+
+export type Count = { value: string }
+export type Tallied = { partition: number; position: string; value: number; worker: string }
+export type MailboxRow = {
+  partition: number
+  position: string
+  processed: number
+  seq: number
+  trimmed: number
+  epoch: number
+  owner: string | null
+}
+
+export type RuntimeOptions = { partitions?: number; redisUrl?: string }
+
+/** A fresh database and a fresh prefix; everything is gone when it is disposed of. */
+export async function openRuntime({
+  partitions = 4,
+  redisUrl = inject('redisUrl'),
+}: RuntimeOptions = {}): Promise<Runtime> {
+  const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })
+  const name = `counter_${randomBytes(5).toString('hex')}`
+  await server`create database ${server(name)}`
+  const url = new URL(inject('postgresUrl'))
+  url.pathname = name
+  // Another test may create the role this very moment.
+  await server.unsafe(`do $$ begin create role counter nologin;
+    exception when duplicate_object or unique_violation then null; end $$`)
+  const admin = postgres(url.href, { max: 1, onnotice: () => {} })
+  await admin.unsafe('create schema counter authorization counter')
+  await admin.end()
+  const migration = openPostgres(url.href, { schema: 'counter', max: 1, partitions })
+  for (const file of ['0001-mailbox.sql', '0002-event-log.sql'])
+    await migration.unsafe(await readFile(new URL(`./migrations/${file}`, import.meta.url), 'utf8')).simple()
+  await migration.unsafe(tables)
+  await closePostgres(migration)
+  const redis = openRedis(redisUrl, name)
+  await untilReady(redis)
+  return new Runtime({ server, name, postgresUrl: url.href, redisUrl, redis, partitions })
+}
+
+type Made = {
+  server: postgres.Sql
+  name: string
+  postgresUrl: string
+  redisUrl: string
+  redis: RedisClient
+  partitions: number
+}
+
+export class Runtime implements AsyncDisposable {
+  readonly postgresUrl: string
+  readonly redisUrl: string
+  readonly prefix = `t${randomBytes(5).toString('hex')}`
+  readonly redis: RedisClient
+  readonly sql: Sql
+  readonly eventLog: EventLog
+  readonly workers: RunningWorker[] = []
+  readonly #made: Made
+  #stirred = Promise.withResolvers<void>()
+
+  constructor(made: Made) {
+    this.#made = made
+    this.postgresUrl = made.postgresUrl
+    this.redisUrl = made.redisUrl
+    this.redis = made.redis
+    defineMailboxScripts(this.redis)
+    this.sql = openPostgres(this.postgresUrl, { schema: 'counter', max: 4, hot: true })
+    this.eventLog = this.#openEventLog(this.sql, this.redis)
+  }
+
+  readonly key = (partition: number): string => streamKey(this.prefix, mailbox, partition)
+
+  cursor(partition: number, at: Partial<Cursor> = {}): Cursor {
+    const start = { consumer: 'c', position: '0-0', processed: 0 }
+    return { key: this.key(partition), group: 'counter', ...start, ...at }
+  }
+
+  /** @returns the messages' positions. */
+  post(partition: number, ...values: (string | number)[]): Promise<string[]> {
+    return Promise.all(
+      values.map(async (value) => {
+        const fields = toFields(
+          envelopeOf(randomUUID(), 'Count', `key-${partition}`, { value: String(value) }),
+        )
+        return (await this.redis.xadd(this.key(partition), '*', ...fields))!
+      }),
+    )
+  }
+
+  /** Everything counted, in the order of the commits. */
+  tally(): Promise<Tallied[]> {
+    return this.sql<Tallied[]>`select partition, position, value, worker from tally order by n`
+  }
+
+  async values(partition?: number): Promise<number[]> {
+    const rows = await this.tally()
+    return rows.filter((it) => partition === undefined || it.partition === partition).map((it) => it.value)
+  }
+
+  async mailbox(partition: number): Promise<MailboxRow> {
+    const [row] = await this.sql<MailboxRow[]>`
+      select partition, position, processed, seq, trimmed, epoch, owner from mailbox where partition = ${partition}`
+    return row!
+  }
+
+  /** Commits `count` events to a partition's log, without publishing them. */
+  async logEvents(partition: number, count: number): Promise<Committed> {
+    const { position, epoch, seq } = await this.mailbox(partition)
+    const numbered = Array.from({ length: count }, (_, i) => ({
+      partition,
+      seq: seq + 1 + i,
+      envelope: envelopeOf(`${partition}/${seq + 1 + i}`, 'Counted', `key-${partition}`, {
+        value: seq + 1 + i,
+      }),
+    }))
+    const advances = [{ partition, epoch, from: position, to: position, count: 0, seq }]
+    const nothing = { letters: [], redriven: [], writes: [], results: undefined }
+    return await commit(this.sql, { advances, events: numbered, ...nothing })
+  }
+
+  /** Starts a worker. `before` is awaited ahead of each batch. */
+  worker(overrides: WorkerOverrides = {}): RunningWorker {
+    const { postgresUrl = this.postgresUrl, before, ...others } = overrides
+    const id = others.id ?? `worker-${this.workers.length + 1}`
+    const sql = openPostgres(postgresUrl, { schema: 'counter', max: 4, hot: true })
+    const redis = openRedis(others.redisUrl ?? this.redisUrl, `${id}-events`)
+    const worker = new RunningWorker(
+      {
+        service: 'counter',
+        id,
+        topic: mailbox,
+        eventLog: this.#openEventLog(sql, redis),
+        handler: counter(sql, id, before),
+        sql,
+        redisUrl: this.redisUrl,
+        redisPrefix: this.prefix,
+        leaseTtlMs: 2_000,
+        eventRetentionDays: 90,
+        ...others,
+      },
+      () => this.#stir(),
+      () => {
+        redis.disconnect()
+        return closePostgres(sql)
+      },
+    )
+    this.workers.push(worker)
+    return worker
+  }
+
+  /** Probes now, and again whenever a worker has something to tell, until the probe gives something truthy. */
+  async until<T>(probe: () => T | Promise<T>, timeoutMs = 15_000): Promise<T> {
+    const deadline = AbortSignal.timeout(timeoutMs)
+    const late = new Promise<never>((_, reject) => {
+      deadline.onabort = () => reject(new Error(`Not true after ${timeoutMs} ms: ${probe}\n${this.#story()}`))
+    })
+    late.catch(() => {})
+    for (;;) {
+      const stirred = this.#stirred.promise
+      const result = await Promise.race([probe(), late])
+      if (result) return result
+      await Promise.race([stirred, late])
+    }
+  }
+
+  untilCounted(count: number, timeoutMs?: number): Promise<boolean> {
+    return this.until(async () => (await this.tally()).length >= count, timeoutMs)
+  }
+
+  /** What the workers have said last, for a test that has failed. */
+  #story(): string {
+    return this.workers.flatMap((it) => it.said.slice(-10).map((line) => `${it.id}: ${line}`)).join('\n')
+  }
+
+  #stir(): void {
+    this.#stirred.resolve()
+    this.#stirred = Promise.withResolvers<void>()
+  }
+
+  #openEventLog(sql: Sql, redis: RedisClient): EventLog {
+    return new EventLog({ sql, redis, prefix: this.prefix, topic: events, source: '/counter' })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.workers.map((it) => it[Symbol.asyncDispose]()))
+    const { server, name, partitions } = this.#made
+    for (let partition = 0; partition < partitions; partition++) {
+      const keys = [this.key(partition), this.eventLog.key(partition)]
+      await this.redis.unlink(...keys).catch(() => {})
+    }
+    this.redis.disconnect()
+    await closePostgres(this.sql)
+    await server`drop database if exists ${server(name)} with (force)`
+    await server.end({ timeout: 1 })
+  }
+}
+
+export type WorkerOverrides = Partial<WorkerOptions<Count>> & {
+  /** Another way to the same database. */
+  postgresUrl?: string
+  before?: (batch: Delivery<Count>[]) => Promise<void> | void
+}
+
+/** A worker, and what it told while it ran. */
+export class RunningWorker implements AsyncDisposable {
+  readonly id: string
+  readonly worker: Worker<Count>
+  readonly said: string[] = []
+  readonly fenceFailures: number[] = []
+  readonly lags = new Map<number, number>()
+  readonly #controller = new AbortController()
+  readonly #running: Promise<void>
+  readonly #close: () => Promise<void>
+  #closed = false
+
+  constructor(
+    options: Omit<WorkerOptions<Count>, 'log' | 'telemetry'>,
+    stir: () => void,
+    close: () => Promise<void>,
+  ) {
+    this.id = options.id
+    this.#close = close
+    const say = (facts: object, text: string) => {
+      const { err, reason } = facts as { err?: Error; reason?: string }
+      this.said.push([text, err?.message, reason].filter(Boolean).join(': '))
+      stir()
+    }
+    this.worker = new Worker({
+      ...options,
+      log: { info: say, warn: say, error: say },
+      telemetry: {
+        ...silent,
+        batch: () => stir(),
+        committed: () => stir(),
+        deadLettered: () => stir(),
+        fenceFailed: (partition) => void this.fenceFailures.push(partition),
+        lag: (partition, entries) => {
+          this.lags.set(partition, entries)
+          stir()
+        },
+      },
+    })
+    this.#running = this.worker.run(this.#controller.signal)
+  }
+
+  has(text: string): boolean {
+    return this.said.some((line) => line.includes(text))
+  }
+
+  /** Resolves once the worker has finished its batch and given its leases back. */
+  stop(): Promise<void> {
+    this.#controller.abort()
+    return this.#running
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+    if (!this.#closed) await this.#close()
+    this.#closed = true
+  }
+}
+
+function counter(sql: Sql, worker: string, before: WorkerOverrides['before']): Handler<Count> {
+  return {
+    parse({ data }) {
+      const { value } = JSON.parse(data) as Count
+      if (value === 'gibberish') throw new Error('Cannot understand gibberish')
+      return { value }
+    },
+    async handle(batch) {
+      await before?.(batch)
+      const [unfit, counted] = [batch.filter(undecidable), batch.filter((it) => !undecidable(it))]
+      return {
+        poison: unfit.map(({ partition, position }) => ({ partition, position, reason: 'Cannot decide it' })),
+        writes: [
+          sql`counted as (
+            insert into tally (partition, position, value, worker)
+            select c.partition, c.position, c.value::int, ${worker} from unnest(
+              ${counted.map((it) => it.partition)}::int[], ${counted.map((it) => it.position)}::text[],
+              ${counted.map((it) => it.message.value)}::text[]
+            ) with ordinality as c (partition, position, value, n)
+            where c.partition in (select partition from fenced) order by c.n
+            returning partition, value
+          )`,
+        ],
+        events: counted.map(({ partition, position, envelope, message }) => ({
+          partition,
+          envelope: envelopeOf(`${partition}/${position}`, 'Counted', envelope.subject, message),
+        })),
+        results: sql`select null::int, row_to_json(counted) from counted`,
+      }
+    },
+  }
+}
+
+const undecidable = ({ message }: Delivery<Count>) => message.value === 'undecidable'
+
+export const envelopeOf = (id: string, type: string, subject: string, data: object): Envelope => ({
+  specversion: '1.0',
+  id,
+  source: '/counter',
+  type,
+  subject,
+  time: '2026-01-01T00:00:00.000Z',
+  data: JSON.stringify(data),
+})
