@@ -98,13 +98,16 @@ const bury = (sql: Sql, letters: Letter[]) => sql`
   select l.partition, l.position, l.reason, array(select json_array_elements_text(l.fields::json))
   from unnest(
     ${letters.map((it) => it.partition)}::int[], ${letters.map((it) => it.position)}::text[],
-    ${letters.map((it) => storable(it.reason))}::text[], ${letters.map((it) => storable(JSON.stringify(it.fields)))}::text[]
+    ${letters.map((it) => storable(it.reason))}::text[], ${letters.map((it) => JSON.stringify(it.fields.map(storable)))}::text[]
   ) as l (partition, position, reason, fields)
   join fenced on fenced.partition = l.partition
   on conflict (partition, position) do update set reason = excluded.reason, redrive = false, at = clock_timestamp()`
 
-/** Postgres stores no NUL. A dead letter is for people to read: there the sign for NUL stands in its place. */
-const storable = (text: string) => text.replaceAll('\0', '\u2400').replaceAll('\\u0000', '\u2400')
+/**
+ * Postgres stores neither NUL nor half a surrogate pair, and a letter that it refused would hold its partition up for
+ * ever. Letters are for people to read: there a sign stands in the place of either.
+ */
+const storable = (text: string) => text.replaceAll('\0', '\u2400').toWellFormed()
 
 const forget = (sql: Sql, letters: { partition: number; position: string }[]) => sql`
   delete from dead_letter d using unnest(

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Published } from './event-log.ts'
+import { groupsOf, sequenceOf } from './event-log.ts'
+import { alignGroup, readEntries } from './mailbox.ts'
+import { openRuntime, type Runtime } from './testing.ts'
+
+let runtime: Runtime
+let partition = 0
+beforeAll(async () => {
+  runtime = await openRuntime({ partitions: 32 })
+})
+afterAll(() => runtime[Symbol.asyncDispose]())
+
+/** A partition that no other test has, with so many events committed and not published. */
+async function logged(count: number) {
+  const mine = partition++
+  const { redis, sql, eventLog } = runtime
+  const key = eventLog.key(mine)
+  await runtime.logEvents(mine, count)
+  const at = async (): Promise<Published & { epoch: number }> => runtime.mailbox(mine)
+  const seqs = async () => (await redis.xrange(key, '-', '+')).map(([id]) => id)
+  const consumer = (processed: number, group = 'reader') => ({
+    key,
+    group,
+    consumer: 'r',
+    position: `${processed}-0`,
+    processed,
+  })
+  return {
+    mine,
+    key,
+    redis,
+    sql,
+    at,
+    ids: seqs,
+    commit: (more: number) => runtime.logEvents(mine, more),
+    publish: async (...events: Parameters<typeof eventLog.publish>[1]) =>
+      eventLog.publish(await at(), events),
+    trim: async () => eventLog.trim(await at(), 90),
+    /** A consumer has committed so many, and read so many beyond. */
+    consumed: async (processed: number, ahead = 0, group = 'reader') => {
+      const at = consumer(processed, group)
+      await alignGroup(redis, at, false)
+      const entries = await readEntries(redis, at, ahead || 1, [])
+      if (ahead === 0) await redis.xack(key, group, ...entries.map((it) => it.position), '0-1')
+      if (ahead === 0) await redis.xgroup('SETID', key, group, at.position, 'ENTRIESREAD', processed)
+    },
+    lag: async (group = 'reader') => (await groupsOf(redis, key)).find((it) => it.name === group)?.lag,
+  }
+}
+
+const ids = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => `${from + i}-0`)
+
+/** What was committed last, as the worker hands it over. */
+async function lastEvents(mine: number, count: number) {
+  const rows = await runtime.sql`
+    select seq, id, type, subject, data::text as data from event_log
+    where partition = ${mine} order by seq desc limit ${count}`
+  return rows.reverse().map(({ seq, ...envelope }) => ({
+    partition: mine,
+    seq,
+    envelope: {
+      specversion: '1.0' as const,
+      source: '/counter',
+      time: '2026-01-01T00:00:00.000Z',
+      ...envelope,
+    } as never,
+  }))
+}
+
+test('P1: the event with sequence n has the id n-0, and publishing again is harmless', async () => {
+  const it = await logged(3)
+  const events = await lastEvents(it.mine, 3)
+  await it.publish(...events)
+  await it.publish(...events)
+  await it.publish(...events.slice(1))
+  await it.publish()
+  expect(await it.ids()).toEqual(ids(1, 3))
+})
+
+test('P1: what is filled in from the log is what was published at first', async () => {
+  const it = await logged(2)
+  await it.publish(...(await lastEvents(it.mine, 2)))
+  const before = await it.redis.xrange(it.key, '-', '+')
+  await it.redis.del(it.key)
+  await it.publish()
+  expect(await it.redis.xrange(it.key, '-', '+')).toEqual(before)
+})
+
+test('P2: a stream that was lost is filled again, however long it is, and the lag is exact', async () => {
+  const it = await logged(1_203)
+  await it.publish()
+  expect(await it.ids()).toEqual(ids(1, 1_203))
+  await it.redis.del(it.key)
+  await it.consumed(1_000)
+  await it.publish()
+  expect(await it.ids()).toEqual(ids(1, 1_203))
+  expect(await it.lag()).toBe(203)
+})
+
+test('P2: a stream that ends early is filled from there before anything is appended', async () => {
+  const it = await logged(5)
+  await it.publish()
+  await it.redis.del(it.key)
+  // Redis came back with the first two; five more are committed, and the last two are handed over.
+  for (const id of ['1-0', '2-0']) await it.redis.xadd(it.key, id, 'a', 'b')
+  await it.commit(5)
+  await it.publish(...(await lastEvents(it.mine, 2)))
+  expect(await it.ids()).toEqual(ids(1, 10))
+})
+
+test('P2: an event is not appended over a gap, not even for a moment', async () => {
+  const it = await logged(3)
+  const [third] = await lastEvents(it.mine, 1)
+  // The log cannot fill the gap: nobody may see the third before the first.
+  await it.sql`delete from event_log where partition = ${it.mine}`
+  await expect(it.publish(third!)).rejects.toThrow('nothing right after 0')
+  expect(await it.ids()).toEqual([])
+})
+
+test('a stream that has more than the log is an error, not something to build on', async () => {
+  const it = await logged(2)
+  await it.redis.xadd(it.key, '7-0', 'a', 'b')
+  await expect(it.publish()).rejects.toThrow(
+    `Cannot publish to ${it.key}: it ends with 7, the event log with 2`,
+  )
+})
+
+test('P3: a refill goes back to what was trimmed and no further', async () => {
+  const it = await logged(10)
+  await it.publish()
+  await it.consumed(6)
+  expect(await it.trim()).toBe(6)
+  expect((await it.at()).trimmed).toBe(6)
+  await it.redis.del(it.key)
+  await it.publish()
+  expect(await it.ids()).toEqual(ids(7, 10))
+  await it.consumed(6)
+  expect(await it.lag()).toBe(4)
+})
+
+test('P3: after everything was trimmed and lost, the next event comes with its own id', async () => {
+  const it = await logged(4)
+  await it.publish()
+  await it.consumed(4)
+  await it.trim()
+  await it.redis.del(it.key)
+  await it.publish()
+  expect(await it.ids()).toEqual([])
+  await it.commit(1)
+  await it.publish(...(await lastEvents(it.mine, 1)))
+  expect(await it.ids()).toEqual(['5-0'])
+  await it.consumed(4)
+  expect(await it.lag()).toBe(1)
+})
+
+test('P3: nothing is trimmed while a consumer’s group is missing', async () => {
+  const it = await logged(5)
+  await it.publish()
+  await it.consumed(5, 0, 'somebody-else')
+  expect(await it.trim()).toBe(0)
+  await it.consumed(3)
+  expect(await it.trim()).toBe(3)
+})
+
+test('P3: what is pending has not been committed, and stays', async () => {
+  const it = await logged(8)
+  await it.publish()
+  await it.consumed(2, 5)
+  expect(await it.trim()).toBe(2)
+  expect(await it.redis.xlen(it.key)).toBeGreaterThanOrEqual(6)
+})
+
+test('P3: one who has lost the partition notes nothing as trimmed', async () => {
+  const it = await logged(5)
+  await it.publish()
+  await it.consumed(3)
+  const stale = await it.at()
+  await it.sql`update mailbox set epoch = epoch + 1 where partition = ${it.mine}`
+  await runtime.eventLog.trim(stale, 90)
+  expect((await it.at()).trimmed).toBe(0)
+  expect(await it.ids()).toEqual(ids(1, 5))
+})
+
+test('P3: the log is pruned by age, but keeps what some consumer has not committed', async () => {
+  const it = await logged(6)
+  await it.publish()
+  await it.consumed(4)
+  await it.sql`update event_log set time = clock_timestamp() - interval '91 days' where partition = ${it.mine} and seq <> 2`
+  await it.sql`update event_log set time = clock_timestamp() where partition = ${it.mine} and seq = 2`
+  await it.trim()
+  const kept = await it.sql`select seq from event_log where partition = ${it.mine} order by seq`
+  expect(kept.map((row) => row.seq)).toEqual([2, 5, 6])
+})
+
+test('the sequence is read from an id', () => {
+  expect(sequenceOf('120-0')).toBe(120)
+})
