@@ -98,7 +98,7 @@ class Caller {
     const signal = AbortSignal.timeout(this.#limitMs)
     try {
       const address = await untilAborted(resolveHost(url.hostname, this.#allowPrivate), signal)
-      return outcomeOf(await this.#call(url, address, notice, signal))
+      return outcomeOf(await untilAborted(this.#call(url, address, notice, signal), signal))
     } catch (error) {
       if (error instanceof PrivateAddressError) return { type: 'failed', error: error.message }
       const { code, name } = error as Error & { code?: unknown }
@@ -122,13 +122,16 @@ class Caller {
       host: address,
       path: url.pathname + url.search,
       headers: headersOf(url, notice, body.length),
-      signal,
     }
     const outgoing =
       url.protocol === 'https:'
         ? https.request({ ...options, agent: this.#https, port: url.port || 443, servername: nameOf(url) })
         : http.request({ ...options, agent: this.#http, port: url.port || 80 })
     outgoing.on('error', reject)
+    // By hand: Deno does not heed a signal among the options while it waits for the answer.
+    const abort = () => outgoing.destroy()
+    signal.addEventListener('abort', abort, { once: true })
+    outgoing.on('close', () => signal.removeEventListener('abort', abort))
     outgoing.on('response', (incoming) => {
       resolve(incoming.statusCode ?? 0)
       readSome(incoming)
@@ -185,7 +188,7 @@ const bodyOf = (notice: DueNotice) => {
   }
 }
 
-/** A name that does not resolve cannot be interrupted, only left behind. */
+/** What cannot be interrupted, such as the look-up of a name, is left behind. */
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const stop = () => reject(signal.reason)
