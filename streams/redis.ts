@@ -23,6 +23,8 @@ export function openRedis(url: string, name: string, { blocking = false } = {}):
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     disableClientInfo: true,
+    // Also keeps a process alive that disconnects while the connection is lost already: shorter than its time to end.
+    disconnectTimeout: 250,
   }
   const retry = (attempt: number) =>
     Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.75 + Math.random() / 2)
