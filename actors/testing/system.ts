@@ -1,9 +1,7 @@
 /** The whole system, for one test: a database and streams of its own, and real processes. */
 import { randomBytes } from 'node:crypto'
-import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, inject, onTestFailed } from 'vitest'
-import { isCluster } from '../../streams/redis.ts'
 import { type ServiceName, serviceNames } from '../config.ts'
 import { migrate } from '../migrate.ts'
 import { Client } from './client.ts'
@@ -128,7 +126,6 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     await sql.end({ timeout: 1 })
     await server`drop database if exists ${server(name)} with (force)`
     await server.end({ timeout: 1 })
-    if (!isCluster(redisUrl)) await forgetStreams(redisUrl, name)
   }
   const system = new System(toProcesses(options, env), { sql, partitions, redisUrl, redisPrefix: name }, drop)
   try {
@@ -181,19 +178,6 @@ export function withDatabase(url: string, database: string): string {
   const it = new URL(url)
   it.pathname = `/${database}`
   return it.href
-}
-
-async function forgetStreams(redisUrl: string, prefix: string): Promise<void> {
-  const redis = new Redis(redisUrl, { maxRetriesPerRequest: 1 })
-  try {
-    for await (const keys of redis.scanStream({ match: `{${prefix}:*`, count: 1_000 })) {
-      if (keys.length > 0) await redis.unlink(keys)
-    }
-  } catch {
-    // A server of the test's own may be gone already, and its streams with it.
-  } finally {
-    redis.disconnect()
-  }
 }
 
 const numberBigint = { to: 20, from: [20], serialize: String, parse: Number }
