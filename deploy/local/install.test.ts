@@ -45,6 +45,7 @@ async function install(needs: string, { first = '', args = ['-p', '"ran"'] } = {
       ...(needs ? [`--needs=${needs}`] : []),
       ...args,
     ],
+    cwd: dir,
     env: { PATH: join(dir, 'bin') },
     onLine: (line) => lines.push(line),
   })
@@ -115,6 +116,9 @@ test('without a package manager the program is named', async () => {
 test('who may not install is told the command to run', async () => {
   await program('apt-get', 'exit 1')
   await program('sudo', 'exit 1')
+  // The real one may lie where only root can see it.
+  await rm(join(dir, 'node_modules/.bin/node'))
+  await writeFile(join(dir, 'node_modules/.bin/node'), '')
   const first = isRoot ? 'process.setgid(65534); process.setuid(65534)' : ''
   expect(await install('redis', { first })).toMatchObject({
     code: 1,
