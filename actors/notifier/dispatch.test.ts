@@ -281,6 +281,25 @@ test('a delivery that takes longer than the lease is left to whoever has it in h
   expect(told).toBe(1)
 })
 
+test('a claim that runs out under a delivery of our own does not start a second one', async () => {
+  const slow = Promise.withResolvers<Outcome>()
+  const asked = Promise.withResolvers<void>()
+  let told = 0
+  const channel = fake(() => {
+    told++
+    asked.resolve()
+    return slow.promise
+  })
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  await using running = start(channel, { pollMs: 5, leaseMs: 20, renewMs: 60_000 })
+  await asked.promise
+  await database.sql`select pg_sleep(0.2)`
+  slow.resolve({ type: 'sent' })
+  await running.tally.until('sent', 1)
+  expect(told).toBe(1)
+  expect((await database.told())[0]!.attempts).toBeGreaterThan(1)
+})
+
 test('a cancellation right behind a success is all that is told', async () => {
   const told: string[] = []
   const reservationid = randomUUID()

@@ -17,6 +17,7 @@
 import { Backoff } from '../../streams/backoff.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { Pulse } from '../../streams/pulse.ts'
+import { traceIdOf } from '../http/trace.ts'
 import { Bell } from './bell.ts'
 import type { Channel, DueNotice, Outcome } from './delivery.ts'
 import { claimDue, type Mark, markAll, renewClaims } from './queue.ts'
@@ -96,6 +97,7 @@ export class Dispatcher {
     const { channel } = this.#options
     const answered: [DueNotice, Outcome][] = []
     for (const notice of due) {
+      if (this.#takeBack(notice)) continue
       const outcome = channel.deliver(notice)
       if (outcome instanceof Promise) this.#await(notice, outcome)
       else answered.push([notice, outcome])
@@ -104,12 +106,20 @@ export class Dispatcher {
     for (const [notice, outcome] of answered) this.#note(notice, outcome)
   }
 
+  /** A claim ran out while its delivery went on, and it was we who claimed it again: the delivery counts for both. */
+  #takeBack(notice: DueNotice): boolean {
+    if (!this.#inHand.has(notice.seq)) return false
+    this.#inHand.set(notice.seq, notice)
+    return true
+  }
+
   #await(notice: DueNotice, outcome: Promise<Outcome>): void {
     this.#inHand.set(notice.seq, notice)
     const broken = (error: Error): Outcome => ({ type: 'retry', error: error.name })
     outcome.catch(broken).then((it) => {
+      const latest = this.#inHand.get(notice.seq)!
       this.#inHand.delete(notice.seq)
-      this.#note(notice, it)
+      this.#note(latest, it)
       this.#bell.ring()
     })
   }
@@ -119,8 +129,9 @@ export class Dispatcher {
     const mark = markOf(notice, outcome, now(), random)
     this.#done.push(mark)
     if (channel.flush && mark.outcome === 'sent') return
-    const { noticeid, kind, reservationid, bookid, attempts } = notice
-    const facts = { noticeid, kind, channel: channel.name, reservationid, bookid, attempts }
+    const { noticeid, kind, reservationid, bookid, attempts, traceparent } = notice
+    const traceid = traceparent ? traceIdOf(traceparent) : undefined
+    const facts = { noticeid, kind, channel: channel.name, reservationid, bookid, attempts, traceid }
     if (mark.outcome === 'sent') log.info(facts, 'told')
     else if (mark.outcome !== 'deferred')
       log.warn({ ...facts, reason: mark.error }, `cannot tell: ${mark.outcome}`)

@@ -1,4 +1,5 @@
 /** Tells everything on standard output, one line each, as the original did. */
+import { traceIdOf } from '../../http/trace.ts'
 import type { Channel, DueNotice } from '../delivery.ts'
 import type { Kind } from '../notice.ts'
 
@@ -32,5 +33,5 @@ const factsOf = (notice: DueNotice) => ({
   bookid: notice.bookid,
   reason: notice.reason ?? undefined,
   shortage: notice.shortage ?? undefined,
-  traceid: notice.traceparent?.split('-')[1],
+  traceid: notice.traceparent ? traceIdOf(notice.traceparent) : undefined,
 })
