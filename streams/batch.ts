@@ -5,11 +5,9 @@ import type { Delivery, Handler, Poison } from './handler.ts'
 import type { Lease } from './lease.ts'
 import type { Entry } from './mailbox.ts'
 
-/** A partition in our hands: what is committed, and how far we have read ahead of that. */
+/** A partition in our hands. */
 export type Owned = Lease & {
   key: string
-  readTo: string
-  readCount: number
   /** Committed entries that the group has not been told of yet. */
   acks: string[]
 }

@@ -13,42 +13,46 @@ import { streamKey, type Topic } from './partition.ts'
 import type { Sql } from './postgres.ts'
 import type { RedisClient } from './redis.ts'
 
-/** Entries per script call and rows per page of a refill. */
+/** Rows per page of a refill. */
 const pageMax = 500
 
 /**
- * Appends the entries that follow the stream's last one, and returns the sequence that the stream then ends with:
- * less than that of the last entry offered if there is a gap before the first. `floor` is what was trimmed on purpose.
+ * For each stream: appends the entries that follow its last one, and returns the sequence that it then ends with: less
+ * than that of the last entry offered if there is a gap before the first. `floor` is what was trimmed on purpose.
+ * `ARGV`: for each key floor, number of entries; for each entry its sequence, number of strings, fields and values.
  */
 const append = `
-  local key, floor = KEYS[1], tonumber(ARGV[1])
-  local info, last, added = redis.pcall('XINFO', 'STREAM', key), 0, 0
-  if not info.err then
-    for i = 1, #info, 2 do
-      if info[i] == 'last-generated-id' then last = tonumber(string.match(info[i + 1], '^%d+')) end
-      if info[i] == 'entries-added' then added = info[i + 1] end
+  local at, ends = 1, {}
+  for i, key in ipairs(KEYS) do
+    local floor, entries = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+    local info, last, added, appended = redis.pcall('XINFO', 'STREAM', key), 0, 0, 0
+    if not info.err then
+      for i = 1, #info, 2 do
+        if info[i] == 'last-generated-id' then last = tonumber(string.match(info[i + 1], '^%d+')) end
+        if info[i] == 'entries-added' then added = info[i + 1] end
+      end
     end
-  end
-  if last < floor then last = floor end
-  local appended, at = 0, 2
-  while at <= #ARGV do
-    local seq, size = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-    if seq == last + 1 then
-      redis.call('XADD', key, ARGV[at] .. '-0', unpack(ARGV, at + 2, at + 1 + size))
-      last, appended = seq, appended + 1
-    elseif seq > last then
-      break
+    if last < floor then last = floor end
+    at = at + 2
+    for _ = 1, entries do
+      local seq, size = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+      if seq == last + 1 then
+        redis.call('XADD', key, ARGV[at] .. '-0', unpack(ARGV, at + 2, at + 1 + size))
+        last, appended = seq, appended + 1
+      end
+      at = at + 2 + size
     end
-    at = at + 2 + size
+    if appended > 0 and added + appended ~= last then
+      redis.call('XSETID', key, string.format('%d-0', last), 'ENTRIESADDED', string.format('%d', last))
+    end
+    ends[i] = last
   end
-  if appended > 0 and added + appended ~= last then
-    redis.call('XSETID', key, string.format('%d-0', last), 'ENTRIESADDED', string.format('%d', last))
-  end
-  return last`
+  return ends`
 
-type Scripts = { streamsAppend(key: string, ...args: (string | number)[]): Promise<number> }
+type Scripts = { streamsAppend(keys: number, ...args: (string | number)[]): Promise<number[]> }
 
 export type Published = { partition: number; seq: number; trimmed: number }
+export type Publication = { at: Published; events: SequencedEvent[] }
 
 export class EventLog {
   readonly #sql: Sql
@@ -64,7 +68,7 @@ export class EventLog {
     this.#prefix = options.prefix
     this.topic = options.topic
     this.#source = options.source
-    this.#redis.defineCommand('streamsAppend', { numberOfKeys: 1, lua: append })
+    this.#redis.defineCommand('streamsAppend', { lua: append })
   }
 
   key(partition: number): string {
@@ -72,42 +76,50 @@ export class EventLog {
   }
 
   /**
-   * Publishes a partition's newly committed events, of which `at.seq` is the last, and fills the stream up if it ends
-   * before them. With no events it checks that nothing is missing.
-   * @throws when the stream has events that the log has not: somebody else writes to it, or Postgres lost data.
+   * Publishes newly committed events of several partitions, of each of which `at.seq` is the last, and fills a stream up
+   * if it ends before them. With no events it checks that nothing is missing.
+   * @throws when a stream has events that the log has not: somebody else writes to it, or Postgres lost data.
    */
-  async publish(at: Published, events: SequencedEvent[]): Promise<void> {
-    let last = await this.#append(at, events)
+  async publish(publications: Publication[]): Promise<void> {
+    const ends = await this.#append(publications)
+    await Promise.all(publications.map(({ at }, i) => this.#settle(at, ends[i]!)))
+  }
+
+  /** @param end the sequence that the stream ends with. */
+  async #settle(at: Published, end: number): Promise<void> {
+    let last = end
     if (last > at.seq) {
       throw new Error(
         `Cannot publish to ${this.key(at.partition)}: it ends with ${last}, the event log with ${at.seq}`,
       )
     }
     while (last < at.seq) {
-      const page = await this.#page(at.partition, last)
-      const reached = page.length > 0 ? await this.#append(at, page) : last
-      if (reached <= last) {
+      const events = await this.#page(at.partition, last)
+      const [reached] = events.length > 0 ? await this.#append([{ at, events }]) : [last]
+      if (reached! <= last) {
         throw new Error(
           `Cannot fill ${this.key(at.partition)}: the event log has nothing right after ${last}`,
         )
       }
-      last = reached
+      last = reached!
     }
   }
 
-  async #append(at: Published, events: SequencedEvent[]): Promise<number> {
-    const scripts = this.#redis as unknown as Scripts
-    const key = this.key(at.partition)
-    let last = 0
-    for (let start = 0; start === 0 || start < events.length; start += pageMax) {
-      const args: (string | number)[] = [at.trimmed]
-      for (const { seq, envelope } of events.slice(start, start + pageMax)) {
+  /** @returns the sequence that each stream ends with. In a cluster, where streams live apart, each takes a call. */
+  async #append(publications: Publication[]): Promise<number[]> {
+    if (publications.length === 0) return []
+    if (this.#redis.isCluster && publications.length > 1) {
+      return (await Promise.all(publications.map((it) => this.#append([it])))).flat()
+    }
+    const args: (string | number)[] = publications.map(({ at }) => this.key(at.partition))
+    for (const { at, events } of publications) {
+      args.push(at.trimmed, events.length)
+      for (const { seq, envelope } of events) {
         const fields = toFields(envelope)
         args.push(seq, fields.length, ...fields)
       }
-      last = await scripts.streamsAppend(key, ...args)
     }
-    return last
+    return await (this.#redis as unknown as Scripts).streamsAppend(publications.length, ...args)
   }
 
   async #page(partition: number, after: number): Promise<SequencedEvent[]> {

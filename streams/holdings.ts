@@ -133,28 +133,22 @@ export class Holdings {
 
   cursorOf(owned: Owned): Cursor {
     const { service, id } = this.#options
-    return {
-      key: owned.key,
-      group: service,
-      consumer: id,
-      position: owned.readTo,
-      processed: owned.readCount,
-    }
+    const { key, position, processed } = owned
+    return { key, group: service, consumer: id, position, processed }
   }
 
   #adopt(lease: Lease): Owned {
     const key = streamKey(this.#options.redisPrefix, this.#options.topic, lease.partition)
-    return { ...lease, key, readTo: lease.position, readCount: lease.processed, acks: [] }
+    return { ...lease, key, acks: [] }
   }
 
   async #align(owned: Owned): Promise<void> {
     const { service, topic, eventLog, log } = this.#options
-    const committed = { ...this.cursorOf(owned), position: owned.position, processed: owned.processed }
-    const created = await alignGroup(this.#redis, committed, topic.owner === service)
+    const created = await alignGroup(this.#redis, this.cursorOf(owned), topic.owner === service)
     if (created && owned.processed > 0) {
       log.warn({ partition: owned.partition }, 'the consumer group was gone: created it at the offset')
     }
-    await eventLog?.publish(owned, [])
+    await eventLog?.publish([{ at: owned, events: [] }])
   }
 
   async #reportLag(owned: Owned): Promise<void> {

@@ -23,13 +23,30 @@ export type Cursor = {
   processed: number
 }
 
-/** Acknowledges, sets the cursor and reads, in one step that no other client can come between. */
+/** A cursor, and the committed entries before it that the group has not been told of yet. */
+export type Reading = Cursor & { acks: string[] }
+
+/**
+ * For each stream: acknowledges, sets the cursor and reads, in one step that no other client can come between.
+ * `ARGV`: group, consumer, entries at most; then for each key position, processed, number of acks, acks.
+ */
 const read = `
-  local key, group, consumer, position, processed, count = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-  if #ARGV > 5 then redis.call('XACK', key, group, unpack(ARGV, 6)) end
-  redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)
-  local reply = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', key, '>')
-  return reply and reply[1][2] or {}`
+  local group, consumer, left, at, replies = ARGV[1], ARGV[2], tonumber(ARGV[3]), 4, {}
+  for i, key in ipairs(KEYS) do
+    local acks = tonumber(ARGV[at + 2])
+    if acks > 0 then redis.call('XACK', key, group, unpack(ARGV, at + 3, at + 2 + acks)) end
+    redis.call('XGROUP', 'SETID', key, group, ARGV[at], 'ENTRIESREAD', ARGV[at + 1])
+    replies[i] = {}
+    if left > 0 then
+      local reply = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', left, 'STREAMS', key, '>')
+      if reply then
+        replies[i] = reply[1][2]
+        left = left - #replies[i]
+      end
+    end
+    at = at + 3 + acks
+  end
+  return replies`
 
 /**
  * Makes stream and group fit the committed offset, whatever Redis remembers:
@@ -87,38 +104,38 @@ const align = `
   return created.err and 0 or 1`
 
 type Scripts = {
-  streamsRead(key: string, ...args: (string | number)[]): Promise<[string, Fields][]>
+  streamsRead(keys: number, ...args: (string | number)[]): Promise<[string, Fields][][]>
   streamsAlign(key: string, ...args: (string | number)[]): Promise<0 | 1>
 }
 
 /** Teaches a client the scripts above. Once per client. */
 export function defineMailboxScripts(redis: RedisClient): void {
-  redis.defineCommand('streamsRead', { numberOfKeys: 1, lua: read })
+  redis.defineCommand('streamsRead', { lua: read })
   redis.defineCommand('streamsAlign', { numberOfKeys: 1, lua: align })
 }
 
 /**
- * @param acks entries whose effects are committed.
- * @returns at most `count` entries after the cursor, oldest first.
+ * Reads several streams of one group: with one call, or in a cluster, where streams live apart, with one call each.
+ * @param limit entries at most, in all. Streams named first are served first.
+ * @returns for each stream the entries after its cursor, oldest first.
  * @throws {ReplyError} `NOGROUP` when Redis lost its data: `alignGroup` mends it.
  */
 export async function readEntries(
   redis: RedisClient,
-  at: Cursor,
-  count: number,
-  acks: string[],
-): Promise<Entry[]> {
-  const scripts = redis as unknown as Scripts
-  const rows = await scripts.streamsRead(
-    at.key,
-    at.group,
-    at.consumer,
-    at.position,
-    at.processed,
-    count,
-    ...acks,
-  )
-  return rows.map(([position, fields]) => ({ position, fields }))
+  readings: Reading[],
+  limit: number,
+): Promise<Entry[][]> {
+  if (readings.length === 0) return []
+  if (redis.isCluster && readings.length > 1) {
+    const share = Math.max(1, Math.floor(limit / readings.length))
+    return (await Promise.all(readings.map((it) => readEntries(redis, [it], share)))).flat()
+  }
+  const { group, consumer } = readings[0]!
+  const args: (string | number)[] = readings.map((it) => it.key)
+  args.push(group, consumer, limit)
+  for (const { position, processed, acks } of readings) args.push(position, processed, acks.length, ...acks)
+  const replies = await (redis as unknown as Scripts).streamsRead(readings.length, ...args)
+  return replies.map((rows) => rows.map(([position, fields]) => ({ position, fields })))
 }
 
 /**

@@ -1,10 +1,10 @@
 /**
  * A worker: owns partitions of one topic on behalf of one service, and turns what they hold into committed effects.
  *
- *   take over ──▶ ┌─▶ ring ──▶ read ──▶ handle ──▶ commit ──▶ publish ─┐
- *                 └────────────────────────────────────────────────────┘
+ *   take over ──▶ ┌─▶ read ──▶ handle ──▶ commit ──▶ publish ─┐
+ *                 └───────────────────────────────────────────┘
  *
- * The next batch is read while the present one is handled. All partitions share one loop and one commit.
+ * All partitions share one loop and one commit. The next batch is read and handled while the present one is published.
  *
  * W1. Messages of one partition are handled in the order of its stream, by one batch at a time.
  * W2. A batch starts where the last commit of its partition ended. After any doubt (an error, a lost connection, an
@@ -24,10 +24,11 @@ import {
   type Slice,
   sizeOf,
 } from './batch.ts'
-import { commit, type Letter, type SequencedEvent, sequence } from './commit.ts'
+import { commit, type Letter, sequence } from './commit.ts'
 import { lettersToRedrive } from './dead-letter.ts'
 import { deadline } from './deadline.ts'
 import { Doorbell } from './doorbell.ts'
+import type { EventLog, Publication } from './event-log.ts'
 import type { Effects, Handler } from './handler.ts'
 import { Holdings, type HoldingsOptions } from './holdings.ts'
 import { isNoGroup, readEntries } from './mailbox.ts'
@@ -54,6 +55,8 @@ export class Worker<Message> {
   /** Messages of the next batch at most: less than `batchSizeMax` while one that Postgres refuses is looked for. */
   #limit = batchSizeMax
   #tidiedAt = 0
+  #turn = 0
+  #publishing: Promise<void> | undefined
 
   constructor(options: WorkerOptions<Message>) {
     this.#options = options
@@ -67,55 +70,48 @@ export class Worker<Message> {
     await using doorbell = new Doorbell(this.#options.redisUrl, `${this.#options.id}-doorbell`)
     await untilReady(this.#redis)
     const leasing = this.#holdings.keepLeases(signal)
-    let ahead: Promise<Slice[]> | undefined
     while (!signal.aborted) {
       this.pulse.beat()
       try {
         await this.#holdings.takeOver()
         await this.#tidy()
-        const slices = await (ahead ?? this.#read(doorbell, signal))
-        ahead = undefined
-        if (slices.length === 0) continue
-        ahead = this.#read(doorbell, signal)
-        ahead.catch(() => {}) // Seen when it is awaited; until then it must not count as unhandled.
-        await this.#settle(slices.filter(({ owned }) => this.#holdings.holds(owned)))
+        await this.#settle(await this.#read(doorbell, signal))
         this.#backoff.reset()
       } catch (error) {
-        await ahead?.catch(() => {})
-        ahead = undefined
         this.#doubt(error)
         await this.#backoff.wait(signal)
       }
     }
     await leasing
-    await ahead?.catch(() => {})
+    await this.#published().catch((error) => this.#doubt(error))
     await this.#holdings.leave()
     this.#redis.disconnect()
   }
 
+  /** What is there now; if nothing is, what is there once the doorbell has rung. */
   async #read(doorbell: Doorbell, signal: AbortSignal): Promise<Slice[]> {
-    const all = this.#holdings.all()
-    const watched = all.map((it) => ({ key: it.key, position: it.readTo }))
-    const rings = await doorbell.wait(watched, blockMs, signal)
-    const news = all.filter((it) => rings.has(it.key)).slice(0, this.#limit)
-    const count = Math.max(1, Math.floor(this.#limit / Math.max(1, news.length)))
-    const slices = await Promise.all(news.map((owned) => this.#readSlice(owned, count)))
-    return slices.filter((slice) => slice !== undefined)
+    const slices = await this.#readAll()
+    if (slices.length > 0) return slices
+    await this.#published()
+    const news = await doorbell.wait(this.#holdings.all(), blockMs, signal)
+    return news.size > 0 ? await this.#readAll() : []
   }
 
-  async #readSlice(owned: Owned, count: number): Promise<Slice | undefined> {
-    const from = owned.readTo
-    const entries = await readEntries(
-      this.#redis,
-      this.#holdings.cursorOf(owned),
-      count,
-      owned.acks.splice(0),
-    )
-    const to = entries.at(-1)?.position
-    if (!to) return undefined
-    owned.readTo = to
-    owned.readCount += entries.length
-    return { owned, from, to, count: entries.length, entries }
+  async #readAll(): Promise<Slice[]> {
+    const all = this.#holdings.all()
+    // Who was served first last time is served last.
+    const first = this.#turn++ % Math.max(1, all.length)
+    const readings = [...all.slice(first), ...all.slice(0, first)].map((owned) => ({
+      ...this.#holdings.cursorOf(owned),
+      acks: owned.acks.splice(0),
+      owned,
+    }))
+    const found = await readEntries(this.#redis, readings, this.#limit)
+    return readings.flatMap(({ owned, position }, i): Slice[] => {
+      const entries = found[i]!
+      const last = entries.at(-1)
+      return last ? [{ owned, from: position, to: last.position, count: entries.length, entries }] : []
+    })
   }
 
   /** Handles, commits and publishes one batch. */
@@ -142,6 +138,7 @@ export class Worker<Message> {
     const redriven = redrivenOf(slices, letters)
     const { writes, results: wanted } = effects
 
+    await this.#published()
     const startedAt = performance.now()
     const committing = commit(sql, { advances, events, letters, redriven, writes, results: wanted })
     const { partitions, results } = await deadline(statementWithinMs, 'commit the batch', committing)
@@ -150,14 +147,28 @@ export class Worker<Message> {
     effects.committed?.(partitions, results)
     this.#report(letters.filter((it) => partitions.has(it.partition)))
     const eventsOf = Map.groupBy(events, (it) => it.partition)
-    const publishing = slices.map((slice) => {
+    const publications: Publication[] = []
+    for (const slice of slices) {
       const { owned } = slice
-      if (!partitions.has(owned.partition)) return this.#fencedOut(owned)
-      const own: SequencedEvent[] = eventsOf.get(owned.partition) ?? []
-      advance(slice, own.at(-1)?.seq ?? owned.seq)
-      return own.length > 0 ? eventLog?.publish(owned, own) : undefined
-    })
-    await Promise.all(publishing)
+      const own = eventsOf.get(owned.partition)
+      if (!partitions.has(owned.partition)) this.#fencedOut(owned)
+      else advance(slice, own?.at(-1)?.seq ?? owned.seq)
+      if (own && this.#holdings.holds(owned)) publications.push({ at: { ...owned }, events: own })
+    }
+    if (eventLog && publications.length > 0) this.#publish(eventLog, publications)
+  }
+
+  /** Publishes beside the next batch, which is not committed before this is done. */
+  #publish(eventLog: EventLog, publications: Publication[]): void {
+    this.#publishing = eventLog.publish(publications)
+    this.#publishing.catch(() => {}) // Seen when it is awaited; until then it must not count as unhandled.
+  }
+
+  /** @throws when the last publication failed: the streams are filled up when the partitions are aligned again. */
+  async #published(): Promise<void> {
+    const publishing = this.#publishing
+    this.#publishing = undefined
+    await publishing
   }
 
   #fencedOut({ partition, epoch }: Owned): void {
@@ -192,6 +203,7 @@ export class Worker<Message> {
   async #tidy(): Promise<void> {
     if (performance.now() - this.#tidiedAt < tidyEveryMs) return
     this.#tidiedAt = performance.now()
+    await this.#published()
     await this.#holdings.tidy()
     const all = new Map(this.#holdings.all().map((it) => [it.partition, it]))
     for (const letter of await lettersToRedrive(this.#options.sql, [...all.keys()])) {
@@ -207,6 +219,7 @@ export class Worker<Message> {
     const facts = isNoGroup(error) ? {} : { err: error }
     this.#options.log.warn(facts, 'starting over from the committed offsets')
     this.#holdings.forget()
+    this.#publishing = undefined
   }
 }
 
