@@ -50,6 +50,7 @@ export class Dispatcher {
   readonly #options: Required<DispatcherOptions>
   readonly #bell = new Bell()
   readonly #backoff: Backoff
+  /** What is claimed and not marked yet. */
   readonly #inHand = new Map<number, DueNotice>()
   #renewedAt = 0
   readonly #done: Mark[] = []
@@ -99,27 +100,24 @@ export class Dispatcher {
     for (const notice of due) {
       if (this.#takeBack(notice)) continue
       const outcome = channel.deliver(notice)
-      if (outcome instanceof Promise) this.#await(notice, outcome)
+      if (outcome instanceof Promise) this.#await(notice.seq, outcome)
       else answered.push([notice, outcome])
     }
     channel.flush?.()
     for (const [notice, outcome] of answered) this.#note(notice, outcome)
   }
 
-  /** A claim ran out while its delivery went on, and it was we who claimed it again: the delivery counts for both. */
+  /** A claim may run out while its delivery goes on, and we may claim it again: the delivery counts for both. */
   #takeBack(notice: DueNotice): boolean {
-    if (!this.#inHand.has(notice.seq)) return false
+    const known = this.#inHand.has(notice.seq)
     this.#inHand.set(notice.seq, notice)
-    return true
+    return known
   }
 
-  #await(notice: DueNotice, outcome: Promise<Outcome>): void {
-    this.#inHand.set(notice.seq, notice)
+  #await(seq: number, outcome: Promise<Outcome>): void {
     const broken = (error: Error): Outcome => ({ type: 'retry', error: error.name })
     outcome.catch(broken).then((it) => {
-      const latest = this.#inHand.get(notice.seq)!
-      this.#inHand.delete(notice.seq)
-      this.#note(latest, it)
+      this.#note(this.#inHand.get(seq)!, it)
       this.#bell.ring()
     })
   }
@@ -143,6 +141,7 @@ export class Dispatcher {
     await markAll(this.#options.sql, marks)
     // Only now: after a failure they are marked again, with what has come since.
     this.#done.splice(0, marks.length)
+    for (const { seq } of marks) this.#inHand.delete(seq)
     for (const [outcome, some] of Object.entries(Object.groupBy(marks, (it) => it.outcome))) {
       this.#options.count(outcome as Mark['outcome'], some.length)
     }
@@ -158,7 +157,7 @@ export class Dispatcher {
   async #finish(): Promise<void> {
     const { channel, log, graceMs } = this.#options
     const signal = AbortSignal.timeout(graceMs)
-    while (this.#inHand.size > 0 && !signal.aborted) await this.#bell.wait(graceMs, signal)
+    while (this.#inHand.size > this.#done.length && !signal.aborted) await this.#bell.wait(graceMs, signal)
     channel.close?.()
     try {
       await this.#mark()
