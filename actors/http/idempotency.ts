@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
-import { v7 as uuidv7 } from 'uuid'
+import { uuidv7 } from '../uuid.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { Problem } from './problem.ts'
 

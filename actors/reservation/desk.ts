@@ -5,7 +5,7 @@
  *     up for: the row stays unconfirmed until stock answers, and unconfirmed rows are sent again (`resend.ts`).
  * D2. Accepting needs this service's Postgres and nothing else. Sending to stock is not waited for.
  */
-import { v7 as uuidv7 } from 'uuid'
+import { uuidv7 } from '../uuid.ts'
 import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'

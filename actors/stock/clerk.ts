@@ -3,7 +3,7 @@
  * The command's id is that of the request's idempotency key, so that a repeated request has one effect.
  */
 import type { Context } from 'hono'
-import { v7 as uuidv7 } from 'uuid'
+import { uuidv7 } from '../uuid.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Wakeup } from '../../streams/wakeup.ts'

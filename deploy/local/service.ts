@@ -11,21 +11,24 @@ const graceMs = 10_000
 
 const pollMs = 50
 
-/** V8 grows its heap as far as it may before it collects; with a limit the services stay small under load. */
-const heap = '--max-old-space-size=128'
+/**
+ * V8 grows its heap as far as it may before it collects; with a limit the services stay small under load. The limit would
+ * also shrink the space for young objects, and collecting that more often costs a rush a tenth of its throughput.
+ */
+const heap = ['--max-old-space-size=128', '--max-semi-space-size=16']
 const denoFlags = [
   '--no-prompt',
   '--allow-net',
   '--allow-env',
   '--allow-read',
   '--allow-sys',
-  `--v8-flags=${heap}`,
+  `--v8-flags=${heap.join(',')}`,
 ]
 
 export function serviceCommand(runtime: 'node' | 'deno', service: ServiceName): [string, ...string[]] {
   const script = join(root, 'actors', service, 'main.ts')
   const bin = (name: string) => join(root, 'node_modules', '.bin', name)
-  return runtime === 'deno' ? [bin('deno'), 'run', ...denoFlags, script] : [bin('node'), heap, script]
+  return runtime === 'deno' ? [bin('deno'), 'run', ...denoFlags, script] : [bin('node'), ...heap, script]
 }
 
 export type ServiceOptions = {
