@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Published } from './event-log.ts'
-import { groupsOf, sequenceOf } from './event-log.ts'
+import type { SequencedEvent } from './commit.ts'
+import { groupsOf, type Published, sequenceOf } from './event-log.ts'
 import { alignGroup, readEntries } from './mailbox.ts'
 import { openRuntime, type Runtime } from './testing.ts'
 
@@ -34,15 +34,14 @@ async function logged(count: number) {
     at,
     ids: seqs,
     commit: (more: number) => runtime.logEvents(mine, more),
-    publish: async (...events: Parameters<typeof eventLog.publish>[1]) =>
-      eventLog.publish(await at(), events),
+    publish: async (...events: SequencedEvent[]) => eventLog.publish([{ at: await at(), events }]),
     trim: async () => eventLog.trim(await at(), 90),
     /** A consumer has committed so many, and read so many beyond. */
     consumed: async (processed: number, ahead = 0, group = 'reader') => {
       const at = consumer(processed, group)
       await alignGroup(redis, at, false)
-      const entries = await readEntries(redis, at, ahead || 1, [])
-      if (ahead === 0) await redis.xack(key, group, ...entries.map((it) => it.position), '0-1')
+      const [entries] = await readEntries(redis, [{ ...at, acks: [] }], ahead || 1)
+      if (ahead === 0) await redis.xack(key, group, ...entries!.map((it) => it.position), '0-1')
       if (ahead === 0) await redis.xgroup('SETID', key, group, at.position, 'ENTRIESREAD', processed)
     },
     lag: async (group = 'reader') => (await groupsOf(redis, key)).find((it) => it.name === group)?.lag,
@@ -124,6 +123,21 @@ test('a stream that has more than the log is an error, not something to build on
   await expect(it.publish()).rejects.toThrow(
     `Cannot publish to ${it.key}: it ends with 7, the event log with 2`,
   )
+})
+
+test('P2: of several partitions published at once each is made whole', async () => {
+  const [whole, early, lost] = [await logged(3), await logged(5), await logged(2)]
+  for (const id of ['1-0', '2-0']) await runtime.redis.xadd(early.key, id, 'a', 'b')
+  const publications = [
+    { at: await whole.at(), events: await lastEvents(whole.mine, 3) },
+    { at: await early.at(), events: await lastEvents(early.mine, 1) },
+    { at: await lost.at(), events: [] },
+  ]
+  await runtime.eventLog.publish(publications)
+  await runtime.eventLog.publish(publications)
+  expect(await whole.ids()).toEqual(ids(1, 3))
+  expect(await early.ids()).toEqual(ids(1, 5))
+  expect(await lost.ids()).toEqual(ids(1, 2))
 })
 
 test('P3: a refill goes back to what was trimmed and no further', async () => {

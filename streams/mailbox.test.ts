@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { groupsOf } from './event-log.ts'
-import { alignGroup, type Cursor, isNoGroup, readEntries } from './mailbox.ts'
+import { alignGroup, type Cursor, isNoGroup, type Reading, readEntries } from './mailbox.ts'
 import { openRuntime, type Runtime } from './testing.ts'
 
 let runtime: Runtime
@@ -22,10 +22,11 @@ async function opened(values: number) {
     key,
     positions,
     redis,
+    cursor,
     post: (...them: number[]) => runtime.post(mine, ...them),
     align: (at: Partial<Cursor> = {}, owner = true) => alignGroup(redis, cursor(at), owner),
     read: async (at: Partial<Cursor>, count: number, acks: string[] = []) =>
-      (await readEntries(redis, cursor(at), count, acks)).map((it) => it.position),
+      (await readEntries(redis, [{ ...cursor(at), acks }], count))[0]!.map((it) => it.position),
     group: async () => (await groupsOf(redis, key)).find((it) => it.name === 'counter')!,
     lag: async () => (await groupsOf(redis, key)).find((it) => it.name === 'counter')?.lag,
     pending: async () =>
@@ -49,6 +50,20 @@ test('R1: what others have read, or read ahead, changes nothing', async () => {
   expect(await it.read({ position: it.positions[1]!, processed: 2 }, 2)).toEqual(it.positions.slice(2, 4))
   await it.read({ consumer: 'stalled', position: it.positions[4]!, processed: 5 }, 5)
   expect(await it.read({ position: it.positions[1]!, processed: 2 }, 10)).toEqual(it.positions.slice(2))
+})
+
+test('streams that are read together share the limit, those named first before the others', async () => {
+  const [one, other] = [await opened(3), await opened(4)]
+  const [first, second] = [
+    { ...one.cursor(), acks: [] },
+    { ...other.cursor(), acks: [] },
+  ]
+  const found = async (readings: Reading[], limit: number) =>
+    (await readEntries(runtime.redis, readings, limit)).map((entries) => entries.map((it) => it.position))
+  expect(await found([first, second], 5)).toEqual([one.positions, other.positions.slice(0, 2)])
+  expect(await found([second, first], 5)).toEqual([other.positions, one.positions.slice(0, 1)])
+  expect(await found([first, second], 2)).toEqual([one.positions.slice(0, 2), []])
+  expect(await found([], 2)).toEqual([])
 })
 
 test('R3: an entry is pending until it is acknowledged', async () => {

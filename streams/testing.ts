@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { inject } from 'vitest'
 import { type Committed, commit } from './commit.ts'
-import { type Envelope, toFields } from './envelope.ts'
+import { type Envelope, fromFields, toFields } from './envelope.ts'
 import { EventLog } from './event-log.ts'
 import type { Delivery, Handler } from './handler.ts'
 import { type Cursor, defineMailboxScripts } from './mailbox.ts'
@@ -190,6 +190,12 @@ export class Runtime implements AsyncDisposable {
     }
   }
 
+  /** The ids and numbers in a partition's event stream. */
+  async published(partition: number): Promise<{ id: string; value: number }[]> {
+    const entries = await this.redis.xrange(this.eventLog.key(partition), '-', '+')
+    return entries.map(([id, fields]) => ({ id, value: Number(JSON.parse(fromFields(fields).data).value) }))
+  }
+
   untilCounted(count: number, timeoutMs?: number): Promise<boolean> {
     return this.until(async () => (await this.tally()).length >= count, timeoutMs)
   }
@@ -287,7 +293,8 @@ export class RunningWorker implements AsyncDisposable {
   }
 }
 
-function counter(sql: Sql, worker: string, before: WorkerOverrides['before']): Handler<Count> {
+/** @param worker noted with every row it writes. */
+export function counter(sql: Sql, worker: string, before?: WorkerOverrides['before']): Handler<Count> {
   return {
     parse({ data }) {
       const { value } = JSON.parse(data) as Count
@@ -321,6 +328,19 @@ function counter(sql: Sql, worker: string, before: WorkerOverrides['before']): H
 }
 
 const undecidable = ({ message }: Delivery<Count>) => message.value === 'undecidable'
+
+/** A door that is held shut until it is opened. */
+export function gate() {
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  const pass = () => {
+    reach()
+    return opened
+  }
+  return { pass, reached, open }
+}
+
+export const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, i) => from + i)
 
 export const envelopeOf = (id: string, type: string, subject: string, data: object): Envelope => ({
   specversion: '1.0',

@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { dropLetters, listLetters, redriveLetters } from './dead-letter.ts'
+import { groupsOf } from './event-log.ts'
+import { counter, gate, openRuntime, type Runtime, range } from './testing.ts'
+
+const ids = (count: number) => range(count, 1).map((seq) => `${seq}-0`)
+const values = (published: { value: number }[]) => published.map((it) => it.value)
+
+test('W1: messages of one partition take effect, and their events appear, in the order of its stream', async () => {
+  await using runtime = await openRuntime({ partitions: 3 })
+  runtime.worker()
+  for (const lot of range(10)) {
+    await Promise.all(range(3).map((partition) => runtime.post(partition, ...range(40, lot * 40))))
+  }
+  await runtime.untilCounted(1_200)
+  for (const partition of range(3)) {
+    expect(await runtime.values(partition)).toEqual(range(400))
+    await runtime.until(async () => (await runtime.published(partition)).length === 400)
+    expect(values(await runtime.published(partition))).toEqual(range(400))
+    expect((await runtime.published(partition)).map((it) => it.id)).toEqual(ids(400))
+  }
+})
+
+test('two workers share the partitions, and each message is counted by one of them', async () => {
+  await using runtime = await openRuntime()
+  const [a, b] = [runtime.worker(), runtime.worker()]
+  await runtime.until(async () => (await shares(runtime)).join() === '2,2')
+  await Promise.all(range(4).map((partition) => runtime.post(partition, ...range(50))))
+  await runtime.untilCounted(200)
+  const tally = await runtime.tally()
+  expect(tally).toHaveLength(200)
+  for (const { id } of [a, b]) expect(tally.filter((it) => it.worker === id)).toHaveLength(100)
+  for (const partition of range(4)) expect(await runtime.values(partition)).toEqual(range(50))
+})
+
+test('W3: partitions change hands under load, and no message is lost, doubled or out of order', async () => {
+  await using runtime = await openRuntime()
+  const first = runtime.worker()
+  const posting = (async () => {
+    for (const lot of range(30)) {
+      await Promise.all(range(4).map((partition) => runtime.post(partition, ...range(10, lot * 10))))
+      if (lot === 8) runtime.worker()
+      if (lot === 15) runtime.worker()
+      if (lot === 22) void first.stop()
+      await runtime.untilCounted(lot * 35)
+    }
+  })()
+  await posting
+  await runtime.untilCounted(1_200)
+  for (const partition of range(4)) expect(await runtime.values(partition)).toEqual(range(300))
+})
+
+/** How many partitions each owner has. */
+async function shares(runtime: Runtime): Promise<number[]> {
+  const rows = await runtime.sql<{ count: number }[]>`
+    select count(*) from mailbox where owner is not null group by owner order by 1`
+  return rows.map((row) => row.count)
+}
+
+test('a worker that is stopped finishes its batch and gives its leases back at once', async () => {
+  await using runtime = await openRuntime()
+  const { pass, reached, open } = gate()
+  const worker = runtime.worker({ before: pass, leaseTtlMs: 60_000 })
+  await runtime.post(0, 1, 2, 3)
+  await reached
+  const stopped = worker.stop()
+  expect(await Promise.race([stopped, sleep(50, 'still working')])).toBe('still working')
+  open()
+  await stopped
+  expect(await runtime.values()).toEqual([1, 2, 3])
+  expect(await runtime.published(0)).toHaveLength(3)
+  expect(await shares(runtime)).toEqual([])
+
+  runtime.worker()
+  await runtime.post(0, 4)
+  await runtime.untilCounted(4, 1_500)
+  expect(await runtime.values()).toEqual([1, 2, 3, 4])
+})
+
+test('a worker that hangs is silent; one that is idle is not', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const { pass, reached, open } = gate()
+  const { worker } = runtime.worker({ before: pass })
+  await runtime.until(() => runtime.workers[0]!.has('took partitions over'))
+  await sleep(700)
+  expect(worker.pulse.silentMs).toBeLessThan(700)
+  await runtime.post(0, 1)
+  await reached
+  await expect.poll(() => worker.pulse.silentMs, { timeout: 5_000 }).toBeGreaterThan(1_000)
+  open()
+  await expect.poll(() => worker.pulse.silentMs).toBeLessThan(700)
+})
+
+test('the lag that is reported is what is not committed', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const worker = runtime.worker()
+  await runtime.post(0, ...range(20))
+  await runtime.untilCounted(20)
+  await runtime.until(() => worker.lags.get(0) === 0)
+  await worker.stop()
+  await runtime.post(0, ...range(5))
+  const [group] = await groupsOf(runtime.redis, runtime.key(0))
+  expect(group?.lag).toBe(5)
+})
+
+test('what is committed is trimmed from the mailbox', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  runtime.worker()
+  await runtime.post(0, ...range(1_000))
+  await runtime.untilCounted(1_000)
+  // Redis trims whole nodes of 100 entries.
+  await runtime.until(async () => (await runtime.redis.xlen(runtime.key(0))) <= 100)
+})
+
+test('W4: a message that cannot be parsed or decided becomes a dead letter, and the partition goes on', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const worker = runtime.worker()
+  const [, gibberish, , undecidable] = await runtime.post(0, 1, 'gibberish', 2, 'undecidable', 3)
+  await runtime.redis.xadd(runtime.key(0), '*', 'no', 'envelope')
+  await runtime.post(0, 4)
+  await runtime.untilCounted(4)
+  expect(await runtime.values()).toEqual([1, 2, 3, 4])
+  const letters = await listLetters(runtime.sql, 10)
+  expect(letters).toHaveLength(3)
+  expect(letters).toContainEqual(
+    expect.objectContaining({ position: gibberish, reason: 'Error: Cannot understand gibberish' }),
+  )
+  expect(letters).toContainEqual(
+    expect.objectContaining({
+      position: undecidable,
+      reason: 'Cannot decide it',
+      fields: expect.arrayContaining(['{"value":"undecidable"}']),
+    }),
+  )
+  expect(letters.find((it) => it.fields.includes('envelope'))?.reason).toContain('ZodError')
+  expect(worker.has('set a message aside')).toBe(true)
+  expect(await runtime.mailbox(0)).toMatchObject({ processed: 7, seq: 4 })
+})
+
+test('W4: of 300 messages the one that Postgres refuses becomes a dead letter, and no other', async () => {
+  await using runtime = await openRuntime({ partitions: 2 })
+  const lot: (number | string)[] = range(150)
+  await runtime.post(0, ...lot.with(77, 'no number'))
+  await runtime.post(1, ...lot)
+  runtime.worker()
+  await runtime.untilCounted(299)
+  expect(await runtime.values(0)).toEqual(range(150).toSpliced(77, 1))
+  expect(await runtime.values(1)).toEqual(range(150))
+  const letters = await listLetters(runtime.sql, 10)
+  expect(letters).toHaveLength(1)
+  expect(letters[0]!.reason).toContain('invalid input syntax for type integer: "no number"')
+  expect(await runtime.mailbox(0)).toMatchObject({ processed: 150, seq: 149 })
+})
+
+test('W4: what Postgres cannot even hold as a letter does not hold the partition up', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  runtime.worker()
+  await runtime.redis.xadd(
+    runtime.key(0),
+    '*',
+    'a\0',
+    '{"b":"\\u0000"}',
+    'c',
+    Buffer.from([0xed, 0xa0, 0x80]),
+  )
+  await runtime.post(0, 1)
+  await runtime.untilCounted(1)
+  expect(await listLetters(runtime.sql, 10)).toHaveLength(1)
+})
+
+test('a letter that is driven again fails again while nothing is mended, and stays', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const worker = runtime.worker()
+  await runtime.post(0, 'gibberish', 'no number', 1)
+  await runtime.untilCounted(1)
+  const before = await listLetters(runtime.sql, 10)
+  expect(await redriveLetters(runtime.sql, 'all')).toBe(2)
+  const told = () => worker.said.filter((line) => line.includes('set a message aside')).length
+  await runtime.until(() => told() === 4)
+  const after = await listLetters(runtime.sql, 10)
+  const facts = (letters: typeof after) =>
+    letters
+      .map(({ position, reason, redrive }) => ({ position, reason, redrive }))
+      .sort((a, b) => (a.position < b.position ? -1 : 1))
+  expect(facts(after)).toEqual(facts(before))
+})
+
+test('a letter that is driven again once its fault is mended has its effect, once, and moves no offset', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const old = runtime.worker()
+  const [position] = await runtime.post(0, 'gibberish', 1)
+  await runtime.untilCounted(1)
+  await old.stop()
+  const before = await runtime.mailbox(0)
+
+  const mended = { ...counter(runtime.sql, 'mended'), parse: () => ({ value: '42' }) }
+  runtime.worker({ handler: mended })
+  expect(await redriveLetters(runtime.sql, { partition: 0, position: position! })).toBe(1)
+  await runtime.untilCounted(2)
+  expect(await runtime.tally()).toMatchObject([{ value: 1 }, { value: 42, position, worker: 'mended' }])
+  await runtime.until(async () => (await listLetters(runtime.sql, 10)).length === 0)
+  const { position: offset, processed } = await runtime.mailbox(0)
+  expect({ offset, processed }).toEqual({ offset: before.position, processed: 2 })
+  await runtime.until(async () => (await runtime.published(0)).length === 2)
+  expect((await runtime.published(0)).map((it) => it.id)).toEqual(['1-0', '2-0'])
+})
+
+test('letters are listed up to a limit, driven and dropped one by one or all together', async () => {
+  await using runtime = await openRuntime({ partitions: 2 })
+  const worker = runtime.worker()
+  const [first] = await runtime.post(0, 'gibberish', 'gibberish')
+  await runtime.post(1, 'gibberish')
+  await runtime.until(async () => (await listLetters(runtime.sql, 10)).length === 3)
+  await worker.stop()
+  expect(await listLetters(runtime.sql, 2)).toHaveLength(2)
+  expect(await dropLetters(runtime.sql, { partition: 0, position: '1-1' })).toBe(0)
+  expect(await dropLetters(runtime.sql, { partition: 0, position: first! })).toBe(1)
+  expect(await redriveLetters(runtime.sql, { partition: 0, position: first! })).toBe(0)
+  expect(await dropLetters(runtime.sql, 'all')).toBe(2)
+  expect(await listLetters(runtime.sql, 10)).toEqual([])
+})
