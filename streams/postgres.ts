@@ -19,6 +19,9 @@ export type PostgresOptions = {
   partitions?: number
 }
 
+/** Postgres gives up before we do (`worker.ts`), so that an outcome is known where it can be. */
+const statementTimeoutMs = 8_000
+
 const indexPlansOnly = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off', jit: 'off' }
 
 export function openPostgres(url: string, { schema, max, hot = false, partitions }: PostgresOptions): Sql {
@@ -35,9 +38,10 @@ export function openPostgres(url: string, { schema, max, hot = false, partitions
       application_name: `bookreservation-${schema}`,
       role: schema,
       search_path: schema,
-      statement_timeout: 30_000,
       ...(hot ? indexPlansOnly : {}),
-      ...(partitions ? { 'bookreservation.partitions': partitions } : {}),
+      ...(partitions
+        ? { 'bookreservation.partitions': partitions }
+        : { statement_timeout: statementTimeoutMs }),
     },
   } as unknown as postgres.Options<never>) as unknown as Sql
 }

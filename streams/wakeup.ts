@@ -42,8 +42,8 @@ export class Wakeup<Answer> implements AsyncDisposable {
     const subscribe = () => void this.#subscriber.subscribe(options.channel).catch(() => {})
     this.#subscriber.on('ready', subscribe)
     this.#subscriber.on('message', (_channel: string, text: string) => {
-      const { from, answers } = JSON.parse(text) as { from: string; answers: Answer[] }
-      if (from !== this.#self) this.#tell(answers)
+      const { from, answers } = announcement(text)
+      if (from !== this.#self) this.#tell(answers as Answer[])
     })
   }
 
@@ -106,4 +106,15 @@ export class Wakeup<Answer> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscriber.disconnect()
   }
+}
+
+/** Anybody may publish on a channel. What is no announcement tells nobody anything. */
+function announcement(text: string): { from: unknown; answers: unknown[] } {
+  try {
+    const { from, answers } = JSON.parse(text)
+    if (Array.isArray(answers)) return { from, answers }
+  } catch {
+    // Not JSON, or not an object.
+  }
+  return { from: undefined, answers: [] }
 }

@@ -6,9 +6,11 @@
  * effect leaves nothing half done: the repeated request carries the same id again.
  */
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from '@hono/zod-openapi'
-import { uuidv7 } from '../uuid.ts'
 import type { Sql } from '../../streams/postgres.ts'
+import type { Log } from '../log.ts'
+import { uuidv7 } from '../uuid.ts'
 import { Problem } from './problem.ts'
 
 /** The `idempotency-key` of a route's `headers`. */
@@ -17,7 +19,8 @@ export const idempotencyHeader = z
   .regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
   .optional()
   .openapi({
-    description: 'A POST repeated with the same key and payload has one effect and the same answer.',
+    description:
+      'A POST repeated with the same key and payload within 7 days has one effect and answers the same resource.',
   })
 
 export type Claim = {
@@ -56,6 +59,20 @@ async function claim(
     on conflict (key) do update set key = claimed.key
     returning claimed.id, encode(claimed.fingerprint, 'hex') as fingerprint`
   return row!
+}
+
+/** How long a key is remembered. A request repeated later is a new request. */
+const rememberedHours = 7 * 24
+const forgetEveryMs = 3_600_000
+
+/** Forgets old keys now and then, until `signal` is aborted. */
+export async function forgetKeys(sql: Sql, log: Log, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await pruneKeys(sql, rememberedHours).catch((error) =>
+      log.warn({ err: error }, 'cannot forget old keys yet'),
+    )
+    await sleep(forgetEveryMs, undefined, { signal }).catch(() => {})
+  }
 }
 
 /** Forgets keys claimed longer ago than this. @returns how many. */

@@ -1,6 +1,7 @@
 /** What the HTTP faces answer when they cannot do what was asked: RFC 9457 problem details, listed in one place. */
 import { z } from '@hono/zod-openapi'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { DeadlineError, deadline } from '../../streams/deadline.ts'
 import { jsonHeaders } from './reply.ts'
 
 /** Every problem a client can meet. The slug is stable: `type` in the answer is `/problems/{slug}`. */
@@ -100,12 +101,10 @@ export class Unavailable extends Problem {
  * @throws {Unavailable} when the time is up. What was begun goes on, and its outcome is ignored.
  */
 export async function within<T>(limitMs: number, action: string, promise: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Unavailable(`Cannot ${action} within ${limitMs} ms`)), limitMs)
   try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
+    return await deadline(limitMs, action, promise)
+  } catch (error) {
+    throw error instanceof DeadlineError ? new Unavailable(error.message, { cause: error }) : error
   }
 }
 

@@ -8,6 +8,7 @@ import { checkPartitions } from '../../streams/setup.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { Worker } from '../../streams/worker.ts'
 import { createApp } from '../http/app.ts'
+import { forgetKeys } from '../http/idempotency.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
@@ -74,7 +75,7 @@ await runService('stock', async ({ config, log, metrics, stopping, signal }) => 
     app,
     pulses: () => [worker.pulse],
     ready: () => sql`select 1`,
-    loops: [worker.run(signal), wakeup.run(signal)],
+    loops: [worker.run(signal), wakeup.run(signal), forgetKeys(sql, log, signal)],
     async close() {
       await wakeup[Symbol.asyncDispose]()
       redis.disconnect()
