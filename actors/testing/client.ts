@@ -44,6 +44,7 @@ export class Client {
     const text = await response.text()
     const body: unknown = /[/+]json$/.test(contentType) ? JSON.parse(text) : text
     const tookMs = performance.now() - started
+    checkAdvice(`${method} ${path} answered ${response.status}`, response)
     if (method !== 'HEAD')
       this.#contract().check(method, path, { status: response.status, contentType, body })
     return { status: response.status, headers: response.headers, body: body as Body, tookMs }
@@ -63,4 +64,10 @@ export class Client {
       signal: AbortSignal.timeout(timeoutMs),
     } as RequestInit)
   }
+}
+
+/** Some answers are of use only with a header that says what to do next. */
+function checkAdvice(where: string, { status, headers }: Response): void {
+  const needed = status === 503 ? 'retry-after' : status === 405 ? 'allow' : undefined
+  if (needed && !headers.get(needed)) throw new Error(`${where} without ${needed}`)
 }
