@@ -45,6 +45,7 @@ export class Holdings {
   readonly #redis: RedisClient
   readonly #owned = new Map<number, Owned>()
   #leases: Leases | undefined
+  #renewing: Promise<Leases> | undefined
   /** Rises whenever what is known of the leases is thrown away: an answer still on its way is out of date then. */
   #era = 0
   #trimNext = 0
@@ -74,11 +75,11 @@ export class Holdings {
 
   /** Renews the leases until `signal` is aborted. */
   async keepLeases(signal: AbortSignal): Promise<void> {
-    const { sql, id, leaseTtlMs, log } = this.#options
+    const { leaseTtlMs, log } = this.#options
     while (!signal.aborted) {
       const era = this.#era
       try {
-        const leases = await renewLeases(sql, id, leaseTtlMs)
+        const leases = await this.#renew()
         if (era === this.#era) this.#leases = leases
       } catch (error) {
         log.warn({ err: error }, 'cannot renew the leases')
@@ -89,9 +90,8 @@ export class Holdings {
 
   /** Brings what is held in line with what is leased. */
   async takeOver(): Promise<void> {
-    const { sql, id, leaseTtlMs, log } = this.#options
-    this.#leases ??= await renewLeases(sql, id, leaseTtlMs)
-    const { owned: leases, share } = this.#leases
+    const { sql, id, log } = this.#options
+    const { owned: leases, share } = this.#leases ?? (await this.#freshLeases())
     const leased = new Set(leases.map((it) => it.partition))
     for (const partition of this.#owned.keys()) if (!leased.has(partition)) this.#drop(partition)
 
@@ -135,6 +135,22 @@ export class Holdings {
     const { service, id } = this.#options
     const { key, position, processed } = owned
     return { key, group: service, consumer: id, position, processed }
+  }
+
+  /** What we lease, read after whatever made us doubt it. */
+  async #freshLeases(): Promise<Leases> {
+    await this.#renewing?.catch(() => {})
+    this.#leases = await this.#renew()
+    return this.#leases
+  }
+
+  /** One renewal at a time: of two at once, each would pass over the partitions that the other is taking. */
+  #renew(): Promise<Leases> {
+    const { sql, id, leaseTtlMs } = this.#options
+    this.#renewing ??= renewLeases(sql, id, leaseTtlMs).finally(() => {
+      this.#renewing = undefined
+    })
+    return this.#renewing
   }
 
   #adopt(lease: Lease): Owned {
