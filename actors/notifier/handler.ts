@@ -22,6 +22,7 @@ export function noticeHandler({ sql, reach, delayMs, noted }: NoticeHandlerOptio
       const contacts = await readContacts(sql, useridsOf(batch))
       const occurrences = batch.map(({ message, partition, envelope }) => ({
         event: message,
+        id: envelope.id,
         partition,
         traceparent: envelope.traceparent ?? null,
       }))

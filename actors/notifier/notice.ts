@@ -36,9 +36,12 @@ export function reservationNoticeId(reservationid: string, kind: Kind, channel: 
   return uuidOf(`${reservationid}/${kind}/${channel}`, reservationid.replaceAll('-', '').slice(0, 12))
 }
 
-/** The id of the notice that asks the purchaser for a book. A book asks once per version. */
-export function purchaseNoticeId(bookid: string, version: number, channel: ChannelName): string {
-  return uuidOf(`purchase-requested/${bookid}/${version}/${channel}`)
+/**
+ * The id of the notice that asks the purchaser for a book. Stock never repeats a request as it repeats answers, and a
+ * book may be asked for again at the same version, so the event's own id is what tells one request from another.
+ */
+export function purchaseNoticeId(eventid: string, channel: ChannelName): string {
+  return uuidOf(`purchase-requested/${eventid}/${channel}`)
 }
 
 function uuidOf(name: string, prefix = ''): string {

@@ -9,9 +9,9 @@ const contacts: Record<string, Contact> = {
   mail: { email: 'a@example.com', webhook: null, locale: 'ko' },
   both: { email: 'a@example.com', webhook: 'https://chat.example/hook', locale: 'en' },
 }
-const plan = (events: StockEvent[], reach: Reach = nobody) =>
+const plan = (events: StockEvent[], reach: Reach = nobody, ids?: string[]) =>
   planNotices(
-    events.map((event) => ({ event, partition: 3, traceparent: null })),
+    events.map((event, i) => ({ event, id: ids?.[i] ?? randomUUID(), partition: 3, traceparent: null })),
     (userid) => contacts[userid],
     reach,
   )
@@ -69,12 +69,12 @@ test('a customer is told over every channel that is known and configured', () =>
   ])
 })
 
-test('a purchase request goes to the purchaser, with the shortage, once per version', () => {
-  const events = [purchaseRequested(4, 2), purchaseRequested(4, 2), purchaseRequested(7)]
-  const { notices } = plan(events, everybody)
+test('a purchase request goes to the purchaser, with the shortage, once per event', () => {
+  const events = [purchaseRequested(2), purchaseRequested(2), purchaseRequested()]
+  const { notices } = plan(events, everybody, ['a', 'a', 'b'])
   expect(notices.map((it) => it.channel)).toEqual(['console', 'email', 'chat', 'console', 'email', 'chat'])
   expect(notices[1]).toMatchObject({ kind: 'purchase-requested', userid: null, bookid: '1', shortage: 2 })
-  expect(summary(events, { ...everybody, purchaser: false, chat: false })).toHaveLength(2)
+  expect(summary(events, { ...everybody, purchaser: false, chat: false })).toHaveLength(3)
 })
 
 test('a cancellation supersedes the success of its own batch, in whatever order they came', () => {

@@ -43,7 +43,13 @@ export type Plan = {
 }
 
 /** An event of stock, with what a notice keeps of the message that carried it. */
-export type Occurrence = { event: StockEvent; partition: number; traceparent: string | null }
+export type Occurrence = {
+  event: StockEvent
+  /** The event's own: the same when it is read again. */
+  id: string
+  partition: number
+  traceparent: string | null
+}
 
 /** @param contactOf what is known of a customer, if anything. */
 export function planNotices(
@@ -54,13 +60,13 @@ export function planNotices(
   const planned = new Map<string, PlannedNotice>()
   const withdraws: Plan['withdraws'] = []
   const cancelled = new Set<string>()
-  for (const { event, ...message } of occurrences) {
+  for (const { event, id, ...message } of occurrences) {
     const subject = subjectOf(event)
     if (!subject) continue
     const { kind, reservationid } = subject
     if (kind === 'cancelled') cancelled.add(reservationid!)
     for (const channel of channelsFor(subject, contactOf, reach)) {
-      const noticeid = noticeIdOf(event, subject, channel)
+      const noticeid = noticeIdOf(id, subject, channel)
       if (planned.has(noticeid)) continue
       planned.set(noticeid, {
         ...subject,
@@ -124,9 +130,9 @@ function channelsFor(
   return channels
 }
 
-const noticeIdOf = (event: StockEvent, { kind, reservationid, bookid }: Subject, channel: ChannelName) =>
+const noticeIdOf = (eventid: string, { kind, reservationid }: Subject, channel: ChannelName) =>
   reservationid === null
-    ? purchaseNoticeId(bookid, event.version, channel)
+    ? purchaseNoticeId(eventid, channel)
     : reservationNoticeId(reservationid, kind, channel)
 
 /** The console is always told, so its notice of the cancellation stands for all. */

@@ -37,10 +37,9 @@ export const refused = (told: Told): StockEvent => ({
   reason: 'OutOfStock',
   ...told,
 })
-export const purchaseRequested = (version: number, shortage = 1): StockEvent => ({
+export const purchaseRequested = (shortage = 1): StockEvent => ({
   type: 'PurchaseRequested',
   ...after,
-  version,
   shortage,
 })
 
