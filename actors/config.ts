@@ -6,10 +6,16 @@ export type ServiceName = (typeof serviceNames)[number]
 
 const defaultPorts: Record<ServiceName, number> = { reservation: 8081, stock: 8082, notifier: 8083 }
 
-const integer = (min: number, max: number, fallback: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback)
+const integer = (min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`
+  return z.coerce.number(message).int(message).min(min, message).max(max, message)
+}
 const url = (protocols: string[], example: string) =>
-  z.string().refine((text) => protocols.includes(protocolOf(text)), `must be a URL like ${example}`)
+  z
+    .string(`is not set: it must be a URL like ${example}`)
+    .refine((text) => protocols.includes(protocolOf(text)), `must be a URL like ${example}`)
+const oneOf = <const Value extends string>(...values: Value[]) =>
+  z.enum(values, `must be one of ${values.join(', ')}`)
 
 function protocolOf(text: string): string {
   // A list of cluster nodes (host:port,host:port) is no URL; the protocol is all that is checked here.
@@ -18,7 +24,7 @@ function protocolOf(text: string): string {
 
 const schema = z.object({
   HOST: z.string().min(1).default('0.0.0.0'),
-  PORT: z.coerce.number().int().min(0).max(65535).optional(),
+  PORT: integer(0, 65_535).optional(),
   DATABASE_URL: url(['postgres', 'postgresql'], 'postgres://user:password@host:5432/database'),
   REDIS_URL: url(
     ['redis', 'rediss', 'redis+cluster', 'rediss+cluster'],
@@ -28,19 +34,19 @@ const schema = z.object({
     .string()
     .regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and dashes')
     .default('br'),
-  PARTITIONS: integer(1, 1024, 16),
-  LEASE_TTL_MS: integer(500, 120_000, 5_000),
-  RESEND_AFTER_MS: integer(100, 600_000, 3_000),
-  EVENT_RETENTION_DAYS: integer(1, 3650, 90),
-  DRAIN_MS: integer(0, 60_000, 1_000),
-  LOOP_LIMIT_MS: integer(1_000, 600_000, 30_000),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  PARTITIONS: integer(1, 1024).default(16),
+  LEASE_TTL_MS: integer(500, 120_000).default(5_000),
+  RESEND_AFTER_MS: integer(100, 600_000).default(3_000),
+  EVENT_RETENTION_DAYS: integer(1, 3650).default(90),
+  DRAIN_MS: integer(0, 60_000).default(1_000),
+  LOOP_LIMIT_MS: integer(1_000, 600_000).default(30_000),
+  LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
   SMTP_URL: url(['smtp', 'smtps'], 'smtp://user:password@host:587').optional(),
   MAIL_FROM: z.string().min(3).default('Book reservations <no-reply@bookreservation.example>'),
   CHAT_WEBHOOK_URL: url(['http', 'https'], 'https://chat.example/hook').optional(),
-  PURCHASER_EMAIL: z.email().optional(),
-  WEBHOOK_ALLOW_PRIVATE: z.enum(['true', 'false']).default('false'),
-  NOTICE_DELAY_MS: integer(0, 60_000, 300),
+  PURCHASER_EMAIL: z.email('must be an e-mail address').optional(),
+  WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),
+  NOTICE_DELAY_MS: integer(0, 60_000).default(300),
 })
 
 export type Config = ReturnType<typeof toConfig>
