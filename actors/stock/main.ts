@@ -19,7 +19,7 @@ import { mountStock } from './http.ts'
 import { mountPurchases } from './purchases.ts'
 import * as read from './read.ts'
 
-await runService('stock', async ({ config, log, metrics, stopping, signal }) => {
+await runService('stock', async ({ config, log, metrics, signal }) => {
   const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const hot = openPostgres(config.databaseUrl, { schema: 'stock', max: 4, hot: true })
@@ -31,7 +31,8 @@ await runService('stock', async ({ config, log, metrics, stopping, signal }) => 
   const wakeup = new Wakeup<string>({
     redisUrl,
     redis,
-    stopping,
+    // A receipt under way is finished when the process is told to stop: the worker still turns.
+    stopping: signal,
     channel: `${redisPrefix}:stock:handled`,
     idOf: (commandid) => commandid,
     lookup: (ids) => read.handled(sql, ids),
