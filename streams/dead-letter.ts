@@ -6,7 +6,7 @@ export type DeadLetter = Entry & { partition: number; reason: string; redrive: b
 
 /** @returns all letters, oldest first, at most `limit`. */
 export const listLetters = (sql: Sql, limit: number): Promise<DeadLetter[]> => sql<DeadLetter[]>`
-  select partition, position, reason, fields, redrive, at from dead_letter order by at limit ${limit}`
+  select partition, position, reason, to_json(fields) as fields, redrive, at from dead_letter order by at limit ${limit}`
 
 /**
  * Asks the partitions' owners to handle letters again, out of their order. One that fails again stays, with its new reason.
@@ -31,5 +31,5 @@ export const lettersToRedrive = (
   sql: Sql,
   partitions: number[],
 ): Promise<(Entry & { partition: number })[]> => sql<(Entry & { partition: number })[]>`
-  select partition, position, fields from dead_letter
+  select partition, position, to_json(fields) as fields from dead_letter
   where redrive and partition = any(${partitions}::int[]) order by at limit 100`

@@ -33,7 +33,10 @@ export function openPostgres(url: string, { schema, max, hot = false, partitions
     idle_timeout: 0,
     max_lifetime: null,
     onnotice: () => {},
-    types: { bigint: safeBigint },
+    // The driver would ask each new connection for the types of arrays, and let nobody catch it when the server ends
+    // the connection meanwhile: a restart of Postgres would end the process.
+    fetch_types: false,
+    types: { bigint: safeBigint, ...arrays },
     connection: {
       application_name: `bookreservation-${schema}`,
       role: schema,
@@ -56,6 +59,31 @@ const safeBigint = {
     if (!Number.isSafeInteger(value)) throw new RangeError(`Cannot read bigint ${text}: not a safe integer`)
     return value
   },
+}
+
+/** The array types that statements take, by the ids that Postgres gives them. Times travel as text, booleans too. */
+const arrays = Object.fromEntries(
+  Object.entries({
+    int2: 1005,
+    int4: 1007,
+    text: 1009,
+    int8: 1016,
+    float8: 1022,
+    timestamptz: 1185,
+    uuid: 2951,
+  }).map(([name, oid]) => [
+    `${name}[]`,
+    { to: oid, from: [oid], serialize: arrayLiteral, parse: refuseArray },
+  ]),
+)
+
+function arrayLiteral(values: (string | number | null)[]): string {
+  const quoted = values.map((it) => (it === null ? 'null' : `"${String(it).replaceAll(/["\\]/g, '\\$&')}"`))
+  return `{${quoted.join(',')}}`
+}
+
+function refuseArray(): never {
+  throw new TypeError('Cannot read an array: select it as JSON')
 }
 
 /** Postgres refuses the data itself: the same statement will fail again, however often it is tried. */
