@@ -7,7 +7,13 @@ export const limitMax = 200
 
 /** Merge into a route's query: `z.object({ ...pageQuery, userid: … })`. */
 export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(limitMax).default(50).openapi({ example: 50 }),
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, `must be a whole number from 1 to ${limitMax}`)
+    .transform(Number)
+    .pipe(z.int().min(1).max(limitMax))
+    .default(50)
+    .openapi({ type: 'integer', minimum: 1, maximum: limitMax, default: 50, example: 50 }),
   after: z
     .string()
     .max(1_000)
