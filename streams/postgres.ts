@@ -78,8 +78,12 @@ const arrays = Object.fromEntries(
 )
 
 function arrayLiteral(values: (string | number | null)[]): string {
-  const quoted = values.map((it) => (it === null ? 'null' : `"${String(it).replaceAll(/["\\]/g, '\\$&')}"`))
-  return `{${quoted.join(',')}}`
+  return `{${values.map(arrayElement).join(',')}}`
+}
+
+function arrayElement(value: string | number | null): string {
+  if (typeof value === 'string') return `"${value.replaceAll(/["\\]/g, '\\$&')}"`
+  return value === null ? 'null' : String(value)
 }
 
 function refuseArray(): never {

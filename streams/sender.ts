@@ -1,32 +1,85 @@
-/** Puts messages into mailboxes. What is accepted must be safe elsewhere: Redis may lose what it has acknowledged. */
+/**
+ * Puts messages into mailboxes. What is accepted must be safe elsewhere: Redis may lose what it has acknowledged.
+ *
+ * Messages sent in the same moment travel in one call; in a cluster, where streams live apart, in one for each stream.
+ */
 import { type Envelope, toFields } from './envelope.ts'
 import { partitionOf, streamKey, type Topic } from './partition.ts'
 import type { RedisClient } from './redis.ts'
 
-/** Sends under way at most. Beyond that Redis is not keeping up, and more would only fill our memory. */
+/** Messages under way at most. Beyond that Redis is not keeping up, and more would only fill our memory. */
 const inFlightMax = 20_000
+/** Messages in one call at most, so that no call holds up Redis for long. */
+const perCallMax = 500
+
+/** `ARGV`: for each message the number of its key, the number of its strings, fields and values. */
+const add = `
+  local at = 1
+  while at <= #ARGV do
+    local key, size = KEYS[tonumber(ARGV[at])], tonumber(ARGV[at + 1])
+    redis.call('XADD', key, '*', unpack(ARGV, at + 2, at + 1 + size))
+    at = at + 2 + size
+  end`
+
+type Scripts = { streamsAdd(keys: number, ...args: (string | number)[]): Promise<unknown> }
+type Message = { key: string; envelope: Envelope }
 
 export type SenderOptions = { redis: RedisClient; prefix: string; topic: Topic; partitions: number }
 
 export class Sender {
   readonly #redis: RedisClient
   readonly #keyOf: (subject: string) => string
+  #waiting: Message[] = []
+  #sending: Promise<void> | undefined
   #inFlight = 0
 
   constructor({ redis, prefix, topic, partitions }: SenderOptions) {
     this.#redis = redis
+    redis.defineCommand('streamsAdd', { lua: add })
     const keys = Array.from({ length: partitions }, (_, partition) => streamKey(prefix, topic, partition))
     this.#keyOf = (subject) => keys[partitionOf(subject, partitions)]!
   }
 
   /** @throws when Redis did not take the message in time. It may have taken it all the same. */
-  async send(envelope: Envelope): Promise<void> {
-    if (this.#inFlight >= inFlightMax) throw new Error(`Cannot send: ${inFlightMax} messages are under way`)
-    this.#inFlight++
-    try {
-      await this.#redis.xadd(this.#keyOf(envelope.subject), '*', ...toFields(envelope))
-    } finally {
-      this.#inFlight--
+  send(envelope: Envelope): Promise<void> {
+    if (this.#inFlight >= inFlightMax) {
+      return Promise.reject(new Error(`Cannot send: ${inFlightMax} messages are under way`))
     }
+    this.#inFlight++
+    this.#waiting.push({ key: this.#keyOf(envelope.subject), envelope })
+    // Everybody who sends before the call is made shares it, and its outcome.
+    this.#sending ??= Promise.resolve().then(() => this.#flush())
+    return this.#sending
+  }
+
+  async #flush(): Promise<void> {
+    const messages = this.#waiting
+    this.#waiting = []
+    this.#sending = undefined
+    try {
+      await Promise.all(this.#calls(messages).map((call) => this.#add(call)))
+    } finally {
+      this.#inFlight -= messages.length
+    }
+  }
+
+  #calls(messages: Message[]): Message[][] {
+    const groups = this.#redis.isCluster ? [...Map.groupBy(messages, (it) => it.key).values()] : [messages]
+    return groups.flatMap((group) =>
+      Array.from({ length: Math.ceil(group.length / perCallMax) }, (_, i) =>
+        group.slice(i * perCallMax, (i + 1) * perCallMax),
+      ),
+    )
+  }
+
+  async #add(messages: Message[]): Promise<void> {
+    const keys = [...new Set(messages.map((it) => it.key))]
+    const numberOf = new Map(keys.map((key, i) => [key, i + 1]))
+    const args: (string | number)[] = [...keys]
+    for (const { key, envelope } of messages) {
+      const fields = toFields(envelope)
+      args.push(numberOf.get(key)!, fields.length, ...fields)
+    }
+    await (this.#redis as unknown as Scripts).streamsAdd(keys.length, ...args)
   }
 }

@@ -5,7 +5,6 @@
  *     up for: the row stays unconfirmed until stock answers, and unconfirmed rows are sent again (`resend.ts`).
  * D2. Accepting needs this service's Postgres and nothing else. Sending to stock is not waited for.
  */
-import { uuidv7 } from '../uuid.ts'
 import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
@@ -14,6 +13,7 @@ import { Unavailable, within } from '../http/problem.ts'
 import { traceIdOf } from '../http/trace.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { uuidv7 } from '../uuid.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 import type { Reservation, Status } from './reservation.ts'

@@ -3,7 +3,6 @@
  * The command's id is that of the request's idempotency key, so that a repeated request has one effect.
  */
 import type { Context } from 'hono'
-import { uuidv7 } from '../uuid.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Wakeup } from '../../streams/wakeup.ts'
@@ -11,6 +10,7 @@ import { claimKey } from '../http/idempotency.ts'
 import { Unavailable, within } from '../http/problem.ts'
 import { traceOf } from '../http/trace.ts'
 import type { StockCommand } from '../messages.ts'
+import { uuidv7 } from '../uuid.ts'
 
 /** How long a request waits for the actor. */
 const answerWithinMs = 5_000
