@@ -30,6 +30,9 @@ export type Leases = {
 
 /**
  * Renews the worker's leases and takes free partitions up to its share.
+ *
+ * It waits for no row: one that a commit has in hand is renewed next time. Waiting for several rows while a commit waits
+ * for them in another order would be a deadlock.
  * @param worker unique to the process, so that nobody else renews in its name.
  */
 export async function renewLeases(sql: Sql, worker: string, ttlMs: number): Promise<Leases> {
@@ -44,14 +47,18 @@ export async function renewLeases(sql: Sql, worker: string, ttlMs: number): Prom
       select count(*) + 1 as workers from worker where alive_until > clock_timestamp() and id <> ${worker}
     ), share as (
       select ceil((select count(*) from mailbox)::numeric / workers)::int as partitions from crowd
+    ), mine as (
+      select partition, epoch, position, processed, seq, trimmed from mailbox where owner = ${worker}
+    ), idle as (
+      select partition from mailbox where owner = ${worker} for update skip locked
     ), renewed as (
-      update mailbox set lease_until = clock_timestamp() + ${ttl}::interval where owner = ${worker}
-      returning partition, epoch, position, processed, seq, trimmed
+      update mailbox m set lease_until = clock_timestamp() + ${ttl}::interval
+      from idle where m.partition = idle.partition
     ), free as (
       select partition from mailbox
       where lease_until < clock_timestamp() and owner is distinct from ${worker}
       order by random()
-      limit (select greatest(partitions - (select count(*) from renewed), 0) from share)
+      limit (select greatest(partitions - (select count(*) from mine), 0) from share)
       for update skip locked
     ), taken as (
       update mailbox m set owner = ${worker}, epoch = m.epoch + 1, lease_until = clock_timestamp() + ${ttl}::interval
@@ -59,7 +66,7 @@ export async function renewLeases(sql: Sql, worker: string, ttlMs: number): Prom
       returning m.partition, m.epoch, m.position, m.processed, m.seq, m.trimmed
     )
     select owned.*, share.partitions as share
-    from share left join (select * from renewed union all select * from taken) owned on true`
+    from share left join (select * from mine union all select * from taken) owned on true`
   return { owned: rows.filter((row) => row.partition !== null), share: rows[0]?.share ?? 0 }
 }
 

@@ -133,7 +133,8 @@ export class Worker<Message> {
 
   async #commit(slices: Slice[], effects: Effects, letters: Letter[]): Promise<void> {
     const { sql, eventLog, telemetry } = this.#options
-    const advances = slices.map(advanceOf)
+    // In the same order always: two commits that wait for each other's rows would wait for ever.
+    const advances = slices.map(advanceOf).sort((a, b) => a.partition - b.partition)
     const events = sequence(effects.events, advances)
     const redriven = redrivenOf(slices, letters)
     const { writes, results: wanted } = effects

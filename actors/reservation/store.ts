@@ -22,6 +22,8 @@ export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number):
       ${rows.map((it) => it.userid)}::text[], ${rows.map((it) => it.partition)}::smallint[],
       ${rows.map((it) => it.traceparent)}::text[], ${rows.map((it) => it.createdAt.toISOString())}::timestamptz[]
     ) as r (reservationid, bookid, userid, partition, traceparent, created_at)
+    -- In the same order always, so that two processes with the same repeated keys do not wait for each other.
+    order by r.reservationid
     on conflict (reservationid) do nothing`
 }
 
