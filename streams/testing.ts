@@ -168,7 +168,7 @@ export class Runtime implements AsyncDisposable {
       () => this.#stir(),
       () => {
         redis.disconnect()
-        return closePostgres(sql)
+        return sql.end({ timeout: 0 })
       },
     )
     this.workers.push(worker)

@@ -42,8 +42,8 @@ export class Wakeup<Answer> implements AsyncDisposable {
     const subscribe = () => void this.#subscriber.subscribe(options.channel).catch(() => {})
     this.#subscriber.on('ready', subscribe)
     this.#subscriber.on('message', (_channel: string, text: string) => {
-      const { from, answers } = announcement(text)
-      if (from !== this.#self) this.#tell(answers as Answer[])
+      const { from, answers } = announcement(text, options.idOf)
+      if (from !== this.#self) this.#tell(answers)
     })
   }
 
@@ -109,12 +109,14 @@ export class Wakeup<Answer> implements AsyncDisposable {
 }
 
 /** Anybody may publish on a channel. What is no announcement tells nobody anything. */
-function announcement(text: string): { from: unknown; answers: unknown[] } {
+function announcement<Answer>(text: string, idOf: (answer: Answer) => string): Announcement<Answer> {
   try {
-    const { from, answers } = JSON.parse(text)
-    if (Array.isArray(answers)) return { from, answers }
+    const { from, answers } = JSON.parse(text) as Announcement<Answer>
+    if (answers.every((it) => typeof idOf(it) === 'string')) return { from, answers }
   } catch {
-    // Not JSON, or not an object.
+    // Not JSON, or not what we announce.
   }
-  return { from: undefined, answers: [] }
+  return { from: '', answers: [] }
 }
+
+type Announcement<Answer> = { from: string; answers: Answer[] }

@@ -1,0 +1,123 @@
+import { expect, inject, test } from 'vitest'
+import { OwnServer } from '../actors/testing/own-server.ts'
+import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
+import { Doorbell } from './doorbell.ts'
+import { openRedis, untilReady } from './redis.ts'
+import { openRuntime, range } from './testing.ts'
+
+const never = new AbortController().signal
+const keysOf = (count: number) => {
+  const run = crypto.randomUUID()
+  return range(count).map((i) => `{${run}-${i}}:mailbox`)
+}
+const at = (key: string, position = '0-0') => ({ key, position })
+
+async function opened(url: string) {
+  const redis = openRedis(url, 'doorbell-test')
+  const doorbell = new Doorbell(url, 'doorbell')
+  await untilReady(redis)
+  // A connection that is being set up refuses: whoever waits tries again.
+  await expect
+    .poll(() => doorbell.wait([at('{none}:x')], 1, never).catch(() => 'not yet'))
+    .not.toBe('not yet')
+  const dispose = async () => {
+    await doorbell[Symbol.asyncDispose]()
+    redis.disconnect()
+  }
+  return { redis, doorbell, [Symbol.asyncDispose]: dispose }
+}
+
+/** The same claims hold on one server and on a cluster. */
+async function rings(url: string): Promise<void> {
+  await using it = await opened(url)
+  const { redis, doorbell } = it
+  const [one, two, three] = keysOf(3) as [string, string, string]
+  const position = (await redis.xadd(one, '*', 'a', 'b'))!
+  const all = [at(one), at(two), at(three)]
+
+  // What is there already.
+  expect(await doorbell.wait(all, 5_000, never)).toEqual(new Set([one]))
+  // A ring that was heard can be heard again: nothing is consumed.
+  expect(await doorbell.wait(all, 5_000, never)).toEqual(new Set([one]))
+  // What comes later, and nothing that was read.
+  const later = [at(one, position), at(two), at(three)]
+  const waiting = doorbell.wait(later, 5_000, never)
+  await redis.xadd(three, '*', 'a', 'b')
+  expect(await waiting).toEqual(new Set([three]))
+  // Nothing: until the time is up.
+  const began = performance.now()
+  expect(await doorbell.wait([at(two)], 100, never)).toEqual(new Set())
+  expect(performance.now() - began).toBeGreaterThan(80)
+  // Nothing: until it is told to stop.
+  const controller = new AbortController()
+  const stopped = doorbell.wait([at(two)], 5_000, controller.signal)
+  controller.abort()
+  expect(await stopped).toEqual(new Set())
+  expect(performance.now() - began).toBeLessThan(2_000)
+  expect(await doorbell.wait([at(one)], 5_000, controller.signal)).toEqual(new Set())
+  await redis.unlink(one)
+  await redis.unlink(three)
+}
+
+test('it rings for streams that have an entry after the position named', () => rings(inject('redisUrl')))
+
+test('who watches nothing waits all the same', async () => {
+  await using it = await opened(inject('redisUrl'))
+  const began = performance.now()
+  expect(await it.doorbell.wait([], 60, never)).toEqual(new Set())
+  expect(performance.now() - began).toBeGreaterThan(50)
+})
+
+test('one that is not answered is thrown away in time, and the next works', async () => {
+  await using wire = await TcpProxy.start(inject('redisUrl'))
+  await using it = await opened(wire.url)
+  const [key] = keysOf(1) as [string]
+  wire.silence('replies')
+  const began = performance.now()
+  await expect(it.doorbell.wait([at(key)], 10, never)).rejects.toThrow('no answer')
+  expect(performance.now() - began).toBeLessThan(3_000)
+  wire.restore()
+  await expect
+    .poll(() => it.doorbell.wait([at(key)], 10, never).catch((error) => error), { timeout: 5_000 })
+    .toEqual(new Set())
+})
+
+test('one whose connection is lost says so, and rings again once it is back', async () => {
+  await using wire = await TcpProxy.start(inject('redisUrl'))
+  await using it = await opened(wire.url)
+  const [key] = keysOf(1) as [string]
+  const waiting = it.doorbell.wait([at(key)], 5_000, never)
+  wire.cut()
+  await expect(waiting).rejects.toThrow()
+  await expect
+    .poll(() => it.doorbell.wait([at(key)], 10, never).catch((error) => error), { timeout: 5_000 })
+    .toEqual(new Set())
+})
+
+test('on a cluster of three masters it rings, and workers share, count and publish', async () => {
+  await using cluster = await OwnServer.redisCluster()
+  await rings(cluster.url)
+
+  await using runtime = await openRuntime({ partitions: 6, redisUrl: cluster.url })
+  const workers = [runtime.worker(), runtime.worker()]
+  await runtime.until(async () => {
+    const owners = await runtime.sql`select count(*) from mailbox group by owner`
+    return owners.map((it) => it.count).join() === '3,3'
+  })
+  for (const lot of range(5))
+    await Promise.all(range(6).map((partition) => runtime.post(partition, ...range(20, lot * 20))))
+  await runtime.untilCounted(600)
+  for (const partition of range(6)) {
+    // Nothing tells in which order a client reaches the nodes of a cluster: the order is the stream's.
+    const tally = (await runtime.tally()).filter((it) => it.partition === partition)
+    expect(tally).toEqual(tally.toSorted((a, b) => inOrder(a.position, b.position)))
+    expect(tally.map((it) => it.value).sort((a, b) => a - b)).toEqual(range(100))
+    await runtime.until(async () => (await runtime.published(partition)).length === 100)
+  }
+  expect(new Set((await runtime.tally()).map((it) => it.worker))).toEqual(new Set(workers.map((it) => it.id)))
+})
+
+function inOrder(a: string, b: string): number {
+  const [one, other] = [a, b].map((it) => it.split('-').map(Number))
+  return one![0]! - other![0]! || one![1]! - other![1]!
+}

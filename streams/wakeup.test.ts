@@ -1,0 +1,150 @@
+import { getEventListeners } from 'node:events'
+import { expect, inject, test } from 'vitest'
+import { OwnServer } from '../actors/testing/own-server.ts'
+import { openRedis, untilReady } from './redis.ts'
+import { range } from './testing.ts'
+import { Wakeup, type WakeupOptions } from './wakeup.ts'
+
+type Answer = { id: string; text: string }
+
+async function open(options: Partial<WakeupOptions<Answer>> = {}, redisUrl = inject('redisUrl')) {
+  const redis = openRedis(redisUrl, 'wakeup-test')
+  await untilReady(redis)
+  const stopping = new AbortController()
+  const wakeup = new Wakeup<Answer>({
+    redisUrl,
+    redis,
+    channel: `wakeup-${crypto.randomUUID()}`,
+    idOf: ({ id }) => id,
+    lookup: async () => [],
+    stopping: stopping.signal,
+    ...options,
+  })
+  const dispose = async () => {
+    await wakeup[Symbol.asyncDispose]()
+    redis.disconnect()
+  }
+  return { wakeup, redis, stopping, [Symbol.asyncDispose]: dispose }
+}
+
+/** Until somebody hears the channel. */
+const heard = (redis: Awaited<ReturnType<typeof open>>['redis'], channel: string, count: number) =>
+  expect.poll(async () => (await redis.pubsub('NUMSUB', channel))[1]).toBe(count)
+
+test('an answer announced by one process reaches those who wait in another, and nobody else', async () => {
+  const channel = `wakeup-${crypto.randomUUID()}`
+  await using here = await open({ channel })
+  await using there = await open({ channel })
+  await heard(here.redis, channel, 2)
+  const answered = there.wakeup.next('a', 5_000)
+  const other = there.wakeup.next('b', 200)
+  here.wakeup.announce([{ id: 'a', text: 'yes' }])
+  expect(await answered).toEqual({ id: 'a', text: 'yes' })
+  expect(await other).toBeUndefined()
+})
+
+test('waiters of the same process are told at once, without Redis, and once', async () => {
+  const channel = `wakeup-${crypto.randomUUID()}`
+  await using it = await open({ channel })
+  await heard(it.redis, channel, 1)
+  const told: string[] = []
+  it.wakeup.listen('a', ({ text }) => void told.push(text))
+  it.wakeup.announce([{ id: 'a', text: 'yes' }])
+  expect(told).toEqual(['yes'])
+  // What is published after it has arrived: so the announcement itself has come back, too.
+  await it.redis.publish(channel, JSON.stringify({ from: 'another', answers: [{ id: 'a', text: 'more' }] }))
+  await expect.poll(() => told.length).toBeGreaterThan(1)
+  expect(told).toEqual(['yes', 'more'])
+})
+
+test('all who wait for the same answer hear it', async () => {
+  await using it = await open()
+  const all = Promise.all(range(3).map(() => it.wakeup.next('a', 5_000)))
+  it.wakeup.announce([{ id: 'a', text: 'yes' }])
+  expect((await all).map((answer) => answer?.text)).toEqual(['yes', 'yes', 'yes'])
+})
+
+test('what is no announcement tells nobody anything, and breaks nothing', async () => {
+  const channel = `wakeup-${crypto.randomUUID()}`
+  await using it = await open({ channel })
+  await heard(it.redis, channel, 1)
+  const answered = it.wakeup.next('a', 5_000)
+  for (const text of ['', 'null', '7', '{}', '{"answers":7}', '{"answers":[null,7]}', '{"answers":[{}]}'])
+    await it.redis.publish(channel, text)
+  await it.redis.publish(channel, JSON.stringify({ from: 'another', answers: [{ id: 'a', text: 'yes' }] }))
+  expect((await answered)?.text).toBe('yes')
+})
+
+test('a waiter is released when its time is up, or the process stops', async () => {
+  await using it = await open()
+  expect(await it.wakeup.next('a', 20)).toBeUndefined()
+  const waiting = it.wakeup.next('a', 60_000)
+  it.stopping.abort()
+  expect(await waiting).toBeUndefined()
+  expect(await it.wakeup.next('a', 60_000)).toBeUndefined()
+})
+
+test('an answer whose announcement was lost is looked up, for those who still wait', async () => {
+  const asked: string[][] = []
+  const lookup = async (ids: string[]) => {
+    asked.push(ids)
+    return [{ id: 'a', text: 'looked up' }]
+  }
+  await using it = await open({ lookup })
+  const controller = new AbortController()
+  const running = it.wakeup.run(controller.signal)
+  const gone = it.wakeup.next('gone', 10)
+  const answered = it.wakeup.next('a', 10_000)
+  await gone
+  expect((await answered)?.text).toBe('looked up')
+  expect(asked).toEqual([['a']])
+  controller.abort()
+  await running
+})
+
+test('while Redis is down announcing harms nobody, and answers are looked up', async () => {
+  await using server = await OwnServer.redis()
+  const lookup = async (ids: string[]) => ids.map((id) => ({ id, text: 'looked up' }))
+  await using it = await open({ lookup }, server.url)
+  await server.stop()
+  const controller = new AbortController()
+  const running = it.wakeup.run(controller.signal)
+  it.wakeup.announce([{ id: 'other', text: 'unheard' }])
+  expect((await it.wakeup.next('a', 10_000))?.text).toBe('looked up')
+  controller.abort()
+  await running
+})
+
+test('it listens again after Redis was away', async () => {
+  await using server = await OwnServer.redis()
+  const channel = `wakeup-${crypto.randomUUID()}`
+  await using here = await open({ channel }, server.url)
+  await using there = await open({ channel }, server.url)
+  await server.stop()
+  await server.start()
+  await expect.poll(() => here.redis.status, { timeout: 10_000 }).toBe('ready')
+  await expect.poll(async () => (await here.redis.pubsub('NUMSUB', channel))[1], { timeout: 10_000 }).toBe(2)
+  const answered = there.wakeup.next('a', 5_000)
+  here.wakeup.announce([{ id: 'a', text: 'yes' }])
+  expect((await answered)?.text).toBe('yes')
+})
+
+test('waiters leave no listener behind', async () => {
+  const looked: string[][] = []
+  const lookup = async (ids: string[]) => {
+    looked.push(ids)
+    return []
+  }
+  await using it = await open({ lookup })
+  await Promise.all(range(200).map((i) => it.wakeup.next(`id-${i}`, 10)))
+  for (const _ of range(200)) it.wakeup.listen('a', () => {})()
+  expect(getEventListeners(it.stopping.signal, 'abort').length).toBeLessThanOrEqual(1)
+  const controller = new AbortController()
+  const running = it.wakeup.run(controller.signal)
+  // Two rounds of looking up find nobody who waits.
+  const last = it.wakeup.next('last', 2_300)
+  await last
+  expect(new Set(looked.flat())).toEqual(new Set(['last']))
+  controller.abort()
+  await running
+})
