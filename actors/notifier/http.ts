@@ -12,7 +12,7 @@ import {
   selfLink,
   selfSchema,
 } from '../http/paging.ts'
-import { Problem, problemResponses } from '../http/problem.ts'
+import { Problem, problemResponses, within } from '../http/problem.ts'
 import { idSchema } from '../messages.ts'
 import { isPublicAddress } from './channels/public-address.ts'
 import { type Customer, readCustomer, writeCustomer } from './customers.ts'
@@ -118,30 +118,34 @@ export function mountNotifier({ app, sql, allowPrivate }: NotifierHttpOptions): 
   app.openapi(putCustomer(allowPrivate), async (c) => {
     const { userid } = c.req.valid('param')
     const { email = null, webhook = null, locale } = c.req.valid('json')
-    const { customer, created } = await writeCustomer(sql, userid, { email, webhook, locale })
+    const { customer, created } = await answered(writeCustomer(sql, userid, { email, webhook, locale }))
     const body = toCustomer(customer)
     return created ? c.json(body, 201, { location: body._links.self.href }) : c.json(body, 200)
   })
 
   app.openapi(getCustomer, async (c) => {
-    const customer = await readCustomer(sql, c.req.valid('param').userid)
+    const customer = await answered(readCustomer(sql, c.req.valid('param').userid))
     return c.json(toCustomer(customer ?? notFound('This customer left no contact.')), 200)
   })
 
   app.openapi(getNotices, async (c) => {
     const { limit, after, userid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : sequenceFrom(after)
-    const rows = await listNotices(sql, { userid, status, before, limit: limit + 1 })
+    const rows = await answered(listNotices(sql, { userid, status, before, limit: limit + 1 }))
     const shown = rows.slice(0, limit)
     const next = rows.length > limit ? encodeAfter([String(shown.at(-1)!.seq)]) : undefined
     return c.json(collection('notices', c, shown.map(toNotice), next), 200)
   })
 
   app.openapi(getNotice, async (c) => {
-    const notice = await readNotice(sql, c.req.valid('param').noticeid)
+    const notice = await answered(readNotice(sql, c.req.valid('param').noticeid))
     return c.json(toNotice(notice ?? notFound('There is no such notice.')), 200)
   })
 }
+
+/** How long a request waits for the database. */
+const answeredWithinMs = 1_500
+const answered = <T>(rows: Promise<T>): Promise<T> => within(answeredWithinMs, 'reach the database', rows)
 
 const contactSchema = (allowPrivate: boolean) =>
   z
