@@ -117,6 +117,20 @@ test('when stock repeats its answers, nobody is told again', async () => {
   expect((await everyNotice(system(), '&userid=cem')).length).toBe(2)
 })
 
+test('the purchaser is told of every request to buy, also when copies were ordered in between', async () => {
+  const told = () =>
+    chat.hooks.filter(({ body }) => body.kind === 'purchase-requested' && body.bookid === 'wanted').length
+  await receive(system(), 'wanted', 0)
+  for (const round of [1, 2]) {
+    // Refused twice: one request, until copies are ordered.
+    await reserveAndWait(system().reservation, 'wanted', `reader-${round}`)
+    await reserveAndWait(system().reservation, 'wanted', `reader-${round}`)
+    await eventually(() => told() === round, { message: `The purchaser is not told of request ${round}` })
+    const { status } = await system().stock.post('/purchases', { bookid: 'wanted', qty: 1 })
+    expect(status).toBe(201)
+  }
+})
+
 test('events that concern no customer hold up no others', async () => {
   await receive(system(), 'unspoken', 1)
   await checkConsumers(system())

@@ -31,7 +31,7 @@ export type ServiceSpec = {
   env: Record<string, string | undefined>
 }
 
-export class ServiceProcess implements AsyncDisposable {
+export class ServiceProcess {
   readonly name: string
   readonly logs: LogLine[] = []
   /** Exits that nobody asked for. */
@@ -113,8 +113,7 @@ export class ServiceProcess implements AsyncDisposable {
     const killer = setTimeout(() => this.#child!.kill('SIGKILL'), stopTimeoutMs)
     const { code, signal } = await this.#exit!
     clearTimeout(killer)
-    if (code !== 0)
-      throw new Error(`${this.name} was asked to stop and ended with ${signal ?? code}\n${this.tail()}`)
+    if (code !== 0) throw new Error(`${this.name} was asked to stop and ended with ${signal ?? code}`)
   }
 
   /** SIGKILL: gone at once, in the middle of whatever it did. */
@@ -141,9 +140,10 @@ export class ServiceProcess implements AsyncDisposable {
     return [`--- ${this.name}`, ...shown].join('\n')
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop()
-    if (this.faults.length > 0) throw new Error(`${this.faults.join('\n')}\n${this.tail()}`)
+  /** Stops the process for good. @returns what went wrong with it, now or before. */
+  async finish(): Promise<string[]> {
+    await this.stop().catch((error: Error) => this.faults.push(error.message))
+    return this.faults
   }
 
   #onExit(exit: Exit): Exit {

@@ -1,7 +1,7 @@
 /** The whole system, for one test: a database and streams of its own, and real processes. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
-import { afterAll, afterEach, beforeAll, inject, onTestFailed } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, inject, onTestFailed } from 'vitest'
 import { type ServiceName, serviceNames } from '../config.ts'
 import { migrate } from '../migrate.ts'
 import { Client } from './client.ts'
@@ -85,12 +85,17 @@ export class System implements AsyncDisposable {
     return this.all.map((process) => process.tail()).join('\n')
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const ends = await Promise.allSettled(this.all.map((process) => process[Symbol.asyncDispose]()))
+  /** Stops every process and drops the database. @returns what went wrong with the processes, now or before. */
+  async stop(): Promise<string[]> {
+    const faults = await Promise.all(this.all.map((process) => process.finish()))
     await this.#drop()
-    const faults = ends.filter((end) => end.status === 'rejected').map((end) => end.reason)
-    if (faults.length === 1) throw faults[0]
-    if (faults.length > 1) throw new AggregateError(faults, faults.map((fault) => fault.message).join('\n'))
+    return faults.flat()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const faults = await this.stop()
+    // Beside the fault of the test itself, if it had one, which an exception would hide.
+    expect.soft(faults, 'processes that did not end as they were told').toEqual([])
   }
 }
 
@@ -131,7 +136,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   try {
     await system.start()
   } catch (error) {
-    await system[Symbol.asyncDispose]().catch(() => {})
+    await system.stop()
     throw error
   }
   return system
@@ -153,7 +158,9 @@ export function useSystem(options: SystemOptions = {}): () => System {
   afterEach(({ task }) => {
     if (task.result?.state === 'fail') console.error(system?.tail())
   })
-  afterAll(() => system?.[Symbol.asyncDispose]())
+  afterAll(async () => {
+    expect(await system?.stop(), 'processes that did not end as they were told').toEqual([])
+  })
   return () => system!
 }
 

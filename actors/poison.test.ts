@@ -1,0 +1,68 @@
+/** A message that nobody can make sense of is set aside, and the messages behind it are handled. */
+import { expect, test } from 'vitest'
+import { topics } from './messages.ts'
+import { receive } from './testing/acts.ts'
+import { eventually } from './testing/eventually.ts'
+import { Producer } from './testing/producer.ts'
+import { useSystem } from './testing/system.ts'
+
+const system = useSystem({ notifier: 0, reservation: 0 })
+
+const envelope = {
+  specversion: '1.0',
+  id: 'x',
+  source: '/tests',
+  type: 'ReserveCopy',
+  subject: 'book',
+  time: new Date(0).toISOString(),
+  data: '{}',
+}
+const reserve = { bookid: 'book', reservationid: '00000000-0000-4000-8000-000000000001', userid: 'ann' }
+const senseless: Record<string, Record<string, string>> = {
+  'no CloudEvents event at all': { hello: 'world' },
+  'an envelope without data': { ...envelope, data: '' },
+  'data that is not JSON': { ...envelope, data: '{"bookid":' },
+  'data that lacks what the message needs': envelope,
+  'a type that stock does not know': { ...envelope, type: 'BurnCopies', data: JSON.stringify(reserve) },
+  'an id with a NUL in it': { ...envelope, data: JSON.stringify({ ...reserve, userid: 'a\0b' }) },
+  'text with half a character': {
+    ...envelope,
+    type: 'ReceiveCopies',
+    data: `{"bookid":"book","qty":1,"commandid":"${reserve.reservationid}","title":"\\ud800"}`,
+  },
+  'a quantity below zero': {
+    ...envelope,
+    type: 'ReceiveCopies',
+    data: JSON.stringify({ bookid: 'book', qty: -5, commandid: reserve.reservationid }),
+  },
+  'a NUL in a field of the entry': { ...envelope, type: 'Reserve\0Copy', data: JSON.stringify(reserve) },
+}
+
+test('each kind of senseless message becomes a dead letter with its reason, in order, and changes nothing', async () => {
+  await receive(system(), 'book', 3)
+  await using producer = new Producer(system())
+  const positions: string[] = []
+  for (const fields of Object.values(senseless)) {
+    const flat = Object.entries(fields).flat()
+    positions.push((await producer.redis.xadd(producer.mailboxOf('book'), '*', ...flat))!)
+  }
+  // It is decided behind all of them.
+  expect(await receive(system(), 'book', 1)).toMatchObject({ qty: 4, held: 0 })
+
+  const letters = await system().sql<{ position: string; reason: string }[]>`
+    select position, reason from stock.dead_letter order by string_to_array(position, '-')::bigint[]`
+  expect(letters.map(({ position }) => position)).toEqual(positions)
+  expect(letters.every(({ reason }) => reason.length > 0)).toBe(true)
+  const metrics = await (await fetch(`${system().stock.url}/metrics`)).text()
+  expect(metrics).toMatch(new RegExp(`^\\w*dead_letters\\w*(\\{[^}]*\\})? ${positions.length}$`, 'm'))
+})
+
+test('the stream of a partition with dead letters has no lag and nothing pending', async () => {
+  await using producer = new Producer(system())
+  await eventually(async () => {
+    const groups = (await producer.redis.xinfo('GROUPS', producer.mailboxOf('book'))) as unknown[][]
+    const group = groups.find((it) => it[1] === topics.stockMailbox.owner)!
+    const field = (name: string) => group[group.indexOf(name) + 1]
+    return field('lag') === 0 && field('pending') === 0
+  })
+})

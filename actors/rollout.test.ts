@@ -1,0 +1,79 @@
+/** Services are replaced one after another, under load and behind a load balancer, and no request fails. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { type ServiceName, serviceNames } from './config.ts'
+import { receive, reserve } from './testing/acts.ts'
+import { audit } from './testing/audit.ts'
+import type { Answer, Client } from './testing/client.ts'
+import { eventually, inParallel, range } from './testing/eventually.ts'
+import { type System, startOwnSystem } from './testing/system.ts'
+
+test('replacing every process of every service in turn fails no request', { timeout: 60_000 }, async () => {
+  await using system = await startOwnSystem({
+    reservation: 2,
+    stock: 2,
+    notifier: 2,
+    env: { DRAIN_MS: '300' },
+  })
+  await receive(system, 'book', 1_000)
+  const watching = new AbortController()
+  const balancers = serviceNames.map((service) => balance(system, service, watching.signal))
+  const [reservation, stock, notifier] = balancers.map((balancer) => balancer.next) as [Next, Next, Next]
+
+  let rolling = true
+  const accepted: { reservationid: string }[] = []
+  const succeeds = async (status: number, asked: Promise<Answer<unknown>>) => {
+    const answer = await asked
+    expect(answer.status, JSON.stringify(answer.body)).toBe(status)
+  }
+  const readers = inParallel(range(6), 6, async (reader) => {
+    for (let round = 0; rolling; round++) {
+      accepted.push(await reserve(reservation(), 'book', `reader-${reader}-${round}`))
+      await succeeds(200, reservation().get('/books'))
+      await succeeds(200, stock().get('/stocks/book'))
+      await succeeds(201, stock().post('/stocks', { bookid: 'book', qty: 0 }))
+      await succeeds(200, notifier().get('/notices?limit=1'))
+      await delay(20)
+    }
+  })
+  const replace = async () => {
+    const { stock, reservation, notifier } = system.processes
+    for (const process of [...stock, ...reservation, ...notifier]) {
+      await process.stop()
+      await process.start()
+      await eventually(() => balancers.every((balancer) => balancer.all()))
+    }
+    rolling = false
+  }
+  await Promise.all([readers, replace()])
+  watching.abort()
+  expect(accepted.length).toBeGreaterThan(20)
+  await audit(system, { received: { book: 1_000 }, accepted })
+})
+
+type Next = () => Client
+type Balancer = { next: Next; all(): boolean }
+
+/** A load balancer that asks `/readyz` every 50 ms, and sends requests in turn to those that were ready. */
+function balance(system: System, service: ServiceName, signal: AbortSignal): Balancer {
+  const clients = system.processes[service].map((_, index) => system.client(service, index))
+  const ready = new Set(clients)
+  for (const client of clients) void watch(client)
+  let turn = 0
+  return {
+    next() {
+      const open = clients.filter((client) => ready.has(client))
+      return open[turn++ % open.length]!
+    },
+    all: () => ready.size === clients.length,
+  }
+
+  async function watch(client: Client): Promise<void> {
+    while (!signal.aborted) {
+      const { ok } = await fetch(`${client.url}/readyz`).catch(() => ({ ok: false }))
+      if (ok) ready.add(client)
+      else ready.delete(client)
+      await delay(50)
+    }
+  }
+}
