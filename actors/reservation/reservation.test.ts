@@ -1,0 +1,143 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { StockEvent } from '../messages.ts'
+import { listingsOf } from './books.ts'
+import { type Verdict, verdictsOf } from './reservation.ts'
+
+const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+const after = (version = 1) => ({ bookid: 'b', version, available: 10 - version, held: version })
+const who = (n: number) => ({ reservationid: uuid(n), userid: 'u' })
+const reserved = (n: number, version = 1): StockEvent => ({
+  type: 'CopyReserved',
+  ...after(version),
+  ...who(n),
+})
+const refused = (n: number): StockEvent => ({
+  type: 'ReservationRefused',
+  ...after(),
+  ...who(n),
+  reason: 'OutOfStock',
+})
+const released = (n: number, version = 1): StockEvent => ({
+  type: 'CopyReleased',
+  ...after(version),
+  ...who(n),
+})
+const received = (version: number, title: string): StockEvent => ({
+  type: 'CopiesReceived',
+  ...after(version),
+  qty: 1,
+  title,
+  author: 'A',
+  isbn: 'I',
+})
+const requested: StockEvent = { type: 'PurchaseRequested', ...after(), shortage: 1 }
+
+const verdict = (n: number, it: Partial<Verdict> = {}): Verdict => ({
+  reservationid: uuid(n),
+  status: null,
+  reason: null,
+  released: false,
+  ...it,
+})
+
+test.each<[string, StockEvent[], Verdict[]]>([
+  ['nothing says nothing', [requested, received(1, 'T')], []],
+  ['a copy that is held', [reserved(1)], [verdict(1, { status: 'Reserved' })]],
+  [
+    'a refusal, which holds no copy either',
+    [refused(1)],
+    [verdict(1, { status: 'Failed', reason: 'OutOfStock', released: true })],
+  ],
+  ['a release alone is no outcome', [released(1)], [verdict(1, { released: true })]],
+  [
+    'held and released in one batch',
+    [reserved(1), released(1)],
+    [verdict(1, { status: 'Reserved', released: true })],
+  ],
+  ['a repeated answer', [reserved(1), reserved(1)], [verdict(1, { status: 'Reserved' })]],
+  [
+    'several reservations of one book',
+    [reserved(1), refused(2), reserved(3), released(3)],
+    [
+      verdict(1, { status: 'Reserved' }),
+      verdict(2, { status: 'Failed', reason: 'OutOfStock', released: true }),
+      verdict(3, { status: 'Reserved', released: true }),
+    ],
+  ],
+])('a verdict draws together what was said of one reservation: %s', (_, events, verdicts) => {
+  expect(verdictsOf(events)).toEqual(verdicts)
+})
+
+test('a listing has the figures of the highest version, and what the last receipt said', () => {
+  expect(
+    listingsOf([received(1, 'old'), received(3, 'new'), reserved(1, 2), { ...reserved(9, 4), bookid: 'c' }]),
+  ).toEqual([
+    { bookid: 'b', about: { title: 'new', author: 'A', isbn: 'I' }, available: 7, held: 3, version: 3 },
+    { bookid: 'c', about: undefined, available: 6, held: 4, version: 4 },
+  ])
+})
+
+type Row = { title: string; available: number; held: number; version: number }
+
+/** What the statements of `books.ts` do to the table, in miniature. */
+function apply(table: Map<string, Row>, events: StockEvent[]): void {
+  for (const { bookid, about, available, held, version } of listingsOf(events)) {
+    const row = table.get(bookid)
+    if (row && row.version >= version) continue
+    if (about) table.set(bookid, { title: about.title, available, held, version })
+    else if (row) table.set(bookid, { ...row, available, held, version })
+  }
+}
+
+/** Events of some books, in the order of their stream: versions rise, and some events change nothing. */
+const history = fc
+  .array(fc.record({ book: fc.nat(2), kind: fc.nat(3), n: fc.nat(5) }), { maxLength: 40 })
+  .map((steps) => {
+    const versions = new Map<number, number>()
+    return steps.map(({ book, kind, n }): StockEvent => {
+      const known = versions.get(book) ?? 0
+      const first = known === 0
+      const changes = first || kind !== 3
+      const version = changes ? known + 1 : known
+      versions.set(book, version)
+      const event =
+        first || kind === 0
+          ? received(version, `title ${version}`)
+          : kind === 3
+            ? refused(n)
+            : reserved(n, version)
+      return { ...event, ...after(version), bookid: `book-${book}` }
+    })
+  })
+
+test('any batching of the same events leads to the same book list', () => {
+  fc.assert(
+    fc.property(history, fc.array(fc.integer({ min: 1, max: 7 })), (events, sizes) => {
+      const [atOnce, inBatches, oneByOne] = [new Map(), new Map(), new Map()] as Map<string, Row>[]
+      apply(atOnce!, events)
+      for (const event of events) apply(oneByOne!, [event])
+      let from = 0
+      for (const size of [...sizes, events.length]) {
+        apply(inBatches!, events.slice(from, from + size))
+        from += size
+      }
+      expect(atOnce).toEqual(oneByOne)
+      expect(inBatches).toEqual(oneByOne)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('events that are read again change nothing: the book list never goes back', () => {
+  fc.assert(
+    fc.property(history, fc.nat(40), fc.nat(40), (events, from, length) => {
+      const [once, again] = [new Map(), new Map()] as Map<string, Row>[]
+      apply(once!, events)
+      apply(again!, events)
+      apply(again!, events.slice(from, from + length))
+      expect(again).toEqual(once)
+    }),
+    { numRuns: 200 },
+  )
+})

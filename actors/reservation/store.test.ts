@@ -1,0 +1,251 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { commit } from '../../streams/commit.ts'
+import type { Sql } from '../../streams/postgres.ts'
+import type { StockEvent } from '../messages.ts'
+import { openDatabase } from '../testing/database.ts'
+import { findBooks } from './books.ts'
+import { stockEventConsumer } from './consumer.ts'
+import * as store from './store.ts'
+
+let database: Awaited<ReturnType<typeof openDatabase>>
+let sql: Sql
+beforeAll(async () => {
+  database = await openDatabase('reservation', 1)
+  sql = database.sql
+})
+afterAll(() => database[Symbol.asyncDispose]())
+
+const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-00`
+
+async function accepted(bookid = 'b'): Promise<string> {
+  const reservationid = crypto.randomUUID()
+  await store.insert(
+    sql,
+    [{ reservationid, bookid, userid: 'u', partition: 0, traceparent, createdAt: new Date() }],
+    3_000,
+  )
+  return reservationid
+}
+
+let position = 0
+/** Commits events as the worker does: those of one call are one batch. */
+async function told(...events: StockEvent[]): Promise<store.Changed[]> {
+  const from = `${position}-0`
+  const to = `${++position}-0`
+  let changes: store.Changed[] = []
+  const handler = stockEventConsumer({ sql, committed: (them) => (changes = them) })
+  const batch = events.map((message) => ({ partition: 0, position: to, envelope: {} as never, message }))
+  const { writes, results, committed } = await handler.handle(batch)
+  const advances = [{ partition: 0, epoch: 0, from, to, count: events.length, seq: 0 }]
+  const done = await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
+  committed?.(done.partitions, done.results)
+  return changes
+}
+
+const after = { bookid: 'b', version: 1, available: 0, held: 1 }
+const reserved = (reservationid: string): StockEvent => ({
+  type: 'CopyReserved',
+  ...after,
+  reservationid,
+  userid: 'u',
+})
+const refused = (reservationid: string): StockEvent => ({
+  type: 'ReservationRefused',
+  ...after,
+  reservationid,
+  userid: 'u',
+  reason: 'OutOfStock',
+})
+const released = (reservationid: string): StockEvent => ({
+  type: 'CopyReleased',
+  ...after,
+  reservationid,
+  userid: 'u',
+})
+
+type Act = 'cancel' | 'reserved' | 'refused' | 'released'
+const event = { reserved, refused, released }
+
+async function end(reservationid: string) {
+  const [row] =
+    await sql`select status, reason, confirmed from reservation where reservationid = ${reservationid}`
+  return [row!.status, row!.reason, row!.confirmed ? 'confirmed' : 'unconfirmed']
+}
+
+test.each<[Act[], (string | null)[]]>([
+  [[], ['Requested', null, 'unconfirmed']],
+  [['reserved'], ['Reserved', null, 'confirmed']],
+  [['refused'], ['Failed', 'OutOfStock', 'confirmed']],
+  [['cancel'], ['Canceled', null, 'unconfirmed']],
+  // A repeated answer changes nothing.
+  [
+    ['reserved', 'reserved'],
+    ['Reserved', null, 'confirmed'],
+  ],
+  [
+    ['refused', 'refused'],
+    ['Failed', 'OutOfStock', 'confirmed'],
+  ],
+  // Cancelled after it was decided: confirmed once the copy is back.
+  [
+    ['reserved', 'cancel'],
+    ['Canceled', null, 'unconfirmed'],
+  ],
+  [
+    ['reserved', 'cancel', 'reserved'],
+    ['Canceled', null, 'unconfirmed'],
+  ],
+  [
+    ['reserved', 'cancel', 'released'],
+    ['Canceled', null, 'confirmed'],
+  ],
+  [
+    ['reserved', 'cancel', 'released', 'reserved'],
+    ['Canceled', null, 'confirmed'],
+  ],
+  // Cancelled while undecided: a late outcome does not revive it.
+  [
+    ['cancel', 'reserved'],
+    ['Canceled', null, 'unconfirmed'],
+  ],
+  [
+    ['cancel', 'reserved', 'released'],
+    ['Canceled', null, 'confirmed'],
+  ],
+  [
+    ['cancel', 'refused'],
+    ['Canceled', null, 'confirmed'],
+  ],
+  [
+    ['cancel', 'released'],
+    ['Canceled', null, 'confirmed'],
+  ],
+  [
+    ['cancel', 'released', 'released'],
+    ['Canceled', null, 'confirmed'],
+  ],
+  [
+    ['cancel', 'cancel', 'released'],
+    ['Canceled', null, 'confirmed'],
+  ],
+  // What failed cannot be cancelled.
+  [
+    ['refused', 'cancel'],
+    ['Failed', 'OutOfStock', 'confirmed'],
+  ],
+])('%j leads to %j', async (acts, expected) => {
+  // One event per batch, and all events that follow each other in one batch: they lead to the same.
+  for (const together of [false, true]) {
+    const reservationid = await accepted()
+    let batch: StockEvent[] = []
+    for (const act of [...acts, 'cancel-none' as const]) {
+      if (act !== 'cancel' && act !== 'cancel-none') batch.push(event[act](reservationid))
+      if (batch.length > 0 && (!together || act.startsWith('cancel'))) {
+        await told(...batch)
+        batch = []
+      }
+      if (act === 'cancel') await store.cancel(sql, reservationid, traceparent, 3_000)
+    }
+    expect(await end(reservationid)).toEqual(expected)
+  }
+})
+
+test('the commit reports what has changed, and nothing that has not', async () => {
+  const [one, two, three] = [await accepted(), await accepted(), await accepted()]
+  const changes = await told(reserved(one), refused(two), reserved('00000000-0000-4000-8000-000000000000'))
+  expect(changes.map(({ reservationid, status, reason }) => [reservationid, status, reason]).sort()).toEqual(
+    [
+      [one, 'Reserved', null],
+      [two, 'Failed', 'OutOfStock'],
+    ].sort(),
+  )
+  expect(changes[0]).toMatchObject({ bookid: 'b', traceparent })
+  expect(changes[0]!.seconds).toBeGreaterThan(0)
+  expect((await told(reserved(one), reserved(three))).map((it) => it.reservationid)).toEqual([three])
+})
+
+test('a reservation that is accepted twice is one, as it was first', async () => {
+  const reservationid = await accepted()
+  await told(reserved(reservationid))
+  const row = {
+    reservationid,
+    bookid: 'other',
+    userid: 'x',
+    partition: 0,
+    traceparent,
+    createdAt: new Date(),
+  }
+  await store.insert(sql, [row], 3_000)
+  expect(await store.find(sql, reservationid)).toMatchObject({ bookid: 'b', userid: 'u', status: 'Reserved' })
+})
+
+test('cancelling answers with the reservation, once', async () => {
+  const reservationid = await accepted()
+  expect(await store.cancel(sql, reservationid, traceparent, 3_000)).toMatchObject({ status: 'Canceled' })
+  expect(await store.cancel(sql, reservationid, traceparent, 3_000)).toBeUndefined()
+})
+
+test('each unconfirmed row that is due is taken by one process, and put off further each time', async () => {
+  await sql`delete from reservation`
+  const ids = [await accepted(), await accepted(), await accepted()]
+  expect(await store.partitionsDue(sql, 1)).toEqual([])
+  const pass = () => sql`update reservation set resend_at = clock_timestamp() - interval '1 second'`
+  await pass()
+  expect(await store.partitionsDue(sql, 1)).toEqual([0])
+  const takes = await Promise.all([1, 2].map(() => store.takeDue(sql, 0, new Date(), 2, 1_000)))
+  expect(
+    takes
+      .flat()
+      .map((it) => it.reservationid)
+      .sort(),
+  ).toEqual(ids.sort())
+  expect(await store.takeDue(sql, 0, new Date(), 10, 1_000)).toEqual([])
+  const waits = async () => {
+    const [row] =
+      await sql`select extract(epoch from min(resend_at) - clock_timestamp())::float as s from reservation`
+    return Number(row!.s)
+  }
+  const first = await waits()
+  for (const _ of [1, 2, 3]) {
+    await pass()
+    await store.takeDue(sql, 0, new Date(), 10, 1_000)
+  }
+  expect(await waits()).toBeGreaterThan(first * 2)
+  await pass()
+  await told(reserved(ids[0]!), refused(ids[1]!))
+  expect((await store.takeDue(sql, 0, new Date(), 10, 1_000)).map((it) => it.reservationid)).toEqual([ids[2]])
+})
+
+test('the book list takes receipts and figures in, and never goes back', async () => {
+  const about = { title: 'T', author: 'A', isbn: 'I' }
+  const received = (version: number, available: number, more: object = {}): StockEvent => ({
+    type: 'CopiesReceived',
+    bookid: 'list',
+    version,
+    available,
+    held: 0,
+    qty: 1,
+    ...about,
+    ...more,
+  })
+  const listed = async () => {
+    const books = await findBooks(sql, { q: 'list', available: undefined, after: '', limit: 10 })
+    return books.map(({ updated_at: _, ...book }) => book)
+  }
+  const book = { bookid: 'list', ...about }
+  await told({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 9 })
+  expect(await listed()).toEqual([])
+  await told(received(1, 3))
+  expect(await listed()).toEqual([{ ...book, available: 3, version: 1 }])
+  await told({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 4, available: 1 })
+  expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
+  await told(received(2, 5, { title: 'older' }))
+  expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
+  await told(received(5, 2, { title: 'newer' }), {
+    ...released(crypto.randomUUID()),
+    bookid: 'list',
+    version: 6,
+    available: 3,
+  })
+  expect(await listed()).toEqual([{ ...book, title: 'newer', available: 3, version: 6 }])
+})

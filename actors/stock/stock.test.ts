@@ -1,0 +1,337 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { step } from '../behavior.ts'
+import type { StockCommand, StockEvent } from '../messages.ts'
+import { type Book, type Hold, type StockState, stock, unknownBook } from './stock.ts'
+
+const bookid = 'b'
+const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+const who = (n: number) => ({ reservationid: uuid(n), userid: `user-${n}` })
+const reserve = (n = 1): StockCommand => ({ type: 'ReserveCopy', bookid, ...who(n) })
+const release = (n = 1): StockCommand => ({ type: 'ReleaseCopy', bookid, ...who(n) })
+const receive = (n: number, qty: number, more: object = {}): StockCommand => ({
+  type: 'ReceiveCopies',
+  bookid,
+  commandid: uuid(n),
+  qty,
+  ...more,
+})
+const order = (n: number, qty: number): StockCommand => ({
+  type: 'OrderCopies',
+  bookid,
+  commandid: uuid(n),
+  purchaseid: uuid(n + 500),
+  qty,
+})
+
+/** A book that was received: 2 available and 1 held unless told otherwise. */
+const book = (change: Partial<Book> = {}): Book => ({
+  ...unknownBook(bookid),
+  title: 'T',
+  author: 'A',
+  isbn: 'I',
+  available: 2,
+  held: 1,
+  version: 7,
+  received: true,
+  ...change,
+})
+const known = (hold?: Hold, change: Partial<Book> = {}): StockState => ({
+  book: book(change),
+  hold,
+  handled: false,
+})
+const unknown = (hold?: Hold): StockState => ({ ...stock.initial(bookid), hold })
+const figures = (version: number, available: number, held: number) => ({ bookid, version, available, held })
+
+const none = { available: 0 }
+const refused = { status: 'refused', reason: 'OutOfStock' } as const
+
+type Row = [
+  name: string,
+  given: StockState,
+  when: StockCommand,
+  then: StockEvent[],
+  book: Partial<Book>,
+  hold?: Hold,
+]
+
+describe('a book', () => {
+  test.each<Row>([
+    [
+      'holds an available copy for a reservation',
+      known(),
+      reserve(),
+      [{ type: 'CopyReserved', ...figures(8, 1, 2), ...who(1) }],
+      { available: 1, held: 2, version: 8 },
+      { status: 'held' },
+    ],
+    [
+      'gives its last copy',
+      known(undefined, { available: 1 }),
+      reserve(),
+      [{ type: 'CopyReserved', ...figures(8, 0, 2), ...who(1) }],
+      { available: 0, held: 2, version: 8 },
+      { status: 'held' },
+    ],
+    [
+      'refuses when no copy is there, and asks for a purchase',
+      known(undefined, none),
+      reserve(),
+      [
+        { type: 'ReservationRefused', ...figures(7, 0, 1), ...who(1), reason: 'OutOfStock' },
+        { type: 'PurchaseRequested', ...figures(7, 0, 1), shortage: 1 },
+      ],
+      { version: 7, shortage: 1, requested: true },
+      refused,
+    ],
+    [
+      'asks for a purchase once, and counts who is refused meanwhile',
+      known(undefined, { ...none, requested: true, shortage: 4 }),
+      reserve(),
+      [{ type: 'ReservationRefused', ...figures(7, 0, 1), ...who(1), reason: 'OutOfStock' }],
+      { version: 7, shortage: 5, requested: true },
+      refused,
+    ],
+    [
+      'that was never received says so, and asks for a purchase',
+      unknown(),
+      reserve(),
+      [
+        { type: 'ReservationRefused', ...figures(0, 0, 0), ...who(1), reason: 'UnknownBook' },
+        { type: 'PurchaseRequested', ...figures(0, 0, 0), shortage: 1 },
+      ],
+      { version: 0, shortage: 1, requested: true, received: false },
+      { status: 'refused', reason: 'UnknownBook' },
+    ],
+    [
+      'answers again that it holds a copy, though none is left',
+      known({ status: 'held' }, none),
+      reserve(),
+      [{ type: 'CopyReserved', ...figures(7, 0, 1), ...who(1) }],
+      { available: 0, held: 1, version: 7 },
+      { status: 'held' },
+    ],
+    [
+      'answers again that it refused, though copies have come since, and counts no one twice',
+      known(refused, { available: 5, shortage: 3, requested: true }),
+      reserve(),
+      [{ type: 'ReservationRefused', ...figures(7, 5, 1), ...who(1), reason: 'OutOfStock' }],
+      { available: 5, version: 7, shortage: 3, requested: true },
+      refused,
+    ],
+    [
+      'takes no copy for a reservation whose release came first',
+      known({ status: 'released' }),
+      reserve(),
+      [{ type: 'CopyReleased', ...figures(7, 2, 1), ...who(1) }],
+      { available: 2, held: 1, version: 7 },
+      { status: 'released' },
+    ],
+    [
+      'takes a held copy back',
+      known({ status: 'held' }),
+      release(),
+      [{ type: 'CopyReleased', ...figures(8, 3, 0), ...who(1) }],
+      { available: 3, held: 0, version: 8 },
+      { status: 'released' },
+    ],
+    [
+      'takes a copy back once',
+      known({ status: 'released' }),
+      release(),
+      [{ type: 'CopyReleased', ...figures(7, 2, 1), ...who(1) }],
+      { available: 2, held: 1, version: 7 },
+      { status: 'released' },
+    ],
+    [
+      'takes nothing back from one that was refused',
+      known(refused),
+      release(),
+      [{ type: 'ReservationRefused', ...figures(7, 2, 1), ...who(1), reason: 'OutOfStock' }],
+      { available: 2, held: 1, version: 7, shortage: 0 },
+      refused,
+    ],
+    [
+      'remembers a release that overtook its reservation',
+      known(),
+      release(),
+      [{ type: 'CopyReleased', ...figures(7, 2, 1), ...who(1) }],
+      { available: 2, held: 1, version: 7 },
+      { status: 'released' },
+    ],
+    [
+      'remembers such a release even before it was ever received',
+      unknown(),
+      release(),
+      [{ type: 'CopyReleased', ...figures(0, 0, 0), ...who(1) }],
+      { received: false, version: 0 },
+      { status: 'released' },
+    ],
+    [
+      'is known from its first receipt',
+      unknown(),
+      receive(1, 3, { title: 'T' }),
+      [{ type: 'CopiesReceived', ...figures(1, 3, 0), qty: 3, title: 'T', author: '', isbn: '' }],
+      { available: 3, version: 1, received: true, title: 'T', author: '' },
+    ],
+    [
+      'adds a receipt to what it has, and keeps what the receipt does not say of it',
+      known(),
+      receive(1, 5, { author: 'B' }),
+      [{ type: 'CopiesReceived', ...figures(8, 7, 1), qty: 5, title: 'T', author: 'B', isbn: 'I' }],
+      { available: 7, held: 1, version: 8, title: 'T', author: 'B', isbn: 'I' },
+    ],
+    [
+      'needs no purchase any more once copies came',
+      known(undefined, { ...none, shortage: 3, requested: true }),
+      receive(1, 1, { purchaseid: uuid(9) }),
+      [
+        {
+          type: 'CopiesReceived',
+          ...figures(8, 1, 1),
+          qty: 1,
+          title: 'T',
+          author: 'A',
+          isbn: 'I',
+          purchaseid: uuid(9),
+        },
+      ],
+      { available: 1, shortage: 0, requested: false },
+    ],
+    [
+      'still needs a purchase when a receipt brought no copy',
+      known(undefined, { ...none, shortage: 3, requested: true }),
+      receive(1, 0),
+      [{ type: 'CopiesReceived', ...figures(8, 0, 1), qty: 0, title: 'T', author: 'A', isbn: 'I' }],
+      { available: 0, shortage: 3, requested: true, received: true },
+    ],
+    [
+      'needs no purchase any more once copies were ordered, though they are not here',
+      known(undefined, { ...none, shortage: 3, requested: true }),
+      order(1, 10),
+      [{ type: 'CopiesOrdered', ...figures(7, 0, 1), purchaseid: uuid(501), qty: 10 }],
+      { available: 0, version: 7, shortage: 0, requested: false },
+    ],
+    [
+      'receives the same receipt once',
+      { ...known(), handled: true },
+      receive(1, 5),
+      [],
+      { available: 2, version: 7 },
+    ],
+    ['orders the same purchase once', { ...known(), handled: true }, order(1, 5), [], { version: 7 }],
+  ])('%s', (_, given, when, then, changed, hold) => {
+    const taken = step(stock, given, when)
+    expect(taken.events).toEqual(then)
+    expect(taken.state.book).toMatchObject(changed)
+    expect(taken.state.hold).toEqual(hold)
+    if ('commandid' in when) expect(taken.state.handled).toBe(true)
+  })
+})
+
+/** Any sequence of messages about one book, with repeats, and with releases that overtake. */
+const messages = fc.array(
+  fc.oneof(
+    { weight: 5, arbitrary: fc.nat(6).map(reserve) },
+    { weight: 4, arbitrary: fc.nat(6).map(release) },
+    { weight: 2, arbitrary: fc.tuple(fc.nat(4), fc.nat(3)).map(([n, qty]) => receive(n, qty)) },
+    { weight: 1, arbitrary: fc.nat(3).map((n) => order(n + 100, 2)) },
+  ),
+  { maxLength: 60 },
+)
+
+/** Everything that a book's actor remembers, as the store keeps it for it. */
+class Shelf {
+  book = unknownBook(bookid)
+  readonly holds = new Map<string, Hold>()
+  readonly handled = new Set<string>()
+
+  take(message: StockCommand): StockEvent[] {
+    const id = 'reservationid' in message ? message.reservationid : message.commandid
+    const state = { book: this.book, hold: this.holds.get(id), handled: this.handled.has(id) }
+    const taken = step(stock, state, message)
+    this.book = taken.state.book
+    if ('reservationid' in message) this.holds.set(id, taken.state.hold!)
+    else this.handled.add(id)
+    return taken.events
+  }
+}
+
+const outcomes = ['CopyReserved', 'ReservationRefused', 'CopyReleased']
+
+test('whatever comes in whatever order: no copy is lost, made or promised twice', () => {
+  // A failure prints its seed and the shortest sequence of messages.
+  fc.assert(
+    fc.property(messages, (sequence) => {
+      const shelf = new Shelf()
+      const received = new Map<string, number>()
+      const decided = new Map<string, string>()
+      const given = new Map<string, number>()
+      const told: StockEvent[] = []
+      for (const message of sequence) {
+        const before = shelf.book
+        const events = shelf.take(message)
+        told.push(...events)
+        const { available, held, version } = shelf.book
+        if (message.type === 'ReceiveCopies' && !received.has(message.commandid))
+          received.set(message.commandid, message.qty)
+
+        expect(available + held).toBe([...received.values()].reduce((sum, qty) => sum + qty, 0))
+        expect(Math.min(available, held)).toBeGreaterThanOrEqual(0)
+        expect(held).toBe([...shelf.holds.values()].filter((it) => it.status === 'held').length)
+        expect(version).toBeGreaterThanOrEqual(before.version)
+        if (version === before.version) expect([available, held]).toEqual([before.available, before.held])
+
+        if (!('reservationid' in message)) continue
+        // Every question has one answer.
+        const answers = events.filter((it) => outcomes.includes(it.type))
+        expect(answers).toHaveLength(1)
+        const answer = answers[0]!
+        const { reservationid } = message
+        if (before.held - held === 1) given.set(reservationid, (given.get(reservationid) ?? 0) + 1)
+        const first = decided.get(reservationid)
+        // Refused or released stays so; held can only become released.
+        if (first && first !== 'CopyReserved') expect(answer.type).toBe(first)
+        if (first === 'CopyReserved') expect(['CopyReserved', 'CopyReleased']).toContain(answer.type)
+        decided.set(reservationid, answer.type)
+      }
+      for (const times of given.values()) expect(times).toBe(1)
+      // Events alone lead to the same book; and telling the last of them again changes nothing.
+      for (const event of told) {
+        expect(event.available + event.held).toBeLessThanOrEqual(shelf.book.available + shelf.book.held)
+        expect(event.version).toBeLessThanOrEqual(shelf.book.version)
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('a message that is repeated has no second effect', () => {
+  fc.assert(
+    fc.property(messages, fc.nat(5), (sequence, repeats) => {
+      const [once, often] = [new Shelf(), new Shelf()]
+      for (const message of sequence) {
+        once.take(message)
+        for (let i = 0; i <= repeats; i++) often.take(message)
+      }
+      expect(often.book).toEqual(once.book)
+      expect(often.holds).toEqual(once.holds)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('it decides alike each time, and changes nothing that it is given', () => {
+  fc.assert(
+    fc.property(messages, (sequence) => {
+      const shelf = new Shelf()
+      for (const message of sequence) {
+        const state = Object.freeze({ book: Object.freeze(shelf.book), hold: undefined, handled: false })
+        expect(stock.decide(Object.freeze(message), state)).toEqual(stock.decide(message, state))
+        shelf.take(message)
+      }
+    }),
+    { numRuns: 100 },
+  )
+})

@@ -1,0 +1,27 @@
+/** A migrated database of a test's own. */
+import { randomBytes } from 'node:crypto'
+import postgres from 'postgres'
+import { inject } from 'vitest'
+import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
+import type { ServiceName } from '../config.ts'
+import { migrate } from '../migrate.ts'
+
+/** @returns a service's hot connections to a fresh database, which is dropped when they are disposed of. */
+export async function openDatabase(
+  schema: ServiceName,
+  partitions = 4,
+): Promise<{ sql: Sql } & AsyncDisposable> {
+  const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })
+  const name = `${schema}_${randomBytes(5).toString('hex')}`
+  await server`create database ${server(name)}`
+  const url = new URL(inject('postgresUrl'))
+  url.pathname = name
+  await migrate({ databaseUrl: url.href, partitions })
+  const sql = openPostgres(url.href, { schema, max: 4, hot: true })
+  const dispose = async () => {
+    await closePostgres(sql)
+    await server`drop database if exists ${server(name)} with (force)`
+    await server.end({ timeout: 1 })
+  }
+  return { sql, [Symbol.asyncDispose]: dispose }
+}
