@@ -285,7 +285,7 @@ describe('queries', () => {
     btoa('["\u0000"]'),
   ]
   const queries = [
-    ...['0', '-1', '201', '1.5', 'x', '', '99999999999999999999'].map((limit) => `limit=${limit}`),
+    ...['0', '-1', '201', '1.5', 'x', '', '1e2', '99999999999999999999'].map((limit) => `limit=${limit}`),
     ...garbage.map((after) => `after=${encodeURIComponent(after).replace('%2500', '%00')}`),
   ]
   test.each(collections)('%s refuses a bad page of %s', async (service, path) => {

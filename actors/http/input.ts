@@ -19,6 +19,7 @@ export function validatorOf(request: RouteConfig['request']): Validate | undefin
 
   return (c) => {
     const faults: Fault[] = []
+    if (params) refuseBadEscapes(c.req.url)
     if (params) check(c, 'param', params as z.ZodType, c.req.param(), faults)
     if (query) check(c, 'query', query as z.ZodType, queryOf(c), faults)
     if (header) check(c, 'header', header, headersOf(c, headerNames), faults)
@@ -35,6 +36,16 @@ function finish(c: Context, schema: z.ZodType, body: unknown, faults: Fault[]): 
 function jsonSchemaOf(request: RouteConfig['request']): z.ZodType | undefined {
   const media = request?.body?.content['application/json']
   return media && 'schema' in media ? (media.schema as z.ZodType) : undefined
+}
+
+/** Passed on as it stands, `%ff` would name the same thing as `%25ff`. */
+function refuseBadEscapes(url: string): void {
+  if (!url.includes('%')) return
+  try {
+    decodeURIComponent(url.split('?')[0]!)
+  } catch (cause) {
+    throw new Problem('invalid-input', { detail: 'The path holds an escape that is not UTF-8.', cause })
+  }
 }
 
 type Target = 'json' | 'query' | 'param' | 'header'
