@@ -13,10 +13,11 @@ export function traceOf(c: Context): string {
 const pattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 export const isTraceparent = (text: string): boolean => text.length === 55 && pattern.test(text)
 
-/** Unique, not secret: the cheapest random numbers will do. The flags say that nobody recorded it. */
-const newTrace = (): string => `00-${hex8()}${hex8()}${hex8()}${hex8()}-${hex8()}${hex8()}-00`
-// Never all zeros, so that neither id can be.
-const hex8 = (): string => ((Math.random() * 0xffff_ffff + 1) >>> 0).toString(16).padStart(8, '0')
+/** Ids cut from random UUIDs, of which the platform keeps a stock. The flags say that nobody recorded it. */
+function newTrace(): string {
+  const span = crypto.randomUUID()
+  return `00-${crypto.randomUUID().replaceAll('-', '')}-${span.slice(0, 8)}${span.slice(24, 32)}-00`
+}
 
 /** The id that log lines carry. */
 export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35)
