@@ -3,6 +3,7 @@
  * A figure counts only if the books add up afterwards: every answer that said Reserved is a copy set aside.
  */
 import { mkdir, realpath, rm } from 'node:fs/promises'
+import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '../deploy/local/postgres.ts'
 import { startRedis } from '../deploy/local/redis.ts'
@@ -16,6 +17,13 @@ import { type Surroundings, startBaseline, startEcho, startProduct, type Target 
 import { usageOf } from './usage.ts'
 import { createWorkload, type Workload } from './workloads.ts'
 
+/** Who else works on the machine takes part in every figure. */
+function machine(): string {
+  const [model] = cpus()
+  const load = loadavg()[0]!.toFixed(1)
+  return `${cpus().length} cores (${model?.model.trim()}), load average before the start ${load}`
+}
+
 async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   const dir = join(root, '.data', `bench-${process.pid}`)
   await using stack = new AsyncDisposableStack()
@@ -26,6 +34,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     const data = await realpath(join(dir, 'postgres')).catch(() => dir)
     await Promise.all([data, dir].map((path) => rm(path, { recursive: true, force: true })))
   })
+  console.log(machine())
   progress('starting Postgres and Redis')
   const db = stack.use(await startPostgres({ dataDir: join(dir, 'postgres') }))
   const redis = stack.use(await startRedis({ dataDir: join(dir, 'redis') }))
