@@ -71,6 +71,14 @@ test('a connection that the server ends while it is set up fails the statement, 
   await Promise.all([server.end(), admin.end(), closePostgres(sql)])
 })
 
+test.each([undefined, {}])('an array with %s in it is not sent', async (value) => {
+  const sql = open()
+  const sent = sql`select to_json(${[value] as unknown as string[]}::text[]) as it`
+  await expect(sent).rejects.toThrow('Cannot send an array')
+  expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+  await closePostgres(sql)
+})
+
 test('an array in a row is refused rather than given as text', async () => {
   const sql = open()
   await expect(sql`select array['a'] as it`).rejects.toThrow('select it as JSON')

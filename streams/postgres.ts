@@ -81,9 +81,12 @@ function arrayLiteral(values: (string | number | null)[]): string {
   return `{${values.map(arrayElement).join(',')}}`
 }
 
+/** @throws {TypeError} on what Postgres might take for something else, as it would the word `undefined` for a text. */
 function arrayElement(value: string | number | null): string {
   if (typeof value === 'string') return `"${value.replaceAll(/["\\]/g, '\\$&')}"`
-  return value === null ? 'null' : String(value)
+  if (typeof value === 'number') return String(value)
+  if (value === null) return 'null'
+  throw new TypeError(`Cannot send an array with an element of type ${typeof value}`)
 }
 
 function refuseArray(): never {
