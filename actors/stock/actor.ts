@@ -109,11 +109,17 @@ class Changes {
       this.#commands.set(message.commandid, { partition, commandid: message.commandid, bookid })
     }
     for (const event of events) {
-      if (event.type === 'CopiesOrdered') this.#ordered.push({ ...event, partition })
-      if (event.type === 'CopiesReceived' && event.purchaseid) {
-        this.#received.push({ partition, bookid, purchaseid: event.purchaseid })
-      }
+      if (event.type === 'CopiesOrdered') this.#ordered.push({ ...event, partition, received: false })
+      if (event.type === 'CopiesReceived' && event.purchaseid)
+        this.#arrived(event.purchaseid, bookid, partition)
     }
+  }
+
+  /** A statement does not see the rows that it inserts: a purchase of this very batch is written as received. */
+  #arrived(purchaseid: string, bookid: string, partition: number): void {
+    const ordered = this.#ordered.find((it) => it.purchaseid === purchaseid && it.bookid === bookid)
+    if (ordered) ordered.received = true
+    else this.#received.push({ partition, bookid, purchaseid })
   }
 
   writes(sql: Sql) {

@@ -44,7 +44,13 @@ export async function load(
 export type BookRow = Book & { partition: number }
 export type HoldRow = { partition: number; reservationid: string; bookid: string; userid: string; hold: Hold }
 export type CommandRow = { partition: number; commandid: string; bookid: string }
-export type OrderedRow = { partition: number; purchaseid: string; bookid: string; qty: number }
+export type OrderedRow = {
+  partition: number
+  purchaseid: string
+  bookid: string
+  qty: number
+  received: boolean
+}
 export type ReceivedRow = { partition: number; purchaseid: string; bookid: string }
 
 export const writeBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
@@ -95,12 +101,14 @@ export const writeCommands = (sql: Sql, rows: CommandRow[]): Fragment => sql`
 
 export const writeOrdered = (sql: Sql, rows: OrderedRow[]): Fragment => sql`
   ordered as (
-    insert into purchase (purchaseid, bookid, qty, status)
-    select o.purchaseid, o.bookid, o.qty, 'ordered'
+    insert into purchase (purchaseid, bookid, qty, status, received_at)
+    select o.purchaseid, o.bookid, o.qty, case when o.received::bool then 'received' else 'ordered' end,
+      case when o.received::bool then clock_timestamp() end
     from unnest(
       ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.purchaseid)}::uuid[],
-      ${rows.map((it) => it.bookid)}::text[], ${rows.map((it) => it.qty)}::bigint[]
-    ) as o (partition, purchaseid, bookid, qty)
+      ${rows.map((it) => it.bookid)}::text[], ${rows.map((it) => it.qty)}::bigint[],
+      ${rows.map((it) => String(it.received))}::text[]
+    ) as o (partition, purchaseid, bookid, qty, received)
     where o.partition in (select partition from fenced)
     on conflict do nothing
   )`

@@ -1,0 +1,140 @@
+import { expect, test } from 'vitest'
+import { commit, sequence } from '../../streams/commit.ts'
+import type { Sql } from '../../streams/postgres.ts'
+import type { StockCommand } from '../messages.ts'
+import { openDatabase } from '../testing/database.ts'
+import { range } from '../testing/eventually.ts'
+import { stockActors } from './actor.ts'
+
+/** The same numbers each time: a linear congruential generator (Numerical Recipes). */
+function dice(seed: number) {
+  let state = seed
+  return (sides: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * sides)
+  }
+}
+
+const uuid = (kind: number, n: number) => `0000000${kind}-0000-4000-8000-${String(n).padStart(12, '0')}`
+
+/** Commands about a few books, with repeats and releases that overtake. */
+function history(seed: number, length: number): StockCommand[] {
+  const roll = dice(seed)
+  return range(length).map((): StockCommand => {
+    const n = roll(40)
+    const bookid = `book-${n % 4}`
+    const who = { reservationid: uuid(1, n), userid: `user-${n}` }
+    const ids = { commandid: uuid(2, n), purchaseid: uuid(3, n) }
+    return [
+      { type: 'ReserveCopy' as const, bookid, ...who },
+      { type: 'ReserveCopy' as const, bookid, ...who },
+      { type: 'ReleaseCopy' as const, bookid, ...who },
+      { type: 'ReceiveCopies' as const, bookid, ...ids, qty: roll(3), title: `title ${n}` },
+      { type: 'OrderCopies' as const, bookid, ...ids, commandid: uuid(4, n), qty: 1 },
+    ][roll(5)]!
+  })
+}
+
+/** Has the commands handled as the worker does, in batches of `size`; the fence always holds. */
+async function handled(sql: Sql, commands: StockCommand[], size: number) {
+  const told: string[] = []
+  const handler = stockActors({
+    sql,
+    now: () => new Date('2026-01-01T00:00:00Z'),
+    committed: (_, decided) => void told.push(...decided.map((it) => JSON.stringify(it.event))),
+  })
+  let [seq, position] = [0, 0]
+  while (position < commands.length) {
+    const from = position
+    const batch = commands.slice(from, from + size).map((message) => ({
+      partition: 0,
+      position: `${++position}-0`,
+      envelope: {
+        specversion: '1.0' as const,
+        id: '1',
+        source: '/x',
+        type: 'x',
+        subject: 'x',
+        time: '',
+        data: '{}',
+      },
+      message,
+    }))
+    const effects = await handler.handle(batch)
+    const advance = {
+      partition: 0,
+      epoch: 0,
+      from: `${from}-0`,
+      to: `${position}-0`,
+      count: batch.length,
+      seq,
+    }
+    const events = sequence(effects.events, [advance])
+    const { writes, results } = effects
+    const moved = { ...advance, from: from === 0 ? '0-0' : advance.from }
+    const done = await commit(sql, { advances: [moved], events, letters: [], redriven: [], writes, results })
+    effects.committed?.(done.partitions, done.results)
+    seq = events.at(-1)?.seq ?? seq
+  }
+  return {
+    told,
+    books:
+      await sql`select bookid, title, available, held, version, received, shortage, requested_at is not null as requested
+      from book order by bookid`,
+    holds: await sql`select * from hold order by reservationid`,
+    commands: await sql`select commandid, bookid from command order by commandid`,
+    purchases: await sql`select purchaseid, bookid, qty, status from purchase order by purchaseid`,
+    events: await sql`select seq, type, subject, data from event_log order by seq`,
+  }
+}
+
+test.each([1, 2, 3])(
+  'however commands are batched, the same follows from them (history %i)',
+  async (seed) => {
+    const commands = history(seed, 150)
+    const outcomes = []
+    for (const size of [1, 7, 150]) {
+      await using database = await openDatabase('stock', 1)
+      outcomes.push(await handled(database.sql, commands, size))
+    }
+    const [oneByOne, inBatches, atOnce] = outcomes
+    expect(oneByOne!.told.length).toBeGreaterThan(100)
+    expect(oneByOne!.purchases.length).toBeGreaterThan(0)
+    expect(inBatches).toEqual(oneByOne)
+    expect(atOnce).toEqual(oneByOne)
+  },
+)
+
+test('commands that were handled before have no second effect, and are answered all the same', async () => {
+  await using database = await openDatabase('stock', 1)
+  const { sql } = database
+  const commands = history(4, 80)
+  const before = await handled(sql, commands, 80)
+  await sql`update mailbox set position = '0-0', seq = 0`
+  await sql`delete from event_log`
+  const after = await handled(sql, commands, 80)
+  for (const what of ['books', 'holds', 'commands', 'purchases'] as const)
+    expect(after[what]).toEqual(before[what])
+  const answers = (events: string[]) => events.filter((it) => it.includes('reservationid')).length
+  expect(answers(after.told)).toBe(answers(before.told))
+})
+
+test('a message that is none of ours is not understood', () => {
+  const { parse } = stockActors({ sql: undefined as never, now: () => new Date(), committed() {} })
+  const envelope = { specversion: '1.0' as const, id: '1', source: '/x', subject: 'b', time: '' }
+  const asked = {
+    ...envelope,
+    type: 'ReserveCopy',
+    data: JSON.stringify({ reservationid: uuid(1, 1), userid: 'u' }),
+  }
+  expect(parse(asked)).toEqual({ type: 'ReserveCopy', bookid: 'b', reservationid: uuid(1, 1), userid: 'u' })
+  for (const change of [
+    { type: 'BurnCopy' },
+    { data: 'no JSON' },
+    { data: '{}' },
+    { data: '[]' },
+    { subject: 'two words' },
+    { data: JSON.stringify({ reservationid: 'no uuid', userid: 'u' }) },
+  ])
+    expect(() => parse({ ...asked, ...change })).toThrow()
+})
