@@ -15,6 +15,11 @@ export type PostgresOptions = {
    * right when there are millions of rows.
    */
   hot?: boolean
+  /**
+   * For what can be computed again: commits do not wait for the disk. After a crash of Postgres the last of them may be
+   * gone, offset and rows together, and the messages are taken in again.
+   */
+  replayable?: boolean
   /** For migrations alone: how many partitions to seed. */
   partitions?: number
 }
@@ -24,7 +29,10 @@ const statementTimeoutMs = 8_000
 
 const indexPlansOnly = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off', jit: 'off' }
 
-export function openPostgres(url: string, { schema, max, hot = false, partitions }: PostgresOptions): Sql {
+export function openPostgres(
+  url: string,
+  { schema, max, hot = false, replayable = false, partitions }: PostgresOptions,
+): Sql {
   return postgres(url, {
     max,
     // A small constant: the default backoff leaves queries hanging for seconds after a storm of lost connections.
@@ -42,6 +50,7 @@ export function openPostgres(url: string, { schema, max, hot = false, partitions
       role: schema,
       search_path: schema,
       ...(hot ? indexPlansOnly : {}),
+      ...(replayable ? { synchronous_commit: 'off' } : {}),
       ...(partitions
         ? { 'bookreservation.partitions': partitions }
         : { statement_timeout: statementTimeoutMs }),

@@ -56,6 +56,8 @@ export class Worker<Message> {
   #limit = batchSizeMax
   #tidiedAt = 0
   #turn = 0
+  /** Whether the last batch was so large that more is probably there. */
+  #rush = false
   #publishing: Promise<void> | undefined
 
   constructor(options: WorkerOptions<Message>) {
@@ -88,20 +90,26 @@ export class Worker<Message> {
     this.#redis.disconnect()
   }
 
-  /** What is there now; if nothing is, what is there once the doorbell has rung. */
+  /**
+   * After a large batch there is probably more: it is read at once, from all partitions. Otherwise the doorbell tells which
+   * partitions have something.
+   */
   async #read(doorbell: Doorbell, signal: AbortSignal): Promise<Slice[]> {
-    const slices = await this.#readAll()
+    const all = this.#holdings.all()
+    const slices = this.#rush ? await this.#readFrom(all) : []
+    this.#rush = sizeOf(slices) > all.length
     if (slices.length > 0) return slices
     await this.#published()
-    const news = await doorbell.wait(this.#holdings.all(), blockMs, signal)
-    return news.size > 0 ? await this.#readAll() : []
+    const rings = await doorbell.wait(all, blockMs, signal)
+    const found = await this.#readFrom(all.filter((it) => rings.has(it.key)))
+    this.#rush = sizeOf(found) > all.length
+    return found
   }
 
-  async #readAll(): Promise<Slice[]> {
-    const all = this.#holdings.all()
+  async #readFrom(partitions: Owned[]): Promise<Slice[]> {
     // Who was served first last time is served last.
-    const first = this.#turn++ % Math.max(1, all.length)
-    const readings = [...all.slice(first), ...all.slice(0, first)].map((owned) => ({
+    const first = this.#turn++ % Math.max(1, partitions.length)
+    const readings = [...partitions.slice(first), ...partitions.slice(0, first)].map((owned) => ({
       ...this.#holdings.cursorOf(owned),
       acks: owned.acks.splice(0),
       owned,

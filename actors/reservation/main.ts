@@ -25,6 +25,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
   const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const hot = openPostgres(databaseUrl, { schema: 'reservation', max: 6, hot: true })
+  const projection = openPostgres(databaseUrl, { schema: 'reservation', max: 3, hot: true, replayable: true })
   const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 6 })
   await checkPartitions(sql, partitions)
   const redis = openRedis(redisUrl, id)
@@ -46,8 +47,8 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     service: 'reservation',
     id,
     topic: topics.stockEvents,
-    handler: stockEventConsumer({ sql: hot, committed: tell }),
-    sql: hot,
+    handler: stockEventConsumer({ sql: projection, committed: tell }),
+    sql: projection,
     redisUrl,
     redisPrefix,
     leaseTtlMs,
@@ -115,7 +116,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     async close() {
       await wakeup[Symbol.asyncDispose]()
       redis.disconnect()
-      await Promise.all([closePostgres(hot), closePostgres(sql)])
+      await Promise.all([hot, projection, sql].map(closePostgres))
     },
   }
 })
