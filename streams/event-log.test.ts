@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { SequencedEvent } from './commit.ts'
-import { groupsOf, type Published, sequenceOf } from './event-log.ts'
+import { EventLog, groupsOf, type Published, sequenceOf } from './event-log.ts'
 import { alignGroup, readEntries } from './mailbox.ts'
-import { openRuntime, type Runtime } from './testing.ts'
+import { events, openRuntime, type Runtime } from './testing.ts'
 
 let runtime: Runtime
 let partition = 0
@@ -168,13 +168,17 @@ test('P3: after everything was trimmed and lost, the next event comes with its o
   expect(await it.lag()).toBe(1)
 })
 
-test('P3: nothing is trimmed while a consumer’s group is missing', async () => {
+test('P3: nothing is trimmed while a consumer’s group is missing, and nothing that one has not committed', async () => {
   const it = await logged(5)
   await it.publish()
-  await it.consumed(5, 0, 'somebody-else')
-  expect(await it.trim()).toBe(0)
-  await it.consumed(3)
-  expect(await it.trim()).toBe(3)
+  const topic = { ...events, consumers: ['reader', 'late'] }
+  const { sql, redis, prefix } = runtime
+  const log = new EventLog({ sql, redis, prefix, topic, source: '/counter' })
+  await it.consumed(5)
+  expect(await log.trim(await it.at(), 90)).toBe(0)
+  await it.consumed(3, 0, 'late')
+  expect(await log.trim(await it.at(), 90)).toBe(3)
+  expect((await it.ids()).at(-2)).toBe('4-0')
 })
 
 test('P3: what is pending has not been committed, and stays', async () => {
