@@ -60,6 +60,8 @@ export class EventLog {
   readonly #prefix: string
   readonly topic: Topic
   readonly #source: string
+  /** The lowest offset of each partition's consumers, when it was last looked at. */
+  readonly #lowest = new Map<number, number | undefined>()
 
   /** @param source the CloudEvents source of the events, as the service wrote it. */
   constructor(options: { sql: Sql; redis: RedisClient; prefix: string; topic: Topic; source: string }) {
@@ -142,13 +144,17 @@ export class EventLog {
   }
 
   /**
-   * Trims what every consumer has committed, and prunes the log below that by age.
+   * Trims what every consumer had committed the last time we looked, and prunes the log below that by age. A consumer whose
+   * commits do not wait for the disk may go back, if its Postgres crashes, but not as far as that.
    * While a consumer's group is missing nothing is trimmed: one that has never run loses nothing.
    * @returns the sequence up to which the stream is trimmed now.
    */
   async trim(at: Published & { epoch: number }, retentionDays: number): Promise<number> {
-    const low = await this.#lowestOffset(at.partition)
-    if (low !== undefined && low > at.trimmed) {
+    const now = await this.#lowestOffset(at.partition)
+    const before = this.#lowest.get(at.partition)
+    this.#lowest.set(at.partition, now)
+    const low = Math.min(now ?? 0, before ?? 0)
+    if (low > at.trimmed) {
       const noted = await this.#sql`
         update mailbox set trimmed = ${low}
         where partition = ${at.partition} and epoch = ${at.epoch} and trimmed < ${low} and seq >= ${low}`

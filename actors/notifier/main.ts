@@ -1,5 +1,5 @@
 /** The notifier: turns stock's events into notices and takes these to the people they concern. */
-import { hostname } from 'node:os'
+import { hostname, setPriority } from 'node:os'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Worker } from '../../streams/worker.ts'
@@ -17,7 +17,11 @@ import { mountNotifier } from './http.ts'
 import { Pruning } from './prune.ts'
 import type { Mark } from './queue.ts'
 
+/** On a machine that all services share, notices wait for decisions in a rush, never decisions for notices. */
+const niceness = 10
+
 await runService('notifier', async ({ config, log, metrics, signal }) => {
+  setPriority(niceness)
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const hot = openPostgres(config.databaseUrl, { schema: 'notifier', max: 4, hot: true })
   const sql = openPostgres(config.databaseUrl, { schema: 'notifier', max: 4 })
