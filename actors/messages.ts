@@ -3,6 +3,7 @@
  * `asyncapi.yaml` documents the same messages and a test holds the two together.
  */
 import { z } from 'zod'
+import type { Envelope } from '../streams/envelope.ts'
 import type { Topic } from '../streams/partition.ts'
 
 /** Streams by the service that owns their partitions: commands go to its mailboxes, events come from it. */
@@ -89,3 +90,11 @@ export const stockEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('CopiesOrdered'), ...book, ...after, purchaseid: uuid, qty: qtySchema.min(1) }),
 ])
 export type StockEvent = z.infer<typeof stockEventSchema>
+
+/** @throws when the envelope carries no command to stock. */
+export const parseStockCommand = ({ type, subject, data }: Envelope): StockCommand =>
+  stockCommandSchema.parse({ ...JSON.parse(data), type, bookid: subject })
+
+/** @throws when the envelope carries no event of stock. */
+export const parseStockEvent = ({ type, subject, data }: Envelope): StockEvent =>
+  stockEventSchema.parse({ ...JSON.parse(data), type, bookid: subject })

@@ -1,8 +1,7 @@
 /** Stock's events, understood: each batch becomes notices, written in the same commit as the offset. */
-import type { Envelope } from '../../streams/envelope.ts'
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import { type StockEvent, stockEventSchema } from '../messages.ts'
+import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { planNotices, type Reach } from './notifier.ts'
 import { planWrites, readContacts, type Superseded, supersededResults } from './store.ts'
 
@@ -40,11 +39,6 @@ export function noticeHandler({ sql, reach, delayMs, noted }: NoticeHandlerOptio
 }
 
 const nothing: Effects = { writes: [], events: [], poison: [] }
-
-/** @throws when the envelope carries no event of stock. */
-export function parseStockEvent({ type, subject, data }: Envelope): StockEvent {
-  return stockEventSchema.parse({ ...JSON.parse(data), type, bookid: subject })
-}
 
 const useridsOf = (batch: Delivery<StockEvent>[]): string[] => [
   ...new Set(batch.flatMap(({ message }) => ('userid' in message ? [message.userid] : []))),

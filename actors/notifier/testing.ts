@@ -5,9 +5,9 @@ import { inject } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import { partitionOf } from '../../streams/partition.ts'
 import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
-import type { StockEvent } from '../messages.ts'
+import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { migrate } from '../migrate.ts'
-import { noticeHandler, parseStockEvent } from './handler.ts'
+import { noticeHandler } from './handler.ts'
 import type { Reach } from './notifier.ts'
 
 const partitions = 4

@@ -1,7 +1,7 @@
 /** Takes stock's events in: decides reservations, confirms cancellations, keeps the book list. */
 import type { Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import { type StockEvent, stockEventSchema } from '../messages.ts'
+import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { countBooks, type Listing, listBooks, listingsOf } from './books.ts'
 import { verdictsOf } from './reservation.ts'
 import { applyVerdicts, type Changed, changed } from './store.ts'
@@ -14,8 +14,7 @@ export type ConsumerOptions = {
 
 export function stockEventConsumer({ sql, committed }: ConsumerOptions): Handler<StockEvent> {
   return {
-    parse: ({ type, subject, data }) =>
-      stockEventSchema.parse({ ...JSON.parse(data), type, bookid: subject }),
+    parse: parseStockEvent,
 
     async handle(batch): Promise<Effects> {
       const events = batch.map((it) => it.message)

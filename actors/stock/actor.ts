@@ -2,7 +2,7 @@
 import type { Delivery, Effects, Handler, OutgoingEvent, Poison } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { step } from '../behavior.ts'
-import { type StockCommand, type StockEvent, stockCommandSchema } from '../messages.ts'
+import { parseStockCommand, type StockCommand, type StockEvent } from '../messages.ts'
 import { type StockState, stock, unknownBook } from './stock.ts'
 import * as store from './store.ts'
 
@@ -19,8 +19,7 @@ export type Decided = { event: StockEvent; traceparent: string | undefined }
 
 export function stockActors({ sql, now, committed }: StockActorOptions): Handler<StockCommand> {
   return {
-    parse: ({ type, subject, data }) =>
-      stockCommandSchema.parse({ ...JSON.parse(data), type, bookid: subject }),
+    parse: parseStockCommand,
 
     async handle(batch): Promise<Effects> {
       const memory = await store.load(
