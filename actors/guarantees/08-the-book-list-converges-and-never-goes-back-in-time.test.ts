@@ -1,7 +1,17 @@
 /** Promise 8: the book list converges to the stock, and never goes back in time. */
 import { expect, test } from 'vitest'
-import { type Book, every, receive, reserveUntilAccepted } from '../testing/acts.ts'
-import { audit } from '../testing/audit.ts'
+import {
+  type Book,
+  cancel,
+  every,
+  everyBook,
+  everyNotice,
+  everyReservation,
+  receive,
+  reserveAndWait,
+  reserveUntilAccepted,
+} from '../testing/acts.ts'
+import { audit, checkConsumers } from '../testing/audit.ts'
 import { inParallel, range } from '../testing/eventually.ts'
 import { OwnServer } from '../testing/own-server.ts'
 import { Producer } from '../testing/producer.ts'
@@ -31,6 +41,34 @@ test('whoever watches the book list while processes die and Redis forgets sees i
   const { looks, backwards } = await watched
   expect(looks).toBeGreaterThan(20)
   expect(backwards).toEqual([])
+})
+
+test('events that are read again change nothing: not the list, not the reservations, not when they were told', async () => {
+  await using system = await startOwnSystem()
+  await receive(system, 'book', 2)
+  for (const userid of ['ann', 'ben', 'cem']) await reserveAndWait(system.reservation, 'book', userid)
+  const [held] = await everyReservation(system, '&status=Reserved')
+  await cancel(system.reservation, held!.reservationid)
+  await receive(system, 'book', 1)
+  await checkConsumers(system)
+  const shown = async () => ({
+    books: await everyBook(system),
+    reservations: await everyReservation(system),
+    notices: await everyNotice(system),
+  })
+  const before = await shown()
+
+  // As if nobody had read anything: Redis is empty, nothing was trimmed, and every offset is back at the start.
+  for (const process of system.all) await process.stop()
+  await using producer = new Producer(system)
+  await producer.redis.unlink(producer.mailboxOf('book'), producer.eventsOf('book'))
+  await system.sql`update stock.mailbox set trimmed = 0`
+  for (const service of ['reservation', 'notifier']) {
+    await system.sql`update ${system.sql(service)}.mailbox set position = '0-0', processed = 0`
+  }
+  for (const process of system.all) await process.start()
+  await checkConsumers(system)
+  expect(await shown()).toEqual(before)
 })
 
 /** Reads the list again and again, on both replicas in turn, and notes every book whose version went back. */
