@@ -9,7 +9,7 @@ const values = (published: { value: number }[]) => published.map((it) => it.valu
 
 test('W1: messages of one partition take effect, and their events appear, in the order of its stream', async () => {
   await using runtime = await openRuntime({ partitions: 3 })
-  runtime.worker()
+  const worker = runtime.worker()
   for (const lot of range(10)) {
     await Promise.all(range(3).map((partition) => runtime.post(partition, ...range(40, lot * 40))))
   }
@@ -20,6 +20,9 @@ test('W1: messages of one partition take effect, and their events appear, in the
     expect(values(await runtime.published(partition))).toEqual(range(400))
     expect((await runtime.published(partition)).map((it) => it.id)).toEqual(ids(400))
   }
+  // Each batch begins where the last one ended (W2): none is refused.
+  expect(worker.fenceFailures).toEqual([])
+  expect(worker.has('starting over')).toBe(false)
 })
 
 test('two workers share the partitions, and each message is counted by one of them', async () => {
