@@ -7,7 +7,7 @@ export type Fragment = postgres.PendingQuery<postgres.Row[]>
 export type PostgresOptions = {
   /** The service: its role is assumed and its schema is the only one searched. */
   schema: string
-  /** Connections at most. */
+  /** Connections at most. Where one statement follows the other, few: they take turns, and each has caches to keep warm. */
   max: number
   /**
    * For the statements that run thousands of times a second. Their plans are made once, perhaps while the tables
@@ -27,7 +27,14 @@ export type PostgresOptions = {
 /** Postgres gives up before we do (`worker.ts`), so that an outcome is known where it can be. */
 const statementTimeoutMs = 8_000
 
-const indexPlansOnly = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off', jit: 'off' }
+const indexPlansOnly = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  // Planning a commit anew for each batch would cost more than running it.
+  plan_cache_mode: 'force_generic_plan',
+  jit: 'off',
+}
 
 export function openPostgres(
   url: string,

@@ -24,8 +24,8 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     config
   const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  const hot = openPostgres(databaseUrl, { schema: 'reservation', max: 6, hot: true })
-  const projection = openPostgres(databaseUrl, { schema: 'reservation', max: 3, hot: true, replayable: true })
+  const hot = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true })
+  const projection = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true, replayable: true })
   const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 6 })
   await checkPartitions(sql, partitions)
   const redis = openRedis(redisUrl, id)

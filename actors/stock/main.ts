@@ -22,7 +22,7 @@ import * as read from './read.ts'
 await runService('stock', async ({ config, log, metrics, signal }) => {
   const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  const hot = openPostgres(config.databaseUrl, { schema: 'stock', max: 4, hot: true })
+  const hot = openPostgres(config.databaseUrl, { schema: 'stock', max: 2, hot: true })
   const sql = openPostgres(config.databaseUrl, { schema: 'stock', max: 4 })
   await checkPartitions(sql, config.partitions)
   const redis = openRedis(config.redisUrl, id)
