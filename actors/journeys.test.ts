@@ -1,7 +1,16 @@
 /** What customers, the stock manager and the purchaser do beyond the original's calls, as the contract promises it. */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { cancel, every, type Reservation, receive, reserve, reserveAndWait, waitFor } from './testing/acts.ts'
+import {
+  cancel,
+  every,
+  type Reservation,
+  receive,
+  reserve,
+  reserveAndWait,
+  stockOf,
+  waitFor,
+} from './testing/acts.ts'
 import { eventually, inParallel, range } from './testing/eventually.ts'
 import { useSystem } from './testing/system.ts'
 
@@ -75,6 +84,33 @@ describe('a customer', () => {
     expect(await search(`q=${encodeURIComponent('saint-exu')}`)).toEqual(['prince'])
     expect(await search('q=100_')).toEqual([])
   })
+})
+
+test.each([
+  'a/b',
+  '%2F',
+  'x?y=1&z',
+  '#7',
+  '"quoted"',
+  "o'clock",
+  'ISBN:978-0-14',
+  '~'.repeat(128),
+  '\\',
+  '{id}',
+  '*',
+  '.hidden',
+])('the book %s can be received, found, reserved and cancelled under its own id', async (bookid) => {
+  const { headers, status } = await system().stock.post('/stocks', { bookid, qty: 1 })
+  expect(status).toBe(201)
+  const found = await system().stock.get<{ bookid: string }>(headers.get('location')!)
+  expect(found.body.bookid).toBe(bookid)
+  const { reservationid, ...reserved } = await reserveAndWait(system().reservation, bookid, bookid)
+  expect(reserved).toMatchObject({ bookid, userid: bookid, status: 'Reserved' })
+  const query = `bookid=${encodeURIComponent(bookid)}&userid=${encodeURIComponent(bookid)}`
+  const mine = await every<Reservation>(system().reservation, 'reservations', `/reservations?${query}`)
+  expect(mine.map((it) => it.reservationid)).toEqual([reservationid])
+  await cancel(system().reservation, reservationid)
+  await eventually(async () => (await stockOf(system(), bookid)).qty === 1)
 })
 
 describe('a request that is repeated with its Idempotency-Key', () => {

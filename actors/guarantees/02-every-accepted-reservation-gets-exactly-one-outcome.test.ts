@@ -1,6 +1,7 @@
 /** Promise 2: every accepted reservation gets exactly one outcome, whoever is killed and whatever is lost meanwhile. */
 import { describe, expect, inject, test } from 'vitest'
 import {
+  allDecided,
   count,
   everyNotice,
   type Reservation,
@@ -60,6 +61,31 @@ test('when Redis forgets everything amid 1,000 reservations, all are decided and
   await notifier.start()
   await everyOutcomeTold(system, reservations)
   await streamsHoldTheLogsEnd(system, producer)
+})
+
+test('when Redis comes back with what it knew some time ago, all are decided and told', {
+  timeout: 90_000,
+}, async () => {
+  await using redis = await OwnServer.redis()
+  await using system = await startOwnSystem({ redisUrl: redis.url })
+  const received = await receiveAll(system, 20)
+  const reserveMany = (from: number, to: number) =>
+    inParallel(range(to - from), 20, (index) =>
+      reserve(system.reservation, bookFor(index), `reader-${from + index}`),
+    )
+  const accepted = await reserveMany(0, 100)
+  await allDecided(system)
+  await redis.stop()
+  await redis.keepCopy()
+  await redis.start()
+  accepted.push(...(await reserveMany(100, 250)))
+  await redis.stop()
+  await redis.restoreCopy()
+  await redis.start()
+  accepted.push(...(await reserveMany(250, 300)))
+  const reservations = await audit(system, { received, accepted })
+  expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(200)
+  await everyOutcomeTold(system, reservations)
 })
 
 describe('when the answer is lost on the way from', () => {

@@ -85,7 +85,7 @@ export async function cancel(client: Client, reservationid: string): Promise<Res
 }
 
 export async function stockOf(system: System, bookid: string): Promise<Stock> {
-  const answer = await system.stock.get<Stock>(`/stocks/${bookid}`)
+  const answer = await system.stock.get<Stock>(`/stocks/${encodeURIComponent(bookid)}`)
   expect(answer.status).toBe(200)
   return answer.body
 }

@@ -1,5 +1,5 @@
 /** A store of a test's own, for the test to stop, start and empty as it likes. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '../../deploy/local/postgres.ts'
@@ -7,7 +7,12 @@ import { startRedis } from '../../deploy/local/redis.ts'
 import { startRedisCluster } from '../../deploy/local/redis-cluster.ts'
 import { range } from './eventually.ts'
 
-type Running = { url: string; port?: number; stop(): Promise<void> }
+type Running = {
+  url: string
+  stop(): Promise<void>
+  kill?(signal: NodeJS.Signals): void
+  exited?: Promise<unknown>
+}
 
 export class OwnServer implements AsyncDisposable {
   readonly url: string
@@ -40,6 +45,28 @@ export class OwnServer implements AsyncDisposable {
     this.#running = undefined
   }
 
+  /** Kills the server in the middle of whatever it does. Of its data it keeps what it promised to keep. */
+  async crash(): Promise<void> {
+    this.#running?.kill?.('SIGKILL')
+    await this.#running?.exited
+    this.#running = undefined
+  }
+
+  /** Keeps the data as it is now, for `start` to begin with later. Only while the server is stopped. */
+  async keepCopy(): Promise<void> {
+    await cp(this.#dir, this.#copy, { recursive: true })
+  }
+
+  /** Puts the data back to what `keepCopy` kept. Only while the server is stopped. */
+  async restoreCopy(): Promise<void> {
+    await rm(this.#dir, { recursive: true })
+    await rename(this.#copy, this.#dir)
+  }
+
+  get #copy(): string {
+    return `${this.#dir}-copy`
+  }
+
   /** Starts it again, with the data and at the address that it had. */
   async start(): Promise<void> {
     this.#running = await this.#launch(Number(new URL(this.url).port))
@@ -47,7 +74,7 @@ export class OwnServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
-    await rm(this.#dir, { recursive: true, force: true })
+    for (const dir of [this.#dir, this.#copy]) await rm(dir, { recursive: true, force: true })
   }
 
   static async #make(
