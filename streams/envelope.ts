@@ -48,7 +48,43 @@ export function toFields(envelope: Envelope): Fields {
  * @throws {z.ZodError} when an attribute is missing or is not CloudEvents 1.0.
  */
 export function fromFields(fields: Fields): Envelope {
-  const attributes: Record<string, string> = {}
-  for (let i = 0; i + 1 < fields.length; i += 2) attributes[fields[i]!] = fields[i + 1]!
-  return envelopeSchema.parse(attributes)
+  // Spelled out rather than stored by name: names that come from outside would each be looked up and kept.
+  let specversion: string | undefined
+  let id: string | undefined
+  let source: string | undefined
+  let type: string | undefined
+  let subject: string | undefined
+  let time: string | undefined
+  let traceparent: string | undefined
+  let data: string | undefined
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const value = fields[i + 1]
+    switch (fields[i]) {
+      case 'specversion':
+        specversion = value
+        break
+      case 'id':
+        id = value
+        break
+      case 'source':
+        source = value
+        break
+      case 'type':
+        type = value
+        break
+      case 'subject':
+        subject = value
+        break
+      case 'time':
+        time = value
+        break
+      case 'traceparent':
+        traceparent = value
+        break
+      case 'data':
+        data = value
+        break
+    }
+  }
+  return envelopeSchema.parse({ specversion, id, source, type, subject, time, traceparent, data })
 }
