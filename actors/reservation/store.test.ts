@@ -192,6 +192,15 @@ test('each unconfirmed row that is due is taken by one process, and put off furt
   const pass = () => sql`update reservation set resend_at = clock_timestamp() - interval '1 second'`
   await pass()
   expect(await store.partitionsDue(sql, 1)).toEqual([0])
+  // Another process has the first in hand.
+  const other = await sql.reserve()
+  await other`begin`
+  await other`select from reservation where reservationid = ${ids[0]!} for update`
+  const rest = await store.takeDue(sql, 0, new Date(), 10, 1_000)
+  expect(rest.map((it) => it.reservationid).sort()).toEqual(ids.slice(1).sort())
+  await other`rollback`
+  other.release()
+  await pass()
   const takes = await Promise.all([1, 2].map(() => store.takeDue(sql, 0, new Date(), 2, 1_000)))
   expect(
     takes
@@ -240,6 +249,7 @@ test('the book list takes receipts and figures in, and never goes back', async (
   await told({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 4, available: 1 })
   expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
   await told(received(2, 5, { title: 'older' }))
+  await told({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 3, available: 7 })
   expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
   await told(received(5, 2, { title: 'newer' }), {
     ...released(crypto.randomUUID()),
