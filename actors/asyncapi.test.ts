@@ -63,8 +63,8 @@ test('the envelope has the documented attributes', () => {
   expect(documented('Envelope')).toEqual(toSchema(envelopeSchema.omit({ data: true })))
 })
 
-test('what the services really send conforms to the document', async () => {
-  await using system = await startOwnSystem({ notifier: 0, partitions: 2 })
+test('what the services really send conforms to the document', async (context) => {
+  await using system = await startOwnSystem(context, { notifier: 0, partitions: 2 })
   await receive(system, 'a', 1)
   const { reservationid } = await reserveAndWait(system.reservation, 'a', 'ann')
   await reserveAndWait(system.reservation, 'a', 'ben')

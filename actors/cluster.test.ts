@@ -7,9 +7,9 @@ import { OwnServer } from './testing/own-server.ts'
 import { sharedOut } from './testing/owner.ts'
 import { startOwnSystem } from './testing/system.ts'
 
-test('on three masters and with two stock workers, everything is decided and nothing is oversold', async () => {
+test('on three masters and with two stock workers, everything is decided and nothing is oversold', async (context) => {
   await using cluster = await OwnServer.redisCluster()
-  await using system = await startOwnSystem({ redisUrl: cluster.url, stock: 2 })
+  await using system = await startOwnSystem(context, { redisUrl: cluster.url, stock: 2 })
   await sharedOut(system, 'stock')
 
   const books = range(30).map((index) => `book-${index}`)

@@ -23,11 +23,11 @@ const receiveAll = async (system: System, qty: number) => {
   return Object.fromEntries(books.map((bookid) => [bookid, qty]))
 }
 
-test.for(['stock', 'reservation', 'notifier'] as const)(
+test.concurrent.for(['stock', 'reservation', 'notifier'] as const)(
   'when %s is killed in the middle of a batch and started again, all is decided once',
   { timeout: 60_000 },
-  async (victim) => {
-    await using system = await startOwnSystem()
+  async (victim, context) => {
+    await using system = await startOwnSystem(context)
     const received = await receiveAll(system, 20)
     const process = system.processes[victim][0]!
     const accepted = await inParallel(range(400), 40, async (index) => {
@@ -44,9 +44,9 @@ test.for(['stock', 'reservation', 'notifier'] as const)(
 
 test('when Redis forgets everything amid 1,000 reservations, all are decided and the streams filled again', {
   timeout: 90_000,
-}, async () => {
+}, async (context) => {
   await using redis = await OwnServer.redis()
-  await using system = await startOwnSystem({ redisUrl: redis.url, stock: 2 })
+  await using system = await startOwnSystem(context, { redisUrl: redis.url, stock: 2 })
   await using producer = new Producer(system)
   const received = await receiveAll(system, 50)
   const notifier = system.processes.notifier[0]!
@@ -65,9 +65,9 @@ test('when Redis forgets everything amid 1,000 reservations, all are decided and
 
 test('when Redis comes back with what it knew some time ago, all are decided and told', {
   timeout: 90_000,
-}, async () => {
+}, async (context) => {
   await using redis = await OwnServer.redis()
-  await using system = await startOwnSystem({ redisUrl: redis.url })
+  await using system = await startOwnSystem(context, { redisUrl: redis.url })
   const received = await receiveAll(system, 20)
   const reserveMany = (from: number, to: number) =>
     inParallel(range(to - from), 20, (index) =>
@@ -88,10 +88,10 @@ test('when Redis comes back with what it knew some time ago, all are decided and
   await everyOutcomeTold(system, reservations)
 })
 
-describe('when the answer is lost on the way from', () => {
-  test('Redis, nothing is lost or doubled', { timeout: 60_000 }, async () => {
+describe.concurrent('when the answer is lost on the way from', () => {
+  test('Redis, nothing is lost or doubled', { timeout: 60_000 }, async (context) => {
     await using redis = await TcpProxy.start(inject('redisUrl'))
-    await using system = await startOwnSystem({ redisUrl: redis.url })
+    await using system = await startOwnSystem(context, { redisUrl: redis.url })
     const received = await receiveAll(system, 5)
     const commands = [/xadd/i, /xreadgroup|evalsha|eval\b/i, /xadd/i, /xread/i, /xack|publish/i]
     const accepted: Reservation[] = []
@@ -107,9 +107,9 @@ describe('when the answer is lost on the way from', () => {
 
   test('Postgres, so that no one knows what was committed, nothing is lost or doubled', {
     timeout: 60_000,
-  }, async () => {
+  }, async (context) => {
     await using postgres = await TcpProxy.start(inject('postgresUrl'))
-    await using system = await startOwnSystem({
+    await using system = await startOwnSystem(context, {
       envOf: (_service, _index, env) => ({
         DATABASE_URL: withDatabase(postgres.url, new URL(env.DATABASE_URL!).pathname.slice(1)),
       }),

@@ -22,8 +22,8 @@ const promptMs = 3_000
 /** A receipt may wait 5 s for stock's decision. */
 const receiptMs = 6_000
 
-test('while stock and the notifier are down, reservations are accepted; then they are decided and told', async () => {
-  await using system = await startOwnSystem()
+test('while stock and the notifier are down, reservations are accepted; then they are decided and told', async (context) => {
+  await using system = await startOwnSystem(context)
   await receive(system, 'book', 10)
   const down = [system.processes.stock[0]!, system.processes.notifier[0]!]
   await Promise.all(down.map((process) => process.stop()))
@@ -39,11 +39,11 @@ test('while stock and the notifier are down, reservations are accepted; then the
   )
 })
 
-test('while Redis is down for ten seconds, reservations are accepted; then they are decided', {
+test.concurrent('while Redis is down for ten seconds, reservations are accepted; then they are decided', {
   timeout: 60_000,
-}, async () => {
+}, async (context) => {
   await using redis = await OwnServer.redis()
-  await using system = await startOwnSystem({ redisUrl: redis.url })
+  await using system = await startOwnSystem(context, { redisUrl: redis.url })
   await receive(system, 'book', 20)
   const accepted = await inParallel(range(5), 5, (index) =>
     reserve(system.reservation, 'book', `early-${index}`),
@@ -82,11 +82,11 @@ test('while Redis is down for ten seconds, reservations are accepted; then they 
   expect(count(reservations, ({ status }) => status === 'Reserved')).toBeGreaterThanOrEqual(20)
 })
 
-test('while Redis is silent, reservations are accepted within two seconds; then they are decided', {
+test.concurrent('while Redis is silent, reservations are accepted within two seconds; then they are decided', {
   timeout: 60_000,
-}, async () => {
+}, async (context) => {
   await using redis = await TcpProxy.start(inject('redisUrl'))
-  await using system = await startOwnSystem({ redisUrl: redis.url })
+  await using system = await startOwnSystem(context, { redisUrl: redis.url })
   await receive(system, 'book', 50)
   redis.silence()
   const answers = await inParallel(range(30), 10, (index) => post(system, 'book', `reader-${index}`))
@@ -96,11 +96,11 @@ test('while Redis is silent, reservations are accepted within two seconds; then 
   await audit(system, { received: { book: 50 }, accepted: answers.map(({ body }) => body) })
 })
 
-test('a reservation service that starts without Redis accepts reservations, and stops cleanly without it', {
+test.concurrent('a reservation service that starts without Redis accepts reservations, and stops cleanly without it', {
   timeout: 60_000,
-}, async () => {
+}, async (context) => {
   await using redis = await TcpProxy.start(inject('redisUrl'))
-  await using system = await startOwnSystem({ redisUrl: redis.url })
+  await using system = await startOwnSystem(context, { redisUrl: redis.url })
   await receive(system, 'book', 2)
   redis.refuse()
   const process = system.processes.reservation[0]!
@@ -117,9 +117,9 @@ test('a reservation service that starts without Redis accepts reservations, and 
 describe('while Postgres restarts', () => {
   test('every answer is prompt and none but 503 is an excuse; then all goes on without a restart of ours', {
     timeout: 90_000,
-  }, async () => {
+  }, async (context) => {
     await using postgres = await OwnServer.postgres()
-    await using system = await startOwnSystem({ postgresUrl: postgres.url })
+    await using system = await startOwnSystem(context, { postgresUrl: postgres.url })
     await receive(system, 'book', 30)
     const pids = system.all.map(({ pid }) => pid)
     const accepted: Reservation[] = []
@@ -165,9 +165,9 @@ describe('while Postgres restarts', () => {
 
 test('while Postgres is silent, every answer is a prompt 503; then all goes on', {
   timeout: 60_000,
-}, async () => {
+}, async (context) => {
   await using postgres = await TcpProxy.start(inject('postgresUrl'))
-  await using system = await startOwnSystem({
+  await using system = await startOwnSystem(context, {
     envOf: (_service, _index, env) => ({
       DATABASE_URL: withDatabase(postgres.url, new URL(env.DATABASE_URL!).pathname.slice(1)),
     }),

@@ -10,8 +10,8 @@ import { type System, startOwnSystem } from '../testing/system.ts'
 
 test('effects follow the stream, message by message, also while the owner is killed', {
   timeout: 60_000,
-}, async () => {
-  await using system = await startOwnSystem({ stock: 2 })
+}, async (context) => {
+  await using system = await startOwnSystem(context, { stock: 2 })
   await using producer = new Producer(system)
   // Two books, so that the order within each is kept while their messages mingle.
   const books = ['north', 'south']

@@ -10,10 +10,10 @@ import { TcpProxy } from '../testing/tcp-proxy.ts'
 /** How long readers may wait for another owner, beyond the lease. */
 const takeoverMs = 2_000
 
-test('a frozen owner is replaced within its lease and 2 s, and when it thaws it changes nothing', {
+test.concurrent('a frozen owner is replaced within its lease and 2 s, and when it thaws it changes nothing', {
   timeout: 60_000,
-}, async () => {
-  await using system = await startOwnSystem({ stock: 2 })
+}, async (context) => {
+  await using system = await startOwnSystem(context, { stock: 2 })
   await sharedOut(system, 'stock')
   await receive(system, 'book', 40)
   const partition = partitionOfBook(system, 'book')
@@ -45,11 +45,11 @@ test('a frozen owner is replaced within its lease and 2 s, and when it thaws it 
   await audit(system, { received: { book: 40 }, accepted })
 })
 
-test('a commit that reaches Postgres after another owner took over changes nothing', {
+test.concurrent('a commit that reaches Postgres after another owner took over changes nothing', {
   timeout: 60_000,
-}, async () => {
+}, async (context) => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
-  await using system = await startOwnSystem({
+  await using system = await startOwnSystem(context, {
     stock: 2,
     envOf: (service, index, env) =>
       service === 'stock' && index === 0

@@ -19,9 +19,9 @@ import { type System, startOwnSystem } from '../testing/system.ts'
 
 test('whoever watches the book list while processes die and Redis forgets sees it move forward only', {
   timeout: 60_000,
-}, async () => {
+}, async (context) => {
   await using redis = await OwnServer.redis()
-  await using system = await startOwnSystem({ redisUrl: redis.url, reservation: 2 })
+  await using system = await startOwnSystem(context, { redisUrl: redis.url, reservation: 2 })
   await using producer = new Producer(system)
   const books = range(6).map((index) => `book-${index}`)
   await inParallel(books, 6, (bookid) => receive(system, bookid, 30))
@@ -43,8 +43,8 @@ test('whoever watches the book list while processes die and Redis forgets sees i
   expect(backwards).toEqual([])
 })
 
-test('events that are read again change nothing: not the list, not the reservations, not when they were told', async () => {
-  await using system = await startOwnSystem()
+test('events that are read again change nothing: not the list, not the reservations, not when they were told', async (context) => {
+  await using system = await startOwnSystem(context)
   await receive(system, 'book', 2)
   for (const userid of ['ann', 'ben', 'cem']) await reserveAndWait(system.reservation, 'book', userid)
   const [held] = await everyReservation(system, '&status=Reserved')

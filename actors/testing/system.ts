@@ -1,7 +1,7 @@
 /** The whole system, for one test: a database and streams of its own, and real processes. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
-import { afterAll, afterEach, beforeAll, expect, inject, onTestFailed } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, inject, type TestContext } from 'vitest'
 import { type ServiceName, serviceNames } from '../config.ts'
 import { migrate } from '../migrate.ts'
 import { Client } from './client.ts'
@@ -41,6 +41,8 @@ export class System implements AsyncDisposable {
   readonly redisPrefix: string
   readonly #contracts: Partial<Record<ServiceName, Contract>> = {}
   readonly #drop: () => Promise<void>
+  /** Of the test that the system belongs to, if it belongs to one. */
+  #expect = expect
 
   constructor(
     processes: Record<ServiceName, ServiceProcess[]>,
@@ -76,6 +78,12 @@ export class System implements AsyncDisposable {
     )
   }
 
+  /** Faults of the processes, and their logs if it fails, are shown with that test. */
+  belongTo({ expect, onTestFailed }: TestContext): void {
+    this.#expect = expect
+    onTestFailed(() => console.error(this.tail()))
+  }
+
   get all(): ServiceProcess[] {
     return serviceNames.flatMap((service) => this.processes[service])
   }
@@ -95,7 +103,7 @@ export class System implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const faults = await this.stop()
     // Beside the fault of the test itself, if it had one, which an exception would hide.
-    expect.soft(faults, 'processes that did not end as they were told').toEqual([])
+    this.#expect.soft(faults, 'processes that did not end as they were told').toEqual([])
   }
 }
 
@@ -143,9 +151,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
 }
 
 /** For a test that has its system to itself: its logs are shown when the test fails. */
-export async function startOwnSystem(options: SystemOptions = {}): Promise<System> {
+export async function startOwnSystem(context: TestContext, options: SystemOptions = {}): Promise<System> {
   const system = await startSystem(options)
-  onTestFailed(() => console.error(system.tail()))
+  system.belongTo(context)
   return system
 }
 
