@@ -19,12 +19,11 @@ const pageMax = 500
 /**
  * For each stream: appends the entries that follow its last one, and returns the sequence that it then ends with: less
  * than that of the last entry offered if there is a gap before the first. `floor` is what was trimmed on purpose.
- * `ARGV`: for each key floor, number of entries; for each entry its sequence, number of strings, fields and values.
+ * Asked in JSON: for each key the floor and the entries, each a sequence and its fields.
  */
 const append = `
-  local at, ends = 1, {}
+  local asked, ends = cjson.decode(ARGV[1]), {}
   for i, key in ipairs(KEYS) do
-    local floor, entries = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
     local info, last, added, appended = redis.pcall('XINFO', 'STREAM', key), 0, 0, 0
     if not info.err then
       for i = 1, #info, 2 do
@@ -32,15 +31,12 @@ const append = `
         if info[i] == 'entries-added' then added = info[i + 1] end
       end
     end
-    if last < floor then last = floor end
-    at = at + 2
-    for _ = 1, entries do
-      local seq, size = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-      if seq == last + 1 then
-        redis.call('XADD', key, ARGV[at] .. '-0', unpack(ARGV, at + 2, at + 1 + size))
-        last, appended = seq, appended + 1
+    if last < asked[i].floor then last = asked[i].floor end
+    for _, entry in ipairs(asked[i].entries) do
+      if entry.seq == last + 1 then
+        redis.call('XADD', key, string.format('%d-0', entry.seq), unpack(entry.fields))
+        last, appended = entry.seq, appended + 1
       end
-      at = at + 2 + size
     end
     if appended > 0 and added + appended ~= last then
       redis.call('XSETID', key, string.format('%d-0', last), 'ENTRIESADDED', string.format('%d', last))
@@ -49,7 +45,7 @@ const append = `
   end
   return ends`
 
-type Scripts = { streamsAppend(keys: number, ...args: (string | number)[]): Promise<number[]> }
+type Scripts = { streamsAppend(keys: number, ...args: string[]): Promise<number[]> }
 
 export type Published = { partition: number; seq: number; trimmed: number }
 export type Publication = { at: Published; events: SequencedEvent[] }
@@ -113,15 +109,16 @@ export class EventLog {
     if (this.#redis.isCluster && publications.length > 1) {
       return (await Promise.all(publications.map((it) => this.#append([it])))).flat()
     }
-    const args: (string | number)[] = publications.map(({ at }) => this.key(at.partition))
-    for (const { at, events } of publications) {
-      args.push(at.trimmed, events.length)
-      for (const { seq, envelope } of events) {
-        const fields = toFields(envelope)
-        args.push(seq, fields.length, ...fields)
-      }
-    }
-    return await (this.#redis as unknown as Scripts).streamsAppend(publications.length, ...args)
+    const keys = publications.map(({ at }) => this.key(at.partition))
+    const asked = publications.map(({ at, events }) => ({
+      floor: at.trimmed,
+      entries: events.map(({ seq, envelope }) => ({ seq, fields: toFields(envelope) })),
+    }))
+    return await (this.#redis as unknown as Scripts).streamsAppend(
+      keys.length,
+      ...keys,
+      JSON.stringify(asked),
+    )
   }
 
   async #page(partition: number, after: number): Promise<SequencedEvent[]> {

@@ -28,25 +28,25 @@ export type Reading = Cursor & { acks: string[] }
 
 /**
  * For each stream: acknowledges, sets the cursor and reads, in one step that no other client can come between.
- * `ARGV`: group, consumer, entries at most; then for each key position, processed, number of acks, acks.
+ * Asked and answered in JSON: one string is read faster than the thousands that a batch has.
  */
 const read = `
-  local group, consumer, left, at, replies = ARGV[1], ARGV[2], tonumber(ARGV[3]), 4, {}
+  local asked, replies = cjson.decode(ARGV[1]), {}
+  local group, left = asked.group, asked.limit
   for i, key in ipairs(KEYS) do
-    local acks = tonumber(ARGV[at + 2])
-    if acks > 0 then redis.call('XACK', key, group, unpack(ARGV, at + 3, at + 2 + acks)) end
-    redis.call('XGROUP', 'SETID', key, group, ARGV[at], 'ENTRIESREAD', ARGV[at + 1])
+    local at = asked.cursors[i]
+    if #at.acks > 0 then redis.call('XACK', key, group, unpack(at.acks)) end
+    redis.call('XGROUP', 'SETID', key, group, at.position, 'ENTRIESREAD', string.format('%d', at.processed))
     replies[i] = {}
     if left > 0 then
-      local reply = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', left, 'STREAMS', key, '>')
+      local reply = redis.call('XREADGROUP', 'GROUP', group, asked.consumer, 'COUNT', left, 'STREAMS', key, '>')
       if reply then
         replies[i] = reply[1][2]
         left = left - #replies[i]
       end
     end
-    at = at + 3 + acks
   end
-  return replies`
+  return cjson.encode(replies)`
 
 /**
  * Makes stream and group fit the committed offset, whatever Redis remembers:
@@ -104,7 +104,7 @@ const align = `
   return created.err and 0 or 1`
 
 type Scripts = {
-  streamsRead(keys: number, ...args: (string | number)[]): Promise<[string, Fields][][]>
+  streamsRead(keys: number, ...args: string[]): Promise<string>
   streamsAlign(key: string, ...args: (string | number)[]): Promise<0 | 1>
 }
 
@@ -131,12 +131,17 @@ export async function readEntries(
     return (await Promise.all(readings.map((it) => readEntries(redis, [it], share)))).flat()
   }
   const { group, consumer } = readings[0]!
-  const args: (string | number)[] = readings.map((it) => it.key)
-  args.push(group, consumer, limit)
-  for (const { position, processed, acks } of readings) args.push(position, processed, acks.length, ...acks)
-  const replies = await (redis as unknown as Scripts).streamsRead(readings.length, ...args)
-  return replies.map((rows) => rows.map(([position, fields]) => ({ position, fields })))
+  const cursors = readings.map(({ position, processed, acks }) => ({ position, processed, acks }))
+  const keys = readings.map((it) => it.key)
+  const asked = JSON.stringify({ group, consumer, limit, cursors })
+  const reply = await (redis as unknown as Scripts).streamsRead(keys.length, ...keys, asked)
+  return (JSON.parse(reply) as ([string, Fields][] | EmptyTable)[]).map((rows) =>
+    Array.isArray(rows) ? rows.map(([position, fields]) => ({ position, fields })) : [],
+  )
 }
+
+/** Lua has one empty table, and encodes it as an object. */
+type EmptyTable = Record<string, never>
 
 /**
  * @param owner whether the group's service owns the topic, and may raise the stream's ids.

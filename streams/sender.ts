@@ -12,16 +12,13 @@ const inFlightMax = 20_000
 /** Messages in one call at most, so that no call holds up Redis for long. */
 const perCallMax = 500
 
-/** `ARGV`: for each message the number of its key, the number of its strings, fields and values. */
+/** Asked in JSON: for each message the number of its key, and its fields. */
 const add = `
-  local at = 1
-  while at <= #ARGV do
-    local key, size = KEYS[tonumber(ARGV[at])], tonumber(ARGV[at + 1])
-    redis.call('XADD', key, '*', unpack(ARGV, at + 2, at + 1 + size))
-    at = at + 2 + size
+  for _, message in ipairs(cjson.decode(ARGV[1])) do
+    redis.call('XADD', KEYS[message.key], '*', unpack(message.fields))
   end`
 
-type Scripts = { streamsAdd(keys: number, ...args: (string | number)[]): Promise<unknown> }
+type Scripts = { streamsAdd(keys: number, ...args: string[]): Promise<unknown> }
 type Message = { key: string; envelope: Envelope }
 
 export type SenderOptions = { redis: RedisClient; prefix: string; topic: Topic; partitions: number }
@@ -75,11 +72,10 @@ export class Sender {
   async #add(messages: Message[]): Promise<void> {
     const keys = [...new Set(messages.map((it) => it.key))]
     const numberOf = new Map(keys.map((key, i) => [key, i + 1]))
-    const args: (string | number)[] = [...keys]
-    for (const { key, envelope } of messages) {
-      const fields = toFields(envelope)
-      args.push(numberOf.get(key)!, fields.length, ...fields)
-    }
-    await (this.#redis as unknown as Scripts).streamsAdd(keys.length, ...args)
+    const asked = messages.map(({ key, envelope }) => ({
+      key: numberOf.get(key),
+      fields: toFields(envelope),
+    }))
+    await (this.#redis as unknown as Scripts).streamsAdd(keys.length, ...keys, JSON.stringify(asked))
   }
 }

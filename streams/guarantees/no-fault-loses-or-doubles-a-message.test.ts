@@ -36,8 +36,8 @@ test('W2: a batch whose commit was not answered has one effect', async () => {
 })
 
 test.each<[string, (bytes: Buffer) => boolean]>([
-  // Reading alone names how many entries it wants.
-  ['of reading', (bytes) => bytes.includes('\r\n1000\r\n')],
+  // Reading alone says how many entries it wants.
+  ['of reading', (bytes) => bytes.includes('"limit":1000')],
   ['of publishing', (bytes) => bytes.includes('Counted')],
   ['whatever comes next', () => true],
 ])('R1, P1: a lost reply loses and doubles nothing: %s', async (_, request) => {
