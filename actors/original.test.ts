@@ -15,9 +15,15 @@ test("the original's calls give the original's answers, and the customer is told
 test('a notice about a reservation made while the notifier was stopped arrives once it is started again', async () => {
   const notifier = system().processes.notifier[0]!
   await notifier.stop()
-  expect((await http('POST', `${system().stock.url}/stocks`, 'bookid=3', 'qty=1')).status).toBe(201)
-  const url = `${system().reservation.url}/reservations`
-  const { status, body } = await http('POST', url, 'Prefer:wait=10', 'bookid=3', 'userid=patient')
+  expect((await http('POST', system().stock, '/stocks', 'bookid=3', 'qty=1')).status).toBe(201)
+  const { status, body } = await http(
+    'POST',
+    system().reservation,
+    '/reservations',
+    'Prefer:wait=10',
+    'bookid=3',
+    'userid=patient',
+  )
   expect(status).toBe(201)
   expect(body.status).toBe('Reserved')
   await notifier.start()

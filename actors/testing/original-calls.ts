@@ -1,5 +1,6 @@
 /** The calls of the system that this one follows, as its README gave them to HTTPie. */
 import { expect } from 'vitest'
+import type { Client } from './client.ts'
 import { eventually } from './eventually.ts'
 import { http } from './httpie.ts'
 import type { System } from './system.ts'
@@ -9,28 +10,30 @@ export const toldOfCancellation = '##### 예약 취소 되었습니다 #####'
 
 /** Makes every call in order and checks what it answers. */
 export async function makeOriginalCalls(system: System): Promise<void> {
-  const reservations = `${system.reservation.url}/reservations`
-  const stocks = `${system.stock.url}/stocks`
+  const { reservation, stock } = system
 
   // Three copies of book 1 arrive; HTTPie sends the quantity as a string.
-  const arrival = await http('POST', stocks, 'bookid=1', 'qty=3')
+  const arrival = await http('POST', stock, '/stocks', 'bookid=1', 'qty=3')
   expect(arrival).toMatchObject({ status: 201, body: { bookid: '1', qty: 3 } })
 
-  const success = await http('POST', reservations, 'bookid=1', 'userid=test1')
+  const success = await http('POST', reservation, '/reservations', 'bookid=1', 'userid=test1')
   expect(success).toMatchObject({ status: 201, body: { bookid: '1', userid: 'test1' } })
   const id = String(success.body.reservationid)
-  await showsStatus(`${reservations}/${id}`, 'Reserved')
-  expect(await http('GET', `${stocks}/1`)).toMatchObject({ status: 200, body: { qty: 2, held: 1 } })
+  await showsStatus(reservation, id, 'Reserved')
+  expect(await http('GET', stock, '/stocks/1')).toMatchObject({ status: 200, body: { qty: 2, held: 1 } })
 
   // Book 2 is known, and no copy of it is there.
-  expect(await http('POST', stocks, 'bookid=2', 'qty=0')).toMatchObject({ status: 201, body: { qty: 0 } })
-  const failure = await http('POST', reservations, 'userid=user', 'bookid=2')
+  expect(await http('POST', stock, '/stocks', 'bookid=2', 'qty=0')).toMatchObject({
+    status: 201,
+    body: { qty: 0 },
+  })
+  const failure = await http('POST', reservation, '/reservations', 'userid=user', 'bookid=2')
   expect(failure.status).toBe(201)
-  await showsStatus(`${reservations}/${failure.body.reservationid}`, 'Failed')
+  await showsStatus(reservation, String(failure.body.reservationid), 'Failed')
 
-  const cancellation = await http('PATCH', `${reservations}/${id}`, 'status=Canceled')
+  const cancellation = await http('PATCH', reservation, `/reservations/${id}`, 'status=Canceled')
   expect(cancellation).toMatchObject({ status: 200, body: { reservationid: id, status: 'Canceled' } })
-  await eventually(async () => (await http('GET', `${stocks}/1`)).body.qty === 3, {
+  await eventually(async () => (await http('GET', stock, '/stocks/1')).body.qty === 3, {
     message: 'The cancelled copy does not come back',
   })
 }
@@ -45,7 +48,7 @@ export async function told(system: System, line: string, userid: string): Promis
   return lines().length
 }
 
-const showsStatus = (url: string, status: string) =>
-  eventually(async () => (await http('GET', url)).body.status === status, {
-    message: `${url} never shows ${status}`,
+const showsStatus = (reservation: Client, id: string, status: string) =>
+  eventually(async () => (await http('GET', reservation, `/reservations/${id}`)).body.status === status, {
+    message: `Reservation ${id} never shows ${status}`,
   })
