@@ -30,6 +30,18 @@ test('one, two and three workers share the partitions evenly', async () => {
   expect(all.flat().sort()).toEqual([0, 1, 2, 3, 4, 5])
 })
 
+test.each([
+  [16, 5, [4, 3, 3, 3, 3]],
+  [4, 3, [2, 1, 1]],
+  [2, 3, [1, 1, 0]],
+])('%i partitions among %i workers: none has two more than another', async (partitions, workers, shares) => {
+  await using runtime = await openRuntime({ partitions })
+  const names = ['a', 'b', 'c', 'd', 'e'].slice(0, workers)
+  for (const name of names) await renewLeases(runtime.sql, name, ttlMs)
+  const all = await Promise.all(names.map((name) => renewLeases(runtime.sql, name, ttlMs)))
+  expect(all.map((it) => it.share)).toEqual(shares)
+})
+
 async function giveSurplusBack(runtime: Runtime, worker: string, share: number): Promise<void> {
   const leases = await renewLeases(runtime.sql, worker, ttlMs)
   expect(leases.share).toBe(share)

@@ -1,8 +1,8 @@
 /**
  * Who works on which partition.
  *
- * A worker leases its fair share of the partitions: all partitions divided by the workers alive, rounded up. It renews
- * all its leases with one statement, takes partitions whose lease has run out, and gives back what is above its share.
+ * A worker leases its fair share of the partitions: no worker alive has two more than another. It renews all its leases
+ * with one statement, takes partitions whose lease has run out, and gives back what is above its share.
  *
  * L1. Each change of owner raises the partition's epoch. The same owner renewing does not.
  * L2. Time is the database's clock: workers need not agree on theirs.
@@ -44,9 +44,12 @@ export async function renewLeases(sql: Sql, worker: string, ttlMs: number): Prom
     ), forgotten as (
       delete from worker where alive_until < clock_timestamp() - interval '10 minutes' and id <> ${worker}
     ), crowd as (
-      select count(*) + 1 as workers from worker where alive_until > clock_timestamp() and id <> ${worker}
+      select count(*) + 1 as workers, count(*) filter (where id < ${worker}) as before_us
+      from worker where alive_until > clock_timestamp() and id <> ${worker}
     ), share as (
-      select ceil((select count(*) from mailbox)::numeric / workers)::int as partitions from crowd
+      -- What does not divide evenly goes to those first by name.
+      select (total / workers + case when before_us < total % workers then 1 else 0 end)::int as partitions
+      from crowd, (select count(*) as total from mailbox) as mailboxes
     ), mine as (
       select partition, epoch, position, processed, seq, trimmed from mailbox where owner = ${worker}
     ), idle as (
