@@ -91,7 +91,9 @@ test('L2: whether a lease has run out is read from the database’s clock', asyn
   } finally {
     Date.now = clock
   }
-  await runtime.sql`update mailbox set lease_until = clock_timestamp() + interval '100 ms'`
+  await runtime.sql`
+    with dying as (update worker set alive_until = clock_timestamp() + interval '100 ms' where id = 'a')
+    update mailbox set lease_until = clock_timestamp() + interval '100 ms'`
   await runtime.sql`select pg_sleep_until(lease_until + interval '1 ms') from mailbox`
   expect(await owned(runtime, 'b')).toEqual([0])
 })
