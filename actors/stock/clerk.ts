@@ -24,7 +24,6 @@ export type ClerkOptions = {
   /** Answers are ids of commands that have had their effect. */
   wakeup: Wakeup<string>
   now(): Date
-  stopping: AbortSignal
 }
 
 type Command = Extract<StockCommand, { commandid: string }>
@@ -49,18 +48,14 @@ export class Clerk {
     payload: unknown,
     commandFor: (id: string) => Command,
   ): Promise<string> {
-    const { sql, send, wakeup, stopping } = this.#options
+    const { sql, send, wakeup } = this.#options
     const key = c.req.header('idempotency-key') ?? uuidv7()
     const id = await bounded(claimKey(sql, { scope, key, payload }))
     const answer = wakeup.next(id, answerWithinMs)
     await send(this.#envelopeOf(commandFor(id), traceOf(c))).catch((cause) => {
       throw notYet('The message could not be sent.', key, cause)
     })
-    if ((await answer) === undefined)
-      throw notYet(
-        stopping.aborted ? 'The service is stopping.' : 'The actor of this book did not answer in time.',
-        key,
-      )
+    if ((await answer) === undefined) throw notYet('The actor of this book did not answer in time.', key)
     return id
   }
 

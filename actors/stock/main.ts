@@ -68,7 +68,7 @@ await runService('stock', async ({ config, log, metrics, signal }) => {
     metrics,
   })
   const sender = new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions })
-  const clerk = new Clerk({ sql, send: (envelope) => sender.send(envelope), wakeup, now, stopping: signal })
+  const clerk = new Clerk({ sql, send: (envelope) => sender.send(envelope), wakeup, now })
   mountStock({ app, sql, clerk })
   mountPurchases({ app, sql, clerk })
 
