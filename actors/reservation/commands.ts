@@ -10,8 +10,7 @@ type Asked = Pick<Reservation, 'reservationid' | 'bookid' | 'userid'> & { tracep
 /** The same command every time it is sent: stock recognises it by its reservation. */
 export function commandOf(type: 'ReserveCopy' | 'ReleaseCopy', asked: Asked, now: Date): Envelope {
   const { reservationid, bookid, userid, traceparent } = asked
-  const command = { type, bookid, reservationid, userid } satisfies StockCommand
-  const { type: _, ...data } = command
+  const data = { bookid, reservationid, userid } satisfies Omit<Extract<StockCommand, { type: typeof type }>, 'type'>
   return {
     specversion: '1.0',
     id: `${reservationid}/${type}`,
@@ -19,7 +18,7 @@ export function commandOf(type: 'ReserveCopy' | 'ReleaseCopy', asked: Asked, now
     type,
     subject: bookid,
     time: now.toISOString(),
-    ...(traceparent ? { traceparent } : {}),
+    traceparent: traceparent ?? undefined,
     data: JSON.stringify(data),
   }
 }

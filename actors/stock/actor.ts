@@ -132,22 +132,11 @@ class Changes {
   }
 }
 
-function envelopeOf(
-  { type, bookid, ...data }: StockEvent,
-  id: string,
-  time: string,
-  traceparent: string | undefined,
-) {
-  return {
-    specversion: '1.0' as const,
-    id,
-    source,
-    type,
-    subject: bookid,
-    time,
-    traceparent,
-    data: JSON.stringify({ bookid, ...data }),
-  }
+function envelopeOf(event: StockEvent, id: string, time: string, traceparent: string | undefined) {
+  const { type, bookid } = event
+  // The type is an attribute of the envelope.
+  const data = JSON.stringify({ ...event, type: undefined })
+  return { specversion: '1.0' as const, id, source, type, subject: bookid, time, traceparent, data }
 }
 
 const reservationOf = ({ message }: Delivery<StockCommand>) =>
