@@ -22,6 +22,24 @@ export type Slice = {
   redriven?: boolean
 }
 
+/** @returns the slice that these entries make, which follow the offset; none if there are none. */
+function sliceOf(owned: Owned, entries: Entry[]): Slice[] {
+  const last = entries.at(-1)
+  return last ? [{ owned, from: owned.position, to: last.position, count: entries.length, entries }] : []
+}
+
+/** The first `limit` entries of what the streams have, in the order given. */
+export function slicesOf(streams: [Owned, Entry[]][], limit: number): Slice[] {
+  const slices: Slice[] = []
+  let left = limit
+  for (const [owned, entries] of streams) {
+    const taken = entries.slice(0, left)
+    left -= taken.length
+    slices.push(...sliceOf(owned, taken))
+  }
+  return slices
+}
+
 export const sizeOf = (slices: Slice[]): number => slices.reduce((sum, it) => sum + it.entries.length, 0)
 
 /** Parses every entry, once. What is no message of ours is a dead letter. */

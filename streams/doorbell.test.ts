@@ -18,7 +18,7 @@ async function opened(url: string) {
   await untilReady(redis)
   // A connection that is being set up refuses: whoever waits tries again.
   await expect
-    .poll(() => doorbell.wait([at('{none}:x')], 1, never).catch(() => 'not yet'))
+    .poll(() => doorbell.wait([at('{none}:x')], 1, 1, never).catch(() => 'not yet'))
     .not.toBe('not yet')
   const dispose = async () => {
     await doorbell[Symbol.asyncDispose]()
@@ -26,6 +26,8 @@ async function opened(url: string) {
   }
   return { redis, doorbell, [Symbol.asyncDispose]: dispose }
 }
+
+const ring = (key: string, position: string) => new Map([[key, [{ position, fields: ['a', 'b'] }]]])
 
 /** The same claims hold on one server and on a cluster. */
 async function rings(url: string): Promise<void> {
@@ -36,25 +38,25 @@ async function rings(url: string): Promise<void> {
   const all = [at(one), at(two), at(three)]
 
   // What is there already.
-  expect(await doorbell.wait(all, 5_000, never)).toEqual(new Set([one]))
+  expect(await doorbell.wait(all, 1, 5_000, never)).toEqual(ring(one, position))
   // A ring that was heard can be heard again: nothing is consumed.
-  expect(await doorbell.wait(all, 5_000, never)).toEqual(new Set([one]))
+  expect(await doorbell.wait(all, 1, 5_000, never)).toEqual(ring(one, position))
   // What comes later, and nothing that was read.
   const later = [at(one, position), at(two), at(three)]
-  const waiting = doorbell.wait(later, 5_000, never)
-  await redis.xadd(three, '*', 'a', 'b')
-  expect(await waiting).toEqual(new Set([three]))
+  const waiting = doorbell.wait(later, 1, 5_000, never)
+  const rung = (await redis.xadd(three, '*', 'a', 'b'))!
+  expect(await waiting).toEqual(ring(three, rung))
   // Nothing: until the time is up.
   const began = performance.now()
-  expect(await doorbell.wait([at(two)], 100, never)).toEqual(new Set())
+  expect(await doorbell.wait([at(two)], 1, 100, never)).toEqual(new Map())
   expect(performance.now() - began).toBeGreaterThan(80)
   // Nothing: until it is told to stop.
   const controller = new AbortController()
-  const stopped = doorbell.wait([at(two)], 5_000, controller.signal)
+  const stopped = doorbell.wait([at(two)], 1, 5_000, controller.signal)
   controller.abort()
-  expect(await stopped).toEqual(new Set())
+  expect(await stopped).toEqual(new Map())
   expect(performance.now() - began).toBeLessThan(2_000)
-  expect(await doorbell.wait([at(one)], 5_000, controller.signal)).toEqual(new Set())
+  expect(await doorbell.wait([at(one)], 1, 5_000, controller.signal)).toEqual(new Map())
   await redis.unlink(one)
   await redis.unlink(three)
 }
@@ -64,7 +66,7 @@ test('it rings for streams that have an entry after the position named', () => r
 test('who watches nothing waits all the same', async () => {
   await using it = await opened(inject('redisUrl'))
   const began = performance.now()
-  expect(await it.doorbell.wait([], 60, never)).toEqual(new Set())
+  expect(await it.doorbell.wait([], 1, 60, never)).toEqual(new Map())
   expect(performance.now() - began).toBeGreaterThan(50)
 })
 
@@ -74,24 +76,24 @@ test('one that is not answered is thrown away in time, and the next works', asyn
   const [key] = keysOf(1) as [string]
   wire.silence('replies')
   const began = performance.now()
-  await expect(it.doorbell.wait([at(key)], 10, never)).rejects.toThrow('no answer')
+  await expect(it.doorbell.wait([at(key)], 1, 10, never)).rejects.toThrow('no answer')
   expect(performance.now() - began).toBeLessThan(3_000)
   wire.restore()
   await expect
-    .poll(() => it.doorbell.wait([at(key)], 10, never).catch((error) => error), { timeout: 5_000 })
-    .toEqual(new Set())
+    .poll(() => it.doorbell.wait([at(key)], 1, 10, never).catch((error) => error), { timeout: 5_000 })
+    .toEqual(new Map())
 })
 
 test('one whose connection is lost says so, and rings again once it is back', async () => {
   await using wire = await TcpProxy.start(inject('redisUrl'))
   await using it = await opened(wire.url)
   const [key] = keysOf(1) as [string]
-  const waiting = it.doorbell.wait([at(key)], 5_000, never)
+  const waiting = it.doorbell.wait([at(key)], 1, 5_000, never)
   wire.cut()
   await expect(waiting).rejects.toThrow()
   await expect
-    .poll(() => it.doorbell.wait([at(key)], 10, never).catch((error) => error), { timeout: 5_000 })
-    .toEqual(new Set())
+    .poll(() => it.doorbell.wait([at(key)], 1, 10, never).catch((error) => error), { timeout: 5_000 })
+    .toEqual(new Map())
 })
 
 test('on a cluster of three masters it rings, and workers share, count and publish', async () => {

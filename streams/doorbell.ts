@@ -1,8 +1,8 @@
 /**
- * Waits until a stream has an entry after a position.
+ * Waits until a stream has entries after a position, and brings them.
  *
- * A plain `XREAD` moves no cursor, so a ring that is lost or heard twice means nothing: the read that follows names its
- * position itself. The blocking read has a connection of its own and a watchdog: one that does not answer in time is
+ * A plain `XREAD` moves no cursor, so a ring that is lost or heard twice means nothing: the next one names its position
+ * itself. The blocking read has a connection of its own and a watchdog: one that does not answer in time is
  * thrown away, since a client may be wedged in a way that it cannot see.
  *
  * In a cluster one command cannot name streams of several slots, so there the streams are asked in turn, quickly at
@@ -10,9 +10,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cluster, Redis } from 'ioredis'
+import type { Fields } from './envelope.ts'
+import type { Entry } from './mailbox.ts'
 import { commandTimeoutMs, isCluster, openRedis, type RedisClient } from './redis.ts'
 
 export type Watched = { key: string; position: string }
+/** What is new, by stream. */
+export type Rings = Map<string, Entry[]>
 
 /** In a cluster: the longest pause between two looks. */
 const pollMaxMs = 25
@@ -28,24 +32,28 @@ export class Doorbell implements AsyncDisposable {
     this.#client = this.#open()
   }
 
-  /** @returns the keys that have news; none when `blockMs` passed or `signal` was aborted first. */
-  async wait(watched: Watched[], blockMs: number, signal: AbortSignal): Promise<Set<string>> {
-    if (signal.aborted) return new Set()
+  /**
+   * @param count entries per stream at most.
+   * @returns the streams that have news; none when `blockMs` passed or `signal` was aborted first.
+   */
+  async wait(watched: Watched[], count: number, blockMs: number, signal: AbortSignal): Promise<Rings> {
+    if (signal.aborted) return new Map()
     if (watched.length === 0) {
       await sleep(blockMs, undefined, { signal }).catch(() => {})
-      return new Set()
+      return new Map()
     }
     return isCluster(this.#url)
-      ? await this.#poll(this.#client as Cluster, watched, blockMs, signal)
-      : await this.#block(this.#client as Redis, watched, blockMs, signal)
+      ? await this.#poll(this.#client as Cluster, watched, count, blockMs, signal)
+      : await this.#block(this.#client as Redis, watched, count, blockMs, signal)
   }
 
   async #block(
     client: Redis,
     watched: Watched[],
+    count: number,
     blockMs: number,
     signal: AbortSignal,
-  ): Promise<Set<string>> {
+  ): Promise<Rings> {
     const keys = watched.map((it) => it.key)
     const positions = watched.map((it) => it.position)
     const { promise: giveUp, reject, resolve } = Promise.withResolvers<null>()
@@ -56,9 +64,9 @@ export class Doorbell implements AsyncDisposable {
     const stop = () => resolve(null)
     signal.addEventListener('abort', stop, { once: true })
     try {
-      const reply = client.xread('COUNT', 1, 'BLOCK', blockMs, 'STREAMS', ...keys, ...positions)
+      const reply = client.xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', ...keys, ...positions)
       const news = await Promise.race([reply, giveUp])
-      return new Set(news?.map(([key]) => key))
+      return new Map(news?.map(([key, rows]) => [key, entriesOf(rows)]))
     } catch (error) {
       this.#renew()
       throw error
@@ -71,15 +79,18 @@ export class Doorbell implements AsyncDisposable {
   async #poll(
     client: Cluster,
     watched: Watched[],
+    count: number,
     blockMs: number,
     signal: AbortSignal,
-  ): Promise<Set<string>> {
+  ): Promise<Rings> {
     const until = performance.now() + blockMs
     for (let pause = 1; ; pause = Math.min(pause * 2, pollMaxMs)) {
       const replies = await Promise.all(
-        watched.map(({ key, position }) => client.xread('COUNT', 1, 'STREAMS', key, position)),
+        watched.map(({ key, position }) => client.xread('COUNT', count, 'STREAMS', key, position)),
       )
-      const news = new Set(watched.filter((_, i) => replies[i]).map((it) => it.key))
+      const news: Rings = new Map(
+        replies.flatMap((reply) => reply ?? []).map(([key, rows]) => [key, entriesOf(rows)]),
+      )
       if (news.size > 0 || performance.now() >= until || signal.aborted) return news
       await sleep(pause, undefined, { signal }).catch(() => {})
     }
@@ -100,3 +111,6 @@ export class Doorbell implements AsyncDisposable {
     this.#client.disconnect()
   }
 }
+
+const entriesOf = (rows: [string, Fields][]): Entry[] =>
+  rows.map(([position, fields]) => ({ position, fields }))

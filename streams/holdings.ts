@@ -46,6 +46,7 @@ export class Holdings {
   readonly #owned = new Map<number, Owned>()
   #leases: Leases | undefined
   #renewing: Promise<Leases> | undefined
+  #workers = 0
   /** Rises whenever what is known of the leases is thrown away: an answer still on its way is out of date then. */
   #era = 0
   #trimNext = 0
@@ -58,6 +59,11 @@ export class Holdings {
 
   all(): Owned[] {
     return [...this.#owned.values()]
+  }
+
+  /** Whether no other worker of the service was alive when the leases were last renewed. */
+  get alone(): boolean {
+    return this.#workers === 1
   }
 
   /** Whether this is still the partition as we hold it, and not one that was lost and perhaps taken again. */
@@ -147,9 +153,14 @@ export class Holdings {
   /** One renewal at a time: of two at once, each would pass over the partitions that the other is taking. */
   #renew(): Promise<Leases> {
     const { sql, id, leaseTtlMs } = this.#options
-    this.#renewing ??= renewLeases(sql, id, leaseTtlMs).finally(() => {
-      this.#renewing = undefined
-    })
+    this.#renewing ??= renewLeases(sql, id, leaseTtlMs)
+      .then((leases) => {
+        this.#workers = leases.workers
+        return leases
+      })
+      .finally(() => {
+        this.#renewing = undefined
+      })
     return this.#renewing
   }
 

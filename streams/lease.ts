@@ -26,6 +26,8 @@ export type Leases = {
   owned: Lease[]
   /** How many partitions this worker should own while the present workers live. */
   share: number
+  /** Workers alive, this one among them. */
+  workers: number
 }
 
 /**
@@ -37,7 +39,7 @@ export type Leases = {
  */
 export async function renewLeases(sql: Sql, worker: string, ttlMs: number): Promise<Leases> {
   const ttl = `${ttlMs} milliseconds`
-  const rows = await sql<(Lease & { share: number })[]>`
+  const rows = await sql<(Lease & { share: number; workers: number })[]>`
     with alive as (
       insert into worker (id, alive_until) values (${worker}, clock_timestamp() + ${ttl}::interval)
       on conflict (id) do update set alive_until = excluded.alive_until
@@ -48,7 +50,7 @@ export async function renewLeases(sql: Sql, worker: string, ttlMs: number): Prom
       from worker where alive_until > clock_timestamp() and id <> ${worker}
     ), share as (
       -- What does not divide evenly goes to those first by name.
-      select (total / workers + case when before_us < total % workers then 1 else 0 end)::int as partitions
+      select workers, (total / workers + case when before_us < total % workers then 1 else 0 end)::int as partitions
       from crowd, (select count(*) as total from mailbox) as mailboxes
     ), mine as (
       select partition, epoch, position, processed, seq, trimmed from mailbox where owner = ${worker}
@@ -68,9 +70,13 @@ export async function renewLeases(sql: Sql, worker: string, ttlMs: number): Prom
       from free where m.partition = free.partition
       returning m.partition, m.epoch, m.position, m.processed, m.seq, m.trimmed
     )
-    select owned.*, share.partitions as share
+    select owned.*, share.partitions as share, share.workers
     from share left join (select * from mine union all select * from taken) owned on true`
-  return { owned: rows.filter((row) => row.partition !== null), share: rows[0]?.share ?? 0 }
+  return {
+    owned: rows.filter((row) => row.partition !== null),
+    share: rows[0]?.share ?? 0,
+    workers: rows[0]?.workers ?? 1,
+  }
 }
 
 /** Gives partitions back, so that another worker need not wait for the lease to run out. */

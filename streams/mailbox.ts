@@ -25,6 +25,8 @@ export type Cursor = {
 
 /** A cursor, and the committed entries before it that the group has not been told of yet. */
 export type Reading = Cursor & { acks: string[] }
+/** A reading of entries that are in hand already. */
+export type Telling = Reading & { count: number }
 
 /**
  * For each stream: acknowledges, sets the cursor and reads, in one step that no other client can come between.
@@ -38,11 +40,14 @@ const read = `
     if #at.acks > 0 then redis.call('XACK', key, group, unpack(at.acks)) end
     redis.call('XGROUP', 'SETID', key, group, at.position, 'ENTRIESREAD', string.format('%d', at.processed))
     replies[i] = {}
-    if left > 0 then
-      local reply = redis.call('XREADGROUP', 'GROUP', group, asked.consumer, 'COUNT', left, 'STREAMS', key, '>')
+    local count = at.count or left
+    if count > 0 then
+      local reply = redis.call('XREADGROUP', 'GROUP', group, asked.consumer, 'COUNT', count, 'STREAMS', key, '>')
       if reply then
         replies[i] = reply[1][2]
         left = left - #replies[i]
+        -- Who names the count has the entries, and asks only where they end.
+        if at.count then replies[i] = { { replies[i][#replies[i]][1], {} } } end
       end
     end
   end
@@ -130,8 +135,28 @@ export async function readEntries(
     const share = Math.max(1, Math.floor(limit / readings.length))
     return (await Promise.all(readings.map((it) => readEntries(redis, [it], share)))).flat()
   }
+  return await callRead(redis, readings, limit)
+}
+
+/**
+ * Tells the group of entries that were read in another way, as if it had given them out.
+ * @returns for each stream the position of the last of them, as the group sees it; undefined when it sees none.
+ * @throws as `readEntries`.
+ */
+export async function tellGroup(redis: RedisClient, tellings: Telling[]): Promise<(string | undefined)[]> {
+  if (tellings.length === 0) return []
+  const calls = redis.isCluster ? tellings.map((it) => [it]) : [tellings]
+  const found = await Promise.all(calls.map((call) => callRead(redis, call, 0)))
+  return found.flat().map((entries) => entries[0]?.position)
+}
+
+async function callRead(
+  redis: RedisClient,
+  readings: (Reading | Telling)[],
+  limit: number,
+): Promise<Entry[][]> {
   const { group, consumer } = readings[0]!
-  const cursors = readings.map(({ position, processed, acks }) => ({ position, processed, acks }))
+  const cursors = readings.map((it) => ({ ...it, key: undefined, group: undefined, consumer: undefined }))
   const keys = readings.map((it) => it.key)
   const asked = JSON.stringify({ group, consumer, limit, cursors })
   const reply = await (redis as unknown as Scripts).streamsRead(keys.length, ...keys, asked)

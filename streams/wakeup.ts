@@ -20,6 +20,8 @@ export type WakeupOptions<Answer> = {
   /** Aborted when nobody is to wait any longer. */
   stopping: AbortSignal
   idOf(answer: Answer): string
+  /** Whether there is no other process to tell. One that has just come looks its answers up. */
+  alone?(): boolean
   /** The answers known by now to what these ids wait for. Asked when announcements fail to come. */
   lookup(ids: string[]): Promise<Answer[]>
 }

@@ -23,6 +23,7 @@ import {
   redrivenOf,
   type Slice,
   sizeOf,
+  slicesOf,
 } from './batch.ts'
 import { commit, type Letter, sequence } from './commit.ts'
 import { lettersToRedrive } from './dead-letter.ts'
@@ -31,13 +32,15 @@ import { Doorbell } from './doorbell.ts'
 import type { EventLog, Publication } from './event-log.ts'
 import type { Effects, Handler } from './handler.ts'
 import { Holdings, type HoldingsOptions } from './holdings.ts'
-import { isNoGroup, readEntries } from './mailbox.ts'
+import { isNoGroup, type Reading, readEntries, tellGroup } from './mailbox.ts'
 import { isDataError } from './postgres.ts'
 import { Pulse } from './pulse.ts'
 import { openRedis, type RedisClient, untilReady } from './redis.ts'
 
 /** Messages per commit at most. */
 const batchSizeMax = 1_000
+/** Entries of one partition that the doorbell brings at most. More than that is a rush. */
+const ringMax = 100
 /** How long an idle worker listens before it looks after its leases again. */
 const blockMs = 500
 const tidyEveryMs = 1_000
@@ -59,12 +62,19 @@ export class Worker<Message> {
   /** Whether the last batch was so large that more is probably there. */
   #rush = false
   #publishing: Promise<void> | undefined
+  /** Under way: the group is told what the doorbell has brought. */
+  #telling: Promise<void> | undefined
 
   constructor(options: WorkerOptions<Message>) {
     this.#options = options
     this.pulse = new Pulse(`${options.service}-worker`)
     this.#redis = openRedis(options.redisUrl, `${options.id}-worker`)
     this.#holdings = new Holdings(options, this.#redis)
+  }
+
+  /** Whether this is the service's only worker at present, as far as it knows. */
+  get alone(): boolean {
+    return this.#holdings.alone
   }
 
   /** Works until `signal` is aborted: then the batch in hand is finished and the leases are given back. */
@@ -91,8 +101,8 @@ export class Worker<Message> {
   }
 
   /**
-   * After a large batch there is probably more: it is read at once, from all partitions. Otherwise the doorbell tells which
-   * partitions have something.
+   * After a large batch there is probably more: it is read at once, from all partitions. Otherwise the doorbell brings what
+   * comes, and the group is told beside the work.
    */
   async #read(doorbell: Doorbell, signal: AbortSignal): Promise<Slice[]> {
     const all = this.#holdings.all()
@@ -100,26 +110,43 @@ export class Worker<Message> {
     this.#rush = sizeOf(slices) > all.length
     if (slices.length > 0) return slices
     await this.#published()
-    const rings = await doorbell.wait(all, blockMs, signal)
-    const found = await this.#readFrom(all.filter((it) => rings.has(it.key)))
-    this.#rush = sizeOf(found) > all.length
+    const count = Math.min(ringMax, this.#limit)
+    const rings = await doorbell.wait(all, count, blockMs, signal)
+    const found = slicesOf(
+      all.map((owned) => [owned, rings.get(owned.key) ?? []]),
+      this.#limit,
+    )
+    this.#rush = found.some((it) => it.count === count) || sizeOf(found) > all.length
+    this.#telling = this.#tell(found)
+    this.#telling.catch(() => {}) // Seen before the commit; until then it must not count as unhandled.
     return found
+  }
+
+  /** @throws when the group's answer is another than the doorbell's: Redis was changed in between. */
+  async #tell(slices: Slice[]): Promise<void> {
+    const tellings = slices.map(({ owned, count }) => ({ ...this.#readingOf(owned), count }))
+    const ends = await tellGroup(this.#redis, tellings)
+    if (slices.every((it, i) => it.to === ends[i])) return
+    throw new Error('Cannot take what the doorbell brought: the group has something else')
   }
 
   async #readFrom(partitions: Owned[]): Promise<Slice[]> {
     // Who was served first last time is served last.
     const first = this.#turn++ % Math.max(1, partitions.length)
-    const readings = [...partitions.slice(first), ...partitions.slice(0, first)].map((owned) => ({
-      ...this.#holdings.cursorOf(owned),
-      acks: owned.acks.splice(0),
-      owned,
-    }))
-    const found = await readEntries(this.#redis, readings, this.#limit)
-    return readings.flatMap(({ owned, position }, i): Slice[] => {
-      const entries = found[i]!
-      const last = entries.at(-1)
-      return last ? [{ owned, from: position, to: last.position, count: entries.length, entries }] : []
-    })
+    const inTurn = [...partitions.slice(first), ...partitions.slice(0, first)]
+    const found = await readEntries(
+      this.#redis,
+      inTurn.map((it) => this.#readingOf(it)),
+      this.#limit,
+    )
+    return slicesOf(
+      inTurn.map((owned, i) => [owned, found[i]!]),
+      this.#limit,
+    )
+  }
+
+  #readingOf(owned: Owned): Reading {
+    return { ...this.#holdings.cursorOf(owned), acks: owned.acks.splice(0) }
   }
 
   /** Handles, commits and publishes one batch. */
@@ -148,6 +175,7 @@ export class Worker<Message> {
     const { writes, results: wanted } = effects
 
     await this.#published()
+    await this.#telling
     const startedAt = performance.now()
     const committing = commit(sql, { advances, events, letters, redriven, writes, results: wanted })
     const { partitions, results } = await deadline(statementWithinMs, 'commit the batch', committing)
@@ -229,6 +257,7 @@ export class Worker<Message> {
     this.#options.log.warn(facts, 'starting over from the committed offsets')
     this.#holdings.forget()
     this.#publishing = undefined
+    this.#telling = undefined
   }
 }
 

@@ -10,7 +10,10 @@ type Asked = Pick<Reservation, 'reservationid' | 'bookid' | 'userid'> & { tracep
 /** The same command every time it is sent: stock recognises it by its reservation. */
 export function commandOf(type: 'ReserveCopy' | 'ReleaseCopy', asked: Asked, now: Date): Envelope {
   const { reservationid, bookid, userid, traceparent } = asked
-  const data = { bookid, reservationid, userid } satisfies Omit<Extract<StockCommand, { type: typeof type }>, 'type'>
+  const data = { bookid, reservationid, userid } satisfies Omit<
+    Extract<StockCommand, { type: typeof type }>,
+    'type'
+  >
   return {
     specversion: '1.0',
     id: `${reservationid}/${type}`,

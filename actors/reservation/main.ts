@@ -36,6 +36,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     redis,
     stopping,
     channel: `${redisPrefix}:reservation:changed`,
+    alone: () => worker.alone,
     idOf: (answer) => answer.reservationid,
     async lookup(ids) {
       const rows = await store.findMany(sql, ids)

@@ -34,6 +34,7 @@ await runService('stock', async ({ config, log, metrics, signal }) => {
     // A receipt under way is finished when the process is told to stop: the worker still turns.
     stopping: signal,
     channel: `${redisPrefix}:stock:handled`,
+    alone: () => worker.alone,
     idOf: (commandid) => commandid,
     lookup: (ids) => read.handled(sql, ids),
   })

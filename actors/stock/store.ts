@@ -19,25 +19,23 @@ export async function load(
   reservationids: string[],
   commandids: string[],
 ): Promise<Memory> {
-  const [books, holds, commands] = await Promise.all([
-    sql<Book[]>`
-      select bookid, title, author, isbn, available, held, version, received, shortage,
-        requested_at is not null as requested
-      from book where bookid = any(${bookids}::text[])`,
-    reservationids.length === 0
-      ? []
-      : sql<(Hold & { reservationid: string })[]>`
-          select reservationid, status, reason from hold where reservationid = any(${reservationids}::uuid[])`,
-    commandids.length === 0
-      ? []
-      : sql<
-          { commandid: string }[]
-        >`select commandid from command where commandid = any(${commandids}::uuid[])`,
-  ])
+  // One row of JSON: one journey for three tables, and parsed faster than rows.
+  const [found] = await sql<
+    { books: Book[]; holds: (Hold & { reservationid: string })[]; commands: string[] }[]
+  >`
+    select
+      (select coalesce(json_agg(b), '[]') from (
+        select bookid, title, author, isbn, available, held, version, received, shortage,
+          requested_at is not null as requested
+        from book where bookid = any(${bookids}::text[])) b) as books,
+      (select coalesce(json_agg(h), '[]') from (
+        select reservationid, status, reason from hold where reservationid = any(${reservationids}::uuid[])) h) as holds,
+      (select coalesce(json_agg(commandid), '[]') from command where commandid = any(${commandids}::uuid[])) as commands`
+  const { books, holds, commands } = found!
   return {
     books: new Map(books.map((book) => [book.bookid, book])),
     holds: new Map(holds.map(({ reservationid, ...hold }) => [reservationid, hold])),
-    handled: new Set(commands.map((it) => it.commandid)),
+    handled: new Set(commands),
   }
 }
 
