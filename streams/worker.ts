@@ -12,6 +12,7 @@
  * W3. A partition changes hands between batches, never within one.
  * W4. What cannot work becomes a dead letter in the same commit, and the partition goes on.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Backoff } from './backoff.ts'
 import {
   advance,
@@ -47,7 +48,12 @@ const tidyEveryMs = 1_000
 /** How long Postgres may take over a batch before its outcome counts as unknown. */
 const statementWithinMs = 10_000
 
-export type WorkerOptions<Message> = HoldingsOptions & { handler: Handler<Message>; redisUrl: string }
+export type WorkerOptions<Message> = HoldingsOptions & {
+  handler: Handler<Message>
+  redisUrl: string
+  /** How long to gather before the next batch: for work that can wait, since larger batches cost less. */
+  gatherMs?: number
+}
 
 export class Worker<Message> {
   readonly pulse: Pulse
@@ -87,7 +93,9 @@ export class Worker<Message> {
       try {
         await this.#holdings.takeOver()
         await this.#tidy()
-        await this.#settle(await this.#read(doorbell, signal))
+        const slices = await this.#read(doorbell, signal)
+        await this.#settle(slices)
+        if (slices.length > 0) await this.#gather(signal)
         this.#backoff.reset()
       } catch (error) {
         this.#doubt(error)
@@ -98,6 +106,11 @@ export class Worker<Message> {
     await this.#published().catch((error) => this.#doubt(error))
     await this.#holdings.leave()
     this.#redis.disconnect()
+  }
+
+  async #gather(signal: AbortSignal): Promise<void> {
+    const { gatherMs = 0 } = this.#options
+    if (gatherMs > 0) await sleep(gatherMs, undefined, { signal }).catch(() => {})
   }
 
   /**

@@ -17,6 +17,8 @@ import { mountNotifier } from './http.ts'
 import { Pruning } from './prune.ts'
 import type { Mark } from './queue.ts'
 
+/** Notices rest before they are sent anyway: events are taken in by the lot. */
+const gatherMs = 200
 /** On a machine that all services share, notices wait for decisions in a rush, never decisions for notices. */
 const niceness = 10
 
@@ -48,6 +50,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
       },
     }),
     sql: hot,
+    gatherMs,
     redisUrl,
     redisPrefix,
     leaseTtlMs,

@@ -3,7 +3,7 @@ import type { Delivery, Effects, Handler, OutgoingEvent, Poison } from '../../st
 import type { Sql } from '../../streams/postgres.ts'
 import { step } from '../behavior.ts'
 import { parseStockCommand, type StockCommand, type StockEvent } from '../messages.ts'
-import { type StockState, stock, unknownBook } from './stock.ts'
+import { type Book, type StockState, stock, unknownBook } from './stock.ts'
 import * as store from './store.ts'
 
 export const source = '/stock'
@@ -71,6 +71,8 @@ export function stockActors({ sql, now, committed }: StockActorOptions): Handler
 /** What the batch has changed so far, on top of what was loaded. */
 class Changes {
   readonly #memory: store.Memory
+  /** The books as they were loaded. */
+  readonly #before: ReadonlyMap<string, Book>
   readonly #books = new Map<string, store.BookRow>()
   readonly #holds = new Map<string, store.HoldRow>()
   readonly #commands = new Map<string, store.CommandRow>()
@@ -79,6 +81,7 @@ class Changes {
 
   constructor(memory: store.Memory) {
     this.#memory = memory
+    this.#before = new Map(memory.books)
   }
 
   stateFor(message: StockCommand): StockState {
@@ -122,8 +125,12 @@ class Changes {
   }
 
   writes(sql: Sql) {
+    const { counted = [], changed = [] } = Object.groupBy(this.#books.values(), (book) =>
+      onlyCounted(this.#before.get(book.bookid), book) ? 'counted' : 'changed',
+    )
     return [
-      this.#books.size > 0 && store.writeBooks(sql, [...this.#books.values()]),
+      counted.length > 0 && store.countBooks(sql, counted),
+      changed.length > 0 && store.writeBooks(sql, changed),
       this.#holds.size > 0 && store.writeHolds(sql, [...this.#holds.values()]),
       this.#commands.size > 0 && store.writeCommands(sql, [...this.#commands.values()]),
       this.#ordered.length > 0 && store.writeOrdered(sql, this.#ordered),
@@ -131,6 +138,16 @@ class Changes {
     ].filter((it) => it !== false)
   }
 }
+
+/** Whether nothing changed but the copies. */
+const onlyCounted = (before: Book | undefined, book: Book) =>
+  before !== undefined &&
+  before.title === book.title &&
+  before.author === book.author &&
+  before.isbn === book.isbn &&
+  before.received === book.received &&
+  before.shortage === book.shortage &&
+  before.requested === book.requested
 
 function envelopeOf(event: StockEvent, id: string, time: string, traceparent: string | undefined) {
   const { type, bookid } = event

@@ -51,6 +51,7 @@ export type OrderedRow = {
 }
 export type ReceivedRow = { partition: number; purchaseid: string; bookid: string }
 
+/** Books of which copies arrived, or that were asked for in vain: anything may have changed, and they may be new. */
 export const writeBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
   books as (
     insert into book (bookid, title, author, isbn, available, held, version, received, shortage, requested_at)
@@ -69,6 +70,18 @@ export const writeBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
       held = excluded.held, version = excluded.version, received = excluded.received, shortage = excluded.shortage,
       requested_at = case when excluded.requested_at is not null
         then coalesce(book.requested_at, excluded.requested_at) end
+  )`
+
+/** Books of which copies were held or released and nothing else: what a rush does. */
+export const countBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
+  counts as (
+    update book set available = b.available, held = b.held, version = b.version
+    from unnest(
+      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
+      ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
+      ${rows.map((it) => it.version)}::bigint[]
+    ) as b (partition, bookid, available, held, version)
+    where book.bookid = b.bookid and b.partition in (select partition from fenced)
   )`
 
 export const writeHolds = (sql: Sql, rows: HoldRow[]): Fragment => sql`
