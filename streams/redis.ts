@@ -17,8 +17,6 @@ export function openRedis(url: string, name: string, { blocking = false } = {}):
     connectTimeout: commandTimeoutMs,
     // A blocking reader watches its own time (`doorbell.ts`).
     ...(blocking ? {} : { commandTimeout: commandTimeoutMs }),
-    // Commands of one tick travel in one write.
-    enableAutoPipelining: !blocking,
     // A command fails with the connection that carried it: none is kept for later, none is sent twice.
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
