@@ -67,7 +67,8 @@ test('when Redis comes back with what it knew some time ago, all are decided and
   timeout: 90_000,
 }, async (context) => {
   await using redis = await OwnServer.redis()
-  await using system = await startOwnSystem(context, { redisUrl: redis.url })
+  // Two, since a process that is alone announces nothing.
+    await using system = await startOwnSystem(context, { redisUrl: redis.url, reservation: 2 })
   const received = await receiveAll(system, 20)
   const reserveMany = (from: number, to: number) =>
     inParallel(range(to - from), 20, (index) =>
@@ -91,7 +92,8 @@ test('when Redis comes back with what it knew some time ago, all are decided and
 describe.concurrent('when the answer is lost on the way from', () => {
   test('Redis, nothing is lost or doubled', { timeout: 60_000 }, async (context) => {
     await using redis = await TcpProxy.start(inject('redisUrl'))
-    await using system = await startOwnSystem(context, { redisUrl: redis.url })
+    // Two, since a process that is alone announces nothing.
+    await using system = await startOwnSystem(context, { redisUrl: redis.url, reservation: 2 })
     const received = await receiveAll(system, 5)
     // Sending, reading and publishing are scripts; then the doorbell, then announcements, then whatever comes.
     const commands = [/evalsha/i, /evalsha/i, /xread/i, /publish/i, /./]

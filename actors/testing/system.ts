@@ -167,7 +167,9 @@ export function useSystem(options: SystemOptions = {}): () => System {
     if (task.result?.state === 'fail') console.error(system?.tail())
   })
   afterAll(async () => {
-    expect(await system?.stop(), 'processes that did not end as they were told').toEqual([])
+    const faults = await system?.stop()
+    if (faults?.length) console.error(system?.tail())
+    expect(faults, 'processes that did not end as they were told').toEqual([])
   })
   return () => system!
 }
