@@ -68,7 +68,7 @@ test('when Redis comes back with what it knew some time ago, all are decided and
 }, async (context) => {
   await using redis = await OwnServer.redis()
   // Two, since a process that is alone announces nothing.
-    await using system = await startOwnSystem(context, { redisUrl: redis.url, reservation: 2 })
+  await using system = await startOwnSystem(context, { redisUrl: redis.url, reservation: 2 })
   const received = await receiveAll(system, 20)
   const reserveMany = (from: number, to: number) =>
     inParallel(range(to - from), 20, (index) =>
