@@ -32,7 +32,7 @@ test.concurrent.for(['stock', 'reservation', 'notifier'] as const)(
     const process = system.processes[victim][0]!
     const accepted = await inParallel(range(400), 40, async (index) => {
       // Two kills, each with dozens of reservations under way.
-      if (index === 120 || index === 260) await process.kill().then(() => process.start())
+      if (index === 120 || index === 260) await process.restart()
       return reserveUntilAccepted(system.reservation, bookFor(index), `reader-${index}`, `key-${index}`)
     })
     const reservations = await audit(system, { received, accepted })

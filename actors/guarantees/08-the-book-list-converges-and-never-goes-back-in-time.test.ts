@@ -30,9 +30,9 @@ test('whoever watches the book list while processes die and Redis forgets sees i
   const watching = new AbortController()
   const watched = watch(system, watching.signal)
   const accepted = await inParallel(range(240), 20, async (index) => {
-    if (index === 60) await first!.kill().then(() => first!.start())
+    if (index === 60) await first!.restart()
     if (index === 120) await producer.redis.flushall()
-    if (index === 160) await second!.kill().then(() => second!.start())
+    if (index === 160) await second!.restart()
     const client = system.client('reservation', index % 2)
     return reserveUntilAccepted(client, books[index % 6]!, `reader-${index}`, `key-${index}`)
   })

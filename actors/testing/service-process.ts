@@ -34,6 +34,7 @@ export type ServiceSpec = {
 export class ServiceProcess {
   readonly name: string
   readonly logs: LogLine[] = []
+  #restarting = Promise.resolve()
   /** Exits that nobody asked for. */
   readonly faults: string[] = []
   readonly #spec: ServiceSpec
@@ -121,6 +122,12 @@ export class ServiceProcess {
     this.#exitWanted = true
     this.#child!.kill('SIGKILL')
     await this.#exit
+  }
+
+  /** SIGKILL, and up again; one time after the other, since a process that is still starting is not started again. */
+  restart(): Promise<void> {
+    this.#restarting = this.#restarting.then(() => this.kill()).then(() => this.start())
+    return this.#restarting
   }
 
   /** SIGSTOP: frozen, with all connections open. */
