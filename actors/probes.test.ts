@@ -1,0 +1,30 @@
+/** What a supervisor sees of real processes: a loop that hangs, and one that turns again. */
+import { expect, test } from 'vitest'
+import { serviceNames } from './config.ts'
+import { eventually } from './testing/eventually.ts'
+import { startOwnSystem } from './testing/system.ts'
+
+test('a loop that hangs fails /livez and is named there, in every service, until it turns again', async (context) => {
+  await using system = await startOwnSystem(context, { env: { LOOP_LIMIT_MS: '1000' } })
+  const livez = async (service: (typeof serviceNames)[number]) => {
+    const url = system.processes[service][0]!.url
+    const answer = await fetch(`${url}/livez`)
+    return { status: answer.status, text: await answer.text() }
+  }
+  for (const service of serviceNames) expect((await livez(service)).status).toBe(200)
+
+  // Each worker looks for dead letters once a second. Whoever holds the table makes it wait there.
+  const holder = await system.sql.reserve()
+  await holder`begin`
+  for (const service of serviceNames)
+    await holder`lock table ${holder(`${service}.dead_letter`)} in access exclusive mode`
+  for (const service of serviceNames) {
+    await eventually(async () => {
+      const { status, text } = await livez(service)
+      return status === 503 && text.includes('loop-hung') && text.includes(`${service}-worker is silent`)
+    })
+  }
+  await holder`rollback`
+  holder.release()
+  for (const service of serviceNames) await eventually(async () => (await livez(service)).status === 200)
+})
