@@ -4,7 +4,12 @@ import { serviceNames } from './config.ts'
 import { eventually } from './testing/eventually.ts'
 import { startOwnSystem } from './testing/system.ts'
 
-test('a loop that hangs fails /livez and is named there, in every service, until it turns again', async (context) => {
+/** On a busy machine a process may take long to come to the point. */
+const patience = { timeoutMs: 25_000 }
+
+test('a loop that hangs fails /livez and is named there, in every service, until it turns again', {
+  timeout: 60_000,
+}, async (context) => {
   await using system = await startOwnSystem(context, { env: { LOOP_LIMIT_MS: '1000' } })
   const livez = async (service: (typeof serviceNames)[number]) => {
     const url = system.processes[service][0]!.url
@@ -22,9 +27,10 @@ test('a loop that hangs fails /livez and is named there, in every service, until
     await eventually(async () => {
       const { status, text } = await livez(service)
       return status === 503 && text.includes('loop-hung') && text.includes(`${service}-worker is silent`)
-    })
+    }, patience)
   }
   await holder`rollback`
   holder.release()
-  for (const service of serviceNames) await eventually(async () => (await livez(service)).status === 200)
+  for (const service of serviceNames)
+    await eventually(async () => (await livez(service)).status === 200, patience)
 })
