@@ -59,6 +59,8 @@ const read = `
  * - a group or a stream that ends before the offset (Redis lost its data, or the latest of it): the group is set to the
  *   offset; new ids start after it, since an entry below the offset would count as handled; and entries are counted
  *   from what is committed, since what Redis has counted it has lost too, and the lag would be wrong for ever;
+ * - a group whose cursor is ahead, since a reader that is gone had entries in hand: the cursor goes back to the offset,
+ *   or what that reader never committed would look delivered, and be trimmed;
  * - entries still pending up to the offset, and readers that are gone: acknowledged and removed.
  * Only the owner of the topic raises ids and counts. Running it twice changes nothing.
  */
@@ -84,8 +86,8 @@ const align = `
     if it.name == group and below(it['last-delivered-id'], position) then lost = true end
   end
   if below(last, position) and owner == '1' then last, lost = position, true end
+  redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)
   if lost then
-    redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)
     if owner == '1' then
       local handled, from = 0, '-'
       repeat

@@ -22,6 +22,8 @@ const isFinal = (status: Status) => status === 'Failed' || status === 'Canceled'
 export function follow(c: Context, { reservation, desk, stopping, toBody }: Followed): Response {
   if (isFinal(reservation.status) && c.req.header('last-event-id') === reservation.status)
     return c.body(null, 204)
+  // HEAD runs the handler of GET and drops the body unread: a stream that nobody reads would never end.
+  if (c.req.method === 'HEAD') return c.body(null, 200, { 'content-type': 'text/event-stream' })
   return streamSSE(c, async (stream) => {
     let current = reservation
     let told: Status | undefined
