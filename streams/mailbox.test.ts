@@ -170,6 +170,14 @@ test('aligning acknowledges what is committed and removes readers that are gone'
   expect((await it.group())?.consumers).toBe(1)
 })
 
+test('what a reader had in hand when it died does not look delivered once its successor has aligned', async () => {
+  const it = await opened(6)
+  const at = { position: it.positions[1]!, processed: 2 }
+  await it.read({ ...at, consumer: 'dead' }, 4)
+  await it.align(at)
+  expect(await it.group()).toMatchObject({ 'last-delivered-id': at.position, pending: 0, lag: 4 })
+})
+
 test('aligning twice changes nothing', async () => {
   const it = await opened(6)
   const at = { position: it.positions[1]!, processed: 2 }
