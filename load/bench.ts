@@ -43,6 +43,8 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     { name: 'redis', usage: () => usageOf(redis.pid) },
   ]
   const around = { databaseUrl: db.url, redisUrl: redis.url, runtime: options.runtime, logDir: dir }
+  if (process.env.PROF)
+    await (await import('node:fs/promises')).writeFile(join(process.env.PROF, 'url'), db.url)
   const workloads = options.only.map((name) => createWorkload(name, options))
   const targets = await startTargets(options, around, stack)
   const books = [...new Set(workloads.flatMap((workload) => workload.books))]

@@ -58,6 +58,8 @@ async function runOnce(stage: Stage, workload: Workload, target: Target): Promis
     wanted: (answer) => answer.status === 201 && answer.body.includes('"status":"Reserved"'),
     signal,
   })
+  if (process.env.PROFHOOK)
+    await (await import('node:child_process')).execSync(process.env.PROFHOOK, { stdio: 'inherit' })
   const catchUpMs = await settle(target, stores)
   const cpuMicros: Record<string, number> = {}
   for (const [index, { name, usage }] of processes.entries())

@@ -38,7 +38,14 @@ const requestMaxMs = 30_000
 
 /** Baseline and echo run as the services do: same runtime, same flags. */
 function start(name: string, script: string, env: Record<string, string>, { runtime, logDir }: Surroundings) {
-  const command = [...serviceCommand(runtime, 'stock').slice(0, -1), join(root, script)]
+  const base = serviceCommand(runtime, 'stock').slice(0, -1)
+  const command = [
+    ...base,
+    ...(process.env.PROF && runtime === 'node'
+      ? ['--cpu-prof', `--cpu-prof-dir=${process.env.PROF}`, `--cpu-prof-name=${name}.cpuprofile`]
+      : []),
+    join(root, script),
+  ]
   return startProcess({ name, command, env, logFile: join(logDir, `${name}.log`) })
 }
 

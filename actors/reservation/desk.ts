@@ -2,7 +2,7 @@
  * The desk: where reservations are accepted, cancelled and waited for.
  *
  * D1. A reservation is accepted when its row is committed, and not before. Everything after that may fail and is made
- *     up for: the row stays unconfirmed until stock answers, and unconfirmed rows are sent again (`resend.ts`).
+ *     up for: its command waits in the outbox, written in the same statement, until stock answers (`resend.ts`).
  * D2. Accepting needs this service's Postgres and nothing else. Sending to stock is not waited for.
  */
 import { partitionOf } from '../../streams/partition.ts'

@@ -83,8 +83,8 @@ async function fill(): Promise<void> {
   for (let from = 1; from <= rows; from += chunk) {
     const numbers = sql`generate_series(${from}::int, ${from + chunk - 1}::int) i`
     await sql`
-      insert into reservation (reservationid, bookid, userid, partition, status, confirmed, resend_at)
-      select lpad(to_hex(i), 32, '0')::uuid, 'book-' || i, 'u', i % 16, 'Reserved', true, now() from ${numbers}`
+      insert into reservation (reservationid, bookid, userid, partition, status)
+      select lpad(to_hex(i), 32, '0')::uuid, 'book-' || i, 'u', i % 16, 'Reserved' from ${numbers}`
     await sql`
       insert into book (bookid, title, author, isbn, available, held, version)
       select 'book-' || i, '', '', '', 1, 0, 1 from ${numbers} on conflict do nothing`

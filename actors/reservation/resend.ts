@@ -1,5 +1,5 @@
 /**
- * Sends commands again that stock has not answered: the row is its own outbox, and Redis may lose what it was given.
+ * Sends commands again that stock has not answered: each waits in the outbox, and Redis may lose what it was given.
  *
  * An unanswered command is not always a lost one. When stock is slow or down its mailboxes fill, and sending everything
  * again would only make them longer. So a row is sent again when stock has gone past the time at which the row was due,

@@ -68,7 +68,8 @@ const event = { reserved, refused, released }
 
 async function end(reservationid: string) {
   const [row] =
-    await sql`select status, reason, confirmed from reservation where reservationid = ${reservationid}`
+    await sql`select status, reason, not exists (select from outbox o where o.reservationid = r.reservationid) as confirmed
+      from reservation r where reservationid = ${reservationid}`
   return [row!.status, row!.reason, row!.confirmed ? 'confirmed' : 'unconfirmed']
 }
 
@@ -186,16 +187,16 @@ test('cancelling answers with the reservation, once', async () => {
 })
 
 test('each unconfirmed row that is due is taken by one process, and put off further each time', async () => {
-  await sql`delete from reservation`
+  await sql`with r as (delete from reservation) delete from outbox`
   const ids = [await accepted(), await accepted(), await accepted()]
   expect(await store.partitionsDue(sql, 1)).toEqual([])
-  const pass = () => sql`update reservation set resend_at = clock_timestamp() - interval '1 second'`
+  const pass = () => sql`update outbox set resend_at = clock_timestamp() - interval '1 second'`
   await pass()
   expect(await store.partitionsDue(sql, 1)).toEqual([0])
   // Another process has the first in hand.
   const other = await sql.reserve()
   await other`begin`
-  await other`select from reservation where reservationid = ${ids[0]!} for update`
+  await other`select from outbox where reservationid = ${ids[0]!} for update`
   const rest = await store.takeDue(sql, 0, new Date(), 10, 1_000)
   expect(rest.map((it) => it.reservationid).sort()).toEqual(ids.slice(1).sort())
   await other`rollback`
@@ -211,7 +212,7 @@ test('each unconfirmed row that is due is taken by one process, and put off furt
   expect(await store.takeDue(sql, 0, new Date(), 10, 1_000)).toEqual([])
   const waits = async () => {
     const [row] =
-      await sql`select extract(epoch from min(resend_at) - clock_timestamp())::float as s from reservation`
+      await sql`select extract(epoch from min(resend_at) - clock_timestamp())::float as s from outbox`
     return Number(row!.s)
   }
   const first = await waits()

@@ -11,20 +11,24 @@ export type Accepted = {
   createdAt: Date
 }
 
-/** Writes accepted reservations. One that exists already (a repeated key) is left as it is. */
+/** Writes accepted reservations, and their commands into the outbox. One that exists already (a repeated key) is left alone. */
 export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number): Promise<void> {
   await sql`
-    insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at, resend_at)
-    select r.reservationid, r.bookid, r.userid, r.partition, r.traceparent, r.created_at, r.created_at,
-      clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval
-    from unnest(
-      ${rows.map((it) => it.reservationid)}::uuid[], ${rows.map((it) => it.bookid)}::text[],
-      ${rows.map((it) => it.userid)}::text[], ${rows.map((it) => it.partition)}::smallint[],
-      ${rows.map((it) => it.traceparent)}::text[], ${rows.map((it) => it.createdAt.toISOString())}::timestamptz[]
-    ) as r (reservationid, bookid, userid, partition, traceparent, created_at)
-    -- In the same order always, so that two processes with the same repeated keys do not wait for each other.
-    order by r.reservationid
-    on conflict (reservationid) do nothing`
+    with accepted as (
+      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at)
+      select r.reservationid, r.bookid, r.userid, r.partition, r.traceparent, r.created_at, r.created_at
+      from unnest(
+        ${rows.map((it) => it.reservationid)}::uuid[], ${rows.map((it) => it.bookid)}::text[],
+        ${rows.map((it) => it.userid)}::text[], ${rows.map((it) => it.partition)}::smallint[],
+        ${rows.map((it) => it.traceparent)}::text[], ${rows.map((it) => it.createdAt.toISOString())}::timestamptz[]
+      ) as r (reservationid, bookid, userid, partition, traceparent, created_at)
+      -- In the same order always, so that two processes with the same repeated keys do not wait for each other.
+      order by r.reservationid
+      on conflict (reservationid) do nothing
+      returning reservationid, partition
+    )
+    insert into outbox (partition, reservationid, resend_at)
+    select partition, reservationid, clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from accepted`
 }
 
 /** @returns the reservation as cancelled by this call, or undefined when its state does not allow it. */
@@ -35,10 +39,16 @@ export async function cancel(
   resendAfterMs: number,
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
-    update reservation set status = 'Canceled', confirmed = false, traceparent = ${traceparent}, resends = 0,
-      resend_at = clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval, updated_at = clock_timestamp()
-    where reservationid = ${reservationid} and status in ('Requested', 'Reserved')
-    returning ${shown(sql)}`
+    with canceled as (
+      update reservation set status = 'Canceled', traceparent = ${traceparent}, updated_at = clock_timestamp()
+      where reservationid = ${reservationid} and status in ('Requested', 'Reserved')
+      returning partition, ${shown(sql)}
+    ), queued as (
+      insert into outbox (partition, reservationid, resend_at)
+      select partition, reservationid, clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from canceled
+      on conflict (partition, reservationid) do update set resend_at = excluded.resend_at, resends = 0
+    )
+    select ${shown(sql)} from canceled`
   return row
 }
 
@@ -89,48 +99,48 @@ export type Changed = {
 }
 
 /**
- * Applies verdicts. An outcome decides a reservation that is Requested and no other; a cancellation is confirmed by
- * whatever tells that stock holds no copy for it.
+ * Applies verdicts. An outcome decides a reservation that is Requested and no other; a cancellation is answered by
+ * whatever tells that stock holds no copy for it. What is answered leaves the outbox.
  */
 export const applyVerdicts = (sql: Sql, rows: (Verdict & { partition: number })[]): Fragment => sql`
-  decided as (
+  judged as (
     update reservation r set
       status = case when r.status = 'Requested' then v.status else r.status end,
       reason = case when r.status = 'Requested' then v.reason else r.reason end,
-      updated_at = case when r.status = 'Requested' then clock_timestamp() else r.updated_at end,
-      confirmed = true
+      updated_at = case when r.status = 'Requested' then clock_timestamp() else r.updated_at end
     from unnest(
       ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.reservationid)}::uuid[],
       ${rows.map((it) => it.status)}::text[], ${rows.map((it) => it.reason)}::text[],
       ${rows.map((it) => String(it.released))}::text[]
     ) as v (partition, reservationid, status, reason, released)
     where r.reservationid = v.reservationid and v.partition in (select partition from fenced)
-      and (r.status = 'Requested' and v.status is not null
-        or r.status = 'Canceled' and not r.confirmed and v.released::bool)
-    returning r.reservationid, r.bookid, r.status, r.reason, r.traceparent, r.updated_at,
+      and (r.status = 'Requested' and v.status is not null or r.status = 'Canceled' and v.released::bool)
+    returning r.partition, r.reservationid, r.bookid, r.status, r.reason, r.traceparent, r.updated_at,
       extract(epoch from r.updated_at - r.created_at)::float as seconds
+  ), answered as (
+    delete from outbox o using judged j
+    where o.partition = j.partition and o.reservationid = j.reservationid
+    returning j.*
   )`
 
-/** The rows that `applyVerdicts` changed, as the commit's results. */
-export const changed = (sql: Sql): Fragment => sql`select null::int, row_to_json(decided) from decided`
+/** The reservations that `applyVerdicts` changed, each once, as the commit's results. */
+export const changed = (sql: Sql): Fragment => sql`select null::int, row_to_json(answered) from answered`
 
 export type Unconfirmed = Pick<Reservation, 'reservationid' | 'bookid' | 'userid' | 'status'> & {
   traceparent: string | null
 }
 
-/** @returns the partitions in which unconfirmed rows are due. */
+/** @returns the partitions in which commands are due to be sent again. */
 export async function partitionsDue(sql: Sql, partitions: number): Promise<number[]> {
   const rows = await sql<{ partition: number }[]>`
     select p.partition from generate_series(0, ${partitions - 1}) as p (partition)
-    where exists (
-      select from reservation r
-      where not r.confirmed and r.partition = p.partition and r.resend_at < clock_timestamp())`
+    where exists (select from outbox o where o.partition = p.partition and o.resend_at < clock_timestamp())`
   return rows.map((row) => row.partition)
 }
 
 /**
- * Takes a partition's unconfirmed rows that were due before `dueBefore`, each for one process, and puts their next time off.
- * @returns at most `limit`.
+ * Takes a partition's commands that were due before `dueBefore`, each for one process, and puts their next time off.
+ * @returns at most `limit`, those of the oldest reservations first.
  */
 export const takeDue = (
   sql: Sql,
@@ -139,15 +149,19 @@ export const takeDue = (
   limit: number,
   resendAfterMs: number,
 ): Promise<Unconfirmed[]> => sql<Unconfirmed[]>`
-  update reservation r set resends = r.resends + 1,
-    resend_at = clock_timestamp() + interval '1 millisecond'
-      * least(${resendAfterMs}::float * 2 ^ least(r.resends + 1, 10) * (0.75 + random() / 2), ${resendAfterMaxMs}::float)
-  from (
-    select reservationid from reservation
-    where not confirmed and partition = ${partition} and resend_at < least(${dueBefore}, clock_timestamp())
-    order by resend_at limit ${limit} for update skip locked
-  ) due
-  where r.reservationid = due.reservationid
-  returning r.reservationid, r.bookid, r.userid, r.status, r.traceparent`
+  with due as (
+    select reservationid from outbox
+    where partition = ${partition} and resend_at < least(${dueBefore}, clock_timestamp())
+    order by reservationid limit ${limit} for update skip locked
+  ), taken as (
+    update outbox o set resends = o.resends + 1,
+      resend_at = clock_timestamp() + interval '1 millisecond'
+        * least(${resendAfterMs}::float * 2 ^ least(o.resends + 1, 10) * (0.75 + random() / 2), ${resendAfterMaxMs}::float)
+    from due where o.partition = ${partition} and o.reservationid = due.reservationid
+    returning o.reservationid
+  )
+  select r.reservationid, r.bookid, r.userid, r.status, r.traceparent
+  from taken join reservation r on r.reservationid = taken.reservationid
+  order by r.reservationid`
 
 const resendAfterMaxMs = 60_000

@@ -35,7 +35,7 @@ export const settled = (system: System): Promise<true> =>
   eventually(
     async () => {
       const [row] = await system.sql<{ open: number }[]>`
-        select count(*)::int as open from reservation.reservation where not confirmed`
+        select count(*)::int as open from reservation.outbox`
       return row!.open === 0
     },
     { timeoutMs: 20_000, message: 'Some reservations stay unconfirmed' },

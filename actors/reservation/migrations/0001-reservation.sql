@@ -2,22 +2,28 @@ create table reservation (
   reservationid uuid primary key,
   bookid        text not null,
   userid        text not null,
-  -- Of the book: re-sending goes partition by partition.
+  -- Of the book.
   partition     smallint not null,
   status        text not null default 'Requested' check (status in ('Requested', 'Reserved', 'Failed', 'Canceled')),
   reason        text,
-  -- True once stock has answered the last command about it. Until then the row is its own outbox.
-  confirmed     boolean not null default false,
   traceparent   text,
   created_at    timestamptz not null default clock_timestamp(),
-  updated_at    timestamptz not null default clock_timestamp(),
-  -- Re-sending the command to stock: when next, and how often it was sent again.
-  resend_at     timestamptz not null,
-  resends       int not null default 0
+  updated_at    timestamptz not null default clock_timestamp()
 ) with (fillfactor = 60);
+-- No index names status, reason or updated_at: deciding a reservation stays a HOT update.
 create index reservation_user on reservation (userid, reservationid);
 create index reservation_book on reservation (bookid, reservationid);
-create index reservation_unconfirmed on reservation (partition, resend_at) where not confirmed;
+
+-- Commands that stock has not answered yet: a narrow row per reservation, gone once stock has answered. What to send is
+-- read off the reservation.
+create table outbox (
+  partition     smallint not null,
+  reservationid uuid not null,
+  -- When the command is sent again, and how often it was.
+  resend_at     timestamptz not null,
+  resends       int not null default 0,
+  primary key (partition, reservationid)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 -- The book list: a projection of stock, never newer than what stock told and never going back.
 create table book (
