@@ -42,7 +42,11 @@ function start(name: string, script: string, env: Record<string, string>, { runt
   const command = [
     ...base,
     ...(process.env.PROF && runtime === 'node'
-      ? ['--cpu-prof', `--cpu-prof-dir=${process.env.PROF}`, `--cpu-prof-name=${name}.cpuprofile`]
+      ? [
+          ...(process.env.NOCPU
+            ? []
+            : ['--cpu-prof', `--cpu-prof-dir=${process.env.PROF}`, `--cpu-prof-name=${name}.cpuprofile`]),
+        ]
       : []),
     join(root, script),
   ]

@@ -91,7 +91,7 @@ const logEvents = (sql: Sql, events: SequencedEvent[]) => sql`
     ${events.map((it) => it.envelope.subject)}::text[], ${events.map((it) => it.envelope.time)}::timestamptz[],
     ${events.map((it) => it.envelope.traceparent ?? null)}::text[], ${events.map((it) => it.envelope.data)}::text[]
   ) as e (partition, seq, id, type, subject, time, traceparent, data)
-  join fenced on fenced.partition = e.partition`
+  where e.partition = any(array(select partition from fenced))`
 
 const bury = (sql: Sql, letters: Letter[]) => sql`
   insert into dead_letter (partition, position, reason, fields)
@@ -100,7 +100,7 @@ const bury = (sql: Sql, letters: Letter[]) => sql`
     ${letters.map((it) => it.partition)}::int[], ${letters.map((it) => it.position)}::text[],
     ${letters.map((it) => storable(it.reason))}::text[], ${letters.map((it) => JSON.stringify(it.fields.map(storable)))}::text[]
   ) as l (partition, position, reason, fields)
-  join fenced on fenced.partition = l.partition
+  where l.partition = any(array(select partition from fenced))
   on conflict (partition, position) do update set reason = excluded.reason, redrive = false, at = clock_timestamp()`
 
 /**
@@ -112,5 +112,5 @@ const storable = (text: string) => text.replaceAll('\0', '\u2400').toWellFormed(
 const forget = (sql: Sql, letters: { partition: number; position: string }[]) => sql`
   delete from dead_letter d using unnest(
     ${letters.map((it) => it.partition)}::int[], ${letters.map((it) => it.position)}::text[]
-  ) as l (partition, position), fenced
-  where d.partition = l.partition and d.position = l.position and fenced.partition = d.partition`
+  ) as l (partition, position)
+  where d.partition = l.partition and d.position = l.position and l.partition = any(array(select partition from fenced))`

@@ -21,7 +21,8 @@ export type Poison = { partition: number; position: string; reason: string }
 export type Effects = {
   /**
    * Named parts of the commit statement (`name as (insert …)`). The statement defines `fenced (partition)`:
-   * the partitions that are still ours. Every part must join it, so that a fenced-out owner writes nothing.
+   * the partitions that are still ours. Every part must ask for it, so that a fenced-out owner writes nothing:
+   * `where x.partition = any(array(select partition from fenced))`, which is looked up once and not joined row by row.
    */
   writes: Fragment[]
   events: OutgoingEvent[]

@@ -47,9 +47,9 @@ const noted = (sql: Sql, notices: PlannedNotice[]) => sql`noted as (
     ${notices.map((it) => (it.superseded ? 'superseded' : 'pending'))}::text[], ${notices.map((it) => it.unless)}::uuid[]
   ) as u (
     partition, noticeid, kind, channel, bookid, userid, reservationid, reason, shortage, traceparent, status, unless
-  )
-  join fenced on fenced.partition = u.partition,
+  ),
   lateral (select u.status = 'superseded' or exists (select from notice c where c.noticeid = u.unless) as late) as l
+  where u.partition = any(array(select partition from fenced))
   on conflict (noticeid) do nothing
   returning seq, channel, status
 )`
@@ -66,9 +66,9 @@ const doomed = (sql: Sql, withdraws: Plan['withdraws']) => sql`doomed as materia
   from unnest(
     ${withdraws.map((it) => it.noticeid)}::uuid[], ${withdraws.map((it) => it.partition)}::int[]
   ) as w (noticeid, partition)
-  join fenced on fenced.partition = w.partition
   join notice n on n.noticeid = w.noticeid
   join undelivered v on v.seq = n.seq and v.due_at < 'infinity'
+  where w.partition = any(array(select partition from fenced))
   order by v.seq
   for update of v
 )`

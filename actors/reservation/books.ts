@@ -46,7 +46,7 @@ export const listBooks = (sql: Sql, rows: (Row & { about: NonNullable<Row['about
       ${rows.map((it) => it.about.isbn)}::text[], ${rows.map((it) => it.available)}::bigint[],
       ${rows.map((it) => it.held)}::bigint[], ${rows.map((it) => it.version)}::bigint[]
     ) as b (partition, bookid, title, author, isbn, available, held, version)
-    where b.partition in (select partition from fenced)
+    where b.partition = any(array(select partition from fenced))
     on conflict (bookid) do update set
       title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
       held = excluded.held, version = excluded.version, updated_at = excluded.updated_at
@@ -62,7 +62,7 @@ export const countBooks = (sql: Sql, rows: Row[]): Fragment => sql`
       ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
       ${rows.map((it) => it.version)}::bigint[]
     ) as b (partition, bookid, available, held, version)
-    where book.bookid = b.bookid and book.version < b.version and b.partition in (select partition from fenced)
+    where book.bookid = b.bookid and book.version < b.version and b.partition = any(array(select partition from fenced))
   )`
 
 export type BookRow = {

@@ -113,7 +113,7 @@ export const applyVerdicts = (sql: Sql, rows: (Verdict & { partition: number })[
       ${rows.map((it) => it.status)}::text[], ${rows.map((it) => it.reason)}::text[],
       ${rows.map((it) => String(it.released))}::text[]
     ) as v (partition, reservationid, status, reason, released)
-    where r.reservationid = v.reservationid and v.partition in (select partition from fenced)
+    where r.reservationid = v.reservationid and v.partition = any(array(select partition from fenced))
       and (r.status = 'Requested' and v.status is not null or r.status = 'Canceled' and v.released::bool)
     returning r.partition, r.reservationid, r.bookid, r.status, r.reason, r.traceparent, r.updated_at,
       extract(epoch from r.updated_at - r.created_at)::float as seconds

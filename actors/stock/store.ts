@@ -64,7 +64,7 @@ export const writeBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
       ${rows.map((it) => it.version)}::bigint[], ${rows.map((it) => String(it.received))}::text[],
       ${rows.map((it) => it.shortage)}::bigint[], ${rows.map((it) => String(it.requested))}::text[]
     ) as b (partition, bookid, title, author, isbn, available, held, version, received, shortage, requested)
-    where b.partition in (select partition from fenced)
+    where b.partition = any(array(select partition from fenced))
     on conflict (bookid) do update set
       title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
       held = excluded.held, version = excluded.version, received = excluded.received, shortage = excluded.shortage,
@@ -81,7 +81,7 @@ export const countBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
       ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
       ${rows.map((it) => it.version)}::bigint[]
     ) as b (partition, bookid, available, held, version)
-    where book.bookid = b.bookid and b.partition in (select partition from fenced)
+    where book.bookid = b.bookid and b.partition = any(array(select partition from fenced))
   )`
 
 export const writeHolds = (sql: Sql, rows: HoldRow[]): Fragment => sql`
@@ -94,7 +94,7 @@ export const writeHolds = (sql: Sql, rows: HoldRow[]): Fragment => sql`
       ${rows.map((it) => it.hold.status)}::text[],
       ${rows.map((it) => (it.hold.status === 'refused' ? it.hold.reason : null))}::text[]
     ) as h (partition, reservationid, bookid, userid, status, reason)
-    where h.partition in (select partition from fenced)
+    where h.partition = any(array(select partition from fenced))
     on conflict (reservationid) do update set status = excluded.status, reason = excluded.reason
   )`
 
@@ -106,7 +106,7 @@ export const writeCommands = (sql: Sql, rows: CommandRow[]): Fragment => sql`
       ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.commandid)}::uuid[],
       ${rows.map((it) => it.bookid)}::text[]
     ) as c (partition, commandid, bookid)
-    where c.partition in (select partition from fenced)
+    where c.partition = any(array(select partition from fenced))
     on conflict do nothing
   )`
 
@@ -120,7 +120,7 @@ export const writeOrdered = (sql: Sql, rows: OrderedRow[]): Fragment => sql`
       ${rows.map((it) => it.bookid)}::text[], ${rows.map((it) => it.qty)}::bigint[],
       ${rows.map((it) => String(it.received))}::text[]
     ) as o (partition, purchaseid, bookid, qty, received)
-    where o.partition in (select partition from fenced)
+    where o.partition = any(array(select partition from fenced))
     on conflict do nothing
   )`
 
@@ -131,5 +131,5 @@ export const writeReceived = (sql: Sql, rows: ReceivedRow[]): Fragment => sql`
       ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.purchaseid)}::uuid[],
       ${rows.map((it) => it.bookid)}::text[]
     ) as r (partition, purchaseid, bookid)
-    where p.purchaseid = r.purchaseid and p.bookid = r.bookid and r.partition in (select partition from fenced)
+    where p.purchaseid = r.purchaseid and p.bookid = r.bookid and r.partition = any(array(select partition from fenced))
   )`
