@@ -38,7 +38,10 @@ export type Handler<Message> = {
   parse(envelope: Envelope): Message
   /**
    * Decides a batch: messages of one partition stand in the order of their stream. Reads what it needs, writes nothing.
+   * @param fresh Postgres has refused what was decided before: nothing may be taken for granted.
    * @throws on a transient fault: the batch is read again.
    */
-  handle(batch: Delivery<Message>[]): Promise<Effects>
+  handle(batch: Delivery<Message>[], fresh?: boolean): Promise<Effects>
+  /** What is in memory about a partition may no longer be what Postgres has. */
+  forget?(partition: number): void
 }

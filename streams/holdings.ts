@@ -38,6 +38,8 @@ export type HoldingsOptions = {
   eventRetentionDays: number
   log: Log
   telemetry: Telemetry
+  /** Told of partitions that are dropped from memory. */
+  handler: { forget?(partition: number): void }
 }
 
 export class Holdings {
@@ -73,8 +75,7 @@ export class Holdings {
 
   /** Drops one partition, or all, from memory. What we know of our leases is no longer to be trusted either. */
   forget(partition?: number): void {
-    if (partition === undefined) this.#owned.clear()
-    else this.#drop(partition)
+    for (const dropped of partition === undefined ? this.#owned.keys() : [partition]) this.#drop(dropped)
     this.#leases = undefined
     this.#era++
   }
@@ -113,6 +114,7 @@ export class Holdings {
       .filter((it) => this.#owned.get(it.partition)?.epoch !== it.epoch)
       .map((it) => this.#adopt(it))
     if (gained.length === 0) return
+    for (const { partition } of gained) this.#drop(partition)
     await Promise.all(gained.map((owned) => this.#align(owned)))
     for (const owned of gained) this.#owned.set(owned.partition, owned)
     log.info({ partitions: gained.map((it) => it.partition) }, 'took partitions over')
@@ -193,6 +195,7 @@ export class Holdings {
 
   #drop(partition: number): void {
     this.#owned.delete(partition)
+    this.#options.handler.forget?.(partition)
     this.#options.telemetry.released(partition)
   }
 }

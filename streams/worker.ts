@@ -10,7 +10,8 @@
  * W2. A batch starts where the last commit of its partition ended. After any doubt (an error, a lost connection, an
  *     unknown outcome, a failed fence) what is in memory is dropped and the offsets are read from Postgres again.
  * W3. A partition changes hands between batches, never within one.
- * W4. What cannot work becomes a dead letter in the same commit, and the partition goes on.
+ * W4. What cannot work becomes a dead letter in the same commit, and the partition goes on. What Postgres refuses is
+ *     first decided once more with nothing in memory, since memory may be at fault; then the message at fault is sought.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Backoff } from './backoff.ts'
@@ -162,20 +163,22 @@ export class Worker<Message> {
     return { ...this.#holdings.cursorOf(owned), acks: owned.acks.splice(0) }
   }
 
-  /** Handles, commits and publishes one batch. */
-  async #settle(slices: Slice[]): Promise<void> {
+  /** Handles, commits and publishes one batch. @param fresh Postgres has refused it before. */
+  async #settle(slices: Slice[], fresh = false): Promise<void> {
     if (slices.length === 0) return
     try {
       const { handler, telemetry } = this.#options
       const { deliveries, unreadable } = parse(slices, handler)
-      const handling = deliveries.length > 0 ? handler.handle(deliveries) : Promise.resolve(nothing)
+      const handling = deliveries.length > 0 ? handler.handle(deliveries, fresh) : Promise.resolve(nothing)
       const effects = await deadline(statementWithinMs, 'handle the batch', handling)
       await this.#commit(slices, effects, [...unreadable, ...lettersOf(slices, effects.poison)])
       telemetry.batch(sizeOf(slices))
       this.#limit = Math.min(batchSizeMax, this.#limit * 2)
     } catch (error) {
       if (!isDataError(error)) throw error
-      await this.#narrow(slices, error)
+      if (fresh) return await this.#narrow(slices, error)
+      for (const { owned } of slices) this.#options.handler.forget?.(owned.partition)
+      await this.#settle(slices, true)
     }
   }
 

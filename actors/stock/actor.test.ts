@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { commit, sequence } from '../../streams/commit.ts'
-import type { Sql } from '../../streams/postgres.ts'
+import { isDataError, type Sql } from '../../streams/postgres.ts'
 import type { StockCommand } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
@@ -43,7 +43,7 @@ async function handled(sql: Sql, commands: StockCommand[], size: number) {
     now: () => new Date('2026-01-01T00:00:00Z'),
     committed: (_, decided) => void told.push(...decided.map((it) => JSON.stringify(it.event))),
   })
-  let [seq, position] = [0, 0]
+  let [seq, position, fresh] = [0, 0, false]
   while (position < commands.length) {
     const from = position
     const batch = commands.slice(from, from + size).map((message) => ({
@@ -60,7 +60,7 @@ async function handled(sql: Sql, commands: StockCommand[], size: number) {
       },
       message,
     }))
-    const effects = await handler.handle(batch)
+    const effects = await handler.handle(batch, fresh)
     const advance = {
       partition: 0,
       epoch: 0,
@@ -72,7 +72,16 @@ async function handled(sql: Sql, commands: StockCommand[], size: number) {
     const events = sequence(effects.events, [advance])
     const { writes, results } = effects
     const moved = { ...advance, from: from === 0 ? '0-0' : advance.from }
-    const done = await commit(sql, { advances: [moved], events, letters: [], redriven: [], writes, results })
+    const committing = commit(sql, { advances: [moved], events, letters: [], redriven: [], writes, results })
+    const done = await committing.catch((error) => {
+      if (fresh || !isDataError(error)) throw error
+    })
+    fresh = !done
+    if (!done) {
+      handler.forget?.(0)
+      position = from
+      continue
+    }
     effects.committed?.(done.partitions, done.results)
     seq = events.at(-1)?.seq ?? seq
   }

@@ -1,8 +1,15 @@
-/** The stock actors of a batch: loads what the commands concern, decides them one after another, says what to write. */
+/**
+ * The stock actors of a batch: recalls or loads what the commands concern, decides them one after another, says what to
+ * write.
+ *
+ * Most reservations are new to us, so their holds are not looked for: the commit fails on one that exists (a command that
+ * was sent again), and the batch comes back to be decided from what Postgres has.
+ */
 import type { Delivery, Effects, Handler, OutgoingEvent, Poison } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { step } from '../behavior.ts'
 import { parseStockCommand, type StockCommand, type StockEvent } from '../messages.ts'
+import { Shelf } from './shelf.ts'
 import { type Book, type StockState, stock, unknownBook } from './stock.ts'
 import * as store from './store.ts'
 
@@ -17,17 +24,40 @@ export type StockActorOptions = {
 
 export type Decided = { event: StockEvent; traceparent: string | undefined }
 
+/** One command that was sent again is seldom alone: for so many batches, holds are looked for first. */
+const waryBatches = 100
+
 export function stockActors({ sql, now, committed }: StockActorOptions): Handler<StockCommand> {
+  const shelf = new Shelf()
+  let wary = 0
+
+  /** What is known of everything that the batch names; of reservations that are to be held, only if we are wary. */
+  async function recall(batch: Delivery<StockCommand>[]): Promise<store.Memory> {
+    const books = new Map<string, Book>()
+    const unread = new Set<string>()
+    for (const { message } of batch) {
+      const book = shelf.take(message.bookid)
+      if (book) books.set(book.bookid, book)
+      else unread.add(message.bookid)
+    }
+    const asked = wary > 0 ? batch : batch.filter((it) => it.message.type === 'ReleaseCopy')
+    const reservations = unique(asked.flatMap(reservationOf))
+    const commands = unique(batch.flatMap(commandOf))
+    const nothingToRead = unread.size + reservations.length + commands.length === 0
+    if (nothingToRead) return { books, holds: new Map(), handled: new Set() }
+    const memory = await store.load(sql, [...unread], reservations, commands)
+    for (const [bookid, book] of books) memory.books.set(bookid, book)
+    return memory
+  }
+
   return {
     parse: parseStockCommand,
 
-    async handle(batch): Promise<Effects> {
-      const memory = await store.load(
-        sql,
-        unique(batch.map((it) => it.message.bookid)),
-        unique(batch.flatMap(reservationOf)),
-        unique(batch.flatMap(commandOf)),
-      )
+    forget: (partition) => shelf.forget(partition),
+
+    async handle(batch, fresh): Promise<Effects> {
+      wary = fresh ? waryBatches : Math.max(0, wary - 1)
+      const memory = await recall(batch)
       const changes = new Changes(memory)
       const decided: (Decided & { partition: number })[] = []
       const events: OutgoingEvent[] = []
@@ -58,11 +88,16 @@ export function stockActors({ sql, now, committed }: StockActorOptions): Handler
         events,
         poison,
         writes: changes.writes(sql),
-        committed: (partitions) =>
+        committed(partitions) {
+          for (const [bookid, partition] of partitionsOf(batch)) {
+            const book = memory.books.get(bookid)
+            if (book && partitions.has(partition)) shelf.put(partition, book)
+          }
           committed(
             commands.filter((it) => partitions.has(it.partition)).map((it) => it.commandid),
             decided.filter((it) => partitions.has(it.partition)),
-          ),
+          )
+        },
       }
     },
   }
@@ -74,6 +109,8 @@ class Changes {
   /** The books as they were loaded. */
   readonly #before: ReadonlyMap<string, Book>
   readonly #books = new Map<string, store.BookRow>()
+  /** The reservations of which nothing was known before. */
+  readonly #begun = new Map<string, store.HoldRow>()
   readonly #holds = new Map<string, store.HoldRow>()
   readonly #commands = new Map<string, store.CommandRow>()
   readonly #ordered: store.OrderedRow[] = []
@@ -103,8 +140,10 @@ class Changes {
     if (events.length > 0) this.#books.set(bookid, { ...book, partition })
     if ('reservationid' in message && hold && hold !== this.#memory.holds.get(message.reservationid)) {
       const { reservationid, userid } = message
+      const isNew = this.#begun.has(reservationid) || !this.#memory.holds.has(reservationid)
+      const rows = isNew ? this.#begun : this.#holds
+      rows.set(reservationid, { partition, reservationid, bookid, userid, hold })
       this.#memory.holds.set(reservationid, hold)
-      this.#holds.set(reservationid, { partition, reservationid, bookid, userid, hold })
     }
     if ('commandid' in message) {
       this.#memory.handled.add(message.commandid)
@@ -131,6 +170,7 @@ class Changes {
     return [
       counted.length > 0 && store.countBooks(sql, counted),
       changed.length > 0 && store.writeBooks(sql, changed),
+      this.#begun.size > 0 && store.beginHolds(sql, [...this.#begun.values()]),
       this.#holds.size > 0 && store.writeHolds(sql, [...this.#holds.values()]),
       this.#commands.size > 0 && store.writeCommands(sql, [...this.#commands.values()]),
       this.#ordered.length > 0 && store.writeOrdered(sql, this.#ordered),
@@ -159,4 +199,6 @@ function envelopeOf(event: StockEvent, id: string, time: string, traceparent: st
 const reservationOf = ({ message }: Delivery<StockCommand>) =>
   'reservationid' in message ? [message.reservationid] : []
 const commandOf = ({ message }: Delivery<StockCommand>) => ('commandid' in message ? [message.commandid] : [])
+const partitionsOf = (batch: Delivery<StockCommand>[]) =>
+  new Map(batch.map((it) => [it.message.bookid, it.partition]))
 const unique = (ids: string[]) => [...new Set(ids)]

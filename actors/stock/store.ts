@@ -84,8 +84,9 @@ export const countBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
     where book.bookid = b.bookid and b.partition = any(array(select partition from fenced))
   )`
 
-export const writeHolds = (sql: Sql, rows: HoldRow[]): Fragment => sql`
-  holds as (
+/** @throws in the commit, when there is a hold for one of the reservations already. */
+export const beginHolds = (sql: Sql, rows: HoldRow[]): Fragment => sql`
+  begun as (
     insert into hold (reservationid, bookid, userid, status, reason)
     select h.reservationid, h.bookid, h.userid, h.status, h.reason
     from unnest(
@@ -95,7 +96,17 @@ export const writeHolds = (sql: Sql, rows: HoldRow[]): Fragment => sql`
       ${rows.map((it) => (it.hold.status === 'refused' ? it.hold.reason : null))}::text[]
     ) as h (partition, reservationid, bookid, userid, status, reason)
     where h.partition = any(array(select partition from fenced))
-    on conflict (reservationid) do update set status = excluded.status, reason = excluded.reason
+  )`
+
+export const writeHolds = (sql: Sql, rows: HoldRow[]): Fragment => sql`
+  holds as (
+    update hold set status = h.status, reason = h.reason
+    from unnest(
+      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.reservationid)}::uuid[],
+      ${rows.map((it) => it.hold.status)}::text[],
+      ${rows.map((it) => (it.hold.status === 'refused' ? it.hold.reason : null))}::text[]
+    ) as h (partition, reservationid, status, reason)
+    where hold.reservationid = h.reservationid and h.partition = any(array(select partition from fenced))
   )`
 
 export const writeCommands = (sql: Sql, rows: CommandRow[]): Fragment => sql`

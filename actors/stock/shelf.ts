@@ -1,0 +1,34 @@
+/**
+ * The books that this process has in mind, so that a batch need not read what the last one wrote.
+ *
+ * What stands here is what Postgres has, as long as nobody else commits to the partition; if somebody does, our own next
+ * commit fails its fence, and the partition is forgotten. So is every partition after any doubt.
+ */
+import type { Book } from './stock.ts'
+
+/** About 10 MB. Those not asked for the longest go first. */
+const booksMax = 20_000
+
+export class Shelf {
+  /** In the order in which they were last asked for. */
+  readonly #books = new Map<string, { partition: number; book: Book }>()
+
+  take(bookid: string): Book | undefined {
+    const found = this.#books.get(bookid)
+    if (!found) return undefined
+    this.#books.delete(bookid)
+    this.#books.set(bookid, found)
+    return found.book
+  }
+
+  /** Puts a book back as it was committed. */
+  put(partition: number, book: Book): void {
+    this.#books.delete(book.bookid)
+    this.#books.set(book.bookid, { partition, book })
+    if (this.#books.size > booksMax) this.#books.delete(this.#books.keys().next().value!)
+  }
+
+  forget(partition: number): void {
+    for (const [bookid, it] of this.#books) if (it.partition === partition) this.#books.delete(bookid)
+  }
+}
