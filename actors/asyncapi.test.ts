@@ -82,14 +82,14 @@ test('what the services really send conforms to the document', async (context) =
 
   await using producer = new Producer(system)
   const seen = [
-    ...(await producer.entries(producer.mailboxOf('a'))),
-    ...(await producer.entries(producer.eventsOf('a'))),
+    ...(await producer.messages(producer.mailboxOf('a'))),
+    ...(await producer.messages(producer.eventsOf('a'))),
   ]
   const types = [...options.stockMailbox.map(typeOf), ...options.stockEvents.map(typeOf)]
   expect([...new Set(seen.map(({ type }) => type))].sort()).toEqual(types.sort())
   for (const { data, ...envelope } of seen) {
     conforms('Envelope', envelope)
-    conforms(envelope.type!, JSON.parse(data!))
+    conforms(envelope.type, data)
     expect(envelope.subject).toBe('a')
   }
 })

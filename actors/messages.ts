@@ -93,8 +93,8 @@ export type StockEvent = z.infer<typeof stockEventSchema>
 
 /** @throws when the envelope carries no command to stock. */
 export const parseStockCommand = ({ type, subject, data }: Envelope): StockCommand =>
-  stockCommandSchema.parse({ ...JSON.parse(data), type, bookid: subject })
+  stockCommandSchema.parse({ ...data, type, bookid: subject })
 
 /** @throws when the envelope carries no event of stock. */
 export const parseStockEvent = ({ type, subject, data }: Envelope): StockEvent =>
-  stockEventSchema.parse({ ...JSON.parse(data), type, bookid: subject })
+  stockEventSchema.parse({ ...data, type, bookid: subject })

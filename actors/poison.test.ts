@@ -1,5 +1,6 @@
 /** A message that nobody can make sense of is set aside, and the messages behind it are handled. */
 import { expect, test } from 'vitest'
+import { batchField, toFields } from '../streams/envelope.ts'
 import { topics } from './messages.ts'
 import { receive } from './testing/acts.ts'
 import { eventually } from './testing/eventually.ts'
@@ -8,6 +9,7 @@ import { useSystem } from './testing/system.ts'
 
 const system = useSystem({ notifier: 0, reservation: 0 })
 
+const reserve = { bookid: 'book', reservationid: '00000000-0000-4000-8000-000000000001', userid: 'ann' }
 const envelope = {
   specversion: '1.0',
   id: 'x',
@@ -15,27 +17,24 @@ const envelope = {
   type: 'ReserveCopy',
   subject: 'book',
   time: new Date(0).toISOString(),
-  data: '{}',
+  data: reserve,
 }
-const reserve = { bookid: 'book', reservationid: '00000000-0000-4000-8000-000000000001', userid: 'ann' }
-const senseless: Record<string, Record<string, string>> = {
-  'no CloudEvents event at all': { hello: 'world' },
-  'an envelope without data': { ...envelope, data: '' },
-  'data that is not JSON': { ...envelope, data: '{"bookid":' },
-  'data that lacks what the message needs': envelope,
-  'a type that stock does not know': { ...envelope, type: 'BurnCopies', data: JSON.stringify(reserve) },
-  'an id with a NUL in it': { ...envelope, data: JSON.stringify({ ...reserve, userid: 'a\0b' }) },
-  'text with half a character': {
-    ...envelope,
-    type: 'ReceiveCopies',
-    data: `{"bookid":"book","qty":1,"commandid":"${reserve.reservationid}","title":"\\ud800"}`,
-  },
-  'a quantity below zero': {
-    ...envelope,
-    type: 'ReceiveCopies',
-    data: JSON.stringify({ bookid: 'book', qty: -5, commandid: reserve.reservationid }),
-  },
-  'a NUL in a field of the entry': { ...envelope, type: 'Reserve\0Copy', data: JSON.stringify(reserve) },
+const receipt = { bookid: 'book', qty: 1, commandid: reserve.reservationid }
+const senseless: Record<string, string[]> = {
+  'no CloudEvents event at all': ['hello', 'world'],
+  'an entry that is not JSON': [batchField, '[{"specversion":'],
+  'an envelope without data': toFields([{ ...envelope, data: undefined }]),
+  'data that is no object': toFields([{ ...envelope, data: 'text' }]),
+  'data that lacks what the message needs': toFields([{ ...envelope, data: {} }]),
+  'a type that stock does not know': toFields([{ ...envelope, type: 'BurnCopies' }]),
+  'an id with a NUL in it': toFields([{ ...envelope, data: { ...reserve, userid: 'a\0b' } }]),
+  'text with half a character': toFields([
+    { ...envelope, type: 'ReceiveCopies', data: { ...receipt, title: '\ud800' } },
+  ]),
+  'a quantity below zero': toFields([{ ...envelope, type: 'ReceiveCopies', data: { ...receipt, qty: -5 } }]),
+  'a NUL in an attribute': toFields([{ ...envelope, type: 'Reserve\0Copy' }]),
+  'a NUL in the entry': [batchField, 'a\0b'],
+  'two messages in one entry': toFields([envelope, envelope]),
 }
 
 test('each kind of senseless message becomes a dead letter with its reason, in order, and changes nothing', async () => {
@@ -43,8 +42,7 @@ test('each kind of senseless message becomes a dead letter with its reason, in o
   await using producer = new Producer(system())
   const positions: string[] = []
   for (const fields of Object.values(senseless)) {
-    const flat = Object.entries(fields).flat()
-    positions.push((await producer.redis.xadd(producer.mailboxOf('book'), '*', ...flat))!)
+    positions.push((await producer.redis.xadd(producer.mailboxOf('book'), '*', ...fields))!)
   }
   // It is decided behind all of them.
   expect(await receive(system(), 'book', 1)).toMatchObject({ qty: 4, held: 0 })

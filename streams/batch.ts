@@ -1,9 +1,9 @@
 /** A batch on its way: what was read of each partition, what became of it, what is true once it is committed. */
 import type { Advance, Letter } from './commit.ts'
-import { type Fields, fromFields } from './envelope.ts'
+import type { Entry } from './entry.ts'
+import { envelopeSchema, type Fields } from './envelope.ts'
 import type { Delivery, Handler, Poison } from './handler.ts'
 import type { Lease } from './lease.ts'
-import type { Entry } from './mailbox.ts'
 
 /** A partition in our hands. */
 export type Owned = Lease & {
@@ -12,7 +12,7 @@ export type Owned = Lease & {
   acks: string[]
 }
 
-/** Consecutive entries of one partition; or a dead letter that is driven again, which moves no offset. */
+/** Consecutive messages of one partition; or a dead letter that is driven again, which moves no offset. */
 export type Slice = {
   owned: Owned
   from: string
@@ -22,13 +22,16 @@ export type Slice = {
   redriven?: boolean
 }
 
+/** The ids of the entries that hold the slice's messages. */
+export const idsOf = ({ entries }: Slice): string[] => [...new Set(entries.map((it) => it.id))]
+
 /** @returns the slice that these entries make, which follow the offset; none if there are none. */
 function sliceOf(owned: Owned, entries: Entry[]): Slice[] {
   const last = entries.at(-1)
   return last ? [{ owned, from: owned.position, to: last.position, count: entries.length, entries }] : []
 }
 
-/** The first `limit` entries of what the streams have, in the order given. */
+/** The first `limit` messages of what the streams have, in the order given. */
 export function slicesOf(streams: [Owned, Entry[]][], limit: number): Slice[] {
   const slices: Slice[] = []
   let left = limit
@@ -42,7 +45,7 @@ export function slicesOf(streams: [Owned, Entry[]][], limit: number): Slice[] {
 
 export const sizeOf = (slices: Slice[]): number => slices.reduce((sum, it) => sum + it.entries.length, 0)
 
-/** Parses every entry, once. What is no message of ours is a dead letter. */
+/** Parses every message, once. What is none of ours is a dead letter. */
 export function parse<Message>(
   slices: Slice[],
   handler: Handler<Message>,
@@ -50,13 +53,15 @@ export function parse<Message>(
   const deliveries: Delivery<Message>[] = []
   const unreadable: Letter[] = []
   for (const { owned, entries } of slices) {
-    for (const { position, fields } of entries) {
-      const { partition } = owned
+    const { partition } = owned
+    for (const entry of entries) {
+      const { position } = entry
       try {
-        const envelope = fromFields(fields)
+        if (entry.unreadable) throw entry.unreadable
+        const envelope = envelopeSchema.parse(entry.message)
         deliveries.push({ partition, position, envelope, message: handler.parse(envelope) })
       } catch (error) {
-        unreadable.push({ partition, position, fields, reason: reasonOf(error) })
+        unreadable.push({ partition, position, fields: entry.fields, reason: reasonOf(error) })
       }
     }
   }
@@ -86,11 +91,16 @@ export const advanceOf = ({ owned, from, to, count }: Slice): Advance => ({
 })
 
 /** Notes in memory what the commit has made true. @param seq of the partition's last event. */
-export function advance({ owned, to, count, entries, redriven }: Slice, seq: number): void {
+export function advance(slice: Slice, seq: number): void {
+  const { owned, to, count, redriven } = slice
   owned.position = to
   owned.processed += count
   owned.seq = seq
-  if (!redriven) for (const { position } of entries) owned.acks.push(position)
+  if (redriven) return
+  // The last entry may hold more than was committed.
+  const ids = idsOf(slice)
+  if (ids.at(-1) !== to) ids.pop()
+  owned.acks.push(...ids)
 }
 
 /** Why a message was set aside, for the person who reads the letter. */

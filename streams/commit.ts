@@ -89,7 +89,7 @@ const logEvents = (sql: Sql, events: SequencedEvent[]) => sql`
     ${events.map((it) => it.partition)}::int[], ${events.map((it) => it.seq)}::bigint[],
     ${events.map((it) => it.envelope.id)}::text[], ${events.map((it) => it.envelope.type)}::text[],
     ${events.map((it) => it.envelope.subject)}::text[], ${events.map((it) => it.envelope.time)}::timestamptz[],
-    ${events.map((it) => it.envelope.traceparent ?? null)}::text[], ${events.map((it) => it.envelope.data)}::text[]
+    ${events.map((it) => it.envelope.traceparent ?? null)}::text[], ${events.map((it) => JSON.stringify(it.envelope.data))}::text[]
   ) as e (partition, seq, id, type, subject, time, traceparent, data)
   where e.partition = any(array(select partition from fenced))`
 

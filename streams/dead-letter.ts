@@ -1,8 +1,15 @@
 /** Messages set aside: listed, driven again, or dropped. */
-import type { Entry } from './mailbox.ts'
+import type { Fields } from './envelope.ts'
 import type { Sql } from './postgres.ts'
 
-export type DeadLetter = Entry & { partition: number; reason: string; redrive: boolean; at: Date }
+export type DeadLetter = {
+  partition: number
+  position: string
+  fields: Fields
+  reason: string
+  redrive: boolean
+  at: Date
+}
 
 /** @returns all letters, oldest first, at most `limit`. */
 export const listLetters = (sql: Sql, limit: number): Promise<DeadLetter[]> => sql<DeadLetter[]>`
@@ -30,6 +37,6 @@ const matches = (sql: Sql, which: Which) =>
 export const lettersToRedrive = (
   sql: Sql,
   partitions: number[],
-): Promise<(Entry & { partition: number })[]> => sql<(Entry & { partition: number })[]>`
+): Promise<Pick<DeadLetter, 'partition' | 'position' | 'fields'>[]> => sql<DeadLetter[]>`
   select partition, position, to_json(fields) as fields from dead_letter
   where redrive and partition = any(${partitions}::int[]) order by at limit 100`

@@ -27,7 +27,7 @@ async function opened(url: string) {
   return { redis, doorbell, [Symbol.asyncDispose]: dispose }
 }
 
-const ring = (key: string, position: string) => new Map([[key, [{ position, fields: ['a', 'b'] }]]])
+const ring = (key: string, position: string) => new Map([[key, [[position, ['a', 'b']]]]])
 
 /** The same claims hold on one server and on a cluster. */
 async function rings(url: string): Promise<void> {

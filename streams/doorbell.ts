@@ -10,13 +10,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cluster, Redis } from 'ioredis'
-import type { Fields } from './envelope.ts'
-import type { Entry } from './mailbox.ts'
+import type { Row } from './entry.ts'
 import { commandTimeoutMs, isCluster, openRedis, type RedisClient } from './redis.ts'
 
 export type Watched = { key: string; position: string }
 /** What is new, by stream. */
-export type Rings = Map<string, Entry[]>
+export type Rings = Map<string, Row[]>
 
 /** In a cluster: the longest pause between two looks. */
 const pollMaxMs = 25
@@ -66,7 +65,7 @@ export class Doorbell implements AsyncDisposable {
     try {
       const reply = client.xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', ...keys, ...positions)
       const news = await Promise.race([reply, giveUp])
-      return new Map(news?.map(([key, rows]) => [key, entriesOf(rows)]))
+      return new Map(news)
     } catch (error) {
       this.#renew()
       throw error
@@ -88,9 +87,7 @@ export class Doorbell implements AsyncDisposable {
       const replies = await Promise.all(
         watched.map(({ key, position }) => client.xread('COUNT', count, 'STREAMS', key, position)),
       )
-      const news: Rings = new Map(
-        replies.flatMap((reply) => reply ?? []).map(([key, rows]) => [key, entriesOf(rows)]),
-      )
+      const news: Rings = new Map(replies.flatMap((reply) => reply ?? []))
       if (news.size > 0 || performance.now() >= until || signal.aborted) return news
       await sleep(pause, undefined, { signal }).catch(() => {})
     }
@@ -111,6 +108,3 @@ export class Doorbell implements AsyncDisposable {
     this.#client.disconnect()
   }
 }
-
-const entriesOf = (rows: [string, Fields][]): Entry[] =>
-  rows.map(([position, fields]) => ({ position, fields }))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Envelope, fromFields, toFields } from './envelope.ts'
+import { type Envelope, envelopeSchema, fromFields, toFields } from './envelope.ts'
 
 const envelope: Envelope = {
   specversion: '1.0',
@@ -9,11 +9,10 @@ const envelope: Envelope = {
   type: 'Said',
   subject: 'book',
   time: '2026-01-01T00:00:00Z',
-  data: '{}',
+  data: {},
 }
-const { data: _, ...withoutData } = envelope
 
-test('an envelope comes back from its fields as it was', () => {
+test('messages come back from their entry as they were', () => {
   const text = fc.string({ minLength: 1, unit: 'grapheme' })
   const attributes = fc.record<Envelope>(
     {
@@ -24,31 +23,48 @@ test('an envelope comes back from its fields as it was', () => {
       subject: text,
       time: text,
       traceparent: text,
-      data: fc.string({ minLength: 2, unit: 'grapheme' }),
+      data: fc.dictionary(text, fc.jsonValue().filter(isSameAsJson)) as fc.Arbitrary<Envelope['data']>,
     },
     { requiredKeys: ['specversion', 'id', 'source', 'type', 'subject', 'time', 'data'] },
   )
   fc.assert(
-    fc.property(attributes, (it) => {
-      expect(fromFields(toFields(it))).toEqual(it)
+    fc.property(fc.array(attributes, { minLength: 1 }), (them) => {
+      expect(fromFields(toFields(them)).map((it) => envelopeSchema.parse(it))).toEqual(them)
     }),
   )
 })
 
-describe('refused is', () => {
+/** JSON has no negative zero. */
+const isSameAsJson = (value: unknown) =>
+  !JSON.stringify(value, (_, it) => (Object.is(it, -0) ? '-0' : it)).includes('"-0"')
+
+describe('no entry is', () => {
   test.each<[string, string[]]>([
     ['nothing', []],
-    ['a field without value', ['specversion']],
-    ['another version', toFields(envelope).with(1, '2.0')],
-    ['an envelope without data', Object.entries(withoutData).flat()],
-    ['an empty subject', Object.entries({ ...envelope, subject: '' }).flat()],
-    ['something else', ['payload', '{}']],
-    ['a name that every object inherits', ['__proto__', 'x', 'constructor', 'y']],
+    ['a field without value', ['cloudevents']],
+    ['a batch of nothing', toFields([])],
+    ['what is no batch', ['cloudevents', JSON.stringify(envelope)]],
+    ['what is no JSON', ['cloudevents', '[{']],
+    ['something else', ['payload', '[{}]']],
+    ['a name that every object inherits', ['__proto__', '[{}]']],
   ])('%s', (_, fields) => {
     expect(() => fromFields(fields)).toThrow()
   })
 })
 
+describe('no envelope is', () => {
+  const { data: _, ...withoutData } = envelope
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['another version', { ...envelope, specversion: '2.0' }],
+    ['one without data', withoutData],
+    ['one with data that is no object', { ...envelope, data: [1] }],
+    ['one with an empty subject', { ...envelope, subject: '' }],
+  ])('%s', (_, message) => {
+    expect(() => envelopeSchema.parse(message)).toThrow()
+  })
+})
+
 test('unknown attributes are left out', () => {
-  expect(fromFields([...toFields(envelope), 'partitionkey', 'x'])).toEqual(envelope)
+  expect(envelopeSchema.parse({ ...envelope, partitionkey: 'x' })).toEqual(envelope)
 })

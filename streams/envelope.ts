@@ -1,6 +1,6 @@
 /**
- * A message on a stream: a CloudEvents 1.0 event in binary form, one stream field per attribute.
- * Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+ * Messages on a stream: CloudEvents 1.0 in their JSON batch format. An entry has one field, which holds one or more.
+ * Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#4-json-batch-format
  */
 import { z } from 'zod'
 
@@ -14,77 +14,30 @@ export const envelopeSchema = z.object({
   time: z.string().min(1),
   /** W3C trace context of the request that caused the message. Absent when nobody traced it. */
   traceparent: z.string().optional(),
-  /** JSON. */
-  data: z.string().min(2),
+  data: z.record(z.string(), z.unknown()),
 })
 export type Envelope = z.infer<typeof envelopeSchema>
 
 /** An entry as Redis gives it: field, value, field, value. */
 export type Fields = string[]
 
-/** @returns the envelope as the fields of one stream entry. */
-export function toFields(envelope: Envelope): Fields {
-  const fields = [
-    'specversion',
-    '1.0',
-    'id',
-    envelope.id,
-    'source',
-    envelope.source,
-    'type',
-    envelope.type,
-    'subject',
-    envelope.subject,
-    'time',
-    envelope.time,
-  ] // prettier-ignore
-  if (envelope.traceparent) fields.push('traceparent', envelope.traceparent)
-  fields.push('data', envelope.data)
-  return fields
-}
+/** The one field that an entry has. */
+export const batchField = 'cloudevents'
+
+/** @returns the value of that field. */
+export const toBatch = (messages: unknown[]): string => JSON.stringify(messages)
+
+export const toFields = (messages: unknown[]): Fields => [batchField, toBatch(messages)]
 
 /**
- * @returns the envelope that the fields of an entry spell.
- * @throws {z.ZodError} when an attribute is missing or is not CloudEvents 1.0.
+ * @returns the messages that an entry holds, which may be anything yet: each is parsed by itself.
+ * @throws when it is no batch, or an empty one.
  */
-export function fromFields(fields: Fields): Envelope {
-  // Spelled out rather than stored by name: names that come from outside would each be looked up and kept.
-  let specversion: string | undefined
-  let id: string | undefined
-  let source: string | undefined
-  let type: string | undefined
-  let subject: string | undefined
-  let time: string | undefined
-  let traceparent: string | undefined
-  let data: string | undefined
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const value = fields[i + 1]
-    switch (fields[i]) {
-      case 'specversion':
-        specversion = value
-        break
-      case 'id':
-        id = value
-        break
-      case 'source':
-        source = value
-        break
-      case 'type':
-        type = value
-        break
-      case 'subject':
-        subject = value
-        break
-      case 'time':
-        time = value
-        break
-      case 'traceparent':
-        traceparent = value
-        break
-      case 'data':
-        data = value
-        break
-    }
-  }
-  return envelopeSchema.parse({ specversion, id, source, type, subject, time, traceparent, data })
+export function fromFields([name, value]: Fields): unknown[] {
+  if (name !== batchField || value === undefined)
+    throw new TypeError(`Cannot read an entry without ${batchField}`)
+  const messages: unknown = JSON.parse(value)
+  if (!Array.isArray(messages) || messages.length === 0)
+    throw new TypeError('Cannot read an entry that is no batch of messages')
+  return messages
 }

@@ -1,41 +1,49 @@
 /**
  * Publishing committed events, in order, from Postgres to the partition's event stream.
  *
- * P1. The event with sequence n has the entry id `n-0`. Publishing it again is skipped: who retries need not know.
+ * P1. The events of one commit are one entry, whose id `n-0` is the sequence of the last. Publishing it again is skipped:
+ *     who retries need not know.
  * P2. Nothing is appended that would leave a gap. If the stream ends too early, because Redis lost data or a publication
  *     was interrupted, it is filled from the log first. A reader that sees n has seen everything before n.
  * P3. What every consumer has committed is trimmed from the stream, and noted as such in Postgres before: a refill goes
  *     back that far and no further.
  */
 import type { SequencedEvent } from './commit.ts'
-import { type Envelope, toFields } from './envelope.ts'
+import { sequenceOf } from './entry.ts'
+import { batchField, type Envelope, toBatch } from './envelope.ts'
 import { streamKey, type Topic } from './partition.ts'
 import type { Sql } from './postgres.ts'
 import type { RedisClient } from './redis.ts'
 
+/** Events per entry at most, so that readers can tell by a count of entries what they let themselves in for. */
+export const eventsPerEntryMax = 50
 /** Rows per page of a refill. */
 const pageMax = 500
 
 /**
  * For each stream: appends the entries that follow its last one, and returns the sequence that it then ends with: less
  * than that of the last entry offered if there is a gap before the first. `floor` is what was trimmed on purpose.
- * Asked in JSON: for each key the floor and the entries, each a sequence and its fields.
+ * Asked for each key: the floor, the number of entries, and for each the sequences of its first and last event and the
+ * batch. Events are what is counted as added, so that a group's lag is one of events too.
  */
 const append = `
-  local asked, ends = cjson.decode(ARGV[1]), {}
+  local ends, at = {}, 1
+  local function take() at = at + 1; return ARGV[at - 1] end
   for i, key in ipairs(KEYS) do
     local info, last, added, appended = redis.pcall('XINFO', 'STREAM', key), 0, 0, 0
+    local floor, entries = tonumber(take()), tonumber(take())
     if not info.err then
       for i = 1, #info, 2 do
         if info[i] == 'last-generated-id' then last = tonumber(string.match(info[i + 1], '^%d+')) end
         if info[i] == 'entries-added' then added = info[i + 1] end
       end
     end
-    if last < asked[i].floor then last = asked[i].floor end
-    for _, entry in ipairs(asked[i].entries) do
-      if entry.seq == last + 1 then
-        redis.call('XADD', key, string.format('%d-0', entry.seq), unpack(entry.fields))
-        last, appended = entry.seq, appended + 1
+    if last < floor then last = floor end
+    for _ = 1, entries do
+      local first, final, batch = tonumber(take()), tonumber(take()), take()
+      if first == last + 1 then
+        redis.call('XADD', key, string.format('%d-0', final), '${batchField}', batch)
+        last, appended = final, appended + 1
       end
     end
     if appended > 0 and added + appended ~= last then
@@ -45,7 +53,7 @@ const append = `
   end
   return ends`
 
-type Scripts = { streamsAppend(keys: number, ...args: string[]): Promise<number[]> }
+type Scripts = { streamsAppend(keys: number, ...args: (string | number)[]): Promise<number[]> }
 
 export type Published = { partition: number; seq: number; trimmed: number }
 export type Publication = { at: Published; events: SequencedEvent[] }
@@ -110,22 +118,18 @@ export class EventLog {
       return (await Promise.all(publications.map((it) => this.#append([it])))).flat()
     }
     const keys = publications.map(({ at }) => this.key(at.partition))
-    const asked = publications.map(({ at, events }) => ({
-      floor: at.trimmed,
-      entries: events.map(({ seq, envelope }) => ({ seq, fields: toFields(envelope) })),
-    }))
-    return await (this.#redis as unknown as Scripts).streamsAppend(
-      keys.length,
-      ...keys,
-      JSON.stringify(asked),
-    )
+    const asked = publications.flatMap(({ at, events }) => {
+      const entries = inEntries(events)
+      return [at.trimmed, entries.length, ...entries.flatMap(entryOf)]
+    })
+    return await (this.#redis as unknown as Scripts).streamsAppend(keys.length, ...keys, ...asked)
   }
 
   async #page(partition: number, after: number): Promise<SequencedEvent[]> {
     const rows = await this.#sql<
       (Omit<Envelope, 'time' | 'traceparent'> & { seq: number; time: Date; traceparent: string | null })[]
     >`
-      select seq, id, type, subject, time, traceparent, data::text as data from event_log
+      select seq, id, type, subject, time, traceparent, data from event_log
       where partition = ${partition} and seq > ${after} order by seq limit ${pageMax}`
     return rows.map(({ seq, time, traceparent, ...rest }) => ({
       partition,
@@ -180,16 +184,30 @@ export class EventLog {
       let offset = sequenceOf(String(group['last-delivered-id']))
       if (Number(group.pending) > 0) {
         const [, oldest] = (await this.#redis.xpending(key, consumer)) as [number, string | null]
-        if (oldest) offset = Math.min(offset, sequenceOf(oldest) - 1)
+        if (oldest) offset = Math.min(offset, await this.#before(key, oldest))
       }
       low = Math.min(low ?? offset, offset)
     }
     return low
   }
+
+  /** Where the entry before this one ends; nothing is known of entries that are gone. */
+  async #before(key: string, id: string): Promise<number> {
+    const [before] = await this.#redis.xrevrange(key, `(${id}`, '-', 'COUNT', 1)
+    return before ? sequenceOf(before[0]) : 0
+  }
 }
 
-/** The sequence that an entry id of an event stream spells. */
-export const sequenceOf = (position: string): number => Number(position.slice(0, position.indexOf('-')))
+const inEntries = (events: SequencedEvent[]): SequencedEvent[][] =>
+  Array.from({ length: Math.ceil(events.length / eventsPerEntryMax) }, (_, i) =>
+    events.slice(i * eventsPerEntryMax, (i + 1) * eventsPerEntryMax),
+  )
+
+const entryOf = (events: SequencedEvent[]) => [
+  events[0]!.seq,
+  events.at(-1)!.seq,
+  toBatch(events.map((it) => it.envelope)),
+]
 
 /** The consumer groups of a stream; none of a stream that does not exist (yet, or any more). */
 export async function groupsOf(redis: RedisClient, key: string): Promise<Record<string, string | number>[]> {

@@ -26,7 +26,7 @@ async function opened(values: number) {
     post: (...them: number[]) => runtime.post(mine, ...them),
     align: (at: Partial<Cursor> = {}, owner = true) => alignGroup(redis, cursor(at), owner),
     read: async (at: Partial<Cursor>, count: number, acks: string[] = []) =>
-      (await readEntries(redis, [{ ...cursor(at), acks }], count))[0]!.map((it) => it.position),
+      (await readEntries(redis, [{ ...cursor(at), acks }], count))[0]!.map(([id]) => id),
     group: async () => (await groupsOf(redis, key)).find((it) => it.name === 'counter')!,
     lag: async () => (await groupsOf(redis, key)).find((it) => it.name === 'counter')?.lag,
     pending: async () =>
@@ -59,7 +59,7 @@ test('streams that are read together share the limit, those named first before t
     { ...other.cursor(), acks: [] },
   ]
   const found = async (readings: Reading[], limit: number) =>
-    (await readEntries(runtime.redis, readings, limit)).map((entries) => entries.map((it) => it.position))
+    (await readEntries(runtime.redis, readings, limit)).map((rows) => rows.map(([id]) => id))
   expect(await found([first, second], 5)).toEqual([one.positions, other.positions.slice(0, 2)])
   expect(await found([second, first], 5)).toEqual([other.positions, one.positions.slice(0, 1)])
   expect(await found([first, second], 2)).toEqual([one.positions.slice(0, 2), []])

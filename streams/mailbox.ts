@@ -8,10 +8,8 @@
  * R2. The offset in Postgres is the truth; the group shows it: its lag, its pending entries, its owner's name.
  * R3. An entry is acknowledged after its effects are committed, and only then.
  */
-import type { Fields } from './envelope.ts'
+import type { Row } from './entry.ts'
 import type { RedisClient } from './redis.ts'
-
-export type Entry = { position: string; fields: Fields }
 
 export type Cursor = {
   key: string
@@ -30,7 +28,7 @@ export type Telling = Reading & { count: number }
 
 /**
  * For each stream: acknowledges, sets the cursor and reads, in one step that no other client can come between.
- * Asked and answered in JSON: one string is read faster than the thousands that a batch has.
+ * Asked in JSON: one string is read faster than the hundreds that a question may have.
  */
 const read = `
   local asked, replies = cjson.decode(ARGV[1]), {}
@@ -51,7 +49,7 @@ const read = `
       end
     end
   end
-  return cjson.encode(replies)`
+  return replies`
 
 /**
  * Makes stream and group fit the committed offset, whatever Redis remembers:
@@ -111,7 +109,7 @@ const align = `
   return created.err and 0 or 1`
 
 type Scripts = {
-  streamsRead(keys: number, ...args: string[]): Promise<string>
+  streamsRead(keys: number, ...args: string[]): Promise<Row[][]>
   streamsAlign(key: string, ...args: (string | number)[]): Promise<0 | 1>
 }
 
@@ -127,11 +125,7 @@ export function defineMailboxScripts(redis: RedisClient): void {
  * @returns for each stream the entries after its cursor, oldest first.
  * @throws {ReplyError} `NOGROUP` when Redis lost its data: `alignGroup` mends it.
  */
-export async function readEntries(
-  redis: RedisClient,
-  readings: Reading[],
-  limit: number,
-): Promise<Entry[][]> {
+export async function readEntries(redis: RedisClient, readings: Reading[], limit: number): Promise<Row[][]> {
   if (readings.length === 0) return []
   if (redis.isCluster && readings.length > 1) {
     const share = Math.max(1, Math.floor(limit / readings.length))
@@ -149,26 +143,20 @@ export async function tellGroup(redis: RedisClient, tellings: Telling[]): Promis
   if (tellings.length === 0) return []
   const calls = redis.isCluster ? tellings.map((it) => [it]) : [tellings]
   const found = await Promise.all(calls.map((call) => callRead(redis, call, 0)))
-  return found.flat().map((entries) => entries[0]?.position)
+  return found.flat().map((rows) => rows[0]?.[0])
 }
 
 async function callRead(
   redis: RedisClient,
   readings: (Reading | Telling)[],
   limit: number,
-): Promise<Entry[][]> {
+): Promise<Row[][]> {
   const { group, consumer } = readings[0]!
   const cursors = readings.map((it) => ({ ...it, key: undefined, group: undefined, consumer: undefined }))
   const keys = readings.map((it) => it.key)
   const asked = JSON.stringify({ group, consumer, limit, cursors })
-  const reply = await (redis as unknown as Scripts).streamsRead(keys.length, ...keys, asked)
-  return (JSON.parse(reply) as ([string, Fields][] | EmptyTable)[]).map((rows) =>
-    Array.isArray(rows) ? rows.map(([position, fields]) => ({ position, fields })) : [],
-  )
+  return await (redis as unknown as Scripts).streamsRead(keys.length, ...keys, asked)
 }
-
-/** Lua has one empty table, and encodes it as an object. */
-type EmptyTable = Record<string, never>
 
 /**
  * @param owner whether the group's service owns the topic, and may raise the stream's ids.

@@ -3,7 +3,7 @@
  *
  * Messages sent in the same moment travel in one call; in a cluster, where streams live apart, in one for each stream.
  */
-import { type Envelope, toFields } from './envelope.ts'
+import { batchField, type Envelope, toBatch } from './envelope.ts'
 import { partitionOf, streamKey, type Topic } from './partition.ts'
 import type { RedisClient } from './redis.ts'
 
@@ -12,13 +12,11 @@ const inFlightMax = 20_000
 /** Messages in one call at most, so that no call holds up Redis for long. */
 const perCallMax = 500
 
-/** Asked in JSON: for each message the number of its key, and its fields. */
+/** Asked for each message: the number of its key, and the entry. */
 const add = `
-  for _, message in ipairs(cjson.decode(ARGV[1])) do
-    redis.call('XADD', KEYS[message.key], '*', unpack(message.fields))
-  end`
+  for i = 1, #ARGV, 2 do redis.call('XADD', KEYS[tonumber(ARGV[i])], '*', '${batchField}', ARGV[i + 1]) end`
 
-type Scripts = { streamsAdd(keys: number, ...args: string[]): Promise<unknown> }
+type Scripts = { streamsAdd(keys: number, ...args: (string | number)[]): Promise<unknown> }
 type Message = { key: string; envelope: Envelope }
 
 export type SenderOptions = { redis: RedisClient; prefix: string; topic: Topic; partitions: number }
@@ -72,10 +70,7 @@ export class Sender {
   async #add(messages: Message[]): Promise<void> {
     const keys = [...new Set(messages.map((it) => it.key))]
     const numberOf = new Map(keys.map((key, i) => [key, i + 1]))
-    const asked = messages.map(({ key, envelope }) => ({
-      key: numberOf.get(key),
-      fields: toFields(envelope),
-    }))
-    await (this.#redis as unknown as Scripts).streamsAdd(keys.length, ...keys, JSON.stringify(asked))
+    const asked = messages.flatMap(({ key, envelope }) => [numberOf.get(key)!, toBatch([envelope])])
+    await (this.#redis as unknown as Scripts).streamsAdd(keys.length, ...keys, ...asked)
   }
 }

@@ -9,7 +9,8 @@ import { readFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { inject } from 'vitest'
 import { type Committed, commit } from './commit.ts'
-import { type Envelope, fromFields, toFields } from './envelope.ts'
+import { entriesOf } from './entry.ts'
+import { type Envelope, toFields } from './envelope.ts'
 import { EventLog } from './event-log.ts'
 import type { Delivery, Handler } from './handler.ts'
 import { type Cursor, defineMailboxScripts } from './mailbox.ts'
@@ -106,9 +107,9 @@ export class Runtime implements AsyncDisposable {
   post(partition: number, ...values: (string | number)[]): Promise<string[]> {
     return Promise.all(
       values.map(async (value) => {
-        const fields = toFields(
+        const fields = toFields([
           envelopeOf(randomUUID(), 'Count', `key-${partition}`, { value: String(value) }),
-        )
+        ])
         return (await this.redis.xadd(this.key(partition), '*', ...fields))!
       }),
     )
@@ -193,7 +194,10 @@ export class Runtime implements AsyncDisposable {
   /** The ids and numbers in a partition's event stream. */
   async published(partition: number): Promise<{ id: string; value: number }[]> {
     const entries = await this.redis.xrange(this.eventLog.key(partition), '-', '+')
-    return entries.map(([id, fields]) => ({ id, value: Number(JSON.parse(fromFields(fields).data).value) }))
+    return entriesOf(entries, '0-0', true).map(({ position, message }) => ({
+      id: position,
+      value: Number((message as Envelope).data.value),
+    }))
   }
 
   untilCounted(count: number, timeoutMs?: number): Promise<boolean> {
@@ -297,7 +301,7 @@ export class RunningWorker implements AsyncDisposable {
 export function counter(sql: Sql, worker: string, before?: WorkerOverrides['before']): Handler<Count> {
   return {
     parse({ data }) {
-      const { value } = JSON.parse(data) as Count
+      const { value } = data as Count
       if (value === 'gibberish') throw new Error('Cannot understand gibberish')
       return { value }
     },
@@ -342,12 +346,12 @@ export function gate() {
 
 export const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, i) => from + i)
 
-export const envelopeOf = (id: string, type: string, subject: string, data: object): Envelope => ({
+export const envelopeOf = (id: string, type: string, subject: string, data: Envelope['data']): Envelope => ({
   specversion: '1.0',
   id,
   source: '/counter',
   type,
   subject,
   time: '2026-01-01T00:00:00.000Z',
-  data: JSON.stringify(data),
+  data,
 })

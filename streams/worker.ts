@@ -18,6 +18,7 @@ import { Backoff } from './backoff.ts'
 import {
   advance,
   advanceOf,
+  idsOf,
   lettersOf,
   type Owned,
   parse,
@@ -31,7 +32,8 @@ import { commit, type Letter, sequence } from './commit.ts'
 import { lettersToRedrive } from './dead-letter.ts'
 import { deadline } from './deadline.ts'
 import { Doorbell } from './doorbell.ts'
-import type { EventLog, Publication } from './event-log.ts'
+import { type Entry, entriesOf, type Row } from './entry.ts'
+import { type EventLog, eventsPerEntryMax, type Publication } from './event-log.ts'
 import type { Effects, Handler } from './handler.ts'
 import { Holdings, type HoldingsOptions } from './holdings.ts'
 import { isNoGroup, type Reading, readEntries, tellGroup } from './mailbox.ts'
@@ -41,7 +43,7 @@ import { openRedis, type RedisClient, untilReady } from './redis.ts'
 
 /** Messages per commit at most. */
 const batchSizeMax = 1_000
-/** Entries of one partition that the doorbell brings at most. More than that is a rush. */
+/** Messages of one partition that the doorbell is to bring at most. More than that is a rush. */
 const ringMax = 100
 /** How long an idle worker listens before it looks after its leases again. */
 const blockMs = 500
@@ -66,6 +68,8 @@ export class Worker<Message> {
   #limit = batchSizeMax
   #tidiedAt = 0
   #turn = 0
+  /** Messages in an entry, as of late: readers can only name a number of entries. */
+  #perEntry: number
   /** Whether the last batch was so large that more is probably there. */
   #rush = false
   #publishing: Promise<void> | undefined
@@ -77,6 +81,12 @@ export class Worker<Message> {
     this.pulse = new Pulse(`${options.service}-worker`)
     this.#redis = openRedis(options.redisUrl, `${options.id}-worker`)
     this.#holdings = new Holdings(options, this.#redis)
+    this.#perEntry = this.#sequenced ? eventsPerEntryMax : 1
+  }
+
+  /** Whether the entries are those of an event log, and not of our own mailboxes. */
+  get #sequenced(): boolean {
+    return this.#options.topic.owner !== this.#options.service
   }
 
   /** Whether this is the service's only worker at present, as far as it knows. */
@@ -124,13 +134,11 @@ export class Worker<Message> {
     this.#rush = sizeOf(slices) > all.length
     if (slices.length > 0) return slices
     await this.#published()
-    const count = Math.min(ringMax, this.#limit)
+    const count = this.#entriesFor(Math.min(ringMax, this.#limit))
     const rings = await doorbell.wait(all, count, blockMs, signal)
-    const found = slicesOf(
-      all.map((owned) => [owned, rings.get(owned.key) ?? []]),
-      this.#limit,
-    )
-    this.#rush = found.some((it) => it.count === count) || sizeOf(found) > all.length
+    const rows = all.map((owned): [Owned, Row[]] => [owned, rings.get(owned.key) ?? []])
+    const found = this.#slicesOf(rows)
+    this.#rush = rows.some(([, its]) => its.length === count) || sizeOf(found) > all.length
     this.#telling = this.#tell(found)
     this.#telling.catch(() => {}) // Seen before the commit; until then it must not count as unhandled.
     return found
@@ -138,9 +146,10 @@ export class Worker<Message> {
 
   /** @throws when the group's answer is another than the doorbell's: Redis was changed in between. */
   async #tell(slices: Slice[]): Promise<void> {
-    const tellings = slices.map(({ owned, count }) => ({ ...this.#readingOf(owned), count }))
+    const ids = slices.map(idsOf)
+    const tellings = slices.map(({ owned }, i) => ({ ...this.#readingOf(owned), count: ids[i]!.length }))
     const ends = await tellGroup(this.#redis, tellings)
-    if (slices.every((it, i) => it.to === ends[i])) return
+    if (ids.every((its, i) => its.at(-1) === ends[i])) return
     throw new Error('Cannot take what the doorbell brought: the group has something else')
   }
 
@@ -151,12 +160,24 @@ export class Worker<Message> {
     const found = await readEntries(
       this.#redis,
       inTurn.map((it) => this.#readingOf(it)),
-      this.#limit,
+      this.#entriesFor(this.#limit),
     )
-    return slicesOf(
-      inTurn.map((owned, i) => [owned, found[i]!]),
-      this.#limit,
-    )
+    return this.#slicesOf(inTurn.map((owned, i) => [owned, found[i]!]))
+  }
+
+  #entriesFor(messages: number): number {
+    return Math.ceil(messages / this.#perEntry)
+  }
+
+  #slicesOf(streams: [Owned, Row[]][]): Slice[] {
+    const found = streams.map(([owned, rows]): [Owned, Entry[]] => [
+      owned,
+      entriesOf(rows, owned.position, this.#sequenced),
+    ])
+    const entries = streams.reduce((sum, [, rows]) => sum + rows.length, 0)
+    const messages = found.reduce((sum, [, its]) => sum + its.length, 0)
+    if (entries > 0) this.#perEntry = Math.max(messages / entries, 1)
+    return slicesOf(found, this.#limit)
   }
 
   #readingOf(owned: Owned): Reading {
@@ -262,9 +283,8 @@ export class Worker<Message> {
     for (const letter of await lettersToRedrive(this.#options.sql, [...all.keys()])) {
       const owned = all.get(letter.partition)!
       const { position } = owned
-      await this.#settle([
-        { owned, from: position, to: position, count: 0, entries: [letter], redriven: true },
-      ])
+      const entries = entriesOf([[letter.position, letter.fields]], position, this.#sequenced)
+      await this.#settle([{ owned, from: position, to: position, count: 0, entries, redriven: true }])
     }
   }
 

@@ -1,5 +1,7 @@
 /** Promise 2: every accepted reservation gets exactly one outcome, whoever is killed and whatever is lost meanwhile. */
 import { describe, expect, inject, test } from 'vitest'
+import { entriesOf } from '../../streams/entry.ts'
+import type { Envelope } from '../../streams/envelope.ts'
 import {
   allDecided,
   count,
@@ -177,8 +179,8 @@ async function streamsHoldTheLogsEnd(system: System, producer: Producer): Promis
     const last = info[info.indexOf('last-generated-id') + 1]
     expect(last).toBe(`${rows.at(-1)!.seq}-0`)
     const ids = new Map(rows.map((row) => [`${row.seq}-0`, row.id]))
-    for (const [position, fields] of entries) {
-      expect(fields[fields.indexOf('id') + 1], `the event at ${position} of ${key}`).toBe(ids.get(position))
+    for (const { position, message } of entriesOf(entries, '0-0', true)) {
+      expect((message as Envelope).id, `the event at ${position} of ${key}`).toBe(ids.get(position))
     }
   }
 }

@@ -127,7 +127,7 @@ function envelopeOf({ type, bookid, ...data }: StockEvent) {
     subject: bookid,
     time,
     traceparent,
-    data: JSON.stringify(data),
+    data,
   }
 }
 

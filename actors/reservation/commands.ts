@@ -22,6 +22,6 @@ export function commandOf(type: 'ReserveCopy' | 'ReleaseCopy', asked: Asked, now
     subject: bookid,
     time: now.toISOString(),
     traceparent: traceparent ?? undefined,
-    data: JSON.stringify(data),
+    data,
   }
 }

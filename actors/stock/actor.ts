@@ -190,10 +190,9 @@ const onlyCounted = (before: Book | undefined, book: Book) =>
   before.requested === book.requested
 
 function envelopeOf(event: StockEvent, id: string, time: string, traceparent: string | undefined) {
-  const { type, bookid } = event
   // The type is an attribute of the envelope.
-  const data = JSON.stringify({ ...event, type: undefined })
-  return { specversion: '1.0' as const, id, source, type, subject: bookid, time, traceparent, data }
+  const { type, ...data } = event
+  return { specversion: '1.0' as const, id, source, type, subject: event.bookid, time, traceparent, data }
 }
 
 const reservationOf = ({ message }: Delivery<StockCommand>) =>

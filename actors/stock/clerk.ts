@@ -68,7 +68,7 @@ export class Clerk {
       subject: bookid,
       time: this.#options.now().toISOString(),
       traceparent,
-      data: JSON.stringify({ bookid, ...data }),
+      data: { bookid, ...data },
     }
   }
 }

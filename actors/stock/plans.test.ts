@@ -34,7 +34,7 @@ const deliveries = (count: number): Delivery<StockCommand>[] =>
   range(count).map((i) => ({
     partition: i % 16,
     position: `${i + 1}-0`,
-    envelope: { specversion: '1.0', id: '1', source: '/x', type: 'x', subject: 'x', time: '', data: '{}' },
+    envelope: { specversion: '1.0', id: '1', source: '/x', type: 'x', subject: 'x', time: '', data: {} },
     message: commandOf(i),
   }))
 

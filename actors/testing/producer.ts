@@ -1,10 +1,9 @@
 /** A producer of commands that is none of our services: it knows the stream's name, the partition rule and CloudEvents. */
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { toFields } from '../../streams/envelope.ts'
+import { type Envelope, fromFields, toFields } from '../../streams/envelope.ts'
 import { streamKey } from '../../streams/partition.ts'
 import { type StockCommand, topics } from '../messages.ts'
-import { range } from './eventually.ts'
 import { partitionOfBook } from './owner.ts'
 import type { System } from './system.ts'
 
@@ -21,16 +20,16 @@ export class Producer implements AsyncDisposable {
   async send(...commands: StockCommand[]): Promise<string[]> {
     const pipeline = this.redis.pipeline()
     for (const { type, ...data } of commands) {
-      const fields = toFields({
+      const message = {
         specversion: '1.0',
         id: randomUUID(),
         source: '/tests',
         type,
         subject: data.bookid,
         time: new Date().toISOString(),
-        data: JSON.stringify(data),
-      })
-      pipeline.xadd(this.mailboxOf(data.bookid), '*', ...fields)
+        data,
+      }
+      pipeline.xadd(this.mailboxOf(data.bookid), '*', ...toFields([message]))
     }
     const results = await pipeline.exec()
     return results!.map(([error, id]) => {
@@ -39,12 +38,10 @@ export class Producer implements AsyncDisposable {
     })
   }
 
-  /** What a stream holds, each entry as an object of its fields. */
-  async entries(key: string): Promise<Record<string, string>[]> {
+  /** The messages that a stream holds. */
+  async messages(key: string): Promise<Envelope[]> {
     const entries = await this.redis.xrange(key, '-', '+')
-    return entries.map(([, fields]) =>
-      Object.fromEntries(range(fields.length / 2).map((at) => [fields[2 * at], fields[2 * at + 1]])),
-    )
+    return entries.flatMap(([, fields]) => fromFields(fields) as Envelope[])
   }
 
   mailboxOf(bookid: string): string {

@@ -1,0 +1,56 @@
+/**
+ * Entries of a stream, taken apart into messages.
+ *
+ * An entry of a mailbox holds one message, whose place is the entry's id. An entry of an event log holds the events that
+ * one commit has appended: the last of them has the sequence that the entry's id spells, and the others come right before.
+ */
+import { type Fields, fromFields, toFields } from './envelope.ts'
+
+/** A message at its place in its partition. */
+export type Entry = {
+  /** The place: `n-0` for the event with sequence n, the id of its entry for any other message. */
+  position: string
+  /** The id of the entry that holds it. */
+  id: string
+  /** Not parsed yet. */
+  message: unknown
+  /** Set when the entry as a whole could not be read. */
+  unreadable?: unknown
+  fields: Fields
+}
+
+/** As Redis gives them: id and fields. */
+export type Row = [id: string, fields: Fields]
+
+/**
+ * @param after messages up to here are left out: an entry may have been committed in part.
+ * @param sequenced whether the entries are those of an event log.
+ */
+export function entriesOf(rows: Row[], after: string, sequenced: boolean): Entry[] {
+  return rows.flatMap(([id, fields]): Entry[] => {
+    try {
+      const messages = fromFields(fields)
+      if (messages.length === 1) return [{ position: id, id, message: messages[0], fields }]
+      if (!sequenced) throw new TypeError(`Cannot handle an entry with ${messages.length} messages`)
+      return inSequence(id, messages, sequenceOf(after))
+    } catch (unreadable) {
+      return [{ position: id, id, message: undefined, unreadable, fields }]
+    }
+  })
+}
+
+function inSequence(id: string, messages: unknown[], after: number): Entry[] {
+  const first = sequenceOf(id) - messages.length + 1
+  const taken = Math.max(0, after - first + 1)
+  return messages.slice(taken).map((message, i) => ({
+    position: `${first + taken + i}-0`,
+    id,
+    message,
+    get fields() {
+      return toFields([message])
+    },
+  }))
+}
+
+/** The sequence that the id of an entry of an event log spells. */
+export const sequenceOf = (position: string): number => Number(position.slice(0, position.indexOf('-')))
