@@ -87,7 +87,7 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     purchaserEmail: it.PURCHASER_EMAIL,
     /** Lets customers' webhooks point at http and private addresses. For development and tests. */
     webhookAllowPrivate: it.WEBHOOK_ALLOW_PRIVATE === 'true',
-    /** How long a notice rests before it is sent, so that a cancellation right behind it supersedes it. */
+    /** How long a notice rests before it is sent by e-mail or webhook, so that a cancellation right behind it supersedes it. */
     noticeDelayMs: it.NOTICE_DELAY_MS,
   }
 }

@@ -32,9 +32,7 @@ export type Channel = {
   /** How long all notices of the channel should wait, since its only receiver is known to be down. */
   restMs?(): number
   /** Never throws, and takes no longer than a limit of the channel's own. */
-  deliver(notice: DueNotice): Outcome | Promise<Outcome>
-  /** Called after `deliver`s: what they answered at once holds only when this has returned. */
-  flush?(): void
+  deliver(notice: DueNotice): Promise<Outcome>
   /** Gives connections back. */
   close?(): void
 }

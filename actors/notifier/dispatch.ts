@@ -96,15 +96,9 @@ export class Dispatcher {
 
   #handOver(due: DueNotice[]): void {
     const { channel } = this.#options
-    const answered: [DueNotice, Outcome][] = []
     for (const notice of due) {
-      if (this.#takeBack(notice)) continue
-      const outcome = channel.deliver(notice)
-      if (outcome instanceof Promise) this.#await(notice.seq, outcome)
-      else answered.push([notice, outcome])
+      if (!this.#takeBack(notice)) this.#await(notice.seq, channel.deliver(notice))
     }
-    channel.flush?.()
-    for (const [notice, outcome] of answered) this.#note(notice, outcome)
   }
 
   /** A claim may run out while its delivery goes on, and we may claim it again: the delivery counts for both. */
@@ -126,7 +120,6 @@ export class Dispatcher {
     const { channel, log, now, random } = this.#options
     const mark = markOf(notice, outcome, now(), random)
     this.#done.push(mark)
-    if (channel.flush && mark.outcome === 'sent') return
     const { noticeid, kind, reservationid, bookid, attempts, traceparent } = notice
     const traceid = traceparent ? traceIdOf(traceparent) : undefined
     const facts = { noticeid, kind, channel: channel.name, reservationid, bookid, attempts, traceid }

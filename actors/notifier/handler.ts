@@ -1,20 +1,52 @@
-/** Stock's events, understood: each batch becomes notices, written in the same commit as the offset. */
+/**
+ * Stock's events, understood: each batch becomes notices, written in the same commit as the offset.
+ *
+ * The console is told right here, and noted as told in that commit: it is the one receiver that can neither refuse nor
+ * hang, so it needs no queue. What was told stays in mind until its commit is known, so that a batch that is handled again
+ * tells nothing again. Only a crash between the line and the commit does, under the same noticeid.
+ */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
-import { planNotices, type Reach } from './notifier.ts'
-import { planWrites, readContacts, type Superseded, supersededResults } from './store.ts'
+import type { Told } from './channels/console.ts'
+import { type PlannedNotice, planNotices, type Reach } from './notifier.ts'
+import { planWrites, readContacts, readKnown, type Superseded, supersededResults } from './store.ts'
 
 export type NoticeHandlerOptions = {
   sql: Sql
   reach: Reach
+  /** Tells notices on the console. Must not throw. */
+  tell(notices: Told[]): void
   /** How long a notice rests before it is due. */
   delayMs: number
   /** Called when notices are committed. */
   noted(superseded: Superseded[]): void
 }
 
-export function noticeHandler({ sql, reach, delayMs, noted }: NoticeHandlerOptions): Handler<StockEvent> {
+export function noticeHandler({
+  sql,
+  reach,
+  tell,
+  delayMs,
+  noted,
+}: NoticeHandlerOptions): Handler<StockEvent> {
+  /** Told on the console, and not known to be committed. */
+  const told = new Set<string>()
+
+  async function tellConsole(notices: PlannedNotice[]): Promise<void> {
+    const open = notices.filter((it) => it.channel === 'console' && !it.superseded)
+    const known = await readKnown(
+      sql,
+      open.flatMap((it) => [it.noticeid, ...(it.unless ? [it.unless] : [])]),
+    )
+    const due = open.filter((it) => !known.has(it.noticeid) && !(it.unless && known.has(it.unless)))
+    tell(due.filter((it) => !told.has(it.noticeid)))
+    for (const notice of due) {
+      notice.told = true
+      told.add(notice.noticeid)
+    }
+  }
+
   return {
     parse: parseStockEvent,
     async handle(batch: Delivery<StockEvent>[]): Promise<Effects> {
@@ -27,12 +59,16 @@ export function noticeHandler({ sql, reach, delayMs, noted }: NoticeHandlerOptio
       }))
       const plan = planNotices(occurrences, (userid) => contacts.get(userid), reach)
       if (plan.notices.length === 0) return nothing
+      await tellConsole(plan.notices)
       return {
         writes: planWrites(sql, plan, delayMs),
         events: [],
         poison: [],
         results: supersededResults(sql),
-        committed: (_, results) => noted(results as Superseded[]),
+        committed(_, results) {
+          for (const { noticeid } of plan.notices) told.delete(noticeid)
+          noted(results as Superseded[])
+        },
       }
     },
   }

@@ -43,8 +43,11 @@ async function ask(method: string, path: string, body?: unknown, face = app): Pr
   return { status: response.status, headers: response.headers, body: await response.json() }
 }
 const get = (path: string) => ask('GET', path)
-const idsOf = ({ body }: Answer) =>
-  body._embedded.notices.map((it: { reservationid: string }) => it.reservationid)
+/** Of notices that go through the queue. */
+const idsOf = ({ body }: Answer): string[] =>
+  body._embedded.notices
+    .filter((it: { channel: string }) => it.channel !== 'console')
+    .map((it: { reservationid: string }) => it.reservationid)
 
 test('a contact is new at first, then replaced as a whole', async () => {
   const full = { email: 'a@example.com', webhook: 'https://chat.example/hook', locale: 'en' }
@@ -103,7 +106,7 @@ test('in development a webhook may be http and private, but never anything else'
 test('notices are listed newest first, page by page', async () => {
   const ids = Array.from({ length: 5 }, () => randomUUID())
   for (const reservationid of ids) await database.commit([reserved({ reservationid })])
-  const first = await get('/notices?limit=2')
+  const first = await get('/notices?limit=4')
   const second = await get(first.body._links.next.href)
   const third = await get(second.body._links.next.href)
   expect([first, second, third].flatMap(idsOf)).toEqual(ids.toReversed())
@@ -114,7 +117,7 @@ test('notices are found by customer and by status', async () => {
   const ids = Array.from({ length: 5 }, () => randomUUID())
   const [a, b, c, d, e] = ids as [string, string, string, string, string]
   await database.commit([reserved({ reservationid: a }), refused({ reservationid: b })])
-  const claimed = await claimDue(database.sql, 'console', 2, 60_000)
+  const claimed = await claimDue(database.sql, 'chat', 2, 60_000)
   const [sent, failed] = claimed.map((it) => ({ ...it, error: 'because', afterMs: 0 }))
   await markAll(database.sql, [
     { ...sent!, outcome: 'sent' },
@@ -136,13 +139,13 @@ test('notices are found by customer and by status', async () => {
 test('a notice says what became of it', async () => {
   const reservationid = randomUUID()
   await database.commit([refused({ reservationid })])
-  const [claimed] = await claimDue(database.sql, 'console', 1, 60_000)
+  const [claimed] = await claimDue(database.sql, 'chat', 1, 60_000)
   await markAll(database.sql, [{ ...claimed!, outcome: 'retry', error: 'because', afterMs: 60_000 }])
   const { body } = await get(`/notices/${claimed!.noticeid}`)
   expect(body).toEqual({
     noticeid: claimed!.noticeid,
     kind: 'failed',
-    channel: 'console',
+    channel: 'chat',
     userid: 'test1',
     bookid: '1',
     reservationid,

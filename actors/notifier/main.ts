@@ -8,6 +8,7 @@ import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { consoleTeller } from './channels/console.ts'
 import { openChannels, reachOf } from './channels/open.ts'
 import { Chime } from './chime.ts'
 import type { Channel } from './delivery.ts'
@@ -30,7 +31,8 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
   await checkPartitions(sql, config.partitions)
   const { redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, noticeDelayMs } = config
 
-  const dispatchers = openChannels(config, createBatchLog('notifier', config.logLevel)).map(
+  const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
+  const dispatchers = openChannels(config).map(
     (channel) => new Dispatcher({ channel, sql: hot, log, count: counting(metrics, channel) }),
   )
   const chime = new Chime(noticeDelayMs, () => {
@@ -43,6 +45,10 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     handler: noticeHandler({
       sql: hot,
       reach: reachOf(config),
+      tell(notices) {
+        tellOnConsole(notices)
+        metrics.notices('console', 'sent').inc(notices.length)
+      },
       delayMs: noticeDelayMs,
       noted(superseded) {
         chime.note()

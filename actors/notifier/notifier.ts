@@ -30,6 +30,8 @@ export type PlannedNotice = Subject & {
   noticeid: string
   channel: ChannelName
   superseded: boolean
+  /** Whether the console was told already. */
+  told: boolean
   /** The notice that, if it exists already, makes this one superseded. */
   unless: string | null
   partition: number
@@ -74,6 +76,7 @@ export function planNotices(
         noticeid,
         channel,
         superseded: false,
+        told: false,
         unless: unlessOf(subject),
       })
     }

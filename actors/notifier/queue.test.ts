@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Sql } from '../../streams/postgres.ts'
 import { claimDue, type Mark, markAll, pruneNotices, renewClaims } from './queue.ts'
-import { NotifierDatabase, nobody, purchaseRequested, refused, released, reserved } from './testing.ts'
+import { chat, NotifierDatabase, purchaseRequested, refused, released, reserved } from './testing.ts'
 
 let database: NotifierDatabase
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeEach(async () => {
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
-const claim = (leaseMs = 60_000) => claimDue(database.sql, 'console', 100, leaseMs)
+const claim = (leaseMs = 60_000) => claimDue(database.sql, 'chat', 100, leaseMs)
 const mark = (it: { seq: number; attempts: number }, outcome: Mark['outcome'], afterMs = 0): Mark => ({
   seq: it.seq,
   attempts: it.attempts,
@@ -28,7 +28,7 @@ test('an outcome that stock tells again makes no second notice', async () => {
   const event = reserved({ reservationid: randomUUID() })
   await database.commit([event])
   await database.commit([event, { ...event, version: 5 }])
-  expect(await database.summary()).toEqual(['reserved console pending'])
+  expect(await database.summary()).toEqual(['reserved chat pending'])
   expect(await undelivered()).toBe(1)
 })
 
@@ -36,7 +36,7 @@ test('a fenced-out owner notes nothing and withdraws nothing', async () => {
   const reservationid = randomUUID()
   await database.commit([reserved({ reservationid })])
   await database.commit([released({ reservationid })], { fence: false })
-  expect(await database.summary()).toEqual(['reserved console pending'])
+  expect(await database.summary()).toEqual(['reserved chat pending'])
   expect(await claim()).toHaveLength(1)
 })
 
@@ -49,10 +49,10 @@ test('a cancellation supersedes a success that was not told yet, also in the sam
     released({ reservationid: b }),
   ])
   expect(await database.summary()).toEqual([
-    'reserved console superseded',
-    'cancelled console pending',
-    'reserved console superseded',
-    'cancelled console pending',
+    'reserved chat superseded',
+    'cancelled chat pending',
+    'reserved chat superseded',
+    'cancelled chat pending',
   ])
   expect((await claim()).map((it) => it.kind)).toEqual(['cancelled', 'cancelled'])
 })
@@ -62,14 +62,14 @@ test('a success that was told stays told when the cancellation comes', async () 
   await database.commit([reserved({ reservationid })])
   await markAll(database.sql, [mark((await claim())[0]!, 'sent')])
   await database.commit([released({ reservationid })])
-  expect(await database.summary()).toEqual(['reserved console sent', 'cancelled console pending'])
+  expect(await database.summary()).toEqual(['reserved chat sent', 'cancelled chat pending'])
 })
 
 test('a success that comes after its cancellation is never told', async () => {
   const reservationid = randomUUID()
   await database.commit([released({ reservationid })])
   await database.commit([reserved({ reservationid })])
-  expect(await database.summary()).toEqual(['cancelled console pending', 'reserved console superseded'])
+  expect(await database.summary()).toEqual(['cancelled chat pending', 'reserved chat superseded'])
   expect((await claim()).map((it) => it.kind)).toEqual(['cancelled'])
 })
 
@@ -103,7 +103,7 @@ test('a claim that is renewed lasts anew, one that was lost stays lost', async (
 test('two dispatchers never claim the same notice', async () => {
   await database.commit(Array.from({ length: 200 }, () => reserved({ reservationid: randomUUID() })))
   const claims = await Promise.all(
-    Array.from({ length: 8 }, () => claimDue(database.sql, 'console', 40, 60_000)),
+    Array.from({ length: 8 }, () => claimDue(database.sql, 'chat', 40, 60_000)),
   )
   const seqs = claims.flat().map((it) => it.seq)
   expect(new Set(seqs).size).toBe(seqs.length)
@@ -114,11 +114,11 @@ test('a claim that ran out marks nothing but what it told', async () => {
   const [stale] = await claim(0)
   const [fresh] = await claim()
   await markAll(database.sql, [mark(stale!, 'failed')])
-  expect(await database.summary()).toEqual(['reserved console pending'])
+  expect(await database.summary()).toEqual(['reserved chat pending'])
   await markAll(database.sql, [mark(stale!, 'sent')])
-  expect(await database.summary()).toEqual(['reserved console sent'])
+  expect(await database.summary()).toEqual(['reserved chat sent'])
   await markAll(database.sql, [mark(fresh!, 'retry')])
-  expect(await database.summary()).toEqual(['reserved console sent'])
+  expect(await database.summary()).toEqual(['reserved chat sent'])
   expect(await undelivered()).toBe(0)
 })
 
@@ -128,10 +128,7 @@ test('a notice that was superseded on its way says that it was told, or stays su
   const [first, second] = await claim()
   await database.commit([released({ reservationid: a }), released({ reservationid: b })])
   await markAll(database.sql, [mark(first!, 'sent'), mark(second!, 'retry')])
-  expect((await database.summary()).slice(0, 2)).toEqual([
-    'reserved console sent',
-    'reserved console superseded',
-  ])
+  expect((await database.summary()).slice(0, 2)).toEqual(['reserved chat sent', 'reserved chat superseded'])
   expect((await claim()).map((it) => it.kind)).toEqual(['cancelled', 'cancelled'])
 })
 
@@ -158,14 +155,15 @@ test('a notice that was given up is not withdrawn by a cancellation', async () =
   await database.commit([reserved({ reservationid })])
   await markAll(database.sql, [mark((await claim())[0]!, 'failed')])
   await database.commit([released({ reservationid })])
-  expect(await database.summary()).toEqual(['reserved console failed', 'cancelled console pending'])
+  expect(await database.summary()).toEqual(['reserved chat failed', 'cancelled chat pending'])
 })
 
 test('notices past their retention are forgotten, younger ones are kept', async () => {
   await database.commit([reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
   await database.sql`update notice set created_at = now() - interval '91 days' where kind = 'reserved'`
-  expect(await pruneNotices(database.sql, 90, 100)).toBe(1)
-  expect(await database.summary()).toEqual(['failed console pending'])
+  // On the console and in chat.
+  expect(await pruneNotices(database.sql, 90, 100)).toBe(2)
+  expect(await database.summary()).toEqual(['failed chat pending'])
   expect(await undelivered()).toBe(1)
 })
 
@@ -176,7 +174,7 @@ test('withdrawing and marking at once wait for each other and never in a circle'
   await Promise.all([
     database.commit(
       ids.toReversed().map((reservationid) => released({ reservationid })),
-      { reach: nobody },
+      { reach: chat },
     ),
     markAll(
       database.sql,
@@ -188,7 +186,7 @@ test('withdrawing and marking at once wait for each other and never in a circle'
     ),
   ])
   const reservedOnes = (await database.summary()).filter((it) => it.startsWith('reserved'))
-  expect(new Set(reservedOnes)).toEqual(new Set(['reserved console sent']))
+  expect(new Set(reservedOnes)).toEqual(new Set(['reserved chat sent']))
 })
 
 test('the hot statements take the indexes, also while the tables are known to be small', async () => {
@@ -202,7 +200,7 @@ test('the hot statements take the indexes, also while the tables are known to be
   const events = [reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })]
   for (const event of [...events, released({ reservationid: randomUUID() })]) {
     await fresh.commit([event])
-    const claimed = await claimDue(sql, 'console', 10, 60_000)
+    const claimed = await claimDue(sql, 'chat', 10, 60_000)
     await markAll(
       sql,
       claimed.map((it) => mark(it, 'sent')),
@@ -221,5 +219,5 @@ async function scans(sql: Sql): Promise<Record<string, number>> {
 test('each request to buy is told, also when the book did not change between two', async () => {
   await database.commit([purchaseRequested()])
   await database.commit([purchaseRequested()])
-  expect(await database.summary()).toEqual(Array(2).fill('purchase-requested console pending'))
+  expect(await database.summary()).toEqual(Array(2).fill('purchase-requested chat pending'))
 })

@@ -10,6 +10,13 @@ export async function readContacts(sql: Sql, userids: string[]): Promise<Map<str
   return new Map(rows.map(({ userid, email, webhook, locale }) => [userid, { email, webhook, locale }]))
 }
 
+/** @returns which of these notices exist. */
+export async function readKnown(sql: Sql, noticeids: string[]): Promise<Set<string>> {
+  const [found] = await sql<{ noticeids: string[] }[]>`
+    select coalesce(json_agg(noticeid), '[]') as noticeids from notice where noticeid = any(${noticeids}::uuid[])`
+  return new Set(found!.noticeids)
+}
+
 /**
  * The parts of the commit, in this order: each builds on those before.
  * @param delayMs how long a notice rests before it is due.
@@ -34,17 +41,19 @@ export const supersededResults = (sql: Sql): Fragment => sql`
 
 const noted = (sql: Sql, notices: PlannedNotice[]) => sql`noted as (
   insert into notice (
-    noticeid, kind, channel, bookid, userid, reservationid, reason, shortage, traceparent, status, superseded_at
+    noticeid, kind, channel, bookid, userid, reservationid, reason, shortage, traceparent, status, superseded_at,
+    attempts, sent_at
   )
   select u.noticeid, u.kind, u.channel, u.bookid, u.userid, u.reservationid, u.reason, u.shortage, u.traceparent,
-    case when late then 'superseded' else 'pending' end, case when late then clock_timestamp() end
+    case when late then 'superseded' else u.status end, case when late then clock_timestamp() end,
+    case u.status when 'sent' then 1 else 0 end, case u.status when 'sent' then clock_timestamp() end
   from unnest(
     ${notices.map((it) => it.partition)}::int[], ${notices.map((it) => it.noticeid)}::uuid[],
     ${notices.map((it) => it.kind)}::text[], ${notices.map((it) => it.channel)}::text[],
     ${notices.map((it) => it.bookid)}::text[], ${notices.map((it) => it.userid)}::text[],
     ${notices.map((it) => it.reservationid)}::uuid[], ${notices.map((it) => it.reason)}::text[],
     ${notices.map((it) => it.shortage)}::bigint[], ${notices.map((it) => it.traceparent)}::text[],
-    ${notices.map((it) => (it.superseded ? 'superseded' : 'pending'))}::text[], ${notices.map((it) => it.unless)}::uuid[]
+    ${notices.map((it) => (it.superseded ? 'superseded' : it.told ? 'sent' : 'pending'))}::text[], ${notices.map((it) => it.unless)}::uuid[]
   ) as u (
     partition, noticeid, kind, channel, bookid, userid, reservationid, reason, shortage, traceparent, status, unless
   ),

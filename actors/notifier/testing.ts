@@ -3,15 +3,19 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import postgres from 'postgres'
 import { inject } from 'vitest'
 import { commit } from '../../streams/commit.ts'
+import type { Handler } from '../../streams/handler.ts'
 import { partitionOf } from '../../streams/partition.ts'
 import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { migrate } from '../migrate.ts'
-import { noticeHandler } from './handler.ts'
+import type { Told as Line } from './channels/console.ts'
+import { type NoticeHandlerOptions, noticeHandler } from './handler.ts'
 import type { Reach } from './notifier.ts'
 
 const partitions = 4
 export const nobody: Reach = { email: false, chat: false, purchaser: false }
+/** One notice per event in the queue, beside the one that the console is told at once. */
+export const chat: Reach = { ...nobody, chat: true }
 export const everybody: Reach = { email: true, chat: true, purchaser: true }
 
 /** Reservations of `test1` for the book `1`; `version` is whatever. */
@@ -43,6 +47,8 @@ export const purchaseRequested = (shortage = 1): StockEvent => ({
   shortage,
 })
 
+type CommitOptions = { reach?: Reach; delayMs?: number; fence?: boolean; handler?: Handler<StockEvent> }
+
 export class NotifierDatabase implements AsyncDisposable {
   readonly sql: Sql
   /** Statements of an administrator, in the notifier's schema. */
@@ -69,22 +75,29 @@ export class NotifierDatabase implements AsyncDisposable {
     )
   }
 
+  handler(options: Partial<NoticeHandlerOptions>): Handler<StockEvent> {
+    const defaults = { sql: this.sql, reach: chat, delayMs: 0, noted() {}, tell() {} }
+    return noticeHandler({ ...defaults, ...options })
+  }
+
   /**
    * Has events committed in one batch, as the worker does.
-   * @param fence false: another owner has taken the partitions meanwhile.
+   * @param fence false: another owner has taken the partitions meanwhile, and we do not know yet.
+   * @returns what the console was told.
    */
   async commit(
     events: StockEvent[],
-    { reach = nobody, delayMs = 0, fence = true }: { reach?: Reach; delayMs?: number; fence?: boolean } = {},
-  ): Promise<void> {
+    { reach = chat, delayMs = 0, fence = true, handler }: CommitOptions = {},
+  ): Promise<Line[]> {
     const batch = events.map(envelopeOf).map((envelope) => ({
       partition: partitionOf(envelope.subject, partitions),
       position: '1-0',
       envelope,
       message: parseStockEvent(envelope),
     }))
-    const handler = noticeHandler({ sql: this.sql, reach, delayMs, noted: () => {} })
-    const { writes, results } = await handler.handle(batch)
+    const told: Line[] = []
+    const handling = handler ?? this.handler({ reach, delayMs, tell: (notices) => told.push(...notices) })
+    const { writes, results, committed } = await handling.handle(batch)
     const epoch = fence ? 0 : -1
     const advances = [...new Set(batch.map((it) => it.partition))].map((partition) => ({
       partition,
@@ -94,14 +107,17 @@ export class NotifierDatabase implements AsyncDisposable {
       count: 0,
       seq: 0,
     }))
-    await commit(this.sql, { advances, events: [], letters: [], redriven: [], writes, results })
+    const done = await commit(this.sql, { advances, events: [], letters: [], redriven: [], writes, results })
+    if (fence) committed?.(done.partitions, done.results)
+    return told
   }
 
-  /** What became of each notice. */
+  /** What became of each notice that went through the queue. */
   async told(): Promise<
     { kind: string; channel: string; status: string; attempts: number; last_error: string | null }[]
   > {
-    return await this.sql`select kind, channel, status, attempts, last_error from notice order by seq`
+    return await this.sql`select kind, channel, status, attempts, last_error from notice
+      where channel <> 'console' order by seq`
   }
 
   /** `kind channel status` of each notice. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { MailSink } from '../../testing/mail-sink.ts'
 import { WebhookSink } from '../../testing/webhook-sink.ts'
 import type { Channel, DueNotice, Outcome } from '../delivery.ts'
-import { consoleChannel } from './console.ts'
+import { consoleTeller } from './console.ts'
 import { emailChannel } from './email.ts'
 import { chatChannel, webhookChannel } from './webhook.ts'
 
@@ -57,9 +57,16 @@ const hooked = (some: Partial<DueNotice> = {}) => notice({ webhook: hooks.url, .
 
 test('the console tells in the original lines, with reservation, user, book and trace', () => {
   const told: [object, string][] = []
-  const channel = consoleChannel({ log: { info: (facts, text) => told.push([facts, text]) }, flush() {} })
+  let written = 0
+  const tell = consoleTeller({
+    log: { info: (facts, text) => told.push([facts, text]) },
+    flush: () => {
+      written = told.length
+    },
+  })
   const kinds = ['reserved', 'cancelled', 'failed', 'purchase-requested'] as const
-  for (const kind of kinds) expect(channel.deliver(notice({ kind }))).toEqual({ type: 'sent' })
+  tell(kinds.map((kind) => notice({ kind })))
+  expect(written).toBe(4)
   expect(told.map(([, text]) => text)).toEqual([
     '##### 예약 완료 되었습니다 #####',
     '##### 예약 취소 되었습니다 #####',

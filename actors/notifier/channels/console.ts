@@ -1,7 +1,6 @@
 /** Tells everything on standard output, one line each, as the original did. */
 import { traceIdOf } from '../../http/trace.ts'
-import type { Channel, DueNotice } from '../delivery.ts'
-import type { Kind } from '../notice.ts'
+import type { Kind, Subject } from '../notice.ts'
 
 const lines: Record<Kind, string> = {
   reserved: '##### 예약 완료 되었습니다 #####',
@@ -13,20 +12,18 @@ const lines: Record<Kind, string> = {
 /** Lines are kept by `log` and written by `flush`, many at a time. */
 export type LineLog = { log: { info(facts: object, text: string): void }; flush(): void }
 
-export function consoleChannel({ log, flush }: LineLog): Channel {
-  return {
-    name: 'console',
-    capacity: 1_000,
-    deliver(notice) {
-      log.info(factsOf(notice), lines[notice.kind])
-      return { type: 'sent' }
-    },
-    flush,
+/** What a line tells of a notice. */
+export type Told = Subject & { noticeid: string; traceparent: string | null }
+
+export const consoleTeller =
+  ({ log, flush }: LineLog) =>
+  (notices: Told[]): void => {
+    for (const notice of notices) log.info(factsOf(notice), lines[notice.kind])
+    flush()
   }
-}
 
 /** A fact that there is none of is left out. */
-const factsOf = (notice: DueNotice) => ({
+const factsOf = (notice: Told) => ({
   noticeid: notice.noticeid,
   reservationid: notice.reservationid ?? undefined,
   userid: notice.userid ?? undefined,

@@ -69,7 +69,7 @@ export function emailChannel({
     name: 'email',
     capacity: connectionsMax,
     restMs: () => server.restMs,
-    deliver(notice) {
+    async deliver(notice) {
       const to = notice.userid === null ? purchaserEmail : notice.email
       if (!to) return { type: 'failed', error: 'no e-mail address is known any more' }
       return server.run(() => send(notice, to))

@@ -34,7 +34,7 @@ export function webhookChannel({
   return {
     name: 'webhook',
     capacity: 64,
-    deliver(notice) {
+    async deliver(notice) {
       const url = URL.parse(notice.webhook ?? '')
       if (!url) return { type: 'failed', error: 'no webhook is known any more' }
       if (url.protocol !== 'https:' && !allowPrivate)

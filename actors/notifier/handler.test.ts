@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Told } from './channels/console.ts'
+import { NotifierDatabase, nobody, purchaseRequested, released, reserved } from './testing.ts'
+
+let database: NotifierDatabase
+beforeAll(async () => {
+  database = await NotifierDatabase.create()
+})
+beforeEach(async () => {
+  await database.sql`truncate notice, undelivered, customer`
+})
+afterAll(() => database[Symbol.asyncDispose]())
+
+const summary = (told: Told[]) => told.map(({ kind, reservationid }) => `${kind} ${reservationid}`)
+const console = () => database.sql`
+  select kind, status, attempts, sent_at is not null as at from notice where channel = 'console' order by seq`
+const sent = { status: 'sent', attempts: 1, at: true }
+
+test('the console is told at once, and noted as told with the offset', async () => {
+  const reservationid = randomUUID()
+  const told = await database.commit([reserved({ reservationid }), purchaseRequested()], { reach: nobody })
+  expect(summary(told)).toEqual([`reserved ${reservationid}`, 'purchase-requested null'])
+  expect(await console()).toEqual([
+    { kind: 'reserved', ...sent },
+    { kind: 'purchase-requested', ...sent },
+  ])
+})
+
+test('an answer that stock repeats tells the console nothing', async () => {
+  const event = reserved({ reservationid: randomUUID() })
+  await database.commit([event], { reach: nobody })
+  expect(await database.commit([event, event], { reach: nobody })).toEqual([])
+  expect(await console()).toHaveLength(1)
+})
+
+test('a batch that is handled again, since nobody knew whether it was committed, tells the console once', async () => {
+  const [first, second] = [
+    reserved({ reservationid: randomUUID() }),
+    reserved({ reservationid: randomUUID() }),
+  ]
+  const told: Told[] = []
+  const handler = database.handler({ reach: nobody, tell: (notices) => told.push(...notices) })
+  await database.commit([first], { handler, fence: false })
+  await database.commit([first, second], { handler })
+  expect(told.map((it) => it.reservationid)).toEqual(
+    [first, second].map((it) => 'reservationid' in it && it.reservationid),
+  )
+  expect(await console()).toEqual([
+    { kind: 'reserved', ...sent },
+    { kind: 'reserved', ...sent },
+  ])
+})
+
+test('a success is not told on the console beside or after its cancellation', async () => {
+  const [early, late] = [randomUUID(), randomUUID()]
+  const both = [reserved({ reservationid: early }), released({ reservationid: early })]
+  expect(summary(await database.commit(both, { reach: nobody }))).toEqual([`cancelled ${early}`])
+  await database.commit([released({ reservationid: late })], { reach: nobody })
+  expect(await database.commit([reserved({ reservationid: late })], { reach: nobody })).toEqual([])
+})
