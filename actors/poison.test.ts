@@ -1,10 +1,11 @@
 /** A message that nobody can make sense of is set aside, and the messages behind it are handled. */
+import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { batchField, toFields } from '../streams/envelope.ts'
 import { topics } from './messages.ts'
-import { receive } from './testing/acts.ts'
-import { eventually } from './testing/eventually.ts'
-import { Producer } from './testing/producer.ts'
+import { receive, stockOf } from './testing/acts.ts'
+import { eventually, range } from './testing/eventually.ts'
+import { fieldsOf, Producer } from './testing/producer.ts'
 import { useSystem } from './testing/system.ts'
 
 const system = useSystem({ notifier: 0, reservation: 0 })
@@ -54,6 +55,43 @@ test('each kind of senseless message becomes a dead letter with its reason, in o
   const metrics = await (await fetch(`${system().stock.url}/metrics`)).text()
   expect(metrics).toMatch(new RegExp(`^\\w*dead_letters\\w*(\\{[^}]*\\})? ${positions.length}$`, 'm'))
 })
+
+test('a message in the mailbox of another book’s partition takes no copy', async () => {
+  const here = { bookid: 'home', reservationid: randomUUID(), userid: 'ann' }
+  await receive(system(), here.bookid, 1)
+  await using producer = new Producer(system())
+  const fields = fieldsOf({ type: 'ReserveCopy', ...here })
+  const elsewhere = range(100)
+    .map((n) => `elsewhere-${n}`)
+    .find((it) => producer.mailboxOf(it) !== producer.mailboxOf(here.bookid))!
+  const position = (await producer.redis.xadd(producer.mailboxOf(elsewhere), '*', ...fields))!
+  await receive(system(), elsewhere, 0)
+  expect(await reasonAt(position)).toContain('belongs to partition')
+  expect(await stockOf(system(), here.bookid)).toMatchObject({ qty: 1, held: 0 })
+})
+
+test('a command that names another book’s reservation changes neither book', async () => {
+  await receive(system(), 'hers', 5)
+  await receive(system(), 'his', 5)
+  await using producer = new Producer(system())
+  const hers = { bookid: 'hers', reservationid: randomUUID(), userid: 'ann' }
+  await producer.send({ type: 'ReserveCopy', ...hers })
+  expect(await receive(system(), 'hers', 0)).toMatchObject({ qty: 4, held: 1 })
+
+  const positions = await producer.send(
+    { type: 'ReleaseCopy', ...hers, bookid: 'his' },
+    { type: 'ReserveCopy', ...hers, bookid: 'his' },
+  )
+  expect(await receive(system(), 'his', 0)).toMatchObject({ qty: 5, held: 0 })
+  for (const position of positions) expect(await reasonAt(position)).toContain('is of hers, not of his')
+  expect(await receive(system(), 'hers', 0)).toMatchObject({ qty: 4, held: 1 })
+})
+
+const reasonAt = async (position: string) => {
+  const [letter] = await system().sql<{ reason: string }[]>`
+    select reason from stock.dead_letter where position = ${position}`
+  return letter?.reason
+}
 
 test('the stream of a partition with dead letters has no lag and nothing pending', async () => {
   await using producer = new Producer(system())

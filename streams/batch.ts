@@ -4,6 +4,7 @@ import type { Entry } from './entry.ts'
 import { envelopeSchema, type Fields } from './envelope.ts'
 import type { Delivery, Handler, Poison } from './handler.ts'
 import type { Lease } from './lease.ts'
+import { partitionOf } from './partition.ts'
 
 /** A partition in our hands. */
 export type Owned = Lease & {
@@ -45,10 +46,14 @@ export function slicesOf(streams: [Owned, Entry[]][], limit: number): Slice[] {
 
 export const sizeOf = (slices: Slice[]): number => slices.reduce((sum, it) => sum + it.entries.length, 0)
 
-/** Parses every message, once. What is none of ours is a dead letter. */
+/**
+ * Parses every message, once. What is none of ours is a dead letter; so is one that stands in a partition other than its
+ * subject's: a second owner would decide about what the first has in hand.
+ */
 export function parse<Message>(
   slices: Slice[],
   handler: Handler<Message>,
+  partitions: number,
 ): { deliveries: Delivery<Message>[]; unreadable: Letter[] } {
   const deliveries: Delivery<Message>[] = []
   const unreadable: Letter[] = []
@@ -59,6 +64,8 @@ export function parse<Message>(
       try {
         if (entry.unreadable) throw entry.unreadable
         const envelope = envelopeSchema.parse(entry.message)
+        const home = partitionOf(envelope.subject, partitions)
+        if (home !== partition) throw new Error(`${envelope.subject} belongs to partition ${home}`)
         deliveries.push({ partition, position, envelope, message: handler.parse(envelope) })
       } catch (error) {
         unreadable.push({ partition, position, fields: entry.fields, reason: reasonOf(error) })

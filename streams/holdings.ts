@@ -30,6 +30,8 @@ export type HoldingsOptions = {
   /** Unique to the process. */
   id: string
   topic: Topic
+  /** How many the topic has, and with that where each subject belongs. */
+  partitions: number
   /** Where the service's own events go, if it has any. */
   eventLog?: EventLog
   sql: Sql

@@ -14,7 +14,7 @@ import { type Envelope, toFields } from './envelope.ts'
 import { EventLog } from './event-log.ts'
 import type { Delivery, Handler } from './handler.ts'
 import { type Cursor, defineMailboxScripts } from './mailbox.ts'
-import { streamKey, type Topic } from './partition.ts'
+import { partitionOf, streamKey, type Topic } from './partition.ts'
 import { closePostgres, openPostgres, type Sql } from './postgres.ts'
 import { openRedis, type RedisClient, untilReady } from './redis.ts'
 import { silent } from './telemetry.ts'
@@ -98,6 +98,12 @@ export class Runtime implements AsyncDisposable {
 
   readonly key = (partition: number): string => streamKey(this.prefix, mailbox, partition)
 
+  /** A subject that belongs to the partition. */
+  subject(partition: number): string {
+    const names = range(1_000).map((n) => `key-${n}`)
+    return names.find((name) => partitionOf(name, this.#made.partitions) === partition)!
+  }
+
   cursor(partition: number, at: Partial<Cursor> = {}): Cursor {
     const start = { consumer: 'c', position: '0-0', processed: 0 }
     return { key: this.key(partition), group: 'counter', ...start, ...at }
@@ -108,7 +114,7 @@ export class Runtime implements AsyncDisposable {
     return Promise.all(
       values.map(async (value) => {
         const fields = toFields([
-          envelopeOf(randomUUID(), 'Count', `key-${partition}`, { value: String(value) }),
+          envelopeOf(randomUUID(), 'Count', this.subject(partition), { value: String(value) }),
         ])
         return (await this.redis.xadd(this.key(partition), '*', ...fields))!
       }),
@@ -137,7 +143,7 @@ export class Runtime implements AsyncDisposable {
     const numbered = Array.from({ length: count }, (_, i) => ({
       partition,
       seq: seq + 1 + i,
-      envelope: envelopeOf(`${partition}/${seq + 1 + i}`, 'Counted', `key-${partition}`, {
+      envelope: envelopeOf(`${partition}/${seq + 1 + i}`, 'Counted', this.subject(partition), {
         value: seq + 1 + i,
       }),
     }))
@@ -157,6 +163,7 @@ export class Runtime implements AsyncDisposable {
         service: 'counter',
         id,
         topic: mailbox,
+        partitions: this.#made.partitions,
         eventLog: this.#openEventLog(sql, redis),
         handler: counter(sql, id, before),
         sql,

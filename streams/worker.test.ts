@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { dropLetters, listLetters, redriveLetters } from './dead-letter.ts'
+import { toFields } from './envelope.ts'
 import { groupsOf } from './event-log.ts'
-import { counter, gate, openRuntime, type Runtime, range } from './testing.ts'
+import { counter, envelopeOf, gate, openRuntime, type Runtime, range } from './testing.ts'
 
 const ids = (count: number) => range(count, 1).map((seq) => `${seq}-0`)
 const values = (published: { value: number }[]) => published.map((it) => it.value)
@@ -139,6 +140,19 @@ test('W4: a message that cannot be parsed or decided becomes a dead letter, and 
   expect(letters.find((it) => it.fields.includes('envelope'))?.reason).toContain('without cloudevents')
   expect(worker.has('set a message aside')).toBe(true)
   expect(await runtime.mailbox(0)).toMatchObject({ processed: 7, seq: 4 })
+})
+
+test('W4: a message in a partition that is not its subject’s becomes a dead letter', async () => {
+  await using runtime = await openRuntime({ partitions: 2 })
+  runtime.worker()
+  const stray = toFields([envelopeOf('stray', 'Count', runtime.subject(1), { value: '13' })])
+  const position = await runtime.redis.xadd(runtime.key(0), '*', ...stray)
+  await runtime.post(0, 1)
+  await runtime.untilCounted(1)
+  expect(await runtime.values()).toEqual([1])
+  expect(await listLetters(runtime.sql, 10)).toMatchObject([
+    { partition: 0, position, reason: `Error: ${runtime.subject(1)} belongs to partition 1` },
+  ])
 })
 
 test('W4: of 300 messages the one that Postgres refuses becomes a dead letter, and no other', async () => {

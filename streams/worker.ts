@@ -188,8 +188,8 @@ export class Worker<Message> {
   async #settle(slices: Slice[], fresh = false): Promise<void> {
     if (slices.length === 0) return
     try {
-      const { handler, telemetry } = this.#options
-      const { deliveries, unreadable } = parse(slices, handler)
+      const { handler, partitions, telemetry } = this.#options
+      const { deliveries, unreadable } = parse(slices, handler, partitions)
       const handling = deliveries.length > 0 ? handler.handle(deliveries, fresh) : Promise.resolve(nothing)
       const effects = await deadline(statementWithinMs, 'handle the batch', handling)
       await this.#commit(slices, effects, [...unreadable, ...lettersOf(slices, effects.poison)])

@@ -42,6 +42,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     service: 'notifier',
     id,
     topic: topics.stockEvents,
+    partitions: config.partitions,
     handler: noticeHandler({
       sql: hot,
       reach: reachOf(config),

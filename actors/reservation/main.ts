@@ -48,6 +48,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     service: 'reservation',
     id,
     topic: topics.stockEvents,
+    partitions,
     handler: stockEventConsumer({ sql: projection, committed: tell }),
     sql: projection,
     redisUrl,

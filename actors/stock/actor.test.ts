@@ -35,6 +35,29 @@ function history(seed: number, length: number): StockCommand[] {
   })
 }
 
+const receipt = (n: number, bookid: string): StockCommand => ({
+  type: 'ReceiveCopies',
+  bookid,
+  commandid: uuid(2, n),
+  qty: 1,
+})
+
+const envelope = {
+  specversion: '1.0' as const,
+  id: '1',
+  source: '/x',
+  type: 'x',
+  subject: 'x',
+  time: '',
+  data: {},
+}
+const delivery = (partition: number, position: string, message: StockCommand) => ({
+  partition,
+  position,
+  envelope,
+  message,
+})
+
 /** Has the commands handled as the worker does, in batches of `size`; the fence always holds. */
 async function handled(sql: Sql, commands: StockCommand[], size: number) {
   const told: string[] = []
@@ -46,20 +69,7 @@ async function handled(sql: Sql, commands: StockCommand[], size: number) {
   let [seq, position, fresh] = [0, 0, false]
   while (position < commands.length) {
     const from = position
-    const batch = commands.slice(from, from + size).map((message) => ({
-      partition: 0,
-      position: `${++position}-0`,
-      envelope: {
-        specversion: '1.0' as const,
-        id: '1',
-        source: '/x',
-        type: 'x',
-        subject: 'x',
-        time: '',
-        data: {},
-      },
-      message,
-    }))
+    const batch = commands.slice(from, from + size).map((message) => delivery(0, `${++position}-0`, message))
     const effects = await handler.handle(batch, fresh)
     const advance = {
       partition: 0,
@@ -126,6 +136,47 @@ test('commands that were handled before have no second effect, and are answered 
     expect(after[what]).toEqual(before[what])
   const answers = (events: string[]) => events.filter((it) => it.includes('reservationid')).length
   expect(answers(after.told)).toBe(answers(before.told))
+})
+
+test('a reservation that two partitions take at once is held for one of the books', async () => {
+  await using database = await openDatabase('stock', 2)
+  const { sql } = database
+  await handled(sql, [receipt(1, 'a'), receipt(2, 'b')], 2)
+  const handler = stockActors({ sql, now: () => new Date(), committed() {} })
+  const offset = { epoch: 0, count: 1, seq: 0, to: '9-0' }
+  const advances = [
+    { ...offset, partition: 0, from: '2-0', seq: 2 },
+    { ...offset, partition: 1, from: '0-0' },
+  ]
+  const reserve = (bookid: string) => ({
+    type: 'ReserveCopy' as const,
+    bookid,
+    reservationid: uuid(1, 1),
+    userid: 'u',
+  })
+  const [first, second] = await Promise.all([
+    handler.handle([delivery(0, '9-0', reserve('a'))]),
+    handler.handle([delivery(1, '9-0', reserve('b'))]),
+  ])
+  const committed = (index: 0 | 1, { writes, events }: typeof first) =>
+    commit(sql, {
+      advances: [advances[index]!],
+      events: sequence(events, [advances[index]!]),
+      letters: [],
+      redriven: [],
+      writes,
+      results: undefined,
+    })
+  await committed(0, first!)
+  await expect(committed(1, second!)).rejects.toSatisfy(isDataError)
+  expect(await sql`select bookid, held from book order by bookid`).toEqual([
+    { bookid: 'a', held: 1 },
+    { bookid: 'b', held: 0 },
+  ])
+  // Tried again, it knows whose the reservation is.
+  expect((await handler.handle([delivery(1, '9-0', reserve('b'))], true)).poison).toMatchObject([
+    { partition: 1 },
+  ])
 })
 
 test('a message that is none of ours is not understood', () => {

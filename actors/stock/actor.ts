@@ -121,11 +121,12 @@ class Changes {
     this.#before = new Map(memory.books)
   }
 
+  /** @throws when the message names a reservation of another book: deciding it would take or give a copy of the wrong one. */
   stateFor(message: StockCommand): StockState {
     const { books, holds, handled } = this.#memory
     return {
       book: books.get(message.bookid) ?? unknownBook(message.bookid),
-      hold: 'reservationid' in message ? holds.get(message.reservationid) : undefined,
+      hold: 'reservationid' in message ? holdFor(message, holds.get(message.reservationid)) : undefined,
       handled: 'commandid' in message && handled.has(message.commandid),
     }
   }
@@ -138,12 +139,12 @@ class Changes {
     const { bookid } = message
     this.#memory.books.set(bookid, book)
     if (events.length > 0) this.#books.set(bookid, { ...book, partition })
-    if ('reservationid' in message && hold && hold !== this.#memory.holds.get(message.reservationid)) {
+    if ('reservationid' in message && hold && hold !== this.#memory.holds.get(message.reservationid)?.hold) {
       const { reservationid, userid } = message
       const isNew = this.#begun.has(reservationid) || !this.#memory.holds.has(reservationid)
       const rows = isNew ? this.#begun : this.#holds
       rows.set(reservationid, { partition, reservationid, bookid, userid, hold })
-      this.#memory.holds.set(reservationid, hold)
+      this.#memory.holds.set(reservationid, { bookid, hold })
     }
     if ('commandid' in message) {
       this.#memory.handled.add(message.commandid)
@@ -177,6 +178,15 @@ class Changes {
       this.#received.length > 0 && store.writeReceived(sql, this.#received),
     ].filter((it) => it !== false)
   }
+}
+
+type OfReservation = Extract<StockCommand, { reservationid: string }>
+
+function holdFor({ bookid, reservationid }: OfReservation, known: store.KnownHold | undefined) {
+  if (known && known.bookid !== bookid) {
+    throw new Error(`Reservation ${reservationid} is of ${known.bookid}, not of ${bookid}`)
+  }
+  return known?.hold
 }
 
 /** Whether nothing changed but the copies. */

@@ -43,6 +43,7 @@ await runService('stock', async ({ config, log, metrics, signal }) => {
     service: 'stock',
     id,
     topic: topics.stockMailbox,
+    partitions,
     eventLog,
     handler: stockActors({
       sql: hot,

@@ -7,10 +7,13 @@ import type { Book, Hold } from './stock.ts'
 
 export type Memory = {
   books: Map<string, Book>
-  holds: Map<string, Hold>
+  holds: Map<string, KnownHold>
   /** Commands handled before. */
   handled: Set<string>
 }
+
+/** What is remembered of a reservation, and of which book. */
+export type KnownHold = { bookid: string; hold: Hold }
 
 /** Everything known of these books, reservations and commands. What is not in the maps was never heard of. */
 export async function load(
@@ -21,7 +24,7 @@ export async function load(
 ): Promise<Memory> {
   // One row of JSON: one journey for three tables, and parsed faster than rows.
   const [found] = await sql<
-    { books: Book[]; holds: (Hold & { reservationid: string })[]; commands: string[] }[]
+    { books: Book[]; holds: (Hold & { reservationid: string; bookid: string })[]; commands: string[] }[]
   >`
     select
       (select coalesce(json_agg(b), '[]') from (
@@ -29,12 +32,12 @@ export async function load(
           requested_at is not null as requested
         from book where bookid = any(${bookids}::text[])) b) as books,
       (select coalesce(json_agg(h), '[]') from (
-        select reservationid, status, reason from hold where reservationid = any(${reservationids}::uuid[])) h) as holds,
+        select reservationid, bookid, status, reason from hold where reservationid = any(${reservationids}::uuid[])) h) as holds,
       (select coalesce(json_agg(commandid), '[]') from command where commandid = any(${commandids}::uuid[])) as commands`
   const { books, holds, commands } = found!
   return {
     books: new Map(books.map((book) => [book.bookid, book])),
-    holds: new Map(holds.map(({ reservationid, ...hold }) => [reservationid, hold])),
+    holds: new Map(holds.map(({ reservationid, bookid, ...hold }) => [reservationid, { bookid, hold }])),
     handled: new Set(commands),
   }
 }

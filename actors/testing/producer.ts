@@ -7,6 +7,20 @@ import { type StockCommand, topics } from '../messages.ts'
 import { partitionOfBook } from './owner.ts'
 import type { System } from './system.ts'
 
+/** A command as the fields of an entry. */
+export const fieldsOf = ({ type, ...data }: StockCommand): string[] =>
+  toFields([
+    {
+      specversion: '1.0',
+      id: randomUUID(),
+      source: '/tests',
+      type,
+      subject: data.bookid,
+      time: new Date().toISOString(),
+      data,
+    },
+  ])
+
 export class Producer implements AsyncDisposable {
   readonly redis: Redis
   readonly #system: System
@@ -19,18 +33,7 @@ export class Producer implements AsyncDisposable {
   /** Appends the commands to their books' mailboxes, in order. @returns their entry ids. */
   async send(...commands: StockCommand[]): Promise<string[]> {
     const pipeline = this.redis.pipeline()
-    for (const { type, ...data } of commands) {
-      const message = {
-        specversion: '1.0',
-        id: randomUUID(),
-        source: '/tests',
-        type,
-        subject: data.bookid,
-        time: new Date().toISOString(),
-        data,
-      }
-      pipeline.xadd(this.mailboxOf(data.bookid), '*', ...toFields([message]))
-    }
+    for (const command of commands) pipeline.xadd(this.mailboxOf(command.bookid), '*', ...fieldsOf(command))
     const results = await pipeline.exec()
     return results!.map(([error, id]) => {
       if (error) throw error
