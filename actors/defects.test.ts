@@ -144,6 +144,22 @@ test('8: a cancellation before the decision stands, whatever is decided later', 
   expect(kinds(told)).toEqual(['cancelled'])
 })
 
+test('8: a cancellation before the decision is told as such, also where no copy was there', async () => {
+  await receive(it(), 'd8b', 0)
+  const stock = it().processes.stock[0]!
+  await stock.stop()
+  const { reservationid } = await reserve(it().reservation, 'd8b', 'rash')
+  await cancel(it().reservation, reservationid)
+  await stock.start()
+  const told = await eventually(async () => {
+    const notices = await everyNotice(it(), '&userid=rash')
+    const sent = notices.filter(({ status }) => status === 'sent')
+    return sent.length > 0 && notices.every(({ status }) => status !== 'pending') && sent
+  })
+  expect(kinds(told)).toEqual(['cancelled'])
+  expect((await reservationOf(it().reservation, reservationid)).status).toBe('Canceled')
+})
+
 test('9: a failed reservation is told as failed', async () => {
   await receive(it(), 'd9', 0)
   await reserveAndWait(it().reservation, 'd9', 'unlucky')

@@ -83,19 +83,34 @@ test('a cancellation supersedes the success of its own batch, in whatever order 
   expect(summary([cancel, success])).toEqual(['cancelled console', 'reserved console superseded'])
 })
 
-test('a cancellation withdraws the success of an earlier batch on every channel, and no other notice', () => {
+test('a cancellation supersedes the failure of its own batch, in whatever order they came', () => {
+  const [failure, cancel] = [refused({ reservationid }), released({ reservationid })]
+  expect(summary([failure, cancel])).toEqual(['failed console superseded', 'cancelled console'])
+  expect(summary([cancel, failure])).toEqual(['cancelled console', 'failed console superseded'])
+})
+
+test.each([
+  ['success', reserved],
+  ['failure', refused],
+])('a cancellation withdraws the %s of an earlier batch on every channel, and no other notice', (_, told) => {
   const earlier = plan(
-    [reserved({ reservationid, userid: 'both' }), reserved({ reservationid: randomUUID() })],
+    [told({ reservationid, userid: 'both' }), told({ reservationid: randomUUID() })],
     everybody,
   )
   const { withdraws } = plan([released({ reservationid, userid: 'both' })], everybody)
   const ids = earlier.notices.filter((it) => it.reservationid === reservationid).map((it) => it.noticeid)
-  expect(withdraws.map((it) => it.noticeid).toSorted()).toEqual(ids.toSorted())
+  expect(ids).toHaveLength(4)
+  expect(withdraws.map((it) => it.noticeid)).toEqual(expect.arrayContaining(ids))
+  const others = earlier.notices.filter((it) => it.reservationid !== reservationid)
+  expect(withdraws.filter((it) => others.some((other) => other.noticeid === it.noticeid))).toEqual([])
 })
 
-test('a success that comes after its cancellation gives way to it', () => {
+test.each([
+  ['success', reserved],
+  ['failure', refused],
+])('a %s that comes after its cancellation gives way to it', (_, told) => {
   const cancel = plan([released({ reservationid })]).notices[0]!
-  const late = plan([reserved({ reservationid })]).notices[0]!
+  const late = plan([told({ reservationid })]).notices[0]!
   expect(late.unless).toBe(cancel.noticeid)
   expect(cancel.unless).toBeNull()
 })

@@ -3,8 +3,9 @@
  *
  * N1. Each outcome of a reservation is told once per channel, however often stock repeats its answer: the same
  *     outcome has the same noticeid.
- * N2. A cancellation supersedes a success that was not told yet: in the same batch here, an earlier one by `withdraws`.
- * N3. After a cancellation no success of that reservation is told: a late one is planned as superseded here, or by
+ * N2. A cancellation supersedes an outcome, success or failure, that was not told yet: in the same batch here, an earlier
+ *     one by `withdraws`.
+ * N3. After a cancellation no outcome of that reservation is told: a late one is planned as superseded here, or by
  *     `unless` when the cancellation was in an earlier batch.
  */
 import { match, P } from 'ts-pattern'
@@ -13,10 +14,15 @@ import {
   type ChannelName,
   type Contact,
   channelNames,
+  type Kind,
   purchaseNoticeId,
   reservationNoticeId,
   type Subject,
 } from './notice.ts'
+
+/** What a cancellation makes needless to tell. */
+const outcomes = ['reserved', 'failed'] as const
+const isOutcome = (kind: Kind) => outcomes.some((it) => it === kind)
 
 /** The channels that are configured. */
 export type Reach = {
@@ -82,12 +88,14 @@ export function planNotices(
     }
     if (kind !== 'cancelled') continue
     for (const channel of channelNames) {
-      const noticeid = reservationNoticeId(reservationid!, 'reserved', channel)
-      if (!planned.has(noticeid)) withdraws.push({ noticeid, partition: message.partition })
+      for (const outcome of outcomes) {
+        const noticeid = reservationNoticeId(reservationid!, outcome, channel)
+        if (!planned.has(noticeid)) withdraws.push({ noticeid, partition: message.partition })
+      }
     }
   }
   for (const notice of planned.values()) {
-    if (notice.kind === 'reserved') notice.superseded = cancelled.has(notice.reservationid!)
+    if (isOutcome(notice.kind)) notice.superseded = cancelled.has(notice.reservationid!)
   }
   return { notices: [...planned.values()], withdraws }
 }
@@ -140,4 +148,4 @@ const noticeIdOf = (eventid: string, { kind, reservationid }: Subject, channel: 
 
 /** The console is always told, so its notice of the cancellation stands for all. */
 const unlessOf = ({ kind, reservationid }: Subject) =>
-  kind === 'reserved' ? reservationNoticeId(reservationid!, 'cancelled', 'console') : null
+  isOutcome(kind) ? reservationNoticeId(reservationid!, 'cancelled', 'console') : null

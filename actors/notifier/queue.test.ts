@@ -57,6 +57,13 @@ test('a cancellation supersedes a success that was not told yet, also in the sam
   expect((await claim()).map((it) => it.kind)).toEqual(['cancelled', 'cancelled'])
 })
 
+test('a cancellation supersedes a failure that was not told yet', async () => {
+  const reservationid = randomUUID()
+  await database.commit([refused({ reservationid })])
+  await database.commit([released({ reservationid })])
+  expect(await database.summary()).toEqual(['failed chat superseded', 'cancelled chat pending'])
+})
+
 test('a success that was told stays told when the cancellation comes', async () => {
   const reservationid = randomUUID()
   await database.commit([reserved({ reservationid })])

@@ -4,6 +4,8 @@
  * - Copies that arrive are available. A reservation takes one available copy and holds it; a release gives it back.
  * - A reservation is decided once. When it is asked about again, the same answer is given again and nothing changes.
  * - A release may overtake its reservation. It is remembered, so that the late reservation takes no copy.
+ * - Who was refused holds nothing to give back. Her release only means that she no longer waits for the answer: it ends
+ *   her reservation as any other release does. She stays in the shortage, for she did ask for a copy that was not there.
  * - Nobody gets a copy that is not there. The refusal names its reason, and the purchaser is asked to buy: once, until
  *   copies are ordered or arrive; those refused meanwhile raise the request's shortage.
  */
@@ -152,12 +154,16 @@ function release(message: Release, hold: Hold | undefined, book: Book): StockEve
       ...changed(book, { available: 1, held: -1 }),
       ...who(message),
     }))
-    .with(P.nullish, () => ({ type: 'CopyReleased', ...after(book), ...who(message) }))
-    .otherwise((known) => answer(message, known, book))
+    .with(P.union(P.nullish, { status: P.union('refused', 'released') }), () => ({
+      type: 'CopyReleased',
+      ...after(book),
+      ...who(message),
+    }))
+    .exhaustive()
 }
 
 /** Says again what was decided, with the book's present figures. */
-const answer = (message: Reserve | Release, hold: Hold, book: Book): StockEvent =>
+const answer = (message: Reserve, hold: Hold, book: Book): StockEvent =>
   match(hold)
     .returnType<StockEvent>()
     .with({ status: 'held' }, () => ({ type: 'CopyReserved', ...after(book), ...who(message) }))
