@@ -1,5 +1,6 @@
 /** Connections to Postgres: one pool per purpose, each confined to its service's role and schema. */
 import postgres from 'postgres'
+import { resendingUnsent } from './unsent.ts'
 
 export type Sql = postgres.Sql
 export type Fragment = postgres.PendingQuery<postgres.Row[]>
@@ -40,7 +41,7 @@ export function openPostgres(
   url: string,
   { schema, max, hot = false, replayable = false, partitions }: PostgresOptions,
 ): Sql {
-  return postgres(url, {
+  const sql = postgres(url, {
     max,
     // A small constant: the default backoff leaves queries hanging for seconds after a storm of lost connections.
     backoff: () => 0.05,
@@ -63,6 +64,7 @@ export function openPostgres(
         : { statement_timeout: statementTimeoutMs }),
     },
   } as unknown as postgres.Options<never>) as unknown as Sql
+  return resendingUnsent(sql)
 }
 
 /** Counts and versions are far below 2^53, so a bigint column is read as a number; anything larger is a fault. */

@@ -170,6 +170,26 @@ test('W4: of 300 messages the one that Postgres refuses becomes a dead letter, a
   expect(await runtime.mailbox(0)).toMatchObject({ processed: 150, seq: 149 })
 })
 
+test('W4: two partitions whose next messages are both refused go on', async () => {
+  await using runtime = await openRuntime({ partitions: 2 })
+  await Promise.all(range(2).map((partition) => runtime.post(partition, 'no number', 1)))
+  runtime.worker()
+  await runtime.untilCounted(2)
+  expect(await listLetters(runtime.sql, 10)).toHaveLength(2)
+})
+
+test('W4: a message that is refused once, and then no more, is no dead letter', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  let times = 0
+  const refuseOnce = async () => {
+    if (times++ === 0) await runtime.sql`select 'x'::int`
+  }
+  runtime.worker({ before: refuseOnce })
+  await runtime.post(0, 1)
+  await runtime.untilCounted(1)
+  expect(await listLetters(runtime.sql, 10)).toEqual([])
+})
+
 test('W4: what Postgres cannot even hold as a letter does not hold the partition up', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   runtime.worker()
