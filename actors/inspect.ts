@@ -41,16 +41,16 @@ async function inspect(service: ServiceName, sql: Sql, redis: RedisClient, prefi
   return await Promise.all(
     shown.map(async (row) => {
       const groups = await groupsOf(redis, streamKey(prefix, reads[service], row.partition)).catch(
-        () => undefined,
+        (error: Error) => error.message,
       )
-      const group = groups?.find((it) => it.name === service)
+      const group = typeof groups === 'string' ? undefined : groups.find((it) => it.name === service)
       return {
         service,
         partition: row.partition,
         owner: row.owner ? `${row.owner}${row.leased ? '' : ' (lease ran out)'}` : 'nobody',
         epoch: row.epoch,
         offset: row.position,
-        lag: groups === undefined ? 'no Redis' : (group?.lag ?? 'no group'),
+        lag: typeof groups === 'string' ? groups : group ? (group.lag ?? 'unknown') : 'no group',
         pending: group?.pending ?? '-',
         'dead letters': row.letters,
       }

@@ -1,6 +1,6 @@
 /** A batch on its way: what was read of each partition, what became of it, what is true once it is committed. */
 import type { Advance, Letter } from './commit.ts'
-import type { Entry } from './entry.ts'
+import { type Entry, sequenceOf } from './entry.ts'
 import { envelopeSchema, type Fields } from './envelope.ts'
 import type { Delivery, Handler, Poison } from './handler.ts'
 import type { Lease } from './lease.ts'
@@ -30,6 +30,21 @@ export const idsOf = ({ entries }: Slice): string[] => [...new Set(entries.map((
 function sliceOf(owned: Owned, entries: Entry[]): Slice[] {
   const last = entries.at(-1)
   return last ? [{ owned, from: owned.position, to: last.position, count: entries.length, entries }] : []
+}
+
+/** Whether a message at `position` may be committed after one at `before`. */
+export type Follows = (position: string, before: string) => boolean
+
+/** In a stream of events: no event is left out, and none is slipped in. */
+export const isNextEvent: Follows = (position, before) => position === `${sequenceOf(before) + 1}-0`
+
+/** In a mailbox: behind an id without bounds nothing would ever come. Those that Redis gives are times in milliseconds. */
+export const isNextMessage: Follows = (position) => sequenceOf(position) <= Number.MAX_SAFE_INTEGER
+
+/** The messages before the first that may not follow. */
+export function soundOf(entries: Entry[], offset: string, follows: Follows): Entry[] {
+  const end = entries.findIndex((it, i) => !follows(it.position, entries[i - 1]?.position ?? offset))
+  return end < 0 ? entries : entries.slice(0, end)
 }
 
 /** The first `limit` messages of what the streams have, in the order given. */

@@ -6,7 +6,8 @@
  * P2. Nothing is appended that would leave a gap. If the stream ends too early, because Redis lost data or a publication
  *     was interrupted, it is filled from the log first. A reader that sees n has seen everything before n.
  * P3. What every consumer has committed is trimmed from the stream, and noted as such in Postgres before: a refill goes
- *     back that far and no further.
+ *     back that far, and further only for a consumer that has gone back.
+ * P4. A stream that lacks what somebody has yet to read, or has more than the log, is deleted and filled again (`mend`).
  */
 import type { SequencedEvent } from './commit.ts'
 import { sequenceOf } from './entry.ts'
@@ -53,7 +54,57 @@ const append = `
   end
   return ends`
 
-type Scripts = { streamsAppend(keys: number, ...args: (string | number)[]): Promise<number[]> }
+/**
+ * Holds a stream against the log, of which it ought to have everything from what was trimmed to the end, or less at the
+ * end. Replies with what is wrong, if anything; with the sequence of the first event that it can give; and with the lowest
+ * offset, at most `floor`, from which a consumer has yet to read. What somebody has slipped in it does not see: a reader
+ * does.
+ */
+const compare = `
+  local key, floor, seq, consumers = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), cjson.decode(ARGV[3])
+  local function record(reply)
+    local it = {}
+    for i = 1, #reply, 2 do it[reply[i]] = reply[i + 1] end
+    return it
+  end
+  local function sequence(id) return tonumber(string.match(id, '^(%d+)-0$')) end
+  local reply = redis.pcall('XINFO', 'STREAM', key)
+  if reply.err then
+    return { string.find(reply.err, 'no such key') and '' or 'the key holds no stream', floor + 1, floor }
+  end
+  local stream, low = record(reply), floor
+  for _, reply in ipairs(redis.call('XINFO', 'GROUPS', key)) do
+    local it = record(reply)
+    for _, name in ipairs(consumers) do
+      if it.name == name then low = math.min(low, sequence(it['last-delivered-id']) or low) end
+    end
+  end
+  local function fault(text) return { text, floor + 1, low } end
+  local last, deleted = sequence(stream['last-generated-id']), stream['max-deleted-entry-id']
+  if not last or last > seq then
+    return fault('it ends with ' .. stream['last-generated-id'] .. ', the event log with ' .. seq)
+  end
+  if (sequence(deleted) or seq) > low then return fault('somebody has deleted ' .. deleted) end
+  local first = last + 1
+  if stream.length > 0 then
+    local id, fields = unpack(stream['first-entry'])
+    first = sequence(id)
+    -- An entry holds the events up to the sequence that its id spells.
+    local sound, events = pcall(cjson.decode, fields[2])
+    if not first or not sound then return fault('somebody has added ' .. id) end
+    first = first - #events + 1
+  end
+  return { first > floor + 1 and 'it begins too late' or '', first, low }`
+
+type Scripts = {
+  streamsAppend(keys: number, ...args: (string | number)[]): Promise<number[]>
+  streamsCompare(key: string, ...args: (string | number)[]): Promise<[string, number, number]>
+}
+
+/** A partition's stream and its log do not fit together. */
+export class PublishError extends Error {
+  override name = 'PublishError'
+}
 
 export type Published = { partition: number; seq: number; trimmed: number }
 export type Publication = { at: Published; events: SequencedEvent[] }
@@ -75,6 +126,7 @@ export class EventLog {
     this.topic = options.topic
     this.#source = options.source
     this.#redis.defineCommand('streamsAppend', { lua: append })
+    this.#redis.defineCommand('streamsCompare', { numberOfKeys: 1, lua: compare })
   }
 
   key(partition: number): string {
@@ -91,11 +143,41 @@ export class EventLog {
     await Promise.all(publications.map(({ at }, i) => this.#settle(at, ends[i]!)))
   }
 
+  /**
+   * Holds the stream against the log. One that lacks what somebody has yet to read, or has more than the log, is deleted
+   * and filled again: appending could not mend it.
+   * @returns what was wrong, if anything.
+   * @throws when the partition is no longer ours as `at` says: then the stream may be right, and we are not.
+   */
+  async mend(at: Published & { epoch: number }): Promise<string | undefined> {
+    const { partition, epoch, seq, trimmed } = at
+    const key = this.key(partition)
+    const consumers = JSON.stringify(this.topic.consumers)
+    const [fault, first, low] = await (this.#redis as unknown as Scripts).streamsCompare(
+      key,
+      trimmed,
+      seq,
+      consumers,
+    )
+    if (!fault && first <= low + 1) return undefined
+    const [ours] = await this.#sql<{ kept: number }[]>`
+      select (select count(*) from event_log l
+        where l.partition = m.partition and l.seq > ${low} and l.seq <= m.trimmed) as kept
+      from mailbox m where partition = ${partition} and epoch = ${epoch} and seq = ${seq}`
+    if (!ours) throw new PublishError(`Cannot mend ${key}: it is another's, or has moved on`)
+    // What was pruned from the log is gone for everyone.
+    const floor = ours.kept === trimmed - low ? low : trimmed
+    if (!fault && floor === trimmed) return undefined
+    await this.#redis.unlink(key)
+    await this.publish([{ at: { ...at, trimmed: floor }, events: [] }])
+    return fault || `a consumer has gone back to ${low}`
+  }
+
   /** @param end the sequence that the stream ends with. */
   async #settle(at: Published, end: number): Promise<void> {
     let last = end
     if (last > at.seq) {
-      throw new Error(
+      throw new PublishError(
         `Cannot publish to ${this.key(at.partition)}: it ends with ${last}, the event log with ${at.seq}`,
       )
     }
@@ -103,7 +185,7 @@ export class EventLog {
       const events = await this.#page(at.partition, last)
       const [reached] = events.length > 0 ? await this.#append([{ at, events }]) : [last]
       if (reached! <= last) {
-        throw new Error(
+        throw new PublishError(
           `Cannot fill ${this.key(at.partition)}: the event log has nothing right after ${last}`,
         )
       }
@@ -125,13 +207,15 @@ export class EventLog {
     return await (this.#redis as unknown as Scripts).streamsAppend(keys.length, ...keys, ...asked)
   }
 
+  /** Events that follow one another without a gap. */
   async #page(partition: number, after: number): Promise<SequencedEvent[]> {
     const rows = await this.#sql<
       (Omit<Envelope, 'time' | 'traceparent'> & { seq: number; time: Date; traceparent: string | null })[]
     >`
       select seq, id, type, subject, time, traceparent, data from event_log
       where partition = ${partition} and seq > ${after} order by seq limit ${pageMax}`
-    return rows.map(({ seq, time, traceparent, ...rest }) => ({
+    const dense = rows.filter(({ seq }, i) => seq === after + 1 + i)
+    return dense.map(({ seq, time, traceparent, ...rest }) => ({
       partition,
       seq,
       envelope: {

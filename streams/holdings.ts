@@ -5,18 +5,21 @@
  *     when the worker calls `takeOver` (W3).
  * H2. A partition is worked on only after Redis was made to fit what Postgres says: the group stands at the offset,
  *     and every committed event is in the stream.
+ * H3. A partition of which Redis refuses to have that done is left alone for a moment, and the others go on.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Backoff } from './backoff.ts'
 import type { Owned } from './batch.ts'
-import { type EventLog, groupsOf } from './event-log.ts'
+import { type EventLog, groupsOf, PublishError } from './event-log.ts'
 import { type Lease, type Leases, leave, releaseLeases, renewLeases } from './lease.ts'
 import { alignGroup, type Cursor, defineMailboxScripts } from './mailbox.ts'
 import { streamKey, type Topic } from './partition.ts'
 import type { Sql } from './postgres.ts'
-import type { RedisClient } from './redis.ts'
+import { isReplyError, type RedisClient } from './redis.ts'
 import type { Telemetry } from './telemetry.ts'
 
 const renewEveryMaxMs = 1_000
+const restMaxMs = 5_000
 
 export type Log = {
   info(facts: object, text: string): void
@@ -48,6 +51,10 @@ export class Holdings {
   readonly #options: HoldingsOptions
   readonly #redis: RedisClient
   readonly #owned = new Map<number, Owned>()
+  /** Partitions whose stream cannot be right, and why. */
+  readonly #distrusted = new Map<number, string>()
+  /** Partitions that are left alone, or were a moment ago. */
+  readonly #resting = new Map<number, { until: number; backoff: Backoff }>()
   #leases: Leases | undefined
   #renewing: Promise<Leases> | undefined
   #workers = 0
@@ -82,6 +89,13 @@ export class Holdings {
     this.#era++
   }
 
+  /** Drops a partition whose stream goes on with what cannot be next: it is to be begun anew. */
+  distrust(owned: Owned, next: string): void {
+    const reason = `it goes on from ${owned.position} with ${next}`
+    this.#distrusted.set(owned.partition, reason)
+    this.#rest(owned, new Error(`Cannot read ${owned.key}: ${reason}`))
+  }
+
   /** Renews the leases until `signal` is aborted. */
   async keepLeases(signal: AbortSignal): Promise<void> {
     const { leaseTtlMs, log } = this.#options
@@ -112,12 +126,14 @@ export class Holdings {
       return
     }
 
-    const gained = leases
+    const now = performance.now()
+    const wanted = leases
       .filter((it) => this.#owned.get(it.partition)?.epoch !== it.epoch)
+      .filter((it) => (this.#resting.get(it.partition)?.until ?? 0) <= now)
       .map((it) => this.#adopt(it))
+    for (const { partition } of wanted) this.#drop(partition)
+    const gained = await this.#alignAll(wanted)
     if (gained.length === 0) return
-    for (const { partition } of gained) this.#drop(partition)
-    await Promise.all(gained.map((owned) => this.#align(owned)))
     for (const owned of gained) this.#owned.set(owned.partition, owned)
     log.info({ partitions: gained.map((it) => it.partition) }, 'took partitions over')
   }
@@ -133,8 +149,7 @@ export class Holdings {
 
   /** Looks after every partition: what Redis may have lost, how far behind we are, what is done with. */
   async tidy(): Promise<void> {
-    const all = this.all()
-    await Promise.all(all.map((owned) => this.#align(owned)))
+    const all = await this.#alignAll(this.all())
     await Promise.all(all.map((owned) => this.#reportLag(owned)))
     // One partition each time, so that nobody waits long for the broom.
     const next = all[this.#trimNext++ % Math.max(1, all.length)]
@@ -173,13 +188,62 @@ export class Holdings {
     return { ...lease, key, acks: [] }
   }
 
+  /** @returns those that could be aligned. The others rest. */
+  async #alignAll(partitions: Owned[]): Promise<Owned[]> {
+    const aligned = await Promise.all(
+      partitions.map((owned) =>
+        this.#align(owned).then(
+          () => [owned],
+          (error) => {
+            // Anything else is no fault of the partition's own.
+            if (!isReplyError(error) && !(error instanceof PublishError)) throw error
+            this.#rest(owned, error)
+            return []
+          },
+        ),
+      ),
+    )
+    return aligned.flat()
+  }
+
+  /** H3. Longer, if a moment is not enough. */
+  #rest({ partition, key }: Owned, error: unknown): void {
+    const now = performance.now()
+    const before = this.#resting.get(partition)
+    const isOver = !before || now - before.until > 2 * restMaxMs
+    const backoff = isOver ? new Backoff({ initialMs: 50, maxMs: restMaxMs }) : before.backoff
+    this.#resting.set(partition, { until: now + backoff.next(), backoff })
+    this.forget(partition)
+    this.#options.log.error({ partition, key, err: error }, 'leaving a partition alone for a moment')
+  }
+
   async #align(owned: Owned): Promise<void> {
     const { service, topic, eventLog, log } = this.#options
-    const created = await alignGroup(this.#redis, this.cursorOf(owned), topic.owner === service)
-    if (created && owned.processed > 0) {
-      log.warn({ partition: owned.partition }, 'the consumer group was gone: created it at the offset')
+    const { partition } = owned
+    const align = () => alignGroup(this.#redis, this.cursorOf(owned), topic.owner === service)
+    const distrusted = this.#distrusted.get(partition)
+    if (distrusted) await this.#beginAnew(owned, distrusted)
+    const { created, misfit } = await align()
+    if (misfit) {
+      await this.#beginAnew(owned, misfit)
+      await align()
+    } else if (created && owned.processed > 0) {
+      log.warn({ partition }, 'the consumer group was gone: created it at the offset')
     }
+    const reason = await eventLog?.mend(owned)
+    if (reason) log.warn({ partition, reason }, 'the events were not as logged: filled their stream again')
     await eventLog?.publish([{ at: owned, events: [] }])
+  }
+
+  /** R5. One who has stalled would take for the stream's fault what is his own, so Postgres is asked first. */
+  async #beginAnew({ partition, epoch, position, key }: Owned, reason: string): Promise<void> {
+    const { sql, log } = this.#options
+    const ours = await sql`
+      select from mailbox where partition = ${partition} and epoch = ${epoch} and position = ${position}`
+    if (ours.count === 0) throw new Error(`Cannot begin ${key} anew: somebody else owns the partition now`)
+    await this.#redis.unlink(key)
+    this.#distrusted.delete(partition)
+    log.warn({ partition, key, reason }, 'the stream did not fit what is committed: began it anew')
   }
 
   async #reportLag(owned: Owned): Promise<void> {

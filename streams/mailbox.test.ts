@@ -100,7 +100,7 @@ test('reading without a group says so, and aligning mends it', async () => {
   expect(await it.read(at, 10).catch(isNoGroup)).toBe(true)
   await it.redis.del(it.key)
   expect(await it.read(at, 10).catch(isNoGroup)).toBe(true)
-  expect(await it.align(at)).toBe(true)
+  expect(await it.align(at)).toMatchObject({ created: true })
   expect(await it.read(at, 10)).toEqual([])
 })
 
@@ -152,6 +152,18 @@ test('R2: the lag is exact after the stream’s end was lost and others wrote to
   expect(await it.lag()).toBe(1)
 })
 
+test('R2: the lag is exact after somebody has deleted what was not read', async () => {
+  const it = await opened(12)
+  await it.read({}, 4)
+  const at = { position: it.positions[3]!, processed: 4 }
+  await it.redis.xtrim(it.key, 'MAXLEN', 0)
+  expect(await it.lag()).toBe(8)
+  await it.align(at)
+  expect(await it.lag()).toBe(0)
+  await it.post(1, 2)
+  expect(await it.lag()).toBe(2)
+})
+
 test('only the owner of a topic raises its ids', async () => {
   const it = await opened(0)
   await it.align({ position: future, processed: 100 }, false)
@@ -182,9 +194,9 @@ test('aligning twice changes nothing', async () => {
   const it = await opened(6)
   const at = { position: it.positions[1]!, processed: 2 }
   await it.read(at, 3)
-  expect(await it.align(at)).toBe(false)
+  expect(await it.align(at)).toEqual({ created: false, misfit: '' })
   const look = async () => [await it.redis.xinfo('STREAM', it.key), await it.group(), await it.pending()]
   const before = await look()
-  expect(await it.align(at)).toBe(false)
+  expect(await it.align(at)).toEqual({ created: false, misfit: '' })
   expect(await look()).toEqual(before)
 })

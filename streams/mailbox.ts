@@ -7,6 +7,8 @@
  * R1. What a read returns depends on the position it names alone, never on reads before it.
  * R2. The offset in Postgres is the truth; the group shows it: its lag, its pending entries, its owner's name.
  * R3. An entry is acknowledged after its effects are committed, and only then.
+ * R4. An event is taken in right after the one before it, or not at all (`isNextEvent`).
+ * R5. A stream that cannot be made to fit Postgres is deleted and begun anew.
  */
 import type { Row } from './entry.ts'
 import type { RedisClient } from './redis.ts'
@@ -59,18 +61,43 @@ const read = `
  *   from what is committed, since what Redis has counted it has lost too, and the lag would be wrong for ever;
  * - a group whose cursor is ahead, since a reader that is gone had entries in hand: the cursor goes back to the offset,
  *   or what that reader never committed would look delivered, and be trimmed;
+ * - entries that are awaited and gone, since somebody has deleted them: they are counted no more, or the lag would never
+ *   end, and who waits for it would wait for ever;
  * - entries still pending up to the offset, and readers that are gone: acknowledged and removed.
  * Only the owner of the topic raises ids and counts. Running it twice changes nothing.
+ *
+ * What cannot be made to fit is left as it is, and replied: it has to be deleted and begun anew. Redis is only transport:
+ * whoever put something there that matters has it in Postgres, and sends or publishes it again.
+ * - a key that is no stream, or a stream after whose last id none would come, once what stands before it is handled;
+ * - a stream of which the group has acknowledged more than is committed: Postgres has gone back, to a backup, say, and
+ *   what stands in the stream is of a time that has not been.
  */
 const align = `
   local key, group, consumer, position, processed, owner = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-  local created = redis.pcall('XGROUP', 'CREATE', key, group, position, 'MKSTREAM', 'ENTRIESREAD', processed)
-  if created.err and not string.find(created.err, 'BUSYGROUP') then return created end
   local function record(reply)
     local it = {}
     for i = 1, #reply, 2 do it[reply[i]] = reply[i + 1] end
     return it
   end
+  local function misfit()
+    local reply = redis.pcall('XINFO', 'STREAM', key)
+    if reply.err then return not string.find(reply.err, 'no such key') and 'the key held no stream' end
+    local last = record(reply)['last-generated-id']
+    local mine = { '(' .. position, '${Number.MAX_SAFE_INTEGER}', 'COUNT', 1 }
+    if tonumber(string.match(last, '^%d+')) > ${Number.MAX_SAFE_INTEGER}
+      and #redis.call('XRANGE', key, unpack(mine)) == 0 then return 'no id can follow ' .. last end
+    for _, reply in ipairs(redis.call('XINFO', 'GROUPS', key)) do
+      local it = record(reply)
+      local known = it.name == group and tonumber(it['entries-read'] or 0) - it.pending
+      if known and known > tonumber(processed) then
+        return 'Redis has seen ' .. known .. ' entries committed, Postgres knows of ' .. processed
+      end
+    end
+  end
+  local fault = misfit()
+  if fault then return { 0, fault } end
+  local created = redis.pcall('XGROUP', 'CREATE', key, group, position, 'MKSTREAM', 'ENTRIESREAD', processed)
+  if created.err and not string.find(created.err, 'BUSYGROUP') then return created end
   local function below(a, b)
     local aMs, aN = string.match(a, '(%d+)-(%d+)')
     local bMs, bN = string.match(b, '(%d+)-(%d+)')
@@ -84,6 +111,8 @@ const align = `
     if it.name == group and below(it['last-delivered-id'], position) then lost = true end
   end
   if below(last, position) and owner == '1' then last, lost = position, true end
+  local nothingNew = #redis.call('XRANGE', key, '(' .. position, '+', 'COUNT', 1) == 0
+  if nothingNew and stream['entries-added'] ~= tonumber(processed) then lost = true end
   redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)
   if lost then
     if owner == '1' then
@@ -106,11 +135,11 @@ const align = `
   for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
     if reader[2] ~= consumer then redis.call('XGROUP', 'DELCONSUMER', key, group, reader[2]) end
   end
-  return created.err and 0 or 1`
+  return { created.err and 0 or 1, '' }`
 
 type Scripts = {
   streamsRead(keys: number, ...args: string[]): Promise<Row[][]>
-  streamsAlign(key: string, ...args: (string | number)[]): Promise<0 | 1>
+  streamsAlign(key: string, ...args: (string | number)[]): Promise<[created: 0 | 1, misfit: string]>
 }
 
 /** Teaches a client the scripts above. Once per client. */
@@ -158,16 +187,26 @@ async function callRead(
   return await (redis as unknown as Scripts).streamsRead(keys.length, ...keys, asked)
 }
 
-/**
- * @param owner whether the group's service owns the topic, and may raise the stream's ids.
- * @returns true when the group had to be created.
- */
-export async function alignGroup(redis: RedisClient, at: Cursor, owner: boolean): Promise<boolean> {
+export type Alignment = {
+  /** The group was not there. */
+  created: boolean
+  /** Why the stream cannot be made to fit; nothing was changed then. */
+  misfit: string
+}
+
+/** @param owner whether the group's service owns the topic, and may raise the stream's ids. */
+export async function alignGroup(redis: RedisClient, at: Cursor, owner: boolean): Promise<Alignment> {
+  const { key, group, consumer, position, processed } = at
   const scripts = redis as unknown as Scripts
-  return (
-    (await scripts.streamsAlign(at.key, at.group, at.consumer, at.position, at.processed, owner ? 1 : 0)) ===
-    1
+  const [created, misfit] = await scripts.streamsAlign(
+    key,
+    group,
+    consumer,
+    position,
+    processed,
+    owner ? 1 : 0,
   )
+  return { created: created === 1, misfit }
 }
 
 export const isNoGroup = (error: unknown): boolean =>

@@ -4,6 +4,9 @@ import { Cluster, Redis } from 'ioredis'
 
 export type RedisClient = Redis | Cluster
 
+/** Redis has answered, and refused: the connection is sound, and what other keys hold may be, too. */
+export const isReplyError = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
+
 /** No command waits longer than this for its reply. */
 export const commandTimeoutMs = 2_000
 

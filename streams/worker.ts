@@ -19,6 +19,8 @@ import {
   advance,
   advanceOf,
   idsOf,
+  isNextEvent,
+  isNextMessage,
   lettersOf,
   type Owned,
   parse,
@@ -27,6 +29,7 @@ import {
   type Slice,
   sizeOf,
   slicesOf,
+  soundOf,
 } from './batch.ts'
 import { commit, type Letter, sequence } from './commit.ts'
 import { lettersToRedrive } from './dead-letter.ts'
@@ -172,12 +175,20 @@ export class Worker<Message> {
   #slicesOf(streams: [Owned, Row[]][]): Slice[] {
     const found = streams.map(([owned, rows]): [Owned, Entry[]] => [
       owned,
-      entriesOf(rows, owned.position, this.#sequenced),
+      this.#sound(owned, entriesOf(rows, owned.position, this.#sequenced)),
     ])
     const entries = streams.reduce((sum, [, rows]) => sum + rows.length, 0)
     const messages = found.reduce((sum, [, its]) => sum + its.length, 0)
     if (entries > 0) this.#perEntry = Math.max(messages / entries, 1)
     return slicesOf(found, this.#limit)
+  }
+
+  /** What of the entries may be worked on. A partition that has something else next is left alone until it is mended. */
+  #sound(owned: Owned, entries: Entry[]): Entry[] {
+    const sound = soundOf(entries, owned.position, this.#sequenced ? isNextEvent : isNextMessage)
+    const [next] = entries
+    if (next && sound.length === 0) this.#holdings.distrust(owned, next.position)
+    return sound
   }
 
   #readingOf(owned: Owned): Reading {
