@@ -1,6 +1,6 @@
 /** The folder that a running system has for itself. */
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { commandLine } from './orphan.ts'
 
 /** Part of the command line of every process that takes a data folder. */
@@ -12,7 +12,7 @@ export type DataFolder = { path: string; [Symbol.asyncDispose](): Promise<void> 
 export async function takeDataFolder(path: string): Promise<DataFolder> {
   const lock = join(path, 'start.pid')
   try {
-    await mkdir(path, { recursive: true })
+    await makeFolder(path)
     while (!(await created(lock))) {
       const pid = Number.parseInt(await readFile(lock, 'utf8').catch(() => ''), 10)
       // A pid of a process that is gone, or that is another's by now, is what a killed start left.
@@ -24,6 +24,19 @@ export async function takeDataFolder(path: string): Promise<DataFolder> {
     throw new Error(`cannot write to ${path}: ${(error as Error).message}`)
   }
   return { path, [Symbol.asyncDispose]: () => rm(lock, { force: true }) }
+}
+
+/** Folder by folder: Node's recursive `mkdir` tries for ever where there can be none, as in `/proc`. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT') throw error
+    await makeFolder(dirname(path))
+    await mkdir(path)
+  }
 }
 
 async function created(lock: string): Promise<boolean> {

@@ -191,10 +191,12 @@ test('a port that is in use is one line and exit code 1', async () => {
   server.close()
 })
 
-test('a data folder that cannot be written to is one line and exit code 1', async () => {
-  const file = join(dir, 'file')
-  await writeFile(file, '')
-  const { child, lines } = await start({ DATA_DIR: join(file, 'data') })
+test.each([
+  ['under a file', () => join(dir, 'file'), 'ENOTDIR'],
+  ['where no folder can be made', () => '/proc/x', 'ENOENT'],
+])('a data folder %s is one line and exit code 1', async (_name, parent, code) => {
+  await writeFile(join(dir, 'file'), '')
+  const { child, lines } = await start({ DATA_DIR: join(parent(), 'data') })
   expect(await child.exited).toEqual({ code: 1, signal: null })
-  expect(lines).toEqual([expect.stringMatching(/^Cannot start: cannot write to .*\/file\/data: ENOTDIR/)])
+  expect(lines).toEqual([expect.stringMatching(`^Cannot start: cannot write to ${parent()}/data: ${code}`)])
 })
