@@ -1,11 +1,13 @@
 import { getEventListeners } from 'node:events'
 import { expect, inject, test } from 'vitest'
+import { z } from 'zod'
 import { OwnServer } from '../actors/testing/own-server.ts'
 import { openRedis, untilReady } from './redis.ts'
 import { range } from './testing.ts'
 import { Wakeup, type WakeupOptions } from './wakeup.ts'
 
-type Answer = { id: string; text: string }
+const answer = z.object({ id: z.string(), text: z.string() })
+type Answer = z.infer<typeof answer>
 
 /** What announcements begin with: who sent them. */
 const another = crypto.randomUUID()
@@ -18,6 +20,7 @@ async function open(options: Partial<WakeupOptions<Answer>> = {}, redisUrl = inj
     redisUrl,
     redis,
     channel: `wakeup-${crypto.randomUUID()}`,
+    answer,
     idOf: ({ id }) => id,
     lookup: async () => [],
     stopping: stopping.signal,
@@ -72,8 +75,18 @@ test('what is no announcement tells nobody anything, and breaks nothing', async 
   await using it = await open({ channel })
   await heard(it.redis, channel, 1)
   const answered = it.wakeup.next('a', 5_000)
-  for (const text of ['', 'null', '7', '{}', '{"answers":7}', '{"answers":[null,7]}', '{"answers":[{}]}'])
-    await it.redis.publish(channel, text)
+  for (const text of [
+    '',
+    'null',
+    '7',
+    '{}',
+    '{"answers":7}',
+    '{"answers":[null,7]}',
+    '{"answers":[{}]}',
+    '[{"id":"a"}]',
+    '[{"id":"a","text":7}]',
+  ])
+    for (const sender of ['', another]) await it.redis.publish(channel, sender + text)
   await it.redis.publish(channel, another + JSON.stringify([{ id: 'a', text: 'yes' }]))
   expect((await answered)?.text).toBe('yes')
 })

@@ -5,6 +5,7 @@
  * Announcements may be lost: a waiter that hears nothing looks the answer up (`lookup`), and does so at its end anyway.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import { openRedis, type RedisClient } from './redis.ts'
 
 /** How long waiters rely on announcements before the answers are looked up, all at once. */
@@ -19,6 +20,8 @@ export type WakeupOptions<Answer> = {
   redis: RedisClient
   /** Aborted when nobody is to wait any longer. */
   stopping: AbortSignal
+  /** What an announcement must hold to be believed: anybody may publish on a channel. */
+  answer: z.ZodType<Answer>
   idOf(answer: Answer): string
   /** Whether there is no other process to tell. One that has just come looks its answers up. */
   alone?(): boolean
@@ -41,10 +44,11 @@ export class Wakeup<Answer> implements AsyncDisposable {
     options.stopping.addEventListener('abort', () => {
       for (const resolve of this.#waiting) resolve(undefined)
     })
+    const answers = z.array(options.answer)
     const subscribe = () => void this.#subscriber.subscribe(options.channel).catch(() => {})
     this.#subscriber.on('ready', subscribe)
     this.#subscriber.on('message', (_channel: string, text: string) => {
-      if (!text.startsWith(this.#self)) this.#tell(answersIn(text, options.idOf))
+      if (!text.startsWith(this.#self)) this.#tell(answersIn(text, answers))
     })
   }
 
@@ -110,11 +114,10 @@ export class Wakeup<Answer> implements AsyncDisposable {
 /** The length of a UUID, with which every announcement begins. */
 const senderLength = 36
 
-/** Anybody may publish on a channel. What is no announcement of answers tells nobody anything. */
-function answersIn<Answer>(text: string, idOf: (answer: Answer) => unknown): Answer[] {
+/** What is no announcement of answers tells nobody anything. */
+function answersIn<Answer>(text: string, answers: z.ZodType<Answer[]>): Answer[] {
   try {
-    const answers = JSON.parse(text.slice(senderLength)) as Answer[]
-    return answers.every((answer) => typeof idOf(answer) === 'string') ? answers : []
+    return answers.parse(JSON.parse(text.slice(senderLength)))
   } catch {
     return []
   }

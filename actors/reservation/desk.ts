@@ -5,6 +5,7 @@
  *     up for: its command waits in the outbox, written in the same statement, until stock answers (`resend.ts`).
  * D2. Accepting needs this service's Postgres and nothing else. Sending to stock is not waited for.
  */
+import { z } from 'zod'
 import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
@@ -16,14 +17,20 @@ import type { Metrics } from '../metrics.ts'
 import { uuidv7 } from '../uuid.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
-import type { Reservation, Status } from './reservation.ts'
+import { type Reservation, statuses } from './reservation.ts'
 import * as store from './store.ts'
 
 /** A statement that takes longer is given up on. A request waits for two of them at most: the one that runs, and its own. */
 const statementWithinMs = 900
 
 /** What is told to those who wait for a reservation. */
-export type Answer = { reservationid: string; status: Status; reason: string | null; updatedAt: string }
+export const answerSchema = z.object({
+  reservationid: z.uuid(),
+  status: z.enum(statuses),
+  reason: z.string().nullable(),
+  updatedAt: z.iso.datetime(),
+})
+export type Answer = z.infer<typeof answerSchema>
 
 export type Asked = {
   bookid: string

@@ -14,7 +14,7 @@ import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
 import { stockEventConsumer } from './consumer.ts'
-import { type Answer, answerOf, Desk } from './desk.ts'
+import { type Answer, answerOf, answerSchema, Desk } from './desk.ts'
 import { mountReservations } from './http.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
@@ -37,6 +37,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     stopping,
     channel: `${redisPrefix}:reservation:changed`,
     alone: () => worker.alone,
+    answer: answerSchema,
     idOf: (answer) => answer.reservationid,
     async lookup(ids) {
       const rows = await store.findMany(sql, ids)

@@ -1,5 +1,6 @@
 /** The stock service: leases partitions of its mailboxes and serves the stock manager and the purchaser. */
 import { hostname } from 'node:os'
+import { z } from 'zod'
 import { EventLog } from '../../streams/event-log.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { openRedis } from '../../streams/redis.ts'
@@ -35,6 +36,7 @@ await runService('stock', async ({ config, log, metrics, signal }) => {
     stopping: signal,
     channel: `${redisPrefix}:stock:handled`,
     alone: () => worker.alone,
+    answer: z.uuid(),
     idOf: (commandid) => commandid,
     lookup: (ids) => read.handled(sql, ids),
   })
