@@ -15,10 +15,11 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import type { Pulse } from '../streams/pulse.ts'
+import { SetupError } from '../streams/setup.ts'
 import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from './config.ts'
 import type { App } from './http/app.ts'
 import { mountHealth } from './http/health.ts'
-import { serve } from './http/serve.ts'
+import { PortInUse, serve } from './http/serve.ts'
 import { createLog, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 
@@ -169,7 +170,9 @@ class Life {
   fail(error: unknown, what: string): void {
     this.#failed = true
     process.exitCode = 1
-    this.#log.fatal({ err: error }, what)
+    // What the operator has to mend is said in one line; where in our code it was noticed helps nobody.
+    if (error instanceof SetupError || error instanceof PortInUse) this.#log.fatal(error.message)
+    else this.#log.fatal({ err: error }, what)
     this.#stop()
   }
 

@@ -14,6 +14,8 @@ describe.concurrent.each(serviceNames)('%s', (service) => {
     const { code, said } = await run(service, { PARTITIONS: '16' })
     expect(code).toBe(1)
     expect(said).toMatch(/PARTITIONS is 16.* migrated with 8/)
+    expect(said.trim().split('\n')).toHaveLength(1)
+    expect(said).not.toContain('setup.ts')
   })
 
   test('refuses to start on a database that is not migrated', async () => {
@@ -22,6 +24,7 @@ describe.concurrent.each(serviceNames)('%s', (service) => {
     })
     expect(code).toBe(1)
     expect(said).toContain('npm run migrate')
+    expect(said).not.toContain('setup.ts')
   })
 
   test('refuses to start without a database that it can reach', async () => {

@@ -1,8 +1,20 @@
 /** Checks, before anything starts, that a database was migrated for this process. */
-import type { Sql } from './postgres.ts'
+import { closePostgres, type Sql } from './postgres.ts'
 
-/** @throws {SetupError} when the schema is missing, or was seeded for another number of partitions. */
+/**
+ * Ends the connections when it throws: left open, they would keep the process that does not start.
+ * @throws {SetupError} when the schema is missing, or was seeded for another number of partitions.
+ */
 export async function checkPartitions(sql: Sql, partitions: number): Promise<void> {
+  try {
+    await check(sql, partitions)
+  } catch (error) {
+    await closePostgres(sql)
+    throw error
+  }
+}
+
+async function check(sql: Sql, partitions: number): Promise<void> {
   const found = await sql<{ count: number }[]>`select count(*) from mailbox`.catch((error) => {
     if (error.code !== '42P01' && error.code !== '22023' && error.code !== '3F000') throw error
     throw new SetupError('Cannot start: the database is not migrated. Run: npm run migrate', { cause: error })
