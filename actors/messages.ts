@@ -18,13 +18,14 @@ const qtyMax = 1_000_000_000
 
 /**
  * Ids are printable ASCII without spaces: Postgres and JSON agree on them byte for byte,
- * and two different ids can never become equal on the way.
+ * and two different ids can never become equal on the way. Neither `.` nor `..`, which no path can hold: a link to such
+ * a thing would lead elsewhere.
  */
 export const idSchema = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
+  .regex(/^(?!\.\.?$)[\x21-\x7e]+$/, 'must be printable ASCII without spaces, and neither . nor ..')
 
 /** Text for people: any language, but nothing that Postgres refuses (NUL, half a surrogate pair). */
 export const textSchema = z

@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { gzipSync } from 'node:zlib'
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { problems } from './problem.ts'
@@ -43,6 +44,8 @@ describe('bad input is answered with a problem and reaches no handler', () => {
     'a fraction': [() => postJson({ ...good, qty: 1.5 }), 400, 'invalid-input'],
     'a huge number': [() => post('{"id":"1","qty":1e400}'), 400, 'invalid-input'],
     'a NUL in an id': [() => postJson({ ...good, id: 'a\0' }), 400, 'invalid-input'],
+    'a dot for an id': [() => postJson({ ...good, id: '.' }), 400, 'invalid-input'],
+    'two dots for an id': [() => postJson({ ...good, id: '..' }), 400, 'invalid-input'],
     'a NUL in text': [() => postJson({ ...good, note: 'a\0' }), 400, 'invalid-input'],
     'half a surrogate pair': [() => post('{"id":"1","qty":1,"note":"\\ud800"}'), 400, 'invalid-input'],
     'half a surrogate pair in an id': [() => post('{"id":"\\udfff","qty":1}'), 400, 'invalid-input'],
@@ -57,6 +60,16 @@ describe('bad input is answered with a problem and reaches no handler', () => {
     ],
     'no content type': [
       () => ask('/things', { method: 'POST', body: new TextEncoder().encode('{}') }),
+      415,
+      'unsupported-media-type',
+    ],
+    'another charset': [
+      () => postJson(good, { 'content-type': 'application/json; charset=ISO-8859-1' }),
+      415,
+      'unsupported-media-type',
+    ],
+    'a body that is compressed': [
+      () => post(gzipSync(JSON.stringify(good)), { 'content-encoding': 'gzip' }),
       415,
       'unsupported-media-type',
     ],
@@ -84,6 +97,18 @@ describe('bad input is answered with a problem and reaches no handler', () => {
     expect(body).toMatchObject({ type: `/problems/${slug}`, title: problems[slug][1], status })
     expect(bench.made).toEqual([])
   })
+})
+
+test.each<Record<string, string>>([
+  { 'content-type': 'application/json; charset=utf-8' },
+  { 'content-type': 'application/merge-patch+json;charset="UTF-8"' },
+  { 'content-encoding': 'identity' },
+])('a body sent with %o is taken', async (headers) => {
+  expect((await postJson(good, headers)).status).toBe(201)
+})
+
+test('three dots may name a thing', async () => {
+  expect((await postJson({ ...good, id: '...' })).status).toBe(201)
 })
 
 test('a chunked body within the limit is taken', async () => {

@@ -69,11 +69,23 @@ function check(c: Context, target: Target, schema: z.ZodType, value: unknown, fa
 const pointerOf = (path: PropertyKey[]): string =>
   path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
+/** JSON is UTF-8, and bodies come as they are. */
+function refuseEncodings(c: Context, type: string): void {
+  const charset = charsetIn.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'
+  const encoding = c.req.header('content-encoding')?.toLowerCase() ?? 'identity'
+  if (charset !== 'utf-8' && charset !== 'utf8')
+    throw new Problem('unsupported-media-type', { detail: `The charset must be UTF-8, not ${charset}.` })
+  if (encoding !== 'identity')
+    throw new Problem('unsupported-media-type', { detail: `The body must not be encoded (${encoding}).` })
+}
+
+const charsetIn = /;\s*charset\s*=\s*"?([^\s";]*)/i
 const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i
 
 async function readJson(c: Context): Promise<unknown> {
   const type = c.req.header('content-type')
   if (type === undefined || !jsonType.test(type)) throw new Problem('unsupported-media-type')
+  refuseEncodings(c, type)
   const text = await readText(c)
   try {
     return JSON.parse(text)

@@ -21,7 +21,11 @@ export const problems = {
     'A reservation that failed holds no copy, so there is nothing to give back.',
   ],
   'body-too-large': [413, 'The body is too large', 'A body holds at most 65,536 bytes.'],
-  'unsupported-media-type': [415, 'The body must be JSON', 'Send `Content-Type: application/json`.'],
+  'unsupported-media-type': [
+    415,
+    'The body must be JSON',
+    'Send `Content-Type: application/json`, in UTF-8 and without a `Content-Encoding`.',
+  ],
   'idempotency-key-reused': [
     422,
     'The idempotency key belongs to another request',

@@ -1,6 +1,7 @@
 /** The server under an app: the only file that knows Node from Deno. */
 import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
+import { Problem } from './problem.ts'
 
 export type ServeOptions = {
   host: string
@@ -77,13 +78,16 @@ async function serveOnDeno(fetch: Fetch, { host, port, signal }: ServeOptions): 
   const { Deno } = globalThis as unknown as { Deno: DenoNamespace }
   const cut = new AbortController()
   const handler: Fetch = async (request) => {
+    // Deno puts the Host header into the URL as it is.
+    if (!URL.canParse(request.url))
+      return new Problem('invalid-input', { detail: 'Host names no host.' }).toResponse()
     const response = await fetch(request)
     if (signal?.aborted) response.headers.set('connection', 'close')
     return response
   }
   let server: DenoServer
   try {
-    server = Deno.serve({ hostname: host, port, signal: cut.signal, onListen() {} }, signal ? handler : fetch)
+    server = Deno.serve({ hostname: host, port, signal: cut.signal, onListen() {} }, handler)
   } catch (cause) {
     return fail(port, cause)
   }

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { ProblemBody } from './testing/bench.ts'
@@ -109,6 +110,13 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
       await response.arrayBuffer()
       expect(response.status, path).toBe(200)
     }
+  })
+
+  test('a Host header that names no host is the client’s fault', async () => {
+    await using it = new Small(runtime)
+    const socket = connect(Number(new URL(await it.url()).port), '127.0.0.1')
+    socket.write('GET /livez HTTP/1.1\r\nhost: a<b\r\nconnection: close\r\n\r\n')
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /)
   })
 
   test('SIGTERM finishes requests, then loops, then stores', async () => {
