@@ -23,7 +23,9 @@ test('messages come back from their entry as they were', () => {
       subject: text,
       time: text,
       traceparent: text,
-      data: fc.dictionary(text, fc.jsonValue().filter(isSameAsJson)) as fc.Arbitrary<Envelope['data']>,
+      data: fc.dictionary(text.filter(isKept), fc.jsonValue().filter(isSameAsJson)) as fc.Arbitrary<
+        Envelope['data']
+      >,
     },
     { requiredKeys: ['specversion', 'id', 'source', 'type', 'subject', 'time', 'data'] },
   )
@@ -33,6 +35,9 @@ test('messages come back from their entry as they were', () => {
     }),
   )
 })
+
+/** zod leaves out a key that would change what the object inherits. */
+const isKept = (key: string) => key !== '__proto__'
 
 /** JSON has no negative zero. */
 const isSameAsJson = (value: unknown) =>
