@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import { migrate } from '../actors/migrate.ts'
 import { root } from '../deploy/local/root.ts'
-import { serviceCommand } from '../deploy/local/service.ts'
+import { compileCache, serviceCommand } from '../deploy/local/service.ts'
 import type { Runtime } from './options.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
 import { copiesPerBook } from './workloads.ts'
@@ -50,7 +50,12 @@ function start(name: string, script: string, env: Record<string, string>, { runt
       : []),
     join(root, script),
   ]
-  return startProcess({ name, command, env, logFile: join(logDir, `${name}.log`) })
+  return startProcess({
+    name,
+    command,
+    env: { ...compileCache, ...env },
+    logFile: join(logDir, `${name}.log`),
+  })
 }
 
 export async function startProduct(around: Surroundings): Promise<Target> {

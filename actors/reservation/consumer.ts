@@ -39,7 +39,7 @@ export function stockEventConsumer({ sql, committed }: ConsumerOptions): Handler
           counted.length > 0 && countBooks(sql, counted),
         ].filter((it) => it !== false),
         ...(verdicts.length > 0 ? { results: changed(sql) } : {}),
-        committed: (_, results) => committed(results as Changed[]),
+        committed: (_, results) => committed((results as (Changed[] | null)[]).flatMap((it) => it ?? [])),
       }
     },
   }

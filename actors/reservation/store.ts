@@ -123,8 +123,8 @@ export const applyVerdicts = (sql: Sql, rows: (Verdict & { partition: number })[
     returning j.*
   )`
 
-/** The reservations that `applyVerdicts` changed, each once, as the commit's results. */
-export const changed = (sql: Sql): Fragment => sql`select null::int, row_to_json(answered) from answered`
+/** The reservations that `applyVerdicts` changed, each once, all in one of the commit's results. */
+export const changed = (sql: Sql): Fragment => sql`select null::int, json_agg(answered) from answered`
 
 export type Unconfirmed = Pick<Reservation, 'reservationid' | 'bookid' | 'userid' | 'status'> & {
   traceparent: string | null

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { leash } from '../../deploy/local/leash.ts'
+import { compileCache } from '../../deploy/local/service.ts'
 import type { ServiceName } from '../config.ts'
 import { eventually } from './eventually.ts'
 
@@ -84,6 +85,7 @@ export class ServiceProcess {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
+        ...compileCache,
         ...this.#spec.env,
         HOST: '127.0.0.1',
         PORT: String(this.#port),

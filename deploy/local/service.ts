@@ -16,6 +16,12 @@ const pollMs = 50
  * also shrink the space for young objects, and collecting that more often costs a rush a tenth of its throughput.
  */
 const heap = ['--max-old-space-size=128', '--max-semi-space-size=16']
+/**
+ * Node keeps here what it made of the TypeScript files. A service that finds it starts sooner, and does without the
+ * compiler that strips the types, which would stay in memory: 25 MB.
+ */
+export const compileCache = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compile') }
+
 const denoFlags = [
   '--no-prompt',
   '--allow-net',
@@ -51,7 +57,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     command,
     args,
     cwd: root,
-    env: { ...env, HOST: host, PORT: String(port) },
+    env: { ...compileCache, ...env, HOST: host, PORT: String(port) },
     graceMs,
     onLine,
   })
