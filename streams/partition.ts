@@ -6,7 +6,18 @@
  */
 export function fnv1a32(key: string): number {
   let hash = 0x811c9dc5
-  for (const byte of encoder.encode(key)) hash = Math.imul(hash ^ byte, 0x01000193)
+  for (let i = 0; i < key.length; i++) {
+    const code = key.charCodeAt(i)
+    // Beyond ASCII a character is several bytes.
+    if (code > 0x7f) return ofBytes(encoder.encode(key))
+    hash = Math.imul(hash ^ code, 0x01000193)
+  }
+  return hash >>> 0
+}
+
+function ofBytes(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
   return hash >>> 0
 }
 const encoder = new TextEncoder()
