@@ -4,6 +4,8 @@
  */
 import { z } from 'zod'
 
+const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
+
 export const envelopeSchema = z.object({
   specversion: z.literal('1.0'),
   id: z.string().min(1),
@@ -14,7 +16,8 @@ export const envelopeSchema = z.object({
   time: z.string().min(1),
   /** W3C trace context of the request that caused the message. Absent when nobody traced it. */
   traceparent: z.string().optional(),
-  data: z.record(z.string(), z.unknown()),
+  /** What the message says: its own schema looks into it. */
+  data: z.custom<Record<string, unknown>>(isObject, 'must be an object'),
 })
 export type Envelope = z.infer<typeof envelopeSchema>
 

@@ -13,10 +13,13 @@ export function traceOf(c: Context): string {
 const pattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 export const isTraceparent = (text: string): boolean => text.length === 55 && pattern.test(text)
 
-/** Ids cut from random UUIDs, of which the platform keeps a stock. The flags say that nobody recorded it. */
+/**
+ * Ids cut from a random UUID, of which the platform keeps a stock: the span is the only one of its trace, so it may share
+ * the trace's digits. The flags say that nobody recorded it.
+ */
 function newTrace(): string {
-  const span = crypto.randomUUID()
-  return `00-${crypto.randomUUID().replaceAll('-', '')}-${span.slice(0, 8)}${span.slice(24, 32)}-00`
+  const id = crypto.randomUUID().replaceAll('-', '')
+  return `00-${id}-${id.slice(16)}-00`
 }
 
 /** The id that log lines carry. */

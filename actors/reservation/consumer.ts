@@ -20,13 +20,7 @@ export function stockEventConsumer({ sql, committed }: ConsumerOptions): Handler
       const events = batch.map((it) => it.message)
       // A book's events, and so a reservation's, all come from one partition.
       const partitionOf = new Map(batch.map((it) => [it.message.bookid, it.partition]))
-      const bookOf = new Map(
-        events.flatMap((it) => ('reservationid' in it ? [[it.reservationid, it.bookid]] : [])),
-      )
-      const verdicts = verdictsOf(events).map((it) => ({
-        ...it,
-        partition: partitionOf.get(bookOf.get(it.reservationid)!)!,
-      }))
+      const verdicts = verdictsOf(events).map((it) => ({ ...it, partition: partitionOf.get(it.bookid)! }))
       const listings = listingsOf(events).map((it) => ({ ...it, partition: partitionOf.get(it.bookid)! }))
       const received = listings.filter(isReceived)
       const counted = listings.filter((it) => !isReceived(it) && it.version > 0)

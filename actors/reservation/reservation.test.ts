@@ -35,6 +35,7 @@ const requested: StockEvent = { type: 'PurchaseRequested', ...after(), shortage:
 
 const verdict = (n: number, it: Partial<Verdict> = {}): Verdict => ({
   reservationid: uuid(n),
+  bookid: 'b',
   status: null,
   reason: null,
   released: false,

@@ -8,7 +8,6 @@
  * Requests change it one by one; stock's events change it in batches. What a batch says about one reservation is first
  * drawn together into one verdict, so that one statement can apply it.
  */
-import { match } from 'ts-pattern'
 import type { StockEvent } from '../messages.ts'
 
 export const statuses = ['Requested', 'Reserved', 'Failed', 'Canceled'] as const
@@ -27,6 +26,7 @@ export type Reservation = {
 /** What stock has said about one reservation. */
 export type Verdict = {
   reservationid: string
+  bookid: string
   /** The outcome of the request, if stock gave one. */
   status: 'Reserved' | 'Failed' | null
   reason: string | null
@@ -39,27 +39,33 @@ export function verdictsOf(events: StockEvent[]): Verdict[] {
   const verdicts = new Map<string, Verdict>()
   for (const event of events) {
     if (!('reservationid' in event)) continue
-    const { reservationid } = event
-    const known = verdicts.get(reservationid) ?? {
-      reservationid,
-      status: null,
-      reason: null,
-      released: false,
+    const { reservationid, bookid } = event
+    const verdict = verdicts.get(reservationid) ?? blank(reservationid, bookid)
+    verdicts.set(reservationid, verdict)
+    // By the thousand a second: a plain switch, which the compiler checks to be exhaustive.
+    switch (event.type) {
+      case 'CopyReserved':
+        verdict.status ??= 'Reserved'
+        break
+      case 'ReservationRefused':
+        verdict.status = 'Failed'
+        verdict.reason = event.reason
+        verdict.released = true
+        break
+      case 'CopyReleased':
+        verdict.released = true
+        break
+      default:
+        event satisfies never
     }
-    verdicts.set(
-      reservationid,
-      match(event)
-        .returnType<Verdict>()
-        .with({ type: 'CopyReserved' }, () => ({ ...known, status: known.status ?? 'Reserved' }))
-        .with({ type: 'ReservationRefused' }, ({ reason }) => ({
-          ...known,
-          status: 'Failed',
-          reason,
-          released: true,
-        }))
-        .with({ type: 'CopyReleased' }, () => ({ ...known, released: true }))
-        .exhaustive(),
-    )
   }
   return [...verdicts.values()]
 }
+
+const blank = (reservationid: string, bookid: string): Verdict => ({
+  reservationid,
+  bookid,
+  status: null,
+  reason: null,
+  released: false,
+})

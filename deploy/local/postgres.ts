@@ -161,7 +161,6 @@ function flags(fast: boolean): string[] {
     log_min_messages: 'warning',
     log_checkpoints: 'off',
     log_line_prefix: '',
-    ...(process.env.PROF ? { shared_preload_libraries: 'pg_stat_statements' } : {}),
     ...(fast ? { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } : {}),
   }
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
