@@ -1,9 +1,9 @@
 /** What is driven: the product, the baseline, a bare echo. Each knows how to be stocked and how to be held to account. */
 import { join } from 'node:path'
 import postgres from 'postgres'
-import { migrate } from '../actors/migrate.ts'
-import { root } from '../deploy/local/root.ts'
-import { compileCache, serviceCommand } from '../deploy/local/service.ts'
+import { migrate } from '../../actors/migrate.ts'
+import { root } from '../../deploy/local/root.ts'
+import { compileCache, serviceCommand } from '../../deploy/local/service.ts'
 import type { Runtime } from './options.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
 import { copiesPerBook } from './workloads.ts'
@@ -112,7 +112,7 @@ async function heldOf(stock: string): Promise<number> {
 
 export async function startBaseline(around: Surroundings): Promise<Target> {
   const databaseUrl = await createDatabase(around.databaseUrl, 'baseline')
-  const it = await start('baseline', 'load/baseline/main.ts', { DATABASE_URL: databaseUrl }, around)
+  const it = await start('baseline', 'load/bench/baseline/main.ts', { DATABASE_URL: databaseUrl }, around)
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
   return {
     name: 'baseline',
@@ -136,7 +136,7 @@ export async function startBaseline(around: Surroundings): Promise<Target> {
 
 /** Always on Node: it measures the client. */
 export async function startEcho(around: Surroundings): Promise<Target> {
-  const it = await start('echo', 'load/baseline/echo.ts', {}, { ...around, runtime: 'node' })
+  const it = await start('echo', 'load/bench/baseline/echo.ts', {}, { ...around, runtime: 'node' })
   const account = async () => ({ held: 0, undecided: false })
   return { name: 'echo', port: it.port, processes: [it], stop: it.stop, stock: async () => {}, account }
 }

@@ -1,6 +1,6 @@
 /** The least a Hono server can do with a body: what the client itself costs shows against it. */
 import { Hono } from 'hono'
-import { serve } from '../../actors/http/serve.ts'
+import { serve } from '../../../actors/http/serve.ts'
 
 const app = new Hono()
 app.post('/reservations', async (c) => c.json({ ...(await c.req.json()), status: 'Reserved' }, 201))

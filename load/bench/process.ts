@@ -1,8 +1,8 @@
 /** A server under measurement. It writes its log to a file itself: a pipe would be read at the client's expense. */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, type Exit, startChild } from '../deploy/local/child.ts'
-import { freePort } from '../deploy/local/free-port.ts'
+import { describe, type Exit, startChild } from '../../deploy/local/child.ts'
+import { freePort } from '../../deploy/local/free-port.ts'
 import { type Usage, usageOf } from './usage.ts'
 
 export type MeasuredProcess = {

@@ -6,8 +6,8 @@
 import { randomUUID } from 'node:crypto'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import postgres from 'postgres'
-import { serve } from '../../actors/http/serve.ts'
-import { idSchema } from '../../actors/messages.ts'
+import { serve } from '../../../actors/http/serve.ts'
+import { idSchema } from '../../../actors/messages.ts'
 
 const poolSize = 10
 
