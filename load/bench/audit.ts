@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoadResult } from './closed-loop.ts'
 import { notAsWanted } from './closed-loop.ts'
 import { count } from './report.ts'
-import type { Account, Target } from './targets.ts'
+import type { Account, Target } from './target.ts'
 
 /** How long a reservation may still be without an outcome when the load is over: a sweep sends it again. */
 const decidedMaxMs = 30_000

@@ -1,11 +1,17 @@
 /** The command line of the benchmark. */
 import { parseArgs } from 'node:util'
+import type { Runtime } from './target.ts'
 import { type WorkloadName, workloadNames } from './workloads.ts'
 
-export type Runtime = 'node' | 'deno'
-
-export const targetNames = ['baseline', 'product'] as const
+export const targetNames = ['baseline', 'product', 'history'] as const
 export type TargetName = (typeof targetNames)[number]
+
+export const questionNames = [...workloadNames, 'catch-up'] as const
+/** A workload, or the one question that no round of workloads answers. */
+export type QuestionName = (typeof questionNames)[number]
+
+/** What is asked unless told otherwise. */
+const usual: QuestionName[] = ['hot', 'many', 'one']
 
 export type Options = {
   seconds: number
@@ -15,7 +21,10 @@ export type Options = {
   books: number
   runtime: Runtime
   only: WorkloadName[]
+  catchUp: boolean
+  queued: number
   targets: TargetName[]
+  past: { books: number; reservations: number }
   check: boolean
   keep: boolean
 }
@@ -27,13 +36,16 @@ closed loop of clients, and prints what each of them decided. Ends with 1 when t
 
   --seconds N       measured time of each run (10)
   --warmup N        seconds of load before it (2)
-  --rounds N        how often each workload is run, baseline and product in turn (3)
+  --rounds N        how often each workload is run, targets in turn (3)
   --clients N       clients of the workloads that have many (256)
-  --books N         books of the workload "many" (10000)
-  --runtime NAME    node or deno, for services and baseline (node)
-  --only NAMES      a comma-separated choice of ${workloadNames.join(', ')}
-                    (${workloadNames.filter((name) => name !== 'echo').join(', ')}); "echo" shows what the client costs
-  --targets NAMES   a comma-separated choice of ${targetNames.join(', ')} (both)
+  --books N         books of the workloads that have many (10000)
+  --runtime NAME    node or deno, for services, baseline and echo (node)
+  --only NAMES      a comma-separated choice of ${questionNames.join(', ')} (${usual.join(',')})
+  --targets NAMES   a comma-separated choice of ${targetNames.join(', ')} (baseline,product);
+                    history is the product with a long past: see --past
+  --past R,B        of history: so many reservations of so many books (1000000,100000)
+  --queued N        of catch-up: reservations accepted while stock is down (100000)
+  --reach           all that the goals are about: every workload, every target and catch-up
   --check           end with 1 also when a goal is missed
   --keep            keep data and logs of the run in .data
   --help            this text
@@ -50,39 +62,65 @@ export function readOptions(args: string[]): Options | undefined {
       clients: { type: 'string', default: '256' },
       books: { type: 'string', default: '10000' },
       runtime: { type: 'string', default: 'node' },
-      only: { type: 'string', default: workloadNames.filter((name) => name !== 'echo').join(',') },
-      targets: { type: 'string', default: targetNames.join(',') },
+      only: { type: 'string' },
+      targets: { type: 'string' },
+      past: { type: 'string', default: '1000000,100000' },
+      queued: { type: 'string', default: '100000' },
+      reach: { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
   if (values.help) return undefined
+  const { reach } = values
+  const only = values.only ?? (reach ? questionNames : usual).join(',')
+  const questions = someOf('only', only, questionNames)
   return {
     seconds: numberWithin('seconds', values.seconds, 0.1, 3600),
     warmupSeconds: numberWithin('warmup', values.warmup, 0, 600),
-    rounds: Math.round(numberWithin('rounds', values.rounds, 1, 100)),
-    clients: Math.round(numberWithin('clients', values.clients, 1, 10_000)),
-    books: Math.round(numberWithin('books', values.books, 1, 1_000_000)),
+    rounds: integerWithin('rounds', values.rounds, 1, 100),
+    clients: integerWithin('clients', values.clients, 1, 10_000),
+    books: integerWithin('books', values.books, 1, 1_000_000),
     runtime: oneOf('runtime', values.runtime, ['node', 'deno'] as const),
-    only: someOf('only', values.only, workloadNames),
-    targets: someOf('targets', values.targets, targetNames),
+    only: questions.filter((name) => name !== 'catch-up'),
+    catchUp: questions.includes('catch-up'),
+    queued: integerWithin('queued', values.queued, 1, 10_000_000),
+    targets: someOf(
+      'targets',
+      values.targets ?? (reach ? targetNames.join(',') : 'baseline,product'),
+      targetNames,
+    ),
+    past: pastOf(values.past),
     check: values.check,
     keep: values.keep,
   }
 }
 
-function numberWithin(name: string, text: string, min: number, max: number): number {
+function pastOf(text: string): Options['past'] {
+  const [reservations = '', books = '', ...rest] = text.split(',')
+  if (rest.length || !books) throw new Error(`--past must be two numbers, reservations and books: ${text}`)
+  return {
+    reservations: integerWithin('past', reservations, 1, 100_000_000),
+    books: integerWithin('past', books, 1, 10_000_000),
+  }
+}
+
+export const integerWithin = (name: string, text: string, min: number, max: number): number =>
+  Math.round(numberWithin(name, text, min, max))
+
+export function numberWithin(name: string, text: string, min: number, max: number): number {
   const value = Number(text)
   if (!(value >= min && value <= max))
     throw new Error(`--${name} must be a number from ${min} to ${max}: ${text}`)
   return value
 }
 
-const someOf = <Name extends string>(option: string, text: string, names: readonly Name[]): Name[] =>
-  text.split(',').map((name) => oneOf(option, name.trim(), names))
+export const someOf = <Name extends string>(option: string, text: string, names: readonly Name[]): Name[] => [
+  ...new Set(text.split(',').map((name) => oneOf(option, name.trim(), names))),
+]
 
-function oneOf<Name extends string>(option: string, text: string, names: readonly Name[]): Name {
+export function oneOf<Name extends string>(option: string, text: string, names: readonly Name[]): Name {
   const found = names.find((name) => name === text)
   if (!found) throw new Error(`--${option} must be one of ${names.join(', ')}: ${text}`)
   return found

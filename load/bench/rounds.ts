@@ -1,25 +1,25 @@
-/** The runs themselves: baseline and product in turn, each left to finish what it put off before the next begins. */
+/** The runs themselves: targets in turn, each left to finish what it put off before the next begins. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runClosedLoop } from './closed-loop.ts'
-import type { Options } from './options.ts'
 import { progress } from './progress.ts'
 import type { Run } from './report.ts'
-import type { Target } from './targets.ts'
-import type { Usage } from './usage.ts'
-import type { Workload } from './workloads.ts'
-
-/** Postgres, Redis: whoever works for the target beside its own processes. */
-export type Store = { name: string; usage(): Usage }
+import type { Store } from './stores.ts'
+import type { Target } from './target.ts'
+import { requestsOf, type Workload, wantedOf } from './workloads.ts'
 
 /** Longer than any `Prefer: wait` and any timeout of the services. */
 const graceMs = 35_000
 const settleStepMs = 250
-const settleMaxMs = 60_000
+/** What was only accepted may take as long again to be decided, and longer. */
+const settleMaxMs = 120_000
 /** Less than this share of a core, over one step, is idling. */
 const idleShare = 0.1
 
+export type Timing = { seconds: number; warmupSeconds: number }
+
 export type Stage = {
-  options: Options
+  timing: Timing
+  rounds: number
   workloads: Workload[]
   targets: Target[]
   stores: Store[]
@@ -28,34 +28,43 @@ export type Stage = {
 
 /** @returns the runs that were made until the end or the signal. */
 export async function runRounds(stage: Stage): Promise<Run[]> {
-  const { options, workloads, targets, signal } = stage
+  const { timing, rounds, workloads, targets, stores, signal } = stage
   const runs: Run[] = []
-  for (let round = 0; round < options.rounds; round++)
+  for (let round = 0; round < rounds; round++)
     for (const workload of workloads) {
-      const chosen = targets.filter((target) => (workload.name === 'echo') === (target.name === 'echo'))
+      const chosen = targets.filter((target) => takes(target, workload))
       // Who goes first changes with the round: neither always finds the machine fresh.
       for (const target of round % 2 ? chosen.toReversed() : chosen) {
         if (signal.aborted) return runs
-        progress(`round ${round + 1} of ${options.rounds}: ${workload.title}: ${target.name}`)
-        runs.push(await runOnce(stage, workload, target))
+        progress(`round ${round + 1} of ${rounds}: ${workload.title}: ${target.name}`)
+        runs.push(await runOnce({ timing, stores, signal }, workload, target))
       }
     }
   return runs
 }
 
-async function runOnce(stage: Stage, workload: Workload, target: Target): Promise<Run> {
-  const { options, stores, signal } = stage
+/** The echo answers nothing else, and only the product can accept without deciding. */
+function takes({ name }: Target, workload: Workload): boolean {
+  if (workload.name === 'echo' || name === 'echo') return workload.name === name
+  return workload.name !== 'accept' || name === 'product'
+}
+
+export async function runOnce(
+  { timing, stores, signal }: Pick<Stage, 'timing' | 'stores' | 'signal'>,
+  workload: Workload,
+  target: Target,
+): Promise<Run> {
   const processes = [...target.processes, ...stores]
   const before = processes.map((it) => it.usage().cpuMs)
   const load = await runClosedLoop({
     host: '127.0.0.1',
     port: target.port,
     clients: workload.clients,
-    warmupMs: options.warmupSeconds * 1000,
-    measuredMs: options.seconds * 1000,
+    warmupMs: timing.warmupSeconds * 1000,
+    measuredMs: timing.seconds * 1000,
     graceMs,
-    request: workload.request,
-    wanted: (answer) => answer.status === 201 && answer.body.includes('"status":"Reserved"'),
+    request: requestsOf(workload, target),
+    wanted: wantedOf(workload, target),
     signal,
   })
   if (process.env.PROFHOOK)

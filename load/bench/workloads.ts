@@ -1,58 +1,72 @@
-/** What is asked, of baseline and product alike: `POST /reservations`, decided within the request. */
-import { postRequest } from './closed-loop.ts'
+/** What is asked, of every target alike: reservations, decided within the request or only accepted. */
+import { demandOf, type Pattern } from './books.ts'
+import type { Answer } from './http-connection.ts'
+import { askForReservation, type Status, saysCreated, type Target } from './target.ts'
 
-export const workloadNames = ['hot', 'many', 'one', 'echo'] as const
+export const workloadNames = ['hot', 'many', 'zipf', 'few', 'one', 'accept', 'echo'] as const
 export type WorkloadName = (typeof workloadNames)[number]
 
 export type Workload = {
-  name: WorkloadName
+  name: string
   title: string
   clients: number
-  /** The books that are asked for, all in stock. */
+  /** Those that are asked for, all in stock. */
   books: string[]
-  request(client: number, count: number): string
+  /** In this order, over and over. */
+  order: string[]
+  /** What an answer must say to count. */
+  status: Status
 }
-
-/** More copies than any run can ask for, of each book. */
-export const copiesPerBook = 1_000_000_000
-
-const customers = 1_000
 
 /** @param options clients and books of the workloads that have many. */
 export function createWorkload(
   name: WorkloadName,
   { clients, books }: { clients: number; books: number },
 ): Workload {
-  const many = Array.from({ length: books }, (_, number) => `book-${number}`)
+  const of = (pattern: Pattern, title: string, clients: number, status: Status = 'Reserved') => ({
+    ...demandOf(pattern, books),
+    ...{ name, title, clients, status },
+  })
   switch (name) {
     case 'hot':
-      return workload(name, `One hot book, ${clients} clients`, clients, ['hot'])
+      return of('hot', `One hot book, ${clients} clients`, clients)
     case 'many':
-      return workload(name, `${books} books, ${clients} clients`, clients, many)
+      return of('even', `${books} books, ${clients} clients`, clients)
+    case 'zipf':
+      return of('zipf', `${books} books by Zipf's law, ${clients} clients`, clients)
+    case 'few':
+      return of('even', `${books} books, 16 clients`, 16)
     case 'one':
-      return workload(name, `${books} books, one client`, 1, many)
+      return of('even', `${books} books, one client`, 1)
+    case 'accept':
+      return of('even', `${books} books, ${clients} clients, accepted only`, clients, 'Requested')
     case 'echo':
-      return workload(name, `A bare echo, ${clients} clients`, clients, ['hot'])
+      return of('even', `A bare echo, ${clients} clients`, clients, 'Requested')
   }
 }
 
-function workload(name: WorkloadName, title: string, clients: number, books: string[]): Workload {
-  // Written beforehand: what is left to do for a request is to look it up.
-  const requests = Array.from({ length: Math.max(books.length, customers) }, (_, number) =>
-    postRequest(
-      'localhost',
-      '/reservations',
-      { bookid: books[number % books.length]!, userid: `user-${number % customers}` },
-      { prefer: 'wait=10' },
-    ),
+const customers = 1_000
+/** Prime to any number of requests there is: a stride that visits all of them. */
+const stride = 7_919
+
+/** @returns the next request of a client, written beforehand: what is left to do is to look it up. */
+export function requestsOf(
+  { books, order, status }: Workload,
+  { ask = askForReservation }: Target,
+): (client: number, count: number) => string {
+  const one = (bookid: string, number: number) =>
+    ask(bookid, `user-${number % customers}`, status === 'Reserved')
+  // Of an order longer than the books, as many requests as books: strings are shared.
+  const ofBook = new Map(books.map((bookid, number) => [bookid, one(bookid, number)]))
+  const length = Math.max(order.length, customers)
+  const requests = Array.from({ length }, (_, number) =>
+    order.length > books.length ? ofBook.get(order[number]!)! : one(order[number % order.length]!, number),
   )
-  // A stride prime to any round number visits all of them, each client from a place of its own.
-  const stride = 7_919
-  return {
-    name,
-    title,
-    clients,
-    books,
-    request: (client, count) => requests[(client * 131 + count * stride) % requests.length]!,
-  }
+  // Each client from a place of its own.
+  return (client, count) => requests[(client * 131 + count * stride) % requests.length]!
 }
+
+export const wantedOf =
+  ({ status }: Workload, { says = saysCreated }: Target) =>
+  (answer: Answer): boolean =>
+    says(answer, status)
