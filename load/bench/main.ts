@@ -30,7 +30,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   const { stores, ...urls } = await startStores(dir, stack, options.keep)
   const workloads = options.only.map((name) => createWorkload(name, options))
   const queue = createWorkload('accept', options)
-  const named = await startTargets(options, { ...urls, runtime: options.runtime, logDir: dir }, stack)
+  const named = await startTargets(options, { ...urls, ...options, logDir: dir }, stack)
   const targets = Object.values(named)
   const books = [...new Set([...workloads, queue].flatMap((workload) => workload.books))]
   for (const target of targets) {

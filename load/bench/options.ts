@@ -25,6 +25,7 @@ export type Options = {
   queued: number
   targets: TargetName[]
   past: { books: number; reservations: number }
+  profileDir: string | undefined
   check: boolean
   keep: boolean
 }
@@ -47,6 +48,7 @@ closed loop of clients, and prints what each of them decided. Ends with 1 when t
   --queued N        of catch-up: reservations accepted while stock is down (100000)
   --reach           all that the goals are about: every workload, every target and catch-up
   --check           end with 1 also when a goal is missed
+  --profile DIR     CPU profiles of everything that runs on Node, for Chrome's or VS Code's viewer
   --keep            keep data and logs of the run in .data
   --help            this text
 `
@@ -67,6 +69,7 @@ export function readOptions(args: string[]): Options | undefined {
       past: { type: 'string', default: '1000000,100000' },
       queued: { type: 'string', default: '100000' },
       reach: { type: 'boolean', default: false },
+      profile: { type: 'string' },
       check: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -92,6 +95,7 @@ export function readOptions(args: string[]): Options | undefined {
       targetNames,
     ),
     past: pastOf(values.past),
+    profileDir: values.profile,
     check: values.check,
     keep: values.keep,
   }

@@ -67,8 +67,6 @@ export async function runOnce(
     wanted: wantedOf(workload, target),
     signal,
   })
-  if (process.env.PROFHOOK)
-    await (await import('node:child_process')).execSync(process.env.PROFHOOK, { stdio: 'inherit' })
   const catchUpMs = await settle(target, stores)
   const cpuMicros: Record<string, number> = {}
   for (const [index, { name, usage }] of processes.entries())

@@ -41,6 +41,8 @@ export type Surroundings = {
   redisUrl: string
   runtime: Runtime
   logDir: string
+  /** Where each process on Node leaves its CPU profile when it is stopped. */
+  profileDir?: string
 }
 
 export const askForReservation = (bookid: string, userid: string, wait: boolean): string =>
@@ -54,9 +56,12 @@ export function startScript(
   name: string,
   script: string,
   env: Record<string, string>,
-  { runtime, logDir }: Surroundings,
+  { runtime, logDir, profileDir }: Surroundings,
 ): Promise<MeasuredProcess> {
-  const command = [...serviceCommand(runtime, 'stock').slice(0, -1), join(root, script)]
+  const flags = serviceCommand(runtime, 'stock').slice(0, -1)
+  if (profileDir && runtime === 'node')
+    flags.push('--cpu-prof', `--cpu-prof-dir=${profileDir}`, `--cpu-prof-name=${name}.cpuprofile`)
+  const command = [...flags, join(root, script)]
   return startProcess({ name, command, env, logFile: join(logDir, `${name}.log`) })
 }
 
