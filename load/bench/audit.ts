@@ -11,12 +11,12 @@ const stepMs = 250
 
 export type Audit = { right: boolean; line: string }
 
-/** @param loads every run against the target since it was stocked. */
-export async function audit(target: Target, loads: LoadResult[]): Promise<Audit> {
-  let account = await target.account()
+/** @param loads every run against the target since it was stocked with `books`. */
+export async function audit(target: Target, books: string[], loads: LoadResult[]): Promise<Audit> {
+  let account = await target.account(books)
   for (const until = performance.now() + decidedMaxMs; account.undecided && performance.now() < until; ) {
     await sleep(stepMs)
-    account = await target.account()
+    account = await target.account(books)
   }
   return { ...compare(loads, account), line: `${target.name}: ${describe(loads, account)}` }
 }

@@ -1,14 +1,16 @@
 /** What the product is measured against: the row lock, and a server that does nothing. */
 import postgres from 'postgres'
+import type { MeasuredProcess } from './process.ts'
 import { copiesPerBook, createDatabase, type Surroundings, startScript, type Target } from './target.ts'
 
-/** @param script a server that keeps its books in the tables `stock` and `reservation` of its database. */
+/** @param server that keeps its books in the tables `stock` and `reservation` of its database. */
 export async function startTabled(
   around: Surroundings,
-  { name, script, env = {} }: { name: string; script: string; env?: Record<string, string> },
+  name: string,
+  server: (databaseUrl: string) => Promise<MeasuredProcess>,
 ): Promise<Target> {
   const databaseUrl = await createDatabase(around.databaseUrl, name)
-  const it = await startScript(name, script, { ...env, DATABASE_URL: databaseUrl }, around)
+  const it = await server(databaseUrl)
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
   return {
     name,
@@ -31,7 +33,9 @@ export async function startTabled(
 }
 
 export const startBaseline = (around: Surroundings, name = 'baseline'): Promise<Target> =>
-  startTabled(around, { name, script: 'load/bench/baseline/main.ts' })
+  startTabled(around, name, (databaseUrl) =>
+    startScript(name, 'load/bench/baseline/main.ts', { DATABASE_URL: databaseUrl }, around),
+  )
 
 export async function startEcho(around: Surroundings): Promise<Target> {
   const it = await startScript('echo', 'load/bench/baseline/echo.ts', {}, around)

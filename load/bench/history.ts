@@ -37,9 +37,9 @@ export async function startHistory(around: Surroundings, past: Past, name = 'his
 
 /** What was held before is no business of the audit. */
 async function accountSince(product: Product): Promise<Product['account']> {
-  const { held: before } = await product.account()
+  const { held: before } = await product.account([])
   return async () => {
-    const { held, undecided } = await product.account()
+    const { held, undecided } = await product.account([])
     return { held: held - before, undecided }
   }
 }

@@ -47,7 +47,15 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     caughtUp = await catchUp(named.product, queue, options.queued)
   }
   progress('')
-  return await report({ options, workloads, named, runs, caughtUp, peaks: highest(peaks, peaksOf(targets)) })
+  return await report({
+    options,
+    workloads,
+    books,
+    named,
+    runs,
+    caughtUp,
+    peaks: highest(peaks, peaksOf(targets)),
+  })
 }
 
 async function startTargets(
@@ -86,6 +94,7 @@ const highest = (one: Peaks, other: Peaks): Peaks =>
 type Outcome = {
   options: Options
   workloads: Workload[]
+  books: string[]
   named: Targets
   runs: Run[]
   caughtUp: CatchUp | undefined
@@ -93,7 +102,15 @@ type Outcome = {
 }
 
 /** @returns whether all is as it must be. */
-async function report({ options, workloads, named, runs, caughtUp, peaks }: Outcome): Promise<boolean> {
+async function report({
+  options,
+  workloads,
+  books,
+  named,
+  runs,
+  caughtUp,
+  peaks,
+}: Outcome): Promise<boolean> {
   for (const workload of workloads) console.log(`\n${tableOf(runs, workload)}`)
   const products = Object.entries(peaks).filter(([name]) => /^(product|history) /.test(name))
   const goals = goalsOf({
@@ -112,7 +129,7 @@ async function report({ options, workloads, named, runs, caughtUp, peaks }: Outc
   section('Other answers', others)
   const audits = []
   for (const target of [named.baseline, named.product, named.history])
-    if (target) audits.push(await audit(target, loadsOf(target, runs, named, caughtUp)))
+    if (target) audits.push(await audit(target, books, loadsOf(target, runs, named, caughtUp)))
   section(
     'Books',
     audits.map(({ line, right }) => `${right ? 'right ' : 'WRONG '} ${line}`),

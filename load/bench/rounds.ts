@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runClosedLoop } from './closed-loop.ts'
 import { progress } from './progress.ts'
-import type { Run } from './report.ts'
+import { median, type Run } from './report.ts'
 import type { Store } from './stores.ts'
 import type { Target } from './target.ts'
 import { requestsOf, type Workload, wantedOf } from './workloads.ts'
@@ -12,8 +12,10 @@ const graceMs = 35_000
 const settleStepMs = 250
 /** What was only accepted may take as long again to be decided, and longer. */
 const settleMaxMs = 120_000
-/** Less than this share of a core, over one step, is idling. */
+/** Less than this share of a core, over one step, is idling; of what polls when idle, so much more than that. */
 const idleShare = 0.1
+const idleMargin = 1.3
+const idleSteps = 9
 
 export type Timing = { seconds: number; warmupSeconds: number }
 
@@ -49,10 +51,12 @@ function takes({ name }: Target, workload: Workload): boolean {
   return workload.name !== 'accept' || name === 'product'
 }
 
+/** @param idle the share of a core that the target uses when it has nothing to do. */
 export async function runOnce(
   { timing, stores, signal }: Pick<Stage, 'timing' | 'stores' | 'signal'>,
   workload: Workload,
   target: Target,
+  idle = 0,
 ): Promise<Run> {
   const processes = [...target.processes, ...stores]
   const before = processes.map((it) => it.usage().cpuMs)
@@ -67,7 +71,7 @@ export async function runOnce(
     wanted: wantedOf(workload, target),
     signal,
   })
-  const catchUpMs = await settle(target, stores)
+  const catchUpMs = await settle(target, stores, idle)
   const cpuMicros: Record<string, number> = {}
   for (const [index, { name, usage }] of processes.entries())
     cpuMicros[name] = ((usage().cpuMs - before[index]!) * 1000) / Math.max(1, load.asked)
@@ -76,15 +80,32 @@ export async function runOnce(
 }
 
 /** Waits until nobody works any more. @returns for how long somebody did. */
-export async function settle(target: Target, stores: Store[]): Promise<number> {
-  const processes = [...target.processes, ...stores]
-  const used = () => processes.reduce((sum, it) => sum + it.usage().cpuMs, 0)
+export async function settle(target: Target, stores: Store[], idle = 0): Promise<number> {
+  const used = usedBy(target, stores)
   const startedAt = performance.now()
   for (let before = used(); performance.now() - startedAt < settleMaxMs; ) {
     await sleep(settleStepMs)
     const now = used()
-    if (now - before < settleStepMs * idleShare) break
+    if (now - before < settleStepMs * (idleShare + idleMargin * idle)) break
     before = now
   }
   return Math.max(0, performance.now() - startedAt - settleStepMs)
+}
+
+/** @returns the share of a core that is used when nobody asks anything: the median of some steps. */
+export async function idleOf(target: Target, stores: Store[]): Promise<number> {
+  const used = usedBy(target, stores)
+  const shares: number[] = []
+  for (let before = used(); shares.length < idleSteps; ) {
+    await sleep(settleStepMs)
+    const now = used()
+    shares.push((now - before) / settleStepMs)
+    before = now
+  }
+  return median(shares)
+}
+
+function usedBy(target: Target, stores: Store[]): () => number {
+  const processes = [...target.processes, ...stores]
+  return () => processes.reduce((sum, it) => sum + it.usage().cpuMs, 0)
 }

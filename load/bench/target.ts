@@ -26,7 +26,8 @@ export type Target = {
   /** Whether the reservation was made and has this status. Absent: 201 and a body that says so. */
   says?(answer: Answer, status: Status): boolean
   stock(books: string[]): Promise<void>
-  account(): Promise<Account>
+  /** @param books those that were stocked. */
+  account(books: string[]): Promise<Account>
   stop(): Promise<void>
 }
 
