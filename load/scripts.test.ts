@@ -77,6 +77,7 @@ describe.each(scriptNames)('%s', (name) => {
       .map((metric) => /\{name:(.+)\}/.exec(metric)?.[1])
       .filter((found) => found !== undefined)
     expect(measured).toContain(names.reserve)
+    for (const name of measured) expect(name).not.toMatch(/[,:{}]/)
     expect(Object.values(names)).toEqual(expect.arrayContaining(measured))
     expect(script.options.thresholds).toMatchObject({ oversold: ['count==0'], forgotten: ['count==0'] })
   })

@@ -1,18 +1,21 @@
-/** The system's calls, each under a name of its own: ids in a URL would make every request its own metric. */
+/**
+ * The system's calls, each under a name of its own: ids in a URL would make every request its own metric. The names
+ * stand in thresholds, where k6 takes commas, colons and braces for its own.
+ */
 import { check } from 'k6'
 import http, { type RefinedResponse } from 'k6/http'
 import { refused, reserved, timeToDecision, undecided } from './figures.ts'
 import { settings } from './settings.ts'
 
 export const names = {
-  reserve: 'POST /reservations, wait',
+  reserve: 'POST /reservations and wait',
   accept: 'POST /reservations',
-  reservation: 'GET /reservations/{id}',
+  reservation: 'GET /reservations/ID',
   reservations: 'GET /reservations',
-  cancel: 'PATCH /reservations/{id}',
+  cancel: 'PATCH /reservations/ID',
   books: 'GET /books',
   receive: 'POST /stocks',
-  stock: 'GET /stocks/{bookid}',
+  stock: 'GET /stocks/BOOKID',
   metrics: 'GET /metrics',
 } as const
 export type Name = (typeof names)[keyof typeof names]
