@@ -1,28 +1,21 @@
 /** What is compared with is installed when it is wanted: the product carries none of it. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { root } from '../../deploy/local/root.ts'
+import { join } from 'node:path'
 
 const dir = import.meta.dirname
 
 /** @throws when npm cannot install. */
 export function installContenders(): void {
   if (installed()) return
-  console.error('Installing what is compared with: npm ci, in load/comparisons')
+  console.error('Installing what is compared with: npm install, in load/comparisons')
   // None of their packages needs a script of its own to work.
-  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund']
-  // The machine's npm needs no Node of ours.
-  const bin = join(root, 'node_modules', '.bin')
-  const PATH = (process.env.PATH ?? '').split(delimiter).filter((path) => path !== bin)
+  // Not `npm ci`, which asks for packages of every platform, those too that a registry does not have.
+  const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund']
   try {
-    execFileSync('npm', args, {
-      cwd: dir,
-      stdio: ['ignore', 2, 2],
-      env: { ...process.env, PATH: PATH.join(delimiter) },
-    })
+    execFileSync('npm', args, { cwd: dir, stdio: ['ignore', 2, 2] })
   } catch (cause) {
-    throw new Error('Cannot install what is compared with: npm ci failed, as told above', { cause })
+    throw new Error('Cannot install what is compared with: npm install failed, as told above', { cause })
   }
 }
 
