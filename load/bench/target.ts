@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { root } from '../../deploy/local/root.ts'
-import { serviceCommand } from '../../deploy/local/service.ts'
+import { compileCache, serviceCommand } from '../../deploy/local/service.ts'
 import { postRequest } from './closed-loop.ts'
 import type { Answer } from './http-connection.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
@@ -63,7 +63,12 @@ export function startScript(
   if (profileDir && runtime === 'node')
     flags.push('--cpu-prof', `--cpu-prof-dir=${profileDir}`, `--cpu-prof-name=${name}.cpuprofile`)
   const command = [...flags, join(root, script)]
-  return startProcess({ name, command, env, logFile: join(logDir, `${name}.log`) })
+  return startProcess({
+    name,
+    command,
+    env: { ...compileCache, ...env },
+    logFile: join(logDir, `${name}.log`),
+  })
 }
 
 /** @returns the URL of the database, which is made when it is not there. */

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { freePort } from '../../deploy/local/free-port.ts'
 import { root } from '../../deploy/local/root.ts'
+import { compileCache } from '../../deploy/local/service.ts'
 import { startBaseline, startTabled } from '../bench/baseline.ts'
 import { postRequest } from '../bench/closed-loop.ts'
 import { answersOk, type MeasuredProcess, startProcess } from '../bench/process.ts'
@@ -78,7 +79,8 @@ function startServer(
 ): Promise<MeasuredProcess> {
   const script = join(import.meta.dirname, 'servers', `${name}.ts`)
   const command = [join(root, 'node_modules', '.bin', 'node'), script]
-  return startProcess({ name, command, env, logFile: join(logDir, `${name}.log`), ...(ready && { ready }) })
+  const logFile = join(logDir, `${name}.log`)
+  return startProcess({ name, command, env: { ...compileCache, ...env }, logFile, ...(ready && { ready }) })
 }
 
 /** Restate itself, and the service whose handlers it calls. */
