@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoadResult } from './closed-loop.ts'
 import { notAsWanted } from './closed-loop.ts'
 import { count } from './report.ts'
-import type { Account, Target } from './targets.ts'
+import type { Account, Target } from './target.ts'
 
 /** How long a reservation may still be without an outcome when the load is over: a sweep sends it again. */
 const decidedMaxMs = 30_000
@@ -11,12 +11,12 @@ const stepMs = 250
 
 export type Audit = { right: boolean; line: string }
 
-/** @param loads every run against the target since it was stocked. */
-export async function audit(target: Target, loads: LoadResult[]): Promise<Audit> {
-  let account = await target.account()
+/** @param loads every run against the target since it was stocked with `books`. */
+export async function audit(target: Target, books: string[], loads: LoadResult[]): Promise<Audit> {
+  let account = await target.account(books)
   for (const until = performance.now() + decidedMaxMs; account.undecided && performance.now() < until; ) {
     await sleep(stepMs)
-    account = await target.account()
+    account = await target.account(books)
   }
   return { ...compare(loads, account), line: `${target.name}: ${describe(loads, account)}` }
 }

@@ -11,6 +11,8 @@ export type Load = {
   /** Before the measured time. Its requests are counted in `asked`, `wanted` and `other`, and measured nowhere. */
   warmupMs: number
   measuredMs: number
+  /** The run is over earlier when so many requests were sent. */
+  requestsMax?: number
   /** How long an answer may be outstanding at the end. After that it is counted as `unanswered`. */
   graceMs: number
   /** The next request, head and body, ASCII. */
@@ -42,6 +44,7 @@ const reconnectMs = 50
 
 /** Runs until the time is over or the signal aborts, and every request in flight has ended. */
 export async function runClosedLoop(load: Load): Promise<LoadResult> {
+  const { requestsMax = Number.POSITIVE_INFINITY } = load
   const connections = await Promise.all(
     Array.from({ length: load.clients }, () => HttpConnection.open(load.host, load.port)),
   )
@@ -56,7 +59,8 @@ export async function runClosedLoop(load: Load): Promise<LoadResult> {
   }
 
   const client = async (number: number) => {
-    for (let count = 0; performance.now() < until && !load.signal?.aborted; count++) {
+    const goesOn = () => performance.now() < until && tally.asked < requestsMax && !load.signal?.aborted
+    for (let count = 0; goesOn(); count++) {
       const request = load.request(number, count)
       const sentAt = performance.now()
       tally.asked++
@@ -70,7 +74,7 @@ export async function runClosedLoop(load: Load): Promise<LoadResult> {
       } catch (error) {
         miss(late ? 'unanswered' : (error as Error).message)
       }
-      if (!connections[number]!.open && performance.now() < until)
+      if (!connections[number]!.open && goesOn())
         connections[number] = await reopen(load, connections[number]!, until)
     }
   }
@@ -84,7 +88,8 @@ export async function runClosedLoop(load: Load): Promise<LoadResult> {
   )
   await Promise.all(connections.map((_, number) => client(number)))
   clearTimeout(deadline)
-  const measuredMs = (load.signal?.aborted ? Math.min(performance.now(), until) : until) - measureFrom
+  const early = load.signal?.aborted || tally.asked >= requestsMax
+  const measuredMs = (early ? Math.min(performance.now(), until) : until) - measureFrom
   for (const connection of connections) connection.close()
   const cpu = process.cpuUsage(cpuBefore)
   return {

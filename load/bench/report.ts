@@ -1,47 +1,15 @@
-/** What the rounds come to: medians, ratios, goals. Pure: numbers in, lines out. */
+/** What the rounds come to: medians, tables. Pure: numbers in, lines out. */
 import type { LoadResult } from './closed-loop.ts'
-import type { Workload, WorkloadName } from './workloads.ts'
+import type { Workload } from './workloads.ts'
 
 export type Run = {
-  workload: WorkloadName
+  workload: string
   target: string
   load: LoadResult
   /** CPU for each request sent, by process, with what was left to do behind the last answer. */
   cpuMicros: Record<string, number>
   /** How long the processes went on working behind the last answer. */
   catchUpMs: number
-}
-
-export type Goal = { text: string; met: boolean }
-
-const memoryMax = 200e6
-
-/** @param peaks resident bytes of the product's services. */
-export function goalsOf(runs: Run[], peaks: Record<string, number>): Goal[] {
-  const goals: Goal[] = []
-  const atLeast = { hot: 4, many: 2 } as const
-  for (const name of ['hot', 'many'] as const) {
-    const ratio = ratioOf(runs, name, (load) => load.perSecond)
-    if (ratio === undefined) continue
-    const text = `${name}: ${times(ratio)} the baseline's throughput, at least ${atLeast[name]}x`
-    goals.push({ text, met: ratio >= atLeast[name] })
-  }
-  const latency = ratioOf(runs, 'one', (load) => load.p50Ms)
-  if (latency !== undefined)
-    goals.push({
-      text: `one: ${times(latency)} the baseline's median latency, at most 4x`,
-      met: latency <= 4,
-    })
-  for (const [service, bytes] of Object.entries(peaks))
-    goals.push({ text: `${service}: ${megabytes(bytes)} at its peak, below 200 MB`, met: bytes < memoryMax })
-  return goals
-}
-
-/** @returns the product's median over the baseline's, or undefined when one of them did not run. */
-function ratioOf(runs: Run[], workload: WorkloadName, figure: (load: LoadResult) => number) {
-  const of = (target: string) => loadsOf(runs, workload, target).map(figure)
-  const [product, baseline] = [of('product'), of('baseline')]
-  return product.length && baseline.length ? median(product) / median(baseline) : undefined
 }
 
 /** One workload's table: a line per target. */
@@ -86,7 +54,7 @@ export function othersOf(runs: Run[]): string[] {
   return [...sums].map(([key, times]) => `${key}, ${count(times)} times`)
 }
 
-const loadsOf = (runs: Run[], workload: WorkloadName, target: string) =>
+const loadsOf = (runs: Run[], workload: string, target: string) =>
   runs.filter((run) => run.workload === workload && run.target === target).map((run) => run.load)
 
 export function median(values: number[]): number {
@@ -95,7 +63,7 @@ export function median(values: number[]): number {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-function align(rows: string[][]): string {
+export function align(rows: string[][]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   // Names and lists read from the left, numbers from the right.
   const left = (column: number) => column === 0 || column === widths.length - 1
@@ -106,4 +74,3 @@ function align(rows: string[][]): string {
 
 export const count = (value: number): string => Math.round(value).toLocaleString('en-US')
 export const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`
-const times = (ratio: number) => `${ratio.toFixed(1)}x`

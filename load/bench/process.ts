@@ -1,8 +1,8 @@
 /** A server under measurement. It writes its log to a file itself: a pipe would be read at the client's expense. */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, type Exit, startChild } from '../deploy/local/child.ts'
-import { freePort } from '../deploy/local/free-port.ts'
+import { describe, type Exit, startChild } from '../../deploy/local/child.ts'
+import { freePort } from '../../deploy/local/free-port.ts'
 import { type Usage, usageOf } from './usage.ts'
 
 export type MeasuredProcess = {
@@ -20,15 +20,19 @@ export type ProcessOptions = {
   env: Record<string, string>
   /** Standard output and error go there. */
   logFile: string
+  /** Where it listens; a free port, named to it as `PORT`, unless given. */
+  port?: number
+  /** Whether it serves. Absent: `/readyz` answers 200. */
+  ready?(port: number): Promise<boolean>
 }
 
 const readyMaxMs = 20_000
 const pollMs = 50
 
-/** @returns once `/readyz` answers 200. @throws with the end of the log when it does not. */
+/** @returns once it is ready. @throws with the end of the log when it does not. */
 export async function startProcess(options: ProcessOptions): Promise<MeasuredProcess> {
-  const { name, command, env, logFile } = options
-  const port = await freePort()
+  const { name, command, env, logFile, ready = isReady } = options
+  const port = options.port ?? (await freePort())
   const child = await startChild({
     name,
     command: '/bin/sh',
@@ -45,7 +49,7 @@ export async function startProcess(options: ProcessOptions): Promise<MeasuredPro
     return usageOf(child.pid)
   }
   try {
-    for (const deadline = performance.now() + readyMaxMs; !(await isReady(port)); await sleep(pollMs)) {
+    for (const deadline = performance.now() + readyMaxMs; !(await ready(port)); await sleep(pollMs)) {
       usage()
       if (performance.now() > deadline) throw fail(`is not ready after ${readyMaxMs} ms`)
     }
@@ -56,9 +60,11 @@ export async function startProcess(options: ProcessOptions): Promise<MeasuredPro
   return { name, port, usage, stop: async () => void (await child.stop()) }
 }
 
-async function isReady(port: number): Promise<boolean> {
+const isReady = (port: number) => answersOk(`http://127.0.0.1:${port}/readyz`)
+
+export async function answersOk(url: string): Promise<boolean> {
   try {
-    return (await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok
+    return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok
   } catch {
     return false
   }

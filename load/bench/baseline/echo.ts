@@ -1,8 +1,8 @@
 /** The least a Hono server can do with a body: what the client itself costs shows against it. */
 import { Hono } from 'hono'
-import { serve } from '../../actors/http/serve.ts'
+import { serve } from '../../../actors/http/serve.ts'
 
 const app = new Hono()
-app.post('/reservations', async (c) => c.json({ ...(await c.req.json()), status: 'Reserved' }, 201))
+app.post('/reservations', async (c) => c.json({ ...(await c.req.json()), status: 'Requested' }, 201))
 app.get('/readyz', (c) => c.json({ status: 'ready' }))
 await serve(app, { host: '127.0.0.1', port: Number(process.env.PORT) })

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { demandOf } from './books.ts'
+import { saysCreated, type Target } from './target.ts'
+import { createWorkload, requestsOf, workloadNames } from './workloads.ts'
+
+test("by Zipf's law the n-th book is asked for an n-th as often as the first", () => {
+  const { books, order } = demandOf('zipf', 10_000)
+  const times = Map.groupBy(order, (bookid) => bookid)
+  const of = (rank: number) => times.get(books[rank - 1]!)!.length
+  expect(of(1) / of(2)).toBeCloseTo(2, 1)
+  expect(of(1) / of(100)).toBeGreaterThan(90)
+  expect(of(1) / of(100)).toBeLessThan(110)
+  expect(of(10_000)).toBeGreaterThanOrEqual(1)
+  expect(times.size).toBe(10_000)
+})
+
+const target = { ask: (bookid: string) => bookid, says: saysCreated } as unknown as Target
+
+test('of books that are wanted equally, each is asked for before any is again', () => {
+  const request = requestsOf(createWorkload('many', { clients: 2, books: 1_000 }), target)
+  expect(new Set(Array.from({ length: 1_000 }, (_, count) => request(1, count))).size).toBe(1_000)
+})
+
+test('of a crowd by Zipf, one client alone meets the same shares', () => {
+  const request = requestsOf(createWorkload('zipf', { clients: 2, books: 100 }), target)
+  const asked = Array.from({ length: 20_000 }, (_, count) => request(0, count))
+  const first = asked.filter((bookid) => bookid === 'book-0').length
+  const second = asked.filter((bookid) => bookid === 'book-1').length
+  expect(first / second).toBeCloseTo(2, 0)
+})
+
+test('every workload asks for books that it names', () => {
+  for (const name of workloadNames) {
+    const { books, order, clients } = createWorkload(name, { clients: 8, books: 50 })
+    expect(new Set(books)).toEqual(new Set(order))
+    expect([1, 8, 16]).toContain(clients)
+  }
+})

@@ -1,0 +1,56 @@
+/** Stock is down, customers go on reserving; when it is back, how fast does it decide what was queued? */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type LoadResult, runClosedLoop } from './closed-loop.ts'
+import type { Product } from './product.ts'
+import { ask } from './target.ts'
+import { requestsOf, type Workload, wantedOf } from './workloads.ts'
+
+const pollMs = 50
+const decidedMaxMs = 300_000
+
+export type CatchUp = {
+  accepted: LoadResult
+  decided: number
+  /** From the first decision to the last. */
+  perSecond: number
+  /** From starting stock's process to the first decision. */
+  firstMs: number
+}
+
+/** @param workload of accepted reservations. */
+export async function catchUp(product: Product, workload: Workload, queued: number): Promise<CatchUp> {
+  const before = await decidedBy(product)
+  await product.stopService('stock')
+  const accepted = await runClosedLoop({
+    host: '127.0.0.1',
+    port: product.port,
+    clients: workload.clients,
+    requestsMax: queued,
+    warmupMs: 0,
+    measuredMs: decidedMaxMs,
+    graceMs: 35_000,
+    request: requestsOf(workload, product),
+    wanted: wantedOf(workload, product),
+  })
+  const startedAt = performance.now()
+  await product.startService('stock')
+  let first: { at: number; decided: number } | undefined
+  for (;;) {
+    const decided = (await decidedBy(product)) - before
+    const now = performance.now()
+    if (decided > 0) first ??= { at: now, decided }
+    if (decided >= accepted.wanted || now - startedAt > decidedMaxMs) {
+      const since = first ?? { at: startedAt, decided: 0 }
+      const perSecond = ((decided - since.decided) * 1000) / Math.max(1, now - since.at)
+      return { accepted, decided, perSecond, firstMs: since.at - startedAt }
+    }
+    await sleep(pollMs)
+  }
+}
+
+/** As the reservation service counts it: asking its tables would take part in what is measured. */
+async function decidedBy({ urls }: Product): Promise<number> {
+  const text = await (await ask(`${urls.reservation}/metrics`)).text()
+  const lines = text.matchAll(/^reservations_decided_total\{.*outcome="(?:Reserved|Failed)".*\} (\d+)/gm)
+  return [...lines].reduce((sum, [, value]) => sum + Number(value), 0)
+}

@@ -1,0 +1,167 @@
+/**
+ * Drives product and baseline in turn, on the same machine, Postgres and minute, and says how they compare.
+ * A figure counts only if the books add up afterwards: every answer that said Reserved is a copy set aside.
+ */
+import { join } from 'node:path'
+import { root } from '../../deploy/local/root.ts'
+import { audit } from './audit.ts'
+import { startBaseline, startEcho } from './baseline.ts'
+import { type CatchUp, catchUp } from './catch-up.ts'
+import type { LoadResult } from './closed-loop.ts'
+import { type Goal, goalsOf } from './goals.ts'
+import { startHistory } from './history.ts'
+import { machine } from './machine.ts'
+import { help, type Options, readOptions } from './options.ts'
+import { type Product, startProduct } from './product.ts'
+import { progress } from './progress.ts'
+import { count, megabytes, othersOf, type Run, tableOf } from './report.ts'
+import { runRounds, settle } from './rounds.ts'
+import { startStores } from './stores.ts'
+import type { Surroundings, Target } from './target.ts'
+import { createWorkload, type Workload } from './workloads.ts'
+
+type Targets = { baseline?: Target; product?: Product; history?: Product; echo?: Target }
+
+async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
+  const dir = join(root, '.data', `bench-${process.pid}`)
+  await using stack = new AsyncDisposableStack()
+  console.log(machine())
+  progress('starting Postgres and Redis')
+  const { stores, ...urls } = await startStores(dir, stack, options.keep)
+  const workloads = options.only.map((name) => createWorkload(name, options))
+  const queue = createWorkload('accept', options)
+  const named = await startTargets(options, { ...urls, ...options, logDir: dir }, stack)
+  const targets = Object.values(named)
+  const books = [...new Set([...workloads, queue].flatMap((workload) => workload.books))]
+  for (const target of targets) {
+    progress(`${target.name}: stocking ${count(books.length)} books`)
+    await target.stock(books)
+    await settle(target, stores)
+  }
+  const { rounds } = options
+  const runs = await runRounds({ timing: options, rounds, workloads, targets, stores, signal })
+  const peaks = peaksOf(targets)
+  let caughtUp: CatchUp | undefined
+  if (options.catchUp && named.product && !signal.aborted) {
+    progress(`catch-up: ${count(options.queued)} reservations while stock is down`)
+    caughtUp = await catchUp(named.product, queue, options.queued)
+  }
+  progress('')
+  return await report({
+    options,
+    workloads,
+    books,
+    named,
+    runs,
+    caughtUp,
+    peaks: highest(peaks, peaksOf(targets)),
+  })
+}
+
+async function startTargets(
+  { only, catchUp, targets: chosen, past }: Options,
+  around: Surroundings,
+  stack: AsyncDisposableStack,
+): Promise<Targets> {
+  const decides = catchUp || only.some((name) => name !== 'echo')
+  const wants = (name: Options['targets'][number]) => decides && chosen.includes(name)
+  const started = async <Kind extends Target>(start: Promise<Kind>): Promise<Kind> => {
+    const target = await start
+    stack.defer(target.stop)
+    return target
+  }
+  return {
+    ...(wants('baseline') && { baseline: await started(startBaseline(around)) }),
+    ...(wants('product') && { product: await started(startProduct(around)) }),
+    ...(wants('history') && { history: await started(startHistory(around, past)) }),
+    ...(only.includes('echo') && { echo: await started(startEcho(around)) }),
+  }
+}
+
+/** What a process held in memory at its peak, by target and process. */
+type Peaks = Record<string, number>
+
+const peaksOf = (targets: Target[]): Peaks =>
+  Object.fromEntries(
+    targets.flatMap((target) =>
+      target.processes.map(({ name, usage }) => [`${target.name} ${name}`, usage().residentBytes] as const),
+    ),
+  )
+
+const highest = (one: Peaks, other: Peaks): Peaks =>
+  Object.fromEntries(Object.entries(other).map(([name, bytes]) => [name, Math.max(bytes, one[name] ?? 0)]))
+
+type Outcome = {
+  options: Options
+  workloads: Workload[]
+  books: string[]
+  named: Targets
+  runs: Run[]
+  caughtUp: CatchUp | undefined
+  peaks: Peaks
+}
+
+/** @returns whether all is as it must be. */
+async function report({
+  options,
+  workloads,
+  books,
+  named,
+  runs,
+  caughtUp,
+  peaks,
+}: Outcome): Promise<boolean> {
+  for (const workload of workloads) console.log(`\n${tableOf(runs, workload)}`)
+  const products = Object.entries(peaks).filter(([name]) => /^(product|history) /.test(name))
+  const goals = goalsOf({
+    runs,
+    runtime: options.runtime,
+    peaks: Object.fromEntries(products),
+    catchUp: caughtUp,
+  })
+  const others = othersOf(runs)
+  section(
+    'Memory at its peak',
+    Object.entries(peaks).map(([name, bytes]) => `${name} ${megabytes(bytes)}`),
+  )
+  section('Catch-up', caughtUp ? [described(caughtUp)] : [])
+  section('Goals', goals.map(lineOf))
+  section('Other answers', others)
+  const audits = []
+  for (const target of [named.baseline, named.product, named.history])
+    if (target) audits.push(await audit(target, books, loadsOf(target, runs, named, caughtUp)))
+  section(
+    'Books',
+    audits.map(({ line, right }) => `${right ? 'right ' : 'WRONG '} ${line}`),
+  )
+  const sound = audits.every(({ right }) => right)
+  return sound && (!options.check || (others.length === 0 && goals.every(({ met }) => met)))
+}
+
+/** Everything that was asked of the target since it was stocked. */
+function loadsOf(target: Target, runs: Run[], { product }: Targets, caughtUp?: CatchUp): LoadResult[] {
+  const loads = runs.filter((run) => run.target === target.name).map((run) => run.load)
+  if (target === product && caughtUp) loads.push(caughtUp.accepted)
+  return loads
+}
+
+const described = ({ accepted, decided, perSecond, firstMs }: CatchUp) =>
+  `${count(accepted.wanted)} accepted while stock was down, at ${count(accepted.perSecond)}/s; the first decided ` +
+  `${count(firstMs)} ms after its start, then ${count(perSecond)} decided/s until all ${count(decided)} were`
+
+const lineOf = ({ text, met }: Goal) => `${met ? 'met   ' : 'MISSED'} ${text}`
+
+function section(title: string, lines: string[]): void {
+  if (lines.length) console.log(`\n${title}\n${lines.map((line) => `  ${line}`).join('\n')}`)
+}
+
+try {
+  const options = readOptions(process.argv.slice(2))
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
+  if (!options) console.log(help)
+  else if (!(await bench(options, stop.signal)) || stop.signal.aborted) process.exitCode = 1
+} catch (error) {
+  console.error(`\n${error instanceof Error ? error.message : error}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,131 @@
+/** The command line of the benchmark. */
+import { parseArgs } from 'node:util'
+import type { Runtime } from './target.ts'
+import { type WorkloadName, workloadNames } from './workloads.ts'
+
+export const targetNames = ['baseline', 'product', 'history'] as const
+export type TargetName = (typeof targetNames)[number]
+
+export const questionNames = [...workloadNames, 'catch-up'] as const
+/** A workload, or the one question that no round of workloads answers. */
+export type QuestionName = (typeof questionNames)[number]
+
+/** What is asked unless told otherwise. */
+const usual: QuestionName[] = ['hot', 'many', 'one']
+
+export type Options = {
+  seconds: number
+  warmupSeconds: number
+  rounds: number
+  clients: number
+  books: number
+  runtime: Runtime
+  only: WorkloadName[]
+  catchUp: boolean
+  queued: number
+  targets: TargetName[]
+  past: { books: number; reservations: number }
+  profileDir: string | undefined
+  check: boolean
+  keep: boolean
+}
+
+export const help = `npm run bench -- [options]
+
+Starts a private Postgres and Redis, the three services and the row-lock baseline, drives them in turn with a
+closed loop of clients, and prints what each of them decided. Ends with 1 when the books do not add up.
+
+  --seconds N       measured time of each run (10)
+  --warmup N        seconds of load before it (2)
+  --rounds N        how often each workload is run, targets in turn (3)
+  --clients N       clients of the workloads that have many (256)
+  --books N         books of the workloads that have many (10000)
+  --runtime NAME    node or deno, for services, baseline and echo (node)
+  --only NAMES      a comma-separated choice of ${questionNames.join(', ')} (${usual.join(',')})
+  --targets NAMES   a comma-separated choice of ${targetNames.join(', ')} (baseline,product);
+                    history is the product with a long past: see --past
+  --past R,B        of history: so many reservations of so many books (1000000,100000)
+  --queued N        of catch-up: reservations accepted while stock is down (100000)
+  --reach           all that the goals are about: every workload, every target and catch-up
+  --check           end with 1 also when a goal is missed
+  --profile DIR     CPU profiles of everything that runs on Node, for Chrome's or VS Code's viewer
+  --keep            keep data and logs of the run in .data
+  --help            this text
+`
+
+/** @throws with a line for the user when an option is not understood. Undefined: help was asked for. */
+export function readOptions(args: string[]): Options | undefined {
+  const { values } = parseArgs({
+    args,
+    options: {
+      seconds: { type: 'string', default: '10' },
+      warmup: { type: 'string', default: '2' },
+      rounds: { type: 'string', default: '3' },
+      clients: { type: 'string', default: '256' },
+      books: { type: 'string', default: '10000' },
+      runtime: { type: 'string', default: 'node' },
+      only: { type: 'string' },
+      targets: { type: 'string' },
+      past: { type: 'string', default: '1000000,100000' },
+      queued: { type: 'string', default: '100000' },
+      reach: { type: 'boolean', default: false },
+      profile: { type: 'string' },
+      check: { type: 'boolean', default: false },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return undefined
+  const { reach } = values
+  const only = values.only ?? (reach ? questionNames : usual).join(',')
+  const questions = someOf('only', only, questionNames)
+  return {
+    seconds: numberWithin('seconds', values.seconds, 0.1, 3600),
+    warmupSeconds: numberWithin('warmup', values.warmup, 0, 600),
+    rounds: integerWithin('rounds', values.rounds, 1, 100),
+    clients: integerWithin('clients', values.clients, 1, 10_000),
+    books: integerWithin('books', values.books, 1, 1_000_000),
+    runtime: oneOf('runtime', values.runtime, ['node', 'deno'] as const),
+    only: questions.filter((name) => name !== 'catch-up'),
+    catchUp: questions.includes('catch-up'),
+    queued: integerWithin('queued', values.queued, 1, 10_000_000),
+    targets: someOf(
+      'targets',
+      values.targets ?? (reach ? targetNames.join(',') : 'baseline,product'),
+      targetNames,
+    ),
+    past: pastOf(values.past),
+    profileDir: values.profile,
+    check: values.check,
+    keep: values.keep,
+  }
+}
+
+function pastOf(text: string): Options['past'] {
+  const [reservations = '', books = '', ...rest] = text.split(',')
+  if (rest.length || !books) throw new Error(`--past must be two numbers, reservations and books: ${text}`)
+  return {
+    reservations: integerWithin('past', reservations, 1, 100_000_000),
+    books: integerWithin('past', books, 1, 10_000_000),
+  }
+}
+
+export const integerWithin = (name: string, text: string, min: number, max: number): number =>
+  Math.round(numberWithin(name, text, min, max))
+
+export function numberWithin(name: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (!(value >= min && value <= max))
+    throw new Error(`--${name} must be a number from ${min} to ${max}: ${text}`)
+  return value
+}
+
+export const someOf = <Name extends string>(option: string, text: string, names: readonly Name[]): Name[] => [
+  ...new Set(text.split(',').map((name) => oneOf(option, name.trim(), names))),
+]
+
+export function oneOf<Name extends string>(option: string, text: string, names: readonly Name[]): Name {
+  const found = names.find((name) => name === text)
+  if (!found) throw new Error(`--${option} must be one of ${names.join(', ')}: ${text}`)
+  return found
+}

@@ -1,0 +1,160 @@
+/** Who is compared: how each is started, and what it has written down when it says that a reservation is decided. */
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { freePort } from '../../deploy/local/free-port.ts'
+import { root } from '../../deploy/local/root.ts'
+import { compileCache } from '../../deploy/local/service.ts'
+import { startBaseline, startTabled } from '../bench/baseline.ts'
+import { postRequest } from '../bench/closed-loop.ts'
+import { answersOk, type MeasuredProcess, startProcess } from '../bench/process.ts'
+import { startProduct } from '../bench/product.ts'
+import { ask, copiesPerBook, eachOf, type Runtime, type Surroundings, type Target } from '../bench/target.ts'
+
+export const contenderNames = [
+  'ours-node',
+  'ours-deno',
+  'row-lock',
+  'restate',
+  'graphile-worker',
+  'bullmq',
+  'dbos',
+] as const
+export type ContenderName = (typeof contenderNames)[number]
+
+export type Contender = {
+  title: string
+  /** What is on disk when an answer says Reserved. */
+  durability: string
+  /** Started again in the same surroundings, it finds its books. */
+  start(around: Surroundings, name: string): Promise<Target>
+}
+
+const ours = (runtime: Runtime): Contender => ({
+  title: `ours, ${runtime === 'deno' ? 'Deno' : 'Node'}`,
+  durability: 'Postgres, fsync; Redis only carries',
+  start: (around, name) => startProduct({ ...around, runtime }, name),
+})
+
+export const contenders: Record<ContenderName, Contender> = {
+  'ours-node': ours('node'),
+  'ours-deno': ours('deno'),
+  'row-lock': {
+    title: 'row lock in Postgres',
+    durability: 'Postgres, fsync',
+    start: startBaseline,
+  },
+  restate: {
+    title: 'Restate virtual object',
+    durability: "Restate's log, fsync",
+    start: startRestate,
+  },
+  'graphile-worker': {
+    title: 'graphile-worker, 16 queues',
+    durability: 'Postgres, fsync (job and decision)',
+    start: (around, name) =>
+      startTabled(around, name, (databaseUrl) => startServer(name, { DATABASE_URL: databaseUrl }, around)),
+  },
+  bullmq: {
+    title: 'BullMQ, 16 queues',
+    durability: 'Postgres, fsync (decision); Redis, once a second (job)',
+    start: (around, name) =>
+      startTabled(around, name, (databaseUrl) =>
+        startServer(name, { DATABASE_URL: databaseUrl, REDIS_URL: around.redisUrl }, around),
+      ),
+  },
+  dbos: {
+    title: 'DBOS partitioned queue',
+    durability: 'Postgres, fsync (workflow, step and decision)',
+    start: (around, name) =>
+      startTabled(around, name, (databaseUrl) => startServer(name, { DATABASE_URL: databaseUrl }, around)),
+  },
+}
+
+/** On Node as it is: limits of the heap are the product's own affair. */
+function startServer(
+  name: string,
+  env: Record<string, string>,
+  { logDir }: Surroundings,
+  ready?: (port: number) => Promise<boolean>,
+): Promise<MeasuredProcess> {
+  const script = join(import.meta.dirname, 'servers', `${name}.ts`)
+  const command = [join(root, 'node_modules', '.bin', 'node'), script]
+  const logFile = join(logDir, `${name}.log`)
+  return startProcess({ name, command, env: { ...compileCache, ...env }, logFile, ...(ready && { ready }) })
+}
+
+/** Restate itself, and the service whose handlers it calls. */
+async function startRestate(around: Surroundings, name: string): Promise<Target> {
+  const service = await startServer(name, {}, around, acceptsConnections)
+  const admin = await freePort()
+  const binary = join(
+    import.meta.dirname,
+    `node_modules/@restatedev/restate-server-${process.platform}-${process.arch}/bin/restate-server`,
+  )
+  const ingress = await freePort()
+  try {
+    const server = await startProcess({
+      name: 'restate-server',
+      command: [binary, '--no-logo', '--node-name', 'compared', '--base-dir', join(around.logDir, name)],
+      env: {
+        RESTATE_LISTEN_MODE: 'tcp',
+        RESTATE_BIND_IP: '127.0.0.1',
+        RESTATE_BIND_PORT: String(await freePort()),
+        RESTATE_ADMIN__BIND_PORT: String(admin),
+        RESTATE_INGRESS__BIND_PORT: String(ingress),
+        RESTATE_LOG_FILTER: 'warn',
+        RESTATE_DISABLE_TELEMETRY: 'true',
+      },
+      logFile: join(around.logDir, 'restate-server.log'),
+      port: ingress,
+      ready: async (port) =>
+        (await answersOk(`http://127.0.0.1:${admin}/health`)) &&
+        (await answersOk(`http://127.0.0.1:${port}/restate/health`)),
+    })
+    await register(admin, service.port)
+    return restateTarget(name, service, server)
+  } catch (error) {
+    await service.stop()
+    throw error
+  }
+}
+
+async function register(admin: number, service: number): Promise<void> {
+  const uri = `http://127.0.0.1:${service}`
+  const response = await ask(`http://127.0.0.1:${admin}/deployments`, { uri, force: true })
+  if (!response.ok)
+    throw new Error(`Cannot register with Restate: ${response.status} ${await response.text()}`)
+  await response.body?.cancel()
+}
+
+function restateTarget(name: string, service: MeasuredProcess, server: MeasuredProcess): Target {
+  const call = async <Body>(bookid: string, handler: string, body: object): Promise<Body> => {
+    const response = await ask(`http://127.0.0.1:${server.port}/book/${bookid}/${handler}`, body)
+    const text = await response.text()
+    if (!response.ok) throw new Error(`Cannot ${handler} ${bookid}: ${response.status} ${text}`)
+    return (text ? JSON.parse(text) : undefined) as Body
+  }
+  return {
+    ...{ name, port: server.port, processes: [service, server] },
+    ask: (bookid, userid) => postRequest('localhost', `/book/${bookid}/reserve`, { userid }),
+    says: ({ status, body }, wanted) => status === 200 && body.includes(`"status":"${wanted}"`),
+    stock: (books) => eachOf(books, 64, (bookid) => call(bookid, 'receive', { qty: copiesPerBook })),
+    account: async (books) => {
+      let held = 0
+      await eachOf(books, 64, async (bookid) => {
+        const { qty } = await call<{ qty: number }>(bookid, 'stock', {})
+        held += copiesPerBook - qty
+      })
+      return { held, undecided: false }
+    },
+    stop: async () => void (await Promise.all([server.stop(), service.stop()])),
+  }
+}
+
+function acceptsConnections(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}

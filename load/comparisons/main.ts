@@ -1,0 +1,151 @@
+/**
+ * The same work by other means, on the same machine, in turn. Each contender runs alone: what polls while it is idle
+ * would be in another's figures. It is started anew for each pattern of each round, and finds its books where they were.
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { root } from '../../deploy/local/root.ts'
+import { type Audit, audit } from '../bench/audit.ts'
+import { demandOf, type Pattern } from '../bench/books.ts'
+import { machine } from '../bench/machine.ts'
+import { progress } from '../bench/progress.ts'
+import { othersOf, type Run } from '../bench/report.ts'
+import { idleOf, runOnce, settle } from '../bench/rounds.ts'
+import { type Store, startStores } from '../bench/stores.ts'
+import type { Surroundings, Target } from '../bench/target.ts'
+import type { Workload } from '../bench/workloads.ts'
+import { type ContenderName, contenders } from './contenders.ts'
+import { installContenders } from './install.ts'
+import { help, type Options, readOptions } from './options.ts'
+import { pictureOf } from './picture.ts'
+import { type Measured, type Results, rowsOf } from './results.ts'
+import { markdownOf, textOf, titleOf } from './table.ts'
+
+class Comparison {
+  readonly #options: Options
+  readonly #around: Surroundings
+  readonly #stores: Store[]
+  readonly #signal: AbortSignal
+  readonly #books: string[]
+  readonly #stocked = new Set<ContenderName>()
+  readonly measured: Measured[] = []
+  readonly peaks = new Map<ContenderName, number>()
+
+  constructor(options: Options, around: Surroundings, stores: Store[], signal: AbortSignal) {
+    this.#options = options
+    this.#around = around
+    this.#stores = stores
+    this.#signal = signal
+    this.#books = [...new Set(options.patterns.flatMap((pattern) => demandOf(pattern, options.books).books))]
+  }
+
+  async run(): Promise<void> {
+    const { rounds, patterns, contenders: names } = this.#options
+    for (let round = 0; round < rounds; round++)
+      // Who goes first changes with the round.
+      for (const pattern of patterns)
+        for (const name of round % 2 ? names.toReversed() : names) {
+          if (this.#signal.aborted) return
+          await this.#with(name, (target) => this.#measure(name, target, pattern, round))
+        }
+  }
+
+  async audits(): Promise<Audit[]> {
+    const audits: Audit[] = []
+    for (const name of this.#stocked) {
+      progress(`${name}: audit`)
+      const loads = this.measured.filter((it) => it.contender === name).map(({ run }) => run.load)
+      await this.#with(name, async (target) => void audits.push(await audit(target, this.#books, loads)))
+    }
+    return audits
+  }
+
+  /** Starts the contender, with its books, for as long as `act` takes. */
+  async #with(name: ContenderName, act: (target: Target) => Promise<void>): Promise<void> {
+    const target = await contenders[name].start(this.#around, name)
+    try {
+      if (!this.#stocked.has(name)) {
+        progress(`${name}: stocking`)
+        await target.stock(this.#books)
+        await settle(target, this.#stores, await idleOf(target, this.#stores))
+        this.#stocked.add(name)
+      }
+      await act(target)
+      const peak = target.processes.reduce((sum, it) => sum + it.usage().residentBytes, 0)
+      this.peaks.set(name, Math.max(peak, this.peaks.get(name) ?? 0))
+    } finally {
+      await target.stop()
+    }
+  }
+
+  async #measure(contender: ContenderName, target: Target, pattern: Pattern, round: number): Promise<void> {
+    const { rounds, books } = this.#options
+    const idle = await idleOf(target, this.#stores)
+    const stage = { timing: this.#options, stores: this.#stores, signal: this.#signal }
+    for (const clients of this.#options.clients) {
+      if (this.#signal.aborted) return
+      const title = titleOf({ pattern, clients }, books)
+      progress(`round ${round + 1} of ${rounds}: ${title}: ${contender}`)
+      const demand = demandOf(pattern, books)
+      const workload: Workload = { name: title, title, clients, ...demand, status: 'Reserved' }
+      const run = await runOnce(stage, workload, target, idle)
+      this.measured.push({ pattern, clients, contender, run })
+    }
+  }
+}
+
+async function compare(options: Options, signal: AbortSignal): Promise<boolean> {
+  const dir = join(root, '.data', `compare-${process.pid}`)
+  await using stack = new AsyncDisposableStack()
+  const description = machine()
+  console.log(description)
+  const { stores, ...urls } = await startStores(dir, stack, options.keep)
+  const comparison = new Comparison(options, { ...urls, runtime: 'node', logDir: dir }, stores, signal)
+  await comparison.run()
+  const audits = await comparison.audits()
+  progress('')
+  const results: Results = {
+    machine: description,
+    at: new Date().toISOString().slice(0, 10),
+    ...{ seconds: options.seconds, books: options.books },
+    contenders: options.contenders.map((name) => {
+      const { title, durability } = contenders[name]
+      return { name, title, durability, peakBytes: comparison.peaks.get(name) ?? 0 }
+    }),
+    rows: rowsOf(comparison.measured),
+  }
+  console.log(`\n${textOf(results)}`)
+  section('Other answers', othersOf(comparison.measured.map(({ run }): Run => run)))
+  section(
+    'Books',
+    audits.map(({ line, right }) => `${right ? 'right ' : 'WRONG '} ${line}`),
+  )
+  if (options.out) await write(resolve(options.out), results)
+  return audits.every(({ right }) => right)
+}
+
+async function write(out: string, results: Results): Promise<void> {
+  await mkdir(out, { recursive: true })
+  await writeFile(join(out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`)
+  await writeFile(join(out, 'results.md'), markdownOf(results))
+  await writeFile(join(out, 'results.svg'), pictureOf(results))
+  console.log(`\nWritten to ${out}: results.json, results.md, results.svg`)
+}
+
+function section(title: string, lines: string[]): void {
+  if (lines.length) console.log(`\n${title}\n${lines.map((line) => `  ${line}`).join('\n')}`)
+}
+
+try {
+  const options = readOptions(process.argv.slice(2))
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
+  if (!options) console.log(help)
+  else {
+    installContenders()
+    if (!(await compare(options, stop.signal)) || stop.signal.aborted) process.exitCode = 1
+  }
+} catch (error) {
+  console.error(`\n${error instanceof Error ? error.message : error}`)
+  process.exitCode = 1
+}

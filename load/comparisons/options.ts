@@ -1,0 +1,69 @@
+/** The command line of `npm run compare`. */
+import { parseArgs } from 'node:util'
+import { type Pattern, patterns } from '../bench/books.ts'
+import { integerWithin, numberWithin, someOf } from '../bench/options.ts'
+import { type ContenderName, contenderNames } from './contenders.ts'
+
+export type Options = {
+  contenders: ContenderName[]
+  patterns: Pattern[]
+  clients: number[]
+  books: number
+  seconds: number
+  warmupSeconds: number
+  rounds: number
+  /** Where the results go; absent: only to the terminal. */
+  out: string | undefined
+  keep: boolean
+}
+
+export const help = `npm run compare -- [options]
+
+The same work by seven means: a reservation, decided within its request, of a book with stock. They run in turn on
+this machine, each alone, on one Postgres and one Redis. Prints a table of medians; with --out, writes results.json,
+results.md and results.svg. Ends with 1 when somebody's books do not add up.
+
+  --targets NAMES   a comma-separated choice of ${contenderNames.join(', ')} (all)
+  --workloads NAMES a comma-separated choice of ${patterns.join(', ')} (all): one book for all, each equally
+                    often, or by Zipf's law
+  --clients LIST    how many at once, a comma-separated list (1,16,64,256)
+  --books N         books of even and zipf (10000)
+  --seconds N       measured time of each run (10)
+  --warmup N        seconds of load before it (2)
+  --rounds N        how often each run is made (3)
+  --out DIR         where results are written; . is here
+  --keep            keep data and logs of the run in .data
+  --help            this text
+`
+
+/** @throws with a line for the user when an option is not understood. Undefined: help was asked for. */
+export function readOptions(args: string[]): Options | undefined {
+  const { values } = parseArgs({
+    args,
+    options: {
+      targets: { type: 'string', default: contenderNames.join(',') },
+      workloads: { type: 'string', default: patterns.join(',') },
+      clients: { type: 'string', default: '1,16,64,256' },
+      books: { type: 'string', default: '10000' },
+      seconds: { type: 'string', default: '10' },
+      warmup: { type: 'string', default: '2' },
+      rounds: { type: 'string', default: '3' },
+      out: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return undefined
+  const clients = values.clients.split(',').map((text) => integerWithin('clients', text, 1, 10_000))
+  return {
+    contenders: someOf('targets', values.targets, contenderNames),
+    patterns: someOf('workloads', values.workloads, patterns),
+    clients: [...new Set(clients)].sort((a, b) => a - b),
+    books: integerWithin('books', values.books, 1, 1_000_000),
+    seconds: numberWithin('seconds', values.seconds, 0.1, 3600),
+    warmupSeconds: numberWithin('warmup', values.warmup, 0, 600),
+    rounds: integerWithin('rounds', values.rounds, 1, 100),
+    out: values.out,
+    keep: values.keep,
+  }
+}

@@ -1,0 +1,115 @@
+/** Results as a picture: throughput in the densest crowd, and what a lone customer waits. Pure; draws SVG by hand. */
+import { count } from '../bench/report.ts'
+import type { Results, Row, Situation } from './results.ts'
+import { situationsOf, titleOf } from './table.ts'
+
+const width = 960
+const margin = 20
+const nameWidth = 190
+const barWidth = 560
+const barHeight = 18
+const rowHeight = 24
+const headHeight = 44
+const panelGap = 26
+
+const style = `
+  text { font: 13px system-ui, sans-serif; fill: #24292f }
+  .head { font-weight: 600; font-size: 15px }
+  .note { fill: #57606a; font-size: 12px }
+  .bar { fill: #9aa4af }
+  .ours { fill: #1f6feb }
+  .ground { fill: #ffffff }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 }
+    .note { fill: #9198a1 }
+    .bar { fill: #6e7681 }
+    .ours { fill: #4493f8 }
+    .ground { fill: #0d1117 }
+  }`
+
+type Panel = {
+  title: string
+  note: string
+  bars: { name: string; ours: boolean; value: number; text: string }[]
+}
+
+export function pictureOf(results: Results): string {
+  let top = margin
+  const parts: string[] = []
+  for (const panel of panelsOf(results)) {
+    parts.push(drawPanel(panel, top))
+    top += headHeight + panel.bars.length * rowHeight + panelGap
+  }
+  const height = top - panelGap + margin
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
+    `<title>${escaped(results.machine)}</title>`,
+    `<style>${style}</style>`,
+    `<rect class="ground" width="${width}" height="${height}" rx="6"/>`,
+    ...parts,
+    '</svg>\n',
+  ].join('\n')
+}
+
+/** Of each pattern the densest crowd; and the emptiest shop of the evenest, where nobody is in anybody's way. */
+function panelsOf(results: Results): Panel[] {
+  const situations = situationsOf(results.rows)
+  const densest = situations.filter(
+    (it) =>
+      it.clients === Math.max(...situations.filter((s) => s.pattern === it.pattern).map((s) => s.clients)),
+  )
+  const lone = situations.filter(({ clients }) => clients === 1).at(-1)
+  return [
+    ...densest.map((it) =>
+      panelOf(results, it, 'decided per second: longer is better', (row) => ({
+        value: row.decidedPerSecond,
+        text: `${count(row.decidedPerSecond)}/s, p99 ${milliseconds(row.p99Ms)}`,
+      })),
+    ),
+    ...(lone && situations.length > densest.length
+      ? [
+          panelOf(results, lone, 'median wait: shorter is better', (row) => ({
+            value: row.p50Ms,
+            text: `${milliseconds(row.p50Ms)}, p99 ${milliseconds(row.p99Ms)}`,
+          })),
+        ]
+      : []),
+  ]
+}
+
+function panelOf(
+  { contenders, rows, books }: Results,
+  situation: Situation,
+  note: string,
+  figure: (row: Row) => { value: number; text: string },
+): Panel {
+  const { pattern, clients } = situation
+  const bars = contenders.flatMap(({ name, title }) => {
+    const row = rows.find((it) => it.pattern === pattern && it.clients === clients && it.contender === name)
+    return row ? [{ name: title, ours: name.startsWith('ours'), ...figure(row) }] : []
+  })
+  return { title: titleOf(situation, books), note, bars }
+}
+
+function drawPanel({ title, note, bars }: Panel, top: number): string {
+  const most = Math.max(...bars.map(({ value }) => value))
+  const lines = bars.map(({ name, ours, value, text }, index) => {
+    const y = top + headHeight + index * rowHeight
+    const length = Math.max(1, Math.round((value / most) * barWidth))
+    const middle = y + barHeight / 2 + 4.5
+    return [
+      `<text x="${margin + nameWidth - 8}" y="${middle}" text-anchor="end">${escaped(name)}</text>`,
+      `<rect class="bar${ours ? ' ours' : ''}" x="${margin + nameWidth}" y="${y}" width="${length}" height="${barHeight}" rx="2"/>`,
+      `<text x="${margin + nameWidth + length + 8}" y="${middle}">${escaped(text)}</text>`,
+    ].join('\n')
+  })
+  return [
+    `<text class="head" x="${margin}" y="${top + 14}">${escaped(title)}</text>`,
+    `<text class="note" x="${margin}" y="${top + 32}">${escaped(note)}</text>`,
+    ...lines,
+  ].join('\n')
+}
+
+const milliseconds = (ms: number) => `${ms < 10 ? ms.toFixed(1) : count(ms)} ms`
+const escaped = (text: string) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

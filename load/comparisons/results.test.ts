@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest'
+import type { Run } from '../bench/report.ts'
+import { readOptions } from './options.ts'
+import { pictureOf } from './picture.ts'
+import { type Measured, type Results, rowsOf } from './results.ts'
+import { markdownOf, situationsOf, textOf } from './table.ts'
+
+const run = (perSecond: number, cpuMicros: Run['cpuMicros'] = {}): Run => ({
+  ...{ workload: '', target: '', catchUpMs: 0, cpuMicros },
+  load: { asked: 1, wanted: 1, other: {}, measured: 1, perSecond, p50Ms: 2, p99Ms: 345, clientCpuMicros: 15 },
+})
+const measured = (
+  contender: Measured['contender'],
+  clients: number,
+  perSecond: number,
+  pattern: Measured['pattern'] = 'hot',
+): Measured => ({
+  ...{ contender, clients, pattern },
+  run: run(perSecond, { stock: 100, postgres: 150, client: 1_000 }),
+})
+
+const results: Results = {
+  machine: '2 cores (A & B <C>)',
+  at: '2026-01-01',
+  seconds: 10,
+  books: 10_000,
+  contenders: [
+    { name: 'ours-node', title: 'ours, Node', durability: 'Postgres, fsync', peakBytes: 450e6 },
+    { name: 'row-lock', title: 'row lock', durability: 'Postgres, fsync', peakBytes: 150e6 },
+  ],
+  rows: rowsOf([
+    ...[9_000, 8_000, 100].map((perSecond) => measured('ours-node', 256, perSecond)),
+    ...[900, 1_000, 1_100].map((perSecond) => measured('row-lock', 256, perSecond)),
+    measured('ours-node', 1, 400),
+    measured('row-lock', 1, 1_500),
+    measured('row-lock', 256, 3_000, 'even'),
+  ]),
+}
+
+test("rows are medians of their rounds, and the client's own CPU is nobody's", () => {
+  expect(results.rows[0]).toMatchObject({
+    ...{ contender: 'ours-node', pattern: 'hot', clients: 256, rounds: 3 },
+    ...{ decidedPerSecond: 8_000, p50Ms: 2, p99Ms: 345, cpuSecondsPer1000: 0.25 },
+  })
+})
+
+test('situations stand in one order, the densest crowd of a pattern first', () => {
+  expect(situationsOf(results.rows)).toEqual([
+    { pattern: 'hot', clients: 256 },
+    { pattern: 'hot', clients: 1 },
+    { pattern: 'even', clients: 256 },
+  ])
+})
+
+test('who was not measured in a situation has no line in its table', () => {
+  const [hot, , even] = textOf(results).split('\n\n')
+  expect(hot).toMatch(/^One hot book, 256 clients\n.+\n {2}ours, Node +8,000 +2\.0 +345\.0 +0\.25 +450 MB/)
+  expect(even).toMatch(/^10,000 books, each equally often, 256 clients\n.+\n {2}row lock [^\n]+$/)
+  expect(markdownOf(results)).toContain(
+    '| row lock | 1,000 | 2.0 | 345.0 | 0.25 | 150 MB | Postgres, fsync |',
+  )
+})
+
+describe('the picture', () => {
+  const svg = pictureOf(results)
+
+  test('draws the densest crowds and the lone customer, each bar as long as its share of the longest', () => {
+    expect(svg.match(/class="head"[^>]*>[^<]+/g)?.map((head) => head.split('>')[1])).toEqual([
+      'One hot book, 256 clients',
+      '10,000 books, each equally often, 256 clients',
+      'One hot book, one client',
+    ])
+    const widths = [...svg.matchAll(/class="bar[^"]*".* width="(\d+)"/g)].map(([, length]) => Number(length))
+    expect(widths).toEqual([560, 70, 560, 560, 560])
+  })
+
+  test('is whole, and nothing in it is taken for markup', () => {
+    expect(svg).toContain('<title>2 cores (A &amp; B &lt;C&gt;)</title>')
+    const opened = svg.match(/<(svg|style|title|text)\b/g)?.length
+    expect(svg.match(/<\/(svg|style|title|text)>/g)?.length).toBe(opened)
+  })
+})
+
+test('options name what they would understand', () => {
+  expect(readOptions(['--clients', '16,1,16', '--targets', 'restate'])).toMatchObject({
+    ...{ clients: [1, 16], contenders: ['restate'], patterns: ['hot', 'even', 'zipf'], rounds: 3 },
+  })
+  expect(() => readOptions(['--workloads', 'cold'])).toThrow(
+    '--workloads must be one of hot, even, zipf: cold',
+  )
+  expect(() => readOptions(['--clients', '0'])).toThrow('--clients must be a number from 1')
+})

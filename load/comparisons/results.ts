@@ -1,0 +1,48 @@
+/** What the rounds come to: a row for each contender in each situation, of medians. Pure. */
+import type { Pattern } from '../bench/books.ts'
+import { median, type Run } from '../bench/report.ts'
+import type { ContenderName } from './contenders.ts'
+
+export type Situation = { pattern: Pattern; clients: number }
+export type Measured = Situation & { contender: ContenderName; run: Run }
+
+export type Row = Situation & {
+  contender: ContenderName
+  rounds: number
+  decidedPerSecond: number
+  p50Ms: number
+  p99Ms: number
+  /** Of all its processes, Postgres and Redis, with what was left to do behind the last answer; not of the client. */
+  cpuSecondsPer1000: number
+}
+
+export type Results = {
+  machine: string
+  at: string
+  seconds: number
+  books: number
+  contenders: { name: ContenderName; title: string; durability: string; peakBytes: number }[]
+  rows: Row[]
+}
+
+/** In the order of situations and contenders in which they were first measured. */
+export function rowsOf(measured: Measured[]): Row[] {
+  const groups = Map.groupBy(
+    measured,
+    ({ pattern, clients, contender }) => `${pattern} ${clients} ${contender}`,
+  )
+  return [...groups.values()].map((group) => {
+    const { pattern, clients, contender } = group[0]!
+    const of = (figure: (run: Run) => number) => median(group.map(({ run }) => figure(run)))
+    return {
+      ...{ pattern, clients, contender, rounds: group.length },
+      decidedPerSecond: of(({ load }) => load.perSecond),
+      p50Ms: of(({ load }) => load.p50Ms),
+      p99Ms: of(({ load }) => load.p99Ms),
+      cpuSecondsPer1000: of(({ cpuMicros }) => cpuOf(cpuMicros) / 1000),
+    }
+  })
+}
+
+const cpuOf = ({ client: _, ...others }: Run['cpuMicros']): number =>
+  Object.values(others).reduce((sum, micros) => sum + micros, 0)

@@ -1,0 +1,67 @@
+/** Results as tables: for the terminal, and as Markdown. Pure. */
+import { align, count, megabytes } from '../bench/report.ts'
+import type { Results, Row, Situation } from './results.ts'
+
+const head = [
+  '',
+  'decided/s',
+  'p50 ms',
+  'p99 ms',
+  'CPU s per 1,000',
+  'peak memory',
+  'on disk when it says so',
+]
+
+const patternTitles = {
+  hot: () => 'One hot book',
+  even: (books: number) => `${count(books)} books, each equally often`,
+  zipf: (books: number) => `${count(books)} books by Zipf's law`,
+}
+
+export const titleOf = ({ pattern, clients }: Situation, books: number): string =>
+  `${patternTitles[pattern](books)}, ${clients === 1 ? 'one client' : `${clients} clients`}`
+
+/** Those that were measured, the most crowded first. */
+export function situationsOf(rows: Row[]): Situation[] {
+  const seen = new Map(rows.map(({ pattern, clients }) => [`${pattern} ${clients}`, { pattern, clients }]))
+  const order = ['hot', 'even', 'zipf']
+  return [...seen.values()].sort(
+    (a, b) => order.indexOf(a.pattern) - order.indexOf(b.pattern) || b.clients - a.clients,
+  )
+}
+
+/** A table of each situation. */
+export function textOf(results: Results): string {
+  return situationsOf(results.rows)
+    .map(
+      (situation) => `${titleOf(situation, results.books)}\n${align([head, ...linesOf(results, situation)])}`,
+    )
+    .join('\n\n')
+}
+
+export function markdownOf(results: Results): string {
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`
+  const rule = line(head.map((_, column) => (column === 0 || column === head.length - 1 ? '---' : '---:')))
+  const tables = situationsOf(results.rows).map((situation) =>
+    [
+      `## ${titleOf(situation, results.books)}\n`,
+      ...[line(head), rule, ...linesOf(results, situation).map(line)],
+    ].join('\n'),
+  )
+  return `# Results\n\n${results.machine}. ${results.at}. Medians of runs of ${results.seconds} s.\n\n${tables.join('\n\n')}\n`
+}
+
+function linesOf({ contenders, rows }: Results, { pattern, clients }: Situation): string[][] {
+  return contenders.flatMap(({ name, title, durability, peakBytes }) => {
+    const row = rows.find((it) => it.pattern === pattern && it.clients === clients && it.contender === name)
+    if (!row) return []
+    const figures = [
+      count(row.decidedPerSecond),
+      row.p50Ms.toFixed(1),
+      row.p99Ms.toFixed(1),
+      row.cpuSecondsPer1000.toFixed(2),
+      megabytes(peakBytes),
+    ]
+    return [[title, ...figures, durability]]
+  })
+}

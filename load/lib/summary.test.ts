@@ -1,0 +1,43 @@
+import { expect, test, vi } from 'vitest'
+
+vi.stubGlobal('__ENV', { RESULTS_FILE: '/tmp/results.json' })
+const { summaryOf, textOf } = await import('./summary.ts')
+
+const data = {
+  state: { testRunDurationMs: 20_000 },
+  metrics: {
+    iterations: { type: 'counter', values: { count: 12_345, rate: 617.25 } },
+    http_req_duration: { type: 'trend', values: { med: 1, 'p(95)': 2, 'p(99)': 3, max: 4, count: 12_345 } },
+    'http_req_duration{name:POST /reservations and wait}': {
+      type: 'trend',
+      values: { med: 8.25, 'p(95)': 20, 'p(99)': 70.04, max: 90, count: 12_000 },
+      thresholds: { 'p(95)<250': { ok: true }, 'p(99)<50': { ok: false } },
+    },
+    oversold: { type: 'counter', values: { count: 0, rate: 0 }, thresholds: { 'count==0': { ok: true } } },
+    dropped_iterations: { type: 'counter', values: { count: 7, rate: 0.35 } },
+  },
+}
+
+test('a person reads each request by its name, what was dropped, and which threshold was crossed', () => {
+  expect(textOf('reserve', data).split('\n')).toEqual([
+    'reserve: 12,345 iterations in 20.0 s, 1 threshold was crossed',
+    '',
+    '                                 count      /s   p50 ms   p95 ms   p99 ms   max ms',
+    '  POST /reservations and wait   12,000   600.0      8.3     20.0     70.0     90.0',
+    '',
+    '                       count    /s',
+    '  oversold                 0   0.0',
+    '  dropped iterations       7   0.3',
+    '',
+    '  thresholds                                                          found',
+    '  ✓ http_req_duration{name:POST /reservations and wait}   p(95)<250      20',
+    '  ✗ http_req_duration{name:POST /reservations and wait}    p(99)<50   70.04',
+    '  ✓ oversold                                               count==0       0',
+  ])
+})
+
+test('a program reads the same as JSON, in the file that was asked for', () => {
+  const files = summaryOf('reserve')(data)
+  expect(Object.keys(files)).toEqual(['stdout', '/tmp/results.json'])
+  expect(JSON.parse(files['/tmp/results.json']!)).toEqual({ script: 'reserve', ...data })
+})

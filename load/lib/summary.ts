@@ -1,0 +1,88 @@
+/** What k6 found out, as a table for people and as JSON for programs. Pure but for the settings. */
+import { settings } from './settings.ts'
+
+export type Metric = {
+  type: string
+  values: Record<string, number>
+  thresholds?: Record<string, { ok: boolean }>
+}
+export type Data = { metrics: Record<string, Metric>; state: { testRunDurationMs: number } }
+
+/** For a script's `handleSummary`: prints the table, and writes the JSON where the settings say. */
+export const summaryOf =
+  (script: string) =>
+  (data: Data): Record<string, string> => ({
+    stdout: `\n${textOf(script, data)}\n`,
+    ...(settings.resultsFile && {
+      [settings.resultsFile]: `${JSON.stringify({ script, ...data }, null, 2)}\n`,
+    }),
+  })
+
+export function textOf(script: string, { metrics, state }: Data): string {
+  const seconds = state.testRunDurationMs / 1000
+  const broken = Object.values(metrics)
+    .flatMap((metric) => Object.values(metric.thresholds ?? {}))
+    .filter(({ ok }) => !ok).length
+  const crossed = broken === 1 ? '1 threshold was crossed' : `${broken} thresholds were crossed`
+  const verdict = broken === 0 ? 'every threshold held' : crossed
+  const iterations = count(metrics.iterations?.values.count ?? 0)
+  return [
+    `${script}: ${iterations} iterations in ${seconds.toFixed(1)} s, ${verdict}`,
+    table(['', 'count', '/s', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms'], trendRows(metrics, seconds)),
+    table(['', 'count', '/s'], counterRows(metrics, seconds)),
+    table(['thresholds', '', 'found'], thresholdRows(metrics)),
+  ].join('\n\n')
+}
+
+const requests = /^http_req_duration\{name:(.+)\}$/
+
+function trendRows(metrics: Data['metrics'], seconds: number): string[][] {
+  const shown = Object.entries(metrics)
+    .filter(([name, { type }]) => type === 'trend' && (requests.test(name) || isOurs(name)))
+    .map(([name, { values }]) => ({ name: requests.exec(name)?.[1] ?? name.replaceAll('_', ' '), values }))
+    .filter(({ values }) => (values.count ?? 1) > 0)
+  return shown.map(({ name, values }) => {
+    const times = ['med', 'p(95)', 'p(99)', 'max'].map((key) => milliseconds(values[key]))
+    const often = values.count
+    return [name, often === undefined ? '' : count(often), perSecond(often, seconds), ...times]
+  })
+}
+
+function counterRows(metrics: Data['metrics'], seconds: number): string[][] {
+  return Object.entries(metrics)
+    .filter(([name, { type }]) => type === 'counter' && (isOurs(name) || name === 'dropped_iterations'))
+    .map(([name, { values }]) => [
+      name.replaceAll('_', ' '),
+      count(values.count ?? 0),
+      perSecond(values.count, seconds),
+    ])
+}
+
+function thresholdRows(metrics: Data['metrics']): string[][] {
+  return Object.entries(metrics).flatMap(([name, { values, thresholds = {} }]) =>
+    Object.entries(thresholds).map(([threshold, { ok }]) => {
+      const found = values[/^[a-z]+(\(\d+(\.\d+)?\))?/.exec(threshold)?.[0] ?? '']
+      return [`${ok ? '✓' : '✗'} ${name}`, threshold, found === undefined ? '' : figure(found)]
+    }),
+  )
+}
+
+/** k6's own metrics begin with these. */
+const isOurs = (name: string) =>
+  !/^(http_|iteration|vus|data_|group_|checks|dropped_|ws_|grpc_|browser_)/.test(name)
+
+function table(head: string[], rows: string[][]): string {
+  const lines = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
+  const cell = (text: string, column: number) =>
+    column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)
+  return lines.map((line) => `  ${line.map(cell).join('   ').trimEnd()}`).join('\n')
+}
+
+/** Not `toLocaleString`: k6's engine knows no locales. */
+const count = (value: number) => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',')
+const milliseconds = (value: number | undefined) => (value === undefined ? '' : value.toFixed(1))
+const perSecond = (often: number | undefined, seconds: number) =>
+  often === undefined ? '' : (often / seconds).toFixed(1)
+const figure = (value: number) =>
+  Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(4)))

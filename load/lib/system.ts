@@ -1,0 +1,128 @@
+/**
+ * The system's calls, each under a name of its own: ids in a URL would make every request its own metric. The names
+ * stand in thresholds, where k6 takes commas, colons and braces for its own.
+ */
+import { check } from 'k6'
+import http, { type RefinedResponse } from 'k6/http'
+import { refused, reserved, timeToDecision, undecided } from './figures.ts'
+import { settings } from './settings.ts'
+
+export const names = {
+  reserve: 'POST /reservations and wait',
+  accept: 'POST /reservations',
+  reservation: 'GET /reservations/ID',
+  reservations: 'GET /reservations',
+  cancel: 'PATCH /reservations/ID',
+  books: 'GET /books',
+  receive: 'POST /stocks',
+  stock: 'GET /stocks/BOOKID',
+  metrics: 'GET /metrics',
+} as const
+export type Name = (typeof names)[keyof typeof names]
+
+export type Reservation = {
+  reservationid: string
+  bookid: string
+  userid: string
+  status: 'Requested' | 'Reserved' | 'Failed' | 'Canceled'
+  reason: string | null
+}
+export type Stock = { bookid: string; qty: number; held: number }
+
+const waitS = 10
+/** Longer than any wait that is asked for. */
+const timeout = '15s'
+
+type Answer = RefinedResponse<'text'>
+
+const paramsOf = (name: Name, headers = {}) => ({
+  tags: { name },
+  headers: { 'content-type': 'application/json', ...headers },
+  timeout,
+  responseType: 'text' as const,
+})
+
+const call = (method: string, name: Name, url: string, body?: object, headers = {}): Answer =>
+  http.request(method, url, body && JSON.stringify(body), paramsOf(name, headers))
+
+const jsonOf = <Body>(answer: Answer): Body => JSON.parse(answer.body) as Body
+
+/** @returns the reservation, decided or not; undefined when it was not accepted. */
+export function reserve(bookid: string, userid: string): Reservation | undefined {
+  const url = `${settings.reservationUrl}/reservations`
+  const answer = call('POST', names.reserve, url, { bookid, userid }, { prefer: `wait=${waitS}` })
+  if (!check(answer, { accepted: ({ status }) => status === 201 })) return undefined
+  const reservation = jsonOf<Reservation>(answer)
+  if (reservation.status === 'Requested') undecided.add(1)
+  else timeToDecision.add(answer.timings.duration)
+  if (reservation.status === 'Reserved') reserved.add(1)
+  if (reservation.status === 'Failed') refused.add(1)
+  return reservation
+}
+
+/** Does not wait for the decision. */
+export function accept(bookid: string, userid: string): Reservation | undefined {
+  const answer = call('POST', names.accept, `${settings.reservationUrl}/reservations`, { bookid, userid })
+  return check(answer, { accepted: ({ status }) => status === 201 }) ? jsonOf(answer) : undefined
+}
+
+export function cancel(reservationid: string): Reservation | undefined {
+  const url = `${settings.reservationUrl}/reservations/${reservationid}`
+  const answer = call('PATCH', names.cancel, url, { status: 'Canceled' })
+  return check(answer, { canceled: ({ status }) => status === 200 }) ? jsonOf(answer) : undefined
+}
+
+export function findReservation(reservationid: string): Reservation | undefined {
+  const url = `${settings.reservationUrl}/reservations/${reservationid}`
+  const answer = call('GET', names.reservation, url)
+  return check(answer, { found: ({ status }) => status === 200 }) ? jsonOf(answer) : undefined
+}
+
+type Page<Name extends string, Item> = {
+  _embedded: { [K in Name]: Item[] }
+  _links: { next?: { href: string } }
+}
+
+/** @returns every reservation of the book in this status, in pages of 200; at most `most`. */
+export function listReservations(bookid: string, status: string, most: number): Reservation[] {
+  const found: Reservation[] = []
+  const first = `/reservations?bookid=${encodeURIComponent(bookid)}&status=${status}&limit=200`
+  for (let next: string | undefined = first; next && found.length < most; ) {
+    const answer = call('GET', names.reservations, settings.reservationUrl + next)
+    if (!check(answer, { listed: ({ status }) => status === 200 })) break
+    const page = jsonOf<Page<'reservations', Reservation>>(answer)
+    found.push(...page._embedded.reservations)
+    next = page._links.next?.href
+  }
+  return found
+}
+
+/** What a customer looks at before reserving. */
+export function lookAtBooks(query = ''): boolean {
+  const answer = call('GET', names.books, `${settings.reservationUrl}/books?limit=20${query}`)
+  return check(answer, { 'books listed': ({ status }) => status === 200 })
+}
+
+const receiptsAtOnce = 50
+
+/** @throws when stock does not take the copies: without them the run would answer no question. */
+export function receive(books: string[], qty: number): void {
+  for (let from = 0; from < books.length; from += receiptsAtOnce) {
+    const receipts = books.slice(from, from + receiptsAtOnce).map((bookid) => ({
+      method: 'POST',
+      url: `${settings.stockUrl}/stocks`,
+      body: JSON.stringify({ bookid, qty, title: bookid }),
+      params: paramsOf(names.receive),
+    }))
+    for (const answer of http.batch(receipts) as Answer[])
+      if (answer.status !== 201) throw new Error(`Cannot receive copies: ${answer.status} ${answer.body}`)
+  }
+}
+
+export function findStock(bookid: string): Stock | undefined {
+  const answer = call('GET', names.stock, `${settings.stockUrl}/stocks/${encodeURIComponent(bookid)}`)
+  return check(answer, { 'stock found': ({ status }) => status === 200 }) ? jsonOf(answer) : undefined
+}
+
+/** A service's own metrics, as Prometheus reads them. */
+export const readMetrics = (url: string): string => call('GET', names.metrics, `${url}/metrics`).body

@@ -1,0 +1,53 @@
+/** k6 is a program of its own, not an npm package: found where it is, or asked for. */
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { startChild } from '../../deploy/local/child.ts'
+import { findProgram } from '../../deploy/local/program.ts'
+
+export const howToInstall = `Cannot find k6, on the PATH or among Go's programs. Install it in one of these ways:
+  macOS     brew install k6
+  Go 1.26   go install go.k6.io/k6/v2@v2.3.0
+  others    https://grafana.com/docs/k6/latest/set-up/install-k6/`
+
+/** @returns where k6 is: on the PATH, or where `go install` puts programs. */
+export function findK6(): string | undefined {
+  return findProgram('k6') ?? goPrograms().find((path) => existsSync(path))
+}
+
+function goPrograms(): string[] {
+  const go = findProgram('go')
+  if (!go) return []
+  try {
+    const [bin, path] = execFileSync(go, ['env', 'GOBIN', 'GOPATH'], { encoding: 'utf8' }).split('\n')
+    return [bin, path && join(path, 'bin')].filter((dir) => dir).map((dir) => join(dir!, 'k6'))
+  } catch {
+    return []
+  }
+}
+
+/** It sums up before it ends, also when it is told to stop. */
+const graceMs = 60_000
+
+/**
+ * @param env what the script is told: k6 hands it over as `__ENV`.
+ * @returns its exit code: 0, 99 when a threshold was crossed, others when it could not run.
+ */
+export async function runK6(
+  k6: string,
+  script: string,
+  env: Record<string, string>,
+  signal: AbortSignal,
+): Promise<number> {
+  const child = await startChild({
+    name: 'k6',
+    command: k6,
+    args: ['run', '--quiet', script],
+    env: { ...process.env, ...env },
+    stopSignal: 'SIGINT',
+    graceMs,
+    onLine: (line) => console.log(line),
+  })
+  signal.addEventListener('abort', () => void child.stop(), { once: true })
+  return (await child.exited).code ?? 1
+}

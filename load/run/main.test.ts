@@ -1,0 +1,48 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { startChild } from '../../deploy/local/child.ts'
+
+let dir: string
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'bookreservation-k6-'))
+})
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+/** With nothing on the PATH but what `dir` holds. */
+async function load(...args: string[]): Promise<{ code: number | null; lines: string[] }> {
+  const script = join(import.meta.dirname, 'main.ts')
+  const child = await startChild({ command: process.execPath, args: [script, ...args], env: { PATH: dir } })
+  return { code: (await child.exited).code, lines: child.tail() }
+}
+
+/** A k6 that says how it was called. */
+async function installK6(exitCode: number): Promise<void> {
+  const script = `#!/bin/sh\necho "$@"\necho "$RESERVATION_URL $STOCK_URL $SECONDS $RATE $RESULTS_FILE"\nexit ${exitCode}\n`
+  await writeFile(join(dir, 'k6'), script)
+  await chmod(join(dir, 'k6'), 0o755)
+}
+
+const system = ['--reservation', 'http://a:1', '--stock', 'http://a:2']
+
+test('without k6 the user is told how to install it', async () => {
+  const { code, lines } = await load('smoke')
+  expect(code).toBe(1)
+  expect(lines[0]).toMatch(/^Cannot find k6/)
+  expect(lines.join('\n')).toContain('go install go.k6.io/k6/v2@')
+})
+
+test('k6 is told the system, the length, the rate and where results go', async () => {
+  await installK6(0)
+  const { code, lines } = await load('reserve', ...system, '--seconds', '20', '--rate', '5', '--out', dir)
+  expect(lines[0]).toMatch(/^run --quiet .*\/load\/reserve\.ts$/)
+  expect(lines[1]).toBe(`http://a:1 http://a:2 20 5 ${dir}/reserve.json`)
+  expect(lines.slice(-2)).toEqual([`Results: ${dir}/reserve.json`, `Report:  ${dir}/reserve.html`])
+  expect(code).toBe(0)
+})
+
+test('a threshold that was crossed fails the command', async () => {
+  await installK6(99)
+  expect((await load('smoke', ...system, '--out', dir)).code).toBe(1)
+})

@@ -1,0 +1,67 @@
+/** `npm run load -- NAME`: one k6 script, against a system that runs or one that is started for it. */
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { root } from '../../deploy/local/root.ts'
+import { startProduct } from '../bench/product.ts'
+import { progress } from '../bench/progress.ts'
+import { startStores } from '../bench/stores.ts'
+import { findK6, howToInstall, runK6 } from './k6.ts'
+import { type Options, readOptions } from './options.ts'
+
+type System = NonNullable<Options['system']>
+
+async function load(options: Options, k6: string, signal: AbortSignal): Promise<number> {
+  await using stack = new AsyncDisposableStack()
+  const { reservationUrl, stockUrl } = options.system ?? (await startSystem(options, stack))
+  const out = resolve(options.out)
+  await mkdir(out, { recursive: true })
+  const results = join(out, `${options.script}.json`)
+  const report = join(out, `${options.script}.html`)
+  const code = await runK6(
+    k6,
+    join(root, 'load', `${options.script}.ts`),
+    {
+      RESERVATION_URL: reservationUrl,
+      STOCK_URL: stockUrl,
+      RESULTS_FILE: results,
+      ...(options.seconds && { SECONDS: String(options.seconds) }),
+      ...(options.rate && { RATE: String(options.rate) }),
+      K6_WEB_DASHBOARD: 'true',
+      // Nobody watches: no port is opened, the report is all there is.
+      K6_WEB_DASHBOARD_PORT: '-1',
+      K6_WEB_DASHBOARD_EXPORT: report,
+      // The report needs a few points to draw, also of a short run.
+      K6_WEB_DASHBOARD_PERIOD: (options.seconds ?? 60) < 120 ? '1s' : '10s',
+      K6_NO_USAGE_REPORT: 'true',
+    },
+    signal,
+  )
+  console.log(`\nResults: ${results}\nReport:  ${report}`)
+  return code
+}
+
+async function startSystem({ runtime }: Options, stack: AsyncDisposableStack): Promise<System> {
+  const dir = join(root, '.data', `load-${process.pid}`)
+  progress('starting a system of its own')
+  const { databaseUrl, redisUrl } = await startStores(dir, stack)
+  const product = await startProduct({ databaseUrl, redisUrl, runtime, logDir: dir })
+  stack.defer(product.stop)
+  progress('')
+  return { reservationUrl: product.urls.reservation, stockUrl: product.urls.stock }
+}
+
+try {
+  const options = readOptions(process.argv.slice(2), process.env)
+  if (typeof options === 'string') console.log(options)
+  else {
+    const k6 = findK6()
+    if (!k6) throw new Error(howToInstall)
+    const stop = new AbortController()
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
+    const code = await load(options, k6, stop.signal)
+    process.exitCode = code === 0 && !stop.signal.aborted ? 0 : 1
+  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}

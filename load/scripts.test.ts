@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { type Product, startProduct } from './bench/product.ts'
+import { K6StandIn } from './lib/testing.ts'
+import { type ScriptName, scriptNames } from './run/options.ts'
+
+// Its services write their logs to files: nobody would read a pipe while a script blocks this process.
+let product: Product
+let logDir: string
+beforeAll(async () => {
+  logDir = await mkdtemp(join(tmpdir(), 'bookreservation-load-'))
+  const stores = { databaseUrl: inject('postgresUrl'), redisUrl: inject('redisUrl') }
+  product = await startProduct({ ...stores, runtime: 'node', logDir }, `load-${process.pid}`)
+})
+afterAll(async () => {
+  await product?.stop()
+  await rm(logDir, { recursive: true, force: true })
+})
+
+type Script = {
+  options: {
+    scenarios: Record<string, { executor: string; exec?: string; iterations?: number }>
+    thresholds: Record<string, string[]>
+  }
+  setup(): unknown
+  teardown(data: unknown): void
+  handleSummary(data: object): Record<string, string>
+  default?: (data: unknown) => void
+} & Record<string, unknown>
+
+let k6: K6StandIn
+afterEach(() => {
+  k6[Symbol.dispose]()
+  vi.unstubAllGlobals()
+  vi.resetModules()
+})
+
+async function load(name: ScriptName, env: Record<string, string> = {}): Promise<Script> {
+  k6 = new K6StandIn()
+  for (const [module, factory] of Object.entries(k6.modules)) vi.doMock(module, factory)
+  const urls = { RESERVATION_URL: product.urls.reservation, STOCK_URL: product.urls.stock }
+  vi.stubGlobal('__ENV', { ...urls, ...env })
+  const file = join(import.meta.dirname, `${name}.ts`)
+  return (await import(/* @vite-ignore */ file)) as Script
+}
+
+/** The script's life, with so many rounds of each scenario instead of its time. */
+function live(script: Script, rounds: number): void {
+  const data = script.setup()
+  for (const { exec, iterations } of Object.values(script.options.scenarios)) {
+    const act = (exec ? script[exec] : script.default) as (data: unknown) => void
+    const count = Math.min(rounds, iterations ?? rounds)
+    for (k6.iteration = 0; k6.iteration < count; k6.iteration++) {
+      k6.progress = k6.iteration / count
+      act(data)
+    }
+  }
+  script.teardown(data)
+}
+
+describe.each(scriptNames)('%s', (name) => {
+  test('finds the books right, and leaves no check failed', { timeout: 120_000 }, async () => {
+    const script = await load(name, { SECONDS: '20' })
+    live(script, 6)
+    expect(k6.failedChecks).toEqual([])
+    expect(k6.sum('oversold')).toBe(0)
+    expect(k6.sum('forgotten')).toBe(0)
+    expect(k6.sum('reserved')).toBeGreaterThan(0)
+  })
+
+  test('measures the requests that it makes, and no others by a wrong name', async () => {
+    const script = await load(name, { SECONDS: '20' })
+    const { names } = await import('./lib/system.ts')
+    const measured = Object.keys(script.options.thresholds)
+      .map((metric) => /\{name:(.+)\}/.exec(metric)?.[1])
+      .filter((found) => found !== undefined)
+    expect(measured).toContain(names.reserve)
+    for (const name of measured) expect(name).not.toMatch(/[,:{}]/)
+    expect(Object.values(names)).toEqual(expect.arrayContaining(measured))
+    expect(script.options.thresholds).toMatchObject({ oversold: ['count==0'], forgotten: ['count==0'] })
+  })
+})
+
+test('the audit of last-copy counts what was promised twice', { timeout: 60_000 }, async () => {
+  const script = await load('last-copy')
+  const { books } = script.setup() as { books: string[] }
+  const [bookid] = books
+  const reserve = (userid: string) =>
+    k6.ask('POST', `${product.urls.reservation}/reservations`, JSON.stringify({ bookid, userid }), {
+      tags: { name: 'a reservation' },
+      headers: { 'content-type': 'application/json', prefer: 'wait=5' },
+    })
+  for (const userid of ['ann', 'ben']) expect(reserve(userid).status).toBe(201)
+  // As if there had been one copy: the second reservation is one too many, and stock does not add up.
+  script.teardown({ books: [bookid], copies: 1 })
+  expect(k6.sum('oversold')).toBeGreaterThanOrEqual(1)
+})

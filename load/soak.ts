@@ -1,0 +1,63 @@
+/** After hours of a usual day, has anything grown, slowed down or been lost? */
+import { sleep } from 'k6'
+import { Trend } from 'k6/metrics'
+import type { Options } from 'k6/options'
+import { arrivals, summaryTrendStats } from './lib/scenario.ts'
+import { settings } from './lib/settings.ts'
+import { anyOf, auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
+import { summaryOf } from './lib/summary.ts'
+import { cancel, lookAtBooks, names, readMetrics, reserve } from './lib/system.ts'
+import { calm, decidedWithin, truth, within } from './lib/thresholds.ts'
+
+const seconds = settings.seconds ?? 2 * 3_600
+const lookEveryS = Math.max(1, Math.min(30, seconds / 20))
+
+const residentMb = new Trend('resident_mb')
+
+export const options: Options = {
+  summaryTrendStats,
+  scenarios: {
+    customers: arrivals({
+      peak: 100,
+      stages: [
+        [60, 1],
+        [2 * 3_600 - 60, 1],
+      ],
+      exec: 'customer',
+    }),
+    memory: { executor: 'constant-vus', vus: 1, duration: `${Math.ceil(seconds)}s`, exec: 'look' },
+  },
+  thresholds: {
+    ...truth,
+    ...calm,
+    ...decidedWithin(250, 1_000),
+    ...within(names.reserve, 250, 1_000),
+    ...within(names.books, 150, 500),
+    'resident_mb{service:reservation}': ['max<250'],
+    'resident_mb{service:stock}': ['max<250'],
+  },
+}
+
+export const setup = () => stockShelf(500, 10_000_000)
+
+export function customer(shelf: Shelf): void {
+  const chance = Math.random()
+  if (chance < 0.2) lookAtBooks()
+  const reservation = reserve(anyOf(shelf), `customer-${Math.floor(chance * 100_000)}`)
+  if (chance > 0.8 && reservation?.status === 'Reserved') cancel(reservation.reservationid)
+}
+
+/** What the services themselves say they hold in memory. */
+export function look(): void {
+  for (const [service, url] of [
+    ['reservation', settings.reservationUrl],
+    ['stock', settings.stockUrl],
+  ] as const) {
+    const bytes = /^process_resident_memory_bytes(?:\{.*?\})? ([\d.e+]+)/m.exec(readMetrics(url))?.[1]
+    if (bytes) residentMb.add(Number(bytes) / 1e6, { service })
+  }
+  sleep(lookEveryS)
+}
+
+export const teardown = auditShelf
+export const handleSummary = summaryOf('soak')
