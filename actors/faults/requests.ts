@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceName } from '../config.ts'
-import type { Answer, Ask } from '../testing/client.ts'
+import type { Answer, Ask, Client } from '../testing/client.ts'
 import { inParallel } from '../testing/eventually.ts'
 import { type Asked, type Call, type End, type History, traceparentOf } from './history.ts'
 import type { Random } from './random.ts'
@@ -29,10 +29,13 @@ export class Requests {
     this.#random = random
   }
 
-  /** Makes a call, and once more when its outcome is unknown and repeating it is safe. */
-  async make(asked: Asked): Promise<Call> {
+  /**
+   * Makes a call, and once more when its outcome is unknown and repeating it is safe.
+   * @param first who is asked first; whoever is next unless told otherwise.
+   */
+  async make(asked: Asked, first?: Client): Promise<Call> {
     const call = this.#history.invoke(asked)
-    let answer = await this.#try(call)
+    let answer = await this.#try(call, first)
     if (answer.end === 'unknown' && isRepeatable(call)) {
       await sleep(this.#random.between(...againAfterMs))
       answer = await this.#try(call)
@@ -54,12 +57,12 @@ export class Requests {
     return open.filter((call) => call.insisted === undefined)
   }
 
-  async #try(call: Call): Promise<{ end: End; status: number; body: unknown }> {
+  async #try(call: Call, client?: Client): Promise<{ end: End; status: number; body: unknown }> {
     const { service, method, path, json } = wireOf(call)
     const at = Date.now()
     const started = performance.now()
     try {
-      const answer = await this.#world.next(service).ask(method, path, { json, ...askOf(call) })
+      const answer = await (client ?? this.#world.next(service)).ask(method, path, { json, ...askOf(call) })
       call.tries.push({ at, tookMs: performance.now() - started, status: answer.status })
       return { end: endOf(answer), status: answer.status, body: answer.body }
     } catch (error) {

@@ -124,6 +124,7 @@ async function live(
     needs: scenario.needs,
     availability,
     resources: { before, after: await measure(world) },
+    burst: stage.burst,
     faults: world.all.flatMap((process) => process.faults),
   })
   return { scenario, seed, requests: countEnds(history), availability, quietMs, violations }

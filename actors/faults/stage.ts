@@ -13,6 +13,8 @@ export type Harm = { what: 'notifier' | 'postgres crash'; from: number; to: numb
 /** A message that must become a dead letter. */
 export type PlacedPoison = { service: ServiceName; partition: number; position: string }
 
+export type Burst = { capacity: number; goodput: number }
+
 export type StageOptions = {
   world: World
   history: History
@@ -29,6 +31,8 @@ export class Stage {
   readonly harms: Harm[] = []
   readonly poison: PlacedPoison[] = []
   readonly secondsMax: number
+  /** Reservations accepted a second: by as many as keep it busy, and by five times as many. */
+  burst: Burst | undefined
   readonly #history: History
 
   constructor({ world, history, requests, random, secondsMax }: StageOptions) {

@@ -114,9 +114,17 @@ export class World implements AsyncDisposable {
     return this.balancers[service].next()
   }
 
-  clientOf(process: ServiceProcess, service: ServiceName): Client {
+  #clientOf(process: ServiceProcess, service: ServiceName): Client {
     return new Client(
       () => process.url,
+      () => this.#contracts[service]!,
+    )
+  }
+
+  /** A client of the process behind the wire. */
+  lossyClient(service: ServiceName, wire: TcpProxy): Client {
+    return new Client(
+      () => wire.url.replace(/\/$/, ''),
       () => this.#contracts[service]!,
     )
   }
@@ -127,7 +135,7 @@ export class World implements AsyncDisposable {
     await process.start()
     this.processes[service].push(process)
     this.#contracts[service] ??= await Contract.read(process.url)
-    this.balancers[service].add(this.clientOf(process, service))
+    this.balancers[service].add(this.#clientOf(process, service))
     return process
   }
 

@@ -31,7 +31,7 @@ export class OwnServer implements AsyncDisposable {
     this.#dir = dir
     this.#temporary = temporary
     this.#launch = launch
-    this.#running = running
+    this.#watch(running)
     this.url = running.url
   }
 
@@ -64,6 +64,11 @@ export class OwnServer implements AsyncDisposable {
     this.#running = undefined
   }
 
+  /** Whether it has not ended, by itself or by being told. */
+  get running(): boolean {
+    return this.#running !== undefined
+  }
+
   /** Sends the server's main process a signal, whatever comes of it. */
   signal(signal: NodeJS.Signals): void {
     this.#running?.kill?.(signal)
@@ -86,7 +91,14 @@ export class OwnServer implements AsyncDisposable {
 
   /** Starts it again, with the data and at the address that it had. */
   async start(): Promise<void> {
-    this.#running = await this.#launch(Number(new URL(this.url).port))
+    this.#watch(await this.#launch(Number(new URL(this.url).port)))
+  }
+
+  #watch(running: Running): void {
+    this.#running = running
+    running.exited?.then(() => {
+      if (this.#running === running) this.#running = undefined
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

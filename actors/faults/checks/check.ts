@@ -7,7 +7,7 @@ import type { OwnerSeen } from '../observer.ts'
 import type { Replay } from '../replay.ts'
 import type { Resources } from '../resources.ts'
 import type { Needs } from '../scenarios/scenario.ts'
-import type { Harm, PlacedPoison } from '../stage.ts'
+import type { Burst, Harm, PlacedPoison } from '../stage.ts'
 
 export type Facts = {
   evidence: Evidence
@@ -25,6 +25,7 @@ export type Facts = {
   needs: Needs
   availability: Availability
   resources: { before: Resources; after: Resources }
+  burst: Burst | undefined
   /** Ends of processes that nobody had asked for. */
   faults: string[]
 }

@@ -5,6 +5,22 @@ import type { Check, Facts } from './check.ts'
 export const limits: Check[] = [
   { name: 'reservations are accepted', violations: accepts },
   { name: 'acceptance stays fast', violations: staysFast },
+  {
+    name: 'whoever respects readyz notices nothing',
+    violations: ({ needs, calls }) =>
+      calls
+        .filter(({ end }) => needs.unnoticed && end === 'unknown')
+        .map(
+          ({ id, kind, tries }) => `call ${id} (${kind}): ${tries.map((it) => it.status).join(', then ')}`,
+        ),
+  },
+  {
+    name: 'a burst is served as well as a usual day',
+    violations: ({ burst }) =>
+      burst && burst.goodput < goodputMin * burst.capacity
+        ? [`${burst.goodput.toFixed(0)}/s were accepted of ${burst.capacity.toFixed(0)}/s`]
+        : [],
+  },
   { name: 'nothing hangs', violations: nothingHangs },
   { name: 'it recovers in time', violations: recovers },
   { name: 'nothing is left over', violations: nothingLeft },
@@ -23,6 +39,8 @@ function accepts({ needs, availability }: Facts): string[] {
       ]
     : []
 }
+
+const goodputMin = 0.8
 
 /** On a busy machine a percentile of a few hundred requests says little below this. */
 const floorMs = 500

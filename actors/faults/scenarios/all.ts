@@ -1,9 +1,30 @@
 /** Every fault of the campaign. */
+import { crashPoints } from './crash-points.ts'
+import { disks } from './disks.ts'
+import { overload } from './overload.ts'
+import { poison } from './poison.ts'
+import { postgres } from './postgres.ts'
 import { processes } from './processes.ts'
+import { races } from './races.ts'
+import { receivers } from './receivers.ts'
 import { redis } from './redis.ts'
+import { rollout } from './rollout.ts'
 import type { Scenario } from './scenario.ts'
+import { wires } from './wires.ts'
 
-export const scenarios: Scenario[] = [...redis, ...processes]
+export const scenarios: Scenario[] = [
+  ...postgres,
+  ...redis,
+  ...processes,
+  ...crashPoints,
+  ...races,
+  ...wires,
+  ...poison,
+  ...receivers,
+  ...rollout,
+  ...disks,
+  ...overload,
+]
 
 /** The likeliest: what every deployment goes through. */
 const likeliest = ['redis-flushed', 'kill-stock', 'kill-notifier', 'zombie-stock', 'redis-clients-killed']

@@ -14,6 +14,8 @@ export type Needs = {
   promptMs?: number
   /** Whether 503 is the only excuse. */
   only503?: boolean
+  /** Whether no request may fail, of whatever kind. */
+  unnoticed?: boolean
   /** After healing: until what had been accepted is decided; until the first reservation is accepted. */
   decidedMs?: number
   acceptedMs?: number
