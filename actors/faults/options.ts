@@ -17,7 +17,7 @@ Starts a Postgres, a Redis, a mail server, a webhook receiver and the services a
 load, heals them, waits until all is quiet, and checks that nothing accepted was lost and nothing happened twice. Prints
 a table; ends with 1 when something did not hold, and then keeps history, logs and databases and says where.
 
-  --scenario NAMES  a comma-separated choice of scenarios, by their beginnings (all)
+  --scenario NAMES  a comma-separated choice of scenarios (or planted bugs), by their beginnings (all)
   --seed N          what chance begins with (by the clock; printed)
   --seeds N         runs of each scenario, with seeds that follow each other (1)
   --minutes N       goes on with further seeds until so much time has passed

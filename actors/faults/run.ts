@@ -1,32 +1,23 @@
 /**
- * One scenario, once: normal load; the fault under load; healing, still under load; no more load; quiet; judgement. Safety
- * is judged over all of it, liveness from the moment that all is healed.
+ * One scenario, once: the fault under load; healing, still under load; no more load; quiet; judgement. Safety is judged over
+ * all of it, liveness from the moment that all is healed.
  */
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inParallel } from '../testing/eventually.ts'
-import { type Availability, availabilityOf } from './availability.ts'
+import { type Availability, availabilityOf, type Period } from './availability.ts'
 import { type Violation, violationsOf } from './checks/all.ts'
+import type { Facts } from './checks/check.ts'
+import { Day } from './day.ts'
 import { gather } from './evidence.ts'
-import { History } from './history.ts'
-import { Observer } from './observer.ts'
-import { emailOf, Population } from './population.ts'
+import type { History } from './history.ts'
 import { untilDecided, untilQuiet } from './quiet.ts'
-import { Random } from './random.ts'
 import { replay } from './replay.ts'
-import { Requests } from './requests.ts'
 import { measure } from './resources.ts'
 import type { Scenario } from './scenarios/scenario.ts'
-import { Stage } from './stage.ts'
-import { Workload } from './workload.ts'
-import { World, type WorldOptions } from './world.ts'
+import type { WorldOptions } from './world.ts'
 
-const normalMs = 2_000
 const healedMs = 1_500
 const recoveryMaxMs = 30_000
-const quietMaxMs = 60_000
-/** Acts a second, where the scenario does not say. */
-const rate = 80
+const quietLimitMs = 60_000
 
 export type RunOptions = {
   scenario: Scenario
@@ -34,6 +25,10 @@ export type RunOptions = {
   /** Longest single fault. */
   secondsMax: number
   world?: WorldOptions
+  /** How long to wait for quiet. */
+  quietMaxMs?: number
+  /** Whether what is found is of no interest to anybody. */
+  discard?: boolean
   say(phase: string): void
 }
 
@@ -49,52 +44,48 @@ export type Result = {
   kept: string | undefined
 }
 
+/** A scenario in a world of its own. */
 export async function run(options: RunOptions): Promise<Result> {
-  const { scenario, say } = options
+  const { scenario, seed, secondsMax, say } = options
   say('starting')
-  await using world = await World.start({ ...scenario.world, ...options.world })
-  const history = new History(join(world.dir, 'history.jsonl'))
+  const { rate, habits } = scenario
+  const world = { ...scenario.world, ...options.world }
+  await using day = await Day.begin({ seed, secondsMax, world, rate, habits })
+  return await hurt(day, options)
+}
+
+/** A scenario on a day that may have seen others. */
+export async function hurt(day: Day, options: RunOptions): Promise<Result> {
+  const { scenario, seed } = options
+  const { world, history } = day
+  const first = history.calls.length
   try {
-    const result = await live(options, world, history)
-    world.kept = result.violations.length > 0
-    return { ...result, kept: world.kept ? world.dir : undefined }
+    const { availability, quietMs, facts } = await live(day, options)
+    const violations = violationsOf(facts)
+    if (violations.length > 0 && !options.discard) world.kept = true
+    const requests = countEnds(history, first)
+    return {
+      scenario,
+      seed,
+      requests,
+      availability,
+      quietMs,
+      violations,
+      kept: world.kept ? world.dir : undefined,
+    }
   } catch (error) {
     world.kept = true
     throw new Error(`${(error as Error).message}\nHistory, logs and data are in ${world.dir}`, {
       cause: error,
     })
-  } finally {
-    await history.close()
   }
 }
 
-async function live(
-  { scenario, seed, secondsMax, say }: RunOptions,
-  world: World,
-  history: History,
-): Promise<Omit<Result, 'kept'>> {
-  const random = new Random(seed)
-  const requests = new Requests(world, history, random.fork())
-  const population = new Population(random.fork())
-  const { habits } = scenario
-  const workload = new Workload({
-    requests,
-    population,
-    random: random.fork(),
-    rate: scenario.rate ?? rate,
-    ...(habits ? { habits } : {}),
-  })
-  const stage = new Stage({ world, history, requests, random: random.fork(), secondsMax })
-  await introduce(world, population.users)
-  await workload.stockUp()
-  await using observer = new Observer(world)
+async function live(day: Day, { scenario, quietMaxMs = quietLimitMs, say }: RunOptions) {
+  const { world, history, requests, workload, stage } = day
   workload.start()
-
-  say('normal load')
-  const normal = { from: Date.now(), to: Date.now() + normalMs }
-  await sleep(normalMs)
-  const before = await measure(world)
   say(scenario.title)
+  stage.note(scenario.title)
   const fault = { from: Date.now(), to: 0 }
   await scenario.fault(stage)
   fault.to = Date.now()
@@ -109,9 +100,18 @@ async function live(
   const unfinished = await untilQuiet(world, quietMaxMs)
   const quietMs = Date.now() - stoppedAt
   say('checking')
+  const availability = availabilityOf(history.calls, day.normal, fault, decidedMs)
+  const seen = { unanswered, unfinished, availability, needs: scenario.needs, fault }
+  return { availability, quietMs, facts: await factsOf(day, seen) }
+}
+
+type Seen = Pick<Facts, 'unanswered' | 'unfinished' | 'availability' | 'needs'> & { fault: Period }
+
+async function factsOf(day: Day, seen: Seen): Promise<Facts> {
+  const { world, history, stage, observer } = day
   const evidence = await gather(world)
-  const availability = availabilityOf(history.calls, normal, fault, decidedMs)
-  const violations = violationsOf({
+  return {
+    ...seen,
     evidence,
     replay: replay(evidence.log),
     calls: history.calls,
@@ -119,27 +119,13 @@ async function live(
     harms: stage.harms,
     poison: stage.poison,
     owners: observer.owners,
-    unfinished,
-    unanswered,
-    needs: scenario.needs,
-    availability,
-    resources: { before, after: await measure(world) },
     burst: stage.burst,
+    resources: { before: day.before!, after: await measure(world) },
     faults: world.all.flatMap((process) => process.faults),
-  })
-  return { scenario, seed, requests: countEnds(history), availability, quietMs, violations }
+  }
 }
 
-/** Every reader has an address and a webhook, so that every outcome is told in every way. */
-async function introduce(world: World, users: string[]): Promise<void> {
-  await inParallel(users, 4, async (userid) => {
-    const contact = { email: emailOf(userid), webhook: world.inbox.webhookUrl }
-    const { status, body } = await world.next('notifier').put(`/customers/${userid}`, contact)
-    if (status >= 300) throw new Error(`Cannot introduce ${userid}: ${status} ${JSON.stringify(body)}`)
-  })
-}
-
-function countEnds({ calls }: History): Result['requests'] {
-  const count = (end: string) => calls.filter((call) => call.end === end).length
+function countEnds({ calls }: History, first: number): Result['requests'] {
+  const count = (end: string) => calls.slice(first).filter((call) => call.end === end).length
   return { ok: count('ok'), fail: count('fail'), unknown: count('unknown') }
 }

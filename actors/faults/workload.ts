@@ -66,14 +66,17 @@ export class Workload {
     })
   }
 
+  /** Once it runs, starting it again changes nothing. */
   start(): void {
-    this.#running = this.#run()
+    this.#stopped = false
+    this.#running ??= this.#run()
   }
 
   /** No more requests; waits for those under way. */
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#running
+    this.#running = undefined
     await Promise.all(this.#underWay)
   }
 

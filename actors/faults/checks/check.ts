@@ -1,5 +1,5 @@
 /** What a check is given, and what it is. */
-import type { Availability } from '../availability.ts'
+import type { Availability, Period } from '../availability.ts'
 import type { Evidence } from '../evidence.ts'
 import type { Call } from '../history.ts'
 import type { Telling } from '../inbox.ts'
@@ -23,6 +23,8 @@ export type Facts = {
   /** Calls that were not answered, however often they were repeated after healing. */
   unanswered: Call[]
   needs: Needs
+  /** When it was hurt. */
+  fault: Period
   availability: Availability
   resources: { before: Resources; after: Resources }
   burst: Burst | undefined

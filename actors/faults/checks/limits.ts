@@ -7,9 +7,9 @@ export const limits: Check[] = [
   { name: 'acceptance stays fast', violations: staysFast },
   {
     name: 'whoever respects readyz notices nothing',
-    violations: ({ needs, calls }) =>
+    violations: ({ needs, calls, fault }) =>
       calls
-        .filter(({ end }) => needs.unnoticed && end === 'unknown')
+        .filter(({ end, endedAt }) => needs.unnoticed && end === 'unknown' && endedAt >= fault.from)
         .map(
           ({ id, kind, tries }) => `call ${id} (${kind}): ${tries.map((it) => it.status).join(', then ')}`,
         ),

@@ -57,9 +57,11 @@ type Logged = {
 /** An event that had been set aside is driven again by an operator, when newer ones have been taken in. */
 async function driveOldEventAgain({ world, random }: Stage): Promise<void> {
   const { sql } = world
-  const [event] = await sql<Logged[]>`
-    select partition, seq, id, type, subject, time::text, traceparent, data::text as data from stock.event_log
-    where subject = 'book-0' order by seq limit 1 offset ${random.below(30)}`
+  const events = await sql<Logged[]>`
+    select partition, seq, id, type, subject, time::text, traceparent, data::text as data from stock.event_log l
+    where seq < (select max(seq) from stock.event_log n where n.partition = l.partition and n.subject = l.subject)
+    order by partition, seq`
+  const event = random.pick(events)
   if (!event) return
   const { partition, seq, traceparent, ...attributes } = event
   const envelope = {
