@@ -53,7 +53,7 @@ export function readOptions(args: string[], clock = Date.now()): Options | undef
     seed: wholeWithin('seed', values.seed, 0, 2 ** 32 - 1),
     seeds: wholeWithin('seeds', values.seeds, 1, 1_000),
     minutes: values.minutes === undefined ? undefined : wholeWithin('minutes', values.minutes, 1, 10_000),
-    secondsMax: wholeWithin('longest', values.longest ?? (quick ? '3' : '12'), 1, 120),
+    secondsMax: wholeWithin('longest', values.longest ?? (quick ? '2' : '12'), 1, 120),
     mode: quick ? 'quick' : planted ? 'planted' : list ? 'list' : 'campaign',
   }
 }

@@ -11,7 +11,7 @@ import { gather } from './evidence.ts'
 import type { History } from './history.ts'
 import { untilDecided, untilQuiet } from './quiet.ts'
 import { replay } from './replay.ts'
-import { measure } from './resources.ts'
+import { measureTrimmed } from './resources.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 import type { WorldOptions } from './world.ts'
 
@@ -120,7 +120,7 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     poison: stage.poison,
     owners: observer.owners,
     burst: stage.burst,
-    resources: { before: day.before!, after: await measure(world) },
+    resources: { before: day.before!, after: await measureTrimmed(world) },
     faults: world.all.flatMap((process) => process.faults),
   }
 }

@@ -1,5 +1,6 @@
 /** What it may cost: how many requests, how long, how much. */
 import { hangsAfterMs } from '../requests.ts'
+import { streamMax } from '../resources.ts'
 import type { Check, Facts } from './check.ts'
 
 export const limits: Check[] = [
@@ -80,8 +81,6 @@ function recovers({ needs, availability }: Facts): string[] {
 const growthMax = 3
 const memoryMinMb = 250
 const connectionsMore = 4
-const streamMax = 1_500
-
 function nothingLeft({ resources: { before, after } }: Facts): string[] {
   const grown = [...after.memoryMb].filter(
     ([name, mb]) => mb > Math.max(memoryMinMb, growthMax * (before.memoryMb.get(name) ?? 0)),
