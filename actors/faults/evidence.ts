@@ -1,7 +1,6 @@
 /** The state of everything, once all is quiet: every table that matters, and every stream. */
 
-import { groupsOf } from '../../streams/event-log.ts'
-import { streamKey, type Topic } from '../../streams/partition.ts'
+import { streamKey } from '../../streams/partition.ts'
 import type { ServiceName } from '../config.ts'
 import { serviceNames } from '../config.ts'
 import { type StockEvent, topics } from '../messages.ts'
@@ -14,7 +13,6 @@ export type ReservationRow = {
   userid: string
   status: 'Requested' | 'Reserved' | 'Failed' | 'Canceled'
   reason: string | null
-  confirmed: boolean
   traceparent: string | null
 }
 export type BookRow = {
@@ -44,8 +42,7 @@ export type NoticeRow = {
   userid: string | null
   status: string
 }
-export type StreamEntry = { position: string; id: string; type: string }
-export type Stream = { partition: number; entries: StreamEntry[]; groups: Record<string, string | number>[] }
+export type Published = { seq: number; id: string }
 
 export type Evidence = {
   reservations: ReservationRow[]
@@ -58,15 +55,15 @@ export type Evidence = {
   mailboxes: Record<ServiceName, MailboxRow[]>
   letters: Record<ServiceName, LetterRow[]>
   notices: NoticeRow[]
-  events: Stream[]
-  commandsStreams: Stream[]
+  /** What the event streams hold, by partition. */
+  published: Published[][]
 }
 
 export async function gather(world: World): Promise<Evidence> {
   const { sql } = world
   return {
     reservations: await sql`
-      select reservationid::text, bookid, userid, status, reason, confirmed, traceparent from reservation.reservation`,
+      select reservationid::text, bookid, userid, status, reason, traceparent from reservation.reservation`,
     list: await sql`select bookid, title, available, held, version from reservation.book order by bookid`,
     books: await sql`
       select bookid, title, available, held, version, shortage, requested_at is not null as requested
@@ -85,8 +82,7 @@ export async function gather(world: World): Promise<Evidence> {
     ),
     notices: await sql`
       select noticeid::text, kind, channel, reservationid::text, userid, status from notifier.notice`,
-    events: await readStreams(world, topics.stockEvents),
-    commandsStreams: await readStreams(world, topics.stockMailbox),
+    published: await readStreams(world),
   }
 }
 
@@ -101,22 +97,18 @@ async function readLog({ sql }: World): Promise<LogRow[]> {
   }))
 }
 
-async function readStreams({ admin, redisPrefix }: World, topic: Topic): Promise<Stream[]> {
+/** An entry holds the events of a commit, of which the last has the sequence that the entry's id spells. */
+async function readStreams({ admin, redisPrefix }: World): Promise<Published[][]> {
   return await Promise.all(
     range(partitions).map(async (partition) => {
-      const key = streamKey(redisPrefix, topic, partition)
-      const rows = await admin.xrange(key, '-', '+')
-      return { partition, entries: rows.map(toEntry), groups: await groupsOf(admin, key) }
+      const rows = await admin.xrange(streamKey(redisPrefix, topics.stockEvents, partition), '-', '+')
+      return rows.flatMap(([position, [, batch]]) => {
+        const messages = JSON.parse(batch!) as { id: string }[]
+        const first = Number.parseInt(position, 10) - messages.length + 1
+        return messages.map(({ id }, index) => ({ seq: first + index, id }))
+      })
     }),
   )
-}
-
-function toEntry([position, fields]: [string, string[]]): StreamEntry {
-  const field = (name: string) => {
-    for (let at = 0; at < fields.length; at += 2) if (fields[at] === name) return fields[at + 1]!
-    return ''
-  }
-  return { position, id: field('id'), type: field('type') }
 }
 
 async function byService<Rows>(

@@ -13,7 +13,7 @@ export async function unfinished(world: World): Promise<string[]> {
   const [row] = await sql<Record<string, number>[]>`
     select
       (select count(*) from reservation.reservation where status = 'Requested') as "reservations undecided",
-      (select count(*) from reservation.reservation where not confirmed) as "commands unanswered",
+      (select count(*) from reservation.outbox) as "commands unanswered",
       (select count(*) from notifier.undelivered where due_at < 'infinity') as "notices untold",
       (select count(*) from stock.mailbox s join reservation.mailbox c using (partition)
         where c.position <> s.seq || '-0') as "partitions unread by reservation",

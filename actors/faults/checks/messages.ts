@@ -27,13 +27,10 @@ function logIsDense({ evidence }: Facts): string[] {
 function streamsHoldTheLog({ evidence }: Facts): string[] {
   const logged = Map.groupBy(evidence.log, ({ partition }) => partition)
   return evidence.mailboxes.stock.flatMap(({ partition, trimmed }) => {
-    const wanted = (logged.get(partition) ?? [])
-      .filter(({ seq }) => seq > trimmed)
-      .map(({ seq, id }) => `${seq}-0 ${id}`)
-    const { entries } = evidence.events[partition]!
-    const found = entries
-      .filter(({ position }) => Number.parseInt(position, 10) > trimmed)
-      .map(({ position, id }) => `${position} ${id}`)
+    const shown = (rows: { seq: number; id: string }[]) =>
+      rows.filter(({ seq }) => seq > trimmed).map(({ seq, id }) => `${seq} ${id}`)
+    const wanted = shown(logged.get(partition) ?? [])
+    const found = shown(evidence.published[partition]!)
     const at = wanted.findIndex((it, index) => it !== found[index])
     if (at < 0 && found.length === wanted.length) return []
     const where = at < 0 ? wanted.length : at

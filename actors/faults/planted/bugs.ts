@@ -178,7 +178,7 @@ export const bugs: Bug[] = [
       },
       {
         file: 'actors/reservation/store.ts',
-        find: "or r.status = 'Canceled' and not r.confirmed and v.released::bool",
+        find: "or r.status = 'Canceled' and v.released::bool",
         replace: "or r.status = 'Canceled'",
       },
     ],

@@ -25,7 +25,7 @@ export const poison: Scenario[] = [
 async function poisonMailbox(stage: Stage): Promise<void> {
   const { world, random } = stage
   const partition = random.below(partitions)
-  const fields = Object.entries(random.pick(Object.values(senseless))).flat()
+  const fields = random.pick(Object.values(senseless))
   const key = streamKey(world.redisPrefix, topics.stockMailbox, partition)
   const position = await world.admin.xadd(key, '*', ...fields)
   stage.poison.push({ service: 'stock', partition, position: position! })
@@ -51,14 +51,14 @@ type Logged = {
   subject: string
   time: string
   traceparent: string | null
-  data: string
+  data: Record<string, unknown>
 }
 
 /** An event that had been set aside is driven again by an operator, when newer ones have been taken in. */
 async function driveOldEventAgain({ world, random }: Stage): Promise<void> {
   const { sql } = world
   const events = await sql<Logged[]>`
-    select partition, seq, id, type, subject, time::text, traceparent, data::text as data from stock.event_log l
+    select partition, seq, id, type, subject, time::text, traceparent, data from stock.event_log l
     where seq < (select max(seq) from stock.event_log n where n.partition = l.partition and n.subject = l.subject)
     order by partition, seq`
   const event = random.pick(events)
@@ -74,7 +74,7 @@ async function driveOldEventAgain({ world, random }: Stage): Promise<void> {
     await sql`
       insert into ${sql(service)}.dead_letter (partition, position, reason, fields, redrive)
       values (${partition}, ${`${seq}-0`}, 'set aside', array(select json_array_elements_text(
-        ${JSON.stringify(toFields(envelope))}::text::json)), true)
+        ${JSON.stringify(toFields([envelope]))}::text::json)), true)
       on conflict do nothing`
   }
 }
