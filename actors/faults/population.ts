@@ -45,4 +45,7 @@ export class Population {
   }
 }
 
+/** Has left no address: is told on the console and in the chat alone. */
+export const stranger = 'stranger'
+
 export const emailOf = (userid: string): string => `${userid}@readers.example`

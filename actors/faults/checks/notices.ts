@@ -1,6 +1,7 @@
 /** Every outcome is told; and told once, wherever the receiver's answer was known. */
 import type { NoticeRow, ReservationRow } from '../evidence.ts'
 import type { Telling } from '../inbox.ts'
+import { stranger } from '../population.ts'
 import { type Check, type Facts, repeated } from './check.ts'
 
 export const notices: Check[] = [
@@ -8,7 +9,8 @@ export const notices: Check[] = [
   { name: 'no outcome is told twice', violations: toldOnce },
 ]
 
-const channels = ['console', 'email', 'webhook', 'chat']
+const channelsOf = (userid: string) =>
+  userid === stranger ? ['console', 'chat'] : ['console', 'email', 'webhook', 'chat']
 const kindsOf: Record<ReservationRow['status'], string[]> = {
   Requested: [],
   Reserved: ['reserved'],
@@ -22,8 +24,8 @@ function everyOutcomeIsTold({ evidence, tellings }: Facts): string[] {
   const taken = new Set(tellings.filter(({ answered }) => answered).map(({ noticeid }) => noticeid))
   const told = (row: NoticeRow) =>
     row.status === 'sent' && (row.channel === 'console' || taken.has(row.noticeid))
-  const unsent = evidence.reservations.flatMap(({ reservationid, status }) =>
-    channels
+  const unsent = evidence.reservations.flatMap(({ reservationid, userid, status }) =>
+    channelsOf(userid)
       .filter(
         (channel) =>
           !rows

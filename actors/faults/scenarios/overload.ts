@@ -1,5 +1,6 @@
 /** Several faults at once, and more people than it can serve. */
 import { range } from '../../testing/eventually.ts'
+import { stranger } from '../population.ts'
 import type { Stage } from '../stage.ts'
 import { killBackend } from './postgres.ts'
 import type { Scenario } from './scenario.ts'
@@ -47,7 +48,7 @@ async function rush(stage: Stage, width: number): Promise<number> {
   const ask = async () => {
     while (Date.now() < end) {
       const bookid = `book-${stage.random.below(24)}`
-      const call = await stage.requests.make({ kind: 'reserve', bookid, userid: 'reader-2' })
+      const call = await stage.requests.make({ kind: 'reserve', bookid, userid: stranger })
       if (call.end === 'ok') accepted++
     }
   }

@@ -1,4 +1,6 @@
 /** Postgres loses connections, stops, and is slow. Without it nothing is accepted, and everybody is told so at once. */
+import openCrowd from 'postgres'
+import { range } from '../../testing/eventually.ts'
 import type { Stage } from '../stage.ts'
 import type { Needs, Scenario } from './scenario.ts'
 
@@ -32,6 +34,23 @@ export const postgres: Scenario[] = [
     },
   },
   {
+    name: 'postgres-crowded',
+    title: 'others take every connection that Postgres has',
+    needs: refusesPromptly,
+    async fault(stage) {
+      const { sql, postgres: server } = stage.world
+      stage.note('a crowd takes every connection')
+      const crowd = openCrowd(server.url, { max: connectionsMax, connect_timeout: 2, onnotice: () => {} })
+      const staying = range(connectionsMax).map(() => crowd`select pg_sleep(60)`.catch(() => {}))
+      await stage.often(4, 500, async () => {
+        await sql`
+          select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'bookreservation-%'`
+      })
+      await crowd.end({ timeout: 0 })
+      await Promise.all(staying)
+    },
+  },
+  {
     name: 'postgres-locked',
     title: 'tables are locked by somebody else, longer than statements may take',
     needs: refusesPromptly,
@@ -43,6 +62,9 @@ export const postgres: Scenario[] = [
     },
   },
 ]
+
+/** More than Postgres lets in. */
+const connectionsMax = 320
 
 const tables = [
   ['reservation', 'reservation'],
