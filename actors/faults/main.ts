@@ -3,7 +3,7 @@ import { Day } from './day.ts'
 import { help, type Options, readOptions } from './options.ts'
 import { hunt } from './planted/hunt.ts'
 import { Progress } from './progress.ts'
-import { failureOf, tableOf } from './report.ts'
+import { failureOf, legend, tableOf } from './report.ts'
 import { hurt, type Result, run } from './run.ts'
 import { chosen, quick, scenarios } from './scenarios/all.ts'
 
@@ -78,7 +78,7 @@ async function campaign(options: Options): Promise<boolean> {
 function summary(results: Result[], broken: string[], skipped: string[]): boolean {
   const failures = results.filter(({ violations }) => violations.length > 0)
   for (const it of failures) console.log(failureOf(it))
-  console.log(tableOf(results))
+  console.log(`${tableOf(results)}\n${legend}`)
   for (const it of broken) console.log(`Came to no result: ${it}`)
   for (const it of skipped) console.log(`Skipped ${it}`)
   const counts = [`${results.length - failures.length} held`, `${failures.length} did not`]

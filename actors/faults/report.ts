@@ -16,6 +16,11 @@ const columns = [
 ]
 const shownMax = 5
 
+/** What the columns mean. */
+export const legend = `ok, fail, unknown: all requests of the run. accepted: of the reservations asked for during the fault, at once;
+retried: of those with a key, at once or when asked once more. p99: of those accepted. decided: from healing until
+whatever was accepted had its outcome. quiet: from the last request until nothing was left to do.`
+
 export function tableOf(results: Result[]): string {
   const rows = [columns, columns.map(() => '---'), ...results.map(rowOf)]
   const widths = columns.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)))

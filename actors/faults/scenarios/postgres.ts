@@ -40,12 +40,15 @@ export const postgres: Scenario[] = [
     async fault(stage) {
       const { sql, postgres: server } = stage.world
       stage.note('a crowd takes every connection')
+      // Ours is there before them.
+      const admin = await sql.reserve()
       const crowd = openCrowd(server.url, { max: connectionsMax, connect_timeout: 2, onnotice: () => {} })
       const staying = range(connectionsMax).map(() => crowd`select pg_sleep(60)`.catch(() => {}))
       await stage.often(4, 500, async () => {
-        await sql`
+        await admin`
           select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'bookreservation-%'`
       })
+      admin.release()
       await crowd.end({ timeout: 0 })
       await Promise.all(staying)
     },
