@@ -36,6 +36,8 @@ export type Call = Asked & {
   status: number
   body: unknown
   tries: Try[]
+  /** Those of insisting, when all is healed. */
+  lateTries: Try[]
   /** What became of an unknown call when it was repeated after the load. */
   insisted: { status: number; body: unknown } | undefined
   /** How the answer broke the service's own OpenAPI document. */
@@ -63,6 +65,7 @@ export class History {
       status: 0,
       body: undefined,
       tries: [],
+      lateTries: [],
       insisted: undefined,
       broken: undefined,
     }

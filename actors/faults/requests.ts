@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceName } from '../config.ts'
 import type { Answer, Ask, Client } from '../testing/client.ts'
 import { inParallel } from '../testing/eventually.ts'
-import { type Asked, type Call, type End, type History, traceparentOf } from './history.ts'
+import { type Asked, type Call, type End, type History, type Try, traceparentOf } from './history.ts'
 import type { Random } from './random.ts'
 import type { World } from './world.ts'
 
@@ -35,10 +35,10 @@ export class Requests {
    */
   async make(asked: Asked, first?: Client): Promise<Call> {
     const call = this.#history.invoke(asked)
-    let answer = await this.#try(call, first)
+    let answer = await this.#try(call, call.tries, first)
     if (answer.end === 'unknown' && isRepeatable(call)) {
       await sleep(this.#random.between(...againAfterMs))
-      answer = await this.#try(call)
+      answer = await this.#try(call, call.tries)
     }
     return this.#history.end(call, answer.end, answer.status, answer.body)
   }
@@ -46,10 +46,10 @@ export class Requests {
   /** Repeats calls whose outcome is unknown until it is not. @returns those that stay unknown. */
   async insist(calls: Call[]): Promise<Call[]> {
     const deadline = Date.now() + insistLimitMs
-    const open = calls.filter((call) => call.end === 'unknown' && isRepeatable(call))
+    const open = calls.filter((call) => call.end === 'unknown' && !call.insisted && isRepeatable(call))
     await inParallel(open, insistWidth, async (call) => {
       while (Date.now() < deadline) {
-        const { end, status, body } = await this.#try(call)
+        const { end, status, body } = await this.#try(call, call.lateTries)
         if (end !== 'unknown') return this.#history.insisted(call, status, body)
         await sleep(againAfterMs[1])
       }
@@ -57,16 +57,20 @@ export class Requests {
     return open.filter((call) => call.insisted === undefined)
   }
 
-  async #try(call: Call, client?: Client): Promise<{ end: End; status: number; body: unknown }> {
+  async #try(
+    call: Call,
+    tries: Try[],
+    client?: Client,
+  ): Promise<{ end: End; status: number; body: unknown }> {
     const { service, method, path, json } = wireOf(call)
     const at = Date.now()
     const started = performance.now()
     try {
       const answer = await (client ?? this.#world.next(service)).ask(method, path, { json, ...askOf(call) })
-      call.tries.push({ at, tookMs: performance.now() - started, status: answer.status })
+      tries.push({ at, tookMs: performance.now() - started, status: answer.status })
       return { end: endOf(answer), status: answer.status, body: answer.body }
     } catch (error) {
-      call.tries.push({ at, tookMs: performance.now() - started, status: 0 })
+      tries.push({ at, tookMs: performance.now() - started, status: 0 })
       if (!isLost(error)) call.broken = (error as Error).message
       return { end: 'unknown', status: 0, body: (error as Error).message }
     }

@@ -21,7 +21,7 @@ export const requests: Check[] = [
     violations: ({ calls }) => [
       ...calls.flatMap(({ id, kind, broken }) => (broken ? [`call ${id} (${kind}): ${broken}`] : [])),
       ...calls
-        .filter(({ tries }) => tries.some(({ status }) => status === 500))
+        .filter(({ tries, lateTries }) => [...tries, ...lateTries].some(({ status }) => status === 500))
         .map(({ id, kind }) => `call ${id} (${kind}) was answered 500`),
     ],
   },
