@@ -34,7 +34,7 @@ export const crashPoints: Scenario[] = points.map(({ point, service, title }) =>
     for (let times = 0; times < 3; times++) {
       if (service === 'notifier') await stage.harm('notifier', () => crashOne(stage, service, point))
       else await crashOne(stage, service, point)
-      await stage.seconds(0.3)
+      await stage.seconds(1)
     }
   },
 }))
