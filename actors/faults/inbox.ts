@@ -1,12 +1,13 @@
 /** What people were told: everything that reaches the mail server and the webhooks, and whether it was answered. */
 import type { ServerResponse } from 'node:http'
 import { MailSink } from '../testing/mail-sink.ts'
+import type { ServiceProcess } from '../testing/service-process.ts'
 import { WebhookSink } from '../testing/webhook-sink.ts'
 
 export type Channel = 'email' | 'webhook' | 'chat'
 
 export type Telling = {
-  channel: Channel
+  channel: Channel | 'console'
   noticeid: string
   at: number
   /** Whether the receiver answered that it has it. */
@@ -69,6 +70,19 @@ export class Inbox implements AsyncDisposable {
     return mood
   }
 }
+
+/** What processes of the notifier have told on their consoles. */
+export const toldOnConsole = (processes: ServiceProcess[]): Telling[] =>
+  processes.flatMap(({ logs }) =>
+    logs
+      .filter(({ msg, noticeid }) => msg.startsWith('#####') && noticeid)
+      .map(({ noticeid, time }) => ({
+        channel: 'console',
+        noticeid: String(noticeid),
+        at: Date.parse(String(time)),
+        answered: true,
+      })),
+  )
 
 function answer(response: ServerResponse, mood: Mood): void {
   if (mood === 'take') response.writeHead(204).end()

@@ -9,6 +9,7 @@ import type { Facts } from './checks/check.ts'
 import { Day } from './day.ts'
 import { gather } from './evidence.ts'
 import type { History } from './history.ts'
+import { toldOnConsole } from './inbox.ts'
 import { untilDecided, untilQuiet } from './quiet.ts'
 import { replay } from './replay.ts'
 import { measureTrimmed } from './resources.ts'
@@ -115,7 +116,7 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     evidence,
     replay: replay(evidence.log),
     calls: history.calls,
-    tellings: world.inbox.tellings,
+    tellings: [...world.inbox.tellings, ...toldOnConsole(world.processes.notifier)],
     harms: stage.harms,
     poison: stage.poison,
     owners: observer.owners,

@@ -22,8 +22,7 @@ const kindsOf: Record<ReservationRow['status'], string[]> = {
 function everyOutcomeIsTold({ evidence, tellings }: Facts): string[] {
   const rows = Map.groupBy(evidence.notices, ({ reservationid }) => reservationid)
   const taken = new Set(tellings.filter(({ answered }) => answered).map(({ noticeid }) => noticeid))
-  const told = (row: NoticeRow) =>
-    row.status === 'sent' && (row.channel === 'console' || taken.has(row.noticeid))
+  const told = (row: NoticeRow) => row.status === 'sent' && taken.has(row.noticeid)
   const unsent = evidence.reservations.flatMap(({ reservationid, userid, status }) =>
     channelsOf(userid)
       .filter(

@@ -153,8 +153,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/notifier/dispatch.ts',
-        find: 'if (outcome instanceof Promise) this.#await(notice.seq, outcome)',
-        replace: "if (outcome instanceof Promise) answered.push([notice, { type: 'sent' }])",
+        find: 'this.#await(notice.seq, channel.deliver(notice))',
+        replace: "this.#await(notice.seq, (channel.deliver(notice), Promise.resolve({ type: 'sent' })))",
       },
     ],
     scenario: 'smtp-moods',
