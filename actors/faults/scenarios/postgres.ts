@@ -42,14 +42,21 @@ export const postgres: Scenario[] = [
       stage.note('a crowd takes every connection')
       // Ours is there before them.
       const admin = await sql.reserve()
-      const crowd = openCrowd(server.url, { max: connectionsMax, connect_timeout: 2, onnotice: () => {} })
+      const crowd = openCrowd(server.url, {
+        max: connectionsMax,
+        connect_timeout: 2,
+        connection: { application_name: 'crowd' },
+        onnotice: () => {},
+      })
       const staying = range(connectionsMax).map(() => crowd`select pg_sleep(60)`.catch(() => {}))
       await stage.often(4, 500, async () => {
         await admin`
           select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'bookreservation-%'`
       })
-      admin.release()
       await crowd.end({ timeout: 0 })
+      // Who sleeps does not notice that his client has gone.
+      await admin`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'crowd'`
+      admin.release()
       await Promise.all(staying)
     },
   },
