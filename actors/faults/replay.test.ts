@@ -44,6 +44,11 @@ describe('a log is in order', () => {
   })
 })
 
+test('who was refused may end her waiting', () => {
+  const ended: StockEvent = { ...released, version: 1, available: 0, held: 0 }
+  expect(faultsOf(received(0), refused, ended, ended)).toEqual(none)
+})
+
 describe('a log is seen to be wrong', () => {
   test('when a copy is promised that is not there', () => {
     const promised: StockEvent = { ...reserved, available: 0, held: 1 }

@@ -68,7 +68,7 @@ function decide(it: Replay, shelf: Shelf, event: ReservationEvent, where: string
       it.releasedAgain.push(`${where}: ${reservationid}`)
     return undefined
   }
-  if (before !== undefined && !(before === 'held' && after === 'released')) {
+  if (before !== undefined && (before === 'released' || after !== 'released')) {
     it.contradicted.push(`${where}: ${reservationid} was ${before} and is ${after}`)
     return undefined
   }

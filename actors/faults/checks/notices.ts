@@ -11,12 +11,11 @@ export const notices: Check[] = [
 
 const channelsOf = (userid: string) =>
   userid === stranger ? ['console', 'chat'] : ['console', 'email', 'webhook', 'chat']
-const kindsOf: Record<ReservationRow['status'], string[]> = {
-  Requested: [],
-  Reserved: ['reserved'],
-  Failed: ['failed'],
-  // Cancelled before stock refused it: the customer may hear of the one or the other.
-  Canceled: ['cancelled', 'failed'],
+const kindOf: Record<ReservationRow['status'], string> = {
+  Requested: 'none',
+  Reserved: 'reserved',
+  Failed: 'failed',
+  Canceled: 'cancelled',
 }
 
 function everyOutcomeIsTold({ evidence, tellings }: Facts): string[] {
@@ -30,8 +29,7 @@ function everyOutcomeIsTold({ evidence, tellings }: Facts): string[] {
           !rows
             .get(reservationid)
             ?.some(
-              (row) =>
-                row.channel === channel && kindsOf[status].includes(row.kind) && (told(row) || refused(row)),
+              (row) => row.channel === channel && row.kind === kindOf[status] && (told(row) || refused(row)),
             ),
       )
       .map((channel) => `${reservationid} is ${status}: not told by ${channel}`),

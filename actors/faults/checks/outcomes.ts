@@ -10,11 +10,11 @@ export const outcomes: Check[] = [
   { name: 'an outcome stands', violations: outcomesStand },
 ]
 
-/** Which memory of stock goes with which status. A release may be remembered where there was no hold. */
-const fitting: Record<string, (string | undefined)[]> = {
-  Reserved: ['held'],
-  Failed: ['refused'],
-  Canceled: ['released', 'refused'],
+/** Which memory of stock goes with which status. */
+const fitting: Record<string, string> = {
+  Reserved: 'held',
+  Failed: 'refused',
+  Canceled: 'released',
 }
 
 function oneOutcome({ calls, evidence, replay }: Facts): string[] {
@@ -25,7 +25,7 @@ function oneOutcome({ calls, evidence, replay }: Facts): string[] {
   const wrong = evidence.reservations.flatMap(({ reservationid, status }) => {
     const memory = replay.reservations.get(reservationid)
     if (status === 'Requested') return [`${reservationid} has no outcome`]
-    return fitting[status]!.includes(memory) ? [] : [`${reservationid} is ${status}, and stock has ${memory}`]
+    return fitting[status] === memory ? [] : [`${reservationid} is ${status}, and stock has ${memory}`]
   })
   return [...lost, ...wrong, ...replay.contradicted]
 }

@@ -61,8 +61,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/stock/actor.ts',
-        find: "hold: 'reservationid' in message ? holds.get(message.reservationid) : undefined",
-        replace: 'hold: holds.size < 0 ? holds.get(message.bookid) : undefined',
+        find: 'holdFor(message, holds.get(message.reservationid))',
+        replace: 'holdFor(message, holds.get(message.bookid))',
       },
     ],
     scenario: 'cancel-races',
