@@ -1,42 +1,14 @@
 /** A message that nobody can make sense of is set aside, and the messages behind it are handled. */
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { batchField, toFields } from '../streams/envelope.ts'
 import { topics } from './messages.ts'
 import { receive, stockOf } from './testing/acts.ts'
 import { eventually, range } from './testing/eventually.ts'
 import { fieldsOf, Producer } from './testing/producer.ts'
+import { senseless } from './testing/senseless.ts'
 import { useSystem } from './testing/system.ts'
 
 const system = useSystem({ notifier: 0, reservation: 0 })
-
-const reserve = { bookid: 'book', reservationid: '00000000-0000-4000-8000-000000000001', userid: 'ann' }
-const envelope = {
-  specversion: '1.0',
-  id: 'x',
-  source: '/tests',
-  type: 'ReserveCopy',
-  subject: 'book',
-  time: new Date(0).toISOString(),
-  data: reserve,
-}
-const receipt = { bookid: 'book', qty: 1, commandid: reserve.reservationid }
-const senseless: Record<string, string[]> = {
-  'no CloudEvents event at all': ['hello', 'world'],
-  'an entry that is not JSON': [batchField, '[{"specversion":'],
-  'an envelope without data': toFields([{ ...envelope, data: undefined }]),
-  'data that is no object': toFields([{ ...envelope, data: 'text' }]),
-  'data that lacks what the message needs': toFields([{ ...envelope, data: {} }]),
-  'a type that stock does not know': toFields([{ ...envelope, type: 'BurnCopies' }]),
-  'an id with a NUL in it': toFields([{ ...envelope, data: { ...reserve, userid: 'a\0b' } }]),
-  'text with half a character': toFields([
-    { ...envelope, type: 'ReceiveCopies', data: { ...receipt, title: '\ud800' } },
-  ]),
-  'a quantity below zero': toFields([{ ...envelope, type: 'ReceiveCopies', data: { ...receipt, qty: -5 } }]),
-  'a NUL in an attribute': toFields([{ ...envelope, type: 'Reserve\0Copy' }]),
-  'a NUL in the entry': [batchField, 'a\0b'],
-  'two messages in one entry': toFields([envelope, envelope]),
-}
 
 test('each kind of senseless message becomes a dead letter with its reason, in order, and changes nothing', async () => {
   await receive(system(), 'book', 3)

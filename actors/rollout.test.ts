@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { type ServiceName, serviceNames } from './config.ts'
 import { receive, reserve } from './testing/acts.ts'
 import { audit } from './testing/audit.ts'
+import { Balancer } from './testing/balancer.ts'
 import type { Answer, Client } from './testing/client.ts'
 import { eventually, inParallel, range } from './testing/eventually.ts'
 import { type System, startOwnSystem } from './testing/system.ts'
@@ -18,7 +19,7 @@ test('replacing every process in turn fails no request', { timeout: 60_000 }, as
   await receive(system, 'book', 1_000)
   const watching = new AbortController()
   const balancers = serviceNames.map((service) => balance(system, service, watching.signal))
-  const [reservation, stock, notifier] = balancers.map((balancer) => balancer.next) as [Next, Next, Next]
+  const [reservation, stock, notifier] = balancers.map((it) => () => it.next()) as [Next, Next, Next]
 
   let rolling = true
   const accepted: { reservationid: string }[] = []
@@ -56,28 +57,9 @@ test('replacing every process in turn fails no request', { timeout: 60_000 }, as
 })
 
 type Next = () => Client
-type Balancer = { next: Next; all(): boolean }
 
-/** A load balancer that asks `/readyz` every 50 ms, and sends requests in turn to those that were ready. */
-function balance(system: System, service: ServiceName, signal: AbortSignal): Balancer {
-  const clients = system.processes[service].map((_, index) => system.client(service, index))
-  const ready = new Set(clients)
-  for (const client of clients) void watch(client)
-  let turn = 0
-  return {
-    next() {
-      const open = clients.filter((client) => ready.has(client))
-      return open[turn++ % open.length]!
-    },
-    all: () => ready.size === clients.length,
-  }
-
-  async function watch(client: Client): Promise<void> {
-    while (!signal.aborted) {
-      const { ok } = await fetch(`${client.url}/readyz`).catch(() => ({ ok: false }))
-      if (ok) ready.add(client)
-      else ready.delete(client)
-      await delay(50)
-    }
-  }
-}
+const balance = (system: System, service: ServiceName, signal: AbortSignal) =>
+  new Balancer(
+    system.processes[service].map((_, index) => system.client(service, index)),
+    signal,
+  )

@@ -23,6 +23,8 @@ export function openRedis(url: string, name: string, { blocking = false } = {}):
     // A command fails with the connection that carried it: none is kept for later, none is sent twice.
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
+    // The client would let nobody catch the failure, and so end the process: who subscribes does so at each 'ready'.
+    autoResubscribe: false,
     disableClientInfo: true,
     // Also keeps a process alive that disconnects while the connection is lost already: shorter than its time to end.
     disconnectTimeout: 250,

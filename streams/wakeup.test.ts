@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events'
 import { expect, inject, test } from 'vitest'
 import { z } from 'zod'
 import { OwnServer } from '../actors/testing/own-server.ts'
+import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
 import { openRedis, untilReady } from './redis.ts'
 import { range } from './testing.ts'
 import { Wakeup, type WakeupOptions } from './wakeup.ts'
@@ -68,6 +69,21 @@ test('all who wait for the same answer hear it', async () => {
   const all = Promise.all(range(3).map(() => it.wakeup.next('a', 5_000)))
   it.wakeup.announce([{ id: 'a', text: 'yes' }])
   expect((await all).map((answer) => answer?.text)).toEqual(['yes', 'yes', 'yes'])
+})
+
+test('a connection that is lost while it subscribes again is made anew, and ends nothing', async () => {
+  const channel = `wakeup-${crypto.randomUUID()}`
+  await using here = await open({ channel })
+  await using wire = await TcpProxy.start(inject('redisUrl'))
+  await using there = await open({ channel }, wire.url)
+  await heard(here.redis, channel, 2)
+  const lost = wire.swallowReply((bytes) => bytes.includes('subscribe'), 3)
+  wire.cut()
+  await lost
+  await heard(here.redis, channel, 2)
+  const answered = there.wakeup.next('a', 5_000)
+  here.wakeup.announce([{ id: 'a', text: 'yes' }])
+  expect(await answered).toEqual({ id: 'a', text: 'yes' })
 })
 
 test('what is no announcement tells nobody anything, and breaks nothing', async () => {

@@ -65,8 +65,10 @@ export function noticeHandler({
         events: [],
         poison: [],
         results: supersededResults(sql),
-        committed(_, results) {
-          for (const { noticeid } of plan.notices) told.delete(noticeid)
+        committed(partitions, results) {
+          // What was told of a partition that was lost may come again, if we get it back.
+          for (const { noticeid, partition } of plan.notices)
+            if (partitions.has(partition)) told.delete(noticeid)
           noted(results as Superseded[])
         },
       }

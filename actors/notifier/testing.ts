@@ -108,7 +108,7 @@ export class NotifierDatabase implements AsyncDisposable {
       seq: 0,
     }))
     const done = await commit(this.sql, { advances, events: [], letters: [], redriven: [], writes, results })
-    if (fence) committed?.(done.partitions, done.results)
+    committed?.(done.partitions, done.results)
     return told
   }
 

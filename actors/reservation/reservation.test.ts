@@ -46,9 +46,9 @@ test.each<[string, StockEvent[], Verdict[]]>([
   ['nothing says nothing', [requested, received(1, 'T')], []],
   ['a copy that is held', [reserved(1)], [verdict(1, { status: 'Reserved' })]],
   [
-    'a refusal, which holds no copy either',
+    'a refusal, which answers no cancellation',
     [refused(1)],
-    [verdict(1, { status: 'Failed', reason: 'OutOfStock', released: true })],
+    [verdict(1, { status: 'Failed', reason: 'OutOfStock' })],
   ],
   ['a release alone is no outcome', [released(1)], [verdict(1, { released: true })]],
   [
@@ -62,7 +62,7 @@ test.each<[string, StockEvent[], Verdict[]]>([
     [reserved(1), refused(2), reserved(3), released(3)],
     [
       verdict(1, { status: 'Reserved' }),
-      verdict(2, { status: 'Failed', reason: 'OutOfStock', released: true }),
+      verdict(2, { status: 'Failed', reason: 'OutOfStock' }),
       verdict(3, { status: 'Reserved', released: true }),
     ],
   ],

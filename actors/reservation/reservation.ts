@@ -30,7 +30,7 @@ export type Verdict = {
   /** The outcome of the request, if stock gave one. */
   status: 'Reserved' | 'Failed' | null
   reason: string | null
-  /** Stock holds no copy for it (any more): a cancellation is confirmed. */
+  /** Stock has answered the cancellation. A refusal has not: stock answers every release by itself. */
   released: boolean
 }
 
@@ -50,7 +50,6 @@ export function verdictsOf(events: StockEvent[]): Verdict[] {
       case 'ReservationRefused':
         verdict.status = 'Failed'
         verdict.reason = event.reason
-        verdict.released = true
         break
       case 'CopyReleased':
         verdict.released = true

@@ -115,6 +115,10 @@ test.each<[Act[], (string | null)[]]>([
   ],
   [
     ['cancel', 'refused'],
+    ['Canceled', null, 'unconfirmed'],
+  ],
+  [
+    ['cancel', 'refused', 'released'],
     ['Canceled', null, 'confirmed'],
   ],
   [

@@ -1,13 +1,17 @@
 /** A mail server that keeps what it is sent, and can refuse or forget to answer. */
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { SMTPServer } from 'smtp-server'
 
 export type Mail = { messageId: string; to: string[]; subject: string; raw: string }
+/** What becomes of a mail: taken, refused with an SMTP code, never answered, or cut off in the middle of the answer. */
+export type MailAnswer = 'take' | 'hang' | 'cut' | number
 
 export class MailSink implements AsyncDisposable {
+  /** Every mail that came whole, also those that were not taken. */
   readonly mails: Mail[] = []
+  answer: (mail: Mail) => MailAnswer = () => 'take'
   readonly #server: SMTPServer
 
   private constructor() {
@@ -18,8 +22,12 @@ export class MailSink implements AsyncDisposable {
       onData: (stream, session, done) => {
         text(stream).then((raw) => {
           const recipients = session.envelope.rcptTo.map((recipient) => recipient.address)
-          this.mails.push(toMail(raw, recipients))
-          done()
+          const mail = toMail(raw, recipients)
+          this.mails.push(mail)
+          const answer = this.answer(mail)
+          if (answer === 'take') done()
+          else if (answer === 'cut') this.#cut(session.id)
+          else if (answer !== 'hang') done(Object.assign(new Error('Not taken'), { responseCode: answer }))
         }, done)
       },
     })
@@ -38,10 +46,20 @@ export class MailSink implements AsyncDisposable {
     return `smtp://127.0.0.1:${(this.#server.server.address() as AddressInfo).port}`
   }
 
+  /** Half an answer, and the connection is gone. */
+  #cut(sessionId: string): void {
+    const connections = (this.#server as unknown as { connections: Set<Connection> }).connections
+    for (const { id, _socket } of connections) {
+      if (id === sessionId) _socket.write('25', () => _socket.destroy())
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await new Promise<void>((resolve) => this.#server.close(resolve))
   }
 }
+
+type Connection = { id: string; _socket: Socket }
 
 function toMail(raw: string, to: string[]): Mail {
   const head = raw.slice(0, raw.indexOf('\r\n\r\n')).replaceAll(/\r\n[ \t]+/g, ' ')

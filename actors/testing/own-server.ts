@@ -18,20 +18,32 @@ export class OwnServer implements AsyncDisposable {
   readonly url: string
   readonly #dir: string
   readonly #launch: (port: number) => Promise<Running>
+  /** Whether the folder goes when the server does. */
+  readonly #temporary: boolean
   #running: Running | undefined
 
-  private constructor(dir: string, launch: (port: number) => Promise<Running>, running: Running) {
+  private constructor(
+    dir: string,
+    launch: (port: number) => Promise<Running>,
+    running: Running,
+    temporary: boolean,
+  ) {
     this.#dir = dir
+    this.#temporary = temporary
     this.#launch = launch
-    this.#running = running
+    this.#watch(running)
     this.url = running.url
   }
 
-  /** Durable, as in production: what it confirmed it still has after `stop` and `start`. */
-  static postgres = () =>
-    OwnServer.#make('postgres', (dir, port) => startPostgres({ dataDir: join(dir, 'data'), port }))
+  /**
+   * Durable, as in production: what it confirmed it still has after `stop` and `start`.
+   * @param dir to keep the data in, and to leave it there.
+   */
+  static postgres = (dir?: string) =>
+    OwnServer.#make('postgres', (dir, port) => startPostgres({ dataDir: join(dir, 'data'), port }), dir)
 
-  static redis = () => OwnServer.#make('redis', (dir, port) => startRedis({ dataDir: dir, port }))
+  static redis = (dir?: string) =>
+    OwnServer.#make('redis', (dir, port) => startRedis({ dataDir: dir, port }), dir)
 
   /** Three masters. */
   static redisCluster = () =>
@@ -47,9 +59,19 @@ export class OwnServer implements AsyncDisposable {
 
   /** Kills the server in the middle of whatever it does. Of its data it keeps what it promised to keep. */
   async crash(): Promise<void> {
-    this.#running?.kill?.('SIGKILL')
+    this.signal('SIGKILL')
     await this.#running?.exited
     this.#running = undefined
+  }
+
+  /** Whether it has not ended, by itself or by being told. */
+  get running(): boolean {
+    return this.#running !== undefined
+  }
+
+  /** Sends the server's main process a signal, whatever comes of it. */
+  signal(signal: NodeJS.Signals): void {
+    this.#running?.kill?.(signal)
   }
 
   /** Keeps the data as it is now, for `start` to begin with later. Only while the server is stopped. */
@@ -69,22 +91,31 @@ export class OwnServer implements AsyncDisposable {
 
   /** Starts it again, with the data and at the address that it had. */
   async start(): Promise<void> {
-    this.#running = await this.#launch(Number(new URL(this.url).port))
+    this.#watch(await this.#launch(Number(new URL(this.url).port)))
+  }
+
+  #watch(running: Running): void {
+    this.#running = running
+    running.exited?.then(() => {
+      if (this.#running === running) this.#running = undefined
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
+    if (!this.#temporary) return
     for (const dir of [this.#dir, this.#copy]) await rm(dir, { recursive: true, force: true })
   }
 
   static async #make(
     name: string,
     launch: (dir: string, port: number) => Promise<Running>,
+    given?: string,
   ): Promise<OwnServer> {
-    const dir = await mkdtemp(join(tmpdir(), `bookreservation-${name}-`))
+    const dir = given ?? (await mkdtemp(join(tmpdir(), `bookreservation-${name}-`)))
     // Passable for the user as whom Postgres runs when root tests.
     await chmod(dir, 0o711)
     const running = await launch(dir, 0)
-    return new OwnServer(dir, (port) => launch(dir, port), running)
+    return new OwnServer(dir, (port) => launch(dir, port), running, given === undefined)
   }
 }

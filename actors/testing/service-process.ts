@@ -30,6 +30,10 @@ export type ServiceSpec = {
   runtime: Runtime
   /** Everything the process finds in its environment, beside PATH and HOME. */
   env: Record<string, string | undefined>
+  /** The tree that it is run from, with a slash at its end; this one unless told otherwise. */
+  tree?: string
+  /** Further arguments of the runtime. */
+  runtimeArgs?: string[]
 }
 
 export class ServiceProcess {
@@ -75,18 +79,19 @@ export class ServiceProcess {
 
   /** Starts the process and returns once it listens. */
   async spawn(): Promise<void> {
-    const { binary, args } = commands[this.#spec.runtime]
-    const main = `${root}actors/${this.#spec.service}/main.ts`
+    const { service, runtime, env, tree = root, runtimeArgs = [] } = this.#spec
+    const { binary, args } = commands[runtime]
+    const main = `${tree}actors/${service}/main.ts`
     const seen = this.logs.length
     this.#exitWanted = false
     this.#exited = undefined
-    const child = spawn(binary, [...args, main], {
-      cwd: root,
+    const child = spawn(binary, [...args, ...runtimeArgs, main], {
+      cwd: tree,
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
         ...compileCache,
-        ...this.#spec.env,
+        ...env,
         HOST: '127.0.0.1',
         PORT: String(this.#port),
       },
@@ -123,6 +128,13 @@ export class ServiceProcess {
   async kill(): Promise<void> {
     this.#exitWanted = true
     this.#child!.kill('SIGKILL')
+    await this.#exit
+  }
+
+  /** Tells the process by a signal to end at a point of its own choice, and waits until it has. */
+  async crash(signal: NodeJS.Signals): Promise<void> {
+    this.#exitWanted = true
+    this.#child!.kill(signal)
     await this.#exit
   }
 

@@ -1,0 +1,99 @@
+/** What it may cost: how many requests, how long, how much. */
+import { hangsAfterMs } from '../requests.ts'
+import { streamMax } from '../resources.ts'
+import type { Check, Facts } from './check.ts'
+
+export const limits: Check[] = [
+  { name: 'reservations are accepted', violations: accepts },
+  { name: 'acceptance stays fast', violations: staysFast },
+  {
+    name: 'whoever respects readyz notices nothing',
+    violations: ({ needs, calls, fault }) =>
+      calls
+        .filter(({ end, endedAt }) => needs.unnoticed && end === 'unknown' && endedAt >= fault.from)
+        .map(
+          ({ id, kind, tries }) => `call ${id} (${kind}): ${tries.map((it) => it.status).join(', then ')}`,
+        ),
+  },
+  {
+    name: 'a burst is served as well as a usual day',
+    violations: ({ burst }) =>
+      burst && burst.goodput < goodputMin * burst.capacity
+        ? [`${burst.goodput.toFixed(0)}/s were accepted of ${burst.capacity.toFixed(0)}/s`]
+        : [],
+  },
+  { name: 'nothing hangs', violations: nothingHangs },
+  { name: 'it recovers in time', violations: recovers },
+  { name: 'nothing is left over', violations: nothingLeft },
+  { name: 'no process ends by itself', violations: ({ faults }) => faults },
+]
+
+const percent = (share: number) => `${(share * 100).toFixed(2)} %`
+
+function accepts({ needs, availability }: Facts): string[] {
+  const { accepted, acceptedAfterRetry, asked } = availability
+  const { share = 0, afterRetry = false } = needs
+  const found = afterRetry ? acceptedAfterRetry : accepted
+  return found < share
+    ? [
+        `${percent(found)} of ${asked} were accepted${afterRetry ? ' after one retry' : ''}, not ${percent(share)}`,
+      ]
+    : []
+}
+
+const goodputMin = 0.8
+
+/** On a busy machine a percentile of a few hundred requests says little below this. */
+const floorMs = 500
+
+function staysFast({ needs, availability }: Facts): string[] {
+  if (!needs.fast) return []
+  const limit = Math.max(floorMs, 2 * availability.normalP99Ms)
+  const { p99Ms } = availability
+  return p99Ms > limit
+    ? [`p99 was ${p99Ms.toFixed(0)} ms, with ${availability.normalP99Ms.toFixed(0)} ms before`]
+    : []
+}
+
+function nothingHangs({ needs, availability, calls }: Facts): string[] {
+  const { promptMs } = needs
+  const hung = calls.filter(({ tries, waitS = 0 }) =>
+    tries.some((it) => it.tookMs >= hangsAfterMs + waitS * 1_000),
+  )
+  const late = promptMs !== undefined && availability.slowestMs > promptMs
+  return [
+    ...hung.map(({ id, kind }) => `call ${id} (${kind}) hung`),
+    ...(late ? [`an answer took ${availability.slowestMs.toFixed(0)} ms`] : []),
+    ...(needs.only503 ? availability.otherThan503.map((it) => `a call was answered ${it}`) : []),
+  ]
+}
+
+function recovers({ needs, availability }: Facts): string[] {
+  const { decidedMs, acceptedMs } = availability.recovery
+  const late = (what: string, found: number, limit: number | undefined) =>
+    limit !== undefined && found > limit ? [`${what} took ${found} ms, not ${limit}`] : []
+  return [
+    ...late('deciding what had been accepted', decidedMs, needs.decidedMs),
+    ...late('accepting again', acceptedMs, needs.acceptedMs),
+  ]
+}
+
+const growthMax = 3
+const memoryMinMb = 250
+const connectionsMore = 4
+function nothingLeft({ resources: { before, after } }: Facts): string[] {
+  const grown = [...after.memoryMb].filter(
+    ([name, mb]) => mb > Math.max(memoryMinMb, growthMax * (before.memoryMb.get(name) ?? 0)),
+  )
+  return [
+    ...grown.map(([name, mb]) => `${name} uses ${mb} MB`),
+    ...(after.postgresConnections > after.postgresConnectionsMax
+      ? [`${after.postgresConnections} connections to Postgres, ${after.postgresConnectionsMax} at most`]
+      : []),
+    ...(after.idleInTransaction > 0 ? [`${after.idleInTransaction} connections idle in transaction`] : []),
+    ...(after.redisConnections > before.redisConnections + connectionsMore
+      ? [`${after.redisConnections} connections to Redis, ${before.redisConnections} before`]
+      : []),
+    ...(after.longestStream > streamMax ? [`a stream of ${after.longestStream} entries`] : []),
+  ]
+}

@@ -1,0 +1,5 @@
+/** Accepted, and not sent to stock. */
+import { Sender } from '../../../streams/sender.ts'
+import { crashAt } from './point.ts'
+
+crashAt('before', Sender.prototype, 'send')

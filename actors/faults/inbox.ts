@@ -1,0 +1,92 @@
+/** What people were told: everything that reaches the mail server and the webhooks, and whether it was answered. */
+import type { ServerResponse } from 'node:http'
+import { MailSink } from '../testing/mail-sink.ts'
+import type { ServiceProcess } from '../testing/service-process.ts'
+import { WebhookSink } from '../testing/webhook-sink.ts'
+
+export type Channel = 'email' | 'webhook' | 'chat'
+
+export type Telling = {
+  channel: Channel | 'console'
+  noticeid: string
+  at: number
+  /** Whether the receiver answered that it has it. */
+  answered: boolean
+}
+
+/** How receivers behave. `refuse` and `busy` answer for good and for now; `cut` gives half an answer. */
+export const moods = ['take', 'refuse', 'busy', 'hang', 'cut'] as const
+export type Mood = (typeof moods)[number]
+
+const mailAnswers = { take: 'take', refuse: 554, busy: 451, hang: 'hang', cut: 'cut' } as const
+
+export class Inbox implements AsyncDisposable {
+  readonly tellings: Telling[] = []
+  /** How the next telling is answered. */
+  moodOf: (channel: Channel) => Mood = () => 'take'
+  readonly #mail: MailSink
+  readonly #own: WebhookSink
+  readonly #chat: WebhookSink
+
+  private constructor(mail: MailSink, own: WebhookSink, chat: WebhookSink) {
+    this.#mail = mail
+    this.#own = own
+    this.#chat = chat
+    mail.answer = ({ messageId }) =>
+      mailAnswers[this.#note('email', messageId.slice(1, messageId.indexOf('@')))]
+    for (const [channel, sink] of [
+      ['webhook', own],
+      ['chat', chat],
+    ] as const) {
+      sink.answer = ({ headers }, response) =>
+        answer(response, this.#note(channel, String(headers['idempotency-key'])))
+    }
+  }
+
+  static async start(): Promise<Inbox> {
+    return new Inbox(await MailSink.start(), await WebhookSink.start(), await WebhookSink.start())
+  }
+
+  get smtpUrl(): string {
+    return this.#mail.url
+  }
+
+  /** Of the customers' own webhooks. */
+  get webhookUrl(): string {
+    return this.#own.url
+  }
+
+  get chatUrl(): string {
+    return this.#chat.url
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#mail, this.#own, this.#chat].map((sink) => sink[Symbol.asyncDispose]()))
+  }
+
+  #note(channel: Channel, noticeid: string): Mood {
+    const mood = this.moodOf(channel)
+    this.tellings.push({ channel, noticeid, at: Date.now(), answered: mood === 'take' })
+    return mood
+  }
+}
+
+/** What processes of the notifier have told on their consoles. */
+export const toldOnConsole = (processes: ServiceProcess[]): Telling[] =>
+  processes.flatMap(({ logs }) =>
+    logs
+      .filter(({ msg, noticeid }) => msg.startsWith('#####') && noticeid)
+      .map(({ noticeid, time }) => ({
+        channel: 'console',
+        noticeid: String(noticeid),
+        at: Date.parse(String(time)),
+        answered: true,
+      })),
+  )
+
+function answer(response: ServerResponse, mood: Mood): void {
+  if (mood === 'take') response.writeHead(204).end()
+  else if (mood === 'refuse') response.writeHead(410).end()
+  else if (mood === 'busy') response.writeHead(503).end()
+  else if (mood === 'cut') response.socket?.write('HTTP/1.1 2', () => response.socket?.destroy())
+}

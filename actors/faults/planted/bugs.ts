@@ -1,0 +1,209 @@
+/** The bugs that the harness must be able to see. */
+import type { Bug } from './bug.ts'
+
+export const bugs: Bug[] = [
+  {
+    name: 'skip the fence',
+    edits: [
+      {
+        file: 'streams/commit.ts',
+        find: 'and m.epoch = a.epoch and m.position = a.read_at',
+        replace: '',
+      },
+    ],
+    scenario: 'zombie-stock',
+    seed: 1,
+    caughtBy: [
+      'every dead letter is kept, and no other',
+      'the event log is dense',
+      'all is quiet in the end',
+    ],
+  },
+  {
+    name: 'acknowledge before the commit',
+    edits: [
+      {
+        file: 'streams/worker.ts',
+        find: 'if (slices.length === 0) return\n    try {',
+        replace: `for (const it of slices) {
+      await this.#options.sql\`update mailbox set position = \${it.to}
+        where partition = \${it.owned.partition} and epoch = \${it.owned.epoch}\`
+      it.from = it.to
+    }
+    if (slices.length === 0) return
+    try {`,
+      },
+    ],
+    scenario: 'postgres-locked',
+    seed: 1,
+    caughtBy: ['every outcome is told'],
+  },
+  {
+    name: 'publish before the commit',
+    edits: [
+      {
+        file: 'streams/worker.ts',
+        find: 'const startedAt = performance.now()',
+        replace: `const early = Map.groupBy(events, (it) => it.partition)
+    for (const { owned } of slices) {
+      const own = early.get(owned.partition)
+      if (own) await eventLog?.publish([{ at: { ...owned, seq: own.at(-1)!.seq }, events: own }])
+    }
+    const startedAt = performance.now()`,
+      },
+    ],
+    scenario: 'crash-after-publish',
+    seed: 1,
+    caughtBy: ['all is quiet in the end', 'the streams hold what the log holds'],
+  },
+  {
+    name: 'forget what was decided',
+    edits: [
+      {
+        file: 'actors/stock/actor.ts',
+        find: 'holdFor(message, holds.get(message.reservationid))',
+        replace: 'holdFor(message, holds.get(message.bookid))',
+      },
+    ],
+    scenario: 'cancel-races',
+    seed: 1,
+    caughtBy: ['copies add up', 'copies held are those reserved'],
+  },
+  {
+    name: 'read with a bare >',
+    edits: [
+      {
+        file: 'streams/mailbox.ts',
+        find: "redis.call('XGROUP', 'SETID', key, group, at.position, 'ENTRIESREAD', string.format('%d', at.processed))",
+        replace: '',
+      },
+      {
+        file: 'streams/mailbox.ts',
+        find: "redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)",
+        replace: '',
+      },
+    ],
+    scenario: 'zombie-notifier',
+    seed: 1,
+    caughtBy: ['every outcome is told', 'all is quiet in the end'],
+  },
+  {
+    name: 'trim by length',
+    edits: [
+      {
+        file: 'streams/event-log.ts',
+        find: 'const now = await this.#lowestOffset(at.partition)',
+        replace: `await this.#redis.xtrim(this.key(at.partition), 'MAXLEN', 5)
+    const now = await this.#lowestOffset(at.partition)`,
+      },
+    ],
+    scenario: 'notifier-down',
+    seed: 1,
+    caughtBy: ['the streams hold what the log holds', 'every outcome is told'],
+  },
+  {
+    name: 'send again under another id',
+    edits: [
+      {
+        file: 'actors/reservation/resend.ts',
+        find: "'ReserveCopy' : 'ReleaseCopy', row,",
+        replace: "'ReserveCopy' : 'ReleaseCopy', { ...row, reservationid: crypto.randomUUID() },",
+      },
+    ],
+    scenario: 'redis-full',
+    seed: 1,
+    caughtBy: ['no row without a request'],
+  },
+  {
+    name: 'ignore the version of a book',
+    edits: [
+      {
+        file: 'actors/reservation/books.ts',
+        find: '\n    where book.version < excluded.version',
+        replace: '',
+      },
+      { file: 'actors/reservation/books.ts', find: 'book.version < b.version and', replace: '' },
+    ],
+    scenario: 'poison',
+    seed: 1,
+    caughtBy: ['the book list is what the events make it', 'the book list never goes back'],
+  },
+  {
+    name: 'release twice',
+    edits: [
+      {
+        file: 'actors/stock/stock.ts',
+        find: ".with({ status: 'held' }, () => ({\n      type: 'CopyReleased'",
+        replace: ".with({ status: P.union('held', 'released') }, () => ({\n      type: 'CopyReleased'",
+      },
+    ],
+    scenario: 'cancel-races',
+    seed: 1,
+    caughtBy: ['a hold is released once'],
+  },
+  {
+    name: 'swallow a dead letter',
+    edits: [{ file: 'streams/commit.ts', find: '${letters.length ?', replace: '${letters.length < 0 ?' }],
+    scenario: 'poison',
+    seed: 1,
+    caughtBy: ['every dead letter is kept, and no other'],
+  },
+  {
+    name: 'mark before sending',
+    edits: [
+      {
+        file: 'actors/notifier/dispatch.ts',
+        find: 'this.#await(notice.seq, channel.deliver(notice))',
+        replace: "this.#await(notice.seq, (channel.deliver(notice), Promise.resolve({ type: 'sent' })))",
+      },
+    ],
+    scenario: 'smtp-moods',
+    seed: 1,
+    caughtBy: ['every outcome is told'],
+  },
+  {
+    name: 'take a lease without a new epoch',
+    edits: [{ file: 'streams/lease.ts', find: 'epoch = m.epoch + 1', replace: 'epoch = m.epoch' }],
+    scenario: 'zombie-stock',
+    seed: 1,
+    caughtBy: ['a new owner has a new epoch'],
+  },
+  {
+    name: 'let a late outcome revive a cancelled reservation',
+    edits: [
+      {
+        file: 'actors/reservation/store.ts',
+        find: "status = case when r.status = 'Requested' then v.status else r.status end",
+        replace: 'status = coalesce(v.status, r.status)',
+      },
+      {
+        file: 'actors/reservation/store.ts',
+        find: "or r.status = 'Canceled' and v.released::bool",
+        replace: "or r.status = 'Canceled'",
+      },
+    ],
+    scenario: 'cancel-races',
+    seed: 1,
+    caughtBy: ['a cancel that was answered is done'],
+  },
+  {
+    name: 'answer before the commit',
+    edits: [
+      {
+        file: 'actors/reservation/desk.ts',
+        find: 'await this.#inserts.add(row).catch(toUnavailable)',
+        replace: 'this.#inserts.add(row).catch(toUnavailable).catch(() => {})',
+      },
+    ],
+    scenario: 'postgres-stopped',
+    seed: 1,
+    caughtBy: ['every 201 has one outcome'],
+  },
+  {
+    name: 'forget the key',
+    edits: [{ file: 'actors/http/idempotency.ts', find: 'return claimed.id', replace: 'return uuidv7()' }],
+    scenario: 'same-key',
+    seed: 1,
+    caughtBy: ['one key, one reservation'],
+  },
+]

@@ -1,0 +1,61 @@
+/** Whether there is anything left to do, as the stores tell it. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { streamKey } from '../../streams/partition.ts'
+import { topics } from '../messages.ts'
+import { range } from '../testing/eventually.ts'
+import { partitions, type World } from './world.ts'
+
+const lookEveryMs = 100
+
+/** What is still to be done, in words and numbers; nothing when all is quiet. */
+export async function unfinished(world: World): Promise<string[]> {
+  const { sql } = world
+  const [row] = await sql<Record<string, number>[]>`
+    select
+      (select count(*) from reservation.reservation where status = 'Requested') as "reservations undecided",
+      (select count(*) from reservation.outbox) as "commands unanswered",
+      (select count(*) from notifier.undelivered where due_at < 'infinity') as "notices untold",
+      (select count(*) from stock.mailbox s join reservation.mailbox c using (partition)
+        where c.position <> s.seq || '-0') as "partitions unread by reservation",
+      (select count(*) from stock.mailbox s join notifier.mailbox c using (partition)
+        where c.position <> s.seq || '-0') as "partitions unread by notifier"`
+  const open = { ...row, 'mailboxes unread by stock': await unreadMailboxes(world) }
+  return Object.entries(open).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []))
+}
+
+async function unreadMailboxes({ sql, admin, redisPrefix }: World): Promise<number> {
+  const rows = await sql<{ partition: number; position: string }[]>`
+    select partition, position from stock.mailbox`
+  const positionOf = new Map(rows.map(({ partition, position }) => [partition, position]))
+  const unread = await Promise.all(
+    range(partitions).map(async (partition) => {
+      const key = streamKey(redisPrefix, topics.stockMailbox, partition)
+      return (await admin.xrange(key, `(${positionOf.get(partition)}`, '+', 'COUNT', 1)).length
+    }),
+  )
+  return unread.filter((count) => count > 0).length
+}
+
+/** Waits until all is quiet, at most `limitMs`. @returns what is left. */
+export async function untilQuiet(world: World, limitMs: number): Promise<string[]> {
+  const deadline = Date.now() + limitMs
+  for (;;) {
+    const open = await unfinished(world).catch((error: Error) => [`no answer: ${error.message}`])
+    // Looked at twice: a repeated command may be on its way between two stores.
+    if (open.length === 0 && (await unfinished(world).catch(() => ['?'])).length === 0) return []
+    if (Date.now() > deadline) return open
+    await sleep(lookEveryMs)
+  }
+}
+
+/** Waits until everything accepted before `at` is decided, at most `limitMs`. @returns how long it took after `at`. */
+export async function untilDecided({ sql }: World, at: number, limitMs: number): Promise<number> {
+  while (Date.now() < at + limitMs) {
+    const rows = await sql<{ open: number }[]>`
+      select count(*) as open from reservation.reservation
+      where status = 'Requested' and created_at <= ${new Date(at)}`.catch(() => [])
+    if (rows[0]?.open === 0) return Date.now() - at
+    await sleep(lookEveryMs / 2)
+  }
+  return Number.POSITIVE_INFINITY
+}

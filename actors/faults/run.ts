@@ -1,0 +1,132 @@
+/**
+ * One scenario, once: the fault under load; healing, still under load; no more load; quiet; judgement. Safety is judged over
+ * all of it, liveness from the moment that all is healed.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Availability, availabilityOf, type Period } from './availability.ts'
+import { type Violation, violationsOf } from './checks/all.ts'
+import type { Facts } from './checks/check.ts'
+import { Day } from './day.ts'
+import { gather } from './evidence.ts'
+import type { History } from './history.ts'
+import { toldOnConsole } from './inbox.ts'
+import { untilDecided, untilQuiet } from './quiet.ts'
+import { replay } from './replay.ts'
+import { measureTrimmed } from './resources.ts'
+import type { Scenario } from './scenarios/scenario.ts'
+import type { WorldOptions } from './world.ts'
+
+const healedMs = 1_500
+const recoveryMaxMs = 30_000
+const quietLimitMs = 60_000
+
+export type RunOptions = {
+  scenario: Scenario
+  seed: number
+  /** Longest single fault. */
+  secondsMax: number
+  world?: WorldOptions
+  /** How long to wait for quiet. */
+  quietMaxMs?: number
+  /** Whether what is found is of no interest to anybody. */
+  discard?: boolean
+  say(phase: string): void
+}
+
+export type Result = {
+  scenario: Scenario
+  seed: number
+  requests: { ok: number; fail: number; unknown: number }
+  availability: Availability
+  /** From the end of the load until all was quiet. */
+  quietMs: number
+  violations: Violation[]
+  /** Where history, logs and data are, if they were kept. */
+  kept: string | undefined
+}
+
+/** A scenario in a world of its own. */
+export async function run(options: RunOptions): Promise<Result> {
+  const { scenario, seed, secondsMax, say } = options
+  say('starting')
+  const { rate, habits } = scenario
+  const world = { ...scenario.world, ...options.world }
+  await using day = await Day.begin({ seed, secondsMax, world, rate, habits })
+  return await hurt(day, options)
+}
+
+/** A scenario on a day that may have seen others. */
+export async function hurt(day: Day, options: RunOptions): Promise<Result> {
+  const { scenario, seed } = options
+  const { world, history } = day
+  const first = history.calls.length
+  try {
+    const { availability, quietMs, facts } = await live(day, options)
+    const violations = violationsOf(facts)
+    if (violations.length > 0 && !options.discard) world.kept = true
+    const requests = countEnds(history, first)
+    return {
+      scenario,
+      seed,
+      requests,
+      availability,
+      quietMs,
+      violations,
+      kept: world.kept ? world.dir : undefined,
+    }
+  } catch (error) {
+    world.kept = true
+    throw new Error(`${(error as Error).message}\nHistory, logs and data are in ${world.dir}`, {
+      cause: error,
+    })
+  }
+}
+
+async function live(day: Day, { scenario, quietMaxMs = quietLimitMs, say }: RunOptions) {
+  const { world, history, requests, workload, stage } = day
+  workload.start()
+  say(scenario.title)
+  stage.note(scenario.title)
+  const fault = { from: Date.now(), to: 0 }
+  await scenario.fault(stage)
+  fault.to = Date.now()
+  stage.note('healed')
+  say('recovering')
+  const [decidedMs] = await Promise.all([untilDecided(world, fault.to, recoveryMaxMs), sleep(healedMs)])
+  await workload.stop()
+
+  say('waiting for quiet')
+  const stoppedAt = Date.now()
+  const unanswered = await requests.insist(history.calls)
+  const unfinished = await untilQuiet(world, quietMaxMs)
+  const quietMs = Date.now() - stoppedAt
+  say('checking')
+  const availability = availabilityOf(history.calls, day.normal, fault, decidedMs)
+  const seen = { unanswered, unfinished, availability, needs: scenario.needs, fault }
+  return { availability, quietMs, facts: await factsOf(day, seen) }
+}
+
+type Seen = Pick<Facts, 'unanswered' | 'unfinished' | 'availability' | 'needs'> & { fault: Period }
+
+async function factsOf(day: Day, seen: Seen): Promise<Facts> {
+  const { world, history, stage, observer } = day
+  const evidence = await gather(world)
+  return {
+    ...seen,
+    evidence,
+    replay: replay(evidence.log),
+    calls: history.calls,
+    tellings: [...world.inbox.tellings, ...toldOnConsole(world.processes.notifier)],
+    harms: stage.harms,
+    poison: stage.poison,
+    owners: observer.owners,
+    burst: stage.burst,
+    resources: { before: day.before!, after: await measureTrimmed(world) },
+    faults: world.all.flatMap((process) => process.faults),
+  }
+}
+
+function countEnds({ calls }: History, first: number): Result['requests'] {
+  const count = (end: string) => calls.slice(first).filter((call) => call.end === end).length
+  return { ok: count('ok'), fail: count('fail'), unknown: count('unknown') }
+}

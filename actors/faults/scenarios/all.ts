@@ -1,0 +1,49 @@
+/** Every fault of the campaign. */
+import { crashPoints } from './crash-points.ts'
+import { disks } from './disks.ts'
+import { overload } from './overload.ts'
+import { poison } from './poison.ts'
+import { postgres } from './postgres.ts'
+import { processes } from './processes.ts'
+import { races } from './races.ts'
+import { receivers } from './receivers.ts'
+import { redis } from './redis.ts'
+import { rollout } from './rollout.ts'
+import type { Scenario } from './scenario.ts'
+import { wires } from './wires.ts'
+
+export const scenarios: Scenario[] = [
+  ...postgres,
+  ...redis,
+  ...processes,
+  ...crashPoints,
+  ...races,
+  ...wires,
+  ...poison,
+  ...receivers,
+  ...rollout,
+  ...disks,
+  ...overload,
+]
+
+/** The likeliest: what every deployment goes through. */
+const likeliest = ['redis-flushed', 'kill-stock', 'kill-notifier', 'zombie-stock', 'redis-clients-killed']
+/** They run beside other tests: what is answered fast, and what is refused once for want of time, says nothing there. */
+export const quick: Scenario[] = likeliest
+  .map((name) => scenarios.find((it) => it.name === name)!)
+  .map((scenario) => ({
+    ...scenario,
+    needs: { ...scenario.needs, fast: false, share: 0.99, afterRetry: true },
+  }))
+
+/** @throws when a name begins none. */
+export function chosen(names: string[]): Scenario[] {
+  if (names.length === 0) return scenarios
+  return names.flatMap((name) => {
+    const exact = scenarios.filter((it) => it.name === name)
+    const found = exact.length > 0 ? exact : scenarios.filter((it) => it.name.startsWith(name))
+    if (found.length === 0)
+      throw new Error(`--scenario ${name}: there is none of that name; --list shows them`)
+    return found
+  })
+}

@@ -1,0 +1,47 @@
+/** Processes of ours end where it hurts most: between two steps that belong together. */
+import type { ServiceName } from '../../config.ts'
+import type { Stage } from '../stage.ts'
+import type { Scenario } from './scenario.ts'
+
+const points: { point: string; service: ServiceName; title: string }[] = [
+  { point: 'before-publish', service: 'stock', title: 'stock ends after its commit, before it publishes' },
+  {
+    point: 'after-publish',
+    service: 'stock',
+    title: 'stock ends after it published, before it acknowledges',
+  },
+  {
+    point: 'before-send',
+    service: 'reservation',
+    title: 'reservation ends after it accepted, before it sends',
+  },
+  {
+    point: 'after-mail',
+    service: 'notifier',
+    title: 'the notifier ends after the 250, before it notes that',
+  },
+]
+
+export const crashPoints: Scenario[] = points.map(({ point, service, title }) => ({
+  name: `crash-${point}`,
+  title,
+  world: { preload: `actors/faults/crash/${point}.ts` },
+  needs:
+    service === 'reservation'
+      ? { share: 0.99, afterRetry: true, decidedMs: 10_000, acceptedMs: 5_000 }
+      : { share: 0.999, fast: true, decidedMs: 10_000 },
+  async fault(stage) {
+    for (let times = 0; times < 3; times++) {
+      if (service === 'notifier') await stage.harm('notifier', () => crashOne(stage, service, point))
+      else await crashOne(stage, service, point)
+      await stage.seconds(1)
+    }
+  },
+}))
+
+async function crashOne(stage: Stage, service: ServiceName, point: string): Promise<void> {
+  const process = stage.anyOf(service)
+  await process.crash('SIGUSR2')
+  stage.note(`${process.name} ended ${point}`)
+  await process.start()
+}

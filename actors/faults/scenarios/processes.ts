@@ -1,0 +1,75 @@
+/** Processes of ours end, stand still, and come back late. */
+import { type ServiceName, serviceNames } from '../../config.ts'
+import type { ServiceProcess } from '../../testing/service-process.ts'
+import type { Stage } from '../stage.ts'
+import { leaseTtlMs } from '../world.ts'
+import type { Needs, Scenario } from './scenario.ts'
+
+/** A service that accepting does not need is down: decided and told as soon as it is back. */
+const acceptsWithout: Needs = { share: 0.999, fast: true, decidedMs: 10_000 }
+/** One of two is hurt: whoever asks again reaches the other. */
+const acceptsElsewhere: Needs = { share: 0.99, afterRetry: true, decidedMs: 10_000, acceptedMs: 5_000 }
+
+export const processes: Scenario[] = [
+  ...serviceNames.map(
+    (service): Scenario => ({
+      name: `kill-${service}`,
+      title: `processes of ${service} are killed at any moment`,
+      needs: service === 'reservation' ? acceptsElsewhere : acceptsWithout,
+      async fault(stage) {
+        for (let times = 0; times < 3; times++) {
+          const process = stage.random.pick(stage.world.processes[service])
+          await hurting(stage, service, async () => {
+            stage.note(`SIGKILL of ${process.name}`)
+            await process.kill()
+            await process.start()
+          })
+          await stage.seconds(stage.random.between(0.1, 1))
+        }
+      },
+    }),
+  ),
+  ...(['stock', 'notifier'] as const).map(
+    (service): Scenario => ({
+      name: `${service}-down`,
+      title: `all of ${service} is down`,
+      needs: acceptsWithout,
+      async fault(stage) {
+        const all = stage.world.processes[service]
+        await hurting(stage, service, async () => {
+          stage.note(`SIGKILL of all ${service}`)
+          await Promise.all(all.map((process) => process.kill()))
+          await stage.seconds(4)
+          await Promise.all(all.map((process) => process.start()))
+        })
+      },
+    }),
+  ),
+  ...serviceNames.map(
+    (service): Scenario => ({
+      name: `zombie-${service}`,
+      title: `processes of ${service} stand still past their lease, and wake up`,
+      needs: service === 'reservation' ? { decidedMs: 10_000, acceptedMs: 5_000 } : acceptsWithout,
+      fault: (stage) => bringBackLate(stage, service),
+    }),
+  ),
+]
+
+async function bringBackLate(stage: Stage, service: ServiceName): Promise<void> {
+  for (const process of stage.random.shuffled(stage.world.processes[service])) {
+    await hurting(stage, service, () => standStill(stage, process))
+    await stage.seconds(1)
+  }
+}
+
+async function standStill(stage: Stage, process: ServiceProcess): Promise<void> {
+  stage.note(`SIGSTOP of ${process.name}`)
+  process.pause()
+  await stage.seconds((leaseTtlMs / 1_000) * stage.random.between(1.2, 3))
+  stage.note(`SIGCONT of ${process.name}`)
+  process.resume()
+}
+
+/** What the notifier told just before it was hurt may not be noted. */
+const hurting = (stage: Stage, service: ServiceName, act: () => Promise<void>) =>
+  service === 'notifier' ? stage.harm('notifier', act) : act()

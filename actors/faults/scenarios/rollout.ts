@@ -1,0 +1,49 @@
+/** What operators do on purpose. Whoever respects `/readyz` notices nothing. */
+import { serviceNames } from '../../config.ts'
+import { eventually, range } from '../../testing/eventually.ts'
+import type { Stage } from '../stage.ts'
+import type { Needs, Scenario } from './scenario.ts'
+
+const unnoticed: Needs = { share: 1, unnoticed: true, decidedMs: 10_000, acceptedMs: 1_000 }
+
+export const rollout: Scenario[] = [
+  {
+    name: 'rolling-restart',
+    title: 'every process is replaced in turn',
+    needs: unnoticed,
+    async fault(stage) {
+      for (const turn of range(2)) {
+        for (const service of serviceNames) {
+          const process = stage.world.processes[service][turn]!
+          stage.note(`SIGTERM of ${process.name}`)
+          await process.stop()
+          await process.start()
+          await allReady(stage)
+        }
+      }
+    },
+  },
+  {
+    name: 'scaling',
+    title: 'stock and reservation go from one process to three, and back to one',
+    world: { processes: 1 },
+    needs: unnoticed,
+    async fault(stage) {
+      const scaled = ['reservation', 'stock'] as const
+      for (const service of scaled) for (const _ of range(2)) await stage.world.add(service)
+      stage.note('three processes each')
+      await stage.seconds(2)
+      for (const service of scaled) {
+        const some = stage.random.shuffled(stage.world.processes[service]).slice(0, 2)
+        for (const process of some) {
+          stage.note(`SIGTERM of ${process.name}`)
+          await process.stop()
+        }
+      }
+      await stage.seconds(1)
+    },
+  },
+]
+
+const allReady = ({ world }: Stage) =>
+  eventually(() => serviceNames.every((service) => world.balancers[service].all()), { timeoutMs: 20_000 })

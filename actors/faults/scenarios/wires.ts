@@ -1,0 +1,78 @@
+/** What networks do: replies that never arrive, and links that say nothing, one way or both. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { serviceNames } from '../../config.ts'
+import type { Direction } from '../../testing/tcp-proxy.ts'
+import { TcpProxy } from '../../testing/tcp-proxy.ts'
+import type { Stage } from '../stage.ts'
+import type { StoreName } from '../world.ts'
+import { acceptsAlways, type Scenario } from './scenario.ts'
+
+export const wires: Scenario[] = [
+  {
+    name: 'replies-swallowed',
+    title: 'replies of Postgres, of Redis and of the services are lost, and their connections with them',
+    world: { wired: true },
+    needs: { share: 0.9, afterRetry: true, decidedMs: 10_000, acceptedMs: 5_000 },
+    async fault(stage) {
+      await Promise.all([stage.often(8, 150, () => swallowOne(stage)), swallowAnswers(stage)])
+    },
+  },
+  {
+    name: 'redis-silent',
+    title: 'the links of processes to Redis say nothing, one way or both',
+    world: { wired: true },
+    needs: acceptsAlways,
+    fault: (stage) => silence(stage, 'redis'),
+  },
+  {
+    name: 'postgres-silent',
+    title: 'the links of processes to Postgres say nothing, one way or both',
+    world: { wired: true },
+    needs: {
+      share: 0.95,
+      afterRetry: true,
+      promptMs: 2_500,
+      only503: true,
+      acceptedMs: 5_000,
+      decidedMs: 30_000,
+    },
+    fault: (stage) => silence(stage, 'postgres'),
+  },
+]
+
+const patienceMs = 500
+
+async function swallowOne({ world, random }: Stage): Promise<void> {
+  const wires = random.pick([...world.wires.values()])
+  const swallowed = wires[random.chance(0.6) ? 'postgres' : 'redis'].swallowReply()
+  await Promise.race([swallowed, sleep(patienceMs)])
+}
+
+/** Somebody whose answers get lost, and who asks again with the same key. */
+async function swallowAnswers(stage: Stage): Promise<void> {
+  const { world, requests, random } = stage
+  await using wire = await TcpProxy.start(world.processes.reservation[0]!.url)
+  const lossy = world.lossyClient('reservation', wire)
+  await stage.often(8, 300, async () => {
+    const swallowed = wire.swallowReply((bytes) => bytes.includes('POST'))
+    const key = `lost-${random.below(2 ** 31)}`
+    const call = requests.make({ kind: 'reserve', bookid: 'book-1', userid: 'reader-1', key }, lossy)
+    await Promise.all([call, Promise.race([swallowed, sleep(patienceMs)])])
+  })
+}
+
+const ways: Direction[][] = [['requests'], ['replies'], ['requests', 'replies']]
+
+/** One process of each service in turn, longer than a command may take. */
+async function silence(stage: Stage, store: StoreName): Promise<void> {
+  for (const service of stage.random.shuffled(serviceNames)) {
+    const process = stage.anyOf(service)
+    const wire = stage.world.wires.get(process)![store]
+    const way = stage.random.pick(ways)
+    const seconds = stage.random.pick([1, 3, 6])
+    stage.note(`${way.join(' and ')} between ${process.name} and ${store} are held back for ${seconds} s`)
+    wire.silence(...way)
+    await stage.seconds(seconds)
+    wire.restore()
+  }
+}

@@ -1,0 +1,215 @@
+/** Everything that a run needs and may hurt: stores, services as processes, receivers of notices, and the wires between. */
+import { appendFile, chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import postgres from 'postgres'
+import { type ServiceName, serviceNames } from '../config.ts'
+import { migrate } from '../migrate.ts'
+import { Balancer } from '../testing/balancer.ts'
+import { Client } from '../testing/client.ts'
+import { Contract } from '../testing/contract.ts'
+import { range } from '../testing/eventually.ts'
+import { OwnServer } from '../testing/own-server.ts'
+import { root, ServiceProcess } from '../testing/service-process.ts'
+import { TcpProxy } from '../testing/tcp-proxy.ts'
+import { mountSmallDisk, unmount } from './disk.ts'
+import { Inbox } from './inbox.ts'
+
+export type StoreName = 'postgres' | 'redis'
+/** What stands between one process and its stores. */
+export type Wires = Record<StoreName, TcpProxy>
+
+export type WorldOptions = {
+  /** Whether every process has wires of its own to the stores. */
+  wired?: boolean
+  /** Whether the stores keep their data on disks that are easily filled. */
+  smallDisk?: boolean
+  /** The tree that the services are run from. */
+  tree?: string
+  /** Loaded by every service before itself, by its path in the tree. */
+  preload?: string
+  /** Processes of stock and of reservation at the beginning. */
+  processes?: number
+}
+
+export const partitions = 8
+export const leaseTtlMs = 1_500
+const prefix = 'faults'
+const notifiers = 2
+
+export class World implements AsyncDisposable {
+  readonly dir: string
+  readonly inbox: Inbox
+  readonly postgres: OwnServer
+  readonly redis: OwnServer
+  /** As an administrator sees it. */
+  readonly sql: postgres.Sql
+  readonly admin: Redis
+  readonly processes: Record<ServiceName, ServiceProcess[]> = { reservation: [], stock: [], notifier: [] }
+  readonly wires = new Map<ServiceProcess, Wires>()
+  readonly balancers: Record<ServiceName, Balancer>
+  readonly #options: WorldOptions
+  readonly #contracts: Partial<Record<ServiceName, Contract>> = {}
+  readonly #watching = new AbortController()
+  /** Set when something was found that a person will want to look at. */
+  kept = false
+
+  private constructor(options: WorldOptions, dir: string, servers: [OwnServer, OwnServer, Inbox]) {
+    this.dir = dir
+    this.#options = options
+    ;[this.postgres, this.redis, this.inbox] = servers
+    this.sql = postgres(this.postgres.url, {
+      max: 4,
+      onnotice: () => {},
+      backoff: () => 0.05,
+      fetch_types: false,
+      types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
+      connection: { application_name: 'faults' },
+    } as unknown as postgres.Options<never>) as unknown as postgres.Sql
+    this.admin = new Redis(this.redis.url, { retryStrategy: () => 50, maxRetriesPerRequest: 3 })
+    this.admin.on('error', () => {})
+    const { signal } = this.#watching
+    this.balancers = {
+      reservation: new Balancer([], signal),
+      stock: new Balancer([], signal),
+      notifier: new Balancer([], signal),
+    }
+  }
+
+  static async start(options: WorldOptions = {}): Promise<World> {
+    const dir = await mkdtemp(join(tmpdir(), 'bookreservation-faults-'))
+    // Passable for the user as whom Postgres runs when root tests.
+    await chmod(dir, 0o711)
+    for (const store of ['postgres', 'redis']) {
+      await mkdir(join(dir, store))
+      if (options.smallDisk) await mountSmallDisk(join(dir, store))
+    }
+    const servers = await Promise.all([
+      OwnServer.postgres(join(dir, 'postgres')),
+      OwnServer.redis(join(dir, 'redis')),
+      Inbox.start(),
+    ])
+    const world = new World(options, dir, servers)
+    try {
+      await migrate({ databaseUrl: world.postgres.url, partitions })
+      await world.#startServices()
+    } catch (error) {
+      world.kept = true
+      await world[Symbol.asyncDispose]()
+      throw new Error(`${(error as Error).message}\nLogs and data are in ${dir}`, { cause: error })
+    }
+    return world
+  }
+
+  get all(): ServiceProcess[] {
+    return serviceNames.flatMap((service) => this.processes[service])
+  }
+
+  get redisPrefix(): string {
+    return prefix
+  }
+
+  next(service: ServiceName): Client {
+    return this.balancers[service].next()
+  }
+
+  #clientOf(process: ServiceProcess, service: ServiceName): Client {
+    return new Client(
+      () => process.url,
+      () => this.#contracts[service]!,
+    )
+  }
+
+  /** A client of the process behind the wire. */
+  lossyClient(service: ServiceName, wire: TcpProxy): Client {
+    return new Client(
+      () => wire.url.replace(/\/$/, ''),
+      () => this.#contracts[service]!,
+    )
+  }
+
+  /** Another process of the service, ready to serve. */
+  async add(service: ServiceName): Promise<ServiceProcess> {
+    const process = await this.#make(service)
+    await process.start()
+    this.processes[service].push(process)
+    this.#contracts[service] ??= await Contract.read(process.url)
+    this.balancers[service].add(this.#clientOf(process, service))
+    return process
+  }
+
+  async #startServices(): Promise<void> {
+    const { processes = 2 } = this.#options
+    const wanted = { reservation: processes, stock: processes, notifier: notifiers }
+    await Promise.all(
+      serviceNames.map(async (service) => {
+        for (const _ of range(wanted[service])) await this.add(service)
+      }),
+    )
+  }
+
+  async #make(service: ServiceName): Promise<ServiceProcess> {
+    const { tree = root, preload, wired } = this.#options
+    const wires = wired
+      ? { postgres: await TcpProxy.start(this.postgres.url), redis: await TcpProxy.start(this.redis.url) }
+      : undefined
+    const stores = wires ?? this
+    const env = {
+      ...settings,
+      DATABASE_URL: stores.postgres.url,
+      REDIS_URL: stores.redis.url,
+      ...(service === 'notifier' ? this.#receivers() : {}),
+    }
+    const runtimeArgs = preload ? ['--import', join(tree, preload)] : []
+    const name = `${service}-${this.processes[service].length}`
+    const process = new ServiceProcess(name, { service, runtime: 'node', env, tree, runtimeArgs })
+    if (wires) this.wires.set(process, wires)
+    return process
+  }
+
+  #receivers() {
+    const { smtpUrl, chatUrl } = this.inbox
+    return { SMTP_URL: smtpUrl, CHAT_WEBHOOK_URL: chatUrl, PURCHASER_EMAIL: 'purchaser@shop.example' }
+  }
+
+  /** Ends everything. What was `kept` stays on disk, with the services' logs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#watching.abort()
+    const faults = (await Promise.all(this.all.map((process) => process.finish()))).flat()
+    if (faults.length > 0) console.error(`\n${faults.join('\n')}`)
+    this.admin.disconnect()
+    await this.sql.end({ timeout: 1 })
+    for (const { postgres, redis } of this.wires.values()) {
+      await Promise.all([postgres, redis].map((wire) => wire[Symbol.asyncDispose]()))
+    }
+    await Promise.all([this.postgres, this.redis, this.inbox].map((it) => it[Symbol.asyncDispose]()))
+    if (this.kept) await this.#writeLogs()
+    else await this.#remove()
+  }
+
+  async #writeLogs(): Promise<void> {
+    await mkdir(join(this.dir, 'logs'), { recursive: true })
+    for (const { name, logs } of this.all) {
+      const lines = logs.map((line) => `${JSON.stringify(line)}\n`)
+      await appendFile(join(this.dir, 'logs', `${name}.jsonl`), lines.join(''))
+    }
+  }
+
+  async #remove(): Promise<void> {
+    if (this.#options.smallDisk)
+      await Promise.all(['postgres', 'redis'].map((it) => unmount(join(this.dir, it))))
+    await rm(this.dir, { recursive: true, force: true })
+  }
+}
+
+const settings = {
+  REDIS_PREFIX: prefix,
+  PARTITIONS: String(partitions),
+  LEASE_TTL_MS: String(leaseTtlMs),
+  RESEND_AFTER_MS: '1000',
+  DRAIN_MS: '300',
+  NOTICE_DELAY_MS: '50',
+  WEBHOOK_ALLOW_PRIVATE: 'true',
+  LOG_LEVEL: 'info',
+}
