@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { MailSink } from '../testing/mail-sink.ts'
+import { TcpProxy } from '../testing/tcp-proxy.ts'
 import { WebhookSink } from '../testing/webhook-sink.ts'
 import { emailChannel } from './channels/email.ts'
 import { chatChannel, webhookChannel } from './channels/webhook.ts'
@@ -215,6 +217,40 @@ test('Postgres may go away in the middle: what was told is marked when it is bac
   )
   answer.resolve({ type: 'sent' })
   await running.tally.until('sent', 1)
+  expect(told).toHaveLength(1)
+})
+
+test('what was told while Postgres was away is told by nobody else, though its claim ran out', async () => {
+  const told: number[] = []
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<Outcome>()
+  const channel = () =>
+    fake((notice) => {
+      told.push(notice.seq)
+      asked.resolve()
+      return answer.promise
+    })
+  const times = { leaseMs: 600, renewMs: 200, pollMs: 50 }
+  await using ways = new AsyncDisposableStack()
+  const way = async () => {
+    const proxy = ways.use(await TcpProxy.start(database.url))
+    const sql = openPostgres(proxy.url, { schema: 'notifier', max: 2, hot: true })
+    ways.defer(() => closePostgres(sql))
+    return { proxy, sql }
+  }
+  const [mine, others] = [await way(), await way()]
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  await using first = start(channel(), { ...times, sql: mine.sql })
+  await asked.promise
+  await using _second = start(channel(), { ...times, sql: others.sql })
+  for (const { proxy } of [mine, others]) proxy.refuse()
+  answer.resolve({ type: 'sent' })
+  // Longer than the claim lasts, and longer than any poll of the other, who has Postgres back first.
+  await sleep(1_000)
+  others.proxy.restore()
+  await sleep(1_000)
+  mine.proxy.restore()
+  await first.tally.until('sent', 1)
   expect(told).toHaveLength(1)
 })
 

@@ -12,6 +12,8 @@
  *     nothing of ours is told twice for want of Postgres.
  * D3. A claim is renewed as long as its delivery goes on. So what is in hand is not claimed by others, however slow its
  *     receiver, and what was in the hand of a process that died is soon due again.
+ *     While Postgres is away no claim can be renewed. When it is back, nothing is claimed for a moment, so that whoever has
+ *     told something meanwhile can say so.
  * D4. When it stops, deliveries under way get a moment; those that take longer are left to the lease.
  */
 import { Backoff } from '../../streams/backoff.ts'
@@ -26,6 +28,8 @@ import { markOf } from './retry.ts'
 /** How long a claim lasts, and how often that of a delivery that goes on is renewed. */
 const leaseMs = 10_000
 const renewMs = 3_000
+/** How long nothing is claimed after an outage of Postgres: longer than a dispatcher waits before it tries to mark again. */
+const afterOutageMs = 3_000
 /** How long an idle dispatcher waits for the bell: notices of other processes come without one. */
 const pollMs = 1_000
 /** What deliveries under way are given when the dispatcher stops. */
@@ -53,6 +57,9 @@ export class Dispatcher {
   /** What is claimed and not marked yet. */
   readonly #inHand = new Map<number, DueNotice>()
   #renewedAt = 0
+  /** When Postgres was last asked for claims and answered, and from when on it may be asked again. */
+  #answeredAt = performance.now()
+  #claimFrom = 0
   readonly #done: Mark[] = []
 
   constructor(options: DispatcherOptions) {
@@ -88,10 +95,26 @@ export class Dispatcher {
     await this.#mark()
     await this.#renew()
     const room = channel.capacity - this.#inHand.size
-    if (room <= 0 || (channel.restMs?.() ?? 0) > 0) return false
+    if (room <= 0 || (channel.restMs?.() ?? 0) > 0) {
+      this.#answeredAt = performance.now()
+      return false
+    }
+    if (!(await this.#mayClaim())) return false
     const due = await claimDue(sql, channel.name, room, leaseMs)
+    this.#answeredAt = performance.now()
     this.#handOver(due)
     return this.#done.length > 0 || (due.length === room && this.#inHand.size < channel.capacity)
+  }
+
+  /** @throws while Postgres is away. */
+  async #mayClaim(): Promise<boolean> {
+    const { sql, leaseMs, pollMs } = this.#options
+    if (performance.now() - this.#answeredAt > Math.max(leaseMs / 2, pollMs * 2)) {
+      await sql`select 1`
+      this.#answeredAt = performance.now()
+      this.#claimFrom = this.#answeredAt + afterOutageMs
+    }
+    return performance.now() >= this.#claimFrom
   }
 
   #handOver(due: DueNotice[]): void {

@@ -54,10 +54,12 @@ export class NotifierDatabase implements AsyncDisposable {
   /** Statements of an administrator, in the notifier's schema. */
   readonly #server: postgres.Sql
   readonly #name: string
+  readonly url: string
 
-  private constructor(server: postgres.Sql, name: string, sql: Sql) {
+  private constructor(server: postgres.Sql, name: string, url: string, sql: Sql) {
     this.#server = server
     this.#name = name
+    this.url = url
     this.sql = sql
   }
 
@@ -71,6 +73,7 @@ export class NotifierDatabase implements AsyncDisposable {
     return new NotifierDatabase(
       server,
       name,
+      url.href,
       openPostgres(url.href, { schema: 'notifier', max: connections, hot: true }),
     )
   }
