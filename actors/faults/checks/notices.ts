@@ -45,6 +45,8 @@ const refused = (row: NoticeRow) => row.status === 'failed'
 
 /** How long before a harm a telling may have been made that could not be marked any more, and how long its claim lasts. */
 const markWithinMs = 3_000
+/** How long after it whoever wakes up may still tell what it had in hand, before its commit tells that it is no owner any more. */
+const wakeMs = 1_000
 
 function toldOnce({ tellings, harms }: Facts): string[] {
   const known = tellings.filter(({ answered }) => answered)
@@ -55,4 +57,4 @@ function toldOnce({ tellings, harms }: Facts): string[] {
 
 /** Who told it was hurt before it could note that. */
 const mayBeUnmarked = ({ at }: Telling, harms: Facts['harms']) =>
-  harms.some(({ what, from, to }) => what === 'notifier' && at >= from - markWithinMs && at <= to)
+  harms.some(({ what, from, to }) => what === 'notifier' && at >= from - markWithinMs && at <= to + wakeMs)
