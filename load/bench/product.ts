@@ -22,7 +22,7 @@ export type Product = Target & {
   startService(name: ServiceName): Promise<void>
 }
 
-const partitions = 16
+const partitions = 8
 
 /** @param name of database and keys too: started again under the same name, it finds its data. */
 export async function startProduct(around: Surroundings, name = 'product'): Promise<Product> {
