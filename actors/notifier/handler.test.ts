@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Told } from './channels/console.ts'
-import { NotifierDatabase, nobody, purchaseRequested, released, reserved } from './testing.ts'
+import { NotifierDatabase, nobody, purchaseRequested, released, reserved, worker } from './testing.ts'
 
 let database: NotifierDatabase
 beforeAll(async () => {
@@ -58,4 +58,24 @@ test('a success is not told on the console beside or after its cancellation', as
   expect(summary(await database.commit(both, { reach: nobody }))).toEqual([`cancelled ${early}`])
   await database.commit([released({ reservationid: late })], { reach: nobody })
   expect(await database.commit([reserved({ reservationid: late })], { reach: nobody })).toEqual([])
+})
+
+test('nothing is told on the console while the lease is about to run out', async () => {
+  const event = reserved({ reservationid: randomUUID() })
+  const told: Told[] = []
+  const handler = database.handler({
+    reach: nobody,
+    leaseMarginMs: 1_000,
+    tell: (notices) => told.push(...notices),
+  })
+  const lease = (until: string) => database.sql`update mailbox set lease_until = ${until}::text::timestamptz`
+  await lease(new Date(Date.now() + 500).toISOString())
+  await expect(database.commit([event], { handler })).rejects.toThrow('the leases are about to run out')
+  await lease('infinity')
+  await database.sql`update mailbox set owner = 'another'`
+  await expect(database.commit([event], { handler })).rejects.toThrow('the leases are about to run out')
+  expect(told).toEqual([])
+  await database.sql`update mailbox set owner = ${worker}`
+  await database.commit([event], { handler })
+  expect(told).toHaveLength(1)
 })

@@ -3,17 +3,28 @@
  *
  * The console is told right here, and noted as told in that commit: it is the one receiver that can neither refuse nor
  * hang, so it needs no queue. What was told stays in mind until its commit is known, so that a batch that is handled again
- * tells nothing again. Only a crash between the line and the commit does, under the same noticeid.
+ * tells nothing again; and nothing is told unless the lease lasts well beyond the commit, since whoever has the partition
+ * next would tell it again. Only a crash, or a halt as long, between line and commit does that, under the same noticeid.
  */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import type { Told } from './channels/console.ts'
 import { type PlannedNotice, planNotices, type Reach } from './notifier.ts'
-import { planWrites, readContacts, readKnown, type Superseded, supersededResults } from './store.ts'
+import {
+  leasesLast,
+  planWrites,
+  readContacts,
+  readKnown,
+  type Superseded,
+  supersededResults,
+} from './store.ts'
 
 export type NoticeHandlerOptions = {
   sql: Sql
+  /** The worker that the batches come from, and for how much longer its leases must last while it tells: milliseconds. */
+  worker: string
+  leaseMarginMs: number
   reach: Reach
   /** Tells notices on the console. Must not throw. */
   tell(notices: Told[]): void
@@ -25,6 +36,8 @@ export type NoticeHandlerOptions = {
 
 export function noticeHandler({
   sql,
+  worker,
+  leaseMarginMs,
   reach,
   tell,
   delayMs,
@@ -40,6 +53,9 @@ export function noticeHandler({
       open.flatMap((it) => [it.noticeid, ...(it.unless ? [it.unless] : [])]),
     )
     const due = open.filter((it) => !known.has(it.noticeid) && !(it.unless && known.has(it.unless)))
+    const partitions = [...new Set(due.map((it) => it.partition))]
+    if (!(await leasesLast(sql, worker, partitions, leaseMarginMs)))
+      throw new Error('Cannot tell the console: the leases are about to run out, or have')
     tell(due.filter((it) => !told.has(it.noticeid)))
     for (const notice of due) {
       notice.told = true

@@ -45,6 +45,8 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     partitions: config.partitions,
     handler: noticeHandler({
       sql: hot,
+      worker: id,
+      leaseMarginMs: leaseTtlMs / 2,
       reach: reachOf(config),
       tell(notices) {
         tellOnConsole(notices)

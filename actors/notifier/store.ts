@@ -10,6 +10,19 @@ export async function readContacts(sql: Sql, userids: string[]): Promise<Map<str
   return new Map(rows.map(({ userid, email, webhook, locale }) => [userid, { email, webhook, locale }]))
 }
 
+/** @returns whether the worker owns all of these partitions, and for at least so much longer. */
+export async function leasesLast(
+  sql: Sql,
+  worker: string,
+  partitions: number[],
+  marginMs: number,
+): Promise<boolean> {
+  const rows = await sql`
+    select from mailbox where partition = any(${partitions}::int[]) and owner = ${worker}
+      and lease_until > clock_timestamp() + ${marginMs}::float8 * interval '1 millisecond'`
+  return rows.length === partitions.length
+}
+
 /** @returns which of these notices exist. */
 export async function readKnown(sql: Sql, noticeids: string[]): Promise<Set<string>> {
   const [found] = await sql<{ noticeids: string[] }[]>`

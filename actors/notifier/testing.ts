@@ -13,6 +13,8 @@ import { type NoticeHandlerOptions, noticeHandler } from './handler.ts'
 import type { Reach } from './notifier.ts'
 
 const partitions = 4
+/** Owns every partition, as long as a test does not say otherwise. */
+export const worker = 'worker'
 export const nobody: Reach = { email: false, chat: false, purchaser: false }
 /** One notice per event in the queue, beside the one that the console is told at once. */
 export const chat: Reach = { ...nobody, chat: true }
@@ -70,6 +72,9 @@ export class NotifierDatabase implements AsyncDisposable {
     const url = new URL(inject('postgresUrl'))
     url.pathname = name
     await migrate({ databaseUrl: url.href, partitions })
+    const owner = postgres(url.href, { max: 1, onnotice: () => {} })
+    await owner`update notifier.mailbox set owner = ${worker}, lease_until = 'infinity'`
+    await owner.end()
     return new NotifierDatabase(
       server,
       name,
@@ -79,7 +84,15 @@ export class NotifierDatabase implements AsyncDisposable {
   }
 
   handler(options: Partial<NoticeHandlerOptions>): Handler<StockEvent> {
-    const defaults = { sql: this.sql, reach: chat, delayMs: 0, noted() {}, tell() {} }
+    const defaults = {
+      sql: this.sql,
+      worker,
+      leaseMarginMs: 0,
+      reach: chat,
+      delayMs: 0,
+      noted() {},
+      tell() {},
+    }
     return noticeHandler({ ...defaults, ...options })
   }
 
