@@ -1,19 +1,27 @@
-/** Watches who owns what while it lasts: afterwards only the last owner can be seen. */
+/** Watches what can be seen only while it lasts: who owns what, and whether events are published before their commit. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sequenceOf } from '../../streams/entry.ts'
+import { streamKey } from '../../streams/partition.ts'
 import { type ServiceName, serviceNames } from '../config.ts'
-import type { World } from './world.ts'
+import { topics } from '../messages.ts'
+import { range } from '../testing/eventually.ts'
+import { partitions, type World } from './world.ts'
 
 const lookEveryMs = 100
+const streamsEveryMs = 20
 
 export type OwnerSeen = { service: ServiceName; partition: number; epoch: number; owner: string }
 
 export class Observer implements AsyncDisposable {
   readonly #seen = new Map<string, OwnerSeen>()
+  /** Events that were on their stream when the log had not got that far. */
+  readonly early: string[] = []
   readonly #stopping = new AbortController()
-  readonly #watching: Promise<void>
+  readonly #watching: Promise<unknown>
 
   constructor(world: World) {
-    this.#watching = this.#watch(world)
+    const watching = [this.#watchOwners(world), this.#watchStreams(world)]
+    this.#watching = Promise.all(watching)
   }
 
   /** Each owner once per partition and epoch. */
@@ -21,7 +29,7 @@ export class Observer implements AsyncDisposable {
     return [...this.#seen.values()]
   }
 
-  async #watch({ sql }: World): Promise<void> {
+  async #watchOwners({ sql }: World): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
       for (const service of serviceNames) {
@@ -31,6 +39,25 @@ export class Observer implements AsyncDisposable {
         for (const row of rows) this.#seen.set(Object.values(row).join(' '), row)
       }
       await sleep(lookEveryMs, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  async #watchStreams({ admin, redisPrefix, sql }: World): Promise<void> {
+    const { signal } = this.#stopping
+    const keys = range(partitions).map((partition) => streamKey(redisPrefix, topics.stockEvents, partition))
+    while (!signal.aborted) {
+      // The streams first: what is committed meanwhile only speaks for us.
+      const ends = await Promise.all(keys.map((key) => admin.xrevrange(key, '+', '-', 'COUNT', 1))).catch(
+        () => [],
+      )
+      const rows = await sql<{ partition: number; seq: number }[]>`
+        select partition, seq from stock.mailbox`.catch(() => [])
+      for (const { partition, seq } of rows) {
+        const [end] = ends[partition] ?? []
+        if (end && sequenceOf(end[0]) > seq)
+          this.early.push(`partition ${partition}: event ${end[0]} was published when ${seq} were committed`)
+      }
+      await sleep(streamsEveryMs, undefined, { signal }).catch(() => {})
     }
   }
 

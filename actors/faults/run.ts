@@ -120,6 +120,7 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     harms: stage.harms,
     poison: stage.poison,
     owners: observer.owners,
+    early: observer.early,
     burst: stage.burst,
     resources: { before: day.before!, after: await measureTrimmed(world) },
     faults: world.all.flatMap((process) => process.faults),

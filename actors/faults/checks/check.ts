@@ -18,6 +18,8 @@ export type Facts = {
   harms: Harm[]
   poison: PlacedPoison[]
   owners: OwnerSeen[]
+  /** Events published before their commit. */
+  early: string[]
   /** What was still to be done when waiting ended. */
   unfinished: string[]
   /** Calls that were not answered, however often they were repeated after healing. */

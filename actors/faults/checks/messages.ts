@@ -5,6 +5,7 @@ import { type Check, type Facts, repeated } from './check.ts'
 export const messages: Check[] = [
   { name: 'the event log is dense', violations: logIsDense },
   { name: 'the streams hold what the log holds', violations: streamsHoldTheLog },
+  { name: 'nothing is published before its commit', violations: ({ early }) => early },
   { name: 'all is quiet in the end', violations: ({ unfinished }) => unfinished },
   { name: 'every dead letter is kept, and no other', violations: lettersAreKept },
   { name: 'a new owner has a new epoch', violations: epochsRise },
