@@ -1,5 +1,6 @@
 /** Stock is down, customers go on reserving; when it is back, how fast does it decide what was queued? */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Growth, growthOf, type Weight } from './bytes.ts'
 import { type LoadResult, runClosedLoop } from './closed-loop.ts'
 import type { Product } from './product.ts'
 import { ask } from './target.ts'
@@ -15,12 +16,20 @@ export type CatchUp = {
   perSecond: number
   /** From starting stock's process to the first decision. */
   firstMs: number
+  /** What each reservation left in the stores while it waited. */
+  waiting: Growth
 }
 
 /** @param workload of accepted reservations. */
-export async function catchUp(product: Product, workload: Workload, queued: number): Promise<CatchUp> {
+export async function catchUp(
+  product: Product,
+  workload: Workload,
+  queued: number,
+  weigh: () => Promise<Weight>,
+): Promise<CatchUp> {
   const before = await decidedBy(product)
   await product.stopService('stock')
+  const weight = await weigh()
   const accepted = await runClosedLoop({
     host: '127.0.0.1',
     port: product.port,
@@ -32,6 +41,7 @@ export async function catchUp(product: Product, workload: Workload, queued: numb
     request: requestsOf(workload, product),
     wanted: wantedOf(workload, product),
   })
+  const waiting = growthOf(weight, await weigh(), accepted.asked)
   const startedAt = performance.now()
   await product.startService('stock')
   let first: { at: number; decided: number } | undefined
@@ -42,7 +52,7 @@ export async function catchUp(product: Product, workload: Workload, queued: numb
     if (decided >= accepted.wanted || now - startedAt > decidedMaxMs) {
       const since = first ?? { at: startedAt, decided: 0 }
       const perSecond = ((decided - since.decided) * 1000) / Math.max(1, now - since.at)
-      return { accepted, decided, perSecond, firstMs: since.at - startedAt }
+      return { accepted, decided, perSecond, firstMs: since.at - startedAt, waiting }
     }
     await sleep(pollMs)
   }

@@ -6,10 +6,12 @@ import { join } from 'node:path'
 import { root } from '../../deploy/local/root.ts'
 import { audit } from './audit.ts'
 import { startBaseline, startEcho } from './baseline.ts'
+import { bytesTableOf, weigh } from './bytes.ts'
 import { type CatchUp, catchUp } from './catch-up.ts'
 import type { LoadResult } from './closed-loop.ts'
 import { type Goal, goalsOf } from './goals.ts'
 import { startHistory } from './history.ts'
+import { describeKept, keptBy } from './kept.ts'
 import { machine } from './machine.ts'
 import { help, type Options, readOptions } from './options.ts'
 import { type Product, startProduct } from './product.ts'
@@ -39,12 +41,22 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     await settle(target, stores)
   }
   const { rounds } = options
-  const runs = await runRounds({ timing: options, rounds, workloads, targets, stores, signal })
+  const weighing = () => weigh(urls)
+  const keptBefore = named.product && (await keptBy(named.product))
+  const runs = await runRounds({
+    timing: options,
+    ...{ rounds, workloads, targets, stores, signal },
+    weigh: weighing,
+  })
+  const kept =
+    named.product &&
+    keptBefore &&
+    describeKept(keptBefore, await keptBy(named.product), askedOf('product', runs))
   const peaks = peaksOf(targets)
   let caughtUp: CatchUp | undefined
   if (options.catchUp && named.product && !signal.aborted) {
     progress(`catch-up: ${count(options.queued)} reservations while stock is down`)
-    caughtUp = await catchUp(named.product, queue, options.queued)
+    caughtUp = await catchUp(named.product, queue, options.queued, weighing)
   }
   progress('')
   return await report({
@@ -53,6 +65,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     books,
     named,
     runs,
+    kept,
     caughtUp,
     peaks: highest(peaks, peaksOf(targets)),
   })
@@ -78,6 +91,9 @@ async function startTargets(
   }
 }
 
+const askedOf = (target: string, runs: Run[]): number =>
+  runs.filter((run) => run.target === target).reduce((sum, run) => sum + run.load.asked, 0)
+
 /** What a process held in memory at its peak, by target and process. */
 type Peaks = Record<string, number>
 
@@ -97,6 +113,7 @@ type Outcome = {
   books: string[]
   named: Targets
   runs: Run[]
+  kept: ReturnType<typeof describeKept> | undefined
   caughtUp: CatchUp | undefined
   peaks: Peaks
 }
@@ -108,10 +125,12 @@ async function report({
   books,
   named,
   runs,
+  kept,
   caughtUp,
   peaks,
 }: Outcome): Promise<boolean> {
-  for (const workload of workloads) console.log(`\n${tableOf(runs, workload)}`)
+  for (const workload of workloads)
+    console.log(`\n${tableOf(runs, workload)}\n${bytesTableOf(runs, workload)}`)
   const products = Object.entries(peaks).filter(([name]) => /^(product|history) /.test(name))
   const goals = goalsOf({
     runs,
@@ -124,6 +143,8 @@ async function report({
     'Memory at its peak',
     Object.entries(peaks).map(([name, bytes]) => `${name} ${megabytes(bytes)}`),
   )
+  section('Commits of the product, over all rounds', kept?.batches ?? [])
+  section('Tables of the product, for each reservation', kept?.tables ?? [])
   section('Catch-up', caughtUp ? [described(caughtUp)] : [])
   section('Goals', goals.map(lineOf))
   section('Other answers', others)
@@ -145,9 +166,10 @@ function loadsOf(target: Target, runs: Run[], { product }: Targets, caughtUp?: C
   return loads
 }
 
-const described = ({ accepted, decided, perSecond, firstMs }: CatchUp) =>
+const described = ({ accepted, decided, perSecond, firstMs, waiting }: CatchUp) =>
   `${count(accepted.wanted)} accepted while stock was down, at ${count(accepted.perSecond)}/s; the first decided ` +
-  `${count(firstMs)} ms after its start, then ${count(perSecond)} decided/s until all ${count(decided)} were`
+  `${count(firstMs)} ms after its start, then ${count(perSecond)} decided/s until all ${count(decided)} were; ` +
+  `each waited in ${count(waiting.memory)} B of Redis`
 
 const lineOf = ({ text, met }: Goal) => `${met ? 'met   ' : 'MISSED'} ${text}`
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { audit } from './audit.ts'
+import { weigh } from './bytes.ts'
 import { catchUp } from './catch-up.ts'
 import { startHistory } from './history.ts'
 import { type Product, startProduct } from './product.ts'
@@ -41,7 +42,7 @@ test('what was accepted while stock was down is decided when it is back, and the
   products.push(product)
   const workload = createWorkload('accept', { clients: 8, books: 20 })
   await product.stock(workload.books)
-  const found = await catchUp(product, workload, 300)
+  const found = await catchUp(product, workload, 300, () => weigh({ ...around }))
   expect(found.accepted).toMatchObject({ asked: 300, wanted: 300, other: {} })
   expect(found.decided).toBe(300)
   expect(found.perSecond).toBeGreaterThanOrEqual(0)

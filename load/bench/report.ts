@@ -1,4 +1,5 @@
 /** What the rounds come to: medians, tables. Pure: numbers in, lines out. */
+import type { Growth } from './bytes.ts'
 import type { LoadResult } from './closed-loop.ts'
 import type { Workload } from './workloads.ts'
 
@@ -10,6 +11,8 @@ export type Run = {
   cpuMicros: Record<string, number>
   /** How long the processes went on working behind the last answer. */
   catchUpMs: number
+  /** What it left in the stores, for each request sent. */
+  growth?: Growth
 }
 
 /** One workload's table: a line per target. */

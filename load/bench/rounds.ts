@@ -1,5 +1,6 @@
 /** The runs themselves: targets in turn, each left to finish what it put off before the next begins. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { growthOf, type Weight } from './bytes.ts'
 import { runClosedLoop } from './closed-loop.ts'
 import { progress } from './progress.ts'
 import { median, type Run } from './report.ts'
@@ -25,12 +26,14 @@ export type Stage = {
   workloads: Workload[]
   targets: Target[]
   stores: Store[]
+  /** Asks the stores what they hold by now. Absent: nobody wants to know. */
+  weigh?(): Promise<Weight>
   signal: AbortSignal
 }
 
 /** @returns the runs that were made until the end or the signal. */
 export async function runRounds(stage: Stage): Promise<Run[]> {
-  const { timing, rounds, workloads, targets, stores, signal } = stage
+  const { rounds, workloads, targets, signal } = stage
   const runs: Run[] = []
   for (let round = 0; round < rounds; round++)
     for (const workload of workloads) {
@@ -39,7 +42,7 @@ export async function runRounds(stage: Stage): Promise<Run[]> {
       for (const target of round % 2 ? chosen.toReversed() : chosen) {
         if (signal.aborted) return runs
         progress(`round ${round + 1} of ${rounds}: ${workload.title}: ${target.name}`)
-        runs.push(await runOnce({ timing, stores, signal }, workload, target))
+        runs.push(await runOnce(stage, workload, target))
       }
     }
   return runs
@@ -53,12 +56,13 @@ function takes({ name }: Target, workload: Workload): boolean {
 
 /** @param idle the share of a core that the target uses when it has nothing to do. */
 export async function runOnce(
-  { timing, stores, signal }: Pick<Stage, 'timing' | 'stores' | 'signal'>,
+  { timing, stores, weigh, signal }: Pick<Stage, 'timing' | 'stores' | 'weigh' | 'signal'>,
   workload: Workload,
   target: Target,
   idle = 0,
 ): Promise<Run> {
   const processes = [...target.processes, ...stores]
+  const weight = await weigh?.()
   const before = processes.map((it) => it.usage().cpuMs)
   const load = await runClosedLoop({
     host: '127.0.0.1',
@@ -76,7 +80,15 @@ export async function runOnce(
   for (const [index, { name, usage }] of processes.entries())
     cpuMicros[name] = ((usage().cpuMs - before[index]!) * 1000) / Math.max(1, load.asked)
   cpuMicros.client = load.clientCpuMicros
-  return { workload: workload.name, target: target.name, load, cpuMicros, catchUpMs }
+  const growth = weight && weigh && growthOf(weight, await weigh(), load.asked)
+  return {
+    workload: workload.name,
+    target: target.name,
+    load,
+    cpuMicros,
+    catchUpMs,
+    ...(growth && { growth }),
+  }
 }
 
 /** Waits until nobody works any more. @returns for how long somebody did. */

@@ -1,0 +1,34 @@
+/** How many messages went together in a commit, as the services themselves count it. */
+import type { MeasuredProcess } from './process.ts'
+import { count } from './report.ts'
+import { ask } from './target.ts'
+
+export type Batches = { name: string; messages: number; commits: number; seconds: number }
+
+/** Of each process since its start. */
+export const batchesOf = (processes: MeasuredProcess[]): Promise<Batches[]> =>
+  Promise.all(
+    processes.map(async ({ name, port }) => {
+      const text = await (await ask(`http://127.0.0.1:${port}/metrics`)).text()
+      const figure = (metric: string) =>
+        Number(new RegExp(`^${metric}(?:\\{.*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? 0)
+      return {
+        name,
+        messages: figure('mailbox_batch_messages_sum'),
+        commits: figure('mailbox_batch_messages_count'),
+        seconds: figure('mailbox_commit_seconds_sum'),
+      }
+    }),
+  )
+
+/** What came between the two, a line per process that committed anything. */
+export function describeBatches(before: Batches[], after: Batches[]): string[] {
+  return after.flatMap(({ name, messages, commits, seconds }) => {
+    const since = before.find((it) => it.name === name)
+    const times = commits - (since?.commits ?? 0)
+    if (times <= 0) return []
+    const size = (messages - (since?.messages ?? 0)) / times
+    const ms = ((seconds - (since?.seconds ?? 0)) * 1000) / times
+    return [`${name} ${count(times)} commits of ${size.toFixed(1)} messages, ${ms.toFixed(1)} ms each`]
+  })
+}

@@ -1,0 +1,98 @@
+/**
+ * What a reservation makes the stores write and keep. They are asked before and after a run, while nobody else uses them:
+ * what they did in between, for all databases and keys there are, is the run's.
+ */
+import { Redis } from 'ioredis'
+import postgres from 'postgres'
+import { align, count, median, type Run } from './report.ts'
+import type { Workload } from './workloads.ts'
+
+export type Weight = {
+  /** Bytes that Postgres wrote ahead. */
+  wal: number
+  /** Bytes of tables and their indexes, in files. */
+  tables: number
+  fsyncs: number
+  /** A statement outside of a transaction is one too. Told a second late. */
+  transactions: number
+  /** Bytes that Redis holds in memory. */
+  memory: number
+  /** Bytes of Redis's append-only file. */
+  log: number
+  /** How often that file was begun anew, smaller. */
+  rewrites: number
+  commands: number
+}
+
+/** What was measured by weighing before and after, for each request. Not a number: the log was begun anew meanwhile. */
+export type Growth = Omit<Weight, 'rewrites'>
+
+export type Weighed = { databaseUrl: string; redisUrl: string }
+
+/** @throws when a store does not answer. */
+export async function weigh({ databaseUrl, redisUrl }: Weighed): Promise<Weight> {
+  const [inPostgres, inRedis] = await Promise.all([weighPostgres(databaseUrl), weighRedis(redisUrl)])
+  return { ...inPostgres, ...inRedis }
+}
+
+async function weighPostgres(databaseUrl: string) {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
+  try {
+    const [weight] = await sql<Pick<Weight, 'wal' | 'tables' | 'fsyncs' | 'transactions'>[]>`select
+      (pg_current_wal_lsn() - '0/0')::float8 as wal,
+      (select sum(pg_database_size(oid)) from pg_database)::float8 as tables,
+      (select coalesce(sum(fsyncs), 0) from pg_stat_io where object = 'wal')::float8 as fsyncs,
+      (select sum(xact_commit) from pg_stat_database)::float8 as transactions`
+    return weight!
+  } finally {
+    await sql.end({ timeout: 2 })
+  }
+}
+
+async function weighRedis(redisUrl: string) {
+  const redis = new Redis(redisUrl)
+  try {
+    const info = await redis.info()
+    const figure = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0)
+    return {
+      memory: figure('used_memory'),
+      log: figure('aof_current_size'),
+      rewrites: figure('aof_rewrites'),
+      commands: figure('total_commands_processed'),
+    }
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** @param requests between the two. */
+export function growthOf(before: Weight, after: Weight, requests: number): Growth {
+  const each = (name: keyof Weight) => (after[name] - before[name]) / Math.max(1, requests)
+  return {
+    wal: each('wal'),
+    tables: each('tables'),
+    fsyncs: each('fsyncs'),
+    transactions: each('transactions'),
+    memory: each('memory'),
+    log: after.rewrites === before.rewrites ? each('log') : Number.NaN,
+    commands: each('commands'),
+  }
+}
+
+/** Medians of one workload's runs, a line per target. */
+export function bytesTableOf(runs: Run[], workload: Workload): string {
+  const targets = Map.groupBy(
+    runs.filter((run) => run.workload === workload.name && run.growth),
+    (run) => run.target,
+  )
+  const lines = [...targets].sort().map(([target, its]) => {
+    const of = (name: keyof Growth, digits = 0) => {
+      const known = its.map((run) => run.growth![name]).filter((value) => !Number.isNaN(value))
+      return known.length === 0 ? '?' : digits ? median(known).toFixed(digits) : count(median(known))
+    }
+    const bytes = [of('wal'), of('tables'), of('log'), of('memory')]
+    return [target, ...bytes, of('fsyncs', 3), of('transactions', 3), of('commands', 2), '']
+  })
+  const head = ['for each', 'WAL B', 'tables B', 'AOF B', 'Redis B', 'fsyncs', 'transactions', 'commands', '']
+  return align([head, ...lines])
+}
