@@ -72,7 +72,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
 }
 
 async function startTargets(
-  { only, catchUp, targets: chosen, past }: Options,
+  { only, catchUp, targets: chosen, past, stockWorkers }: Options,
   around: Surroundings,
   stack: AsyncDisposableStack,
 ): Promise<Targets> {
@@ -85,7 +85,7 @@ async function startTargets(
   }
   return {
     ...(wants('baseline') && { baseline: await started(startBaseline(around)) }),
-    ...(wants('product') && { product: await started(startProduct(around)) }),
+    ...(wants('product') && { product: await started(startProduct(around, 'product', stockWorkers)) }),
     ...(wants('history') && { history: await started(startHistory(around, past)) }),
     ...(only.includes('echo') && { echo: await started(startEcho(around)) }),
   }

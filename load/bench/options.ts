@@ -23,6 +23,7 @@ export type Options = {
   only: WorkloadName[]
   catchUp: boolean
   queued: number
+  stockWorkers: number
   targets: TargetName[]
   past: { books: number; reservations: number }
   profileDir: string | undefined
@@ -45,6 +46,7 @@ closed loop of clients, and prints what each of them decided. Ends with 1 when t
   --targets NAMES   a comma-separated choice of ${targetNames.join(', ')} (baseline,product);
                     history is the product with a long past: see --past
   --past R,B        of history: so many reservations of so many books (1000000,100000)
+  --stock-workers N processes of stock that share the product's partitions (1)
   --queued N        of catch-up: reservations accepted while stock is down (100000)
   --reach           all that the goals are about: every workload, every target and catch-up
   --check           end with 1 also when a goal is missed
@@ -68,6 +70,7 @@ export function readOptions(args: string[]): Options | undefined {
       targets: { type: 'string' },
       past: { type: 'string', default: '1000000,100000' },
       queued: { type: 'string', default: '100000' },
+      'stock-workers': { type: 'string', default: '1' },
       reach: { type: 'boolean', default: false },
       profile: { type: 'string' },
       check: { type: 'boolean', default: false },
@@ -89,6 +92,7 @@ export function readOptions(args: string[]): Options | undefined {
     only: questions.filter((name) => name !== 'catch-up'),
     catchUp: questions.includes('catch-up'),
     queued: integerWithin('queued', values.queued, 1, 10_000_000),
+    stockWorkers: integerWithin('stock-workers', values['stock-workers'], 1, 8),
     targets: someOf(
       'targets',
       values.targets ?? (reach ? targetNames.join(',') : 'baseline,product'),

@@ -24,8 +24,15 @@ export type Product = Target & {
 
 const partitions = 8
 
-/** @param name of database and keys too: started again under the same name, it finds its data. */
-export async function startProduct(around: Surroundings, name = 'product'): Promise<Product> {
+/**
+ * @param name of database and keys too: started again under the same name, it finds its data.
+ * @param stockWorkers processes of stock, which share the partitions.
+ */
+export async function startProduct(
+  around: Surroundings,
+  name = 'product',
+  stockWorkers = 1,
+): Promise<Product> {
   const databaseUrl = await createDatabase(around.databaseUrl, name)
   await migrate({ databaseUrl, partitions })
   const env = {
@@ -38,15 +45,23 @@ export async function startProduct(around: Surroundings, name = 'product'): Prom
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
   }
   const processes: MeasuredProcess[] = []
+  // The first of a service is the one that is asked.
+  const namesOf = (service: ServiceName) =>
+    Array.from({ length: service === 'stock' ? stockWorkers : 1 }, (_, i) =>
+      i ? `${service}-${i + 1}` : service,
+    )
   const urls = {} as Record<ServiceName, string>
   const stopService = async (service: ServiceName) => {
-    const index = processes.findIndex((it) => it.name === service)
-    for (const it of index < 0 ? [] : processes.splice(index, 1)) await it.stop()
+    const its = processes.filter(({ name }) => namesOf(service).includes(name))
+    for (const it of its) processes.splice(processes.indexOf(it), 1)
+    await Promise.all(its.map((it) => it.stop()))
   }
   const startService = async (service: ServiceName) => {
-    const it = await startScript(service, `actors/${service}/main.ts`, env, around)
-    processes.push(it)
-    urls[service] = `http://127.0.0.1:${it.port}`
+    for (const name of namesOf(service).toReversed()) {
+      const it = await startScript(name, `actors/${service}/main.ts`, env, around)
+      processes.push(it)
+      urls[service] = `http://127.0.0.1:${it.port}`
+    }
   }
   const stop = async () => void (await Promise.all(processes.splice(0).map((it) => it.stop())))
   try {

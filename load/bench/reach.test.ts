@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { audit } from './audit.ts'
+import { batchesOf } from './batches.ts'
 import { weigh } from './bytes.ts'
 import { catchUp } from './catch-up.ts'
 import { startHistory } from './history.ts'
@@ -47,4 +48,20 @@ test('what was accepted while stock was down is decided when it is back, and the
   expect(found.decided).toBe(300)
   expect(found.perSecond).toBeGreaterThanOrEqual(0)
   expect(await audit(product, workload.books, [found.accepted])).toMatchObject({ right: true })
+})
+
+test('workers of stock share the books, and come and go together', async () => {
+  const product = await startProduct(around, `workers-${process.pid}`, 2)
+  products.push(product)
+  const stocks = () => product.processes.filter(({ name }) => name.startsWith('stock'))
+  const owners = async () => (await batchesOf(stocks())).filter(({ commits }) => commits > 0).length
+  for (let round = 0; (await owners()) < 2 && round < 50; round++)
+    await product.stock(Array.from({ length: 100 }, (_, number) => `book-${round}-${number}`))
+  expect(await owners()).toBe(2)
+
+  await product.stopService('stock')
+  expect(stocks()).toEqual([])
+  await product.startService('stock')
+  expect(stocks()).toHaveLength(2)
+  await product.stock(['after'])
 })
