@@ -34,7 +34,8 @@ export const textSchema = z
   .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text without NUL')
 
 export const qtySchema = z.int().min(0).max(qtyMax)
-const uuid = z.uuid()
+/** Postgres gives ids back in lower case, and producers may spell them as they like. */
+const uuid = z.uuid().toLowerCase()
 
 /** What every message about a book says: which book. Its stream's order is the book's order. */
 const book = { bookid: idSchema }

@@ -59,6 +59,19 @@ export function slicesOf(streams: [Owned, Entry[]][], limit: number): Slice[] {
   return slices
 }
 
+/** Each half as messages by partition: slices are made of them when their turn comes. */
+export function halvesOf(slices: Slice[]): [[Owned, Entry[]][], [Owned, Entry[]][]] {
+  const first: [Owned, Entry[]][] = []
+  const rest: [Owned, Entry[]][] = []
+  let left = Math.ceil(sizeOf(slices) / 2)
+  for (const { owned, entries } of slices) {
+    first.push([owned, entries.slice(0, left)])
+    rest.push([owned, entries.slice(left)])
+    left = Math.max(0, left - entries.length)
+  }
+  return [first, rest]
+}
+
 export const sizeOf = (slices: Slice[]): number => slices.reduce((sum, it) => sum + it.entries.length, 0)
 
 /**

@@ -51,8 +51,8 @@ export class Holdings {
   readonly #options: HoldingsOptions
   readonly #redis: RedisClient
   readonly #owned = new Map<number, Owned>()
-  /** Partitions whose stream cannot be right, and why. */
-  readonly #distrusted = new Map<number, string>()
+  /** Partitions whose stream cannot be right, as the owner of an epoch has seen, and why. */
+  readonly #distrusted = new Map<number, { epoch: number; reason: string }>()
   /** Partitions that are left alone, or were a moment ago. */
   readonly #resting = new Map<number, { until: number; backoff: Backoff }>()
   #leases: Leases | undefined
@@ -92,7 +92,7 @@ export class Holdings {
   /** Drops a partition whose stream goes on with what cannot be next: it is to be begun anew. */
   distrust(owned: Owned, next: string): void {
     const reason = `it goes on from ${owned.position} with ${next}`
-    this.#distrusted.set(owned.partition, reason)
+    this.#distrusted.set(owned.partition, { epoch: owned.epoch, reason })
     this.#rest(owned, new Error(`Cannot read ${owned.key}: ${reason}`))
   }
 
@@ -222,7 +222,7 @@ export class Holdings {
     const { partition } = owned
     const align = () => alignGroup(this.#redis, this.cursorOf(owned), topic.owner === service)
     const distrusted = this.#distrusted.get(partition)
-    if (distrusted) await this.#beginAnew(owned, distrusted)
+    if (distrusted?.epoch === owned.epoch) await this.#beginAnew(owned, distrusted.reason)
     const { created, misfit } = await align()
     if (misfit) {
       await this.#beginAnew(owned, misfit)

@@ -155,6 +155,24 @@ test('W4: a message in a partition that is not its subject’s becomes a dead le
   ])
 })
 
+test('W4: a message that Postgres refuses is set aside however busy other partitions are', async () => {
+  await using runtime = await openRuntime({ partitions: 4 })
+  runtime.worker()
+  const [refused] = await runtime.post(0, 'no number')
+  await runtime.post(0, 7)
+  const stop = new AbortController()
+  const rush = (async () => {
+    while (!stop.signal.aborted) await Promise.all([1, 2, 3].map((it) => runtime.post(it, ...range(20))))
+  })()
+  try {
+    await runtime.until(async () => (await runtime.values(0)).length === 1)
+  } finally {
+    stop.abort()
+    await rush
+  }
+  expect((await listLetters(runtime.sql, 10)).map((it) => it.position)).toEqual([refused])
+})
+
 test('W4: of 300 messages the one that Postgres refuses becomes a dead letter, and no other', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   const lot: (number | string)[] = range(150)

@@ -18,6 +18,7 @@ import { Backoff } from './backoff.ts'
 import {
   advance,
   advanceOf,
+  halvesOf,
   idsOf,
   isNextEvent,
   isNextMessage,
@@ -67,8 +68,6 @@ export class Worker<Message> {
   readonly #redis: RedisClient
   readonly #holdings: Holdings
   readonly #backoff = new Backoff({ initialMs: 50, maxMs: 1_000 })
-  /** Messages of the next batch at most: less than `batchSizeMax` while one that Postgres refuses is looked for. */
-  #limit = batchSizeMax
   #tidiedAt = 0
   #turn = 0
   /** Messages in an entry, as of late: readers can only name a number of entries. */
@@ -137,7 +136,7 @@ export class Worker<Message> {
     this.#rush = sizeOf(slices) > all.length
     if (slices.length > 0) return slices
     await this.#published()
-    const count = this.#entriesFor(Math.min(ringMax, this.#limit))
+    const count = this.#entriesFor(ringMax)
     const rings = await doorbell.wait(all, count, blockMs, signal)
     const rows = all.map((owned): [Owned, Row[]] => [owned, rings.get(owned.key) ?? []])
     const found = this.#slicesOf(rows)
@@ -163,7 +162,7 @@ export class Worker<Message> {
     const found = await readEntries(
       this.#redis,
       inTurn.map((it) => this.#readingOf(it)),
-      this.#entriesFor(this.#limit),
+      this.#entriesFor(batchSizeMax),
     )
     return this.#slicesOf(inTurn.map((owned, i) => [owned, found[i]!]))
   }
@@ -180,7 +179,7 @@ export class Worker<Message> {
     const entries = streams.reduce((sum, [, rows]) => sum + rows.length, 0)
     const messages = found.reduce((sum, [, its]) => sum + its.length, 0)
     if (entries > 0) this.#perEntry = Math.max(messages / entries, 1)
-    return slicesOf(found, this.#limit)
+    return slicesOf(found, batchSizeMax)
   }
 
   /** What of the entries may be worked on. A partition that has something else next is left alone until it is mended. */
@@ -205,7 +204,6 @@ export class Worker<Message> {
       const effects = await deadline(statementWithinMs, 'handle the batch', handling)
       await this.#commit(slices, effects, [...unreadable, ...lettersOf(slices, effects.poison)])
       telemetry.batch(sizeOf(slices))
-      this.#limit = Math.min(batchSizeMax, this.#limit * 2)
     } catch (error) {
       if (!isDataError(error)) throw error
       if (fresh) return await this.#narrow(slices, error)
@@ -268,7 +266,10 @@ export class Worker<Message> {
       this.#options.log.error(facts, 'set a message aside as a dead letter')
   }
 
-  /** Postgres refuses data of the batch: smaller ones are tried, until the message that is at fault stands alone. */
+  /**
+   * Postgres refuses data of the batch. It is cut in two, and each half is settled by itself, until the message that is at
+   * fault stands alone and is set aside: a few commits for each time that the batch can be halved, and nobody else waits.
+   */
   async #narrow(slices: Slice[], error: unknown): Promise<void> {
     const size = sizeOf(slices)
     if (size === 1) {
@@ -281,8 +282,11 @@ export class Worker<Message> {
       await this.#commit(only, nothing, lettersOf(only, poison))
       return
     }
-    this.#limit = Math.ceil(size / 2)
-    throw new Error(`Cannot commit ${size} messages at once; trying ${this.#limit}`, { cause: error })
+    const [first, rest] = halvesOf(slices)
+    await this.#settle(slicesOf(first, size), true)
+    // What follows begins where the first half has ended, and only where that was not fenced out.
+    const kept = rest.filter(([owned]) => this.#holdings.holds(owned))
+    await this.#settle(slicesOf(kept, size), true)
   }
 
   async #tidy(): Promise<void> {

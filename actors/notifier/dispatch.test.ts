@@ -38,6 +38,7 @@ function start(channel: Channel, options: Partial<DispatcherOptions> = {}) {
     sql: database.sql,
     log: quiet,
     count: tally.count,
+    afterOutageMs: 0,
     ...options,
   })
   const done = dispatcher.run(stop.signal)
@@ -220,39 +221,48 @@ test('Postgres may go away in the middle: what was told is marked when it is bac
   expect(told).toHaveLength(1)
 })
 
-test('what was told while Postgres was away is told by nobody else, though its claim ran out', async () => {
-  const told: number[] = []
-  const asked = Promise.withResolvers<void>()
-  const answer = Promise.withResolvers<Outcome>()
-  const channel = () =>
-    fake((notice) => {
-      told.push(notice.seq)
-      asked.resolve()
-      return answer.promise
-    })
-  const times = { leaseMs: 600, renewMs: 200, pollMs: 50 }
-  await using ways = new AsyncDisposableStack()
-  const way = async () => {
-    const proxy = ways.use(await TcpProxy.start(database.url))
-    const sql = openPostgres(proxy.url, { schema: 'notifier', max: 2, hot: true })
-    ways.defer(() => closePostgres(sql))
-    return { proxy, sql }
-  }
-  const [mine, others] = [await way(), await way()]
-  await database.commit([reserved({ reservationid: randomUUID() })])
-  await using first = start(channel(), { ...times, sql: mine.sql })
-  await asked.promise
-  await using _second = start(channel(), { ...times, sql: others.sql })
-  for (const { proxy } of [mine, others]) proxy.refuse()
-  answer.resolve({ type: 'sent' })
-  // Longer than the claim lasts, and longer than any poll of the other, who has Postgres back first.
-  await sleep(1_000)
-  others.proxy.restore()
-  await sleep(1_000)
-  mine.proxy.restore()
-  await first.tally.until('sent', 1)
-  expect(told).toHaveLength(1)
-})
+test.each([
+  ['that was there before', 1_500],
+  ['that has just started', 0],
+])(
+  'what was told while Postgres was away is told by no other %s, though its claim ran out',
+  async (_, headStartMs) => {
+    const told: number[] = []
+    const asked = Promise.withResolvers<void>()
+    const answer = Promise.withResolvers<Outcome>()
+    const channel = () =>
+      fake((notice) => {
+        told.push(notice.seq)
+        asked.resolve()
+        return answer.promise
+      })
+    const times = { leaseMs: 600, renewMs: 200, pollMs: 50, random: () => 0 }
+    await using ways = new AsyncDisposableStack()
+    const way = async () => {
+      const proxy = ways.use(await TcpProxy.start(database.url))
+      const sql = openPostgres(proxy.url, { schema: 'notifier', max: 2, hot: true })
+      ways.defer(() => closePostgres(sql))
+      return { proxy, sql }
+    }
+    const [mine, others] = [await way(), await way()]
+    await using _second = start(channel(), { ...times, sql: others.sql, afterOutageMs: 1_500 })
+    await sleep(headStartMs)
+    // A notice for the first alone: the other is cut off before it arises.
+    others.proxy.refuse()
+    await database.commit([reserved({ reservationid: randomUUID() })])
+    await using first = start(channel(), { ...times, sql: mine.sql })
+    await asked.promise
+    for (const { proxy } of [mine, others]) proxy.refuse()
+    answer.resolve({ type: 'sent' })
+    // Longer than the claim lasts, and longer than any poll of the other, who has Postgres back first.
+    await sleep(1_000)
+    others.proxy.restore()
+    await sleep(500)
+    mine.proxy.restore()
+    await first.tally.until('sent', 1)
+    expect(told).toHaveLength(1)
+  },
+)
 
 test('when it stops, deliveries under way are finished and marked', async () => {
   const asked = Promise.withResolvers<void>()

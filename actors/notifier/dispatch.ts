@@ -47,6 +47,7 @@ export type DispatcherOptions = {
   graceMs?: number
   leaseMs?: number
   renewMs?: number
+  afterOutageMs?: number
 }
 
 export class Dispatcher {
@@ -59,11 +60,22 @@ export class Dispatcher {
   #renewedAt = 0
   /** When Postgres was last asked for claims and answered, and from when on it may be asked again. */
   #answeredAt = performance.now()
-  #claimFrom = 0
+  #claimFrom: number
   readonly #done: Mark[] = []
 
   constructor(options: DispatcherOptions) {
-    this.#options = { now: Date.now, random: Math.random, pollMs, graceMs, leaseMs, renewMs, ...options }
+    this.#options = {
+      now: Date.now,
+      random: Math.random,
+      pollMs,
+      graceMs,
+      leaseMs,
+      renewMs,
+      afterOutageMs,
+      ...options,
+    }
+    // Perhaps Postgres was away until now, and others have something to mark.
+    this.#claimFrom = this.#answeredAt + this.#options.afterOutageMs
     this.#backoff = new Backoff({ initialMs: 50, maxMs: 2_000, random: this.#options.random })
     this.pulse = new Pulse(`dispatch-${options.channel.name}`)
   }
@@ -108,8 +120,9 @@ export class Dispatcher {
 
   /** @throws while Postgres is away. */
   async #mayClaim(): Promise<boolean> {
-    const { sql, leaseMs, pollMs } = this.#options
-    if (performance.now() - this.#answeredAt > Math.max(leaseMs / 2, pollMs * 2)) {
+    const { sql, leaseMs, pollMs, afterOutageMs } = this.#options
+    // Long enough for a claim to have run out: at the worst it was not renewed for a while before.
+    if (performance.now() - this.#answeredAt > Math.max(leaseMs * 0.3, pollMs * 2)) {
       await sql`select 1`
       this.#answeredAt = performance.now()
       this.#claimFrom = this.#answeredAt + afterOutageMs

@@ -89,10 +89,17 @@ async function answeredUntil(
   const ours = own.find((it) => it.name === 'reservation')
   if (ours && Number(ours.lag ?? 0) + Number(ours.pending) > eventBacklogMax) return undefined
   const group = stock.find((it) => it.name === 'stock')
-  if (!group || Number(group.lag ?? 0) + Number(group.pending) === 0) return now()
+  // Stock has never been here, or Redis has lost its group: it has answered nothing that stands in the mailbox.
+  if (!group) return await timeOfFirst(redis, mailbox, now)
+  if (Number(group.lag ?? 0) + Number(group.pending) === 0) return now()
   if (Number(group.pending) === 0) return timeOf(String(group['last-delivered-id']))
   const [, oldest] = (await redis.xpending(mailbox, 'stock')) as [number, string | null]
   return timeOf(oldest ?? String(group['last-delivered-id']))
+}
+
+async function timeOfFirst(redis: RedisClient, mailbox: string, now: () => Date): Promise<Date> {
+  const [first] = await redis.xrange(mailbox, '-', '+', 'COUNT', 1)
+  return first ? timeOf(first[0]) : now()
 }
 
 /** Ids that Redis gives begin with its time in milliseconds. */

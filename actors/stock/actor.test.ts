@@ -188,6 +188,9 @@ test('a message that is none of ours is not understood', () => {
     data: { reservationid: uuid(1, 1), userid: 'u' },
   }
   expect(parse(asked)).toEqual({ type: 'ReserveCopy', bookid: 'b', reservationid: uuid(1, 1), userid: 'u' })
+  // Postgres gives ids back in lower case: as anything else, a repeat would not be known for one.
+  const loud = { reservationid: uuid(1, 1).toUpperCase(), userid: 'U' }
+  expect(parse({ ...asked, data: loud })).toMatchObject({ reservationid: uuid(1, 1), userid: 'U' })
   for (const change of [
     { type: 'BurnCopy' },
     { data: {} },
