@@ -264,6 +264,17 @@ test.each([
   },
 )
 
+test('a dispatcher that has just started rests once, and then tells', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  // The rest is longer than the silence that counts as an outage.
+  const times = { leaseMs: 300, pollMs: 20, afterOutageMs: 500 }
+  await using running = start(
+    fake(() => ({ type: 'sent' })),
+    times,
+  )
+  await running.tally.until('sent', 1)
+})
+
 test('when it stops, deliveries under way are finished and marked', async () => {
   const asked = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<Outcome>()

@@ -58,9 +58,12 @@ export class Dispatcher {
   /** What is claimed and not marked yet. */
   readonly #inHand = new Map<number, DueNotice>()
   #renewedAt = 0
-  /** When Postgres was last asked for claims and answered, and from when on it may be asked again. */
-  #answeredAt = performance.now()
-  #claimFrom: number
+  /**
+   * When Postgres was last asked for claims and answered, and from when on it may be asked again. Nobody knows what was
+   * before the start: perhaps an outage, after which others have something to mark.
+   */
+  #answeredAt = Number.NEGATIVE_INFINITY
+  #claimFrom = 0
   readonly #done: Mark[] = []
 
   constructor(options: DispatcherOptions) {
@@ -74,8 +77,6 @@ export class Dispatcher {
       afterOutageMs,
       ...options,
     }
-    // Perhaps Postgres was away until now, and others have something to mark.
-    this.#claimFrom = this.#answeredAt + this.#options.afterOutageMs
     this.#backoff = new Backoff({ initialMs: 50, maxMs: 2_000, random: this.#options.random })
     this.pulse = new Pulse(`dispatch-${options.channel.name}`)
   }
@@ -118,14 +119,19 @@ export class Dispatcher {
     return this.#done.length > 0 || (due.length === room && this.#inHand.size < channel.capacity)
   }
 
+  /** While it rests Postgres is not asked, and need not have answered. */
+  #rest(): void {
+    this.#claimFrom = performance.now() + this.#options.afterOutageMs
+    this.#answeredAt = this.#claimFrom
+  }
+
   /** @throws while Postgres is away. */
   async #mayClaim(): Promise<boolean> {
-    const { sql, leaseMs, pollMs, afterOutageMs } = this.#options
+    const { sql, leaseMs, pollMs } = this.#options
     // Long enough for a claim to have run out: at the worst it was not renewed for a while before.
     if (performance.now() - this.#answeredAt > Math.max(leaseMs * 0.3, pollMs * 2)) {
       await sql`select 1`
-      this.#answeredAt = performance.now()
-      this.#claimFrom = this.#answeredAt + afterOutageMs
+      this.#rest()
     }
     return performance.now() >= this.#claimFrom
   }
