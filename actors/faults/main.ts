@@ -46,6 +46,16 @@ async function inOneDay({ seed, secondsMax }: Options): Promise<boolean> {
   return summary(results, [], [])
 }
 
+/** Aborted by the first Ctrl-C: the run in hand is finished, and the table tells what was found. The second ends at once. */
+function interruption(): AbortSignal {
+  const stop = new AbortController()
+  process.once('SIGINT', () => {
+    console.log('\nStopping after this run.')
+    stop.abort()
+  })
+  return stop.signal
+}
+
 /** Each scenario in a world of its own. @returns whether everything held. */
 async function campaign(options: Options): Promise<boolean> {
   const wanted = chosen(options.scenarios)
@@ -54,9 +64,11 @@ async function campaign(options: Options): Promise<boolean> {
   const results: Result[] = []
   const skipped = new Set<string>()
   const broken: string[] = []
+  const stopping = interruption()
   console.log(`Seed ${options.seed}`)
-  for (let round = 0; round < options.seeds || Date.now() < until; round++) {
+  for (let round = 0; !stopping.aborted && (round < options.seeds || Date.now() < until); round++) {
     for (const [at, scenario] of wanted.entries()) {
+      if (stopping.aborted) break
       const why = await scenario.unable?.()
       if (why) {
         skipped.add(`${scenario.name}: ${why}`)
