@@ -62,6 +62,8 @@ export type Evidence = {
 export async function gather(world: World): Promise<Evidence> {
   const { sql } = world
   return {
+    // Before the points of trimming are read: owners go on trimming, and what they note only rises.
+    published: await readStreams(world),
     reservations: await sql`
       select reservationid::text, bookid, userid, status, reason, traceparent from reservation.reservation`,
     list: await sql`select bookid, title, available, held, version from reservation.book order by bookid`,
@@ -82,7 +84,6 @@ export async function gather(world: World): Promise<Evidence> {
     ),
     notices: await sql`
       select noticeid::text, kind, channel, reservationid::text, userid, status from notifier.notice`,
-    published: await readStreams(world),
   }
 }
 
