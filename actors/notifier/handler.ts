@@ -53,6 +53,7 @@ export function noticeHandler({
       open.flatMap((it) => [it.noticeid, ...(it.unless ? [it.unless] : [])]),
     )
     const due = open.filter((it) => !known.has(it.noticeid) && !(it.unless && known.has(it.unless)))
+    if (due.length === 0) return
     const partitions = [...new Set(due.map((it) => it.partition))]
     if (!(await leasesLast(sql, worker, partitions, leaseMarginMs)))
       throw new Error('Cannot tell the console: the leases are about to run out, or have')
