@@ -111,14 +111,18 @@ export class Holdings {
     }
   }
 
-  /** Brings what is held in line with what is leased. */
-  async takeOver(): Promise<void> {
+  /**
+   * Brings what is held in line with what is leased.
+   * @param sure that no batch is in doubt: what is above our share is kept until then, for whoever got it would have to
+   * tell all over again what the handler may have told the world already.
+   */
+  async takeOver(sure: boolean): Promise<void> {
     const { sql, id, log } = this.#options
     const { owned: leases, share } = this.#leases ?? (await this.#freshLeases())
     const leased = new Set(leases.map((it) => it.partition))
     for (const partition of this.#owned.keys()) if (!leased.has(partition)) this.#drop(partition)
 
-    const surplus = leases.slice(share).map((it) => it.partition)
+    const surplus = sure ? leases.slice(share).map((it) => it.partition) : []
     if (surplus.length > 0) {
       for (const partition of surplus) this.forget(partition)
       await releaseLeases(sql, id, surplus)

@@ -31,6 +31,12 @@ export type Leases = {
 }
 
 /**
+ * How long a worker's statements may wait for a lock, milliseconds (`lockTimeoutMs`): no longer than a lease can go without
+ * being renewed by the renewal after the next.
+ */
+export const lockTimeoutOf = (leaseTtlMs: number): number => leaseTtlMs / 5
+
+/**
  * Renews the worker's leases and takes free partitions up to its share.
  *
  * It waits for no row: one that a commit has in hand is renewed next time. Waiting for several rows while a commit waits

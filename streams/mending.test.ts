@@ -156,7 +156,7 @@ test('an owner that has stalled takes the progress of its successor for no fault
   const times = { leaseTtlMs: 60_000, eventRetentionDays: 90 }
   const options = { service: 'counter', id: 'stalled', topic: mailbox, partitions: 1, handler: {}, ...times }
   const stalled = new Holdings({ ...options, sql, redisPrefix: prefix, log, telemetry: silent }, redis)
-  await stalled.takeOver()
+  await stalled.takeOver(true)
   const positions = await runtime.post(0, 1, 2)
   await sql`update mailbox set epoch = epoch + 1, owner = 'successor', position = ${positions[0]!}, processed = 1`
   await alignGroup(redis, runtime.cursor(0, { position: positions[0]!, processed: 1 }), true)

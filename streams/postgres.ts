@@ -21,6 +21,11 @@ export type PostgresOptions = {
    * gone, offset and rows together, and the messages are taken in again.
    */
   replayable?: boolean
+  /**
+   * For a worker: how long a commit may wait for a lock, milliseconds. While it waits, it locks its offsets, and the leases
+   * beside them cannot be renewed: it has to give up, and try again, well before they run out (`lease.ts`).
+   */
+  lockTimeoutMs?: number
   /** For migrations alone: how many partitions to seed. */
   partitions?: number
 }
@@ -39,7 +44,7 @@ const indexPlansOnly = {
 
 export function openPostgres(
   url: string,
-  { schema, max, hot = false, replayable = false, partitions }: PostgresOptions,
+  { schema, max, hot = false, replayable = false, lockTimeoutMs, partitions }: PostgresOptions,
 ): Sql {
   const sql = postgres(url, {
     max,
@@ -59,6 +64,7 @@ export function openPostgres(
       search_path: schema,
       ...(hot ? indexPlansOnly : {}),
       ...(replayable ? { synchronous_commit: 'off' } : {}),
+      ...(lockTimeoutMs ? { lock_timeout: Math.ceil(lockTimeoutMs) } : {}),
       ...(partitions
         ? { 'bookreservation.partitions': partitions }
         : { statement_timeout: statementTimeoutMs }),

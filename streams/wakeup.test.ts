@@ -64,6 +64,20 @@ test('waiters of the same process are told at once, without Redis, and once', as
   expect(told).toEqual(['yes', 'more'])
 })
 
+test('who is alone tells nobody over Redis', async () => {
+  const channel = `wakeup-${crypto.randomUUID()}`
+  let alone = true
+  await using here = await open({ channel, alone: () => alone })
+  await using there = await open({ channel })
+  await heard(here.redis, channel, 2)
+  const told: string[] = []
+  there.wakeup.listen('a', ({ text }) => void told.push(text))
+  here.wakeup.announce([{ id: 'a', text: 'kept' }])
+  alone = false
+  here.wakeup.announce([{ id: 'a', text: 'told' }])
+  await expect.poll(() => told).toEqual(['told'])
+})
+
 test('all who wait for the same answer hear it', async () => {
   await using it = await open()
   const all = Promise.all(range(3).map(() => it.wakeup.next('a', 5_000)))

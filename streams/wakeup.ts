@@ -56,6 +56,7 @@ export class Wakeup<Answer> implements AsyncDisposable {
   announce(answers: Answer[]): void {
     if (answers.length === 0) return
     this.#tell(answers)
+    if (this.#options.alone?.()) return
     this.#options.redis.publish(this.#options.channel, this.#self + JSON.stringify(answers)).catch(() => {})
   }
 

@@ -75,6 +75,8 @@ export class Worker<Message> {
   /** Whether the last batch was so large that more is probably there. */
   #rush = false
   #publishing: Promise<void> | undefined
+  /** Whether a batch may have been handled of which nobody knows that it was committed. */
+  #inDoubt = false
   /** Under way: the group is told what the doorbell has brought. */
   #telling: Promise<void> | undefined
 
@@ -104,10 +106,11 @@ export class Worker<Message> {
     while (!signal.aborted) {
       this.pulse.beat()
       try {
-        await this.#holdings.takeOver()
+        await this.#holdings.takeOver(!this.#inDoubt)
         await this.#tidy()
         const slices = await this.#read(doorbell, signal)
         await this.#settle(slices)
+        this.#inDoubt = false
         if (slices.length > 0) await this.#gather(signal)
         this.#backoff.reset()
       } catch (error) {
@@ -307,6 +310,7 @@ export class Worker<Message> {
     const facts = isNoGroup(error) ? {} : { err: error }
     this.#options.log.warn(facts, 'starting over from the committed offsets')
     this.#holdings.forget()
+    this.#inDoubt = true
     this.#publishing = undefined
     this.#telling = undefined
   }

@@ -17,7 +17,7 @@ import { eventually, inParallel, range } from '../testing/eventually.ts'
 import { MailSink } from '../testing/mail-sink.ts'
 import { toldOfCancellation, toldOfReservation } from '../testing/original-calls.ts'
 import { Producer } from '../testing/producer.ts'
-import { useSystem } from '../testing/system.ts'
+import { leaseTtlMs, type SystemOptions, startOwnSystem, useSystem } from '../testing/system.ts'
 import { WebhookSink } from '../testing/webhook-sink.ts'
 
 let mail: MailSink
@@ -26,9 +26,9 @@ beforeAll(async () => {
   mail = await MailSink.start()
   chat = await WebhookSink.start()
 })
-const system = useSystem({
-  envOf: (service) => (service === 'notifier' ? { SMTP_URL: mail.url, CHAT_WEBHOOK_URL: chat.url } : {}),
-})
+const envOf: SystemOptions['envOf'] = (service) =>
+  service === 'notifier' ? { SMTP_URL: mail.url, CHAT_WEBHOOK_URL: chat.url } : {}
+const system = useSystem({ envOf })
 afterAll(async () => {
   await mail[Symbol.asyncDispose]()
   await chat[Symbol.asyncDispose]()
@@ -100,6 +100,29 @@ test('when the notifier is killed again and again, every outcome is told, and to
   expect(ids(hooks.map(({ headers }) => headers['idempotency-key']))).toBe(150)
   // Two kills may each leave one batch in doubt; whatever was answered before is not repeated.
   expect(hooks.length).toBeLessThan(300)
+})
+
+test('when a lock holds the notifier up for longer than a lease, another one tells nothing again', async (context) => {
+  await using own = await startOwnSystem(context, { notifier: 2, partitions: 2, envOf })
+  await receive(own, 'held-up', 1)
+  const told = (reservationid: string) =>
+    own.processes.notifier.flatMap(({ logs }) =>
+      logs.filter((log) => log.msg === toldOfReservation && log.reservationid === reservationid),
+    ).length
+  const { reservationid } = await own.sql.begin(async (held) => {
+    await held`lock table notifier.undelivered in access exclusive mode`
+    const reservation = await reserveAndWait(own.reservation, 'held-up', 'eva')
+    await eventually(() => told(reservation.reservationid) > 0, { message: 'Nothing is told' })
+    await held`select pg_sleep(${(2.5 * leaseTtlMs) / 1_000})`
+    expect(await held`select partition from notifier.mailbox where lease_until < clock_timestamp()`).toEqual(
+      [],
+    )
+    return reservation
+  })
+  await eventually(async () => (await everyNotice(own, '&userid=eva&status=sent')).length === 2, {
+    message: 'What was told is not noted',
+  })
+  expect(told(reservationid)).toBe(1)
 })
 
 test('when stock repeats its answers, nobody is told again', async () => {

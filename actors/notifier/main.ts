@@ -1,5 +1,6 @@
 /** The notifier: turns stock's events into notices and takes these to the people they concern. */
 import { hostname, setPriority } from 'node:os'
+import { lockTimeoutOf } from '../../streams/lease.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Worker } from '../../streams/worker.ts'
@@ -26,14 +27,16 @@ const niceness = 10
 await runService('notifier', async ({ config, log, metrics, signal }) => {
   setPriority(niceness)
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  const hot = openPostgres(config.databaseUrl, { schema: 'notifier', max: 4, hot: true })
-  const sql = openPostgres(config.databaseUrl, { schema: 'notifier', max: 4 })
+  const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, noticeDelayMs } = config
+  const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
+  const worked = openPostgres(databaseUrl, { schema: 'notifier', max: 2, hot: true, lockTimeoutMs })
+  const dispatched = openPostgres(databaseUrl, { schema: 'notifier', max: 4, hot: true })
+  const sql = openPostgres(databaseUrl, { schema: 'notifier', max: 4 })
   await checkPartitions(sql, config.partitions)
-  const { redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, noticeDelayMs } = config
 
   const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
   const dispatchers = openChannels(config).map(
-    (channel) => new Dispatcher({ channel, sql: hot, log, count: counting(metrics, channel) }),
+    (channel) => new Dispatcher({ channel, sql: dispatched, log, count: counting(metrics, channel) }),
   )
   const chime = new Chime(noticeDelayMs, () => {
     for (const dispatcher of dispatchers) dispatcher.ring()
@@ -44,7 +47,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     topic: topics.stockEvents,
     partitions: config.partitions,
     handler: noticeHandler({
-      sql: hot,
+      sql: worked,
       worker: id,
       leaseMarginMs: leaseTtlMs / 2,
       reach: reachOf(config),
@@ -58,7 +61,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
         for (const it of superseded) metrics.notices(it.channel, 'superseded').inc(it.superseded)
       },
     }),
-    sql: hot,
+    sql: worked,
     gatherMs,
     redisUrl,
     redisPrefix,
@@ -85,7 +88,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     ready: () => sql`select 1`,
     loops: loops.map((it) => it.run(signal)),
     async close() {
-      await Promise.all([closePostgres(hot), closePostgres(sql)])
+      await Promise.all([worked, dispatched, sql].map(closePostgres))
     },
   }
 })

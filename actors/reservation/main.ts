@@ -1,5 +1,6 @@
 /** The reservation service: accepts reservations all day, and learns from stock's events what became of them. */
 import { hostname } from 'node:os'
+import { lockTimeoutOf } from '../../streams/lease.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { Pulse } from '../../streams/pulse.ts'
 import { openRedis } from '../../streams/redis.ts'
@@ -25,7 +26,14 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
   const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const hot = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true })
-  const projection = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true, replayable: true })
+  const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
+  const projection = openPostgres(databaseUrl, {
+    schema: 'reservation',
+    max: 2,
+    hot: true,
+    replayable: true,
+    lockTimeoutMs,
+  })
   const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 6 })
   await checkPartitions(sql, partitions)
   const redis = openRedis(redisUrl, id)

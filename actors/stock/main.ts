@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
 import { EventLog } from '../../streams/event-log.ts'
+import { lockTimeoutOf } from '../../streams/lease.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { openRedis } from '../../streams/redis.ts'
 import { Sender } from '../../streams/sender.ts'
@@ -23,11 +24,12 @@ import * as read from './read.ts'
 await runService('stock', async ({ config, log, metrics, signal }) => {
   const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  const hot = openPostgres(config.databaseUrl, { schema: 'stock', max: 2, hot: true })
-  const sql = openPostgres(config.databaseUrl, { schema: 'stock', max: 4 })
-  await checkPartitions(sql, config.partitions)
-  const redis = openRedis(config.redisUrl, id)
-  const { redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, partitions } = config
+  const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, partitions } = config
+  const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
+  const hot = openPostgres(databaseUrl, { schema: 'stock', max: 2, hot: true, lockTimeoutMs })
+  const sql = openPostgres(databaseUrl, { schema: 'stock', max: 4 })
+  await checkPartitions(sql, partitions)
+  const redis = openRedis(redisUrl, id)
 
   const wakeup = new Wakeup<string>({
     redisUrl,

@@ -65,6 +65,13 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   })
 }
 
+/** glibc would give memory back after each statement and ask for it again with the next: 5 % of the server's time. */
+const malloc = {
+  MALLOC_TOP_PAD_: '4194304',
+  MALLOC_TRIM_THRESHOLD_: '33554432',
+  MALLOC_MMAP_THRESHOLD_: '33554432',
+}
+
 /** Backends of a killed server need a moment to notice; until then a new one refuses to start. */
 async function launch(home: Home, args: string[], onLine: PostgresOptions['onLine']) {
   const deadline = Date.now() + 10_000
@@ -73,7 +80,7 @@ async function launch(home: Home, args: string[], onLine: PostgresOptions['onLin
       name: 'Postgres',
       command: join(home.bin, 'postgres'),
       args,
-      env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
+      env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC', ...malloc },
       cwd: home.dataDir,
       user: home.user,
       stopSignal: 'SIGINT',
