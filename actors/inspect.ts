@@ -1,6 +1,6 @@
 /** `npm run inspect`: the state of every partition, from Postgres and Redis side by side. */
 import { parseArgs } from 'node:util'
-import { groupsOf } from '../streams/event-log.ts'
+import { groupsOf } from '../streams/groups.ts'
 import { streamKey, type Topic } from '../streams/partition.ts'
 import { openPostgres, type Sql } from '../streams/postgres.ts'
 import { openRedis, type RedisClient, untilReady } from '../streams/redis.ts'

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { SequencedEvent } from './commit.ts'
 import { entriesOf, sequenceOf } from './entry.ts'
-import { EventLog, groupsOf, type Published } from './event-log.ts'
+import { EventLog, type Published } from './event-log.ts'
+import { groupsOf } from './groups.ts'
 import { alignGroup, readEntries } from './mailbox.ts'
 import { events, openRuntime, type Runtime } from './testing.ts'
 

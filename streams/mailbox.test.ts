@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { groupsOf } from './event-log.ts'
+import { groupsOf } from './groups.ts'
 import { alignGroup, type Cursor, isNoGroup, type Reading, readEntries } from './mailbox.ts'
 import { openRuntime, type Runtime } from './testing.ts'
 

@@ -12,9 +12,14 @@ const inFlightMax = 20_000
 /** Messages in one call at most, so that no call holds up Redis for long. */
 const perCallMax = 500
 
-/** Asked for each message: the number of its key, and the entry. */
+/** Asked for each message: the number of its key, and the entry. One stream that refuses its own holds up no other. */
 const add = `
-  for i = 1, #ARGV, 2 do redis.call('XADD', KEYS[tonumber(ARGV[i])], '*', '${batchField}', ARGV[i + 1]) end`
+  local fault
+  for i = 1, #ARGV, 2 do
+    local reply = redis.pcall('XADD', KEYS[tonumber(ARGV[i])], '*', '${batchField}', ARGV[i + 1])
+    if type(reply) == 'table' and reply.err then fault = fault or reply end
+  end
+  return fault`
 
 type Scripts = { streamsAdd(keys: number, ...args: (string | number)[]): Promise<unknown> }
 type Message = { key: string; envelope: Envelope }

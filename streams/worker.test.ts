@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { dropLetters, listLetters, redriveLetters } from './dead-letter.ts'
 import { toFields } from './envelope.ts'
-import { groupsOf } from './event-log.ts'
+import { groupsOf } from './groups.ts'
 import { counter, envelopeOf, gate, openRuntime, type Runtime, range } from './testing.ts'
 
 const ids = (count: number) => range(count, 1).map((seq) => `${seq}-0`)

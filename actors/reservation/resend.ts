@@ -6,7 +6,7 @@
  * by the ids of the entries it has committed, and still has not answered.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { groupsOf } from '../../streams/event-log.ts'
+import { groupsOf } from '../../streams/groups.ts'
 import { streamKey } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Pulse } from '../../streams/pulse.ts'
@@ -44,13 +44,17 @@ export async function resendUnconfirmed(options: ResendOptions, signal: AbortSig
     pulse.beat()
     try {
       for (const partition of await store.partitionsDue(sql, partitions))
-        await resendPartition(options, partition, signal)
+        await resendPartition(options, partition, signal).catch((error) =>
+          log.warn({ err: error, partition }, cannotYet),
+        )
     } catch (error) {
-      log.warn({ err: error }, 'cannot send unconfirmed commands again yet')
+      log.warn({ err: error }, cannotYet)
     }
     await sleep(lookEveryMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
   }
 }
+
+const cannotYet = 'cannot send unconfirmed commands again yet'
 
 async function resendPartition(
   options: ResendOptions,

@@ -1,0 +1,18 @@
+/** What Redis tells of a stream's consumer groups. */
+import type { RedisClient } from './redis.ts'
+
+/** The consumer groups of a stream; none of a stream that does not exist (yet, or any more). */
+export async function groupsOf(redis: RedisClient, key: string): Promise<Record<string, string | number>[]> {
+  const reply = await redis.xinfo('GROUPS', key).catch((error: Error) => {
+    if (error.message.includes('no such key')) return []
+    throw error
+  })
+  return (reply as (string | number)[][]).map(toRecord)
+}
+
+/** Field, value, field, value: as `XINFO` replies. */
+function toRecord(reply: (string | number)[]): Record<string, string | number> {
+  const record: Record<string, string | number> = {}
+  for (let i = 0; i + 1 < reply.length; i += 2) record[String(reply[i])] = reply[i + 1]!
+  return record
+}
