@@ -18,7 +18,9 @@ export const summaryOf =
     }),
   })
 
-export function textOf(script: string, { metrics, state }: Data): string {
+export function textOf(script: string, { metrics: found, state }: Data): string {
+  // k6 hands them over in any order.
+  const metrics = Object.fromEntries(Object.entries(found).sort(([one], [other]) => (one < other ? -1 : 1)))
   const seconds = state.testRunDurationMs / 1000
   const broken = Object.values(metrics)
     .flatMap((metric) => Object.values(metric.thresholds ?? {}))

@@ -7,7 +7,7 @@ import { findProgram } from '../../deploy/local/program.ts'
 
 export const howToInstall = `Cannot find k6, on the PATH or among Go's programs. Install it in one of these ways:
   macOS     brew install k6
-  Go 1.26   go install go.k6.io/k6/v2@v2.3.0
+  Go        go install go.k6.io/k6@v1.8.1
   others    https://grafana.com/docs/k6/latest/set-up/install-k6/`
 
 /** @returns where k6 is: on the PATH, or where `go install` puts programs. */

@@ -18,8 +18,8 @@ async function load(...args: string[]): Promise<{ code: number | null; lines: st
 }
 
 /** A k6 that says how it was called. */
-async function installK6(exitCode: number): Promise<void> {
-  const script = `#!/bin/sh\necho "$@"\necho "$RESERVATION_URL $STOCK_URL $SECONDS $RATE $RESULTS_FILE"\nexit ${exitCode}\n`
+async function installK6(exitCode: number, report = true): Promise<void> {
+  const script = `#!/bin/sh\necho "$@"\necho "$RESERVATION_URL $STOCK_URL $SECONDS $RATE $RESULTS_FILE"\n${report ? 'echo > "$K6_WEB_DASHBOARD_EXPORT"' : ''}\nexit ${exitCode}\n`
   await writeFile(join(dir, 'k6'), script)
   await chmod(join(dir, 'k6'), 0o755)
 }
@@ -30,7 +30,7 @@ test('without k6 the user is told how to install it', async () => {
   const { code, lines } = await load('smoke')
   expect(code).toBe(1)
   expect(lines[0]).toMatch(/^Cannot find k6/)
-  expect(lines.join('\n')).toContain('go install go.k6.io/k6/v2@')
+  expect(lines.join('\n')).toContain('go install go.k6.io/k6@')
 })
 
 test('k6 is told the system, the length, the rate and where results go', async () => {
@@ -40,6 +40,13 @@ test('k6 is told the system, the length, the rate and where results go', async (
   expect(lines[1]).toBe(`http://a:1 http://a:2 20 5 ${dir}/reserve.json`)
   expect(lines.slice(-2)).toEqual([`Results: ${dir}/reserve.json`, `Report:  ${dir}/reserve.html`])
   expect(code).toBe(0)
+})
+
+test('a report that k6 did not write, since the run was short, is not named', async () => {
+  await writeFile(join(dir, 'smoke.html'), 'of a run before')
+  await installK6(0, false)
+  const { lines } = await load('smoke', ...system, '--out', dir)
+  expect(lines.slice(-2)).toEqual([`Results: ${dir}/smoke.json`, 'Report:  none, the run was too short'])
 })
 
 test('a threshold that was crossed fails the command', async () => {

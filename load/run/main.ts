@@ -1,5 +1,6 @@
 /** `npm run load -- NAME`: one k6 script, against a system that runs or one that is started for it. */
-import { mkdir } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { root } from '../../deploy/local/root.ts'
 import { startProduct } from '../bench/product.ts'
@@ -17,6 +18,7 @@ async function load(options: Options, k6: string, signal: AbortSignal): Promise<
   await mkdir(out, { recursive: true })
   const results = join(out, `${options.script}.json`)
   const report = join(out, `${options.script}.html`)
+  await rm(report, { force: true })
   const code = await runK6(
     k6,
     join(root, 'load', `${options.script}.ts`),
@@ -36,7 +38,8 @@ async function load(options: Options, k6: string, signal: AbortSignal): Promise<
     },
     signal,
   )
-  console.log(`\nResults: ${results}\nReport:  ${report}`)
+  console.log(`\nResults: ${results}`)
+  console.log(`Report:  ${existsSync(report) ? report : 'none, the run was too short'}`)
   return code
 }
 
