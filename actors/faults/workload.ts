@@ -42,6 +42,9 @@ export type WorkloadOptions = {
   habits?: Habits
 }
 
+/** How long a request asks to be held until it is decided. */
+export const waitMaxS = 3
+
 export class Workload {
   readonly #options: Required<WorkloadOptions>
   readonly #underWay = new Set<Promise<unknown>>()
@@ -116,7 +119,7 @@ export class Workload {
     const bookid = population.wanted(random)
     const userid = population.reader(random)
     const key = random.chance(0.75) ? this.#key() : undefined
-    const waitS = random.chance(0.25) ? 3 : 0
+    const waitS = random.chance(0.25) ? waitMaxS : 0
     const call = await requests.make({ kind: 'reserve', bookid, userid, waitS, key })
     if (call.end !== 'ok') return undefined
     this.#made.push(call)

@@ -1,6 +1,7 @@
 /** Processes of ours end where it hurts most: between two steps that belong together. */
 import type { ServiceName } from '../../config.ts'
 import type { Stage } from '../stage.ts'
+import { untilSheltered } from './processes.ts'
 import type { Scenario } from './scenario.ts'
 
 const points: { point: string; service: ServiceName; title: string }[] = [
@@ -34,7 +35,7 @@ export const crashPoints: Scenario[] = points.map(({ point, service, title }) =>
     for (let times = 0; times < 3; times++) {
       if (service === 'notifier') await stage.harm('notifier', () => crashOne(stage, service, point))
       else await crashOne(stage, service, point)
-      await stage.seconds(1)
+      await stage.seconds(1 + untilSheltered(service))
     }
   },
 }))

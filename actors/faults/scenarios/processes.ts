@@ -2,6 +2,7 @@
 import { type ServiceName, serviceNames } from '../../config.ts'
 import type { ServiceProcess } from '../../testing/service-process.ts'
 import type { Stage } from '../stage.ts'
+import { waitMaxS } from '../workload.ts'
 import { leaseTtlMs } from '../world.ts'
 import type { Needs, Scenario } from './scenario.ts'
 
@@ -9,6 +10,9 @@ import type { Needs, Scenario } from './scenario.ts'
 const acceptsWithout: Needs = { share: 0.999, fast: true, decidedMs: 10_000 }
 /** One of two is hurt: whoever asks again reaches the other. */
 const acceptsElsewhere: Needs = { share: 0.99, afterRetry: true, decidedMs: 10_000, acceptedMs: 5_000 }
+
+/** Seconds in which who asked once more, and is held until the decision, must not meet the next blow. */
+export const untilSheltered = (service: ServiceName) => (service === 'reservation' ? waitMaxS : 0)
 
 export const processes: Scenario[] = [
   ...serviceNames.map(
@@ -24,7 +28,7 @@ export const processes: Scenario[] = [
             await process.kill()
             await process.start()
           })
-          await stage.seconds(stage.random.between(0.1, 1))
+          await stage.seconds(stage.random.between(0.1, 1) + untilSheltered(service))
         }
       },
     }),
