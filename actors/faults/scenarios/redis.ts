@@ -64,7 +64,9 @@ export const redis: Scenario[] = [
         stage.note(`SIGKILL of Redis, file ${file}`)
         await stage.world.redis.crash()
         await hurtFile[file](join(stage.world.dir, 'redis', 'appendonlydir'))
-        await stage.seconds(2)
+        const seconds = file === 'kept' ? stage.random.pick([2, 20, 60]) : 2
+        stage.note(`Redis is down for ${seconds} s`)
+        await stage.seconds(seconds)
         await stage.world.redis.start()
       },
     }),
