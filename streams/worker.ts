@@ -9,7 +9,7 @@
  * W1. Messages of one partition are handled in the order of its stream, by one batch at a time.
  * W2. A batch starts where the last commit of its partition ended. After any doubt (an error, a lost connection, an
  *     unknown outcome, a failed fence) what is in memory is dropped and the offsets are read from Postgres again.
- * W3. A partition changes hands between batches, never within one.
+ * W3. A partition changes hands between batches, never within one. While a batch is in doubt none is given away.
  * W4. What cannot work becomes a dead letter in the same commit, and the partition goes on. What Postgres refuses is
  *     first decided once more with nothing in memory, since memory may be at fault; then the message at fault is sought.
  */

@@ -3,6 +3,7 @@
  * under other ids. It knows no table by its name, so it goes on being true to whatever the services keep.
  */
 import postgres from 'postgres'
+import { demandOf } from './books.ts'
 import { runClosedLoop } from './closed-loop.ts'
 import { type Product, startProduct } from './product.ts'
 import { progress } from './progress.ts'
@@ -19,7 +20,10 @@ const sampleBooks = 100
 const sampleClients = 16
 const settleMaxMs = 60_000
 
-/** A product on a database that looks as if it had run for years. */
+/**
+ * A product on a database in which lies what years leave behind, though no years of vacuum and bloat. The books that are
+ * asked for are among those of the past.
+ */
 export async function startHistory(around: Surroundings, past: Past, name = 'history'): Promise<Product> {
   const product = await startProduct(around, name)
   try {
@@ -27,7 +31,7 @@ export async function startHistory(around: Surroundings, past: Past, name = 'his
     progress(`${name}: making a past of ${past.reservations} reservations of ${past.books} books`)
     await makeSample(product, count, Math.max(1, Math.round(past.reservations / past.books)))
     // The sample itself is the first of the copies.
-    await multiplyPast(product.databaseUrl, Math.round(past.books / count) - 1)
+    await multiplyPast(product.databaseUrl, count, Math.round(past.books / count) - 1)
     return { ...product, account: await accountSince(product) }
   } catch (error) {
     await product.stop()
@@ -46,10 +50,10 @@ async function accountSince(product: Product): Promise<Product['account']> {
 
 /** Some reservations, made through the front door, and everything that comes of them. */
 async function makeSample(product: Product, count: number, perBook: number): Promise<void> {
-  const books = Array.from({ length: count }, (_, number) => `past-${number}`)
-  await product.stock(books)
+  const demand = demandOf('even', count)
+  await product.stock(demand.books)
   const workload: Workload = {
-    ...{ name: 'past', title: 'the past', clients: sampleClients, books, order: books },
+    ...{ name: 'past', title: 'the past', clients: sampleClients, ...demand },
     status: 'Reserved',
   }
   const sample = await runClosedLoop({
@@ -63,15 +67,19 @@ async function makeSample(product: Product, count: number, perBook: number): Pro
   await settle(product, [])
 }
 
-/** Copies every row of the past `copies` times. @returns rows by table. */
-export async function multiplyPast(databaseUrl: string, copies: number): Promise<Record<string, number>> {
+/** Copies every row of the past, of so many books, `copies` times. @returns rows by table. */
+export async function multiplyPast(
+  databaseUrl: string,
+  books: number,
+  copies: number,
+): Promise<Record<string, number>> {
   const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} })
   try {
     const rows: Record<string, number> = {}
     for (const { schema, table, columns } of await tablesOf(sql)) {
       const into = `"${schema}"."${table}"`
       const names = columns.map(({ name }) => `"${name}"`).join(', ')
-      const values = columns.map(copied).join(', ')
+      const values = columns.map((column) => copied(column, books)).join(', ')
       const { count } = await sql.unsafe(
         `insert into ${into} (${names}) select ${values} from ${into} t, generate_series(1, ${copies}) n`,
       )
@@ -101,14 +109,15 @@ async function tablesOf(sql: postgres.Sql): Promise<Table[]> {
     group by 1, 2 order by 1, 2`
 }
 
-/** The n-th copy of a value: what names something names another, the same in every table. */
-function copied({ name, type }: Column): string {
+/** The n-th copy of a value: what names something names another, the same in every table. Books go on being numbered. */
+function copied({ name, type }: Column, books: number): string {
   const column = `t."${name}"`
   // The time in a UUID of version 7 stays: ids rise with time, and these are of the past.
   if (type === 'uuid')
     return `(left(${column}::text, 14) || '7' || substr(md5(${column}::text || n), 1, 3) || '-8' ||
       substr(md5(${column}::text || n), 4, 3) || '-' || substr(md5(${column}::text || n), 7, 12))::uuid`
-  if (name === 'bookid' || name === 'subject') return `${column} || '~' || n`
+  if (name === 'bookid' || name === 'subject')
+    return `regexp_replace(${column}, '\\d+$', '') || substring(${column} from '\\d+$')::int + n * ${books}`
   // Below every sequence that is in use: nobody publishes what lies there.
   if (name === 'seq') return `${column} - n * 1000000000::bigint`
   return column
