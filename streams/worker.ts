@@ -111,7 +111,7 @@ export class Worker<Message> {
         const slices = await this.#read(doorbell, signal)
         await this.#settle(slices)
         this.#inDoubt = false
-        if (slices.length > 0) await this.#gather(signal)
+        await this.#gather(slices, signal)
         this.#backoff.reset()
       } catch (error) {
         this.#doubt(error)
@@ -124,9 +124,12 @@ export class Worker<Message> {
     this.#redis.disconnect()
   }
 
-  async #gather(signal: AbortSignal): Promise<void> {
+  /** A batch that was full cannot become larger by waiting. */
+  async #gather(slices: Slice[], signal: AbortSignal): Promise<void> {
     const { gatherMs = 0 } = this.#options
-    if (gatherMs > 0) await sleep(gatherMs, undefined, { signal }).catch(() => {})
+    const size = sizeOf(slices)
+    if (gatherMs > 0 && size > 0 && size < batchSizeMax)
+      await sleep(gatherMs, undefined, { signal }).catch(() => {})
   }
 
   /**
