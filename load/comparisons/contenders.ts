@@ -85,7 +85,8 @@ function startServer(
 
 /** Restate itself, and the service whose handlers it calls. */
 async function startRestate(around: Surroundings, name: string): Promise<Target> {
-  const service = await startServer(name, {}, around, acceptsConnections)
+  // At `info`, its default, it writes a line for each call.
+  const service = await startServer(name, { RESTATE_LOGGING: 'WARN' }, around, acceptsConnections)
   const admin = await freePort()
   const binary = join(
     import.meta.dirname,
