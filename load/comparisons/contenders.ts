@@ -31,7 +31,8 @@ export type Contender = {
 
 const ours = (runtime: Runtime): Contender => ({
   title: `ours, ${runtime === 'deno' ? 'Deno' : 'Node'}`,
-  durability: 'Postgres, fsync; Redis only carries',
+  durability:
+    'Postgres, fsync (accepted, decision); status follows, redone from the event log; Redis only carries',
   start: (around, name) => startProduct({ ...around, runtime }, name),
 })
 
