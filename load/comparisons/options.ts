@@ -21,7 +21,7 @@ export const help = `npm run compare -- [options]
 
 The same work by seven means: a reservation, decided within its request, of a book with stock. They run in turn on
 this machine, each alone, on one Postgres and one Redis. Prints a table of medians; with --out, writes results.json,
-results.md and results.svg. Ends with 1 when somebody's books do not add up.
+results.md and results.svg. Who fails is left out and named. Ends with 1 then, and when somebody's books do not add up.
 
   --targets NAMES   a comma-separated choice of ${contenderNames.join(', ')} (all)
   --workloads NAMES a comma-separated choice of ${patterns.join(', ')} (all): one book for all, each equally

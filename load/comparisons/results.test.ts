@@ -22,8 +22,9 @@ const measured = (
 const results: Results = {
   machine: '2 cores (A & B <C>)',
   at: '2026-01-01',
-  seconds: 10,
-  books: 10_000,
+  command: 'npm run compare -- --rounds 3',
+  versions: { bullmq: '6.7.0' },
+  ...{ seconds: 10, warmupSeconds: 2, rounds: 3, books: 10_000 },
   contenders: [
     { name: 'ours-node', title: 'ours, Node', durability: 'Postgres, fsync', peakBytes: 450e6 },
     { name: 'row-lock', title: 'row lock', durability: 'Postgres, fsync', peakBytes: 150e6 },
@@ -35,6 +36,8 @@ const results: Results = {
     measured('row-lock', 1, 1_500),
     measured('row-lock', 256, 3_000, 'even'),
   ]),
+  audits: [{ right: true, line: 'row-lock: 1 asked' }],
+  ...{ others: [], failures: [], complete: true },
 }
 
 test("rows are medians of their rounds, and the client's own CPU is nobody's", () => {
@@ -59,6 +62,25 @@ test('who was not measured in a situation has no line in its table', () => {
   expect(markdownOf(results)).toContain(
     '| row lock | 1,000 | 2.0 | 345.0 | 0.25 | 150 MB | Postgres, fsync |',
   )
+})
+
+test('results say how to repeat them, and nothing of faults when there is none', () => {
+  expect(markdownOf(results)).toMatch(
+    /^# Results\n\n2 cores .+ Medians of 3 rounds of runs of 10 s, after 2 s of warm-up\.\n\n`npm run compare -- --rounds 3`, with bullmq 6\.7\.0\.\n\n## One hot book/,
+  )
+  expect(markdownOf(results)).toMatch(/\n## Books\n\n- right {2}row-lock: 1 asked\n$/)
+})
+
+test('results that are wrong or not complete say so before anything else', () => {
+  const faulty = markdownOf({
+    ...results,
+    audits: [{ right: false, line: 'row-lock: 1 asked' }],
+    failures: ['bullmq, round 1, hot: ended with 1\nits log'],
+    complete: false,
+  })
+  expect(faulty).toMatch(/^# Results\n\n\*\*WRONG: .+\*\*\n\n\*\*not complete: .+\*\*\n\n2 cores/)
+  expect(faulty).toContain('- WRONG  row-lock: 1 asked\n')
+  expect(faulty).toMatch(/## Failures\n\n- bullmq, round 1, hot: ended with 1\n {2}its log\n$/)
 })
 
 describe('the picture', () => {

@@ -1,4 +1,5 @@
 /** What the rounds come to: a row for each contender in each situation, of medians. Pure. */
+import type { Audit } from '../bench/audit.ts'
 import type { Pattern } from '../bench/books.ts'
 import { median, type Run } from '../bench/report.ts'
 import type { ContenderName } from './contenders.ts'
@@ -19,10 +20,23 @@ export type Row = Situation & {
 export type Results = {
   machine: string
   at: string
+  /** The command line that repeats it. */
+  command: string
+  /** Of what is compared with, by package. */
+  versions: Record<string, string>
   seconds: number
+  warmupSeconds: number
+  rounds: number
   books: number
   contenders: { name: ContenderName; title: string; durability: string; peakBytes: number }[]
   rows: Row[]
+  audits: Audit[]
+  /** Answers other than the wanted one. */
+  others: string[]
+  /** What could not be measured or audited. */
+  failures: string[]
+  /** Whether every run was made, to its end, and every contender audited. */
+  complete: boolean
 }
 
 /** In the order of situations and contenders in which they were first measured. */

@@ -30,13 +30,24 @@ export function situationsOf(rows: Row[]): Situation[] {
   )
 }
 
-/** A table of each situation. */
+/** Why these results should not be trusted as they are. Empty when there is no reason. */
+export function faultsOf({ audits, complete }: Results): string[] {
+  return [
+    ...(audits.every(({ right }) => right) ? [] : ["WRONG: somebody's books do not add up"]),
+    ...(complete ? [] : ['not complete: it was stopped, or something failed']),
+  ]
+}
+
+/** A table of each situation, and what is to be said behind them. */
 export function textOf(results: Results): string {
-  return situationsOf(results.rows)
-    .map(
-      (situation) => `${titleOf(situation, results.books)}\n${align([head, ...linesOf(results, situation)])}`,
-    )
-    .join('\n\n')
+  const tables = situationsOf(results.rows).map(
+    (situation) => `${titleOf(situation, results.books)}\n${align([head, ...linesOf(results, situation)])}`,
+  )
+  const sections = sectionsOf(results).map(
+    ({ title, lines }) =>
+      `${title}\n${lines.map((line) => `  ${line.replaceAll('\n', '\n    ')}`).join('\n')}`,
+  )
+  return [...tables, ...sections, ...faultsOf(results)].join('\n\n')
 }
 
 export function markdownOf(results: Results): string {
@@ -48,7 +59,29 @@ export function markdownOf(results: Results): string {
       ...[line(head), rule, ...linesOf(results, situation).map(line)],
     ].join('\n'),
   )
-  return `# Results\n\n${results.machine}. ${results.at}. Medians of runs of ${results.seconds} s.\n\n${tables.join('\n\n')}\n`
+  const sections = sectionsOf(results).map(({ title, lines }) =>
+    [`## ${title}\n`, ...lines.map((line) => `- ${line.replaceAll('\n', '\n  ')}`)].join('\n'),
+  )
+  const faults = faultsOf(results).map((fault) => `**${fault}**`)
+  return `${['# Results', ...faults, ...conditionsOf(results), ...tables, ...sections].join('\n\n')}\n`
+}
+
+/** All that it takes to repeat them. */
+function conditionsOf({ machine, at, command, versions, rounds, seconds, warmupSeconds }: Results): string[] {
+  const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  return [
+    `${machine}. ${at}. Medians of ${rounds} rounds of runs of ${seconds} s, after ${warmupSeconds} s of warm-up.`,
+    `\`${command}\`, with ${packages.join(', ')}.`,
+  ]
+}
+
+function sectionsOf({ audits, others, failures }: Results): { title: string; lines: string[] }[] {
+  const books = audits.map(({ line, right }) => `${right ? 'right ' : 'WRONG '} ${line}`)
+  return [
+    { title: 'Other answers', lines: others },
+    { title: 'Books', lines: books },
+    { title: 'Failures', lines: failures },
+  ].filter(({ lines }) => lines.length > 0)
 }
 
 function linesOf({ contenders, rows }: Results, { pattern, clients }: Situation): string[][] {
