@@ -32,7 +32,6 @@ class Comparison {
   readonly #runs: Run[] = []
   readonly measured: Measured[] = []
   readonly failures: string[] = []
-  readonly peaks = new Map<ContenderName, number>()
 
   constructor(options: Options, around: Surroundings, stores: Store[], signal: AbortSignal) {
     this.#options = options
@@ -97,8 +96,6 @@ class Comparison {
         this.#stocked.add(name)
       }
       await act(target)
-      const peak = target.processes.reduce((sum, it) => sum + it.usage().residentBytes, 0)
-      this.peaks.set(name, Math.max(peak, this.peaks.get(name) ?? 0))
     } finally {
       await target.stop()
     }
@@ -116,8 +113,9 @@ class Comparison {
       const workload: Workload = { name: title, title, clients, ...demand, status: 'Reserved' }
       const run = await runOnce(stage, workload, target, idle)
       this.#runs.push(run)
+      const residentBytes = target.processes.reduce((sum, it) => sum + it.usage().residentBytes, 0)
       // Cut short, it is no figure; what it reserved is in the books all the same.
-      if (!this.#signal.aborted) this.measured.push({ pattern, clients, contender, run })
+      if (!this.#signal.aborted) this.measured.push({ pattern, clients, contender, run, residentBytes })
     }
   }
 }
@@ -140,7 +138,7 @@ async function compare(options: Options, signal: AbortSignal): Promise<boolean> 
     ...{ rounds: options.rounds, books: options.books },
     contenders: options.contenders.map((name) => {
       const { title, durability } = contenders[name]
-      return { name, title, durability, peakBytes: comparison.peaks.get(name) ?? 0 }
+      return { name, title, durability }
     }),
     rows: rowsOf(comparison.measured),
     ...{ audits, others: comparison.others(), failures: comparison.failures },

@@ -5,7 +5,12 @@ import { median, type Run } from '../bench/report.ts'
 import type { ContenderName } from './contenders.ts'
 
 export type Situation = { pattern: Pattern; clients: number }
-export type Measured = Situation & { contender: ContenderName; run: Run }
+export type Measured = Situation & {
+  contender: ContenderName
+  run: Run
+  /** The most that its own processes ever held, summed, when the run was over. */
+  residentBytes: number
+}
 
 export type Row = Situation & {
   contender: ContenderName
@@ -15,6 +20,7 @@ export type Row = Situation & {
   p99Ms: number
   /** Of all its processes, Postgres and Redis, with what was left to do behind the last answer; not of the client. */
   cpuSecondsPer1000: number
+  residentBytes: number
 }
 
 export type Results = {
@@ -28,7 +34,7 @@ export type Results = {
   warmupSeconds: number
   rounds: number
   books: number
-  contenders: { name: ContenderName; title: string; durability: string; peakBytes: number }[]
+  contenders: { name: ContenderName; title: string; durability: string }[]
   rows: Row[]
   audits: Audit[]
   /** Answers other than the wanted one. */
@@ -54,6 +60,7 @@ export function rowsOf(measured: Measured[]): Row[] {
       p50Ms: of(({ load }) => load.p50Ms),
       p99Ms: of(({ load }) => load.p99Ms),
       cpuSecondsPer1000: of(({ cpuMicros }) => cpuOf(cpuMicros) / 1000),
+      residentBytes: median(group.map(({ residentBytes }) => residentBytes)),
     }
   })
 }

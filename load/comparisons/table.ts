@@ -85,7 +85,7 @@ function sectionsOf({ audits, others, failures }: Results): { title: string; lin
 }
 
 function linesOf({ contenders, rows }: Results, { pattern, clients }: Situation): string[][] {
-  return contenders.flatMap(({ name, title, durability, peakBytes }) => {
+  return contenders.flatMap(({ name, title, durability }) => {
     const row = rows.find((it) => it.pattern === pattern && it.clients === clients && it.contender === name)
     if (!row) return []
     const figures = [
@@ -93,7 +93,7 @@ function linesOf({ contenders, rows }: Results, { pattern, clients }: Situation)
       row.p50Ms.toFixed(1),
       row.p99Ms.toFixed(1),
       row.cpuSecondsPer1000.toFixed(2),
-      megabytes(peakBytes),
+      megabytes(row.residentBytes),
     ]
     return [[title, ...figures, durability]]
   })
