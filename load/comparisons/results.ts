@@ -16,11 +16,16 @@ export type Row = Situation & {
   contender: ContenderName
   rounds: number
   decidedPerSecond: number
+  /** Over the rounds. */
+  slowestPerSecond: number
+  fastestPerSecond: number
   p50Ms: number
   p99Ms: number
   /** Of all its processes, Postgres and Redis, with what was left to do behind the last answer; not of the client. */
   cpuSecondsPer1000: number
   residentBytes: number
+  /** How long its processes, Postgres and Redis went on working behind the last answer. */
+  catchUpMs: number
 }
 
 export type Results = {
@@ -57,10 +62,13 @@ export function rowsOf(measured: Measured[]): Row[] {
     return {
       ...{ pattern, clients, contender, rounds: group.length },
       decidedPerSecond: of(({ load }) => load.perSecond),
+      slowestPerSecond: Math.min(...group.map(({ run }) => run.load.perSecond)),
+      fastestPerSecond: Math.max(...group.map(({ run }) => run.load.perSecond)),
       p50Ms: of(({ load }) => load.p50Ms),
       p99Ms: of(({ load }) => load.p99Ms),
       cpuSecondsPer1000: of(({ cpuMicros }) => cpuOf(cpuMicros) / 1000),
       residentBytes: median(group.map(({ residentBytes }) => residentBytes)),
+      catchUpMs: of(({ catchUpMs }) => catchUpMs),
     }
   })
 }

@@ -5,9 +5,11 @@ import type { Results, Row, Situation } from './results.ts'
 const head = [
   '',
   'decided/s',
+  'over rounds',
   'p50 ms',
   'p99 ms',
   'CPU s per 1,000',
+  'busy s longer',
   'peak memory',
   'on disk when it says so',
 ]
@@ -90,9 +92,11 @@ function linesOf({ contenders, rows }: Results, { pattern, clients }: Situation)
     if (!row) return []
     const figures = [
       count(row.decidedPerSecond),
+      `${count(row.slowestPerSecond)} to ${count(row.fastestPerSecond)}`,
       row.p50Ms.toFixed(1),
       row.p99Ms.toFixed(1),
       row.cpuSecondsPer1000.toFixed(2),
+      row.catchUpMs < 1000 ? '' : (row.catchUpMs / 1000).toFixed(1),
       megabytes(row.residentBytes),
     ]
     return [[title, ...figures, durability]]
