@@ -145,7 +145,7 @@ async function compare(options: Options, signal: AbortSignal): Promise<boolean> 
     complete: !signal.aborted && comparison.failures.length === 0,
   }
   console.log(`\n${textOf(results)}`)
-  if (options.out) await write(resolve(options.out), results)
+  await write(resolve(root, options.out), results)
   return faultsOf(results).length === 0
 }
 

@@ -113,6 +113,7 @@ describe('the picture', () => {
 test('options name what they would understand', () => {
   expect(readOptions(['--clients', '16,1,16', '--targets', 'restate'])).toMatchObject({
     ...{ clients: [1, 16], contenders: ['restate'], patterns: ['hot', 'even', 'zipf'], rounds: 3 },
+    out: '.data/compare',
   })
   expect(() => readOptions(['--workloads', 'cold'])).toThrow(
     '--workloads must be one of hot, even, zipf: cold',
