@@ -99,8 +99,46 @@ describe('the picture', () => {
       '10,000 books, each equally often, 256 clients',
       'One hot book, one client',
     ])
-    const widths = [...svg.matchAll(/class="bar[^"]*".* width="(\d+)"/g)].map(([, length]) => Number(length))
-    expect(widths).toEqual([560, 70, 560, 560, 560])
+    expect(widthsOf(svg)).toEqual([560, 70, 560, 560, 560])
+  })
+
+  test("shows the lone customer among even books, where nobody is in anybody's way", () => {
+    const rows = rowsOf(
+      (['hot', 'even', 'zipf'] as const).flatMap((pattern) =>
+        [1, 256].map((clients) => measured('row-lock', clients, 1_000, pattern)),
+      ),
+    )
+    expect(pictureOf({ ...results, rows })).toContain('10,000 books, each equally often, one client')
+    expect(pictureOf({ ...results, rows })).not.toContain("Zipf's law, one client")
+  })
+
+  test('says none where there was no answer, and draws the others as they are', () => {
+    const answered = (
+      perSecond: number,
+      p50Ms: number,
+      contender: Measured['contender'],
+      clients: number,
+    ) => {
+      const it = measured(contender, clients, perSecond)
+      return { ...it, run: { ...it.run, load: { ...it.run.load, p50Ms, p99Ms: p50Ms } } }
+    }
+    const rows = rowsOf(
+      [1, 256].flatMap((clients) => [
+        answered(0, Number.NaN, 'ours-node', clients),
+        answered(500, 4, 'row-lock', clients),
+      ]),
+    )
+    const silent = pictureOf({ ...results, rows })
+    expect(silent).not.toMatch(/NaN|Infinity/)
+    expect(silent).toContain('>0/s, p99 none<')
+    expect(silent).toContain('>none<')
+    expect(widthsOf(silent)).toEqual([1, 560, 1, 560])
+    expect(markdownOf({ ...results, rows })).toContain('| ours, Node | 0 | 0 to 0 | none | none |')
+  })
+
+  test('draws a crowd in which nobody was answered at all', () => {
+    const rows = rowsOf([measured('ours-node', 256, 0), measured('row-lock', 256, 0)])
+    expect(widthsOf(pictureOf({ ...results, rows }))).toEqual([1, 1])
   })
 
   test('is whole, and nothing in it is taken for markup', () => {
@@ -109,6 +147,10 @@ describe('the picture', () => {
     expect(svg.match(/<\/(svg|style|title|text)>/g)?.length).toBe(opened)
   })
 })
+
+function widthsOf(svg: string): number[] {
+  return [...svg.matchAll(/class="bar[^"]*".* width="(\d+)"/g)].map(([, length]) => Number(length))
+}
 
 test('options name what they would understand', () => {
   expect(readOptions(['--clients', '16,1,16', '--targets', 'restate'])).toMatchObject({

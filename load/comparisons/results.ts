@@ -58,7 +58,9 @@ export function rowsOf(measured: Measured[]): Row[] {
   )
   return [...groups.values()].map((group) => {
     const { pattern, clients, contender } = group[0]!
-    const of = (figure: (run: Run) => number) => median(group.map(({ run }) => figure(run)))
+    // A round without an answer has no latency.
+    const of = (figure: (run: Run) => number) =>
+      median(group.map(({ run }) => figure(run)).filter(Number.isFinite))
     return {
       ...{ pattern, clients, contender, rounds: group.length },
       decidedPerSecond: of(({ load }) => load.perSecond),

@@ -93,8 +93,8 @@ function linesOf({ contenders, rows }: Results, { pattern, clients }: Situation)
     const figures = [
       count(row.decidedPerSecond),
       `${count(row.slowestPerSecond)} to ${count(row.fastestPerSecond)}`,
-      row.p50Ms.toFixed(1),
-      row.p99Ms.toFixed(1),
+      milliseconds(row.p50Ms),
+      milliseconds(row.p99Ms),
       row.cpuSecondsPer1000.toFixed(2),
       row.catchUpMs < 1000 ? '' : (row.catchUpMs / 1000).toFixed(1),
       megabytes(row.residentBytes),
@@ -102,3 +102,5 @@ function linesOf({ contenders, rows }: Results, { pattern, clients }: Situation)
     return [[title, ...figures, durability]]
   })
 }
+
+const milliseconds = (ms: number) => (Number.isFinite(ms) ? ms.toFixed(1) : 'none')
