@@ -20,6 +20,7 @@ import { help, type Options, readOptions } from './options.ts'
 import { pictureOf } from './picture.ts'
 import { type Measured, type Results, rowsOf } from './results.ts'
 import { faultsOf, markdownOf, textOf, titleOf } from './table.ts'
+import { tidy } from './tidy.ts'
 
 class Comparison {
   readonly #options: Options
@@ -98,6 +99,7 @@ class Comparison {
       await act(target)
     } finally {
       await target.stop()
+      await tidy(this.#around.databaseUrl, name)
     }
   }
 
