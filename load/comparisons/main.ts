@@ -81,7 +81,7 @@ class Comparison {
       await this.#with(name, act)
     } catch (error) {
       this.#failed.add(name)
-      this.failures.push(`${name}, ${what}: ${error instanceof Error ? error.message : error}`)
+      this.failures.push(`${name}, ${what}: ${error instanceof Error ? error.message.trim() : error}`)
       progress(`FAILED ${this.failures.at(-1)}`)
     }
   }
