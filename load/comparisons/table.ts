@@ -71,8 +71,9 @@ export function markdownOf(results: Results): string {
 /** All that it takes to repeat them. */
 function conditionsOf({ machine, at, command, versions, rounds, seconds, warmupSeconds }: Results): string[] {
   const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  const times = rounds === 1 ? 'one round' : `${rounds} rounds`
   return [
-    `${machine}. ${at}. Medians of ${rounds} rounds of runs of ${seconds} s, after ${warmupSeconds} s of warm-up.`,
+    `${machine}. ${at}. Medians of ${times} of runs of ${seconds} s, after ${warmupSeconds} s of warm-up.`,
     `\`${command}\`, with ${packages.join(', ')}.`,
   ]
 }
