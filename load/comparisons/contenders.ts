@@ -31,7 +31,8 @@ export type Contender = {
 
 const ours = (runtime: Runtime): Contender => ({
   title: `ours, ${runtime === 'deno' ? 'Deno' : 'Node'}`,
-  durability: 'Postgres, fsync; Redis only carries',
+  durability:
+    'Postgres, fsync (accepted, decision); status follows, redone from the event log; Redis only carries',
   start: (around, name) => startProduct({ ...around, runtime }, name),
 })
 
@@ -85,7 +86,8 @@ function startServer(
 
 /** Restate itself, and the service whose handlers it calls. */
 async function startRestate(around: Surroundings, name: string): Promise<Target> {
-  const service = await startServer(name, {}, around, acceptsConnections)
+  // At `info`, its default, it writes a line for each call.
+  const service = await startServer(name, { RESTATE_LOGGING: 'WARN' }, around, acceptsConnections)
   const admin = await freePort()
   const binary = join(
     import.meta.dirname,

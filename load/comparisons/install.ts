@@ -19,6 +19,10 @@ export function installContenders(): void {
   }
 }
 
+/** Of what is compared with, by package. */
+export const versions = (): Record<string, string> =>
+  JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')).dependencies
+
 type Packages = Record<string, { version?: string; optional?: boolean }>
 
 /** Whether every package that the lockfile names is there in its version. */

@@ -15,11 +15,12 @@ import { type Store, startStores } from '../bench/stores.ts'
 import type { Surroundings, Target } from '../bench/target.ts'
 import type { Workload } from '../bench/workloads.ts'
 import { type ContenderName, contenders } from './contenders.ts'
-import { installContenders } from './install.ts'
+import { installContenders, versions } from './install.ts'
 import { help, type Options, readOptions } from './options.ts'
 import { pictureOf } from './picture.ts'
 import { type Measured, type Results, rowsOf } from './results.ts'
-import { markdownOf, textOf, titleOf } from './table.ts'
+import { faultsOf, markdownOf, textOf, titleOf } from './table.ts'
+import { tidy } from './tidy.ts'
 
 class Comparison {
   readonly #options: Options
@@ -28,8 +29,10 @@ class Comparison {
   readonly #signal: AbortSignal
   readonly #books: string[]
   readonly #stocked = new Set<ContenderName>()
+  readonly #failed = new Set<ContenderName>()
+  readonly #runs: Run[] = []
   readonly measured: Measured[] = []
-  readonly peaks = new Map<ContenderName, number>()
+  readonly failures: string[] = []
 
   constructor(options: Options, around: Surroundings, stores: Store[], signal: AbortSignal) {
     this.#options = options
@@ -46,18 +49,41 @@ class Comparison {
       for (const pattern of patterns)
         for (const name of round % 2 ? names.toReversed() : names) {
           if (this.#signal.aborted) return
-          await this.#with(name, (target) => this.#measure(name, target, pattern, round))
+          await this.#attempt(name, `round ${round + 1}, ${pattern}`, (target) =>
+            this.#measure(name, target, pattern, round),
+          )
         }
   }
 
   async audits(): Promise<Audit[]> {
     const audits: Audit[] = []
     for (const name of this.#stocked) {
+      if (this.#failed.has(name)) {
+        this.failures.push(`${name}: not audited, for it failed`)
+        continue
+      }
       progress(`${name}: audit`)
-      const loads = this.measured.filter((it) => it.contender === name).map(({ run }) => run.load)
-      await this.#with(name, async (target) => void audits.push(await audit(target, this.#books, loads)))
+      const loads = this.#runs.filter(({ target }) => target === name).map(({ load }) => load)
+      await this.#attempt(name, 'audit', async (target) => {
+        audits.push(await audit(target, this.#books, loads))
+      })
     }
     return audits
+  }
+
+  others(): string[] {
+    return othersOf(this.#runs)
+  }
+
+  /** A failure of one is noted, and the others go on. */
+  async #attempt(name: ContenderName, what: string, act: (target: Target) => Promise<void>): Promise<void> {
+    try {
+      await this.#with(name, act)
+    } catch (error) {
+      this.#failed.add(name)
+      this.failures.push(`${name}, ${what}: ${error instanceof Error ? error.message.trim() : error}`)
+      progress(`FAILED ${this.failures.at(-1)}`)
+    }
   }
 
   /** Starts the contender, with its books, for as long as `act` takes. */
@@ -71,10 +97,9 @@ class Comparison {
         this.#stocked.add(name)
       }
       await act(target)
-      const peak = target.processes.reduce((sum, it) => sum + it.usage().residentBytes, 0)
-      this.peaks.set(name, Math.max(peak, this.peaks.get(name) ?? 0))
     } finally {
       await target.stop()
+      await tidy(this.#around.databaseUrl, name)
     }
   }
 
@@ -89,7 +114,10 @@ class Comparison {
       const demand = demandOf(pattern, books)
       const workload: Workload = { name: title, title, clients, ...demand, status: 'Reserved' }
       const run = await runOnce(stage, workload, target, idle)
-      this.measured.push({ pattern, clients, contender, run })
+      this.#runs.push(run)
+      const residentBytes = target.processes.reduce((sum, it) => sum + it.usage().residentBytes, 0)
+      // Cut short, it is no figure; what it reserved is in the books all the same.
+      if (!this.#signal.aborted) this.measured.push({ pattern, clients, contender, run, residentBytes })
     }
   }
 }
@@ -107,22 +135,23 @@ async function compare(options: Options, signal: AbortSignal): Promise<boolean> 
   const results: Results = {
     machine: description,
     at: new Date().toISOString().slice(0, 10),
-    ...{ seconds: options.seconds, books: options.books },
+    ...{ command: commandOf(process.argv.slice(2)), versions: versions() },
+    ...{ seconds: options.seconds, warmupSeconds: options.warmupSeconds },
+    ...{ rounds: options.rounds, books: options.books },
     contenders: options.contenders.map((name) => {
       const { title, durability } = contenders[name]
-      return { name, title, durability, peakBytes: comparison.peaks.get(name) ?? 0 }
+      return { name, title, durability }
     }),
     rows: rowsOf(comparison.measured),
+    ...{ audits, others: comparison.others(), failures: comparison.failures },
+    complete: !signal.aborted && comparison.failures.length === 0,
   }
   console.log(`\n${textOf(results)}`)
-  section('Other answers', othersOf(comparison.measured.map(({ run }): Run => run)))
-  section(
-    'Books',
-    audits.map(({ line, right }) => `${right ? 'right ' : 'WRONG '} ${line}`),
-  )
-  if (options.out) await write(resolve(options.out), results)
-  return audits.every(({ right }) => right)
+  await write(resolve(root, options.out), results)
+  return faultsOf(results).length === 0
 }
+
+const commandOf = (args: string[]) => ['npm run compare', ...(args.length ? ['--', ...args] : [])].join(' ')
 
 async function write(out: string, results: Results): Promise<void> {
   await mkdir(out, { recursive: true })
@@ -132,10 +161,6 @@ async function write(out: string, results: Results): Promise<void> {
   console.log(`\nWritten to ${out}: results.json, results.md, results.svg`)
 }
 
-function section(title: string, lines: string[]): void {
-  if (lines.length) console.log(`\n${title}\n${lines.map((line) => `  ${line}`).join('\n')}`)
-}
-
 try {
   const options = readOptions(process.argv.slice(2))
   const stop = new AbortController()
@@ -143,7 +168,7 @@ try {
   if (!options) console.log(help)
   else {
     installContenders()
-    if (!(await compare(options, stop.signal)) || stop.signal.aborted) process.exitCode = 1
+    if (!(await compare(options, stop.signal))) process.exitCode = 1
   }
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : error}`)

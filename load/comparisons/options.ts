@@ -12,16 +12,16 @@ export type Options = {
   seconds: number
   warmupSeconds: number
   rounds: number
-  /** Where the results go; absent: only to the terminal. */
-  out: string | undefined
+  /** Where the results go. */
+  out: string
   keep: boolean
 }
 
 export const help = `npm run compare -- [options]
 
 The same work by seven means: a reservation, decided within its request, of a book with stock. They run in turn on
-this machine, each alone, on one Postgres and one Redis. Prints a table of medians; with --out, writes results.json,
-results.md and results.svg. Ends with 1 when somebody's books do not add up.
+this machine, each alone, on one Postgres and one Redis. Prints a table of medians and writes results.json,
+results.md and results.svg. Who fails is left out and named. Ends with 1 then, and when somebody's books do not add up.
 
   --targets NAMES   a comma-separated choice of ${contenderNames.join(', ')} (all)
   --workloads NAMES a comma-separated choice of ${patterns.join(', ')} (all): one book for all, each equally
@@ -31,7 +31,7 @@ results.md and results.svg. Ends with 1 when somebody's books do not add up.
   --seconds N       measured time of each run (10)
   --warmup N        seconds of load before it (2)
   --rounds N        how often each run is made (3)
-  --out DIR         where results are written; . is here
+  --out DIR         where results are written (.data/compare)
   --keep            keep data and logs of the run in .data
   --help            this text
 `
@@ -48,7 +48,7 @@ export function readOptions(args: string[]): Options | undefined {
       seconds: { type: 'string', default: '10' },
       warmup: { type: 'string', default: '2' },
       rounds: { type: 'string', default: '3' },
-      out: { type: 'string' },
+      out: { type: 'string', default: '.data/compare' },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },

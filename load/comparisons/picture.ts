@@ -58,7 +58,8 @@ function panelsOf(results: Results): Panel[] {
     (it) =>
       it.clients === Math.max(...situations.filter((s) => s.pattern === it.pattern).map((s) => s.clients)),
   )
-  const lone = situations.filter(({ clients }) => clients === 1).at(-1)
+  const alone = situations.filter(({ clients }) => clients === 1)
+  const lone = alone.find(({ pattern }) => pattern === 'even') ?? alone.at(-1)
   return [
     ...densest.map((it) =>
       panelOf(results, it, 'decided per second: longer is better', (row) => ({
@@ -92,15 +93,16 @@ function panelOf(
 }
 
 function drawPanel({ title, note, bars }: Panel, top: number): string {
-  const most = Math.max(...bars.map(({ value }) => value))
+  const most = Math.max(...bars.map(({ value }) => value).filter(Number.isFinite))
   const lines = bars.map(({ name, ours, value, text }, index) => {
     const y = top + headHeight + index * rowHeight
-    const length = Math.max(1, Math.round((value / most) * barWidth))
+    const drawn = Number.isFinite(value)
+    const length = drawn && most > 0 ? Math.max(1, Math.round((value / most) * barWidth)) : 1
     const middle = y + barHeight / 2 + 4.5
     return [
       `<text x="${margin + nameWidth - 8}" y="${middle}" text-anchor="end">${escaped(name)}</text>`,
       `<rect class="bar${ours ? ' ours' : ''}" x="${margin + nameWidth}" y="${y}" width="${length}" height="${barHeight}" rx="2"/>`,
-      `<text x="${margin + nameWidth + length + 8}" y="${middle}">${escaped(text)}</text>`,
+      `<text x="${margin + nameWidth + length + 8}" y="${middle}">${drawn ? escaped(text) : 'none'}</text>`,
     ].join('\n')
   })
   return [
@@ -110,6 +112,7 @@ function drawPanel({ title, note, bars }: Panel, top: number): string {
   ].join('\n')
 }
 
-const milliseconds = (ms: number) => `${ms < 10 ? ms.toFixed(1) : count(ms)} ms`
+const milliseconds = (ms: number) =>
+  Number.isFinite(ms) ? `${ms < 10 ? ms.toFixed(1) : count(ms)} ms` : 'none'
 const escaped = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

@@ -16,17 +16,22 @@ const measured = (
   pattern: Measured['pattern'] = 'hot',
 ): Measured => ({
   ...{ contender, clients, pattern },
-  run: run(perSecond, { stock: 100, postgres: 150, client: 1_000 }),
+  run: {
+    ...run(perSecond, { stock: 100, postgres: 150, client: 1_000 }),
+    catchUpMs: contender === 'row-lock' ? 999 : 1_240,
+  },
+  residentBytes: clients * 1e6,
 })
 
 const results: Results = {
   machine: '2 cores (A & B <C>)',
   at: '2026-01-01',
-  seconds: 10,
-  books: 10_000,
+  command: 'npm run compare -- --rounds 3',
+  versions: { bullmq: '6.7.0' },
+  ...{ seconds: 10, warmupSeconds: 2, rounds: 3, books: 10_000 },
   contenders: [
-    { name: 'ours-node', title: 'ours, Node', durability: 'Postgres, fsync', peakBytes: 450e6 },
-    { name: 'row-lock', title: 'row lock', durability: 'Postgres, fsync', peakBytes: 150e6 },
+    { name: 'ours-node', title: 'ours, Node', durability: 'Postgres, fsync' },
+    { name: 'row-lock', title: 'row lock', durability: 'Postgres, fsync' },
   ],
   rows: rowsOf([
     ...[9_000, 8_000, 100].map((perSecond) => measured('ours-node', 256, perSecond)),
@@ -35,12 +40,15 @@ const results: Results = {
     measured('row-lock', 1, 1_500),
     measured('row-lock', 256, 3_000, 'even'),
   ]),
+  audits: [{ right: true, line: 'row-lock: 1 asked' }],
+  ...{ others: [], failures: [], complete: true },
 }
 
 test("rows are medians of their rounds, and the client's own CPU is nobody's", () => {
   expect(results.rows[0]).toMatchObject({
     ...{ contender: 'ours-node', pattern: 'hot', clients: 256, rounds: 3 },
     ...{ decidedPerSecond: 8_000, p50Ms: 2, p99Ms: 345, cpuSecondsPer1000: 0.25 },
+    ...{ slowestPerSecond: 100, fastestPerSecond: 9_000, catchUpMs: 1_240, residentBytes: 256e6 },
   })
 })
 
@@ -54,11 +62,32 @@ test('situations stand in one order, the densest crowd of a pattern first', () =
 
 test('who was not measured in a situation has no line in its table', () => {
   const [hot, , even] = textOf(results).split('\n\n')
-  expect(hot).toMatch(/^One hot book, 256 clients\n.+\n {2}ours, Node +8,000 +2\.0 +345\.0 +0\.25 +450 MB/)
+  expect(hot).toMatch(
+    /^One hot book, 256 clients\n.+\n {2}ours, Node +8,000 +100 to 9,000 +2\.0 +345\.0 +0\.25 +1\.2 +256 MB/,
+  )
   expect(even).toMatch(/^10,000 books, each equally often, 256 clients\n.+\n {2}row lock [^\n]+$/)
   expect(markdownOf(results)).toContain(
-    '| row lock | 1,000 | 2.0 | 345.0 | 0.25 | 150 MB | Postgres, fsync |',
+    '| row lock | 1,000 | 900 to 1,100 | 2.0 | 345.0 | 0.25 |  | 256 MB | Postgres, fsync |',
   )
+})
+
+test('results say how to repeat them, and nothing of faults when there is none', () => {
+  expect(markdownOf(results)).toMatch(
+    /^# Results\n\n2 cores .+ Medians of 3 rounds of runs of 10 s, after 2 s of warm-up\.\n\n`npm run compare -- --rounds 3`, with bullmq 6\.7\.0\.\n\n## One hot book/,
+  )
+  expect(markdownOf(results)).toMatch(/\n## Books\n\n- right {2}row-lock: 1 asked\n$/)
+})
+
+test('results that are wrong or not complete say so before anything else', () => {
+  const faulty = markdownOf({
+    ...results,
+    audits: [{ right: false, line: 'row-lock: 1 asked' }],
+    failures: ['bullmq, round 1, hot: ended with 1\nits log'],
+    complete: false,
+  })
+  expect(faulty).toMatch(/^# Results\n\n\*\*WRONG: .+\*\*\n\n\*\*not complete: .+\*\*\n\n2 cores/)
+  expect(faulty).toContain('- WRONG  row-lock: 1 asked\n')
+  expect(faulty).toMatch(/## Failures\n\n- bullmq, round 1, hot: ended with 1\n {2}its log\n$/)
 })
 
 describe('the picture', () => {
@@ -70,8 +99,46 @@ describe('the picture', () => {
       '10,000 books, each equally often, 256 clients',
       'One hot book, one client',
     ])
-    const widths = [...svg.matchAll(/class="bar[^"]*".* width="(\d+)"/g)].map(([, length]) => Number(length))
-    expect(widths).toEqual([560, 70, 560, 560, 560])
+    expect(widthsOf(svg)).toEqual([560, 70, 560, 560, 560])
+  })
+
+  test("shows the lone customer among even books, where nobody is in anybody's way", () => {
+    const rows = rowsOf(
+      (['hot', 'even', 'zipf'] as const).flatMap((pattern) =>
+        [1, 256].map((clients) => measured('row-lock', clients, 1_000, pattern)),
+      ),
+    )
+    expect(pictureOf({ ...results, rows })).toContain('10,000 books, each equally often, one client')
+    expect(pictureOf({ ...results, rows })).not.toContain("Zipf's law, one client")
+  })
+
+  test('says none where there was no answer, and draws the others as they are', () => {
+    const answered = (
+      perSecond: number,
+      p50Ms: number,
+      contender: Measured['contender'],
+      clients: number,
+    ) => {
+      const it = measured(contender, clients, perSecond)
+      return { ...it, run: { ...it.run, load: { ...it.run.load, p50Ms, p99Ms: p50Ms } } }
+    }
+    const rows = rowsOf(
+      [1, 256].flatMap((clients) => [
+        answered(0, Number.NaN, 'ours-node', clients),
+        answered(500, 4, 'row-lock', clients),
+      ]),
+    )
+    const silent = pictureOf({ ...results, rows })
+    expect(silent).not.toMatch(/NaN|Infinity/)
+    expect(silent).toContain('>0/s, p99 none<')
+    expect(silent).toContain('>none<')
+    expect(widthsOf(silent)).toEqual([1, 560, 1, 560])
+    expect(markdownOf({ ...results, rows })).toContain('| ours, Node | 0 | 0 to 0 | none | none |')
+  })
+
+  test('draws a crowd in which nobody was answered at all', () => {
+    const rows = rowsOf([measured('ours-node', 256, 0), measured('row-lock', 256, 0)])
+    expect(widthsOf(pictureOf({ ...results, rows }))).toEqual([1, 1])
   })
 
   test('is whole, and nothing in it is taken for markup', () => {
@@ -81,9 +148,14 @@ describe('the picture', () => {
   })
 })
 
+function widthsOf(svg: string): number[] {
+  return [...svg.matchAll(/class="bar[^"]*".* width="(\d+)"/g)].map(([, length]) => Number(length))
+}
+
 test('options name what they would understand', () => {
   expect(readOptions(['--clients', '16,1,16', '--targets', 'restate'])).toMatchObject({
     ...{ clients: [1, 16], contenders: ['restate'], patterns: ['hot', 'even', 'zipf'], rounds: 3 },
+    out: '.data/compare',
   })
   expect(() => readOptions(['--workloads', 'cold'])).toThrow(
     '--workloads must be one of hot, even, zipf: cold',

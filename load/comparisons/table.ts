@@ -5,9 +5,11 @@ import type { Results, Row, Situation } from './results.ts'
 const head = [
   '',
   'decided/s',
+  'over rounds',
   'p50 ms',
   'p99 ms',
   'CPU s per 1,000',
+  'busy s longer',
   'peak memory',
   'on disk when it says so',
 ]
@@ -30,13 +32,24 @@ export function situationsOf(rows: Row[]): Situation[] {
   )
 }
 
-/** A table of each situation. */
+/** Why these results should not be trusted as they are. Empty when there is no reason. */
+export function faultsOf({ audits, complete }: Results): string[] {
+  return [
+    ...(audits.every(({ right }) => right) ? [] : ["WRONG: somebody's books do not add up"]),
+    ...(complete ? [] : ['not complete: it was stopped, or something failed']),
+  ]
+}
+
+/** A table of each situation, and what is to be said behind them. */
 export function textOf(results: Results): string {
-  return situationsOf(results.rows)
-    .map(
-      (situation) => `${titleOf(situation, results.books)}\n${align([head, ...linesOf(results, situation)])}`,
-    )
-    .join('\n\n')
+  const tables = situationsOf(results.rows).map(
+    (situation) => `${titleOf(situation, results.books)}\n${align([head, ...linesOf(results, situation)])}`,
+  )
+  const sections = sectionsOf(results).map(
+    ({ title, lines }) =>
+      `${title}\n${lines.map((line) => `  ${line.replaceAll('\n', '\n    ')}`).join('\n')}`,
+  )
+  return [...tables, ...sections, ...faultsOf(results)].join('\n\n')
 }
 
 export function markdownOf(results: Results): string {
@@ -48,20 +61,47 @@ export function markdownOf(results: Results): string {
       ...[line(head), rule, ...linesOf(results, situation).map(line)],
     ].join('\n'),
   )
-  return `# Results\n\n${results.machine}. ${results.at}. Medians of runs of ${results.seconds} s.\n\n${tables.join('\n\n')}\n`
+  const sections = sectionsOf(results).map(({ title, lines }) =>
+    [`## ${title}\n`, ...lines.map((line) => `- ${line.replaceAll('\n', '\n  ')}`)].join('\n'),
+  )
+  const faults = faultsOf(results).map((fault) => `**${fault}**`)
+  return `${['# Results', ...faults, ...conditionsOf(results), ...tables, ...sections].join('\n\n')}\n`
+}
+
+/** All that it takes to repeat them. */
+function conditionsOf({ machine, at, command, versions, rounds, seconds, warmupSeconds }: Results): string[] {
+  const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  const times = rounds === 1 ? 'one round' : `${rounds} rounds`
+  return [
+    `${machine}. ${at}. Medians of ${times} of runs of ${seconds} s, after ${warmupSeconds} s of warm-up.`,
+    `\`${command}\`, with ${packages.join(', ')}.`,
+  ]
+}
+
+function sectionsOf({ audits, others, failures }: Results): { title: string; lines: string[] }[] {
+  const books = audits.map(({ line, right }) => `${right ? 'right ' : 'WRONG '} ${line}`)
+  return [
+    { title: 'Other answers', lines: others },
+    { title: 'Books', lines: books },
+    { title: 'Failures', lines: failures },
+  ].filter(({ lines }) => lines.length > 0)
 }
 
 function linesOf({ contenders, rows }: Results, { pattern, clients }: Situation): string[][] {
-  return contenders.flatMap(({ name, title, durability, peakBytes }) => {
+  return contenders.flatMap(({ name, title, durability }) => {
     const row = rows.find((it) => it.pattern === pattern && it.clients === clients && it.contender === name)
     if (!row) return []
     const figures = [
       count(row.decidedPerSecond),
-      row.p50Ms.toFixed(1),
-      row.p99Ms.toFixed(1),
+      `${count(row.slowestPerSecond)} to ${count(row.fastestPerSecond)}`,
+      milliseconds(row.p50Ms),
+      milliseconds(row.p99Ms),
       row.cpuSecondsPer1000.toFixed(2),
-      megabytes(peakBytes),
+      row.catchUpMs < 1000 ? '' : (row.catchUpMs / 1000).toFixed(1),
+      megabytes(row.residentBytes),
     ]
     return [[title, ...figures, durability]]
   })
 }
+
+const milliseconds = (ms: number) => (Number.isFinite(ms) ? ms.toFixed(1) : 'none')

@@ -34,9 +34,13 @@ const runner = await run({
   },
   noHandleSignals: true,
   taskList: {
-    reserve: async (payload, { query }) => {
+    reserve: async (payload, { withPgClient }) => {
       const { id, bookid, userid } = payload as Wish
-      const { rows } = await query<{ status: string }>(decideSql, [id, bookid, userid])
+      const values = [id, bookid, userid]
+      // Named, it is prepared once for each connection.
+      const { rows } = await withPgClient((client) =>
+        client.query<{ status: string }>({ name: 'decide', text: decideSql, values }),
+      )
       waiting.decided(id, statusOf(rows))
     },
   },
