@@ -52,6 +52,7 @@ export const supersededResults = (sql: Sql): Fragment => sql`
     select channel from noted where status = 'superseded' union all select channel from superseded
   ) as s group by channel`
 
+/** `offset 0`: or a plan that is made while there are few notices would read all of them, and be kept when there are many. */
 const noted = (sql: Sql, notices: PlannedNotice[]) => sql`noted as (
   insert into notice (
     noticeid, kind, channel, bookid, userid, reservationid, reason, shortage, traceparent, status, superseded_at,
@@ -70,7 +71,7 @@ const noted = (sql: Sql, notices: PlannedNotice[]) => sql`noted as (
   ) as u (
     partition, noticeid, kind, channel, bookid, userid, reservationid, reason, shortage, traceparent, status, unless
   ),
-  lateral (select u.status = 'superseded' or exists (select from notice c where c.noticeid = u.unless) as late) as l
+  lateral (select u.status = 'superseded' or exists (select from notice c where c.noticeid = u.unless offset 0) as late) as l
   where u.partition = any(array(select partition from fenced))
   on conflict (noticeid) do nothing
   returning seq, channel, status

@@ -1,42 +1,45 @@
-/** No statement that runs thousands of times a second reads a table from end to end, empty or with many rows. */
+/** No hot statement reads a table from end to end, empty or with a million rows. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
-import type { Sql } from '../../streams/postgres.ts'
+import { closePostgres, type Sql } from '../../streams/postgres.ts'
+import { claimKey, pruneKeys } from '../http/idempotency.ts'
 import type { StockEvent } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
-import { scannedWhole, statementsOf } from '../testing/plans.ts'
+import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
+import { findBooks } from './books.ts'
 import { stockEventConsumer } from './consumer.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
-let sql: Sql
+let hot: Sql
+let unforced: Sql
 beforeAll(async () => {
   database = await openDatabase('reservation', 16)
-  sql = database.sql
+  hot = database.sql
+  unforced = openUnforced(hot, 'reservation')
 })
-afterAll(() => database[Symbol.asyncDispose]())
+afterAll(async () => {
+  await closePostgres(unforced)
+  await database[Symbol.asyncDispose]()
+})
 
 const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-00`
 
-/** Reservations accepted and found, and what stock says of them taken in. */
-async function work(sql: Sql, size: number): Promise<void> {
-  const rows = range(size).map((i) => ({
+const rowsOf = (size: number): store.Accepted[] =>
+  range(size).map((i) => ({
     reservationid: crypto.randomUUID(),
     bookid: `book-${i}`,
-    userid: 'u',
+    userid: `user-${i}`,
     partition: i % 16,
     traceparent,
     createdAt: new Date(),
   }))
-  await store.insert(sql, rows, 3_000)
-  await store.find(sql, rows[0]!.reservationid)
-  await store.findMany(
-    sql,
-    rows.map((it) => it.reservationid),
-  )
-  await store.cancel(sql, rows[0]!.reservationid, traceparent, 3_000)
 
+/** Reservations accepted, and what stock says of them taken in. */
+async function write(sql: Sql, size: number): Promise<void> {
+  const rows = rowsOf(size)
+  await store.insert(sql, rows, 3_000)
   const events = rows.flatMap(({ reservationid, bookid, userid }): StockEvent[] => [
     { type: 'CopyReserved', bookid, version: 2, available: 1, held: 1, reservationid, userid },
     {
@@ -70,38 +73,98 @@ async function work(sql: Sql, size: number): Promise<void> {
   await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
 }
 
-async function expectIndexes(size: number): Promise<void> {
-  const statements = await statementsOf(sql, (noting) => work(noting, size))
-  expect(statements).toHaveLength(5)
-  for (const statement of statements) expect(await scannedWhole(sql, statement), statement.string).toEqual([])
+/** What requests ask for that concern few reservations, and what is sent again. */
+async function ask(sql: Sql, size: number): Promise<void> {
+  const ids = rowsOf(size).map((it) => it.reservationid)
+  await store.find(sql, ids[0]!)
+  await store.findMany(sql, ids)
+  await store.cancel(sql, ids[0]!, traceparent, 3_000)
+  await store.takeDue(sql, 3, new Date(), 1_000, 3_000)
+  await claimKey(sql, { scope: 'POST /reservations', key: crypto.randomUUID(), payload: {} })
+  await pruneKeys(sql, 7 * 24)
 }
 
-const rows = 200_000
-const chunk = 50_000
+const expectHot = async (size: number) => expect(await expectIndexes(hot, (sql) => write(sql, size))).toBe(2)
 
-async function fill(): Promise<void> {
-  for (let from = 1; from <= rows; from += chunk) {
-    const numbers = sql`generate_series(${from}::int, ${from + chunk - 1}::int) i`
-    await sql`
-      insert into reservation (reservationid, bookid, userid, partition, status)
-      select lpad(to_hex(i), 32, '0')::uuid, 'book-' || i, 'u', i % 16, 'Reserved' from ${numbers}`
-    await sql`
-      insert into book (bookid, title, author, isbn, available, held, version)
-      select 'book-' || i, '', '', '', 1, 0, 1 from ${numbers} on conflict do nothing`
-  }
+const tables = ['reservation', 'book', 'idempotency']
+const million = 1_000_000
+const books = 50_000
+const keys = 200_000
+const unanswered = 5_000
+
+async function fill(sql: Sql): Promise<void> {
+  const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
+  await sql`
+    insert into reservation (reservationid, bookid, userid, partition, status)
+    select ${uuid}, 'book-' || i % ${books}::int, 'user-' || i % 100000, i % 16, case
+      when i > ${million - unanswered}::int then 'Requested' when i % 10 = 0 then 'Failed'
+      when i % 11 = 0 then 'Canceled' else 'Reserved' end
+    from generate_series(1, ${million}::int) i`
+  await sql`
+    insert into outbox (partition, reservationid, resend_at)
+    select i % 16, ${uuid}, now() + (random() - 0.1) * interval '3 seconds'
+    from generate_series(${million - unanswered + 1}::int, ${million}::int) i`
+  await sql`
+    insert into book (bookid, title, author, isbn, available, held, version)
+    select 'book-' || i, 'title ' || i, 'author', 'isbn', i % 3, 0, 1 from generate_series(1, ${books}::int) i
+    on conflict do nothing`
+  await sql`
+    insert into idempotency (key, fingerprint, id, created_at)
+    select ${uuid}, '\\x00', ${uuid}, now() - interval '7 days 1 hour' + i * interval '3 seconds'
+    from generate_series(1, ${keys}::int) i`
 }
 
-test.each([1, 200])('with tables that are empty, for a batch of %i', (size) => expectIndexes(size))
+test.each([1, 200])('with tables that are empty, for a batch of %i', expectHot)
 
-describe('with many rows', () => {
-  beforeAll(fill, 90_000)
+describe('with a million reservations', () => {
+  beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
 
-  test.each([1, 500])('before Postgres has taken notice of them, for a batch of %i', (size) =>
-    expectIndexes(size),
-  )
+  test.each([1, 500])('before Postgres has taken notice of them, for a batch of %i', expectHot)
 
-  test.each([1, 500])('and once it has, for a batch of %i', async (size) => {
-    await sql`analyze`
-    await expectIndexes(size)
+  describe('once it has', () => {
+    beforeAll(async () => {
+      await hot`analyze`
+    })
+
+    test.each([1, 500])('for a batch of %i', expectHot)
+
+    test.each([1, 500])('for requests about %i', async (size) => {
+      expect(await expectIndexes(unforced, (sql) => ask(sql, size))).toBe(6)
+    })
+
+    test('for the partitions in which commands are due', async () => {
+      await expectIndexes(unforced, (sql) => store.partitionsDue(sql, 16))
+    })
+
+    const lists = [undefined, '00000000-0000-0000-0000-000000080000'].flatMap((before) =>
+      [undefined, 'Requested' as const, 'Reserved' as const].map((status) => ({ before, status, limit: 51 })),
+    )
+
+    test.each(lists)('for lists of a user or a book, $status before $before', async (query) => {
+      for (const whose of [
+        { userid: 'user-7' },
+        { bookid: 'book-7' },
+        { userid: 'user-7', bookid: 'book-7' },
+      ]) {
+        const list = { userid: undefined, bookid: undefined, ...query, ...whose }
+        await expectIndexes(unforced, (sql) => store.list(sql, list))
+      }
+    })
+
+    test.each(lists)('for the list of all, newest first, $status before $before', async (query) => {
+      const list = { userid: undefined, bookid: undefined, ...query }
+      await expectIndexes(unforced, (sql) => store.list(sql, list), { walked: ['reservation'] })
+    })
+
+    test.each([undefined, true, false])('for the book list, available: %s', async (available) => {
+      for (const after of ['', 'book-7']) {
+        const books = { q: undefined, available, after, limit: 51 }
+        await expectIndexes(unforced, (sql) => findBooks(sql, books), { walked: ['book'] })
+        // Books grow with the shelves, not with the reservations, and none is told by a part of its text without a look at it.
+        await expectIndexes(unforced, (sql) => findBooks(sql, { ...books, q: 'title 49' }), {
+          small: ['book'],
+        })
+      }
+    })
   })
 })

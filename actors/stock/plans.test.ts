@@ -1,21 +1,39 @@
-/** No statement that runs thousands of times a second reads a table from end to end, empty or with a million rows. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { commit } from '../../streams/commit.ts'
+/** No hot statement reads a table from end to end, empty or with a million rows. */
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { commit, sequence } from '../../streams/commit.ts'
+import { lettersToRedrive } from '../../streams/dead-letter.ts'
+import { EventLog } from '../../streams/event-log.ts'
 import type { Delivery } from '../../streams/handler.ts'
-import type { Sql } from '../../streams/postgres.ts'
-import type { StockCommand } from '../messages.ts'
+import { type Lease, releaseLeases, renewLeases } from '../../streams/lease.ts'
+import { closePostgres, type Sql } from '../../streams/postgres.ts'
+import { openRedis, type RedisClient, untilReady } from '../../streams/redis.ts'
+import { type StockCommand, topics } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
-import { scannedWhole, statementsOf } from '../testing/plans.ts'
-import { stockActors } from './actor.ts'
+import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
+import { source, stockActors } from './actor.ts'
+import * as read from './read.ts'
+
+const partitions = 16
+const worker = 'worker'
+const leaseTtlMs = 600_000
 
 let database: Awaited<ReturnType<typeof openDatabase>>
-let sql: Sql
+let hot: Sql
+let unforced: Sql
+let redis: RedisClient
 beforeAll(async () => {
-  database = await openDatabase('stock', 16)
-  sql = database.sql
+  database = await openDatabase('stock', partitions)
+  hot = database.sql
+  unforced = openUnforced(hot, 'stock')
+  redis = openRedis(inject('redisUrl'), 'plans')
+  await untilReady(redis)
 })
-afterAll(() => database[Symbol.asyncDispose]())
+afterAll(async () => {
+  redis.disconnect()
+  await closePostgres(unforced)
+  await database[Symbol.asyncDispose]()
+})
 
 const who = () => ({ reservationid: crypto.randomUUID(), userid: 'u' })
 const commandOf = (i: number): StockCommand => {
@@ -32,61 +50,134 @@ const commandOf = (i: number): StockCommand => {
 
 const deliveries = (count: number): Delivery<StockCommand>[] =>
   range(count).map((i) => ({
-    partition: i % 16,
+    partition: i % partitions,
     position: `${i + 1}-0`,
     envelope: { specversion: '1.0', id: '1', source: '/x', type: 'x', subject: 'x', time: '', data: {} },
     message: commandOf(i),
   }))
 
-/** A batch of every command, loaded, decided and committed, and a letter set aside. */
-async function work(sql: Sql, size: number): Promise<void> {
+const leases = async (): Promise<Lease[]> => (await renewLeases(hot, worker, leaseTtlMs)).owned
+
+/** A batch of every command, loaded, decided and committed with its events; a letter set aside, another done with. */
+async function decide(sql: Sql, size: number): Promise<void> {
+  const owned = await leases()
   const handler = stockActors({ sql, now: () => new Date(), committed() {} })
-  const batch = deliveries(size)
-  const { writes, results } = await handler.handle(batch)
-  const advances = range(16).map((partition) => ({
+  const effects = await handler.handle(deliveries(size))
+  const { writes, results } = effects
+  const advances = owned.map(({ partition, epoch, position, seq }) => ({
     partition,
-    epoch: 0,
-    from: '0-0',
-    to: '0-0',
+    epoch,
+    from: position,
+    to: position,
     count: 0,
-    seq: 0,
+    seq,
   }))
+  const events = sequence(effects.events, advances)
+  expect(events).not.toEqual([])
   const letters = [{ partition: 0, position: '1-1', reason: 'r', fields: ['a'] }]
-  await commit(sql, { advances, events: [], letters, redriven: [], writes, results })
+  const redriven = [{ partition: 0, position: '1-2' }]
+  const done = await commit(sql, { advances, events, letters, redriven, writes, results })
+  expect(done.partitions.size).toBe(partitions)
 }
 
-async function expectIndexes(size: number): Promise<void> {
-  const statements = await statementsOf(sql, (noting) => work(noting, size))
-  expect(statements.length).toBeGreaterThanOrEqual(2)
-  for (const statement of statements) expect(await scannedWhole(sql, statement), statement.string).toEqual([])
-}
-
-const rows = 1_000_000
-const chunk = 100_000
-
-async function fill(): Promise<void> {
-  for (let from = 1; from <= rows; from += chunk) {
-    const numbers = sql`generate_series(${from}::int, ${from + chunk - 1}::int) i`
-    const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
-    await sql`insert into hold select ${uuid}, 'book-' || i, 'u', 'held', null from ${numbers}`
-    if (from > rows / 5) continue
-    await sql`insert into book (bookid, available) select 'book-' || i, 5 from ${numbers} on conflict do nothing`
-    await sql`insert into command select ${uuid}, 'book-' || i from ${numbers}`
-    await sql`insert into purchase select ${uuid}, 'book-' || i, 1, 'ordered' from ${numbers}`
+/** The end of a stream filled from the log, lost and filled again; and the log pruned. */
+async function refill(sql: Sql): Promise<void> {
+  const prefix = crypto.randomUUID()
+  const log = new EventLog({ sql, redis, prefix, topic: topics.stockEvents, source })
+  const { partition, epoch, seq } = (await leases()).find((it) => it.partition === 0)!
+  const at = { partition, epoch, seq, trimmed: Math.max(0, seq - 100) }
+  try {
+    await log.publish([{ at, events: [] }])
+    await redis.xtrim(log.key(partition), 'MAXLEN', 0)
+    expect(await log.mend(at)).toBe('it begins too late')
+    await log.trim(at, 90)
+  } finally {
+    await redis.unlink(log.key(partition))
   }
 }
 
-test.each([1, 200])('with tables that are empty, for a batch of %i', (size) => expectIndexes(size))
+async function lease(sql: Sql): Promise<void> {
+  await renewLeases(sql, worker, leaseTtlMs)
+  await releaseLeases(sql, worker, [1])
+}
 
-describe('with a million rows', () => {
-  beforeAll(fill, 90_000)
+async function expectHot(size: number): Promise<void> {
+  // As many rows as there are partitions, and processes.
+  await expectIndexes(hot, lease, { small: ['mailbox', 'worker'] })
+  expect(await expectIndexes(hot, (sql) => decide(sql, size))).toBeGreaterThanOrEqual(2)
+  expect(await expectIndexes(hot, refill)).toBe(4)
+  await expectIndexes(hot, (sql) => lettersToRedrive(sql, range(partitions)))
+}
 
-  test.each([1, 1_000])('before Postgres has taken notice of them, for a batch of %i', (size) =>
-    expectIndexes(size),
-  )
+/** What requests ask for that concern one book or a few commands. */
+async function ask(sql: Sql, size: number): Promise<void> {
+  const ids = range(size).map(() => crypto.randomUUID())
+  await read.stock(sql, 'book-7')
+  await read.movements(sql, 'book-7', 51, undefined)
+  await read.movements(sql, 'book-7', 51, 50_000)
+  await read.purchase(sql, ids[0]!)
+  await read.purchases(sql, 51, 'book-7', undefined)
+  await read.purchases(sql, 51, 'book-7', ids[0]!)
+  await read.handled(sql, ids)
+}
 
-  test.each([1, 1_000])('and once it has, for a batch of %i', async (size) => {
-    await sql`analyze`
-    await expectIndexes(size)
+/** Lists without end, in the order of their keys. */
+async function list(sql: Sql): Promise<void> {
+  for (const after of ['', 'book-7']) {
+    await read.stocks(sql, 51, after)
+    await read.requests(sql, 51, after)
+  }
+  for (const before of [undefined, crypto.randomUUID()]) await read.purchases(sql, 51, undefined, before)
+}
+
+const tables = ['hold', 'event_log', 'book', 'command', 'purchase']
+const million = 1_000_000
+const books = 50_000
+const purchases = 200_000
+
+async function fill(sql: Sql): Promise<void> {
+  const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
+  const bookid = sql`'book-' || i % ${books}::int`
+  const all = sql`generate_series(1, ${million}::int) i`
+  await sql`insert into hold select ${uuid}, ${bookid}, 'u', 'held', null from ${all}`
+  await sql`
+    insert into event_log (partition, seq, id, type, subject, time, data)
+    select m.partition, m.seq + 1 + (i - 1) / ${partitions}::int, i, 'CopyReserved', ${bookid},
+      now() - (${million}::int - i) * interval '5 seconds', '{}'
+    from ${all} join mailbox m on m.partition = i % ${partitions}::int`
+  await sql`update mailbox set seq = seq + ${million / partitions}::int`
+  const some = sql`generate_series(1, ${purchases}::int) i`
+  await sql`insert into command select ${uuid}, ${bookid} from ${some}`
+  await sql`insert into purchase select ${uuid}, ${bookid}, 1, 'ordered' from ${some}`
+  await sql`
+    insert into book (bookid, available, received, requested_at)
+    select 'book-' || i, i % 10, true, case when i % 10 = 0 then now() end
+    from generate_series(1, ${books}::int) i on conflict do nothing`
+  await sql`
+    insert into dead_letter (partition, position, reason, fields)
+    select i % ${partitions}::int, i || '-0', 'r', array['a'] from generate_series(1, 1000) i`
+}
+
+test.each([1, 200])('with tables that are empty, for a batch of %i', expectHot)
+
+describe('with a million holds and events', () => {
+  beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
+
+  test.each([1, 1_000])('before Postgres has taken notice of them, for a batch of %i', expectHot)
+
+  describe('once it has', () => {
+    beforeAll(async () => {
+      await hot`analyze`
+    })
+
+    test.each([1, 1_000])('for a batch of %i', expectHot)
+
+    test.each([1, 1_000])('for requests about %i', async (size) => {
+      expect(await expectIndexes(unforced, (sql) => ask(sql, size))).toBe(7)
+    })
+
+    test('for lists of all', async () => {
+      expect(await expectIndexes(unforced, list, { walked: ['book', 'purchase'] })).toBe(6)
+    })
   })
 })

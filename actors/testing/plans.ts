@@ -1,11 +1,72 @@
 /** How Postgres means to carry out the very statements that our functions send. */
-import type { Sql } from '../../streams/postgres.ts'
+import { expect, inject } from 'vitest'
+import { openPostgres, type Sql } from '../../streams/postgres.ts'
+import type { ServiceName } from '../config.ts'
 
-type Plan = { 'Node Type': string; 'Relation Name'?: string; 'Index Cond'?: string; Plans?: Plan[] }
+type Plan = {
+  'Node Type': string
+  'Relation Name'?: string
+  'Index Cond'?: string
+  'Parent Relationship'?: string
+  'Total Cost': number
+  Plans?: Plan[]
+}
 type Sent = { string: string; args: unknown[] }
 
+export type Allowed = {
+  /** Tables of a handful of rows, which may be read from end to end. */
+  small?: string[]
+  /**
+   * Tables that may be read in the order of an index until a limit is reached. Without a filter that is as many rows as
+   * the limit says; with one, as many as it takes to find them.
+   */
+  walked?: string[]
+}
+
+/** Connections like those on which a service answers requests: there the planner chooses as it likes. */
+export function openUnforced(hot: Sql, schema: ServiceName): Sql {
+  const url = new URL(inject('postgresUrl'))
+  url.pathname = hot.options.database
+  return openPostgres(url.href, { schema, max: 1 })
+}
+
+/** Fills tables without what takes time and changes no plan: a log for crashes, and indexes that grow row by row. */
+export async function fillQuickly(
+  hot: Sql,
+  tables: string[],
+  fill: (sql: Sql) => Promise<unknown>,
+): Promise<void> {
+  await hot.begin(async (transaction) => {
+    const sql = transaction as unknown as Sql
+    await sql`set local statement_timeout = 0`
+    for (const table of tables) await sql`alter table ${sql(table)} set unlogged`
+    const indexes = await sql<{ indexname: string; indexdef: string }[]>`
+      select indexname, indexdef from pg_indexes
+      where schemaname = current_schema and tablename = any(${tables}::text[]) and indexname not like '%_pkey'`
+    for (const { indexname } of indexes) await sql`drop index ${sql(indexname)}`
+    await fill(sql)
+    for (const { indexdef } of indexes) await sql.unsafe(indexdef)
+  })
+}
+
+/** Fails if a statement that `act` sends reads a table from end to end. @returns how many it sends. */
+export async function expectIndexes(
+  sql: Sql,
+  act: (sql: Sql) => Promise<unknown>,
+  { small = [], walked = [] }: Allowed = {},
+): Promise<number> {
+  const statements = await statementsOf(sql, act)
+  expect(statements).not.toEqual([])
+  for (const statement of statements) {
+    const reads = (await plansOf(sql, statement)).flatMap((plan) => readsOf(plan))
+    const whole = reads.filter((it) => !small.includes(it.of) && !(it.walked && walked.includes(it.of)))
+    expect(whole, statement.string).toEqual([])
+  }
+  return statements.length
+}
+
 /** Runs `act` with connections that note every statement it sends. */
-export async function statementsOf(sql: Sql, act: (sql: Sql) => Promise<unknown>): Promise<Sent[]> {
+async function statementsOf(sql: Sql, act: (sql: Sql) => Promise<unknown>): Promise<Sent[]> {
   const sent: Sent[] = []
   const queries: { string?: string; parameters?: unknown[] }[] = []
   const noting = new Proxy(sql, {
@@ -21,15 +82,25 @@ export async function statementsOf(sql: Sql, act: (sql: Sql) => Promise<unknown>
   return sent
 }
 
-/** @returns the tables that a statement would read from end to end, under any plan that the driver may be given. */
-export async function scannedWhole(sql: Sql, { string, args }: Sent): Promise<string[]> {
-  const generic = await sql.unsafe(`explain (generic_plan, format json) ${string}`).simple()
-  const custom = await sql.unsafe(`explain (format json) ${withArguments(string, args)}`).simple()
-  const plans = [generic, custom].map((rows) => {
-    const answer = rows[0]!['QUERY PLAN']
-    return ((typeof answer === 'string' ? JSON.parse(answer) : answer) as { Plan: Plan }[])[0]!.Plan
-  })
-  return [...new Set(plans.flatMap(scans))]
+/** What planning anew costs in Postgres' own reckoning: 2.5 for each table, and no statement of ours names ten. */
+const planningCost = 25
+
+/**
+ * The plans that Postgres may take: the one for these arguments, and the one for any. Left to itself it takes the latter
+ * only where it reckons it cheaper than planning anew and the former.
+ */
+async function plansOf(sql: Sql, { string, args }: Sent): Promise<Plan[]> {
+  const [mode] = await sql`show plan_cache_mode`
+  const generic = await explain(sql, 'generic_plan', string)
+  const custom = await explain(sql, 'costs', withArguments(string, args))
+  const forced = mode!.plan_cache_mode === 'force_generic_plan'
+  return forced || generic['Total Cost'] < custom['Total Cost'] + planningCost ? [generic, custom] : [custom]
+}
+
+async function explain(sql: Sql, option: string, statement: string): Promise<Plan> {
+  const [row] = await sql.unsafe(`explain (${option}, format json) ${statement}`).simple()
+  const answer = row!['QUERY PLAN']
+  return ((typeof answer === 'string' ? JSON.parse(answer) : answer) as { Plan: Plan }[])[0]!.Plan
 }
 
 /** As the driver sends them: text, which the statement casts. */
@@ -39,11 +110,31 @@ const withArguments = (statement: string, args: unknown[]) =>
     return value === null ? 'null' : `'${String(value).replaceAll("'", "''")}'`
   })
 
-const scans = (plan: Plan): string[] => [
-  ...(readsWhole(plan) ? [plan['Relation Name']!] : []),
-  ...(plan.Plans ?? []).flatMap(scans),
-]
+type Read = { of: string; walked: boolean }
 
-/** An index can be read from end to end, too. */
+/** What is read without a condition that leads to the rows. @param limited whoever reads this stops at a limit. */
+function readsOf(plan: Plan, limited = false): Read[] {
+  const walked = limited && isIndexScan(plan)
+  const own = readsWhole(plan) ? [{ of: plan['Relation Name']!, walked }] : []
+  return [...own, ...(plan.Plans ?? []).flatMap((it) => readsOf(it, isLimited(plan, it, limited)))]
+}
+
+/** An index can be read from end to end, too, and what is less or more than a value may be nearly all there is. */
 const readsWhole = (plan: Plan): boolean =>
-  plan['Node Type'] === 'Seq Scan' || (/^Index (Only )?Scan/.test(plan['Node Type']) && !plan['Index Cond'])
+  plan['Node Type'] === 'Seq Scan' ||
+  (isIndexScan(plan) && !plan['Index Cond']?.includes(' = ')) ||
+  (plan['Node Type'] === 'Bitmap Heap Scan' && plan.Plans!.some(isWholeBitmap))
+
+const isWholeBitmap = (plan: Plan): boolean =>
+  plan['Node Type'] === 'Bitmap Index Scan' && !plan['Index Cond']
+
+const isIndexScan = (plan: Plan): boolean => /^Index (Only )?Scan/.test(plan['Node Type'])
+
+/** A limit reaches through what hands on row by row what it reads. */
+const isLimited = (plan: Plan, input: Plan, limited: boolean): boolean =>
+  plan['Node Type'] === 'Limit' || (limited && handsOn[plan['Node Type']] === input['Parent Relationship'])
+const handsOn: Record<string, string> = {
+  LockRows: 'Outer',
+  'Nested Loop': 'Outer',
+  'Subquery Scan': 'Subquery',
+}

@@ -1,0 +1,140 @@
+/** No hot statement reads a table from end to end, empty or with a million notices. */
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commit } from '../../streams/commit.ts'
+import { closePostgres, type Sql } from '../../streams/postgres.ts'
+import type { StockEvent } from '../messages.ts'
+import { range } from '../testing/eventually.ts'
+import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
+import { readCustomer, writeCustomer } from './customers.ts'
+import { statuses } from './notice.ts'
+import { listNotices, readNotice } from './notices.ts'
+import { claimDue, type Mark, markAll, pruneNotices, renewClaims } from './queue.ts'
+import { everybody, NotifierDatabase, purchaseRequested, refused, released, reserved } from './testing.ts'
+
+const partitions = 4
+
+let database: NotifierDatabase
+let hot: Sql
+let unforced: Sql
+beforeAll(async () => {
+  database = await NotifierDatabase.create()
+  hot = database.sql
+  unforced = openUnforced(hot, 'notifier')
+})
+afterAll(async () => {
+  await closePostgres(unforced)
+  await database[Symbol.asyncDispose]()
+})
+
+const eventOf = (i: number): StockEvent => {
+  const whose = { reservationid: randomUUID(), userid: `user-${i}`, bookid: `book-${i}` }
+  return [reserved(whose), refused(whose), released(whose), purchaseRequested()][i % 4]!
+}
+
+/** A batch of every event, told on the console and committed with its notices. */
+async function note(sql: Sql, size: number): Promise<void> {
+  const batch = range(size).map((i) => ({
+    partition: i % partitions,
+    position: '1-0',
+    envelope: { id: randomUUID() } as never,
+    message: eventOf(i),
+  }))
+  const { writes, results } = await database.handler({ sql, reach: everybody }).handle(batch)
+  const advances = range(partitions).map((partition) => ({
+    partition,
+    epoch: 0,
+    from: '0-0',
+    to: '0-0',
+    count: 0,
+    seq: 0,
+  }))
+  await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
+}
+
+const outcomes = ['sent', 'retry', 'failed', 'deferred'] as const
+
+/** Notices claimed, their claims renewed, and each outcome marked: also of one that is not in the queue any more. */
+async function dispatch(sql: Sql, size: number): Promise<void> {
+  const claimed = await claimDue(sql, 'chat', size, 10_000)
+  expect(claimed).not.toEqual([])
+  await renewClaims(sql, claimed, 10_000)
+  const marks = claimed.map(({ seq, attempts }, i): Mark => {
+    const outcome = outcomes[i % outcomes.length]!
+    return { seq, attempts, outcome, error: outcome === 'sent' ? null : 'e', afterMs: 0 }
+  })
+  await markAll(sql, [{ seq: 0, attempts: 1, outcome: 'sent', error: null, afterMs: 0 }, ...marks])
+}
+
+async function expectHot(size: number): Promise<void> {
+  // Four partitions are a handful.
+  expect(await expectIndexes(hot, (sql) => note(sql, size), { small: ['mailbox'] })).toBe(4)
+  expect(await expectIndexes(hot, (sql) => dispatch(sql, size))).toBe(4)
+}
+
+const tables = ['notice', 'undelivered', 'customer']
+const million = 1_000_000
+const untold = 5_000
+
+async function fill(sql: Sql): Promise<void> {
+  const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
+  await sql`
+    insert into notice (
+      noticeid, kind, channel, bookid, userid, reservationid, status, attempts, created_at, superseded_at
+    )
+    select ${uuid}, 'reserved', (array['console', 'email', 'chat'])[1 + i % 3], 'book-' || i % 50000,
+      'user-' || i % 100000, ${uuid}, case
+        when i > ${million - untold}::int then 'pending' when i % 1000 = 0 then 'failed'
+        when i % 100 = 1 then 'superseded' else 'sent' end,
+      1, now() - (${million}::int - i) * interval '5 seconds', case when i % 100 = 1 then now() end
+    from generate_series(1, ${million}::int) i`
+  await sql`
+    insert into undelivered (seq, channel, due_at)
+    select seq, channel, case when status = 'failed' then 'infinity' else now() + (random() - 0.5) * interval '1 minute' end
+    from notice where status in ('pending', 'failed') on conflict do nothing`
+  await sql`insert into customer (userid, email) select 'user-' || i, 'a@b.c' from generate_series(1, 50000) i`
+}
+
+test.each([1, 200])('with tables that are empty, for a batch of %i', expectHot)
+
+describe('with a million notices', () => {
+  beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
+
+  test.each([1, 500])('before Postgres has taken notice of them, for a batch of %i', expectHot)
+
+  describe('once it has', () => {
+    beforeAll(async () => {
+      await hot`analyze`
+    })
+
+    test.each([1, 500])('for a batch of %i', expectHot)
+
+    test('for one notice and one customer', async () => {
+      const contact = { email: 'a@b.c', webhook: null, locale: 'ko' }
+      await expectIndexes(unforced, (sql) => readNotice(sql, randomUUID()))
+      await expectIndexes(unforced, (sql) => readCustomer(sql, 'user-7'))
+      await expectIndexes(unforced, (sql) => writeCustomer(sql, 'user-7', contact))
+    })
+
+    const lists = [undefined, million / 2].flatMap((before) =>
+      [undefined, ...statuses].map((status) => ({ before, status, limit: 51 })),
+    )
+
+    test.each(lists)('for the list of a user, $status before $before', async ({ before, status, limit }) => {
+      const query = { limit, ...(before ? { before } : {}), ...(status ? { status } : {}) }
+      await expectIndexes(unforced, (sql) => listNotices(sql, { ...query, userid: 'user-7' }))
+    })
+
+    test.each(lists)('for the list of all, newest first, $status before $before', async (list) => {
+      const { before, status, limit } = list
+      const query = { limit, ...(before ? { before } : {}), ...(status ? { status } : {}) }
+      await expectIndexes(unforced, (sql) => listNotices(sql, query), { walked: ['notice', 'undelivered'] })
+    })
+
+    test('for the oldest, which are forgotten', async () => {
+      // Among the few that are still to be told, a thousand are looked for: sooner found by reading these few.
+      const allowed = { walked: ['notice'], small: ['undelivered'] }
+      await expectIndexes(unforced, (sql) => pruneNotices(sql, 30, 1_000), allowed)
+    })
+  })
+})
