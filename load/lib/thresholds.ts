@@ -4,7 +4,12 @@ import type { Name } from './system.ts'
 export type Thresholds = Record<string, string[]>
 
 /** Never more reservations than copies, and an outcome for each: however hard the load. */
-export const truth: Thresholds = { oversold: ['count==0'], forgotten: ['count==0'] }
+export const truth: Thresholds = {
+  oversold: ['count==0'],
+  forgotten: ['count==0'],
+  // What was not looked at is not known to be right.
+  unaudited: ['count==0'],
+}
 
 /** Nothing refused, nothing too late to be sent. */
 export const calm: Thresholds = {
