@@ -2,7 +2,7 @@
 import { sleep } from 'k6'
 import { Trend } from 'k6/metrics'
 import type { Options } from 'k6/options'
-import { arrivals, summaryTrendStats } from './lib/scenario.ts'
+import { arrivals, usual } from './lib/scenario.ts'
 import { settings } from './lib/settings.ts'
 import { anyOf, auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
 import { summaryOf } from './lib/summary.ts'
@@ -15,7 +15,7 @@ const lookEveryS = Math.max(1, Math.min(30, seconds / 20))
 const residentMb = new Trend('resident_mb')
 
 export const options: Options = {
-  summaryTrendStats,
+  ...usual,
   scenarios: {
     customers: arrivals({
       peak: 100,

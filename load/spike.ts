@@ -1,7 +1,7 @@
 /** When a book is in the evening news, how do customers fare during the spike, and how soon is all as before? */
 import exec from 'k6/execution'
 import type { Options } from 'k6/options'
-import { arrivals, summaryTrendStats } from './lib/scenario.ts'
+import { arrivals, usual } from './lib/scenario.ts'
 import { anyOf, auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
 import { summaryOf } from './lib/summary.ts'
 import { names, reserve } from './lib/system.ts'
@@ -13,7 +13,7 @@ const spikeTo = 65 / 120
 const calmAfter = 80 / 120
 
 export const options: Options = {
-  summaryTrendStats,
+  ...usual,
   scenarios: {
     customers: arrivals({
       peak: 1_000,

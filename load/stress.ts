@@ -1,7 +1,7 @@
 /** Beyond what it can carry, does it bend or break? Arrivals climb until it must; then it has to recover. */
 import http from 'k6/http'
 import type { Options } from 'k6/options'
-import { arrivals, summaryTrendStats } from './lib/scenario.ts'
+import { arrivals, usual } from './lib/scenario.ts'
 import { anyOf, auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
 import { summaryOf } from './lib/summary.ts'
 import { names, reserve } from './lib/system.ts'
@@ -11,7 +11,7 @@ import { truth, within } from './lib/thresholds.ts'
 http.setResponseCallback(http.expectedStatuses(200, 201, 503))
 
 export const options: Options = {
-  summaryTrendStats,
+  ...usual,
   scenarios: {
     customers: arrivals({
       peak: 4_000,
