@@ -22,7 +22,7 @@ export const summaryOf =
 
 export function textOf(script: string, { metrics: found, state }: Data): string {
   // k6 hands them over in any order.
-  const metrics = Object.fromEntries(Object.entries(found).sort(([one], [other]) => (one < other ? -1 : 1)))
+  const metrics = Object.fromEntries(inOrder(found))
   const seconds = state.testRunDurationMs / 1000
   const broken = Object.values(metrics)
     .flatMap((metric) => Object.values(metric.thresholds ?? {}))
@@ -73,12 +73,15 @@ function counterRows(metrics: Data['metrics'], seconds: number): string[][] {
 
 function thresholdRows(metrics: Data['metrics']): string[][] {
   return Object.entries(metrics).flatMap(([name, { values, thresholds = {} }]) =>
-    Object.entries(thresholds).map(([threshold, { ok }]) => {
+    inOrder(thresholds).map(([threshold, { ok }]) => {
       const found = values[/^[a-z]+(\(\d+(\.\d+)?\))?/.exec(threshold)?.[0] ?? '']
       return [`${ok ? '✓' : '✗'} ${name}`, threshold, found === undefined ? '' : figure(found)]
     }),
   )
 }
+
+const inOrder = <Value>(named: Record<string, Value>) =>
+  Object.entries(named).sort(([one], [other]) => (one < other ? -1 : 1))
 
 /** k6's own metrics begin with these. */
 const isOurs = (name: string) =>
