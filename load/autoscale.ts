@@ -1,13 +1,13 @@
 /** Does an autoscaler add workers when the load lasts and take them away when it is over, and does nobody notice? */
 import type { Options } from 'k6/options'
-import { arrivals, summaryTrendStats } from './lib/scenario.ts'
+import { arrivals, usual } from './lib/scenario.ts'
 import { anyOf, auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
 import { summaryOf } from './lib/summary.ts'
 import { names, reserve } from './lib/system.ts'
 import { decidedWithin, truth, within } from './lib/thresholds.ts'
 
 export const options: Options = {
-  summaryTrendStats,
+  ...usual,
   scenarios: {
     customers: arrivals({
       peak: 1_500,

@@ -1,7 +1,7 @@
 /** When everybody wants the last copies at once, are exactly as many promised as there are? */
 import exec from 'k6/execution'
 import type { Options } from 'k6/options'
-import { summaryTrendStats } from './lib/scenario.ts'
+import { usual } from './lib/scenario.ts'
 import { settings } from './lib/settings.ts'
 import { auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
 import { summaryOf } from './lib/summary.ts'
@@ -15,7 +15,7 @@ const rivals = 25
 const customers = books * copies * rivals
 
 export const options: Options = {
-  summaryTrendStats,
+  ...usual,
   scenarios: {
     rush: {
       executor: 'shared-iterations',

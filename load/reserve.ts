@@ -1,13 +1,13 @@
 /** How long do customers wait, at a rate of arrivals that rises to what a busy day brings? */
 import type { Options } from 'k6/options'
-import { arrivals, summaryTrendStats } from './lib/scenario.ts'
+import { arrivals, usual } from './lib/scenario.ts'
 import { anyOf, auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
 import { summaryOf } from './lib/summary.ts'
 import { cancel, lookAtBooks, names, reserve } from './lib/system.ts'
 import { calm, decidedWithin, truth, within } from './lib/thresholds.ts'
 
 export const options: Options = {
-  summaryTrendStats,
+  ...usual,
   scenarios: {
     customers: arrivals({
       peak: 300,

@@ -1,7 +1,7 @@
 /** Does everything that a customer can do work at all? One customer, a few rounds. */
 import { check } from 'k6'
 import type { Options } from 'k6/options'
-import { summaryTrendStats } from './lib/scenario.ts'
+import { usual } from './lib/scenario.ts'
 import { auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
 import { summaryOf } from './lib/summary.ts'
 import { accept, cancel, findReservation, findStock, lookAtBooks, names, reserve } from './lib/system.ts'
@@ -10,7 +10,7 @@ import { calm, decidedWithin, truth, within } from './lib/thresholds.ts'
 const rounds = 5
 
 export const options: Options = {
-  summaryTrendStats,
+  ...usual,
   scenarios: {
     customer: { executor: 'shared-iterations', vus: 1, iterations: rounds, maxDuration: '60s' },
   },

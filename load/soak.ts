@@ -2,20 +2,34 @@
 import { sleep } from 'k6'
 import { Trend } from 'k6/metrics'
 import type { Options } from 'k6/options'
-import { arrivals, summaryTrendStats } from './lib/scenario.ts'
+import { enterPhase } from './lib/phases.ts'
+import { arrivals, usual } from './lib/scenario.ts'
 import { settings } from './lib/settings.ts'
 import { anyOf, auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
 import { summaryOf } from './lib/summary.ts'
 import { cancel, lookAtBooks, names, readMetrics, reserve } from './lib/system.ts'
-import { calm, decidedWithin, truth, within } from './lib/thresholds.ts'
+import { calm, decidedWithin, type Thresholds, truth, within } from './lib/thresholds.ts'
+
+/** What has grown is seen when the last part is held against the first. */
+const phases = { first: 1_800, middle: 5_400, last: 7_200 }
 
 const seconds = settings.seconds ?? 2 * 3_600
 const lookEveryS = Math.max(1, Math.min(30, seconds / 20))
 
 const residentMb = new Trend('resident_mb')
 
+/** Over all of it, a slow last half hour would be hidden behind quick hours. */
+const inPhase = (phase: keyof typeof phases): Thresholds => ({
+  ...decidedWithin(250, 1_000, phase),
+  ...within(names.reserve, 250, 1_000, phase),
+  ...within(names.cancel, 150, 500, phase),
+  ...within(names.books, 150, 500, phase),
+  [`resident_mb{service:reservation,phase:${phase}}`]: ['min>0', 'max<200'],
+  [`resident_mb{service:stock,phase:${phase}}`]: ['min>0', 'max<200'],
+})
+
 export const options: Options = {
-  summaryTrendStats,
+  ...usual,
   scenarios: {
     customers: arrivals({
       peak: 100,
@@ -31,16 +45,15 @@ export const options: Options = {
     ...truth,
     ...calm,
     ...decidedWithin(250, 1_000),
-    ...within(names.reserve, 250, 1_000),
-    ...within(names.books, 150, 500),
-    'resident_mb{service:reservation}': ['max<250'],
-    'resident_mb{service:stock}': ['max<250'],
+    ...inPhase('first'),
+    ...inPhase('last'),
   },
 }
 
 export const setup = () => stockShelf(500, 10_000_000)
 
 export function customer(shelf: Shelf): void {
+  enterPhase(phases)
   const chance = Math.random()
   if (chance < 0.2) lookAtBooks()
   const reservation = reserve(anyOf(shelf), `customer-${Math.floor(chance * 100_000)}`)
@@ -49,6 +62,7 @@ export function customer(shelf: Shelf): void {
 
 /** What the services themselves say they hold in memory. */
 export function look(): void {
+  enterPhase(phases)
   for (const [service, url] of [
     ['reservation', settings.reservationUrl],
     ['stock', settings.stockUrl],

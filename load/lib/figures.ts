@@ -13,3 +13,5 @@ export const undecided = new Counter('undecided')
 export const oversold = new Counter('oversold')
 /** Reservations that still had no outcome when the audit gave up on them. */
 export const forgotten = new Counter('forgotten')
+/** Books of which the audit did not get to know enough to say so. */
+export const unaudited = new Counter('unaudited')

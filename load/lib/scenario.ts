@@ -1,5 +1,5 @@
 /** Customers arrive at a rate, whether or not the system keeps up: an open model. */
-import type { RampingArrivalRateScenario } from 'k6/options'
+import type { Options, RampingArrivalRateScenario } from 'k6/options'
 import { settings } from './settings.ts'
 import { rampOf, type Stage } from './stages.ts'
 
@@ -24,5 +24,9 @@ export function arrivals({ stages, peak, exec }: Arrivals): RampingArrivalRateSc
   }
 }
 
-/** Of trends, the summary shows these. */
-export const summaryTrendStats = ['min', 'med', 'p(95)', 'p(99)', 'max', 'count']
+/** What every script tells k6. */
+export const usual: Options = {
+  summaryTrendStats: ['min', 'med', 'p(95)', 'p(99)', 'max', 'count'],
+  // The audit lists tens of thousands of reservations, and waits for the last ones.
+  teardownTimeout: '10m',
+}

@@ -7,9 +7,14 @@ const data = {
   state: { testRunDurationMs: 20_000 },
   metrics: {
     iterations: { type: 'counter', values: { count: 12_345, rate: 617.25 } },
-    http_req_duration: { type: 'trend', values: { med: 1, 'p(95)': 2, 'p(99)': 3, max: 4, count: 12_345 } },
+    http_req_duration: {
+      type: 'trend',
+      contains: 'time',
+      values: { med: 1, 'p(95)': 2, 'p(99)': 3, max: 4, count: 12_345 },
+    },
     'http_req_duration{name:POST /reservations and wait}': {
       type: 'trend',
+      contains: 'time',
       values: { med: 8.25, 'p(95)': 20, 'p(99)': 70.04, max: 90, count: 12_000 },
       thresholds: { 'p(95)<250': { ok: true }, 'p(99)<50': { ok: false } },
     },
@@ -33,6 +38,21 @@ test('a person reads each request by its name, what was dropped, and which thres
     '  ✓ http_req_duration{name:POST /reservations and wait}   p(95)<250      20',
     '  ✗ http_req_duration{name:POST /reservations and wait}    p(99)<50   70.04',
     '  ✓ oversold                                               count==0       0',
+  ])
+})
+
+test('what is no time has a place of its own, and a phase stands behind the name', () => {
+  const values = { med: 120, 'p(95)': 130, 'p(99)': 140, max: 150, count: 40 }
+  const metrics = {
+    'http_req_duration{name:GET /books,phase:last}': { type: 'trend', contains: 'time', values },
+    'resident_mb{phase:last}': { type: 'trend', contains: 'default', values },
+  }
+  const tables = textOf('soak', { ...data, metrics }).split('\n\n')
+  expect(tables.slice(1, 3)).toEqual([
+    '                     count    /s   p50 ms   p95 ms   p99 ms   max ms\n' +
+      '  GET /books, last      40   2.0    120.0    130.0    140.0    150.0',
+    '                            count    /s     p50     p95     p99     max\n' +
+      '  resident mb{phase:last}      40   2.0   120.0   130.0   140.0   150.0',
   ])
 })
 

@@ -3,6 +3,8 @@ import { settings } from './settings.ts'
 
 export type Metric = {
   type: string
+  /** Of a trend: what its figures are. */
+  contains?: string
   values: Record<string, number>
   thresholds?: Record<string, { ok: boolean }>
 }
@@ -20,17 +22,20 @@ export const summaryOf =
 
 export function textOf(script: string, { metrics: found, state }: Data): string {
   // k6 hands them over in any order.
-  const metrics = Object.fromEntries(Object.entries(found).sort(([one], [other]) => (one < other ? -1 : 1)))
+  const metrics = Object.fromEntries(inOrder(found))
   const seconds = state.testRunDurationMs / 1000
   const broken = Object.values(metrics)
     .flatMap((metric) => Object.values(metric.thresholds ?? {}))
     .filter(({ ok }) => !ok).length
   const crossed = broken === 1 ? '1 threshold was crossed' : `${broken} thresholds were crossed`
   const verdict = broken === 0 ? 'every threshold held' : crossed
+  const times = trendRows(metrics, seconds, ({ contains }) => contains === 'time')
+  const others = trendRows(metrics, seconds, ({ contains }) => contains !== 'time')
   const iterations = count(metrics.iterations?.values.count ?? 0)
   return [
     `${script}: ${iterations} iterations in ${seconds.toFixed(1)} s, ${verdict}`,
-    table(['', 'count', '/s', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms'], trendRows(metrics, seconds)),
+    table(['', 'count', '/s', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms'], times),
+    ...(others.length ? [table(['', 'count', '/s', 'p50', 'p95', 'p99', 'max'], others)] : []),
     table(['', 'count', '/s'], counterRows(metrics, seconds)),
     table(['thresholds', '', 'found'], thresholdRows(metrics)),
   ].join('\n\n')
@@ -38,16 +43,22 @@ export function textOf(script: string, { metrics: found, state }: Data): string 
 
 const requests = /^http_req_duration\{name:(.+)\}$/
 
-function trendRows(metrics: Data['metrics'], seconds: number): string[][] {
+function trendRows(metrics: Data['metrics'], seconds: number, isIn: (metric: Metric) => boolean): string[][] {
   const shown = Object.entries(metrics)
-    .filter(([name, { type }]) => type === 'trend' && (requests.test(name) || isOurs(name)))
-    .map(([name, { values }]) => ({ name: requests.exec(name)?.[1] ?? name.replaceAll('_', ' '), values }))
+    .filter(([name, it]) => it.type === 'trend' && isIn(it) && (requests.test(name) || isOurs(name)))
+    .map(([name, { values }]) => ({ name: labelOf(name), values }))
     .filter(({ values }) => (values.count ?? 1) > 0)
   return shown.map(({ name, values }) => {
-    const times = ['med', 'p(95)', 'p(99)', 'max'].map((key) => milliseconds(values[key]))
+    const figures = ['med', 'p(95)', 'p(99)', 'max'].map((key) => oneDigit(values[key]))
     const often = values.count
-    return [name, often === undefined ? '' : count(often), perSecond(often, seconds), ...times]
+    return [name, often === undefined ? '' : count(often), perSecond(often, seconds), ...figures]
   })
+}
+
+/** A request's name, or the metric's as people write it; then its phase and the like. */
+function labelOf(metric: string): string {
+  const request = requests.exec(metric)?.[1]
+  return request ? request.replace(',phase:', ', ') : metric.replaceAll('_', ' ')
 }
 
 function counterRows(metrics: Data['metrics'], seconds: number): string[][] {
@@ -62,12 +73,15 @@ function counterRows(metrics: Data['metrics'], seconds: number): string[][] {
 
 function thresholdRows(metrics: Data['metrics']): string[][] {
   return Object.entries(metrics).flatMap(([name, { values, thresholds = {} }]) =>
-    Object.entries(thresholds).map(([threshold, { ok }]) => {
+    inOrder(thresholds).map(([threshold, { ok }]) => {
       const found = values[/^[a-z]+(\(\d+(\.\d+)?\))?/.exec(threshold)?.[0] ?? '']
       return [`${ok ? '✓' : '✗'} ${name}`, threshold, found === undefined ? '' : figure(found)]
     }),
   )
 }
+
+const inOrder = <Value>(named: Record<string, Value>) =>
+  Object.entries(named).sort(([one], [other]) => (one < other ? -1 : 1))
 
 /** k6's own metrics begin with these. */
 const isOurs = (name: string) =>
@@ -83,7 +97,7 @@ function table(head: string[], rows: string[][]): string {
 
 /** Not `toLocaleString`: k6's engine knows no locales. */
 const count = (value: number) => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',')
-const milliseconds = (value: number | undefined) => (value === undefined ? '' : value.toFixed(1))
+const oneDigit = (value: number | undefined) => (value === undefined ? '' : value.toFixed(1))
 const perSecond = (often: number | undefined, seconds: number) =>
   often === undefined ? '' : (often / seconds).toFixed(1)
 const figure = (value: number) =>

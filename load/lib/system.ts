@@ -83,15 +83,16 @@ type Page<Name extends string, Item> = {
   _links: { next?: { href: string } }
 }
 
-/** @returns every reservation of the book in this status, in pages of 200; at most `most`. */
-export function listReservations(bookid: string, status: string, most: number): Reservation[] {
-  const found: Reservation[] = []
+/** @returns how many of the book's reservations have this status; undefined when unknown, or more than `most`. */
+export function countReservations(bookid: string, status: string, most: number): number | undefined {
+  let found = 0
   const first = `/reservations?bookid=${encodeURIComponent(bookid)}&status=${status}&limit=200`
-  for (let next: string | undefined = first; next && found.length < most; ) {
+  for (let next: string | undefined = first; next; ) {
     const answer = call('GET', names.reservations, settings.reservationUrl + next)
-    if (!check(answer, { listed: ({ status }) => status === 200 })) break
+    if (!check(answer, { listed: ({ status }) => status === 200 })) return undefined
     const page = jsonOf<Page<'reservations', Reservation>>(answer)
-    found.push(...page._embedded.reservations)
+    found += page._embedded.reservations.length
+    if (found > most) return undefined
     next = page._links.next?.href
   }
   return found

@@ -64,6 +64,8 @@ export class K6StandIn implements Disposable {
   readonly requestNames = new Set<string>()
   iteration = 0
   progress = 0
+  /** How long a second of the script's sleep lasts. */
+  secondMs = 1_000
   readonly tags: Record<string, string> = {}
 
   /** The factories of its modules, for `vi.doMock`. */
@@ -71,7 +73,7 @@ export class K6StandIn implements Disposable {
     k6: () => ({
       check: this.#check,
       sleep: (seconds: number) =>
-        void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000),
+        void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * this.secondMs),
     }),
     'k6/http': () => ({
       default: {

@@ -32,6 +32,7 @@ const graceMs = 60_000
 /**
  * @param env what the script is told: k6 hands it over as `__ENV`.
  * @returns its exit code: 0, 99 when a threshold was crossed, others when it could not run.
+ * @throws the signal's reason when it was aborted before.
  */
 export async function runK6(
   k6: string,
@@ -39,6 +40,7 @@ export async function runK6(
   env: Record<string, string>,
   signal: AbortSignal,
 ): Promise<number> {
+  signal.throwIfAborted()
   const child = await startChild({
     name: 'k6',
     command: k6,
@@ -48,6 +50,8 @@ export async function runK6(
     graceMs,
     onLine: (line) => console.log(line),
   })
-  signal.addEventListener('abort', () => void child.stop(), { once: true })
+  const stop = () => void child.stop()
+  if (signal.aborted) stop()
+  else signal.addEventListener('abort', stop, { once: true })
   return (await child.exited).code ?? 1
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startChild } from '../../deploy/local/child.ts'
+import { runK6 } from './k6.ts'
 
 let dir: string
 beforeEach(async () => {
@@ -19,7 +20,7 @@ async function load(...args: string[]): Promise<{ code: number | null; lines: st
 
 /** A k6 that says how it was called. */
 async function installK6(exitCode: number, report = true): Promise<void> {
-  const script = `#!/bin/sh\necho "$@"\necho "$RESERVATION_URL $STOCK_URL $SECONDS $RATE $RESULTS_FILE"\n${report ? 'echo > "$K6_WEB_DASHBOARD_EXPORT"' : ''}\nexit ${exitCode}\n`
+  const script = `#!/bin/sh\necho "$@"\necho "$RESERVATION_URL $STOCK_URL $SECONDS $RATE $RESULTS_FILE"\necho "$K6_WEB_DASHBOARD_PERIOD"\n${report ? 'echo > "$K6_WEB_DASHBOARD_EXPORT"' : ''}\nexit ${exitCode}\n`
   await writeFile(join(dir, 'k6'), script)
   await chmod(join(dir, 'k6'), 0o755)
 }
@@ -52,4 +53,17 @@ test('a report that k6 did not write, since the run was short, is not named', as
 test('a threshold that was crossed fails the command', async () => {
   await installK6(99)
   expect((await load('smoke', ...system, '--out', dir)).code).toBe(1)
+})
+
+test('the report has a point every 10 seconds unless the run is short', async () => {
+  await installK6(0)
+  const periodOf = async (...args: string[]) => (await load(...args, ...system, '--out', dir)).lines[2]
+  expect(await periodOf('soak')).toBe('10s')
+  expect(await periodOf('soak', '--seconds', '20')).toBe('1s')
+  expect(await periodOf('smoke')).toBe('1s')
+})
+
+test('k6 is not started any more when the run was stopped before', async () => {
+  const stopped = AbortSignal.abort(new Error('Stopped by SIGINT'))
+  await expect(runK6(join(dir, 'no k6'), 'smoke.ts', {}, stopped)).rejects.toThrow('Stopped by SIGINT')
 })

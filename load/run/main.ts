@@ -7,7 +7,7 @@ import { startProduct } from '../bench/product.ts'
 import { progress } from '../bench/progress.ts'
 import { startStores } from '../bench/stores.ts'
 import { findK6, howToInstall, runK6 } from './k6.ts'
-import { type Options, readOptions } from './options.ts'
+import { type Options, readOptions, unsqueezable } from './options.ts'
 
 type System = NonNullable<Options['system']>
 
@@ -33,7 +33,7 @@ async function load(options: Options, k6: string, signal: AbortSignal): Promise<
       K6_WEB_DASHBOARD_PORT: '-1',
       K6_WEB_DASHBOARD_EXPORT: report,
       // The report needs a few points to draw, also of a short run.
-      K6_WEB_DASHBOARD_PERIOD: (options.seconds ?? 60) < 120 ? '1s' : '10s',
+      K6_WEB_DASHBOARD_PERIOD: isShort(options) ? '1s' : '10s',
       K6_NO_USAGE_REPORT: 'true',
     },
     signal,
@@ -42,6 +42,9 @@ async function load(options: Options, k6: string, signal: AbortSignal): Promise<
   console.log(`Report:  ${existsSync(report) ? report : 'none, the run was too short'}`)
   return code
 }
+
+const isShort = ({ script, seconds }: Options) =>
+  unsqueezable.includes(script) || (seconds !== undefined && seconds < 120)
 
 async function startSystem({ runtime }: Options, stack: AsyncDisposableStack): Promise<System> {
   const dir = join(root, '.data', `load-${process.pid}`)
@@ -60,7 +63,8 @@ try {
     const k6 = findK6()
     if (!k6) throw new Error(howToInstall)
     const stop = new AbortController()
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
+    for (const name of ['SIGINT', 'SIGTERM'] as const)
+      process.once(name, () => stop.abort(new Error(`Stopped by ${name}`)))
     const code = await load(options, k6, stop.signal)
     process.exitCode = code === 0 && !stop.signal.aborted ? 0 : 1
   }

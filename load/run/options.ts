@@ -14,6 +14,9 @@ export const scripts = {
 export type ScriptName = keyof typeof scripts
 export const scriptNames = Object.keys(scripts) as ScriptName[]
 
+/** These take as long as their customers do, whatever the seconds; and that is short. */
+export const unsqueezable: readonly ScriptName[] = ['smoke', 'last-copy']
+
 export const list = scriptNames.map((name) => `  ${name.padEnd(10)} ${scripts[name]}`).join('\n')
 
 export const help = `npm run load -- NAME [options]
@@ -27,7 +30,7 @@ ${list}
   --stock URL         likewise: http://localhost:8082 (or STOCK_URL)
                       without these two, a system is started, with stores of its own, and stopped again
   --runtime NAME      node or deno, for the system that is started (node)
-  --seconds N         squeezes the script into so many seconds, for a first look
+  --seconds N         squeezes the script into so many seconds, for a first look; ${unsqueezable.join(' and ')} stay as they are
   --rate N            customers a second at the peak; of last-copy, customers at once
   --out DIR           where results go (.data/load)
   --list              the scripts alone
