@@ -62,6 +62,8 @@ export class Holdings {
   /** Rises whenever what is known of the leases is thrown away: an answer still on its way is out of date then. */
   #era = 0
   #trimNext = 0
+  /** Until when nothing of others' is taken (L4): without end while renewing fails. */
+  #modestUntil = 0
 
   constructor(options: HoldingsOptions, redis: RedisClient) {
     this.#options = options
@@ -177,10 +179,15 @@ export class Holdings {
   /** One renewal at a time: of two at once, each would pass over the partitions that the other is taking. */
   #renew(): Promise<Leases> {
     const { sql, id, leaseTtlMs } = this.#options
-    this.#renewing ??= renewLeases(sql, id, leaseTtlMs)
+    this.#renewing ??= renewLeases(sql, id, leaseTtlMs, performance.now() < this.#modestUntil)
       .then((leases) => {
+        if (this.#modestUntil === Number.POSITIVE_INFINITY) this.#modestUntil = performance.now() + leaseTtlMs
         this.#workers = leases.workers
         return leases
+      })
+      .catch((error) => {
+        this.#modestUntil = Number.POSITIVE_INFINITY
+        throw error
       })
       .finally(() => {
         this.#renewing = undefined

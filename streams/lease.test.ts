@@ -42,6 +42,14 @@ test.each([
   expect(all.map((it) => it.share)).toEqual(shares)
 })
 
+test('L4: who takes nothing of others renews its own, and takes what nobody has', async () => {
+  await using runtime = await openRuntime({ partitions: 3 })
+  await runtime.sql`update mailbox set owner = case partition when 0 then 'a' when 1 then 'b' end`
+  const modest = await renewLeases(runtime.sql, 'a', ttlMs, true)
+  expect(modest.owned.map((it) => it.partition).sort()).toEqual([0, 2])
+  expect(await owned(runtime, 'a')).toEqual([0, 1, 2])
+})
+
 async function giveSurplusBack(runtime: Runtime, worker: string, share: number): Promise<void> {
   const leases = await renewLeases(runtime.sql, worker, ttlMs)
   expect(leases.share).toBe(share)

@@ -8,6 +8,8 @@
  * L2. Time is the database's clock: workers need not agree on theirs.
  * L3. A lease decides only who works. What is correct is decided by the fence in the commit (`commit.ts`): two workers
  *     that both believe they own a partition cost time, never truth.
+ * L4. Whoever could not renew for a while takes nothing of others' for a lease's time: if Postgres was away, they could not
+ *     either, and are about to.
  */
 import type { Sql } from './postgres.ts'
 
@@ -42,8 +44,9 @@ export const lockTimeoutOf = (leaseTtlMs: number): number => leaseTtlMs / 5
  * It waits for no row: one that a commit has in hand is renewed next time. Waiting for several rows while a commit waits
  * for them in another order would be a deadlock.
  * @param worker unique to the process, so that nobody else renews in its name.
+ * @param onlyOwn takes nothing that has had another owner.
  */
-export async function renewLeases(sql: Sql, worker: string, ttlMs: number): Promise<Leases> {
+export async function renewLeases(sql: Sql, worker: string, ttlMs: number, onlyOwn = false): Promise<Leases> {
   const ttl = `${ttlMs} milliseconds`
   const rows = await sql<(Lease & { share: number; workers: number })[]>`
     with alive as (
@@ -67,7 +70,7 @@ export async function renewLeases(sql: Sql, worker: string, ttlMs: number): Prom
       from idle where m.partition = idle.partition
     ), free as (
       select partition from mailbox
-      where lease_until < clock_timestamp() and owner is distinct from ${worker}
+      where lease_until < clock_timestamp() and owner is distinct from ${worker} and (owner is null or not ${onlyOwn})
       order by random()
       limit (select greatest(partitions - (select count(*) from mine), 0) from share)
       for update skip locked

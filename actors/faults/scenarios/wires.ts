@@ -71,8 +71,13 @@ async function silence(stage: Stage, store: StoreName): Promise<void> {
     const way = stage.random.pick(ways)
     const seconds = stage.random.pick([1, 3, 6])
     stage.note(`${way.join(' and ')} between ${process.name} and ${store} are held back for ${seconds} s`)
-    wire.silence(...way)
-    await stage.seconds(seconds)
-    wire.restore()
+    const silenced = async () => {
+      wire.silence(...way)
+      await stage.seconds(seconds)
+      wire.restore()
+    }
+    // What it tells on its console it may not be able to note.
+    if (service === 'notifier' && store === 'postgres') await stage.harm('notifier', silenced)
+    else await silenced()
   }
 }
