@@ -19,6 +19,8 @@ export function leash(pid: number, signal: NodeJS.Signals): () => void {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
     cwd: '/',
+    // Without `cat` it would let nobody live: found whatever our own PATH is.
+    env: { PATH: '/usr/bin:/bin' },
   })
   watcher.on('error', () => {})
   watcher.stdin.on('error', () => {})
