@@ -55,6 +55,19 @@ test('W3: partitions change hands under load, and no message is lost, doubled or
   for (const partition of range(4)) expect(await runtime.values(partition)).toEqual(range(300))
 })
 
+test('a lone message is followed at once, and behind a large batch more is gathered', async () => {
+  await using runtime = await openRuntime()
+  const { pass, reached, open } = gate()
+  runtime.worker({ gatherMs: 600_000, gatherFrom: 3, before: pass })
+  await runtime.post(0, 1)
+  await reached
+  await runtime.post(0, 2, 3, 4)
+  open()
+  await runtime.untilCounted(4)
+  await runtime.post(0, 5)
+  expect(await Promise.race([runtime.untilCounted(5), sleep(300, 'gathering')])).toBe('gathering')
+})
+
 /** How many partitions each owner has. */
 async function shares(runtime: Runtime): Promise<number[]> {
   const rows = await runtime.sql<{ count: number }[]>`

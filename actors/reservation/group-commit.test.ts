@@ -15,9 +15,13 @@ function opened(groupMax = 100) {
   return { commits, groups, items: () => groups.map((it) => it.items) }
 }
 
+/** When what came at the same moment has been read. */
+const atOnce = () => new Promise((resolve) => setImmediate(resolve))
+
 test('the first waits for nothing, and those that come meanwhile go together', async () => {
   const { commits, groups, items } = opened()
   const first = commits.add(1)
+  await atOnce()
   expect(items()).toEqual([[1]])
   const others = [commits.add(2), commits.add(3), commits.add(4)]
   expect(items()).toEqual([[1]])
@@ -27,12 +31,21 @@ test('the first waits for nothing, and those that come meanwhile go together', a
   groups[1]!.done()
   await Promise.all(others)
   void commits.add(5)
+  await atOnce()
   expect(items()).toEqual([[1], [2, 3, 4], [5]])
+})
+
+test('those that come at the same moment go together', async () => {
+  const { commits, items } = opened()
+  for (const item of [1, 2, 3]) void commits.add(item)
+  await atOnce()
+  expect(items()).toEqual([[1, 2, 3]])
 })
 
 test('a commit that fails fails for its group and for nobody else', async () => {
   const { commits, groups } = opened()
   const first = commits.add(1)
+  await atOnce()
   const second = [commits.add(2), commits.add(3)].map((it) => it.catch((error) => error))
   groups[0]!.done()
   await first
@@ -49,6 +62,7 @@ test('a commit that fails fails for its group and for nobody else', async () => 
 test('an item is not confirmed before its own group is committed', async () => {
   const { commits, groups } = opened()
   void commits.add(1)
+  await atOnce()
   let confirmed = false
   const second = commits.add(2).then(() => {
     confirmed = true
@@ -62,7 +76,9 @@ test('an item is not confirmed before its own group is committed', async () => {
 
 test('when as many wait as a group may have, the next is refused at once', async () => {
   const { commits, groups } = opened(2)
-  const taken = [commits.add(1), commits.add(2), commits.add(3)]
+  const taken = [commits.add(1)]
+  await atOnce()
+  taken.push(commits.add(2), commits.add(3))
   await expect(commits.add(4)).rejects.toThrow(QueueFullError)
   groups[0]!.done()
   await expect.poll(() => groups.length).toBe(2)

@@ -1,7 +1,10 @@
 /**
- * Group commit: concurrent items share one statement. The first waits for nothing; those that arrive while a statement
- * runs go together in the next. Alone it costs nothing, and under load the cost of a commit is shared by many.
+ * Group commit: concurrent items share one statement. The first waits only until the requests that have come at the same
+ * moment are read; those that arrive while a statement runs go together in the next. Alone it costs nothing, and under
+ * load the cost of a commit is shared by many.
  */
+import { setImmediate as restRead } from 'node:timers/promises'
+
 export type GroupCommitOptions<Item> = {
   /** Commits all items, or none. */
   commit(items: Item[]): Promise<void>
@@ -35,6 +38,7 @@ export class GroupCommit<Item> {
 
   async #run(): Promise<void> {
     this.#running = true
+    await restRead()
     while (this.#waiting.length > 0) {
       const group = this.#waiting
       this.#waiting = []

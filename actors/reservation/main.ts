@@ -20,6 +20,10 @@ import { mountReservations } from './http.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
 
+/** In a rush outcomes come many times in a hundredth of a second: those of a moment share a commit. */
+const gatherMs = 3
+const gatherFrom = 20
+
 await runService('reservation', async ({ config, log, metrics, stopping, signal }) => {
   const { databaseUrl, redisUrl, redisPrefix, partitions, leaseTtlMs, resendAfterMs, eventRetentionDays } =
     config
@@ -60,6 +64,8 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     partitions,
     handler: stockEventConsumer({ sql: projection, committed: tell }),
     sql: projection,
+    gatherMs,
+    gatherFrom,
     redisUrl,
     redisPrefix,
     leaseTtlMs,

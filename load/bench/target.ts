@@ -1,6 +1,7 @@
 /** What can be driven: how it is reached, stocked, asked, and held to account. */
 import { join } from 'node:path'
 import postgres from 'postgres'
+import type { ServiceName } from '../../actors/config.ts'
 import { root } from '../../deploy/local/root.ts'
 import { compileCache, serviceCommand } from '../../deploy/local/service.ts'
 import { postRequest } from './closed-loop.ts'
@@ -52,14 +53,15 @@ export const askForReservation = (bookid: string, userid: string, wait: boolean)
 export const saysCreated = (answer: Answer, status: Status): boolean =>
   answer.status === 201 && answer.body.includes(`"status":"${status}"`)
 
-/** A server of ours or of others, run as the services are: same runtime, same flags. */
+/** A server of ours or of others, run as a service is: same runtime, same flags. */
 export function startScript(
   name: string,
+  service: ServiceName,
   script: string,
   env: Record<string, string>,
   { runtime, logDir, profileDir }: Surroundings,
 ): Promise<MeasuredProcess> {
-  const flags = serviceCommand(runtime, 'stock').slice(0, -1)
+  const flags = serviceCommand(runtime, service).slice(0, -1)
   if (profileDir && runtime === 'node')
     flags.push('--cpu-prof', `--cpu-prof-dir=${profileDir}`, `--cpu-prof-name=${name}.cpuprofile`)
   const command = [...flags, join(root, script)]
