@@ -101,9 +101,13 @@ const arrays = Object.fromEntries(
   ]),
 )
 
+/** JSON spells what needs no escape as Postgres does, and is made much faster than element by element. */
 function arrayLiteral(values: (string | number | null)[]): string {
-  return `{${values.map(arrayElement).join(',')}}`
+  const json = values.every(isElement) ? JSON.stringify(values) : '\\'
+  return `{${json.includes('\\') ? values.map(arrayElement).join(',') : json.slice(1, -1)}}`
 }
+
+const isElement = (value: unknown) => typeof value === 'string' || Number.isFinite(value) || value === null
 
 /** @throws {TypeError} on what Postgres might take for something else, as it would the word `undefined` for a text. */
 function arrayElement(value: string | number | null): string {

@@ -2,7 +2,8 @@
  * The desk: where reservations are accepted, cancelled and waited for.
  *
  * D1. A reservation is accepted when its row is committed, and not before. Everything after that may fail and is made
- *     up for: its command waits in the outbox, written in the same statement, until stock answers (`resend.ts`).
+ *     up for: it belongs to a lot, written in the same statement, of which what stock does not answer is sent again
+ *     (`resend.ts`).
  * D2. Accepting needs this service's Postgres and nothing else. Sending to stock is not waited for.
  */
 import { z } from 'zod'

@@ -136,6 +136,10 @@ describe('with a million reservations', () => {
       await expectIndexes(unforced, (sql) => store.partitionsDue(sql, 16))
     })
 
+    test('for lots that are due: of them there are those of a few seconds', async () => {
+      await expectIndexes(unforced, (sql) => store.openLots(sql), { small: ['lot'] })
+    })
+
     const lists = [undefined, '00000000-0000-0000-0000-000000080000'].flatMap((before) =>
       [undefined, 'Requested' as const, 'Reserved' as const].map((status) => ({ before, status, limit: 51 })),
     )

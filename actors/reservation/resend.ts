@@ -1,5 +1,6 @@
 /**
- * Sends commands again that stock has not answered: each waits in the outbox, and Redis may lose what it was given.
+ * Sends commands again that stock has not answered: Redis may lose what it was given. What was accepted together is noted
+ * as one lot; what stock has not answered when the lot is due waits in the outbox, command by command, until it has.
  *
  * An unanswered command is not always a lost one. When stock is slow or down its mailboxes fill, and sending everything
  * again would only make them longer. So a row is sent again when stock has gone past the time at which the row was due,
@@ -43,6 +44,7 @@ export async function resendUnconfirmed(options: ResendOptions, signal: AbortSig
   while (!signal.aborted) {
     pulse.beat()
     try {
+      await store.openLots(sql)
       for (const partition of await store.partitionsDue(sql, partitions))
         await resendPartition(options, partition, signal).catch((error) =>
           log.warn({ err: error, partition }, cannotYet),

@@ -67,8 +67,8 @@ type Act = 'cancel' | 'reserved' | 'refused' | 'released'
 const event = { reserved, refused, released }
 
 async function end(reservationid: string) {
-  const [row] =
-    await sql`select status, reason, not exists (select from outbox o where o.reservationid = r.reservationid) as confirmed
+  const [row] = await sql`select status, reason, status <> 'Requested'
+        and not exists (select from outbox o where o.reservationid = r.reservationid) as confirmed
       from reservation r where reservationid = ${reservationid}`
   return [row!.status, row!.reason, row!.confirmed ? 'confirmed' : 'unconfirmed']
 }
@@ -190,10 +190,40 @@ test('cancelling answers with the reservation, once', async () => {
   expect(await store.cancel(sql, reservationid, traceparent, 3_000)).toBeUndefined()
 })
 
-test('each unconfirmed row that is due is taken by one process, and put off further each time', async () => {
-  await sql`with r as (delete from reservation) delete from outbox`
+const forgetAll = () => sql`with r as (delete from reservation), l as (delete from lot) delete from outbox`
+
+async function makeLotsDue(): Promise<void> {
+  await sql`update lot set due_at = clock_timestamp() - interval '1 second'`
+  await store.openLots(sql)
+}
+
+async function lots(): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`select count(*) from lot`
+  return row!.count
+}
+
+test('only what is undecided when its lot is due gets into the outbox, and what is decided leaves it', async () => {
+  await forgetAll()
   const ids = [await accepted(), await accepted(), await accepted()]
-  expect(await store.partitionsDue(sql, 1)).toEqual([])
+  await told(reserved(ids[0]!))
+  await makeLotsDue()
+  const queued = async () =>
+    (await sql`select reservationid from outbox`).map((it) => it.reservationid).sort()
+  expect(await queued()).toEqual(ids.slice(1).sort())
+  // As if it had been decided at that very moment: after the lot was looked at, and before the row was seen.
+  await sql`update reservation set status = 'Failed' where reservationid = ${ids[1]!}`
+  const taken = await store.takeDue(sql, 0, new Date(), 10, 1_000)
+  expect(taken.map((it) => it.reservationid)).toEqual([ids[2]])
+  expect(await queued()).toEqual([ids[2]])
+})
+
+test('each unconfirmed row that is due is taken by one process, and put off further each time', async () => {
+  await forgetAll()
+  const ids = [await accepted(), await accepted(), await accepted()]
+  await store.openLots(sql)
+  expect(await lots()).toBe(3)
+  await makeLotsDue()
+  expect(await lots()).toBe(0)
   const pass = () => sql`update outbox set resend_at = clock_timestamp() - interval '1 second'`
   await pass()
   expect(await store.partitionsDue(sql, 1)).toEqual([0])

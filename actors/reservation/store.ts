@@ -11,7 +11,7 @@ export type Accepted = {
   createdAt: Date
 }
 
-/** Writes accepted reservations, and their commands into the outbox. One that exists already (a repeated key) is left alone. */
+/** Writes accepted reservations, and notes them as one lot. One that exists already (a repeated key) is left alone. */
 export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number): Promise<void> {
   await sql`
     with accepted as (
@@ -25,10 +25,11 @@ export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number):
       -- In the same order always, so that two processes with the same repeated keys do not wait for each other.
       order by r.reservationid
       on conflict (reservationid) do nothing
-      returning reservationid, partition
+      returning reservationid
     )
-    insert into outbox (partition, reservationid, resend_at)
-    select partition, reservationid, clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from accepted`
+    insert into lot (reservationids, due_at)
+    select array_agg(reservationid), clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from accepted
+    having count(*) > 0`
 }
 
 /** @returns the reservation as cancelled by this call, or undefined when its state does not allow it. */
@@ -118,16 +119,30 @@ export const applyVerdicts = (sql: Sql, rows: (Verdict & { partition: number })[
     returning r.partition, r.reservationid, r.bookid, r.status, r.reason, r.traceparent, r.updated_at,
       extract(epoch from r.updated_at - r.created_at)::float as seconds
   ), answered as (
-    delete from outbox o using judged j
-    where o.partition = j.partition and o.reservationid = j.reservationid
-    returning j.*
+    delete from outbox o using judged j where o.partition = j.partition and o.reservationid = j.reservationid
   )`
 
 /** The reservations that `applyVerdicts` changed, each once, all in one of the commit's results. */
-export const changed = (sql: Sql): Fragment => sql`select null::int, json_agg(answered) from answered`
+export const changed = (sql: Sql): Fragment => sql`select null::int, json_agg(judged) from judged`
 
 export type Unconfirmed = Pick<Reservation, 'reservationid' | 'bookid' | 'userid' | 'status'> & {
   traceparent: string | null
+}
+
+/**
+ * Moves the commands of lots that are due into the outbox, unless stock has answered them. One that is answered at this
+ * very moment may get there all the same.
+ */
+export async function openLots(sql: Sql): Promise<void> {
+  await sql`
+    with due as (
+      delete from lot where due_at < clock_timestamp() returning reservationids, due_at
+    )
+    insert into outbox (partition, reservationid, resend_at)
+    select r.partition, r.reservationid, due_at
+    from due, unnest(reservationids) as l (reservationid) join reservation r using (reservationid)
+    where r.status = 'Requested'
+    on conflict do nothing`
 }
 
 /** @returns the partitions in which commands are due to be sent again. */
@@ -139,7 +154,8 @@ export async function partitionsDue(sql: Sql, partitions: number): Promise<numbe
 }
 
 /**
- * Takes a partition's commands that were due before `dueBefore`, each for one process, and puts their next time off.
+ * Takes a partition's commands that were due before `dueBefore`, each for one process, and puts their next time off. Those
+ * of reservations that are decided leave the outbox.
  * @returns at most `limit`, those of the oldest reservations first.
  */
 export const takeDue = (
@@ -150,14 +166,18 @@ export const takeDue = (
   resendAfterMs: number,
 ): Promise<Unconfirmed[]> => sql<Unconfirmed[]>`
   with due as (
-    select reservationid from outbox
-    where partition = ${partition} and resend_at < least(${dueBefore}, clock_timestamp())
-    order by reservationid limit ${limit} for update skip locked
+    select o.reservationid, r.status in ('Reserved', 'Failed') as decided
+    from outbox o join reservation r on r.reservationid = o.reservationid
+    where o.partition = ${partition} and o.resend_at < least(${dueBefore}, clock_timestamp())
+    order by o.reservationid limit ${limit} for update of o skip locked
+  ), answered as (
+    delete from outbox o using due
+    where due.decided and o.partition = ${partition} and o.reservationid = due.reservationid
   ), taken as (
     update outbox o set resends = o.resends + 1,
       resend_at = clock_timestamp() + interval '1 millisecond'
         * least(${resendAfterMs}::float * 2 ^ least(o.resends + 1, 10) * (0.75 + random() / 2), ${resendAfterMaxMs}::float)
-    from due where o.partition = ${partition} and o.reservationid = due.reservationid
+    from due where not due.decided and o.partition = ${partition} and o.reservationid = due.reservationid
     returning o.reservationid
   )
   select r.reservationid, r.bookid, r.userid, r.status, r.traceparent

@@ -30,12 +30,13 @@ export async function audit(system: System, { received, accepted }: Expected): P
   return reservations
 }
 
-/** Stock's answer to every command has reached the reservations: no row is its own outbox any more. */
+/** Stock's answer to every command has reached the reservations. */
 export const settled = (system: System): Promise<true> =>
   eventually(
     async () => {
       const [row] = await system.sql<{ open: number }[]>`
-        select count(*)::int as open from reservation.outbox`
+        select (select count(*) from reservation.outbox)::int
+          + (select count(*) from reservation.reservation where status = 'Requested')::int as open`
       return row!.open === 0
     },
     { timeoutMs: 20_000, message: 'Some reservations stay unconfirmed' },
