@@ -21,7 +21,7 @@ test('every fault is listed at once', () => {
 })
 
 test('servers are all that has to be set', () => {
-  expect(toConfig('stock', servers)).toMatchObject({ service: 'stock', port: 8082, partitions: 8 })
+  expect(toConfig('stock', servers)).toMatchObject({ service: 'stock', port: 8082, partitions: 4 })
 })
 
 test('an empty setting counts as not set', () => {

@@ -34,7 +34,7 @@ const schema = z.object({
     .string()
     .regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and dashes')
     .default('br'),
-  PARTITIONS: integer(1, 1024).default(8),
+  PARTITIONS: integer(1, 1024).default(4),
   LEASE_TTL_MS: integer(500, 120_000).default(5_000),
   RESEND_AFTER_MS: integer(100, 600_000).default(3_000),
   EVENT_RETENTION_DAYS: integer(1, 3650).default(90),

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import postgres from 'postgres'
 import { expect, test } from 'vitest'
 import { dropLetters, listLetters, redriveLetters } from './dead-letter.ts'
 import { toFields } from './envelope.ts'
@@ -66,6 +67,35 @@ test('a lone message is followed at once, and behind a large batch more is gathe
   await runtime.untilCounted(4)
   await runtime.post(0, 5)
   expect(await Promise.race([runtime.untilCounted(5), sleep(300, 'gathering')])).toBe('gathering')
+})
+
+test('W2: behind a full batch the next is read while it is committed, and forgotten when it is not', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const { pass, reached, open } = gate()
+  const worker = runtime.worker({ before: (batch) => (batch.length === 1_000 ? pass() : undefined) })
+  await runtime.post(0, ...range(2_500))
+  await reached
+  const before = (await runtime.mailbox(0)).processed
+  const lock = await runtime.sql.reserve()
+  await lock`begin`
+  await lock`select from mailbox for update`
+  open()
+  const delivered = async () => {
+    const [group] = await groupsOf(runtime.redis, runtime.key(0))
+    return Number(group?.['entries-read'] ?? 0)
+  }
+  await expect.poll(delivered).toBeGreaterThan(before + 1_000)
+  const admin = postgres(runtime.postgresUrl, { max: 1 })
+  const cut = () => admin`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like '%with fenced%'`
+  await expect.poll(async () => (await cut()).length).toBe(1)
+  await admin.end()
+  await lock`commit`
+  lock.release()
+  await runtime.untilCounted(2_500)
+  expect(await runtime.values(0)).toEqual(range(2_500))
+  expect(worker.has('starting over')).toBe(true)
 })
 
 /** How many partitions each owner has. */

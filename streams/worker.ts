@@ -4,11 +4,13 @@
  *   take over ──▶ ┌─▶ read ──▶ handle ──▶ commit ──▶ publish ─┐
  *                 └───────────────────────────────────────────┘
  *
- * All partitions share one loop and one commit. The next batch is read and handled while the present one is published.
+ * All partitions share one loop and one commit. The next batch is read and handled while the present one is published;
+ * behind a full batch it is read already while that is committed.
  *
  * W1. Messages of one partition are handled in the order of its stream, by one batch at a time.
  * W2. A batch starts where the last commit of its partition ended. After any doubt (an error, a lost connection, an
- *     unknown outcome, a failed fence) what is in memory is dropped and the offsets are read from Postgres again.
+ *     unknown outcome, a failed fence) what is in memory is dropped, what was read ahead with it, and the offsets are read
+ *     from Postgres again.
  * W3. A partition changes hands between batches, never within one. While a batch is in doubt none is given away.
  * W4. What cannot work becomes a dead letter in the same commit, and the partition goes on. What Postgres refuses is
  *     first decided once more with nothing in memory, since memory may be at fault; then the message at fault is sought.
@@ -77,6 +79,8 @@ export class Worker<Message> {
   /** Whether the last batch was so large that more is probably there. */
   #rush = false
   #publishing: Promise<void> | undefined
+  /** Under way: what follows the batch that is being committed. */
+  #ahead: Promise<[Owned, Row[]][]> | undefined
   /** Whether a batch may have been handled of which nobody knows that it was committed. */
   #inDoubt = false
   /** Under way: the group is told what the doorbell has brought. */
@@ -140,7 +144,7 @@ export class Worker<Message> {
    */
   async #read(doorbell: Doorbell, signal: AbortSignal): Promise<Slice[]> {
     const all = this.#holdings.all()
-    const slices = this.#rush ? await this.#readFrom(all) : []
+    const slices = this.#rush ? this.#slicesOf((await this.#takeAhead()) ?? (await this.#readFrom(all))) : []
     this.#rush = sizeOf(slices) > all.length
     if (slices.length > 0) return slices
     await this.#published()
@@ -163,16 +167,30 @@ export class Worker<Message> {
     throw new Error('Cannot take what the doorbell brought: the group has something else')
   }
 
-  async #readFrom(partitions: Owned[]): Promise<Slice[]> {
+  /** @param pending what is being committed: it is read from behind that. */
+  async #readFrom(partitions: Owned[], pending: Slice[] = []): Promise<[Owned, Row[]][]> {
     // Who was served first last time is served last.
     const first = this.#turn++ % Math.max(1, partitions.length)
     const inTurn = [...partitions.slice(first), ...partitions.slice(0, first)]
-    const found = await readEntries(
-      this.#redis,
-      inTurn.map((it) => this.#readingOf(it)),
-      this.#entriesFor(batchSizeMax),
-    )
-    return this.#slicesOf(inTurn.map((owned, i) => [owned, found[i]!]))
+    const ends = new Map(pending.map((it) => [it.owned, it]))
+    const readings = inTurn.map((owned) => {
+      const { to = owned.position, count = 0 } = ends.get(owned) ?? {}
+      return { ...this.#readingOf(owned), position: to, processed: owned.processed + count }
+    })
+    const found = await readEntries(this.#redis, readings, this.#entriesFor(batchSizeMax))
+    return inTurn.map((owned, i) => [owned, found[i]!])
+  }
+
+  #readAhead(pending: Slice[]): void {
+    this.#ahead = this.#readFrom(this.#holdings.all(), pending)
+    this.#ahead.catch(() => {}) // Seen when it is taken, if it is.
+  }
+
+  /** What was read ahead, of the partitions that are still ours. */
+  async #takeAhead(): Promise<[Owned, Row[]][] | undefined> {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    return (await ahead)?.filter(([owned]) => this.#holdings.holds(owned))
   }
 
   #entriesFor(messages: number): number {
@@ -213,6 +231,7 @@ export class Worker<Message> {
       await this.#commit(slices, effects, [...unreadable, ...lettersOf(slices, effects.poison)])
       telemetry.batch(sizeOf(slices))
     } catch (error) {
+      this.#ahead = undefined
       if (!isDataError(error)) throw error
       if (fresh) return await this.#narrow(slices, error)
       for (const { owned } of slices) this.#options.handler.forget?.(owned.partition)
@@ -232,6 +251,7 @@ export class Worker<Message> {
     await this.#telling
     const startedAt = performance.now()
     const committing = commit(sql, { advances, events, letters, redriven, writes, results: wanted })
+    if (sizeOf(slices) === batchSizeMax) this.#readAhead(slices)
     const { partitions, results } = await deadline(statementWithinMs, 'commit the batch', committing)
     telemetry.committed((performance.now() - startedAt) / 1_000)
 
@@ -300,6 +320,8 @@ export class Worker<Message> {
   async #tidy(): Promise<void> {
     if (performance.now() - this.#tidiedAt < tidyEveryMs) return
     this.#tidiedAt = performance.now()
+    // The groups are set back to what is committed, and streams may begin anew.
+    this.#ahead = undefined
     await this.#published()
     await this.#holdings.tidy()
     const all = new Map(this.#holdings.all().map((it) => [it.partition, it]))
@@ -318,6 +340,7 @@ export class Worker<Message> {
     this.#inDoubt = true
     this.#publishing = undefined
     this.#telling = undefined
+    this.#ahead = undefined
   }
 }
 

@@ -22,7 +22,7 @@ export type Product = Target & {
   startService(name: ServiceName): Promise<void>
 }
 
-const partitions = 8
+const partitions = 4
 
 /**
  * @param name of database and keys too: started again under the same name, it finds its data.
