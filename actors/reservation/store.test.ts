@@ -190,6 +190,24 @@ test('cancelling answers with the reservation, once', async () => {
   expect(await store.cancel(sql, reservationid, traceparent, 3_000)).toBeUndefined()
 })
 
+test('what stock has not answered is as old as the reservation, or as its cancellation', async () => {
+  const since = () => store.unansweredSince(sql, 1)
+  await sql`truncate outbox`
+  expect(await since()).toBeUndefined()
+  const reservationid = '00000000-0000-7000-8000-000000000001'
+  const createdAt = new Date('2026-01-01T00:00:00Z')
+  await store.insert(
+    sql,
+    [{ reservationid, bookid: 'b', userid: 'u', partition: 0, traceparent, createdAt }],
+    3_000,
+  )
+  await accepted()
+  expect(await since()).toEqual(createdAt)
+  const canceled = await store.cancel(sql, reservationid, traceparent, 3_000)
+  expect((await since())!.getTime()).toBeGreaterThan(Date.now() - 60_000)
+  expect((await since())!.getTime()).toBeLessThanOrEqual(canceled!.updated_at.getTime())
+})
+
 test('each unconfirmed row that is due is taken by one process, and put off further each time', async () => {
   await sql`with r as (delete from reservation) delete from outbox`
   const ids = [await accepted(), await accepted(), await accepted()]
