@@ -76,7 +76,8 @@ const say = (line) => console.error(line)
 const onPath = (command) =>
   (process.env.PATH ?? '').split(delimiter).some((dir) => isExecutable(join(dir, command)))
 const isUnpacked = (command) =>
-  existsSync(unpacked) && readdirSync(unpacked).some((dir) => isExecutable(join(unpacked, dir, command)))
+  existsSync(unpacked) &&
+  readdirSync(unpacked).some((dir) => isExecutable(join(unpacked, dir, 'usr', 'bin', command)))
 
 function isExecutable(path) {
   try {
@@ -218,7 +219,7 @@ function unpackProgram(name, missing) {
     if (!archive || !succeedsLoudly('dpkg-deb', ['-x', archive, 'files'], dir))
       throw new Refusal(`Cannot download ${missing}. Run: sudo apt-get install -y ${name}`)
     rmSync(join(unpacked, name), { recursive: true, force: true })
-    renameSync(join(dir, 'files', 'usr', 'bin'), join(unpacked, name))
+    renameSync(join(dir, 'files'), join(unpacked, name))
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }

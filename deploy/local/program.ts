@@ -13,7 +13,7 @@ export function findProgram(...names: string[]): string | undefined {
 
 function unpackedDirs(): string[] {
   try {
-    return readdirSync(unpacked).map((dir) => join(unpacked, dir))
+    return readdirSync(unpacked).map((dir) => join(unpacked, dir, 'usr', 'bin'))
   } catch {
     return []
   }
