@@ -70,6 +70,7 @@ kind: PrometheusRule
 metadata:
   name: ${basename(file, '.yaml')}
   labels:
+    app.kubernetes.io/name: ${basename(file, '.yaml')}
     app.kubernetes.io/part-of: bookreservation
     app.kubernetes.io/component: monitoring
 spec:
