@@ -47,6 +47,21 @@ test('dead letters are told of as long as they are there', async () => {
   await until('stock', 'mailbox_dead_letters_waiting', (count) => count === 0)
 })
 
+test('a table that is locked makes nobody wait for it, and no store count as gone', async () => {
+  const lock = await system.sql.reserve()
+  await lock`begin`
+  await lock`lock table stock.dead_letter in access exclusive mode`
+  const blocked = () => system.sql<{ seconds: number }[]>`
+    select extract(epoch from clock_timestamp() - query_start)::float as seconds from pg_stat_activity
+    where application_name = 'bookreservation-stock' and wait_event_type = 'Lock' and query like '%count(*)%'`
+  // Longer than it takes until it would be asked for again.
+  await eventually(async () => (await blocked()).some((it) => it.seconds > 1.5))
+  expect(await blocked()).toHaveLength(1)
+  expect(await sample('stock', 'store_up', 'postgres')).toBe(1)
+  await lock`rollback`
+  lock.release()
+})
+
 test('a store that is gone is told of by every service, and so is its return', async () => {
   const tell = (value: number) =>
     Promise.all(

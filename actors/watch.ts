@@ -1,12 +1,13 @@
 /**
- * What only the stores can tell of a service, for its metrics: asked for every few seconds and beside the work, by statements
+ * What only the stores can tell of a service, for its metrics: asked for every second and beside the work, by statements
  * that are led to their rows by an index, or read a table that is nearly always empty. Every process of a service tells the
  * same.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { countLetters } from '../streams/dead-letter.ts'
 import { deadline } from '../streams/deadline.ts'
-import type { Sql } from '../streams/postgres.ts'
+import { isTransient, type Sql } from '../streams/postgres.ts'
+import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
 const everyMs = 1_000
@@ -17,16 +18,24 @@ export type WatchOptions = {
   worker: { reachRedis(): Promise<unknown> }
   partitions: number
   metrics: Metrics
+  log: Log
   /** What Postgres can tell of this service alone. */
   own?(): Promise<void>
 }
 
-/** Runs until `signal` is aborted. A store that does not answer is told as such; what it would have told stays as it was. */
+/** Runs until `signal` is aborted. */
 export async function watchStores(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const { worker, partitions, metrics } = options
+  const { sql, worker, partitions, metrics, log } = options
+  const ask = oneAtATime(() =>
+    askTables(options).catch((error) => {
+      // That Postgres is away is told by what follows.
+      if (!isTransient(error)) log.warn({ err: error }, 'cannot tell what the tables hold')
+    }),
+  )
   metrics.partitions.set(partitions)
   while (!signal.aborted) {
-    const [postgres, redis] = await Promise.all([answers(askPostgres(options)), answers(worker.reachRedis())])
+    ask()
+    const [postgres, redis] = await Promise.all([answers(sql`select 1`), answers(worker.reachRedis())])
     if (signal.aborted) break
     metrics.storeUp('postgres').set(postgres)
     metrics.storeUp('redis').set(redis)
@@ -34,7 +43,20 @@ export async function watchStores(options: WatchOptions, signal: AbortSignal): P
   }
 }
 
-async function askPostgres({ sql, metrics, own }: WatchOptions): Promise<void> {
+/** While a table is locked, asking must not take up the connections that requests need. */
+function oneAtATime(ask: () => Promise<void>): () => void {
+  let asking = false
+  return () => {
+    if (asking) return
+    asking = true
+    void ask().finally(() => {
+      asking = false
+    })
+  }
+}
+
+/** What is not answered stays as it was told last. */
+async function askTables({ sql, metrics, own }: WatchOptions): Promise<void> {
   metrics.deadLettersWaiting.set(await countLetters(sql))
   await own?.()
 }

@@ -94,7 +94,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     ready: () => sql`select 1`,
     loops: [
       ...loops.map((it) => it.run(signal)),
-      watchStores({ sql, worker, partitions: config.partitions, metrics, own: tellOverdue }, signal),
+      watchStores({ sql, worker, partitions: config.partitions, metrics, log, own: tellOverdue }, signal),
     ],
     async close() {
       await Promise.all([worked, dispatched, sql].map(closePostgres))

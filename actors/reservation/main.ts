@@ -115,6 +115,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
           worker,
           partitions,
           metrics,
+          log,
           own: async () => metrics.undecidedSince(await store.unansweredSince(sql, partitions)),
         },
         signal,

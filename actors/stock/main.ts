@@ -87,7 +87,7 @@ await runService('stock', async ({ config, log, metrics, signal }) => {
       worker.run(signal),
       wakeup.run(signal),
       forgetKeys(sql, log, signal),
-      watchStores({ sql, worker, partitions, metrics }, signal),
+      watchStores({ sql, worker, partitions, metrics, log }, signal),
     ],
     async close() {
       await wakeup[Symbol.asyncDispose]()

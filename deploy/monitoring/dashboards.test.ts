@@ -7,8 +7,8 @@ import { monitoring } from './testing/rules.ts'
 
 // After a change: npx vitest run deploy/monitoring -u
 test.each([
-  ['business', business],
-  ['runtime', runtime],
-])('%s.json is what %s.ts says', async (name, model) => {
+  { name: 'business', model: business },
+  { name: 'runtime', model: runtime },
+])('$name.json is what $name.ts says', async ({ name, model }) => {
   await expect(model).toMatchFileSnapshot(join(monitoring, `dashboards/${name}.json`))
 })
