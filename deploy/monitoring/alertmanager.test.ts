@@ -8,6 +8,7 @@ import { eventually } from '../../actors/testing/eventually.ts'
 import { MailSink } from '../../actors/testing/mail-sink.ts'
 import { WebhookSink } from '../../actors/testing/webhook-sink.ts'
 import { type Alertmanager, alertmanagerConfig, startAlertmanager } from './local/alertmanager.ts'
+import { foreignMetrics } from './testing/foreign.ts'
 import { alertsIn, ruleFiles, run } from './testing/rules.ts'
 
 const amtool = (...args: string[]) => run('amtool', ...args)
@@ -176,4 +177,10 @@ test('the watchdog is heard outside at once', async (context) => {
   await raise({ alertname: 'Watchdog', severity: 'none' })
   await eventually(() => outside.hooks.length > 0)
   expect(outside.hooks[0]!.body).toMatchObject({ receiver: 'dead-mans-switch', status: 'firing' })
+})
+
+test('it exports what we ask it for', async (context) => {
+  context.skip(!manager, unable)
+  const text = await (await fetch(`${manager!.url}/metrics`)).text()
+  for (const name of foreignMetrics.alertmanager!) expect(text).toContain(`\n${name}{integration="webhook"`)
 })

@@ -12,7 +12,7 @@ import { tellAlerts } from './local/tell.ts'
 const help = `Shows how alerts come and go.
 
   npm run alerts                beside a running npm start: Prometheus with our rules on port 9090, Alertmanager on 9093
-  npm run alerts -- --drill     breaks a system of its own, and sees that the right people are told; six minutes
+  npm run alerts -- --drill     breaks a system of its own, and sees that the right people are told; five minutes
 
 RESERVATION_PORT, STOCK_PORT and NOTIFIER_PORT say where the services are, PROMETHEUS_PORT and ALERTMANAGER_PORT where the
 two are to be. Alerts go to the notifier's /alerts with ALERT_TOKEN, and as e-mail to SMTP_HOST (localhost:25).`

@@ -44,6 +44,8 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
         `--config.file=${config}`,
         `--storage.tsdb.path=${join(dir, 'data')}`,
         `--web.listen-address=127.0.0.1:${port}`,
+        // The first alerts come before Alertmanager is found: they are sent again sooner than after a minute.
+        '--rules.alert.resend-delay=10s',
       ],
       cwd: dir,
     })
@@ -68,6 +70,8 @@ function configOf({ targets, alertmanager, intervalSeconds = 5 }: PrometheusOpti
     scrape_configs: [
       {
         job_name: 'bookreservation',
+        // Each sample says itself of which service it is.
+        honor_labels: true,
         static_configs: Object.entries(targets).map(([service, address]) => target(service, address)),
       },
       {
