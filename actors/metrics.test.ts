@@ -24,6 +24,19 @@ test('what the runtime tells is found in the metrics', async () => {
     expect(text).toContain(line)
 })
 
+test('what is undecided ages by the clock, also while nobody can be asked', async () => {
+  const metrics = createMetrics('reservation')
+  const age = async () => {
+    const text = await metrics.registry.metrics()
+    return Number(text.match(/^reservation_undecided_seconds\{.*\} (.*)$/m)![1])
+  }
+  expect(await age()).toBe(0)
+  metrics.undecidedSince(new Date(Date.now() - 90_000))
+  expect(await age()).toBeGreaterThanOrEqual(90)
+  metrics.undecidedSince(undefined)
+  expect(await age()).toBe(0)
+})
+
 test('a partition that was given up is reported no more', async () => {
   const metrics = createMetrics('stock')
   metrics.lag(3).set(11)

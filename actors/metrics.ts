@@ -6,6 +6,7 @@ const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 
 export type Outcome = 'Reserved' | 'Failed' | 'Canceled'
 export type NoticeOutcome = 'sent' | 'retried' | 'failed' | 'superseded'
+export type Store = 'postgres' | 'redis'
 export type Metrics = ReturnType<typeof createMetrics>
 
 /** @param service the label that every metric carries. */
@@ -53,6 +54,29 @@ export function createMetrics(service: string) {
     registers,
   })
 
+  const storeUp = new Gauge({
+    name: 'store_up',
+    help: 'Whether the store answered when it was last asked: 1 or 0',
+    labelNames: ['store'],
+    registers,
+  })
+  const noticesOverdue = new Gauge({
+    name: 'notices_overdue_seconds',
+    help: 'How long the oldest notice that is due has waited to be taken in hand',
+    labelNames: ['channel'],
+    registers,
+  })
+  let undecidedSince: Date | undefined
+  new Gauge({
+    name: 'reservation_undecided_seconds',
+    help: 'Age of the oldest reservation or cancellation that stock has not answered',
+    registers,
+    // By the clock, since it ages on while the database cannot be asked.
+    collect() {
+      this.set(undecidedSince ? Math.max(0, (Date.now() - undecidedSince.getTime()) / 1_000) : 0)
+    },
+  })
+
   const decidedAs = memo((outcome: Outcome) => decided.labels({ outcome }))
   const lagOf = memo((partition: number) => lag.labels({ partition }))
   const fenceFailuresOf = memo((partition: number) => fenceFailures.labels({ partition }))
@@ -65,6 +89,15 @@ export function createMetrics(service: string) {
     httpRequests,
     httpSeconds,
     accepted: new Counter({ name: 'reservations_accepted_total', help: 'Reservations accepted', registers }),
+    acceptSeconds: new Histogram({
+      name: 'reservation_accept_seconds',
+      help: 'From asked for to written, without the wait for a decision',
+      buckets: latencyBuckets,
+      registers,
+    }),
+    undecidedSince(date: Date | undefined) {
+      undecidedSince = date
+    },
     decided: (outcome: Outcome) => decidedAs(outcome),
     decisionSeconds: new Histogram({
       name: 'reservation_decision_seconds',
@@ -98,6 +131,18 @@ export function createMetrics(service: string) {
       help: 'Messages set aside because no retry can make them work',
       registers,
     }),
+    deadLettersWaiting: new Gauge({
+      name: 'mailbox_dead_letters_waiting',
+      help: 'Dead letters that are neither redriven nor dropped yet',
+      registers,
+    }),
+    partitions: new Gauge({
+      name: 'mailbox_partitions',
+      help: 'Partitions that somebody must own',
+      registers,
+    }),
+    storeUp: (store: Store) => storeUp.labels({ store }),
+    noticesOverdue: (channel: string) => noticesOverdue.labels({ channel }),
     notices: (channel: string, outcome: NoticeOutcome) => noticesOf(channel)(outcome),
   }
 }

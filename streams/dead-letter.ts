@@ -15,6 +15,11 @@ export type DeadLetter = {
 export const listLetters = (sql: Sql, limit: number): Promise<DeadLetter[]> => sql<DeadLetter[]>`
   select partition, position, reason, to_json(fields) as fields, redrive, at from dead_letter order by at limit ${limit}`
 
+export async function countLetters(sql: Sql): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`select count(*) from dead_letter`
+  return row!.count
+}
+
 /**
  * Asks the partitions' owners to handle letters again, out of their order. One that fails again stays, with its new reason.
  * @returns how many.

@@ -104,6 +104,11 @@ export class Worker<Message> {
     return this.#holdings.alone
   }
 
+  /** Rejects when Redis does not answer on the connection that the work depends on. */
+  reachRedis(): Promise<unknown> {
+    return this.#redis.ping()
+  }
+
   /** Works until `signal` is aborted: then the batch in hand is finished and the leases are given back. */
   async run(signal: AbortSignal): Promise<void> {
     await using doorbell = new Doorbell(this.#options.redisUrl, `${this.#options.id}-doorbell`)

@@ -9,6 +9,7 @@ import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { watchStores } from '../watch.ts'
 import { consoleTeller } from './channels/console.ts'
 import { openChannels, reachOf } from './channels/open.ts'
 import { Chime } from './chime.ts'
@@ -17,7 +18,7 @@ import { Dispatcher } from './dispatch.ts'
 import { noticeHandler } from './handler.ts'
 import { mountNotifier } from './http.ts'
 import { Pruning } from './prune.ts'
-import type { Mark } from './queue.ts'
+import { type Mark, overdueSeconds } from './queue.ts'
 
 /** Notices rest before they are sent anyway: events are taken in by the lot. */
 const gatherMs = 200
@@ -35,7 +36,8 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
   await checkPartitions(sql, config.partitions)
 
   const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
-  const dispatchers = openChannels(config).map(
+  const channels = openChannels(config)
+  const dispatchers = channels.map(
     (channel) => new Dispatcher({ channel, sql: dispatched, log, count: counting(metrics, channel) }),
   )
   const chime = new Chime(noticeDelayMs, () => {
@@ -81,12 +83,19 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
   })
   mountNotifier({ app, sql, allowPrivate: config.webhookAllowPrivate })
 
+  const tellOverdue = async () => {
+    for (const { name } of channels) metrics.noticesOverdue(name).set(await overdueSeconds(sql, name))
+  }
+
   const loops = [worker, pruning, ...dispatchers]
   return {
     app,
     pulses: () => loops.map((it) => it.pulse),
     ready: () => sql`select 1`,
-    loops: loops.map((it) => it.run(signal)),
+    loops: [
+      ...loops.map((it) => it.run(signal)),
+      watchStores({ sql, worker, partitions: config.partitions, metrics, log, own: tellOverdue }, signal),
+    ],
     async close() {
       await Promise.all([worked, dispatched, sql].map(closePostgres))
     },

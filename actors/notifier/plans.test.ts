@@ -9,7 +9,7 @@ import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
 import { readCustomer, writeCustomer } from './customers.ts'
 import { statuses } from './notice.ts'
 import { listNotices, readNotice } from './notices.ts'
-import { claimDue, type Mark, markAll, pruneNotices, renewClaims } from './queue.ts'
+import { claimDue, type Mark, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
 import { everybody, NotifierDatabase, purchaseRequested, refused, released, reserved } from './testing.ts'
 
 const partitions = 4
@@ -129,6 +129,10 @@ describe('with a million notices', () => {
       const { before, status, limit } = list
       const query = { limit, ...(before ? { before } : {}), ...(status ? { status } : {}) }
       await expectIndexes(unforced, (sql) => listNotices(sql, query), { walked: ['notice', 'undelivered'] })
+    })
+
+    test('for how long the first has been due', async () => {
+      await expectIndexes(unforced, (sql) => overdueSeconds(sql, 'chat'))
     })
 
     test('for the oldest, which are forgotten', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Sql } from '../../streams/postgres.ts'
-import { claimDue, type Mark, markAll, pruneNotices, renewClaims } from './queue.ts'
+import { claimDue, type Mark, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
 import { chat, NotifierDatabase, purchaseRequested, refused, released, reserved } from './testing.ts'
 
 let database: NotifierDatabase
@@ -55,6 +55,18 @@ test('a cancellation supersedes a success that was not told yet, also in the sam
     'cancelled chat pending',
   ])
   expect((await claim()).map((it) => it.kind)).toEqual(['cancelled', 'cancelled'])
+})
+
+test('a notice is overdue from when it is due until it is taken in hand, and one that was given up never is', async () => {
+  const overdue = () => overdueSeconds(database.sql, 'chat')
+  await database.commit([reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
+  await database.sql`
+    update undelivered set due_at = case seq when (select min(seq) from undelivered) then 'infinity' else now() end
+      - interval '30 seconds'`
+  expect(await overdue()).toBeGreaterThanOrEqual(30)
+  expect(await overdueSeconds(database.sql, 'email')).toBe(0)
+  expect(await claim()).toHaveLength(1)
+  expect(await overdue()).toBe(0)
 })
 
 test('a cancellation supersedes a failure that was not told yet', async () => {

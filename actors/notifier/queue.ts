@@ -38,6 +38,15 @@ export async function claimDue(
     order by n.seq`
 }
 
+/** @returns for how many seconds the notice of the channel that is due first has been due: 0 if none is. */
+export async function overdueSeconds(sql: Sql, channel: ChannelName): Promise<number> {
+  // now() and not clock_timestamp(): an index can only be searched for a value that stands still.
+  const [row] = await sql<{ seconds: number }[]>`
+    select coalesce(extract(epoch from now() - min(due_at)), 0)::float as seconds
+    from undelivered where channel = ${channel} and due_at <= now()`
+  return row!.seconds
+}
+
 /** Makes claims last anew, as long as they have not run out and been made by somebody else. */
 export async function renewClaims(
   sql: Sql,

@@ -90,8 +90,10 @@ export class Desk {
     const createdAt = now()
     const partition = partitionOf(bookid, partitions)
     const row = { reservationid, bookid, userid, partition, traceparent, createdAt }
+    const askedAt = performance.now()
     await this.#inserts.add(row).catch(toUnavailable)
     metrics.accepted.inc()
+    metrics.acceptSeconds.observe((performance.now() - askedAt) / 1_000)
     log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted')
     this.#send('ReserveCopy', row)
     return {

@@ -14,6 +14,7 @@ import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { watchStores } from '../watch.ts'
 import { stockEventConsumer } from './consumer.ts'
 import { type Answer, answerOf, answerSchema, Desk } from './desk.ts'
 import { mountReservations } from './http.ts'
@@ -114,6 +115,17 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
       worker.run(signal),
       wakeup.run(signal),
       forgetKeys(sql, log, signal),
+      watchStores(
+        {
+          sql,
+          worker,
+          partitions,
+          metrics,
+          log,
+          own: async () => metrics.undecidedSince(await store.unansweredSince(sql, partitions)),
+        },
+        signal,
+      ),
       resendUnconfirmed(
         {
           sql,

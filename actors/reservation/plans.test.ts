@@ -140,6 +140,10 @@ describe('with a million reservations', () => {
       await expectIndexes(unforced, (sql) => store.openLots(sql), { small: ['lot'] })
     })
 
+    test('for since when stock has not answered', async () => {
+      await expectIndexes(unforced, (sql) => store.unansweredSince(sql, 16), { walked: ['outbox'] })
+    })
+
     const lists = [undefined, '00000000-0000-0000-0000-000000080000'].flatMap((before) =>
       [undefined, 'Requested' as const, 'Reserved' as const].map((status) => ({ before, status, limit: 51 })),
     )

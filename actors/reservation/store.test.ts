@@ -202,6 +202,25 @@ async function lots(): Promise<number> {
   return row!.count
 }
 
+test('what stock has not answered is as old as the reservation, or as its cancellation', async () => {
+  const since = () => store.unansweredSince(sql, 1)
+  await forgetAll()
+  expect(await since()).toBeUndefined()
+  const reservationid = '00000000-0000-7000-8000-000000000001'
+  const createdAt = new Date('2026-01-01T00:00:00Z')
+  await store.insert(
+    sql,
+    [{ reservationid, bookid: 'b', userid: 'u', partition: 0, traceparent, createdAt }],
+    3_000,
+  )
+  await accepted()
+  await makeLotsDue()
+  expect(await since()).toEqual(createdAt)
+  const canceled = await store.cancel(sql, reservationid, traceparent, 3_000)
+  expect((await since())!.getTime()).toBeGreaterThan(Date.now() - 60_000)
+  expect((await since())!.getTime()).toBeLessThanOrEqual(canceled!.updated_at.getTime())
+})
+
 test('only what is undecided when its lot is due gets into the outbox, and what is decided leaves it', async () => {
   await forgetAll()
   const ids = [await accepted(), await accepted(), await accepted()]

@@ -145,6 +145,24 @@ export async function openLots(sql: Sql): Promise<void> {
     on conflict do nothing`
 }
 
+/**
+ * @returns since when the oldest of the commands has waited that stock has not answered in time: of the first in each
+ * partition, so that a full outbox is not read from end to end. The oldest reservation is among them, for ids rise with time.
+ */
+export async function unansweredSince(sql: Sql, partitions: number): Promise<Date | undefined> {
+  const [row] = await sql<{ since: Date | null }[]>`
+    select min(case r.status when 'Requested' then r.created_at else r.updated_at end) as since
+    from generate_series(0, ${partitions - 1}) as p (partition)
+    cross join lateral (
+      select reservationid from outbox where partition = p.partition order by reservationid limit ${firstMax}
+    ) o
+    join reservation r on r.reservationid = o.reservationid and r.status in ('Requested', 'Canceled')`
+  return row?.since ?? undefined
+}
+
+/** Cancellations of older reservations may stand in front of it. */
+const firstMax = 20
+
 /** @returns the partitions in which commands are due to be sent again. */
 export async function partitionsDue(sql: Sql, partitions: number): Promise<number[]> {
   const rows = await sql<{ partition: number }[]>`

@@ -15,6 +15,7 @@ import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { watchStores } from '../watch.ts'
 import { type Decided, source, stockActors } from './actor.ts'
 import { Clerk } from './clerk.ts'
 import { mountStock } from './http.ts'
@@ -82,7 +83,12 @@ await runService('stock', async ({ config, log, metrics, signal }) => {
     app,
     pulses: () => [worker.pulse],
     ready: () => sql`select 1`,
-    loops: [worker.run(signal), wakeup.run(signal), forgetKeys(sql, log, signal)],
+    loops: [
+      worker.run(signal),
+      wakeup.run(signal),
+      forgetKeys(sql, log, signal),
+      watchStores({ sql, worker, partitions, metrics, log }, signal),
+    ],
     async close() {
       await wakeup[Symbol.asyncDispose]()
       redis.disconnect()

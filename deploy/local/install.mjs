@@ -1,23 +1,39 @@
 /**
  * Installs what is missing, saying what it does, then runs the pinned Node with the arguments that remain:
  *
- *   node deploy/local/install.mjs [--needs=redis,http] [node options] script [arguments]
+ *   node deploy/local/install.mjs [--needs=redis,http,…] [node options] script [arguments]
  *
  * Runs on the Node that the machine has (20 or later) and uses no package, for there may be none yet.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const modules = join(root, 'node_modules')
 const bin = join(modules, '.bin')
+/** Programs that are unpacked here, a folder each, instead of installed (`program.ts` looks here too). */
+const unpacked = join(modules, '.cache', 'programs')
 const installing = join(root, '.installing')
 const waitMs = 300_000
 const parentPollMs = 250
 
-/** Programs from outside npm: which commands will do, and the packages that bring one, the first that exists. */
+/**
+ * Programs from outside npm: which commands will do, and the packages that bring one, the first that exists. Those of which
+ * Debian's package starts a daemon that nobody asked for are unpacked there, which takes no root either.
+ */
 const programs = {
   redis: {
     commands: ['redis-server', 'valkey-server'],
@@ -32,6 +48,26 @@ const programs = {
     commands: ['http'],
     packages: { 'apt-get': ['httpie'], dnf: ['httpie'], apk: ['httpie'], brew: ['httpie'] },
   },
+  prometheus: {
+    commands: ['promtool'],
+    packages: {
+      'apt-get': ['prometheus'],
+      dnf: ['golang-github-prometheus'],
+      apk: ['prometheus'],
+      brew: ['prometheus'],
+    },
+    unpack: ['apt-get'],
+  },
+  alertmanager: {
+    commands: ['amtool'],
+    packages: {
+      'apt-get': ['prometheus-alertmanager'],
+      dnf: ['golang-github-prometheus-alertmanager'],
+      apk: ['alertmanager'],
+      brew: ['alertmanager'],
+    },
+    unpack: ['apt-get'],
+  },
 }
 
 class Refusal extends Error {}
@@ -39,6 +75,9 @@ class Refusal extends Error {}
 const say = (line) => console.error(line)
 const onPath = (command) =>
   (process.env.PATH ?? '').split(delimiter).some((dir) => isExecutable(join(dir, command)))
+const isUnpacked = (command) =>
+  existsSync(unpacked) &&
+  readdirSync(unpacked).some((dir) => isExecutable(join(unpacked, dir, 'usr', 'bin', command)))
 
 function isExecutable(path) {
   try {
@@ -132,8 +171,8 @@ function alive(pid) {
 }
 
 function installProgram(name) {
-  const { commands, packages } = programs[name]
-  if (commands.some(onPath)) return
+  const { commands, packages, unpack = [] } = programs[name]
+  if (commands.some((it) => onPath(it) || isUnpacked(it))) return
   const missing = commands.join(' or ')
   const manager = Object.keys(packages).find(onPath)
   if (!manager) {
@@ -142,6 +181,7 @@ function installProgram(name) {
     )
   }
   const names = packages[manager]
+  if (unpack.includes(manager)) return unpackProgram(names[0], missing)
   const byHand = `${manager === 'brew' ? '' : 'sudo '}${install(manager, names[0]).join(' ')}`
   // Homebrew refuses root, the others need it.
   const root = process.getuid?.() === 0
@@ -161,6 +201,30 @@ function installProgram(name) {
   }
 }
 
+/** Beside the system: nothing of it is changed, nothing is started. */
+function unpackProgram(name, missing) {
+  mkdirSync(unpacked, { recursive: true })
+  const dir = mkdtempSync(join(unpacked, '.'))
+  // Package lists of our own, where the machine's are missing or old. Whom apt would download as may not enter here.
+  const lists = join(dir, 'lists')
+  for (const part of [lists, join(dir, 'archives')]) mkdirSync(join(part, 'partial'), { recursive: true })
+  const ours = [`Dir::State::lists=${lists}`, `Dir::Cache=${dir}`, 'APT::Sandbox::User=root']
+  const options = ours.flatMap((it) => ['-o', it])
+  const download = (more) => succeedsLoudly('apt-get', [...more, 'download', name], dir)
+  try {
+    say(`${missing} is not installed. Downloading, to use it from ${unpacked}: apt-get download ${name}`)
+    const there =
+      download(options.slice(-2)) || (succeedsLoudly('apt-get', [...options, 'update']) && download(options))
+    const archive = there && readdirSync(dir).find((it) => it.endsWith('.deb'))
+    if (!archive || !succeedsLoudly('dpkg-deb', ['-x', archive, 'files'], dir))
+      throw new Refusal(`Cannot download ${missing}. Run: sudo apt-get install -y ${name}`)
+    rmSync(join(unpacked, name), { recursive: true, force: true })
+    renameSync(join(dir, 'files'), join(unpacked, name))
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
 const split = ([command, ...args]) => [command, args]
 
 function install(manager, name) {
@@ -169,9 +233,9 @@ function install(manager, name) {
   return [manager, 'install', '-y', name]
 }
 
-function succeedsLoudly(command, args) {
+function succeedsLoudly(command, args, cwd = root) {
   try {
-    run(command, args, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+    run(command, args, { cwd, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
     return true
   } catch {
     return false

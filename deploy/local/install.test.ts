@@ -1,5 +1,5 @@
 /** The installer in a project of its own, with package managers that are scripts of a line or two. */
-import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -104,6 +104,38 @@ test('the second name is tried where the first is no package', async () => {
   await program('true', '')
   await program('dnf', `[ "$3" = valkey ] && /bin/cp ${dir}/bin/dnf ${dir}/bin/valkey-server`)
   expect(await install('redis')).toMatchObject({ code: 0, lines: { length: 3 } })
+})
+
+test('what would start a daemon is unpacked beside the system, without root', async () => {
+  await program('sudo', 'exit 1')
+  // The last argument is the package; without lists of its own it finds none.
+  await program(
+    'apt-get',
+    `for last; do :; done
+case "$*" in
+  *Dir::State::lists=*update) exec /usr/bin/touch ${dir}/updated ;;
+  *Dir::State::lists=*download*) [ -e ${dir}/updated ] && exec /usr/bin/touch "$last"_1_all.deb ;;
+esac
+exit 1`,
+  )
+  await program('dpkg-deb', `/bin/mkdir -p "$3/usr/bin" && /bin/cp ${dir}/bin/sudo "$3/usr/bin/promtool"`)
+  const cache = join(dir, 'node_modules/.cache/programs')
+  const saying = `promtool is not installed. Downloading, to use it from ${cache}: apt-get download prometheus`
+  expect(await install('prometheus')).toMatchObject({ code: 0, lines: [saying, 'ran'] })
+  expect(await readdir(cache)).toEqual(['prometheus'])
+  expect(await install('prometheus')).toMatchObject({ code: 0, lines: ['ran'] })
+})
+
+test('what cannot be downloaded is one line and exit code 1, and leaves nothing behind', async () => {
+  await program('apt-get', 'exit 100')
+  expect(await install('alertmanager')).toMatchObject({
+    code: 1,
+    lines: {
+      1: 'Cannot download amtool. Run: sudo apt-get install -y prometheus-alertmanager',
+      length: 2,
+    },
+  })
+  expect(await readdir(join(dir, 'node_modules/.cache/programs'))).toEqual([])
 })
 
 test('without a package manager the program is named', async () => {

@@ -1,0 +1,68 @@
+/**
+ * What only the stores can tell of a service, for its metrics: asked for every second and beside the work, by statements
+ * that are led to their rows by an index, or read a table that is nearly always empty. Every process of a service tells the
+ * same.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { countLetters } from '../streams/dead-letter.ts'
+import { deadline } from '../streams/deadline.ts'
+import { isTransient, type Sql } from '../streams/postgres.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+const everyMs = 1_000
+const answerWithinMs = 2_000
+
+export type WatchOptions = {
+  sql: Sql
+  worker: { reachRedis(): Promise<unknown> }
+  partitions: number
+  metrics: Metrics
+  log: Log
+  /** What Postgres can tell of this service alone. */
+  own?(): Promise<void>
+}
+
+/** Runs until `signal` is aborted. */
+export async function watchStores(options: WatchOptions, signal: AbortSignal): Promise<void> {
+  const { sql, worker, partitions, metrics, log } = options
+  const ask = oneAtATime(() =>
+    askTables(options).catch((error) => {
+      // That Postgres is away is told by what follows.
+      if (!isTransient(error)) log.warn({ err: error }, 'cannot tell what the tables hold')
+    }),
+  )
+  metrics.partitions.set(partitions)
+  while (!signal.aborted) {
+    ask()
+    const [postgres, redis] = await Promise.all([answers(sql`select 1`), answers(worker.reachRedis())])
+    if (signal.aborted) break
+    metrics.storeUp('postgres').set(postgres)
+    metrics.storeUp('redis').set(redis)
+    await sleep(everyMs, undefined, { signal }).catch(() => {})
+  }
+}
+
+/** While a table is locked, asking must not take up the connections that requests need. */
+function oneAtATime(ask: () => Promise<void>): () => void {
+  let asking = false
+  return () => {
+    if (asking) return
+    asking = true
+    void ask().finally(() => {
+      asking = false
+    })
+  }
+}
+
+/** What is not answered stays as it was told last. */
+async function askTables({ sql, metrics, own }: WatchOptions): Promise<void> {
+  metrics.deadLettersWaiting.set(await countLetters(sql))
+  await own?.()
+}
+
+const answers = (asking: Promise<unknown>): Promise<0 | 1> =>
+  deadline(answerWithinMs, 'ask the store', asking).then(
+    () => 1,
+    () => 0,
+  )

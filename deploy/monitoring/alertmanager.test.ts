@@ -1,0 +1,186 @@
+/** Who is told of what, as Alertmanager itself says. */
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { eventually } from '../../actors/testing/eventually.ts'
+import { MailSink } from '../../actors/testing/mail-sink.ts'
+import { WebhookSink } from '../../actors/testing/webhook-sink.ts'
+import { type Alertmanager, alertmanagerConfig, startAlertmanager } from './local/alertmanager.ts'
+import { foreignMetrics } from './testing/foreign.ts'
+import { alertsIn, ruleFiles, run } from './testing/rules.ts'
+
+const amtool = (...args: string[]) => run('amtool', ...args)
+
+test('the configuration is valid', () => {
+  expect(amtool('check-config', alertmanagerConfig)).toContain('SUCCESS')
+})
+
+const receiverOf = (labels: Record<string, string>) =>
+  amtool(
+    ...['config', 'routes', 'test', `--config.file=${alertmanagerConfig}`],
+    ...Object.entries(labels).map(([name, value]) => `${name}=${value}`),
+  ).trim()
+
+test.each([
+  [
+    'what is critical, by both ways',
+    { alertname: 'ReservationsUndecided', service: 'stock', severity: 'critical' },
+    'notifier-and-mail',
+  ],
+  [
+    'what is not, by the notifier',
+    { alertname: 'DecisionsSlow', service: 'stock', severity: 'warning' },
+    'notifier',
+  ],
+  [
+    'what concerns a node, by the notifier',
+    { alertname: 'NodeShortOfCpu', instance: 'a', severity: 'warning' },
+    'notifier',
+  ],
+  [
+    'that the notifier is down, by e-mail',
+    { alertname: 'ServiceAbsent', service: 'notifier', severity: 'critical' },
+    'mail',
+  ],
+  [
+    'that notices fail, by e-mail',
+    { alertname: 'NoticesFailing', service: 'notifier', channel: 'email', severity: 'warning' },
+    'mail',
+  ],
+  [
+    'that the notifier’s pods restart, by e-mail',
+    { alertname: 'PodRestarting', service: 'notifier', severity: 'warning' },
+    'mail',
+  ],
+  [
+    'that the notifier takes no alerts, by e-mail',
+    { alertname: 'AlertsNotDelivered', integration: 'webhook', severity: 'critical' },
+    'mail',
+  ],
+  [
+    'that e-mail takes none, by the notifier',
+    { alertname: 'AlertsNotDelivered', integration: 'email', severity: 'critical' },
+    'notifier',
+  ],
+  [
+    'that all is well, to the dead man’s switch',
+    { alertname: 'Watchdog', severity: 'none' },
+    'dead-mans-switch',
+  ],
+])('tells %s', (_, labels, receiver) => {
+  expect(receiverOf(labels)).toBe(receiver)
+})
+
+test('no alert but the watchdog goes only where nobody reads', () => {
+  const alerts = ruleFiles()
+    .flatMap(alertsIn)
+    .filter((it) => it.alert !== 'Watchdog')
+  const receivers = new Set(alerts.map(({ alert, labels }) => receiverOf({ alertname: alert, ...labels })))
+  expect(receivers).not.toContain('dead-mans-switch')
+})
+
+test('every alert that the configuration names exists', () => {
+  const known = ruleFiles()
+    .flatMap(alertsIn)
+    .map((it) => it.alert)
+  const config = execFileSync('cat', [alertmanagerConfig], { encoding: 'utf8' })
+  const named = [...config.matchAll(/alertname=~?"([^"]*)"/g)].flatMap(([, names]) => names!.split('|'))
+  expect(named.length).toBeGreaterThan(5)
+  for (const name of named)
+    expect(
+      known.some((it) => new RegExp(`^(${name})$`).test(it)),
+      name,
+    ).toBe(true)
+})
+
+let dir: string
+let manager: Alertmanager | undefined
+/** Why no Alertmanager runs here, if none does. */
+let unable = ''
+let notifier: WebhookSink
+let outside: WebhookSink
+let mail: MailSink
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'bookreservation-alerts-'))
+  notifier = await WebhookSink.start()
+  outside = await WebhookSink.start()
+  mail = await MailSink.start()
+  const receivers = {
+    notifier: notifier.url,
+    token: 'a token',
+    deadMansSwitch: outside.url,
+    smtp: new URL(mail.url).host,
+  }
+  manager = await startAlertmanager({ dir, receivers }).catch((error: Error) => {
+    if (!error.message.includes('unshare')) throw error
+    unable = 'this machine refuses user namespaces, and prometheus-alertmanager is not installed'
+    return undefined
+  })
+})
+afterAll(async () => {
+  await manager?.stop()
+  for (const sink of [notifier, outside, mail]) await sink[Symbol.asyncDispose]()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const api = async (path: string, body?: unknown) => {
+  const init =
+    body === undefined
+      ? {}
+      : {
+          method: 'POST',
+          body: JSON.stringify(body),
+          headers: { 'content-type': 'application/json' },
+        }
+  const answer = await fetch(`${manager!.url}/api/v2${path}`, init)
+  expect(answer.ok).toBe(true)
+  return answer
+}
+const raise = (...alerts: Record<string, string>[]) =>
+  api(
+    '/alerts',
+    alerts.map((labels) => ({ labels })),
+  )
+
+type Inhibited = { labels: Record<string, string>; status: { inhibitedBy: string[] } }
+const inhibited = async () => {
+  const alerts = (await (await api('/alerts')).json()) as Inhibited[]
+  return alerts
+    .filter((it) => it.status.inhibitedBy.length > 0)
+    .map(({ labels: { alertname, namespace, service } }) => `${alertname} ${service} ${namespace}`)
+    .sort()
+}
+
+test('what follows from a store or a service that is down is not told too; what is elsewhere is', async (context) => {
+  context.skip(!manager, unable)
+  const b = { namespace: 'b' }
+  await raise(
+    { ...b, alertname: 'StoreUnreachable', service: 'stock', store: 'redis', severity: 'critical' },
+    { ...b, alertname: 'ReservationsUndecided', service: 'stock', severity: 'critical' },
+    { ...b, alertname: 'PartitionsUnowned', service: 'notifier', severity: 'critical' },
+    { ...b, alertname: 'AcceptingBudgetBurnsFast', service: 'reservation', severity: 'critical' },
+    { ...b, alertname: 'ServiceAbsent', service: 'notifier', severity: 'critical' },
+    { ...b, alertname: 'NoticesOverdue', service: 'notifier', severity: 'warning' },
+    { namespace: 'c', alertname: 'ReservationsUndecided', service: 'stock', severity: 'critical' },
+  )
+  expect(await inhibited()).toEqual([
+    'NoticesOverdue notifier b',
+    'PartitionsUnowned notifier b',
+    'ReservationsUndecided stock b',
+  ])
+})
+
+test('the watchdog is heard outside at once', async (context) => {
+  context.skip(!manager, unable)
+  await raise({ alertname: 'Watchdog', severity: 'none' })
+  await eventually(() => outside.hooks.length > 0)
+  expect(outside.hooks[0]!.body).toMatchObject({ receiver: 'dead-mans-switch', status: 'firing' })
+})
+
+test('it exports what we ask it for', async (context) => {
+  context.skip(!manager, unable)
+  const text = await (await fetch(`${manager!.url}/metrics`)).text()
+  for (const name of foreignMetrics.alertmanager!) expect(text).toContain(`\n${name}{integration="webhook"`)
+})

@@ -1,0 +1,14 @@
+/** The dashboards as Grafana reads them are those that are written here. */
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import business from './dashboards/business.ts'
+import runtime from './dashboards/runtime.ts'
+import { monitoring } from './testing/rules.ts'
+
+// After a change: npx vitest run deploy/monitoring -u
+test.each([
+  { name: 'business', model: business },
+  { name: 'runtime', model: runtime },
+])('$name.json is what $name.ts says', async ({ name, model }) => {
+  await expect(model).toMatchFileSnapshot(join(monitoring, `dashboards/${name}.json`))
+})

@@ -1,0 +1,149 @@
+/**
+ * The drill: real services, a real Prometheus with the very rules, a real Alertmanager with the very routes. Stock is hung up
+ * on a lock, and the notifier is stopped; then both are mended.
+ *
+ *   ReservationsUndecided  must become pending, fire, and reach the notifier's address (with its token) and the mailbox
+ *   ServiceAbsent          of the notifier must reach the mailbox, and not the notifier
+ *   Watchdog               must be heard outside all the time
+ *
+ * and what was told must be told to be over.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import postgres from 'postgres'
+import { type ServiceName, serviceNames } from '../../actors/config.ts'
+import { migrate } from '../../actors/migrate.ts'
+import { eventually } from '../../actors/testing/eventually.ts'
+import { MailSink } from '../../actors/testing/mail-sink.ts'
+import { OwnServer } from '../../actors/testing/own-server.ts'
+import { ServiceProcess } from '../../actors/testing/service-process.ts'
+import { WebhookSink } from '../../actors/testing/webhook-sink.ts'
+import { startAlertmanager } from './local/alertmanager.ts'
+import { startPrometheus } from './local/prometheus.ts'
+import { tellAlerts } from './local/tell.ts'
+
+type Say = (line: string) => void
+type Posted = { status: string; alerts: { status: string; labels: Record<string, string> }[] }
+
+const partitions = 4
+const token = 'a token that the notifier knows'
+/** Rules wait up to two minutes, and what is over is told up to five minutes later. */
+const patience = { timeoutMs: 420_000 }
+
+/** @returns whether all that must be seen was seen. */
+export async function drill(say: Say): Promise<boolean> {
+  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-drill-'))
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => rm(dir, { recursive: true, force: true }))
+  const { processes, sql } = await startServices(stack)
+  const notifier = stack.use(await WebhookSink.start())
+  const outside = stack.use(await WebhookSink.start())
+  const mail = stack.use(await MailSink.start())
+  const alertmanager = await startAlertmanager({
+    dir: join(dir, 'alertmanager'),
+    receivers: { notifier: notifier.url, token, deadMansSwitch: outside.url, smtp: new URL(mail.url).host },
+  })
+  stack.defer(async () => void (await alertmanager.stop()))
+  const addressOf = (service: ServiceName) => new URL(processes[service].url).host
+  const prometheus = await startPrometheus({
+    dir: join(dir, 'prometheus'),
+    alertmanager: alertmanager.address,
+    targets: {
+      reservation: addressOf('reservation'),
+      stock: addressOf('stock'),
+      notifier: addressOf('notifier'),
+    },
+  })
+  stack.defer(async () => void (await prometheus.stop()))
+  const telling = new AbortController()
+  const told = tellAlerts(prometheus, say, telling.signal)
+
+  const seen = async (what: string, probe: () => unknown) => {
+    const startedAt = performance.now()
+    const found = await eventually(async () => Boolean(await probe()), patience).catch(() => false)
+    say(
+      `${found ? 'SEEN   ' : 'MISSING'}  ${what} (${Math.round((performance.now() - startedAt) / 1_000)} s)`,
+    )
+    return found
+  }
+  const is = (alertname: string, state: 'pending' | 'firing') => async () =>
+    (await prometheus.alerts()).some((it) => it.labels.alertname === alertname && it.state === state)
+  const posted = (alertname: string, status: string) => () =>
+    notifier.hooks.some(({ headers, body }) => {
+      const { alerts } = body as Posted
+      const of = alerts.some((it) => it.labels.alertname === alertname && it.status === status)
+      return of && headers.authorization === `Bearer ${token}`
+    })
+  const mailed = (summary: string, status: string) => () =>
+    mail.mails.some(({ subject }) => subject.includes(summary) && subject.includes(status))
+  const absent = 'Nothing of the notifier service answers'
+  const undecided = 'Reservations are accepted, but not decided'
+
+  const results = [await seen('the watchdog is heard outside', () => outside.hooks.length > 0)]
+  say('A librarian locks the books by hand, and forgets it; the notifier is stopped; somebody reserves.')
+  const lock = await sql.reserve()
+  await lock`begin`
+  await lock`lock table stock.book in access exclusive mode`
+  await processes.notifier.stop()
+  const accepted = await fetch(`${processes.reservation.url}/reservations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ bookid: '1', userid: 'ann' }),
+  })
+  results.push(
+    await seen('the reservation is accepted', () => accepted.status === 201),
+    await seen('ServiceAbsent is pending', is('ServiceAbsent', 'pending')),
+    await seen('ServiceAbsent of the notifier comes by e-mail', mailed(absent, 'firing')),
+    await seen('ReservationsUndecided is pending', is('ReservationsUndecided', 'pending')),
+    await seen('ReservationsUndecided fires', is('ReservationsUndecided', 'firing')),
+    await seen(
+      'it reaches the notifier’s address, with the token',
+      posted('ReservationsUndecided', 'firing'),
+    ),
+    await seen('and the mailbox', mailed(undecided, 'firing')),
+    await seen(
+      'that the notifier is absent does not go to the notifier',
+      () => !posted('ServiceAbsent', 'firing')(),
+    ),
+  )
+  say('The lock is let go, the notifier is started.')
+  await lock`rollback`
+  lock.release()
+  await processes.notifier.start()
+  const heard = outside.hooks.length
+  results.push(
+    await seen(
+      'it is told to be over, to the notifier’s address',
+      posted('ReservationsUndecided', 'resolved'),
+    ),
+    await seen('and by e-mail', mailed(undecided, 'resolved')),
+    await seen('and so is the absence of the notifier', mailed(absent, 'resolved')),
+    await seen('the watchdog is still heard', () => outside.hooks.length > heard),
+  )
+  telling.abort()
+  await told
+  return results.every((it) => it)
+}
+
+/** Stores and services, one process of each. */
+async function startServices(stack: AsyncDisposableStack) {
+  const [database, redis] = [stack.use(await OwnServer.postgres()), stack.use(await OwnServer.redis())]
+  await migrate({ databaseUrl: database.url, partitions })
+  const sql = postgres(database.url, { max: 1, onnotice: () => {} })
+  stack.defer(() => sql.end({ timeout: 1 }))
+  const env = {
+    DATABASE_URL: database.url,
+    REDIS_URL: redis.url,
+    PARTITIONS: String(partitions),
+    DRAIN_MS: '0',
+  }
+  const start = async (service: ServiceName) => {
+    const process = new ServiceProcess(service, { service, runtime: 'node', env })
+    stack.defer(async () => void (await process.finish()))
+    await process.start()
+    return [service, process] as const
+  }
+  const processes = Object.fromEntries(await Promise.all(serviceNames.map(start)))
+  return { processes: processes as Record<ServiceName, ServiceProcess>, sql }
+}

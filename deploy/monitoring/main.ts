@@ -1,0 +1,66 @@
+/** `npm run alerts`: Prometheus and Alertmanager beside a running `npm start`; with `--drill`, a drill with a system of its own. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { onSignals } from '../local/signals.ts'
+import { drill } from './drill.ts'
+import { startAlertmanager } from './local/alertmanager.ts'
+import { startPrometheus } from './local/prometheus.ts'
+import { tellAlerts } from './local/tell.ts'
+
+const help = `Shows how alerts come and go.
+
+  npm run alerts                beside a running npm start: Prometheus with our rules on port 9090, Alertmanager on 9093
+  npm run alerts -- --drill     breaks a system of its own, and sees that the right people are told; five minutes
+
+RESERVATION_PORT, STOCK_PORT and NOTIFIER_PORT say where the services are, PROMETHEUS_PORT and ALERTMANAGER_PORT where the
+two are to be. Alerts go to the notifier's /alerts with ALERT_TOKEN, and as e-mail to SMTP_HOST (localhost:25).`
+
+const say = (line: string) => console.log(`${new Date().toTimeString().slice(0, 8)}  ${line}`)
+
+try {
+  const { values } = parseArgs({
+    options: { drill: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  })
+  if (values.help) console.log(help)
+  else if (!(await (values.drill ? drill(say) : watch(process.env)))) process.exitCode = 1
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
+}
+
+async function watch(env: NodeJS.ProcessEnv): Promise<true> {
+  const signal = onSignals(() => process.exit(1))
+  const at = (port: string | undefined, usual: number) => `127.0.0.1:${port || usual}`
+  const notifier = at(env.NOTIFIER_PORT, 8083)
+  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-alerts-'))
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => rm(dir, { recursive: true, force: true }))
+  const alertmanager = await startAlertmanager({
+    dir: join(dir, 'alertmanager'),
+    port: Number(env.ALERTMANAGER_PORT || 9093),
+    receivers: {
+      notifier: `http://${notifier}/alerts`,
+      token: env.ALERT_TOKEN ?? '',
+      // Nobody outside listens.
+      deadMansSwitch: 'http://127.0.0.1:9/',
+      smtp: env.SMTP_HOST || 'localhost:25',
+    },
+  })
+  stack.defer(async () => void (await alertmanager.stop()))
+  const prometheus = await startPrometheus({
+    dir: join(dir, 'prometheus'),
+    port: Number(env.PROMETHEUS_PORT || 9090),
+    alertmanager: alertmanager.address,
+    targets: {
+      reservation: at(env.RESERVATION_PORT, 8081),
+      stock: at(env.STOCK_PORT, 8082),
+      notifier,
+    },
+  })
+  stack.defer(async () => void (await prometheus.stop()))
+  say(`Prometheus: ${prometheus.url}   Alertmanager: ${alertmanager.url}   Ctrl-C stops both.`)
+  await tellAlerts(prometheus, say, signal)
+  return true
+}

@@ -1,0 +1,116 @@
+/** Rules and dashboards ask for what the services really export, as three real processes do. */
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { serviceNames } from '../../actors/config.ts'
+import { cancel, receive, reserveAndWait } from '../../actors/testing/acts.ts'
+import { eventually } from '../../actors/testing/eventually.ts'
+import { useSystem } from '../../actors/testing/system.ts'
+import { foreignMetrics } from './testing/foreign.ts'
+import { filledIn, selectorsOf } from './testing/promql.ts'
+import { monitoring, ruleFiles, rulesIn, run } from './testing/rules.ts'
+
+type Target = { expr: string; legendFormat: string }
+type Dashboard = { panels: { title: string; description?: string; targets?: Target[] }[] }
+
+const targets = ['business', 'runtime'].flatMap((name) => {
+  const model = JSON.parse(readFileSync(join(monitoring, `dashboards/${name}.json`), 'utf8')) as Dashboard
+  return model.panels.flatMap(({ title, targets = [] }) =>
+    targets.map((it) => ({ of: `${name}: ${title}`, expr: filledIn(it.expr), legend: it.legendFormat })),
+  )
+})
+const rules = ruleFiles()
+  .flatMap(rulesIn)
+  .map((it) => ({ of: 'alert' in it ? it.alert : it.record, expr: it.expr }))
+const recorded = ruleFiles()
+  .flatMap(rulesIn)
+  .flatMap((it) => ('record' in it ? [it.record] : []))
+
+/** The metrics of the services, each with the labels that were seen on it. */
+const exported = new Map<string, Set<string>>()
+
+const system = useSystem({ partitions: 2 })
+beforeAll(async () => {
+  // Something of each kind has happened.
+  await receive(system(), 'one', 1)
+  const { reservation } = system()
+  const reserved = await reserveAndWait(reservation, 'one', 'ann')
+  await reserveAndWait(reservation, 'one', 'bob')
+  await cancel(reservation, reserved.reservationid)
+  await eventually(async () => (await read()) && exported.get('notices_total')?.has('channel'))
+  await eventually(async () => (await read()) && exported.get('mailbox_lag_entries')?.has('partition'))
+})
+
+async function read(): Promise<true> {
+  for (const service of serviceNames) {
+    const text = await (await fetch(`${system()[service].url}/metrics`)).text()
+    for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+      for (const end of type === 'histogram'
+        ? ['_bucket', '_sum', '_count']
+        : type === 'summary'
+          ? ['', '_sum', '_count']
+          : [''])
+        if (!exported.has(name + end)) exported.set(name + end, new Set())
+    }
+    for (const [, name, labels] of text.matchAll(/^(\w+)\{(.*)\} /gm))
+      for (const [, label] of labels!.matchAll(/(\w+)="/g)) exported.get(name!)?.add(label!)
+  }
+  return true
+}
+
+test('every query of the dashboards is PromQL', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-queries-'))
+  try {
+    const asRules = targets.map(({ expr }, i) => ({ record: `query:${i}`, expr }))
+    await writeFile(join(dir, 'queries.yaml'), stringify({ groups: [{ name: 'queries', rules: asRules }] }))
+    expect(run('promtool', 'check', 'rules', join(dir, 'queries.yaml'))).toContain(
+      `${targets.length} rules found`,
+    )
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+})
+
+test('rules and dashboards name only metrics that exist', () => {
+  const foreign = new Set(Object.values(foreignMetrics).flat())
+  const unknown = [...rules, ...targets].flatMap(({ of, expr }) =>
+    selectorsOf(expr)
+      .map((it) => it.metric)
+      .filter((it) => !exported.has(it) && !foreign.has(it) && !recorded.includes(it))
+      .map((it) => `${of}: ${it}`),
+  )
+  expect(unknown).toEqual([])
+})
+
+test('they tell our metrics apart by labels that these have, or that Prometheus adds', () => {
+  const added = ['namespace', 'service', 'instance', 'pod']
+  const unknown = [...rules, ...targets].flatMap(({ of, expr }) =>
+    selectorsOf(expr).flatMap(({ metric, labels }) => {
+      const seen = exported.get(metric)
+      // Of a metric that no process had a reason to count nothing is known.
+      if (!seen?.size) return []
+      return labels
+        .filter((it) => !seen.has(it) && !added.includes(it))
+        .map((it) => `${of}: ${metric}{${it}}`)
+    }),
+  )
+  expect(unknown).toEqual([])
+})
+
+test('legends name labels that the query leaves', () => {
+  for (const { of, expr, legend } of targets)
+    for (const [, label] of legend.matchAll(/{{(\w+)}}/g))
+      if (/\bby \(/.test(expr))
+        expect(expr, `${of}: ${legend}`).toMatch(new RegExp(`by \\([^)]*\\b${label}\\b`))
+})
+
+test('the lists of what others export name nothing that is not asked for', () => {
+  const asked = new Set(
+    [...rules, ...targets].flatMap(({ expr }) => selectorsOf(expr).map((it) => it.metric)),
+  )
+  for (const [exporter, names] of Object.entries(foreignMetrics))
+    for (const name of names) expect(asked.has(name), `${exporter}: ${name}`).toBe(true)
+})

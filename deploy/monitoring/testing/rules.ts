@@ -1,0 +1,42 @@
+/** The rules as they are written, and the tools that judge them. */
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { findProgram } from '../../local/program.ts'
+import { root } from '../../local/root.ts'
+
+export const monitoring = join(root, 'deploy/monitoring')
+
+/** Runs promtool or amtool. @returns what it printed. @throws with what it printed when it is not content. */
+export function run(tool: 'promtool' | 'amtool', ...args: string[]): string {
+  const command = findProgram(tool)
+  if (!command) throw new Error(`Cannot find ${tool}: npm test installs it`)
+  try {
+    return execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' })
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string }
+    throw new Error(`${tool} ${args.join(' ')} is not content:\n${stdout}${stderr}`, { cause: error })
+  }
+}
+
+export type Alert = {
+  alert: string
+  expr: string
+  labels: Record<string, string>
+  annotations: Record<string, string>
+}
+export type Rule = Alert | { record: string; expr: string }
+
+const yamlIn = (dir: string) =>
+  readdirSync(dir)
+    .filter((it) => it.endsWith('.yaml'))
+    .map((it) => join(dir, it))
+
+export const ruleFiles = (): string[] => yamlIn(join(monitoring, 'rules'))
+export const ruleTests = (): string[] => yamlIn(join(monitoring, 'rules/tests'))
+
+export const rulesIn = (file: string): Rule[] =>
+  (parse(readFileSync(file, 'utf8')) as { groups: { rules: Rule[] }[] }).groups.flatMap((it) => it.rules)
+
+export const alertsIn = (file: string): Alert[] => rulesIn(file).filter((it) => 'alert' in it)
