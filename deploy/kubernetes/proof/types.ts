@@ -1,0 +1,88 @@
+/**
+ * Holds manifests against the types of Kubernetes 1.36, KEDA, External Secrets, the Prometheus operator and the k6-operator,
+ * as strictly as an API server does that is told `--validate=strict`: a field that no type has is an error.
+ *
+ * Each manifest becomes a literal of its type, and the TypeScript compiler says what is wrong with its fields; the schema that
+ * the types were made from says what is wrong with its values.
+ */
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { promisify } from 'node:util'
+import { root } from '../../local/root.ts'
+import { type Manifest, nameOf } from './render.ts'
+
+/** Groups that Kubernetes itself does not have, and who has their types. */
+const packages: Record<string, string> = {
+  'keda.sh': '@kubernetes-models/keda',
+  'external-secrets.io': '@kubernetes-models/external-secrets',
+  'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
+}
+
+const moduleOf = ({ apiVersion, kind }: Manifest): string => {
+  const [group] = apiVersion.split('/') as [string]
+  return `${packages[group] ?? 'kubernetes-models'}/${apiVersion}/${kind}`
+}
+const isTestRun = ({ apiVersion }: Manifest) => apiVersion.startsWith('k6.io/')
+
+/** @returns what is wrong, in lines; none when all is right. */
+export async function typeFaults(manifests: Manifest[]): Promise<string[]> {
+  const [fields, values] = await Promise.all([fieldFaults(manifests), valueFaults(manifests)])
+  return [...fields, ...values]
+}
+
+async function fieldFaults(manifests: Manifest[]): Promise<string[]> {
+  // Where the compiler finds the types, and nobody else looks.
+  const cache = join(root, 'node_modules/.cache')
+  await mkdir(cache, { recursive: true })
+  const folder = await mkdtemp(join(cache, 'manifests-'))
+  const k6 = relative(folder, join(import.meta.dirname, 'k6.ts'))
+  const source = manifests
+    .map((manifest, index) => {
+      const module = isTestRun(manifest) ? k6 : moduleOf(manifest)
+      return `import type { I${manifest.kind} as T${index} } from '${module}'
+export const m${index}: T${index} = ${JSON.stringify(manifest, null, 1)}`
+    })
+    .join('\n')
+  const options = { strict: true, noEmit: true, skipLibCheck: true, module: 'nodenext', target: 'es2024' }
+  const compilerOptions = { ...options, types: [], allowImportingTsExtensions: true }
+  try {
+    await writeFile(join(folder, 'manifests.ts'), source)
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
+    await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['--project', folder, '--pretty', 'false'])
+    return []
+  } catch (error) {
+    return toFaults((error as { stdout: string }).stdout, source)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** The compiler names a line of what it was given: what stands there, and in which manifest, says more. */
+function toFaults(output: string, source: string): string[] {
+  const lines = source.split('\n')
+  return output.split('\n').flatMap((told) => {
+    const [, line, message] = /\((\d+),\d+\): error (.*)/.exec(told) ?? []
+    if (!line) return told.startsWith(' ') || told === '' ? [] : [told]
+    const above = lines.slice(0, Number(line))
+    const of = above.findLast((it) => it.startsWith('import type'))
+    const name = above.findLast((it) => /^ {2}"name": /.test(it))
+    return [`${of?.split(' ')[3]} ${name?.trim()} at ${lines[Number(line) - 1]!.trim()}: ${message}`]
+  })
+}
+
+async function valueFaults(manifests: Manifest[]): Promise<string[]> {
+  const faults = await Promise.all(
+    manifests.map(async (manifest) => {
+      if (isTestRun(manifest)) return []
+      try {
+        const models = await import(moduleOf(manifest))
+        new models[manifest.kind](manifest).validate()
+        return []
+      } catch (error) {
+        return [`${nameOf(manifest)}: ${(error as Error).message}`]
+      }
+    }),
+  )
+  return faults.flat()
+}
