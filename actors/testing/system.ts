@@ -22,6 +22,8 @@ export type SystemOptions = {
   /** A server of the test's own, where it is going to be hurt; the shared one by default. */
   postgresUrl?: string
   redisUrl?: string
+  /** With `false` there are stores, and no process is started. */
+  started?: boolean
   /** Settings of every process, above the defaults. */
   env?: Record<string, string>
   /** Settings of one process, above all others. It is given the system's own. */
@@ -39,6 +41,8 @@ export class System implements AsyncDisposable {
   readonly partitions: number
   readonly redisUrl: string
   readonly redisPrefix: string
+  /** What tells a process where this system's stores are. */
+  readonly stores: { DATABASE_URL: string; REDIS_URL: string; REDIS_PREFIX: string }
   readonly #contracts: Partial<Record<ServiceName, Contract>> = {}
   readonly #drop: () => Promise<void>
   /** Of the test that the system belongs to, if it belongs to one. */
@@ -46,7 +50,13 @@ export class System implements AsyncDisposable {
 
   constructor(
     processes: Record<ServiceName, ServiceProcess[]>,
-    facts: { sql: postgres.Sql; partitions: number; redisUrl: string; redisPrefix: string },
+    facts: {
+      sql: postgres.Sql
+      partitions: number
+      databaseUrl: string
+      redisUrl: string
+      redisPrefix: string
+    },
     drop: () => Promise<void>,
   ) {
     this.processes = processes
@@ -54,6 +64,11 @@ export class System implements AsyncDisposable {
     this.partitions = facts.partitions
     this.redisUrl = facts.redisUrl
     this.redisPrefix = facts.redisPrefix
+    this.stores = {
+      DATABASE_URL: facts.databaseUrl,
+      REDIS_URL: facts.redisUrl,
+      REDIS_PREFIX: facts.redisPrefix,
+    }
     this.#drop = drop
     this.reservation = this.client('reservation')
     this.stock = this.client('stock')
@@ -140,9 +155,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     await server`drop database if exists ${server(name)} with (force)`
     await server.end({ timeout: 1 })
   }
-  const system = new System(toProcesses(options, env), { sql, partitions, redisUrl, redisPrefix: name }, drop)
+  const facts = { sql, partitions, databaseUrl, redisUrl, redisPrefix: name }
+  const system = new System(toProcesses(options, env), facts, drop)
   try {
-    await system.start()
+    if (options.started ?? true) await system.start()
   } catch (error) {
     await system.stop()
     throw error

@@ -1,0 +1,70 @@
+/** Real processes, run, scaled and replaced as the rendered manifests say, under a load that counts every answer. */
+import { expect, test } from 'vitest'
+import { type ServiceName, serviceNames } from '../../../actors/config.ts'
+import { receive } from '../../../actors/testing/acts.ts'
+import { audit } from '../../../actors/testing/audit.ts'
+import { eventually, range } from '../../../actors/testing/eventually.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { customers } from './cluster/customers.ts'
+import type { Deployment } from './cluster/deployment.ts'
+import { find, render } from './render.ts'
+import { settingsOf } from './rules/rule.ts'
+
+const requestsMin = 10_000
+
+test('every pod is replaced, and stock is scaled from one to four and back: no request is dropped, nothing is lost', {
+  timeout: 120_000,
+}, async (context) => {
+  const manifests = await render('overlays/dev')
+  const settings = settingsOf(manifests)
+  const replicasOf = (service: ServiceName): number =>
+    find(manifests, 'HorizontalPodAutoscaler', service).spec.minReplicas
+  const replicas = { reservation: replicasOf('reservation'), stock: 1, notifier: replicasOf('notifier') }
+  await using cluster = await Cluster.start(context, manifests, replicas)
+  const { stock, reservation, notifier } = cluster.deployments
+  const faces = await cluster.faces()
+  const received = Object.fromEntries(range(24).map((book) => [`book-${book}`, 100_000]))
+  await Promise.all(Object.entries(received).map(([bookid, qty]) => receive(faces, bookid, qty)))
+
+  const closing = new AbortController()
+  const asking = customers(cluster, Object.keys(received), { signal: closing.signal, requestsMin })
+  const before = new Set(podsOf(cluster))
+  const rebalanced = (workers: number) =>
+    eventually(() => sharedAmong(cluster, workers, Number(settings.PARTITIONS)), {
+      timeoutMs: Number(settings.LEASE_TTL_MS),
+      message: `The partitions are not shared among ${workers}`,
+    })
+  const replacedAndScaled = async () => {
+    // The only one is not taken away before another is ready.
+    await stock.rollout()
+    await stock.scale(4)
+    await stock.gone()
+    await rebalanced(4)
+    await stock.scale(1)
+    await stock.gone()
+    await rebalanced(1)
+  }
+  const replaced = async (deployment: Deployment) => {
+    await deployment.rollout()
+    await deployment.gone()
+  }
+  await Promise.all([replacedAndScaled(), replaced(reservation), replaced(notifier)])
+  expect(podsOf(cluster).filter((pod) => before.has(pod))).toEqual([])
+  closing.abort()
+  const { asked, dropped, accepted } = await asking
+
+  expect(dropped).toEqual({})
+  expect(asked).toBeGreaterThanOrEqual(requestsMin)
+  await audit(faces, { received, accepted })
+  expect(cluster.faults).toEqual([])
+})
+
+const podsOf = (cluster: Cluster) => serviceNames.flatMap((service) => cluster.deployments[service].pods)
+
+/** Whether all partitions are led, by so many workers, each of which has as many as the others. */
+async function sharedAmong(cluster: Cluster, workers: number, partitions: number): Promise<true> {
+  const owners = await cluster.sql<{ count: number }[]>`
+    select count(*)::int as count from stock.mailbox where lease_until > clock_timestamp() group by owner`
+  expect(owners.map(({ count }) => count)).toEqual(range(workers).map(() => partitions / workers))
+  return true
+}
