@@ -12,14 +12,10 @@ const slackMs = 1_500
 
 test('a process that hangs is killed, and back, within what its probes and grace period add up to; the other is left alone', {
   timeout: 60_000,
-}, async (context) => {
+}, async ({ onTestFailed }) => {
   const manifests = await render('overlays/prod')
-  await using cluster = await Cluster.start(
-    context,
-    manifests,
-    { reservation: 0, stock: 2, notifier: 0 },
-    secondMs,
-  )
+  await using cluster = await Cluster.start(manifests, { reservation: 0, stock: 2, notifier: 0 }, secondMs)
+  onTestFailed(() => console.error(cluster.tail()))
   const [pod, other] = cluster.deployments.stock.pods as [Pod, Pod]
   const { livenessProbe: live, startupProbe: start } = mainOf(find(manifests, 'Deployment', 'stock'))
   const noticedAfter =

@@ -1,5 +1,5 @@
 /** Real processes, run, scaled and replaced as the rendered manifests say, under a load that counts every answer. */
-import { expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type ServiceName, serviceNames } from '../../../actors/config.ts'
 import { receive } from '../../../actors/testing/acts.ts'
 import { audit } from '../../../actors/testing/audit.ts'
@@ -7,22 +7,61 @@ import { eventually, range } from '../../../actors/testing/eventually.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { customers } from './cluster/customers.ts'
 import type { Deployment } from './cluster/deployment.ts'
-import { find, render } from './render.ts'
+import { find, type Manifest, render } from './render.ts'
 import { settingsOf } from './rules/rule.ts'
 
 const requestsMin = 10_000
 
-test('every pod is replaced, and stock is scaled from one to four and back: no request is dropped, nothing is lost', {
-  timeout: 120_000,
-}, async (context) => {
-  const manifests = await render('overlays/dev')
-  const settings = settingsOf(manifests)
+let manifests: Manifest[]
+let cluster: Cluster
+let faces: Awaited<ReturnType<Cluster['faces']>>
+beforeAll(async () => {
+  manifests = await render('overlays/dev')
   const replicasOf = (service: ServiceName): number =>
     find(manifests, 'HorizontalPodAutoscaler', service).spec.minReplicas
   const replicas = { reservation: replicasOf('reservation'), stock: 1, notifier: replicasOf('notifier') }
-  await using cluster = await Cluster.start(context, manifests, replicas)
+  cluster = await Cluster.start(manifests, replicas)
+  faces = await cluster.faces()
+})
+afterEach(({ task }) => {
+  if (task.result?.state === 'fail') console.error(cluster.tail())
+})
+afterAll(() => cluster?.[Symbol.asyncDispose]())
+
+test("the ingress leads all that customers and staff ask to who answers it, and nothing of the operators' anywhere", () => {
+  const paths = (service: ServiceName) =>
+    Object.keys(faces[service].contract.document.paths).filter(
+      (path) => !/^\/(livez|readyz|startupz)$/.test(path),
+    )
+  const led = manifests
+    .filter(({ kind }) => kind === 'Ingress')
+    .flatMap(({ spec }) => spec.rules.flatMap((rule: { http: { paths: Led[] } }) => rule.http.paths)) as Led[]
+  const leads = (path: string) =>
+    led
+      .filter((it) => path === it.path || path.startsWith(`${it.path}/`))
+      .map((it) => it.backend.service.name)
+
+  for (const service of ['reservation', 'stock'] as const)
+    for (const path of paths(service)) expect(leads(path), path).toEqual([service])
+  const operators = [
+    ...paths('notifier'),
+    '/',
+    '/metrics',
+    '/livez',
+    '/readyz',
+    '/startupz',
+    '/docs',
+    '/openapi.json',
+  ]
+  for (const path of operators) expect(leads(path), path).toEqual([])
+})
+type Led = { path: string; backend: { service: { name: string } } }
+
+test('every pod is replaced, and stock is scaled from one to four and back: no request is dropped, nothing is lost', {
+  timeout: 120_000,
+}, async () => {
+  const settings = settingsOf(manifests)
   const { stock, reservation, notifier } = cluster.deployments
-  const faces = await cluster.faces()
   const received = Object.fromEntries(range(24).map((book) => [`book-${book}`, 100_000]))
   await Promise.all(Object.entries(received).map(([bookid, qty]) => receive(faces, bookid, qty)))
 

@@ -1,5 +1,4 @@
 /** The three services as pods of a rendered overlay, on stores of the test's own. */
-import type { TestContext } from 'vitest'
 import { type ServiceName, serviceNames } from '../../../../actors/config.ts'
 import type { Audited } from '../../../../actors/testing/audit.ts'
 import { Client } from '../../../../actors/testing/client.ts'
@@ -31,7 +30,6 @@ export class Cluster implements AsyncDisposable {
    * @param secondMs how long a second of the manifests lasts here.
    */
   static async start(
-    context: TestContext,
     manifests: Manifest[],
     replicas: Record<ServiceName, number>,
     secondMs = 1_000,
@@ -42,10 +40,6 @@ export class Cluster implements AsyncDisposable {
       // Of what the manifests say, all but where the stores of this test are.
       const env = { ...envOf(manifests, service), ...system.stores }
       return new Deployment({ manifest: find(manifests, 'Deployment', service), env, secondMs })
-    })
-    context.onTestFailed(() => {
-      const pods = serviceNames.flatMap((service) => deployments[service].all)
-      console.error(pods.map((pod) => `--- ${pod.name}\n${pod.tail().join('\n')}`).join('\n'))
     })
     const addresses = perService((service) => VirtualAddress.of(deployments[service]))
     const cluster = new Cluster(system, deployments, await allOf(addresses))
@@ -60,6 +54,12 @@ export class Cluster implements AsyncDisposable {
 
   get faults(): string[] {
     return serviceNames.flatMap((service) => this.deployments[service].faults)
+  }
+
+  /** The newest lines of every pod's log, for a person. */
+  tail(): string {
+    const pods = serviceNames.flatMap((service) => this.deployments[service].all)
+    return pods.map((pod) => [`--- ${pod.name}`, ...pod.tail()].join('\n')).join('\n')
   }
 
   /** By the addresses of its Services. */

@@ -22,9 +22,8 @@ const stock = (manifests: Manifest[]) => find(manifests, 'Deployment', 'stock')
 
 /** How long a container goes on as before when it is told to stop. */
 export function preStopSeconds(container: Container): number {
-  const command: string[] = container.lifecycle?.preStop?.exec?.command ?? []
-  const [, ms] = /setTimeout\(\(\) => \{\}, ([\d_]+)\)/.exec(command.at(-1) ?? '') ?? []
-  return Number(ms?.replaceAll('_', '') ?? Number.NaN) / 1000
+  const [command, seconds] = container.lifecycle?.preStop?.exec?.command ?? []
+  return command === 'sleep' ? Number(seconds) : Number.NaN
 }
 
 const probes = { startupProbe: '/startupz', readinessProbe: '/readyz', livenessProbe: '/livez' }
