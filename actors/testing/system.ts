@@ -19,11 +19,11 @@ export type SystemOptions = {
   notifier?: number
   runtime?: Runtime
   partitions?: number
+  /** With `false` there are stores, and no process is started. */
+  started?: boolean
   /** A server of the test's own, where it is going to be hurt; the shared one by default. */
   postgresUrl?: string
   redisUrl?: string
-  /** With `false` there are stores, and no process is started. */
-  started?: boolean
   /** Settings of every process, above the defaults. */
   env?: Record<string, string>
   /** Settings of one process, above all others. It is given the system's own. */

@@ -19,6 +19,18 @@ const parentPollMs = 250
 
 /** Programs from outside npm: which commands will do, and the packages that bring one, the first that exists. */
 const programs = {
+  kubectl: {
+    commands: ['kubectl'],
+    packages: {
+      'apt-get': ['kubernetes-client'],
+      dnf: ['kubernetes-client'],
+      apk: ['kubectl'],
+      brew: ['kubernetes-cli'],
+    },
+    // Debian's and others' may be years old.
+    works: rendersManifests,
+    npm: join(root, 'deploy/kubernetes/kubectl'),
+  },
   redis: {
     commands: ['redis-server', 'valkey-server'],
     packages: {
@@ -31,18 +43,6 @@ const programs = {
   http: {
     commands: ['http'],
     packages: { 'apt-get': ['httpie'], dnf: ['httpie'], apk: ['httpie'], brew: ['httpie'] },
-  },
-  kubectl: {
-    commands: ['kubectl'],
-    packages: {
-      'apt-get': ['kubernetes-client'],
-      dnf: ['kubernetes-client'],
-      apk: ['kubectl'],
-      brew: ['kubernetes-cli'],
-    },
-    // Debian's and others' may be years old.
-    works: rendersManifests,
-    npm: join(root, 'deploy/kubernetes/kubectl'),
   },
 }
 
