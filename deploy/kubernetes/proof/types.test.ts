@@ -35,6 +35,13 @@ test('a field that no type has, or of another kind, is an error, deep within eac
   expect(ofEach[5]).toMatch(/v2/)
 })
 
+test('a field that is younger than the oldest Kubernetes is an error', async () => {
+  const deployment = find(await render('overlays/dev'), 'Deployment', 'stock')
+  // Since 1.34.
+  deployment.spec.template.spec.hostnameOverride = 'stock'
+  expect(await typeFaults([deployment])).toEqual([expect.stringContaining('hostnameOverride')])
+})
+
 test('a value that is none of its kind is an error', async () => {
   const deployment = find(await render('overlays/dev'), 'Deployment', 'stock')
   deployment.spec.template.spec.containers[0].resources.requests.memory = '192 megabytes'

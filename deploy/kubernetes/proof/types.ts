@@ -1,9 +1,10 @@
 /**
- * Holds manifests against the types of Kubernetes 1.36, KEDA, External Secrets, the Prometheus operator and the k6-operator,
- * as strictly as an API server does that is told `--validate=strict`: a field that no type has is an error.
+ * Holds manifests against the types of Kubernetes, KEDA, External Secrets, the Prometheus operator and the k6-operator, as
+ * strictly as an API server does that is told `--validate=strict`: a field that no type has is an error.
  *
  * Each manifest becomes a literal of its type, and the TypeScript compiler says what is wrong with its fields; the schema that
- * the types were made from says what is wrong with its values.
+ * the types were made from says what is wrong with its values. Kubernetes' own kinds are held against two versions: 1.36,
+ * and 1.30, so that there is nothing in them that one of the versions between does not have.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -23,6 +24,12 @@ const moduleOf = ({ apiVersion, kind }: Manifest): string => {
   const [group] = apiVersion.split('/') as [string]
   return `${packages[group] ?? 'kubernetes-models'}/${apiVersion}/${kind}`
 }
+/** The same of Kubernetes 1.30; none of what is not Kubernetes' own. */
+function oldModuleOf({ apiVersion }: Manifest): string | undefined {
+  const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['core', apiVersion]
+  if (group!.includes('.') && !group!.endsWith('.k8s.io')) return undefined
+  return `kubernetes-types/${group!.split('.')[0]}/${version}`
+}
 const isTestRun = ({ apiVersion }: Manifest) => apiVersion.startsWith('k6.io/')
 
 /** @returns what is wrong, in lines; none when all is right. */
@@ -37,14 +44,8 @@ async function fieldFaults(manifests: Manifest[]): Promise<string[]> {
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'manifests-'))
   const k6 = relative(folder, join(import.meta.dirname, 'k6.ts'))
-  const source = manifests
-    .map((manifest, index) => {
-      const module = isTestRun(manifest) ? k6 : moduleOf(manifest)
-      return `import type { I${manifest.kind} as T${index} } from '${module}'
-export const m${index}: T${index} = ${JSON.stringify(manifest, null, 1)}`
-    })
-    .join('\n')
-  const options = { strict: true, noEmit: true, skipLibCheck: true, module: 'nodenext', target: 'es2024' }
+  const source = manifests.map((manifest, index) => toLiterals(manifest, index, k6)).join('\n')
+  const options = { strict: true, noEmit: true, skipLibCheck: true, module: 'preserve', target: 'es2024' }
   const compilerOptions = { ...options, types: [], allowImportingTsExtensions: true }
   try {
     await writeFile(join(folder, 'manifests.ts'), source)
@@ -56,6 +57,17 @@ export const m${index}: T${index} = ${JSON.stringify(manifest, null, 1)}`
   } finally {
     await rm(folder, { recursive: true })
   }
+}
+
+function toLiterals(manifest: Manifest, index: number, k6: string): string {
+  const literal = JSON.stringify(manifest, null, 1)
+  const typed = (module: string, type: string, name: string) =>
+    `import type { ${type} as T${name} } from '${module}'\nexport const ${name}: T${name} = ${literal}`
+  const old = oldModuleOf(manifest)
+  return [
+    typed(isTestRun(manifest) ? k6 : moduleOf(manifest), `I${manifest.kind}`, `m${index}`),
+    ...(old ? [typed(old, manifest.kind, `o${index}`)] : []),
+  ].join('\n')
 }
 
 /** The compiler names a line of what it was given: what stands there, and in which manifest, says more. */
