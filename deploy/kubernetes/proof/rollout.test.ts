@@ -1,4 +1,5 @@
 /** Real processes, run, scaled and replaced as the rendered manifests say, under a load that counts every answer. */
+import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type ServiceName, serviceNames } from '../../../actors/config.ts'
 import { receive } from '../../../actors/testing/acts.ts'
@@ -96,6 +97,35 @@ test('every pod is replaced, and stock is scaled from one to four and back: no r
   expect(asked).toBeGreaterThanOrEqual(requestsMin)
   await audit(faces, { received, accepted })
   expect(cluster.faults).toEqual([])
+})
+
+test('KEDA finds the lag of every partition where it looks, and calls for no more workers than partitions', async () => {
+  const prod = await render('overlays/prod')
+  const { REDIS_URL, REDIS_PREFIX } = cluster.stores
+  const { PARTITIONS, REDIS_PREFIX: theirs } = settingsOf(prod)
+  const redis = new Redis(REDIS_URL)
+  try {
+    for (const service of ['stock', 'notifier']) {
+      const { triggers, advanced } = find(prod, 'ScaledObject', service).spec
+      expect(triggers).toHaveLength(Number(PARTITIONS))
+      for (const { metadata } of triggers) {
+        const stream = metadata.stream.replace(`{${theirs}:`, `{${REDIS_PREFIX}:`)
+        const groups = (await redis.xinfo('GROUPS', stream)) as unknown[][]
+        const group = groups.find((it) => it[it.indexOf('name') + 1] === metadata.consumerGroup)
+        expect(group?.[group.indexOf('lag') + 1], stream).toBeTypeOf('number')
+      }
+      const { formula, target } = advanced.scalingModifiers
+      const names = triggers.map(({ name }: { name: string }) => name)
+      // KEDA's language of formulas and ours agree on sums, decimals, and `min`.
+      const evaluate = new Function('min', ...names, `return ${formula}`)
+      const workers = (lag: number) => evaluate(Math.min, ...names.map(() => lag)) / Number(target)
+      expect(workers(0)).toBe(0)
+      expect(workers(Number(target) / 2)).toBe(Number(PARTITIONS) / 2)
+      expect(workers(1_000_000)).toBe(Number(PARTITIONS))
+    }
+  } finally {
+    redis.disconnect()
+  }
 })
 
 const podsOf = (cluster: Cluster) => serviceNames.flatMap((service) => cluster.deployments[service].pods)

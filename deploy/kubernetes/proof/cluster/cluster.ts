@@ -5,8 +5,8 @@ import { Client } from '../../../../actors/testing/client.ts'
 import { Contract } from '../../../../actors/testing/contract.ts'
 import { type System, startSystem } from '../../../../actors/testing/system.ts'
 import { find, type Manifest } from '../render.ts'
+import { environmentOf } from '../rules/environment.ts'
 import { mainOf } from '../rules/rule.ts'
-import { environmentOf } from '../rules/secrets.ts'
 import { Deployment } from './deployment.ts'
 import { VirtualAddress } from './virtual-address.ts'
 
@@ -50,6 +50,11 @@ export class Cluster implements AsyncDisposable {
   /** For checks alone. */
   get sql() {
     return this.#system.sql
+  }
+
+  /** Where its stores are, in the words of the settings. */
+  get stores() {
+    return this.#system.stores
   }
 
   get faults(): string[] {

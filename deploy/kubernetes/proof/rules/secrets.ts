@@ -2,6 +2,15 @@
 import { type ConfigError, type ServiceName, toConfig } from '../../../../actors/config.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import {
+  environmentOf,
+  external,
+  hashed,
+  passwordsSet,
+  passwordsUsed,
+  plain,
+  sourcesOf,
+} from './environment.ts'
+import {
   type Container,
   containersOf,
   mainOf,
@@ -11,45 +20,6 @@ import {
   settingsOf,
   workloads,
 } from './rule.ts'
-
-type Source = { kind: 'ConfigMap' | 'Secret'; name: string; optional: boolean }
-
-/** Of which ConfigMaps and Secrets a container's environment is: whole ones, and keys of some. */
-const sourcesOf = ({ envFrom = [], env = [] }: Container): Source[] => [
-  ...envFrom.map(({ configMapRef, secretRef }: Container) => toSource(configMapRef, secretRef)),
-  ...env
-    .filter(({ valueFrom }: Container) => valueFrom?.configMapKeyRef ?? valueFrom?.secretKeyRef)
-    .map(({ valueFrom }: Container) => toSource(valueFrom.configMapKeyRef, valueFrom.secretKeyRef)),
-]
-
-const toSource = (configMap: Container | undefined, secret: Container): Source => {
-  const { name, optional = false } = configMap ?? secret
-  return { kind: configMap ? 'ConfigMap' : 'Secret', name, optional }
-}
-
-/** As kustomize makes it of what it generated. */
-const hashed = /-[bcdfghkmt2456789]{10}$/
-const plain = (name: string) => name.replace(hashed, '')
-
-const external = (manifests: Manifest[], name: string) =>
-  ofKind(manifests, 'ExternalSecret').find((it) => (it.spec.target?.name ?? it.metadata.name) === name)
-
-/** What a pod finds in its environment. A secret from elsewhere shows what it will look like. */
-export function environmentOf(manifests: Manifest[], container: Container): Record<string, string> {
-  return Object.assign(
-    {},
-    ...sourcesOf(container).map(({ kind, name }) => {
-      const found = manifests.find((it) => it.kind === kind && it.metadata.name === name)
-      if (kind === 'ConfigMap') return found?.data
-      if (!found) return external(manifests, name)?.spec.target?.template?.data
-      const decoded = Object.entries<string>(found.data).map(([key, value]) => [
-        key,
-        Buffer.from(value, 'base64').toString(),
-      ])
-      return Object.fromEntries(decoded)
-    }),
-  )
-}
 
 /** What Alertmanager shows the notifier. */
 const owners: Record<string, string> = { 'alert-token': 'notifier' }
@@ -106,6 +76,22 @@ export const secrets: Rule[] = [
     breach: (manifests) => {
       const { data } = find(manifests, 'ExternalSecret', 'stock-stores').spec.target.template
       data.REDIS_URL = data.REDIS_URL.replace('stock', 'default')
+    },
+  },
+  {
+    claim: 'the migration gives each service the passwords that it logs in with',
+    faults: (manifests) => {
+      const set = passwordsSet(manifests)
+      return services(manifests).flatMap(({ metadata: { name } }) =>
+        Object.entries(passwordsUsed(manifests, name))
+          .filter(([store, password]) => set[name + store] !== password)
+          .map(([store]) => `${name} is not let in by ${store}`),
+      )
+    },
+    breach: (manifests) => {
+      const { data } = find(manifests, 'ExternalSecret', 'migrate-stores').spec
+      const of = (key: string) => data.find(({ secretKey }: Container) => secretKey === key)
+      of('stockRedisPassword').remoteRef = of('notifierRedisPassword').remoteRef
     },
   },
   {
