@@ -35,7 +35,7 @@ export async function customers(
   const crowd: Record<string, Customer> = {
     'POST /reservations': {
       port: reservation.port,
-      clients: 5,
+      clients: 2,
       request: (client, count) => {
         const userid = `reader-${client}-${count}`
         return postRequest(host, '/reservations', { bookid: bookOf(client, count), userid })
