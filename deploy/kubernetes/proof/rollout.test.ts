@@ -18,9 +18,8 @@ let cluster: Cluster
 let faces: Awaited<ReturnType<Cluster['faces']>>
 beforeAll(async () => {
   manifests = await render('overlays/dev')
-  const replicasOf = (service: ServiceName): number =>
-    find(manifests, 'HorizontalPodAutoscaler', service).spec.minReplicas
-  const replicas = { reservation: replicasOf('reservation'), stock: 1, notifier: replicasOf('notifier') }
+  const { minReplicas } = find(manifests, 'HorizontalPodAutoscaler', 'reservation').spec
+  const replicas = { reservation: minReplicas, stock: 1, notifier: 1 }
   cluster = await Cluster.start(manifests, replicas)
   faces = await cluster.faces()
 })

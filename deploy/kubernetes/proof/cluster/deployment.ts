@@ -11,6 +11,7 @@ export class Deployment {
   readonly all: Pod[] = []
   readonly #options: Omit<PodOptions, 'name'>
   #pods: Pod[] = []
+  #count = 0
   readonly #going: Promise<void>[] = []
 
   constructor(options: Omit<PodOptions, 'name'>) {
@@ -64,7 +65,9 @@ export class Deployment {
   }
 
   async #add(): Promise<void> {
-    const pod = await Pod.start({ ...this.#options, name: `${this.name}-${this.all.length}` })
+    const name = `${this.name}-${this.#count++}`
+    // One that has come to run has seen what there is to wait for: the others do not start a second process each for that.
+    const pod = await Pod.start({ ...this.#options, name, prepared: this.all.length > 0 })
     this.all.push(pod)
     this.#pods.push(pod)
     await pod.untilReady()

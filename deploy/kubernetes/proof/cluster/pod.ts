@@ -29,6 +29,8 @@ export type PodOptions = {
   manifest: Manifest
   /** What its containers find in their environment. */
   env: Record<string, string>
+  /** Whether what its init containers wait for is there already: they are left out. */
+  prepared?: boolean
   /** How long a second of the manifest lasts here, milliseconds: 1,000 unless a test is in a hurry. */
   secondMs?: number
 }
@@ -57,13 +59,14 @@ export class Pod {
   private constructor(options: PodOptions, port: number) {
     this.name = options.name
     this.port = port
-    this.#options = { secondMs: 1_000, ...options }
+    this.#options = { secondMs: 1_000, prepared: false, ...options }
   }
 
   /** Resolves when its init containers have done their work and its container runs. */
   static async start(options: PodOptions): Promise<Pod> {
     const pod = new Pod(options, await freePort())
-    for (const container of pod.#spec.initContainers ?? []) await pod.#runToItsEnd(container)
+    if (!pod.#options.prepared)
+      for (const container of pod.#spec.initContainers ?? []) await pod.#runToItsEnd(container)
     await pod.#run()
     return pod
   }
