@@ -41,8 +41,6 @@ export class System implements AsyncDisposable {
   readonly partitions: number
   readonly redisUrl: string
   readonly redisPrefix: string
-  /** What tells a process where this system's stores are. */
-  readonly stores: { DATABASE_URL: string; REDIS_URL: string; REDIS_PREFIX: string }
   readonly #contracts: Partial<Record<ServiceName, Contract>> = {}
   readonly #drop: () => Promise<void>
   /** Of the test that the system belongs to, if it belongs to one. */
@@ -50,13 +48,7 @@ export class System implements AsyncDisposable {
 
   constructor(
     processes: Record<ServiceName, ServiceProcess[]>,
-    facts: {
-      sql: postgres.Sql
-      partitions: number
-      databaseUrl: string
-      redisUrl: string
-      redisPrefix: string
-    },
+    facts: { sql: postgres.Sql; partitions: number; redisUrl: string; redisPrefix: string },
     drop: () => Promise<void>,
   ) {
     this.processes = processes
@@ -64,11 +56,6 @@ export class System implements AsyncDisposable {
     this.partitions = facts.partitions
     this.redisUrl = facts.redisUrl
     this.redisPrefix = facts.redisPrefix
-    this.stores = {
-      DATABASE_URL: facts.databaseUrl,
-      REDIS_URL: facts.redisUrl,
-      REDIS_PREFIX: facts.redisPrefix,
-    }
     this.#drop = drop
     this.reservation = this.client('reservation')
     this.stock = this.client('stock')
@@ -155,8 +142,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     await server`drop database if exists ${server(name)} with (force)`
     await server.end({ timeout: 1 })
   }
-  const facts = { sql, partitions, databaseUrl, redisUrl, redisPrefix: name }
-  const system = new System(toProcesses(options, env), facts, drop)
+  const system = new System(toProcesses(options, env), { sql, partitions, redisUrl, redisPrefix: name }, drop)
   try {
     if (options.started ?? true) await system.start()
   } catch (error) {

@@ -1,9 +1,10 @@
 /** The three services as pods of a rendered overlay, on stores of the test's own. */
+import { inject } from 'vitest'
 import { type ServiceName, serviceNames } from '../../../../actors/config.ts'
 import type { Audited } from '../../../../actors/testing/audit.ts'
 import { Client } from '../../../../actors/testing/client.ts'
 import { Contract } from '../../../../actors/testing/contract.ts'
-import { type System, startSystem } from '../../../../actors/testing/system.ts'
+import { type System, startSystem, withDatabase } from '../../../../actors/testing/system.ts'
 import { find, type Manifest } from '../render.ts'
 import { environmentOf } from '../rules/environment.ts'
 import { mainOf } from '../rules/rule.ts'
@@ -38,7 +39,7 @@ export class Cluster implements AsyncDisposable {
     const system = await startSystem({ started: false, partitions: Number(partitions) })
     const deployments = perService((service) => {
       // Of what the manifests say, all but where the stores of this test are.
-      const env = { ...envOf(manifests, service), ...system.stores }
+      const env = { ...envOf(manifests, service), ...storesOf(system) }
       return new Deployment({ manifest: find(manifests, 'Deployment', service), env, secondMs })
     })
     const addresses = perService((service) => VirtualAddress.of(deployments[service]))
@@ -54,7 +55,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Where its stores are, in the words of the settings. */
   get stores() {
-    return this.#system.stores
+    return storesOf(this.#system)
   }
 
   get faults(): string[] {
@@ -87,6 +88,12 @@ export class Cluster implements AsyncDisposable {
     await this.#system.stop()
   }
 }
+
+const storesOf = ({ redisUrl, redisPrefix }: System) => ({
+  DATABASE_URL: withDatabase(inject('postgresUrl'), redisPrefix),
+  REDIS_URL: redisUrl,
+  REDIS_PREFIX: redisPrefix,
+})
 
 const envOf = (manifests: Manifest[], service: ServiceName) =>
   environmentOf(manifests, mainOf(find(manifests, 'Deployment', service)))
