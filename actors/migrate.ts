@@ -32,6 +32,10 @@ const files: Record<ServiceName, URL[]> = {
   ],
 }
 
+/** What must have been applied before a service of this version starts. */
+export const migrationsOf = (service: ServiceName): string[] =>
+  files[service].map((url) => url.pathname.split('/').at(-1)!)
+
 export type MigrateOptions = {
   /** Of a user who may create roles and schemas. */
   databaseUrl: string

@@ -24,7 +24,7 @@ import { createLog, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 
 /** Without the draining, which is as long as the operator says (1 s unless told otherwise). */
-const stopLimitMs = 9_000
+export const stopLimitMs = 9_000
 /** Of the time to stop, what requests in flight may take. */
 const graceMs = 5_000
 /** Between the last step and the end of the process. */

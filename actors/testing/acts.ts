@@ -25,12 +25,14 @@ export type Notice = {
   status: string
   attempts: number
 }
+/** A system by its faces, whoever runs its processes. */
+export type Faces = Pick<System, 'reservation' | 'stock' | 'notifier'>
 type Collection<Item> = { _embedded: Record<string, Item[]>; _links: { next?: { href: string } } }
 
 export const waitFor = (seconds: number) => ({ prefer: `wait=${seconds}` })
 
 /** Books copies in, and expects that to succeed. */
-export async function receive(system: System, bookid: string, qty: number): Promise<Stock> {
+export async function receive(system: Faces, bookid: string, qty: number): Promise<Stock> {
   const answer = await system.stock.post<Stock>('/stocks', { bookid, qty })
   expect(answer.status, JSON.stringify(answer.body)).toBe(201)
   return answer.body
@@ -84,7 +86,7 @@ export async function cancel(client: Client, reservationid: string): Promise<Res
   return answer.body
 }
 
-export async function stockOf(system: System, bookid: string): Promise<Stock> {
+export async function stockOf(system: Faces, bookid: string): Promise<Stock> {
   const answer = await system.stock.get<Stock>(`/stocks/${encodeURIComponent(bookid)}`)
   expect(answer.status).toBe(200)
   return answer.body
@@ -107,7 +109,7 @@ export const decided = (client: Client, reservationid: string, timeoutMs = 10_00
   )
 
 /** Waits until no reservation is undecided. */
-export const allDecided = (system: System, timeoutMs = 30_000): Promise<true> =>
+export const allDecided = (system: Faces, timeoutMs = 30_000): Promise<true> =>
   eventually(
     async () => {
       const { body } = await system.reservation.get<Collection<Reservation>>(
@@ -134,13 +136,13 @@ const toPath = (href: string) => {
   return url.pathname + url.search
 }
 
-export const everyReservation = (system: System, query = ''): Promise<Reservation[]> =>
+export const everyReservation = (system: Faces, query = ''): Promise<Reservation[]> =>
   every(system.reservation, 'reservations', `/reservations?limit=200${query}`)
-export const everyStock = (system: System): Promise<Stock[]> =>
+export const everyStock = (system: Faces): Promise<Stock[]> =>
   every(system.stock, 'stocks', '/stocks?limit=200')
-export const everyBook = (system: System): Promise<Book[]> =>
+export const everyBook = (system: Faces): Promise<Book[]> =>
   every(system.reservation, 'books', '/books?limit=200')
-export const everyNotice = (system: System, query = ''): Promise<Notice[]> =>
+export const everyNotice = (system: Faces, query = ''): Promise<Notice[]> =>
   every(system.notifier, 'notices', `/notices?limit=200${query}`)
 
 export const count = <Item>(items: Item[], test: (item: Item) => boolean): number => items.filter(test).length

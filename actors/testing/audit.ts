@@ -2,7 +2,15 @@
 import { expect } from 'vitest'
 import { type ServiceName, serviceNames } from '../config.ts'
 import { topics } from '../messages.ts'
-import { allDecided, type Book, everyBook, everyReservation, everyStock, type Reservation } from './acts.ts'
+import {
+  allDecided,
+  type Book,
+  everyBook,
+  everyReservation,
+  everyStock,
+  type Faces,
+  type Reservation,
+} from './acts.ts'
 import { eventually } from './eventually.ts'
 import type { System } from './system.ts'
 
@@ -13,12 +21,15 @@ export type Expected = {
   accepted: readonly { reservationid: string }[]
 }
 
+/** A system by its faces and its database, whoever runs its processes. */
+export type Audited = Faces & Pick<System, 'sql'> & { processes: Record<ServiceName, { running: boolean }[]> }
+
 /**
  * Waits until everything is decided and settled, then checks the books against each other.
  *
  * @returns the reservations as they ended.
  */
-export async function audit(system: System, { received, accepted }: Expected): Promise<Reservation[]> {
+export async function audit(system: Audited, { received, accepted }: Expected): Promise<Reservation[]> {
   await allDecided(system)
   await settled(system)
   const reservations = await everyReservation(system)
@@ -31,7 +42,7 @@ export async function audit(system: System, { received, accepted }: Expected): P
 }
 
 /** Stock's answer to every command has reached the reservations. */
-export const settled = (system: System): Promise<true> =>
+export const settled = (system: Audited): Promise<true> =>
   eventually(
     async () => {
       const [row] = await system.sql<{ open: number }[]>`
@@ -52,7 +63,7 @@ function checkAccepted(reservations: Reservation[], accepted: Expected['accepted
 
 /** Per book: available + held = received, and what is held is what the customers were promised. */
 async function checkCopies(
-  system: System,
+  system: Audited,
   received: Record<string, number>,
   reservations: Reservation[],
 ): Promise<void> {
@@ -71,7 +82,7 @@ async function checkCopies(
 }
 
 /** The log of each partition is dense, and no reservation was told two different first outcomes. */
-async function checkEventLog(system: System): Promise<void> {
+async function checkEventLog(system: Audited): Promise<void> {
   const gaps = await system.sql`
     select partition, min(seq)::int as first, max(seq)::int as last, count(*)::int as entries
     from stock.event_log group by partition having max(seq) - min(seq) + 1 <> count(*) or min(seq) <> 1`
@@ -88,7 +99,7 @@ async function checkEventLog(system: System): Promise<void> {
 }
 
 /** Every service that runs has taken in every event, and no message was set aside. */
-export async function checkConsumers(system: System): Promise<void> {
+export async function checkConsumers(system: Audited): Promise<void> {
   for (const consumer of topics.stockEvents.consumers as ServiceName[]) {
     if (!system.processes[consumer].some((process) => process.running)) continue
     await eventually(
@@ -111,7 +122,7 @@ export async function checkConsumers(system: System): Promise<void> {
 }
 
 /** The book list shows the stock. */
-async function checkBookList(system: System): Promise<void> {
+async function checkBookList(system: Audited): Promise<void> {
   const shown = ({ bookid, qty, version }: Book) => ({ bookid, qty, version })
   const byId = (a: Book, b: Book) => (a.bookid < b.bookid ? -1 : 1)
   await eventually(

@@ -19,6 +19,8 @@ export type SystemOptions = {
   notifier?: number
   runtime?: Runtime
   partitions?: number
+  /** With `false` there are stores, and no process is started. */
+  started?: boolean
   /** A server of the test's own, where it is going to be hurt; the shared one by default. */
   postgresUrl?: string
   redisUrl?: string
@@ -142,7 +144,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   }
   const system = new System(toProcesses(options, env), { sql, partitions, redisUrl, redisPrefix: name }, drop)
   try {
-    await system.start()
+    if (options.started ?? true) await system.start()
   } catch (error) {
     await system.stop()
     throw error

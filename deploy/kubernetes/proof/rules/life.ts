@@ -1,0 +1,208 @@
+/** How a service's pods start, are watched, are replaced and stop. */
+import { stopLimitMs } from '../../../../actors/service.ts'
+import { find, type Manifest, nameOf } from '../render.ts'
+import {
+  type Container,
+  containersOf,
+  mainOf,
+  ofKind,
+  podLabelsOf,
+  type Rule,
+  selects,
+  services,
+  settingsOf,
+} from './rule.ts'
+
+const forServices = (manifests: Manifest[], wrong: (service: Manifest) => unknown, what: string) =>
+  services(manifests)
+    .filter(wrong)
+    .map((it) => `${nameOf(it)} ${what}`)
+
+const stock = (manifests: Manifest[]) => find(manifests, 'Deployment', 'stock')
+
+/** How long a container goes on as before when it is told to stop. */
+export function preStopSeconds(container: Container): number {
+  const [command, seconds] = container.lifecycle?.preStop?.exec?.command ?? []
+  return command === 'sleep' ? Number(seconds) : Number.NaN
+}
+
+const probes = { startupProbe: '/startupz', readinessProbe: '/readyz', livenessProbe: '/livez' }
+
+export const life: Rule[] = [
+  {
+    claim: 'a service is asked whether it has started, is ready and lives, where it answers that',
+    faults: (manifests) =>
+      Object.entries(probes).flatMap(([probe, path]) =>
+        forServices(
+          manifests,
+          (it) => mainOf(it)[probe]?.httpGet?.path !== path || mainOf(it)[probe].httpGet.port !== 'http',
+          `has no ${probe} at ${path}`,
+        ),
+      ),
+    breach: (manifests) => {
+      mainOf(stock(manifests)).livenessProbe.httpGet.path = '/readyz'
+    },
+  },
+  {
+    claim: 'a busy process is not taken for a hanging one: it must be silent three times, 3 s each',
+    faults: (manifests) =>
+      forServices(
+        manifests,
+        (it) => {
+          const { failureThreshold, timeoutSeconds } = mainOf(it).livenessProbe
+          return !(failureThreshold >= 3 && timeoutSeconds >= 3)
+        },
+        'is killed in haste',
+      ),
+    breach: (manifests) => {
+      mainOf(stock(manifests)).livenessProbe.failureThreshold = 1
+    },
+  },
+  {
+    claim: 'a process may take a minute to start',
+    faults: (manifests) =>
+      forServices(
+        manifests,
+        (it) => {
+          const { failureThreshold, periodSeconds } = mainOf(it).startupProbe
+          return !(failureThreshold * periodSeconds >= 60)
+        },
+        'is not given the time to start',
+      ),
+    breach: (manifests) => {
+      mainOf(stock(manifests)).startupProbe.failureThreshold = 5
+    },
+  },
+  {
+    claim: 'a pod that goes serves on for 5 s, while everybody learns that it is going',
+    faults: (manifests) =>
+      forServices(manifests, (it) => !(preStopSeconds(mainOf(it)) >= 5), 'stops at once'),
+    breach: (manifests) => delete mainOf(stock(manifests)).lifecycle,
+  },
+  {
+    claim: 'the grace period has room for preStop, for draining and for stopping',
+    faults: (manifests) =>
+      forServices(
+        manifests,
+        (it) => {
+          const drain = Number(settingsOf(manifests).DRAIN_MS) + stopLimitMs
+          const { terminationGracePeriodSeconds: grace } = it.spec.template.spec
+          return !(grace * 1000 > preStopSeconds(mainOf(it)) * 1000 + drain)
+        },
+        'is killed while it stops',
+      ),
+    breach: (manifests) => {
+      stock(manifests).spec.template.spec.terminationGracePeriodSeconds = 15
+    },
+  },
+  {
+    claim: 'a hanging process is not waited for as long as one that stops',
+    faults: (manifests) =>
+      forServices(
+        manifests,
+        (it) => {
+          const grace = mainOf(it).livenessProbe.terminationGracePeriodSeconds
+          return !(grace > preStopSeconds(mainOf(it)) && grace <= 10)
+        },
+        'is waited for when it hangs',
+      ),
+    breach: (manifests) => delete mainOf(stock(manifests)).livenessProbe.terminationGracePeriodSeconds,
+  },
+  {
+    claim: 'a rolling update adds one pod before it takes one away',
+    faults: (manifests) =>
+      forServices(
+        manifests,
+        ({ spec: { strategy } }) =>
+          strategy.type !== 'RollingUpdate' ||
+          strategy.rollingUpdate.maxSurge !== 1 ||
+          strategy.rollingUpdate.maxUnavailable !== 0,
+        'is replaced otherwise',
+      ),
+    breach: (manifests) => {
+      stock(manifests).spec.strategy.rollingUpdate.maxUnavailable = 1
+    },
+  },
+  {
+    claim: 'a version that does not become ready is reported within minutes',
+    faults: (manifests) =>
+      forServices(manifests, ({ spec }) => !(spec.progressDeadlineSeconds <= 600), 'may hang for ever'),
+    breach: (manifests) => delete stock(manifests).spec.progressDeadlineSeconds,
+  },
+  {
+    claim: 'pods are spread over zones and over hosts, and start also where that is impossible',
+    faults: (manifests) =>
+      ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].flatMap((key) =>
+        forServices(
+          manifests,
+          (it) =>
+            !it.spec.template.spec.topologySpreadConstraints?.some(
+              (spread: Container) =>
+                spread.topologyKey === key &&
+                spread.maxSkew === 1 &&
+                spread.whenUnsatisfiable === 'ScheduleAnyway' &&
+                selects(spread.labelSelector.matchLabels, podLabelsOf(it)),
+            ),
+          `is not spread by ${key}`,
+        ),
+      ),
+    breach: (manifests) => stock(manifests).spec.template.spec.topologySpreadConstraints.pop(),
+  },
+  {
+    claim: 'a drain takes one pod of a service at a time, and is not held up by what is broken',
+    faults: (manifests) =>
+      forServices(
+        manifests,
+        (it) =>
+          ofKind(manifests, 'PodDisruptionBudget').filter(
+            ({ spec }) =>
+              selects(spec.selector.matchLabels, podLabelsOf(it)) &&
+              spec.maxUnavailable === 1 &&
+              spec.unhealthyPodEvictionPolicy === 'AlwaysAllow',
+          ).length !== 1,
+        'has no disruption budget of its own',
+      ),
+    breach: (manifests) => {
+      find(manifests, 'PodDisruptionBudget', 'stock').spec.selector.matchLabels['app.kubernetes.io/name'] =
+        'stick'
+    },
+  },
+  {
+    claim: 'a service waits for the migration of its own version',
+    faults: (manifests) =>
+      forServices(
+        manifests,
+        (it) => {
+          const [wait] = containersOf(it)
+          return (
+            wait.args?.join(' ') !== `actors/await-migration.ts ${it.metadata.name}` ||
+            wait.image !== mainOf(it).image
+          )
+        },
+        'does not wait',
+      ),
+    breach: (manifests) => {
+      containersOf(stock(manifests))[0].args = ['actors/await-migration.ts', 'notifier']
+    },
+  },
+  {
+    claim: 'a service leads to the pods of its Deployment, by a port that they have',
+    faults: (manifests) =>
+      forServices(
+        manifests,
+        (it) => {
+          const { spec } = find(manifests, 'Service', it.metadata.name)
+          const [port] = mainOf(it).ports
+          return (
+            !selects(spec.selector, podLabelsOf(it)) ||
+            spec.ports[0].targetPort !== port.name ||
+            spec.ports[0].port !== port.containerPort
+          )
+        },
+        'is not reached by its Service',
+      ),
+    breach: (manifests) => {
+      find(manifests, 'Service', 'stock').spec.ports[0].targetPort = 'web'
+    },
+  },
+]

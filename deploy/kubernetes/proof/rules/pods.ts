@@ -1,0 +1,144 @@
+/** What a pod may do, and what it is given. */
+import { find, type Manifest, nameOf } from '../render.ts'
+import { type Container, containersOf, mainOf, podLabelsOf, type Rule, services, workloads } from './rule.ts'
+
+const labels = ['name', 'component', 'part-of'].map((it) => `app.kubernetes.io/${it}`)
+
+const inEachContainer = (manifests: Manifest[], wrong: (container: Container) => unknown, what: string) =>
+  workloads(manifests).flatMap((it) =>
+    containersOf(it)
+      .filter(wrong)
+      .map((container) => `${nameOf(it)}, ${container.name}: ${what}`),
+  )
+const inEachPod = (manifests: Manifest[], wrong: (pod: Container) => unknown, what: string) =>
+  workloads(manifests)
+    .filter(({ spec }) => wrong(spec.template.spec))
+    .map((it) => `${nameOf(it)}: ${what}`)
+
+export const pods: Rule[] = [
+  {
+    claim: 'every workload and its pods carry the recommended labels',
+    faults: (manifests) =>
+      workloads(manifests).flatMap((it) =>
+        labels
+          .filter((label) => {
+            const value = it.metadata.labels?.[label]
+            return !value || podLabelsOf(it)[label] !== value
+          })
+          .map((label) => `${nameOf(it)} lacks ${label}, or its pods have another`),
+      ),
+    breach: (manifests) => delete podLabelsOf(find(manifests, 'Job', 'migrate'))['app.kubernetes.io/part-of'],
+  },
+  {
+    claim: 'no pod runs as root, or with system calls that containers have no use for',
+    faults: (manifests) =>
+      inEachPod(
+        manifests,
+        ({ securityContext: it }) =>
+          it?.runAsNonRoot !== true || it.runAsUser === 0 || it.seccompProfile?.type !== 'RuntimeDefault',
+        'not restricted',
+      ),
+    breach: (manifests) =>
+      delete find(manifests, 'Deployment', 'stock').spec.template.spec.securityContext.seccompProfile,
+  },
+  {
+    claim: 'no container has capabilities, may gain privileges, or writes to its root',
+    faults: (manifests) =>
+      inEachContainer(
+        manifests,
+        ({ securityContext: it }) =>
+          it?.allowPrivilegeEscalation !== false ||
+          it.readOnlyRootFilesystem !== true ||
+          it.privileged === true ||
+          it.capabilities?.add !== undefined ||
+          it.capabilities?.drop?.join() !== 'ALL',
+        'not confined',
+      ),
+    breach: (manifests) => {
+      containersOf(find(manifests, 'Deployment', 'notifier'))[0].securityContext.readOnlyRootFilesystem =
+        false
+    },
+  },
+  {
+    claim: 'no pod shares anything of its host',
+    faults: (manifests) =>
+      inEachPod(
+        manifests,
+        (pod) =>
+          pod.hostNetwork ||
+          pod.hostPID ||
+          pod.hostIPC ||
+          pod.volumes?.some((volume: Container) => volume.hostPath),
+        'shares the host',
+      ),
+    breach: (manifests) =>
+      find(manifests, 'Job', 'migrate').spec.template.spec.volumes.push({
+        name: 'x',
+        hostPath: { path: '/' },
+      }),
+  },
+  {
+    claim: 'a service that needs to write has /tmp, of limited size',
+    faults: (manifests) =>
+      services(manifests)
+        .filter((it) => {
+          const mount = mainOf(it).volumeMounts?.find((at: Container) => at.mountPath === '/tmp')
+          const volume = it.spec.template.spec.volumes?.find((of: Container) => of.name === mount?.name)
+          return !volume?.emptyDir?.sizeLimit
+        })
+        .map((it) => `${nameOf(it)} has no /tmp`),
+    breach: (manifests) => {
+      mainOf(find(manifests, 'Deployment', 'stock')).volumeMounts = []
+    },
+  },
+  {
+    claim: 'no pod has a token for the API server',
+    faults: (manifests) =>
+      inEachPod(manifests, (pod) => pod.automountServiceAccountToken !== false, 'has a token'),
+    breach: (manifests) =>
+      delete find(manifests, 'Deployment', 'reservation').spec.template.spec.automountServiceAccountToken,
+  },
+  {
+    claim: 'each service and the migration have accounts of their own',
+    faults: (manifests) =>
+      [...services(manifests), find(manifests, 'Job', 'migrate')].flatMap((it) => {
+        const account = it.spec.template.spec.serviceAccountName
+        const there = manifests.some(
+          ({ kind, metadata }) => kind === 'ServiceAccount' && metadata.name === account,
+        )
+        return account === it.metadata.name && there ? [] : [`${nameOf(it)} runs as ${account}`]
+      }),
+    breach: (manifests) => {
+      find(manifests, 'Deployment', 'stock').spec.template.spec.serviceAccountName = 'default'
+    },
+  },
+  {
+    claim: 'every container requests CPU and memory, and has a limit of memory above that',
+    faults: (manifests) =>
+      inEachContainer(
+        manifests,
+        ({ resources: it }) =>
+          !it?.requests?.cpu || !(bytes(it?.requests?.memory) <= bytes(it?.limits?.memory)),
+        'resources are not bounded',
+      ),
+    breach: (manifests) => delete mainOf(find(manifests, 'Deployment', 'stock')).resources.limits,
+  },
+  {
+    claim: 'a service has room for the memory that it was measured to take',
+    // docs/capacity.md: 161 MB at most.
+    faults: (manifests) =>
+      services(manifests)
+        .filter((it) => bytes(mainOf(it).resources.requests.memory) < 161e6)
+        .map((it) => `${nameOf(it)} requests less than it takes`),
+    breach: (manifests) => {
+      mainOf(find(manifests, 'Deployment', 'stock')).resources.requests.memory = '128Mi'
+    },
+  },
+]
+
+const units: Record<string, number> = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, k: 1e3, M: 1e6, G: 1e9, '': 1 }
+
+function bytes(quantity: string | undefined): number {
+  const [, count, unit] = /^([0-9.]+)([A-Za-z]*)$/.exec(quantity ?? '') ?? []
+  return Number(count) * (units[unit ?? ''] ?? Number.NaN)
+}

@@ -1,0 +1,149 @@
+/** What pods are told, what they may know, and what they are made of. */
+import { type ConfigError, type ServiceName, toConfig } from '../../../../actors/config.ts'
+import { find, type Manifest, nameOf } from '../render.ts'
+import {
+  environmentOf,
+  external,
+  hashed,
+  passwordsSet,
+  passwordsUsed,
+  plain,
+  sourcesOf,
+} from './environment.ts'
+import {
+  type Container,
+  containersOf,
+  mainOf,
+  ofKind,
+  type Rule,
+  services,
+  settingsOf,
+  workloads,
+} from './rule.ts'
+
+/** What Alertmanager shows the notifier. */
+const owners: Record<string, string> = { 'alert-token': 'notifier' }
+/** Of kind Secret since the operator wants it so: it names files of secrets, and holds none. */
+const harmless = ['alertmanager-config']
+const ownSecrets = (manifests: Manifest[]) =>
+  ofKind(manifests, 'Secret').filter(({ metadata }) => !harmless.includes(metadata.name))
+const forDevelopment = (it: Manifest) =>
+  it.metadata.annotations?.['bookreservation.example/for'] === 'development-only'
+
+export const secrets: Rule[] = [
+  {
+    claim: 'what is referred to is there: generated with a hash in its name, or kept elsewhere',
+    faults: (manifests) =>
+      workloads(manifests).flatMap((it) =>
+        containersOf(it).flatMap((container) =>
+          sourcesOf(container)
+            .filter(({ kind, name, optional }) => {
+              const generated = manifests.some((of) => of.kind === kind && of.metadata.name === name)
+              if (generated) return !hashed.test(name)
+              return !optional && !(kind === 'Secret' && external(manifests, name))
+            })
+            .map(({ kind, name }) => `${nameOf(it)}: ${kind} ${name}`),
+        ),
+      ),
+    breach: (manifests) => {
+      mainOf(find(manifests, 'Deployment', 'stock')).envFrom[0].configMapRef.name = 'settings'
+    },
+  },
+  {
+    claim: 'a service knows its own way into the stores, and nobody else does',
+    faults: (manifests) => {
+      const owner = (name: string) => owners[name] ?? plain(name).replace(/-(stores|channels|admin)$/, '')
+      return workloads(manifests).flatMap((it) =>
+        containersOf(it)
+          .flatMap(sourcesOf)
+          .filter(({ kind, name }) => kind === 'Secret' && owner(name) !== it.metadata.name)
+          .map(({ name }) => `${nameOf(it)} knows ${name}`),
+      )
+    },
+    breach: (manifests) =>
+      mainOf(find(manifests, 'Deployment', 'stock')).envFrom.push({ secretRef: { name: 'notifier-stores' } }),
+  },
+  {
+    claim: 'each service logs in to Postgres and Redis as itself',
+    faults: (manifests) =>
+      services(manifests).flatMap((it) => {
+        const { DATABASE_URL, REDIS_URL } = environmentOf(manifests, mainOf(it))
+        const userOf = (url = '') => /:\/\/([^:]+):/.exec(url)?.[1]
+        return [DATABASE_URL, REDIS_URL]
+          .filter((url) => userOf(url) !== it.metadata.name)
+          .map((url) => `${nameOf(it)} logs in as ${userOf(url)}`)
+      }),
+    breach: (manifests) => {
+      const { data } = find(manifests, 'ExternalSecret', 'stock-stores').spec.target.template
+      data.REDIS_URL = data.REDIS_URL.replace('stock', 'default')
+    },
+  },
+  {
+    claim: 'the migration gives each service the passwords that it logs in with',
+    faults: (manifests) => {
+      const set = passwordsSet(manifests)
+      return services(manifests).flatMap(({ metadata: { name } }) =>
+        Object.entries(passwordsUsed(manifests, name))
+          .filter(([store, password]) => set[name + store] !== password)
+          .map(([store]) => `${name} is not let in by ${store}`),
+      )
+    },
+    breach: (manifests) => {
+      const { data } = find(manifests, 'ExternalSecret', 'migrate-stores').spec
+      const of = (key: string) => data.find(({ secretKey }: Container) => secretKey === key)
+      of('stockRedisPassword').remoteRef = of('notifierRedisPassword').remoteRef
+    },
+  },
+  {
+    claim: 'each service accepts the settings that it is given',
+    faults: (manifests) =>
+      services(manifests).flatMap((it) => {
+        try {
+          toConfig(it.metadata.name as ServiceName, environmentOf(manifests, mainOf(it)))
+          return []
+        } catch (error) {
+          return (error as ConfigError).faults.map((fault) => `${nameOf(it)}: ${fault}`)
+        }
+      }),
+    breach: (manifests) => {
+      settingsOf(manifests).LEASE_TTL_MS = '5s'
+    },
+  },
+  {
+    claim: 'a secret that is in git says that it is for development',
+    faults: (manifests) =>
+      ownSecrets(manifests)
+        .filter((it) => !forDevelopment(it))
+        .map((it) => `${nameOf(it)} is in git`),
+    breach: (manifests) =>
+      manifests.push({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'stock-stores' }, data: {} }),
+  },
+  {
+    claim: 'stores outside of the cluster are reached by TLS that is verified',
+    faults: (manifests) =>
+      ofKind(manifests, 'ExternalSecret').flatMap((it) =>
+        Object.entries<string>(it.spec.target?.template?.data ?? {})
+          .filter(([, value]) => /^[a-z+]+:\/\//.test(value))
+          .filter(([, value]) => !/^rediss(\+cluster)?:|sslmode=verify-full/.test(value))
+          .map(([key]) => `${nameOf(it)}: ${key} is not by TLS`),
+      ),
+    breach: (manifests) => {
+      const { data } = find(manifests, 'ExternalSecret', 'stock-stores').spec.target.template
+      data.DATABASE_URL = data.DATABASE_URL.replace('verify-full', 'require')
+    },
+  },
+  {
+    claim: 'all that is ours runs one image, and no image may change under its name',
+    faults: (manifests) => {
+      const images = workloads(manifests).flatMap((it) =>
+        containersOf(it).map(({ image }) => image as string),
+      )
+      const ours = new Set(images.filter((image) => image.includes('bookreservation')))
+      const loose = images.filter((image) => !/@sha256:[0-9a-f]{64}$|:(?!latest$)[\w.-]+$/.test(image))
+      return ours.size > 1 ? [...loose, `several of ours: ${[...ours].join(', ')}`] : loose
+    },
+    breach: (manifests) => {
+      mainOf(find(manifests, 'Deployment', 'stock')).image = 'registry.example/bookreservation:latest'
+    },
+  },
+]
