@@ -9,8 +9,8 @@ import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
-import { consoleTeller } from './channels/console.ts'
-import { openChannels, reachOf } from './channels/open.ts'
+import { consoleTeller, type Told } from './channels/console.ts'
+import { openChannels } from './channels/open.ts'
 import { Chime } from './chime.ts'
 import type { Channel } from './delivery.ts'
 import { Dispatcher } from './dispatch.ts'
@@ -18,6 +18,7 @@ import { noticeHandler } from './handler.ts'
 import { mountNotifier } from './http.ts'
 import { Pruning } from './prune.ts'
 import type { Mark } from './queue.ts'
+import { routingOf } from './routing.ts'
 
 /** Notices rest before they are sent anyway: events are taken in by the lot. */
 const gatherMs = 200
@@ -27,7 +28,8 @@ const niceness = 10
 await runService('notifier', async ({ config, log, metrics, signal }) => {
   setPriority(niceness)
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, noticeDelayMs } = config
+  const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays } = config
+  const { noticeDelayMs, noticeGatherMs } = config
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const worked = openPostgres(databaseUrl, { schema: 'notifier', max: 2, hot: true, lockTimeoutMs })
   const dispatched = openPostgres(databaseUrl, { schema: 'notifier', max: 4, hot: true })
@@ -35,12 +37,31 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
   await checkPartitions(sql, config.partitions)
 
   const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
-  const dispatchers = openChannels(config).map(
-    (channel) => new Dispatcher({ channel, sql: dispatched, log, count: counting(metrics, channel) }),
+  const tell = (notices: Told[]) => {
+    tellOnConsole(notices)
+    metrics.notices('console', 'sent').inc(notices.length)
+  }
+  const channels = openChannels(config)
+  const routing = routingOf(
+    config,
+    channels.map((it) => it.name),
   )
-  const chime = new Chime(noticeDelayMs, () => {
+  const ring = () => {
     for (const dispatcher of dispatchers) dispatcher.ring()
-  })
+  }
+  const dispatchers = channels.map(
+    (channel) =>
+      new Dispatcher({
+        channel,
+        sql: dispatched,
+        routing,
+        gatherMs: noticeGatherMs,
+        log,
+        count: counting(metrics, channel),
+        handedOn: ring,
+      }),
+  )
+  const chime = new Chime(noticeDelayMs, ring)
   const worker = new Worker({
     service: 'notifier',
     id,
@@ -50,12 +71,9 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
       sql: worked,
       worker: id,
       leaseMarginMs: leaseTtlMs / 2,
-      reach: reachOf(config),
-      tell(notices) {
-        tellOnConsole(notices)
-        metrics.notices('console', 'sent').inc(notices.length)
-      },
-      delayMs: noticeDelayMs,
+      routing,
+      tell,
+      rests: { delayMs: noticeDelayMs, gatherMs: noticeGatherMs },
       noted(superseded) {
         chime.note()
         for (const it of superseded) metrics.notices(it.channel, 'superseded').inc(it.superseded)
@@ -79,7 +97,15 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     log,
     metrics,
   })
-  mountNotifier({ app, sql, allowPrivate: config.webhookAllowPrivate })
+  mountNotifier({
+    app,
+    sql,
+    allowPrivate: config.webhookAllowPrivate,
+    routing,
+    alertToken: config.alertToken,
+    tell,
+    ring,
+  })
 
   const loops = [worker, pruning, ...dispatchers]
   return {
@@ -94,7 +120,13 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
 })
 
 function counting(metrics: Metrics, { name }: Channel) {
-  const counted = { sent: 'sent', retry: 'retried', failed: 'failed' } as const
+  const counted = {
+    sent: 'sent',
+    retry: 'retried',
+    fallback: 'refused',
+    failed: 'failed',
+    superseded: 'superseded',
+  } as const
   return (outcome: Mark['outcome'], notices: number) => {
     if (outcome !== 'deferred') metrics.notices(name, counted[outcome]).inc(notices)
   }

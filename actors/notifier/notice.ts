@@ -26,6 +26,10 @@ export const channelNames = [
 ] as const
 export type ChannelName = (typeof channelNames)[number]
 
+/** Those by which a customer can be told, and among which she chooses. */
+export const personalChannels = ['kakao', 'email', 'webhook', 'sms'] as const satisfies ChannelName[]
+export type PersonalChannel = (typeof personalChannels)[number]
+
 /** `suppressed`: an operator has said that it is not to be told. */
 export const statuses = ['pending', 'sent', 'failed', 'superseded', 'suppressed'] as const
 export type Status = (typeof statuses)[number]
@@ -88,7 +92,7 @@ export type Contact = {
   phone: string | null
   locale: string
   /** In order of preference; null: as the operators say. */
-  channels: ChannelName[] | null
+  channels: PersonalChannel[] | null
 }
 
 /**
