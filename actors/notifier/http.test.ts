@@ -246,7 +246,8 @@ test("a notice that every channel refused is tried again from the first on, by t
 })
 
 test('every notice can be looked at before it is sent, in every language', async () => {
-  const index = await app.request('/previews/index.html')
+  const { headers } = await app.request('/previews/')
+  const index = await app.request(headers.get('location')!)
   const links = [...(await index.text()).matchAll(/href="([^"]+)"/g)].map(([, href]) => href!)
   expect(links).toHaveLength(2 * samples.length)
   for (const href of links) {

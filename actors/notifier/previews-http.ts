@@ -11,7 +11,7 @@ const headers = {
 }
 
 export function mountPreviews(app: App): void {
-  app.get('/previews', (c) => c.redirect('/previews/index.html'))
+  for (const path of ['/previews', '/previews/']) app.get(path, (c) => c.redirect('/previews/index.html'))
   app.get('/previews/:page', (c) => {
     const page = previewPages().find(({ path }) => path === c.req.param('page'))
     if (!page) throw new Problem('not-found', { detail: 'There is no such page: see /previews/index.html' })
