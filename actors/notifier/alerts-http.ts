@@ -56,6 +56,8 @@ const webhookSchema = z
   })
   .openapi('AlertmanagerWebhook')
 
+const scheme = 'alertToken'
+
 const postAlerts = createRoute({
   method: 'post',
   path: '/alerts',
@@ -63,6 +65,7 @@ const postAlerts = createRoute({
   description:
     'Tells operators what has begun to fire or was resolved, once however often it is posted. Needs `Authorization: Bearer` with `ALERT_TOKEN`.',
   tags: ['operator'],
+  security: [{ [scheme]: [] }],
   request: { body: { content: { 'application/json': { schema: webhookSchema } }, required: true } },
   responses: {
     200: {
@@ -78,6 +81,7 @@ const postAlerts = createRoute({
 })
 
 export function mountAlerts({ app, sql, routing, token, tell, ring }: AlertsHttpOptions): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', scheme, { type: 'http', scheme: 'bearer' })
   // Before the body is read: a stranger is told nothing about it.
   app.on('POST', '/alerts', async (c, next) => {
     authorize(c.req.header('authorization'), token)

@@ -8,9 +8,10 @@ import { ServiceProcess } from '../testing/service-process.ts'
 import { WebhookSink } from '../testing/webhook-sink.ts'
 import { readAttempts } from './attempts.ts'
 import { writeCustomer } from './customers.ts'
-import { contact, NotifierDatabase, reserved, route } from './testing.ts'
+import { alertFiring, alertsOf, contact, NotifierDatabase, reserved, route } from './testing.ts'
 
 const routing = route(['email', 'webhook'])
+const alertToken = 'a-token-of-the-tests'
 
 let database: NotifierDatabase
 let mails: MailSink
@@ -34,6 +35,9 @@ beforeAll(async () => {
       PARTITIONS: '4',
       SMTP_URL: mails.url,
       WEBHOOK_ALLOW_PRIVATE: 'true',
+      CHANNEL_CONCURRENCY: 'email=20',
+      ALERT_TOKEN: alertToken,
+      OPERATOR_EMAIL: 'op@example.com',
       DRAIN_MS: '0',
     },
   })
@@ -50,20 +54,58 @@ afterAll(async () => {
 const untold = async () =>
   (await database.sql<{ count: number }[]>`select count(*) from undelivered`)[0]!.count
 
+/** Posts an alert as Alertmanager does. @returns how much of it was news. */
+async function alert(fingerprint: string): Promise<number> {
+  const {
+    externalURL,
+    groupKey,
+    truncated: truncatedAlerts,
+    alerts,
+  } = alertsOf([alertFiring({ fingerprint })])
+  const body = { version: '4', status: 'firing', externalURL, groupKey, truncatedAlerts, alerts }
+  const answer = await fetch(`${notifier.url}/alerts`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${alertToken}` },
+  })
+  expect(answer.status).toBe(200)
+  return ((await answer.json()) as { news: number }).news
+}
+
+const alertMails = () => mails.mails.filter(({ to }) => to.includes('op@example.com'))
+
+test('an alert is mailed to the operator', async () => {
+  expect(await alert('aaaa')).toBe(1)
+  expect(await alert('aaaa')).toBe(0)
+  await eventually(async () => (await untold()) === 0, { timeoutMs: 15_000 })
+  expect(alertMails()).toHaveLength(1)
+  expect(notifier.logs.filter(({ msg }) => msg === '##### 경보 #####')).toHaveLength(1)
+})
+
 test('killed between the 250 of the mail server and its own mark, it sends the same Message-ID once more, and no third', async () => {
   await database.commit([reserved({ reservationid: randomUUID(), userid: 'mailed' })], { routing })
   await notifier.crash('SIGUSR2')
-  expect(mails.mails).toHaveLength(1)
-  expect(await database.told()).toMatchObject([{ channel: 'email', status: 'pending' }])
+  const sent = () => mails.mails.filter(({ to }) => to.includes('mailed@example.com'))
+  expect(sent()).toHaveLength(1)
+  const told = async () => (await database.told()).filter((it) => it.kind === 'reserved')
+  expect(await told()).toMatchObject([{ channel: 'email', status: 'pending' }])
   // Nobody can say how it ended before the claim has run out.
   await database.sql`update undelivered set due_at = clock_timestamp()`
   await notifier.start()
   await eventually(async () => (await untold()) === 0, { timeoutMs: 15_000 })
-  expect(mails.mails).toHaveLength(2)
-  expect(new Set(mails.mails.map((it) => it.messageId)).size).toBe(1)
-  expect(await database.told()).toMatchObject([{ channel: 'email', status: 'sent', attempts: 2 }])
-  const [row] = await database.sql<{ seq: number }[]>`select seq from notice where channel = 'email'`
+  expect(sent()).toHaveLength(2)
+  expect(new Set(sent().map((it) => it.messageId)).size).toBe(1)
+  expect(await told()).toMatchObject([{ channel: 'email', status: 'sent', attempts: 2 }])
+  const [row] = await database.sql<{ seq: number }[]>`
+    select seq from notice where channel = 'email' and kind = 'reserved'`
   expect(await readAttempts(database.sql, row!.seq)).toMatchObject([{ outcome: 'sent' }])
+})
+
+test('an alert that was told before the notifier was killed is not told again after', async () => {
+  expect(await alert('aaaa')).toBe(0)
+  expect(await alert('bbbb')).toBe(1)
+  await eventually(async () => (await untold()) === 0)
+  expect(alertMails()).toHaveLength(2)
 })
 
 const backlog = { mailed: 3_000, hooked: 7_000 }
