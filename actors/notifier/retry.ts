@@ -46,7 +46,8 @@ export function markOf({ notice, channel, outcome, ageMs, fallback, random }: At
             outcome: 'retry',
             error,
             answer,
-            afterMs: Math.max(retryDelayMs(attempts, random), afterMs),
+            // One more try when the time is over, if the receiver asked for longer.
+            afterMs: Math.max(retryDelayMs(attempts, random), Math.min(afterMs, giveUpAfterMs - ageMs)),
           },
     )
     .with({ type: 'deferred' }, ({ error, afterMs }) =>
