@@ -405,19 +405,19 @@ test('when one channel refuses for good the next is tried, and no other, until o
   const [email, kakao, sms] = channels(
     {
       email: { type: 'failed', error: 'no such mailbox' },
-      kakao: { type: 'sent', answer: 'OK' },
-      sms: { type: 'sent' },
+      kakao: { type: 'failed', error: 'no such friend' },
+      sms: { type: 'sent', answer: 'OK' },
     },
     asked,
   )
   await database.commit([reserved({ reservationid: randomUUID() })], { routing })
   // Only who is rung looks before a poll is over.
-  await using later = start(kakao!, { routing, pollMs: 600_000 })
-  await using _last = start(sms!, { routing })
-  await using _first = start(email!, { routing, handedOn: () => later.dispatcher.ring() })
-  await later.tally.until('sent', 1)
-  expect(asked.map((it) => it.split(' ')[0])).toEqual(['email', 'kakao'])
-  expect(await database.summary()).toEqual(['reserved kakao sent'])
+  await using last = start(sms!, { routing, pollMs: 600_000 })
+  await using _later = start(kakao!, { routing, handedOn: () => last.dispatcher.ring() })
+  await using _first = start(email!, { routing })
+  await last.tally.until('sent', 1)
+  expect(asked.map((it) => it.split(' ')[0])).toEqual(['email', 'kakao', 'sms'])
+  expect(await database.summary()).toEqual(['reserved sms sent'])
 })
 
 test('when the last channel refuses, the notice has failed and operators are told', async () => {
