@@ -58,9 +58,9 @@ const schema = z.object({
   CHAT_WEBHOOK_URL: url(['http', 'https'], 'https://chat.example/hook').optional(),
   PURCHASER_EMAIL: z.email('must be an e-mail address').optional(),
   CUSTOMER_CHANNELS: personal().prefault('kakao,email,webhook,sms'),
-  CUSTOMER_CHANNELS_RESERVED: personal().optional(),
-  CUSTOMER_CHANNELS_FAILED: personal().optional(),
-  CUSTOMER_CHANNELS_CANCELLED: personal().optional(),
+  CHANNELS_RESERVED: personal().optional(),
+  CHANNELS_FAILED: personal().optional(),
+  CHANNELS_CANCELLED: personal().optional(),
   PURCHASER_CHANNELS: channels('email', 'slack', 'discord', 'teams').prefault('email,slack,discord,teams'),
   OPERATOR_CHANNELS: channels('sms', 'email', 'slack', 'discord', 'teams').prefault(
     'sms,email,slack,discord,teams',
@@ -117,9 +117,9 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     customerChannels: {
       channels: it.CUSTOMER_CHANNELS,
       byKind: {
-        reserved: it.CUSTOMER_CHANNELS_RESERVED,
-        failed: it.CUSTOMER_CHANNELS_FAILED,
-        cancelled: it.CUSTOMER_CHANNELS_CANCELLED,
+        reserved: it.CHANNELS_RESERVED,
+        failed: it.CHANNELS_FAILED,
+        cancelled: it.CHANNELS_CANCELLED,
       },
     },
     purchaserChannels: it.PURCHASER_CHANNELS,
