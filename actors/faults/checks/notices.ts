@@ -26,6 +26,10 @@ function everyOutcomeIsTold({ evidence, tellings }: Facts): string[] {
   const rows = Map.groupBy(evidence.notices, ({ reservationid }) => reservationid)
   const taken = new Set(tellings.filter(({ answered }) => answered).map(({ noticeid }) => noticeid))
   const told = (row: NoticeRow) => row.status === 'sent' && taken.has(row.noticeid)
+  const asked = new Set(tellings.map(({ channel, noticeid }) => `${channel} ${noticeid}`))
+  // Every receiver that there is said that it never wants it.
+  const refused = ({ status, noticeid }: NoticeRow, ways: string[]) =>
+    status === 'failed' && ways.every((way) => asked.has(`${way} ${noticeid}`))
   const unsent = evidence.reservations.flatMap(({ reservationid, userid, status }) =>
     waysOf(userid)
       .filter(
@@ -34,7 +38,9 @@ function everyOutcomeIsTold({ evidence, tellings }: Facts): string[] {
             .get(reservationid)
             ?.some(
               (row) =>
-                ways.includes(row.channel) && row.kind === kindOf[status] && (told(row) || refused(row)),
+                ways.includes(row.channel) &&
+                row.kind === kindOf[status] &&
+                (told(row) || refused(row, ways)),
             ),
       )
       .map((ways) => `${reservationid} is ${status}: not told by ${ways.join(' or ')}`),
@@ -44,9 +50,6 @@ function everyOutcomeIsTold({ evidence, tellings }: Facts): string[] {
     .map((row) => `${row.channel} notice ${row.noticeid} is sent, and never came`)
   return [...unsent, ...unheard]
 }
-
-/** The receiver said that it never wants it. */
-const refused = (row: NoticeRow) => row.status === 'failed'
 
 /** How long before a harm a telling may have been made that could not be marked any more, and how long its claim lasts. */
 const markWithinMs = 3_000
