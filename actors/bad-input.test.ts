@@ -59,7 +59,13 @@ const posts: Route[] = [
     service: 'notifier',
     method: 'PUT',
     path: '/customers/ann',
-    valid: { email: 'ann@example.com', webhook: 'http://127.0.0.1:9/hook', locale: 'en' },
+    valid: {
+      email: 'ann@example.com',
+      webhook: 'http://127.0.0.1:9/hook',
+      phone: '+821012345678',
+      channels: ['sms', 'email'],
+      locale: 'en',
+    },
   },
 ]
 const bodied: Route[] = [
@@ -120,6 +126,8 @@ const wrong: Record<string, string[]> = {
   status: ['""', '"Reserved"', '"canceled "', '0', 'null', '[]', '{}', nul, lone],
   email: ['"x"', '"a@b\\r\\nBcc: c@d.e"', '1', '[]', '{}', nul, lone],
   webhook: ['"x"', '"file:///etc/passwd"', '"javascript:alert(1)"', '1', '[]', '{}', nul, lone],
+  phone: ['"x"', '"010-1234-5678"', '"+0"', '821012345678', '[]', '{}', nul, lone],
+  channels: ['"sms"', '1', '{}', '["sms","sms"]', nul],
   locale: ['"x-nowhere"', '1', '[]', '{}', nul, lone],
 }
 const required = ['qty', 'bookid', 'userid', 'status']
@@ -219,6 +227,7 @@ describe('ids in a path', () => {
     ['stock', 'GET', '/stocks/nowhere'],
     ['stock', 'GET', `/purchases/${randomUUID()}`],
     ['notifier', 'GET', '/customers/nobody'],
+    ['notifier', 'GET', `/notices/${randomUUID()}`],
     ['reservation', 'GET', '/nothing'],
     ['stock', 'POST', '/stocks/known/nothing'],
   ]
@@ -252,6 +261,8 @@ describe('ids in a path', () => {
     ['stock', 'GET', '/purchases/{id}'],
     ['notifier', 'GET', '/customers/{id}'],
     ['notifier', 'PUT', '/customers/{id}'],
+    ['notifier', 'GET', '/notices/{id}'],
+    ['notifier', 'PATCH', '/notices/{id}'],
   ]
   test.each(places)('%s refuses malformed ids at %s %s', async (service, method, place) => {
     // Ids of customers and books are any printable text: only what is no text at all is refused there.
@@ -259,7 +270,11 @@ describe('ids in a path', () => {
     for (const id of anyText ? malformed.filter((it) => !/^(x|1|'.*|%2e.*)$/.test(it)) : malformed) {
       const path = place.replace('{id}', id.startsWith('%') ? id : encodeURIComponent(id))
       const json =
-        method === 'PATCH' ? { status: 'Canceled' } : method === 'PUT' ? { locale: 'en' } : undefined
+        method === 'PATCH'
+          ? { status: service === 'notifier' ? 'pending' : 'Canceled' }
+          : method === 'PUT'
+            ? { locale: 'en' }
+            : undefined
       await refused({ service, method, path }, { json }, 400, 404)
     }
   })
@@ -323,6 +338,8 @@ describe('methods', () => {
     ['stock', '/purchase-requests', ['POST', 'DELETE']],
     ['notifier', '/customers/ann', ['POST', 'PATCH', 'DELETE']],
     ['notifier', '/notices', ['POST', 'DELETE']],
+    ['notifier', '/notices/{known}', ['POST', 'PUT', 'DELETE']],
+    ['notifier', '/alerts', ['GET', 'PUT', 'PATCH', 'DELETE']],
   ]
   test.each(paths)('%s allows no other methods on %s', async (service, path, methods) => {
     for (const method of methods) {

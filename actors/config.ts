@@ -17,6 +17,18 @@ const url = (protocols: string[], example: string) =>
 const oneOf = <const Value extends string>(...values: Value[]) =>
   z.enum(values, `must be one of ${values.join(', ')}`)
 
+/** Names of channels, in order. */
+const channels = <const Name extends string>(...names: Name[]) => {
+  const message = `must be channels among ${names.join(', ')}, separated by commas`
+  return z
+    .string()
+    .transform((text) => text.split(',').map((it) => it.trim()))
+    .pipe(z.array(z.enum(names, message), message))
+}
+
+/** Those by which customers can be told. */
+const personal = () => channels('kakao', 'email', 'webhook', 'sms')
+
 function protocolOf(text: string): string {
   // A list of cluster nodes (host:port,host:port) is no URL; the protocol is all that is checked here.
   return text.slice(0, Math.max(0, text.indexOf('://')))
@@ -45,8 +57,24 @@ const schema = z.object({
   MAIL_FROM: z.string().min(3).default('Book reservations <no-reply@bookreservation.example>'),
   CHAT_WEBHOOK_URL: url(['http', 'https'], 'https://chat.example/hook').optional(),
   PURCHASER_EMAIL: z.email('must be an e-mail address').optional(),
+  CUSTOMER_CHANNELS: personal().prefault('kakao,email,webhook,sms'),
+  CHANNELS_RESERVED: personal().optional(),
+  CHANNELS_FAILED: personal().optional(),
+  CHANNELS_CANCELLED: personal().optional(),
+  PURCHASER_CHANNELS: channels('email', 'slack', 'discord', 'teams').prefault('email,slack,discord,teams'),
+  OPERATOR_CHANNELS: channels('sms', 'email', 'slack', 'discord', 'teams').prefault(
+    'sms,email,slack,discord,teams',
+  ),
+  OPERATOR_EMAIL: z.email('must be an e-mail address').optional(),
+  OPERATOR_PHONE: z
+    .string()
+    .regex(/^\+[1-9]\d{6,14}$/, 'must be a phone number like +821012345678')
+    .optional(),
+  DEFAULT_LOCALE: oneOf('ko', 'en').default('ko'),
+  ALERT_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),
   NOTICE_DELAY_MS: integer(0, 60_000).default(300),
+  NOTICE_GATHER_MS: integer(0, 86_400_000).default(300_000),
 })
 
 export type Config = ReturnType<typeof toConfig>
@@ -85,10 +113,28 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     mailFrom: it.MAIL_FROM,
     chatWebhookUrl: it.CHAT_WEBHOOK_URL,
     purchaserEmail: it.PURCHASER_EMAIL,
+    /** In which order the channels are tried by which a customer can be told who has chosen none. */
+    customerChannels: {
+      channels: it.CUSTOMER_CHANNELS,
+      byKind: {
+        reserved: it.CHANNELS_RESERVED,
+        failed: it.CHANNELS_FAILED,
+        cancelled: it.CHANNELS_CANCELLED,
+      },
+    },
+    purchaserChannels: it.PURCHASER_CHANNELS,
+    operatorChannels: it.OPERATOR_CHANNELS,
+    operatorEmail: it.OPERATOR_EMAIL,
+    operatorPhone: it.OPERATOR_PHONE,
+    defaultLocale: it.DEFAULT_LOCALE,
+    /** What whoever posts alerts has to show. */
+    alertToken: it.ALERT_TOKEN,
     /** Lets customers' webhooks point at http and private addresses. For development and tests. */
     webhookAllowPrivate: it.WEBHOOK_ALLOW_PRIVATE === 'true',
     /** How long a notice rests before it is sent by e-mail or webhook, so that a cancellation right behind it supersedes it. */
     noticeDelayMs: it.NOTICE_DELAY_MS,
+    /** How long requests to buy one book, and failures of one channel, are gathered into one notice. */
+    noticeGatherMs: it.NOTICE_GATHER_MS,
   }
 }
 

@@ -5,7 +5,7 @@ import type { Telemetry } from '../streams/telemetry.ts'
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 export type Outcome = 'Reserved' | 'Failed' | 'Canceled'
-export type NoticeOutcome = 'sent' | 'retried' | 'failed' | 'superseded'
+export type NoticeOutcome = 'sent' | 'retried' | 'refused' | 'failed' | 'superseded'
 export type Store = 'postgres' | 'redis'
 export type Metrics = ReturnType<typeof createMetrics>
 

@@ -29,6 +29,7 @@ const files: Record<ServiceName, URL[]> = {
     new URL('0001-mailbox.sql', runtime),
     new URL('0001-idempotency.sql', http),
     new URL('./notifier/migrations/0001-notifier.sql', import.meta.url),
+    new URL('./notifier/migrations/0002-delivery.sql', import.meta.url),
   ],
 }
 

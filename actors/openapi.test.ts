@@ -26,7 +26,14 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'GET /purchases',
     'GET /purchases/{*}',
   ],
-  notifier: ['PUT /customers/{*}', 'GET /customers/{*}', 'GET /notices'],
+  notifier: [
+    'PUT /customers/{*}',
+    'GET /customers/{*}',
+    'GET /notices',
+    'GET /notices/{*}',
+    'PATCH /notices/{*}',
+    'POST /alerts',
+  ],
 }
 
 const documentOf = async (service: (typeof serviceNames)[number]): Promise<OpenApi> => {

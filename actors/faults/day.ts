@@ -5,7 +5,7 @@ import { inParallel } from '../testing/eventually.ts'
 import type { Period } from './availability.ts'
 import { History } from './history.ts'
 import { Observer } from './observer.ts'
-import { emailOf, Population } from './population.ts'
+import { emailOf, Population, preferenceOf } from './population.ts'
 import { Random } from './random.ts'
 import { Requests } from './requests.ts'
 import { measure, type Resources } from './resources.ts'
@@ -70,11 +70,15 @@ export class Day implements AsyncDisposable {
     }
   }
 
-  /** Every reader has an address and a webhook, so that every outcome is told in every way. */
+  /** Every reader has an address and a webhook: half of them prefer the one, half the other, and each may stand in. */
   async #introduce(): Promise<void> {
     const { world } = this
     await inParallel(this.#users, 4, async (userid) => {
-      const contact = { email: emailOf(userid), webhook: world.inbox.webhookUrl }
+      const contact = {
+        email: emailOf(userid),
+        webhook: world.inbox.webhookUrl,
+        channels: preferenceOf(userid),
+      }
       const { status, body } = await world.next('notifier').put(`/customers/${userid}`, contact)
       if (status >= 300) throw new Error(`Cannot introduce ${userid}: ${status} ${JSON.stringify(body)}`)
     })

@@ -49,3 +49,7 @@ export class Population {
 export const stranger = 'stranger'
 
 export const emailOf = (userid: string): string => `${userid}@readers.example`
+
+/** Which of the two is tried first. */
+export const preferenceOf = (userid: string): ('email' | 'webhook')[] =>
+  Number(userid.split('-')[1]) % 2 === 0 ? ['email', 'webhook'] : ['webhook', 'email']

@@ -210,6 +210,7 @@ const settings = {
   RESEND_AFTER_MS: '1000',
   DRAIN_MS: '300',
   NOTICE_DELAY_MS: '50',
+  NOTICE_GATHER_MS: '500',
   WEBHOOK_ALLOW_PRIVATE: 'true',
   LOG_LEVEL: 'info',
 }

@@ -34,25 +34,47 @@ afterAll(async () => {
   await chat[Symbol.asyncDispose]()
 })
 
-test('an outcome is told on the console, by e-mail and by webhook, to the one whom it concerns', async () => {
+test('an outcome is told on the console, in the chat and by the channel that its customer prefers', async () => {
   await using own = await WebhookSink.start()
-  await tell('ann', { email: 'ann@example.com', webhook: own.url, locale: 'en' })
-  await receive(system(), 'one', 1)
-  const { reservationid } = await reserveAndWait(system().reservation, 'one', 'ann')
-  await sentTo('ann', 4)
-  await cancel(system().reservation, reservationid)
-  await sentTo('ann', 8)
+  const contact = { email: 'ann@example.com', webhook: own.url, locale: 'en' }
+  await receive(system(), 'one', 2)
+  const told = async (userid: string, channels: string[]) => {
+    await tell(userid, { ...contact, channels })
+    const { reservationid } = await reserveAndWait(system().reservation, 'one', userid)
+    await sentTo(userid, 3)
+    await cancel(system().reservation, reservationid)
+    await sentTo(userid, 6)
+    expect(consoleLines(toldOfReservation, reservationid)).toBe(1)
+    expect(consoleLines(toldOfCancellation, reservationid)).toBe(1)
+    return reservationid
+  }
+  const byMail = await told('ann', ['email', 'webhook'])
+  const byHook = await told('abe', ['webhook', 'email'])
 
-  expect(consoleLines(toldOfReservation, reservationid)).toBe(1)
-  expect(consoleLines(toldOfCancellation, reservationid)).toBe(1)
   const mails = mail.mails.filter(({ to }) => to.includes('ann@example.com'))
   expect(mails.length).toBe(2)
   expect(new Set(mails.map(({ messageId }) => messageId)).size).toBe(2)
-  for (const { hooks } of [own, chat]) {
-    const mine = hooks.filter(({ body }) => JSON.stringify(body).includes(reservationid))
+  const about = (sink: WebhookSink, reservationid: string) =>
+    sink.hooks.filter(({ body }) => JSON.stringify(body).includes(reservationid))
+  expect(about(own, byMail)).toEqual([])
+  for (const mine of [about(own, byHook), about(chat, byHook), about(chat, byMail)]) {
     expect(mine.length).toBe(2)
     expect(new Set(mine.map(({ headers }) => headers['idempotency-key'])).size).toBe(2)
   }
+})
+
+test('when the channel that a customer prefers refuses for good, the next one tells', async () => {
+  await using own = await WebhookSink.start()
+  own.answer = (_, response) => response.writeHead(410).end()
+  await tell('gus', { email: 'gus@example.com', webhook: own.url, channels: ['webhook', 'email'] })
+  await receive(system(), 'fallback', 1)
+  await reserveAndWait(system().reservation, 'fallback', 'gus')
+  await sentTo('gus', 3)
+  expect(own.hooks).toHaveLength(1)
+  const mails = mail.mails.filter(({ to }) => to.includes('gus@example.com'))
+  expect(mails.map(({ messageId }) => messageId.split('@')[0])).toEqual([
+    `<${own.hooks[0]!.headers['idempotency-key']}`,
+  ])
 })
 
 test('a receiver that fails at first is told once it recovers', async () => {
@@ -159,7 +181,7 @@ test('events that concern no customer hold up no others', async () => {
   await checkConsumers(system())
 })
 
-async function tell(userid: string, contact: Record<string, string>): Promise<void> {
+async function tell(userid: string, contact: Record<string, unknown>): Promise<void> {
   const { status } = await system().notifier.put(`/customers/${userid}`, contact)
   expect([200, 201]).toContain(status)
 }

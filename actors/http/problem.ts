@@ -12,6 +12,11 @@ export const problems = {
     'The `errors` list names each field or parameter at fault.',
   ],
   'malformed-json': [400, 'The body is not JSON', 'Send one JSON value, encoded as UTF-8.'],
+  unauthorized: [
+    401,
+    'Who asks is not known',
+    'Send `Authorization: Bearer` with the token of this service.',
+  ],
   'not-found': [404, 'Nothing is found here', 'Check the path and the id in it.'],
   'method-not-allowed': [405, 'The method is not allowed here', 'The `Allow` header lists those that are.'],
   conflict: [409, 'The request conflicts with the present state', 'Read the resource again, then decide.'],

@@ -6,7 +6,8 @@ export type Customer = Contact & { userid: string; updatedAt: Date }
 
 export async function readCustomer(sql: Sql, userid: string): Promise<Customer | undefined> {
   const [customer] = await sql<Customer[]>`
-    select userid, email, webhook, locale, updated_at as "updatedAt" from customer where userid = ${userid}`
+    select userid, email, webhook, phone, locale, to_json(channels) as channels, updated_at as "updatedAt"
+    from customer where userid = ${userid}`
   return customer
 }
 
@@ -14,14 +15,17 @@ export async function readCustomer(sql: Sql, userid: string): Promise<Customer |
 export async function writeCustomer(
   sql: Sql,
   userid: string,
-  { email, webhook, locale }: Contact,
+  { email, webhook, phone, locale, channels }: Contact,
 ): Promise<{ customer: Customer; created: boolean }> {
   // xmax is 0 on a row that no transaction but its own insert has touched.
   const [row] = await sql<(Customer & { created: boolean })[]>`
-    insert into customer (userid, email, webhook, locale) values (${userid}, ${email}, ${webhook}, ${locale})
+    insert into customer (userid, email, webhook, phone, locale, channels)
+    values (${userid}, ${email}, ${webhook}, ${phone}, ${locale}, ${channels}::text[])
     on conflict (userid) do update
-    set email = excluded.email, webhook = excluded.webhook, locale = excluded.locale, updated_at = clock_timestamp()
-    returning userid, email, webhook, locale, updated_at as "updatedAt", xmax = 0 as created`
+    set email = excluded.email, webhook = excluded.webhook, phone = excluded.phone, locale = excluded.locale,
+      channels = excluded.channels, updated_at = clock_timestamp()
+    returning userid, email, webhook, phone, locale, to_json(channels) as channels, updated_at as "updatedAt",
+      xmax = 0 as created`
   const { created, ...customer } = row!
   return { customer, created }
 }

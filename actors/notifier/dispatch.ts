@@ -15,6 +15,9 @@
  *     While Postgres is away no claim can be renewed. When it is back, nothing is claimed for a moment, so that whoever has
  *     told something meanwhile can say so.
  * D4. When it stops, deliveries under way get a moment; those that take longer are left to the lease.
+ * D5. What is handed over is what is true and known at the moment of the claim: a notice that was superseded or suppressed
+ *     is not claimed, and addresses are read with the claim. An outcome that an operator has tried again was withdrawn by no
+ *     cancellation, for it was given up: it is looked for here.
  */
 import { Backoff } from '../../streams/backoff.ts'
 import type { Sql } from '../../streams/postgres.ts'
@@ -22,8 +25,12 @@ import { Pulse } from '../../streams/pulse.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { Bell } from './bell.ts'
 import type { Channel, DueNotice, Outcome } from './delivery.ts'
-import { claimDue, type Mark, markAll, renewClaims } from './queue.ts'
+import type { ChannelName } from './notice.ts'
+import { cancellationOf, isOutcome } from './notifier.ts'
+import { type Claimed, claimDue, type Mark, markAll, renewClaims } from './queue.ts'
 import { markOf } from './retry.ts'
+import { addressesOf, fallbackOf, type Routing, routeOf } from './routing.ts'
+import { readKnown } from './store.ts'
 
 /** How long a claim lasts, and how often that of a delivery that goes on is renewed. */
 const leaseMs = 10_000
@@ -38,9 +45,14 @@ const graceMs = 2_500
 export type DispatcherOptions = {
   channel: Channel
   sql: Sql
+  routing: Routing
+  /** How long failures are gathered before operators are told of them. */
+  gatherMs: number
   log: { info(facts: object, text: string): void; warn(facts: object, text: string): void }
   /** Told of what became of notices: a number of them at a time. */
   count(outcome: Mark['outcome'], notices: number): void
+  /** Told when notices go on to other channels, whose dispatchers may be waiting for the bell. */
+  handedOn?: () => void
   now?: () => number
   random?: () => number
   pollMs?: number
@@ -56,7 +68,7 @@ export class Dispatcher {
   readonly #bell = new Bell()
   readonly #backoff: Backoff
   /** What is claimed and not marked yet. */
-  readonly #inHand = new Map<number, DueNotice>()
+  readonly #inHand = new Map<number, Claimed>()
   #renewedAt = 0
   /**
    * When Postgres was last asked for claims and answered, and from when on it may be asked again. Nobody knows what was
@@ -75,6 +87,7 @@ export class Dispatcher {
       leaseMs,
       renewMs,
       afterOutageMs,
+      handedOn() {},
       ...options,
     }
     this.#backoff = new Backoff({ initialMs: 50, maxMs: 2_000, random: this.#options.random })
@@ -115,7 +128,7 @@ export class Dispatcher {
     if (!(await this.#mayClaim())) return false
     const due = await claimDue(sql, channel.name, room, leaseMs)
     this.#answeredAt = performance.now()
-    this.#handOver(due)
+    this.#handOver(due, await this.#untrue(due))
     return this.#done.length > 0 || (due.length === room && this.#inHand.size < channel.capacity)
   }
 
@@ -136,15 +149,30 @@ export class Dispatcher {
     return performance.now() >= this.#claimFrom
   }
 
-  #handOver(due: DueNotice[]): void {
-    const { channel } = this.#options
-    for (const notice of due) {
-      if (!this.#takeBack(notice)) this.#await(notice.seq, channel.deliver(notice))
+  #handOver(due: Claimed[], untrue: ReadonlySet<Claimed>): void {
+    const { channel, routing } = this.#options
+    for (const claimed of due) {
+      if (this.#takeBack(claimed)) continue
+      if (untrue.has(claimed)) {
+        this.#done.push(withdrawn(claimed, channel.name))
+        continue
+      }
+      const notice = addressed(claimed, routing)
+      this.#await(notice.seq, channel.deliver(notice))
     }
   }
 
+  /** @returns the outcomes among those tried again (D5) that a cancellation has made untrue. */
+  async #untrue(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
+    const doubtful = due.filter((it) => it.retriedAt && isOutcome(it.kind))
+    if (doubtful.length === 0) return new Set()
+    const cancellations = doubtful.map((it) => cancellationOf(it.reservationid!))
+    const known = await readKnown(this.#options.sql, cancellations)
+    return new Set(doubtful.filter((_, index) => known.has(cancellations[index]!)))
+  }
+
   /** A claim may run out while its delivery goes on, and we may claim it again: the delivery counts for both. */
-  #takeBack(notice: DueNotice): boolean {
+  #takeBack(notice: Claimed): boolean {
     const known = this.#inHand.has(notice.seq)
     this.#inHand.set(notice.seq, notice)
     return known
@@ -158,28 +186,38 @@ export class Dispatcher {
     })
   }
 
-  #note(notice: DueNotice, outcome: Outcome): void {
-    const { channel, log, now, random } = this.#options
-    const mark = markOf(notice, outcome, now(), random)
+  #note(notice: Claimed, outcome: Outcome): void {
+    const { channel, log, now, random, routing } = this.#options
+    const mark = markOf({
+      notice,
+      channel: channel.name,
+      outcome,
+      ageMs: now() - (notice.retriedAt ?? notice.createdAt).getTime(),
+      fallback: fallbackOf(notice, notice, [...notice.refused, channel.name], routing),
+      random,
+    })
     this.#done.push(mark)
     const { noticeid, kind, reservationid, bookid, attempts, traceparent } = notice
     const traceid = traceparent ? traceIdOf(traceparent) : undefined
     const facts = { noticeid, kind, channel: channel.name, reservationid, bookid, attempts, traceid }
     if (mark.outcome === 'sent') log.info(facts, 'told')
     else if (mark.outcome !== 'deferred')
-      log.warn({ ...facts, reason: mark.error }, `cannot tell: ${mark.outcome}`)
+      log.warn({ ...facts, reason: mark.error, next: mark.next ?? undefined }, `cannot tell: ${mark.outcome}`)
   }
 
   async #mark(): Promise<void> {
     if (this.#done.length === 0) return
+    const { sql, count, routing, gatherMs, handedOn } = this.#options
     const marks = this.#done.slice()
-    await markAll(this.#options.sql, marks)
+    const channels = routeOf({ kind: 'delivery-failed', userid: null }, undefined, routing)
+    await markAll(sql, marks, { channels, gatherMs })
     // Only now: after a failure they are marked again, with what has come since.
     this.#done.splice(0, marks.length)
     for (const { seq } of marks) this.#inHand.delete(seq)
     for (const [outcome, some] of Object.entries(Object.groupBy(marks, (it) => it.outcome))) {
-      this.#options.count(outcome as Mark['outcome'], some.length)
+      count(outcome as Mark['outcome'], some.length)
     }
+    if (marks.some((it) => it.next)) handedOn()
   }
 
   async #renew(): Promise<void> {
@@ -201,3 +239,21 @@ export class Dispatcher {
     }
   }
 }
+
+/** What a channel is given: the notice, and where it goes. */
+const addressed = (claimed: Claimed, routing: Routing): DueNotice => ({
+  ...claimed,
+  ...addressesOf(claimed, claimed, routing),
+  locale: claimed.locale ?? routing.locale,
+})
+
+const withdrawn = ({ seq, attempts }: Claimed, channel: ChannelName): Mark => ({
+  seq,
+  attempts,
+  channel,
+  outcome: 'superseded',
+  next: null,
+  error: null,
+  answer: null,
+  afterMs: 0,
+})

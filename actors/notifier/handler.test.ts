@@ -8,7 +8,7 @@ beforeAll(async () => {
   database = await NotifierDatabase.create()
 })
 beforeEach(async () => {
-  await database.sql`truncate notice, undelivered, customer`
+  await database.sql`truncate notice, undelivered, attempt, alert, customer`
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
@@ -19,7 +19,7 @@ const sent = { status: 'sent', attempts: 1, at: true }
 
 test('the console is told at once, and noted as told with the offset', async () => {
   const reservationid = randomUUID()
-  const told = await database.commit([reserved({ reservationid }), purchaseRequested()], { reach: nobody })
+  const told = await database.commit([reserved({ reservationid }), purchaseRequested()], { routing: nobody })
   expect(summary(told)).toEqual([`reserved ${reservationid}`, 'purchase-requested null'])
   expect(await console()).toEqual([
     { kind: 'reserved', ...sent },
@@ -29,8 +29,8 @@ test('the console is told at once, and noted as told with the offset', async () 
 
 test('an answer that stock repeats tells the console nothing', async () => {
   const event = reserved({ reservationid: randomUUID() })
-  await database.commit([event], { reach: nobody })
-  expect(await database.commit([event, event], { reach: nobody })).toEqual([])
+  await database.commit([event], { routing: nobody })
+  expect(await database.commit([event, event], { routing: nobody })).toEqual([])
   expect(await console()).toHaveLength(1)
 })
 
@@ -40,7 +40,7 @@ test('a batch that is handled again, since nobody knew whether it was committed,
     reserved({ reservationid: randomUUID() }),
   ]
   const told: Told[] = []
-  const handler = database.handler({ reach: nobody, tell: (notices) => told.push(...notices) })
+  const handler = database.handler({ routing: nobody, tell: (notices) => told.push(...notices) })
   await database.commit([first], { handler, fence: false })
   await database.commit([first, second], { handler })
   expect(told.map((it) => it.reservationid)).toEqual(
@@ -55,16 +55,16 @@ test('a batch that is handled again, since nobody knew whether it was committed,
 test('a success is not told on the console beside or after its cancellation', async () => {
   const [early, late] = [randomUUID(), randomUUID()]
   const both = [reserved({ reservationid: early }), released({ reservationid: early })]
-  expect(summary(await database.commit(both, { reach: nobody }))).toEqual([`cancelled ${early}`])
-  await database.commit([released({ reservationid: late })], { reach: nobody })
-  expect(await database.commit([reserved({ reservationid: late })], { reach: nobody })).toEqual([])
+  expect(summary(await database.commit(both, { routing: nobody }))).toEqual([`cancelled ${early}`])
+  await database.commit([released({ reservationid: late })], { routing: nobody })
+  expect(await database.commit([reserved({ reservationid: late })], { routing: nobody })).toEqual([])
 })
 
 test('nothing is told on the console while the lease is about to run out', async () => {
   const event = reserved({ reservationid: randomUUID() })
   const told: Told[] = []
   const handler = database.handler({
-    reach: nobody,
+    routing: nobody,
     leaseMarginMs: 1_000,
     tell: (notices) => told.push(...notices),
   })

@@ -10,10 +10,13 @@ import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import type { Told } from './channels/console.ts'
-import { type PlannedNotice, planNotices, type Reach } from './notifier.ts'
+import { type Gathering, gather } from './gather.ts'
+import { type Plan, type PlannedNotice, planNotices } from './notifier.ts'
+import { type Routing, routeOf } from './routing.ts'
 import {
   leasesLast,
   planWrites,
+  type Rests,
   readContacts,
   readKnown,
   type Superseded,
@@ -25,11 +28,10 @@ export type NoticeHandlerOptions = {
   /** The worker that the batches come from, and for how much longer its leases must last while it tells: milliseconds. */
   worker: string
   leaseMarginMs: number
-  reach: Reach
+  routing: Routing
   /** Tells notices on the console. Must not throw. */
   tell(notices: Told[]): void
-  /** How long a notice rests before it is due. */
-  delayMs: number
+  rests: Rests
   /** Called when notices are committed. */
   noted(superseded: Superseded[]): void
 }
@@ -38,22 +40,26 @@ export function noticeHandler({
   sql,
   worker,
   leaseMarginMs,
-  reach,
+  routing,
   tell,
-  delayMs,
+  rests,
   noted,
 }: NoticeHandlerOptions): Handler<StockEvent> {
   /** Told on the console, and not known to be committed. */
   const told = new Set<string>()
 
-  async function tellConsole(notices: PlannedNotice[]): Promise<void> {
+  /** Without somebody who buys there is nobody to gather requests for. */
+  const gathers = routeOf({ kind: 'purchase-requested', userid: null }, undefined, routing).length > 0
+
+  /** @returns those that the console had not been told before. */
+  async function tellConsole(notices: PlannedNotice[]): Promise<PlannedNotice[]> {
     const open = notices.filter((it) => it.channel === 'console' && !it.superseded)
     const known = await readKnown(
       sql,
       open.flatMap((it) => [it.noticeid, ...(it.unless ? [it.unless] : [])]),
     )
     const due = open.filter((it) => !known.has(it.noticeid) && !(it.unless && known.has(it.unless)))
-    if (due.length === 0) return
+    if (due.length === 0) return due
     const partitions = [...new Set(due.map((it) => it.partition))]
     if (!(await leasesLast(sql, worker, partitions, leaseMarginMs)))
       throw new Error('Cannot tell the console: the leases are about to run out, or have')
@@ -62,6 +68,7 @@ export function noticeHandler({
       notice.told = true
       told.add(notice.noticeid)
     }
+    return due
   }
 
   return {
@@ -74,14 +81,15 @@ export function noticeHandler({
         partition,
         traceparent: envelope.traceparent ?? null,
       }))
-      const plan = planNotices(occurrences, (userid) => contacts.get(userid), reach)
-      if (plan.notices.length === 0) return nothing
-      await tellConsole(plan.notices)
+      const planned = planNotices(occurrences, (userid) => contacts.get(userid), routing)
+      if (planned.notices.length === 0) return nothing
+      const news = await tellConsole(planned.notices)
+      const { plan, gatherings } = gathers ? gatheredOf(planned, news) : { plan: planned, gatherings: [] }
       return {
-        writes: planWrites(sql, plan, delayMs),
+        writes: planWrites(sql, plan, gatherings, rests),
         events: [],
         poison: [],
-        results: supersededResults(sql),
+        results: supersededResults(sql, plan),
         committed(partitions, results) {
           // What was told of a partition that was lost may come again, if we get it back.
           for (const { noticeid, partition } of plan.notices)
@@ -94,6 +102,11 @@ export function noticeHandler({
 }
 
 const nothing: Effects = { writes: [], events: [], poison: [] }
+
+function gatheredOf(plan: Plan, news: PlannedNotice[]): { plan: Plan; gatherings: Gathering[] } {
+  const { notices, gatherings } = gather(plan.notices, new Set(news))
+  return { plan: { ...plan, notices }, gatherings }
+}
 
 const useridsOf = (batch: Delivery<StockEvent>[]): string[] => [
   ...new Set(batch.flatMap(({ message }) => ('userid' in message ? [message.userid] : []))),

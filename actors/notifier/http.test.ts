@@ -4,8 +4,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type App, createApp } from '../http/app.ts'
 import { createMetrics } from '../metrics.ts'
 import { mountNotifier } from './http.ts'
+import type { ChannelName } from './notice.ts'
 import { claimDue, markAll } from './queue.ts'
-import { NotifierDatabase, refused, released, reserved } from './testing.ts'
+import { samples } from './templates/samples.ts'
+import { everybody, mark, NotifierDatabase, refused, released, reserved, route } from './testing.ts'
 
 let database: NotifierDatabase
 let app: App
@@ -14,11 +16,11 @@ beforeAll(async () => {
   app = faceOf(false)
 })
 beforeEach(async () => {
-  await database.sql`truncate notice, undelivered, customer`
+  await database.sql`truncate notice, undelivered, attempt, alert, customer`
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
-function faceOf(allowPrivate: boolean): App {
+function faceOf(allowPrivate: boolean, routing = everybody): App {
   const log = pino({ level: 'silent' })
   const face = createApp({
     service: 'notifier',
@@ -27,7 +29,7 @@ function faceOf(allowPrivate: boolean): App {
     log,
     metrics: createMetrics('notifier'),
   })
-  mountNotifier({ app: face, sql: database.sql, allowPrivate })
+  mountNotifier({ app: face, sql: database.sql, allowPrivate, routing })
   return face
 }
 
@@ -50,18 +52,28 @@ const idsOf = ({ body }: Answer): string[] =>
     .map((it: { reservationid: string }) => it.reservationid)
 
 test('a contact is new at first, then replaced as a whole', async () => {
-  const full = { email: 'a@example.com', webhook: 'https://chat.example/hook', locale: 'en' }
-  const first = await ask('PUT', '/customers/test1', full)
-  expect(first).toMatchObject({ status: 201, body: { userid: 'test1', ...full } })
+  const full = {
+    email: 'a@example.com',
+    webhook: 'https://chat.example/hook',
+    channels: ['sms', 'email'],
+    locale: 'en',
+  }
+  const first = await ask('PUT', '/customers/test1', { ...full, phone: '+82 (10) 1234-5678' })
+  expect(first).toMatchObject({ status: 201, body: { userid: 'test1', ...full, phone: '+821012345678' } })
   expect(first.headers.get('location')).toBe('/customers/test1')
   expect(await ask('PUT', '/customers/test1', { email: 'b@example.com', extra: 1 })).toMatchObject({
     status: 200,
-    body: { email: 'b@example.com', webhook: null, locale: 'ko' },
+    body: { email: 'b@example.com', webhook: null, phone: null, channels: null, locale: 'ko' },
   })
   expect(await get('/customers/test1')).toMatchObject({
     status: 200,
     body: { email: 'b@example.com', _links: { self: { href: '/customers/test1' } } },
   })
+})
+
+test('whoever chooses no locale has that of the library', async () => {
+  const english = faceOf(false, { ...everybody, locale: 'en' })
+  expect((await ask('PUT', '/customers/a', {}, english)).body.locale).toBe('en')
 })
 
 test('what was read can be written back, and a customer may leave nothing at all', async () => {
@@ -91,6 +103,14 @@ test.each([
   ['/webhook', { webhook: `https://chat.example/${'x'.repeat(2_048)}` }],
   ['/webhook', { webhook: 'https://chat.example/\0' }],
   ['/locale', { locale: 'not a locale' }],
+  ['/phone', { phone: '010-1234-5678' }],
+  ['/phone', { phone: '+82 10 1234 5678; drop' }],
+  ['/phone', { phone: 821012345678 }],
+  ['/channels/0', { channels: ['pigeon'] }],
+  ['/channels/0', { email: 'a@example.com', channels: ['chat'] }],
+  ['/channels', { email: 'a@example.com', channels: ['email', 'email'] }],
+  ['/channels', { channels: 'email' }],
+  ['/channels/1', { email: 'a@example.com', channels: ['email', 'sms'] }],
 ])('a contact with a bad %s is refused: %j', async (pointer, contact) => {
   const { status, body } = await ask('PUT', '/customers/test1', contact)
   expect({ status, pointer: body.errors?.[0]?.pointer }).toEqual({ status: 400, pointer })
@@ -118,11 +138,7 @@ test('notices are found by customer and by status', async () => {
   const [a, b, c, d, e] = ids as [string, string, string, string, string]
   await database.commit([reserved({ reservationid: a }), refused({ reservationid: b })])
   const claimed = await claimDue(database.sql, 'chat', 2, 60_000)
-  const [sent, failed] = claimed.map((it) => ({ ...it, error: 'because', afterMs: 0 }))
-  await markAll(database.sql, [
-    { ...sent!, outcome: 'sent' },
-    { ...failed!, outcome: 'failed' },
-  ])
+  await markAll(database.sql, [mark(claimed[0]!, 'sent'), mark(claimed[1]!, 'failed')])
   await database.commit([reserved({ reservationid: c }), released({ reservationid: c })])
   await database.commit([reserved({ reservationid: d, userid: 'other' }), refused({ reservationid: e })])
   const by = async (query: string) => idsOf(await get(`/notices?${query}`))
@@ -140,7 +156,7 @@ test('a notice says what became of it', async () => {
   const reservationid = randomUUID()
   await database.commit([refused({ reservationid })])
   const [claimed] = await claimDue(database.sql, 'chat', 1, 60_000)
-  await markAll(database.sql, [{ ...claimed!, outcome: 'retry', error: 'because', afterMs: 60_000 }])
+  await markAll(database.sql, [mark(claimed!, 'retry', { answer: '503 busy', afterMs: 60_000 })])
   const { body } = await get(`/notices/${claimed!.noticeid}`)
   expect(body).toEqual({
     noticeid: claimed!.noticeid,
@@ -156,8 +172,91 @@ test('a notice says what became of it', async () => {
     lastError: 'because',
     createdAt: expect.any(String),
     sentAt: null,
+    log: [
+      { at: expect.any(String), channel: 'chat', outcome: 'retry', error: 'because', answer: '503 busy' },
+    ],
     _links: { self: { href: `/notices/${claimed!.noticeid}` } },
   })
+})
+
+const patch = (noticeid: string, status: string) => ask('PATCH', `/notices/${noticeid}`, { status })
+const claimOne = async () => (await claimDue(database.sql, 'chat', 1, 60_000))[0]!
+
+test('a notice that failed is tried again when an operator says so, and from then on as a new one', async () => {
+  await database.commit([refused({ reservationid: randomUUID() })])
+  const first = await claimOne()
+  await markAll(database.sql, [mark(first, 'failed')])
+  expect(await claimDue(database.sql, 'chat', 1, 60_000)).toEqual([])
+  expect(await patch(first.noticeid, 'pending')).toMatchObject({ status: 200, body: { status: 'pending' } })
+  // Said twice, it is done once.
+  expect(await patch(first.noticeid, 'pending')).toMatchObject({ status: 200, body: { status: 'pending' } })
+  const again = await claimOne()
+  expect(again).toMatchObject({ noticeid: first.noticeid, attempts: 2, retriedAt: expect.any(Date) })
+  await markAll(database.sql, [mark(again, 'sent')])
+  const { body } = await get(`/notices/${first.noticeid}`)
+  expect(body).toMatchObject({ status: 'sent', log: [{ outcome: 'failed' }, { outcome: 'sent' }] })
+  expect(await patch(first.noticeid, 'pending')).toMatchObject({
+    status: 409,
+    body: { type: '/problems/conflict', detail: 'A notice that is sent cannot become pending.' },
+  })
+})
+
+test('a notice that an operator suppresses is not told, until she has it tried after all', async () => {
+  const reservationid = randomUUID()
+  await database.commit([refused({ reservationid })])
+  const { noticeid } = (await database.told())[0]!
+  expect(await patch(noticeid, 'suppressed')).toMatchObject({ status: 200, body: { status: 'suppressed' } })
+  expect(await patch(noticeid, 'suppressed')).toMatchObject({ status: 200, body: { status: 'suppressed' } })
+  expect(await claimDue(database.sql, 'chat', 1, 60_000)).toEqual([])
+  expect(idsOf(await get('/notices?status=suppressed'))).toEqual([reservationid])
+  expect(idsOf(await get('/notices?status=superseded'))).toEqual([])
+  await patch(noticeid, 'pending')
+  expect(await claimOne()).toMatchObject({ noticeid })
+})
+
+test('what was on its way when it was suppressed, and arrived, is sent', async () => {
+  await database.commit([refused({ reservationid: randomUUID() })])
+  const claimed = await claimOne()
+  await patch(claimed.noticeid, 'suppressed')
+  await markAll(database.sql, [mark(claimed, 'sent')])
+  expect((await get(`/notices/${claimed.noticeid}`)).body).toMatchObject({ status: 'sent', log: [{}] })
+  expect((await patch(claimed.noticeid, 'suppressed')).status).toBe(409)
+})
+
+test('what a cancellation has overtaken is neither suppressed nor tried again', async () => {
+  const reservationid = randomUUID()
+  await database.commit([reserved({ reservationid }), released({ reservationid })])
+  const { noticeid } = (await database.told())[0]!
+  for (const status of ['pending', 'suppressed']) expect((await patch(noticeid, status)).status).toBe(409)
+  expect((await patch(randomUUID(), 'pending')).status).toBe(404)
+  expect((await patch(noticeid, 'sent')).status).toBe(400)
+})
+
+test("a notice that every channel refused is tried again from the first on, by today's choice", async () => {
+  await ask('PUT', '/customers/test1', { email: 'a@example.com', phone: '+821012345678' })
+  await database.commit([refused({ reservationid: randomUUID() })], { routing: route(['email', 'sms']) })
+  const take = async (channel: ChannelName) => (await claimDue(database.sql, channel, 1, 60_000))[0]!
+  await markAll(database.sql, [mark(await take('email'), 'fallback', { channel: 'email', next: 'sms' })])
+  const { noticeid } = await take('sms')
+  await database.sql`update undelivered set due_at = now()`
+  await markAll(database.sql, [mark(await take('sms'), 'failed', { channel: 'sms' })])
+  await ask('PUT', '/customers/test1', { phone: '+821012345678', channels: ['kakao', 'sms'] })
+  expect((await patch(noticeid, 'pending')).body).toMatchObject({ channel: 'kakao', status: 'pending' })
+  expect(await take('kakao')).toMatchObject({ noticeid, refused: [] })
+})
+
+test('every notice can be looked at before it is sent, in every language', async () => {
+  const { headers } = await app.request('/previews/')
+  const index = await app.request(headers.get('location')!)
+  const links = [...(await index.text()).matchAll(/href="([^"]+)"/g)].map(([, href]) => href!)
+  expect(links).toHaveLength(2 * samples.length)
+  for (const href of links) {
+    const page = await app.request(`/previews/${href}`)
+    expect(page.status, href).toBe(200)
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(await page.text(), href).toMatch(/^<!doctype html>/)
+  }
+  expect((await app.request('/previews/..%2Fpackage.json')).status).toBe(404)
 })
 
 test.each([

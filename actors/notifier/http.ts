@@ -1,30 +1,32 @@
-/** The notifier's HTTP face: customers say how they want to be told, operators see what was told. */
+/** The notifier's HTTP face: customers say how they want to be told; the operators' part is in `notices-http.ts` and `alerts-http.ts`. */
 import { isIP } from 'node:net'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
-import {
-  collection,
-  collectionSchema,
-  decodeAfter,
-  encodeAfter,
-  pageQuery,
-  selfLink,
-  selfSchema,
-} from '../http/paging.ts'
+import { selfLink, selfSchema } from '../http/paging.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
 import { idSchema } from '../messages.ts'
+import { mountAlerts } from './alerts-http.ts'
+import type { Told } from './channels/console.ts'
 import { isPublicAddress } from './channels/public-address.ts'
 import { type Customer, readCustomer, writeCustomer } from './customers.ts'
-import { channelNames, kinds, statuses } from './notice.ts'
-import { listNotices, type NoticeRow, readNotice } from './notices.ts'
-import { defaultLocale } from './templates/message.ts'
+import { personalChannels } from './notice.ts'
+import { mountNotices } from './notices-http.ts'
+import { mountPreviews } from './previews-http.ts'
+import { addressNeeded, type Routing } from './routing.ts'
 
 export type NotifierHttpOptions = {
   app: App
   sql: Sql
   /** Customers' webhooks may be http and have private addresses. */
   allowPrivate: boolean
+  routing: Routing
+  /** What whoever posts alerts has to show; without it none are taken. */
+  alertToken?: string | undefined
+  /** Tells alerts on the console. */
+  tell?(notices: Told[]): void
+  /** Told when notices became due. */
+  ring?(): void
 }
 
 const customerSchema = z
@@ -32,33 +34,16 @@ const customerSchema = z
     userid: z.string(),
     email: z.string().nullable(),
     webhook: z.string().nullable(),
+    phone: z.string().nullable(),
     locale: z.string(),
+    channels: z
+      .array(z.enum(personalChannels))
+      .nullable()
+      .openapi({ description: 'in order of preference; null: as the library has it' }),
     updatedAt: z.iso.datetime(),
     _links: selfSchema,
   })
   .openapi('Customer')
-
-const noticeSchema = z
-  .object({
-    noticeid: z.uuid(),
-    kind: z.enum(kinds),
-    channel: z.enum(channelNames),
-    userid: z.string().nullable().openapi({ description: 'null: the notice is for the purchaser' }),
-    bookid: z.string(),
-    reservationid: z.uuid().nullable(),
-    reason: z.string().nullable().openapi({ description: 'why a reservation failed' }),
-    shortage: z.int().nullable().openapi({ description: 'copies that a purchase request asks for' }),
-    status: z.enum(statuses).openapi({
-      description:
-        'superseded: it was overtaken by a cancellation before it was told, and is not told any more',
-    }),
-    attempts: z.int(),
-    lastError: z.string().nullable(),
-    createdAt: z.iso.datetime(),
-    sentAt: z.iso.datetime().nullable(),
-    _links: selfSchema,
-  })
-  .openapi('Notice')
 
 const ok = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
   description,
@@ -76,7 +61,7 @@ const getCustomer = createRoute({
   responses: { 200: ok(customerSchema, 'The contact'), ...problemResponses(404) },
 })
 
-const putCustomer = (allowPrivate: boolean) =>
+const putCustomer = (allowPrivate: boolean, locale: string) =>
   createRoute({
     method: 'put',
     path: '/customers/{userid}',
@@ -86,7 +71,10 @@ const putCustomer = (allowPrivate: boolean) =>
     tags: ['customer'],
     request: {
       params,
-      body: { content: { 'application/json': { schema: contactSchema(allowPrivate) } }, required: true },
+      body: {
+        content: { 'application/json': { schema: contactSchema(allowPrivate, locale) } },
+        required: true,
+      },
     },
     responses: {
       200: ok(customerSchema, 'The contact, replaced'),
@@ -94,31 +82,20 @@ const putCustomer = (allowPrivate: boolean) =>
     },
   })
 
-const getNotices = createRoute({
-  method: 'get',
-  path: '/notices',
-  summary: 'What was told, and what is still to be told',
-  tags: ['operator'],
-  request: {
-    query: z.object({ ...pageQuery, userid: idSchema.optional(), status: z.enum(statuses).optional() }),
-  },
-  responses: { 200: ok(collectionSchema('notices', noticeSchema), 'A page, newest first') },
-})
-
-const getNotice = createRoute({
-  method: 'get',
-  path: '/notices/{noticeid}',
-  summary: 'One notice',
-  tags: ['operator'],
-  request: { params: z.object({ noticeid: z.uuid() }) },
-  responses: { 200: ok(noticeSchema, 'The notice'), ...problemResponses(404) },
-})
-
-export function mountNotifier({ app, sql, allowPrivate }: NotifierHttpOptions): void {
-  app.openapi(putCustomer(allowPrivate), async (c) => {
+export function mountNotifier({
+  app,
+  sql,
+  allowPrivate,
+  routing,
+  alertToken,
+  tell = () => {},
+  ring = () => {},
+}: NotifierHttpOptions): void {
+  app.openapi(putCustomer(allowPrivate, routing.locale), async (c) => {
     const { userid } = c.req.valid('param')
-    const { email = null, webhook = null, locale } = c.req.valid('json')
-    const { customer, created } = await answered(writeCustomer(sql, userid, { email, webhook, locale }))
+    const { email = null, webhook = null, phone = null, channels = null, locale } = c.req.valid('json')
+    const contact = { email, webhook, phone, channels, locale }
+    const { customer, created } = await answered(writeCustomer(sql, userid, contact))
     const body = toCustomer(customer)
     return created ? c.json(body, 201, { location: body._links.self.href }) : c.json(body, 200)
   })
@@ -128,30 +105,22 @@ export function mountNotifier({ app, sql, allowPrivate }: NotifierHttpOptions): 
     return c.json(toCustomer(customer ?? notFound('This customer left no contact.')), 200)
   })
 
-  app.openapi(getNotices, async (c) => {
-    const { limit, after, userid, status } = c.req.valid('query')
-    const before = after === undefined ? undefined : sequenceFrom(after)
-    const rows = await answered(listNotices(sql, { userid, status, before, limit: limit + 1 }))
-    const shown = rows.slice(0, limit)
-    const next = rows.length > limit ? encodeAfter([String(shown.at(-1)!.seq)]) : undefined
-    return c.json(collection('notices', c, shown.map(toNotice), next), 200)
-  })
-
-  app.openapi(getNotice, async (c) => {
-    const notice = await answered(readNotice(sql, c.req.valid('param').noticeid))
-    return c.json(toNotice(notice ?? notFound('There is no such notice.')), 200)
-  })
+  mountNotices({ app, sql, routing, ring })
+  mountAlerts({ app, sql, routing, token: alertToken, tell, ring })
+  mountPreviews(app)
 }
 
 /** How long a request waits for the database. */
 const answeredWithinMs = 1_500
 const answered = <T>(rows: Promise<T>): Promise<T> => within(answeredWithinMs, 'reach the database', rows)
 
-const contactSchema = (allowPrivate: boolean) =>
+const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
   z
     .object({
       email: z.email().max(254).nullish(),
       webhook: webhookSchema(allowPrivate).nullish(),
+      phone: phoneSchema.nullish(),
+      channels: channelsSchema.nullish(),
       locale: z
         .string()
         .max(35)
@@ -159,7 +128,37 @@ const contactSchema = (allowPrivate: boolean) =>
         .default(defaultLocale)
         .openapi({ description: 'BCP 47; we speak ko and en' }),
     })
+    .superRefine((contact, context) => {
+      for (const [index, channel] of (contact.channels ?? []).entries()) {
+        const address = addressNeeded[channel]
+        if (contact[address] == null)
+          context.addIssue({
+            code: 'custom',
+            path: ['channels', index],
+            message: `${channel} needs a ${address}`,
+          })
+      }
+    })
     .openapi('Contact')
+
+/** As people write them; kept as E.164. */
+const phoneSchema = z
+  .string()
+  .max(40)
+  .transform((text) => text.replaceAll(/[ .()-]/g, ''))
+  .pipe(
+    z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be a phone number with its country, like +82 10-1234-5678'),
+  )
+  .openapi({ type: 'string', example: '+82 10-1234-5678' })
+
+const channelsSchema = z
+  .array(z.enum(personalChannels))
+  .max(personalChannels.length)
+  .refine((names) => new Set(names).size === names.length, 'must name each channel once')
+  .openapi({
+    description: 'In order of preference: the first tells, those behind it when one before refuses for good.',
+    example: ['kakao', 'email'],
+  })
 
 /** What can be told from the text. Where the name leads is checked at each call. */
 const webhookSchema = (allowPrivate: boolean) =>
@@ -186,23 +185,8 @@ function notFound(detail: string): never {
   throw new Problem('not-found', { detail })
 }
 
-function sequenceFrom(after: string): number {
-  const seq = Number(decodeAfter(after, 1)[0])
-  if (Number.isSafeInteger(seq)) return seq
-  throw new Problem('invalid-input', {
-    errors: [{ parameter: 'after', detail: 'must be taken from _links.next of an earlier page' }],
-  })
-}
-
 const toCustomer = ({ updatedAt, ...customer }: Customer) => ({
   ...customer,
   updatedAt: updatedAt.toISOString(),
   _links: selfLink(`/customers/${encodeURIComponent(customer.userid)}`),
-})
-
-const toNotice = ({ seq: _, createdAt, sentAt, ...notice }: NoticeRow) => ({
-  ...notice,
-  createdAt: createdAt.toISOString(),
-  sentAt: sentAt?.toISOString() ?? null,
-  _links: selfLink(`/notices/${notice.noticeid}`),
 })

@@ -10,8 +10,8 @@ import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
 import { watchStores } from '../watch.ts'
-import { consoleTeller } from './channels/console.ts'
-import { openChannels, reachOf } from './channels/open.ts'
+import { consoleTeller, type Told } from './channels/console.ts'
+import { openChannels } from './channels/open.ts'
 import { Chime } from './chime.ts'
 import type { Channel } from './delivery.ts'
 import { Dispatcher } from './dispatch.ts'
@@ -19,6 +19,7 @@ import { noticeHandler } from './handler.ts'
 import { mountNotifier } from './http.ts'
 import { Pruning } from './prune.ts'
 import { type Mark, overdueSeconds } from './queue.ts'
+import { routingOf } from './routing.ts'
 
 /** Notices rest before they are sent anyway: events are taken in by the lot. */
 const gatherMs = 200
@@ -28,7 +29,8 @@ const niceness = 10
 await runService('notifier', async ({ config, log, metrics, signal }) => {
   setPriority(niceness)
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, noticeDelayMs } = config
+  const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays } = config
+  const { noticeDelayMs, noticeGatherMs } = config
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const worked = openPostgres(databaseUrl, { schema: 'notifier', max: 2, hot: true, lockTimeoutMs })
   const dispatched = openPostgres(databaseUrl, { schema: 'notifier', max: 4, hot: true })
@@ -36,13 +38,31 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
   await checkPartitions(sql, config.partitions)
 
   const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
+  const tell = (notices: Told[]) => {
+    tellOnConsole(notices)
+    metrics.notices('console', 'sent').inc(notices.length)
+  }
   const channels = openChannels(config)
-  const dispatchers = channels.map(
-    (channel) => new Dispatcher({ channel, sql: dispatched, log, count: counting(metrics, channel) }),
+  const routing = routingOf(
+    config,
+    channels.map((it) => it.name),
   )
-  const chime = new Chime(noticeDelayMs, () => {
+  const ring = () => {
     for (const dispatcher of dispatchers) dispatcher.ring()
-  })
+  }
+  const dispatchers = channels.map(
+    (channel) =>
+      new Dispatcher({
+        channel,
+        sql: dispatched,
+        routing,
+        gatherMs: noticeGatherMs,
+        log,
+        count: counting(metrics, channel),
+        handedOn: ring,
+      }),
+  )
+  const chime = new Chime(noticeDelayMs, ring)
   const worker = new Worker({
     service: 'notifier',
     id,
@@ -52,12 +72,9 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
       sql: worked,
       worker: id,
       leaseMarginMs: leaseTtlMs / 2,
-      reach: reachOf(config),
-      tell(notices) {
-        tellOnConsole(notices)
-        metrics.notices('console', 'sent').inc(notices.length)
-      },
-      delayMs: noticeDelayMs,
+      routing,
+      tell,
+      rests: { delayMs: noticeDelayMs, gatherMs: noticeGatherMs },
       noted(superseded) {
         chime.note()
         for (const it of superseded) metrics.notices(it.channel, 'superseded').inc(it.superseded)
@@ -81,7 +98,15 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     log,
     metrics,
   })
-  mountNotifier({ app, sql, allowPrivate: config.webhookAllowPrivate })
+  mountNotifier({
+    app,
+    sql,
+    allowPrivate: config.webhookAllowPrivate,
+    routing,
+    alertToken: config.alertToken,
+    tell,
+    ring,
+  })
 
   const tellOverdue = async () => {
     for (const { name } of channels) metrics.noticesOverdue(name).set(await overdueSeconds(sql, name))
@@ -103,7 +128,13 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
 })
 
 function counting(metrics: Metrics, { name }: Channel) {
-  const counted = { sent: 'sent', retry: 'retried', failed: 'failed' } as const
+  const counted = {
+    sent: 'sent',
+    retry: 'retried',
+    fallback: 'refused',
+    failed: 'failed',
+    superseded: 'superseded',
+  } as const
   return (outcome: Mark['outcome'], notices: number) => {
     if (outcome !== 'deferred') metrics.notices(name, counted[outcome]).inc(notices)
   }

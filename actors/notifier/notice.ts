@@ -1,47 +1,115 @@
-/** A notice: one message to one person over one channel, about one outcome. */
+/** A notice: one message to one person, or a line on the console, about one thing that happened. */
 import { hash } from 'node:crypto'
 
-export const kinds = ['reserved', 'failed', 'cancelled', 'purchase-requested'] as const
+/** The last two are for operators: an alert of the monitoring, and a notice that cannot be told. */
+export const kinds = [
+  'reserved',
+  'failed',
+  'cancelled',
+  'purchase-requested',
+  'delivery-failed',
+  'alert',
+] as const
 export type Kind = (typeof kinds)[number]
 
 /** `webhook` is the customer's own, `chat` the one that hears everything. */
-export const channelNames = ['console', 'email', 'webhook', 'chat'] as const
+export const channelNames = [
+  'console',
+  'email',
+  'webhook',
+  'sms',
+  'kakao',
+  'slack',
+  'discord',
+  'teams',
+  'chat',
+] as const
 export type ChannelName = (typeof channelNames)[number]
 
-export const statuses = ['pending', 'sent', 'failed', 'superseded'] as const
+/** Those by which a customer can be told, and among which she chooses. */
+export const personalChannels = ['kakao', 'email', 'webhook', 'sms'] as const satisfies ChannelName[]
+export type PersonalChannel = (typeof personalChannels)[number]
+
+/** `suppressed`: an operator has said that it is not to be told. */
+export const statuses = ['pending', 'sent', 'failed', 'superseded', 'suppressed'] as const
 export type Status = (typeof statuses)[number]
+
+/** Who is told. Everything is told on the console and, if there is one, in the chat; and to the one whom it concerns. */
+export const audiences = ['console', 'chat', 'person'] as const
+export type Audience = (typeof audiences)[number]
 
 /** What a notice is about. */
 export type Subject = {
   kind: Kind
-  bookid: string
-  /** Absent when the notice is for the purchaser. */
+  /** Absent when it is about no book. */
+  bookid: string | null
+  /** Absent when the notice is for the purchaser or the operators. */
   userid: string | null
   reservationid: string | null
-  /** Why a reservation failed. */
+  /** Why a reservation failed, or a delivery. */
   reason: string | null
   /** How many copies a purchase request asks for. */
   shortage: number | null
+  /** What only an alert and a failed delivery have. */
+  details?: AlertDetails | FailureDetails | null
+}
+
+export type Alert = {
+  /** Of the labels, so the same whenever the alert fires. */
+  fingerprint: string
+  status: 'firing' | 'resolved'
+  labels: Record<string, string>
+  annotations: Record<string, string>
+  startsAt: string
+  endsAt: string
+  generatorURL: string
+}
+
+/** Alerts of one group that have changed. */
+export type AlertDetails = {
+  type: 'alerts'
+  groupKey: string
+  externalURL: string
+  alerts: Alert[]
+  /** How many more there are, which the sender left out. */
+  truncated: number
+}
+
+/** A notice that was given up, and how many more of its channel were since. */
+export type FailureDetails = {
+  type: 'failure'
+  noticeid: string
+  kind: Kind
+  channel: ChannelName
+  more: number
 }
 
 /** How a customer wants to be told. */
-export type Contact = { email: string | null; webhook: string | null; locale: string }
+export type Contact = {
+  email: string | null
+  webhook: string | null
+  /** E.164. */
+  phone: string | null
+  locale: string
+  /** In order of preference; null: as the operators say. */
+  channels: PersonalChannel[] | null
+}
 
 /**
- * The id of the notice that tells `kind` of a reservation over a channel: a version 8 UUID (RFC 9562), the same each
- * time it is asked for. It begins like the reservationid: where those rise with time, so do these, and inserts stay
- * at the end of the index.
+ * The id of the notice that tells an audience `kind` of a reservation: a version 8 UUID (RFC 9562), the same each time
+ * it is asked for. It begins like the reservationid: where those rise with time, so do these, and inserts stay at the
+ * end of the index.
  */
-export function reservationNoticeId(reservationid: string, kind: Kind, channel: ChannelName): string {
-  return uuidOf(`${reservationid}/${kind}/${channel}`, reservationid.replaceAll('-', '').slice(0, 12))
+export function reservationNoticeId(reservationid: string, kind: Kind, audience: Audience): string {
+  return uuidOf(`${reservationid}/${kind}/${audience}`, reservationid.replaceAll('-', '').slice(0, 12))
 }
 
 /**
  * The id of the notice that asks the purchaser for a book. Stock never repeats a request as it repeats answers, and a
  * book may be asked for again at the same version, so the event's own id is what tells one request from another.
  */
-export function purchaseNoticeId(eventid: string, channel: ChannelName): string {
-  return uuidOf(`purchase-requested/${eventid}/${channel}`)
+export function purchaseNoticeId(eventid: string, audience: Audience): string {
+  return uuidOf(`purchase-requested/${eventid}/${audience}`)
 }
 
 function uuidOf(name: string, prefix = ''): string {

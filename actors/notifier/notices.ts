@@ -45,7 +45,43 @@ function sourceOf(sql: Sql, status: Status | undefined, userid: string | undefin
   return sql`notice n`
 }
 
+/** Both bear the time at which they were taken out of the queue, by which they are found. */
 function statusIs(sql: Sql, status: Status): Fragment {
-  if (status === 'superseded') return sql`and n.superseded_at is not null`
+  if (status === 'superseded' || status === 'suppressed')
+    return sql`and n.superseded_at is not null and n.status = ${status}`
   return sql`and n.status = ${status}`
+}
+
+/**
+ * Has a notice that failed or was suppressed tried again, with all the time of a new one.
+ * @returns whether it was such a notice.
+ */
+export async function retryNotice(sql: Sql, noticeid: string, channel: ChannelName): Promise<boolean> {
+  const rows = await sql`
+    with queued as (
+      insert into undelivered (seq, channel, due_at, attempts)
+      select seq, ${channel}, clock_timestamp(), attempts from notice
+      where noticeid = ${noticeid} and status in ('failed', 'suppressed')
+      on conflict (seq) do update set channel = excluded.channel, due_at = excluded.due_at, refused = null
+      where undelivered.due_at = 'infinity'
+      returning seq
+    )
+    update notice n
+    set status = 'pending', channel = ${channel}, retried_at = clock_timestamp(), superseded_at = null
+    from queued q where n.seq = q.seq
+    returning n.seq`
+  return rows.length > 0
+}
+
+/** Takes a notice that is pending or failed out of the queue. @returns whether it was such a notice. */
+export async function suppressNotice(sql: Sql, noticeid: string): Promise<boolean> {
+  const rows = await sql`
+    with dropped as (
+      delete from undelivered u using notice n where n.noticeid = ${noticeid} and u.seq = n.seq
+      returning u.seq
+    )
+    update notice n set status = 'suppressed', superseded_at = clock_timestamp()
+    from dropped d where n.seq = d.seq
+    returning n.seq`
+  return rows.length > 0
 }

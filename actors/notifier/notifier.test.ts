@@ -2,21 +2,33 @@ import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
 import type { Contact } from './notice.ts'
-import { planNotices, type Reach } from './notifier.ts'
-import { everybody, nobody, purchaseRequested, refused, released, reserved } from './testing.ts'
+import { planNotices } from './notifier.ts'
+import type { Routing } from './routing.ts'
+import {
+  contact,
+  everybody,
+  nobody,
+  purchaseRequested,
+  refused,
+  released,
+  reserved,
+  route,
+} from './testing.ts'
 
 const contacts: Record<string, Contact> = {
-  mail: { email: 'a@example.com', webhook: null, locale: 'ko' },
-  both: { email: 'a@example.com', webhook: 'https://chat.example/hook', locale: 'en' },
+  mail: contact({ email: 'a@example.com' }),
+  both: contact({ email: 'a@example.com', webhook: 'https://chat.example/hook' }),
+  choosy: contact({ email: 'a@example.com', phone: '+821012345678', channels: ['sms', 'email'] }),
+  quiet: contact({ email: 'a@example.com', channels: [] }),
 }
-const plan = (events: StockEvent[], reach: Reach = nobody, ids?: string[]) =>
+const plan = (events: StockEvent[], routing: Routing = nobody, ids?: string[]) =>
   planNotices(
     events.map((event, i) => ({ event, id: ids?.[i] ?? randomUUID(), partition: 3, traceparent: null })),
     (userid) => contacts[userid],
-    reach,
+    routing,
   )
-const summary = (events: StockEvent[], reach?: Reach) =>
-  plan(events, reach).notices.map((it) => `${it.kind} ${it.channel}${it.superseded ? ' superseded' : ''}`)
+const summary = (events: StockEvent[], routing?: Routing) =>
+  plan(events, routing).notices.map((it) => `${it.kind} ${it.channel}${it.superseded ? ' superseded' : ''}`)
 const reservationid = randomUUID()
 
 test('each outcome is told as what it is', () => {
@@ -54,19 +66,31 @@ test('an answer that is repeated is told once', () => {
   expect(plan(again).notices[0]!.noticeid).toBe(plan([again[1]!]).notices[0]!.noticeid)
 })
 
-test('a customer is told over every channel that is known and configured', () => {
+test('a customer is told over the first channel for which there is an address, and the chat hears a copy', () => {
   const both = reserved({ reservationid, userid: 'both' })
-  expect(summary([both], everybody)).toEqual([
-    'reserved console',
-    'reserved email',
-    'reserved webhook',
-    'reserved chat',
-  ])
+  expect(summary([both], everybody)).toEqual(['reserved console', 'reserved email', 'reserved chat'])
   expect(summary([both], nobody)).toEqual(['reserved console', 'reserved webhook'])
-  expect(summary([reserved({ reservationid, userid: 'mail' })], { ...everybody, chat: false })).toEqual([
-    'reserved console',
-    'reserved email',
-  ])
+  const mail = reserved({ reservationid, userid: 'mail' })
+  expect(summary([mail], route(['webhook', 'email']))).toEqual(['reserved console', 'reserved email'])
+  expect(summary([reserved({ reservationid })], everybody)).toEqual(['reserved console', 'reserved chat'])
+})
+
+test('what a customer chose comes before what is usual, and that for a kind before that for all', () => {
+  const told = (userid: string, routing: Routing) =>
+    summary([refused({ reservationid, userid })], routing).filter((it) => !/console|chat/.test(it))
+  expect(told('choosy', everybody)).toEqual(['failed sms'])
+  expect(told('choosy', route(['email']))).toEqual(['failed email'])
+  expect(told('quiet', everybody)).toEqual([])
+  const webhookFirst = { channels: everybody.customers.channels, byKind: { failed: ['webhook' as const] } }
+  expect(told('both', { ...everybody, customers: webhookFirst })).toEqual(['failed webhook'])
+  expect(told('choosy', { ...everybody, customers: webhookFirst })).toEqual(['failed sms'])
+})
+
+test('a notice is the same whatever channel its customer chooses meanwhile', () => {
+  const told = [reserved({ reservationid, userid: 'both' }), reserved({ reservationid, userid: 'choosy' })]
+  const [one, other] = told.map((it) => plan([it], everybody).notices[1]!)
+  expect([one!.channel, other!.channel]).toEqual(['email', 'sms'])
+  expect(one!.noticeid).toBe(other!.noticeid)
 })
 
 test('a purchase request goes to the purchaser, with the shortage, once per event', () => {
@@ -74,7 +98,7 @@ test('a purchase request goes to the purchaser, with the shortage, once per even
   const { notices } = plan(events, everybody, ['a', 'a', 'b'])
   expect(notices.map((it) => it.channel)).toEqual(['console', 'email', 'chat', 'console', 'email', 'chat'])
   expect(notices[1]).toMatchObject({ kind: 'purchase-requested', userid: null, bookid: '1', shortage: 2 })
-  expect(summary(events, { ...everybody, purchaser: false, chat: false })).toHaveLength(3)
+  expect(summary(events, nobody)).toHaveLength(3)
 })
 
 test('a cancellation supersedes the success of its own batch, in whatever order they came', () => {
@@ -92,18 +116,24 @@ test('a cancellation supersedes the failure of its own batch, in whatever order 
 test.each([
   ['success', reserved],
   ['failure', refused],
-])('a cancellation withdraws the %s of an earlier batch on every channel, and no other notice', (_, told) => {
-  const earlier = plan(
-    [told({ reservationid, userid: 'both' }), told({ reservationid: randomUUID() })],
-    everybody,
-  )
-  const { withdraws } = plan([released({ reservationid, userid: 'both' })], everybody)
-  const ids = earlier.notices.filter((it) => it.reservationid === reservationid).map((it) => it.noticeid)
-  expect(ids).toHaveLength(4)
-  expect(withdraws.map((it) => it.noticeid)).toEqual(expect.arrayContaining(ids))
-  const others = earlier.notices.filter((it) => it.reservationid !== reservationid)
-  expect(withdraws.filter((it) => others.some((other) => other.noticeid === it.noticeid))).toEqual([])
-})
+])(
+  'a cancellation withdraws the %s of an earlier batch that is still to be told, and no other notice',
+  (_, told) => {
+    const earlier = plan(
+      [told({ reservationid, userid: 'both' }), told({ reservationid: randomUUID() })],
+      everybody,
+    )
+    const { withdraws } = plan([released({ reservationid, userid: 'both' })], everybody)
+    // The console was told in that batch.
+    const ids = earlier.notices
+      .filter((it) => it.reservationid === reservationid && it.channel !== 'console')
+      .map((it) => it.noticeid)
+    expect(ids).toHaveLength(2)
+    expect(withdraws.map((it) => it.noticeid)).toEqual(expect.arrayContaining(ids))
+    const others = earlier.notices.filter((it) => it.reservationid !== reservationid)
+    expect(withdraws.filter((it) => others.some((other) => other.noticeid === it.noticeid))).toEqual([])
+  },
+)
 
 test.each([
   ['success', reserved],

@@ -1,39 +1,39 @@
 /**
  * Which notices follow from stock's events. Pure: contacts and settings come in, planned notices go out.
  *
- * N1. Each outcome of a reservation is told once per channel, however often stock repeats its answer: the same
- *     outcome has the same noticeid.
+ * N1. Each outcome of a reservation is told once to each audience, however often stock repeats its answer and whatever
+ *     the customer chooses meanwhile: the same outcome has the same noticeid.
  * N2. A cancellation supersedes an outcome, success or failure, that was not told yet: in the same batch here, an earlier
  *     one by `withdraws`.
  * N3. After a cancellation no outcome of that reservation is told: a late one is planned as superseded here, or by
  *     `unless` when the cancellation was in an earlier batch.
+ * N4. Requests to buy one book that the purchaser was not told of yet become one (`gather.ts`).
  */
 import { match, P } from 'ts-pattern'
 import type { StockEvent } from '../messages.ts'
 import {
+  type Audience,
   type ChannelName,
   type Contact,
-  channelNames,
   type Kind,
   purchaseNoticeId,
   reservationNoticeId,
   type Subject,
 } from './notice.ts'
+import { type Routing, routeOf } from './routing.ts'
 
 /** What a cancellation makes needless to tell. */
 const outcomes = ['reserved', 'failed'] as const
-const isOutcome = (kind: Kind) => outcomes.some((it) => it === kind)
+export const isOutcome = (kind: Kind) => outcomes.some((it) => it === kind)
 
-/** The channels that are configured. */
-export type Reach = {
-  email: boolean
-  chat: boolean
-  /** The purchaser has an e-mail address. */
-  purchaser: boolean
-}
+/** The console is told at once, so nothing of it is left to withdraw. */
+const queued = ['chat', 'person'] as const satisfies Audience[]
 
 export type PlannedNotice = Subject & {
+  bookid: string
   noticeid: string
+  audience: Audience
+  /** The first that it goes to. */
   channel: ChannelName
   superseded: boolean
   /** Whether the console was told already. */
@@ -63,7 +63,7 @@ export type Occurrence = {
 export function planNotices(
   occurrences: Occurrence[],
   contactOf: (userid: string) => Contact | undefined,
-  reach: Reach,
+  routing: Routing,
 ): Plan {
   const planned = new Map<string, PlannedNotice>()
   const withdraws: Plan['withdraws'] = []
@@ -73,13 +73,14 @@ export function planNotices(
     if (!subject) continue
     const { kind, reservationid } = subject
     if (kind === 'cancelled') cancelled.add(reservationid!)
-    for (const channel of channelsFor(subject, contactOf, reach)) {
-      const noticeid = noticeIdOf(id, subject, channel)
+    for (const [audience, channel] of toldTo(subject, contactOf, routing)) {
+      const noticeid = noticeIdOf(id, subject, audience)
       if (planned.has(noticeid)) continue
       planned.set(noticeid, {
         ...subject,
         ...message,
         noticeid,
+        audience,
         channel,
         superseded: false,
         told: false,
@@ -87,9 +88,9 @@ export function planNotices(
       })
     }
     if (kind !== 'cancelled') continue
-    for (const channel of channelNames) {
+    for (const audience of queued) {
       for (const outcome of outcomes) {
-        const noticeid = reservationNoticeId(reservationid!, outcome, channel)
+        const noticeid = reservationNoticeId(reservationid!, outcome, audience)
         if (!planned.has(noticeid)) withdraws.push({ noticeid, partition: message.partition })
       }
     }
@@ -101,7 +102,7 @@ export function planNotices(
 }
 
 /** @returns what there is to tell about an event; nothing for those that concern nobody outside the shop. */
-function subjectOf(event: StockEvent): Subject | undefined {
+function subjectOf(event: StockEvent): (Subject & { bookid: string }) | undefined {
   const blank = { userid: null, reservationid: null, reason: null, shortage: null }
   return match(event)
     .with({ type: 'CopyReserved' }, (it) => ({ ...blank, ...whose(it), kind: 'reserved' as const }))
@@ -128,24 +129,27 @@ const whose = (it: { bookid: string; userid: string; reservationid: string }) =>
   reservationid: it.reservationid,
 })
 
-function channelsFor(
-  { userid }: Subject,
+function toldTo(
+  subject: Subject,
   contactOf: (userid: string) => Contact | undefined,
-  reach: Reach,
-): ChannelName[] {
-  const contact = userid === null ? undefined : contactOf(userid)
-  const channels: ChannelName[] = ['console']
-  if (reach.email && (userid === null ? reach.purchaser : contact?.email)) channels.push('email')
-  if (contact?.webhook) channels.push('webhook')
-  if (reach.chat) channels.push('chat')
-  return channels
+  routing: Routing,
+): [Audience, ChannelName][] {
+  const told: [Audience, ChannelName][] = [['console', 'console']]
+  const contact = subject.userid === null ? undefined : contactOf(subject.userid)
+  const [first] = routeOf(subject, contact, routing)
+  if (first) told.push(['person', first])
+  if (routing.configured.has('chat')) told.push(['chat', 'chat'])
+  return told
 }
 
-const noticeIdOf = (eventid: string, { kind, reservationid }: Subject, channel: ChannelName) =>
+const noticeIdOf = (eventid: string, { kind, reservationid }: Subject, audience: Audience) =>
   reservationid === null
-    ? purchaseNoticeId(eventid, channel)
-    : reservationNoticeId(reservationid, kind, channel)
+    ? purchaseNoticeId(eventid, audience)
+    : reservationNoticeId(reservationid, kind, audience)
 
 /** The console is always told, so its notice of the cancellation stands for all. */
+export const cancellationOf = (reservationid: string): string =>
+  reservationNoticeId(reservationid, 'cancelled', 'console')
+
 const unlessOf = ({ kind, reservationid }: Subject) =>
-  isOutcome(kind) ? reservationNoticeId(reservationid!, 'cancelled', 'console') : null
+  isOutcome(kind) ? cancellationOf(reservationid!) : null

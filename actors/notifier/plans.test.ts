@@ -6,11 +6,24 @@ import { closePostgres, type Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
+import { noteAlerts, readNews } from './alerts.ts'
+import { readAttempts } from './attempts.ts'
 import { readCustomer, writeCustomer } from './customers.ts'
 import { statuses } from './notice.ts'
-import { listNotices, readNotice } from './notices.ts'
-import { claimDue, type Mark, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
-import { everybody, NotifierDatabase, purchaseRequested, refused, released, reserved } from './testing.ts'
+import { listNotices, readNotice, retryNotice, suppressNotice } from './notices.ts'
+import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
+import {
+  alertFiring,
+  alertsOf,
+  contact,
+  everybody,
+  mark,
+  NotifierDatabase,
+  purchaseRequested,
+  refused,
+  released,
+  reserved,
+} from './testing.ts'
 
 const partitions = 4
 
@@ -40,7 +53,7 @@ async function note(sql: Sql, size: number): Promise<void> {
     envelope: { id: randomUUID() } as never,
     message: eventOf(i),
   }))
-  const { writes, results } = await database.handler({ sql, reach: everybody }).handle(batch)
+  const { writes, results } = await database.handler({ sql, routing: everybody }).handle(batch)
   const advances = range(partitions).map((partition) => ({
     partition,
     epoch: 0,
@@ -52,18 +65,29 @@ async function note(sql: Sql, size: number): Promise<void> {
   await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
 }
 
-const outcomes = ['sent', 'retry', 'failed', 'deferred'] as const
+const outcomes = ['sent', 'retry', 'fallback', 'failed', 'deferred', 'superseded'] as const
 
 /** Notices claimed, their claims renewed, and each outcome marked: also of one that is not in the queue any more. */
 async function dispatch(sql: Sql, size: number): Promise<void> {
   const claimed = await claimDue(sql, 'chat', size, 10_000)
   expect(claimed).not.toEqual([])
   await renewClaims(sql, claimed, 10_000)
-  const marks = claimed.map(({ seq, attempts }, i): Mark => {
-    const outcome = outcomes[i % outcomes.length]!
-    return { seq, attempts, outcome, error: outcome === 'sent' ? null : 'e', afterMs: 0 }
-  })
-  await markAll(sql, [{ seq: 0, attempts: 1, outcome: 'sent', error: null, afterMs: 0 }, ...marks])
+  const marks = claimed.map((it, i) =>
+    mark(it, outcomes[i % outcomes.length]!, i % outcomes.length === 2 ? { next: 'email' } : {}),
+  )
+  await markAll(sql, [mark({ seq: 0, attempts: 1 }, 'sent'), ...marks], { channels: ['sms'], gatherMs: 0 })
+}
+
+/** What operators do with one notice, and what alerts make of some. */
+async function operate(sql: Sql): Promise<void> {
+  const [{ noticeid } = { noticeid: randomUUID() }] = await hot<{ noticeid: string }[]>`
+    select n.noticeid from undelivered u join notice n on n.seq = u.seq where u.due_at = 'infinity' limit 1`
+  await retryNotice(sql, noticeid, 'email')
+  await suppressNotice(sql, noticeid)
+  await readAttempts(sql, 7)
+  const alerts = range(40).map((i) => alertFiring({ fingerprint: String(i) }))
+  await readNews(sql, alerts)
+  await noteAlerts(sql, alertsOf(alerts), ['console', 'sms'])
 }
 
 async function expectHot(size: number): Promise<void> {
@@ -72,7 +96,7 @@ async function expectHot(size: number): Promise<void> {
   expect(await expectIndexes(hot, (sql) => dispatch(sql, size))).toBe(4)
 }
 
-const tables = ['notice', 'undelivered', 'customer']
+const tables = ['notice', 'undelivered', 'attempt', 'alert', 'customer']
 const million = 1_000_000
 const untold = 5_000
 
@@ -92,6 +116,13 @@ async function fill(sql: Sql): Promise<void> {
     insert into undelivered (seq, channel, due_at)
     select seq, channel, case when status = 'failed' then 'infinity' else now() + (random() - 0.5) * interval '1 minute' end
     from notice where status in ('pending', 'failed') on conflict do nothing`
+  await sql`
+    insert into attempt (seq, attempt, channel, outcome)
+    select seq, 1, channel, 'sent' from notice where channel <> 'console' and seq % 5 = 0
+    on conflict do nothing`
+  await sql`
+    insert into alert (fingerprint, status, starts_at, told_at)
+    select md5(i::text), 'firing', now(), now() - i * interval '1 minute' from generate_series(1, 50000) i`
   await sql`insert into customer (userid, email) select 'user-' || i, 'a@b.c' from generate_series(1, 50000) i`
 }
 
@@ -110,10 +141,10 @@ describe('with a million notices', () => {
     test.each([1, 500])('for a batch of %i', expectHot)
 
     test('for one notice and one customer', async () => {
-      const contact = { email: 'a@b.c', webhook: null, locale: 'ko' }
       await expectIndexes(unforced, (sql) => readNotice(sql, randomUUID()))
+      await expectIndexes(unforced, operate)
       await expectIndexes(unforced, (sql) => readCustomer(sql, 'user-7'))
-      await expectIndexes(unforced, (sql) => writeCustomer(sql, 'user-7', contact))
+      await expectIndexes(unforced, (sql) => writeCustomer(sql, 'user-7', contact({ email: 'a@b.c' })))
     })
 
     const lists = [undefined, million / 2].flatMap((before) =>

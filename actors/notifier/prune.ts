@@ -1,7 +1,8 @@
-/** Forgets notices that are past their retention, a little at a time. */
+/** Forgets notices and alerts that are past their retention, a little at a time. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from '../../streams/postgres.ts'
 import { Pulse } from '../../streams/pulse.ts'
+import { pruneAlerts } from './alerts.ts'
 import { pruneNotices } from './queue.ts'
 
 const atOnce = 1_000
@@ -29,6 +30,7 @@ export class Pruning {
 
   async #prune(): Promise<number> {
     try {
+      await pruneAlerts(this.#sql, this.#days)
       return await pruneNotices(this.#sql, this.#days, atOnce)
     } catch (error) {
       this.#log.warn({ err: error }, 'cannot prune notices')

@@ -1,26 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Sql } from '../../streams/postgres.ts'
-import { claimDue, type Mark, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
-import { chat, NotifierDatabase, purchaseRequested, refused, released, reserved } from './testing.ts'
+import type { StockEvent } from '../messages.ts'
+import { readAttempts } from './attempts.ts'
+import type { ChannelName } from './notice.ts'
+import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
+import {
+  chat,
+  mark,
+  NotifierDatabase,
+  purchaseRequested,
+  refused,
+  released,
+  reserved,
+  route,
+} from './testing.ts'
 
 let database: NotifierDatabase
 beforeAll(async () => {
   database = await NotifierDatabase.create()
 })
 beforeEach(async () => {
-  await database.sql`truncate notice, undelivered, customer`
+  await database.sql`truncate notice, undelivered, attempt, alert, customer`
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
 const claim = (leaseMs = 60_000) => claimDue(database.sql, 'chat', 100, leaseMs)
-const mark = (it: { seq: number; attempts: number }, outcome: Mark['outcome'], afterMs = 0): Mark => ({
-  seq: it.seq,
-  attempts: it.attempts,
-  outcome,
-  error: outcome === 'sent' ? null : 'because',
-  afterMs,
-})
 const undelivered = async () =>
   (await database.sql<{ count: number }[]>`select count(*) from undelivered`)[0]!.count
 
@@ -156,7 +161,7 @@ test('each outcome leaves its mark', async () => {
   const [a, b, c, d] = await claim()
   await markAll(database.sql, [
     mark(a!, 'sent'),
-    mark(b!, 'retry', 60_000),
+    mark(b!, 'retry', { afterMs: 60_000 }),
     mark(c!, 'failed'),
     mark(d!, 'deferred'),
   ])
@@ -193,7 +198,7 @@ test('withdrawing and marking at once wait for each other and never in a circle'
   await Promise.all([
     database.commit(
       ids.toReversed().map((reservationid) => released({ reservationid })),
-      { reach: chat },
+      { routing: chat },
     ),
     markAll(
       database.sql,
@@ -235,8 +240,125 @@ async function scans(sql: Sql): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map((it) => [it.relname, it.seq_scan]))
 }
 
-test('each request to buy is told, also when the book did not change between two', async () => {
+/** To the purchaser by e-mail, to operators by SMS. */
+const shop = route(['email', 'sms'], {
+  purchaser: { email: 'p@shop.example', webhook: null, phone: null, channels: ['email'] },
+})
+const tell = { channels: ['sms', 'email'] as ChannelName[], gatherMs: 0 }
+
+test('requests to buy one book that were not told yet are one, with all their shortage', async () => {
+  const buy = (events: StockEvent[]) => database.commit(events, { routing: shop })
+  await buy([refused({ reservationid: randomUUID() }), purchaseRequested(1)])
+  await buy([refused({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
+  await buy([refused({ reservationid: randomUUID() }), purchaseRequested(1)])
+  await buy([purchaseRequested(1, '2')])
+  const told = async () =>
+    (await database.told()).map((it) => `${it.kind} ${it.channel} ${it.status} ${it.shortage}`)
+  expect(await told()).toEqual(['purchase-requested email pending 4', 'purchase-requested email pending 1'])
+  // Once somebody tries to send it, what it says stands.
+  const [claimed] = await claimDue(database.sql, 'email', 1, 60_000)
+  await buy([purchaseRequested(1)])
+  await markAll(database.sql, [mark(claimed!, 'sent', { channel: 'email' })])
+  await buy([refused({ reservationid: randomUUID() })])
+  expect(await told()).toEqual([
+    'purchase-requested email sent 4',
+    'purchase-requested email pending 1',
+    'purchase-requested email pending 2',
+  ])
+})
+
+test('an answer that stock repeats raises no request', async () => {
+  const answer = refused({ reservationid: randomUUID() })
+  await database.commit([answer, purchaseRequested(1)], { routing: shop })
+  await database.commit([answer], { routing: shop })
+  expect((await database.told())[0]).toMatchObject({ shortage: 1 })
+})
+
+test('a fenced-out owner adds nothing to a request', async () => {
+  await database.commit([purchaseRequested(1)], { routing: shop })
+  await database.commit([purchaseRequested(1)], { routing: shop, fence: false })
+  expect((await database.told()).map((it) => it.shortage)).toEqual([1])
+})
+
+test('a request to buy rests longer than other notices, so that others are added', async () => {
+  await database.commit([purchaseRequested(1)], { routing: shop, gatherMs: 60_000 })
+  expect(await claimDue(database.sql, 'email', 1, 0)).toEqual([])
+})
+
+test('the chat is told of each request to buy, also when the book did not change between two', async () => {
   await database.commit([purchaseRequested()])
   await database.commit([purchaseRequested()])
   expect(await database.summary()).toEqual(Array(2).fill('purchase-requested chat pending'))
+})
+
+test('a notice that one channel refuses goes on to the next, at once and under the same id', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [first] = await claim()
+  await markAll(database.sql, [mark(first!, 'fallback', { next: 'sms', answer: '410 Gone' })])
+  expect(await claim()).toEqual([])
+  const [second] = await claimDue(database.sql, 'sms', 1, 60_000)
+  expect(second).toMatchObject({ noticeid: first!.noticeid, attempts: 2, refused: ['chat'] })
+  await markAll(database.sql, [mark(second!, 'sent', { channel: 'sms', answer: '200 OK' })])
+  expect(await database.told()).toMatchObject([{ channel: 'sms', status: 'sent', attempts: 2 }])
+  expect(await readAttempts(database.sql, first!.seq)).toEqual([
+    { at: expect.any(Date), channel: 'chat', outcome: 'failed', error: 'because', answer: '410 Gone' },
+    { at: expect.any(Date), channel: 'sms', outcome: 'sent', error: null, answer: '200 OK' },
+  ])
+})
+
+test('what is marked twice, since nobody knew whether it was, is logged once', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [claimed] = await claim()
+  await markAll(database.sql, [mark(claimed!, 'sent')])
+  await markAll(database.sql, [mark(claimed!, 'sent')])
+  expect(await readAttempts(database.sql, claimed!.seq)).toHaveLength(1)
+  expect(await database.summary()).toEqual(['reserved chat sent'])
+})
+
+test('operators are told of what is given up, gathered by channel', async () => {
+  const fail = async (count: number) => {
+    await database.commit(Array.from({ length: count }, () => reserved({ reservationid: randomUUID() })))
+    await markAll(
+      database.sql,
+      (await claim()).map((it) => mark(it, 'failed')),
+      tell,
+    )
+  }
+  await fail(3)
+  await fail(2)
+  const told = (await database.told()).filter((it) => it.kind === 'delivery-failed')
+  expect(told.map((it) => `${it.channel} ${it.status}`)).toEqual(['sms pending', 'email pending'])
+  const [due] = await claimDue(database.sql, 'sms', 1, 60_000)
+  expect(due).toMatchObject({
+    kind: 'delivery-failed',
+    userid: null,
+    bookid: '1',
+    reason: 'because',
+    details: { type: 'failure', kind: 'reserved', channel: 'chat', more: 4 },
+  })
+  // That one is on its way: what fails from now on is told anew.
+  await fail(1)
+  const [next] = await claimDue(database.sql, 'sms', 1, 60_000)
+  expect(next).toMatchObject({ details: { more: 0 } })
+})
+
+test('that a failure could not be told is not told in turn, nor over the channel that failed', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })], { routing: shop })
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  await markAll(
+    database.sql,
+    (await claim()).map((it) => mark(it, 'failed')),
+    { channels: ['chat', 'sms'], gatherMs: 0 },
+  )
+  const [about] = await claimDue(database.sql, 'sms', 1, 60_000)
+  await markAll(database.sql, [mark(about!, 'failed', { channel: 'sms' })], tell)
+  expect(await database.summary()).toEqual(['reserved chat failed', 'delivery-failed sms failed'])
+})
+
+test('a claim that ran out tells nobody of a failure', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [stale] = await claim(0)
+  await claim()
+  await markAll(database.sql, [mark(stale!, 'failed')], tell)
+  expect(await database.summary()).toEqual(['reserved chat pending'])
 })

@@ -1,13 +1,15 @@
 /** What the notifier writes in the commit that moves its offset, and reads to decide it. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
+import type { Gathering } from './gather.ts'
 import type { ChannelName, Contact } from './notice.ts'
 import type { Plan, PlannedNotice } from './notifier.ts'
 
 export async function readContacts(sql: Sql, userids: string[]): Promise<Map<string, Contact>> {
   if (userids.length === 0) return new Map()
   const rows = await sql<(Contact & { userid: string })[]>`
-    select userid, email, webhook, locale from customer where userid = any(${userids}::text[])`
-  return new Map(rows.map(({ userid, email, webhook, locale }) => [userid, { email, webhook, locale }]))
+    select userid, email, webhook, phone, locale, to_json(channels) as channels
+    from customer where userid = any(${userids}::text[])`
+  return new Map(rows.map(({ userid, ...contact }) => [userid, contact]))
 }
 
 /** @returns whether the worker owns all of these partitions, and for at least so much longer. */
@@ -30,30 +32,60 @@ export async function readKnown(sql: Sql, noticeids: string[]): Promise<Set<stri
   return new Set(found!.noticeids)
 }
 
-/**
- * The parts of the commit, in this order: each builds on those before.
- * @param delayMs how long a notice rests before it is due.
- */
-export const planWrites = (sql: Sql, { notices, withdraws }: Plan, delayMs: number): Fragment[] => [
-  noted(sql, notices),
-  queued(sql, delayMs),
-  doomed(sql, withdraws),
-  withdrawn(sql),
-  superseded(sql),
-]
+export type Rests = {
+  /** How long a notice rests before it is due, milliseconds. */
+  delayMs: number
+  /** How long a request to buy does, so that others are added to it. */
+  gatherMs: number
+}
+
+/** The parts of the commit, in this order: each builds on those before. What there is nothing for is left out. */
+export function planWrites(
+  sql: Sql,
+  { notices, withdraws }: Plan,
+  gatherings: Gathering[],
+  { delayMs, gatherMs }: Rests,
+): Fragment[] {
+  const gathers = gatherings.length > 0
+  return [
+    ...(gathers ? [gathered(sql, gatherings), raised(sql)] : []),
+    noted(sql, notices, gathers),
+    gathers ? queuedOrGathering(sql, delayMs, gatherMs) : queued(sql, delayMs),
+    ...(withdraws.length > 0 ? [doomed(sql, withdraws), withdrawn(sql), superseded(sql)] : []),
+  ]
+}
 
 /** How many notices of a channel were superseded by a commit. */
 export type Superseded = { channel: ChannelName; superseded: number }
 
 /** @returns a part of the commit that reports `Superseded`, one per channel. */
-export const supersededResults = (sql: Sql): Fragment => sql`
+export const supersededResults = (sql: Sql, { withdraws }: Plan): Fragment => sql`
   select null::int, json_build_object('channel', channel, 'superseded', count(*))
   from (
-    select channel from noted where status = 'superseded' union all select channel from superseded
+    select channel from noted where status = 'superseded'
+    ${withdraws.length > 0 ? sql`union all select channel from superseded` : sql``}
   ) as s group by channel`
 
+/** Requests to buy that nobody has tried to send yet, and what is added to each. Locks in the order of seq, as marks do. */
+const gathered = (sql: Sql, gatherings: Gathering[]) => sql`gatherings as materialized (
+  select * from unnest(
+    ${gatherings.map((it) => it.key)}::text[], ${gatherings.map((it) => it.partition)}::int[],
+    ${gatherings.map((it) => it.shortage)}::bigint[], ${gatherings.map((it) => it.noticeid)}::uuid[]
+  ) as g (gathers, partition, shortage, noticeid)
+  where g.partition = any(array(select partition from fenced))
+), open_request as materialized (
+  select v.seq, g.shortage, g.noticeid
+  from gatherings g join undelivered v on v.gathers = g.gathers and v.attempts = 0
+  order by v.seq
+  for update of v
+)`
+
+const raised = (sql: Sql) => sql`raised as (
+  update notice n set shortage = n.shortage + o.shortage from open_request o where n.seq = o.seq
+)`
+
 /** `offset 0`: or a plan that is made while there are few notices would read all of them, and be kept when there are many. */
-const noted = (sql: Sql, notices: PlannedNotice[]) => sql`noted as (
+const noted = (sql: Sql, notices: PlannedNotice[], gathers: boolean) => sql`noted as (
   insert into notice (
     noticeid, kind, channel, bookid, userid, reservationid, reason, shortage, traceparent, status, superseded_at,
     attempts, sent_at
@@ -73,14 +105,23 @@ const noted = (sql: Sql, notices: PlannedNotice[]) => sql`noted as (
   ),
   lateral (select u.status = 'superseded' or exists (select from notice c where c.noticeid = u.unless offset 0) as late) as l
   where u.partition = any(array(select partition from fenced))
+    ${gathers ? sql`and not exists (select from open_request o where o.noticeid = u.noticeid)` : sql``}
   on conflict (noticeid) do nothing
-  returning seq, channel, status
+  returning noticeid, seq, channel, status
 )`
 
 const queued = (sql: Sql, delayMs: number) => sql`queued as (
   insert into undelivered (seq, channel, due_at)
   select seq, channel, clock_timestamp() + ${delayMs}::float8 * interval '1 millisecond'
   from noted where status = 'pending'
+)`
+
+const queuedOrGathering = (sql: Sql, delayMs: number, gatherMs: number) => sql`queued as (
+  insert into undelivered (seq, channel, due_at, gathers)
+  select n.seq, n.channel, clock_timestamp() + interval '1 millisecond' *
+    case when g.gathers is null then ${delayMs}::float8 else ${gatherMs}::float8 end, g.gathers
+  from noted n left join gatherings g on g.noticeid = n.noticeid
+  where n.status = 'pending'
 )`
 
 /** Locks in the order of seq, as marking does: two that meet wait for each other, never in a circle. */

@@ -10,15 +10,36 @@ import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { migrate } from '../migrate.ts'
 import type { Told as Line } from './channels/console.ts'
 import { type NoticeHandlerOptions, noticeHandler } from './handler.ts'
-import type { Reach } from './notifier.ts'
+import type { Alert, AlertDetails, ChannelName, Contact } from './notice.ts'
+import type { Mark } from './queue.ts'
+import type { Party, Routing } from './routing.ts'
 
 const partitions = 4
 /** Owns every partition, as long as a test does not say otherwise. */
 export const worker = 'worker'
-export const nobody: Reach = { email: false, chat: false, purchaser: false }
+const absent: Party = { email: null, webhook: null, phone: null, channels: [] }
+/** @param configured the channels that are open, beside the console. */
+export const route = (configured: ChannelName[], some: Partial<Routing> = {}): Routing => ({
+  configured: new Set(configured),
+  customers: { channels: ['kakao', 'email', 'webhook', 'sms'], byKind: {} },
+  purchaser: absent,
+  operator: absent,
+  locale: 'ko',
+  ...some,
+})
+/** Nothing but the console, and the webhooks of those who have one. */
+export const nobody = route(['webhook'])
 /** One notice per event in the queue, beside the one that the console is told at once. */
-export const chat: Reach = { ...nobody, chat: true }
-export const everybody: Reach = { email: true, chat: true, purchaser: true }
+export const chat = route(['webhook', 'chat'])
+export const everybody = route(['email', 'webhook', 'sms', 'kakao', 'slack', 'chat'], {
+  purchaser: { ...absent, email: 'purchaser@shop.example', channels: ['email', 'slack'] },
+  operator: {
+    ...absent,
+    email: 'op@shop.example',
+    phone: '+821012345678',
+    channels: ['sms', 'email', 'slack'],
+  },
+})
 
 /** Reservations of `test1` for the book `1`; `version` is whatever. */
 const after = { bookid: '1', version: 1, available: 0, held: 1 }
@@ -43,13 +64,66 @@ export const refused = (told: Told): StockEvent => ({
   reason: 'OutOfStock',
   ...told,
 })
-export const purchaseRequested = (shortage = 1): StockEvent => ({
+export const purchaseRequested = (shortage = 1, bookid = after.bookid): StockEvent => ({
   type: 'PurchaseRequested',
   ...after,
+  bookid,
   shortage,
 })
 
-type CommitOptions = { reach?: Reach; delayMs?: number; fence?: boolean; handler?: Handler<StockEvent> }
+type CommitOptions = {
+  routing?: Routing
+  delayMs?: number
+  gatherMs?: number
+  fence?: boolean
+  handler?: Handler<StockEvent>
+}
+
+export const alertFiring = (some: Partial<Alert> = {}): Alert => ({
+  fingerprint: 'c6eadffa33fcdf37',
+  status: 'firing',
+  labels: { alertname: 'MailboxLags', severity: 'page' },
+  annotations: { summary: 'stock is behind' },
+  startsAt: '2026-03-14T09:26:53Z',
+  endsAt: '0001-01-01T00:00:00Z',
+  generatorURL: 'https://prometheus.example/graph',
+  ...some,
+})
+
+export const alertsOf = (alerts: Alert[]): AlertDetails => ({
+  type: 'alerts',
+  groupKey: '{}:{alertname="MailboxLags"}',
+  externalURL: 'https://alertmanager.example',
+  alerts,
+  truncated: 0,
+})
+
+/** What came of a notice that was claimed. */
+export const mark = (
+  it: { seq: number; attempts: number },
+  outcome: Mark['outcome'],
+  some: Partial<Mark> = {},
+): Mark => ({
+  seq: it.seq,
+  attempts: it.attempts,
+  channel: 'chat',
+  outcome,
+  next: null,
+  error: outcome === 'sent' ? null : 'because',
+  answer: null,
+  afterMs: 0,
+  ...some,
+})
+
+/** A customer's contact: what is not said is not there. */
+export const contact = (some: Partial<Contact>): Contact => ({
+  email: null,
+  webhook: null,
+  phone: null,
+  locale: 'en',
+  channels: null,
+  ...some,
+})
 
 export class NotifierDatabase implements AsyncDisposable {
   readonly sql: Sql
@@ -88,8 +162,8 @@ export class NotifierDatabase implements AsyncDisposable {
       sql: this.sql,
       worker,
       leaseMarginMs: 0,
-      reach: chat,
-      delayMs: 0,
+      routing: chat,
+      rests: { delayMs: 0, gatherMs: 0 },
       noted() {},
       tell() {},
     }
@@ -103,7 +177,7 @@ export class NotifierDatabase implements AsyncDisposable {
    */
   async commit(
     events: StockEvent[],
-    { reach = chat, delayMs = 0, fence = true, handler }: CommitOptions = {},
+    { routing = chat, delayMs = 0, gatherMs = 0, fence = true, handler }: CommitOptions = {},
   ): Promise<Line[]> {
     const batch = events.map(envelopeOf).map((envelope) => ({
       partition: partitionOf(envelope.subject, partitions),
@@ -112,7 +186,9 @@ export class NotifierDatabase implements AsyncDisposable {
       message: parseStockEvent(envelope),
     }))
     const told: Line[] = []
-    const handling = handler ?? this.handler({ reach, delayMs, tell: (notices) => told.push(...notices) })
+    const handling =
+      handler ??
+      this.handler({ routing, rests: { delayMs, gatherMs }, tell: (notices) => told.push(...notices) })
     const { writes, results, committed } = await handling.handle(batch)
     const epoch = fence ? 0 : -1
     const advances = [...new Set(batch.map((it) => it.partition))].map((partition) => ({
@@ -130,9 +206,17 @@ export class NotifierDatabase implements AsyncDisposable {
 
   /** What became of each notice that went through the queue. */
   async told(): Promise<
-    { kind: string; channel: string; status: string; attempts: number; last_error: string | null }[]
+    {
+      noticeid: string
+      kind: string
+      channel: string
+      status: string
+      attempts: number
+      shortage: number | null
+      last_error: string | null
+    }[]
   > {
-    return await this.sql`select kind, channel, status, attempts, last_error from notice
+    return await this.sql`select noticeid, kind, channel, status, attempts, shortage, last_error from notice
       where channel <> 'console' order by seq`
   }
 

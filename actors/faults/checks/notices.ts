@@ -9,8 +9,12 @@ export const notices: Check[] = [
   { name: 'no outcome is told twice', violations: toldOnce },
 ]
 
-const channelsOf = (userid: string) =>
-  userid === stranger ? ['console', 'chat'] : ['console', 'email', 'webhook', 'chat']
+/** Who is to be told, each by one of these. A reader by the channel that she prefers, or by the other in its place. */
+const waysOf = (userid: string) => [
+  ['console'],
+  ['chat'],
+  ...(userid === stranger ? [] : [['email', 'webhook']]),
+]
 const kindOf: Record<ReservationRow['status'], string> = {
   Requested: 'none',
   Reserved: 'reserved',
@@ -22,26 +26,30 @@ function everyOutcomeIsTold({ evidence, tellings }: Facts): string[] {
   const rows = Map.groupBy(evidence.notices, ({ reservationid }) => reservationid)
   const taken = new Set(tellings.filter(({ answered }) => answered).map(({ noticeid }) => noticeid))
   const told = (row: NoticeRow) => row.status === 'sent' && taken.has(row.noticeid)
+  const asked = new Set(tellings.map(({ channel, noticeid }) => `${channel} ${noticeid}`))
+  // Every receiver that there is said that it never wants it.
+  const refused = ({ status, noticeid }: NoticeRow, ways: string[]) =>
+    status === 'failed' && ways.every((way) => asked.has(`${way} ${noticeid}`))
   const unsent = evidence.reservations.flatMap(({ reservationid, userid, status }) =>
-    channelsOf(userid)
+    waysOf(userid)
       .filter(
-        (channel) =>
+        (ways) =>
           !rows
             .get(reservationid)
             ?.some(
-              (row) => row.channel === channel && row.kind === kindOf[status] && (told(row) || refused(row)),
+              (row) =>
+                ways.includes(row.channel) &&
+                row.kind === kindOf[status] &&
+                (told(row) || refused(row, ways)),
             ),
       )
-      .map((channel) => `${reservationid} is ${status}: not told by ${channel}`),
+      .map((ways) => `${reservationid} is ${status}: not told by ${ways.join(' or ')}`),
   )
   const unheard = evidence.notices
     .filter((row) => row.status === 'sent' && !told(row))
     .map((row) => `${row.channel} notice ${row.noticeid} is sent, and never came`)
   return [...unsent, ...unheard]
 }
-
-/** The receiver said that it never wants it. */
-const refused = (row: NoticeRow) => row.status === 'failed'
 
 /** How long before a harm a telling may have been made that could not be marked any more, and how long its claim lasts. */
 const markWithinMs = 3_000

@@ -174,6 +174,15 @@ export const bugs: Bug[] = [
     caughtBy: ['every outcome is told'],
   },
   {
+    name: 'give up what one channel refuses',
+    edits: [
+      { file: 'actors/notifier/retry.ts', find: 'fallback\n        ? {', replace: 'false\n        ? {' },
+    ],
+    scenario: 'smtp-moods',
+    seed: 1,
+    caughtBy: ['every outcome is told'],
+  },
+  {
     name: 'take a lease without a new epoch',
     edits: [{ file: 'streams/lease.ts', find: 'epoch = m.epoch + 1', replace: 'epoch = m.epoch' }],
     scenario: 'zombie-stock',

@@ -23,6 +23,7 @@ const notice = (some: Partial<DueNotice> = {}): DueNotice => ({
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
   email: null,
   webhook: null,
+  phone: null,
   locale: null,
   ...some,
 })

@@ -70,7 +70,7 @@ export function emailChannel({
     capacity: connectionsMax,
     restMs: () => server.restMs,
     async deliver(notice) {
-      const to = notice.userid === null ? purchaserEmail : notice.email
+      const to = notice.email ?? (notice.userid === null ? purchaserEmail : undefined)
       if (!to) return { type: 'failed', error: 'no e-mail address is known any more' }
       return server.run(() => send(notice, to))
     },

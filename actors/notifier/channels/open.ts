@@ -1,7 +1,6 @@
 /** The channels that the configuration asks for, beside the console. */
 import type { Config } from '../../config.ts'
 import type { Channel } from '../delivery.ts'
-import type { Reach } from '../notifier.ts'
 import { emailChannel } from './email.ts'
 import { chatChannel, webhookChannel } from './webhook.ts'
 
@@ -12,9 +11,3 @@ export function openChannels(config: Config): Channel[] {
   if (chatWebhookUrl) channels.push(chatChannel({ url: chatWebhookUrl }))
   return channels
 }
-
-export const reachOf = ({ smtpUrl, chatWebhookUrl, purchaserEmail }: Config): Reach => ({
-  email: smtpUrl !== undefined,
-  chat: chatWebhookUrl !== undefined,
-  purchaser: purchaserEmail !== undefined,
-})

@@ -1,22 +1,29 @@
-/** A notice in words, for people: in the customer's language, as text and as HTML. */
+/** A notice in words, for people: in the reader's language, as text, as HTML, and as a line for small screens. */
 import type { Subject } from '../notice.ts'
-import { english } from './en.ts'
+import { english } from './en/english.ts'
 import { html } from './html.ts'
-import { korean } from './ko.ts'
-import type { Language } from './language.ts'
+import { korean } from './ko/korean.ts'
+import type { Language } from './wording.ts'
 
 export const defaultLocale = 'ko'
-const languages: Language[] = [korean, english]
+export const languages: Language[] = [korean, english]
 
-export type Message = { title: string; text: string; html: string }
+export type Message = {
+  /** One line. */
+  title: string
+  text: string
+  html: string
+  /** One line that fits an SMS, as long as the ids in it are short. */
+  short: string
+}
 
 /** @param locale BCP 47; a language that we do not speak gets English. */
 export function writeMessage(subject: Subject, locale: string | null): Message {
-  const { code, words } = languageOf(locale ?? defaultLocale)
-  const { title, body, labels } = words(subject)
-  const facts = (['bookid', 'reservationid', 'userid'] as const)
-    .map((name) => [labels[name], subject[name]] as const)
-    .filter((fact): fact is [string, string] => fact[1] !== null)
+  const { code, templates } = languageOf(locale ?? defaultLocale)
+  const wording = templates[subject.kind](subject)
+  const { body } = wording
+  const title = oneLine(wording.title)
+  const facts = wording.facts.filter((fact): fact is [string, string] => fact[1] !== null)
   const page = html`<!doctype html>
 <html lang="${code}">
 <head><meta charset="utf-8"><title>${title}</title></head>
@@ -27,8 +34,11 @@ ${body.map((paragraph) => html`<p>${paragraph}</p>\n`)}
 </html>
 `
   const text = [...body, '', ...facts.map(([label, value]) => `${label}: ${value}`), ''].join('\n')
-  return { title, text, html: page.markup }
+  return { title, text, html: page.markup, short: oneLine(wording.short) }
 }
+
+/** Titles become headers: whatever others wrote, no line ends in them. */
+const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
 
 function languageOf(locale: string): Language {
   const [code] = locale.toLowerCase().split('-')

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { StockEvent } from '../messages.ts'
+import { gather } from './gather.ts'
+import { planNotices } from './notifier.ts'
+import { everybody, purchaseRequested, refused } from './testing.ts'
+
+const of = (bookid: string) => ({ bookid, reservationid: randomUUID() })
+
+/** @param repeated events whose notices are known. */
+function gathered(events: StockEvent[], repeated: StockEvent[] = []) {
+  const occurrences = events.map((event) => ({ event, id: randomUUID(), partition: 1, traceparent: null }))
+  const { notices } = planNotices(occurrences, () => undefined, everybody)
+  const ids = new Set(repeated.map((it) => 'reservationid' in it && it.reservationid))
+  const told = notices.filter((it) => it.channel === 'console' && !ids.has(it.reservationid ?? ''))
+  const { notices: kept, gatherings } = gather(notices, new Set(told))
+  const requests = kept.filter((it) => it.kind === 'purchase-requested' && it.audience === 'person')
+  return {
+    requests: requests.map(({ bookid, shortage }) => `${bookid} ${shortage}`),
+    added: gatherings.map(
+      ({ key, shortage, noticeid }) => `${key} ${shortage}${noticeid ? '' : ' to what is there'}`,
+    ),
+    others: kept.length - requests.length,
+  }
+}
+
+test('a request says how many were refused until the end of its batch', () => {
+  const events = [
+    refused(of('a')),
+    purchaseRequested(1, 'a'),
+    refused(of('a')),
+    refused(of('a')),
+    refused(of('b')),
+  ]
+  expect(gathered(events)).toMatchObject({
+    requests: ['a 3'],
+    added: ['purchase-requested/a 3', 'purchase-requested/b 1 to what is there'],
+  })
+})
+
+test('two requests for one book are one, and the refusals that made them are counted once', () => {
+  const events = [
+    refused(of('a')),
+    purchaseRequested(1, 'a'),
+    refused(of('a')),
+    refused(of('a')),
+    purchaseRequested(1, 'a'),
+    refused(of('a')),
+  ]
+  expect(gathered(events)).toMatchObject({ requests: ['a 4'], added: ['purchase-requested/a 4'] })
+})
+
+test('an answer that stock repeats raises nothing', () => {
+  const again = refused(of('a'))
+  expect(gathered([again], [again])).toMatchObject({ added: [] })
+})
+
+test('console and chat are told of each', () => {
+  const { others } = gathered([purchaseRequested(1, 'a'), purchaseRequested(1, 'a')])
+  expect(others).toBe(4)
+})
