@@ -1,7 +1,7 @@
 /** What a dispatcher hands to a channel, and what comes of it. */
 import type { ChannelName, Subject } from './notice.ts'
 
-/** A notice that is due and claimed, with what is known of its customer at this moment. */
+/** A notice that is due and claimed, with what is known at this moment of the one whom it is for. */
 export type DueNotice = Subject & {
   noticeid: string
   seq: number
@@ -9,19 +9,23 @@ export type DueNotice = Subject & {
   attempts: number
   createdAt: Date
   traceparent: string | null
+  /** Where it goes: the customer's, the purchaser's or the operators' own addresses, whoever it is for. */
   email: string | null
   webhook: string | null
-  /** Absent for a notice to the purchaser, or to a customer who left no contact. */
+  /** E.164. */
+  phone: string | null
+  /** BCP 47. Absent: as the operators say. */
   locale: string | null
 }
 
+/** `answer` is what the receiver said, short and safe to show. */
 export type Outcome =
   /** The receiver answered that it has the notice. */
-  | { type: 'sent' }
-  /** It may work later. Whether the receiver has the notice may be unknown. */
-  | { type: 'retry'; error: string }
+  | { type: 'sent'; answer?: string }
+  /** It may work later; not before `afterMs`, if the receiver asked for that. Whether it has the notice may be unknown. */
+  | { type: 'retry'; error: string; answer?: string; afterMs?: number }
   /** It never will. */
-  | { type: 'failed'; error: string }
+  | { type: 'failed'; error: string; answer?: string }
   /** It was not tried: the receiver is known to be down. Does not count as an attempt. */
   | { type: 'deferred'; error: string; afterMs: number }
 

@@ -5,7 +5,17 @@ export const kinds = ['reserved', 'failed', 'cancelled', 'purchase-requested'] a
 export type Kind = (typeof kinds)[number]
 
 /** `webhook` is the customer's own, `chat` the one that hears everything. */
-export const channelNames = ['console', 'email', 'webhook', 'chat'] as const
+export const channelNames = [
+  'console',
+  'email',
+  'webhook',
+  'sms',
+  'kakao',
+  'slack',
+  'discord',
+  'teams',
+  'chat',
+] as const
 export type ChannelName = (typeof channelNames)[number]
 
 export const statuses = ['pending', 'sent', 'failed', 'superseded'] as const
