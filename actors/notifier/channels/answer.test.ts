@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { judge, retryAfterMs } from './answer.ts'
+import { judge, retryAfterMs, shown } from './answer.ts'
 import type { Answer } from './caller.ts'
 
 const now = Date.parse('2026-01-02T03:04:05Z')
@@ -51,4 +51,11 @@ test.each([
 ])('a Retry-After of %s is %s ms', (header, ms) => {
   expect(retryAfterMs(header, now)).toBe(ms)
   expect(judge(answer(503, header), 'The webhook', '', now).outcome).toMatchObject({ afterMs: ms })
+})
+
+test('what a receiver said is shown in one line, short, without addresses and URLs', () => {
+  expect(shown('no such\r\n\u202e user  a@b.example, see https://x.example/token?k=secret')).toBe(
+    'no such user a***@b.example, see [URL]',
+  )
+  expect(shown('x'.repeat(10_000))).toHaveLength(200)
 })

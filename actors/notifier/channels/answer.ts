@@ -2,6 +2,7 @@
  * What the status of an HTTP answer means for a notice, where its receiver says nothing more exact.
  * Sources: RFC 9110, sections 10.2.3 and 15; RFC 6585, section 4; RFC 8470, section 5.2.
  */
+import { maskText } from '../../mask.ts'
 import type { Answer } from './caller.ts'
 import type { Tried } from './receiver.ts'
 
@@ -35,9 +36,9 @@ export function retryAfterMs(header: string | undefined, now: number): number | 
   return Number.isNaN(at) ? undefined : Math.min(Math.max(0, at - now), longestMs)
 }
 
-/** What a receiver's JSON says under a name, if it is a short code as receivers use them. */
-export const codeIn = (value: unknown): string =>
-  typeof value === 'string' && /^[A-Za-z0-9_.-]{1,60}$/.test(value) ? value : ''
+/** A receiver's word for what is wrong, such as `invalid_payload`. Nothing else of what it says can be such a word: no token. */
+export const wordIn = (value: unknown): string =>
+  typeof value === 'string' && /^[A-Za-z_]{1,60}$/.test(value) ? value : ''
 
 /** @returns an empty object for what is no JSON object. */
 export function jsonOf(text: string): Record<string, unknown> {
@@ -48,3 +49,10 @@ export function jsonOf(text: string): Record<string, unknown> {
     return {}
   }
 }
+
+/** What a receiver said, for people to see: one line of it, without addresses. */
+export function shown(said: string): string {
+  const line = said.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
+  return maskText(line.replaceAll(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '[URL]')).slice(0, shownMax)
+}
+const shownMax = 200

@@ -11,10 +11,12 @@
 import { createTransport } from 'nodemailer'
 import type { Channel, DueNotice } from '../delivery.ts'
 import { writeMessage } from '../templates/message.ts'
+import { shown } from './answer.ts'
 import { limitsOf } from './limits.ts'
-import { shown } from './mask.ts'
 import { type Limits, Receiver, type Tried } from './receiver.ts'
 
+/** Servers take so many over one connection: Exim, for one, a thousand. */
+const mailsPerConnectionMax = 500
 const connectMs = 5_000
 const silenceMs = 10_000
 /** The service is closing: of all answers to a mail, the one that is about the server. RFC 5321, section 4.2.1. */
@@ -37,6 +39,7 @@ export function emailChannel(options: EmailOptions): Channel {
     url: smtpUrl,
     pool: true,
     maxConnections: limits.concurrent,
+    maxMessages: mailsPerConnectionMax,
     ...(URL.parse(smtpUrl)?.password ? { requireTLS: true } : {}),
     // Sending again is the dispatcher's: it keeps count, and knows when to stop.
     maxRequeues: 0,
@@ -115,7 +118,8 @@ function tried({ code, responseCode, response, permanent }: SmtpError): Tried {
   const aboutMessage = (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== closing
   const why = aboutMessage ? (responseCode ?? code) : [code, responseCode].filter(Boolean).join(' ')
   const error = `Cannot send e-mail: ${why || 'unknown'}`
-  const answer = response ? shown(response) : undefined
+  // What a server says of a login may say too much.
+  const answer = aboutMessage && response ? shown(response) : responseCode ? String(responseCode) : undefined
   if (permanent && aboutMessage) return { outcome: { type: 'failed', error, answer } }
   return { outcome: { type: 'retry', error, answer }, down: !aboutMessage }
 }

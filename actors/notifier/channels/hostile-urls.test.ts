@@ -113,7 +113,7 @@ const hostile = [
   '',
 ]
 
-const strict = () => webhookChannel({ lookup, limitMs: 2_000 })
+const strict = () => webhookChannel({ lookup, limitMs: 2_000, allowPrivate: false })
 const at = (url: string) => notice({ webhook: url.replaceAll('PORT', String(port)) })
 
 test('there are at least fifty of them', () => {
@@ -138,7 +138,7 @@ test('a name that changes its mind is asked once, and what it said then is what 
   const asked: string[] = []
   // Of the global unicast addresses, one that nobody has.
   const rebinding = async (name: string) => (asked.push(name) === 1 ? ['2d00::1'] : ['127.0.0.1'])
-  const channel = webhookChannel({ lookup: rebinding, limitMs: 500 })
+  const channel = webhookChannel({ lookup: rebinding, limitMs: 500, allowPrivate: false })
   const [outcome] = await deliver(channel, at('https://rebinding.example:PORT/'))
   expect(outcome).toMatchObject({ type: 'retry' })
   expect(asked).toEqual(['rebinding.example'])
@@ -147,7 +147,7 @@ test('a name that changes its mind is asked once, and what it said then is what 
 
 test('the next call asks again, and is refused by what it says now', async () => {
   let answer = ['2d00::1']
-  const channel = webhookChannel({ lookup: async () => answer, limitMs: 200 })
+  const channel = webhookChannel({ lookup: async () => answer, limitMs: 200, allowPrivate: false })
   await channel.deliver(at('https://rebinding.example:PORT/'))
   answer = ['127.0.0.1']
   expect(await deliver(channel, at('https://rebinding.example:PORT/'))).toEqual([

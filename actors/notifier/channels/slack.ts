@@ -12,7 +12,7 @@
  */
 import type { Channel, DueNotice } from '../delivery.ts'
 import { writeMessage } from '../templates/message.ts'
-import { codeIn, judge } from './answer.ts'
+import { judge, wordIn } from './answer.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
 import { type OurWebhook, postingChannel } from './posting.ts'
@@ -55,7 +55,7 @@ async function judgeSlack(answer: Answer): Promise<Tried> {
     (body) => body.trim(),
     () => undefined,
   )
-  const tried = judge(answer, 'Slack', codeIn(said))
+  const tried = judge(answer, 'Slack', wordIn(said))
   if (tried.outcome.type !== 'sent' || said === undefined || said === 'ok') return tried
   const { status } = answer
   return {

@@ -13,9 +13,8 @@
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Outcome } from '../delivery.ts'
-import { codeIn, jsonOf, judge } from './answer.ts'
+import { jsonOf, judge, shown, wordIn } from './answer.ts'
 import { type Answer, Caller } from './caller.ts'
-import { shown } from './mask.ts'
 import type { Receiver, Tried } from './receiver.ts'
 
 export type SolapiAccount = {
@@ -108,7 +107,7 @@ async function judgeSolapi(answer: Answer): Promise<Tried> {
   const { status } = answer
   // Without the body of a 200 nobody knows: that it broke off is an error like any other.
   const body = jsonOf(status === 200 ? await answer.body : await answer.body.catch(() => ''))
-  const code = codeIn(body.errorCode)
+  const code = wordIn(body.errorCode)
   if (operatorsToMend.has(status)) {
     const said = `HTTP ${status} ${code}`.trim()
     return { outcome: { type: 'retry', error: `SOLAPI answered ${said}`, answer: said }, down: true }
@@ -121,8 +120,9 @@ async function judgeSolapi(answer: Answer): Promise<Tried> {
   }
   if (failed.length > 0) {
     const { statusCode, statusMessage } = failed[0] as { statusCode?: unknown; statusMessage?: unknown }
-    const said = shown(`${codeIn(statusCode)} ${typeof statusMessage === 'string' ? statusMessage : ''}`)
+    const said = shown([statusCode, statusMessage].filter((it) => typeof it === 'string').join(' '))
     return { outcome: { type: 'failed', error: `SOLAPI refused the message: ${said}`, answer: said } }
   }
-  return judge(answer, 'SOLAPI', codeIn((groupInfo as { groupId?: unknown } | undefined)?.groupId))
+  const { groupId } = (groupInfo ?? {}) as { groupId?: unknown }
+  return judge(answer, 'SOLAPI', typeof groupId === 'string' ? shown(groupId) : '')
 }

@@ -11,7 +11,7 @@
  */
 import type { Channel, DueNotice } from '../delivery.ts'
 import { writeMessage } from '../templates/message.ts'
-import { codeIn, jsonOf, judge } from './answer.ts'
+import { jsonOf, judge, wordIn } from './answer.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
 import { type OurWebhook, postingChannel } from './posting.ts'
@@ -70,5 +70,5 @@ const bytesInJson = (character: string): number => Buffer.byteLength(JSON.string
 async function judgeTeams(answer: Answer): Promise<Tried> {
   if (answer.status < 400) return judge(answer, 'Teams')
   const { error } = jsonOf(await answer.body.catch(() => ''))
-  return judge(answer, 'Teams', codeIn((error as { code?: unknown } | undefined)?.code))
+  return judge(answer, 'Teams', wordIn((error as { code?: unknown } | undefined)?.code))
 }
