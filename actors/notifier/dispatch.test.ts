@@ -132,7 +132,7 @@ test('killed between the answer and the mark, it sends the same Message-ID again
   const channel = emailChannel({ smtpUrl: mails.url, from })
   // What a process does that is killed once the server has answered 250: nothing is marked, the claim runs out.
   const [claimed] = await claimDue(database.sql, 'email', 1, 0)
-  expect(await channel.deliver(claimed!)).toEqual({ type: 'sent' })
+  expect(await channel.deliver(claimed!)).toMatchObject({ type: 'sent' })
   await using running = start(channel)
   await running.tally.until('sent', 1)
   expect(mails.mails).toHaveLength(2)

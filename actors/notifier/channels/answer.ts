@@ -18,9 +18,10 @@ const movedForGood = new Set([301, 308])
  * @param said what the answer came down to, beyond its status.
  */
 export function judge({ status, headers }: Answer, who: string, said = '', now = Date.now()): Tried {
-  const answer = said === '' ? `HTTP ${status}` : `HTTP ${status} ${said}`
+  const all = said === '' ? String(status) : `${status} ${said}`
+  const answer = `HTTP ${all}`
   if (status >= 200 && status < 300) return { outcome: { type: 'sent', answer } }
-  const error = `${who} answered ${answer}`
+  const error = `${who} answered ${all}`
   const final = (status >= 400 && status < 500 && !later.has(status)) || movedForGood.has(status)
   if (final) return { outcome: { type: 'failed', error, answer } }
   const afterMs = retryAfterMs(headers['retry-after'], now)

@@ -107,7 +107,7 @@ test('Slack takes a message a second, and says how long to wait', async () => {
   expect(channel.capacity).toBe(1)
   expect(await channel.deliver(asking())).toEqual({
     type: 'retry',
-    error: 'Slack answered HTTP 429 rate_limited',
+    error: 'Slack answered 429 rate_limited',
     answer: 'HTTP 429 rate_limited',
     afterMs: 30_000,
   })

@@ -61,7 +61,7 @@ async function judgeSlack(answer: Answer): Promise<Tried> {
   return {
     outcome: {
       type: 'failed',
-      error: `Slack answered HTTP ${status} without its ok`,
+      error: `Slack answered ${status} without its ok`,
       answer: `HTTP ${status}`,
     },
   }

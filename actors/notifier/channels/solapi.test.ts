@@ -186,7 +186,7 @@ test('a clock that is wrong is seen, and notices wait', async () => {
   const channel = sms({ now: () => Date.now() - 16 * 60_000, breaker: { failuresMax: 1, restMs: 60_000 } })
   expect(await channel.deliver(called())).toEqual({
     type: 'retry',
-    error: 'SOLAPI answered HTTP 403 RequestTimeTooSkewed',
+    error: 'SOLAPI answered 403 RequestTimeTooSkewed',
     answer: 'HTTP 403 RequestTimeTooSkewed',
   })
   expect(await deliver(channel, called())).toMatchObject([{ type: 'deferred' }])

@@ -109,13 +109,16 @@ async function judgeSolapi(answer: Answer): Promise<Tried> {
   const body = jsonOf(status === 200 ? await answer.body : await answer.body.catch(() => ''))
   const code = wordIn(body.errorCode)
   if (operatorsToMend.has(status)) {
-    const said = `HTTP ${status} ${code}`.trim()
-    return { outcome: { type: 'retry', error: `SOLAPI answered ${said}`, answer: said }, down: true }
+    const said = `${status} ${code}`.trim()
+    return {
+      outcome: { type: 'retry', error: `SOLAPI answered ${said}`, answer: `HTTP ${said}` },
+      down: true,
+    }
   }
   if (status !== 200) return judge(answer, 'SOLAPI', code)
   const { failedMessageList: failed, groupInfo } = body
   if (!Array.isArray(failed)) {
-    const error = 'SOLAPI answered HTTP 200 without telling what it took'
+    const error = 'SOLAPI answered 200 without telling what it took'
     return { outcome: { type: 'retry', error, answer: 'HTTP 200' }, down: true }
   }
   if (failed.length > 0) {

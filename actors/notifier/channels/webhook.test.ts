@@ -98,7 +98,7 @@ test('a rest that is asked for is passed on, and given to the whole host', async
   const channel = webhook()
   expect(await channel.deliver(hooked())).toEqual({
     type: 'retry',
-    error: 'The webhook answered HTTP 429',
+    error: 'The webhook answered 429',
     answer: 'HTTP 429',
     afterMs: 120_000,
   })

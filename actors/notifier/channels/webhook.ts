@@ -40,11 +40,11 @@ export function chatChannel(options: Signing & OurWebhook): Channel {
   return postingChannel(
     {
       name: 'chat',
-      who: 'the chat webhook',
+      who: 'the webhook',
       addressOf: () => url,
       single: true,
       write: (notice) => signed(notice, secrets, now()),
-      judge: (answer) => judge(answer, 'The chat webhook'),
+      judge: (answer) => judge(answer, 'The webhook'),
     },
     { allowPrivate: true, ...some },
   )
