@@ -72,7 +72,7 @@ const schema = z.object({
   PURCHASER_EMAIL: z.email('must be an e-mail address').optional(),
   WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),
   NOTICE_DELAY_MS: integer(0, 60_000).default(300),
-  UNSUBSCRIBE_URL: url(['https'], 'https://library.example/unsubscribe?user={userid}')
+  UNSUBSCRIBE_URL: url(['https'], 'https://library.example/unsubscribe?user={userid}&token={token}')
     .regex(/^[\x21-\x7e]{1,400}$/, 'must be printable ASCII, of 400 characters at most')
     .optional(),
   WEBHOOK_SECRETS: z
@@ -113,6 +113,7 @@ const complete = schema.superRefine((it, context) => {
   together([...account], [...account])
   together(['KAKAO_PF_ID'], ['KAKAO_TEMPLATES', ...account])
   together(['KAKAO_TEMPLATES'], ['KAKAO_PF_ID'])
+  if (it.UNSUBSCRIBE_URL?.includes('{token}')) together(['UNSUBSCRIBE_URL'], ['WEBHOOK_SECRETS'])
 })
 
 export type Config = ReturnType<typeof toConfig>

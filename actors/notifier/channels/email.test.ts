@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
@@ -90,6 +91,16 @@ test('with a page for it, one click unsubscribes, and the page learns who', asyn
       'List-Unsubscribe-Post: List-Unsubscribe=One-Click',
     ]),
   )
+})
+
+test('a page can tell that whoever unsubscribes a customer has a mail of theirs', async () => {
+  const secret = `whsec_${Buffer.alloc(24, 'u').toString('base64')}`
+  const unsubscribeUrl = 'https://library.example/unsubscribe?user={userid}&token={token}'
+  await deliver(email({ unsubscribeUrl, secret }), mailed(), mailed({ userid: 'test2' }))
+  const tokens = mails.mails.map(({ raw }) => /token=([\w-]+)>/.exec(raw)![1])
+  const expected = (userid: string) =>
+    createHmac('sha256', Buffer.alloc(24, 'u')).update(`unsubscribe/${userid}`).digest('base64url')
+  expect(tokens.toSorted()).toEqual([expected('test1'), expected('test2')].toSorted())
 })
 
 test('a purchase request goes to the purchaser, who does not unsubscribe', async () => {

@@ -14,6 +14,7 @@ import { writeMessage } from '../templates/message.ts'
 import { shown } from './answer.ts'
 import { limitsOf } from './limits.ts'
 import { type Limits, Receiver, type Tried } from './receiver.ts'
+import { unsubscribeToken } from './signing.ts'
 
 /** Servers take so many over one connection: Exim, for one, a thousand. */
 const mailsPerConnectionMax = 500
@@ -28,12 +29,14 @@ export type EmailOptions = Partial<Limits> & {
   from: string
   /** Where purchase requests go. */
   purchaserEmail?: string
-  /** Of a page that takes one-click unsubscriptions; `{userid}` stands for the customer. */
+  /** Of a page that takes one-click unsubscriptions; `{userid}` stands for the customer, `{token}` for a proof. */
   unsubscribeUrl?: string
+  /** Makes the proof. */
+  secret?: string
 }
 
 export function emailChannel(options: EmailOptions): Channel {
-  const { smtpUrl, from, purchaserEmail, unsubscribeUrl, ...some } = options
+  const { smtpUrl, from, purchaserEmail, unsubscribeUrl, secret, ...some } = options
   const limits = limitsOf('email', some)
   const transport = createTransport({
     url: smtpUrl,
@@ -67,7 +70,7 @@ export function emailChannel(options: EmailOptions): Channel {
         date: notice.createdAt,
         headers: {
           'Auto-Submitted': 'auto-generated',
-          ...unsubscribing(notice, unsubscribeUrl, sender?.[0]),
+          ...unsubscribing(notice, sender?.[0], unsubscribeUrl, secret),
         },
         signal,
       })
@@ -96,12 +99,13 @@ export function emailChannel(options: EmailOptions): Channel {
  * How a customer has no more mail: by a mail to the sender, and by one click where there is a page for it.
  * Purchasers and operators do not unsubscribe.
  */
-function unsubscribing({ userid }: DueNotice, url: string | undefined, sender = '') {
+function unsubscribing({ userid }: DueNotice, sender = '', url?: string, secret?: string) {
   if (userid === null) return {}
   const who = encodeURIComponent(userid)
   const byMail = `<mailto:${sender.replace(/>\s*$/, '')}?subject=unsubscribe%20${who}>`
   if (url === undefined) return { 'List-Unsubscribe': prepared(byMail) }
-  const byClick = `<${url.replaceAll('{userid}', who)}>`
+  const token = secret === undefined ? '' : unsubscribeToken(userid, secret)
+  const byClick = `<${url.replaceAll('{userid}', who).replaceAll('{token}', token)}>`
   return {
     'List-Unsubscribe': prepared(`${byClick}, ${byMail}`),
     'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',

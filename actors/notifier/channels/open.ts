@@ -22,7 +22,9 @@ export function openChannels(config: Config): Channel[] {
   })
   const channels = [webhookChannel({ allowPrivate, secrets, ...limits('webhook') })]
   if (smtpUrl)
-    channels.push(emailChannel({ smtpUrl, from, purchaserEmail, unsubscribeUrl, ...limits('email') }))
+    channels.push(
+      emailChannel({ smtpUrl, from, purchaserEmail, unsubscribeUrl, secret: secrets[0], ...limits('email') }),
+    )
   if (account) channels.push(smsChannel({ account, ...limits('sms') }))
   if (account && kakao) channels.push(kakaoChannel({ account, ...kakao, ...limits('kakao') }))
   if (slackWebhookUrl) channels.push(slackChannel({ url: slackWebhookUrl, ...limits('slack') }))

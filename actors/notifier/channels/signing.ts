@@ -15,6 +15,10 @@ const keyOf = (secret: string): Buffer => Buffer.from(secret.slice(prefix.length
 export const secretFor = (userid: string, secret: string): string =>
   prefix + createHmac('sha256', keyOf(secret)).update(`webhook/${userid}`).digest('base64')
 
+/** By which a page knows that whoever unsubscribes a customer has a mail to that customer in hand. */
+export const unsubscribeToken = (userid: string, secret: string): string =>
+  createHmac('sha256', keyOf(secret)).update(`unsubscribe/${userid}`).digest('base64url')
+
 /**
  * @param secrets each of them signs: while one is replaced by another, the receiver may know either.
  * @param now milliseconds since the epoch, of this try.
