@@ -17,6 +17,11 @@ const url = (protocols: string[], example: string) =>
 const oneOf = <const Value extends string>(...values: Value[]) =>
   z.enum(values, `must be one of ${values.join(', ')}`)
 
+function protocolOf(text: string): string {
+  // A list of cluster nodes (host:port,host:port) is no URL; the protocol is all that is checked here.
+  return text.slice(0, Math.max(0, text.indexOf('://')))
+}
+
 /** What is written as `name=value`, with commas between. */
 const pairs = <Value extends z.ZodType>(name: RegExp, value: Value, message: string) =>
   z
@@ -42,11 +47,6 @@ const templatePairs = 'must be like reserved=KA01TP…,cancelled=KA01TP…,reser
 /** Base64 of 24 to 64 bytes. */
 const webhookSecret = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
 
-function protocolOf(text: string): string {
-  // A list of cluster nodes (host:port,host:port) is no URL; the protocol is all that is checked here.
-  return text.slice(0, Math.max(0, text.indexOf('://')))
-}
-
 const schema = z.object({
   HOST: z.string().min(1).default('0.0.0.0'),
   PORT: integer(0, 65_535).optional(),
@@ -66,12 +66,6 @@ const schema = z.object({
   DRAIN_MS: integer(0, 60_000).default(1_000),
   LOOP_LIMIT_MS: integer(1_000, 600_000).default(30_000),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
-  SMTP_URL: url(['smtp', 'smtps'], 'smtp://user:password@host:587').optional(),
-  MAIL_FROM: z.string().min(3).default('Book reservations <no-reply@bookreservation.example>'),
-  CHAT_WEBHOOK_URL: url(['http', 'https'], 'https://chat.example/hook').optional(),
-  PURCHASER_EMAIL: z.email('must be an e-mail address').optional(),
-  WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),
-  NOTICE_DELAY_MS: integer(0, 60_000).default(300),
   UNSUBSCRIBE_URL: url(['https'], 'https://library.example/unsubscribe?user={userid}&token={token}')
     .regex(/^[\x21-\x7e]{1,400}$/, 'must be printable ASCII, of 400 characters at most')
     .optional(),
@@ -99,7 +93,21 @@ const schema = z.object({
   CHANNEL_RATES: channelNumbers(0.01, 10_000, 'email=50,slack=1'),
   CHANNEL_CONCURRENCY: channelNumbers(1, 1_000, 'email=10,webhook=64'),
   CHANNEL_TIMEOUTS_MS: channelNumbers(100, 300_000, 'email=30000,webhook=5000'),
+  SMTP_URL: url(['smtp', 'smtps'], 'smtp://user:password@host:587').optional(),
+  MAIL_FROM: z.string().min(3).default('Book reservations <no-reply@bookreservation.example>'),
+  CHAT_WEBHOOK_URL: url(['http', 'https'], 'https://chat.example/hook').optional(),
+  PURCHASER_EMAIL: z.email('must be an e-mail address').optional(),
+  WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),
+  NOTICE_DELAY_MS: integer(0, 60_000).default(300),
 })
+
+export type Config = ReturnType<typeof toConfig>
+
+/** The settings this project knows, as strings. An empty string counts as not set. */
+export function readEnv(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const entries = Object.keys(schema.shape).map((name) => [name, env[name]] as const)
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => Boolean(entry[1])))
+}
 
 /** Settings that mean nothing without others. */
 const complete = schema.superRefine((it, context) => {
@@ -115,14 +123,6 @@ const complete = schema.superRefine((it, context) => {
   together(['KAKAO_TEMPLATES'], ['KAKAO_PF_ID'])
   if (it.UNSUBSCRIBE_URL?.includes('{token}')) together(['UNSUBSCRIBE_URL'], ['WEBHOOK_SECRETS'])
 })
-
-export type Config = ReturnType<typeof toConfig>
-
-/** The settings this project knows, as strings. An empty string counts as not set. */
-export function readEnv(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  const entries = Object.keys(schema.shape).map((name) => [name, env[name]] as const)
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => Boolean(entry[1])))
-}
 
 /** @throws {ConfigError} listing every fault. */
 export function toConfig(service: ServiceName, env: Record<string, string>) {
@@ -148,14 +148,6 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     /** How long a loop may go without progress before `/livez` fails. */
     loopLimitMs: it.LOOP_LIMIT_MS,
     logLevel: it.LOG_LEVEL,
-    smtpUrl: it.SMTP_URL,
-    mailFrom: it.MAIL_FROM,
-    chatWebhookUrl: it.CHAT_WEBHOOK_URL,
-    purchaserEmail: it.PURCHASER_EMAIL,
-    /** Lets customers' webhooks point at http and private addresses. For development and tests. */
-    webhookAllowPrivate: it.WEBHOOK_ALLOW_PRIVATE === 'true',
-    /** How long a notice rests before it is sent by e-mail or webhook, so that a cancellation right behind it supersedes it. */
-    noticeDelayMs: it.NOTICE_DELAY_MS,
     /** Of a page that takes one-click unsubscriptions. */
     unsubscribeUrl: it.UNSUBSCRIBE_URL,
     /** With which webhooks are signed, newest first. */
@@ -183,6 +175,14 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     channelRates: it.CHANNEL_RATES ?? {},
     channelConcurrency: it.CHANNEL_CONCURRENCY ?? {},
     channelTimeoutsMs: it.CHANNEL_TIMEOUTS_MS ?? {},
+    smtpUrl: it.SMTP_URL,
+    mailFrom: it.MAIL_FROM,
+    chatWebhookUrl: it.CHAT_WEBHOOK_URL,
+    purchaserEmail: it.PURCHASER_EMAIL,
+    /** Lets customers' webhooks point at http and private addresses. For development and tests. */
+    webhookAllowPrivate: it.WEBHOOK_ALLOW_PRIVATE === 'true',
+    /** How long a notice rests before it is sent by e-mail or webhook, so that a cancellation right behind it supersedes it. */
+    noticeDelayMs: it.NOTICE_DELAY_MS,
   }
 }
 

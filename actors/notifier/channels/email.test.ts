@@ -146,7 +146,7 @@ test('no address can name a second recipient', async () => {
 
 test('a notice whose address is gone fails', async () => {
   expect(await deliver(email(), notice())).toEqual([
-    { type: 'failed', error: 'No e-mail address is known any more' },
+    { type: 'failed', error: 'no e-mail address is known any more' },
   ])
 })
 

@@ -88,7 +88,7 @@ export function emailChannel(options: EmailOptions): Channel {
     restMs: () => server.restMs,
     async deliver(notice) {
       const to = notice.email ?? (notice.userid === null ? purchaserEmail : undefined)
-      if (!to) return { type: 'failed', error: 'No e-mail address is known any more' }
+      if (!to) return { type: 'failed', error: 'no e-mail address is known any more' }
       return server.run((signal) => send(notice, to, signal))
     },
     close: () => transport.close({ force: true }),
