@@ -105,7 +105,7 @@ test.each([
   ['가'.repeat(45), 'SMS'],
   [`${'가'.repeat(45)}a`, 'LMS'],
 ])('%s goes as %s', (title, type) => {
-  expect(textOf({ title, text: '', html: '' }).type).toBe(type)
+  expect(textOf({ title: '', text: '', html: '', short: title }).type).toBe(type)
 })
 
 test('a long notice goes as LMS, with a subject, and fits', async () => {
