@@ -28,6 +28,43 @@ test('an empty setting counts as not set', () => {
   expect(readEnv({ ...servers, PARTITIONS: '', UNKNOWN: 'x' })).toEqual(servers)
 })
 
+test('settings that need others name them', () => {
+  expect(faultsOf({ ...servers, SOLAPI_API_KEY: 'KEY' })).toEqual([
+    'SOLAPI_API_SECRET is not set, as SOLAPI_API_KEY needs it',
+    'SOLAPI_FROM is not set, as SOLAPI_API_KEY needs it',
+  ])
+  expect(faultsOf({ ...servers, KAKAO_PF_ID: 'PF' })).toHaveLength(4)
+  expect(faultsOf({ ...servers, KAKAO_TEMPLATES: 'reserved=ID' })).toEqual([
+    'KAKAO_PF_ID is not set, as KAKAO_TEMPLATES needs it',
+  ])
+})
+
+test('lists of settings are read by name, and what is wrong in them is named', () => {
+  const env = { ...servers, CHANNEL_RATES: 'slack=0.5, email=50', WEBHOOK_SECRETS: secret, ...kakao }
+  expect(toConfig('notifier', env)).toMatchObject({
+    channelRates: { slack: 0.5, email: 50 },
+    webhookSecrets: [secret],
+    kakao: { templates: { reserved: 'A', 'reserved.en': 'B' }, smsFallback: true },
+    solapi: { url: 'https://api.solapi.com', from: '02-123' },
+  })
+  const example = 'must be like email=50,slack=1, with numbers from 0.01 to 10000'
+  expect(faultsOf({ ...servers, CHANNEL_RATES: 'slack=fast,pigeon=1' })).toEqual([
+    `CHANNEL_RATES.slack ${example}`,
+    `CHANNEL_RATES.pigeon ${example}`,
+  ])
+  expect(faultsOf({ ...servers, WEBHOOK_SECRETS: `${secret} whsec_short` })).toEqual([
+    'WEBHOOK_SECRETS.1 must be like whsec_… with base64 of 24 to 64 bytes',
+  ])
+})
+const secret = `whsec_${Buffer.alloc(24).toString('base64')}`
+const kakao = {
+  SOLAPI_API_KEY: 'KEY',
+  SOLAPI_API_SECRET: 'SECRET',
+  SOLAPI_FROM: '02-123',
+  KAKAO_PF_ID: 'PF',
+  KAKAO_TEMPLATES: 'reserved=A,reserved.en=B',
+}
+
 test('a secret is not repeated in a fault', () => {
   expect(faultsOf({ ...servers, SMTP_URL: 'ftp://user:secret@host' }).join()).not.toContain('secret')
 })

@@ -34,6 +34,31 @@ function protocolOf(text: string): string {
   return text.slice(0, Math.max(0, text.indexOf('://')))
 }
 
+/** What is written as `name=value`, with commas between. */
+const pairs = <Value extends z.ZodType>(name: RegExp, value: Value, message: string) =>
+  z
+    .string()
+    .transform((text): unknown => Object.fromEntries(text.split(',').map(splitPair)))
+    .pipe(z.record(z.string().regex(name, message), value, message))
+    .optional()
+
+function splitPair(text: string): [string, string] {
+  const [name, ...value] = text.split('=')
+  return [name!.trim(), value.join('=').trim()]
+}
+
+/** A number for some of the channels. */
+function channelNumbers(min: number, max: number, example: string) {
+  const message = `must be like ${example}, with numbers from ${min} to ${max}`
+  const channel = /^(email|webhook|sms|kakao|slack|discord|teams|chat)$/
+  return pairs(channel, z.coerce.number(message).min(min, message).max(max, message), message)
+}
+
+const templatePairs = 'must be like reserved=KA01TP…,cancelled=KA01TP…,reserved.en=KA01TP…'
+
+/** Base64 of 24 to 64 bytes. */
+const webhookSecret = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
+
 const schema = z.object({
   HOST: z.string().min(1).default('0.0.0.0'),
   PORT: integer(0, 65_535).optional(),
@@ -53,6 +78,33 @@ const schema = z.object({
   DRAIN_MS: integer(0, 60_000).default(1_000),
   LOOP_LIMIT_MS: integer(1_000, 600_000).default(30_000),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
+  UNSUBSCRIBE_URL: url(['https'], 'https://library.example/unsubscribe?user={userid}&token={token}')
+    .regex(/^[\x21-\x7e]{1,400}$/, 'must be printable ASCII, of 400 characters at most')
+    .optional(),
+  WEBHOOK_SECRETS: z
+    .string()
+    .transform((text) => text.split(/[\s,]+/))
+    .pipe(z.array(z.string().regex(webhookSecret, 'must be like whsec_… with base64 of 24 to 64 bytes')))
+    .optional(),
+  SLACK_WEBHOOK_URL: url(['http', 'https'], 'https://hooks.slack.com/services/…').optional(),
+  DISCORD_WEBHOOK_URL: url(['http', 'https'], 'https://discord.com/api/webhooks/…').optional(),
+  TEAMS_WEBHOOK_URL: url(['http', 'https'], 'https://….powerplatform.com/…').optional(),
+  SOLAPI_URL: url(['http', 'https'], 'https://api.solapi.com').default('https://api.solapi.com'),
+  SOLAPI_API_KEY: z
+    .string()
+    .regex(/^[A-Za-z0-9]+$/, 'must be letters and digits')
+    .optional(),
+  SOLAPI_API_SECRET: z.string().optional(),
+  SOLAPI_FROM: z
+    .string()
+    .regex(/^[0-9-]{3,20}$/, 'must be a phone number like 02-1234-5678')
+    .optional(),
+  KAKAO_PF_ID: z.string().optional(),
+  KAKAO_TEMPLATES: pairs(/^[a-z-]+(\.[a-z]{2,3})?$/, z.string().min(1, templatePairs), templatePairs),
+  KAKAO_SMS_FALLBACK: oneOf('true', 'false').default('true'),
+  CHANNEL_RATES: channelNumbers(0.01, 10_000, 'email=50,slack=1'),
+  CHANNEL_CONCURRENCY: channelNumbers(1, 1_000, 'email=10,webhook=64'),
+  CHANNEL_TIMEOUTS_MS: channelNumbers(100, 300_000, 'email=30000,webhook=5000'),
   SMTP_URL: url(['smtp', 'smtps'], 'smtp://user:password@host:587').optional(),
   MAIL_FROM: z.string().min(3).default('Book reservations <no-reply@bookreservation.example>'),
   CHAT_WEBHOOK_URL: url(['http', 'https'], 'https://chat.example/hook').optional(),
@@ -85,9 +137,24 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Record<string, st
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => Boolean(entry[1])))
 }
 
+/** Settings that mean nothing without others. */
+const complete = schema.superRefine((it, context) => {
+  const together = (names: (keyof typeof it)[], needed: (keyof typeof it)[]) => {
+    if (!names.some((name) => it[name] !== undefined)) return
+    for (const name of needed.filter((name) => it[name] === undefined)) {
+      context.addIssue({ code: 'custom', path: [name], message: `is not set, as ${names[0]} needs it` })
+    }
+  }
+  const account = ['SOLAPI_API_KEY', 'SOLAPI_API_SECRET', 'SOLAPI_FROM'] as const
+  together([...account], [...account])
+  together(['KAKAO_PF_ID'], ['KAKAO_TEMPLATES', ...account])
+  together(['KAKAO_TEMPLATES'], ['KAKAO_PF_ID'])
+  if (it.UNSUBSCRIBE_URL?.includes('{token}')) together(['UNSUBSCRIBE_URL'], ['WEBHOOK_SECRETS'])
+})
+
 /** @throws {ConfigError} listing every fault. */
 export function toConfig(service: ServiceName, env: Record<string, string>) {
-  const parsed = schema.safeParse(env)
+  const parsed = complete.safeParse(env)
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`))
   }
@@ -109,6 +176,33 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     /** How long a loop may go without progress before `/livez` fails. */
     loopLimitMs: it.LOOP_LIMIT_MS,
     logLevel: it.LOG_LEVEL,
+    /** Of a page that takes one-click unsubscriptions. */
+    unsubscribeUrl: it.UNSUBSCRIBE_URL,
+    /** With which webhooks are signed, newest first. */
+    webhookSecrets: it.WEBHOOK_SECRETS ?? [],
+    slackWebhookUrl: it.SLACK_WEBHOOK_URL,
+    discordWebhookUrl: it.DISCORD_WEBHOOK_URL,
+    teamsWebhookUrl: it.TEAMS_WEBHOOK_URL,
+    /** The account that sends text messages and AlimTalks. */
+    solapi: it.SOLAPI_API_KEY
+      ? {
+          url: it.SOLAPI_URL,
+          apiKey: it.SOLAPI_API_KEY,
+          apiSecret: it.SOLAPI_API_SECRET!,
+          from: it.SOLAPI_FROM!,
+        }
+      : undefined,
+    kakao: it.KAKAO_PF_ID
+      ? {
+          pfId: it.KAKAO_PF_ID,
+          templates: it.KAKAO_TEMPLATES!,
+          smsFallback: it.KAKAO_SMS_FALLBACK === 'true',
+        }
+      : undefined,
+    /** Notices a second, under way at a time, and the longest that one may take: by channel, where it is not the usual. */
+    channelRates: it.CHANNEL_RATES ?? {},
+    channelConcurrency: it.CHANNEL_CONCURRENCY ?? {},
+    channelTimeoutsMs: it.CHANNEL_TIMEOUTS_MS ?? {},
     smtpUrl: it.SMTP_URL,
     mailFrom: it.MAIL_FROM,
     chatWebhookUrl: it.CHAT_WEBHOOK_URL,

@@ -1,6 +1,7 @@
-/** One JSON line per event; pretty when a person watches. */
+/** One JSON line per event; pretty when a person watches. People's addresses are masked, wherever in a line they stand. */
 import pino from 'pino'
 import pretty from 'pino-pretty'
+import { maskText } from './mask.ts'
 
 export type Log = pino.Logger
 
@@ -24,6 +25,7 @@ const optionsOf = (service: string, level: string): pino.LoggerOptions => ({
   base: { service },
   timestamp: pino.stdTimeFunctions.isoTime,
   formatters: { level: (label) => ({ level: label }) },
+  hooks: { streamWrite: maskText },
 })
 
 const prettyLog = (service: string, level: string): Log =>

@@ -3,26 +3,61 @@ import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { SMTPServer } from 'smtp-server'
+import type { Certificate } from './certificate.ts'
 
 export type Mail = { messageId: string; to: string[]; subject: string; raw: string }
 /** What becomes of a mail: taken, refused with an SMTP code, never answered, or cut off in the middle of the answer. */
 export type MailAnswer = 'take' | 'hang' | 'cut' | number
 
+export type MailSinkOptions = {
+  /** Offers STARTTLS, or speaks TLS from the start if `secure`. */
+  certificate?: Certificate
+  secure?: boolean
+  /** Who has to log in. */
+  user?: { name: string; password: string }
+}
+
 export class MailSink implements AsyncDisposable {
   /** Every mail that came whole, also those that were not taken. */
   readonly mails: Mail[] = []
   answer: (mail: Mail) => MailAnswer = () => 'take'
+  /** An SMTP code for a recipient who is refused. */
+  refuses: (address: string) => number | undefined = () => undefined
+  /** How many connections were made so far, and how many of them spoke TLS when a mail came. */
+  connections = 0
+  encrypted = 0
   readonly #server: SMTPServer
+  readonly #options: MailSinkOptions
 
-  private constructor() {
+  private constructor(options: MailSinkOptions) {
+    const { certificate, secure = false, user } = options
+    this.#options = options
     this.#server = new SMTPServer({
-      authOptional: true,
-      disabledCommands: ['STARTTLS', 'AUTH'],
+      ...(certificate ? { key: certificate.key, cert: certificate.cert } : {}),
+      secure,
+      authOptional: user === undefined,
+      disabledCommands: [
+        ...(certificate && !secure ? [] : ['STARTTLS' as const]),
+        ...(user ? [] : ['AUTH' as const]),
+      ],
       logger: false,
+      onConnect: (_, done) => {
+        this.connections++
+        done()
+      },
+      onAuth: ({ username, password }, _, done) => {
+        if (username === user?.name && password === user?.password) done(null, { user: username })
+        else done(Object.assign(new Error(`${username} is refused`), { responseCode: 535 }))
+      },
+      onRcptTo: ({ address }, _, done) => {
+        const responseCode = this.refuses(address)
+        done(responseCode ? Object.assign(new Error(`<${address}> is refused`), { responseCode }) : null)
+      },
       onData: (stream, session, done) => {
         text(stream).then((raw) => {
           const recipients = session.envelope.rcptTo.map((recipient) => recipient.address)
           const mail = toMail(raw, recipients)
+          if (session.secure) this.encrypted++
           this.mails.push(mail)
           const answer = this.answer(mail)
           if (answer === 'take') done()
@@ -35,15 +70,17 @@ export class MailSink implements AsyncDisposable {
     this.#server.on('error', () => {})
   }
 
-  static async start(): Promise<MailSink> {
-    const sink = new MailSink()
+  static async start(options: MailSinkOptions = {}): Promise<MailSink> {
+    const sink = new MailSink(options)
     const server = sink.#server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     return sink
   }
 
   get url(): string {
-    return `smtp://127.0.0.1:${(this.#server.server.address() as AddressInfo).port}`
+    const { secure, user } = this.#options
+    const login = user ? `${user.name}:${user.password}@` : ''
+    return `${secure ? 'smtps' : 'smtp'}://${login}127.0.0.1:${(this.#server.server.address() as AddressInfo).port}`
   }
 
   /** Half an answer, and the connection is gone. */

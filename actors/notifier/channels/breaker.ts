@@ -1,6 +1,15 @@
-/** Keeps a receiver that is down from being tried over and over: after some failures in a row it gets a rest. */
-import { ConsecutiveBreaker, circuitBreaker, handleWhenResult, isBrokenCircuitError } from 'cockatiel'
-import type { Outcome } from '../delivery.ts'
+/**
+ * Keeps a receiver that is down from being tried over and over: after some failures in a row it gets a rest, and then
+ * one try, which tells whether it is back.
+ */
+import {
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhenResult,
+  isBrokenCircuitError,
+} from 'cockatiel'
+import type { Tried } from './receiver.ts'
 
 export type BreakerLimits = {
   /** Failures in a row. */
@@ -19,7 +28,7 @@ export class Breaker {
     this.#limits = limits
     this.#now = now
     this.#policy = circuitBreaker(
-      handleWhenResult((outcome) => (outcome as Outcome).type === 'retry'),
+      handleWhenResult((tried) => (tried as Tried).down === true),
       { halfOpenAfter: limits.restMs, breaker: new ConsecutiveBreaker(limits.failuresMax) },
     )
     this.#policy.onBreak(() => {
@@ -32,13 +41,24 @@ export class Breaker {
     return Math.max(0, this.#restUntil - this.#now())
   }
 
+  /** The receiver was down when it was last tried. */
+  get doubtful(): boolean {
+    return this.#policy.state !== CircuitState.Closed
+  }
+
+  /** The one try is under way. */
+  get probing(): boolean {
+    return this.#policy.state === CircuitState.HalfOpen
+  }
+
   /** @returns what `send` makes of it, or `deferred` while the receiver rests. */
-  async run(send: () => Promise<Outcome>): Promise<Outcome> {
+  async run(send: () => Promise<Tried>): Promise<Tried> {
     try {
       return await this.#policy.execute(send)
     } catch (error) {
       if (!isBrokenCircuitError(error)) throw error
-      return { type: 'deferred', error: 'the receiver is down', afterMs: Math.max(this.restMs, 1_000) }
+      const afterMs = Math.max(this.restMs, 1_000)
+      return { outcome: { type: 'deferred', error: 'the receiver is down', afterMs } }
     }
   }
 }

@@ -1,38 +1,49 @@
 /**
- * Tells by e-mail. The Message-ID is made of the noticeid: a message that is sent again, because the answer to the
- * first was lost, is recognised as the same by the receiving server and by the reader's mailbox.
+ * Tells by e-mail, over a pool of connections. The Message-ID is made of the noticeid: a message that is sent again,
+ * because the answer to the first was lost, is recognised as the same by the receiving server and by the reader's
+ * mailbox.
+ *
+ * A password is never sent in the clear: where the URL carries one, TLS is required.
+ *
+ * Sources: RFC 5321 (codes of 4xx may pass, 5xx are final), RFC 2369 and RFC 8058 (`List-Unsubscribe`, one click),
+ * RFC 3834 (`Auto-Submitted`).
  */
 import { createTransport } from 'nodemailer'
-import type { Channel, DueNotice, Outcome } from '../delivery.ts'
+import type { Channel, DueNotice } from '../delivery.ts'
 import { writeMessage } from '../templates/message.ts'
-import { Breaker, type BreakerLimits } from './breaker.ts'
+import { shown } from './answer.ts'
+import { limitsOf } from './limits.ts'
+import { type Limits, Receiver, type Tried } from './receiver.ts'
+import { unsubscribeToken } from './signing.ts'
 
-const connectionsMax = 5
+/** Servers take so many over one connection: Exim, for one, a thousand. */
+const mailsPerConnectionMax = 500
 const connectMs = 5_000
 const silenceMs = 10_000
+/** The service is closing: of all answers to a mail, the one that is about the server. RFC 5321, section 4.2.1. */
+const closing = 421
 
-export type EmailOptions = {
+export type EmailOptions = Partial<Limits> & {
   smtpUrl: string
   /** `Name <address>`. */
   from: string
   /** Where purchase requests go. */
   purchaserEmail?: string
-  /** The longest that one message may take. */
-  limitMs?: number
-  breaker?: BreakerLimits
+  /** Of a page that takes one-click unsubscriptions; `{userid}` stands for the customer, `{token}` for a proof. */
+  unsubscribeUrl?: string
+  /** Makes the proof. */
+  secret?: string
 }
 
-export function emailChannel({
-  smtpUrl,
-  from,
-  purchaserEmail,
-  limitMs = 30_000,
-  breaker,
-}: EmailOptions): Channel {
+export function emailChannel(options: EmailOptions): Channel {
+  const { smtpUrl, from, purchaserEmail, unsubscribeUrl, secret, ...some } = options
+  const limits = limitsOf('email', some)
   const transport = createTransport({
     url: smtpUrl,
     pool: true,
-    maxConnections: connectionsMax,
+    maxConnections: limits.concurrent,
+    maxMessages: mailsPerConnectionMax,
+    ...(URL.parse(smtpUrl)?.password ? { requireTLS: true } : {}),
     // Sending again is the dispatcher's: it keeps count, and knows when to stop.
     maxRequeues: 0,
     connectionTimeout: connectMs,
@@ -42,13 +53,14 @@ export function emailChannel({
     disableFileAccess: true,
     disableUrlAccess: true,
   })
-  const server = new Breaker(breaker)
-  const domain = /@([^\s@<>]+?)>?\s*$/.exec(from)?.[1] ?? 'localhost'
+  const server = new Receiver(limits)
+  const sender = /([^\s@<>]+)@([^\s@<>]+?)>?\s*$/.exec(from)
+  const domain = sender?.[2] ?? 'localhost'
 
-  const send = async (notice: DueNotice, to: string): Promise<Outcome> => {
+  const send = async (notice: DueNotice, to: string, signal: AbortSignal): Promise<Tried> => {
     const { title, text, html } = writeMessage(notice, notice.locale)
     try {
-      await transport.sendMail({
+      const { response } = await transport.sendMail({
         from,
         to: { name: '', address: to },
         subject: title,
@@ -56,33 +68,62 @@ export function emailChannel({
         html,
         messageId: `<${notice.noticeid}@${domain}>`,
         date: notice.createdAt,
-        headers: { 'Auto-Submitted': 'auto-generated' },
-        signal: AbortSignal.timeout(limitMs),
+        headers: {
+          'Auto-Submitted': 'auto-generated',
+          ...unsubscribing(notice, sender?.[0], unsubscribeUrl, secret),
+        },
+        signal,
       })
-      return { type: 'sent' }
+      return { outcome: { type: 'sent', answer: shown(response) } }
     } catch (error) {
-      return outcomeOf(error as SmtpError)
+      return tried(error as SmtpError)
     }
   }
 
   return {
     name: 'email',
-    capacity: connectionsMax,
+    get capacity() {
+      return server.capacity
+    },
     restMs: () => server.restMs,
     async deliver(notice) {
       const to = notice.email ?? (notice.userid === null ? purchaserEmail : undefined)
       if (!to) return { type: 'failed', error: 'no e-mail address is known any more' }
-      return server.run(() => send(notice, to))
+      return server.run((signal) => send(notice, to, signal))
     },
     close: () => transport.close({ force: true }),
   }
 }
 
-type SmtpError = Error & { code?: string; responseCode?: number; permanent?: boolean }
+/**
+ * How a customer has no more mail: by a mail to the sender, and by one click where there is a page for it.
+ * Purchasers and operators do not unsubscribe.
+ */
+function unsubscribing({ userid }: DueNotice, sender = '', url?: string, secret?: string) {
+  if (userid === null) return {}
+  const who = encodeURIComponent(userid)
+  const byMail = `<mailto:${sender.replace(/>\s*$/, '')}?subject=unsubscribe%20${who}>`
+  if (url === undefined) return { 'List-Unsubscribe': prepared(byMail) }
+  const token = secret === undefined ? '' : unsubscribeToken(userid, secret)
+  const byClick = `<${url.replaceAll('{userid}', who).replaceAll('{token}', token)}>`
+  return {
+    'List-Unsubscribe': prepared(`${byClick}, ${byMail}`),
+    'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+  }
+}
 
-/** The server refused this message for good, or it was not in a position to take any. */
-function outcomeOf({ code, responseCode, permanent }: SmtpError): Outcome {
-  const error = ['Cannot send e-mail', responseCode ?? code].filter(Boolean).join(': ')
-  const aboutMessage = code === 'EENVELOPE' || code === 'EMESSAGE'
-  return permanent && aboutMessage ? { type: 'failed', error } : { type: 'retry', error }
+/** Percent-encoded already, and no place for anything but ASCII. */
+const prepared = (value: string) => ({ prepared: true, value })
+
+type SmtpError = Error & { code?: string; responseCode?: number; response?: string; permanent?: boolean }
+
+/** The server refused this message, for good or for now; or it was not in a position to take any. */
+function tried({ code, responseCode, response, permanent }: SmtpError): Tried {
+  const aboutMessage = (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== closing
+  const why = aboutMessage ? (responseCode ?? code) : [code, responseCode].filter(Boolean).join(' ')
+  const error = `Cannot send e-mail: ${why || 'unknown'}`
+  // What a server says of a login may say too much.
+  const answer = aboutMessage && response ? shown(response) : responseCode ? String(responseCode) : undefined
+  if (permanent && aboutMessage) return { outcome: { type: 'failed', error, answer } }
+  return { outcome: { type: 'retry', error, answer }, down: !aboutMessage }
 }

@@ -1,13 +1,34 @@
 /** The channels that the configuration asks for, beside the console. */
 import type { Config } from '../../config.ts'
 import type { Channel } from '../delivery.ts'
+import { discordChannel } from './discord.ts'
 import { emailChannel } from './email.ts'
+import { kakaoChannel } from './kakao.ts'
+import type { DeliveringChannel } from './limits.ts'
+import { slackChannel } from './slack.ts'
+import { smsChannel } from './sms.ts'
+import { teamsChannel } from './teams.ts'
 import { chatChannel, webhookChannel } from './webhook.ts'
 
 export function openChannels(config: Config): Channel[] {
-  const { smtpUrl, mailFrom, purchaserEmail, chatWebhookUrl, webhookAllowPrivate } = config
-  const channels = [webhookChannel({ allowPrivate: webhookAllowPrivate })]
-  if (smtpUrl) channels.push(emailChannel({ smtpUrl, from: mailFrom, purchaserEmail }))
-  if (chatWebhookUrl) channels.push(chatChannel({ url: chatWebhookUrl }))
+  const { smtpUrl, mailFrom: from, purchaserEmail, unsubscribeUrl, solapi: account, kakao } = config
+  const { chatWebhookUrl, slackWebhookUrl, discordWebhookUrl, teamsWebhookUrl } = config
+  const { webhookSecrets: secrets, webhookAllowPrivate: allowPrivate } = config
+  const limits = (name: DeliveringChannel) => ({
+    concurrent: config.channelConcurrency[name],
+    perSecond: config.channelRates[name],
+    limitMs: config.channelTimeoutsMs[name],
+  })
+  const channels = [webhookChannel({ allowPrivate, secrets, ...limits('webhook') })]
+  if (smtpUrl)
+    channels.push(
+      emailChannel({ smtpUrl, from, purchaserEmail, unsubscribeUrl, secret: secrets[0], ...limits('email') }),
+    )
+  if (account) channels.push(smsChannel({ account, ...limits('sms') }))
+  if (account && kakao) channels.push(kakaoChannel({ account, ...kakao, ...limits('kakao') }))
+  if (slackWebhookUrl) channels.push(slackChannel({ url: slackWebhookUrl, ...limits('slack') }))
+  if (discordWebhookUrl) channels.push(discordChannel({ url: discordWebhookUrl, ...limits('discord') }))
+  if (teamsWebhookUrl) channels.push(teamsChannel({ url: teamsWebhookUrl, ...limits('teams') }))
+  if (chatWebhookUrl) channels.push(chatChannel({ url: chatWebhookUrl, secrets, ...limits('chat') }))
   return channels
 }

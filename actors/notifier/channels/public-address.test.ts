@@ -35,6 +35,6 @@ test.each(['8.8.8.8', '172.32.0.1', '1.1.1.1', '2606:4700:4700::1111', '2a00:145
 test('a name that leads to a private address is refused, unless that is allowed', async () => {
   await expect(resolveHost('localhost', false)).rejects.toThrow('its address is not public')
   await expect(resolveHost('[::1]', false)).rejects.toThrow('its address is not public')
-  expect(await resolveHost('127.0.0.1', true)).toBe('127.0.0.1')
-  expect(await resolveHost('[::1]', true)).toBe('::1')
+  expect(await resolveHost('127.0.0.1', true)).toEqual(['127.0.0.1'])
+  expect(await resolveHost('[::1]', true)).toEqual(['::1'])
 })

@@ -44,18 +44,31 @@ export function isPublicAddress(address: string): boolean {
 
 export class PrivateAddressError extends Error {
   override name = 'PrivateAddressError'
+  constructor() {
+    super('its address is not public')
+  }
 }
+
+/** As `lookup` of node:dns/promises, with every address. */
+export type Lookup = (hostname: string) => Promise<string[]>
+
+const lookupAll: Lookup = async (hostname) => (await lookup(hostname, { all: true })).map((it) => it.address)
 
 /**
  * Resolves a URL's host once. The connection is made to the very address that was checked, so that a name cannot
  * answer with a public address first and a private one later.
- * @throws {PrivateAddressError} when any of its addresses is not public and `allowPrivate` is false.
+ * @returns its addresses, in the order in which they are to be tried.
+ * @throws {PrivateAddressError} when any of them is not public and `allowPrivate` is false.
  */
-export async function resolveHost(hostname: string, allowPrivate: boolean): Promise<string> {
+export async function resolveHost(
+  hostname: string,
+  allowPrivate: boolean,
+  lookup = lookupAll,
+): Promise<[string, ...string[]]> {
   const literal = hostname.replace(/^\[(.*)\]$/, '$1')
-  const addresses = isIP(literal) ? [literal] : (await lookup(literal, { all: true })).map((it) => it.address)
-  if (!allowPrivate && !addresses.every(isPublicAddress)) {
-    throw new PrivateAddressError(`Cannot call ${hostname}: its address is not public`)
-  }
-  return addresses[0]!
+  const [first, ...others] = isIP(literal) ? [literal] : await lookup(literal)
+  if (first === undefined) throw Object.assign(new Error('The name has no address'), { code: 'ENODATA' })
+  const addresses: [string, ...string[]] = [first, ...others]
+  if (!allowPrivate && !addresses.every(isPublicAddress)) throw new PrivateAddressError()
+  return addresses
 }

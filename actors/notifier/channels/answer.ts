@@ -1,0 +1,59 @@
+/**
+ * What the status of an HTTP answer means for a notice, where its receiver says nothing more exact.
+ * Sources: RFC 9110, sections 10.2.3 and 15; RFC 6585, section 4; RFC 8470, section 5.2.
+ */
+import { maskText } from '../../mask.ts'
+import type { Answer } from './caller.ts'
+import type { Tried } from './receiver.ts'
+
+const longestMs = 24 * 60 * 60 * 1_000
+/** Client errors that say "later": a slow request, one too early, too many. */
+const later = new Set([408, 425, 429])
+/** It has moved for good, and is not followed. */
+const movedForGood = new Set([301, 308])
+
+/**
+ * Success is success, an error of the server may pass. An error of the client stays: the same call would get it again.
+ * @param who answered, in words for the operator.
+ * @param said what the answer came down to, beyond its status.
+ */
+export function judge({ status, headers }: Answer, who: string, said = '', now = Date.now()): Tried {
+  const all = said === '' ? String(status) : `${status} ${said}`
+  const answer = `HTTP ${all}`
+  if (status >= 200 && status < 300) return { outcome: { type: 'sent', answer } }
+  const error = `${who} answered ${all}`
+  const final = (status >= 400 && status < 500 && !later.has(status)) || movedForGood.has(status)
+  if (final) return { outcome: { type: 'failed', error, answer } }
+  const afterMs = retryAfterMs(headers['retry-after'], now)
+  return { outcome: { type: 'retry', error, answer, afterMs }, down: status >= 500 }
+}
+
+/** @param header seconds, or a date in any of HTTP's three formats. @returns milliseconds, a day at most. */
+export function retryAfterMs(header: string | undefined, now: number): number | undefined {
+  const text = header?.trim() ?? ''
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, longestMs)
+  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return undefined
+  const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)
+  return Number.isNaN(at) ? undefined : Math.min(Math.max(0, at - now), longestMs)
+}
+
+/** A receiver's word for what is wrong, such as `invalid_payload`. Nothing else of what it says can be such a word: no token. */
+export const wordIn = (value: unknown): string =>
+  typeof value === 'string' && /^[A-Za-z_]{1,60}$/.test(value) ? value : ''
+
+/** @returns an empty object for what is no JSON object. */
+export function jsonOf(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}
+
+/** What a receiver said, for people to see: one line of it, without addresses. */
+export function shown(said: string): string {
+  const line = said.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
+  return maskText(line.replaceAll(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '[URL]')).slice(0, shownMax)
+}
+const shownMax = 200

@@ -1,0 +1,66 @@
+/**
+ * Tells by a webhook of Discord.
+ *
+ * Sent: `content` of 2,000 characters at most, in which Markdown is escaped; `allowed_mentions` without any, so that
+ * nobody is called by what others wrote; no embeds for links. `wait=true` has Discord answer only once the message is
+ * saved, since it does not tell of one that is not otherwise.
+ * Answered: 200 with the message (204 without `wait`), or a JSON error with a number as its `code`; 429 with
+ * `retry_after` in seconds. Each answer says how many calls are left until when, and with none left it gets a rest.
+ *
+ * Sources: https://docs.discord.com/developers/resources/webhook#execute-webhook,
+ * https://docs.discord.com/developers/topics/rate-limits,
+ * https://docs.discord.com/developers/resources/message#allowed-mentions-object
+ */
+import type { Channel, DueNotice } from '../delivery.ts'
+import { writeMessage } from '../templates/message.ts'
+import { jsonOf, judge } from './answer.ts'
+import type { Answer } from './caller.ts'
+import { cut } from './cut.ts'
+import { type OurWebhook, postingChannel } from './posting.ts'
+import type { Tried } from './receiver.ts'
+
+const contentMax = 2_000
+const titleMax = 256
+const suppressEmbeds = 1 << 2
+
+export const discordChannel = ({ url, ...some }: OurWebhook): Channel =>
+  postingChannel(
+    {
+      name: 'discord',
+      who: 'Discord',
+      addressOf: () => url,
+      single: true,
+      write(notice, url) {
+        url.searchParams.set('wait', 'true')
+        return { body: JSON.stringify(bodyOf(notice)) }
+      },
+      judge: judgeDiscord,
+    },
+    { allowPrivate: true, ...some },
+  )
+
+function bodyOf(notice: DueNotice) {
+  const { title, text } = writeMessage(notice, notice.locale)
+  const head = `**${cut(title, titleMax, { encode: escaped })}**\n`
+  return {
+    content: head + cut(text.trim(), contentMax - head.length, { encode: escaped }),
+    allowed_mentions: { parse: [] },
+    flags: suppressEmbeds,
+  }
+}
+
+/** A backslash makes any punctuation mean itself: emphasis, links, mentions, headings, lists, emoji and timestamps. */
+const escaped = (character: string): string =>
+  /[\\*_~`|>#+\-.!:@&<()[\]{}]/.test(character) ? `\\${character}` : character
+
+async function judgeDiscord(answer: Answer): Promise<Tried> {
+  const { status, headers } = answer
+  const refused = status >= 400
+  const { code, retry_after } = refused ? jsonOf(await answer.body.catch(() => '')) : {}
+  const tried = judge(answer, 'Discord', typeof code === 'number' ? String(code) : '')
+  const { outcome } = tried
+  if (outcome.type === 'retry' && typeof retry_after === 'number')
+    return { ...tried, outcome: { ...outcome, afterMs: Math.ceil(retry_after * 1_000) } }
+  const spent = headers['x-ratelimit-remaining'] === '0'
+  return spent ? { ...tried, quietMs: Number(headers['x-ratelimit-reset-after']) * 1_000 || 0 } : tried
+}

@@ -1,0 +1,63 @@
+/**
+ * Tells by AlimTalk, the messages of companies in KakaoTalk. Kakao has approved each text before: what is sent is the
+ * template's id and what stands for its variables. Whom it cannot reach, SOLAPI tells the same by text message, unless
+ * the operator wants none.
+ * Sources: https://developers.solapi.com/references/kakao, https://github.com/solapi/solapi-nodejs
+ * (`examples/javascript/common/src/kakao/send/send_alimtalk.js`)
+ */
+import type { Channel, DueNotice, Outcome } from '../delivery.ts'
+import { defaultLocale } from '../templates/message.ts'
+import { limitsOf } from './limits.ts'
+import { type Limits, Receiver } from './receiver.ts'
+import { Solapi, type SolapiAccount, withoutVariables } from './solapi.ts'
+
+/** What a variable of an AlimTalk may hold is not said; a template with all of them takes 1,000 characters. */
+const variableMax = 200
+
+export type KakaoSettings = {
+  /** Of the channel that sends. */
+  pfId: string
+  /** By kind of notice, `reserved`, or kind and language, `reserved.en`. */
+  templates: Record<string, string>
+  smsFallback: boolean
+}
+
+export type KakaoChannelOptions = Partial<Limits> &
+  KakaoSettings & { account: SolapiAccount; now?: () => number }
+
+export function kakaoChannel(options: KakaoChannelOptions): Channel {
+  const { account, now, pfId, templates, smsFallback, ...some } = options
+  const receiver = new Receiver(limitsOf('kakao', some))
+  const solapi = new Solapi(account, receiver, now)
+  return {
+    name: 'kakao',
+    get capacity() {
+      return receiver.capacity
+    },
+    restMs: () => receiver.restMs,
+    async deliver(notice): Promise<Outcome> {
+      const templateId = templateOf(notice, templates)
+      if (templateId === undefined)
+        return { type: 'failed', error: `There is no AlimTalk template for notices of kind ${notice.kind}` }
+      const kakaoOptions = { pfId, templateId, variables: variablesOf(notice), disableSms: !smsFallback }
+      return solapi.send(notice.noticeid, notice.phone, { type: 'ATA', kakaoOptions })
+    },
+    close: () => solapi.close(),
+  }
+}
+
+function templateOf({ kind, locale }: DueNotice, templates: Record<string, string>): string | undefined {
+  const [language] = (locale ?? defaultLocale).toLowerCase().split('-')
+  return templates[`${kind}.${language}`] ?? templates[kind]
+}
+
+/** Under the names of the API; what a notice has none of is left empty. */
+function variablesOf({ bookid, reservationid, userid, reason, shortage }: DueNotice): Record<string, string> {
+  const values = { bookid, reservationid, userid, reason, shortage }
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      `#{${name}}`,
+      withoutVariables(String(value ?? '')).slice(0, variableMax),
+    ]),
+  )
+}

@@ -1,0 +1,71 @@
+/** A channel that posts to webhooks: what all of them have in common. */
+import type { Channel, DueNotice } from '../delivery.ts'
+import { type Answer, Caller, type CallerOptions } from './caller.ts'
+import { type DeliveringChannel, limitsOf } from './limits.ts'
+import { type Limits, Receiver, type Tried } from './receiver.ts'
+
+/** Hosts of customers whose health is remembered. */
+const hostsMax = 1_000
+
+/** @param url the operators' own choice, so it may be anywhere. */
+export type OurWebhook = Partial<Limits> & { url: string }
+
+export type Posting = {
+  name: DeliveringChannel
+  /** Who is called, in words for the operator. */
+  who: string
+  addressOf(notice: DueNotice): string | null
+  /** Whether there is but one webhook, or one of each customer. */
+  single: boolean
+  /** Called for each try. May add to the URL. */
+  write(notice: DueNotice, url: URL): { headers?: Record<string, string>; body: string }
+  judge(answer: Answer): Promise<Tried> | Tried
+}
+
+export function postingChannel(posting: Posting, options: CallerOptions & Partial<Limits>): Channel {
+  const { name, who, addressOf, single, write, judge } = posting
+  const { allowPrivate, lookup, ...some } = options
+  const limits = limitsOf(name, some)
+  const caller = new Caller({ allowPrivate, lookup })
+  const only = single ? new Receiver(limits) : undefined
+  const hosts = new Hosts(limits)
+  return {
+    name,
+    get capacity() {
+      return only ? only.capacity : limits.concurrent
+    },
+    restMs: () => only?.restMs ?? 0,
+    async deliver(notice) {
+      const url = URL.parse(addressOf(notice) ?? '')
+      if (!url) return { type: 'failed', error: `Cannot call ${who}: no address is known any more` }
+      const receiver = only ?? hosts.of(url.host)
+      return receiver.run((signal) => {
+        const { headers = {}, body } = write(notice, url)
+        const { traceparent } = notice
+        const traced = traceparent === null ? headers : { ...headers, traceparent }
+        return caller.post(who, { url, headers: traced, body, signal }, judge)
+      })
+    },
+    close: () => caller.close(),
+  }
+}
+
+/** One host that is down must not be waited for by the customers of the others. */
+class Hosts {
+  readonly #receivers = new Map<string, Receiver>()
+  readonly #limits: Limits
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  of(host: string): Receiver {
+    let receiver = this.#receivers.get(host)
+    if (receiver) return receiver
+    const [oldest] = this.#receivers.keys()
+    if (this.#receivers.size >= hostsMax) this.#receivers.delete(oldest!)
+    receiver = new Receiver(this.#limits)
+    this.#receivers.set(host, receiver)
+    return receiver
+  }
+}

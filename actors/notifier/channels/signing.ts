@@ -1,0 +1,39 @@
+/**
+ * Signs what webhooks are sent, so that a receiver can tell that it is from us and new.
+ * Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+ *
+ * A secret is `whsec_` and base64 of 24 to 64 bytes. The one of a customer is made from ours, so that nobody can sign
+ * for the webhook of somebody else: HMAC-SHA256 over `webhook/USERID`.
+ */
+import { createHmac } from 'node:crypto'
+
+const prefix = 'whsec_'
+
+const keyOf = (secret: string): Buffer => Buffer.from(secret.slice(prefix.length), 'base64')
+
+/** The secret that a customer is to be given. */
+export const secretFor = (userid: string, secret: string): string =>
+  prefix + createHmac('sha256', keyOf(secret)).update(`webhook/${userid}`).digest('base64')
+
+/** By which a page knows that whoever unsubscribes a customer has a mail to that customer in hand. */
+export const unsubscribeToken = (userid: string, secret: string): string =>
+  createHmac('sha256', keyOf(secret)).update(`unsubscribe/${userid}`).digest('base64url')
+
+/**
+ * @param secrets each of them signs: while one is replaced by another, the receiver may know either.
+ * @param now milliseconds since the epoch, of this try.
+ */
+export function signatureHeaders(
+  secrets: string[],
+  id: string,
+  body: string,
+  now: number,
+): Record<string, string> {
+  const timestamp = String(Math.floor(now / 1_000))
+  const signed = secrets.map(
+    (secret) =>
+      `v1,${createHmac('sha256', keyOf(secret)).update(`${id}.${timestamp}.${body}`).digest('base64')}`,
+  )
+  if (signed.length === 0) return { 'webhook-id': id }
+  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signed.join(' ') }
+}

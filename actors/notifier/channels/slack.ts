@@ -1,0 +1,68 @@
+/**
+ * Tells by an incoming webhook of Slack.
+ *
+ * Sent: `text` for notifications, and blocks of mrkdwn for those who look. `&`, `<` and `>` are what Slack's markup is
+ * made of, mentions and links included, and the only characters to be escaped; `verbatim` keeps names and URLs in
+ * what others wrote from becoming links. A block takes 3,000 characters.
+ * Answered: `ok`, or a word such as `invalid_payload` with a status that says whether to try again.
+ *
+ * Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
+ * https://docs.slack.dev/messaging/formatting-message-text, https://docs.slack.dev/reference/block-kit/blocks/section-block,
+ * https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks
+ */
+import type { Channel, DueNotice } from '../delivery.ts'
+import { writeMessage } from '../templates/message.ts'
+import { judge, wordIn } from './answer.ts'
+import type { Answer } from './caller.ts'
+import { cut } from './cut.ts'
+import { type OurWebhook, postingChannel } from './posting.ts'
+import type { Tried } from './receiver.ts'
+
+const blockMax = 3_000
+const textMax = 4_000
+
+export const slackChannel = ({ url, ...some }: OurWebhook): Channel =>
+  postingChannel(
+    {
+      name: 'slack',
+      who: 'Slack',
+      addressOf: () => url,
+      single: true,
+      write: (notice) => ({ body: JSON.stringify(bodyOf(notice)) }),
+      judge: judgeSlack,
+    },
+    { allowPrivate: true, ...some },
+  )
+
+function bodyOf(notice: DueNotice) {
+  const { title, text } = writeMessage(notice, notice.locale)
+  return {
+    text: mrkdwn(title, textMax),
+    blocks: [section(`*${mrkdwn(title, blockMax - 2)}*`), section(mrkdwn(text.trim(), blockMax))],
+    unfurl_links: false,
+    unfurl_media: false,
+  }
+}
+
+const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text, verbatim: true } })
+
+const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
+const mrkdwn = (text: string, max: number): string => cut(text, max, { encode: (it) => entities[it] ?? it })
+
+async function judgeSlack(answer: Answer): Promise<Tried> {
+  // The status says it all, should the body be lost.
+  const said = await answer.body.then(
+    (body) => body.trim(),
+    () => undefined,
+  )
+  const tried = judge(answer, 'Slack', wordIn(said))
+  if (tried.outcome.type !== 'sent' || said === undefined || said === 'ok') return tried
+  const { status } = answer
+  return {
+    outcome: {
+      type: 'failed',
+      error: `Slack answered ${status} without its ok`,
+      answer: `HTTP ${status}`,
+    },
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Tells by text message. What fits 90 bytes of EUC-KR, in which a Korean letter takes two, goes as SMS; the rest as
+ * LMS, which takes 2,000 and has a subject of 40.
+ * Source: https://developers.solapi.com/references/messages/sendManyDetail (`type`, `text`, `subject`)
+ */
+import type { Channel } from '../delivery.ts'
+import { type Message, writeMessage } from '../templates/message.ts'
+import { cut } from './cut.ts'
+import { limitsOf } from './limits.ts'
+import { type Limits, Receiver } from './receiver.ts'
+import { Solapi, type SolapiAccount, type SolapiMessage, withoutVariables } from './solapi.ts'
+
+const smsBytesMax = 90
+const lmsBytesMax = 2_000
+const subjectBytesMax = 40
+
+export type SmsOptions = Partial<Limits> & { account: SolapiAccount; now?: () => number }
+
+export function smsChannel({ account, now, ...some }: SmsOptions): Channel {
+  const receiver = new Receiver(limitsOf('sms', some))
+  const solapi = new Solapi(account, receiver, now)
+  return {
+    name: 'sms',
+    get capacity() {
+      return receiver.capacity
+    },
+    restMs: () => receiver.restMs,
+    deliver: (notice) =>
+      solapi.send(notice.noticeid, notice.phone, textOf(writeMessage(notice, notice.locale))),
+    close: () => solapi.close(),
+  }
+}
+
+export function textOf({ title, short = title }: Message & { short?: string }): SolapiMessage {
+  const text = withoutVariables(short)
+  if (bytesIn(text) <= smsBytesMax) return { type: 'SMS', text }
+  const subject = cut(withoutVariables(title), subjectBytesMax, { weigh: bytesIn })
+  return { type: 'LMS', subject, text: cut(text, lmsBytesMax, { weigh: bytesIn }) }
+}
+
+/** In EUC-KR. */
+const bytesIn = (text: string): number => [...text].reduce((sum, it) => sum + (it < '\u0080' ? 1 : 2), 0)

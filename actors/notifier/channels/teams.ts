@@ -1,0 +1,74 @@
+/**
+ * Tells by a webhook of Microsoft Teams' Workflows ("When a Teams webhook request is received"), with an Adaptive Card.
+ *
+ * Sent: a message with one card. Its text stands in runs, which mean what they say: unlike a TextBlock, a TextRun knows
+ * no Markdown, so nothing that others wrote becomes a link or a picture. A message takes 28 KB.
+ * Answered: 202 without a body once the workflow has it, or a JSON error with a word as its `code`.
+ *
+ * Sources: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using,
+ * https://learn.microsoft.com/power-automate/triggers-introduction,
+ * https://adaptivecards.io/explorer/RichTextBlock.html, https://adaptivecards.io/explorer/TextRun.html
+ */
+import type { Channel, DueNotice } from '../delivery.ts'
+import { writeMessage } from '../templates/message.ts'
+import { jsonOf, judge, wordIn } from './answer.ts'
+import type { Answer } from './caller.ts'
+import { cut } from './cut.ts'
+import { type OurWebhook, postingChannel } from './posting.ts'
+import type { Tried } from './receiver.ts'
+
+/** Of the 28 KB, what is left beside the card's frame. */
+const textBytesMax = 20_000
+const titleBytesMax = 2_000
+
+export const teamsChannel = ({ url, ...some }: OurWebhook): Channel =>
+  postingChannel(
+    {
+      name: 'teams',
+      who: 'Teams',
+      addressOf: () => url,
+      single: true,
+      write: (notice) => ({ body: JSON.stringify(bodyOf(notice)) }),
+      judge: judgeTeams,
+    },
+    { allowPrivate: true, ...some },
+  )
+
+function bodyOf(notice: DueNotice) {
+  const { title, text } = writeMessage(notice, notice.locale)
+  const head = { size: 'Medium', weight: 'Bolder' }
+  return {
+    type: 'message',
+    attachments: [
+      {
+        contentType: 'application/vnd.microsoft.card.adaptive',
+        contentUrl: null,
+        content: {
+          $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
+          type: 'AdaptiveCard',
+          version: '1.4',
+          fallbackText: literal(title, titleBytesMax),
+          body: [block(literal(title, titleBytesMax), head), block(literal(text.trim(), textBytesMax))],
+          msteams: { width: 'Full' },
+        },
+      },
+    ],
+  }
+}
+
+const block = (text: string, style = {}) => ({
+  type: 'RichTextBlock',
+  inlines: [{ type: 'TextRun', text, ...style }],
+})
+
+/** Of all markup, a run knows dates alone, as in `{{DATE(…)}}`: the braces are kept apart. */
+const literal = (text: string, max: number): string =>
+  cut(text.replaceAll(/\{(?=\{)/g, '{\u200b'), max, { weigh: bytesInJson })
+
+const bytesInJson = (character: string): number => Buffer.byteLength(JSON.stringify(character)) - 2
+
+async function judgeTeams(answer: Answer): Promise<Tried> {
+  if (answer.status < 400) return judge(answer, 'Teams')
+  const { error } = jsonOf(await answer.body.catch(() => ''))
+  return judge(answer, 'Teams', wordIn((error as { code?: unknown } | undefined)?.code))
+}

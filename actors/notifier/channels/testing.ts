@@ -1,0 +1,36 @@
+/** Notices for tests of channels. */
+import type { Channel, DueNotice, Outcome } from '../delivery.ts'
+
+export const noticeid = '01989d5e-1c2b-8abc-8def-0123456789ab'
+export const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'
+
+export const notice = (some: Partial<DueNotice> = {}): DueNotice => ({
+  noticeid,
+  seq: 1,
+  attempts: 1,
+  kind: 'reserved',
+  bookid: 'B1',
+  userid: 'test1',
+  reservationid: '01989d5e-1c2b-7abc-8def-0123456789ab',
+  reason: null,
+  shortage: null,
+  createdAt: new Date('2026-01-02T03:04:05Z'),
+  traceparent,
+  email: null,
+  webhook: null,
+  phone: null,
+  locale: null,
+  ...some,
+})
+
+/** What a customer may have put into an id to do harm. */
+export const sly = '<b>&"\'*_[link](https://evil.example)<!channel><@U1>@everyone#{name}{{DATE(2026-01-01)}}'
+
+/** Delivers, and closes the channel. */
+export async function deliver(channel: Channel, ...notices: DueNotice[]): Promise<Outcome[]> {
+  try {
+    return await Promise.all(notices.map((it) => channel.deliver(it)))
+  } finally {
+    channel.close?.()
+  }
+}

@@ -1,0 +1,190 @@
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { Webhook } from 'standardwebhooks'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { makeCertificate } from '../../testing/certificate.ts'
+import { type Hook, WebhookSink } from '../../testing/webhook-sink.ts'
+import type { DueNotice } from '../delivery.ts'
+import { secretFor } from './signing.ts'
+import { deliver, notice, noticeid, traceparent } from './testing.ts'
+import { chatChannel, webhookChannel } from './webhook.ts'
+
+let hooks: WebhookSink
+beforeAll(async () => {
+  hooks = await WebhookSink.start()
+})
+beforeEach(() => {
+  hooks.hooks.length = 0
+  hooks.answer = (_, response) => response.writeHead(204).end()
+})
+afterAll(() => hooks[Symbol.asyncDispose]())
+
+const webhook = (options = {}) => webhookChannel({ allowPrivate: true, ...options })
+const hooked = (some: Partial<DueNotice> = {}) => notice({ webhook: hooks.url, ...some })
+
+const secret = `whsec_${Buffer.alloc(24, 'old').toString('base64')}`
+const newer = `whsec_${Buffer.alloc(32, 'new').toString('base64')}`
+
+test('a webhook is given the notice as JSON, under the noticeid', async () => {
+  expect(await deliver(webhook(), hooked({ locale: 'en' }))).toEqual([{ type: 'sent', answer: 'HTTP 204' }])
+  const [hook] = hooks.hooks
+  expect(hook!.headers).toEqual({
+    host: `127.0.0.1:${hooks.port}`,
+    connection: 'keep-alive',
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(hook!.raw)),
+    'user-agent': 'bookreservation',
+    'idempotency-key': noticeid,
+    'webhook-id': noticeid,
+    traceparent,
+  })
+  expect(hook!.body).toMatchObject({ noticeid, kind: 'reserved', bookid: 'B1', userid: 'test1' })
+  expect(hook!.body.text).toContain('Your reservation of B1 succeeded')
+})
+
+/** As a receiver does who uses the reference library: it throws unless signature and time are right. */
+const verify = (secret: string, { raw, headers }: Hook) =>
+  new Webhook(secret).verify(raw, headers as Record<string, string>)
+
+test('a receiver can tell by the signature that the call is from us, new and whole', async () => {
+  await deliver(webhook({ secrets: [secret] }), hooked())
+  const [hook] = hooks.hooks
+  const its = secretFor('test1', secret)
+  expect(its).toMatch(/^whsec_/)
+  expect(verify(its, hook!)).toMatchObject({ noticeid })
+  expect(() => verify(secretFor('test2', secret), hook!)).toThrow('No matching signature')
+  expect(() => verify(secret, hook!)).toThrow('No matching signature')
+  const forged = { ...hook!, raw: hook!.raw.replace('reserved', 'canceled') }
+  expect(() => verify(its, forged)).toThrow('No matching signature')
+})
+
+test('each try is signed anew, so that an old call cannot be played again', async () => {
+  let now = Date.now() - 6 * 60_000
+  const channel = webhook({ secrets: [secret], now: () => now })
+  await channel.deliver(hooked())
+  now = Date.now()
+  await deliver(channel, hooked())
+  const [old, fresh] = hooks.hooks
+  expect(() => verify(secretFor('test1', secret), old!)).toThrow('too old')
+  expect(verify(secretFor('test1', secret), fresh!)).toMatchObject({ noticeid })
+  expect(fresh!.headers['webhook-id']).toBe(old!.headers['webhook-id'])
+})
+
+test('while a secret is replaced, a receiver may know either', async () => {
+  await deliver(webhook({ secrets: [newer, secret] }), hooked())
+  for (const it of [newer, secret]) expect(verify(secretFor('test1', it), hooks.hooks[0]!)).toBeTruthy()
+})
+
+test('the signature is that of the specification', async () => {
+  const given = { secrets: ['whsec_plJ3nmyCDGBKInavdOK15jsl'], now: () => 1_731_705_121_000 }
+  await deliver(chatChannel({ url: hooks.url, ...given }), notice())
+  const { raw, headers } = hooks.hooks[0]!
+  expect(headers).toMatchObject({ 'webhook-id': noticeid, 'webhook-timestamp': '1731705121' })
+  const expected = new Webhook('plJ3nmyCDGBKInavdOK15jsl').sign(noticeid, new Date(1_731_705_121_000), raw)
+  expect(headers['webhook-signature']).toBe(expected)
+})
+
+test('a redirect is not followed', async () => {
+  await using elsewhere = await WebhookSink.start()
+  for (const status of [301, 302, 303, 307, 308]) {
+    hooks.answer = (_, response) => response.writeHead(status, { location: elsewhere.url }).end()
+    await deliver(webhook(), hooked())
+  }
+  expect(hooks.hooks).toHaveLength(5)
+  expect(elsewhere.connections).toBe(0)
+})
+
+test('a rest that is asked for is passed on, and given to the whole host', async () => {
+  hooks.answer = (_, response) => response.writeHead(429, { 'retry-after': '120' }).end()
+  const channel = webhook()
+  expect(await channel.deliver(hooked())).toEqual({
+    type: 'retry',
+    error: 'The webhook answered 429',
+    answer: 'HTTP 429',
+    afterMs: 120_000,
+  })
+  const [outcome] = await deliver(channel, hooked())
+  expect(outcome).toMatchObject({ type: 'deferred', error: 'the receiver asked for a rest' })
+  expect(hooks.hooks).toHaveLength(1)
+})
+
+test('a webhook that does not answer costs no more than the limit', async () => {
+  hooks.answer = () => {}
+  expect(await deliver(webhook({ limitMs: 50 }), hooked())).toEqual([
+    { type: 'retry', error: 'Cannot call the webhook: no answer in time' },
+  ])
+})
+
+test('a yes is a yes, also when the rest of the answer never comes', async () => {
+  hooks.answer = (_, response) => response.writeHead(200, { 'content-length': '100' }).write('half')
+  expect(await deliver(webhook({ limitMs: 1_000 }), hooked())).toEqual([{ type: 'sent', answer: 'HTTP 200' }])
+})
+
+test('an answer that breaks off before its status is tried again', async () => {
+  hooks.answer = (_, response) => response.socket!.end('HTTP/1.1 20')
+  expect(await deliver(webhook(), hooked())).toMatchObject([{ type: 'retry' }])
+})
+
+test('an endless answer is not read to its end', async () => {
+  const closed = Promise.withResolvers<number>()
+  hooks.answer = (_, response) => {
+    let bytes = 0
+    response.writeHead(200)
+    const more = () => {
+      while (!response.destroyed && response.write('x'.repeat(16_384))) bytes += 16_384
+    }
+    response.on('drain', more).on('close', () => closed.resolve(bytes))
+    more()
+  }
+  const channel = webhook({ limitMs: 20_000 })
+  expect(await channel.deliver(hooked())).toEqual({ type: 'sent', answer: 'HTTP 200' })
+  // What the system's buffers took is beyond us.
+  expect(await closed.promise).toBeLessThan(16 * 1024 * 1024)
+  channel.close!()
+})
+
+test('https is spoken under the name of the URL, over the address that was checked', async () => {
+  const certificate = await makeCertificate('hooks.example')
+  await using secure = await WebhookSink.start(certificate)
+  const known = getCACertificates('default')
+  setDefaultCACertificates([...known, certificate.ca])
+  try {
+    const asked: string[] = []
+    const lookup = async (name: string) => {
+      asked.push(name)
+      return ['127.0.0.1']
+    }
+    const to = (name: string) => hooked({ webhook: `https://${name}:${secure.port}/hook` })
+    const outcomes = await deliver(webhook({ lookup }), to('hooks.example'), to('others.example'))
+    expect(outcomes).toMatchObject([
+      { type: 'sent' },
+      { type: 'retry', error: 'Cannot call the webhook: ERR_TLS_CERT_ALTNAME_INVALID' },
+    ])
+    expect(asked).toEqual(['hooks.example', 'others.example'])
+    expect(secure.hooks.map((it) => it.headers.host)).toEqual([`hooks.example:${secure.port}`])
+  } finally {
+    setDefaultCACertificates(known)
+  }
+})
+
+test('where there is no way to one address, the next is tried', async () => {
+  const lookup = async () => ['224.0.0.1', '127.0.0.1']
+  const to = hooked({ webhook: `http://hooks.example:${hooks.port}/hook` })
+  expect(await deliver(webhook({ lookup, limitMs: 2_000 }), to)).toMatchObject([{ type: 'sent' }])
+})
+
+test('a dead host of one customer costs the others nothing', async () => {
+  const channel = webhook({ breaker: { failuresMax: 1, restMs: 60_000 } })
+  const dead = notice({ webhook: 'http://127.0.0.1:1/' })
+  expect(await channel.deliver(dead)).toEqual({
+    type: 'retry',
+    error: 'Cannot call the webhook: ECONNREFUSED',
+  })
+  expect(await channel.deliver(dead)).toMatchObject({ type: 'deferred' })
+  expect(await deliver(channel, hooked())).toMatchObject([{ type: 'sent' }])
+})
+
+test('a notice whose webhook is gone fails', async () => {
+  expect(await deliver(webhook(), notice())).toEqual([
+    { type: 'failed', error: 'Cannot call the webhook: no address is known any more' },
+  ])
+})
