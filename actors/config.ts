@@ -3,6 +3,7 @@ import { z } from 'zod'
 
 export const serviceNames = ['reservation', 'stock', 'notifier'] as const
 export type ServiceName = (typeof serviceNames)[number]
+export type Passwords = Record<ServiceName, string>
 
 const defaultPorts: Record<ServiceName, number> = { reservation: 8081, stock: 8082, notifier: 8083 }
 
@@ -16,6 +17,13 @@ const url = (protocols: string[], example: string) =>
     .refine((text) => protocols.includes(protocolOf(text)), `must be a URL like ${example}`)
 const oneOf = <const Value extends string>(...values: Value[]) =>
   z.enum(values, `must be one of ${values.join(', ')}`)
+
+/** Printable ASCII: what hashes a password, here and in Postgres, cannot take it for two different ones. */
+const password = () =>
+  z
+    .string()
+    .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 printable ASCII characters without spaces')
+    .optional()
 
 function protocolOf(text: string): string {
   // A list of cluster nodes (host:port,host:port) is no URL; the protocol is all that is checked here.
@@ -47,6 +55,12 @@ const schema = z.object({
   PURCHASER_EMAIL: z.email('must be an e-mail address').optional(),
   WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),
   NOTICE_DELAY_MS: integer(0, 60_000).default(300),
+  RESERVATION_DATABASE_PASSWORD: password(),
+  STOCK_DATABASE_PASSWORD: password(),
+  NOTIFIER_DATABASE_PASSWORD: password(),
+  RESERVATION_REDIS_PASSWORD: password(),
+  STOCK_REDIS_PASSWORD: password(),
+  NOTIFIER_REDIS_PASSWORD: password(),
 })
 
 export type Config = ReturnType<typeof toConfig>
@@ -60,9 +74,9 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Record<string, st
 /** @throws {ConfigError} listing every fault. */
 export function toConfig(service: ServiceName, env: Record<string, string>) {
   const parsed = schema.safeParse(env)
-  if (!parsed.success) {
-    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`))
-  }
+  const faults = parsed.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? []
+  faults.push(...missingPasswords(env, 'DATABASE'), ...missingPasswords(env, 'REDIS'))
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const it = parsed.data
   return {
     service,
@@ -89,7 +103,29 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     webhookAllowPrivate: it.WEBHOOK_ALLOW_PRIVATE === 'true',
     /** How long a notice rests before it is sent by e-mail or webhook, so that a cancellation right behind it supersedes it. */
     noticeDelayMs: it.NOTICE_DELAY_MS,
+    /** For the migration: with these the services can log in each as itself. Of three none is left out. */
+    databasePasswords: passwordsOf(it, 'DATABASE'),
+    redisPasswords: passwordsOf(it, 'REDIS'),
   }
+}
+
+type Store = 'DATABASE' | 'REDIS'
+const passwordName = (service: ServiceName, store: Store) =>
+  `${service.toUpperCase() as Uppercase<ServiceName>}_${store}_PASSWORD` as const
+
+/** A service that is left out could not start: that is told before anything is changed. */
+function missingPasswords(env: Record<string, string>, store: Store): string[] {
+  const names = serviceNames.map((service) => passwordName(service, store))
+  const missing = names.filter((name) => !env[name])
+  const named = names.find((name) => env[name])
+  return named ? missing.map((name) => `${name} is not set, and ${named} is: name all three or none`) : []
+}
+
+function passwordsOf(it: z.infer<typeof schema>, store: Store): Passwords | undefined {
+  const entries = serviceNames.map((service) => [service, it[passwordName(service, store)]] as const)
+  return entries.every(([, value]) => value !== undefined)
+    ? (Object.fromEntries(entries) as Passwords)
+    : undefined
 }
 
 export class ConfigError extends Error {
