@@ -201,7 +201,11 @@ function toProcesses(options: SystemOptions, env: Record<string, string>): Syste
   }
 }
 
-function asItself(service: ServiceName, password: string, env: Record<string, string>): Env {
+export function asItself(
+  service: ServiceName,
+  password: string,
+  env: Record<string, string>,
+): { DATABASE_URL: string; REDIS_URL: string } {
   const name = (of: string) => of.replace(/:\/\/(.*@)?/, `://${service}:${encodeURIComponent(password)}@`)
   return { DATABASE_URL: name(env.DATABASE_URL!), REDIS_URL: name(env.REDIS_URL!) }
 }

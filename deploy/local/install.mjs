@@ -17,6 +17,11 @@ const installing = join(root, '.installing')
 const waitMs = 300_000
 const parentPollMs = 250
 
+/** A package that every package manager knows by one name. */
+function same(name) {
+  return { 'apt-get': [name], dnf: [name], apk: [name], brew: [name] }
+}
+
 /** Programs from outside npm: which commands will do, and the packages that bring one, the first that exists. */
 const programs = {
   redis: {
@@ -32,6 +37,9 @@ const programs = {
     commands: ['http'],
     packages: { 'apt-get': ['httpie'], dnf: ['httpie'], apk: ['httpie'], brew: ['httpie'] },
   },
+  podman: { commands: ['podman'], packages: same('podman') },
+  runc: { commands: ['runc', 'crun'], packages: same('runc') },
+  debootstrap: { commands: ['debootstrap'], packages: same('debootstrap') },
 }
 
 class Refusal extends Error {}
