@@ -18,6 +18,11 @@ const url = (protocols: string[], example: string) =>
 const oneOf = <const Value extends string>(...values: Value[]) =>
   z.enum(values, `must be one of ${values.join(', ')}`)
 
+const share = () => {
+  const message = 'must be a number from 0 to 1'
+  return z.coerce.number(message).min(0, message).max(1, message)
+}
+
 /** Printable ASCII: what hashes a password, here and in Postgres, cannot take it for two different ones. */
 const password = () =>
   z
@@ -55,6 +60,9 @@ const schema = z.object({
   PURCHASER_EMAIL: z.email('must be an e-mail address').optional(),
   WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),
   NOTICE_DELAY_MS: integer(0, 60_000).default(300),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http', 'https'], 'http://collector:4318').optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
+  OTEL_TRACES_SAMPLER_ARG: share().default(1),
   RESERVATION_DATABASE_PASSWORD: password(),
   STOCK_DATABASE_PASSWORD: password(),
   NOTIFIER_DATABASE_PASSWORD: password(),
@@ -103,6 +111,11 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     webhookAllowPrivate: it.WEBHOOK_ALLOW_PRIVATE === 'true',
     /** How long a notice rests before it is sent by e-mail or webhook, so that a cancellation right behind it supersedes it. */
     noticeDelayMs: it.NOTICE_DELAY_MS,
+    /** Where traces go. */
+    otlpEndpoint: it.OTEL_EXPORTER_OTLP_ENDPOINT,
+    otlpHeaders: it.OTEL_EXPORTER_OTLP_HEADERS,
+    /** Of the requests that come without a trace of their own, how many are traced. */
+    traceShare: it.OTEL_TRACES_SAMPLER_ARG,
     /** For the migration: with these the services can log in each as itself. Of three none is left out. */
     databasePasswords: passwordsOf(it, 'DATABASE'),
     redisPasswords: passwordsOf(it, 'REDIS'),

@@ -9,8 +9,10 @@ import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { following } from '../tracing/messages.ts'
 import { consoleTeller } from './channels/console.ts'
 import { openChannels, reachOf } from './channels/open.ts'
+import { traced, tracesTold } from './channels/traced.ts'
 import { Chime } from './chime.ts'
 import type { Channel } from './delivery.ts'
 import { Dispatcher } from './dispatch.ts'
@@ -24,7 +26,7 @@ const gatherMs = 200
 /** On a machine that all services share, notices wait for decisions in a rush, never decisions for notices. */
 const niceness = 10
 
-await runService('notifier', async ({ config, log, metrics, signal }) => {
+await runService('notifier', async ({ config, log, metrics, tracing, signal }) => {
   setPriority(niceness)
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, noticeDelayMs } = config
@@ -36,7 +38,13 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
 
   const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
   const dispatchers = openChannels(config).map(
-    (channel) => new Dispatcher({ channel, sql: dispatched, log, count: counting(metrics, channel) }),
+    (channel) =>
+      new Dispatcher({
+        channel: traced(tracing, channel),
+        sql: dispatched,
+        log,
+        count: counting(metrics, channel),
+      }),
   )
   const chime = new Chime(noticeDelayMs, () => {
     for (const dispatcher of dispatchers) dispatcher.ring()
@@ -53,6 +61,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
       reach: reachOf(config),
       tell(notices) {
         tellOnConsole(notices)
+        if (tracing) tracesTold(tracing, 'console', notices)
         metrics.notices('console', 'sent').inc(notices.length)
       },
       delayMs: noticeDelayMs,
@@ -68,7 +77,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     leaseTtlMs,
     eventRetentionDays,
     log,
-    telemetry: streamsTelemetry(metrics),
+    telemetry: streamsTelemetry(metrics, tracing && following(tracing, 'notifier', topics.stockEvents)),
   })
   const pruning = new Pruning(sql, eventRetentionDays, log)
 
@@ -78,6 +87,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     description: 'Tells customers and the purchaser of every outcome, by console, e-mail and webhook.',
     log,
     metrics,
+    tracing,
   })
   mountNotifier({ app, sql, allowPrivate: config.webhookAllowPrivate })
 

@@ -14,13 +14,14 @@ import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { following, sending } from '../tracing/messages.ts'
 import { stockEventConsumer } from './consumer.ts'
 import { type Answer, answerOf, answerSchema, Desk } from './desk.ts'
 import { mountReservations } from './http.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
 
-await runService('reservation', async ({ config, log, metrics, stopping, signal }) => {
+await runService('reservation', async ({ config, log, metrics, tracing, stopping, signal }) => {
   const { databaseUrl, redisUrl, redisPrefix, partitions, leaseTtlMs, resendAfterMs, eventRetentionDays } =
     config
   const now = () => new Date()
@@ -37,7 +38,11 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
   const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 6 })
   await checkPartitions(sql, partitions)
   const redis = openRedis(redisUrl, id)
-  const sender = new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions })
+  const sender = sending(
+    tracing,
+    topics.stockMailbox,
+    new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions }),
+  )
 
   const wakeup = new Wakeup<Answer>({
     redisUrl,
@@ -52,7 +57,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
       return rows.filter((row) => row.status !== 'Requested').map(answerOf)
     },
   })
-  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, log, metrics })
+  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, log, metrics, tracing })
   const worker = new Worker({
     service: 'reservation',
     id,
@@ -65,7 +70,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     leaseTtlMs,
     eventRetentionDays,
     log,
-    telemetry: streamsTelemetry(metrics),
+    telemetry: streamsTelemetry(metrics, tracing && following(tracing, 'reservation', topics.stockEvents)),
   })
   const resending = new Pulse('resend')
   const resent = (count: number) => metrics.resends.inc(count)
@@ -97,6 +102,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     description: 'Reserve one copy of a book, cancel it, and see which books there are.',
     log,
     metrics,
+    tracing,
   })
   mountReservations({ app, sql, desk, stopping })
 
