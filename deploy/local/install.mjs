@@ -39,6 +39,10 @@ const programs = {
   },
   podman: { commands: ['podman'], packages: same('podman') },
   runc: { commands: ['runc', 'crun'], packages: same('runc') },
+  shellcheck: {
+    commands: ['shellcheck'],
+    packages: { ...same('shellcheck'), dnf: ['ShellCheck'] },
+  },
   debootstrap: { commands: ['debootstrap'], packages: same('debootstrap') },
 }
 
