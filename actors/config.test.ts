@@ -69,6 +69,22 @@ test('a secret is not repeated in a fault', () => {
   expect(faultsOf({ ...servers, SMTP_URL: 'ftp://user:secret@host' }).join()).not.toContain('secret')
 })
 
+test('passwords of the services are told for all three, and long enough, or not at all', () => {
+  const secret = 'x'.repeat(16)
+  expect(faultsOf({ ...servers, STOCK_REDIS_PASSWORD: secret })).toEqual([
+    'RESERVATION_REDIS_PASSWORD is not set, and STOCK_REDIS_PASSWORD is: name all three or none',
+    'NOTIFIER_REDIS_PASSWORD is not set, and STOCK_REDIS_PASSWORD is: name all three or none',
+  ])
+  const all = { RESERVATION_DATABASE_PASSWORD: secret, NOTIFIER_DATABASE_PASSWORD: secret }
+  expect(faultsOf({ ...servers, ...all, STOCK_DATABASE_PASSWORD: 'short' })).toEqual([
+    'STOCK_DATABASE_PASSWORD must be 16 to 256 printable ASCII characters without spaces',
+  ])
+  expect(toConfig('stock', { ...servers, ...all, STOCK_DATABASE_PASSWORD: secret })).toMatchObject({
+    databasePasswords: { reservation: secret, stock: secret, notifier: secret },
+    redisPasswords: undefined,
+  })
+})
+
 test('the README documents every setting and no other', async () => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
   const table = readme.slice(readme.indexOf('## Settings'), readme.indexOf('## The map'))

@@ -3,6 +3,7 @@ import { z } from 'zod'
 
 export const serviceNames = ['reservation', 'stock', 'notifier'] as const
 export type ServiceName = (typeof serviceNames)[number]
+export type Passwords = Record<ServiceName, string>
 
 const defaultPorts: Record<ServiceName, number> = { reservation: 8081, stock: 8082, notifier: 8083 }
 
@@ -28,6 +29,18 @@ const channels = <const Name extends string>(...names: Name[]) => {
 
 /** Those by which customers can be told. */
 const personal = () => channels('kakao', 'email', 'webhook', 'sms')
+
+const share = () => {
+  const message = 'must be a number from 0 to 1'
+  return z.coerce.number(message).min(0, message).max(1, message)
+}
+
+/** Printable ASCII: what hashes a password, here and in Postgres, cannot take it for two different ones. */
+const password = () =>
+  z
+    .string()
+    .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 printable ASCII characters without spaces')
+    .optional()
 
 function protocolOf(text: string): string {
   // A list of cluster nodes (host:port,host:port) is no URL; the protocol is all that is checked here.
@@ -127,6 +140,15 @@ const schema = z.object({
   WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),
   NOTICE_DELAY_MS: integer(0, 60_000).default(300),
   NOTICE_GATHER_MS: integer(0, 86_400_000).default(300_000),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http', 'https'], 'http://collector:4318').optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
+  OTEL_TRACES_SAMPLER_ARG: share().default(1),
+  RESERVATION_DATABASE_PASSWORD: password(),
+  STOCK_DATABASE_PASSWORD: password(),
+  NOTIFIER_DATABASE_PASSWORD: password(),
+  RESERVATION_REDIS_PASSWORD: password(),
+  STOCK_REDIS_PASSWORD: password(),
+  NOTIFIER_REDIS_PASSWORD: password(),
 })
 
 export type Config = ReturnType<typeof toConfig>
@@ -155,9 +177,9 @@ const complete = schema.superRefine((it, context) => {
 /** @throws {ConfigError} listing every fault. */
 export function toConfig(service: ServiceName, env: Record<string, string>) {
   const parsed = complete.safeParse(env)
-  if (!parsed.success) {
-    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`))
-  }
+  const faults = parsed.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? []
+  faults.push(...missingPasswords(env, 'DATABASE'), ...missingPasswords(env, 'REDIS'))
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const it = parsed.data
   return {
     service,
@@ -229,7 +251,34 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     noticeDelayMs: it.NOTICE_DELAY_MS,
     /** How long requests to buy one book, and failures of one channel, are gathered into one notice. */
     noticeGatherMs: it.NOTICE_GATHER_MS,
+    /** Where traces go. */
+    otlpEndpoint: it.OTEL_EXPORTER_OTLP_ENDPOINT,
+    otlpHeaders: it.OTEL_EXPORTER_OTLP_HEADERS,
+    /** Of the requests that come without a trace of their own, how many are traced. */
+    traceShare: it.OTEL_TRACES_SAMPLER_ARG,
+    /** For the migration: with these the services can log in each as itself. Of three none is left out. */
+    databasePasswords: passwordsOf(it, 'DATABASE'),
+    redisPasswords: passwordsOf(it, 'REDIS'),
   }
+}
+
+type Store = 'DATABASE' | 'REDIS'
+const passwordName = (service: ServiceName, store: Store) =>
+  `${service.toUpperCase() as Uppercase<ServiceName>}_${store}_PASSWORD` as const
+
+/** A service that is left out could not start: that is told before anything is changed. */
+function missingPasswords(env: Record<string, string>, store: Store): string[] {
+  const names = serviceNames.map((service) => passwordName(service, store))
+  const missing = names.filter((name) => !env[name])
+  const named = names.find((name) => env[name])
+  return named ? missing.map((name) => `${name} is not set, and ${named} is: name all three or none`) : []
+}
+
+function passwordsOf(it: z.infer<typeof schema>, store: Store): Passwords | undefined {
+  const entries = serviceNames.map((service) => [service, it[passwordName(service, store)]] as const)
+  return entries.every(([, value]) => value !== undefined)
+    ? (Object.fromEntries(entries) as Passwords)
+    : undefined
 }
 
 export class ConfigError extends Error {

@@ -148,7 +148,8 @@ export function createMetrics(service: string) {
 }
 
 /** What the runtime tells, counted. */
-export const streamsTelemetry = (metrics: Metrics): Telemetry => ({
+export const streamsTelemetry = (metrics: Metrics, follow?: Telemetry['follow']): Telemetry => ({
+  ...(follow ? { follow } : {}),
   batch: (size) => metrics.batchSize.observe(size),
   committed: (seconds) => metrics.commitSeconds.observe(seconds),
   fenceFailed: (partition) => metrics.fenceFailures(partition).inc(),

@@ -1,12 +1,15 @@
 /**
- * Brings a database up to date: for each service a role, a schema of its own, and the tables in it.
+ * Brings a database up to date: for each service a role, a schema of its own, and the tables in it. Told passwords, it
+ * also lets each service log in to Postgres and Redis as itself (`accounts/`).
  * Run by `npm start`, by a Kubernetes Job, or by hand: `npm run migrate`. Running it again does nothing.
  */
 import { readFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { Umzug } from 'umzug'
 import { openPostgres, type Sql } from '../streams/postgres.ts'
-import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from './config.ts'
+import { letRolesLogIn } from './accounts/database-roles.ts'
+import { createRedisUsers } from './accounts/redis-users.ts'
+import { ConfigError, type Passwords, readEnv, type ServiceName, serviceNames, toConfig } from './config.ts'
 
 const runtime = new URL('../streams/migrations/', import.meta.url)
 const http = new URL('./http/migrations/', import.meta.url)
@@ -42,11 +45,19 @@ export type MigrateOptions = {
   databaseUrl: string
   /** How many partitions to seed. A database that was seeded with another number is left alone. */
   partitions: number
+  /** With these the services' roles may log in; without, roles are left as they are. */
+  databasePasswords?: Passwords | undefined
+  /** With these there is a Redis user for each service; without, Redis is not asked for anything. */
+  redisPasswords?: Passwords | undefined
+  /** Of a Redis user who may create users. */
+  redisUrl?: string
+  redisPrefix?: string
   log?: (line: string) => void
 }
 
 /** @throws when a migration fails: that file changes nothing, those before it stay. */
-export async function migrate({ databaseUrl, partitions, log = () => {} }: MigrateOptions): Promise<void> {
+export async function migrate(options: MigrateOptions): Promise<void> {
+  const { databaseUrl, partitions, databasePasswords, log = () => {} } = options
   const admin = postgres(databaseUrl, { max: 1, onnotice: () => {}, connect_timeout: 5 })
   try {
     // Two migrations at once wait for each other; the lock goes with the connection.
@@ -57,9 +68,21 @@ export async function migrate({ databaseUrl, partitions, log = () => {} }: Migra
       const applied = await migrations(sql.it, service).up()
       for (const { name } of applied) log(`${service}: applied ${name}`)
     }
+    if (databasePasswords) {
+      await letRolesLogIn(admin, databasePasswords)
+      log(`Postgres: ${serviceNames.join(', ')} may log in`)
+    }
+    await migrateRedis(options)
   } finally {
     await admin.end({ timeout: 2 })
   }
+}
+
+async function migrateRedis({ redisPasswords, redisUrl, redisPrefix, log = () => {} }: MigrateOptions) {
+  if (!redisPasswords) return
+  if (!redisUrl || !redisPrefix) throw new TypeError('Cannot create Redis users: nothing says where')
+  await createRedisUsers({ redisUrl, redisPrefix, passwords: redisPasswords, log })
+  log(`Redis: ${serviceNames.join(', ')} may log in`)
 }
 
 async function createRoleAndSchema(admin: postgres.Sql, service: ServiceName): Promise<void> {
@@ -97,11 +120,16 @@ function migrations(sql: Sql, service: ServiceName) {
   })
 }
 
+/** Redis is asked for something only when it is to have users. */
+const unused = 'redis://unused'
+
 const disposable = (it: Sql) => ({ it, [Symbol.asyncDispose]: () => it.end({ timeout: 2 }) })
 
 if (import.meta.main) {
   try {
-    const config = toConfig('stock', { REDIS_URL: 'redis://unused', ...readEnv() })
+    const config = toConfig('stock', { REDIS_URL: unused, ...readEnv() })
+    if (config.redisPasswords && config.redisUrl === unused)
+      throw new ConfigError(['REDIS_URL is not set: the passwords of Redis users are'])
     await migrate({ ...config, log: console.log })
     console.log('The database is up to date.')
   } catch (error) {

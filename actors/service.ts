@@ -22,6 +22,7 @@ import { mountHealth } from './http/health.ts'
 import { PortInUse, serve } from './http/serve.ts'
 import { createLog, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { openTracing, type Tracing } from './tracing/tracing.ts'
 
 /** Without the draining, which is as long as the operator says (1 s unless told otherwise). */
 export const stopLimitMs = 9_000
@@ -36,6 +37,8 @@ export type Surroundings = {
   config: Config
   log: Log
   metrics: Metrics
+  /** Absent when nobody collects traces. */
+  tracing: Tracing | undefined
   /** Aborted first: long answers (Server-Sent Events, waits) come to their end. */
   stopping: AbortSignal
   /** Aborted when no request is left: the loops stop. */
@@ -84,7 +87,8 @@ async function live(
 ): Promise<void> {
   const metrics = createMetrics(config.service)
   const { stopping, signal } = life
-  const service = await build({ config, log, metrics, stopping, signal })
+  const tracing = await openTracing(config, log)
+  const service = await build({ config, log, metrics, tracing, stopping, signal })
   try {
     for (const loop of service.loops) life.watch(loop)
     const { loopLimitMs, host, port } = config
@@ -106,6 +110,7 @@ async function live(
     life.stopLoops()
     await Promise.allSettled(service.loops)
     await service.close()
+    await tracing?.close()
   }
 }
 

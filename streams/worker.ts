@@ -46,6 +46,7 @@ import { isNoGroup, type Reading, readEntries, tellGroup } from './mailbox.ts'
 import { isDataError } from './postgres.ts'
 import { Pulse } from './pulse.ts'
 import { openRedis, type RedisClient, untilReady } from './redis.ts'
+import type { BatchTrace } from './telemetry.ts'
 
 /** Messages per commit at most. */
 const batchSizeMax = 1_000
@@ -228,15 +229,18 @@ export class Worker<Message> {
   /** Handles, commits and publishes one batch. @param fresh Postgres has refused it before. */
   async #settle(slices: Slice[], fresh = false): Promise<void> {
     if (slices.length === 0) return
+    let trace: BatchTrace | undefined
     try {
       const { handler, partitions, telemetry } = this.#options
       const { deliveries, unreadable } = parse(slices, handler, partitions)
+      trace = telemetry.follow?.(deliveries)
       const handling = deliveries.length > 0 ? handler.handle(deliveries, fresh) : Promise.resolve(nothing)
       const effects = await deadline(statementWithinMs, 'handle the batch', handling)
-      await this.#commit(slices, effects, [...unreadable, ...lettersOf(slices, effects.poison)])
+      await this.#commit(slices, effects, [...unreadable, ...lettersOf(slices, effects.poison)], trace)
       telemetry.batch(sizeOf(slices))
     } catch (error) {
       this.#ahead = undefined
+      trace?.end(error)
       if (!isDataError(error)) throw error
       if (fresh) return await this.#narrow(slices, error)
       for (const { owned } of slices) this.#options.handler.forget?.(owned.partition)
@@ -244,7 +248,7 @@ export class Worker<Message> {
     }
   }
 
-  async #commit(slices: Slice[], effects: Effects, letters: Letter[]): Promise<void> {
+  async #commit(slices: Slice[], effects: Effects, letters: Letter[], trace?: BatchTrace): Promise<void> {
     const { sql, eventLog, telemetry } = this.#options
     // In the same order always: two commits that wait for each other's rows would wait for ever.
     const advances = slices.map(advanceOf).sort((a, b) => a.partition - b.partition)
@@ -254,11 +258,13 @@ export class Worker<Message> {
 
     await this.#published()
     await this.#telling
+    trace?.committing()
     const startedAt = performance.now()
     const committing = commit(sql, { advances, events, letters, redriven, writes, results: wanted })
     if (sizeOf(slices) === batchSizeMax) this.#readAhead(slices)
     const { partitions, results } = await deadline(statementWithinMs, 'commit the batch', committing)
     telemetry.committed((performance.now() - startedAt) / 1_000)
+    trace?.committed(partitions)
 
     effects.committed?.(partitions, results)
     this.#report(letters.filter((it) => partitions.has(it.partition)))
@@ -271,13 +277,18 @@ export class Worker<Message> {
       else advance(slice, own?.at(-1)?.seq ?? owned.seq)
       if (own && this.#holdings.holds(owned)) publications.push({ at: { ...owned }, events: own })
     }
-    if (eventLog && publications.length > 0) this.#publish(eventLog, publications)
+    if (eventLog && publications.length > 0) this.#publish(eventLog, publications, trace)
+    else trace?.end()
   }
 
   /** Publishes beside the next batch, which is not committed before this is done. */
-  #publish(eventLog: EventLog, publications: Publication[]): void {
+  #publish(eventLog: EventLog, publications: Publication[], trace?: BatchTrace): void {
+    trace?.publishing(publications.reduce((sum, it) => sum + it.events.length, 0))
     this.#publishing = eventLog.publish(publications)
-    this.#publishing.catch(() => {}) // Seen when it is awaited; until then it must not count as unhandled.
+    this.#publishing.then(
+      () => trace?.end(),
+      (error) => trace?.end(error), // Seen when it is awaited; until then it must not count as unhandled.
+    )
   }
 
   /** @throws when the last publication failed: the streams are filled up when the partitions are aligned again. */

@@ -9,10 +9,11 @@ import type { Context, Handler } from 'hono'
 import { isTransient } from '../../streams/postgres.ts'
 import type { Log } from '../log.ts'
 import { type Metrics, memo } from '../metrics.ts'
+import type { Span, Tracing } from '../tracing/tracing.ts'
 import { mountDocs } from './docs.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
-import { traceIdOf, traceOf } from './trace.ts'
+import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
 
 export type App = OpenAPIHono
 
@@ -23,10 +24,11 @@ export type AppOptions = {
   description: string
   log: Log
   metrics: Metrics
+  tracing?: Tracing | undefined
 }
 
 /** Its `openapi(route, handler)` answers problems for all that the handler or its input gets wrong. */
-export function createApp({ service, title, description, log, metrics }: AppOptions): App {
+export function createApp({ service, title, description, log, metrics, tracing }: AppOptions): App {
   const app = new OpenAPIHono()
   const answer = answerWith(log)
 
@@ -35,7 +37,9 @@ export function createApp({ service, title, description, log, metrics }: AppOpti
     if (!hide) app.openAPIRegistry.registerPath(withCommonProblems(route))
     const observe = observerOf(metrics, route.method.toUpperCase(), route.path)
     const path = route.path.replaceAll(/\/{(.+?)}/g, '/:$1')
-    app.on(route.method, path, handlerOf(handler, validatorOf(route.request), answer, observe))
+    // Nobody wants to read of each probe.
+    const begin = tracing && !route.tags?.includes('health') ? spanOf(tracing, route) : undefined
+    app.on(route.method, path, handlerOf(handler, validatorOf(route.request), answer, observe, begin))
     return app
   }
   app.openapi = openapi as unknown as App['openapi']
@@ -65,9 +69,11 @@ function handlerOf(
   validate: Validate | undefined,
   answer: Answer,
   observe: Observe,
+  begin?: (c: Context) => Span,
 ): Handler {
   return async (c, next) => {
     const startedAt = performance.now()
+    const span = begin?.(c)
     let response: Response
     try {
       const validating = validate?.(c)
@@ -77,9 +83,29 @@ function handlerOf(
       response = answer(error instanceof Error ? error : new Error('Not an error', { cause: error }), c)
     }
     observe(response.status, startedAt)
+    if (span) endSpan(span, response.status)
     return response
   }
 }
+
+/** Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
+function spanOf(tracing: Tracing, { method, path }: RouteConfig): (c: Context) => Span {
+  const verb = method.toUpperCase()
+  return (c) => {
+    const facts = {
+      'http.request.method': verb,
+      'http.route': path,
+      'url.scheme': 'http',
+      'url.path': c.req.path,
+    }
+    const span = tracing.begin(`${verb} ${path}`, { kind: 'server', parent: givenTrace(c), facts })
+    c.set(spanKey, span.traceparent)
+    return span
+  }
+}
+
+const endSpan = (span: Span, status: number) =>
+  span.end(status >= 500 ? String(status) : undefined, { 'http.response.status_code': status })
 
 function answerWith(log: Log): Answer {
   const refused = seldom((facts: object, times) => log.warn({ ...facts, times }, 'requests refused'))

@@ -1,13 +1,21 @@
 /** W3C Trace Context: one id that runs from a request through every message and log line it causes. */
 import type { Context } from 'hono'
 
+/** Where the request's own span is noted, if it has one. */
+export const spanKey = 'traceparent'
+
 /**
- * @returns the request's `traceparent` if it is valid, else a new one.
+ * @returns the `traceparent` of the request's span; else the one it came with, if that is valid; else a new one.
  * Source: https://www.w3.org/TR/trace-context/#traceparent-header
  */
 export function traceOf(c: Context): string {
+  return c.get(spanKey) ?? givenTrace(c) ?? newTrace()
+}
+
+/** @returns the `traceparent` that a request came with, if it is valid. */
+export function givenTrace(c: Context): string | undefined {
   const given = c.req.header('traceparent')
-  return given !== undefined && isTraceparent(given) ? given : newTrace()
+  return given !== undefined && isTraceparent(given) ? given : undefined
 }
 
 const pattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/

@@ -9,9 +9,11 @@ import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { following } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { consoleTeller, type Told } from './channels/console.ts'
 import { openChannels } from './channels/open.ts'
+import { traced, tracesTold } from './channels/traced.ts'
 import { Chime } from './chime.ts'
 import type { Channel } from './delivery.ts'
 import { Dispatcher } from './dispatch.ts'
@@ -26,7 +28,7 @@ const gatherMs = 200
 /** On a machine that all services share, notices wait for decisions in a rush, never decisions for notices. */
 const niceness = 10
 
-await runService('notifier', async ({ config, log, metrics, signal }) => {
+await runService('notifier', async ({ config, log, metrics, tracing, signal }) => {
   setPriority(niceness)
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays } = config
@@ -40,6 +42,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
   const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
   const tell = (notices: Told[]) => {
     tellOnConsole(notices)
+    if (tracing) tracesTold(tracing, 'console', notices)
     metrics.notices('console', 'sent').inc(notices.length)
   }
   const channels = openChannels(config)
@@ -53,7 +56,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
   const dispatchers = channels.map(
     (channel) =>
       new Dispatcher({
-        channel,
+        channel: traced(tracing, channel),
         sql: dispatched,
         routing,
         gatherMs: noticeGatherMs,
@@ -87,7 +90,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     leaseTtlMs,
     eventRetentionDays,
     log,
-    telemetry: streamsTelemetry(metrics),
+    telemetry: streamsTelemetry(metrics, tracing && following(tracing, 'notifier', topics.stockEvents)),
   })
   const pruning = new Pruning(sql, eventRetentionDays, log)
 
@@ -97,6 +100,7 @@ await runService('notifier', async ({ config, log, metrics, signal }) => {
     description: 'Tells customers and the purchaser of every outcome, by console, e-mail and webhook.',
     log,
     metrics,
+    tracing,
   })
   mountNotifier({
     app,

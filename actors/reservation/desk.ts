@@ -15,6 +15,7 @@ import { Unavailable, within } from '../http/problem.ts'
 import { traceIdOf } from '../http/trace.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { faultOf, isSampled, type Span, type Tracing } from '../tracing/tracing.ts'
 import { uuidv7 } from '../uuid.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
@@ -45,30 +46,32 @@ export type Asked = {
 export type DeskOptions = {
   sql: Sql
   hot: Sql
-  sender: Sender
+  sender: Pick<Sender, 'send'>
   wakeup: Wakeup<Answer>
   partitions: number
   resendAfterMs: number
   now(): Date
   log: Log
   metrics: Metrics
+  tracing?: Tracing | undefined
 }
+
+/** A reservation on its way into the database, and the span of its being accepted. */
+type Accepting = store.Accepted & { span?: Span | undefined }
 
 export class Desk {
   readonly #options: DeskOptions
-  readonly #inserts: GroupCommit<store.Accepted>
+  readonly #inserts: GroupCommit<Accepting>
 
   constructor(options: DeskOptions) {
     this.#options = options
-    this.#inserts = new GroupCommit({
-      commit: (rows) =>
-        within(
-          statementWithinMs,
-          'write to the database',
-          store.insert(options.hot, rows, options.resendAfterMs),
-        ),
-      groupMax: 5_000,
-    })
+    this.#inserts = new GroupCommit({ commit: (rows) => this.#write(rows), groupMax: 5_000 })
+  }
+
+  #write(rows: Accepting[]): Promise<void> {
+    const { hot, resendAfterMs, tracing } = this.#options
+    const written = within(statementWithinMs, 'write to the database', store.insert(hot, rows, resendAfterMs))
+    return tracing ? insertTraced(tracing, rows, written) : written
   }
 
   /**
@@ -86,12 +89,13 @@ export class Desk {
   }
 
   async #insert(reservationid: string, { bookid, userid, traceparent }: Asked): Promise<Reservation> {
-    const { partitions, now, log, metrics } = this.#options
+    const { partitions, now, log, metrics, tracing } = this.#options
     const createdAt = now()
     const partition = partitionOf(bookid, partitions)
     const row = { reservationid, bookid, userid, partition, traceparent, createdAt }
     const askedAt = performance.now()
-    await this.#inserts.add(row).catch(toUnavailable)
+    if (tracing) await this.#addTraced(tracing, row)
+    else await this.#inserts.add(row).catch(toUnavailable)
     metrics.accepted.inc()
     metrics.acceptSeconds.observe((performance.now() - askedAt) / 1_000)
     log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted')
@@ -104,6 +108,20 @@ export class Desk {
       reason: null,
       created_at: createdAt,
       updated_at: createdAt,
+    }
+  }
+
+  async #addTraced(tracing: Tracing, row: store.Accepted): Promise<void> {
+    const facts = { 'bookreservation.reservationid': row.reservationid, 'bookreservation.bookid': row.bookid }
+    const span = isSampled(row.traceparent)
+      ? tracing.begin('accept', { parent: row.traceparent, facts })
+      : undefined
+    try {
+      await this.#inserts.add({ ...row, span })
+      span?.end()
+    } catch (error) {
+      span?.end(faultOf(error))
+      toUnavailable(error)
     }
   }
 
@@ -156,6 +174,30 @@ export const answerOf = ({ reservationid, status, reason, updated_at }: Reservat
   reason,
   updatedAt: updated_at.toISOString(),
 })
+
+/** One statement writes the reservations of many requests: it has a span of its own, linked with those of all of them. */
+async function insertTraced(tracing: Tracing, rows: Accepting[], written: Promise<void>): Promise<void> {
+  const accepts = rows.flatMap((row) => row.span ?? [])
+  if (accepts.length === 0) return await written
+  const span = tracing.begin('insert reservation', {
+    kind: 'client',
+    links: accepts.map((it) => it.traceparent),
+    facts: {
+      'db.system.name': 'postgresql',
+      'db.namespace': 'reservation',
+      'db.query.summary': 'insert reservation',
+      'db.operation.batch.size': rows.length,
+    },
+  })
+  for (const accept of accepts) accept.link(span.traceparent)
+  try {
+    await written
+    span.end()
+  } catch (error) {
+    span.end(faultOf(error))
+    throw error
+  }
+}
 
 function toUnavailable(error: unknown): never {
   if (error instanceof QueueFullError) throw new Unavailable(error.message, { cause: error })

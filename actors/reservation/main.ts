@@ -14,6 +14,7 @@ import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { stockEventConsumer } from './consumer.ts'
 import { type Answer, answerOf, answerSchema, Desk } from './desk.ts'
@@ -25,7 +26,7 @@ import * as store from './store.ts'
 const gatherMs = 3
 const gatherFrom = 20
 
-await runService('reservation', async ({ config, log, metrics, stopping, signal }) => {
+await runService('reservation', async ({ config, log, metrics, tracing, stopping, signal }) => {
   const { databaseUrl, redisUrl, redisPrefix, partitions, leaseTtlMs, resendAfterMs, eventRetentionDays } =
     config
   const now = () => new Date()
@@ -42,7 +43,11 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
   const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 6 })
   await checkPartitions(sql, partitions)
   const redis = openRedis(redisUrl, id)
-  const sender = new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions })
+  const sender = sending(
+    tracing,
+    topics.stockMailbox,
+    new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions }),
+  )
 
   const wakeup = new Wakeup<Answer>({
     redisUrl,
@@ -57,7 +62,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
       return rows.filter((row) => row.status !== 'Requested').map(answerOf)
     },
   })
-  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, log, metrics })
+  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, log, metrics, tracing })
   const worker = new Worker({
     service: 'reservation',
     id,
@@ -72,7 +77,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     leaseTtlMs,
     eventRetentionDays,
     log,
-    telemetry: streamsTelemetry(metrics),
+    telemetry: streamsTelemetry(metrics, tracing && following(tracing, 'reservation', topics.stockEvents)),
   })
   const resending = new Pulse('resend')
   const resent = (count: number) => metrics.resends.inc(count)
@@ -104,6 +109,7 @@ await runService('reservation', async ({ config, log, metrics, stopping, signal 
     description: 'Reserve one copy of a book, cancel it, and see which books there are.',
     log,
     metrics,
+    tracing,
   })
   mountReservations({ app, sql, desk, stopping })
 

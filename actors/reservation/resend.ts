@@ -30,7 +30,7 @@ export type ResendOptions = {
   prefix: string
   partitions: number
   resendAfterMs: number
-  sender: Sender
+  sender: Pick<Sender, 'send'>
   now(): Date
   log: Log
   pulse: Pulse

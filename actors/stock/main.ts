@@ -15,6 +15,7 @@ import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { type Decided, source, stockActors } from './actor.ts'
 import { Clerk } from './clerk.ts'
@@ -22,7 +23,7 @@ import { mountStock } from './http.ts'
 import { mountPurchases } from './purchases.ts'
 import * as read from './read.ts'
 
-await runService('stock', async ({ config, log, metrics, signal }) => {
+await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
   const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, partitions } = config
@@ -64,7 +65,7 @@ await runService('stock', async ({ config, log, metrics, signal }) => {
     leaseTtlMs,
     eventRetentionDays,
     log,
-    telemetry: streamsTelemetry(metrics),
+    telemetry: streamsTelemetry(metrics, tracing && following(tracing, 'stock', topics.stockMailbox)),
   })
 
   const app = createApp({
@@ -73,8 +74,13 @@ await runService('stock', async ({ config, log, metrics, signal }) => {
     description: 'Copies of books: received, held for reservations, released, bought.',
     log,
     metrics,
+    tracing,
   })
-  const sender = new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions })
+  const sender = sending(
+    tracing,
+    topics.stockMailbox,
+    new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions }),
+  )
   const clerk = new Clerk({ sql, send: (envelope) => sender.send(envelope), wakeup, now })
   mountStock({ app, sql, clerk })
   mountPurchases({ app, sql, clerk })

@@ -34,6 +34,8 @@ export type ServiceSpec = {
   tree?: string
   /** Further arguments of the runtime. */
   runtimeArgs?: string[]
+  /** What to run instead of the runtime and its arguments: it is given the same environment, and passes signals on. */
+  command?: [string, ...string[]]
 }
 
 export class ServiceProcess {
@@ -82,10 +84,11 @@ export class ServiceProcess {
     const { service, runtime, env, tree = root, runtimeArgs = [] } = this.#spec
     const { binary, args } = commands[runtime]
     const main = `${tree}actors/${service}/main.ts`
+    const [program, ...rest] = this.#spec.command ?? [binary, ...args, ...runtimeArgs, main]
     const seen = this.logs.length
     this.#exitWanted = false
     this.#exited = undefined
-    const child = spawn(binary, [...args, ...runtimeArgs, main], {
+    const child = spawn(program, rest, {
       cwd: tree,
       env: {
         PATH: process.env.PATH,

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, expect, inject, type TestContext } from 'vitest'
-import { type ServiceName, serviceNames } from '../config.ts'
+import { type Passwords, type ServiceName, serviceNames } from '../config.ts'
 import { migrate } from '../migrate.ts'
 import { Client } from './client.ts'
 import { Contract } from './contract.ts'
@@ -24,6 +24,8 @@ export type SystemOptions = {
   /** A server of the test's own, where it is going to be hurt; the shared one by default. */
   postgresUrl?: string
   redisUrl?: string
+  /** Each service logs in to Postgres and Redis as itself, with its password here. */
+  passwords?: Passwords
   /** Settings of every process, above the defaults. */
   env?: Record<string, string>
   /** Settings of one process, above all others. It is given the system's own. */
@@ -121,7 +123,14 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const server = postgres(postgresUrl, { max: 1, onnotice: () => {} })
   await server`create database ${server(name)}`
   const databaseUrl = withDatabase(postgresUrl, name)
-  await migrate({ databaseUrl, partitions })
+  await migrate({
+    databaseUrl,
+    partitions,
+    databasePasswords: options.passwords,
+    redisPasswords: options.passwords,
+    redisUrl,
+    redisPrefix: name,
+  })
 
   const env = {
     DATABASE_URL: databaseUrl,
@@ -179,7 +188,8 @@ export function useSystem(options: SystemOptions = {}): () => System {
 function toProcesses(options: SystemOptions, env: Record<string, string>): System['processes'] {
   const processesOf = (service: ServiceName) =>
     Array.from({ length: options[service] ?? 1 }, (_, index) => {
-      const own = { ...env, ...options.envOf?.(service, index, env) }
+      const itself = options.passwords ? asItself(service, options.passwords[service], env) : {}
+      const own = { ...env, ...itself, ...options.envOf?.(service, index, env) }
       return new ServiceProcess(`${service}-${index}`, {
         service,
         runtime: options.runtime ?? 'node',
@@ -191,6 +201,15 @@ function toProcesses(options: SystemOptions, env: Record<string, string>): Syste
     stock: processesOf('stock'),
     notifier: processesOf('notifier'),
   }
+}
+
+export function asItself(
+  service: ServiceName,
+  password: string,
+  env: Record<string, string>,
+): { DATABASE_URL: string; REDIS_URL: string } {
+  const name = (of: string) => of.replace(/:\/\/(.*@)?/, `://${service}:${encodeURIComponent(password)}@`)
+  return { DATABASE_URL: name(env.DATABASE_URL!), REDIS_URL: name(env.REDIS_URL!) }
 }
 
 export function withDatabase(url: string, database: string): string {

@@ -30,6 +30,11 @@ const installing = join(root, '.installing')
 const waitMs = 300_000
 const parentPollMs = 250
 
+/** A package that every package manager knows by one name. */
+function same(name) {
+  return { 'apt-get': [name], dnf: [name], apk: [name], brew: [name] }
+}
+
 /**
  * Programs from outside npm: which commands will do, and the packages that bring one, the first that exists. Those of which
  * Debian's package starts a daemon that nobody asked for are unpacked there, which takes no root either.
@@ -80,6 +85,13 @@ const programs = {
     },
     unpack: ['apt-get'],
   },
+  podman: { commands: ['podman'], packages: same('podman') },
+  runc: { commands: ['runc', 'crun'], packages: same('runc') },
+  shellcheck: {
+    commands: ['shellcheck'],
+    packages: { ...same('shellcheck'), dnf: ['ShellCheck'] },
+  },
+  debootstrap: { commands: ['debootstrap'], packages: same('debootstrap') },
 }
 
 class Refusal extends Error {}

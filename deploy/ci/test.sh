@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# All checks and all tests: test.sh
+# shellcheck source=deploy/ci/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+exec "$root/.ci/run"

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Makes the two images that Containerfile begins with where no registry can be reached: from Debian's packages, and from
+# the node and npm that are at hand.
+#
+#   deploy/container/local-base.sh BUILDER BASE
+#
+# BUILDER is a minimal Debian with node and npm. BASE has what a runtime is linked with, certificates, and nothing else: as
+# the images called distroless. Needs root, debootstrap and podman.
+set -euo pipefail
+
+builder=${1:?name the image to make for BUILDER}
+base=${2:?name the image to make for BASE}
+suite=${SUITE:-bookworm}
+mirror=${MIRROR:-http://deb.debian.org/debian}
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+chmod 755 "$dir"
+
+echo "Debian $suite from $mirror"
+if ! debootstrap --variant=minbase --include=ca-certificates "$suite" "$dir/builder" "$mirror" >"$dir/log" 2>&1; then
+  tail "$dir/log" >&2
+  exit 1
+fi
+
+# What a BASE has, in the packages that were fetched for BUILDER.
+mkdir -p "$dir/base/etc/ssl/certs"
+for package in base-files netbase tzdata libc6 libgcc-s1 libstdc++6; do
+  for deb in "$dir/builder/var/cache/apt/archives/${package}"_*.deb; do
+    [ -e "$deb" ] && dpkg-deb --extract "$deb" "$dir/base"
+  done
+done
+cp "$dir/builder/etc/ssl/certs/ca-certificates.crt" "$dir/base/etc/ssl/certs/"
+printf '%s\n' root:x:0:0:root:/root:/sbin/nologin nonroot:x:65532:65532:nonroot:/:/sbin/nologin >"$dir/base/etc/passwd"
+printf '%s\n' root:x:0: nonroot:x:65532: >"$dir/base/etc/group"
+rm -rf "$dir/base/usr/share/doc" "$dir/base/usr/share/man" "$dir/base/usr/share/locale"
+
+rm -rf "$dir/builder/var/cache/apt/archives" "$dir/builder/var/lib/apt/lists"
+install -D "$(node -p process.execPath)" "$dir/builder/usr/local/bin/node"
+mkdir -p "$dir/builder/usr/local/lib/node_modules"
+npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
+cp -R "$npm" "$dir/builder/usr/local/lib/node_modules/npm"
+ln -s ../lib/node_modules/npm/bin/npm-cli.js "$dir/builder/usr/local/bin/npm"
+# A registry that this machine trusts, BUILDER may trust too; BASE trusts whom Debian does.
+cat /etc/ssl/certs/ca-certificates.crt "${NODE_EXTRA_CA_CERTS:-/dev/null}" >"$dir/builder/etc/ssl/certs/ca-certificates.crt"
+mkdir -p "$dir/builder/usr/local/etc"
+printf '%s\n' "registry=$(npm config get registry)" cafile=/etc/ssl/certs/ca-certificates.crt >"$dir/builder/usr/local/etc/npmrc"
+
+tar -C "$dir/builder" -c . | podman import --quiet - "$builder"
+tar -C "$dir/base" -c . | podman import --quiet - "$base"

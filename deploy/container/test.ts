@@ -1,0 +1,12 @@
+/**
+ * `npm run image:test`: builds the image for both runtimes and runs the system from it. Not among the tests of `npm test`:
+ * it needs podman, and root or a user with subordinate ids.
+ */
+import { join } from 'node:path'
+import { root } from '../local/root.ts'
+import { runSteps } from '../local/steps.ts'
+
+const vitest = join(root, 'node_modules', '.bin', 'vitest')
+const config = join(root, 'deploy', 'container', 'vitest.config.ts')
+const command: [string, ...string[]] = [vitest, 'run', '--config', config, ...process.argv.slice(2)]
+process.exitCode = await runSteps([{ name: 'the image', command }])
