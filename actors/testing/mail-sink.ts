@@ -47,7 +47,8 @@ export class MailSink implements AsyncDisposable {
       },
       onAuth: ({ username, password }, _, done) => {
         if (username === user?.name && password === user?.password) done(null, { user: username })
-        else done(Object.assign(new Error(`${username} is refused`), { responseCode: 535 }))
+        // As careless as a server can be.
+        else done(Object.assign(new Error(`${username} with ${password} is refused`), { responseCode: 535 }))
       },
       onRcptTo: ({ address }, _, done) => {
         const responseCode = this.refuses(address)
