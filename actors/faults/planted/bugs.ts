@@ -30,13 +30,13 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'streams/worker.ts',
-        find: 'if (slices.length === 0) return\n    try {',
+        find: 'let trace: BatchTrace | undefined\n    try {',
         replace: `for (const it of slices) {
       await this.#options.sql\`update mailbox set position = \${it.to}
         where partition = \${it.owned.partition} and epoch = \${it.owned.epoch}\`
       it.from = it.to
     }
-    if (slices.length === 0) return
+    let trace: BatchTrace | undefined
     try {`,
       },
     ],
