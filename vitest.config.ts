@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['{actors,streams,deploy,load}/**/*.test.ts'],
     globalSetup: 'deploy/local/global-setup.ts',
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

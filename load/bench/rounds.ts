@@ -33,8 +33,10 @@ export type Stage = {
 
 /** @returns the runs that were made until the end or the signal. */
 export async function runRounds(stage: Stage): Promise<Run[]> {
-  const { rounds, workloads, targets, signal } = stage
+  const { rounds, workloads, targets, stores, signal } = stage
   const runs: Run[] = []
+  const idle = new Map<Target, number>()
+  for (const target of targets) idle.set(target, await idleOf(target, stores))
   for (let round = 0; round < rounds; round++)
     for (const workload of workloads) {
       const chosen = targets.filter((target) => takes(target, workload))
@@ -42,7 +44,7 @@ export async function runRounds(stage: Stage): Promise<Run[]> {
       for (const target of round % 2 ? chosen.toReversed() : chosen) {
         if (signal.aborted) return runs
         progress(`round ${round + 1} of ${rounds}: ${workload.title}: ${target.name}`)
-        runs.push(await runOnce(stage, workload, target))
+        runs.push(await runOnce(stage, workload, target, idle.get(target)))
       }
     }
   return runs
