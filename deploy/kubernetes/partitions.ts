@@ -69,6 +69,7 @@ function scaledObject(service: ServiceName, topic: Topic, lag: number, partition
       triggers: names.map((name, partition) => ({
         type: 'redis-streams',
         name,
+        authenticationRef: { name: 'redis' },
         metadata: {
           addressFromEnv: 'REDIS_ADDRESS',
           usernameFromEnv: 'REDIS_USERNAME',

@@ -1,7 +1,8 @@
 /** Who adds and removes pods. */
 import { topics } from '../../../../actors/messages.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
-import { ofKind, type Rule, services, settingsOf } from './rule.ts'
+import { external } from './environment.ts'
+import { type Container, ofKind, type Rule, services, settingsOf } from './rule.ts'
 
 /** Of either kind, in the words of an HPA. */
 function autoscalersOf(manifests: Manifest[], deployment: Manifest) {
@@ -22,6 +23,17 @@ function autoscalersOf(manifests: Manifest[], deployment: Manifest) {
 
 /** Those whose work is by partitions alone. Reservation reads events too, but accepts in every process. */
 const bound: string[] = [topics.stockMailbox.owner, 'notifier']
+
+const knowsAuthority = (manifests: Manifest[], name: string) =>
+  ofKind(manifests, 'TriggerAuthentication')
+    .filter(({ metadata }) => metadata.name === name)
+    .some(({ spec }) =>
+      spec.secretTargetRef.some(
+        (ref: Container) =>
+          ref.parameter === 'ca' &&
+          external(manifests, ref.name)?.spec.data.some(({ secretKey }: Container) => secretKey === ref.key),
+      ),
+    )
 
 export const scaling: Rule[] = [
   {
@@ -67,6 +79,21 @@ export const scaling: Rule[] = [
         ),
     breach: (manifests) => {
       find(manifests, 'ScaledObject', 'stock').spec.maxReplicaCount = 9
+    },
+  },
+  {
+    claim: 'whoever asks Redis by TLS is told where to find the authority that certifies it',
+    faults: (manifests) =>
+      ofKind(manifests, 'ScaledObject').flatMap((it) =>
+        it.spec.triggers
+          .filter(
+            ({ metadata, authenticationRef }: Container) =>
+              metadata.enableTLS === 'true' && !knowsAuthority(manifests, authenticationRef?.name),
+          )
+          .map(({ name }: Container) => `${nameOf(it)}: ${name}`),
+      ),
+    breach: (manifests) => {
+      find(manifests, 'ScaledObject', 'stock').spec.triggers[0].authenticationRef.name = 'stores'
     },
   },
   {

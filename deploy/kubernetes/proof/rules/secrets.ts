@@ -50,6 +50,20 @@ export const secrets: Rule[] = [
     },
   },
   {
+    claim:
+      'what is kept elsewhere is waited for: a notifier without its channels would tell nobody, and not say so',
+    faults: (manifests) =>
+      workloads(manifests).flatMap((it) =>
+        containersOf(it)
+          .flatMap(sourcesOf)
+          .filter(({ kind, name, optional }) => kind === 'Secret' && optional && external(manifests, name))
+          .map(({ name }) => `${nameOf(it)} starts without ${name}`),
+      ),
+    breach: (manifests) => {
+      mainOf(find(manifests, 'Deployment', 'notifier')).envFrom[2].secretRef.optional = true
+    },
+  },
+  {
     claim: 'a service knows its own way into the stores, and nobody else does',
     faults: (manifests) => {
       const owner = (name: string) => owners[name] ?? plain(name).replace(/-(stores|channels|admin)$/, '')
