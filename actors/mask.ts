@@ -7,6 +7,19 @@ export function maskText(text: string): string {
   return masked.replace(phones, maskPhone)
 }
 
+/**
+ * Hides what follows the host of a URL: for chat servers it is the password, which whoever has it can write with.
+ * `https://chat.example/***`. Where nothing follows there is nothing to hide.
+ */
+export function maskUrl(text: string): string {
+  const { protocol, host, pathname, search, hash } = new URL(text)
+  return pathname + search + hash === '/' ? text : `${protocol}//${host}/${hidden}`
+}
+const hidden = '***'
+
+/** Whether it is but what was shown of a URL. */
+export const isMaskedUrl = (text: string): boolean => URL.parse(text)?.pathname === `/${hidden}`
+
 /** Bounded, so that no long word costs more than its length. */
 const emails =
   /([\p{L}\p{N}])[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]{0,63}@((?:[\p{L}\p{N}-]{1,63}\.)+\p{L}{2,63})/gu

@@ -101,16 +101,17 @@ export function mountAlerts({ app, sql, routing, token, tell, ring }: AlertsHttp
   async function note(details: AlertDetails): Promise<number> {
     const alerts = await readNews(sql, details.alerts)
     if (alerts.length === 0) return 0
-    tell([lineOf({ ...details, alerts })])
+    const noticeid = randomUUID()
+    tell([lineOf(noticeid, { ...details, alerts })])
     const channels = routeOf({ kind: 'alert', userid: null }, undefined, routing)
     const chat = routing.configured.has('chat') ? (['chat'] as const) : []
-    return await noteAlerts(sql, details, ['console', ...channels, ...chat])
+    return await noteAlerts(sql, details, { noticeid, channels: [...channels, ...chat] })
   }
 }
 
-const lineOf = (details: AlertDetails): Told => ({
+const lineOf = (noticeid: string, details: AlertDetails): Told => ({
   kind: 'alert',
-  noticeid: randomUUID(),
+  noticeid,
   bookid: null,
   userid: null,
   reservationid: null,

@@ -92,8 +92,8 @@ test("alerts of a group are one notice on each of the operators' channels and in
     expect(await told(channel), channel).toEqual([['1a firing', 'c6 firing']])
   expect(await told('webhook')).toEqual([])
   expect(lines).toMatchObject([{ kind: 'alert', details: { alerts: [firing, other] } }])
-  const [console] = await database.sql`select status, kind from notice where channel = 'console'`
-  expect(console).toEqual({ status: 'sent', kind: 'alert' })
+  const [console] = await database.sql`select noticeid, status, kind from notice where channel = 'console'`
+  expect(console).toEqual({ noticeid: lines[0]!.noticeid, status: 'sent', kind: 'alert' })
 })
 
 test('what is posted again is told once, also by another process, and after a restart', async () => {

@@ -24,14 +24,17 @@ export async function readNews(sql: Sql, alerts: Alert[]): Promise<Alert[]> {
 
 /**
  * Notes alerts and queues what is news, all in one statement.
- * @param channels those by which operators are told, the console among them: it was told already.
+ * @param noticeid under which the console was told already.
+ * @param channels those by which operators are told, beside the console.
  * @returns how many alerts were news.
  */
 export async function noteAlerts(
   sql: Sql,
   { alerts, ...group }: AlertDetails,
-  channels: ChannelName[],
+  { noticeid, channels }: { noticeid: string; channels: ChannelName[] },
 ): Promise<number> {
+  const all = ['console', ...channels]
+  const noticeids = [noticeid, ...channels.map(() => randomUUID())]
   // An index holds no key of any length.
   const key = hash('sha256', group.groupKey)
   const [row] = await sql<{ news: number }[]>`
@@ -44,7 +47,7 @@ export async function noteAlerts(
       where a.status <> excluded.status or a.starts_at < excluded.starts_at
       returning fingerprint
     ), tell as materialized (
-      select * from unnest(${channels.map(() => randomUUID())}::uuid[], ${channels}::text[]) as t (noticeid, channel)
+      select * from unnest(${noticeids}::uuid[], ${all}::text[]) as t (noticeid, channel)
       where exists (select from news)
     ), untold as materialized (
       select v.seq, t.channel

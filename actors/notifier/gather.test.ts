@@ -3,20 +3,22 @@ import { expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
 import { gather } from './gather.ts'
 import { planNotices } from './notifier.ts'
-import { everybody, purchaseRequested, refused } from './testing.ts'
+import { everybody, ordered, purchaseRequested, refused } from './testing.ts'
 
 const of = (bookid: string) => ({ bookid, reservationid: randomUUID() })
 
 /** @param repeated events whose notices are known. */
 function gathered(events: StockEvent[], repeated: StockEvent[] = []) {
   const occurrences = events.map((event) => ({ event, id: randomUUID(), partition: 1, traceparent: null }))
-  const { notices } = planNotices(occurrences, () => undefined, everybody)
+  const { notices, orders } = planNotices(occurrences, () => undefined, everybody)
   const ids = new Set(repeated.map((it) => 'reservationid' in it && it.reservationid))
   const told = notices.filter((it) => it.channel === 'console' && !ids.has(it.reservationid ?? ''))
-  const { notices: kept, gatherings } = gather(notices, new Set(told))
+  const { notices: kept, gatherings } = gather({ notices, orders }, new Set(told))
   const requests = kept.filter((it) => it.kind === 'purchase-requested' && it.audience === 'person')
   return {
-    requests: requests.map(({ bookid, shortage }) => `${bookid} ${shortage}`),
+    requests: requests.map(
+      ({ bookid, shortage, superseded }) => `${bookid} ${shortage}${superseded ? ' superseded' : ''}`,
+    ),
     added: gatherings.map(
       ({ key, shortage, noticeid }) => `${key} ${shortage}${noticeid ? '' : ' to what is there'}`,
     ),
@@ -58,4 +60,14 @@ test('an answer that stock repeats raises nothing', () => {
 test('console and chat are told of each', () => {
   const { others } = gathered([purchaseRequested(1, 'a'), purchaseRequested(1, 'a')])
   expect(others).toBe(4)
+})
+
+test('a request whose book was ordered is not told, and what is requested behind the order is', () => {
+  const before = [refused(of('a')), purchaseRequested(1, 'a'), refused(of('a'))]
+  expect(gathered([...before, ordered('a')])).toMatchObject({ requests: ['a 2 superseded'], added: [] })
+  expect(gathered([...before, ordered('b')])).toMatchObject({ requests: ['a 2'] })
+  expect(gathered([...before, ordered('a'), refused(of('a')), purchaseRequested(1, 'a')])).toMatchObject({
+    requests: ['a 2 superseded', 'a 1'],
+    added: ['purchase-requested/a 1'],
+  })
 })

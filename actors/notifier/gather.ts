@@ -4,8 +4,10 @@
  * G1. A request of an earlier batch that nobody has tried to send yet takes up later ones; so does one of this batch.
  * G2. Whoever is refused behind a request raises it, as long as it was not sent. The refusal right before a request is
  *     the one that made it, and is in its shortage already.
+ * G3. A request that was not sent when its book was ordered is not sent: it would have the book bought twice. What is
+ *     requested behind the order is a request of its own.
  */
-import type { PlannedNotice } from './notifier.ts'
+import type { Plan, PlannedNotice } from './notifier.ts'
 
 /** What is added to the request for a book that is still to be sent; if there is none, `noticeid` makes one. */
 export type Gathering = {
@@ -23,12 +25,12 @@ const isRequest = ({ kind, audience }: PlannedNotice) =>
   kind === 'purchase-requested' && audience === 'person'
 
 /**
- * @param notices in the order of their events.
+ * @param plan with its notices in the order of their events.
  * @param told of those, what was told on the console, and so is new.
  * @returns the notices that remain, and what is gathered.
  */
 export function gather(
-  notices: PlannedNotice[],
+  { notices, orders }: Pick<Plan, 'notices' | 'orders'>,
   told: ReadonlySet<PlannedNotice>,
 ): { notices: PlannedNotice[]; gatherings: Gathering[] } {
   const gatherings = new Map<string, Gathering>()
@@ -41,7 +43,18 @@ export function gather(
     gatherings.set(key, gathering)
     return gathering
   }
-  const kept = notices.filter((notice) => {
+  const waiting = orders.toReversed()
+  const heedOrders = (behind: number) => {
+    while (waiting.length > 0 && waiting.at(-1)!.behind <= behind) {
+      const { bookid } = waiting.pop()!
+      const request = requests.get(bookid)
+      if (request) request.superseded = true
+      requests.delete(bookid)
+      gatherings.delete(keyOf(bookid))
+    }
+  }
+  const kept = notices.filter((notice, index) => {
+    heedOrders(index)
     if (isRequest(notice)) {
       const gathering = at(notice)
       const { shortage } = notice
@@ -60,5 +73,6 @@ export function gather(
     }
     return true
   })
+  heedOrders(notices.length)
   return { notices: kept, gatherings: [...gatherings.values()] }
 }

@@ -82,7 +82,7 @@ export function noticeHandler({
         traceparent: envelope.traceparent ?? null,
       }))
       const planned = planNotices(occurrences, (userid) => contacts.get(userid), routing)
-      if (planned.notices.length === 0) return nothing
+      if (planned.notices.length === 0 && !(gathers && planned.orders.length > 0)) return nothing
       const news = await tellConsole(planned.notices)
       const { plan, gatherings } = gathers ? gatheredOf(planned, news) : { plan: planned, gatherings: [] }
       return {
@@ -104,7 +104,7 @@ export function noticeHandler({
 const nothing: Effects = { writes: [], events: [], poison: [] }
 
 function gatheredOf(plan: Plan, news: PlannedNotice[]): { plan: Plan; gatherings: Gathering[] } {
-  const { notices, gatherings } = gather(plan.notices, new Set(news))
+  const { notices, gatherings } = gather(plan, new Set(news))
   return { plan: { ...plan, notices }, gatherings }
 }
 

@@ -59,7 +59,8 @@ test('a contact is new at first, then replaced as a whole', async () => {
     locale: 'en',
   }
   const first = await ask('PUT', '/customers/test1', { ...full, phone: '+82 (10) 1234-5678' })
-  expect(first).toMatchObject({ status: 201, body: { userid: 'test1', ...full, phone: '+821012345678' } })
+  const shown = { ...full, webhook: 'https://chat.example/***', phone: '+821012345678' }
+  expect(first).toMatchObject({ status: 201, body: { userid: 'test1', ...shown } })
   expect(first.headers.get('location')).toBe('/customers/test1')
   expect(await ask('PUT', '/customers/test1', { email: 'b@example.com', extra: 1 })).toMatchObject({
     status: 200,
@@ -81,6 +82,41 @@ test('what was read can be written back, and a customer may leave nothing at all
   expect(body).toMatchObject({ userid: 'a/b', email: null, webhook: null })
   expect((await ask('PUT', '/customers/a%2Fb', body)).status).toBe(200)
   expect((await get(body._links.self.href)).status).toBe(200)
+})
+
+const storedWebhook = async (userid: string) =>
+  (await database.sql<{ webhook: string }[]>`select webhook from customer where userid = ${userid}`)[0]!
+    .webhook
+
+test.each([
+  ['https://chat.example/services/T0/B0/s3cret', 'https://chat.example/***'],
+  ['https://chat.example:8443/?token=s3cret', 'https://chat.example:8443/***'],
+  ['https://chat.example/#s3cret', 'https://chat.example/***'],
+  ['https://chat.example', 'https://chat.example'],
+  ['https://chat.example/', 'https://chat.example/'],
+])('of the webhook %s is shown %s, and written back it stays', async (webhook, shown) => {
+  const put = await ask('PUT', '/customers/test1', { webhook, channels: ['webhook'] })
+  const { body } = await get('/customers/test1')
+  expect([put.body.webhook, body.webhook]).toEqual([shown, shown])
+  expect(await ask('PUT', '/customers/test1', { ...body, locale: 'en' })).toMatchObject({
+    status: 200,
+    body: { webhook: shown, locale: 'en' },
+  })
+  expect(await storedWebhook('test1')).toBe(webhook)
+})
+
+test('what is shown of another webhook, or of none, is not taken for one', async () => {
+  const webhook = 'https://chat.example/s3cret'
+  await ask('PUT', '/customers/test1', { webhook })
+  for (const [userid, shown] of [
+    ['test1', 'https://other.example/***'],
+    ['test2', 'https://chat.example/***'],
+  ]) {
+    const { status, body } = await ask('PUT', `/customers/${userid}`, { webhook: shown })
+    expect({ status, pointer: body.errors?.[0]?.pointer }).toEqual({ status: 400, pointer: '/webhook' })
+  }
+  expect(await storedWebhook('test1')).toBe(webhook)
+  expect((await get('/customers/test2')).status).toBe(404)
 })
 
 test('a customer who left no contact is not found', async () => {

@@ -5,6 +5,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { selfLink, selfSchema } from '../http/paging.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import { isMaskedUrl, maskUrl } from '../mask.ts'
 import { idSchema } from '../messages.ts'
 import { mountAlerts } from './alerts-http.ts'
 import type { Told } from './channels/console.ts'
@@ -29,11 +30,14 @@ export type NotifierHttpOptions = {
   ring?(): void
 }
 
+const shownAs =
+  'What follows the host is a secret of the customer, and is never shown. Written back as it is shown, the webhook stays as it is.'
+
 const customerSchema = z
   .object({
     userid: z.string(),
     email: z.string().nullable(),
-    webhook: z.string().nullable(),
+    webhook: z.string().nullable().openapi({ description: shownAs, example: 'https://chat.example/***' }),
     phone: z.string().nullable(),
     locale: z.string(),
     channels: z
@@ -93,12 +97,21 @@ export function mountNotifier({
 }: NotifierHttpOptions): void {
   app.openapi(putCustomer(allowPrivate, routing.locale), async (c) => {
     const { userid } = c.req.valid('param')
-    const { email = null, webhook = null, phone = null, channels = null, locale } = c.req.valid('json')
+    const { email = null, webhook: given = null, phone = null, channels = null, locale } = c.req.valid('json')
+    const webhook = given !== null && isMaskedUrl(given) ? await webhookShownAs(given, userid) : given
     const contact = { email, webhook, phone, channels, locale }
     const { customer, created } = await answered(writeCustomer(sql, userid, contact))
     const body = toCustomer(customer)
     return created ? c.json(body, 201, { location: body._links.self.href }) : c.json(body, 200)
   })
+
+  /** @throws {Problem} when the customer's webhook is none that is shown so: it would be called where nobody listens. */
+  async function webhookShownAs(shown: string, userid: string): Promise<string> {
+    const webhook = (await answered(readCustomer(sql, userid)))?.webhook
+    if (webhook && maskUrl(webhook) === shown) return webhook
+    const detail = 'is what is shown of a webhook, and not of the present one: give its whole URL'
+    throw new Problem('invalid-input', { errors: [{ pointer: '/webhook', detail }] })
+  }
 
   app.openapi(getCustomer, async (c) => {
     const customer = await answered(readCustomer(sql, c.req.valid('param').userid))
@@ -185,8 +198,9 @@ function notFound(detail: string): never {
   throw new Problem('not-found', { detail })
 }
 
-const toCustomer = ({ updatedAt, ...customer }: Customer) => ({
+const toCustomer = ({ updatedAt, webhook, ...customer }: Customer) => ({
   ...customer,
+  webhook: webhook && maskUrl(webhook),
   updatedAt: updatedAt.toISOString(),
   _links: selfLink(`/customers/${encodeURIComponent(customer.userid)}`),
 })

@@ -7,7 +7,8 @@
  *     one by `withdraws`.
  * N3. After a cancellation no outcome of that reservation is told: a late one is planned as superseded here, or by
  *     `unless` when the cancellation was in an earlier batch.
- * N4. Requests to buy one book that the purchaser was not told of yet become one (`gather.ts`).
+ * N4. Requests to buy one book that the purchaser was not told of yet become one, and none when the book was ordered
+ *     (`gather.ts`).
  */
 import { match, P } from 'ts-pattern'
 import type { StockEvent } from '../messages.ts'
@@ -48,6 +49,8 @@ export type Plan = {
   notices: PlannedNotice[]
   /** Notices of earlier batches that are not to be sent any more. */
   withdraws: { noticeid: string; partition: number }[]
+  /** Books that were ordered, each `behind` so many of the notices. */
+  orders: { bookid: string; partition: number; behind: number }[]
 }
 
 /** An event of stock, with what a notice keeps of the message that carried it. */
@@ -67,8 +70,11 @@ export function planNotices(
 ): Plan {
   const planned = new Map<string, PlannedNotice>()
   const withdraws: Plan['withdraws'] = []
+  const orders: Plan['orders'] = []
   const cancelled = new Set<string>()
   for (const { event, id, ...message } of occurrences) {
+    if (event.type === 'CopiesOrdered')
+      orders.push({ bookid: event.bookid, partition: message.partition, behind: planned.size })
     const subject = subjectOf(event)
     if (!subject) continue
     const { kind, reservationid } = subject
@@ -98,7 +104,7 @@ export function planNotices(
   for (const notice of planned.values()) {
     if (isOutcome(notice.kind)) notice.superseded = cancelled.has(notice.reservationid!)
   }
-  return { notices: [...planned.values()], withdraws }
+  return { notices: [...planned.values()], withdraws, orders }
 }
 
 /** @returns what there is to tell about an event; nothing for those that concern nobody outside the shop. */

@@ -19,6 +19,7 @@ import {
   everybody,
   mark,
   NotifierDatabase,
+  ordered,
   purchaseRequested,
   refused,
   released,
@@ -42,7 +43,9 @@ afterAll(async () => {
 
 const eventOf = (i: number): StockEvent => {
   const whose = { reservationid: randomUUID(), userid: `user-${i}`, bookid: `book-${i}` }
-  return [reserved(whose), refused(whose), released(whose), purchaseRequested()][i % 4]!
+  return [reserved(whose), refused(whose), released(whose), purchaseRequested(), ordered(whose.bookid)][
+    i % 5
+  ]!
 }
 
 /** A batch of every event, told on the console and committed with its notices. */
@@ -87,7 +90,7 @@ async function operate(sql: Sql): Promise<void> {
   await readAttempts(sql, 7)
   const alerts = range(40).map((i) => alertFiring({ fingerprint: String(i) }))
   await readNews(sql, alerts)
-  await noteAlerts(sql, alertsOf(alerts), ['console', 'sms'])
+  await noteAlerts(sql, alertsOf(alerts), { noticeid: randomUUID(), channels: ['sms'] })
 }
 
 async function expectHot(size: number): Promise<void> {

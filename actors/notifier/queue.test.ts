@@ -9,6 +9,7 @@ import {
   chat,
   mark,
   NotifierDatabase,
+  ordered,
   purchaseRequested,
   refused,
   released,
@@ -265,6 +266,21 @@ test('requests to buy one book that were not told yet are one, with all their sh
     'purchase-requested email pending 1',
     'purchase-requested email pending 2',
   ])
+})
+
+test('a request whose book was ordered before it was sent is not told; what is requested behind the order is', async () => {
+  const buy = (events: StockEvent[], fence = true) => database.commit(events, { routing: shop, fence })
+  const told = async () => (await database.told()).map((it) => `${it.bookid} ${it.status} ${it.shortage}`)
+  await buy([purchaseRequested(1), refused({ reservationid: randomUUID() }), purchaseRequested(1, '2')])
+  await buy([ordered()], false)
+  expect(await told()).toEqual(['1 pending 2', '2 pending 1'])
+  await buy([ordered()])
+  expect(await told()).toEqual(['1 superseded 2', '2 pending 1'])
+  // All in one batch: what was there before the order is not raised by what came behind.
+  await buy([purchaseRequested(1)])
+  await buy([refused({ reservationid: randomUUID() }), ordered(), purchaseRequested(1)])
+  expect(await told()).toEqual(['1 superseded 2', '2 pending 1', '1 superseded 1', '1 pending 1'])
+  expect(await claimDue(database.sql, 'email', 10, 0)).toMatchObject([{ bookid: '2' }, { bookid: '1' }])
 })
 
 test('an answer that stock repeats raises no request', async () => {

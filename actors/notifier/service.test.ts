@@ -129,6 +129,7 @@ test('ten thousand notices are told at a thousand a second, each once', { timeou
   expect(new Set(mails.mails.map((it) => it.messageId)).size).toBe(backlog.mailed)
   expect(new Set(hooks.hooks.map((it) => it.headers['idempotency-key'])).size).toBe(backlog.hooked)
   expect(told()).toBe(all)
+  console.log(`${all} notices at ${rate.toFixed(0)} a second`)
   // A machine that is busy with other things is asked for half of what bare clients come to on it.
   if (rate < wanted) expect(rate).toBeGreaterThan((await bareRate()) / 2)
 })

@@ -1,6 +1,6 @@
 /** What the notifier writes in the commit that moves its offset, and reads to decide it. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import type { Gathering } from './gather.ts'
+import { type Gathering, keyOf } from './gather.ts'
 import type { ChannelName, Contact } from './notice.ts'
 import type { Plan, PlannedNotice } from './notifier.ts'
 
@@ -42,16 +42,18 @@ export type Rests = {
 /** The parts of the commit, in this order: each builds on those before. What there is nothing for is left out. */
 export function planWrites(
   sql: Sql,
-  { notices, withdraws }: Plan,
+  { notices, withdraws, orders }: Plan,
   gatherings: Gathering[],
   { delayMs, gatherMs }: Rests,
 ): Fragment[] {
   const gathers = gatherings.length > 0
+  const ordered = new Set(orders.map((it) => keyOf(it.bookid)))
   return [
-    ...(gathers ? [gathered(sql, gatherings), raised(sql)] : []),
+    ...(gathers ? [gathered(sql, gatherings, ordered), raised(sql)] : []),
     noted(sql, notices, gathers),
     gathers ? queuedOrGathering(sql, delayMs, gatherMs) : queued(sql, delayMs),
     ...(withdraws.length > 0 ? [doomed(sql, withdraws), withdrawn(sql), superseded(sql)] : []),
+    ...(orders.length > 0 ? [bought(sql, orders)] : []),
   ]
 }
 
@@ -59,23 +61,33 @@ export function planWrites(
 export type Superseded = { channel: ChannelName; superseded: number }
 
 /** @returns a part of the commit that reports `Superseded`, one per channel. */
-export const supersededResults = (sql: Sql, { withdraws }: Plan): Fragment => sql`
+export const supersededResults = (sql: Sql, { withdraws, orders }: Plan): Fragment => sql`
   select null::int, json_build_object('channel', channel, 'superseded', count(*))
   from (
     select channel from noted where status = 'superseded'
     ${withdraws.length > 0 ? sql`union all select channel from superseded` : sql``}
+    ${orders.length > 0 ? sql`union all select channel from bought` : sql``}
   ) as s group by channel`
 
-/** Requests to buy that nobody has tried to send yet, and what is added to each. Locks in the order of seq, as marks do. */
-const gathered = (sql: Sql, gatherings: Gathering[]) => sql`gatherings as materialized (
+/**
+ * Requests to buy that nobody has tried to send yet, and what is added to each: nothing to one whose book was ordered
+ * meanwhile. Locks in the order of seq, as marks do.
+ */
+const gathered = (
+  sql: Sql,
+  gatherings: Gathering[],
+  ordered: ReadonlySet<string>,
+) => sql`gatherings as materialized (
   select * from unnest(
     ${gatherings.map((it) => it.key)}::text[], ${gatherings.map((it) => it.partition)}::int[],
-    ${gatherings.map((it) => it.shortage)}::bigint[], ${gatherings.map((it) => it.noticeid)}::uuid[]
-  ) as g (gathers, partition, shortage, noticeid)
+    ${gatherings.map((it) => it.shortage)}::bigint[], ${gatherings.map((it) => it.noticeid)}::uuid[],
+    ${gatherings.map((it) => (ordered.has(it.key) ? 1 : 0))}::int[]
+  ) as g (gathers, partition, shortage, noticeid, ordered)
   where g.partition = any(array(select partition from fenced))
 ), open_request as materialized (
   select v.seq, g.shortage, g.noticeid
   from gatherings g join undelivered v on v.gathers = g.gathers and v.attempts = 0
+  where g.ordered = 0
   order by v.seq
   for update of v
 )`
@@ -143,5 +155,22 @@ const withdrawn = (sql: Sql) => sql`withdrawn as (
 
 const superseded = (sql: Sql) => sql`superseded as (
   update notice n set status = 'superseded', superseded_at = clock_timestamp() from withdrawn w where n.seq = w.seq
+  returning n.channel
+)`
+
+/** Requests of earlier batches to buy what was ordered meanwhile. */
+const bought = (sql: Sql, orders: Plan['orders']) => sql`needless as materialized (
+  select v.seq
+  from unnest(
+    ${orders.map((it) => keyOf(it.bookid))}::text[], ${orders.map((it) => it.partition)}::int[]
+  ) as o (gathers, partition)
+  join undelivered v on v.gathers = o.gathers and v.due_at < 'infinity'
+  where o.partition = any(array(select partition from fenced))
+  order by v.seq
+  for update of v
+), dropped as (
+  delete from undelivered v using needless d where v.seq = d.seq returning v.seq
+), bought as (
+  update notice n set status = 'superseded', superseded_at = clock_timestamp() from dropped d where n.seq = d.seq
   returning n.channel
 )`

@@ -71,6 +71,14 @@ export const purchaseRequested = (shortage = 1, bookid = after.bookid): StockEve
   shortage,
 })
 
+export const ordered = (bookid = after.bookid): StockEvent => ({
+  type: 'CopiesOrdered',
+  ...after,
+  bookid,
+  purchaseid: randomUUID(),
+  qty: 1,
+})
+
 type CommitOptions = {
   routing?: Routing
   delayMs?: number
@@ -212,11 +220,13 @@ export class NotifierDatabase implements AsyncDisposable {
       channel: string
       status: string
       attempts: number
+      bookid: string | null
       shortage: number | null
       last_error: string | null
     }[]
   > {
-    return await this.sql`select noticeid, kind, channel, status, attempts, shortage, last_error from notice
+    return await this
+      .sql`select noticeid, kind, channel, status, attempts, bookid, shortage, last_error from notice
       where channel <> 'console' order by seq`
   }
 

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { bodyBytesMax } from '../../actors/http/input.ts'
 import { eventually } from '../../actors/testing/eventually.ts'
 import { MailSink } from '../../actors/testing/mail-sink.ts'
 import { WebhookSink } from '../../actors/testing/webhook-sink.ts'
@@ -93,6 +94,15 @@ test('every alert that the configuration names exists', () => {
       known.some((it) => new RegExp(`^(${name})$`).test(it)),
       name,
     ).toBe(true)
+})
+
+/** More than any of ours takes, with its labels, annotations and links. */
+const alertBytes = 2_000
+
+test('no group is too large for the notifier', () => {
+  const config = execFileSync('cat', [alertmanagerConfig], { encoding: 'utf8' })
+  const most = /&notifier\n.*?max_alerts: (\d+)\n.*?- name:/s.exec(config)?.[1]
+  expect(Number(most) * alertBytes).toBeLessThan(bodyBytesMax)
 })
 
 let dir: string

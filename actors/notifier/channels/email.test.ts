@@ -3,11 +3,13 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { toConfig } from '../../config.ts'
 import { type Certificate, makeCertificate } from '../../testing/certificate.ts'
 import { MailSink } from '../../testing/mail-sink.ts'
 import type { DueNotice } from '../delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { emailChannel } from './email.ts'
+import { openChannels } from './open.ts'
 import { deliver, notice, noticeid, sly } from './testing.ts'
 
 let mails: MailSink
@@ -104,8 +106,9 @@ test('a page can tell that whoever unsubscribes a customer has a mail of theirs'
 })
 
 test('a purchase request goes to the purchaser, who does not unsubscribe', async () => {
-  const asking = notice({ kind: 'purchase-requested', userid: null, reservationid: null, shortage: 3 })
-  const [outcome] = await deliver(email({ purchaserEmail: 'buyer@example.com' }), asking)
+  const whose = { userid: null, reservationid: null, email: 'buyer@example.com' }
+  const asking = notice({ kind: 'purchase-requested', ...whose, shortage: 3 })
+  const [outcome] = await deliver(email(), asking)
   expect(outcome!.type).toBe('sent')
   expect(mails.mails[0]!.to).toEqual(['buyer@example.com'])
   expect(mails.mails[0]!.raw).not.toContain('List-Unsubscribe')
@@ -149,6 +152,20 @@ test('a notice whose address is gone fails', async () => {
     { type: 'failed', error: 'no e-mail address is known any more' },
   ])
 })
+
+test('what operators are to be told goes to nobody else when they have no address any more', async () => {
+  const config = toConfig('notifier', {
+    DATABASE_URL: 'postgres://nowhere',
+    REDIS_URL: 'redis://nowhere',
+    SMTP_URL: mails.url,
+    PURCHASER_EMAIL: 'buyer@example.com',
+  })
+  const channel = openChannels(config).find((it) => it.name === 'email')!
+  const gone = notice({ kind: 'delivery-failed', userid: null, reservationid: null, details: failure })
+  expect(await deliver(channel, gone)).toMatchObject([{ type: 'failed' }])
+  expect(mails.mails).toEqual([])
+})
+const failure = { type: 'failure', noticeid, kind: 'reserved', channel: 'sms', more: 0 } as const
 
 test('many mails share few connections', async () => {
   const before = mails.connections

@@ -27,8 +27,6 @@ export type EmailOptions = Partial<Limits> & {
   smtpUrl: string
   /** `Name <address>`. */
   from: string
-  /** Where purchase requests go. */
-  purchaserEmail?: string
   /** Of a page that takes one-click unsubscriptions; `{userid}` stands for the customer, `{token}` for a proof. */
   unsubscribeUrl?: string
   /** Makes the proof. */
@@ -36,7 +34,7 @@ export type EmailOptions = Partial<Limits> & {
 }
 
 export function emailChannel(options: EmailOptions): Channel {
-  const { smtpUrl, from, purchaserEmail, unsubscribeUrl, secret, ...some } = options
+  const { smtpUrl, from, unsubscribeUrl, secret, ...some } = options
   const limits = limitsOf('email', some)
   const transport = createTransport({
     url: smtpUrl,
@@ -87,7 +85,7 @@ export function emailChannel(options: EmailOptions): Channel {
     },
     restMs: () => server.restMs,
     async deliver(notice) {
-      const to = notice.email ?? (notice.userid === null ? purchaserEmail : undefined)
+      const to = notice.email
       if (!to) return { type: 'failed', error: 'no e-mail address is known any more' }
       return server.run((signal) => send(notice, to, signal))
     },

@@ -11,7 +11,7 @@ import { teamsChannel } from './teams.ts'
 import { chatChannel, webhookChannel } from './webhook.ts'
 
 export function openChannels(config: Config): Channel[] {
-  const { smtpUrl, mailFrom: from, purchaserEmail, unsubscribeUrl, solapi: account, kakao } = config
+  const { smtpUrl, mailFrom: from, unsubscribeUrl, solapi: account, kakao } = config
   const { chatWebhookUrl, slackWebhookUrl, discordWebhookUrl, teamsWebhookUrl } = config
   const { webhookSecrets: secrets, webhookAllowPrivate: allowPrivate } = config
   const limits = (name: DeliveringChannel) => ({
@@ -21,9 +21,7 @@ export function openChannels(config: Config): Channel[] {
   })
   const channels = [webhookChannel({ allowPrivate, secrets, ...limits('webhook') })]
   if (smtpUrl)
-    channels.push(
-      emailChannel({ smtpUrl, from, purchaserEmail, unsubscribeUrl, secret: secrets[0], ...limits('email') }),
-    )
+    channels.push(emailChannel({ smtpUrl, from, unsubscribeUrl, secret: secrets[0], ...limits('email') }))
   if (account) channels.push(smsChannel({ account, ...limits('sms') }))
   if (account && kakao) channels.push(kakaoChannel({ account, ...kakao, ...limits('kakao') }))
   if (slackWebhookUrl) channels.push(slackChannel({ url: slackWebhookUrl, ...limits('slack') }))

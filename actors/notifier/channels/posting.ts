@@ -6,6 +6,8 @@ import { type Limits, Receiver, type Tried } from './receiver.ts'
 
 /** Hosts of customers whose health is remembered. */
 const hostsMax = 1_000
+/** How much of the channel a host has until it has shown that it is quick. */
+const shareAtFirst = 1 / 8
 
 /** @param url the operators' own choice, so it may be anywhere. */
 export type OurWebhook = Partial<Limits> & { url: string }
@@ -50,13 +52,13 @@ export function postingChannel(posting: Posting, options: CallerOptions & Partia
   }
 }
 
-/** One host that is down must not be waited for by the customers of the others. */
+/** One host that is down or slow must not be waited for by the customers of the others. */
 class Hosts {
   readonly #receivers = new Map<string, Receiver>()
   readonly #limits: Limits
 
   constructor(limits: Limits) {
-    this.#limits = limits
+    this.#limits = { ...limits, concurrentAtFirst: Math.ceil(limits.concurrent * shareAtFirst) }
   }
 
   of(host: string): Receiver {

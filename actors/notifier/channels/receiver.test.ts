@@ -18,6 +18,29 @@ test('what is beyond the notices at a time is deferred, not queued', async () =>
   expect(await receiver.run(async () => sent)).toEqual({ type: 'sent' })
 })
 
+test('a receiver that shares its channel has little of it until it is quick, and again when it is not', async () => {
+  let now = 0
+  const receiver = new Receiver({ ...limits, concurrentAtFirst: 1 }, () => now)
+  const answer = (ms: number) =>
+    receiver.run(async () => {
+      now += ms
+      return sent
+    })
+  expect(receiver.capacity).toBe(1)
+  for (const width of [2, 3, 3]) {
+    await answer(100)
+    expect(receiver.capacity).toBe(width)
+  }
+  await answer(4_000)
+  expect(receiver.capacity).toBe(1)
+  const gate = Promise.withResolvers<Tried>()
+  const under = receiver.run(() => gate.promise)
+  // It is not asked again before it may have finished.
+  expect(await receiver.run(async () => sent)).toMatchObject({ type: 'deferred', afterMs: 4_000 })
+  gate.resolve(sent)
+  await under
+})
+
 test('a try has an end', async () => {
   const receiver = new Receiver({ ...limits, limitMs: 20 })
   const outcome = receiver.run(async (signal) => {

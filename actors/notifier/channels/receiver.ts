@@ -4,7 +4,9 @@
  *
  * V1. What is beyond a limit is not tried but deferred, at once: a receiver takes up no more of its channel than it answers.
  * V2. While it is down, one notice at a time finds out whether it is back.
- * V3. A receiver that asks to be left alone (`Retry-After`) is, for every notice.
+ * V3. One that shares its channel with others has little of it at a time until it has answered quickly, and again when it
+ *     does not: however slow it is, the rest is left to the others.
+ * V4. A receiver that asks to be left alone (`Retry-After`) is, for every notice.
  */
 import { TokenBucket } from 'limiter'
 import type { Outcome } from '../delivery.ts'
@@ -13,6 +15,8 @@ import { Breaker, type BreakerLimits, breakerLimits } from './breaker.ts'
 export type Limits = {
   /** Notices under way at a time. */
   concurrent: number
+  /** The same for a receiver of which is not known that it is quick, if it shares its channel with others. */
+  concurrentAtFirst?: number
   /** Notices a second, of this process; as many may come at once. Absent: as many as there are. */
   perSecond?: number
   /** The longest that one try may take. */
@@ -29,6 +33,9 @@ export type Tried = {
   quietMs?: number
 }
 
+/** An answer within this is quick. */
+const quickMs = 500
+
 /** No receiver silences its channel for longer. */
 const quietMaxMs = 60 * 60 * 1_000
 
@@ -38,11 +45,15 @@ export class Receiver {
   readonly #bucket: TokenBucket | undefined
   readonly #now: () => number
   #active = 0
+  /** How many at a time it has earned. */
+  #width: number
+  #lastTookMs = 0
   #quietUntil = 0
 
   constructor(limits: Limits, now: () => number = () => performance.now()) {
     this.#limits = limits
     this.#now = now
+    this.#width = limits.concurrentAtFirst ?? limits.concurrent
     this.#breaker = new Breaker(limits.breaker ?? breakerLimits, now)
     this.#bucket = limits.perSecond === undefined ? undefined : bucketOf(limits.perSecond)
   }
@@ -50,7 +61,7 @@ export class Receiver {
   /** How many notices may be in hand now, those under way included. */
   get capacity(): number {
     const room = this.#breaker.doubtful ? 1 - this.#active : this.#tokens()
-    return this.#active + Math.max(0, Math.min(this.#limits.concurrent - this.#active, room))
+    return this.#active + Math.max(0, Math.min(this.#width - this.#active, room))
   }
 
   /** Milliseconds until it may be tried again. */
@@ -60,21 +71,31 @@ export class Receiver {
 
   /** @returns what `send` makes of it, or `deferred`. */
   async run(send: (signal: AbortSignal) => Promise<Tried>): Promise<Outcome> {
-    const { concurrent, limitMs } = this.#limits
+    const { limitMs } = this.#limits
     const quietMs = this.#quietUntil - this.#now()
     if (quietMs > 0) return deferred('the receiver asked for a rest', quietMs)
-    if (this.#active >= concurrent) return deferred('the receiver has its hands full', busyMs)
+    if (this.#active >= this.#width)
+      return deferred('the receiver has its hands full', Math.max(busyMs, this.#lastTookMs))
     if (this.#breaker.probing) return deferred('the receiver is being tried', busyMs)
     // What the breaker is going to refuse takes no token.
     if (this.#breaker.restMs === 0 && this.#bucket?.tryRemoveTokens(1) === false)
       return deferred('the limit of notices a second is reached', this.#bucket.getWaitTime(1))
     this.#active++
+    const from = this.#now()
     try {
       const tried = await this.#breaker.run(() => send(AbortSignal.timeout(limitMs)))
+      if (tried.outcome.type !== 'deferred') this.#measure(this.#now() - from)
       return this.#heed(tried)
     } finally {
       this.#active--
     }
+  }
+
+  /** A quick answer earns it one more at a time, a slow one costs it all that it has earned. */
+  #measure(tookMs: number): void {
+    const { concurrent, concurrentAtFirst = concurrent } = this.#limits
+    this.#lastTookMs = tookMs
+    this.#width = tookMs < quickMs ? Math.min(this.#width + 1, concurrent) : concurrentAtFirst
   }
 
   #heed({ outcome, quietMs = 0 }: Tried): Outcome {

@@ -7,10 +7,13 @@ import type { Told } from './console.ts'
 /** @returns the channel, each of whose deliveries is a span if somebody collects them. */
 export function traced(tracing: Tracing | undefined, channel: Channel): Channel {
   if (!tracing) return channel
-  const { name, capacity } = channel
+  const { name } = channel
   return {
     name,
-    capacity,
+    // Not a copy: it changes from moment to moment.
+    get capacity() {
+      return channel.capacity
+    },
     restMs: () => channel.restMs?.() ?? 0,
     close: () => channel.close?.(),
     async deliver(notice) {

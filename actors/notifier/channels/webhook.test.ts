@@ -183,6 +183,23 @@ test('a dead host of one customer costs the others nothing', async () => {
   expect(await deliver(channel, hooked())).toMatchObject([{ type: 'sent' }])
 })
 
+test('a slow host of one customer leaves the others most of the channel', async () => {
+  await using slow = await WebhookSink.start()
+  const held: (() => void)[] = []
+  slow.answer = (_, response) => held.push(() => response.writeHead(204).end())
+  const channel = webhook({ concurrent: 16 })
+  const outcomes = Array.from({ length: channel.capacity }, () =>
+    channel.deliver(notice({ webhook: slow.url })),
+  )
+  const deferred = await Promise.all(outcomes.slice(2))
+  expect(new Set(deferred.map((it) => it.type))).toEqual(new Set(['deferred']))
+  expect(await channel.deliver(hooked())).toMatchObject({ type: 'sent' })
+  await expect.poll(() => held.length).toBe(2)
+  for (const answer of held) answer()
+  expect(await Promise.all(outcomes.slice(0, 2))).toMatchObject([{ type: 'sent' }, { type: 'sent' }])
+  channel.close!()
+})
+
 test('a notice whose webhook is gone fails', async () => {
   expect(await deliver(webhook(), notice())).toEqual([
     { type: 'failed', error: 'Cannot call the webhook: no address is known any more' },

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import type { Tracing } from '../../tracing/tracing.ts'
+import { Receiver } from './receiver.ts'
+import { traced } from './traced.ts'
+
+test('a channel whose spans are collected takes as much as it does otherwise, at each moment', async () => {
+  const receiver = new Receiver({ concurrent: 3, perSecond: 2, limitMs: 1_000 })
+  const channel = traced({} as Tracing, {
+    name: 'slack',
+    get capacity() {
+      return receiver.capacity
+    },
+    restMs: () => receiver.restMs,
+    deliver: () => receiver.run(async () => ({ outcome: { type: 'sent' } })),
+  })
+  expect(channel.capacity).toBe(2)
+  await receiver.run(async () => ({ outcome: { type: 'sent' } }))
+  expect(channel.capacity).toBe(1)
+})
