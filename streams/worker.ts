@@ -21,9 +21,6 @@ import {
   advance,
   advanceOf,
   halvesOf,
-  idsOf,
-  isNextEvent,
-  isNextMessage,
   lettersOf,
   type Owned,
   parse,
@@ -32,28 +29,22 @@ import {
   type Slice,
   sizeOf,
   slicesOf,
-  soundOf,
 } from './batch.ts'
 import { commit, type Letter, sequence } from './commit.ts'
 import { lettersToRedrive } from './dead-letter.ts'
 import { deadline } from './deadline.ts'
 import { Doorbell } from './doorbell.ts'
-import { type Entry, entriesOf, type Row } from './entry.ts'
-import { type EventLog, eventsPerEntryMax, type Publication } from './event-log.ts'
+import { entriesOf } from './entry.ts'
+import type { EventLog, Publication } from './event-log.ts'
 import type { Effects, Handler } from './handler.ts'
 import { Holdings, type HoldingsOptions } from './holdings.ts'
-import { isNoGroup, type Reading, readEntries, tellGroup } from './mailbox.ts'
+import { batchSizeMax, Intake } from './intake.ts'
+import { isNoGroup } from './mailbox.ts'
 import { isDataError } from './postgres.ts'
 import { Pulse } from './pulse.ts'
 import { openRedis, type RedisClient, untilReady } from './redis.ts'
 import type { BatchTrace } from './telemetry.ts'
 
-/** Messages per commit at most. */
-const batchSizeMax = 1_000
-/** Messages of one partition that the doorbell is to bring at most. More than that is a rush. */
-const ringMax = 100
-/** How long an idle worker listens before it looks after its leases again. */
-const blockMs = 500
 const tidyEveryMs = 1_000
 /** How long Postgres may take over a batch before its outcome counts as unknown. */
 const statementWithinMs = 10_000
@@ -72,27 +63,19 @@ export class Worker<Message> {
   readonly #options: WorkerOptions<Message>
   readonly #redis: RedisClient
   readonly #holdings: Holdings
+  readonly #intake: Intake
   readonly #backoff = new Backoff({ initialMs: 50, maxMs: 1_000 })
   #tidiedAt = 0
-  #turn = 0
-  /** Messages in an entry, as of late: readers can only name a number of entries. */
-  #perEntry: number
-  /** Whether the last batch was so large that more is probably there. */
-  #rush = false
   #publishing: Promise<void> | undefined
-  /** Under way: what follows the batch that is being committed. */
-  #ahead: Promise<[Owned, Row[]][]> | undefined
   /** Whether a batch may have been handled of which nobody knows that it was committed. */
   #inDoubt = false
-  /** Under way: the group is told what the doorbell has brought. */
-  #telling: Promise<void> | undefined
 
   constructor(options: WorkerOptions<Message>) {
     this.#options = options
     this.pulse = new Pulse(`${options.service}-worker`)
     this.#redis = openRedis(options.redisUrl, `${options.id}-worker`)
     this.#holdings = new Holdings(options, this.#redis)
-    this.#perEntry = this.#sequenced ? eventsPerEntryMax : 1
+    this.#intake = new Intake(this.#redis, this.#holdings, this.#sequenced)
   }
 
   /** Whether the entries are those of an event log, and not of our own mailboxes. */
@@ -144,86 +127,11 @@ export class Worker<Message> {
       await sleep(gatherMs, undefined, { signal }).catch(() => {})
   }
 
-  /**
-   * After a large batch there is probably more: it is read at once, from all partitions. Otherwise the doorbell brings what
-   * comes, and the group is told beside the work.
-   */
   async #read(doorbell: Doorbell, signal: AbortSignal): Promise<Slice[]> {
-    const all = this.#holdings.all()
-    const slices = this.#rush ? this.#slicesOf((await this.#takeAhead()) ?? (await this.#readFrom(all))) : []
-    this.#rush = sizeOf(slices) > all.length
+    const slices = await this.#intake.more()
     if (slices.length > 0) return slices
     await this.#published()
-    const count = this.#entriesFor(ringMax)
-    const rings = await doorbell.wait(all, count, blockMs, signal)
-    const rows = all.map((owned): [Owned, Row[]] => [owned, rings.get(owned.key) ?? []])
-    const found = this.#slicesOf(rows)
-    this.#rush = rows.some(([, its]) => its.length === count) || sizeOf(found) > all.length
-    this.#telling = this.#tell(found)
-    this.#telling.catch(() => {}) // Seen before the commit; until then it must not count as unhandled.
-    return found
-  }
-
-  /** @throws when the group's answer is another than the doorbell's: Redis was changed in between. */
-  async #tell(slices: Slice[]): Promise<void> {
-    const ids = slices.map(idsOf)
-    const tellings = slices.map(({ owned }, i) => ({ ...this.#readingOf(owned), count: ids[i]!.length }))
-    const ends = await tellGroup(this.#redis, tellings)
-    if (ids.every((its, i) => its.at(-1) === ends[i])) return
-    throw new Error('Cannot take what the doorbell brought: the group has something else')
-  }
-
-  /** @param pending what is being committed: it is read from behind that. */
-  async #readFrom(partitions: Owned[], pending: Slice[] = []): Promise<[Owned, Row[]][]> {
-    // Who was served first last time is served last.
-    const first = this.#turn++ % Math.max(1, partitions.length)
-    const inTurn = [...partitions.slice(first), ...partitions.slice(0, first)]
-    const ends = new Map(pending.map((it) => [it.owned, it]))
-    const readings = inTurn.map((owned) => {
-      const { to = owned.position, count = 0 } = ends.get(owned) ?? {}
-      return { ...this.#readingOf(owned), position: to, processed: owned.processed + count }
-    })
-    const found = await readEntries(this.#redis, readings, this.#entriesFor(batchSizeMax))
-    return inTurn.map((owned, i) => [owned, found[i]!])
-  }
-
-  #readAhead(pending: Slice[]): void {
-    this.#ahead = this.#readFrom(this.#holdings.all(), pending)
-    this.#ahead.catch(() => {}) // Seen when it is taken, if it is.
-  }
-
-  /** What was read ahead, of the partitions that are still ours. */
-  async #takeAhead(): Promise<[Owned, Row[]][] | undefined> {
-    const ahead = this.#ahead
-    this.#ahead = undefined
-    return (await ahead)?.filter(([owned]) => this.#holdings.holds(owned))
-  }
-
-  #entriesFor(messages: number): number {
-    return Math.ceil(messages / this.#perEntry)
-  }
-
-  #slicesOf(streams: [Owned, Row[]][]): Slice[] {
-    const found = streams.map(([owned, rows]): [Owned, Entry[]] => [
-      owned,
-      this.#sound(owned, entriesOf(rows, owned.position, this.#sequenced)),
-    ])
-    const entries = streams.reduce((sum, [, rows]) => sum + rows.length, 0)
-    const messages = found.reduce((sum, [, its]) => sum + its.length, 0)
-    if (entries > 0) this.#perEntry = Math.max(messages / entries, 1)
-    return slicesOf(found, batchSizeMax)
-  }
-
-  /** What of the entries may be worked on. A partition that has something else next is left alone until it is mended. */
-  #sound(owned: Owned, entries: Entry[]): Entry[] {
-    const sound = soundOf(entries, owned.position, this.#sequenced ? isNextEvent : isNextMessage)
-    const [next] = entries
-    if (next && sound.length === 0) this.#holdings.distrust(owned, next.position)
-    return sound
-  }
-
-  #readingOf(owned: Owned): Reading {
-    return { ...this.#holdings.cursorOf(owned), acks: owned.acks.splice(0) }
+    return await this.#intake.listen(doorbell, signal)
   }
 
   /** Handles, commits and publishes one batch. @param fresh Postgres has refused it before. */
@@ -239,7 +147,7 @@ export class Worker<Message> {
       await this.#commit(slices, effects, [...unreadable, ...lettersOf(slices, effects.poison)], trace)
       telemetry.batch(sizeOf(slices))
     } catch (error) {
-      this.#ahead = undefined
+      this.#intake.forgetAhead()
       trace?.end(error)
       if (!isDataError(error)) throw error
       if (fresh) return await this.#narrow(slices, error)
@@ -257,11 +165,11 @@ export class Worker<Message> {
     const { writes, results: wanted } = effects
 
     await this.#published()
-    await this.#telling
+    await this.#intake.told()
     trace?.committing()
     const startedAt = performance.now()
     const committing = commit(sql, { advances, events, letters, redriven, writes, results: wanted })
-    if (sizeOf(slices) === batchSizeMax) this.#readAhead(slices)
+    this.#intake.readAhead(slices)
     const { partitions, results } = await deadline(statementWithinMs, 'commit the batch', committing)
     telemetry.committed((performance.now() - startedAt) / 1_000)
     trace?.committed(partitions)
@@ -337,7 +245,7 @@ export class Worker<Message> {
     if (performance.now() - this.#tidiedAt < tidyEveryMs) return
     this.#tidiedAt = performance.now()
     // The groups are set back to what is committed, and streams may begin anew.
-    this.#ahead = undefined
+    this.#intake.forgetAhead()
     await this.#published()
     await this.#holdings.tidy()
     const all = new Map(this.#holdings.all().map((it) => [it.partition, it]))
@@ -355,8 +263,7 @@ export class Worker<Message> {
     this.#holdings.forget()
     this.#inDoubt = true
     this.#publishing = undefined
-    this.#telling = undefined
-    this.#ahead = undefined
+    this.#intake.forget()
   }
 }
 

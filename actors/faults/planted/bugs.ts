@@ -90,7 +90,7 @@ export const bugs: Bug[] = [
       },
       // Else a consumer notices the hole, and has the stream filled again.
       {
-        file: 'streams/worker.ts',
+        file: 'streams/intake.ts',
         find: 'this.#sound(owned, entriesOf(rows, owned.position, this.#sequenced))',
         replace: 'entriesOf(rows, owned.position, this.#sequenced)',
       },
