@@ -1,12 +1,32 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+const files = (suffix: string) => `{actors,streams,deploy,load}/**/*${suffix}`
+const patient = { pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 } as const
 
 export default defineConfig({
   test: {
-    include: ['{actors,streams,deploy,load}/**/*.test.ts'],
     globalSetup: 'deploy/local/global-setup.ts',
-    pool: 'forks',
-    maxWorkers: 3,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    projects: [
+      {
+        test: {
+          ...patient,
+          name: 'together',
+          include: [files('.test.ts')],
+          exclude: [...configDefaults.exclude, files('.alone.test.ts')],
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // What measures speed has the machine to itself, as far as we can tell.
+        test: {
+          ...patient,
+          name: 'alone',
+          include: [files('.alone.test.ts')],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 })
