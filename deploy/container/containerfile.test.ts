@@ -4,9 +4,6 @@ import { join } from 'node:path'
 import { DockerfileParser } from 'dockerfile-ast'
 import { validate } from 'dockerfile-utils'
 import { expect, test } from 'vitest'
-import { serviceNames } from '../../actors/config.ts'
-import { find, render } from '../kubernetes/proof/render.ts'
-import { mainOf } from '../kubernetes/proof/rules/rule.ts'
 import { root } from '../local/root.ts'
 import { serviceCommand } from '../local/service.ts'
 
@@ -34,18 +31,13 @@ test('the node of the image is the one that the tests run on', async () => {
   expect(text).toContain(`ARG BUILDER=docker.io/library/node:${devDependencies.node}-`)
 })
 
-/** Where either runtime looks for flags of V8: a Deployment can give others, whichever runtime the image has. */
-const flagsOf = { node: 'NODE_OPTIONS', deno: 'DENO_V8_FLAGS' }
+test.for(['node', 'deno'] as const)('%s is started as npm start does it', (runtime) => {
+  const [, ...entrypoint] = entrypoints.find(([program]) => program === `/app/bin/${runtime}`)!
+  const [, ...flags] = serviceCommand(runtime, 'stock').slice(0, -1)
+  expect(entrypoint).toEqual(flags)
+})
 
-test.for(['node', 'deno'] as const)('%s is started as npm start does it', async (runtime) => {
-  const entrypoint = entrypoints.find(([program]) => program === `/app/bin/${runtime}`)!
-  const ofImage = new RegExp(`^ENV ${flagsOf[runtime]}="(.+)"$`, 'm').exec(text)![1]!
-  const manifests = await render('overlays/prod')
-  for (const service of serviceNames) {
-    const { env = [] } = mainOf(find(manifests, 'Deployment', service))
-    const own = env.find(({ name }: { name: string }) => name === flagsOf[runtime])?.value ?? ofImage
-    const [, ...flags] = serviceCommand(runtime, service).slice(0, -1)
-    const told = flags.map((flag) => flag.replace('--v8-flags=', '')).sort()
-    expect([...entrypoint.slice(1), ...own.split(' ')].sort(), service).toEqual(told)
-  }
+test('what node keeps of the files is made under the flags that it is run with', () => {
+  const [, ...flags] = serviceCommand('node', 'stock').slice(0, -1)
+  expect(text).toContain(`do bin/node ${flags.join(' ')} $main `)
 })
