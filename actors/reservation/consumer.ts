@@ -4,7 +4,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { countBooks, type Listing, listBooks, listingsOf } from './books.ts'
 import { verdictsOf } from './reservation.ts'
-import { applyVerdicts, type Changed, changed } from './store.ts'
+import { applyVerdicts, type Changed, type ChangedColumns, changed, changedRows } from './store.ts'
 
 export type ConsumerOptions = {
   sql: Sql
@@ -33,7 +33,7 @@ export function stockEventConsumer({ sql, committed }: ConsumerOptions): Handler
           counted.length > 0 && countBooks(sql, counted),
         ].filter((it) => it !== false),
         ...(verdicts.length > 0 ? { results: changed(sql) } : {}),
-        committed: (_, results) => committed((results as (Changed[] | null)[]).flatMap((it) => it ?? [])),
+        committed: (_, results) => committed((results as ChangedColumns[]).flatMap(changedRows)),
       }
     },
   }
