@@ -54,14 +54,16 @@ const all = backlog.mailed + backlog.hooked
 const wanted = 1_000
 
 test('ten thousand notices are told at a thousand a second, each once', { timeout: 120_000 }, async () => {
+  // The first time the bare clients are still being compiled.
+  await bareRate()
   const before = await bareRate()
   mails.mails.length = 0
   hooks.hooks.length = 0
   const rate = await tell()
   const bare = Math.min(before, await bareRate())
   console.log(`${all} notices at ${rate.toFixed(0)} a second, bare clients at ${bare.toFixed(0)}`)
-  // A machine that is busy with other things is asked for a third of what bare clients come to on it.
-  expect(rate).toBeGreaterThan(Math.min(wanted, bare / 3))
+  // Where bare clients come to less than 2,500 a second, the machine is slow, or busy with other things.
+  expect(rate).toBeGreaterThan(Math.min(wanted, bare / 2.5))
 })
 
 /** Tells a backlog. @returns notices a second, from the first to the last. */

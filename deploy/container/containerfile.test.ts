@@ -5,7 +5,7 @@ import { DockerfileParser } from 'dockerfile-ast'
 import { validate } from 'dockerfile-utils'
 import { expect, test } from 'vitest'
 import { root } from '../local/root.ts'
-import { serviceCommand } from '../local/service.ts'
+import { runtimeCommand } from '../local/service.ts'
 
 const read = (path: string) => readFile(join(root, path), 'utf8')
 const text = await read('deploy/container/Containerfile')
@@ -33,11 +33,11 @@ test('the node of the image is the one that the tests run on', async () => {
 
 test.for(['node', 'deno'] as const)('%s is started as npm start does it', (runtime) => {
   const [, ...entrypoint] = entrypoints.find(([program]) => program === `/app/bin/${runtime}`)!
-  const [, ...flags] = serviceCommand(runtime, 'stock').slice(0, -1)
+  const [, ...flags] = runtimeCommand(runtime)
   expect(entrypoint).toEqual(flags)
 })
 
 test('what node keeps of the files is made under the flags that it is run with', () => {
-  const [, ...flags] = serviceCommand('node', 'stock').slice(0, -1)
+  const [, ...flags] = runtimeCommand('node')
   expect(text).toContain(`do bin/node ${flags.join(' ')} $main `)
 })

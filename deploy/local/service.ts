@@ -26,12 +26,12 @@ export const compileCache = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.c
 
 const denoFlags = ['--no-prompt', '--allow-net', '--allow-env', '--allow-read', '--allow-sys']
 
-export function serviceCommand(runtime: 'node' | 'deno', service: ServiceName): [string, ...string[]] {
-  const script = join(root, 'actors', service, 'main.ts')
+/** The runtime with the flags under which services run. What it runs comes behind. */
+export function runtimeCommand(runtime: 'node' | 'deno'): [string, ...string[]] {
   const bin = (name: string) => join(root, 'node_modules', '.bin', name)
   return runtime === 'deno'
-    ? [bin('deno'), 'run', ...denoFlags, `--v8-flags=${heap.join(',')}`, script]
-    : [bin('node'), ...heap, script]
+    ? [bin('deno'), 'run', ...denoFlags, `--v8-flags=${heap.join(',')}`]
+    : [bin('node'), ...heap]
 }
 
 export type ServiceOptions = {
@@ -48,11 +48,11 @@ export type Service = Child & { name: ServiceName; port: number; url: string }
 /** Resolves when the service is alive. @throws {ChildError} with its last lines when it ends before. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { runtime, service, host, port, env, onLine } = options
-  const [command, ...args] = serviceCommand(runtime, service)
+  const [command, ...args] = runtimeCommand(runtime)
   const child = await startChild({
     name: service,
     command,
-    args,
+    args: [...args, join(root, 'actors', service, 'main.ts')],
     cwd: root,
     env: { ...compileCache, ...env, HOST: host, PORT: String(port) },
     graceMs,

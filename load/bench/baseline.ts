@@ -34,11 +34,11 @@ export async function startTabled(
 
 export const startBaseline = (around: Surroundings, name = 'baseline'): Promise<Target> =>
   startTabled(around, name, (databaseUrl) =>
-    startScript(name, 'reservation', 'load/bench/baseline/main.ts', { DATABASE_URL: databaseUrl }, around),
+    startScript(name, 'load/bench/baseline/main.ts', { DATABASE_URL: databaseUrl }, around),
   )
 
 export async function startEcho(around: Surroundings): Promise<Target> {
-  const it = await startScript('echo', 'reservation', 'load/bench/baseline/echo.ts', {}, around)
+  const it = await startScript('echo', 'load/bench/baseline/echo.ts', {}, around)
   return {
     name: 'echo',
     port: it.port,

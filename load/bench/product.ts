@@ -58,7 +58,7 @@ export async function startProduct(
   }
   const startService = async (service: ServiceName) => {
     for (const name of namesOf(service).toReversed()) {
-      const it = await startScript(name, service, `actors/${service}/main.ts`, env, around)
+      const it = await startScript(name, `actors/${service}/main.ts`, env, around)
       processes.push(it)
       urls[service] = `http://127.0.0.1:${it.port}`
     }

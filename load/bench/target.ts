@@ -1,9 +1,8 @@
 /** What can be driven: how it is reached, stocked, asked, and held to account. */
 import { join } from 'node:path'
 import postgres from 'postgres'
-import type { ServiceName } from '../../actors/config.ts'
 import { root } from '../../deploy/local/root.ts'
-import { compileCache, serviceCommand } from '../../deploy/local/service.ts'
+import { compileCache, runtimeCommand } from '../../deploy/local/service.ts'
 import { postRequest } from './closed-loop.ts'
 import type { Answer } from './http-connection.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
@@ -56,12 +55,11 @@ export const saysCreated = (answer: Answer, status: Status): boolean =>
 /** A server of ours or of others, run as a service is: same runtime, same flags. */
 export function startScript(
   name: string,
-  service: ServiceName,
   script: string,
   env: Record<string, string>,
   { runtime, logDir, profileDir }: Surroundings,
 ): Promise<MeasuredProcess> {
-  const flags = serviceCommand(runtime, service).slice(0, -1)
+  const flags: string[] = runtimeCommand(runtime)
   if (profileDir && runtime === 'node')
     flags.push('--cpu-prof', `--cpu-prof-dir=${profileDir}`, `--cpu-prof-name=${name}.cpuprofile`)
   const command = [...flags, join(root, script)]

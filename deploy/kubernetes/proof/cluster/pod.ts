@@ -7,11 +7,10 @@
  */
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ServiceName } from '../../../../actors/config.ts'
 import { type Child, describe, startChild } from '../../../local/child.ts'
 import { freePort } from '../../../local/free-port.ts'
 import { root } from '../../../local/root.ts'
-import { compileCache, serviceCommand } from '../../../local/service.ts'
+import { compileCache, runtimeCommand } from '../../../local/service.ts'
 import type { Manifest } from '../render.ts'
 import { type Container, mainOf } from '../rules/rule.ts'
 
@@ -36,8 +35,7 @@ export type PodOptions = {
 }
 
 /** The image's ENTRYPOINT: the runtime with its flags. */
-const entrypoint = (service: ServiceName) =>
-  serviceCommand('node', service).slice(0, -1) as [string, ...string[]]
+const entrypoint = runtimeCommand('node')
 
 export class Pod {
   readonly name: string
@@ -118,10 +116,7 @@ export class Pod {
     this.#events.dispatchEvent(new Event('changed'))
   }
 
-  #spawn(
-    args: string[],
-    command = entrypoint(this.#options.manifest.metadata.name as ServiceName),
-  ): Promise<Child> {
+  #spawn(args: string[], command = entrypoint): Promise<Child> {
     const [program, ...flags] = command
     const { PATH, HOME } = process.env
     return startChild({
