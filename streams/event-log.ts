@@ -21,6 +21,8 @@ import type { RedisClient } from './redis.ts'
 export const eventsPerEntryMax = 50
 /** Rows per page of a refill. */
 const pageMax = 500
+/** Events pruned at a time at most: only the oldest are looked at, however long the log. */
+const prunedMax = 1_000
 
 /**
  * For each stream: appends the entries that follow its last one, and returns the sequence that it then ends with: less
@@ -251,10 +253,11 @@ export class EventLog {
     }
     await this.#sql`
       delete from event_log where (partition, seq) in (
-        select partition, seq from event_log
-        where partition = ${at.partition} and seq <= ${at.trimmed}
-          and time < clock_timestamp() - ${`${retentionDays} days`}::interval
-        order by seq limit 1000)`
+        select partition, seq from (
+          select partition, seq, time from event_log
+          where partition = ${at.partition} and seq <= ${at.trimmed} order by seq limit ${prunedMax}
+        ) as oldest
+        where time < clock_timestamp() - ${`${retentionDays} days`}::interval)`
     return at.trimmed
   }
 

@@ -52,13 +52,8 @@ export function noticeHandler({
   const gathers = routeOf({ kind: 'purchase-requested', userid: null }, undefined, routing).length > 0
 
   /** @returns those that the console had not been told before. */
-  async function tellConsole(notices: PlannedNotice[]): Promise<PlannedNotice[]> {
-    const open = notices.filter((it) => it.channel === 'console' && !it.superseded)
-    const known = await readKnown(
-      sql,
-      open.flatMap((it) => [it.noticeid, ...(it.unless ? [it.unless] : [])]),
-    )
-    const due = open.filter((it) => !known.has(it.noticeid) && !(it.unless && known.has(it.unless)))
+  async function tellConsole(notices: PlannedNotice[], known: ReadonlySet<string>): Promise<PlannedNotice[]> {
+    const due = notices.filter((it) => it.channel === 'console' && !it.superseded && !known.has(it.noticeid))
     if (due.length === 0) return due
     const partitions = [...new Set(due.map((it) => it.partition))]
     if (!(await leasesLast(sql, worker, partitions, leaseMarginMs)))
@@ -73,7 +68,7 @@ export function noticeHandler({
 
   return {
     parse: parseStockEvent,
-    async handle(batch: Delivery<StockEvent>[]): Promise<Effects> {
+    async handle(batch: Delivery<StockEvent>[], fresh = false): Promise<Effects> {
       const contacts = await readContacts(sql, useridsOf(batch))
       const occurrences = batch.map(({ message, partition, envelope }) => ({
         event: message,
@@ -83,10 +78,14 @@ export function noticeHandler({
       }))
       const planned = planNotices(occurrences, (userid) => contacts.get(userid), routing)
       if (planned.notices.length === 0 && !(gathers && planned.orders.length > 0)) return nothing
-      const news = await tellConsole(planned.notices)
+      // Nobody else writes notices of these partitions while the fence holds, so what is known now is known in the commit.
+      const known = await readKnown(sql, planned.notices.flatMap(idsOf))
+      supersede(planned.notices, known)
+      const news = await tellConsole(planned.notices, known)
       const { plan, gatherings } = gathers ? gatheredOf(planned, news) : { plan: planned, gatherings: [] }
+      const repeated = fresh || plan.notices.some((it) => known.has(it.noticeid))
       return {
-        writes: planWrites(sql, plan, gatherings, rests),
+        writes: planWrites(sql, plan, gatherings, rests, repeated),
         events: [],
         poison: [],
         results: supersededResults(sql, plan),
@@ -99,6 +98,13 @@ export function noticeHandler({
       }
     },
   }
+}
+
+const idsOf = ({ noticeid, unless }: PlannedNotice) => (unless ? [noticeid, unless] : [noticeid])
+
+/** Those whose cancellation was told in an earlier batch. */
+function supersede(notices: PlannedNotice[], known: ReadonlySet<string>): void {
+  for (const notice of notices) if (notice.unless && known.has(notice.unless)) notice.superseded = true
 }
 
 const nothing: Effects = { writes: [], events: [], poison: [] }

@@ -5,8 +5,8 @@
  *     the customer chooses meanwhile: the same outcome has the same noticeid.
  * N2. A cancellation supersedes an outcome, success or failure, that was not told yet: in the same batch here, an earlier
  *     one by `withdraws`.
- * N3. After a cancellation no outcome of that reservation is told: a late one is planned as superseded here, or by
- *     `unless` when the cancellation was in an earlier batch.
+ * N3. After a cancellation no outcome of that reservation is told: a late one is planned as superseded here, or by the
+ *     handler when the cancellation, `unless`, was in an earlier batch.
  * N4. Requests to buy one book that the purchaser was not told of yet become one, and none when the book was ordered
  *     (`gather.ts`).
  */

@@ -48,15 +48,18 @@ const eventOf = (i: number): StockEvent => {
   ]!
 }
 
-/** A batch of every event, told on the console and committed with its notices. */
-async function note(sql: Sql, size: number): Promise<void> {
+/**
+ * A batch of every event, told on the console and committed with its notices.
+ * @param fresh as if Postgres had refused it before.
+ */
+async function note(sql: Sql, size: number, fresh: boolean): Promise<void> {
   const batch = range(size).map((i) => ({
     partition: i % partitions,
     position: '1-0',
     envelope: { id: randomUUID() } as never,
     message: eventOf(i),
   }))
-  const { writes, results } = await database.handler({ sql, routing: everybody }).handle(batch)
+  const { writes, results } = await database.handler({ sql, routing: everybody }).handle(batch, fresh)
   const advances = range(partitions).map((partition) => ({
     partition,
     epoch: 0,
@@ -95,7 +98,8 @@ async function operate(sql: Sql): Promise<void> {
 
 async function expectHot(size: number): Promise<void> {
   // Four partitions are a handful.
-  expect(await expectIndexes(hot, (sql) => note(sql, size), { small: ['mailbox'] })).toBe(4)
+  for (const fresh of [false, true])
+    expect(await expectIndexes(hot, (sql) => note(sql, size, fresh), { small: ['mailbox'] })).toBe(4)
   expect(await expectIndexes(hot, (sql) => dispatch(sql, size))).toBe(4)
 }
 

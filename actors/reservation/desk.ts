@@ -88,11 +88,13 @@ export class Desk {
     return reservation.status === 'Requested' ? await this.#decided(reservation, answered) : reservation
   }
 
-  async #insert(reservationid: string, { bookid, userid, traceparent }: Asked): Promise<Reservation> {
+  async #insert(reservationid: string, asked: Asked): Promise<Reservation> {
     const { partitions, now, log, metrics, tracing } = this.#options
+    const { bookid, userid, traceparent } = asked
     const createdAt = now()
     const partition = partitionOf(bookid, partitions)
-    const row = { reservationid, bookid, userid, partition, traceparent, createdAt }
+    const keyed = asked.reservationid !== undefined
+    const row = { reservationid, keyed, bookid, userid, partition, traceparent, createdAt }
     const askedAt = performance.now()
     if (tracing) await this.#addTraced(tracing, row)
     else await this.#inserts.add(row).catch(toUnavailable)

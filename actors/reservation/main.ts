@@ -134,7 +134,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
       ),
       resendUnconfirmed(
         {
-          sql,
+          sql: hot,
           redis,
           prefix: redisPrefix,
           partitions,

@@ -17,6 +17,7 @@ test('while stock has never been there, what waits in its mailbox is not sent ag
   const sender = new Sender({ redis, prefix, topic: topics.stockMailbox, partitions: 1 })
   await untilReady(redis)
   const row = {
+    keyed: false,
     bookid: 'b',
     userid: 'u',
     partition: 0,

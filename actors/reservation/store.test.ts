@@ -21,7 +21,7 @@ async function accepted(bookid = 'b'): Promise<string> {
   const reservationid = crypto.randomUUID()
   await store.insert(
     sql,
-    [{ reservationid, bookid, userid: 'u', partition: 0, traceparent, createdAt: new Date() }],
+    [{ reservationid, keyed: false, bookid, userid: 'u', partition: 0, traceparent, createdAt: new Date() }],
     3_000,
   )
   return reservationid
@@ -174,6 +174,7 @@ test('a reservation that is accepted twice is one, as it was first', async () =>
   await told(reserved(reservationid))
   const row = {
     reservationid,
+    keyed: true,
     bookid: 'other',
     userid: 'x',
     partition: 0,
@@ -210,7 +211,7 @@ test('what stock has not answered is as old as the reservation, or as its cancel
   const createdAt = new Date('2026-01-01T00:00:00Z')
   await store.insert(
     sql,
-    [{ reservationid, bookid: 'b', userid: 'u', partition: 0, traceparent, createdAt }],
+    [{ reservationid, keyed: false, bookid: 'b', userid: 'u', partition: 0, traceparent, createdAt }],
     3_000,
   )
   await accepted()

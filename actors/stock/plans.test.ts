@@ -96,6 +96,27 @@ async function refill(sql: Sql): Promise<void> {
   }
 }
 
+/** @returns how many rows of a table a statement has come upon by its indexes, whatever it made of them. */
+async function fetched(sql: Sql, table: string, act: () => Promise<unknown>): Promise<number> {
+  // A server process tells what it has counted when it is asked to: the one connection asks that has done the work.
+  const count = async () => {
+    await sql`select pg_stat_force_next_flush()`
+    const [row] = await sql<{ n: number }[]>`
+      select idx_tup_fetch as n from pg_stat_user_tables where schemaname = current_schema and relname = ${table}`
+    return row!.n
+  }
+  const before = await count()
+  await act()
+  return (await count()) - before
+}
+
+/** Prunes the log of one partition, where all of it is too young to go. */
+async function prune(sql: Sql): Promise<void> {
+  const log = new EventLog({ sql, redis, prefix: crypto.randomUUID(), topic: topics.stockEvents, source })
+  const { partition, epoch, seq } = (await leases()).find((it) => it.partition === 1)!
+  await log.trim({ partition, epoch, seq, trimmed: seq }, 365)
+}
+
 async function lease(sql: Sql): Promise<void> {
   await renewLeases(sql, worker, leaseTtlMs)
   await releaseLeases(sql, worker, [1])
@@ -174,6 +195,12 @@ describe('with a million holds and events', () => {
 
     test.each([1, 1_000])('for requests about %i', async (size) => {
       expect(await expectIndexes(unforced, (sql) => ask(sql, size))).toBe(7)
+    })
+
+    test('for what is pruned of the log: the oldest events are looked at and no others', async () => {
+      const read = await fetched(unforced, 'event_log', () => prune(unforced))
+      expect(read).toBeGreaterThan(0)
+      expect(read).toBeLessThanOrEqual(2_000)
     })
 
     test('for lists of all', async () => {
