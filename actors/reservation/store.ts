@@ -166,10 +166,11 @@ export async function openLots(sql: Sql): Promise<void> {
     )
     insert into outbox (partition, reservationid, resend_at)
     select r.partition, r.reservationid, due_at
-    from due, unnest(reservationids) as l (reservationid), lateral (
-      -- With an offset it is one look at a time. Else a plan made while there are few would read all of them, and be kept.
+    from due, lateral (
+      -- With an offset it is one look into the index for each lot. Else a plan that was made while there were few
+      -- reservations would read all of them, and be kept.
       select partition, reservationid from reservation
-      where reservationid = l.reservationid and status = 'Requested' offset 0
+      where reservationid = any(due.reservationids) and status = 'Requested' offset 0
     ) as r
     on conflict do nothing`
 }
