@@ -2,7 +2,8 @@
  * What a worker takes in: the next messages of the partitions that it holds, at most a batch of them.
  *
  * After a large batch there is probably more: it is read at once, from all partitions, and behind a full batch already while
- * that is committed. Otherwise the doorbell brings what comes, and the group is told beside the work.
+ * that is committed. Otherwise the doorbell brings what comes, and the group is told beside the work; if it brings much,
+ * it has only rung, and all partitions are read.
  */
 import {
   idsOf,
@@ -66,6 +67,8 @@ export class Intake {
     const rows = all.map((owned): [Owned, Row[]] => [owned, rings.get(owned.key) ?? []])
     const found = this.#slicesOf(rows)
     this.#rush = rows.some(([, its]) => its.length === count) || sizeOf(found) > all.length
+    // It brings what one stream has. In a rush the others have as much, and share the commit.
+    if (this.#rush && all.length > 1) return await this.more()
     this.#telling = this.#tell(found)
     this.#telling.catch(() => {}) // Seen before the commit; until then it must not count as unhandled.
     return found

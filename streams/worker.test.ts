@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { expect, test } from 'vitest'
 import { dropLetters, listLetters, redriveLetters } from './dead-letter.ts'
@@ -56,17 +57,35 @@ test('W3: partitions change hands under load, and no message is lost, doubled or
   for (const partition of range(4)) expect(await runtime.values(partition)).toEqual(range(300))
 })
 
-test('a lone message is followed at once, and behind a large batch more is gathered', async () => {
+test('behind a batch that is not full more is gathered, if that is wanted', async () => {
   await using runtime = await openRuntime()
-  const { pass, reached, open } = gate()
-  runtime.worker({ gatherMs: 600_000, gatherFrom: 3, before: pass })
+  runtime.worker({ gatherMs: 600_000 })
   await runtime.post(0, 1)
-  await reached
-  await runtime.post(0, 2, 3, 4)
-  open()
-  await runtime.untilCounted(4)
-  await runtime.post(0, 5)
-  expect(await Promise.race([runtime.untilCounted(5), sleep(300, 'gathering')])).toBe('gathering')
+  await runtime.untilCounted(1)
+  await runtime.post(0, 2)
+  expect(await Promise.race([runtime.untilCounted(2), sleep(300, 'gathering')])).toBe('gathering')
+})
+
+test('what comes to several partitions in a rush shares one commit, though the doorbell rings for one of them', async () => {
+  await using runtime = await openRuntime({ partitions: 2 })
+  const sizes: number[] = []
+  const id = crypto.randomUUID()
+  runtime.worker({ id, before: (batch) => void sizes.push(batch.length) })
+  await runtime.post(0, 1)
+  await runtime.untilCounted(1)
+  const clients = async () => String(await (runtime.redis as Redis).client('LIST'))
+  await expect.poll(clients).toMatch(new RegExp(` name=${id}-doorbell .* flags=b .* cmd=xread `))
+  const rush = runtime.redis.multi()
+  for (const partition of [0, 1])
+    for (const value of range(5)) {
+      const message = envelopeOf(crypto.randomUUID(), 'Count', runtime.subject(partition), {
+        value: String(value),
+      })
+      rush.xadd(runtime.key(partition), '*', ...toFields([message]))
+    }
+  await rush.exec()
+  await runtime.untilCounted(11)
+  expect(sizes).toEqual([1, 10])
 })
 
 test('W2: behind a full batch the next is read while it is committed, and forgotten when it is not', async () => {

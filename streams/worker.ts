@@ -54,8 +54,6 @@ export type WorkerOptions<Message> = HoldingsOptions & {
   redisUrl: string
   /** How long to gather before the next batch: for work that can wait, since larger batches cost less. */
   gatherMs?: number
-  /** Messages in a batch from which on gathering pays, since more will come. */
-  gatherFrom?: number
 }
 
 export class Worker<Message> {
@@ -121,9 +119,9 @@ export class Worker<Message> {
 
   /** A batch that was full cannot become larger by waiting. */
   async #gather(slices: Slice[], signal: AbortSignal): Promise<void> {
-    const { gatherMs = 0, gatherFrom = 1 } = this.#options
+    const { gatherMs = 0 } = this.#options
     const size = sizeOf(slices)
-    if (gatherMs > 0 && size >= gatherFrom && size < batchSizeMax)
+    if (gatherMs > 0 && size > 0 && size < batchSizeMax)
       await sleep(gatherMs, undefined, { signal }).catch(() => {})
   }
 

@@ -22,10 +22,6 @@ import { mountReservations } from './http.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
 
-/** In a rush outcomes come many times in a hundredth of a second: those of a moment share a commit. */
-const gatherMs = 3
-const gatherFrom = 20
-
 await runService('reservation', async ({ config, log, metrics, tracing, stopping, signal }) => {
   const { databaseUrl, redisUrl, redisPrefix, partitions, leaseTtlMs, resendAfterMs, eventRetentionDays } =
     config
@@ -70,8 +66,6 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     partitions,
     handler: stockEventConsumer({ sql: projection, committed: tell }),
     sql: projection,
-    gatherMs,
-    gatherFrom,
     redisUrl,
     redisPrefix,
     leaseTtlMs,
