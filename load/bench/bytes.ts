@@ -39,7 +39,7 @@ async function weighPostgres(databaseUrl: string) {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
   try {
     const [weight] = await sql<Pick<Weight, 'wal' | 'tables' | 'fsyncs' | 'transactions'>[]>`select
-      (pg_current_wal_lsn() - '0/0')::float8 as wal,
+      (pg_current_wal_insert_lsn() - '0/0')::float8 as wal,
       (select sum(pg_database_size(oid)) from pg_database)::float8 as tables,
       (select coalesce(sum(fsyncs), 0) from pg_stat_io where object = 'wal')::float8 as fsyncs,
       (select sum(xact_commit) from pg_stat_database)::float8 as transactions`
