@@ -25,6 +25,9 @@ import * as store from './store.ts'
 /** A statement that takes longer is given up on. A request waits for two of them at most: the one that runs, and its own. */
 const statementWithinMs = 900
 
+/** With two, one is at work in Postgres while the other waits for the disk. */
+export const insertsAtOnce = 2
+
 /** What is told to those who wait for a reservation. */
 export const answerSchema = z.object({
   reservationid: z.uuid(),
@@ -65,7 +68,11 @@ export class Desk {
 
   constructor(options: DeskOptions) {
     this.#options = options
-    this.#inserts = new GroupCommit({ commit: (rows) => this.#write(rows), groupMax: 5_000 })
+    this.#inserts = new GroupCommit({
+      commit: (rows) => this.#write(rows),
+      groupMax: 5_000,
+      atOnce: insertsAtOnce,
+    })
   }
 
   #write(rows: Accepting[]): Promise<void> {

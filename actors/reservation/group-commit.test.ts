@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 
 /** A commit that ends when the test says so. */
-function opened(groupMax = 100) {
+function opened({ groupMax = 100, atOnce = 1 } = {}) {
   const groups: { items: number[]; done: () => void; fail: (error: Error) => void }[] = []
   const commits = new GroupCommit<number>({
     commit(items) {
@@ -11,6 +11,7 @@ function opened(groupMax = 100) {
       return promise
     },
     groupMax,
+    atOnce,
   })
   return { commits, groups, items: () => groups.map((it) => it.items) }
 }
@@ -40,6 +41,25 @@ test('those that come at the same moment go together', async () => {
   for (const item of [1, 2, 3]) void commits.add(item)
   await atOnce()
   expect(items()).toEqual([[1, 2, 3]])
+})
+
+test('as many run at a time as may, and those that come meanwhile go with the next of either', async () => {
+  const { commits, groups, items } = opened({ atOnce: 2 })
+  const first = [commits.add(1), commits.add(2)]
+  await atOnce()
+  expect(items()).toEqual([[1, 2]])
+  const second = commits.add(3)
+  await atOnce()
+  expect(items()).toEqual([[1, 2], [3]])
+  const third = [commits.add(4), commits.add(5)]
+  await atOnce()
+  expect(items()).toEqual([[1, 2], [3]])
+  groups[1]!.done()
+  await second
+  await expect.poll(items).toEqual([[1, 2], [3], [4, 5]])
+  groups[0]!.done()
+  groups[2]!.done()
+  await Promise.all([...first, ...third])
 })
 
 test('a commit that fails fails for its group and for nobody else', async () => {
@@ -75,7 +95,7 @@ test('an item is not confirmed before its own group is committed', async () => {
 })
 
 test('when as many wait as a group may have, the next is refused at once', async () => {
-  const { commits, groups } = opened(2)
+  const { commits, groups } = opened({ groupMax: 2 })
   const taken = [commits.add(1)]
   await atOnce()
   taken.push(commits.add(2), commits.add(3))

@@ -1,7 +1,7 @@
 /**
  * Group commit: concurrent items share one statement. The first waits only until the requests that have come at the same
- * moment are read; those that arrive while a statement runs go together in the next. Alone it costs nothing, and under
- * load the cost of a commit is shared by many.
+ * moment are read; those that arrive while as many statements run as may go together in the next. Alone it costs nothing,
+ * and under load the cost of a commit is shared by many.
  */
 import { setImmediate as restRead } from 'node:timers/promises'
 
@@ -10,6 +10,8 @@ export type GroupCommitOptions<Item> = {
   commit(items: Item[]): Promise<void>
   /** Items per statement, and so items waiting, at most: beyond that the caller is told at once. */
   groupMax: number
+  /** Statements that run at a time. */
+  atOnce: number
 }
 
 type Waiting<Item> = { item: Item; resolve(): void; reject(error: unknown): void }
@@ -17,7 +19,7 @@ type Waiting<Item> = { item: Item; resolve(): void; reject(error: unknown): void
 export class GroupCommit<Item> {
   readonly #options: GroupCommitOptions<Item>
   #waiting: Waiting<Item>[] = []
-  #running = false
+  #running = 0
 
   constructor(options: GroupCommitOptions<Item>) {
     this.#options = options
@@ -32,12 +34,12 @@ export class GroupCommit<Item> {
       return Promise.reject(new QueueFullError(this.#waiting.length))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })
-      if (!this.#running) void this.#run()
+      if (this.#running < this.#options.atOnce) void this.#run()
     })
   }
 
   async #run(): Promise<void> {
-    this.#running = true
+    this.#running++
     await restRead()
     while (this.#waiting.length > 0) {
       const group = this.#waiting
@@ -49,7 +51,7 @@ export class GroupCommit<Item> {
         for (const it of group) it.reject(error)
       }
     }
-    this.#running = false
+    this.#running--
   }
 }
 

@@ -17,7 +17,7 @@ import { runService } from '../service.ts'
 import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { stockEventConsumer } from './consumer.ts'
-import { type Answer, answerOf, answerSchema, Desk } from './desk.ts'
+import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
 import { mountReservations } from './http.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
@@ -27,7 +27,8 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     config
   const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  const hot = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true })
+  // The inserts, and what sends again.
+  const hot = openPostgres(databaseUrl, { schema: 'reservation', max: insertsAtOnce + 1, hot: true })
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const projection = openPostgres(databaseUrl, {
     schema: 'reservation',
@@ -36,7 +37,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     replayable: true,
     lockTimeoutMs,
   })
-  const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 6 })
+  const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 5 })
   await checkPartitions(sql, partitions)
   const redis = openRedis(redisUrl, id)
   const sender = sending(
