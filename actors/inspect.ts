@@ -14,6 +14,9 @@ const help = `Prints, for each service and partition: owner, epoch, offset, lag,
   --service NAME  only this service: ${serviceNames.join(', ')}
   --all           also partitions that have never had a message
 
+Lag and pending are what the consumer group shows, at most a second late. Pending is what somebody has read by hand: a
+service's own messages count as lag until they are committed.
+
 DATABASE_URL and REDIS_URL name the servers; without them those of a running \`npm start\` are taken.`
 
 const reads: Record<ServiceName, Topic> = {

@@ -7,11 +7,7 @@ import type { Lease } from './lease.ts'
 import { partitionOf } from './partition.ts'
 
 /** A partition in our hands. */
-export type Owned = Lease & {
-  key: string
-  /** Committed entries that the group has not been told of yet. */
-  acks: string[]
-}
+export type Owned = Lease & { key: string }
 
 /** Consecutive messages of one partition; or a dead letter that is driven again, which moves no offset. */
 export type Slice = {
@@ -22,9 +18,6 @@ export type Slice = {
   entries: Entry[]
   redriven?: boolean
 }
-
-/** The ids of the entries that hold the slice's messages. */
-export const idsOf = ({ entries }: Slice): string[] => [...new Set(entries.map((it) => it.id))]
 
 /** @returns the slice that these entries make, which follow the offset; none if there are none. */
 function sliceOf(owned: Owned, entries: Entry[]): Slice[] {
@@ -127,15 +120,10 @@ export const advanceOf = ({ owned, from, to, count }: Slice): Advance => ({
 
 /** Notes in memory what the commit has made true. @param seq of the partition's last event. */
 export function advance(slice: Slice, seq: number): void {
-  const { owned, to, count, redriven } = slice
+  const { owned, to, count } = slice
   owned.position = to
   owned.processed += count
   owned.seq = seq
-  if (redriven) return
-  // The last entry may hold more than was committed.
-  const ids = idsOf(slice)
-  if (ids.at(-1) !== to) ids.pop()
-  owned.acks.push(...ids)
 }
 
 /** Why a message was set aside, for the person who reads the letter. */

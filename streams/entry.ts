@@ -10,8 +10,6 @@ import { type Fields, fromFields, toFields } from './envelope.ts'
 export type Entry = {
   /** The place: `n-0` for the event with sequence n, the id of its entry for any other message. */
   position: string
-  /** The id of the entry that holds it. */
-  id: string
   /** Not parsed yet. */
   message: unknown
   /** Set when the entry as a whole could not be read. */
@@ -30,11 +28,11 @@ export function entriesOf(rows: Row[], after: string, sequenced: boolean): Entry
   return rows.flatMap(([id, fields]): Entry[] => {
     try {
       const messages = fromFields(fields)
-      if (messages.length === 1) return [{ position: id, id, message: messages[0], fields }]
+      if (messages.length === 1) return [{ position: id, message: messages[0], fields }]
       if (!sequenced) throw new TypeError(`Cannot handle an entry with ${messages.length} messages`)
       return inSequence(id, messages, sequenceOf(after))
     } catch (unreadable) {
-      return [{ position: id, id, message: undefined, unreadable, fields }]
+      return [{ position: id, message: undefined, unreadable, fields }]
     }
   })
 }
@@ -44,7 +42,6 @@ function inSequence(id: string, messages: unknown[], after: number): Entry[] {
   const taken = Math.max(0, after - first + 1)
   return messages.slice(taken).map((message, i) => ({
     position: `${first + taken + i}-0`,
-    id,
     message,
     get fields() {
       return toFields([message])

@@ -261,28 +261,17 @@ export class EventLog {
     return at.trimmed
   }
 
-  /** The lowest offset of the consumers, as their groups show it: before the oldest pending entry, else the last delivered. */
+  /** The lowest offset of the consumers, as their groups show it. */
   async #lowestOffset(partition: number): Promise<number | undefined> {
-    const key = this.key(partition)
-    const groups = await groupsOf(this.#redis, key)
+    const groups = await groupsOf(this.#redis, this.key(partition))
     let low: number | undefined
     for (const consumer of this.topic.consumers) {
       const group = groups.find((it) => it.name === consumer)
       if (!group) return undefined
-      let offset = sequenceOf(String(group['last-delivered-id']))
-      if (Number(group.pending) > 0) {
-        const [, oldest] = (await this.#redis.xpending(key, consumer)) as [number, string | null]
-        if (oldest) offset = Math.min(offset, await this.#before(key, oldest))
-      }
+      const offset = sequenceOf(String(group['last-delivered-id']))
       low = Math.min(low ?? offset, offset)
     }
     return low
-  }
-
-  /** Where the entry before this one ends; nothing is known of entries that are gone. */
-  async #before(key: string, id: string): Promise<number> {
-    const [before] = await this.#redis.xrevrange(key, `(${id}`, '-', 'COUNT', 1)
-    return before ? sequenceOf(before[0]) : 0
   }
 }
 

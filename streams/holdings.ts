@@ -139,7 +139,7 @@ export class Holdings {
       .filter((it) => (this.#resting.get(it.partition)?.until ?? 0) <= now)
       .map((it) => this.#adopt(it))
     for (const { partition } of wanted) this.#drop(partition)
-    const gained = await this.#alignAll(wanted)
+    const gained = await this.#alignAll(wanted, true)
     if (gained.length === 0) return
     for (const owned of gained) this.#owned.set(owned.partition, owned)
     log.info({ partitions: gained.map((it) => it.partition) }, 'took partitions over')
@@ -156,7 +156,7 @@ export class Holdings {
 
   /** Looks after every partition: what Redis may have lost, how far behind we are, what is done with. */
   async tidy(): Promise<void> {
-    const all = await this.#alignAll(this.all())
+    const all = await this.#alignAll(this.all(), false)
     await Promise.all(all.map((owned) => this.#reportLag(owned)))
     // One partition each time, so that nobody waits long for the broom.
     const next = all[this.#trimNext++ % Math.max(1, all.length)]
@@ -197,14 +197,14 @@ export class Holdings {
 
   #adopt(lease: Lease): Owned {
     const key = streamKey(this.#options.redisPrefix, this.#options.topic, lease.partition)
-    return { ...lease, key, acks: [] }
+    return { ...lease, key }
   }
 
   /** @returns those that could be aligned. The others rest. */
-  async #alignAll(partitions: Owned[]): Promise<Owned[]> {
+  async #alignAll(partitions: Owned[], taking: boolean): Promise<Owned[]> {
     const aligned = await Promise.all(
       partitions.map((owned) =>
-        this.#align(owned).then(
+        this.#align(owned, taking).then(
           () => [owned],
           (error) => {
             // Anything else is no fault of the partition's own.
@@ -229,10 +229,11 @@ export class Holdings {
     this.#options.log.error({ partition, key, err: error }, 'leaving a partition alone for a moment')
   }
 
-  async #align(owned: Owned): Promise<void> {
+  async #align(owned: Owned, taking: boolean): Promise<void> {
     const { service, topic, eventLog, log } = this.#options
     const { partition } = owned
-    const align = () => alignGroup(this.#redis, this.cursorOf(owned), topic.owner === service)
+    const align = () =>
+      alignGroup(this.#redis, this.cursorOf(owned), { owner: topic.owner === service, taking })
     const distrusted = this.#distrusted.get(partition)
     if (distrusted?.epoch === owned.epoch) await this.#beginAnew(owned, distrusted.reason)
     const { created, misfit } = await align()
@@ -261,7 +262,7 @@ export class Holdings {
   async #reportLag(owned: Owned): Promise<void> {
     const groups = await groupsOf(this.#redis, owned.key)
     const group = groups.find((it) => it.name === this.#options.service)
-    if (group) this.#options.telemetry.lag(owned.partition, Number(group.lag ?? 0) + Number(group.pending))
+    if (group) this.#options.telemetry.lag(owned.partition, Number(group.lag ?? 0))
   }
 
   async #trim(owned: Owned): Promise<void> {

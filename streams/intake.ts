@@ -2,24 +2,15 @@
  * What a worker takes in: the next messages of the partitions that it holds, at most a batch of them.
  *
  * After a large batch there is probably more: it is read at once, from all partitions, and behind a full batch already while
- * that is committed. Otherwise the doorbell brings what comes, and the group is told beside the work; if it brings much,
- * it has only rung, and all partitions are read.
+ * that is committed. Otherwise the doorbell brings what comes; if it brings much, it has only rung, and all partitions are
+ * read.
  */
-import {
-  idsOf,
-  isNextEvent,
-  isNextMessage,
-  type Owned,
-  type Slice,
-  sizeOf,
-  slicesOf,
-  soundOf,
-} from './batch.ts'
+import { isNextEvent, isNextMessage, type Owned, type Slice, sizeOf, slicesOf, soundOf } from './batch.ts'
 import type { Doorbell } from './doorbell.ts'
 import { type Entry, entriesOf, type Row } from './entry.ts'
 import { eventsPerEntryMax } from './event-log.ts'
 import type { Holdings } from './holdings.ts'
-import { type Reading, readEntries, tellGroup } from './mailbox.ts'
+import { readEntries } from './mailbox.ts'
 import type { RedisClient } from './redis.ts'
 
 /** Messages in a batch at most. */
@@ -40,8 +31,6 @@ export class Intake {
   #rush = false
   /** Under way: what follows the batch that is being committed. */
   #ahead: Promise<[Owned, Row[]][]> | undefined
-  /** Under way: the group is told what the doorbell has brought. */
-  #telling: Promise<void> | undefined
 
   /** @param sequenced whether the entries are those of an event log, and not of our own mailboxes. */
   constructor(redis: RedisClient, holdings: Holdings, sequenced: boolean) {
@@ -69,14 +58,7 @@ export class Intake {
     this.#rush = rows.some(([, its]) => its.length === count) || sizeOf(found) > all.length
     // It brings what one stream has. In a rush the others have as much, and share the commit.
     if (this.#rush && all.length > 1) return await this.more()
-    this.#telling = this.#tell(found)
-    this.#telling.catch(() => {}) // Seen before the commit; until then it must not count as unhandled.
     return found
-  }
-
-  /** @throws when the group could not be told what the doorbell has brought, or has something else. */
-  async told(): Promise<void> {
-    await this.#telling
   }
 
   /** @param pending what is being committed: if it was a full batch, what follows is read meanwhile. */
@@ -91,31 +73,16 @@ export class Intake {
     this.#ahead = undefined
   }
 
-  /** Nothing is to be trusted that is under way. */
-  forget(): void {
-    this.#ahead = undefined
-    this.#telling = undefined
-  }
-
-  /** @throws when the group's answer is another than the doorbell's: Redis was changed in between. */
-  async #tell(slices: Slice[]): Promise<void> {
-    const ids = slices.map(idsOf)
-    const tellings = slices.map(({ owned }, i) => ({ ...this.#readingOf(owned), count: ids[i]!.length }))
-    const ends = await tellGroup(this.#redis, tellings)
-    if (ids.every((its, i) => its.at(-1) === ends[i])) return
-    throw new Error('Cannot take what the doorbell brought: the group has something else')
-  }
-
   /** @param pending what is being committed: it is read from behind that. */
   async #readFrom(partitions: Owned[], pending: Slice[] = []): Promise<[Owned, Row[]][]> {
     // Who was served first last time is served last.
     const first = this.#turn++ % Math.max(1, partitions.length)
     const inTurn = [...partitions.slice(first), ...partitions.slice(0, first)]
-    const ends = new Map(pending.map((it) => [it.owned, it]))
-    const readings = inTurn.map((owned) => {
-      const { to = owned.position, count = 0 } = ends.get(owned) ?? {}
-      return { ...this.#readingOf(owned), position: to, processed: owned.processed + count }
-    })
+    const ends = new Map(pending.map(({ owned, to }) => [owned, to]))
+    const readings = inTurn.map((owned) => ({
+      ...this.#holdings.cursorOf(owned),
+      after: ends.get(owned) ?? owned.position,
+    }))
     const found = await readEntries(this.#redis, readings, this.#entriesFor(batchSizeMax))
     return inTurn.map((owned, i) => [owned, found[i]!])
   }
@@ -148,9 +115,5 @@ export class Intake {
     const [next] = entries
     if (next && sound.length === 0) this.#holdings.distrust(owned, next.position)
     return sound
-  }
-
-  #readingOf(owned: Owned): Reading {
-    return { ...this.#holdings.cursorOf(owned), acks: owned.acks.splice(0) }
   }
 }

@@ -17,23 +17,27 @@ async function opened(values: number) {
   const { redis } = runtime
   const positions = await runtime.post(mine, ...Array.from({ length: values }, (_, i) => i))
   const cursor = (at: Partial<Cursor> = {}) => runtime.cursor(mine, at)
-  await alignGroup(redis, cursor(), true)
+  await alignGroup(redis, cursor(), { owner: true, taking: true })
   return {
     key,
     positions,
     redis,
     cursor,
     post: (...them: number[]) => runtime.post(mine, ...them),
-    align: (at: Partial<Cursor> = {}, owner = true) => alignGroup(redis, cursor(at), owner),
-    read: async (at: Partial<Cursor>, count: number, acks: string[] = []) =>
-      (await readEntries(redis, [{ ...cursor(at), acks }], count))[0]!.map(([id]) => id),
+    align: (at: Partial<Cursor> = {}, { owner = true, taking = true } = {}) =>
+      alignGroup(redis, cursor(at), { owner, taking }),
+    /** Reads from behind what is committed, or from further on. */
+    read: async (at: Partial<Reading>, count: number) => {
+      const committed = cursor(at)
+      const found = await readEntries(redis, [{ ...committed, after: at.after ?? committed.position }], count)
+      return found[0]!.map(([id]) => id)
+    },
     group: async () => (await groupsOf(redis, key)).find((it) => it.name === 'counter')!,
     lag: async () => (await groupsOf(redis, key)).find((it) => it.name === 'counter')?.lag,
-    pending: async () =>
-      ((await redis.xpending(key, 'counter', '-', '+', 100)) as [string, string][]).map(([id, consumer]) => ({
-        id,
-        consumer,
-      })),
+    readers: async () =>
+      ((await redis.xinfo('CONSUMERS', key, 'counter')) as string[][]).map(
+        (it) => it[it.indexOf('name') + 1],
+      ),
   }
 }
 
@@ -55,8 +59,8 @@ test('R1: what others have read, or read ahead, changes nothing', async () => {
 test('streams that are read together share the limit, those named first before the others', async () => {
   const [one, other] = [await opened(3), await opened(4)]
   const [first, second] = [
-    { ...one.cursor(), acks: [] },
-    { ...other.cursor(), acks: [] },
+    { ...one.cursor(), after: '0-0' },
+    { ...other.cursor(), after: '0-0' },
   ]
   const found = async (readings: Reading[], limit: number) =>
     (await readEntries(runtime.redis, readings, limit)).map((rows) => rows.map(([id]) => id))
@@ -66,31 +70,40 @@ test('streams that are read together share the limit, those named first before t
   expect(await found([], 2)).toEqual([])
 })
 
-test('R3: an entry is pending until it is acknowledged', async () => {
+test('R3: what is read stands in front of the cursor until it is committed, even if more is read ahead of the commit', async () => {
   const it = await opened(4)
-  await it.read({}, 3)
-  expect((await it.pending()).map((it) => it.id)).toEqual(it.positions.slice(0, 3))
-  await it.read({ position: it.positions[2]!, processed: 3 }, 1, it.positions.slice(0, 2))
-  expect((await it.pending()).map((it) => it.id)).toEqual(it.positions.slice(2))
+  expect(await it.read({}, 2)).toEqual(it.positions.slice(0, 2))
+  expect(await it.group()).toMatchObject({ 'last-delivered-id': '0-0', pending: 0, lag: 4 })
+  expect(await it.read({ after: it.positions[1]! }, 2)).toEqual(it.positions.slice(2))
+  expect(await it.group()).toMatchObject({ 'last-delivered-id': '0-0', pending: 0, lag: 4 })
+  await it.read({ position: it.positions[1]!, processed: 2 }, 1)
+  expect(await it.group()).toMatchObject({ 'last-delivered-id': it.positions[1], pending: 0, lag: 2 })
 })
 
-test('R2: the lag is exact after reading, going back, acknowledging and trimming', async () => {
+test('R2: the lag is exact after reading, going back, committing and trimming', async () => {
   const it = await opened(10)
   expect(await it.lag()).toBe(10)
   await it.read({}, 6)
-  expect(await it.lag()).toBe(4)
-  await it.read({}, 2)
+  expect(await it.lag()).toBe(10)
+  await it.read({ position: it.positions[1]!, processed: 2 }, 3)
   expect(await it.lag()).toBe(8)
-  await it.read({ position: it.positions[1]!, processed: 2 }, 3, it.positions.slice(0, 2))
+  await it.redis.xtrim(it.key, 'MINID', it.positions[1]!)
+  expect(await it.lag()).toBe(8)
+  await it.read({ position: it.positions[4]!, processed: 5 }, 0)
   expect(await it.lag()).toBe(5)
-  await it.redis.xtrim(it.key, 'MINID', it.positions[5]!)
-  expect(await it.lag()).toBe(5)
-  await it.read({ position: it.positions[4]!, processed: 5 }, 2, it.positions.slice(2, 5))
-  expect(await it.lag()).toBe(3)
-  await it.read({ position: it.positions[6]!, processed: 7 }, 10)
+  await it.read({ position: it.positions[1]!, processed: 2 }, 3)
+  expect(await it.lag()).toBe(8)
+  await it.read({ position: it.positions[9]!, processed: 10 }, 10)
   expect(await it.lag()).toBe(0)
   await it.post(1, 2)
   expect(await it.lag()).toBe(2)
+})
+
+test('R2: aligning shows what was committed since the last read', async () => {
+  const it = await opened(5)
+  await it.read({}, 5)
+  await it.align({ position: it.positions[3]!, processed: 4 }, { taking: false })
+  expect(await it.group()).toMatchObject({ 'last-delivered-id': it.positions[3], lag: 1, 'entries-read': 4 })
 })
 
 test('reading without a group says so, and aligning mends it', async () => {
@@ -126,6 +139,7 @@ test('R2: the lag is exact after the stream was lost, whoever wrote to it first'
   await it.align(at)
   expect(await it.lag()).toBe(3)
   expect(await it.read(at, 2)).toEqual(positions.slice(0, 2))
+  await it.read({ position: positions[1]!, processed: 102 }, 0)
   expect(await it.lag()).toBe(1)
 })
 
@@ -141,7 +155,7 @@ test('R2: the lag is exact after the stream’s end was lost', async () => {
 
 test('R2: the lag is exact after the stream’s end was lost and others wrote to it', async () => {
   const it = await opened(5)
-  await it.read({}, 4)
+  await it.read({ position: it.positions[3]!, processed: 4 }, 1)
   const [ms, n] = it.positions[4]!.split('-').map(Number)
   // Committed: the five, and three more that Redis has forgotten before it was given another two.
   const at = { position: `${ms}-${n! + 3}`, processed: 8 }
@@ -149,13 +163,15 @@ test('R2: the lag is exact after the stream’s end was lost and others wrote to
   await it.redis.xadd(it.key, `${ms}-${n! + 11}`, 'a', 'b')
   await it.align(at)
   expect(await it.read(at, 1)).toHaveLength(1)
+  expect(await it.lag()).toBe(2)
+  await it.read({ position: `${ms}-${n! + 10}`, processed: 9 }, 1)
   expect(await it.lag()).toBe(1)
 })
 
 test('R2: the lag is exact after somebody has deleted what was not read', async () => {
   const it = await opened(12)
-  await it.read({}, 4)
   const at = { position: it.positions[3]!, processed: 4 }
+  await it.read(at, 4)
   await it.redis.xtrim(it.key, 'MAXLEN', 0)
   expect(await it.lag()).toBe(8)
   await it.align(at)
@@ -166,28 +182,20 @@ test('R2: the lag is exact after somebody has deleted what was not read', async 
 
 test('only the owner of a topic raises its ids', async () => {
   const it = await opened(0)
-  await it.align({ position: future, processed: 100 }, false)
+  await it.align({ position: future, processed: 100 }, { owner: false })
   const info = (await it.redis.xinfo('STREAM', it.key)) as unknown[]
   expect(info[info.indexOf('last-generated-id') + 1]).toBe('0-0')
 })
 
-test('aligning acknowledges what is committed and removes readers that are gone', async () => {
-  const it = await opened(1_205)
-  await it.read({ consumer: 'gone' }, 10)
-  await it.read({}, 1_203)
-  const at = { position: it.positions[1_199]!, processed: 1_200 }
-  await it.read(at, 10)
-  await it.align(at)
-  expect(await it.pending()).toEqual(it.positions.slice(1_200).map((id) => ({ id, consumer: 'c' })))
-  expect((await it.group())?.consumers).toBe(1)
-})
-
-test('what a reader had in hand when it died does not look delivered once its successor has aligned', async () => {
-  const it = await opened(6)
+test('aligning removes readers that are gone, with what somebody has read by hand, and names the owner', async () => {
+  const it = await opened(5)
+  await it.redis.xreadgroup('GROUP', 'counter', 'by hand', 'COUNT', 3, 'STREAMS', it.key, '>')
+  await it.read({ consumer: 'gone' }, 2)
   const at = { position: it.positions[1]!, processed: 2 }
-  await it.read({ ...at, consumer: 'dead' }, 4)
   await it.align(at)
-  expect(await it.group()).toMatchObject({ 'last-delivered-id': at.position, pending: 0, lag: 4 })
+  expect(await it.readers()).toEqual(['c'])
+  expect(await it.group()).toMatchObject({ 'last-delivered-id': at.position, pending: 0, lag: 3 })
+  expect(await it.read(at, 5)).toEqual(it.positions.slice(2))
 })
 
 test('aligning twice changes nothing', async () => {
@@ -195,7 +203,7 @@ test('aligning twice changes nothing', async () => {
   const at = { position: it.positions[1]!, processed: 2 }
   await it.read(at, 3)
   expect(await it.align(at)).toEqual({ created: false, misfit: '' })
-  const look = async () => [await it.redis.xinfo('STREAM', it.key), await it.group(), await it.pending()]
+  const look = async () => [await it.redis.xinfo('STREAM', it.key), await it.group(), await it.readers()]
   const before = await look()
   expect(await it.align(at)).toEqual({ created: false, misfit: '' })
   expect(await look()).toEqual(before)

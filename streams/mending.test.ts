@@ -159,7 +159,10 @@ test('an owner that has stalled takes the progress of its successor for no fault
   await stalled.takeOver(true)
   const positions = await runtime.post(0, 1, 2)
   await sql`update mailbox set epoch = epoch + 1, owner = 'successor', position = ${positions[0]!}, processed = 1`
-  await alignGroup(redis, runtime.cursor(0, { position: positions[0]!, processed: 1 }), true)
+  await alignGroup(redis, runtime.cursor(0, { position: positions[0]!, processed: 1 }), {
+    owner: true,
+    taking: true,
+  })
 
   await expect(stalled.tidy()).rejects.toThrow('somebody else owns the partition now')
   expect(await redis.xlen(runtime.key(0))).toBe(2)

@@ -163,7 +163,6 @@ export class Worker<Message> {
     const { writes, results: wanted } = effects
 
     await this.#published()
-    await this.#intake.told()
     trace?.committing()
     const startedAt = performance.now()
     const committing = commit(sql, { advances, events, letters, redriven, writes, results: wanted })
@@ -261,7 +260,7 @@ export class Worker<Message> {
     this.#holdings.forget()
     this.#inDoubt = true
     this.#publishing = undefined
-    this.#intake.forget()
+    this.#intake.forgetAhead()
   }
 }
 

@@ -20,11 +20,11 @@ const connection =
 const scripts = '+eval +evalsha'
 /** Reading by a group, and making a stream fit what Postgres says. */
 const consume =
-  '+xread +xreadgroup +xack +xgroup|create +xgroup|setid +xgroup|delconsumer +xinfo +xpending +xrange +unlink'
+  '+xread +xreadgroup +xgroup|create +xgroup|setid +xgroup|createconsumer +xgroup|delconsumer +xinfo +xrange +unlink'
 /** What stock alone does, with its own streams. */
-const own = '+xadd +xsetid +xtrim +xrevrange'
+const own = '+xadd +xsetid +xtrim'
 /** Putting messages into a mailbox, and seeing how far its reader has come. */
-const send = '+xadd +xinfo|groups +xpending +xrange'
+const send = '+xadd +xinfo|groups +xrange'
 
 /** What a user may do, as arguments of `ACL SETUSER`. */
 export function rulesOf(service: ServiceName, prefix: string): string[] {

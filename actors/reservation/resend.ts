@@ -81,8 +81,8 @@ async function resendPartition(
 }
 
 /**
- * Until when stock has answered what it was sent: now, if its mailbox is empty (or gone); else the time of the oldest
- * entry that it has not committed.
+ * Until when stock has answered what it was sent: now, if its mailbox is empty (or gone); else the time of the last entry
+ * that it has committed, as its group shows it.
  * @returns undefined when our own consumer is behind: then the answers may be on their way.
  */
 async function answeredUntil(
@@ -93,14 +93,11 @@ async function answeredUntil(
   const events = streamKey(prefix, topics.stockEvents, partition)
   const [stock, own] = await Promise.all([groupsOf(redis, mailbox), groupsOf(redis, events)])
   const ours = own.find((it) => it.name === 'reservation')
-  if (ours && Number(ours.lag ?? 0) + Number(ours.pending) > eventBacklogMax) return undefined
+  if (ours && Number(ours.lag ?? 0) > eventBacklogMax) return undefined
   const group = stock.find((it) => it.name === 'stock')
   // Stock has never been here, or Redis has lost its group: it has answered nothing that stands in the mailbox.
   if (!group) return await timeOfFirst(redis, mailbox, now)
-  if (Number(group.lag ?? 0) + Number(group.pending) === 0) return now()
-  if (Number(group.pending) === 0) return timeOf(String(group['last-delivered-id']))
-  const [, oldest] = (await redis.xpending(mailbox, 'stock')) as [number, string | null]
-  return timeOf(oldest ?? String(group['last-delivered-id']))
+  return Number(group.lag ?? 0) === 0 ? now() : timeOf(String(group['last-delivered-id']))
 }
 
 async function timeOfFirst(redis: RedisClient, mailbox: string, now: () => Date): Promise<Date> {

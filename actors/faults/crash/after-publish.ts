@@ -1,4 +1,4 @@
-/** Published, and the group not told that the messages are done with. */
+/** Published, and the group does not show yet that the messages are done with. */
 import { EventLog } from '../../../streams/event-log.ts'
 import { crashAt } from './point.ts'
 

@@ -26,7 +26,7 @@ export const bugs: Bug[] = [
     ],
   },
   {
-    name: 'acknowledge before the commit',
+    name: 'move the offset before the commit',
     edits: [
       {
         file: 'streams/worker.ts',
@@ -78,6 +78,11 @@ export const bugs: Bug[] = [
   {
     name: 'read with a bare >',
     edits: [
+      {
+        file: 'streams/mailbox.ts',
+        find: "redis.call('XGROUP', 'SETID', key, group, at.after)",
+        replace: '',
+      },
       {
         file: 'streams/mailbox.ts',
         find: "redis.call('XGROUP', 'SETID', key, group, at.position, 'ENTRIESREAD', string.format('%d', at.processed))",

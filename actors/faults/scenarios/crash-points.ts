@@ -9,7 +9,7 @@ const points: { point: string; service: ServiceName; title: string }[] = [
   {
     point: 'after-publish',
     service: 'stock',
-    title: 'stock ends after it published, before it acknowledges',
+    title: 'stock ends after it published, before its group shows that',
   },
   {
     point: 'before-send',
