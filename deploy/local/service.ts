@@ -1,7 +1,9 @@
 /** One service of ours as a process, on either runtime. */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ServiceName } from '../../actors/config.ts'
+import { type ServiceName, serviceNames } from '../../actors/config.ts'
 import { type Child, startChild } from './child.ts'
 import { root } from './root.ts'
 
@@ -34,6 +36,22 @@ export function runtimeCommand(runtime: 'node' | 'deno'): [string, ...string[]] 
     : [bin('node'), ...heap]
 }
 
+const mainOf = (service: ServiceName) => join(root, 'actors', service, 'main.ts')
+
+/**
+ * Has Node make and keep what it needs of the services' files, unless it has done that before: else the first services
+ * would do so, and have the compiler in memory until they end. Told nothing, each reads all its files, says what is not
+ * set, and ends: here that is what is wanted.
+ */
+export async function compileServices(runtime: 'node' | 'deno', cache = compileCache): Promise<void> {
+  if (runtime === 'deno' || existsSync(cache.NODE_COMPILE_CACHE)) return
+  // Node finds again what was kept under the same flags alone.
+  const [command, ...flags] = runtimeCommand(runtime)
+  const compile = (service: ServiceName) =>
+    new Promise((resolve) => execFile(command, [...flags, mainOf(service)], { env: cache }, resolve))
+  await Promise.all(serviceNames.map(compile))
+}
+
 export type ServiceOptions = {
   runtime: 'node' | 'deno'
   service: ServiceName
@@ -52,7 +70,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const child = await startChild({
     name: service,
     command,
-    args: [...args, join(root, 'actors', service, 'main.ts')],
+    args: [...args, mainOf(service)],
     cwd: root,
     env: { ...compileCache, ...env, HOST: host, PORT: String(port) },
     graceMs,

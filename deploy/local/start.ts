@@ -11,7 +11,7 @@ import { startPostgres } from './postgres.ts'
 import { reachPostgres, reachRedis } from './reach.ts'
 import { startRedis } from './redis.ts'
 import { publishServers, type Servers } from './running.ts'
-import { answers, type Service, startService } from './service.ts'
+import { answers, compileServices, type Service, startService } from './service.ts'
 import { help, type Settings, toSettings } from './settings.ts'
 import { onSignals } from './signals.ts'
 import { type Supervised, supervise } from './supervise.ts'
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
 async function up(start: Start): Promise<void> {
   const { settings, output, signal } = start
   await portsAreFree(settings)
-  const servers = await bringServers(start)
+  const [servers] = await Promise.all([bringServers(start), compileServices(settings.runtime)])
   signal.throwIfAborted()
   await migrate({ ...servers, partitions: settings.partitions, log: output.say })
   signal.throwIfAborted()

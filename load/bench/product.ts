@@ -1,5 +1,6 @@
 /** The product under measurement: its three services, on a database and under stream keys of their own. */
 import { migrate } from '../../actors/migrate.ts'
+import { compileServices } from '../../deploy/local/service.ts'
 import type { MeasuredProcess } from './process.ts'
 import {
   ask,
@@ -33,6 +34,7 @@ export async function startProduct(
   name = 'product',
   stockWorkers = 1,
 ): Promise<Product> {
+  await compileServices(around.runtime)
   const databaseUrl = await createDatabase(around.databaseUrl, name)
   await migrate({ databaseUrl, partitions })
   const env = {
