@@ -56,8 +56,8 @@ const read = `
  * Makes stream and group fit the committed offset, whatever Redis remembers:
  * - no group (first start, FLUSHALL, failover): it is created at the offset;
  * - a stream, or a group that is taken over, that ends before the offset (Redis lost its data, or the latest of it): the
- *   group is set to the offset; new ids start after it, since an entry below the offset would count as handled; and entries are counted
- *   from what is committed, since what Redis has counted it has lost too, and the lag would be wrong for ever;
+ *   group is set to the offset; new ids start after it, since an entry below the offset would count as handled; and entries
+ *   are counted from what is committed, since what Redis has counted it has lost too, and the lag would be wrong for ever;
  * - a group whose cursor stands elsewhere: it is set to the offset;
  * - entries that are awaited and gone, since somebody has deleted them: they are counted no more, or the lag would never
  *   end, and who waits for it would wait for ever;
