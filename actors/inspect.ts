@@ -14,8 +14,8 @@ const help = `Prints, for each service and partition: owner, epoch, offset, lag,
   --service NAME  only this service: ${serviceNames.join(', ')}
   --all           also partitions that have never had a message
 
-Lag and pending are what the consumer group shows, at most a second late. Pending is what somebody has read by hand: a
-service's own messages count as lag until they are committed.
+Lag and pending are what the consumer group shows. Pending is what somebody has read by hand: messages count as lag until
+the service has committed them.
 
 DATABASE_URL and REDIS_URL name the servers; without them those of a running \`npm start\` are taken.`
 

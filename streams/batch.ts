@@ -7,7 +7,11 @@ import type { Lease } from './lease.ts'
 import { partitionOf } from './partition.ts'
 
 /** A partition in our hands. */
-export type Owned = Lease & { key: string }
+export type Owned = Lease & {
+  key: string
+  /** The offset that the group was last told to show. */
+  shown: string
+}
 
 /** Consecutive messages of one partition; or a dead letter that is driven again, which moves no offset. */
 export type Slice = {

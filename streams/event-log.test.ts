@@ -226,6 +226,18 @@ test('P3: what is read and not committed stays', async () => {
   expect(await it.ids()).toEqual(expect.arrayContaining(ids(3, 8)))
 })
 
+test('P3: while somebody reads by hand, nothing is trimmed and nothing is pruned', async () => {
+  const it = await logged(5)
+  await it.publish()
+  await it.consumed(0)
+  await it.sql`update event_log set time = clock_timestamp() - interval '91 days' where partition = ${it.mine}`
+  await it.redis.xreadgroup('GROUP', 'reader', 'by hand', 'STREAMS', it.key, '>')
+  expect(await it.trim()).toBe(0)
+  expect(await it.ids()).toEqual(ids(1, 5))
+  const [kept] = await it.sql`select count(*) as n from event_log where partition = ${it.mine}`
+  expect(kept!.n).toBe(5)
+})
+
 test('P3: one who has lost the partition notes nothing as trimmed', async () => {
   const it = await logged(5)
   await it.publish()

@@ -261,13 +261,14 @@ export class EventLog {
     return at.trimmed
   }
 
-  /** The lowest offset of the consumers, as their groups show it. */
+  /** The lowest offset of the consumers, as their groups show it; undefined while one of them shows none, or a wrong one. */
   async #lowestOffset(partition: number): Promise<number | undefined> {
     const groups = await groupsOf(this.#redis, this.key(partition))
     let low: number | undefined
     for (const consumer of this.topic.consumers) {
       const group = groups.find((it) => it.name === consumer)
-      if (!group) return undefined
+      // Our consumers leave nothing pending: somebody reads by hand, which moves the cursor past what is not committed.
+      if (!group || Number(group.pending) > 0) return undefined
       const offset = sequenceOf(String(group['last-delivered-id']))
       low = Math.min(low ?? offset, offset)
     }

@@ -13,7 +13,7 @@ import type { Owned } from './batch.ts'
 import { type EventLog, PublishError } from './event-log.ts'
 import { groupsOf } from './groups.ts'
 import { type Lease, type Leases, leave, releaseLeases, renewLeases } from './lease.ts'
-import { alignGroup, type Cursor, defineMailboxScripts } from './mailbox.ts'
+import { alignGroup, type Cursor, defineMailboxScripts, type Reading, readEntries } from './mailbox.ts'
 import { streamKey, type Topic } from './partition.ts'
 import type { Sql } from './postgres.ts'
 import { isReplyError, type RedisClient } from './redis.ts'
@@ -148,6 +148,7 @@ export class Holdings {
   /** Gives everything back. */
   async leave(): Promise<void> {
     const { sql, id, log } = this.#options
+    await this.show()
     this.forget()
     await leave(sql, id).catch((error) => {
       log.warn({ err: error }, 'cannot give the leases back: they run out by themselves')
@@ -167,6 +168,22 @@ export class Holdings {
     const { service, id } = this.#options
     const { key, position, processed } = owned
     return { key, group: service, consumer: id, position, processed }
+  }
+
+  /** Has the groups show what was committed since they were last told. What that misses, the next alignment makes up for. */
+  async show(): Promise<void> {
+    const moved = this.all().filter((it) => it.shown !== it.position)
+    await readEntries(
+      this.#redis,
+      moved.map((it) => this.readingOf(it)),
+      0,
+    ).catch(() => {})
+  }
+
+  /** @param after where to read from: what is before that is committed, or about to be. */
+  readingOf(owned: Owned, after = owned.position): Reading {
+    owned.shown = owned.position
+    return { ...this.cursorOf(owned), after }
   }
 
   /** What we lease, read after whatever made us doubt it. */
@@ -197,7 +214,7 @@ export class Holdings {
 
   #adopt(lease: Lease): Owned {
     const key = streamKey(this.#options.redisPrefix, this.#options.topic, lease.partition)
-    return { ...lease, key }
+    return { ...lease, key, shown: '' }
   }
 
   /** @returns those that could be aligned. The others rest. */

@@ -50,6 +50,7 @@ export class Intake {
 
   /** Waits for what comes, though not for long. */
   async listen(doorbell: Doorbell, signal: AbortSignal): Promise<Slice[]> {
+    void this.#holdings.show()
     const all = this.#holdings.all()
     const count = this.#entriesFor(ringMax)
     const rings = await doorbell.wait(all, count, blockMs, signal)
@@ -63,7 +64,8 @@ export class Intake {
 
   /** @param pending what is being committed: if it was a full batch, what follows is read meanwhile. */
   readAhead(pending: Slice[]): void {
-    if (sizeOf(pending) < batchSizeMax) return
+    // Whoever does not read on at once would find it later, out of date.
+    if (sizeOf(pending) < batchSizeMax || !this.#rush) return
     this.#ahead = this.#readFrom(this.#holdings.all(), pending)
     this.#ahead.catch(() => {}) // Seen when it is taken, if it is.
   }
@@ -79,10 +81,7 @@ export class Intake {
     const first = this.#turn++ % Math.max(1, partitions.length)
     const inTurn = [...partitions.slice(first), ...partitions.slice(0, first)]
     const ends = new Map(pending.map(({ owned, to }) => [owned, to]))
-    const readings = inTurn.map((owned) => ({
-      ...this.#holdings.cursorOf(owned),
-      after: ends.get(owned) ?? owned.position,
-    }))
+    const readings = inTurn.map((owned) => this.#holdings.readingOf(owned, ends.get(owned)))
     const found = await readEntries(this.#redis, readings, this.#entriesFor(batchSizeMax))
     return inTurn.map((owned, i) => [owned, found[i]!])
   }

@@ -170,7 +170,7 @@ export type Alignment = {
 export type AlignOptions = {
   /** Whether the group's service owns the topic, and may raise the stream's ids. */
   owner: boolean
-  /** Whether the partition is being taken over. Else the cursor may well be behind: it is shown by reads, and here. */
+  /** Whether the partition is being taken over. Else the cursor may be behind what was committed a moment ago. */
   taking: boolean
 }
 

@@ -118,6 +118,45 @@ test('W2: behind a full batch the next is read while it is committed, and forgot
   expect(worker.has('starting over')).toBe(true)
 })
 
+test('W2: a full batch is no rush for who has as many partitions, and nothing that was read behind it is taken later', async () => {
+  await using runtime = await openRuntime({ partitions: 1_000 })
+  const worker = runtime.worker({ leaseTtlMs: 60_000 })
+  await runtime.until(async () => (await shares(runtime))[0] === 1_000)
+  await runtime.until(() => worker.has('took partitions over'))
+  const sent = range(4_800)
+  for (let n = 0; n < sent.length; n += 1_200) {
+    for (const [from, to] of [
+      [n, n + 1_050],
+      [n + 1_050, n + 1_200],
+    ]) {
+      await runtime.post(7, ...sent.slice(from, to))
+      await runtime.untilCounted(to!)
+    }
+  }
+  await worker.stop()
+  expect(await runtime.values(7)).toEqual(sent)
+})
+
+test('R2: the group shows what is committed at once, and when nobody works any more', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const { pass, reached, open } = gate()
+  const worker = runtime.worker({ before: ([first]) => (first!.message.value === '20' ? pass() : undefined) })
+  const lag = async () => (await groupsOf(runtime.redis, runtime.key(0)))[0]?.lag
+  const startedAt = performance.now()
+  for (const value of range(20)) {
+    await runtime.post(0, value)
+    await expect.poll(lag, { interval: 5 }).toBe(0)
+  }
+  // Aligning alone would show it once a second.
+  expect(performance.now() - startedAt).toBeLessThan(5_000)
+  await runtime.post(0, 20)
+  await reached
+  const stopped = worker.stop()
+  open()
+  await stopped
+  expect(await lag()).toBe(0)
+})
+
 /** How many partitions each owner has. */
 async function shares(runtime: Runtime): Promise<number[]> {
   const rows = await runtime.sql<{ count: number }[]>`

@@ -3,8 +3,9 @@
  * it uses (`streams/`), and nothing else.
  *
  * A rule in brackets stands by itself: its commands are for its keys. What a script calls is held against the rules too.
- * Groups of one stream are no keys: a consumer of the events could set another's cursor. That loses nothing, since every
- * read names its position (`streams/mailbox.ts`).
+ * Groups of one stream are no keys: a consumer of the events could set another's cursor. That loses nothing that is younger
+ * than `EVENT_RETENTION_DAYS`: every read names its position (`streams/mailbox.ts`), and what was trimmed too early is filled
+ * in again (`streams/event-log.ts`).
  */
 import { createHash } from 'node:crypto'
 import { Cluster } from 'ioredis'

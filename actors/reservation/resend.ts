@@ -83,7 +83,7 @@ async function resendPartition(
 /**
  * Until when stock has answered what it was sent: now, if its mailbox is empty (or gone); else the time of the last entry
  * that it has committed, as its group shows it.
- * @returns undefined when our own consumer is behind: then the answers may be on their way.
+ * @returns undefined when that cannot be told, or when our own consumer is behind: then the answers may be on their way.
  */
 async function answeredUntil(
   { redis, prefix, now }: ResendOptions,
@@ -97,6 +97,8 @@ async function answeredUntil(
   const group = stock.find((it) => it.name === 'stock')
   // Stock has never been here, or Redis has lost its group: it has answered nothing that stands in the mailbox.
   if (!group) return await timeOfFirst(redis, mailbox, now)
+  // Somebody reads by hand, which moves the cursor past what is not answered.
+  if (Number(group.pending) > 0) return undefined
   return Number(group.lag ?? 0) === 0 ? now() : timeOf(String(group['last-delivered-id']))
 }
 

@@ -48,7 +48,9 @@ export async function compileServices(runtime: 'node' | 'deno', cache = compileC
   // Node finds again what was kept under the same flags alone.
   const [command, ...flags] = runtimeCommand(runtime)
   const compile = (service: ServiceName) =>
-    new Promise((resolve) => execFile(command, [...flags, mainOf(service)], { env: cache }, resolve))
+    new Promise((resolve) =>
+      execFile(command, [...flags, mainOf(service)], { env: cache, timeout: startupMaxMs }, resolve),
+    )
   await Promise.all(serviceNames.map(compile))
 }
 
