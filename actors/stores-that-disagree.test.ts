@@ -74,10 +74,10 @@ test('a Postgres that was put back to a backup goes on from there, though Redis 
   const backup = server(`${system.redisPrefix}-backup`)
   /** While nobody works with it. */
   const betweenRuns = async (change: () => Promise<unknown>) => {
-    for (const process of system.all) await process.stop()
+    await Promise.all(system.all.map((process) => process.stop()))
     await server`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${system.redisPrefix}`
     await change()
-    for (const process of system.all) await process.start()
+    await Promise.all(system.all.map((process) => process.start()))
   }
   const wait = (userid: string) => reserveAndWait(system.reservation, 'book', userid)
 

@@ -9,6 +9,7 @@ export type Tree = { path: string } & AsyncDisposable
 
 /** @throws when an edit does not fit the code any more. */
 export async function plant(edits: Edit[]): Promise<Tree> {
+  const files = await edited(edits)
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-planted-'))
   const tree = { path: `${dir}/`, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) }
   try {
@@ -16,7 +17,7 @@ export async function plant(edits: Edit[]): Promise<Tree> {
       await cp(join(root, part), join(dir, part), { recursive: true })
     }
     await symlink(join(root, 'node_modules'), join(dir, 'node_modules'))
-    for (const edit of edits) await apply(dir, edit)
+    for (const [file, text] of files) await writeFile(join(dir, file), text)
     return tree
   } catch (error) {
     await tree[Symbol.asyncDispose]()
@@ -24,13 +25,17 @@ export async function plant(edits: Edit[]): Promise<Tree> {
   }
 }
 
-async function apply(dir: string, { file, find, replace }: Edit): Promise<void> {
-  const path = join(dir, file)
-  const parts = (await readFile(path, 'utf8')).split(find)
-  if (parts.length !== 2) {
-    throw new Error(
-      `Cannot plant a bug in ${file}: it has ${parts.length - 1} times, not once, the text ${find}`,
-    )
+/** @returns what the edits make of the files, by their paths. @throws when one does not fit the code any more. */
+export async function edited(edits: Edit[]): Promise<Map<string, string>> {
+  const files = new Map<string, string>()
+  for (const { file, find, replace } of edits) {
+    const parts = (files.get(file) ?? (await readFile(join(root, file), 'utf8'))).split(find)
+    if (parts.length !== 2) {
+      throw new Error(
+        `Cannot plant a bug in ${file}: it has ${parts.length - 1} times, not once, the text ${find}`,
+      )
+    }
+    files.set(file, parts.join(replace))
   }
-  await writeFile(path, parts.join(replace))
+  return files
 }
