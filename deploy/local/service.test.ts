@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -10,6 +10,8 @@ test('services that were compiled before find everything of ours, and need no co
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
   try {
     const cache = { NODE_COMPILE_CACHE: join(dir, 'cache') }
+    // Others may have kept something of theirs there before.
+    await mkdir(cache.NODE_COMPILE_CACHE)
     await compileServices('node', cache)
     const [command, ...flags] = runtimeCommand('node')
     const env = { ...cache, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }

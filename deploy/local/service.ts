@@ -1,6 +1,7 @@
 /** One service of ours as a process, on either runtime. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceName, serviceNames } from '../../actors/config.ts'
@@ -44,7 +45,8 @@ const mainOf = (service: ServiceName) => join(root, 'actors', service, 'main.ts'
  * set, and ends: here that is what is wanted.
  */
 export async function compileServices(runtime: 'node' | 'deno', cache = compileCache): Promise<void> {
-  if (runtime === 'deno' || existsSync(cache.NODE_COMPILE_CACHE)) return
+  const done = join(cache.NODE_COMPILE_CACHE, `services-${process.version}`)
+  if (runtime === 'deno' || existsSync(done)) return
   // Node finds again what was kept under the same flags alone.
   const [command, ...flags] = runtimeCommand(runtime)
   const compile = (service: ServiceName) =>
@@ -52,6 +54,8 @@ export async function compileServices(runtime: 'node' | 'deno', cache = compileC
       execFile(command, [...flags, mainOf(service)], { env: cache, timeout: startupMaxMs }, resolve),
     )
   await Promise.all(serviceNames.map(compile))
+  // Where nothing can be kept, nothing is noted.
+  await writeFile(done, '').catch(() => {})
 }
 
 export type ServiceOptions = {
