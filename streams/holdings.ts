@@ -180,7 +180,10 @@ export class Holdings {
     ).catch(() => {})
   }
 
-  /** @param after where to read from: what is before that is committed, or about to be. */
+  /**
+   * What to ask of a partition's stream; whoever asks it has the group show what is committed.
+   * @param after where to read from: what is before that is committed, or about to be.
+   */
   readingOf(owned: Owned, after = owned.position): Reading {
     owned.shown = owned.position
     return { ...this.cursorOf(owned), after }

@@ -22,7 +22,7 @@ import { GroupCommit, QueueFullError } from './group-commit.ts'
 import { type Reservation, statuses } from './reservation.ts'
 import * as store from './store.ts'
 
-/** A statement that takes longer is given up on. A request waits for two of them at most: the one that runs, and its own. */
+/** A statement that takes longer is given up on. A request waits for two of them at most: one that runs, and its own. */
 const statementWithinMs = 900
 
 /** With two, one is at work in Postgres while the other waits for the disk. */

@@ -8,14 +8,13 @@ import { openDatabase } from '../testing/database.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
 
-test('while stock has never been there, what waits in its mailbox is not sent again; what was lost is', async () => {
-  await using database = await openDatabase('reservation', 1)
+/** A reservation whose command is due to be sent again, and what sends it, once it is started. */
+async function opened() {
+  const database = await openDatabase('reservation', 1)
   const { sql } = database
   const redis = openRedis(inject('redisUrl'), 'resend-test')
-  const prefix = `t${crypto.randomUUID().slice(0, 8)}`
-  const mailbox = streamKey(prefix, topics.stockMailbox, 0)
-  const sender = new Sender({ redis, prefix, topic: topics.stockMailbox, partitions: 1 })
   await untilReady(redis)
+  const prefix = `t${crypto.randomUUID().slice(0, 8)}`
   const row = {
     keyed: false,
     bookid: 'b',
@@ -24,11 +23,8 @@ test('while stock has never been there, what waits in its mailbox is not sent ag
     traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-00`,
   }
   await store.insert(sql, [{ ...row, reservationid: crypto.randomUUID(), createdAt: new Date() }], 0)
-  // As it was sent, before it was due to be sent again.
-  await redis.xadd(mailbox, '1-0', 'cloudevents', '[]')
 
   const stop = new AbortController()
-  const log = { info() {}, warn() {}, debug() {} } as never
   const pulse = new Pulse('resend')
   let turns = 0
   const turned = Promise.withResolvers<void>()
@@ -40,21 +36,52 @@ test('while stock has never been there, what waits in its mailbox is not sent ag
     prefix,
     partitions: 1,
     resendAfterMs: 100,
-    sender,
+    sender: new Sender({ redis, prefix, topic: topics.stockMailbox, partitions: 1 }),
     now: () => new Date(),
-    log,
+    log: { info() {}, warn() {}, debug() {} } as never,
     pulse,
+    resent: (count: number) => void (count > 0 && again.resolve(count)),
   }
-  const running = resendUnconfirmed(
-    { ...options, resent: (count) => count > 0 && again.resolve(count) },
-    stop.signal,
-  )
-  await turned.promise
+  let running: Promise<void> | undefined
+  return {
+    redis,
+    mailbox: streamKey(prefix, topics.stockMailbox, 0),
+    /** Resolves when it has looked a few times. */
+    start: () => {
+      running = resendUnconfirmed(options, stop.signal)
+      return turned.promise
+    },
+    again: again.promise,
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+      redis.disconnect()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+test('while stock has never been there, what waits in its mailbox is not sent again; what was lost is', async () => {
+  await using it = await opened()
+  const { redis, mailbox } = it
+  // As it was sent, before it was due to be sent again.
+  await redis.xadd(mailbox, '1-0', 'cloudevents', '[]')
+  await it.start()
   expect(await redis.xlen(mailbox)).toBe(1)
   await redis.unlink(mailbox)
-  expect(await again.promise).toBe(1)
+  expect(await it.again).toBe(1)
   expect(await redis.xlen(mailbox)).toBe(1)
-  stop.abort()
-  await running
-  redis.disconnect()
+})
+
+test('while somebody has read the mailbox by hand, what waits there is not taken for answered', async () => {
+  await using it = await opened()
+  const { redis, mailbox } = it
+  await redis.xgroup('CREATE', mailbox, 'stock', '0-0', 'MKSTREAM')
+  await redis.xadd(mailbox, '1-0', 'cloudevents', '[]')
+  await redis.xreadgroup('GROUP', 'stock', 'by hand', 'STREAMS', mailbox, '>')
+  await it.start()
+  expect(await redis.xlen(mailbox)).toBe(1)
+  // As stock does when it is back and has committed it: nothing waits, and still there is no answer.
+  await redis.xgroup('DELCONSUMER', mailbox, 'stock', 'by hand')
+  expect(await it.again).toBe(1)
 })
