@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Advance, type Batch, commit, sequence } from './commit.ts'
 import { listLetters } from './dead-letter.ts'
 import { isDataError } from './postgres.ts'
-import { envelopeOf, openRuntime, type Runtime } from './testing.ts'
+import { envelopeOf } from './testing/counter.ts'
+import { openRuntime, type Runtime } from './testing/runtime.ts'
 
 let runtime: Runtime
 let last = 0

@@ -3,7 +3,7 @@ import { OwnServer } from '../actors/testing/own-server.ts'
 import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
 import { Doorbell } from './doorbell.ts'
 import { openRedis, untilReady } from './redis.ts'
-import { openRuntime, range } from './testing.ts'
+import { openRuntime, range } from './testing/runtime.ts'
 
 const never = new AbortController().signal
 const keysOf = (count: number) => {

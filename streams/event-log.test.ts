@@ -4,7 +4,7 @@ import { entriesOf, sequenceOf } from './entry.ts'
 import { EventLog, type Published } from './event-log.ts'
 import { groupsOf } from './groups.ts'
 import { alignGroup, readEntries } from './mailbox.ts'
-import { events, openRuntime, type Runtime } from './testing.ts'
+import { events, openRuntime, type Runtime } from './testing/runtime.ts'
 
 let runtime: Runtime
 let partition = 0

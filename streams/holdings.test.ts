@@ -3,7 +3,7 @@ import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
 import { Holdings } from './holdings.ts'
 import { closePostgres, openPostgres } from './postgres.ts'
 import { silent } from './telemetry.ts'
-import { mailbox, openRuntime } from './testing.ts'
+import { mailbox, openRuntime } from './testing/runtime.ts'
 
 const leaseTtlMs = 500
 const ignore = () => {}

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { leave, releaseLeases, renewLeases } from './lease.ts'
-import { openRuntime, type Runtime } from './testing.ts'
+import { openRuntime, type Runtime } from './testing/runtime.ts'
 
 const ttlMs = 60_000
 const owned = async (runtime: Runtime, worker: string) =>

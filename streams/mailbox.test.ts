@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { groupsOf } from './groups.ts'
 import { alignGroup, type Cursor, isNoGroup, type Reading, readEntries } from './mailbox.ts'
-import { openRuntime, type Runtime } from './testing.ts'
+import { openRuntime, type Runtime } from './testing/runtime.ts'
 
 let runtime: Runtime
 let partition = 0

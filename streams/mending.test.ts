@@ -4,7 +4,7 @@ import { Holdings } from './holdings.ts'
 import { alignGroup } from './mailbox.ts'
 import { isReplyError } from './redis.ts'
 import { silent } from './telemetry.ts'
-import { mailbox, openRuntime, type Runtime, range } from './testing.ts'
+import { mailbox, openRuntime, type Runtime, range } from './testing/runtime.ts'
 
 const largest = '18446744073709551615-18446744073709551615'
 const stray = ['a', 'stray']

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { Backoff } from './backoff.ts'
 import { DeadlineError, deadline } from './deadline.ts'
 import { Pulse } from './pulse.ts'
-import { range } from './testing.ts'
+import { range } from './testing/runtime.ts'
 
 test('a pulse is silent for as long as it has not beaten', () => {
   let now = 1_000

@@ -2,7 +2,7 @@ import postgres from 'postgres'
 import { expect, inject, test } from 'vitest'
 import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
 import { closePostgres, isDataError, isTransient, openPostgres } from './postgres.ts'
-import { openRuntime, range } from './testing.ts'
+import { openRuntime, range } from './testing/runtime.ts'
 
 const open = (url = inject('postgresUrl')) => openPostgres(url, { schema: 'pg_monitor', max: 1 })
 

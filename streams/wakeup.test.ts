@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { OwnServer } from '../actors/testing/own-server.ts'
 import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
 import { openRedis, untilReady } from './redis.ts'
-import { range } from './testing.ts'
+import { range } from './testing/runtime.ts'
 import { Wakeup, type WakeupOptions } from './wakeup.ts'
 
 const answer = z.object({ id: z.string(), text: z.string() })

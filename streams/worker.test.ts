@@ -5,7 +5,9 @@ import { expect, test } from 'vitest'
 import { dropLetters, listLetters, redriveLetters } from './dead-letter.ts'
 import { toFields } from './envelope.ts'
 import { groupsOf } from './groups.ts'
-import { counter, envelopeOf, gate, openRuntime, type Runtime, range } from './testing.ts'
+import { counter, envelopeOf } from './testing/counter.ts'
+import { gate } from './testing/gate.ts'
+import { openRuntime, type Runtime, range } from './testing/runtime.ts'
 
 const ids = (count: number) => range(count, 1).map((seq) => `${seq}-0`)
 const values = (published: { value: number }[]) => published.map((it) => it.value)

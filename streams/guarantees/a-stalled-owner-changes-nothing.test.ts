@@ -1,7 +1,9 @@
 /** Who stalls past its lease is replaced, and wakes up to find that its work is refused (C1, L1, L3). */
 import { expect, test } from 'vitest'
 import { TcpProxy } from '../../actors/testing/tcp-proxy.ts'
-import { gate, openRuntime, type RunningWorker, type Runtime, range } from '../testing.ts'
+import { gate } from '../testing/gate.ts'
+import type { RunningWorker } from '../testing/running-worker.ts'
+import { openRuntime, type Runtime, range } from '../testing/runtime.ts'
 
 const leaseTtlMs = 600
 

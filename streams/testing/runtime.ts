@@ -1,24 +1,20 @@
 /**
- * A runtime for one test: a database, streams of its own, and a service that counts.
- *
- * The counter writes one row and one event per message. A message `undecidable` is set aside by the handler, one that
- * spells no number is refused by Postgres, and `gibberish` cannot be parsed.
+ * A runtime for one test: a database, streams of its own, and a service that counts (`counter.ts`).
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { inject } from 'vitest'
-import { type Committed, commit } from './commit.ts'
-import { entriesOf } from './entry.ts'
-import { type Envelope, toFields } from './envelope.ts'
-import { EventLog } from './event-log.ts'
-import type { Delivery, Handler } from './handler.ts'
-import { type Cursor, defineMailboxScripts } from './mailbox.ts'
-import { partitionOf, streamKey, type Topic } from './partition.ts'
-import { closePostgres, openPostgres, type Sql } from './postgres.ts'
-import { openRedis, type RedisClient, untilReady } from './redis.ts'
-import { silent } from './telemetry.ts'
-import { Worker, type WorkerOptions } from './worker.ts'
+import { type Committed, commit } from '../commit.ts'
+import { entriesOf } from '../entry.ts'
+import { type Envelope, toFields } from '../envelope.ts'
+import { EventLog } from '../event-log.ts'
+import { type Cursor, defineMailboxScripts } from '../mailbox.ts'
+import { partitionOf, streamKey, type Topic } from '../partition.ts'
+import { closePostgres, openPostgres, type Sql } from '../postgres.ts'
+import { openRedis, type RedisClient, untilReady } from '../redis.ts'
+import { counter, envelopeOf } from './counter.ts'
+import { RunningWorker, type WorkerOverrides } from './running-worker.ts'
 
 export const mailbox: Topic = { owner: 'counter', name: 'mailbox', consumers: ['counter'] }
 export const events: Topic = { owner: 'counter', name: 'events', consumers: ['reader'] }
@@ -26,7 +22,6 @@ export const events: Topic = { owner: 'counter', name: 'events', consumers: ['re
 const tables = `create table tally (
   n bigserial primary key, partition int not null, position text not null, value int not null, worker text not null)`
 
-export type Count = { value: string }
 export type Tallied = { partition: number; position: string; value: number; worker: string }
 export type MailboxRow = {
   partition: number
@@ -58,7 +53,7 @@ export async function openRuntime({
   await admin.end()
   const migration = openPostgres(url.href, { schema: 'counter', max: 1, partitions })
   for (const file of ['0001-mailbox.sql', '0002-event-log.sql'])
-    await migration.unsafe(await readFile(new URL(`./migrations/${file}`, import.meta.url), 'utf8')).simple()
+    await migration.unsafe(await readFile(new URL(`../migrations/${file}`, import.meta.url), 'utf8')).simple()
   await migration.unsafe(tables)
   await closePostgres(migration)
   const redis = openRedis(redisUrl, name)
@@ -239,126 +234,4 @@ export class Runtime implements AsyncDisposable {
   }
 }
 
-export type WorkerOverrides = Partial<WorkerOptions<Count>> & {
-  /** Another way to the same database. */
-  postgresUrl?: string
-  before?: (batch: Delivery<Count>[]) => Promise<void> | void
-}
-
-/** A worker, and what it told while it ran. */
-export class RunningWorker implements AsyncDisposable {
-  readonly id: string
-  readonly worker: Worker<Count>
-  readonly said: string[] = []
-  readonly fenceFailures: number[] = []
-  readonly lags = new Map<number, number>()
-  readonly #controller = new AbortController()
-  readonly #running: Promise<void>
-  readonly #close: () => Promise<void>
-  #closed = false
-
-  constructor(
-    options: Omit<WorkerOptions<Count>, 'log' | 'telemetry'>,
-    stir: () => void,
-    close: () => Promise<void>,
-  ) {
-    this.id = options.id
-    this.#close = close
-    const say = (facts: object, text: string) => {
-      const { err, reason } = facts as { err?: Error; reason?: string }
-      this.said.push([text, err?.message, reason].filter(Boolean).join(': '))
-      stir()
-    }
-    this.worker = new Worker({
-      ...options,
-      log: { info: say, warn: say, error: say },
-      telemetry: {
-        ...silent,
-        batch: () => stir(),
-        committed: () => stir(),
-        deadLettered: () => stir(),
-        fenceFailed: (partition) => void this.fenceFailures.push(partition),
-        lag: (partition, entries) => {
-          this.lags.set(partition, entries)
-          stir()
-        },
-      },
-    })
-    this.#running = this.worker.run(this.#controller.signal)
-  }
-
-  has(text: string): boolean {
-    return this.said.some((line) => line.includes(text))
-  }
-
-  /** Resolves once the worker has finished its batch and given its leases back. */
-  stop(): Promise<void> {
-    this.#controller.abort()
-    return this.#running
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop()
-    if (!this.#closed) await this.#close()
-    this.#closed = true
-  }
-}
-
-/** @param worker noted with every row it writes. */
-export function counter(sql: Sql, worker: string, before?: WorkerOverrides['before']): Handler<Count> {
-  return {
-    parse({ data }) {
-      const { value } = data as Count
-      if (value === 'gibberish') throw new Error('Cannot understand gibberish')
-      return { value }
-    },
-    async handle(batch) {
-      await before?.(batch)
-      const [unfit, counted] = [batch.filter(undecidable), batch.filter((it) => !undecidable(it))]
-      return {
-        poison: unfit.map(({ partition, position }) => ({ partition, position, reason: 'Cannot decide it' })),
-        writes: [
-          sql`counted as (
-            insert into tally (partition, position, value, worker)
-            select c.partition, c.position, c.value::int, ${worker} from unnest(
-              ${counted.map((it) => it.partition)}::int[], ${counted.map((it) => it.position)}::text[],
-              ${counted.map((it) => it.message.value)}::text[]
-            ) with ordinality as c (partition, position, value, n)
-            where c.partition in (select partition from fenced) order by c.n
-            returning partition, value
-          )`,
-        ],
-        events: counted.map(({ partition, position, envelope, message }) => ({
-          partition,
-          envelope: envelopeOf(`${partition}/${position}`, 'Counted', envelope.subject, message),
-        })),
-        results: sql`select null::int, row_to_json(counted) from counted`,
-      }
-    },
-  }
-}
-
-const undecidable = ({ message }: Delivery<Count>) => message.value === 'undecidable'
-
-/** A door that is held shut until it is opened. */
-export function gate() {
-  const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
-  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
-  const pass = () => {
-    reach()
-    return opened
-  }
-  return { pass, reached, open }
-}
-
 export const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, i) => from + i)
-
-export const envelopeOf = (id: string, type: string, subject: string, data: Envelope['data']): Envelope => ({
-  specversion: '1.0',
-  id,
-  source: '/counter',
-  type,
-  subject,
-  time: '2026-01-01T00:00:00.000Z',
-  data,
-})

@@ -1,0 +1,58 @@
+/**
+ * A service that counts: one row and one event per message. A message `undecidable` is set aside by the handler, one that
+ * spells no number is refused by Postgres, and `gibberish` cannot be parsed.
+ */
+import type { Envelope } from '../envelope.ts'
+import type { Delivery, Handler } from '../handler.ts'
+import type { Sql } from '../postgres.ts'
+
+export type Count = { value: string }
+
+/** Awaited ahead of each batch. */
+export type Before = (batch: Delivery<Count>[]) => Promise<void> | void
+
+/** @param worker noted with every row it writes. */
+export function counter(sql: Sql, worker: string, before?: Before): Handler<Count> {
+  return {
+    parse({ data }) {
+      const { value } = data as Count
+      if (value === 'gibberish') throw new Error('Cannot understand gibberish')
+      return { value }
+    },
+    async handle(batch) {
+      await before?.(batch)
+      const [unfit, counted] = [batch.filter(undecidable), batch.filter((it) => !undecidable(it))]
+      return {
+        poison: unfit.map(({ partition, position }) => ({ partition, position, reason: 'Cannot decide it' })),
+        writes: [
+          sql`counted as (
+            insert into tally (partition, position, value, worker)
+            select c.partition, c.position, c.value::int, ${worker} from unnest(
+              ${counted.map((it) => it.partition)}::int[], ${counted.map((it) => it.position)}::text[],
+              ${counted.map((it) => it.message.value)}::text[]
+            ) with ordinality as c (partition, position, value, n)
+            where c.partition in (select partition from fenced) order by c.n
+            returning partition, value
+          )`,
+        ],
+        events: counted.map(({ partition, position, envelope, message }) => ({
+          partition,
+          envelope: envelopeOf(`${partition}/${position}`, 'Counted', envelope.subject, message),
+        })),
+        results: sql`select null::int, row_to_json(counted) from counted`,
+      }
+    },
+  }
+}
+
+const undecidable = ({ message }: Delivery<Count>) => message.value === 'undecidable'
+
+export const envelopeOf = (id: string, type: string, subject: string, data: Envelope['data']): Envelope => ({
+  specversion: '1.0',
+  id,
+  source: '/counter',
+  type,
+  subject,
+  time: '2026-01-01T00:00:00.000Z',
+  data,
+})

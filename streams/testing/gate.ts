@@ -1,0 +1,10 @@
+/** A door that is held shut until it is opened. */
+export function gate() {
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  const pass = () => {
+    reach()
+    return opened
+  }
+  return { pass, reached, open }
+}
