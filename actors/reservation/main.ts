@@ -39,6 +39,8 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
   })
   const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 5 })
   await checkPartitions(sql, partitions)
+  // Each opens a connection: the first rush has not the time to wait for one.
+  await Promise.all(Array.from({ length: insertsAtOnce }, () => hot`select`))
   const redis = openRedis(redisUrl, id)
   const sender = sending(
     tracing,
