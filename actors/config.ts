@@ -47,6 +47,8 @@ function protocolOf(text: string): string {
   return text.slice(0, Math.max(0, text.indexOf('://')))
 }
 
+const databaseUrl = () => url(['postgres', 'postgresql'], 'postgres://user:password@host:5432/database')
+
 /** What is written as `name=value`, with commas between. */
 const pairs = <Value extends z.ZodType>(name: RegExp, value: Value, message: string) =>
   z
@@ -75,7 +77,10 @@ const webhookSecret = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
 const schema = z.object({
   HOST: z.string().min(1).default('0.0.0.0'),
   PORT: integer(0, 65_535).optional(),
-  DATABASE_URL: url(['postgres', 'postgresql'], 'postgres://user:password@host:5432/database'),
+  DATABASE_URL: databaseUrl(),
+  RESERVATION_DATABASE_URL: databaseUrl().optional(),
+  STOCK_DATABASE_URL: databaseUrl().optional(),
+  NOTIFIER_DATABASE_URL: databaseUrl().optional(),
   REDIS_URL: url(
     ['redis', 'rediss', 'redis+cluster', 'rediss+cluster'],
     'redis://host:6379 or redis+cluster://host:6379,host:6379',
@@ -198,6 +203,12 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     /** How long a loop may go without progress before `/livez` fails. */
     loopLimitMs: it.LOOP_LIMIT_MS,
     logLevel: it.LOG_LEVEL,
+    /** For `npm run restored`, where services have databases of their own. */
+    databaseUrls: {
+      reservation: it.RESERVATION_DATABASE_URL,
+      stock: it.STOCK_DATABASE_URL,
+      notifier: it.NOTIFIER_DATABASE_URL,
+    },
     /** Of a page that takes one-click unsubscriptions. */
     unsubscribeUrl: it.UNSUBSCRIBE_URL,
     /** With which webhooks are signed, newest first. */

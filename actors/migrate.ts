@@ -21,18 +21,21 @@ const files: Record<ServiceName, URL[]> = {
     new URL('0001-idempotency.sql', http),
     new URL('./reservation/migrations/0001-reservation.sql', import.meta.url),
     new URL('./reservation/migrations/0002-lot.sql', import.meta.url),
+    new URL('0003-incarnation.sql', runtime),
   ],
   stock: [
     new URL('0001-mailbox.sql', runtime),
     new URL('0002-event-log.sql', runtime),
     new URL('0001-idempotency.sql', http),
     new URL('./stock/migrations/0001-stock.sql', import.meta.url),
+    new URL('0003-incarnation.sql', runtime),
   ],
   notifier: [
     new URL('0001-mailbox.sql', runtime),
     new URL('0001-idempotency.sql', http),
     new URL('./notifier/migrations/0001-notifier.sql', import.meta.url),
     new URL('./notifier/migrations/0002-delivery.sql', import.meta.url),
+    new URL('0003-incarnation.sql', runtime),
   ],
 }
 
@@ -68,6 +71,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
       const applied = await migrations(sql.it, service).up()
       for (const { name } of applied) log(`${service}: applied ${name}`)
     }
+    for (const service of serviceNames) await letOthersSeeBeats(admin, service)
     if (databasePasswords) {
       await letRolesLogIn(admin, databasePasswords)
       log(`Postgres: ${serviceNames.join(', ')} may log in`)
@@ -93,6 +97,15 @@ async function createRoleAndSchema(admin: postgres.Sql, service: ServiceName): P
   await admin.unsafe(`do $$ begin
     if not pg_has_role(current_user, '${service}', 'set') then grant ${service} to current_user; end if; end $$`)
   await admin.unsafe(`create schema if not exists ${service} authorization ${service}`)
+}
+
+/** A service sees whether the database has gone back with another's data, and nothing else of it (`streams/incarnation.ts`). */
+async function letOthersSeeBeats(admin: postgres.Sql, service: ServiceName): Promise<void> {
+  const others = serviceNames.filter((it) => it !== service).join(', ')
+  await admin.unsafe(`set role ${service};
+    grant usage on schema ${service} to ${others};
+    grant select on ${service}.incarnation to ${others};
+    reset role`)
 }
 
 function migrations(sql: Sql, service: ServiceName) {

@@ -1,7 +1,6 @@
 /** Redis holds what Postgres does not, or the other way round: Postgres is right, and Redis is made to agree. */
-import postgres from 'postgres'
-import { expect, inject, test } from 'vitest'
-import { decided, everyNotice, receive, reserve, reserveAndWait, stockOf } from './testing/acts.ts'
+import { expect, test } from 'vitest'
+import { decided, everyNotice, receive, reserve, reserveAndWait } from './testing/acts.ts'
 import { audit } from './testing/audit.ts'
 import { eventually, inParallel, range } from './testing/eventually.ts'
 import { Producer } from './testing/producer.ts'
@@ -65,41 +64,6 @@ test('while somebody deletes entries all the time, everyone has an outcome and i
   await deleting
   await audit(system, { received: { a: 10, b: 10, c: 10, d: 10 }, accepted })
   await allTold(system, readers(200))
-})
-
-test('a Postgres that was put back to a backup goes on from there, though Redis knows more', async (context) => {
-  await using system = await startOwnSystem(context, { partitions: 2 })
-  const server = postgres(inject('postgresUrl'), { max: 1 })
-  const database = server(system.redisPrefix)
-  const backup = server(`${system.redisPrefix}-backup`)
-  /** While nobody works with it. */
-  const betweenRuns = async (change: () => Promise<unknown>) => {
-    await Promise.all(system.all.map((process) => process.stop()))
-    await server`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${system.redisPrefix}`
-    await change()
-    await Promise.all(system.all.map((process) => process.start()))
-  }
-  const wait = (userid: string) => reserveAndWait(system.reservation, 'book', userid)
-
-  await receive(system, 'book', 5)
-  const kept = [await wait('ann')]
-  await betweenRuns(() => server`create database ${backup} template ${database}`)
-  for (const userid of ['ben', 'cem']) expect((await wait(userid)).status).toBe('Reserved')
-  await receive(system, 'book', 50)
-  await betweenRuns(async () => {
-    await server`drop database ${database} with (force)`
-    await server`alter database ${backup} rename to ${database}`
-  })
-  await server.end()
-
-  kept.push(await wait('dan'))
-  expect(await stockOf(system, 'book')).toMatchObject({ qty: 3, held: 2 })
-  const reservations = await audit(system, { received: { book: 5 }, accepted: kept })
-  expect(reservations.map(({ userid, status }) => `${userid} ${status}`).toSorted()).toEqual([
-    'ann Reserved',
-    'dan Reserved',
-  ])
-  await allTold(system, ['ann', 'dan'])
 })
 
 test('a new database begins anew, though Redis is full of another', async (context) => {

@@ -1,6 +1,6 @@
 /** A batch on its way: what was read of each partition, what became of it, what is true once it is committed. */
 import type { Advance, Letter } from './commit.ts'
-import { type Entry, sequenceOf } from './entry.ts'
+import { type Entry, isOfAnother, isOfLog, sequenceOf } from './entry.ts'
 import { envelopeSchema, type Fields } from './envelope.ts'
 import type { Delivery, Handler, Poison } from './handler.ts'
 import type { Lease } from './lease.ts'
@@ -11,6 +11,8 @@ export type Owned = Lease & {
   key: string
   /** The offset that the group was last told to show. */
   shown: string
+  /** The end of the stream, while our offset is ahead of it, and since when it is this one. */
+  endBehind?: { id: string; since: number }
 }
 
 /** Consecutive messages of one partition; or a dead letter that is driven again, which moves no offset. */
@@ -29,18 +31,21 @@ function sliceOf(owned: Owned, entries: Entry[]): Slice[] {
   return last ? [{ owned, from: owned.position, to: last.position, count: entries.length, entries }] : []
 }
 
-/** Whether a message at `position` may be committed after one at `before`. */
-export type Follows = (position: string, before: string) => boolean
+/** Whether an entry may be committed after the position `before`. */
+export type Follows = (entry: Entry, before: string) => boolean
 
-/** In a stream of events: no event is left out, and none is slipped in. */
-export const isNextEvent: Follows = (position, before) => position === `${sequenceOf(before) + 1}-0`
+/** In a stream of events: no event is left out, and none is slipped in. @param incarnation that they must be of. */
+export const isNextEvent =
+  (incarnation: string | undefined): Follows =>
+  (entry, before) =>
+    entry.position === `${sequenceOf(before) + 1}-0` && isOfLog(entry, incarnation)
 
 /** In a mailbox: behind an id without bounds nothing would ever come. Those that Redis gives are times in milliseconds. */
-export const isNextMessage: Follows = (position) => sequenceOf(position) <= Number.MAX_SAFE_INTEGER
+export const isNextMessage: Follows = ({ position }) => sequenceOf(position) <= Number.MAX_SAFE_INTEGER
 
-/** The messages before the first that may not follow. */
+/** The entries before the first that may not follow. */
 export function soundOf(entries: Entry[], offset: string, follows: Follows): Entry[] {
-  const end = entries.findIndex((it, i) => !follows(it.position, entries[i - 1]?.position ?? offset))
+  const end = entries.findIndex((it, i) => !follows(it, entries[i - 1]?.position ?? offset))
   return end < 0 ? entries : entries.slice(0, end)
 }
 
@@ -71,21 +76,35 @@ export function halvesOf(slices: Slice[]): [[Owned, Entry[]][], [Owned, Entry[]]
 
 export const sizeOf = (slices: Slice[]): number => slices.reduce((sum, it) => sum + it.entries.length, 0)
 
+export type Parsed<Message> = {
+  deliveries: Delivery<Message>[]
+  unreadable: Letter[]
+  /** Messages of another incarnation: they have no effect. */
+  undone: number
+}
+
 /**
  * Parses every message, once. What is none of ours is a dead letter; so is one that stands in a partition other than its
  * subject's: a second owner would decide about what the first has in hand.
+ * @param incarnation that messages must be of. A dead letter that is driven again is taken as it was.
  */
 export function parse<Message>(
   slices: Slice[],
   handler: Handler<Message>,
   partitions: number,
-): { deliveries: Delivery<Message>[]; unreadable: Letter[] } {
+  incarnation: string | undefined,
+): Parsed<Message> {
   const deliveries: Delivery<Message>[] = []
   const unreadable: Letter[] = []
-  for (const { owned, entries } of slices) {
+  let undone = 0
+  for (const { owned, entries, redriven } of slices) {
     const { partition } = owned
     for (const entry of entries) {
       const { position } = entry
+      if (!redriven && isOfAnother(entry, incarnation)) {
+        undone++
+        continue
+      }
       try {
         if (entry.unreadable) throw entry.unreadable
         const envelope = envelopeSchema.parse(entry.message)
@@ -97,7 +116,7 @@ export function parse<Message>(
       }
     }
   }
-  return { deliveries, unreadable }
+  return { deliveries, unreadable, undone }
 }
 
 /** The letters that poison makes, with the entries as they were read. */

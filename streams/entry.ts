@@ -4,7 +4,7 @@
  * An entry of a mailbox holds one message, whose place is the entry's id. An entry of an event log holds the events that
  * one commit has appended: the last of them has the sequence that the entry's id spells, and the others come right before.
  */
-import { type Fields, fromFields, toFields } from './envelope.ts'
+import { type Envelope, type Fields, fromFields, toFields } from './envelope.ts'
 
 /** A message at its place in its partition. */
 export type Entry = {
@@ -48,6 +48,21 @@ function inSequence(id: string, messages: unknown[], after: number): Entry[] {
     },
   }))
 }
+
+/**
+ * Whether an entry of an event stream can be the log's: its event says the sequence that it is found at, and the
+ * incarnation that it must be of. Anything else was put there by another client, or is left from a future that was undone.
+ */
+export function isOfLog({ position, message }: Entry, incarnation: string | undefined): boolean {
+  const event = message as Partial<Envelope> | null | undefined
+  return event?.sequence === String(sequenceOf(position)) && event.incarnation === incarnation
+}
+
+/** Whether an entry of a mailbox holds a message of another incarnation. One that holds no message at all does not. */
+export const isOfAnother = ({ message }: Entry, incarnation: string | undefined): boolean =>
+  typeof message === 'object' &&
+  message !== null &&
+  (message as Partial<Envelope>).incarnation !== incarnation
 
 /** The sequence that the id of an entry of an event log spells. */
 export const sequenceOf = (position: string): number => Number(position.slice(0, position.indexOf('-')))

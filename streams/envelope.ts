@@ -16,6 +16,10 @@ export const envelopeSchema = z.object({
   time: z.string().min(1),
   /** W3C trace context of the request that caused the message. Absent when nobody traced it. */
   traceparent: z.string().optional(),
+  /** The incarnation of the sender's database, once the installation was restored from a backup (`incarnation.ts`). */
+  incarnation: z.string().optional(),
+  /** Of an event: its sequence in the log of its partition. */
+  sequence: z.string().optional(),
   /** What the message says: its own schema looks into it. */
   data: z.custom<Record<string, unknown>>(isObject, 'must be an object'),
 })

@@ -4,6 +4,7 @@ import { entriesOf, sequenceOf } from './entry.ts'
 import { EventLog, type Published } from './event-log.ts'
 import { groupsOf } from './groups.ts'
 import { alignGroup, readEntries } from './mailbox.ts'
+import { neverRestored } from './testing/never-restored.ts'
 import { events, openRuntime, type Runtime } from './testing/runtime.ts'
 
 let runtime: Runtime
@@ -190,7 +191,7 @@ test('P3: nothing is trimmed while a consumer’s group is missing, and nothing 
   await it.publish()
   const topic = { ...events, consumers: ['reader', 'late'] }
   const { sql, redis, prefix } = runtime
-  const log = new EventLog({ sql, redis, prefix, topic, source: '/counter' })
+  const log = new EventLog({ sql, redis, prefix, topic, source: '/counter', incarnation: neverRestored })
   await it.consumed(5)
   expect(await it.trim(log)).toBe(0)
   await it.consumed(3, 0, 'late')

@@ -7,12 +7,15 @@
  *     was interrupted, it is filled from the log first. A reader that sees n has seen everything before n.
  * P3. What every consumer has committed is trimmed from the stream, and noted as such in Postgres before: a refill goes
  *     back that far, and further only for a consumer that has gone back.
- * P4. A stream that lacks what somebody has yet to read, or has more than the log, is deleted and filled again (`mend`).
+ * P4. A stream that lacks what a consumer has yet to read, or has what the log has not, is deleted and filled again (`mend`).
+ *     An entry that another client has slipped in comes last at first, so it is found in time: it is where the next one
+ *     belongs, or it is the last one when the owner looks, which is every second.
  */
 import type { SequencedEvent } from './commit.ts'
-import { sequenceOf } from './entry.ts'
+import { entriesOf, isOfLog, type Row, sequenceOf } from './entry.ts'
 import { batchField, type Envelope, toBatch } from './envelope.ts'
 import { groupsOf } from './groups.ts'
+import type { Incarnation } from './incarnation.ts'
 import { streamKey, type Topic } from './partition.ts'
 import type { Sql } from './postgres.ts'
 import type { RedisClient } from './redis.ts'
@@ -27,14 +30,24 @@ const prunedMax = 1_000
 /**
  * For each stream: appends the entries that follow its last one, and returns the sequence that it then ends with: less
  * than that of the last entry offered if there is a gap before the first. `floor` is what was trimmed on purpose.
+ * Returns -1 for a stream that has something else where one of the entries belongs.
  * Asked for each key: the floor, the number of entries, and for each the sequences of its first and last event and the
  * batch. Events are what is counted as added, so that a group's lag is one of events too.
  */
 const append = `
   local ends, at = {}, 1
   local function take() at = at + 1; return ARGV[at - 1] end
+  local function same(a, b)
+    local sound, x = pcall(cjson.decode, a)
+    if not sound or type(x) ~= 'table' then return false end
+    local y = cjson.decode(b)
+    for i = 0, math.min(#x, #y) - 1 do
+      if type(x[#x - i]) ~= 'table' or x[#x - i].id ~= y[#y - i].id then return false end
+    end
+    return #x > 0
+  end
   for i, key in ipairs(KEYS) do
-    local info, last, added, appended = redis.pcall('XINFO', 'STREAM', key), 0, 0, 0
+    local info, last, added, appended, strange = redis.pcall('XINFO', 'STREAM', key), 0, 0, 0, false
     local floor, entries = tonumber(take()), tonumber(take())
     if not info.err then
       for i = 1, #info, 2 do
@@ -48,23 +61,30 @@ const append = `
       if first == last + 1 then
         redis.call('XADD', key, string.format('%d-0', final), '${batchField}', batch)
         last, appended = final, appended + 1
+      elseif final <= last then
+        local id = string.format('%d-0', final)
+        local there = redis.call('XRANGE', key, id, id)[1]
+        strange = strange or (there and not same(there[2][2], batch))
+      elseif first <= last then
+        strange = true
       end
     end
     if appended > 0 and added + appended ~= last then
       redis.call('XSETID', key, string.format('%d-0', last), 'ENTRIESADDED', string.format('%d', last))
     end
-    ends[i] = last
+    ends[i] = strange and -1 or last
   end
   return ends`
 
 /**
  * Holds a stream against the log, of which it ought to have everything from what was trimmed to the end, or less at the
- * end. Replies with what is wrong, if anything; with the sequence of the first event that it can give; and with the lowest
- * offset, at most `floor`, from which a consumer has yet to read. What somebody has slipped in it does not see: a reader
- * does.
+ * end. Replies with what is wrong, if anything; with the sequence of the first event that it can give; with the lowest
+ * offset, at most `floor`, from which a consumer has yet to read; and, unless it was `seen` before, with the last entry and
+ * a name for having seen it.
  */
 const compare = `
   local key, floor, seq, consumers = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), cjson.decode(ARGV[3])
+  local seen = ARGV[4]
   local function record(reply)
     local it = {}
     for i = 1, #reply, 2 do it[reply[i]] = reply[i + 1] end
@@ -88,7 +108,7 @@ const compare = `
     return fault('it ends with ' .. stream['last-generated-id'] .. ', the event log with ' .. seq)
   end
   if (sequence(deleted) or seq) > low then return fault('somebody has deleted ' .. deleted) end
-  local first = last + 1
+  local first, newest, name = last + 1, '', stream['last-generated-id'] .. ' ' .. stream['entries-added']
   if stream.length > 0 then
     local id, fields = unpack(stream['first-entry'])
     first = sequence(id)
@@ -96,12 +116,16 @@ const compare = `
     local sound, events = pcall(cjson.decode, fields[2])
     if not first or not sound then return fault('somebody has added ' .. id) end
     first = first - #events + 1
+    if name ~= seen and stream['last-entry'] then newest = stream['last-entry'] end
   end
-  return { first > floor + 1 and 'it begins too late' or '', first, low }`
+  return { first > floor + 1 and 'it begins too late' or '', first, low, name, newest }`
 
 type Scripts = {
   streamsAppend(keys: number, ...args: (string | number)[]): Promise<number[]>
-  streamsCompare(key: string, ...args: (string | number)[]): Promise<[string, number, number]>
+  streamsCompare(
+    key: string,
+    ...args: (string | number)[]
+  ): Promise<[fault: string, first: number, low: number, name?: string, newest?: Row | '']>
 }
 
 /** A partition's stream and its log do not fit together. */
@@ -118,16 +142,27 @@ export class EventLog {
   readonly #prefix: string
   readonly topic: Topic
   readonly #source: string
+  readonly #incarnation: Pick<Incarnation, 'stamp'>
+  /** For each partition, a name for the last entry that was found in the log. */
+  readonly #seen = new Map<number, string>()
   /** The lowest offset of each partition's consumers, when it was last looked at. */
   readonly #lowest = new Map<number, number | undefined>()
 
   /** @param source the CloudEvents source of the events, as the service wrote it. */
-  constructor(options: { sql: Sql; redis: RedisClient; prefix: string; topic: Topic; source: string }) {
+  constructor(options: {
+    sql: Sql
+    redis: RedisClient
+    prefix: string
+    topic: Topic
+    source: string
+    incarnation: Pick<Incarnation, 'stamp'>
+  }) {
     this.#sql = options.sql
     this.#redis = options.redis
     this.#prefix = options.prefix
     this.topic = options.topic
     this.#source = options.source
+    this.#incarnation = options.incarnation
     this.#redis.defineCommand('streamsAppend', { lua: append })
     this.#redis.defineCommand('streamsCompare', { numberOfKeys: 1, lua: compare })
   }
@@ -156,12 +191,15 @@ export class EventLog {
     const { partition, epoch, seq, trimmed } = at
     const key = this.key(partition)
     const consumers = JSON.stringify(this.topic.consumers)
-    const [fault, first, low] = await (this.#redis as unknown as Scripts).streamsCompare(
+    const [found, first, low, name, newest] = await (this.#redis as unknown as Scripts).streamsCompare(
       key,
       trimmed,
       seq,
       consumers,
+      this.#seen.get(partition) ?? '',
     )
+    const fault = found || (newest && (await this.#faultOf(newest, at)))
+    if (!fault && name) this.#seen.set(partition, name)
     if (!fault && first <= low + 1) return undefined
     const [ours] = await this.#sql<{ kept: number }[]>`
       select (select count(*) from event_log l
@@ -176,9 +214,29 @@ export class EventLog {
     return fault || `a consumer has gone back to ${low}`
   }
 
-  /** @param end the sequence that the stream ends with. */
+  /** @returns why an entry cannot be the log's, if so. Of what was trimmed the log may have nothing left to compare. */
+  async #faultOf([id, fields]: Row, { partition, trimmed }: Published): Promise<string | undefined> {
+    const entries = entriesOf([[id, fields]], '0-0', true)
+    const isSound = entries.every((it) => isOfLog(it, this.#incarnation.stamp))
+    const last = sequenceOf(id)
+    if (isSound && last <= trimmed) return undefined
+    const logged = await this.#sql<{ id: string }[]>`
+      select id from event_log where partition = ${partition} and seq > ${last - entries.length} and seq <= ${last}
+      order by seq`
+    const isLogged = entries.every(
+      ({ message }, i) => (message as Envelope | undefined)?.id === logged[i]?.id,
+    )
+    return isSound && isLogged ? undefined : `${id} is not what was logged`
+  }
+
+  /** @param end the sequence that the stream ends with, or -1. */
   async #settle(at: Published, end: number): Promise<void> {
     let last = end
+    if (last < 0) {
+      // Looked at again when the partition is aligned, and mended then.
+      this.#seen.delete(at.partition)
+      throw new PublishError(`Cannot publish to ${this.key(at.partition)}: it has something else there`)
+    }
     if (last > at.seq) {
       throw new PublishError(
         `Cannot publish to ${this.key(at.partition)}: it ends with ${last}, the event log with ${at.seq}`,
@@ -205,7 +263,7 @@ export class EventLog {
     const keys = publications.map(({ at }) => this.key(at.partition))
     const asked = publications.flatMap(({ at, events }) => {
       const entries = inEntries(events)
-      return [at.trimmed, entries.length, ...entries.flatMap(entryOf)]
+      return [at.trimmed, entries.length, ...entries.flatMap((it) => entryOf(it, this.#incarnation.stamp))]
     })
     return await (this.#redis as unknown as Scripts).streamsAppend(keys.length, ...keys, ...asked)
   }
@@ -281,8 +339,8 @@ const inEntries = (events: SequencedEvent[]): SequencedEvent[][] =>
     events.slice(i * eventsPerEntryMax, (i + 1) * eventsPerEntryMax),
   )
 
-const entryOf = (events: SequencedEvent[]) => [
+const entryOf = (events: SequencedEvent[], incarnation: string | undefined) => [
   events[0]!.seq,
   events.at(-1)!.seq,
-  toBatch(events.map((it) => it.envelope)),
+  toBatch(events.map(({ envelope, seq }) => ({ ...envelope, sequence: String(seq), incarnation }))),
 ]

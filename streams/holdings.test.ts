@@ -15,6 +15,7 @@ test('L4: whoever is back first after an outage leaves to others what they are a
   const holdings = new Holdings(
     {
       ...{ service: 'counter', id: 'first', topic: mailbox, partitions: 2, redisPrefix: runtime.prefix, sql },
+      incarnation: runtime.incarnation(),
       ...{ leaseTtlMs, eventRetentionDays: 90, telemetry: silent, handler: {} },
       log: { info: ignore, warn: ignore, error: ignore },
     },

@@ -9,9 +9,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Backoff } from './backoff.ts'
-import type { Owned } from './batch.ts'
+import type { Owned, Slice } from './batch.ts'
+import { sequenceOf } from './entry.ts'
 import { type EventLog, PublishError } from './event-log.ts'
 import { groupsOf } from './groups.ts'
+import type { Incarnation } from './incarnation.ts'
 import { type Lease, type Leases, leave, releaseLeases, renewLeases } from './lease.ts'
 import { alignGroup, type Cursor, defineMailboxScripts, type Reading, readEntries } from './mailbox.ts'
 import { streamKey, type Topic } from './partition.ts'
@@ -21,6 +23,8 @@ import type { Telemetry } from './telemetry.ts'
 
 const renewEveryMaxMs = 1_000
 const restMaxMs = 5_000
+/** How long a stream must end before our offset until that is not Redis' doing: its owner fills it within a second or two. */
+const goBackAfterMs = 5_000
 
 export type Log = {
   info(facts: object, text: string): void
@@ -38,6 +42,7 @@ export type HoldingsOptions = {
   partitions: number
   /** Where the service's own events go, if it has any. */
   eventLog?: EventLog
+  incarnation: Incarnation
   sql: Sql
   redisPrefix: string
   leaseTtlMs: number
@@ -54,6 +59,8 @@ export class Holdings {
   readonly #owned = new Map<number, Owned>()
   /** Partitions whose stream cannot be right, as the owner of an epoch has seen, and why. */
   readonly #distrusted = new Map<number, { epoch: number; reason: string }>()
+  /** For each partition, the last position that could not be read. */
+  readonly #unreadable = new Map<number, string>()
   /** Partitions that are left alone, or were a moment ago. */
   readonly #resting = new Map<number, { until: number; backoff: Backoff }>()
   #leases: Leases | undefined
@@ -99,13 +106,31 @@ export class Holdings {
     this.#rest(owned, new Error(`Cannot read ${owned.key}: ${reason}`))
   }
 
+  /**
+   * A log has nothing that cannot be read, so the stream is begun anew. What cannot be read even then is the log's: a
+   * service that is too old does not know every event.
+   * @throws when there is something that has not been distrusted before.
+   */
+  distrustUnreadable(
+    slices: Slice[],
+    unreadable: { partition: number; position: string; reason: string }[],
+  ): void {
+    const news = unreadable.filter(({ partition, position }) => this.#unreadable.get(partition) !== position)
+    for (const { partition, position, reason } of news) {
+      this.#unreadable.set(partition, position)
+      const slice = slices.find((it) => it.owned.partition === partition && !it.redriven)
+      if (slice) this.distrust(slice.owned, `${position}: ${reason}`)
+    }
+    if (news.length > 0) throw new Error('Cannot read an event that was logged')
+  }
+
   /** Renews the leases until `signal` is aborted. */
   async keepLeases(signal: AbortSignal): Promise<void> {
     const { leaseTtlMs, log } = this.#options
     while (!signal.aborted) {
       const era = this.#era
       try {
-        const leases = await this.#renew()
+        const leases = await this.#renewIfCurrent()
         if (era === this.#era) this.#leases = leases
       } catch (error) {
         log.warn({ err: error }, 'cannot renew the leases')
@@ -120,8 +145,9 @@ export class Holdings {
    * tell all over again what the handler may have told the world already.
    */
   async takeOver(sure: boolean): Promise<void> {
-    const { sql, id, log } = this.#options
-    const { owned: leases, share } = this.#leases ?? (await this.#freshLeases())
+    const { sql, id, incarnation, log } = this.#options
+    const known = incarnation.isCurrent ? this.#leases : undefined
+    const { owned: leases, share } = known ?? (await this.#freshLeases()) ?? nothing
     const leased = new Set(leases.map((it) => it.partition))
     for (const partition of this.#owned.keys()) if (!leased.has(partition)) this.#drop(partition)
 
@@ -147,12 +173,14 @@ export class Holdings {
 
   /** Gives everything back. */
   async leave(): Promise<void> {
-    const { sql, id, log } = this.#options
+    const { sql, id, incarnation, log } = this.#options
     await this.show()
     this.forget()
-    await leave(sql, id).catch((error) => {
+    try {
+      if (incarnation.isCurrent) await incarnation.note(sql, this.#redis, await leave(sql, id))
+    } catch (error) {
       log.warn({ err: error }, 'cannot give the leases back: they run out by themselves')
-    })
+    }
   }
 
   /** Looks after every partition: what Redis may have lost, how far behind we are, what is done with. */
@@ -190,19 +218,29 @@ export class Holdings {
   }
 
   /** What we lease, read after whatever made us doubt it. */
-  async #freshLeases(): Promise<Leases> {
+  async #freshLeases(): Promise<Leases | undefined> {
     await this.#renewing?.catch(() => {})
-    this.#leases = await this.#renew()
+    this.#leases = await this.#renewIfCurrent()
     return this.#leases
+  }
+
+  /** N2. Whoever has not looked yet, or works with a database that has gone back, counts no beat and leases nothing. */
+  async #renewIfCurrent(): Promise<Leases | undefined> {
+    const { sql, incarnation } = this.#options
+    if (!incarnation.isCurrent) await incarnation.look(sql, this.#redis)
+    if (!incarnation.isCurrent) return undefined
+    const leases = await this.#renew()
+    return incarnation.isCurrent ? leases : undefined
   }
 
   /** One renewal at a time: of two at once, each would pass over the partitions that the other is taking. */
   #renew(): Promise<Leases> {
-    const { sql, id, leaseTtlMs } = this.#options
+    const { sql, id, leaseTtlMs, incarnation } = this.#options
     this.#renewing ??= renewLeases(sql, id, leaseTtlMs, performance.now() < this.#modestUntil)
       .then((leases) => {
         if (this.#modestUntil === Number.POSITIVE_INFINITY) this.#modestUntil = performance.now() + leaseTtlMs
         this.#workers = leases.workers
+        incarnation.counted(sql, this.#redis, leases.beat)
         return leases
       })
       .catch((error) => {
@@ -256,7 +294,8 @@ export class Holdings {
       alignGroup(this.#redis, this.cursorOf(owned), { owner: topic.owner === service, taking })
     const distrusted = this.#distrusted.get(partition)
     if (distrusted?.epoch === owned.epoch) await this.#beginAnew(owned, distrusted.reason)
-    const { created, misfit } = await align()
+    const { created, misfit, end } = await align()
+    if (topic.owner !== service) await this.#goBack(owned, end)
     if (misfit) {
       await this.#beginAnew(owned, misfit)
       await align()
@@ -266,6 +305,27 @@ export class Holdings {
     const reason = await eventLog?.mend(owned)
     if (reason) log.warn({ partition, reason }, 'the events were not as logged: filled their stream again')
     await eventLog?.publish([{ at: owned, events: [] }])
+  }
+
+  /** R6. A stream without an end is one that its owner has not filled yet. */
+  async #goBack(owned: Owned, end: string): Promise<void> {
+    const { sql, log } = this.#options
+    const { partition, epoch, position, endBehind } = owned
+    const now = performance.now()
+    if (end === '0-0' || sequenceOf(end) >= sequenceOf(position)) delete owned.endBehind
+    else if (endBehind?.id !== end) owned.endBehind = { id: end, since: now }
+    else if (now - endBehind.since > goBackAfterMs) {
+      const back = { position: end, processed: sequenceOf(end) }
+      const { count } = await sql`
+        update mailbox set position = ${back.position}, processed = ${back.processed}
+        where partition = ${partition} and epoch = ${epoch} and position = ${position}`
+      if (count === 0) return
+      Object.assign(owned, back)
+      log.error(
+        { partition, from: position, to: end },
+        'went back to the end of the log: there was no event beyond it',
+      )
+    }
   }
 
   /** R5. One who has stalled would take for the stream's fault what is his own, so Postgres is asked first. */
@@ -298,3 +358,5 @@ export class Holdings {
     this.#options.telemetry.released(partition)
   }
 }
+
+const nothing = { owned: [], share: 0 }

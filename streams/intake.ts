@@ -10,6 +10,7 @@ import type { Doorbell } from './doorbell.ts'
 import { type Entry, entriesOf, type Row } from './entry.ts'
 import { eventsPerEntryMax } from './event-log.ts'
 import type { Holdings } from './holdings.ts'
+import type { Incarnation } from './incarnation.ts'
 import { readEntries } from './mailbox.ts'
 import type { RedisClient } from './redis.ts'
 
@@ -24,6 +25,7 @@ export class Intake {
   readonly #redis: RedisClient
   readonly #holdings: Holdings
   readonly #sequenced: boolean
+  readonly #incarnation: Incarnation
   #turn = 0
   /** Messages in an entry, as of late: readers can only name a number of entries. */
   #perEntry: number
@@ -33,8 +35,9 @@ export class Intake {
   #ahead: Promise<[Owned, Row[]][]> | undefined
 
   /** @param sequenced whether the entries are those of an event log, and not of our own mailboxes. */
-  constructor(redis: RedisClient, holdings: Holdings, sequenced: boolean) {
+  constructor(redis: RedisClient, holdings: Holdings, sequenced: boolean, incarnation: Incarnation) {
     this.#redis = redis
+    this.#incarnation = incarnation
     this.#holdings = holdings
     this.#sequenced = sequenced
     this.#perEntry = sequenced ? eventsPerEntryMax : 1
@@ -110,7 +113,8 @@ export class Intake {
 
   /** What of the entries may be worked on. A partition that has something else next is left alone until it is mended. */
   #sound(owned: Owned, entries: Entry[]): Entry[] {
-    const sound = soundOf(entries, owned.position, this.#sequenced ? isNextEvent : isNextMessage)
+    const follows = this.#sequenced ? isNextEvent(this.#incarnation.stamp) : isNextMessage
+    const sound = soundOf(entries, owned.position, follows)
     const [next] = entries
     if (next && sound.length === 0) this.#holdings.distrust(owned, next.position)
     return sound

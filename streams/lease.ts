@@ -11,6 +11,7 @@
  * L4. Whoever could not renew for a while takes nothing of others' for a lease's time: if Postgres was away, they could not
  *     either, and are about to.
  */
+import type { Beat } from './incarnation.ts'
 import type { Sql } from './postgres.ts'
 
 export type Lease = {
@@ -30,6 +31,8 @@ export type Leases = {
   share: number
   /** Workers alive, this one among them. */
   workers: number
+  /** Counted by this renewal. */
+  beat: Beat
 }
 
 /**
@@ -48,8 +51,10 @@ export const lockTimeoutOf = (leaseTtlMs: number): number => leaseTtlMs / 5
  */
 export async function renewLeases(sql: Sql, worker: string, ttlMs: number, onlyOwn = false): Promise<Leases> {
   const ttl = `${ttlMs} milliseconds`
-  const rows = await sql<(Lease & { share: number; workers: number })[]>`
-    with alive as (
+  const rows = await sql<(Lease & { share: number; workers: number } & Beat)[]>`
+    with beat as (
+      update incarnation set beats = beats + 1 returning id, beats
+    ), alive as (
       insert into worker (id, alive_until) values (${worker}, clock_timestamp() + ${ttl}::interval)
       on conflict (id) do update set alive_until = excluded.alive_until
     ), forgotten as (
@@ -79,13 +84,10 @@ export async function renewLeases(sql: Sql, worker: string, ttlMs: number, onlyO
       from free where m.partition = free.partition
       returning m.partition, m.epoch, m.position, m.processed, m.seq, m.trimmed
     )
-    select owned.*, share.partitions as share, share.workers
-    from share left join (select * from mine union all select * from taken) owned on true`
-  return {
-    owned: rows.filter((row) => row.partition !== null),
-    share: rows[0]?.share ?? 0,
-    workers: rows[0]?.workers ?? 1,
-  }
+    select owned.*, share.partitions as share, share.workers, beat.id, beat.beats
+    from share cross join beat left join (select * from mine union all select * from taken) owned on true`
+  const { share, workers, id, beats } = rows[0]!
+  return { owned: rows.filter((row) => row.partition !== null), share, workers, beat: { id, beats } }
 }
 
 /** Gives partitions back, so that another worker need not wait for the lease to run out. */
@@ -95,9 +97,14 @@ export async function releaseLeases(sql: Sql, worker: string, partitions: number
     where owner = ${worker} and partition = any(${partitions}::int[])`
 }
 
-/** Gives everything back and leaves the crowd: the last thing a worker does. */
-export async function leave(sql: Sql, worker: string): Promise<void> {
-  await sql`
-    with gone as (delete from worker where id = ${worker})
-    update mailbox set owner = null, lease_until = '-infinity' where owner = ${worker}`
+/** Gives everything back and leaves the crowd: the last thing a worker does. @returns the beat that it counts. */
+export async function leave(sql: Sql, worker: string): Promise<Beat> {
+  const [beat] = await sql<Beat[]>`
+    with gone as (
+      delete from worker where id = ${worker}
+    ), freed as (
+      update mailbox set owner = null, lease_until = '-infinity' where owner = ${worker}
+    )
+    update incarnation set beats = beats + 1 returning id, beats`
+  return beat!
 }

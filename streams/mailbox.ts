@@ -11,6 +11,8 @@
  *     acknowledged: what is read and not committed is part of the lag.
  * R4. An event is taken in right after the one before it, or not at all (`isNextEvent`).
  * R5. A stream that cannot be made to fit Postgres is deleted and begun anew.
+ * R6. A consumer that stays ahead of the end of the owner's stream has taken in what was never logged, and goes back to that
+ *     end. If it was Redis that had lost the end, the consumer takes the same in twice, with one effect.
  */
 import type { Row } from './entry.ts'
 import type { RedisClient } from './redis.ts'
@@ -95,7 +97,7 @@ const align = `
     end
   end
   local fault = misfit()
-  if fault then return { 0, fault } end
+  if fault then return { 0, fault, '0-0' } end
   local created = redis.pcall('XGROUP', 'CREATE', key, group, position, 'MKSTREAM', 'ENTRIESREAD', processed)
   if created.err and not string.find(created.err, 'BUSYGROUP') then return created end
   local function below(a, b)
@@ -128,11 +130,11 @@ const align = `
   for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
     if reader[2] ~= consumer then redis.call('XGROUP', 'DELCONSUMER', key, group, reader[2]) end
   end
-  return { created.err and 0 or 1, '' }`
+  return { created.err and 0 or 1, '', last }`
 
 type Scripts = {
   streamsRead(keys: number, ...args: string[]): Promise<Row[][]>
-  streamsAlign(key: string, asked: string): Promise<[created: 0 | 1, misfit: string]>
+  streamsAlign(key: string, asked: string): Promise<[created: 0 | 1, misfit: string, end: string]>
 }
 
 /** Teaches a client the scripts above. Once per client. */
@@ -165,6 +167,8 @@ export type Alignment = {
   created: boolean
   /** Why the stream cannot be made to fit; nothing was changed then. */
   misfit: string
+  /** The id that the stream ends with. */
+  end: string
 }
 
 export type AlignOptions = {
@@ -180,8 +184,8 @@ export async function alignGroup(
   options: AlignOptions,
 ): Promise<Alignment> {
   const asked = JSON.stringify({ ...cursor, ...options })
-  const [created, misfit] = await (redis as unknown as Scripts).streamsAlign(key, asked)
-  return { created: created === 1, misfit }
+  const [created, misfit, end] = await (redis as unknown as Scripts).streamsAlign(key, asked)
+  return { created: created === 1, misfit, end }
 }
 
 export const isNoGroup = (error: unknown): boolean =>

@@ -155,7 +155,11 @@ test('an owner that has stalled takes the progress of its successor for no fault
   const log = { info: ignore, warn: ignore, error: ignore }
   const times = { leaseTtlMs: 60_000, eventRetentionDays: 90 }
   const options = { service: 'counter', id: 'stalled', topic: mailbox, partitions: 1, handler: {}, ...times }
-  const stalled = new Holdings({ ...options, sql, redisPrefix: prefix, log, telemetry: silent }, redis)
+  const incarnation = runtime.incarnation()
+  const stalled = new Holdings(
+    { ...options, incarnation, sql, redisPrefix: prefix, log, telemetry: silent },
+    redis,
+  )
   await stalled.takeOver(true)
   const positions = await runtime.post(0, 1, 2)
   await sql`update mailbox set epoch = epoch + 1, owner = 'successor', position = ${positions[0]!}, processed = 1`

@@ -2,6 +2,7 @@ import { expect, inject, test } from 'vitest'
 import { streamKey } from './partition.ts'
 import { openRedis, untilReady } from './redis.ts'
 import { Sender } from './sender.ts'
+import { neverRestored } from './testing/never-restored.ts'
 
 const topic = { name: 'mailbox', owner: 'counter', consumers: ['counter'] }
 const envelope = (subject: string) => ({
@@ -18,7 +19,7 @@ test('a key that holds no stream refuses its own messages, and those beside them
   const redis = openRedis(inject('redisUrl'), 'sender-test')
   await untilReady(redis)
   const prefix = `t${crypto.randomUUID().slice(0, 8)}`
-  const sender = new Sender({ redis, prefix, topic, partitions: 2 })
+  const sender = new Sender({ redis, prefix, topic, partitions: 2, incarnation: neverRestored })
   // By fnv1a32: 'a' and 'b' are not in the same partition.
   const keys = [0, 1].map((partition) => streamKey(prefix, topic, partition))
   await redis.set(keys[0]!, 'no stream')

@@ -4,6 +4,7 @@
  * Messages sent in the same moment travel in one call; in a cluster, where streams live apart, in one for each stream.
  */
 import { batchField, type Envelope, toBatch } from './envelope.ts'
+import type { Incarnation } from './incarnation.ts'
 import { partitionOf, streamKey, type Topic } from './partition.ts'
 import type { RedisClient } from './redis.ts'
 
@@ -24,23 +25,34 @@ const add = `
 type Scripts = { streamsAdd(keys: number, ...args: (string | number)[]): Promise<unknown> }
 type Message = { key: string; envelope: Envelope }
 
-export type SenderOptions = { redis: RedisClient; prefix: string; topic: Topic; partitions: number }
+/** What a sender has to know of its incarnation. */
+export type Stamping = Pick<Incarnation, 'isCurrent' | 'stamp' | 'untilCurrent'>
+
+export type SenderOptions = {
+  redis: RedisClient
+  prefix: string
+  topic: Topic
+  partitions: number
+  incarnation: Stamping
+}
 
 export class Sender {
   readonly #redis: RedisClient
+  readonly #incarnation: Stamping
   readonly #keyOf: (subject: string) => string
   #waiting: Message[] = []
   #sending: Promise<void> | undefined
   #inFlight = 0
 
-  constructor({ redis, prefix, topic, partitions }: SenderOptions) {
+  constructor({ redis, prefix, topic, partitions, incarnation }: SenderOptions) {
     this.#redis = redis
+    this.#incarnation = incarnation
     redis.defineCommand('streamsAdd', { lua: add })
     const keys = Array.from({ length: partitions }, (_, partition) => streamKey(prefix, topic, partition))
     this.#keyOf = (subject) => keys[partitionOf(subject, partitions)]!
   }
 
-  /** @throws when Redis did not take the message in time. It may have taken it all the same. */
+  /** @throws when Redis did not take the message in time, which it may have all the same; or when nothing may be sent. */
   send(envelope: Envelope): Promise<void> {
     if (this.#inFlight >= inFlightMax) {
       return Promise.reject(new Error(`Cannot send: ${inFlightMax} messages are under way`))
@@ -57,6 +69,7 @@ export class Sender {
     this.#waiting = []
     this.#sending = undefined
     try {
+      if (!this.#incarnation.isCurrent) await this.#incarnation.untilCurrent()
       await Promise.all(this.#calls(messages).map((call) => this.#add(call)))
     } finally {
       this.#inFlight -= messages.length
@@ -72,10 +85,18 @@ export class Sender {
     )
   }
 
+  #stamped(envelope: Envelope): Envelope {
+    const incarnation = this.#incarnation.stamp
+    return incarnation === undefined ? envelope : { ...envelope, incarnation }
+  }
+
   async #add(messages: Message[]): Promise<void> {
     const keys = [...new Set(messages.map((it) => it.key))]
     const numberOf = new Map(keys.map((key, i) => [key, i + 1]))
-    const asked = messages.flatMap(({ key, envelope }) => [numberOf.get(key)!, toBatch([envelope])])
+    const asked = messages.flatMap(({ key, envelope }) => [
+      numberOf.get(key)!,
+      toBatch([this.#stamped(envelope)]),
+    ])
     await (this.#redis as unknown as Scripts).streamsAdd(keys.length, ...keys, ...asked)
   }
 }

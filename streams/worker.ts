@@ -73,7 +73,7 @@ export class Worker<Message> {
     this.pulse = new Pulse(`${options.service}-worker`)
     this.#redis = openRedis(options.redisUrl, `${options.id}-worker`)
     this.#holdings = new Holdings(options, this.#redis)
-    this.#intake = new Intake(this.#redis, this.#holdings, this.#sequenced)
+    this.#intake = new Intake(this.#redis, this.#holdings, this.#sequenced, options.incarnation)
   }
 
   /** Whether the entries are those of an event log, and not of our own mailboxes. */
@@ -97,6 +97,7 @@ export class Worker<Message> {
     await untilReady(this.#redis)
     const leasing = this.#holdings.keepLeases(signal)
     while (!signal.aborted) {
+      this.#options.incarnation.assertSame()
       this.pulse.beat()
       try {
         await this.#holdings.takeOver(!this.#inDoubt)
@@ -137,8 +138,10 @@ export class Worker<Message> {
     if (slices.length === 0) return
     let trace: BatchTrace | undefined
     try {
-      const { handler, partitions, telemetry } = this.#options
-      const { deliveries, unreadable } = parse(slices, handler, partitions)
+      const { handler, partitions, telemetry, incarnation, log } = this.#options
+      const { deliveries, unreadable, undone } = parse(slices, handler, partitions, incarnation.stamp)
+      if (undone > 0) log.warn({ messages: undone }, 'passed messages of another incarnation')
+      if (this.#sequenced) this.#holdings.distrustUnreadable(slices, unreadable)
       trace = telemetry.follow?.(deliveries)
       const handling = deliveries.length > 0 ? handler.handle(deliveries, fresh) : Promise.resolve(nothing)
       const effects = await deadline(statementWithinMs, 'handle the batch', handling)

@@ -9,6 +9,7 @@
  */
 import { createHash } from 'node:crypto'
 import { Cluster } from 'ioredis'
+import { incarnationsKey } from '../../streams/incarnation.ts'
 import { streamKey, type Topic } from '../../streams/partition.ts'
 import { openRedis, type RedisClient, untilReady } from '../../streams/redis.ts'
 import { type Passwords, type ServiceName, serviceNames } from '../config.ts'
@@ -27,6 +28,9 @@ const own = '+xadd +xsetid +xtrim'
 /** Putting messages into a mailbox, and seeing how far its reader has come. */
 const send = '+xadd +xinfo|groups +xrange'
 
+/** Noting beats, and reading those of the others (`streams/incarnation.ts`). */
+const beat = '+hgetall +hget +hset +hsetnx'
+
 /** What a user may do, as arguments of `ACL SETUSER`. */
 export function rulesOf(service: ServiceName, prefix: string): string[] {
   const mailboxes = keysOf(prefix, topics.stockMailbox)
@@ -42,7 +46,7 @@ export function rulesOf(service: ServiceName, prefix: string): string[] {
     ],
     notifier: [`(${scripts} ${consume} ${events})`],
   }
-  return [...connection, ...rules[service]]
+  return [...connection, `(${scripts} ${beat} ~${incarnationsKey(prefix)})`, ...rules[service]]
 }
 
 /** Every partition's. */

@@ -1,5 +1,7 @@
 /** What a supervisor asks: is it alive, is it ready, has it started. */
 import { createRoute, z } from '@hono/zod-openapi'
+import type { Incarnation } from '../../streams/incarnation.ts'
+import type { Sql } from '../../streams/postgres.ts'
 import type { Pulse } from '../../streams/pulse.ts'
 import type { Metrics } from '../metrics.ts'
 import type { App } from './app.ts'
@@ -18,6 +20,15 @@ export type HealthOptions = {
 }
 
 const readyLimitMs = 1_000
+
+/** The database answers, but lacks what it had. */
+class GoneBack extends Error {}
+
+/** @throws when the service cannot serve with this database. */
+export async function ready(sql: Sql, incarnation: Incarnation): Promise<void> {
+  if (incarnation.fault) throw new GoneBack(incarnation.fault)
+  await sql`select 1`
+}
 
 const statusRoute = (path: string, summary: string, status: string) =>
   createRoute({
@@ -79,7 +90,8 @@ export function mountHealth(app: App, options: HealthOptions): void {
     try {
       await within(readyLimitMs, 'reach the database', ready())
     } catch (cause) {
-      throw new Problem('not-ready', { detail: 'The database does not answer.', cause })
+      const detail = cause instanceof GoneBack ? cause.message : 'The database does not answer.'
+      throw new Problem('not-ready', { detail, cause })
     }
     return c.json({ status: 'ready' }, 200)
   })

@@ -1,10 +1,13 @@
 /** The notifier: turns stock's events into notices and takes these to the people they concern. */
 import { hostname, setPriority } from 'node:os'
+import { Incarnation } from '../../streams/incarnation.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Worker } from '../../streams/worker.ts'
+import { serviceNames } from '../config.ts'
 import { createApp } from '../http/app.ts'
+import { ready } from '../http/health.ts'
 import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
@@ -65,6 +68,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
         handedOn: ring,
       }),
   )
+  const incarnation = new Incarnation({ service: 'notifier', services: serviceNames, redisPrefix, log })
   const chime = new Chime(noticeDelayMs, ring)
   const worker = new Worker({
     service: 'notifier',
@@ -83,6 +87,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
         for (const it of superseded) metrics.notices(it.channel, 'superseded').inc(it.superseded)
       },
     }),
+    incarnation,
     sql: worked,
     gatherMs,
     redisUrl,
@@ -120,7 +125,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   return {
     app,
     pulses: () => loops.map((it) => it.pulse),
-    ready: () => sql`select 1`,
+    ready: () => ready(sql, incarnation),
     loops: [
       ...loops.map((it) => it.run(signal)),
       watchStores({ sql, worker, partitions: config.partitions, metrics, log, own: tellOverdue }, signal),

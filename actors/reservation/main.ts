@@ -1,5 +1,6 @@
 /** The reservation service: accepts reservations all day, and learns from stock's events what became of them. */
 import { hostname } from 'node:os'
+import { Incarnation } from '../../streams/incarnation.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { Pulse } from '../../streams/pulse.ts'
@@ -8,7 +9,9 @@ import { Sender } from '../../streams/sender.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { Worker } from '../../streams/worker.ts'
+import { serviceNames } from '../config.ts'
 import { createApp } from '../http/app.ts'
+import { ready } from '../http/health.ts'
 import { forgetKeys } from '../http/idempotency.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
@@ -42,10 +45,11 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
   // Each opens a connection: the first rush has not the time to wait for one.
   await Promise.all(Array.from({ length: insertsAtOnce }, () => hot`select`))
   const redis = openRedis(redisUrl, id)
+  const incarnation = new Incarnation({ service: 'reservation', services: serviceNames, redisPrefix, log })
   const sender = sending(
     tracing,
     topics.stockMailbox,
-    new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions }),
+    new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions, incarnation }),
   )
 
   const wakeup = new Wakeup<Answer>({
@@ -68,6 +72,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     topic: topics.stockEvents,
     partitions,
     handler: stockEventConsumer({ sql: projection, committed: tell }),
+    incarnation,
     sql: projection,
     redisUrl,
     redisPrefix,
@@ -113,7 +118,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
   return {
     app,
     pulses: () => [worker.pulse, resending],
-    ready: () => sql`select 1`,
+    ready: () => ready(sql, incarnation),
     loops: [
       worker.run(signal),
       wakeup.run(signal),

@@ -3,6 +3,7 @@ import { streamKey } from '../../streams/partition.ts'
 import { Pulse } from '../../streams/pulse.ts'
 import { openRedis, untilReady } from '../../streams/redis.ts'
 import { Sender } from '../../streams/sender.ts'
+import { neverRestored } from '../../streams/testing/never-restored.ts'
 import { topics } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { resendUnconfirmed } from './resend.ts'
@@ -36,7 +37,13 @@ async function opened() {
     prefix,
     partitions: 1,
     resendAfterMs: 100,
-    sender: new Sender({ redis, prefix, topic: topics.stockMailbox, partitions: 1 }),
+    sender: new Sender({
+      redis,
+      prefix,
+      topic: topics.stockMailbox,
+      partitions: 1,
+      incarnation: neverRestored,
+    }),
     now: () => new Date(),
     log: { info() {}, warn() {}, debug() {} } as never,
     pulse,

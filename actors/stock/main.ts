@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
 import { EventLog } from '../../streams/event-log.ts'
+import { Incarnation } from '../../streams/incarnation.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { openRedis } from '../../streams/redis.ts'
@@ -9,7 +10,9 @@ import { Sender } from '../../streams/sender.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { Worker } from '../../streams/worker.ts'
+import { serviceNames } from '../config.ts'
 import { createApp } from '../http/app.ts'
+import { ready } from '../http/health.ts'
 import { forgetKeys } from '../http/idempotency.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
@@ -44,13 +47,22 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
     idOf: (commandid) => commandid,
     lookup: (ids) => read.handled(sql, ids),
   })
-  const eventLog = new EventLog({ sql: hot, redis, prefix: redisPrefix, topic: topics.stockEvents, source })
+  const incarnation = new Incarnation({ service: 'stock', services: serviceNames, redisPrefix, log })
+  const eventLog = new EventLog({
+    sql: hot,
+    redis,
+    prefix: redisPrefix,
+    topic: topics.stockEvents,
+    source,
+    incarnation,
+  })
   const worker = new Worker({
     service: 'stock',
     id,
     topic: topics.stockMailbox,
     partitions,
     eventLog,
+    incarnation,
     handler: stockActors({
       sql: hot,
       now,
@@ -79,7 +91,7 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
   const sender = sending(
     tracing,
     topics.stockMailbox,
-    new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions }),
+    new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions, incarnation }),
   )
   const clerk = new Clerk({ sql, send: (envelope) => sender.send(envelope), wakeup, now })
   mountStock({ app, sql, clerk })
@@ -88,7 +100,7 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
   return {
     app,
     pulses: () => [worker.pulse],
-    ready: () => sql`select 1`,
+    ready: () => ready(sql, incarnation),
     loops: [
       worker.run(signal),
       wakeup.run(signal),

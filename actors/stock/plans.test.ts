@@ -7,6 +7,7 @@ import type { Delivery } from '../../streams/handler.ts'
 import { type Lease, releaseLeases, renewLeases } from '../../streams/lease.ts'
 import { closePostgres, type Sql } from '../../streams/postgres.ts'
 import { openRedis, type RedisClient, untilReady } from '../../streams/redis.ts'
+import { neverRestored } from '../../streams/testing/never-restored.ts'
 import { type StockCommand, topics } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
@@ -83,7 +84,14 @@ async function decide(sql: Sql, size: number): Promise<void> {
 /** The end of a stream filled from the log, lost and filled again; and the log pruned. */
 async function refill(sql: Sql): Promise<void> {
   const prefix = crypto.randomUUID()
-  const log = new EventLog({ sql, redis, prefix, topic: topics.stockEvents, source })
+  const log = new EventLog({
+    sql,
+    redis,
+    prefix,
+    topic: topics.stockEvents,
+    source,
+    incarnation: neverRestored,
+  })
   const { partition, epoch, seq } = (await leases()).find((it) => it.partition === 0)!
   const at = { partition, epoch, seq, trimmed: Math.max(0, seq - 100) }
   try {
@@ -113,7 +121,14 @@ async function fetched(sql: Sql, table: string, act: (sql: Sql) => Promise<unkno
 
 /** Prunes the log of one partition, where all of it is too young to go. */
 async function prune(sql: Sql): Promise<void> {
-  const log = new EventLog({ sql, redis, prefix: crypto.randomUUID(), topic: topics.stockEvents, source })
+  const log = new EventLog({
+    sql,
+    redis,
+    prefix: crypto.randomUUID(),
+    topic: topics.stockEvents,
+    source,
+    incarnation: neverRestored,
+  })
   const { partition, epoch, seq } = (await leases()).find((it) => it.partition === 1)!
   await log.trim({ partition, epoch, seq, trimmed: seq }, 365)
 }
@@ -125,7 +140,7 @@ async function lease(sql: Sql): Promise<void> {
 
 async function expectHot(size: number): Promise<void> {
   // As many rows as there are partitions, and processes.
-  await expectIndexes(hot, lease, { small: ['mailbox', 'worker'] })
+  await expectIndexes(hot, lease, { small: ['incarnation', 'mailbox', 'worker'] })
   expect(await expectIndexes(hot, (sql) => decide(sql, size))).toBeGreaterThanOrEqual(2)
   expect(await expectIndexes(hot, refill)).toBe(4)
   await expectIndexes(hot, (sql) => lettersToRedrive(sql, range(partitions)))

@@ -9,6 +9,7 @@ import { type Committed, commit } from '../commit.ts'
 import { entriesOf } from '../entry.ts'
 import { type Envelope, toFields } from '../envelope.ts'
 import { EventLog } from '../event-log.ts'
+import { Incarnation, incarnationsKey } from '../incarnation.ts'
 import { type Cursor, defineMailboxScripts } from '../mailbox.ts'
 import { partitionOf, streamKey, type Topic } from '../partition.ts'
 import { closePostgres, openPostgres, type Sql } from '../postgres.ts'
@@ -52,7 +53,7 @@ export async function openRuntime({
   await admin.unsafe('create schema counter authorization counter')
   await admin.end()
   const migration = openPostgres(url.href, { schema: 'counter', max: 1, partitions })
-  for (const file of ['0001-mailbox.sql', '0002-event-log.sql'])
+  for (const file of ['0001-mailbox.sql', '0002-event-log.sql', '0003-incarnation.sql'])
     await migration.unsafe(await readFile(new URL(`../migrations/${file}`, import.meta.url), 'utf8')).simple()
   await migration.unsafe(tables)
   await closePostgres(migration)
@@ -88,7 +89,7 @@ export class Runtime implements AsyncDisposable {
     this.redis = made.redis
     defineMailboxScripts(this.redis)
     this.sql = openPostgres(this.postgresUrl, { schema: 'counter', max: 4, hot: true })
-    this.eventLog = this.#openEventLog(this.sql, this.redis)
+    this.eventLog = this.#openEventLog(this.sql, this.redis, this.incarnation())
   }
 
   readonly key = (partition: number): string => streamKey(this.prefix, mailbox, partition)
@@ -153,13 +154,15 @@ export class Runtime implements AsyncDisposable {
     const id = others.id ?? `worker-${this.workers.length + 1}`
     const sql = openPostgres(postgresUrl, { schema: 'counter', max: 4, hot: true })
     const redis = openRedis(others.redisUrl ?? this.redisUrl, `${id}-events`)
-    const worker = new RunningWorker(
+    const incarnation = this.incarnation((text) => worker.said.push(text))
+    const worker: RunningWorker = new RunningWorker(
       {
         service: 'counter',
         id,
         topic: mailbox,
         partitions: this.#made.partitions,
-        eventLog: this.#openEventLog(sql, redis),
+        eventLog: this.#openEventLog(sql, redis, incarnation),
+        incarnation,
         handler: counter(sql, id, before),
         sql,
         redisUrl: this.redisUrl,
@@ -216,8 +219,19 @@ export class Runtime implements AsyncDisposable {
     this.#stirred = Promise.withResolvers<void>()
   }
 
-  #openEventLog(sql: Sql, redis: RedisClient): EventLog {
-    return new EventLog({ sql, redis, prefix: this.prefix, topic: events, source: '/counter' })
+  /** Of a process of its own. @param said is given what it logs. */
+  incarnation(said: (text: string) => void = () => {}): Incarnation {
+    const log = {
+      error: (_: object, text: string) => {
+        said(text)
+        this.#stir()
+      },
+    }
+    return new Incarnation({ service: 'counter', services: ['counter'], redisPrefix: this.prefix, log })
+  }
+
+  #openEventLog(sql: Sql, redis: RedisClient, incarnation: Incarnation): EventLog {
+    return new EventLog({ sql, redis, prefix: this.prefix, topic: events, source: '/counter', incarnation })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -227,6 +241,7 @@ export class Runtime implements AsyncDisposable {
       const keys = [this.key(partition), this.eventLog.key(partition)]
       await this.redis.unlink(...keys).catch(() => {})
     }
+    await this.redis.unlink(incarnationsKey(this.prefix)).catch(() => {})
     this.redis.disconnect()
     await closePostgres(this.sql)
     await server`drop database if exists ${server(name)} with (force)`

@@ -1,0 +1,62 @@
+/** Makes the book list show no book as stock has never had it. What it has yet to learn, events will bring. */
+import type { Sql } from '../../streams/postgres.ts'
+import type { Databases } from './installation.ts'
+import { pageMax, pages } from './pages.ts'
+
+type Book = {
+  bookid: string
+  title: string
+  author: string
+  isbn: string
+  available: number
+  held: number
+  version: number
+}
+
+/** @returns how many books of the list were ahead of stock. */
+export async function correctBookList({ stock, reservation }: Databases): Promise<number> {
+  let corrected = 0
+  const bookids = (row: { bookid: string }) => row.bookid
+  for await (const books of pages('', bookids, (after) => receivedBooks(stock, after)))
+    corrected += await correct(reservation, books)
+  for await (const listed of pages('', bookids, (after) => listedBooks(reservation, after))) {
+    const known = new Set(await knownBooks(stock, listed.map(bookids)))
+    const unknown = listed.map(bookids).filter((it) => !known.has(it))
+    if (unknown.length > 0) corrected += await unlist(reservation, unknown)
+  }
+  return corrected
+}
+
+const receivedBooks = (sql: Sql, after: string): Promise<Book[]> => sql<Book[]>`
+  select bookid, title, author, isbn, available, held, version from book
+  where received and bookid > ${after} order by bookid limit ${pageMax}`
+
+const listedBooks = (sql: Sql, after: string): Promise<{ bookid: string }[]> => sql<{ bookid: string }[]>`
+  select bookid from book where bookid > ${after} order by bookid limit ${pageMax}`
+
+async function knownBooks(sql: Sql, bookids: string[]): Promise<string[]> {
+  const rows = await sql<{ bookid: string }[]>`
+    select bookid from book where received and bookid = any(${bookids}::text[])`
+  return rows.map((row) => row.bookid)
+}
+
+/** Also where the version is the same: another future may have had one of that number. */
+async function correct(sql: Sql, books: Book[]): Promise<number> {
+  const { count } = await sql`
+    update book b set title = s.title, author = s.author, isbn = s.isbn, available = s.available, held = s.held,
+      version = s.version, updated_at = clock_timestamp()
+    from unnest(
+      ${books.map((it) => it.bookid)}::text[], ${books.map((it) => it.title)}::text[],
+      ${books.map((it) => it.author)}::text[], ${books.map((it) => it.isbn)}::text[],
+      ${books.map((it) => it.available)}::bigint[], ${books.map((it) => it.held)}::bigint[],
+      ${books.map((it) => it.version)}::bigint[]
+    ) as s (bookid, title, author, isbn, available, held, version)
+    where b.bookid = s.bookid and b.version >= s.version
+      and (b.title, b.author, b.isbn, b.available, b.held, b.version)
+        is distinct from (s.title, s.author, s.isbn, s.available, s.held, s.version)`
+  return count
+}
+
+async function unlist(sql: Sql, bookids: string[]): Promise<number> {
+  return (await sql`delete from book where bookid = any(${bookids}::text[])`).count
+}

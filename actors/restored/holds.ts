@@ -1,0 +1,135 @@
+/**
+ * Brings reservations and stock's holds together again, where only one of their databases was restored. Stock is the judge
+ * of copies; what it has to do is asked of it by the usual commands, through the outbox.
+ *
+ *   reservation            hold       becomes
+ *   unknown                held       Canceled: stock is asked to release the copy
+ *   Canceled               held       stays: stock is asked again
+ *   Requested, Reserved    released   Canceled: the customer has canceled it, in a future that reservations forgot
+ *   Reserved               refused    Failed
+ *   Reserved               none       Requested: stock is asked to decide it again
+ */
+
+import { partitionOf } from '../../streams/partition.ts'
+import type { Sql } from '../../streams/postgres.ts'
+import type { Databases } from './installation.ts'
+import { lowestUuid, pageMax, pages } from './pages.ts'
+
+export type Hold = {
+  reservationid: string
+  bookid: string
+  userid: string
+  status: 'held' | 'refused' | 'released'
+  reason: string | null
+}
+
+export type Reconciled = {
+  /** Copies that stock is asked to release. */
+  released: number
+  /** Reservations that took over what stock had decided. */
+  adopted: number
+  /** Reservations that stock is asked to decide again. */
+  reopened: number
+}
+
+/** @param unknown is given the holds, a page at a time, of which reservations know nothing. */
+export async function reconcileHolds(
+  { stock, reservation }: Databases,
+  partitions: number,
+  unknown: (holds: Hold[]) => Promise<unknown>,
+): Promise<Reconciled> {
+  const reconciled = { released: 0, adopted: 0, reopened: 0 }
+  const idOf = (row: { reservationid: string }) => row.reservationid
+  for await (const holds of pages(lowestUuid, idOf, (after) => allHolds(stock, after))) {
+    const known = new Set(await knownReservations(reservation, holds.map(idOf)))
+    const strangers = holds.filter((hold) => !known.has(hold.reservationid))
+    if (strangers.length > 0) await unknown(strangers)
+    const held = holds.filter((hold) => hold.status === 'held')
+    reconciled.released += await release(reservation, held, partitions)
+    reconciled.adopted += await adopt(
+      reservation,
+      holds.filter((hold) => hold.status !== 'held'),
+    )
+  }
+  for await (const reserved of pages(lowestUuid, idOf, (after) => allReserved(reservation, after))) {
+    const holds = new Set(await knownHolds(stock, reserved.map(idOf)))
+    const open = reserved.map(idOf).filter((id) => !holds.has(id))
+    if (open.length > 0) reconciled.reopened += await reopen(reservation, open)
+  }
+  return reconciled
+}
+
+const allHolds = (sql: Sql, after: string): Promise<Hold[]> => sql<Hold[]>`
+  select reservationid, bookid, userid, status, reason from hold
+  where reservationid > ${after} order by reservationid limit ${pageMax}`
+
+async function knownHolds(sql: Sql, reservationids: string[]): Promise<string[]> {
+  const rows = await sql<{ reservationid: string }[]>`
+    select reservationid from hold where reservationid = any(${reservationids}::uuid[])`
+  return rows.map((row) => row.reservationid)
+}
+
+async function knownReservations(sql: Sql, reservationids: string[]): Promise<string[]> {
+  const rows = await sql<{ reservationid: string }[]>`
+    select reservationid from reservation where reservationid = any(${reservationids}::uuid[])`
+  return rows.map((row) => row.reservationid)
+}
+
+/** All of them, since no index names the status: the page is one of rows read. */
+const allReserved = (sql: Sql, after: string): Promise<{ reservationid: string }[]> => sql<
+  { reservationid: string }[]
+>`
+  select reservationid from reservation
+  where reservationid > ${after} and status = 'Reserved' order by reservationid limit ${pageMax}`
+
+/** @returns how many holds are to be released. */
+async function release(sql: Sql, holds: Hold[], partitions: number): Promise<number> {
+  const { count } = await sql`
+    with held as (
+      select * from unnest(
+        ${holds.map((it) => it.reservationid)}::uuid[], ${holds.map((it) => it.bookid)}::text[],
+        ${holds.map((it) => it.userid)}::text[], ${holds.map((it) => partitionOf(it.bookid, partitions))}::int[]
+      ) as h (reservationid, bookid, userid, partition)
+    ), added as (
+      insert into reservation (reservationid, bookid, userid, partition, status)
+      select reservationid, bookid, userid, partition, 'Canceled' from held
+      on conflict (reservationid) do nothing
+      returning reservationid, partition
+    )
+    insert into outbox (partition, reservationid, resend_at)
+    select partition, reservationid, clock_timestamp() from added
+    union all
+    select r.partition, r.reservationid, clock_timestamp() from held h
+    join reservation r on r.reservationid = h.reservationid and r.status = 'Canceled'
+    on conflict (partition, reservationid) do update set resend_at = excluded.resend_at`
+  return count
+}
+
+/** @returns how many reservations were Requested or Reserved and are not. */
+async function adopt(sql: Sql, holds: Hold[]): Promise<number> {
+  const { count } = await sql`
+    update reservation r
+    set status = case h.status when 'released' then 'Canceled' else 'Failed' end, reason = h.reason,
+      updated_at = clock_timestamp()
+    from unnest(
+      ${holds.map((it) => it.reservationid)}::uuid[], ${holds.map((it) => it.status)}::text[],
+      ${holds.map((it) => it.reason)}::text[]
+    ) as h (reservationid, status, reason)
+    where r.reservationid = h.reservationid
+      and (r.status = 'Reserved' or r.status = 'Requested' and h.status = 'released')`
+  return count
+}
+
+/** @returns how many reservations are Requested again. */
+async function reopen(sql: Sql, reservationids: string[]): Promise<number> {
+  const { count } = await sql`
+    with opened as (
+      update reservation set status = 'Requested', updated_at = clock_timestamp()
+      where reservationid = any(${reservationids}::uuid[]) and status = 'Reserved'
+      returning partition, reservationid
+    )
+    insert into outbox (partition, reservationid, resend_at)
+    select partition, reservationid, clock_timestamp() from opened
+    on conflict (partition, reservationid) do update set resend_at = excluded.resend_at`
+  return count
+}

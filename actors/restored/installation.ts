@@ -1,0 +1,55 @@
+/** The installation as the command works on it: its three databases, of which no service works on any meanwhile. */
+import { type Beat, restoresOf } from '../../streams/incarnation.ts'
+import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
+import { type ServiceName, serviceNames } from '../config.ts'
+
+export type DatabaseUrls = Record<ServiceName, string>
+export type Databases = Record<ServiceName, Sql>
+
+/** Names the command as the owner of every partition. */
+const owner = 'restored'
+/** How long partitions stay ours, if the command should die. */
+const heldFor = '10 minutes'
+
+export type Installation = AsyncDisposable & { databases: Databases; incarnation: string }
+
+/**
+ * Takes every partition of every service, so that a worker that still runs can commit nothing, and gives the installation
+ * an incarnation that follows on all that its databases and Redis know of. Disposing of it gives the partitions back.
+ */
+export async function takeInstallation(urls: DatabaseUrls, known: Beat[]): Promise<Installation> {
+  const databases = {} as Databases
+  for (const service of serviceNames)
+    databases[service] = openPostgres(urls[service], { schema: service, max: 2 })
+  const all = Object.values(databases)
+  try {
+    const found = (await Promise.all(all.map(holdPartitions))).filter((id) => id !== '')
+    const restores = Math.max(0, ...[...found, ...known.map(({ id }) => id)].map(restoresOf)) + 1
+    const incarnation = `${restores}-${crypto.randomUUID().slice(0, 8)}`
+    for (const sql of all) await begin(sql, incarnation)
+    return {
+      databases,
+      incarnation,
+      async [Symbol.asyncDispose]() {
+        await Promise.all(all.map(releasePartitions))
+        await Promise.all(all.map(closePostgres))
+      },
+    }
+  } catch (error) {
+    await Promise.all(all.map(closePostgres))
+    throw error
+  }
+}
+
+/** A new epoch fences out whoever owned a partition before. @returns the incarnation that the database has had. */
+async function holdPartitions(sql: Sql): Promise<string> {
+  await sql`
+    update mailbox set owner = ${owner}, epoch = epoch + 1, lease_until = clock_timestamp() + ${heldFor}::interval`
+  const [row] = await sql<{ id: string }[]>`select id from incarnation`
+  return row!.id
+}
+
+const begin = (sql: Sql, id: string) => sql`update incarnation set id = ${id}`
+
+const releasePartitions = (sql: Sql) => sql`
+  update mailbox set owner = null, lease_until = '-infinity' where owner = ${owner}`

@@ -1,0 +1,96 @@
+/** `npm run restored`: the last step of restoring Postgres from a backup. */
+import { incarnationsKey, toMarks } from '../../streams/incarnation.ts'
+import { openRedis, untilReady } from '../../streams/redis.ts'
+import { ConfigError, readEnv, type ServiceName, toConfig } from '../config.ts'
+import { migrate } from '../migrate.ts'
+import { correctBookList } from './book-list.ts'
+import { takeConsumersBack } from './consumers.ts'
+import { reconcileHolds } from './holds.ts'
+import { type DatabaseUrls, takeInstallation } from './installation.ts'
+import { suppressOutcomes } from './notices.ts'
+
+const help = `The last step of restoring Postgres from a backup, before the services are started again.
+
+  npm run restored
+
+Brings the database up to date, and gives the installation a new incarnation: what Redis still holds of the time after the
+backup has no effect any more. Then it holds what the services know against each other, and corrects what a database that
+was restored alone has forgotten. It may be run as often as you like, and loses nothing.
+
+DATABASE_URL names the database, REDIS_URL Redis; without them those of a running \`npm start\` are taken. Services with
+databases of their own have them named by RESERVATION_DATABASE_URL, STOCK_DATABASE_URL and NOTIFIER_DATABASE_URL: name all
+three, also when only one of them was restored.`
+
+export type RestoredOptions = {
+  /** Of users who may migrate. */
+  urls: DatabaseUrls
+  redisUrl: string
+  redisPrefix: string
+  partitions: number
+  log(line: string): void
+}
+
+/** @throws when a database or a statement fails: what was done until then does no harm, and is done again. */
+export async function restored({
+  urls,
+  redisUrl,
+  redisPrefix,
+  partitions,
+  log,
+}: RestoredOptions): Promise<void> {
+  for (const databaseUrl of new Set(Object.values(urls))) await migrate({ databaseUrl, partitions, log })
+  await using installation = await takeInstallation(urls, await knownInRedis(redisUrl, redisPrefix, log))
+  const { databases, incarnation } = installation
+  log(
+    `The installation is incarnation ${incarnation} now: nothing that Redis holds of another has an effect.`,
+  )
+
+  const ahead = await takeConsumersBack(databases)
+  log(`${ahead} partitions had been read beyond the end of stock's log, and go back to it.`)
+  log(`${await correctBookList(databases)} books of the list were ahead of stock, and are corrected.`)
+  let suppressed = 0
+  const { released, adopted, reopened } = await reconcileHolds(databases, partitions, async (holds) => {
+    suppressed += await suppressOutcomes(databases.notifier, holds)
+  })
+  log(`${released} copies are held for reservations that are unknown or canceled, and will be released.`)
+  log(`${adopted} reservations are as stock had decided them; ${reopened} will be decided again.`)
+  log(`${suppressed} notices about unknown reservations will not be sent.`)
+}
+
+/** What the services have noted there. An empty Redis needs no notes: it holds nothing that could be read. */
+async function knownInRedis(url: string, prefix: string, log: RestoredOptions['log']) {
+  const redis = openRedis(url, 'restored')
+  try {
+    await untilReady(redis)
+    return [...toMarks(await redis.hgetall(incarnationsKey(prefix))).values()]
+  } catch (error) {
+    log(
+      `Redis does not answer (${(error as Error).message}): if it comes back with what it held, run this again.`,
+    )
+    return []
+  } finally {
+    redis.disconnect()
+  }
+}
+
+function urlsOf(config: ReturnType<typeof toConfig>): DatabaseUrls {
+  const urlOf = (service: ServiceName) => config.databaseUrls[service] ?? config.databaseUrl
+  return { reservation: urlOf('reservation'), stock: urlOf('stock'), notifier: urlOf('notifier') }
+}
+
+async function main(): Promise<void> {
+  if (process.argv.includes('--help') || process.argv.includes('-h')) return console.log(help)
+  const config = toConfig('stock', readEnv())
+  await restored({ ...config, urls: urlsOf(config), log: console.log })
+  console.log('Done. Start the services again, if they do not run.')
+}
+
+if (import.meta.main) {
+  try {
+    await main()
+  } catch (error) {
+    const text = error instanceof ConfigError ? error.faults.join('\n') : (error as Error).message
+    console.error(`Cannot finish: ${text}`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,44 @@
+/** Keeps the notifier from reporting outcomes of reservations that nobody knows any more. */
+import type { Sql } from '../../streams/postgres.ts'
+import { type Kind, reservationNoticeId } from '../notifier/notice.ts'
+import type { Hold } from './holds.ts'
+
+const audiences = ['console', 'person', 'chat'] as const
+const outcomes: Record<Hold['status'], Kind[]> = {
+  held: ['reserved'],
+  refused: ['failed'],
+  released: ['reserved', 'failed'],
+}
+
+/**
+ * Suppresses the notices of these outcomes: those that wait, and those that would be made of events that the notifier has
+ * yet to read. What was sent stays sent. @returns how many were waiting.
+ */
+export async function suppressOutcomes(sql: Sql, holds: Hold[]): Promise<number> {
+  const rows = holds.flatMap((hold) =>
+    outcomes[hold.status].flatMap((kind) =>
+      audiences.map((audience) => ({
+        ...hold,
+        kind,
+        noticeid: reservationNoticeId(hold.reservationid, kind, audience),
+      })),
+    ),
+  )
+  const { count } = await sql`
+    with doomed as (
+      select * from unnest(
+        ${rows.map((it) => it.noticeid)}::uuid[], ${rows.map((it) => it.kind)}::text[],
+        ${rows.map((it) => it.bookid)}::text[], ${rows.map((it) => it.userid)}::text[],
+        ${rows.map((it) => it.reservationid)}::uuid[]
+      ) as d (noticeid, kind, bookid, userid, reservationid)
+    ), added as (
+      insert into notice (noticeid, kind, channel, bookid, userid, reservationid, status, superseded_at)
+      select noticeid, kind, 'console', bookid, userid, reservationid, 'suppressed', clock_timestamp() from doomed
+      on conflict (noticeid) do nothing
+    ), waiting as (
+      delete from undelivered v using doomed d join notice n on n.noticeid = d.noticeid
+      where v.seq = n.seq returning v.seq
+    )
+    update notice n set status = 'suppressed', superseded_at = clock_timestamp() from waiting w where n.seq = w.seq`
+  return count
+}
