@@ -142,6 +142,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
           partitions,
           resendAfterMs,
           sender,
+          maySend: () => incarnation.isCurrent,
           now,
           log,
           pulse: resending,

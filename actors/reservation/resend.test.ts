@@ -44,6 +44,7 @@ async function opened() {
       partitions: 1,
       incarnation: neverRestored,
     }),
+    maySend: () => true,
     now: () => new Date(),
     log: { info() {}, warn() {}, debug() {} } as never,
     pulse,

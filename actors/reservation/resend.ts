@@ -34,18 +34,20 @@ export type ResendOptions = {
   now(): Date
   log: Log
   pulse: Pulse
+  /** Whether anything may be sent: if not, what is due stays due. */
+  maySend(): boolean
   /** Told how many were sent again. */
   resent(count: number): void
 }
 
 /** Runs until `signal` is aborted. */
 export async function resendUnconfirmed(options: ResendOptions, signal: AbortSignal): Promise<void> {
-  const { sql, partitions, log, pulse } = options
+  const { sql, partitions, maySend, log, pulse } = options
   while (!signal.aborted) {
     pulse.beat()
     try {
       await store.openLots(sql)
-      for (const partition of await store.partitionsDue(sql, partitions))
+      for (const partition of maySend() ? await store.partitionsDue(sql, partitions) : [])
         await resendPartition(options, partition, signal).catch((error) =>
           log.warn({ err: error, partition }, cannotYet),
         )

@@ -2,7 +2,7 @@
 import { incarnationsKey, toMarks } from '../../streams/incarnation.ts'
 import { openRedis, untilReady } from '../../streams/redis.ts'
 import { ConfigError, readEnv, type ServiceName, toConfig } from '../config.ts'
-import { migrate } from '../migrate.ts'
+import { type MigrateOptions, migrate } from '../migrate.ts'
 import { correctBookList } from './book-list.ts'
 import { takeConsumersBack } from './consumers.ts'
 import { reconcileHolds } from './holds.ts'
@@ -21,12 +21,11 @@ DATABASE_URL names the database, REDIS_URL Redis; without them those of a runnin
 databases of their own have them named by RESERVATION_DATABASE_URL, STOCK_DATABASE_URL and NOTIFIER_DATABASE_URL: name all
 three, also when only one of them was restored.`
 
-export type RestoredOptions = {
+export type RestoredOptions = Omit<MigrateOptions, 'databaseUrl'> & {
   /** Of users who may migrate. */
   urls: DatabaseUrls
   redisUrl: string
   redisPrefix: string
-  partitions: number
   log(line: string): void
 }
 
@@ -81,7 +80,9 @@ function urlsOf(config: ReturnType<typeof toConfig>): DatabaseUrls {
 async function main(): Promise<void> {
   if (process.argv.includes('--help') || process.argv.includes('-h')) return console.log(help)
   const config = toConfig('stock', readEnv())
-  await restored({ ...config, urls: urlsOf(config), log: console.log })
+  const { redisUrl, redisPrefix, partitions, databasePasswords, redisPasswords } = config
+  const passwords = { databasePasswords, redisPasswords }
+  await restored({ urls: urlsOf(config), redisUrl, redisPrefix, partitions, ...passwords, log: console.log })
   console.log('Done. Start the services again, if they do not run.')
 }
 
@@ -89,8 +90,8 @@ if (import.meta.main) {
   try {
     await main()
   } catch (error) {
-    const text = error instanceof ConfigError ? error.faults.join('\n') : (error as Error).message
-    console.error(`Cannot finish: ${text}`)
+    if (error instanceof ConfigError) console.error(error.faults.join('\n'))
+    else console.error(`Cannot finish: ${(error as Error).message}`)
     process.exitCode = 1
   }
 }
