@@ -1,10 +1,14 @@
 /** Redis holds what Postgres does not, or the other way round: Postgres is right, and Redis is made to agree. */
+import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { decided, everyNotice, receive, reserve, reserveAndWait } from './testing/acts.ts'
-import { audit } from './testing/audit.ts'
+import { type Envelope, fromFields, toFields } from '../streams/envelope.ts'
+import { partitionOf } from '../streams/partition.ts'
+import { decided, everyBook, everyNotice, receive, reserve, reserveAndWait } from './testing/acts.ts'
+import { audit, checkBookList, checkConsumers } from './testing/audit.ts'
 import { eventually, inParallel, range } from './testing/eventually.ts'
-import { Producer } from './testing/producer.ts'
-import { type System, startOwnSystem } from './testing/system.ts'
+import { partitionOfBook } from './testing/owner.ts'
+import { fieldsOf, Producer } from './testing/producer.ts'
+import { type System, startOwnSystem, useSystem } from './testing/system.ts'
 
 /** Waits until each of these customers was told, on the console, of one outcome. */
 const allTold = (system: System, userids: string[]) =>
@@ -16,6 +20,8 @@ const allTold = (system: System, userids: string[]) =>
     return true
   })
 
+const partitions = 2
+const shared = useSystem({ partitions })
 const readers = (count: number) => range(count).map((n) => `reader-${n}`)
 
 test('R4: events that somebody deletes before they were read are told all the same', async (context) => {
@@ -65,6 +71,79 @@ test('while somebody deletes entries all the time, everyone has an outcome and i
   await audit(system, { received: { a: 10, b: 10, c: 10, d: 10 }, accepted })
   await allTold(system, readers(200))
 })
+
+/** What another client may write where the next event belongs. */
+const intruders: Record<string, (last: string[]) => string[]> = {
+  'what is no message': () => ['g', 'garbage'],
+  'an empty batch': () => toFields([]),
+  'a message of another kind': () =>
+    fieldsOf({ type: 'OrderCopies', bookid: 'a', commandid: randomUUID(), purchaseid: randomUUID(), qty: 1 }),
+  'the last event once more': (last) => last,
+  'the last event with the next sequence': (last) =>
+    changedLast(last, (it) => ({ ...it, sequence: String(Number(it.sequence) + 1) })),
+  'an event of a book of another partition': (last) =>
+    changedLast(last, (it) => ({
+      ...it,
+      sequence: String(Number(it.sequence) + 1),
+      subject: elsewhere(it.subject),
+    })),
+}
+
+/** A book of the other partition. */
+const elsewhere = (bookid: string) =>
+  range(100)
+    .map((n) => `elsewhere-${n}`)
+    .find((it) => partitionOf(it, partitions) !== partitionOf(bookid, partitions))!
+
+function changedLast(last: string[], change: (event: Envelope) => Envelope): string[] {
+  const events = fromFields(last) as Envelope[]
+  return toFields([change(events.at(-1)!)])
+}
+
+test.each(Object.entries(intruders))(
+  '%s under the next sequence takes the place of no event',
+  async (_, intruder) => {
+    const system = shared()
+    await using producer = new Producer(system)
+    const book = `book-${randomUUID()}`
+    await receive(system, book, 3)
+    const key = producer.eventsOf(book)
+    const slipIn = async () => {
+      const [last] = await eventually(() => producer.redis.xrevrange(key, '+', '-', 'COUNT', 1))
+      const next = Number(last![0].split('-')[0]) + 1
+      // Stock may have published one meanwhile: then the next of its events is met.
+      await producer.redis.xadd(key, `${next}-0`, ...intruder(last![1])).catch(() => {})
+    }
+    const outcomes: string[] = []
+    for (const userid of readers(5)) {
+      await slipIn()
+      outcomes.push((await reserveAndWait(system.reservation, book, userid)).status)
+    }
+    expect(outcomes).toEqual(['Reserved', 'Reserved', 'Reserved', 'Failed', 'Failed'])
+    await slipIn()
+    await receive(system, book, 7)
+    await eventually(async () => (await everyBook(system)).find((it) => it.bookid === book)?.qty === 7)
+    await checkConsumers(system)
+    await checkBookList(system)
+    const logged = await system.sql<{ id: string }[]>`
+      select id from stock.event_log where partition = ${partitionOfBook(system, book)} order by seq`
+    await eventually(async () => {
+      const ids = (await producer.messages(key)).map((it) => it.id)
+      return (
+        ids.length > 0 &&
+        ids.join() ===
+          logged
+            .slice(-ids.length)
+            .map((it) => it.id)
+            .join()
+      )
+    })
+    for (const userid of readers(5)) {
+      const notices = await everyNotice(system, `&userid=${userid}`)
+      expect(notices.filter((it) => it.bookid === book && it.channel === 'console')).toHaveLength(1)
+    }
+  },
+)
 
 test('a new database begins anew, though Redis is full of another', async (context) => {
   const partitions = 2

@@ -16,6 +16,7 @@ import { entriesOf, isOfLog, type Row, sequenceOf } from './entry.ts'
 import { batchField, type Envelope, toBatch } from './envelope.ts'
 import { groupsOf } from './groups.ts'
 import type { Incarnation } from './incarnation.ts'
+import { mendingKey, toText } from './mending.ts'
 import { streamKey, type Topic } from './partition.ts'
 import type { Sql } from './postgres.ts'
 import type { RedisClient } from './redis.ts'
@@ -24,6 +25,8 @@ import type { RedisClient } from './redis.ts'
 export const eventsPerEntryMax = 50
 /** Rows per page of a refill. */
 const pageMax = 500
+/** How long consumers can find a mending that they have not seen: seconds. */
+const mendingForS = 3_600
 /** Events pruned at a time at most: only the oldest are looked at, however long the log. */
 const prunedMax = 1_000
 
@@ -143,8 +146,8 @@ export class EventLog {
   readonly topic: Topic
   readonly #source: string
   readonly #incarnation: Pick<Incarnation, 'stamp'>
-  /** For each partition, a name for the last entry that was found in the log. */
-  readonly #seen = new Map<number, string>()
+  /** For each partition, the last entry that was found in the log: a name for it, and the sequence of its last event. */
+  readonly #sound = new Map<number, { name: string; seq: number }>()
   /** The lowest offset of each partition's consumers, when it was last looked at. */
   readonly #lowest = new Map<number, number | undefined>()
 
@@ -196,10 +199,12 @@ export class EventLog {
       trimmed,
       seq,
       consumers,
-      this.#seen.get(partition) ?? '',
+      this.#sound.get(partition)?.name ?? '',
     )
     const fault = found || (newest && (await this.#faultOf(newest, at)))
-    if (!fault && name) this.#seen.set(partition, name)
+    if (!fault && name) this.#sound.set(partition, { name, seq: sequenceOf(name) })
+    const isGone = name === undefined && !fault
+    if (isGone && seq > trimmed) await this.#noteMending(at)
     if (!fault && first <= low + 1) return undefined
     const [ours] = await this.#sql<{ kept: number }[]>`
       select (select count(*) from event_log l
@@ -210,8 +215,17 @@ export class EventLog {
     const floor = ours.kept === trimmed - low ? low : trimmed
     if (!fault && floor === trimmed) return undefined
     await this.#redis.unlink(key)
+    if (fault) await this.#noteMending(at)
     await this.publish([{ at: { ...at, trimmed: floor }, events: [] }])
     return fault || `a consumer has gone back to ${low}`
+  }
+
+  /** Consumers go back to what is known to have been the log's. */
+  async #noteMending({ partition, seq, trimmed }: Published): Promise<void> {
+    const soundUpTo = Math.min(this.#sound.get(partition)?.seq ?? trimmed, seq)
+    const note = toText({ id: crypto.randomUUID(), soundUpTo, filledUpTo: seq })
+    await this.#redis.set(mendingKey(this.key(partition)), note, 'EX', mendingForS)
+    this.#sound.set(partition, { name: '', seq: soundUpTo })
   }
 
   /** @returns why an entry cannot be the log's, if so. Of what was trimmed the log may have nothing left to compare. */
@@ -233,8 +247,7 @@ export class EventLog {
   async #settle(at: Published, end: number): Promise<void> {
     let last = end
     if (last < 0) {
-      // Looked at again when the partition is aligned, and mended then.
-      this.#seen.delete(at.partition)
+      // It is mended when the partition is aligned.
       throw new PublishError(`Cannot publish to ${this.key(at.partition)}: it has something else there`)
     }
     if (last > at.seq) {

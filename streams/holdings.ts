@@ -16,6 +16,7 @@ import { groupsOf } from './groups.ts'
 import type { Incarnation } from './incarnation.ts'
 import { type Lease, type Leases, leave, releaseLeases, renewLeases } from './lease.ts'
 import { alignGroup, type Cursor, defineMailboxScripts, type Reading, readEntries } from './mailbox.ts'
+import { backTo, fromText, type Mending } from './mending.ts'
 import { streamKey, type Topic } from './partition.ts'
 import type { Sql } from './postgres.ts'
 import { isReplyError, type RedisClient } from './redis.ts'
@@ -25,6 +26,8 @@ const renewEveryMaxMs = 1_000
 const restMaxMs = 5_000
 /** How long a stream must end before our offset until that is not Redis' doing: its owner fills it within a second or two. */
 const goBackAfterMs = 5_000
+/** How often what is missing from a stream is waited for. With the pauses between, that is some seconds. */
+const missedMax = 8
 
 export type Log = {
   info(facts: object, text: string): void
@@ -59,6 +62,10 @@ export class Holdings {
   readonly #owned = new Map<number, Owned>()
   /** Partitions whose stream cannot be right, as the owner of an epoch has seen, and why. */
   readonly #distrusted = new Map<number, { epoch: number; reason: string }>()
+  /** For each partition, the last time that its stream was filled again, as far as we have seen. */
+  readonly #mendings = new Map<number, string>()
+  /** For each partition, after which position something was missing, and how often in a row. */
+  readonly #missed = new Map<number, { position: string; times: number }>()
   /** For each partition, the last position that could not be read. */
   readonly #unreadable = new Map<number, string>()
   /** Partitions that are left alone, or were a moment ago. */
@@ -107,6 +114,18 @@ export class Holdings {
   }
 
   /**
+   * Drops a partition whose stream lacks what is next. Its owner sees by the group where we stand, and fills the stream from
+   * there: if it were deleted, the group would be gone too. An owner that finds nothing wrong is not asked for ever.
+   */
+  missNext(owned: Owned, next: string): void {
+    const missed = this.#missed.get(owned.partition)
+    const times = missed?.position === owned.position ? missed.times + 1 : 1
+    this.#missed.set(owned.partition, { position: owned.position, times })
+    if (times > missedMax) return this.distrust(owned, next)
+    this.#rest(owned, new Error(`Cannot read ${owned.key}: it goes on from ${owned.position} with ${next}`))
+  }
+
+  /**
    * A log has nothing that cannot be read, so the stream is begun anew. What cannot be read even then is the log's: a
    * service that is too old does not know every event.
    * @throws when there is something that has not been distrusted before.
@@ -118,7 +137,7 @@ export class Holdings {
     const news = unreadable.filter(({ partition, position }) => this.#unreadable.get(partition) !== position)
     for (const { partition, position, reason } of news) {
       this.#unreadable.set(partition, position)
-      const slice = slices.find((it) => it.owned.partition === partition && !it.redriven)
+      const slice = slices.find((it) => it.owned.partition === partition)
       if (slice) this.distrust(slice.owned, `${position}: ${reason}`)
     }
     if (news.length > 0) throw new Error('Cannot read an event that was logged')
@@ -294,8 +313,8 @@ export class Holdings {
       alignGroup(this.#redis, this.cursorOf(owned), { owner: topic.owner === service, taking })
     const distrusted = this.#distrusted.get(partition)
     if (distrusted?.epoch === owned.epoch) await this.#beginAnew(owned, distrusted.reason)
-    const { created, misfit, end } = await align()
-    if (topic.owner !== service) await this.#goBack(owned, end)
+    const { created, misfit, end, mending } = await align()
+    if (topic.owner !== service) await this.#goBackIfNeeded(owned, end, fromText(mending))
     if (misfit) {
       await this.#beginAnew(owned, misfit)
       await align()
@@ -308,24 +327,32 @@ export class Holdings {
   }
 
   /** R6. A stream without an end is one that its owner has not filled yet. */
-  async #goBack(owned: Owned, end: string): Promise<void> {
-    const { sql, log } = this.#options
-    const { partition, epoch, position, endBehind } = owned
+  async #goBackIfNeeded(owned: Owned, end: string, mending: Mending | undefined): Promise<void> {
+    const sequence = sequenceOf(owned.position)
+    const back = backTo(mending, sequence, this.#mendings.get(owned.partition))
+    this.#mendings.set(owned.partition, mending?.id ?? '')
+    if (back !== undefined) return await this.#goBack(owned, back, 'the stream was filled again')
     const now = performance.now()
-    if (end === '0-0' || sequenceOf(end) >= sequenceOf(position)) delete owned.endBehind
-    else if (endBehind?.id !== end) owned.endBehind = { id: end, since: now }
-    else if (now - endBehind.since > goBackAfterMs) {
-      const back = { position: end, processed: sequenceOf(end) }
-      const { count } = await sql`
-        update mailbox set position = ${back.position}, processed = ${back.processed}
-        where partition = ${partition} and epoch = ${epoch} and position = ${position}`
-      if (count === 0) return
-      Object.assign(owned, back)
-      log.error(
-        { partition, from: position, to: end },
-        'went back to the end of the log: there was no event beyond it',
-      )
-    }
+    if (end === '0-0' || sequenceOf(end) >= sequence) delete owned.endBehind
+    else if (owned.endBehind?.id !== end) owned.endBehind = { id: end, since: now }
+    else if (now - owned.endBehind.since > goBackAfterMs)
+      await this.#goBack(owned, sequenceOf(end), 'the stream ends there')
+  }
+
+  async #goBack(owned: Owned, sequence: number, reason: string): Promise<void> {
+    const { sql, log } = this.#options
+    const { partition, epoch, position } = owned
+    const back = { position: `${sequence}-0`, processed: sequence }
+    const { count } = await sql`
+      update mailbox set position = ${back.position}, processed = ${back.processed}
+      where partition = ${partition} and epoch = ${epoch} and position = ${position}`
+    if (count === 0) return
+    Object.assign(owned, back)
+    await readEntries(this.#redis, [this.readingOf(owned)], 0)
+    log.warn(
+      { partition, from: position, to: back.position, reason },
+      'went back: what was read there may never have been logged',
+    )
   }
 
   /** R5. One who has stalled would take for the stream's fault what is his own, so Postgres is asked first. */

@@ -7,7 +7,7 @@
  */
 import { isNextEvent, isNextMessage, type Owned, type Slice, sizeOf, slicesOf, soundOf } from './batch.ts'
 import type { Doorbell } from './doorbell.ts'
-import { type Entry, entriesOf, type Row } from './entry.ts'
+import { type Entry, entriesOf, type Row, sequenceOf } from './entry.ts'
 import { eventsPerEntryMax } from './event-log.ts'
 import type { Holdings } from './holdings.ts'
 import type { Incarnation } from './incarnation.ts'
@@ -116,7 +116,11 @@ export class Intake {
     const follows = this.#sequenced ? isNextEvent(this.#incarnation.stamp) : isNextMessage
     const sound = soundOf(entries, owned.position, follows)
     const [next] = entries
-    if (next && sound.length === 0) this.#holdings.distrust(owned, next.position)
+    if (next && sound.length === 0) {
+      const isMissing = this.#sequenced && sequenceOf(next.position) > sequenceOf(owned.position) + 1
+      if (isMissing) this.#holdings.missNext(owned, next.position)
+      else this.#holdings.distrust(owned, next.position)
+    }
     return sound
   }
 }

@@ -11,10 +11,11 @@
  *     acknowledged: what is read and not committed is part of the lag.
  * R4. An event is taken in right after the one before it, or not at all (`isNextEvent`).
  * R5. A stream that cannot be made to fit Postgres is deleted and begun anew.
- * R6. A consumer that stays ahead of the end of the owner's stream has taken in what was never logged, and goes back to that
- *     end. If it was Redis that had lost the end, the consumer takes the same in twice, with one effect.
+ * R6. A consumer that has read what the owner then replaced, or that stays ahead of the end of its stream, goes back, for it
+ *     may have taken in what was never logged. What it takes in twice has one effect.
  */
 import type { Row } from './entry.ts'
+import { mendingKey } from './mending.ts'
 import type { RedisClient } from './redis.ts'
 
 export type Cursor = {
@@ -97,7 +98,7 @@ const align = `
     end
   end
   local fault = misfit()
-  if fault then return { 0, fault, '0-0' } end
+  if fault then return { 0, fault, '0-0', '' } end
   local created = redis.pcall('XGROUP', 'CREATE', key, group, position, 'MKSTREAM', 'ENTRIESREAD', processed)
   if created.err and not string.find(created.err, 'BUSYGROUP') then return created end
   local function below(a, b)
@@ -130,17 +131,21 @@ const align = `
   for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
     if reader[2] ~= consumer then redis.call('XGROUP', 'DELCONSUMER', key, group, reader[2]) end
   end
-  return { created.err and 0 or 1, '', last }`
+  return { created.err and 0 or 1, '', last, redis.call('GET', KEYS[2]) or '' }`
 
 type Scripts = {
   streamsRead(keys: number, ...args: string[]): Promise<Row[][]>
-  streamsAlign(key: string, asked: string): Promise<[created: 0 | 1, misfit: string, end: string]>
+  streamsAlign(
+    key: string,
+    mended: string,
+    asked: string,
+  ): Promise<[created: 0 | 1, misfit: string, end: string, mending: string]>
 }
 
 /** Teaches a client the scripts above. Once per client. */
 export function defineMailboxScripts(redis: RedisClient): void {
   redis.defineCommand('streamsRead', { lua: read })
-  redis.defineCommand('streamsAlign', { numberOfKeys: 1, lua: align })
+  redis.defineCommand('streamsAlign', { numberOfKeys: 2, lua: align })
 }
 
 /**
@@ -169,6 +174,8 @@ export type Alignment = {
   misfit: string
   /** The id that the stream ends with. */
   end: string
+  /** What the owner has noted when it last filled the stream again (`mending.ts`). */
+  mending: string
 }
 
 export type AlignOptions = {
@@ -184,8 +191,9 @@ export async function alignGroup(
   options: AlignOptions,
 ): Promise<Alignment> {
   const asked = JSON.stringify({ ...cursor, ...options })
-  const [created, misfit, end] = await (redis as unknown as Scripts).streamsAlign(key, asked)
-  return { created: created === 1, misfit, end }
+  const scripts = redis as unknown as Scripts
+  const [created, misfit, end, mending] = await scripts.streamsAlign(key, mendingKey(key), asked)
+  return { created: created === 1, misfit, end, mending }
 }
 
 export const isNoGroup = (error: unknown): boolean =>

@@ -103,6 +103,8 @@ export class Worker<Message> {
         await this.#holdings.takeOver(!this.#inDoubt)
         await this.#tidy()
         const slices = await this.#read(doorbell, signal)
+        // N2: what was read from behind a database that has gone back meanwhile is read again, if ever.
+        if (!this.#options.incarnation.isCurrent) continue
         await this.#settle(slices)
         this.#inDoubt = false
         await this.#gather(slices, signal)
@@ -141,7 +143,8 @@ export class Worker<Message> {
       const { handler, partitions, telemetry, incarnation, log } = this.#options
       const { deliveries, unreadable, undone } = parse(slices, handler, partitions, incarnation.stamp)
       if (undone > 0) log.warn({ messages: undone }, 'passed messages of another incarnation')
-      if (this.#sequenced) this.#holdings.distrustUnreadable(slices, unreadable)
+      if (this.#sequenced && !slices.some((it) => it.redriven))
+        this.#holdings.distrustUnreadable(slices, unreadable)
       trace = telemetry.follow?.(deliveries)
       const handling = deliveries.length > 0 ? handler.handle(deliveries, fresh) : Promise.resolve(nothing)
       const effects = await deadline(statementWithinMs, 'handle the batch', handling)

@@ -10,6 +10,7 @@
 import { createHash } from 'node:crypto'
 import { Cluster } from 'ioredis'
 import { incarnationsKey } from '../../streams/incarnation.ts'
+import { mendingKey } from '../../streams/mending.ts'
 import { streamKey, type Topic } from '../../streams/partition.ts'
 import { openRedis, type RedisClient, untilReady } from '../../streams/redis.ts'
 import { type Passwords, type ServiceName, serviceNames } from '../config.ts'
@@ -22,9 +23,9 @@ const connection =
 const scripts = '+eval +evalsha'
 /** Reading by a group, and making a stream fit what Postgres says. */
 const consume =
-  '+xread +xreadgroup +xgroup|create +xgroup|setid +xgroup|createconsumer +xgroup|delconsumer +xinfo +xrange +unlink'
+  '+xread +xreadgroup +xgroup|create +xgroup|setid +xgroup|createconsumer +xgroup|delconsumer +xinfo +xrange +unlink +get'
 /** What stock alone does, with its own streams. */
-const own = '+xadd +xsetid +xtrim'
+const own = '+xadd +xsetid +xtrim +set'
 /** Putting messages into a mailbox, and seeing how far its reader has come. */
 const send = '+xadd +xinfo|groups +xrange'
 
@@ -49,8 +50,11 @@ export function rulesOf(service: ServiceName, prefix: string): string[] {
   return [...connection, `(${scripts} ${beat} ~${incarnationsKey(prefix)})`, ...rules[service]]
 }
 
-/** Every partition's. */
-const keysOf = (prefix: string, topic: Topic) => `~${streamKey(prefix, topic, 0).replace('-0}', '-*}')}`
+/** Every partition's, and what is noted beside them. */
+function keysOf(prefix: string, topic: Topic): string {
+  const key = streamKey(prefix, topic, 0).replace('-0}', '-*}')
+  return `~${key} ~${mendingKey(key)}`
+}
 
 export type RedisUsersOptions = {
   /** Of a user who may create users. */

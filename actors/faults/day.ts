@@ -47,8 +47,8 @@ export class Day implements AsyncDisposable {
     this.#users = population.users
     const people = { requests: this.requests, population, random: random.fork() }
     this.workload = new Workload({ ...people, rate, ...(habits ? { habits } : {}) })
-    const { history, requests } = this
-    this.stage = new Stage({ world, history, requests, random: random.fork(), secondsMax })
+    const { history, requests, workload } = this
+    this.stage = new Stage({ world, history, requests, workload, random: random.fork(), secondsMax })
     this.observer = new Observer(world)
   }
 

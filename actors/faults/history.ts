@@ -47,6 +47,8 @@ export type Call = Asked & {
 export class History {
   readonly calls: Call[] = []
   readonly notes: { at: number; text: string }[] = []
+  /** Times that a backup has undone. */
+  readonly undone: { from: number; to: number }[] = []
   readonly #file: WriteStream
 
   /** @param path of the file. */
@@ -83,6 +85,20 @@ export class History {
   insisted(call: Call, status: number, body: unknown): void {
     call.insisted = { status, body }
     this.#write({ type: 'insisted', id: call.id, at: Date.now(), status, body })
+  }
+
+  /** What was done in this time has had no effect: it was undone by a backup. */
+  undo(from: number, to: number): void {
+    this.undone.push({ from, to })
+    this.note(`undone since ${new Date(from).toISOString()}`)
+    for (const call of this.calls) {
+      if (call.invokedAt < from || call.invokedAt > to) continue
+      Object.assign(call, { end: 'fail', body: undefined, insisted: undefined })
+    }
+  }
+
+  isUndone(at: number): boolean {
+    return this.undone.some(({ from, to }) => at >= from && at <= to)
   }
 
   /** What happens to the system. */

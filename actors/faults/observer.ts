@@ -10,12 +10,20 @@ import { partitions, type World } from './world.ts'
 const lookEveryMs = 100
 const streamsEveryMs = 20
 
-export type OwnerSeen = { service: ServiceName; partition: number; epoch: number; owner: string }
+export type OwnerSeen = {
+  service: ServiceName
+  partition: number
+  epoch: number
+  owner: string
+  /** When it was seen first, milliseconds since the epoch. */
+  at: number
+}
+export type Early = { at: number; text: string }
 
 export class Observer implements AsyncDisposable {
   readonly #seen = new Map<string, OwnerSeen>()
   /** Events that were on their stream when the log had not got that far. */
-  readonly early: string[] = []
+  readonly early: Early[] = []
   readonly #stopping = new AbortController()
   readonly #watching: Promise<unknown>
 
@@ -33,10 +41,13 @@ export class Observer implements AsyncDisposable {
     const { signal } = this.#stopping
     while (!signal.aborted) {
       for (const service of serviceNames) {
-        const rows = await sql<OwnerSeen[]>`
+        const rows = await sql<Omit<OwnerSeen, 'at'>[]>`
           select ${service} as service, partition, epoch, owner from ${sql(service)}.mailbox
           where owner is not null`.catch(() => [])
-        for (const row of rows) this.#seen.set(Object.values(row).join(' '), row)
+        for (const row of rows) {
+          const key = Object.values(row).join(' ')
+          if (!this.#seen.has(key)) this.#seen.set(key, { ...row, at: Date.now() })
+        }
       }
       await sleep(lookEveryMs, undefined, { signal }).catch(() => {})
     }
@@ -55,7 +66,10 @@ export class Observer implements AsyncDisposable {
       for (const { partition, seq } of rows) {
         const [end] = ends[partition] ?? []
         if (end && sequenceOf(end[0]) > seq)
-          this.early.push(`partition ${partition}: event ${end[0]} was published when ${seq} were committed`)
+          this.early.push({
+            at: Date.now(),
+            text: `partition ${partition}: event ${end[0]} was published when ${seq} were committed`,
+          })
       }
       await sleep(streamsEveryMs, undefined, { signal }).catch(() => {})
     }

@@ -111,16 +111,17 @@ type Seen = Pick<Facts, 'unanswered' | 'unfinished' | 'availability' | 'needs'> 
 async function factsOf(day: Day, seen: Seen): Promise<Facts> {
   const { world, history, stage, observer } = day
   const evidence = await gather(world)
+  const stands = ({ at }: { at: number }) => !history.isUndone(at)
   return {
     ...seen,
     evidence,
     replay: replay(evidence.log),
     calls: history.calls,
-    tellings: [...world.inbox.tellings, ...toldOnConsole(world.processes.notifier)],
+    tellings: [...world.inbox.tellings, ...toldOnConsole(world.processes.notifier)].filter(stands),
     harms: stage.harms,
     poison: stage.poison,
-    owners: observer.owners,
-    early: observer.early,
+    owners: observer.owners.filter(stands),
+    early: observer.early.filter(stands).map(({ text }) => text),
     burst: stage.burst,
     resources: { before: day.before!, after: await measureTrimmed(world) },
     faults: world.all.flatMap((process) => process.faults),

@@ -5,6 +5,7 @@ import type { ServiceProcess } from '../testing/service-process.ts'
 import type { History } from './history.ts'
 import type { Random } from './random.ts'
 import type { Requests } from './requests.ts'
+import type { Workload } from './workload.ts'
 import type { World } from './world.ts'
 
 /** Something that leaves in doubt what was done just before it. */
@@ -19,6 +20,7 @@ export type StageOptions = {
   world: World
   history: History
   requests: Requests
+  workload: Pick<Workload, 'start' | 'stop'>
   random: Random
   /** Longest single fault. */
   secondsMax: number
@@ -34,8 +36,10 @@ export class Stage {
   /** Reservations accepted a second: by as many as keep it busy, and by five times as many. */
   burst: Burst | undefined
   readonly #history: History
+  readonly #workload: StageOptions['workload']
 
-  constructor({ world, history, requests, random, secondsMax }: StageOptions) {
+  constructor({ world, history, requests, workload, random, secondsMax }: StageOptions) {
+    this.#workload = workload
     this.world = world
     this.requests = requests
     this.random = random
@@ -71,6 +75,27 @@ export class Stage {
     } finally {
       harm.to = Date.now()
     }
+  }
+
+  /** Nobody asks for anything until `resume`, and nothing that was asked is under way. */
+  async pause(): Promise<void> {
+    await this.#workload.stop()
+  }
+
+  resume(): void {
+    this.#workload.start()
+  }
+
+  /** Does something while nobody asks for anything. */
+  async whileNobodyAsks(act: () => Promise<void>): Promise<void> {
+    await this.pause()
+    await act()
+    this.resume()
+  }
+
+  /** Whatever was done between these times was undone by a backup. */
+  undo(from: number, to: number): void {
+    this.#history.undo(from, to)
   }
 
   anyOf(service: ServiceName): ServiceProcess {

@@ -35,7 +35,10 @@ export function listingsOf(events: StockEvent[]): Listing[] {
 
 type Row = Listing & { partition: number }
 
-/** A receipt puts a book on the list. */
+/**
+ * A receipt puts a book on the list. One with the version that the list has replaces it: what stood there may have been of an
+ * event that was never logged (R6 in `streams/mailbox.ts`).
+ */
 export const listBooks = (sql: Sql, rows: (Row & { about: NonNullable<Row['about']> })[]): Fragment => sql`
   listed as (
     insert into book (bookid, title, author, isbn, available, held, version)
@@ -50,7 +53,7 @@ export const listBooks = (sql: Sql, rows: (Row & { about: NonNullable<Row['about
     on conflict (bookid) do update set
       title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
       held = excluded.held, version = excluded.version, updated_at = excluded.updated_at
-    where book.version < excluded.version
+    where book.version <= excluded.version
   )`
 
 /** Any other event changes the figures of a book that is on the list. */
@@ -62,7 +65,9 @@ export const countBooks = (sql: Sql, rows: Row[]): Fragment => sql`
       ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
       ${rows.map((it) => it.version)}::bigint[]
     ) as b (partition, bookid, available, held, version)
-    where book.bookid = b.bookid and book.version < b.version and b.partition = any(array(select partition from fenced))
+    where book.bookid = b.bookid and b.partition = any(array(select partition from fenced))
+      and (book.version < b.version
+        or book.version = b.version and (book.available, book.held) <> (b.available, b.held))
   )`
 
 export type BookRow = {

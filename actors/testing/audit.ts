@@ -122,7 +122,7 @@ export async function checkConsumers(system: Audited): Promise<void> {
 }
 
 /** The book list shows the stock. */
-async function checkBookList(system: Audited): Promise<void> {
+export async function checkBookList(system: Audited): Promise<void> {
   const shown = ({ bookid, qty, version }: Book) => ({ bookid, qty, version })
   const byId = (a: Book, b: Book) => (a.bookid < b.bookid ? -1 : 1)
   await eventually(

@@ -129,6 +129,7 @@ export class ServiceProcess {
 
   /** SIGKILL: gone at once, in the middle of whatever it did. */
   async kill(): Promise<void> {
+    if (!this.running) return
     this.#exitWanted = true
     this.#child!.kill('SIGKILL')
     await this.#exit

@@ -147,10 +147,10 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/reservation/books.ts',
-        find: '\n    where book.version < excluded.version',
+        find: '\n    where book.version <= excluded.version',
         replace: '',
       },
-      { file: 'actors/reservation/books.ts', find: 'book.version < b.version and', replace: '' },
+      { file: 'actors/reservation/books.ts', find: '(book.version < b.version', replace: '(true' },
     ],
     scenario: 'poison',
     seed: 1,

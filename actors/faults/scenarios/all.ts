@@ -8,12 +8,14 @@ import { processes } from './processes.ts'
 import { races } from './races.ts'
 import { receivers } from './receivers.ts'
 import { redis } from './redis.ts'
+import { restoring } from './restores.ts'
 import { rollout } from './rollout.ts'
 import type { Scenario } from './scenario.ts'
 import { wires } from './wires.ts'
 
 export const scenarios: Scenario[] = [
   ...postgres,
+  ...restoring,
   ...redis,
   ...processes,
   ...crashPoints,

@@ -1,0 +1,135 @@
+/**
+ * Postgres is put back to a cold copy of its files, while Redis keeps what came after it. What people did in between is undone:
+ * nothing of it may have an effect afterwards.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ServiceName, serviceNames } from '../../config.ts'
+import { restored } from '../../restored/main.ts'
+import type { ServiceProcess } from '../../testing/service-process.ts'
+import type { Stage } from '../stage.ts'
+import { partitions, type World } from '../world.ts'
+import type { Needs, Scenario } from './scenario.ts'
+
+const needs: Needs = { decidedMs: 30_000, acceptedMs: 10_000 }
+
+/** How long people act in the future that is undone. */
+const futureMs = 2_500
+/** Until those who forgot the command are reminded by the log. */
+const forgottenMs = 3_000
+/** Until the owners of the streams have looked at them. */
+const mendedMs = 2_500
+
+type Restore = {
+  /** Services that do nothing in the future that is undone. */
+  down?: ServiceName[]
+  /** The last moment of that future: whether services stop, or are killed. */
+  killed?: boolean
+  /** Whether services are started before the command is run. */
+  forgotten?: boolean
+  /** Which start first. */
+  first?: ServiceName[]
+}
+
+const restores: [name: string, title: string, Restore][] = [
+  ['restore-caught-up', 'a backup is restored, when all had been read', {}],
+  ['restore-killed', 'services are killed, and a backup is restored', { killed: true }],
+  [
+    'restore-stock-down',
+    'a backup is restored, and stock had been down since it',
+    { down: ['stock'], first: ['stock'] },
+  ],
+  [
+    'restore-consumers-down',
+    'a backup is restored, and those who read events had been down since it',
+    { down: ['reservation', 'notifier'], first: ['reservation', 'notifier'] },
+  ],
+  [
+    'restore-notifier-down',
+    'a backup is restored, and the notifier had been down since it',
+    { down: ['notifier'] },
+  ],
+  [
+    'restore-forgotten',
+    'a backup is restored, and the command that ends it is forgotten for a while',
+    { down: ['stock'], forgotten: true, first: ['stock'] },
+  ],
+]
+
+export const restoring: Scenario[] = restores.map(([name, title, restore]) => ({
+  name,
+  title,
+  needs,
+  fault: (stage) => stage.whileNobodyAsks(() => run(stage, restore)),
+}))
+
+async function run(stage: Stage, { down = [], killed = false, forgotten = false, first = [] }: Restore) {
+  const { world } = stage
+  await stage.harm('notifier', async () => {
+    await each(world, serviceNames, (process) => process.stop())
+    await world.postgres.stop()
+    await world.postgres.keepCopy()
+    await world.postgres.start()
+    const from = Date.now()
+    await each(
+      world,
+      serviceNames.filter((it) => !down.includes(it)),
+      (process) => process.start(),
+    )
+    stage.note(`the future begins, without ${down.join(', ') || 'nobody missing'}`)
+    await people(stage)
+    await each(world, serviceNames, (process) => (killed ? process.kill() : process.stop()))
+    await world.postgres.stop()
+    await world.postgres.restoreCopy()
+    await world.postgres.start()
+    if (forgotten) {
+      stage.note('services start, and nobody has run the command')
+      await startInOrder(world, first, (process) => process.spawn())
+      await sleep(forgottenMs)
+      await runCommand(stage)
+    } else {
+      await runCommand(stage)
+      await startInOrder(world, first, (process) => process.start())
+    }
+    await sleep(mendedMs)
+    stage.undo(from, Date.now())
+  })
+}
+
+/** The workload once more, in a future of its own. */
+async function people(stage: Stage): Promise<void> {
+  stage.resume()
+  await sleep(futureMs)
+  await stage.pause()
+}
+
+async function runCommand(stage: Stage): Promise<void> {
+  const { url } = stage.world.postgres
+  await restored({
+    urls: { reservation: url, stock: url, notifier: url },
+    redisUrl: stage.world.redis.url,
+    redisPrefix: stage.world.redisPrefix,
+    partitions,
+    log: (line) => stage.note(line),
+  })
+}
+
+async function startInOrder(
+  world: World,
+  first: ServiceName[],
+  start: (process: ServiceProcess) => Promise<void>,
+): Promise<void> {
+  await each(world, first, start)
+  await each(
+    world,
+    serviceNames.filter((it) => !first.includes(it)),
+    start,
+  )
+}
+
+async function each(
+  world: World,
+  services: readonly ServiceName[],
+  act: (process: ServiceProcess) => Promise<void>,
+): Promise<void> {
+  await Promise.all(services.flatMap((service) => world.processes[service].map(act)))
+}
