@@ -13,6 +13,7 @@ import type { Span, Tracing } from '../tracing/tracing.ts'
 import { mountDocs } from './docs.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
+import { safeHeaders } from './reply.ts'
 import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
 
 export type App = OpenAPIHono
@@ -55,7 +56,7 @@ export function createApp({ service, title, description, log, metrics, tracing }
   app.onError(answer)
   app.get('/problems/:slug', (c) => {
     const text = explain(c.req.param('slug'))
-    return text === undefined ? answer(new Problem('not-found'), c) : c.text(text)
+    return text === undefined ? answer(new Problem('not-found'), c) : c.text(text, 200, safeHeaders)
   })
   mountDocs(app, { service, title, description })
   return app
@@ -145,8 +146,15 @@ const knownMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'
 
 /** A path that other methods know is 405, any other 404. */
 function noRoute(app: App, c: Context): Problem {
-  const allowed = knownMethods.filter((method) => app.router.match(method, c.req.path)[0].length > 0)
-  if (allowed.length === 0) return new Problem('not-found', { detail: `Nothing is at ${c.req.path}` })
+  const { path } = c.req
+  const methodsOf = (path: string) =>
+    knownMethods.filter((method) => app.router.match(method, path)[0].length > 0)
+  const allowed = methodsOf(path)
+  if (allowed.length === 0) {
+    const bare = path.replace(/\/$/, '')
+    const hint = bare !== path && methodsOf(bare).length > 0 ? `: leave out the slash at its end` : ''
+    return new Problem('not-found', { detail: `Nothing is at ${path}${hint}` })
+  }
   if (allowed.includes('GET')) allowed.splice(1, 0, 'HEAD')
   return new Problem('method-not-allowed', { headers: { allow: allowed.join(', ') } })
 }

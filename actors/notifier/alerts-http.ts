@@ -4,6 +4,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import { reply } from '../http/reply.ts'
 import { noteAlerts, readNews } from './alerts.ts'
 import type { Told } from './channels/console.ts'
 import type { AlertDetails } from './notice.ts'
@@ -94,7 +95,7 @@ export function mountAlerts({ app, sql, routing, token, tell, ring }: AlertsHttp
     const details: AlertDetails = { type: 'alerts', groupKey, externalURL, alerts: newest, truncated }
     const news = await answered(note(details))
     if (news > 0) ring()
-    return c.json({ news }, 200)
+    return reply(200, { news })
   })
 
   /** The console is told first, as of everything: of what is told and not noted it is told again. */

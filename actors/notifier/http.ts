@@ -5,6 +5,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { selfLink, selfSchema } from '../http/paging.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import { reply } from '../http/reply.ts'
 import { isMaskedUrl, maskUrl } from '../mask.ts'
 import { idSchema } from '../messages.ts'
 import { mountAlerts } from './alerts-http.ts'
@@ -102,7 +103,7 @@ export function mountNotifier({
     const contact = { email, webhook, phone, channels, locale }
     const { customer, created } = await answered(writeCustomer(sql, userid, contact))
     const body = toCustomer(customer)
-    return created ? c.json(body, 201, { location: body._links.self.href }) : c.json(body, 200)
+    return created ? reply(201, body, { location: body._links.self.href }) : reply(200, body)
   })
 
   /** @throws {Problem} when the customer's webhook is none that is shown so: it would be called where nobody listens. */
@@ -115,7 +116,7 @@ export function mountNotifier({
 
   app.openapi(getCustomer, async (c) => {
     const customer = await answered(readCustomer(sql, c.req.valid('param').userid))
-    return c.json(toCustomer(customer ?? notFound('This customer left no contact.')), 200)
+    return reply(200, toCustomer(customer ?? notFound('This customer left no contact.')))
   })
 
   mountNotices({ app, sql, routing, ring })
