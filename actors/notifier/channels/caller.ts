@@ -16,6 +16,7 @@ import * as https from 'node:https'
 import { isIP } from 'node:net'
 import { type Lookup, PrivateAddressError, resolveHost } from './public-address.ts'
 import type { Tried } from './receiver.ts'
+import { notPublic, webhookFault } from './webhook-url.ts'
 
 const answerBytesMax = 64 * 1024
 const connectionsPerHostMax = 32
@@ -143,10 +144,10 @@ class UrlError extends Error {
   override name = 'UrlError'
 }
 
-function checkUrl({ protocol, username, password }: URL, allowPrivate: boolean): void {
-  if (protocol !== 'https:' && !(allowPrivate && protocol === 'http:'))
-    throw new UrlError('its URL is not https')
-  if (username !== '' || password !== '') throw new UrlError('its URL carries credentials')
+function checkUrl(url: URL, allowPrivate: boolean): void {
+  const fault = webhookFault(url, allowPrivate)
+  if (fault === notPublic) throw new PrivateAddressError()
+  if (fault !== undefined) throw new UrlError(fault)
 }
 
 const noWay = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'])
