@@ -31,7 +31,10 @@ const noticeSchema = z
       .openapi({ description: 'null: the notice is for the purchaser or the operators' }),
     bookid: z.string().nullable(),
     reservationid: z.uuid().nullable(),
-    reason: z.string().nullable().openapi({ description: 'why a reservation failed, or a delivery' }),
+    reason: z.string().nullable().openapi({
+      description:
+        'why a reservation failed, or a delivery; `UnknownBook` of any kind: stock never had the book',
+    }),
     shortage: z.int().nullable().openapi({ description: 'copies that a purchase request asks for' }),
     status: z.enum(statuses).openapi({
       description:

@@ -146,8 +146,7 @@ test('no id can add a header, a recipient or markup', async () => {
     'To',
   ])
   const html = fromQuotedPrintable(raw.slice(raw.indexOf('text/html')))
-  expect(html).toContain('&lt;b&gt;')
-  expect(html).not.toContain('<b>')
+  expect(html).not.toMatch(/<b>|&lt;|https?:|evil\.example|thief@/)
 })
 
 test('no address can name a second recipient', async () => {
