@@ -6,6 +6,7 @@
  */
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
 import type { Context, Handler } from 'hono'
+import { routePath } from 'hono/route'
 import { isTransient } from '../../streams/postgres.ts'
 import type { Log } from '../log.ts'
 import { type Metrics, memo } from '../metrics.ts'
@@ -53,7 +54,15 @@ export function createApp({ service, title, description, log, metrics, tracing }
     observerOfUnknown(method)(response.status, startedAt)
     return response
   })
-  app.onError(answer)
+  // What fails outside of `handlerOf`: a middleware such as one that asks for a token.
+  const observerOfFailure = memo((call: string) =>
+    observerOf(metrics, ...(call.split(' ', 2) as [string, string])),
+  )
+  app.onError((error, c) => {
+    const response = answer(error, c)
+    observerOfFailure(`${c.req.method} ${routePath(c)}`)(response.status, performance.now())
+    return response
+  })
   app.get('/problems/:slug', (c) => {
     const text = explain(c.req.param('slug'))
     return text === undefined ? answer(new Problem('not-found'), c) : c.text(text, 200, safeHeaders)
