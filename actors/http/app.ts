@@ -38,7 +38,7 @@ export function createApp({ service, title, description, log, metrics, tracing }
     if (middleware) throw new TypeError(`Cannot add ${route.path}: routes take no middleware`)
     if (!hide) app.openAPIRegistry.registerPath(withCommonProblems(route))
     const observe = observerOf(metrics, route.method.toUpperCase(), route.path)
-    const path = route.path.replaceAll(/\/{(.+?)}/g, '/:$1')
+    const path = route.path.replaceAll(/\/{([^/}]{1,64})}/g, '/:$1')
     // Nobody wants to read of each probe.
     const begin = tracing && !route.tags?.includes('health') ? spanOf(tracing, route) : undefined
     app.on(route.method, path, handlerOf(handler, validatorOf(route.request), answer, observe, begin))
