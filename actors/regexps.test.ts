@@ -50,7 +50,8 @@ function lettersOf({ source }: Found): string[] {
     source.replaceAll(/\\[pPux](?:\{\w+\}|\w{2,4})?|\\./g, ' ').match(/[\w .@:/+\-<>[\]{}()?'"=&%#;,·]/g) ??
     []
   const escaped = [...source.matchAll(/\\([^\w\s])/g)].map(([, it]) => it!)
-  return [...new Set([...spoken, ...escaped, 'a', '0', ' ', '-', '.', '@', ':', '한'])].slice(0, 16)
+  const its = [...new Set([...spoken, ...escaped])].slice(0, 9)
+  return [...new Set([...its, 'a', '0', ' ', '-', '.', '@', ':', '한'])]
 }
 
 /** What is repeated, and what comes before and behind so that the whole cannot match. */
