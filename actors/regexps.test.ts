@@ -32,7 +32,7 @@ async function everyPattern(): Promise<Found[]> {
     const { pattern } = (schema as unknown as { _zod: { pattern?: RegExp } })._zod
     if (pattern) found.push({ file: `zod ${name}`, source: pattern.source, flags: pattern.flags })
   }
-  return found
+  return [...new Map(found.map((it) => [`/${it.source}/${it.flags}`, it])).values()]
 }
 
 /** As they are used: from anywhere in the text, and as often as they match. */
@@ -79,7 +79,7 @@ const screenedLength = 4_000
 const screenedMs = 1.5
 /** No pattern may take as long for a few letters: that is worse than quadratic. */
 const explodedMs = 20
-const fewLetters = [16, 20, 24, 28, 32, 36, 40, 64, 512]
+const fewLetters = [24, 32, 40, 64]
 const measuredLength = 10_000
 /** Twice the text takes twice the time, or four times. */
 const ratioMax = 3
@@ -97,6 +97,7 @@ function growth(pattern: RegExp, attack: (length: number) => string): number {
     if (tookMs(pattern, text) > explodedMs && tookMs(pattern, text) > explodedMs) return Infinity
   }
   const screened = attack(screenedLength)
+  if (tookMs(pattern, screened) < screenedMs) return 1
   if (least(3, () => tookMs(pattern, screened)) < screenedMs) return 1
   let ratio = Infinity
   for (let tries = 0; tries < 5 && ratio > ratioMax; tries++) {
@@ -129,12 +130,12 @@ test.each([
   ['\\S+$', ''],
   ['^(a|aa)+$', ''],
   ['^(?:\\w+\\s?)*$', ''],
-])('of /%s/, which is quadratic or worse, it is noticed', (source, flags) => {
+])('of /%s/, which is quadratic or worse, it is noticed', { timeout: 300_000 }, (source, flags) => {
   const slow = { file: '', source, flags }
   expect([...attacksOf(slow)].some((attack) => growth(compiled(slow)!, attack) > ratioMax)).toBe(true)
 })
 
-test('every pattern takes a time that grows as its text does', { timeout: 120_000 }, () => {
+test('every pattern takes a time that grows as its text does', { timeout: 300_000 }, () => {
   const slow = patterns.flatMap((found) => {
     const pattern = compiled(found)
     if (!pattern) return []
