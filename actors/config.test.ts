@@ -4,6 +4,32 @@ import { ConfigError, readEnv, toConfig } from './config.ts'
 
 const servers = { DATABASE_URL: 'postgres://localhost/books', REDIS_URL: 'redis://localhost' }
 
+test.each([
+  ['SLACK_WEBHOOK_URL', 'https://'],
+  ['DISCORD_WEBHOOK_URL', 'https:///api/webhooks/1'],
+  ['TEAMS_WEBHOOK_URL', 'https://user:secret@teams.example/'],
+  ['CHAT_WEBHOOK_URL', 'http://chat.example:99999/'],
+  ['SOLAPI_URL', 'https://?'],
+  ['OPERATOR_PHONE', '+12135551234'],
+  ['OPERATOR_EMAIL', 'josé@library.example'],
+  ['PURCHASER_EMAIL', 'buyer'],
+  ['MAIL_FROM', 'Library'],
+  ['MAIL_FROM', 'Library <도서관@library.example>'],
+])('%s=%s is refused at the start, since nothing could be delivered with it', (name, value) => {
+  const [fault, ...others] = faultsOf({ ...servers, [name]: value })
+  expect(fault).toMatch(new RegExp(`^${name} must be `))
+  expect(fault).not.toContain('secret')
+  expect(others).toEqual([])
+})
+
+test('addresses are kept as delivery needs them', () => {
+  const env = { ...servers, OPERATOR_PHONE: '+82 010-1234-5678', OPERATOR_EMAIL: 'op@한국.kr' }
+  expect(toConfig('notifier', env)).toMatchObject({
+    operatorPhone: '+821012345678',
+    operatorEmail: 'op@xn--3e0b707e.kr',
+  })
+})
+
 test('every fault is listed at once', () => {
   const env = { REDIS_URL: 'http://localhost', PARTITIONS: 'many', LOG_LEVEL: 'loud', PORT: '70000' }
   const faults = faultsOf(env)

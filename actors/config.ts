@@ -1,5 +1,6 @@
 /** The only reader of the environment: strings in, one validated plain object out, every fault listed at once. */
 import { z } from 'zod'
+import { emailRule, isWebhookUrl, parseEmail, parsePhone, parseSender, phoneRule } from './addresses.ts'
 
 export const serviceNames = ['reservation', 'stock', 'notifier'] as const
 export type ServiceName = (typeof serviceNames)[number]
@@ -15,6 +16,16 @@ const url = (protocols: string[], example: string) =>
   z
     .string(`is not set: it must be a URL like ${example}`)
     .refine((text) => protocols.includes(protocolOf(text)), `must be a URL like ${example}`)
+/** Of a server that is posted to. */
+const webhookUrl = (example: string) =>
+  z.string().refine(isWebhookUrl, `must be a URL like ${example}, without credentials`)
+/** What `parse` makes of the text, if anything. */
+const parsed = (parse: (text: string) => string | undefined, message: string) =>
+  z
+    .string()
+    .transform((text) => parse(text))
+    .pipe(z.string(message))
+const sender = (text: string) => (parseSender(text) ? text : undefined)
 const oneOf = <const Value extends string>(...values: Value[]) =>
   z.enum(values, `must be one of ${values.join(', ')}`)
 
@@ -104,10 +115,10 @@ const schema = z.object({
     .transform((text) => text.split(/[\s,]+/))
     .pipe(z.array(z.string().regex(webhookSecret, 'must be like whsec_… with base64 of 24 to 64 bytes')))
     .optional(),
-  SLACK_WEBHOOK_URL: url(['http', 'https'], 'https://hooks.slack.com/services/…').optional(),
-  DISCORD_WEBHOOK_URL: url(['http', 'https'], 'https://discord.com/api/webhooks/…').optional(),
-  TEAMS_WEBHOOK_URL: url(['http', 'https'], 'https://….powerplatform.com/…').optional(),
-  SOLAPI_URL: url(['http', 'https'], 'https://api.solapi.com').default('https://api.solapi.com'),
+  SLACK_WEBHOOK_URL: webhookUrl('https://hooks.slack.com/services/…').optional(),
+  DISCORD_WEBHOOK_URL: webhookUrl('https://discord.com/api/webhooks/…').optional(),
+  TEAMS_WEBHOOK_URL: webhookUrl('https://….powerplatform.com/…').optional(),
+  SOLAPI_URL: webhookUrl('https://api.solapi.com').default('https://api.solapi.com'),
   SOLAPI_API_KEY: z
     .string()
     .regex(/^[A-Za-z0-9]+$/, 'must be letters and digits')
@@ -124,9 +135,11 @@ const schema = z.object({
   CHANNEL_CONCURRENCY: channelNumbers(1, 1_000, 'email=10,webhook=64'),
   CHANNEL_TIMEOUTS_MS: channelNumbers(100, 300_000, 'email=30000,webhook=5000'),
   SMTP_URL: url(['smtp', 'smtps'], 'smtp://user:password@host:587').optional(),
-  MAIL_FROM: z.string().min(3).default('Book reservations <no-reply@bookreservation.example>'),
-  CHAT_WEBHOOK_URL: url(['http', 'https'], 'https://chat.example/hook').optional(),
-  PURCHASER_EMAIL: z.email('must be an e-mail address').optional(),
+  MAIL_FROM: parsed(sender, 'must be a sender like Library <no-reply@library.example>').prefault(
+    'Book reservations <no-reply@bookreservation.example>',
+  ),
+  CHAT_WEBHOOK_URL: webhookUrl('https://chat.example/hook').optional(),
+  PURCHASER_EMAIL: parsed(parseEmail, emailRule).optional(),
   CUSTOMER_CHANNELS: personal().prefault('kakao,email,webhook,sms'),
   CHANNELS_RESERVED: personal().optional(),
   CHANNELS_FAILED: personal().optional(),
@@ -135,11 +148,8 @@ const schema = z.object({
   OPERATOR_CHANNELS: channels('sms', 'email', 'slack', 'discord', 'teams').prefault(
     'sms,email,slack,discord,teams',
   ),
-  OPERATOR_EMAIL: z.email('must be an e-mail address').optional(),
-  OPERATOR_PHONE: z
-    .string()
-    .regex(/^\+[1-9]\d{6,14}$/, 'must be a phone number like +821012345678')
-    .optional(),
+  OPERATOR_EMAIL: parsed(parseEmail, emailRule).optional(),
+  OPERATOR_PHONE: parsed(parsePhone, phoneRule).optional(),
   DEFAULT_LOCALE: oneOf('ko', 'en').default('ko'),
   ALERT_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),

@@ -25,8 +25,12 @@ const optionsOf = (service: string, level: string): pino.LoggerOptions => ({
   base: { service },
   timestamp: pino.stdTimeFunctions.isoTime,
   formatters: { level: (label) => ({ level: label }) },
-  hooks: { streamWrite: maskText },
+  hooks: { streamWrite: (line) => oneLine(maskText(line)) },
 })
+
+/** JSON leaves these as they are, and many a reader of lines ends one there. */
+const oneLine = (line: string): string =>
+  line.replaceAll(/[\u0085\u2028\u2029]/g, (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 const prettyLog = (service: string, level: string): Log =>
   pino(

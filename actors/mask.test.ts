@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { maskText } from './mask.ts'
 
@@ -16,6 +17,15 @@ test.each([
   ['+821012345678', '+821*****5678'],
   ['first line\\n01012345678', 'first line\\n010****5678'],
   ['"to":"01012345678"', '"to":"010****5678"'],
+  ['"\\u000101012345678"', '"\\u0001010****5678"'],
+  ['"\\u0001ops@example.com"', '"\\u0001o***@example.com"'],
+  ['"\\ud83dops@example.com"', '"\\ud83do***@example.com"'],
+  ['"\\nops@example.com"', '"\\no***@example.com"'],
+  ['"\\\\ops@example.com"', '"\\\\o***@example.com"'],
+  ['jose\u0301@example.com', 'j***@example.com'],
+  ['𠮷田@example.com', '𠮷***@example.com'],
+  ['<kim@a.example>,lee@b.example', '<k***@a.example>,l***@b.example'],
+  [`${'k'.repeat(100)}@example.com`, 'k***@example.com'],
 ])('%s is shown as %s', (text, masked) => {
   expect(maskText(text)).toBe(masked)
 })
@@ -31,6 +41,50 @@ test.each([
   'redis://user@host:6379',
 ])('%s is no address, and stays', (text) => {
   expect(maskText(text)).toBe(text)
+})
+
+test('a line of JSON stays JSON, whatever stands around addresses in it', () => {
+  const odd = fc.constantFrom(
+    '\u0001',
+    '\n',
+    '"',
+    '\\\\',
+    '\ud83d',
+    '\udc00',
+    '\u2028',
+    'é',
+    '한',
+    '\0',
+    'u0041',
+    '😀',
+  )
+  const address = fc.constantFrom(
+    'ops@example.com',
+    '01012345678',
+    '+821012345678',
+    'a.b@c.example',
+    '@',
+    'u@x.io',
+  )
+  const texts = fc.array(fc.oneof(odd, address, fc.string({ unit: 'binary', maxLength: 5 })), {
+    maxLength: 12,
+  })
+  fc.assert(
+    fc.property(texts, texts, (key, value) => {
+      const line = JSON.stringify({ [key.join('')]: value.join(''), list: value })
+      expect(() => JSON.parse(maskText(line))).not.toThrow()
+    }),
+    { numRuns: 3_000 },
+  )
+})
+
+test('no line of a log ends before its line feed, whoever reads it', async () => {
+  const lines = `
+    const { createLog } = await import(${JSON.stringify(new URL('./log.ts', import.meta.url).href)})
+    createLog('notifier', 'info').info({ alert: 'a\\u2028b\\u2029c\\u0085d' }, 'told')`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', lines])
+  expect(stdout).not.toMatch(/[\u0085\u2028\u2029]/)
+  expect(JSON.parse(stdout).alert).toBe('a\u2028b\u2029c\u0085d')
 })
 
 test('no line of a log holds an address, wherever it stands', async () => {

@@ -76,4 +76,4 @@ const authority = (url: string) =>
   url
     .slice(url.indexOf('://') + 3)
     .replace(/^.*@/, '')
-    .replace(/\/.*$/, '')
+    .replace(/\/.*/s, '')

@@ -86,6 +86,13 @@ describe('bad input is answered with a problem and reaches no handler', () => {
     'a NUL in a query': [() => ask('/things?note=%00'), 400, 'invalid-input'],
     'an after of no making of ours': [() => ask('/things?after=x'), 400, 'invalid-input'],
     'a bad id in the path': [() => ask('/things/%00'), 400, 'invalid-input'],
+    'an escape of the query that is not UTF-8': [() => ask('/things?note=%ff'), 400, 'invalid-input'],
+    'a percent sign in the query': [() => ask('/things?note=100%'), 400, 'invalid-input'],
+    'an after of bytes that are not UTF-8': [
+      () => ask(`/things?after=${Buffer.from('["\xff"]', 'latin1').toString('base64url')}`),
+      400,
+      'invalid-input',
+    ],
     'an unknown id': [() => ask('/things/none'), 404, 'not-found'],
     'an unknown path': [() => ask('/nothing'), 404, 'not-found'],
     'a wrong method': [() => ask('/things', { method: 'DELETE' }), 405, 'method-not-allowed'],
@@ -136,6 +143,24 @@ test('every fault of a request is listed, each where it is', async () => {
     '/id',
     '/qty',
   ])
+})
+
+test('a slash too many is answered with what to leave out', async () => {
+  expect((await ask('/things/')).body.detail).toContain('leave out the slash')
+  expect((await ask('/nothing/')).body.detail).not.toContain('slash')
+})
+
+test('no answer is taken for another type, or kept by a cache', async () => {
+  error = () => new Error('secret')
+  const paths = ['/things', '/things/1', '/nothing', '/fault', '/openapi.json', '/docs', '/problems/internal']
+  for (const path of paths) {
+    const { headers } = (await ask(path)).response
+    expect(headers.get('x-content-type-options'), path).toBe('nosniff')
+    expect(headers.get('cache-control'), path).toBe('no-store')
+  }
+  expect((await ask('/docs')).response.headers.get('content-security-policy')).toContain(
+    "frame-ancestors 'none'",
+  )
 })
 
 test('a wrong method is told the right ones', async () => {

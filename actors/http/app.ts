@@ -6,6 +6,7 @@
  */
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
 import type { Context, Handler } from 'hono'
+import { routePath } from 'hono/route'
 import { isTransient } from '../../streams/postgres.ts'
 import type { Log } from '../log.ts'
 import { type Metrics, memo } from '../metrics.ts'
@@ -13,6 +14,7 @@ import type { Span, Tracing } from '../tracing/tracing.ts'
 import { mountDocs } from './docs.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
+import { safeHeaders } from './reply.ts'
 import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
 
 export type App = OpenAPIHono
@@ -36,7 +38,7 @@ export function createApp({ service, title, description, log, metrics, tracing }
     if (middleware) throw new TypeError(`Cannot add ${route.path}: routes take no middleware`)
     if (!hide) app.openAPIRegistry.registerPath(withCommonProblems(route))
     const observe = observerOf(metrics, route.method.toUpperCase(), route.path)
-    const path = route.path.replaceAll(/\/{(.+?)}/g, '/:$1')
+    const path = route.path.replaceAll(/\/{([^/}]{1,64})}/g, '/:$1')
     // Nobody wants to read of each probe.
     const begin = tracing && !route.tags?.includes('health') ? spanOf(tracing, route) : undefined
     app.on(route.method, path, handlerOf(handler, validatorOf(route.request), answer, observe, begin))
@@ -52,10 +54,18 @@ export function createApp({ service, title, description, log, metrics, tracing }
     observerOfUnknown(method)(response.status, startedAt)
     return response
   })
-  app.onError(answer)
+  // What fails outside of `handlerOf`: a middleware such as one that asks for a token.
+  const observerOfFailure = memo((call: string) =>
+    observerOf(metrics, ...(call.split(' ', 2) as [string, string])),
+  )
+  app.onError((error, c) => {
+    const response = answer(error, c)
+    observerOfFailure(`${c.req.method} ${routePath(c)}`)(response.status, performance.now())
+    return response
+  })
   app.get('/problems/:slug', (c) => {
     const text = explain(c.req.param('slug'))
-    return text === undefined ? answer(new Problem('not-found'), c) : c.text(text)
+    return text === undefined ? answer(new Problem('not-found'), c) : c.text(text, 200, safeHeaders)
   })
   mountDocs(app, { service, title, description })
   return app
@@ -145,8 +155,15 @@ const knownMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'
 
 /** A path that other methods know is 405, any other 404. */
 function noRoute(app: App, c: Context): Problem {
-  const allowed = knownMethods.filter((method) => app.router.match(method, c.req.path)[0].length > 0)
-  if (allowed.length === 0) return new Problem('not-found', { detail: `Nothing is at ${c.req.path}` })
+  const { path } = c.req
+  const methodsOf = (path: string) =>
+    knownMethods.filter((method) => app.router.match(method, path)[0].length > 0)
+  const allowed = methodsOf(path)
+  if (allowed.length === 0) {
+    const bare = path.replace(/\/$/, '')
+    const hint = bare !== path && methodsOf(bare).length > 0 ? `: leave out the slash at its end` : ''
+    return new Problem('not-found', { detail: `Nothing is at ${path}${hint}` })
+  }
   if (allowed.includes('GET')) allowed.splice(1, 0, 'HEAD')
   return new Problem('method-not-allowed', { headers: { allow: allowed.join(', ') } })
 }

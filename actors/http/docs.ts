@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { Scalar } from '@scalar/hono-api-reference'
+import { reply, safeHeaders } from './reply.ts'
 
 export type DocsOptions = { service: string; title: string; description: string }
 
@@ -10,18 +11,31 @@ const version = '0.1.0'
 /** This package is the one that carries the page's script, ready for the browser. */
 const script = new URL('./js/standalone.js', import.meta.resolve('@scalar/fastify-api-reference'))
 const policy =
-  "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+  "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+
+/** Read once, whoever asks and however many at once: it is large, and answers wait in memory until they are read. */
+let scriptBytes: Promise<Uint8Array<ArrayBuffer>> | undefined
+
+async function readScript(): Promise<Uint8Array<ArrayBuffer>> {
+  scriptBytes ??= readFile(script).then((bytes) => new Uint8Array(bytes))
+  try {
+    return await scriptBytes
+  } catch (error) {
+    scriptBytes = undefined
+    throw error
+  }
+}
 
 export function mountDocs(app: OpenAPIHono, { service, title, description }: DocsOptions): void {
   let document: object | undefined
-  app.get('/openapi.json', (c) => {
+  app.get('/openapi.json', () => {
     document ??= app.getOpenAPI31Document({
       openapi: '3.1.0',
       info: { title, description, version, license: { name: 'Apache-2.0' } },
       servers: [{ url: '/' }],
       tags: [{ name: service }, { name: 'health' }],
     })
-    return c.json(document)
+    return reply(200, document)
   })
 
   const page = Scalar({
@@ -33,10 +47,12 @@ export function mountDocs(app: OpenAPIHono, { service, title, description }: Doc
   })
   app.get('/docs', async (c, next) => {
     c.header('content-security-policy', policy)
+    for (const [name, value] of Object.entries(safeHeaders)) c.header(name, value)
     return page(c, next)
   })
   app.get('/docs/scalar.js', async (c) =>
-    c.body(await readFile(script), 200, {
+    c.body(await readScript(), 200, {
+      ...safeHeaders,
       'content-type': 'text/javascript; charset=utf-8',
       'cache-control': 'public, max-age=86400',
     }),

@@ -6,6 +6,7 @@ import type { Pulse } from '../../streams/pulse.ts'
 import type { Metrics } from '../metrics.ts'
 import type { App } from './app.ts'
 import { Problem, problemResponses, within } from './problem.ts'
+import { reply, safeHeaders } from './reply.ts'
 
 export type HealthOptions = {
   /** One per loop that works at present. */
@@ -75,17 +76,17 @@ const startupz = statusRoute('/startupz', 'Has the service started?', 'started')
 export function mountHealth(app: App, options: HealthOptions): void {
   const { pulses, loopLimitMs, ready, started, stopping, metrics } = options
 
-  app.openapi(livez, (c) => {
+  app.openapi(livez, () => {
     const loops = pulses().map(({ name, silentMs }) => ({ name, silentMs: Math.round(silentMs) }))
     const hung = loops.filter((loop) => loop.silentMs > loopLimitMs)
-    if (hung.length === 0) return c.json({ status: 'live' as const, loops }, 200)
+    if (hung.length === 0) return reply(200, { status: 'live' as const, loops })
     throw new Problem('loop-hung', {
       detail: hung.map((loop) => `${loop.name} is silent for ${loop.silentMs} ms`).join(', '),
       extensions: { loops },
     })
   })
 
-  app.openapi(readyz, async (c) => {
+  app.openapi(readyz, async () => {
     if (stopping.aborted) throw new Problem('not-ready', { detail: 'The service is stopping.' })
     try {
       await within(readyLimitMs, 'reach the database', ready())
@@ -93,15 +94,18 @@ export function mountHealth(app: App, options: HealthOptions): void {
       const detail = cause instanceof GoneBack ? cause.message : 'The database does not answer.'
       throw new Problem('not-ready', { detail, cause })
     }
-    return c.json({ status: 'ready' }, 200)
+    return reply(200, { status: 'ready' })
   })
 
-  app.openapi(startupz, (c) => {
+  app.openapi(startupz, () => {
     if (!started()) throw new Problem('not-ready', { detail: 'The service is starting.' })
-    return c.json({ status: 'started' }, 200)
+    return reply(200, { status: 'started' })
   })
 
   app.get('/metrics', async (c) =>
-    c.text(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }),
+    c.text(await metrics.registry.metrics(), 200, {
+      ...safeHeaders,
+      'content-type': metrics.registry.contentType,
+    }),
   )
 }

@@ -3,6 +3,7 @@ import type { RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import { type Fault, Problem } from './problem.ts'
+import { fromUtf8 } from './utf8.ts'
 
 export const bodyBytesMax = 64 * 1024
 
@@ -19,7 +20,7 @@ export function validatorOf(request: RouteConfig['request']): Validate | undefin
 
   return (c) => {
     const faults: Fault[] = []
-    if (params) refuseBadEscapes(c.req.url)
+    if (params || query) refuseBadEscapes(c.req.url)
     if (params) check(c, 'param', params as z.ZodType, c.req.param(), faults)
     if (query) check(c, 'query', query as z.ZodType, queryOf(c), faults)
     if (header) check(c, 'header', header, headersOf(c, headerNames), faults)
@@ -38,13 +39,20 @@ function jsonSchemaOf(request: RouteConfig['request']): z.ZodType | undefined {
   return media && 'schema' in media ? (media.schema as z.ZodType) : undefined
 }
 
-/** Passed on as it stands, `%ff` would name the same thing as `%25ff`. */
+/** Passed on as it is, `%ff` would name the same thing as `%25ff`. */
 function refuseBadEscapes(url: string): void {
   if (!url.includes('%')) return
+  const [path, query = ''] = url.split('?', 2)
+  refuseBadEscapesOf('path', path!)
+  refuseBadEscapesOf('query', query)
+}
+
+function refuseBadEscapesOf(part: 'path' | 'query', text: string): void {
   try {
-    decodeURIComponent(url.split('?')[0]!)
+    decodeURIComponent(text)
   } catch (cause) {
-    throw new Problem('invalid-input', { detail: 'The path holds an escape that is not UTF-8.', cause })
+    const detail = `The ${part} holds an escape that is not UTF-8. A percent sign is written as %25.`
+    throw new Problem('invalid-input', { detail, cause })
   }
 }
 
@@ -86,7 +94,7 @@ async function readJson(c: Context): Promise<unknown> {
   const type = c.req.header('content-type')
   if (type === undefined || !jsonType.test(type)) throw new Problem('unsupported-media-type')
   refuseEncodings(c, type)
-  const text = await readText(c)
+  const text = textOf(await readBytes(c))
   try {
     return JSON.parse(text)
   } catch (cause) {
@@ -94,22 +102,30 @@ async function readJson(c: Context): Promise<unknown> {
   }
 }
 
+function textOf(bytes: Uint8Array | ArrayBuffer): string {
+  try {
+    return fromUtf8(bytes)
+  } catch (cause) {
+    throw new Problem('malformed-json', { detail: 'The body is not UTF-8.', cause })
+  }
+}
+
 /** A body that announces its length is refused unread; one that does not is read up to the limit. */
-function readText(c: Context): Promise<string> {
+function readBytes(c: Context): Promise<Uint8Array | ArrayBuffer> {
   const length = c.req.header('content-length')
   if (length === undefined || c.req.header('transfer-encoding') !== undefined)
     return readChunks(c.req.raw.body)
   if (Number(length) > bodyBytesMax) throw new Problem('body-too-large')
-  return c.req.text().catch(endedEarly)
+  return c.req.arrayBuffer().catch(endedEarly)
 }
 
-async function readChunks(body: ReadableStream<Uint8Array> | null): Promise<string> {
+async function readChunks(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
   const reader = body?.getReader()
   for (;;) {
     const chunk = (await reader?.read().catch(endedEarly))?.value
-    if (!chunk) return Buffer.concat(chunks).toString()
+    if (!chunk) return Buffer.concat(chunks)
     chunks.push(chunk)
     size += chunk.byteLength
     if (size <= bodyBytesMax) continue

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { Problem } from './problem.ts'
+import { fromUtf8 } from './utf8.ts'
 
 export const limitMax = 200
 
@@ -30,7 +31,7 @@ export const encodeAfter = (key: string[]): string => Buffer.from(JSON.stringify
  */
 export function decodeAfter(after: string, length: number): string[] {
   try {
-    const key = keySchema.length(length).parse(JSON.parse(Buffer.from(after, 'base64url').toString()))
+    const key = keySchema.length(length).parse(JSON.parse(fromUtf8(Buffer.from(after, 'base64url'))))
     if (key.every((part) => part.isWellFormed() && !part.includes('\0'))) return key
   } catch {
     // Whatever is wrong with it, the answer is the same.

@@ -19,5 +19,10 @@ export function reply<Body extends object, const Status extends ContentfulStatus
   return new Response(JSON.stringify(body), { status, headers: all }) as Reply<Body, Status>
 }
 
-/** `nosniff`: a browser takes the answer for what it says it is, whatever text a user put in it. */
-export const jsonHeaders = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' }
+/**
+ * Headers of every answer that is not for browsers alone. `nosniff`: a browser takes the answer for what it says it is,
+ * whatever text a user put in it. `no-store`: no cache on the way keeps what concerns one person, or is true for a moment.
+ */
+export const safeHeaders = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
+
+export const jsonHeaders = { 'content-type': 'application/json', ...safeHeaders }

@@ -1,7 +1,8 @@
-/** The server under an app: the only file that knows Node from Deno. */
-import type { Server } from 'node:http'
-import { createAdaptorServer } from '@hono/node-server'
+/** The server under an app: the only file that knows Node from Deno. Both answer the same requests in the same way. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 import { Problem } from './problem.ts'
+import { checkTarget, isProbe, pathOf, probe } from './target.ts'
 
 export type ServeOptions = {
   host: string
@@ -31,14 +32,21 @@ export function serve(app: { fetch: Fetch }, options: ServeOptions): Promise<Lis
 }
 
 async function serveOnNode(fetch: Fetch, { host, port, signal }: ServeOptions): Promise<Listener> {
-  const server = createAdaptorServer({
-    fetch: (request: Request) => fetch(request),
-    serverOptions: {
-      requestTimeout: receiveLimitMs,
-      headersTimeout: receiveLimitMs,
-      keepAliveTimeout: keepAliveMs,
-    },
-  }) as Server
+  const listen = getRequestListener((request) => fetch(request))
+  const limits = {
+    requestTimeout: receiveLimitMs,
+    headersTimeout: receiveLimitMs,
+    keepAliveTimeout: keepAliveMs,
+    // Deno cannot tell HTTP/1.0, which needs none, from 1.1.
+    requireHostHeader: false,
+  }
+  const server = createServer(limits, (incoming, outgoing) => {
+    if (isProbe(incoming.method, incoming.url!))
+      return void outgoing.writeHead(probe.status, probe.headers).end()
+    const problem = refusalOf(incoming)
+    if (problem) return void answer(outgoing, problem)
+    return listen(incoming, outgoing)
+  })
   server.maxConnections = connectionsMax
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject).listen(port, host, resolve)
@@ -65,6 +73,36 @@ async function serveOnNode(fetch: Fetch, { host, port, signal }: ServeOptions): 
   }
 }
 
+/** Also makes the target a path and the host a fixed one, of which every URL can be made. */
+function refusalOf(incoming: IncomingMessage): Problem | undefined {
+  try {
+    checkTarget(incoming.url!, hostOf(incoming.rawHeaders))
+    incoming.url = pathOf(incoming.url!)
+    incoming.headers.host = 'localhost'
+  } catch (error) {
+    if (error instanceof Problem) return error
+    throw error
+  }
+}
+
+/** @returns the Host header; of several, which RFC 9112 has refused, something that names no host. */
+function hostOf(rawHeaders: string[]): string | undefined {
+  let host: string | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!
+    if (name.length !== 4 || name.toLowerCase() !== 'host') continue
+    host = host === undefined ? rawHeaders[i + 1]! : 'several hosts'
+  }
+  return host
+}
+
+async function answer(outgoing: ServerResponse, problem: Problem): Promise<void> {
+  const response = problem.toResponse()
+  const body = await response.text()
+  const headers = { ...Object.fromEntries(response.headers), 'content-length': Buffer.byteLength(body) }
+  outgoing.writeHead(response.status, headers).end(body)
+}
+
 /** The little of Deno that is used here. */
 type DenoServer = { addr: { port: number }; shutdown(): Promise<void>; finished: Promise<void> }
 type DenoNamespace = {
@@ -78,12 +116,10 @@ async function serveOnDeno(fetch: Fetch, { host, port, signal }: ServeOptions): 
   const { Deno } = globalThis as unknown as { Deno: DenoNamespace }
   const cut = new AbortController()
   const handler: Fetch = async (request) => {
-    // Deno puts the Host header into the URL as it is.
-    if (!URL.canParse(request.url))
-      return new Problem('invalid-input', { detail: 'Host names no host.' }).toResponse()
-    const response = await fetch(request)
+    if (isProbe(request.method, starOf(request.url))) return new Response(null, probe)
+    const response = await refusing(request, fetch)
     if (signal?.aborted) response.headers.set('connection', 'close')
-    return response
+    return request.method === 'HEAD' ? withoutLength(response) : response
   }
   let server: DenoServer
   try {
@@ -99,6 +135,27 @@ async function serveOnDeno(fetch: Fetch, { host, port, signal }: ServeOptions): 
       clearTimeout(timer)
     },
   }
+}
+
+/** Deno makes a path of `*`. */
+const starOf = (url: string): string => (url.endsWith('/*') && pathOf(url) === '/*' ? '*' : url)
+
+/** Deno puts the Host header and the target into the URL as they are. */
+async function refusing(request: Request, fetch: Fetch): Promise<Response> {
+  try {
+    checkTarget(request.url, request.headers.get('host') ?? undefined)
+    pathOf(request.url)
+    return await fetch(request)
+  } catch (error) {
+    if (error instanceof Problem) return error.toResponse()
+    throw error
+  }
+}
+
+/** Deno gives an answer without a body `content-length: 0`, which would say of HEAD that GET has nothing. */
+function withoutLength(response: Response): Response {
+  if (response.body !== null || response.status === 204 || response.status === 304) return response
+  return new Response(new ReadableStream({ start: (it) => it.close() }), response)
 }
 
 export class PortInUse extends Error {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -63,6 +64,10 @@ class Small implements AsyncDisposable {
     return `http://127.0.0.1:${(await this.said('listening')).port}`
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal)
   }
@@ -76,6 +81,18 @@ class Small implements AsyncDisposable {
     await this.#ended
   }
 }
+
+async function raw(port: number, sent: string): Promise<{ head: string; body: string }> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(sent)
+  const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n')
+  return { head, body }
+}
+
+const join = (...parts: Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
+
+const residentBytes = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024
 
 describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   test('a service answers, and refuses what it should', async () => {
@@ -112,11 +129,117 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     }
   })
 
-  test('a Host header that names no host is the client’s fault', async () => {
+  test('requests at the edge of HTTP are answered alike, whichever runtime serves them', async () => {
     await using it = new Small(runtime)
-    const socket = connect(Number(new URL(await it.url()).port), '127.0.0.1')
-    socket.write('GET /livez HTTP/1.1\r\nhost: a<b\r\nconnection: close\r\n\r\n')
-    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /)
+    const port = Number(new URL(await it.url()).port)
+    const old = (line: string) => `${line} HTTP/1.0\r\n\r\n`
+    const to = (host: string, path = '/readyz') =>
+      `GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`
+    for (const [sent, status] of [
+      [old('GET /readyz'), 200],
+      [old('GET /nothing'), 404],
+      [old('HEAD /readyz'), 200],
+      [old('OPTIONS *'), 204],
+      ['OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 204],
+      [to(''), 200],
+      [to('[0:0:0:0:0:0:0:1]:8081'), 200],
+      [to('my_service.ns:8081'), 200],
+      [to('UPPER.example'), 200],
+      [to('a<b'), 400],
+      [to('a/b'), 400],
+      [to('a?b'), 400],
+      [to('user@host'), 400],
+      [to('host:99999'), 400],
+      [to('999.999.999.999'), 400],
+      [to('a\r\nhost: b'), 400],
+      [to('x', 'http://books.example/readyz'), 200],
+      [to('x', 'HTTP://books.example/readyz'), 200],
+      [to('x', 'ftp://books.example/readyz'), 400],
+    ] as const) {
+      const { head, body } = await raw(port, sent)
+      expect(head, sent).toMatch(new RegExp(`^HTTP/1\\.[01] ${status} `))
+      if (status === 200 && !sent.startsWith('HEAD')) expect(JSON.parse(body)).toEqual({ status: 'ready' })
+    }
+  })
+
+  test('a path with . or .. as a segment is refused, however it is spelt', async () => {
+    await using it = new Small(runtime)
+    const port = Number(new URL(await it.url()).port)
+    const get = (path: string) => raw(port, `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
+    for (const path of [
+      '/echo/../metrics',
+      '/echo/%2e%2e/metrics',
+      '/echo/.%2E/openapi.json',
+      '/./readyz',
+      '/%2e/readyz',
+      '/readyz/..',
+      '/echo/..?a=b',
+      '/echo/..#a',
+      '/echo\\..\\metrics',
+      'http://x/echo/../metrics',
+    ]) {
+      const { head, body } = await get(path)
+      expect(head, path).toMatch(/^HTTP\/1\.1 400 /)
+      expect(JSON.parse(body).detail, path).toContain('. or ..')
+    }
+    for (const path of ['/readyz?after=/../x', '/readyz?..', '/readyz#/../x'])
+      expect((await get(path)).head, path).toMatch(/^HTTP\/1\.1 200 /)
+  })
+
+  test('HEAD says nothing else than GET, and no false length', async () => {
+    await using it = new Small(runtime)
+    const url = await it.url()
+    for (const path of ['/readyz', '/livez', '/openapi.json', '/docs', '/docs/scalar.js', '/nothing']) {
+      const [head, get] = [await fetch(url + path, { method: 'HEAD' }), await fetch(url + path)]
+      const { byteLength } = await get.arrayBuffer()
+      expect(head.status, path).toBe(get.status)
+      expect(head.headers.get('content-type'), path).toBe(get.headers.get('content-type'))
+      expect([null, String(byteLength)], path).toContain(head.headers.get('content-length'))
+    }
+  })
+
+  test('bytes that are not UTF-8 are refused, and a byte order mark is passed over, by length and in chunks', async () => {
+    await using it = new Small(runtime)
+    const url = await it.url()
+    const json = (text: string) => new TextEncoder().encode(text)
+    const korean = Uint8Array.of(0xb8, 0xf0)
+    const cases: [string, Uint8Array<ArrayBuffer>, number][] = [
+      ['EUC-KR', join(json('{"qty":1,"title":"'), korean, json('"}')), 400],
+      ['half a character', join(json('{"qty":1,"title":"'), Uint8Array.of(0xeb, 0xaa), json('"}')), 400],
+      ['a surrogate', join(json('{"qty":1,"title":"'), Uint8Array.of(0xed, 0xa0, 0x80), json('"}')), 400],
+      ['UTF-16', Uint8Array.from(Buffer.from('\ufeff{"qty":1}', 'utf16le')), 400],
+      ['a byte order mark', json('\ufeff{"qty":1}'), 200],
+      ['two byte order marks', json('\ufeff\ufeff{"qty":1}'), 400],
+      ['U+FFFD itself', json('{"qty":1,"title":"\ufffd"}'), 200],
+    ]
+    for (const [name, bytes, status] of cases) {
+      for (const body of [bytes, new Blob([bytes]).stream()]) {
+        const response = await fetch(`${url}/echo`, {
+          method: 'POST',
+          body,
+          headers: { 'content-type': 'application/json' },
+          duplex: 'half',
+        } as RequestInit)
+        const answer = (await response.json()) as ProblemBody
+        expect(response.status, name).toBe(status)
+        if (status === 400) expect(answer.type, name).toBe('/problems/malformed-json')
+      }
+    }
+  })
+
+  test('the script of the reference page is in memory once, however often it is asked for', async () => {
+    await using it = new Small(runtime)
+    const url = await it.url()
+    await (await fetch(`${url}/docs/scalar.js`)).arrayBuffer()
+    const before = residentBytes(it.pid)
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    // Nobody reads the answers.
+    socket.pause()
+    const ask = 'GET /docs/scalar.js HTTP/1.1\r\nhost: x\r\n\r\n'
+    await new Promise<void>((resolve) => socket.write(ask.repeat(90), () => resolve()))
+    for (let i = 0; i < 10; i++) expect((await fetch(`${url}/livez`)).status).toBe(200)
+    expect(residentBytes(it.pid) - before).toBeLessThan(90 * 1024 * 1024)
+    socket.destroy()
   })
 
   test('SIGTERM finishes requests, then loops, then stores', async () => {

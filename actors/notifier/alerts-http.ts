@@ -1,9 +1,14 @@
-/** Where Alertmanager posts: its webhook, version 4. https://prometheus.io/docs/alerting/latest/configuration/#webhook_config */
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
+/**
+ * Where Alertmanager posts its webhook, version 4, and Grafana the same with more in it, version 1.
+ * Sources: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config,
+ * https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/
+ */
+import { createHash, hash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import { reply } from '../http/reply.ts'
 import { noteAlerts, readNews } from './alerts.ts'
 import type { Told } from './channels/console.ts'
 import type { AlertDetails } from './notice.ts'
@@ -20,39 +25,80 @@ export type AlertsHttpOptions = {
   ring(): void
 }
 
-/** Rules and services write what they like, and an alert is no place to be strict: Postgres must be able to store it, and people to read it. */
+/**
+ * Rules and services write what they like, and an alert is no place to be strict: who posts it does not repeat what was
+ * refused. Postgres must be able to store it, and people to read it. `null` is the same as absent.
+ */
 const lengthMax = 1_000
 const text = z.string().transform((it) => {
-  const storable = it.replaceAll('\0', '\u2400').toWellFormed()
-  return storable.length > lengthMax ? `${storable.slice(0, lengthMax).toWellFormed()}…` : storable
+  const storable = it.slice(0, lengthMax).replaceAll('\0', '\u2400').toWellFormed()
+  return it.length > lengthMax ? `${storable}…` : storable
 })
-const texts = z.record(text, text).default({})
-const time = z.iso.datetime({ offset: true })
+const optionalText = text.nullish().transform((it) => it ?? '')
+const texts = z
+  .record(text, text.nullable())
+  .nullish()
+  .transform((it) => Object.fromEntries(Object.entries(it ?? {}).filter(isGiven)))
+const isGiven = (entry: [string, string | null]): entry is [string, string] => entry[1] !== null
+
+/** No clock of ours shows less or more, and Postgres can store both. */
+const earliest = '0001-01-01T00:00:00Z'
+const latest = '9999-12-31T23:59:59Z'
+
+/** Offsets and fractions of a second are written in more ways than Postgres reads. @returns UTC, to the microsecond. */
+function toInstant(given: string): string {
+  const at = new Date(given)
+  if (at.getTime() < Date.parse(earliest)) return earliest
+  if (at.getTime() > Date.parse(latest)) return latest
+  const [fraction = ''] = /\.\d{1,6}/.exec(given) ?? []
+  return `${at.toISOString().slice(0, 19)}${fraction}Z`
+}
+
+const time = z
+  .string()
+  .max(lengthMax)
+  .pipe(z.iso.datetime({ offset: true }))
+  .transform(toInstant)
+
+const status = z.enum(['firing', 'resolved'])
 
 const alertSchema = z
   .object({
-    status: z.enum(['firing', 'resolved']),
+    status,
     labels: texts,
     annotations: texts,
     startsAt: time,
-    endsAt: time,
-    generatorURL: text.default(''),
-    fingerprint: z.string().regex(/^[\x21-\x7e]{1,64}$/, 'must be printable ASCII'),
+    endsAt: time.nullish().transform((it) => it ?? earliest),
+    generatorURL: optionalText,
+    fingerprint: z
+      .string()
+      .max(64)
+      .pipe(z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII'))
+      .nullish(),
   })
+  .transform((it) => ({ ...it, fingerprint: it.fingerprint ?? fingerprintOf(it.labels) }))
   .openapi('Alert')
+
+/** As Alertmanager and Grafana have it: the same labels are the same alert. */
+const fingerprintOf = (labels: Record<string, string>): string =>
+  hash('sha256', JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))).slice(0, 16)
 
 const webhookSchema = z
   .object({
-    version: z.literal('4'),
-    groupKey: text,
-    truncatedAlerts: z.int().min(0).default(0),
-    status: z.enum(['firing', 'resolved']),
-    receiver: text.optional(),
+    version: z.enum(['1', '4']).openapi({ description: '4: Alertmanager; 1: Grafana' }),
+    groupKey: optionalText,
+    truncatedAlerts: z.int().min(0).nullish(),
+    status: status.nullish(),
+    receiver: optionalText,
     groupLabels: texts,
     commonLabels: texts,
     commonAnnotations: texts,
-    externalURL: text.default(''),
-    alerts: z.array(alertSchema).max(1_000),
+    externalURL: optionalText,
+    alerts: z
+      .array(alertSchema)
+      .max(1_000)
+      .nullish()
+      .transform((it) => it ?? []),
   })
   .openapi('AlertmanagerWebhook')
 
@@ -61,7 +107,7 @@ const scheme = 'alertToken'
 const postAlerts = createRoute({
   method: 'post',
   path: '/alerts',
-  summary: 'Alerts, as Alertmanager posts them',
+  summary: 'Alerts, as Alertmanager and Grafana post them',
   description:
     'Tells operators what has begun to fire or was resolved, once however often it is posted. Needs `Authorization: Bearer` with `ALERT_TOKEN`.',
   tags: ['operator'],
@@ -89,12 +135,13 @@ export function mountAlerts({ app, sql, routing, token, tell, ring }: AlertsHttp
   })
 
   app.openapi(postAlerts, async (c) => {
-    const { groupKey, externalURL, truncatedAlerts: truncated, alerts } = c.req.valid('json')
+    const { groupKey, externalURL, truncatedAlerts, alerts } = c.req.valid('json')
+    const truncated = truncatedAlerts ?? 0
     const newest = [...new Map(alerts.map((it) => [it.fingerprint, it])).values()]
     const details: AlertDetails = { type: 'alerts', groupKey, externalURL, alerts: newest, truncated }
     const news = await answered(note(details))
     if (news > 0) ring()
-    return c.json({ news }, 200)
+    return reply(200, { news })
   })
 
   /** The console is told first, as of everything: of what is told and not noted it is told again. */
@@ -121,9 +168,11 @@ const lineOf = (noticeid: string, details: AlertDetails): Told => ({
   details,
 })
 
+const tokenLengthMax = 4_096
+
 /** @throws {Problem} 401. Digests have one length, so that comparing them tells nothing of the token, nor its length. */
 function authorize(header: string | undefined, token: string | undefined): void {
-  const shown = /^bearer +(.+)$/i.exec(header ?? '')?.[1]
+  const shown = /^bearer +(.+)$/i.exec(header?.slice(0, tokenLengthMax) ?? '')?.[1]
   if (token !== undefined && shown !== undefined && timingSafeEqual(digest(shown), digest(token))) return
   throw new Problem('unauthorized', {
     detail:

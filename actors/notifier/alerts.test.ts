@@ -13,6 +13,7 @@ const token = 'a-token-of-the-tests'
 let database: NotifierDatabase
 let lines: Told[]
 let rings: number
+let metrics: ReturnType<typeof createMetrics>
 beforeAll(async () => {
   database = await NotifierDatabase.create()
 })
@@ -26,7 +27,7 @@ afterAll(() => database[Symbol.asyncDispose]())
 /** A notifier: each has no memory of its own. */
 function start(its: string | undefined = token): App {
   const log = pino({ level: 'silent' })
-  const metrics = createMetrics('notifier')
+  metrics = createMetrics('notifier')
   const app = createApp({ service: 'notifier', title: '', description: '', log, metrics })
   mountAlerts({
     app,
@@ -164,11 +165,89 @@ test.each([
   ['/alerts/0/fingerprint', { alerts: [{ ...firing, fingerprint: '' }] }],
   ['/alerts/0/startsAt', { alerts: [{ ...firing, startsAt: 'today' }] }],
   ['/alerts/0/labels/alertname', { alerts: [{ ...firing, labels: { alertname: 1 } }] }],
-  ['/groupKey', { groupKey: null }],
+  ['/groupKey', { groupKey: 7 }],
 ])('a webhook with a bad %s is refused and tells nothing', async (pointer, some) => {
   const { status, body } = await post([], { body: webhookOf([firing], some) })
   expect({ status, pointer: body.errors?.[0]?.pointer }).toEqual({ status: 400, pointer })
   expect(lines).toEqual([])
+})
+
+test.each([
+  ['0000-01-01T00:00:00Z', '0001-01-01T00:00:00Z'],
+  ['0001-01-01T00:00:00+09:00', '0001-01-01T00:00:00Z'],
+  ['9999-12-31T23:59:59-12:00', '9999-12-31T23:59:59Z'],
+  ['2026-01-01T00:00:00+16:00', '2025-12-31T08:00:00Z'],
+  ['2026-01-01T00:00:00+23:59', '2025-12-31T00:01:00Z'],
+  [`2026-01-01T00:00:00.${'1'.repeat(400)}Z`, '2026-01-01T00:00:00.111111Z'],
+  ['2026-01-01T09:00:00.123456789+09:00', '2026-01-01T00:00:00.123456Z'],
+])('an alert that started at %s is taken, as of %s', async (startsAt, instant) => {
+  for (const name of ['startsAt', 'endsAt']) {
+    const alert = { ...firing, fingerprint: name, [name]: startsAt }
+    expect(await post([], { body: webhookOf([alert]) })).toMatchObject({ status: 200, body: { news: 1 } })
+    expect(lines.at(-1)).toMatchObject({ details: { alerts: [{ [name]: instant }] } })
+  }
+})
+
+test('null is the same as absent, wherever it stands', async () => {
+  const nothing = { labels: null, annotations: null, generatorURL: null, endsAt: null, fingerprint: null }
+  const names = ['groupKey', 'receiver', 'status', 'externalURL', 'truncatedAlerts', 'groupLabels']
+  const nulls = Object.fromEntries([...names, 'commonLabels', 'commonAnnotations'].map((it) => [it, null]))
+  expect(await post([], { body: webhookOf([], { ...nulls, alerts: null }) })).toMatchObject({
+    status: 200,
+    body: { news: 0 },
+  })
+  const { status, startsAt } = firing
+  for (const alert of [
+    { status, startsAt, ...nothing },
+    { status, startsAt, labels: { alertname: 'Null', gone: null }, annotations: { summary: null } },
+  ])
+    expect(await post([], { body: { version: '4', ...nulls, alerts: [alert] } })).toMatchObject({
+      status: 200,
+      body: { news: 1 },
+    })
+  expect(lines.at(-1)!.details).toMatchObject({
+    alerts: [{ labels: { alertname: 'Null' }, annotations: {} }],
+  })
+})
+
+test('what Grafana posts is taken', async () => {
+  const body = {
+    receiver: 'bookreservation',
+    status: 'firing',
+    alerts: [
+      {
+        ...firing,
+        startsAt: '2026-03-14T18:26:53.5+09:00',
+        values: { A: 42.5, B: null },
+        silenceURL: 'https://grafana.example/alerting/silence/new',
+        dashboardURL: '',
+        panelURL: '',
+        valueString: '[ var=A value=42.5 ]',
+        orgId: 1,
+      },
+    ],
+    groupLabels: {},
+    commonLabels: { alertname: 'MailboxLags' },
+    commonAnnotations: {},
+    externalURL: 'https://grafana.example/',
+    version: '1',
+    groupKey: '{}:{}',
+    truncatedAlerts: 0,
+    orgId: 1,
+    title: '[FIRING:1]',
+    state: 'alerting',
+    message: '**Firing**',
+  }
+  expect(await post([], { body })).toMatchObject({ status: 200, body: { news: 1 } })
+  expect((await post([], { body })).body).toEqual({ news: 0 })
+})
+
+test('a wrong token is counted, so that guessing is seen', async () => {
+  const app = start()
+  await post([], { app, bearer: 'wrong' })
+  expect(await metrics.registry.metrics()).toMatch(
+    /http_requests_total\{method="POST",route="\/alerts",status="401",service="notifier"\} 1/,
+  )
 })
 
 test('whatever stands in labels, the alert is told', async () => {

@@ -119,6 +119,22 @@ test('what is shown of another webhook, or of none, is not taken for one', async
   expect((await get('/customers/test2')).status).toBe(404)
 })
 
+test('what is written in another way than delivery needs it is kept as delivery needs it', async () => {
+  const given = {
+    email: 'kim@한국.kr',
+    phone: '+82 (0)10-1234-5678',
+    webhook: 'https://한국.kr/hook',
+  }
+  const { status, body } = await ask('PUT', '/customers/test1', given)
+  expect(status).toBe(201)
+  expect(body).toMatchObject({
+    email: 'kim@xn--3e0b707e.kr',
+    phone: '+821012345678',
+    webhook: 'https://xn--3e0b707e.kr/***',
+  })
+  expect(await storedWebhook('test1')).toBe('https://xn--3e0b707e.kr/hook')
+})
+
 test('a customer who left no contact is not found', async () => {
   expect(await get('/customers/nobody')).toMatchObject({ status: 404, body: { type: '/problems/not-found' } })
 })
@@ -128,6 +144,12 @@ test.each([
   ['/email', { email: 'a@example.com\r\nBcc: b@example.com' }],
   ['/email', { email: 'a@example.com, b@example.com' }],
   ['/email', { email: 7 }],
+  ['/email', { email: 'josé@example.com' }],
+  ['/webhook', { webhook: 'https://api.localhost/' }],
+  ['/webhook', { webhook: 'https://metadata.google.internal/' }],
+  ['/webhook', { webhook: 'https://chat.example:0/' }],
+  ['/webhook', { webhook: 'https:///' }],
+  ['/phone', { phone: '+1 213 555 1234' }],
   ['/webhook', { webhook: 'chat.example' }],
   ['/webhook', { webhook: 'http://chat.example/' }],
   ['/webhook', { webhook: 'file:///etc/passwd' }],

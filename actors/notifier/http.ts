@@ -1,15 +1,16 @@
 /** The notifier's HTTP face: customers say how they want to be told; the operators' part is in `notices-http.ts` and `alerts-http.ts`. */
-import { isIP } from 'node:net'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Sql } from '../../streams/postgres.ts'
+import { emailRule, parseEmail, parsePhone, phoneRule } from '../addresses.ts'
 import type { App } from '../http/app.ts'
 import { selfLink, selfSchema } from '../http/paging.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import { reply } from '../http/reply.ts'
 import { isMaskedUrl, maskUrl } from '../mask.ts'
 import { idSchema } from '../messages.ts'
 import { mountAlerts } from './alerts-http.ts'
 import type { Told } from './channels/console.ts'
-import { isPublicAddress } from './channels/public-address.ts'
+import { parseWebhook } from './channels/webhook-url.ts'
 import { type Customer, readCustomer, writeCustomer } from './customers.ts'
 import { personalChannels } from './notice.ts'
 import { mountNotices } from './notices-http.ts'
@@ -102,7 +103,7 @@ export function mountNotifier({
     const contact = { email, webhook, phone, channels, locale }
     const { customer, created } = await answered(writeCustomer(sql, userid, contact))
     const body = toCustomer(customer)
-    return created ? c.json(body, 201, { location: body._links.self.href }) : c.json(body, 200)
+    return created ? reply(201, body, { location: body._links.self.href }) : reply(200, body)
   })
 
   /** @throws {Problem} when the customer's webhook is none that is shown so: it would be called where nobody listens. */
@@ -115,7 +116,7 @@ export function mountNotifier({
 
   app.openapi(getCustomer, async (c) => {
     const customer = await answered(readCustomer(sql, c.req.valid('param').userid))
-    return c.json(toCustomer(customer ?? notFound('This customer left no contact.')), 200)
+    return reply(200, toCustomer(customer ?? notFound('This customer left no contact.')))
   })
 
   mountNotices({ app, sql, routing, ring })
@@ -130,7 +131,7 @@ const answered = <T>(rows: Promise<T>): Promise<T> => within(answeredWithinMs, '
 const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
   z
     .object({
-      email: z.email().max(254).nullish(),
+      email: emailSchema.nullish(),
       webhook: webhookSchema(allowPrivate).nullish(),
       phone: phoneSchema.nullish(),
       channels: channelsSchema.nullish(),
@@ -154,15 +155,26 @@ const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
     })
     .openapi('Contact')
 
+/** What `parse` makes of the text, if anything. */
+const parsed = (lengthMax: number, parse: (text: string) => string | undefined, message: string) =>
+  z
+    .string()
+    .max(lengthMax)
+    .transform((text) => parse(text))
+    .pipe(z.string(message).max(lengthMax))
+
+/** Kept with its domain in ASCII. */
+const emailSchema = parsed(254, parseEmail, emailRule).openapi({
+  type: 'string',
+  format: 'email',
+  example: 'reader@example.com',
+})
+
 /** As people write them; kept as E.164. */
-const phoneSchema = z
-  .string()
-  .max(40)
-  .transform((text) => text.replaceAll(/[ .()-]/g, ''))
-  .pipe(
-    z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be a phone number with its country, like +82 10-1234-5678'),
-  )
-  .openapi({ type: 'string', example: '+82 10-1234-5678' })
+const phoneSchema = parsed(40, parsePhone, phoneRule).openapi({
+  type: 'string',
+  example: '+82 10-1234-5678',
+})
 
 const channelsSchema = z
   .array(z.enum(personalChannels))
@@ -175,24 +187,13 @@ const channelsSchema = z
 
 /** What can be told from the text. Where the name leads is checked at each call. */
 const webhookSchema = (allowPrivate: boolean) =>
-  z
-    .string()
-    .max(2_048)
-    .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
-    .refine((text) => isWebhook(text, allowPrivate), {
-      message: allowPrivate
-        ? 'must be an http or https URL without credentials'
-        : 'must be an https URL of a public host, without credentials',
-    })
-    .openapi({ format: 'uri', example: 'https://chat.example/hook' })
-
-function isWebhook(text: string, allowPrivate: boolean): boolean {
-  const url = URL.parse(text)
-  if (!url || url.username || url.password) return false
-  if (allowPrivate) return url.protocol === 'https:' || url.protocol === 'http:'
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  return url.protocol === 'https:' && (isIP(host) ? isPublicAddress(host) : host.includes('.'))
-}
+  parsed(
+    2_048,
+    (text) => parseWebhook(text, allowPrivate),
+    allowPrivate
+      ? 'must be an http or https URL without credentials'
+      : 'must be an https URL of a public host, without credentials',
+  ).openapi({ type: 'string', format: 'uri', example: 'https://chat.example/hook' })
 
 function notFound(detail: string): never {
   throw new Problem('not-found', { detail })

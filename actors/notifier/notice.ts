@@ -46,7 +46,7 @@ export type Subject = {
   /** Absent when the notice is for the purchaser or the operators. */
   userid: string | null
   reservationid: string | null
-  /** Why a reservation failed, or a delivery. */
+  /** Why a reservation failed, or a delivery. `UnknownBook` of any kind: stock never had the book. */
   reason: string | null
   /** How many copies a purchase request asks for. */
   shortage: number | null

@@ -4,6 +4,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { collectionSchema, integerFrom, page, pageQuery, selfLink, selfSchema } from '../http/paging.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import { reply } from '../http/reply.ts'
 import { idSchema } from '../messages.ts'
 import { type AttemptRow, readAttempts } from './attempts.ts'
 import { channelNames, kinds, statuses } from './notice.ts'
@@ -30,7 +31,10 @@ const noticeSchema = z
       .openapi({ description: 'null: the notice is for the purchaser or the operators' }),
     bookid: z.string().nullable(),
     reservationid: z.uuid().nullable(),
-    reason: z.string().nullable().openapi({ description: 'why a reservation failed, or a delivery' }),
+    reason: z.string().nullable().openapi({
+      description:
+        'why a reservation failed, or a delivery; `UnknownBook` of any kind: stock never had the book',
+    }),
     shortage: z.int().nullable().openapi({ description: 'copies that a purchase request asks for' }),
     status: z.enum(statuses).openapi({
       description:
@@ -109,15 +113,15 @@ export function mountNotices({ app, sql, routing, ring }: NoticesHttpOptions): v
     const { limit, after, userid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
     const rows = await answered(listNotices(sql, { userid, status, before, limit: limit + 1 }))
-    return c.json(
-      page(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice),
+    return reply(
       200,
+      page(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice),
     )
   })
 
   app.openapi(getNotice, async (c) => {
     const notice = await answered(readNotice(sql, c.req.valid('param').noticeid))
-    return c.json(await withAttempts(sql, notice ?? notFound()), 200)
+    return reply(200, await withAttempts(sql, notice ?? notFound()))
   })
 
   app.openapi(patchNotice, async (c) => {
@@ -130,7 +134,7 @@ export function mountNotices({ app, sql, routing, ring }: NoticesHttpOptions): v
     if (changed && status === 'pending') ring()
     const now = (await answered(readNotice(sql, noticeid))) ?? notFound()
     if (!changed && now.status !== status) throw new Problem('conflict', { detail: refusalOf(now, status) })
-    return c.json(await withAttempts(sql, now), 200)
+    return reply(200, await withAttempts(sql, now))
   })
 }
 

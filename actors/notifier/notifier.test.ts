@@ -53,6 +53,16 @@ test('a failed reservation is told with its reason and as nothing else', () => {
   })
 })
 
+test('what is told of a book that stock never had says so, whatever becomes of it', () => {
+  const never = { version: 0, available: 0, held: 0 }
+  const events = [
+    { ...released({ reservationid }), ...never },
+    { ...purchaseRequested(), ...never },
+  ] as StockEvent[]
+  expect(plan(events).notices.map((it) => it.reason)).toEqual(['UnknownBook', 'UnknownBook'])
+  expect(plan([released({ reservationid })]).notices[0]!.reason).toBeNull()
+})
+
 test('what concerns nobody outside the shop is not told', () => {
   const after = { bookid: '1', version: 1, available: 1, held: 0 }
   const received: StockEvent = { type: 'CopiesReceived', ...after, qty: 1, title: '', author: '', isbn: '' }

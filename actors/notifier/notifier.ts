@@ -118,16 +118,25 @@ function subjectOf(event: StockEvent): (Subject & { bookid: string }) | undefine
       kind: 'failed' as const,
       reason: it.reason,
     }))
-    .with({ type: 'CopyReleased' }, (it) => ({ ...blank, ...whose(it), kind: 'cancelled' as const }))
-    .with({ type: 'PurchaseRequested' }, ({ bookid, shortage }) => ({
+    .with({ type: 'CopyReleased' }, (it) => ({
+      ...blank,
+      ...whose(it),
+      kind: 'cancelled' as const,
+      reason: unknownTo(it),
+    }))
+    .with({ type: 'PurchaseRequested' }, (it) => ({
       ...blank,
       kind: 'purchase-requested' as const,
-      bookid,
-      shortage,
+      bookid: it.bookid,
+      reason: unknownTo(it),
+      shortage: it.shortage,
     }))
     .with({ type: P.union('CopiesReceived', 'CopiesOrdered') }, () => undefined)
     .exhaustive()
 }
+
+/** A book's version rises with its first receipt: at 0, nothing of it ever came, and its id is a stranger's word. */
+const unknownTo = ({ version }: StockEvent) => (version === 0 ? ('UnknownBook' as const) : null)
 
 const whose = (it: { bookid: string; userid: string; reservationid: string }) => ({
   bookid: it.bookid,

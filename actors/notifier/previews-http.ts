@@ -1,13 +1,15 @@
 /** `/previews/`: how every notice looks, for people. No call for programs, so it is not in the OpenAPI document. */
 import type { App } from '../http/app.ts'
 import { Problem } from '../http/problem.ts'
+import { safeHeaders } from '../http/reply.ts'
 import { previewPages } from './templates/preview.ts'
 
 /** Nothing is loaded from anywhere, and no script runs. */
 const headers = {
+  ...safeHeaders,
   'content-type': 'text/html; charset=utf-8',
-  'x-content-type-options': 'nosniff',
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'",
+  'content-security-policy':
+    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; frame-ancestors 'self'",
 }
 
 export function mountPreviews(app: App): void {

@@ -1,6 +1,7 @@
 /** Following one reservation by Server-Sent Events: its status now, then each change. */
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
+import { safeHeaders } from '../http/reply.ts'
 import type { Desk } from './desk.ts'
 import type { ReservationBody } from './http.ts'
 import type { Reservation, Status } from './reservation.ts'
@@ -23,8 +24,9 @@ export function follow(c: Context, { reservation, desk, stopping, toBody }: Foll
   if (isFinal(reservation.status) && c.req.header('last-event-id') === reservation.status)
     return c.body(null, 204)
   // HEAD runs the handler of GET and drops the body unread: a stream that nobody reads would never end.
-  if (c.req.method === 'HEAD') return c.body(null, 200, { 'content-type': 'text/event-stream' })
-  return streamSSE(c, async (stream) => {
+  if (c.req.method === 'HEAD')
+    return c.body(null, 200, { ...safeHeaders, 'content-type': 'text/event-stream' })
+  const response = streamSSE(c, async (stream) => {
     let current = reservation
     let told: Status | undefined
     let wake = Promise.withResolvers<void>()
@@ -52,4 +54,6 @@ export function follow(c: Context, { reservation, desk, stopping, toBody }: Foll
       stopListening()
     }
   })
+  for (const [name, value] of Object.entries(safeHeaders)) response.headers.set(name, value)
+  return response
 }

@@ -188,9 +188,9 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
     const { limit, after, userid, bookid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
     const rows = await read(store.list(sql, { userid, bookid, status, before, limit: limit + 1 }))
-    return c.json(
-      page(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody),
+    return reply(
       200,
+      page(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody),
     )
   })
 
@@ -223,9 +223,9 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
         limit: limit + 1,
       }),
     )
-    return c.json(
-      page(c, 'books', rows, limit, (row) => [row.bookid], toBook),
+    return reply(
       200,
+      page(c, 'books', rows, limit, (row) => [row.bookid], toBook),
     )
   })
 

@@ -1,9 +1,9 @@
 /** One service, run as users run it: a process of its own, of which the test sees ports, logs and exit codes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { leash } from '../../deploy/local/leash.ts'
+import { onLines } from '../../deploy/local/lines.ts'
 import { compileCache } from '../../deploy/local/service.ts'
 import type { ServiceName } from '../config.ts'
 import { eventually } from './eventually.ts'
@@ -107,8 +107,8 @@ export class ServiceProcess {
       letGo()
       return this.#onExit({ code, signal })
     })
-    createInterface(child.stdout!).on('line', (line) => this.logs.push(toLogLine(line)))
-    createInterface(child.stderr!).on('line', (line) => this.logs.push({ level: 'stderr', msg: line }))
+    onLines(child.stdout!, (line) => this.logs.push(toLogLine(line)))
+    onLines(child.stderr!, (line) => this.logs.push({ level: 'stderr', msg: line }))
     const listening = await this.#eventually('does not say that it listens', () =>
       this.logs.slice(seen).find((line) => line.msg === 'listening'),
     )

@@ -57,7 +57,7 @@ export type TracingOptions = {
 export function startTracing({ endpoint, headers, service, share, log }: TracingOptions): Tracing {
   diag.setLogger(complainingTo(log))
   const exporter = exporterTo({
-    url: `${endpoint.replace(/\/+$/, '')}/v1/traces`,
+    url: `${endpoint.replace(/(?<!\/)\/+$/, '')}/v1/traces`,
     headers: parseKeyPairsIntoRecord(headers),
     withinMs: exportWithinMs,
   })

@@ -1,8 +1,8 @@
 /** A child process with a life of its own: its lines, its end, and a stop that always comes to an end. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { leash } from './leash.ts'
+import { onLines } from './lines.ts'
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
@@ -104,7 +104,7 @@ async function ended(process: ChildProcess, onLine: (line: string) => void): Pro
 /** Resolves at the stream's end, or shortly after the exit: a grandchild may hold the pipe open for ever. */
 async function read(stream: Readable, onLine: (line: string) => void, exit: Promise<Exit>): Promise<void> {
   const closed = new Promise((resolve) => stream.once('close', resolve))
-  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine)
+  onLines(stream, onLine)
   await exit
   const timer = setTimeout(() => stream.destroy(), 1_000)
   await closed

@@ -34,8 +34,14 @@ export function createOutput(format: 'pretty' | 'json', stream: NodeJS.WriteStre
       const name = service.padEnd(nameWidth)
       const prefix = colorize ? `\x1b[${color}m${name}\x1b[0m ` : `${name} `
       return (line) => {
-        for (const part of pretty(line).trimEnd().split('\n')) write(prefix + part)
+        for (const part of visible(pretty(line)).trimEnd().split('\n')) write(prefix + part)
       }
     },
   }
 }
+
+/** What a terminal may take for the end of a line, an order or a change of direction is shown as an escape. */
+const visible = (text: string): string =>
+  text.replaceAll(/[\r\u0080-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (it) =>
+    it === '\r' ? '\\r' : `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )

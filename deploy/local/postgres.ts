@@ -143,7 +143,7 @@ async function checkMajor(home: Home, major: string, password: string): Promise<
     ...home.user,
     cwd: '/',
   })
-  const ours = stdout.match(/(\d+)\.\d+/)?.[1]
+  const ours = stdout.match(/\b(\d{1,5})\.\d/)?.[1]
   if (ours === major) return password
   throw new Error(
     `Cannot open ${home.dataDir}: it was made by Postgres ${major}, and this is Postgres ${ours}`,

@@ -36,6 +36,6 @@ function unreachable(server: string, setting: string, url: string, cause: unknow
   const where = url
     .replace(/^[^:]+:\/\//, '')
     .replace(/^.*@/, '')
-    .replace(/[/?].*$/, '')
+    .replace(/[/?].*/s, '')
   return new Error(`cannot reach ${server} at ${where} (${setting}): ${message || code}`, { cause })
 }

@@ -50,7 +50,9 @@ async function form(clients: Redis[], nodes: RedisServer[]): Promise<void> {
     await client.call('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min(slots, (i + 1) * share) - 1)
     await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
   }
-  const bus = String((await first.call('CLUSTER', 'NODES')) as string).match(/@(\d+)\S* myself/)![1]!
+  const bus = String((await first.call('CLUSTER', 'NODES')) as string).match(
+    /@(\d{1,5})\S{0,300} myself/,
+  )![1]!
   await Promise.all(others.map((client) => client.call('CLUSTER', 'MEET', '127.0.0.1', nodes[0]!.port, bus)))
   const deadline = Date.now() + formationMaxMs
   while (!(await agreed(clients))) {

@@ -53,7 +53,21 @@ export function jsonOf(text: string): Record<string, unknown> {
 
 /** What a receiver said, for people to see: one line of it, without addresses. */
 export function shown(said: string): string {
-  const line = said.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
-  return maskText(line.replaceAll(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '[URL]')).slice(0, shownMax)
+  const line = beginningOf(said)
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .trim()
+  return maskText(line.replaceAll(/\b[a-z][a-z0-9+.-]{0,30}:\/\/\S+/gi, '[URL]'))
+    .slice(0, shownMax)
+    .toWellFormed()
 }
 const shownMax = 200
+/** Read before anything is looked for: enough for what is shown, however much of it is blanks. */
+const readMax = 2_000
+
+/** An address that is cut in two would not be known for one: the last word goes as a whole, if it is not longer than that. */
+function beginningOf(said: string): string {
+  if (said.length <= readMax) return said
+  let end = readMax
+  while (end > shownMax && !/\s/.test(said[end - 1]!)) end -= 1
+  return said.slice(0, end > shownMax ? end : readMax)
+}

@@ -8,22 +8,32 @@
  *       connected to. Name and certificate stay those of the URL.
  *   X3. No redirect is followed.
  *   X4. A call has an end: its time, and 64 KiB of the answer.
+ *   X5. Connections that wait for another call are few, and not for long, however many hosts there are and however long
+ *       they would keep them.
  *
- * X3 and X4 hold for everybody.
+ * X3 to X5 hold for everybody.
  */
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { isIP } from 'node:net'
 import { type Lookup, PrivateAddressError, resolveHost } from './public-address.ts'
 import type { Tried } from './receiver.ts'
+import { notPublic, webhookFault } from './webhook-url.ts'
 
 const answerBytesMax = 64 * 1024
 const connectionsPerHostMax = 32
+/** Of connections that wait for the next call: to one host, and to all of them. */
+const idlePerHostMax = 8
+const idleMax = 128
+/** After which an idle connection is closed, however long its host would keep it. */
+const idleMs = 15_000
 
 export type CallerOptions = {
   /** http and private addresses too: for servers that operators chose, and for development. */
   allowPrivate: boolean
   lookup?: Lookup
+  /** How many connections wait for the next call, and for how long. */
+  idle?: { max: number; ms: number }
 }
 
 export type Call = { url: URL; headers: Record<string, string>; body: string; signal: AbortSignal }
@@ -37,11 +47,28 @@ export type Answer = {
 
 export class Caller {
   readonly #options: CallerOptions
-  readonly #http = new http.Agent({ keepAlive: true, maxSockets: connectionsPerHostMax })
-  readonly #https = new https.Agent({ keepAlive: true, maxSockets: connectionsPerHostMax })
+  readonly #http: http.Agent
+  readonly #https: https.Agent
 
   constructor(options: CallerOptions) {
     this.#options = options
+    const { max, ms } = options.idle ?? { max: idleMax, ms: idleMs }
+    const limits = {
+      keepAlive: true,
+      maxSockets: connectionsPerHostMax,
+      maxFreeSockets: Math.min(idlePerHostMax, max),
+      timeout: ms,
+    }
+    this.#http = new http.Agent(limits)
+    this.#https = new https.Agent(limits)
+    const agents = [this.#http, this.#https]
+    for (const agent of agents) {
+      const keep = agent.keepSocketAlive.bind(agent)
+      agent.keepSocketAlive = (socket) => {
+        if (agents.reduce((sum, it) => sum + idleIn(it), 0) >= max) return false
+        return keep(socket) as unknown as boolean
+      }
+    }
   }
 
   /** Posts, and has the answer judged. @param who is called, in words for the operator. */
@@ -115,6 +142,9 @@ export class Caller {
   }
 }
 
+const idleIn = ({ freeSockets }: http.Agent): number =>
+  Object.values(freeSockets).reduce((sum, sockets) => sum + (sockets?.length ?? 0), 0)
+
 /** Also frees the connection for the next call; a long answer costs the connection. */
 function readBody(incoming: http.IncomingMessage): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
@@ -143,10 +173,10 @@ class UrlError extends Error {
   override name = 'UrlError'
 }
 
-function checkUrl({ protocol, username, password }: URL, allowPrivate: boolean): void {
-  if (protocol !== 'https:' && !(allowPrivate && protocol === 'http:'))
-    throw new UrlError('its URL is not https')
-  if (username !== '' || password !== '') throw new UrlError('its URL carries credentials')
+function checkUrl(url: URL, allowPrivate: boolean): void {
+  const fault = webhookFault(url, allowPrivate)
+  if (fault === notPublic) throw new PrivateAddressError()
+  if (fault !== undefined) throw new UrlError(fault)
 }
 
 const noWay = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'])

@@ -8,7 +8,7 @@ import { writeMessage } from '../templates/message.ts'
 import { discordChannel } from './discord.ts'
 import { slackChannel } from './slack.ts'
 import { teamsChannel } from './teams.ts'
-import { deliver, notice, sly } from './testing.ts'
+import { alarming, deliver, notice, sly } from './testing.ts'
 
 let server: WebhookSink
 beforeAll(async () => {
@@ -33,7 +33,7 @@ const answerJson = (response: ServerResponse, status: number, body: object, head
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 const isJson = ({ headers }: Hook) => headers['content-type'] === 'application/json'
 /** A notice that is longer than anybody takes. */
-const long = asking({ bookid: `${sly}<&>*{{\u{1f4d6}`.repeat(1_000) })
+const long = asking(alarming(`${sly}<&>*{{\u{1f4d6}`.repeat(1_000)))
 
 // Slack
 
@@ -78,7 +78,7 @@ test('Slack is sent text and blocks, byte by byte', async () => {
 
 test('to Slack, what others wrote is text: no link, no mention', async () => {
   server.answer = slackServer
-  await deliver(slack(), asking({ bookid: sly }))
+  await deliver(slack(), asking(alarming(sly)))
   const { text, blocks } = server.hooks[0]!.body as { text: string; blocks: Section[] }
   for (const mrkdwn of [text, ...blocks.map((it) => it.text.text)]) {
     expect(slackShows(mrkdwn).links).toEqual([])
@@ -156,12 +156,12 @@ test('Discord is sent content that mentions nobody, byte by byte', async () => {
 
 test('to Discord, what others wrote is text: no Markdown, no mention, no link', async () => {
   server.answer = discordServer
-  await deliver(discord(), asking({ bookid: sly }))
+  await deliver(discord(), asking(alarming(sly)))
   const { content } = server.hooks[0]!.body as DiscordBody
   const [head, ...rest] = content.split('\n')
-  expect(discordShows(head!.slice(2, -2))).toEqual({ text: `Please buy: ${sly}`, markup: [] })
+  expect(discordShows(head!.slice(2, -2))).toEqual({ text: `[alert] 1 firing: ${sly}`, markup: [] })
   expect(discordShows(rest.join('\n')).markup).toEqual([])
-  expect(discordShows(content).text).toContain(`Book: ${sly}`)
+  expect(discordShows(content).text).toContain(`firing: ${sly}: ${sly}`)
 })
 
 test.each([
@@ -281,7 +281,7 @@ test('the reference implementation of cards does find faults', () => {
 
 test('to Teams, what others wrote stands in runs, which know no Markdown, and is no date', async () => {
   server.answer = teamsServer
-  await deliver(teams(), asking({ bookid: sly }))
+  await deliver(teams(), asking(alarming(sly)))
   const { body } = (server.hooks[0]!.body as TeamsBody).attachments[0]!.content
   expect(body.flatMap((it) => it.inlines.map((run) => run.type))).toEqual(['TextRun', 'TextRun'])
   expect(JSON.stringify(body)).not.toContain('{{')

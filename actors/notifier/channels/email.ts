@@ -9,6 +9,7 @@
  * RFC 3834 (`Auto-Submitted`).
  */
 import { createTransport } from 'nodemailer'
+import { parseSender } from '../../addresses.ts'
 import type { Channel, DueNotice } from '../delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { shown } from './answer.ts'
@@ -52,14 +53,16 @@ export function emailChannel(options: EmailOptions): Channel {
     disableUrlAccess: true,
   })
   const server = new Receiver(limits)
-  const sender = /([^\s@<>]+)@([^\s@<>]+?)>?\s*$/.exec(from)
-  const domain = sender?.[2] ?? 'localhost'
+  const sender = parseSender(from)
+  if (!sender) throw new TypeError(`Cannot send e-mail: MAIL_FROM names no sender`)
+  const { name, local, domain } = sender
+  const address = `${local}@${domain}`
 
   const send = async (notice: DueNotice, to: string, signal: AbortSignal): Promise<Tried> => {
     const { title, text, html } = writeMessage(notice, notice.locale)
     try {
       const { response } = await transport.sendMail({
-        from,
+        from: { name, address },
         to: { name: '', address: to },
         subject: title,
         text,
@@ -68,7 +71,7 @@ export function emailChannel(options: EmailOptions): Channel {
         date: notice.createdAt,
         headers: {
           'Auto-Submitted': 'auto-generated',
-          ...unsubscribing(notice, sender?.[0], unsubscribeUrl, secret),
+          ...unsubscribing(notice, address, unsubscribeUrl, secret),
         },
         signal,
       })
@@ -97,10 +100,10 @@ export function emailChannel(options: EmailOptions): Channel {
  * How a customer has no more mail: by a mail to the sender, and by one click where there is a page for it.
  * Purchasers and operators do not unsubscribe.
  */
-function unsubscribing({ userid }: DueNotice, sender = '', url?: string, secret?: string) {
+function unsubscribing({ userid }: DueNotice, sender: string, url?: string, secret?: string) {
   if (userid === null) return {}
   const who = encodeURIComponent(userid)
-  const byMail = `<mailto:${sender.replace(/>\s*$/, '')}?subject=unsubscribe%20${who}>`
+  const byMail = `<mailto:${sender}?subject=unsubscribe%20${who}>`
   if (url === undefined) return { 'List-Unsubscribe': prepared(byMail) }
   const token = secret === undefined ? '' : unsubscribeToken(userid, secret)
   const byClick = `<${url.replaceAll('{userid}', who).replaceAll('{token}', token)}>`

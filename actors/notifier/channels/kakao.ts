@@ -6,6 +6,7 @@
  * (`examples/javascript/common/src/kakao/send/send_alimtalk.js`)
  */
 import type { Channel, DueNotice, Outcome } from '../delivery.ts'
+import { inWords } from '../templates/in-words.ts'
 import { defaultLocale } from '../templates/message.ts'
 import { limitsOf } from './limits.ts'
 import { type Limits, Receiver } from './receiver.ts'
@@ -52,7 +53,8 @@ function templateOf({ kind, locale }: DueNotice, templates: Record<string, strin
 }
 
 /** Under the names of the API; what a notice has none of is left empty. */
-function variablesOf({ bookid, reservationid, userid, reason, shortage }: DueNotice): Record<string, string> {
+function variablesOf(notice: DueNotice): Record<string, string> {
+  const { bookid, reservationid, userid, reason, shortage } = inWords(notice)
   const values = { bookid, reservationid, userid, reason, shortage }
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [

@@ -12,6 +12,7 @@
  * https://github.com/solapi/solapi-nodejs (`getAuthInfo`, `defaultFetcher`, `detailGroupMessageResponseSchema`)
  */
 import { createHmac, randomBytes } from 'node:crypto'
+import { dialledInKorea } from '../../addresses.ts'
 import type { Outcome } from '../delivery.ts'
 import { jsonOf, judge, shown, wordIn } from './answer.ts'
 import { type Answer, Caller } from './caller.ts'
@@ -53,7 +54,7 @@ export class Solapi {
 
   /** @param noticeid by which the message can be found again at SOLAPI. */
   send(noticeid: string, phone: string | null | undefined, message: SolapiMessage): Promise<Outcome> {
-    const to = domestic(phone ?? '')
+    const to = dialledInKorea(phone ?? '')
     if (to === undefined) {
       const error = phone ? 'The phone number is not a Korean one' : 'No phone number is known any more'
       return Promise.resolve({ type: 'failed', error })
@@ -93,12 +94,6 @@ export class Solapi {
 
 /** What others wrote may not name a variable: SOLAPI would put something in its place. */
 export const withoutVariables = (text: string): string => text.replaceAll('#{', '# {')
-
-/** @param phone E.164 or as it is dialled in Korea. @returns digits as they are dialled there. */
-function domestic(phone: string): string | undefined {
-  const digits = phone.replaceAll(/[\s-]/g, '').replace(/^\+82(?=[1-9])/, '0')
-  return /^0\d{8,10}$/.test(digits) ? digits : undefined
-}
 
 /** The key is wrong, or may not do this, or the account is empty. */
 const operatorsToMend = new Set([401, 402, 403])

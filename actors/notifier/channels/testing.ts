@@ -23,7 +23,32 @@ export const notice = (some: Partial<DueNotice> = {}): DueNotice => ({
   ...some,
 })
 
-/** What a customer may have put into an id to do harm. */
+/** An alert, whose labels and annotations are whatever a rule or a service wrote. */
+export const alarming = (name: string, summary = name): Partial<DueNotice> => ({
+  kind: 'alert',
+  bookid: null,
+  userid: null,
+  reservationid: null,
+  details: {
+    type: 'alerts',
+    groupKey: '',
+    externalURL: '',
+    truncated: 0,
+    alerts: [
+      {
+        fingerprint: 'f',
+        status: 'firing',
+        labels: { alertname: name },
+        annotations: { summary },
+        startsAt: '2026-01-02T03:04:05.000Z',
+        endsAt: '0001-01-01T00:00:00Z',
+        generatorURL: '',
+      },
+    ],
+  },
+})
+
+/** What others may have written to do harm. */
 export const sly = '<b>&"\'*_[link](https://evil.example)<!channel><@U1>@everyone#{name}{{DATE(2026-01-01)}}'
 
 /** Delivers, and closes the channel. */

@@ -5,7 +5,7 @@ import { makeCertificate } from '../../testing/certificate.ts'
 import { type Hook, WebhookSink } from '../../testing/webhook-sink.ts'
 import type { DueNotice } from '../delivery.ts'
 import { secretFor } from './signing.ts'
-import { deliver, notice, noticeid, traceparent } from './testing.ts'
+import { alarming, deliver, notice, noticeid, traceparent } from './testing.ts'
 import { chatChannel, webhookChannel } from './webhook.ts'
 
 let hooks: WebhookSink
@@ -204,4 +204,14 @@ test('a notice whose webhook is gone fails', async () => {
   expect(await deliver(webhook(), notice())).toEqual([
     { type: 'failed', error: 'Cannot call the webhook: no address is known any more' },
   ])
+})
+
+test('what others wrote mentions nobody and links to nothing in a chat that shows the text', async () => {
+  const others = '<!channel> @everyone @all <@U1> [link](https://evil.example) ![i](https://evil.example)'
+  await deliver(chatChannel({ url: hooks.url }), notice({ ...alarming(others), locale: 'en' }))
+  await deliver(chatChannel({ url: hooks.url }), notice({ bookid: others, userid: others, locale: 'en' }))
+  const texts = hooks.hooks.map(({ body }) => body.text as string)
+  expect(texts).toHaveLength(2)
+  for (const text of texts) expect(text).not.toMatch(/<[!@]|@(?:everyone|all)|\]\(/)
+  expect(texts[0]!.replaceAll('\u200b', '')).toContain(others)
 })

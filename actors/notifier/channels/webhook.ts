@@ -68,6 +68,12 @@ const bodyOf = (notice: DueNotice) => {
     shortage: notice.shortage,
     createdAt: notice.createdAt,
     // What chat servers show.
-    text: `${title}\n\n${text}`,
+    text: withoutMarkup(`${title}\n\n${text}`),
   }
 }
+
+/**
+ * Chat servers differ in their markup. What makes a mention (`<!channel>`, `@all`) or a link (`[text](url)`) in any of them
+ * is kept apart by a space that nobody sees.
+ */
+const withoutMarkup = (text: string): string => text.replaceAll(/[<@]|\](?=\()/g, '$&\u200b')

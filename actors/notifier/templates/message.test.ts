@@ -35,7 +35,8 @@ test.each(everySample)('$name in $locale says what it is about, in every form', 
   const message = writeMessage(subject, locale)
   const about =
     { 'delivery-failed': 'email', alert: 'MailboxLags' }[subject.kind as string] ?? subject.bookid!
-  for (const form of Object.values(message)) expect(form).toContain(about)
+  const shows = subject.kind !== 'failed' || subject.reason !== 'UnknownBook'
+  for (const form of Object.values(message)) expect(form.includes(about)).toBe(shows)
   for (const line of [message.title, message.short]) expect(line).not.toMatch(/[\r\n]/)
   if (subject.kind === 'purchase-requested') expect(message.text).toContain('4')
   for (const form of Object.values(message)) expect(form).not.toMatch(/undefined|null|\[object/)
@@ -62,9 +63,77 @@ test('no line that others wrote ends a title', () => {
   for (const line of [title, short]) expect(line).toContain('Up Bcc: evil@example.com')
 })
 
-test('what users chose is text in HTML, never markup', () => {
-  const { html } = writeMessage({ ...reserved, userid: '<script>"&\'', bookid: '<b>' }, 'en')
-  expect(html).toContain('&lt;script&gt;&quot;&amp;&#39;')
-  expect(html).not.toContain('<b>')
-  expect(html).not.toContain('<script')
+const lures = [
+  'https://library-verify.example/login?u=victim',
+  'library-verify.example',
+  'www.evil.example/x',
+  'mailto:thief@evil.example',
+  'thief@evil.example',
+  '<a/href=//evil.example>',
+  '[link](https://evil.example)',
+  '<!channel>@everyone',
+  '**_`~|x',
+  'tel:+82-2-1234-5678',
+  'call-02-1234-5678',
+  '+821012345678',
+  '1588-1234',
+]
+/** What a program makes a link, a mention, markup or a number to call of. */
+const lure = /https?:|\b[a-z0-9-]+\.[a-z]{2,}|@|[<>[\](){}*`~|]|(?:\d[-·]?){7,}/i
+const kindsOfBooks = ['reserved', 'failed', 'cancelled', 'purchase-requested', 'delivery-failed'] as const
+
+test.each(lures)('no notice of a book that stock never had carries %s to anybody', (bookid) => {
+  const withoutFrame = ({ title, text, short }: ReturnType<typeof writeMessage>) =>
+    [title, text, short].map((it) =>
+      it.replaceAll(/\[도서 예약\]|01989d5e-[\da-f-]+/g, '').replaceAll(/\(.*?\)/g, ''),
+    )
+  const { details } = samples.find(({ name }) => name === 'delivery-failed')!.subject
+  for (const locale of ['ko', 'en']) {
+    for (const kind of kindsOfBooks) {
+      const its = kind === 'delivery-failed' ? { details, reason: null } : { details: null }
+      const whose = kind === 'purchase-requested' ? null : bookid
+      const about = { ...reserved, kind, bookid, userid: whose, shortage: 1, reason: 'UnknownBook', ...its }
+      for (const form of withoutFrame(writeMessage(about, locale))) expect(form, kind).not.toMatch(lure)
+      expect(writeMessage(about, locale).html).not.toMatch(/https?:|&lt;|evil\.|verify\./)
+    }
+  }
+})
+
+test.each(lures.slice(0, 9))('the id of a book in stock becomes no link or markup either: %s', (bookid) => {
+  for (const form of Object.values(writeMessage({ ...reserved, bookid }, 'en')).map((it) =>
+    it.replace(/<[^>]*>/g, ''),
+  ))
+    expect(form).not.toMatch(/https?:|evil\.|verify\.|@|&lt;|\]\(|\*\*/)
+})
+
+test.each(['1', 'momo-1973', 'EM0000123456', '9788937460449', '978-89-374-6044-9', '0-8044-2957-X', 'QA_76'])(
+  'the id %s of a book in stock is shown as it is',
+  (bookid) => {
+    expect(writeMessage({ ...reserved, bookid }, 'en').title).toContain(` ${bookid} `)
+  },
+)
+
+test.each(['9788937460449', '978-89-374-6044-9', '0-8044-2957-X', 'momo-1973'])(
+  'a purchaser sees %s of a book that stock never had',
+  (bookid) => {
+    const asked = {
+      ...reserved,
+      kind: 'purchase-requested' as const,
+      userid: null,
+      shortage: 1,
+      reason: 'UnknownBook',
+    }
+    expect(writeMessage({ ...asked, bookid }, 'ko').title).toContain(bookid)
+  },
+)
+
+test('a customer is shown no id of a book that stock never had, and which reservation it is about', () => {
+  for (const kind of ['failed', 'cancelled'] as const) {
+    const { title, text, html, short } = writeMessage(
+      { ...reserved, kind, reason: 'UnknownBook', bookid: 'call-us-now' },
+      'en',
+    )
+    for (const form of [title, text, html, short]) expect(form).not.toContain('call-us-now')
+    expect(text).toContain(reserved.reservationid)
+  }
 })

@@ -2,6 +2,7 @@
 import type { Subject } from '../notice.ts'
 import { english } from './en/english.ts'
 import { html } from './html.ts'
+import { inWords } from './in-words.ts'
 import { korean } from './ko/korean.ts'
 import type { Language } from './wording.ts'
 
@@ -20,7 +21,7 @@ export type Message = {
 /** @param locale BCP 47; a language that we do not speak gets English. */
 export function writeMessage(subject: Subject, locale: string | null): Message {
   const { code, templates } = languageOf(locale ?? defaultLocale)
-  const wording = templates[subject.kind](subject)
+  const wording = templates[subject.kind](inWords(subject))
   const { body } = wording
   const title = oneLine(wording.title)
   const facts = wording.facts.filter((fact): fact is [string, string] => fact[1] !== null)

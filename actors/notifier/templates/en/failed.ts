@@ -1,10 +1,10 @@
 import type { Template } from '../wording.ts'
-import { facts } from './facts.ts'
+import { facts, labelOf } from './facts.ts'
 
 export const failed: Template = (subject) => ({
-  title: `Your reservation of ${subject.bookid} failed`,
+  title: `Your reservation of ${subject.bookid ?? 'a book that we do not have'} failed`,
   body: ['We could not reserve the book for you.', reasonOf(subject.reason)],
-  short: `${subject.bookid}: your reservation failed (${shortReasonOf(subject.reason)}).`,
+  short: `${labelOf(subject)}your reservation failed (${shortReasonOf(subject.reason)}).`,
   facts: facts(subject),
 })
 

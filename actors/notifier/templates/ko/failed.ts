@@ -1,10 +1,10 @@
 import type { Template } from '../wording.ts'
-import { facts } from './facts.ts'
+import { behind, facts, labelOf } from './facts.ts'
 
 export const failed: Template = (subject) => ({
-  title: `[도서 예약] 예약에 실패하였습니다: ${subject.bookid}`,
+  title: `[도서 예약] 예약에 실패하였습니다${behind(subject)}`,
   body: ['신청하신 도서를 예약하지 못했습니다.', reasonOf(subject.reason)],
-  short: `[도서 예약] ${subject.bookid}: 예약에 실패하였습니다(${shortReasonOf(subject.reason)}).`,
+  short: `[도서 예약] ${labelOf(subject)}예약에 실패하였습니다(${shortReasonOf(subject.reason)}).`,
   facts: facts(subject),
 })
 

@@ -1,0 +1,30 @@
+/** Which webhooks a customer may name: the same rule when one is given and at each call. */
+import { isIP } from 'node:net'
+import { urlFault } from '../../addresses.ts'
+import { isPublicAddress } from './public-address.ts'
+
+export const notPublic = 'its address is not public'
+
+/** Names that lead to no server of the internet, whatever a resolver says. */
+const localName = /(?:^|\.)(?:localhost|local|internal)\.?$/
+
+/**
+ * @returns why the webhook cannot be called, as far as its URL tells. Where a name leads is known only at the call.
+ * @param allowPrivate http and private addresses too.
+ */
+export function webhookFault(url: URL, allowPrivate: boolean): string | undefined {
+  const fault = urlFault(url)
+  if (fault !== undefined || allowPrivate) return fault
+  if (url.protocol !== 'https:') return 'its URL is not https'
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(host)) return isPublicAddress(host) ? undefined : notPublic
+  return host.includes('.') && !localName.test(host) ? undefined : notPublic
+}
+
+/** @returns the URL as it is kept, in ASCII, if it may be called. */
+export function parseWebhook(text: string, allowPrivate: boolean): string | undefined {
+  if (/[\s\p{Cc}]/u.test(text) || !text.isWellFormed()) return undefined
+  const url = URL.parse(text)
+  if (!url || webhookFault(url, allowPrivate) !== undefined) return undefined
+  return /^[\x21-\x7e]+$/.test(text) ? text : url.href
+}

@@ -1,0 +1,37 @@
+/** The lines of a stream. A line ends at a line feed and nowhere else: whatever was logged, no part of it begins a line. */
+import type { Readable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
+
+/** What is longer comes in pieces. */
+const lineLengthMax = 1_000_000
+
+export function onLines(stream: Readable, onLine: (line: string) => void): void {
+  const decoder = new StringDecoder('utf8')
+  let parts: string[] = []
+  let length = 0
+  const end = () => {
+    const line = parts.join('')
+    parts = []
+    length = 0
+    onLine(line.endsWith('\r') ? line.slice(0, -1) : line)
+  }
+  const take = (text: string) => {
+    const [first, ...others] = text.split('\n')
+    keep(first!)
+    for (const other of others) {
+      end()
+      keep(other)
+    }
+  }
+  const keep = (part: string) => {
+    if (part === '') return
+    parts.push(part)
+    length += part.length
+    if (length > lineLengthMax) end()
+  }
+  stream.on('data', (chunk: Buffer) => take(decoder.write(chunk)))
+  stream.on('close', () => {
+    take(decoder.end())
+    if (length > 0) end()
+  })
+}
