@@ -303,8 +303,8 @@ export class EventLog {
   }
 
   /**
-   * Trims what every consumer had committed the last time we looked, and prunes the log below that by age. A consumer whose
-   * commits do not wait for the disk may go back, if its Postgres crashes, but not as far as that.
+   * Trims what every consumer had committed the last time we looked, and prunes the log below that by age. A consumer may go
+   * back, where its stream was filled again (`mending.ts`), but rarely as far as that.
    * While a consumer's group is missing nothing is trimmed: one that has never run loses nothing.
    * @returns the sequence up to which the stream is trimmed now.
    */

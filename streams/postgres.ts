@@ -17,11 +17,6 @@ export type PostgresOptions = {
    */
   hot?: boolean
   /**
-   * For what can be computed again: commits do not wait for the disk. After a crash of Postgres the last of them may be
-   * gone, offset and rows together, and the messages are taken in again.
-   */
-  replayable?: boolean
-  /**
    * For a worker: how long a commit may wait for a lock, milliseconds. While it waits, it locks its offsets, and the leases
    * beside them cannot be renewed: it has to give up, and try again, well before they run out (`lease.ts`).
    */
@@ -44,7 +39,7 @@ const indexPlansOnly = {
 
 export function openPostgres(
   url: string,
-  { schema, max, hot = false, replayable = false, lockTimeoutMs, partitions }: PostgresOptions,
+  { schema, max, hot = false, lockTimeoutMs, partitions }: PostgresOptions,
 ): Sql {
   const sql = postgres(url, {
     max,
@@ -63,7 +58,6 @@ export function openPostgres(
       role: schema,
       search_path: schema,
       ...(hot ? indexPlansOnly : {}),
-      ...(replayable ? { synchronous_commit: 'off' } : {}),
       ...(lockTimeoutMs ? { lock_timeout: Math.ceil(lockTimeoutMs) } : {}),
       ...(partitions
         ? { 'bookreservation.partitions': partitions }

@@ -9,7 +9,7 @@ import type { Workload } from './workload.ts'
 import type { World } from './world.ts'
 
 /** Something that leaves in doubt what was done just before it. */
-export type Harm = { what: 'notifier' | 'postgres crash'; from: number; to: number }
+export type Harm = { what: 'notifier'; from: number; to: number }
 
 /** A message that must become a dead letter. */
 export type PlacedPoison = { service: ServiceName; partition: number; position: string }

@@ -8,7 +8,9 @@ import {
   everyNotice,
   type Reservation,
   receive,
+  reservationOf,
   reserve,
+  reserveAndWait,
   reserveUntilAccepted,
 } from '../testing/acts.ts'
 import { audit } from '../testing/audit.ts'
@@ -148,6 +150,27 @@ describe.concurrent('when the answer is lost on the way from', () => {
         `key-${round}-${index}`,
       ),
     )
+})
+
+test('what a customer has seen decided is still decided after Postgres was killed', {
+  timeout: 90_000,
+}, async (context) => {
+  await using postgres = await OwnServer.postgres()
+  await using system = await startOwnSystem(context, { postgresUrl: postgres.url })
+  const seen: Reservation[] = []
+  for (const round of range(4)) {
+    const book = `book-${round}`
+    await receive(system, book, 2)
+    const decided = await inParallel(range(6), 6, (index) =>
+      reserveAndWait(system.reservation, book, `reader-${round}-${index}`),
+    )
+    await postgres.crash()
+    await postgres.start()
+    seen.push(...decided)
+    await eventually(async () => (await fetch(`${system.reservation.url}/readyz`)).ok)
+    for (const { reservationid, status } of seen)
+      expect(await reservationOf(system.reservation, reservationid)).toMatchObject({ status })
+  }
 })
 
 /** Each reservation has, on the console, the one notice that its outcome asks for. */

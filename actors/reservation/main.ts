@@ -33,13 +33,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
   // The inserts, and what sends again.
   const hot = openPostgres(databaseUrl, { schema: 'reservation', max: insertsAtOnce + 1, hot: true })
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
-  const projection = openPostgres(databaseUrl, {
-    schema: 'reservation',
-    max: 2,
-    hot: true,
-    replayable: true,
-    lockTimeoutMs,
-  })
+  const projection = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true, lockTimeoutMs })
   const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 5 })
   await checkPartitions(sql, partitions)
   // Each opens a connection: the first rush has not the time to wait for one.

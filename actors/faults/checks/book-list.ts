@@ -21,7 +21,7 @@ const shown = ({ title, available, held, version }: Shown) => ({ title, availabl
 
 type Listed = { bookid: string; version: number }
 
-function neverGoesBack({ calls, harms }: Facts): string[] {
+function neverGoesBack({ calls }: Facts): string[] {
   const views = calls
     .filter(({ kind }) => kind === 'list')
     .flatMap((call) => {
@@ -33,8 +33,6 @@ function neverGoesBack({ calls, harms }: Facts): string[] {
   return views.flatMap((earlier) =>
     views
       .filter((later) => later.call.invokedAt > earlier.call.endedAt)
-      // What Postgres forgot in a crash is taken in again.
-      .filter(({ call }) => !harms.some((it) => it.what === 'postgres crash' && it.from <= call.endedAt))
       .flatMap((later) =>
         [...earlier.versions]
           .filter(([bookid, version]) => (later.versions.get(bookid) ?? 0) < version)

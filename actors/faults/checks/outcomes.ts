@@ -47,8 +47,8 @@ const next: Record<Status, Status[]> = {
 
 type Seen = { status: Status; from: number; to: number; call: number }
 
-/** What one was told is still so for whoever asks after that, save that it may be cancelled. */
-function outcomesStand({ calls, evidence, harms }: Facts): string[] {
+/** A status that was answered still holds for whoever asks afterwards, except that it may be canceled. */
+function outcomesStand({ calls, evidence }: Facts): string[] {
   const seen = new Map<string, Seen[]>()
   for (const { id, end, body, invokedAt, endedAt } of calls) {
     const { reservationid, status } = (body ?? {}) as Partial<Reservation>
@@ -64,7 +64,6 @@ function outcomesStand({ calls, evidence, harms }: Facts): string[] {
     views.flatMap((earlier) =>
       views
         .filter((later) => later.from > earlier.to && !next[earlier.status].includes(later.status))
-        .filter((later) => !undecidedByCrash(earlier, later, harms))
         .map(
           (later) => `${reservationid}: ${earlier.status} in call ${earlier.call}, then ${describe(later)}`,
         ),
@@ -73,11 +72,3 @@ function outcomesStand({ calls, evidence, harms }: Facts): string[] {
 }
 
 const describe = ({ status, call }: Seen) => (call < 0 ? `${status} in the end` : `${status} in call ${call}`)
-
-/** An outcome that Postgres forgot when it crashed is taken in again: meanwhile the reservation is undecided. */
-const undecidedByCrash = (earlier: Seen, later: Seen, harms: Facts['harms']) =>
-  later.status === 'Requested' &&
-  earlier.status !== 'Canceled' &&
-  harms.some(
-    ({ what, from, to }) => what === 'postgres crash' && from <= later.to && to >= earlier.from - 1_000,
-  )

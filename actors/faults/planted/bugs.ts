@@ -243,4 +243,60 @@ export const bugs: Bug[] = [
     seed: 1,
     caughtBy: ['one key, one reservation'],
   },
+  {
+    name: 'carry out what a backup has undone',
+    edits: [
+      {
+        file: 'streams/batch.ts',
+        find: 'if (!redriven && isOfAnother(entry, incarnation))',
+        replace: 'if (!redriven && isOfAnother(entry, incarnation) && undone < 0)',
+      },
+    ],
+    scenario: 'restore-stock-down',
+    seed: 1,
+    caughtBy: ['no row without a request', 'copies held are those reserved', 'each receipt counts once'],
+  },
+  {
+    name: 'overlook that the database has gone back',
+    edits: [
+      { file: 'streams/incarnation.ts', find: 'if (fault) return this.#fail(fault)', replace: '' },
+      // Else the command makes good again what was done.
+      { file: 'actors/restored/holds.ts', find: 'reconciled.released += await release', replace: 'release' },
+    ],
+    scenario: 'restore-forgotten',
+    seed: 1,
+    caughtBy: ['no row without a request', 'copies held are those reserved'],
+  },
+  {
+    name: 'take what another client wrote for an event',
+    edits: [
+      {
+        file: 'streams/entry.ts',
+        find: 'return event?.sequence === String(sequenceOf(position)) && event.incarnation === incarnation',
+        replace: 'return event?.sequence !== position || incarnation !== position',
+      },
+      {
+        file: 'streams/worker.ts',
+        find: 'if (this.#sequenced && !slices.some((it) => it.redriven))',
+        replace: 'if (this.#sequenced && slices.length < 0)',
+      },
+    ],
+    scenario: 'slipped-in',
+    seed: 1,
+    caughtBy: ['every dead letter is kept, and no other'],
+  },
+  {
+    name: 'show a decision before it is on the disk',
+    edits: [
+      {
+        file: 'streams/postgres.ts',
+        find: '...(hot ? indexPlansOnly : {}),',
+        replace:
+          "...(hot ? { ...indexPlansOnly, ...(max === 2 ? { synchronous_commit: 'off' } : {}) } : {}),",
+      },
+    ],
+    scenario: 'postgres-killed-often',
+    seed: 1,
+    caughtBy: ['an outcome stands', 'the book list never goes back'],
+  },
 ]

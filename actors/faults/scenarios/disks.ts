@@ -11,14 +11,12 @@ export const disks: Scenario[] = [
     needs: { only503: true, promptMs: 2_500, acceptedMs: 5_000, decidedMs: 30_000 },
     unable: noSmallDisk,
     async fault(stage) {
-      await stage.harm('postgres crash', async () => {
-        const makeRoom = await fill(join(stage.world.dir, 'postgres'))
-        stage.note('the disk of Postgres is full')
-        await stage.seconds(5)
-        await makeRoom()
-        // Where it cannot go on it ends, and whoever looks after it starts it again.
-        if (!stage.world.postgres.running) await stage.world.postgres.start()
-      })
+      const makeRoom = await fill(join(stage.world.dir, 'postgres'))
+      stage.note('the disk of Postgres is full')
+      await stage.seconds(5)
+      await makeRoom()
+      // Where it cannot go on it ends, and whoever looks after it starts it again.
+      if (!stage.world.postgres.running) await stage.world.postgres.start()
     },
   },
   {

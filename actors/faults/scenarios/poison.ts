@@ -1,5 +1,5 @@
 /** Messages that nobody can make sense of, on every way in; and messages that come out of their order. */
-import { toFields } from '../../../streams/envelope.ts'
+import { type Envelope, fromFields, toFields } from '../../../streams/envelope.ts'
 import { streamKey } from '../../../streams/partition.ts'
 import { topics } from '../../messages.ts'
 import { senseless } from '../../testing/senseless.ts'
@@ -20,7 +20,28 @@ export const poison: Scenario[] = [
       })
     },
   },
+  {
+    name: 'slipped-in',
+    title: 'another client writes into the event streams, where the next event belongs',
+    needs: acceptsAlways,
+    async fault(stage) {
+      await stage.often(6, 400, () => slipIn(stage))
+    },
+  },
 ]
+
+/** Garbage, an old event once more, or the last one with the next sequence. */
+async function slipIn({ world, random }: Stage): Promise<void> {
+  const key = streamKey(world.redisPrefix, topics.stockEvents, random.below(partitions))
+  const [last] = await world.admin.xrevrange(key, '+', '-', 'COUNT', 1)
+  if (!last) return
+  const events = fromFields(last[1]) as Envelope[]
+  const sequence = Number.parseInt(last[0], 10) + 1
+  const next = { ...events.at(-1)!, sequence: String(sequence) }
+  const fields = random.pick([['g', 'garbage'], last[1], toFields([next])])
+  // Stock may have been faster: then there is nothing to slip in.
+  await world.admin.xadd(key, `${sequence}-0`, ...fields).catch(() => {})
+}
 
 async function poisonMailbox(stage: Stage): Promise<void> {
   const { world, random } = stage

@@ -9,6 +9,19 @@ const refusesPromptly: Needs = { only503: true, promptMs: 2_500, acceptedMs: 5_0
 
 export const postgres: Scenario[] = [
   {
+    name: 'postgres-killed-often',
+    title: 'Postgres is killed right behind its answers, again and again',
+    needs: refusesPromptly,
+    async fault(stage) {
+      for (const _ of range(4)) {
+        await stage.seconds(1 + stage.random.between(0, 0.2))
+        stage.note('SIGKILL to Postgres')
+        await stage.world.postgres.crash()
+        await stage.world.postgres.start()
+      }
+    },
+  },
+  {
     name: 'postgres-backends-killed',
     title: 'backends of Postgres are killed, ten a second',
     needs: { share: 0.99, afterRetry: true, decidedMs: 5_000, acceptedMs: 5_000 },
@@ -24,13 +37,11 @@ export const postgres: Scenario[] = [
     async fault(stage) {
       await stage.seconds(1)
       const seconds = stage.random.pick([1, 3, 8, 20, 60])
-      await stage.harm('postgres crash', async () => {
-        stage.note(`immediate stop of Postgres for ${seconds} s`)
-        stage.world.postgres.signal('SIGQUIT')
-        await stage.world.postgres.stop()
-        await stage.seconds(seconds)
-        await stage.world.postgres.start()
-      })
+      stage.note(`immediate stop of Postgres for ${seconds} s`)
+      stage.world.postgres.signal('SIGQUIT')
+      await stage.world.postgres.stop()
+      await stage.seconds(seconds)
+      await stage.world.postgres.start()
     },
   },
   {
