@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { leash } from '../../deploy/local/leash.ts'
-import { compileCache } from '../../deploy/local/service.ts'
+import { compileCache, runtimeCommand } from '../../deploy/local/service.ts'
 import type { ServiceName } from '../config.ts'
 import { eventually } from './eventually.ts'
 
@@ -16,14 +16,6 @@ export const root = fileURLToPath(new URL('../../', import.meta.url))
 const startTimeoutMs = 20_000
 /** A graceful stop takes 10 s at most; a process that needs longer is at fault. */
 const stopTimeoutMs = 12_000
-
-const commands: Record<Runtime, { binary: string; args: string[] }> = {
-  node: { binary: `${root}node_modules/.bin/node`, args: [] },
-  deno: {
-    binary: `${root}node_modules/.bin/deno`,
-    args: ['run', '--no-prompt', '--allow-net', '--allow-env', '--allow-read', '--allow-sys'],
-  },
-}
 
 export type ServiceSpec = {
   service: ServiceName
@@ -82,7 +74,7 @@ export class ServiceProcess {
   /** Starts the process and returns once it listens. */
   async spawn(): Promise<void> {
     const { service, runtime, env, tree = root, runtimeArgs = [] } = this.#spec
-    const { binary, args } = commands[runtime]
+    const [binary, ...args] = runtimeCommand(runtime)
     const main = `${tree}actors/${service}/main.ts`
     const [program, ...rest] = this.#spec.command ?? [binary, ...args, ...runtimeArgs, main]
     const seen = this.logs.length
