@@ -13,6 +13,7 @@ import {
   selfSchema,
   uuidFrom,
 } from '../http/paging.ts'
+import type { Places } from '../http/places.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
 import { reply } from '../http/reply.ts'
 import { traceOf } from '../http/trace.ts'
@@ -28,7 +29,14 @@ const readWithinMs = 1_500
 /** How long a request may ask to wait for the decision. */
 const waitMaxS = 30
 
-export type ReservationHttpOptions = { app: App; sql: Sql; desk: Desk; stopping: AbortSignal }
+export type ReservationHttpOptions = {
+  app: App
+  sql: Sql
+  desk: Desk
+  /** For those who wait or follow. */
+  held: Places
+  stopping: AbortSignal
+}
 
 const linksSchema = selfSchema.extend({ events: z.object({ href: z.string() }) })
 
@@ -164,19 +172,21 @@ const books = createRoute({
   responses: { 200: ok(collectionSchema('books', bookSchema), 'A page, in the order of book ids') },
 })
 
-export function mountReservations({ app, sql, desk, stopping }: ReservationHttpOptions): void {
+export function mountReservations({ app, sql, desk, held, stopping }: ReservationHttpOptions): void {
   const read = <T>(rows: Promise<T>) => within(readWithinMs, 'read from the database', rows)
 
   app.openapi(create, async (c) => {
     const asked = c.req.valid('json')
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
+    using _ = waitS > 0 ? held.take() : undefined
     const reservationid =
       key && (await read(claimKey(sql, { scope: 'POST /reservations', key, payload: asked })))
     const known = reservationid ? await read(store.find(sql, reservationid)) : undefined
     const reservation = await desk.accept(
       { ...asked, reservationid, known, traceparent: traceOf(c) },
       waitS * 1_000,
+      waitS > 0 ? c.req.raw.signal : undefined,
     )
     return reply(201, toBody(reservation), {
       location: `/reservations/${reservation.reservationid}`,
@@ -209,8 +219,10 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
   })
 
   app.openapi(events, async (c) => {
+    using place = new DisposableStack()
+    place.use(held.take())
     const reservation = await found(c)
-    return follow(c, { reservation, desk, stopping, toBody })
+    return follow(c, { reservation, desk, stopping, toBody, place })
   })
 
   app.openapi(books, async (c) => {

@@ -9,6 +9,7 @@ import { checkPartitions } from '../../streams/setup.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { Worker } from '../../streams/worker.ts'
 import { createApp } from '../http/app.ts'
+import { placesToWait } from '../http/held.ts'
 import { forgetKeys } from '../http/idempotency.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
@@ -108,7 +109,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     metrics,
     tracing,
   })
-  mountReservations({ app, sql, desk, stopping })
+  mountReservations({ app, sql, desk, held: placesToWait(metrics), stopping })
 
   return {
     app,

@@ -10,6 +10,7 @@ import { checkPartitions } from '../../streams/setup.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { Worker } from '../../streams/worker.ts'
 import { createApp } from '../http/app.ts'
+import { placesToWait } from '../http/held.ts'
 import { forgetKeys } from '../http/idempotency.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
@@ -81,7 +82,13 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
     topics.stockMailbox,
     new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions }),
   )
-  const clerk = new Clerk({ sql, send: (envelope) => sender.send(envelope), wakeup, now })
+  const clerk = new Clerk({
+    sql,
+    send: (envelope) => sender.send(envelope),
+    wakeup,
+    held: placesToWait(metrics),
+    now,
+  })
   mountStock({ app, sql, clerk })
   mountPurchases({ app, sql, clerk })
 
