@@ -5,6 +5,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { selfLink, selfSchema } from '../http/paging.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import type { Reads } from '../http/reads.ts'
 import { isMaskedUrl, maskUrl } from '../mask.ts'
 import { idSchema } from '../messages.ts'
 import { mountAlerts } from './alerts-http.ts'
@@ -19,6 +20,8 @@ import { addressNeeded, type Routing } from './routing.ts'
 export type NotifierHttpOptions = {
   app: App
   sql: Sql
+  /** For lists. */
+  reads: Reads
   /** Customers' webhooks may be http and have private addresses. */
   allowPrivate: boolean
   routing: Routing
@@ -89,6 +92,7 @@ const putCustomer = (allowPrivate: boolean, locale: string) =>
 export function mountNotifier({
   app,
   sql,
+  reads,
   allowPrivate,
   routing,
   alertToken,
@@ -118,7 +122,7 @@ export function mountNotifier({
     return c.json(toCustomer(customer ?? notFound('This customer left no contact.')), 200)
   })
 
-  mountNotices({ app, sql, routing, ring })
+  mountNotices({ app, sql, reads, routing, ring })
   mountAlerts({ app, sql, routing, token: alertToken, tell, ring })
   mountPreviews(app)
 }

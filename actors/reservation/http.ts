@@ -15,6 +15,7 @@ import {
 } from '../http/paging.ts'
 import type { Places } from '../http/places.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
 import { traceOf } from '../http/trace.ts'
 import { idSchema } from '../messages.ts'
@@ -29,12 +30,19 @@ const readWithinMs = 1_500
 /** How long a request may ask to wait for the decision. */
 const waitMaxS = 30
 
+const listsAtOnce = 2
+const searchesAtOnce = 2
+/** The connections for both. */
+export const readsAtOnce = listsAtOnce + searchesAtOnce
+
 export type ReservationHttpOptions = {
   app: App
   sql: Sql
   desk: Desk
   /** For those who wait or follow. */
   held: Places
+  /** For lists and searches. */
+  reads: Sql
   stopping: AbortSignal
 }
 
@@ -173,7 +181,10 @@ const books = createRoute({
   responses: { 200: ok(collectionSchema('books', bookSchema), 'A page, in the order of book ids') },
 })
 
-export function mountReservations({ app, sql, desk, held, stopping }: ReservationHttpOptions): void {
+export function mountReservations({ app, sql, reads, desk, held, stopping }: ReservationHttpOptions): void {
+  // A crowd that searches leaves lists alone.
+  const lists = new Reads(reads, listsAtOnce)
+  const searches = new Reads(reads, searchesAtOnce)
   const read = <T>(rows: Promise<T>) => within(readWithinMs, 'read from the database', rows)
 
   app.openapi(create, async (c) => {
@@ -198,7 +209,10 @@ export function mountReservations({ app, sql, desk, held, stopping }: Reservatio
   app.openapi(list, async (c) => {
     const { limit, after, userid, bookid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await read(store.list(sql, { userid, bookid, status, before, limit: limit + 1 }))
+    const rows = await lists.run(
+      (sql) => store.list(sql, { userid, bookid, status, before, limit: limit + 1 }),
+      c.req.raw.signal,
+    )
     return c.json(
       page(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody),
       200,
@@ -228,14 +242,14 @@ export function mountReservations({ app, sql, desk, held, stopping }: Reservatio
 
   app.openapi(books, async (c) => {
     const { limit, after, q, available } = c.req.valid('query')
-    const rows = await read(
-      findBooks(sql, {
-        q,
-        available: available && available === 'true',
-        after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
-        limit: limit + 1,
-      }),
-    )
+    const query = {
+      q,
+      available: available && available === 'true',
+      after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
+      limit: limit + 1,
+    }
+    const lane = q === undefined ? lists : searches
+    const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
     return c.json(
       page(c, 'books', rows, limit, (row) => [row.bookid], toBook),
       200,
