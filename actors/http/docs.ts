@@ -1,9 +1,14 @@
 /** The OpenAPI document of a service, and a page that shows it. Nothing is fetched from elsewhere. */
 import { readFile } from 'node:fs/promises'
-import type { OpenAPIHono } from '@hono/zod-openapi'
 import { Scalar } from '@scalar/hono-api-reference'
+import type { App } from './app.ts'
 
-export type DocsOptions = { service: string; title: string; description: string }
+export type About = {
+  service: string
+  title: string
+  /** Markdown, shown on top of `/docs`. */
+  description: string
+}
 
 const version = '0.1.0'
 
@@ -12,16 +17,21 @@ const script = new URL('./js/standalone.js', import.meta.resolve('@scalar/fastif
 const policy =
   "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
-export function mountDocs(app: OpenAPIHono, { service, title, description }: DocsOptions): void {
+/**
+ * @param documented whose calls are documented.
+ * @param port where it answers them, which need not be where the docs are.
+ */
+export function mountDocs(app: App, documented: App, port: () => number): void {
+  const { service, title, description } = documented.about
   let document: object | undefined
   app.get('/openapi.json', (c) => {
-    document ??= app.getOpenAPI31Document({
+    document ??= documented.getOpenAPI31Document({
       openapi: '3.1.0',
       info: { title, description, version, license: { name: 'Apache-2.0' } },
-      servers: [{ url: '/' }],
       tags: [{ name: service }, { name: 'health' }],
     })
-    return c.json(document)
+    const { hostname } = new URL(c.req.url)
+    return c.json({ ...document, servers: [{ url: `http://${hostname}:${port()}` }] })
   })
 
   const page = Scalar({
@@ -30,15 +40,19 @@ export function mountDocs(app: OpenAPIHono, { service, title, description }: Doc
     pageTitle: title,
     withDefaultFonts: false,
     telemetry: false,
+    // A browser would not let this page ask another port.
+    hideTestRequestButton: true,
   })
   app.get('/docs', async (c, next) => {
     c.header('content-security-policy', policy)
     return page(c, next)
   })
-  app.get('/docs/scalar.js', async (c) =>
-    c.body(await readFile(script), 200, {
+  let text: Promise<Buffer<ArrayBuffer>> | undefined
+  app.get('/docs/scalar.js', async (c) => {
+    text ??= readFile(script)
+    return c.body(await text, 200, {
       'content-type': 'text/javascript; charset=utf-8',
       'cache-control': 'public, max-age=86400',
-    }),
-  )
+    })
+  })
 }

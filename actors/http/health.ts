@@ -5,17 +5,17 @@ import type { Metrics } from '../metrics.ts'
 import type { App } from './app.ts'
 import { Problem, problemResponses, within } from './problem.ts'
 
-export type HealthOptions = {
+export type ProbeOptions = {
   /** One per loop that works at present. */
   pulses: () => Pulse[]
   /** How long a loop may be silent. */
   loopLimitMs: number
   /** Rejects when the service cannot serve. */
   ready: () => Promise<unknown>
-  started: () => boolean
   stopping: AbortSignal
-  metrics: Metrics
 }
+
+export type HealthOptions = ProbeOptions & { started: () => boolean; metrics: Metrics }
 
 const readyLimitMs = 1_000
 
@@ -61,9 +61,8 @@ const readyz = statusRoute(
 )
 const startupz = statusRoute('/startupz', 'Has the service started?', 'started')
 
-export function mountHealth(app: App, options: HealthOptions): void {
-  const { pulses, loopLimitMs, ready, started, stopping, metrics } = options
-
+/** What a person asks by hand, and a balancer. */
+export function mountProbes(app: App, { pulses, loopLimitMs, ready, stopping }: ProbeOptions): void {
   app.openapi(livez, (c) => {
     const loops = pulses().map(({ name, silentMs }) => ({ name, silentMs: Math.round(silentMs) }))
     const hung = loops.filter((loop) => loop.silentMs > loopLimitMs)
@@ -83,6 +82,11 @@ export function mountHealth(app: App, options: HealthOptions): void {
     }
     return c.json({ status: 'ready' }, 200)
   })
+}
+
+/** And all that a supervisor asks. */
+export function mountHealth(app: App, { started, metrics, ...options }: HealthOptions): void {
+  mountProbes(app, options)
 
   app.openapi(startupz, (c) => {
     if (!started()) throw new Problem('not-ready', { detail: 'The service is starting.' })

@@ -7,6 +7,8 @@ export type ServeOptions = {
   host: string
   /** 0 takes any free port. */
   port: number
+  /** By which the port is set, for who has to set another. */
+  setting?: string
   /** Once aborted, answers carry `Connection: close`, so that clients move on before the server closes. */
   signal?: AbortSignal
   /** Not heeded by Deno, which keeps connections outside its heap and has no limit for them. */
@@ -43,7 +45,7 @@ export function serve(app: { fetch: Fetch }, options: ServeOptions): Promise<Lis
 
 async function serveOnNode(
   fetch: Fetch,
-  { host, port, signal, connections = connectionsMax }: ServeOptions,
+  { host, port, setting, signal, connections = connectionsMax }: ServeOptions,
 ): Promise<Listener> {
   const server = createAdaptorServer({
     fetch: (request: Request) => fetch(request),
@@ -58,7 +60,7 @@ async function serveOnNode(
   makeRoom(server, connections)
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject).listen(port, host, resolve)
-  await listening.catch((cause) => fail(port, cause))
+  await listening.catch((cause) => fail(port, setting, cause))
   server.off('error', reject)
   const stopping = () =>
     server.prependListener('request', (_request, response) => {
@@ -106,7 +108,7 @@ type DenoNamespace = {
   ): DenoServer
 }
 
-async function serveOnDeno(fetch: Fetch, { host, port, signal }: ServeOptions): Promise<Listener> {
+async function serveOnDeno(fetch: Fetch, { host, port, setting, signal }: ServeOptions): Promise<Listener> {
   const { Deno } = globalThis as unknown as { Deno: DenoNamespace }
   const cut = new AbortController()
   const handler: Fetch = async (request) => {
@@ -121,7 +123,7 @@ async function serveOnDeno(fetch: Fetch, { host, port, signal }: ServeOptions): 
   try {
     server = Deno.serve({ hostname: host, port, signal: cut.signal, onListen() {} }, handler)
   } catch (cause) {
-    return fail(port, cause)
+    return fail(port, setting, cause)
   }
   return {
     port: server.addr.port,
@@ -137,10 +139,10 @@ export class PortInUse extends Error {
   override name = 'PortInUse'
 }
 
-function fail(port: number, cause: unknown): never {
+function fail(port: number, setting = 'PORT', cause: unknown): never {
   const { code, name } = cause as { code?: string; name?: string }
   if (code === 'EADDRINUSE' || name === 'AddrInUse') {
-    throw new PortInUse(`Port ${port} is in use: stop what listens there, or set PORT to a free one`, {
+    throw new PortInUse(`Port ${port} is in use: stop what listens there, or set ${setting} to a free one`, {
       cause,
     })
   }

@@ -16,12 +16,13 @@ const commands = {
 const sound = {
   HOST: '127.0.0.1',
   PORT: '0',
+  OPS_PORT: '0',
   DATABASE_URL: 'postgres://none/none',
   REDIS_URL: 'redis://none',
   DRAIN_MS: '500',
 }
 
-type Line = { msg: string; port?: number }
+type Line = { msg: string; port?: number; opsPort?: number }
 
 /** A process of its own; what it says can be waited for. */
 class Small implements AsyncDisposable {
@@ -63,6 +64,11 @@ class Small implements AsyncDisposable {
     return `http://127.0.0.1:${(await this.said('listening')).port}`
   }
 
+  /** Of probes, metrics and docs. */
+  async opsUrl(): Promise<string> {
+    return `http://127.0.0.1:${(await this.said('listening')).opsPort}`
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal)
   }
@@ -97,6 +103,21 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     expect(await slugOf(await post(huge))).toBe('/problems/body-too-large')
     expect(await slugOf(await post(new Blob([huge]).stream()))).toBe('/problems/body-too-large')
     expect((await fetch(`${url}/echo`)).headers.get('allow')).toBe('POST')
+  })
+
+  test('probes, metrics and docs have a port of their own, and of these the other knows two probes alone', async () => {
+    await using it = new Small(runtime)
+    const [url, opsUrl] = [await it.url(), await it.opsUrl()]
+    const status = async (at: string) => {
+      const response = await fetch(at)
+      await response.arrayBuffer()
+      return response.status
+    }
+    for (const path of ['/livez', '/readyz']) expect(await status(url + path), path).toBe(200)
+    for (const path of ['/startupz', '/metrics', '/openapi.json', '/docs', '/docs/scalar.js']) {
+      expect(await status(url + path), path).toBe(404)
+      expect(await status(`${url}/echo/%2e%2e${path}`), path).not.toBe(200)
+    }
     for (const path of [
       '/livez',
       '/readyz',
@@ -105,11 +126,9 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
       '/openapi.json',
       '/docs',
       '/docs/scalar.js',
-    ]) {
-      const response = await fetch(url + path)
-      await response.arrayBuffer()
-      expect(response.status, path).toBe(200)
-    }
+    ])
+      expect(await status(opsUrl + path), path).toBe(200)
+    expect((await fetch(`${opsUrl}/echo`, { method: 'POST' })).status).toBe(404)
   })
 
   test('a Host header that names no host is the client’s fault', async () => {
@@ -127,7 +146,8 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     it.kill('SIGTERM')
     await it.said('stopping')
     expect((await fetch(`${url}/readyz`)).status).toBe(503)
-    expect((await fetch(`${url}/livez`)).status).toBe(200)
+    expect((await fetch(`${await it.opsUrl()}/readyz`)).status).toBe(503)
+    expect((await fetch(`${await it.opsUrl()}/livez`)).status).toBe(200)
     expect((await slow).status).toBe(200)
     expect(await it.exitCode()).toBe(0)
     expect(it.lines.map(({ msg }) => msg).slice(-3)).toEqual(['loop done', 'stores closed', 'stopped'])
@@ -168,6 +188,11 @@ test('a port in use ends the process with code 1 and says so', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const { port } = taken.address() as { port: number }
+  await using ops = new Small('node', { OPS_PORT: String(port) })
+  expect(await ops.exitCode()).toBe(1)
+  expect(JSON.stringify(ops.lines)).toContain(
+    `Port ${port} is in use: stop what listens there, or set OPS_PORT`,
+  )
   await using it = new Small('node', { PORT: String(port) })
   expect(await it.exitCode()).toBe(1)
   expect(JSON.stringify(it.lines)).toContain(`Port ${port} is in use`)

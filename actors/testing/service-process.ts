@@ -43,6 +43,7 @@ export class ServiceProcess {
   #exitWanted = false
   #paused = false
   #port = 0
+  #opsPort = 0
 
   constructor(name: string, spec: ServiceSpec) {
     this.name = name
@@ -51,6 +52,11 @@ export class ServiceProcess {
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}`
+  }
+
+  /** Of probes, metrics and docs. */
+  get opsUrl(): string {
+    return `http://127.0.0.1:${this.#opsPort}`
   }
 
   get pid(): number {
@@ -89,6 +95,7 @@ export class ServiceProcess {
         ...env,
         HOST: '127.0.0.1',
         PORT: String(this.#port),
+        OPS_PORT: String(this.#opsPort),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -105,6 +112,7 @@ export class ServiceProcess {
       this.logs.slice(seen).find((line) => line.msg === 'listening'),
     )
     this.#port = Number(listening.port)
+    this.#opsPort = Number(listening.opsPort)
   }
 
   /** SIGTERM. @throws when the process does not end in time, or ends with another code than 0. */
