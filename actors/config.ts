@@ -7,6 +7,7 @@ export type ServiceName = (typeof serviceNames)[number]
 export type Passwords = Record<ServiceName, string>
 
 const defaultPorts: Record<ServiceName, number> = { reservation: 8081, stock: 8082, notifier: 8083 }
+const defaultOpsPorts: Record<ServiceName, number> = { reservation: 9081, stock: 9082, notifier: 9083 }
 
 const integer = (min: number, max: number) => {
   const message = `must be a whole number from ${min} to ${max}`
@@ -88,6 +89,7 @@ const webhookSecret = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
 const schema = z.object({
   HOST: z.string().min(1).default('0.0.0.0'),
   PORT: integer(0, 65_535).optional(),
+  OPS_PORT: integer(0, 65_535).optional(),
   DATABASE_URL: databaseUrl(),
   RESERVATION_DATABASE_URL: databaseUrl().optional(),
   STOCK_DATABASE_URL: databaseUrl().optional(),
@@ -200,6 +202,8 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     service,
     host: it.HOST,
     port: it.PORT ?? defaultPorts[service],
+    /** Of probes, metrics and docs. */
+    opsPort: it.OPS_PORT ?? defaultOpsPorts[service],
     databaseUrl: it.DATABASE_URL,
     redisUrl: it.REDIS_URL,
     redisPrefix: it.REDIS_PREFIX,

@@ -88,6 +88,11 @@ export function createMetrics(service: string) {
     registry,
     httpRequests,
     httpSeconds,
+    httpHeld: new Gauge({
+      name: 'http_requests_held',
+      help: 'Requests whose answer is held open: waits, receipts and streams of events',
+      registers,
+    }),
     accepted: new Counter({ name: 'reservations_accepted_total', help: 'Reservations accepted', registers }),
     acceptSeconds: new Histogram({
       name: 'reservation_accept_seconds',

@@ -21,6 +21,8 @@ const files: Record<ServiceName, URL[]> = {
     new URL('0001-idempotency.sql', http),
     new URL('./reservation/migrations/0001-reservation.sql', import.meta.url),
     new URL('./reservation/migrations/0002-lot.sql', import.meta.url),
+    new URL('./reservation/migrations/0003-book-search.sql', import.meta.url),
+    new URL('./reservation/migrations/0004-book-search-fill.sql', import.meta.url),
     new URL('0003-incarnation.sql', runtime),
   ],
   stock: [

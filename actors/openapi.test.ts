@@ -37,7 +37,7 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
 }
 
 const documentOf = async (service: (typeof serviceNames)[number]): Promise<OpenApi> => {
-  const response = await fetch(`${system()[service].url}/openapi.json`)
+  const response = await fetch(`${system().opsUrl(service)}/openapi.json`)
   expect(response.headers.get('content-type')).toMatch(/^application\/(\w+\+)?json/)
   return (await response.json()) as OpenApi
 }
@@ -59,21 +59,21 @@ test.each(serviceNames)('the document of %s names every call that it promises', 
 })
 
 test.each(serviceNames)('the reference page of %s loads nothing from other hosts', async (service) => {
-  const response = await fetch(`${system()[service].url}/docs`)
+  const response = await fetch(`${system().opsUrl(service)}/docs`)
   expect(response.status).toBe(200)
   const page = await response.text()
   const scripts = [...page.matchAll(/<(?:script|link)[^>]*(?:src|href)="([^"]+)"/g)].map(([, url]) => url!)
   expect(scripts.filter((url) => /^(https?:)?\/\//.test(url))).toEqual([])
   for (const url of scripts.filter((url) => url.startsWith('/'))) {
-    expect((await fetch(`${system()[service].url}${url}`)).status, url).toBe(200)
+    expect((await fetch(`${system().opsUrl(service)}${url}`)).status, url).toBe(200)
   }
 })
 
 test.each(serviceNames)('%s answers its probes and shows its metrics', async (service) => {
   for (const path of ['/livez', '/readyz', '/startupz']) {
-    expect((await fetch(`${system()[service].url}${path}`)).status, path).toBe(200)
+    expect((await fetch(`${system().opsUrl(service)}${path}`)).status, path).toBe(200)
   }
-  const metrics = await fetch(`${system()[service].url}/metrics`)
+  const metrics = await fetch(`${system().opsUrl(service)}/metrics`)
   expect(metrics.headers.get('content-type')).toMatch(/^text\/plain/)
   expect(await metrics.text()).toMatch(/^# HELP /m)
 })

@@ -24,7 +24,7 @@ test('each kind of senseless message becomes a dead letter with its reason, in o
     select position, reason from stock.dead_letter order by string_to_array(position, '-')::bigint[]`
   expect(letters.map(({ position }) => position)).toEqual(positions)
   expect(letters.every(({ reason }) => reason.length > 0)).toBe(true)
-  const metrics = await (await fetch(`${system().stock.url}/metrics`)).text()
+  const metrics = await (await fetch(`${system().opsUrl('stock')}/metrics`)).text()
   expect(metrics).toMatch(new RegExp(`^\\w*dead_letters\\w*(\\{[^}]*\\})? ${positions.length}$`, 'm'))
 })
 

@@ -8,7 +8,7 @@
  *       while load balancers take notice.
  *   S2  Nothing more is accepted; requests in flight are finished. The loops still turn, for these wait on them.
  *   S3  `signal` is aborted: every loop finishes the batch in hand, gives its leases back, and resolves.
- *   S4  `close()` closes the stores, and the process empties.
+ *   S4  `close()` closes the stores, and the process empties. The port for probes and metrics closes right before.
  *
  * All of it takes at most `drainMs + stopLimitMs`; then, or at a second signal, the process is ended where it stands.
  * That is safe at any moment, for what is not committed is done again by whoever takes over.
@@ -18,8 +18,9 @@ import type { Pulse } from '../streams/pulse.ts'
 import { SetupError } from '../streams/setup.ts'
 import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from './config.ts'
 import type { App } from './http/app.ts'
-import { mountHealth } from './http/health.ts'
-import { PortInUse, serve } from './http/serve.ts'
+import { mountProbes } from './http/health.ts'
+import { createOps } from './http/ops.ts'
+import { type Listener, PortInUse, serve } from './http/serve.ts'
 import { createLog, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openTracing, type Tracing } from './tracing/tracing.ts'
@@ -31,6 +32,9 @@ const graceMs = 5_000
 /** Between the last step and the end of the process. */
 const emptyLimitMs = 1_000
 const echoMs = 1_000
+/** Probes, Prometheus, and people who read docs. */
+const opsConnectionsMax = 200
+const opsGraceMs = 500
 
 /** What a service is given. */
 export type Surroundings = {
@@ -89,26 +93,41 @@ async function live(
   const { stopping, signal } = life
   const tracing = await openTracing(config, log)
   const service = await build({ config, log, metrics, tracing, stopping, signal })
+  let opsListener: Listener | undefined
   try {
     for (const loop of service.loops) life.watch(loop)
-    const { loopLimitMs, host, port } = config
-    const started = () => service.started?.() ?? true
-    mountHealth(service.app, {
+    const { loopLimitMs, host, port, opsPort } = config
+    const probes = {
       pulses: () => service.pulses(),
       ready: () => service.ready(),
-      started,
       stopping,
       loopLimitMs,
-      metrics,
-    })
+    }
+    mountProbes(service.app, probes)
     const listener = await serve(service.app, { host, port, signal: stopping })
-    log.info({ port: listener.port, pid: process.pid }, 'listening')
+    const ops = createOps(service.app, {
+      ...probes,
+      started: () => service.started?.() ?? true,
+      log,
+      metrics,
+      port: () => listener.port,
+    })
+    opsListener = await serve(ops, {
+      host,
+      port: opsPort,
+      setting: 'OPS_PORT',
+      signal: stopping,
+      connections: opsConnectionsMax,
+    })
+    log.info({ port: listener.port, opsPort: opsListener.port, pid: process.pid }, 'listening')
     await life.untilStopping()
     await life.drain()
     await listener.close(graceMs)
   } finally {
     life.stopLoops()
     await Promise.allSettled(service.loops)
+    // Until here it can be asked how the stopping goes.
+    await opsListener?.close(opsGraceMs)
     await service.close()
     await tracing?.close()
   }

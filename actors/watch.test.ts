@@ -19,7 +19,7 @@ afterAll(async () => {
 
 /** @returns the value of a sample, by its name and a label besides `service`. */
 async function sample(service: ServiceName, name: string, label = ''): Promise<number | undefined> {
-  const text = await (await fetch(`${system[service].url}/metrics`)).text()
+  const text = await (await fetch(`${system.opsUrl(service)}/metrics`)).text()
   const line = text.split('\n').find((it) => it.startsWith(`${name}{`) && it.includes(label))
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')))
 }

@@ -15,6 +15,7 @@ const answerWithinMs = 2_000
 
 export type WatchOptions = {
   sql: Sql
+  probe: { ask(): Promise<unknown> }
   worker: { reachRedis(): Promise<unknown> }
   partitions: number
   metrics: Metrics
@@ -25,7 +26,7 @@ export type WatchOptions = {
 
 /** Runs until `signal` is aborted. */
 export async function watchStores(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const { sql, worker, partitions, metrics, log } = options
+  const { probe, worker, partitions, metrics, log } = options
   const ask = oneAtATime(() =>
     askTables(options).catch((error) => {
       // That Postgres is away is told by what follows.
@@ -35,7 +36,7 @@ export async function watchStores(options: WatchOptions, signal: AbortSignal): P
   metrics.partitions.set(partitions)
   while (!signal.aborted) {
     ask()
-    const [postgres, redis] = await Promise.all([answers(sql`select 1`), answers(worker.reachRedis())])
+    const [postgres, redis] = await Promise.all([answers(probe.ask()), answers(worker.reachRedis())])
     if (signal.aborted) break
     metrics.storeUp('postgres').set(postgres)
     metrics.storeUp('redis').set(redis)

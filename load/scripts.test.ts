@@ -40,7 +40,13 @@ afterEach(() => {
 async function load(name: ScriptName, env: Record<string, string> = {}): Promise<Script> {
   k6 = new K6StandIn()
   for (const [module, factory] of Object.entries(k6.modules)) vi.doMock(module, factory)
-  const urls = { RESERVATION_URL: product.urls.reservation, STOCK_URL: product.urls.stock }
+  const { urls: its, opsUrls } = product
+  const urls = {
+    RESERVATION_URL: its.reservation,
+    STOCK_URL: its.stock,
+    RESERVATION_OPS_URL: opsUrls.reservation,
+    STOCK_OPS_URL: opsUrls.stock,
+  }
   vi.stubGlobal('__ENV', { ...urls, ...env })
   const file = join(import.meta.dirname, `${name}.ts`)
   return (await import(/* @vite-ignore */ file)) as Script

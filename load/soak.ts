@@ -64,8 +64,8 @@ export function customer(shelf: Shelf): void {
 export function look(): void {
   enterPhase(phases)
   for (const [service, url] of [
-    ['reservation', settings.reservationUrl],
-    ['stock', settings.stockUrl],
+    ['reservation', settings.reservationOpsUrl],
+    ['stock', settings.stockOpsUrl],
   ] as const) {
     const bytes = /^process_resident_memory_bytes(?:\{.*?\})? ([\d.e+]+)/m.exec(readMetrics(url))?.[1]
     if (bytes) residentMb.add(Number(bytes) / 1e6, { service })

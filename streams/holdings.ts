@@ -121,8 +121,9 @@ export class Holdings {
     const missed = this.#missed.get(owned.partition)
     const times = missed?.position === owned.position ? missed.times + 1 : 1
     this.#missed.set(owned.partition, { position: owned.position, times })
-    if (times > missedMax) return this.distrust(owned, next)
-    this.#rest(owned, new Error(`Cannot read ${owned.key}: it goes on from ${owned.position} with ${next}`))
+    if (times > missedMax) this.distrust(owned, next)
+    else
+      this.#rest(owned, new Error(`Cannot read ${owned.key}: it goes on from ${owned.position} with ${next}`))
   }
 
   /**

@@ -21,12 +21,16 @@ export type PostgresOptions = {
    * beside them cannot be renewed: it has to give up, and try again, well before they run out (`lease.ts`).
    */
   lockTimeoutMs?: number
+  /** When Postgres ends a statement, milliseconds. */
+  statementTimeoutMs?: number
+  /** Each statement is planned for its arguments, every time. */
+  customPlans?: boolean
   /** For migrations alone: how many partitions to seed. */
   partitions?: number
 }
 
 /** Postgres gives up before we do (`worker.ts`), so that an outcome is known where it can be. */
-const statementTimeoutMs = 8_000
+const statementMaxMs = 8_000
 
 const indexPlansOnly = {
   enable_seqscan: 'off',
@@ -39,7 +43,15 @@ const indexPlansOnly = {
 
 export function openPostgres(
   url: string,
-  { schema, max, hot = false, lockTimeoutMs, partitions }: PostgresOptions,
+  {
+    schema,
+    max,
+    hot = false,
+    lockTimeoutMs,
+    statementTimeoutMs = statementMaxMs,
+    customPlans = false,
+    partitions,
+  }: PostgresOptions,
 ): Sql {
   const sql = postgres(url, {
     max,
@@ -58,6 +70,7 @@ export function openPostgres(
       role: schema,
       search_path: schema,
       ...(hot ? indexPlansOnly : {}),
+      ...(customPlans ? { plan_cache_mode: 'force_custom_plan' } : {}),
       ...(lockTimeoutMs ? { lock_timeout: Math.ceil(lockTimeoutMs) } : {}),
       ...(partitions
         ? { 'bookreservation.partitions': partitions }

@@ -194,3 +194,29 @@ test('waiters leave no listener behind', async () => {
   controller.abort()
   await running
 })
+
+test('a wait ends when its client is gone, or when it is disposed of, and leaves nothing behind', async () => {
+  const looked: string[] = []
+  await using it = await open({
+    lookup: async (ids) => {
+      looked.push(...ids)
+      return []
+    },
+  })
+  const gone = new AbortController()
+  const left = it.wakeup.next('left', 60_000, gone.signal)
+  gone.abort()
+  expect(await left).toBeUndefined()
+  expect(getEventListeners(gone.signal, 'abort')).toEqual([])
+  expect(await it.wakeup.next('late', 60_000, gone.signal)).toBeUndefined()
+  const ended = it.wakeup.next('ended', 60_000)
+  ended[Symbol.dispose]()
+  expect(await ended).toBeUndefined()
+  const running = new AbortController()
+  const run = it.wakeup.run(running.signal)
+  // What is waited for is looked up within two rounds, and nothing else.
+  await it.wakeup.next('waiting', 2_300)
+  running.abort()
+  await run
+  expect(new Set(looked)).toEqual(new Set(['waiting']))
+})

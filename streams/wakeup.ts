@@ -13,6 +13,8 @@ const lookupMs = 1_000
 
 type Listener<Answer> = (answer: Answer) => void
 
+export type Waiting<Answer> = Promise<Answer | undefined> & Disposable
+
 export type WakeupOptions<Answer> = {
   redisUrl: string
   channel: string
@@ -72,21 +74,25 @@ export class Wakeup<Answer> implements AsyncDisposable {
 
   /**
    * Waits for the next answer about `id`. Call it before the question is asked, so that the answer cannot be missed.
-   * @returns undefined when `timeoutMs` passed, or the process began to stop.
+   * @param gone is aborted when the client has gone away, and nobody waits any longer.
+   * Disposing of the wait ends it: nothing is kept for a question that could not be asked.
+   * @returns undefined when `timeoutMs` passed, the process began to stop, the client is gone, or the wait was ended.
    */
-  async next(id: string, timeoutMs: number): Promise<Answer | undefined> {
-    if (this.#options.stopping.aborted) return undefined
+  next(id: string, timeoutMs: number, gone?: AbortSignal): Waiting<Answer> {
     const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
+    const leave = () => resolve(undefined)
+    if (this.#options.stopping.aborted || gone?.aborted) leave()
     const stopListening = this.listen(id, resolve)
-    const timer = setTimeout(resolve, timeoutMs, undefined)
+    const timer = setTimeout(leave, timeoutMs)
     this.#waiting.add(resolve)
-    try {
-      return await promise
-    } finally {
+    gone?.addEventListener('abort', leave)
+    const answer = promise.finally(() => {
       clearTimeout(timer)
+      gone?.removeEventListener('abort', leave)
       stopListening()
       this.#waiting.delete(resolve)
-    }
+    })
+    return Object.assign(answer, { [Symbol.dispose]: leave })
   }
 
   /** Looks answers up for those who hear nothing. Runs until `signal` is aborted. */

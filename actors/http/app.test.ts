@@ -2,7 +2,11 @@ import { request } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { createLog } from '../log.ts'
+import { createApp } from './app.ts'
+import { mountDocs } from './docs.ts'
 import { problems } from './problem.ts'
+import { serve } from './serve.ts'
 import { type Bench, type ProblemBody, serveBench } from './testing/bench.ts'
 
 let bench: Bench
@@ -14,8 +18,9 @@ afterAll(() => bench[Symbol.asyncDispose]())
 beforeEach(() => bench.made.splice(0))
 
 type Sent = { method?: string; body?: string | Uint8Array | ReadableStream; headers?: Record<string, string> }
-async function ask(path: string, { headers = {}, ...init }: Sent = {}) {
-  const response = await fetch(bench.url + path, { ...init, headers, duplex: 'half' } as RequestInit)
+const ask = (path: string, sent?: Sent) => askAt(bench.url, path, sent)
+async function askAt(url: string, path: string, { headers = {}, ...init }: Sent = {}) {
+  const response = await fetch(url + path, { ...init, headers, duplex: 'half' } as RequestInit)
   const text = await response.text()
   const isJson = response.headers.get('content-type')?.includes('json')
   return { response, status: response.status, body: (isJson ? JSON.parse(text) : text) as ProblemBody }
@@ -214,24 +219,38 @@ test('answers are counted by route pattern, method and status', async () => {
   expect(text).toMatch(/http_request_seconds_count\{service="bench",method="POST",route="\/things"\} \d/)
 })
 
+/** On a port of their own. */
+async function serveDocs() {
+  const { metrics } = bench
+  const docs = createApp({ ...bench.app.about, log: createLog('bench', 'silent'), metrics })
+  mountDocs(docs, bench.app, () => bench.listener.port)
+  const listener = await serve(docs, { host: '127.0.0.1', port: 0 })
+  const url = `http://127.0.0.1:${listener.port}`
+  return { ask: (path: string) => askAt(url, path), [Symbol.asyncDispose]: () => listener.close(0) }
+}
+
 test('the document names what every route may answer', async () => {
-  const { body } = await ask('/openapi.json')
-  const { openapi, paths } = body as unknown as {
+  await using ops = await serveDocs()
+  const { body } = await ops.ask('/openapi.json')
+  const { openapi, servers, paths } = body as unknown as {
     openapi: string
+    servers: { url: string }[]
     paths: Record<string, Record<string, { responses: object }>>
   }
   expect(openapi).toBe('3.1.0')
+  expect(servers).toEqual([{ url: bench.url }])
   expect(Object.keys(paths['/things']!.post!.responses)).toEqual(
     expect.arrayContaining(['201', '400', '409', '413', '415', '500', '503']),
   )
 })
 
 test('the reference page and its script come from here alone', async () => {
-  const { response, body } = await ask('/docs')
+  await using ops = await serveDocs()
+  const { response, body } = await ops.ask('/docs')
   expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
   expect(body).toContain('src="/docs/scalar.js"')
   expect(body).not.toContain('cdn.jsdelivr')
-  const script = await ask('/docs/scalar.js')
+  const script = await ops.ask('/docs/scalar.js')
   expect(script.status).toBe(200)
   expect((script.body as unknown as string).length).toBeGreaterThan(1_000_000)
 })

@@ -11,19 +11,16 @@ import { isTransient } from '../../streams/postgres.ts'
 import type { Log } from '../log.ts'
 import { type Metrics, memo } from '../metrics.ts'
 import type { Span, Tracing } from '../tracing/tracing.ts'
-import { mountDocs } from './docs.ts'
+import type { About } from './docs.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
 import { safeHeaders } from './reply.ts'
 import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
 
-export type App = OpenAPIHono
+/** What it is about is told by its docs (`ops.ts`). */
+export type App = OpenAPIHono & { about: About }
 
-export type AppOptions = {
-  service: string
-  title: string
-  /** Markdown, shown on top of `/docs`. */
-  description: string
+export type AppOptions = About & {
   log: Log
   metrics: Metrics
   tracing?: Tracing | undefined
@@ -31,7 +28,7 @@ export type AppOptions = {
 
 /** Its `openapi(route, handler)` answers problems for all that the handler or its input gets wrong. */
 export function createApp({ service, title, description, log, metrics, tracing }: AppOptions): App {
-  const app = new OpenAPIHono()
+  const app = Object.assign(new OpenAPIHono(), { about: { service, title, description } })
   const answer = answerWith(log)
 
   const openapi = ({ hide, middleware, ...route }: RouteConfig, handler: Handler): App => {
@@ -67,7 +64,6 @@ export function createApp({ service, title, description, log, metrics, tracing }
     const text = explain(c.req.param('slug'))
     return text === undefined ? answer(new Problem('not-found'), c) : c.text(text, 200, safeHeaders)
   })
-  mountDocs(app, { service, title, description })
   return app
 }
 

@@ -1,10 +1,15 @@
 /** The OpenAPI document of a service, and a page that shows it. Nothing is fetched from elsewhere. */
 import { readFile } from 'node:fs/promises'
-import type { OpenAPIHono } from '@hono/zod-openapi'
 import { Scalar } from '@scalar/hono-api-reference'
+import type { App } from './app.ts'
 import { reply, safeHeaders } from './reply.ts'
 
-export type DocsOptions = { service: string; title: string; description: string }
+export type About = {
+  service: string
+  title: string
+  /** Markdown, shown on top of `/docs`. */
+  description: string
+}
 
 const version = '0.1.0'
 
@@ -26,16 +31,21 @@ async function readScript(): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
-export function mountDocs(app: OpenAPIHono, { service, title, description }: DocsOptions): void {
+/**
+ * @param documented whose calls are documented.
+ * @param port where it answers them, which need not be where the docs are.
+ */
+export function mountDocs(app: App, documented: App, port: () => number): void {
+  const { service, title, description } = documented.about
   let document: object | undefined
-  app.get('/openapi.json', () => {
-    document ??= app.getOpenAPI31Document({
+  app.get('/openapi.json', (c) => {
+    document ??= documented.getOpenAPI31Document({
       openapi: '3.1.0',
       info: { title, description, version, license: { name: 'Apache-2.0' } },
-      servers: [{ url: '/' }],
       tags: [{ name: service }, { name: 'health' }],
     })
-    return reply(200, document)
+    const { hostname } = new URL(c.req.url)
+    return reply(200, { ...document, servers: [{ url: `http://${hostname}:${port()}` }] })
   })
 
   const page = Scalar({
@@ -44,6 +54,8 @@ export function mountDocs(app: OpenAPIHono, { service, title, description }: Doc
     pageTitle: title,
     withDefaultFonts: false,
     telemetry: false,
+    // A browser would not let this page ask another port.
+    hideTestRequestButton: true,
   })
   app.get('/docs', async (c, next) => {
     c.header('content-security-policy', policy)

@@ -1,24 +1,24 @@
 /** What a supervisor asks: is it alive, is it ready, has it started. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Incarnation } from '../../streams/incarnation.ts'
-import type { Sql } from '../../streams/postgres.ts'
 import type { Pulse } from '../../streams/pulse.ts'
 import type { Metrics } from '../metrics.ts'
 import type { App } from './app.ts'
+import type { Probe } from './probe.ts'
 import { Problem, problemResponses, within } from './problem.ts'
 import { reply, safeHeaders } from './reply.ts'
 
-export type HealthOptions = {
+export type ProbeOptions = {
   /** One per loop that works at present. */
   pulses: () => Pulse[]
   /** How long a loop may be silent. */
   loopLimitMs: number
   /** Rejects when the service cannot serve. */
   ready: () => Promise<unknown>
-  started: () => boolean
   stopping: AbortSignal
-  metrics: Metrics
 }
+
+export type HealthOptions = ProbeOptions & { started: () => boolean; metrics: Metrics }
 
 const readyLimitMs = 1_000
 
@@ -26,9 +26,9 @@ const readyLimitMs = 1_000
 class GoneBack extends Error {}
 
 /** @throws when the service cannot serve with this database. */
-export async function ready(sql: Sql, incarnation: Incarnation): Promise<void> {
+export async function ready(probe: Probe, incarnation: Incarnation): Promise<void> {
   if (incarnation.fault) throw new GoneBack(incarnation.fault)
-  await sql`select 1`
+  await probe.ask()
 }
 
 const statusRoute = (path: string, summary: string, status: string) =>
@@ -73,9 +73,8 @@ const readyz = statusRoute(
 )
 const startupz = statusRoute('/startupz', 'Has the service started?', 'started')
 
-export function mountHealth(app: App, options: HealthOptions): void {
-  const { pulses, loopLimitMs, ready, started, stopping, metrics } = options
-
+/** What a person asks by hand, and a balancer. */
+export function mountProbes(app: App, { pulses, loopLimitMs, ready, stopping }: ProbeOptions): void {
   app.openapi(livez, () => {
     const loops = pulses().map(({ name, silentMs }) => ({ name, silentMs: Math.round(silentMs) }))
     const hung = loops.filter((loop) => loop.silentMs > loopLimitMs)
@@ -96,6 +95,11 @@ export function mountHealth(app: App, options: HealthOptions): void {
     }
     return reply(200, { status: 'ready' })
   })
+}
+
+/** And all that a supervisor asks. */
+export function mountHealth(app: App, { started, metrics, ...options }: HealthOptions): void {
+  mountProbes(app, options)
 
   app.openapi(startupz, () => {
     if (!started()) throw new Problem('not-ready', { detail: 'The service is starting.' })

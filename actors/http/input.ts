@@ -2,6 +2,7 @@
 import type { RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { z } from 'zod'
+import { Places } from './places.ts'
 import { type Fault, Problem } from './problem.ts'
 import { fromUtf8 } from './utf8.ts'
 
@@ -110,16 +111,33 @@ function textOf(bytes: Uint8Array | ArrayBuffer): string {
   }
 }
 
+/**
+ * What has come of a body is kept until the rest is there, and a client may take 30 s over it. So bodies that are large, or do
+ * not say how large they are, are received by the hundred and not by the thousand.
+ */
+const smallBytesMax = 8_192
+export const largeBodiesMax = 500
+const largeBodies = new Places({
+  max: largeBodiesMax,
+  refusal: 'Too many large bodies are being received at this moment.',
+})
+
 /** A body that announces its length is refused unread; one that does not is read up to the limit. */
 function readBytes(c: Context): Promise<Uint8Array | ArrayBuffer> {
   const length = c.req.header('content-length')
   if (length === undefined || c.req.header('transfer-encoding') !== undefined)
     return readChunks(c.req.raw.body)
   if (Number(length) > bodyBytesMax) throw new Problem('body-too-large')
-  return c.req.arrayBuffer().catch(endedEarly)
+  return Number(length) > smallBytesMax ? readLarge(c) : c.req.arrayBuffer().catch(endedEarly)
+}
+
+async function readLarge(c: Context): Promise<ArrayBuffer> {
+  using _ = largeBodies.take()
+  return await c.req.arrayBuffer().catch(endedEarly)
 }
 
 async function readChunks(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
+  using _ = largeBodies.take()
   const chunks: Uint8Array[] = []
   let size = 0
   const reader = body?.getReader()

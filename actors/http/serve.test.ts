@@ -58,6 +58,26 @@ test('once stopping, answers ask the client to close', async () => {
   await listener.close(1_000)
 })
 
+test('connections that lie idle make room for those who come, and none with a request is closed', async () => {
+  const answer = Promise.withResolvers<Response>()
+  const app = { fetch: ({ url }: Request) => (url.endsWith('/slow') ? answer.promise : new Response('ok')) }
+  const connections = 40
+  const listener = await serve(app, { host, port: 0, connections })
+  const url = `http://${host}:${listener.port}`
+  const slow = fetch(`${url}/slow`)
+  const idle = async () => {
+    const socket = connect(listener.port, host)
+    socket.on('error', () => {})
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+    await once(socket, 'data')
+  }
+  for (let i = 0; i < 2 * connections; i++) await idle()
+  expect(await (await fetch(url)).text()).toBe('ok')
+  answer.resolve(new Response('done'))
+  expect(await (await slow).text()).toBe('done')
+  await listener.close(1_000)
+})
+
 test('a port in use is one clear line', async () => {
   const listener = await serve({ fetch: () => new Response('ok') }, { host, port: 0 })
   const second = serve({ fetch: () => new Response('ok') }, { host, port: listener.port })

@@ -1,5 +1,5 @@
 /** The server under an app: the only file that knows Node from Deno. Both answer the same requests in the same way. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { Problem } from './problem.ts'
 import { checkTarget, isProbe, pathOf, probe } from './target.ts'
@@ -8,8 +8,12 @@ export type ServeOptions = {
   host: string
   /** 0 takes any free port. */
   port: number
+  /** By which the port is set, for who has to set another. */
+  setting?: string
   /** Once aborted, answers carry `Connection: close`, so that clients move on before the server closes. */
   signal?: AbortSignal
+  /** Not heeded by Deno, which keeps connections outside its heap and has no limit for them. */
+  connections?: number
 }
 
 export type Listener = {
@@ -22,20 +26,33 @@ type Fetch = (request: Request) => Response | Promise<Response>
 
 /** Slow enough for anyone who means it; the answer may take as long as it likes (Server-Sent Events do). */
 const receiveLimitMs = 30_000
+/** The head of a request is small. A connection that has sent none counts from its beginning. */
+const headLimitMs = 10_000
+/** How often Node looks for requests that exceed these limits. */
+const lookEveryMs = 5_000
 /** Longer than the idle time of the usual load balancers (60 s), so that they close first. */
 const keepAliveMs = 65_000
-const connectionsMax = 10_000
+/** Each takes 4 to 12 KB of the heap: with 2,000 held requests among them (`held.ts`) they leave a quarter of 128 MB free. */
+export const connectionsMax = 5_000
+/** From this share of them on, connections without a request are closed: others need the room. */
+const crowdedShare = 0.9
+/** That is looked to whenever this share of them has come. */
+const sweepShare = 0.02
 
 /** @throws with one clear line when the port cannot be had. */
 export function serve(app: { fetch: Fetch }, options: ServeOptions): Promise<Listener> {
   return 'Deno' in globalThis ? serveOnDeno(app.fetch, options) : serveOnNode(app.fetch, options)
 }
 
-async function serveOnNode(fetch: Fetch, { host, port, signal }: ServeOptions): Promise<Listener> {
+async function serveOnNode(
+  fetch: Fetch,
+  { host, port, setting, signal, connections = connectionsMax }: ServeOptions,
+): Promise<Listener> {
   const listen = getRequestListener((request) => fetch(request))
   const limits = {
     requestTimeout: receiveLimitMs,
-    headersTimeout: receiveLimitMs,
+    headersTimeout: headLimitMs,
+    connectionsCheckingInterval: lookEveryMs,
     keepAliveTimeout: keepAliveMs,
     // Deno cannot tell HTTP/1.0, which needs none, from 1.1.
     requireHostHeader: false,
@@ -47,10 +64,11 @@ async function serveOnNode(fetch: Fetch, { host, port, signal }: ServeOptions): 
     if (problem) return void answer(outgoing, problem)
     return listen(incoming, outgoing)
   })
-  server.maxConnections = connectionsMax
+  server.maxConnections = connections
+  makeRoom(server, connections)
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject).listen(port, host, resolve)
-  await listening.catch((cause) => fail(port, cause))
+  await listening.catch((cause) => fail(port, setting, cause))
   server.off('error', reject)
   const stopping = () =>
     server.prependListener('request', (_request, response) => {
@@ -103,6 +121,22 @@ async function answer(outgoing: ServerResponse, problem: Problem): Promise<void>
   outgoing.writeHead(response.status, headers).end(body)
 }
 
+/** Closes connections without a request while there are nearly as many connections as there may be. */
+function makeRoom(server: Server, connections: number): void {
+  let open = 0
+  let come = 0
+  server.on('connection', (socket) => {
+    open += 1
+    come += 1
+    socket.once('close', () => {
+      open -= 1
+    })
+    if (open < connections * crowdedShare || come < connections * sweepShare) return
+    come = 0
+    server.closeIdleConnections()
+  })
+}
+
 /** The little of Deno that is used here. */
 type DenoServer = { addr: { port: number }; shutdown(): Promise<void>; finished: Promise<void> }
 type DenoNamespace = {
@@ -112,7 +146,7 @@ type DenoNamespace = {
   ): DenoServer
 }
 
-async function serveOnDeno(fetch: Fetch, { host, port, signal }: ServeOptions): Promise<Listener> {
+async function serveOnDeno(fetch: Fetch, { host, port, setting, signal }: ServeOptions): Promise<Listener> {
   const { Deno } = globalThis as unknown as { Deno: DenoNamespace }
   const cut = new AbortController()
   const handler: Fetch = async (request) => {
@@ -125,7 +159,7 @@ async function serveOnDeno(fetch: Fetch, { host, port, signal }: ServeOptions): 
   try {
     server = Deno.serve({ hostname: host, port, signal: cut.signal, onListen() {} }, handler)
   } catch (cause) {
-    return fail(port, cause)
+    return fail(port, setting, cause)
   }
   return {
     port: server.addr.port,
@@ -162,10 +196,10 @@ export class PortInUse extends Error {
   override name = 'PortInUse'
 }
 
-function fail(port: number, cause: unknown): never {
+function fail(port: number, setting = 'PORT', cause: unknown): never {
   const { code, name } = cause as { code?: string; name?: string }
   if (code === 'EADDRINUSE' || name === 'AddrInUse') {
-    throw new PortInUse(`Port ${port} is in use: stop what listens there, or set PORT to a free one`, {
+    throw new PortInUse(`Port ${port} is in use: stop what listens there, or set ${setting} to a free one`, {
       cause,
     })
   }

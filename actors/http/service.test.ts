@@ -17,12 +17,13 @@ const commands = {
 const sound = {
   HOST: '127.0.0.1',
   PORT: '0',
+  OPS_PORT: '0',
   DATABASE_URL: 'postgres://none/none',
   REDIS_URL: 'redis://none',
   DRAIN_MS: '500',
 }
 
-type Line = { msg: string; port?: number }
+type Line = { msg: string; port?: number; opsPort?: number }
 
 /** A process of its own; what it says can be waited for. */
 class Small implements AsyncDisposable {
@@ -66,6 +67,11 @@ class Small implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid!
+  }
+
+  /** Of probes, metrics and docs. */
+  async opsUrl(): Promise<string> {
+    return `http://127.0.0.1:${(await this.said('listening')).opsPort}`
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -114,6 +120,21 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     expect(await slugOf(await post(huge))).toBe('/problems/body-too-large')
     expect(await slugOf(await post(new Blob([huge]).stream()))).toBe('/problems/body-too-large')
     expect((await fetch(`${url}/echo`)).headers.get('allow')).toBe('POST')
+  })
+
+  test('probes, metrics and docs have a port of their own, and of these the other knows two probes alone', async () => {
+    await using it = new Small(runtime)
+    const [url, opsUrl] = [await it.url(), await it.opsUrl()]
+    const status = async (at: string) => {
+      const response = await fetch(at)
+      await response.arrayBuffer()
+      return response.status
+    }
+    for (const path of ['/livez', '/readyz']) expect(await status(url + path), path).toBe(200)
+    for (const path of ['/startupz', '/metrics', '/openapi.json', '/docs', '/docs/scalar.js']) {
+      expect(await status(url + path), path).toBe(404)
+      expect(await status(`${url}/echo/%2e%2e${path}`), path).not.toBe(200)
+    }
     for (const path of [
       '/livez',
       '/readyz',
@@ -122,11 +143,9 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
       '/openapi.json',
       '/docs',
       '/docs/scalar.js',
-    ]) {
-      const response = await fetch(url + path)
-      await response.arrayBuffer()
-      expect(response.status, path).toBe(200)
-    }
+    ])
+      expect(await status(opsUrl + path), path).toBe(200)
+    expect((await fetch(`${opsUrl}/echo`, { method: 'POST' })).status).toBe(404)
   })
 
   test('requests at the edge of HTTP are answered alike, whichever runtime serves them', async () => {
@@ -188,7 +207,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
 
   test('HEAD says nothing else than GET, and no false length', async () => {
     await using it = new Small(runtime)
-    const url = await it.url()
+    const url = await it.opsUrl()
     for (const path of ['/readyz', '/livez', '/openapi.json', '/docs', '/docs/scalar.js', '/nothing']) {
       const [head, get] = [await fetch(url + path, { method: 'HEAD' }), await fetch(url + path)]
       const { byteLength } = await get.arrayBuffer()
@@ -229,7 +248,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
 
   test('the script of the reference page is in memory once, however often it is asked for', async () => {
     await using it = new Small(runtime)
-    const url = await it.url()
+    const url = await it.opsUrl()
     await (await fetch(`${url}/docs/scalar.js`)).arrayBuffer()
     const before = residentBytes(it.pid)
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
@@ -250,7 +269,8 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     it.kill('SIGTERM')
     await it.said('stopping')
     expect((await fetch(`${url}/readyz`)).status).toBe(503)
-    expect((await fetch(`${url}/livez`)).status).toBe(200)
+    expect((await fetch(`${await it.opsUrl()}/readyz`)).status).toBe(503)
+    expect((await fetch(`${await it.opsUrl()}/livez`)).status).toBe(200)
     expect((await slow).status).toBe(200)
     expect(await it.exitCode()).toBe(0)
     expect(it.lines.map(({ msg }) => msg).slice(-3)).toEqual(['loop done', 'stores closed', 'stopped'])
@@ -291,6 +311,11 @@ test('a port in use ends the process with code 1 and says so', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const { port } = taken.address() as { port: number }
+  await using ops = new Small('node', { OPS_PORT: String(port) })
+  expect(await ops.exitCode()).toBe(1)
+  expect(JSON.stringify(ops.lines)).toContain(
+    `Port ${port} is in use: stop what listens there, or set OPS_PORT`,
+  )
   await using it = new Small('node', { PORT: String(port) })
   expect(await it.exitCode()).toBe(1)
   expect(JSON.stringify(it.lines)).toContain(`Port ${port} is in use`)

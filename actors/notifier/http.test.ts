@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import pino from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type App, createApp } from '../http/app.ts'
+import { Reads } from '../http/reads.ts'
 import { createMetrics } from '../metrics.ts'
 import { mountNotifier } from './http.ts'
 import type { ChannelName } from './notice.ts'
@@ -29,7 +30,13 @@ function faceOf(allowPrivate: boolean, routing = everybody): App {
     log,
     metrics: createMetrics('notifier'),
   })
-  mountNotifier({ app: face, sql: database.sql, allowPrivate, routing })
+  mountNotifier({
+    app: face,
+    sql: database.sql,
+    reads: new Reads(database.sql, 2),
+    allowPrivate,
+    routing,
+  })
   return face
 }
 

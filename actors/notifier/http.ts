@@ -5,6 +5,7 @@ import { emailRule, parseEmail, parsePhone, phoneRule } from '../addresses.ts'
 import type { App } from '../http/app.ts'
 import { selfLink, selfSchema } from '../http/paging.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
 import { isMaskedUrl, maskUrl } from '../mask.ts'
 import { idSchema } from '../messages.ts'
@@ -20,6 +21,8 @@ import { addressNeeded, type Routing } from './routing.ts'
 export type NotifierHttpOptions = {
   app: App
   sql: Sql
+  /** For lists. */
+  reads: Reads
   /** Customers' webhooks may be http and have private addresses. */
   allowPrivate: boolean
   routing: Routing
@@ -90,6 +93,7 @@ const putCustomer = (allowPrivate: boolean, locale: string) =>
 export function mountNotifier({
   app,
   sql,
+  reads,
   allowPrivate,
   routing,
   alertToken,
@@ -119,7 +123,7 @@ export function mountNotifier({
     return reply(200, toCustomer(customer ?? notFound('This customer left no contact.')))
   })
 
-  mountNotices({ app, sql, routing, ring })
+  mountNotices({ app, sql, reads, routing, ring })
   mountAlerts({ app, sql, routing, token: alertToken, tell, ring })
   mountPreviews(app)
 }

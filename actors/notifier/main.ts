@@ -8,6 +8,8 @@ import { Worker } from '../../streams/worker.ts'
 import { serviceNames } from '../config.ts'
 import { createApp } from '../http/app.ts'
 import { ready } from '../http/health.ts'
+import { openProbe } from '../http/probe.ts'
+import { openReads, Reads } from '../http/reads.ts'
 import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
@@ -28,6 +30,8 @@ import { routingOf } from './routing.ts'
 
 /** Notices rest before they are sent anyway: events are taken in by the lot. */
 const gatherMs = 200
+/** Of lists of notices, in which operators look. */
+const readsAtOnce = 2
 /** On a machine that all services share, notices wait for decisions in a rush, never decisions for notices. */
 const niceness = 10
 
@@ -39,7 +43,9 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const worked = openPostgres(databaseUrl, { schema: 'notifier', max: 2, hot: true, lockTimeoutMs })
   const dispatched = openPostgres(databaseUrl, { schema: 'notifier', max: 4, hot: true })
-  const sql = openPostgres(databaseUrl, { schema: 'notifier', max: 4 })
+  const sql = openPostgres(databaseUrl, { schema: 'notifier', max: 3 })
+  const reads = openReads(databaseUrl, 'notifier', readsAtOnce)
+  const probe = openProbe(databaseUrl, 'notifier')
   await checkPartitions(sql, config.partitions)
 
   const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
@@ -110,6 +116,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   mountNotifier({
     app,
     sql,
+    reads: new Reads(reads, readsAtOnce),
     allowPrivate: config.webhookAllowPrivate,
     routing,
     alertToken: config.alertToken,
@@ -125,13 +132,16 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   return {
     app,
     pulses: () => loops.map((it) => it.pulse),
-    ready: () => ready(sql, incarnation),
+    ready: () => ready(probe, incarnation),
     loops: [
       ...loops.map((it) => it.run(signal)),
-      watchStores({ sql, worker, partitions: config.partitions, metrics, log, own: tellOverdue }, signal),
+      watchStores(
+        { sql, probe, worker, partitions: config.partitions, metrics, log, own: tellOverdue },
+        signal,
+      ),
     ],
     async close() {
-      await Promise.all([worked, dispatched, sql].map(closePostgres))
+      await Promise.all([worked, dispatched, sql, reads, probe.sql].map(closePostgres))
     },
   }
 })

@@ -4,6 +4,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { collectionSchema, integerFrom, page, pageQuery, selfLink, selfSchema } from '../http/paging.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
 import { idSchema } from '../messages.ts'
 import { type AttemptRow, readAttempts } from './attempts.ts'
@@ -15,6 +16,8 @@ import { readContacts } from './store.ts'
 export type NoticesHttpOptions = {
   app: App
   sql: Sql
+  /** For lists. */
+  reads: Reads
   routing: Routing
   /** Told when a notice became due. */
   ring(): void
@@ -108,11 +111,14 @@ const patchNotice = createRoute({
   responses: { 200: ok(oneNoticeSchema, 'The notice, as it is now'), ...problemResponses(404, 409) },
 })
 
-export function mountNotices({ app, sql, routing, ring }: NoticesHttpOptions): void {
+export function mountNotices({ app, sql, reads, routing, ring }: NoticesHttpOptions): void {
   app.openapi(getNotices, async (c) => {
     const { limit, after, userid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
-    const rows = await answered(listNotices(sql, { userid, status, before, limit: limit + 1 }))
+    const rows = await reads.run(
+      (sql) => listNotices(sql, { userid, status, before, limit: limit + 1 }),
+      c.req.raw.signal,
+    )
     return reply(
       200,
       page(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice),

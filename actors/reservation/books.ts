@@ -87,13 +87,25 @@ export type BookQuery = {
   limit: number
 }
 
-/** Books whose id, title, author or ISBN contains `q`, in the order of their ids. */
+/**
+ * Books in the order of their ids, at most `limit`. With `q`, those whose id, title, author or ISBN contains it, however people
+ * spell it (`migrations/0003-book-search.sql`).
+ */
 export function findBooks(sql: Sql, { q, available, after, limit }: BookQuery): Promise<BookRow[]> {
-  const pattern = q && `%${q.replaceAll(/[\\%_]/g, '\\$&')}%`
+  const shown = sql`bookid, title, author, isbn, available, version, updated_at`
+  const has = available === undefined ? undefined : available ? sql`available > 0` : sql`available = 0`
+  if (q === undefined) {
+    return sql<BookRow[]>`
+      select ${shown} from book where bookid > ${after} ${has ? sql`and ${has}` : sql``} order by bookid limit ${limit}`
+  }
+  // The limit is reached before anything is read of a book that does not have to be.
   return sql<BookRow[]>`
-    select bookid, title, author, isbn, available, version, updated_at from book
-    where bookid > ${after}
-      ${pattern ? sql`and concat_ws(' ', bookid, title, author, isbn) ilike ${pattern}` : sql``}
-      ${available === undefined ? sql`` : available ? sql`and available > 0` : sql`and available = 0`}
-    order by bookid limit ${limit}`
+    select ${shown} from book where bookid in (
+      select bookid from book_search as found
+      where bookid > ${after} and strpos(key, search_term(${q})) > 0
+        and search_grams(key) @> search_needles(search_term(${q}))
+        ${has ? sql`and (select ${has} from book where book.bookid = found.bookid)` : sql``}
+      order by bookid limit ${limit}
+    )
+    order by bookid`
 }

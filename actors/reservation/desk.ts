@@ -82,17 +82,17 @@ export class Desk {
   }
 
   /**
-   * Accepts a reservation, and waits up to `waitMs` for its decision.
+   * Accepts a reservation, and waits up to `waitMs` for its decision, or until the client is `gone`.
    * @throws {Unavailable} when the database does not take it in time. It may have been taken all the same.
    */
-  async accept(asked: Asked, waitMs: number): Promise<Reservation> {
+  async accept(asked: Asked, waitMs: number, gone?: AbortSignal): Promise<Reservation> {
     const reservationid = asked.reservationid ?? uuidv7()
     if (waitMs === 0) return asked.known ?? (await this.#insert(reservationid, asked))
     const { wakeup } = this.#options
     // Listening begins before the question is asked, so that the answer cannot be missed.
-    const answered = wakeup.next(reservationid, waitMs)
+    using answered = wakeup.next(reservationid, waitMs, gone)
     const reservation = asked.known ?? (await this.#insert(reservationid, asked))
-    return reservation.status === 'Requested' ? await this.#decided(reservation, answered) : reservation
+    return reservation.status === 'Requested' ? await this.#decided(reservation, answered, gone) : reservation
   }
 
   async #insert(reservationid: string, asked: Asked): Promise<Reservation> {
@@ -134,9 +134,14 @@ export class Desk {
     }
   }
 
-  async #decided(reservation: Reservation, answered: Promise<Answer | undefined>): Promise<Reservation> {
+  async #decided(
+    reservation: Reservation,
+    answered: Promise<Answer | undefined>,
+    gone?: AbortSignal,
+  ): Promise<Reservation> {
     const answer = await answered
     if (answer) return { ...reservation, ...answer, updated_at: new Date(answer.updatedAt) }
+    if (gone?.aborted) return reservation
     // Not heard in time: perhaps it is decided all the same.
     const { sql } = this.#options
     const row = await within(statementWithinMs, 'read', store.find(sql, reservation.reservationid)).catch(

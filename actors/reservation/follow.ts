@@ -14,18 +14,21 @@ export type Followed = {
   desk: Desk
   stopping: AbortSignal
   toBody(reservation: Reservation): ReservationBody
+  /** The place of this request among those that are held, which the stream keeps until its end. */
+  place: DisposableStack
 }
 
 /** No change can follow these. */
 const isFinal = (status: Status) => status === 'Failed' || status === 'Canceled'
 
 /** The id of an event is the status: a client that reconnects after the last event is told with 204 to stay away. */
-export function follow(c: Context, { reservation, desk, stopping, toBody }: Followed): Response {
+export function follow(c: Context, { reservation, desk, stopping, toBody, place }: Followed): Response {
   if (isFinal(reservation.status) && c.req.header('last-event-id') === reservation.status)
     return c.body(null, 204)
   // HEAD runs the handler of GET and drops the body unread: a stream that nobody reads would never end.
   if (c.req.method === 'HEAD')
     return c.body(null, 200, { ...safeHeaders, 'content-type': 'text/event-stream' })
+  const kept = place.move()
   const response = streamSSE(c, async (stream) => {
     let current = reservation
     let told: Status | undefined
@@ -52,6 +55,7 @@ export function follow(c: Context, { reservation, desk, stopping, toBody }: Foll
       clearInterval(heartbeat)
       stopping.removeEventListener('abort', stop)
       stopListening()
+      kept.dispose()
     }
   })
   for (const [name, value] of Object.entries(safeHeaders)) response.headers.set(name, value)

@@ -13,7 +13,9 @@ import {
   selfSchema,
   uuidFrom,
 } from '../http/paging.ts'
+import type { Places } from '../http/places.ts'
 import { Problem, problemResponses, within } from '../http/problem.ts'
+import { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
 import { traceOf } from '../http/trace.ts'
 import { idSchema } from '../messages.ts'
@@ -28,7 +30,21 @@ const readWithinMs = 1_500
 /** How long a request may ask to wait for the decision. */
 const waitMaxS = 30
 
-export type ReservationHttpOptions = { app: App; sql: Sql; desk: Desk; stopping: AbortSignal }
+const listsAtOnce = 2
+const searchesAtOnce = 2
+/** The connections for both. */
+export const readsAtOnce = listsAtOnce + searchesAtOnce
+
+export type ReservationHttpOptions = {
+  app: App
+  sql: Sql
+  desk: Desk
+  /** For those who wait or follow. */
+  held: Places
+  /** For lists and searches. */
+  reads: Sql
+  stopping: AbortSignal
+}
 
 const linksSchema = selfSchema.extend({ events: z.object({ href: z.string() }) })
 
@@ -148,7 +164,8 @@ const books = createRoute({
   method: 'get',
   path: '/books',
   summary: 'The book list',
-  description: 'A view of stock, kept from its events: it may be a moment behind, and never goes back.',
+  description:
+    'A view of stock, kept from its events: it may be a moment behind, and never goes back. `q` is a part of a book’s id, title, author or ISBN; case, accents, width, blanks in a row and the hyphens of an ISBN make no difference.',
   tags: ['books'],
   request: {
     query: z.object({
@@ -164,19 +181,24 @@ const books = createRoute({
   responses: { 200: ok(collectionSchema('books', bookSchema), 'A page, in the order of book ids') },
 })
 
-export function mountReservations({ app, sql, desk, stopping }: ReservationHttpOptions): void {
+export function mountReservations({ app, sql, reads, desk, held, stopping }: ReservationHttpOptions): void {
+  // A crowd that searches leaves lists alone.
+  const lists = new Reads(reads, listsAtOnce)
+  const searches = new Reads(reads, searchesAtOnce)
   const read = <T>(rows: Promise<T>) => within(readWithinMs, 'read from the database', rows)
 
   app.openapi(create, async (c) => {
     const asked = c.req.valid('json')
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
+    using _ = waitS > 0 ? held.take() : undefined
     const reservationid =
       key && (await read(claimKey(sql, { scope: 'POST /reservations', key, payload: asked })))
     const known = reservationid ? await read(store.find(sql, reservationid)) : undefined
     const reservation = await desk.accept(
       { ...asked, reservationid, known, traceparent: traceOf(c) },
       waitS * 1_000,
+      waitS > 0 ? c.req.raw.signal : undefined,
     )
     return reply(201, toBody(reservation), {
       location: `/reservations/${reservation.reservationid}`,
@@ -187,7 +209,10 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
   app.openapi(list, async (c) => {
     const { limit, after, userid, bookid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await read(store.list(sql, { userid, bookid, status, before, limit: limit + 1 }))
+    const rows = await lists.run(
+      (sql) => store.list(sql, { userid, bookid, status, before, limit: limit + 1 }),
+      c.req.raw.signal,
+    )
     return reply(
       200,
       page(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody),
@@ -209,20 +234,22 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
   })
 
   app.openapi(events, async (c) => {
+    using place = new DisposableStack()
+    place.use(held.take())
     const reservation = await found(c)
-    return follow(c, { reservation, desk, stopping, toBody })
+    return follow(c, { reservation, desk, stopping, toBody, place })
   })
 
   app.openapi(books, async (c) => {
     const { limit, after, q, available } = c.req.valid('query')
-    const rows = await read(
-      findBooks(sql, {
-        q,
-        available: available && available === 'true',
-        after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
-        limit: limit + 1,
-      }),
-    )
+    const query = {
+      q,
+      available: available && available === 'true',
+      after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
+      limit: limit + 1,
+    }
+    const lane = q === undefined ? lists : searches
+    const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
     return reply(
       200,
       page(c, 'books', rows, limit, (row) => [row.bookid], toBook),

@@ -12,7 +12,10 @@ import { Worker } from '../../streams/worker.ts'
 import { serviceNames } from '../config.ts'
 import { createApp } from '../http/app.ts'
 import { ready } from '../http/health.ts'
+import { placesToWait } from '../http/held.ts'
 import { forgetKeys } from '../http/idempotency.ts'
+import { openProbe } from '../http/probe.ts'
+import { openReads } from '../http/reads.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
@@ -21,7 +24,7 @@ import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { stockEventConsumer } from './consumer.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
-import { mountReservations } from './http.ts'
+import { mountReservations, readsAtOnce } from './http.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
 
@@ -34,7 +37,9 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
   const hot = openPostgres(databaseUrl, { schema: 'reservation', max: insertsAtOnce + 1, hot: true })
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const projection = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true, lockTimeoutMs })
-  const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 5 })
+  const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 3 })
+  const reads = openReads(databaseUrl, 'reservation', readsAtOnce)
+  const probe = openProbe(databaseUrl, 'reservation')
   await checkPartitions(sql, partitions)
   // Each opens a connection: the first rush has not the time to wait for one.
   await Promise.all(Array.from({ length: insertsAtOnce }, () => hot`select`))
@@ -107,12 +112,12 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     metrics,
     tracing,
   })
-  mountReservations({ app, sql, desk, stopping })
+  mountReservations({ app, sql, reads, desk, held: placesToWait(metrics), stopping })
 
   return {
     app,
     pulses: () => [worker.pulse, resending],
-    ready: () => ready(sql, incarnation),
+    ready: () => ready(probe, incarnation),
     loops: [
       worker.run(signal),
       wakeup.run(signal),
@@ -120,6 +125,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
       watchStores(
         {
           sql,
+          probe,
           worker,
           partitions,
           metrics,
@@ -148,7 +154,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     async close() {
       await wakeup[Symbol.asyncDispose]()
       redis.disconnect()
-      await Promise.all([hot, projection, sql].map(closePostgres))
+      await Promise.all([hot, projection, sql, reads, probe.sql].map(closePostgres))
     },
   }
 })

@@ -7,6 +7,7 @@ import type { Envelope } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Wakeup } from '../../streams/wakeup.ts'
 import { claimKey } from '../http/idempotency.ts'
+import type { Places } from '../http/places.ts'
 import { Unavailable, within } from '../http/problem.ts'
 import { traceOf } from '../http/trace.ts'
 import type { StockCommand } from '../messages.ts'
@@ -23,6 +24,8 @@ export type ClerkOptions = {
   send(envelope: Envelope): Promise<void>
   /** Answers are ids of commands that have had their effect. */
   wakeup: Wakeup<string>
+  /** For those who wait. */
+  held: Places
   now(): Date
 }
 
@@ -40,7 +43,7 @@ export class Clerk {
    * @param payload as the key was, or is now, used for.
    * @param commandFor makes the command of an id.
    * @returns the command's id, once it has had its effect.
-   * @throws {Unavailable} when that is not known in time.
+   * @throws {Unavailable} when that is not known in time, or too many requests wait already.
    */
   async carryOut(
     c: Context,
@@ -48,10 +51,11 @@ export class Clerk {
     payload: unknown,
     commandFor: (id: string) => Command,
   ): Promise<string> {
-    const { sql, send, wakeup } = this.#options
+    const { sql, send, wakeup, held } = this.#options
+    using _ = held.take()
     const key = c.req.header('idempotency-key') ?? uuidv7()
     const id = await bounded(claimKey(sql, { scope, key, payload }))
-    const answer = wakeup.next(id, answerWithinMs)
+    using answer = wakeup.next(id, answerWithinMs, c.req.raw.signal)
     await send(this.#envelopeOf(commandFor(id), traceOf(c))).catch((cause) => {
       throw notYet('The message could not be sent.', key, cause)
     })

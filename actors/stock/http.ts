@@ -12,6 +12,7 @@ import {
   selfSchema,
 } from '../http/paging.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
+import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
 import { idSchema, textSchema } from '../messages.ts'
 import { bounded, type Clerk } from './clerk.ts'
@@ -95,7 +96,9 @@ const listMovements = createRoute({
   },
 })
 
-export function mountStock({ app, sql, clerk }: { app: App; sql: Sql; clerk: Clerk }): void {
+export type StockHttpOptions = { app: App; sql: Sql; reads: Reads; clerk: Clerk }
+
+export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
   app.openapi(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
@@ -110,7 +113,10 @@ export function mountStock({ app, sql, clerk }: { app: App; sql: Sql; clerk: Cle
 
   app.openapi(listStocks, async (c) => {
     const { limit, after } = c.req.valid('query')
-    const rows = await bounded(read.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]))
+    const rows = await reads.run(
+      (sql) => read.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
+      c.req.raw.signal,
+    )
     return reply(
       200,
       page(c, 'stocks', rows, limit, (row) => [row.bookid], toStock),
@@ -127,7 +133,7 @@ export function mountStock({ app, sql, clerk }: { app: App; sql: Sql; clerk: Cle
     const { bookid } = c.req.valid('param')
     const { limit, after } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
-    const rows = await bounded(read.movements(sql, bookid, limit + 1, before))
+    const rows = await reads.run((sql) => read.movements(sql, bookid, limit + 1, before), c.req.raw.signal)
     if (rows.length === 0 && before === undefined) {
       throw new Problem('not-found', { detail: 'Nothing ever happened to this book.' })
     }

@@ -13,7 +13,10 @@ import { Worker } from '../../streams/worker.ts'
 import { serviceNames } from '../config.ts'
 import { createApp } from '../http/app.ts'
 import { ready } from '../http/health.ts'
+import { placesToWait } from '../http/held.ts'
 import { forgetKeys } from '../http/idempotency.ts'
+import { openProbe } from '../http/probe.ts'
+import { openReads, Reads } from '../http/reads.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
@@ -26,13 +29,18 @@ import { mountStock } from './http.ts'
 import { mountPurchases } from './purchases.ts'
 import * as read from './read.ts'
 
+/** Of lists, in which the stock manager and the purchaser look. */
+const readsAtOnce = 2
+
 await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
   const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, partitions } = config
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const hot = openPostgres(databaseUrl, { schema: 'stock', max: 2, hot: true, lockTimeoutMs })
-  const sql = openPostgres(databaseUrl, { schema: 'stock', max: 4 })
+  const sql = openPostgres(databaseUrl, { schema: 'stock', max: 3 })
+  const reads = openReads(databaseUrl, 'stock', readsAtOnce)
+  const probe = openProbe(databaseUrl, 'stock')
   await checkPartitions(sql, partitions)
   const redis = openRedis(redisUrl, id)
 
@@ -93,24 +101,31 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
     topics.stockMailbox,
     new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions, incarnation }),
   )
-  const clerk = new Clerk({ sql, send: (envelope) => sender.send(envelope), wakeup, now })
-  mountStock({ app, sql, clerk })
-  mountPurchases({ app, sql, clerk })
+  const clerk = new Clerk({
+    sql,
+    send: (envelope) => sender.send(envelope),
+    wakeup,
+    held: placesToWait(metrics),
+    now,
+  })
+  const face = { app, sql, reads: new Reads(reads, readsAtOnce), clerk }
+  mountStock(face)
+  mountPurchases(face)
 
   return {
     app,
     pulses: () => [worker.pulse],
-    ready: () => ready(sql, incarnation),
+    ready: () => ready(probe, incarnation),
     loops: [
       worker.run(signal),
       wakeup.run(signal),
       forgetKeys(sql, log, signal),
-      watchStores({ sql, worker, partitions, metrics, log }, signal),
+      watchStores({ sql, probe, worker, partitions, metrics, log }, signal),
     ],
     async close() {
       await wakeup[Symbol.asyncDispose]()
       redis.disconnect()
-      await Promise.all([closePostgres(hot), closePostgres(sql)])
+      await Promise.all([hot, sql, reads, probe.sql].map(closePostgres))
     },
   }
 })

@@ -1,7 +1,5 @@
 /** The purchaser's HTTP face: what is wanted, what is ordered. */
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Sql } from '../../streams/postgres.ts'
-import type { App } from '../http/app.ts'
 import {
   collectionSchema,
   decodeAfter,
@@ -14,8 +12,9 @@ import {
 import { Problem, problemResponses } from '../http/problem.ts'
 import { reply } from '../http/reply.ts'
 import { idSchema } from '../messages.ts'
-import { bounded, type Clerk } from './clerk.ts'
+import { bounded } from './clerk.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
+import type { StockHttpOptions } from './http.ts'
 import * as read from './read.ts'
 
 const requestSchema = z
@@ -84,10 +83,13 @@ const getPurchase = createRoute({
   responses: { 200: jsonAnswer(purchaseSchema, 'The purchase'), ...problemResponses(404) },
 })
 
-export function mountPurchases({ app, sql, clerk }: { app: App; sql: Sql; clerk: Clerk }): void {
+export function mountPurchases({ app, sql, reads, clerk }: StockHttpOptions): void {
   app.openapi(listRequests, async (c) => {
     const { limit, after } = c.req.valid('query')
-    const rows = await bounded(read.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]))
+    const rows = await reads.run(
+      (sql) => read.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
+      c.req.raw.signal,
+    )
     return reply(
       200,
       page(c, 'purchaseRequests', rows, limit, (row) => [row.bookid], toRequest),
@@ -109,7 +111,7 @@ export function mountPurchases({ app, sql, clerk }: { app: App; sql: Sql; clerk:
   app.openapi(listPurchases, async (c) => {
     const { limit, after, bookid } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await bounded(read.purchases(sql, limit + 1, bookid, before))
+    const rows = await reads.run((sql) => read.purchases(sql, limit + 1, bookid, before), c.req.raw.signal)
     return reply(
       200,
       page(c, 'purchases', rows, limit, (row) => [row.purchaseid], toPurchase),

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { leash } from '../../deploy/local/leash.ts'
 import { onLines } from '../../deploy/local/lines.ts'
-import { compileCache } from '../../deploy/local/service.ts'
+import { compileCache, runtimeCommand } from '../../deploy/local/service.ts'
 import type { ServiceName } from '../config.ts'
 import { eventually } from './eventually.ts'
 
@@ -16,14 +16,6 @@ export const root = fileURLToPath(new URL('../../', import.meta.url))
 const startTimeoutMs = 20_000
 /** A graceful stop takes 10 s at most; a process that needs longer is at fault. */
 const stopTimeoutMs = 12_000
-
-const commands: Record<Runtime, { binary: string; args: string[] }> = {
-  node: { binary: `${root}node_modules/.bin/node`, args: [] },
-  deno: {
-    binary: `${root}node_modules/.bin/deno`,
-    args: ['run', '--no-prompt', '--allow-net', '--allow-env', '--allow-read', '--allow-sys'],
-  },
-}
 
 export type ServiceSpec = {
   service: ServiceName
@@ -51,6 +43,7 @@ export class ServiceProcess {
   #exitWanted = false
   #paused = false
   #port = 0
+  #opsPort = 0
 
   constructor(name: string, spec: ServiceSpec) {
     this.name = name
@@ -59,6 +52,11 @@ export class ServiceProcess {
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}`
+  }
+
+  /** Of probes, metrics and docs. */
+  get opsUrl(): string {
+    return `http://127.0.0.1:${this.#opsPort}`
   }
 
   get pid(): number {
@@ -82,7 +80,7 @@ export class ServiceProcess {
   /** Starts the process and returns once it listens. */
   async spawn(): Promise<void> {
     const { service, runtime, env, tree = root, runtimeArgs = [] } = this.#spec
-    const { binary, args } = commands[runtime]
+    const [binary, ...args] = runtimeCommand(runtime)
     const main = `${tree}actors/${service}/main.ts`
     const [program, ...rest] = this.#spec.command ?? [binary, ...args, ...runtimeArgs, main]
     const seen = this.logs.length
@@ -97,6 +95,7 @@ export class ServiceProcess {
         ...env,
         HOST: '127.0.0.1',
         PORT: String(this.#port),
+        OPS_PORT: String(this.#opsPort),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -113,6 +112,7 @@ export class ServiceProcess {
       this.logs.slice(seen).find((line) => line.msg === 'listening'),
     )
     this.#port = Number(listening.port)
+    this.#opsPort = Number(listening.opsPort)
   }
 
   /** SIGTERM. @throws when the process does not end in time, or ends with another code than 0. */

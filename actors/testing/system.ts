@@ -71,13 +71,18 @@ export class System implements AsyncDisposable {
     )
   }
 
+  /** Where the first process of a service has its probes, metrics and docs. */
+  opsUrl(service: ServiceName): string {
+    return this.processes[service][0]!.opsUrl
+  }
+
   /** Starts every process and reads what each service promises. */
   async start(): Promise<void> {
     await Promise.all(this.all.map((process) => process.start()))
     await Promise.all(
       serviceNames.map(async (service) => {
         const first = this.processes[service][0]
-        if (first) this.#contracts[service] = await Contract.read(first.url)
+        if (first) this.#contracts[service] = await Contract.read(first.opsUrl)
       }),
     )
   }

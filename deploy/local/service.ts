@@ -63,30 +63,39 @@ export type ServiceOptions = {
   service: ServiceName
   host: string
   port: number
+  /** Of probes, metrics and docs. */
+  opsPort: number
   env: NodeJS.ProcessEnv
   onLine: (line: string) => void
 }
 
-export type Service = Child & { name: ServiceName; port: number; url: string }
+export type Service = Child & {
+  name: ServiceName
+  port: number
+  url: string
+  opsPort: number
+  opsUrl: string
+}
 
 /** Resolves when the service is alive. @throws {ChildError} with its last lines when it ends before. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { runtime, service, host, port, env, onLine } = options
+  const { runtime, service, host, port, opsPort, env, onLine } = options
   const [command, ...args] = runtimeCommand(runtime)
   const child = await startChild({
     name: service,
     command,
     args: [...args, mainOf(service)],
     cwd: root,
-    env: { ...compileCache, ...env, HOST: host, PORT: String(port) },
+    env: { ...compileCache, ...env, HOST: host, PORT: String(port), OPS_PORT: String(opsPort) },
     graceMs,
     onLine,
   })
-  const url = `http://${host === '0.0.0.0' ? 'localhost' : host}:${port}`
+  const at = (port: number) => `http://${host === '0.0.0.0' ? 'localhost' : host}:${port}`
+  const [url, opsUrl] = [at(port), at(opsPort)]
   const settled = new AbortController()
   try {
-    await Promise.race([answers(`${url}/livez`, startupMaxMs, settled.signal), child.ends()])
-    return { ...child, name: service, port, url }
+    await Promise.race([answers(`${opsUrl}/livez`, startupMaxMs, settled.signal), child.ends()])
+    return { ...child, name: service, port, url, opsPort, opsUrl }
   } catch (error) {
     await child.stop()
     throw error

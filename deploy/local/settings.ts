@@ -10,6 +10,9 @@ const schema = z.object({
   RESERVATION_PORT: port(8081),
   STOCK_PORT: port(8082),
   NOTIFIER_PORT: port(8083),
+  RESERVATION_OPS_PORT: port(9081),
+  STOCK_OPS_PORT: port(9082),
+  NOTIFIER_OPS_PORT: port(9083),
   DATA_DIR: z.string().min(1).default('.data'),
   RUNTIME: z.enum(['node', 'deno']).default('node'),
   LOG_FORMAT: z.enum(['pretty', 'json']).default('pretty'),
@@ -20,6 +23,8 @@ const brought = { DATABASE_URL: 'postgres://brought', REDIS_URL: 'redis://brough
 
 export type Settings = {
   ports: Record<ServiceName, number>
+  /** Of probes, metrics and docs. */
+  opsPorts: Record<ServiceName, number>
   dataDir: string
   runtime: 'node' | 'deno'
   logFormat: 'pretty' | 'json'
@@ -42,11 +47,17 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
   if (!own.success || services instanceof ConfigError) throw new Error(faults.join('; '))
   const it = own.data
   const ports = { reservation: it.RESERVATION_PORT, stock: it.STOCK_PORT, notifier: it.NOTIFIER_PORT }
-  const fixed = Object.values(ports).filter((port) => port !== 0)
+  const opsPorts = {
+    reservation: it.RESERVATION_OPS_PORT,
+    stock: it.STOCK_OPS_PORT,
+    notifier: it.NOTIFIER_OPS_PORT,
+  }
+  const fixed = [...Object.values(ports), ...Object.values(opsPorts)].filter((port) => port !== 0)
   if (new Set(fixed).size < fixed.length)
     throw new Error(`the services' ports must differ: ${fixed.join(', ')}`)
   return {
     ports,
+    opsPorts,
     dataDir: resolve(it.DATA_DIR),
     runtime: it.RUNTIME,
     logFormat: it.LOG_FORMAT,
@@ -58,7 +69,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
 }
 
 function configOf(env: NodeJS.ProcessEnv): Config | ConfigError {
-  const { PORT: _, ...services } = readEnv(env)
+  const { PORT: _, OPS_PORT: __, ...services } = readEnv(env)
   try {
     return toConfig('stock', { ...brought, ...services })
   } catch (error) {
@@ -74,6 +85,8 @@ Settings, from the environment:
   RESERVATION_PORT  8081     0 means any free port
   STOCK_PORT        8082
   NOTIFIER_PORT     8083
+  RESERVATION_OPS_PORT, STOCK_OPS_PORT, NOTIFIER_OPS_PORT
+                    9081 to 9083: probes, metrics and docs
   DATABASE_URL               a Postgres to use; without it, one is brought, with its data in DATA_DIR
   REDIS_URL                  a Redis to use; without it, one is brought, with its data in DATA_DIR
   DATA_DIR          .data    where those two keep their data

@@ -21,7 +21,14 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 }, startMaxMs)
 
-const anyPorts = { RESERVATION_PORT: '0', STOCK_PORT: '0', NOTIFIER_PORT: '0' }
+const anyPorts = {
+  RESERVATION_PORT: '0',
+  STOCK_PORT: '0',
+  NOTIFIER_PORT: '0',
+  RESERVATION_OPS_PORT: '0',
+  STOCK_OPS_PORT: '0',
+  NOTIFIER_OPS_PORT: '0',
+}
 
 async function start(env: NodeJS.ProcessEnv = {}, args: string[] = []) {
   const lines: string[] = []

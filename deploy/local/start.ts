@@ -61,16 +61,17 @@ async function up(start: Start): Promise<void> {
   output.say(welcome(services, settings))
 }
 
-async function portsAreFree({ ports, host }: Settings): Promise<void> {
+async function portsAreFree({ ports, opsPorts, host }: Settings): Promise<void> {
   for (const service of serviceNames) {
-    const setting = `${service.toUpperCase()}_PORT`
-    await assertFree(ports[service], host).catch((cause) => {
-      const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
-      const why = taken ? 'it is in use' : (cause as Error).message
-      throw new Error(
-        `port ${ports[service]} cannot be had for ${service}: ${why}; set ${setting} to another`,
-      )
-    })
+    for (const [setting, port] of [
+      [`${service.toUpperCase()}_PORT`, ports[service]],
+      [`${service.toUpperCase()}_OPS_PORT`, opsPorts[service]],
+    ] as const)
+      await assertFree(port, host).catch((cause) => {
+        const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
+        const why = taken ? 'it is in use' : (cause as Error).message
+        throw new Error(`port ${port} cannot be had for ${service}: ${why}; set ${setting} to another`)
+      })
   }
 }
 
@@ -111,11 +112,13 @@ async function runServices(
   // They stop together, not one after another.
   stack.defer(async () => void (await Promise.all(running.map((it) => it.stop()))))
   const run = async (service: ServiceName) => {
-    const { runtime, host, ports } = settings
+    const { runtime, host, ports, opsPorts } = settings
     const onLine = output.of(service)
     const start = (last?: Service) =>
       onPort(last?.port ?? ports[service], (port) =>
-        startService({ runtime, service, host, port, env, onLine }),
+        onPort(last?.opsPort ?? opsPorts[service], (opsPort) =>
+          startService({ runtime, service, host, port, opsPort, env, onLine }),
+        ),
       )
     running.push(await supervise({ name: service, start, say: output.say }))
   }

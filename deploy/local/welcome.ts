@@ -7,7 +7,8 @@ import type { Settings } from './settings.ts'
 /** What to know and what to try, once everything is ready. */
 export function welcome(services: Service[], settings: Settings): string {
   const url = Object.fromEntries(services.map((it) => [it.name, it.url]))
-  const lines = serviceNames.map((name) => `  ${name.padEnd(12)} ${url[name]}   ${url[name]}/docs`)
+  const docs = Object.fromEntries(services.map((it) => [it.name, `${it.opsUrl}/docs`]))
+  const lines = serviceNames.map((name) => `  ${name.padEnd(12)} ${url[name]}   ${docs[name]}`)
   const data =
     settings.databaseUrl && settings.redisUrl ? '' : ` Data is kept in ${folder(settings.dataDir)}.`
   return `

@@ -45,7 +45,7 @@ export async function drill(say: Say): Promise<boolean> {
     receivers: { notifier: notifier.url, token, deadMansSwitch: outside.url, smtp: new URL(mail.url).host },
   })
   stack.defer(async () => void (await alertmanager.stop()))
-  const addressOf = (service: ServiceName) => new URL(processes[service].url).host
+  const addressOf = (service: ServiceName) => new URL(processes[service].opsUrl).host
   const prometheus = await startPrometheus({
     dir: join(dir, 'prometheus'),
     alertmanager: alertmanager.address,

@@ -54,9 +54,9 @@ async function watch(env: NodeJS.ProcessEnv): Promise<true> {
     port: Number(env.PROMETHEUS_PORT || 9090),
     alertmanager: alertmanager.address,
     targets: {
-      reservation: at(env.RESERVATION_PORT, 8081),
-      stock: at(env.STOCK_PORT, 8082),
-      notifier,
+      reservation: at(env.RESERVATION_OPS_PORT, 9081),
+      stock: at(env.STOCK_OPS_PORT, 9082),
+      notifier: at(env.NOTIFIER_OPS_PORT, 9083),
     },
   })
   stack.defer(async () => void (await prometheus.stop()))

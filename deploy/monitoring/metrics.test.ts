@@ -46,7 +46,7 @@ beforeAll(async () => {
 
 async function read(): Promise<true> {
   for (const service of serviceNames) {
-    const text = await (await fetch(`${system()[service].url}/metrics`)).text()
+    const text = await (await fetch(`${system().opsUrl(service)}/metrics`)).text()
     for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
       for (const end of type === 'histogram'
         ? ['_bucket', '_sum', '_count']

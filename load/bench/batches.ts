@@ -8,8 +8,8 @@ export type Batches = { name: string; messages: number; commits: number; seconds
 /** Of each process since its start. */
 export const batchesOf = (processes: MeasuredProcess[]): Promise<Batches[]> =>
   Promise.all(
-    processes.map(async ({ name, port }) => {
-      const text = await (await ask(`http://127.0.0.1:${port}/metrics`)).text()
+    processes.map(async ({ name, opsPort }) => {
+      const text = await (await ask(`http://127.0.0.1:${opsPort}/metrics`)).text()
       const figure = (metric: string) =>
         Number(new RegExp(`^${metric}(?:\\{.*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? 0)
       return {

@@ -59,8 +59,8 @@ export async function catchUp(
 }
 
 /** As the reservation service counts it: asking its tables would take part in what is measured. */
-async function decidedBy({ urls }: Product): Promise<number> {
-  const text = await (await ask(`${urls.reservation}/metrics`)).text()
+async function decidedBy({ opsUrls }: Product): Promise<number> {
+  const text = await (await ask(`${opsUrls.reservation}/metrics`)).text()
   const lines = text.matchAll(/^reservations_decided_total\{.*outcome="(?:Reserved|Failed)".*\} (\d+)/gm)
   return [...lines].reduce((sum, [, value]) => sum + Number(value), 0)
 }

@@ -11,8 +11,16 @@ import { settle } from './rounds.ts'
 import type { Surroundings } from './target.ts'
 import { requestsOf, type Workload, wantedOf } from './workloads.ts'
 
-/** What the runtime keeps about itself, not about the past. */
-const timeless = ['mailbox', 'worker', 'migration', 'dead_letter', 'idempotency', 'undelivered']
+/** What the runtime keeps about itself, not about the past, and what a trigger fills. */
+const timeless = [
+  'book_search',
+  'mailbox',
+  'worker',
+  'migration',
+  'dead_letter',
+  'idempotency',
+  'undelivered',
+]
 
 export type Past = { books: number; reservations: number }
 

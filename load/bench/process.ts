@@ -8,6 +8,8 @@ import { type Usage, usageOf } from './usage.ts'
 export type MeasuredProcess = {
   name: string
   port: number
+  /** Of its metrics, if it is one of our services. */
+  opsPort: number
   /** @throws with its exit and the end of its log when it has ended by itself. */
   usage(): Usage
   stop(): Promise<void>
@@ -16,7 +18,7 @@ export type MeasuredProcess = {
 export type ProcessOptions = {
   name: string
   command: string[]
-  /** Added to the environment, beside `PORT`. */
+  /** Added to the environment, beside `PORT` and `OPS_PORT`. */
   env: Record<string, string>
   /** Standard output and error go there. */
   logFile: string
@@ -33,11 +35,12 @@ const pollMs = 50
 export async function startProcess(options: ProcessOptions): Promise<MeasuredProcess> {
   const { name, command, env, logFile, ready = isReady } = options
   const port = options.port ?? (await freePort())
+  const opsPort = await freePort()
   const child = await startChild({
     name,
     command: '/bin/sh',
     args: ['-c', 'exec "$@" >>"$LOG_FILE" 2>&1', 'sh', ...command],
-    env: { ...process.env, ...env, PORT: String(port), LOG_FILE: logFile },
+    env: { ...process.env, ...env, PORT: String(port), OPS_PORT: String(opsPort), LOG_FILE: logFile },
   })
   let exit: Exit | undefined
   void child.exited.then((it) => {
@@ -57,7 +60,7 @@ export async function startProcess(options: ProcessOptions): Promise<MeasuredPro
     await child.stop()
     throw error
   }
-  return { name, port, usage, stop: async () => void (await child.stop()) }
+  return { name, port, opsPort, usage, stop: async () => void (await child.stop()) }
 }
 
 const isReady = (port: number) => answersOk(`http://127.0.0.1:${port}/readyz`)

@@ -18,6 +18,8 @@ export type ServiceName = (typeof services)[number]
 export type Product = Target & {
   databaseUrl: string
   urls: Record<ServiceName, string>
+  /** Of metrics. */
+  opsUrls: Record<ServiceName, string>
   stopService(name: ServiceName): Promise<void>
   /** It comes back on another port. */
   startService(name: ServiceName): Promise<void>
@@ -53,6 +55,7 @@ export async function startProduct(
       i ? `${service}-${i + 1}` : service,
     )
   const urls = {} as Record<ServiceName, string>
+  const opsUrls = {} as Record<ServiceName, string>
   const stopService = async (service: ServiceName) => {
     const its = processes.filter(({ name }) => namesOf(service).includes(name))
     for (const it of its) processes.splice(processes.indexOf(it), 1)
@@ -63,6 +66,7 @@ export async function startProduct(
       const it = await startScript(name, `actors/${service}/main.ts`, env, around)
       processes.push(it)
       urls[service] = `http://127.0.0.1:${it.port}`
+      opsUrls[service] = `http://127.0.0.1:${it.opsPort}`
     }
   }
   const stop = async () => void (await Promise.all(processes.splice(0).map((it) => it.stop())))
@@ -74,7 +78,7 @@ export async function startProduct(
   }
   const { port } = processes.find((it) => it.name === 'reservation')!
   return {
-    ...{ name, port, processes, databaseUrl, urls, stopService, startService, stop },
+    ...{ name, port, processes, databaseUrl, urls, opsUrls, stopService, startService, stop },
     stock: (books) => eachOf(books, 64, (bookid) => receive(urls.stock, bookid)),
     account: async () => ({
       held: await heldOf(urls.stock),

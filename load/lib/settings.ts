@@ -13,6 +13,9 @@ const urlOf = (name: string, fallback: string) => (__ENV[name] || fallback).repl
 export const settings = {
   reservationUrl: urlOf('RESERVATION_URL', 'http://localhost:8081'),
   stockUrl: urlOf('STOCK_URL', 'http://localhost:8082'),
+  /** Where the two show their metrics, which the soak test reads. */
+  reservationOpsUrl: urlOf('RESERVATION_OPS_URL', 'http://localhost:9081'),
+  stockOpsUrl: urlOf('STOCK_OPS_URL', 'http://localhost:9082'),
   /** The peak, in customers a second. Absent: what the script takes for usual. */
   rate: numberOf('RATE'),
   /** How long the script runs in all. Absent: as long as its question needs. */

@@ -9,11 +9,13 @@ import { startStores } from '../bench/stores.ts'
 import { findK6, howToInstall, runK6 } from './k6.ts'
 import { type Options, readOptions, unsqueezable } from './options.ts'
 
-type System = NonNullable<Options['system']>
+/** And where it shows its metrics, if that is known here. */
+type System = NonNullable<Options['system']> & { ops?: Record<string, string> }
 
 async function load(options: Options, k6: string, signal: AbortSignal): Promise<number> {
   await using stack = new AsyncDisposableStack()
-  const { reservationUrl, stockUrl } = options.system ?? (await startSystem(options, stack))
+  const system: System = options.system ?? (await startSystem(options, stack))
+  const { reservationUrl, stockUrl, ops = {} } = system
   const out = resolve(options.out)
   await mkdir(out, { recursive: true })
   const results = join(out, `${options.script}.json`)
@@ -25,6 +27,7 @@ async function load(options: Options, k6: string, signal: AbortSignal): Promise<
     {
       RESERVATION_URL: reservationUrl,
       STOCK_URL: stockUrl,
+      ...ops,
       RESULTS_FILE: results,
       ...(options.seconds && { SECONDS: String(options.seconds) }),
       ...(options.rate && { RATE: String(options.rate) }),
@@ -53,7 +56,9 @@ async function startSystem({ runtime }: Options, stack: AsyncDisposableStack): P
   const product = await startProduct({ databaseUrl, redisUrl, runtime, logDir: dir })
   stack.defer(product.stop)
   progress('')
-  return { reservationUrl: product.urls.reservation, stockUrl: product.urls.stock }
+  const { urls, opsUrls } = product
+  const ops = { RESERVATION_OPS_URL: opsUrls.reservation, STOCK_OPS_URL: opsUrls.stock }
+  return { reservationUrl: urls.reservation, stockUrl: urls.stock, ops }
 }
 
 try {

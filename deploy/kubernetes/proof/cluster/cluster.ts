@@ -72,7 +72,8 @@ export class Cluster implements AsyncDisposable {
   async faces(): Promise<Audited> {
     const client = async (service: ServiceName) => {
       const { url } = this.addresses[service]
-      const contract = await Contract.read(url)
+      const [pod] = this.deployments[service].pods
+      const contract = await Contract.read(`http://127.0.0.1:${pod!.opsPort}`)
       return new Client(
         () => url,
         () => contract,

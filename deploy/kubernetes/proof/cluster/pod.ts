@@ -16,7 +16,7 @@ import { type Container, mainOf } from '../rules/rule.ts'
 
 /** A probe of the manifest. */
 type Probe = {
-  httpGet: { path: string }
+  httpGet: { path: string; port: string }
   periodSeconds: number
   timeoutSeconds: number
   failureThreshold: number
@@ -40,6 +40,8 @@ const entrypoint = runtimeCommand('node')
 export class Pod {
   readonly name: string
   readonly port: number
+  /** Of probes, metrics and docs. */
+  readonly opsPort: number
   /** What no pod should do: end by itself, not end when it is told to. */
   readonly faults: string[] = []
   /** How often its container was started anew. */
@@ -54,15 +56,16 @@ export class Pod {
   /** Aborted when the container ends, and its probes with it. */
   #watching = new AbortController()
 
-  private constructor(options: PodOptions, port: number) {
+  private constructor(options: PodOptions, port: number, opsPort: number) {
     this.name = options.name
     this.port = port
+    this.opsPort = opsPort
     this.#options = { secondMs: 1_000, prepared: false, ...options }
   }
 
   /** Resolves when its init containers have done their work and its container runs. */
   static async start(options: PodOptions): Promise<Pod> {
-    const pod = new Pod(options, await freePort())
+    const pod = new Pod(options, await freePort(), await freePort())
     if (!pod.#options.prepared)
       for (const container of pod.#spec.initContainers ?? []) await pod.#runToItsEnd(container)
     await pod.#run()
@@ -124,7 +127,14 @@ export class Pod {
       command: program,
       args: [...flags, ...args],
       cwd: root,
-      env: { PATH, HOME, ...compileCache, ...this.#options.env, HOST: '127.0.0.1', PORT: String(this.port) },
+      env: {
+        ...{ PATH, HOME },
+        ...compileCache,
+        ...this.#options.env,
+        HOST: '127.0.0.1',
+        PORT: String(this.port),
+        OPS_PORT: String(this.opsPort),
+      },
     })
   }
 
@@ -185,7 +195,8 @@ export class Pod {
     const { secondMs } = this.#options
     for (let failures = 0; !signal.aborted && !on.until?.(); ) {
       const asked = performance.now()
-      const ok = await answers(`http://127.0.0.1:${this.port}${httpGet.path}`, timeoutSeconds * secondMs)
+      const port = httpGet.port === 'ops' ? this.opsPort : this.port
+      const ok = await answers(`http://127.0.0.1:${port}${httpGet.path}`, timeoutSeconds * secondMs)
       if (signal.aborted) return
       failures = ok ? 0 : failures + 1
       if (ok) on.succeeded()

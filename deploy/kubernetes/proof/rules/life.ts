@@ -35,13 +35,26 @@ export const life: Rule[] = [
       Object.entries(probes).flatMap(([probe, path]) =>
         forServices(
           manifests,
-          (it) => mainOf(it)[probe]?.httpGet?.path !== path || mainOf(it)[probe].httpGet.port !== 'http',
+          (it) => mainOf(it)[probe]?.httpGet?.path !== path || mainOf(it)[probe].httpGet.port !== 'ops',
           `has no ${probe} at ${path}`,
         ),
       ),
     breach: (manifests) => {
       mainOf(stock(manifests)).livenessProbe.httpGet.path = '/readyz'
     },
+  },
+  {
+    claim: 'no crowd of customers is in front of a probe: it has a port of its own',
+    faults: (manifests) =>
+      forServices(
+        manifests,
+        (it) => {
+          const portOf = (name: string) => mainOf(it).ports.find((port: Container) => port.name === name)
+          return !portOf('ops') || portOf('ops').containerPort === portOf('http')?.containerPort
+        },
+        'has no port for probes',
+      ),
+    breach: (manifests) => mainOf(stock(manifests)).ports.pop(),
   },
   {
     claim: 'a busy process is not taken for a hanging one: it must be silent three times, 3 s each',

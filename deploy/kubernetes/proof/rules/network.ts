@@ -32,6 +32,9 @@ const callersOf = (manifests: Manifest[], service: Manifest): Container[] =>
   rulesFor(manifests, podLabelsOf(service), 'ingress').flatMap(({ from }) => from ?? [{ everybody: true }])
 
 const fromIngress = { namespaceSelector: { matchLabels: { 'bookreservation.example/ingress': 'true' } } }
+const fromMonitoring = {
+  namespaceSelector: { matchLabels: { 'bookreservation.example/monitoring': 'true' } },
+}
 const isIngress = (peer: Container) => JSON.stringify(peer) === JSON.stringify(fromIngress)
 
 /** Of what `actors/notifier/channels/public-address.ts` lets nobody call, what may lead inside. */
@@ -106,6 +109,24 @@ export const network: Rule[] = [
     breach: (manifests) => {
       const [{ http }] = find(manifests, 'Ingress', 'customers').spec.rules
       http.paths[0].backend.service.name = 'notifier'
+    },
+  },
+  {
+    claim: 'Prometheus reaches the port of metrics alone, and nothing else reaches that port',
+    faults: (manifests) =>
+      services(manifests).flatMap((it) =>
+        rulesFor(manifests, podLabelsOf(it), 'ingress').flatMap(({ from = [], ports = [] }) => {
+          const watching = from.some(
+            (peer: Container) => JSON.stringify(peer) === JSON.stringify(fromMonitoring),
+          )
+          const named = ports.map(({ port }: Container) => port).join()
+          return named === (watching ? 'ops' : 'http')
+            ? []
+            : [`${nameOf(it)} is reached at ${named || 'any port'}`]
+        }),
+      ),
+    breach: (manifests) => {
+      find(manifests, 'NetworkPolicy', 'monitoring').spec.ingress[0].ports.push({ port: 'http' })
     },
   },
   {

@@ -1,0 +1,154 @@
+/** Requests whose answer is held open are limited for each process, so that no number of them ends it. */
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { promisify } from 'node:util'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { heldRequestsMax } from './http/held.ts'
+import { largeBodiesMax } from './http/input.ts'
+import { type Reservation, receive, reserve, waitFor } from './testing/acts.ts'
+import { eventually, inParallel, range } from './testing/eventually.ts'
+import type { Runtime } from './testing/service-process.ts'
+import { useSystem } from './testing/system.ts'
+
+/** Of the requests that are held, those that wait. */
+const waits = 300
+
+/** Of the 384 MiB at which Kubernetes ends a process. */
+const memoryMaxBytes = 300 * 2 ** 20
+
+describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
+  const system = useSystem({ runtime, notifier: 0 })
+  const reservation = () => system().reservation
+  let followed: Reservation
+  const held: Held[] = []
+  const wait = () => ask(reservation().url, 'POST /reservations', { bookid: 'wanted', userid: 'flood' })
+  const follow = () => ask(reservation().url, `GET /reservations/${followed.reservationid}/events`)
+  const open = async (count: number, request: () => Promise<Held>) =>
+    void held.push(...(await inParallel(range(count), 100, request)))
+  const metric = async (service: 'reservation' | 'stock', name: string) =>
+    Number((await metricsOf(system().opsUrl(service))).match(new RegExp(`^${name}{[^}]*} (.*)$`, 'm'))?.[1])
+  const holds = (count: number) =>
+    eventually(async () => (await metric('reservation', 'http_requests_held')) === count, {
+      timeoutMs: 30_000,
+    })
+
+  beforeAll(async () => {
+    await receive(system(), 'wanted', 1_000_000)
+    followed = await reserve(reservation(), 'wanted', 'ann', { headers: waitFor(20) })
+  })
+  afterEach(async () => {
+    system().processes.stock[0]!.resume()
+    for (const { socket } of held.splice(0)) socket.destroy()
+    await holds(0)
+  })
+
+  test('as many are held as are allowed, the next is refused at once, and all else goes on', async () => {
+    system().processes.stock[0]!.pause()
+    // Streams first: a wait ends by itself after 30 s, which a busy machine may need to open them all.
+    await open(heldRequestsMax - waits, follow)
+    await open(waits, wait)
+    await holds(heldRequestsMax)
+
+    const { body } = await reservation().get<{ _embedded: { reservations: unknown[] } }>(
+      '/reservations?userid=next',
+    )
+    expect(body._embedded.reservations).toEqual([])
+    const answers = [
+      await reservation().post(
+        '/reservations',
+        { bookid: 'wanted', userid: 'next' },
+        { headers: waitFor(30) },
+      ),
+      await reservation().get(`${followed._links.self.href}/events`),
+    ]
+    for (const { status, headers, tookMs } of answers) {
+      expect(status).toBe(503)
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(tookMs).toBeLessThan(5_000)
+    }
+    const refused = await reservation().get<typeof body>('/reservations?userid=next')
+    expect(refused.body._embedded.reservations, 'what is refused has no effect').toEqual([])
+
+    await reserve(reservation(), 'wanted', 'patient')
+    expect((await reservation().get(followed._links.self.href)).status).toBe(200)
+    expect((await fetch(`${reservation().url}/livez`)).status).toBe(200)
+    expect(await residentBytes(system().processes.reservation[0]!.pid)).toBeLessThan(memoryMaxBytes)
+
+    system().processes.stock[0]!.resume()
+    for (const { status } of held.slice(-waits)) expect(await status).toBe(201)
+    await holds(heldRequestsMax - waits)
+  }, 120_000)
+
+  test('a client that goes away frees its place', async () => {
+    system().processes.stock[0]!.pause()
+    await open(20, wait)
+    await open(20, follow)
+    await holds(40)
+    for (const { socket } of held.splice(10, 20)) socket.destroy()
+    await holds(20)
+  })
+
+  test('requests that are sent at once on one connection free all their places with it', async () => {
+    system().processes.stock[0]!.pause()
+    await open(1, () =>
+      ask(reservation().url, `GET /reservations/${followed.reservationid}/events`, undefined, { times: 50 }),
+    )
+    await eventually(async () => (await metric('reservation', 'http_requests_held')) >= 1)
+    for (const { socket } of held.splice(0)) socket.destroy()
+    await holds(0)
+  })
+
+  test('of large bodies that come slowly only so many are received, and small ones go on', async () => {
+    const large = { bookid: 'wanted', userid: 'slow', note: 'x'.repeat(50_000) }
+    const slow = () => ask(reservation().url, 'POST /reservations', large, { send: 0.9 })
+    await open(2 * largeBodiesMax, slow)
+    const refused: number[] = []
+    for (const { status } of held) void status.then((it) => refused.push(it))
+    await eventually(() => refused.length === largeBodiesMax)
+    expect(new Set(refused)).toEqual(new Set([503]))
+    await reserve(reservation(), 'wanted', 'quick')
+  })
+
+  test('receipts that are waited for are held while they are', async () => {
+    const lock = await system().sql.reserve()
+    await lock`begin`
+    await lock`lock table stock.book`
+    await open(20, () => ask(system().stock.url, 'POST /stocks', { bookid: 'received', qty: 1 }))
+    await eventually(async () => (await metric('stock', 'http_requests_held')) === 20)
+    for (const { socket } of held.splice(0)) socket.destroy()
+    await eventually(async () => (await metric('stock', 'http_requests_held')) === 0, { timeoutMs: 4_000 })
+    await lock`rollback`
+    lock.release()
+  })
+})
+
+type Held = { socket: Socket; status: Promise<number> }
+
+/**
+ * One request on a connection of its own, of whose answer only the status is read; or many times the same, or a part of it.
+ */
+async function ask(url: string, what: string, json?: object, { times = 1, send = 1 } = {}): Promise<Held> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.on('error', () => {})
+  const status = once(socket, 'data').then(([head]) => Number(String(head).split(' ')[1]))
+  status.catch(() => {})
+  await once(socket, 'connect')
+  const body = json ? JSON.stringify(json) : ''
+  const headers = [
+    `${what} HTTP/1.1`,
+    'host: x',
+    ...(json ? ['content-type: application/json', 'prefer: wait=30', `content-length: ${body.length}`] : []),
+  ]
+  const text = `${headers.join('\r\n')}\r\n\r\n${body}`.repeat(times)
+  socket.write(text.slice(0, send * text.length))
+  return { socket, status }
+}
+
+const metricsOf = async (url: string): Promise<string> => (await fetch(`${url}/metrics`)).text()
+
+async function residentBytes(pid: number): Promise<number> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)])
+  return Number(stdout) * 1024
+}
