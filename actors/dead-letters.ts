@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { dropLetters, listLetters, redriveLetters, type Which } from '../streams/dead-letter.ts'
 import { openPostgres } from '../streams/postgres.ts'
 import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from './config.ts'
+import { linesOf } from './error-facts.ts'
 
 const help = `Messages that a service could not handle, each with its reason.
 
@@ -81,8 +82,6 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  console.error(
-    error instanceof ConfigError ? error.faults.join('\n') : error instanceof Error ? error.message : error,
-  )
+  console.error(linesOf(error))
   process.exitCode = 1
 }

@@ -22,6 +22,7 @@ import { mountHealth } from './http/health.ts'
 import { PortInUse, serve } from './http/serve.ts'
 import { createLog, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { reportRedis } from './report-redis.ts'
 import { openTracing, type Tracing } from './tracing/tracing.ts'
 
 /** Without the draining, which is as long as the operator says (1 s unless told otherwise). */
@@ -89,6 +90,7 @@ async function live(
   const { stopping, signal } = life
   const tracing = await openTracing(config, log)
   const service = await build({ config, log, metrics, tracing, stopping, signal })
+  const reporting = reportRedis(config.redisUrl, log, signal)
   try {
     for (const loop of service.loops) life.watch(loop)
     const { loopLimitMs, host, port } = config
@@ -108,7 +110,7 @@ async function live(
     await listener.close(graceMs)
   } finally {
     life.stopLoops()
-    await Promise.allSettled(service.loops)
+    await Promise.allSettled([...service.loops, reporting])
     await service.close()
     await tracing?.close()
   }
