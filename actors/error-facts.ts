@@ -57,7 +57,7 @@ export function linesOf(error: unknown): string {
   if (error instanceof SetupError) return error.message
   if (!(error instanceof Error)) return withoutLogin(String(error))
   const { code, detail, hint } = error as { code?: unknown; detail?: unknown; hint?: unknown }
-  const more = [code, detail, hint].filter((it) => typeof it === 'string')
+  const more = [code, detail, hint].filter((it) => typeof it === 'string' && !error.message.includes(it))
   return withoutLogin([error.message || error.name, ...more].join('\n  '))
 }
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { faultsOfNode, parseInfo } from '../streams/requirements.ts'
+import { adviceOn, faultsOfNode, faultsOfPostgres, parseInfo } from '../streams/requirements.ts'
 import { migrate } from './migrate.ts'
 import { receive } from './testing/acts.ts'
 import { eventually } from './testing/eventually.ts'
@@ -67,6 +67,17 @@ test('a service that meets such a database says so, and ends', async () => {
   })
   expect(stdout).toContain("Cannot start: the database's encoding is LATIN1")
   expect(code).toBe(1)
+})
+
+test('what a pooler refuses or ignores is explained', async () => {
+  const refused = Object.assign(new Error('unsupported startup parameter: role'), { code: '08P01' })
+  expect(adviceOn(refused)).toContain(
+    'leads to a pooler (unsupported startup parameter: role): name Postgres itself',
+  )
+  // As if what the connection asks for were ignored.
+  expect(await faultsOfPostgres(server)).toEqual([
+    'DATABASE_URL leads to a pooler that ignores what a connection asks for: name Postgres itself',
+  ])
 })
 
 test('a user who may make neither roles nor schemas is refused with both', async () => {

@@ -5,6 +5,7 @@
 import { Cluster } from 'ioredis'
 import type { Sql } from './postgres.ts'
 import type { RedisClient } from './redis.ts'
+import { sessionMark } from './session.ts'
 
 /** The least major version of Postgres, and of Redis, by which all of this is tested. */
 export const postgresMin = 15
@@ -18,9 +19,10 @@ type Facts = {
   readOnly: string
   triggers: string
   transactionTimeout: string | null
+  arrived: string | null
 }
 
-/** @returns what must be changed, each with how. The statements of the caller need not be able to write. */
+/** @returns what must be changed, each with how. */
 export async function faultsOfPostgres(sql: Pick<Sql, 'unsafe'>): Promise<string[]> {
   // By setting and catalog alone, which any user may read on any server.
   const [it] = await sql.unsafe<[Facts]>(`
@@ -28,8 +30,13 @@ export async function faultsOfPostgres(sql: Pick<Sql, 'unsafe'>): Promise<string
       current_setting('server_encoding') as encoding, pg_is_in_recovery() as standby,
       current_setting('default_transaction_read_only') as "readOnly",
       current_setting('session_replication_role') as triggers,
-      current_setting('transaction_timeout', true) as "transactionTimeout"`)
+      current_setting('transaction_timeout', true) as "transactionTimeout",
+      current_setting('${sessionMark.name}', true) as arrived`)
   const faults: string[] = []
+  if (it.arrived !== sessionMark.value)
+    faults.push(
+      'DATABASE_URL leads to a pooler that ignores what a connection asks for: name Postgres itself',
+    )
   if (it.version < postgresMin * 10_000)
     faults.push(`Postgres is ${it.shown}, and ${postgresMin} is the oldest that works: use a newer server`)
   if (it.encoding !== 'UTF8')

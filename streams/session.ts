@@ -1,3 +1,6 @@
+/** Shows whether what a connection asks for has arrived: a pooler may be told to ignore it. */
+export const sessionMark = { name: 'bookreservation.session', value: 'pinned' }
+
 /**
  * What the meaning of our statements depends on. A database, a role or a server may set any of it otherwise; what a
  * connection asks for when it begins wins over all three.
@@ -6,6 +9,7 @@
  * (`requirements.ts`). Nor is `transaction_timeout`, which servers before 17 do not know.
  */
 export const session = {
+  [sessionMark.name]: sessionMark.value,
   // The driver reads times by `new Date`, and bytes and numbers as these make them.
   DateStyle: 'ISO, MDY',
   TimeZone: 'UTC',
