@@ -1,6 +1,3 @@
-/** Shows whether what a connection asks for has arrived: a pooler may be told to ignore it. */
-export const sessionMark = { name: 'bookreservation.session', value: 'pinned' }
-
 /**
  * What the meaning of our statements depends on. A database, a role or a server may set any of it otherwise; what a
  * connection asks for when it begins wins over all three.
@@ -8,6 +5,10 @@ export const sessionMark = { name: 'bookreservation.session', value: 'pinned' }
  * Read-only is not among them: where an administrator has made a database read-only, that is respected, and reported
  * (`requirements.ts`). Nor is `transaction_timeout`, which servers before 17 do not know.
  */
+
+/** Shows whether what a connection asks for has arrived: a pooler may be told to ignore it. */
+export const sessionMark = { name: 'bookreservation.session', value: 'pinned' }
+
 export const session = {
   [sessionMark.name]: sessionMark.value,
   // The driver reads times by `new Date`, and bytes and numbers as these make them.
