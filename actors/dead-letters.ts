@@ -12,7 +12,8 @@ const help = `Messages that a service could not handle, each with its reason.
   npm run dead-letters -- drop    --service NAME (--all | --partition N --position ID)
 
 redrive lets the partition's owner handle the message again, out of its order; if it fails again it stays, with the
-new reason. drop removes it for good. DATABASE_URL names the database; without it that of a running \`npm start\` is taken.`
+new reason; one whose content could not be kept stays as it is. drop removes it for good. DATABASE_URL names the database;
+without it that of a running \`npm start\` is taken.`
 
 const listMax = 200
 

@@ -105,6 +105,21 @@ test('another number of partitions than the first is refused by the command', as
   expect(await run('actors/migrate.ts', { DATABASE_URL: url, PARTITIONS: '2' })).toMatchObject({ code: 0 })
 })
 
+test('a migration that waits for another says for whose', async () => {
+  const { url } = await database()
+  const other = postgres(url, { max: 1 })
+  const [{ pid }] = await other<[{ pid: number }]>`
+    select pg_backend_pid() as pid from (select pg_advisory_lock(hashtext('bookreservation.migrate'))) as it`
+  const waits = Promise.withResolvers<string>()
+  const migrated = migrate({ databaseUrl: url, partitions: 2, log: waits.resolve })
+  expect(await waits.promise).toBe(
+    `Waiting for another migration: the user postgres, process ${pid} of Postgres`,
+  )
+  await other.end()
+  await migrated
+  expect(await schemasOf(url)).toBe(3)
+})
+
 let redis: OwnServer
 beforeAll(async () => {
   redis = await OwnServer.redis()

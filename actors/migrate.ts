@@ -66,7 +66,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   const admin = openAsAdministrator(databaseUrl)
   try {
     // Two migrations at once wait for each other; the lock goes with the connection.
-    await admin`select pg_advisory_lock(hashtext('bookreservation.migrate'))`
+    await takeTurn(admin, log)
     await checkStores(admin, options)
     for (const service of serviceNames) {
       await createRoleAndSchema(admin, service)
@@ -84,6 +84,21 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   } finally {
     await admin.end({ timeout: 2 })
   }
+}
+
+async function takeTurn(admin: postgres.Sql, log: (line: string) => void): Promise<void> {
+  const [{ taken }] = await admin<[{ taken: boolean }]>`
+    select pg_try_advisory_lock(hashtext('bookreservation.migrate')) as taken`
+  if (taken) return
+  const [holder] = await admin<{ who: string; pid: number }[]>`
+    select a.usename as who, l.pid from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+      and l.database = (select oid from pg_database where datname = current_database())
+      and ((l.classid::bigint << 32) | l.objid::bigint) = hashtext('bookreservation.migrate')`
+  log(
+    `Waiting for another migration: the user ${holder?.who ?? '?'}, process ${holder?.pid ?? '?'} of Postgres`,
+  )
+  await admin`select pg_advisory_lock(hashtext('bookreservation.migrate'))`
 }
 
 async function migrateRedis({ redisPasswords, redisUrl, redisPrefix, log = () => {} }: MigrateOptions) {
