@@ -4,8 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { closePostgres, openPostgres, type Sql } from '../streams/postgres.ts'
-import { checkPartitions, SetupError } from '../streams/setup.ts'
+import { checkPartitions } from '../streams/setup.ts'
 import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from './config.ts'
+import { linesOf } from './error-facts.ts'
 import { migrationsOf } from './migrate.ts'
 
 const pauseMs = 1_000
@@ -50,8 +51,7 @@ if (import.meta.main) {
     const { databaseUrl, partitions } = toConfig(service, readEnv())
     await awaitMigration(service, databaseUrl, partitions)
   } catch (error) {
-    if (error instanceof ConfigError) console.error(error.faults.join('\n'))
-    else console.error(error instanceof SetupError ? error.message : error)
+    console.error(linesOf(error))
     process.exitCode = 1
   }
 }

@@ -91,8 +91,61 @@ const kakao = {
   KAKAO_TEMPLATES: 'reserved=A,reserved.en=B',
 }
 
-test('a secret is not repeated in a fault', () => {
-  expect(faultsOf({ ...servers, SMTP_URL: 'ftp://user:secret@host' }).join()).not.toContain('secret')
+test.each([
+  ['DATABASE_URL', 'postgres://u:SEC#RET@h/d'],
+  ['DATABASE_URL', 'postgres://u:SECRET@h/d?schema=public'],
+  ['REDIS_URL', 'redis://:SEC#RET@h'],
+  ['REDIS_URL', 'redis+cluster://:SEC/RET@h'],
+  ['SMTP_URL', 'ftp://user:SECRET@host'],
+  ['SMTP_URL', 'smtp://user:SEC#RET@host'],
+  ['SMTP_URL', 'smtp://user:SEC%RET@host'],
+  ['SMTP_URL', 'smtp://user:12#RET@host'],
+  ['SMTP_URL', 'smtp://'],
+  ['CHAT_WEBHOOK_URL', 'https://user:SEC#RET@host/hook'],
+  ['CHAT_WEBHOOK_URL', 'SECRET'],
+  ['SLACK_WEBHOOK_URL', 'https://'],
+  ['DISCORD_WEBHOOK_URL', 'https://:443/SECRET'],
+  ['TEAMS_WEBHOOK_URL', 'https:// /SECRET'],
+  ['SOLAPI_URL', 'http://user:SEC/RET@host'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://host:port/SECRET'],
+  ['UNSUBSCRIBE_URL', 'https://host:SECRET/{userid}'],
+])(
+  'a URL that cannot be used is refused by the name of its setting, and not repeated: %s=%s',
+  (name, value) => {
+    const faults = faultsOf({ ...servers, [name]: value })
+    expect(faults).toHaveLength(1)
+    expect(faults[0]).toMatch(new RegExp(`^${name} (must|has) `))
+    expect(faults[0]).not.toMatch(/SEC|RET/)
+  },
+)
+
+test('URLs that can be used are taken as they are', () => {
+  const good = {
+    SMTP_URL: 'smtps://user%40host:p%23%25@mail.example:465?tls.rejectUnauthorized=false',
+    SLACK_WEBHOOK_URL: 'https://hooks.slack.com/services/a/b/c',
+    CHAT_WEBHOOK_URL: 'http://[::1]:8080/hook?x=1',
+    UNSUBSCRIBE_URL: 'https://library.example/unsubscribe?user={userid}',
+  }
+  expect(toConfig('notifier', { ...servers, ...good })).toMatchObject({
+    smtpUrl: good.SMTP_URL,
+    slackWebhookUrl: good.SLACK_WEBHOOK_URL,
+    chatWebhookUrl: good.CHAT_WEBHOOK_URL,
+    unsubscribeUrl: good.UNSUBSCRIBE_URL,
+  })
+})
+
+test('blanks and line breaks around a setting are none of it, and such within are refused by its name', () => {
+  const token = '0123456789abcdef0123'
+  const env = { ...servers, ALERT_TOKEN: `${token}\n`, SOLAPI_API_SECRET: '\r\n ', PARTITIONS: ' 8\t' }
+  expect(readEnv(env)).toEqual({ ...servers, ALERT_TOKEN: token, PARTITIONS: '8' })
+  const within = ['ALERT_TOKEN', 'MAIL_FROM', 'KAKAO_PF_ID', 'OTEL_EXPORTER_OTLP_HEADERS', 'DATABASE_URL']
+  for (const name of within)
+    expect(faultsOf({ ...servers, [name]: `${token}\n${token}` })).toContain(
+      `${name} must not contain line breaks or other control characters`,
+    )
+  expect(
+    toConfig('stock', { ...servers, WEBHOOK_SECRETS: `${secret}\n${secret}` }).webhookSecrets,
+  ).toHaveLength(2)
 })
 
 test('passwords of the services are told for all three, and long enough, or not at all', () => {

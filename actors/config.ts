@@ -1,5 +1,8 @@
 /** The only reader of the environment: strings in, one validated plain object out, every fault listed at once. */
 import { z } from 'zod'
+import { databaseAddress, databaseExample } from '../streams/database-url.ts'
+import { redisAddress, redisExample } from '../streams/redis-url.ts'
+import { UrlError } from '../streams/url.ts'
 import { emailRule, isWebhookUrl, parseEmail, parsePhone, parseSender, phoneRule } from './addresses.ts'
 
 export const serviceNames = ['reservation', 'stock', 'notifier'] as const
@@ -13,10 +16,25 @@ const integer = (min: number, max: number) => {
   const message = `must be a whole number from ${min} to ${max}`
   return z.coerce.number(message).int(message).min(min, message).max(max, message)
 }
+/** Of a store: whatever of it would not be understood is refused here. No fault repeats a value. */
+const storeUrl = (parse: (url: string) => unknown, example: string) =>
+  z.string(`is not set: it must be a URL like ${example}`).superRefine((text, context) => {
+    try {
+      parse(text)
+    } catch (error) {
+      if (!(error instanceof UrlError)) throw error
+      context.addIssue({ code: 'custom', message: error.message })
+    }
+  })
+
+/** Of anything else. */
 const url = (protocols: string[], example: string) =>
   z
     .string(`is not set: it must be a URL like ${example}`)
-    .refine((text) => protocols.includes(protocolOf(text)), `must be a URL like ${example}`)
+    .refine(
+      (text) => isUrl(text, protocols),
+      `must be a URL like ${example}; in a user or password write %23 for #, %2F for /, %3F for ?, %40 for @ and %25 for %`,
+    )
 /** Of a server that is posted to. */
 const webhookUrl = (example: string) =>
   z.string().refine(isWebhookUrl, `must be a URL like ${example}, without credentials`)
@@ -54,12 +72,23 @@ const password = () =>
     .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 printable ASCII characters without spaces')
     .optional()
 
-function protocolOf(text: string): string {
-  // A list of cluster nodes (host:port,host:port) is no URL; the protocol is all that is checked here.
-  return text.slice(0, Math.max(0, text.indexOf('://')))
+function isUrl(text: string, protocols: string[]): boolean {
+  const url = URL.parse(text)
+  // A # that is not escaped ends a password in the middle.
+  if (url === null || !protocols.includes(url.protocol.slice(0, -1)) || text.includes('#')) return false
+  return url.hostname !== '' && isEscaped(url.username) && isEscaped(url.password)
 }
 
-const databaseUrl = () => url(['postgres', 'postgresql'], 'postgres://user:password@host:5432/database')
+function isEscaped(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const databaseUrl = () => storeUrl(databaseAddress, databaseExample)
 
 /** What is written as `name=value`, with commas between. */
 const pairs = <Value extends z.ZodType>(name: RegExp, value: Value, message: string) =>
@@ -94,10 +123,7 @@ const schema = z.object({
   RESERVATION_DATABASE_URL: databaseUrl().optional(),
   STOCK_DATABASE_URL: databaseUrl().optional(),
   NOTIFIER_DATABASE_URL: databaseUrl().optional(),
-  REDIS_URL: url(
-    ['redis', 'rediss', 'redis+cluster', 'rediss+cluster'],
-    'redis://host:6379 or redis+cluster://host:6379,host:6379',
-  ),
+  REDIS_URL: storeUrl(redisAddress, redisExample),
   REDIS_PREFIX: z
     .string()
     .regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and dashes')
@@ -170,9 +196,9 @@ const schema = z.object({
 
 export type Config = ReturnType<typeof toConfig>
 
-/** The settings this project knows, as strings. An empty string counts as not set. */
+/** The settings this project knows, as strings without blanks around them. An empty string counts as not set. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  const entries = Object.keys(schema.shape).map((name) => [name, env[name]] as const)
+  const entries = Object.keys(schema.shape).map((name) => [name, env[name]?.trim()] as const)
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => Boolean(entry[1])))
 }
 
@@ -195,6 +221,7 @@ const complete = schema.superRefine((it, context) => {
 export function toConfig(service: ServiceName, env: Record<string, string>) {
   const parsed = complete.safeParse(env)
   const faults = parsed.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? []
+  faults.push(...withControlCharacters(env))
   faults.push(...missingPasswords(env, 'DATABASE'), ...missingPasswords(env, 'REDIS'))
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const it = parsed.data
@@ -285,6 +312,17 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     databasePasswords: passwordsOf(it, 'DATABASE'),
     redisPasswords: passwordsOf(it, 'REDIS'),
   }
+}
+
+/** A line break in a secret would make it another one; in a header it would begin the next. */
+function withControlCharacters(env: Record<string, string>): string[] {
+  const held = Object.entries(env).filter(([name, value]) => {
+    // Secrets may be written one to a line.
+    const text = name === 'WEBHOOK_SECRETS' ? value.replaceAll(/[\r\n\t]/g, ' ') : value
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+    return /[\0-\x1f\x7f-\x9f\u2028\u2029]/.test(text)
+  })
+  return held.map(([name]) => `${name} must not contain line breaks or other control characters`)
 }
 
 type Store = 'DATABASE' | 'REDIS'

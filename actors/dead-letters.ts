@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { dropLetters, listLetters, redriveLetters, type Which } from '../streams/dead-letter.ts'
 import { openPostgres } from '../streams/postgres.ts'
 import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from './config.ts'
+import { linesOf } from './error-facts.ts'
 
 const help = `Messages that a service could not handle, each with its reason.
 
@@ -11,7 +12,8 @@ const help = `Messages that a service could not handle, each with its reason.
   npm run dead-letters -- drop    --service NAME (--all | --partition N --position ID)
 
 redrive lets the partition's owner handle the message again, out of its order; if it fails again it stays, with the
-new reason. drop removes it for good. DATABASE_URL names the database; without it that of a running \`npm start\` is taken.`
+new reason; one whose content could not be kept stays as it is. drop removes it for good. DATABASE_URL names the database;
+without it that of a running \`npm start\` is taken.`
 
 const listMax = 200
 
@@ -81,8 +83,6 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  console.error(
-    error instanceof ConfigError ? error.faults.join('\n') : error instanceof Error ? error.message : error,
-  )
+  console.error(linesOf(error))
   process.exitCode = 1
 }

@@ -5,6 +5,7 @@ import { streamKey, type Topic } from '../streams/partition.ts'
 import { openPostgres, type Sql } from '../streams/postgres.ts'
 import { openRedis, type RedisClient, untilReady } from '../streams/redis.ts'
 import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from './config.ts'
+import { linesOf } from './error-facts.ts'
 import { topics } from './messages.ts'
 
 const help = `Prints, for each service and partition: owner, epoch, offset, lag, pending entries, dead letters.
@@ -95,8 +96,6 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  console.error(
-    error instanceof ConfigError ? error.faults.join('\n') : error instanceof Error ? error.message : error,
-  )
+  console.error(linesOf(error))
   process.exitCode = 1
 }

@@ -1,6 +1,7 @@
 /** One JSON line per event; pretty when a person watches. People's addresses are masked, wherever in a line they stand. */
 import pino from 'pino'
 import pretty from 'pino-pretty'
+import { errorFacts } from './error-facts.ts'
 import { maskText } from './mask.ts'
 
 export type Log = pino.Logger
@@ -25,6 +26,7 @@ const optionsOf = (service: string, level: string): pino.LoggerOptions => ({
   base: { service },
   timestamp: pino.stdTimeFunctions.isoTime,
   formatters: { level: (label) => ({ level: label }) },
+  serializers: { err: (error) => errorFacts(error) },
   hooks: { streamWrite: (line) => oneLine(maskText(line)) },
 })
 

@@ -4,12 +4,14 @@
  * Run by `npm start`, by a Kubernetes Job, or by hand: `npm run migrate`. Running it again does nothing.
  */
 import { readFile } from 'node:fs/promises'
-import postgres from 'postgres'
+import type postgres from 'postgres'
 import { Umzug } from 'umzug'
-import { openPostgres, type Sql } from '../streams/postgres.ts'
+import { openAsAdministrator, openPostgres, type Sql } from '../streams/postgres.ts'
+import { checkStores, explained } from './accounts/check-stores.ts'
 import { letRolesLogIn } from './accounts/database-roles.ts'
 import { createRedisUsers } from './accounts/redis-users.ts'
 import { ConfigError, type Passwords, readEnv, type ServiceName, serviceNames, toConfig } from './config.ts'
+import { linesOf } from './error-facts.ts'
 
 const runtime = new URL('../streams/migrations/', import.meta.url)
 const http = new URL('./http/migrations/', import.meta.url)
@@ -54,19 +56,23 @@ export type MigrateOptions = {
   databasePasswords?: Passwords | undefined
   /** With these there is a Redis user for each service; without, Redis is not asked for anything. */
   redisPasswords?: Passwords | undefined
-  /** Of a Redis user who may create users. */
-  redisUrl?: string
+  /** Is checked, where it can be reached. With passwords: of a Redis user who may create users. */
+  redisUrl?: string | undefined
   redisPrefix?: string
   log?: (line: string) => void
 }
 
-/** @throws when a migration fails: that file changes nothing, those before it stay. */
+/**
+ * @throws {SetupError} before anything is changed, when a store cannot work: with every fault.
+ * @throws when a migration fails: that file changes nothing, those before it stay.
+ */
 export async function migrate(options: MigrateOptions): Promise<void> {
   const { databaseUrl, partitions, databasePasswords, log = () => {} } = options
-  const admin = postgres(databaseUrl, { max: 1, onnotice: () => {}, connect_timeout: 5 })
+  const admin = openAsAdministrator(databaseUrl)
   try {
     // Two migrations at once wait for each other; the lock goes with the connection.
-    await admin`select pg_advisory_lock(hashtext('bookreservation.migrate'))`
+    await takeTurn(admin, log)
+    await checkStores(admin, options)
     for (const service of serviceNames) {
       await createRoleAndSchema(admin, service)
       await using sql = disposable(openPostgres(databaseUrl, { schema: service, max: 1, partitions }))
@@ -79,9 +85,26 @@ export async function migrate(options: MigrateOptions): Promise<void> {
       log(`Postgres: ${serviceNames.join(', ')} may log in`)
     }
     await migrateRedis(options)
+  } catch (error) {
+    throw explained(error)
   } finally {
     await admin.end({ timeout: 2 })
   }
+}
+
+async function takeTurn(admin: postgres.Sql, log: (line: string) => void): Promise<void> {
+  const [{ taken }] = await admin<[{ taken: boolean }]>`
+    select pg_try_advisory_lock(hashtext('bookreservation.migrate')) as taken`
+  if (taken) return
+  const [holder] = await admin<{ who: string; pid: number }[]>`
+    select a.usename as who, l.pid from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+      and l.database = (select oid from pg_database where datname = current_database())
+      and ((l.classid::bigint << 32) | l.objid::bigint) = hashtext('bookreservation.migrate')`
+  log(
+    `Waiting for another migration: the user ${holder?.who ?? '?'}, process ${holder?.pid ?? '?'} of Postgres`,
+  )
+  await admin`select pg_advisory_lock(hashtext('bookreservation.migrate'))`
 }
 
 async function migrateRedis({ redisPasswords, redisUrl, redisPrefix, log = () => {} }: MigrateOptions) {
@@ -92,12 +115,14 @@ async function migrateRedis({ redisPasswords, redisUrl, redisPrefix, log = () =>
 }
 
 async function createRoleAndSchema(admin: postgres.Sql, service: ServiceName): Promise<void> {
+  const [{ privilege }] = await admin<[{ privilege: string }]>`
+    select case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end as privilege`
   // Roles belong to the whole server: another database's migration may create the same one this very moment.
   await admin.unsafe(`do $$ begin
     if not exists (select from pg_roles where rolname = '${service}') then create role ${service} nologin; end if;
   exception when duplicate_object or unique_violation then null; end $$`)
   await admin.unsafe(`do $$ begin
-    if not pg_has_role(current_user, '${service}', 'set') then grant ${service} to current_user; end if; end $$`)
+    if not pg_has_role(current_user, '${service}', '${privilege}') then grant ${service} to current_user; end if; end $$`)
   await admin.unsafe(`create schema if not exists ${service} authorization ${service}`)
 }
 
@@ -135,20 +160,21 @@ function migrations(sql: Sql, service: ServiceName) {
   })
 }
 
-/** Redis is asked for something only when it is to have users. */
-const unused = 'redis://unused'
-
 const disposable = (it: Sql) => ({ it, [Symbol.asyncDispose]: () => it.end({ timeout: 2 }) })
+
+/** Stands for a Redis that is not named. */
+const unused = 'redis://unused'
 
 if (import.meta.main) {
   try {
     const config = toConfig('stock', { REDIS_URL: unused, ...readEnv() })
-    if (config.redisPasswords && config.redisUrl === unused)
+    const redisUrl = config.redisUrl === unused ? undefined : config.redisUrl
+    if (config.redisPasswords && !redisUrl)
       throw new ConfigError(['REDIS_URL is not set: the passwords of Redis users are'])
-    await migrate({ ...config, log: console.log })
+    await migrate({ ...config, redisUrl, log: console.log })
     console.log('The database is up to date.')
   } catch (error) {
-    console.error(error instanceof ConfigError ? error.faults.join('\n') : error)
+    console.error(linesOf(error))
     process.exitCode = 1
   }
 }

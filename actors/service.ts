@@ -23,6 +23,7 @@ import { createOps } from './http/ops.ts'
 import { type Listener, PortInUse, serve } from './http/serve.ts'
 import { createLog, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { reportRedis } from './report-redis.ts'
 import { openTracing, type Tracing } from './tracing/tracing.ts'
 
 /** Without the draining, which is as long as the operator says (1 s unless told otherwise). */
@@ -93,6 +94,7 @@ async function live(
   const { stopping, signal } = life
   const tracing = await openTracing(config, log)
   const service = await build({ config, log, metrics, tracing, stopping, signal })
+  const reporting = reportRedis(config.redisUrl, log, signal)
   let opsListener: Listener | undefined
   try {
     for (const loop of service.loops) life.watch(loop)
@@ -125,7 +127,7 @@ async function live(
     await listener.close(graceMs)
   } finally {
     life.stopLoops()
-    await Promise.allSettled(service.loops)
+    await Promise.allSettled([...service.loops, reporting])
     // Until here it can be asked how the stopping goes.
     await opsListener?.close(opsGraceMs)
     await service.close()

@@ -187,16 +187,16 @@ test.each<[string, string[]]>([
   expect(letter).toMatchObject({ position: '1-1', reason: 'unfit', fields, redrive: false })
 })
 
-test.each<[string, string, string]>([
+test.each<[string, text: string, reason: string]>([
   ['a NUL', 'a\0b', 'a␀b'],
   ['a NUL as JSON escapes it', '{"title":"a\\u0000b"}', '{"title":"a\\u0000b"}'],
   ['an escaped backslash before the like', '"\\\\u0000"', '"\\\\u0000"'],
   ['half a surrogate pair', 'a\ud800b', 'a\ufffdb'],
   ['half a surrogate pair as JSON escapes it', '"\\ud800"', '"\\ud800"'],
-])('a dead letter can hold what Postgres cannot: %s', async (_, text, stored) => {
+])('a dead letter can hold what Postgres cannot: %s', async (_, text, shown) => {
   const [partition] = fresh(1) as [number]
   const letters = [{ partition, position: '1-1', reason: text, fields: ['data', text] }]
   await commit(runtime.sql, batchOf([step(partition)], { letters }))
   const letter = (await listLetters(runtime.sql, 1_000)).find((it) => it.partition === partition)
-  expect(letter).toMatchObject({ reason: stored, fields: ['data', stored] })
+  expect(letter).toMatchObject({ reason: shown, fields: ['data', text] })
 })

@@ -9,6 +9,7 @@
  */
 import type { Envelope } from './envelope.ts'
 import type { OutgoingEvent, Poison } from './handler.ts'
+import { type Form, writeLetters } from './letter.ts'
 import type { Fragment, Sql } from './postgres.ts'
 
 /** A partition's step: from the offset it was read at to the offset after the batch. */
@@ -30,6 +31,8 @@ export type Batch = {
   advances: Advance[]
   events: SequencedEvent[]
   letters: Letter[]
+  /** How the letters are written down, if not whole. */
+  form?: Form
   /** Letters that were driven again and are done. */
   redriven: { partition: number; position: string }[]
   writes: Fragment[]
@@ -71,7 +74,7 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
       returning m.partition
     )
     ${events.length ? sql`, logged as (${logEvents(sql, events)})` : sql``}
-    ${letters.length ? sql`, buried as (${bury(sql, letters)})` : sql``}
+    ${letters.length ? sql`, buried as (${bury(sql, writeLetters(letters, batch.form ?? 'whole'))})` : sql``}
     ${redriven.length ? sql`, dug_up as (${forget(sql, redriven)})` : sql``}
     ${batch.writes.length ? batch.writes.map((write) => sql`, ${write}`) : sql``}
     select partition, null::json as result from fenced
@@ -98,16 +101,10 @@ const bury = (sql: Sql, letters: Letter[]) => sql`
   select l.partition, l.position, l.reason, array(select json_array_elements_text(l.fields::json))
   from unnest(
     ${letters.map((it) => it.partition)}::int[], ${letters.map((it) => it.position)}::text[],
-    ${letters.map((it) => storable(it.reason))}::text[], ${letters.map((it) => JSON.stringify(it.fields.map(storable)))}::text[]
+    ${letters.map((it) => it.reason)}::text[], ${letters.map((it) => JSON.stringify(it.fields))}::text[]
   ) as l (partition, position, reason, fields)
   where l.partition = any(array(select partition from fenced))
   on conflict (partition, position) do update set reason = excluded.reason, redrive = false, at = clock_timestamp()`
-
-/**
- * Postgres stores neither NUL nor half a surrogate pair, and a letter that it refused would hold its partition up for
- * ever. Letters are for people to read: there a sign stands in the place of either.
- */
-const storable = (text: string) => text.replaceAll('\0', '\u2400').toWellFormed()
 
 const forget = (sql: Sql, letters: { partition: number; position: string }[]) => sql`
   delete from dead_letter d using unnest(

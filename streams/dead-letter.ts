@@ -1,5 +1,6 @@
 /** Messages set aside: listed, driven again, or dropped. */
 import type { Fields } from './envelope.ts'
+import { readFields } from './letter.ts'
 import type { Sql } from './postgres.ts'
 
 export type DeadLetter = {
@@ -12,8 +13,11 @@ export type DeadLetter = {
 }
 
 /** @returns all letters, oldest first, at most `limit`. */
-export const listLetters = (sql: Sql, limit: number): Promise<DeadLetter[]> => sql<DeadLetter[]>`
-  select partition, position, reason, to_json(fields) as fields, redrive, at from dead_letter order by at limit ${limit}`
+export async function listLetters(sql: Sql, limit: number): Promise<DeadLetter[]> {
+  const rows = await sql<DeadLetter[]>`
+    select partition, position, reason, to_json(fields) as fields, redrive, at from dead_letter order by at limit ${limit}`
+  return rows.map(asRead)
+}
 
 export async function countLetters(sql: Sql): Promise<number> {
   const [row] = await sql<{ count: number }[]>`select count(*) from dead_letter`
@@ -21,11 +25,14 @@ export async function countLetters(sql: Sql): Promise<number> {
 }
 
 /**
- * Asks the partitions' owners to handle letters again, out of their order. One that fails again stays, with its new reason.
+ * Asks the partitions' owners to handle letters again, out of their order. One that fails again stays, with its new
+ * reason; so does one whose content could not be kept, as it is.
  * @returns how many.
  */
 export async function redriveLetters(sql: Sql, which: Which): Promise<number> {
-  return (await sql`update dead_letter set redrive = true where ${matches(sql, which)}`).count
+  const redriven = await sql`
+    update dead_letter set redrive = true where cardinality(fields) > 0 and ${matches(sql, which)}`
+  return redriven.count
 }
 
 /** @returns how many were dropped. */
@@ -39,9 +46,14 @@ const matches = (sql: Sql, which: Which) =>
   which === 'all' ? sql`true` : sql`partition = ${which.partition} and position = ${which.position}`
 
 /** @returns letters of these partitions that somebody wants handled again. */
-export const lettersToRedrive = (
+export async function lettersToRedrive(
   sql: Sql,
   partitions: number[],
-): Promise<Pick<DeadLetter, 'partition' | 'position' | 'fields'>[]> => sql<DeadLetter[]>`
-  select partition, position, to_json(fields) as fields from dead_letter
-  where redrive and partition = any(${partitions}::int[]) order by at limit 100`
+): Promise<Pick<DeadLetter, 'partition' | 'position' | 'fields'>[]> {
+  const rows = await sql<DeadLetter[]>`
+    select partition, position, to_json(fields) as fields from dead_letter
+    where redrive and partition = any(${partitions}::int[]) order by at limit 100`
+  return rows.map(asRead)
+}
+
+const asRead = (letter: DeadLetter): DeadLetter => ({ ...letter, fields: readFields(letter.fields) })

@@ -11,7 +11,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cluster, Redis } from 'ioredis'
 import type { Row } from './entry.ts'
-import { commandTimeoutMs, isCluster, openRedis, type RedisClient } from './redis.ts'
+import { commandTimeoutMs, openRedis, type RedisClient } from './redis.ts'
+import { isCluster } from './redis-url.ts'
 
 export type Watched = { key: string; position: string }
 /** What is new, by stream. */

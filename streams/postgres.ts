@@ -1,5 +1,7 @@
 /** Connections to Postgres: one pool per purpose, each confined to its service's role and schema. */
 import postgres from 'postgres'
+import { databaseAddress } from './database-url.ts'
+import { session } from './session.ts'
 import { resendingUnsent } from './unsent.ts'
 
 export type Sql = postgres.Sql
@@ -36,6 +38,8 @@ const indexPlansOnly = {
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
+  enable_indexscan: 'on',
+  enable_nestloop: 'on',
   // Planning a commit anew for each batch would cost more than running it.
   plan_cache_mode: 'force_generic_plan',
   jit: 'off',
@@ -53,11 +57,13 @@ export function openPostgres(
     partitions,
   }: PostgresOptions,
 ): Sql {
-  const sql = postgres(url, {
+  const { applicationName = 'bookreservation', options, ...address } = databaseAddress(url)
+  const sql = postgres({
+    connect_timeout: 2,
+    ...address,
     max,
     // A small constant: the default backoff leaves queries hanging for seconds after a storm of lost connections.
     backoff: () => 0.05,
-    connect_timeout: 2,
     idle_timeout: 0,
     max_lifetime: null,
     onnotice: () => {},
@@ -66,7 +72,9 @@ export function openPostgres(
     fetch_types: false,
     types: { bigint: safeBigint, ...arrays },
     connection: {
-      application_name: `bookreservation-${schema}`,
+      ...(options ? { options } : {}),
+      ...session,
+      application_name: `${applicationName}-${schema}`,
       role: schema,
       search_path: schema,
       ...(hot ? indexPlansOnly : {}),
@@ -78,6 +86,22 @@ export function openPostgres(
     },
   } as unknown as postgres.Options<never>) as unknown as Sql
   return resendingUnsent(sql)
+}
+
+/** As the user whom the URL names, who sees no schema: for the migration, and for checks. */
+export function openAsAdministrator(url: string): postgres.Sql {
+  const { applicationName = 'bookreservation', options, ...address } = databaseAddress(url)
+  return postgres({
+    connect_timeout: 5,
+    ...address,
+    max: 1,
+    onnotice: () => {},
+    connection: {
+      ...(options ? { options } : {}),
+      ...session,
+      application_name: `${applicationName}-administrator`,
+    },
+  } as unknown as postgres.Options<never>)
 }
 
 /** Counts and versions are far below 2^53, so a bigint column is read as a number; anything larger is a fault. */
@@ -131,8 +155,12 @@ function refuseArray(): never {
 /** Postgres refuses the data itself: the same statement will fail again, however often it is tried. */
 export function isDataError(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
-  return error instanceof postgres.PostgresError && typeof code === 'string' && /^(22|23)/.test(code)
+  return error instanceof postgres.PostgresError && typeof code === 'string' && /^(21|22|23|54)/.test(code)
 }
+
+/** Postgres has refused the statement, for whatever reason of the statement's own: nothing of it was done. */
+export const isRefusal = (error: unknown): boolean =>
+  error instanceof postgres.PostgresError && !isTransient(error)
 
 /**
  * The connection, the server or its load failed, not the statement: the same may succeed a moment later.
@@ -140,7 +168,9 @@ export function isDataError(error: unknown): boolean {
  */
 export function isTransient(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' && (connectionFaults.has(code) || /^(08|40|53|55P03|57|58)/.test(code))
+  return (
+    typeof code === 'string' && (connectionFaults.has(code) || /^(08|25006|40|53|55P03|57|58)/.test(code))
+  )
 }
 const connectionFaults = new Set([
   // Of postgres.js.

@@ -1,6 +1,7 @@
 /** Connections to Redis, one per purpose, that fail fast: whoever needs an answer retries, and knows why it waits. */
 import { once } from 'node:events'
 import { Cluster, Redis } from 'ioredis'
+import { redisAddress } from './redis-url.ts'
 
 export type RedisClient = Redis | Cluster
 
@@ -31,14 +32,17 @@ export function openRedis(url: string, name: string, { blocking = false } = {}):
   }
   const retry = (attempt: number) =>
     Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.75 + Math.random() / 2)
-  const client = isCluster(url)
-    ? new Cluster(clusterNodes(url), {
-        redisOptions: { ...common, ...credentials(url) },
+  const { cluster, nodes, connection } = redisAddress(url)
+  const client = cluster
+    ? new Cluster(nodes, {
+        redisOptions: { ...common, ...connection },
+        // Names stay names: certificates are made out to them.
+        dnsLookup: (address, found) => found(null, address),
         enableOfflineQueue: false,
         clusterRetryStrategy: retry,
         slotsRefreshTimeout: commandTimeoutMs,
       })
-    : new Redis(url, { ...common, retryStrategy: retry })
+    : new Redis({ ...common, ...connection, ...nodes[0]!, retryStrategy: retry })
   // Every command reports its own failure; without a listener the event would end the process.
   client.on('error', () => {})
   return client
@@ -49,31 +53,3 @@ export async function untilReady(client: RedisClient): Promise<void> {
   if (client.status === 'ready') return
   await once(client, 'ready', { signal: AbortSignal.timeout(commandTimeoutMs) }).catch(() => {})
 }
-
-export const isCluster = (url: string): boolean => url.includes('+cluster://')
-
-const clusterNodes = (url: string) =>
-  authority(url)
-    .split(',')
-    .map((node) => ({
-      host: node.slice(0, node.lastIndexOf(':')),
-      port: Number(node.slice(node.lastIndexOf(':') + 1)),
-    }))
-
-function credentials(url: string) {
-  const [userinfo] = url.slice(url.indexOf('://') + 3).includes('@')
-    ? url.slice(url.indexOf('://') + 3).split('@')
-    : ['']
-  const [username, password] = (userinfo ?? '').split(':')
-  return {
-    ...(username ? { username: decodeURIComponent(username) } : {}),
-    ...(password ? { password: decodeURIComponent(password) } : {}),
-    ...(url.startsWith('rediss') ? { tls: {} } : {}),
-  }
-}
-
-const authority = (url: string) =>
-  url
-    .slice(url.indexOf('://') + 3)
-    .replace(/^.*@/, '')
-    .replace(/\/.*/s, '')

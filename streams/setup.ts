@@ -1,9 +1,10 @@
 /** Checks, before anything starts, that a database was migrated for this process. */
 import { closePostgres, type Sql } from './postgres.ts'
+import { adviceOn, faultsOfPostgres } from './requirements.ts'
 
 /**
  * Ends the connections when it throws: left open, they would keep the process that does not start.
- * @throws {SetupError} when the schema is missing, or was seeded for another number of partitions.
+ * @throws {SetupError} when the database cannot work, the schema is missing, or was seeded for another number of partitions.
  */
 export async function checkPartitions(sql: Sql, partitions: number): Promise<void> {
   try {
@@ -15,17 +16,28 @@ export async function checkPartitions(sql: Sql, partitions: number): Promise<voi
 }
 
 async function check(sql: Sql, partitions: number): Promise<void> {
+  const faults = await faultsOfPostgres(sql).catch((error) => {
+    const advice = adviceOn(error)
+    // The role and the schema of a service are made by the migration.
+    if (advice) return [advice]
+    if (error.code === '22023') return []
+    throw error
+  })
+  if (faults.length > 0) throw new SetupError(`Cannot start: ${faults.join('; ')}`)
   const found = await sql<{ count: number }[]>`select count(*) from mailbox`.catch((error) => {
     if (error.code !== '42P01' && error.code !== '22023' && error.code !== '3F000') throw error
     throw new SetupError('Cannot start: the database is not migrated. Run: npm run migrate', { cause: error })
   })
   const count = found[0]!.count
-  if (count !== partitions) {
-    throw new SetupError(
-      `Cannot start: PARTITIONS is ${partitions}, but the database was migrated with ${count}. The number is fixed by the first migration`,
-    )
-  }
+  const fault = partitionsFault(partitions, count)
+  if (fault) throw new SetupError(`Cannot start: ${fault}`)
 }
+
+/** @param count how many the database has. */
+export const partitionsFault = (partitions: number, count: number): string | undefined =>
+  count === partitions
+    ? undefined
+    : `PARTITIONS is ${partitions}, but the database was migrated with ${count}. The number is fixed by the first migration`
 
 export class SetupError extends Error {
   override name = 'SetupError'

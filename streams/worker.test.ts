@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { dropLetters, listLetters, redriveLetters } from './dead-letter.ts'
 import { toFields } from './envelope.ts'
 import { groupsOf } from './groups.ts'
+import { contentMax } from './letter.ts'
 import { counter, envelopeOf } from './testing/counter.ts'
 import { gate } from './testing/gate.ts'
 import { openRuntime, type Runtime, range } from './testing/runtime.ts'
@@ -326,6 +327,50 @@ test('W4: what Postgres cannot even hold as a letter does not hold the partition
   await runtime.post(0, 1)
   await runtime.untilCounted(1)
   expect(await listLetters(runtime.sql, 10)).toHaveLength(1)
+})
+
+test('W4: nor does what the encoding of the database cannot hold, and it can be handled again', async () => {
+  await using runtime = await openRuntime({ partitions: 1, encoding: 'LATIN1' })
+  runtime.worker()
+  const [refused] = await runtime.post(0, '모모')
+  await runtime.post(0, 1)
+  await runtime.untilCounted(1)
+  const [letter] = await listLetters(runtime.sql, 10)
+  expect(letter).toMatchObject({
+    position: refused,
+    fields: ['cloudevents', expect.stringContaining('모모')],
+  })
+
+  expect(await redriveLetters(runtime.sql, 'all')).toBe(1)
+  const redriven = async () => {
+    const [again] = await listLetters(runtime.sql, 10)
+    return again!.at > letter!.at && !again!.redrive && again
+  }
+  // Handled as it was, it is refused as it was.
+  expect(await runtime.until(redriven)).toMatchObject({ reason: letter!.reason, fields: letter!.fields })
+})
+
+test('W4: nor does what is too large, and that is not handled again', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  runtime.worker()
+  await runtime.redis.xadd(runtime.key(0), '*', 'a', 'x'.repeat(contentMax))
+  await runtime.post(0, 1)
+  await runtime.untilCounted(1)
+  const [letter] = await listLetters(runtime.sql, 10)
+  expect(letter).toMatchObject({ fields: [], reason: expect.stringContaining('too large to be kept') })
+  expect(await redriveLetters(runtime.sql, 'all')).toBe(0)
+})
+
+test('W4: nor does a letter of which Postgres refuses every content', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  await runtime.sql`alter table dead_letter add check (cardinality(fields) = 0)`
+  runtime.worker()
+  const [refused] = await runtime.post(0, 'no number')
+  await runtime.post(0, 1)
+  await runtime.untilCounted(1)
+  expect(await listLetters(runtime.sql, 10)).toMatchObject([
+    { position: refused, fields: [], reason: expect.stringContaining('cannot be kept') },
+  ])
 })
 
 test('a letter that is driven again fails again while nothing is mended, and stays', async () => {

@@ -39,8 +39,9 @@ import type { EventLog, Publication } from './event-log.ts'
 import type { Effects, Handler } from './handler.ts'
 import { Holdings, type HoldingsOptions } from './holdings.ts'
 import { batchSizeMax, Intake } from './intake.ts'
+import { type Form, forms } from './letter.ts'
 import { isNoGroup } from './mailbox.ts'
-import { isDataError } from './postgres.ts'
+import { isDataError, isRefusal } from './postgres.ts'
 import { Pulse } from './pulse.ts'
 import { openRedis, type RedisClient, untilReady } from './redis.ts'
 import type { BatchTrace } from './telemetry.ts'
@@ -160,7 +161,13 @@ export class Worker<Message> {
     }
   }
 
-  async #commit(slices: Slice[], effects: Effects, letters: Letter[], trace?: BatchTrace): Promise<void> {
+  async #commit(
+    slices: Slice[],
+    effects: Effects,
+    letters: Letter[],
+    trace?: BatchTrace,
+    form?: Form,
+  ): Promise<void> {
     const { sql, eventLog, telemetry } = this.#options
     // In the same order always: two commits that wait for each other's rows would wait for ever.
     const advances = slices.map(advanceOf).sort((a, b) => a.partition - b.partition)
@@ -171,7 +178,7 @@ export class Worker<Message> {
     await this.#published()
     trace?.committing()
     const startedAt = performance.now()
-    const committing = commit(sql, { advances, events, letters, redriven, writes, results: wanted })
+    const committing = commit(sql, { advances, events, letters, form, redriven, writes, results: wanted })
     this.#intake.readAhead(slices)
     const { partitions, results } = await deadline(statementWithinMs, 'commit the batch', committing)
     telemetry.committed((performance.now() - startedAt) / 1_000)
@@ -234,14 +241,24 @@ export class Worker<Message> {
         position: entries[0]!.position,
         reason: reasonOf(error),
       }))
-      await this.#commit(only, nothing, lettersOf(only, poison))
-      return
+      return await this.#setAside(only, lettersOf(only, poison))
     }
     const [first, rest] = halvesOf(slices)
     await this.#settle(slicesOf(first, size), true)
     // What follows begins where the first half has ended, and only where that was not fenced out.
     const kept = rest.filter(([owned]) => this.#holdings.holds(owned))
     await this.#settle(slicesOf(kept, size), true)
+  }
+
+  /** Whatever a letter holds: what Postgres refuses of it is written in another form, or left out. */
+  async #setAside(only: Slice[], letters: Letter[]): Promise<void> {
+    for (const form of forms) {
+      try {
+        return await this.#commit(only, nothing, letters, undefined, form)
+      } catch (error) {
+        if (form === 'bare' || !isRefusal(error)) throw error
+      }
+    }
   }
 
   async #tidy(): Promise<void> {

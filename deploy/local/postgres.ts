@@ -24,6 +24,8 @@ export type PostgresOptions = {
   say?: (line: string) => void
   /** Where to go when Postgres' user may not enter the project; see `postgres-home.ts`. */
   refuge?: string
+  /** The folder of the server's programs: those that are brought, unless told otherwise. */
+  bin?: string
   /** The server's own log. */
   onLine?: (line: string) => void
 }
@@ -43,8 +45,9 @@ const startupMaxMs = 60_000
 const database = 'bookreservation'
 
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const { dataDir, port = 0, fast = false, say = () => {}, refuge, onLine } = options
-  const home = await postgresHome(dataDir, say, refuge)
+  const { dataDir, port = 0, fast = false, say = () => {}, refuge, bin, onLine } = options
+  const found = await postgresHome(dataDir, say, refuge)
+  const home = bin ? { ...found, bin } : found
   const cluster = join(home.dataDir, 'cluster')
   if (await stopOrphan(join(cluster, 'postmaster.pid'), `-D ${cluster}`, 'SIGINT')) {
     say('Stopped a Postgres that an earlier run left behind.')
@@ -124,7 +127,9 @@ async function initialised(home: Home, cluster: string): Promise<string> {
     'scram-sha-256',
     `--pwfile=${passwordFile}`,
   ]
-  const locale = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
+  // Older ones have no locale of their own.
+  const brought = (await majorOf(home)) >= 17
+  const locale = ['--locale=C', ...(brought ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : [])]
   execFileSync(join(home.bin, 'initdb'), [...initdb, ...locale], {
     ...run,
     stdio: 'pipe',
@@ -139,15 +144,17 @@ async function initialised(home: Home, cluster: string): Promise<string> {
 }
 
 async function checkMajor(home: Home, major: string, password: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(join(home.bin, 'postgres'), ['--version'], {
-    ...home.user,
-    cwd: '/',
-  })
-  const ours = stdout.match(/\b(\d{1,5})\.\d/)?.[1]
-  if (ours === major) return password
+  const ours = await majorOf(home)
+  if (String(ours) === major) return password
   throw new Error(
     `Cannot open ${home.dataDir}: it was made by Postgres ${major}, and this is Postgres ${ours}`,
   )
+}
+
+async function majorOf(home: Home): Promise<number> {
+  const options = { ...home.user, cwd: '/' }
+  const { stdout } = await promisify(execFile)(join(home.bin, 'postgres'), ['--version'], options)
+  return Number(stdout.match(/(\d+)\.\d+/)?.[1])
 }
 
 function flags(fast: boolean): string[] {

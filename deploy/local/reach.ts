@@ -1,15 +1,25 @@
 /** Whether a server that the user named is there: better told at once than by three services in turn. */
-import postgres from 'postgres'
+import { databaseAddress } from '../../streams/database-url.ts'
+import { openAsAdministrator } from '../../streams/postgres.ts'
 import { openRedis } from '../../streams/redis.ts'
+import { onUnreachable, reasonOfRedis } from '../../streams/redis-errors.ts'
+import { redisAddress } from '../../streams/redis-url.ts'
+import { adviceOn } from '../../streams/requirements.ts'
 
 const limitMs = 5_000
 
 export async function reachPostgres(url: string): Promise<void> {
-  const sql = postgres(url, { max: 1, connect_timeout: limitMs / 1000, onnotice: () => {} })
+  const sql = openAsAdministrator(url)
   try {
     await sql`select 1`
   } catch (error) {
-    throw unreachable('Postgres', 'DATABASE_URL', url, error)
+    const { host, port, path } = databaseAddress(url)
+    throw unreachable(
+      'Postgres',
+      'DATABASE_URL',
+      path ?? placesOf(host.map((it, i) => [it, port[i]!])),
+      error,
+    )
   } finally {
     await sql.end({ timeout: 1 })
   }
@@ -19,23 +29,28 @@ export async function reachRedis(url: string): Promise<void> {
   const client = openRedis(url, 'bookreservation-start')
   const { promise: reached, resolve, reject } = Promise.withResolvers<void>()
   const timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs)
-  client.once('ready', resolve).once('error', reject)
+  client.once('ready', resolve)
+  onUnreachable(client, url, (reason) => reject(new Error(reason)))
   try {
     await reached
   } catch (error) {
-    throw unreachable('Redis', 'REDIS_URL', url, error)
+    throw unreachable(
+      'Redis',
+      'REDIS_URL',
+      placesOf(redisAddress(url).nodes.map((it) => [it.host, it.port])),
+      error,
+    )
   } finally {
     clearTimeout(timer)
     client.disconnect()
   }
 }
 
-function unreachable(server: string, setting: string, url: string, cause: unknown): Error {
-  const { message, code } = cause as { message?: string; code?: string }
-  // Never the URL itself: it may hold a password.
-  const where = url
-    .replace(/^[^:]+:\/\//, '')
-    .replace(/^.*@/, '')
-    .replace(/[/?].*/s, '')
-  return new Error(`cannot reach ${server} at ${where} (${setting}): ${message || code}`, { cause })
-}
+/** Never the URL itself: it may hold a password. */
+const placesOf = (nodes: [host: string, port: number][]) =>
+  nodes.map(([host, port]) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(', ')
+
+const unreachable = (server: string, setting: string, where: string, cause: unknown) =>
+  new Error(`cannot reach ${server} at ${where} (${setting}): ${adviceOn(cause) ?? reasonOfRedis(cause)}`, {
+    cause,
+  })

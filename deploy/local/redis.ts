@@ -14,6 +14,8 @@ export type RedisOptions = {
   port?: number
   /** A node of a Redis Cluster. */
   cluster?: boolean
+  /** The server's program: the one on the PATH, unless told otherwise. */
+  command?: string
   say?: (line: string) => void
   /** The server's own log. */
   onLine?: (line: string) => void
@@ -39,7 +41,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   if (await stopOrphan(pidFile, `--dir ${dataDir}`, 'SIGTERM')) {
     say('Stopped a Redis that an earlier run left behind.')
   }
-  const command = findProgram('redis-server', 'valkey-server')
+  const command = options.command ?? findProgram('redis-server', 'valkey-server')
   if (!command) throw new Error('Cannot find redis-server or valkey-server on the PATH')
   return onPort(port, async (port) => {
     const child = await startChild({

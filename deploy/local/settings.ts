@@ -36,8 +36,9 @@ export type Settings = {
 
 /** Checks the services' settings too, so that a fault is told once and before anything runs. */
 export function toSettings(env: NodeJS.ProcessEnv): Settings {
-  // An empty string counts as not set.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  // Blanks around a value are none of it, and an empty string counts as not set.
+  const trimmed = Object.entries(env).map(([name, value]) => [name, value?.trim()] as const)
+  const given = Object.fromEntries(trimmed.filter(([, value]) => value !== ''))
   const own = schema.safeParse(given)
   const services = configOf(given)
   const faults = [

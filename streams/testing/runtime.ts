@@ -34,16 +34,24 @@ export type MailboxRow = {
   owner: string | null
 }
 
-export type RuntimeOptions = { partitions?: number; redisUrl?: string }
+export type RuntimeOptions = {
+  partitions?: number
+  redisUrl?: string
+  /** Of the database. */
+  encoding?: 'UTF8' | 'LATIN1'
+}
 
 /** A fresh database and a fresh prefix; everything is gone when it is disposed of. */
 export async function openRuntime({
   partitions = 4,
   redisUrl = inject('redisUrl'),
+  encoding = 'UTF8',
 }: RuntimeOptions = {}): Promise<Runtime> {
   const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })
   const name = `counter_${randomBytes(5).toString('hex')}`
-  await server`create database ${server(name)}`
+  await server.unsafe(
+    `create database ${name} encoding '${encoding}' locale_provider libc locale 'C' template template0`,
+  )
   const url = new URL(inject('postgresUrl'))
   url.pathname = name
   // Another test may create the role this very moment.

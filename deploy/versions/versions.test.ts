@@ -1,0 +1,91 @@
+/**
+ * The contract with the stores, on each version of them that is on this machine: a migration, services that log in as
+ * themselves, a reservation from end to end, a worker that takes over from one that was killed, a dead letter, and a Redis
+ * that has lost everything. `npm run versions` brings an older Postgres, a newer Redis and a Valkey first.
+ */
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, type TestContext, test } from 'vitest'
+import { type Passwords, serviceNames } from '../../actors/config.ts'
+import { receive, reserveAndWait, stockOf } from '../../actors/testing/acts.ts'
+import { eventually } from '../../actors/testing/eventually.ts'
+import { Producer } from '../../actors/testing/producer.ts'
+import { startOwnSystem, withDatabase } from '../../actors/testing/system.ts'
+import { listLetters, redriveLetters } from '../../streams/dead-letter.ts'
+import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { startPostgres } from '../local/postgres.ts'
+import { startRedis } from '../local/redis.ts'
+import { type Found, postgresServers, redisServers } from './servers.ts'
+
+const brought: Found = { name: 'the Postgres that is brought', path: '' }
+const [usual, ...otherRedis] = redisServers()
+// Every other test runs on the two that come first together.
+const pairs: [string, string, Found, Found][] = [
+  ...postgresServers().map((it) => [it, usual!] as const),
+  ...otherRedis.map((it) => [brought, it] as const),
+].map(([postgres, redis]) => [postgres.name, redis.name, postgres, redis])
+
+if (pairs.length === 0) test.skip('no other version of a store is on this machine')
+
+const minutes = 60_000
+
+test.for(pairs)(
+  '%s with %s keeps the contract',
+  { timeout: 3 * minutes },
+  async ([, , postgres, redis], context) => {
+    const dir = await mkdtemp(join(tmpdir(), 'bookreservation-versions-'))
+    await chmod(dir, 0o711)
+    try {
+      const bin = postgres.path ? { bin: postgres.path } : {}
+      await using database = await startPostgres({ dataDir: join(dir, 'postgres'), fast: true, ...bin })
+      await using streams = await startRedis({ dataDir: join(dir, 'redis'), command: redis.path })
+      await keepContract(context, database.url, streams.url)
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  },
+)
+
+async function keepContract(context: TestContext, postgresUrl: string, redisUrl: string): Promise<void> {
+  const passwords = Object.fromEntries(
+    serviceNames.map((it) => [it, randomBytes(15).toString('base64')]),
+  ) as Passwords
+  await using system = await startOwnSystem(context, {
+    postgresUrl,
+    redisUrl,
+    passwords,
+    stock: 2,
+    partitions: 4,
+  })
+  const books = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+  const reserveAll = (userid: string) =>
+    Promise.all(books.map((bookid) => reserveAndWait(system.reservation, bookid, userid)))
+
+  // From end to end.
+  for (const bookid of books) await receive(system, bookid, 3)
+  for (const it of await reserveAll('first')) expect(it.status).toBe('Reserved')
+
+  // A worker takes over. The face that is asked belongs to the first.
+  await system.processes.stock[1]!.kill()
+  for (const it of await reserveAll('second')) expect(it.status).toBe('Reserved')
+
+  // A dead letter, which is handled again.
+  const sql = openPostgres(withDatabase(postgresUrl, system.redisPrefix), { schema: 'stock', max: 1 })
+  await using producer = new Producer(system)
+  await producer.redis.xadd(producer.mailboxOf('a'), '*', 'no', 'message')
+  const [letter] = await eventually(async () => {
+    const letters = await listLetters(sql, 10)
+    return letters.length > 0 && letters
+  })
+  expect(letter!.reason).toContain('without cloudevents')
+  expect(await redriveLetters(sql, 'all')).toBe(1)
+  await eventually(async () => (await listLetters(sql, 10)).every((it) => !it.redrive && it.at > letter!.at))
+  await closePostgres(sql)
+
+  // Redis loses everything.
+  await producer.redis.flushall()
+  for (const it of await reserveAll('third')) expect(it.status).toBe('Reserved')
+  expect(await stockOf(system, 'a')).toMatchObject({ qty: 0, held: 3 })
+}

@@ -1,0 +1,59 @@
+/**
+ * How a dead letter is written down, so that its content cannot be a reason to refuse it: a letter that Postgres refuses
+ * would hold its partition up for ever (W4).
+ *
+ *   whole     The entry as it was read.
+ *   escaped   The same in ASCII, as JSON with escapes: Postgres stores neither NUL nor half a surrogate pair, and a database
+ *             in another encoding than UTF-8 not every character. It is read back as it was, so it can be redriven.
+ *   bare      The position and the reason alone, in ASCII.
+ */
+import type { Fields } from './envelope.ts'
+
+export type Form = 'whole' | 'escaped' | 'bare'
+/** In the order in which they are tried. */
+export const forms: Form[] = ['whole', 'escaped', 'bare']
+
+/** Of the letters of one commit together, in UTF-16 units; the largest body that is accepted has 65,536 bytes. */
+export const contentMax = 8 * 1024 * 1024
+export const reasonMax = 2_000
+
+/** What is escaped has this for its first field. */
+const mark = 'bookreservation:escaped'
+
+export type Written = { partition: number; position: string; reason: string; fields: Fields }
+
+export function writeLetters(letters: Written[], form: Form): Written[] {
+  let left = contentMax
+  return letters.map(({ partition, position, reason, fields }) => {
+    const size = fields.reduce((sum, it) => sum + it.length, 0)
+    const why = textOf(reason.slice(0, reasonMax), form)
+    const at = { partition, position }
+    if (size > left) return { ...at, reason: `${why} (its content is too large to be kept)`, fields: [] }
+    left -= size
+    if (form === 'bare') return { ...at, reason: `${why} (its content cannot be kept)`, fields: [] }
+    const plain = form === 'whole' && fields[0] !== mark && fields.every(isStorable)
+    return { ...at, reason: why, fields: plain ? fields : [mark, toAscii(JSON.stringify(fields))] }
+  })
+}
+
+/** @returns the fields of a letter as they were read from the stream. */
+export function readFields(fields: Fields): Fields {
+  if (fields[0] !== mark) return fields
+  try {
+    return JSON.parse(fields[1]!) as Fields
+  } catch {
+    return fields
+  }
+}
+
+const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed()
+
+/** Reasons are for people to read: a sign stands in the place of what Postgres cannot store. */
+const textOf = (text: string, form: Form) =>
+  form === 'whole'
+    ? text.replaceAll('\0', '\u2400').toWellFormed()
+    : toAscii(text.replaceAll('\0', '\\u0000'))
+
+/** Within a JSON text this changes no value. */
+const toAscii = (text: string) =>
+  text.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)

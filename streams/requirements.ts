@@ -1,0 +1,121 @@
+/**
+ * What the stores must be like. A store that is otherwise may seem to work for a while, and then hold up what cannot be
+ * stored, or forget what was promised.
+ */
+import { Cluster } from 'ioredis'
+import type { Sql } from './postgres.ts'
+import type { RedisClient } from './redis.ts'
+import { sessionMark } from './session.ts'
+
+/** The least major version of Postgres, and of Redis, by which all of this is tested. */
+export const postgresMin = 15
+export const redisMin = 7
+
+type Facts = {
+  version: number
+  shown: string
+  encoding: string
+  standby: boolean
+  readOnly: string
+  triggers: string
+  transactionTimeout: string | null
+  arrived: string | null
+}
+
+/** @returns what must be changed, each with how. */
+export async function faultsOfPostgres(sql: Pick<Sql, 'unsafe'>): Promise<string[]> {
+  // By setting and catalog alone, which any user may read on any server.
+  const [it] = await sql.unsafe<[Facts]>(`
+    select current_setting('server_version_num')::int as version, current_setting('server_version') as shown,
+      current_setting('server_encoding') as encoding, pg_is_in_recovery() as standby,
+      current_setting('default_transaction_read_only') as "readOnly",
+      current_setting('session_replication_role') as triggers,
+      current_setting('transaction_timeout', true) as "transactionTimeout",
+      current_setting('${sessionMark.name}', true) as arrived`)
+  const faults: string[] = []
+  if (it.arrived !== sessionMark.value)
+    faults.push(
+      'DATABASE_URL leads to a pooler that ignores what a connection asks for: name Postgres itself',
+    )
+  if (it.version < postgresMin * 10_000)
+    faults.push(`Postgres is ${it.shown}, and ${postgresMin} is the oldest that works: use a newer server`)
+  if (it.encoding !== 'UTF8')
+    faults.push(
+      `the database's encoding is ${it.encoding}, in which not every title can be stored: make one with` +
+        ` create database NAME encoding 'UTF8' template template0`,
+    )
+  if (it.standby) faults.push('the server is a standby, which is read-only: name the primary in DATABASE_URL')
+  else if (it.readOnly === 'on')
+    faults.push(
+      'the database is read-only (default_transaction_read_only is on): reset it with alter database, alter role or alter system',
+    )
+  if (it.triggers !== 'origin')
+    faults.push(
+      `session_replication_role is ${it.triggers}, so references are not checked: reset it to origin`,
+    )
+  if (it.transactionTimeout !== null && it.transactionTimeout !== '0')
+    faults.push(
+      `transaction_timeout is ${it.transactionTimeout}, which ends connections at work: reset it to 0 for this database and its roles`,
+    )
+  return faults
+}
+
+/** @returns what is odd about the server and no reason to refuse it. */
+export async function warningsOfPostgres(sql: Pick<Sql, 'unsafe'>): Promise<string[]> {
+  const [it] = await sql.unsafe<[{ fsync: string; pages: string }]>(
+    `select current_setting('fsync') as fsync, current_setting('full_page_writes') as pages`,
+  )
+  const off = [it.fsync === 'off' && 'fsync', it.pages === 'off' && 'full_page_writes'].filter(Boolean)
+  return off.length > 0
+    ? [`Postgres runs with ${off.join(' and ')} off: what was accepted may be lost in a power cut`]
+    : []
+}
+
+/** @returns what to do about a connection that the server refuses, where that is known. */
+export function adviceOn(error: unknown): string | undefined {
+  const { message = '', code } = error as { message?: string; code?: string }
+  if (/unsupported startup parameter/.test(message))
+    return (
+      `DATABASE_URL leads to a pooler (${message}): name Postgres itself, since each connection says its role and its` +
+      ' schema when it begins, and a pooler as PgBouncer passes neither on'
+    )
+  if (code === '42704' && /unrecognized configuration parameter/.test(message))
+    return `Postgres does not know a setting that is needed (${message}): ${postgresMin} is the oldest version that works`
+  return undefined
+}
+
+/** @returns what must be changed, of each node. */
+export async function faultsOfRedis(redis: RedisClient): Promise<string[]> {
+  const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis]
+  const found = await Promise.all(
+    nodes.map(async (node) => faultsOfNode(parseInfo(await node.info()), redis instanceof Cluster)),
+  )
+  return [...new Set(found.flat())]
+}
+
+/** @param info what INFO says: managed servers, and users of few rights, may be shown less. */
+export function faultsOfNode(info: Map<string, string>, cluster: boolean): string[] {
+  const faults: string[] = []
+  const version = info.get('redis_version')
+  if (version && Number.parseInt(version, 10) < redisMin)
+    faults.push(
+      `Redis is ${version}, and ${redisMin}.0 is the oldest that works: use a newer server, or Valkey`,
+    )
+  if (info.get('role') === 'slave')
+    faults.push('Redis is a replica, which is read-only: name the master in REDIS_URL')
+  if (!cluster && info.get('cluster_enabled') === '1')
+    faults.push('Redis is a node of a cluster: write REDIS_URL as redis+cluster://host:6379,host:6379')
+  // The volatile ones evict only keys that expire, of which there are none here.
+  const policy = info.get('maxmemory_policy')
+  if (policy?.startsWith('allkeys-'))
+    faults.push(`Redis may evict streams (maxmemory-policy is ${policy}): set it to noeviction`)
+  return faults
+}
+
+export const parseInfo = (text: string): Map<string, string> =>
+  new Map(
+    text.split(/\r?\n/).flatMap((line) => {
+      const colon = line.indexOf(':')
+      return colon > 0 ? [[line.slice(0, colon), line.slice(colon + 1)] as const] : []
+    }),
+  )

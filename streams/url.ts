@@ -1,0 +1,103 @@
+/**
+ * Takes the URL of a store apart: `scheme://user:password@host:port,host:port/path?name=value`.
+ *
+ * The URL class of the runtime cannot do it: it knows one host, and its errors repeat what it could not read, passwords
+ * too. Here an error says what is wrong and what to write instead, and repeats nothing.
+ */
+import { isIPv6 } from 'node:net'
+
+export class UrlError extends Error {
+  override name = 'UrlError'
+}
+
+export type Node = { host: string; port: number | undefined }
+
+export type StoreUrl = {
+  /** In lower case, without the colon. */
+  scheme: string
+  username: string | undefined
+  password: string | undefined
+  nodes: Node[]
+  /** Without the slash in front. */
+  path: string
+  parameters: Map<string, string>
+}
+
+const shape =
+  /^(?<scheme>[a-z][a-z0-9+.-]*):\/\/(?:(?<userinfo>[^/?#]*)@)?(?<hosts>[^/?#]*)(?:\/(?<path>[^?#]*))?(?:\?(?<query>.*))?$/is
+
+const escapes = 'in a user or password write %23 for #, %2F for /, %3F for ? and %40 for @'
+const nodesMax = 100
+
+/** @throws {UrlError} whose message continues "DATABASE_URL …". */
+export function splitStoreUrl(text: string): StoreUrl {
+  if (text.includes('#')) throw new UrlError(`must not contain #: ${escapes}`)
+  const { scheme, userinfo = '', hosts, path = '', query = '' } = shape.exec(text)?.groups ?? {}
+  if (scheme === undefined || hosts === undefined) throw new UrlError('is not a URL')
+  // An @ behind the hosts ends a password that holds a / or a ?.
+  if (`${path}${query}`.includes('@')) throw new UrlError(`has an @ behind a / or ?: ${escapes}`)
+  const colon = userinfo.indexOf(':')
+  return {
+    scheme: scheme.toLowerCase(),
+    username: decode(colon < 0 ? userinfo : userinfo.slice(0, colon)) || undefined,
+    password: (colon >= 0 && decode(userinfo.slice(colon + 1))) || undefined,
+    nodes: nodesOf(hosts),
+    path: decode(path),
+    parameters: parametersOf(query),
+  }
+}
+
+/** @throws {UrlError} when the text is not a list of `host`, `host:port` or `[IPv6]:port`. */
+export function nodesOf(hosts: string): Node[] {
+  if (hosts.trim() === '') return []
+  const nodes = hosts.split(',', nodesMax + 1).map(nodeOf)
+  if (nodes.length > nodesMax) throw new UrlError(`names more than ${nodesMax} hosts`)
+  return nodes
+}
+
+function nodeOf(text: string): Node {
+  const { v6, name, port } =
+    /^(?:\[(?<v6>[^\]]*)\]|(?<name>[^:[\]]*))(?::(?<port>[^:]*))?$/s.exec(text.trim())?.groups ?? {}
+  if (v6 === undefined && name === undefined)
+    throw new UrlError('has a host with several colons: write an IPv6 address in brackets, as in [::1]')
+  if (v6 !== undefined && !isIPv6(v6))
+    throw new UrlError('has something other than an IPv6 address in brackets')
+  const host = v6 ?? decode(name!)
+  if (host === '') throw new UrlError('has an empty host')
+  if (/[\s"<>\\^`{|}]/.test(host)) throw new UrlError('has a host with a blank or a sign that no host has')
+  return { host, port: port === undefined ? undefined : portOf(port) }
+}
+
+/** @throws {UrlError} */
+export function portOf(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (port < 1 || port > 65_535) throw new UrlError('has a port that is not a number from 1 to 65535')
+  return port
+}
+
+/** As libpq reads them: a + stands for itself. */
+function parametersOf(query: string): Map<string, string> {
+  const parameters = new Map<string, string>()
+  for (const pair of query.split('&').filter((it) => it !== '')) {
+    const [name, ...value] = pair.split('=')
+    const key = decode(name!)
+    if (parameters.has(key)) throw new UrlError(`names ${shown(key)} twice`)
+    parameters.set(key, decode(value.join('=')))
+  }
+  return parameters
+}
+
+/** The name of a parameter, if it is one: anything else may be a part of a password. */
+export const shown = (name: string): string => (/^[A-Za-z][\w.-]{0,40}$/.test(name) ? name : 'a parameter')
+
+function decode(text: string): string {
+  let decoded: string
+  try {
+    decoded = decodeURIComponent(text)
+  } catch {
+    throw new UrlError('has a % that begins no escape: write %25 for %')
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+  if (/[\0-\x1f\x7f]/.test(decoded)) throw new UrlError('must not contain control characters')
+  return decoded
+}
