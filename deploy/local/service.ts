@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceName, serviceNames } from '../../actors/config.ts'
+import { statusOf, urlOf } from './address.ts'
 import { type Child, startChild } from './child.ts'
 import { root } from './root.ts'
 
@@ -67,7 +68,13 @@ export type ServiceOptions = {
   onLine: (line: string) => void
 }
 
-export type Service = Child & { name: ServiceName; port: number; url: string }
+export type Service = Child & {
+  name: ServiceName
+  port: number
+  url: string
+  /** Resolves when a GET of the path answers 2xx. */
+  answers(path: string, maxMs: number, signal?: AbortSignal): Promise<void>
+}
 
 /** Resolves when the service is alive. @throws {ChildError} with its last lines when it ends before. */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -82,29 +89,26 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     graceMs,
     onLine,
   })
-  const url = `http://${host === '0.0.0.0' ? 'localhost' : host}:${port}`
+  const url = urlOf(host, port)
+  const answers = async (path: string, maxMs: number, signal?: AbortSignal) => {
+    const deadline = AbortSignal.timeout(maxMs)
+    const limit = signal ? AbortSignal.any([signal, deadline]) : deadline
+    for (;;) {
+      const status = await statusOf(host, port, path, limit).catch(() => 0)
+      if (status >= 200 && status < 300) return
+      signal?.throwIfAborted()
+      if (deadline.aborted) throw new Error(`${url}${path} does not answer 200 within ${maxMs} ms`)
+      await sleep(pollMs)
+    }
+  }
   const settled = new AbortController()
   try {
-    await Promise.race([answers(`${url}/livez`, startupMaxMs, settled.signal), child.ends()])
-    return { ...child, name: service, port, url }
+    await Promise.race([answers('/livez', startupMaxMs, settled.signal), child.ends()])
+    return { ...child, name: service, port, url, answers }
   } catch (error) {
     await child.stop()
     throw error
   } finally {
     settled.abort()
-  }
-}
-
-/** Resolves when a GET answers 2xx. */
-export async function answers(url: string, maxMs: number, signal?: AbortSignal): Promise<void> {
-  const deadline = AbortSignal.timeout(maxMs)
-  const limit = signal ? AbortSignal.any([signal, deadline]) : deadline
-  for (;;) {
-    const response = await fetch(url, { signal: limit }).catch(() => undefined)
-    await response?.body?.cancel()
-    if (response?.ok) return
-    signal?.throwIfAborted()
-    if (deadline.aborted) throw new Error(`${url} does not answer 200 within ${maxMs} ms`)
-    await sleep(pollMs)
   }
 }

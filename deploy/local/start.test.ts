@@ -1,9 +1,10 @@
 /** `npm start` as a user has it: a process, its output, its exit code, and what it leaves behind. */
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { statusOf } from './address.ts'
 import { type Child, startChild } from './child.ts'
 import { commandLine } from './orphan.ts'
 import { root } from './root.ts'
@@ -121,6 +122,67 @@ describe.sequential('a system', () => {
     system.child.kill('SIGTERM')
     expect(await system.child.exited, system.lines.join('\n')).toEqual({ code: 0, signal: null })
   }, 60_000)
+})
+
+describe('where the services listen', () => {
+  const stores = () => ({
+    DATABASE_URL: inject('postgresUrl'),
+    REDIS_URL: inject('redisUrl'),
+    REDIS_PREFIX: 'start-test',
+  })
+  const outside = Object.values(networkInterfaces())
+    .flat()
+    .find((it) => it?.family === 'IPv4' && !it.internal)?.address
+  const hasIPv6 = Object.values(networkInterfaces())
+    .flat()
+    .some((it) => it?.address === '::1')
+  const reaches = (host: string, port: string) =>
+    statusOf(host, Number(port), '/livez', AbortSignal.timeout(5_000)).catch(() => 0)
+
+  test.for<[string, string, boolean]>([
+    ['', 'http://localhost:', false],
+    ['0.0.0.0', 'http://localhost:', true],
+    ['::', 'http://localhost:', true],
+    ['[::1]', 'http://[::1]:', false],
+  ])('HOST=%s: at %s, open to the network: %s', { timeout: 60_000 }, async ([host, url, open], context) => {
+    context.skip(host.includes(':') && !hasIPv6, 'this machine has no IPv6')
+    const { child, lines } = await start({ ...stores(), HOST: host })
+    const urls = await ready(child)
+    expect(urls.stock.replace(/\d+$/, '')).toBe(url)
+    expect((await fetch(`${urls.stock}/readyz`)).status).toBe(200)
+    if (outside) expect(await reaches(outside, new URL(urls.stock).port)).toBe(open ? 200 : 0)
+    expect(lines.some((line) => line.includes('Only this machine can reach it'))).toBe(!open)
+    await child.stop()
+  })
+
+  test('an address of another machine is one line and exit code 1', async () => {
+    const { child, lines } = await start({ ...stores(), HOST: '192.0.2.1' })
+    expect(await child.exited).toEqual({ code: 1, signal: null })
+    expect(lines).toEqual([
+      expect.stringMatching(/^Cannot start: cannot listen on 192\.0\.2\.1: .*; set HOST to/),
+    ])
+  })
+
+  test('a proxy that the environment names is not asked for what is on this machine', async () => {
+    const proxy = {
+      NODE_USE_ENV_PROXY: '1',
+      HTTP_PROXY: 'http://127.0.0.1:9',
+      http_proxy: 'http://127.0.0.1:9',
+    }
+    const { child } = await start({ ...stores(), ...proxy })
+    await ready(child)
+    await child.stop()
+  }, 60_000)
+
+  test('ports that Kubernetes gives in its own way are not taken for ours', async () => {
+    const { child, lines } = await start({
+      ...stores(),
+      STOCK_PORT: 'tcp://10.3.2.1:8082',
+      NOTIFIER_PORT: 'x',
+    })
+    expect(await child.exited).toEqual({ code: 1, signal: null })
+    expect(lines).toEqual(['Cannot start: NOTIFIER_PORT must be a port, 0 to 65535'])
+  })
 })
 
 test('the servers that the environment names are used', async () => {

@@ -11,7 +11,7 @@ import { startPostgres } from './postgres.ts'
 import { reachPostgres, reachRedis } from './reach.ts'
 import { startRedis } from './redis.ts'
 import { publishServers, type Servers } from './running.ts'
-import { answers, compileServices, type Service, startService } from './service.ts'
+import { compileServices, type Service, startService } from './service.ts'
 import { help, type Settings, toSettings } from './settings.ts'
 import { onSignals } from './signals.ts'
 import { type Supervised, supervise } from './supervise.ts'
@@ -57,19 +57,20 @@ async function up(start: Start): Promise<void> {
   await migrate({ ...servers, partitions: settings.partitions, log: output.say })
   signal.throwIfAborted()
   const services = await runServices(start, servers)
-  await Promise.all(services.map(({ url }) => answers(`${url}/readyz`, readyMaxMs, signal)))
+  await Promise.all(services.map((it) => it.answers('/readyz', readyMaxMs, signal)))
   output.say(welcome(services, settings))
 }
 
 async function portsAreFree({ ports, host }: Settings): Promise<void> {
   for (const service of serviceNames) {
     const setting = `${service.toUpperCase()}_PORT`
-    await assertFree(ports[service], host).catch((cause) => {
-      const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
-      const why = taken ? 'it is in use' : (cause as Error).message
-      throw new Error(
-        `port ${ports[service]} cannot be had for ${service}: ${why}; set ${setting} to another`,
-      )
+    await assertFree(ports[service], host).catch(({ code, message }: NodeJS.ErrnoException) => {
+      const why = code === 'EADDRINUSE' ? 'it is in use' : message
+      if (code === 'EADDRINUSE' || code === 'EACCES')
+        throw new Error(
+          `port ${ports[service]} cannot be had for ${service}: ${why}; set ${setting} to another`,
+        )
+      throw new Error(`cannot listen on ${host}: ${why}; set HOST to an address of this machine`)
     })
   }
 }
