@@ -1,11 +1,13 @@
-/** A real Redis (or Valkey) for local runs and tests: the server on the PATH, on loopback, with its log on disk. */
-import { mkdir, realpath, rm, writeFile } from 'node:fs/promises'
+/**
+ * A real Redis (or Valkey) for local runs and tests: the server on the PATH, on loopback, with its log on disk.
+ */
+import { chmod, mkdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { type Exit, startChild } from './child.ts'
+import { type Child, type Exit, startChild } from './child.ts'
 import { freePort, onPort } from './free-port.ts'
-import { stopOrphan } from './orphan.ts'
 import { findProgram } from './program.ts'
+import { takeServerFolder } from './server-folder.ts'
 
 export type RedisOptions = {
   /** Made when it is not there; found again when it is. One starter at a time. */
@@ -30,48 +32,72 @@ export type RedisServer = {
 }
 
 const startupMaxMs = 60_000
+const pidName = 'redis.pid'
 
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   const { port = 0, cluster = false, say = () => {}, onLine } = options
   await mkdir(options.dataDir, { recursive: true })
   const dataDir = await realpath(options.dataDir)
-  const pidFile = join(dataDir, 'redis.pid')
-  if (await stopOrphan(pidFile, `--dir ${dataDir}`, 'SIGTERM')) {
-    say('Stopped a Redis that an earlier run left behind.')
-  }
+  // Redis makes files that every user may read. A folder that was given to us may belong to another user.
+  await chmod(dataDir, 0o700).catch(() => {})
   const command = findProgram('redis-server', 'valkey-server')
   if (!command) throw new Error('Cannot find redis-server or valkey-server on the PATH')
-  return onPort(port, async (port) => {
-    const child = await startChild({
-      name: 'Redis',
-      command,
-      args: [...flags(dataDir, port), ...(cluster ? await clusterFlags() : [])],
-      cwd: dataDir,
-      stopSignal: 'SIGTERM',
-      onLine,
-    })
-    try {
-      await child.line(/Ready to accept connections/, startupMaxMs)
-      await ping(port)
-    } catch (error) {
-      await child.stop()
-      throw error
-    }
-    await writeFile(pidFile, String(child.pid))
-    const stop = async () => {
-      await child.stop()
+
+  const pidFile = join(dataDir, pidName)
+  const orphan = { pidFile, mark: `--dir ${dataDir}`, folder: dataDir, signal: 'SIGTERM' } as const
+  const folder = await takeServerFolder('Redis', dataDir, orphan, say)
+  let exited: Promise<Exit> | undefined
+  try {
+    const launch = (port: number) => launchOn({ command, dataDir, port, cluster, onLine }, folder.lock)
+    return await onPort(port, async (port) => {
+      const child = await launch(port)
+      exited = child.exited
       await rm(pidFile, { force: true })
-    }
-    return {
-      url: `redis://127.0.0.1:${port}`,
-      port,
-      pid: child.pid,
-      exited: child.exited,
-      kill: child.kill,
-      stop,
-      [Symbol.asyncDispose]: stop,
-    }
+      await writeFile(pidFile, String(child.pid), { mode: 0o600 })
+      const stop = async () => void (await child.stop())
+      return {
+        url: `redis://127.0.0.1:${port}`,
+        port,
+        pid: child.pid,
+        exited: child.exited,
+        kill: child.kill,
+        stop,
+        [Symbol.asyncDispose]: stop,
+      }
+    })
+  } finally {
+    folder.release(exited)
+  }
+}
+
+type LaunchOptions = {
+  command: string
+  dataDir: string
+  port: number
+  cluster: boolean
+  onLine: RedisOptions['onLine']
+}
+
+/** The server holds the folder's lock, and keeps it when this process is gone. */
+async function launchOn(options: LaunchOptions, lock: number): Promise<Child> {
+  const { command, dataDir, port, cluster, onLine } = options
+  const child = await startChild({
+    name: 'Redis',
+    command,
+    args: [...flags(dataDir, port), ...(cluster ? await clusterFlags() : [])],
+    cwd: dataDir,
+    inherit: [lock],
+    stopSignal: 'SIGTERM',
+    onLine,
   })
+  try {
+    await child.line(/Ready to accept connections/, startupMaxMs)
+    await ping(port)
+    return child
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
 }
 
 function flags(dataDir: string, port: number): string[] {

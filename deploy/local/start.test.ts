@@ -1,7 +1,8 @@
 /** `npm start` as a user has it: a process, its output, its exit code, and what it leaves behind. */
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { networkInterfaces, tmpdir } from 'node:os'
+import { hostname, networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { statusOf } from './address.ts'
@@ -24,12 +25,25 @@ afterAll(async () => {
 
 const anyPorts = { RESERVATION_PORT: '0', STOCK_PORT: '0', NOTIFIER_PORT: '0' }
 
-async function start(env: NodeJS.ProcessEnv = {}, args: string[] = []) {
+const namespaces = ['unshare', '--pid', '--ipc', '--mount-proc', '--fork', '--kill-child']
+const canUnshare = succeeds([...namespaces, 'true'])
+
+function succeeds([command, ...args]: string[]): boolean {
+  try {
+    execFileSync(command!, args, { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function start(env: NodeJS.ProcessEnv = {}, args: string[] = [], around: string[] = []) {
   const lines: string[] = []
+  const [command, ...rest] = [...around, process.execPath, join(root, 'deploy/local/start.ts'), ...args]
   const child = await startChild({
     name: 'npm start',
-    command: process.execPath,
-    args: [join(root, 'deploy/local/start.ts'), ...args],
+    command: command!,
+    args: rest,
     cwd: root,
     env: { PATH: process.env.PATH, DATA_DIR: join(dir, 'data'), ...anyPorts, ...env },
     graceMs: 20_000,
@@ -57,6 +71,11 @@ const json = async (response: Response | Promise<Response>) => (await response).
 
 const allGone = async (pids: number[]) => (await Promise.all(pids.map(commandLine))).join('') === ''
 
+async function descendants(pid: number): Promise<number[]> {
+  const own = (await children(pid)).filter((it) => it > 0)
+  return [pid, ...(await Promise.all(own.map(descendants))).flat()]
+}
+
 async function children(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
   return text.trim().split(' ').map(Number)
@@ -79,10 +98,21 @@ describe.sequential('a system', () => {
     const second = await start()
     expect(await second.child.exited).toEqual({ code: 1, signal: null })
     expect(second.lines).toEqual([
-      `Cannot start: ${dir}/data is in use by process ${system.child.pid}, another npm start; set DATA_DIR to run a second one`,
+      `Cannot start: ${dir}/data is in use by another npm start, process ${system.child.pid} on ${hostname()}; set DATA_DIR to run a second one`,
     ])
     expect((await fetch(`${urls.stock}/readyz`)).status).toBe(200)
   })
+
+  test('has its folder for itself in namespaces of its own too, and keeps all it has', async (context) => {
+    context.skip(!canUnshare, 'this machine does not let us make namespaces')
+    const second = await start({}, [], namespaces)
+    expect(await second.child.exited).toMatchObject({ code: 1 })
+    expect(second.lines).toEqual([expect.stringContaining('data is in use by another npm start')])
+    for (const qty of [10, 20]) {
+      const received = await json(post(`${urls.stock}/stocks`, { bookid: 'shared', qty: 10 }))
+      expect(received).toMatchObject({ qty })
+    }
+  }, 60_000)
 
   test('brings back a service and the servers when they are killed', async () => {
     const killed = [/actors\/stock\/main\.ts/, /redis-server/, /bin\/postgres -c/]
@@ -123,6 +153,24 @@ describe.sequential('a system', () => {
     expect(await system.child.exited, system.lines.join('\n')).toEqual({ code: 0, signal: null })
   }, 60_000)
 })
+
+test('a start that wakes up after another machine took its folder kills its servers, which write no more', async () => {
+  const DATA_DIR = join(dir, 'lost')
+  const { child, lines } = await start({ DATA_DIR })
+  await ready(child)
+  const pids = (await descendants(child.pid)).filter((pid) => pid !== child.pid)
+  child.kill('SIGSTOP')
+  const another = { id: 'other', kernel: 'another boot', host: 'elsewhere', pid: 7 }
+  await writeFile(join(DATA_DIR, 'start.lock'), JSON.stringify(another))
+  child.kill('SIGCONT')
+  expect(await child.exited).toEqual({ code: 1, signal: null })
+  expect(lines.at(-1)).toBe(
+    `Stopped at once: ${DATA_DIR} is no longer ours: it was taken by another npm start, process 7 on elsewhere`,
+  )
+  await vi.waitUntil(() => allGone(pids), 5_000)
+  // A server that is stopped removes it, and would remove that of the other machine.
+  expect(await readdir(join(DATA_DIR, 'postgres/cluster'))).toContain('postmaster.pid')
+}, 120_000)
 
 describe('where the services listen', () => {
   const stores = () => ({

@@ -4,6 +4,7 @@
  */
 import { type ServiceName, serviceNames } from '../../actors/config.ts'
 import { migrate } from '../../actors/migrate.ts'
+import { killAll } from './child.ts'
 import { takeDataFolder } from './data-folder.ts'
 import { assertFree, onPort } from './free-port.ts'
 import { createOutput, type Output } from './output.ts'
@@ -82,7 +83,8 @@ async function bringServers({ settings, output, signal, stack }: Start): Promise
   if (redisUrl) await reachRedis(redisUrl)
   if (databaseUrl && redisUrl) return { databaseUrl, redisUrl }
 
-  stack.use(await takeDataFolder(dataDir))
+  stack.use(await takeDataFolder(dataDir, { say, signal, onLost: (reason) => abandon(dataDir, reason) }))
+  signal.throwIfAborted()
   // Started again, a server is found where it was.
   const start = {
     Postgres: (last?: { port: number }) =>
@@ -100,6 +102,13 @@ async function bringServers({ settings, output, signal, stack }: Start): Promise
   }
   stack.use(await publishServers(dataDir, servers))
   return servers
+}
+
+/** Another start works on the folder: from now on nothing may be written here. */
+function abandon(dataDir: string, reason: string): never {
+  killAll()
+  console.error(`Stopped at once: ${dataDir} is no longer ours: ${reason}`)
+  process.exit(1)
 }
 
 async function runServices(
