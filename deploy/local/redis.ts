@@ -1,7 +1,9 @@
 /**
- * A real Redis (or Valkey) for local runs and tests: the server on the PATH, on loopback, with its log on disk.
+ * A real Redis (or Valkey) for local runs and tests: the server on the PATH, on loopback, with its log on disk and a
+ * password, since other users of the machine reach loopback too.
  */
-import { chmod, mkdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type Child, type Exit, startChild } from './child.ts'
@@ -14,7 +16,7 @@ export type RedisOptions = {
   dataDir: string
   /** 0 means any free one. */
   port?: number
-  /** A node of a Redis Cluster. */
+  /** A node of a Redis Cluster, for tests: without a password, since each node would have another one. */
   cluster?: boolean
   say?: (line: string) => void
   /** The server's own log. */
@@ -48,7 +50,9 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   const folder = await takeServerFolder('Redis', dataDir, orphan, say)
   let exited: Promise<Exit> | undefined
   try {
-    const launch = (port: number) => launchOn({ command, dataDir, port, cluster, onLine }, folder.lock)
+    const password = cluster ? '' : await passwordOf(dataDir)
+    const launch = (port: number) =>
+      launchOn({ command, dataDir, port, password, cluster, onLine }, folder.lock)
     return await onPort(port, async (port) => {
       const child = await launch(port)
       exited = child.exited
@@ -56,7 +60,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
       await writeFile(pidFile, String(child.pid), { mode: 0o600 })
       const stop = async () => void (await child.stop())
       return {
-        url: `redis://127.0.0.1:${port}`,
+        url: `redis://${password && `:${password}@`}127.0.0.1:${port}`,
         port,
         pid: child.pid,
         exited: child.exited,
@@ -74,17 +78,19 @@ type LaunchOptions = {
   command: string
   dataDir: string
   port: number
+  password: string
   cluster: boolean
   onLine: RedisOptions['onLine']
 }
 
 /** The server holds the folder's lock, and keeps it when this process is gone. */
 async function launchOn(options: LaunchOptions, lock: number): Promise<Child> {
-  const { command, dataDir, port, cluster, onLine } = options
+  const { command, dataDir, port, password, cluster, onLine } = options
+  const config = password ? [configFile(dataDir)] : []
   const child = await startChild({
     name: 'Redis',
     command,
-    args: [...flags(dataDir, port), ...(cluster ? await clusterFlags() : [])],
+    args: [...config, ...flags(dataDir, port), ...(cluster ? await clusterFlags() : [])],
     cwd: dataDir,
     inherit: [lock],
     stopSignal: 'SIGTERM',
@@ -92,12 +98,26 @@ async function launchOn(options: LaunchOptions, lock: number): Promise<Child> {
   })
   try {
     await child.line(/Ready to accept connections/, startupMaxMs)
-    await ping(port)
+    await ping(port, password)
     return child
   } catch (error) {
     await child.stop()
     throw error
   }
+}
+
+const configName = 'password.conf'
+const configFile = (dataDir: string) => join(dataDir, configName)
+
+/** In a file for this user alone: others can see a command line. The same at each start, for clients that outlive one. */
+async function passwordOf(dataDir: string): Promise<string> {
+  const file = configFile(dataDir)
+  const [, known] = /^requirepass ([0-9a-f]{48})$/m.exec(await readFile(file, 'utf8').catch(() => '')) ?? []
+  if (known) return known
+  const fresh = randomBytes(24).toString('hex')
+  await rm(file, { force: true })
+  await writeFile(file, `requirepass ${fresh}\n`, { mode: 0o600 })
+  return fresh
 }
 
 function flags(dataDir: string, port: number): string[] {
@@ -122,15 +142,19 @@ const clusterFlags = async () => [
   ...['--cluster-port', String(await freePort())],
 ]
 
-async function ping(port: number): Promise<void> {
+async function ping(port: number, password: string): Promise<void> {
   const socket = connect(port, '127.0.0.1')
   try {
     const answer = await new Promise<string>((resolve, reject) => {
+      let said = ''
       socket.setTimeout(5_000, () => reject(new Error(`Redis on port ${port} does not answer PING`)))
-      socket.once('error', reject).once('data', (data) => resolve(data.toString()))
-      socket.write('PING\r\n')
+      socket.once('error', reject).on('data', (data) => {
+        said += data
+        if (/^(\+PONG|-.*)\r\n/m.test(said)) resolve(said)
+      })
+      socket.write(`${password && `AUTH ${password}\r\n`}PING\r\n`)
     })
-    if (!answer.startsWith('+PONG'))
+    if (!answer.endsWith('+PONG\r\n'))
       throw new Error(`Redis on port ${port} answers PING with ${answer.trim()}`)
   } finally {
     socket.destroy()

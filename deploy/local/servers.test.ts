@@ -6,6 +6,7 @@ import { Cluster, Redis } from 'ioredis'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { freePort } from './free-port.ts'
+import { commandLine } from './orphan.ts'
 import { startPostgres } from './postgres.ts'
 import { postgresHome } from './postgres-home.ts'
 import { startRedis } from './redis.ts'
@@ -88,6 +89,18 @@ test('three masters form a cluster that serves every slot', async () => {
   await Promise.all(keys.map((key) => client.set(key, key)))
   expect(await Promise.all(keys.map((key) => client.get(key)))).toEqual(keys)
   client.disconnect()
+})
+
+test('Redis asks for a password, which no command line shows', async () => {
+  const dataDir = join(dir, 'secret')
+  await using server = await startRedis({ dataDir })
+  const url = new URL(server.url)
+  expect(await commandLine(server.pid)).not.toContain(url.password)
+  expect((await stat(join(dataDir, 'password.conf'))).mode & 0o777).toBe(0o600)
+  const stranger = new Redis(server.port, '127.0.0.1', { maxRetriesPerRequest: 0 })
+  stranger.on('error', () => {})
+  await expect(stranger.ping()).rejects.toThrow(/NOAUTH/)
+  stranger.disconnect()
 })
 
 test('only its user can enter the folder of a server, whatever its modes were', async () => {
