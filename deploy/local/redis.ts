@@ -1,6 +1,9 @@
 /**
  * A real Redis (or Valkey) for local runs and tests: the server on the PATH, on loopback, with its log on disk and a
  * password, since other users of the machine reach loopback too.
+ *
+ * What Redis holds can be filled again from Postgres. So data that it cannot read, as after a power cut or of a newer
+ * version, is put aside, and it begins empty.
  */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
@@ -9,6 +12,7 @@ import { join } from 'node:path'
 import { type Child, type Exit, startChild } from './child.ts'
 import { freePort, onPort } from './free-port.ts'
 import { findProgram } from './program.ts'
+import { type Aside, isUnreadable, putAside } from './redis-aside.ts'
 import { takeServerFolder } from './server-folder.ts'
 
 export type RedisOptions = {
@@ -54,7 +58,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
     const launch = (port: number) =>
       launchOn({ command, dataDir, port, password, cluster, onLine }, folder.lock)
     return await onPort(port, async (port) => {
-      const child = await launch(port)
+      const child = await launchReadable(dataDir, () => launch(port), say)
       exited = child.exited
       await rm(pidFile, { force: true })
       await writeFile(pidFile, String(child.pid), { mode: 0o600 })
@@ -103,6 +107,33 @@ async function launchOn(options: LaunchOptions, lock: number): Promise<Child> {
   } catch (error) {
     await child.stop()
     throw error
+  }
+}
+
+/** That the data is at fault is known by Redis' starting without it; if it does not, the data is put back. */
+async function launchReadable(
+  dataDir: string,
+  launch: () => Promise<Child>,
+  say: (line: string) => void,
+): Promise<Child> {
+  let reason: unknown
+  let aside: Aside | undefined
+  try {
+    return await launch()
+  } catch (error) {
+    if (isUnreadable(error)) aside = await putAside(dataDir, [pidName, configName])
+    if (!aside) throw error
+    reason = error
+  }
+  try {
+    const child = await launch()
+    say(
+      `Redis cannot read its data and begins empty; Postgres has all that it held. The data is in ${aside.path}.`,
+    )
+    return child
+  } catch {
+    await aside.putBack()
+    throw reason
   }
 }
 

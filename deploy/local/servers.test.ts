@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Cluster, Redis } from 'ioredis'
@@ -115,6 +115,58 @@ test('only its user can enter the folder of a server, whatever its modes were', 
     await using _server = await start({ dataDir })
     expect(await mode(dataDir)).toBe(0o700)
   }
+})
+
+describe('a Redis that cannot read its data', () => {
+  const log = (dataDir: string) => join(dataDir, 'appendonlydir/appendonly.aof.1.incr.aof')
+  const base = (dataDir: string) => join(dataDir, 'appendonlydir/appendonly.aof.1.base.rdb')
+
+  async function stopped(name: string): Promise<string> {
+    const dataDir = join(dir, name)
+    await using server = await startRedis({ dataDir })
+    const client = new Redis(server.url)
+    await client.set('k', 'v')
+    client.disconnect()
+    return dataDir
+  }
+
+  test.each([
+    ['zeros after a power cut', (it: string) => writeFile(log(it), Buffer.alloc(700), { flag: 'a' })],
+    ['a base of a newer version', (it: string) => writeFile(base(it), 'REDIS0099\xfa')],
+    ['a base of another program', (it: string) => writeFile(base(it), 'VALKEY080')],
+    ['a manifest that is no list', (it: string) => writeFile(`${log(it).slice(0, -11)}.manifest`, 'x\n')],
+    ['a file that is missing', (it: string) => rm(base(it))],
+  ])('begins empty, and what it had is kept: %s', async (name, spoil) => {
+    const dataDir = await stopped(name.replaceAll(' ', '-'))
+    await spoil(dataDir)
+    const spoilt = await readFile(log(dataDir))
+    const said: string[] = []
+    await using server = await startRedis({ dataDir, say: (line) => said.push(line) })
+    const client = new Redis(server.url)
+    expect(await client.keys('*')).toEqual([])
+    client.disconnect()
+    const aside = (await readdir(dataDir)).find((it) => it.startsWith('unreadable-'))!
+    expect(aside).toMatch(/^unreadable-\d{4}-\d\d-\d\dT/)
+    expect(said).toEqual([
+      `Redis cannot read its data and begins empty; Postgres has all that it held. The data is in ${dataDir}/${aside}.`,
+    ])
+    expect(await readFile(log(join(dataDir, aside)))).toEqual(spoilt)
+  })
+
+  test('keeps its data where that is not at fault', async () => {
+    const dataDir = await stopped('not-at-fault')
+    const said: string[] = []
+    const say = (line: string) => said.push(line)
+    await writeFile(join(dataDir, 'password.conf'), 'no-such-setting 1\nrequirepass '.padEnd(78, '0'))
+    await expect(startRedis({ dataDir, say })).rejects.toThrow(/no-such-setting/)
+    await rm(join(dataDir, 'password.conf'))
+    await using server = await startRedis({ dataDir, say })
+    const client = new Redis(server.url)
+    expect(await client.get('k')).toBe('v')
+    client.disconnect()
+    expect(said).toEqual([])
+    expect((await readdir(dataDir)).filter((it) => it.startsWith('unreadable-'))).toEqual([])
+  })
 })
 
 describe('postmaster.pid of a Postgres that was killed', () => {

@@ -172,6 +172,34 @@ test('a start that wakes up after another machine took its folder kills its serv
   expect(await readdir(join(DATA_DIR, 'postgres/cluster'))).toContain('postmaster.pid')
 }, 120_000)
 
+test('begins with an empty Redis where that cannot read its data, and nothing is lost', async () => {
+  const DATA_DIR = join(dir, 'unreadable')
+  const first = await start({ DATA_DIR })
+  const before = await ready(first.child)
+  expect((await post(`${before.stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
+  const { reservationid } = (await json(
+    post(`${before.reservation}/reservations`, { bookid: '1', userid: 'test1' }),
+  )) as { reservationid: string }
+  await first.child.stop()
+  const log = join(DATA_DIR, 'redis/appendonlydir/appendonly.aof.1.incr.aof')
+  await writeFile(log, Buffer.alloc(700), { flag: 'a' })
+
+  const second = await start({ DATA_DIR })
+  const urls = await ready(second.child)
+  expect(second.lines).toContainEqual(
+    expect.stringMatching(
+      /^Redis cannot read its data and begins empty; .* The data is in .*\/redis\/unreadable-/,
+    ),
+  )
+  expect(await json(fetch(`${urls.reservation}/reservations/${reservationid}`))).toMatchObject({
+    status: 'Reserved',
+  })
+  const again = await json(post(`${urls.reservation}/reservations`, { bookid: '1', userid: 'test2' }))
+  expect(again).toMatchObject({ status: 'Reserved' })
+  expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 1, held: 2 })
+  await second.child.stop()
+}, 120_000)
+
 describe('where the services listen', () => {
   const stores = () => ({
     DATABASE_URL: inject('postgresUrl'),
