@@ -1,6 +1,7 @@
 /** A child process with a life of its own: its lines, its end, and a stop that always comes to an end. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
+import { killTree } from './kill-tree.ts'
 import { leash } from './leash.ts'
 import { onLines } from './lines.ts'
 
@@ -18,6 +19,10 @@ export type ChildOptions = {
   /** Asks it to stop; `SIGKILL` follows after `graceMs`. */
   stopSignal?: NodeJS.Signals
   graceMs?: number
+  /** What it reads; nothing unless told otherwise. */
+  input?: string
+  /** Descriptors that it inherits, from its 3 on. */
+  inherit?: number[]
   /** Without it, its last lines are part of the error when it fails. */
   onLine?: (line: string) => void
 }
@@ -37,20 +42,32 @@ export type Child = {
 
 const tailLines = 30
 
+/** Pids of the children of this process that have not ended. */
+const running = new Set<number>()
+
+/** Kills every child with all its descendants, without asking and without waiting: none writes any more. */
+export function killAll(): void {
+  for (const pid of running) killTree(pid)
+}
+
 /** @throws {Error} when the command cannot be run at all. */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { command, name = command, args, env, cwd, user, stopSignal = 'SIGTERM', graceMs = 10_000 } = options
+  const { input, inherit = [] } = options
   const process = spawn(command, args, {
     env,
     cwd,
     ...user,
     // A session of its own: Ctrl-C reaches the starter alone, which then stops things in order.
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...inherit],
+  }) as ChildProcess
   await new Promise((resolve, reject) => process.once('spawn', resolve).once('error', reject))
   const pid = process.pid!
   const letGo = leash(pid, stopSignal)
+  running.add(pid)
+  // It may end without having read: that is told by its exit.
+  process.stdin?.on('error', () => {}).end(input)
 
   const tail: string[] = []
   const listeners = new Set<(line: string) => void>()
@@ -60,7 +77,10 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     options.onLine?.(line)
     for (const listener of listeners) listener(line)
   }
-  const exited = ended(process, onLine).finally(letGo)
+  const exited = ended(process, onLine).finally(() => {
+    running.delete(pid)
+    letGo()
+  })
 
   const kill = (signal: NodeJS.Signals) => void process.kill(signal)
   const stop = async () => {
@@ -68,9 +88,11 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     const timer = setTimeout(kill, graceMs, 'SIGKILL')
     return exited.finally(() => clearTimeout(timer))
   }
-  const failure = (what: string) => new ChildError(`${name} ${what}`, tail, options.onLine === undefined)
+  const failure = (what: string, exit?: Exit) =>
+    new ChildError(`${name} ${what}`, tail, options.onLine === undefined, exit)
   const ends = async (): Promise<never> => {
-    throw failure(`ended with ${describe(await exited)}`)
+    const exit = await exited
+    throw failure(`ended with ${describe(exit)}`, exit)
   }
   const line = (pattern: RegExp, timeoutMs: number) =>
     new Promise<string>((resolve, reject) => {
@@ -79,13 +101,13 @@ export async function startChild(options: ChildOptions): Promise<Child> {
         listeners.delete(listen)
         act()
       }
-      const fail = (what: string) => settle(() => reject(failure(what)))
+      const fail = (what: string, exit?: Exit) => settle(() => reject(failure(what, exit)))
       const listen = (text: string) => pattern.test(text) && settle(() => resolve(text))
       const timer = setTimeout(() => fail(`is not ready after ${timeoutMs} ms`), timeoutMs)
       const past = tail.find((text) => pattern.test(text))
       if (past) return settle(() => resolve(past))
       listeners.add(listen)
-      exited.then((exit) => fail(`ended with ${describe(exit)}`))
+      exited.then((exit) => fail(`ended with ${describe(exit)}`, exit))
     })
   return { pid, exited, tail: () => [...tail], kill, stop, ends, line }
 }
@@ -114,9 +136,12 @@ async function read(stream: Readable, onLine: (line: string) => void, exit: Prom
 export class ChildError extends Error {
   override name = 'ChildError'
   readonly lines: string[]
+  /** How it ended, if it has. */
+  readonly exit: Exit | undefined
   /** @param quote whether the message repeats the lines. */
-  constructor(what: string, lines: string[], quote: boolean) {
+  constructor(what: string, lines: string[], quote: boolean, exit?: Exit) {
     super(quote && lines.length ? `${what}:\n${lines.slice(-10).join('\n')}` : what)
     this.lines = [...lines]
+    this.exit = exit
   }
 }

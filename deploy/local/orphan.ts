@@ -1,30 +1,57 @@
-/** Servers that outlived their starter: found through their pid file, known by their command line. */
+/** Servers that outlived their starter: found through their pid file, known by their command line and folder. */
 import { execFile } from 'node:child_process'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const graceMs = 15_000
 
+export type OrphanOptions = {
+  pidFile: string
+  /** Part of the command line of every server of ours on this folder, and of no other process. */
+  mark: string
+  /** The folder in which the server works. */
+  folder: string
+  /** Asks it to stop; `SIGKILL` follows. */
+  signal: NodeJS.Signals
+}
+
 /**
- * Stops the server that the pid file names and removes the file. A pid that now belongs to another process
- * (after a reboot, or in a restarted container) is left alone: only a command line that holds `mark` is ours.
+ * Stops the server that the pid file names. A pid that now belongs to another process (after a reboot, or in a
+ * restarted container) is left alone, and so is the file: it may be that of a server in another PID namespace.
+ *
+ * @returns whether there was one.
  */
-export async function stopOrphan(pidFile: string, mark: string, signal: NodeJS.Signals): Promise<boolean> {
-  const text = await readFile(pidFile, 'utf8').catch(() => '')
-  const pid = Number.parseInt(text, 10)
-  const ours = async () => pid > 1 && (await commandLine(pid)).includes(mark)
-  const found = await ours()
-  if (found) {
-    process.kill(pid, signal)
-    const deadline = Date.now() + graceMs
-    while (await ours()) {
-      if (Date.now() > deadline) process.kill(pid, 'SIGKILL')
-      await sleep(20)
-    }
+export async function stopOrphan({ pidFile, mark, folder, signal }: OrphanOptions): Promise<boolean> {
+  const pid = await pidIn(pidFile)
+  if (pid === undefined) return false
+  const ours = async () => (await commandLine(pid)).includes(mark) && (await worksIn(pid, folder)) !== false
+  if (!(await ours())) return false
+  send(pid, signal, folder)
+  const deadline = performance.now() + graceMs
+  while (await ours()) {
+    if (performance.now() > deadline) send(pid, 'SIGKILL', folder)
+    await sleep(20)
   }
-  await rm(pidFile, { force: true })
-  return found
+  return true
+}
+
+function send(pid: number, signal: NodeJS.Signals, folder: string): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EPERM')
+      throw new Error(`${folder} is in use by process ${pid} of another user: stop it first`)
+    if (code !== 'ESRCH') throw error
+  }
+}
+
+/** The pid on the first line; undefined when there is no file, or no pid in it. A Postgres without postmaster writes a minus before it. */
+export async function pidIn(file: string): Promise<number | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  const pid = Number(/^-?(\d{1,10})\s*(\n|$)/.exec(text)?.[1] ?? 0)
+  return pid > 0 ? pid : undefined
 }
 
 /** Of any process. Empty when there is no such process, or when only its exit code is left. */
@@ -34,4 +61,14 @@ export async function commandLine(pid: number): Promise<string> {
   }
   const ps = await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).catch(() => null)
   return ps?.stdout ?? ''
+}
+
+/** Whether the folder is the process' working directory. Undefined where that cannot be learnt. */
+export async function worksIn(pid: number, folder: string): Promise<boolean | undefined> {
+  try {
+    const [theirs, ours] = await Promise.all([stat(`/proc/${pid}/cwd`), stat(folder)])
+    return theirs.ino === ours.ino && theirs.dev === ours.dev
+  } catch {
+    return undefined
+  }
 }

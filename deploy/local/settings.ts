@@ -3,8 +3,15 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from '../../actors/config.ts'
 
-const port = (fallback: number) =>
-  z.coerce.number('must be a port').int().min(0).max(65_535).default(fallback)
+const port = (fallback: number) => {
+  const message = 'must be a port, 0 to 65535'
+  const number = z.coerce.number(message).int(message).min(0, message).max(65_535, message)
+  return z.preprocess((text) => (isServiceLink(text) ? undefined : text), number.default(fallback))
+}
+
+/** What Kubernetes sets for a Service named, say, `stock` in each pod beside it, as in `STOCK_PORT=tcp://10.3.2.1:8082`. */
+export const isServiceLink = (value: unknown): boolean =>
+  typeof value === 'string' && /^(tcp|udp|sctp):\/\//.test(value)
 
 const schema = z.object({
   RESERVATION_PORT: port(8081),
@@ -17,6 +24,9 @@ const schema = z.object({
   RUNTIME: z.enum(['node', 'deno']).default('node'),
   LOG_FORMAT: z.enum(['pretty', 'json']).default('pretty'),
 })
+
+/** Only this machine can reach it. A user who wants to let others in sets HOST. */
+const defaultHost = '127.0.0.1'
 
 /** Stand-ins for what is yet to be brought. */
 const brought = { DATABASE_URL: 'postgres://brought', REDIS_URL: 'redis://brought' }
@@ -62,7 +72,8 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     dataDir: resolve(it.DATA_DIR),
     runtime: it.RUNTIME,
     logFormat: it.LOG_FORMAT,
-    host: services.host,
+    // Brackets belong to URLs.
+    host: given.HOST ? services.host.replace(/^\[(.*)\]$/, '$1') : defaultHost,
     partitions: services.partitions,
     databaseUrl: given.DATABASE_URL,
     redisUrl: given.REDIS_URL,
@@ -93,6 +104,7 @@ Settings, from the environment:
   DATA_DIR          .data    where those two keep their data
   RUNTIME           node     or deno: what runs the services
   LOG_FORMAT        pretty   or json: the services' own lines, one JSON object each
-  HOST              0.0.0.0  the address that the services listen on
+  HOST              127.0.0.1, which this machine alone can reach: the address that the services listen on.
+                             0.0.0.0, or :: with IPv6, lets the network in
 
 The services read their own settings (LOG_LEVEL, SMTP_URL, PARTITIONS, …) from the environment too.`

@@ -1,9 +1,11 @@
 /** `npm start` as a user has it: a process, its output, its exit code, and what it leaves behind. */
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { hostname, networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { statusOf } from './address.ts'
 import { type Child, startChild } from './child.ts'
 import { commandLine } from './orphan.ts'
 import { root } from './root.ts'
@@ -30,12 +32,25 @@ const anyPorts = {
   NOTIFIER_OPS_PORT: '0',
 }
 
-async function start(env: NodeJS.ProcessEnv = {}, args: string[] = []) {
+const namespaces = ['unshare', '--pid', '--ipc', '--mount-proc', '--fork', '--kill-child']
+const canUnshare = succeeds([...namespaces, 'true'])
+
+function succeeds([command, ...args]: string[]): boolean {
+  try {
+    execFileSync(command!, args, { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function start(env: NodeJS.ProcessEnv = {}, args: string[] = [], around: string[] = []) {
   const lines: string[] = []
+  const [command, ...rest] = [...around, process.execPath, join(root, 'deploy/local/start.ts'), ...args]
   const child = await startChild({
     name: 'npm start',
-    command: process.execPath,
-    args: [join(root, 'deploy/local/start.ts'), ...args],
+    command: command!,
+    args: rest,
     cwd: root,
     env: { PATH: process.env.PATH, DATA_DIR: join(dir, 'data'), ...anyPorts, ...env },
     graceMs: 20_000,
@@ -63,6 +78,11 @@ const json = async (response: Response | Promise<Response>) => (await response).
 
 const allGone = async (pids: number[]) => (await Promise.all(pids.map(commandLine))).join('') === ''
 
+async function descendants(pid: number): Promise<number[]> {
+  const own = (await children(pid)).filter((it) => it > 0)
+  return [pid, ...(await Promise.all(own.map(descendants))).flat()]
+}
+
 async function children(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
   return text.trim().split(' ').map(Number)
@@ -85,10 +105,21 @@ describe.sequential('a system', () => {
     const second = await start()
     expect(await second.child.exited).toEqual({ code: 1, signal: null })
     expect(second.lines).toEqual([
-      `Cannot start: ${dir}/data is in use by process ${system.child.pid}, another npm start; set DATA_DIR to run a second one`,
+      `Cannot start: ${dir}/data is in use by another npm start, process ${system.child.pid} on ${hostname()}; set DATA_DIR to run a second one`,
     ])
     expect((await fetch(`${urls.stock}/readyz`)).status).toBe(200)
   })
+
+  test('has its folder for itself in namespaces of its own too, and keeps all it has', async (context) => {
+    context.skip(!canUnshare, 'this machine does not let us make namespaces')
+    const second = await start({}, [], namespaces)
+    expect(await second.child.exited).toMatchObject({ code: 1 })
+    expect(second.lines).toEqual([expect.stringContaining('data is in use by another npm start')])
+    for (const qty of [10, 20]) {
+      const received = await json(post(`${urls.stock}/stocks`, { bookid: 'shared', qty: 10 }))
+      expect(received).toMatchObject({ qty })
+    }
+  }, 60_000)
 
   test('brings back a service and the servers when they are killed', async () => {
     const killed = [/actors\/stock\/main\.ts/, /redis-server/, /bin\/postgres -c/]
@@ -128,6 +159,113 @@ describe.sequential('a system', () => {
     system.child.kill('SIGTERM')
     expect(await system.child.exited, system.lines.join('\n')).toEqual({ code: 0, signal: null })
   }, 60_000)
+})
+
+test('a start that wakes up after another machine took its folder kills its servers, which write no more', async () => {
+  const DATA_DIR = join(dir, 'lost')
+  const { child, lines } = await start({ DATA_DIR })
+  await ready(child)
+  const pids = (await descendants(child.pid)).filter((pid) => pid !== child.pid)
+  child.kill('SIGSTOP')
+  const another = { id: 'other', kernel: 'another boot', host: 'elsewhere', pid: 7 }
+  await writeFile(join(DATA_DIR, 'start.lock'), JSON.stringify(another))
+  child.kill('SIGCONT')
+  expect(await child.exited).toEqual({ code: 1, signal: null })
+  expect(lines.at(-1)).toBe(
+    `Stopped at once: ${DATA_DIR} is no longer ours: it was taken by another npm start, process 7 on elsewhere`,
+  )
+  await vi.waitUntil(() => allGone(pids), 5_000)
+  // A server that is stopped removes it, and would remove that of the other machine.
+  expect(await readdir(join(DATA_DIR, 'postgres/cluster'))).toContain('postmaster.pid')
+}, 120_000)
+
+test('begins with an empty Redis where that cannot read its data, and nothing is lost', async () => {
+  const DATA_DIR = join(dir, 'unreadable')
+  const first = await start({ DATA_DIR })
+  const before = await ready(first.child)
+  expect((await post(`${before.stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
+  const { reservationid } = (await json(
+    post(`${before.reservation}/reservations`, { bookid: '1', userid: 'test1' }),
+  )) as { reservationid: string }
+  await first.child.stop()
+  const log = join(DATA_DIR, 'redis/appendonlydir/appendonly.aof.1.incr.aof')
+  await writeFile(log, Buffer.alloc(700), { flag: 'a' })
+
+  const second = await start({ DATA_DIR })
+  const urls = await ready(second.child)
+  expect(second.lines).toContainEqual(
+    expect.stringMatching(
+      /^Redis cannot read its data and begins empty; .* The data is in .*\/redis\/unreadable-/,
+    ),
+  )
+  expect(await json(fetch(`${urls.reservation}/reservations/${reservationid}`))).toMatchObject({
+    status: 'Reserved',
+  })
+  const again = await json(post(`${urls.reservation}/reservations`, { bookid: '1', userid: 'test2' }))
+  expect(again).toMatchObject({ status: 'Reserved' })
+  expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 1, held: 2 })
+  await second.child.stop()
+}, 120_000)
+
+describe('where the services listen', () => {
+  const stores = () => ({
+    DATABASE_URL: inject('postgresUrl'),
+    REDIS_URL: inject('redisUrl'),
+    REDIS_PREFIX: 'start-test',
+  })
+  const outside = Object.values(networkInterfaces())
+    .flat()
+    .find((it) => it?.family === 'IPv4' && !it.internal)?.address
+  const hasIPv6 = Object.values(networkInterfaces())
+    .flat()
+    .some((it) => it?.address === '::1')
+  const reaches = (host: string, port: string) =>
+    statusOf(host, Number(port), '/livez', AbortSignal.timeout(5_000)).catch(() => 0)
+
+  test.for<[string, string, boolean]>([
+    ['', 'http://localhost:', false],
+    ['0.0.0.0', 'http://localhost:', true],
+    ['::', 'http://localhost:', true],
+    ['[::1]', 'http://[::1]:', false],
+  ])('HOST=%s: at %s, open to the network: %s', { timeout: 60_000 }, async ([host, url, open], context) => {
+    context.skip(host.includes(':') && !hasIPv6, 'this machine has no IPv6')
+    const { child, lines } = await start({ ...stores(), HOST: host })
+    const urls = await ready(child)
+    expect(urls.stock.replace(/\d+$/, '')).toBe(url)
+    expect((await fetch(`${urls.stock}/readyz`)).status).toBe(200)
+    if (outside) expect(await reaches(outside, new URL(urls.stock).port)).toBe(open ? 200 : 0)
+    expect(lines.some((line) => line.includes('Only this machine can reach it'))).toBe(!open)
+    await child.stop()
+  })
+
+  test('an address of another machine is one line and exit code 1', async () => {
+    const { child, lines } = await start({ ...stores(), HOST: '192.0.2.1' })
+    expect(await child.exited).toEqual({ code: 1, signal: null })
+    expect(lines).toEqual([
+      expect.stringMatching(/^Cannot start: cannot listen on 192\.0\.2\.1: .*; set HOST to/),
+    ])
+  })
+
+  test('a proxy that the environment names is not asked for what is on this machine', async () => {
+    const proxy = {
+      NODE_USE_ENV_PROXY: '1',
+      HTTP_PROXY: 'http://127.0.0.1:9',
+      http_proxy: 'http://127.0.0.1:9',
+    }
+    const { child } = await start({ ...stores(), ...proxy })
+    await ready(child)
+    await child.stop()
+  }, 60_000)
+
+  test('ports that Kubernetes gives in its own way are not taken for ours', async () => {
+    const { child, lines } = await start({
+      ...stores(),
+      STOCK_PORT: 'tcp://10.3.2.1:8082',
+      NOTIFIER_PORT: 'x',
+    })
+    expect(await child.exited).toEqual({ code: 1, signal: null })
+    expect(lines).toEqual(['Cannot start: NOTIFIER_PORT must be a port, 0 to 65535'])
+  })
 })
 
 test('the servers that the environment names are used', async () => {

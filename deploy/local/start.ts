@@ -4,6 +4,7 @@
  */
 import { type ServiceName, serviceNames } from '../../actors/config.ts'
 import { migrate } from '../../actors/migrate.ts'
+import { killAll } from './child.ts'
 import { takeDataFolder } from './data-folder.ts'
 import { assertFree, onPort } from './free-port.ts'
 import { createOutput, type Output } from './output.ts'
@@ -11,7 +12,7 @@ import { startPostgres } from './postgres.ts'
 import { reachPostgres, reachRedis } from './reach.ts'
 import { startRedis } from './redis.ts'
 import { publishServers, type Servers } from './running.ts'
-import { answers, compileServices, type Service, startService } from './service.ts'
+import { compileServices, type Service, startService } from './service.ts'
 import { help, type Settings, toSettings } from './settings.ts'
 import { onSignals } from './signals.ts'
 import { type Supervised, supervise } from './supervise.ts'
@@ -57,7 +58,7 @@ async function up(start: Start): Promise<void> {
   await migrate({ ...servers, partitions: settings.partitions, log: output.say })
   signal.throwIfAborted()
   const services = await runServices(start, servers)
-  await Promise.all(services.map(({ url }) => answers(`${url}/readyz`, readyMaxMs, signal)))
+  await Promise.all(services.map((it) => it.answers('/readyz', readyMaxMs, signal)))
   output.say(welcome(services, settings))
 }
 
@@ -67,10 +68,11 @@ async function portsAreFree({ ports, opsPorts, host }: Settings): Promise<void> 
       [`${service.toUpperCase()}_PORT`, ports[service]],
       [`${service.toUpperCase()}_OPS_PORT`, opsPorts[service]],
     ] as const)
-      await assertFree(port, host).catch((cause) => {
-        const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
-        const why = taken ? 'it is in use' : (cause as Error).message
-        throw new Error(`port ${port} cannot be had for ${service}: ${why}; set ${setting} to another`)
+      await assertFree(port, host).catch(({ code, message }: NodeJS.ErrnoException) => {
+        const why = code === 'EADDRINUSE' ? 'it is in use' : message
+        if (code === 'EADDRINUSE' || code === 'EACCES')
+          throw new Error(`port ${port} cannot be had for ${service}: ${why}; set ${setting} to another`)
+        throw new Error(`cannot listen on ${host}: ${why}; set HOST to an address of this machine`)
       })
   }
 }
@@ -82,7 +84,8 @@ async function bringServers({ settings, output, signal, stack }: Start): Promise
   if (redisUrl) await reachRedis(redisUrl)
   if (databaseUrl && redisUrl) return { databaseUrl, redisUrl }
 
-  stack.use(await takeDataFolder(dataDir))
+  stack.use(await takeDataFolder(dataDir, { say, signal, onLost: (reason) => abandon(dataDir, reason) }))
+  signal.throwIfAborted()
   // Started again, a server is found where it was.
   const start = {
     Postgres: (last?: { port: number }) =>
@@ -100,6 +103,13 @@ async function bringServers({ settings, output, signal, stack }: Start): Promise
   }
   stack.use(await publishServers(dataDir, servers))
   return servers
+}
+
+/** Another start works on the folder: from now on nothing may be written here. */
+function abandon(dataDir: string, reason: string): never {
+  killAll()
+  console.error(`Stopped at once: ${dataDir} is no longer ours: ${reason}`)
+  process.exit(1)
 }
 
 async function runServices(

@@ -1,5 +1,6 @@
 import { relative } from 'node:path'
 import { serviceNames } from '../../actors/config.ts'
+import { isLoopback } from './address.ts'
 import { findProgram } from './program.ts'
 import type { Service } from './service.ts'
 import type { Settings } from './settings.ts'
@@ -11,6 +12,9 @@ export function welcome(services: Service[], settings: Settings): string {
   const lines = serviceNames.map((name) => `  ${name.padEnd(12)} ${url[name]}   ${docs[name]}`)
   const data =
     settings.databaseUrl && settings.redisUrl ? '' : ` Data is kept in ${folder(settings.dataDir)}.`
+  const reach = isLoopback(settings.host)
+    ? ' Only this machine can reach it; HOST=0.0.0.0 npm start lets the network in.'
+    : ''
   return `
 The three services are ready:
 
@@ -22,7 +26,7 @@ ${tryThis(url.reservation!, url.stock!)
   .map((line) => `  ${line}`)
   .join('\n')}
 
-Ctrl-C stops everything.${data}
+Ctrl-C stops everything.${data}${reach}
 `
 }
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { isServiceLink } from '../local/settings.ts'
 import { onSignals } from '../local/signals.ts'
 import { drill } from './drill.ts'
 import { startAlertmanager } from './local/alertmanager.ts'
@@ -32,14 +33,15 @@ try {
 
 async function watch(env: NodeJS.ProcessEnv): Promise<true> {
   const signal = onSignals(() => process.exit(1))
-  const at = (port: string | undefined, usual: number) => `127.0.0.1:${port || usual}`
-  const notifier = at(env.NOTIFIER_PORT, 8083)
+  const port = (name: string, usual: number) => Number((!isServiceLink(env[name]) && env[name]) || usual)
+  const at = (name: string, usual: number) => `127.0.0.1:${port(name, usual)}`
+  const notifier = at('NOTIFIER_PORT', 8083)
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-alerts-'))
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rm(dir, { recursive: true, force: true }))
   const alertmanager = await startAlertmanager({
     dir: join(dir, 'alertmanager'),
-    port: Number(env.ALERTMANAGER_PORT || 9093),
+    port: port('ALERTMANAGER_PORT', 9093),
     receivers: {
       notifier: `http://${notifier}/alerts`,
       token: env.ALERT_TOKEN ?? '',
@@ -51,12 +53,12 @@ async function watch(env: NodeJS.ProcessEnv): Promise<true> {
   stack.defer(async () => void (await alertmanager.stop()))
   const prometheus = await startPrometheus({
     dir: join(dir, 'prometheus'),
-    port: Number(env.PROMETHEUS_PORT || 9090),
+    port: port('PROMETHEUS_PORT', 9090),
     alertmanager: alertmanager.address,
     targets: {
-      reservation: at(env.RESERVATION_OPS_PORT, 9081),
-      stock: at(env.STOCK_OPS_PORT, 9082),
-      notifier: at(env.NOTIFIER_OPS_PORT, 9083),
+      reservation: at('RESERVATION_OPS_PORT', 9081),
+      stock: at('STOCK_OPS_PORT', 9082),
+      notifier: at('NOTIFIER_OPS_PORT', 9083),
     },
   })
   stack.defer(async () => void (await prometheus.stop()))

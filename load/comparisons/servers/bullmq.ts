@@ -14,8 +14,8 @@ import { Waiting } from './waiting.ts'
 const sql = postgres(process.env.DATABASE_URL!, { max: queues, onnotice: () => {} })
 await createTables(sql)
 
-const { hostname: host, port } = new URL(process.env.REDIS_URL!)
-const connection = { host, port: Number(port), maxRetriesPerRequest: null }
+const { hostname: host, port, password } = new URL(process.env.REDIS_URL!)
+const connection = { host, port: Number(port), password, maxRetriesPerRequest: null }
 const prefix = 'bullmq'
 const waiting = new Waiting()
 

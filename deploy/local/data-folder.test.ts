@@ -1,0 +1,144 @@
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { type Child, startChild } from './child.ts'
+import { type DataFolderOptions, takeDataFolder } from './data-folder.ts'
+
+let path: string
+let said: string[]
+let lost: string[]
+beforeEach(async () => {
+  path = join(await mkdtemp(join(tmpdir(), 'bookreservation-test-')), 'data')
+  said = []
+  lost = []
+})
+afterEach(() => rm(join(path, '..'), { recursive: true, force: true }))
+
+const take = (options: Partial<DataFolderOptions> = {}) =>
+  takeDataFolder(path, {
+    say: (line) => said.push(line),
+    onLost: (reason) => lost.push(reason),
+    silenceMs: 400,
+    beatMs: 20,
+    ...options,
+  })
+
+const lockFile = () => join(path, 'start.lock')
+const beatFile = () => join(path, 'start.beat')
+
+/** As a start on another machine leaves it. */
+const foreign = JSON.stringify({ id: 'other', kernel: 'another boot', host: 'elsewhere', pid: 7 })
+
+/** Another process that takes the folder, and lives until it is killed. */
+async function owner(): Promise<Child> {
+  const module = new URL('./data-folder.ts', import.meta.url).href
+  const script = `
+    const { takeDataFolder } = await import(${JSON.stringify(module)})
+    await takeDataFolder(process.argv[1], { say() {}, onLost() {} })
+    console.log('taken')`
+  const args = ['--input-type=module', '-e', script, path]
+  const child = await startChild({ name: 'owner', command: process.execPath, args })
+  await child.line(/^taken$/, 10_000)
+  return child
+}
+
+test('D1: one start has the folder, and the next has it once that has ended in order', async () => {
+  const first = await take()
+  await expect(take()).rejects.toThrow(
+    /data is in use by another npm start, process \d+ on \S+; set DATA_DIR to run a second one$/,
+  )
+  await first[Symbol.asyncDispose]()
+  await using _second = await take()
+  expect(said).toEqual([])
+})
+
+test('D1: a start that is halted keeps the folder, and one that was killed leaves it free at once', async () => {
+  const child = await owner()
+  child.kill('SIGSTOP')
+  await expect(take()).rejects.toThrow(`process ${child.pid} on`)
+  child.kill('SIGKILL')
+  await child.exited
+  await using _it = await take({ silenceMs: 600_000 })
+  expect(said).toEqual([])
+})
+
+test('D2: a start on another machine that still counts keeps the folder', async () => {
+  await (await take())[Symbol.asyncDispose]()
+  await writeFile(lockFile(), foreign)
+  let count = 0
+  const counting = setInterval(() => void writeFile(beatFile(), `other ${++count}\n`), 20)
+  try {
+    await expect(take({ silenceMs: 60_000 })).rejects.toThrow(
+      'data is in use by another npm start, process 7 on elsewhere',
+    )
+  } finally {
+    clearInterval(counting)
+  }
+  expect(await readFile(lockFile(), 'utf8')).toBe(foreign)
+})
+
+test('D2: a start on another machine that counts no more loses the folder, after a watch', async () => {
+  await (await take())[Symbol.asyncDispose]()
+  await writeFile(lockFile(), foreign)
+  await writeFile(beatFile(), 'other 3\n')
+  const since = performance.now()
+  await using _it = await take()
+  expect(performance.now() - since).toBeGreaterThanOrEqual(400)
+  expect(said).toEqual([
+    `${path} was not closed by another npm start, process 7 on elsewhere: watching for 0.4 s whether it runs.`,
+  ])
+})
+
+test('D2: the watch ends when the user wants it to', async () => {
+  await (await take())[Symbol.asyncDispose]()
+  await writeFile(lockFile(), foreign)
+  const stopping = new AbortController()
+  const taking = take({ silenceMs: 600_000, signal: stopping.signal })
+  await vi.waitUntil(() => said.length > 0)
+  stopping.abort()
+  await expect(taking).rejects.toThrow()
+  expect(await readFile(lockFile(), 'utf8')).toBe(foreign)
+})
+
+test('D2: an owner counts as long as it has the folder', async () => {
+  await using _it = await take()
+  const counts = new Set<string>()
+  await vi.waitUntil(async () => counts.add(await readFile(beatFile(), 'utf8').catch(() => '')).size > 3)
+})
+
+test.each([
+  [
+    'was taken',
+    () => writeFile(lockFile(), foreign),
+    'it was taken by another npm start, process 7 on elsewhere',
+  ],
+  ['was removed', () => rename(path, `${path}-removed`), 'its start.lock was removed or emptied'],
+  ['was opened to others', () => writeFile(lockFile(), ''), 'its start.lock was removed or emptied'],
+])(
+  'D3: an owner learns that the folder %s, and writes nothing to it any more',
+  async (_name, lose, reason) => {
+    const it = await take()
+    await lose()
+    await vi.waitUntil(() => lost.length > 0)
+    const files = () =>
+      Promise.all([lockFile(), beatFile()].map((file) => readFile(file, 'utf8').catch(() => '')))
+    const before = await files()
+    await sleep(100)
+    await it[Symbol.asyncDispose]()
+    expect(await files()).toEqual(before)
+    expect(lost).toEqual([reason])
+  },
+)
+
+test('only its user can list the folder, whatever the umask', async () => {
+  const before = process.umask(0o000)
+  try {
+    await using _it = await take()
+    expect((await stat(path)).mode & 0o777).toBe(process.getuid?.() === 0 ? 0o711 : 0o700)
+    expect((await stat(lockFile())).mode & 0o777).toBe(0o600)
+  } finally {
+    process.umask(before)
+  }
+})

@@ -1,0 +1,182 @@
+/** Servers of a starter that is another process: alive, killed, and in namespaces of its own. */
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import postgres from 'postgres'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { type Child, startChild } from './child.ts'
+import { commandLine } from './orphan.ts'
+import { startPostgres } from './postgres.ts'
+import { startRedis } from './redis.ts'
+
+const namespaces = ['unshare', '--pid', '--ipc', '--mount-proc', '--fork', '--kill-child']
+const canUnshare = (() => {
+  try {
+    execFileSync(namespaces[0]!, [...namespaces.slice(1), 'true'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+})()
+
+let dir: string
+let starters: Child[]
+let said: string[]
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
+  await chmod(dir, 0o711)
+  starters = []
+  said = []
+})
+afterEach(async () => {
+  await Promise.all(starters.map((it) => it.stop()))
+  await rm(dir, { recursive: true, force: true })
+})
+
+const postgresHere = () =>
+  startPostgres({ dataDir: join(dir, 'postgres'), fast: true, say: (it) => said.push(it) })
+const redisHere = () => startRedis({ dataDir: join(dir, 'redis'), say: (it) => said.push(it) })
+
+type Started = { starter: Child; urls: { postgres: string; redis: string } }
+
+/** @param around a command that runs the starter, which is then its second process, in namespaces perhaps. */
+async function startElsewhere(around: string[] = []): Promise<Started> {
+  const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).href)
+  const script = `
+    const { startPostgres } = await import(${here('./postgres.ts')})
+    const { startRedis } = await import(${here('./redis.ts')})
+    const dir = process.argv[1]
+    const [postgres, redis] = await Promise.all([
+      startPostgres({ dataDir: dir + '/postgres', fast: true }),
+      startRedis({ dataDir: dir + '/redis' }),
+    ])
+    console.log('up ' + JSON.stringify({ postgres: postgres.url, redis: redis.url }))`
+  const node = [process.execPath, '--input-type=module', '-e', script, dir]
+  // The shell is the namespace's first process: while it lives, so may orphans.
+  const [command, ...args] = around.length
+    ? [...around, '/bin/sh', '-c', '"$@"; sleep 600', 'sh', ...node]
+    : node
+  const starter = await startChild({
+    name: 'starter',
+    command: command!,
+    args,
+    env: { PATH: process.env.PATH },
+  })
+  starters.push(starter)
+  const line = await starter.line(/^up /, 30_000)
+  return { starter, urls: JSON.parse(line.slice(3)) }
+}
+
+/** Kills the starter, and before it what would stop its servers when it is gone. */
+async function orphan({ starter }: Started): Promise<void> {
+  const family = await descendants(starter.pid)
+  const commands = await Promise.all(family.map(commandLine))
+  const those = (pattern: RegExp) => family.filter((_, i) => pattern.test(commands[i]!))
+  for (const pid of [...those(/^\/bin\/sh -c trap/), ...those(/^\S+ --input-type=module/)]) kill(pid)
+}
+
+const kill = (pid: number) => process.kill(pid, 'SIGKILL')
+
+async function descendants(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
+  const children = text.trim().split(' ').filter(Boolean).map(Number)
+  return [pid, ...(await Promise.all(children.map(descendants))).flat()]
+}
+
+async function query(url: string, text: string) {
+  const sql = postgres(url, { max: 1 })
+  try {
+    return await sql.unsafe(text)
+  } finally {
+    await sql.end()
+  }
+}
+
+async function set(url: string, key: string): Promise<void> {
+  const redis = new Redis(url)
+  await redis.set(key, 'kept')
+  redis.disconnect()
+}
+
+async function get(url: string, key: string): Promise<string | null> {
+  const redis = new Redis(url)
+  try {
+    return await redis.get(key)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+test('F2: the servers of a starter that lives are left alone', async () => {
+  const { urls } = await startElsewhere()
+  await expect(postgresHere()).rejects.toThrow(
+    /postgres is in use by a Postgres of another start: stop that first$/,
+  )
+  await expect(redisHere()).rejects.toThrow(/redis is in use by a Redis of another start: stop that first$/)
+  expect(await query(urls.postgres, 'select 7 as n')).toEqual([{ n: 7 }])
+  await set(urls.redis, 'k')
+})
+
+test('F3: a start stops the orphans that it can see, and takes their data over', async () => {
+  const before = await startElsewhere()
+  await query(before.urls.postgres, 'create table kept as select 7 as n')
+  await set(before.urls.redis, 'k')
+  await orphan(before)
+  await before.starter.exited
+  await using heir = await postgresHere()
+  await using redis = await redisHere()
+  expect(said).toEqual([
+    'Stopped a Postgres that an earlier run left behind.',
+    'Stopped a Redis that an earlier run left behind.',
+  ])
+  expect(await query(heir.url, 'select n from kept')).toEqual([{ n: 7 }])
+  expect(await get(redis.url, 'k')).toBe('kept')
+})
+
+test.runIf(canUnshare)(
+  'F3: a start is refused while orphans run that it cannot see, which keep all they have',
+  async () => {
+    const before = await startElsewhere(namespaces)
+    await query(before.urls.postgres, 'create table kept as select 7 as n')
+    await orphan(before)
+    const [postgres, redis] = await Promise.allSettled([postgresHere(), redisHere()])
+    expect(postgres).toMatchObject({
+      reason: { message: expect.stringMatching(/in use by a Postgres that cannot be seen from here/) },
+    })
+    expect(redis).toMatchObject({
+      reason: { message: expect.stringMatching(/in use by a Redis that cannot be seen from here/) },
+    })
+    expect(await query(before.urls.postgres, 'insert into kept values (8) returning n')).toEqual([{ n: 8 }])
+    await set(before.urls.redis, 'k')
+    expect(said.toSorted()).toEqual([
+      `Waiting for the end of a Postgres that still uses ${dir}/postgres.`,
+      `Waiting for the end of a Redis that still uses ${dir}/redis.`,
+    ])
+    // The namespace ends, and all that runs in it.
+    for (const pid of await descendants(before.starter.pid)) if (pid !== before.starter.pid) kill(pid)
+    await before.starter.exited
+    await using heir = await postgresHere()
+    await using it = await redisHere()
+    expect(await query(heir.url, 'select n from kept order by n')).toEqual([{ n: 7 }, { n: 8 }])
+    expect(await get(it.url, 'k')).toBe('kept')
+  },
+  90_000,
+)
+
+test('F1: a start waits for the backends of a killed Postgres', async () => {
+  const first = await postgresHere()
+  const pids = (await descendants(first.pid)).filter((pid) => pid !== first.pid)
+  // One of its processes is halted, so that it does not notice.
+  const last = pids.at(-1)!
+  process.kill(last, 'SIGSTOP')
+  first.kill('SIGKILL')
+  await first.exited
+  const second = postgresHere()
+  await vi.waitUntil(() => said.length > 0, 10_000)
+  expect(said).toEqual([`Waiting for the end of a Postgres that still uses ${dir}/postgres.`])
+  kill(last)
+  await using it = await second
+  expect(await query(it.url, 'select 7 as n')).toEqual([{ n: 7 }])
+}, 60_000)
