@@ -51,3 +51,10 @@ function inSequence(id: string, messages: unknown[], after: number): Entry[] {
 
 /** The sequence that the id of an entry of an event log spells. */
 export const sequenceOf = (position: string): number => Number(position.slice(0, position.indexOf('-')))
+
+/** Whether an entry comes before another in its stream. */
+export function isBefore(position: string, other: string): boolean {
+  const [ms, n] = position.split('-').map(BigInt) as [bigint, bigint]
+  const [otherMs, otherN] = other.split('-').map(BigInt) as [bigint, bigint]
+  return ms < otherMs || (ms === otherMs && n < otherN)
+}

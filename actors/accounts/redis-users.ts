@@ -24,8 +24,8 @@ const consume =
   '+xread +xreadgroup +xgroup|create +xgroup|setid +xgroup|createconsumer +xgroup|delconsumer +xinfo +xrange +unlink'
 /** What stock alone does, with its own streams. */
 const own = '+xadd +xsetid +xtrim'
-/** Putting messages into a mailbox, and seeing how far its reader has come. */
-const send = '+xadd +xinfo|groups +xrange'
+/** Putting messages into a mailbox, and seeing how far its reader has come. `xrange` is what the version before asks. */
+const send = '+xadd +xinfo|groups +xinfo|stream +xrange'
 
 /** What a user may do, as arguments of `ACL SETUSER`. */
 export function rulesOf(service: ServiceName, prefix: string): string[] {

@@ -1,7 +1,7 @@
 /** The notifier: turns stock's events into notices and takes these to the people they concern. */
 import { hostname, setPriority } from 'node:os'
 import { lockTimeoutOf } from '../../streams/lease.ts'
-import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { closePostgres, openPostgres, requestTimeoutMs } from '../../streams/postgres.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Worker } from '../../streams/worker.ts'
 import { createApp } from '../http/app.ts'
@@ -9,6 +9,7 @@ import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { StoreClock } from '../store-clock.ts'
 import { following } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { consoleTeller, type Told } from './channels/console.ts'
@@ -36,8 +37,9 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const worked = openPostgres(databaseUrl, { schema: 'notifier', max: 2, hot: true, lockTimeoutMs })
   const dispatched = openPostgres(databaseUrl, { schema: 'notifier', max: 4, hot: true })
-  const sql = openPostgres(databaseUrl, { schema: 'notifier', max: 4 })
+  const sql = openPostgres(databaseUrl, { schema: 'notifier', max: 4, statementTimeoutMs: requestTimeoutMs })
   await checkPartitions(sql, config.partitions)
+  const clock = await StoreClock.open(sql)
 
   const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
   const tell = (notices: Told[]) => {
@@ -45,7 +47,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
     if (tracing) tracesTold(tracing, 'console', notices)
     metrics.notices('console', 'sent').inc(notices.length)
   }
-  const channels = openChannels(config)
+  const channels = openChannels(config, clock.now)
   const routing = routingOf(
     config,
     channels.map((it) => it.name),
@@ -123,7 +125,10 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
     ready: () => sql`select 1`,
     loops: [
       ...loops.map((it) => it.run(signal)),
-      watchStores({ sql, worker, partitions: config.partitions, metrics, log, own: tellOverdue }, signal),
+      watchStores(
+        { sql, worker, clock, partitions: config.partitions, metrics, log, own: tellOverdue },
+        signal,
+      ),
     ],
     async close() {
       await Promise.all([worked, dispatched, sql].map(closePostgres))

@@ -172,7 +172,8 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
     const reservationid =
-      key && (await read(claimKey(sql, { scope: 'POST /reservations', key, payload: asked })))
+      key &&
+      (await read(claimKey(sql, { scope: 'POST /reservations', key, payload: asked, id: desk.newId() })))
     const known = reservationid ? await read(store.find(sql, reservationid)) : undefined
     const reservation = await desk.accept(
       { ...asked, reservationid, known, traceparent: traceOf(c) },

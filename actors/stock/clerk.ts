@@ -48,9 +48,9 @@ export class Clerk {
     payload: unknown,
     commandFor: (id: string) => Command,
   ): Promise<string> {
-    const { sql, send, wakeup } = this.#options
-    const key = c.req.header('idempotency-key') ?? uuidv7()
-    const id = await bounded(claimKey(sql, { scope, key, payload }))
+    const { sql, send, wakeup, now } = this.#options
+    const key = c.req.header('idempotency-key') ?? crypto.randomUUID()
+    const id = await bounded(claimKey(sql, { scope, key, payload, id: uuidv7(now().getTime()) }))
     const answer = wakeup.next(id, answerWithinMs)
     await send(this.#envelopeOf(commandFor(id), traceOf(c))).catch((cause) => {
       throw notYet('The message could not be sent.', key, cause)
@@ -79,4 +79,4 @@ export const bounded = <T>(reading: Promise<T>): Promise<T> =>
 
 /** Whether it had its effect is not known: the same key finds out, and has one effect in any case. */
 const notYet = (what: string, key: string, cause?: unknown) =>
-  new Unavailable(`${what} Repeat the request with the header Idempotency-Key: ${key}`, { cause })
+  new Unavailable(what, { cause }).toRepeatWith(key)

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { z } from 'zod'
 import { EventLog } from '../../streams/event-log.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
-import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { closePostgres, openPostgres, requestTimeoutMs } from '../../streams/postgres.ts'
 import { openRedis } from '../../streams/redis.ts'
 import { Sender } from '../../streams/sender.ts'
 import { checkPartitions } from '../../streams/setup.ts'
@@ -15,6 +15,7 @@ import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { StoreClock } from '../store-clock.ts'
 import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { type Decided, source, stockActors } from './actor.ts'
@@ -24,13 +25,13 @@ import { mountPurchases } from './purchases.ts'
 import * as read from './read.ts'
 
 await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
-  const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, partitions } = config
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const hot = openPostgres(databaseUrl, { schema: 'stock', max: 2, hot: true, lockTimeoutMs })
-  const sql = openPostgres(databaseUrl, { schema: 'stock', max: 4 })
+  const sql = openPostgres(databaseUrl, { schema: 'stock', max: 4, statementTimeoutMs: requestTimeoutMs })
   await checkPartitions(sql, partitions)
+  const clock = await StoreClock.open(sql)
   const redis = openRedis(redisUrl, id)
 
   const wakeup = new Wakeup<string>({
@@ -53,7 +54,6 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
     eventLog,
     handler: stockActors({
       sql: hot,
-      now,
       committed(commandids, decided) {
         wakeup.announce(commandids)
         for (const it of decided) log.info(factsOf(it), it.event.type)
@@ -81,7 +81,7 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
     topics.stockMailbox,
     new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions }),
   )
-  const clerk = new Clerk({ sql, send: (envelope) => sender.send(envelope), wakeup, now })
+  const clerk = new Clerk({ sql, send: (envelope) => sender.send(envelope), wakeup, now: clock.now })
   mountStock({ app, sql, clerk })
   mountPurchases({ app, sql, clerk })
 
@@ -93,7 +93,7 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
       worker.run(signal),
       wakeup.run(signal),
       forgetKeys(sql, log, signal),
-      watchStores({ sql, worker, partitions, metrics, log }, signal),
+      watchStores({ sql, worker, clock, partitions, metrics, log }, signal),
     ],
     async close() {
       await wakeup[Symbol.asyncDispose]()

@@ -20,6 +20,8 @@ export type PostgresOptions = {
   port?: number
   /** Gives durability up for speed: for tests. */
   fast?: boolean
+  /** Beside what it has. */
+  env?: Record<string, string> | undefined
   /** What the user should know: a copy elsewhere, an orphan that was stopped. */
   say?: (line: string) => void
   /** Where to go when Postgres' user may not enter the project; see `postgres-home.ts`. */
@@ -43,7 +45,7 @@ const startupMaxMs = 60_000
 const database = 'bookreservation'
 
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const { dataDir, port = 0, fast = false, say = () => {}, refuge, onLine } = options
+  const { dataDir, port = 0, fast = false, env = {}, say = () => {}, refuge, onLine } = options
   const home = await postgresHome(dataDir, say, refuge)
   const cluster = join(home.dataDir, 'cluster')
   if (await stopOrphan(join(cluster, 'postmaster.pid'), `-D ${cluster}`, 'SIGINT')) {
@@ -51,7 +53,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   }
   const password = await initialised(home, cluster)
   return onPort(port, async (port) => {
-    const child = await launch(home, [...flags(fast), '-D', cluster, '-p', String(port)], onLine)
+    const child = await launch(home, [...flags(fast), '-D', cluster, '-p', String(port)], env, onLine)
     const stop = async () => void (await child.stop())
     return {
       url: `postgres://postgres:${password}@127.0.0.1:${port}/${database}`,
@@ -73,14 +75,19 @@ const malloc = {
 }
 
 /** Backends of a killed server need a moment to notice; until then a new one refuses to start. */
-async function launch(home: Home, args: string[], onLine: PostgresOptions['onLine']) {
+async function launch(
+  home: Home,
+  args: string[],
+  env: Record<string, string>,
+  onLine: PostgresOptions['onLine'],
+) {
   const deadline = Date.now() + 10_000
   for (;;) {
     const child = await startChild({
       name: 'Postgres',
       command: join(home.bin, 'postgres'),
       args,
-      env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC', ...malloc },
+      env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC', ...malloc, ...env },
       cwd: home.dataDir,
       user: home.user,
       stopSignal: 'SIGINT',
