@@ -3,7 +3,7 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
-import { Problem, problemResponses, within } from '../http/problem.ts'
+import { Problem, problemResponses } from '../http/problem.ts'
 import { noteAlerts, readNews } from './alerts.ts'
 import type { Told } from './channels/console.ts'
 import type { AlertDetails } from './notice.ts'
@@ -92,7 +92,7 @@ export function mountAlerts({ app, sql, routing, token, tell, ring }: AlertsHttp
     const { groupKey, externalURL, truncatedAlerts: truncated, alerts } = c.req.valid('json')
     const newest = [...new Map(alerts.map((it) => [it.fingerprint, it])).values()]
     const details: AlertDetails = { type: 'alerts', groupKey, externalURL, alerts: newest, truncated }
-    const news = await answered(note(details))
+    const news = await note(details)
     if (news > 0) ring()
     return c.json({ news }, 200)
   })
@@ -135,7 +135,3 @@ function authorize(header: string | undefined, token: string | undefined): void 
 }
 
 const digest = (it: string) => createHash('sha256').update(it).digest()
-
-/** How long a request waits for the database. */
-const answeredWithinMs = 1_500
-const answered = <T>(rows: Promise<T>): Promise<T> => within(answeredWithinMs, 'reach the database', rows)

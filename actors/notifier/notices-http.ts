@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { collectionSchema, integerFrom, page, pageQuery, selfLink, selfSchema } from '../http/paging.ts'
-import { Problem, problemResponses, within } from '../http/problem.ts'
+import { Problem, problemResponses } from '../http/problem.ts'
 import { idSchema } from '../messages.ts'
 import { type AttemptRow, readAttempts } from './attempts.ts'
 import { channelNames, kinds, statuses } from './notice.ts'
@@ -108,7 +108,7 @@ export function mountNotices({ app, sql, routing, ring }: NoticesHttpOptions): v
   app.openapi(getNotices, async (c) => {
     const { limit, after, userid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
-    const rows = await answered(listNotices(sql, { userid, status, before, limit: limit + 1 }))
+    const rows = await listNotices(sql, { userid, status, before, limit: limit + 1 })
     return c.json(
       page(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice),
       200,
@@ -116,19 +116,19 @@ export function mountNotices({ app, sql, routing, ring }: NoticesHttpOptions): v
   })
 
   app.openapi(getNotice, async (c) => {
-    const notice = await answered(readNotice(sql, c.req.valid('param').noticeid))
+    const notice = await readNotice(sql, c.req.valid('param').noticeid)
     return c.json(await withAttempts(sql, notice ?? notFound()), 200)
   })
 
   app.openapi(patchNotice, async (c) => {
     const { noticeid } = c.req.valid('param')
     const { status } = c.req.valid('json')
-    const notice = (await answered(readNotice(sql, noticeid))) ?? notFound()
-    const changed = await answered(
-      status === 'suppressed' ? suppressNotice(sql, noticeid) : retry(sql, routing, notice),
-    )
+    const notice = (await readNotice(sql, noticeid)) ?? notFound()
+    const changed = await (status === 'suppressed'
+      ? suppressNotice(sql, noticeid)
+      : retry(sql, routing, notice))
     if (changed && status === 'pending') ring()
-    const now = (await answered(readNotice(sql, noticeid))) ?? notFound()
+    const now = (await readNotice(sql, noticeid)) ?? notFound()
     if (!changed && now.status !== status) throw new Problem('conflict', { detail: refusalOf(now, status) })
     return c.json(await withAttempts(sql, now), 200)
   })
@@ -148,13 +148,9 @@ const refusalOf = ({ status }: NoticeRow, wanted: string) =>
   `A notice that is ${status} cannot become ${wanted}.`
 
 async function withAttempts(sql: Sql, notice: NoticeRow) {
-  const attempts = await answered(readAttempts(sql, notice.seq))
+  const attempts = await readAttempts(sql, notice.seq)
   return { ...toNotice(notice), log: attempts.map(toAttempt) }
 }
-
-/** How long a request waits for the database. */
-const answeredWithinMs = 1_500
-const answered = <T>(rows: Promise<T>): Promise<T> => within(answeredWithinMs, 'reach the database', rows)
 
 function notFound(): never {
   throw new Problem('not-found', { detail: 'There is no such notice.' })

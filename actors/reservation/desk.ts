@@ -12,6 +12,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { Wakeup } from '../../streams/wakeup.ts'
 import { Unavailable, within } from '../http/problem.ts'
+import type { TimeLimit } from '../http/time-limit.ts'
 import { traceIdOf } from '../http/trace.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -44,6 +45,8 @@ export type Asked = {
   /** Determined by an idempotency key, if there is one; and the reservation that it has led to before. */
   reservationid: string | undefined
   known: Reservation | undefined
+  /** Of the request. The wait for the decision does not count. */
+  limit: Pick<TimeLimit, 'wait' | 'leftMs'>
 }
 
 export type DeskOptions = {
@@ -98,7 +101,9 @@ export class Desk {
     // Listening begins before the question is asked, so that the answer cannot be missed.
     const answered = wakeup.next(reservationid, waitMs)
     const reservation = asked.known ?? (await this.#insert(reservationid, asked))
-    return reservation.status === 'Requested' ? await this.#decided(reservation, answered) : reservation
+    return reservation.status === 'Requested'
+      ? await this.#decided(reservation, answered, asked.limit)
+      : reservation
   }
 
   async #insert(reservationid: string, asked: Asked): Promise<Reservation> {
@@ -129,7 +134,7 @@ export class Desk {
 
   /** The same request, made at the same time, was accepted first. */
   async #stored(reservationid: string): Promise<Reservation> {
-    const stored = await within(insertWithinMs, 'read', store.find(this.#options.sql, reservationid))
+    const stored = await store.find(this.#options.sql, reservationid)
     if (!stored) throw new Unavailable('The reservation cannot be read yet.')
     return stored
   }
@@ -149,12 +154,16 @@ export class Desk {
     }
   }
 
-  async #decided(reservation: Reservation, answered: Promise<Answer | undefined>): Promise<Reservation> {
-    const answer = await answered
+  async #decided(
+    reservation: Reservation,
+    answered: Promise<Answer | undefined>,
+    limit: Asked['limit'],
+  ): Promise<Reservation> {
+    const answer = await limit.wait(answered)
     if (answer) return { ...reservation, ...answer, updated_at: new Date(answer.updatedAt) }
     // Not heard in time: perhaps it is decided all the same. It is accepted in any case, and that is what is answered.
     const reading = store.find(this.#options.sql, reservation.reservationid)
-    const row = await within(insertWithinMs, 'read', reading).catch(() => undefined)
+    const row = await within(limit.leftMs / 2, 'read', reading).catch(() => undefined)
     return row ?? reservation
   }
 
@@ -164,9 +173,8 @@ export class Desk {
    */
   async cancel(reservationid: string, traceparent: string): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, wakeup, log } = this.#options
-    const canceling = store.cancel(sql, reservationid, traceparent, resendAfterMs)
-    const canceled = await within(insertWithinMs, 'cancel the reservation', canceling)
-    if (!canceled) return within(insertWithinMs, 'read the reservation', store.find(sql, reservationid))
+    const canceled = await store.cancel(sql, reservationid, traceparent, resendAfterMs)
+    if (!canceled) return await store.find(sql, reservationid)
     log.info({ reservationid, bookid: canceled.bookid, traceid: traceIdOf(traceparent) }, 'canceled')
     this.#send('ReleaseCopy', { ...canceled, traceparent })
     wakeup.announce([answerOf(canceled)])

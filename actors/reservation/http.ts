@@ -13,8 +13,9 @@ import {
   selfSchema,
   uuidFrom,
 } from '../http/paging.ts'
-import { Problem, problemResponses, within } from '../http/problem.ts'
+import { Problem, problemResponses } from '../http/problem.ts'
 import { reply } from '../http/reply.ts'
+import { TimeLimit } from '../http/time-limit.ts'
 import { traceOf } from '../http/trace.ts'
 import { idSchema } from '../messages.ts'
 import { type BookRow, findBooks } from './books.ts'
@@ -23,8 +24,6 @@ import { follow } from './follow.ts'
 import { type Reservation, statuses } from './reservation.ts'
 import * as store from './store.ts'
 
-/** Reads answer within this, or say that they cannot. */
-const readWithinMs = 1_500
 /** How long a request may ask to wait for the decision. */
 const waitMaxS = 30
 
@@ -165,18 +164,17 @@ const books = createRoute({
 })
 
 export function mountReservations({ app, sql, desk, stopping }: ReservationHttpOptions): void {
-  const read = <T>(rows: Promise<T>) => within(readWithinMs, 'read from the database', rows)
-
   app.openapi(create, async (c) => {
     const asked = c.req.valid('json')
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
-    const reservationid =
-      key &&
-      (await read(claimKey(sql, { scope: 'POST /reservations', key, payload: asked, id: desk.newId() })))
-    const known = reservationid ? await read(store.find(sql, reservationid)) : undefined
+    const claim = key && { scope: 'POST /reservations', key, payload: asked, id: desk.newId() }
+    const reservationid = claim ? await claimKey(sql, claim) : undefined
+    const known = reservationid ? await store.find(sql, reservationid) : undefined
+    const limit = TimeLimit.of(c)
+    limit.check()
     const reservation = await desk.accept(
-      { ...asked, reservationid, known, traceparent: traceOf(c) },
+      { ...asked, reservationid, known, traceparent: traceOf(c), limit },
       waitS * 1_000,
     )
     return reply(201, toBody(reservation), {
@@ -188,7 +186,7 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
   app.openapi(list, async (c) => {
     const { limit, after, userid, bookid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await read(store.list(sql, { userid, bookid, status, before, limit: limit + 1 }))
+    const rows = await store.list(sql, { userid, bookid, status, before, limit: limit + 1 })
     return c.json(
       page(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody),
       200,
@@ -216,14 +214,12 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
 
   app.openapi(books, async (c) => {
     const { limit, after, q, available } = c.req.valid('query')
-    const rows = await read(
-      findBooks(sql, {
-        q,
-        available: available && available === 'true',
-        after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
-        limit: limit + 1,
-      }),
-    )
+    const rows = await findBooks(sql, {
+      q,
+      available: available && available === 'true',
+      after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
+      limit: limit + 1,
+    })
     return c.json(
       page(c, 'books', rows, limit, (row) => [row.bookid], toBook),
       200,
@@ -231,7 +227,7 @@ export function mountReservations({ app, sql, desk, stopping }: ReservationHttpO
   })
 
   async function found(c: Context): Promise<Reservation> {
-    const row = await read(store.find(sql, c.req.param('reservationid')!.toLowerCase()))
+    const row = await store.find(sql, c.req.param('reservationid')!.toLowerCase())
     if (!row) throw noSuch()
     return row
   }

@@ -14,7 +14,7 @@ import {
 import { Problem, problemResponses } from '../http/problem.ts'
 import { reply } from '../http/reply.ts'
 import { idSchema, textSchema } from '../messages.ts'
-import { bounded, type Clerk } from './clerk.ts'
+import type { Clerk } from './clerk.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
 import * as read from './read.ts'
 
@@ -104,13 +104,13 @@ export function mountStock({ app, sql, clerk }: { app: App; sql: Sql; clerk: Cle
       commandid,
       ...body,
     }))
-    const stock = await bounded(read.stock(sql, body.bookid))
+    const stock = await read.stock(sql, body.bookid)
     return reply(201, toStock(stock!), { location: pathOf(body.bookid) })
   })
 
   app.openapi(listStocks, async (c) => {
     const { limit, after } = c.req.valid('query')
-    const rows = await bounded(read.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]))
+    const rows = await read.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0])
     return reply(
       200,
       page(c, 'stocks', rows, limit, (row) => [row.bookid], toStock),
@@ -118,7 +118,7 @@ export function mountStock({ app, sql, clerk }: { app: App; sql: Sql; clerk: Cle
   })
 
   app.openapi(getStock, async (c) => {
-    const row = await bounded(read.stock(sql, c.req.valid('param').bookid))
+    const row = await read.stock(sql, c.req.valid('param').bookid)
     if (!row) throw new Problem('not-found', { detail: 'No copy of this book was ever received.' })
     return reply(200, toStock(row))
   })
@@ -127,7 +127,7 @@ export function mountStock({ app, sql, clerk }: { app: App; sql: Sql; clerk: Cle
     const { bookid } = c.req.valid('param')
     const { limit, after } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
-    const rows = await bounded(read.movements(sql, bookid, limit + 1, before))
+    const rows = await read.movements(sql, bookid, limit + 1, before)
     if (rows.length === 0 && before === undefined) {
       throw new Problem('not-found', { detail: 'Nothing ever happened to this book.' })
     }
@@ -138,7 +138,7 @@ export function mountStock({ app, sql, clerk }: { app: App; sql: Sql; clerk: Cle
   })
 
   async function refuseForeignPurchase(purchaseid: string, bookid: string): Promise<void> {
-    const purchase = await bounded(read.purchase(sql, purchaseid))
+    const purchase = await read.purchase(sql, purchaseid)
     if (purchase?.bookid === bookid) return
     const detail = purchase ? 'is a purchase of another book' : 'is no purchase'
     throw new Problem('invalid-input', { errors: [{ pointer: '/purchaseid', detail }] })

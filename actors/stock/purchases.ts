@@ -14,7 +14,7 @@ import {
 import { Problem, problemResponses } from '../http/problem.ts'
 import { reply } from '../http/reply.ts'
 import { idSchema } from '../messages.ts'
-import { bounded, type Clerk } from './clerk.ts'
+import type { Clerk } from './clerk.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
 import * as read from './read.ts'
 
@@ -87,7 +87,7 @@ const getPurchase = createRoute({
 export function mountPurchases({ app, sql, clerk }: { app: App; sql: Sql; clerk: Clerk }): void {
   app.openapi(listRequests, async (c) => {
     const { limit, after } = c.req.valid('query')
-    const rows = await bounded(read.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]))
+    const rows = await read.requests(sql, limit + 1, after && decodeAfter(after, 1)[0])
     return reply(
       200,
       page(c, 'purchaseRequests', rows, limit, (row) => [row.bookid], toRequest),
@@ -102,14 +102,14 @@ export function mountPurchases({ app, sql, clerk }: { app: App; sql: Sql; clerk:
       purchaseid: id,
       ...body,
     }))
-    const row = await bounded(read.purchase(sql, purchaseid))
+    const row = await read.purchase(sql, purchaseid)
     return reply(201, toPurchase(row!), { location: pathOf(purchaseid) })
   })
 
   app.openapi(listPurchases, async (c) => {
     const { limit, after, bookid } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await bounded(read.purchases(sql, limit + 1, bookid, before))
+    const rows = await read.purchases(sql, limit + 1, bookid, before)
     return reply(
       200,
       page(c, 'purchases', rows, limit, (row) => [row.purchaseid], toPurchase),
@@ -117,7 +117,7 @@ export function mountPurchases({ app, sql, clerk }: { app: App; sql: Sql; clerk:
   })
 
   app.openapi(getPurchase, async (c) => {
-    const row = await bounded(read.purchase(sql, c.req.valid('param').purchaseid))
+    const row = await read.purchase(sql, c.req.valid('param').purchaseid)
     if (!row) throw new Problem('not-found', { detail: 'There is no such purchase.' })
     return reply(200, toPurchase(row))
   })
