@@ -5,7 +5,7 @@
 import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { serviceNames } from './config.ts'
-import { decided, receive, reserve, reserveUntilAccepted } from './testing/acts.ts'
+import { decided, receive, reserveUntilAccepted } from './testing/acts.ts'
 import type { Client } from './testing/client.ts'
 import { eventually } from './testing/eventually.ts'
 import { OwnServer } from './testing/own-server.ts'
@@ -265,7 +265,8 @@ test.each(faults)(
     timeout: 60_000,
   },
   async ({ readable, hurt }) => {
-    const { reservationid } = await reserve(system.reservation, 'book', 'ann')
+    const client = system.reservation
+    const { reservationid } = await reserveUntilAccepted(client, 'book', 'ann', crypto.randomUUID())
     await decided(system.reservation, reservationid, 20_000)
     const heal = await hurt()
     try {
