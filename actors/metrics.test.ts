@@ -24,16 +24,16 @@ test('what the runtime tells is found in the metrics', async () => {
     expect(text).toContain(line)
 })
 
-test('what is undecided ages by the clock, also while nobody can be asked', async () => {
+test('what is undecided ages on, also while nobody can be asked', async () => {
   const metrics = createMetrics('reservation')
   const age = async () => {
     const text = await metrics.registry.metrics()
     return Number(text.match(/^reservation_undecided_seconds\{.*\} (.*)$/m)![1])
   }
   expect(await age()).toBe(0)
-  metrics.undecidedSince(new Date(Date.now() - 90_000))
+  metrics.undecidedFor(90)
   expect(await age()).toBeGreaterThanOrEqual(90)
-  metrics.undecidedSince(undefined)
+  metrics.undecidedFor(undefined)
   expect(await age()).toBe(0)
 })
 

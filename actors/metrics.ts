@@ -66,14 +66,15 @@ export function createMetrics(service: string) {
     labelNames: ['channel'],
     registers,
   })
-  let undecidedSince: Date | undefined
+  /** How old the oldest was, seconds, and when that was known. */
+  let undecided: { seconds: number; at: number } | undefined
   new Gauge({
     name: 'reservation_undecided_seconds',
     help: 'Age of the oldest reservation or cancellation that stock has not answered',
     registers,
-    // By the clock, since it ages on while the database cannot be asked.
+    // It ages on while the database cannot be asked.
     collect() {
-      this.set(undecidedSince ? Math.max(0, (Date.now() - undecidedSince.getTime()) / 1_000) : 0)
+      this.set(undecided ? undecided.seconds + (performance.now() - undecided.at) / 1_000 : 0)
     },
   })
 
@@ -100,8 +101,9 @@ export function createMetrics(service: string) {
       buckets: latencyBuckets,
       registers,
     }),
-    undecidedSince(date: Date | undefined) {
-      undecidedSince = date
+    /** @param seconds the age of the oldest at this moment; undefined if there is none. */
+    undecidedFor(seconds: number | undefined) {
+      undecided = seconds === undefined ? undefined : { seconds, at: performance.now() }
     },
     decided: (outcome: Outcome) => decidedAs(outcome),
     decisionSeconds: new Histogram({

@@ -1,9 +1,10 @@
 /**
  * A UUID of version 7: its first 48 bits are the time in milliseconds, so that ids rise with time and an index over them
  * grows at its end. The rest is that of a random UUID, of which the platform keeps a stock.
+ * @param now milliseconds, by a clock that all who make such ids share: else ids would not rise with time.
  * Source: RFC 9562, section 5.7
  */
-export function uuidv7(now: number = Date.now()): string {
+export function uuidv7(now: number): string {
   const time = now.toString(16).padStart(12, '0')
   const random = crypto.randomUUID()
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`

@@ -15,8 +15,9 @@ const answerWithinMs = 2_000
 
 export type WatchOptions = {
   sql: Sql
-  probe: { ask(): Promise<unknown> }
   worker: { reachRedis(): Promise<unknown> }
+  /** Set by Postgres each time that it answers. */
+  clock: { set(): Promise<void> }
   partitions: number
   metrics: Metrics
   log: Log
@@ -26,7 +27,7 @@ export type WatchOptions = {
 
 /** Runs until `signal` is aborted. */
 export async function watchStores(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const { probe, worker, partitions, metrics, log } = options
+  const { worker, clock, partitions, metrics, log } = options
   const ask = oneAtATime(() =>
     askTables(options).catch((error) => {
       // That Postgres is away is told by what follows.
@@ -36,7 +37,7 @@ export async function watchStores(options: WatchOptions, signal: AbortSignal): P
   metrics.partitions.set(partitions)
   while (!signal.aborted) {
     ask()
-    const [postgres, redis] = await Promise.all([answers(probe.ask()), answers(worker.reachRedis())])
+    const [postgres, redis] = await Promise.all([answers(clock.set()), answers(worker.reachRedis())])
     if (signal.aborted) break
     metrics.storeUp('postgres').set(postgres)
     metrics.storeUp('redis').set(redis)

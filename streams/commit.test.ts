@@ -75,6 +75,18 @@ test('what a batch changes is committed together, and the results are its own', 
   expect(await found(partition)).toEqual(committed)
 })
 
+test('C5: an event bears the time of its commit by the clock of Postgres, in the log as handed on', async () => {
+  const { sql } = runtime
+  const [partition] = fresh(1) as [number]
+  const clock = async () => (await sql<{ at: Date }[]>`select clock_timestamp() as at`)[0]!.at.getTime()
+  const from = await clock()
+  const { events } = await commit(sql, batchOf([step(partition)]))
+  const [row] = await sql<{ time: Date }[]>`select time from event_log where partition = ${partition}`
+  expect(events.map((it) => it.envelope.time)).toEqual([row!.time.toISOString()])
+  expect(row!.time.getTime()).toBeGreaterThanOrEqual(from)
+  expect(row!.time.getTime()).toBeLessThanOrEqual(await clock())
+})
+
 test('C1: an owner with an old epoch writes nothing', async () => {
   const [partition] = fresh(1) as [number]
   await runtime.sql`update mailbox set epoch = 1 where partition = ${partition}`

@@ -6,6 +6,7 @@
  * C2. It is one SQL statement, so it happens whole or not at all, and no connection can be left in a transaction.
  * C3. Partitions are independent: one that is fenced out does not hold up the others of the batch.
  * C4. Sequences of events are dense: they are counted from the sequence that the fence protects.
+ * C5. An event's time is that of its commit, by the database's clock: no clock of ours is right about it.
  */
 import type { Envelope } from './envelope.ts'
 import type { OutgoingEvent, Poison } from './handler.ts'
@@ -25,11 +26,13 @@ export type Advance = {
 }
 
 export type SequencedEvent = { partition: number; seq: number; envelope: Envelope }
+/** An event that is yet to be committed. */
+type NumberedEvent = OutgoingEvent & { seq: number }
 export type Letter = Poison & { fields: string[] }
 
 export type Batch = {
   advances: Advance[]
-  events: SequencedEvent[]
+  events: NumberedEvent[]
   letters: Letter[]
   /** How the letters are written down, if not whole. */
   form?: Form
@@ -40,13 +43,15 @@ export type Batch = {
 }
 
 export type Committed = {
+  /** As they are in the log, those of partitions that were fenced out too. */
+  events: SequencedEvent[]
   /** The partitions whose fence held. Of the others nothing was written. */
   partitions: Set<number>
   results: unknown[]
 }
 
 /** Numbers events per partition, from where each partition stands. */
-export function sequence(events: OutgoingEvent[], advances: Advance[]): SequencedEvent[] {
+export function sequence(events: OutgoingEvent[], advances: Advance[]): NumberedEvent[] {
   const next = new Map(advances.map((it) => [it.partition, it.seq]))
   return events.map(({ partition, envelope }) => {
     const seq = next.get(partition)! + 1
@@ -60,7 +65,7 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
   const { advances, events, letters, redriven } = batch
   const emitted = new Map<number, number>()
   for (const event of events) emitted.set(event.partition, event.seq)
-  const rows = await sql<{ partition: number | null; result: unknown }[]>`
+  const rows = await sql<{ partition: number | null; result: unknown; at: Date | null }[]>`
     with fenced as (
       update mailbox m
       set position = a.position, processed = m.processed + a.count, seq = a.seq
@@ -77,23 +82,28 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
     ${letters.length ? sql`, buried as (${bury(sql, writeLetters(letters, batch.form ?? 'whole'))})` : sql``}
     ${redriven.length ? sql`, dug_up as (${forget(sql, redriven)})` : sql``}
     ${batch.writes.length ? batch.writes.map((write) => sql`, ${write}`) : sql``}
-    select partition, null::json as result from fenced
-    ${batch.results ? sql`union all ${batch.results}` : sql``}`
+    select partition, null::json as result, ${timeOf(sql)} as at from fenced
+    ${batch.results ? sql`union all select *, null from (${batch.results}) as results` : sql``}`
+  const time = rows.find((row) => row.at)?.at?.toISOString() ?? ''
   return {
+    events: events.map((it) => ({ ...it, envelope: { ...it.envelope, time } })),
     partitions: new Set(rows.flatMap((row) => row.partition ?? [])),
     results: rows.filter((row) => row.partition === null).map((row) => row.result),
   }
 }
 
-const logEvents = (sql: Sql, events: SequencedEvent[]) => sql`
+/** In milliseconds, as it is published. */
+const timeOf = (sql: Sql) => sql`date_trunc('milliseconds', now())`
+
+const logEvents = (sql: Sql, events: NumberedEvent[]) => sql`
   insert into event_log (partition, seq, id, type, subject, time, traceparent, data)
-  select e.partition, e.seq, e.id, e.type, e.subject, e.time, e.traceparent, e.data::json
+  select e.partition, e.seq, e.id, e.type, e.subject, ${timeOf(sql)}, e.traceparent, e.data::json
   from unnest(
     ${events.map((it) => it.partition)}::int[], ${events.map((it) => it.seq)}::bigint[],
     ${events.map((it) => it.envelope.id)}::text[], ${events.map((it) => it.envelope.type)}::text[],
-    ${events.map((it) => it.envelope.subject)}::text[], ${events.map((it) => it.envelope.time)}::timestamptz[],
+    ${events.map((it) => it.envelope.subject)}::text[],
     ${events.map((it) => it.envelope.traceparent ?? null)}::text[], ${events.map((it) => JSON.stringify(it.envelope.data))}::text[]
-  ) as e (partition, seq, id, type, subject, time, traceparent, data)
+  ) as e (partition, seq, id, type, subject, traceparent, data)
   where e.partition = any(array(select partition from fenced))`
 
 const bury = (sql: Sql, letters: Letter[]) => sql`

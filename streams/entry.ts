@@ -66,3 +66,10 @@ export const isOfAnother = ({ message }: Entry, incarnation: string | undefined)
 
 /** The sequence that the id of an entry of an event log spells. */
 export const sequenceOf = (position: string): number => Number(position.slice(0, position.indexOf('-')))
+
+/** Whether an entry comes before another in its stream. */
+export function isBefore(position: string, other: string): boolean {
+  const [ms, n] = position.split('-').map(BigInt) as [bigint, bigint]
+  const [otherMs, otherN] = other.split('-').map(BigInt) as [bigint, bigint]
+  return ms < otherMs || (ms === otherMs && n < otherN)
+}

@@ -61,15 +61,15 @@ const ids = (from: number, to: number) => Array.from({ length: to - from + 1 }, 
 /** What was committed last, as the worker hands it over. */
 async function lastEvents(mine: number, count: number) {
   const rows = await runtime.sql`
-    select seq, id, type, subject, data from event_log
+    select seq, id, type, subject, time, data from event_log
     where partition = ${mine} order by seq desc limit ${count}`
-  return rows.reverse().map(({ seq, ...envelope }) => ({
+  return rows.reverse().map(({ seq, time, ...envelope }) => ({
     partition: mine,
     seq,
     envelope: {
       specversion: '1.0' as const,
       source: '/counter',
-      time: '2026-01-01T00:00:00.000Z',
+      time: time.toISOString(),
       ...envelope,
     } as never,
   }))

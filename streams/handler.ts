@@ -11,8 +11,8 @@ export type Delivery<Message> = {
   message: Message
 }
 
-/** An event to be appended to the log of its partition, in the order given. */
-export type OutgoingEvent = { partition: number; envelope: Envelope }
+/** An event to be appended to the log of its partition, in the order given. Its time is that of the commit. */
+export type OutgoingEvent = { partition: number; envelope: Omit<Envelope, 'time'> }
 
 /** A message set aside because no retry can make it work. */
 export type Poison = { partition: number; position: string; reason: string }

@@ -32,7 +32,9 @@ export type PostgresOptions = {
 }
 
 /** Postgres gives up before we do (`worker.ts`), so that an outcome is known where it can be. */
-const statementMaxMs = 8_000
+const workTimeoutMs = 8_000
+/** For statements that a request waits for (`statementTimeoutMs`): longer than any request does, and not much longer. */
+export const requestTimeoutMs = 2_000
 
 const indexPlansOnly = {
   enable_seqscan: 'off',
@@ -45,18 +47,9 @@ const indexPlansOnly = {
   jit: 'off',
 }
 
-export function openPostgres(
-  url: string,
-  {
-    schema,
-    max,
-    hot = false,
-    lockTimeoutMs,
-    statementTimeoutMs = statementMaxMs,
-    customPlans = false,
-    partitions,
-  }: PostgresOptions,
-): Sql {
+export function openPostgres(url: string, settings: PostgresOptions): Sql {
+  const { schema, max, hot = false, customPlans = false, lockTimeoutMs, partitions } = settings
+  const { statementTimeoutMs = workTimeoutMs } = settings
   const { applicationName = 'bookreservation', options, ...address } = databaseAddress(url)
   const sql = postgres({
     connect_timeout: 2,
@@ -168,26 +161,35 @@ export const isRefusal = (error: unknown): boolean =>
  */
 export function isTransient(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
-  return (
-    typeof code === 'string' && (connectionFaults.has(code) || /^(08|25006|40|53|55P03|57|58)/.test(code))
-  )
+  if (typeof code !== 'string') return false
+  return transientStates.some((it) => code.startsWith(it)) || connectionFaults.test(code)
 }
-const connectionFaults = new Set([
-  // Of postgres.js.
-  'CONNECTION_CLOSED',
-  'CONNECTION_ENDED',
-  'CONNECTION_DESTROYED',
-  'CONNECT_TIMEOUT',
-  // Of the system.
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EPIPE',
-  'ETIMEDOUT',
-])
+
+/**
+ * SQLSTATEs, and whole classes of them by their first two characters.
+ * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const transientStates = [
+  '08', // The connection failed.
+  '25006', // Read-only: a standby, a server in recovery or failing over, or one that was set so because its disk is full.
+  '25P03', // A time limit for idle transactions, and for transactions (25P04), that an operator has set.
+  '25P04',
+  '28', // The login is refused. Passwords, roles and pg_hba.conf change while the service runs: an operator has to act.
+  '3D000', // The database is not there: it is being restored.
+  '40', // Rolled back: a deadlock, a conflict, or the outcome is unknown.
+  '53', // Out of disk, memory or connections, also those of the role or of the database.
+  '55000', // The database takes no connections, or the server is in recovery.
+  '55006', // In use: by whoever restores it, for example.
+  '55P03', // A lock was not to be had in time.
+  '57', // Cancelled, timed out, starting up, shutting down, crashed, or the database was dropped.
+  '58', // The system under Postgres failed, such as a disk.
+  '72', // The snapshot is too old.
+  'F0', // The server's configuration cannot be read.
+]
+
+/** Errors of postgres.js about its connection; of the operating system and its resolver; of sockets; of TLS. */
+const connectionFaults =
+  /^(CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|SASL_SIGNATURE_MISMATCH|E(?!RR_)[A-Z0-9_]+|ERR_(SOCKET|STREAM|SSL|TLS)_\w+|CERT_\w+|UNABLE_TO_\w+|(DEPTH_ZERO_)?SELF_SIGNED_\w+)$/
 
 /** Ends a pool; a connection that does not close in time is cut. */
 export const closePostgres = (sql: Sql): Promise<void> => sql.end({ timeout: 2 })

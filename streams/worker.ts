@@ -171,16 +171,24 @@ export class Worker<Message> {
     const { sql, eventLog, telemetry } = this.#options
     // In the same order always: two commits that wait for each other's rows would wait for ever.
     const advances = slices.map(advanceOf).sort((a, b) => a.partition - b.partition)
-    const events = sequence(effects.events, advances)
+    const outgoing = sequence(effects.events, advances)
     const redriven = redrivenOf(slices, letters)
     const { writes, results: wanted } = effects
 
     await this.#published()
     trace?.committing()
     const startedAt = performance.now()
-    const committing = commit(sql, { advances, events, letters, form, redriven, writes, results: wanted })
+    const committing = commit(sql, {
+      advances,
+      events: outgoing,
+      letters,
+      form,
+      redriven,
+      writes,
+      results: wanted,
+    })
     this.#intake.readAhead(slices)
-    const { partitions, results } = await deadline(statementWithinMs, 'commit the batch', committing)
+    const { partitions, events, results } = await deadline(statementWithinMs, 'commit the batch', committing)
     telemetry.committed((performance.now() - startedAt) / 1_000)
     trace?.committed(partitions)
 

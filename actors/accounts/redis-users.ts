@@ -26,8 +26,8 @@ const consume =
   '+xread +xreadgroup +xgroup|create +xgroup|setid +xgroup|createconsumer +xgroup|delconsumer +xinfo +xrange +unlink +get'
 /** What stock alone does, with its own streams. */
 const own = '+xadd +xsetid +xtrim +set'
-/** Putting messages into a mailbox, and seeing how far its reader has come. */
-const send = '+xadd +xinfo|groups +xrange'
+/** Putting messages into a mailbox, and seeing how far its reader has come. `xrange` is what the version before asks. */
+const send = '+xadd +xinfo|groups +xinfo|stream +xrange'
 
 /** Noting beats, and reading those of the others (`streams/incarnation.ts`). */
 const beat = '+hgetall +hget +hset +hsetnx'

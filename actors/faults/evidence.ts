@@ -14,6 +14,7 @@ export type ReservationRow = {
   status: 'Requested' | 'Reserved' | 'Failed' | 'Canceled'
   reason: string | null
   traceparent: string | null
+  createdAt: Date
 }
 export type BookRow = {
   bookid: string
@@ -65,7 +66,8 @@ export async function gather(world: World): Promise<Evidence> {
     // Before the points of trimming are read: owners go on trimming, and what they note only rises.
     published: await readStreams(world),
     reservations: await sql`
-      select reservationid::text, bookid, userid, status, reason, traceparent from reservation.reservation`,
+      select reservationid::text, bookid, userid, status, reason, traceparent, created_at as "createdAt"
+      from reservation.reservation`,
     list: await sql`select bookid, title, available, held, version from reservation.book order by bookid`,
     books: await sql`
       select bookid, title, available, held, version, shortage, requested_at is not null as requested

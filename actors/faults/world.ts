@@ -10,6 +10,7 @@ import { Balancer } from '../testing/balancer.ts'
 import { Client } from '../testing/client.ts'
 import { Contract } from '../testing/contract.ts'
 import { range } from '../testing/eventually.ts'
+import { clockOff } from '../testing/fake-clock.ts'
 import { OwnServer } from '../testing/own-server.ts'
 import { root, ServiceProcess } from '../testing/service-process.ts'
 import { TcpProxy } from '../testing/tcp-proxy.ts'
@@ -29,6 +30,8 @@ export type WorldOptions = {
   tree?: string
   /** Loaded by every service before itself, by its path in the tree. */
   preload?: string
+  /** How far the clocks of the processes are off, in turn, and that of Postgres. */
+  clocks?: Record<ServiceName, string[]> & { postgres: string }
   /** Processes of stock and of reservation at the beginning. */
   processes?: number
 }
@@ -86,7 +89,7 @@ export class World implements AsyncDisposable {
       if (options.smallDisk) await mountSmallDisk(join(dir, store))
     }
     const servers = await Promise.all([
-      OwnServer.postgres(join(dir, 'postgres')),
+      OwnServer.postgres(join(dir, 'postgres'), options.clocks && clockOff(options.clocks.postgres)),
       OwnServer.redis(join(dir, 'redis')),
       Inbox.start(),
     ])
@@ -150,7 +153,8 @@ export class World implements AsyncDisposable {
   }
 
   async #make(service: ServiceName): Promise<ServiceProcess> {
-    const { tree = root, preload, wired } = this.#options
+    const { tree = root, preload, wired, clocks } = this.#options
+    const index = this.processes[service].length
     const wires = wired
       ? { postgres: await TcpProxy.start(this.postgres.url), redis: await TcpProxy.start(this.redis.url) }
       : undefined
@@ -160,9 +164,10 @@ export class World implements AsyncDisposable {
       DATABASE_URL: stores.postgres.url,
       REDIS_URL: stores.redis.url,
       ...(service === 'notifier' ? this.#receivers() : {}),
+      ...(clocks ? clockOff(clocks[service][index % clocks[service].length]!) : {}),
     }
     const runtimeArgs = preload ? ['--import', join(tree, preload)] : []
-    const name = `${service}-${this.processes[service].length}`
+    const name = `${service}-${index}`
     const process = new ServiceProcess(name, { service, runtime: 'node', env, tree, runtimeArgs })
     if (wires) this.wires.set(process, wires)
     return process

@@ -1,8 +1,8 @@
 /**
  * The frame of an HTTP face: routes that check their input, problems for everything that goes wrong, metrics, docs.
  *
- * A route made with `openapi(…)` is one handler to Hono, with no middleware around it: validation, metrics and
- * errors happen in this file's `handlerOf`. That is what makes a request cost little more than Hono itself.
+ * A route made with `openapi(…)` is one handler to Hono, with no middleware around it: validation, the time limit,
+ * metrics and errors happen in this file's `handlerOf`. That is what makes a request cost little more than Hono itself.
  */
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
 import type { Context, Handler } from 'hono'
@@ -12,9 +12,11 @@ import type { Log } from '../log.ts'
 import { type Metrics, memo } from '../metrics.ts'
 import type { Span, Tracing } from '../tracing/tracing.ts'
 import type { About } from './docs.ts'
+import { keyToRepeatWith } from './idempotency.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
 import { safeHeaders } from './reply.ts'
+import { TimeLimit } from './time-limit.ts'
 import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
 
 /** What it is about is told by its docs (`ops.ts`). */
@@ -80,19 +82,27 @@ function handlerOf(
   return async (c, next) => {
     const startedAt = performance.now()
     const span = begin?.(c)
+    let limit: TimeLimit | undefined
     let response: Response
     try {
       const validating = validate?.(c)
       if (validating) await validating
-      response = (await handler(c, next)) as Response
+      limit = TimeLimit.begin(c)
+      const answering = handler(c, next)
+      response = (answering instanceof Promise ? await limit.hold(answering, letGo) : answering) as Response
     } catch (error) {
       response = answer(error instanceof Error ? error : new Error('Not an error', { cause: error }), c)
+    } finally {
+      limit?.end()
     }
     observe(response.status, startedAt)
     if (span) endSpan(span, response.status)
     return response
   }
 }
+
+/** Of an answer that came too late: a stream that nobody reads would never end. */
+const letGo = (late: unknown) => void (late as Response).body?.cancel().catch(() => {})
 
 /** Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
 function spanOf(tracing: Tracing, { method, path }: RouteConfig): (c: Context) => Span {
@@ -116,7 +126,7 @@ const endSpan = (span: Span, status: number) =>
 function answerWith(log: Log): Answer {
   const refused = seldom((facts: object, times) => log.warn({ ...facts, times }, 'requests refused'))
   return (error, c) => {
-    const problem = toProblem(error)
+    const problem = toProblem(error, c)
     if (problem.slug === 'internal') log.error({ ...factsOf(c), err: error }, 'request failed')
     else if (problem.status >= 500) refused({ ...factsOf(c), reason: reasonOf(problem) })
     return problem.toResponse()
@@ -141,11 +151,14 @@ function seldom<Facts>(tell: (facts: Facts, times: number) => void): (facts: Fac
 }
 
 /** Whatever a handler threw, as the problem to answer. What is not understood shows nothing of itself. */
-function toProblem(error: Error): Problem {
-  if (error instanceof Problem) return error
-  if (isTransient(error)) return new Unavailable('The database does not answer.', { cause: error })
-  return new Problem('internal', { cause: error })
+function toProblem(error: Error, c: Context): Problem {
+  const problem = isTransient(error) ? databaseAway(error) : error
+  if (!(problem instanceof Problem)) return new Problem('internal', { cause: error })
+  const key = keyToRepeatWith(c)
+  return key && problem instanceof Unavailable ? problem.toRepeatWith(key) : problem
 }
+
+const databaseAway = (cause: Error) => new Unavailable('The database does not answer.', { cause })
 
 const knownMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 

@@ -8,9 +8,9 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Log } from '../log.ts'
-import { uuidv7 } from '../uuid.ts'
 import { Problem } from './problem.ts'
 
 /** The `idempotency-key` of a route's `headers`. */
@@ -29,16 +29,18 @@ export type Claim = {
   key: string
   /** The validated payload. Objects that differ in the order of their keys are the same payload. */
   payload: unknown
+  /** Stands for the key if it is new. */
+  id: string
 }
 
 /**
  * Claims the key for this payload.
- * @returns the UUID (version 7: ids rise with time) that stands for the key in its scope, the same at every repetition.
+ * @returns the id that stands for the key in its scope, the same at every repetition.
  * @throws {Problem} 422 when the key was claimed for another payload.
  */
-export async function claimKey(sql: Sql, { scope, key, payload }: Claim): Promise<string> {
+export async function claimKey(sql: Sql, { scope, key, payload, id }: Claim): Promise<string> {
   const fingerprint = createHash('sha256').update(canonical(payload)).digest('hex')
-  const claimed = await claim(sql, keyOf(scope, key), fingerprint)
+  const claimed = await claim(sql, keyOf(scope, key), fingerprint, id)
   if (claimed.fingerprint !== fingerprint) {
     throw new Problem('idempotency-key-reused', {
       detail: 'This Idempotency-Key was used before with another payload.',
@@ -52,10 +54,11 @@ async function claim(
   sql: Sql,
   key: string,
   fingerprint: string,
+  id: string,
 ): Promise<{ id: string; fingerprint: string }> {
   const [row] = await sql<{ id: string; fingerprint: string }[]>`
     insert into idempotency as claimed (key, fingerprint, id)
-    values (${key}, decode(${fingerprint}, 'hex'), ${uuidv7()})
+    values (${key}, decode(${fingerprint}, 'hex'), ${id})
     on conflict (key) do update set key = claimed.key
     returning claimed.id, encode(claimed.fingerprint, 'hex') as fingerprint`
   return row!
@@ -68,20 +71,32 @@ const forgetEveryMs = 3_600_000
 /** Forgets old keys now and then, until `signal` is aborted. */
 export async function forgetKeys(sql: Sql, log: Log, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await pruneKeys(sql, rememberedHours).catch((error) =>
-      log.warn({ err: error }, 'cannot forget old keys yet'),
-    )
-    await sleep(forgetEveryMs, undefined, { signal }).catch(() => {})
+    const pruned = await pruneKeys(sql, rememberedHours, forgottenMax).catch((error) => {
+      log.warn({ err: error }, 'cannot forget old keys yet')
+      return 0
+    })
+    if (pruned < forgottenMax) await sleep(forgetEveryMs, undefined, { signal }).catch(() => {})
   }
 }
 
-/** Forgets keys claimed longer ago than this. @returns how many. */
-export async function pruneKeys(sql: Sql, olderThanHours: number): Promise<number> {
+/** Keys forgotten at a time at most: each statement ends well within the time that statements have. */
+const forgottenMax = 5_000
+
+/** Forgets keys claimed longer ago than this, `count` at most. @returns how many. */
+export async function pruneKeys(sql: Sql, olderThanHours: number, count: number): Promise<number> {
   // now() and not clock_timestamp(): an index can only be searched for a value that stands still.
-  const { count } = await sql`
-    delete from idempotency where created_at < now() - make_interval(hours => ${olderThanHours})`
-  return count
+  const pruned = await sql`
+    delete from idempotency where ctid = any(array(
+      select ctid from idempotency where created_at < now() - make_interval(hours => ${olderThanHours}) limit ${count}))`
+  return pruned.count
 }
+
+const repeatKey = 'idempotencyKey'
+
+/** From now on a 503 names the key to repeat the request with: it may have had its effect. */
+export const nameKeyToRepeatWith = (c: Context, key: string): void => c.set(repeatKey, key)
+
+export const keyToRepeatWith = (c: Context): string | undefined => c.get(repeatKey)
 
 /** What is stored of scope and key: a version 8 UUID (RFC 9562) made of SHA-256 over both. */
 function keyOf(scope: string, key: string): string {

@@ -78,7 +78,8 @@ export class Problem extends Error {
     this.status = status
     this.title = title
     this.detail = options.detail
-    this.headers = options.headers ?? {}
+    // Every 503 says when to ask again.
+    this.headers = { ...(status === 503 ? { 'retry-after': '1' } : {}), ...options.headers }
     this.errors = options.errors
     this.extensions = options.extensions ?? {}
   }
@@ -102,6 +103,15 @@ export class Unavailable extends Problem {
   override name = 'Unavailable'
   constructor(detail: string, { retryAfterS = 1, cause }: { retryAfterS?: number; cause?: unknown } = {}) {
     super('unavailable', { detail, cause, headers: { 'retry-after': String(retryAfterS) } })
+  }
+
+  /** Whether the request had its effect is not known: the same key finds out, and has one effect in any case. */
+  toRepeatWith(key: string): Unavailable {
+    const advice = `Repeat the request with the header Idempotency-Key: ${key}`
+    return new Unavailable(`${this.detail} ${advice}`, {
+      retryAfterS: Number(this.headers['retry-after']),
+      cause: this.cause,
+    })
   }
 }
 

@@ -131,11 +131,8 @@ test('a final refusal is not tried again and says why', async () => {
 
 test('a notice is given up after a day', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
-  const tomorrow = () => Date.now() + 25 * 60 * 60 * 1_000
-  await using running = start(
-    fake(() => ({ type: 'retry', error: 'busy' })),
-    { now: tomorrow },
-  )
+  await database.sql`update notice set created_at = created_at - interval '25 hours'`
+  await using running = start(fake(() => ({ type: 'retry', error: 'busy' })))
   await running.tally.until('failed', 1)
   expect(await database.told()).toMatchObject([{ status: 'failed', last_error: 'busy; gave up' }])
 })
@@ -458,10 +455,9 @@ test('a receiver that asks for time is given it', async () => {
 
 test('a receiver that is never back is given up, too', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
-  const tomorrow = () => Date.now() + 25 * 60 * 60 * 1_000
+  await database.sql`update notice set created_at = created_at - interval '25 hours'`
   await using running = start(
     fake(() => ({ type: 'deferred', error: 'the receiver is down', afterMs: 1_000 })),
-    { now: tomorrow },
   )
   await running.tally.until('failed', 1)
 })

@@ -53,7 +53,6 @@ export type DispatcherOptions = {
   count(outcome: Mark['outcome'], notices: number): void
   /** Told when notices go on to other channels, whose dispatchers may be waiting for the bell. */
   handedOn?: () => void
-  now?: () => number
   random?: () => number
   pollMs?: number
   graceMs?: number
@@ -80,7 +79,6 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = {
-      now: Date.now,
       random: Math.random,
       pollMs,
       graceMs,
@@ -164,7 +162,7 @@ export class Dispatcher {
 
   /** @returns the outcomes among those tried again (D5) that a cancellation has made untrue. */
   async #untrue(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
-    const doubtful = due.filter((it) => it.retriedAt && isOutcome(it.kind))
+    const doubtful = due.filter((it) => it.retried && isOutcome(it.kind))
     if (doubtful.length === 0) return new Set()
     const cancellations = doubtful.map((it) => cancellationOf(it.reservationid!))
     const known = await readKnown(this.#options.sql, cancellations)
@@ -187,12 +185,12 @@ export class Dispatcher {
   }
 
   #note(notice: Claimed, outcome: Outcome): void {
-    const { channel, log, now, random, routing } = this.#options
+    const { channel, log, random, routing } = this.#options
     const mark = markOf({
       notice,
       channel: channel.name,
       outcome,
-      ageMs: now() - (notice.retriedAt ?? notice.createdAt).getTime(),
+      ageMs: notice.ageMs,
       fallback: fallbackOf(notice, notice, [...notice.refused, channel.name], routing),
       random,
     })

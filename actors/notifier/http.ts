@@ -4,7 +4,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import { emailRule, parseEmail, parsePhone, phoneRule } from '../addresses.ts'
 import type { App } from '../http/app.ts'
 import { selfLink, selfSchema } from '../http/paging.ts'
-import { Problem, problemResponses, within } from '../http/problem.ts'
+import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
 import { isMaskedUrl, maskUrl } from '../mask.ts'
@@ -105,21 +105,21 @@ export function mountNotifier({
     const { email = null, webhook: given = null, phone = null, channels = null, locale } = c.req.valid('json')
     const webhook = given !== null && isMaskedUrl(given) ? await webhookShownAs(given, userid) : given
     const contact = { email, webhook, phone, channels, locale }
-    const { customer, created } = await answered(writeCustomer(sql, userid, contact))
+    const { customer, created } = await writeCustomer(sql, userid, contact)
     const body = toCustomer(customer)
     return created ? reply(201, body, { location: body._links.self.href }) : reply(200, body)
   })
 
   /** @throws {Problem} when the customer's webhook is none that is shown so: it would be called where nobody listens. */
   async function webhookShownAs(shown: string, userid: string): Promise<string> {
-    const webhook = (await answered(readCustomer(sql, userid)))?.webhook
+    const webhook = (await readCustomer(sql, userid))?.webhook
     if (webhook && maskUrl(webhook) === shown) return webhook
     const detail = 'is what is shown of a webhook, and not of the present one: give its whole URL'
     throw new Problem('invalid-input', { errors: [{ pointer: '/webhook', detail }] })
   }
 
   app.openapi(getCustomer, async (c) => {
-    const customer = await answered(readCustomer(sql, c.req.valid('param').userid))
+    const customer = await readCustomer(sql, c.req.valid('param').userid)
     return reply(200, toCustomer(customer ?? notFound('This customer left no contact.')))
   })
 
@@ -127,10 +127,6 @@ export function mountNotifier({
   mountAlerts({ app, sql, routing, token: alertToken, tell, ring })
   mountPreviews(app)
 }
-
-/** How long a request waits for the database. */
-const answeredWithinMs = 1_500
-const answered = <T>(rows: Promise<T>): Promise<T> => within(answeredWithinMs, 'reach the database', rows)
 
 const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
   z

@@ -2,7 +2,7 @@
 import { hostname, setPriority } from 'node:os'
 import { Incarnation } from '../../streams/incarnation.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
-import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { closePostgres, openPostgres, requestTimeoutMs } from '../../streams/postgres.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Worker } from '../../streams/worker.ts'
 import { serviceNames } from '../config.ts'
@@ -14,6 +14,7 @@ import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { StoreClock } from '../store-clock.ts'
 import { following } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { consoleTeller, type Told } from './channels/console.ts'
@@ -43,10 +44,11 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const worked = openPostgres(databaseUrl, { schema: 'notifier', max: 2, hot: true, lockTimeoutMs })
   const dispatched = openPostgres(databaseUrl, { schema: 'notifier', max: 4, hot: true })
-  const sql = openPostgres(databaseUrl, { schema: 'notifier', max: 3 })
+  const sql = openPostgres(databaseUrl, { schema: 'notifier', max: 3, statementTimeoutMs: requestTimeoutMs })
   const reads = openReads(databaseUrl, 'notifier', readsAtOnce)
   const probe = openProbe(databaseUrl, 'notifier')
   await checkPartitions(sql, config.partitions)
+  const clock = await StoreClock.open(probe.sql)
 
   const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
   const tell = (notices: Told[]) => {
@@ -54,7 +56,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
     if (tracing) tracesTold(tracing, 'console', notices)
     metrics.notices('console', 'sent').inc(notices.length)
   }
-  const channels = openChannels(config)
+  const channels = openChannels(config, clock.now)
   const routing = routingOf(
     config,
     channels.map((it) => it.name),
@@ -136,7 +138,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
     loops: [
       ...loops.map((it) => it.run(signal)),
       watchStores(
-        { sql, probe, worker, partitions: config.partitions, metrics, log, own: tellOverdue },
+        { sql, worker, clock, partitions: config.partitions, metrics, log, own: tellOverdue },
         signal,
       ),
     ],

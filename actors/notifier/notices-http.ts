@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { collectionSchema, integerFrom, page, pageQuery, selfLink, selfSchema } from '../http/paging.ts'
-import { Problem, problemResponses, within } from '../http/problem.ts'
+import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
 import { idSchema } from '../messages.ts'
@@ -126,19 +126,19 @@ export function mountNotices({ app, sql, reads, routing, ring }: NoticesHttpOpti
   })
 
   app.openapi(getNotice, async (c) => {
-    const notice = await answered(readNotice(sql, c.req.valid('param').noticeid))
+    const notice = await readNotice(sql, c.req.valid('param').noticeid)
     return reply(200, await withAttempts(sql, notice ?? notFound()))
   })
 
   app.openapi(patchNotice, async (c) => {
     const { noticeid } = c.req.valid('param')
     const { status } = c.req.valid('json')
-    const notice = (await answered(readNotice(sql, noticeid))) ?? notFound()
-    const changed = await answered(
-      status === 'suppressed' ? suppressNotice(sql, noticeid) : retry(sql, routing, notice),
-    )
+    const notice = (await readNotice(sql, noticeid)) ?? notFound()
+    const changed = await (status === 'suppressed'
+      ? suppressNotice(sql, noticeid)
+      : retry(sql, routing, notice))
     if (changed && status === 'pending') ring()
-    const now = (await answered(readNotice(sql, noticeid))) ?? notFound()
+    const now = (await readNotice(sql, noticeid)) ?? notFound()
     if (!changed && now.status !== status) throw new Problem('conflict', { detail: refusalOf(now, status) })
     return reply(200, await withAttempts(sql, now))
   })
@@ -158,13 +158,9 @@ const refusalOf = ({ status }: NoticeRow, wanted: string) =>
   `A notice that is ${status} cannot become ${wanted}.`
 
 async function withAttempts(sql: Sql, notice: NoticeRow) {
-  const attempts = await answered(readAttempts(sql, notice.seq))
+  const attempts = await readAttempts(sql, notice.seq)
   return { ...toNotice(notice), log: attempts.map(toAttempt) }
 }
-
-/** How long a request waits for the database. */
-const answeredWithinMs = 1_500
-const answered = <T>(rows: Promise<T>): Promise<T> => within(answeredWithinMs, 'reach the database', rows)
 
 function notFound(): never {
   throw new Problem('not-found', { detail: 'There is no such notice.' })

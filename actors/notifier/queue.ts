@@ -22,8 +22,10 @@ export type Claimed = Omit<DueNotice, keyof Addresses | 'locale'> &
     channels: PersonalChannel[] | null
     /** The channels that refused it for good. */
     refused: ChannelName[]
-    /** When an operator had it tried again. */
-    retriedAt: Date | null
+    /** Whether an operator had it tried again. */
+    retried: boolean
+    /** For how long it is being tried, since it was noted or tried again, milliseconds. */
+    ageMs: number
   }
 
 /** Claims up to `count` notices that are due, oldest first. */
@@ -47,7 +49,8 @@ export async function claimDue(
       returning u.seq, u.attempts, u.refused
     )
     select n.noticeid, n.seq, c.attempts, n.kind, n.bookid, n.userid, n.reservationid, n.reason, n.shortage, n.details,
-      n.traceparent, n.created_at as "createdAt", n.retried_at as "retriedAt",
+      n.traceparent, n.created_at as "createdAt", n.retried_at is not null as retried,
+      extract(epoch from clock_timestamp() - coalesce(n.retried_at, n.created_at))::float * 1000 as "ageMs",
       coalesce(to_json(c.refused), '[]') as refused, w.email, w.webhook, w.phone, w.locale, to_json(w.channels) as channels
     from claimed c
     join notice n on n.seq = c.seq

@@ -12,6 +12,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { Wakeup } from '../../streams/wakeup.ts'
 import { Unavailable, within } from '../http/problem.ts'
+import type { TimeLimit } from '../http/time-limit.ts'
 import { traceIdOf } from '../http/trace.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -22,8 +23,8 @@ import { GroupCommit, QueueFullError } from './group-commit.ts'
 import { type Reservation, statuses } from './reservation.ts'
 import * as store from './store.ts'
 
-/** A statement that takes longer is given up on. A request waits for two of them at most: one that runs, and its own. */
-const statementWithinMs = 900
+/** An insert that takes longer is given up on. A request waits for two of them at most: one that runs, and its own. */
+const insertWithinMs = 900
 
 /** With two, one is at work in Postgres while the other waits for the disk. */
 export const insertsAtOnce = 2
@@ -44,6 +45,8 @@ export type Asked = {
   /** Determined by an idempotency key, if there is one; and the reservation that it has led to before. */
   reservationid: string | undefined
   known: Reservation | undefined
+  /** Of the request. The wait for the decision does not count. */
+  limit: Pick<TimeLimit, 'wait' | 'leftMs'>
 }
 
 export type DeskOptions = {
@@ -53,6 +56,7 @@ export type DeskOptions = {
   wakeup: Wakeup<Answer>
   partitions: number
   resendAfterMs: number
+  /** By Postgres's clock. */
   now(): Date
   log: Log
   metrics: Metrics
@@ -64,7 +68,7 @@ type Accepting = store.Accepted & { span?: Span | undefined }
 
 export class Desk {
   readonly #options: DeskOptions
-  readonly #inserts: GroupCommit<Accepting>
+  readonly #inserts: GroupCommit<Accepting, store.Inserted>
 
   constructor(options: DeskOptions) {
     this.#options = options
@@ -75,9 +79,14 @@ export class Desk {
     })
   }
 
-  #write(rows: Accepting[]): Promise<void> {
+  /** The id of a reservation that is new: ids rise with time. */
+  newId(): string {
+    return uuidv7(this.#options.now().getTime())
+  }
+
+  #write(rows: Accepting[]): Promise<store.Inserted> {
     const { hot, resendAfterMs, tracing } = this.#options
-    const written = within(statementWithinMs, 'write to the database', store.insert(hot, rows, resendAfterMs))
+    const written = within(insertWithinMs, 'write to the database', store.insert(hot, rows, resendAfterMs))
     return tracing ? insertTraced(tracing, rows, written) : written
   }
 
@@ -86,25 +95,28 @@ export class Desk {
    * @throws {Unavailable} when the database does not take it in time. It may have been taken all the same.
    */
   async accept(asked: Asked, waitMs: number, gone?: AbortSignal): Promise<Reservation> {
-    const reservationid = asked.reservationid ?? uuidv7()
+    const reservationid = asked.reservationid ?? this.newId()
     if (waitMs === 0) return asked.known ?? (await this.#insert(reservationid, asked))
     const { wakeup } = this.#options
     // Listening begins before the question is asked, so that the answer cannot be missed.
     using answered = wakeup.next(reservationid, waitMs, gone)
     const reservation = asked.known ?? (await this.#insert(reservationid, asked))
-    return reservation.status === 'Requested' ? await this.#decided(reservation, answered, gone) : reservation
+    return reservation.status === 'Requested'
+      ? await this.#decided(reservation, answered, asked.limit, gone)
+      : reservation
   }
 
   async #insert(reservationid: string, asked: Asked): Promise<Reservation> {
-    const { partitions, now, log, metrics, tracing } = this.#options
+    const { partitions, log, metrics, tracing } = this.#options
     const { bookid, userid, traceparent } = asked
-    const createdAt = now()
     const partition = partitionOf(bookid, partitions)
     const keyed = asked.reservationid !== undefined
-    const row = { reservationid, keyed, bookid, userid, partition, traceparent, createdAt }
+    const row = { reservationid, keyed, bookid, userid, partition, traceparent }
     const askedAt = performance.now()
-    if (tracing) await this.#addTraced(tracing, row)
-    else await this.#inserts.add(row).catch(toUnavailable)
+    const { at, accepted } = tracing
+      ? await this.#addTraced(tracing, row)
+      : await this.#inserts.add(row).catch(toUnavailable)
+    if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
     metrics.accepted.inc()
     metrics.acceptSeconds.observe((performance.now() - askedAt) / 1_000)
     log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted')
@@ -115,38 +127,45 @@ export class Desk {
       userid,
       status: 'Requested',
       reason: null,
-      created_at: createdAt,
-      updated_at: createdAt,
+      created_at: at,
+      updated_at: at,
     }
   }
 
-  async #addTraced(tracing: Tracing, row: store.Accepted): Promise<void> {
+  /** The same request, made at the same time, was accepted first. */
+  async #stored(reservationid: string): Promise<Reservation> {
+    const stored = await store.find(this.#options.sql, reservationid)
+    if (!stored) throw new Unavailable('The reservation cannot be read yet.')
+    return stored
+  }
+
+  async #addTraced(tracing: Tracing, row: store.Accepted): Promise<store.Inserted> {
     const facts = { 'bookreservation.reservationid': row.reservationid, 'bookreservation.bookid': row.bookid }
     const span = isSampled(row.traceparent)
       ? tracing.begin('accept', { parent: row.traceparent, facts })
       : undefined
     try {
-      await this.#inserts.add({ ...row, span })
+      const inserted = await this.#inserts.add({ ...row, span })
       span?.end()
+      return inserted
     } catch (error) {
       span?.end(faultOf(error))
-      toUnavailable(error)
+      return toUnavailable(error)
     }
   }
 
   async #decided(
     reservation: Reservation,
     answered: Promise<Answer | undefined>,
+    limit: Asked['limit'],
     gone?: AbortSignal,
   ): Promise<Reservation> {
-    const answer = await answered
+    const answer = await limit.wait(answered)
     if (answer) return { ...reservation, ...answer, updated_at: new Date(answer.updatedAt) }
     if (gone?.aborted) return reservation
-    // Not heard in time: perhaps it is decided all the same.
-    const { sql } = this.#options
-    const row = await within(statementWithinMs, 'read', store.find(sql, reservation.reservationid)).catch(
-      () => undefined,
-    )
+    // Not heard in time: perhaps it is decided all the same. It is accepted in any case, and that is what is answered.
+    const reading = store.find(this.#options.sql, reservation.reservationid)
+    const row = await within(limit.leftMs / 2, 'read', reading).catch(() => undefined)
     return row ?? reservation
   }
 
@@ -156,12 +175,8 @@ export class Desk {
    */
   async cancel(reservationid: string, traceparent: string): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, wakeup, log } = this.#options
-    const canceled = await within(
-      statementWithinMs,
-      'cancel the reservation',
-      store.cancel(sql, reservationid, traceparent, resendAfterMs),
-    )
-    if (!canceled) return within(statementWithinMs, 'read the reservation', store.find(sql, reservationid))
+    const canceled = await store.cancel(sql, reservationid, traceparent, resendAfterMs)
+    if (!canceled) return await store.find(sql, reservationid)
     log.info({ reservationid, bookid: canceled.bookid, traceid: traceIdOf(traceparent) }, 'canceled')
     this.#send('ReleaseCopy', { ...canceled, traceparent })
     wakeup.announce([answerOf(canceled)])
@@ -190,7 +205,11 @@ export const answerOf = ({ reservationid, status, reason, updated_at }: Reservat
 })
 
 /** One statement writes the reservations of many requests: it has a span of its own, linked with those of all of them. */
-async function insertTraced(tracing: Tracing, rows: Accepting[], written: Promise<void>): Promise<void> {
+async function insertTraced<Result>(
+  tracing: Tracing,
+  rows: Accepting[],
+  written: Promise<Result>,
+): Promise<Result> {
   const accepts = rows.flatMap((row) => row.span ?? [])
   if (accepts.length === 0) return await written
   const span = tracing.begin('insert reservation', {
@@ -205,8 +224,9 @@ async function insertTraced(tracing: Tracing, rows: Accepting[], written: Promis
   })
   for (const accept of accepts) accept.link(span.traceparent)
   try {
-    await written
+    const result = await written
     span.end()
+    return result
   } catch (error) {
     span.end(faultOf(error))
     throw error

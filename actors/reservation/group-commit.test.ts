@@ -4,7 +4,7 @@ import { GroupCommit, QueueFullError } from './group-commit.ts'
 /** A commit that ends when the test says so. */
 function opened({ groupMax = 100, atOnce = 1 } = {}) {
   const groups: { items: number[]; done: () => void; fail: (error: Error) => void }[] = []
-  const commits = new GroupCommit<number>({
+  const commits = new GroupCommit<number, void>({
     commit(items) {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       groups.push({ items, done: resolve, fail: reject })

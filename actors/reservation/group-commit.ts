@@ -5,31 +5,32 @@
  */
 import { setImmediate as restRead } from 'node:timers/promises'
 
-export type GroupCommitOptions<Item> = {
+export type GroupCommitOptions<Item, Result> = {
   /** Commits all items, or none. */
-  commit(items: Item[]): Promise<void>
+  commit(items: Item[]): Promise<Result>
   /** Items per statement, and so items waiting, at most: beyond that the caller is told at once. */
   groupMax: number
   /** Statements that run at a time. */
   atOnce: number
 }
 
-type Waiting<Item> = { item: Item; resolve(): void; reject(error: unknown): void }
+type Waiting<Item, Result> = { item: Item; resolve(result: Result): void; reject(error: unknown): void }
 
-export class GroupCommit<Item> {
-  readonly #options: GroupCommitOptions<Item>
-  #waiting: Waiting<Item>[] = []
+export class GroupCommit<Item, Result> {
+  readonly #options: GroupCommitOptions<Item, Result>
+  #waiting: Waiting<Item, Result>[] = []
   #running = 0
 
-  constructor(options: GroupCommitOptions<Item>) {
+  constructor(options: GroupCommitOptions<Item, Result>) {
     this.#options = options
   }
 
   /**
    * Resolves once the item is committed.
+   * @returns what came of all that were committed with it.
    * @throws {QueueFullError} when too many wait; otherwise what `commit` throws: then the outcome may be unknown.
    */
-  add(item: Item): Promise<void> {
+  add(item: Item): Promise<Result> {
     if (this.#waiting.length >= this.#options.groupMax)
       return Promise.reject(new QueueFullError(this.#waiting.length))
     return new Promise((resolve, reject) => {
@@ -45,8 +46,8 @@ export class GroupCommit<Item> {
       const group = this.#waiting
       this.#waiting = []
       try {
-        await this.#options.commit(group.map((it) => it.item))
-        for (const it of group) it.resolve()
+        const result = await this.#options.commit(group.map((it) => it.item))
+        for (const it of group) it.resolve(result)
       } catch (error) {
         for (const it of group) it.reject(error)
       }

@@ -14,9 +14,10 @@ import {
   uuidFrom,
 } from '../http/paging.ts'
 import type { Places } from '../http/places.ts'
-import { Problem, problemResponses, within } from '../http/problem.ts'
+import { Problem, problemResponses } from '../http/problem.ts'
 import { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
+import { TimeLimit } from '../http/time-limit.ts'
 import { traceOf } from '../http/trace.ts'
 import { idSchema } from '../messages.ts'
 import { type BookRow, findBooks } from './books.ts'
@@ -25,8 +26,6 @@ import { follow } from './follow.ts'
 import { type Reservation, statuses } from './reservation.ts'
 import * as store from './store.ts'
 
-/** Reads answer within this, or say that they cannot. */
-const readWithinMs = 1_500
 /** How long a request may ask to wait for the decision. */
 const waitMaxS = 30
 
@@ -185,18 +184,19 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
   // A crowd that searches leaves lists alone.
   const lists = new Reads(reads, listsAtOnce)
   const searches = new Reads(reads, searchesAtOnce)
-  const read = <T>(rows: Promise<T>) => within(readWithinMs, 'read from the database', rows)
 
   app.openapi(create, async (c) => {
     const asked = c.req.valid('json')
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
     using _ = waitS > 0 ? held.take() : undefined
-    const reservationid =
-      key && (await read(claimKey(sql, { scope: 'POST /reservations', key, payload: asked })))
-    const known = reservationid ? await read(store.find(sql, reservationid)) : undefined
+    const claim = key && { scope: 'POST /reservations', key, payload: asked, id: desk.newId() }
+    const reservationid = claim ? await claimKey(sql, claim) : undefined
+    const known = reservationid ? await store.find(sql, reservationid) : undefined
+    const limit = TimeLimit.of(c)
+    limit.check()
     const reservation = await desk.accept(
-      { ...asked, reservationid, known, traceparent: traceOf(c) },
+      { ...asked, reservationid, known, traceparent: traceOf(c), limit },
       waitS * 1_000,
       waitS > 0 ? c.req.raw.signal : undefined,
     )
@@ -257,7 +257,7 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
   })
 
   async function found(c: Context): Promise<Reservation> {
-    const row = await read(store.find(sql, c.req.param('reservationid')!.toLowerCase()))
+    const row = await store.find(sql, c.req.param('reservationid')!.toLowerCase())
     if (!row) throw noSuch()
     return row
   }

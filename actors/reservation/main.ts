@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { Incarnation } from '../../streams/incarnation.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
-import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { closePostgres, openPostgres, requestTimeoutMs } from '../../streams/postgres.ts'
 import { Pulse } from '../../streams/pulse.ts'
 import { openRedis } from '../../streams/redis.ts'
 import { Sender } from '../../streams/sender.ts'
@@ -20,6 +20,7 @@ import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { StoreClock } from '../store-clock.ts'
 import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { stockEventConsumer } from './consumer.ts'
@@ -31,16 +32,21 @@ import * as store from './store.ts'
 await runService('reservation', async ({ config, log, metrics, tracing, stopping, signal }) => {
   const { databaseUrl, redisUrl, redisPrefix, partitions, leaseTtlMs, resendAfterMs, eventRetentionDays } =
     config
-  const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   // The inserts, and what sends again.
   const hot = openPostgres(databaseUrl, { schema: 'reservation', max: insertsAtOnce + 1, hot: true })
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const projection = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true, lockTimeoutMs })
-  const sql = openPostgres(databaseUrl, { schema: 'reservation', max: 3 })
+  const sql = openPostgres(databaseUrl, {
+    schema: 'reservation',
+    max: 3,
+    statementTimeoutMs: requestTimeoutMs,
+  })
   const reads = openReads(databaseUrl, 'reservation', readsAtOnce)
   const probe = openProbe(databaseUrl, 'reservation')
   await checkPartitions(sql, partitions)
+  const clock = await StoreClock.open(probe.sql)
+  const { now } = clock
   // Each opens a connection: the first rush has not the time to wait for one.
   await Promise.all(Array.from({ length: insertsAtOnce }, () => hot`select`))
   const redis = openRedis(redisUrl, id)
@@ -125,12 +131,12 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
       watchStores(
         {
           sql,
-          probe,
           worker,
+          clock,
           partitions,
           metrics,
           log,
-          own: async () => metrics.undecidedSince(await store.unansweredSince(sql, partitions)),
+          own: async () => metrics.undecidedFor(await store.unansweredSeconds(sql, partitions)),
         },
         signal,
       ),

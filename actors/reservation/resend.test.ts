@@ -23,7 +23,7 @@ async function opened() {
     partition: 0,
     traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-00`,
   }
-  await store.insert(sql, [{ ...row, reservationid: crypto.randomUUID(), createdAt: new Date() }], 0)
+  await store.insert(sql, [{ ...row, reservationid: crypto.randomUUID() }], 0)
 
   const stop = new AbortController()
   const pulse = new Pulse('resend')
@@ -91,5 +91,37 @@ test('while somebody has read the mailbox by hand, what waits there is not taken
   expect(await redis.xlen(mailbox)).toBe(1)
   // As stock does when it is back and has committed it: nothing waits, and still there is no answer.
   await redis.xgroup('DELCONSUMER', mailbox, 'stock', 'by hand')
+  expect(await it.again).toBe(1)
+})
+
+// Ids of Redis begin with its time. Whether that is long past or yet to come, they only say what comes after what.
+test.each([
+  ['far behind', '1'],
+  ['far ahead', String(Date.UTC(2100, 0))],
+])(
+  'with the clock of Redis %s a command is sent again once stock has gone past it, and not before',
+  async (_, ms) => {
+    await using it = await opened()
+    const { redis, mailbox } = it
+    await redis.xgroup('CREATE', mailbox, 'stock', '0-0', 'MKSTREAM')
+    for (const n of [0, 1]) await redis.xadd(mailbox, `${ms}-${n}`, 'cloudevents', '[]')
+    // Stock has gone past the first of the two, and nobody knows which of them is the command.
+    await redis.xgroup('SETID', mailbox, 'stock', `${ms}-0`)
+    await it.start()
+    expect(await redis.xlen(mailbox)).toBe(2)
+    // It goes on, and is never through.
+    await redis.xadd(mailbox, `${ms}-2`, 'cloudevents', '[]')
+    await redis.xgroup('SETID', mailbox, 'stock', `${ms}-1`)
+    expect(await it.again).toBe(1)
+  },
+)
+
+test('what was in a mailbox that has begun anew is sent again, though stock has gone past nothing in it', async () => {
+  await using it = await opened()
+  const { redis, mailbox } = it
+  await redis.xadd(mailbox, '5-0', 'cloudevents', '[]')
+  await it.start()
+  expect(await redis.xlen(mailbox)).toBe(1)
+  await redis.multi().unlink(mailbox).xadd(mailbox, '3-0', 'cloudevents', '[]').exec()
   expect(await it.again).toBe(1)
 })

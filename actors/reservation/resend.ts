@@ -3,11 +3,16 @@
  * as one lot; what stock has not answered when the lot is due waits in the outbox, command by command, until it has.
  *
  * An unanswered command is not always a lost one. When stock is slow or down its mailboxes fill, and sending everything
- * again would only make them longer. So a row is sent again when stock has gone past the time at which the row was due,
- * by the ids of the entries it has committed, and still has not answered.
+ * again would only make them longer. So a row is sent again when stock has gone past what its mailbox held at a time at
+ * which the row was due already, and still has not answered.
+ *
+ * Rows are due by Postgres's clock, and the ids of entries are given by Redis's, so neither is compared with the other, nor
+ * with ours: a mark says where the mailbox ended at an instant of Postgres's. Everything that was due by then had been sent
+ * before, and so is behind the mark or lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { groupsOf } from '../../streams/groups.ts'
+import { isBefore } from '../../streams/entry.ts'
+import { endOf, groupsOf } from '../../streams/groups.ts'
 import { streamKey } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Pulse } from '../../streams/pulse.ts'
@@ -31,6 +36,7 @@ export type ResendOptions = {
   partitions: number
   resendAfterMs: number
   sender: Pick<Sender, 'send'>
+  /** By Postgres's clock. */
   now(): Date
   log: Log
   pulse: Pulse
@@ -40,16 +46,22 @@ export type ResendOptions = {
   resent(count: number): void
 }
 
+/** Where a mailbox ended, and when, by Postgres's clock. */
+type Mark = { end: string; at: Date }
+/** Of each partition, the mark that stock has yet to pass. */
+type Marks = Map<number, Mark>
+
 /** Runs until `signal` is aborted. */
 export async function resendUnconfirmed(options: ResendOptions, signal: AbortSignal): Promise<void> {
   const { sql, partitions, maySend, log, pulse } = options
+  const marks: Marks = new Map()
   while (!signal.aborted) {
     pulse.beat()
     try {
       await store.openLots(sql)
-      for (const partition of maySend() ? await store.partitionsDue(sql, partitions) : [])
-        await resendPartition(options, partition, signal).catch((error) =>
-          log.warn({ err: error, partition }, cannotYet),
+      for (const due of maySend() ? await store.partitionsDue(sql, partitions) : [])
+        await resendPartition(options, due, marks, signal).catch((error) =>
+          log.warn({ err: error, partition: due.partition }, cannotYet),
         )
     } catch (error) {
       log.warn({ err: error }, cannotYet)
@@ -62,11 +74,12 @@ const cannotYet = 'cannot send unconfirmed commands again yet'
 
 async function resendPartition(
   options: ResendOptions,
-  partition: number,
+  { partition, at }: store.DuePartition,
+  marks: Marks,
   signal: AbortSignal,
 ): Promise<void> {
   const { sql, resendAfterMs, sender, now, log, pulse, resent } = options
-  const dueBefore = await answeredUntil(options, partition)
+  const dueBefore = await answeredUntil(options, partition, at, marks)
   if (dueBefore === undefined) return
   for (let taken = batchSizeMax; taken === batchSizeMax && !signal.aborted; ) {
     const rows = await store.takeDue(sql, partition, dueBefore, batchSizeMax, resendAfterMs)
@@ -83,31 +96,38 @@ async function resendPartition(
 }
 
 /**
- * Until when stock has answered what it was sent: now, if its mailbox is empty (or gone); else the time of the last entry
- * that it has committed, as its group shows it.
+ * Until when stock has answered what it was sent: `at`, if there is nothing in its mailbox that it has not gone past; else
+ * when the mark was set that it has gone past, or that was lost.
+ * @param at before which Redis was not asked yet.
  * @returns undefined when that cannot be told, or when our own consumer is behind: then the answers may be on their way.
  */
 async function answeredUntil(
-  { redis, prefix, now }: ResendOptions,
+  { redis, prefix }: ResendOptions,
   partition: number,
+  at: Date,
+  marks: Marks,
 ): Promise<Date | undefined> {
   const mailbox = streamKey(prefix, topics.stockMailbox, partition)
   const events = streamKey(prefix, topics.stockEvents, partition)
-  const [stock, own] = await Promise.all([groupsOf(redis, mailbox), groupsOf(redis, events)])
+  const [end, stock, own] = await Promise.all([
+    endOf(redis, mailbox),
+    groupsOf(redis, mailbox),
+    groupsOf(redis, events),
+  ])
   const ours = own.find((it) => it.name === 'reservation')
   if (ours && Number(ours.lag ?? 0) > eventBacklogMax) return undefined
   const group = stock.find((it) => it.name === 'stock')
-  // Stock has never been here, or Redis has lost its group: it has answered nothing that stands in the mailbox.
-  if (!group) return await timeOfFirst(redis, mailbox, now)
   // Somebody reads by hand, which moves the cursor past what is not answered.
-  if (Number(group.pending) > 0) return undefined
-  return Number(group.lag ?? 0) === 0 ? now() : timeOf(String(group['last-delivered-id']))
+  if (group && Number(group.pending) > 0) return undefined
+  // Without a group stock has never been here, or Redis has lost it: it has gone past nothing.
+  const passed = group ? String(group['last-delivered-id']) : '0-0'
+  if (end === undefined || !isBefore(passed, end)) {
+    marks.delete(partition)
+    return at
+  }
+  const mark = marks.get(partition)
+  // A mailbox that ends before the mark has begun anew: what the mark stood behind is lost.
+  if (mark && isBefore(passed, mark.end) && !isBefore(end, mark.end)) return undefined
+  marks.set(partition, { end, at })
+  return mark?.at
 }
-
-async function timeOfFirst(redis: RedisClient, mailbox: string, now: () => Date): Promise<Date> {
-  const [first] = await redis.xrange(mailbox, '-', '+', 'COUNT', 1)
-  return first ? timeOf(first[0]) : now()
-}
-
-/** Ids that Redis gives begin with its time in milliseconds. */
-const timeOf = (position: string): Date => new Date(Number(position.slice(0, position.indexOf('-'))))

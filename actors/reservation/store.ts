@@ -10,31 +10,41 @@ export type Accepted = {
   userid: string
   partition: number
   traceparent: string
-  createdAt: Date
+}
+
+export type Inserted = {
+  /** When, by Postgres's clock. */
+  at: Date
+  /** The reservations that are new. Not told where none could exist before. */
+  accepted: ReadonlySet<string> | undefined
 }
 
 /**
  * Writes accepted reservations, and notes them as one lot. One that exists already (a repeated key) is left alone. Where
  * no id stands for a key none is looked for, which takes Postgres a tenth less.
  */
-export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number): Promise<void> {
-  await sql`
+export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number): Promise<Inserted> {
+  const keyed = rows.some((it) => it.keyed)
+  const [row] = await sql<{ at: Date; accepted: string[] | null }[]>`
     with accepted as (
       insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at)
-      select r.reservationid, r.bookid, r.userid, r.partition, r.traceparent, r.created_at, r.created_at
+      select r.reservationid, r.bookid, r.userid, r.partition, r.traceparent, now(), now()
       from unnest(
         ${rows.map((it) => it.reservationid)}::uuid[], ${rows.map((it) => it.bookid)}::text[],
         ${rows.map((it) => it.userid)}::text[], ${rows.map((it) => it.partition)}::smallint[],
-        ${rows.map((it) => it.traceparent)}::text[], ${rows.map((it) => it.createdAt.toISOString())}::timestamptz[]
-      ) as r (reservationid, bookid, userid, partition, traceparent, created_at)
+        ${rows.map((it) => it.traceparent)}::text[]
+      ) as r (reservationid, bookid, userid, partition, traceparent)
       -- In the same order always, so that two processes with the same repeated keys do not wait for each other.
       order by r.reservationid
-      ${rows.some((it) => it.keyed) ? sql`on conflict (reservationid) do nothing` : sql``}
+      ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}
       returning reservationid
+    ), noted as (
+      insert into lot (reservationids, due_at)
+      select array_agg(reservationid), clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from accepted
+      having count(*) > 0
     )
-    insert into lot (reservationids, due_at)
-    select array_agg(reservationid), clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from accepted
-    having count(*) > 0`
+    select now() as at, ${keyed ? sql`(select json_agg(reservationid) from accepted)` : sql`null::json`} as accepted`
+  return { at: row!.at, accepted: keyed ? new Set(row!.accepted) : undefined }
 }
 
 /** @returns the reservation as cancelled by this call, or undefined when its state does not allow it. */
@@ -176,34 +186,41 @@ export async function openLots(sql: Sql): Promise<void> {
 }
 
 /**
- * @returns since when the oldest of the commands has waited that stock has not answered in time: of the first in each
+ * @returns how long the oldest of the commands has waited that stock has not answered in time, seconds: of the first in each
  * partition, so that a full outbox is not read from end to end. The oldest reservation is among them, for ids rise with time.
  */
-export async function unansweredSince(sql: Sql, partitions: number): Promise<Date | undefined> {
-  const [row] = await sql<{ since: Date | null }[]>`
-    select min(case r.status when 'Requested' then r.created_at else r.updated_at end) as since
+export async function unansweredSeconds(sql: Sql, partitions: number): Promise<number | undefined> {
+  const [row] = await sql<{ seconds: number | null }[]>`
+    select extract(epoch from clock_timestamp()
+      - min(case r.status when 'Requested' then r.created_at else r.updated_at end))::float as seconds
     from generate_series(0, ${partitions - 1}) as p (partition)
     cross join lateral (
       select reservationid from outbox where partition = p.partition order by reservationid limit ${firstMax}
     ) o
     join reservation r on r.reservationid = o.reservationid and r.status in ('Requested', 'Canceled')`
-  return row?.since ?? undefined
+  return row?.seconds ?? undefined
 }
 
 /** Cancellations of older reservations may stand in front of it. */
 const firstMax = 20
 
-/** @returns the partitions in which commands are due to be sent again. */
-export async function partitionsDue(sql: Sql, partitions: number): Promise<number[]> {
-  const rows = await sql<{ partition: number }[]>`
-    select p.partition from generate_series(0, ${partitions - 1}) as p (partition)
-    where exists (select from outbox o where o.partition = p.partition and o.resend_at < clock_timestamp())`
-  return rows.map((row) => row.partition)
-}
+/** A partition in which commands are due to be sent again, and when that was asked, by Postgres's clock. */
+export type DuePartition = { partition: number; at: Date }
+
+export const partitionsDue = (sql: Sql, partitions: number): Promise<DuePartition[]> => sql<DuePartition[]>`
+  select p.partition, clock_timestamp() as at from generate_series(0, ${partitions - 1}) as p (partition)
+  where exists (select from outbox o where o.partition = p.partition and o.resend_at < clock_timestamp())`
+
+/**
+ * The longest that a command waits to be sent again, however often it was, unless it waits longer for the first time: Redis
+ * may lose it each time. An overloaded stock is sent nothing in vain even so (`resend.ts`).
+ */
+export const resendWaitMaxMs = 10_000
 
 /**
  * Takes a partition's commands that were due before `dueBefore`, each for one process, and puts their next time off. Those
  * of reservations that are decided leave the outbox.
+ * @param dueBefore by Postgres's clock.
  * @returns at most `limit`, those of the oldest reservations first.
  */
 export const takeDue = (
@@ -216,7 +233,7 @@ export const takeDue = (
   with due as (
     select o.reservationid, r.status in ('Reserved', 'Failed') as decided
     from outbox o join reservation r on r.reservationid = o.reservationid
-    where o.partition = ${partition} and o.resend_at < least(${dueBefore}, clock_timestamp())
+    where o.partition = ${partition} and o.resend_at < ${dueBefore}
     order by o.reservationid limit ${limit} for update of o skip locked
   ), answered as (
     delete from outbox o using due
@@ -224,12 +241,11 @@ export const takeDue = (
   ), taken as (
     update outbox o set resends = o.resends + 1,
       resend_at = clock_timestamp() + interval '1 millisecond'
-        * least(${resendAfterMs}::float * 2 ^ least(o.resends + 1, 10) * (0.75 + random() / 2), ${resendAfterMaxMs}::float)
+        * least(${resendAfterMs}::float * 2 ^ least(o.resends + 1, 10) * (0.75 + random() / 2),
+          ${Math.max(resendAfterMs, resendWaitMaxMs)}::float)
     from due where not due.decided and o.partition = ${partition} and o.reservationid = due.reservationid
     returning o.reservationid
   )
   select r.reservationid, r.bookid, r.userid, r.status, r.traceparent
   from taken join reservation r on r.reservationid = taken.reservationid
   order by r.reservationid`
-
-const resendAfterMaxMs = 60_000

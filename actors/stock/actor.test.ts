@@ -63,7 +63,6 @@ async function handled(sql: Sql, commands: StockCommand[], size: number) {
   const told: string[] = []
   const handler = stockActors({
     sql,
-    now: () => new Date('2026-01-01T00:00:00Z'),
     committed: (_, decided) => void told.push(...decided.map((it) => JSON.stringify(it.event))),
   })
   let [seq, position, fresh] = [0, 0, false]
@@ -142,7 +141,7 @@ test('a reservation that two partitions take at once is held for one of the book
   await using database = await openDatabase('stock', 2)
   const { sql } = database
   await handled(sql, [receipt(1, 'a'), receipt(2, 'b')], 2)
-  const handler = stockActors({ sql, now: () => new Date(), committed() {} })
+  const handler = stockActors({ sql, committed() {} })
   const offset = { epoch: 0, count: 1, seq: 0, to: '9-0' }
   const advances = [
     { ...offset, partition: 0, from: '2-0', seq: 2 },
@@ -180,7 +179,7 @@ test('a reservation that two partitions take at once is held for one of the book
 })
 
 test('a message that is none of ours is not understood', () => {
-  const { parse } = stockActors({ sql: undefined as never, now: () => new Date(), committed() {} })
+  const { parse } = stockActors({ sql: undefined as never, committed() {} })
   const envelope = { specversion: '1.0' as const, id: '1', source: '/x', subject: 'b', time: '' }
   const asked = {
     ...envelope,

@@ -17,7 +17,6 @@ export const source = '/stock'
 
 export type StockActorOptions = {
   sql: Sql
-  now(): Date
   /** Told after the commit: the commands that have their effect now, and the events that were decided. */
   committed(commandids: string[], decided: Decided[]): void
 }
@@ -27,7 +26,7 @@ export type Decided = { event: StockEvent; traceparent: string | undefined }
 /** One command that was sent again is seldom alone: for so many batches, holds are looked for first. */
 const waryBatches = 100
 
-export function stockActors({ sql, now, committed }: StockActorOptions): Handler<StockCommand> {
+export function stockActors({ sql, committed }: StockActorOptions): Handler<StockCommand> {
   const shelf = new Shelf()
   let wary = 0
 
@@ -62,7 +61,6 @@ export function stockActors({ sql, now, committed }: StockActorOptions): Handler
       const decided: (Decided & { partition: number })[] = []
       const events: OutgoingEvent[] = []
       const poison: Poison[] = []
-      const time = now().toISOString()
 
       for (const delivery of batch) {
         const { partition, position, envelope, message } = delivery
@@ -72,7 +70,7 @@ export function stockActors({ sql, now, committed }: StockActorOptions): Handler
           for (const [i, event] of taken.events.entries()) {
             events.push({
               partition,
-              envelope: envelopeOf(event, `${partition}/${position}/${i}`, time, envelope.traceparent),
+              envelope: envelopeOf(event, `${partition}/${position}/${i}`, envelope.traceparent),
             })
             decided.push({ partition, event, traceparent: envelope.traceparent })
           }
@@ -199,10 +197,10 @@ const onlyCounted = (before: Book | undefined, book: Book) =>
   before.shortage === book.shortage &&
   before.requested === book.requested
 
-function envelopeOf(event: StockEvent, id: string, time: string, traceparent: string | undefined) {
+function envelopeOf(event: StockEvent, id: string, traceparent: string | undefined) {
   // The type is an attribute of the envelope.
   const { type, ...data } = event
-  return { specversion: '1.0' as const, id, source, type, subject: event.bookid, time, traceparent, data }
+  return { specversion: '1.0' as const, id, source, type, subject: event.bookid, traceparent, data }
 }
 
 const reservationOf = ({ message }: Delivery<StockCommand>) =>

@@ -6,17 +6,16 @@ import type { Context } from 'hono'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Wakeup } from '../../streams/wakeup.ts'
-import { claimKey } from '../http/idempotency.ts'
+import { claimKey, nameKeyToRepeatWith } from '../http/idempotency.ts'
 import type { Places } from '../http/places.ts'
-import { Unavailable, within } from '../http/problem.ts'
+import { Unavailable } from '../http/problem.ts'
+import { TimeLimit } from '../http/time-limit.ts'
 import { traceOf } from '../http/trace.ts'
 import type { StockCommand } from '../messages.ts'
 import { uuidv7 } from '../uuid.ts'
 
-/** How long a request waits for the actor. */
+/** How long a request waits for the actor, beside the time that any request has. */
 const answerWithinMs = 5_000
-/** How long it waits for the database. */
-const readWithinMs = 1_500
 
 export type ClerkOptions = {
   sql: Sql
@@ -51,15 +50,19 @@ export class Clerk {
     payload: unknown,
     commandFor: (id: string) => Command,
   ): Promise<string> {
-    const { sql, send, wakeup, held } = this.#options
+    const { sql, send, wakeup, held, now } = this.#options
     using _ = held.take()
-    const key = c.req.header('idempotency-key') ?? uuidv7()
-    const id = await bounded(claimKey(sql, { scope, key, payload }))
+    const key = c.req.header('idempotency-key') ?? crypto.randomUUID()
+    nameKeyToRepeatWith(c, key)
+    const id = await claimKey(sql, { scope, key, payload, id: uuidv7(now().getTime()) })
+    const limit = TimeLimit.of(c)
+    limit.check()
     using answer = wakeup.next(id, answerWithinMs, c.req.raw.signal)
     await send(this.#envelopeOf(commandFor(id), traceOf(c))).catch((cause) => {
-      throw notYet('The message could not be sent.', key, cause)
+      throw new Unavailable('The message could not be sent.', { cause })
     })
-    if ((await answer) === undefined) throw notYet('The actor of this book did not answer in time.', key)
+    const handled = await limit.wait(answer)
+    if (handled === undefined) throw new Unavailable('The actor of this book did not answer in time.')
     return id
   }
 
@@ -76,11 +79,3 @@ export class Clerk {
     }
   }
 }
-
-/** A read that takes longer is answered with 503. */
-export const bounded = <T>(reading: Promise<T>): Promise<T> =>
-  within(readWithinMs, 'reach the database', reading)
-
-/** Whether it had its effect is not known: the same key finds out, and has one effect in any case. */
-const notYet = (what: string, key: string, cause?: unknown) =>
-  new Unavailable(`${what} Repeat the request with the header Idempotency-Key: ${key}`, { cause })

@@ -15,7 +15,7 @@ import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
 import { idSchema, textSchema } from '../messages.ts'
-import { bounded, type Clerk } from './clerk.ts'
+import type { Clerk } from './clerk.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
 import * as read from './read.ts'
 
@@ -107,7 +107,7 @@ export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
       commandid,
       ...body,
     }))
-    const stock = await bounded(read.stock(sql, body.bookid))
+    const stock = await read.stock(sql, body.bookid)
     return reply(201, toStock(stock!), { location: pathOf(body.bookid) })
   })
 
@@ -124,7 +124,7 @@ export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
   })
 
   app.openapi(getStock, async (c) => {
-    const row = await bounded(read.stock(sql, c.req.valid('param').bookid))
+    const row = await read.stock(sql, c.req.valid('param').bookid)
     if (!row) throw new Problem('not-found', { detail: 'No copy of this book was ever received.' })
     return reply(200, toStock(row))
   })
@@ -144,7 +144,7 @@ export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
   })
 
   async function refuseForeignPurchase(purchaseid: string, bookid: string): Promise<void> {
-    const purchase = await bounded(read.purchase(sql, purchaseid))
+    const purchase = await read.purchase(sql, purchaseid)
     if (purchase?.bookid === bookid) return
     const detail = purchase ? 'is a purchase of another book' : 'is no purchase'
     throw new Problem('invalid-input', { errors: [{ pointer: '/purchaseid', detail }] })

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { EventLog } from '../../streams/event-log.ts'
 import { Incarnation } from '../../streams/incarnation.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
-import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { closePostgres, openPostgres, requestTimeoutMs } from '../../streams/postgres.ts'
 import { openRedis } from '../../streams/redis.ts'
 import { Sender } from '../../streams/sender.ts'
 import { checkPartitions } from '../../streams/setup.ts'
@@ -21,6 +21,7 @@ import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
+import { StoreClock } from '../store-clock.ts'
 import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { type Decided, source, stockActors } from './actor.ts'
@@ -33,15 +34,15 @@ import * as read from './read.ts'
 const readsAtOnce = 2
 
 await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
-  const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, partitions } = config
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const hot = openPostgres(databaseUrl, { schema: 'stock', max: 2, hot: true, lockTimeoutMs })
-  const sql = openPostgres(databaseUrl, { schema: 'stock', max: 3 })
+  const sql = openPostgres(databaseUrl, { schema: 'stock', max: 3, statementTimeoutMs: requestTimeoutMs })
   const reads = openReads(databaseUrl, 'stock', readsAtOnce)
   const probe = openProbe(databaseUrl, 'stock')
   await checkPartitions(sql, partitions)
+  const clock = await StoreClock.open(probe.sql)
   const redis = openRedis(redisUrl, id)
 
   const wakeup = new Wakeup<string>({
@@ -73,7 +74,6 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
     incarnation,
     handler: stockActors({
       sql: hot,
-      now,
       committed(commandids, decided) {
         wakeup.announce(commandids)
         for (const it of decided) log.info(factsOf(it), it.event.type)
@@ -106,7 +106,7 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
     send: (envelope) => sender.send(envelope),
     wakeup,
     held: placesToWait(metrics),
-    now,
+    now: clock.now,
   })
   const face = { app, sql, reads: new Reads(reads, readsAtOnce), clerk }
   mountStock(face)
@@ -120,7 +120,7 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
       worker.run(signal),
       wakeup.run(signal),
       forgetKeys(sql, log, signal),
-      watchStores({ sql, probe, worker, partitions, metrics, log }, signal),
+      watchStores({ sql, worker, clock, partitions, metrics, log }, signal),
     ],
     async close() {
       await wakeup[Symbol.asyncDispose]()

@@ -62,7 +62,7 @@ const leases = async (): Promise<Lease[]> => (await renewLeases(hot, worker, lea
 /** A batch of every command, loaded, decided and committed with its events; a letter set aside, another done with. */
 async function decide(sql: Sql, size: number): Promise<void> {
   const owned = await leases()
-  const handler = stockActors({ sql, now: () => new Date(), committed() {} })
+  const handler = stockActors({ sql, committed() {} })
   const effects = await handler.handle(deliveries(size))
   const { writes, results } = effects
   const advances = owned.map(({ partition, epoch, position, seq }) => ({

@@ -12,7 +12,6 @@ import {
 import { Problem, problemResponses } from '../http/problem.ts'
 import { reply } from '../http/reply.ts'
 import { idSchema } from '../messages.ts'
-import { bounded } from './clerk.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
 import type { StockHttpOptions } from './http.ts'
 import * as read from './read.ts'
@@ -104,7 +103,7 @@ export function mountPurchases({ app, sql, reads, clerk }: StockHttpOptions): vo
       purchaseid: id,
       ...body,
     }))
-    const row = await bounded(read.purchase(sql, purchaseid))
+    const row = await read.purchase(sql, purchaseid)
     return reply(201, toPurchase(row!), { location: pathOf(purchaseid) })
   })
 
@@ -119,7 +118,7 @@ export function mountPurchases({ app, sql, reads, clerk }: StockHttpOptions): vo
   })
 
   app.openapi(getPurchase, async (c) => {
-    const row = await bounded(read.purchase(sql, c.req.valid('param').purchaseid))
+    const row = await read.purchase(sql, c.req.valid('param').purchaseid)
     if (!row) throw new Problem('not-found', { detail: 'There is no such purchase.' })
     return reply(200, toPurchase(row))
   })

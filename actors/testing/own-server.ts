@@ -38,9 +38,10 @@ export class OwnServer implements AsyncDisposable {
   /**
    * Durable, as in production: what it confirmed it still has after `stop` and `start`.
    * @param dir to keep the data in, and to leave it there.
+   * @param env beside what it has.
    */
-  static postgres = (dir?: string) =>
-    OwnServer.#make('postgres', (dir, port) => startPostgres({ dataDir: join(dir, 'data'), port }), dir)
+  static postgres = (dir?: string, env?: Record<string, string>) =>
+    OwnServer.#make('postgres', (dir, port) => startPostgres({ dataDir: join(dir, 'data'), port, env }), dir)
 
   static redis = (dir?: string) =>
     OwnServer.#make('redis', (dir, port) => startRedis({ dataDir: dir, port }), dir)

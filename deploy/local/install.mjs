@@ -124,6 +124,16 @@ const programs = {
     commands: ['shellcheck'],
     packages: { ...same('shellcheck'), dnf: ['ShellCheck'] },
   },
+  /** Programs under another time, in tests of clocks that disagree. */
+  faketime: {
+    commands: ['faketime'],
+    packages: {
+      'apt-get': ['faketime'],
+      dnf: ['libfaketime'],
+      apk: ['libfaketime'],
+      brew: ['libfaketime'],
+    },
+  },
   debootstrap: { commands: ['debootstrap'], packages: same('debootstrap') },
 }
 

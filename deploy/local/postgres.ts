@@ -21,6 +21,8 @@ export type PostgresOptions = {
   port?: number
   /** Gives durability up for speed: for tests. */
   fast?: boolean
+  /** Beside what it has. */
+  env?: Record<string, string> | undefined
   /** What the user should know: a copy elsewhere, an orphan that was stopped. */
   say?: (line: string) => void
   /** Where to go when Postgres' user may not enter the project; see `postgres-home.ts`. */
@@ -46,7 +48,7 @@ const startupMaxMs = 60_000
 const database = 'bookreservation'
 
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const { dataDir, port = 0, fast = false, say = () => {}, refuge, bin, onLine } = options
+  const { dataDir, port = 0, fast = false, env = {}, say = () => {}, refuge, bin, onLine } = options
   const found = await postgresHome(dataDir, say, refuge)
   const home = bin ? { ...found, bin } : found
   const cluster = join(home.dataDir, 'cluster')
@@ -57,7 +59,10 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   try {
     const password = await initialised(home, cluster, folder.lock)
     return await onPort(port, async (port) => {
-      const child = await launch(home, cluster, [...flags(fast), '-p', String(port)], folder.lock, onLine)
+      const child = await launch(home, cluster, [...flags(fast), '-p', String(port)], folder.lock, {
+        env,
+        onLine,
+      })
       exited = child.exited
       const stop = async () => void (await child.stop())
       return {
@@ -88,13 +93,13 @@ async function launch(
   cluster: string,
   args: string[],
   lock: number,
-  onLine: PostgresOptions['onLine'],
+  { env, onLine }: Pick<PostgresOptions, 'env' | 'onLine'>,
 ): Promise<Child> {
   const child = await startChild({
     name: 'Postgres',
     command: join(home.bin, 'postgres'),
     args: [...args, '-D', cluster],
-    env: { ...environment(), ...malloc, ...(await stalePidSettings(cluster)) },
+    env: { ...environment(), ...malloc, ...env, ...(await stalePidSettings(cluster)) },
     cwd: home.dataDir,
     user: home.user,
     inherit: [lock],

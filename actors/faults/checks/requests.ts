@@ -5,6 +5,7 @@ import { type Check, type Facts, repeated } from './check.ts'
 
 export const requests: Check[] = [
   { name: 'one key, one reservation', violations: oneKeyOneReservation },
+  { name: 'what is answered is what is stored', violations: answersWhatIsStored },
   { name: 'no row without a request', violations: noRowWithoutRequest },
   {
     name: 'a cancel that was answered is done',
@@ -45,6 +46,18 @@ function oneKeyOneReservation({ calls, evidence }: Facts): string[] {
     (row) => calls[callIdOf(row.traceparent)!]!.key!,
   )
   return [...answers, ...rows.map((of) => `one key made ${of.map((it) => it.reservationid).join(' and ')}`)]
+}
+
+/** Of a reservation, whoever has asked for it, and however often. */
+function answersWhatIsStored({ calls, evidence }: Facts): string[] {
+  const rows = new Map(evidence.reservations.map((row) => [row.reservationid, row.createdAt.toISOString()]))
+  return calls.filter(isReserve).flatMap((call) => {
+    const { reservationid, createdAt } = answerOf<Reservation & { createdAt: string }>(call) ?? {}
+    const stored = reservationid && rows.get(reservationid)
+    return stored && stored !== createdAt
+      ? [`call ${call.id}: ${reservationid} was made ${stored}, and answered with ${createdAt}`]
+      : []
+  })
 }
 
 function noRowWithoutRequest({ calls, evidence }: Facts): string[] {

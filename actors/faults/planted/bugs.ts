@@ -228,13 +228,40 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/reservation/desk.ts',
-        find: 'await this.#inserts.add(row).catch(toUnavailable)',
-        replace: 'this.#inserts.add(row).catch(toUnavailable).catch(() => {})',
+        find: ': await this.#inserts.add(row).catch(toUnavailable)',
+        replace:
+          ': (this.#inserts.add(row).catch(() => {}), { at: new Date(), accepted: new Set([reservationid]) })',
       },
     ],
     scenario: 'postgres-stopped',
     seed: 1,
     caughtBy: ['every 201 has one outcome'],
+  },
+  {
+    name: 'answer what is not stored',
+    edits: [
+      {
+        file: 'actors/reservation/desk.ts',
+        find: 'if (keyed && !accepted?.has(reservationid)) return',
+        replace: 'if (keyed && !accepted) return',
+      },
+    ],
+    scenario: 'same-key',
+    seed: 1,
+    caughtBy: ['what is answered is what is stored'],
+  },
+  {
+    name: 'send again by the own clock',
+    edits: [
+      {
+        file: 'actors/reservation/resend.ts',
+        find: 'const dueBefore = await answeredUntil(options, partition, at, marks)',
+        replace: 'const dueBefore = (await answeredUntil(options, partition, at, marks)) && new Date()',
+      },
+    ],
+    scenario: 'clocks-apart',
+    seed: 1,
+    caughtBy: ['it recovers in time', 'every 201 has one outcome', 'all is quiet in the end'],
   },
   {
     name: 'forget the key',

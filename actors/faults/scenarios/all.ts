@@ -1,4 +1,5 @@
 /** Every fault of the campaign. */
+import { clocks } from './clocks.ts'
 import { crashPoints } from './crash-points.ts'
 import { disks } from './disks.ts'
 import { overload } from './overload.ts'
@@ -20,6 +21,7 @@ export const scenarios: Scenario[] = [
   ...processes,
   ...crashPoints,
   ...races,
+  ...clocks,
   ...wires,
   ...poison,
   ...receivers,

@@ -2,10 +2,11 @@ import { expect, test } from 'vitest'
 import { judge, retryAfterMs, shown } from './answer.ts'
 import type { Answer } from './caller.ts'
 
-const now = Date.parse('2026-01-02T03:04:05Z')
+/** By the receiver's clock, which is nobody else's. */
+const date = 'Fri, 02 Jan 2026 03:04:05 GMT'
 const answer = (status: number, retryAfter?: string): Answer => ({
   status,
-  headers: { 'retry-after': retryAfter },
+  headers: { date, 'retry-after': retryAfter },
   body: Promise.resolve(''),
 })
 
@@ -30,7 +31,7 @@ test.each([
   [503, 'retry', true],
   [504, 'retry', true],
 ])('an answer of %i means %s', (status, type, down) => {
-  const tried = judge(answer(status), 'The webhook', '', now)
+  const tried = judge(answer(status), 'The webhook')
   expect(tried.outcome).toMatchObject({ type, answer: `HTTP ${status}` })
   expect(tried.down).toBe(down)
 })
@@ -49,8 +50,13 @@ test.each([
   ['Fri, 99 Foo 2026 03:05:05 GMT', undefined],
   [undefined, undefined],
 ])('a Retry-After of %s is %s ms', (header, ms) => {
-  expect(retryAfterMs(header, now)).toBe(ms)
-  expect(judge(answer(503, header), 'The webhook', '', now).outcome).toMatchObject({ afterMs: ms })
+  expect(retryAfterMs(header, date)).toBe(ms)
+  expect(judge(answer(503, header), 'The webhook').outcome).toMatchObject({ afterMs: ms })
+})
+
+test('a date says nothing about a receiver that does not say what time it has', () => {
+  expect(retryAfterMs('Fri, 02 Jan 2026 03:05:05 GMT', undefined)).toBeUndefined()
+  expect(retryAfterMs('120', undefined)).toBe(120_000)
 })
 
 test('what a receiver said is shown in one line, short, without addresses and URLs', () => {

@@ -17,24 +17,33 @@ const movedForGood = new Set([301, 308])
  * @param who answered, in words for the operator.
  * @param said what the answer came down to, beyond its status.
  */
-export function judge({ status, headers }: Answer, who: string, said = '', now = Date.now()): Tried {
+export function judge({ status, headers }: Answer, who: string, said = ''): Tried {
   const all = said === '' ? String(status) : `${status} ${said}`
   const answer = `HTTP ${all}`
   if (status >= 200 && status < 300) return { outcome: { type: 'sent', answer } }
   const error = `${who} answered ${all}`
   const final = (status >= 400 && status < 500 && !later.has(status)) || movedForGood.has(status)
   if (final) return { outcome: { type: 'failed', error, answer } }
-  const afterMs = retryAfterMs(headers['retry-after'], now)
+  const afterMs = retryAfterMs(headers['retry-after'], headers.date)
   return { outcome: { type: 'retry', error, answer, afterMs }, down: status >= 500 }
 }
 
-/** @param header seconds, or a date in any of HTTP's three formats. @returns milliseconds, a day at most. */
-export function retryAfterMs(header: string | undefined, now: number): number | undefined {
+/**
+ * @param header seconds, or a date in any of HTTP's three formats.
+ * @param date when the receiver answered, by its own clock: without it a date says nothing, since ours may differ.
+ * @returns milliseconds, a day at most.
+ */
+export function retryAfterMs(header: string | undefined, date: string | undefined): number | undefined {
   const text = header?.trim() ?? ''
   if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, longestMs)
-  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return undefined
-  const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)
-  return Number.isNaN(at) ? undefined : Math.min(Math.max(0, at - now), longestMs)
+  const ms = instantOf(text) - instantOf(date?.trim() ?? '')
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), longestMs)
+}
+
+/** @returns milliseconds since the epoch; NaN for what is no date of HTTP's. */
+function instantOf(text: string): number {
+  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return Number.NaN
+  return Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)
 }
 
 /** A receiver's word for what is wrong, such as `invalid_payload`. Nothing else of what it says can be such a word: no token. */

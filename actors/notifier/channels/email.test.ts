@@ -172,7 +172,7 @@ test('what operators are to be told goes to nobody else when they have no addres
     SMTP_URL: mails.url,
     PURCHASER_EMAIL: 'buyer@example.com',
   })
-  const channel = openChannels(config).find((it) => it.name === 'email')!
+  const channel = openChannels(config, () => new Date()).find((it) => it.name === 'email')!
   const gone = notice({ kind: 'delivery-failed', userid: null, reservationid: null, details: failure })
   expect(await deliver(channel, gone)).toMatchObject([{ type: 'failed' }])
   expect(mails.mails).toEqual([])

@@ -52,6 +52,7 @@ function channels() {
       WEBHOOK_ALLOW_PRIVATE: 'true',
       CHANNEL_TIMEOUTS_MS: 'email=300,webhook=100,sms=100,kakao=100,slack=100,discord=100,teams=100,chat=100',
     }),
+    () => new Date(),
   )
 }
 

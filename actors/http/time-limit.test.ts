@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createRoute, z } from '@hono/zod-openapi'
+import { expect, test } from 'vitest'
+import { nameKeyToRepeatWith } from './idempotency.ts'
+import { reply } from './reply.ts'
+import { type ProblemBody, serveBench } from './testing/bench.ts'
+import { answerWithinMs, TimeLimit } from './time-limit.ts'
+
+const body = z.object({ waitedMs: z.number() })
+const routeOf = (path: string) =>
+  createRoute({
+    method: 'get',
+    path,
+    responses: { 200: { description: 'ok', content: { 'application/json': { schema: body } } } },
+  })
+const longWaitMs = answerWithinMs + 600
+/** What a client may see beyond the limit, on a machine that is busy. */
+const slackMs = 1_000
+
+let letGo = Promise.withResolvers<void>()
+
+const opened = () =>
+  serveBench({
+    mount(app) {
+      // Each of its statements is quick enough.
+      app.openapi(routeOf('/many'), async () => {
+        for (let statements = 0; statements < 6; statements++) await sleep(500)
+        return reply(200, { waitedMs: 0 })
+      })
+      app.openapi(routeOf('/for-ever'), () => new Promise<never>(() => {}))
+      app.openapi(routeOf('/fails-late'), async () => {
+        await sleep(answerWithinMs + 100)
+        throw new Error('Nobody waits for this any more')
+      })
+      // Nobody reads it, so nothing but being let go of ends it.
+      app.openapi(routeOf('/streams-late'), async () => {
+        await sleep(answerWithinMs + 100)
+        return new Response(new ReadableStream({ cancel: () => letGo.resolve() })) as never
+      })
+      app.openapi(routeOf('/waits'), async (c) => {
+        await TimeLimit.of(c).wait(sleep(longWaitMs))
+        return reply(200, { waitedMs: longWaitMs })
+      })
+      app.openapi(routeOf('/waits-and-works'), async (c) => {
+        nameKeyToRepeatWith(c, 'k-1')
+        await sleep(answerWithinMs / 2)
+        await TimeLimit.of(c).wait(sleep(longWaitMs))
+        await sleep(answerWithinMs)
+        return reply(200, { waitedMs: longWaitMs })
+      })
+    },
+  })
+
+async function timed(url: string) {
+  const startedAt = performance.now()
+  const response = await fetch(url)
+  const problem = (await response.json()) as ProblemBody
+  return { response, problem, tookMs: performance.now() - startedAt }
+}
+
+test.concurrent.each(['/many', '/for-ever', '/fails-late'])(
+  '%s: a request is answered in time, however its work is made up, by a 503 that says when to repeat it',
+  async (path) => {
+    await using bench = await opened()
+    const { response, problem, tookMs } = await timed(bench.url + path)
+    expect(response.status).toBe(503)
+    expect(response.headers.get('retry-after')).toBe('1')
+    expect(problem.type).toBe('/problems/unavailable')
+    expect(tookMs).toBeGreaterThanOrEqual(answerWithinMs - 10)
+    expect(tookMs).toBeLessThan(answerWithinMs + slackMs)
+  },
+)
+
+test.concurrent('a stream that comes too late is let go of', async () => {
+  letGo = Promise.withResolvers()
+  await using bench = await opened()
+  expect((await timed(`${bench.url}/streams-late`)).response.status).toBe(503)
+  await letGo.promise
+})
+
+test.concurrent('a wait that is part of the call does not count', async () => {
+  await using bench = await opened()
+  const { response } = await timed(`${bench.url}/waits`)
+  expect(response.status).toBe(200)
+})
+
+test.concurrent('work before and after a wait counts together, and the 503 names the key to repeat it with', async () => {
+  await using bench = await opened()
+  const { response, problem, tookMs } = await timed(`${bench.url}/waits-and-works`)
+  expect(response.status).toBe(503)
+  expect(problem.detail).toContain('Idempotency-Key: k-1')
+  expect(tookMs).toBeLessThan(longWaitMs + answerWithinMs + slackMs)
+})
