@@ -1,5 +1,6 @@
 /** Connections to Postgres: one pool per purpose, each confined to its service's role and schema. */
 import postgres from 'postgres'
+import { abandonedAfterMs, watchedSockets } from './silence.ts'
 import { resendingUnsent } from './unsent.ts'
 
 export type Sql = postgres.Sql
@@ -30,8 +31,11 @@ export type PostgresOptions = {
   partitions?: number
 }
 
-/** Postgres gives up before we do (`worker.ts`), so that an outcome is known where it can be. */
-const statementTimeoutMs = 8_000
+/**
+ * Postgres gives up before we do (`worker.ts`), so that an outcome is known where it can be; and early enough for a connection
+ * that says nothing for longer to be replaced within 15 s (`silence.ts`).
+ */
+const statementTimeoutMs = 5_000
 
 const indexPlansOnly = {
   enable_seqscan: 'off',
@@ -46,7 +50,8 @@ export function openPostgres(
   url: string,
   { schema, max, hot = false, replayable = false, lockTimeoutMs, partitions }: PostgresOptions,
 ): Sql {
-  const sql = postgres(url, {
+  const ask = () => sql`select`
+  const sql: Sql = postgres(url, {
     max,
     // A small constant: the default backoff leaves queries hanging for seconds after a storm of lost connections.
     backoff: () => 0.05,
@@ -58,6 +63,8 @@ export function openPostgres(
     // the connection meanwhile: a restart of Postgres would end the process.
     fetch_types: false,
     types: { bigint: safeBigint, ...arrays },
+    // A migration may take its time.
+    ...(partitions ? {} : { socket: watchedSockets({ statementTimeoutMs, ask }) }),
     connection: {
       application_name: `bookreservation-${schema}`,
       role: schema,
@@ -67,7 +74,7 @@ export function openPostgres(
       ...(lockTimeoutMs ? { lock_timeout: Math.ceil(lockTimeoutMs) } : {}),
       ...(partitions
         ? { 'bookreservation.partitions': partitions }
-        : { statement_timeout: statementTimeoutMs }),
+        : { statement_timeout: statementTimeoutMs, idle_session_timeout: abandonedAfterMs }),
     },
   } as unknown as postgres.Options<never>) as unknown as Sql
   return resendingUnsent(sql)
@@ -120,6 +127,9 @@ function arrayElement(value: string | number | null): string {
 function refuseArray(): never {
   throw new TypeError('Cannot read an array: select it as JSON')
 }
+
+/** Postgres has answered, and refused: the connection is sound. */
+export const isPostgresAnswer = (error: unknown): boolean => error instanceof postgres.PostgresError
 
 /** Postgres refuses the data itself: the same statement will fail again, however often it is tried. */
 export function isDataError(error: unknown): boolean {
