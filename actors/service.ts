@@ -15,10 +15,12 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import type { Pulse } from '../streams/pulse.ts'
+import { reachStores } from '../streams/reach.ts'
 import { SetupError } from '../streams/setup.ts'
 import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from './config.ts'
 import type { App } from './http/app.ts'
 import { mountHealth } from './http/health.ts'
+import { Liveness } from './http/liveness.ts'
 import { PortInUse, serve } from './http/serve.ts'
 import { createLog, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -90,15 +92,20 @@ async function live(
   const tracing = await openTracing(config, log)
   const service = await build({ config, log, metrics, tracing, stopping, signal })
   try {
+    const { loopLimitMs, host, port, databaseUrl, redisUrl } = config
+    const liveness = new Liveness({
+      pulses: () => service.pulses(),
+      loopLimitMs,
+      reach: () => reachStores({ databaseUrl, redisUrl, schema: config.service }),
+    })
+    service.loops.push(liveness.run(signal))
     for (const loop of service.loops) life.watch(loop)
-    const { loopLimitMs, host, port } = config
     const started = () => service.started?.() ?? true
     mountHealth(service.app, {
-      pulses: () => service.pulses(),
+      liveness,
       ready: () => service.ready(),
       started,
       stopping,
-      loopLimitMs,
       metrics,
     })
     const listener = await serve(service.app, { host, port, signal: stopping })

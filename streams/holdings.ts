@@ -16,6 +16,7 @@ import { type Lease, type Leases, leave, releaseLeases, renewLeases } from './le
 import { alignGroup, type Cursor, defineMailboxScripts, type Reading, readEntries } from './mailbox.ts'
 import { streamKey, type Topic } from './partition.ts'
 import type { Sql } from './postgres.ts'
+import { Pulse } from './pulse.ts'
 import { isReplyError, type RedisClient } from './redis.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -49,6 +50,8 @@ export type HoldingsOptions = {
 }
 
 export class Holdings {
+  /** That of the renewing. */
+  readonly pulse: Pulse
   readonly #options: HoldingsOptions
   readonly #redis: RedisClient
   readonly #owned = new Map<number, Owned>()
@@ -68,6 +71,7 @@ export class Holdings {
   constructor(options: HoldingsOptions, redis: RedisClient) {
     this.#options = options
     this.#redis = redis
+    this.pulse = new Pulse(`${options.service}-leases`)
     defineMailboxScripts(redis)
   }
 
@@ -104,13 +108,16 @@ export class Holdings {
     const { leaseTtlMs, log } = this.#options
     while (!signal.aborted) {
       const era = this.#era
+      const restMs = Math.min(renewEveryMaxMs, leaseTtlMs / 4)
       try {
         const leases = await this.#renew()
         if (era === this.#era) this.#leases = leases
+        this.pulse.beat(restMs)
       } catch (error) {
+        this.pulse.fail(error, restMs)
         log.warn({ err: error }, 'cannot renew the leases')
       }
-      await sleep(Math.min(renewEveryMaxMs, leaseTtlMs / 4), undefined, { signal }).catch(() => {})
+      await sleep(restMs, undefined, { signal }).catch(() => {})
     }
   }
 

@@ -76,6 +76,11 @@ export class Worker<Message> {
     this.#intake = new Intake(this.#redis, this.#holdings, this.#sequenced)
   }
 
+  /** That of the work, and that of the leases that are renewed beside it. */
+  get pulses(): Pulse[] {
+    return [this.pulse, this.#holdings.pulse]
+  }
+
   /** Whether the entries are those of an event log, and not of our own mailboxes. */
   get #sequenced(): boolean {
     return this.#options.topic.owner !== this.#options.service
@@ -97,7 +102,7 @@ export class Worker<Message> {
     await untilReady(this.#redis)
     const leasing = this.#holdings.keepLeases(signal)
     while (!signal.aborted) {
-      this.pulse.beat()
+      this.pulse.turn()
       try {
         await this.#holdings.takeOver(!this.#inDoubt)
         await this.#tidy()
@@ -106,7 +111,9 @@ export class Worker<Message> {
         this.#inDoubt = false
         await this.#gather(slices, signal)
         this.#backoff.reset()
+        this.pulse.beat()
       } catch (error) {
+        this.pulse.fail(error)
         this.#doubt(error)
         await this.#backoff.wait(signal)
       }

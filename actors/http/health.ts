@@ -1,15 +1,12 @@
 /** What a supervisor asks: is it alive, is it ready, has it started. */
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Pulse } from '../../streams/pulse.ts'
 import type { Metrics } from '../metrics.ts'
 import type { App } from './app.ts'
+import type { Liveness } from './liveness.ts'
 import { Problem, problemResponses, within } from './problem.ts'
 
 export type HealthOptions = {
-  /** One per loop that works at present. */
-  pulses: () => Pulse[]
-  /** How long a loop may be silent. */
-  loopLimitMs: number
+  liveness: Liveness
   /** Rejects when the service cannot serve. */
   ready: () => Promise<unknown>
   started: () => boolean
@@ -41,7 +38,7 @@ const livez = createRoute({
   tags: ['health'],
   responses: {
     200: {
-      description: 'Every loop made progress, or was idle, within its limit',
+      description: 'Every loop made progress or was idle within its limit, or waits for a store that is down',
       content: {
         'application/json': {
           schema: z.object({
@@ -62,14 +59,14 @@ const readyz = statusRoute(
 const startupz = statusRoute('/startupz', 'Has the service started?', 'started')
 
 export function mountHealth(app: App, options: HealthOptions): void {
-  const { pulses, loopLimitMs, ready, started, stopping, metrics } = options
+  const { liveness, ready, started, stopping, metrics } = options
 
   app.openapi(livez, (c) => {
-    const loops = pulses().map(({ name, silentMs }) => ({ name, silentMs: Math.round(silentMs) }))
-    const hung = loops.filter((loop) => loop.silentMs > loopLimitMs)
+    const loops = liveness.pulses.map(({ name, silentMs }) => ({ name, silentMs: Math.round(silentMs) }))
+    const hung = liveness.hung()
     if (hung.length === 0) return c.json({ status: 'live' as const, loops }, 200)
     throw new Problem('loop-hung', {
-      detail: hung.map((loop) => `${loop.name} is silent for ${loop.silentMs} ms`).join(', '),
+      detail: hung.map(({ name, why }) => `${name} ${why}`).join(', '),
       extensions: { loops },
     })
   })

@@ -2,6 +2,7 @@
 import { hostname, setPriority } from 'node:os'
 import { lockTimeoutOf } from '../../streams/lease.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { Pulse } from '../../streams/pulse.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Worker } from '../../streams/worker.ts'
 import { createApp } from '../http/app.ts'
@@ -117,13 +118,17 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   }
 
   const loops = [worker, pruning, ...dispatchers]
+  const watching = new Pulse('watch-stores')
   return {
     app,
-    pulses: () => loops.map((it) => it.pulse),
+    pulses: () => [...worker.pulses, pruning.pulse, ...dispatchers.map((it) => it.pulse), watching],
     ready: () => sql`select 1`,
     loops: [
       ...loops.map((it) => it.run(signal)),
-      watchStores({ sql, worker, partitions: config.partitions, metrics, log, own: tellOverdue }, signal),
+      watchStores(
+        { sql, worker, partitions: config.partitions, metrics, log, pulse: watching, own: tellOverdue },
+        signal,
+      ),
     ],
     async close() {
       await Promise.all([worked, dispatched, sql].map(closePostgres))

@@ -9,7 +9,7 @@ import { checkPartitions } from '../../streams/setup.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { Worker } from '../../streams/worker.ts'
 import { createApp } from '../http/app.ts'
-import { forgetKeys } from '../http/idempotency.ts'
+import { Forgetting } from '../http/idempotency.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
@@ -27,8 +27,8 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     config
   const now = () => new Date()
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  // The inserts, and what sends again.
-  const hot = openPostgres(databaseUrl, { schema: 'reservation', max: insertsAtOnce + 1, hot: true })
+  // The inserts, and what sends again: and as many once more, for when those do not answer (`silence.ts`).
+  const hot = openPostgres(databaseUrl, { schema: 'reservation', max: 2 * (insertsAtOnce + 1), hot: true })
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const projection = openPostgres(databaseUrl, {
     schema: 'reservation',
@@ -77,6 +77,8 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     telemetry: streamsTelemetry(metrics, tracing && following(tracing, 'reservation', topics.stockEvents)),
   })
   const resending = new Pulse('resend')
+  const watching = new Pulse('watch-stores')
+  const forgetting = new Forgetting(sql, log)
   const resent = (count: number) => metrics.resends.inc(count)
 
   /** After the commit: whoever waits for these reservations, and whoever watches the service. */
@@ -112,12 +114,12 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
 
   return {
     app,
-    pulses: () => [worker.pulse, resending],
+    pulses: () => [...worker.pulses, wakeup.pulse, resending, forgetting.pulse, watching],
     ready: () => sql`select 1`,
     loops: [
       worker.run(signal),
       wakeup.run(signal),
-      forgetKeys(sql, log, signal),
+      forgetting.run(signal),
       watchStores(
         {
           sql,
@@ -125,6 +127,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
           partitions,
           metrics,
           log,
+          pulse: watching,
           own: async () => metrics.undecidedSince(await store.unansweredSince(sql, partitions)),
         },
         signal,

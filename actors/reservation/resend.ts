@@ -42,21 +42,24 @@ export type ResendOptions = {
 export async function resendUnconfirmed(options: ResendOptions, signal: AbortSignal): Promise<void> {
   const { sql, partitions, log, pulse } = options
   while (!signal.aborted) {
-    pulse.beat()
+    const restMs = lookEveryMs * (0.75 + Math.random() / 2)
+    const failures: unknown[] = []
+    const failed = (error: unknown, facts = {}) => {
+      failures.push(error)
+      log.warn({ err: error, ...facts }, 'cannot send unconfirmed commands again yet')
+    }
     try {
       await store.openLots(sql)
       for (const partition of await store.partitionsDue(sql, partitions))
-        await resendPartition(options, partition, signal).catch((error) =>
-          log.warn({ err: error, partition }, cannotYet),
-        )
+        await resendPartition(options, partition, signal).catch((error) => failed(error, { partition }))
     } catch (error) {
-      log.warn({ err: error }, cannotYet)
+      failed(error)
     }
-    await sleep(lookEveryMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
+    if (failures.length > 0) pulse.fail(failures[0], restMs)
+    else pulse.beat(restMs)
+    await sleep(restMs, undefined, { signal }).catch(() => {})
   }
 }
-
-const cannotYet = 'cannot send unconfirmed commands again yet'
 
 async function resendPartition(
   options: ResendOptions,

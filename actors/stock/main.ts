@@ -4,13 +4,14 @@ import { z } from 'zod'
 import { EventLog } from '../../streams/event-log.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
+import { Pulse } from '../../streams/pulse.ts'
 import { openRedis } from '../../streams/redis.ts'
 import { Sender } from '../../streams/sender.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { Worker } from '../../streams/worker.ts'
 import { createApp } from '../http/app.ts'
-import { forgetKeys } from '../http/idempotency.ts'
+import { Forgetting } from '../http/idempotency.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
@@ -84,16 +85,18 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
   const clerk = new Clerk({ sql, send: (envelope) => sender.send(envelope), wakeup, now })
   mountStock({ app, sql, clerk })
   mountPurchases({ app, sql, clerk })
+  const forgetting = new Forgetting(sql, log)
+  const watching = new Pulse('watch-stores')
 
   return {
     app,
-    pulses: () => [worker.pulse],
+    pulses: () => [...worker.pulses, wakeup.pulse, forgetting.pulse, watching],
     ready: () => sql`select 1`,
     loops: [
       worker.run(signal),
       wakeup.run(signal),
-      forgetKeys(sql, log, signal),
-      watchStores({ sql, worker, partitions, metrics, log }, signal),
+      forgetting.run(signal),
+      watchStores({ sql, worker, partitions, metrics, log, pulse: watching }, signal),
     ],
     async close() {
       await wakeup[Symbol.asyncDispose]()
