@@ -122,6 +122,7 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     owners: observer.owners,
     early: observer.early,
     burst: stage.burst,
+    replacement: stage.replacement,
     resources: { before: day.before!, after: await measureTrimmed(world) },
     faults: world.all.flatMap((process) => process.faults),
   }
