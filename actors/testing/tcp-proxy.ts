@@ -78,11 +78,6 @@ export class TcpProxy implements AsyncDisposable {
     for (const pair of this.#pairs) pair.abandoned = true
   }
 
-  /** How many clients have not closed their connection. */
-  get clients(): number {
-    return [...this.#pairs].filter(({ client }) => !client.readableEnded && !client.destroyed).length
-  }
-
   /** Has the store notice that the clients of abandoned connections are gone. */
   reap(): void {
     for (const pair of this.#pairs) if (pair.abandoned) this.#end(pair)
