@@ -15,10 +15,12 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import type { Pulse } from '../streams/pulse.ts'
+import { reachStores } from '../streams/reach.ts'
 import { SetupError } from '../streams/setup.ts'
 import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from './config.ts'
 import type { App } from './http/app.ts'
 import { mountProbes } from './http/health.ts'
+import { Liveness } from './http/liveness.ts'
 import { createOps } from './http/ops.ts'
 import { type Listener, PortInUse, serve } from './http/serve.ts'
 import { createLog, type Log } from './log.ts'
@@ -97,13 +99,18 @@ async function live(
   const reporting = reportRedis(config.redisUrl, log, signal)
   let opsListener: Listener | undefined
   try {
-    for (const loop of service.loops) life.watch(loop)
-    const { loopLimitMs, host, port, opsPort } = config
-    const probes = {
+    const { loopLimitMs, host, port, opsPort, databaseUrl, redisUrl } = config
+    const liveness = new Liveness({
       pulses: () => service.pulses(),
+      loopLimitMs,
+      reach: () => reachStores({ databaseUrl, redisUrl, schema: config.service }),
+    })
+    service.loops.push(liveness.run(signal))
+    for (const loop of service.loops) life.watch(loop)
+    const probes = {
+      liveness,
       ready: () => service.ready(),
       stopping,
-      loopLimitMs,
     }
     mountProbes(service.app, probes)
     const listener = await serve(service.app, { host, port, signal: stopping })

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { countLetters } from '../streams/dead-letter.ts'
 import { deadline } from '../streams/deadline.ts'
 import { isTransient, type Sql } from '../streams/postgres.ts'
+import type { Pulse } from '../streams/pulse.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -21,13 +22,14 @@ export type WatchOptions = {
   partitions: number
   metrics: Metrics
   log: Log
+  pulse: Pulse
   /** What Postgres can tell of this service alone. */
   own?(): Promise<void>
 }
 
 /** Runs until `signal` is aborted. */
 export async function watchStores(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const { worker, clock, partitions, metrics, log } = options
+  const { worker, clock, partitions, metrics, log, pulse } = options
   const ask = oneAtATime(() =>
     askTables(options).catch((error) => {
       // That Postgres is away is told by what follows.
@@ -37,10 +39,14 @@ export async function watchStores(options: WatchOptions, signal: AbortSignal): P
   metrics.partitions.set(partitions)
   while (!signal.aborted) {
     ask()
-    const [postgres, redis] = await Promise.all([answers(clock.set()), answers(worker.reachRedis())])
+    const stores = await Promise.allSettled([inTime(clock.set()), inTime(worker.reachRedis())])
     if (signal.aborted) break
-    metrics.storeUp('postgres').set(postgres)
-    metrics.storeUp('redis').set(redis)
+    const [postgres, redis] = stores.map((it) => (it.status === 'fulfilled' ? 1 : 0))
+    metrics.storeUp('postgres').set(postgres!)
+    metrics.storeUp('redis').set(redis!)
+    const failure = stores.find((it) => it.status === 'rejected')
+    if (failure) pulse.fail(failure.reason, everyMs)
+    else pulse.beat(everyMs)
     await sleep(everyMs, undefined, { signal }).catch(() => {})
   }
 }
@@ -63,8 +69,4 @@ async function askTables({ sql, metrics, own }: WatchOptions): Promise<void> {
   await own?.()
 }
 
-const answers = (asking: Promise<unknown>): Promise<0 | 1> =>
-  deadline(answerWithinMs, 'ask the store', asking).then(
-    () => 1,
-    () => 0,
-  )
+const inTime = (asking: Promise<unknown>) => deadline(answerWithinMs, 'ask the store', asking)

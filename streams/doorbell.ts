@@ -20,11 +20,14 @@ export type Rings = Map<string, Row[]>
 
 /** In a cluster: the longest pause between two looks. */
 const pollMaxMs = 25
+/** How long a connection may be in the setting up. */
+const setupMaxMs = 3 * commandTimeoutMs
 
 export class Doorbell implements AsyncDisposable {
   readonly #url: string
   readonly #name: string
   #client: RedisClient
+  #openedAt = 0
 
   constructor(url: string, name: string) {
     this.#url = url
@@ -95,12 +98,13 @@ export class Doorbell implements AsyncDisposable {
   }
 
   #open(): RedisClient {
+    this.#openedAt = performance.now()
     return openRedis(this.#url, this.#name, { blocking: !isCluster(this.#url) })
   }
 
   /** A connection that is being set up is given its time; any other is replaced. */
   #renew(): void {
-    if (this.#client.status !== 'ready') return
+    if (this.#client.status !== 'ready' && performance.now() - this.#openedAt < setupMaxMs) return
     this.#client.disconnect()
     this.#client = this.#open()
   }

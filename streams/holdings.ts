@@ -19,6 +19,7 @@ import { alignGroup, type Cursor, defineMailboxScripts, type Reading, readEntrie
 import { backTo, fromText, type Mending } from './mending.ts'
 import { streamKey, type Topic } from './partition.ts'
 import type { Sql } from './postgres.ts'
+import { Pulse } from './pulse.ts'
 import { isReplyError, type RedisClient } from './redis.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -57,6 +58,8 @@ export type HoldingsOptions = {
 }
 
 export class Holdings {
+  /** That of the renewing. */
+  readonly pulse: Pulse
   readonly #options: HoldingsOptions
   readonly #redis: RedisClient
   readonly #owned = new Map<number, Owned>()
@@ -82,6 +85,7 @@ export class Holdings {
   constructor(options: HoldingsOptions, redis: RedisClient) {
     this.#options = options
     this.#redis = redis
+    this.pulse = new Pulse(`${options.service}-leases`)
     defineMailboxScripts(redis)
   }
 
@@ -149,13 +153,16 @@ export class Holdings {
     const { leaseTtlMs, log } = this.#options
     while (!signal.aborted) {
       const era = this.#era
+      const restMs = Math.min(renewEveryMaxMs, leaseTtlMs / 4)
       try {
         const leases = await this.#renewIfCurrent()
         if (era === this.#era) this.#leases = leases
+        this.pulse.beat(restMs)
       } catch (error) {
+        this.pulse.fail(error, restMs)
         log.warn({ err: error }, 'cannot renew the leases')
       }
-      await sleep(Math.min(renewEveryMaxMs, leaseTtlMs / 4), undefined, { signal }).catch(() => {})
+      await sleep(restMs, undefined, { signal }).catch(() => {})
     }
   }
 
@@ -244,7 +251,7 @@ export class Holdings {
     return this.#leases
   }
 
-  /** N2. Whoever has not looked yet, or works with a database that has gone back, counts no beat and leases nothing. */
+  /** U2. Whoever has not looked yet, or works with a database that has gone back, counts no beat and leases nothing. */
   async #renewIfCurrent(): Promise<Leases | undefined> {
     const { sql, incarnation } = this.#options
     if (!incarnation.isCurrent) await incarnation.look(sql, this.#redis)

@@ -19,7 +19,7 @@ async function worked(runtime: Runtime): Promise<number> {
   return (await beats(runtime))[0]!.beats
 }
 
-test('N2: what a worker has counted in Postgres is known to Redis once it has stopped', async () => {
+test('U2: what a worker has counted in Postgres is known to Redis once it has stopped', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const count = await worked(runtime)
   const { id } = (await beats(runtime))[0]!
@@ -27,7 +27,7 @@ test('N2: what a worker has counted in Postgres is known to Redis once it has st
   expect((await marksOf(runtime)).get('counter')).toEqual({ id, beats: count })
 })
 
-test('N2: a worker whose database has gone back by a single beat reads nothing, counts no beat, and says what to run', async () => {
+test('U2: a worker whose database has gone back by a single beat reads nothing, counts no beat, and says what to run', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const count = await worked(runtime)
   await goBack(runtime, count - 1)
@@ -39,7 +39,7 @@ test('N2: a worker whose database has gone back by a single beat reads nothing, 
   expect(await beats(runtime)).toMatchObject([{ beats: count - 1 }])
 })
 
-test('N2: a worker notices while it works that its database was replaced by an older one', async () => {
+test('U2: a worker notices while it works that its database was replaced by an older one', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const worker = runtime.worker()
   const counted = async () => ((await marksOf(runtime)).get('counter')?.beats ?? 0) > 1
@@ -51,7 +51,7 @@ test('N2: a worker notices while it works that its database was replaced by an o
   expect(await runtime.values()).toEqual([])
 })
 
-test('N2: a process that counted after another one has noted its beat is not taken for one that went back', async () => {
+test('U2: a process that counted after another one has noted its beat is not taken for one that went back', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const [first, second] = [runtime.incarnation(), runtime.incarnation()]
   const { sql, redis } = runtime
@@ -65,7 +65,7 @@ test('N2: a process that counted after another one has noted its beat is not tak
   expect((await marksOf(runtime)).get('counter')?.beats).toBe(2)
 })
 
-test('N1: after a restore messages of the time before have no effect, and those that come after do', async () => {
+test('U1: after a restore messages of the time before have no effect, and those that come after do', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await worked(runtime)
   await runtime.post(0, 2, 3)
@@ -82,7 +82,7 @@ test('N1: after a restore messages of the time before have no effect, and those 
   for (const [, [, batch]] of entries) expect(JSON.parse(batch!)).toMatchObject([{ incarnation: '1-test' }])
 })
 
-test('N3: a worker ends when its database is given another incarnation', async () => {
+test('U3: a worker ends when its database is given another incarnation', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const ended = runtime.incarnation()
   const { sql, redis } = runtime
@@ -107,7 +107,7 @@ test.each([
   ['another incarnation of the same number', '1-test', { counter: '1-else 7' }],
   ['another database', '0-mine', { counter: '0-else 7' }],
   ['a later incarnation of another service', '1-test', { counter: '1-test 1', other: '2-late 1' }],
-])('N2: where Redis knows of %s nothing is read', async (_, id, known) => {
+])('U2: where Redis knows of %s nothing is read', async (_, id, known) => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { sql, redis, prefix } = runtime
   await sql`update incarnation set id = ${id}, beats = 5`
@@ -118,7 +118,7 @@ test.each([
   await expect(incarnation.untilCurrent()).rejects.toThrow('npm run restored')
 })
 
-test('N2: a service notices that the tables of another one in its database have gone back', async () => {
+test('U2: a service notices that the tables of another one in its database have gone back', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { sql, redis, prefix } = runtime
   await sql`update incarnation set id = '0-mine', beats = 5`

@@ -5,12 +5,12 @@
  * commands and events of a future that was undone. So a restore ends with a command that gives the installation a new
  * incarnation (`npm run restored`), and nothing of another incarnation has an effect:
  *
- * N1. A sender stamps each message with the incarnation of its database. A mailbox passes a message of another
+ * U1. A sender stamps each message with the incarnation of its database. A mailbox passes a message of another
  *     incarnation without effect. An event stream that holds one is deleted, and filled again from the log.
- * N2. Each renewal of the leases counts a beat in Postgres, and only then notes it in Redis. So Redis never knows of a
+ * U2. Each renewal of the leases counts a beat in Postgres, and only then notes it in Redis. So Redis never knows of a
  *     beat that Postgres does not know of, unless Postgres has gone back. A worker that finds this, of its own service or of
  *     another one in the same database, counts no beat, reads nothing and sends nothing.
- * N3. A process belongs to one incarnation. When its database is given another, it ends: what it remembers may be undone.
+ * U3. A process belongs to one incarnation. When its database is given another, it ends: what it remembers may be undone.
  *
  * An incarnation is written `2-k3f9x2`: how often the installation was restored, and a part that tells two installations
  * apart. One that was never restored stamps no messages, so other producers need not know any of this.
@@ -78,7 +78,7 @@ export class Incarnation {
     return stampOf(this.#last?.id)
   }
 
-  /** @throws {SetupError} when the process has to end (N3). */
+  /** @throws {SetupError} when the process has to end (U3). */
   assertSame(): void {
     if (this.#end) throw this.#end
   }

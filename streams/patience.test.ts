@@ -14,6 +14,23 @@ test('a pulse is silent for as long as it has not beaten', () => {
   expect(pulse.silentMs).toBe(0)
 })
 
+test('a pulse is not silent while its loop rests, and is failing from the first turn in vain to the next good one', () => {
+  let now = 1_000
+  const pulse = new Pulse('loop', () => now)
+  pulse.beat(500)
+  now += 500
+  expect([pulse.silentMs, pulse.failingMs]).toEqual([0, undefined])
+  pulse.fail(new Error('Command timed out'))
+  now += 40
+  pulse.fail(new Error('Command timed out'))
+  expect([pulse.silentMs, pulse.failingMs]).toEqual([0, 40])
+  pulse.beat()
+  expect(pulse.failingMs).toBeUndefined()
+  // An answer, though a refusal.
+  pulse.fail(Object.assign(new Error('OOM'), { name: 'ReplyError' }))
+  expect(pulse.failingMs).toBeUndefined()
+})
+
 test('waits double up to their limit, are at most halved by jitter, and begin anew after a success', () => {
   const longest = new Backoff({ initialMs: 50, maxMs: 1_000, random: () => 1 })
   expect(range(7).map(() => longest.next())).toEqual([50, 100, 200, 400, 800, 1_000, 1_000])

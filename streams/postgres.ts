@@ -2,6 +2,7 @@
 import postgres from 'postgres'
 import { databaseAddress } from './database-url.ts'
 import { session } from './session.ts'
+import { abandonedAfterMs, watchedSockets } from './silence.ts'
 import { resendingUnsent } from './unsent.ts'
 
 export type Sql = postgres.Sql
@@ -31,8 +32,11 @@ export type PostgresOptions = {
   partitions?: number
 }
 
-/** Postgres gives up before we do (`worker.ts`), so that an outcome is known where it can be. */
-const workTimeoutMs = 8_000
+/**
+ * Postgres gives up before we do (`worker.ts`), so that an outcome is known where it can be; and early enough for a connection
+ * that says nothing for longer to be replaced within 15 s (`silence.ts`).
+ */
+const workTimeoutMs = 5_000
 /** For statements that a request waits for (`statementTimeoutMs`): longer than any request does, and not much longer. */
 export const requestTimeoutMs = 2_000
 
@@ -51,7 +55,8 @@ export function openPostgres(url: string, settings: PostgresOptions): Sql {
   const { schema, max, hot = false, customPlans = false, lockTimeoutMs, partitions } = settings
   const { statementTimeoutMs = workTimeoutMs } = settings
   const { applicationName = 'bookreservation', options, ...address } = databaseAddress(url)
-  const sql = postgres({
+  const ask = () => sql`select`
+  const sql: Sql = postgres({
     connect_timeout: 2,
     ...address,
     max,
@@ -64,6 +69,8 @@ export function openPostgres(url: string, settings: PostgresOptions): Sql {
     // the connection meanwhile: a restart of Postgres would end the process.
     fetch_types: false,
     types: { bigint: safeBigint, ...arrays },
+    // A migration may take its time.
+    ...(partitions ? {} : { socket: watchedSockets({ statementTimeoutMs, ask }) }),
     connection: {
       ...(options ? { options } : {}),
       ...session,
@@ -75,7 +82,7 @@ export function openPostgres(url: string, settings: PostgresOptions): Sql {
       ...(lockTimeoutMs ? { lock_timeout: Math.ceil(lockTimeoutMs) } : {}),
       ...(partitions
         ? { 'bookreservation.partitions': partitions }
-        : { statement_timeout: statementTimeoutMs }),
+        : { statement_timeout: statementTimeoutMs, idle_session_timeout: abandonedAfterMs }),
     },
   } as unknown as postgres.Options<never>) as unknown as Sql
   return resendingUnsent(sql)
@@ -144,6 +151,9 @@ function arrayElement(value: string | number | null): string {
 function refuseArray(): never {
   throw new TypeError('Cannot read an array: select it as JSON')
 }
+
+/** Postgres has answered, and refused: the connection is sound. */
+export const isPostgresAnswer = (error: unknown): boolean => error instanceof postgres.PostgresError
 
 /** Postgres refuses the data itself: the same statement will fail again, however often it is tried. */
 export function isDataError(error: unknown): boolean {

@@ -1,5 +1,6 @@
 /** Connections to Redis, one per purpose, that fail fast: whoever needs an answer retries, and knows why it waits. */
 import { once } from 'node:events'
+import { clearInterval, setInterval } from 'node:timers'
 import { Cluster, Redis } from 'ioredis'
 import { redisAddress } from './redis-url.ts'
 
@@ -11,14 +12,21 @@ export const isReplyError = (error: unknown): boolean => error instanceof Error 
 /** No command waits longer than this for its reply. */
 export const commandTimeoutMs = 2_000
 
+/** A connection that brings nothing for so long, although it owes an answer, has died without a word: it is replaced. */
+const silenceMaxMs = 2 * commandTimeoutMs
+/** How often a connection is asked something, for otherwise an idle one owes nothing. */
+const askEveryMs = 4_000
+
 /**
  * @param url `redis[s]://…` for one server, `redis[s]+cluster://host:port,host:port` for a cluster.
  * @param name shown by `CLIENT LIST`.
+ * @param blocking for reads that block, by far not as long as a connection may be silent.
  */
 export function openRedis(url: string, name: string, { blocking = false } = {}): RedisClient {
   const common = {
     connectionName: name,
     connectTimeout: commandTimeoutMs,
+    socketTimeout: silenceMaxMs,
     // A blocking reader watches its own time (`doorbell.ts`).
     ...(blocking ? {} : { commandTimeout: commandTimeoutMs }),
     // A command fails with the connection that carried it: none is kept for later, none is sent twice.
@@ -45,7 +53,14 @@ export function openRedis(url: string, name: string, { blocking = false } = {}):
     : new Redis({ ...common, ...connection, ...nodes[0]!, retryStrategy: retry })
   // Every command reports its own failure; without a listener the event would end the process.
   client.on('error', () => {})
+  const asking = setInterval(() => askEach(client), askEveryMs).unref()
+  client.once('end', () => clearInterval(asking))
   return client
+}
+
+function askEach(client: RedisClient): void {
+  for (const it of client.isCluster ? (client as Cluster).nodes() : [client as Redis])
+    if (it.status === 'ready') it.ping().catch(() => {})
 }
 
 /** Gives a new client a moment to connect. It may well fail: then the first command says so. */

@@ -35,8 +35,13 @@ async function open(options: Partial<WakeupOptions<Answer>> = {}, redisUrl = inj
 }
 
 /** Until somebody hears the channel. */
-const heard = (redis: Awaited<ReturnType<typeof open>>['redis'], channel: string, count: number) =>
-  expect.poll(async () => (await redis.pubsub('NUMSUB', channel))[1]).toBe(count)
+const heardWithin = (
+  timeout: number,
+  redis: Awaited<ReturnType<typeof open>>['redis'],
+  channel: string,
+  count: number,
+) => expect.poll(async () => (await redis.pubsub('NUMSUB', channel))[1], { timeout }).toBe(count)
+const heard = heardWithin.bind(null, 1_000)
 
 test('an answer announced by one process reaches those who wait in another, and nobody else', async () => {
   const channel = `wakeup-${crypto.randomUUID()}`
@@ -219,4 +224,22 @@ test('a wait ends when its client is gone, or when it is disposed of, and leaves
   running.abort()
   await run
   expect(new Set(looked)).toEqual(new Set(['waiting']))
+})
+
+test('one whose subscription died without a word listens again within 15 s', async () => {
+  await using wire = await TcpProxy.start(inject('redisUrl'))
+  const channel = `wakeup-${crypto.randomUUID()}`
+  await using far = await open({ channel }, wire.url)
+  await using near = await open({ channel })
+  const running = new AbortController()
+  const run = far.wakeup.run(running.signal)
+  await heard(near.redis, channel, 2)
+  wire.abandon()
+  // Redis knows nothing of that: it goes on sending to nobody.
+  await heardWithin(15_000, near.redis, channel, 3)
+  const answered = far.wakeup.next('a', 5_000)
+  near.wakeup.announce([{ id: 'a', text: 'yes' }])
+  expect(await answered).toEqual({ id: 'a', text: 'yes' })
+  running.abort()
+  await run
 })

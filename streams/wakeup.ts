@@ -6,10 +6,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { openRedis, type RedisClient } from './redis.ts'
+import { deadline } from './deadline.ts'
+import { Pulse } from './pulse.ts'
+import { commandTimeoutMs, isReplyError, openRedis, type RedisClient } from './redis.ts'
 
 /** How long waiters rely on announcements before the answers are looked up, all at once. */
 const lookupMs = 1_000
+/** How often the subscription is made once more: only an answer shows that its connection still brings anything. */
+const confirmMs = 4_000
 
 type Listener<Answer> = (answer: Answer) => void
 
@@ -33,7 +37,9 @@ export type WakeupOptions<Answer> = {
 
 export class Wakeup<Answer> implements AsyncDisposable {
   readonly #options: WakeupOptions<Answer>
-  readonly #subscriber: RedisClient
+  /** That of the looking up. */
+  readonly pulse = new Pulse('wakeup')
+  #subscriber: RedisClient
   readonly #listeners = new Map<string, Set<Listener<Answer>>>()
   /** Those who wait for one answer. One listener on `stopping` serves them all: it would search them one by one. */
   readonly #waiting = new Set<(answer: undefined) => void>()
@@ -42,16 +48,21 @@ export class Wakeup<Answer> implements AsyncDisposable {
 
   constructor(options: WakeupOptions<Answer>) {
     this.#options = options
-    this.#subscriber = openRedis(options.redisUrl, options.channel)
+    this.#subscriber = this.#openSubscriber()
     options.stopping.addEventListener('abort', () => {
       for (const resolve of this.#waiting) resolve(undefined)
     })
-    const answers = z.array(options.answer)
-    const subscribe = () => void this.#subscriber.subscribe(options.channel).catch(() => {})
-    this.#subscriber.on('ready', subscribe)
-    this.#subscriber.on('message', (_channel: string, text: string) => {
+  }
+
+  #openSubscriber(): RedisClient {
+    const { redisUrl, channel, answer } = this.#options
+    const subscriber = openRedis(redisUrl, channel)
+    const answers = z.array(answer)
+    subscriber.on('ready', () => void subscriber.subscribe(channel).catch(() => {}))
+    subscriber.on('message', (_channel: string, text: string) => {
       if (!text.startsWith(this.#self)) this.#tell(answersIn(text, answers))
     })
+    return subscriber
   }
 
   /** Announces what was decided. Called after the commit; never throws, never waits. */
@@ -95,15 +106,41 @@ export class Wakeup<Answer> implements AsyncDisposable {
     return Object.assign(answer, { [Symbol.dispose]: leave })
   }
 
-  /** Looks answers up for those who hear nothing. Runs until `signal` is aborted. */
+  /** Looks answers up for those who hear nothing, and keeps listening. Runs until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#lookUp(signal), this.#keepListening(signal)])
+  }
+
+  async #lookUp(signal: AbortSignal): Promise<void> {
     let before = new Set<string>()
     while (!signal.aborted) {
       await sleep(lookupMs, undefined, { signal }).catch(() => {})
       const overdue = [...this.#listeners.keys()].filter((id) => before.has(id))
       before = new Set(this.#listeners.keys())
-      // When the lookup fails too, the waiters' own time limits answer for it.
-      if (overdue.length > 0) this.#tell(await this.#options.lookup(overdue).catch(() => []))
+      try {
+        if (overdue.length > 0) this.#tell(await this.#options.lookup(overdue))
+        this.pulse.beat(lookupMs)
+      } catch (error) {
+        // The waiters' own time limits answer for it.
+        this.pulse.fail(error, lookupMs)
+      }
+    }
+  }
+
+  /** A subscriber says nothing while nobody announces anything, so a connection that has died would not be noticed. */
+  async #keepListening(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(confirmMs, undefined, { signal }).catch(() => {})
+      const subscriber = this.#subscriber
+      if (signal.aborted) return
+      try {
+        await deadline(commandTimeoutMs, 'subscribe', subscriber.subscribe(this.#options.channel))
+      } catch (error) {
+        if (isReplyError(error)) continue
+        // In a cluster the driver's connection for this has no time limits, so the whole client is thrown away.
+        subscriber.disconnect()
+        this.#subscriber = this.#openSubscriber()
+      }
     }
   }
 

@@ -77,6 +77,11 @@ export class Worker<Message> {
     this.#intake = new Intake(this.#redis, this.#holdings, this.#sequenced, options.incarnation)
   }
 
+  /** That of the work, and that of the leases that are renewed beside it. */
+  get pulses(): Pulse[] {
+    return [this.pulse, this.#holdings.pulse]
+  }
+
   /** Whether the entries are those of an event log, and not of our own mailboxes. */
   get #sequenced(): boolean {
     return this.#options.topic.owner !== this.#options.service
@@ -99,18 +104,19 @@ export class Worker<Message> {
     const leasing = this.#holdings.keepLeases(signal)
     while (!signal.aborted) {
       this.#options.incarnation.assertSame()
-      this.pulse.beat()
+      this.pulse.turn()
       try {
         await this.#holdings.takeOver(!this.#inDoubt)
         await this.#tidy()
         const slices = await this.#read(doorbell, signal)
-        // N2: what was read from behind a database that has gone back meanwhile is read again, if ever.
-        if (!this.#options.incarnation.isCurrent) continue
-        await this.#settle(slices)
+        // U2: what was read while the database was found to have gone back is read again, if ever.
+        if (this.#options.incarnation.isCurrent) await this.#settle(slices)
         this.#inDoubt = false
         await this.#gather(slices, signal)
         this.#backoff.reset()
+        this.pulse.beat()
       } catch (error) {
+        this.pulse.fail(error)
         this.#doubt(error)
         await this.#backoff.wait(signal)
       }

@@ -49,11 +49,33 @@ export async function untilQuiet(world: World, limitMs: number): Promise<string[
 }
 
 /** Waits until everything accepted before `at` is decided, at most `limitMs`. @returns how long it took after `at`. */
-export async function untilDecided({ sql }: World, at: number, limitMs: number): Promise<number> {
-  while (Date.now() < at + limitMs) {
-    const rows = await sql<{ open: number }[]>`
+export const untilDecided = ({ sql }: World, at: number, limitMs: number): Promise<number> =>
+  untilNone(
+    () => sql`
       select count(*) as open from reservation.reservation
-      where status = 'Requested' and created_at <= ${new Date(at)}`.catch(() => [])
+      where status = 'Requested' and created_at <= ${new Date(at)}`,
+    at,
+    limitMs,
+  )
+
+/** As `untilDecided`, and until every outcome is told. */
+export const untilTold = ({ sql }: World, at: number, limitMs: number): Promise<number> =>
+  untilNone(
+    () => sql`
+      select count(*) as open from reservation.reservation r
+      where created_at <= ${new Date(at)} and (status = 'Requested' or status in ('Reserved', 'Failed') and not exists (
+        select from notifier.notice n where n.reservationid = r.reservationid and n.status <> 'pending'))`,
+    at,
+    limitMs,
+  )
+
+async function untilNone(
+  count: () => Promise<{ open?: number }[]>,
+  at: number,
+  limitMs: number,
+): Promise<number> {
+  while (Date.now() < at + limitMs) {
+    const rows = await count().catch(() => [])
     if (rows[0]?.open === 0) return Date.now() - at
     await sleep(lookEveryMs / 2)
   }

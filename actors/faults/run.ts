@@ -123,6 +123,7 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     owners: observer.owners.filter(stands),
     early: observer.early.filter(stands).map(({ text }) => text),
     burst: stage.burst,
+    replacement: stage.replacement,
     resources: { before: day.before!, after: await measureTrimmed(world) },
     faults: world.all.flatMap((process) => process.faults),
   }

@@ -16,6 +16,9 @@ export type PlacedPoison = { service: ServiceName; partition: number; position: 
 
 export type Burst = { capacity: number; goodput: number }
 
+/** When connections died without a word, and how long after that the work of the time was done. */
+export type Replacement = { at: number; workedAfterMs: number }
+
 export type StageOptions = {
   world: World
   history: History
@@ -35,6 +38,7 @@ export class Stage {
   readonly secondsMax: number
   /** Reservations accepted a second: by as many as keep it busy, and by five times as many. */
   burst: Burst | undefined
+  replacement: Replacement | undefined
   readonly #history: History
   readonly #workload: StageOptions['workload']
 

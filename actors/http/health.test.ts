@@ -1,19 +1,26 @@
 import { expect, test } from 'vitest'
 import { Pulse } from '../../streams/pulse.ts'
+import { range } from '../../streams/testing/runtime.ts'
 import { createMetrics } from '../metrics.ts'
 import { mountHealth } from './health.ts'
+import { Liveness } from './liveness.ts'
 import { type ProblemBody, serveBench } from './testing/bench.ts'
 
 async function serveHealth() {
   const clock = { now: 0 }
   const pulses = [new Pulse('mailbox', () => clock.now), new Pulse('resend', () => clock.now)]
   const stopping = new AbortController()
-  const service = { ready: async () => {}, started: true }
+  const service = { ready: async () => {}, reach: async () => {}, started: true }
+  const liveness = new Liveness({
+    pulses: () => pulses,
+    loopLimitMs: 1_000,
+    reach: () => service.reach(),
+    now: () => clock.now,
+  })
   const bench = await serveBench({
     mount: (app) =>
       mountHealth(app, {
-        pulses: () => pulses,
-        loopLimitMs: 1_000,
+        liveness,
         ready: () => service.ready(),
         started: () => service.started,
         stopping: stopping.signal,
@@ -24,7 +31,16 @@ async function serveHealth() {
     const response = await fetch(bench.url + path)
     return { status: response.status, body: (await response.json()) as ProblemBody }
   }
-  return { clock, pulses, stopping, service, bench, get, [Symbol.asyncDispose]: bench[Symbol.asyncDispose] }
+  return {
+    clock,
+    pulses,
+    liveness,
+    stopping,
+    service,
+    bench,
+    get,
+    [Symbol.asyncDispose]: bench[Symbol.asyncDispose],
+  }
 }
 
 test('a loop that hangs fails livez, which names it', async () => {
@@ -38,6 +54,53 @@ test('a loop that hangs fails livez, which names it', async () => {
   expect(body.type).toBe('/problems/loop-hung')
   expect(body.detail).toBe('mailbox is silent for 1500 ms')
   health.pulses[0]!.beat()
+  expect((await health.get('/livez')).status).toBe(200)
+})
+
+test('a loop that only fails, although new connections are answered, fails livez until it succeeds', async () => {
+  await using health = await serveHealth()
+  const [mailbox, resend] = health.pulses
+  const turn = async (ms: number) => {
+    health.clock.now += ms
+    mailbox!.fail(new Error('Command timed out'))
+    resend!.beat()
+    await health.liveness.look()
+  }
+  await turn(0)
+  for (const _ of range(3)) {
+    await turn(500)
+    if (health.clock.now <= 1_000) expect((await health.get('/livez')).status).toBe(200)
+  }
+  const { status, body } = await health.get('/livez')
+  expect(status).toBe(503)
+  expect(body.detail).toBe('mailbox only fails for 1500 ms, although the stores answer new connections')
+  mailbox!.beat()
+  expect((await health.get('/livez')).status).toBe(200)
+})
+
+test('loops that fail while a store cannot be reached, or because it refuses, do not fail livez', async () => {
+  await using health = await serveHealth()
+  const [mailbox, resend] = health.pulses
+  const refusal = Object.assign(new Error("OOM command not allowed when used memory > 'maxmemory'"), {
+    name: 'ReplyError',
+  })
+  for (const _ of range(5)) {
+    health.clock.now += 500
+    mailbox!.fail(refusal)
+    resend!.beat()
+    await health.liveness.look()
+  }
+  expect((await health.get('/livez')).status).toBe(200)
+  health.service.reach = () => Promise.reject(new Error('down'))
+  for (const _ of range(5)) {
+    health.clock.now += 500
+    for (const pulse of health.pulses) pulse.fail(new Error('Connection is closed'))
+    await health.liveness.look()
+  }
+  expect((await health.get('/livez')).status).toBe(200)
+  // Back: it is given as long as any other to come round.
+  health.service.reach = async () => {}
+  await health.liveness.look()
   expect((await health.get('/livez')).status).toBe(200)
 })
 

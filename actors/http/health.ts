@@ -1,18 +1,15 @@
 /** What a supervisor asks: is it alive, is it ready, has it started. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Incarnation } from '../../streams/incarnation.ts'
-import type { Pulse } from '../../streams/pulse.ts'
 import type { Metrics } from '../metrics.ts'
 import type { App } from './app.ts'
+import type { Liveness } from './liveness.ts'
 import type { Probe } from './probe.ts'
 import { Problem, problemResponses, within } from './problem.ts'
 import { reply, safeHeaders } from './reply.ts'
 
 export type ProbeOptions = {
-  /** One per loop that works at present. */
-  pulses: () => Pulse[]
-  /** How long a loop may be silent. */
-  loopLimitMs: number
+  liveness: Liveness
   /** Rejects when the service cannot serve. */
   ready: () => Promise<unknown>
   stopping: AbortSignal
@@ -53,7 +50,7 @@ const livez = createRoute({
   tags: ['health'],
   responses: {
     200: {
-      description: 'Every loop made progress, or was idle, within its limit',
+      description: 'Every loop made progress or was idle within its limit, or waits for a store that is down',
       content: {
         'application/json': {
           schema: z.object({
@@ -74,13 +71,13 @@ const readyz = statusRoute(
 const startupz = statusRoute('/startupz', 'Has the service started?', 'started')
 
 /** What a person asks by hand, and a balancer. */
-export function mountProbes(app: App, { pulses, loopLimitMs, ready, stopping }: ProbeOptions): void {
+export function mountProbes(app: App, { liveness, ready, stopping }: ProbeOptions): void {
   app.openapi(livez, () => {
-    const loops = pulses().map(({ name, silentMs }) => ({ name, silentMs: Math.round(silentMs) }))
-    const hung = loops.filter((loop) => loop.silentMs > loopLimitMs)
+    const loops = liveness.pulses.map(({ name, silentMs }) => ({ name, silentMs: Math.round(silentMs) }))
+    const hung = liveness.hung()
     if (hung.length === 0) return reply(200, { status: 'live' as const, loops })
     throw new Problem('loop-hung', {
-      detail: hung.map((loop) => `${loop.name} is silent for ${loop.silentMs} ms`).join(', '),
+      detail: hung.map(({ name, why }) => `${name} ${why}`).join(', '),
       extensions: { loops },
     })
   })

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Sql } from '../../streams/postgres.ts'
+import { Pulse } from '../../streams/pulse.ts'
 import type { Log } from '../log.ts'
 import { Problem } from './problem.ts'
 
@@ -66,29 +67,52 @@ async function claim(
 
 /** How long a key is remembered. A request repeated later is a new request. */
 const rememberedHours = 7 * 24
-const forgetEveryMs = 3_600_000
+const forgetEveryMs = 600_000
+/** Keys that one statement forgets, so that none takes too long. */
+const forgottenMax = 5_000
 
-/** Forgets old keys now and then, until `signal` is aborted. */
-export async function forgetKeys(sql: Sql, log: Log, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const pruned = await pruneKeys(sql, rememberedHours, forgottenMax).catch((error) => {
-      log.warn({ err: error }, 'cannot forget old keys yet')
-      return 0
-    })
-    if (pruned < forgottenMax) await sleep(forgetEveryMs, undefined, { signal }).catch(() => {})
+/** Forgets old keys now and then. */
+export class Forgetting {
+  readonly pulse = new Pulse('forget-keys')
+  readonly #sql: Sql
+  readonly #log: Log
+
+  constructor(sql: Sql, log: Log) {
+    this.#sql = sql
+    this.#log = log
+  }
+
+  /** Runs until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const more = await this.#forget()
+      if (!more) await sleep(forgetEveryMs, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  /** @returns whether there is more to forget at once. */
+  async #forget(): Promise<boolean> {
+    try {
+      const more = (await pruneKeys(this.#sql, rememberedHours)) === forgottenMax
+      this.pulse.beat(more ? 0 : forgetEveryMs)
+      return more
+    } catch (error) {
+      // One failure among all that succeed is not worth an alarm, and the next attempt is far.
+      this.pulse.beat(forgetEveryMs)
+      this.#log.warn({ err: error }, 'cannot forget old keys yet')
+      return false
+    }
   }
 }
 
-/** Keys forgotten at a time at most: each statement ends well within the time that statements have. */
-const forgottenMax = 5_000
-
-/** Forgets keys claimed longer ago than this, `count` at most. @returns how many. */
-export async function pruneKeys(sql: Sql, olderThanHours: number, count: number): Promise<number> {
+/** Forgets keys claimed longer ago than this, at most so many. @returns how many. */
+export async function pruneKeys(sql: Sql, olderThanHours: number, max = forgottenMax): Promise<number> {
   // now() and not clock_timestamp(): an index can only be searched for a value that stands still.
-  const pruned = await sql`
-    delete from idempotency where ctid = any(array(
-      select ctid from idempotency where created_at < now() - make_interval(hours => ${olderThanHours}) limit ${count}))`
-  return pruned.count
+  const { count } = await sql`
+    delete from idempotency where key in (
+      select key from idempotency where created_at < now() - make_interval(hours => ${olderThanHours})
+      limit ${max})`
+  return count
 }
 
 const repeatKey = 'idempotencyKey'

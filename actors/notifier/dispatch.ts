@@ -100,12 +100,13 @@ export class Dispatcher {
   /** Dispatches until `signal` is aborted, and marks what is done by then. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      this.pulse.beat()
       try {
         const more = await this.#turn()
         this.#backoff.reset()
+        this.pulse.beat(more ? 0 : this.#options.pollMs)
         if (!more) await this.#bell.wait(this.#options.pollMs, signal)
       } catch (error) {
+        this.pulse.fail(error)
         this.#options.log.warn({ err: error, channel: this.#options.channel.name }, 'cannot dispatch')
         await this.#backoff.wait(signal)
       }

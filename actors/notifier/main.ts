@@ -3,6 +3,7 @@ import { hostname, setPriority } from 'node:os'
 import { Incarnation } from '../../streams/incarnation.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
 import { closePostgres, openPostgres, requestTimeoutMs } from '../../streams/postgres.ts'
+import { Pulse } from '../../streams/pulse.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Worker } from '../../streams/worker.ts'
 import { serviceNames } from '../config.ts'
@@ -131,14 +132,24 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   }
 
   const loops = [worker, pruning, ...dispatchers]
+  const watching = new Pulse('watch-stores')
   return {
     app,
-    pulses: () => loops.map((it) => it.pulse),
+    pulses: () => [...worker.pulses, pruning.pulse, ...dispatchers.map((it) => it.pulse), watching],
     ready: () => ready(probe, incarnation),
     loops: [
       ...loops.map((it) => it.run(signal)),
       watchStores(
-        { sql, worker, clock, partitions: config.partitions, metrics, log, own: tellOverdue },
+        {
+          sql,
+          worker,
+          clock,
+          partitions: config.partitions,
+          metrics,
+          log,
+          pulse: watching,
+          own: tellOverdue,
+        },
         signal,
       ),
     ],

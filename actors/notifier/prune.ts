@@ -22,19 +22,22 @@ export class Pruning {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      this.pulse.beat()
-      const pruned = await this.#prune()
-      if (pruned < atOnce) await sleep(restMs, undefined, { signal }).catch(() => {})
+      const more = await this.#prune()
+      if (!more) await sleep(restMs, undefined, { signal }).catch(() => {})
     }
   }
 
-  async #prune(): Promise<number> {
+  /** @returns whether there is more to prune at once. */
+  async #prune(): Promise<boolean> {
     try {
       await pruneAlerts(this.#sql, this.#days)
-      return await pruneNotices(this.#sql, this.#days, atOnce)
+      const more = (await pruneNotices(this.#sql, this.#days, atOnce)) === atOnce
+      this.pulse.beat(more ? 0 : restMs)
+      return more
     } catch (error) {
+      this.pulse.fail(error, restMs)
       this.#log.warn({ err: error }, 'cannot prune notices')
-      return 0
+      return false
     }
   }
 }

@@ -13,7 +13,7 @@ import { serviceNames } from '../config.ts'
 import { createApp } from '../http/app.ts'
 import { ready } from '../http/health.ts'
 import { placesToWait } from '../http/held.ts'
-import { forgetKeys } from '../http/idempotency.ts'
+import { Forgetting } from '../http/idempotency.ts'
 import { openProbe } from '../http/probe.ts'
 import { openReads } from '../http/reads.ts'
 import { traceIdOf } from '../http/trace.ts'
@@ -33,8 +33,8 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
   const { databaseUrl, redisUrl, redisPrefix, partitions, leaseTtlMs, resendAfterMs, eventRetentionDays } =
     config
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  // The inserts, and what sends again.
-  const hot = openPostgres(databaseUrl, { schema: 'reservation', max: insertsAtOnce + 1, hot: true })
+  // The inserts, and what sends again: and as many once more, for when those do not answer (`silence.ts`).
+  const hot = openPostgres(databaseUrl, { schema: 'reservation', max: 2 * (insertsAtOnce + 1), hot: true })
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const projection = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true, lockTimeoutMs })
   const sql = openPostgres(databaseUrl, {
@@ -87,6 +87,8 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     telemetry: streamsTelemetry(metrics, tracing && following(tracing, 'reservation', topics.stockEvents)),
   })
   const resending = new Pulse('resend')
+  const watching = new Pulse('watch-stores')
+  const forgetting = new Forgetting(sql, log)
   const resent = (count: number) => metrics.resends.inc(count)
 
   /** After the commit: whoever waits for these reservations, and whoever watches the service. */
@@ -122,12 +124,12 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
 
   return {
     app,
-    pulses: () => [worker.pulse, resending],
+    pulses: () => [...worker.pulses, wakeup.pulse, resending, forgetting.pulse, watching],
     ready: () => ready(probe, incarnation),
     loops: [
       worker.run(signal),
       wakeup.run(signal),
-      forgetKeys(sql, log, signal),
+      forgetting.run(signal),
       watchStores(
         {
           sql,
@@ -136,6 +138,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
           partitions,
           metrics,
           log,
+          pulse: watching,
           own: async () => metrics.undecidedFor(await store.unansweredSeconds(sql, partitions)),
         },
         signal,

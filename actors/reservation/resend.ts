@@ -56,21 +56,26 @@ export async function resendUnconfirmed(options: ResendOptions, signal: AbortSig
   const { sql, partitions, maySend, log, pulse } = options
   const marks: Marks = new Map()
   while (!signal.aborted) {
-    pulse.beat()
+    const restMs = lookEveryMs * (0.75 + Math.random() / 2)
+    const failures: unknown[] = []
+    const failed = (error: unknown, facts = {}) => {
+      failures.push(error)
+      log.warn({ err: error, ...facts }, 'cannot send unconfirmed commands again yet')
+    }
     try {
       await store.openLots(sql)
       for (const due of maySend() ? await store.partitionsDue(sql, partitions) : [])
         await resendPartition(options, due, marks, signal).catch((error) =>
-          log.warn({ err: error, partition: due.partition }, cannotYet),
+          failed(error, { partition: due.partition }),
         )
     } catch (error) {
-      log.warn({ err: error }, cannotYet)
+      failed(error)
     }
-    await sleep(lookEveryMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
+    if (failures.length > 0) pulse.fail(failures[0], restMs)
+    else pulse.beat(restMs)
+    await sleep(restMs, undefined, { signal }).catch(() => {})
   }
 }
-
-const cannotYet = 'cannot send unconfirmed commands again yet'
 
 async function resendPartition(
   options: ResendOptions,

@@ -5,6 +5,7 @@ import { EventLog } from '../../streams/event-log.ts'
 import { Incarnation } from '../../streams/incarnation.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
 import { closePostgres, openPostgres, requestTimeoutMs } from '../../streams/postgres.ts'
+import { Pulse } from '../../streams/pulse.ts'
 import { openRedis } from '../../streams/redis.ts'
 import { Sender } from '../../streams/sender.ts'
 import { checkPartitions } from '../../streams/setup.ts'
@@ -14,7 +15,7 @@ import { serviceNames } from '../config.ts'
 import { createApp } from '../http/app.ts'
 import { ready } from '../http/health.ts'
 import { placesToWait } from '../http/held.ts'
-import { forgetKeys } from '../http/idempotency.ts'
+import { Forgetting } from '../http/idempotency.ts'
 import { openProbe } from '../http/probe.ts'
 import { openReads, Reads } from '../http/reads.ts'
 import { traceIdOf } from '../http/trace.ts'
@@ -111,16 +112,18 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
   const face = { app, sql, reads: new Reads(reads, readsAtOnce), clerk }
   mountStock(face)
   mountPurchases(face)
+  const forgetting = new Forgetting(sql, log)
+  const watching = new Pulse('watch-stores')
 
   return {
     app,
-    pulses: () => [worker.pulse],
+    pulses: () => [...worker.pulses, wakeup.pulse, forgetting.pulse, watching],
     ready: () => ready(probe, incarnation),
     loops: [
       worker.run(signal),
       wakeup.run(signal),
-      forgetKeys(sql, log, signal),
-      watchStores({ sql, worker, clock, partitions, metrics, log }, signal),
+      forgetting.run(signal),
+      watchStores({ sql, worker, clock, partitions, metrics, log, pulse: watching }, signal),
     ],
     async close() {
       await wakeup[Symbol.asyncDispose]()

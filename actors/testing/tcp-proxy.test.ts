@@ -63,6 +63,24 @@ test('replies can be held back alone', async () => {
   await eventually(() => got() === 'HEARD AT ONCE')
 })
 
+test('an abandoned connection says nothing more, not even that it is closed, and new ones work', async () => {
+  await using proxy = await TcpProxy.start(target())
+  const { socket, got } = await dial(proxy)
+  socket.write('first')
+  await eventually(() => got() === 'FIRST')
+  proxy.abandon()
+  socket.write('lost')
+  let closed = false
+  socket.on('close', () => (closed = true)).end()
+  const { socket: another, got: gotAnother } = await dial(proxy)
+  another.write('another')
+  await eventually(() => gotAnother() === 'ANOTHER')
+  expect([got(), closed, heard.includes('lost')]).toEqual(['FIRST', false, false])
+  another.destroy()
+  proxy.reap()
+  await eventually(() => closed)
+})
+
 test('a proxy that refuses cuts old connections and accepts no new ones until it is restored', async () => {
   await using proxy = await TcpProxy.start(target())
   const { socket } = await dial(proxy)

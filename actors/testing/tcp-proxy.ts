@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-type Pair = { client: Socket; upstream: Socket; swallow: boolean }
+type Pair = { client: Socket; upstream: Socket; swallow: boolean; abandoned: boolean }
 export type Direction = 'requests' | 'replies'
 const directions: Direction[] = ['requests', 'replies']
 
@@ -24,7 +24,8 @@ export class TcpProxy implements AsyncDisposable {
 
   /** @param target URL of the store behind the proxy. */
   static async start(target: string): Promise<TcpProxy> {
-    const server = createServer()
+    // An abandoned connection does not answer when one end closes it, so each end is closed by hand.
+    const server = createServer({ allowHalfOpen: true })
     const proxy = new TcpProxy(server, new URL(target))
     server.on('connection', (client) => proxy.#accept(client))
     server.listen(0, '127.0.0.1')
@@ -69,6 +70,19 @@ export class TcpProxy implements AsyncDisposable {
     for (const pair of this.#pairs) this.#applySilence(pair)
   }
 
+  /**
+   * Abandons every connection, as a firewall does that has forgotten them: bytes are acknowledged and lost, and neither end
+   * learns that the other closes. That is for good; new connections work.
+   */
+  abandon(): void {
+    for (const pair of this.#pairs) pair.abandoned = true
+  }
+
+  /** Has the store notice that the clients of abandoned connections are gone. */
+  reap(): void {
+    for (const pair of this.#pairs) if (pair.abandoned) this.#end(pair)
+  }
+
   /** Ends `refuse` and `silence`; what was held back flows now. */
   restore(): void {
     this.#refusing = false
@@ -89,24 +103,29 @@ export class TcpProxy implements AsyncDisposable {
       client.resetAndDestroy()
       return
     }
-    const upstream = connect({ host: this.#target.hostname, port: Number(this.#target.port), noDelay: true })
-    const pair: Pair = { client, upstream, swallow: false }
+    const { hostname: host, port } = this.#target
+    const upstream = connect({ host, port: Number(port), noDelay: true, allowHalfOpen: true })
+    const pair: Pair = { client, upstream, swallow: false, abandoned: false }
     this.#pairs.add(pair)
     client.setNoDelay(true)
     client.on('data', (bytes) => this.#forwardRequest(pair, bytes))
     upstream.on('data', (bytes) => this.#forwardReply(pair, bytes))
     client.on('error', () => {})
     upstream.on('error', () => {})
+    client.on('end', () => pair.abandoned || client.end())
+    upstream.on('end', () => pair.abandoned || upstream.end())
     client.on('close', () => {
+      if (pair.abandoned) return
       this.#pairs.delete(pair)
       // What was accepted before still arrives: a store sees the last words of a client that has gone.
       upstream.end()
     })
-    upstream.on('close', () => client.destroy())
+    upstream.on('close', () => pair.abandoned || client.destroy())
     this.#applySilence(pair)
   }
 
   #forwardRequest(pair: Pair, bytes: Buffer): void {
+    if (pair.abandoned) return
     if (this.#armed && this.#armed.left > 0 && !pair.swallow && this.#armed.request(bytes)) {
       this.#armed.left--
       pair.swallow = true
@@ -115,6 +134,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   #forwardReply(pair: Pair, bytes: Buffer): void {
+    if (pair.abandoned) return
     if (!pair.swallow) {
       if (!pair.client.destroyed) pair.client.write(bytes)
       return

@@ -7,7 +7,7 @@ import type { OwnerSeen } from '../observer.ts'
 import type { Replay } from '../replay.ts'
 import type { Resources } from '../resources.ts'
 import type { Needs } from '../scenarios/scenario.ts'
-import type { Burst, Harm, PlacedPoison } from '../stage.ts'
+import type { Burst, Harm, PlacedPoison, Replacement } from '../stage.ts'
 
 export type Facts = {
   evidence: Evidence
@@ -30,6 +30,7 @@ export type Facts = {
   availability: Availability
   resources: { before: Resources; after: Resources }
   burst: Burst | undefined
+  replacement: Replacement | undefined
   /** Ends of processes that nobody had asked for. */
   faults: string[]
 }

@@ -24,6 +24,7 @@ export const limits: Check[] = [
   },
   { name: 'nothing hangs', violations: nothingHangs },
   { name: 'it recovers in time', violations: recovers },
+  { name: 'what died without a word is replaced in time', violations: replaces },
   { name: 'nothing is left over', violations: nothingLeft },
   { name: 'no process ends by itself', violations: ({ faults }) => faults },
 ]
@@ -75,6 +76,21 @@ function recovers({ needs, availability }: Facts): string[] {
   return [
     ...late('deciding what had been accepted', decidedMs, needs.decidedMs),
     ...late('accepting again', acceptedMs, needs.acceptedMs),
+  ]
+}
+
+function replaces({ needs: { replacedMs }, replacement, calls }: Facts): string[] {
+  if (replacedMs === undefined || !replacement) return []
+  const { at, workedAfterMs } = replacement
+  const refused = calls
+    .filter(({ kind }) => kind === 'reserve')
+    .flatMap(({ id, tries }) => tries.map((it) => ({ id, ...it })))
+    .filter((it) => it.at > at + replacedMs && (it.status === 0 || it.status >= 500))
+  return [
+    ...(workedAfterMs > replacedMs
+      ? [`what was accepted was decided and told after ${workedAfterMs} ms`]
+      : []),
+    ...refused.map((it) => `call ${it.id} was answered ${it.status} ${it.at - at} ms after`),
   ]
 }
 

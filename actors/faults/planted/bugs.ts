@@ -326,4 +326,18 @@ export const bugs: Bug[] = [
     seed: 1,
     caughtBy: ['an outcome stands', 'the book list never goes back'],
   },
+  {
+    name: 'trust a silent connection to Redis',
+    edits: [{ file: 'streams/redis.ts', find: 'socketTimeout: silenceMaxMs,', replace: '' }],
+    scenario: 'stock-redis-abandoned',
+    seed: 1,
+    caughtBy: ['what died without a word is replaced in time'],
+  },
+  {
+    name: 'trust a silent connection to Postgres',
+    edits: [{ file: 'streams/silence.ts', find: 'it.silent >= silentMax ||', replace: '' }],
+    scenario: 'notifier-postgres-abandoned',
+    seed: 1,
+    caughtBy: ['what died without a word is replaced in time'],
+  },
 ]

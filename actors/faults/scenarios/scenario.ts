@@ -19,6 +19,8 @@ export type Needs = {
   /** After healing: until what had been accepted is decided; until the first reservation is accepted. */
   decidedMs?: number
   acceptedMs?: number
+  /** After connections have died without a word: until all is as usual. */
+  replacedMs?: number
 }
 
 export type Scenario = {

@@ -1,11 +1,15 @@
 /** What networks do: replies that never arrive, and links that say nothing, one way or both. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { serviceNames } from '../../config.ts'
+import { type ServiceName, serviceNames } from '../../config.ts'
 import type { Direction } from '../../testing/tcp-proxy.ts'
 import { TcpProxy } from '../../testing/tcp-proxy.ts'
+import { untilTold } from '../quiet.ts'
 import type { Stage } from '../stage.ts'
 import type { StoreName } from '../world.ts'
-import { acceptsAlways, type Scenario } from './scenario.ts'
+import { acceptsAlways, type Needs, type Scenario } from './scenario.ts'
+
+/** Within this, connections that died without a word are replaced, and the work that waited for them is done. */
+const replacedMs = 15_000
 
 export const wires: Scenario[] = [
   {
@@ -38,7 +42,25 @@ export const wires: Scenario[] = [
     },
     fault: (stage) => silence(stage, 'postgres'),
   },
+  ...serviceNames.flatMap((service) =>
+    (['redis', 'postgres'] as const).map(
+      (store): Scenario => ({
+        name: `${service}-${store}-abandoned`,
+        title: `the connections of every ${service} to ${store} die without a word, for good; new ones work`,
+        world: { wired: true },
+        // What waits is done once it can be: that takes no machine that is busy already.
+        rate: 40,
+        needs: { ...needsOf(service, store), replacedMs },
+        fault: (stage) => abandon(stage, service, store),
+      }),
+    ),
+  ),
 ]
+
+function needsOf(service: ServiceName, store: StoreName): Needs {
+  const accepting = service === 'reservation' && store === 'postgres'
+  return accepting ? { promptMs: 2_500, only503: true } : { share: 0.999, fast: true }
+}
 
 const patienceMs = 500
 
@@ -80,4 +102,25 @@ async function silence(stage: Stage, store: StoreName): Promise<void> {
     if (service === 'notifier' && store === 'postgres') await stage.harm('notifier', silenced)
     else await silenced()
   }
+}
+
+/** Reservations made for so long after it must be dealt with in time, too. */
+const stillMs = 4_000
+const afterwardsMs = 3_000
+
+async function abandon(stage: Stage, service: ServiceName, store: StoreName): Promise<void> {
+  const { world } = stage
+  const wires = world.processes[service].map((process) => world.wires.get(process)![store])
+  const die = async () => {
+    const at = Date.now()
+    for (const wire of wires) wire.abandon()
+    await sleep(stillMs)
+    const workedAfterMs = await untilTold(world, at + stillMs, 3 * replacedMs)
+    stage.replacement = { at, workedAfterMs: workedAfterMs + stillMs }
+    await sleep(Math.max(0, at + replacedMs + afterwardsMs - Date.now()))
+  }
+  // What it tells on its console it may not be able to note.
+  if (service === 'notifier' && store === 'postgres') await stage.harm('notifier', die)
+  else await die()
+  for (const wire of wires) wire.reap()
 }

@@ -1,0 +1,164 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TLSSocket } from 'node:tls'
+import postgres from 'postgres'
+import { expect, inject, test } from 'vitest'
+import { makeCertificate } from '../actors/testing/certificate.ts'
+import { eventually } from '../actors/testing/eventually.ts'
+import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
+import { closePostgres, isTransient, openPostgres } from './postgres.ts'
+import { watchedSockets } from './silence.ts'
+import { range } from './testing/runtime.ts'
+
+/** A connection is replaced within this. */
+const replacedMs = 15_000
+const open = (url: string, max = 3) => openPostgres(url, { schema: 'pg_monitor', max })
+const since = (began: number) => performance.now() - began
+const pidsOf = async (sql: postgres.Sql, count: number) =>
+  new Set(
+    (await Promise.all(range(count).map(() => sql`select pg_backend_pid() as pid, pg_sleep(0.05)`))).map(
+      ([row]) => row!.pid as number,
+    ),
+  )
+
+test.concurrent('an idle connection that died without a word is replaced before anybody asks', async () => {
+  await using wire = await TcpProxy.start(inject('postgresUrl'))
+  const sql = open(wire.url)
+  const before = await pidsOf(sql, 3)
+  wire.abandon()
+  await sleep(replacedMs)
+  const began = performance.now()
+  const after = await pidsOf(sql, 3)
+  expect(since(began)).toBeLessThan(1_000)
+  expect([...after].filter((pid) => before.has(pid))).toEqual([])
+  await closePostgres(sql)
+})
+
+test.concurrent('statements on connections that died without a word fail in time, as an unknown outcome', async () => {
+  await using wire = await TcpProxy.start(inject('postgresUrl'))
+  const sql = open(wire.url)
+  await pidsOf(sql, 3)
+  wire.abandon()
+  const began = performance.now()
+  // More than there are connections: some wait behind others on the same one.
+  const errors = await Promise.all(range(8).map(() => sql`select 1`.catch((error) => error)))
+  expect(since(began)).toBeLessThan(replacedMs)
+  expect(errors.filter((it) => !isTransient(it)).map(String)).toEqual([])
+  await eventually(async () => (await pidsOf(sql, 3)).size === 3, { timeoutMs: 3_000 })
+  await closePostgres(sql)
+})
+
+test.concurrent('a statement that is half answered when its connection dies fails in time', async () => {
+  await using wire = await TcpProxy.start(inject('postgresUrl'))
+  const sql = open(wire.url, 1)
+  await sql`select 1`
+  const began = performance.now()
+  const first = sql`select 1 as one`.execute()
+  const second = sql`select pg_sleep(1)`.catch((error) => error)
+  expect(await first).toEqual([{ one: 1 }])
+  wire.abandon()
+  expect(isTransient(await second)).toBe(true)
+  expect(since(began)).toBeLessThan(replacedMs)
+  expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+  await closePostgres(sql)
+})
+
+test.concurrent('a connection that says nothing while it is opened fails its statement, and the next one works', async () => {
+  await using wire = await TcpProxy.start(inject('postgresUrl'))
+  const sql = open(wire.url, 1)
+  wire.silence()
+  const began = performance.now()
+  expect(isTransient(await sql`select 1`.catch((error) => error))).toBe(true)
+  expect(since(began)).toBeLessThan(replacedMs)
+  wire.abandon()
+  wire.restore()
+  expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+  await closePostgres(sql)
+})
+
+test.concurrent('a pool ends although its connections died without a word', async () => {
+  await using wire = await TcpProxy.start(inject('postgresUrl'))
+  const sql = open(wire.url)
+  await pidsOf(sql, 3)
+  const hung = sql`select 1`.catch((error) => error)
+  wire.abandon()
+  const began = performance.now()
+  await closePostgres(sql)
+  expect(isTransient(await hung)).toBe(true)
+  expect(since(began)).toBeLessThan(replacedMs)
+})
+
+test.concurrent('a socket that was ended closes, although the other end says nothing', async () => {
+  await using wire = await TcpProxy.start(inject('postgresUrl'))
+  const { hostname, port } = new URL(wire.url)
+  const open = watchedSockets({ statementTimeoutMs: 60_000, ask: async () => {} })
+  const socket = open({ host: [hostname], port: [Number(port)] })
+  await once(socket, 'connect')
+  wire.abandon()
+  const began = performance.now()
+  socket.end()
+  await once(socket, 'close')
+  expect(since(began)).toBeLessThan(replacedMs)
+})
+
+test.concurrent('a statement may take its time, and connections that are well are kept', async () => {
+  await using wire = await TcpProxy.start(inject('postgresUrl'))
+  const sql = open(wire.url)
+  const before = await pidsOf(sql, 3)
+  await sleep(3_900)
+  const slow = range(3).map(() => sql`select pg_sleep(4.5)`)
+  await Promise.all(slow)
+  await sleep(12_000)
+  expect(await pidsOf(sql, 3)).toEqual(before)
+  await closePostgres(sql)
+})
+
+test.concurrent('Postgres ends a session whose client died without a word', async () => {
+  await using wire = await TcpProxy.start(inject('postgresUrl'))
+  const server = postgres(inject('postgresUrl'), { max: 1 })
+  const sql = open(wire.url, 1)
+  const [pid] = await pidsOf(sql, 1)
+  wire.abandon()
+  const alive = () => server`select from pg_stat_activity where pid = ${pid!}`
+  expect(await alive()).toHaveLength(1)
+  await eventually(async () => (await alive()).length === 0, { timeoutMs: 40_000 })
+  await Promise.all([closePostgres(sql), server.end()])
+}, 60_000)
+
+test.concurrent('a connection by TLS is replaced, too', async () => {
+  const front = await tlsFront(new URL(inject('postgresUrl')))
+  await using wire = await TcpProxy.start(front.url)
+  const sql = open(`${wire.url}?sslmode=require`)
+  const before = await pidsOf(sql, 3)
+  const slow = sql`select pg_sleep(4.5)`.execute()
+  await slow
+  wire.abandon()
+  const began = performance.now()
+  expect(isTransient(await sql`select 1`.catch((error) => error))).toBe(true)
+  // Others of the pool may be destroyed just now.
+  const after = () => pidsOf(sql, 3).catch(() => before)
+  const kept = async () => [...(await after())].filter((pid) => before.has(pid))
+  await eventually(async () => (await kept()).length === 0, { timeoutMs: 3_000 })
+  expect(since(began)).toBeLessThan(replacedMs)
+  await closePostgres(sql)
+  front.server.close()
+})
+
+/** Takes Postgres by TLS, and passes it on in the clear. */
+async function tlsFront(target: URL): Promise<{ server: Server; url: string }> {
+  const { key, cert } = await makeCertificate()
+  const server = createServer(async (client) => {
+    client.on('error', () => {})
+    await once(client, 'data')
+    client.write('S')
+    const secure = new TLSSocket(client, { isServer: true, key, cert })
+    const upstream = connect(Number(target.port), target.hostname)
+    secure.on('error', () => {}).pipe(upstream)
+    upstream.on('error', () => {}).pipe(secure)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = new URL(target)
+  url.port = String((server.address() as AddressInfo).port)
+  return { server, url: url.href }
+}
