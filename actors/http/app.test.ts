@@ -157,15 +157,12 @@ test('a slash too many is answered with what to leave out', async () => {
 
 test('no answer is taken for another type, or kept by a cache', async () => {
   error = () => new Error('secret')
-  const paths = ['/things', '/things/1', '/nothing', '/fault', '/openapi.json', '/docs', '/problems/internal']
+  const paths = ['/things', '/things/1', '/nothing', '/fault', '/problems/internal']
   for (const path of paths) {
     const { headers } = (await ask(path)).response
     expect(headers.get('x-content-type-options'), path).toBe('nosniff')
     expect(headers.get('cache-control'), path).toBe('no-store')
   }
-  expect((await ask('/docs')).response.headers.get('content-security-policy')).toContain(
-    "frame-ancestors 'none'",
-  )
 })
 
 test('a wrong method is told the right ones', async () => {
@@ -238,7 +235,7 @@ test('the document names what every route may answer', async () => {
     paths: Record<string, Record<string, { responses: object }>>
   }
   expect(openapi).toBe('3.1.0')
-  expect(servers).toEqual([{ url: bench.url }])
+  expect(servers).toMatchObject([{ url: `http://{host}:${new URL(bench.url).port}` }])
   expect(Object.keys(paths['/things']!.post!.responses)).toEqual(
     expect.arrayContaining(['201', '400', '409', '413', '415', '500', '503']),
   )
@@ -249,6 +246,7 @@ test('the reference page and its script come from here alone', async () => {
   const { response, body } = await ops.ask('/docs')
   expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
   expect(body).toContain('src="/docs/scalar.js"')
+  expect(response.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
   expect(body).not.toContain('cdn.jsdelivr')
   const script = await ops.ask('/docs/scalar.js')
   expect(script.status).toBe(200)

@@ -38,14 +38,16 @@ async function readScript(): Promise<Uint8Array<ArrayBuffer>> {
 export function mountDocs(app: App, documented: App, port: () => number): void {
   const { service, title, description } = documented.about
   let document: object | undefined
-  app.get('/openapi.json', (c) => {
+  app.get('/openapi.json', () => {
     document ??= documented.getOpenAPI31Document({
       openapi: '3.1.0',
       info: { title, description, version, license: { name: 'Apache-2.0' } },
       tags: [{ name: service }, { name: 'health' }],
     })
-    const { hostname } = new URL(c.req.url)
-    return reply(200, { ...document, servers: [{ url: `http://${hostname}:${port()}` }] })
+    return reply(200, {
+      ...document,
+      servers: [{ url: `http://{host}:${port()}`, variables: { host: { default: 'localhost' } } }],
+    })
   })
 
   const page = Scalar({

@@ -47,6 +47,15 @@ test('few run at a time, few hundred wait in the order in which they came, and t
   expect(order).toEqual(range(202))
 })
 
+test('what throws before it asks for anything frees its place', async () => {
+  const reads = new Reads(sql, 1)
+  const wrong = () => {
+    throw new Error('wrong')
+  }
+  for (const _ of range(3)) await expect(reads.run(wrong)).rejects.toThrow('wrong')
+  expect(await reads.run(() => sql`select 1 as one`)).toEqual([{ one: 1 }])
+})
+
 test('a client that goes away loses its turn, and what fails frees its place', async () => {
   const reads = new Reads(sql, 1)
   const gate = Promise.withResolvers<void>()

@@ -49,7 +49,8 @@ export class Reads {
   async run<T>(read: (sql: Sql) => Promise<T>, gone?: AbortSignal): Promise<T> {
     if (this.#running < this.#atOnce) this.#running += 1
     else await this.#turn(gone)
-    const reading = read(this.#sql)
+    // What throws before it asks for anything gives its turn back too.
+    const reading = (async () => await read(this.#sql))()
     // The next turn comes when Postgres is done with this one, whoever still waits for it.
     reading.then(this.#done, this.#done)
     try {
