@@ -15,6 +15,7 @@
  * An incarnation is written `2-k3f9x2`: how often the installation was restored, and a part that tells two installations
  * apart. One that was never restored stamps no messages, so other producers need not know any of this.
  */
+import { clearTimeout, setTimeout } from 'node:timers'
 import { fnv1a32 } from './partition.ts'
 import type { Sql } from './postgres.ts'
 import type { RedisClient } from './redis.ts'
@@ -87,7 +88,8 @@ export class Incarnation {
   async untilCurrent(): Promise<void> {
     if (this.isCurrent) return
     if (this.#fault === undefined) {
-      const timer = setTimeout(this.#looked.resolve, firstLookMs)
+      // A process that stops is not kept by a message that waits: its command is in the outbox.
+      const timer = setTimeout(this.#looked.resolve, firstLookMs).unref()
       await this.#looked.promise
       clearTimeout(timer)
     }
