@@ -2,7 +2,7 @@
 import postgres from 'postgres'
 import { databaseAddress } from './database-url.ts'
 import { session } from './session.ts'
-import { abandonedAfterMs, watchedSockets } from './silence.ts'
+import { abandonedAfterTicks, watchedSockets, watchTickMs } from './silence.ts'
 import { resendingUnsent } from './unsent.ts'
 
 export type Sql = postgres.Sql
@@ -26,6 +26,8 @@ export type PostgresOptions = {
   lockTimeoutMs?: number
   /** When Postgres ends a statement, milliseconds. */
   statementTimeoutMs?: number
+  /** How often each connection is looked at, milliseconds: it is replaced after so many looks without a word (`silence.ts`). */
+  tickMs?: number
   /** Each statement is planned for its arguments, every time. */
   customPlans?: boolean
   /** For migrations alone: how many partitions to seed. */
@@ -53,7 +55,7 @@ const indexPlansOnly = {
 
 export function openPostgres(url: string, settings: PostgresOptions): Sql {
   const { schema, max, hot = false, customPlans = false, lockTimeoutMs, partitions } = settings
-  const { statementTimeoutMs = workTimeoutMs } = settings
+  const { statementTimeoutMs = workTimeoutMs, tickMs = watchTickMs } = settings
   const { applicationName = 'bookreservation', options, ...address } = databaseAddress(url)
   const ask = () => sql`select`
   const sql: Sql = postgres({
@@ -70,7 +72,7 @@ export function openPostgres(url: string, settings: PostgresOptions): Sql {
     fetch_types: false,
     types: { bigint: safeBigint, ...arrays },
     // A migration may take its time.
-    ...(partitions ? {} : { socket: watchedSockets({ statementTimeoutMs, ask }) }),
+    ...(partitions ? {} : { socket: watchedSockets({ statementTimeoutMs, tickMs, ask }) }),
     connection: {
       ...(options ? { options } : {}),
       ...session,
@@ -82,7 +84,7 @@ export function openPostgres(url: string, settings: PostgresOptions): Sql {
       ...(lockTimeoutMs ? { lock_timeout: Math.ceil(lockTimeoutMs) } : {}),
       ...(partitions
         ? { 'bookreservation.partitions': partitions }
-        : { statement_timeout: statementTimeoutMs, idle_session_timeout: abandonedAfterMs }),
+        : { statement_timeout: statementTimeoutMs, idle_session_timeout: abandonedAfterTicks * tickMs }),
     },
   } as unknown as postgres.Options<never>) as unknown as Sql
   return resendingUnsent(sql)

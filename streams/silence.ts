@@ -9,12 +9,14 @@
  *
  * Time is counted in ticks of a timer, so that a process that was halted does not take its own silence for that of Postgres.
  * The sockets are looked at rather than listened to: the driver removes the listeners of a socket that it wraps in TLS.
+ *
+ * K4. What wraps a socket in TLS is destroyed before the socket. Otherwise it takes another statement meanwhile, and emits
+ *     the error of writing it after its `close`, when the driver no longer listens: that would end the process.
  */
 import { Socket } from 'node:net'
 import { clearInterval, setInterval } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const tickMs = 1_000
 /** Ticks of silence after which a connection is asked, and asked again. */
 const askEveryTicks = 2
 /** Ticks for the answer to travel, on a busy machine. */
@@ -27,8 +29,10 @@ const closingTicks = 2
  */
 const apartMs = 10
 
-/** Postgres may end a session that is idle for so long: nobody is at its other end any more (K1). */
-export const abandonedAfterMs = 30_000
+/** Of the timer, by default, milliseconds. */
+export const watchTickMs = 1_000
+/** Postgres may end a session that is idle for so many ticks: no process is at its other end any more (K1). */
+export const abandonedAfterTicks = 30
 
 /** Of the driver's options: where Postgres is. */
 type Target = { host: string[]; port: number[]; path?: string | false }
@@ -39,12 +43,17 @@ type Line = { socket: Socket; read: number; silent: number; closing: number }
 export type SilenceOptions = {
   /** How long a statement may take, milliseconds. */
   statementTimeoutMs: number
+  tickMs: number
   /** Sends a statement that takes no time. */
   ask(): Promise<unknown>
 }
 
 /** @returns the driver's `socket` option: it makes the sockets of one pool, which are watched from then on. */
-export function watchedSockets({ statementTimeoutMs, ask }: SilenceOptions): (target: Target) => Socket {
+export function watchedSockets({
+  statementTimeoutMs,
+  tickMs,
+  ask,
+}: SilenceOptions): (target: Target) => Socket {
   const silentMax = askEveryTicks + Math.ceil(statementTimeoutMs / tickMs) + graceTicks
   const lines = new Set<Line>()
   let timer: NodeJS.Timeout | undefined
@@ -68,7 +77,7 @@ export function watchedSockets({ statementTimeoutMs, ask }: SilenceOptions): (ta
 
   return ({ host, port, path }) => {
     const at = opened++ % port.length
-    const socket = new Socket()
+    const socket = new Socket().on('close', unwrapped)
     if (path) socket.connect(path)
     else socket.connect(port[at]!, host[at]!)
     lines.add({ socket, read: 0, silent: 0, closing: 0 })
@@ -87,7 +96,12 @@ function look(line: Line): void {
 
 async function destroyEach(lines: Line[]): Promise<void> {
   for (const { socket } of lines) {
+    // A wrapper destroys itself, and then the socket, when it hears that the socket has closed (K4).
+    if (!socket.listeners('close').includes(unwrapped)) socket.emit('close')
     socket.destroy()
     await sleep(apartMs)
   }
 }
+
+/** Listens to a socket for as long as the driver has not wrapped it in TLS. */
+function unwrapped(): void {}
