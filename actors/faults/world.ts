@@ -137,7 +137,7 @@ export class World implements AsyncDisposable {
     const process = await this.#make(service)
     await process.start()
     this.processes[service].push(process)
-    this.#contracts[service] ??= await Contract.read(process.url)
+    this.#contracts[service] ??= await Contract.read(process.opsUrl)
     this.balancers[service].add(this.#clientOf(process, service))
     return process
   }

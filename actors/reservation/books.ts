@@ -53,7 +53,9 @@ export const listBooks = (sql: Sql, rows: (Row & { about: NonNullable<Row['about
     on conflict (bookid) do update set
       title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
       held = excluded.held, version = excluded.version, updated_at = excluded.updated_at
-    where book.version <= excluded.version
+    where book.version < excluded.version or book.version = excluded.version
+      and (book.title, book.author, book.isbn, book.available, book.held)
+        <> (excluded.title, excluded.author, excluded.isbn, excluded.available, excluded.held)
   )`
 
 /** Any other event changes the figures of a book that is on the list. */

@@ -147,8 +147,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/reservation/books.ts',
-        find: '\n    where book.version <= excluded.version',
-        replace: '',
+        find: 'where book.version < excluded.version or',
+        replace: 'where true or',
       },
       { file: 'actors/reservation/books.ts', find: '(book.version < b.version', replace: '(true' },
     ],
