@@ -23,9 +23,9 @@ const connection =
 const scripts = '+eval +evalsha'
 /** Reading by a group, and making a stream fit what Postgres says. */
 const consume =
-  '+xread +xreadgroup +xgroup|create +xgroup|setid +xgroup|createconsumer +xgroup|delconsumer +xinfo +xrange +unlink +get'
+  '+xread +xreadgroup +xgroup|create +xgroup|setid +xgroup|createconsumer +xgroup|delconsumer +xinfo +xrange +unlink'
 /** What stock alone does, with its own streams. */
-const own = '+xadd +xsetid +xtrim +set'
+const own = '+xadd +xsetid +xtrim'
 /** Putting messages into a mailbox, and seeing how far its reader has come. `xrange` is what the version before asks. */
 const send = '+xadd +xinfo|groups +xinfo|stream +xrange'
 
@@ -36,25 +36,32 @@ const beat = '+hgetall +hget +hset +hsetnx'
 export function rulesOf(service: ServiceName, prefix: string): string[] {
   const mailboxes = keysOf(prefix, topics.stockMailbox)
   const events = keysOf(prefix, topics.stockEvents)
+  // Notes beside a stream are read and written as values; a stream never is (`streams/mending.ts`).
+  const mendings = mendingsOf(prefix, topics.stockEvents)
   const channel = (name: string) => [`&${prefix}:${name}`, '+publish', '+subscribe', '+unsubscribe']
   const rules: Record<ServiceName, string[]> = {
-    stock: [...channel('stock:handled'), `(${scripts} ${consume} ${own} ${mailboxes} ${events})`],
+    stock: [
+      ...channel('stock:handled'),
+      `(${scripts} ${consume} ${own} ${mailboxes} ${events})`,
+      `(+get ${mendings} ${mendingsOf(prefix, topics.stockMailbox)})`,
+      `(+set ${mendings})`,
+    ],
     reservation: [
       ...channel('reservation:changed'),
       `(${scripts} ${mailboxes})`,
       `(${send} ${mailboxes})`,
       `(${scripts} ${consume} ${events})`,
+      `(+get ${mendings})`,
     ],
-    notifier: [`(${scripts} ${consume} ${events})`],
+    notifier: [`(${scripts} ${consume} ${events})`, `(+get ${mendings})`],
   }
   return [...connection, `(${scripts} ${beat} ~${incarnationsKey(prefix)})`, ...rules[service]]
 }
 
-/** Every partition's, and what is noted beside them. */
-function keysOf(prefix: string, topic: Topic): string {
-  const key = streamKey(prefix, topic, 0).replace('-0}', '-*}')
-  return `~${key} ~${mendingKey(key)}`
-}
+/** Every partition's, and what is noted beside them: a script takes both. */
+const keysOf = (prefix: string, topic: Topic) => `~${streamsOf(prefix, topic)} ${mendingsOf(prefix, topic)}`
+const mendingsOf = (prefix: string, topic: Topic) => `~${mendingKey(streamsOf(prefix, topic))}`
+const streamsOf = (prefix: string, topic: Topic) => streamKey(prefix, topic, 0).replace('-0}', '-*}')
 
 export type RedisUsersOptions = {
   /** Of a user who may create users. */
