@@ -16,6 +16,7 @@ const timeless = [
   'book_search',
   'mailbox',
   'worker',
+  'incarnation',
   'migration',
   'dead_letter',
   'idempotency',
