@@ -6,7 +6,7 @@ import { closePostgres, type Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
-import { expectIndexes, openUnforced } from '../testing/plans.ts'
+import { expectIndexes, openReadsOf } from '../testing/plans.ts'
 import { findBooks } from './books.ts'
 import { stockEventConsumer } from './consumer.ts'
 
@@ -16,7 +16,7 @@ let reads: Sql
 beforeAll(async () => {
   database = await openDatabase('reservation')
   sql = database.sql
-  reads = openUnforced(sql, 'reservation')
+  reads = openReadsOf(sql, 'reservation')
 })
 afterAll(async () => {
   await closePostgres(reads)

@@ -2,6 +2,7 @@
 import { expect, inject } from 'vitest'
 import { openPostgres, type Sql } from '../../streams/postgres.ts'
 import type { ServiceName } from '../config.ts'
+import { openReads } from '../http/reads.ts'
 
 type Plan = {
   'Node Type': string
@@ -28,6 +29,13 @@ export function openUnforced(hot: Sql, schema: ServiceName): Sql {
   const url = new URL(inject('postgresUrl'))
   url.pathname = hot.options.database
   return openPostgres(url.href, { schema, max: 1 })
+}
+
+/** Connections like those of lists and searches, whose statements are planned for their arguments. */
+export function openReadsOf(hot: Sql, schema: ServiceName): Sql {
+  const url = new URL(inject('postgresUrl'))
+  url.pathname = hot.options.database
+  return openReads(url.href, schema, 1)
 }
 
 /** Fills tables without what takes time and changes no plan: a log for crashes, and indexes that grow row by row. */
@@ -87,12 +95,13 @@ const planningCost = 25
 
 /**
  * The plans that Postgres may take: the one for these arguments, and the one for any. Left to itself it takes the latter
- * only where it reckons it cheaper than planning anew and the former.
+ * only where it reckons it cheaper than planning again and the former.
  */
 async function plansOf(sql: Sql, { string, args }: Sent): Promise<Plan[]> {
   const [mode] = await sql`show plan_cache_mode`
   const generic = await explain(sql, 'generic_plan', string)
   const custom = await explain(sql, 'costs', withArguments(string, args))
+  if (mode!.plan_cache_mode === 'force_custom_plan') return [custom]
   const forced = mode!.plan_cache_mode === 'force_generic_plan'
   return forced || generic['Total Cost'] < custom['Total Cost'] + planningCost ? [generic, custom] : [custom]
 }
