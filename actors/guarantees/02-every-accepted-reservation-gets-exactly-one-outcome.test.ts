@@ -46,7 +46,7 @@ test.concurrent.for(['stock', 'reservation', 'notifier'] as const)(
   },
 )
 
-test('when Redis forgets everything amid 1,000 reservations, all are decided and the streams filled again', {
+test.concurrent('when Redis forgets everything amid 1,000 reservations, all are decided and the streams filled again', {
   timeout: 90_000,
 }, async (context) => {
   await using redis = await OwnServer.redis()
@@ -67,7 +67,7 @@ test('when Redis forgets everything amid 1,000 reservations, all are decided and
   await streamsHoldTheLogsEnd(system, producer)
 })
 
-test('when Redis comes back with what it knew some time ago, all are decided and told', {
+test.concurrent('when Redis comes back with what it knew some time ago, all are decided and told', {
   timeout: 90_000,
 }, async (context) => {
   await using redis = await OwnServer.redis()
@@ -152,7 +152,7 @@ describe.concurrent('when the answer is lost on the way from', () => {
     )
 })
 
-test('what a customer has seen decided is still decided after Postgres was killed', {
+test.concurrent('what a customer has seen decided is still decided after Postgres was killed', {
   timeout: 90_000,
 }, async (context) => {
   await using postgres = await OwnServer.postgres()

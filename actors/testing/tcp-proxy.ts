@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-type Pair = { client: Socket; upstream: Socket; swallow: boolean; abandoned: boolean }
+type Pair = { client: Socket; upstream: Socket; swallow: boolean; abandoned: boolean; left: boolean }
 export type Direction = 'requests' | 'replies'
 const directions: Direction[] = ['requests', 'replies']
 
@@ -78,6 +78,11 @@ export class TcpProxy implements AsyncDisposable {
     for (const pair of this.#pairs) pair.abandoned = true
   }
 
+  /** How many abandoned connections their clients still keep. */
+  get kept(): number {
+    return [...this.#pairs].filter((it) => it.abandoned && !it.left).length
+  }
+
   /** Has the store notice that the clients of abandoned connections are gone. */
   reap(): void {
     for (const pair of this.#pairs) if (pair.abandoned) this.#end(pair)
@@ -105,16 +110,20 @@ export class TcpProxy implements AsyncDisposable {
     }
     const { hostname: host, port } = this.#target
     const upstream = connect({ host, port: Number(port), noDelay: true, allowHalfOpen: true })
-    const pair: Pair = { client, upstream, swallow: false, abandoned: false }
+    const pair: Pair = { client, upstream, swallow: false, abandoned: false, left: false }
     this.#pairs.add(pair)
     client.setNoDelay(true)
     client.on('data', (bytes) => this.#forwardRequest(pair, bytes))
     upstream.on('data', (bytes) => this.#forwardReply(pair, bytes))
     client.on('error', () => {})
     upstream.on('error', () => {})
-    client.on('end', () => pair.abandoned || client.end())
+    client.on('end', () => {
+      pair.left = true
+      if (!pair.abandoned) client.end()
+    })
     upstream.on('end', () => pair.abandoned || upstream.end())
     client.on('close', () => {
+      pair.left = true
       if (pair.abandoned) return
       this.#pairs.delete(pair)
       // What was accepted before still arrives: a store sees the last words of a client that has gone.
