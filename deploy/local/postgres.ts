@@ -180,7 +180,7 @@ async function checkMajor(home: Home, major: string, password: string): Promise<
 async function majorOf(home: Home): Promise<number> {
   const options = { ...home.user, cwd: '/' }
   const { stdout } = await promisify(execFile)(join(home.bin, 'postgres'), ['--version'], options)
-  return Number(stdout.match(/(\d+)\.\d+/)?.[1])
+  return Number(stdout.match(/\b(\d+)\.\d+/)?.[1])
 }
 
 function flags(fast: boolean): string[] {
