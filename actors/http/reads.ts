@@ -24,6 +24,11 @@ const graceMs = 100
 export const openReads = (url: string, schema: string, max: number): Sql =>
   openPostgres(url, { schema, max, statementTimeoutMs: statementMaxMs, customPlans: true })
 
+/** Opens each of the connections: on a busy machine that takes as long as the first reads may. */
+export const connectAll = async (sql: Sql): Promise<void> => {
+  await Promise.all(Array.from({ length: sql.options.max }, () => sql`select`))
+}
+
 type Turn = { begin(): void }
 
 export class Reads {
@@ -64,7 +69,11 @@ export class Reads {
     if (this.#turns.size >= waitingMax) throw busy('Too many wait.')
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const turn = { begin: resolve }
-    const giveUp = () => reject(busy('Its turn did not come.'))
+    const giveUp = () => {
+      // At once: a turn that comes to what has given up would never be passed on.
+      this.#turns.delete(turn)
+      reject(busy('Its turn did not come.'))
+    }
     const timer = setTimeout(giveUp, waitMaxMs)
     gone?.addEventListener('abort', giveUp)
     this.#turns.add(turn)

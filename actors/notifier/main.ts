@@ -10,7 +10,7 @@ import { serviceNames } from '../config.ts'
 import { createApp } from '../http/app.ts'
 import { ready } from '../http/health.ts'
 import { openProbe } from '../http/probe.ts'
-import { openReads, Reads } from '../http/reads.ts'
+import { connectAll, openReads, Reads } from '../http/reads.ts'
 import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
@@ -50,6 +50,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   const probe = openProbe(databaseUrl, 'notifier')
   await checkPartitions(sql, config.partitions)
   const clock = await StoreClock.open(probe.sql)
+  await connectAll(reads)
 
   const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
   const tell = (notices: Told[]) => {

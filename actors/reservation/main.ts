@@ -15,7 +15,7 @@ import { ready } from '../http/health.ts'
 import { placesToWait } from '../http/held.ts'
 import { Forgetting } from '../http/idempotency.ts'
 import { openProbe } from '../http/probe.ts'
-import { openReads } from '../http/reads.ts'
+import { connectAll, openReads } from '../http/reads.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
@@ -48,7 +48,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
   const clock = await StoreClock.open(probe.sql)
   const { now } = clock
   // Each opens a connection: the first rush has not the time to wait for one.
-  await Promise.all(Array.from({ length: insertsAtOnce }, () => hot`select`))
+  await Promise.all([connectAll(reads), ...Array.from({ length: insertsAtOnce }, () => hot`select`)])
   const redis = openRedis(redisUrl, id)
   const incarnation = new Incarnation({ service: 'reservation', services: serviceNames, redisPrefix, log })
   const sender = sending(

@@ -17,7 +17,7 @@ import { ready } from '../http/health.ts'
 import { placesToWait } from '../http/held.ts'
 import { Forgetting } from '../http/idempotency.ts'
 import { openProbe } from '../http/probe.ts'
-import { openReads, Reads } from '../http/reads.ts'
+import { connectAll, openReads, Reads } from '../http/reads.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
 import { streamsTelemetry } from '../metrics.ts'
@@ -44,6 +44,7 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
   const probe = openProbe(databaseUrl, 'stock')
   await checkPartitions(sql, partitions)
   const clock = await StoreClock.open(probe.sql)
+  await connectAll(reads)
   const redis = openRedis(redisUrl, id)
 
   const wakeup = new Wakeup<string>({
