@@ -47,8 +47,8 @@ export type Call = Asked & {
 export class History {
   readonly calls: Call[] = []
   readonly notes: { at: number; text: string }[] = []
-  /** Times that a backup has undone. */
-  readonly undone: { from: number; to: number }[] = []
+  /** Times that a backup has undone; and until when streams still showed what was done then. */
+  readonly undone: { from: number; to: number; shownUntil: number }[] = []
   readonly #file: WriteStream
 
   /** @param path of the file. */
@@ -87,9 +87,9 @@ export class History {
     this.#write({ type: 'insisted', id: call.id, at: Date.now(), status, body })
   }
 
-  /** What was done in this time has had no effect: it was undone by a backup. */
-  undo(from: number, to: number): void {
-    this.undone.push({ from, to })
+  /** What was done in this time has had no effect: it was undone by a backup. Streams may have shown it for longer. */
+  undo(from: number, to: number, shownUntil: number): void {
+    this.undone.push({ from, to, shownUntil })
     this.note(`undone since ${new Date(from).toISOString()}`)
     for (const call of this.calls) {
       if (call.invokedAt < from || call.invokedAt > to) continue
@@ -99,6 +99,11 @@ export class History {
 
   isUndone(at: number): boolean {
     return this.undone.some(({ from, to }) => at >= from && at <= to)
+  }
+
+  /** Whether a stream may show at this time what was undone. */
+  mayShowUndone(at: number): boolean {
+    return this.undone.some(({ from, shownUntil }) => at >= from && at <= shownUntil)
   }
 
   /** What happens to the system. */

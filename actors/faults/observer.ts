@@ -18,7 +18,8 @@ export type OwnerSeen = {
   /** When it was seen first, milliseconds since the epoch. */
   at: number
 }
-export type Early = { at: number; text: string }
+/** An entry whose events were not committed when it was seen. */
+export type Early = { at: number; partition: number; id: string; committed: number }
 
 export class Observer implements AsyncDisposable {
   readonly #seen = new Map<string, OwnerSeen>()
@@ -66,10 +67,7 @@ export class Observer implements AsyncDisposable {
       for (const { partition, seq } of rows) {
         const [end] = ends[partition] ?? []
         if (end && sequenceOf(end[0]) > seq)
-          this.early.push({
-            at: Date.now(),
-            text: `partition ${partition}: event ${end[0]} was published when ${seq} were committed`,
-          })
+          this.early.push({ at: Date.now(), partition, id: end[0], committed: seq })
       }
       await sleep(streamsEveryMs, undefined, { signal }).catch(() => {})
     }

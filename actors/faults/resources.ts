@@ -22,7 +22,7 @@ export const streamMax = 400
 const trimWithinMs = 20_000
 const lookEveryMs = 500
 
-const poolsOf = { reservation: 13, stock: 6, notifier: 10 }
+const poolsOf = { reservation: 16, stock: 8, notifier: 12 }
 
 export async function measure(world: World): Promise<Resources> {
   const { sql, admin, all, processes } = world

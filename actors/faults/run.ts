@@ -121,7 +121,12 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     harms: stage.harms,
     poison: stage.poison,
     owners: observer.owners.filter(stands),
-    early: observer.early.filter(stands).map(({ text }) => text),
+    early: observer.early
+      .filter((it) => !history.mayShowUndone(it.at) && !stage.slippedIn.has(`${it.partition} ${it.id}`))
+      .map(
+        ({ partition, id, committed }) =>
+          `partition ${partition}: event ${id} was published when ${committed} were committed`,
+      ),
     burst: stage.burst,
     replacement: stage.replacement,
     resources: { before: day.before!, after: await measureTrimmed(world) },

@@ -35,6 +35,8 @@ export class Stage {
   readonly random: Random
   readonly harms: Harm[] = []
   readonly poison: PlacedPoison[] = []
+  /** What was written into event streams: partition and id. */
+  readonly slippedIn = new Set<string>()
   readonly secondsMax: number
   /** Reservations accepted a second: by as many as keep it busy, and by five times as many. */
   burst: Burst | undefined
@@ -97,9 +99,9 @@ export class Stage {
     this.resume()
   }
 
-  /** Whatever was done between these times was undone by a backup. */
-  undo(from: number, to: number): void {
-    this.#history.undo(from, to)
+  /** What was done between these times was undone by a backup. Streams may have shown it for longer. */
+  undo(from: number, to: number, shownUntil: number): void {
+    this.#history.undo(from, to, shownUntil)
   }
 
   anyOf(service: ServiceName): ServiceProcess {

@@ -152,13 +152,16 @@ export class Workload {
   /** Now and then what arrives is what was ordered. */
   #arrival(): Asked | undefined {
     const order = this.#options.random.chance(0.3) ? this.#ordered.shift() : undefined
-    if (!order) return undefined
-    const { purchaseid } = answerOf<{ purchaseid: string }>(order)!
-    return { kind: 'receive', bookid: order.bookid, qty: order.qty, purchaseid, key: this.#key() }
+    const purchase = order && answerOf<{ purchaseid: string }>(order)
+    if (!purchase) return undefined
+    const { bookid, qty } = order
+    return { kind: 'receive', bookid, qty, purchaseid: purchase.purchaseid, key: this.#key() }
   }
 
   #remembered(): Call | undefined {
-    return this.#made.length > 0 ? this.#options.random.pick(this.#made) : undefined
+    const made = this.#made.length > 0 ? this.#options.random.pick(this.#made) : undefined
+    // A backup may have undone it.
+    return made && answerOf(made) ? made : undefined
   }
 
   #key(): string {

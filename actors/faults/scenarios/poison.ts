@@ -31,14 +31,16 @@ export const poison: Scenario[] = [
 ]
 
 /** Garbage, an old event once more, or the last one with the next sequence. */
-async function slipIn({ world, random }: Stage): Promise<void> {
-  const key = streamKey(world.redisPrefix, topics.stockEvents, random.below(partitions))
+async function slipIn({ world, random, slippedIn }: Stage): Promise<void> {
+  const partition = random.below(partitions)
+  const key = streamKey(world.redisPrefix, topics.stockEvents, partition)
   const [last] = await world.admin.xrevrange(key, '+', '-', 'COUNT', 1)
   if (!last) return
   const events = fromFields(last[1]) as Envelope[]
   const sequence = Number.parseInt(last[0], 10) + 1
   const next = { ...events.at(-1)!, sequence: String(sequence) }
   const fields = random.pick([['g', 'garbage'], last[1], toFields([next])])
+  slippedIn.add(`${partition} ${sequence}-0`)
   // Stock may have been faster: then there is nothing to slip in.
   await world.admin.xadd(key, `${sequence}-0`, ...fields).catch(() => {})
 }

@@ -78,6 +78,7 @@ async function run(stage: Stage, { down = [], killed = false, forgotten = false,
     stage.note(`the future begins, without ${down.join(', ') || 'nobody missing'}`)
     await people(stage)
     await each(world, serviceNames, (process) => (killed ? process.kill() : process.stop()))
+    const to = Date.now()
     await world.postgres.stop()
     await world.postgres.restoreCopy()
     await world.postgres.start()
@@ -91,7 +92,7 @@ async function run(stage: Stage, { down = [], killed = false, forgotten = false,
       await startInOrder(world, first, (process) => process.start())
     }
     await sleep(mendedMs)
-    stage.undo(from, Date.now())
+    stage.undo(from, to, Date.now())
   })
 }
 
