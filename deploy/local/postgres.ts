@@ -25,6 +25,8 @@ export type PostgresOptions = {
   env?: Record<string, string> | undefined
   /** What the user should know: a copy elsewhere, an orphan that was stopped. */
   say?: (line: string) => void
+  /** How long to wait for a server that still uses the folder, and cannot be seen, milliseconds (`server-folder.ts`). */
+  folderWaitMs?: number
   /** Where to go when Postgres' user may not enter the project; see `postgres-home.ts`. */
   refuge?: string
   /** The folder of the server's programs: those that are brought, unless told otherwise. */
@@ -48,13 +50,23 @@ const startupMaxMs = 60_000
 const database = 'bookreservation'
 
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const { dataDir, port = 0, fast = false, env = {}, say = () => {}, refuge, bin, onLine } = options
+  const {
+    dataDir,
+    port = 0,
+    fast = false,
+    env = {},
+    say = () => {},
+    refuge,
+    bin,
+    onLine,
+    folderWaitMs,
+  } = options
   const found = await postgresHome(dataDir, say, refuge)
   const home = bin ? { ...found, bin } : found
   const cluster = join(home.dataDir, 'cluster')
   const pidFile = join(cluster, 'postmaster.pid')
   const orphan = { pidFile, mark: `-D ${cluster}`, folder: cluster, signal: 'SIGINT' } as const
-  const folder = await takeServerFolder('Postgres', home.dataDir, orphan, say)
+  const folder = await takeServerFolder('Postgres', home.dataDir, orphan, { say, waitMaxMs: folderWaitMs })
   let exited: Promise<Exit> | undefined
   try {
     const password = await initialised(home, cluster, folder.lock)

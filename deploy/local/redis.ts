@@ -25,6 +25,8 @@ export type RedisOptions = {
   /** The server's program: the one on the PATH, unless told otherwise. */
   command?: string
   say?: (line: string) => void
+  /** How long to wait for a server that still uses the folder, and cannot be seen, milliseconds (`server-folder.ts`). */
+  folderWaitMs?: number
   /** The server's own log. */
   onLine?: (line: string) => void
 }
@@ -43,7 +45,7 @@ const startupMaxMs = 60_000
 const pidName = 'redis.pid'
 
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
-  const { port = 0, cluster = false, say = () => {}, onLine } = options
+  const { port = 0, cluster = false, say = () => {}, onLine, folderWaitMs } = options
   await mkdir(options.dataDir, { recursive: true })
   const dataDir = await realpath(options.dataDir)
   // Redis makes files that every user may read. A folder that was given to us may belong to another user.
@@ -53,7 +55,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
 
   const pidFile = join(dataDir, pidName)
   const orphan = { pidFile, mark: `--dir ${dataDir}`, folder: dataDir, signal: 'SIGTERM' } as const
-  const folder = await takeServerFolder('Redis', dataDir, orphan, say)
+  const folder = await takeServerFolder('Redis', dataDir, orphan, { say, waitMaxMs: folderWaitMs })
   let exited: Promise<Exit> | undefined
   try {
     const password = cluster ? '' : await passwordOf(dataDir)

@@ -1,5 +1,6 @@
 /** Servers of a starter that is another process: alive, killed, and in namespaces of its own. */
 import { execFileSync } from 'node:child_process'
+import { closeSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Child, startChild } from './child.ts'
+import { tryLock } from './flock.mjs'
 import { commandLine } from './orphan.ts'
 import { startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
@@ -32,12 +34,15 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await Promise.all(starters.map((it) => it.stop()))
-  await rm(dir, { recursive: true, force: true })
+  // Their servers end after them, and write until then.
+  await rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 })
 
-const postgresHere = () =>
-  startPostgres({ dataDir: join(dir, 'postgres'), fast: true, say: (it) => said.push(it) })
-const redisHere = () => startRedis({ dataDir: join(dir, 'redis'), say: (it) => said.push(it) })
+type Patience = { folderWaitMs?: number }
+const postgresHere = (patience: Patience = {}) =>
+  startPostgres({ dataDir: join(dir, 'postgres'), fast: true, say: (it) => said.push(it), ...patience })
+const redisHere = (patience: Patience = {}) =>
+  startRedis({ dataDir: join(dir, 'redis'), say: (it) => said.push(it), ...patience })
 
 type Started = { starter: Child; urls: { postgres: string; redis: string } }
 
@@ -75,6 +80,15 @@ async function orphan({ starter }: Started): Promise<void> {
   const commands = await Promise.all(family.map(commandLine))
   const those = (pattern: RegExp) => family.filter((_, i) => pattern.test(commands[i]!))
   for (const pid of [...those(/^\/bin\/sh -c trap/), ...those(/^\S+ --input-type=module/)]) kill(pid)
+  for (const server of ['postgres', 'redis'])
+    await vi.waitUntil(() => canLock(join(dir, server, 'starter.lock')), 10_000)
+}
+
+/** A process that was killed has its locks for a moment more. */
+async function canLock(path: string): Promise<boolean> {
+  const lock = await tryLock(path)
+  if (lock !== undefined) closeSync(lock)
+  return lock !== undefined
 }
 
 const kill = (pid: number) => process.kill(pid, 'SIGKILL')
@@ -86,7 +100,8 @@ async function descendants(pid: number): Promise<number[]> {
 }
 
 async function query(url: string, text: string) {
-  const sql = postgres(url, { max: 1 })
+  // A fast server would forget a commit that it had no time to write. The services ask for this, too.
+  const sql = postgres(url, { max: 1, connection: { synchronous_commit: 'on' } })
   try {
     return await sql.unsafe(text)
   } finally {
@@ -141,7 +156,10 @@ test.runIf(canUnshare)(
     const before = await startElsewhere(namespaces)
     await query(before.urls.postgres, 'create table kept as select 7 as n')
     await orphan(before)
-    const [postgres, redis] = await Promise.allSettled([postgresHere(), redisHere()])
+    const [postgres, redis] = await Promise.allSettled([
+      postgresHere({ folderWaitMs: 2_000 }),
+      redisHere({ folderWaitMs: 2_000 }),
+    ])
     expect(postgres).toMatchObject({
       reason: { message: expect.stringMatching(/in use by a Postgres that cannot be seen from here/) },
     })
@@ -154,8 +172,9 @@ test.runIf(canUnshare)(
       `Waiting for the end of a Postgres that still uses ${dir}/postgres.`,
       `Waiting for the end of a Redis that still uses ${dir}/redis.`,
     ])
-    // The namespace ends, and all that runs in it.
-    for (const pid of await descendants(before.starter.pid)) if (pid !== before.starter.pid) kill(pid)
+    // Its first process takes the namespace with it, and all that runs there.
+    const [, first] = await descendants(before.starter.pid)
+    kill(first!)
     await before.starter.exited
     await using heir = await postgresHere()
     await using it = await redisHere()

@@ -28,23 +28,29 @@ const starterLock = 'starter.lock'
 export const lockNames = [serverLock, starterLock]
 
 /** What is left of a killed start stops its servers within 10 s, and then kills them. */
-const waitMaxMs = 20_000
+const folderWaitMs = 20_000
 const pollMs = 200
 const quietMs = 1_000
+
+export type FolderOptions = {
+  say: (line: string) => void
+  /** For a server that cannot be seen, milliseconds. */
+  waitMaxMs?: number
+}
 
 /** @throws {Error} when another start has the folder, or a server that cannot be seen. */
 export async function takeServerFolder(
   server: string,
   path: string,
   orphan: OrphanOptions,
-  say: (line: string) => void,
+  { say, waitMaxMs = folderWaitMs }: FolderOptions,
 ): Promise<ServerFolder> {
   const starter = await tryLock(join(path, starterLock))
   if (starter === undefined)
     throw new Error(`${path} is in use by a ${server} of another start: stop that first`)
   try {
     if (await stopOrphan(orphan)) say(`Stopped a ${server} that an earlier run left behind.`)
-    const lock = await lockServer(server, path, say)
+    const lock = await lockServer(server, path, { say, waitMaxMs })
     return {
       lock,
       release(exited) {
@@ -59,7 +65,11 @@ export async function takeServerFolder(
   }
 }
 
-async function lockServer(server: string, path: string, say: (line: string) => void): Promise<number> {
+async function lockServer(
+  server: string,
+  path: string,
+  { say, waitMaxMs }: Required<FolderOptions>,
+): Promise<number> {
   const since = performance.now()
   for (let announced = false; ; ) {
     const lock = await tryLock(join(path, serverLock))
