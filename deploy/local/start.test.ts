@@ -246,17 +246,6 @@ describe('where the services listen', () => {
     ])
   })
 
-  test('a proxy that the environment names is not asked for what is on this machine', async () => {
-    const proxy = {
-      NODE_USE_ENV_PROXY: '1',
-      HTTP_PROXY: 'http://127.0.0.1:9',
-      http_proxy: 'http://127.0.0.1:9',
-    }
-    const { child } = await start({ ...stores(), ...proxy })
-    await ready(child)
-    await child.stop()
-  }, 60_000)
-
   test('ports that Kubernetes gives in its own way are not taken for ours', async () => {
     const { child, lines } = await start({
       ...stores(),
@@ -268,11 +257,14 @@ describe('where the services listen', () => {
   })
 })
 
-test('the servers that the environment names are used', async () => {
+test('the servers that the environment names are used, and a proxy that it names is not asked for them', async () => {
   const env = {
     DATABASE_URL: inject('postgresUrl'),
     REDIS_URL: inject('redisUrl'),
     REDIS_PREFIX: 'start-test',
+    NODE_USE_ENV_PROXY: '1',
+    HTTP_PROXY: 'http://127.0.0.1:9',
+    http_proxy: 'http://127.0.0.1:9',
   }
   const { child, lines } = await start(env)
   await ready(child)
@@ -290,13 +282,14 @@ test('the services can run on Deno', async () => {
   await child.stop()
 }, 120_000)
 
-test('--help explains the settings', async () => {
+// What ends by itself does so at the same time, each with a folder of its own.
+test.concurrent('--help explains the settings', async () => {
   const { child, lines } = await start({}, ['--help'])
   expect(await child.exited).toEqual({ code: 0, signal: null })
   expect(lines.join('\n')).toMatch(/RESERVATION_PORT.*DATABASE_URL.*RUNTIME/s)
 })
 
-test.each([
+test.concurrent.each([
   [
     'a server that cannot be reached',
     { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/db' },
@@ -317,18 +310,18 @@ test.each([
     { STOCK_PORT: '18081', NOTIFIER_PORT: '18081' },
     /^Cannot start: the services' ports must differ/,
   ],
-])('%s: one line, exit code 1', async (_name, env, line) => {
-  const { child, lines } = await start(env)
+])('%s: one line, exit code 1', async (name, env, line) => {
+  const { child, lines } = await start({ DATA_DIR: join(dir, name), ...env })
   expect(await child.exited).toEqual({ code: 1, signal: null })
   expect(lines).toEqual([expect.stringMatching(line)])
   expect(lines.join()).not.toContain('secret')
 })
 
-test('a port that is in use is one line and exit code 1', async () => {
+test.concurrent('a port that is in use is one line and exit code 1', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, resolve))
   const { port } = server.address() as { port: number }
-  const { child, lines } = await start({ NOTIFIER_PORT: String(port) })
+  const { child, lines } = await start({ DATA_DIR: join(dir, 'port'), NOTIFIER_PORT: String(port) })
   expect(await child.exited).toEqual({ code: 1, signal: null })
   expect(lines).toEqual([
     `Cannot start: port ${port} cannot be had for notifier: it is in use; set NOTIFIER_PORT to another`,
@@ -336,7 +329,7 @@ test('a port that is in use is one line and exit code 1', async () => {
   server.close()
 })
 
-test.each([
+test.concurrent.each([
   ['under a file', () => join(dir, 'file'), 'ENOTDIR'],
   ['where no folder can be made', () => '/proc/x', 'ENOENT'],
 ])('a data folder %s is one line and exit code 1', async (_name, parent, code) => {
