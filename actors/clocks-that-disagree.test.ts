@@ -44,10 +44,7 @@ const cases: { name: string; postgres: string; offsets: Record<ServiceName, [str
 
 const title = noFakeClock ? `$name (${noFakeClock})` : '$name'
 
-const sideBySide = { concurrent: true, skip: noFakeClock !== undefined }
-
-// The cases run side by side, and the tests of each one after the other.
-describe.each(cases)(title, sideBySide, ({ postgres: off, offsets }) => {
+describe.skipIf(noFakeClock !== undefined).each(cases)(title, ({ postgres: off, offsets }) => {
   let postgres: OwnServer
   let redis: OwnServer
   let hooks: WebhookSink
@@ -85,14 +82,14 @@ describe.each(cases)(title, sideBySide, ({ postgres: off, offsets }) => {
   const clock = async () => (await system.sql<{ at: Date }[]>`select clock_timestamp() as at`)[0]!.at
   const both = () => [0, 1].map((index) => system.client('reservation', index))
 
-  test.sequential('the clocks are off as they are meant to be', async () => {
+  test('the clocks are off as they are meant to be', async () => {
     const minutes = secondsApart(await clock(), new Date()) / 60
     expect(Math.round(minutes)).toBe(20)
     const [line] = system.processes.reservation[0]!.logs
     expect(secondsApart(String(line!.time), new Date()) / 60).toBeGreaterThan(55)
   })
 
-  test.sequential('a reservation bears the time of Postgres, and is decided after it was made', async () => {
+  test('a reservation bears the time of Postgres, and is decided after it was made', async () => {
     for (const client of both()) {
       const it = (await reserveAndWait(client, 'book', 'ann')) as Timed
       accepted.push(it)
@@ -107,7 +104,7 @@ describe.each(cases)(title, sideBySide, ({ postgres: off, offsets }) => {
       expect(secondsApart(time, await clock())).toBeLessThan(60 + slackS)
   })
 
-  test.sequential('lists are complete and newest first, whichever process was asked, in pages too', async () => {
+  test('lists are complete and newest first, whichever process was asked, in pages too', async () => {
     const made: string[] = []
     for (const index of range(6)) {
       const it = await reserve(both()[index % 2]!, 'book', 'lister')
@@ -139,9 +136,7 @@ describe.each(cases)(title, sideBySide, ({ postgres: off, offsets }) => {
     )
   })
 
-  test.sequential('what Redis loses is sent again after seconds, time after time', {
-    timeout: 60_000,
-  }, async () => {
+  test('what Redis loses is sent again after seconds, time after time', { timeout: 60_000 }, async () => {
     const stocks = system.processes.stock
     for (const _ of range(3)) {
       await Promise.all(stocks.map((it) => it.stop()))
@@ -153,7 +148,7 @@ describe.each(cases)(title, sideBySide, ({ postgres: off, offsets }) => {
     }
   })
 
-  test.sequential('what is undecided is as old as it is', { timeout: 60_000 }, async () => {
+  test('what is undecided is as old as it is', { timeout: 60_000 }, async () => {
     const values = (name: string) =>
       Promise.all(
         system.processes.reservation.map(async ({ opsUrl }) => {
@@ -175,14 +170,14 @@ describe.each(cases)(title, sideBySide, ({ postgres: off, offsets }) => {
     expect(Math.max(...sums)).toBeLessThan(600)
   })
 
-  test.sequential('what receivers are told bears the time of Postgres, in signatures too', async () => {
+  test('what receivers are told bears the time of Postgres, in signatures too', async () => {
     const hook = await eventually(() => hooks.hooks.at(-1))
     expect(secondsApart(String(hook.body.createdAt), await clock())).toBeLessThan(120)
     const timestamp = new Date(Number(hook.headers['webhook-timestamp']) * 1_000)
     expect(secondsApart(timestamp, await clock())).toBeLessThan(120)
   })
 
-  test.sequential('and all promises hold', async () => {
+  test('and all promises hold', async () => {
     await audit(system, { received, accepted })
   })
 })

@@ -1,5 +1,5 @@
 /** Promise 2: every accepted reservation gets exactly one outcome, whoever is killed and whatever is lost meanwhile. */
-import { describe, expect, inject, test } from 'vitest'
+import { describe, expect, inject, test, vi } from 'vitest'
 import { entriesOf } from '../../streams/entry.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import {
@@ -19,6 +19,9 @@ import { OwnServer } from '../testing/own-server.ts'
 import { Producer } from '../testing/producer.ts'
 import { type System, startOwnSystem, withDatabase } from '../testing/system.ts'
 import { TcpProxy } from '../testing/tcp-proxy.ts'
+
+// Each has the machine busy at times.
+vi.setConfig({ maxConcurrency: 3 })
 
 const books = range(10).map((index) => `book-${index}`)
 const bookFor = (index: number) => books[index % books.length]!

@@ -116,11 +116,22 @@ export class System implements AsyncDisposable {
   }
 }
 
+let starting: Promise<unknown> = Promise.resolve()
+
 /**
  * A fresh database on the Postgres server, a fresh prefix on Redis, migrated, and the processes started and ready.
  * Disposing it stops them; a process that ended by itself, or not with 0, makes that fail.
+ *
+ * Systems of one file start one after the other, for starting takes all that the machine has: side by side, each would need
+ * so long that its processes give up.
  */
-export async function startSystem(options: SystemOptions = {}): Promise<System> {
+export function startSystem(options: SystemOptions = {}): Promise<System> {
+  const system = starting.then(() => startAtOnce(options))
+  starting = system.catch(() => {})
+  return system
+}
+
+async function startAtOnce(options: SystemOptions): Promise<System> {
   const postgresUrl = options.postgresUrl ?? inject('postgresUrl')
   const redisUrl = options.redisUrl ?? inject('redisUrl')
   const partitions = options.partitions ?? 8
@@ -178,7 +189,7 @@ export function useSystem(options: SystemOptions = {}): () => System {
   let system: System | undefined
   beforeAll(async () => {
     system = await startSystem(options)
-  })
+  }, 60_000)
   afterEach(({ task }) => {
     if (task.result?.state === 'fail') console.error(system?.tail())
   })
