@@ -1,6 +1,9 @@
 /** Postgres loses connections, stops, and is slow. Without it nothing is accepted, and everybody is told so at once. */
 import openCrowd from 'postgres'
+import type { Reservation } from '../../testing/acts.ts'
 import { range } from '../../testing/eventually.ts'
+import { answerOf } from '../history.ts'
+import { stranger } from '../population.ts'
 import type { Stage } from '../stage.ts'
 import type { Needs, Scenario } from './scenario.ts'
 
@@ -13,12 +16,7 @@ export const postgres: Scenario[] = [
     title: 'Postgres is killed right behind its answers, again and again',
     needs: refusesPromptly,
     async fault(stage) {
-      for (const _ of range(4)) {
-        await stage.seconds(1 + stage.random.between(0, 0.2))
-        stage.note('SIGKILL to Postgres')
-        await stage.world.postgres.crash()
-        await stage.world.postgres.start()
-      }
+      for (const round of range(6)) await killBehindAnswers(stage, round)
     },
   },
   {
@@ -83,6 +81,30 @@ export const postgres: Scenario[] = [
     },
   },
 ]
+
+/** Nobody else makes Postgres write to its disk meanwhile, and who has an answer looks as soon as Postgres is back. */
+async function killBehindAnswers(stage: Stage, round: number): Promise<void> {
+  const { world, requests } = stage
+  await stage.pause()
+  const [book] = await world.sql<{ bookid: string }[]>`
+    select bookid from stock.book order by available desc limit 1`
+  const asked = range(8).map((n) =>
+    requests.make({
+      kind: 'reserve',
+      bookid: book!.bookid,
+      userid: stranger,
+      waitS: 3,
+      key: `killed-${round}-${n}`,
+    }),
+  )
+  await Promise.race(asked)
+  stage.note('SIGKILL to Postgres')
+  await world.postgres.crash()
+  await world.postgres.start()
+  const answered = (await Promise.all(asked)).flatMap((call) => answerOf<Reservation>(call) ?? [])
+  await Promise.all(answered.map(({ reservationid }) => requests.make({ kind: 'look', reservationid })))
+  stage.resume()
+}
 
 /** More than Postgres lets in. */
 const connectionsMax = 320
