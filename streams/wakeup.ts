@@ -42,7 +42,7 @@ export class Wakeup<Answer> implements AsyncDisposable {
   #subscriber: RedisClient
   readonly #listeners = new Map<string, Set<Listener<Answer>>>()
   /** Those who wait for one answer. One listener on `stopping` serves them all: it would search them one by one. */
-  readonly #waiting = new Set<(answer: undefined) => void>()
+  readonly #waiting = new Set<() => void>()
   /** Tells our own announcements apart: their waiters have heard them already. */
   readonly #self = crypto.randomUUID()
 
@@ -50,7 +50,7 @@ export class Wakeup<Answer> implements AsyncDisposable {
     this.#options = options
     this.#subscriber = this.#openSubscriber()
     options.stopping.addEventListener('abort', () => {
-      for (const resolve of this.#waiting) resolve(undefined)
+      for (const leave of this.#waiting) leave()
     })
   }
 
@@ -91,19 +91,20 @@ export class Wakeup<Answer> implements AsyncDisposable {
    */
   next(id: string, timeoutMs: number, gone?: AbortSignal): Waiting<Answer> {
     const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
-    const leave = () => resolve(undefined)
-    if (this.#options.stopping.aborted || gone?.aborted) leave()
-    const stopListening = this.listen(id, resolve)
-    const timer = setTimeout(leave, timeoutMs)
-    this.#waiting.add(resolve)
-    gone?.addEventListener('abort', leave)
-    const answer = promise.finally(() => {
+    const end = (answer?: Answer) => {
       clearTimeout(timer)
       gone?.removeEventListener('abort', leave)
       stopListening()
-      this.#waiting.delete(resolve)
-    })
-    return Object.assign(answer, { [Symbol.dispose]: leave })
+      this.#waiting.delete(leave)
+      resolve(answer)
+    }
+    const leave = () => end()
+    const timer = setTimeout(leave, timeoutMs)
+    const stopListening = this.listen(id, end)
+    this.#waiting.add(leave)
+    gone?.addEventListener('abort', leave)
+    if (this.#options.stopping.aborted || gone?.aborted) leave()
+    return Object.assign(promise, { [Symbol.dispose]: leave })
   }
 
   /** Looks answers up for those who hear nothing, and keeps listening. Runs until `signal` is aborted. */

@@ -11,6 +11,9 @@ import { Unavailable } from './problem.ts'
 /** A 503 is promised within 2 s: the rest is for a process that is busy. */
 export const answerWithinMs = 1_800
 
+/** The runtime keeps a list of timers for each duration: few different ones cost little, and thousands much. */
+const stepMs = 100
+
 const contextKey = 'timeLimit'
 
 export class TimeLimit {
@@ -81,7 +84,8 @@ export class TimeLimit {
   #count(): void {
     if (this.#expired) return
     this.#since = performance.now()
-    this.#timer = setTimeout(() => this.#expire(), this.#leftMs)
+    const steps = Math.ceil(this.#leftMs / stepMs)
+    this.#timer = setTimeout(() => this.#expire(), steps * stepMs)
   }
 }
 
