@@ -263,11 +263,12 @@ export class Holdings {
   /** One renewal at a time: of two at once, each would pass over the partitions that the other is taking. */
   #renew(): Promise<Leases> {
     const { sql, id, leaseTtlMs, incarnation } = this.#options
+    const before = incarnation.last
     this.#renewing ??= renewLeases(sql, id, leaseTtlMs, performance.now() < this.#modestUntil)
       .then((leases) => {
         if (this.#modestUntil === Number.POSITIVE_INFINITY) this.#modestUntil = performance.now() + leaseTtlMs
         this.#workers = leases.workers
-        incarnation.counted(sql, this.#redis, leases.beat)
+        incarnation.counted(sql, this.#redis, leases.beat, before)
         return leases
       })
       .catch((error) => {

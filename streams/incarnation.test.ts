@@ -65,6 +65,50 @@ test('U2: a process that counted after another one has noted its beat is not tak
   expect((await marksOf(runtime)).get('counter')?.beats).toBe(2)
 })
 
+test('U2: a loss that the count has caught up with is not forgotten', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const { sql, redis } = runtime
+  const [id, first] = ['0-mine', runtime.incarnation()]
+  await sql`update incarnation set id = ${id}, beats = 5`
+  await first.look(sql, redis)
+  await goBack(runtime, 4)
+  await goBack(runtime, 5)
+  // What a renewal counts on a database that lacks one beat: no more than was counted before.
+  first.counted(sql, redis, { id, beats: 5 }, first.last)
+  expect(first.fault).toContain('npm run restored')
+  await vi.waitUntil(async () => ((await marksOf(runtime)).get('counter')?.beats ?? 0) > 5)
+  await first.look(sql, redis)
+  expect(first.fault).toContain('npm run restored')
+  await begin(runtime, '1-next')
+  const second = runtime.incarnation()
+  await second.look(sql, redis)
+  expect(second.fault).toBeUndefined()
+})
+
+test('U2: a beat that another look has found already is no sign of a loss', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const { sql, redis } = runtime
+  await sql`update incarnation set id = '0-mine', beats = 5`
+  const incarnation = runtime.incarnation()
+  await incarnation.look(sql, redis)
+  const before = incarnation.last
+  await sql`update incarnation set beats = 6`
+  await incarnation.look(sql, redis)
+  incarnation.counted(sql, redis, { id: '0-mine', beats: 6 }, before)
+  expect(incarnation.fault).toBeUndefined()
+})
+
+test('U2: a service that works notices that another one is of a later incarnation', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const { sql, redis, prefix } = runtime
+  const incarnation = runtime.incarnation()
+  await incarnation.look(sql, redis)
+  await redis.hset(incarnationsKey(prefix), 'other', '1-late 1')
+  incarnation.counted(sql, redis, { ...incarnation.last!, beats: 1 }, undefined)
+  await vi.waitUntil(() => incarnation.fault !== undefined)
+  expect(incarnation.fault).toContain('other was at incarnation 1-late')
+})
+
 test('U1: after a restore messages of the time before have no effect, and those that come after do', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await worked(runtime)
@@ -87,7 +131,7 @@ test('U3: a worker ends when its database is given another incarnation', async (
   const ended = runtime.incarnation()
   const { sql, redis } = runtime
   await ended.look(sql, redis)
-  ended.counted(sql, redis, { id: '1-test', beats: 1 })
+  ended.counted(sql, redis, { id: '1-test', beats: 1 }, ended.last)
   expect(() => ended.assertSame()).toThrow(SetupError)
   expect(ended.isCurrent).toBe(false)
 })

@@ -29,17 +29,18 @@ const firstLookMs = 2_000
 /** The count of renewals that a service's database has seen, in its present incarnation. */
 export type Beat = { id: string; beats: number }
 
-/** Notes a beat, unless a later one is known. Replies with what was known of the service before. */
+/** Notes a beat, unless a later one is known. Replies with what was known of all services before. */
 const note = `
+  local all = redis.call('HGETALL', KEYS[1])
   local known = redis.call('HGET', KEYS[1], ARGV[1]) or ''
   local id, beats = string.match(known, '^(%S+) (%d+)$')
   local function restores(id) return tonumber(string.match(id, '^%d+')) end
   if not id or restores(id) < restores(ARGV[2]) or (id == ARGV[2] and tonumber(beats) < tonumber(ARGV[3])) then
     redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
   end
-  return known`
+  return all`
 
-type Scripts = { streamsNote(key: string, service: string, id: string, beats: number): Promise<string> }
+type Scripts = { streamsNote(key: string, service: string, id: string, beats: number): Promise<string[]> }
 
 export type IncarnationOptions = {
   service: string
@@ -102,19 +103,28 @@ export class Incarnation {
     const marks = toMarks(await redis.hgetall(this.#key))
     let own = await ownBeat(sql)
     if (own.id === '') own = { ...own, id: await this.#chooseId(sql, redis, marks) }
-    const fault = this.#faultOf(own, marks) ?? (await this.#faultOfNeighbours(sql, marks))
+    const fault = this.#faultOf(own, marks) ?? (await this.#faultOfNeighbours(sql, own, marks))
     if (fault) return this.#fail(fault)
     this.#adopt(own)
     this.#fault = undefined
     this.#looked.resolve()
   }
 
-  /** Takes note of a beat that was just counted. */
-  counted(sql: Sql, redis: RedisClient, beat: Beat): void {
-    const last = this.#last
+  /** The last beat that is known, for `counted`. */
+  get last(): Beat | undefined {
+    return this.#last
+  }
+
+  /**
+   * Takes note of a beat that was just counted.
+   * @param before what was known before it was asked for: Postgres had counted that by then.
+   */
+  counted(sql: Sql, redis: RedisClient, beat: Beat, before: Beat | undefined): void {
     this.#adopt(beat)
-    if (last && beat.beats <= last.beats && beat.id === last.id) {
-      this.#fail(goneBack(`it had counted ${last.beats} beats and has ${beat.beats}`))
+    if (before && beat.beats <= before.beats && beat.id === before.id) {
+      this.#fail(goneBack(`it had counted ${before.beats} beats and has ${beat.beats}`))
+      // It must not be forgotten when the count has caught up.
+      this.note(sql, redis, { id: beat.id, beats: Number.MAX_SAFE_INTEGER }).catch(() => {})
       return
     }
     // Not waited for: leases are renewed while Redis is away too.
@@ -123,15 +133,15 @@ export class Incarnation {
 
   /** @throws when Redis does not take it. */
   async note(sql: Sql, redis: RedisClient, { id, beats }: Beat): Promise<void> {
+    const { service } = this.#options
     redis.defineCommand('streamsNote', { numberOfKeys: 1, lua: note })
-    const known = toMark(
-      await (redis as unknown as Scripts).streamsNote(this.#key, this.#options.service, id, beats),
-    )
-    // Another process may have counted, and noted, a later one meanwhile.
-    if (known && !isBefore(known, { id, beats })) {
-      const fault = this.#faultOf(await ownBeat(sql), new Map([[this.#options.service, known]]))
-      if (fault) this.#fail(fault)
-    }
+    const reply = await (redis as unknown as Scripts).streamsNote(this.#key, service, id, beats)
+    const marks = toMarks(Object.fromEntries(pairsOf(reply)))
+    const known = marks.get(service)
+    // Another process of ours may have counted, and noted, a later one meanwhile. Whom else we see must fit in any case.
+    const own = known && !isBefore(known, { id, beats }) ? await ownBeat(sql) : { id, beats }
+    const fault = this.#faultOf(own, marks)
+    if (fault) this.#fail(fault)
   }
 
   #adopt(beat: Beat): void {
@@ -169,17 +179,22 @@ export class Incarnation {
     return undefined
   }
 
-  async #faultOfNeighbours(sql: Sql, marks: Marks): Promise<string | undefined> {
+  async #faultOfNeighbours(sql: Sql, own: Beat, marks: Marks): Promise<string | undefined> {
     const neighbours = this.#options.services.filter((it) => it !== this.#options.service)
     for (const service of neighbours) {
       const mark = marks.get(service)
       const found = mark && (await neighbourBeat(sql, service))
-      if (found && found.id === mark.id && mark.beats > found.beats)
+      // What a database holds of another incarnation is a copy that nobody works with.
+      if (found && found.id === own.id && found.id === mark.id && mark.beats > found.beats)
         return goneBack(`Redis knows of ${mark.beats} beats of ${service}, and it of ${found.beats}`)
     }
     return undefined
   }
 }
+
+/** Field, value, field, value: as Redis replies to a script. */
+const pairsOf = (reply: string[]): [string, string][] =>
+  Array.from({ length: reply.length / 2 }, (_, i) => [reply[2 * i]!, reply[2 * i + 1]!])
 
 const goneBack = (how: string) =>
   `The database has gone back: ${how}. Nothing is read or sent until you run: npm run restored`

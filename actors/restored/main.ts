@@ -40,10 +40,6 @@ export async function restored({
   for (const databaseUrl of new Set(Object.values(urls))) await migrate({ databaseUrl, partitions, log })
   await using installation = await takeInstallation(urls, await knownInRedis(redisUrl, redisPrefix, log))
   const { databases, incarnation } = installation
-  log(
-    `The installation is incarnation ${incarnation} now: nothing that Redis holds of another has an effect.`,
-  )
-
   const ahead = await takeConsumersBack(databases)
   log(`${ahead} partitions had been read beyond the end of stock's log, and go back to it.`)
   log(`${await correctBookList(databases)} books of the list were ahead of stock, and are corrected.`)
@@ -54,6 +50,10 @@ export async function restored({
   log(`${released} copies are held for reservations that are unknown or canceled, and will be released.`)
   log(`${adopted} reservations are as stock had decided them; ${reopened} will be decided again.`)
   log(`${suppressed} notices about unknown reservations will not be sent.`)
+  await installation.begin()
+  log(
+    `The installation is incarnation ${incarnation} now: nothing that Redis holds of another has an effect.`,
+  )
 }
 
 /** What the services have noted there. An empty Redis needs no notes: it holds nothing that could be read. */
