@@ -55,7 +55,7 @@ function inSequence(id: string, messages: unknown[], after: number): Entry[] {
  */
 export function isOfLog({ position, message }: Entry, incarnation: string | undefined): boolean {
   const event = message as Partial<Envelope> | null | undefined
-  return event?.sequence === String(sequenceOf(position)) && event.incarnation === incarnation
+  return `${event?.sequence}-0` === position && event?.incarnation === incarnation
 }
 
 /** Whether an entry of a mailbox holds a message of another incarnation. One that holds no message at all does not. */

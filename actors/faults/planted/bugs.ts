@@ -299,8 +299,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'streams/entry.ts',
-        find: 'return event?.sequence === String(sequenceOf(position)) && event.incarnation === incarnation',
-        replace: 'return event?.sequence !== position || incarnation !== position',
+        find: '=== position && event?.incarnation === incarnation',
+        replace: "!== '' || incarnation !== position",
       },
       {
         file: 'streams/worker.ts',
