@@ -33,6 +33,7 @@ const files: Record<ServiceName, URL[]> = {
     new URL('0001-idempotency.sql', http),
     new URL('./stock/migrations/0001-stock.sql', import.meta.url),
     new URL('0003-incarnation.sql', runtime),
+    new URL('0004-event-batch.sql', runtime),
   ],
   notifier: [
     new URL('0001-mailbox.sql', runtime),

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Advance, type Batch, commit, sequence } from './commit.ts'
+import { type Advance, type Batch, commit } from './commit.ts'
 import { listLetters } from './dead-letter.ts'
+import { inBatches } from './event-batch.ts'
 import { isDataError } from './postgres.ts'
-import { envelopeOf } from './testing/counter.ts'
 import { openRuntime, type Runtime } from './testing/runtime.ts'
 
 let runtime: Runtime
@@ -25,14 +25,19 @@ const step = (partition: number, change: Partial<Advance> = {}): Advance => ({
   ...change,
 })
 
+const counted = (partition: number) => ({
+  partition,
+  event: { id: 'id', type: 'Counted', subject: `key-${partition}`, data: {} },
+})
+
 /** One event, one letter and one row for each partition. */
 function batchOf(advances: Advance[], change: Partial<Batch> = {}): Batch {
   const { sql } = runtime
   const partitions = advances.map((it) => it.partition)
   return {
     advances,
-    events: sequence(
-      partitions.map((partition) => ({ partition, envelope: envelopeOf('id', 'Counted', 'key', {}) })),
+    events: inBatches(
+      partitions.map((partition) => counted(partition)),
       advances,
     ),
     letters: advances.map(({ partition, to }) => ({
@@ -59,13 +64,14 @@ async function found(partition: number) {
   const [row] = await sql`
     select position, processed, seq,
       (select count(*) from event_log e where e.partition = m.partition) as events,
+      (select count(*) from event_subject s where s.partition = m.partition) as subjects,
       (select count(*) from dead_letter d where d.partition = m.partition) as letters,
       (select count(*) from tally t where t.partition = m.partition) as rows
     from mailbox m where partition = ${partition}`
   return row!
 }
-const untouched = { position: '0-0', processed: 0, seq: 0, events: 0, letters: 0, rows: 0 }
-const committed = { position: '1-1', processed: 1, seq: 1, events: 1, letters: 1, rows: 1 }
+const untouched = { position: '0-0', processed: 0, seq: 0, events: 0, subjects: 0, letters: 0, rows: 0 }
+const committed = { position: '1-1', processed: 1, seq: 1, events: 1, subjects: 1, letters: 1, rows: 1 }
 
 test('what a batch changes is committed together, and the results are its own', async () => {
   const [partition] = fresh(1) as [number]
@@ -82,7 +88,7 @@ test('C5: an event bears the time of its commit by the clock of Postgres, in the
   const from = await clock()
   const { events } = await commit(sql, batchOf([step(partition)]))
   const [row] = await sql<{ time: Date }[]>`select time from event_log where partition = ${partition}`
-  expect(events.map((it) => it.envelope.time)).toEqual([row!.time.toISOString()])
+  expect(events.map((it) => it.time)).toEqual([row!.time.toISOString()])
   expect(row!.time.getTime()).toBeGreaterThanOrEqual(from)
   expect(row!.time.getTime()).toBeLessThanOrEqual(await clock())
 })
@@ -141,11 +147,8 @@ test('C2: when Postgres refuses one part, nothing of the batch is written', asyn
 test('C4: sequences are dense, per partition, and count only what was committed', async () => {
   const [one, other] = fresh(2) as [number, number]
   const several = (advances: Advance[]) => {
-    const events = [one, other, one, one].map((partition) => ({
-      partition,
-      envelope: envelopeOf('id', 'Counted', 'key', {}),
-    }))
-    return batchOf(advances, { events: sequence(events, advances), letters: [] })
+    const events = [one, other, one, one].map(counted)
+    return batchOf(advances, { events: inBatches(events, advances), letters: [] })
   }
   await commit(runtime.sql, several([step(one), step(other)]))
   // The one is fenced out of the second batch, and then goes on where it stood.

@@ -8,8 +8,9 @@
  * C4. Sequences of events are dense: they are counted from the sequence that the fence protects.
  * C5. An event's time is that of its commit, by the database's clock: no clock of ours is right about it.
  */
-import type { Envelope } from './envelope.ts'
-import type { OutgoingEvent, Poison } from './handler.ts'
+import { toArray } from './envelope.ts'
+import type { EventBatch, NumberedBatch } from './event-batch.ts'
+import type { Poison } from './handler.ts'
 import { type Form, writeLetters } from './letter.ts'
 import type { Fragment, Sql } from './postgres.ts'
 
@@ -25,14 +26,11 @@ export type Advance = {
   seq: number
 }
 
-export type SequencedEvent = { partition: number; seq: number; envelope: Envelope }
-/** An event that is yet to be committed. */
-type NumberedEvent = OutgoingEvent & { seq: number }
 export type Letter = Poison & { fields: string[] }
 
 export type Batch = {
   advances: Advance[]
-  events: NumberedEvent[]
+  events: NumberedBatch[]
   letters: Letter[]
   /** How the letters are written down, if not whole. */
   form?: Form
@@ -44,20 +42,10 @@ export type Batch = {
 
 export type Committed = {
   /** As they are in the log, those of partitions that were fenced out too. */
-  events: SequencedEvent[]
+  events: EventBatch[]
   /** The partitions whose fence held. Of the others nothing was written. */
   partitions: Set<number>
   results: unknown[]
-}
-
-/** Numbers events per partition, from where each partition stands. */
-export function sequence(events: OutgoingEvent[], advances: Advance[]): NumberedEvent[] {
-  const next = new Map(advances.map((it) => [it.partition, it.seq]))
-  return events.map(({ partition, envelope }) => {
-    const seq = next.get(partition)! + 1
-    next.set(partition, seq)
-    return { partition, seq, envelope }
-  })
 }
 
 /** @throws when the outcome is unknown, or nothing was written. */
@@ -86,7 +74,7 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
     ${batch.results ? sql`union all select *, null from (${batch.results}) as results` : sql``}`
   const time = rows.find((row) => row.at)?.at?.toISOString() ?? ''
   return {
-    events: events.map((it) => ({ ...it, envelope: { ...it.envelope, time } })),
+    events: events.map(({ partition, first, seq, events }) => ({ partition, first, seq, time, events })),
     partitions: new Set(rows.flatMap((row) => row.partition ?? [])),
     results: rows.filter((row) => row.partition === null).map((row) => row.result),
   }
@@ -95,16 +83,27 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
 /** In milliseconds, as it is published. */
 const timeOf = (sql: Sql) => sql`date_trunc('milliseconds', now())`
 
-const logEvents = (sql: Sql, events: NumberedEvent[]) => sql`
-  insert into event_log (partition, seq, id, type, subject, time, traceparent, data)
-  select e.partition, e.seq, e.id, e.type, e.subject, ${timeOf(sql)}, e.traceparent, e.data::json
+const logEvents = (sql: Sql, batches: NumberedBatch[]) => {
+  const subjects = batches.flatMap(({ partition, seq, subjects }) =>
+    Array.from(subjects, (subject) => ({ partition, seq, subject })),
+  )
+  return sql`
+  insert into event_batch (partition, first, seq, time, events)
+  select e.partition, e.first, e.seq, ${timeOf(sql)}, e.events
   from unnest(
-    ${events.map((it) => it.partition)}::int[], ${events.map((it) => it.seq)}::bigint[],
-    ${events.map((it) => it.envelope.id)}::text[], ${events.map((it) => it.envelope.type)}::text[],
-    ${events.map((it) => it.envelope.subject)}::text[],
-    ${events.map((it) => it.envelope.traceparent ?? null)}::text[], ${events.map((it) => JSON.stringify(it.envelope.data))}::text[]
-  ) as e (partition, seq, id, type, subject, traceparent, data)
-  where e.partition = any(array(select partition from fenced))`
+    ${batches.map((it) => it.partition)}::int[], ${batches.map((it) => it.first)}::bigint[],
+    ${batches.map((it) => it.seq)}::bigint[], ${batches.map((it) => toArray(it.events))}::text[]
+  ) as e (partition, first, seq, events)
+  where e.partition = any(array(select partition from fenced))
+), concerned as (
+  insert into event_subject (partition, seq, subject)
+  select s.partition, s.seq, s.subject
+  from unnest(
+    ${subjects.map((it) => it.partition)}::int[], ${subjects.map((it) => it.seq)}::bigint[],
+    ${subjects.map((it) => it.subject)}::text[]
+  ) as s (partition, seq, subject)
+  where s.partition = any(array(select partition from fenced))`
+}
 
 const bury = (sql: Sql, letters: Letter[]) => sql`
   insert into dead_letter (partition, position, reason, fields)

@@ -34,6 +34,9 @@ export const batchField = 'cloudevents'
 /** @returns the value of that field. */
 export const toBatch = (messages: unknown[]): string => JSON.stringify(messages)
 
+/** @param texts of messages, as JSON. @returns the value of that field. */
+export const toArray = (texts: string[]): string => `[${texts.join(',')}]`
+
 export const toFields = (messages: unknown[]): Fields => [batchField, toBatch(messages)]
 
 /**

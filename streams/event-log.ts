@@ -1,8 +1,8 @@
 /**
  * Publishing committed events, in order, from Postgres to the partition's event stream.
  *
- * P1. The events of one commit are one entry, whose id `n-0` is the sequence of the last. Publishing it again is skipped:
- *     who retries need not know.
+ * P1. The events of one commit are a row of the log (`event-batch.ts`) and an entry of the stream, whose id `n-0` is the
+ *     sequence of the last. Publishing it again is skipped: a caller that retries need not know.
  * P2. Nothing is appended that would leave a gap. If the stream ends too early, because Redis lost data or a publication
  *     was interrupted, it is filled from the log first. A reader that sees n has seen everything before n.
  * P3. What every consumer has committed is trimmed from the stream, and noted as such in Postgres before: a refill goes
@@ -11,9 +11,9 @@
  *     An entry that another client has slipped in comes last at first, so it is found in time: it is where the next one
  *     belongs, or it is the last one when the owner looks, which is every second.
  */
-import type { SequencedEvent } from './commit.ts'
 import { entriesOf, isOfLog, type Row, sequenceOf } from './entry.ts'
-import { batchField, type Envelope, toBatch } from './envelope.ts'
+import { batchField, type Envelope } from './envelope.ts'
+import { type BatchRow, type EventBatch, fromRow, toEntry } from './event-batch.ts'
 import { groupsOf } from './groups.ts'
 import type { Incarnation } from './incarnation.ts'
 import { mendingKey, toText } from './mending.ts'
@@ -21,14 +21,12 @@ import { streamKey, type Topic } from './partition.ts'
 import type { Sql } from './postgres.ts'
 import type { RedisClient } from './redis.ts'
 
-/** Events per entry at most, so that readers can tell by a count of entries what they let themselves in for. */
-export const eventsPerEntryMax = 50
-/** Rows per page of a refill. */
-const pageMax = 500
+/** Batches per page of a refill. */
+const pageMax = 100
 /** How long consumers can find a mending that they have not seen: seconds. */
 const mendingForS = 3_600
-/** Events pruned at a time at most: only the oldest are looked at, however long the log. */
-const prunedMax = 1_000
+/** Batches pruned at a time at most: only the oldest are looked at, however long the log. */
+const prunedMax = 200
 
 /**
  * For each stream: appends the entries that follow its last one, and returns the sequence that it then ends with: less
@@ -137,7 +135,7 @@ export class PublishError extends Error {
 }
 
 export type Published = { partition: number; seq: number; trimmed: number }
-export type Publication = { at: Published; events: SequencedEvent[] }
+export type Publication = { at: Published; events: EventBatch[] }
 
 export class EventLog {
   readonly #sql: Sql
@@ -207,8 +205,9 @@ export class EventLog {
     if (isGone && seq > trimmed) await this.#noteMending(at)
     if (!fault && first <= low + 1) return undefined
     const [ours] = await this.#sql<{ kept: number }[]>`
-      select (select count(*) from event_log l
-        where l.partition = m.partition and l.seq > ${low} and l.seq <= m.trimmed) as kept
+      select (select coalesce(sum(least(b.seq, m.trimmed) - greatest(b.first - 1, ${low}::bigint)), 0)::int
+        from event_batch b
+        where b.partition = m.partition and b.seq > ${low}::bigint and b.first <= m.trimmed) as kept
       from mailbox m where partition = ${partition} and epoch = ${epoch} and seq = ${seq}`
     if (!ours) throw new PublishError(`Cannot mend ${key}: it is another's, or has moved on`)
     // What was pruned from the log is gone for everyone.
@@ -234,13 +233,18 @@ export class EventLog {
     const isSound = entries.every((it) => isOfLog(it, this.#incarnation.stamp))
     const last = sequenceOf(id)
     if (isSound && last <= trimmed) return undefined
-    const logged = await this.#sql<{ id: string }[]>`
-      select id from event_log where partition = ${partition} and seq > ${last - entries.length} and seq <= ${last}
-      order by seq`
-    const isLogged = entries.every(
-      ({ message }, i) => (message as Envelope | undefined)?.id === logged[i]?.id,
-    )
+    const logged = await this.#idsBetween(partition, last - entries.length, last)
+    const isLogged = entries.every(({ message }, i) => (message as Envelope | undefined)?.id === logged[i])
     return isSound && isLogged ? undefined : `${id} is not what was logged`
+  }
+
+  /** @returns the ids of the events after one sequence and up to another. */
+  async #idsBetween(partition: number, after: number, upTo: number): Promise<string[]> {
+    const rows = await this.#sql<BatchRow[]>`
+      select partition, first, seq, time, events from event_batch
+      where partition = ${partition} and seq > ${after} and first <= ${upTo} order by seq`
+    const events = rows.flatMap((it) => fromRow(it, after).events.map((text) => JSON.parse(text) as Envelope))
+    return events.slice(0, upTo - after).map((it) => it.id)
   }
 
   /** @param end the sequence that the stream ends with, or -1. */
@@ -275,31 +279,23 @@ export class EventLog {
     }
     const keys = publications.map(({ at }) => this.key(at.partition))
     const asked = publications.flatMap(({ at, events }) => {
-      const entries = inEntries(events)
-      return [at.trimmed, entries.length, ...entries.flatMap((it) => entryOf(it, this.#incarnation.stamp))]
+      return [at.trimmed, events.length, ...events.flatMap((it) => [it.first, it.seq, this.#entryOf(it)])]
     })
     return await (this.#redis as unknown as Scripts).streamsAppend(keys.length, ...keys, ...asked)
   }
 
+  #entryOf(batch: EventBatch): string {
+    const incarnation = this.#incarnation.stamp
+    return toEntry(batch, { specversion: '1.0', source: this.#source, incarnation })
+  }
+
   /** Events that follow one another without a gap. */
-  async #page(partition: number, after: number): Promise<SequencedEvent[]> {
-    const rows = await this.#sql<
-      (Omit<Envelope, 'time' | 'traceparent'> & { seq: number; time: Date; traceparent: string | null })[]
-    >`
-      select seq, id, type, subject, time, traceparent, data from event_log
+  async #page(partition: number, after: number): Promise<EventBatch[]> {
+    const rows = await this.#sql<BatchRow[]>`
+      select partition, first, seq, time, events from event_batch
       where partition = ${partition} and seq > ${after} order by seq limit ${pageMax}`
-    const dense = rows.filter(({ seq }, i) => seq === after + 1 + i)
-    return dense.map(({ seq, time, traceparent, ...rest }) => ({
-      partition,
-      seq,
-      envelope: {
-        ...rest,
-        specversion: '1.0',
-        source: this.#source,
-        time: time.toISOString(),
-        ...(traceparent ? { traceparent } : {}),
-      },
-    }))
+    const gap = rows.findIndex((it, i) => it.first > (rows[i - 1]?.seq ?? after) + 1)
+    return (gap < 0 ? rows : rows.slice(0, gap)).map((it) => fromRow(it, after))
   }
 
   /**
@@ -323,12 +319,19 @@ export class EventLog {
       }
     }
     await this.#sql`
-      delete from event_log where (partition, seq) in (
-        select partition, seq from (
-          select partition, seq, time from event_log
-          where partition = ${at.partition} and seq <= ${at.trimmed} order by seq limit ${prunedMax}
-        ) as oldest
-        where time < clock_timestamp() - ${`${retentionDays} days`}::interval)`
+      with pruned as (
+        delete from event_batch where (partition, seq) in (
+          select partition, seq from (
+            select partition, seq, time from event_batch
+            where partition = ${at.partition} and seq <= ${at.trimmed} order by seq limit ${prunedMax}
+          ) as oldest
+          where time < clock_timestamp() - ${`${retentionDays} days`}::interval)
+        returning seq, events
+      )
+      delete from event_subject s using (
+        select distinct event->>'subject' as subject, seq from pruned, json_array_elements(events::json) as event
+      ) as gone
+      where s.subject = gone.subject and s.seq = gone.seq`
     return at.trimmed
   }
 
@@ -346,14 +349,3 @@ export class EventLog {
     return low
   }
 }
-
-const inEntries = (events: SequencedEvent[]): SequencedEvent[][] =>
-  Array.from({ length: Math.ceil(events.length / eventsPerEntryMax) }, (_, i) =>
-    events.slice(i * eventsPerEntryMax, (i + 1) * eventsPerEntryMax),
-  )
-
-const entryOf = (events: SequencedEvent[], incarnation: string | undefined) => [
-  events[0]!.seq,
-  events.at(-1)!.seq,
-  toBatch(events.map(({ envelope, seq }) => ({ ...envelope, sequence: String(seq), incarnation }))),
-]

@@ -12,7 +12,10 @@ export type Delivery<Message> = {
 }
 
 /** An event to be appended to the log of its partition, in the order given. Its time is that of the commit. */
-export type OutgoingEvent = { partition: number; envelope: Omit<Envelope, 'time'> }
+export type OutgoingEvent = {
+  partition: number
+  event: Pick<Envelope, 'id' | 'type' | 'subject' | 'traceparent' | 'data'>
+}
 
 /** A message set aside because no retry can make it work. */
 export type Poison = { partition: number; position: string; reason: string }

@@ -8,7 +8,7 @@
 import { isNextEvent, isNextMessage, type Owned, type Slice, sizeOf, slicesOf, soundOf } from './batch.ts'
 import type { Doorbell } from './doorbell.ts'
 import { type Entry, entriesOf, type Row, sequenceOf } from './entry.ts'
-import { eventsPerEntryMax } from './event-log.ts'
+import { eventsPerBatchMax } from './event-batch.ts'
 import type { Holdings } from './holdings.ts'
 import type { Incarnation } from './incarnation.ts'
 import { readEntries } from './mailbox.ts'
@@ -40,7 +40,7 @@ export class Intake {
     this.#incarnation = incarnation
     this.#holdings = holdings
     this.#sequenced = sequenced
-    this.#perEntry = sequenced ? eventsPerEntryMax : 1
+    this.#perEntry = sequenced ? eventsPerBatchMax : 1
   }
 
   /** In a rush, what is there already. */

@@ -85,8 +85,8 @@ test.each(ofEvents)('P4: a stream of events that %s is filled again from the log
 
 test('H3: a stream that the log cannot fill stops its own partition, and says so', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
-  await runtime.logEvents(0, 3)
-  await runtime.sql`delete from event_log where partition = 0 and seq = 2`
+  for (const _ of range(3)) await runtime.logEvents(0, 1)
+  await runtime.sql`delete from event_batch where partition = 0 and seq = 2`
   const worker = runtime.worker()
   await Promise.all([runtime.post(0, 1), runtime.post(1, 2)])
   await runtime.untilCounted(1)
@@ -112,7 +112,7 @@ test('P3: a consumer that goes back to what was trimmed is given it again, as fa
   await runtime.until(async () => (await runtime.published(0))[0]!.id === '41-0')
   expect(await runtime.published(0)).toHaveLength(260)
 
-  await runtime.sql`delete from event_log where seq <= 20`
+  await runtime.sql`delete from event_batch where seq <= 20`
   await redis.xgroup('CREATE', eventLog.key(0), 'reader', '0-0')
   let rounds = 0
   await runtime.until(() => ++rounds > 3)
@@ -136,7 +136,7 @@ test('R5: when Postgres has gone back, what stands in a mailbox is of no time, a
 
   const { position, processed, seq, epoch } = backup
   await runtime.sql`update mailbox set position = ${position}, processed = ${processed}, seq = ${seq}, epoch = ${epoch}`
-  await runtime.sql`delete from event_log where seq > ${seq}`
+  await runtime.sql`delete from event_batch where seq > ${seq}`
   await runtime.sql`delete from tally where value > 1`
   const third = runtime.worker()
   await runtime.until(() => third.has('took partitions over'))

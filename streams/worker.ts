@@ -30,11 +30,12 @@ import {
   sizeOf,
   slicesOf,
 } from './batch.ts'
-import { commit, type Letter, sequence } from './commit.ts'
+import { commit, type Letter } from './commit.ts'
 import { lettersToRedrive } from './dead-letter.ts'
 import { deadline } from './deadline.ts'
 import { Doorbell } from './doorbell.ts'
 import { entriesOf } from './entry.ts'
+import { inBatches } from './event-batch.ts'
 import type { EventLog, Publication } from './event-log.ts'
 import type { Effects, Handler } from './handler.ts'
 import { Holdings, type HoldingsOptions } from './holdings.ts'
@@ -177,7 +178,7 @@ export class Worker<Message> {
     const { sql, eventLog, telemetry } = this.#options
     // In the same order always: two commits that wait for each other's rows would wait for ever.
     const advances = slices.map(advanceOf).sort((a, b) => a.partition - b.partition)
-    const outgoing = sequence(effects.events, advances)
+    const outgoing = inBatches(effects.events, advances)
     const redriven = redrivenOf(slices, letters)
     const { writes, results: wanted } = effects
 
@@ -215,7 +216,9 @@ export class Worker<Message> {
 
   /** Publishes beside the next batch, which is not committed before this is done. */
   #publish(eventLog: EventLog, publications: Publication[], trace?: BatchTrace): void {
-    trace?.publishing(publications.reduce((sum, it) => sum + it.events.length, 0))
+    trace?.publishing(
+      publications.reduce((sum, { events }) => sum + events.reduce((n, it) => n + it.events.length, 0), 0),
+    )
     this.#publishing = eventLog.publish(publications)
     this.#publishing.then(
       () => trace?.end(),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { commit, sequence } from '../../streams/commit.ts'
+import { commit } from '../../streams/commit.ts'
+import { inBatches } from '../../streams/event-batch.ts'
 import { isDataError, type Sql } from '../../streams/postgres.ts'
 import type { StockCommand } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
@@ -78,7 +79,7 @@ async function handled(sql: Sql, commands: StockCommand[], size: number) {
       count: batch.length,
       seq,
     }
-    const events = sequence(effects.events, [advance])
+    const events = inBatches(effects.events, [advance])
     const { writes, results } = effects
     const moved = { ...advance, from: from === 0 ? '0-0' : advance.from }
     const committing = commit(sql, { advances: [moved], events, letters: [], redriven: [], writes, results })
@@ -129,7 +130,8 @@ test('commands that were handled before have no second effect, and are answered 
   const commands = history(4, 80)
   const before = await handled(sql, commands, 80)
   await sql`update mailbox set position = '0-0', seq = 0`
-  await sql`delete from event_log`
+  await sql`delete from event_batch`
+  await sql`delete from event_subject`
   const after = await handled(sql, commands, 80)
   for (const what of ['books', 'holds', 'commands', 'purchases'] as const)
     expect(after[what]).toEqual(before[what])
@@ -160,7 +162,7 @@ test('a reservation that two partitions take at once is held for one of the book
   const committed = (index: 0 | 1, { writes, events }: typeof first) =>
     commit(sql, {
       advances: [advances[index]!],
-      events: sequence(events, [advances[index]!]),
+      events: inBatches(events, [advances[index]!]),
       letters: [],
       redriven: [],
       writes,

@@ -70,7 +70,7 @@ export function stockActors({ sql, committed }: StockActorOptions): Handler<Stoc
           for (const [i, event] of taken.events.entries()) {
             events.push({
               partition,
-              envelope: envelopeOf(event, `${partition}/${position}/${i}`, envelope.traceparent),
+              event: outgoing(event, `${partition}/${position}/${i}`, envelope.traceparent),
             })
             decided.push({ partition, event, traceparent: envelope.traceparent })
           }
@@ -197,10 +197,10 @@ const onlyCounted = (before: Book | undefined, book: Book) =>
   before.shortage === book.shortage &&
   before.requested === book.requested
 
-function envelopeOf(event: StockEvent, id: string, traceparent: string | undefined) {
+function outgoing(event: StockEvent, id: string, traceparent: string | undefined): OutgoingEvent['event'] {
   // The type is an attribute of the envelope.
   const { type, ...data } = event
-  return { specversion: '1.0' as const, id, source, type, subject: event.bookid, traceparent, data }
+  return { id, type, subject: event.bookid, traceparent, data }
 }
 
 const reservationOf = ({ message }: Delivery<StockCommand>) =>

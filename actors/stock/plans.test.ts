@@ -1,7 +1,8 @@
 /** No hot statement reads a table from end to end, empty or with a million rows. */
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { commit, sequence } from '../../streams/commit.ts'
+import { commit } from '../../streams/commit.ts'
 import { lettersToRedrive } from '../../streams/dead-letter.ts'
+import { inBatches } from '../../streams/event-batch.ts'
 import { EventLog } from '../../streams/event-log.ts'
 import type { Delivery } from '../../streams/handler.ts'
 import { type Lease, releaseLeases, renewLeases } from '../../streams/lease.ts'
@@ -73,7 +74,7 @@ async function decide(sql: Sql, size: number): Promise<void> {
     count: 0,
     seq,
   }))
-  const events = sequence(effects.events, advances)
+  const events = inBatches(effects.events, advances)
   expect(events).not.toEqual([])
   const letters = [{ partition: 0, position: '1-1', reason: 'r', fields: ['a'] }]
   const redriven = [{ partition: 0, position: '1-2' }]
@@ -167,7 +168,7 @@ async function list(sql: Sql): Promise<void> {
   for (const before of [undefined, crypto.randomUUID()]) await read.purchases(sql, 51, undefined, before)
 }
 
-const tables = ['hold', 'event_log', 'book', 'command', 'purchase']
+const tables = ['hold', 'event_batch', 'event_subject', 'book', 'command', 'purchase']
 const million = 1_000_000
 const books = 50_000
 const purchases = 200_000
@@ -176,12 +177,16 @@ async function fill(sql: Sql): Promise<void> {
   const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
   const bookid = sql`'book-' || i % ${books}::int`
   const all = sql`generate_series(1, ${million}::int) i`
+  const logged = sql`
+    from ${all} join mailbox m on m.partition = i % ${partitions}::int
+    cross join lateral (select m.seq + 1 + (i - 1) / ${partitions}::int as at) n`
   await sql`insert into hold select ${uuid}, ${bookid}, 'u', 'held', null from ${all}`
   await sql`
-    insert into event_log (partition, seq, id, type, subject, time, data)
-    select m.partition, m.seq + 1 + (i - 1) / ${partitions}::int, i, 'CopyReserved', ${bookid},
-      now() - (${million}::int - i) * interval '5 seconds', '{}'
-    from ${all} join mailbox m on m.partition = i % ${partitions}::int`
+    insert into event_batch (partition, first, seq, time, events)
+    select m.partition, at, at, now() - (${million}::int - i) * interval '5 seconds',
+      '[{"id":"' || i || '","type":"CopyReserved","subject":"' || ${bookid} || '","data":{}}]'
+    ${logged}`
+  await sql`insert into event_subject (subject, seq, partition) select ${bookid}, at, m.partition ${logged}`
   await sql`update mailbox set seq = seq + ${million / partitions}::int`
   const some = sql`generate_series(1, ${purchases}::int) i`
   await sql`insert into command select ${uuid}, ${bookid} from ${some}`
@@ -214,7 +219,7 @@ describe('with a million holds and events', () => {
     })
 
     test('for what is pruned of the log: the oldest events are looked at and no others', async () => {
-      const read = await fetched(unforced, 'event_log', prune)
+      const read = await fetched(unforced, 'event_batch', prune)
       expect(read).toBeGreaterThan(0)
       expect(read).toBeLessThanOrEqual(2_000)
     })

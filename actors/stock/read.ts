@@ -1,4 +1,5 @@
 /** What stock's HTTP face shows. Each list takes one row more than a page holds, to tell whether another follows. */
+import { eventsPerBatchMax } from '../../streams/event-batch.ts'
 import type { Sql } from '../../streams/postgres.ts'
 
 export type StockRow = {
@@ -23,12 +24,19 @@ export const stocks = (sql: Sql, limit: number, after = ''): Promise<StockRow[]>
 
 export type MovementRow = { seq: number; id: string; type: string; time: Date; data: Record<string, unknown> }
 
-/** The events of one book come from one partition, so their sequence is their order. */
-export const movements = (sql: Sql, bookid: string, limit: number, before: number | undefined) => sql<
+/** The events of one book come from one partition, so their sequence is their order. @param before a sequence. */
+export const movements = (sql: Sql, bookid: string, limit: number, before = Number.MAX_SAFE_INTEGER) => sql<
   MovementRow[]
 >`
-  select seq, id, type, time, data from event_log
-  where subject = ${bookid} and seq < ${before ?? Number.MAX_SAFE_INTEGER} order by seq desc limit ${limit}`
+  select b.first + e.n - 1 as seq, e.event->>'id' as id, e.event->>'type' as type, b.time, e.event->'data' as data
+  from event_subject s
+  join event_batch b on b.partition = s.partition and b.seq = s.seq
+  cross join lateral (
+    select event, n from json_array_elements(b.events::json) with ordinality as e (event, n)
+    where event->>'subject' = s.subject and b.first + n - 1 < ${before}::bigint
+  ) as e
+  where s.subject = ${bookid} and s.seq < ${before}::bigint + ${eventsPerBatchMax}::bigint
+  order by s.seq desc, e.n desc limit ${limit}`
 
 export type RequestRow = { bookid: string; title: string; shortage: number; requested_at: Date }
 

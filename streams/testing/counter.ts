@@ -37,7 +37,12 @@ export function counter(sql: Sql, worker: string, before?: Before): Handler<Coun
         ],
         events: counted.map(({ partition, position, envelope, message }) => ({
           partition,
-          envelope: envelopeOf(`${partition}/${position}`, 'Counted', envelope.subject, message),
+          event: {
+            id: `${partition}/${position}`,
+            type: 'Counted',
+            subject: envelope.subject,
+            data: message,
+          },
         })),
         results: sql`select null::int, row_to_json(counted) from counted`,
       }

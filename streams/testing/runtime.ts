@@ -8,6 +8,7 @@ import { inject } from 'vitest'
 import { type Committed, commit } from '../commit.ts'
 import { entriesOf } from '../entry.ts'
 import { type Envelope, toFields } from '../envelope.ts'
+import { inBatches } from '../event-batch.ts'
 import { EventLog } from '../event-log.ts'
 import { Incarnation, incarnationsKey } from '../incarnation.ts'
 import { type Cursor, defineMailboxScripts } from '../mailbox.ts'
@@ -20,7 +21,7 @@ import { RunningWorker, type WorkerOverrides } from './running-worker.ts'
 export const mailbox: Topic = { owner: 'counter', name: 'mailbox', consumers: ['counter'] }
 export const events: Topic = { owner: 'counter', name: 'events', consumers: ['reader'] }
 
-const tables = `create table tally (
+const tables = `create table if not exists tally (
   n bigserial primary key, partition int not null, position text not null, value int not null, worker text not null)`
 
 export type Tallied = { partition: number; position: string; value: number; worker: string }
@@ -39,6 +40,8 @@ export type RuntimeOptions = {
   redisUrl?: string
   /** Of the database. */
   encoding?: 'UTF8' | 'LATIN1'
+  /** Files that are applied at first. */
+  migrations?: string[]
 }
 
 /** A fresh database and a fresh prefix; everything is gone when it is disposed of. */
@@ -46,6 +49,7 @@ export async function openRuntime({
   partitions = 4,
   redisUrl = inject('redisUrl'),
   encoding = 'UTF8',
+  migrations = allMigrations,
 }: RuntimeOptions = {}): Promise<Runtime> {
   const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })
   const name = `counter_${randomBytes(5).toString('hex')}`
@@ -60,14 +64,26 @@ export async function openRuntime({
   const admin = postgres(url.href, { max: 1, onnotice: () => {} })
   await admin.unsafe('create schema counter authorization counter')
   await admin.end()
-  const migration = openPostgres(url.href, { schema: 'counter', max: 1, partitions })
-  for (const file of ['0001-mailbox.sql', '0002-event-log.sql', '0003-incarnation.sql'])
-    await migration.unsafe(await readFile(new URL(`../migrations/${file}`, import.meta.url), 'utf8')).simple()
-  await migration.unsafe(tables)
-  await closePostgres(migration)
+  await applyMigrations(url.href, migrations, partitions)
   const redis = openRedis(redisUrl, name)
   await untilReady(redis)
   return new Runtime({ server, name, postgresUrl: url.href, redisUrl, redis, partitions })
+}
+
+/** Of the runtime's tables, in their order. */
+export const allMigrations = [
+  '0001-mailbox.sql',
+  '0002-event-log.sql',
+  '0003-incarnation.sql',
+  '0004-event-batch.sql',
+]
+
+export async function applyMigrations(url: string, files: string[], partitions: number): Promise<void> {
+  const sql = openPostgres(url, { schema: 'counter', max: 1, partitions })
+  for (const file of files)
+    await sql.unsafe(await readFile(new URL(`../migrations/${file}`, import.meta.url), 'utf8')).simple()
+  await sql.unsafe(tables)
+  await closePostgres(sql)
 }
 
 type Made = {
@@ -144,16 +160,14 @@ export class Runtime implements AsyncDisposable {
   /** Commits `count` events to a partition's log, without publishing them. */
   async logEvents(partition: number, count: number): Promise<Committed> {
     const { position, epoch, seq } = await this.mailbox(partition)
-    const numbered = Array.from({ length: count }, (_, i) => ({
+    const subject = this.subject(partition)
+    const counted = range(count, seq + 1).map((value) => ({
       partition,
-      seq: seq + 1 + i,
-      envelope: envelopeOf(`${partition}/${seq + 1 + i}`, 'Counted', this.subject(partition), {
-        value: seq + 1 + i,
-      }),
+      event: { id: `${partition}/${value}`, type: 'Counted', subject, data: { value } },
     }))
     const advances = [{ partition, epoch, from: position, to: position, count: 0, seq }]
     const nothing = { letters: [], redriven: [], writes: [], results: undefined }
-    return await commit(this.sql, { advances, events: numbered, ...nothing })
+    return await commit(this.sql, { advances, events: inBatches(counted, advances), ...nothing })
   }
 
   /** Starts a worker. `before` is awaited ahead of each batch. */

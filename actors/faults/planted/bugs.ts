@@ -50,10 +50,11 @@ export const bugs: Bug[] = [
       {
         file: 'streams/worker.ts',
         find: 'const startedAt = performance.now()',
-        replace: `const early = Map.groupBy(events, (it) => it.partition)
+        replace: `const time = new Date().toISOString()
+    const early = Map.groupBy(outgoing, (it) => it.partition)
     for (const { owned } of slices) {
       const own = early.get(owned.partition)
-      if (own) await eventLog?.publish([{ at: { ...owned, seq: own.at(-1)!.seq }, events: own }])
+      if (own) await eventLog?.publish([{ at: { ...owned, seq: own.at(-1)!.seq }, events: own.map((it) => ({ ...it, time })) }])
     }
     const startedAt = performance.now()`,
       },

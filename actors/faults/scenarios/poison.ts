@@ -81,8 +81,9 @@ type Logged = {
 async function driveOldEventAgain({ world, random }: Stage): Promise<void> {
   const { sql } = world
   const events = await sql<Logged[]>`
-    select partition, seq, id, type, subject, time::text, traceparent, data from stock.event_log l
-    where seq < (select max(seq) from stock.event_log n where n.partition = l.partition and n.subject = l.subject)
+    select partition, seq, id, type, subject, time::text, traceparent, data
+    from (select *, max(seq) over (partition by partition, subject) as newest from stock.event_log) as l
+    where seq < newest
     order by partition, seq`
   const event = random.pick(events)
   if (!event) return
