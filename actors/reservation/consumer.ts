@@ -1,10 +1,23 @@
 /** Takes stock's events in: decides reservations, confirms cancellations, keeps the book list. */
-import type { Effects, Handler } from '../../streams/handler.ts'
+import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { countBooks, type Listing, listBooks, listingsOf } from './books.ts'
-import { verdictsOf } from './reservation.ts'
-import { applyVerdicts, type Changed, type ChangedColumns, changed, changedRows } from './store.ts'
+import { type Status, type Verdict, verdictsOf } from './reservation.ts'
+import { applyVerdicts, type Report, report } from './store.ts'
+
+/** A reservation that stock's events have changed. */
+export type Changed = {
+  reservationid: string
+  bookid: string
+  status: Exclude<Status, 'Requested'>
+  reason: string | null
+  traceparent: string | undefined
+  /** ISO 8601, by Postgres's clock. */
+  updatedAt: string
+  /** From accepted to decided; undefined when it is the cancellation that was answered. */
+  seconds: number | undefined
+}
 
 export type ConsumerOptions = {
   sql: Sql
@@ -32,11 +45,41 @@ export function stockEventConsumer({ sql, committed }: ConsumerOptions): Handler
           received.length > 0 && listBooks(sql, received),
           counted.length > 0 && countBooks(sql, counted),
         ].filter((it) => it !== false),
-        ...(verdicts.length > 0 ? { results: changed(sql) } : {}),
-        committed: (_, results) => committed((results as ChangedColumns[]).flatMap(changedRows)),
+        ...(verdicts.length > 0 ? { results: report(sql) } : {}),
+        committed: (_, results) =>
+          committed((results as Report[]).flatMap((it) => changedBy(it, verdicts, batch))),
       }
     },
   }
+}
+
+function changedBy(
+  { decided, seconds, at, canceled, canceled_at }: Report,
+  verdicts: Verdict[],
+  batch: Delivery<StockEvent>[],
+): Changed[] {
+  const verdictOf = new Map(verdicts.map((it) => [it.reservationid, it]))
+  const traceOf = new Map<string, string | undefined>()
+  for (const { message, envelope } of batch)
+    if ('reservationid' in message) traceOf.set(message.reservationid, envelope.traceparent)
+  const changed = (reservationid: string) => {
+    const { bookid } = verdictOf.get(reservationid)!
+    return { reservationid, bookid, traceparent: traceOf.get(reservationid) }
+  }
+  const decidedAt = new Date(at).toISOString()
+  return [
+    ...(decided ?? []).map((id, i) => {
+      const { status, reason } = verdictOf.get(id)!
+      return { ...changed(id), status: status!, reason, updatedAt: decidedAt, seconds: seconds![i]! }
+    }),
+    ...(canceled ?? []).map((id, i) => ({
+      ...changed(id),
+      status: 'Canceled' as const,
+      reason: null,
+      updatedAt: new Date(canceled_at![i]!).toISOString(),
+      seconds: undefined,
+    })),
+  ]
 }
 
 const isReceived = <It extends Listing>(it: It): it is It & { about: NonNullable<Listing['about']> } =>

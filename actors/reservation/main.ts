@@ -23,7 +23,7 @@ import { runService } from '../service.ts'
 import { StoreClock } from '../store-clock.ts'
 import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
-import { stockEventConsumer } from './consumer.ts'
+import { type Changed, stockEventConsumer } from './consumer.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
 import { mountReservations, readsAtOnce } from './http.ts'
 import { resendUnconfirmed } from './resend.ts'
@@ -92,19 +92,18 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
   const resent = (count: number) => metrics.resends.inc(count)
 
   /** After the commit: whoever waits for these reservations, and whoever watches the service. */
-  function tell(changes: store.Changed[]): void {
+  function tell(changes: Changed[]): void {
     wakeup.announce(
-      changes.map(({ reservationid, status, reason, updated_at }) => ({
+      changes.map(({ reservationid, status, reason, updatedAt }) => ({
         reservationid,
         status,
         reason,
-        updatedAt: new Date(updated_at).toISOString(),
+        updatedAt,
       })),
     )
     for (const { reservationid, bookid, status, reason, traceparent, seconds } of changes) {
-      if (status === 'Requested') continue
       metrics.decided(status).inc()
-      if (status !== 'Canceled') metrics.decisionSeconds.observe(seconds)
+      if (seconds !== undefined) metrics.decisionSeconds.observe(seconds)
       log.info(
         { reservationid, bookid, status, reason, traceid: traceparent && traceIdOf(traceparent) },
         'decided',

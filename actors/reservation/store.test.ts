@@ -4,7 +4,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { findBooks } from './books.ts'
-import { stockEventConsumer } from './consumer.ts'
+import { type Changed, stockEventConsumer } from './consumer.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -29,12 +29,17 @@ async function accepted(bookid = 'b'): Promise<string> {
 
 let position = 0
 /** Commits events as the worker does: those of one call are one batch. */
-async function told(...events: StockEvent[]): Promise<store.Changed[]> {
+async function told(...events: StockEvent[]): Promise<Changed[]> {
   const from = `${position}-0`
   const to = `${++position}-0`
-  let changes: store.Changed[] = []
+  let changes: Changed[] = []
   const handler = stockEventConsumer({ sql, committed: (them) => (changes = them) })
-  const batch = events.map((message) => ({ partition: 0, position: to, envelope: {} as never, message }))
+  const batch = events.map((message) => ({
+    partition: 0,
+    position: to,
+    envelope: { traceparent } as never,
+    message,
+  }))
   const { writes, results, committed } = await handler.handle(batch)
   const advances = [{ partition: 0, epoch: 0, from, to, count: events.length, seq: 0 }]
   const done = await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
@@ -166,7 +171,29 @@ test('the commit reports what has changed, and nothing that has not', async () =
   )
   expect(changes[0]).toMatchObject({ bookid: 'b', traceparent })
   expect(changes[0]!.seconds).toBeGreaterThan(0)
+  const { updated_at } = (await store.find(sql, one))!
+  expect(changes.map((it) => it.updatedAt)).toEqual([updated_at, updated_at].map((it) => it.toISOString()))
   expect((await told(reserved(one), reserved(three))).map((it) => it.reservationid)).toEqual([three])
+})
+
+test('a cancellation that stock has answered is reported with the time of the cancellation', async () => {
+  const [held, never] = [await accepted(), await accepted()]
+  await told(reserved(held))
+  const canceled = (await store.cancel(sql, held, traceparent, 3_000))!
+  const changes = await told(released(held), reserved(never))
+  expect(changes.map((it) => [it.reservationid, it.status]).sort()).toEqual(
+    [
+      [held, 'Canceled'],
+      [never, 'Reserved'],
+    ].sort(),
+  )
+  expect(changes.find((it) => it.status === 'Canceled')).toMatchObject({
+    bookid: 'b',
+    reason: null,
+    traceparent,
+    updatedAt: canceled.updated_at.toISOString(),
+    seconds: undefined,
+  })
 })
 
 test('a reservation that is accepted twice is one, as it was first', async () => {

@@ -102,18 +102,6 @@ export function list(
 
 const shown = (sql: Sql) => sql`reservationid, bookid, userid, status, reason, created_at, updated_at`
 
-/** What the commit reports of a reservation that a verdict changed, as JSON. */
-export type Changed = {
-  reservationid: string
-  bookid: string
-  status: Status
-  reason: string | null
-  traceparent: string | null
-  updated_at: string
-  /** From accepted to now. */
-  seconds: number
-}
-
 /**
  * Applies verdicts. An outcome decides a reservation that is Requested and no other; a cancellation is answered by
  * whatever tells that stock holds no copy for it. What is answered leaves the outbox.
@@ -123,7 +111,7 @@ export const applyVerdicts = (sql: Sql, rows: (Verdict & { partition: number })[
     update reservation r set
       status = case when r.status = 'Requested' then v.status else r.status end,
       reason = case when r.status = 'Requested' then v.reason else r.reason end,
-      updated_at = case when r.status = 'Requested' then clock_timestamp() else r.updated_at end
+      updated_at = case when r.status = 'Requested' then now() else r.updated_at end
     from unnest(
       ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.reservationid)}::uuid[],
       ${rows.map((it) => it.status)}::text[], ${rows.map((it) => it.reason)}::text[],
@@ -131,35 +119,35 @@ export const applyVerdicts = (sql: Sql, rows: (Verdict & { partition: number })[
     ) as v (partition, reservationid, status, reason, released)
     where r.reservationid = v.reservationid and v.partition = any(array(select partition from fenced))
       and (r.status = 'Requested' and v.status is not null or r.status = 'Canceled' and v.released::bool)
-    returning r.partition, r.reservationid, r.bookid, r.status, r.reason, r.traceparent, r.updated_at,
-      extract(epoch from r.updated_at - r.created_at)::float as seconds
+    returning r.partition, r.reservationid, r.status, r.created_at, r.updated_at
   ), answered as (
     delete from outbox o using judged j where o.partition = j.partition and o.reservationid = j.reservationid
   )`
 
-/** Column by column: rows of JSON name every column again, and take twice as long to write and to read. */
-export type ChangedColumns = { [Column in keyof Changed]: Changed[Column][] | null }
-
-/** The reservations that `applyVerdicts` changed, each once, all in one of the commit's results. */
-export const changed = (sql: Sql): Fragment => sql`
-  select null::int, json_build_object(
-    'reservationid', array_agg(reservationid), 'bookid', array_agg(bookid), 'status', array_agg(status),
-    'reason', array_agg(reason), 'traceparent', array_agg(traceparent), 'updated_at', array_agg(updated_at),
-    'seconds', array_agg(seconds)
-  ) from judged`
-
-export function changedRows(columns: ChangedColumns): Changed[] {
-  const { reservationid, bookid, status, reason, traceparent, updated_at, seconds } = columns
-  return (reservationid ?? []).map((id, i) => ({
-    reservationid: id,
-    bookid: bookid![i]!,
-    status: status![i]!,
-    reason: reason![i]!,
-    traceparent: traceparent![i]!,
-    updated_at: updated_at![i]!,
-    seconds: seconds![i]!,
-  }))
+/**
+ * What the commit reports of the reservations that `applyVerdicts` changed, each once. What the events have said is left
+ * out, for it is reported for thousands of reservations a second.
+ */
+export type Report = {
+  /** Reservations that are decided as their verdict says, and how long each took, from accepted to decided. */
+  decided: string[] | null
+  seconds: number[] | null
+  /** When they were: all at once. */
+  at: string
+  /** Reservations that stock has released, and when each was cancelled. */
+  canceled: string[] | null
+  canceled_at: string[] | null
 }
+
+/** A `Report` in one of the commit's results. */
+export const report = (sql: Sql): Fragment => sql`
+  select null::int, json_build_object(
+    'decided', array_agg(reservationid) filter (where status <> 'Canceled'),
+    'seconds', array_agg(extract(epoch from updated_at - created_at)::float) filter (where status <> 'Canceled'),
+    'at', now(),
+    'canceled', array_agg(reservationid) filter (where status = 'Canceled'),
+    'canceled_at', array_agg(updated_at) filter (where status = 'Canceled')
+  ) from judged`
 
 export type Unconfirmed = Pick<Reservation, 'reservationid' | 'bookid' | 'userid' | 'status'> & {
   traceparent: string | null
