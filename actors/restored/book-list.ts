@@ -1,4 +1,7 @@
-/** Makes the book list show no book as stock has never had it. What it has yet to learn, events will bring. */
+/**
+ * Makes the book list show every book as stock has it. Events that it has yet to read change nothing then; those that were
+ * pruned since its backup would never come.
+ */
 import type { Sql } from '../../streams/postgres.ts'
 import type { Databases } from './installation.ts'
 import { pageMax, pages } from './pages.ts'
@@ -13,7 +16,7 @@ type Book = {
   version: number
 }
 
-/** @returns how many books of the list were ahead of stock. */
+/** @returns how many books were listed otherwise, not listed, or listed and unknown to stock. */
 export async function correctBookList({ stock, reservation }: Databases): Promise<number> {
   let corrected = 0
   const bookids = (row: { bookid: string }) => row.bookid
@@ -43,17 +46,18 @@ async function knownBooks(sql: Sql, bookids: string[]): Promise<string[]> {
 /** Also where the version is the same: another future may have had one of that number. */
 async function correct(sql: Sql, books: Book[]): Promise<number> {
   const { count } = await sql`
-    update book b set title = s.title, author = s.author, isbn = s.isbn, available = s.available, held = s.held,
-      version = s.version, updated_at = clock_timestamp()
-    from unnest(
+    insert into book as b (bookid, title, author, isbn, available, held, version)
+    select * from unnest(
       ${books.map((it) => it.bookid)}::text[], ${books.map((it) => it.title)}::text[],
       ${books.map((it) => it.author)}::text[], ${books.map((it) => it.isbn)}::text[],
       ${books.map((it) => it.available)}::bigint[], ${books.map((it) => it.held)}::bigint[],
       ${books.map((it) => it.version)}::bigint[]
     ) as s (bookid, title, author, isbn, available, held, version)
-    where b.bookid = s.bookid and b.version >= s.version
-      and (b.title, b.author, b.isbn, b.available, b.held, b.version)
-        is distinct from (s.title, s.author, s.isbn, s.available, s.held, s.version)`
+    on conflict (bookid) do update set title = excluded.title, author = excluded.author, isbn = excluded.isbn,
+      available = excluded.available, held = excluded.held, version = excluded.version,
+      updated_at = clock_timestamp()
+    where (b.title, b.author, b.isbn, b.available, b.held, b.version) is distinct from
+      (excluded.title, excluded.author, excluded.isbn, excluded.available, excluded.held, excluded.version)`
   return count
 }
 

@@ -4,7 +4,7 @@ import { openRedis, untilReady } from '../../streams/redis.ts'
 import { ConfigError, readEnv, type ServiceName, toConfig } from '../config.ts'
 import { type MigrateOptions, migrate } from '../migrate.ts'
 import { correctBookList } from './book-list.ts'
-import { takeConsumersBack } from './consumers.ts'
+import { alignConsumers } from './consumers.ts'
 import { reconcileHolds } from './holds.ts'
 import { type DatabaseUrls, takeInstallation } from './installation.ts'
 import { suppressOutcomes } from './notices.ts'
@@ -40,9 +40,9 @@ export async function restored({
   for (const databaseUrl of new Set(Object.values(urls))) await migrate({ databaseUrl, partitions, log })
   await using installation = await takeInstallation(urls, await knownInRedis(redisUrl, redisPrefix, log))
   const { databases, incarnation } = installation
-  const ahead = await takeConsumersBack(databases)
-  log(`${ahead} partitions had been read beyond the end of stock's log, and go back to it.`)
-  log(`${await correctBookList(databases)} books of the list were ahead of stock, and are corrected.`)
+  const moved = await alignConsumers(databases)
+  log(`${moved} partitions had been read beyond the end of stock's log, or not as far as to its beginning.`)
+  log(`${await correctBookList(databases)} books of the list were not as stock has them, and are corrected.`)
   let suppressed = 0
   const { released, adopted, reopened } = await reconcileHolds(databases, partitions, async (holds) => {
     suppressed += await suppressOutcomes(databases.notifier, holds)

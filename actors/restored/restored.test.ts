@@ -222,7 +222,7 @@ test('of three databases only that of stock goes back: what it forgot is decided
   await backup.restore()
   const lines = await runRestored(system, urls)
   expect(lines.join('\n')).toContain('3 will be decided again')
-  expect(lines.join('\n')).toContain('2 books of the list were ahead')
+  expect(lines.join('\n')).toContain('2 books of the list were not as stock has them')
   await startOf(system, ...serviceNames)
   await allDecided(system)
   for (const { reservationid } of accepted)
@@ -254,4 +254,37 @@ test('of three databases only that of the notifier goes back: it reports again, 
   await startOf(system, ...serviceNames)
   await eventually(async () => (await ids()).length === before.length)
   expect(await ids()).toEqual(before)
+})
+
+test('a database of reservations from before all that stock still has in its log is brought up to it', async (context) => {
+  const { system, names, urls } = await startApart(context)
+  await using _ = system
+  await receive(system, 'old', 5)
+  await eventually(async () => (await everyBook(system)).length === 1)
+  const kept = await reserveAndWait(system.reservation, 'old', 'ann')
+  await Promise.all(system.processes.stock.map((process) => process.stop()))
+  const waiting = await reserve(system.reservation, 'old', 'ben')
+  await stopAll(system)
+  await using backup = await Backup.of(names.reservation)
+  await startOf(system, ...serviceNames)
+  await allDecided(system)
+  await receive(system, 'new', 7)
+  await eventually(async () => (await everyBook(system)).length === 2)
+  await stopAll(system)
+  const stock = postgres(urls.stock, { max: 1 })
+  await stock`update stock.mailbox set trimmed = seq`
+  await stock`delete from stock.event_batch`
+  await stock`delete from stock.event_subject`
+  await stock.end()
+
+  await backup.restore()
+  await runRestored(system, urls)
+  await startOf(system, ...serviceNames)
+  const later = await reserveAndWait(system.reservation, 'new', 'cem')
+  await allDecided(system)
+  for (const { reservationid } of [kept, waiting, later])
+    expect(await reservationOf(system.reservation, reservationid)).toMatchObject({ status: 'Reserved' })
+  const listed = async () => (await everyBook(system)).map(({ bookid, qty }) => `${bookid} ${qty}`).join()
+  await eventually(async () => (await listed()) === 'new 6,old 3')
+  expect(await stockOf(system, 'old')).toMatchObject({ qty: 3, held: 2 })
 })
