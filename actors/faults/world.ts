@@ -135,7 +135,10 @@ export class World implements AsyncDisposable {
   /** Another process of the service, ready to serve. */
   async add(service: ServiceName): Promise<ServiceProcess> {
     const process = await this.#make(service)
-    await process.start()
+    await process.start().catch(async (error) => {
+      await process.finish()
+      throw error
+    })
     this.processes[service].push(process)
     this.#contracts[service] ??= await Contract.read(process.opsUrl)
     this.balancers[service].add(this.#clientOf(process, service))
@@ -145,11 +148,13 @@ export class World implements AsyncDisposable {
   async #startServices(): Promise<void> {
     const { processes = 2 } = this.#options
     const wanted = { reservation: processes, stock: processes, notifier: notifiers }
-    await Promise.all(
+    // What could not be started is ended with the others, and only once none of them is still being started.
+    const started = await Promise.allSettled(
       serviceNames.map(async (service) => {
         for (const _ of range(wanted[service])) await this.add(service)
       }),
     )
+    for (const it of started) if (it.status === 'rejected') throw it.reason
   }
 
   async #make(service: ServiceName): Promise<ServiceProcess> {
