@@ -69,14 +69,17 @@ async function campaign(options: Options): Promise<boolean> {
   for (let round = 0; !stopping.aborted && (round < options.seeds || Date.now() < until); round++) {
     for (const [at, scenario] of wanted.entries()) {
       if (stopping.aborted) break
-      const why = await scenario.unable?.()
+      const noOlder = scenario.fromOlder && !options.from && 'name a checkout of an older version with --from'
+      const why = noOlder || (await scenario.unable?.())
       if (why) {
         skipped.add(`${scenario.name}: ${why}`)
         continue
       }
       const seed = options.seed + round
       progress.begin(`${at + 1}/${wanted.length} ${scenario.name}, seed ${seed}`)
-      const result = await run({ scenario, seed, secondsMax: options.secondsMax, say: progress.say }).catch(
+      const { secondsMax, from } = options
+      const world = scenario.fromOlder && from ? { older: from } : {}
+      const result = await run({ scenario, seed, secondsMax, world, say: progress.say }).catch(
         (error: Error) => void broken.push(`${scenario.name}, seed ${seed}: ${error.message}`),
       )
       if (result) results.push(result)

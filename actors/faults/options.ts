@@ -1,4 +1,5 @@
 /** The command line of the campaign. */
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 export type Options = {
@@ -8,6 +9,8 @@ export type Options = {
   seeds: number
   minutes: number | undefined
   secondsMax: number
+  /** A checkout of an older version, installed. */
+  from: string | undefined
   mode: 'campaign' | 'quick' | 'planted' | 'list'
 }
 
@@ -22,6 +25,7 @@ a table; ends with 1 when something did not hold, and then keeps history, logs a
   --seeds N         runs of each scenario, with seeds that follow each other (1)
   --minutes N       goes on with further seeds until so much time has passed
   --longest N       seconds that a single fault may last (12)
+  --from DIR        a checkout of an older version, installed: for the scenario in which this one takes its place
   --quick           the five likeliest faults, in less than a minute
   --planted         plants bugs in a copy of the code and shows which check catches each
   --list            the scenarios
@@ -38,6 +42,7 @@ export function readOptions(args: string[], clock = Date.now()): Options | undef
       seeds: { type: 'string', default: '1' },
       minutes: { type: 'string' },
       longest: { type: 'string' },
+      from: { type: 'string' },
       quick: { type: 'boolean', default: false },
       planted: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
@@ -54,6 +59,7 @@ export function readOptions(args: string[], clock = Date.now()): Options | undef
     seeds: wholeWithin('seeds', values.seeds, 1, 1_000),
     minutes: values.minutes === undefined ? undefined : wholeWithin('minutes', values.minutes, 1, 10_000),
     secondsMax: wholeWithin('longest', values.longest ?? (quick ? '2' : '12'), 1, 120),
+    from: values.from === undefined ? undefined : `${resolve(values.from)}/`,
     mode: quick ? 'quick' : planted ? 'planted' : list ? 'list' : 'campaign',
   }
 }

@@ -1,9 +1,12 @@
 /** Everything that a run needs and may hurt: stores, services as processes, receivers of notices, and the wires between. */
+import { execFile } from 'node:child_process'
 import { appendFile, chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
+import { runtimeCommand } from '../../deploy/local/service.ts'
 import { type ServiceName, serviceNames } from '../config.ts'
 import { migrate } from '../migrate.ts'
 import { Balancer } from '../testing/balancer.ts'
@@ -28,6 +31,8 @@ export type WorldOptions = {
   smallDisk?: boolean
   /** The tree that the services are run from. */
   tree?: string
+  /** The tree of an older version, which is run at first. */
+  older?: string
   /** Loaded by every service before itself, by its path in the tree. */
   preload?: string
   /** How far the clocks of the processes are off, in turn, and that of Postgres. */
@@ -53,7 +58,8 @@ export class World implements AsyncDisposable {
   readonly wires = new Map<ServiceProcess, Wires>()
   readonly balancers: Record<ServiceName, Balancer>
   readonly #options: WorldOptions
-  readonly #contracts: Partial<Record<ServiceName, Contract>> = {}
+  /** By the process whose version promises it. */
+  readonly #contracts = new Map<ServiceProcess, Contract>()
   readonly #watching = new AbortController()
   /** Set when something was found that a person will want to look at. */
   kept = false
@@ -95,7 +101,8 @@ export class World implements AsyncDisposable {
     ])
     const world = new World(options, dir, servers)
     try {
-      await migrate({ databaseUrl: world.postgres.url, partitions })
+      if (options.older) await world.#migrateFrom(options.older)
+      else await world.migrate()
       await world.#startServices()
     } catch (error) {
       world.kept = true
@@ -109,6 +116,10 @@ export class World implements AsyncDisposable {
     return serviceNames.flatMap((service) => this.processes[service])
   }
 
+  get older(): string | undefined {
+    return this.#options.older
+  }
+
   get redisPrefix(): string {
     return prefix
   }
@@ -117,10 +128,10 @@ export class World implements AsyncDisposable {
     return this.balancers[service].next()
   }
 
-  #clientOf(process: ServiceProcess, service: ServiceName): Client {
+  #clientOf(process: ServiceProcess): Client {
     return new Client(
       () => process.url,
-      () => this.#contracts[service]!,
+      () => this.#contracts.get(process)!,
     )
   }
 
@@ -128,20 +139,34 @@ export class World implements AsyncDisposable {
   lossyClient(service: ServiceName, wire: TcpProxy): Client {
     return new Client(
       () => wire.url.replace(/\/$/, ''),
-      () => this.#contracts[service]!,
+      () => this.#contracts.get(this.processes[service][0]!)!,
     )
   }
 
-  /** Another process of the service, ready to serve. */
-  async add(service: ServiceName): Promise<ServiceProcess> {
-    const process = await this.#make(service)
+  /** Brings the database up to this version. */
+  migrate(): Promise<void> {
+    return migrate({ databaseUrl: this.postgres.url, partitions })
+  }
+
+  /** Brings the database up to the version of a tree. */
+  async #migrateFrom(tree: string): Promise<void> {
+    const [binary, ...args] = runtimeCommand('node')
+    await promisify(execFile)(binary, [...args, join(tree, 'actors/migrate.ts')], {
+      cwd: tree,
+      env: { ...process.env, DATABASE_URL: this.postgres.url, PARTITIONS: String(partitions) },
+    })
+  }
+
+  /** Another process of the service, ready to serve. @param tree that it is run from. */
+  async add(service: ServiceName, tree = this.#options.tree): Promise<ServiceProcess> {
+    const process = await this.#make(service, tree)
     await process.start().catch(async (error) => {
       await process.finish()
       throw error
     })
     this.processes[service].push(process)
-    this.#contracts[service] ??= await Contract.read(process.opsUrl)
-    this.balancers[service].add(this.#clientOf(process, service))
+    this.#contracts.set(process, await Contract.read(process.opsUrl))
+    this.balancers[service].add(this.#clientOf(process))
     return process
   }
 
@@ -151,14 +176,14 @@ export class World implements AsyncDisposable {
     // What could not be started is ended with the others, and only once none of them is still being started.
     const started = await Promise.allSettled(
       serviceNames.map(async (service) => {
-        for (const _ of range(wanted[service])) await this.add(service)
+        for (const _ of range(wanted[service])) await this.add(service, this.#options.older)
       }),
     )
     for (const it of started) if (it.status === 'rejected') throw it.reason
   }
 
-  async #make(service: ServiceName): Promise<ServiceProcess> {
-    const { tree = root, preload, wired, clocks } = this.#options
+  async #make(service: ServiceName, tree = root): Promise<ServiceProcess> {
+    const { preload, wired, clocks } = this.#options
     const index = this.processes[service].length
     const wires = wired
       ? { postgres: await TcpProxy.start(this.postgres.url), redis: await TcpProxy.start(this.redis.url) }

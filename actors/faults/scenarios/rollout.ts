@@ -24,6 +24,28 @@ export const rollout: Scenario[] = [
     },
   },
   {
+    name: 'update',
+    title: 'this version takes the place of an older one, gives it back, and takes it again',
+    fromOlder: true,
+    needs: unnoticed,
+    async fault(stage) {
+      const { world } = stage
+      stage.note('migrating')
+      await world.migrate()
+      for (const tree of [undefined, world.older, undefined]) {
+        // In any order: nobody says which service is deployed first.
+        for (const service of stage.random.shuffled([...serviceNames])) {
+          for (const process of world.processes[service].filter(({ running }) => running)) {
+            const next = await world.add(service, tree)
+            stage.note(`${next.name} of the ${tree ? 'older' : 'newer'} version for ${process.name}`)
+            await process.stop()
+            await stage.seconds(stage.random.between(0.2, 1.5))
+          }
+        }
+      }
+    },
+  },
+  {
     name: 'scaling',
     title: 'stock and reservation go from one process to three, and back to one',
     world: { processes: 1 },

@@ -32,6 +32,8 @@ export type Scenario = {
   rate?: number
   habits?: Habits
   needs: Needs
+  /** Whether it begins with an older version, a checkout of which has to be named. */
+  fromOlder?: boolean
   /** @returns why it cannot be run here; undefined if it can. */
   unable?(): Promise<string | undefined>
   /** Hurts the system, and heals it again. */
