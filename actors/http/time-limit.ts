@@ -11,26 +11,31 @@ import { Unavailable } from './problem.ts'
 /** A 503 is promised within 2 s: the rest is for a process that is busy. */
 export const answerWithinMs = 1_800
 
-/** The runtime keeps a list of timers for each duration: few different ones cost little, and thousands much. */
-const stepMs = 100
+/** One timer looks at all limits that count, so often. A timer for each request, and each wait, would cost more. */
+const lookEveryMs = 50
 
 const contextKey = 'timeLimit'
+
+export type Limited = {
+  /** Called once, when the time is up. */
+  expire(): void
+}
 
 export class TimeLimit {
   #leftMs: number
   #since = 0
-  #timer: NodeJS.Timeout | undefined
   #expired = false
-  #expire = () => {}
+  readonly #limited: Limited
 
   /** Begins to count. `end` must follow. */
-  constructor(limitMs = answerWithinMs) {
+  constructor(limited: Limited, limitMs = answerWithinMs) {
+    this.#limited = limited
     this.#leftMs = limitMs
     this.#count()
   }
 
-  static begin(c: Context): TimeLimit {
-    const limit = new TimeLimit()
+  static begin(c: Context, limited: Limited): TimeLimit {
+    const limit = new TimeLimit(limited)
     c.set(contextKey, limit)
     return limit
   }
@@ -41,22 +46,12 @@ export class TimeLimit {
 
   /** How much of the time is left, milliseconds. */
   get leftMs(): number {
-    const counted = this.#timer ? performance.now() - this.#since : 0
+    const counted = counting.has(this) ? performance.now() - this.#since : 0
     return Math.max(0, this.#leftMs - counted)
   }
 
-  /**
-   * @param discard is given what the work comes to when that is too late.
-   * @throws {Unavailable} when the time is up. The work goes on, and its outcome is ignored.
-   */
-  hold<T>(work: Promise<T>, discard: (late: T) => void): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#expire = () => {
-        this.#expired = true
-        reject(tooLate())
-      }
-      work.then((it) => (this.#expired ? discard(it) : resolve(it)), reject)
-    })
+  get expired(): boolean {
+    return this.#expired
   }
 
   /** @throws {Unavailable} when the time is up: nothing is begun any more for a request that was answered. */
@@ -77,16 +72,35 @@ export class TimeLimit {
   /** Stops counting. */
   end(): void {
     this.#leftMs = this.leftMs
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    counting.delete(this)
+  }
+
+  /** Called now and then while time is counted. */
+  look(now: number): void {
+    if (now - this.#since < this.#leftMs) return
+    counting.delete(this)
+    this.#leftMs = 0
+    this.#expired = true
+    this.#limited.expire()
   }
 
   #count(): void {
     if (this.#expired) return
     this.#since = performance.now()
-    const steps = Math.ceil(this.#leftMs / stepMs)
-    this.#timer = setTimeout(() => this.#expire(), steps * stepMs)
+    counting.add(this)
+    looking ??= setInterval(lookAtAll, lookEveryMs)
   }
 }
 
-const tooLate = () => new Unavailable('A store does not answer in time.')
+export const tooLate = () => new Unavailable('A store does not answer in time.')
+
+const counting = new Set<TimeLimit>()
+let looking: NodeJS.Timeout | undefined
+
+function lookAtAll(): void {
+  const now = performance.now()
+  for (const limit of counting) limit.look(now)
+  if (counting.size > 0) return
+  clearInterval(looking)
+  looking = undefined
+}
