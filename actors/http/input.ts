@@ -1,4 +1,5 @@
 /** What a request brings, checked against its route's schemas: parsed once, here, and trusted behind. */
+import type { IncomingMessage } from 'node:http'
 import type { RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { z } from 'zod'
@@ -128,7 +129,17 @@ function readBytes(c: Context): Promise<Uint8Array | ArrayBuffer> {
   if (length === undefined || c.req.header('transfer-encoding') !== undefined)
     return readChunks(c.req.raw.body)
   if (Number(length) > bodyBytesMax) throw new Problem('body-too-large')
-  return Number(length) > smallBytesMax ? readLarge(c) : c.req.arrayBuffer().catch(endedEarly)
+  return Number(length) > smallBytesMax ? readLarge(c) : readSmall(c, Number(length))
+}
+
+/** A small body usually comes in one piece with its head: then Node holds it by the next microtask, and nothing need listen. */
+async function readSmall(c: Context, length: number): Promise<Uint8Array | ArrayBuffer> {
+  const incoming = (c.env as { incoming?: IncomingMessage } | undefined)?.incoming
+  if (incoming) {
+    await undefined
+    if (incoming.complete && incoming.readableLength === length && length > 0) return incoming.read()
+  }
+  return await c.req.arrayBuffer().catch(endedEarly)
 }
 
 async function readLarge(c: Context): Promise<ArrayBuffer> {
