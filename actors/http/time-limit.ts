@@ -3,7 +3,7 @@
  *
  * A dependency that is down must not keep a client waiting, however often a route asks it. So the frame of all routes
  * (`app.ts`) limits the whole request, from the moment that it has arrived, and no route can forget to. A wait that the
- * client asked for, or that the route documents, does not count: the route says so with `wait`.
+ * client asked for, or that the route documents, does not count: the route says so with `pause` and `resume`.
  */
 import type { Context } from 'hono'
 import { Unavailable } from './problem.ts'
@@ -14,7 +14,9 @@ export const answerWithinMs = 1_800
 /** One timer looks at all limits that count, so often. A timer for each request, and each wait, would cost more. */
 const lookEveryMs = 50
 
-const contextKey = 'timeLimit'
+/** A property, and no variable of Hono's: for the first of these it makes a map. */
+const key = Symbol('timeLimit')
+type Limitable = Context & { [key]?: TimeLimit }
 
 export type Limited = {
   /** Called once, when the time is up. */
@@ -36,12 +38,12 @@ export class TimeLimit {
 
   static begin(c: Context, limited: Limited): TimeLimit {
     const limit = new TimeLimit(limited)
-    c.set(contextKey, limit)
+    ;(c as Limitable)[key] = limit
     return limit
   }
 
   static of(c: Context): TimeLimit {
-    return c.get(contextKey)
+    return (c as Limitable)[key]!
   }
 
   /** How much of the time is left, milliseconds. */
@@ -59,19 +61,17 @@ export class TimeLimit {
     if (this.#expired) throw tooLate()
   }
 
-  /** Waits for something that may take longer than the limit: meanwhile no time is counted. */
-  async wait<T>(awaited: Promise<T>): Promise<T> {
-    this.end()
-    try {
-      return await awaited
-    } finally {
-      this.#count()
-    }
+  /** Counts no time until `resume`: what is waited for may take longer than the limit. */
+  pause(): void {
+    this.#leftMs = this.leftMs
+    counting.delete(this)
   }
 
-  /** Stops counting. */
+  resume(): void {
+    if (!this.#expired) this.#count()
+  }
+
   end(): void {
-    this.#leftMs = this.leftMs
     counting.delete(this)
   }
 
@@ -85,7 +85,6 @@ export class TimeLimit {
   }
 
   #count(): void {
-    if (this.#expired) return
     this.#since = performance.now()
     counting.add(this)
     looking ??= setInterval(lookAtAll, lookEveryMs)
