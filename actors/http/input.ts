@@ -1,8 +1,8 @@
 /** What a request brings, checked against its route's schemas: parsed once, here, and trusted behind. */
-import type { IncomingMessage } from 'node:http'
 import type { RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { z } from 'zod'
+import { contentTypeOf, headerOf, incomingOf } from './node.ts'
 import { Places } from './places.ts'
 import { type Fault, Problem } from './problem.ts'
 import { fromUtf8 } from './utf8.ts'
@@ -82,7 +82,7 @@ const pointerOf = (path: PropertyKey[]): string =>
 /** JSON is UTF-8, and bodies come as they are. */
 function refuseEncodings(c: Context, type: string): void {
   const charset = charsetIn.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'
-  const encoding = c.req.header('content-encoding')?.toLowerCase() ?? 'identity'
+  const encoding = headerOf(c, 'content-encoding')?.toLowerCase() ?? 'identity'
   if (charset !== 'utf-8' && charset !== 'utf8')
     throw new Problem('unsupported-media-type', { detail: `The charset must be UTF-8, not ${charset}.` })
   if (encoding !== 'identity')
@@ -93,7 +93,7 @@ const charsetIn = /;\s*charset\s*=\s*"?([^\s";]*)/i
 const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i
 
 async function readJson(c: Context): Promise<unknown> {
-  const type = c.req.header('content-type')
+  const type = contentTypeOf(c)
   if (type === undefined || !jsonType.test(type)) throw new Problem('unsupported-media-type')
   refuseEncodings(c, type)
   const text = textOf(await readBytes(c))
@@ -125,8 +125,8 @@ const largeBodies = new Places({
 
 /** A body that announces its length is refused unread; one that does not is read up to the limit. */
 function readBytes(c: Context): Promise<Uint8Array | ArrayBuffer> {
-  const length = c.req.header('content-length')
-  if (length === undefined || c.req.header('transfer-encoding') !== undefined)
+  const length = headerOf(c, 'content-length')
+  if (length === undefined || headerOf(c, 'transfer-encoding') !== undefined)
     return readChunks(c.req.raw.body)
   if (Number(length) > bodyBytesMax) throw new Problem('body-too-large')
   return Number(length) > smallBytesMax ? readLarge(c) : readSmall(c, Number(length))
@@ -134,7 +134,7 @@ function readBytes(c: Context): Promise<Uint8Array | ArrayBuffer> {
 
 /** A small body usually comes in one piece with its head: then Node holds it by the next microtask, and nothing need listen. */
 async function readSmall(c: Context, length: number): Promise<Uint8Array | ArrayBuffer> {
-  const incoming = (c.env as { incoming?: IncomingMessage } | undefined)?.incoming
+  const incoming = incomingOf(c)
   if (incoming) {
     await undefined
     if (incoming.complete && incoming.readableLength === length && length > 0) return incoming.read()
@@ -178,7 +178,7 @@ function queryOf(c: Context): Record<string, string | string[]> {
 function headersOf(c: Context, names: string[]): Record<string, string> {
   const found: Record<string, string> = {}
   for (const name of names) {
-    const value = c.req.header(name)
+    const value = headerOf(c, name)
     if (value !== undefined) found[name] = value
   }
   return found
