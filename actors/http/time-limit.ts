@@ -27,7 +27,7 @@ export class TimeLimit {
   #leftMs: number
   #since = 0
   #expired = false
-  readonly #limited: Limited
+  #limited: Limited | undefined
 
   /** Begins to count. `end` must follow. */
   constructor(limited: Limited, limitMs = answerWithinMs) {
@@ -71,8 +71,13 @@ export class TimeLimit {
     if (!this.#expired) this.#count()
   }
 
+  /**
+   * Lets go of what was limited. A Set that has grown old leaves a table behind whenever it makes a new one, and what the old table
+   * refers to outlives many collections.
+   */
   end(): void {
     counting.delete(this)
+    this.#limited = undefined
   }
 
   /** Called now and then while time is counted. */
@@ -81,7 +86,7 @@ export class TimeLimit {
     counting.delete(this)
     this.#leftMs = 0
     this.#expired = true
-    this.#limited.expire()
+    this.#limited?.expire()
   }
 
   #count(): void {
