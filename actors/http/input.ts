@@ -26,13 +26,23 @@ export function validatorOf(request: RouteConfig['request']): Validate | undefin
     if (params) check(c, 'param', params as z.ZodType, c.req.param(), faults)
     if (query) check(c, 'query', query as z.ZodType, queryOf(c), faults)
     if (header) check(c, 'header', header, headersOf(c, headerNames), faults)
-    if (json) return readJson(c).then((body) => finish(c, json, body, faults))
-    if (faults.length > 0) throw new Problem('invalid-input', { errors: faults })
+    if (!json) {
+      refuse(faults)
+      return
+    }
+    refuseTypes(c)
+    const received = receivedBody(c)
+    if (!received) return readBytes(c).then((bytes) => checkJson(c, json, bytes, faults))
+    checkJson(c, json, received, faults)
   }
 }
 
-function finish(c: Context, schema: z.ZodType, body: unknown, faults: Fault[]): void {
-  check(c, 'json', schema, body, faults)
+function checkJson(c: Context, schema: z.ZodType, bytes: Uint8Array | ArrayBuffer, faults: Fault[]): void {
+  check(c, 'json', schema, parseJson(bytes), faults)
+  refuse(faults)
+}
+
+function refuse(faults: Fault[]): void {
   if (faults.length > 0) throw new Problem('invalid-input', { errors: faults })
 }
 
@@ -92,11 +102,14 @@ function refuseEncodings(c: Context, type: string): void {
 const charsetIn = /;\s*charset\s*=\s*"?([^\s";]*)/i
 const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i
 
-async function readJson(c: Context): Promise<unknown> {
+function refuseTypes(c: Context): void {
   const type = contentTypeOf(c)
   if (type === undefined || !jsonType.test(type)) throw new Problem('unsupported-media-type')
   refuseEncodings(c, type)
-  const text = textOf(await readBytes(c))
+}
+
+function parseJson(bytes: Uint8Array | ArrayBuffer): unknown {
+  const text = textOf(bytes)
   try {
     return JSON.parse(text)
   } catch (cause) {
@@ -123,23 +136,22 @@ const largeBodies = new Places({
   refusal: 'Too many large bodies are being received at this moment.',
 })
 
+/** @returns a small body that came in one piece with its head, as most do: Node holds it, and nothing need listen for it. */
+function receivedBody(c: Context): Uint8Array | undefined {
+  const incoming = incomingOf(c)
+  if (!incoming?.complete) return undefined
+  const { readableLength } = incoming
+  const whole = readableLength > 0 && readableLength === Number(headerOf(c, 'content-length'))
+  return whole && readableLength <= smallBytesMax ? incoming.read() : undefined
+}
+
 /** A body that announces its length is refused unread; one that does not is read up to the limit. */
 function readBytes(c: Context): Promise<Uint8Array | ArrayBuffer> {
   const length = headerOf(c, 'content-length')
   if (length === undefined || headerOf(c, 'transfer-encoding') !== undefined)
     return readChunks(c.req.raw.body)
   if (Number(length) > bodyBytesMax) throw new Problem('body-too-large')
-  return Number(length) > smallBytesMax ? readLarge(c) : readSmall(c, Number(length))
-}
-
-/** A small body usually comes in one piece with its head: then Node holds it by the next microtask, and nothing need listen. */
-async function readSmall(c: Context, length: number): Promise<Uint8Array | ArrayBuffer> {
-  const incoming = incomingOf(c)
-  if (incoming) {
-    await undefined
-    if (incoming.complete && incoming.readableLength === length && length > 0) return incoming.read()
-  }
-  return await c.req.arrayBuffer().catch(endedEarly)
+  return Number(length) > smallBytesMax ? readLarge(c) : c.req.arrayBuffer().catch(endedEarly)
 }
 
 async function readLarge(c: Context): Promise<ArrayBuffer> {

@@ -14,7 +14,7 @@ type Reply<Body, Status extends ContentfulStatusCode> = Response &
 export function reply<Body extends object, const Status extends ContentfulStatusCode>(
   status: Status,
   body: Body,
-  headers: typeof jsonHeaders = jsonHeaders,
+  headers: JsonHeaders = jsonHeaders,
 ): Reply<Body, Status> {
   return new Response(JSON.stringify(body), { status, headers }) as Reply<Body, Status>
 }
@@ -26,3 +26,4 @@ export function reply<Body extends object, const Status extends ContentfulStatus
 export const safeHeaders = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
 
 export const jsonHeaders = { 'content-type': 'application/json', ...safeHeaders }
+export type JsonHeaders = typeof jsonHeaders & Record<string, string>
