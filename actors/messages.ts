@@ -21,11 +21,13 @@ const qtyMax = 1_000_000_000
  * and two different ids can never become equal on the way. Neither `.` nor `..`, which no path can hold: a link to such
  * a thing would lead elsewhere.
  */
+const idPattern = /^(?!\.\.?$)[\x21-\x7e]+$/
+const idLengthMax = 128
 export const idSchema = z
   .string()
   .min(1)
-  .max(128)
-  .regex(/^(?!\.\.?$)[\x21-\x7e]+$/, 'must be printable ASCII without spaces, and neither . nor ..')
+  .max(idLengthMax)
+  .regex(idPattern, 'must be printable ASCII without spaces, and neither . nor ..')
 
 /** Text for people: any language, but nothing that Postgres refuses (NUL, half a surrogate pair). */
 export const textSchema = z
@@ -94,9 +96,39 @@ export const stockEventSchema = z.discriminatedUnion('type', [
 export type StockEvent = z.infer<typeof stockEventSchema>
 
 /** @throws when the envelope carries no command to stock. */
-export const parseStockCommand = ({ type, subject, data }: Envelope): StockCommand =>
-  stockCommandSchema.parse({ ...data, type, bookid: subject })
+export const parseStockCommand = (envelope: Envelope): StockCommand => {
+  const { type, subject, data } = envelope
+  return plainCommandOf(envelope) ?? stockCommandSchema.parse({ ...data, type, bookid: subject })
+}
 
 /** @throws when the envelope carries no event of stock. */
-export const parseStockEvent = ({ type, subject, data }: Envelope): StockEvent =>
-  stockEventSchema.parse({ ...data, type, bookid: subject })
+export const parseStockEvent = (envelope: Envelope): StockEvent => {
+  const { type, subject, data } = envelope
+  return plainEventOf(envelope) ?? stockEventSchema.parse({ ...data, type, bookid: subject })
+}
+
+/**
+ * Commands and events that come by the thousand are checked by hand, for a fraction of what a walk through their schema
+ * costs. Of what is not exactly as our own services write it, nothing is said here: the schema accepts or refuses it.
+ */
+function plainCommandOf({ type, subject, data }: Envelope): StockCommand | undefined {
+  if (type !== 'ReserveCopy' && type !== 'ReleaseCopy') return undefined
+  const { reservationid, userid } = data
+  if (!isId(subject) || !isUuid(reservationid) || !isId(userid)) return undefined
+  return { type, bookid: subject, reservationid, userid }
+}
+
+function plainEventOf({ type, subject, data }: Envelope): StockEvent | undefined {
+  if (type !== 'CopyReserved' && type !== 'CopyReleased') return undefined
+  const { version, available, held, reservationid, userid } = data
+  if (!isCount(version) || !isCount(available) || !isCount(held)) return undefined
+  if (!isId(subject) || !isUuid(reservationid) || !isId(userid)) return undefined
+  return { type, bookid: subject, version, available, held, reservationid, userid }
+}
+
+const isId = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= idLengthMax && idPattern.test(value)
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+/** In lower case, as Postgres gives them. */
+const isUuid = (value: unknown): value is string => typeof value === 'string' && plainUuid.test(value)
+const plainUuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
