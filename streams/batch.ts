@@ -1,7 +1,7 @@
 /** A batch on its way: what was read of each partition, what became of it, what is true once it is committed. */
 import type { Advance, Letter } from './commit.ts'
 import { type Entry, isOfAnother, isOfLog, sequenceOf } from './entry.ts'
-import { envelopeSchema, type Fields } from './envelope.ts'
+import { type Fields, parseEnvelope } from './envelope.ts'
 import type { Delivery, Handler, Poison } from './handler.ts'
 import type { Lease } from './lease.ts'
 import { partitionOf } from './partition.ts'
@@ -107,7 +107,7 @@ export function parse<Message>(
       }
       try {
         if (entry.unreadable) throw entry.unreadable
-        const envelope = envelopeSchema.parse(entry.message)
+        const envelope = parseEnvelope(entry.message)
         const home = partitionOf(envelope.subject, partitions)
         if (home !== partition) throw new Error(`${envelope.subject} belongs to partition ${home}`)
         deliveries.push({ partition, position, envelope, message: handler.parse(envelope) })

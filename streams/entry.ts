@@ -40,13 +40,23 @@ export function entriesOf(rows: Row[], after: string, sequenced: boolean): Entry
 function inSequence(id: string, messages: unknown[], after: number): Entry[] {
   const first = sequenceOf(id) - messages.length + 1
   const taken = Math.max(0, after - first + 1)
-  return messages.slice(taken).map((message, i) => ({
-    position: `${first + taken + i}-0`,
-    message,
-    get fields() {
-      return toFields([message])
-    },
-  }))
+  return messages.slice(taken).map((message, i) => new Member(`${first + taken + i}-0`, message))
+}
+
+/** A class, because each object literal with a getter costs the engine as much as parsing the message. */
+class Member implements Entry {
+  readonly position: string
+  readonly message: unknown
+
+  constructor(position: string, message: unknown) {
+    this.position = position
+    this.message = message
+  }
+
+  /** As an entry of its own: asked for only when the message is set aside. */
+  get fields(): Fields {
+    return toFields([this.message])
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Envelope, envelopeSchema, fromFields, toFields } from './envelope.ts'
+import { type Envelope, envelopeSchema, fromFields, parseEnvelope, toFields } from './envelope.ts'
+import { mutated, outcomeOf } from './testing/mutated.ts'
 
 const envelope: Envelope = {
   specversion: '1.0',
@@ -31,7 +32,7 @@ test('messages come back from their entry as they were', () => {
   )
   fc.assert(
     fc.property(fc.array(attributes, { minLength: 1 }), (them) => {
-      expect(fromFields(toFields(them)).map((it) => envelopeSchema.parse(it))).toEqual(them)
+      expect(fromFields(toFields(them)).map((it) => parseEnvelope(it))).toEqual(them)
     }),
   )
 })
@@ -66,10 +67,27 @@ describe('no envelope is', () => {
     ['one with data that is no object', { ...envelope, data: [1] }],
     ['one with an empty subject', { ...envelope, subject: '' }],
   ])('%s', (_, message) => {
-    expect(() => envelopeSchema.parse(message)).toThrow()
+    expect(() => parseEnvelope(message)).toThrow()
   })
 })
 
 test('unknown attributes are left out', () => {
-  expect(envelopeSchema.parse({ ...envelope, partitionkey: 'x' })).toEqual(envelope)
+  expect(parseEnvelope({ ...envelope, partitionkey: 'x' })).toEqual(envelope)
+})
+
+test('an envelope that has nothing to refuse is taken as it is', () => {
+  for (const optional of [{}, { traceparent: '00' }, { sequence: '7', incarnation: 'b' }]) {
+    const message = { ...envelope, ...optional }
+    expect(parseEnvelope(message)).toBe(message)
+  }
+})
+
+test('whatever is wrong with a message, the schema says it: what is accepted and what is refused are the same', () => {
+  const full = { ...envelope, traceparent: '00', incarnation: 'b', sequence: '7' }
+  fc.assert(
+    fc.property(mutated(fc.constantFrom<object>(envelope, full)), (message) => {
+      expect(outcomeOf(() => parseEnvelope(message))).toEqual(outcomeOf(() => envelopeSchema.parse(message)))
+    }),
+    { numRuns: 3_000 },
+  )
 })

@@ -6,11 +6,10 @@
  * N2. A cancellation supersedes an outcome, success or failure, that was not told yet: in the same batch here, an earlier
  *     one by `withdraws`.
  * N3. After a cancellation no outcome of that reservation is told: a late one is planned as superseded here, or by the
- *     handler when the cancellation, `unless`, was in an earlier batch.
+ *     handler when the cancellation (`unlessOf`) was in an earlier batch.
  * N4. Requests to buy one book that the purchaser was not told of yet become one, and none when the book was ordered
  *     (`gather.ts`).
  */
-import { match, P } from 'ts-pattern'
 import type { StockEvent } from '../messages.ts'
 import {
   type Audience,
@@ -39,8 +38,8 @@ export type PlannedNotice = Subject & {
   superseded: boolean
   /** Whether the console was told already. */
   told: boolean
-  /** The notice that, if it exists already, makes this one superseded. */
-  unless: string | null
+  /** Whether stock says that it gives this answer for the first time: then no notice of it, or of a cancellation, exists. */
+  first: boolean
   partition: number
   traceparent: string | null
 }
@@ -90,7 +89,7 @@ export function planNotices(
         channel,
         superseded: false,
         told: false,
-        unless: unlessOf(subject),
+        first: 'first' in event && event.first === true,
       })
     }
     if (kind !== 'cancelled') continue
@@ -107,32 +106,28 @@ export function planNotices(
   return { notices: [...planned.values()], withdraws, orders }
 }
 
-/** @returns what there is to tell about an event; nothing for those that concern nobody outside the shop. */
+/**
+ * Events come by the thousand a second: a plain switch, which the compiler checks to be exhaustive.
+ * @returns what there is to tell about an event; nothing for those that concern nobody outside the shop.
+ */
 function subjectOf(event: StockEvent): (Subject & { bookid: string }) | undefined {
-  const blank = { userid: null, reservationid: null, reason: null, shortage: null }
-  return match(event)
-    .with({ type: 'CopyReserved' }, (it) => ({ ...blank, ...whose(it), kind: 'reserved' as const }))
-    .with({ type: 'ReservationRefused' }, (it) => ({
-      ...blank,
-      ...whose(it),
-      kind: 'failed' as const,
-      reason: it.reason,
-    }))
-    .with({ type: 'CopyReleased' }, (it) => ({
-      ...blank,
-      ...whose(it),
-      kind: 'cancelled' as const,
-      reason: unknownTo(it),
-    }))
-    .with({ type: 'PurchaseRequested' }, (it) => ({
-      ...blank,
-      kind: 'purchase-requested' as const,
-      bookid: it.bookid,
-      reason: unknownTo(it),
-      shortage: it.shortage,
-    }))
-    .with({ type: P.union('CopiesReceived', 'CopiesOrdered') }, () => undefined)
-    .exhaustive()
+  const { bookid } = event
+  switch (event.type) {
+    case 'CopyReserved':
+      return { kind: 'reserved', ...whose(event), reason: null, shortage: null }
+    case 'ReservationRefused':
+      return { kind: 'failed', ...whose(event), reason: event.reason, shortage: null }
+    case 'CopyReleased':
+      return { kind: 'cancelled', ...whose(event), reason: unknownTo(event), shortage: null }
+    case 'PurchaseRequested': {
+      const { shortage } = event
+      const reason = unknownTo(event)
+      return { kind: 'purchase-requested', bookid, userid: null, reservationid: null, reason, shortage }
+    }
+    case 'CopiesReceived':
+    case 'CopiesOrdered':
+      return undefined
+  }
 }
 
 /** A book's version rises with its first receipt: at 0, nothing of it ever came, and its id is a stranger's word. */
@@ -166,5 +161,6 @@ const noticeIdOf = (eventid: string, { kind, reservationid }: Subject, audience:
 export const cancellationOf = (reservationid: string): string =>
   reservationNoticeId(reservationid, 'cancelled', 'console')
 
-const unlessOf = ({ kind, reservationid }: Subject) =>
+/** @returns the notice that, if it exists already, makes this one superseded. */
+export const unlessOf = ({ kind, reservationid }: Subject): string | null =>
   isOutcome(kind) ? cancellationOf(reservationid!) : null

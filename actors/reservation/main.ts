@@ -104,10 +104,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     for (const { reservationid, bookid, status, reason, traceparent, seconds } of changes) {
       metrics.decided(status).inc()
       if (seconds !== undefined) metrics.decisionSeconds.observe(seconds)
-      log.info(
-        { reservationid, bookid, status, reason, traceid: traceparent && traceIdOf(traceparent) },
-        'decided',
-      )
+      log.info({ reservationid, bookid, status, reason, traceid: traceIdOf(traceparent) }, 'decided')
     }
   }
 

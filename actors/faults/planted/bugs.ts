@@ -162,8 +162,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/stock/stock.ts',
-        find: ".with({ status: 'held' }, () => ({\n      type: 'CopyReleased'",
-        replace: ".with({ status: P.union('held', 'released') }, () => ({\n      type: 'CopyReleased'",
+        find: "case 'held':\n      return {\n        type: 'CopyReleased'",
+        replace: "case 'held':\n    case 'released':\n      return {\n        type: 'CopyReleased'",
       },
     ],
     scenario: 'cancel-races',
@@ -176,6 +176,24 @@ export const bugs: Bug[] = [
     scenario: 'poison',
     seed: 1,
     caughtBy: ['every dead letter is kept, and no other'],
+  },
+  {
+    name: 'take every answer for the first',
+    edits: [
+      {
+        file: 'actors/notifier/notifier.ts',
+        find: "'first' in event && event.first === true",
+        replace: 'true',
+      },
+      {
+        file: 'actors/notifier/handler.ts',
+        find: 'export const waryEvents = 20_000',
+        replace: 'export const waryEvents = 0',
+      },
+    ],
+    scenario: 'redis-paused',
+    seed: 1,
+    caughtBy: ['no outcome is told twice'],
   },
   {
     name: 'mark before sending',

@@ -1,0 +1,79 @@
+/** Messages with a few things changed at random, as JSON can carry them. */
+import fc from 'fast-check'
+
+type Message = Record<string, unknown>
+
+/** Values near those that a message may hold, and any others. */
+const anyValue = fc.oneof(
+  fc.constantFrom<unknown>(
+    '',
+    '1.0',
+    '.',
+    '..',
+    'b c',
+    'b',
+    '책',
+    'x'.repeat(128),
+    'x'.repeat(129),
+    true,
+    false,
+  ),
+  fc.constantFrom<unknown>(0, -0, 1, -1, 0.5, 2 ** 53 - 1, 2 ** 53, 1e300, null, [], {}, ['b'], { b: 1 }),
+  fc.uuid(),
+  fc.uuid().map((it) => it.toUpperCase()),
+  fc.constantFrom('00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
+  fc.string(),
+  fc.jsonValue(),
+)
+const anyKey = fc.oneof(
+  fc.constantFrom('__proto__', 'constructor', 'data', 'type', 'first', 'reason'),
+  fc.string(),
+)
+
+type Change = (message: Message, key: (keys: string[]) => string) => void
+const change = fc.oneof<fc.Arbitrary<Change>[]>(
+  fc
+    .tuple(fc.nat({ max: 127 }), fc.constantFrom('', 'A', 'g', '0', ' ', '\n'))
+    .map(([at, sign]) => (message, key) => {
+      const name = key(Object.keys(message))
+      set(message, name, nearby(message[name], at, sign))
+    }),
+  anyValue.map((value) => (message, key) => set(message, key(Object.keys(message)), value)),
+  fc.constant((message, key) => delete message[key(Object.keys(message))]),
+  fc.tuple(anyKey, anyValue).map(
+    ([name, value]) =>
+      (message) =>
+        set(message, name, value),
+  ),
+)
+
+/** A text with one sign changed, or in capitals up to there; a number that is smaller. */
+function nearby(value: unknown, at: number, sign: string): unknown {
+  if (typeof value === 'number') return value - (at % 5)
+  if (typeof value !== 'string') return value
+  const i = at % (value.length + 1)
+  return at % 3 === 0
+    ? value.slice(0, i).toUpperCase() + value.slice(i)
+    : value.slice(0, i) + sign + value.slice(i + 1)
+}
+
+/** As JSON.parse does it, which gives an object even a property by the name of `__proto__`. */
+const set = (message: Message, key: string, value: unknown) =>
+  Object.defineProperty(message, key, { value, enumerable: true, configurable: true, writable: true })
+
+/** @returns some of these messages with none to three changes each. */
+export const mutated = (messages: fc.Arbitrary<object>): fc.Arbitrary<Message> =>
+  fc.tuple(messages, fc.array(fc.tuple(change, fc.nat()), { maxLength: 3 })).map(([message, changes]) => {
+    const copy = { ...message } as Message
+    for (const [apply, n] of changes) apply(copy, (keys) => keys[n % keys.length] ?? 'none')
+    return copy
+  })
+
+/** What a function returns, or what it says when it throws. */
+export function outcomeOf(act: () => unknown): { returned: unknown } | { thrown: string } {
+  try {
+    return { returned: act() }
+  } catch (error) {
+    return { thrown: String(error) }
+  }
+}
