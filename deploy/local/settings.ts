@@ -55,6 +55,8 @@ export type Settings = {
   dataDir: string
   runtime: 'node' | 'deno'
   logFormat: 'pretty' | 'json'
+  /** Of the services. */
+  logLevel: Config['logLevel']
   host: string
   partitions: number
   databaseUrl: string | undefined
@@ -90,6 +92,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     dataDir: resolve(it.DATA_DIR),
     runtime: it.RUNTIME,
     logFormat: it.LOG_FORMAT,
+    logLevel: services.logLevel,
     // Brackets belong to URLs.
     host: given.HOST ? services.host.replace(/^\[(.*)\]$/, '$1') : defaultHost,
     partitions: services.partitions,

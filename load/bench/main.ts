@@ -85,7 +85,7 @@ async function startTargets(
   }
   return {
     ...(wants('baseline') && { baseline: await started(startBaseline(around)) }),
-    ...(wants('product') && { product: await started(startProduct(around, 'product', stockWorkers)) }),
+    ...(wants('product') && { product: await started(startProduct(around, 'product', { stockWorkers })) }),
     ...(wants('history') && { history: await started(startHistory(around, past)) }),
     ...(only.includes('echo') && { echo: await started(startEcho(around)) }),
   }

@@ -2,12 +2,12 @@
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { root } from '../../deploy/local/root.ts'
-import { compileCache, runtimeCommand } from '../../deploy/local/service.ts'
+import { compileCache, type Runtime, runtimeCommand } from '../../deploy/local/service.ts'
 import { postRequest } from './closed-loop.ts'
 import type { Answer } from './http-connection.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
 
-export type Runtime = 'node' | 'deno'
+export type { Runtime }
 
 export type Account = {
   /** Copies that are set aside for reservations, by the books of stock. */
