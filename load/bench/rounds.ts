@@ -50,10 +50,10 @@ export async function runRounds(stage: Stage): Promise<Run[]> {
   return runs
 }
 
-/** The echo answers nothing else, and only the product can accept without deciding. */
+/** The echo answers nothing else, and only the product, of any version, can accept without deciding. */
 function takes({ name }: Target, workload: Workload): boolean {
   if (workload.name === 'echo' || name === 'echo') return workload.name === name
-  return workload.name !== 'accept' || name === 'product'
+  return workload.name !== 'accept' || name === 'product' || name === 'before'
 }
 
 /** @param idle the share of a core that the target uses when it has nothing to do. */
@@ -117,6 +117,14 @@ export async function idleOf(target: Target, stores: Store[]): Promise<number> {
     before = now
   }
   return median(shares)
+}
+
+/** @returns the share of a core that they use within so many seconds. */
+export async function shareUsed(target: Target, stores: Store[], seconds: number): Promise<number> {
+  const used = usedBy(target, stores)
+  const [before, since] = [used(), performance.now()]
+  await sleep(seconds * 1000)
+  return (used() - before) / (performance.now() - since)
 }
 
 function usedBy(target: Target, stores: Store[]): () => number {
