@@ -63,6 +63,10 @@ export async function runOnce(
   target: Target,
   idle = 0,
 ): Promise<Run> {
+  if (target.prepare) {
+    await target.prepare(workload, timing)
+    await settle(target, stores, idle)
+  }
   const processes = [...target.processes, ...stores]
   const weight = await weigh?.()
   const before = processes.map((it) => it.usage().cpuMs)
