@@ -1,6 +1,7 @@
 /** What the rounds come to: a row for each contender in each situation, of medians. Pure. */
 import type { Audit } from '../bench/audit.ts'
 import type { Pattern } from '../bench/books.ts'
+import type { Goal } from '../bench/goals.ts'
 import { cpuSumOf, median, type Run } from '../bench/report.ts'
 import type { ContenderName } from './contenders.ts'
 
@@ -35,12 +36,15 @@ export type Results = {
   command: string
   /** Of what is compared with, by package. */
   versions: Record<string, string>
+  /** How the product was started, by runtime. */
+  launches: string[]
   seconds: number
   warmupSeconds: number
   rounds: number
   books: number
   contenders: { name: ContenderName; title: string; durability: string }[]
   rows: Row[]
+  goals: Goal[]
   audits: Audit[]
   /** Answers other than the wanted one. */
   others: string[]
