@@ -208,7 +208,7 @@ export class World implements AsyncDisposable {
   }
 }
 
-/** What differs from `npm start`: times short enough for faults to meet them, and more partitions than workers. */
+/** The settings that differ from those of `npm start`: short times, so that faults meet them, and more partitions than workers. */
 const settings = {
   REDIS_PREFIX: prefix,
   PARTITIONS: String(partitions),

@@ -20,9 +20,9 @@ const stopTimeoutMs = 12_000
 export type ServiceSpec = {
   service: ServiceName
   runtime: Runtime
-  /** The settings that are not those of `npm start`. */
+  /** The settings that differ from those of `npm start`. */
   env: Record<string, string | undefined>
-  /** The tree that it is run from; this one unless told otherwise. */
+  /** The tree that it is run from. Absent: this one. */
   tree?: string
   /** Further arguments of the runtime. */
   runtimeArgs?: string[]

@@ -40,15 +40,15 @@ export function runtimeCommand(runtime: Runtime): [string, ...string[]] {
     : [bin('node'), ...heap]
 }
 
-/** What `npm start` sets where nobody does. Nobody balances load here, so nobody needs time to take notice of a stop. */
+/** The defaults of `npm start`. No balancer runs here that would need time to notice that a service stops. */
 const localSettings = { DRAIN_MS: '0' }
 
 export type LaunchOptions = {
   runtime: Runtime
   service: ServiceName
-  /** Those of the service, in the place of its defaults. */
+  /** Those that differ from the service's defaults. */
   settings: NodeJS.ProcessEnv
-  /** The tree that it is run from; this one unless told otherwise. */
+  /** The tree that it is run from. Absent: this one. */
   tree?: string
   /** Of the runtime, beside those that every service has. */
   moreFlags?: string[]
@@ -57,8 +57,8 @@ export type LaunchOptions = {
 export type Launch = { command: string; args: string[]; cwd: string; env: NodeJS.ProcessEnv }
 
 /**
- * How `npm start` runs a service, down to flags and settings. Tests, measurements and the fault campaign run it so too: what
- * they find is true of what people run. What one of them sets otherwise, it names in `settings`.
+ * How `npm start` runs a service, down to flags and settings. Tests, measurements and the fault campaign use it too, so their
+ * findings hold for the system that people run. Each names in `settings` the settings that it changes.
  */
 export function launch({ runtime, service, settings, tree = root, moreFlags = [] }: LaunchOptions): Launch {
   const [command, ...flags] = runtimeCommand(runtime)

@@ -47,7 +47,7 @@ const defaultHost = '127.0.0.1'
 const brought = { DATABASE_URL: 'postgres://brought', REDIS_URL: 'redis://brought' }
 
 export type Settings = {
-  /** Those that run here. */
+  /** The services that run here. */
   services: ServiceName[]
   ports: Record<ServiceName, number>
   /** Of probes, metrics and docs. */
@@ -124,7 +124,7 @@ Settings, from the environment:
   REDIS_URL                  a Redis to use; without it, one is brought, with its data in DATA_DIR
   DATA_DIR          .data    where those two keep their data
   RUNTIME           node     or deno: what runs the services
-  SERVICES                   those to run, as in reservation,notifier: all three unless told otherwise
+  SERVICES          all      the services to run, as in reservation,notifier
   LOG_FORMAT        pretty   or json: the services' own lines, one JSON object each
   HOST              127.0.0.1, which this machine alone can reach: the address that the services listen on.
                              0.0.0.0, or :: with IPv6, lets the network in

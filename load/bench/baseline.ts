@@ -1,4 +1,4 @@
-/** What the product is measured against: ways to do the same in Postgres alone, and a server that does nothing. */
+/** The servers that the product is compared with: two that use Postgres alone, and one that does nothing. */
 import postgres from 'postgres'
 import { demandedOf } from './books.ts'
 import type { MeasuredProcess } from './process.ts'
@@ -16,7 +16,7 @@ import type { Workload } from './workloads.ts'
 /** How a server keeps its books in its database. */
 export type Books = {
   stock(sql: postgres.Sql, books: string[]): Promise<void>
-  /** What a run will find is brought before it. */
+  /** Adds the copies that the next run needs. */
   prepare?(sql: postgres.Sql, workload: Workload, timing: Timing): Promise<void>
   account(sql: postgres.Sql): Promise<Account>
 }
@@ -34,7 +34,7 @@ export const counted: Books = {
   },
 }
 
-/** A row for each copy: as many as the next run can ask for, and those of the runs before. */
+/** A row for each copy. Before each run, free copies are added for all that it can ask for. */
 const copied: Books = {
   stock: async () => {},
   prepare: async (sql, workload, timing) => {

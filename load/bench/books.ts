@@ -33,10 +33,10 @@ function zipfOf(books: string[]): string[] {
   return order
 }
 
-/** More than anything that is compared here decides in a second, by many clients and by each of a few. */
+/** More than any contender decides in a second, with many clients and for each of a few clients. */
 const perSecondMax = 15_000
 const perClientSecondMax = 1_500
-/** Clients begin in places of their own, so that a book's share of a short run is not its share of all. */
+/** Each client begins at another book, so a book's share of a short run differs from its share of a long one. */
 const margin = 1.2
 const spareCopies = 20
 

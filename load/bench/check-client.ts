@@ -1,4 +1,4 @@
-/** Our client beside one that others wrote, in turn, against the same product: both must find the same. */
+/** Our client and wrk, in turn, against the same product: both must measure the same throughput. */
 import type { LoadResult } from './closed-loop.ts'
 import type { Goal } from './goals.ts'
 import { progress } from './progress.ts'
@@ -22,9 +22,9 @@ export type CheckOptions = {
 }
 
 export type Checked = {
-  /** Targets are the clients. */
+  /** The target of a run is its client. */
   runs: Run[]
-  /** All that was asked. */
+  /** Every load, warm-up included. */
   loads: LoadResult[]
   goal: Goal
 }
@@ -44,7 +44,7 @@ export async function checkClient(options: CheckOptions): Promise<Checked> {
     },
   }
   progress('warm-up')
-  // wrk has no warm-up of its own: nobody has one.
+  // wrk cannot warm up, so neither client does.
   const warm = { ...stage, timing: { seconds: Math.max(0.1, warmupSeconds), warmupSeconds: 0 } }
   const loads = [(await runOnce(warm, workload, product)).load]
   const runs: Run[] = []
@@ -59,14 +59,14 @@ export async function checkClient(options: CheckOptions): Promise<Checked> {
   return { runs, loads, goal: agreementOf(runs) }
 }
 
-/** Whether the two find the same throughput. */
+/** Whether the two clients measure the same throughput. */
 export function agreementOf(runs: Run[]): Goal {
   const of = (name: string) =>
     median(runs.filter((run) => run.target === name).map(({ load }) => load.perSecond))
   const ratio = of('ours') / of('wrk')
   const most = `${differenceMax * 100} %`
   return {
-    text: `ours finds ${ratio.toFixed(2)} times the throughput that wrk finds, within ${most}`,
+    text: `our client measures ${ratio.toFixed(2)}x the throughput that wrk measures, within ${most}`,
     met: Math.abs(ratio - 1) <= differenceMax,
   }
 }

@@ -1,4 +1,4 @@
-/** What the product is to reach, in one run. Pure. */
+/** The goals of the product, judged within one run. Pure. */
 import type { CatchUp } from './catch-up.ts'
 import { count, cpuSumOf, median, megabytes, type Run } from './report.ts'
 import type { Runtime } from './target.ts'
@@ -11,7 +11,7 @@ export type Found = {
   /** Resident bytes of the product's services. */
   peaks: Record<string, number>
   catchUp?: CatchUp
-  /** The share of a core that product and stores use when nobody asks anything. */
+  /** The share of a core that product and stores use without load. */
   idle?: number
 }
 
@@ -20,7 +20,7 @@ const caughtUpPerSecondMin = 15_000
 const idleMax = 0.04
 /** CPU of all processes for one reservation. */
 const cpuMicrosMax = { hot: 190, many: 230 }
-/** What of the CPU of the version before may be left: 190 of 291 µs, 230 of 306. */
+/** The largest share of the earlier version's CPU: 190 of 291 µs, 230 of 306 µs. */
 const cpuLeftMax = { hot: 0.65, many: 0.75 }
 
 type Side = [workload: string, target: string]
@@ -36,7 +36,7 @@ export function goalsOf({ runs, runtime, peaks, catchUp, idle }: Found): Goal[] 
   const past = ratioOf(runs, throughput, ['many', 'history'], ['many', 'product'])
   const cpuGoals = (['hot', 'many'] as const).flatMap((name) => [
     below(`${name}: CPU of one reservation`, medianOf(runs, cpuSumOf, [name, 'product']), cpuMicrosMax[name]),
-    atMost(`${name}: CPU of the version before`, against(cpuSumOf, name, 'before'), cpuLeftMax[name]),
+    atMost(`${name}: the earlier version's CPU`, against(cpuSumOf, name, 'before'), cpuLeftMax[name]),
   ])
   return [
     atLeast("hot: the row lock's throughput", against(throughput, 'hot', 'baseline'), 7),

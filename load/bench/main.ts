@@ -32,7 +32,7 @@ type Targets = {
   echo?: Target
 }
 
-/** How long an idle product is watched. */
+/** How long the CPU of the idle product is measured. */
 const idleSeconds = 10
 
 async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
@@ -58,7 +58,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     await settle(target, stores)
     if (options.idle && target === named.product) {
       progress(`${target.name}: idle`)
-      // The others that run by now have nothing to do at all.
+      // The baseline, which runs too, uses no CPU without load.
       idle = await shareUsed(target, stores, idleSeconds)
     }
   }
@@ -95,7 +95,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   })
 }
 
-/** In this order; whose clocks tick when they are idle come last. */
+/** In the order of their start. Targets that poll while idle come last. */
 function startsOf(options: Options, around: Surroundings): (() => Promise<Targets>)[] {
   const { only, catchUp, idle, targets: chosen, past, stockWorkers, before: tree } = options
   const decides = catchUp || idle || only.some((name) => name !== 'echo')

@@ -1,4 +1,4 @@
-/** The product as people run it: the program behind `npm start`, seen from outside, its log read as it is read there. */
+/** The product as people run it: the program behind `npm start` as a process, with its output in a pipe. */
 import { join } from 'node:path'
 import { readEnv, type ServiceName } from '../../actors/config.ts'
 import { listProcesses } from '../../deploy/local/kill-tree.ts'
@@ -16,15 +16,15 @@ export type NpmStartOptions = {
   services: readonly ServiceName[]
   ports: Ports
   runtime: Runtime
-  /** The settings that are not those of `npm start`, beside services, ports and runtime. */
+  /** The settings that differ from those of `npm start`, in addition to services, ports and runtime. */
   settings: Record<string, string>
   logFile: string
-  /** The tree that is started; this one unless told otherwise. */
+  /** The tree that is started. Absent: this one. */
   tree?: string
 }
 
 export type NpmStart = {
-  /** The starter, which brings the services up and reads and prints what they log. */
+  /** The starter, which runs the services, and reads and prints their log lines. */
   starter: MeasuredProcess
   services: (MeasuredProcess & { name: ServiceName })[]
   /** Stops all of it. */
@@ -33,7 +33,7 @@ export type NpmStart = {
 
 const readyMaxMs = 60_000
 
-/** @returns once its services are ready. @throws with the end of what it printed when they do not become so. */
+/** Resolves when all its services are ready. @throws with the end of its output when they do not become ready. */
 export async function npmStart(options: NpmStartOptions): Promise<NpmStart> {
   const { name, services, ports, runtime, settings, logFile, tree = root } = options
   const { pid, check, fail, stop } = await startLogged({
@@ -80,10 +80,10 @@ async function childOf(parent: number, script: string): Promise<number> {
   throw new Error(`Cannot find the process that runs ${script}`)
 }
 
-/** Where services and starter are told to be, and on which stores: what every measurement sets. */
+/** The settings that every measurement changes. */
 const always = ['DATABASE_URL', 'REDIS_URL', 'REDIS_PREFIX']
 
-/** For who reads figures of the product: the flags and the log level it ran with, and what was set by whoever ran it. */
+/** For results: the flags and the log level of the product, and the names of the settings in the environment. */
 export function describeStart(runtime: Runtime, env: NodeJS.ProcessEnv = process.env): string {
   const [, ...flags] = runtimeCommand(runtime)
   const { logLevel } = toSettings({ ...env, RUNTIME: runtime })

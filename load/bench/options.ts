@@ -26,7 +26,7 @@ export type Options = {
   queued: number
   stockWorkers: number
   targets: TargetName[]
-  /** A tree with another version of this project, whose product joins in. */
+  /** A tree with an earlier version of this project, which is measured too. */
   before: string | undefined
   past: { books: number; reservations: number }
   profileDir: string | undefined
@@ -53,8 +53,8 @@ closed loop of clients, and prints what each of them decided. Ends with 1 when t
   --stock-workers N processes of stock that share the product's partitions (1)
   --queued N        of catch-up: reservations accepted while stock is down (100000)
   --reach           all that the goals are about: every workload, every target and catch-up
-  --before DIR      another version of the product joins in: that of a checkout, with its packages installed
-  --check-client    instead of all this, our client beside wrk, in turn, on the hot book: ends with 1 when their
+  --before DIR      measures an earlier version too: the one in this checkout, which has its packages installed
+  --check-client    only compares our client with wrk, in turn, on the hot book. Ends with 1 when their
                     throughputs differ by more than 15 %
   --check           end with 1 also when a goal is missed
   --profile DIR     CPU profiles of everything that runs on Node, for Chrome's or VS Code's viewer

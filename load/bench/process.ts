@@ -24,7 +24,7 @@ export type LoggedOptions = {
   cwd?: string
   /** Standard output and error go there. */
   logFile: string
-  /** Its output is a pipe that somebody empties, as a terminal's is; only its end reaches the file, when it ends. */
+  /** Its output goes to a pipe that another process empties. The last lines reach the file when it ends. */
   piped?: boolean
   ready(): Promise<boolean>
   readyMaxMs?: number

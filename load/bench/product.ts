@@ -11,16 +11,16 @@ export type Product = Target & {
   urls: Record<ServiceName, string>
   /** Of metrics. */
   opsUrls: Record<ServiceName, string>
-  /** The others are started anew without it, where they were. */
+  /** Restarts the other services without stock, on their ports. */
   stopStock(): Promise<void>
-  /** By a start of its own, beside that of the others. */
+  /** By another `npm start`, next to that of the other services. */
   startStock(): Promise<void>
 }
 
 export type ProductOptions = {
   /** Processes of stock, which share the partitions. */
   stockWorkers?: number
-  /** The tree that is started; this one unless told otherwise. */
+  /** The tree that is started. Absent: this one. */
   tree?: string
 }
 
@@ -90,7 +90,7 @@ export async function startProduct(
   }
 }
 
-/** Each process on Node leaves its CPU profile there, by the number it had. */
+/** Each process on Node writes its CPU profile there, named by its pid. */
 const profiled = (dir: string) => `--cpu-prof --cpu-prof-dir=${dir} --cpu-prof-name=\${pid}.cpuprofile`
 
 async function takePorts(): Promise<Ports> {

@@ -48,7 +48,7 @@ describe.sequential('a product', () => {
   const name = `product-${process.pid}`
   let product: Product
 
-  test('is what npm start runs: its flags, its level of log, its lines read by the starter', async () => {
+  test('runs as npm start runs it, with its flags and its starter', async () => {
     product = await startProduct(around, name, { stockWorkers: 2 })
     products.push(product)
     const names = product.processes.map((it) => it.name)
@@ -58,7 +58,7 @@ describe.sequential('a product', () => {
     expect(commands.map((it) => it.trim())).toContain([command, ...args].join(' '))
   }, 60_000)
 
-  test('has as many workers of stock as it is told, which share the books', async () => {
+  test('runs two workers of stock, which share the books', async () => {
     const stocks = product.processes.filter((it) => it.name.startsWith('stock'))
     const owners = async () => (await batchesOf(stocks)).filter(({ commits }) => commits > 0).length
     for (let round = 0; (await owners()) < 2 && round < 50; round++)
@@ -77,7 +77,7 @@ describe.sequential('a product', () => {
     expect(product.processes.filter((it) => it.name.startsWith('stock'))).toHaveLength(2)
   }, 60_000)
 
-  test('printed what its services logged at the usual level', async () => {
+  test('logs at the default level, through its starter', async () => {
     await product.stop()
     expect(await readFile(join(around.logDir, `${name}-2.log`), 'utf8')).toMatch(
       /^stock .*INFO: (CopiesReceived|CopyReserved) /m,
@@ -85,7 +85,7 @@ describe.sequential('a product', () => {
   })
 })
 
-test('results name the flags and the level of log, and settings that somebody made, without their values', () => {
+test('results name the flags, the log level, and the settings in the environment without their values', () => {
   expect(describeStart('node', { LOG_LEVEL: 'warn', SMTP_URL: 'smtp://secret@host' })).toMatch(
     / on node --max-old-space-size=\d+ .*, LOG_LEVEL warn, .*; set by the environment: SMTP_URL$/,
   )

@@ -69,7 +69,7 @@ describe('goals', () => {
     ]
     expect(goalsOf({ runs, runtime: 'node', peaks: {} }).map(({ text, met }) => `${met} ${text}`)).toEqual([
       'false hot: CPU of one reservation 200 µs, at most 190 µs',
-      'false hot: CPU of the version before 0.67x, at most 0.65x',
+      "false hot: the earlier version's CPU 0.67x, at most 0.65x",
       'true many: CPU of one reservation 230 µs, at most 230 µs',
     ])
   })

@@ -50,7 +50,7 @@ function cpuOf(runs: Run[]): string {
   )
 }
 
-/** Microseconds for each request of all processes, stores included, save the client. */
+/** Microseconds for each request of all processes, including the stores, except the client. */
 export const cpuSumOf = ({ cpuMicros: { client: _, ...others } }: Run): number =>
   Object.values(others).reduce((sum, micros) => sum + micros, 0)
 

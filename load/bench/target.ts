@@ -28,7 +28,7 @@ export type Target = {
   /** Whether the reservation was made and has this status. Absent: 201 and a body that says so. */
   says?(answer: Answer, status: Status): boolean
   stock(books: string[]): Promise<void>
-  /** Brings what the next run needs, when that cannot be there for all runs. */
+  /** Adds what the next run needs, where that cannot be there for all runs. */
   prepare?(workload: Workload, timing: Timing): Promise<void>
   /** @param books those that were stocked. */
   account(books: string[]): Promise<Account>

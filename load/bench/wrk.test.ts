@@ -15,14 +15,14 @@ const printed = `Running 3s test @ http://127.0.0.1:40001
   15000 requests in 3.02s, 7.10MB read
 `
 
-test('what wrk printed is read: its requests, its rate and its latencies in milliseconds', () => {
+test('requests, rate and latencies in milliseconds are read from the output of wrk', () => {
   expect(parseWrk(`${printed}Requests/sec:   5000.00\nTransfer/sec:      2.35MB\n`, 256)).toEqual({
     ...{ asked: 15_256, wanted: 15_000, measured: 15_000, other: { unanswered: 256 } },
     ...{ perSecond: 5_000, p50Ms: 0.5, p99Ms: 1_510 },
   })
 })
 
-test('answers of wrk that are no success, and broken connections, are no throughput', () => {
+test('answers other than 2xx and broken connections are no throughput', () => {
   const faulty = `${printed}  Socket errors: connect 1, read 2, write 0, timeout 4\n  Non-2xx or 3xx responses: 3000\nRequests/sec:   5000.00\n`
   expect(parseWrk(faulty, 256)).toMatchObject({
     ...{ wanted: 12_000, perSecond: 4_000, asked: 15_263 },
@@ -30,6 +30,6 @@ test('answers of wrk that are no success, and broken connections, are no through
   })
 })
 
-test('what is no output of wrk is an error that shows it', () => {
+test('an output that cannot be read is part of the error', () => {
   expect(() => parseWrk('unable to connect', 1)).toThrow('Cannot read what wrk printed:\nunable to connect')
 })

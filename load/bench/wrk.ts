@@ -1,4 +1,4 @@
-/** `wrk`, a client that others wrote, asked for the same as ours. */
+/** `wrk`, a client of others, which sends the same requests as ours. */
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,17 +7,17 @@ import { findProgram } from '../../deploy/local/program.ts'
 import type { LoadResult } from './closed-loop.ts'
 
 export const howToInstall =
-  'Cannot find wrk, by which the client is checked. npm run bench installs it where it can; by hand: ' +
+  'Cannot find wrk. npm run bench installs it where it can; by hand: ' +
   'apt-get install wrk, dnf install wrk, apk add wrk or brew install wrk'
 
 export type WrkOptions = { port: number; clients: number; seconds: number; bookid: string }
 
-/** Answered requests are counted as wanted: whether they said `Reserved`, the books tell. */
+/** Each answer with a 2xx counts as wanted. The audit of the books shows whether it said `Reserved`. */
 export type WrkResult = Omit<LoadResult, 'clientCpuMicros'>
 
 const customers = 1_000
 
-/** Customers take turns, in requests that are written beforehand, as those of our client are. */
+/** The requests are built beforehand, one for each customer, like those of our client. */
 const script = (bookid: string) => `
 local requests, sent = {}, 0
 init = function()

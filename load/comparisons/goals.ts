@@ -1,4 +1,4 @@
-/** What ours is to reach beside the others, in the densest crowds that were measured. Pure. */
+/** The goals of ours against other contenders, with the most clients that were measured. Pure. */
 import type { Pattern } from '../bench/books.ts'
 import type { Goal } from '../bench/goals.ts'
 import type { ContenderName } from './contenders.ts'
@@ -20,7 +20,7 @@ const wanted: Wanted[] = [
   { ours: 'ours-deno', other: 'row-lock', pattern: 'even', throughputMin: 3 },
 ]
 
-/** @returns those of which both sides were measured. */
+/** @returns the goals whose two contenders were measured. */
 export function goalsOf(rows: Row[]): Goal[] {
   return wanted.flatMap(({ ours, other, pattern, throughputMin, p99Max }) => {
     const clients = Math.max(...rows.filter((it) => it.pattern === pattern).map((it) => it.clients))
@@ -28,18 +28,18 @@ export function goalsOf(rows: Row[]): Goal[] {
       rows.find((it) => it.pattern === pattern && it.clients === clients && it.contender === name)
     const [left, right] = [rowOf(ours), rowOf(other)]
     if (!left || !right) return []
-    const told = (ratio: number, what: string) =>
+    const text = (ratio: number, what: string) =>
       `${pattern}, ${clients} clients: ${ours} ${ratio.toFixed(2)}x ${other}'s ${what}`
     const throughput = left.decidedPerSecond / right.decidedPerSecond
     const p99 = left.p99Ms / right.p99Ms
     return [
       {
-        text: `${told(throughput, 'throughput')}, at least ${throughputMin}x`,
+        text: `${text(throughput, 'throughput')}, at least ${throughputMin}x`,
         met: throughput >= throughputMin,
       },
       ...(p99Max === undefined
         ? []
-        : [{ text: `${told(p99, 'p99')}, at most ${p99Max}x`, met: p99 <= p99Max }]),
+        : [{ text: `${text(p99, 'p99')}, at most ${p99Max}x`, met: p99 <= p99Max }]),
     ]
   })
 }

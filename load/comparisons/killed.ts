@@ -1,6 +1,6 @@
 /**
- * Redis is killed while customers reserve, and comes back with what it finds on disk. Was all kept that customers were
- * told? Postgres goes on running all the time.
+ * Kills Redis under load, starts it again on its data, and counts the acknowledged reservations that are lost. Postgres
+ * runs all the time.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,31 +18,31 @@ import { requestsOf, type Workload, wantedOf } from '../bench/workloads.ts'
 import { contenders } from './contenders.ts'
 import { LogSize } from './log-size.ts'
 
-/** Ours, and the one that trusts Redis with decisions. */
+/** Ours, and the contender that keeps its decisions in Redis. */
 export const killable = ['ours-node', 'redis-lua'] as const
 export type Killable = (typeof killable)[number]
 
 /**
- * What dies: Redis alone, and the kernel keeps what it wrote; or its machine too, and with it the last second of its file,
- * which is flushed once a second.
+ * `process`: Redis alone is killed, and the kernel keeps all that it wrote. `machine`: its file loses the last second too, as
+ * a power cut may take it, because Redis flushes the file once a second.
  */
 export const deaths = ['process', 'machine'] as const
 export type Death = (typeof deaths)[number]
 
-/** What one kill did. */
+/** The outcome of one kill. */
 export type Kill = {
   death: Death
-  /** Answers that said `Reserved`. */
-  told: number
-  /** Of those told, not in Postgres when Redis was dead: lost when its file is lost with it. */
+  /** Answers that said `Reserved`: acknowledged reservations. */
+  acknowledged: number
+  /** Acknowledged, and not in Postgres when Redis was dead. */
   onlyInRedis: number
-  /** Of those told, in no store when all had come to rest again. */
+  /** Acknowledged, and in no store after the restart. */
   lost: number
-  /** Copies that were promised, and are counted as free when all has come to rest. */
+  /** Copies of acknowledged reservations that are offered again after the restart. */
   soldAgain: number
 }
 
-/** Where a reservation that counts is kept, and the name of its id there and in answers. */
+/** The table of reservations, and the name of their id in it and in answers. */
 const recorded: Record<Killable, { table: string; id: string }> = {
   'ours-node': { table: 'reservation.reservation', id: 'reservationid' },
   'redis-lua': { table: 'reservation', id: 'id' },
@@ -50,7 +50,7 @@ const recorded: Record<Killable, { table: string; id: string }> = {
 
 const clients = 64
 const beforeMs = 2_000
-/** Each kill at another moment of Redis's second. */
+/** Each kill hits another moment of Redis's second. */
 const stepMs = 370
 const restMaxMs = 60_000
 /** How often Redis makes its file durable. */
@@ -58,7 +58,7 @@ const flushMs = 1_000
 
 export type KillOptions = { kills: number; around: Surroundings; signal: AbortSignal }
 
-/** @returns what each kill did to the contender: so many of each kind, in turn. */
+/** Kills Redis `kills` times in each way, in turn. */
 export async function killRedis(name: Killable, { kills, around, signal }: KillOptions): Promise<Kill[]> {
   const dataDir = join(around.logDir, `redis-${name}`)
   await mkdir(dataDir, { recursive: true })
@@ -83,18 +83,18 @@ export async function killRedis(name: Killable, { kills, around, signal }: KillO
       const { held } = await atRest(target, books)
       using log = new LogSize(dataDir)
       const afterMs = beforeMs + Math.floor(number / deaths.length) * stepMs
-      const told = await reserveUntil(target, recorded[name].id, afterMs, () => kill(redis))
-      if (death === 'machine') await log.cutTo(told.killedAt - flushMs)
-      const before = await countRecorded(sql, name, told.ids)
+      const sent = await reserveUntil(target, recorded[name].id, afterMs, () => kill(redis))
+      if (death === 'machine') await log.cutTo(sent.killedAt - flushMs)
+      const before = await countRecorded(sql, name, sent.ids)
       redis = await startRedis({ dataDir, port: redis.port })
       const { held: heldAfter } = await atRest(target, books)
-      const after = await countRecorded(sql, name, told.ids)
+      const after = await countRecorded(sql, name, sent.ids)
       found.push({
         death,
-        told: told.ids.length,
-        onlyInRedis: told.ids.length - before,
-        lost: told.ids.length - after,
-        soldAgain: Math.max(0, told.ids.length - (heldAfter - held)),
+        acknowledged: sent.ids.length,
+        onlyInRedis: sent.ids.length - before,
+        lost: sent.ids.length - after,
+        soldAgain: Math.max(0, sent.ids.length - (heldAfter - held)),
       })
     }
     return found
@@ -110,7 +110,7 @@ async function kill(redis: RedisServer): Promise<void> {
   await redis.exited
 }
 
-/** Customers come until the kill is done. @returns the reservations that they were told of. */
+/** Sends load until Redis is dead. @returns the ids of the acknowledged reservations. */
 async function reserveUntil(
   target: Target,
   idName: string,
@@ -141,7 +141,7 @@ async function reserveUntil(
   return { ids, killedAt }
 }
 
-/** Waits until nothing is under way any more; where something was lost, that never ends by itself. */
+/** Waits until no work is left. After a loss the account stays incomplete, so one that no longer changes is enough. */
 async function atRest(target: Target, books: string[]): Promise<{ held: number }> {
   const deadline = performance.now() + restMaxMs
   for (let last = -1; ; await sleep(500)) {
@@ -162,18 +162,18 @@ async function countRecorded(sql: postgres.Sql, name: Killable, ids: string[]): 
   return found!.rows
 }
 
-/** A line for each kind of death: sums over all kills, and the worst of them. */
+/** A line for each kind of kill: sums, and the worst kill. */
 export function describeKills(title: string, kills: Kill[]): string[] {
   return deaths.map((death) => {
     const own = kills.filter((kill) => kill.death === death)
     const sum = (figure: (kill: Kill) => number) =>
       count(own.reduce((total, kill) => total + figure(kill), 0))
     const worst = count(Math.max(0, ...own.map(({ lost }) => lost)))
-    const who = death === 'process' ? 'Redis killed' : 'Redis killed with its machine'
+    const what = death === 'process' ? 'Redis killed' : 'Redis killed with its machine'
     return (
-      `${title}: ${who}, ${own.length} times under ${clients} customers: ${sum(({ told }) => told)} were told Reserved, ` +
+      `${title}: ${what}, ${own.length} times under ${clients} customers: ${sum(({ acknowledged }) => acknowledged)} reservations were acknowledged, ` +
       `${sum(({ lost }) => lost)} of them are lost (${worst} by the worst kill), ${sum(({ soldAgain }) => soldAgain)} ` +
-      `promised copies are on offer again; ${sum(({ onlyInRedis }) => onlyInRedis)} were in no other store when it died`
+      `of their copies are on offer again; ${sum(({ onlyInRedis }) => onlyInRedis)} were not in Postgres at the kill`
     )
   })
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { LogSize } from './log-size.ts'
 
-test("what the newest append-only file was is what is left of it, and another file's size is not its", async () => {
+test('the newest append-only file is cut to the size that it had, and not to the size of an older file', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'bookreservation-log-'))
   try {
     await mkdir(join(dataDir, 'appendonlydir'))
@@ -19,7 +19,7 @@ test("what the newest append-only file was is what is left of it, and another fi
     const at = performance.now()
     await appendFile(file(10), ' and not')
     await sleep(120)
-    await expect(log.cutTo(before)).rejects.toThrow('it was begun anew meanwhile')
+    await expect(log.cutTo(before)).rejects.toThrow('it was replaced meanwhile')
     await log.cutTo(at)
     expect(await readFile(file(10), 'utf8')).toBe('kept')
   } finally {

@@ -1,4 +1,4 @@
-/** Redis's append-only file, watched, so that it can be cut to what it was: what a power cut may leave of it. */
+/** Watches the size of Redis's append-only file, so that the file can be cut to an earlier size as by a power cut. */
 import { readdirSync, statSync } from 'node:fs'
 import { truncate } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ export class LogSize implements Disposable {
   }
 
   #look(): void {
-    // Begun anew, it is another file, with a higher number.
+    // A rewrite replaces it by a file with a higher number.
     const [name] = readdirSync(this.#dir)
       .filter((it) => it.endsWith('.incr.aof'))
       .sort((a, b) => numberOf(b) - numberOf(a))
@@ -31,7 +31,7 @@ export class LogSize implements Disposable {
   async cutTo(at: number): Promise<void> {
     const last = this.#sizes.at(-1)
     const then = this.#sizes.findLast((it) => it.at <= at && it.file === last?.file)
-    if (!then) throw new Error('Cannot cut the append-only file: it was begun anew meanwhile')
+    if (!then) throw new Error('Cannot cut the append-only file: it was replaced meanwhile')
     await truncate(then.file, then.bytes)
   }
 

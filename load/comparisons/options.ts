@@ -12,7 +12,7 @@ export type Options = {
   seconds: number
   warmupSeconds: number
   rounds: number
-  /** Instead of a comparison: how often Redis is killed under those that it can be killed under. */
+  /** Instead of a comparison: how often Redis is killed. */
   kills: number | undefined
   check: boolean
   /** Where the results go. */
@@ -35,8 +35,8 @@ results.md and results.svg. Who fails is left out and named. Ends with 1 then, a
   --warmup N        seconds of load before it (2)
   --rounds N        how often each run is made (3)
   --check           end with 1 also when a goal is missed
-  --kill-redis N    instead of all this: Redis is killed N times, and N times with its machine, under ours and under
-                    the script in Redis; prints what customers were told and is lost. Ends with 1 when ours has lost anything
+  --kill-redis N    only kills Redis N times alone and N times with its machine, under ours and under the script in
+                    Redis, and prints the acknowledged reservations that are lost. Ends with 1 when ours lost any
   --out DIR         where results are written (.data/compare)
   --keep            keep data and logs of the run in .data
   --help            this text

@@ -94,7 +94,7 @@ test('results that are wrong or not complete say so before anything else', () =>
   expect(faulty).toMatch(/## Failures\n\n- bullmq, round 1, hot: ended with 1\n {2}its log\n$/)
 })
 
-test('goals are told of the densest crowds, of who was measured', () => {
+test('goals compare the contenders that were measured, with the most clients', () => {
   const rows = rowsOf([
     measured('ours-node', 256, 7_000),
     measured('row-lock', 256, 1_000),
@@ -113,12 +113,12 @@ test('goals are told of the densest crowds, of who was measured', () => {
   expect(textOf({ ...results, goals: goalsOf(rows) })).toContain('Goals\n  met    hot, 256 clients')
 })
 
-test('what kills have lost is told by what died, with the worst of them', () => {
-  const kill = { death: 'process', told: 1_000, onlyInRedis: 30, lost: 0, soldAgain: 0 } as const
+test('losses are summed by the kind of kill, with the worst kill', () => {
+  const kill = { death: 'process', acknowledged: 1_000, onlyInRedis: 30, lost: 0, soldAgain: 0 } as const
   const worse = { ...kill, death: 'machine', lost: 12, soldAgain: 11 } as const
   expect(describeKills('theirs', [kill, kill, worse, { ...worse, lost: 5 }])).toEqual([
-    'theirs: Redis killed, 2 times under 64 customers: 2,000 were told Reserved, 0 of them are lost (0 by the worst kill), 0 promised copies are on offer again; 60 were in no other store when it died',
-    'theirs: Redis killed with its machine, 2 times under 64 customers: 2,000 were told Reserved, 17 of them are lost (12 by the worst kill), 22 promised copies are on offer again; 60 were in no other store when it died',
+    'theirs: Redis killed, 2 times under 64 customers: 2,000 reservations were acknowledged, 0 of them are lost (0 by the worst kill), 0 of their copies are on offer again; 60 were not in Postgres at the kill',
+    'theirs: Redis killed with its machine, 2 times under 64 customers: 2,000 reservations were acknowledged, 17 of them are lost (12 by the worst kill), 22 of their copies are on offer again; 60 were not in Postgres at the kill',
   ])
 })
 

@@ -36,7 +36,7 @@ export type Results = {
   command: string
   /** Of what is compared with, by package. */
   versions: Record<string, string>
-  /** How the product was started, by runtime. */
+  /** How ours was started, for each runtime. */
   launches: string[]
   seconds: number
   warmupSeconds: number

@@ -1,3 +1,3 @@
-/** Where the script in Redis finds what it takes and leaves what it took. */
+/** The keys of the script: the copies of a book, and the reservations that are not yet in Postgres. */
 export const stockKey = (bookid: string) => `lua:stock:${bookid}`
 export const notes = 'lua:notes'

@@ -1,6 +1,6 @@
 /**
- * A script in Redis takes the copy and notes the reservation, in one step that nothing else can come between; the answer
- * follows at once. A writer takes the notes to Postgres behind it, by the lot.
+ * A script in Redis takes the copy and notes the reservation in one atomic step, and the request is answered at once. A
+ * writer copies the notes to Postgres afterwards, many at a time.
  * https://redis.io/docs/latest/develop/programmability/eval-intro/
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,7 +16,7 @@ const pauseMs = 100
 const sql = postgres(process.env.DATABASE_URL!, { max: 1, onnotice: () => {} })
 await createTables(sql)
 
-/** What a broken connection left open is not sent again: a copy would be taken twice. */
+/** A command that a broken connection left open is not sent again: it would take a second copy. */
 const options = {
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
@@ -44,7 +44,7 @@ const somethingToWrite = () =>
 async function write(): Promise<void> {
   const lot = await reader.lrange(notes, 0, lotMax - 1)
   if (lot.length === 0) return await somethingToWrite()
-  // It may have been written before, when the notes could not be removed.
+  // After a failure, notes that were written before are read again.
   await sql`
     with made as (
       insert into reservation (id, bookid, userid, status)
