@@ -19,7 +19,7 @@ import { help, type Options, readOptions } from './options.ts'
 import { type Product, startProduct } from './product.ts'
 import { progress } from './progress.ts'
 import { count, megabytes, othersOf, type Run, tableOf } from './report.ts'
-import { runRounds, settle, shareUsed } from './rounds.ts'
+import { runRounds, type Shares, settle, sharesUsed } from './rounds.ts'
 import { type Store, startStores } from './stores.ts'
 import type { Surroundings, Target } from './target.ts'
 import { createWorkload, type Workload } from './workloads.ts'
@@ -47,7 +47,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   const queue = createWorkload('accept', options)
   const books = [...new Set([...workloads, queue].flatMap((workload) => workload.books))]
   const named: Targets = {}
-  let idle: number | undefined
+  let idle: Shares | undefined
   for (const start of startsOf(options, around)) {
     const target = Object.values(Object.assign(named, await start()))
       .filter((it) => it !== undefined)
@@ -59,7 +59,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     if (options.idle && target === named.product) {
       progress(`${target.name}: idle`)
       // The baseline, which runs too, uses no CPU without load.
-      idle = await shareUsed(target, stores, idleSeconds)
+      idle = await sharesUsed(target, stores, idleSeconds)
     }
   }
   const targets = Object.values(named)
@@ -151,7 +151,9 @@ const peaksOf = (targets: Target[]): Peaks =>
   )
 
 const highest = (one: Peaks, other: Peaks): Peaks =>
-  Object.fromEntries(Object.entries(other).map(([name, bytes]) => [name, Math.max(bytes, one[name] ?? 0)]))
+  Object.fromEntries(
+    Object.keys({ ...one, ...other }).map((name) => [name, Math.max(one[name] ?? 0, other[name] ?? 0)]),
+  )
 
 type Outcome = {
   options: Options
@@ -161,7 +163,7 @@ type Outcome = {
   runs: Run[]
   kept: ReturnType<typeof describeKept> | undefined
   caughtUp: CatchUp | undefined
-  idle: number | undefined
+  idle: Shares | undefined
   peaks: Peaks
 }
 
@@ -185,7 +187,7 @@ async function report({
     runtime: options.runtime,
     peaks: Object.fromEntries(products),
     catchUp: caughtUp,
-    idle,
+    idle: idle && sumOf(idle),
   })
   const others = othersOf(runs)
   section(
@@ -194,6 +196,7 @@ async function report({
   )
   section('Commits of the product, over all rounds', kept?.batches ?? [])
   section('Tables of the product, for each reservation', kept?.tables ?? [])
+  section('Idle, percent of a core', idle ? [describeShares(idle)] : [])
   section('Catch-up', caughtUp ? [described(caughtUp)] : [])
   section('Goals', goals.map(lineOf))
   section('Other answers', others)
@@ -214,6 +217,13 @@ function loadsOf(target: Target, runs: Run[], { product }: Targets, caughtUp?: C
   if (target === product && caughtUp) loads.push(caughtUp.accepted)
   return loads
 }
+
+const sumOf = (shares: Shares): number => Object.values(shares).reduce((sum, share) => sum + share, 0)
+
+const describeShares = (shares: Shares): string =>
+  Object.entries(shares)
+    .map(([name, share]) => `${name} ${(share * 100).toFixed(1)}`)
+    .join(', ')
 
 const described = ({ accepted, decided, perSecond, firstMs, waiting }: CatchUp) =>
   `${count(accepted.wanted)} accepted while stock was down, at ${count(accepted.perSecond)}/s; the first decided ` +

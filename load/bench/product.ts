@@ -17,6 +17,9 @@ export type Product = Target & {
   startStock(): Promise<void>
 }
 
+/** The start of the first stock, when it has one of its own. */
+const firstStock = '-1'
+
 export type ProductOptions = {
   /** Processes of stock, which share the partitions. */
   stockWorkers?: number
@@ -50,8 +53,11 @@ export async function startProduct(
     list()
   }
   const list = () => {
-    const named = ([key, { starter, services }]: [string, NpmStart]) =>
-      [starter, ...services].map((it) => ({ ...it, name: it.name + key }))
+    const named = ([key, { starter, services }]: [string, NpmStart]) => [
+      { ...starter, name: `starter${key}` },
+      // The first of a service keeps its name, whichever start runs it.
+      ...services.map((it) => ({ ...it, name: key === firstStock ? it.name : it.name + key })),
+    ]
     processes.splice(0, processes.length, ...[...starts].flatMap(named))
   }
   const stop = async () => {
@@ -80,7 +86,7 @@ export async function startProduct(
       await start('', ['reservation', 'notifier'], ports)
     },
     startStock: async () => {
-      await Promise.all([start('-1', ['stock'], ports), startOthers()])
+      await Promise.all([start(firstStock, ['stock'], ports), startOthers()])
     },
     stock: (books) => eachOf(books, 64, (bookid) => receive(addressesOf(ports, 'port').stock, bookid)),
     account: async () => {

@@ -5,6 +5,7 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { listProcesses } from '../../deploy/local/kill-tree.ts'
 import { commandLine } from '../../deploy/local/orphan.ts'
+import { root } from '../../deploy/local/root.ts'
 import { launch } from '../../deploy/local/service.ts'
 import { audit } from './audit.ts'
 import { batchesOf } from './batches.ts'
@@ -53,9 +54,13 @@ describe.sequential('a product', () => {
     products.push(product)
     const names = product.processes.map((it) => it.name)
     expect(names).toEqual(['starter', 'reservation', 'stock', 'notifier', 'starter-2', 'stock-2'])
+    const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+    expect(scripts.start).toMatch(/ deploy\/local\/start\.ts$/)
     const commands = await Promise.all(listProcesses().map(({ pid }) => commandLine(pid)))
     const { command, args } = launch({ runtime: 'node', service: 'reservation', settings: {} })
-    expect(commands.map((it) => it.trim())).toContain([command, ...args].join(' '))
+    const found = commands.map((it) => it.trim())
+    expect(found).toContain([command, ...args].join(' '))
+    expect(found).toContain(`${process.execPath} ${join(root, 'deploy/local/start.ts')}`)
   }, 60_000)
 
   test('runs two workers of stock, which share the books', async () => {

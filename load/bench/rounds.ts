@@ -123,12 +123,18 @@ export async function idleOf(target: Target, stores: Store[]): Promise<number> {
   return median(shares)
 }
 
-/** @returns the share of a core that they use within so many seconds. */
-export async function shareUsed(target: Target, stores: Store[], seconds: number): Promise<number> {
-  const used = usedBy(target, stores)
-  const [before, since] = [used(), performance.now()]
+/** The share of a core that each process uses, by its name. */
+export type Shares = Record<string, number>
+
+/** Measures for so many seconds. */
+export async function sharesUsed(target: Target, stores: Store[], seconds: number): Promise<Shares> {
+  const processes = [...target.processes, ...stores]
+  const [before, since] = [processes.map((it) => it.usage().cpuMs), performance.now()]
   await sleep(seconds * 1000)
-  return (used() - before) / (performance.now() - since)
+  const elapsedMs = performance.now() - since
+  return Object.fromEntries(
+    processes.map(({ name, usage }, index) => [name, (usage().cpuMs - before[index]!) / elapsedMs]),
+  )
 }
 
 function usedBy(target: Target, stores: Store[]): () => number {

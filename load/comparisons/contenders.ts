@@ -35,8 +35,7 @@ export type Contender = {
 
 const ours = (runtime: Runtime): Contender => ({
   title: `ours, ${runtime === 'deno' ? 'Deno' : 'Node'}`,
-  durability:
-    'Postgres, fsync (accepted, decision); status follows, redone from the event log; Redis only carries',
+  durability: 'Postgres, fsync (accepted, decision, status); Redis only carries',
   start: (around, name) => startProduct({ ...around, runtime }, name),
 })
 
@@ -55,7 +54,7 @@ export const contenders: Record<ContenderName, Contender> = {
   },
   'redis-lua': {
     title: 'Lua script in Redis',
-    durability: 'nothing yet: Redis, once a second; Postgres behind it',
+    durability: 'not yet: Redis, once a second; Postgres later',
     start: startLua,
   },
   restate: {
