@@ -238,6 +238,7 @@ export class World implements AsyncDisposable {
   }
 }
 
+/** The settings that differ from those of `npm start`: short times, so that faults meet them, and more partitions than workers. */
 const settings = {
   REDIS_PREFIX: prefix,
   PARTITIONS: String(partitions),
@@ -247,5 +248,4 @@ const settings = {
   NOTICE_DELAY_MS: '50',
   NOTICE_GATHER_MS: '500',
   WEBHOOK_ALLOW_PRIVATE: 'true',
-  LOG_LEVEL: 'info',
 }

@@ -33,7 +33,6 @@ beforeAll(async () => {
       SMTP_URL: mails.url,
       WEBHOOK_ALLOW_PRIVATE: 'true',
       CHANNEL_CONCURRENCY: 'email=20',
-      DRAIN_MS: '0',
     },
   })
   await notifier.start()

@@ -31,7 +31,6 @@ beforeAll(async () => {
       SMTP_URL: mails.url,
       ALERT_TOKEN: alertToken,
       OPERATOR_EMAIL: 'op@example.com',
-      DRAIN_MS: '0',
     },
   })
   await notifier.start()

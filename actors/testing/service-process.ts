@@ -1,14 +1,14 @@
-/** One service, run as users run it: a process of its own, of which the test sees ports, logs and exit codes. */
+/** One service, run as `npm start` runs it: a process of its own, of which the test sees ports, logs and exit codes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { leash } from '../../deploy/local/leash.ts'
 import { onLines } from '../../deploy/local/lines.ts'
-import { compileCache, runtimeCommand } from '../../deploy/local/service.ts'
+import { launch, type Runtime } from '../../deploy/local/service.ts'
 import type { ServiceName } from '../config.ts'
 import { eventually } from './eventually.ts'
 
-export type Runtime = 'node' | 'deno'
+export type { Runtime }
 export type LogLine = { level?: string; msg: string; [field: string]: unknown }
 type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
@@ -20,9 +20,9 @@ const stopTimeoutMs = 12_000
 export type ServiceSpec = {
   service: ServiceName
   runtime: Runtime
-  /** Everything the process finds in its environment, beside PATH and HOME. */
+  /** The settings that differ from those of `npm start`. */
   env: Record<string, string | undefined>
-  /** The tree that it is run from, with a slash at its end; this one unless told otherwise. */
+  /** The tree that it is run from. Absent: this one. */
   tree?: string
   /** Further arguments of the runtime. */
   runtimeArgs?: string[]
@@ -79,19 +79,17 @@ export class ServiceProcess {
 
   /** Starts the process and returns once it listens. */
   async spawn(): Promise<void> {
-    const { service, runtime, env, tree = root, runtimeArgs = [] } = this.#spec
-    const [binary, ...args] = runtimeCommand(runtime)
-    const main = `${tree}actors/${service}/main.ts`
-    const [program, ...rest] = this.#spec.command ?? [binary, ...args, ...runtimeArgs, main]
+    const { service, runtime, env: settings, tree = root, runtimeArgs: moreFlags = [] } = this.#spec
+    const { command, args, cwd, env } = launch({ runtime, service, settings, tree, moreFlags })
+    const [program, ...rest] = this.#spec.command ?? [command, ...args]
     const seen = this.logs.length
     this.#exitWanted = false
     this.#exited = undefined
     const child = spawn(program, rest, {
-      cwd: tree,
+      cwd,
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
-        ...compileCache,
         ...env,
         HOST: '127.0.0.1',
         PORT: String(this.#port),

@@ -155,10 +155,8 @@ async function startAtOnce(options: SystemOptions): Promise<System> {
     PARTITIONS: String(partitions),
     LEASE_TTL_MS: String(leaseTtlMs),
     RESEND_AFTER_MS: '500',
-    DRAIN_MS: '0',
     NOTICE_DELAY_MS: '0',
     WEBHOOK_ALLOW_PRIVATE: 'true',
-    LOG_LEVEL: 'info',
     ...options.env,
   }
   const sql = postgres(databaseUrl, { max: 2, onnotice: () => {}, types: { bigint: numberBigint } })

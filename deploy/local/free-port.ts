@@ -3,11 +3,19 @@ import { ChildError } from './child.ts'
 
 /** A port that is free now. Another process may take it before it is used, so its user tries again. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  const [port] = await freePorts(1, host)
+  return port!
+}
+
+/** So many, no two of them the same. */
+export async function freePorts(count: number, host = '127.0.0.1'): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  await Promise.all(
+    servers.map((it) => new Promise<void>((done, fail) => it.once('error', fail).listen(0, host, done))),
+  )
+  const ports = servers.map((it) => (it.address() as { port: number }).port)
+  await Promise.all(servers.map((it) => new Promise((done) => it.close(done))))
+  return ports
 }
 
 /** @throws the error of listening, `EADDRINUSE` above all. */

@@ -135,6 +135,8 @@ const programs = {
       brew: ['libfaketime'],
     },
   },
+  /** Makes load, as `npm run bench` does itself: they are held against each other. */
+  wrk: { commands: ['wrk'], packages: same('wrk') },
   debootstrap: { commands: ['debootstrap'], packages: same('debootstrap') },
 }
 

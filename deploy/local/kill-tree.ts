@@ -22,7 +22,8 @@ function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function listProcesses(): Process[] {
+/** All there are. */
+export function listProcesses(): Process[] {
   const lines = process.platform === 'linux' ? fromProc() : fromPs()
   return lines.map((line) => {
     const [pid, parent] = line.trim().split(/\s+/).map(Number)

@@ -30,22 +30,50 @@ export const compileCache = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.c
 
 const denoFlags = ['--no-prompt', '--allow-net', '--allow-env', '--allow-read', '--allow-sys']
 
+export type Runtime = 'node' | 'deno'
+
 /** The runtime with the flags under which services run. What it runs comes behind. */
-export function runtimeCommand(runtime: 'node' | 'deno'): [string, ...string[]] {
+export function runtimeCommand(runtime: Runtime): [string, ...string[]] {
   const bin = (name: string) => join(root, 'node_modules', '.bin', name)
   return runtime === 'deno'
     ? [bin('deno'), 'run', ...denoFlags, `--v8-flags=${heap.join(',')}`]
     : [bin('node'), ...heap]
 }
 
-const mainOf = (service: ServiceName) => join(root, 'actors', service, 'main.ts')
+/** The defaults of `npm start`. No balancer runs here that would need time to notice that a service stops. */
+const localSettings = { DRAIN_MS: '0' }
+
+export type LaunchOptions = {
+  runtime: Runtime
+  service: ServiceName
+  /** Those that differ from the service's defaults. */
+  settings: NodeJS.ProcessEnv
+  /** The tree that it is run from. Absent: this one. */
+  tree?: string
+  /** Of the runtime, beside those that every service has. */
+  moreFlags?: string[]
+}
+
+export type Launch = { command: string; args: string[]; cwd: string; env: NodeJS.ProcessEnv }
+
+/**
+ * How `npm start` runs a service, down to flags and settings. Tests, measurements and the fault campaign use it too, so their
+ * findings hold for the system that people run. Each names in `settings` the settings that it changes.
+ */
+export function launch({ runtime, service, settings, tree = root, moreFlags = [] }: LaunchOptions): Launch {
+  const [command, ...flags] = runtimeCommand(runtime)
+  const env = { ...compileCache, ...localSettings, ...settings }
+  return { command, args: [...flags, ...moreFlags, mainOf(service, tree)], cwd: tree, env }
+}
+
+const mainOf = (service: ServiceName, tree = root) => join(tree, 'actors', service, 'main.ts')
 
 /**
  * Has Node make and keep what it needs of the services' files, unless it has done that before: else the first services
  * would do so, and have the compiler in memory until they end. Told nothing, each reads all its files, says what is not
  * set, and ends: here that is what is wanted.
  */
-export async function compileServices(runtime: 'node' | 'deno', cache = compileCache): Promise<void> {
+export async function compileServices(runtime: Runtime, cache = compileCache): Promise<void> {
   const done = join(cache.NODE_COMPILE_CACHE, `services-${process.version}`)
   if (runtime === 'deno' || existsSync(done)) return
   // Node finds again what was kept under the same flags alone.
@@ -60,7 +88,7 @@ export async function compileServices(runtime: 'node' | 'deno', cache = compileC
 }
 
 export type ServiceOptions = {
-  runtime: 'node' | 'deno'
+  runtime: Runtime
   service: ServiceName
   host: string
   port: number
@@ -83,13 +111,10 @@ export type Service = Child & {
 /** Resolves when the service is alive. @throws {ChildError} with its last lines when it ends before. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { runtime, service, host, port, opsPort, env, onLine } = options
-  const [command, ...args] = runtimeCommand(runtime)
+  const settings = { ...env, HOST: host, PORT: String(port), OPS_PORT: String(opsPort) }
   const child = await startChild({
     name: service,
-    command,
-    args: [...args, mainOf(service)],
-    cwd: root,
-    env: { ...compileCache, ...env, HOST: host, PORT: String(port), OPS_PORT: String(opsPort) },
+    ...launch({ runtime, service, settings }),
     graceMs,
     onLine,
   })

@@ -1,7 +1,14 @@
 /** What `npm start` can be told, from the environment. The services' own settings pass through to them. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from '../../actors/config.ts'
+import {
+  type Config,
+  ConfigError,
+  readEnv,
+  type ServiceName,
+  serviceNames,
+  toConfig,
+} from '../../actors/config.ts'
 
 const port = (fallback: number) => {
   const message = 'must be a port, 0 to 65535'
@@ -13,7 +20,15 @@ const port = (fallback: number) => {
 export const isServiceLink = (value: unknown): boolean =>
   typeof value === 'string' && /^(tcp|udp|sctp):\/\//.test(value)
 
+const services = z
+  .string()
+  .transform((text) => text.split(',').map((name) => name.trim()))
+  .pipe(z.array(z.enum(serviceNames, `must be some of ${serviceNames.join(',')}`)))
+  // In one order, each once.
+  .transform((chosen) => serviceNames.filter((name) => chosen.includes(name)))
+
 const schema = z.object({
+  SERVICES: services.prefault(serviceNames.join(',')),
   RESERVATION_PORT: port(8081),
   STOCK_PORT: port(8082),
   NOTIFIER_PORT: port(8083),
@@ -32,12 +47,16 @@ const defaultHost = '127.0.0.1'
 const brought = { DATABASE_URL: 'postgres://brought', REDIS_URL: 'redis://brought' }
 
 export type Settings = {
+  /** The services that run here. */
+  services: ServiceName[]
   ports: Record<ServiceName, number>
   /** Of probes, metrics and docs. */
   opsPorts: Record<ServiceName, number>
   dataDir: string
   runtime: 'node' | 'deno'
   logFormat: 'pretty' | 'json'
+  /** Of the services. */
+  logLevel: Config['logLevel']
   host: string
   partitions: number
   databaseUrl: string | undefined
@@ -52,7 +71,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
   const own = schema.safeParse(given)
   const services = configOf(given)
   const faults = [
-    ...(own.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
+    ...(own.error?.issues ?? []).map((issue) => `${issue.path[0]?.toString()} ${issue.message}`),
     ...(services instanceof ConfigError ? services.faults : []),
   ]
   if (!own.success || services instanceof ConfigError) throw new Error(faults.join('; '))
@@ -67,11 +86,13 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
   if (new Set(fixed).size < fixed.length)
     throw new Error(`the services' ports must differ: ${fixed.join(', ')}`)
   return {
+    services: it.SERVICES,
     ports,
     opsPorts,
     dataDir: resolve(it.DATA_DIR),
     runtime: it.RUNTIME,
     logFormat: it.LOG_FORMAT,
+    logLevel: services.logLevel,
     // Brackets belong to URLs.
     host: given.HOST ? services.host.replace(/^\[(.*)\]$/, '$1') : defaultHost,
     partitions: services.partitions,
@@ -103,6 +124,7 @@ Settings, from the environment:
   REDIS_URL                  a Redis to use; without it, one is brought, with its data in DATA_DIR
   DATA_DIR          .data    where those two keep their data
   RUNTIME           node     or deno: what runs the services
+  SERVICES          all      the services to run, as in reservation,notifier
   LOG_FORMAT        pretty   or json: the services' own lines, one JSON object each
   HOST              127.0.0.1, which this machine alone can reach: the address that the services listen on.
                              0.0.0.0, or :: with IPv6, lets the network in

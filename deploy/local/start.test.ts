@@ -302,8 +302,8 @@ test.concurrent.each([
   ],
   [
     'faulty settings',
-    { STOCK_PORT: 'x', PARTITIONS: '0', RUNTIME: 'bun' },
-    /^Cannot start: (?=.*STOCK_PORT)(?=.*PARTITIONS)(?=.*RUNTIME)/,
+    { STOCK_PORT: 'x', PARTITIONS: '0', RUNTIME: 'bun', SERVICES: 'stock,purchaser' },
+    /^Cannot start: (?=.*STOCK_PORT)(?=.*PARTITIONS)(?=.*RUNTIME)(?=.*SERVICES must be some of reservation,stock,notifier)/,
   ],
   [
     'equal ports',

@@ -2,7 +2,7 @@
  * `npm start`: the whole system on this machine, in the order in which each part needs the one before it; stopping
  * is the same order backwards. Whatever fails on the way up, what already runs is stopped again.
  */
-import { type ServiceName, serviceNames } from '../../actors/config.ts'
+import type { ServiceName } from '../../actors/config.ts'
 import { migrate } from '../../actors/migrate.ts'
 import { killAll } from './child.ts'
 import { takeDataFolder } from './data-folder.ts'
@@ -62,8 +62,8 @@ async function up(start: Start): Promise<void> {
   output.say(welcome(services, settings))
 }
 
-async function portsAreFree({ ports, opsPorts, host }: Settings): Promise<void> {
-  for (const service of serviceNames) {
+async function portsAreFree({ services, ports, opsPorts, host }: Settings): Promise<void> {
+  for (const service of services) {
     for (const [setting, port] of [
       [`${service.toUpperCase()}_PORT`, ports[service]],
       [`${service.toUpperCase()}_OPS_PORT`, opsPorts[service]],
@@ -116,8 +116,7 @@ async function runServices(
   { settings, output, stack }: Start,
   { databaseUrl, redisUrl }: Servers,
 ): Promise<Service[]> {
-  // Nobody balances load here, so nobody needs time to take notice of a stop.
-  const env = { DRAIN_MS: '0', ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }
+  const env = { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }
   const running: Supervised<Service>[] = []
   // They stop together, not one after another.
   stack.defer(async () => void (await Promise.all(running.map((it) => it.stop()))))
@@ -132,7 +131,7 @@ async function runServices(
       )
     running.push(await supervise({ name: service, start, say: output.say }))
   }
-  const outcomes = await Promise.allSettled(serviceNames.map(run))
+  const outcomes = await Promise.allSettled(settings.services.map(run))
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   return running.map(({ current }) => current)
 }

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import { serviceNames } from '../../actors/config.ts'
+import { type ServiceName, serviceNames } from '../../actors/config.ts'
 import { isLoopback } from './address.ts'
 import { findProgram } from './program.ts'
 import type { Service } from './service.ts'
@@ -7,26 +7,26 @@ import type { Settings } from './settings.ts'
 
 /** What to know and what to try, once everything is ready. */
 export function welcome(services: Service[], settings: Settings): string {
-  const url = Object.fromEntries(services.map((it) => [it.name, it.url]))
-  const docs = Object.fromEntries(services.map((it) => [it.name, `${it.opsUrl}/docs`]))
-  const lines = serviceNames.map((name) => `  ${name.padEnd(12)} ${url[name]}   ${docs[name]}`)
+  const lines = services.map(({ name, url, opsUrl }) => `  ${name.padEnd(12)} ${url}   ${opsUrl}/docs`)
+  const urlOf = (name: ServiceName) => services.find((it) => it.name === name)?.url
+  const [reservation, stock] = [urlOf('reservation'), urlOf('stock')]
+  const trial =
+    reservation && stock
+      ? `Try, in another terminal:\n\n${tryThis(reservation, stock)
+          .map((line) => `  ${line}`)
+          .join('\n')}\n\n`
+      : ''
   const data =
     settings.databaseUrl && settings.redisUrl ? '' : ` Data is kept in ${folder(settings.dataDir)}.`
   const reach = isLoopback(settings.host)
     ? ' Only this machine can reach it; HOST=0.0.0.0 npm start lets the network in.'
     : ''
   return `
-The three services are ready:
+${services.length === serviceNames.length ? 'The three services are ready' : 'Ready'}:
 
 ${lines.join('\n')}
 
-Try, in another terminal:
-
-${tryThis(url.reservation!, url.stock!)
-  .map((line) => `  ${line}`)
-  .join('\n')}
-
-Ctrl-C stops everything.${data}${reach}
+${trial}Ctrl-C stops everything.${data}${reach}
 `
 }
 

@@ -136,7 +136,6 @@ async function startServices(stack: AsyncDisposableStack) {
     DATABASE_URL: database.url,
     REDIS_URL: redis.url,
     PARTITIONS: String(partitions),
-    DRAIN_MS: '0',
   }
   const start = async (service: ServiceName) => {
     const process = new ServiceProcess(service, { service, runtime: 'node', env })

@@ -5,10 +5,10 @@ import { ask } from './target.ts'
 
 export type Batches = { name: string; messages: number; commits: number; seconds: number }
 
-/** Of each process since its start. */
+/** Of each of our services since its start. */
 export const batchesOf = (processes: MeasuredProcess[]): Promise<Batches[]> =>
   Promise.all(
-    processes.map(async ({ name, opsPort }) => {
+    services(processes).map(async ({ name, opsPort }) => {
       const text = await (await ask(`http://127.0.0.1:${opsPort}/metrics`)).text()
       const figure = (metric: string) =>
         Number(new RegExp(`^${metric}(?:\\{.*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? 0)
@@ -20,6 +20,8 @@ export const batchesOf = (processes: MeasuredProcess[]): Promise<Batches[]> =>
       }
     }),
   )
+
+const services = (processes: MeasuredProcess[]) => processes.filter(({ opsPort }) => opsPort !== undefined)
 
 /** What came between the two, a line per process that committed anything. */
 export function describeBatches(before: Batches[], after: Batches[]): string[] {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { demandOf } from './books.ts'
+import { demandedOf, demandOf } from './books.ts'
 import { saysCreated, type Target } from './target.ts'
 import { createWorkload, requestsOf, workloadNames } from './workloads.ts'
 
@@ -34,5 +34,20 @@ test('every workload asks for books that it names', () => {
     const { books, order, clients } = createWorkload(name, { clients: 8, books: 50 })
     expect(new Set(books)).toEqual(new Set(order))
     expect([1, 8, 16]).toContain(clients)
+  }
+})
+
+test('of copies that are rows, no run can ask for more than there are, whatever the book', () => {
+  for (const name of ['hot', 'many', 'zipf'] as const) {
+    const workload = createWorkload(name, { clients: 256, books: 1_000 })
+    const demanded = demandedOf(workload, { seconds: 1, warmupSeconds: 0.5 })
+    const request = requestsOf(workload, target)
+    const left = new Map(demanded)
+    // 15,000 a second: faster than any contender.
+    for (let number = 0; number < 22_500; number++) {
+      const bookid = request(number % 256, Math.floor(number / 256))
+      left.set(bookid, left.get(bookid)! - 1)
+    }
+    expect(Math.min(...left.values()), name).toBeGreaterThanOrEqual(0)
   }
 })

@@ -32,3 +32,24 @@ function zipfOf(books: string[]): string[] {
   }
   return order
 }
+
+/** More than any contender decides in a second, with many clients and for each of a few clients. */
+const perSecondMax = 15_000
+const perClientSecondMax = 1_500
+/** Each client begins at another book, so a book's share of a short run differs from its share of a long one. */
+const margin = 1.2
+const spareCopies = 20
+
+/** @returns the copies of each book that a run cannot use up. */
+export function demandedOf(
+  { order, clients }: Demand & { clients: number },
+  { seconds, warmupSeconds }: { seconds: number; warmupSeconds: number },
+): Map<string, number> {
+  const perSecond = Math.min(perSecondMax, clients * perClientSecondMax)
+  const asked = perSecond * (seconds + warmupSeconds) * margin
+  const times = new Map<string, number>()
+  for (const bookid of order) times.set(bookid, (times.get(bookid) ?? 0) + 1)
+  return new Map(
+    [...times].map(([bookid, count]) => [bookid, Math.ceil((asked * count) / order.length) + spareCopies]),
+  )
+}

@@ -27,8 +27,8 @@ export async function catchUp(
   queued: number,
   weigh: () => Promise<Weight>,
 ): Promise<CatchUp> {
+  await product.stopStock()
   const before = await decidedBy(product)
-  await product.stopService('stock')
   const weight = await weigh()
   const accepted = await runClosedLoop({
     host: '127.0.0.1',
@@ -43,7 +43,7 @@ export async function catchUp(
   })
   const waiting = growthOf(weight, await weigh(), accepted.asked)
   const startedAt = performance.now()
-  await product.startService('stock')
+  await product.startStock()
   let first: { at: number; decided: number } | undefined
   for (;;) {
     const decided = (await decidedBy(product)) - before

@@ -2,44 +2,67 @@
  * Drives product and baseline in turn, on the same machine, Postgres and minute, and says how they compare.
  * A figure counts only if the books add up afterwards: every answer that said Reserved is a copy set aside.
  */
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { root } from '../../deploy/local/root.ts'
 import { audit } from './audit.ts'
 import { startBaseline, startEcho } from './baseline.ts'
 import { bytesTableOf, weigh } from './bytes.ts'
 import { type CatchUp, catchUp } from './catch-up.ts'
+import { checkClient } from './check-client.ts'
 import type { LoadResult } from './closed-loop.ts'
 import { type Goal, goalsOf } from './goals.ts'
 import { startHistory } from './history.ts'
 import { describeKept, keptBy } from './kept.ts'
 import { machine } from './machine.ts'
+import { describeStart } from './npm-start.ts'
 import { help, type Options, readOptions } from './options.ts'
 import { type Product, startProduct } from './product.ts'
 import { progress } from './progress.ts'
 import { count, megabytes, othersOf, type Run, tableOf } from './report.ts'
-import { runRounds, settle } from './rounds.ts'
-import { startStores } from './stores.ts'
+import { runRounds, type Shares, settle, sharesUsed } from './rounds.ts'
+import { type Store, startStores } from './stores.ts'
 import type { Surroundings, Target } from './target.ts'
 import { createWorkload, type Workload } from './workloads.ts'
 
-type Targets = { baseline?: Target; product?: Product; history?: Product; echo?: Target }
+type Targets = {
+  baseline?: Target
+  product?: Product
+  before?: Product
+  history?: Product
+  echo?: Target
+}
+
+/** How long the CPU of the idle product is measured. */
+const idleSeconds = 10
 
 async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   const dir = join(root, '.data', `bench-${process.pid}`)
   await using stack = new AsyncDisposableStack()
-  console.log(machine())
+  console.log(`${machine()}\nproduct: ${describeStart(options.runtime)}`)
   progress('starting Postgres and Redis')
   const { stores, ...urls } = await startStores(dir, stack, options.keep)
+  const around = { ...urls, ...options, logDir: dir }
+  if (options.checkClient) return await besideWrk(options, around, stores, stack, signal)
   const workloads = options.only.map((name) => createWorkload(name, options))
   const queue = createWorkload('accept', options)
-  const named = await startTargets(options, { ...urls, ...options, logDir: dir }, stack)
-  const targets = Object.values(named)
   const books = [...new Set([...workloads, queue].flatMap((workload) => workload.books))]
-  for (const target of targets) {
+  const named: Targets = {}
+  let idle: Shares | undefined
+  for (const start of startsOf(options, around)) {
+    const target = Object.values(Object.assign(named, await start()))
+      .filter((it) => it !== undefined)
+      .at(-1)!
+    stack.defer(target.stop)
     progress(`${target.name}: stocking ${count(books.length)} books`)
     await target.stock(books)
     await settle(target, stores)
+    if (options.idle && target === named.product) {
+      progress(`${target.name}: idle`)
+      // The baseline, which runs too, uses no CPU without load.
+      idle = await sharesUsed(target, stores, idleSeconds)
+    }
   }
+  const targets = Object.values(named)
   const { rounds } = options
   const weighing = () => weigh(urls)
   const keptBefore = named.product && (await keptBy(named.product))
@@ -67,28 +90,51 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     runs,
     kept,
     caughtUp,
+    idle,
     peaks: highest(peaks, peaksOf(targets)),
   })
 }
 
-async function startTargets(
-  { only, catchUp, targets: chosen, past, stockWorkers }: Options,
-  around: Surroundings,
-  stack: AsyncDisposableStack,
-): Promise<Targets> {
-  const decides = catchUp || only.some((name) => name !== 'echo')
+/** In the order of their start. Targets that poll while idle come last. */
+function startsOf(options: Options, around: Surroundings): (() => Promise<Targets>)[] {
+  const { only, catchUp, idle, targets: chosen, past, stockWorkers, before: tree } = options
+  const decides = catchUp || idle || only.some((name) => name !== 'echo')
   const wants = (name: Options['targets'][number]) => decides && chosen.includes(name)
-  const started = async <Kind extends Target>(start: Promise<Kind>): Promise<Kind> => {
-    const target = await start
-    stack.defer(target.stop)
-    return target
-  }
-  return {
-    ...(wants('baseline') && { baseline: await started(startBaseline(around)) }),
-    ...(wants('product') && { product: await started(startProduct(around, 'product', stockWorkers)) }),
-    ...(wants('history') && { history: await started(startHistory(around, past)) }),
-    ...(only.includes('echo') && { echo: await started(startEcho(around)) }),
-  }
+  return [
+    wants('baseline') && (async () => ({ baseline: await startBaseline(around) })),
+    wants('product') && (async () => ({ product: await startProduct(around, 'product', { stockWorkers }) })),
+    tree !== undefined &&
+      (async () => ({ before: await startProduct(around, 'before', { tree: resolve(tree) }) })),
+    wants('history') && (async () => ({ history: await startHistory(around, past) })),
+    only.includes('echo') && (async () => ({ echo: await startEcho(around) })),
+  ].filter((start) => start !== false)
+}
+
+async function besideWrk(
+  options: Options,
+  around: Surroundings,
+  stores: Store[],
+  stack: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const workload = createWorkload('hot', options)
+  const product = await startProduct(around)
+  stack.defer(product.stop)
+  await product.stock(workload.books)
+  const found = await checkClient({
+    product,
+    workload,
+    stores,
+    timing: options,
+    rounds: options.rounds,
+    signal,
+  })
+  progress('')
+  console.log(`\n${tableOf(found.runs, workload)}`)
+  section('Clients', [lineOf(found.goal)])
+  const books = await audit(product, workload.books, found.loads)
+  section('Books', [`${books.right ? 'right ' : 'WRONG '} ${books.line}`])
+  return found.goal.met && books.right
 }
 
 const askedOf = (target: string, runs: Run[]): number =>
@@ -105,7 +151,9 @@ const peaksOf = (targets: Target[]): Peaks =>
   )
 
 const highest = (one: Peaks, other: Peaks): Peaks =>
-  Object.fromEntries(Object.entries(other).map(([name, bytes]) => [name, Math.max(bytes, one[name] ?? 0)]))
+  Object.fromEntries(
+    Object.keys({ ...one, ...other }).map((name) => [name, Math.max(one[name] ?? 0, other[name] ?? 0)]),
+  )
 
 type Outcome = {
   options: Options
@@ -115,6 +163,7 @@ type Outcome = {
   runs: Run[]
   kept: ReturnType<typeof describeKept> | undefined
   caughtUp: CatchUp | undefined
+  idle: Shares | undefined
   peaks: Peaks
 }
 
@@ -127,16 +176,18 @@ async function report({
   runs,
   kept,
   caughtUp,
+  idle,
   peaks,
 }: Outcome): Promise<boolean> {
   for (const workload of workloads)
     console.log(`\n${tableOf(runs, workload)}\n${bytesTableOf(runs, workload)}`)
-  const products = Object.entries(peaks).filter(([name]) => /^(product|history) /.test(name))
+  const products = Object.entries(peaks).filter(([name]) => /^(product|history) (?!starter)/.test(name))
   const goals = goalsOf({
     runs,
     runtime: options.runtime,
     peaks: Object.fromEntries(products),
     catchUp: caughtUp,
+    idle: idle && sumOf(idle),
   })
   const others = othersOf(runs)
   section(
@@ -145,11 +196,12 @@ async function report({
   )
   section('Commits of the product, over all rounds', kept?.batches ?? [])
   section('Tables of the product, for each reservation', kept?.tables ?? [])
+  section('Idle, percent of a core', idle ? [describeShares(idle)] : [])
   section('Catch-up', caughtUp ? [described(caughtUp)] : [])
   section('Goals', goals.map(lineOf))
   section('Other answers', others)
   const audits = []
-  for (const target of [named.baseline, named.product, named.history])
+  for (const target of [named.baseline, named.product, named.before, named.history])
     if (target) audits.push(await audit(target, books, loadsOf(target, runs, named, caughtUp)))
   section(
     'Books',
@@ -165,6 +217,13 @@ function loadsOf(target: Target, runs: Run[], { product }: Targets, caughtUp?: C
   if (target === product && caughtUp) loads.push(caughtUp.accepted)
   return loads
 }
+
+const sumOf = (shares: Shares): number => Object.values(shares).reduce((sum, share) => sum + share, 0)
+
+const describeShares = (shares: Shares): string =>
+  Object.entries(shares)
+    .map(([name, share]) => `${name} ${(share * 100).toFixed(1)}`)
+    .join(', ')
 
 const described = ({ accepted, decided, perSecond, firstMs, waiting }: CatchUp) =>
   `${count(accepted.wanted)} accepted while stock was down, at ${count(accepted.perSecond)}/s; the first decided ` +

@@ -6,8 +6,8 @@ import { type WorkloadName, workloadNames } from './workloads.ts'
 export const targetNames = ['baseline', 'product', 'history'] as const
 export type TargetName = (typeof targetNames)[number]
 
-export const questionNames = [...workloadNames, 'catch-up'] as const
-/** A workload, or the one question that no round of workloads answers. */
+export const questionNames = [...workloadNames, 'catch-up', 'idle'] as const
+/** A workload, or a question that no round of workloads answers. */
 export type QuestionName = (typeof questionNames)[number]
 
 /** What is asked unless told otherwise. */
@@ -22,12 +22,16 @@ export type Options = {
   runtime: Runtime
   only: WorkloadName[]
   catchUp: boolean
+  idle: boolean
   queued: number
   stockWorkers: number
   targets: TargetName[]
+  /** A tree with an earlier version of this project, which is measured too. */
+  before: string | undefined
   past: { books: number; reservations: number }
   profileDir: string | undefined
   check: boolean
+  checkClient: boolean
   keep: boolean
 }
 
@@ -49,6 +53,9 @@ closed loop of clients, and prints what each of them decided. Ends with 1 when t
   --stock-workers N processes of stock that share the product's partitions (1)
   --queued N        of catch-up: reservations accepted while stock is down (100000)
   --reach           all that the goals are about: every workload, every target and catch-up
+  --before DIR      measures an earlier version too: the one in this checkout, which has its packages installed
+  --check-client    only compares our client with wrk, in turn, on the hot book. Ends with 1 when their
+                    throughputs differ by more than 15 %
   --check           end with 1 also when a goal is missed
   --profile DIR     CPU profiles of everything that runs on Node, for Chrome's or VS Code's viewer
   --keep            keep data and logs of the run in .data
@@ -73,6 +80,8 @@ export function readOptions(args: string[]): Options | undefined {
       'stock-workers': { type: 'string', default: '1' },
       reach: { type: 'boolean', default: false },
       profile: { type: 'string' },
+      before: { type: 'string' },
+      'check-client': { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -89,8 +98,9 @@ export function readOptions(args: string[]): Options | undefined {
     clients: integerWithin('clients', values.clients, 1, 10_000),
     books: integerWithin('books', values.books, 1, 1_000_000),
     runtime: oneOf('runtime', values.runtime, ['node', 'deno'] as const),
-    only: questions.filter((name) => name !== 'catch-up'),
+    only: questions.filter((name) => name !== 'catch-up' && name !== 'idle'),
     catchUp: questions.includes('catch-up'),
+    idle: questions.includes('idle'),
     queued: integerWithin('queued', values.queued, 1, 10_000_000),
     stockWorkers: integerWithin('stock-workers', values['stock-workers'], 1, 8),
     targets: someOf(
@@ -100,7 +110,9 @@ export function readOptions(args: string[]): Options | undefined {
     ),
     past: pastOf(values.past),
     profileDir: values.profile,
+    before: values.before,
     check: values.check,
+    checkClient: values['check-client'],
     keep: values.keep,
   }
 }

@@ -3,67 +3,104 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, type Exit, startChild } from '../../deploy/local/child.ts'
 import { freePort } from '../../deploy/local/free-port.ts'
+import { root } from '../../deploy/local/root.ts'
 import { type Usage, usageOf } from './usage.ts'
 
 export type MeasuredProcess = {
   name: string
   port: number
   /** Of its metrics, if it is one of our services. */
-  opsPort: number
+  opsPort?: number
   /** @throws with its exit and the end of its log when it has ended by itself. */
   usage(): Usage
   stop(): Promise<void>
 }
 
-export type ProcessOptions = {
+export type LoggedOptions = {
   name: string
   command: string[]
-  /** Added to the environment, beside `PORT` and `OPS_PORT`. */
-  env: Record<string, string>
+  /** Added to the environment. */
+  env: NodeJS.ProcessEnv
+  cwd?: string
   /** Standard output and error go there. */
   logFile: string
-  /** Where it listens; a free port, named to it as `PORT`, unless given. */
-  port?: number
-  /** Whether it serves. Absent: `/readyz` answers 200. */
-  ready?(port: number): Promise<boolean>
+  /** Its output goes to a pipe that another process empties. The last lines reach the file when it ends. */
+  piped?: boolean
+  ready(): Promise<boolean>
+  readyMaxMs?: number
 }
 
-const readyMaxMs = 20_000
+export type Logged = { pid: number; check(): void; fail(what: string): Error; stop(): Promise<void> }
+
+const toFile = 'exec "$@" >>"$LOG_FILE" 2>&1'
+const toPipe = `[ -p "$LOG_FILE.pipe" ] || mkfifo "$LOG_FILE.pipe"
+tail -c 20000 <"$LOG_FILE.pipe" >>"$LOG_FILE" 2>/dev/null &
+exec "$@" >"$LOG_FILE.pipe" 2>&1`
+/** How long the end of a pipe takes to reach the file. */
+const tailMs = 200
+
+const startMaxMs = 20_000
+const graceMs = 20_000
 const pollMs = 50
 
-/** @returns once it is ready. @throws with the end of the log when it does not. */
-export async function startProcess(options: ProcessOptions): Promise<MeasuredProcess> {
-  const { name, command, env, logFile, ready = isReady } = options
-  const port = options.port ?? (await freePort())
-  const opsPort = await freePort()
+/** @returns once it is ready. @throws with the end of the log when it does not become so. */
+export async function startLogged(options: LoggedOptions): Promise<Logged> {
+  const { name, command, env, cwd = root, logFile, piped, ready, readyMaxMs = startMaxMs } = options
   const child = await startChild({
     name,
     command: '/bin/sh',
-    args: ['-c', 'exec "$@" >>"$LOG_FILE" 2>&1', 'sh', ...command],
-    env: { ...process.env, ...env, PORT: String(port), OPS_PORT: String(opsPort), LOG_FILE: logFile },
+    args: ['-c', piped ? toPipe : toFile, 'sh', ...command],
+    cwd,
+    env: { ...process.env, ...env, LOG_FILE: logFile },
+    graceMs,
   })
   let exit: Exit | undefined
   void child.exited.then((it) => {
     exit = it
   })
   const fail = (what: string) => new Error(`${name} ${what}\n${readFileSync(logFile, 'utf8').slice(-2_000)}`)
-  const usage = () => {
+  const check = () => {
     if (exit) throw fail(`ended with ${describe(exit)}`)
-    return usageOf(child.pid)
   }
-  try {
-    for (const deadline = performance.now() + readyMaxMs; !(await ready(port)); await sleep(pollMs)) {
-      usage()
-      if (performance.now() > deadline) throw fail(`is not ready after ${readyMaxMs} ms`)
-    }
-  } catch (error) {
+  const stop = async () => {
     await child.stop()
-    throw error
+    if (piped) await sleep(tailMs)
   }
-  return { name, port, opsPort, usage, stop: async () => void (await child.stop()) }
+  const deadline = performance.now() + readyMaxMs
+  while (!(await ready())) {
+    if (exit || performance.now() > deadline) {
+      await stop()
+      check()
+      throw fail(`is not ready after ${readyMaxMs} ms`)
+    }
+    await sleep(pollMs)
+  }
+  return { pid: child.pid, check, fail, stop }
 }
 
-const isReady = (port: number) => answersOk(`http://127.0.0.1:${port}/readyz`)
+export type ProcessOptions = Pick<LoggedOptions, 'name' | 'command' | 'env' | 'logFile'> & {
+  /** Where it listens; a free port, named to it as `PORT`, unless given. */
+  port?: number
+  /** Whether it serves. Absent: `/readyz` answers 200. */
+  ready?(port: number): Promise<boolean>
+}
+
+/** A server that is one process. @throws with the end of the log when it does not become ready. */
+export async function startProcess(options: ProcessOptions): Promise<MeasuredProcess> {
+  const { name, command, env, logFile, ready = isReady } = options
+  const port = options.port ?? (await freePort())
+  const { pid, check, stop } = await startLogged({
+    ...{ name, command, env: { ...env, PORT: String(port) }, logFile },
+    ready: () => ready(port),
+  })
+  const usage = () => {
+    check()
+    return usageOf(pid)
+  }
+  return { name, port, usage, stop }
+}
+
+export const isReady = (port: number): Promise<boolean> => answersOk(`http://127.0.0.1:${port}/readyz`)
 
 export async function answersOk(url: string): Promise<boolean> {
   try {

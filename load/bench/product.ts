@@ -1,90 +1,116 @@
-/** The product under measurement: its three services, on a database and under stream keys of their own. */
-import { migrate } from '../../actors/migrate.ts'
-import { compileServices } from '../../deploy/local/service.ts'
+/** The product under measurement: `npm start` as users run it, on a database and under stream keys of its own. */
+import { join } from 'node:path'
+import { type ServiceName, serviceNames } from '../../actors/config.ts'
+import { freePorts } from '../../deploy/local/free-port.ts'
+import { type NpmStart, npmStart, type Ports } from './npm-start.ts'
 import type { MeasuredProcess } from './process.ts'
-import {
-  ask,
-  copiesPerBook,
-  createDatabase,
-  eachOf,
-  type Surroundings,
-  startScript,
-  type Target,
-} from './target.ts'
-
-export const services = ['stock', 'reservation', 'notifier'] as const
-export type ServiceName = (typeof services)[number]
+import { ask, copiesPerBook, createDatabase, eachOf, type Surroundings, type Target } from './target.ts'
 
 export type Product = Target & {
   databaseUrl: string
   urls: Record<ServiceName, string>
   /** Of metrics. */
   opsUrls: Record<ServiceName, string>
-  stopService(name: ServiceName): Promise<void>
-  /** It comes back on another port. */
-  startService(name: ServiceName): Promise<void>
+  /** Restarts the other services without stock, on their ports. */
+  stopStock(): Promise<void>
+  /** By another `npm start`, next to that of the other services. */
+  startStock(): Promise<void>
 }
 
-const partitions = 4
+/** The start of the first stock, when it has one of its own. */
+const firstStock = '-1'
 
-/**
- * @param name of database and keys too: started again under the same name, it finds its data.
- * @param stockWorkers processes of stock, which share the partitions.
- */
+export type ProductOptions = {
+  /** Processes of stock, which share the partitions. */
+  stockWorkers?: number
+  /** The tree that is started. Absent: this one. */
+  tree?: string
+}
+
+/** @param name of database and keys too: started again under the same name, it finds its data. */
 export async function startProduct(
   around: Surroundings,
   name = 'product',
-  stockWorkers = 1,
+  { stockWorkers = 1, tree }: ProductOptions = {},
 ): Promise<Product> {
-  await compileServices(around.runtime)
+  const { redisUrl, runtime, logDir, profileDir } = around
   const databaseUrl = await createDatabase(around.databaseUrl, name)
-  await migrate({ databaseUrl, partitions })
-  const env = {
-    HOST: '127.0.0.1',
+  const settings = {
     DATABASE_URL: databaseUrl,
-    REDIS_URL: around.redisUrl,
+    REDIS_URL: redisUrl,
     REDIS_PREFIX: name,
-    PARTITIONS: String(partitions),
-    DRAIN_MS: '0',
-    LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
+    ...(profileDir && { NODE_OPTIONS: profiled(profileDir) }),
   }
+  const ports = await takePorts()
+  const starts = new Map<string, NpmStart>()
   const processes: MeasuredProcess[] = []
-  // The first of a service is the one that is asked.
-  const namesOf = (service: ServiceName) =>
-    Array.from({ length: service === 'stock' ? stockWorkers : 1 }, (_, i) =>
-      i ? `${service}-${i + 1}` : service,
+  const start = async (key: string, services: readonly ServiceName[], on: Ports) => {
+    const logFile = join(logDir, `${name}${key}.log`)
+    starts.set(
+      key,
+      await npmStart({ name: `${name}${key}`, services, ports: on, runtime, settings, logFile, tree }),
     )
-  const urls = {} as Record<ServiceName, string>
-  const opsUrls = {} as Record<ServiceName, string>
-  const stopService = async (service: ServiceName) => {
-    const its = processes.filter(({ name }) => namesOf(service).includes(name))
-    for (const it of its) processes.splice(processes.indexOf(it), 1)
-    await Promise.all(its.map((it) => it.stop()))
+    list()
   }
-  const startService = async (service: ServiceName) => {
-    for (const name of namesOf(service).toReversed()) {
-      const it = await startScript(name, `actors/${service}/main.ts`, env, around)
-      processes.push(it)
-      urls[service] = `http://127.0.0.1:${it.port}`
-      opsUrls[service] = `http://127.0.0.1:${it.opsPort}`
-    }
+  const list = () => {
+    const named = ([key, { starter, services }]: [string, NpmStart]) => [
+      { ...starter, name: `starter${key}` },
+      // The first of a service keeps its name, whichever start runs it.
+      ...services.map((it) => ({ ...it, name: key === firstStock ? it.name : it.name + key })),
+    ]
+    processes.splice(0, processes.length, ...[...starts].flatMap(named))
   }
-  const stop = async () => void (await Promise.all(processes.splice(0).map((it) => it.stop())))
+  const stop = async () => {
+    const all = [...starts.values()]
+    starts.clear()
+    list()
+    await Promise.all(all.map((it) => it.stop()))
+  }
+  const startOthers = async () => {
+    const numbers = Array.from({ length: stockWorkers - 1 }, (_, index) => index + 2)
+    await Promise.all(numbers.map(async (it) => start(`-${it}`, ['stock'], await takePorts())))
+  }
   try {
-    for (const service of services) await startService(service)
+    await start('', serviceNames, ports)
+    await startOthers()
   } catch (error) {
     await stop()
     throw error
   }
-  const { port } = processes.find((it) => it.name === 'reservation')!
   return {
-    ...{ name, port, processes, databaseUrl, urls, opsUrls, stopService, startService, stop },
-    stock: (books) => eachOf(books, 64, (bookid) => receive(urls.stock, bookid)),
-    account: async () => ({
-      held: await heldOf(urls.stock),
-      undecided: await someUndecided(urls.reservation),
-    }),
+    ...{ name, port: ports.reservation.port, processes, databaseUrl, stop },
+    urls: addressesOf(ports, 'port'),
+    opsUrls: addressesOf(ports, 'opsPort'),
+    stopStock: async () => {
+      await stop()
+      await start('', ['reservation', 'notifier'], ports)
+    },
+    startStock: async () => {
+      await Promise.all([start(firstStock, ['stock'], ports), startOthers()])
+    },
+    stock: (books) => eachOf(books, 64, (bookid) => receive(addressesOf(ports, 'port').stock, bookid)),
+    account: async () => {
+      const urls = addressesOf(ports, 'port')
+      return { held: await heldOf(urls.stock), undecided: await someUndecided(urls.reservation) }
+    },
   }
+}
+
+/** Each process on Node writes its CPU profile there, named by its pid. */
+const profiled = (dir: string) => `--cpu-prof --cpu-prof-dir=${dir} --cpu-prof-name=\${pid}.cpuprofile`
+
+async function takePorts(): Promise<Ports> {
+  const [reservation, stock, notifier, ...ops] = await freePorts(6)
+  return {
+    reservation: { port: reservation!, opsPort: ops[0]! },
+    stock: { port: stock!, opsPort: ops[1]! },
+    notifier: { port: notifier!, opsPort: ops[2]! },
+  }
+}
+
+function addressesOf(ports: Ports, which: 'port' | 'opsPort'): Record<ServiceName, string> {
+  const urlOf = (service: ServiceName) => `http://127.0.0.1:${ports[service][which]}`
+  return { reservation: urlOf('reservation'), stock: urlOf('stock'), notifier: urlOf('notifier') }
 }
 
 async function receive(stock: string, bookid: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { compare } from './audit.ts'
+import { agreementOf } from './check-client.ts'
 import { type LoadResult, notAsWanted } from './closed-loop.ts'
 import { goalsOf } from './goals.ts'
 import { median, othersOf, type Run } from './report.ts'
@@ -15,44 +16,77 @@ const load = (given: Partial<LoadResult> = {}): LoadResult => ({
   clientCpuMicros: 15,
   ...given,
 })
-const run = (workload: Run['workload'], target: string, given: Partial<LoadResult>): Run => ({
-  workload,
-  target,
-  load: load(given),
-  cpuMicros: {},
-  catchUpMs: 0,
-})
+const run = (
+  workload: Run['workload'],
+  target: string,
+  given: Partial<LoadResult>,
+  cpuMicros: Run['cpuMicros'] = {},
+): Run => ({ workload, target, load: load(given), cpuMicros, catchUpMs: 0 })
 
 describe('goals', () => {
-  const peaks = { stock: 149e6, notifier: 151e6 }
+  const peaks = { stock: 199e6, notifier: 201e6 }
+  const missed = (found: Parameters<typeof goalsOf>[0]) =>
+    goalsOf(found)
+      .filter((goal) => !goal.met)
+      .map((goal) => goal.text)
 
   test('are held against the medians of all rounds', () => {
     const runs = [
-      ...[900, 1_000, 9_000].map((perSecond) => run('hot', 'baseline', { perSecond, p99Ms: 3 })),
-      ...[100, 6_000, 6_100].map((perSecond) => run('hot', 'product', { perSecond })),
+      ...[900, 1_000, 9_000].map((perSecond) => run('hot', 'baseline', { perSecond, p99Ms: 4 })),
+      ...[100, 7_000, 7_100].map((perSecond) => run('hot', 'product', { perSecond }, { stock: 190 })),
       run('one', 'baseline', { p50Ms: 0.5 }),
-      run('one', 'product', { p50Ms: 1.3 }),
+      run('one', 'product', { p50Ms: 1.7 }),
     ]
-    const met = goalsOf({ runs, runtime: 'node', peaks }).map((goal) => goal.met)
-    expect(met).toEqual([true, true, false, true, false])
+    expect(goalsOf({ runs, runtime: 'node', peaks })).toHaveLength(6)
+    expect(missed({ runs, runtime: 'node', peaks })).toEqual([
+      "one: the row lock's median latency 3.40x, at most 3.3x",
+      'notifier: 201 MB at its peak, below 200 MB',
+    ])
   })
 
   test('compare what is accepted with the echo, and the past with none', () => {
     const runs = [
-      run('accept', 'product', { perSecond: 6_000 }),
+      run('accept', 'product', { perSecond: 4_200 }),
       run('echo', 'echo', { perSecond: 10_000 }),
-      run('many', 'product', { perSecond: 1_000 }),
+      run('many', 'product', { perSecond: 1_000 }, { stock: 100 }),
       run('many', 'history', { perSecond: 800 }),
     ]
     const waiting = { wal: 0, tables: 0, fsyncs: 0, transactions: 0, memory: 0, log: 0, commands: 0 }
-    const catchUp = { accepted: load(), decided: 100, perSecond: 10_000, firstMs: 500, waiting }
-    const met = goalsOf({ runs, runtime: 'node', peaks: {}, catchUp }).map((goal) => goal.met)
-    expect(met).toEqual([true, false, true])
+    const catchUp = { accepted: load(), decided: 100, perSecond: 15_000, firstMs: 500, waiting }
+    const found = { runs, runtime: 'node', peaks: {}, catchUp, idle: 0.05 } as const
+    expect(goalsOf(found)).toHaveLength(5)
+    expect(missed(found)).toEqual([
+      'many: the throughput without a past 0.80x, at least 0.85x',
+      'idle: 5.0 % of a core, product and stores, below 4.0 %',
+    ])
+  })
+
+  test("hold the CPU of all processes but the client against a limit, and against another version's", () => {
+    const runs = [
+      run('hot', 'product', {}, { starter: 20, reservation: 100, postgres: 80, client: 1_000 }),
+      run('hot', 'before', {}, { reservation: 200, postgres: 100, client: 10 }),
+      run('many', 'product', {}, { reservation: 230 }),
+    ]
+    expect(goalsOf({ runs, runtime: 'node', peaks: {} }).map(({ text, met }) => `${met} ${text}`)).toEqual([
+      'false hot: CPU of one reservation 200 µs, at most 190 µs',
+      "false hot: the earlier version's CPU 0.67x, at most 0.65x",
+      'true many: CPU of one reservation 230 µs, at most 230 µs',
+    ])
   })
 
   test('are not made up for what did not run', () => {
-    expect(goalsOf({ runs: [run('many', 'product', {})], runtime: 'deno', peaks: {} })).toEqual([])
+    expect(goalsOf({ runs: [run('one', 'product', {})], runtime: 'deno', peaks: {} })).toEqual([])
   })
+})
+
+test('two clients agree when their medians are no more than 15 % apart', () => {
+  const runs = (ours: number) => [
+    ...[1, 1_000, 1_001].map((perSecond) => run('hot', 'wrk', { perSecond })),
+    run('hot', 'ours', { perSecond: ours }),
+  ]
+  expect([849, 851, 1_149, 1_151].map((ours) => agreementOf(runs(ours)).met)).toEqual([
+    ...[false, true, true, false],
+  ])
 })
 
 test('a median of an even number is the middle of the middle two', () => {

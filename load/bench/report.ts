@@ -43,8 +43,16 @@ function cpuOf(runs: Run[]): string {
     .filter(({ micros }) => micros >= 1)
     .map(({ name, micros }) => `${name} ${micros.toFixed(0)}`)
   const catchUpMs = median(runs.map((run) => run.catchUpMs))
-  return parts.join(', ') + (catchUpMs >= 1000 ? `; busy ${(catchUpMs / 1000).toFixed(1)} s longer` : '')
+  const sum = median(runs.map(cpuSumOf))
+  const rest = parts.length > 2 ? `; without the client ${sum.toFixed(0)}` : ''
+  return (
+    parts.join(', ') + rest + (catchUpMs >= 1000 ? `; busy ${(catchUpMs / 1000).toFixed(1)} s longer` : '')
+  )
 }
+
+/** Microseconds for each request of all processes, including the stores, except the client. */
+export const cpuSumOf = ({ cpuMicros: { client: _, ...others } }: Run): number =>
+  Object.values(others).reduce((sum, micros) => sum + micros, 0)
 
 /** Answers other than the wanted one, summed over the runs. Empty when there was none. */
 export function othersOf(runs: Run[]): string[] {

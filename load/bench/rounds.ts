@@ -50,10 +50,10 @@ export async function runRounds(stage: Stage): Promise<Run[]> {
   return runs
 }
 
-/** The echo answers nothing else, and only the product can accept without deciding. */
+/** The echo answers nothing else, and only the product, of any version, can accept without deciding. */
 function takes({ name }: Target, workload: Workload): boolean {
   if (workload.name === 'echo' || name === 'echo') return workload.name === name
-  return workload.name !== 'accept' || name === 'product'
+  return workload.name !== 'accept' || name === 'product' || name === 'before'
 }
 
 /** @param idle the share of a core that the target uses when it has nothing to do. */
@@ -63,6 +63,10 @@ export async function runOnce(
   target: Target,
   idle = 0,
 ): Promise<Run> {
+  if (target.prepare) {
+    await target.prepare(workload, timing)
+    await settle(target, stores, idle)
+  }
   const processes = [...target.processes, ...stores]
   const weight = await weigh?.()
   const before = processes.map((it) => it.usage().cpuMs)
@@ -117,6 +121,20 @@ export async function idleOf(target: Target, stores: Store[]): Promise<number> {
     before = now
   }
   return median(shares)
+}
+
+/** The share of a core that each process uses, by its name. */
+export type Shares = Record<string, number>
+
+/** Measures for so many seconds. */
+export async function sharesUsed(target: Target, stores: Store[], seconds: number): Promise<Shares> {
+  const processes = [...target.processes, ...stores]
+  const [before, since] = [processes.map((it) => it.usage().cpuMs), performance.now()]
+  await sleep(seconds * 1000)
+  const elapsedMs = performance.now() - since
+  return Object.fromEntries(
+    processes.map(({ name, usage }, index) => [name, (usage().cpuMs - before[index]!) / elapsedMs]),
+  )
 }
 
 function usedBy(target: Target, stores: Store[]): () => number {

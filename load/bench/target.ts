@@ -2,12 +2,14 @@
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { root } from '../../deploy/local/root.ts'
-import { compileCache, runtimeCommand } from '../../deploy/local/service.ts'
+import { compileCache, type Runtime, runtimeCommand } from '../../deploy/local/service.ts'
 import { postRequest } from './closed-loop.ts'
 import type { Answer } from './http-connection.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
+import type { Timing } from './rounds.ts'
+import type { Workload } from './workloads.ts'
 
-export type Runtime = 'node' | 'deno'
+export type { Runtime }
 
 export type Account = {
   /** Copies that are set aside for reservations, by the books of stock. */
@@ -26,6 +28,8 @@ export type Target = {
   /** Whether the reservation was made and has this status. Absent: 201 and a body that says so. */
   says?(answer: Answer, status: Status): boolean
   stock(books: string[]): Promise<void>
+  /** Adds what the next run needs, where that cannot be there for all runs. */
+  prepare?(workload: Workload, timing: Timing): Promise<void>
   /** @param books those that were stocked. */
   account(books: string[]): Promise<Account>
   stop(): Promise<void>

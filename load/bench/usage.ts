@@ -19,6 +19,14 @@ export function usageOf(pid: number): Usage {
   }
 }
 
+/** Of the process alone, without its descendants, those too that have ended. @throws when there is no such process. */
+export function usageOfOne(pid: number): Usage {
+  if (!existsSync('/proc/self/stat')) return usageByPs(pid)
+  const stat = readStat(pid)
+  if (!stat) throw new Error(`Cannot find process ${pid}`)
+  return { cpuMs: stat.own * msPerTick, residentBytes: peakResident(pid) }
+}
+
 /** `/proc` counts CPU in ticks of a hundredth of a second on every Linux there is. */
 const msPerTick = 10
 
@@ -37,14 +45,18 @@ function cpuOfTree(root: number): number {
   return own.reduce((sum, { ticks }) => sum + ticks, 0) * msPerTick
 }
 
+/** In ticks: its own, and with those of its children that have ended. */
+type Stat = { pid: number; parent: number; own: number; ticks: number }
+
 /** Undefined when the process has just ended; its time has then gone to its parent. */
-function readStat(pid: number): { pid: number; parent: number; ticks: number } | undefined {
+function readStat(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name, in parentheses, may hold anything. Behind it: state, parent, … utime, stime, cutime, cstime.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
-    return { pid, parent: Number(fields[1]), ticks }
+    const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11, 15).map(Number)
+    const own = user + system
+    return { pid, parent: Number(fields[1]), own, ticks: own + childrenUser + childrenSystem }
   } catch {
     return undefined
   }

@@ -1,19 +1,23 @@
 /** Who is compared: how each is started, and what it has written down when it says that a reservation is decided. */
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import { freePort } from '../../deploy/local/free-port.ts'
 import { root } from '../../deploy/local/root.ts'
 import { compileCache } from '../../deploy/local/service.ts'
-import { startBaseline, startTabled } from '../bench/baseline.ts'
+import { counted, startBaseline, startSkipLocked, startTabled } from '../bench/baseline.ts'
 import { postRequest } from '../bench/closed-loop.ts'
 import { answersOk, type MeasuredProcess, startProcess } from '../bench/process.ts'
 import { startProduct } from '../bench/product.ts'
 import { ask, copiesPerBook, eachOf, type Runtime, type Surroundings, type Target } from '../bench/target.ts'
+import { notes, stockKey } from './servers/redis-keys.ts'
 
 export const contenderNames = [
   'ours-node',
   'ours-deno',
   'row-lock',
+  'skip-locked',
+  'redis-lua',
   'restate',
   'graphile-worker',
   'bullmq',
@@ -31,8 +35,7 @@ export type Contender = {
 
 const ours = (runtime: Runtime): Contender => ({
   title: `ours, ${runtime === 'deno' ? 'Deno' : 'Node'}`,
-  durability:
-    'Postgres, fsync (accepted, decision); status follows, redone from the event log; Redis only carries',
+  durability: 'Postgres, fsync (accepted, decision, status); Redis only carries',
   start: (around, name) => startProduct({ ...around, runtime }, name),
 })
 
@@ -43,6 +46,16 @@ export const contenders: Record<ContenderName, Contender> = {
     title: 'row lock in Postgres',
     durability: 'Postgres, fsync',
     start: startBaseline,
+  },
+  'skip-locked': {
+    title: 'row per copy, skip locked',
+    durability: 'Postgres, fsync',
+    start: startSkipLocked,
+  },
+  'redis-lua': {
+    title: 'Lua script in Redis',
+    durability: 'not yet: Redis, once a second; Postgres later',
+    start: startLua,
   },
   restate: {
     title: 'Restate virtual object',
@@ -69,6 +82,40 @@ export const contenders: Record<ContenderName, Contender> = {
     start: (around, name) =>
       startTabled(around, name, (databaseUrl) => startServer(name, { DATABASE_URL: databaseUrl }, around)),
   },
+}
+
+/** Copies are counted in Redis, and only there until the writer has come behind. */
+async function startLua(around: Surroundings, name: string): Promise<Target> {
+  const redis = new Redis(around.redisUrl, { retryStrategy: () => 100 }).on('error', () => {})
+  const target = await startTabled(
+    around,
+    name,
+    (databaseUrl) => startServer(name, { DATABASE_URL: databaseUrl, REDIS_URL: around.redisUrl }, around),
+    {
+      stock: async (sql, books) => {
+        await counted.stock(sql, books)
+        await redis.mset(new Map(books.map((bookid) => [stockKey(bookid), copiesPerBook])))
+      },
+      account: async (sql) => {
+        const books = (await sql<{ bookid: string }[]>`select bookid from stock`).map(({ bookid }) => bookid)
+        const left = books.length ? await redis.mget(books.map(stockKey)) : []
+        const held = left.reduce((sum, copies) => sum + copiesPerBook - Number(copies ?? 0), 0)
+        const written = await counted.account(sql)
+        return {
+          held,
+          undecided: (await redis.llen(notes)) > 0 || written.held !== held || written.undecided,
+        }
+      },
+    },
+  ).catch((error) => {
+    redis.disconnect()
+    throw error
+  })
+  const stop = async () => {
+    redis.disconnect()
+    await target.stop()
+  }
+  return { ...target, stop }
 }
 
 /** On Node as it is: limits of the heap are the product's own affair. */

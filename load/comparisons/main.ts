@@ -8,6 +8,7 @@ import { root } from '../../deploy/local/root.ts'
 import { type Audit, audit } from '../bench/audit.ts'
 import { demandOf, type Pattern } from '../bench/books.ts'
 import { machine } from '../bench/machine.ts'
+import { describeStart } from '../bench/npm-start.ts'
 import { progress } from '../bench/progress.ts'
 import { othersOf, type Run } from '../bench/report.ts'
 import { idleOf, runOnce, settle } from '../bench/rounds.ts'
@@ -15,7 +16,9 @@ import { type Store, startStores } from '../bench/stores.ts'
 import type { Surroundings, Target } from '../bench/target.ts'
 import type { Workload } from '../bench/workloads.ts'
 import { type ContenderName, contenders } from './contenders.ts'
+import { goalsOf } from './goals.ts'
 import { installContenders, versions } from './install.ts'
+import { describeKills, killable, killRedis } from './killed.ts'
 import { help, type Options, readOptions } from './options.ts'
 import { pictureOf } from './picture.ts'
 import { type Measured, type Results, rowsOf } from './results.ts'
@@ -142,16 +145,45 @@ async function compare(options: Options, signal: AbortSignal): Promise<boolean> 
       const { title, durability } = contenders[name]
       return { name, title, durability }
     }),
-    rows: rowsOf(comparison.measured),
+    launches: launchesOf(options.contenders),
+    ...rowsAndGoals(comparison.measured),
     ...{ audits, others: comparison.others(), failures: comparison.failures },
     complete: !signal.aborted && comparison.failures.length === 0,
   }
   console.log(`\n${textOf(results)}`)
   await write(resolve(root, options.out), results)
-  return faultsOf(results).length === 0
+  return faultsOf(results).length === 0 && !(options.check && results.goals.some(({ met }) => !met))
+}
+
+/** @returns whether ours lost nothing. */
+async function killed(kills: number, options: Options, signal: AbortSignal): Promise<boolean> {
+  const dir = join(root, '.data', `compare-${process.pid}`)
+  await using stack = new AsyncDisposableStack()
+  console.log(machine())
+  const { stores: _, ...urls } = await startStores(dir, stack, options.keep)
+  let kept = true
+  const lines: string[] = []
+  for (const name of killable) {
+    const found = await killRedis(name, { kills, around: { ...urls, runtime: 'node', logDir: dir }, signal })
+    lines.push(...describeKills(contenders[name].title, found))
+    if (name === 'ours-node') kept = found.every(({ lost, soldAgain }) => lost + soldAgain === 0)
+  }
+  progress('')
+  console.log(`\n${lines.join('\n')}`)
+  return kept
 }
 
 const commandOf = (args: string[]) => ['npm run compare', ...(args.length ? ['--', ...args] : [])].join(' ')
+
+function launchesOf(names: ContenderName[]): string[] {
+  const runtimes = (['node', 'deno'] as const).filter((it) => names.includes(`ours-${it}`))
+  return runtimes.map((runtime) => `Ours: ${describeStart(runtime)}.`)
+}
+
+function rowsAndGoals(measured: Measured[]) {
+  const rows = rowsOf(measured)
+  return { rows, goals: goalsOf(rows) }
+}
 
 async function write(out: string, results: Results): Promise<void> {
   await mkdir(out, { recursive: true })
@@ -166,7 +198,9 @@ try {
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
   if (!options) console.log(help)
-  else {
+  else if (options.kills) {
+    if (!(await killed(options.kills, options, stop.signal))) process.exitCode = 1
+  } else {
     installContenders()
     if (!(await compare(options, stop.signal))) process.exitCode = 1
   }

@@ -12,6 +12,9 @@ export type Options = {
   seconds: number
   warmupSeconds: number
   rounds: number
+  /** Instead of a comparison: how often Redis is killed. */
+  kills: number | undefined
+  check: boolean
   /** Where the results go. */
   out: string
   keep: boolean
@@ -19,7 +22,7 @@ export type Options = {
 
 export const help = `npm run compare -- [options]
 
-The same work by seven means: a reservation, decided within its request, of a book with stock. They run in turn on
+The same work by nine means: a reservation, decided within its request, of a book with stock. They run in turn on
 this machine, each alone, on one Postgres and one Redis. Prints a table of medians and writes results.json,
 results.md and results.svg. Who fails is left out and named. Ends with 1 then, and when somebody's books do not add up.
 
@@ -31,6 +34,9 @@ results.md and results.svg. Who fails is left out and named. Ends with 1 then, a
   --seconds N       measured time of each run (10)
   --warmup N        seconds of load before it (2)
   --rounds N        how often each run is made (3)
+  --check           end with 1 also when a goal is missed
+  --kill-redis N    only kills Redis N times alone and N times with its machine, under ours and under the script in
+                    Redis, and prints the acknowledged reservations that are lost. Ends with 1 when ours lost any
   --out DIR         where results are written (.data/compare)
   --keep            keep data and logs of the run in .data
   --help            this text
@@ -48,6 +54,8 @@ export function readOptions(args: string[]): Options | undefined {
       seconds: { type: 'string', default: '10' },
       warmup: { type: 'string', default: '2' },
       rounds: { type: 'string', default: '3' },
+      check: { type: 'boolean', default: false },
+      'kill-redis': { type: 'string' },
       out: { type: 'string', default: '.data/compare' },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -55,7 +63,10 @@ export function readOptions(args: string[]): Options | undefined {
   })
   if (values.help) return undefined
   const clients = values.clients.split(',').map((text) => integerWithin('clients', text, 1, 10_000))
+  const kills = values['kill-redis']
   return {
+    kills: kills === undefined ? undefined : integerWithin('kill-redis', kills, 1, 1_000),
+    check: values.check,
     contenders: someOf('targets', values.targets, contenderNames),
     patterns: someOf('workloads', values.workloads, patterns),
     clients: [...new Set(clients)].sort((a, b) => a - b),

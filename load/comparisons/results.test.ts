@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Run } from '../bench/report.ts'
+import { goalsOf } from './goals.ts'
+import { describeKills } from './killed.ts'
 import { readOptions } from './options.ts'
 import { pictureOf } from './picture.ts'
 import { type Measured, type Results, rowsOf } from './results.ts'
@@ -28,6 +30,8 @@ const results: Results = {
   at: '2026-01-01',
   command: 'npm run compare -- --rounds 3',
   versions: { bullmq: '6.7.0' },
+  launches: ['Ours: npm start, LOG_LEVEL info.'],
+  goals: [],
   ...{ seconds: 10, warmupSeconds: 2, rounds: 3, books: 10_000 },
   contenders: [
     { name: 'ours-node', title: 'ours, Node', durability: 'Postgres, fsync' },
@@ -73,7 +77,7 @@ test('who was not measured in a situation has no line in its table', () => {
 
 test('results say how to repeat them, and nothing of faults when there is none', () => {
   expect(markdownOf(results)).toMatch(
-    /^# Results\n\n2 cores .+ Medians of 3 rounds of runs of 10 s, after 2 s of warm-up\.\n\n`npm run compare -- --rounds 3`, with bullmq 6\.7\.0\.\n\n## One hot book/,
+    /^# Results\n\n2 cores .+ Medians of 3 rounds of runs of 10 s, after 2 s of warm-up\.\n\n`npm run compare -- --rounds 3`, with bullmq 6\.7\.0\.\n\nOurs: npm start, LOG_LEVEL info\.\n\n## One hot book/,
   )
   expect(markdownOf(results)).toMatch(/\n## Books\n\n- right {2}row-lock: 1 asked\n$/)
 })
@@ -88,6 +92,34 @@ test('results that are wrong or not complete say so before anything else', () =>
   expect(faulty).toMatch(/^# Results\n\n\*\*WRONG: .+\*\*\n\n\*\*not complete: .+\*\*\n\n2 cores/)
   expect(faulty).toContain('- WRONG  row-lock: 1 asked\n')
   expect(faulty).toMatch(/## Failures\n\n- bullmq, round 1, hot: ended with 1\n {2}its log\n$/)
+})
+
+test('goals compare the contenders that were measured, with the most clients', () => {
+  const rows = rowsOf([
+    measured('ours-node', 256, 7_000),
+    measured('row-lock', 256, 1_000),
+    measured('restate', 256, 400),
+    measured('ours-node', 1, 10),
+    measured('row-lock', 1, 1_000),
+    measured('ours-deno', 256, 2_999, 'even'),
+    measured('row-lock', 256, 1_000, 'even'),
+  ])
+  expect(goalsOf(rows).map(({ text, met }) => `${met} ${text}`)).toEqual([
+    "true hot, 256 clients: ours-node 7.00x row-lock's throughput, at least 7x",
+    "false hot, 256 clients: ours-node 1.00x row-lock's p99, at most 0.5x",
+    "false hot, 256 clients: ours-node 17.50x restate's throughput, at least 20x",
+    "false even, 256 clients: ours-deno 3.00x row-lock's throughput, at least 3x",
+  ])
+  expect(textOf({ ...results, goals: goalsOf(rows) })).toContain('Goals\n  met    hot, 256 clients')
+})
+
+test('losses are summed by the kind of kill, with the worst kill', () => {
+  const kill = { death: 'process', acknowledged: 1_000, onlyInRedis: 30, lost: 0, soldAgain: 0 } as const
+  const worse = { ...kill, death: 'machine', lost: 12, soldAgain: 11 } as const
+  expect(describeKills('theirs', [kill, kill, worse, { ...worse, lost: 5 }])).toEqual([
+    'theirs: Redis killed, 2 times under 64 customers: 2,000 reservations were acknowledged, 0 of them are lost (0 by the worst kill), 0 of their copies are on offer again; 60 were not in Postgres at the kill',
+    'theirs: Redis killed with its machine, 2 times under 64 customers: 2,000 reservations were acknowledged, 17 of them are lost (12 by the worst kill), 22 of their copies are on offer again; 60 were not in Postgres at the kill',
+  ])
 })
 
 describe('the picture', () => {

@@ -1,7 +1,8 @@
 /** What the rounds come to: a row for each contender in each situation, of medians. Pure. */
 import type { Audit } from '../bench/audit.ts'
 import type { Pattern } from '../bench/books.ts'
-import { median, type Run } from '../bench/report.ts'
+import type { Goal } from '../bench/goals.ts'
+import { cpuSumOf, median, type Run } from '../bench/report.ts'
 import type { ContenderName } from './contenders.ts'
 
 export type Situation = { pattern: Pattern; clients: number }
@@ -35,12 +36,15 @@ export type Results = {
   command: string
   /** Of what is compared with, by package. */
   versions: Record<string, string>
+  /** How ours was started, for each runtime. */
+  launches: string[]
   seconds: number
   warmupSeconds: number
   rounds: number
   books: number
   contenders: { name: ContenderName; title: string; durability: string }[]
   rows: Row[]
+  goals: Goal[]
   audits: Audit[]
   /** Answers other than the wanted one. */
   others: string[]
@@ -68,12 +72,9 @@ export function rowsOf(measured: Measured[]): Row[] {
       fastestPerSecond: Math.max(...group.map(({ run }) => run.load.perSecond)),
       p50Ms: of(({ load }) => load.p50Ms),
       p99Ms: of(({ load }) => load.p99Ms),
-      cpuSecondsPer1000: of(({ cpuMicros }) => cpuOf(cpuMicros) / 1000),
+      cpuSecondsPer1000: of((run) => cpuSumOf(run) / 1000),
       residentBytes: median(group.map(({ residentBytes }) => residentBytes)),
       catchUpMs: of(({ catchUpMs }) => catchUpMs),
     }
   })
 }
-
-const cpuOf = ({ client: _, ...others }: Run['cpuMicros']): number =>
-  Object.values(others).reduce((sum, micros) => sum + micros, 0)

@@ -69,18 +69,21 @@ export function markdownOf(results: Results): string {
 }
 
 /** All that it takes to repeat them. */
-function conditionsOf({ machine, at, command, versions, rounds, seconds, warmupSeconds }: Results): string[] {
+function conditionsOf(results: Results): string[] {
+  const { machine, at, command, versions, launches, rounds, seconds, warmupSeconds } = results
   const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   const times = rounds === 1 ? 'one round' : `${rounds} rounds`
   return [
     `${machine}. ${at}. Medians of ${times} of runs of ${seconds} s, after ${warmupSeconds} s of warm-up.`,
     `\`${command}\`, with ${packages.join(', ')}.`,
+    ...launches,
   ]
 }
 
-function sectionsOf({ audits, others, failures }: Results): { title: string; lines: string[] }[] {
+function sectionsOf({ goals, audits, others, failures }: Results): { title: string; lines: string[] }[] {
   const books = audits.map(({ line, right }) => `${right ? 'right ' : 'WRONG '} ${line}`)
   return [
+    { title: 'Goals', lines: goals.map(({ text, met }) => `${met ? 'met   ' : 'MISSED'} ${text}`) },
     { title: 'Other answers', lines: others },
     { title: 'Books', lines: books },
     { title: 'Failures', lines: failures },

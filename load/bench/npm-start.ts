@@ -1,0 +1,96 @@
+/** The product as people run it: the program behind `npm start` as a process, with its output in a pipe. */
+import { join } from 'node:path'
+import { readEnv, type ServiceName } from '../../actors/config.ts'
+import { listProcesses } from '../../deploy/local/kill-tree.ts'
+import { commandLine } from '../../deploy/local/orphan.ts'
+import { root } from '../../deploy/local/root.ts'
+import { type Runtime, runtimeCommand } from '../../deploy/local/service.ts'
+import { toSettings } from '../../deploy/local/settings.ts'
+import { isReady, type MeasuredProcess, startLogged } from './process.ts'
+import { usageOf, usageOfOne } from './usage.ts'
+
+export type Ports = Record<ServiceName, { port: number; opsPort: number }>
+
+export type NpmStartOptions = {
+  name: string
+  services: readonly ServiceName[]
+  ports: Ports
+  runtime: Runtime
+  /** The settings that differ from those of `npm start`, in addition to services, ports and runtime. */
+  settings: Record<string, string>
+  logFile: string
+  /** The tree that is started. Absent: this one. */
+  tree?: string
+}
+
+export type NpmStart = {
+  /** The starter, which runs the services, and reads and prints their log lines. */
+  starter: MeasuredProcess
+  services: (MeasuredProcess & { name: ServiceName })[]
+  /** Stops all of it. */
+  stop(): Promise<void>
+}
+
+const readyMaxMs = 60_000
+
+/** Resolves when all its services are ready. @throws with the end of its output when they do not become ready. */
+export async function npmStart(options: NpmStartOptions): Promise<NpmStart> {
+  const { name, services, ports, runtime, settings, logFile, tree = root } = options
+  const { pid, check, fail, stop } = await startLogged({
+    ...{ name, logFile, cwd: tree, piped: true, readyMaxMs },
+    command: [process.execPath, join(tree, 'deploy/local/start.ts')],
+    env: { ...settings, RUNTIME: runtime, SERVICES: services.join(','), HOST: undefined, ...portsOf(ports) },
+    ready: async () => (await Promise.all(services.map((it) => isReady(ports[it].port)))).every(Boolean),
+  })
+  const measured = (name: ServiceName, pid: number) => {
+    const usage = () => {
+      check()
+      try {
+        return usageOf(pid)
+      } catch {
+        throw fail(`had to start ${name} again`)
+      }
+    }
+    return { name, ...ports[name], usage, stop }
+  }
+  const usage = () => {
+    check()
+    return usageOfOne(pid)
+  }
+  return {
+    starter: { name: 'starter', port: 0, usage, stop },
+    services: await Promise.all(
+      services.map(async (it) => measured(it, await childOf(pid, `actors/${it}/main.ts`))),
+    ),
+    stop,
+  }
+}
+
+const portsOf = (ports: Ports): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(ports).flatMap(([service, { port, opsPort }]) => [
+      [`${service.toUpperCase()}_PORT`, String(port)],
+      [`${service.toUpperCase()}_OPS_PORT`, String(opsPort)],
+    ]),
+  )
+
+async function childOf(parent: number, script: string): Promise<number> {
+  for (const child of listProcesses().filter((it) => it.parent === parent))
+    if ((await commandLine(child.pid)).includes(script)) return child.pid
+  throw new Error(`Cannot find the process that runs ${script}`)
+}
+
+/** The settings that every measurement changes. */
+const always = ['DATABASE_URL', 'REDIS_URL', 'REDIS_PREFIX']
+
+/** For results: the flags and the log level of the product, and the names of the settings in the environment. */
+export function describeStart(runtime: Runtime, env: NodeJS.ProcessEnv = process.env): string {
+  const [, ...flags] = runtimeCommand(runtime)
+  const { logLevel } = toSettings({ ...env, RUNTIME: runtime })
+  const names = Object.keys(readEnv(env)).filter((name) => ![...always, 'LOG_LEVEL', 'HOST'].includes(name))
+  const more = names.length ? `; set by the environment: ${names.join(', ')}` : ''
+  return (
+    `npm start, services on ${runtime} ${flags.join(' ')}, LOG_LEVEL ${logLevel}, their lines read and printed by the starter; ` +
+    `set otherwise: ${[...always, 'the ports'].join(', ')}${more}`
+  )
+}
