@@ -74,10 +74,11 @@ export async function runService(
 ): Promise<void> {
   const config = readConfig(name)
   if (config === undefined) return
-  const log = createLog(name, config.logLevel)
+  const metrics = createMetrics(config.service)
+  const log = createLog(name, config.logLevel, (level) => metrics.linesDropped(level).inc())
   const life = new Life(log, config.drainMs)
   try {
-    await live(config, log, life, build)
+    await live({ config, log, metrics }, life, build)
     log.info('stopped')
   } catch (error) {
     life.fail(error, 'cannot run')
@@ -87,15 +88,14 @@ export async function runService(
 }
 
 async function live(
-  config: Config,
-  log: Log,
+  given: Pick<Surroundings, 'config' | 'log' | 'metrics'>,
   life: Life,
   build: (surroundings: Surroundings) => Promise<Service>,
 ): Promise<void> {
-  const metrics = createMetrics(config.service)
+  const { config, log, metrics } = given
   const { stopping, signal } = life
   const tracing = await openTracing(config, log)
-  const service = await build({ config, log, metrics, tracing, stopping, signal })
+  const service = await build({ ...given, tracing, stopping, signal })
   const reporting = reportRedis(config.redisUrl, log, signal)
   let opsListener: Listener | undefined
   try {

@@ -11,7 +11,6 @@ import { createApp } from '../http/app.ts'
 import { ready } from '../http/health.ts'
 import { openProbe } from '../http/probe.ts'
 import { connectAll, openReads, Reads } from '../http/reads.ts'
-import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
@@ -52,7 +51,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   const clock = await StoreClock.open(probe.sql)
   await connectAll(reads)
 
-  const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
+  const tellOnConsole = consoleTeller(log)
   const tell = (notices: Told[]) => {
     tellOnConsole(notices)
     if (tracing) tracesTold(tracing, 'console', notices)

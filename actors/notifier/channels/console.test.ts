@@ -6,7 +6,7 @@ test('the console tells in the original lines, with reservation, user, book and 
   const told: [object, string][] = []
   let written = 0
   const tell = consoleTeller({
-    log: { info: (facts, text) => told.push([facts, text]) },
+    info: (facts, text) => told.push([facts, text]),
     flush: () => {
       written = told.length
     },

@@ -11,17 +11,17 @@ const lines: Record<Kind, string> = {
   alert: '##### 경보 #####',
 }
 
-/** Lines are kept by `log` and written by `flush`, many at a time. */
-export type LineLog = { log: { info(facts: object, text: string): void }; flush(): void }
+/** `flush` has its reader given the lines before what they tell of is committed. */
+export type LineLog = { info(facts: object, text: string): void; flush(): void }
 
 /** What a line tells of a notice. */
 export type Told = Subject & { noticeid: string; traceparent: string | null }
 
 export const consoleTeller =
-  ({ log, flush }: LineLog) =>
+  (log: LineLog) =>
   (notices: Told[]): void => {
     for (const notice of notices) log.info(factsOf(notice), lines[notice.kind])
-    flush()
+    log.flush()
   }
 
 const briefly = ({ status, labels, annotations }: Alert) => ({ status, labels, annotations })
