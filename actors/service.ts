@@ -17,6 +17,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Pulse } from '../streams/pulse.ts'
 import { reachStores } from '../streams/reach.ts'
 import { SetupError } from '../streams/setup.ts'
+import { BusyLines } from './busy-lines.ts'
 import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from './config.ts'
 import type { App } from './http/app.ts'
 import { mountProbes } from './http/health.ts'
@@ -43,6 +44,8 @@ const opsGraceMs = 500
 export type Surroundings = {
   config: Config
   log: Log
+  /** For lines of which each reservation makes one. */
+  lines: BusyLines
   metrics: Metrics
   /** Absent when nobody collects traces. */
   tracing: Tracing | undefined
@@ -76,9 +79,11 @@ export async function runService(
   if (config === undefined) return
   const metrics = createMetrics(config.service)
   const log = createLog(name, config.logLevel, (level) => metrics.linesDropped(level).inc())
+  const lines = new BusyLines({ log, perSecondMax: config.logLinesPerSecond })
   const life = new Life(log, config.drainMs)
   try {
-    await live({ config, log, metrics }, life, build)
+    await live({ config, log, lines, metrics }, life, build)
+    lines.flush()
     log.info('stopped')
   } catch (error) {
     life.fail(error, 'cannot run')
@@ -88,7 +93,7 @@ export async function runService(
 }
 
 async function live(
-  given: Pick<Surroundings, 'config' | 'log' | 'metrics'>,
+  given: Pick<Surroundings, 'config' | 'log' | 'lines' | 'metrics'>,
   life: Life,
   build: (surroundings: Surroundings) => Promise<Service>,
 ): Promise<void> {

@@ -218,4 +218,6 @@ const settings = {
   NOTICE_GATHER_MS: '500',
   WEBHOOK_ALLOW_PRIVATE: 'true',
   LOG_LEVEL: 'info',
+  // The checks look for each line that the notifier writes.
+  LOG_LINES_PER_SECOND: '1000000',
 }

@@ -36,7 +36,7 @@ const readsAtOnce = 2
 /** On a machine that all services share, notices wait for decisions in a rush, never decisions for notices. */
 const niceness = 10
 
-await runService('notifier', async ({ config, log, metrics, tracing, signal }) => {
+await runService('notifier', async ({ config, log, lines, metrics, tracing, signal }) => {
   setPriority(niceness)
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays } = config
@@ -51,7 +51,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   const clock = await StoreClock.open(probe.sql)
   await connectAll(reads)
 
-  const tellOnConsole = consoleTeller(log)
+  const tellOnConsole = consoleTeller({ log, lines: lines.of('told on the console'), now: clock.now })
   const tell = (notices: Told[]) => {
     tellOnConsole(notices)
     if (tracing) tracesTold(tracing, 'console', notices)
@@ -65,6 +65,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   const ring = () => {
     for (const dispatcher of dispatchers) dispatcher.ring()
   }
+  const toldLines = lines.of('told')
   const dispatchers = channels.map(
     (channel) =>
       new Dispatcher({
@@ -73,6 +74,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
         routing,
         gatherMs: noticeGatherMs,
         log,
+        lines: toldLines,
         count: counting(metrics, channel),
         handedOn: ring,
       }),

@@ -43,6 +43,7 @@ export type PlannedNotice = Subject & {
   unless: string | null
   partition: number
   traceparent: string | null
+  occurredAt?: string
 }
 
 export type Plan = {
@@ -60,6 +61,7 @@ export type Occurrence = {
   id: string
   partition: number
   traceparent: string | null
+  occurredAt?: string
 }
 
 /** @param contactOf what is known of a customer, if anything. */
