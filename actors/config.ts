@@ -135,6 +135,7 @@ const schema = z.object({
   DRAIN_MS: integer(0, 60_000).default(1_000),
   LOOP_LIMIT_MS: integer(1_000, 600_000).default(30_000),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
+  LOG_LINES_PER_SECOND: integer(0, 1_000_000).default(100),
   UNSUBSCRIBE_URL: url(['https'], 'https://library.example/unsubscribe?user={userid}&token={token}')
     .regex(/^[\x21-\x7e]{1,400}$/, 'must be printable ASCII, of 400 characters at most')
     .optional(),
@@ -244,6 +245,8 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     /** How long a loop may go without progress before `/livez` fails. */
     loopLimitMs: it.LOOP_LIMIT_MS,
     logLevel: it.LOG_LEVEL,
+    /** Of each series of lines of which every reservation makes one (`busy-lines.ts`). */
+    logLinesPerSecond: it.LOG_LINES_PER_SECOND,
     /** For `npm run restored`, where services have databases of their own. */
     databaseUrls: {
       reservation: it.RESERVATION_DATABASE_URL,

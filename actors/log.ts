@@ -1,25 +1,43 @@
-/** One JSON line per event; pretty when a person watches. People's addresses are masked, wherever in a line they stand. */
+/** One JSON line per event; pretty when a person watches. People's addresses are masked, wherever in a line they are. */
 import pino from 'pino'
-import pretty from 'pino-pretty'
+import { prettyFactory } from 'pino-pretty'
 import { errorFacts } from './error-facts.ts'
+import { type Level, LogBuffer, levels } from './log-buffer.ts'
 import { maskText } from './mask.ts'
+import { openStdout } from './stdout.ts'
 
+/** `flush` writes what the reader takes at once, without waiting for the end of the event loop's turn. */
 export type Log = pino.Logger
 
-/** @param service stamped on every line. */
-export function createLog(service: string, level: string): Log {
-  if (process.stdout.isTTY) return prettyLog(service, level)
-  return pino(optionsOf(service, level), pino.destination({ dest: 1, sync: true }))
+/**
+ * No line waits for its reader (`log-buffer.ts`).
+ * @param service stamped on every line.
+ * @param dropped called for each line that is dropped because the reader is behind.
+ */
+export function createLog(service: string, level: string, dropped?: (level: Level) => void): Log {
+  if (level === 'silent') return pino({ level })
+  const buffer = new LogBuffer({
+    outlet: openStdout(),
+    ...(dropped && { dropped }),
+    behind: (lines) => log.warn({ lines }, 'dropped lines of this log: its reader was behind'),
+  })
+  process.on('exit', () => buffer.end())
+  const render = process.stdout.isTTY ? prettyOf(service) : (line: string) => line
+  const destination = {
+    // Asks pino to set `lastLevel` before each line.
+    [Symbol.for('pino.metadata')]: true,
+    lastLevel: 0,
+    write(line: string) {
+      buffer.add(levelOf(this.lastLevel), render(line))
+    },
+    flush: () => buffer.flush(),
+  }
+  const log = pino(optionsOf(service, level), destination)
+  return log
 }
 
-/** A log for lines that come by the thousand: `flush` writes them, many at a time. */
-export function createBatchLog(service: string, level: string): { log: Log; flush(): void } {
-  if (process.stdout.isTTY) return { log: prettyLog(service, level), flush() {} }
-  const destination = pino.destination({ dest: 1, sync: true, minLength: batchBytes })
-  return { log: pino(optionsOf(service, level), destination), flush: () => destination.flushSync() }
-}
-/** The most that the stream writes at once. */
-const batchBytes = 16 * 1024 - 1
+/** Pino counts in tens. */
+const levelOf = (value: number): Level => levels[value / 10 - 1]!
 
 const optionsOf = (service: string, level: string): pino.LoggerOptions => ({
   level,
@@ -34,8 +52,5 @@ const optionsOf = (service: string, level: string): pino.LoggerOptions => ({
 const oneLine = (line: string): string =>
   line.replaceAll(/[\u0085\u2028\u2029]/g, (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
-const prettyLog = (service: string, level: string): Log =>
-  pino(
-    optionsOf(service, level),
-    pretty({ sync: true, ignore: 'service,pid,hostname', messageFormat: `${service}: {msg}` }),
-  )
+const prettyOf = (service: string) =>
+  prettyFactory({ ignore: 'service,pid,hostname', messageFormat: `${service}: {msg}` })

@@ -89,14 +89,12 @@ test('no line of a log ends before its line feed, whoever reads it', async () =>
 
 test('no line of a log holds an address, wherever it stands', async () => {
   const lines = `
-    const { createLog, createBatchLog } = await import(${JSON.stringify(new URL('./log.ts', import.meta.url).href)})
+    const { createLog } = await import(${JSON.stringify(new URL('./log.ts', import.meta.url).href)})
     const told = { email: 'reader@example.com', to: { phone: '01012345678' } }
     const err = Object.assign(new Error('550 <reader@example.com>\\n01012345678'), { response: '+821012345678' })
     createLog('notifier', 'info').info(told, 'told reader@example.com')
     createLog('notifier', 'info').warn({ err }, 'cannot tell')
-    const { log, flush } = createBatchLog('notifier', 'info')
-    log.info(told, 'told 010-1234-5678')
-    flush()`
+    createLog('notifier', 'info').info(told, 'told 010-1234-5678')`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', lines])
   const written = stdout.trim().split('\n')
   expect(written.map((line) => JSON.parse(line).level)).toEqual(['info', 'warn', 'info'])

@@ -1,6 +1,7 @@
 /** What a service counts, for Prometheus. Children are bound once and kept: a count costs well below a microsecond. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Telemetry } from '../streams/telemetry.ts'
+import type { Level } from './log-buffer.ts'
 
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
@@ -54,6 +55,12 @@ export function createMetrics(service: string) {
     registers,
   })
 
+  const linesDropped = new Counter({
+    name: 'log_lines_dropped_total',
+    help: 'Lines of the log that its reader was too far behind for',
+    labelNames: ['level'],
+    registers,
+  })
   const storeUp = new Gauge({
     name: 'store_up',
     help: 'Whether the store answered when it was last asked: 1 or 0',
@@ -157,6 +164,7 @@ export function createMetrics(service: string) {
       help: 'Partitions that somebody must own',
       registers,
     }),
+    linesDropped: (level: Level) => linesDropped.labels({ level }),
     storeUp: (store: Store) => storeUp.labels({ store }),
     noticesOverdue: (channel: string) => noticesOverdue.labels({ channel }),
     notices: (channel: string, outcome: NoticeOutcome) => noticesOf(channel)(outcome),

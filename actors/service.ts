@@ -17,6 +17,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Pulse } from '../streams/pulse.ts'
 import { reachStores } from '../streams/reach.ts'
 import { SetupError } from '../streams/setup.ts'
+import { BusyLines } from './busy-lines.ts'
 import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from './config.ts'
 import type { App } from './http/app.ts'
 import { mountProbes } from './http/health.ts'
@@ -43,6 +44,8 @@ const opsGraceMs = 500
 export type Surroundings = {
   config: Config
   log: Log
+  /** For lines of which each reservation makes one. */
+  lines: BusyLines
   metrics: Metrics
   /** Absent when nobody collects traces. */
   tracing: Tracing | undefined
@@ -74,10 +77,13 @@ export async function runService(
 ): Promise<void> {
   const config = readConfig(name)
   if (config === undefined) return
-  const log = createLog(name, config.logLevel)
+  const metrics = createMetrics(config.service)
+  const log = createLog(name, config.logLevel, (level) => metrics.linesDropped(level).inc())
+  const lines = new BusyLines({ log, perSecondMax: config.logLinesPerSecond })
   const life = new Life(log, config.drainMs)
   try {
-    await live(config, log, life, build)
+    await live({ config, log, lines, metrics }, life, build)
+    lines.flush()
     log.info('stopped')
   } catch (error) {
     life.fail(error, 'cannot run')
@@ -87,15 +93,14 @@ export async function runService(
 }
 
 async function live(
-  config: Config,
-  log: Log,
+  given: Pick<Surroundings, 'config' | 'log' | 'lines' | 'metrics'>,
   life: Life,
   build: (surroundings: Surroundings) => Promise<Service>,
 ): Promise<void> {
-  const metrics = createMetrics(config.service)
+  const { config, log, metrics } = given
   const { stopping, signal } = life
   const tracing = await openTracing(config, log)
-  const service = await build({ config, log, metrics, tracing, stopping, signal })
+  const service = await build({ ...given, tracing, stopping, signal })
   const reporting = reportRedis(config.redisUrl, log, signal)
   let opsListener: Listener | undefined
   try {

@@ -248,4 +248,6 @@ const settings = {
   NOTICE_DELAY_MS: '50',
   NOTICE_GATHER_MS: '500',
   WEBHOOK_ALLOW_PRIVATE: 'true',
+  // The checks look for each line that the notifier writes.
+  LOG_LINES_PER_SECOND: '1000000',
 }

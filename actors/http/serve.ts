@@ -1,4 +1,7 @@
-/** The server under an app: the only file that knows Node from Deno. Both answer the same requests in the same way. */
+/**
+ * The server under an app. Beside `stdout.ts` this is the only file that knows Node from Deno. Both answer the same requests in
+ * the same way.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { Problem } from './problem.ts'

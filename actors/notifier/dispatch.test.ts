@@ -51,6 +51,7 @@ function start(channel: Channel, options: Partial<DispatcherOptions> = {}) {
     routing: chat,
     gatherMs: 0,
     log: quiet,
+    lines: { add: (_, write) => write() },
     count: tally.count,
     afterOutageMs: 0,
     ...options,

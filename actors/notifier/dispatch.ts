@@ -22,6 +22,7 @@
 import { Backoff } from '../../streams/backoff.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { Pulse } from '../../streams/pulse.ts'
+import type { Series } from '../busy-lines.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { Bell } from './bell.ts'
 import type { Channel, DueNotice, Outcome } from './delivery.ts'
@@ -48,6 +49,8 @@ export type DispatcherOptions = {
   routing: Routing
   /** How long failures are gathered before operators are told of them. */
   gatherMs: number
+  /** For the line of each notice that was sent. */
+  lines: Pick<Series, 'add'>
   log: { info(facts: object, text: string): void; warn(facts: object, text: string): void }
   /** Told of what became of notices: a number of them at a time. */
   count(outcome: Mark['outcome'], notices: number): void
@@ -186,7 +189,7 @@ export class Dispatcher {
   }
 
   #note(notice: Claimed, outcome: Outcome): void {
-    const { channel, log, random, routing } = this.#options
+    const { channel, lines, log, random, routing } = this.#options
     const mark = markOf({
       notice,
       channel: channel.name,
@@ -199,7 +202,8 @@ export class Dispatcher {
     const { noticeid, kind, reservationid, bookid, attempts, traceparent } = notice
     const traceid = traceIdOf(traceparent)
     const facts = { noticeid, kind, channel: channel.name, reservationid, bookid, attempts, traceid }
-    if (mark.outcome === 'sent') log.info(facts, 'told')
+    const line = { outcome: channel.name, id: noticeid, waitMs: notice.ageMs }
+    if (mark.outcome === 'sent') lines.add(line, () => log.info(facts, 'told'))
     else if (mark.outcome !== 'deferred')
       log.warn({ ...facts, reason: mark.error, next: mark.next ?? undefined }, `cannot tell: ${mark.outcome}`)
   }

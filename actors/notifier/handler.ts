@@ -93,6 +93,7 @@ export function noticeHandler({
         id: envelope.id,
         partition,
         traceparent: envelope.traceparent ?? null,
+        occurredAt: envelope.time,
       }))
       const planned = planNotices(occurrences, (userid) => contacts.get(userid), routing)
       if (planned.notices.length === 0 && !(gathers && planned.orders.length > 0)) return nothing

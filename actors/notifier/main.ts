@@ -11,7 +11,6 @@ import { createApp } from '../http/app.ts'
 import { ready } from '../http/health.ts'
 import { openProbe } from '../http/probe.ts'
 import { connectAll, openReads, Reads } from '../http/reads.ts'
-import { createBatchLog } from '../log.ts'
 import { topics } from '../messages.ts'
 import { type Metrics, streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
@@ -37,7 +36,7 @@ const readsAtOnce = 2
 /** On a machine that all services share, notices wait for decisions in a rush, never decisions for notices. */
 const niceness = 10
 
-await runService('notifier', async ({ config, log, metrics, tracing, signal }) => {
+await runService('notifier', async ({ config, log, lines, metrics, tracing, signal }) => {
   setPriority(niceness)
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays } = config
@@ -52,7 +51,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   const clock = await StoreClock.open(probe.sql)
   await connectAll(reads)
 
-  const tellOnConsole = consoleTeller(createBatchLog('notifier', config.logLevel))
+  const tellOnConsole = consoleTeller({ log, lines: lines.of('told on the console'), now: clock.now })
   const tell = (notices: Told[]) => {
     tellOnConsole(notices)
     if (tracing) tracesTold(tracing, 'console', notices)
@@ -66,6 +65,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
   const ring = () => {
     for (const dispatcher of dispatchers) dispatcher.ring()
   }
+  const toldLines = lines.of('told')
   const dispatchers = channels.map(
     (channel) =>
       new Dispatcher({
@@ -74,6 +74,7 @@ await runService('notifier', async ({ config, log, metrics, tracing, signal }) =
         routing,
         gatherMs: noticeGatherMs,
         log,
+        lines: toldLines,
         count: counting(metrics, channel),
         handedOn: ring,
       }),

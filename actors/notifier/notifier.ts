@@ -42,6 +42,7 @@ export type PlannedNotice = Subject & {
   first: boolean
   partition: number
   traceparent: string | null
+  occurredAt?: string
 }
 
 export type Plan = {
@@ -59,6 +60,7 @@ export type Occurrence = {
   id: string
   partition: number
   traceparent: string | null
+  occurredAt?: string
 }
 
 /** @param contactOf what is known of a customer, if anything. */

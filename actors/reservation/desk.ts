@@ -11,6 +11,7 @@ import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { Gone, Wakeup } from '../../streams/wakeup.ts'
+import type { BusyLines, Series } from '../busy-lines.ts'
 import { Unavailable, within } from '../http/problem.ts'
 import type { TimeLimit } from '../http/time-limit.ts'
 import { traceIdOf } from '../http/trace.ts'
@@ -60,6 +61,7 @@ export type DeskOptions = {
   /** By Postgres's clock. */
   now(): Date
   log: Log
+  lines: BusyLines
   metrics: Metrics
   tracing?: Tracing | undefined
 }
@@ -70,9 +72,13 @@ type Accepting = store.Accepted & { span?: Span | undefined }
 export class Desk {
   readonly #options: DeskOptions
   readonly #inserts: GroupCommit<Accepting, store.Inserted>
+  readonly #acceptedLines: Series
+  readonly #canceledLines: Series
 
   constructor(options: DeskOptions) {
     this.#options = options
+    this.#acceptedLines = options.lines.of('accepted')
+    this.#canceledLines = options.lines.of('canceled')
     this.#inserts = new GroupCommit({
       commit: (rows) => this.#write(rows),
       groupMax: 5_000,
@@ -119,8 +125,11 @@ export class Desk {
       : await this.#inserts.add(row).catch(toUnavailable)
     if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
     metrics.accepted.inc()
-    metrics.acceptSeconds.observe((performance.now() - askedAt) / 1_000)
-    log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted')
+    const waitMs = performance.now() - askedAt
+    metrics.acceptSeconds.observe(waitMs / 1_000)
+    this.#acceptedLines.add({ id: reservationid, waitMs }, () =>
+      log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted'),
+    )
     this.#send('ReserveCopy', row)
     return {
       reservationid,
@@ -180,7 +189,9 @@ export class Desk {
     const { sql, resendAfterMs, wakeup, log } = this.#options
     const canceled = await store.cancel(sql, reservationid, traceparent ?? null, resendAfterMs)
     if (!canceled) return await store.find(sql, reservationid)
-    log.info({ reservationid, bookid: canceled.bookid, traceid: traceIdOf(traceparent) }, 'canceled')
+    this.#canceledLines.add({ id: reservationid }, () =>
+      log.info({ reservationid, bookid: canceled.bookid, traceid: traceIdOf(traceparent) }, 'canceled'),
+    )
     this.#send('ReleaseCopy', { ...canceled, traceparent: traceparent ?? null })
     wakeup.announce([answerOf(canceled)])
     return canceled

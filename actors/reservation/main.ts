@@ -29,7 +29,7 @@ import { mountReservations, readsAtOnce } from './http.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
 
-await runService('reservation', async ({ config, log, metrics, tracing, stopping, signal }) => {
+await runService('reservation', async ({ config, log, lines, metrics, tracing, stopping, signal }) => {
   const { databaseUrl, redisUrl, redisPrefix, partitions, leaseTtlMs, resendAfterMs, eventRetentionDays } =
     config
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
@@ -70,7 +70,19 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
       return rows.filter((row) => row.status !== 'Requested').map(answerOf)
     },
   })
-  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, log, metrics, tracing })
+  const desk = new Desk({
+    sql,
+    hot,
+    sender,
+    wakeup,
+    partitions,
+    resendAfterMs,
+    now,
+    log,
+    lines,
+    metrics,
+    tracing,
+  })
   const worker = new Worker({
     service: 'reservation',
     id,
@@ -91,6 +103,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
   const forgetting = new Forgetting(sql, log)
   const resent = (count: number) => metrics.resends.inc(count)
 
+  const decided = lines.of('decided')
   /** After the commit: whoever waits for these reservations, and whoever watches the service. */
   function tell(changes: Changed[]): void {
     wakeup.announce(
@@ -104,7 +117,10 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
     for (const { reservationid, bookid, status, reason, traceparent, seconds } of changes) {
       metrics.decided(status).inc()
       if (seconds !== undefined) metrics.decisionSeconds.observe(seconds)
-      log.info({ reservationid, bookid, status, reason, traceid: traceIdOf(traceparent) }, 'decided')
+      const waitMs = seconds === undefined ? undefined : seconds * 1_000
+      decided.add({ outcome: status, id: reservationid, waitMs }, () =>
+        log.info({ reservationid, bookid, status, reason, traceid: traceIdOf(traceparent) }, 'decided'),
+      )
     }
   }
 

@@ -21,7 +21,12 @@ export type StockActorOptions = {
   committed(commandids: string[], decided: Decided[]): void
 }
 
-export type Decided = { event: StockEvent; traceparent: string | undefined }
+export type Decided = {
+  event: StockEvent
+  traceparent: string | undefined
+  /** When the command was sent. */
+  askedAt: string
+}
 
 /** One command that was sent again is seldom alone: for so many batches, holds are looked for first. */
 const waryBatches = 100
@@ -72,7 +77,7 @@ export function stockActors({ sql, committed }: StockActorOptions): Handler<Stoc
               partition,
               event: outgoing(event, `${partition}/${position}/${i}`, envelope.traceparent),
             })
-            decided.push({ partition, event, traceparent: envelope.traceparent })
+            decided.push({ partition, event, traceparent: envelope.traceparent, askedAt: envelope.time })
           }
         } catch (error) {
           poison.push({ partition, position, reason: String(error) })

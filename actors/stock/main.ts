@@ -11,6 +11,7 @@ import { Sender } from '../../streams/sender.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { Worker } from '../../streams/worker.ts'
+import type { Line } from '../busy-lines.ts'
 import { serviceNames } from '../config.ts'
 import { createApp } from '../http/app.ts'
 import { ready } from '../http/health.ts'
@@ -34,7 +35,7 @@ import * as read from './read.ts'
 /** Of lists, in which the stock manager and the purchaser look. */
 const readsAtOnce = 2
 
-await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
+await runService('stock', async ({ config, log, lines, metrics, tracing, signal }) => {
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, partitions } = config
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
@@ -67,6 +68,7 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
     source,
     incarnation,
   })
+  const handled = lines.of('events')
   const worker = new Worker({
     service: 'stock',
     id,
@@ -78,7 +80,8 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
       sql: hot,
       committed(commandids, decided) {
         wakeup.announce(commandids)
-        for (const it of decided) log.info(factsOf(it), it.event.type)
+        const now = clock.now().getTime()
+        for (const it of decided) handled.add(lineOf(it, now), () => log.info(factsOf(it), it.event.type))
       },
     }),
     sql: hot,
@@ -133,6 +136,14 @@ await runService('stock', async ({ config, log, metrics, tracing, signal }) => {
     },
   }
 })
+
+function lineOf({ event, askedAt }: Decided, now: number): Line {
+  return {
+    outcome: event.type,
+    id: 'reservationid' in event ? event.reservationid : event.bookid,
+    waitMs: now - Date.parse(askedAt),
+  }
+}
 
 function factsOf({ event, traceparent }: Decided) {
   const { bookid, available } = event

@@ -157,6 +157,15 @@ export class ServiceProcess {
     this.#paused = false
   }
 
+  /** From now on nobody reads what the process writes to standard output: its pipe fills up. */
+  stopReading(): void {
+    this.#child!.stdout!.pause()
+  }
+
+  goOnReading(): void {
+    this.#child!.stdout!.resume()
+  }
+
   /** The newest log lines, for a person. */
   tail(lines = 30): string {
     const shown = this.logs.slice(-lines).map((line) => JSON.stringify(line))

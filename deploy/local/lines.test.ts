@@ -50,9 +50,12 @@ test('what a service logs begins no line of another service, neither as it is re
   })
   await child.exited
   expect(read).toEqual([line])
-  const shown = new PassThrough()
-  createOutput('pretty', shown as unknown as NodeJS.WriteStream).of('notifier')(line)
-  const text = String(shown.read())
+  let text = ''
+  const add = (_: string, shown: string) => {
+    text += shown
+  }
+  const sink = { isTTY: false, add }
+  createOutput('pretty', sink).of('notifier')(line)
   expect(text).not.toMatch(/[\u0080-\u009f\u2028-\u202e]/)
   for (const part of text.trimEnd().split('\n')) expect(part).toMatch(/^notifier {4}/)
 })

@@ -1,5 +1,10 @@
-/** What the starter prints: its own lines, and those of the services, readable or as JSON. */
+/**
+ * What the starter prints: its own lines, and those of the services, readable or as JSON. A reader of it that is behind holds
+ * up neither the starter, which has services to look after, nor those (`log-buffer.ts`).
+ */
 import { prettyFactory } from 'pino-pretty'
+import { type Level, LogBuffer } from '../../actors/log-buffer.ts'
+import { openStdout } from '../../actors/stdout.ts'
 
 export type Output = {
   /** A line of the starter's own. */
@@ -11,15 +16,30 @@ export type Output = {
 const colors = [36, 33, 35]
 const nameWidth = 11
 
-export function createOutput(format: 'pretty' | 'json', stream: NodeJS.WriteStream = process.stdout): Output {
-  // A reader that went away (`npm start | head`) is no reason to fall over without stopping what runs.
-  stream.on('error', () => {})
-  const write = (line: string) => void stream.write(`${line}\n`)
+/** To standard output. */
+export function openOutput(format: 'pretty' | 'json'): Output {
+  const behind = (lines: object) =>
+    output.say(`Left out lines that nobody read in time: ${JSON.stringify(lines)}`)
+  const buffer = new LogBuffer({ outlet: openStdout(), behind })
+  process.on('exit', () => buffer.end())
+  const add = (level: Level, line: string) => buffer.add(level, line)
+  const output = createOutput(format, { isTTY: process.stdout.isTTY, add })
+  return output
+}
+
+/** Where lines go, with the line feed at their end. */
+export type Sink = { isTTY: boolean; add(level: Level, line: string): void }
+
+export function createOutput(format: 'pretty' | 'json', sink: Sink): Output {
+  const write = (level: Level, line: string) => sink.add(level, `${line}\n`)
   if (format === 'json') {
     const entry = (msg: string) => ({ level: 'info', time: new Date().toISOString(), service: 'start', msg })
-    return { say: (line) => write(JSON.stringify(entry(line))), of: () => write }
+    return {
+      say: (line) => write(ownLevel, JSON.stringify(entry(line))),
+      of: () => (line) => write(levelOf(line), line),
+    }
   }
-  const colorize = stream.isTTY && !process.env.NO_COLOR
+  const colorize = sink.isTTY && !process.env.NO_COLOR
   const pretty = prettyFactory({
     colorize,
     ignore: 'pid,hostname,service',
@@ -28,17 +48,25 @@ export function createOutput(format: 'pretty' | 'json', stream: NodeJS.WriteStre
   })
   let services = 0
   return {
-    say: write,
+    say: (line) => write(ownLevel, line),
     of(service) {
       const color = colors[services++ % colors.length]
       const name = service.padEnd(nameWidth)
       const prefix = colorize ? `\x1b[${color}m${name}\x1b[0m ` : `${name} `
       return (line) => {
-        for (const part of visible(pretty(line)).trimEnd().split('\n')) write(prefix + part)
+        const parts = visible(pretty(line)).trimEnd().split('\n')
+        write(levelOf(line), parts.map((part) => prefix + part).join('\n'))
       }
     },
   }
 }
+
+/** Of what the starter says itself: it says little. */
+const ownLevel: Level = 'error'
+
+/** As the services write it. What is no line of a log may be the last words of a runtime. */
+const levelOf = (line: string): Level =>
+  (/^\{"level":"(trace|debug|info|warn|error|fatal)"/.exec(line)?.[1] ?? 'error') as Level
 
 /** What a terminal may take for the end of a line, an order or a change of direction is shown as an escape. */
 const visible = (text: string): string =>

@@ -7,7 +7,7 @@ import { migrate } from '../../actors/migrate.ts'
 import { killAll } from './child.ts'
 import { takeDataFolder } from './data-folder.ts'
 import { assertFree, onPort } from './free-port.ts'
-import { createOutput, type Output } from './output.ts'
+import { type Output, openOutput } from './output.ts'
 import { startPostgres } from './postgres.ts'
 import { reachPostgres, reachRedis } from './reach.ts'
 import { startRedis } from './redis.ts'
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
   const signal = onSignals(() => process.exit(1))
   try {
     const settings = toSettings(process.env)
-    const output = createOutput(settings.logFormat)
+    const output = openOutput(settings.logFormat)
     await using stack = new AsyncDisposableStack()
     await up({ settings, output, signal, stack })
     await aborted(signal)

@@ -6,10 +6,14 @@ test('the console tells in the original lines, with reservation, user, book and 
   const told: [object, string][] = []
   let written = 0
   const tell = consoleTeller({
-    log: { info: (facts, text) => told.push([facts, text]) },
-    flush: () => {
-      written = told.length
+    log: {
+      info: (facts, text) => told.push([facts, text]),
+      flush: () => {
+        written = told.length
+      },
     },
+    lines: { add: (_, write) => write() },
+    now: () => new Date(),
   })
   const kinds = ['reserved', 'cancelled', 'failed', 'purchase-requested'] as const
   tell(kinds.map((kind) => notice({ kind })))

@@ -156,6 +156,14 @@ export default dashboardOf({
           queries: [['{{service}} {{instance}}', rate('process_cpu_seconds_total')]],
         },
         {
+          title: 'Lines of the log that were dropped',
+          description: 'Because the reader of standard output was behind, by level. No service waits for it.',
+          unit: 'ops',
+          queries: [
+            ['{{service}} {{level}}', `sum by (service, level) (${rate('log_lines_dropped_total')})`],
+          ],
+        },
+        {
           title: 'Processes that answer',
           description: 'As Prometheus reaches them.',
           unit: 'short',

@@ -1,0 +1,149 @@
+/**
+ * Standard output as an outlet that never waits for its reader.
+ *
+ * A write to a full pipe waits unless the descriptor says otherwise, and so does one to a terminal on which somebody
+ * pressed Ctrl-S. Threads are no way out: on Node `process.exit` waits for a thread that waits for a reader, and of a write
+ * that is under way when the process ends it is unknown how far it came. So:
+ *
+ *   O1  Pipes and sockets are made non-blocking, by the one means that both runtimes have: a stream is opened on them. What
+ *       does not fit is then refused at once.
+ *   O2  On Node a terminal is opened once more, non-blocking, for this process alone: the descriptor that was passed on is
+ *       shared with the shell, which a non-blocking terminal would break.
+ *   O3  Deno opens a terminal only with all permissions. No exit waits for its threads, so one write at a time is left to
+ *       those. At the exit they have `lastWriteMs`; a terminal that hangs then loses the last lines.
+ *   O4  Deno's standard output goes through a buffer of Rust's, and of a write that stopped half-way nobody learns where. So
+ *       there it is given pieces that a pipe takes whole or not at all, and that the buffer passes on as they are.
+ *   O5  A file has no reader to wait for.
+ */
+import { constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { isatty } from 'node:tty'
+import type { Outlet } from './log-buffer.ts'
+import { sleepSync } from './sleep-sync.ts'
+
+const stdout = 1
+const lastWriteMs = 50
+
+/** The most that Linux writes to a pipe as one. */
+const pieceBytesMax = 4_096
+const lineFeed = 10
+
+/** The little of Deno that is used here. */
+type DenoStdout = { write(bytes: Uint8Array): Promise<number>; writeSync(bytes: Uint8Array): number }
+const { Deno: deno } = globalThis as { Deno?: { stdout: DenoStdout } }
+
+let opened: Outlet | undefined
+
+/** @returns the one of this process. */
+export function openStdout(): Outlet {
+  opened ??= open()
+  return opened
+}
+
+function open(): Outlet {
+  if (isatty(stdout)) return deno ? new ThreadedTerminal(deno.stdout) : writerTo(reopened())
+  if (isPipe()) unblock()
+  if (!deno) return writerTo(stdout)
+  return { write: (bytes) => writePieces(deno.stdout, bytes) }
+}
+
+function writePieces(stdout: DenoStdout, bytes: Uint8Array): number {
+  let done = 0
+  while (done < bytes.length) {
+    const piece = pieceOf(bytes.subarray(done))
+    if (unlessFull(() => stdout.writeSync(piece)) === 0) break
+    done += piece.length
+  }
+  return done
+}
+
+/** O4. What it is given ends with a line. @returns lines, or a piece of one that is longer. */
+function pieceOf(bytes: Uint8Array): Uint8Array {
+  if (bytes.length <= pieceBytesMax) return bytes
+  const piece = bytes.subarray(0, pieceBytesMax)
+  return piece.subarray(0, piece.lastIndexOf(lineFeed) + 1 || pieceBytesMax)
+}
+
+const writerTo = (descriptor: number): Outlet => ({
+  write: (bytes) => unlessFull(() => writeSync(descriptor, bytes)),
+})
+
+function unlessFull(write: () => number): number {
+  try {
+    return write()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0
+    throw error
+  }
+}
+
+function isPipe(): boolean {
+  try {
+    const it = fstatSync(stdout)
+    return it.isFIFO() || it.isSocket()
+  } catch {
+    // It was closed: each write will say so.
+    return false
+  }
+}
+
+/** Collected as garbage it would close what it was opened on. */
+let unblocking: unknown
+
+/** O1. Node opens it by itself, and only once. */
+function unblock(): void {
+  if (process.stdout instanceof Socket) return
+  unblocking = new Socket({ fd: stdout, readable: false, writable: true }).unref()
+  void unblocking
+}
+
+/** O2. Where another user owns the terminal it stays as it was passed on, and a terminal that hangs holds up its process. */
+function reopened(): number {
+  const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
+  try {
+    return openSync('/dev/stdout', O_WRONLY | O_NONBLOCK | O_NOCTTY)
+  } catch {
+    return stdout
+  }
+}
+
+/** O3. */
+class ThreadedTerminal implements Outlet {
+  readonly #stdout: DenoStdout
+  #busy = false
+  #fault: unknown
+
+  constructor(stdout: DenoStdout) {
+    this.#stdout = stdout
+  }
+
+  write(bytes: Uint8Array, last: boolean): number {
+    if (last) return this.#writeLast(bytes)
+    if (this.#busy) return 0
+    if (this.#fault) {
+      const fault = this.#fault
+      this.#fault = undefined
+      throw fault
+    }
+    this.#busy = true
+    void this.#writeAll(bytes)
+    return bytes.length
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    try {
+      for (let done = 0; done < bytes.length; ) done += await this.#stdout.write(bytes.subarray(done))
+    } catch (error) {
+      this.#fault = error
+    }
+    this.#busy = false
+  }
+
+  /** What is under way goes first. */
+  #writeLast(bytes: Uint8Array): number {
+    if (this.#busy) sleepSync(lastWriteMs)
+    this.#stdout.write(bytes).catch(() => {})
+    sleepSync(lastWriteMs)
+    return bytes.length
+  }
+}

@@ -1,0 +1,81 @@
+/** No service waits for the reader of its log: what customers notice of one that stops reading is nothing. */
+import { expect, test } from 'vitest'
+import { type ServiceName, serviceNames } from '../../actors/config.ts'
+import { receive } from '../../actors/testing/acts.ts'
+import { eventually } from '../../actors/testing/eventually.ts'
+import { useSystem } from '../../actors/testing/system.ts'
+import { runClosedLoop } from './closed-loop.ts'
+import { askForReservation, saysCreated } from './target.ts'
+
+const clients = 256
+const haltMs = 10_000
+/** More lines than the default lets through: a machine that is slow shall fill the pipes too. */
+const system = useSystem({ partitions: 4, env: { LOG_LINES_PER_SECOND: '1000' } })
+
+const processes = () => serviceNames.map((service) => system().processes[service][0]!)
+
+function load(measuredMs: number) {
+  const { hostname, port } = new URL(system().processes.reservation[0]!.url)
+  return runClosedLoop({
+    host: hostname,
+    port: Number(port),
+    clients,
+    warmupMs: 500,
+    measuredMs,
+    graceMs: 10_000,
+    request: (client) => askForReservation('hot', `reader-${client}`, true),
+    wanted: (answer) => saysCreated(answer, 'Reserved'),
+  })
+}
+
+const metricsOf = async (service: ServiceName) =>
+  await (await fetch(`${system().opsUrl(service)}/metrics`, { signal: AbortSignal.timeout(5_000) })).text()
+
+const residentOf = () =>
+  Promise.all(
+    serviceNames.map(async (service) =>
+      Number(/^process_resident_memory_bytes\{.*\} (\S+)/m.exec(await metricsOf(service))![1]),
+    ),
+  )
+
+async function droppedOf(service: ServiceName): Promise<Record<string, number>> {
+  const found = (await metricsOf(service)).matchAll(/^log_lines_dropped_total\{.*level="(\w+)".*\} (\d+)/gm)
+  return Object.fromEntries(Array.from(found, ([, level, lines]) => [level, Number(lines)]))
+}
+
+/** As the lines say that are written when the reader is back. */
+function missedOf(service: ServiceName): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const { msg, lines } of system().processes[service][0]!.logs) {
+    if (msg !== 'dropped lines of this log: its reader was behind') continue
+    for (const [level, n] of Object.entries(lines as Record<string, number>))
+      sums[level] = (sums[level] ?? 0) + n
+  }
+  return sums
+}
+
+test('while the reader of every log halts for 10 s, 256 clients wait no longer, and what it missed is counted', {
+  timeout: 120_000,
+}, async () => {
+  await receive(system(), 'hot', 1_000_000_000)
+  await load(3_000)
+  const before = await load(haltMs / 2)
+  const resident = await residentOf()
+  for (const it of processes()) it.stopReading()
+  const halted = await load(haltMs)
+  const grown = await residentOf()
+  for (const it of processes()) it.goOnReading()
+  const later = await load(haltMs / 2)
+
+  expect(halted.other).toEqual({})
+  expect(halted.p99Ms).toBeLessThan(1.5 * Math.max(before.p99Ms, later.p99Ms))
+  for (const [at, service] of serviceNames.entries())
+    expect(grown[at]! - resident[at]!, service).toBeLessThan(64 * 1024 * 1024)
+  const dropped = await Promise.all(serviceNames.map(droppedOf))
+  expect(dropped.some(({ info = 0 }) => info > 0)).toBe(true)
+  for (const service of serviceNames)
+    await eventually(async () => {
+      expect(missedOf(service)).toEqual(await droppedOf(service))
+      return true
+    })
+})
