@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+
+/** A starter of which two services log more than anybody reads. */
+const starter = `
+  const { openOutput } = await import(${JSON.stringify(new URL('./output.ts', import.meta.url).href)})
+  const output = openOutput('json')
+  const [one, other] = ['stock', 'notifier'].map((it) => output.of(it))
+  output.say('it begins')
+  for (let i = 0; i < 10_000; i++) {
+    one(JSON.stringify({ level: 'info', service: 'stock', i, msg: 'x'.repeat(100) }))
+    other(JSON.stringify({ level: i === 5_000 ? 'warn' : 'debug', service: 'notifier', i, msg: 'x'.repeat(100) }))
+    if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  output.say('it ends')`
+
+test('the starter goes on and ends though nobody reads what it prints', async () => {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', starter], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [code] = await once(child, 'exit')
+  expect(code).toBe(0)
+})
+
+test('a reader that comes back in time finds the latest lines, and how many were left out', async () => {
+  const child = spawn(
+    process.execPath,
+    ['--input-type=module', '-e', `${starter}\nsetTimeout(() => {}, 3_000)`],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  await once(child.stdout, 'readable')
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  const lines = (await text(child.stdout)).trim().split('\n')
+  const shown = lines.map((line) => JSON.parse(line) as { msg: string; service: string; level: string })
+  expect(shown.some(({ service, level }) => service === 'notifier' && level === 'warn')).toBe(true)
+  expect(
+    shown.filter(({ service }) => service === 'start').map(({ msg }) => msg.replace(/[:{].*/, '')),
+  ).toEqual(['it begins', 'it ends', 'Left out lines that nobody read in time'])
+})
