@@ -59,6 +59,7 @@ const time = z
   .max(lengthMax)
   .pipe(z.iso.datetime({ offset: true }))
   .transform(toInstant)
+  .openapi({ format: 'date-time' })
 
 const status = z.enum(['firing', 'resolved'])
 

@@ -60,6 +60,15 @@ export const reservationSchema = z
   })
   .openapi('Reservation')
 
+/** OpenAPI before 3.2 has no word for the events of a stream: this is each of them. */
+const eventSchema = z
+  .object({
+    event: z.literal('status'),
+    id: z.enum(statuses).openapi({ description: 'the status, also for `Last-Event-ID`' }),
+    data: z.string().openapi({ description: 'the reservation as it is now, as JSON' }),
+  })
+  .openapi('ReservationEvent')
+
 const bookSchema = z
   .object({
     bookid: z.string(),
@@ -152,7 +161,7 @@ const events = createRoute({
   responses: {
     200: {
       description: 'A stream of `status` events',
-      content: { 'text/event-stream': { schema: z.string() } },
+      content: { 'text/event-stream': { schema: eventSchema } },
     },
     204: { description: 'The event named by `Last-Event-ID` was the last one' },
     ...problemResponses(404),
