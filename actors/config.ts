@@ -116,7 +116,7 @@ const templatePairs = 'must be like reserved=KA01TP…,cancelled=KA01TP…,reser
 const webhookSecret = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
 
 const schema = z.object({
-  HOST: z.string().min(1).default('0.0.0.0'),
+  HOST: z.string().min(1).default('::'),
   PORT: integer(0, 65_535).optional(),
   OPS_PORT: integer(0, 65_535).optional(),
   DATABASE_URL: databaseUrl(),
@@ -227,7 +227,8 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
   const it = parsed.data
   return {
     service,
-    host: it.HOST,
+    // Brackets belong to URLs.
+    host: it.HOST.replace(/^\[(.*)\]$/, '$1'),
     port: it.PORT ?? defaultPorts[service],
     /** Of probes, metrics and docs. */
     opsPort: it.OPS_PORT ?? defaultOpsPorts[service],

@@ -39,10 +39,23 @@ const crowdedShare = 0.9
 /** That is looked to whenever this share of them has come. */
 const sweepShare = 0.02
 
+/** Every address, by IPv4 as well. A kernel without IPv6 does not know it. */
+const everywhere = '::'
+const everywhereByIPv4 = '0.0.0.0'
+
 /** @throws with one clear line when the port cannot be had. */
-export function serve(app: { fetch: Fetch }, options: ServeOptions): Promise<Listener> {
-  return 'Deno' in globalThis ? serveOnDeno(app.fetch, options) : serveOnNode(app.fetch, options)
+export async function serve(app: { fetch: Fetch }, options: ServeOptions): Promise<Listener> {
+  const listen = 'Deno' in globalThis ? serveOnDeno : serveOnNode
+  try {
+    return await listen(app.fetch, options)
+  } catch (error) {
+    if (options.host !== everywhere || !isWithoutIPv6(error)) throw error
+    return listen(app.fetch, { ...options, host: everywhereByIPv4 })
+  }
 }
+
+const isWithoutIPv6 = (error: unknown) =>
+  ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(((error as Error).cause as { code?: string })?.code ?? '')
 
 async function serveOnNode(
   fetch: Fetch,

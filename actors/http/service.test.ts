@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -96,6 +97,8 @@ async function raw(port: number, sent: string): Promise<{ head: string; body: st
 }
 
 const join = (...parts: Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
+
+const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some((it) => it.address === '::1'))
 
 const residentBytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024
@@ -203,6 +206,16 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     }
     for (const path of ['/readyz?after=/../x', '/readyz?..', '/readyz#/../x'])
       expect((await get(path)).head, path).toMatch(/^HTTP\/1\.1 200 /)
+  })
+
+  test.each([
+    ['unless it is told otherwise', { HOST: '' }],
+    ['in brackets too', { HOST: '[::]' }],
+  ])('it listens on every address of IPv4 and IPv6: %s', async (_, env) => {
+    await using it = new Small(runtime, env)
+    const { port } = await it.said('listening')
+    for (const host of hasIPv6 ? ['127.0.0.1', '[::1]'] : ['127.0.0.1'])
+      expect((await fetch(`http://${host}:${port}/readyz`)).status, host).toBe(200)
   })
 
   test('HEAD says nothing else than GET, and no false length', async () => {

@@ -72,8 +72,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     dataDir: resolve(it.DATA_DIR),
     runtime: it.RUNTIME,
     logFormat: it.LOG_FORMAT,
-    // Brackets belong to URLs.
-    host: given.HOST ? services.host.replace(/^\[(.*)\]$/, '$1') : defaultHost,
+    host: given.HOST ? services.host : defaultHost,
     partitions: services.partitions,
     databaseUrl: given.DATABASE_URL,
     redisUrl: given.REDIS_URL,
