@@ -246,7 +246,10 @@ test('the reference page and its script come from here alone', async () => {
   const { response, body } = await ops.ask('/docs')
   expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
   expect(body).toContain('src="/docs/scalar.js"')
-  expect(response.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+  const policy = response.headers.get('content-security-policy')!
+  expect(policy).toContain("frame-ancestors 'none'")
+  expect(policy).toMatch(/script-src 'self' 'sha256-[\w+/]{43}='; /)
+  expect(policy).not.toMatch(/unsafe-eval|script-src[^;]*unsafe-inline/)
   expect(body).not.toContain('cdn.jsdelivr')
   const script = await ops.ask('/docs/scalar.js')
   expect(script.status).toBe(200)
