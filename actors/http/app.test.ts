@@ -153,6 +153,7 @@ test('every fault of a request is listed, each where it is', async () => {
 test('a slash too many is answered with what to leave out', async () => {
   expect((await ask('/things/')).body.detail).toContain('leave out the slash')
   expect((await ask('/nothing/')).body.detail).not.toContain('slash')
+  expect(await ask('/')).toMatchObject({ status: 404, body: { detail: 'Nothing is at /' } })
 })
 
 test('no answer is taken for another type, or kept by a cache', async () => {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { getRequestListener } from '@hono/node-server'
 import { Problem } from './problem.ts'
 import { checkTarget, isProbe, pathOf, probe } from './target.ts'
+import { answerUnparsed } from './unparsed.ts'
 
 export type ServeOptions = {
   host: string
@@ -77,6 +78,9 @@ async function serveOnNode(
     if (problem) return void answer(outgoing, problem)
     return listen(incoming, outgoing)
   })
+  // An expectation that is not known is passed over, as Deno does.
+  server.on('checkExpectation', (incoming, outgoing) => server.emit('request', incoming, outgoing))
+  answerUnparsed(server)
   server.maxConnections = connections
   makeRoom(server, connections)
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>()
