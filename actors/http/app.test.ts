@@ -171,6 +171,14 @@ test('a wrong method is told the right ones', async () => {
   expect(response.headers.get('allow')).toBe('GET, HEAD, POST')
 })
 
+test('a page of another origin is told nothing: no CORS header, and a preflight is refused', async () => {
+  const headers = { origin: 'https://page.example', 'access-control-request-method': 'POST' }
+  const preflight = await ask('/things', { method: 'OPTIONS', headers })
+  expect(preflight.status).toBe(405)
+  for (const { response } of [preflight, await ask('/things', { headers })])
+    expect([...response.headers.keys()].filter((it) => it.startsWith('access-control'))).toEqual([])
+})
+
 test('an unknown error shows nothing of itself', async () => {
   error = () => new Error('secret')
   const { status, body } = await ask('/fault')
