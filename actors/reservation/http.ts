@@ -173,7 +173,7 @@ const books = createRoute({
   path: '/books',
   summary: 'The book list',
   description:
-    'A view of stock, kept from its events: it may be a moment behind, and never goes back. `q` is a part of a book’s id, title, author or ISBN; case, accents, width, blanks in a row and the hyphens of an ISBN make no difference.',
+    'A view of stock, kept from its events: it may be a moment behind, and never goes back. `q` is a part of a book’s id, title, author or ISBN; case, accents and strokes, width, blanks in a row and the hyphens of an ISBN make no difference.',
   tags: ['books'],
   request: {
     query: z.object({
