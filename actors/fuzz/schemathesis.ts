@@ -52,6 +52,8 @@ export async function run({ dir, name, signal, ...rest }: Run): Promise<Outcome>
       SCHEMATHESIS_HOOKS: join(import.meta.dirname, 'hooks.py'),
       FUZZ_RECEIVER: rest.receiver,
       NO_PROXY: '*',
+      // Nothing is written beside the hooks.
+      PYTHONDONTWRITEBYTECODE: '1',
     },
   })
   const stop = () => child.kill('SIGKILL')
