@@ -59,6 +59,10 @@ test('settings that need others name them', () => {
     'SOLAPI_API_SECRET is not set, as SOLAPI_API_KEY needs it',
     'SOLAPI_FROM is not set, as SOLAPI_API_KEY needs it',
   ])
+  expect(faultsOf({ ...servers, SOLAPI_FROM: '02-123' })).toEqual([
+    'SOLAPI_API_KEY is not set, as SOLAPI_FROM needs it',
+    'SOLAPI_API_SECRET is not set, as SOLAPI_FROM needs it',
+  ])
   expect(faultsOf({ ...servers, KAKAO_PF_ID: 'PF' })).toHaveLength(4)
   expect(faultsOf({ ...servers, KAKAO_TEMPLATES: 'reserved=ID' })).toEqual([
     'KAKAO_PF_ID is not set, as KAKAO_TEMPLATES needs it',
@@ -140,12 +144,42 @@ test('blanks and line breaks around a setting are none of it, and such within ar
   expect(readEnv(env)).toEqual({ ...servers, ALERT_TOKEN: token, PARTITIONS: '8' })
   const within = ['ALERT_TOKEN', 'MAIL_FROM', 'KAKAO_PF_ID', 'OTEL_EXPORTER_OTLP_HEADERS', 'DATABASE_URL']
   for (const name of within)
-    expect(faultsOf({ ...servers, [name]: `${token}\n${token}` })).toContain(
-      `${name} must not contain line breaks or other control characters`,
-    )
+    for (const unseen of ['\n', '\u200b', '\u202e', '\ufeff', '\xad'])
+      expect(faultsOf({ ...servers, [name]: `${token}${unseen}${token}` })).toContain(
+        `${name} must not contain line breaks or other control characters, nor any that cannot be seen`,
+      )
   expect(
     toConfig('stock', { ...servers, WEBHOOK_SECRETS: `${secret}\n${secret}` }).webhookSecrets,
   ).toHaveLength(2)
+})
+
+test('quotes that a file of settings has left around a value are refused by its name', () => {
+  for (const quote of ['"', "'"])
+    for (const [name, value] of Object.entries({ ...servers, ALERT_TOKEN: secret, OPERATOR_EMAIL: 'a@b.kr' }))
+      expect(faultsOf({ ...servers, [name]: quote + value + quote })).toContain(
+        `${name} is in quotes, which would be part of it: leave them out`,
+      )
+  const env = { ...servers, MAIL_FROM: '"Library, Seoul" <a@b.kr>' }
+  expect(toConfig('stock', env).mailFrom).toBe('"Library, Seoul" <a@b.kr>')
+})
+
+test('a token that no header can carry, a host that none listens on, and headers that are none are refused', () => {
+  for (const ALERT_TOKEN of ['가'.repeat(16), 'x'.repeat(5_000), 'short'])
+    expect(faultsOf({ ...servers, ALERT_TOKEN })).toEqual([
+      'ALERT_TOKEN must be 16 to 4000 printable ASCII characters',
+    ])
+  for (const HOST of ['*', 'http://localhost', '127.0.0.1:8081', 'a b'])
+    expect(faultsOf({ ...servers, HOST })).toEqual([
+      'HOST must be an address or a name of this machine, as in 127.0.0.1',
+    ])
+  for (const HOST of ['0.0.0.0', '::', '[::1]', 'fe80::1%eth0', 'localhost', 'my_host', 'books.example'])
+    expect(toConfig('stock', { ...servers, HOST }).host).toBe(HOST.replace(/[[\]]/g, ''))
+  for (const OTEL_EXPORTER_OTLP_HEADERS of ['a', '=b', 'a=', 'a: b', 'a=가', 'a=%', 'a b=c', 'a=b,,c=d'])
+    expect(faultsOf({ ...servers, OTEL_EXPORTER_OTLP_HEADERS })).toEqual([
+      'OTEL_EXPORTER_OTLP_HEADERS must be like name=value,name=value, in ASCII; in a value write %2C for a comma',
+    ])
+  for (const OTEL_EXPORTER_OTLP_HEADERS of ['api-key=x', 'a=b=, c = d e', 'Authorization=Basic%20eA=='])
+    expect(toConfig('stock', { ...servers, OTEL_EXPORTER_OTLP_HEADERS }).otlpHeaders).toBeDefined()
 })
 
 test('passwords of the services are told for all three, and long enough, or not at all', () => {

@@ -1,4 +1,5 @@
 /** The only reader of the environment: strings in, one validated plain object out, every fault listed at once. */
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { databaseAddress, databaseExample } from '../streams/database-url.ts'
 import { redisAddress, redisExample } from '../streams/redis-url.ts'
@@ -88,6 +89,14 @@ function isEscaped(text: string): boolean {
   }
 }
 
+/** A wildcard among them. Whether it is of this machine is seen when the service listens. */
+const isHost = (text: string) =>
+  isIP(text.replace(/^\[(.*)\]$/, '$1')) !== 0 || /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u.test(text)
+
+const headerPair = /^[\w!#$%&'*+.^`|~-]+\s*=[\x20-\x7e]+$/
+const areHeaders = (text: string) =>
+  text.split(',').every((pair) => headerPair.test(pair.trim()) && isEscaped(pair))
+
 const databaseUrl = () => storeUrl(databaseAddress, databaseExample)
 
 /** What is written as `name=value`, with commas between. */
@@ -116,7 +125,10 @@ const templatePairs = 'must be like reserved=KA01TP…,cancelled=KA01TP…,reser
 const webhookSecret = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
 
 const schema = z.object({
-  HOST: z.string().min(1).default('0.0.0.0'),
+  HOST: z
+    .string()
+    .refine(isHost, 'must be an address or a name of this machine, as in 127.0.0.1')
+    .default('::'),
   PORT: integer(0, 65_535).optional(),
   OPS_PORT: integer(0, 65_535).optional(),
   DATABASE_URL: databaseUrl(),
@@ -180,12 +192,18 @@ const schema = z.object({
   OPERATOR_EMAIL: parsed(parseEmail, emailRule).optional(),
   OPERATOR_PHONE: parsed(parsePhone, phoneRule).optional(),
   DEFAULT_LOCALE: oneOf('ko', 'en').default('ko'),
-  ALERT_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  ALERT_TOKEN: z
+    .string()
+    .regex(/^[\x20-\x7e]{16,4000}$/, 'must be 16 to 4000 printable ASCII characters')
+    .optional(),
   WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),
   NOTICE_DELAY_MS: integer(0, 60_000).default(300),
   NOTICE_GATHER_MS: integer(0, 86_400_000).default(300_000),
   OTEL_EXPORTER_OTLP_ENDPOINT: url(['http', 'https'], 'http://collector:4318').optional(),
-  OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: z
+    .string()
+    .refine(areHeaders, 'must be like name=value,name=value, in ASCII; in a value write %2C for a comma')
+    .optional(),
   OTEL_TRACES_SAMPLER_ARG: share().default(1),
   RESERVATION_DATABASE_PASSWORD: password(),
   STOCK_DATABASE_PASSWORD: password(),
@@ -206,9 +224,10 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Record<string, st
 /** Settings that mean nothing without others. */
 const complete = schema.superRefine((it, context) => {
   const together = (names: (keyof typeof it)[], needed: (keyof typeof it)[]) => {
-    if (!names.some((name) => it[name] !== undefined)) return
+    const given = names.find((name) => it[name] !== undefined)
+    if (given === undefined) return
     for (const name of needed.filter((name) => it[name] === undefined)) {
-      context.addIssue({ code: 'custom', path: [name], message: `is not set, as ${names[0]} needs it` })
+      context.addIssue({ code: 'custom', path: [name], message: `is not set, as ${given} needs it` })
     }
   }
   const account = ['SOLAPI_API_KEY', 'SOLAPI_API_SECRET', 'SOLAPI_FROM'] as const
@@ -222,13 +241,14 @@ const complete = schema.superRefine((it, context) => {
 export function toConfig(service: ServiceName, env: Record<string, string>) {
   const parsed = complete.safeParse(env)
   const faults = parsed.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? []
-  faults.push(...withControlCharacters(env))
+  faults.push(...unintended(env))
   faults.push(...missingPasswords(env, 'DATABASE'), ...missingPasswords(env, 'REDIS'))
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const it = parsed.data
   return {
     service,
-    host: it.HOST,
+    // Brackets belong to URLs.
+    host: it.HOST.replace(/^\[(.*)\]$/, '$1'),
     port: it.PORT ?? defaultPorts[service],
     /** Of probes, metrics and docs. */
     opsPort: it.OPS_PORT ?? defaultOpsPorts[service],
@@ -317,15 +337,22 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
   }
 }
 
-/** A line break in a secret would make it another one; in a header it would begin the next. */
-function withControlCharacters(env: Record<string, string>): string[] {
-  const held = Object.entries(env).filter(([name, value]) => {
+/**
+ * A line break in a secret would make it another one; in a header it would begin the next. What cannot be seen was not meant:
+ * it comes along where a value is copied from a page. Joiners are left alone, since names and emoji need them.
+ */
+const unseen = /[\p{Cc}\u2028\u2029\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/u
+const quoted = /^(["'`])[\s\S]*\1$/
+
+function unintended(env: Record<string, string>): string[] {
+  return Object.entries(env).flatMap(([name, value]) => {
     // Secrets may be written one to a line.
     const text = name === 'WEBHOOK_SECRETS' ? value.replaceAll(/[\r\n\t]/g, ' ') : value
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
-    return /[\0-\x1f\x7f-\x9f\u2028\u2029]/.test(text)
+    if (unseen.test(text))
+      return [`${name} must not contain line breaks or other control characters, nor any that cannot be seen`]
+    // A shell takes quotes away; a file of settings that is read by something else does not.
+    return quoted.test(text) ? [`${name} is in quotes, which would be part of it: leave them out`] : []
   })
-  return held.map(([name]) => `${name} must not contain line breaks or other control characters`)
 }
 
 type Store = 'DATABASE' | 'REDIS'

@@ -120,6 +120,19 @@ test('a migration that waits for another says for whose', async () => {
   expect(await schemasOf(url)).toBe(3)
 })
 
+test('a Postgres that is too old is refused by its version', async () => {
+  const { url } = await database()
+  const sql = postgres(url, { max: 1 })
+  const facts = async (query: string) => {
+    const row = (await sql.unsafe(query))[0]!
+    return [{ ...row, arrived: 'pinned', version: 140_019, shown: '14.19' }]
+  }
+  expect(await faultsOfPostgres({ unsafe: facts as never })).toEqual([
+    'Postgres is 14.19, and 15 is the oldest that works: use a newer server',
+  ])
+  await sql.end()
+})
+
 let redis: OwnServer
 beforeAll(async () => {
   redis = await OwnServer.redis()

@@ -26,6 +26,7 @@ const files: Record<ServiceName, URL[]> = {
     new URL('./reservation/migrations/0003-book-search.sql', import.meta.url),
     new URL('./reservation/migrations/0004-book-search-fill.sql', import.meta.url),
     new URL('0003-incarnation.sql', runtime),
+    new URL('./reservation/migrations/0005-book-search-letters.sql', import.meta.url),
   ],
   stock: [
     new URL('0001-mailbox.sql', runtime),

@@ -58,6 +58,19 @@ test.each(serviceNames)('the document of %s names every call that it promises', 
   expect(named).toEqual(expect.arrayContaining(promised[service]))
 })
 
+test('the documents say what may be null, what is an instant, and what each event of a stream is', async () => {
+  const { components } = (await documentOf('notifier')) as unknown as Components
+  const contact = components.schemas.Contact!.properties
+  for (const name of ['email', 'webhook', 'phone', 'channels'])
+    expect(contact[name]!.type, name).toContain('null')
+  expect(components.schemas.Alert!.properties.startsAt!.format).toBe('date-time')
+  const { components: own } = (await documentOf('reservation')) as unknown as Components
+  expect(Object.keys(own.schemas.ReservationEvent!.properties)).toEqual(['event', 'id', 'data'])
+})
+
+type Property = { type: string | string[]; format?: string }
+type Components = { components: { schemas: Record<string, { properties: Record<string, Property> }> } }
+
 test.each(serviceNames)('the reference page of %s loads nothing from other hosts', async (service) => {
   const response = await fetch(`${system().opsUrl(service)}/docs`)
   expect(response.status).toBe(200)

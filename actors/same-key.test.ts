@@ -52,3 +52,20 @@ test('copies that are received at once by many count once', async () => {
   const answers = await manyAtOnce<{ qty: number }>('stock', '/stocks', { bookid: 'received', qty: 2 })
   expect(answers.map(({ qty }) => qty)).toEqual(answers.map(() => 2))
 })
+
+test('a key belongs to all callers of a route, and to one payload', async () => {
+  const headers = { 'idempotency-key': crypto.randomUUID() }
+  const ask = (userid: string) =>
+    it().reservation.post('/reservations', { bookid: 'none', userid }, { headers })
+  expect((await ask('ann')).status).toBe(201)
+  expect((await ask('ben')).status).toBe(422)
+})
+
+test('without a key, a reader who reserves a book twice holds two copies', async () => {
+  const json = { bookid: 'twice', userid: 'ann' }
+  await it().stock.post('/stocks', { bookid: 'twice', qty: 3 })
+  const wait = { headers: { prefer: 'wait=20' } }
+  for (const _ of range(2))
+    expect((await it().reservation.post<Timed>('/reservations', json, wait)).body.status).toBe('Reserved')
+  expect((await it().stock.get('/stocks/twice')).body).toMatchObject({ qty: 1, held: 2 })
+})

@@ -51,7 +51,7 @@ test.for(['redis', 'redis+cluster'])('nor is one that Redis refuses, by %s', asy
   await admin.config('SET', 'requirepass', 'another')
   admin.disconnect()
   const url = redis.url.replace('redis://', `${scheme}://:${secret}@`)
-  const env = { REDIS_URL: url, LOG_LEVEL: 'trace' }
+  const env = { REDIS_URL: url, LOG_LEVEL: 'trace', DEBUG: '*' }
   await using system = await startOwnSystem(context, { reservation: 0, notifier: 0, env })
   const [stock] = system.processes.stock
   await eventually(() => stock!.tail().includes('"reason":"WRONGPASS'))

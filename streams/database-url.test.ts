@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import selfsigned from 'selfsigned'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { OwnServer } from '../actors/testing/own-server.ts'
 import { databaseAddress } from './database-url.ts'
 import { closePostgres, openAsAdministrator, openPostgres } from './postgres.ts'
@@ -125,6 +125,26 @@ test('a service reaches Postgres by a Unix socket', async () => {
   }
   await new Promise((resolve) => relay.close(resolve))
   await rm(dir, { recursive: true })
+})
+
+test('what is set for psql and its like changes nothing', async () => {
+  const set = {
+    PGTARGETSESSIONATTRS: 'any',
+    PGHOST: 'none.invalid',
+    PGSSL: 'require',
+    PGPREPARE: 'no',
+    PGMAX_LIFETIME: '1',
+    PGAPPNAME: 'psql',
+    PGOPTIONS: '-c search_path=public',
+  }
+  for (const [name, value] of Object.entries(set)) vi.stubEnv(name, value)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const url = inject('postgresUrl')
+  for (const sql of [openPostgres(url, { schema: 'pg_monitor', max: 1 }), openAsAdministrator(url)]) {
+    const [row] = await sql`select current_setting('application_name') as name`
+    expect(row!.name).toMatch(/^bookreservation-/)
+    await sql.end()
+  }
 })
 
 test('settings by options reach the server, and ours win over them', async () => {

@@ -53,7 +53,16 @@ const indexPlansOnly = {
   jit: 'off',
 }
 
+/**
+ * What the driver is not told it takes from the environment (PGTARGETSESSIONATTRS, PGPASSWORD, PGMAX_PIPELINE, …), where whoever
+ * uses psql has set it for something else. Some of it cannot be told: that any kind of server will do, for one.
+ */
+function forgetEnvironment(): void {
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z_]+$/.test(name)) delete process.env[name]
+}
+
 export function openPostgres(url: string, settings: PostgresOptions): Sql {
+  forgetEnvironment()
   const { schema, max, hot = false, customPlans = false, lockTimeoutMs, partitions } = settings
   const { statementTimeoutMs = workTimeoutMs, tickMs = watchTickMs } = settings
   const { applicationName = 'bookreservation', options, ...address } = databaseAddress(url)
@@ -92,6 +101,7 @@ export function openPostgres(url: string, settings: PostgresOptions): Sql {
 
 /** As the user whom the URL names, who sees no schema: for the migration, and for checks. */
 export function openAsAdministrator(url: string): postgres.Sql {
+  forgetEnvironment()
   const { applicationName = 'bookreservation', options, ...address } = databaseAddress(url)
   return postgres({
     connect_timeout: 5,

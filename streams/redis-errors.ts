@@ -1,4 +1,5 @@
 /** Why Redis cannot be reached, in the words of the server or of the system. */
+import './no-debug.ts'
 import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import { commandTimeoutMs, type RedisClient } from './redis.ts'

@@ -1,4 +1,5 @@
 /** Connections to Redis, one per purpose, that fail fast: whoever needs an answer retries, and knows why it waits. */
+import './no-debug.ts'
 import { once } from 'node:events'
 import { clearInterval, setInterval } from 'node:timers'
 import { Cluster, Redis } from 'ioredis'

@@ -2,6 +2,7 @@
  * What the stores must be like. A store that is otherwise may seem to work for a while, and then hold up what cannot be
  * stored, or forget what was promised.
  */
+import './no-debug.ts'
 import { Cluster } from 'ioredis'
 import type { Sql } from './postgres.ts'
 import type { RedisClient } from './redis.ts'

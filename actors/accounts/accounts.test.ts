@@ -41,6 +41,8 @@ beforeAll(async () => {
   const root = postgres(server.url, { max: 1 })
   const password = randomBytes(12).toString('hex')
   await root.unsafe(`create role admin login createdb createrole password '${password}'`)
+  await root.unsafe(`create role stranger login password '${password}'`)
+  await root.unsafe(`create role backup login password '${password}' in role pg_read_all_data`)
   await root.unsafe(`alter system set log_statement = 'all'`)
   await root`select pg_reload_conf()`
   await root.end()
@@ -93,6 +95,26 @@ test('no service can take all connections of the server', async () => {
   const limits = await system.sql<{ it: number }[]>`
     select rolconnlimit as it from pg_roles where rolname = any(${[...serviceNames]}::text[])`
   expect(limits.map(({ it }) => it)).toEqual([max / 2, max / 2, max / 2])
+})
+
+test('no other role of the server may log in to the database, unless it may read or monitor all', async () => {
+  const url = new URL(withDatabase(adminUrl, system.redisPrefix))
+  const outcomeFor = async (username: string) => {
+    const sql = postgres(url.href, { max: 1, username })
+    try {
+      return (await sql<{ it: string }[]>`select current_user as it`)[0]!.it
+    } catch (error) {
+      return (error as { code: string }).code
+    } finally {
+      await sql.end()
+    }
+  }
+  // 42501 is insufficient_privilege.
+  expect(await Promise.all(['stranger', 'backup', 'admin'].map(outcomeFor))).toEqual([
+    '42501',
+    'backup',
+    'admin',
+  ])
 })
 
 test('they may also do what mending takes: streams that are lost, or of another kind, are begun anew', async () => {

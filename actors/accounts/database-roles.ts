@@ -9,12 +9,18 @@ import type postgres from 'postgres'
 import { type Passwords, serviceNames } from '../config.ts'
 import { scramVerifier } from './scram.ts'
 
+/** Users who may assume one of these go on logging in: services that log in as a common user, backups, monitoring. */
+const known = [...serviceNames, 'pg_read_all_data', 'pg_monitor']
+
 /** Run again, it changes the passwords; who is logged in stays so. @param admin of a user who may create roles. */
 export async function letRolesLogIn(admin: postgres.Sql, passwords: Passwords): Promise<void> {
   const [{ database, limit }] = await admin<[{ database: string; limit: number }]>`
     select current_database() as database, current_setting('max_connections')::int / 2 as limit`
-  // Rows in memory of the server that nobody sees are none of their work.
-  await admin`revoke temporary on database ${admin(database)} from public`
+  const guests = await admin<{ name: string }[]>`
+    select rolname as name from pg_roles as guest
+    where rolcanlogin and not rolsuper and exists (
+      select from pg_roles as it where it.rolname = any(${known}::text[]) and pg_has_role(guest.oid, it.oid, 'member'))`
+  for (const { name } of guests) await admin`grant connect on database ${admin(database)} to ${admin(name)}`
   for (const service of serviceNames) {
     const verifier = scramVerifier(passwords[service], randomBytes(16))
     // No statement that alters a role takes parameters. A verifier is base64, `$` and `:`, and so safe within quotes.
@@ -22,4 +28,6 @@ export async function letRolesLogIn(admin: postgres.Sql, passwords: Passwords): 
     await admin.unsafe(`alter role ${service} login password '${verifier}' connection limit ${limit}`)
     await admin`grant connect on database ${admin(database)} to ${admin(service)}`
   }
+  // Roles of others on the server have no business here; temporary tables are no service's work.
+  await admin`revoke connect, temporary on database ${admin(database)} from public`
 }

@@ -7,6 +7,7 @@
  * than `EVENT_RETENTION_DAYS`: every read names its position (`streams/mailbox.ts`), and what was trimmed too early is filled
  * in again (`streams/event-log.ts`).
  */
+import '../../streams/no-debug.ts'
 import { createHash } from 'node:crypto'
 import { Cluster } from 'ioredis'
 import { incarnationsKey } from '../../streams/incarnation.ts'

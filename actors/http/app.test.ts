@@ -153,6 +153,7 @@ test('every fault of a request is listed, each where it is', async () => {
 test('a slash too many is answered with what to leave out', async () => {
   expect((await ask('/things/')).body.detail).toContain('leave out the slash')
   expect((await ask('/nothing/')).body.detail).not.toContain('slash')
+  expect(await ask('/')).toMatchObject({ status: 404, body: { detail: 'Nothing is at /' } })
 })
 
 test('no answer is taken for another type, or kept by a cache', async () => {
@@ -168,6 +169,14 @@ test('no answer is taken for another type, or kept by a cache', async () => {
 test('a wrong method is told the right ones', async () => {
   const { response } = await ask('/things', { method: 'DELETE' })
   expect(response.headers.get('allow')).toBe('GET, HEAD, POST')
+})
+
+test('a page of another origin is told nothing: no CORS header, and a preflight is refused', async () => {
+  const headers = { origin: 'https://page.example', 'access-control-request-method': 'POST' }
+  const preflight = await ask('/things', { method: 'OPTIONS', headers })
+  expect(preflight.status).toBe(405)
+  for (const { response } of [preflight, await ask('/things', { headers })])
+    expect([...response.headers.keys()].filter((it) => it.startsWith('access-control'))).toEqual([])
 })
 
 test('an unknown error shows nothing of itself', async () => {
@@ -246,7 +255,10 @@ test('the reference page and its script come from here alone', async () => {
   const { response, body } = await ops.ask('/docs')
   expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
   expect(body).toContain('src="/docs/scalar.js"')
-  expect(response.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+  const policy = response.headers.get('content-security-policy')!
+  expect(policy).toContain("frame-ancestors 'none'")
+  expect(policy).toMatch(/script-src 'self' 'sha256-[\w+/]{43}='; /)
+  expect(policy).not.toMatch(/unsafe-eval|script-src[^;]*unsafe-inline/)
   expect(body).not.toContain('cdn.jsdelivr')
   const script = await ops.ask('/docs/scalar.js')
   expect(script.status).toBe(200)

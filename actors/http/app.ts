@@ -206,7 +206,7 @@ function noRoute(app: App, c: Context): Problem {
     knownMethods.filter((method) => app.router.match(method, path)[0].length > 0)
   const allowed = methodsOf(path)
   if (allowed.length === 0) {
-    const bare = path.replace(/\/$/, '')
+    const bare = path.replace(/\/$/, '') || '/'
     const hint = bare !== path && methodsOf(bare).length > 0 ? `: leave out the slash at its end` : ''
     return new Problem('not-found', { detail: `Nothing is at ${path}${hint}` })
   }
@@ -229,7 +229,7 @@ function withCommonProblems(route: RouteConfig): RouteConfig {
   const common = {
     ...(route.request ? problemResponses(400) : {}),
     ...(route.request?.body ? problemResponses(413, 415) : {}),
-    ...problemResponses(500, 503),
+    ...problemResponses(408, 431, 500, 503),
   }
   return { ...route, responses: { ...common, ...route.responses } }
 }

@@ -92,7 +92,7 @@ const pointerOf = (path: PropertyKey[]): string =>
 /** JSON is UTF-8, and bodies come as they are. */
 function refuseEncodings(c: Context, type: string): void {
   const charset = charsetIn.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'
-  const encoding = headerOf(c, 'content-encoding')?.toLowerCase() ?? 'identity'
+  const encoding = headerOf(c, 'content-encoding')?.toLowerCase() || 'identity'
   if (charset !== 'utf-8' && charset !== 'utf8')
     throw new Problem('unsupported-media-type', { detail: `The charset must be UTF-8, not ${charset}.` })
   if (encoding !== 'identity')

@@ -26,6 +26,12 @@ export const problems = {
     'A reservation that failed holds no copy, so there is nothing to give back.',
   ],
   'body-too-large': [413, 'The body is too large', 'A body holds at most 65,536 bytes.'],
+  'headers-too-large': [431, 'The headers are too large', 'The head of a request holds at most 16 KiB.'],
+  'request-too-slow': [
+    408,
+    'The request came too slowly',
+    'Send the head within 10 s and all of it within 30 s.',
+  ],
   'unsupported-media-type': [
     415,
     'The body must be JSON',

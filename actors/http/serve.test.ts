@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
-import { expect, test } from 'vitest'
+import { connect, Server } from 'node:net'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { serve } from './serve.ts'
 
 const host = '127.0.0.1'
@@ -84,3 +84,23 @@ test('a port in use is one clear line', async () => {
   await expect(second).rejects.toThrow(`Port ${listener.port} is in use: `)
   await listener.close(0)
 })
+
+test.each(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])(
+  'where the kernel knows no IPv6 (%s), every address is every one of IPv4',
+  async (code) => {
+    const real = Server.prototype.listen
+    const listen = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (
+      this: Server,
+      ...args: unknown[]
+    ) {
+      if (args[1] !== '::') return real.apply(this, args as Parameters<typeof real>)
+      process.nextTick(() => this.emit('error', Object.assign(new Error(`listen ${code}`), { code })))
+      return this
+    })
+    onTestFinished(() => listen.mockRestore())
+    const app = { fetch: () => new Response('ok') }
+    const listener = await serve(app, { host: '::', port: 0 })
+    expect(await (await fetch(`http://${host}:${listener.port}`)).text()).toBe('ok')
+    await listener.close(0)
+  },
+)

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { getRequestListener } from '@hono/node-server'
 import { Problem } from './problem.ts'
 import { checkTarget, isProbe, pathOf, probe } from './target.ts'
+import { answerUnparsed } from './unparsed.ts'
 
 export type ServeOptions = {
   host: string
@@ -43,10 +44,23 @@ const crowdedShare = 0.9
 /** That is looked to whenever this share of them has come. */
 const sweepShare = 0.02
 
+/** Every address, by IPv4 as well. A kernel without IPv6 does not know it. */
+const everywhere = '::'
+const everywhereByIPv4 = '0.0.0.0'
+
 /** @throws with one clear line when the port cannot be had. */
-export function serve(app: { fetch: Fetch }, options: ServeOptions): Promise<Listener> {
-  return 'Deno' in globalThis ? serveOnDeno(app.fetch, options) : serveOnNode(app.fetch, options)
+export async function serve(app: { fetch: Fetch }, options: ServeOptions): Promise<Listener> {
+  const listen = 'Deno' in globalThis ? serveOnDeno : serveOnNode
+  try {
+    return await listen(app.fetch, options)
+  } catch (error) {
+    if (options.host !== everywhere || !isWithoutIPv6(error)) throw error
+    return listen(app.fetch, { ...options, host: everywhereByIPv4 })
+  }
 }
+
+const isWithoutIPv6 = (error: unknown) =>
+  ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(((error as Error).cause as { code?: string })?.code ?? '')
 
 async function serveOnNode(
   fetch: Fetch,
@@ -68,6 +82,9 @@ async function serveOnNode(
     if (problem) return void answer(outgoing, problem)
     return listen(incoming, outgoing)
   })
+  // An expectation that is not known is passed over, as Deno does.
+  server.on('checkExpectation', (incoming, outgoing) => server.emit('request', incoming, outgoing))
+  answerUnparsed(server)
   server.maxConnections = connections
   makeRoom(server, connections)
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>()

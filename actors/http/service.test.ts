@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -91,11 +92,13 @@ class Small implements AsyncDisposable {
 async function raw(port: number, sent: string): Promise<{ head: string; body: string }> {
   const socket = connect(port, '127.0.0.1')
   socket.write(sent)
-  const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n')
-  return { head, body }
+  const [head = '', ...body] = (await text(socket)).split('\r\n\r\n')
+  return { head, body: body.join('\r\n\r\n') }
 }
 
 const join = (...parts: Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
+
+const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some((it) => it.address === '::1'))
 
 const residentBytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024
@@ -157,6 +160,9 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     for (const [sent, status] of [
       [old('GET /readyz'), 200],
       [old('GET /nothing'), 404],
+      [old('GET /'), 404],
+      [old('TRACE /'), 404],
+      [to('x', 'http://books.example'), 404],
       [old('HEAD /readyz'), 200],
       [old('OPTIONS *'), 204],
       ['OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 204],
@@ -181,6 +187,17 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     }
   })
 
+  test('an expectation that is not known is passed over', async () => {
+    await using it = new Small(runtime)
+    const port = Number(new URL(await it.url()).port)
+    const head = ['POST /echo HTTP/1.1', 'host: x', 'connection: close', 'content-type: application/json']
+    const sent = [...head, 'content-length: 9', 'expect: the-best', '', '{"qty":1}'].join('\r\n')
+    expect(await raw(port, sent)).toMatchObject({
+      head: expect.stringMatching(/^HTTP\/1\.1 200 /),
+      body: '{"qty":1}',
+    })
+  })
+
   test('a path with . or .. as a segment is refused, however it is spelt', async () => {
     await using it = new Small(runtime)
     const port = Number(new URL(await it.url()).port)
@@ -203,6 +220,16 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     }
     for (const path of ['/readyz?after=/../x', '/readyz?..', '/readyz#/../x'])
       expect((await get(path)).head, path).toMatch(/^HTTP\/1\.1 200 /)
+  })
+
+  test.each([
+    ['unless it is told otherwise', { HOST: '' }],
+    ['in brackets too', { HOST: '[::]' }],
+  ])('it listens on every address of IPv4 and IPv6: %s', async (_, env) => {
+    await using it = new Small(runtime, env)
+    const { port } = await it.said('listening')
+    for (const host of hasIPv6 ? ['127.0.0.1', '[::1]'] : ['127.0.0.1'])
+      expect((await fetch(`http://${host}:${port}/readyz`)).status, host).toBe(200)
   })
 
   test('HEAD says nothing else than GET, and no false length', async () => {
@@ -321,4 +348,28 @@ test('a port in use ends the process with code 1 and says so', async () => {
   expect(JSON.stringify(it.lines)).toContain(`Port ${port} is in use`)
   expect(it.lines.map(({ msg }) => msg)).toContain('stores closed')
   taken.close()
+})
+
+test('on Node, what is no request is answered with what is wrong, and never into an answer that is under way', async () => {
+  await using it = new Small('node')
+  const port = Number(new URL(await it.url()).port)
+  const large = 'a'.repeat(17_000)
+  for (const [sent, status, detail] of [
+    ['GET /books?q=책 HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'percent escapes'],
+    ['no request\r\n\r\n', 400, 'no HTTP/1.1'],
+    ['GET / HTTP/1.1\r\nhost: x\r\na\0: b\r\n\r\n', 400, 'no HTTP/1.1'],
+    [`GET / HTTP/1.1\r\nhost: x\r\na: ${large}\r\n\r\n`, 431, undefined],
+    [`POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2;a=${large}\r\n`, 413, undefined],
+  ] as const) {
+    const { head, body } = await raw(port, sent)
+    expect(head, sent.slice(0, 40)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(head).toContain('content-type: application/problem+json')
+    expect(JSON.parse(body)).toMatchObject({
+      status,
+      ...(detail && { detail: expect.stringContaining(detail) }),
+    })
+  }
+  const twice = await raw(port, 'GET /readyz HTTP/1.1\r\nhost: x\r\n\r\nno request\r\n\r\n')
+  expect(twice.head).toMatch(/^HTTP\/1\.1 200 /)
+  expect(twice.body).toMatch(/^{"status":"ready"}HTTP\/1\.1 400 /)
 })

@@ -59,6 +59,11 @@ const time = z
   .max(lengthMax)
   .pipe(z.iso.datetime({ offset: true }))
   .transform(toInstant)
+  .openapi({ format: 'date-time' })
+
+/** What Go makes of a text that is not there. */
+const absentIfEmpty = <Schema extends z.ZodType>(schema: Schema) =>
+  z.union([schema, z.literal('').transform(() => undefined)]).nullish()
 
 const status = z.enum(['firing', 'resolved'])
 
@@ -68,13 +73,14 @@ const alertSchema = z
     labels: texts,
     annotations: texts,
     startsAt: time,
-    endsAt: time.nullish().transform((it) => it ?? earliest),
+    endsAt: absentIfEmpty(time).transform((it) => it ?? earliest),
     generatorURL: optionalText,
-    fingerprint: z
-      .string()
-      .max(64)
-      .pipe(z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII'))
-      .nullish(),
+    fingerprint: absentIfEmpty(
+      z
+        .string()
+        .max(64)
+        .pipe(z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII')),
+    ),
   })
   .transform((it) => ({ ...it, fingerprint: it.fingerprint ?? fingerprintOf(it.labels) }))
   .openapi('Alert')

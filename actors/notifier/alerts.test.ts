@@ -162,7 +162,7 @@ test.each([
   ['/version', { version: '3' }],
   ['/alerts', { alerts: {} }],
   ['/alerts/0/status', { alerts: [{ ...firing, status: 'on fire' }] }],
-  ['/alerts/0/fingerprint', { alerts: [{ ...firing, fingerprint: '' }] }],
+  ['/alerts/0/fingerprint', { alerts: [{ ...firing, fingerprint: 'not one' }] }],
   ['/alerts/0/startsAt', { alerts: [{ ...firing, startsAt: 'today' }] }],
   ['/alerts/0/labels/alertname', { alerts: [{ ...firing, labels: { alertname: 1 } }] }],
   ['/groupKey', { groupKey: 7 }],
@@ -188,7 +188,7 @@ test.each([
   }
 })
 
-test('null is the same as absent, wherever it stands', async () => {
+test('null is the same as absent, and so is an empty text, wherever it stands', async () => {
   const nothing = { labels: null, annotations: null, generatorURL: null, endsAt: null, fingerprint: null }
   const names = ['groupKey', 'receiver', 'status', 'externalURL', 'truncatedAlerts', 'groupLabels']
   const nulls = Object.fromEntries([...names, 'commonLabels', 'commonAnnotations'].map((it) => [it, null]))
@@ -199,6 +199,7 @@ test('null is the same as absent, wherever it stands', async () => {
   const { status, startsAt } = firing
   for (const alert of [
     { status, startsAt, ...nothing },
+    { status, startsAt, labels: { alertname: 'Empty' }, endsAt: '', fingerprint: '', generatorURL: '' },
     { status, startsAt, labels: { alertname: 'Null', gone: null }, annotations: { summary: null } },
   ])
     expect(await post([], { body: { version: '4', ...nulls, alerts: [alert] } })).toMatchObject({

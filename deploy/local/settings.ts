@@ -93,8 +93,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     runtime: it.RUNTIME,
     logFormat: it.LOG_FORMAT,
     logLevel: services.logLevel,
-    // Brackets belong to URLs.
-    host: given.HOST ? services.host.replace(/^\[(.*)\]$/, '$1') : defaultHost,
+    host: given.HOST ? services.host : defaultHost,
     partitions: services.partitions,
     databaseUrl: given.DATABASE_URL,
     redisUrl: given.REDIS_URL,

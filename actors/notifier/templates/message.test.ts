@@ -99,6 +99,27 @@ test.each(lures)('no notice of a book that stock never had carries %s to anybody
   }
 })
 
+test.each([
+  ...lures.slice(0, 5),
+  '한국.kr',
+  'пример.рф/x',
+  'ｅｖｉｌ．ｃｏｍ',
+  'evil。com',
+  'evil｡com',
+  'http：／／evil。com',
+  '//evil.example/x',
+  'thief＠evil.example',
+  '192.0.2.7/x',
+])('the reason of a failed delivery carries %s to no operator', (lure) => {
+  const { subject } = samples.find(({ name }) => name === 'delivery-failed')!
+  for (const locale of ['ko', 'en']) {
+    const { text, short, html } = writeMessage({ ...subject, reason: `550 5.1.1 see ${lure} now` }, locale)
+    for (const form of [text, short, html]) expect(form).not.toContain(lure)
+    const [reason] = text.match(/550 5\.1\.1 see .* now/)!
+    expect(reason.slice('550 5.1.1 see '.length)).not.toMatch(/[.．。｡](?! )|[/／]{2}|[@＠]/)
+  }
+})
+
 test.each(lures.slice(0, 9))('the id of a book in stock becomes no link or markup either: %s', (bookid) => {
   for (const form of Object.values(writeMessage({ ...reserved, bookid }, 'en')).map((it) =>
     it.replace(/<[^>]*>/g, ''),

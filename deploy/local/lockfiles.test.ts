@@ -1,0 +1,29 @@
+/** What is installed is known beforehand to the byte, on every platform. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { root } from './root.ts'
+
+type Lockfile = { packages: Record<string, { link?: boolean; integrity?: string }> }
+
+const lockfiles = [
+  'package-lock.json',
+  'load/comparisons/package-lock.json',
+  'deploy/kubernetes/kubectl/package-lock.json',
+]
+const requirements = ['actors/fuzz/requirements.txt']
+
+// npm leaves the hashes of other platforms' packages out where it writes a lockfile from what is installed. To fill
+// them in, delete node_modules and the lockfile, and install.
+test.each(lockfiles)('%s has a hash of every package, those of other platforms too', async (path) => {
+  const { packages }: Lockfile = JSON.parse(await readFile(join(root, path), 'utf8'))
+  const without = Object.entries(packages).filter(([name, it]) => name && !it.link && !it.integrity)
+  expect(without.map(([name]) => name)).toEqual([])
+})
+
+test.each(requirements)('%s has a version and a hash of every package', async (path) => {
+  const text = await readFile(join(root, path), 'utf8')
+  const lines = text.replaceAll('\\\n', '').trim().split('\n')
+  expect(lines.length).toBeGreaterThan(0)
+  for (const it of lines) expect(it).toMatch(/^[\w.-]+==[^ ]+ .*--hash=sha256:[0-9a-f]{64}/)
+})
