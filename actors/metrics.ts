@@ -78,6 +78,16 @@ export function createMetrics(service: string) {
     },
   })
 
+  let held = () => 0
+  new Gauge({
+    name: 'http_requests_held',
+    help: 'Requests whose answer is held open: waits, receipts and streams of events',
+    registers,
+    collect() {
+      this.set(held())
+    },
+  })
+
   const decidedAs = memo((outcome: Outcome) => decided.labels({ outcome }))
   const lagOf = memo((partition: number) => lag.labels({ partition }))
   const fenceFailuresOf = memo((partition: number) => fenceFailures.labels({ partition }))
@@ -89,11 +99,10 @@ export function createMetrics(service: string) {
     registry,
     httpRequests,
     httpSeconds,
-    httpHeld: new Gauge({
-      name: 'http_requests_held',
-      help: 'Requests whose answer is held open: waits, receipts and streams of events',
-      registers,
-    }),
+    /** @param count is asked for how many requests are held, whenever the metrics are read. */
+    heldBy(count: () => number) {
+      held = count
+    },
     accepted: new Counter({ name: 'reservations_accepted_total', help: 'Reservations accepted', registers }),
     acceptSeconds: new Histogram({
       name: 'reservation_accept_seconds',

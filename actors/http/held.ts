@@ -5,9 +5,11 @@ import { Places } from './places.ts'
 /** For each process: about 20 KB each, so 40 MB of a heap of 128 MB. The others are what 5,000 connections take (`serve.ts`). */
 export const heldRequestsMax = 2_000
 
-export const placesToWait = ({ httpHeld }: Pick<Metrics, 'httpHeld'>): Places =>
-  new Places({
+export function placesToWait({ heldBy }: Pick<Metrics, 'heldBy'>): Places {
+  const places = new Places({
     max: heldRequestsMax,
     refusal: `This process holds ${heldRequestsMax} requests open already. Try again later, or without waiting.`,
-    taken: (count) => httpHeld.set(count),
   })
+  heldBy(() => places.taken)
+  return places
+}

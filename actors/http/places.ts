@@ -9,18 +9,21 @@ export type PlacesOptions = {
   max: number
   /** What is answered when every place is taken. */
   refusal: string
-  /** Told how many are taken. */
-  taken?: (count: number) => void
 }
 
 const retryAfterS = 5
 
 export class Places {
   readonly #options: PlacesOptions
-  #count = 0
+  #taken = 0
 
   constructor(options: PlacesOptions) {
     this.#options = options
+  }
+
+  /** How many are taken. */
+  get taken(): number {
+    return this.#taken
   }
 
   /**
@@ -29,19 +32,25 @@ export class Places {
    */
   take(): Disposable {
     const { max, refusal } = this.#options
-    if (this.#count >= max) throw new Unavailable(refusal, { retryAfterS })
-    this.#change(1)
-    let taken = true
-    return {
-      [Symbol.dispose]: () => {
-        if (taken) this.#change(-1)
-        taken = false
-      },
-    }
+    if (this.#taken >= max) throw new Unavailable(refusal, { retryAfterS })
+    this.#taken += 1
+    return new Place(this.#giveBack)
   }
 
-  #change(by: 1 | -1): void {
-    this.#count += by
-    this.#options.taken?.(this.#count)
+  readonly #giveBack = (): void => {
+    this.#taken -= 1
+  }
+}
+
+class Place implements Disposable {
+  #giveBack: (() => void) | undefined
+
+  constructor(giveBack: () => void) {
+    this.#giveBack = giveBack
+  }
+
+  [Symbol.dispose](): void {
+    this.#giveBack?.()
+    this.#giveBack = undefined
   }
 }
