@@ -2,10 +2,10 @@
  * The frame of an HTTP face: routes that check their input, problems for everything that goes wrong, metrics, docs.
  *
  * A route made with `openapi(…)` is one handler to Hono, with no middleware around it: validation, the time limit,
- * metrics and errors happen in this file's `handlerOf`. That is what makes a request cost little more than Hono itself.
+ * metrics and errors happen in this file's `Exchange`. That is what makes a request cost little more than Hono itself.
  */
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
-import type { Context, Handler } from 'hono'
+import type { Context, Handler, Next } from 'hono'
 import { routePath } from 'hono/route'
 import { isTransient } from '../../streams/postgres.ts'
 import type { Log } from '../log.ts'
@@ -16,7 +16,7 @@ import { keyToRepeatWith } from './idempotency.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
 import { safeHeaders } from './reply.ts'
-import { TimeLimit } from './time-limit.ts'
+import { TimeLimit, tooLate } from './time-limit.ts'
 import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
 
 /** What it is about is told by its docs (`ops.ts`). */
@@ -40,7 +40,8 @@ export function createApp({ service, title, description, log, metrics, tracing }
     const path = route.path.replaceAll(/\/{([^/}]{1,64})}/g, '/:$1')
     // Nobody wants to read of each probe.
     const begin = tracing && !route.tags?.includes('health') ? spanOf(tracing, route) : undefined
-    app.on(route.method, path, handlerOf(handler, validatorOf(route.request), answer, observe, begin))
+    const validate = validatorOf(route.request)
+    app.on(route.method, path, handlerOf({ handler, validate, answer, observe, begin }))
     return app
   }
   app.openapi = openapi as unknown as App['openapi']
@@ -72,37 +73,71 @@ export function createApp({ service, title, description, log, metrics, tracing }
 type Answer = (error: Error, c: Context) => Response
 type Observe = (status: number, startedAt: number) => void
 
-function handlerOf(
-  handler: Handler,
-  validate: Validate | undefined,
-  answer: Answer,
-  observe: Observe,
-  begin?: (c: Context) => Span,
-): Handler {
-  return async (c, next) => {
-    const startedAt = performance.now()
-    const span = begin?.(c)
-    let limit: TimeLimit | undefined
+type Route = {
+  handler: Handler
+  validate: Validate | undefined
+  answer: Answer
+  observe: Observe
+  begin: ((c: Context) => Span) | undefined
+}
+
+const handlerOf =
+  (route: Route): Handler =>
+  (c, next) =>
+    new Promise((resolve) => void new Exchange(route, c, resolve).run(next))
+
+/** One request, until it is answered: by its handler, or because the time is up. */
+class Exchange {
+  readonly #route: Route
+  readonly #c: Context
+  readonly #resolve: (response: Response) => void
+  readonly #startedAt = performance.now()
+  readonly #span: Span | undefined
+  #limit: TimeLimit | undefined
+
+  constructor(route: Route, c: Context, resolve: (response: Response) => void) {
+    this.#route = route
+    this.#c = c
+    this.#resolve = resolve
+    this.#span = route.begin?.(c)
+  }
+
+  /** Never rejects. */
+  async run(next: Next): Promise<void> {
+    const { validate, handler } = this.#route
     let response: Response
     try {
-      const validating = validate?.(c)
+      const validating = validate?.(this.#c)
       if (validating) await validating
-      limit = TimeLimit.begin(c)
-      const answering = handler(c, next)
-      response = (answering instanceof Promise ? await limit.hold(answering, letGo) : answering) as Response
+      this.#limit = TimeLimit.begin(this.#c, this)
+      response = (await handler(this.#c, next)) as Response
     } catch (error) {
-      response = answer(error instanceof Error ? error : new Error('Not an error', { cause: error }), c)
-    } finally {
-      limit?.end()
+      if (this.#limit?.expired) return
+      response = this.#answerTo(error)
     }
-    observe(response.status, startedAt)
-    if (span) endSpan(span, response.status)
-    return response
+    if (this.#limit?.expired) return letGo(response)
+    this.#limit?.end()
+    this.#respond(response)
+  }
+
+  expire(): void {
+    this.#respond(this.#answerTo(tooLate()))
+  }
+
+  #answerTo(error: unknown): Response {
+    const { answer } = this.#route
+    return answer(error instanceof Error ? error : new Error('Not an error', { cause: error }), this.#c)
+  }
+
+  #respond(response: Response): void {
+    this.#route.observe(response.status, this.#startedAt)
+    if (this.#span) endSpan(this.#span, response.status)
+    this.#resolve(response)
   }
 }
 
 /** Of an answer that came too late: a stream that nobody reads would never end. */
-const letGo = (late: unknown) => void (late as Response).body?.cancel().catch(() => {})
+const letGo = (late: Response) => void late.body?.cancel().catch(() => {})
 
 /** Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
 function spanOf(tracing: Tracing, { method, path }: RouteConfig): (c: Context) => Span {

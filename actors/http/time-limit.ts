@@ -3,7 +3,7 @@
  *
  * A dependency that is down must not keep a client waiting, however often a route asks it. So the frame of all routes
  * (`app.ts`) limits the whole request, from the moment that it has arrived, and no route can forget to. A wait that the
- * client asked for, or that the route documents, does not count: the route says so with `wait`.
+ * client asked for, or that the route documents, does not count: the route says so with `pause` and `resume`.
  */
 import type { Context } from 'hono'
 import { Unavailable } from './problem.ts'
@@ -11,52 +11,49 @@ import { Unavailable } from './problem.ts'
 /** A 503 is promised within 2 s: the rest is for a process that is busy. */
 export const answerWithinMs = 1_800
 
-/** The runtime keeps a list of timers for each duration: few different ones cost little, and thousands much. */
-const stepMs = 100
+/** One timer looks at all limits that count, so often. A timer for each request, and each wait, would cost more. */
+const lookEveryMs = 50
 
-const contextKey = 'timeLimit'
+/** A property, and no variable of Hono's: for the first of these it makes a map. */
+const key = Symbol('timeLimit')
+type Limitable = Context & { [key]?: TimeLimit }
+
+export type Limited = {
+  /** Called once, when the time is up. */
+  expire(): void
+}
 
 export class TimeLimit {
   #leftMs: number
   #since = 0
-  #timer: NodeJS.Timeout | undefined
   #expired = false
-  #expire = () => {}
+  #limited: Limited | undefined
 
   /** Begins to count. `end` must follow. */
-  constructor(limitMs = answerWithinMs) {
+  constructor(limited: Limited, limitMs = answerWithinMs) {
+    this.#limited = limited
     this.#leftMs = limitMs
     this.#count()
   }
 
-  static begin(c: Context): TimeLimit {
-    const limit = new TimeLimit()
-    c.set(contextKey, limit)
+  static begin(c: Context, limited: Limited): TimeLimit {
+    const limit = new TimeLimit(limited)
+    ;(c as Limitable)[key] = limit
     return limit
   }
 
   static of(c: Context): TimeLimit {
-    return c.get(contextKey)
+    return (c as Limitable)[key]!
   }
 
   /** How much of the time is left, milliseconds. */
   get leftMs(): number {
-    const counted = this.#timer ? performance.now() - this.#since : 0
+    const counted = counting.has(this) ? performance.now() - this.#since : 0
     return Math.max(0, this.#leftMs - counted)
   }
 
-  /**
-   * @param discard is given what the work comes to when that is too late.
-   * @throws {Unavailable} when the time is up. The work goes on, and its outcome is ignored.
-   */
-  hold<T>(work: Promise<T>, discard: (late: T) => void): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#expire = () => {
-        this.#expired = true
-        reject(tooLate())
-      }
-      work.then((it) => (this.#expired ? discard(it) : resolve(it)), reject)
-    })
+  get expired(): boolean {
+    return this.#expired
   }
 
   /** @throws {Unavailable} when the time is up: nothing is begun any more for a request that was answered. */
@@ -64,29 +61,50 @@ export class TimeLimit {
     if (this.#expired) throw tooLate()
   }
 
-  /** Waits for something that may take longer than the limit: meanwhile no time is counted. */
-  async wait<T>(awaited: Promise<T>): Promise<T> {
-    this.end()
-    try {
-      return await awaited
-    } finally {
-      this.#count()
-    }
+  /** Counts no time until `resume`: what is waited for may take longer than the limit. */
+  pause(): void {
+    this.#leftMs = this.leftMs
+    counting.delete(this)
   }
 
-  /** Stops counting. */
+  resume(): void {
+    if (!this.#expired) this.#count()
+  }
+
+  /**
+   * Lets go of what was limited. A Set that has grown old leaves a table behind whenever it makes a new one, and what the old table
+   * refers to outlives many collections.
+   */
   end(): void {
-    this.#leftMs = this.leftMs
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    counting.delete(this)
+    this.#limited = undefined
+  }
+
+  /** Called now and then while time is counted. */
+  look(now: number): void {
+    if (now - this.#since < this.#leftMs) return
+    counting.delete(this)
+    this.#leftMs = 0
+    this.#expired = true
+    this.#limited?.expire()
   }
 
   #count(): void {
-    if (this.#expired) return
     this.#since = performance.now()
-    const steps = Math.ceil(this.#leftMs / stepMs)
-    this.#timer = setTimeout(() => this.#expire(), steps * stepMs)
+    counting.add(this)
+    looking ??= setInterval(lookAtAll, lookEveryMs)
   }
 }
 
-const tooLate = () => new Unavailable('A store does not answer in time.')
+export const tooLate = () => new Unavailable('A store does not answer in time.')
+
+const counting = new Set<TimeLimit>()
+let looking: NodeJS.Timeout | undefined
+
+function lookAtAll(): void {
+  const now = performance.now()
+  for (const limit of counting) limit.look(now)
+  if (counting.size > 0) return
+  clearInterval(looking)
+  looking = undefined
+}

@@ -46,7 +46,7 @@ export type Asked = {
   reservationid: string | undefined
   known: Reservation | undefined
   /** Of the request. The wait for the decision does not count. */
-  limit: Pick<TimeLimit, 'wait' | 'leftMs'>
+  limit: Pick<TimeLimit, 'pause' | 'resume' | 'leftMs'>
 }
 
 export type DeskOptions = {
@@ -160,7 +160,9 @@ export class Desk {
     limit: Asked['limit'],
     gone?: AbortSignal,
   ): Promise<Reservation> {
-    const answer = await limit.wait(answered)
+    limit.pause()
+    const answer = await answered
+    limit.resume()
     if (answer) return { ...reservation, ...answer, updated_at: new Date(answer.updatedAt) }
     if (gone?.aborted) return reservation
     // Not heard in time: perhaps it is decided all the same. It is accepted in any case, and that is what is answered.

@@ -61,7 +61,9 @@ export class Clerk {
     await send(this.#envelopeOf(commandFor(id), traceOf(c))).catch((cause) => {
       throw new Unavailable('The message could not be sent.', { cause })
     })
-    const handled = await limit.wait(answer)
+    limit.pause()
+    const handled = await answer
+    limit.resume()
     if (handled === undefined) throw new Unavailable('The actor of this book did not answer in time.')
     return id
   }
