@@ -17,6 +17,13 @@ const confirmMs = 4_000
 
 type Listener<Answer> = (answer: Answer) => void
 
+/** What is needed of an `AbortSignal`. */
+export type Gone = {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 export type Waiting<Answer> = Promise<Answer | undefined> & Disposable
 
 export type WakeupOptions<Answer> = {
@@ -89,7 +96,7 @@ export class Wakeup<Answer> implements AsyncDisposable {
    * Disposing of the wait ends it: nothing is kept for a question that could not be asked.
    * @returns undefined when `timeoutMs` passed, the process began to stop, the client is gone, or the wait was ended.
    */
-  next(id: string, timeoutMs: number, gone?: AbortSignal): Waiting<Answer> {
+  next(id: string, timeoutMs: number, gone?: Gone): Waiting<Answer> {
     const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
     const end = (answer?: Answer) => {
       clearTimeout(timer)

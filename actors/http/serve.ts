@@ -22,7 +22,8 @@ export type Listener = {
   close(graceMs: number): Promise<void>
 }
 
-type Fetch = (request: Request) => Response | Promise<Response>
+/** @param env what the app finds as `c.env`: on Node the two sides of the exchange. */
+type Fetch = (request: Request, env?: object) => Response | Promise<Response>
 
 /** Slow enough for anyone who means it; the answer may take as long as it likes (Server-Sent Events do). */
 const receiveLimitMs = 30_000
@@ -48,7 +49,7 @@ async function serveOnNode(
   fetch: Fetch,
   { host, port, setting, signal, connections = connectionsMax }: ServeOptions,
 ): Promise<Listener> {
-  const listen = getRequestListener((request) => fetch(request))
+  const listen = getRequestListener((request, env) => fetch(request, env))
   const limits = {
     requestTimeout: receiveLimitMs,
     headersTimeout: headLimitMs,

@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
-import type { Wakeup } from '../../streams/wakeup.ts'
+import type { Gone, Wakeup } from '../../streams/wakeup.ts'
 import { Unavailable, within } from '../http/problem.ts'
 import type { TimeLimit } from '../http/time-limit.ts'
 import { traceIdOf } from '../http/trace.ts'
@@ -94,7 +94,7 @@ export class Desk {
    * Accepts a reservation, and waits up to `waitMs` for its decision, or until the client is `gone`.
    * @throws {Unavailable} when the database does not take it in time. It may have been taken all the same.
    */
-  async accept(asked: Asked, waitMs: number, gone?: AbortSignal): Promise<Reservation> {
+  async accept(asked: Asked, waitMs: number, gone?: Gone): Promise<Reservation> {
     const reservationid = asked.reservationid ?? this.newId()
     if (waitMs === 0) return asked.known ?? (await this.#insert(reservationid, asked))
     const { wakeup } = this.#options
@@ -158,7 +158,7 @@ export class Desk {
     reservation: Reservation,
     answered: Promise<Answer | undefined>,
     limit: Asked['limit'],
-    gone?: AbortSignal,
+    gone?: Gone,
   ): Promise<Reservation> {
     limit.pause()
     const answer = await answered

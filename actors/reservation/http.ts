@@ -3,6 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
+import { goneOf } from '../http/departure.ts'
 import { claimKey, idempotencyHeader } from '../http/idempotency.ts'
 import {
   collectionSchema,
@@ -198,7 +199,7 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
     const reservation = await desk.accept(
       { ...asked, reservationid, known, traceparent: traceOf(c), limit },
       waitS * 1_000,
-      waitS > 0 ? c.req.raw.signal : undefined,
+      waitS > 0 ? goneOf(c) : undefined,
     )
     return reply(201, toBody(reservation), {
       location: `/reservations/${reservation.reservationid}`,

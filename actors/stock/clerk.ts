@@ -6,6 +6,7 @@ import type { Context } from 'hono'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Wakeup } from '../../streams/wakeup.ts'
+import { goneOf } from '../http/departure.ts'
 import { claimKey, nameKeyToRepeatWith } from '../http/idempotency.ts'
 import type { Places } from '../http/places.ts'
 import { Unavailable } from '../http/problem.ts'
@@ -57,7 +58,7 @@ export class Clerk {
     const id = await claimKey(sql, { scope, key, payload, id: uuidv7(now().getTime()) })
     const limit = TimeLimit.of(c)
     limit.check()
-    using answer = wakeup.next(id, answerWithinMs, c.req.raw.signal)
+    using answer = wakeup.next(id, answerWithinMs, goneOf(c))
     await send(this.#envelopeOf(commandFor(id), traceOf(c))).catch((cause) => {
       throw new Unavailable('The message could not be sent.', { cause })
     })
