@@ -107,6 +107,8 @@ class Exchange {
     const { validate, handler } = this.#route
     let response: Response
     try {
+      // Until Node has parsed all that came with the head.
+      await undefined
       const validating = validate?.(this.#c)
       if (validating) await validating
       this.#limit = TimeLimit.begin(this.#c, this)

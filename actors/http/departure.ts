@@ -2,13 +2,14 @@
 import type { ServerResponse } from 'node:http'
 import type { Context } from 'hono'
 import type { Gone } from '../../streams/wakeup.ts'
+import { outgoingOf } from './node.ts'
 
 /**
  * The signal of the request would do. On Node an AbortController is made for it, once it is asked for, and listening to
  * that costs more than to the response itself.
  */
 export function goneOf(c: Context): Gone {
-  const outgoing = (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing
+  const outgoing = outgoingOf(c)
   return outgoing ? new Closed(outgoing) : c.req.raw.signal
 }
 

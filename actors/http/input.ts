@@ -2,6 +2,7 @@
 import type { RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { z } from 'zod'
+import { contentTypeOf, headerOf, incomingOf } from './node.ts'
 import { Places } from './places.ts'
 import { type Fault, Problem } from './problem.ts'
 import { fromUtf8 } from './utf8.ts'
@@ -25,13 +26,23 @@ export function validatorOf(request: RouteConfig['request']): Validate | undefin
     if (params) check(c, 'param', params as z.ZodType, c.req.param(), faults)
     if (query) check(c, 'query', query as z.ZodType, queryOf(c), faults)
     if (header) check(c, 'header', header, headersOf(c, headerNames), faults)
-    if (json) return readJson(c).then((body) => finish(c, json, body, faults))
-    if (faults.length > 0) throw new Problem('invalid-input', { errors: faults })
+    if (!json) {
+      refuse(faults)
+      return
+    }
+    refuseTypes(c)
+    const received = receivedBody(c)
+    if (!received) return readBytes(c).then((bytes) => checkJson(c, json, bytes, faults))
+    checkJson(c, json, received, faults)
   }
 }
 
-function finish(c: Context, schema: z.ZodType, body: unknown, faults: Fault[]): void {
-  check(c, 'json', schema, body, faults)
+function checkJson(c: Context, schema: z.ZodType, bytes: Uint8Array | ArrayBuffer, faults: Fault[]): void {
+  check(c, 'json', schema, parseJson(bytes), faults)
+  refuse(faults)
+}
+
+function refuse(faults: Fault[]): void {
   if (faults.length > 0) throw new Problem('invalid-input', { errors: faults })
 }
 
@@ -81,7 +92,7 @@ const pointerOf = (path: PropertyKey[]): string =>
 /** JSON is UTF-8, and bodies come as they are. */
 function refuseEncodings(c: Context, type: string): void {
   const charset = charsetIn.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'
-  const encoding = c.req.header('content-encoding')?.toLowerCase() ?? 'identity'
+  const encoding = headerOf(c, 'content-encoding')?.toLowerCase() ?? 'identity'
   if (charset !== 'utf-8' && charset !== 'utf8')
     throw new Problem('unsupported-media-type', { detail: `The charset must be UTF-8, not ${charset}.` })
   if (encoding !== 'identity')
@@ -91,11 +102,14 @@ function refuseEncodings(c: Context, type: string): void {
 const charsetIn = /;\s*charset\s*=\s*"?([^\s";]*)/i
 const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i
 
-async function readJson(c: Context): Promise<unknown> {
-  const type = c.req.header('content-type')
+function refuseTypes(c: Context): void {
+  const type = contentTypeOf(c)
   if (type === undefined || !jsonType.test(type)) throw new Problem('unsupported-media-type')
   refuseEncodings(c, type)
-  const text = textOf(await readBytes(c))
+}
+
+function parseJson(bytes: Uint8Array | ArrayBuffer): unknown {
+  const text = textOf(bytes)
   try {
     return JSON.parse(text)
   } catch (cause) {
@@ -122,10 +136,19 @@ const largeBodies = new Places({
   refusal: 'Too many large bodies are being received at this moment.',
 })
 
+/** @returns a small body that came in one piece with its head, as most do: Node holds it, and nothing need listen for it. */
+function receivedBody(c: Context): Uint8Array | undefined {
+  const incoming = incomingOf(c)
+  if (!incoming?.complete) return undefined
+  const { readableLength } = incoming
+  const whole = readableLength > 0 && readableLength === Number(headerOf(c, 'content-length'))
+  return whole && readableLength <= smallBytesMax ? incoming.read() : undefined
+}
+
 /** A body that announces its length is refused unread; one that does not is read up to the limit. */
 function readBytes(c: Context): Promise<Uint8Array | ArrayBuffer> {
-  const length = c.req.header('content-length')
-  if (length === undefined || c.req.header('transfer-encoding') !== undefined)
+  const length = headerOf(c, 'content-length')
+  if (length === undefined || headerOf(c, 'transfer-encoding') !== undefined)
     return readChunks(c.req.raw.body)
   if (Number(length) > bodyBytesMax) throw new Problem('body-too-large')
   return Number(length) > smallBytesMax ? readLarge(c) : c.req.arrayBuffer().catch(endedEarly)
@@ -167,7 +190,7 @@ function queryOf(c: Context): Record<string, string | string[]> {
 function headersOf(c: Context, names: string[]): Record<string, string> {
   const found: Record<string, string> = {}
   for (const name of names) {
-    const value = c.req.header(name)
+    const value = headerOf(c, name)
     if (value !== undefined) found[name] = value
   }
   return found

@@ -49,7 +49,7 @@ async function serveOnNode(
   fetch: Fetch,
   { host, port, setting, signal, connections = connectionsMax }: ServeOptions,
 ): Promise<Listener> {
-  const listen = getRequestListener((request, env) => fetch(request, env))
+  const listen = getRequestListener(fetch)
   const limits = {
     requestTimeout: receiveLimitMs,
     headersTimeout: headLimitMs,

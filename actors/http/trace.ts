@@ -1,5 +1,6 @@
 /** W3C Trace Context: one id that runs from a request through every message and log line it causes. */
 import type { Context } from 'hono'
+import { headerOf } from './node.ts'
 
 /** Where the request's own span is noted, if it has one. */
 export const spanKey = 'traceparent'
@@ -14,7 +15,7 @@ export function traceOf(c: Context): string {
 
 /** @returns the `traceparent` that a request came with, if it is valid. */
 export function givenTrace(c: Context): string | undefined {
-  const given = c.req.header('traceparent')
+  const given = headerOf(c, 'traceparent')
   return given !== undefined && isTraceparent(given) ? given : undefined
 }
 
