@@ -6,7 +6,7 @@ import type { App } from '../http/app.ts'
 import { selfLink, selfSchema } from '../http/paging.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
-import { reply } from '../http/reply.ts'
+import { jsonHeaders, reply } from '../http/reply.ts'
 import { isMaskedUrl, maskUrl } from '../mask.ts'
 import { idSchema } from '../messages.ts'
 import { mountAlerts } from './alerts-http.ts'
@@ -107,7 +107,7 @@ export function mountNotifier({
     const contact = { email, webhook, phone, channels, locale }
     const { customer, created } = await writeCustomer(sql, userid, contact)
     const body = toCustomer(customer)
-    return created ? reply(201, body, { location: body._links.self.href }) : reply(200, body)
+    return created ? reply(201, body, { ...jsonHeaders, location: body._links.self.href }) : reply(200, body)
   })
 
   /** @throws {Problem} when the customer's webhook is none that is shown so: it would be called where nobody listens. */

@@ -17,7 +17,7 @@ import {
 import type { Places } from '../http/places.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
 import { Reads } from '../http/reads.ts'
-import { reply } from '../http/reply.ts'
+import { jsonHeaders, reply } from '../http/reply.ts'
 import { TimeLimit } from '../http/time-limit.ts'
 import { traceOf } from '../http/trace.ts'
 import { idSchema } from '../messages.ts'
@@ -190,21 +190,25 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
     const asked = c.req.valid('json')
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
-    using _ = waitS > 0 ? held.take() : undefined
-    const claim = key && { scope: 'POST /reservations', key, payload: asked, id: desk.newId() }
-    const reservationid = claim ? await claimKey(sql, claim) : undefined
-    const known = reservationid ? await store.find(sql, reservationid) : undefined
-    const limit = TimeLimit.of(c)
-    limit.check()
-    const reservation = await desk.accept(
-      { ...asked, reservationid, known, traceparent: traceOf(c), limit },
-      waitS * 1_000,
-      waitS > 0 ? goneOf(c) : undefined,
-    )
-    return reply(201, toBody(reservation), {
-      location: `/reservations/${reservation.reservationid}`,
-      ...(waitS > 0 ? { 'preference-applied': `wait=${waitS}` } : {}),
-    })
+    // No `using`: on this path its calls into the runtime are felt.
+    const place = waitS > 0 ? held.take() : undefined
+    try {
+      const claim = key && { scope: 'POST /reservations', key, payload: asked, id: desk.newId() }
+      const reservationid = claim ? await claimKey(sql, claim) : undefined
+      const known = reservationid ? await store.find(sql, reservationid) : undefined
+      const limit = TimeLimit.of(c)
+      limit.check()
+      const reservation = await desk.accept(
+        { ...asked, reservationid, known, traceparent: traceOf(c), limit },
+        waitS * 1_000,
+        waitS > 0 ? goneOf(c) : undefined,
+      )
+      const body = toBody(reservation)
+      const headers = { ...jsonHeaders, location: body._links.self.href }
+      return reply(201, body, waitS > 0 ? { ...headers, 'preference-applied': `wait=${waitS}` } : headers)
+    } finally {
+      place?.[Symbol.dispose]()
+    }
   })
 
   app.openapi(list, async (c) => {

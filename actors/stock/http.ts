@@ -13,7 +13,7 @@ import {
 } from '../http/paging.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
-import { reply } from '../http/reply.ts'
+import { jsonHeaders, reply } from '../http/reply.ts'
 import { idSchema, textSchema } from '../messages.ts'
 import type { Clerk } from './clerk.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
@@ -108,7 +108,7 @@ export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
       ...body,
     }))
     const stock = await read.stock(sql, body.bookid)
-    return reply(201, toStock(stock!), { location: pathOf(body.bookid) })
+    return reply(201, toStock(stock!), { ...jsonHeaders, location: pathOf(body.bookid) })
   })
 
   app.openapi(listStocks, async (c) => {

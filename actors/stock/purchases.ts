@@ -10,7 +10,7 @@ import {
   uuidFrom,
 } from '../http/paging.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
-import { reply } from '../http/reply.ts'
+import { jsonHeaders, reply } from '../http/reply.ts'
 import { idSchema } from '../messages.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
 import type { StockHttpOptions } from './http.ts'
@@ -104,7 +104,7 @@ export function mountPurchases({ app, sql, reads, clerk }: StockHttpOptions): vo
       ...body,
     }))
     const row = await read.purchase(sql, purchaseid)
-    return reply(201, toPurchase(row!), { location: pathOf(purchaseid) })
+    return reply(201, toPurchase(row!), { ...jsonHeaders, location: pathOf(purchaseid) })
   })
 
   app.openapi(listPurchases, async (c) => {

@@ -7,7 +7,7 @@ import { type App, createApp } from '../app.ts'
 import { idempotencyHeader } from '../idempotency.ts'
 import { collection, collectionSchema, decodeAfter, encodeAfter, pageQuery } from '../paging.ts'
 import { Problem, problemResponses } from '../problem.ts'
-import { reply } from '../reply.ts'
+import { jsonHeaders, reply } from '../reply.ts'
 import { type Listener, serve } from '../serve.ts'
 
 const thing = z.object({ id: idSchema, qty: qtySchema, note: textSchema.optional() })
@@ -67,7 +67,7 @@ export async function serveBench({ error, signal, mount }: BenchOptions = {}): P
   app.openapi(postThing, (c) => {
     const body = c.req.valid('json')
     made.push(body)
-    return reply(201, body, { location: `/things/${body.id}` })
+    return reply(201, body, { ...jsonHeaders, location: `/things/${body.id}` })
   })
   app.openapi(getThing, (c) => {
     const { id } = c.req.valid('param')
