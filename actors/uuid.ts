@@ -5,7 +5,14 @@
  * Source: RFC 9562, section 5.7
  */
 export function uuidv7(now: number): string {
-  const time = now.toString(16).padStart(12, '0')
-  const random = crypto.randomUUID()
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`
+  if (now !== prefixOf) {
+    const time = now.toString(16).padStart(12, '0')
+    prefix = `${time.slice(0, 8)}-${time.slice(8)}-7`
+    prefixOf = now
+  }
+  return prefix + crypto.randomUUID().slice(15)
 }
+
+/** Many ids are made in a millisecond. */
+let prefixOf: number | undefined
+let prefix = ''
