@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
@@ -139,6 +142,38 @@ test('a chunked body keeps its characters when a chunk ends within one', async (
   const middle = bytes.length - 4
   outgoing.write(bytes.subarray(0, middle), () => outgoing.end(bytes.subarray(middle)))
   expect(JSON.parse(await promise).note).toBe('예약')
+})
+
+/** The status that answers what `fetch` would not send as it is: a request whose body comes in these pieces. */
+async function statusOf(headers: string[], ...pieces: string[]): Promise<string> {
+  const { hostname, port } = new URL(bench.url)
+  const socket = connect(Number(port), hostname).setNoDelay()
+  const answered = once(socket, 'data')
+  const head = ['POST /things HTTP/1.1', 'host: x', ...headers, '', '']
+  const [first, ...rest] = pieces
+  for (const piece of [head.join('\r\n') + first, ...rest]) {
+    socket.write(piece)
+    // Nothing tells when the server has read a piece.
+    await sleep(50)
+  }
+  const [answer] = await answered
+  socket.destroy()
+  return String(answer).split(' ', 2)[1]!
+}
+
+test('a body is taken whole, whether it comes with its head or in pieces', async () => {
+  const text = JSON.stringify(good)
+  const headers = ['content-type: application/json', `content-length: ${text.length}`]
+  expect(await statusOf(headers, text)).toBe('201')
+  expect(await statusOf(headers, text.slice(0, 5), text.slice(5))).toBe('201')
+  expect(await statusOf(headers, '', text)).toBe('201')
+  expect(bench.made).toEqual([good, good, good])
+})
+
+test('a body with two types has none', async () => {
+  const text = JSON.stringify(good)
+  const type = 'content-type: application/json'
+  expect(await statusOf([type, type, `content-length: ${text.length}`], text)).toBe('415')
 })
 
 test('every fault of a request is listed, each where it is', async () => {
