@@ -9,17 +9,18 @@ const figures = { version: 3, available: 2, held: 1 }
 const commands = ['ReserveCopy', 'ReleaseCopy'].map((type) => ({ type, ...whose }))
 const events = [
   ...['CopyReserved', 'CopyReleased'].map((type) => ({ type, ...figures, ...whose })),
-  { type: 'ReservationRefused', ...figures, ...whose, reason: 'OutOfStock' },
+  { type: 'CopyReserved', ...figures, ...whose, first: true },
+  { type: 'ReservationRefused', ...figures, ...whose, reason: 'OutOfStock', first: true },
 ]
 
 const envelopeOf = ({ type, subject, ...data }: Record<string, unknown>) =>
   ({ type, subject, data }) as unknown as Envelope
 
 test.each([
-  ['command', commands, parseStockCommand, stockCommandSchema],
-  ['event', events, parseStockEvent, stockEventSchema],
+  ['a command', commands, parseStockCommand, stockCommandSchema],
+  ['an event', events, parseStockEvent, stockEventSchema],
 ] as const)(
-  'whatever is wrong with a %s, the schema says it: what is accepted and what is refused are the same',
+  'whatever is wrong with %s, the schema says it: what is accepted and what is refused are the same',
   (_, messages, parse, schema) => {
     const message = fc.constantFrom(...messages.map((it) => ({ subject: 'b', ...it })))
     fc.assert(

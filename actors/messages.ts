@@ -44,6 +44,11 @@ const book = { bookid: idSchema }
 /** The book as it stands after the event. */
 const after = { version: z.int().min(0), available: z.int().min(0), held: z.int().min(0) }
 const reservation = { reservationid: uuid, userid: idSchema }
+/**
+ * Of an answer: stock gives it for the first time. Answers that are given again do not have it, nor do those of a stock that
+ * does not know it yet.
+ */
+const mark = { first: z.literal(true).optional() }
 
 export const refusalReasons = ['OutOfStock', 'UnknownBook'] as const
 
@@ -81,15 +86,16 @@ export const stockEventSchema = z.discriminatedUnion('type', [
     isbn: textSchema,
     purchaseid: uuid.optional(),
   }),
-  z.object({ type: z.literal('CopyReserved'), ...book, ...after, ...reservation }),
+  z.object({ type: z.literal('CopyReserved'), ...book, ...after, ...reservation, ...mark }),
   z.object({
     type: z.literal('ReservationRefused'),
     ...book,
     ...after,
     ...reservation,
     reason: z.enum(refusalReasons),
+    ...mark,
   }),
-  z.object({ type: z.literal('CopyReleased'), ...book, ...after, ...reservation }),
+  z.object({ type: z.literal('CopyReleased'), ...book, ...after, ...reservation, ...mark }),
   z.object({ type: z.literal('PurchaseRequested'), ...book, ...after, shortage: z.int().min(1) }),
   z.object({ type: z.literal('CopiesOrdered'), ...book, ...after, purchaseid: uuid, qty: qtySchema.min(1) }),
 ])
@@ -120,10 +126,13 @@ function plainCommandOf({ type, subject, data }: Envelope): StockCommand | undef
 
 function plainEventOf({ type, subject, data }: Envelope): StockEvent | undefined {
   if (type !== 'CopyReserved' && type !== 'CopyReleased') return undefined
-  const { version, available, held, reservationid, userid } = data
+  const { version, available, held, reservationid, userid, first } = data
   if (!isCount(version) || !isCount(available) || !isCount(held)) return undefined
   if (!isId(subject) || !isUuid(reservationid) || !isId(userid)) return undefined
-  return { type, bookid: subject, version, available, held, reservationid, userid }
+  if (first !== undefined && first !== true) return undefined
+  return first
+    ? { type, bookid: subject, version, available, held, reservationid, userid, first }
+    : { type, bookid: subject, version, available, held, reservationid, userid }
 }
 
 const isId = (value: unknown): value is string =>

@@ -38,7 +38,8 @@ export type Handler<Message> = {
   parse(envelope: Envelope): Message
   /**
    * Decides a batch: messages of one partition stand in the order of their stream. Reads what it needs, writes nothing.
-   * @param fresh Postgres has refused what was decided before: nothing may be taken for granted.
+   * @param fresh Postgres has refused what was decided before, or a dead letter is driven again, behind messages that came
+   *   after it: nothing may be taken for granted.
    * @throws on a transient fault: the batch is read again.
    */
   handle(batch: Delivery<Message>[], fresh?: boolean): Promise<Effects>

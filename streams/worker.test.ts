@@ -402,11 +402,22 @@ test('a letter that is driven again once its fault is mended has its effect, onc
   await old.stop()
   const before = await runtime.mailbox(0)
 
-  const mended = { ...counter(runtime.sql, 'mended'), parse: () => ({ value: '42' }) }
+  const counting = counter(runtime.sql, 'mended')
+  const takenForGranted: boolean[] = []
+  const mended: typeof counting = {
+    ...counting,
+    parse: () => ({ value: '42' }),
+    handle(batch, fresh) {
+      takenForGranted.push(!fresh)
+      return counting.handle(batch, fresh)
+    },
+  }
   runtime.worker({ handler: mended })
   expect(await redriveLetters(runtime.sql, { partition: 0, position: position! })).toBe(1)
   await runtime.untilCounted(2)
   expect(await runtime.tally()).toMatchObject([{ value: 1 }, { value: 42, position, worker: 'mended' }])
+  // It comes behind messages that were read after it.
+  expect(takenForGranted).toEqual([false])
   await runtime.until(async () => (await listLetters(runtime.sql, 10)).length === 0)
   const { position: offset, processed } = await runtime.mailbox(0)
   expect({ offset, processed }).toEqual({ offset: before.position, processed: 2 })

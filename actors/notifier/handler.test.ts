@@ -1,7 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { StockEvent } from '../messages.ts'
 import type { Told } from './channels/console.ts'
-import { NotifierDatabase, nobody, purchaseRequested, released, reserved, worker } from './testing.ts'
+import { waryEvents } from './handler.ts'
+import {
+  NotifierDatabase,
+  nobody,
+  ordered,
+  purchaseRequested,
+  released,
+  reserved,
+  worker,
+} from './testing.ts'
 
 let database: NotifierDatabase
 beforeAll(async () => {
@@ -79,3 +89,71 @@ test('nothing is told on the console while the lease is about to run out', async
   await database.commit([event], { handler })
   expect(told).toHaveLength(1)
 })
+
+describe('an answer that stock gives for the first time', () => {
+  const first = true
+  const events = () => {
+    const whose = { reservationid: randomUUID(), first } as const
+    return { answer: reserved(whose), cancellation: released(whose) }
+  }
+
+  /** A handler that has had so many events. */
+  async function experienced(events: number) {
+    const told: Told[] = []
+    const handler = database.handler({ routing: nobody, tell: (notices) => told.push(...notices) })
+    await handler.handle(Array(events).fill(delivered(ordered())))
+    return { handler, told }
+  }
+
+  test('is not looked for: Postgres refuses one that was noted all the same, and then it is not noted again', async () => {
+    const { answer } = events()
+    await database.commit([answer], { routing: nobody })
+    const { handler } = await experienced(waryEvents)
+    const batch = [events().answer, answer, events().cancellation]
+    await expect(database.commit(batch, { handler })).rejects.toMatchObject({ code: '23505' })
+    await database.commit(batch, { handler, fresh: true })
+    expect((await console()).map((it) => it.kind)).toEqual(['reserved', 'reserved', 'cancelled'])
+  })
+
+  test('supersedes and is superseded as any other', async () => {
+    const { handler, told } = await experienced(waryEvents)
+    const [beside, before] = [events(), events()]
+    await database.commit([beside.answer, beside.cancellation], { handler })
+    await database.commit([before.answer], { handler })
+    await database.commit([before.cancellation], { handler })
+    expect(told.map((it) => it.kind)).toEqual(['cancelled', 'reserved', 'cancelled'])
+  })
+
+  const untrusting: [string, () => Promise<Awaited<ReturnType<typeof experienced>>>][] = [
+    ['at first', () => experienced(waryEvents - 1)],
+    [
+      'after any doubt',
+      async () => {
+        const it = await experienced(waryEvents)
+        it.handler.forget?.(0)
+        return it
+      },
+    ],
+    [
+      'after Postgres has refused a batch',
+      async () => {
+        const it = await experienced(waryEvents)
+        await it.handler.handle([], true)
+        return it
+      },
+    ],
+  ]
+  test.each(untrusting)('is looked for %s: what is known of it is not told again', async (_, experience) => {
+    const [known, late] = [events(), events()]
+    await database.commit([known.answer, late.cancellation], { routing: nobody })
+    const { handler, told } = await experience()
+    await database.commit([known.answer, late.answer], { handler })
+    expect(told).toEqual([])
+    expect(await database.sql`select status from notice where kind = 'reserved' order by seq`).toEqual([
+      { status: 'sent' },
+      { status: 'superseded' },
+    ])
+  })
+})
+
+const delivered = (message: StockEvent) => ({ partition: 0, position: '1-0', envelope: {} as never, message })

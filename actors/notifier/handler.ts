@@ -5,13 +5,19 @@
  * hang, so it needs no queue. What was told stays in mind until its commit is known, so that a batch that is handled again
  * tells nothing again; and nothing is told unless the lease lasts well beyond the commit, since whoever has the partition
  * next would tell it again. Only a crash, or a halt as long, between line and commit does that, under the same noticeid.
+ *
+ * Most events are stock's first answer and say so: nothing can be known of them, so nothing is looked for. That may be wrong
+ * where a store has gone back (a consumer that reads again, a database that was restored), so whatever is read after any
+ * doubt is looked for; and where another client has copied an event into the stream. If a notice exists all the same,
+ * Postgres refuses the batch, which is then decided from what Postgres has: no row and no queued notice is doubled, though
+ * the console has had its line once more.
  */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import type { Told } from './channels/console.ts'
 import { type Gathering, gather } from './gather.ts'
-import { type Plan, type PlannedNotice, planNotices } from './notifier.ts'
+import { type Plan, type PlannedNotice, planNotices, unlessOf } from './notifier.ts'
 import { type Routing, routeOf } from './routing.ts'
 import {
   leasesLast,
@@ -36,6 +42,9 @@ export type NoticeHandlerOptions = {
   noted(superseded: Superseded[]): void
 }
 
+/** How many events are looked for after any doubt: some seconds of a rush, and more than a notifier that keeps up has behind. */
+export const waryEvents = 20_000
+
 export function noticeHandler({
   sql,
   worker,
@@ -47,6 +56,8 @@ export function noticeHandler({
 }: NoticeHandlerOptions): Handler<StockEvent> {
   /** Told on the console, and not known to be committed. */
   const told = new Set<string>()
+  /** For how many more events no mark of stock's is trusted. */
+  let wary = waryEvents
 
   /** Without somebody who buys there is nobody to gather requests for. */
   const gathers = routeOf({ kind: 'purchase-requested', userid: null }, undefined, routing).length > 0
@@ -68,7 +79,15 @@ export function noticeHandler({
 
   return {
     parse: parseStockEvent,
+
+    forget() {
+      wary = waryEvents
+    },
+
     async handle(batch: Delivery<StockEvent>[], fresh = false): Promise<Effects> {
+      if (fresh) wary = waryEvents
+      const isWary = fresh || wary > 0
+      wary = Math.max(0, wary - batch.length)
       const contacts = await readContacts(sql, useridsOf(batch))
       const occurrences = batch.map(({ message, partition, envelope }) => ({
         event: message,
@@ -79,8 +98,9 @@ export function noticeHandler({
       const planned = planNotices(occurrences, (userid) => contacts.get(userid), routing)
       if (planned.notices.length === 0 && !(gathers && planned.orders.length > 0)) return nothing
       // Nobody else writes notices of these partitions while the fence holds, so what is known now is known in the commit.
-      const known = await readKnown(sql, planned.notices.flatMap(idsOf))
-      supersede(planned.notices, known)
+      const sought = isWary ? planned.notices : planned.notices.filter((it) => !it.first)
+      const known = await readKnown(sql, sought.flatMap(idsOf))
+      supersede(sought, known)
       const news = await tellConsole(planned.notices, known)
       const { plan, gatherings } = gathers ? gatheredOf(planned, news) : { plan: planned, gatherings: [] }
       const repeated = fresh || plan.notices.some((it) => known.has(it.noticeid))
@@ -100,11 +120,18 @@ export function noticeHandler({
   }
 }
 
-const idsOf = ({ noticeid, unless }: PlannedNotice) => (unless ? [noticeid, unless] : [noticeid])
+function idsOf(notice: PlannedNotice): string[] {
+  const unless = unlessOf(notice)
+  return unless ? [notice.noticeid, unless] : [notice.noticeid]
+}
 
 /** Those whose cancellation was told in an earlier batch. */
 function supersede(notices: PlannedNotice[], known: ReadonlySet<string>): void {
-  for (const notice of notices) if (notice.unless && known.has(notice.unless)) notice.superseded = true
+  if (known.size === 0) return
+  for (const notice of notices) {
+    const unless = unlessOf(notice)
+    if (unless && known.has(unless)) notice.superseded = true
+  }
 }
 
 const nothing: Effects = { writes: [], events: [], poison: [] }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
 import type { Contact } from './notice.ts'
-import { planNotices } from './notifier.ts'
+import { planNotices, unlessOf } from './notifier.ts'
 import type { Routing } from './routing.ts'
 import {
   contact,
@@ -151,8 +151,8 @@ test.each([
 ])('a %s that comes after its cancellation gives way to it', (_, told) => {
   const cancel = plan([released({ reservationid })]).notices[0]!
   const late = plan([told({ reservationid })]).notices[0]!
-  expect(late.unless).toBe(cancel.noticeid)
-  expect(cancel.unless).toBeNull()
+  expect(unlessOf(late)).toBe(cancel.noticeid)
+  expect(unlessOf(cancel)).toBeNull()
 })
 
 test('a noticeid is a UUID that rises with the reservationid', () => {

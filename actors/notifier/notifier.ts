@@ -6,7 +6,7 @@
  * N2. A cancellation supersedes an outcome, success or failure, that was not told yet: in the same batch here, an earlier
  *     one by `withdraws`.
  * N3. After a cancellation no outcome of that reservation is told: a late one is planned as superseded here, or by the
- *     handler when the cancellation, `unless`, was in an earlier batch.
+ *     handler when the cancellation (`unlessOf`) was in an earlier batch.
  * N4. Requests to buy one book that the purchaser was not told of yet become one, and none when the book was ordered
  *     (`gather.ts`).
  */
@@ -39,8 +39,8 @@ export type PlannedNotice = Subject & {
   superseded: boolean
   /** Whether the console was told already. */
   told: boolean
-  /** The notice that, if it exists already, makes this one superseded. */
-  unless: string | null
+  /** Whether stock says that it gives this answer for the first time: then no notice of it, or of a cancellation, exists. */
+  first: boolean
   partition: number
   traceparent: string | null
 }
@@ -90,7 +90,7 @@ export function planNotices(
         channel,
         superseded: false,
         told: false,
-        unless: unlessOf(subject),
+        first: 'first' in event && event.first === true,
       })
     }
     if (kind !== 'cancelled') continue
@@ -166,5 +166,6 @@ const noticeIdOf = (eventid: string, { kind, reservationid }: Subject, audience:
 export const cancellationOf = (reservationid: string): string =>
   reservationNoticeId(reservationid, 'cancelled', 'console')
 
-const unlessOf = ({ kind, reservationid }: Subject) =>
+/** @returns the notice that, if it exists already, makes this one superseded. */
+export const unlessOf = ({ kind, reservationid }: Subject): string | null =>
   isOutcome(kind) ? cancellationOf(reservationid!) : null

@@ -27,6 +27,7 @@ export async function leasesLast(
 
 /** @returns which of these notices exist. */
 export async function readKnown(sql: Sql, noticeids: string[]): Promise<Set<string>> {
+  if (noticeids.length === 0) return new Set()
   const [found] = await sql<{ noticeids: string[] }[]>`
     select coalesce(json_agg(noticeid), '[]') as noticeids from notice where noticeid = any(${noticeids}::uuid[])`
   return new Set(found!.noticeids)

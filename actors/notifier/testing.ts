@@ -43,7 +43,7 @@ export const everybody = route(['email', 'webhook', 'sms', 'kakao', 'slack', 'ch
 
 /** Reservations of `test1` for the book `1`; `version` is whatever. */
 const after = { bookid: '1', version: 1, available: 0, held: 1 }
-type Told = { reservationid: string; userid?: string; bookid?: string }
+type Told = { reservationid: string; userid?: string; bookid?: string; first?: true }
 
 export const reserved = (told: Told): StockEvent => ({
   type: 'CopyReserved',
@@ -84,6 +84,8 @@ type CommitOptions = {
   delayMs?: number
   gatherMs?: number
   fence?: boolean
+  /** Whether Postgres has refused the batch before. */
+  fresh?: boolean
   handler?: Handler<StockEvent>
 }
 
@@ -185,7 +187,7 @@ export class NotifierDatabase implements AsyncDisposable {
    */
   async commit(
     events: StockEvent[],
-    { routing = chat, delayMs = 0, gatherMs = 0, fence = true, handler }: CommitOptions = {},
+    { routing = chat, delayMs = 0, gatherMs = 0, fence = true, fresh = false, handler }: CommitOptions = {},
   ): Promise<Line[]> {
     const batch = events.map(envelopeOf).map((envelope) => ({
       partition: partitionOf(envelope.subject, partitions),
@@ -197,7 +199,7 @@ export class NotifierDatabase implements AsyncDisposable {
     const handling =
       handler ??
       this.handler({ routing, rests: { delayMs, gatherMs }, tell: (notices) => told.push(...notices) })
-    const { writes, results, committed } = await handling.handle(batch)
+    const { writes, results, committed } = await handling.handle(batch, fresh)
     const epoch = fence ? 0 : -1
     const advances = [...new Set(batch.map((it) => it.partition))].map((partition) => ({
       partition,

@@ -44,6 +44,9 @@ const known = (hold?: Hold, change: Partial<Book> = {}): StockState => ({
 const unknown = (hold?: Hold): StockState => ({ ...stock.initial(bookid), hold })
 const figures = (version: number, available: number, held: number) => ({ bookid, version, available, held })
 
+/** Of an answer that is not given again. */
+const first = { first: true } as const
+
 const none = { available: 0 }
 const refused = { status: 'refused', reason: 'OutOfStock' } as const
 
@@ -62,7 +65,7 @@ describe('a book', () => {
       'holds an available copy for a reservation',
       known(),
       reserve(),
-      [{ type: 'CopyReserved', ...figures(8, 1, 2), ...who(1) }],
+      [{ type: 'CopyReserved', ...figures(8, 1, 2), ...who(1), ...first }],
       { available: 1, held: 2, version: 8 },
       { status: 'held' },
     ],
@@ -70,7 +73,7 @@ describe('a book', () => {
       'gives its last copy',
       known(undefined, { available: 1 }),
       reserve(),
-      [{ type: 'CopyReserved', ...figures(8, 0, 2), ...who(1) }],
+      [{ type: 'CopyReserved', ...figures(8, 0, 2), ...who(1), ...first }],
       { available: 0, held: 2, version: 8 },
       { status: 'held' },
     ],
@@ -79,7 +82,7 @@ describe('a book', () => {
       known(undefined, none),
       reserve(),
       [
-        { type: 'ReservationRefused', ...figures(7, 0, 1), ...who(1), reason: 'OutOfStock' },
+        { type: 'ReservationRefused', ...figures(7, 0, 1), ...who(1), reason: 'OutOfStock', ...first },
         { type: 'PurchaseRequested', ...figures(7, 0, 1), shortage: 1 },
       ],
       { version: 7, shortage: 1, requested: true },
@@ -89,7 +92,7 @@ describe('a book', () => {
       'asks for a purchase once, and counts who is refused meanwhile',
       known(undefined, { ...none, requested: true, shortage: 4 }),
       reserve(),
-      [{ type: 'ReservationRefused', ...figures(7, 0, 1), ...who(1), reason: 'OutOfStock' }],
+      [{ type: 'ReservationRefused', ...figures(7, 0, 1), ...who(1), reason: 'OutOfStock', ...first }],
       { version: 7, shortage: 5, requested: true },
       refused,
     ],
@@ -98,7 +101,7 @@ describe('a book', () => {
       unknown(),
       reserve(),
       [
-        { type: 'ReservationRefused', ...figures(0, 0, 0), ...who(1), reason: 'UnknownBook' },
+        { type: 'ReservationRefused', ...figures(0, 0, 0), ...who(1), reason: 'UnknownBook', ...first },
         { type: 'PurchaseRequested', ...figures(0, 0, 0), shortage: 1 },
       ],
       { version: 0, shortage: 1, requested: true, received: false },
@@ -132,7 +135,7 @@ describe('a book', () => {
       'takes a held copy back',
       known({ status: 'held' }),
       release(),
-      [{ type: 'CopyReleased', ...figures(8, 3, 0), ...who(1) }],
+      [{ type: 'CopyReleased', ...figures(8, 3, 0), ...who(1), ...first }],
       { available: 3, held: 0, version: 8 },
       { status: 'released' },
     ],
@@ -148,7 +151,7 @@ describe('a book', () => {
       'takes nothing back from one that was refused, and lets it go',
       known(refused, { ...none, shortage: 2, requested: true }),
       release(),
-      [{ type: 'CopyReleased', ...figures(7, 0, 1), ...who(1) }],
+      [{ type: 'CopyReleased', ...figures(7, 0, 1), ...who(1), ...first }],
       { available: 0, held: 1, version: 7, shortage: 2, requested: true },
       { status: 'released' },
     ],
@@ -156,7 +159,7 @@ describe('a book', () => {
       'remembers a release that overtook its reservation',
       known(),
       release(),
-      [{ type: 'CopyReleased', ...figures(7, 2, 1), ...who(1) }],
+      [{ type: 'CopyReleased', ...figures(7, 2, 1), ...who(1), ...first }],
       { available: 2, held: 1, version: 7 },
       { status: 'released' },
     ],
@@ -164,7 +167,7 @@ describe('a book', () => {
       'remembers such a release even before it was ever received',
       unknown(),
       release(),
-      [{ type: 'CopyReleased', ...figures(0, 0, 0), ...who(1) }],
+      [{ type: 'CopyReleased', ...figures(0, 0, 0), ...who(1), ...first }],
       { received: false, version: 0 },
       { status: 'released' },
     ],
@@ -301,6 +304,25 @@ test('whatever comes in whatever order: no copy is lost, made or promised twice'
       for (const event of told) {
         expect(event.available + event.held).toBeLessThanOrEqual(shelf.book.available + shelf.book.held)
         expect(event.version).toBeLessThanOrEqual(shelf.book.version)
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('an answer says that it is the first if no event before it answers the reservation alike, and only then', () => {
+  fc.assert(
+    fc.property(messages, (sequence) => {
+      const shelf = new Shelf()
+      const given = new Set<string>()
+      for (const event of sequence.flatMap((message) => shelf.take(message))) {
+        if (!('reservationid' in event)) continue
+        const { type, reservationid } = event
+        expect(event.first === true).toBe(!given.has(`${type} ${reservationid}`))
+        // Nor has a cancellation been told before the outcome that it makes needless.
+        if (event.first && type !== 'CopyReleased')
+          expect(given).not.toContain(`CopyReleased ${reservationid}`)
+        given.add(`${type} ${reservationid}`)
       }
     }),
     { numRuns: 500 },

@@ -112,6 +112,9 @@ const changed = (book: Book, change: { available?: number; held?: number } = {})
   version: book.version + 1,
 })
 
+/** Says that the answer is the first of its kind for this reservation: what follows from it cannot be there yet. */
+const first = { first: true } as const
+
 const who = ({ reservationid, userid }: Reserve | Release) => ({ reservationid, userid })
 
 function receive({ qty, title, author, isbn, purchaseid }: Receive, book: Book): StockEvent[] {
@@ -134,13 +137,14 @@ const order = ({ purchaseid, qty }: Order, book: Book): StockEvent[] => [
 
 function reserve(message: Reserve, book: Book): StockEvent[] {
   if (book.available > 0) {
-    return [{ type: 'CopyReserved', ...changed(book, { available: -1, held: 1 }), ...who(message) }]
+    return [{ type: 'CopyReserved', ...changed(book, { available: -1, held: 1 }), ...who(message), ...first }]
   }
   const refused: StockEvent = {
     type: 'ReservationRefused',
     ...after(book),
     ...who(message),
     reason: book.received ? 'OutOfStock' : 'UnknownBook',
+    ...first,
   }
   if (book.requested) return [refused]
   return [refused, { type: 'PurchaseRequested', ...after(book), shortage: book.shortage + 1 }]
@@ -153,12 +157,15 @@ function release(message: Release, hold: Hold | undefined, book: Book): StockEve
       type: 'CopyReleased',
       ...changed(book, { available: 1, held: -1 }),
       ...who(message),
+      ...first,
     }))
-    .with(P.union(P.nullish, { status: P.union('refused', 'released') }), () => ({
+    .with(P.union(P.nullish, { status: 'refused' }), () => ({
       type: 'CopyReleased',
       ...after(book),
       ...who(message),
+      ...first,
     }))
+    .with({ status: 'released' }, () => ({ type: 'CopyReleased', ...after(book), ...who(message) }))
     .exhaustive()
 }
 

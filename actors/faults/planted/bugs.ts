@@ -177,6 +177,24 @@ export const bugs: Bug[] = [
     caughtBy: ['every dead letter is kept, and no other'],
   },
   {
+    name: 'take every answer for the first',
+    edits: [
+      {
+        file: 'actors/notifier/notifier.ts',
+        find: "'first' in event && event.first === true",
+        replace: 'true',
+      },
+      {
+        file: 'actors/notifier/handler.ts',
+        find: 'export const waryEvents = 20_000',
+        replace: 'export const waryEvents = 0',
+      },
+    ],
+    scenario: 'cancel-races',
+    seed: 1,
+    caughtBy: ['no outcome is told twice'],
+  },
+  {
     name: 'mark before sending',
     edits: [
       {
