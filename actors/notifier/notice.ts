@@ -101,7 +101,7 @@ export type Contact = {
  * end of the index.
  */
 export function reservationNoticeId(reservationid: string, kind: Kind, audience: Audience): string {
-  return uuidOf(`${reservationid}/${kind}/${audience}`, reservationid.replaceAll('-', '').slice(0, 12))
+  return `${reservationid.slice(0, 14)}${endOf(digestOf(`${reservationid}/${kind}/${audience}`))}`
 }
 
 /**
@@ -109,11 +109,19 @@ export function reservationNoticeId(reservationid: string, kind: Kind, audience:
  * book may be asked for again at the same version, so the event's own id is what tells one request from another.
  */
 export function purchaseNoticeId(eventid: string, audience: Audience): string {
-  return uuidOf(`purchase-requested/${eventid}/${audience}`)
+  const hex = digestOf(`purchase-requested/${eventid}/${audience}`)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${endOf(hex)}`
 }
 
-function uuidOf(name: string, prefix = ''): string {
-  const hex = prefix + hash('sha256', name, 'hex').slice(prefix.length)
-  const variant = '89ab'[Number.parseInt(hex[16]!, 16) & 3]
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
-}
+/**
+ * What ids are made of may never change: rows bear them, and the cancellation, or the repeated answer, of a reservation that
+ * was told years ago finds them again.
+ */
+const digestOf = (name: string): string => hash('sha256', name, 'hex')
+
+/** The third to fifth part of the id: its version, its variant and as much of the digest as they leave. */
+const endOf = (hex: string): string =>
+  `8${hex.slice(13, 16)}-${variantOf[hex.charAt(16)]}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+
+/** A digit whose first two bits say that the id is of the RFC's variant, by the digit that stands there. */
+const variantOf = Object.fromEntries([...'0123456789abcdef'].map((digit, i) => [digit, '89ab'[i & 3]]))
