@@ -6,19 +6,16 @@
  */
 import type { Book } from './stock.ts'
 
-/** About 10 MB. Those not asked for the longest go first. */
-const booksMax = 20_000
+/** About 10 MB. Those not used the longest go first. */
+export const booksMax = 20_000
 
 export class Shelf {
-  /** In the order in which they were last asked for. */
+  /** In the order in which they were last put back. */
   readonly #books = new Map<string, { partition: number; book: Book }>()
 
+  /** Leaves the book in its place: whoever takes it puts it back, or the partition is forgotten. */
   take(bookid: string): Book | undefined {
-    const found = this.#books.get(bookid)
-    if (!found) return undefined
-    this.#books.delete(bookid)
-    this.#books.set(bookid, found)
-    return found.book
+    return this.#books.get(bookid)?.book
   }
 
   /** Puts a book back as it was committed. */
