@@ -10,7 +10,6 @@
  * N4. Requests to buy one book that the purchaser was not told of yet become one, and none when the book was ordered
  *     (`gather.ts`).
  */
-import { match, P } from 'ts-pattern'
 import type { StockEvent } from '../messages.ts'
 import {
   type Audience,
@@ -107,32 +106,28 @@ export function planNotices(
   return { notices: [...planned.values()], withdraws, orders }
 }
 
-/** @returns what there is to tell about an event; nothing for those that concern nobody outside the shop. */
+/**
+ * Events come by the thousand a second: a plain switch, which the compiler checks to be exhaustive.
+ * @returns what there is to tell about an event; nothing for those that concern nobody outside the shop.
+ */
 function subjectOf(event: StockEvent): (Subject & { bookid: string }) | undefined {
-  const blank = { userid: null, reservationid: null, reason: null, shortage: null }
-  return match(event)
-    .with({ type: 'CopyReserved' }, (it) => ({ ...blank, ...whose(it), kind: 'reserved' as const }))
-    .with({ type: 'ReservationRefused' }, (it) => ({
-      ...blank,
-      ...whose(it),
-      kind: 'failed' as const,
-      reason: it.reason,
-    }))
-    .with({ type: 'CopyReleased' }, (it) => ({
-      ...blank,
-      ...whose(it),
-      kind: 'cancelled' as const,
-      reason: unknownTo(it),
-    }))
-    .with({ type: 'PurchaseRequested' }, (it) => ({
-      ...blank,
-      kind: 'purchase-requested' as const,
-      bookid: it.bookid,
-      reason: unknownTo(it),
-      shortage: it.shortage,
-    }))
-    .with({ type: P.union('CopiesReceived', 'CopiesOrdered') }, () => undefined)
-    .exhaustive()
+  const { bookid } = event
+  switch (event.type) {
+    case 'CopyReserved':
+      return { kind: 'reserved', ...whose(event), reason: null, shortage: null }
+    case 'ReservationRefused':
+      return { kind: 'failed', ...whose(event), reason: event.reason, shortage: null }
+    case 'CopyReleased':
+      return { kind: 'cancelled', ...whose(event), reason: unknownTo(event), shortage: null }
+    case 'PurchaseRequested': {
+      const { shortage } = event
+      const reason = unknownTo(event)
+      return { kind: 'purchase-requested', bookid, userid: null, reservationid: null, reason, shortage }
+    }
+    case 'CopiesReceived':
+    case 'CopiesOrdered':
+      return undefined
+  }
 }
 
 /** A book's version rises with its first receipt: at 0, nothing of it ever came, and its id is a stranger's word. */

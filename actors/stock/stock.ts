@@ -9,7 +9,6 @@
  * - Nobody gets a copy that is not there. The refusal names its reason, and the purchaser is asked to buy: once, until
  *   copies are ordered or arrive; those refused meanwhile raise the request's shortage.
  */
-import { match, P } from 'ts-pattern'
 import type { Behavior } from '../behavior.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
 
@@ -62,38 +61,44 @@ export const unknownBook = (bookid: string): Book => ({
   requested: false,
 })
 
+/** Messages come by the thousand a second: plain switches, which the compiler checks to be exhaustive. */
 export const stock: Behavior<StockState, StockCommand, StockEvent> = {
   initial: (bookid) => ({ book: unknownBook(bookid), hold: undefined, handled: false }),
-  decide: (message, { book, hold, handled }) =>
-    match(message)
-      .with({ type: 'ReceiveCopies' }, (it) => (handled ? [] : receive(it, book)))
-      .with({ type: 'OrderCopies' }, (it) => (handled ? [] : order(it, book)))
-      .with({ type: 'ReserveCopy' }, (it) => (hold ? [answer(it, hold, book)] : reserve(it, book)))
-      .with({ type: 'ReleaseCopy' }, (it) => [release(it, hold, book)])
-      .exhaustive(),
-  evolve: ({ book, hold, handled }, event) => {
+  decide(message, { book, hold, handled }) {
+    switch (message.type) {
+      case 'ReceiveCopies':
+        return handled ? [] : receive(message, book)
+      case 'OrderCopies':
+        return handled ? [] : order(message, book)
+      case 'ReserveCopy':
+        return hold ? [answer(message, hold, book)] : reserve(message, book)
+      case 'ReleaseCopy':
+        return [release(message, hold, book)]
+    }
+  },
+  evolve({ book, hold, handled }, event) {
     const counted = { ...book, version: event.version, available: event.available, held: event.held }
-    return match(event)
-      .returnType<StockState>()
-      .with({ type: 'CopiesReceived' }, ({ title, author, isbn, qty }) => ({
-        book: { ...counted, title, author, isbn, received: true, ...(qty > 0 ? nothingWanted : {}) },
-        hold,
-        handled: true,
-      }))
-      .with({ type: 'CopiesOrdered' }, () => ({
-        book: { ...counted, ...nothingWanted },
-        hold,
-        handled: true,
-      }))
-      .with({ type: 'CopyReserved' }, () => ({ book: counted, hold: { status: 'held' }, handled }))
-      .with({ type: 'CopyReleased' }, () => ({ book: counted, hold: { status: 'released' }, handled }))
-      .with({ type: 'ReservationRefused' }, ({ reason }) => ({
-        book: hold ? counted : { ...counted, shortage: book.shortage + 1 },
-        hold: { status: 'refused', reason },
-        handled,
-      }))
-      .with({ type: 'PurchaseRequested' }, () => ({ book: { ...counted, requested: true }, hold, handled }))
-      .exhaustive()
+    switch (event.type) {
+      case 'CopiesReceived': {
+        const { title, author, isbn, qty } = event
+        const wanted = qty > 0 ? nothingWanted : {}
+        return { book: { ...counted, title, author, isbn, received: true, ...wanted }, hold, handled: true }
+      }
+      case 'CopiesOrdered':
+        return { book: { ...counted, ...nothingWanted }, hold, handled: true }
+      case 'CopyReserved':
+        return { book: counted, hold: { status: 'held' }, handled }
+      case 'CopyReleased':
+        return { book: counted, hold: { status: 'released' }, handled }
+      case 'ReservationRefused':
+        return {
+          book: hold ? counted : { ...counted, shortage: book.shortage + 1 },
+          hold: { status: 'refused', reason: event.reason },
+          handled,
+        }
+      case 'PurchaseRequested':
+        return { book: { ...counted, requested: true }, hold, handled }
+    }
   },
 }
 
@@ -151,34 +156,30 @@ function reserve(message: Reserve, book: Book): StockEvent[] {
 }
 
 function release(message: Release, hold: Hold | undefined, book: Book): StockEvent {
-  return match(hold)
-    .returnType<StockEvent>()
-    .with({ status: 'held' }, () => ({
-      type: 'CopyReleased',
-      ...changed(book, { available: 1, held: -1 }),
-      ...who(message),
-      ...first,
-    }))
-    .with(P.union(P.nullish, { status: 'refused' }), () => ({
-      type: 'CopyReleased',
-      ...after(book),
-      ...who(message),
-      ...first,
-    }))
-    .with({ status: 'released' }, () => ({ type: 'CopyReleased', ...after(book), ...who(message) }))
-    .exhaustive()
+  switch (hold?.status) {
+    case 'held':
+      return {
+        type: 'CopyReleased',
+        ...changed(book, { available: 1, held: -1 }),
+        ...who(message),
+        ...first,
+      }
+    case 'refused':
+    case undefined:
+      return { type: 'CopyReleased', ...after(book), ...who(message), ...first }
+    case 'released':
+      return { type: 'CopyReleased', ...after(book), ...who(message) }
+  }
 }
 
 /** Says again what was decided, with the book's present figures. */
-const answer = (message: Reserve, hold: Hold, book: Book): StockEvent =>
-  match(hold)
-    .returnType<StockEvent>()
-    .with({ status: 'held' }, () => ({ type: 'CopyReserved', ...after(book), ...who(message) }))
-    .with({ status: 'refused' }, ({ reason }) => ({
-      type: 'ReservationRefused',
-      ...after(book),
-      ...who(message),
-      reason,
-    }))
-    .with({ status: 'released' }, () => ({ type: 'CopyReleased', ...after(book), ...who(message) }))
-    .exhaustive()
+function answer(message: Reserve, hold: Hold, book: Book): StockEvent {
+  switch (hold.status) {
+    case 'held':
+      return { type: 'CopyReserved', ...after(book), ...who(message) }
+    case 'refused':
+      return { type: 'ReservationRefused', ...after(book), ...who(message), reason: hold.reason }
+    case 'released':
+      return { type: 'CopyReleased', ...after(book), ...who(message) }
+  }
+}

@@ -161,8 +161,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/stock/stock.ts',
-        find: ".with({ status: 'held' }, () => ({\n      type: 'CopyReleased'",
-        replace: ".with({ status: P.union('held', 'released') }, () => ({\n      type: 'CopyReleased'",
+        find: "case 'held':\n      return {\n        type: 'CopyReleased'",
+        replace: "case 'held':\n    case 'released':\n      return {\n        type: 'CopyReleased'",
       },
     ],
     scenario: 'cancel-races',
