@@ -197,7 +197,7 @@ export class Dispatcher {
     })
     this.#done.push(mark)
     const { noticeid, kind, reservationid, bookid, attempts, traceparent } = notice
-    const traceid = traceparent ? traceIdOf(traceparent) : undefined
+    const traceid = traceIdOf(traceparent)
     const facts = { noticeid, kind, channel: channel.name, reservationid, bookid, attempts, traceid }
     if (mark.outcome === 'sent') log.info(facts, 'told')
     else if (mark.outcome !== 'deferred')

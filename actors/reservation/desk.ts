@@ -41,7 +41,8 @@ export type Answer = z.infer<typeof answerSchema>
 export type Asked = {
   bookid: string
   userid: string
-  traceparent: string
+  /** Absent where nothing traces, as a rule. */
+  traceparent: string | undefined
   /** Determined by an idempotency key, if there is one; and the reservation that it has led to before. */
   reservationid: string | undefined
   known: Reservation | undefined
@@ -108,7 +109,7 @@ export class Desk {
 
   async #insert(reservationid: string, asked: Asked): Promise<Reservation> {
     const { partitions, log, metrics, tracing } = this.#options
-    const { bookid, userid, traceparent } = asked
+    const { bookid, userid, traceparent = null } = asked
     const partition = partitionOf(bookid, partitions)
     const keyed = asked.reservationid !== undefined
     const row = { reservationid, keyed, bookid, userid, partition, traceparent }
@@ -173,12 +174,12 @@ export class Desk {
    * Cancels a reservation, if its state allows it.
    * @returns the reservation as it now stands, whether cancelled by this call or not; undefined if there is none.
    */
-  async cancel(reservationid: string, traceparent: string): Promise<Reservation | undefined> {
+  async cancel(reservationid: string, traceparent?: string): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, wakeup, log } = this.#options
-    const canceled = await store.cancel(sql, reservationid, traceparent, resendAfterMs)
+    const canceled = await store.cancel(sql, reservationid, traceparent ?? null, resendAfterMs)
     if (!canceled) return await store.find(sql, reservationid)
     log.info({ reservationid, bookid: canceled.bookid, traceid: traceIdOf(traceparent) }, 'canceled')
-    this.#send('ReleaseCopy', { ...canceled, traceparent })
+    this.#send('ReleaseCopy', { ...canceled, traceparent: traceparent ?? null })
     wakeup.announce([answerOf(canceled)])
     return canceled
   }

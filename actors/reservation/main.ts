@@ -105,10 +105,7 @@ await runService('reservation', async ({ config, log, metrics, tracing, stopping
       if (status === 'Requested') continue
       metrics.decided(status).inc()
       if (status !== 'Canceled') metrics.decisionSeconds.observe(seconds)
-      log.info(
-        { reservationid, bookid, status, reason, traceid: traceparent && traceIdOf(traceparent) },
-        'decided',
-      )
+      log.info({ reservationid, bookid, status, reason, traceid: traceIdOf(traceparent) }, 'decided')
     }
   }
 

@@ -9,7 +9,7 @@ export type Accepted = {
   bookid: string
   userid: string
   partition: number
-  traceparent: string
+  traceparent: string | null
 }
 
 export type Inserted = {
@@ -51,7 +51,7 @@ export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number):
 export async function cancel(
   sql: Sql,
   reservationid: string,
-  traceparent: string,
+  traceparent: string | null,
   resendAfterMs: number,
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`

@@ -66,7 +66,7 @@ export class Clerk {
     return id
   }
 
-  #envelopeOf({ type, bookid, ...data }: Command, traceparent: string): Envelope {
+  #envelopeOf({ type, bookid, ...data }: Command, traceparent: string | undefined): Envelope {
     return {
       specversion: '1.0',
       id: data.commandid,

@@ -140,6 +140,6 @@ function factsOf({ event, traceparent }: Decided) {
     reservationid: 'reservationid' in event ? event.reservationid : undefined,
     bookid,
     available,
-    traceid: traceparent && traceIdOf(traceparent),
+    traceid: traceIdOf(traceparent),
   }
 }

@@ -9,6 +9,7 @@
  * T2. What is done for many at once (one insert for many reservations, one commit for a batch) is a span of its own, in a
  *     trace of its own, linked to each of those that it was done for. Each of these has a span for it too, linked back.
  * T3. A request that is not sampled causes no span anywhere.
+ * T4. Where nothing traces, what a request causes carries the `traceparent` that the request brought; if it brought none, none.
  */
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'

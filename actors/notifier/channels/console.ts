@@ -35,5 +35,5 @@ const factsOf = (notice: Told) => ({
   reason: notice.reason ?? undefined,
   shortage: notice.shortage ?? undefined,
   alerts: notice.details?.type === 'alerts' ? notice.details.alerts.map(briefly) : undefined,
-  traceid: notice.traceparent ? traceIdOf(notice.traceparent) : undefined,
+  traceid: traceIdOf(notice.traceparent),
 })
