@@ -124,6 +124,14 @@ describe('an answer that stock gives for the first time', () => {
     expect(told.map((it) => it.kind)).toEqual(['cancelled', 'reserved', 'cancelled'])
   })
 
+  test('is one that says so: without the mark, as a stock of an earlier version sends it, it is looked for', async () => {
+    const { handler, told } = await experienced(waryEvents)
+    const [known, late] = [randomUUID(), randomUUID()].map((reservationid) => ({ reservationid }))
+    await database.commit([reserved(known!), released(late!)], { routing: nobody })
+    await database.commit([reserved(known!), reserved(late!)], { handler })
+    expect(told).toEqual([])
+  })
+
   const untrusting: [string, () => Promise<Awaited<ReturnType<typeof experienced>>>][] = [
     ['at first', () => experienced(waryEvents - 1)],
     [

@@ -7,9 +7,10 @@
  * next would tell it again. Only a crash, or a halt as long, between line and commit does that, under the same noticeid.
  *
  * Most events are stock's first answer and say so: nothing can be known of them, so nothing is looked for. That may be wrong
- * where a store has gone back: a consumer that reads again, a database that was restored. So whatever is about to be read
- * after any doubt is looked for. If a notice exists all the same, Postgres refuses the batch, which is then decided from what
- * Postgres has.
+ * where a store has gone back (a consumer that reads again, a database that was restored), so whatever is read after any
+ * doubt is looked for; and where another client has copied an event into the stream. If a notice exists all the same,
+ * Postgres refuses the batch, which is then decided from what Postgres has: no row and no queued notice is doubled, though
+ * the console has had its line once more.
  */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'

@@ -191,7 +191,7 @@ export const bugs: Bug[] = [
         replace: 'export const waryEvents = 0',
       },
     ],
-    scenario: 'redis-paused',
+    scenario: 'cancel-races',
     seed: 1,
     caughtBy: ['no outcome is told twice'],
   },
