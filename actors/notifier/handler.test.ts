@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { StockEvent } from '../messages.ts'
 import type { Told } from './channels/console.ts'
 import { waryEvents } from './handler.ts'
 import {
+  deliveryOf,
   NotifierDatabase,
   nobody,
   ordered,
@@ -101,7 +101,7 @@ describe('an answer that stock gives for the first time', () => {
   async function experienced(events: number) {
     const told: Told[] = []
     const handler = database.handler({ routing: nobody, tell: (notices) => told.push(...notices) })
-    await handler.handle(Array(events).fill(delivered(ordered())))
+    await handler.handle(Array(events).fill(deliveryOf(ordered())))
     return { handler, told }
   }
 
@@ -130,6 +130,21 @@ describe('an answer that stock gives for the first time', () => {
     await database.commit([reserved(known!), released(late!)], { routing: nobody })
     await database.commit([reserved(known!), reserved(late!)], { handler })
     expect(told).toEqual([])
+  })
+
+  test('is one that was not read before: a copy that another client has slipped in is looked for', async () => {
+    const { handler, told } = await experienced(waryEvents)
+    const [one, two] = [events(), events()].map((it) => deliveryOf(it.answer))
+    await database.commitDeliveries([one!], { handler })
+    // Of the same commit, and of an older one.
+    await database.commitDeliveries([one!], { handler })
+    const later = {
+      ...two!,
+      envelope: { ...two!.envelope, time: new Date(Date.now() + 1_000).toISOString() },
+    }
+    await database.commitDeliveries([later, one!], { handler })
+    expect(told).toHaveLength(2)
+    expect(await console()).toHaveLength(2)
   })
 
   const untrusting: [string, () => Promise<Awaited<ReturnType<typeof experienced>>>][] = [
@@ -163,5 +178,3 @@ describe('an answer that stock gives for the first time', () => {
     ])
   })
 })
-
-const delivered = (message: StockEvent) => ({ partition: 0, position: '1-0', envelope: {} as never, message })

@@ -8,9 +8,8 @@
  *
  * Most events are stock's first answer and say so: nothing can be known of them, so nothing is looked for. That may be wrong
  * where a store has gone back (a consumer that reads again, a database that was restored), so whatever is read after any
- * doubt is looked for; and where another client has copied an event into the stream. If a notice exists all the same,
- * Postgres refuses the batch, which is then decided from what Postgres has: no row and no queued notice is doubled, though
- * the console has had its line once more.
+ * doubt is looked for; and where another client has copied an event into the stream, which is noticed (`repetition.ts`). If
+ * a notice exists all the same, Postgres refuses the batch, which is then decided from what Postgres has.
  */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
@@ -18,6 +17,7 @@ import { parseStockEvent, type StockEvent } from '../messages.ts'
 import type { Told } from './channels/console.ts'
 import { type Gathering, gather } from './gather.ts'
 import { type Plan, type PlannedNotice, planNotices, unlessOf } from './notifier.ts'
+import { Repetition } from './repetition.ts'
 import { type Routing, routeOf } from './routing.ts'
 import {
   leasesLast,
@@ -58,6 +58,7 @@ export function noticeHandler({
   const told = new Set<string>()
   /** For how many more events no mark of stock's is trusted. */
   let wary = waryEvents
+  const repetition = new Repetition()
 
   /** Without somebody who buys there is nobody to gather requests for. */
   const gathers = routeOf({ kind: 'purchase-requested', userid: null }, undefined, routing).length > 0
@@ -89,24 +90,29 @@ export function noticeHandler({
       const isWary = fresh || wary > 0
       wary = Math.max(0, wary - batch.length)
       const contacts = await readContacts(sql, useridsOf(batch))
-      const occurrences = batch.map(({ message, partition, envelope }) => ({
-        event: message,
-        id: envelope.id,
-        partition,
-        traceparent: envelope.traceparent ?? null,
-        occurredAt: envelope.time,
-      }))
+      const occurrences = batch.map((delivery) => {
+        const { message, partition, envelope } = delivery
+        const isNew = repetition.isNew(delivery)
+        return {
+          event: message,
+          first: isNew && !isWary && 'first' in message && message.first === true,
+          id: envelope.id,
+          partition,
+          traceparent: envelope.traceparent ?? null,
+          occurredAt: envelope.time,
+        }
+      })
       const planned = planNotices(occurrences, (userid) => contacts.get(userid), routing)
       if (planned.notices.length === 0 && !(gathers && planned.orders.length > 0)) return nothing
       // Nobody else writes notices of these partitions while the fence holds, so what is known now is known in the commit.
-      const sought = isWary ? planned.notices : planned.notices.filter((it) => !it.first)
+      const sought = planned.notices.filter((it) => !it.first)
       const known = await readKnown(sql, sought.flatMap(idsOf))
       supersede(sought, known)
       const news = await tellConsole(planned.notices, known)
       const { plan, gatherings } = gathers ? gatheredOf(planned, news) : { plan: planned, gatherings: [] }
-      const repeated = fresh || plan.notices.some((it) => known.has(it.noticeid))
+      const mayExist = fresh || plan.notices.some((it) => known.has(it.noticeid))
       return {
-        writes: planWrites(sql, plan, gatherings, rests, repeated),
+        writes: planWrites(sql, plan, gatherings, rests, mayExist),
         events: [],
         poison: [],
         results: supersededResults(sql, plan),

@@ -38,7 +38,7 @@ export type PlannedNotice = Subject & {
   superseded: boolean
   /** Whether the console was told already. */
   told: boolean
-  /** Whether stock says that it gives this answer for the first time: then no notice of it, or of a cancellation, exists. */
+  /** Whether stock has given this answer for the first time: then no notice of it, or of a cancellation, exists. */
   first: boolean
   partition: number
   traceparent: string | null
@@ -56,6 +56,8 @@ export type Plan = {
 /** An event of stock, with what a notice keeps of the message that carried it. */
 export type Occurrence = {
   event: StockEvent
+  /** Whether it is certainly an answer that was never read before. */
+  first?: boolean
   /** The event's own: the same when it is read again. */
   id: string
   partition: number
@@ -73,7 +75,7 @@ export function planNotices(
   const withdraws: Plan['withdraws'] = []
   const orders: Plan['orders'] = []
   const cancelled = new Set<string>()
-  for (const { event, id, ...message } of occurrences) {
+  for (const { event, id, first = false, ...message } of occurrences) {
     if (event.type === 'CopiesOrdered')
       orders.push({ bookid: event.bookid, partition: message.partition, behind: planned.size })
     const subject = subjectOf(event)
@@ -91,7 +93,7 @@ export function planNotices(
         channel,
         superseded: false,
         told: false,
-        first: 'first' in event && event.first === true,
+        first,
       })
     }
     if (kind !== 'cancelled') continue

@@ -1,9 +1,10 @@
 /** A notifier's database for one test, and a way to have stock's events committed to it. */
+
 import { randomBytes, randomUUID } from 'node:crypto'
 import postgres from 'postgres'
 import { inject } from 'vitest'
 import { commit } from '../../streams/commit.ts'
-import type { Handler } from '../../streams/handler.ts'
+import type { Delivery, Handler } from '../../streams/handler.ts'
 import { partitionOf } from '../../streams/partition.ts'
 import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
@@ -185,16 +186,14 @@ export class NotifierDatabase implements AsyncDisposable {
    * @param fence false: another owner has taken the partitions meanwhile, and we do not know yet.
    * @returns what the console was told.
    */
-  async commit(
-    events: StockEvent[],
+  commit(events: StockEvent[], options?: CommitOptions): Promise<Line[]> {
+    return this.commitDeliveries(events.map(deliveryOf), options)
+  }
+
+  async commitDeliveries(
+    batch: Delivery<StockEvent>[],
     { routing = chat, delayMs = 0, gatherMs = 0, fence = true, fresh = false, handler }: CommitOptions = {},
   ): Promise<Line[]> {
-    const batch = events.map(envelopeOf).map((envelope) => ({
-      partition: partitionOf(envelope.subject, partitions),
-      position: '1-0',
-      envelope,
-      message: parseStockEvent(envelope),
-    }))
     const told: Line[] = []
     const handling =
       handler ??
@@ -242,6 +241,12 @@ export class NotifierDatabase implements AsyncDisposable {
     await this.#server`drop database if exists ${this.#server(this.#name)} with (force)`
     await this.#server.end({ timeout: 1 })
   }
+}
+
+export function deliveryOf(event: StockEvent): Delivery<StockEvent> {
+  const envelope = envelopeOf(event)
+  const partition = partitionOf(envelope.subject, partitions)
+  return { partition, position: '1-0', envelope, message: parseStockEvent(envelope) }
 }
 
 function envelopeOf({ type, bookid, ...data }: StockEvent) {
