@@ -181,14 +181,9 @@ export const bugs: Bug[] = [
     name: 'take every answer for the first',
     edits: [
       {
-        file: 'actors/notifier/notifier.ts',
-        find: "'first' in event && event.first === true",
-        replace: 'true',
-      },
-      {
         file: 'actors/notifier/handler.ts',
-        find: 'export const waryEvents = 20_000',
-        replace: 'export const waryEvents = 0',
+        find: "first: isNew && !isWary && 'first' in message && message.first === true",
+        replace: 'first: true',
       },
     ],
     scenario: 'cancel-races',
