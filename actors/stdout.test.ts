@@ -81,13 +81,16 @@ class Speaker {
   }
 }
 
+/** A socket takes all that a pipe takes: where it is read, one of them will do. */
+const readKinds = kinds.filter((it) => it !== 'a socket')
+
 describe.each(runtimes)('on %s', (runtime) => {
-  test.each(kinds)('the lines of a process that ends by itself reach %s, in their order', async (kind) => {
+  test.each(readKinds)('the lines of a process that ends by itself reach %s, in their order', async (kind) => {
     await using speaker = new Speaker(runtime, kind, 'end')
     expect((await speaker.read()).match(/(?<=한 줄 )\d/g)).toEqual(['0', '1', '2', '3', '4'])
   })
 
-  test.each(kinds)(
+  test.each(readKinds)(
     'the last lines of a process that crashes reach %s, the error behind them',
     async (kind) => {
       await using speaker = new Speaker(runtime, kind, 'crash')

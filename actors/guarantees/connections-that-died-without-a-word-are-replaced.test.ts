@@ -18,7 +18,7 @@ const everyMs = 100
 const usual = 20
 const copies = 1_000
 /** A 503 comes within 2 s; the rest is for a machine that is busy with other tests. */
-const promptMs = 3_000
+const promptMs = 5_000
 
 const stores = ['redis', 'postgres'] as const
 type Wires = Record<(typeof stores)[number], TcpProxy>
