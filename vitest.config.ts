@@ -12,7 +12,7 @@ export default defineConfig({
           ...patient,
           name: 'together',
           include: [files('.test.ts')],
-          exclude: [...configDefaults.exclude, files('.alone.test.ts')],
+          exclude: [...configDefaults.exclude, files('.alone.test.ts'), files('.long.test.ts')],
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
@@ -25,6 +25,16 @@ export default defineConfig({
           include: [files('.alone.test.ts')],
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // What a day can do without: run when it is named.
+        test: {
+          ...patient,
+          name: 'long',
+          include: [files('.long.test.ts')],
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

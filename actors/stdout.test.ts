@@ -85,10 +85,13 @@ class Speaker {
 const readKinds = kinds.filter((it) => it !== 'a socket')
 
 describe.each(runtimes)('on %s', (runtime) => {
-  test.each(readKinds)('the lines of a process that ends by itself reach %s, in their order', async (kind) => {
-    await using speaker = new Speaker(runtime, kind, 'end')
-    expect((await speaker.read()).match(/(?<=한 줄 )\d/g)).toEqual(['0', '1', '2', '3', '4'])
-  })
+  test.each(readKinds)(
+    'the lines of a process that ends by itself reach %s, in their order',
+    async (kind) => {
+      await using speaker = new Speaker(runtime, kind, 'end')
+      expect((await speaker.read()).match(/(?<=한 줄 )\d/g)).toEqual(['0', '1', '2', '3', '4'])
+    },
+  )
 
   test.each(readKinds)(
     'the last lines of a process that crashes reach %s, the error behind them',
@@ -104,7 +107,8 @@ describe.each(runtimes)('on %s', (runtime) => {
     },
   )
 
-  const read = kinds.filter((it) => it !== 'a file')
+  // Deno takes a socket for a pipe.
+  const read = kinds.filter((it) => it !== 'a file' && (it !== 'a socket' || runtime === 'node'))
 
   test.each(read)('a process goes on, and ends, while nobody reads %s', async (kind) => {
     await using speaker = new Speaker(runtime, kind, 'flood')

@@ -1,4 +1,7 @@
-/** `npm test [arguments for vitest]`: lint, types, then all tests. The last line counts them. */
+/**
+ * `npm test [arguments for vitest]`: lint, types, then all tests but those that take long. The last line counts them.
+ * `npm test -- --project=long`: those.
+ */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,10 +11,13 @@ import { lint, runSteps, types } from './steps.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'bookreservation-report-'))
 const reportFile = join(folder, 'report.json')
+const args = process.argv.slice(2)
+const usual = args.some((it) => it.startsWith('--project')) ? [] : ['--project=together', '--project=alone']
 const vitest = [
   join(root, 'node_modules', '.bin', 'vitest'),
   ...['run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
-  ...process.argv.slice(2),
+  ...usual,
+  ...args,
 ] as [string, ...string[]]
 
 try {
