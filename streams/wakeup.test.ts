@@ -55,6 +55,17 @@ test('an answer announced by one process reaches those who wait in another, and 
   expect(await other).toBeUndefined()
 })
 
+test('a wait that is disposed of after its answer stops nobody who has begun to wait for the same since', async () => {
+  await using it = await open()
+  const first = it.wakeup.next('a', 5_000)
+  it.wakeup.announce([{ id: 'a', text: 'once' }])
+  expect(await first).toMatchObject({ text: 'once' })
+  const second = it.wakeup.next('a', 1_000)
+  first[Symbol.dispose]()
+  it.wakeup.announce([{ id: 'a', text: 'again' }])
+  expect(await second).toMatchObject({ text: 'again' })
+})
+
 test('waiters of the same process are told at once, without Redis, and once', async () => {
   const channel = `wakeup-${crypto.randomUUID()}`
   await using it = await open({ channel })

@@ -86,7 +86,8 @@ export class Wakeup<Answer> implements AsyncDisposable {
     this.#listeners.set(id, listeners.add(listener))
     return () => {
       listeners.delete(listener)
-      if (listeners.size === 0) this.#listeners.delete(id)
+      // Called once more, it must not stop those who have come since: they have a set of their own.
+      if (listeners.size === 0 && this.#listeners.get(id) === listeners) this.#listeners.delete(id)
     }
   }
 
