@@ -6,6 +6,7 @@ import type { StockCommand } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
 import { stockActors } from './actor.ts'
+import { movements } from './read.ts'
 
 /** The same numbers each time: a linear congruential generator (Numerical Recipes). */
 function dice(seed: number) {
@@ -123,6 +124,25 @@ test.each([1, 2, 3])(
     expect(atOnce).toEqual(oneByOne)
   },
 )
+
+test('movements of a book are found in pages of any size, newest first, however many a commit has', async () => {
+  await using database = await openDatabase('stock', 1)
+  const { sql } = database
+  await handled(sql, history(5, 150), 150)
+  for (const bookid of range(4).map((n) => `book-${n}`)) {
+    const logged = await sql<{ seq: number; id: string }[]>`
+      select seq, id from event_log where subject = ${bookid} order by seq desc`
+    expect(logged.length).toBeGreaterThan(10)
+    for (const limit of [1, 3, 200]) {
+      const found: { seq: number; id: string }[] = []
+      for (let page = await movements(sql, bookid, limit); page.length > 0; ) {
+        found.push(...page.map(({ seq, id }) => ({ seq, id })))
+        page = await movements(sql, bookid, limit, page.at(-1)!.seq)
+      }
+      expect(found).toEqual(logged)
+    }
+  }
+})
 
 test('commands that were handled before have no second effect, and are answered all the same', async () => {
   await using database = await openDatabase('stock', 1)
