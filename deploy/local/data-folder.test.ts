@@ -54,6 +54,21 @@ test('D1: one start has the folder, and the next has it once that has ended in o
   expect(said).toEqual([])
 })
 
+test('D1: a start that is still ending is waited for', async () => {
+  const ended = await owner()
+  ended.kill('SIGKILL')
+  await ended.exited
+  // As one whose last thread waits for the disk: the lock is held, and nobody answers.
+  const dying = await startChild({
+    name: 'flock',
+    command: 'flock',
+    args: [lockFile(), '-c', 'echo locked; sleep 0.6'],
+  })
+  await dying.line(/^locked$/, 5_000)
+  await using _next = await take()
+  expect(await dying.exited).toMatchObject({ code: 0 })
+})
+
 test('D1: a start that is halted keeps the folder, and one that was killed leaves it free at once', async () => {
   const child = await owner()
   child.kill('SIGSTOP')

@@ -2,7 +2,7 @@
  * The folder that a running system has for itself: one start at a time, wherever the others run.
  *
  * - **D1** A start holds the kernel's lock on `start.lock` (`flock.mjs`). The kernel lets go of it when the process has
- *   ended, however it ended, so a start that was killed blocks no other. A start that is only halted keeps the lock.
+ *   ended, however it ended, so a start that was killed blocks no other for longer than its end takes. A start that is only halted keeps the lock.
  * - **D2** Another kernel, of a host or a virtual machine that shares the folder, may not see that lock. So the owner
  *   writes its random id to `start.lock`, and a count to `start.beat` every second. A start that finds the id of an
  *   owner of another kernel watches the count for longer than an owner's servers can outlive it. If the count changes,
@@ -24,7 +24,7 @@ import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { tryLock } from './flock.mjs'
+import { lockSoon } from './flock.mjs'
 
 export type DataFolder = { path: string; [Symbol.asyncDispose](): Promise<void> }
 
@@ -90,7 +90,7 @@ async function lock(path: string, file: string): Promise<number> {
   let fd: number | undefined
   try {
     makeFolder(path)
-    fd = await tryLock(file)
+    fd = await lockSoon(file)
   } catch (error) {
     const { syscall, message } = error as NodeJS.ErrnoException
     throw syscall ? new Error(`cannot write to ${path}: ${message}`) : error

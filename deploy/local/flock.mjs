@@ -7,6 +7,26 @@
  */
 import { spawn } from 'node:child_process'
 import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A process that was killed holds its locks until its last thread has ended, which a busy disk can delay. */
+const lingersMaxMs = 2_000
+const pollMs = 100
+
+/**
+ * Waits a moment for a process that is about to end.
+ *
+ * @param {string} path made when it is not there.
+ * @returns {Promise<number | undefined>} as of `tryLock`.
+ */
+export async function lockSoon(path) {
+  const since = performance.now()
+  for (;;) {
+    const fd = await tryLock(path)
+    if (fd !== undefined || performance.now() - since > lingersMaxMs) return fd
+    await sleep(pollMs)
+  }
+}
 
 /** Known to macOS alone, where opening and locking are one call. */
 const exclusive = process.platform === 'darwin' ? 0x20 | constants.O_NONBLOCK : 0

@@ -13,7 +13,7 @@
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { tryLock } from './flock.mjs'
+import { lockSoon, tryLock } from './flock.mjs'
 import { type OrphanOptions, stopOrphan } from './orphan.ts'
 
 export type ServerFolder = {
@@ -45,7 +45,7 @@ export async function takeServerFolder(
   orphan: OrphanOptions,
   { say, waitMaxMs = folderWaitMs }: FolderOptions,
 ): Promise<ServerFolder> {
-  const starter = await tryLock(join(path, starterLock))
+  const starter = await lockSoon(join(path, starterLock))
   if (starter === undefined)
     throw new Error(`${path} is in use by a ${server} of another start: stop that first`)
   try {

@@ -62,7 +62,9 @@ async function start(env: NodeJS.ProcessEnv = {}, args: string[] = [], around: s
 
 /** Resolves when all three services are ready, with where they are. */
 async function ready(child: Child): Promise<Record<'reservation' | 'stock' | 'notifier', string>> {
-  await child.line(/Ctrl-C stops everything/, startMaxMs)
+  await child.line(/Ctrl-C stops everything/, startMaxMs).catch((error: Error) => {
+    throw new Error(`${error.message}:\n${child.tail().join('\n')}`)
+  })
   const urls = child.tail().map((line) => line.match(/^ {2}(reservation|stock|notifier) +(http:\S+)/))
   return Object.fromEntries(urls.filter((it) => it !== null).map((it) => [it[1], it[2]]))
 }
