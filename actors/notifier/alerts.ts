@@ -10,7 +10,8 @@
  */
 import { hash, randomUUID } from 'node:crypto'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import type { Alert, AlertDetails, ChannelName } from './notice.ts'
+import type { ChannelName } from './channels/all.ts'
+import type { Alert, AlertDetails } from './notice.ts'
 
 /** @returns those of the alerts that are news (A1). */
 export async function readNews(sql: Sql, alerts: Alert[]): Promise<Alert[]> {

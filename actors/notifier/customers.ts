@@ -1,6 +1,15 @@
 /** Customers' contacts. */
 import type { Sql } from '../../streams/postgres.ts'
-import type { Contact } from './notice.ts'
+import type { PersonalChannel } from './channels/all.ts'
+import type { Addresses } from './notice.ts'
+
+/** How a customer wants to be notified. */
+export type Contact = Addresses & {
+  /** BCP 47. */
+  locale: string
+  /** In order of preference; null: the operators' order. */
+  channels: PersonalChannel[] | null
+}
 
 export type Customer = Contact & { userid: string; updatedAt: Date }
 

@@ -1,22 +1,18 @@
 /** What a dispatcher hands to a channel, and what comes of it. */
-import type { ChannelName, Subject } from './notice.ts'
+import type { Addresses, Subject } from './notice.ts'
 
 /** A notice that is due and claimed, with what is known at this moment of the one whom it is for. */
-export type DueNotice = Subject & {
-  noticeid: string
-  seq: number
-  /** This one included. */
-  attempts: number
-  createdAt: Date
-  traceparent: string | null
-  /** Where it goes: the customer's, the purchaser's or the operators' own addresses, whoever it is for. */
-  email: string | null
-  webhook: string | null
-  /** E.164. */
-  phone: string | null
-  /** BCP 47. Absent: as the operators say. */
-  locale: string | null
-}
+export type DueNotice = Subject &
+  Addresses & {
+    noticeid: string
+    seq: number
+    /** This one included. */
+    attempts: number
+    createdAt: Date
+    traceparent: string | null
+    /** BCP 47. Absent: as the operators say. */
+    locale: string | null
+  }
 
 /** `answer` is what the receiver said, short and safe to show. */
 export type Outcome =
@@ -29,8 +25,8 @@ export type Outcome =
   /** It was not tried: the receiver is known to be down. Does not count as an attempt. */
   | { type: 'deferred'; error: string; afterMs: number }
 
-export type Channel = {
-  name: ChannelName
+export type Channel<Name extends string = string> = {
+  name: Name
   /** Notices in hand at most. */
   capacity: number
   /** How long all notices of the channel should wait, since its only receiver is known to be down. */

@@ -7,12 +7,13 @@ import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 import { MailSink } from '../testing/mail-sink.ts'
 import { TcpProxy } from '../testing/tcp-proxy.ts'
 import { WebhookSink } from '../testing/webhook-sink.ts'
+import type { ChannelName } from './channels/all.ts'
+import { chatChannel } from './channels/chat.ts'
 import { emailChannel } from './channels/email.ts'
-import { chatChannel, webhookChannel } from './channels/webhook.ts'
+import { webhookChannel } from './channels/webhook.ts'
 import { writeCustomer } from './customers.ts'
 import type { Channel, DueNotice, Outcome } from './delivery.ts'
 import { Dispatcher, type DispatcherOptions } from './dispatch.ts'
-import type { ChannelName } from './notice.ts'
 import { retryNotice } from './notices.ts'
 import { claimDue, markAll } from './queue.ts'
 import {
@@ -42,7 +43,7 @@ const from = 'Books <books@library.example>'
 const onlyMail = route(['email'])
 
 /** A dispatcher that runs until it is disposed. */
-function start(channel: Channel, options: Partial<DispatcherOptions> = {}) {
+function start(channel: Channel<ChannelName>, options: Partial<DispatcherOptions> = {}) {
   const tally = new Tally()
   const stop = new AbortController()
   const dispatcher = new Dispatcher({
@@ -67,8 +68,8 @@ function start(channel: Channel, options: Partial<DispatcherOptions> = {}) {
 /** A channel that does what a test says. */
 const fake = (
   deliver: (notice: DueNotice) => Outcome | Promise<Outcome>,
-  some: Partial<Channel> = {},
-): Channel => ({
+  some: Partial<Channel<ChannelName>> = {},
+): Channel<ChannelName> => ({
   name: 'chat',
   capacity: 100,
   deliver: async (notice) => deliver(notice),
@@ -381,7 +382,7 @@ test('a cancellation right behind a success is all that is told', async () => {
 })
 
 /** What each channel answers, and who was asked. */
-const channels = (answers: Record<string, Outcome>, asked: string[]): Channel[] =>
+const channels = (answers: Record<string, Outcome>, asked: string[]): Channel<ChannelName>[] =>
   Object.entries(answers).map(([name, outcome]) =>
     fake(
       (notice) => {

@@ -25,8 +25,8 @@ import { Pulse } from '../../streams/pulse.ts'
 import type { Series } from '../busy-lines.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { Bell } from './bell.ts'
+import type { ChannelName } from './channels/all.ts'
 import type { Channel, DueNotice, Outcome } from './delivery.ts'
-import type { ChannelName } from './notice.ts'
 import { cancellationOf, isOutcome } from './notifier.ts'
 import { type Claimed, claimDue, type Mark, markAll, renewClaims } from './queue.ts'
 import { markOf } from './retry.ts'
@@ -44,7 +44,7 @@ const pollMs = 1_000
 const graceMs = 2_500
 
 export type DispatcherOptions = {
-  channel: Channel
+  channel: Channel<ChannelName>
   sql: Sql
   routing: Routing
   /** How long failures are gathered before operators are told of them. */

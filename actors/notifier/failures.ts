@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import type { ChannelName } from './notice.ts'
+import type { ChannelName } from './channels/all.ts'
 
 export type FailureNotices = {
   /** Those by which operators are told. */

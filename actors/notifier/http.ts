@@ -10,13 +10,13 @@ import { jsonHeaders, reply } from '../http/reply.ts'
 import { isMaskedUrl, maskUrl } from '../mask.ts'
 import { idSchema } from '../messages.ts'
 import { mountAlerts } from './alerts-http.ts'
+import { addressNeeded, personalChannels } from './channels/all.ts'
 import type { Told } from './channels/console.ts'
 import { parseWebhook } from './channels/webhook-url.ts'
 import { type Customer, readCustomer, writeCustomer } from './customers.ts'
-import { personalChannels } from './notice.ts'
 import { mountNotices } from './notices-http.ts'
 import { mountPreviews } from './previews-http.ts'
-import { addressNeeded, type Routing } from './routing.ts'
+import type { Routing } from './routing.ts'
 
 export type NotifierHttpOptions = {
   app: App
@@ -144,8 +144,8 @@ const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
     })
     .superRefine((contact, context) => {
       for (const [index, channel] of (contact.channels ?? []).entries()) {
-        const address = addressNeeded[channel]
-        if (contact[address] == null)
+        const address = addressNeeded(channel)
+        if (address !== null && contact[address] == null)
           context.addIssue({
             code: 'custom',
             path: ['channels', index],

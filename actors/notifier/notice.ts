@@ -12,24 +12,6 @@ export const kinds = [
 ] as const
 export type Kind = (typeof kinds)[number]
 
-/** `webhook` is the customer's own, `chat` the one that hears everything. */
-export const channelNames = [
-  'console',
-  'email',
-  'webhook',
-  'sms',
-  'kakao',
-  'slack',
-  'discord',
-  'teams',
-  'chat',
-] as const
-export type ChannelName = (typeof channelNames)[number]
-
-/** Those by which a customer can be told, and among which she chooses. */
-export const personalChannels = ['kakao', 'email', 'webhook', 'sms'] as const satisfies ChannelName[]
-export type PersonalChannel = (typeof personalChannels)[number]
-
 /** `suppressed`: an operator has said that it is not to be told. */
 export const statuses = ['pending', 'sent', 'failed', 'superseded', 'suppressed'] as const
 export type Status = (typeof statuses)[number]
@@ -80,20 +62,13 @@ export type FailureDetails = {
   type: 'failure'
   noticeid: string
   kind: Kind
-  channel: ChannelName
+  channel: string
   more: number
 }
 
-/** How a customer wants to be told. */
-export type Contact = {
-  email: string | null
-  webhook: string | null
-  /** E.164. */
-  phone: string | null
-  locale: string
-  /** In order of preference; null: as the operators say. */
-  channels: PersonalChannel[] | null
-}
+/** Where a person can be reached, as far as that is known. `phone` is E.164. */
+export type Addresses = { email: string | null; webhook: string | null; phone: string | null }
+export type AddressName = keyof Addresses
 
 /**
  * The id of the notice that tells an audience `kind` of a reservation: a version 8 UUID (RFC 9562), the same each time

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
-import type { Contact } from './notice.ts'
+import type { Contact } from './customers.ts'
 import { planNotices, unlessOf } from './notifier.ts'
 import type { Routing } from './routing.ts'
 import {

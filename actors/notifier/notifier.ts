@@ -11,15 +11,9 @@
  *     (`gather.ts`).
  */
 import type { StockEvent } from '../messages.ts'
-import {
-  type Audience,
-  type ChannelName,
-  type Contact,
-  type Kind,
-  purchaseNoticeId,
-  reservationNoticeId,
-  type Subject,
-} from './notice.ts'
+import type { ChannelName } from './channels/all.ts'
+import type { Contact } from './customers.ts'
+import { type Audience, type Kind, purchaseNoticeId, reservationNoticeId, type Subject } from './notice.ts'
 import { type Routing, routeOf } from './routing.ts'
 
 /** What a cancellation makes needless to tell. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { readAttempts } from './attempts.ts'
-import type { ChannelName } from './notice.ts'
+import type { ChannelName } from './channels/all.ts'
 import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
 import {
   chat,

@@ -9,10 +9,10 @@
  */
 import type { Sql } from '../../streams/postgres.ts'
 import { logAttempts } from './attempts.ts'
+import type { ChannelName, PersonalChannel } from './channels/all.ts'
 import type { DueNotice } from './delivery.ts'
 import { type FailureNotices, failureParts } from './failures.ts'
-import type { ChannelName, PersonalChannel } from './notice.ts'
-import type { Addresses } from './routing.ts'
+import type { Addresses } from './notice.ts'
 
 /** A notice that is due and claimed, with what is known of its customer, and what decides where it goes next. */
 export type Claimed = Omit<DueNotice, keyof Addresses | 'locale'> &

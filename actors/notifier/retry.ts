@@ -1,7 +1,7 @@
 /** What comes of an attempt: when a notice is tried again, and when no more. */
 import { match } from 'ts-pattern'
+import type { ChannelName } from './channels/all.ts'
 import type { DueNotice, Outcome } from './delivery.ts'
-import type { ChannelName } from './notice.ts'
 import type { Mark } from './queue.ts'
 
 const firstMs = 1_000

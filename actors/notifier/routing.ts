@@ -5,10 +5,9 @@
  * left an address. Those behind it are for when one before refuses for good. So is the purchaser. Operators are told
  * over all of theirs at once, since a channel may be what an alert is about.
  */
-import type { Config } from '../config.ts'
-import type { ChannelName, Kind, PersonalChannel, Subject } from './notice.ts'
-
-export type Addresses = { email: string | null; webhook: string | null; phone: string | null }
+import { addressNeeded, type ChannelName } from './channels/all.ts'
+import type { NotifierConfig } from './config.ts'
+import type { Addresses, Kind, Subject } from './notice.ts'
 
 /** Somebody of the shop. */
 export type Party = Addresses & { channels: ChannelName[] }
@@ -24,15 +23,6 @@ export type Routing = {
   locale: string
 }
 
-/** What a channel needs to know of the one who is told. The others lead to a place that is configured. */
-export const addressNeeded = {
-  kakao: 'phone',
-  email: 'email',
-  webhook: 'webhook',
-  sms: 'phone',
-} as const satisfies Record<PersonalChannel, keyof Addresses>
-const needed: Partial<Record<ChannelName, keyof Addresses>> = addressNeeded
-
 type Told = Pick<Subject, 'kind' | 'userid'>
 type Known = Addresses & { channels: ChannelName[] | null }
 
@@ -40,8 +30,8 @@ type Known = Addresses & { channels: ChannelName[] | null }
 export function routeOf(told: Told, contact: Known | undefined, routing: Routing): ChannelName[] {
   const addresses = addressesOf(told, contact, routing)
   return orderOf(told, contact, routing).filter((channel) => {
-    const address = needed[channel]
-    return routing.configured.has(channel) && (address === undefined || addresses[address] !== null)
+    const address = addressNeeded(channel)
+    return routing.configured.has(channel) && (address === null || addresses[address] !== null)
   })
 }
 
@@ -81,7 +71,7 @@ export function fallbackOf(
 }
 
 /** @param configured the channels that are open. */
-export const routingOf = (config: Config, configured: Iterable<ChannelName>): Routing => ({
+export const routingOf = (config: NotifierConfig, configured: Iterable<ChannelName>): Routing => ({
   configured: new Set(configured),
   customers: config.customerChannels,
   purchaser: { ...nowhere, email: config.purchaserEmail ?? null, channels: config.purchaserChannels },

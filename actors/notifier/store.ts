@@ -1,7 +1,8 @@
 /** What the notifier writes in the commit that moves its offset, and reads to decide it. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
+import type { ChannelName } from './channels/all.ts'
+import type { Contact } from './customers.ts'
 import { type Gathering, keyOf } from './gather.ts'
-import type { ChannelName, Contact } from './notice.ts'
 import type { Plan, PlannedNotice } from './notifier.ts'
 
 export async function readContacts(sql: Sql, userids: string[]): Promise<Map<string, Contact>> {

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { makeCertificate } from '../../testing/certificate.ts'
 import { type Hook, WebhookSink } from '../../testing/webhook-sink.ts'
 import type { DueNotice } from '../delivery.ts'
+import { chatChannel } from './chat.ts'
 import { secretFor } from './signing.ts'
 import { alarming, deliver, notice, noticeid, traceparent } from './testing.ts'
-import { chatChannel, webhookChannel } from './webhook.ts'
+import { webhookChannel } from './webhook.ts'
 
 let hooks: WebhookSink
 beforeAll(async () => {
