@@ -60,7 +60,7 @@ test('a mail is, byte by byte, what RFC 5322 and its reader expect', async () =>
 List-Unsubscribe: <mailto:books@library.example?subject=unsubscribe%20test1>
 From: Books <books@library.example>
 To: reader@example.com
-Subject: Your reservation of B1 succeeded
+Subject: Your reservation of B1 is confirmed
 Message-ID: <${noticeid}@library.example>
 Date: Fri, 02 Jan 2026 03:04:05 +0000
 MIME-Version: 1.0

@@ -39,7 +39,7 @@ test('a webhook is given the notice as JSON, under the noticeid', async () => {
     traceparent,
   })
   expect(hook!.body).toMatchObject({ noticeid, kind: 'reserved', bookid: 'B1', userid: 'test1' })
-  expect(hook!.body.text).toContain('Your reservation of B1 succeeded')
+  expect(hook!.body.text).toContain('Your reservation of B1 is confirmed')
 })
 
 /** As a receiver does who uses the reference library: it throws unless signature and time are right. */

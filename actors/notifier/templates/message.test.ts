@@ -17,8 +17,8 @@ test.each([
   ['ko', '예약이 완료되었습니다'],
   ['ko-KR', '예약이 완료되었습니다'],
   [null, '예약이 완료되었습니다'],
-  ['en-GB', 'succeeded'],
-  ['fr', 'succeeded'],
+  ['en-GB', 'is confirmed'],
+  ['fr', 'is confirmed'],
 ])('a customer of locale %s reads "%s"', (locale, words) => {
   expect(writeMessage(reserved, locale).title).toContain(words)
 })
