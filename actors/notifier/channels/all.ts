@@ -1,7 +1,7 @@
 /** Every channel but the console. A new channel is a file and its line here. */
 import type { NotifierConfig } from '../config.ts'
-import type { Channel } from '../delivery.ts'
-import type { AddressName } from '../notice.ts'
+import type { Channel } from '../delivery/delivery.ts'
+import type { AddressName } from '../plan/notice.ts'
 import { chat } from './chat.ts'
 import type { Staff } from './descriptor.ts'
 import { discord } from './discord.ts'

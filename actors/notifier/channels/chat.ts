@@ -1,6 +1,6 @@
 /** Sends a copy of every notice to one webhook of the operators. */
 import { webhookUrl } from '../../setting.ts'
-import type { Channel } from '../delivery.ts'
+import type { Channel } from '../delivery/delivery.ts'
 import { judge } from './answer.ts'
 import { describe } from './descriptor.ts'
 import { type OurWebhook, postingChannel } from './posting.ts'

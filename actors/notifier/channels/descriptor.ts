@@ -1,7 +1,7 @@
 /** What a channel's file exports: everything that the notifier knows of the channel before it is opened. */
 import type { z } from 'zod'
-import type { Channel } from '../delivery.ts'
-import type { AddressName } from '../notice.ts'
+import type { Channel } from '../delivery/delivery.ts'
+import type { AddressName } from '../plan/notice.ts'
 import type { Limits } from './receiver.ts'
 
 export type Staff = 'purchaser' | 'operator'

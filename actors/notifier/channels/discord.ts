@@ -12,7 +12,7 @@
  * https://docs.discord.com/developers/resources/message#allowed-mentions-object
  */
 import { webhookUrl } from '../../setting.ts'
-import type { Channel, DueNotice } from '../delivery.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { jsonOf, judge } from './answer.ts'
 import type { Answer } from './caller.ts'

@@ -11,7 +11,7 @@
 import { createTransport } from 'nodemailer'
 import { parseSender } from '../../addresses.ts'
 import { needs, parsed, url } from '../../setting.ts'
-import type { Channel, DueNotice } from '../delivery.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { shown } from './answer.ts'
 import { describe } from './descriptor.ts'

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod'
 import { needs, oneOf, pairs } from '../../setting.ts'
-import type { Channel, DueNotice, Outcome } from '../delivery.ts'
+import type { Channel, DueNotice, Outcome } from '../delivery/delivery.ts'
 import { inWords } from '../templates/in-words.ts'
 import { defaultLocale } from '../templates/message.ts'
 import { describe } from './descriptor.ts'

@@ -1,5 +1,5 @@
 /** A channel that posts to webhooks: what all of them have in common. */
-import type { Channel, DueNotice } from '../delivery.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { type Answer, Caller, type CallerOptions } from './caller.ts'
 import { type Limits, Receiver, type Tried } from './receiver.ts'
 

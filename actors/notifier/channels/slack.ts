@@ -11,7 +11,7 @@
  * https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks
  */
 import { webhookUrl } from '../../setting.ts'
-import type { Channel, DueNotice } from '../delivery.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { judge, wordIn } from './answer.ts'
 import type { Answer } from './caller.ts'

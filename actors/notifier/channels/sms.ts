@@ -4,7 +4,7 @@
  * Source: https://developers.solapi.com/references/messages/sendManyDetail (`type`, `text`, `subject`)
  */
 import { needs } from '../../setting.ts'
-import type { Channel } from '../delivery.ts'
+import type { Channel } from '../delivery/delivery.ts'
 import { type Message, writeMessage } from '../templates/message.ts'
 import { cut } from './cut.ts'
 import { describe } from './descriptor.ts'

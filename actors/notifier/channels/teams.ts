@@ -10,7 +10,7 @@
  * https://adaptivecards.io/explorer/RichTextBlock.html, https://adaptivecards.io/explorer/TextRun.html
  */
 import { webhookUrl } from '../../setting.ts'
-import type { Channel, DueNotice } from '../delivery.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { jsonOf, judge, wordIn } from './answer.ts'
 import type { Answer } from './caller.ts'

@@ -1,8 +1,8 @@
 /** Spans of notices being told, in the traces of the requests that they are about. */
 import { isSampled, type SpanOptions, type Tracing } from '../../tracing/tracing.ts'
-import type { Channel, DueNotice } from '../delivery.ts'
+import type { Told } from '../console.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import type { ChannelName } from './all.ts'
-import type { Told } from './console.ts'
 
 /** @returns the channel, each of whose deliveries is a span if somebody collects them. */
 export function traced<Name extends ChannelName>(

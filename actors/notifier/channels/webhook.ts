@@ -3,7 +3,7 @@
  * of the answer counts: any 2xx means that the notice was delivered.
  */
 import { oneOf } from '../../setting.ts'
-import type { Channel, DueNotice } from '../delivery.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { judge } from './answer.ts'
 import type { CallerOptions } from './caller.ts'

@@ -1,4 +1,4 @@
-import type { Kind, Subject } from '../notice.ts'
+import type { Kind, Subject } from '../plan/notice.ts'
 import { alertOf, countByStatus, describeAlert, failureOf, type Language, listNames } from './wording.ts'
 
 const kindNames: Record<Kind, string> = {

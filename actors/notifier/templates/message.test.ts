@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { kinds, type Subject } from '../notice.ts'
+import { kinds, type Subject } from '../plan/notice.ts'
 import { writeMessage } from './message.ts'
 import { samples } from './samples.ts'
 import { alertOf } from './wording.ts'

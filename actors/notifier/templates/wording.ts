@@ -1,5 +1,5 @@
 /** The words of a notice in one language. Templates write plain text; `message.ts` turns it into HTML. */
-import type { Alert, AlertDetails, FailureDetails, Kind, Subject } from '../notice.ts'
+import type { Alert, AlertDetails, FailureDetails, Kind, Subject } from '../plan/notice.ts'
 
 export type Wording = {
   /** One line. */

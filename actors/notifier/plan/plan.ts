@@ -10,9 +10,9 @@
  * N4. Requests to buy one book that the purchaser was not told of yet become one, and none when the book was ordered
  *     (`gather.ts`).
  */
-import type { StockEvent } from '../messages.ts'
-import type { ChannelName } from './channels/all.ts'
-import type { Contact } from './customers.ts'
+import type { StockEvent } from '../../messages.ts'
+import type { ChannelName } from '../channels/all.ts'
+import type { Contact } from '../customers/customers.ts'
 import { type Audience, type Kind, purchaseNoticeId, reservationNoticeId, type Subject } from './notice.ts'
 import { type Routing, routeOf } from './routing.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { notice } from './channels/testing.ts'
 import { consoleTeller } from './console.ts'
-import { notice } from './testing.ts'
 
 test('the console tells in the original lines, with reservation, user, book and trace', () => {
   const told: [object, string][] = []

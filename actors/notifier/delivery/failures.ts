@@ -3,8 +3,8 @@
  * were until they are told. Never of a notice that tells just this, nor over the channel that failed.
  */
 import { randomUUID } from 'node:crypto'
-import type { Fragment, Sql } from '../../streams/postgres.ts'
-import type { ChannelName } from './channels/all.ts'
+import type { Fragment, Sql } from '../../../streams/postgres.ts'
+import type { ChannelName } from '../channels/all.ts'
 
 export type FailureNotices = {
   /** Those by which operators are told. */

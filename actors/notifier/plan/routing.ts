@@ -5,8 +5,8 @@
  * left an address. Those behind it are for when one before refuses for good. So is the purchaser. Operators are told
  * over all of theirs at once, since a channel may be what an alert is about.
  */
-import { addressNeeded, type ChannelName } from './channels/all.ts'
-import type { NotifierConfig } from './config.ts'
+import { addressNeeded, type ChannelName } from '../channels/all.ts'
+import type { NotifierConfig } from '../config.ts'
 import type { Addresses, Kind, Subject } from './notice.ts'
 
 /** Somebody of the shop. */

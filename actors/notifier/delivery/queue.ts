@@ -7,12 +7,12 @@
  * Q3. A channel that refuses for good hands the notice on to the next, under the same noticeid; the last one ends it.
  * Q4. Claims skip what others have locked; marks lock in the order of seq. So nobody waits in a circle.
  */
-import type { Sql } from '../../streams/postgres.ts'
+import type { Sql } from '../../../streams/postgres.ts'
+import type { ChannelName, PersonalChannel } from '../channels/all.ts'
+import type { Addresses } from '../plan/notice.ts'
 import { logAttempts } from './attempts.ts'
-import type { ChannelName, PersonalChannel } from './channels/all.ts'
 import type { DueNotice } from './delivery.ts'
 import { type FailureNotices, failureParts } from './failures.ts'
-import type { Addresses } from './notice.ts'
 
 /** A notice that is due and claimed, with what is known of its customer, and what decides where it goes next. */
 export type Claimed = Omit<DueNotice, keyof Addresses | 'locale'> &

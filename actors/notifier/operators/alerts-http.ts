@@ -5,14 +5,14 @@
  */
 import { createHash, hash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Sql } from '../../streams/postgres.ts'
-import type { App } from '../http/app.ts'
-import { Problem, problemResponses } from '../http/problem.ts'
-import { reply } from '../http/reply.ts'
+import type { Sql } from '../../../streams/postgres.ts'
+import type { App } from '../../http/app.ts'
+import { Problem, problemResponses } from '../../http/problem.ts'
+import { reply } from '../../http/reply.ts'
+import type { Told } from '../console.ts'
+import type { AlertDetails } from '../plan/notice.ts'
+import { type Routing, routeOf } from '../plan/routing.ts'
 import { noteAlerts, readNews } from './alerts.ts'
-import type { Told } from './channels/console.ts'
-import type { AlertDetails } from './notice.ts'
-import { type Routing, routeOf } from './routing.ts'
 
 export type AlertsHttpOptions = {
   app: App

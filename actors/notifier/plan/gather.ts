@@ -7,7 +7,7 @@
  * G3. A request that was not sent when its book was ordered is not sent: it would have the book bought twice. What is
  *     requested behind the order is a request of its own.
  */
-import type { Plan, PlannedNotice } from './notifier.ts'
+import type { Plan, PlannedNotice } from './plan.ts'
 
 /** What is added to the request for a book that is still to be sent; if there is none, `noticeid` makes one. */
 export type Gathering = {

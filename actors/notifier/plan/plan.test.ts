@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { StockEvent } from '../messages.ts'
-import type { Contact } from './customers.ts'
-import { planNotices, unlessOf } from './notifier.ts'
-import type { Routing } from './routing.ts'
+import type { StockEvent } from '../../messages.ts'
+import type { Contact } from '../customers/customers.ts'
 import {
   contact,
   everybody,
@@ -13,7 +11,9 @@ import {
   released,
   reserved,
   route,
-} from './testing.ts'
+} from '../testing.ts'
+import { planNotices, unlessOf } from './plan.ts'
+import type { Routing } from './routing.ts'
 
 const contacts: Record<string, Contact> = {
   mail: contact({ email: 'a@example.com' }),

@@ -1,7 +1,7 @@
 /** `npm run notices:secret -- USERID`: prints the secrets with which the webhook of a customer checks what we send. */
-import { ConfigError, readEnv, toConfig } from '../config.ts'
-import { secretFor } from './channels/signing.ts'
-import { notifierSettings } from './config.ts'
+import { ConfigError, readEnv, toConfig } from '../../config.ts'
+import { secretFor } from '../channels/signing.ts'
+import { notifierSettings } from '../config.ts'
 
 const [userid] = process.argv.slice(2)
 /** Nothing is asked of the stores. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { StockEvent } from '../messages.ts'
+import type { StockEvent } from '../../messages.ts'
+import { everybody, ordered, purchaseRequested, refused } from '../testing.ts'
 import { gather } from './gather.ts'
-import { planNotices } from './notifier.ts'
-import { everybody, ordered, purchaseRequested, refused } from './testing.ts'
+import { planNotices } from './plan.ts'
 
 const of = (bookid: string) => ({ bookid, reservationid: randomUUID() })
 

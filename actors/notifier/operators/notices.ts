@@ -1,7 +1,7 @@
 /** The log of notices, for operators: newest first, cut by seq. */
-import type { Fragment, Sql } from '../../streams/postgres.ts'
-import type { ChannelName } from './channels/all.ts'
-import type { Status, Subject } from './notice.ts'
+import type { Fragment, Sql } from '../../../streams/postgres.ts'
+import type { ChannelName } from '../channels/all.ts'
+import type { Status, Subject } from '../plan/notice.ts'
 
 export type NoticeRow = Subject & {
   noticeid: string

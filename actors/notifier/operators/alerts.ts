@@ -9,9 +9,9 @@
  * A3. The newest wins: what was not told of the group yet is taken back, and told with the news as it stands now.
  */
 import { hash, randomUUID } from 'node:crypto'
-import type { Fragment, Sql } from '../../streams/postgres.ts'
-import type { ChannelName } from './channels/all.ts'
-import type { Alert, AlertDetails } from './notice.ts'
+import type { Fragment, Sql } from '../../../streams/postgres.ts'
+import type { ChannelName } from '../channels/all.ts'
+import type { Alert, AlertDetails } from '../plan/notice.ts'
 
 /** @returns those of the alerts that are news (A1). */
 export async function readNews(sql: Sql, alerts: Alert[]): Promise<Alert[]> {

@@ -1,5 +1,5 @@
 /** What a dispatcher hands to a channel, and what comes of it. */
-import type { Addresses, Subject } from './notice.ts'
+import type { Addresses, Subject } from '../plan/notice.ts'
 
 /** A notice that is due and claimed, with what is known at this moment of the one whom it is for. */
 export type DueNotice = Subject &

@@ -1,6 +1,6 @@
 /** The log of attempts to tell: when, by which channel, and what the receiver answered. */
-import type { Fragment, Sql } from '../../streams/postgres.ts'
-import type { ChannelName } from './channels/all.ts'
+import type { Fragment, Sql } from '../../../streams/postgres.ts'
+import type { ChannelName } from '../channels/all.ts'
 
 export type AttemptRow = {
   at: Date

@@ -1,7 +1,7 @@
 /** Customers' contacts. */
-import type { Sql } from '../../streams/postgres.ts'
-import type { PersonalChannel } from './channels/all.ts'
-import type { Addresses } from './notice.ts'
+import type { Sql } from '../../../streams/postgres.ts'
+import type { PersonalChannel } from '../channels/all.ts'
+import type { Addresses } from '../plan/notice.ts'
 
 /** How a customer wants to be notified. */
 export type Contact = Addresses & {

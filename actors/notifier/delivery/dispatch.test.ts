@@ -3,19 +3,16 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { closePostgres, openPostgres } from '../../streams/postgres.ts'
-import { MailSink } from '../testing/mail-sink.ts'
-import { TcpProxy } from '../testing/tcp-proxy.ts'
-import { WebhookSink } from '../testing/webhook-sink.ts'
-import type { ChannelName } from './channels/all.ts'
-import { chatChannel } from './channels/chat.ts'
-import { emailChannel } from './channels/email.ts'
-import { webhookChannel } from './channels/webhook.ts'
-import { writeCustomer } from './customers.ts'
-import type { Channel, DueNotice, Outcome } from './delivery.ts'
-import { Dispatcher, type DispatcherOptions } from './dispatch.ts'
-import { retryNotice } from './notices.ts'
-import { claimDue, markAll } from './queue.ts'
+import { closePostgres, openPostgres } from '../../../streams/postgres.ts'
+import { MailSink } from '../../testing/mail-sink.ts'
+import { TcpProxy } from '../../testing/tcp-proxy.ts'
+import { WebhookSink } from '../../testing/webhook-sink.ts'
+import type { ChannelName } from '../channels/all.ts'
+import { chatChannel } from '../channels/chat.ts'
+import { emailChannel } from '../channels/email.ts'
+import { webhookChannel } from '../channels/webhook.ts'
+import { writeCustomer } from '../customers/customers.ts'
+import { retryNotice } from '../operators/notices.ts'
 import {
   chat,
   contact,
@@ -26,7 +23,10 @@ import {
   reserved,
   route,
   Tally,
-} from './testing.ts'
+} from '../testing.ts'
+import type { Channel, DueNotice, Outcome } from './delivery.ts'
+import { Dispatcher, type DispatcherOptions } from './dispatch.ts'
+import { claimDue, markAll } from './queue.ts'
 
 let database: NotifierDatabase
 beforeAll(async () => {

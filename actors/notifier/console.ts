@@ -1,7 +1,7 @@
 /** Tells everything on standard output, one line each, as the original did. */
-import type { Line, Series } from '../../busy-lines.ts'
-import { traceIdOf } from '../../http/trace.ts'
-import type { Alert, Kind, Subject } from '../notice.ts'
+import type { Line, Series } from '../busy-lines.ts'
+import { traceIdOf } from '../http/trace.ts'
+import type { Alert, Kind, Subject } from './plan/notice.ts'
 
 const texts: Record<Kind, string> = {
   reserved: '##### 예약 완료 되었습니다 #####',

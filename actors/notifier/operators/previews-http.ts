@@ -1,8 +1,8 @@
 /** `/previews/`: how every notice looks, for people. No call for programs, so it is not in the OpenAPI document. */
-import type { App } from '../http/app.ts'
-import { Problem } from '../http/problem.ts'
-import { safeHeaders } from '../http/reply.ts'
-import { previewPages } from './templates/preview.ts'
+import type { App } from '../../http/app.ts'
+import { Problem } from '../../http/problem.ts'
+import { safeHeaders } from '../../http/reply.ts'
+import { previewPages } from '../templates/preview.ts'
 
 /** Nothing is loaded from anywhere, and no script runs. */
 const headers = {

@@ -1,6 +1,6 @@
 /** What comes of an attempt: when a notice is tried again, and when no more. */
 import { match } from 'ts-pattern'
-import type { ChannelName } from './channels/all.ts'
+import type { ChannelName } from '../channels/all.ts'
 import type { DueNotice, Outcome } from './delivery.ts'
 import type { Mark } from './queue.ts'
 

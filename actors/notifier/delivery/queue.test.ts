@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { Sql } from '../../streams/postgres.ts'
-import type { StockEvent } from '../messages.ts'
-import { readAttempts } from './attempts.ts'
-import type { ChannelName } from './channels/all.ts'
-import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
+import type { Sql } from '../../../streams/postgres.ts'
+import type { StockEvent } from '../../messages.ts'
+import type { ChannelName } from '../channels/all.ts'
 import {
   chat,
   mark,
@@ -15,7 +13,9 @@ import {
   released,
   reserved,
   route,
-} from './testing.ts'
+} from '../testing.ts'
+import { readAttempts } from './attempts.ts'
+import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
 
 let database: NotifierDatabase
 beforeAll(async () => {

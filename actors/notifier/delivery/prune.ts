@@ -1,8 +1,8 @@
 /** Forgets notices and alerts that are past their retention, a little at a time. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Sql } from '../../streams/postgres.ts'
-import { Pulse } from '../../streams/pulse.ts'
-import { pruneAlerts } from './alerts.ts'
+import type { Sql } from '../../../streams/postgres.ts'
+import { Pulse } from '../../../streams/pulse.ts'
+import { pruneAlerts } from '../operators/alerts.ts'
 import { pruneNotices } from './queue.ts'
 
 const atOnce = 1_000

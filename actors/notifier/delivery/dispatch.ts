@@ -19,19 +19,19 @@
  *     is not claimed, and addresses are read with the claim. An outcome that an operator has tried again was withdrawn by no
  *     cancellation, for it was given up: it is looked for here.
  */
-import { Backoff } from '../../streams/backoff.ts'
-import type { Sql } from '../../streams/postgres.ts'
-import { Pulse } from '../../streams/pulse.ts'
-import type { Series } from '../busy-lines.ts'
-import { traceIdOf } from '../http/trace.ts'
+import { Backoff } from '../../../streams/backoff.ts'
+import type { Sql } from '../../../streams/postgres.ts'
+import { Pulse } from '../../../streams/pulse.ts'
+import type { Series } from '../../busy-lines.ts'
+import { traceIdOf } from '../../http/trace.ts'
+import type { ChannelName } from '../channels/all.ts'
+import { cancellationOf, isOutcome } from '../plan/plan.ts'
+import { addressesOf, fallbackOf, type Routing, routeOf } from '../plan/routing.ts'
+import { readKnown } from '../store.ts'
 import { Bell } from './bell.ts'
-import type { ChannelName } from './channels/all.ts'
 import type { Channel, DueNotice, Outcome } from './delivery.ts'
-import { cancellationOf, isOutcome } from './notifier.ts'
 import { type Claimed, claimDue, type Mark, markAll, renewClaims } from './queue.ts'
 import { markOf } from './retry.ts'
-import { addressesOf, fallbackOf, type Routing, routeOf } from './routing.ts'
-import { readKnown } from './store.ts'
 
 /** How long a claim lasts, and how often that of a delivery that goes on is renewed. */
 const leaseMs = 10_000
