@@ -1,4 +1,4 @@
-/** The notifier: turns stock's events into notices and takes these to the people they concern. */
+/** The notifier turns stock's events into notices and delivers them. */
 import { hostname, setPriority } from 'node:os'
 import { Incarnation } from '../../streams/incarnation.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
@@ -18,23 +18,23 @@ import { StoreClock } from '../store-clock.ts'
 import { following } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { type ChannelName, openChannels } from './channels/all.ts'
-import { traced, tracesTold } from './channels/traced.ts'
+import { traceDelivered, traced } from './channels/traced.ts'
 import { notifierSettings } from './config.ts'
-import { consoleTeller, type Told } from './console.ts'
-import { Chime } from './delivery/chime.ts'
+import { type Print, printing } from './console.ts'
 import type { Channel } from './delivery/delivery.ts'
 import { Dispatcher } from './delivery/dispatch.ts'
 import { Pruning } from './delivery/prune.ts'
 import { type Mark, overdueSeconds } from './delivery/queue.ts'
+import { DelayedWake } from './delivery/wake-signal.ts'
 import { noticeHandler } from './handler.ts'
 import { mountNotifier } from './http.ts'
 import { routingOf } from './plan/routing.ts'
 
-/** Notices rest before they are sent anyway: events are taken in by the lot. */
+/** Events are read in larger batches: notices wait before they are sent anyway. */
 const gatherMs = 200
-/** Of lists of notices, in which operators look. */
+/** Lists of notices for operators. */
 const readsAtOnce = 2
-/** On a machine that all services share, notices wait for decisions in a rush, never decisions for notices. */
+/** On a machine shared by all services, a rush may delay notices, but notices never delay decisions. */
 const niceness = 10
 
 await runService(
@@ -58,10 +58,10 @@ await runService(
     const clock = await StoreClock.open(probe.sql)
     await connectAll(reads)
 
-    const tellOnConsole = consoleTeller({ log, lines: lines.of('told on the console'), now: clock.now })
-    const tell = (notices: Told[]) => {
-      tellOnConsole(notices)
-      if (tracing) tracesTold(tracing, 'console', notices)
+    const printLines = printing({ log, lines: lines.of('notice printed'), now: clock.now })
+    const print: Print = (notices) => {
+      printLines(notices)
+      if (tracing) traceDelivered(tracing, 'console', notices)
       metrics.notices('console', 'sent').inc(notices.length)
     }
     const channels = openChannels(config, clock.now)
@@ -69,10 +69,10 @@ await runService(
       config,
       channels.map((it) => it.name),
     )
-    const ring = () => {
-      for (const dispatcher of dispatchers) dispatcher.ring()
+    const wake = () => {
+      for (const dispatcher of dispatchers) dispatcher.wake()
     }
-    const toldLines = lines.of('told')
+    const sentLines = lines.of('notice sent')
     const dispatchers = channels.map(
       (channel) =>
         new Dispatcher({
@@ -81,13 +81,13 @@ await runService(
           routing,
           gatherMs: noticeGatherMs,
           log,
-          lines: toldLines,
+          lines: sentLines,
           count: counting(metrics, channel),
-          handedOn: ring,
+          onFallback: wake,
         }),
     )
     const incarnation = new Incarnation({ service: 'notifier', services: serviceNames, redisPrefix, log })
-    const chime = new Chime(noticeDelayMs, ring)
+    const delayedWake = new DelayedWake(noticeDelayMs, wake)
     const worker = new Worker({
       service: 'notifier',
       id,
@@ -98,10 +98,10 @@ await runService(
         worker: id,
         leaseMarginMs: leaseTtlMs / 2,
         routing,
-        tell,
-        rests: { delayMs: noticeDelayMs, gatherMs: noticeGatherMs },
-        noted(superseded) {
-          chime.note()
+        print,
+        delays: { delayMs: noticeDelayMs, gatherMs: noticeGatherMs },
+        onCommitted(superseded) {
+          delayedWake.schedule()
           for (const it of superseded) metrics.notices(it.channel, 'superseded').inc(it.superseded)
         },
       }),
@@ -120,7 +120,7 @@ await runService(
     const app = createApp({
       service: 'notifier',
       title: 'Notifier',
-      description: 'Tells customers and the purchaser of every outcome, by console, e-mail and webhook.',
+      description: 'Notifies customers, the purchaser and operators over their channels.',
       log,
       metrics,
       tracing,
@@ -132,11 +132,11 @@ await runService(
       allowPrivate: config.webhookAllowPrivate,
       routing,
       alertToken: config.alertToken,
-      tell,
-      ring,
+      print,
+      wake,
     })
 
-    const tellOverdue = async () => {
+    const countOverdue = async () => {
       for (const { name } of channels) metrics.noticesOverdue(name).set(await overdueSeconds(sql, name))
     }
 
@@ -157,7 +157,7 @@ await runService(
             metrics,
             log,
             pulse: watching,
-            own: tellOverdue,
+            own: countOverdue,
           },
           signal,
         ),

@@ -9,7 +9,7 @@ import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
 import { readCustomer, writeCustomer } from './customers/customers.ts'
 import { readAttempts } from './delivery/attempts.ts'
 import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './delivery/queue.ts'
-import { noteAlerts, readNews } from './operators/alerts.ts'
+import { readNews, recordAlerts } from './operators/alerts.ts'
 import { listNotices, readNotice, retryNotice, suppressNotice } from './operators/notices.ts'
 import { statuses } from './plan/notice.ts'
 import {
@@ -49,10 +49,10 @@ const eventOf = (i: number): StockEvent => {
 }
 
 /**
- * A batch of every event, told on the console and committed with its notices.
+ * Handles and commits a batch of every event.
  * @param fresh as if Postgres had refused it before.
  */
-async function note(sql: Sql, size: number, fresh: boolean): Promise<void> {
+async function commitBatch(sql: Sql, size: number, fresh: boolean): Promise<void> {
   const batch = range(size).map((i) => ({
     partition: i % partitions,
     position: '1-0',
@@ -93,19 +93,19 @@ async function operate(sql: Sql): Promise<void> {
   await readAttempts(sql, 7)
   const alerts = range(40).map((i) => alertFiring({ fingerprint: String(i) }))
   await readNews(sql, alerts)
-  await noteAlerts(sql, alertsOf(alerts), { noticeid: randomUUID(), channels: ['sms'] })
+  await recordAlerts(sql, alertsOf(alerts), { noticeid: randomUUID(), channels: ['sms'] })
 }
 
 async function expectHot(size: number): Promise<void> {
   // Four partitions are a handful.
   for (const fresh of [false, true])
-    expect(await expectIndexes(hot, (sql) => note(sql, size, fresh), { small: ['mailbox'] })).toBe(4)
+    expect(await expectIndexes(hot, (sql) => commitBatch(sql, size, fresh), { small: ['mailbox'] })).toBe(4)
   expect(await expectIndexes(hot, (sql) => dispatch(sql, size))).toBe(4)
 }
 
 const tables = ['notice', 'undelivered', 'attempt', 'alert', 'customer']
 const million = 1_000_000
-const untold = 5_000
+const undelivered = 5_000
 
 async function fill(sql: Sql): Promise<void> {
   const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
@@ -115,7 +115,7 @@ async function fill(sql: Sql): Promise<void> {
     )
     select ${uuid}, 'reserved', (array['console', 'email', 'chat'])[1 + i % 3], 'book-' || i % 50000,
       'user-' || i % 100000, ${uuid}, case
-        when i > ${million - untold}::int then 'pending' when i % 1000 = 0 then 'failed'
+        when i > ${million - undelivered}::int then 'pending' when i % 1000 = 0 then 'failed'
         when i % 100 = 1 then 'superseded' else 'sent' end,
       1, now() - (${million}::int - i) * interval '5 seconds', case when i % 100 = 1 then now() end
     from generate_series(1, ${million}::int) i`
@@ -174,7 +174,7 @@ describe('with a million notices', () => {
     })
 
     test('for the oldest, which are forgotten', async () => {
-      // Among the few that are still to be told, a thousand are looked for: sooner found by reading these few.
+      // A thousand are looked up among the few undelivered ones, so reading all of these is faster.
       const allowed = { walked: ['notice'], small: ['undelivered'] }
       await expectIndexes(unforced, (sql) => pruneNotices(sql, 30, 1_000), allowed)
     })
