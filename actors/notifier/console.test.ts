@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { notice } from './channels/testing.ts'
 import { printing } from './console.ts'
 
-test('the console tells in the original lines, with reservation, user, book and trace', () => {
+test('the console prints the original lines, with reservation, user, book and trace', () => {
   const printed: [object, string][] = []
   let written = 0
-  const tell = printing({
+  const print = printing({
     log: {
       info: (facts, text) => printed.push([facts, text]),
       flush: () => {
@@ -16,7 +16,7 @@ test('the console tells in the original lines, with reservation, user, book and 
     now: () => new Date(),
   })
   const kinds = ['reserved', 'cancelled', 'failed', 'purchase-requested'] as const
-  tell(kinds.map((kind) => notice({ kind })))
+  print(kinds.map((kind) => notice({ kind })))
   expect(written).toBe(4)
   expect(printed.map(([, text]) => text)).toEqual([
     '##### 예약 완료 되었습니다 #####',

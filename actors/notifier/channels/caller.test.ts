@@ -39,7 +39,7 @@ const post = (caller: Caller, host: number) =>
     ({ body }) => body.then(() => sent),
   )
 
-test('however many hosts there are, few connections wait for another call, and not for long', async () => {
+test('X5: however many hosts there are, few idle connections are kept, and only briefly', async () => {
   const caller = new Caller({ allowPrivate: true, idle: { max: 10, ms: 500 } })
   for (let host = 1; host <= 60; host++) expect(await post(caller, host)).toEqual(sent)
   expect(connections).toBe(60)

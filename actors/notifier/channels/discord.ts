@@ -1,11 +1,11 @@
 /**
- * Tells by a webhook of Discord.
+ * Sends notices to a webhook of Discord.
  *
- * Sent: `content` of 2,000 characters at most, in which Markdown is escaped; `allowed_mentions` without any, so that
- * nobody is called by what others wrote; no embeds for links. `wait=true` has Discord answer only once the message is
- * saved, since it does not tell of one that is not otherwise.
- * Answered: 200 with the message (204 without `wait`), or a JSON error with a number as its `code`; 429 with
- * `retry_after` in seconds. Each answer says how many calls are left until when, and with none left it gets a rest.
+ * Request: `content` of 2,000 characters at most, with Markdown escaped; empty `allowed_mentions`, so that no text of a
+ * user mentions anyone; no embeds for links. With `wait=true` Discord answers once the message is saved; without it,
+ * Discord does not report a message that it failed to save.
+ * Answer: 200 with the message (204 without `wait`), or a JSON error with a number as its `code`; 429 with `retry_after`
+ * in seconds. Each answer says how many calls are left and until when. When none is left, the webhook rests.
  *
  * Sources: https://docs.discord.com/developers/resources/webhook#execute-webhook,
  * https://docs.discord.com/developers/topics/rate-limits,
@@ -68,7 +68,7 @@ function bodyOf(notice: DueNotice) {
   }
 }
 
-/** A backslash makes any punctuation mean itself: emphasis, links, mentions, headings, lists, emoji and timestamps. */
+/** A backslash escapes all markup: emphasis, links, mentions, headings, lists, emoji and timestamps. */
 const escaped = (character: string): string =>
   /[\\*_~`|>#+\-.!:@&<()[\]{}]/.test(character) ? `\\${character}` : character
 

@@ -120,21 +120,21 @@ test('there are at least fifty of them', () => {
   expect(new Set(hostile).size).toBeGreaterThanOrEqual(50)
 })
 
-test.each(hostile)('%j is refused, and nothing of ours is connected to', async (url) => {
+test.each(hostile)('%j is refused, and none of our servers is connected to', async (url) => {
   const [outcome] = await deliver(strict(), at(url))
   const unknown = url.includes('nowhere.example')
   expect(outcome).toMatchObject({ type: unknown ? 'retry' : 'failed' })
   expect(visitors).toEqual([])
 })
 
-test('the same would have come to us, were private addresses allowed', async () => {
+test('with private addresses allowed, the same URLs would have reached us', async () => {
   const open = webhookChannel({ lookup, limitMs: 2_000, allowPrivate: true })
   const reaching = ['https://2130706433:PORT/', 'https://loopback.example:PORT/', 'https://①②⑦.⓪.⓪.①:PORT/']
   await deliver(open, ...reaching.map(at))
   expect(visitors).toHaveLength(3)
 })
 
-test('a name that changes its mind is asked once, and what it said then is what is connected to', async () => {
+test('a name that resolves differently each time is resolved once, and connected to the address that was checked', async () => {
   const asked: string[] = []
   // Of the global unicast addresses, one that nobody has.
   const rebinding = async (name: string) => (asked.push(name) === 1 ? ['2d00::1'] : ['127.0.0.1'])
@@ -145,7 +145,7 @@ test('a name that changes its mind is asked once, and what it said then is what 
   expect(visitors).toEqual([])
 })
 
-test('the next call asks again, and is refused by what it says now', async () => {
+test('the next call resolves the name again, and refuses its new address', async () => {
   let answer = ['2d00::1']
   const channel = webhookChannel({ lookup: async () => answer, limitMs: 200, allowPrivate: false })
   await channel.deliver(at('https://rebinding.example:PORT/'))
@@ -156,7 +156,7 @@ test('the next call asks again, and is refused by what it says now', async () =>
   expect(visitors).toEqual([])
 })
 
-test('a look-up that takes too long is not waited for, and nothing is sent when it comes after all', async () => {
+test('a lookup that takes too long is abandoned, and nothing is sent when it ends', async () => {
   const late = Promise.withResolvers<string[]>()
   const channel = webhookChannel({ lookup: () => late.promise, limitMs: 50, allowPrivate: true })
   const outcome = await channel.deliver(at('http://late.example:PORT/'))
@@ -168,7 +168,7 @@ test('a look-up that takes too long is not waited for, and nothing is sent when 
   expect(visitors).toHaveLength(1)
 })
 
-test.each([301, 302, 303, 307, 308])('a %i to what is ours is not followed', async (status) => {
+test.each([301, 302, 303, 307, 308])('a %i to one of our servers is not followed', async (status) => {
   await using stranger = await WebhookSink.start()
   stranger.answer = (_, response) =>
     response

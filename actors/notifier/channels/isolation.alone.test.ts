@@ -41,7 +41,7 @@ async function measure(email: Channel): Promise<number[]> {
   return times
 }
 
-/** Offers a channel as much as it takes, as a dispatcher does, until told to stop. */
+/** Offers a channel as much as it takes, as a dispatcher does, until `signal` is aborted. */
 function offer(channel: Channel, counts: Record<string, number>): () => Promise<void> {
   let going = true
   const loop = async () => {
@@ -62,7 +62,9 @@ function offer(channel: Channel, counts: Record<string, number>): () => Promise<
 const p99 = (times: number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]!
 
 // On a machine that others use too, one measurement may be spoilt.
-test('while a channel is dead, is tried and comes back, the others go on as ever', { retry: 3 }, async () => {
+test('while a channel is dead, is tested and comes back, the others are as fast as before', {
+  retry: 3,
+}, async () => {
   const email = emailChannel({ smtpUrl: mails.url, from: 'books@library.example', concurrent })
   await measure(email)
   const normal: number[] = []

@@ -1,10 +1,10 @@
 /**
- * Tells by an incoming webhook of Slack.
+ * Sends notices to an incoming webhook of Slack.
  *
- * Sent: `text` for notifications, and blocks of mrkdwn for those who look. `&`, `<` and `>` are what Slack's markup is
- * made of, mentions and links included, and the only characters to be escaped; `verbatim` keeps names and URLs in
- * what others wrote from becoming links. A block takes 3,000 characters.
- * Answered: `ok`, or a word such as `invalid_payload` with a status that says whether to try again.
+ * Request: `text` for the notification, and mrkdwn blocks for the message. Slack's markup, including mentions and links, is
+ * made of `&`, `<` and `>`, so only these are escaped. `verbatim` keeps names and URLs in a user's text from becoming links. A
+ * block accepts 3,000 characters.
+ * Answer: `ok`, or an error code such as `invalid_payload`, with a status that shows whether to retry.
  *
  * Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
  * https://docs.slack.dev/messaging/formatting-message-text, https://docs.slack.dev/reference/block-kit/blocks/section-block,
@@ -69,7 +69,7 @@ const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 const mrkdwn = (text: string, max: number): string => cut(text, max, { encode: (it) => entities[it] ?? it })
 
 async function judgeSlack(answer: Answer): Promise<Tried> {
-  // The status says it all, should the body be lost.
+  // If the body is lost, the status is enough.
   const said = await answer.body.then(
     (body) => body.trim(),
     () => undefined,
@@ -80,7 +80,7 @@ async function judgeSlack(answer: Answer): Promise<Tried> {
   return {
     outcome: {
       type: 'failed',
-      error: `Slack answered ${status} without its ok`,
+      error: `Slack answered ${status} without ok`,
       answer: `HTTP ${status}`,
     },
   }

@@ -1,6 +1,6 @@
 /**
- * Tells by text message. What fits 90 bytes of EUC-KR, in which a Korean letter takes two, goes as SMS; the rest as
- * LMS, which takes 2,000 and has a subject of 40.
+ * Sends notices by text message. A text of up to 90 bytes in EUC-KR, where a Korean letter takes two, goes as SMS. A longer one
+ * goes as LMS, with up to 2,000 bytes and a subject of 40.
  * Source: https://developers.solapi.com/references/messages/sendManyDetail (`type`, `text`, `subject`)
  */
 import { needs } from '../../setting.ts'

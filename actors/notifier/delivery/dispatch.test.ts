@@ -459,7 +459,7 @@ test('a receiver that never comes back is given up too', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   await database.sql`update notice set created_at = created_at - interval '25 hours'`
   await using running = start(
-    fake(() => ({ type: 'deferred', error: 'the receiver is down', afterMs: 1_000 })),
+    fake(() => ({ type: 'deferred', error: 'The receiver is down', afterMs: 1_000 })),
   )
   await running.tally.until('failed', 1)
 })
