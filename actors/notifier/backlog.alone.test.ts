@@ -21,7 +21,7 @@ beforeAll(async () => {
   hooks = await WebhookSink.start()
   await writeCustomer(database.sql, 'mailed', contact({ email: 'mailed@example.com' }))
   await writeCustomer(database.sql, 'hooked', contact({ webhook: hooks.url }))
-  // It takes no events in: all partitions are somebody else's.
+  // It reads no events: another worker owns all partitions.
   notifier = new ServiceProcess('notifier', {
     service: 'notifier',
     runtime: 'node',
@@ -53,7 +53,7 @@ const all = backlog.mailed + backlog.hooked
 const wanted = 1_000
 
 test('ten thousand notices are sent at a thousand per second, each once', { timeout: 120_000 }, async () => {
-  // The first time the bare clients are still being compiled.
+  // A warm-up: the bare clients are not compiled yet.
   await bareRate()
   const before = await bareRate()
   mails.mails.length = 0
@@ -61,11 +61,11 @@ test('ten thousand notices are sent at a thousand per second, each once', { time
   const rate = await send()
   const bare = Math.min(before, await bareRate())
   console.log(`${all} notices at ${rate.toFixed(0)} a second, bare clients at ${bare.toFixed(0)}`)
-  // Where bare clients come to less than 2,500 a second, the machine is slow, or busy with other things.
+  // If bare clients reach less than 2,500 per second, the machine is slow or busy.
   expect(rate).toBeGreaterThan(Math.min(wanted, bare / 2.5))
 })
 
-/** Tells a backlog. @returns notices a second, from the first to the last. */
+/** Sends a backlog. @returns notices per second, from the first to the last. */
 async function send(): Promise<number> {
   const sent = () => mails.mails.length + hooks.hooks.length
   const starting = eventually(() => sent() > 0, { timeoutMs: 20_000 }).then(() => performance.now())
@@ -85,7 +85,7 @@ async function send(): Promise<number> {
   return rate
 }
 
-/** Notices a second, in the same shares, without a queue: as fast as clients and sinks can. */
+/** Notices per second in the same shares without a queue: the limit of clients and sinks. */
 async function bareRate(): Promise<number> {
   const transport = createTransport({ url: mails.url, pool: true, maxConnections: 10 })
   const mail = {

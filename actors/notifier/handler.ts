@@ -42,7 +42,7 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
   let wary = waryEvents
   const repetition = new Repetition()
 
-  /** Without a way to notify a purchaser, there is nobody to gather requests for. */
+  /** Without a purchaser to notify, requests are not gathered. */
   const gathers = routeOf({ kind: 'purchase-requested', userid: null }, undefined, routing).length > 0
 
   return {

@@ -55,7 +55,7 @@ async function ask(method: string, path: string, body?: unknown, face = app): Pr
   return { status: response.status, headers: response.headers, body: await response.json() }
 }
 const get = (path: string) => ask('GET', path)
-/** Of notices that go through the queue. */
+/** Only notices that go through the queue. */
 const idsOf = ({ body }: Answer): string[] =>
   body._embedded.notices
     .filter((it: { channel: string }) => it.channel !== 'console')
@@ -256,7 +256,7 @@ test('an operator can retry a failed notice, which then has as much time as a ne
   await markAll(database.sql, [mark(first, 'failed')])
   expect(await claimDue(database.sql, 'chat', 1, 60_000)).toEqual([])
   expect(await patch(first.noticeid, 'pending')).toMatchObject({ status: 200, body: { status: 'pending' } })
-  // Said twice, it is done once.
+  // A repeated request changes nothing.
   expect(await patch(first.noticeid, 'pending')).toMatchObject({ status: 200, body: { status: 'pending' } })
   const again = await claimOne()
   expect(again).toMatchObject({ noticeid: first.noticeid, attempts: 2, retried: true })

@@ -73,7 +73,7 @@ async function commitBatch(sql: Sql, size: number, fresh: boolean): Promise<void
 
 const outcomes = ['sent', 'retry', 'fallback', 'failed', 'deferred', 'superseded'] as const
 
-/** Notices claimed, their claims renewed, and each outcome marked: also of one that is not in the queue any more. */
+/** Claims notices, renews the claims and marks each outcome, also for a notice that has left the queue. */
 async function dispatch(sql: Sql, size: number): Promise<void> {
   const claimed = await claimDue(sql, 'chat', size, 10_000)
   expect(claimed).not.toEqual([])
@@ -84,7 +84,7 @@ async function dispatch(sql: Sql, size: number): Promise<void> {
   await markAll(sql, [mark({ seq: 0, attempts: 1 }, 'sent'), ...marks], { channels: ['sms'], gatherMs: 0 })
 }
 
-/** What operators do with one notice, and what alerts make of some. */
+/** Retries and suppresses one notice, and records alerts. */
 async function operate(sql: Sql): Promise<void> {
   const [{ noticeid } = { noticeid: randomUUID() }] = await hot<{ noticeid: string }[]>`
     select n.noticeid from undelivered u join notice n on n.seq = u.seq where u.due_at = 'infinity' limit 1`
@@ -97,7 +97,7 @@ async function operate(sql: Sql): Promise<void> {
 }
 
 async function expectHot(size: number): Promise<void> {
-  // Four partitions are a handful.
+  // There are only four partitions.
   for (const fresh of [false, true])
     expect(await expectIndexes(hot, (sql) => commitBatch(sql, size, fresh), { small: ['mailbox'] })).toBe(4)
   expect(await expectIndexes(hot, (sql) => dispatch(sql, size))).toBe(4)
@@ -138,9 +138,9 @@ test.each([1, 200])('with tables that are empty, for a batch of %i', expectHot)
 describe('with a million notices', () => {
   beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
 
-  test.each([1, 500])('before Postgres has taken notice of them, for a batch of %i', expectHot)
+  test.each([1, 500])('before Postgres has statistics, for a batch of %i', expectHot)
 
-  describe('once it has', () => {
+  describe('once it has statistics', () => {
     beforeAll(async () => {
       await hot`analyze`
     })
@@ -173,7 +173,7 @@ describe('with a million notices', () => {
       await expectIndexes(unforced, (sql) => overdueSeconds(sql, 'chat'))
     })
 
-    test('for the oldest, which are forgotten', async () => {
+    test('for the oldest, which are deleted', async () => {
       // A thousand are looked up among the few undelivered ones, so reading all of these is faster.
       const allowed = { walked: ['notice'], small: ['undelivered'] }
       await expectIndexes(unforced, (sql) => pruneNotices(sql, 30, 1_000), allowed)

@@ -18,7 +18,7 @@ beforeAll(async () => {
   database = await NotifierDatabase.create()
   mails = await MailSink.start()
   await writeCustomer(database.sql, 'mailed', contact({ email: 'mailed@example.com' }))
-  // It takes no events in: all partitions are somebody else's.
+  // It reads no events: another worker owns all partitions.
   notifier = new ServiceProcess('notifier', {
     service: 'notifier',
     runtime: 'node',
@@ -45,7 +45,7 @@ afterAll(async () => {
 const undelivered = async () =>
   (await database.sql<{ count: number }[]>`select count(*) from undelivered`)[0]!.count
 
-/** Posts an alert as Alertmanager does. @returns how much of it was news. */
+/** Posts an alert as Alertmanager does. @returns how many alerts were news. */
 async function alert(fingerprint: string): Promise<number> {
   const {
     externalURL,
@@ -80,7 +80,7 @@ test('killed between the 250 of the mail server and its own record, it sends the
   expect(sent()).toHaveLength(1)
   const outcomes = async () => (await database.notices()).filter((it) => it.kind === 'reserved')
   expect(await outcomes()).toMatchObject([{ channel: 'email', status: 'pending' }])
-  // Nobody can say how it ended before the claim has run out.
+  // Until the claim expires, the outcome is unknown.
   await database.sql`update undelivered set due_at = clock_timestamp()`
   await notifier.start()
   await eventually(async () => (await undelivered()) === 0, { timeoutMs: 15_000 })

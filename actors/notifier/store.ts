@@ -1,4 +1,4 @@
-/** What the notifier writes in the commit that moves its offset, and what it reads to decide that. */
+/** The notifier's part of the commit that moves its offset, and the reads that the part depends on. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows } from '../../streams/rows.ts'
 import type { ChannelName } from './channels/all.ts'
@@ -65,7 +65,7 @@ export const supersededResults = (sql: Sql, { withdrawals, orders }: Plan): Frag
   ) as s group by channel`
 
 /**
- * Purchase requests that nobody has tried to send yet, and what is added to each. A request whose book was ordered gets
+ * Purchase requests without a delivery attempt, and what is added to each. A request whose book was ordered gets
  * nothing. Rows are locked in the order of seq, as in every statement on `undelivered`.
  */
 const openRequests = (

@@ -87,7 +87,7 @@ type CommitOptions = {
   delayMs?: number
   gatherMs?: number
   fence?: boolean
-  /** Whether Postgres refused the batch before. */
+  /** True: Postgres refused the batch before. */
   fresh?: boolean
   handler?: Handler<StockEvent>
 }

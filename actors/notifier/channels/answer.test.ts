@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { judge, retryAfterMs, shown } from './answer.ts'
 import type { Answer } from './caller.ts'
 
-/** By the receiver's clock, which is nobody else's. */
+/** The receiver's clock. */
 const date = 'Fri, 02 Jan 2026 03:04:05 GMT'
 const answer = (status: number, retryAfter?: string): Answer => ({
   status,

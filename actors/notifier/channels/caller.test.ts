@@ -5,7 +5,7 @@ import { eventually } from '../../testing/eventually.ts'
 import { Caller } from './caller.ts'
 import type { Tried } from './receiver.ts'
 
-/** Answers, and keeps every connection for as long as it may. */
+/** Answers, and keeps every connection open as long as possible. */
 let server: Server
 let port: number
 const open = new Set<Socket>()

@@ -32,7 +32,7 @@ const at = (path: string) => new URL(path, server.url).href
 const answerJson = (response: ServerResponse, status: number, body: object, headers = {}) =>
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 const isJson = ({ headers }: Hook) => headers['content-type'] === 'application/json'
-/** A notice that is longer than anybody takes. */
+/** A notice that is longer than any receiver accepts. */
 const long = asking(alarming(`${sly}<&>*{{\u{1f4d6}`.repeat(1_000)))
 
 // Slack
@@ -54,7 +54,7 @@ function slackServer(hook: Hook, response: ServerResponse): void {
   else say(200, 'ok')
 }
 
-/** What Slack makes of mrkdwn: what is in angle brackets is a link or a mention. */
+/** Renders mrkdwn as Slack does: text in angle brackets is a link or a mention. */
 function slackShows(mrkdwn: string): { text: string; links: string[] } {
   const decode = (text: string) =>
     text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
@@ -133,14 +133,14 @@ function discordServer(hook: Hook, response: ServerResponse): void {
   else response.writeHead(204).end()
 }
 
-/** What Discord makes of Markdown: of an escaped character the character, and the rest is markup. */
+/** Renders Markdown as Discord does: escaped characters are text, the others markup. */
 function discordShows(content: string): { text: string; markup: string[] } {
   const escaped = /\\([^0-9A-Za-z\s])/g
   const markup = content.replaceAll(escaped, '').match(/[\\*_~`|>#[\]()<@:]|https?:/g)
   return { text: content.replaceAll(escaped, '$1'), markup: markup ?? [] }
 }
 
-test('Discord is sent content that mentions nobody, byte by byte', async () => {
+test('Discord is sent content without mentions, byte by byte', async () => {
   server.answer = discordServer
   expect(await deliver(discord(), asking())).toEqual([{ type: 'sent', answer: 'HTTP 200' }])
   expect(server.hooks[0]!.path).toBe('/api/webhooks/1/token?thread_id=7&wait=true')
@@ -217,7 +217,7 @@ type TeamsBody = {
 const teams = (options = {}) =>
   teamsChannel({ url: at('/workflows/1/triggers/manual/paths/invoke?sig=token'), ...options })
 
-/** What the reference implementation finds wrong with a card. */
+/** The faults that the reference implementation finds in a card. */
 function faultsOf(card: object): string[] {
   const parsed = new AdaptiveCard()
   const context = new SerializationContext()

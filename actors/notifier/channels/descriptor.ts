@@ -1,4 +1,4 @@
-/** What a channel's file exports: everything that the notifier knows of the channel before it is opened. */
+/** The descriptor that each channel's file exports. */
 import type { z } from 'zod'
 import type { Channel } from '../delivery/delivery.ts'
 import type { AddressName } from '../plan/notice.ts'
@@ -14,7 +14,7 @@ export type Descriptor<
   name: Name
   /** The address that a customer must have left. `null`: the channel leads to one place, which operators configure. */
   address: Address
-  /** Who of the library's staff can be notified over it. */
+  /** The staff that can be notified over it. */
   staff: readonly Staff[]
   /** Operators can set others. */
   limits: Limits

@@ -31,7 +31,7 @@ const to = 'reader@example.com'
 const email = (options = {}) => emailChannel({ smtpUrl: mails.url, from, ...options })
 const mailed = (some: Partial<DueNotice> = {}) => notice({ email: to, locale: 'en', ...some })
 
-/** Boundaries are the only thing that chance makes. */
+/** Only boundaries are random. */
 const settled = (raw: string) => raw.replaceAll(/--_NmP-[0-9a-f]+-Part_1/g, '--BOUNDARY')
 const headOf = (raw: string) => raw.slice(0, raw.indexOf('\r\n\r\n'))
 const headersOf = (raw: string) =>
@@ -222,7 +222,7 @@ test.each([
   const [outcome] = await deliver(email({ limitMs: 200 }), mailed())
   expect(outcome).toMatchObject({ type })
   expect(mails.mails).toHaveLength(1)
-  // What is tried again is the same to whoever has it already.
+  // A receiver that has the mail already recognizes the retry.
   mails.answer = () => 'take'
   await deliver(email(), mailed({ attempts: 2 }))
   expect(new Set(mails.mails.map((it) => it.messageId)).size).toBe(1)

@@ -35,7 +35,7 @@ test('V3: a receiver that shares its channel has a small share until it is fast,
   expect(receiver.capacity).toBe(1)
   const gate = Promise.withResolvers<Tried>()
   const under = receiver.run(() => gate.promise)
-  // It is not asked again before it may have finished.
+  // The next attempt waits as long as the last one took.
   expect(await receiver.run(async () => sent)).toMatchObject({ type: 'deferred', afterMs: 4_000 })
   gate.resolve(sent)
   await under
@@ -64,7 +64,7 @@ test('V2: a receiver that is down rests, then one notice tests whether it is bac
   expect(receiver.restMs).toBeGreaterThan(0)
   await wait(receiver.restMs + 5)
   expect([receiver.restMs, receiver.capacity]).toEqual([0, 1])
-  // It is still down: one try, and another rest.
+  // Still down: one attempt, and another rest.
   const probe = Promise.withResolvers<Tried>()
   const probing = receiver.run(() => probe.promise)
   expect(receiver.capacity).toBe(1)
@@ -72,7 +72,7 @@ test('V2: a receiver that is down rests, then one notice tests whether it is bac
   probe.resolve(down)
   expect(await probing).toEqual(down.outcome)
   expect(receiver.restMs).toBeGreaterThan(0)
-  // It is back: everything goes on.
+  // Back: deliveries continue.
   await wait(receiver.restMs + 5)
   expect(await receiver.run(async () => sent)).toEqual({ type: 'sent' })
   expect([receiver.restMs, receiver.capacity]).toEqual([0, 3])
@@ -116,7 +116,7 @@ test('no more notices per second than the limit are sent, and none is lost', asy
       await wait(outcome.afterMs)
     }
   }
-  // Of thirty, twenty may come at once.
+  // Twenty of the thirty may come in one burst.
   const took = performance.now() - from
   expect(took).toBeGreaterThan(480)
   expect(took).toBeLessThan(1_500)

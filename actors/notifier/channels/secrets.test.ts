@@ -78,7 +78,7 @@ const path: Answering = (hook, response) => response.writeHead(400).end(hook.pat
 test.each<[string, Answering]>([
   ['take it', (_, response) => response.writeHead(204).end()],
   ['send it elsewhere', echo(302)],
-  ['know nobody', echo(401)],
+  ['accept no client', echo(401)],
   ['say a token for a word', path],
   ['are full', echo(429)],
   ['break', echo(500)],

@@ -75,7 +75,7 @@ function solapi(hook: Hook, response: ServerResponse): void {
 /** In EUC-KR, a letter that is not ASCII takes two bytes. */
 const bytesIn = (text: string) => [...text].reduce((sum, it) => sum + (it.codePointAt(0)! < 128 ? 1 : 2), 0)
 
-/** What SOLAPI finds wrong with a message that it understands. */
+/** The fault that SOLAPI finds in a message that it understands. */
 function faultOf({ to, from, type, text, kakaoOptions }: Message) {
   const fault = (statusCode: string, statusMessage: string) => ({ to, from, type, statusCode, statusMessage })
   const short = { SMS: 90, LMS: 2_000 }[type]

@@ -42,7 +42,7 @@ test('a webhook receives the notice as JSON, under the noticeid', async () => {
   expect(hook!.body.text).toContain('Your reservation of B1 is confirmed')
 })
 
-/** As a receiver does who uses the reference library: it throws unless signature and time are right. */
+/** Verifies with the reference library, which throws unless signature and time are right. */
 const verify = (secret: string, { raw, headers }: Hook) =>
   new Webhook(secret).verify(raw, headers as Record<string, string>)
 
@@ -138,7 +138,7 @@ test('an endless answer is not read to its end', async () => {
   }
   const channel = webhook({ limitMs: 20_000 })
   expect(await channel.deliver(hooked())).toEqual({ type: 'sent', answer: 'HTTP 200' })
-  // What the system's buffers took is beyond us.
+  // The operating system's buffers may have taken more.
   expect(await closed.promise).toBeLessThan(16 * 1024 * 1024)
   channel.close!()
 })

@@ -1,7 +1,7 @@
-/** What a dispatcher passes to a channel, and what the channel returns. */
+/** The interface between a dispatcher and a channel. */
 import type { Addresses, Subject } from '../plan/notice.ts'
 
-/** A notice that is due and claimed, with its recipient's addresses as of the claim. */
+/** A notice that is due and claimed, with its recipient's addresses at the time of the claim. */
 export type DueNotice = Subject &
   Addresses & {
     noticeid: string

@@ -107,7 +107,7 @@ test('a notice is retried until its receiver takes it, always under the same id'
   await using hooks = await WebhookSink.start()
   hooks.answer = (_, response) => response.writeHead(hooks.hooks.length < 3 ? 503 : 204).end()
   await database.commit([reserved({ reservationid: randomUUID() })], { routing: chat })
-  // Chance at its least and many polls: the delays are short.
+  // Minimal randomness and frequent polls keep the delays short.
   await using running = start(chatChannel({ url: hooks.url }), { random: () => -0.98, pollMs: 5 })
   await running.tally.until('sent', 1)
   expect(hooks.hooks).toHaveLength(3)
@@ -143,7 +143,7 @@ test('J2: killed between the answer and its record, a dispatcher sends the same 
   await using mails = await MailSink.start()
   await database.commit([reserved({ reservationid: randomUUID() })], { routing: onlyMail })
   const channel = emailChannel({ smtpUrl: mails.url, from })
-  // What a process does that is killed once the server has answered 250: nothing is marked, the claim runs out.
+  // As if the process were killed once the server has answered 250: nothing is recorded, and the claim expires.
   const [claimed] = await claimDue(database.sql, 'email', 1, 0)
   expect(await channel.deliver(claimed!)).toMatchObject({ type: 'sent' })
   await using running = start(channel)
@@ -262,14 +262,14 @@ test.each([
     const [mine, others] = [await way(), await way()]
     await using _second = start(channel(), { ...times, sql: others.sql, afterOutageMs: 1_500 })
     await sleep(headStartMs)
-    // A notice for the first alone: the other is cut off before it arises.
+    // Only the first gets the notice: the other is cut off before it exists.
     others.proxy.refuse()
     await database.commit([reserved({ reservationid: randomUUID() })])
     await using first = start(channel(), { ...times, sql: mine.sql })
     await asked.promise
     for (const { proxy } of [mine, others]) proxy.refuse()
     answer.resolve({ type: 'sent' })
-    // Longer than the claim lasts, and longer than any poll of the other, who has Postgres back first.
+    // Longer than the claim, and longer than a poll of the other dispatcher, which reconnects first.
     await sleep(1_000)
     others.proxy.restore()
     await sleep(500)
@@ -281,7 +281,7 @@ test.each([
 
 test('J3: a dispatcher that has just started pauses once, then sends', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
-  // The rest is longer than the silence that counts as an outage.
+  // The pause is longer than the silence that counts as an outage.
   const times = { leaseMs: 300, pollMs: 20, afterOutageMs: 500 }
   await using running = start(
     fake(() => ({ type: 'sent' })),
@@ -381,7 +381,7 @@ test('a cancellation right after a success is all that is sent', async () => {
   expect(sent).toEqual(['cancelled'])
 })
 
-/** What each channel answers, and who was asked. */
+/** Channels with fixed answers, which record the order in which they were asked. */
 const channels = (answers: Record<string, Outcome>, asked: string[]): Channel<ChannelName>[] =>
   Object.entries(answers).map(([name, outcome]) =>
     fake(
@@ -410,7 +410,7 @@ test('when a channel refuses for good, only the next one is tried, until one tak
     asked,
   )
   await database.commit([reserved({ reservationid: randomUUID() })], { routing })
-  // Only who is rung looks before a poll is over.
+  // Only a wake-up ends a poll early.
   await using last = start(sms!, { routing, pollMs: 600_000 })
   await using _later = start(kakao!, { routing, onFallback: () => last.dispatcher.wake() })
   await using _first = start(email!, { routing })

@@ -1,6 +1,6 @@
 /**
  * Notifies operators of notices that were given up: of the first one on a channel, and how many more followed before the
- * operators' notice was sent. A failure to deliver such a notice causes no other, and the channel that failed is not used.
+ * operators' notice was sent. A failure to deliver that notice causes no other, and the channel that failed is not used.
  */
 import { randomUUID } from 'node:crypto'
 import type { Fragment, Sql } from '../../../streams/postgres.ts'

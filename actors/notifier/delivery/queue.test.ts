@@ -217,7 +217,7 @@ test('Q4: withdrawing and marking at once wait for each other, never in a circle
 test('hot statements use indexes even while the statistics say that the tables are small', async () => {
   await using fresh = await NotifierDatabase.create({ connections: 1 })
   const { sql } = fresh
-  // A planner that knows how few rows there are would rather scan them, and keep that plan when there are millions.
+  // A planner that knows how few rows there are prefers a scan, and would keep that plan for millions of rows.
   await fresh.commit([reserved({ reservationid: randomUUID() })])
   await sql`analyze notice, undelivered, customer`
   // Building an index counts as a scan too, so only the difference counts.
@@ -256,7 +256,7 @@ test('unsent requests for one book become one, with their total shortage', async
   const rows = async () =>
     (await database.notices()).map((it) => `${it.kind} ${it.channel} ${it.status} ${it.shortage}`)
   expect(await rows()).toEqual(['purchase-requested email pending 4', 'purchase-requested email pending 1'])
-  // Once somebody tries to send it, what it says stands.
+  // Once delivery is attempted, the notice no longer changes.
   const [claimed] = await claimDue(database.sql, 'email', 1, 60_000)
   await buy([purchaseRequested(1)])
   await markAll(database.sql, [mark(claimed!, 'sent', { channel: 'email' })])
@@ -276,7 +276,7 @@ test('a request whose book was ordered before it was sent is not sent, and a req
   expect(await rows()).toEqual(['1 pending 2', '2 pending 1'])
   await buy([ordered()])
   expect(await rows()).toEqual(['1 superseded 2', '2 pending 1'])
-  // All in one batch: what was there before the order is not raised by what came behind.
+  // In one batch: a request before the order is not raised by one after it.
   await buy([purchaseRequested(1)])
   await buy([refused({ reservationid: randomUUID() }), ordered(), purchaseRequested(1)])
   expect(await rows()).toEqual(['1 superseded 2', '2 pending 1', '1 superseded 1', '1 pending 1'])

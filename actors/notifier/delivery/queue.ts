@@ -3,7 +3,7 @@
  *
  * Q1. A claim is a lease: it moves the due time into the future and counts an attempt. If the dispatcher dies, the notice is
  *     due again when the lease ends, with the same noticeid.
- * Q2. An expired claim can only mark a notice as `sent`: a notice that was sent stays sent, whoever sent it.
+ * Q2. An expired claim can only mark a notice as `sent`: a notice that was sent stays sent.
  * Q3. A permanent refusal moves the notice to the next channel, under the same noticeid. After the last channel it has failed.
  * Q4. Claims skip rows that others have locked; marks lock in the order of seq. So statements never wait in a circle.
  */

@@ -25,7 +25,7 @@ beforeEach(async () => {
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
-/** A notifier: each has no memory of its own. */
+/** A new notifier, without memory of earlier alerts. */
 function start(its: string | undefined = token): App {
   const log = pino({ level: 'silent' })
   metrics = createMetrics('notifier')
@@ -41,7 +41,7 @@ function start(its: string | undefined = token): App {
   return app
 }
 
-/** What Alertmanager 0.28 posts. */
+/** The webhook of Alertmanager 0.28. */
 const webhookOf = (alerts: Alert[], some: object = {}) => ({
   receiver: 'notifier',
   status: alerts.some((it) => it.status === 'firing') ? 'firing' : 'resolved',
@@ -118,7 +118,7 @@ test('only alerts that changed are sent', async () => {
   expect(await sentTo('sms')).toEqual([['c6 firing']])
 })
 
-test('an alert with a later start is news even if nobody said that it was resolved', async () => {
+test('an alert with a later start is news even if no message said that it was resolved', async () => {
   await post([firing])
   const [earlier, later] = ['2026-03-14T08:00:00Z', '2026-03-15T08:00:00.123456789+09:00']
   expect((await post([{ ...firing, startsAt: earlier }])).body).toEqual({ news: 0 })
@@ -181,7 +181,7 @@ test.each([
   ['2026-01-01T00:00:00+23:59', '2025-12-31T00:01:00Z'],
   [`2026-01-01T00:00:00.${'1'.repeat(400)}Z`, '2026-01-01T00:00:00.111111Z'],
   ['2026-01-01T09:00:00.123456789+09:00', '2026-01-01T00:00:00.123456Z'],
-])('an alert that started at %s is taken, as of %s', async (startsAt, instant) => {
+])('an alert that started at %s is accepted, with the start %s', async (startsAt, instant) => {
   for (const name of ['startsAt', 'endsAt']) {
     const alert = { ...firing, fingerprint: name, [name]: startsAt }
     expect(await post([], { body: webhookOf([alert]) })).toMatchObject({ status: 200, body: { news: 1 } })

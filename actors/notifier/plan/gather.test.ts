@@ -7,7 +7,7 @@ import { planNotices } from './plan.ts'
 
 const of = (bookid: string) => ({ bookid, reservationid: randomUUID() })
 
-/** @param repeated events whose notices are known. */
+/** @param repeated events whose notices exist. */
 function gathered(events: StockEvent[], repeated: StockEvent[] = []) {
   const occurrences = events.map((event) => ({ event, id: randomUUID(), partition: 1, traceparent: null }))
   const { notices, orders } = planNotices(occurrences, () => undefined, everybody)
