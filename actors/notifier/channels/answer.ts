@@ -3,8 +3,8 @@
  * Sources: RFC 9110, sections 10.2.3 and 15; RFC 6585, section 4; RFC 8470, section 5.2.
  */
 import { maskText } from '../../mask.ts'
+import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
-import type { Tried } from './receiver.ts'
 
 const longestMs = 24 * 60 * 60 * 1_000
 /** Client errors that mean "later": request timeout, too early, too many requests. */

@@ -8,7 +8,16 @@ import {
   handleWhenResult,
   isBrokenCircuitError,
 } from 'cockatiel'
-import type { Tried } from './receiver.ts'
+import type { Outcome } from '../delivery/delivery.ts'
+
+/** The result of an attempt, and what it shows about the receiver. */
+export type Tried = {
+  outcome: Outcome
+  /** The receiver itself failed, whatever the notice. */
+  down?: boolean
+  /** How long the receiver asks to be left alone. */
+  quietMs?: number
+}
 
 export type BreakerLimits = {
   /** Failures in a row. */

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { eventually } from '../../testing/eventually.ts'
+import type { Tried } from './breaker.ts'
 import { Caller } from './caller.ts'
-import type { Tried } from './receiver.ts'
 
 /** Answers, and keeps every connection open as long as possible. */
 let server: Server

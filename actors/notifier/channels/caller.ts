@@ -16,8 +16,8 @@
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { isIP } from 'node:net'
+import type { Tried } from './breaker.ts'
 import { type Lookup, PrivateAddressError, resolveHost } from './public-address.ts'
-import type { Tried } from './receiver.ts'
 import { notPublic, webhookFault } from './webhook-url.ts'
 
 const answerBytesMax = 64 * 1024

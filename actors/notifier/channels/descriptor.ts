@@ -22,17 +22,17 @@ export type Descriptor<
   /** Reports settings that contradict each other. */
   check?(settings: z.infer<z.ZodObject<Shape>>, context: z.core.$RefinementCtx): void
   /** @returns undefined when the channel is not configured. */
-  open(settings: z.infer<z.ZodObject<Shape>>, given: Given): Channel<Name> | undefined
+  open(settings: z.infer<z.ZodObject<Shape>>, options: OpenOptions): Channel<Name> | undefined
 }
 
-export type Given = {
+export type OpenOptions = {
   limits: Limits
   /** Milliseconds since the epoch, for signatures. */
   now(): number
 }
 
 /** Infers the types of a descriptor. */
-export const describe = <
+export const defineChannel = <
   const Name extends string,
   const Address extends AddressName | null,
   Shape extends Readonly<z.ZodRawShape>,

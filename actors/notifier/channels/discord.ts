@@ -15,11 +15,12 @@ import { webhookUrl } from '../../setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { jsonOf, judge } from './answer.ts'
+import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
-import { describe } from './descriptor.ts'
-import { type OurWebhook, postingChannel } from './posting.ts'
-import type { Limits, Tried } from './receiver.ts'
+import { defineChannel } from './descriptor.ts'
+import { type OperatorWebhook, postingChannel } from './posting.ts'
+import type { Limits } from './receiver.ts'
 
 const contentMax = 2_000
 const titleMax = 256
@@ -28,7 +29,7 @@ const suppressEmbeds = 1 << 2
 /** Discord sends its own limit with each answer; this rate avoids most of its refusals. */
 const limits: Limits = { concurrent: 8, perSecond: 2, limitMs: 10_000 }
 
-export const discord = describe({
+export const discord = defineChannel({
   name: 'discord',
   address: null,
   staff: ['purchaser', 'operator'],
@@ -41,7 +42,7 @@ export const discord = describe({
   open: ({ DISCORD_WEBHOOK_URL: url }, { limits }) => (url ? discordChannel({ url, ...limits }) : undefined),
 })
 
-export const discordChannel = ({ url, ...some }: OurWebhook): Channel<'discord'> =>
+export const discordChannel = ({ url, ...some }: OperatorWebhook): Channel<'discord'> =>
   postingChannel(
     {
       name: 'discord',

@@ -13,8 +13,9 @@ import { needs, parsed, url } from '../../setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { shown } from './answer.ts'
-import { describe } from './descriptor.ts'
-import { type Limits, Receiver, type Tried } from './receiver.ts'
+import type { Tried } from './breaker.ts'
+import { defineChannel } from './descriptor.ts'
+import { type Limits, Receiver } from './receiver.ts'
 import { signingSettings, unsubscribeToken } from './signing.ts'
 
 /** Servers limit the mails per connection. Exim, for example, accepts a thousand. */
@@ -26,7 +27,7 @@ const closing = 421
 
 const limits: Limits = { concurrent: 10, limitMs: 30_000 }
 
-export const email = describe({
+export const email = defineChannel({
   name: 'email',
   address: 'email',
   staff: ['purchaser', 'operator'],

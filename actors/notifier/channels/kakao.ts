@@ -10,7 +10,7 @@ import { needs, oneOf, pairs } from '../../setting.ts'
 import type { Channel, DueNotice, Outcome } from '../delivery/delivery.ts'
 import { inWords } from '../templates/in-words.ts'
 import { defaultLocale } from '../templates/message.ts'
-import { describe } from './descriptor.ts'
+import { defineChannel } from './descriptor.ts'
 import { type Limits, Receiver } from './receiver.ts'
 import {
   accountNames,
@@ -27,7 +27,7 @@ const variableMax = 200
 const limits: Limits = { concurrent: 16, limitMs: 10_000 }
 const templatePairs = 'must be like reserved=KA01TP…,cancelled=KA01TP…,reserved.en=KA01TP…'
 
-export const kakao = describe({
+export const kakao = defineChannel({
   name: 'kakao',
   address: 'phone',
   staff: [],

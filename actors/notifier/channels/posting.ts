@@ -1,7 +1,8 @@
 /** The common part of channels that post to webhooks. */
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
+import type { Tried } from './breaker.ts'
 import { type Answer, Caller, type CallerOptions } from './caller.ts'
-import { type Limits, Receiver, type Tried } from './receiver.ts'
+import { type Limits, Receiver } from './receiver.ts'
 
 /** The most hosts of customers whose state is remembered. */
 const hostsMax = 1_000
@@ -9,7 +10,7 @@ const hostsMax = 1_000
 const shareAtFirst = 1 / 8
 
 /** A webhook that operators configured, which may be at any address. */
-export type OurWebhook = Partial<Limits> & { url: string }
+export type OperatorWebhook = Partial<Limits> & { url: string }
 
 export type Posting<Name extends string> = {
   name: Name

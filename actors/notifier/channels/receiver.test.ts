@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type Limits, Receiver, type Tried } from './receiver.ts'
+import type { Tried } from './breaker.ts'
+import { type Limits, Receiver } from './receiver.ts'
 
 const limits: Limits = { concurrent: 3, limitMs: 1_000, breaker: { failuresMax: 2, restMs: 40 } }
 const sent: Tried = { outcome: { type: 'sent' } }

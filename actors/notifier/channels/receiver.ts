@@ -11,7 +11,7 @@
  */
 import { TokenBucket } from 'limiter'
 import type { Outcome } from '../delivery/delivery.ts'
-import { Breaker, type BreakerLimits, breakerLimits } from './breaker.ts'
+import { Breaker, type BreakerLimits, breakerLimits, type Tried } from './breaker.ts'
 
 export type Limits = {
   /** The most notices in flight. */
@@ -23,15 +23,6 @@ export type Limits = {
   /** The time limit of one attempt. */
   limitMs: number
   breaker?: BreakerLimits
-}
-
-/** The result of an attempt, and what it shows about the receiver. */
-export type Tried = {
-  outcome: Outcome
-  /** The receiver itself failed, whatever the notice. */
-  down?: boolean
-  /** How long the receiver asks to be left alone. */
-  quietMs?: number
 }
 
 /** An answer within this time is fast. */

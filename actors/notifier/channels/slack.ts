@@ -14,11 +14,12 @@ import { webhookUrl } from '../../setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { judge, wordIn } from './answer.ts'
+import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
-import { describe } from './descriptor.ts'
-import { type OurWebhook, postingChannel } from './posting.ts'
-import type { Limits, Tried } from './receiver.ts'
+import { defineChannel } from './descriptor.ts'
+import { type OperatorWebhook, postingChannel } from './posting.ts'
+import type { Limits } from './receiver.ts'
 
 const blockMax = 3_000
 const textMax = 4_000
@@ -26,7 +27,7 @@ const textMax = 4_000
 /** Slack accepts one message per second and webhook (https://docs.slack.dev/apis/web-api/rate-limits). */
 const limits: Limits = { concurrent: 8, perSecond: 1, limitMs: 10_000 }
 
-export const slack = describe({
+export const slack = defineChannel({
   name: 'slack',
   address: null,
   staff: ['purchaser', 'operator'],
@@ -39,7 +40,7 @@ export const slack = describe({
   open: ({ SLACK_WEBHOOK_URL: url }, { limits }) => (url ? slackChannel({ url, ...limits }) : undefined),
 })
 
-export const slackChannel = ({ url, ...some }: OurWebhook): Channel<'slack'> =>
+export const slackChannel = ({ url, ...some }: OperatorWebhook): Channel<'slack'> =>
   postingChannel(
     {
       name: 'slack',

@@ -7,7 +7,7 @@ import { needs } from '../../setting.ts'
 import type { Channel } from '../delivery/delivery.ts'
 import { type Message, writeMessage } from '../templates/message.ts'
 import { cut } from './cut.ts'
-import { describe } from './descriptor.ts'
+import { defineChannel } from './descriptor.ts'
 import { type Limits, Receiver } from './receiver.ts'
 import {
   accountNames,
@@ -25,7 +25,7 @@ const subjectBytesMax = 40
 
 const limits: Limits = { concurrent: 16, limitMs: 10_000 }
 
-export const sms = describe({
+export const sms = defineChannel({
   name: 'sms',
   address: 'phone',
   staff: ['operator'],

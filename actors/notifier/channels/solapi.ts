@@ -16,8 +16,9 @@ import { dialledInKorea } from '../../addresses.ts'
 import { webhookUrl } from '../../setting.ts'
 import type { Outcome } from '../delivery/delivery.ts'
 import { jsonOf, judge, shown, wordIn } from './answer.ts'
+import type { Tried } from './breaker.ts'
 import { type Answer, Caller } from './caller.ts'
-import type { Receiver, Tried } from './receiver.ts'
+import type { Receiver } from './receiver.ts'
 
 export type SolapiAccount = {
   /** The base URL of the API, without a path. */

@@ -13,11 +13,12 @@ import { webhookUrl } from '../../setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { jsonOf, judge, wordIn } from './answer.ts'
+import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
-import { describe } from './descriptor.ts'
-import { type OurWebhook, postingChannel } from './posting.ts'
-import type { Limits, Tried } from './receiver.ts'
+import { defineChannel } from './descriptor.ts'
+import { type OperatorWebhook, postingChannel } from './posting.ts'
+import type { Limits } from './receiver.ts'
 
 /** What the card's frame leaves of the 28 KB. */
 const textBytesMax = 20_000
@@ -26,7 +27,7 @@ const titleBytesMax = 2_000
 /** Teams accepts four messages per second (the first of the sources above). */
 const limits: Limits = { concurrent: 8, perSecond: 4, limitMs: 10_000 }
 
-export const teams = describe({
+export const teams = defineChannel({
   name: 'teams',
   address: null,
   staff: ['purchaser', 'operator'],
@@ -39,7 +40,7 @@ export const teams = describe({
   open: ({ TEAMS_WEBHOOK_URL: url }, { limits }) => (url ? teamsChannel({ url, ...limits }) : undefined),
 })
 
-export const teamsChannel = ({ url, ...some }: OurWebhook): Channel<'teams'> =>
+export const teamsChannel = ({ url, ...some }: OperatorWebhook): Channel<'teams'> =>
   postingChannel(
     {
       name: 'teams',

@@ -7,14 +7,14 @@ import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { judge } from './answer.ts'
 import type { CallerOptions } from './caller.ts'
-import { describe } from './descriptor.ts'
+import { defineChannel } from './descriptor.ts'
 import { postingChannel } from './posting.ts'
 import type { Limits } from './receiver.ts'
 import { secretFor, signatureHeaders, signingSettings } from './signing.ts'
 
 const limits: Limits = { concurrent: 64, limitMs: 5_000 }
 
-export const webhook = describe({
+export const webhook = defineChannel({
   name: 'webhook',
   address: 'webhook',
   staff: [],
