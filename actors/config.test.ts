@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { ConfigError, readEnv, toConfig } from './config.ts'
 
@@ -196,19 +195,6 @@ test('passwords of the services are told for all three, and long enough, or not 
     databasePasswords: { reservation: secret, stock: secret, notifier: secret },
     redisPasswords: undefined,
   })
-})
-
-test('the README documents every setting and no other', async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-  const table = readme.slice(readme.indexOf('## Settings'), readme.indexOf('## The map'))
-  const documented = [...table.matchAll(/^\| (.+?) \|/gm)].flatMap(([, cell]) =>
-    [...cell!.matchAll(/`([A-Z_]+)`/g)].map((it) => it[1]!),
-  )
-  const every = Object.fromEntries(documented.map((name) => [name, 'x']))
-  expect(Object.keys(readEnv(every)).sort()).toEqual(documented.sort())
-  const source = await readFile(new URL('./config.ts', import.meta.url), 'utf8')
-  const known = [...source.matchAll(/^ {2}([A-Z_]+): /gm)].map((it) => it[1]!)
-  expect(documented.sort()).toEqual(known.sort())
 })
 
 function faultsOf(env: Record<string, string>): string[] {

@@ -124,93 +124,192 @@ const templatePairs = 'must be like reserved=KA01TP…,cancelled=KA01TP…,reser
 /** Base64 of 24 to 64 bytes. */
 const webhookSecret = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
 
-const schema = z.object({
+/** The description of a setting is its row in docs/settings.md: run `npm run docs` after a change. */
+export const schema = z.object({
   HOST: z
     .string()
     .refine(isHost, 'must be an address or a name of this machine, as in 127.0.0.1')
-    .default('::'),
-  PORT: integer(0, 65_535).optional(),
-  OPS_PORT: integer(0, 65_535).optional(),
-  DATABASE_URL: databaseUrl(),
-  RESERVATION_DATABASE_URL: databaseUrl().optional(),
-  STOCK_DATABASE_URL: databaseUrl().optional(),
-  NOTIFIER_DATABASE_URL: databaseUrl().optional(),
-  REDIS_URL: storeUrl(redisAddress, redisExample),
+    .default('::')
+    .describe(
+      'Address to listen on. `::` is every address, IPv4 included. `npm start` listens on `127.0.0.1`',
+    ),
+  PORT: integer(0, 65_535)
+    .optional()
+    .describe('HTTP port. Default: 8081 (reservation), 8082 (stock), 8083 (notifier)'),
+  OPS_PORT: integer(0, 65_535)
+    .optional()
+    .describe(
+      'Port for probes, metrics and API docs. Expose it only to supervisors and operators. Default: 9081, 9082, 9083',
+    ),
+  DATABASE_URL: databaseUrl().describe(
+    'Postgres, as the role of the service or as a user that may assume it ([details](stores.md#database_url)). `npm start` brings one',
+  ),
+  REDIS_URL: storeUrl(redisAddress, redisExample).describe(
+    '`redis://host:6379` or `redis+cluster://host:6379,host:6379` ([details](stores.md#redis_url)). `npm start` brings one',
+  ),
   REDIS_PREFIX: z
     .string()
     .regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and dashes')
-    .default('br'),
-  PARTITIONS: integer(1, 1024).default(4),
-  LEASE_TTL_MS: integer(500, 120_000).default(5_000),
-  RESEND_AFTER_MS: integer(100, 600_000).default(3_000),
-  EVENT_RETENTION_DAYS: integer(1, 3650).default(90),
-  DRAIN_MS: integer(0, 60_000).default(1_000),
-  LOOP_LIMIT_MS: integer(1_000, 600_000).default(30_000),
-  LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
-  LOG_LINES_PER_SECOND: integer(0, 1_000_000).default(100),
+    .default('br')
+    .describe('Prefix of every key and channel in Redis'),
+  PARTITIONS: integer(1, 1024)
+    .default(4)
+    .describe('Number of partitions that share the books. Fixed by the first migration'),
+  LEASE_TTL_MS: integer(500, 120_000).default(5_000).describe('How long a dead worker keeps its partitions'),
+  RESEND_AFTER_MS: integer(100, 600_000)
+    .default(3_000)
+    .describe(
+      "How long to wait for stock's answer before a reservation is sent again. Later attempts are at most 10 s apart",
+    ),
+  EVENT_RETENTION_DAYS: integer(1, 3650)
+    .default(90)
+    .describe("How long published events, and with them a book's movements, are kept"),
+  DRAIN_MS: integer(0, 60_000)
+    .default(1_000)
+    .describe('How long a stopping service keeps serving after `/readyz` has turned false'),
+  LOOP_LIMIT_MS: integer(1_000, 600_000)
+    .default(30_000)
+    .describe('How long a loop may hang, or fail while its stores answer, before `/livez` fails'),
+  LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent')
+    .default('info')
+    .describe('`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`'),
+  LOG_LINES_PER_SECOND: integer(0, 1_000_000)
+    .default(100)
+    .describe(
+      'Lines per second of each kind that a reservation logs. Lines above that are [summed up](channels.md#console)',
+    ),
   UNSUBSCRIBE_URL: url(['https'], 'https://library.example/unsubscribe?user={userid}&token={token}')
     .regex(/^[\x21-\x7e]{1,400}$/, 'must be printable ASCII, of 400 characters at most')
-    .optional(),
+    .optional()
+    .describe('Your page for one-click unsubscribes ([how](channels.md#e-mail))'),
   WEBHOOK_SECRETS: z
     .string()
     .transform((text) => text.split(/[\s,]+/))
     .pipe(z.array(z.string().regex(webhookSecret, 'must be like whsec_… with base64 of 24 to 64 bytes')))
-    .optional(),
-  SLACK_WEBHOOK_URL: webhookUrl('https://hooks.slack.com/services/…').optional(),
-  DISCORD_WEBHOOK_URL: webhookUrl('https://discord.com/api/webhooks/…').optional(),
-  TEAMS_WEBHOOK_URL: webhookUrl('https://….powerplatform.com/…').optional(),
-  SOLAPI_URL: webhookUrl('https://api.solapi.com').default('https://api.solapi.com'),
+    .optional()
+    .describe('Keys that sign webhooks: `whsec_…`, newest first ([how](channels.md#webhooks))'),
+  SLACK_WEBHOOK_URL: webhookUrl('https://hooks.slack.com/services/…')
+    .optional()
+    .describe('Incoming webhook of Slack'),
+  DISCORD_WEBHOOK_URL: webhookUrl('https://discord.com/api/webhooks/…')
+    .optional()
+    .describe('Webhook of Discord'),
+  TEAMS_WEBHOOK_URL: webhookUrl('https://….powerplatform.com/…')
+    .optional()
+    .describe('Webhook of Microsoft Teams Workflows'),
+  SOLAPI_URL: webhookUrl('https://api.solapi.com')
+    .default('https://api.solapi.com')
+    .describe('Base URL of SOLAPI'),
   SOLAPI_API_KEY: z
     .string()
     .regex(/^[A-Za-z0-9]+$/, 'must be letters and digits')
-    .optional(),
-  SOLAPI_API_SECRET: z.string().optional(),
+    .optional()
+    .describe('API key of the SOLAPI account that sends text messages and AlimTalks'),
+  SOLAPI_API_SECRET: z.string().optional().describe('Its secret'),
   SOLAPI_FROM: z
     .string()
     .regex(/^[0-9-]{3,20}$/, 'must be a phone number like 02-1234-5678')
-    .optional(),
-  KAKAO_PF_ID: z.string().optional(),
-  KAKAO_TEMPLATES: pairs(/^[a-z-]+(\.[a-z]{2,3})?$/, z.string().min(1, templatePairs), templatePairs),
-  KAKAO_SMS_FALLBACK: oneOf('true', 'false').default('true'),
-  CHANNEL_RATES: channelNumbers(0.01, 10_000, 'email=50,slack=1'),
-  CHANNEL_CONCURRENCY: channelNumbers(1, 1_000, 'email=10,webhook=64'),
-  CHANNEL_TIMEOUTS_MS: channelNumbers(100, 300_000, 'email=30000,webhook=5000'),
-  SMTP_URL: url(['smtp', 'smtps'], 'smtp://user:password@host:587').optional(),
-  MAIL_FROM: parsed(sender, 'must be a sender like Library <no-reply@library.example>').prefault(
-    'Book reservations <no-reply@bookreservation.example>',
+    .optional()
+    .describe('Its registered sender number, such as `02-1234-5678`'),
+  KAKAO_PF_ID: z.string().optional().describe('KakaoTalk channel that sends AlimTalks'),
+  KAKAO_TEMPLATES: pairs(
+    /^[a-z-]+(\.[a-z]{2,3})?$/,
+    z.string().min(1, templatePairs),
+    templatePairs,
+  ).describe('Approved templates, such as `reserved=ID,cancelled=ID,reserved.en=ID`'),
+  KAKAO_SMS_FALLBACK: oneOf('true', 'false')
+    .default('true')
+    .describe('Fall back to SMS when KakaoTalk cannot reach the recipient'),
+  CHANNEL_RATES: channelNumbers(0.01, 10_000, 'email=50,slack=1').describe(
+    'Notices per second, by channel: `slack=1,discord=2,teams=4` ([defaults](channels.md#limits))',
   ),
-  CHAT_WEBHOOK_URL: webhookUrl('https://chat.example/hook').optional(),
-  PURCHASER_EMAIL: parsed(parseEmail, emailRule).optional(),
-  CUSTOMER_CHANNELS: personal().prefault('kakao,email,webhook,sms'),
-  CHANNELS_RESERVED: personal().optional(),
-  CHANNELS_FAILED: personal().optional(),
-  CHANNELS_CANCELLED: personal().optional(),
-  PURCHASER_CHANNELS: channels('email', 'slack', 'discord', 'teams').prefault('email,slack,discord,teams'),
-  OPERATOR_CHANNELS: channels('sms', 'email', 'slack', 'discord', 'teams').prefault(
-    'sms,email,slack,discord,teams',
+  CHANNEL_CONCURRENCY: channelNumbers(1, 1_000, 'email=10,webhook=64').describe(
+    'Notices in flight at the same time, by channel: `email=10,webhook=64`',
   ),
-  OPERATOR_EMAIL: parsed(parseEmail, emailRule).optional(),
-  OPERATOR_PHONE: parsed(parsePhone, phoneRule).optional(),
-  DEFAULT_LOCALE: oneOf('ko', 'en').default('ko'),
+  CHANNEL_TIMEOUTS_MS: channelNumbers(100, 300_000, 'email=30000,webhook=5000').describe(
+    'Time limit of one delivery attempt, by channel: `email=30000,webhook=5000`',
+  ),
+  SMTP_URL: url(['smtp', 'smtps'], 'smtp://user:password@host:587')
+    .optional()
+    .describe('Mail server, such as `smtp://user:password@host:587`'),
+  MAIL_FROM: parsed(sender, 'must be a sender like Library <no-reply@library.example>')
+    .prefault('Book reservations <no-reply@bookreservation.example>')
+    .describe('Sender of e-mails'),
+  CHAT_WEBHOOK_URL: webhookUrl('https://chat.example/hook')
+    .optional()
+    .describe('Webhook that receives every notice as JSON'),
+  PURCHASER_EMAIL: parsed(parseEmail, emailRule)
+    .optional()
+    .describe('Address of the purchaser, who receives requests to buy books'),
+  CUSTOMER_CHANNELS: personal()
+    .prefault('kakao,email,webhook,sms')
+    .describe('Default channel order for customers without a preference ([how](notices.md))'),
+  CHANNELS_RESERVED: personal().optional().describe('The same for notices of a reservation that succeeded'),
+  CHANNELS_FAILED: personal().optional().describe('The same for notices of a reservation that failed'),
+  CHANNELS_CANCELLED: personal().optional().describe('The same for notices of a cancellation'),
+  PURCHASER_CHANNELS: channels('email', 'slack', 'discord', 'teams')
+    .prefault('email,slack,discord,teams')
+    .describe('Channel order for the purchaser'),
+  OPERATOR_CHANNELS: channels('sms', 'email', 'slack', 'discord', 'teams')
+    .prefault('sms,email,slack,discord,teams')
+    .describe('Channels that notify operators. All of them are used'),
+  OPERATOR_EMAIL: parsed(parseEmail, emailRule)
+    .optional()
+    .describe('Address for alerts and for notices that cannot be delivered'),
+  OPERATOR_PHONE: parsed(parsePhone, phoneRule)
+    .optional()
+    .describe('Phone number for the same by SMS, such as `+821012345678`'),
+  DEFAULT_LOCALE: oneOf('ko', 'en')
+    .default('ko')
+    .describe('Language of customers without a preference: `ko` or `en`'),
   ALERT_TOKEN: z
     .string()
     .regex(/^[\x20-\x7e]{16,4000}$/, 'must be 16 to 4000 printable ASCII characters')
-    .optional(),
-  WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false').default('false'),
-  NOTICE_DELAY_MS: integer(0, 60_000).default(300),
-  NOTICE_GATHER_MS: integer(0, 86_400_000).default(300_000),
-  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http', 'https'], 'http://collector:4318').optional(),
+    .optional()
+    .describe('Bearer token that Alertmanager must send. Without it `/alerts` answers 401'),
+  WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false')
+    .default('false')
+    .describe('Allow webhooks with `http` and private addresses. For development and tests'),
+  NOTICE_DELAY_MS: integer(0, 60_000)
+    .default(300)
+    .describe(
+      'How long a notice by e-mail or chat waits before it is sent, so that a quick cancellation can supersede it',
+    ),
+  NOTICE_GATHER_MS: integer(0, 86_400_000)
+    .default(300_000)
+    .describe(
+      'How long requests to buy the same book, or failures of the same channel, are gathered into one notice',
+    ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http', 'https'], 'http://collector:4318')
+    .optional()
+    .describe(
+      'Where traces go, by OTLP over HTTP, such as `http://collector:4318`. Without it nothing is traced',
+    ),
   OTEL_EXPORTER_OTLP_HEADERS: z
     .string()
     .refine(areHeaders, 'must be like name=value,name=value, in ASCII; in a value write %2C for a comma')
-    .optional(),
-  OTEL_TRACES_SAMPLER_ARG: share().default(1),
-  RESERVATION_DATABASE_PASSWORD: password(),
-  STOCK_DATABASE_PASSWORD: password(),
-  NOTIFIER_DATABASE_PASSWORD: password(),
-  RESERVATION_REDIS_PASSWORD: password(),
-  STOCK_REDIS_PASSWORD: password(),
-  NOTIFIER_REDIS_PASSWORD: password(),
+    .optional()
+    .describe('Headers for the collector: `name=value,name=value`'),
+  OTEL_TRACES_SAMPLER_ARG: share()
+    .default(1)
+    .describe('Share of the requests without a `traceparent` that is traced, 0 to 1'),
+  RESERVATION_DATABASE_URL: databaseUrl()
+    .optional()
+    .describe(
+      'Only for `npm run restored`, when each service has its own database: that of reservation, as a user that may migrate it',
+    ),
+  STOCK_DATABASE_URL: databaseUrl().optional().describe('The same for stock'),
+  NOTIFIER_DATABASE_URL: databaseUrl().optional().describe('The same for the notifier'),
+  RESERVATION_DATABASE_PASSWORD: password().describe(
+    'Only for `npm run migrate`: password with which reservation logs in to Postgres, as the role of its name ([how](#roles-and-users))',
+  ),
+  STOCK_DATABASE_PASSWORD: password().describe('The same for stock'),
+  NOTIFIER_DATABASE_PASSWORD: password().describe('The same for the notifier'),
+  RESERVATION_REDIS_PASSWORD: password().describe(
+    'Only for `npm run migrate`: password with which reservation logs in to Redis, as the user of its name ([how](#roles-and-users))',
+  ),
+  STOCK_REDIS_PASSWORD: password().describe('The same for stock'),
+  NOTIFIER_REDIS_PASSWORD: password().describe('The same for the notifier'),
 })
 
 export type Config = ReturnType<typeof toConfig>
@@ -250,24 +349,18 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     // Brackets belong to URLs.
     host: it.HOST.replace(/^\[(.*)\]$/, '$1'),
     port: it.PORT ?? defaultPorts[service],
-    /** Of probes, metrics and docs. */
     opsPort: it.OPS_PORT ?? defaultOpsPorts[service],
     databaseUrl: it.DATABASE_URL,
     redisUrl: it.REDIS_URL,
     redisPrefix: it.REDIS_PREFIX,
-    /** How many streams carry the mailboxes. Fixed by the first migration. */
     partitions: it.PARTITIONS,
     leaseTtlMs: it.LEASE_TTL_MS,
     resendAfterMs: it.RESEND_AFTER_MS,
     eventRetentionDays: it.EVENT_RETENTION_DAYS,
-    /** How long a stopping service goes on serving after `/readyz` turned false. */
     drainMs: it.DRAIN_MS,
-    /** How long a loop may go without progress before `/livez` fails. */
     loopLimitMs: it.LOOP_LIMIT_MS,
     logLevel: it.LOG_LEVEL,
-    /** Of each series of lines of which every reservation makes one (`busy-lines.ts`). */
     logLinesPerSecond: it.LOG_LINES_PER_SECOND,
-    /** For `npm run restored`, where services have databases of their own. */
     databaseUrls: {
       reservation: it.RESERVATION_DATABASE_URL,
       stock: it.STOCK_DATABASE_URL,
@@ -326,10 +419,8 @@ export function toConfig(service: ServiceName, env: Record<string, string>) {
     noticeDelayMs: it.NOTICE_DELAY_MS,
     /** How long requests to buy one book, and failures of one channel, are gathered into one notice. */
     noticeGatherMs: it.NOTICE_GATHER_MS,
-    /** Where traces go. */
     otlpEndpoint: it.OTEL_EXPORTER_OTLP_ENDPOINT,
     otlpHeaders: it.OTEL_EXPORTER_OTLP_HEADERS,
-    /** Of the requests that come without a trace of their own, how many are traced. */
     traceShare: it.OTEL_TRACES_SAMPLER_ARG,
     /** For the migration: with these the services can log in each as itself. Of three none is left out. */
     databasePasswords: passwordsOf(it, 'DATABASE'),
