@@ -1,5 +1,6 @@
 /** The rules: valid, each alert tested, explained in the runbook, and the same on Kubernetes. */
 import { readFileSync } from 'node:fs'
+import { glob } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -62,6 +63,18 @@ test('the runbook has a section for each alert, and no other', () => {
   for (const section of runbook.split(/^### /m).slice(1))
     for (const part of ['**Symptom.**', '**Meaning.**', '**What to do.**'])
       expect(section, section.split('\n')[0]).toContain(part)
+})
+
+test('every log line that the runbook looks for is logged', async () => {
+  const runbook = readFileSync(join(root, 'docs/runbook.md'), 'utf8').replaceAll(/\s+/g, ' ')
+  // Alertmanager logs one of them itself.
+  const wanted = [...runbook.matchAll(/(?<!-v )grep '([^']+)'/g)]
+    .map(([, it]) => it!)
+    .filter((it) => !it.startsWith('Notify for alerts'))
+  expect(wanted.length).toBeGreaterThan(5)
+  const files = await Array.fromAsync(glob('{actors,streams}/**/*.ts', { cwd: root }))
+  const sources = files.filter((it) => !/test/.test(it)).map((it) => readFileSync(join(root, it), 'utf8'))
+  expect(wanted.filter((line) => !sources.some((it) => it.includes(line)))).toEqual([])
 })
 
 /** The operator's kind, which holds what Prometheus reads from a file. */
