@@ -6,11 +6,11 @@ import { expect, test } from 'vitest'
 import { root } from './root.ts'
 import { compileServices, runtimeCommand } from './service.ts'
 
-test('services that were compiled before find everything of ours, and need no compiler', async () => {
+test('services with a filled compile cache find all their files in it, and load no compiler', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
   try {
     const cache = { NODE_COMPILE_CACHE: join(dir, 'cache') }
-    // Others may have kept something of theirs there before.
+    // Other programs may have used the cache before.
     await mkdir(cache.NODE_COMPILE_CACHE)
     await compileServices('node', cache)
     const [command, ...flags] = runtimeCommand('node')
