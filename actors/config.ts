@@ -142,10 +142,10 @@ export const schema = z.object({
       'Port for probes, metrics and API docs. Expose it only to supervisors and operators. Default: 9081, 9082, 9083',
     ),
   DATABASE_URL: databaseUrl().describe(
-    'Postgres, as the role of the service or as a user that may assume it ([details](stores.md#database_url)). `npm start` brings one',
+    'Postgres, as the role of the service or as a user that may assume it ([details](stores.md#database_url)). `npm start` starts one',
   ),
   REDIS_URL: storeUrl(redisAddress, redisExample).describe(
-    '`redis://host:6379` or `redis+cluster://host:6379,host:6379` ([details](stores.md#redis_url)). `npm start` brings one',
+    '`redis://host:6379` or `redis+cluster://host:6379,host:6379` ([details](stores.md#redis_url)). `npm start` starts one',
   ),
   REDIS_PREFIX: z
     .string()

@@ -28,7 +28,7 @@ const take = (options: Partial<DataFolderOptions> = {}) =>
 const lockFile = () => join(path, 'start.lock')
 const beatFile = () => join(path, 'start.beat')
 
-/** What a start on another machine leaves behind. */
+/** The lock file of a start on another machine. */
 const foreign = JSON.stringify({ id: 'other', kernel: 'another boot', host: 'elsewhere', pid: 7 })
 
 /** Another process that takes the folder, and lives until it is killed. */

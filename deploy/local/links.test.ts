@@ -28,7 +28,7 @@ test.each(pages)(
   },
 )
 
-/** As GitHub makes them of headings. */
+/** The anchors that GitHub generates from headings. */
 async function anchorsOf(file: string): Promise<string[]> {
   const text = await readFile(file, 'utf8')
   const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, it]) => it!.toLowerCase())

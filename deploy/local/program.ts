@@ -2,7 +2,7 @@ import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { root } from './root.ts'
 
-/** Where `install.mjs` unpacks programs that it does not install, in a folder each. */
+/** `install.mjs` unpacks programs here that it does not install, in a folder each. */
 const unpacked = join(root, 'node_modules', '.cache', 'programs')
 
 /** @returns the path of the first of these commands, on the PATH or among the unpacked programs. */

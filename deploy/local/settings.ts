@@ -52,7 +52,7 @@ export const schema = z.object({
 const defaultHost = '127.0.0.1'
 
 /** Placeholders: the real servers are not started yet. */
-const placeholders = { DATABASE_URL: 'postgres://brought', REDIS_URL: 'redis://brought' }
+const placeholders = { DATABASE_URL: 'postgres://placeholder', REDIS_URL: 'redis://placeholder' }
 
 export type Settings = {
   /** The services that run here. */

@@ -26,7 +26,7 @@ type RuleTest = {
   }[]
 }
 
-/** What the tests expect of an alert, which they name or match by a pattern. */
+/** The expectations of the tests about an alert, which they name or match by a pattern. */
 const expectations = ruleTests()
   .map((it) => parse(readFileSync(it, 'utf8')) as RuleTest)
   .flatMap((it) => it.tests)

@@ -12,7 +12,7 @@ const unpacked = join(root, 'node_modules', '.cache', 'programs')
 const listed = (folder: string) => (existsSync(folder) ? readdirSync(folder) : [])
 const named = (variable: string) => (process.env[variable] ?? '').split(delimiter).filter(Boolean)
 
-/** Those of `POSTGRES_BINS`, and those in the folders of distributions. */
+/** The versions in `POSTGRES_BINS`, and in the folders of distributions. */
 export function postgresServers(): Found[] {
   const folders = [
     ...named('POSTGRES_BINS'),

@@ -31,7 +31,7 @@ export type Page = { uid: string; title: string; description: string; variables:
 // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana fills it in.
 const source = { type: 'prometheus', uid: '${datasource}' }
 const height = 8
-/** Of 24: three beside each other. */
+/** A third of the width, which is 24. */
 const span = 8
 
 /** @returns the model that Grafana reads, as JSON. */

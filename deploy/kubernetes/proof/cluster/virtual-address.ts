@@ -1,6 +1,6 @@
 /**
  * The address of a Service, like kube-proxy's: each new connection goes to one of the pods that were ready a while ago, and
- * stays with it. That delay is why pods keep serving after they were told to stop.
+ * stays with it. That delay is why pods keep serving while they are terminating.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
