@@ -146,7 +146,7 @@ test('blanks and line breaks around a setting are none of it, and such within ar
   for (const name of within)
     for (const unseen of ['\n', '\u200b', '\u202e', '\ufeff', '\xad'])
       expect(faultsOf({ ...servers, [name]: `${token}${unseen}${token}` })).toContain(
-        `${name} must not contain line breaks or other control characters, nor any that cannot be seen`,
+        `${name} must not contain line breaks, other control characters or invisible characters`,
       )
   expect(
     toConfig('stock', { ...servers, WEBHOOK_SECRETS: `${secret}\n${secret}` }).webhookSecrets,
@@ -157,7 +157,7 @@ test('quotes that a file of settings has left around a value are refused by its 
   for (const quote of ['"', "'"])
     for (const [name, value] of Object.entries({ ...servers, ALERT_TOKEN: secret, OPERATOR_EMAIL: 'a@b.kr' }))
       expect(faultsOf({ ...servers, [name]: quote + value + quote })).toContain(
-        `${name} is in quotes, which would be part of it: leave them out`,
+        `${name} is in quotes, which would become part of the value: remove them`,
       )
   const env = { ...servers, MAIL_FROM: '"Library, Seoul" <a@b.kr>' }
   expect(toConfig('stock', env).mailFrom).toBe('"Library, Seoul" <a@b.kr>')
@@ -185,8 +185,8 @@ test('a token that no header can carry, a host that none listens on, and headers
 test('passwords of the services are told for all three, and long enough, or not at all', () => {
   const secret = 'x'.repeat(16)
   expect(faultsOf({ ...servers, STOCK_REDIS_PASSWORD: secret })).toEqual([
-    'RESERVATION_REDIS_PASSWORD is not set, and STOCK_REDIS_PASSWORD is: name all three or none',
-    'NOTIFIER_REDIS_PASSWORD is not set, and STOCK_REDIS_PASSWORD is: name all three or none',
+    'RESERVATION_REDIS_PASSWORD is not set, but STOCK_REDIS_PASSWORD is: set all three or none',
+    'NOTIFIER_REDIS_PASSWORD is not set, but STOCK_REDIS_PASSWORD is: set all three or none',
   ])
   const all = { RESERVATION_DATABASE_PASSWORD: secret, NOTIFIER_DATABASE_PASSWORD: secret }
   expect(faultsOf({ ...servers, ...all, STOCK_DATABASE_PASSWORD: 'short' })).toEqual([

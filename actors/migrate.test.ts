@@ -113,7 +113,7 @@ test('a migration that waits for another says for whose', async () => {
   const waits = Promise.withResolvers<string>()
   const migrated = migrate({ databaseUrl: url, partitions: 2, log: waits.resolve })
   expect(await waits.promise).toBe(
-    `Waiting for another migration: the user postgres, process ${pid} of Postgres`,
+    `Waiting for another migration, by user postgres in Postgres process ${pid}`,
   )
   await other.end()
   await migrated
@@ -168,7 +168,7 @@ test('a Redis that cannot be reached stops no migration that asks nothing of it'
   const lines: string[] = []
   const redisUrl = 'redis://127.0.0.1:1'
   await migrate({ databaseUrl: url, partitions: 2, redisUrl, log: (line) => lines.push(line) })
-  expect(lines.join('\n')).toContain('could not be checked: connect ECONNREFUSED')
+  expect(lines.join('\n')).toContain('cannot be checked: connect ECONNREFUSED')
 })
 
 test.each<[info: string, cluster: boolean, fault: string | undefined]>([

@@ -52,7 +52,7 @@ test('a loop that hangs fails livez, which names it', async () => {
   const { status, body } = await health.get('/livez')
   expect(status).toBe(503)
   expect(body.type).toBe('/problems/loop-hung')
-  expect(body.detail).toBe('mailbox is silent for 1500 ms')
+  expect(body.detail).toBe('mailbox has been silent for 1500 ms')
   health.pulses[0]!.beat()
   expect((await health.get('/livez')).status).toBe(200)
 })
@@ -73,7 +73,7 @@ test('a loop that only fails, although new connections are answered, fails livez
   }
   const { status, body } = await health.get('/livez')
   expect(status).toBe(503)
-  expect(body.detail).toBe('mailbox only fails for 1500 ms, although the stores answer new connections')
+  expect(body.detail).toBe('mailbox has kept failing for 1500 ms, although the stores accept new connections')
   mailbox!.beat()
   expect((await health.get('/livez')).status).toBe(200)
 })
