@@ -8,7 +8,7 @@ import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, openReadsOf } from '../testing/plans.ts'
 import { findBooks } from './books.ts'
-import { stockEventConsumer } from './consumer.ts'
+import { stockEventConsumer } from './handler.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
 let sql: Sql

@@ -4,7 +4,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { findBooks } from './books.ts'
-import { type Changed, stockEventConsumer } from './consumer.ts'
+import { type Changed, stockEventConsumer } from './handler.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>

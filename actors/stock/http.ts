@@ -15,9 +15,9 @@ import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
 import { jsonHeaders, reply } from '../http/reply.ts'
 import { idSchema, textSchema } from '../messages.ts'
-import type { Clerk } from './clerk.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
-import * as read from './read.ts'
+import type { Clerk } from './desk.ts'
+import * as read from './queries.ts'
 
 const stockSchema = z
   .object({

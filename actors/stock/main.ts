@@ -26,11 +26,11 @@ import { runService } from '../service.ts'
 import { StoreClock } from '../store-clock.ts'
 import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
-import { type Decided, source, stockActors } from './actor.ts'
-import { Clerk } from './clerk.ts'
+import { Clerk } from './desk.ts'
+import { type Decided, source, stockActors } from './handler.ts'
 import { mountStock } from './http.ts'
-import { mountPurchases } from './purchases.ts'
-import * as read from './read.ts'
+import { mountPurchases } from './purchases-http.ts'
+import * as read from './queries.ts'
 
 /** Of lists, in which the stock manager and the purchaser look. */
 const readsAtOnce = 2

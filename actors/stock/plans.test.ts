@@ -13,8 +13,8 @@ import { type StockCommand, topics } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
-import { source, stockActors } from './actor.ts'
-import * as read from './read.ts'
+import { source, stockActors } from './handler.ts'
+import * as read from './queries.ts'
 
 const partitions = 16
 const worker = 'worker'

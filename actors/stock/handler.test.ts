@@ -5,8 +5,8 @@ import { isDataError, type Sql } from '../../streams/postgres.ts'
 import type { StockCommand } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
-import { stockActors } from './actor.ts'
-import { movements } from './read.ts'
+import { stockActors } from './handler.ts'
+import { movements } from './queries.ts'
 
 /** The same numbers each time: a linear congruential generator (Numerical Recipes). */
 function dice(seed: number) {

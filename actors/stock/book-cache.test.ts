@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { range } from '../testing/eventually.ts'
-import { booksMax, Shelf } from './shelf.ts'
+import { booksMax, Shelf } from './book-cache.ts'
 import { unknownBook } from './stock.ts'
 
 const book = (n: number, version = 0) => ({ ...unknownBook(`book-${n}`), version })

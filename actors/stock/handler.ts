@@ -9,7 +9,7 @@ import type { Delivery, Effects, Handler, OutgoingEvent, Poison } from '../../st
 import type { Sql } from '../../streams/postgres.ts'
 import { step } from '../behavior.ts'
 import { parseStockCommand, type StockCommand, type StockEvent } from '../messages.ts'
-import { Shelf } from './shelf.ts'
+import { Shelf } from './book-cache.ts'
 import { type Book, type StockState, stock, unknownBook } from './stock.ts'
 import * as store from './store.ts'
 

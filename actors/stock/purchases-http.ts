@@ -14,7 +14,7 @@ import { jsonHeaders, reply } from '../http/reply.ts'
 import { idSchema } from '../messages.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
 import type { StockHttpOptions } from './http.ts'
-import * as read from './read.ts'
+import * as read from './queries.ts'
 
 const requestSchema = z
   .object({
