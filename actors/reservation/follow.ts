@@ -3,8 +3,8 @@ import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { safeHeaders } from '../http/reply.ts'
 import type { Desk } from './desk.ts'
-import type { ReservationBody } from './http.ts'
 import type { Reservation, Status } from './reservation.ts'
+import type { ReservationBody } from './resource.ts'
 
 /** A comment now and then keeps proxies from closing a quiet stream, and tells us when the client is gone. */
 const heartbeatMs = 15_000

@@ -26,6 +26,7 @@ import { watchStores } from '../watch.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
 import { type Changed, stockEventConsumer } from './handler.ts'
 import { mountReservations, readsAtOnce } from './http.ts'
+import { unansweredSeconds } from './outbox.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
 
@@ -151,7 +152,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
           metrics,
           log,
           pulse: watching,
-          own: async () => metrics.undecidedFor(await store.unansweredSeconds(sql, partitions)),
+          own: async () => metrics.undecidedFor(await unansweredSeconds(sql, partitions)),
         },
         signal,
       ),

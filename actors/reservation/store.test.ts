@@ -5,6 +5,7 @@ import type { StockEvent } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { findBooks } from './books.ts'
 import { type Changed, stockEventConsumer } from './handler.ts'
+import * as outbox from './outbox.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -223,7 +224,7 @@ const forgetAll = () => sql`with r as (delete from reservation), l as (delete fr
 
 async function makeLotsDue(): Promise<void> {
   await sql`update lot set due_at = clock_timestamp() - interval '1 second'`
-  await store.openLots(sql)
+  await outbox.openLots(sql)
 }
 
 async function lots(): Promise<number> {
@@ -232,7 +233,7 @@ async function lots(): Promise<number> {
 }
 
 test('what stock has not answered is as old as the reservation, or as its cancellation', async () => {
-  const age = () => store.unansweredSeconds(sql, 1)
+  const age = () => outbox.unansweredSeconds(sql, 1)
   await forgetAll()
   expect(await age()).toBeUndefined()
   const reservationid = await accepted()
@@ -250,10 +251,10 @@ test('however often Redis loses a command, it waits no longer than the longest w
   await makeLotsDue()
   for (let losses = 0; losses < 8; losses++) {
     await sql`update outbox set resend_at = '-infinity'`
-    expect(await store.takeDue(sql, 0, new Date(), 10, 3_000)).toHaveLength(1)
+    expect(await outbox.takeDue(sql, 0, new Date(), 10, 3_000)).toHaveLength(1)
     const [row] = await sql<{ ms: number }[]>`
       select extract(epoch from resend_at - clock_timestamp())::float * 1000 as ms from outbox`
-    expect(row!.ms).toBeLessThanOrEqual(store.resendWaitMaxMs)
+    expect(row!.ms).toBeLessThanOrEqual(outbox.resendWaitMaxMs)
   }
 })
 
@@ -261,7 +262,7 @@ test('whoever waits longer for the first time than the longest wait goes on to w
   await forgetAll()
   await accepted()
   await makeLotsDue()
-  await store.takeDue(sql, 0, new Date(), 10, 60_000)
+  await outbox.takeDue(sql, 0, new Date(), 10, 60_000)
   const [row] = await sql<{ ms: number }[]>`
     select extract(epoch from resend_at - clock_timestamp())::float * 1000 as ms from outbox`
   expect(row!.ms).toBeGreaterThan(50_000)
@@ -277,7 +278,7 @@ test('only what is undecided when its lot is due gets into the outbox, and what 
   expect(await queued()).toEqual(ids.slice(1).sort())
   // As if it had been decided at that very moment: after the lot was looked at, and before the row was seen.
   await sql`update reservation set status = 'Failed' where reservationid = ${ids[1]!}`
-  const taken = await store.takeDue(sql, 0, new Date(), 10, 1_000)
+  const taken = await outbox.takeDue(sql, 0, new Date(), 10, 1_000)
   expect(taken.map((it) => it.reservationid)).toEqual([ids[2]])
   expect(await queued()).toEqual([ids[2]])
 })
@@ -285,30 +286,30 @@ test('only what is undecided when its lot is due gets into the outbox, and what 
 test('each unconfirmed row that is due is taken by one process, and put off further each time', async () => {
   await forgetAll()
   const ids = [await accepted(), await accepted(), await accepted()]
-  await store.openLots(sql)
+  await outbox.openLots(sql)
   expect(await lots()).toBe(3)
   await makeLotsDue()
   expect(await lots()).toBe(0)
   const pass = () => sql`update outbox set resend_at = clock_timestamp() - interval '1 second'`
   await pass()
-  expect(await store.partitionsDue(sql, 1)).toEqual([{ partition: 0, at: expect.any(Date) }])
+  expect(await outbox.partitionsDue(sql, 1)).toEqual([{ partition: 0, at: expect.any(Date) }])
   // Another process has the first in hand.
   const other = await sql.reserve()
   await other`begin`
   await other`select from outbox where reservationid = ${ids[0]!} for update`
-  const rest = await store.takeDue(sql, 0, new Date(), 10, 1_000)
+  const rest = await outbox.takeDue(sql, 0, new Date(), 10, 1_000)
   expect(rest.map((it) => it.reservationid).sort()).toEqual(ids.slice(1).sort())
   await other`rollback`
   other.release()
   await pass()
-  const takes = await Promise.all([1, 2].map(() => store.takeDue(sql, 0, new Date(), 2, 1_000)))
+  const takes = await Promise.all([1, 2].map(() => outbox.takeDue(sql, 0, new Date(), 2, 1_000)))
   expect(
     takes
       .flat()
       .map((it) => it.reservationid)
       .sort(),
   ).toEqual(ids.sort())
-  expect(await store.takeDue(sql, 0, new Date(), 10, 1_000)).toEqual([])
+  expect(await outbox.takeDue(sql, 0, new Date(), 10, 1_000)).toEqual([])
   const waits = async () => {
     const [row] =
       await sql`select extract(epoch from min(resend_at) - clock_timestamp())::float as s from outbox`
@@ -317,12 +318,14 @@ test('each unconfirmed row that is due is taken by one process, and put off furt
   const first = await waits()
   for (const _ of [1, 2, 3]) {
     await pass()
-    await store.takeDue(sql, 0, new Date(), 10, 1_000)
+    await outbox.takeDue(sql, 0, new Date(), 10, 1_000)
   }
   expect(await waits()).toBeGreaterThan(first * 2)
   await pass()
   await told(reserved(ids[0]!), refused(ids[1]!))
-  expect((await store.takeDue(sql, 0, new Date(), 10, 1_000)).map((it) => it.reservationid)).toEqual([ids[2]])
+  expect((await outbox.takeDue(sql, 0, new Date(), 10, 1_000)).map((it) => it.reservationid)).toEqual([
+    ids[2],
+  ])
 })
 
 test('the book list takes receipts and figures in, and never goes back', async () => {

@@ -67,7 +67,7 @@ export const bugs: Bug[] = [
     name: 'forget what was decided',
     edits: [
       {
-        file: 'actors/stock/handler.ts',
+        file: 'actors/stock/changes.ts',
         find: 'holdFor(message, holds.get(message.reservationid))',
         replace: 'holdFor(message, holds.get(message.bookid))',
       },
