@@ -24,7 +24,7 @@ import { StoreClock } from '../store-clock.ts'
 import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
-import { type Changed, stockEventConsumer } from './handler.ts'
+import { type Changed, stockEventHandler } from './handler.ts'
 import { mountReservations, readsAtOnce } from './http.ts'
 import { unansweredSeconds } from './outbox.ts'
 import { resendUnconfirmed } from './resend.ts'
@@ -89,7 +89,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
     id,
     topic: topics.stockEvents,
     partitions,
-    handler: stockEventConsumer({ sql: projection, committed: tell }),
+    handler: stockEventHandler({ sql: projection, committed: tell }),
     incarnation,
     sql: projection,
     redisUrl,

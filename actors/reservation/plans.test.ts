@@ -8,7 +8,7 @@ import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
 import { findBooks } from './books.ts'
-import { stockEventConsumer } from './handler.ts'
+import { stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
 import * as store from './store.ts'
 
@@ -57,7 +57,7 @@ async function write(sql: Sql, size: number): Promise<void> {
       isbn: '',
     },
   ])
-  const handler = stockEventConsumer({ sql, committed() {} })
+  const handler = stockEventHandler({ sql, committed() {} })
   const batch = events.map((message, i) => ({
     partition: i % 16,
     position: '1-0',

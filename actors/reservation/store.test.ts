@@ -4,7 +4,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { findBooks } from './books.ts'
-import { type Changed, stockEventConsumer } from './handler.ts'
+import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
 import * as store from './store.ts'
 
@@ -34,7 +34,7 @@ async function told(...events: StockEvent[]): Promise<Changed[]> {
   const from = `${position}-0`
   const to = `${++position}-0`
   let changes: Changed[] = []
-  const handler = stockEventConsumer({ sql, committed: (them) => (changes = them) })
+  const handler = stockEventHandler({ sql, committed: (them) => (changes = them) })
   const batch = events.map((message) => ({
     partition: 0,
     position: to,

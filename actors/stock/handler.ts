@@ -9,14 +9,14 @@ import type { Delivery, Effects, Handler, OutgoingEvent, Poison } from '../../st
 import type { Sql } from '../../streams/postgres.ts'
 import { step } from '../behavior.ts'
 import { parseStockCommand, type StockCommand, type StockEvent } from '../messages.ts'
-import { Shelf } from './book-cache.ts'
+import { BookCache } from './book-cache.ts'
 import { Changes } from './changes.ts'
 import { type Book, stock } from './stock.ts'
 import * as store from './store.ts'
 
 export const source = '/stock'
 
-export type StockActorOptions = {
+export type StockCommandHandlerOptions = {
   sql: Sql
   /** Told after the commit: the commands that have their effect now, and the events that were decided. */
   committed(commandids: string[], decided: Decided[]): void
@@ -32,8 +32,8 @@ export type Decided = {
 /** One command that was sent again is seldom alone: for so many batches, holds are looked for first. */
 const waryBatches = 100
 
-export function stockActors({ sql, committed }: StockActorOptions): Handler<StockCommand> {
-  const shelf = new Shelf()
+export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptions): Handler<StockCommand> {
+  const cache = new BookCache()
   let wary = 0
 
   /** What is known of everything that the batch names; of reservations that are to be held, only if we are wary. */
@@ -41,7 +41,7 @@ export function stockActors({ sql, committed }: StockActorOptions): Handler<Stoc
     const books = new Map<string, Book>()
     const unread = new Set<string>()
     for (const { message } of batch) {
-      const book = shelf.take(message.bookid)
+      const book = cache.get(message.bookid)
       if (book) books.set(book.bookid, book)
       else unread.add(message.bookid)
     }
@@ -58,7 +58,7 @@ export function stockActors({ sql, committed }: StockActorOptions): Handler<Stoc
   return {
     parse: parseStockCommand,
 
-    forget: (partition) => shelf.forget(partition),
+    forget: (partition) => cache.forget(partition),
 
     async handle(batch, fresh): Promise<Effects> {
       wary = fresh ? waryBatches : Math.max(0, wary - 1)
@@ -95,7 +95,7 @@ export function stockActors({ sql, committed }: StockActorOptions): Handler<Stoc
         committed(partitions) {
           for (const [bookid, partition] of partitionsOf(batch)) {
             const book = memory.books.get(bookid)
-            if (book && partitions.has(partition)) shelf.put(partition, book)
+            if (book && partitions.has(partition)) cache.put(partition, book)
           }
           committed(
             commands.filter((it) => partitions.has(it.partition)).map((it) => it.commandid),
