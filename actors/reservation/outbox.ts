@@ -1,6 +1,6 @@
 /** Commands that stock has not answered: by lot until they are due, then a row each until stock answers. */
 import type { Sql } from '../../streams/postgres.ts'
-import type { Reservation } from './reservation.ts'
+import { type Reservation, unanswered, undecided } from './reservation.ts'
 
 export type Unconfirmed = Pick<Reservation, 'reservationid' | 'bookid' | 'userid' | 'status'> & {
   traceparent: string | null
@@ -21,7 +21,7 @@ export async function openLots(sql: Sql): Promise<void> {
       -- With an offset it is one look into the index for each lot. Else a plan that was made while there were few
       -- reservations would read all of them, and be kept.
       select partition, reservationid from reservation
-      where reservationid = any(due.reservationids) and status = 'Requested' offset 0
+      where reservationid = any(due.reservationids) and status = any(${undecided}::text[]) offset 0
     ) as r
     on conflict do nothing`
 }
@@ -33,12 +33,12 @@ export async function openLots(sql: Sql): Promise<void> {
 export async function unansweredSeconds(sql: Sql, partitions: number): Promise<number | undefined> {
   const [row] = await sql<{ seconds: number | null }[]>`
     select extract(epoch from clock_timestamp()
-      - min(case r.status when 'Requested' then r.created_at else r.updated_at end))::float as seconds
+      - min(case when r.status = any(${undecided}::text[]) then r.created_at else r.updated_at end))::float as seconds
     from generate_series(0, ${partitions - 1}) as p (partition)
     cross join lateral (
       select reservationid from outbox where partition = p.partition order by reservationid limit ${firstMax}
     ) o
-    join reservation r on r.reservationid = o.reservationid and r.status in ('Requested', 'Canceled')`
+    join reservation r on r.reservationid = o.reservationid and r.status = any(${unanswered}::text[])`
   return row?.seconds ?? undefined
 }
 
@@ -72,19 +72,19 @@ export const takeDue = (
   resendAfterMs: number,
 ): Promise<Unconfirmed[]> => sql<Unconfirmed[]>`
   with due as (
-    select o.reservationid, r.status in ('Reserved', 'Failed') as decided
+    select o.reservationid, r.status <> all(${unanswered}::text[]) as answered
     from outbox o join reservation r on r.reservationid = o.reservationid
     where o.partition = ${partition} and o.resend_at < ${dueBefore}
     order by o.reservationid limit ${limit} for update of o skip locked
-  ), answered as (
+  ), dropped as (
     delete from outbox o using due
-    where due.decided and o.partition = ${partition} and o.reservationid = due.reservationid
+    where due.answered and o.partition = ${partition} and o.reservationid = due.reservationid
   ), taken as (
     update outbox o set resends = o.resends + 1,
       resend_at = clock_timestamp() + interval '1 millisecond'
         * least(${resendAfterMs}::float * 2 ^ least(o.resends + 1, 10) * (0.75 + random() / 2),
           ${Math.max(resendAfterMs, resendWaitMaxMs)}::float)
-    from due where not due.decided and o.partition = ${partition} and o.reservationid = due.reservationid
+    from due where not due.answered and o.partition = ${partition} and o.reservationid = due.reservationid
     returning o.reservationid
   )
   select r.reservationid, r.bookid, r.userid, r.status, r.traceparent

@@ -22,6 +22,7 @@ import type { Log } from '../log.ts'
 import { topics } from '../messages.ts'
 import { commandOf } from './commands.ts'
 import * as outbox from './outbox.ts'
+import { isUndecided } from './reservation.ts'
 
 const lookEveryMs = 1_000
 /** Rows per statement. */
@@ -91,7 +92,7 @@ async function resendPartition(
     taken = rows.length
     await Promise.all(
       rows.map((row) =>
-        sender.send(commandOf(row.status === 'Requested' ? 'ReserveCopy' : 'ReleaseCopy', row, now())),
+        sender.send(commandOf(isUndecided(row.status) ? 'ReserveCopy' : 'ReleaseCopy', row, now())),
       ),
     )
     resent(taken)

@@ -6,6 +6,7 @@ import { openDatabase } from '../testing/database.ts'
 import { findBooks } from './books.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
+import { statuses } from './reservation.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -159,6 +160,14 @@ test.each<[Act[], (string | null)[]]>([
     }
     expect(await end(reservationid)).toEqual(expected)
   }
+})
+
+test('the table accepts the statuses of the state machine and no others', async () => {
+  const [check] = await sql<{ definition: string }[]>`
+    select pg_get_constraintdef(oid) as definition from pg_constraint
+    where conrelid = 'reservation'::regclass and contype = 'c'`
+  const named = Array.from(check!.definition.matchAll(/'(\w+)'/g), ([, status]) => status)
+  expect(named.sort()).toEqual(statuses.toSorted())
 })
 
 test('the commit reports what has changed, and nothing that has not', async () => {

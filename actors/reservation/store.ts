@@ -1,6 +1,8 @@
 /** Rows of reservations: accepted, cancelled, decided, found. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import type { Reservation, Status, Verdict } from './reservation.ts'
+import { cancelable, type Reservation, type Status, undecided, type Verdict } from './reservation.ts'
+
+const canceled: Status = 'Canceled'
 
 export type Accepted = {
   reservationid: string
@@ -56,8 +58,8 @@ export async function cancel(
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
     with canceled as (
-      update reservation set status = 'Canceled', traceparent = ${traceparent}, updated_at = clock_timestamp()
-      where reservationid = ${reservationid} and status in ('Requested', 'Reserved')
+      update reservation set status = ${canceled}, traceparent = ${traceparent}, updated_at = clock_timestamp()
+      where reservationid = ${reservationid} and status = any(${cancelable}::text[])
       returning partition, ${shown(sql)}
     ), queued as (
       insert into outbox (partition, reservationid, resend_at)
@@ -109,17 +111,18 @@ const shown = (sql: Sql) => sql`reservationid, bookid, userid, status, reason, c
 export const applyVerdicts = (sql: Sql, rows: (Verdict & { partition: number })[]): Fragment => sql`
   judged as (
     update reservation r set
-      status = case when r.status = 'Requested' then v.status else r.status end,
-      reason = case when r.status = 'Requested' then v.reason else r.reason end,
-      updated_at = case when r.status = 'Requested' then now() else r.updated_at end
+      status = case r.status when ${canceled} then r.status else v.status end,
+      reason = case r.status when ${canceled} then r.reason else v.reason end,
+      updated_at = case r.status when ${canceled} then r.updated_at else now() end
     from unnest(
       ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.reservationid)}::uuid[],
       ${rows.map((it) => it.status)}::text[], ${rows.map((it) => it.reason)}::text[],
       ${rows.map((it) => String(it.released))}::text[]
     ) as v (partition, reservationid, status, reason, released)
     where r.reservationid = v.reservationid and v.partition = any(array(select partition from fenced))
-      and (r.status = 'Requested' and v.status is not null or r.status = 'Canceled' and v.released::bool)
-    returning r.partition, r.reservationid, r.status, r.created_at, r.updated_at
+      and (r.status = any(${undecided}::text[]) and v.status is not null
+        or r.status = ${canceled} and v.released::bool)
+    returning r.partition, r.reservationid, r.status = ${canceled} as released, r.created_at, r.updated_at
   ), answered as (
     delete from outbox o using judged j where o.partition = j.partition and o.reservationid = j.reservationid
   )`
@@ -142,9 +145,9 @@ export type Report = {
 /** A `Report` in one of the commit's results. */
 export const report = (sql: Sql): Fragment => sql`
   select null::int, json_build_object(
-    'decided', array_agg(reservationid) filter (where status <> 'Canceled'),
-    'seconds', array_agg(extract(epoch from updated_at - created_at)::float) filter (where status <> 'Canceled'),
+    'decided', array_agg(reservationid) filter (where not released),
+    'seconds', array_agg(extract(epoch from updated_at - created_at)::float) filter (where not released),
     'at', now(),
-    'canceled', array_agg(reservationid) filter (where status = 'Canceled'),
-    'canceled_at', array_agg(updated_at) filter (where status = 'Canceled')
+    'canceled', array_agg(reservationid) filter (where released),
+    'canceled_at', array_agg(updated_at) filter (where released)
   ) from judged`
