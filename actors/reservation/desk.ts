@@ -131,15 +131,7 @@ export class Desk {
       log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted'),
     )
     this.#send('ReserveCopy', row)
-    return {
-      reservationid,
-      bookid,
-      userid,
-      status: 'Requested',
-      reason: null,
-      created_at: at,
-      updated_at: at,
-    }
+    return { ...row, status: 'Requested', reason: null, created_at: at, updated_at: at }
   }
 
   /** The same request, made at the same time, was accepted first. */
