@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
-import type { Sql } from '../../streams/postgres.ts'
+import type { Fragment, Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
-import { findBooks } from './books.ts'
+import { countBooks, findBooks, listBooks } from './books.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
 import { statuses } from './reservation.ts'
@@ -12,7 +12,7 @@ import * as store from './store.ts'
 let database: Awaited<ReturnType<typeof openDatabase>>
 let sql: Sql
 beforeAll(async () => {
-  database = await openDatabase('reservation', 1)
+  database = await openDatabase('reservation', 2)
   sql = database.sql
 })
 afterAll(() => database[Symbol.asyncDispose]())
@@ -370,4 +370,89 @@ test('the book list takes receipts and figures in, and never goes back', async (
     available: 3,
   })
   expect(await listed()).toEqual([{ ...book, title: 'newer', available: 3, version: 6 }])
+})
+
+const partitions = [0, 1]
+const uuid = (partition: number) => `00000000-0000-4000-8000-00000000000${partition}`
+const listing = (partition: number, version: number) => ({
+  partition,
+  bookid: `fenced-${partition}`,
+  about: { title: 'T', author: 'A', isbn: 'I' },
+  available: 3,
+  held: 0,
+  version,
+})
+const verdict = (partition: number) => ({
+  partition,
+  bookid: 'b',
+  reservationid: uuid(partition),
+  status: 'Reserved' as const,
+  reason: null,
+  released: false,
+})
+
+test.each<[name: string, part: () => Fragment]>([
+  [
+    'new books',
+    () =>
+      listBooks(
+        sql,
+        partitions.map((it) => listing(it, 1)),
+      ),
+  ],
+  [
+    'receipts',
+    () =>
+      listBooks(
+        sql,
+        partitions.map((it) => listing(it, 2)),
+      ),
+  ],
+  [
+    'counts of copies',
+    () =>
+      countBooks(
+        sql,
+        partitions.map((it) => listing(it, 3)),
+      ),
+  ],
+  ['outcomes, and takes nothing out of the outbox', () => store.applyVerdicts(sql, partitions.map(verdict))],
+])('C1: a fenced-out owner writes no %s', async (name, part) => {
+  await sql`truncate book, reservation, outbox`
+  for (const partition of partitions) {
+    const row = {
+      reservationid: uuid(partition),
+      keyed: false,
+      bookid: 'b',
+      userid: 'u',
+      partition,
+      traceparent,
+    }
+    await store.insert(sql, [row], 0)
+    await outbox.openLots(sql)
+    if (name !== 'new books')
+      await sql`insert into book (bookid, title, author, isbn, available, held, version)
+        values (${`fenced-${partition}`}, '', '', '', 1, 0, 1)`
+  }
+  const everything = (partition: number) => sql`
+    select
+      (select json_agg(b) from book b where bookid = ${`fenced-${partition}`}) as books,
+      (select json_agg(r) from reservation r where reservationid = ${uuid(partition)}) as reservations,
+      (select count(*) from outbox where partition = ${partition}) as queued`
+  const before = await Promise.all(partitions.map(everything))
+  const { partitions: owned } = await commit(sql, {
+    advances: [
+      { partition: 0, epoch: 0, from: `${position}-0`, to: `${position}-0`, count: 0, seq: 0 },
+      { partition: 1, epoch: 7, from: '0-0', to: '0-0', count: 0, seq: 0 },
+    ],
+    events: [],
+    letters: [],
+    redriven: [],
+    writes: [part()],
+    results: undefined,
+  })
+  expect(owned).toEqual(new Set([0]))
+  const after = await Promise.all(partitions.map(everything))
+  expect(after[0]).not.toEqual(before[0])
+  expect(after[1]).toEqual(before[1])
 })
