@@ -8,7 +8,7 @@ import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, openReadsOf } from '../testing/plans.ts'
 import { findBooks } from './books.ts'
-import { stockEventConsumer } from './consumer.ts'
+import { stockEventHandler } from './handler.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
 let sql: Sql
@@ -28,7 +28,7 @@ type Text = { title?: string; author?: string; isbn?: string }
 
 /** Takes events of stock in, as the service does. */
 async function takeIn(events: StockEvent[]): Promise<void> {
-  const handler = stockEventConsumer({ sql, committed() {} })
+  const handler = stockEventHandler({ sql, committed() {} })
   const batch = events.map((message) => ({ partition: 0, position: '1-0', envelope: {} as never, message }))
   const { writes, results } = await handler.handle(batch)
   const advances = [{ partition: 0, epoch: 0, from: '0-0', to: '0-0', count: 0, seq: 0 }]

@@ -21,7 +21,7 @@ import { faultOf, isSampled, type Span, type Tracing } from '../tracing/tracing.
 import { uuidv7 } from '../uuid.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
-import { type Reservation, statuses } from './reservation.ts'
+import { isUndecided, type Reservation, statuses } from './reservation.ts'
 import * as store from './store.ts'
 
 /** An insert that takes longer is given up on. A request waits for two of them at most: one that runs, and its own. */
@@ -108,7 +108,7 @@ export class Desk {
     // Listening begins before the question is asked, so that the answer cannot be missed.
     using answered = wakeup.next(reservationid, waitMs, gone)
     const reservation = asked.known ?? (await this.#insert(reservationid, asked))
-    return reservation.status === 'Requested'
+    return isUndecided(reservation.status)
       ? await this.#decided(reservation, answered, asked.limit, gone)
       : reservation
   }
@@ -131,15 +131,7 @@ export class Desk {
       log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted'),
     )
     this.#send('ReserveCopy', row)
-    return {
-      reservationid,
-      bookid,
-      userid,
-      status: 'Requested',
-      reason: null,
-      created_at: at,
-      updated_at: at,
-    }
+    return { ...row, status: 'Requested', reason: null, created_at: at, updated_at: at }
   }
 
   /** The same request, made at the same time, was accepted first. */

@@ -3,8 +3,8 @@ import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { safeHeaders } from '../http/reply.ts'
 import type { Desk } from './desk.ts'
-import type { ReservationBody } from './http.ts'
-import type { Reservation, Status } from './reservation.ts'
+import { isFinal, type Reservation, type Status } from './reservation.ts'
+import type { ReservationBody } from './resource.ts'
 
 /** A comment now and then keeps proxies from closing a quiet stream, and tells us when the client is gone. */
 const heartbeatMs = 15_000
@@ -17,9 +17,6 @@ export type Followed = {
   /** The place of this request among those that are held, which the stream keeps until its end. */
   place: DisposableStack
 }
-
-/** No change can follow these. */
-const isFinal = (status: Status) => status === 'Failed' || status === 'Canceled'
 
 /** The id of an event is the status: a client that reconnects after the last event is told with 204 to stay away. */
 export function follow(c: Context, { reservation, desk, stopping, toBody, place }: Followed): Response {

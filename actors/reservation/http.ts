@@ -5,15 +5,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { goneOf } from '../http/departure.ts'
 import { claimKey, idempotencyHeader } from '../http/idempotency.ts'
-import {
-  collectionSchema,
-  decodeAfter,
-  page,
-  pageQuery,
-  selfLink,
-  selfSchema,
-  uuidFrom,
-} from '../http/paging.ts'
+import { collectionSchema, decodeAfter, page, pageQuery, uuidFrom } from '../http/paging.ts'
 import type { Places } from '../http/places.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
 import { Reads } from '../http/reads.ts'
@@ -21,10 +13,11 @@ import { jsonHeaders, reply } from '../http/reply.ts'
 import { TimeLimit } from '../http/time-limit.ts'
 import { traceOf } from '../http/trace.ts'
 import { idSchema } from '../messages.ts'
-import { type BookRow, findBooks } from './books.ts'
+import { findBooks } from './books.ts'
 import type { Desk } from './desk.ts'
 import { follow } from './follow.ts'
 import { type Reservation, statuses } from './reservation.ts'
+import { bookSchema, eventSchema, reservationSchema, toBody, toBook } from './resource.ts'
 import * as store from './store.ts'
 
 /** How long a request may ask to wait for the decision. */
@@ -45,42 +38,6 @@ export type ReservationHttpOptions = {
   reads: Sql
   stopping: AbortSignal
 }
-
-const linksSchema = selfSchema.extend({ events: z.object({ href: z.string() }) })
-
-export const reservationSchema = z
-  .object({
-    reservationid: z.uuid(),
-    bookid: z.string(),
-    userid: z.string(),
-    status: z.enum(statuses),
-    reason: z.string().nullable().openapi({ description: 'why it failed: OutOfStock or UnknownBook' }),
-    createdAt: z.iso.datetime(),
-    updatedAt: z.iso.datetime(),
-    _links: linksSchema,
-  })
-  .openapi('Reservation')
-
-/** OpenAPI before 3.2 has no word for the events of a stream: this is each of them. */
-const eventSchema = z
-  .object({
-    event: z.literal('status'),
-    id: z.enum(statuses).openapi({ description: 'the status, also for `Last-Event-ID`' }),
-    data: z.string().openapi({ description: 'the reservation as it is now, as JSON' }),
-  })
-  .openapi('ReservationEvent')
-
-const bookSchema = z
-  .object({
-    bookid: z.string(),
-    title: z.string(),
-    author: z.string(),
-    isbn: z.string(),
-    qty: z.int().openapi({ description: 'copies available when last heard of' }),
-    version: z.int(),
-    updatedAt: z.iso.datetime().openapi({ description: 'when stock was last heard of' }),
-  })
-  .openapi('Book')
 
 const body = <Schema extends z.ZodType>(schema: Schema) => ({
   content: { 'application/json': { schema } },
@@ -284,24 +241,3 @@ function secondsToWait(prefer: string | undefined): number {
   const seconds = prefer?.match(/(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?\s*(?:$|[,;])/i)?.[1]
   return seconds === undefined ? 0 : Math.min(Number(seconds), waitMaxS)
 }
-
-function toBody({ reservationid, bookid, userid, status, reason, created_at, updated_at }: Reservation) {
-  const self = `/reservations/${reservationid}`
-  return {
-    reservationid,
-    bookid,
-    userid,
-    status,
-    reason,
-    createdAt: created_at.toISOString(),
-    updatedAt: updated_at.toISOString(),
-    _links: { ...selfLink(self), events: { href: `${self}/events` } },
-  }
-}
-export type ReservationBody = ReturnType<typeof toBody>
-
-const toBook = ({ available, updated_at, ...book }: BookRow) => ({
-  ...book,
-  qty: available,
-  updatedAt: updated_at.toISOString(),
-})

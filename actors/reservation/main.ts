@@ -23,9 +23,10 @@ import { runService } from '../service.ts'
 import { StoreClock } from '../store-clock.ts'
 import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
-import { type Changed, stockEventConsumer } from './consumer.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
+import { type Changed, stockEventHandler } from './handler.ts'
 import { mountReservations, readsAtOnce } from './http.ts'
+import { unansweredSeconds } from './outbox.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
 
@@ -88,7 +89,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
     id,
     topic: topics.stockEvents,
     partitions,
-    handler: stockEventConsumer({ sql: projection, committed: tell }),
+    handler: stockEventHandler({ sql: projection, committed: tell }),
     incarnation,
     sql: projection,
     redisUrl,
@@ -151,7 +152,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
           metrics,
           log,
           pulse: watching,
-          own: async () => metrics.undecidedFor(await store.unansweredSeconds(sql, partitions)),
+          own: async () => metrics.undecidedFor(await unansweredSeconds(sql, partitions)),
         },
         signal,
       ),

@@ -8,7 +8,8 @@ import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
 import { findBooks } from './books.ts'
-import { stockEventConsumer } from './consumer.ts'
+import { stockEventHandler } from './handler.ts'
+import * as outbox from './outbox.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -56,7 +57,7 @@ async function write(sql: Sql, size: number): Promise<void> {
       isbn: '',
     },
   ])
-  const handler = stockEventConsumer({ sql, committed() {} })
+  const handler = stockEventHandler({ sql, committed() {} })
   const batch = events.map((message, i) => ({
     partition: i % 16,
     position: '1-0',
@@ -77,9 +78,9 @@ async function write(sql: Sql, size: number): Promise<void> {
 
 /** What is sent again. */
 async function resend(sql: Sql): Promise<void> {
-  await store.openLots(sql)
-  await store.partitionsDue(sql, 16)
-  await store.takeDue(sql, 3, new Date(), 1_000, 3_000)
+  await outbox.openLots(sql)
+  await outbox.partitionsDue(sql, 16)
+  await outbox.takeDue(sql, 3, new Date(), 1_000, 3_000)
 }
 
 /** What requests ask for that concern few reservations. */
@@ -145,7 +146,7 @@ describe('with a million reservations', () => {
     })
 
     test('for how long stock has not answered', async () => {
-      await expectIndexes(unforced, (sql) => store.unansweredSeconds(sql, 16), { walked: ['outbox'] })
+      await expectIndexes(unforced, (sql) => outbox.unansweredSeconds(sql, 16), { walked: ['outbox'] })
     })
 
     const lists = [undefined, '00000000-0000-0000-0000-000000080000'].flatMap((before) =>

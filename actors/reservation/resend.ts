@@ -21,7 +21,8 @@ import type { Sender } from '../../streams/sender.ts'
 import type { Log } from '../log.ts'
 import { topics } from '../messages.ts'
 import { commandOf } from './commands.ts'
-import * as store from './store.ts'
+import * as outbox from './outbox.ts'
+import { isUndecided } from './reservation.ts'
 
 const lookEveryMs = 1_000
 /** Rows per statement. */
@@ -63,8 +64,8 @@ export async function resendUnconfirmed(options: ResendOptions, signal: AbortSig
       log.warn({ err: error, ...facts }, 'cannot send unconfirmed commands again yet')
     }
     try {
-      await store.openLots(sql)
-      for (const due of maySend() ? await store.partitionsDue(sql, partitions) : [])
+      await outbox.openLots(sql)
+      for (const due of maySend() ? await outbox.partitionsDue(sql, partitions) : [])
         await resendPartition(options, due, marks, signal).catch((error) =>
           failed(error, { partition: due.partition }),
         )
@@ -79,7 +80,7 @@ export async function resendUnconfirmed(options: ResendOptions, signal: AbortSig
 
 async function resendPartition(
   options: ResendOptions,
-  { partition, at }: store.DuePartition,
+  { partition, at }: outbox.DuePartition,
   marks: Marks,
   signal: AbortSignal,
 ): Promise<void> {
@@ -87,11 +88,11 @@ async function resendPartition(
   const dueBefore = await answeredUntil(options, partition, at, marks)
   if (dueBefore === undefined) return
   for (let taken = batchSizeMax; taken === batchSizeMax && !signal.aborted; ) {
-    const rows = await store.takeDue(sql, partition, dueBefore, batchSizeMax, resendAfterMs)
+    const rows = await outbox.takeDue(sql, partition, dueBefore, batchSizeMax, resendAfterMs)
     taken = rows.length
     await Promise.all(
       rows.map((row) =>
-        sender.send(commandOf(row.status === 'Requested' ? 'ReserveCopy' : 'ReleaseCopy', row, now())),
+        sender.send(commandOf(isUndecided(row.status) ? 'ReserveCopy' : 'ReleaseCopy', row, now())),
       ),
     )
     resent(taken)

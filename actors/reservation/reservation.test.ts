@@ -2,7 +2,15 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
 import { listingsOf } from './books.ts'
-import { type Verdict, verdictsOf } from './reservation.ts'
+import {
+  cancelable,
+  isFinal,
+  statuses,
+  unanswered,
+  undecided,
+  type Verdict,
+  verdictsOf,
+} from './reservation.ts'
 
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 const after = (version = 1) => ({ bookid: 'b', version, available: 10 - version, held: version })
@@ -32,6 +40,16 @@ const received = (version: number, title: string): StockEvent => ({
   isbn: 'I',
 })
 const requested: StockEvent = { type: 'PurchaseRequested', ...after(), shortage: 1 }
+
+test('statuses and what they allow derive from the transitions', () => {
+  expect({ statuses, undecided, cancelable, unanswered, final: statuses.filter(isFinal) }).toEqual({
+    statuses: ['Requested', 'Reserved', 'Failed', 'Canceled'],
+    undecided: ['Requested'],
+    cancelable: ['Requested', 'Reserved'],
+    unanswered: ['Requested', 'Canceled'],
+    final: ['Failed', 'Canceled'],
+  })
+})
 
 const verdict = (n: number, it: Partial<Verdict> = {}): Verdict => ({
   reservationid: uuid(n),

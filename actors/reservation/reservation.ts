@@ -10,8 +10,30 @@
  */
 import type { StockEvent } from '../messages.ts'
 
-export const statuses = ['Requested', 'Reserved', 'Failed', 'Canceled'] as const
-export type Status = (typeof statuses)[number]
+/** The statuses, and which can follow each. Every list of statuses below, and in SQL, derives from this. */
+export const transitions = {
+  Requested: ['Reserved', 'Failed', 'Canceled'],
+  Reserved: ['Canceled'],
+  Failed: [],
+  Canceled: [],
+} as const
+export type Status = keyof typeof transitions
+/** What stock can decide. */
+export type Outcome = Exclude<(typeof transitions)['Requested'][number], 'Canceled'>
+
+export const statuses = Object.keys(transitions) as Status[]
+
+const leadingTo = (...targets: Status[]): Status[] =>
+  statuses.filter((from) => transitions[from].some((to) => targets.includes(to)))
+
+/** Statuses that an outcome can change. */
+export const undecided = leadingTo('Reserved' satisfies Outcome, 'Failed' satisfies Outcome)
+export const cancelable = leadingTo('Canceled')
+/** Statuses in which stock may still owe an answer: the outcome, or the release. */
+export const unanswered: Status[] = [...undecided, 'Canceled']
+
+export const isUndecided = (status: Status): boolean => undecided.includes(status)
+export const isFinal = (status: Status): boolean => transitions[status].length === 0
 
 export type Reservation = {
   reservationid: string
@@ -28,7 +50,7 @@ export type Verdict = {
   reservationid: string
   bookid: string
   /** The outcome of the request, if stock gave one. */
-  status: 'Reserved' | 'Failed' | null
+  status: Outcome | null
   reason: string | null
   /** Stock has answered the cancellation. A refusal has not: stock answers every release by itself. */
   released: boolean

@@ -1,16 +1,18 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
-import type { Sql } from '../../streams/postgres.ts'
+import type { Fragment, Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
-import { findBooks } from './books.ts'
-import { type Changed, stockEventConsumer } from './consumer.ts'
+import { countBooks, findBooks, listBooks } from './books.ts'
+import { type Changed, stockEventHandler } from './handler.ts'
+import * as outbox from './outbox.ts'
+import { statuses } from './reservation.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
 let sql: Sql
 beforeAll(async () => {
-  database = await openDatabase('reservation', 1)
+  database = await openDatabase('reservation', 2)
   sql = database.sql
 })
 afterAll(() => database[Symbol.asyncDispose]())
@@ -33,7 +35,7 @@ async function told(...events: StockEvent[]): Promise<Changed[]> {
   const from = `${position}-0`
   const to = `${++position}-0`
   let changes: Changed[] = []
-  const handler = stockEventConsumer({ sql, committed: (them) => (changes = them) })
+  const handler = stockEventHandler({ sql, committed: (them) => (changes = them) })
   const batch = events.map((message) => ({
     partition: 0,
     position: to,
@@ -160,6 +162,14 @@ test.each<[Act[], (string | null)[]]>([
   }
 })
 
+test('the table accepts the statuses of the state machine and no others', async () => {
+  const [check] = await sql<{ definition: string }[]>`
+    select pg_get_constraintdef(oid) as definition from pg_constraint
+    where conrelid = 'reservation'::regclass and contype = 'c'`
+  const named = Array.from(check!.definition.matchAll(/'(\w+)'/g), ([, status]) => status)
+  expect(named.sort()).toEqual(statuses.toSorted())
+})
+
 test('the commit reports what has changed, and nothing that has not', async () => {
   const [one, two, three] = [await accepted(), await accepted(), await accepted()]
   const changes = await told(reserved(one), refused(two), reserved('00000000-0000-4000-8000-000000000000'))
@@ -223,7 +233,7 @@ const forgetAll = () => sql`with r as (delete from reservation), l as (delete fr
 
 async function makeLotsDue(): Promise<void> {
   await sql`update lot set due_at = clock_timestamp() - interval '1 second'`
-  await store.openLots(sql)
+  await outbox.openLots(sql)
 }
 
 async function lots(): Promise<number> {
@@ -232,7 +242,7 @@ async function lots(): Promise<number> {
 }
 
 test('what stock has not answered is as old as the reservation, or as its cancellation', async () => {
-  const age = () => store.unansweredSeconds(sql, 1)
+  const age = () => outbox.unansweredSeconds(sql, 1)
   await forgetAll()
   expect(await age()).toBeUndefined()
   const reservationid = await accepted()
@@ -250,10 +260,10 @@ test('however often Redis loses a command, it waits no longer than the longest w
   await makeLotsDue()
   for (let losses = 0; losses < 8; losses++) {
     await sql`update outbox set resend_at = '-infinity'`
-    expect(await store.takeDue(sql, 0, new Date(), 10, 3_000)).toHaveLength(1)
+    expect(await outbox.takeDue(sql, 0, new Date(), 10, 3_000)).toHaveLength(1)
     const [row] = await sql<{ ms: number }[]>`
       select extract(epoch from resend_at - clock_timestamp())::float * 1000 as ms from outbox`
-    expect(row!.ms).toBeLessThanOrEqual(store.resendWaitMaxMs)
+    expect(row!.ms).toBeLessThanOrEqual(outbox.resendWaitMaxMs)
   }
 })
 
@@ -261,7 +271,7 @@ test('whoever waits longer for the first time than the longest wait goes on to w
   await forgetAll()
   await accepted()
   await makeLotsDue()
-  await store.takeDue(sql, 0, new Date(), 10, 60_000)
+  await outbox.takeDue(sql, 0, new Date(), 10, 60_000)
   const [row] = await sql<{ ms: number }[]>`
     select extract(epoch from resend_at - clock_timestamp())::float * 1000 as ms from outbox`
   expect(row!.ms).toBeGreaterThan(50_000)
@@ -277,7 +287,7 @@ test('only what is undecided when its lot is due gets into the outbox, and what 
   expect(await queued()).toEqual(ids.slice(1).sort())
   // As if it had been decided at that very moment: after the lot was looked at, and before the row was seen.
   await sql`update reservation set status = 'Failed' where reservationid = ${ids[1]!}`
-  const taken = await store.takeDue(sql, 0, new Date(), 10, 1_000)
+  const taken = await outbox.takeDue(sql, 0, new Date(), 10, 1_000)
   expect(taken.map((it) => it.reservationid)).toEqual([ids[2]])
   expect(await queued()).toEqual([ids[2]])
 })
@@ -285,30 +295,30 @@ test('only what is undecided when its lot is due gets into the outbox, and what 
 test('each unconfirmed row that is due is taken by one process, and put off further each time', async () => {
   await forgetAll()
   const ids = [await accepted(), await accepted(), await accepted()]
-  await store.openLots(sql)
+  await outbox.openLots(sql)
   expect(await lots()).toBe(3)
   await makeLotsDue()
   expect(await lots()).toBe(0)
   const pass = () => sql`update outbox set resend_at = clock_timestamp() - interval '1 second'`
   await pass()
-  expect(await store.partitionsDue(sql, 1)).toEqual([{ partition: 0, at: expect.any(Date) }])
+  expect(await outbox.partitionsDue(sql, 1)).toEqual([{ partition: 0, at: expect.any(Date) }])
   // Another process has the first in hand.
   const other = await sql.reserve()
   await other`begin`
   await other`select from outbox where reservationid = ${ids[0]!} for update`
-  const rest = await store.takeDue(sql, 0, new Date(), 10, 1_000)
+  const rest = await outbox.takeDue(sql, 0, new Date(), 10, 1_000)
   expect(rest.map((it) => it.reservationid).sort()).toEqual(ids.slice(1).sort())
   await other`rollback`
   other.release()
   await pass()
-  const takes = await Promise.all([1, 2].map(() => store.takeDue(sql, 0, new Date(), 2, 1_000)))
+  const takes = await Promise.all([1, 2].map(() => outbox.takeDue(sql, 0, new Date(), 2, 1_000)))
   expect(
     takes
       .flat()
       .map((it) => it.reservationid)
       .sort(),
   ).toEqual(ids.sort())
-  expect(await store.takeDue(sql, 0, new Date(), 10, 1_000)).toEqual([])
+  expect(await outbox.takeDue(sql, 0, new Date(), 10, 1_000)).toEqual([])
   const waits = async () => {
     const [row] =
       await sql`select extract(epoch from min(resend_at) - clock_timestamp())::float as s from outbox`
@@ -317,12 +327,14 @@ test('each unconfirmed row that is due is taken by one process, and put off furt
   const first = await waits()
   for (const _ of [1, 2, 3]) {
     await pass()
-    await store.takeDue(sql, 0, new Date(), 10, 1_000)
+    await outbox.takeDue(sql, 0, new Date(), 10, 1_000)
   }
   expect(await waits()).toBeGreaterThan(first * 2)
   await pass()
   await told(reserved(ids[0]!), refused(ids[1]!))
-  expect((await store.takeDue(sql, 0, new Date(), 10, 1_000)).map((it) => it.reservationid)).toEqual([ids[2]])
+  expect((await outbox.takeDue(sql, 0, new Date(), 10, 1_000)).map((it) => it.reservationid)).toEqual([
+    ids[2],
+  ])
 })
 
 test('the book list takes receipts and figures in, and never goes back', async () => {
@@ -358,4 +370,89 @@ test('the book list takes receipts and figures in, and never goes back', async (
     available: 3,
   })
   expect(await listed()).toEqual([{ ...book, title: 'newer', available: 3, version: 6 }])
+})
+
+const partitions = [0, 1]
+const uuid = (partition: number) => `00000000-0000-4000-8000-00000000000${partition}`
+const listing = (partition: number, version: number) => ({
+  partition,
+  bookid: `fenced-${partition}`,
+  about: { title: 'T', author: 'A', isbn: 'I' },
+  available: 3,
+  held: 0,
+  version,
+})
+const verdict = (partition: number) => ({
+  partition,
+  bookid: 'b',
+  reservationid: uuid(partition),
+  status: 'Reserved' as const,
+  reason: null,
+  released: false,
+})
+
+test.each<[name: string, part: () => Fragment]>([
+  [
+    'new books',
+    () =>
+      listBooks(
+        sql,
+        partitions.map((it) => listing(it, 1)),
+      ),
+  ],
+  [
+    'receipts',
+    () =>
+      listBooks(
+        sql,
+        partitions.map((it) => listing(it, 2)),
+      ),
+  ],
+  [
+    'counts of copies',
+    () =>
+      countBooks(
+        sql,
+        partitions.map((it) => listing(it, 3)),
+      ),
+  ],
+  ['outcomes, and takes nothing out of the outbox', () => store.applyVerdicts(sql, partitions.map(verdict))],
+])('C1: a fenced-out owner writes no %s', async (name, part) => {
+  await sql`truncate book, reservation, outbox`
+  for (const partition of partitions) {
+    const row = {
+      reservationid: uuid(partition),
+      keyed: false,
+      bookid: 'b',
+      userid: 'u',
+      partition,
+      traceparent,
+    }
+    await store.insert(sql, [row], 0)
+    await outbox.openLots(sql)
+    if (name !== 'new books')
+      await sql`insert into book (bookid, title, author, isbn, available, held, version)
+        values (${`fenced-${partition}`}, '', '', '', 1, 0, 1)`
+  }
+  const everything = (partition: number) => sql`
+    select
+      (select json_agg(b) from book b where bookid = ${`fenced-${partition}`}) as books,
+      (select json_agg(r) from reservation r where reservationid = ${uuid(partition)}) as reservations,
+      (select count(*) from outbox where partition = ${partition}) as queued`
+  const before = await Promise.all(partitions.map(everything))
+  const { partitions: owned } = await commit(sql, {
+    advances: [
+      { partition: 0, epoch: 0, from: `${position}-0`, to: `${position}-0`, count: 0, seq: 0 },
+      { partition: 1, epoch: 7, from: '0-0', to: '0-0', count: 0, seq: 0 },
+    ],
+    events: [],
+    letters: [],
+    redriven: [],
+    writes: [part()],
+    results: undefined,
+  })
+  expect(owned).toEqual(new Set([0]))
+  const after = await Promise.all(partitions.map(everything))
+  expect(after[0]).not.toEqual(before[0])
+  expect(after[1]).toEqual(before[1])
 })

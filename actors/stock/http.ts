@@ -15,9 +15,9 @@ import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
 import { jsonHeaders, reply } from '../http/reply.ts'
 import { idSchema, textSchema } from '../messages.ts'
-import type { Clerk } from './clerk.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
-import * as read from './read.ts'
+import type { Desk } from './desk.ts'
+import * as queries from './queries.ts'
 
 const stockSchema = z
   .object({
@@ -96,25 +96,25 @@ const listMovements = createRoute({
   },
 })
 
-export type StockHttpOptions = { app: App; sql: Sql; reads: Reads; clerk: Clerk }
+export type StockHttpOptions = { app: App; sql: Sql; reads: Reads; desk: Desk }
 
-export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
+export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
   app.openapi(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
-    await clerk.carryOut(c, 'POST /stocks', body, (commandid) => ({
+    await desk.carryOut(c, 'POST /stocks', body, (commandid) => ({
       type: 'ReceiveCopies',
       commandid,
       ...body,
     }))
-    const stock = await read.stock(sql, body.bookid)
+    const stock = await queries.stock(sql, body.bookid)
     return reply(201, toStock(stock!), { ...jsonHeaders, location: pathOf(body.bookid) })
   })
 
   app.openapi(listStocks, async (c) => {
     const { limit, after } = c.req.valid('query')
     const rows = await reads.run(
-      (sql) => read.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
+      (sql) => queries.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
       c.req.raw.signal,
     )
     return reply(
@@ -124,7 +124,7 @@ export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
   })
 
   app.openapi(getStock, async (c) => {
-    const row = await read.stock(sql, c.req.valid('param').bookid)
+    const row = await queries.stock(sql, c.req.valid('param').bookid)
     if (!row) throw new Problem('not-found', { detail: 'No copy of this book was ever received.' })
     return reply(200, toStock(row))
   })
@@ -133,7 +133,7 @@ export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
     const { bookid } = c.req.valid('param')
     const { limit, after } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
-    const rows = await reads.run((sql) => read.movements(sql, bookid, limit + 1, before), c.req.raw.signal)
+    const rows = await reads.run((sql) => queries.movements(sql, bookid, limit + 1, before), c.req.raw.signal)
     if (rows.length === 0 && before === undefined) {
       throw new Problem('not-found', { detail: 'Nothing ever happened to this book.' })
     }
@@ -144,7 +144,7 @@ export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
   })
 
   async function refuseForeignPurchase(purchaseid: string, bookid: string): Promise<void> {
-    const purchase = await read.purchase(sql, purchaseid)
+    const purchase = await queries.purchase(sql, purchaseid)
     if (purchase?.bookid === bookid) return
     const detail = purchase ? 'is a purchase of another book' : 'is no purchase'
     throw new Problem('invalid-input', { errors: [{ pointer: '/purchaseid', detail }] })
@@ -153,7 +153,7 @@ export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
 
 const pathOf = (bookid: string) => `/stocks/${encodeURIComponent(bookid)}`
 
-const toStock = ({ bookid, title, author, isbn, available, held, version }: read.StockRow) => ({
+const toStock = ({ bookid, title, author, isbn, available, held, version }: queries.StockRow) => ({
   bookid,
   title,
   author,
@@ -164,7 +164,7 @@ const toStock = ({ bookid, title, author, isbn, available, held, version }: read
   _links: selfLink(pathOf(bookid)),
 })
 
-const toMovement = ({ id, type, time, data }: read.MovementRow) => ({
+const toMovement = ({ id, type, time, data }: queries.MovementRow) => ({
   id,
   type,
   time: time.toISOString(),

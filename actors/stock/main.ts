@@ -26,11 +26,11 @@ import { runService } from '../service.ts'
 import { StoreClock } from '../store-clock.ts'
 import { following, sending } from '../tracing/messages.ts'
 import { watchStores } from '../watch.ts'
-import { type Decided, source, stockActors } from './actor.ts'
-import { Clerk } from './clerk.ts'
+import { Desk } from './desk.ts'
+import { type Decided, source, stockCommandHandler } from './handler.ts'
 import { mountStock } from './http.ts'
-import { mountPurchases } from './purchases.ts'
-import * as read from './read.ts'
+import { mountPurchases } from './purchases-http.ts'
+import * as queries from './queries.ts'
 
 /** Of lists, in which the stock manager and the purchaser look. */
 const readsAtOnce = 2
@@ -57,7 +57,7 @@ await runService('stock', async ({ config, log, lines, metrics, tracing, signal 
     alone: () => worker.alone,
     answer: z.uuid(),
     idOf: (commandid) => commandid,
-    lookup: (ids) => read.handled(sql, ids),
+    lookup: (ids) => queries.handled(sql, ids),
   })
   const incarnation = new Incarnation({ service: 'stock', services: serviceNames, redisPrefix, log })
   const eventLog = new EventLog({
@@ -76,7 +76,7 @@ await runService('stock', async ({ config, log, lines, metrics, tracing, signal 
     partitions,
     eventLog,
     incarnation,
-    handler: stockActors({
+    handler: stockCommandHandler({
       sql: hot,
       committed(commandids, decided) {
         wakeup.announce(commandids)
@@ -106,14 +106,14 @@ await runService('stock', async ({ config, log, lines, metrics, tracing, signal 
     topics.stockMailbox,
     new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions, incarnation }),
   )
-  const clerk = new Clerk({
+  const desk = new Desk({
     sql,
     send: (envelope) => sender.send(envelope),
     wakeup,
     held: placesToWait(metrics),
     now: clock.now,
   })
-  const face = { app, sql, reads: new Reads(reads, readsAtOnce), clerk }
+  const face = { app, sql, reads: new Reads(reads, readsAtOnce), desk }
   mountStock(face)
   mountPurchases(face)
   const forgetting = new Forgetting(sql, log)

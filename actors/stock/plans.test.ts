@@ -13,8 +13,8 @@ import { type StockCommand, topics } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
-import { source, stockActors } from './actor.ts'
-import * as read from './read.ts'
+import { source, stockCommandHandler } from './handler.ts'
+import * as queries from './queries.ts'
 
 const partitions = 16
 const worker = 'worker'
@@ -63,7 +63,7 @@ const leases = async (): Promise<Lease[]> => (await renewLeases(hot, worker, lea
 /** A batch of every command, loaded, decided and committed with its events; a letter set aside, another done with. */
 async function decide(sql: Sql, size: number): Promise<void> {
   const owned = await leases()
-  const handler = stockActors({ sql, committed() {} })
+  const handler = stockCommandHandler({ sql, committed() {} })
   const effects = await handler.handle(deliveries(size))
   const { writes, results } = effects
   const advances = owned.map(({ partition, epoch, position, seq }) => ({
@@ -150,22 +150,22 @@ async function expectHot(size: number): Promise<void> {
 /** What requests ask for that concern one book or a few commands. */
 async function ask(sql: Sql, size: number): Promise<void> {
   const ids = range(size).map(() => crypto.randomUUID())
-  await read.stock(sql, 'book-7')
-  await read.movements(sql, 'book-7', 51, undefined)
-  await read.movements(sql, 'book-7', 51, 50_000)
-  await read.purchase(sql, ids[0]!)
-  await read.purchases(sql, 51, 'book-7', undefined)
-  await read.purchases(sql, 51, 'book-7', ids[0]!)
-  await read.handled(sql, ids)
+  await queries.stock(sql, 'book-7')
+  await queries.movements(sql, 'book-7', 51, undefined)
+  await queries.movements(sql, 'book-7', 51, 50_000)
+  await queries.purchase(sql, ids[0]!)
+  await queries.purchases(sql, 51, 'book-7', undefined)
+  await queries.purchases(sql, 51, 'book-7', ids[0]!)
+  await queries.handled(sql, ids)
 }
 
 /** Lists without end, in the order of their keys. */
 async function list(sql: Sql): Promise<void> {
   for (const after of ['', 'book-7']) {
-    await read.stocks(sql, 51, after)
-    await read.requests(sql, 51, after)
+    await queries.stocks(sql, 51, after)
+    await queries.requests(sql, 51, after)
   }
-  for (const before of [undefined, crypto.randomUUID()]) await read.purchases(sql, 51, undefined, before)
+  for (const before of [undefined, crypto.randomUUID()]) await queries.purchases(sql, 51, undefined, before)
 }
 
 const tables = ['hold', 'event_batch', 'event_subject', 'book', 'command', 'purchase']

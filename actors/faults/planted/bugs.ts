@@ -67,7 +67,7 @@ export const bugs: Bug[] = [
     name: 'forget what was decided',
     edits: [
       {
-        file: 'actors/stock/actor.ts',
+        file: 'actors/stock/changes.ts',
         find: 'holdFor(message, holds.get(message.reservationid))',
         replace: 'holdFor(message, holds.get(message.bookid))',
       },
@@ -224,13 +224,13 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/reservation/store.ts',
-        find: "status = case when r.status = 'Requested' then v.status else r.status end",
-        replace: 'status = coalesce(v.status, r.status)',
+        find: 'then r.status else v.status end',
+        replace: 'then coalesce(v.status, r.status) else v.status end',
       },
       {
         file: 'actors/reservation/store.ts',
-        find: "or r.status = 'Canceled' and v.released::bool",
-        replace: "or r.status = 'Canceled'",
+        find: 'and v.released::bool',
+        replace: '',
       },
     ],
     scenario: 'cancel-races',

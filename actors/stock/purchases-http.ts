@@ -14,7 +14,7 @@ import { jsonHeaders, reply } from '../http/reply.ts'
 import { idSchema } from '../messages.ts'
 import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
 import type { StockHttpOptions } from './http.ts'
-import * as read from './read.ts'
+import * as queries from './queries.ts'
 
 const requestSchema = z
   .object({
@@ -82,11 +82,11 @@ const getPurchase = createRoute({
   responses: { 200: jsonAnswer(purchaseSchema, 'The purchase'), ...problemResponses(404) },
 })
 
-export function mountPurchases({ app, sql, reads, clerk }: StockHttpOptions): void {
+export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): void {
   app.openapi(listRequests, async (c) => {
     const { limit, after } = c.req.valid('query')
     const rows = await reads.run(
-      (sql) => read.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
+      (sql) => queries.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
       c.req.raw.signal,
     )
     return reply(
@@ -97,20 +97,20 @@ export function mountPurchases({ app, sql, reads, clerk }: StockHttpOptions): vo
 
   app.openapi(order, async (c) => {
     const body = c.req.valid('json')
-    const purchaseid = await clerk.carryOut(c, 'POST /purchases', body, (id) => ({
+    const purchaseid = await desk.carryOut(c, 'POST /purchases', body, (id) => ({
       type: 'OrderCopies',
       commandid: id,
       purchaseid: id,
       ...body,
     }))
-    const row = await read.purchase(sql, purchaseid)
+    const row = await queries.purchase(sql, purchaseid)
     return reply(201, toPurchase(row!), { ...jsonHeaders, location: pathOf(purchaseid) })
   })
 
   app.openapi(listPurchases, async (c) => {
     const { limit, after, bookid } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await reads.run((sql) => read.purchases(sql, limit + 1, bookid, before), c.req.raw.signal)
+    const rows = await reads.run((sql) => queries.purchases(sql, limit + 1, bookid, before), c.req.raw.signal)
     return reply(
       200,
       page(c, 'purchases', rows, limit, (row) => [row.purchaseid], toPurchase),
@@ -118,7 +118,7 @@ export function mountPurchases({ app, sql, reads, clerk }: StockHttpOptions): vo
   })
 
   app.openapi(getPurchase, async (c) => {
-    const row = await read.purchase(sql, c.req.valid('param').purchaseid)
+    const row = await queries.purchase(sql, c.req.valid('param').purchaseid)
     if (!row) throw new Problem('not-found', { detail: 'There is no such purchase.' })
     return reply(200, toPurchase(row))
   })
@@ -126,12 +126,12 @@ export function mountPurchases({ app, sql, reads, clerk }: StockHttpOptions): vo
 
 const pathOf = (purchaseid: string) => `/purchases/${purchaseid}`
 
-const toRequest = ({ requested_at, ...request }: read.RequestRow) => ({
+const toRequest = ({ requested_at, ...request }: queries.RequestRow) => ({
   ...request,
   requestedAt: requested_at.toISOString(),
 })
 
-const toPurchase = ({ ordered_at, received_at, ...purchase }: read.PurchaseRow) => ({
+const toPurchase = ({ ordered_at, received_at, ...purchase }: queries.PurchaseRow) => ({
   ...purchase,
   orderedAt: ordered_at.toISOString(),
   receivedAt: received_at?.toISOString() ?? null,

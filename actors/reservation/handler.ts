@@ -19,13 +19,13 @@ export type Changed = {
   seconds: number | undefined
 }
 
-export type ConsumerOptions = {
+export type StockEventHandlerOptions = {
   sql: Sql
   /** Told after the commit which reservations the events have changed. */
   committed(changes: Changed[]): void
 }
 
-export function stockEventConsumer({ sql, committed }: ConsumerOptions): Handler<StockEvent> {
+export function stockEventHandler({ sql, committed }: StockEventHandlerOptions): Handler<StockEvent> {
   return {
     parse: parseStockEvent,
 

@@ -5,8 +5,8 @@ import { isDataError, type Sql } from '../../streams/postgres.ts'
 import type { StockCommand } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
-import { stockActors } from './actor.ts'
-import { movements } from './read.ts'
+import { stockCommandHandler } from './handler.ts'
+import { movements } from './queries.ts'
 
 /** The same numbers each time: a linear congruential generator (Numerical Recipes). */
 function dice(seed: number) {
@@ -63,7 +63,7 @@ const delivery = (partition: number, position: string, message: StockCommand) =>
 /** Has the commands handled as the worker does, in batches of `size`; the fence always holds. */
 async function handled(sql: Sql, commands: StockCommand[], size: number) {
   const told: string[] = []
-  const handler = stockActors({
+  const handler = stockCommandHandler({
     sql,
     committed: (_, decided) => void told.push(...decided.map((it) => JSON.stringify(it.event))),
   })
@@ -163,7 +163,7 @@ test('a reservation that two partitions take at once is held for one of the book
   await using database = await openDatabase('stock', 2)
   const { sql } = database
   await handled(sql, [receipt(1, 'a'), receipt(2, 'b')], 2)
-  const handler = stockActors({ sql, committed() {} })
+  const handler = stockCommandHandler({ sql, committed() {} })
   const offset = { epoch: 0, count: 1, seq: 0, to: '9-0' }
   const advances = [
     { ...offset, partition: 0, from: '2-0', seq: 2 },
@@ -201,7 +201,7 @@ test('a reservation that two partitions take at once is held for one of the book
 })
 
 test('a message that is none of ours is not understood', () => {
-  const { parse } = stockActors({ sql: undefined as never, committed() {} })
+  const { parse } = stockCommandHandler({ sql: undefined as never, committed() {} })
   const envelope = { specversion: '1.0' as const, id: '1', source: '/x', subject: 'b', time: '' }
   const asked = {
     ...envelope,

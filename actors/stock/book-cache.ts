@@ -9,12 +9,12 @@ import type { Book } from './stock.ts'
 /** About 10 MB. Those not used the longest go first. */
 export const booksMax = 20_000
 
-export class Shelf {
+export class BookCache {
   /** In the order in which they were last put back. */
   readonly #books = new Map<string, { partition: number; book: Book }>()
 
   /** Leaves the book in its place: whoever takes it puts it back, or the partition is forgotten. */
-  take(bookid: string): Book | undefined {
+  get(bookid: string): Book | undefined {
     return this.#books.get(bookid)?.book
   }
 

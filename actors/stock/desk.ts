@@ -18,7 +18,7 @@ import { uuidv7 } from '../uuid.ts'
 /** How long a request waits for the actor, beside the time that any request has. */
 const answerWithinMs = 5_000
 
-export type ClerkOptions = {
+export type DeskOptions = {
   sql: Sql
   /** Puts a command into its book's mailbox. @throws when Redis does not take it. */
   send(envelope: Envelope): Promise<void>
@@ -31,10 +31,10 @@ export type ClerkOptions = {
 
 type Command = Extract<StockCommand, { commandid: string }>
 
-export class Clerk {
-  readonly #options: ClerkOptions
+export class Desk {
+  readonly #options: DeskOptions
 
-  constructor(options: ClerkOptions) {
+  constructor(options: DeskOptions) {
     this.#options = options
   }
 
