@@ -42,6 +42,7 @@ const files: Record<ServiceName, URL[]> = {
     new URL('./notifier/migrations/0001-notifier.sql', import.meta.url),
     new URL('./notifier/migrations/0002-delivery.sql', import.meta.url),
     new URL('0003-incarnation.sql', runtime),
+    new URL('./notifier/migrations/0003-channels.sql', import.meta.url),
   ],
 }
 

@@ -19,7 +19,7 @@ import type { Pulse } from '../streams/pulse.ts'
 import { reachStores } from '../streams/reach.ts'
 import { SetupError } from '../streams/setup.ts'
 import { BusyLines } from './busy-lines.ts'
-import { type Config, ConfigError, readEnv, type ServiceName, toConfig } from './config.ts'
+import { type Config, ConfigError, type OwnSettings, readEnv, type ServiceName, toConfig } from './config.ts'
 import type { App } from './http/app.ts'
 import { mountProbes } from './http/health.ts'
 import { Liveness } from './http/liveness.ts'
@@ -42,8 +42,8 @@ const opsConnectionsMax = 200
 const opsGraceMs = 500
 
 /** What a service is given. */
-export type Surroundings = {
-  config: Config
+export type Surroundings<Own = object> = {
+  config: Config & Own
   log: Log
   /** For log lines that every reservation produces. */
   lines: BusyLines
@@ -72,11 +72,12 @@ export type Service = {
 }
 
 /** Runs a service until it is stopped. Sets `process.exitCode`; never rejects. */
-export async function runService(
+export async function runService<Own extends object = object>(
   name: ServiceName,
-  build: (surroundings: Surroundings) => Promise<Service>,
+  build: (surroundings: Surroundings<Own>) => Promise<Service>,
+  own?: OwnSettings<Own>,
 ): Promise<void> {
-  const config = readConfig(name)
+  const config = readConfig(name, own)
   if (config === undefined) return
   const metrics = createMetrics(config.service)
   const log = createLog(name, config.logLevel, (level) => metrics.linesDropped(level).inc())
@@ -93,10 +94,10 @@ export async function runService(
   }
 }
 
-async function live(
-  given: Pick<Surroundings, 'config' | 'log' | 'lines' | 'metrics'>,
+async function live<Own>(
+  given: Pick<Surroundings<Own>, 'config' | 'log' | 'lines' | 'metrics'>,
   life: Life,
-  build: (surroundings: Surroundings) => Promise<Service>,
+  build: (surroundings: Surroundings<Own>) => Promise<Service>,
 ): Promise<void> {
   const { config, log, metrics } = given
   const { stopping, signal } = life
@@ -148,9 +149,12 @@ async function live(
   }
 }
 
-function readConfig(name: ServiceName): Config | undefined {
+function readConfig<Own extends object>(
+  name: ServiceName,
+  own?: OwnSettings<Own>,
+): (Config & Own) | undefined {
   try {
-    return toConfig(name, readEnv())
+    return toConfig(name, readEnv(process.env, own), own)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const fault of error.faults) console.error(fault)

@@ -9,14 +9,14 @@ import type { Reads } from '../http/reads.ts'
 import { jsonHeaders, reply } from '../http/reply.ts'
 import { isMaskedUrl, maskUrl } from '../mask.ts'
 import { idSchema } from '../messages.ts'
-import { mountAlerts } from './alerts-http.ts'
-import type { Told } from './channels/console.ts'
+import { addressNeeded, personalChannels } from './channels/all.ts'
 import { parseWebhook } from './channels/webhook-url.ts'
-import { type Customer, readCustomer, writeCustomer } from './customers.ts'
-import { personalChannels } from './notice.ts'
-import { mountNotices } from './notices-http.ts'
-import { mountPreviews } from './previews-http.ts'
-import { addressNeeded, type Routing } from './routing.ts'
+import type { Told } from './console.ts'
+import { type Customer, readCustomer, writeCustomer } from './customers/customers.ts'
+import { mountAlerts } from './operators/alerts-http.ts'
+import { mountNotices } from './operators/notices-http.ts'
+import { mountPreviews } from './operators/previews-http.ts'
+import type { Routing } from './plan/routing.ts'
 
 export type NotifierHttpOptions = {
   app: App
@@ -144,8 +144,8 @@ const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
     })
     .superRefine((contact, context) => {
       for (const [index, channel] of (contact.channels ?? []).entries()) {
-        const address = addressNeeded[channel]
-        if (contact[address] == null)
+        const address = addressNeeded(channel)
+        if (address !== null && contact[address] == null)
           context.addIssue({
             code: 'custom',
             path: ['channels', index],

@@ -1,6 +1,6 @@
 /** Keeps the notifier from reporting outcomes of reservations that nobody knows any more. */
 import type { Sql } from '../../streams/postgres.ts'
-import { type Kind, reservationNoticeId } from '../notifier/notice.ts'
+import { type Kind, reservationNoticeId } from '../notifier/plan/notice.ts'
 import type { Hold } from './holds.ts'
 
 const audiences = ['console', 'person', 'chat'] as const
