@@ -36,6 +36,9 @@ function faceOf(allowPrivate: boolean, routing = everybody): App {
     reads: new Reads(database.sql, 2),
     allowPrivate,
     routing,
+    alertToken: undefined,
+    tell() {},
+    ring() {},
   })
   return face
 }

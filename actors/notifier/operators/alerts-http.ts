@@ -9,6 +9,7 @@ import type { Sql } from '../../../streams/postgres.ts'
 import type { App } from '../../http/app.ts'
 import { Problem, problemResponses } from '../../http/problem.ts'
 import { reply } from '../../http/reply.ts'
+import { jsonAnswer, jsonBody } from '../../http/schema.ts'
 import type { Told } from '../console.ts'
 import type { AlertDetails } from '../plan/notice.ts'
 import { type Routing, routeOf } from '../plan/routing.ts'
@@ -18,7 +19,8 @@ export type AlertsHttpOptions = {
   app: App
   sql: Sql
   routing: Routing
-  token: string | undefined
+  /** The bearer token of those who post alerts. Without it, none are accepted. */
+  alertToken: string | undefined
   /** Tells notices on the console. */
   tell(notices: Told[]): void
   /** Told when notices became due. */
@@ -118,25 +120,21 @@ const postAlerts = createRoute({
     'Tells operators what has begun to fire or was resolved, once however often it is posted. Needs `Authorization: Bearer` with `ALERT_TOKEN`.',
   tags: ['operator'],
   security: [{ [scheme]: [] }],
-  request: { body: { content: { 'application/json': { schema: webhookSchema } }, required: true } },
+  request: { body: jsonBody(webhookSchema) },
   responses: {
-    200: {
-      description: 'They are noted, and are told whatever happens now',
-      content: {
-        'application/json': {
-          schema: z.object({ news: z.int().openapi({ description: 'alerts that were not told before' }) }),
-        },
-      },
-    },
+    200: jsonAnswer(
+      z.object({ news: z.int().openapi({ description: 'alerts that operators had not been notified of' }) }),
+      'Accepted; operators will be notified.',
+    ),
     ...problemResponses(401),
   },
 })
 
-export function mountAlerts({ app, sql, routing, token, tell, ring }: AlertsHttpOptions): void {
+export function mountAlerts({ app, sql, routing, alertToken, tell, ring }: AlertsHttpOptions): void {
   app.openAPIRegistry.registerComponent('securitySchemes', scheme, { type: 'http', scheme: 'bearer' })
   // Before the body is read: a stranger is told nothing about it.
   app.on('POST', '/alerts', async (c, next) => {
-    authorize(c.req.header('authorization'), token)
+    authorize(c.req.header('authorization'), alertToken)
     await next()
   })
 

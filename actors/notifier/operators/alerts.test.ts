@@ -34,7 +34,7 @@ function start(its: string | undefined = token): App {
     app,
     sql: database.sql,
     routing: everybody,
-    token: its,
+    alertToken: its,
     tell: (notices) => lines.push(...notices),
     ring: () => rings++,
   })

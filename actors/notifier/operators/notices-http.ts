@@ -6,6 +6,7 @@ import { collectionSchema, integerFrom, page, pageQuery, selfLink, selfSchema } 
 import { Problem, problemResponses } from '../../http/problem.ts'
 import type { Reads } from '../../http/reads.ts'
 import { reply } from '../../http/reply.ts'
+import { jsonAnswer, jsonBody } from '../../http/schema.ts'
 import { idSchema } from '../../messages.ts'
 import { channelNames } from '../channels/all.ts'
 import { type AttemptRow, readAttempts } from '../delivery/attempts.ts'
@@ -68,11 +69,6 @@ const oneNoticeSchema = noticeSchema
   .extend({ log: z.array(attemptSchema).openapi({ description: 'every attempt, the first one first' }) })
   .openapi('NoticeWithAttempts')
 
-const ok = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-})
-
 const params = z.object({ noticeid: z.uuid() })
 
 const getNotices = createRoute({
@@ -83,7 +79,7 @@ const getNotices = createRoute({
   request: {
     query: z.object({ ...pageQuery, userid: idSchema.optional(), status: z.enum(statuses).optional() }),
   },
-  responses: { 200: ok(collectionSchema('notices', noticeSchema), 'A page, newest first') },
+  responses: { 200: jsonAnswer(collectionSchema('notices', noticeSchema), 'A page, newest first') },
 })
 
 const getNotice = createRoute({
@@ -92,7 +88,7 @@ const getNotice = createRoute({
   summary: 'One notice, with every attempt to tell it',
   tags: ['operator'],
   request: { params },
-  responses: { 200: ok(oneNoticeSchema, 'The notice'), ...problemResponses(404) },
+  responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice'), ...problemResponses(404) },
 })
 
 const patchNotice = createRoute({
@@ -104,12 +100,9 @@ const patchNotice = createRoute({
   tags: ['operator'],
   request: {
     params,
-    body: {
-      content: { 'application/json': { schema: z.object({ status: z.enum(['pending', 'suppressed']) }) } },
-      required: true,
-    },
+    body: jsonBody(z.object({ status: z.enum(['pending', 'suppressed']) })),
   },
-  responses: { 200: ok(oneNoticeSchema, 'The notice, as it is now'), ...problemResponses(404, 409) },
+  responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice, as it is now'), ...problemResponses(404, 409) },
 })
 
 export function mountNotices({ app, sql, reads, routing, ring }: NoticesHttpOptions): void {
