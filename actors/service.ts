@@ -63,8 +63,6 @@ export type Service = {
   pulses(): Pulse[]
   /** Rejects when the service's database does not answer, for `/readyz`. */
   ready(): Promise<unknown>
-  /** Absent: a service has started once it is built. */
-  started?(): boolean
   /** Each resolves after `signal` is aborted. One that rejects, or resolves before, ends the process. */
   loops: Promise<void>[]
   /** Closes the stores, once the loops are done. */
@@ -123,7 +121,6 @@ async function live<Own>(
     const listener = await serve(service.app, { host, port, signal: stopping })
     const ops = createOps(service.app, {
       ...probes,
-      started: () => service.started?.() ?? true,
       log,
       metrics,
       port: () => listener.port,

@@ -23,7 +23,7 @@ export type WatchOptions = {
   log: Log
   pulse: Pulse
   /** Reads further metrics of this service from Postgres. */
-  own?(): Promise<void>
+  readMetrics?(): Promise<void>
 }
 
 /** Runs until `signal` is aborted. */
@@ -63,9 +63,9 @@ function oneAtATime(ask: () => Promise<void>): () => void {
 }
 
 /** On failure the metrics keep their last values. */
-async function askTables({ sql, metrics, own }: WatchOptions): Promise<void> {
+async function askTables({ sql, metrics, readMetrics }: WatchOptions): Promise<void> {
   metrics.deadLettersWaiting.set(await countLetters(sql))
-  await own?.()
+  await readMetrics?.()
 }
 
 const inTime = (asking: Promise<unknown>) => deadline(answerWithinMs, 'ask the store', asking)

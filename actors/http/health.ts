@@ -15,7 +15,7 @@ export type ProbeOptions = {
   stopping: AbortSignal
 }
 
-export type HealthOptions = ProbeOptions & { started: () => boolean; metrics: Metrics }
+export type HealthOptions = ProbeOptions & { metrics: Metrics }
 
 const readyLimitMs = 1_000
 
@@ -96,13 +96,11 @@ export function mountProbes(app: App, { liveness, ready, stopping }: ProbeOption
 }
 
 /** All probes and metrics, for supervisors. */
-export function mountHealth(app: App, { started, metrics, ...options }: HealthOptions): void {
+export function mountHealth(app: App, { metrics, ...options }: HealthOptions): void {
   mountProbes(app, options)
 
-  app.openapi(startupz, () => {
-    if (!started()) throw new Problem('not-ready', { detail: 'The service is starting.' })
-    return reply(200, { status: 'started' })
-  })
+  // This port opens once the service has started.
+  app.openapi(startupz, () => reply(200, { status: 'started' }))
 
   app.get('/metrics', async (c) =>
     c.text(await metrics.registry.metrics(), 200, {

@@ -14,10 +14,10 @@ const destination = (topic: Topic) => ({
   'messaging.destination.name': nameOf(topic),
 })
 
-type Sender = { send(envelope: Envelope): Promise<void> }
+export type MessageSender = { send(envelope: Envelope): Promise<void> }
 
 /** @returns a sender that makes the span of its `send` the parent of whatever the message causes. */
-export function sending(tracing: Tracing | undefined, topic: Topic, sender: Sender): Sender {
+export function sending(tracing: Tracing | undefined, topic: Topic, sender: MessageSender): MessageSender {
   if (!tracing) return sender
   return {
     async send(envelope) {
