@@ -24,7 +24,9 @@ test('a loop that hangs fails /livez and is named there, in every service, until
   for (const service of serviceNames) {
     await eventually(async () => {
       const { status, text } = await livez(service)
-      return status === 503 && text.includes('loop-hung') && text.includes(`${service}-worker has been silent`)
+      return (
+        status === 503 && text.includes('loop-hung') && text.includes(`${service}-worker has been silent`)
+      )
     }, patience)
   }
   for (const service of serviceNames)

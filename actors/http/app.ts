@@ -1,10 +1,10 @@
 /**
  * The frame of every HTTP API: routes that validate their input, problem responses for all errors, metrics, docs.
  *
- * To Hono a route is one handler without middleware: `Exchange` in this file does validation, the time limit, metrics
+ * To Hono a route (`addRoute`) is one handler without middleware: `Exchange` in this file does validation, the time limit, metrics
  * and errors. So a request costs little more than Hono itself.
  */
-import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
+import { OpenAPIHono, type RouteConfig, type RouteHandler } from '@hono/zod-openapi'
 import type { Context, Handler, Next } from 'hono'
 import { routePath } from 'hono/route'
 import { isTransient } from '../../streams/postgres.ts'
@@ -19,8 +19,12 @@ import { safeHeaders } from './reply.ts'
 import { TimeLimit, tooLate } from './time-limit.ts'
 import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
 
-/** `about` is for its docs (`ops.ts`). */
-export type App = OpenAPIHono & { about: About }
+export type App = Omit<OpenAPIHono, 'openapi'> & {
+  /** For its docs (`ops.ts`). */
+  about: About
+  /** Adds a route, which answers problems for all that its handler or its input gets wrong. */
+  addRoute<Route extends RouteConfig>(route: Route, handler: RouteHandler<Route>): void
+}
 
 export type AppOptions = About & {
   log: Log
@@ -28,12 +32,11 @@ export type AppOptions = About & {
   tracing?: Tracing | undefined
 }
 
-/** Its `openapi(route, handler)` answers problems for all that the handler or its input gets wrong. */
 export function createApp({ service, title, description, log, metrics, tracing }: AppOptions): App {
-  const app = Object.assign(new OpenAPIHono(), { about: { service, title, description } })
+  const app = Object.assign(new OpenAPIHono(), { about: { service, title, description }, addRoute })
   const answer = answerWith(log)
 
-  const openapi = ({ hide, middleware, ...route }: RouteConfig, handler: Handler): App => {
+  function addRoute({ hide, middleware, ...route }: RouteConfig, handler: Handler): void {
     if (middleware) throw new TypeError(`Cannot add ${route.path}: routes take no middleware`)
     if (!hide) app.openAPIRegistry.registerPath(withCommonProblems(route))
     const observe = observerOf(metrics, route.method.toUpperCase(), route.path)
@@ -42,9 +45,7 @@ export function createApp({ service, title, description, log, metrics, tracing }
     const begin = tracing && !route.tags?.includes('health') ? spanOf(tracing, route) : undefined
     const validate = validatorOf(route.request)
     app.on(route.method, path, handlerOf({ handler, validate, answer, observe, begin }))
-    return app
   }
-  app.openapi = openapi as unknown as App['openapi']
 
   const observerOfUnknown = memo((method: string) => observerOf(metrics, method, 'unknown'))
   app.notFound((c) => {

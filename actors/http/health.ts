@@ -73,7 +73,7 @@ const startupz = statusRoute('/startupz', 'Startup: has the service started?', '
 
 /** The probes on the service's own port, for load balancers and people. */
 export function mountProbes(app: App, { liveness, ready, stopping }: ProbeOptions): void {
-  app.openapi(livez, () => {
+  app.addRoute(livez, () => {
     const loops = liveness.pulses.map(({ name, silentMs }) => ({ name, silentMs: Math.round(silentMs) }))
     const hung = liveness.hung()
     if (hung.length === 0) return reply(200, { status: 'live' as const, loops })
@@ -83,7 +83,7 @@ export function mountProbes(app: App, { liveness, ready, stopping }: ProbeOption
     })
   })
 
-  app.openapi(readyz, async () => {
+  app.addRoute(readyz, async () => {
     if (stopping.aborted) throw new Problem('not-ready', { detail: 'The service is stopping.' })
     try {
       await within(readyLimitMs, 'reach the database', ready())
@@ -100,7 +100,7 @@ export function mountHealth(app: App, { metrics, ...options }: HealthOptions): v
   mountProbes(app, options)
 
   // This port opens once the service has started.
-  app.openapi(startupz, () => reply(200, { status: 'started' }))
+  app.addRoute(startupz, () => reply(200, { status: 'started' }))
 
   app.get('/metrics', async (c) =>
     c.text(await metrics.registry.metrics(), 200, {
