@@ -20,7 +20,7 @@ test.each([
   ['a command', commands, parseStockCommand, stockCommandSchema],
   ['an event', events, parseStockEvent, stockEventSchema],
 ] as const)(
-  'whatever is wrong with %s, the schema says it: what is accepted and what is refused are the same',
+  'the fast check of %s accepts and refuses exactly what the schema does',
   (_, messages, parse, schema) => {
     const message = fc.constantFrom(...messages.map((it) => ({ subject: 'b', ...it })))
     fc.assert(
@@ -36,7 +36,7 @@ test.each([
   },
 )
 
-test('an id in capitals is given in lower case', () => {
+test('an id in upper case becomes lower case', () => {
   const envelope = envelopeOf({
     subject: 'b',
     ...commands[0]!,
