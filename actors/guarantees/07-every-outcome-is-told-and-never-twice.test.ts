@@ -1,6 +1,6 @@
 /**
- * Promise 7: every outcome is told to the customer; a retry or a crash never tells it twice, save where the receiving
- * server itself left it unknown.
+ * Promise 7: the customer is notified of every outcome; a retry or a crash never repeats a notice, except where the
+ * receiving server left its outcome unknown.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
@@ -34,7 +34,7 @@ afterAll(async () => {
   await chat[Symbol.asyncDispose]()
 })
 
-test('an outcome is told on the console, in the chat and by the channel that its customer prefers', async () => {
+test('an outcome goes to the console, the chat and the channel that its customer prefers', async () => {
   await using own = await WebhookSink.start()
   const contact = { email: 'ann@example.com', webhook: own.url, locale: 'en' }
   await receive(system(), 'one', 2)
@@ -63,7 +63,7 @@ test('an outcome is told on the console, in the chat and by the channel that its
   }
 })
 
-test('when the channel that a customer prefers refuses for good, the next one tells', async () => {
+test('when the preferred channel refuses permanently, the next one delivers', async () => {
   await using own = await WebhookSink.start()
   own.answer = (_, response) => response.writeHead(410).end()
   await tell('gus', { email: 'gus@example.com', webhook: own.url, channels: ['webhook', 'email'] })
@@ -77,7 +77,7 @@ test('when the channel that a customer prefers refuses for good, the next one te
   ])
 })
 
-test('a receiver that fails at first is told once it recovers', async () => {
+test('a receiver that fails at first gets the notice once it recovers', async () => {
   await using own = await WebhookSink.start()
   let left = 2
   own.answer = (_, response) => response.writeHead(left-- > 0 ? 503 : 204).end()
@@ -86,14 +86,14 @@ test('a receiver that fails at first is told once it recovers', async () => {
   await reserveAndWait(system().reservation, 'two', 'ben')
   await eventually(() => own.hooks.length === 3, {
     timeoutMs: 20_000,
-    message: 'The receiver is not told again',
+    message: 'The receiver got no second attempt',
   })
   await sentTo('ben', 3)
   expect(own.hooks.length).toBe(3)
   expect(new Set(own.hooks.map(({ headers }) => headers['idempotency-key'])).size).toBe(1)
 })
 
-test('when the notifier is killed again and again, every outcome is told, and told twice only under the same id', {
+test('when the notifier is killed repeatedly, every outcome is notified, and repeated only under the same id', {
   timeout: 60_000,
 }, async () => {
   await receive(system(), 'many', 100)
@@ -105,7 +105,7 @@ test('when the notifier is killed again and again, every outcome is told, and to
     if (index === 40 || index === 80 || index === 120) await notifier.restart()
     return reserve(system().reservation, 'many', users[index % users.length]!)
   })
-  // Console, e-mail and chat for each.
+  // Console, e-mail and chat for each outcome.
   const wanted = Object.fromEntries(['console', 'email', 'chat'].map((channel) => [`${channel} sent`, 150]))
   await eventually(
     async () => {
@@ -114,17 +114,17 @@ test('when the notifier is killed again and again, every outcome is told, and to
       expect(Object.fromEntries(counts)).toEqual(wanted)
       return true
     },
-    { timeoutMs: 30_000, message: 'Not every outcome is told' },
+    { timeoutMs: 30_000, message: 'Some outcomes have no notice' },
   )
   const ids = (values: (string | string[] | undefined)[]) => [...new Set(values)].length
   expect(ids(mail.mails.slice(heardBefore.mails).map(({ messageId }) => messageId))).toBe(150)
   const hooks = chat.hooks.slice(heardBefore.hooks).filter(({ body }) => aboutOneOf(made, body))
   expect(ids(hooks.map(({ headers }) => headers['idempotency-key']))).toBe(150)
-  // Two kills may each leave one batch in doubt; whatever was answered before is not repeated.
+  // Each of two kills may leave one batch in doubt; deliveries answered before are not repeated.
   expect(hooks.length).toBeLessThan(300)
 })
 
-test('when a lock holds the notifier up for longer than a lease, another one tells nothing again', async (context) => {
+test('when a lock blocks the notifier for longer than a lease, another one repeats nothing', async (context) => {
   await using own = await startOwnSystem(context, { notifier: 2, partitions: 2, envOf })
   await receive(own, 'held-up', 1)
   const told = (reservationid: string) =>
@@ -134,7 +134,7 @@ test('when a lock holds the notifier up for longer than a lease, another one tel
   const { reservationid } = await own.sql.begin(async (held) => {
     await held`lock table notifier.undelivered in access exclusive mode`
     const reservation = await reserveAndWait(own.reservation, 'held-up', 'eva')
-    await eventually(() => told(reservation.reservationid) > 0, { message: 'Nothing is told' })
+    await eventually(() => told(reservation.reservationid) > 0, { message: 'No notice appeared' })
     await held`select pg_sleep(${(2.5 * leaseTtlMs) / 1_000})`
     expect(await held`select partition from notifier.mailbox where lease_until < clock_timestamp()`).toEqual(
       [],
@@ -142,12 +142,12 @@ test('when a lock holds the notifier up for longer than a lease, another one tel
     return reservation
   })
   await eventually(async () => (await everyNotice(own, '&userid=eva&status=sent')).length === 2, {
-    message: 'What was told is not noted',
+    message: 'The sent notice is not recorded',
   })
   expect(told(reservationid)).toBe(1)
 })
 
-test('when stock repeats its answers, nobody is told again', async () => {
+test('when stock repeats its answers, no notice is repeated', async () => {
   await receive(system(), 'again', 1)
   const { reservationid, bookid, userid } = await reserveAndWait(system().reservation, 'again', 'cem')
   await sentTo('cem', 2)
@@ -155,14 +155,14 @@ test('when stock repeats its answers, nobody is told again', async () => {
   await producer.send(
     ...range(3).map(() => ({ type: 'ReserveCopy' as const, reservationid, bookid, userid })),
   )
-  // The notice of a later outcome of the same book comes behind whatever the repeats might cause.
+  // The notice of a later outcome of the same book comes after anything that the repeats cause.
   await reserveAndWait(system().reservation, 'again', 'dan')
   await sentTo('dan', 2)
   expect(consoleLines(toldOfReservation, reservationid)).toBe(1)
   expect((await everyNotice(system(), '&userid=cem')).length).toBe(2)
 })
 
-test('the purchaser is told of every request to buy, also when copies were ordered in between', async () => {
+test('the purchaser is notified of every purchase request, even after orders in between', async () => {
   const told = () =>
     chat.hooks.filter(({ body }) => body.kind === 'purchase-requested' && body.bookid === 'wanted').length
   await receive(system(), 'wanted', 0)
@@ -170,13 +170,13 @@ test('the purchaser is told of every request to buy, also when copies were order
     // Refused twice: one request, until copies are ordered.
     await reserveAndWait(system().reservation, 'wanted', `reader-${round}`)
     await reserveAndWait(system().reservation, 'wanted', `reader-${round}`)
-    await eventually(() => told() === round, { message: `The purchaser is not told of request ${round}` })
+    await eventually(() => told() === round, { message: `The purchaser got no notice of request ${round}` })
     const { status } = await system().stock.post('/purchases', { bookid: 'wanted', qty: 1 })
     expect(status).toBe(201)
   }
 })
 
-test('events that concern no customer hold up no others', async () => {
+test('events that concern no customer delay no others', async () => {
   await receive(system(), 'unspoken', 1)
   await checkConsumers(system())
 })
@@ -186,14 +186,14 @@ async function tell(userid: string, contact: Record<string, unknown>): Promise<v
   expect([200, 201]).toContain(status)
 }
 
-/** Waits until that many notices went to the user. */
+/** Waits until the user has this many notices. */
 const sentTo = (userid: string, wanted: number): Promise<Notice[]> =>
   eventually(
     async () => {
       const notices = await everyNotice(system(), `&userid=${userid}&status=sent`)
       return notices.length === wanted && notices
     },
-    { timeoutMs: 20_000, message: `${userid} is not told ${wanted} times` },
+    { timeoutMs: 20_000, message: `${userid} did not get ${wanted} notices` },
   )
 
 const consoleLines = (line: string, reservationid: string): number =>

@@ -42,7 +42,7 @@ async function serveHealth() {
   }
 }
 
-test('a loop that hangs fails livez, which names it', async () => {
+test('livez fails when a loop hangs, and names it', async () => {
   await using health = await serveHealth()
   health.clock.now = 1_000
   expect((await health.get('/livez')).status).toBe(200)
@@ -56,7 +56,7 @@ test('a loop that hangs fails livez, which names it', async () => {
   expect((await health.get('/livez')).status).toBe(200)
 })
 
-test('a loop that only fails, although new connections are answered, fails livez until it succeeds', async () => {
+test('livez fails while a loop keeps failing although the stores are reachable', async () => {
   await using health = await serveHealth()
   const [mailbox, resend] = health.pulses
   const turn = async (ms: number) => {
@@ -77,7 +77,7 @@ test('a loop that only fails, although new connections are answered, fails livez
   expect((await health.get('/livez')).status).toBe(200)
 })
 
-test('loops that fail while a store cannot be reached, or because it refuses, do not fail livez', async () => {
+test('loops that fail because a store is unreachable or refuses do not fail livez', async () => {
   await using health = await serveHealth()
   const [mailbox, resend] = health.pulses
   const refusal = Object.assign(new Error("OOM command not allowed when used memory > 'maxmemory'"), {
@@ -97,13 +97,13 @@ test('loops that fail while a store cannot be reached, or because it refuses, do
     await health.liveness.look()
   }
   expect((await health.get('/livez')).status).toBe(200)
-  // Back: it is given as long as any other to come round.
+  // The store is back: the loop gets the usual time to recover.
   health.service.reach = async () => {}
   await health.liveness.look()
   expect((await health.get('/livez')).status).toBe(200)
 })
 
-test('livez asks no dependency', async () => {
+test('livez calls no dependency', async () => {
   await using health = await serveHealth()
   health.service.ready = () => Promise.reject(new Error('down'))
   expect((await health.get('/livez')).status).toBe(200)
@@ -118,7 +118,7 @@ test('readyz answers within its limit although the database does not', async () 
   expect(body.type).toBe('/problems/not-ready')
 })
 
-test('readyz fails from the first moment of stopping', async () => {
+test('readyz fails as soon as the service begins to stop', async () => {
   await using health = await serveHealth()
   expect((await health.get('/readyz')).status).toBe(200)
   health.stopping.abort()

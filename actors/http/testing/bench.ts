@@ -43,7 +43,7 @@ const fault = createRoute({
 export type Bench = {
   app: App
   url: string
-  /** What reached the handler of `POST /things`. */
+  /** The bodies that reached the handler of `POST /things`. */
   made: z.infer<typeof thing>[]
   metrics: ReturnType<typeof createMetrics>
   listener: Listener

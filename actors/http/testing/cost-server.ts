@@ -1,4 +1,4 @@
-/** A server of which `cost.alone.test.ts` asks the price: the route that reserves with nothing behind it, or bare Hono. */
+/** The server that `cost.alone.test.ts` measures: the route that reserves, without stores, or bare Hono. */
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import { createLog } from '../../log.ts'
