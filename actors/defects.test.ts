@@ -44,7 +44,7 @@ afterAll(async () => {
 })
 
 /** Waits for a notice on the console, and returns all notices of the user. */
-const toldTo = (userid: string): Promise<Notice[]> =>
+const noticesTo = (userid: string): Promise<Notice[]> =>
   eventually(
     async () => {
       const notices = await everyNotice(it(), `&userid=${userid}`)
@@ -136,12 +136,12 @@ test('8: a cancellation before the decision remains, whatever is decided later',
   expect((await reserveAndWait(it().reservation, 'd8', 'next')).status).toBe('Reserved')
   expect((await reservationOf(it().reservation, reservationid)).status).toBe('Canceled')
   expect(await stockOf(it(), 'd8')).toMatchObject({ qty: 0, held: 1 })
-  const told = await eventually(async () => {
+  const notices = await eventually(async () => {
     const notices = await everyNotice(it(), '&userid=hasty')
     const sent = notices.filter(({ status }) => status === 'sent')
     return sent.length > 0 && sent
   })
-  expect(kinds(told)).toEqual(['cancelled'])
+  expect(kinds(notices)).toEqual(['cancelled'])
 })
 
 test('8: a cancellation before the decision is announced as one, even if there was no copy', async () => {
@@ -151,28 +151,28 @@ test('8: a cancellation before the decision is announced as one, even if there w
   const { reservationid } = await reserve(it().reservation, 'd8b', 'rash')
   await cancel(it().reservation, reservationid)
   await stock.start()
-  const told = await eventually(async () => {
+  const notices = await eventually(async () => {
     const notices = await everyNotice(it(), '&userid=rash')
     const sent = notices.filter(({ status }) => status === 'sent')
     return sent.length > 0 && notices.every(({ status }) => status !== 'pending') && sent
   })
-  expect(kinds(told)).toEqual(['cancelled'])
+  expect(kinds(notices)).toEqual(['cancelled'])
   expect((await reservationOf(it().reservation, reservationid)).status).toBe('Canceled')
 })
 
 test('9: a failed reservation is announced as failed', async () => {
   await receive(it(), 'd9', 0)
   await reserveAndWait(it().reservation, 'd9', 'unlucky')
-  expect(kinds(await toldTo('unlucky'))).toEqual(['failed'])
+  expect(kinds(await noticesTo('unlucky'))).toEqual(['failed'])
 })
 
 test('10: the notice of a cancellation goes to the customer who reserved', async () => {
   await receive(it(), 'd10', 1)
   const { reservationid } = await reserveAndWait(it().reservation, 'd10', 'dora')
-  await toldTo('dora')
+  await noticesTo('dora')
   await cancel(it().reservation, reservationid)
   const notices = await eventually(async () => {
-    const all = await toldTo('dora')
+    const all = await noticesTo('dora')
     return all.length > 1 && all
   })
   expect(kinds(notices)).toEqual(['cancelled', 'reserved'])
@@ -182,13 +182,13 @@ test('10: the notice of a cancellation goes to the customer who reserved', async
 test('11: editing a stock sends no outcome again', async () => {
   await receive(it(), 'd11', 2)
   await reserveAndWait(it().reservation, 'd11', 'eve')
-  await toldTo('eve')
+  await noticesTo('eve')
   const { status } = await it().stock.post('/stocks', { bookid: 'd11', qty: 0, title: 'A better title' })
   expect(status).toBe(201)
   // The next notice of the same book would come after anything that the edit sent.
   await reserveAndWait(it().reservation, 'd11', 'fay')
-  await toldTo('fay')
-  expect(kinds(await toldTo('eve'))).toEqual(['reserved'])
+  await noticesTo('fay')
+  expect(kinds(await noticesTo('eve'))).toEqual(['reserved'])
 })
 
 describe('12:', () => {

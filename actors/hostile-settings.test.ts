@@ -4,7 +4,7 @@ import postgres from 'postgres'
 import { afterAll, expect, inject, test } from 'vitest'
 import { migrate } from './migrate.ts'
 import { receive, reserve } from './testing/acts.ts'
-import { makeOriginalCalls, told, toldOfCancellation, toldOfReservation } from './testing/original-calls.ts'
+import { canceledNotice, makeOriginalCalls, noticesShown, reservedNotice } from './testing/original-calls.ts'
 import { startOwnSystem, withDatabase } from './testing/system.ts'
 
 const hostile: Record<string, string> = {
@@ -51,8 +51,8 @@ test('with hostile database settings, the main scenario passes and times are rig
   await makeHostile(system.redisPrefix)
   await system.start()
   await makeOriginalCalls(system)
-  expect(await told(system, toldOfReservation, 'test1')).toBe(1)
-  expect(await told(system, toldOfCancellation, 'test1')).toBe(1)
+  expect(await noticesShown(system, reservedNotice, 'test1')).toBe(1)
+  expect(await noticesShown(system, canceledNotice, 'test1')).toBe(1)
 
   const bookid = 'a\\"{,}b'
   await receive(system, bookid, 1)

@@ -82,7 +82,7 @@ test('errors caused by a pooler are explained', async () => {
 
 test('a user without the rights to create roles and schemas is refused with both faults', async () => {
   const { url, name } = await database()
-  const role = `nobody_${randomBytes(4).toString('hex')}`
+  const role = `guest_${randomBytes(4).toString('hex')}`
   await server.unsafe(
     `create role ${role} login password 'x'; revoke all on database ${name} from public; grant connect on database ${name} to ${role}`,
   )

@@ -41,7 +41,7 @@ const echoMs = 1_000
 const opsConnectionsMax = 200
 const opsGraceMs = 500
 
-/** What a service is given. */
+/** The inputs of a service. */
 export type Surroundings<Own = object> = {
   config: Config & Own
   log: Log

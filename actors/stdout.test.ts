@@ -130,10 +130,10 @@ describe.each(runtimes)('on %s', (runtime) => {
       expect(shown).toContain('watch out')
       const missed = Array.from(shown.matchAll(/lines of this log.*/g)).length
       expect(missed).toBeGreaterThan(0)
-      const told = Array.from(shown.matchAll(/"?info"?(?:\S\[39m)?: (\d+)|"info":(\d+)/g), ([, a, b]) =>
+      const reported = Array.from(shown.matchAll(/"?info"?(?:\S\[39m)?: (\d+)|"info":(\d+)/g), ([, a, b]) =>
         Number(a ?? b),
       )
-      expect(told.reduce((sum, it) => sum + it, 0)).toBe(dropped.info)
+      expect(reported.reduce((sum, it) => sum + it, 0)).toBe(dropped.info)
     },
   )
 

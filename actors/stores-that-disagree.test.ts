@@ -13,10 +13,10 @@ import { type System, startOwnSystem, useSystem } from './testing/system.ts'
 /** Waits until the console has shown one notice for each of these customers. */
 const allTold = (system: System, userids: string[]) =>
   eventually(async () => {
-    const told = (await everyNotice(system, '&status=sent')).filter(
+    const sent = (await everyNotice(system, '&status=sent')).filter(
       ({ kind }) => kind !== 'purchase-requested',
     )
-    expect(told.map(({ userid }) => userid).toSorted()).toEqual(userids.toSorted())
+    expect(sent.map(({ userid }) => userid).toSorted()).toEqual(userids.toSorted())
     return true
   })
 

@@ -63,16 +63,16 @@ test('a locked table blocks no request, and does not make the store count as dow
 })
 
 test('every service reports a store that goes down, and its return', async () => {
-  const tell = (value: number) =>
+  const everyServiceShows = (value: number) =>
     Promise.all(
       (['reservation', 'stock', 'notifier'] as const).map((service) =>
         until(service, 'store_up', (it) => it === value, 'redis'),
       ),
     )
-  await tell(1)
+  await everyServiceShows(1)
   await redis.stop()
-  await tell(0)
+  await everyServiceShows(0)
   expect(await sample('stock', 'store_up', 'postgres')).toBe(1)
   await redis.start()
-  await tell(1)
+  await everyServiceShows(1)
 })

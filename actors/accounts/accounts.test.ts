@@ -12,7 +12,7 @@ import { type PostgresServer, startPostgres } from '../../deploy/local/postgres.
 import { type Passwords, type ServiceName, serviceNames } from '../config.ts'
 import { receive, reserve } from '../testing/acts.ts'
 import { eventually, range } from '../testing/eventually.ts'
-import { makeOriginalCalls, told, toldOfCancellation, toldOfReservation } from '../testing/original-calls.ts'
+import { canceledNotice, makeOriginalCalls, noticesShown, reservedNotice } from '../testing/original-calls.ts'
 import { OwnServer } from '../testing/own-server.ts'
 import { type System, startSystem, withDatabase } from '../testing/system.ts'
 import { rulesOf } from './redis-users.ts'
@@ -75,8 +75,8 @@ const key = (partition: number, of: 'mailbox' | 'events') =>
 
 test("each service works as its own role and user: the predecessor's calls pass", async () => {
   await makeOriginalCalls(system)
-  expect(await told(system, toldOfReservation, 'test1')).toBe(1)
-  expect(await told(system, toldOfCancellation, 'test1')).toBe(1)
+  expect(await noticesShown(system, reservedNotice, 'test1')).toBe(1)
+  expect(await noticesShown(system, canceledNotice, 'test1')).toBe(1)
 
   const sessions = await system.sql<{ app: string; role: string }[]>`
     select distinct application_name as app, usename as role from pg_stat_activity

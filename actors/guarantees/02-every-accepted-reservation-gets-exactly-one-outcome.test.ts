@@ -48,7 +48,7 @@ test.concurrent.for(['stock', 'reservation', 'notifier'] as const)(
     const reservations = await audit(system, { received, accepted })
     expect(reservations.length).toBe(400)
     expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(200)
-    await everyOutcomeTold(system, reservations)
+    await everyOutcomeNotified(system, reservations)
   },
 )
 
@@ -69,7 +69,7 @@ test.concurrent('when Redis loses everything amid 1,000 reservations, all are de
   const reservations = await audit(system, { received, accepted })
   expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(500)
   await notifier.start()
-  await everyOutcomeTold(system, reservations)
+  await everyOutcomeNotified(system, reservations)
   await streamsHoldTheLogsEnd(system, producer)
 })
 
@@ -96,7 +96,7 @@ test.concurrent('when Redis comes back with an old state, all are decided and th
   accepted.push(...(await reserveMany(250, 300)))
   const reservations = await audit(system, { received, accepted })
   expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(200)
-  await everyOutcomeTold(system, reservations)
+  await everyOutcomeNotified(system, reservations)
 })
 
 describe.concurrent('when the reply is lost on the way from', () => {
@@ -121,7 +121,7 @@ describe.concurrent('when the reply is lost on the way from', () => {
     }
     const reservations = await audit(system, { received, accepted })
     expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(50)
-    await everyOutcomeTold(system, reservations)
+    await everyOutcomeNotified(system, reservations)
   })
 
   test('Postgres, so that the outcome of commits is unknown, nothing is lost or doubled', {
@@ -143,7 +143,7 @@ describe.concurrent('when the reply is lost on the way from', () => {
     }
     const reservations = await audit(system, { received, accepted })
     expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(50)
-    await everyOutcomeTold(system, reservations)
+    await everyOutcomeNotified(system, reservations)
   })
 
   /** 20 reservations, repeated with their keys until they are answered. */
@@ -180,15 +180,15 @@ test.concurrent('a decision that a customer has seen survives a kill of Postgres
 })
 
 /** The console has exactly one notice for each reservation, with its outcome. */
-async function everyOutcomeTold(system: System, reservations: Reservation[]): Promise<void> {
+async function everyOutcomeNotified(system: System, reservations: Reservation[]): Promise<void> {
   const wanted = reservations
     .map(({ reservationid, status }) => `${reservationid} ${status === 'Reserved' ? 'reserved' : 'failed'}`)
     .sort()
   await eventually(
     async () => {
       const notices = await everyNotice(system, '&status=sent')
-      const told = notices.filter(({ channel, reservationid }) => channel === 'console' && reservationid)
-      expect(told.map(({ reservationid, kind }) => `${reservationid} ${kind}`).sort()).toEqual(wanted)
+      const shown = notices.filter(({ channel, reservationid }) => channel === 'console' && reservationid)
+      expect(shown.map(({ reservationid, kind }) => `${reservationid} ${kind}`).sort()).toEqual(wanted)
       return true
     },
     { timeoutMs: 20_000, message: 'Not every outcome has exactly one notice' },

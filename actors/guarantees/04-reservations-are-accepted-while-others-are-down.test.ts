@@ -133,7 +133,7 @@ describe('while Postgres restarts', () => {
         system.reservation.get('/reservations?userid=ann').then((answer) => note('reservations', answer)),
         system.notifier.get('/notices').then((answer) => note('notices', answer)),
         system.stock.post('/stocks', { bookid: 'book', qty: 0 }).then((it) => note('receipt', it, receiptMs)),
-        post(system, 'book', 'somebody').then((answer) => {
+        post(system, 'book', 'reader').then((answer) => {
           note('reservation', answer)
           if (answer.status === 201) accepted.push(answer.body)
         }),

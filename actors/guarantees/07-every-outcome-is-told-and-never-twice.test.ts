@@ -15,7 +15,7 @@ import {
 import { checkConsumers } from '../testing/audit.ts'
 import { eventually, inParallel, range } from '../testing/eventually.ts'
 import { MailSink } from '../testing/mail-sink.ts'
-import { toldOfCancellation, toldOfReservation } from '../testing/original-calls.ts'
+import { canceledNotice, reservedNotice } from '../testing/original-calls.ts'
 import { Producer } from '../testing/producer.ts'
 import { leaseTtlMs, type SystemOptions, startOwnSystem, useSystem } from '../testing/system.ts'
 import { WebhookSink } from '../testing/webhook-sink.ts'
@@ -38,18 +38,18 @@ test('an outcome goes to the console, the chat and the channel that its customer
   await using own = await WebhookSink.start()
   const contact = { email: 'ann@example.com', webhook: own.url, locale: 'en' }
   await receive(system(), 'one', 2)
-  const told = async (userid: string, channels: string[]) => {
-    await tell(userid, { ...contact, channels })
+  const notifyBy = async (userid: string, channels: string[]) => {
+    await setContact(userid, { ...contact, channels })
     const { reservationid } = await reserveAndWait(system().reservation, 'one', userid)
     await sentTo(userid, 3)
     await cancel(system().reservation, reservationid)
     await sentTo(userid, 6)
-    expect(consoleLines(toldOfReservation, reservationid)).toBe(1)
-    expect(consoleLines(toldOfCancellation, reservationid)).toBe(1)
+    expect(consoleLines(reservedNotice, reservationid)).toBe(1)
+    expect(consoleLines(canceledNotice, reservationid)).toBe(1)
     return reservationid
   }
-  const byMail = await told('ann', ['email', 'webhook'])
-  const byHook = await told('abe', ['webhook', 'email'])
+  const byMail = await notifyBy('ann', ['email', 'webhook'])
+  const byHook = await notifyBy('abe', ['webhook', 'email'])
 
   const mails = mail.mails.filter(({ to }) => to.includes('ann@example.com'))
   expect(mails.length).toBe(2)
@@ -66,7 +66,7 @@ test('an outcome goes to the console, the chat and the channel that its customer
 test('when the preferred channel refuses permanently, the next one delivers', async () => {
   await using own = await WebhookSink.start()
   own.answer = (_, response) => response.writeHead(410).end()
-  await tell('gus', { email: 'gus@example.com', webhook: own.url, channels: ['webhook', 'email'] })
+  await setContact('gus', { email: 'gus@example.com', webhook: own.url, channels: ['webhook', 'email'] })
   await receive(system(), 'fallback', 1)
   await reserveAndWait(system().reservation, 'fallback', 'gus')
   await sentTo('gus', 3)
@@ -81,7 +81,7 @@ test('a receiver that fails at first gets the notice once it recovers', async ()
   await using own = await WebhookSink.start()
   let left = 2
   own.answer = (_, response) => response.writeHead(left-- > 0 ? 503 : 204).end()
-  await tell('ben', { webhook: own.url })
+  await setContact('ben', { webhook: own.url })
   await receive(system(), 'two', 1)
   await reserveAndWait(system().reservation, 'two', 'ben')
   await eventually(() => own.hooks.length === 3, {
@@ -99,7 +99,7 @@ test('when the notifier is killed repeatedly, every outcome is notified, and rep
   await receive(system(), 'many', 100)
   const notifier = system().processes.notifier[0]!
   const users = range(10).map((index) => `kay-${index}`)
-  for (const userid of users) await tell(userid, { email: `${userid}@example.com` })
+  for (const userid of users) await setContact(userid, { email: `${userid}@example.com` })
   const heardBefore = { mails: mail.mails.length, hooks: chat.hooks.length }
   const made = await inParallel(range(150), 20, async (index) => {
     if (index === 40 || index === 80 || index === 120) await notifier.restart()
@@ -127,14 +127,14 @@ test('when the notifier is killed repeatedly, every outcome is notified, and rep
 test('when a lock blocks the notifier for longer than a lease, another one repeats nothing', async (context) => {
   await using own = await startOwnSystem(context, { notifier: 2, partitions: 2, envOf })
   await receive(own, 'held-up', 1)
-  const told = (reservationid: string) =>
+  const linesOf = (reservationid: string) =>
     own.processes.notifier.flatMap(({ logs }) =>
-      logs.filter((log) => log.msg === toldOfReservation && log.reservationid === reservationid),
+      logs.filter((log) => log.msg === reservedNotice && log.reservationid === reservationid),
     ).length
   const { reservationid } = await own.sql.begin(async (held) => {
     await held`lock table notifier.undelivered in access exclusive mode`
     const reservation = await reserveAndWait(own.reservation, 'held-up', 'eva')
-    await eventually(() => told(reservation.reservationid) > 0, { message: 'No notice appeared' })
+    await eventually(() => linesOf(reservation.reservationid) > 0, { message: 'No notice appeared' })
     await held`select pg_sleep(${(2.5 * leaseTtlMs) / 1_000})`
     expect(await held`select partition from notifier.mailbox where lease_until < clock_timestamp()`).toEqual(
       [],
@@ -144,7 +144,7 @@ test('when a lock blocks the notifier for longer than a lease, another one repea
   await eventually(async () => (await everyNotice(own, '&userid=eva&status=sent')).length === 2, {
     message: 'The sent notice is not recorded',
   })
-  expect(told(reservationid)).toBe(1)
+  expect(linesOf(reservationid)).toBe(1)
 })
 
 test('when stock repeats its answers, no notice is repeated', async () => {
@@ -158,19 +158,21 @@ test('when stock repeats its answers, no notice is repeated', async () => {
   // The notice of a later outcome of the same book comes after anything that the repeats cause.
   await reserveAndWait(system().reservation, 'again', 'dan')
   await sentTo('dan', 2)
-  expect(consoleLines(toldOfReservation, reservationid)).toBe(1)
+  expect(consoleLines(reservedNotice, reservationid)).toBe(1)
   expect((await everyNotice(system(), '&userid=cem')).length).toBe(2)
 })
 
 test('the purchaser is notified of every purchase request, even after orders in between', async () => {
-  const told = () =>
+  const requests = () =>
     chat.hooks.filter(({ body }) => body.kind === 'purchase-requested' && body.bookid === 'wanted').length
   await receive(system(), 'wanted', 0)
   for (const round of [1, 2]) {
     // Refused twice: one request, until copies are ordered.
     await reserveAndWait(system().reservation, 'wanted', `reader-${round}`)
     await reserveAndWait(system().reservation, 'wanted', `reader-${round}`)
-    await eventually(() => told() === round, { message: `The purchaser got no notice of request ${round}` })
+    await eventually(() => requests() === round, {
+      message: `The purchaser got no notice of request ${round}`,
+    })
     const { status } = await system().stock.post('/purchases', { bookid: 'wanted', qty: 1 })
     expect(status).toBe(201)
   }
@@ -181,7 +183,7 @@ test('events that concern no customer delay no others', async () => {
   await checkConsumers(system())
 })
 
-async function tell(userid: string, contact: Record<string, unknown>): Promise<void> {
+async function setContact(userid: string, contact: Record<string, unknown>): Promise<void> {
   const { status } = await system().notifier.put(`/customers/${userid}`, contact)
   expect([200, 201]).toContain(status)
 }

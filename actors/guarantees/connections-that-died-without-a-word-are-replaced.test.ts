@@ -69,7 +69,7 @@ describe.concurrent.each(serviceNames)('between %s and', (service) => {
     expect(load.lastRefused, 'the last ones are all accepted').toBeLessThan(load.asked - usual)
     const soon = () => ({ timeoutMs: left() + 3_000 })
     await eventually(async () => (await stockOf(system(), book)).held >= load.accepted, soon())
-    await eventually(async () => (await told(system(), book)) >= load.accepted, soon())
+    await eventually(async () => (await notifiedCount(system(), book)) >= load.accepted, soon())
     expect(load.slowestMs).toBeLessThan(promptMs)
     expect(
       system().all.map(({ pid }) => pid),
@@ -83,7 +83,7 @@ describe.concurrent.each(serviceNames)('between %s and', (service) => {
       await reserveUntilAccepted(system().reservation, book, ...load.who(index))
     await eventually(async () => (await stockOf(system(), book)).held === load.asked)
     expect((await stockOf(system(), book)).qty).toBe(copies - load.asked)
-    await eventually(async () => (await told(system(), book)) === load.asked)
+    await eventually(async () => (await notifiedCount(system(), book)) === load.asked)
     wire.reap()
   })
 })
@@ -128,8 +128,8 @@ class Load {
   }
 }
 
-/** How many reservations of the book appeared on the console. */
-async function told(system: System, bookid: string): Promise<number> {
+/** How many reservations of the book have a notice. */
+async function notifiedCount(system: System, bookid: string): Promise<number> {
   const [row] = await system.sql<{ count: number }[]>`
     select count(distinct reservationid) as count from notifier.notice
     where bookid = ${bookid} and kind = 'reserved'`

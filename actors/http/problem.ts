@@ -57,7 +57,7 @@ export type ProblemSlug = keyof typeof problems
 export type Fault = { pointer: string; detail: string } | { parameter: string; detail: string }
 
 export type ProblemOptions = {
-  /** What is wrong with this request. Shown to the client. */
+  /** The fault of this request. Shown to the client. */
   detail?: string
   headers?: Record<string, string>
   errors?: Fault[]

@@ -5,8 +5,8 @@ import { eventually } from './eventually.ts'
 import { http } from './httpie.ts'
 import type { System } from './system.ts'
 
-export const toldOfReservation = '##### 예약 완료 되었습니다 #####'
-export const toldOfCancellation = '##### 예약 취소 되었습니다 #####'
+export const reservedNotice = '##### 예약 완료 되었습니다 #####'
+export const canceledNotice = '##### 예약 취소 되었습니다 #####'
 
 /** Makes every call in order and checks its response. */
 export async function makeOriginalCalls(system: System): Promise<void> {
@@ -39,7 +39,7 @@ export async function makeOriginalCalls(system: System): Promise<void> {
 }
 
 /** Waits until the notifier's console shows a notice of this outcome. @returns how many it has shown so far. */
-export async function told(system: System, line: string, userid: string): Promise<number> {
+export async function noticesShown(system: System, line: string, userid: string): Promise<number> {
   const lines = () =>
     system.processes.notifier.flatMap((process) =>
       process.logs.filter((log) => log.msg === line && log.userid === userid),

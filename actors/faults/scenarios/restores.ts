@@ -75,7 +75,7 @@ async function run(stage: Stage, { down = [], killed = false, forgotten = false,
       serviceNames.filter((it) => !down.includes(it)),
       (process) => process.start(),
     )
-    stage.note(`the future begins, without ${down.join(', ') || 'nobody missing'}`)
+    stage.note(`from here on all is undone; down: ${down.join(', ') || 'none'}`)
     await people(stage)
     await each(world, serviceNames, (process) => (killed ? process.kill() : process.stop()))
     const to = Date.now()
