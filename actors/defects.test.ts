@@ -102,7 +102,7 @@ test('6: a message delivered twice takes one copy', async () => {
 })
 
 describe('7: no copy is created by', () => {
-  test('cancelling a reservation that failed', async () => {
+  test('canceling a reservation that failed', async () => {
     await receive(it(), 'd7a', 0)
     const failed = await reserveAndWait(it().reservation, 'd7a', 'ann')
     const path = `/reservations/${failed.reservationid}`
