@@ -1,5 +1,6 @@
 /** The book list: what stock told about each book last. Versions decide what is last, never the time of arrival. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
+import { fencedRows } from '../../streams/rows.ts'
 import type { StockEvent } from '../messages.ts'
 
 export type Listing = {
@@ -34,22 +35,25 @@ export function listingsOf(events: StockEvent[]): Listing[] {
 }
 
 type Row = Listing & { partition: number }
+const counts = { bookid: 'text', available: 'bigint', held: 'bigint', version: 'bigint' } as const
 
 /**
  * A receipt puts a book on the list. One with the version that the list has replaces it: what stood there may have been of an
  * event that was never logged (R6 in `streams/mailbox.ts`).
  */
-export const listBooks = (sql: Sql, rows: (Row & { about: NonNullable<Row['about']> })[]): Fragment => sql`
+export const listBooks = (
+  sql: Sql,
+  listings: (Row & { about: NonNullable<Row['about']> })[],
+): Fragment => sql`
   listed as (
     insert into book (bookid, title, author, isbn, available, held, version)
-    select b.bookid, b.title, b.author, b.isbn, b.available, b.held, b.version
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
-      ${rows.map((it) => it.about.title)}::text[], ${rows.map((it) => it.about.author)}::text[],
-      ${rows.map((it) => it.about.isbn)}::text[], ${rows.map((it) => it.available)}::bigint[],
-      ${rows.map((it) => it.held)}::bigint[], ${rows.map((it) => it.version)}::bigint[]
-    ) as b (partition, bookid, title, author, isbn, available, held, version)
-    where b.partition = any(array(select partition from fenced))
+    select bookid, title, author, isbn, available, held, version
+    from ${fencedRows(sql, listings, {
+      ...counts,
+      title: ['text', (it) => it.about.title],
+      author: ['text', (it) => it.about.author],
+      isbn: ['text', (it) => it.about.isbn],
+    })} as b
     on conflict (bookid) do update set
       title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
       held = excluded.held, version = excluded.version, updated_at = excluded.updated_at
@@ -59,15 +63,11 @@ export const listBooks = (sql: Sql, rows: (Row & { about: NonNullable<Row['about
   )`
 
 /** Any other event changes the figures of a book that is on the list. */
-export const countBooks = (sql: Sql, rows: Row[]): Fragment => sql`
+export const countBooks = (sql: Sql, listings: Row[]): Fragment => sql`
   counted as (
     update book set available = b.available, held = b.held, version = b.version, updated_at = clock_timestamp()
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
-      ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
-      ${rows.map((it) => it.version)}::bigint[]
-    ) as b (partition, bookid, available, held, version)
-    where book.bookid = b.bookid and b.partition = any(array(select partition from fenced))
+    from ${fencedRows(sql, listings, counts)} as b
+    where book.bookid = b.bookid
       and (book.version < b.version
         or book.version = b.version and (book.available, book.held) <> (b.available, b.held))
   )`

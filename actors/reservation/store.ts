@@ -1,5 +1,6 @@
 /** Rows of reservations: accepted, cancelled, decided, found. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
+import { fencedRows, rows } from '../../streams/rows.ts'
 import { cancelable, type Reservation, type Status, undecided, type Verdict } from './reservation.ts'
 
 const canceled: Status = 'Canceled'
@@ -25,19 +26,21 @@ export type Inserted = {
  * Writes accepted reservations, and notes them as one lot. One that exists already (a repeated key) is left alone. Where
  * no id stands for a key none is looked for, which takes Postgres a tenth less.
  */
-export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number): Promise<Inserted> {
-  const keyed = rows.some((it) => it.keyed)
+export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: number): Promise<Inserted> {
+  const keyed = reservations.some((it) => it.keyed)
   const [row] = await sql<{ at: Date; accepted: string[] | null }[]>`
     with accepted as (
       insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at)
-      select r.reservationid, r.bookid, r.userid, r.partition, r.traceparent, now(), now()
-      from unnest(
-        ${rows.map((it) => it.reservationid)}::uuid[], ${rows.map((it) => it.bookid)}::text[],
-        ${rows.map((it) => it.userid)}::text[], ${rows.map((it) => it.partition)}::smallint[],
-        ${rows.map((it) => it.traceparent)}::text[]
-      ) as r (reservationid, bookid, userid, partition, traceparent)
+      select reservationid, bookid, userid, partition, traceparent, now(), now()
+      from ${rows(sql, reservations, {
+        reservationid: 'uuid',
+        bookid: 'text',
+        userid: 'text',
+        partition: 'smallint',
+        traceparent: 'text',
+      })} as r
       -- In the same order always, so that two processes with the same repeated keys do not wait for each other.
-      order by r.reservationid
+      order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}
       returning reservationid
     ), noted as (
@@ -108,20 +111,21 @@ const shown = (sql: Sql) => sql`reservationid, bookid, userid, status, reason, c
  * Applies verdicts. An outcome decides a reservation that is Requested and no other; a cancellation is answered by
  * whatever tells that stock holds no copy for it. What is answered leaves the outbox.
  */
-export const applyVerdicts = (sql: Sql, rows: (Verdict & { partition: number })[]): Fragment => sql`
+export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number })[]): Fragment => sql`
   judged as (
     update reservation r set
       status = case r.status when ${canceled} then r.status else v.status end,
       reason = case r.status when ${canceled} then r.reason else v.reason end,
       updated_at = case r.status when ${canceled} then r.updated_at else now() end
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.reservationid)}::uuid[],
-      ${rows.map((it) => it.status)}::text[], ${rows.map((it) => it.reason)}::text[],
-      ${rows.map((it) => String(it.released))}::text[]
-    ) as v (partition, reservationid, status, reason, released)
-    where r.reservationid = v.reservationid and v.partition = any(array(select partition from fenced))
+    from ${fencedRows(sql, verdicts, {
+      reservationid: 'uuid',
+      status: 'text',
+      reason: 'text',
+      released: 'bool',
+    })} as v
+    where r.reservationid = v.reservationid
       and (r.status = any(${undecided}::text[]) and v.status is not null
-        or r.status = ${canceled} and v.released::bool)
+        or r.status = ${canceled} and v.released)
     returning r.partition, r.reservationid, r.status = ${canceled} as released, r.created_at, r.updated_at
   ), answered as (
     delete from outbox o using judged j where o.partition = j.partition and o.reservationid = j.reservationid

@@ -3,6 +3,7 @@
  * pruned since its backup would never come.
  */
 import type { Sql } from '../../streams/postgres.ts'
+import { rows } from '../../streams/rows.ts'
 import type { Databases } from './installation.ts'
 import { pageMax, pages } from './pages.ts'
 
@@ -38,21 +39,24 @@ const listedBooks = (sql: Sql, after: string): Promise<{ bookid: string }[]> => 
   select bookid from book where bookid > ${after} order by bookid limit ${pageMax}`
 
 async function knownBooks(sql: Sql, bookids: string[]): Promise<string[]> {
-  const rows = await sql<{ bookid: string }[]>`
+  const found = await sql<{ bookid: string }[]>`
     select bookid from book where received and bookid = any(${bookids}::text[])`
-  return rows.map((row) => row.bookid)
+  return found.map((row) => row.bookid)
 }
 
 /** Also where the version is the same: another future may have had one of that number. */
 async function correct(sql: Sql, books: Book[]): Promise<number> {
   const { count } = await sql`
     insert into book as b (bookid, title, author, isbn, available, held, version)
-    select * from unnest(
-      ${books.map((it) => it.bookid)}::text[], ${books.map((it) => it.title)}::text[],
-      ${books.map((it) => it.author)}::text[], ${books.map((it) => it.isbn)}::text[],
-      ${books.map((it) => it.available)}::bigint[], ${books.map((it) => it.held)}::bigint[],
-      ${books.map((it) => it.version)}::bigint[]
-    ) as s (bookid, title, author, isbn, available, held, version)
+    select * from ${rows(sql, books, {
+      bookid: 'text',
+      title: 'text',
+      author: 'text',
+      isbn: 'text',
+      available: 'bigint',
+      held: 'bigint',
+      version: 'bigint',
+    })} as s
     on conflict (bookid) do update set title = excluded.title, author = excluded.author, isbn = excluded.isbn,
       available = excluded.available, held = excluded.held, version = excluded.version,
       updated_at = clock_timestamp()

@@ -3,6 +3,7 @@
  * read has been pruned from the log since their backup.
  */
 import type { Sql } from '../../streams/postgres.ts'
+import { rows } from '../../streams/rows.ts'
 import type { Databases } from './installation.ts'
 
 /** What stock's log has of a partition: the events after `pruned`, up to `seq`. */
@@ -21,10 +22,7 @@ export async function alignConsumers({ stock, reservation, notifier }: Databases
 async function align(sql: Sql, kept: Kept[]): Promise<number> {
   const { count } = await sql`
     update mailbox m set position = n.next || '-0', processed = n.next
-    from unnest(
-      ${kept.map((it) => it.partition)}::int[], ${kept.map((it) => it.pruned)}::bigint[],
-      ${kept.map((it) => it.seq)}::bigint[]
-    ) as k (partition, pruned, seq)
+    from ${rows(sql, kept, { partition: 'int', pruned: 'bigint', seq: 'bigint' })} as k
     cross join lateral (
       select greatest(k.pruned, least(k.seq, split_part(mailbox.position, '-', 1)::numeric))::bigint as next
       from mailbox where partition = k.partition

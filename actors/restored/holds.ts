@@ -12,6 +12,7 @@
 
 import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
+import { rows } from '../../streams/rows.ts'
 import type { Databases } from './installation.ts'
 import { lowestUuid, pageMax, pages } from './pages.ts'
 
@@ -64,15 +65,15 @@ const allHolds = (sql: Sql, after: string): Promise<Hold[]> => sql<Hold[]>`
   where reservationid > ${after} order by reservationid limit ${pageMax}`
 
 async function knownHolds(sql: Sql, reservationids: string[]): Promise<string[]> {
-  const rows = await sql<{ reservationid: string }[]>`
+  const found = await sql<{ reservationid: string }[]>`
     select reservationid from hold where reservationid = any(${reservationids}::uuid[])`
-  return rows.map((row) => row.reservationid)
+  return found.map((row) => row.reservationid)
 }
 
 async function knownReservations(sql: Sql, reservationids: string[]): Promise<string[]> {
-  const rows = await sql<{ reservationid: string }[]>`
+  const found = await sql<{ reservationid: string }[]>`
     select reservationid from reservation where reservationid = any(${reservationids}::uuid[])`
-  return rows.map((row) => row.reservationid)
+  return found.map((row) => row.reservationid)
 }
 
 /** All of them, since no index names the status: the page is one of rows read. */
@@ -86,10 +87,12 @@ const allReserved = (sql: Sql, after: string): Promise<{ reservationid: string }
 async function release(sql: Sql, holds: Hold[], partitions: number): Promise<number> {
   const { count } = await sql`
     with held as (
-      select * from unnest(
-        ${holds.map((it) => it.reservationid)}::uuid[], ${holds.map((it) => it.bookid)}::text[],
-        ${holds.map((it) => it.userid)}::text[], ${holds.map((it) => partitionOf(it.bookid, partitions))}::int[]
-      ) as h (reservationid, bookid, userid, partition)
+      select * from ${rows(sql, holds, {
+        reservationid: 'uuid',
+        bookid: 'text',
+        userid: 'text',
+        partition: ['int', (it) => partitionOf(it.bookid, partitions)],
+      })} as h
     ), added as (
       insert into reservation (reservationid, bookid, userid, partition, status)
       select reservationid, bookid, userid, partition, 'Canceled' from held
@@ -111,10 +114,7 @@ async function adopt(sql: Sql, holds: Hold[]): Promise<number> {
     update reservation r
     set status = case h.status when 'released' then 'Canceled' else 'Failed' end, reason = h.reason,
       updated_at = clock_timestamp()
-    from unnest(
-      ${holds.map((it) => it.reservationid)}::uuid[], ${holds.map((it) => it.status)}::text[],
-      ${holds.map((it) => it.reason)}::text[]
-    ) as h (reservationid, status, reason)
+    from ${rows(sql, holds, { reservationid: 'uuid', status: 'text', reason: 'text' })} as h
     where r.reservationid = h.reservationid
       and (r.status = 'Reserved' or r.status = 'Requested' and h.status = 'released')`
   return count

@@ -1,5 +1,6 @@
 /** Keeps the notifier from reporting outcomes of reservations that nobody knows any more. */
 import type { Sql } from '../../streams/postgres.ts'
+import { rows } from '../../streams/rows.ts'
 import { type Kind, reservationNoticeId } from '../notifier/notice.ts'
 import type { Hold } from './holds.ts'
 
@@ -15,7 +16,7 @@ const outcomes: Record<Hold['status'], Kind[]> = {
  * yet to read. What was sent stays sent. @returns how many were waiting.
  */
 export async function suppressOutcomes(sql: Sql, holds: Hold[]): Promise<number> {
-  const rows = holds.flatMap((hold) =>
+  const notices = holds.flatMap((hold) =>
     outcomes[hold.status].flatMap((kind) =>
       audiences.map((audience) => ({
         ...hold,
@@ -26,11 +27,13 @@ export async function suppressOutcomes(sql: Sql, holds: Hold[]): Promise<number>
   )
   const { count } = await sql`
     with doomed as (
-      select * from unnest(
-        ${rows.map((it) => it.noticeid)}::uuid[], ${rows.map((it) => it.kind)}::text[],
-        ${rows.map((it) => it.bookid)}::text[], ${rows.map((it) => it.userid)}::text[],
-        ${rows.map((it) => it.reservationid)}::uuid[]
-      ) as d (noticeid, kind, bookid, userid, reservationid)
+      select * from ${rows(sql, notices, {
+        noticeid: 'uuid',
+        kind: 'text',
+        bookid: 'text',
+        userid: 'text',
+        reservationid: 'uuid',
+      })} as d
     ), added as (
       insert into notice (noticeid, kind, channel, bookid, userid, reservationid, status, superseded_at)
       select noticeid, kind, 'console', bookid, userid, reservationid, 'suppressed', clock_timestamp() from doomed

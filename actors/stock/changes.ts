@@ -70,13 +70,13 @@ export class Changes {
       onlyCounted(this.#before.get(book.bookid), book) ? 'counted' : 'changed',
     )
     return [
-      counted.length > 0 && store.countBooks(sql, counted),
-      changed.length > 0 && store.writeBooks(sql, changed),
-      this.#begun.size > 0 && store.beginHolds(sql, [...this.#begun.values()]),
-      this.#holds.size > 0 && store.writeHolds(sql, [...this.#holds.values()]),
-      this.#commands.size > 0 && store.writeCommands(sql, [...this.#commands.values()]),
-      this.#ordered.length > 0 && store.writeOrdered(sql, this.#ordered),
-      this.#received.length > 0 && store.writeReceived(sql, this.#received),
+      counted.length > 0 && store.updateCounts(sql, counted),
+      changed.length > 0 && store.upsertBooks(sql, changed),
+      this.#begun.size > 0 && store.insertHolds(sql, [...this.#begun.values()]),
+      this.#holds.size > 0 && store.updateHolds(sql, [...this.#holds.values()]),
+      this.#commands.size > 0 && store.insertCommands(sql, [...this.#commands.values()]),
+      this.#ordered.length > 0 && store.insertPurchases(sql, this.#ordered),
+      this.#received.length > 0 && store.receivePurchases(sql, this.#received),
     ].filter((it) => it !== false)
   }
 }

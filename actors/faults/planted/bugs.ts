@@ -229,7 +229,7 @@ export const bugs: Bug[] = [
       },
       {
         file: 'actors/reservation/store.ts',
-        find: 'and v.released::bool',
+        find: 'and v.released',
         replace: '',
       },
     ],
