@@ -1,4 +1,4 @@
-/** The stock service: leases partitions of its mailboxes and serves the stock manager and the purchaser. */
+/** The stock service: decides commands of the partitions it leases, and serves the stock manager and the purchaser. */
 import { hostname } from 'node:os'
 import { z } from 'zod'
 import { EventLog } from '../../streams/event-log.ts'
@@ -32,7 +32,7 @@ import { mountStock } from './http.ts'
 import { mountPurchases } from './purchases-http.ts'
 import * as queries from './queries.ts'
 
-/** Of lists, in which the stock manager and the purchaser look. */
+/** Lists that are read at a time. */
 const readsAtOnce = 2
 
 await runService('stock', async ({ config, log, lines, metrics, tracing, signal }) => {
@@ -51,7 +51,7 @@ await runService('stock', async ({ config, log, lines, metrics, tracing, signal 
   const wakeup = new Wakeup<string>({
     redisUrl,
     redis,
-    // A receipt under way is finished when the process is told to stop: the worker still turns.
+    // Requests in flight are finished when the process stops: until then the worker still runs.
     stopping: signal,
     channel: `${redisPrefix}:stock:handled`,
     alone: () => worker.alone,
@@ -68,7 +68,7 @@ await runService('stock', async ({ config, log, lines, metrics, tracing, signal 
     source,
     incarnation,
   })
-  const handled = lines.of('events')
+  const eventLines = lines.of('events')
   const worker = new Worker({
     service: 'stock',
     id,
@@ -81,7 +81,7 @@ await runService('stock', async ({ config, log, lines, metrics, tracing, signal 
       committed(commandids, decided) {
         wakeup.announce(commandids)
         const now = clock.now().getTime()
-        for (const it of decided) handled.add(lineOf(it, now), () => log.info(factsOf(it), it.event.type))
+        for (const it of decided) eventLines.add(lineOf(it, now), () => log.info(factsOf(it), it.event.type))
       },
     }),
     sql: hot,
@@ -96,7 +96,7 @@ await runService('stock', async ({ config, log, lines, metrics, tracing, signal 
   const app = createApp({
     service: 'stock',
     title: 'Stock',
-    description: 'Copies of books: received, held for reservations, released, bought.',
+    description: 'Receive copies of books, see stock and its movements, and order copies that are missing.',
     log,
     metrics,
     tracing,
@@ -137,11 +137,11 @@ await runService('stock', async ({ config, log, lines, metrics, tracing, signal 
   }
 })
 
-function lineOf({ event, askedAt }: Decided, now: number): Line {
+function lineOf({ event, sentAt }: Decided, now: number): Line {
   return {
     outcome: event.type,
     id: 'reservationid' in event ? event.reservationid : event.bookid,
-    waitMs: now - Date.parse(askedAt),
+    waitMs: now - Date.parse(sentAt),
   }
 }
 

@@ -1,6 +1,4 @@
-/**
- * Stock's rows: what a batch of commands needs to know, and the parts of the commit that write what it decided.
- */
+/** Stock's rows: the state that a batch of commands needs, and the parts of the commit that write its changes. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows } from '../../streams/rows.ts'
 import type { Book, Hold } from './stock.ts'
@@ -8,21 +6,21 @@ import type { Book, Hold } from './stock.ts'
 export type Memory = {
   books: Map<string, Book>
   holds: Map<string, KnownHold>
-  /** Commands handled before. */
+  /** Commands that have already taken effect. */
   handled: Set<string>
 }
 
-/** What is remembered of a reservation, and of which book. */
+/** The decision on a reservation, and its book. */
 export type KnownHold = { bookid: string; hold: Hold }
 
-/** Everything known of these books, reservations and commands. What is not in the maps was never heard of. */
+/** Loads the books, holds and commands with these ids. Ids that Postgres does not have are absent from the result. */
 export async function load(
   sql: Sql,
   bookids: string[],
   reservationids: string[],
   commandids: string[],
 ): Promise<Memory> {
-  // One row of JSON: one journey for three tables, and parsed faster than rows.
+  // One row of JSON: one round trip for three tables, and faster to parse than rows.
   const [found] = await sql<
     { books: Book[]; holds: (Hold & { reservationid: string; bookid: string })[]; commands: string[] }[]
   >`
@@ -61,7 +59,7 @@ const decision = {
   reason: ['text', ({ hold }: HoldRow) => (hold.status === 'refused' ? hold.reason : null)],
 } as const
 
-/** Books of which copies arrived, or that were asked for in vain: anything may have changed, and they may be new. */
+/** For books that may be new, or of which any column may have changed: after receipts, orders and refusals. */
 export const upsertBooks = (sql: Sql, books: BookRow[]): Fragment => sql`
   upserted_books as (
     insert into book (bookid, title, author, isbn, available, held, version, received, shortage, requested_at)
@@ -83,7 +81,7 @@ export const upsertBooks = (sql: Sql, books: BookRow[]): Fragment => sql`
         then coalesce(book.requested_at, excluded.requested_at) end
   )`
 
-/** Books of which copies were held or released and nothing else: what a rush does. */
+/** For books of which copies were only held or released, which is nearly all of them under load. */
 export const updateCounts = (sql: Sql, books: BookRow[]): Fragment => sql`
   updated_counts as (
     update book set available = b.available, held = b.held, version = b.version
@@ -91,7 +89,7 @@ export const updateCounts = (sql: Sql, books: BookRow[]): Fragment => sql`
     where book.bookid = b.bookid
   )`
 
-/** @throws in the commit, when there is a hold for one of the reservations already. */
+/** The commit fails if one of the reservations already has a hold. */
 export const insertHolds = (sql: Sql, holds: HoldRow[]): Fragment => sql`
   inserted_holds as (
     insert into hold (reservationid, bookid, userid, status, reason)
