@@ -1,18 +1,18 @@
-/** The book list: what stock told about each book last. Versions decide what is last, never the time of arrival. */
+/** The book list: the latest state of each book from stock's events. The version decides which is latest, not the order of arrival. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows } from '../../streams/rows.ts'
 import type { StockEvent } from '../messages.ts'
 
 export type Listing = {
   bookid: string
-  /** Known from receipts only; absent when the batch holds none of the book. */
+  /** Undefined if the batch has no receipt of the book. */
   about: { title: string; author: string; isbn: string } | undefined
   available: number
   held: number
   version: number
 }
 
-/** @returns one listing per book that the events changed: the highest version of its figures, and what was said about it. */
+/** @returns one listing per book: its counts of the highest version, and its details from the last receipt. */
 export function listingsOf(events: StockEvent[]): Listing[] {
   const listings = new Map<string, Listing>()
   for (const event of events) {
@@ -22,13 +22,13 @@ export function listingsOf(events: StockEvent[]): Listing[] {
       event.type === 'CopiesReceived'
         ? { title: event.title, author: event.author, isbn: event.isbn }
         : known?.about
-    const figures = known && known.version > version ? known : { available, held, version }
+    const counts = known && known.version > version ? known : { available, held, version }
     listings.set(bookid, {
       bookid,
       about,
-      available: figures.available,
-      held: figures.held,
-      version: figures.version,
+      available: counts.available,
+      held: counts.held,
+      version: counts.version,
     })
   }
   return [...listings.values()]
@@ -38,14 +38,14 @@ type Row = Listing & { partition: number }
 const counts = { bookid: 'text', available: 'bigint', held: 'bigint', version: 'bigint' } as const
 
 /**
- * A receipt puts a book on the list. One with the version that the list has replaces it: what stood there may have been of an
- * event that was never logged (R6 in `streams/mailbox.ts`).
+ * Adds received books to the list. A receipt of an equal version replaces the row, which may come from an event that was
+ * never logged (R6 in `streams/mailbox.ts`).
  */
-export const listBooks = (
+export const upsertBooks = (
   sql: Sql,
   listings: (Row & { about: NonNullable<Row['about']> })[],
 ): Fragment => sql`
-  listed as (
+  upserted_books as (
     insert into book (bookid, title, author, isbn, available, held, version)
     select bookid, title, author, isbn, available, held, version
     from ${fencedRows(sql, listings, {
@@ -62,9 +62,9 @@ export const listBooks = (
         <> (excluded.title, excluded.author, excluded.isbn, excluded.available, excluded.held)
   )`
 
-/** Any other event changes the figures of a book that is on the list. */
-export const countBooks = (sql: Sql, listings: Row[]): Fragment => sql`
-  counted as (
+/** Updates the counts of books that are on the list. */
+export const updateCounts = (sql: Sql, listings: Row[]): Fragment => sql`
+  updated_counts as (
     update book set available = b.available, held = b.held, version = b.version, updated_at = clock_timestamp()
     from ${fencedRows(sql, listings, counts)} as b
     where book.bookid = b.bookid
@@ -90,8 +90,8 @@ export type BookQuery = {
 }
 
 /**
- * Books in the order of their ids, at most `limit`. With `q`, those whose id, title, author or ISBN contains it, however people
- * spell it (`migrations/0003-book-search.sql`).
+ * Finds at most `limit` books, ordered by id. With `q`, only those whose id, title, author or ISBN contains it, in any
+ * spelling (`migrations/0003-book-search.sql`).
  */
 export function findBooks(sql: Sql, { q, available, after, limit }: BookQuery): Promise<BookRow[]> {
   const shown = sql`bookid, title, author, isbn, available, version, updated_at`
@@ -100,7 +100,7 @@ export function findBooks(sql: Sql, { q, available, after, limit }: BookQuery): 
     return sql<BookRow[]>`
       select ${shown} from book where bookid > ${after} ${has ? sql`and ${has}` : sql``} order by bookid limit ${limit}`
   }
-  // The limit is reached before anything is read of a book that does not have to be.
+  // The limit applies inside, so that only the books of the page are read.
   return sql<BookRow[]>`
     select ${shown} from book where bookid in (
       select bookid from book_search as found

@@ -1,10 +1,9 @@
 /**
- * The desk: where reservations are accepted, cancelled and waited for.
+ * The desk: accepts and cancels reservations, and waits for their decisions.
  *
- * D1. A reservation is accepted when its row is committed, and not before. Everything after that may fail and is made
- *     up for: it belongs to a lot, written in the same statement, of which what stock does not answer is sent again
- *     (`resend.ts`).
- * D2. Accepting needs this service's Postgres and nothing else. Sending to stock is not waited for.
+ * D1. A reservation is accepted when its row is committed, and not before. Any later step may fail: the same statement
+ *     writes a lot, and commands of the lot that stock does not answer are resent (`resend.ts`).
+ * D2. Accepting needs this service's Postgres and nothing else. It does not wait until the command is sent to stock.
  */
 import { z } from 'zod'
 import { partitionOf } from '../../streams/partition.ts'
@@ -24,13 +23,13 @@ import { GroupCommit, QueueFullError } from './group-commit.ts'
 import { isUndecided, type Reservation, statuses } from './reservation.ts'
 import * as store from './store.ts'
 
-/** An insert that takes longer is given up on. A request waits for two of them at most: one that runs, and its own. */
+/** Time limit of an insert. A request waits for at most two: the one that is running, and its own. */
 const insertWithinMs = 900
 
-/** With two, one is at work in Postgres while the other waits for the disk. */
+/** Two, so that one runs while the other waits for the disk. */
 export const insertsAtOnce = 2
 
-/** What is told to those who wait for a reservation. */
+/** The change of a reservation that waiting requests receive. */
 export const answerSchema = z.object({
   reservationid: z.uuid(),
   status: z.enum(statuses),
@@ -39,15 +38,15 @@ export const answerSchema = z.object({
 })
 export type Answer = z.infer<typeof answerSchema>
 
-export type Asked = {
+export type AcceptRequest = {
   bookid: string
   userid: string
-  /** Absent where nothing traces, as a rule. */
   traceparent: string | undefined
-  /** Determined by an idempotency key, if there is one; and the reservation that it has led to before. */
+  /** The id of the idempotency key, if there is one. */
   reservationid: string | undefined
+  /** The reservation that the key has already created. */
   known: Reservation | undefined
-  /** Of the request. The wait for the decision does not count. */
+  /** The request's time limit. Waiting for the decision does not count. */
   limit: Pick<TimeLimit, 'pause' | 'resume' | 'leftMs'>
 }
 
@@ -66,7 +65,7 @@ export type DeskOptions = {
   tracing?: Tracing | undefined
 }
 
-/** A reservation on its way into the database, and the span of its being accepted. */
+/** A reservation to insert, and the span of its acceptance. */
 type Accepting = store.Accepted & { span?: Span | undefined }
 
 export class Desk {
@@ -82,11 +81,11 @@ export class Desk {
     this.#inserts = new GroupCommit({
       commit: (rows) => this.#write(rows),
       groupMax: 5_000,
-      atOnce: insertsAtOnce,
+      concurrency: insertsAtOnce,
     })
   }
 
-  /** The id of a reservation that is new: ids rise with time. */
+  /** Creates an id. Ids increase with time. */
   newId(): string {
     return uuidv7(this.#options.now().getTime())
   }
@@ -98,34 +97,34 @@ export class Desk {
   }
 
   /**
-   * Accepts a reservation, and waits up to `waitMs` for its decision, or until the client is `gone`.
-   * @throws {Unavailable} when the database does not take it in time. It may have been taken all the same.
+   * Accepts a reservation, then waits for its decision for up to `waitMs`, or until the client is `gone`.
+   * @throws {Unavailable} if the insert fails or takes too long. The reservation may have been accepted nevertheless.
    */
-  async accept(asked: Asked, waitMs: number, gone?: Gone): Promise<Reservation> {
-    const reservationid = asked.reservationid ?? this.newId()
-    if (waitMs === 0) return asked.known ?? (await this.#insert(reservationid, asked))
+  async accept(request: AcceptRequest, waitMs: number, gone?: Gone): Promise<Reservation> {
+    const reservationid = request.reservationid ?? this.newId()
+    if (waitMs === 0) return request.known ?? (await this.#insert(reservationid, request))
     const { wakeup } = this.#options
-    // Listening begins before the question is asked, so that the answer cannot be missed.
-    using answered = wakeup.next(reservationid, waitMs, gone)
-    const reservation = asked.known ?? (await this.#insert(reservationid, asked))
+    // Listen before the command is sent, so that the answer cannot be missed.
+    using decision = wakeup.next(reservationid, waitMs, gone)
+    const reservation = request.known ?? (await this.#insert(reservationid, request))
     return isUndecided(reservation.status)
-      ? await this.#decided(reservation, answered, asked.limit, gone)
+      ? await this.#withDecision(reservation, decision, request.limit, gone)
       : reservation
   }
 
-  async #insert(reservationid: string, asked: Asked): Promise<Reservation> {
+  async #insert(reservationid: string, request: AcceptRequest): Promise<Reservation> {
     const { partitions, log, metrics, tracing } = this.#options
-    const { bookid, userid, traceparent = null } = asked
+    const { bookid, userid, traceparent = null } = request
     const partition = partitionOf(bookid, partitions)
-    const keyed = asked.reservationid !== undefined
+    const keyed = request.reservationid !== undefined
     const row = { reservationid, keyed, bookid, userid, partition, traceparent }
-    const askedAt = performance.now()
+    const startedAt = performance.now()
     const { at, accepted } = tracing
       ? await this.#addTraced(tracing, row)
       : await this.#inserts.add(row).catch(toUnavailable)
     if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
     metrics.accepted.inc()
-    const waitMs = performance.now() - askedAt
+    const waitMs = performance.now() - startedAt
     metrics.acceptSeconds.observe(waitMs / 1_000)
     this.#acceptedLines.add({ id: reservationid, waitMs }, () =>
       log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted'),
@@ -134,7 +133,7 @@ export class Desk {
     return { ...row, status: 'Requested', reason: null, created_at: at, updated_at: at }
   }
 
-  /** The same request, made at the same time, was accepted first. */
+  /** For a concurrent request with the same key that was accepted first. */
   async #stored(reservationid: string): Promise<Reservation> {
     const stored = await store.find(this.#options.sql, reservationid)
     if (!stored) throw new Unavailable('The reservation cannot be read yet.')
@@ -156,26 +155,26 @@ export class Desk {
     }
   }
 
-  async #decided(
+  async #withDecision(
     reservation: Reservation,
-    answered: Promise<Answer | undefined>,
-    limit: Asked['limit'],
+    decision: Promise<Answer | undefined>,
+    limit: AcceptRequest['limit'],
     gone?: Gone,
   ): Promise<Reservation> {
     limit.pause()
-    const answer = await answered
+    const answer = await decision
     limit.resume()
     if (answer) return { ...reservation, ...answer, updated_at: new Date(answer.updatedAt) }
     if (gone?.aborted) return reservation
-    // Not heard in time: perhaps it is decided all the same. It is accepted in any case, and that is what is answered.
+    // No announcement in time. The reservation may be decided nevertheless; if it cannot be read, it is at least accepted.
     const reading = store.find(this.#options.sql, reservation.reservationid)
     const row = await within(limit.leftMs / 2, 'read', reading).catch(() => undefined)
     return row ?? reservation
   }
 
   /**
-   * Cancels a reservation, if its state allows it.
-   * @returns the reservation as it now stands, whether cancelled by this call or not; undefined if there is none.
+   * Cancels a reservation, if its status allows it.
+   * @returns the current reservation, whether this call canceled it or not; undefined if it does not exist.
    */
   async cancel(reservationid: string, traceparent?: string): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, wakeup, log } = this.#options
@@ -189,7 +188,7 @@ export class Desk {
     return canceled
   }
 
-  /** Calls `listener` with each change of a reservation, until the function returned is called. */
+  /** Calls `listener` with each change of a reservation. @returns a function that stops listening. */
   listen(reservationid: string, listener: (answer: Answer) => void): () => void {
     return this.#options.wakeup.listen(reservationid, listener)
   }
@@ -198,7 +197,7 @@ export class Desk {
     const { sender, now, log } = this.#options
     sender.send(commandOf(type, row, now())).catch((error) => {
       const { reservationid, bookid } = row
-      log.debug({ err: error, reservationid, bookid }, 'not sent to stock: it will be sent again')
+      log.debug({ err: error, reservationid, bookid }, 'command not sent to stock: it will be resent')
     })
   }
 }
@@ -210,7 +209,7 @@ export const answerOf = ({ reservationid, status, reason, updated_at }: Reservat
   updatedAt: updated_at.toISOString(),
 })
 
-/** One statement writes the reservations of many requests: it has a span of its own, linked with those of all of them. */
+/** One statement inserts the reservations of many requests, so its span is linked with the span of each. */
 async function insertTraced<Result>(
   tracing: Tracing,
   rows: Accepting[],

@@ -1,4 +1,4 @@
-/** The reservation service: accepts reservations all day, and learns from stock's events what became of them. */
+/** The reservation service: accepts reservations, and decides them from stock's events. */
 import { hostname } from 'node:os'
 import { Incarnation } from '../../streams/incarnation.ts'
 import { lockTimeoutOf } from '../../streams/lease.ts'
@@ -26,7 +26,7 @@ import { watchStores } from '../watch.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import { mountReservations, readsAtOnce } from './http.ts'
-import { unansweredSeconds } from './outbox.ts'
+import { unconfirmedSeconds } from './outbox.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
 
@@ -34,7 +34,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
   const { databaseUrl, redisUrl, redisPrefix, partitions, leaseTtlMs, resendAfterMs, eventRetentionDays } =
     config
   const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  // The inserts, and what sends again: and as many once more, for when those do not answer (`silence.ts`).
+  // For the inserts and for resending, and as many again to replace connections that went silent (`silence.ts`).
   const hot = openPostgres(databaseUrl, { schema: 'reservation', max: 2 * (insertsAtOnce + 1), hot: true })
   const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
   const projection = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true, lockTimeoutMs })
@@ -48,7 +48,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
   await checkPartitions(sql, partitions)
   const clock = await StoreClock.open(probe.sql)
   const { now } = clock
-  // Each opens a connection: the first rush has not the time to wait for one.
+  // Connect now, so that the first requests need not wait for it.
   await Promise.all([connectAll(reads), ...Array.from({ length: insertsAtOnce }, () => hot`select`)])
   const redis = openRedis(redisUrl, id)
   const incarnation = new Incarnation({ service: 'reservation', services: serviceNames, redisPrefix, log })
@@ -89,7 +89,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
     id,
     topic: topics.stockEvents,
     partitions,
-    handler: stockEventHandler({ sql: projection, committed: tell }),
+    handler: stockEventHandler({ sql: projection, committed: onChanged }),
     incarnation,
     sql: projection,
     redisUrl,
@@ -104,9 +104,9 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
   const forgetting = new Forgetting(sql, log)
   const resent = (count: number) => metrics.resends.inc(count)
 
-  const decided = lines.of('decided')
-  /** After the commit: whoever waits for these reservations, and whoever watches the service. */
-  function tell(changes: Changed[]): void {
+  const decidedLines = lines.of('decided')
+  /** Called after the commit: wakes waiting requests, counts and logs. */
+  function onChanged(changes: Changed[]): void {
     wakeup.announce(
       changes.map(({ reservationid, status, reason, updatedAt }) => ({
         reservationid,
@@ -119,7 +119,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
       metrics.decided(status).inc()
       if (seconds !== undefined) metrics.decisionSeconds.observe(seconds)
       const waitMs = seconds === undefined ? undefined : seconds * 1_000
-      decided.add({ outcome: status, id: reservationid, waitMs }, () =>
+      decidedLines.add({ outcome: status, id: reservationid, waitMs }, () =>
         log.info({ reservationid, bookid, status, reason, traceid: traceIdOf(traceparent) }, 'decided'),
       )
     }
@@ -128,7 +128,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
   const app = createApp({
     service: 'reservation',
     title: 'Reservations',
-    description: 'Reserve one copy of a book, cancel it, and see which books there are.',
+    description: 'Reserve a copy of a book, follow or cancel the reservation, and search the book list.',
     log,
     metrics,
     tracing,
@@ -152,7 +152,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
           metrics,
           log,
           pulse: watching,
-          own: async () => metrics.undecidedFor(await unansweredSeconds(sql, partitions)),
+          own: async () => metrics.undecidedFor(await unconfirmedSeconds(sql, partitions)),
         },
         signal,
       ),

@@ -163,7 +163,7 @@ describe('a book', () => {
       { status: 'released' },
     ],
     [
-      'remembers such a release even if it was never received',
+      'remembers a release even before its first receipt',
       unknown(),
       release(),
       [{ type: 'CopyReleased', ...figures(0, 0, 0), ...who(1), ...first }],

@@ -269,8 +269,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/reservation/resend.ts',
-        find: 'const dueBefore = await answeredUntil(options, partition, at, marks)',
-        replace: 'const dueBefore = (await answeredUntil(options, partition, at, marks)) && new Date()',
+        find: 'const dueBefore = await answeredBefore(options, partition, at, marks)',
+        replace: 'const dueBefore = (await answeredBefore(options, partition, at, marks)) && new Date()',
       },
     ],
     scenario: 'clocks-apart',
