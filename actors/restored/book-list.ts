@@ -1,6 +1,6 @@
 /**
- * Makes the book list show every book as stock has it. Events that it has yet to read change nothing then; those that were
- * pruned since its backup would never come.
+ * Makes the book list equal to stock. Events that the list has not read yet then change nothing, and events that were pruned
+ * since its backup are made up for.
  */
 import type { Sql } from '../../streams/postgres.ts'
 import { rows } from '../../streams/rows.ts'
@@ -17,7 +17,7 @@ type Book = {
   version: number
 }
 
-/** @returns how many books were listed otherwise, not listed, or listed and unknown to stock. */
+/** @returns the number of books that were corrected, added or removed. */
 export async function correctBookList({ stock, reservation }: Databases): Promise<number> {
   let corrected = 0
   const bookids = (row: { bookid: string }) => row.bookid
@@ -44,7 +44,7 @@ async function knownBooks(sql: Sql, bookids: string[]): Promise<string[]> {
   return found.map((row) => row.bookid)
 }
 
-/** Also where the version is the same: another future may have had one of that number. */
+/** Corrects rows of an equal version too: the same number may come from events that the restore undid. */
 async function correct(sql: Sql, books: Book[]): Promise<number> {
   const { count } = await sql`
     insert into book as b (bookid, title, author, isbn, available, held, version)

@@ -1,15 +1,14 @@
 /**
- * Brings reservations and stock's holds together again, where only one of their databases was restored. Stock is the judge
- * of copies; what it has to do is asked of it by the usual commands, through the outbox.
+ * Reconciles reservations with stock's holds after only one of their databases was restored. Stock's holds decide; where
+ * stock must act, it is sent the usual commands through the outbox.
  *
  *   reservation            hold       becomes
- *   unknown                held       Canceled: stock is asked to release the copy
- *   Canceled               held       stays: stock is asked again
- *   Requested, Reserved    released   Canceled: the customer has canceled it, in a future that reservations forgot
+ *   unknown                held       Canceled: stock is sent a release
+ *   Canceled               held       unchanged: stock is sent the release again
+ *   Requested, Reserved    released   Canceled: the customer canceled it after the backup
  *   Reserved               refused    Failed
- *   Reserved               none       Requested: stock is asked to decide it again
+ *   Reserved               none       Requested: stock decides it again
  */
-
 import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { rows } from '../../streams/rows.ts'
@@ -25,26 +24,26 @@ export type Hold = {
 }
 
 export type Reconciled = {
-  /** Copies that stock is asked to release. */
+  /** Copies that stock will release. */
   released: number
-  /** Reservations that took over what stock had decided. */
+  /** Reservations that were set to stock's decision. */
   adopted: number
-  /** Reservations that stock is asked to decide again. */
+  /** Reservations that stock will decide again. */
   reopened: number
 }
 
-/** @param unknown is given the holds, a page at a time, of which reservations know nothing. */
+/** @param onUnknown is called with each page of holds without a reservation. */
 export async function reconcileHolds(
   { stock, reservation }: Databases,
   partitions: number,
-  unknown: (holds: Hold[]) => Promise<unknown>,
+  onUnknown: (holds: Hold[]) => Promise<unknown>,
 ): Promise<Reconciled> {
   const reconciled = { released: 0, adopted: 0, reopened: 0 }
   const idOf = (row: { reservationid: string }) => row.reservationid
   for await (const holds of pages(lowestUuid, idOf, (after) => allHolds(stock, after))) {
     const known = new Set(await knownReservations(reservation, holds.map(idOf)))
-    const strangers = holds.filter((hold) => !known.has(hold.reservationid))
-    if (strangers.length > 0) await unknown(strangers)
+    const unknown = holds.filter((hold) => !known.has(hold.reservationid))
+    if (unknown.length > 0) await onUnknown(unknown)
     const held = holds.filter((hold) => hold.status === 'held')
     reconciled.released += await release(reservation, held, partitions)
     reconciled.adopted += await adopt(
@@ -76,14 +75,14 @@ async function knownReservations(sql: Sql, reservationids: string[]): Promise<st
   return found.map((row) => row.reservationid)
 }
 
-/** All of them, since no index names the status: the page is one of rows read. */
+/** Scans the primary key, because no index has the status. */
 const allReserved = (sql: Sql, after: string): Promise<{ reservationid: string }[]> => sql<
   { reservationid: string }[]
 >`
   select reservationid from reservation
   where reservationid > ${after} and status = 'Reserved' order by reservationid limit ${pageMax}`
 
-/** @returns how many holds are to be released. */
+/** @returns the number of releases sent to stock. */
 async function release(sql: Sql, holds: Hold[], partitions: number): Promise<number> {
   const { count } = await sql`
     with held as (
@@ -108,7 +107,7 @@ async function release(sql: Sql, holds: Hold[], partitions: number): Promise<num
   return count
 }
 
-/** @returns how many reservations were Requested or Reserved and are not. */
+/** @returns the number of reservations changed. */
 async function adopt(sql: Sql, holds: Hold[]): Promise<number> {
   const { count } = await sql`
     update reservation r
@@ -120,7 +119,7 @@ async function adopt(sql: Sql, holds: Hold[]): Promise<number> {
   return count
 }
 
-/** @returns how many reservations are Requested again. */
+/** @returns the number of reservations that are Requested again. */
 async function reopen(sql: Sql, reservationids: string[]): Promise<number> {
   const { count } = await sql`
     with opened as (
