@@ -1,4 +1,4 @@
-/** The book list: the latest state of each book from stock's events. The version decides which is latest, not the order of arrival. */
+/** The book list: each book as stock's event of the highest version describes it, in whatever order events arrive. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows } from '../../streams/rows.ts'
 import type { StockEvent } from '../messages.ts'
@@ -22,14 +22,8 @@ export function listingsOf(events: StockEvent[]): Listing[] {
       event.type === 'CopiesReceived'
         ? { title: event.title, author: event.author, isbn: event.isbn }
         : known?.about
-    const counts = known && known.version > version ? known : { available, held, version }
-    listings.set(bookid, {
-      bookid,
-      about,
-      available: counts.available,
-      held: counts.held,
-      version: counts.version,
-    })
+    const latest = known && known.version > version ? known : { bookid, available, held, version }
+    listings.set(bookid, { ...latest, about })
   }
   return [...listings.values()]
 }

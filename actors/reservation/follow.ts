@@ -4,22 +4,21 @@ import { streamSSE } from 'hono/streaming'
 import { safeHeaders } from '../http/reply.ts'
 import type { Desk } from './desk.ts'
 import { isFinal, type Reservation, type Status } from './reservation.ts'
-import type { ReservationBody } from './resource.ts'
+import { toBody } from './resource.ts'
 
 /** A regular comment keeps proxies from closing an idle stream, and reveals that a client is gone. */
 const heartbeatMs = 15_000
 
-export type Followed = {
+export type FollowOptions = {
   reservation: Reservation
   desk: Desk
   stopping: AbortSignal
-  toBody(reservation: Reservation): ReservationBody
   /** This request's place among the held requests. The stream keeps it until it ends. */
   place: DisposableStack
 }
 
 /** An event's id is the status, so a client that reconnects after the final event gets 204 and stops reconnecting. */
-export function follow(c: Context, { reservation, desk, stopping, toBody, place }: Followed): Response {
+export function follow(c: Context, { reservation, desk, stopping, place }: FollowOptions): Response {
   if (isFinal(reservation.status) && c.req.header('last-event-id') === reservation.status)
     return c.body(null, 204)
   // HEAD runs this handler and discards the body unread: the stream would never end.

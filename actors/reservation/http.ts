@@ -207,7 +207,7 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
     using place = new DisposableStack()
     place.use(held.take())
     const reservation = await found(c)
-    return follow(c, { reservation, desk, stopping, toBody, place })
+    return follow(c, { reservation, desk, stopping, place })
   })
 
   app.openapi(books, async (c) => {

@@ -57,7 +57,7 @@ export async function resendUnconfirmed(options: ResendOptions, signal: AbortSig
   const { sql, partitions, maySend, log, pulse } = options
   const marks: Marks = new Map()
   while (!signal.aborted) {
-    const restMs = intervalMs * (0.75 + Math.random() / 2)
+    const delayMs = intervalMs * (0.75 + Math.random() / 2)
     const failures: unknown[] = []
     const failed = (error: unknown, facts = {}) => {
       failures.push(error)
@@ -72,9 +72,9 @@ export async function resendUnconfirmed(options: ResendOptions, signal: AbortSig
     } catch (error) {
       failed(error)
     }
-    if (failures.length > 0) pulse.fail(failures[0], restMs)
-    else pulse.beat(restMs)
-    await sleep(restMs, undefined, { signal }).catch(() => {})
+    if (failures.length > 0) pulse.fail(failures[0], delayMs)
+    else pulse.beat(delayMs)
+    await sleep(delayMs, undefined, { signal }).catch(() => {})
   }
 }
 

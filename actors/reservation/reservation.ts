@@ -51,7 +51,7 @@ export type Verdict = {
   bookid: string
   status: Outcome | null
   reason: string | null
-  /** Whether stock answered the release. A refusal is no such answer: stock answers each release separately. */
+  /** Whether stock answered the release. A refusal does not count, because stock answers each release separately. */
   released: boolean
 }
 

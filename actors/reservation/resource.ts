@@ -64,7 +64,6 @@ export function toBody({
     _links: { ...selfLink(self), events: { href: `${self}/events` } },
   }
 }
-export type ReservationBody = ReturnType<typeof toBody>
 
 export const toBook = ({ available, updated_at, ...book }: BookRow) => ({
   ...book,

@@ -1,4 +1,4 @@
-/** Many concurrent searches do not slow down other routes. `BOOKS=100000 npm test -- actors/reservation/search-flood` is the full size. */
+/** Many concurrent searches leave other routes fast. Full size: `BOOKS=100000 npm test -- actors/reservation/search-flood`. */
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'

@@ -41,7 +41,7 @@ export async function reconcileHolds(
   const reconciled = { released: 0, adopted: 0, reopened: 0 }
   const idOf = (row: { reservationid: string }) => row.reservationid
   for await (const holds of pages(lowestUuid, idOf, (after) => allHolds(stock, after))) {
-    const known = new Set(await knownReservations(reservation, holds.map(idOf)))
+    const known = await knownIn(reservation, 'reservation', holds.map(idOf))
     const unknown = holds.filter((hold) => !known.has(hold.reservationid))
     if (unknown.length > 0) await onUnknown(unknown)
     const held = holds.filter((hold) => hold.status === 'held')
@@ -52,7 +52,7 @@ export async function reconcileHolds(
     )
   }
   for await (const reserved of pages(lowestUuid, idOf, (after) => allReserved(reservation, after))) {
-    const holds = new Set(await knownHolds(stock, reserved.map(idOf)))
+    const holds = await knownIn(stock, 'hold', reserved.map(idOf))
     const open = reserved.map(idOf).filter((id) => !holds.has(id))
     if (open.length > 0) reconciled.reopened += await reopen(reservation, open)
   }
@@ -63,16 +63,15 @@ const allHolds = (sql: Sql, after: string): Promise<Hold[]> => sql<Hold[]>`
   select reservationid, bookid, userid, status, reason from hold
   where reservationid > ${after} order by reservationid limit ${pageMax}`
 
-async function knownHolds(sql: Sql, reservationids: string[]): Promise<string[]> {
+/** @returns those of the reservations that the table has. */
+async function knownIn(
+  sql: Sql,
+  table: 'hold' | 'reservation',
+  reservationids: string[],
+): Promise<Set<string>> {
   const found = await sql<{ reservationid: string }[]>`
-    select reservationid from hold where reservationid = any(${reservationids}::uuid[])`
-  return found.map((row) => row.reservationid)
-}
-
-async function knownReservations(sql: Sql, reservationids: string[]): Promise<string[]> {
-  const found = await sql<{ reservationid: string }[]>`
-    select reservationid from reservation where reservationid = any(${reservationids}::uuid[])`
-  return found.map((row) => row.reservationid)
+    select reservationid from ${sql(table)} where reservationid = any(${reservationids}::uuid[])`
+  return new Set(found.map((row) => row.reservationid))
 }
 
 /** Scans the primary key, because no index has the status. */

@@ -1,4 +1,4 @@
-/** Queries of stock's HTTP API. Lists are asked for one row more than a page holds, to see whether another page follows. */
+/** Queries of the HTTP API. Lists are asked for one row more than a page holds, to see whether another page follows. */
 import { eventsPerBatchMax } from '../../streams/event-batch.ts'
 import type { Sql } from '../../streams/postgres.ts'
 
