@@ -3,7 +3,7 @@
  * arrived are read. Items that arrive while all allowed statements run go together into the next one. A single item costs
  * nothing extra; under load many items share the cost of one commit.
  */
-import { setImmediate as arrivedRead } from 'node:timers/promises'
+import { setImmediate as pendingReads } from 'node:timers/promises'
 
 export type GroupCommitOptions<Item, Result> = {
   /** Commits all items, or none. */
@@ -40,7 +40,7 @@ export class GroupCommit<Item, Result> {
 
   async #run(): Promise<void> {
     this.#running++
-    await arrivedRead()
+    await pendingReads()
     while (this.#waiting.length > 0) {
       const group = this.#waiting
       this.#waiting = []

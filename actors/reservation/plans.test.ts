@@ -35,7 +35,6 @@ const rowsOf = (size: number, keyed = false): store.Accepted[] =>
     userid: `user-${i}`,
     partition: i % 16,
     traceparent,
-    createdAt: new Date(),
   }))
 
 /** Accepts reservations, and commits stock's events about them. */

@@ -123,7 +123,7 @@ async function answeredBefore(
   const ownGroup = own.find((it) => it.name === 'reservation')
   if (ownGroup && Number(ownGroup.lag ?? 0) > eventBacklogMax) return undefined
   const group = stock.find((it) => it.name === 'stock')
-  // Someone reads the mailbox manually, which moves the cursor past unanswered commands.
+  // Another client reads the mailbox, which moves the cursor past unanswered commands.
   if (group && Number(group.pending) > 0) return undefined
   // Without a group, stock has not started yet, or Redis has lost it: nothing has been read.
   const passed = group ? String(group['last-delivered-id']) : '0-0'
@@ -132,7 +132,7 @@ async function answeredBefore(
     return at
   }
   const mark = marks.get(partition)
-  // A mailbox that ends before the mark was recreated, and its commands were lost.
+  // If the mailbox now ends before the mark, it was recreated, and its earlier commands are lost.
   if (mark && isBefore(passed, mark.end) && !isBefore(end, mark.end)) return undefined
   marks.set(partition, { end, at })
   return mark?.at

@@ -159,7 +159,7 @@ async function query(sql: Sql, size: number): Promise<void> {
   await queries.handled(sql, ids)
 }
 
-/** Lists without end, in the order of their keys. */
+/** Lists of all rows, ordered by key. */
 async function list(sql: Sql): Promise<void> {
   for (const after of ['', 'book-7']) {
     await queries.stocks(sql, 51, after)
