@@ -186,9 +186,9 @@ test('every fault of a request is listed, each where it is', async () => {
 })
 
 test('a slash too many is answered with what to leave out', async () => {
-  expect((await ask('/things/')).body.detail).toContain('leave out the slash')
+  expect((await ask('/things/')).body.detail).toContain('remove the trailing slash')
   expect((await ask('/nothing/')).body.detail).not.toContain('slash')
-  expect(await ask('/')).toMatchObject({ status: 404, body: { detail: 'Nothing is at /' } })
+  expect(await ask('/')).toMatchObject({ status: 404, body: { detail: 'No resource at /' } })
 })
 
 test('no answer is taken for another type, or kept by a cache', async () => {

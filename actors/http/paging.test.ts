@@ -48,5 +48,5 @@ test.each([
   ['no JSON', 'AAAA'],
   ['nothing', ''],
 ])('an after with %s is refused', (_name, after) => {
-  expect(() => decodeAfter(after, 2)).toThrow('The request is not valid')
+  expect(() => decodeAfter(after, 2)).toThrow('Invalid request')
 })

@@ -341,7 +341,7 @@ test('a port in use ends the process with code 1 and says so', async () => {
   await using ops = new Small('node', { OPS_PORT: String(port) })
   expect(await ops.exitCode()).toBe(1)
   expect(JSON.stringify(ops.lines)).toContain(
-    `Port ${port} is in use: stop what listens there, or set OPS_PORT`,
+    `Port ${port} is in use: stop the program that listens there, or set OPS_PORT`,
   )
   await using it = new Small('node', { PORT: String(port) })
   expect(await it.exitCode()).toBe(1)
@@ -355,9 +355,9 @@ test('on Node, what is no request is answered with what is wrong, and never into
   const port = Number(new URL(await it.url()).port)
   const large = 'a'.repeat(17_000)
   for (const [sent, status, detail] of [
-    ['GET /books?q=책 HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'percent escapes'],
-    ['no request\r\n\r\n', 400, 'no HTTP/1.1'],
-    ['GET / HTTP/1.1\r\nhost: x\r\na\0: b\r\n\r\n', 400, 'no HTTP/1.1'],
+    ['GET /books?q=책 HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'percent-encoded'],
+    ['no request\r\n\r\n', 400, 'not HTTP/1.1'],
+    ['GET / HTTP/1.1\r\nhost: x\r\na\0: b\r\n\r\n', 400, 'not HTTP/1.1'],
     [`GET / HTTP/1.1\r\nhost: x\r\na: ${large}\r\n\r\n`, 431, undefined],
     [`POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2;a=${large}\r\n`, 413, undefined],
   ] as const) {

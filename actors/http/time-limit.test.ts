@@ -31,25 +31,25 @@ const opened = () =>
   serveBench({
     mount(app) {
       // Each of its statements is quick enough.
-      app.openapi(routeOf('/many'), async () => {
+      app.addRoute(routeOf('/many'), async () => {
         for (let statements = 0; statements < 6; statements++) await sleep(500)
         return reply(200, { waitedMs: 0 })
       })
-      app.openapi(routeOf('/for-ever'), () => new Promise<never>(() => {}))
-      app.openapi(routeOf('/fails-late'), async () => {
+      app.addRoute(routeOf('/for-ever'), () => new Promise<never>(() => {}))
+      app.addRoute(routeOf('/fails-late'), async () => {
         await sleep(answerWithinMs + 100)
         throw new Error('Nobody waits for this any more')
       })
       // Nobody reads it, so nothing but being let go of ends it.
-      app.openapi(routeOf('/streams-late'), async () => {
+      app.addRoute(routeOf('/streams-late'), async () => {
         await sleep(answerWithinMs + 100)
         return new Response(new ReadableStream({ cancel: () => letGo.resolve() })) as never
       })
-      app.openapi(routeOf('/waits'), async (c) => {
+      app.addRoute(routeOf('/waits'), async (c) => {
         await unlimited(c)
         return reply(200, { waitedMs: longWaitMs })
       })
-      app.openapi(routeOf('/waits-and-works'), async (c) => {
+      app.addRoute(routeOf('/waits-and-works'), async (c) => {
         nameKeyToRepeatWith(c, 'k-1')
         await sleep(answerWithinMs / 2)
         await unlimited(c)

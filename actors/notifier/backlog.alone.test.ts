@@ -6,7 +6,7 @@ import { eventually, inParallel, range } from '../testing/eventually.ts'
 import { MailSink } from '../testing/mail-sink.ts'
 import { ServiceProcess } from '../testing/service-process.ts'
 import { WebhookSink } from '../testing/webhook-sink.ts'
-import { writeCustomer } from './customers.ts'
+import { writeCustomer } from './customers/customers.ts'
 import { contact, NotifierDatabase, reserved, route } from './testing.ts'
 
 const routing = route(['email', 'webhook'])

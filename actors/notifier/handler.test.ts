@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Told } from './channels/console.ts'
+import type { Told } from './console.ts'
 import { waryEvents } from './handler.ts'
 import {
   deliveryOf,

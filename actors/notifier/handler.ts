@@ -14,11 +14,11 @@
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
-import type { Told } from './channels/console.ts'
-import { type Gathering, gather } from './gather.ts'
-import { type Plan, type PlannedNotice, planNotices, unlessOf } from './notifier.ts'
+import type { Told } from './console.ts'
+import { type Gathering, gather } from './plan/gather.ts'
+import { type Plan, type PlannedNotice, planNotices, unlessOf } from './plan/plan.ts'
+import { type Routing, routeOf } from './plan/routing.ts'
 import { Repetition } from './repetition.ts'
-import { type Routing, routeOf } from './routing.ts'
 import {
   leasesLast,
   planWrites,

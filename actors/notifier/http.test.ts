@@ -4,9 +4,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type App, createApp } from '../http/app.ts'
 import { Reads } from '../http/reads.ts'
 import { createMetrics } from '../metrics.ts'
+import type { ChannelName } from './channels/all.ts'
+import { claimDue, markAll } from './delivery/queue.ts'
 import { mountNotifier } from './http.ts'
-import type { ChannelName } from './notice.ts'
-import { claimDue, markAll } from './queue.ts'
 import { samples } from './templates/samples.ts'
 import { everybody, mark, NotifierDatabase, refused, released, reserved, route } from './testing.ts'
 
@@ -36,6 +36,9 @@ function faceOf(allowPrivate: boolean, routing = everybody): App {
     reads: new Reads(database.sql, 2),
     allowPrivate,
     routing,
+    alertToken: undefined,
+    tell() {},
+    ring() {},
   })
   return face
 }

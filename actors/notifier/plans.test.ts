@@ -6,12 +6,12 @@ import { closePostgres, type Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
-import { noteAlerts, readNews } from './alerts.ts'
-import { readAttempts } from './attempts.ts'
-import { readCustomer, writeCustomer } from './customers.ts'
-import { statuses } from './notice.ts'
-import { listNotices, readNotice, retryNotice, suppressNotice } from './notices.ts'
-import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
+import { readCustomer, writeCustomer } from './customers/customers.ts'
+import { readAttempts } from './delivery/attempts.ts'
+import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './delivery/queue.ts'
+import { noteAlerts, readNews } from './operators/alerts.ts'
+import { listNotices, readNotice, retryNotice, suppressNotice } from './operators/notices.ts'
+import { statuses } from './plan/notice.ts'
 import {
   alertFiring,
   alertsOf,

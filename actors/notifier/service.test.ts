@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { eventually } from '../testing/eventually.ts'
 import { MailSink } from '../testing/mail-sink.ts'
 import { ServiceProcess } from '../testing/service-process.ts'
-import { readAttempts } from './attempts.ts'
-import { writeCustomer } from './customers.ts'
+import { writeCustomer } from './customers/customers.ts'
+import { readAttempts } from './delivery/attempts.ts'
 import { alertFiring, alertsOf, contact, NotifierDatabase, reserved, route } from './testing.ts'
 
 const routing = route(['email'])

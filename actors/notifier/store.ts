@@ -1,8 +1,9 @@
 /** What the notifier writes in the commit that moves its offset, and reads to decide it. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import { type Gathering, keyOf } from './gather.ts'
-import type { ChannelName, Contact } from './notice.ts'
-import type { Plan, PlannedNotice } from './notifier.ts'
+import type { ChannelName } from './channels/all.ts'
+import type { Contact } from './customers/customers.ts'
+import { type Gathering, keyOf } from './plan/gather.ts'
+import type { Plan, PlannedNotice } from './plan/plan.ts'
 
 export async function readContacts(sql: Sql, userids: string[]): Promise<Map<string, Contact>> {
   if (userids.length === 0) return new Map()

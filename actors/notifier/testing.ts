@@ -9,11 +9,13 @@ import { partitionOf } from '../../streams/partition.ts'
 import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { migrate } from '../migrate.ts'
-import type { Told as Line } from './channels/console.ts'
+import type { ChannelName } from './channels/all.ts'
+import type { Told as Line } from './console.ts'
+import type { Contact } from './customers/customers.ts'
+import type { Mark } from './delivery/queue.ts'
 import { type NoticeHandlerOptions, noticeHandler } from './handler.ts'
-import type { Alert, AlertDetails, ChannelName, Contact } from './notice.ts'
-import type { Mark } from './queue.ts'
-import type { Party, Routing } from './routing.ts'
+import type { Alert, AlertDetails } from './plan/notice.ts'
+import type { Party, Routing } from './plan/routing.ts'
 
 const partitions = 4
 /** Owns every partition, as long as a test does not say otherwise. */

@@ -10,6 +10,7 @@ import type { Places } from '../http/places.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
 import { Reads } from '../http/reads.ts'
 import { jsonHeaders, reply } from '../http/reply.ts'
+import { jsonBody as body, jsonAnswer as ok } from '../http/schema.ts'
 import { TimeLimit } from '../http/time-limit.ts'
 import { traceOf } from '../http/trace.ts'
 import { idSchema } from '../messages.ts'
@@ -39,14 +40,6 @@ export type ReservationHttpOptions = {
   stopping: AbortSignal
 }
 
-const body = <Schema extends z.ZodType>(schema: Schema) => ({
-  content: { 'application/json': { schema } },
-  required: true,
-})
-const ok = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-})
 const params = z.object({ reservationid: z.uuid() })
 
 const create = createRoute({
@@ -151,7 +144,7 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
   const lists = new Reads(reads, listsAtOnce)
   const searches = new Reads(reads, searchesAtOnce)
 
-  app.openapi(create, async (c) => {
+  app.addRoute(create, async (c) => {
     const body = c.req.valid('json')
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
@@ -176,7 +169,7 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
     }
   })
 
-  app.openapi(list, async (c) => {
+  app.addRoute(list, async (c) => {
     const { limit, after, userid, bookid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
     const rows = await lists.run(
@@ -189,9 +182,9 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
     )
   })
 
-  app.openapi(get, async (c) => reply(200, toBody(await found(c))))
+  app.addRoute(get, async (c) => reply(200, toBody(await found(c))))
 
-  app.openapi(cancel, async (c) => {
+  app.addRoute(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
     const reservation = await desk.cancel(reservationid, traceOf(c))
     if (!reservation) throw notFound()
@@ -203,14 +196,14 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
     return reply(200, toBody(reservation))
   })
 
-  app.openapi(events, async (c) => {
+  app.addRoute(events, async (c) => {
     using place = new DisposableStack()
     place.use(held.take())
     const reservation = await found(c)
     return follow(c, { reservation, desk, stopping, place })
   })
 
-  app.openapi(books, async (c) => {
+  app.addRoute(books, async (c) => {
     const { limit, after, q, available } = c.req.valid('query')
     const query = {
       q,

@@ -47,7 +47,7 @@ export type ResendOptions = {
   resent(count: number): void
 }
 
-/** Where a mailbox ended at a time of Postgres's clock. */
+/** The end of a mailbox at a time of Postgres's clock. */
 type Mark = { end: string; at: Date }
 /** For each partition, the mark that stock has not yet passed. */
 type Marks = Map<number, Mark>

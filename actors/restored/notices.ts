@@ -1,7 +1,7 @@
 /** Stops the notifier from reporting outcomes of reservations that no longer exist. */
 import type { Sql } from '../../streams/postgres.ts'
 import { rows } from '../../streams/rows.ts'
-import { type Kind, reservationNoticeId } from '../notifier/notice.ts'
+import { type Kind, reservationNoticeId } from '../notifier/plan/notice.ts'
 import type { Hold } from './holds.ts'
 
 const audiences = ['console', 'person', 'chat'] as const

@@ -17,13 +17,3 @@ export const qty = z
 
 export const keyHeader = z.object({ 'idempotency-key': idempotencyHeader })
 export const location = z.object({ location: z.string() })
-
-export const jsonBody = <Schema extends z.ZodType>(schema: Schema) => ({
-  content: { 'application/json': { schema } },
-  required: true,
-})
-
-export const jsonAnswer = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-})

@@ -14,8 +14,9 @@ import {
 import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
 import { jsonHeaders, reply } from '../http/reply.ts'
+import { jsonAnswer, jsonBody } from '../http/schema.ts'
 import { idSchema, textSchema } from '../messages.ts'
-import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
+import { keyHeader, location, qty } from './contract.ts'
 import type { Desk } from './desk.ts'
 import * as queries from './queries.ts'
 
@@ -99,7 +100,7 @@ const listMovements = createRoute({
 export type StockHttpOptions = { app: App; sql: Sql; reads: Reads; desk: Desk }
 
 export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
-  app.openapi(receive, async (c) => {
+  app.addRoute(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
     await desk.execute(c, 'POST /stocks', body, (commandid) => ({
@@ -111,7 +112,7 @@ export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
     return reply(201, toStock(stock!), { ...jsonHeaders, location: pathOf(body.bookid) })
   })
 
-  app.openapi(listStocks, async (c) => {
+  app.addRoute(listStocks, async (c) => {
     const { limit, after } = c.req.valid('query')
     const rows = await reads.run(
       (sql) => queries.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
@@ -123,13 +124,13 @@ export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
     )
   })
 
-  app.openapi(getStock, async (c) => {
+  app.addRoute(getStock, async (c) => {
     const row = await queries.stock(sql, c.req.valid('param').bookid)
     if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
     return reply(200, toStock(row))
   })
 
-  app.openapi(listMovements, async (c) => {
+  app.addRoute(listMovements, async (c) => {
     const { bookid } = c.req.valid('param')
     const { limit, after } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)

@@ -11,8 +11,9 @@ import {
 } from '../http/paging.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
 import { jsonHeaders, reply } from '../http/reply.ts'
+import { jsonAnswer, jsonBody } from '../http/schema.ts'
 import { idSchema } from '../messages.ts'
-import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
+import { keyHeader, location, qty } from './contract.ts'
 import type { StockHttpOptions } from './http.ts'
 import * as queries from './queries.ts'
 
@@ -87,7 +88,7 @@ const getPurchase = createRoute({
 })
 
 export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): void {
-  app.openapi(listRequests, async (c) => {
+  app.addRoute(listRequests, async (c) => {
     const { limit, after } = c.req.valid('query')
     const rows = await reads.run(
       (sql) => queries.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
@@ -99,7 +100,7 @@ export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): voi
     )
   })
 
-  app.openapi(order, async (c) => {
+  app.addRoute(order, async (c) => {
     const body = c.req.valid('json')
     const purchaseid = await desk.execute(c, 'POST /purchases', body, (id) => ({
       type: 'OrderCopies',
@@ -111,7 +112,7 @@ export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): voi
     return reply(201, toPurchase(row!), { ...jsonHeaders, location: pathOf(purchaseid) })
   })
 
-  app.openapi(listPurchases, async (c) => {
+  app.addRoute(listPurchases, async (c) => {
     const { limit, after, bookid } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
     const rows = await reads.run((sql) => queries.purchases(sql, limit + 1, bookid, before), c.req.raw.signal)
@@ -121,7 +122,7 @@ export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): voi
     )
   })
 
-  app.openapi(getPurchase, async (c) => {
+  app.addRoute(getPurchase, async (c) => {
     const row = await queries.purchase(sql, c.req.valid('param').purchaseid)
     if (!row) throw new Problem('not-found', { detail: 'No purchase has this id.' })
     return reply(200, toPurchase(row))

@@ -9,6 +9,7 @@ import {
   serviceNames,
   toConfig,
 } from '../../actors/config.ts'
+import { notifierSettings } from '../../actors/notifier/config.ts'
 
 const port = (fallback: number) => {
   const message = 'must be a port, 0 to 65535'
@@ -101,9 +102,9 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
 }
 
 function configOf(env: NodeJS.ProcessEnv): Config | ConfigError {
-  const { PORT: _, OPS_PORT: __, ...services } = readEnv(env)
+  const { PORT: _, OPS_PORT: __, ...services } = readEnv(env, notifierSettings)
   try {
-    return toConfig('stock', { ...brought, ...services })
+    return toConfig('notifier', { ...brought, ...services }, notifierSettings)
   } catch (error) {
     if (error instanceof ConfigError) return error
     throw error

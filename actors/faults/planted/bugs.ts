@@ -194,7 +194,7 @@ export const bugs: Bug[] = [
     name: 'mark before sending',
     edits: [
       {
-        file: 'actors/notifier/dispatch.ts',
+        file: 'actors/notifier/delivery/dispatch.ts',
         find: 'this.#await(notice.seq, channel.deliver(notice))',
         replace: "this.#await(notice.seq, (channel.deliver(notice), Promise.resolve({ type: 'sent' })))",
       },
@@ -206,7 +206,11 @@ export const bugs: Bug[] = [
   {
     name: 'give up what one channel refuses',
     edits: [
-      { file: 'actors/notifier/retry.ts', find: 'fallback\n        ? {', replace: 'false\n        ? {' },
+      {
+        file: 'actors/notifier/delivery/retry.ts',
+        find: 'fallback\n        ? {',
+        replace: 'false\n        ? {',
+      },
     ],
     scenario: 'smtp-moods',
     seed: 1,

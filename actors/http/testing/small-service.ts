@@ -18,9 +18,9 @@ const slow = createRoute({ method: 'get', path: '/slow', responses: answer })
 
 await runService('notifier', async ({ log, metrics, signal, stopping }) => {
   const app = createApp({ service: 'small', title: 'Small', description: '', log, metrics })
-  app.openapi(echo, (c) => reply(200, c.req.valid('json')))
+  app.addRoute(echo, (c) => reply(200, c.req.valid('json')))
   // Answers only while the service stops, and after it stopped draining.
-  app.openapi(slow, async () => {
+  app.addRoute(slow, async () => {
     log.info('slow begins')
     await aborted(stopping)
     await new Promise((resolve) => setTimeout(resolve, 800))

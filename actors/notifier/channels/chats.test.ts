@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Hook, WebhookSink } from '../../testing/webhook-sink.ts'
-import type { Channel, DueNotice } from '../delivery.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { discordChannel } from './discord.ts'
 import { slackChannel } from './slack.ts'
@@ -147,7 +147,7 @@ test('Discord is sent content that mentions nobody, byte by byte', async () => {
   expect(server.hooks[0]!.raw).toBe(
     JSON.stringify({
       content:
-        '**Please buy\\: B1**\nReservations had to be refused for want of copies\\. Copies short\\: 3\\.\n\nBook\\: B1',
+        '**Please buy\\: B1**\nWe had to turn down 3 reservations because no copies were left\\.\n\nBook\\: B1',
       allowed_mentions: { parse: [] },
       flags: 4,
     }),

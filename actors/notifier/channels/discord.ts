@@ -11,23 +11,42 @@
  * https://docs.discord.com/developers/topics/rate-limits,
  * https://docs.discord.com/developers/resources/message#allowed-mentions-object
  */
-import type { Channel, DueNotice } from '../delivery.ts'
+import { webhookUrl } from '../../setting.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { jsonOf, judge } from './answer.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
+import { describe } from './descriptor.ts'
 import { type OurWebhook, postingChannel } from './posting.ts'
-import type { Tried } from './receiver.ts'
+import type { Limits, Tried } from './receiver.ts'
 
 const contentMax = 2_000
 const titleMax = 256
 const suppressEmbeds = 1 << 2
 
-export const discordChannel = ({ url, ...some }: OurWebhook): Channel =>
+/** Discord sends its own limit with each answer; this rate avoids most of its refusals. */
+const limits: Limits = { concurrent: 8, perSecond: 2, limitMs: 10_000 }
+
+export const discord = describe({
+  name: 'discord',
+  address: null,
+  staff: ['purchaser', 'operator'],
+  limits,
+  settings: {
+    DISCORD_WEBHOOK_URL: webhookUrl('https://discord.com/api/webhooks/…')
+      .optional()
+      .describe('Webhook of Discord'),
+  },
+  open: ({ DISCORD_WEBHOOK_URL: url }, { limits }) => (url ? discordChannel({ url, ...limits }) : undefined),
+})
+
+export const discordChannel = ({ url, ...some }: OurWebhook): Channel<'discord'> =>
   postingChannel(
     {
       name: 'discord',
       who: 'Discord',
+      limits,
       addressOf: () => url,
       single: true,
       write(notice, url) {

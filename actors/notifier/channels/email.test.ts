@@ -6,10 +6,11 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { toConfig } from '../../config.ts'
 import { type Certificate, makeCertificate } from '../../testing/certificate.ts'
 import { MailSink } from '../../testing/mail-sink.ts'
-import type { DueNotice } from '../delivery.ts'
+import { notifierSettings } from '../config.ts'
+import type { DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
+import { openChannels } from './all.ts'
 import { emailChannel } from './email.ts'
-import { openChannels } from './open.ts'
 import { deliver, notice, noticeid, sly } from './testing.ts'
 
 let mails: MailSink
@@ -59,7 +60,7 @@ test('a mail is, byte by byte, what RFC 5322 and its reader expect', async () =>
 List-Unsubscribe: <mailto:books@library.example?subject=unsubscribe%20test1>
 From: Books <books@library.example>
 To: reader@example.com
-Subject: Your reservation of B1 succeeded
+Subject: Your reservation of B1 is confirmed
 Message-ID: <${noticeid}@library.example>
 Date: Fri, 02 Jan 2026 03:04:05 +0000
 MIME-Version: 1.0
@@ -166,12 +167,16 @@ test('a notice whose address is gone fails', async () => {
 })
 
 test('what operators are to be told goes to nobody else when they have no address any more', async () => {
-  const config = toConfig('notifier', {
-    DATABASE_URL: 'postgres://nowhere',
-    REDIS_URL: 'redis://nowhere',
-    SMTP_URL: mails.url,
-    PURCHASER_EMAIL: 'buyer@example.com',
-  })
+  const config = toConfig(
+    'notifier',
+    {
+      DATABASE_URL: 'postgres://nowhere',
+      REDIS_URL: 'redis://nowhere',
+      SMTP_URL: mails.url,
+      PURCHASER_EMAIL: 'buyer@example.com',
+    },
+    notifierSettings,
+  )
   const channel = openChannels(config, () => new Date()).find((it) => it.name === 'email')!
   const gone = notice({ kind: 'delivery-failed', userid: null, reservationid: null, details: failure })
   expect(await deliver(channel, gone)).toMatchObject([{ type: 'failed' }])

@@ -10,12 +10,13 @@
  */
 import { createTransport } from 'nodemailer'
 import { parseSender } from '../../addresses.ts'
-import type { Channel, DueNotice } from '../delivery.ts'
+import { needs, parsed, url } from '../../setting.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { shown } from './answer.ts'
-import { limitsOf } from './limits.ts'
+import { describe } from './descriptor.ts'
 import { type Limits, Receiver, type Tried } from './receiver.ts'
-import { unsubscribeToken } from './signing.ts'
+import { signingSettings, unsubscribeToken } from './signing.ts'
 
 /** Servers take so many over one connection: Exim, for one, a thousand. */
 const mailsPerConnectionMax = 500
@@ -23,6 +24,41 @@ const connectMs = 5_000
 const silenceMs = 10_000
 /** The service is closing: of all answers to a mail, the one that is about the server. RFC 5321, section 4.2.1. */
 const closing = 421
+
+const limits: Limits = { concurrent: 10, limitMs: 30_000 }
+
+export const email = describe({
+  name: 'email',
+  address: 'email',
+  staff: ['purchaser', 'operator'],
+  limits,
+  settings: {
+    SMTP_URL: url(['smtp', 'smtps'], 'smtp://user:password@host:587')
+      .optional()
+      .describe('Mail server, such as `smtp://user:password@host:587`'),
+    MAIL_FROM: parsed(
+      (text) => (parseSender(text) ? text : undefined),
+      'must be a sender like Library <no-reply@library.example>',
+    )
+      .prefault('Book reservations <no-reply@bookreservation.example>')
+      .describe('Sender of e-mails'),
+    UNSUBSCRIBE_URL: url(['https'], 'https://library.example/unsubscribe?user={userid}&token={token}')
+      .regex(/^[\x21-\x7e]{1,400}$/, 'must be printable ASCII, of 400 characters at most')
+      .optional()
+      .describe('Your page for one-click unsubscribes ([how](channels.md#e-mail))'),
+    ...signingSettings,
+  },
+  check(it, context) {
+    if (it.UNSUBSCRIBE_URL?.includes('{token}')) needs(it, context, ['UNSUBSCRIBE_URL'], ['WEBHOOK_SECRETS'])
+  },
+  open: (
+    { SMTP_URL: smtpUrl, MAIL_FROM: from, UNSUBSCRIBE_URL: unsubscribeUrl, WEBHOOK_SECRETS },
+    { limits },
+  ) =>
+    smtpUrl
+      ? emailChannel({ smtpUrl, from, unsubscribeUrl, secret: WEBHOOK_SECRETS?.[0], ...limits })
+      : undefined,
+})
 
 export type EmailOptions = Partial<Limits> & {
   smtpUrl: string
@@ -34,13 +70,13 @@ export type EmailOptions = Partial<Limits> & {
   secret?: string
 }
 
-export function emailChannel(options: EmailOptions): Channel {
+export function emailChannel(options: EmailOptions): Channel<'email'> {
   const { smtpUrl, from, unsubscribeUrl, secret, ...some } = options
-  const limits = limitsOf('email', some)
+  const { concurrent } = { ...limits, ...some }
   const transport = createTransport({
     url: smtpUrl,
     pool: true,
-    maxConnections: limits.concurrent,
+    maxConnections: concurrent,
     maxMessages: mailsPerConnectionMax,
     ...(URL.parse(smtpUrl)?.password ? { requireTLS: true } : {}),
     // Sending again is the dispatcher's: it keeps count, and knows when to stop.
@@ -52,7 +88,7 @@ export function emailChannel(options: EmailOptions): Channel {
     disableFileAccess: true,
     disableUrlAccess: true,
   })
-  const server = new Receiver(limits)
+  const server = new Receiver({ ...limits, ...some })
   const sender = parseSender(from)
   if (!sender) throw new TypeError(`Cannot send e-mail: MAIL_FROM names no sender`)
   const { name, local, domain } = sender

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MailSink } from '../../testing/mail-sink.ts'
 import { WebhookSink } from '../../testing/webhook-sink.ts'
-import type { Channel } from '../delivery.ts'
+import type { Channel } from '../delivery/delivery.ts'
+import { chatChannel } from './chat.ts'
 import { emailChannel } from './email.ts'
 import { notice } from './testing.ts'
-import { chatChannel } from './webhook.ts'
 
 let mails: MailSink
 let chat: WebhookSink

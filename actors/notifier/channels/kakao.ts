@@ -5,15 +5,58 @@
  * Sources: https://developers.solapi.com/references/kakao, https://github.com/solapi/solapi-nodejs
  * (`examples/javascript/common/src/kakao/send/send_alimtalk.js`)
  */
-import type { Channel, DueNotice, Outcome } from '../delivery.ts'
+import { z } from 'zod'
+import { needs, oneOf, pairs } from '../../setting.ts'
+import type { Channel, DueNotice, Outcome } from '../delivery/delivery.ts'
 import { inWords } from '../templates/in-words.ts'
 import { defaultLocale } from '../templates/message.ts'
-import { limitsOf } from './limits.ts'
+import { describe } from './descriptor.ts'
 import { type Limits, Receiver } from './receiver.ts'
-import { Solapi, type SolapiAccount, withoutVariables } from './solapi.ts'
+import {
+  accountNames,
+  accountOf,
+  Solapi,
+  type SolapiAccount,
+  solapiSettings,
+  withoutVariables,
+} from './solapi.ts'
 
 /** What a variable of an AlimTalk may hold is not said; a template with all of them takes 1,000 characters. */
 const variableMax = 200
+
+const limits: Limits = { concurrent: 16, limitMs: 10_000 }
+const templatePairs = 'must be like reserved=KA01TP…,cancelled=KA01TP…,reserved.en=KA01TP…'
+
+export const kakao = describe({
+  name: 'kakao',
+  address: 'phone',
+  staff: [],
+  limits,
+  settings: {
+    ...solapiSettings,
+    KAKAO_PF_ID: z.string().optional().describe('KakaoTalk channel that sends AlimTalks'),
+    KAKAO_TEMPLATES: pairs(
+      /^[a-z-]+(\.[a-z]{2,3})?$/,
+      z.string().min(1, templatePairs),
+      templatePairs,
+    ).describe('Approved templates, such as `reserved=ID,cancelled=ID,reserved.en=ID`'),
+    KAKAO_SMS_FALLBACK: oneOf('true', 'false')
+      .default('true')
+      .describe('Fall back to SMS when KakaoTalk cannot reach the recipient'),
+  },
+  check(it, context) {
+    needs(it, context, ['KAKAO_PF_ID'], ['KAKAO_TEMPLATES', ...accountNames])
+    needs(it, context, ['KAKAO_TEMPLATES'], ['KAKAO_PF_ID'])
+  },
+  open(settings, { now, limits }) {
+    const { KAKAO_PF_ID: pfId, KAKAO_TEMPLATES: templates = {}, KAKAO_SMS_FALLBACK } = settings
+    const account = accountOf(settings)
+    const smsFallback = KAKAO_SMS_FALLBACK === 'true'
+    return account && pfId
+      ? kakaoChannel({ account, now, pfId, templates, smsFallback, ...limits })
+      : undefined
+  },
+})
 
 export type KakaoSettings = {
   /** Of the channel that sends. */
@@ -26,9 +69,9 @@ export type KakaoSettings = {
 export type KakaoChannelOptions = Partial<Limits> &
   KakaoSettings & { account: SolapiAccount; now?: () => number }
 
-export function kakaoChannel(options: KakaoChannelOptions): Channel {
+export function kakaoChannel(options: KakaoChannelOptions): Channel<'kakao'> {
   const { account, now, pfId, templates, smsFallback, ...some } = options
-  const receiver = new Receiver(limitsOf('kakao', some))
+  const receiver = new Receiver({ ...limits, ...some })
   const solapi = new Solapi(account, receiver, now)
   return {
     name: 'kakao',

@@ -1,7 +1,6 @@
 /** A channel that posts to webhooks: what all of them have in common. */
-import type { Channel, DueNotice } from '../delivery.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { type Answer, Caller, type CallerOptions } from './caller.ts'
-import { type DeliveringChannel, limitsOf } from './limits.ts'
 import { type Limits, Receiver, type Tried } from './receiver.ts'
 
 /** Hosts of customers whose health is remembered. */
@@ -12,10 +11,11 @@ const shareAtFirst = 1 / 8
 /** @param url the operators' own choice, so it may be anywhere. */
 export type OurWebhook = Partial<Limits> & { url: string }
 
-export type Posting = {
-  name: DeliveringChannel
+export type Posting<Name extends string> = {
+  name: Name
   /** Who is called, in words for the operator. */
   who: string
+  limits: Limits
   addressOf(notice: DueNotice): string | null
   /** Whether there is but one webhook, or one of each customer. */
   single: boolean
@@ -24,10 +24,13 @@ export type Posting = {
   judge(answer: Answer): Promise<Tried> | Tried
 }
 
-export function postingChannel(posting: Posting, options: CallerOptions & Partial<Limits>): Channel {
+export function postingChannel<Name extends string>(
+  posting: Posting<Name>,
+  options: CallerOptions & Partial<Limits>,
+): Channel<Name> {
   const { name, who, addressOf, single, write, judge } = posting
   const { allowPrivate, lookup, ...some } = options
-  const limits = limitsOf(name, some)
+  const limits = { ...posting.limits, ...some }
   const caller = new Caller({ allowPrivate, lookup })
   const only = single ? new Receiver(limits) : undefined
   const hosts = new Hosts(limits)

@@ -9,7 +9,7 @@
  * V4. A receiver that asks to be left alone (`Retry-After`) is, for every notice.
  */
 import { TokenBucket } from 'limiter'
-import type { Outcome } from '../delivery.ts'
+import type { Outcome } from '../delivery/delivery.ts'
 import { Breaker, type BreakerLimits, breakerLimits } from './breaker.ts'
 
 export type Limits = {

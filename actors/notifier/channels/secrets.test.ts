@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { toConfig } from '../../config.ts'
 import { MailSink } from '../../testing/mail-sink.ts'
 import { type Answering, WebhookSink } from '../../testing/webhook-sink.ts'
-import { openChannels } from './open.ts'
+import { notifierSettings } from '../config.ts'
+import { openChannels } from './all.ts'
 import { secretFor } from './signing.ts'
 import { notice } from './testing.ts'
 
@@ -34,24 +35,29 @@ afterAll(async () => {
 function channels() {
   const at = (path: string) => new URL(path, hooks.url).href
   return openChannels(
-    toConfig('notifier', {
-      DATABASE_URL: 'postgres://localhost/books',
-      REDIS_URL: 'redis://localhost',
-      SMTP_URL: mails.url.replace('another', secrets.password),
-      CHAT_WEBHOOK_URL: at(`/hook/${secrets.chat}`),
-      SLACK_WEBHOOK_URL: at(`/services/${secrets.slack}`),
-      DISCORD_WEBHOOK_URL: at(`/api/webhooks/1/${secrets.discord}`),
-      TEAMS_WEBHOOK_URL: at(`/workflows/invoke?sig=${secrets.teams}`),
-      SOLAPI_URL: at('/'),
-      SOLAPI_API_KEY: 'KEY',
-      SOLAPI_API_SECRET: secrets.solapi,
-      SOLAPI_FROM: '02-1234-5678',
-      KAKAO_PF_ID: 'KA01PF',
-      KAKAO_TEMPLATES: 'reserved=KA01TP',
-      WEBHOOK_SECRETS: secrets.webhook,
-      WEBHOOK_ALLOW_PRIVATE: 'true',
-      CHANNEL_TIMEOUTS_MS: 'email=300,webhook=100,sms=100,kakao=100,slack=100,discord=100,teams=100,chat=100',
-    }),
+    toConfig(
+      'notifier',
+      {
+        DATABASE_URL: 'postgres://localhost/books',
+        REDIS_URL: 'redis://localhost',
+        SMTP_URL: mails.url.replace('another', secrets.password),
+        CHAT_WEBHOOK_URL: at(`/hook/${secrets.chat}`),
+        SLACK_WEBHOOK_URL: at(`/services/${secrets.slack}`),
+        DISCORD_WEBHOOK_URL: at(`/api/webhooks/1/${secrets.discord}`),
+        TEAMS_WEBHOOK_URL: at(`/workflows/invoke?sig=${secrets.teams}`),
+        SOLAPI_URL: at('/'),
+        SOLAPI_API_KEY: 'KEY',
+        SOLAPI_API_SECRET: secrets.solapi,
+        SOLAPI_FROM: '02-1234-5678',
+        KAKAO_PF_ID: 'KA01PF',
+        KAKAO_TEMPLATES: 'reserved=KA01TP',
+        WEBHOOK_SECRETS: secrets.webhook,
+        WEBHOOK_ALLOW_PRIVATE: 'true',
+        CHANNEL_TIMEOUTS_MS:
+          'email=300,webhook=100,sms=100,kakao=100,slack=100,discord=100,teams=100,chat=100',
+      },
+      notifierSettings,
+    ),
     () => new Date(),
   )
 }
@@ -90,10 +96,10 @@ test.each<[string, Answering]>([
   const outcomes = await Promise.all(open.map((channel) => channel.deliver(told)))
   for (const channel of open) channel.close?.()
   expect(open.map((it) => it.name)).toEqual([
-    'webhook',
-    'email',
-    'sms',
     'kakao',
+    'email',
+    'webhook',
+    'sms',
     'slack',
     'discord',
     'teams',
@@ -115,7 +121,7 @@ test('no fault of the settings repeats a secret', () => {
     SOLAPI_API_KEY: `${secrets.solapi}!`,
     UNSUBSCRIBE_URL: `http://host/${secrets.customer}`,
   }
-  expect(() => toConfig('notifier', wrong)).toThrow(
+  expect(() => toConfig('notifier', wrong, notifierSettings)).toThrow(
     expect.objectContaining({
       message: expect.not.stringMatching(Object.values(secrets).join('|').replaceAll('+', '\\+')),
     }),

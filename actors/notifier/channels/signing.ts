@@ -6,8 +6,23 @@
  * for the webhook of somebody else: HMAC-SHA256 over `webhook/USERID`.
  */
 import { createHmac } from 'node:crypto'
+import { z } from 'zod'
 
 const prefix = 'whsec_'
+
+/** Base64 of 24 to 64 bytes. */
+const secret = z
+  .string()
+  .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be like whsec_… with base64 of 24 to 64 bytes')
+
+export const signingSettings = {
+  WEBHOOK_SECRETS: z
+    .string()
+    .transform((text) => text.split(/[\s,]+/))
+    .pipe(z.array(secret))
+    .optional()
+    .describe('Keys that sign webhooks: `whsec_…`, newest first ([how](channels.md#webhooks))'),
+}
 
 const keyOf = (secret: string): Buffer => Buffer.from(secret.slice(prefix.length), 'base64')
 

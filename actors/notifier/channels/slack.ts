@@ -10,22 +10,41 @@
  * https://docs.slack.dev/messaging/formatting-message-text, https://docs.slack.dev/reference/block-kit/blocks/section-block,
  * https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks
  */
-import type { Channel, DueNotice } from '../delivery.ts'
+import { webhookUrl } from '../../setting.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { judge, wordIn } from './answer.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
+import { describe } from './descriptor.ts'
 import { type OurWebhook, postingChannel } from './posting.ts'
-import type { Tried } from './receiver.ts'
+import type { Limits, Tried } from './receiver.ts'
 
 const blockMax = 3_000
 const textMax = 4_000
 
-export const slackChannel = ({ url, ...some }: OurWebhook): Channel =>
+/** Slack accepts one message per second and webhook (https://docs.slack.dev/apis/web-api/rate-limits). */
+const limits: Limits = { concurrent: 8, perSecond: 1, limitMs: 10_000 }
+
+export const slack = describe({
+  name: 'slack',
+  address: null,
+  staff: ['purchaser', 'operator'],
+  limits,
+  settings: {
+    SLACK_WEBHOOK_URL: webhookUrl('https://hooks.slack.com/services/…')
+      .optional()
+      .describe('Incoming webhook of Slack'),
+  },
+  open: ({ SLACK_WEBHOOK_URL: url }, { limits }) => (url ? slackChannel({ url, ...limits }) : undefined),
+})
+
+export const slackChannel = ({ url, ...some }: OurWebhook): Channel<'slack'> =>
   postingChannel(
     {
       name: 'slack',
       who: 'Slack',
+      limits,
       addressOf: () => url,
       single: true,
       write: (notice) => ({ body: JSON.stringify(bodyOf(notice)) }),

@@ -3,21 +3,45 @@
  * LMS, which takes 2,000 and has a subject of 40.
  * Source: https://developers.solapi.com/references/messages/sendManyDetail (`type`, `text`, `subject`)
  */
-import type { Channel } from '../delivery.ts'
+import { needs } from '../../setting.ts'
+import type { Channel } from '../delivery/delivery.ts'
 import { type Message, writeMessage } from '../templates/message.ts'
 import { cut } from './cut.ts'
-import { limitsOf } from './limits.ts'
+import { describe } from './descriptor.ts'
 import { type Limits, Receiver } from './receiver.ts'
-import { Solapi, type SolapiAccount, type SolapiMessage, withoutVariables } from './solapi.ts'
+import {
+  accountNames,
+  accountOf,
+  Solapi,
+  type SolapiAccount,
+  type SolapiMessage,
+  solapiSettings,
+  withoutVariables,
+} from './solapi.ts'
 
 const smsBytesMax = 90
 const lmsBytesMax = 2_000
 const subjectBytesMax = 40
 
+const limits: Limits = { concurrent: 16, limitMs: 10_000 }
+
+export const sms = describe({
+  name: 'sms',
+  address: 'phone',
+  staff: ['operator'],
+  limits,
+  settings: solapiSettings,
+  check: (it, context) => needs(it, context, accountNames, accountNames),
+  open(settings, { now, limits }) {
+    const account = accountOf(settings)
+    return account && smsChannel({ account, now, ...limits })
+  },
+})
+
 export type SmsOptions = Partial<Limits> & { account: SolapiAccount; now?: () => number }
 
-export function smsChannel({ account, now, ...some }: SmsOptions): Channel {
-  const receiver = new Receiver(limitsOf('sms', some))
+export function smsChannel({ account, now, ...some }: SmsOptions): Channel<'sms'> {
+  const receiver = new Receiver({ ...limits, ...some })
   const solapi = new Solapi(account, receiver, now)
   return {
     name: 'sms',

@@ -12,8 +12,10 @@
  * https://github.com/solapi/solapi-nodejs (`getAuthInfo`, `defaultFetcher`, `detailGroupMessageResponseSchema`)
  */
 import { createHmac, randomBytes } from 'node:crypto'
+import { z } from 'zod'
 import { dialledInKorea } from '../../addresses.ts'
-import type { Outcome } from '../delivery.ts'
+import { webhookUrl } from '../../setting.ts'
+import type { Outcome } from '../delivery/delivery.ts'
 import { jsonOf, judge, shown, wordIn } from './answer.ts'
 import { type Answer, Caller } from './caller.ts'
 import type { Receiver, Tried } from './receiver.ts'
@@ -26,6 +28,35 @@ export type SolapiAccount = {
   /** The sender's number, as it is registered with SOLAPI. */
   from: string
 }
+
+export const accountNames = ['SOLAPI_API_KEY', 'SOLAPI_API_SECRET', 'SOLAPI_FROM'] as const
+
+export const solapiSettings = {
+  SOLAPI_URL: webhookUrl('https://api.solapi.com')
+    .default('https://api.solapi.com')
+    .describe('Base URL of SOLAPI'),
+  SOLAPI_API_KEY: z
+    .string()
+    .regex(/^[A-Za-z0-9]+$/, 'must be letters and digits')
+    .optional()
+    .describe('API key of the SOLAPI account that sends text messages and AlimTalks'),
+  SOLAPI_API_SECRET: z.string().optional().describe('Its secret'),
+  SOLAPI_FROM: z
+    .string()
+    .regex(/^[0-9-]{3,20}$/, 'must be a phone number like 02-1234-5678')
+    .optional()
+    .describe('Its registered sender number, such as `02-1234-5678`'),
+}
+
+export const accountOf = (it: z.infer<z.ZodObject<typeof solapiSettings>>): SolapiAccount | undefined =>
+  it.SOLAPI_API_KEY
+    ? {
+        url: it.SOLAPI_URL,
+        apiKey: it.SOLAPI_API_KEY,
+        apiSecret: it.SOLAPI_API_SECRET!,
+        from: it.SOLAPI_FROM!,
+      }
+    : undefined
 
 export type SolapiMessage =
   | { type: 'SMS'; text: string }

@@ -9,23 +9,42 @@
  * https://learn.microsoft.com/power-automate/triggers-introduction,
  * https://adaptivecards.io/explorer/RichTextBlock.html, https://adaptivecards.io/explorer/TextRun.html
  */
-import type { Channel, DueNotice } from '../delivery.ts'
+import { webhookUrl } from '../../setting.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { jsonOf, judge, wordIn } from './answer.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
+import { describe } from './descriptor.ts'
 import { type OurWebhook, postingChannel } from './posting.ts'
-import type { Tried } from './receiver.ts'
+import type { Limits, Tried } from './receiver.ts'
 
 /** Of the 28 KB, what is left beside the card's frame. */
 const textBytesMax = 20_000
 const titleBytesMax = 2_000
 
-export const teamsChannel = ({ url, ...some }: OurWebhook): Channel =>
+/** Teams accepts four messages per second (the first of the sources above). */
+const limits: Limits = { concurrent: 8, perSecond: 4, limitMs: 10_000 }
+
+export const teams = describe({
+  name: 'teams',
+  address: null,
+  staff: ['purchaser', 'operator'],
+  limits,
+  settings: {
+    TEAMS_WEBHOOK_URL: webhookUrl('https://….powerplatform.com/…')
+      .optional()
+      .describe('Webhook of Microsoft Teams Workflows'),
+  },
+  open: ({ TEAMS_WEBHOOK_URL: url }, { limits }) => (url ? teamsChannel({ url, ...limits }) : undefined),
+})
+
+export const teamsChannel = ({ url, ...some }: OurWebhook): Channel<'teams'> =>
   postingChannel(
     {
       name: 'teams',
       who: 'Teams',
+      limits,
       addressOf: () => url,
       single: true,
       write: (notice) => ({ body: JSON.stringify(bodyOf(notice)) }),

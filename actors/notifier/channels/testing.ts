@@ -1,5 +1,5 @@
 /** Notices for tests of channels. */
-import type { Channel, DueNotice, Outcome } from '../delivery.ts'
+import type { Channel, DueNotice, Outcome } from '../delivery/delivery.ts'
 
 export const noticeid = '01989d5e-1c2b-8abc-8def-0123456789ab'
 export const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'

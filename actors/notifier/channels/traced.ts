@@ -1,11 +1,14 @@
 /** Spans of notices being told, in the traces of the requests that they are about. */
 import { isSampled, type SpanOptions, type Tracing } from '../../tracing/tracing.ts'
-import type { Channel, DueNotice } from '../delivery.ts'
-import type { ChannelName } from '../notice.ts'
-import type { Told } from './console.ts'
+import type { Told } from '../console.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
+import type { ChannelName } from './all.ts'
 
 /** @returns the channel, each of whose deliveries is a span if somebody collects them. */
-export function traced(tracing: Tracing | undefined, channel: Channel): Channel {
+export function traced<Name extends ChannelName>(
+  tracing: Tracing | undefined,
+  channel: Channel<Name>,
+): Channel<Name> {
   if (!tracing) return channel
   const { name } = channel
   return {

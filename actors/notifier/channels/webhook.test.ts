@@ -3,10 +3,11 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { makeCertificate } from '../../testing/certificate.ts'
 import { type Hook, WebhookSink } from '../../testing/webhook-sink.ts'
-import type { DueNotice } from '../delivery.ts'
+import type { DueNotice } from '../delivery/delivery.ts'
+import { chatChannel } from './chat.ts'
 import { secretFor } from './signing.ts'
 import { alarming, deliver, notice, noticeid, traceparent } from './testing.ts'
-import { chatChannel, webhookChannel } from './webhook.ts'
+import { webhookChannel } from './webhook.ts'
 
 let hooks: WebhookSink
 beforeAll(async () => {
@@ -38,7 +39,7 @@ test('a webhook is given the notice as JSON, under the noticeid', async () => {
     traceparent,
   })
   expect(hook!.body).toMatchObject({ noticeid, kind: 'reserved', bookid: 'B1', userid: 'test1' })
-  expect(hook!.body.text).toContain('Your reservation of B1 succeeded')
+  expect(hook!.body.text).toContain('Your reservation of B1 is confirmed')
 })
 
 /** As a receiver does who uses the reference library: it throws unless signature and time are right. */

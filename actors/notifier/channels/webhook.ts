@@ -1,27 +1,47 @@
 /**
- * Tells by a JSON POST: to the customer's own webhook, or to the one that hears everything (`chat`). Signed as
- * Standard Webhooks has it (`signing.ts`). The status alone decides: any 2xx is a yes.
+ * Posts notices as JSON to the customer's own webhook, signed as Standard Webhooks defines (`signing.ts`). Only the status
+ * of the answer counts: any 2xx means that the notice was delivered.
  */
-import type { Channel, DueNotice } from '../delivery.ts'
+import { oneOf } from '../../setting.ts'
+import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { judge } from './answer.ts'
 import type { CallerOptions } from './caller.ts'
-import { type OurWebhook, postingChannel } from './posting.ts'
+import { describe } from './descriptor.ts'
+import { postingChannel } from './posting.ts'
 import type { Limits } from './receiver.ts'
-import { secretFor, signatureHeaders } from './signing.ts'
+import { secretFor, signatureHeaders, signingSettings } from './signing.ts'
 
-type Signing = {
+const limits: Limits = { concurrent: 64, limitMs: 5_000 }
+
+export const webhook = describe({
+  name: 'webhook',
+  address: 'webhook',
+  staff: [],
+  limits,
+  settings: {
+    ...signingSettings,
+    WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false')
+      .default('false')
+      .describe('Allow webhooks with `http` and private addresses. For development and tests'),
+  },
+  open: ({ WEBHOOK_SECRETS: secrets, WEBHOOK_ALLOW_PRIVATE }, { now, limits }) =>
+    webhookChannel({ secrets, allowPrivate: WEBHOOK_ALLOW_PRIVATE === 'true', now, ...limits }),
+})
+
+export type Signing = {
   /** Ours, newest first. None: nothing is signed. */
   secrets?: string[]
   now?: () => number
 }
 
-export function webhookChannel(options: Signing & CallerOptions & Partial<Limits>): Channel {
+export function webhookChannel(options: Signing & CallerOptions & Partial<Limits>): Channel<'webhook'> {
   const { secrets = [], now = Date.now, ...others } = options
   return postingChannel(
     {
       name: 'webhook',
       who: 'the webhook',
+      limits,
       addressOf: ({ webhook }) => webhook,
       single: false,
       write(notice) {
@@ -34,23 +54,7 @@ export function webhookChannel(options: Signing & CallerOptions & Partial<Limits
   )
 }
 
-/** Signed with our secret itself: both ends are the operators'. */
-export function chatChannel(options: Signing & OurWebhook): Channel {
-  const { url, secrets = [], now = Date.now, ...some } = options
-  return postingChannel(
-    {
-      name: 'chat',
-      who: 'the webhook',
-      addressOf: () => url,
-      single: true,
-      write: (notice) => signed(notice, secrets, now()),
-      judge: (answer) => judge(answer, 'The webhook'),
-    },
-    { allowPrivate: true, ...some },
-  )
-}
-
-function signed(notice: DueNotice, secrets: string[], now: number) {
+export function signed(notice: DueNotice, secrets: string[], now: number) {
   const body = JSON.stringify(bodyOf(notice))
   const { noticeid } = notice
   return { body, headers: { 'idempotency-key': noticeid, ...signatureHeaders(secrets, noticeid, body, now) } }

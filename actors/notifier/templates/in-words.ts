@@ -8,7 +8,7 @@
  * I3. So in the reason of a failed delivery, which may be a stranger's server's words, nothing is an address of anything, in
  *     whatever script.
  */
-import type { Subject } from '../notice.ts'
+import type { Subject } from '../plan/notice.ts'
 
 const idLengthMax = 64
 

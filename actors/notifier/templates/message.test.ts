@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { kinds, type Subject } from '../notice.ts'
+import { kinds, type Subject } from '../plan/notice.ts'
 import { writeMessage } from './message.ts'
 import { samples } from './samples.ts'
 import { alertOf } from './wording.ts'
@@ -17,8 +17,8 @@ test.each([
   ['ko', '예약이 완료되었습니다'],
   ['ko-KR', '예약이 완료되었습니다'],
   [null, '예약이 완료되었습니다'],
-  ['en-GB', 'succeeded'],
-  ['fr', 'succeeded'],
+  ['en-GB', 'is confirmed'],
+  ['fr', 'is confirmed'],
 ])('a customer of locale %s reads "%s"', (locale, words) => {
   expect(writeMessage(reserved, locale).title).toContain(words)
 })

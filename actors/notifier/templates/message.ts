@@ -1,9 +1,9 @@
 /** A notice in words, for people: in the reader's language, as text, as HTML, and as a line for small screens. */
-import type { Subject } from '../notice.ts'
-import { english } from './en/english.ts'
+import type { Subject } from '../plan/notice.ts'
+import { english } from './en.ts'
 import { html } from './html.ts'
 import { inWords } from './in-words.ts'
-import { korean } from './ko/korean.ts'
+import { korean } from './ko.ts'
 import type { Language } from './wording.ts'
 
 export const defaultLocale = 'ko'

@@ -1,5 +1,5 @@
 /** One notice of each kind, to look at. */
-import type { Alert, Kind, Subject } from '../notice.ts'
+import type { Alert, Kind, Subject } from '../plan/notice.ts'
 
 const blank = {
   bookid: null,

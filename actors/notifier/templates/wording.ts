@@ -1,33 +1,46 @@
-/** What a template brings: the words of a notice of one kind in one language. Plain text throughout; `message.ts` makes HTML. */
-import type { AlertDetails, FailureDetails, Kind, Subject } from '../notice.ts'
+/** The words of a notice in one language. Templates write plain text; `message.ts` turns it into HTML. */
+import type { Alert, AlertDetails, FailureDetails, Kind, Subject } from '../plan/notice.ts'
 
 export type Wording = {
   /** One line. */
   title: string
   /** Paragraphs. */
   body: string[]
-  /** All of it in so few words that it fits an SMS, as long as ids are short: 90 bytes, of which a Korean letter takes two. */
+  /** Fits an SMS if ids are short: 90 bytes, where a Korean letter counts two. */
   short: string
-  /** What stands below, with a label. */
+  /** Shown below the body, each with its label. Those without a value are left out. */
   facts: [label: string, value: string | null][]
 }
-
-export type Template = (subject: Subject) => Wording
 
 export type Language = {
   /** BCP 47. */
   code: string
-  templates: Record<Kind, Template>
+  templates: Record<Kind, (subject: Subject) => Wording>
 }
 
-/** The details of an alert. @throws on a notice that is about none. */
+/** @throws {TypeError} when the notice is about no alert. */
 export function alertOf({ kind, details }: Subject): AlertDetails {
   if (details?.type === 'alerts') return details
   throw new TypeError(`Cannot write a notice of kind ${kind}: it is about no alert`)
 }
 
-/** The details of a delivery that failed. @throws on a notice that is about none. */
+/** @throws {TypeError} when the notice is about no failed delivery. */
 export function failureOf({ kind, details }: Subject): FailureDetails {
   if (details?.type === 'failure') return details
   throw new TypeError(`Cannot write a notice of kind ${kind}: it is about no failed delivery`)
 }
+
+const nameOf = ({ labels }: Alert) => labels.alertname ?? 'alert'
+
+/** The alert's name and its rule's summary, in one line. */
+export function describeAlert(alert: Alert): string {
+  const summary = alert.annotations.summary ?? alert.annotations.description
+  return summary ? `${nameOf(alert)}: ${summary}` : nameOf(alert)
+}
+
+export const countByStatus = (alerts: Alert[]) => ({
+  firing: alerts.filter((it) => it.status === 'firing').length,
+  resolved: alerts.filter((it) => it.status === 'resolved').length,
+})
+
+export const listNames = (alerts: Alert[]): string => [...new Set(alerts.map(nameOf))].join(', ')

@@ -1,5 +1,6 @@
 /** What pods are told, what they may know, and what they are made of. */
 import { type ConfigError, type ServiceName, toConfig } from '../../../../actors/config.ts'
+import { notifierSettings } from '../../../../actors/notifier/config.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import {
   environmentOf,
@@ -113,7 +114,9 @@ export const secrets: Rule[] = [
     faults: (manifests) =>
       services(manifests).flatMap((it) => {
         try {
-          toConfig(it.metadata.name as ServiceName, filledIn(environmentOf(manifests, mainOf(it))))
+          const name = it.metadata.name as ServiceName
+          const own = name === 'notifier' ? notifierSettings : undefined
+          toConfig(name, filledIn(environmentOf(manifests, mainOf(it))), own)
           return []
         } catch (error) {
           return (error as ConfigError).faults.map((fault) => `${nameOf(it)}: ${fault}`)

@@ -1,0 +1,43 @@
+/** Sends a copy of every notice to one webhook of the operators. */
+import { webhookUrl } from '../../setting.ts'
+import type { Channel } from '../delivery/delivery.ts'
+import { judge } from './answer.ts'
+import { describe } from './descriptor.ts'
+import { type OurWebhook, postingChannel } from './posting.ts'
+import type { Limits } from './receiver.ts'
+import { signingSettings } from './signing.ts'
+import { type Signing, signed } from './webhook.ts'
+
+const limits: Limits = { concurrent: 16, limitMs: 5_000 }
+
+export const chat = describe({
+  name: 'chat',
+  address: null,
+  staff: [],
+  limits,
+  settings: {
+    CHAT_WEBHOOK_URL: webhookUrl('https://chat.example/hook')
+      .optional()
+      .describe('Webhook that receives every notice as JSON'),
+    ...signingSettings,
+  },
+  open: ({ CHAT_WEBHOOK_URL: url, WEBHOOK_SECRETS: secrets }, { now, limits }) =>
+    url ? chatChannel({ url, secrets, now, ...limits }) : undefined,
+})
+
+/** Signed with our own secret: the operators own both ends. */
+export function chatChannel(options: Signing & OurWebhook): Channel<'chat'> {
+  const { url, secrets = [], now = Date.now, ...some } = options
+  return postingChannel(
+    {
+      name: 'chat',
+      who: 'the webhook',
+      limits,
+      addressOf: () => url,
+      single: true,
+      write: (notice) => signed(notice, secrets, now()),
+      judge: (answer) => judge(answer, 'The webhook'),
+    },
+    { allowPrivate: true, ...some },
+  )
+}

@@ -1,0 +1,174 @@
+/** The notifier's HTTP face: customers say how they want to be told; the operators' part is in `notices-http.ts` and `alerts-http.ts`. */
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Sql } from '../../../streams/postgres.ts'
+import { emailRule, parseEmail, parsePhone, phoneRule } from '../../addresses.ts'
+import type { App } from '../../http/app.ts'
+import { selfLink, selfSchema } from '../../http/paging.ts'
+import { Problem, problemResponses } from '../../http/problem.ts'
+import { jsonHeaders, reply } from '../../http/reply.ts'
+import { jsonAnswer, jsonBody } from '../../http/schema.ts'
+import { isMaskedUrl, maskUrl } from '../../mask.ts'
+import { idSchema } from '../../messages.ts'
+import { addressNeeded, personalChannels } from '../channels/all.ts'
+import { parseWebhook } from '../channels/webhook-url.ts'
+import type { Routing } from '../plan/routing.ts'
+import { type Customer, readCustomer, writeCustomer } from './customers.ts'
+
+export type CustomersHttpOptions = {
+  app: App
+  sql: Sql
+  /** Whether webhooks may be http and have private addresses. */
+  allowPrivate: boolean
+  routing: Routing
+}
+
+const shownAs =
+  'What follows the host is a secret of the customer, and is never shown. Written back as it is shown, the webhook stays as it is.'
+
+const customerSchema = z
+  .object({
+    userid: z.string(),
+    email: z.string().nullable(),
+    webhook: z.string().nullable().openapi({ description: shownAs, example: 'https://chat.example/***' }),
+    phone: z.string().nullable(),
+    locale: z.string(),
+    channels: z
+      .array(z.enum(personalChannels))
+      .nullable()
+      .openapi({ description: 'in order of preference; null: as the library has it' }),
+    updatedAt: z.iso.datetime(),
+    _links: selfSchema,
+  })
+  .openapi('Customer')
+
+const params = z.object({ userid: idSchema })
+
+const getCustomer = createRoute({
+  method: 'get',
+  path: '/customers/{userid}',
+  summary: 'How a customer is told',
+  tags: ['customer'],
+  request: { params },
+  responses: { 200: jsonAnswer(customerSchema, 'The contact'), ...problemResponses(404) },
+})
+
+const putCustomer = (allowPrivate: boolean, locale: string) =>
+  createRoute({
+    method: 'put',
+    path: '/customers/{userid}',
+    summary: 'Say how a customer is to be told',
+    description:
+      'Replaces the contact as a whole: what is left out is forgotten. Concerns outcomes from now on.',
+    tags: ['customer'],
+    request: {
+      params,
+      body: jsonBody(contactSchema(allowPrivate, locale)),
+    },
+    responses: {
+      200: jsonAnswer(customerSchema, 'The contact, replaced'),
+      201: { ...jsonAnswer(customerSchema, 'The contact, new'), headers: z.object({ location: z.string() }) },
+    },
+  })
+
+export function mountCustomers({ app, sql, allowPrivate, routing }: CustomersHttpOptions): void {
+  app.addRoute(putCustomer(allowPrivate, routing.locale), async (c) => {
+    const { userid } = c.req.valid('param')
+    const { email = null, webhook: given = null, phone = null, channels = null, locale } = c.req.valid('json')
+    const webhook = given !== null && isMaskedUrl(given) ? await webhookShownAs(given, userid) : given
+    const contact = { email, webhook, phone, channels, locale }
+    const { customer, created } = await writeCustomer(sql, userid, contact)
+    const body = toCustomer(customer)
+    return created ? reply(201, body, { ...jsonHeaders, location: body._links.self.href }) : reply(200, body)
+  })
+
+  /** @throws {Problem} when the customer's webhook is none that is shown so: it would be called where nobody listens. */
+  async function webhookShownAs(shown: string, userid: string): Promise<string> {
+    const webhook = (await readCustomer(sql, userid))?.webhook
+    if (webhook && maskUrl(webhook) === shown) return webhook
+    const detail = 'is what is shown of a webhook, and not of the present one: give its whole URL'
+    throw new Problem('invalid-input', { errors: [{ pointer: '/webhook', detail }] })
+  }
+
+  app.addRoute(getCustomer, async (c) => {
+    const customer = await readCustomer(sql, c.req.valid('param').userid)
+    return reply(200, toCustomer(customer ?? notFound('This customer left no contact.')))
+  })
+}
+
+const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
+  z
+    .object({
+      email: emailSchema.nullish(),
+      webhook: webhookSchema(allowPrivate).nullish(),
+      phone: phoneSchema.nullish(),
+      channels: channelsSchema.nullish(),
+      locale: z
+        .string()
+        .max(35)
+        .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, 'must be a language tag like ko or en-GB')
+        .default(defaultLocale)
+        .openapi({ description: 'BCP 47; we speak ko and en' }),
+    })
+    .superRefine((contact, context) => {
+      for (const [index, channel] of (contact.channels ?? []).entries()) {
+        const address = addressNeeded(channel)
+        if (address !== null && contact[address] == null)
+          context.addIssue({
+            code: 'custom',
+            path: ['channels', index],
+            message: `${channel} needs a ${address}`,
+          })
+      }
+    })
+    .openapi('Contact')
+
+/** What `parse` makes of the text, if anything. */
+const parsed = (lengthMax: number, parse: (text: string) => string | undefined, message: string) =>
+  z
+    .string()
+    .max(lengthMax)
+    .transform((text) => parse(text))
+    .pipe(z.string(message).max(lengthMax))
+
+/** Kept with its domain in ASCII. */
+const emailSchema = parsed(254, parseEmail, emailRule).openapi({
+  type: ['string', 'null'],
+  format: 'email',
+  example: 'reader@example.com',
+})
+
+/** As people write them; kept as E.164. */
+const phoneSchema = parsed(40, parsePhone, phoneRule).openapi({
+  type: ['string', 'null'],
+  example: '+82 10-1234-5678',
+})
+
+const channelsSchema = z
+  .array(z.enum(personalChannels))
+  .max(personalChannels.length)
+  .refine((names) => new Set(names).size === names.length, 'must name each channel once')
+  .openapi({
+    description: 'In order of preference: the first tells, those behind it when one before refuses for good.',
+    example: ['kakao', 'email'],
+  })
+
+/** What can be told from the text. Where the name leads is checked at each call. */
+const webhookSchema = (allowPrivate: boolean) =>
+  parsed(
+    2_048,
+    (text) => parseWebhook(text, allowPrivate),
+    allowPrivate
+      ? 'must be an http or https URL without credentials'
+      : 'must be an https URL of a public host, without credentials',
+  ).openapi({ type: ['string', 'null'], format: 'uri', example: 'https://chat.example/hook' })
+
+function notFound(detail: string): never {
+  throw new Problem('not-found', { detail })
+}
+
+const toCustomer = ({ updatedAt, webhook, ...customer }: Customer) => ({
+  ...customer,
+  webhook: webhook && maskUrl(webhook),
+  updatedAt: updatedAt.toISOString(),
+  _links: selfLink(`/customers/${encodeURIComponent(customer.userid)}`),
+})

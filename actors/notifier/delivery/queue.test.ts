@@ -1,0 +1,380 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Sql } from '../../../streams/postgres.ts'
+import type { StockEvent } from '../../messages.ts'
+import type { ChannelName } from '../channels/all.ts'
+import {
+  chat,
+  mark,
+  NotifierDatabase,
+  ordered,
+  purchaseRequested,
+  refused,
+  released,
+  reserved,
+  route,
+} from '../testing.ts'
+import { readAttempts } from './attempts.ts'
+import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
+
+let database: NotifierDatabase
+beforeAll(async () => {
+  database = await NotifierDatabase.create()
+})
+beforeEach(async () => {
+  await database.sql`truncate notice, undelivered, attempt, alert, customer`
+})
+afterAll(() => database[Symbol.asyncDispose]())
+
+const claim = (leaseMs = 60_000) => claimDue(database.sql, 'chat', 100, leaseMs)
+const undelivered = async () =>
+  (await database.sql<{ count: number }[]>`select count(*) from undelivered`)[0]!.count
+
+test('an outcome that stock tells again makes no second notice', async () => {
+  const event = reserved({ reservationid: randomUUID() })
+  await database.commit([event])
+  await database.commit([event, { ...event, version: 5 }])
+  expect(await database.summary()).toEqual(['reserved chat pending'])
+  expect(await undelivered()).toBe(1)
+})
+
+test('a fenced-out owner notes nothing and withdraws nothing', async () => {
+  const reservationid = randomUUID()
+  await database.commit([reserved({ reservationid })])
+  await database.commit([released({ reservationid })], { fence: false })
+  expect(await database.summary()).toEqual(['reserved chat pending'])
+  expect(await claim()).toHaveLength(1)
+})
+
+test('a cancellation supersedes a success that was not told yet, also in the same batch', async () => {
+  const [a, b] = [randomUUID(), randomUUID()] as const
+  await database.commit([reserved({ reservationid: a })])
+  await database.commit([
+    released({ reservationid: a }),
+    reserved({ reservationid: b }),
+    released({ reservationid: b }),
+  ])
+  expect(await database.summary()).toEqual([
+    'reserved chat superseded',
+    'cancelled chat pending',
+    'reserved chat superseded',
+    'cancelled chat pending',
+  ])
+  expect((await claim()).map((it) => it.kind)).toEqual(['cancelled', 'cancelled'])
+})
+
+test('a notice is overdue from when it is due until it is taken in hand, and one that was given up never is', async () => {
+  const overdue = () => overdueSeconds(database.sql, 'chat')
+  await database.commit([reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
+  await database.sql`
+    update undelivered set due_at = case seq when (select min(seq) from undelivered) then 'infinity' else now() end
+      - interval '30 seconds'`
+  expect(await overdue()).toBeGreaterThanOrEqual(30)
+  expect(await overdueSeconds(database.sql, 'email')).toBe(0)
+  expect(await claim()).toHaveLength(1)
+  expect(await overdue()).toBe(0)
+})
+
+test('a cancellation supersedes a failure that was not told yet', async () => {
+  const reservationid = randomUUID()
+  await database.commit([refused({ reservationid })])
+  await database.commit([released({ reservationid })])
+  expect(await database.summary()).toEqual(['failed chat superseded', 'cancelled chat pending'])
+})
+
+test('a success that was told stays told when the cancellation comes', async () => {
+  const reservationid = randomUUID()
+  await database.commit([reserved({ reservationid })])
+  await markAll(database.sql, [mark((await claim())[0]!, 'sent')])
+  await database.commit([released({ reservationid })])
+  expect(await database.summary()).toEqual(['reserved chat sent', 'cancelled chat pending'])
+})
+
+test('a success that comes after its cancellation is never told', async () => {
+  const reservationid = randomUUID()
+  await database.commit([released({ reservationid })])
+  await database.commit([reserved({ reservationid })])
+  expect(await database.summary()).toEqual(['cancelled chat pending', 'reserved chat superseded'])
+  expect((await claim()).map((it) => it.kind)).toEqual(['cancelled'])
+})
+
+test('a notice rests for its delay', async () => {
+  await database.commit([refused({ reservationid: randomUUID() })], { delayMs: 60_000 })
+  expect(await claim()).toEqual([])
+})
+
+test('what is claimed is not claimed again within the lease, and is after it', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [first] = await claim()
+  expect(first).toMatchObject({ kind: 'reserved', userid: 'test1', bookid: '1', attempts: 1 })
+  expect(await claim()).toEqual([])
+  await database.sql`update undelivered set due_at = now()`
+  const [second] = await claim()
+  expect(second).toMatchObject({ noticeid: first!.noticeid, attempts: 2 })
+})
+
+test('a claim that is renewed lasts anew, one that was lost stays lost', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [claimed] = await claim(0)
+  await renewClaims(database.sql, [claimed!], 60_000)
+  expect(await claim()).toEqual([])
+  await renewClaims(database.sql, [claimed!], 0)
+  const [other] = await claim()
+  expect(other!.attempts).toBe(2)
+  await renewClaims(database.sql, [claimed!], 0)
+  expect(await claim()).toEqual([])
+})
+
+test('two dispatchers never claim the same notice', async () => {
+  await database.commit(Array.from({ length: 200 }, () => reserved({ reservationid: randomUUID() })))
+  const claims = await Promise.all(
+    Array.from({ length: 8 }, () => claimDue(database.sql, 'chat', 40, 60_000)),
+  )
+  const seqs = claims.flat().map((it) => it.seq)
+  expect(new Set(seqs).size).toBe(seqs.length)
+})
+
+test('a claim that ran out marks nothing but what it told', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [stale] = await claim(0)
+  const [fresh] = await claim()
+  await markAll(database.sql, [mark(stale!, 'failed')])
+  expect(await database.summary()).toEqual(['reserved chat pending'])
+  await markAll(database.sql, [mark(stale!, 'sent')])
+  expect(await database.summary()).toEqual(['reserved chat sent'])
+  await markAll(database.sql, [mark(fresh!, 'retry')])
+  expect(await database.summary()).toEqual(['reserved chat sent'])
+  expect(await undelivered()).toBe(0)
+})
+
+test('a notice that was superseded on its way says that it was told, or stays superseded when it was not', async () => {
+  const [a, b] = [randomUUID(), randomUUID()] as const
+  await database.commit([reserved({ reservationid: a }), reserved({ reservationid: b })])
+  const [first, second] = await claim()
+  await database.commit([released({ reservationid: a }), released({ reservationid: b })])
+  await markAll(database.sql, [mark(first!, 'sent'), mark(second!, 'retry')])
+  expect((await database.summary()).slice(0, 2)).toEqual(['reserved chat sent', 'reserved chat superseded'])
+  expect((await claim()).map((it) => it.kind)).toEqual(['cancelled', 'cancelled'])
+})
+
+test('each outcome leaves its mark', async () => {
+  await database.commit(Array.from({ length: 4 }, () => reserved({ reservationid: randomUUID() })))
+  const [a, b, c, d] = await claim()
+  await markAll(database.sql, [
+    mark(a!, 'sent'),
+    mark(b!, 'retry', { afterMs: 60_000 }),
+    mark(c!, 'failed'),
+    mark(d!, 'deferred'),
+  ])
+  expect((await database.told()).map((it) => [it.status, it.attempts, it.last_error])).toEqual([
+    ['sent', 1, null],
+    ['pending', 1, 'because'],
+    ['failed', 1, 'because'],
+    ['pending', 0, 'because'],
+  ])
+  expect((await claim()).map((it) => [it.seq, it.attempts])).toEqual([[d!.seq, 1]])
+})
+
+test('a notice that was given up is not withdrawn by a cancellation', async () => {
+  const reservationid = randomUUID()
+  await database.commit([reserved({ reservationid })])
+  await markAll(database.sql, [mark((await claim())[0]!, 'failed')])
+  await database.commit([released({ reservationid })])
+  expect(await database.summary()).toEqual(['reserved chat failed', 'cancelled chat pending'])
+})
+
+test('notices past their retention are forgotten, younger ones are kept', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
+  await database.sql`update notice set created_at = now() - interval '91 days' where kind = 'reserved'`
+  // On the console and in chat.
+  expect(await pruneNotices(database.sql, 90, 100)).toBe(2)
+  expect(await database.summary()).toEqual(['failed chat pending'])
+  expect(await undelivered()).toBe(1)
+})
+
+test('withdrawing and marking at once wait for each other and never in a circle', async () => {
+  const ids = Array.from({ length: 100 }, () => randomUUID())
+  await database.commit(ids.map((reservationid) => reserved({ reservationid })))
+  const claimed = await claim()
+  await Promise.all([
+    database.commit(
+      ids.toReversed().map((reservationid) => released({ reservationid })),
+      { routing: chat },
+    ),
+    markAll(
+      database.sql,
+      claimed.map((it) => mark(it, 'sent')),
+    ),
+    markAll(
+      database.sql,
+      claimed.toReversed().map((it) => mark(it, 'sent')),
+    ),
+  ])
+  const reservedOnes = (await database.summary()).filter((it) => it.startsWith('reserved'))
+  expect(new Set(reservedOnes)).toEqual(new Set(['reserved chat sent']))
+})
+
+test('the hot statements take the indexes, also while the tables are known to be small', async () => {
+  await using fresh = await NotifierDatabase.create({ connections: 1 })
+  const { sql } = fresh
+  // A planner that knows how few rows there are would rather scan them, and keep that plan when there are millions.
+  await fresh.commit([reserved({ reservationid: randomUUID() })])
+  await sql`analyze notice, undelivered, customer`
+  // Building an index counts as a scan too, so it is the difference that tells.
+  const before = await scans(sql)
+  const events = [reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })]
+  for (const event of [...events, released({ reservationid: randomUUID() })]) {
+    await fresh.commit([event])
+    const claimed = await claimDue(sql, 'chat', 10, 60_000)
+    await markAll(
+      sql,
+      claimed.map((it) => mark(it, 'sent')),
+    )
+  }
+  expect(await scans(sql)).toEqual(before)
+})
+
+async function scans(sql: Sql): Promise<Record<string, number>> {
+  await sql`select pg_stat_force_next_flush()`
+  const rows = await sql<{ relname: string; seq_scan: number }[]>`
+    select relname, seq_scan from pg_stat_user_tables where relname in ('notice', 'undelivered', 'customer')`
+  return Object.fromEntries(rows.map((it) => [it.relname, it.seq_scan]))
+}
+
+/** To the purchaser by e-mail, to operators by SMS. */
+const shop = route(['email', 'sms'], {
+  purchaser: { email: 'p@shop.example', webhook: null, phone: null, channels: ['email'] },
+})
+const tell = { channels: ['sms', 'email'] as ChannelName[], gatherMs: 0 }
+
+test('requests to buy one book that were not told yet are one, with all their shortage', async () => {
+  const buy = (events: StockEvent[]) => database.commit(events, { routing: shop })
+  await buy([refused({ reservationid: randomUUID() }), purchaseRequested(1)])
+  await buy([refused({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
+  await buy([refused({ reservationid: randomUUID() }), purchaseRequested(1)])
+  await buy([purchaseRequested(1, '2')])
+  const told = async () =>
+    (await database.told()).map((it) => `${it.kind} ${it.channel} ${it.status} ${it.shortage}`)
+  expect(await told()).toEqual(['purchase-requested email pending 4', 'purchase-requested email pending 1'])
+  // Once somebody tries to send it, what it says stands.
+  const [claimed] = await claimDue(database.sql, 'email', 1, 60_000)
+  await buy([purchaseRequested(1)])
+  await markAll(database.sql, [mark(claimed!, 'sent', { channel: 'email' })])
+  await buy([refused({ reservationid: randomUUID() })])
+  expect(await told()).toEqual([
+    'purchase-requested email sent 4',
+    'purchase-requested email pending 1',
+    'purchase-requested email pending 2',
+  ])
+})
+
+test('a request whose book was ordered before it was sent is not told; what is requested behind the order is', async () => {
+  const buy = (events: StockEvent[], fence = true) => database.commit(events, { routing: shop, fence })
+  const told = async () => (await database.told()).map((it) => `${it.bookid} ${it.status} ${it.shortage}`)
+  await buy([purchaseRequested(1), refused({ reservationid: randomUUID() }), purchaseRequested(1, '2')])
+  await buy([ordered()], false)
+  expect(await told()).toEqual(['1 pending 2', '2 pending 1'])
+  await buy([ordered()])
+  expect(await told()).toEqual(['1 superseded 2', '2 pending 1'])
+  // All in one batch: what was there before the order is not raised by what came behind.
+  await buy([purchaseRequested(1)])
+  await buy([refused({ reservationid: randomUUID() }), ordered(), purchaseRequested(1)])
+  expect(await told()).toEqual(['1 superseded 2', '2 pending 1', '1 superseded 1', '1 pending 1'])
+  expect(await claimDue(database.sql, 'email', 10, 0)).toMatchObject([{ bookid: '2' }, { bookid: '1' }])
+})
+
+test('an answer that stock repeats raises no request', async () => {
+  const answer = refused({ reservationid: randomUUID() })
+  await database.commit([answer, purchaseRequested(1)], { routing: shop })
+  await database.commit([answer], { routing: shop })
+  expect((await database.told())[0]).toMatchObject({ shortage: 1 })
+})
+
+test('a fenced-out owner adds nothing to a request', async () => {
+  await database.commit([purchaseRequested(1)], { routing: shop })
+  await database.commit([purchaseRequested(1)], { routing: shop, fence: false })
+  expect((await database.told()).map((it) => it.shortage)).toEqual([1])
+})
+
+test('a request to buy rests longer than other notices, so that others are added', async () => {
+  await database.commit([purchaseRequested(1)], { routing: shop, gatherMs: 60_000 })
+  expect(await claimDue(database.sql, 'email', 1, 0)).toEqual([])
+})
+
+test('the chat is told of each request to buy, also when the book did not change between two', async () => {
+  await database.commit([purchaseRequested()])
+  await database.commit([purchaseRequested()])
+  expect(await database.summary()).toEqual(Array(2).fill('purchase-requested chat pending'))
+})
+
+test('a notice that one channel refuses goes on to the next, at once and under the same id', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [first] = await claim()
+  await markAll(database.sql, [mark(first!, 'fallback', { next: 'sms', answer: '410 Gone' })])
+  expect(await claim()).toEqual([])
+  const [second] = await claimDue(database.sql, 'sms', 1, 60_000)
+  expect(second).toMatchObject({ noticeid: first!.noticeid, attempts: 2, refused: ['chat'] })
+  await markAll(database.sql, [mark(second!, 'sent', { channel: 'sms', answer: '200 OK' })])
+  expect(await database.told()).toMatchObject([{ channel: 'sms', status: 'sent', attempts: 2 }])
+  expect(await readAttempts(database.sql, first!.seq)).toEqual([
+    { at: expect.any(Date), channel: 'chat', outcome: 'failed', error: 'because', answer: '410 Gone' },
+    { at: expect.any(Date), channel: 'sms', outcome: 'sent', error: null, answer: '200 OK' },
+  ])
+})
+
+test('what is marked twice, since nobody knew whether it was, is logged once', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [claimed] = await claim()
+  await markAll(database.sql, [mark(claimed!, 'sent')])
+  await markAll(database.sql, [mark(claimed!, 'sent')])
+  expect(await readAttempts(database.sql, claimed!.seq)).toHaveLength(1)
+  expect(await database.summary()).toEqual(['reserved chat sent'])
+})
+
+test('operators are told of what is given up, gathered by channel', async () => {
+  const fail = async (count: number) => {
+    await database.commit(Array.from({ length: count }, () => reserved({ reservationid: randomUUID() })))
+    await markAll(
+      database.sql,
+      (await claim()).map((it) => mark(it, 'failed')),
+      tell,
+    )
+  }
+  await fail(3)
+  await fail(2)
+  const told = (await database.told()).filter((it) => it.kind === 'delivery-failed')
+  expect(told.map((it) => `${it.channel} ${it.status}`)).toEqual(['sms pending', 'email pending'])
+  const [due] = await claimDue(database.sql, 'sms', 1, 60_000)
+  expect(due).toMatchObject({
+    kind: 'delivery-failed',
+    userid: null,
+    bookid: '1',
+    reason: 'because',
+    details: { type: 'failure', kind: 'reserved', channel: 'chat', more: 4 },
+  })
+  // That one is on its way: what fails from now on is told anew.
+  await fail(1)
+  const [next] = await claimDue(database.sql, 'sms', 1, 60_000)
+  expect(next).toMatchObject({ details: { more: 0 } })
+})
+
+test('that a failure could not be told is not told in turn, nor over the channel that failed', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })], { routing: shop })
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  await markAll(
+    database.sql,
+    (await claim()).map((it) => mark(it, 'failed')),
+    { channels: ['chat', 'sms'], gatherMs: 0 },
+  )
+  const [about] = await claimDue(database.sql, 'sms', 1, 60_000)
+  await markAll(database.sql, [mark(about!, 'failed', { channel: 'sms' })], tell)
+  expect(await database.summary()).toEqual(['reserved chat failed', 'delivery-failed sms failed'])
+})
+
+test('a claim that ran out tells nobody of a failure', async () => {
+  await database.commit([reserved({ reservationid: randomUUID() })])
+  const [stale] = await claim(0)
+  await claim()
+  await markAll(database.sql, [mark(stale!, 'failed')], tell)
+  expect(await database.summary()).toEqual(['reserved chat pending'])
+})

@@ -1,0 +1,273 @@
+import pino from 'pino'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { type App, createApp } from '../../http/app.ts'
+import { createMetrics } from '../../metrics.ts'
+import type { ChannelName } from '../channels/all.ts'
+import type { Told } from '../console.ts'
+import { claimDue, markAll } from '../delivery/queue.ts'
+import type { Alert } from '../plan/notice.ts'
+import { alertFiring, everybody, mark, NotifierDatabase } from '../testing.ts'
+import { pruneAlerts } from './alerts.ts'
+import { mountAlerts } from './alerts-http.ts'
+
+const token = 'a-token-of-the-tests'
+let database: NotifierDatabase
+let lines: Told[]
+let rings: number
+let metrics: ReturnType<typeof createMetrics>
+beforeAll(async () => {
+  database = await NotifierDatabase.create()
+})
+beforeEach(async () => {
+  await database.sql`truncate notice, undelivered, attempt, alert, customer`
+  lines = []
+  rings = 0
+})
+afterAll(() => database[Symbol.asyncDispose]())
+
+/** A notifier: each has no memory of its own. */
+function start(its: string | undefined = token): App {
+  const log = pino({ level: 'silent' })
+  metrics = createMetrics('notifier')
+  const app = createApp({ service: 'notifier', title: '', description: '', log, metrics })
+  mountAlerts({
+    app,
+    sql: database.sql,
+    routing: everybody,
+    alertToken: its,
+    tell: (notices) => lines.push(...notices),
+    ring: () => rings++,
+  })
+  return app
+}
+
+/** What Alertmanager 0.28 posts. */
+const webhookOf = (alerts: Alert[], some: object = {}) => ({
+  receiver: 'notifier',
+  status: alerts.some((it) => it.status === 'firing') ? 'firing' : 'resolved',
+  alerts,
+  groupLabels: { alertname: 'MailboxLags' },
+  commonLabels: { alertname: 'MailboxLags', severity: 'page' },
+  commonAnnotations: {},
+  externalURL: 'https://alertmanager.example',
+  version: '4',
+  groupKey: '{}:{alertname="MailboxLags"}',
+  truncatedAlerts: 0,
+  ...some,
+})
+
+async function post(
+  alerts: Alert[],
+  { app = start(), bearer = token, body = webhookOf(alerts) as unknown } = {},
+) {
+  const response = await app.request('/alerts', {
+    method: 'POST',
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    headers: { 'content-type': 'application/json', ...(bearer ? { authorization: `Bearer ${bearer}` } : {}) },
+  })
+  // biome-ignore lint/suspicious/noExplicitAny: bodies are looked at with matchers.
+  return { status: response.status, headers: response.headers, body: (await response.json()) as any }
+}
+
+const firing = alertFiring()
+const resolved = alertFiring({ status: 'resolved', endsAt: '2026-03-14T09:40:00Z' })
+const other = alertFiring({ fingerprint: '1a30ba71cca2921f' })
+
+/** What one channel is told, in the order in which it arose. */
+async function told(channel: ChannelName): Promise<string[][]> {
+  const due = await claimDue(database.sql, channel, 100, 60_000)
+  await markAll(
+    database.sql,
+    due.map((it) => mark(it, 'sent', { channel })),
+  )
+  return due.map(({ details }) =>
+    details?.type === 'alerts'
+      ? details.alerts.map((it) => `${it.fingerprint.slice(0, 2)} ${it.status}`)
+      : [],
+  )
+}
+
+test("alerts of a group are one notice on each of the operators' channels and in the chat", async () => {
+  expect(await post([firing, other])).toMatchObject({ status: 200, body: { news: 2 } })
+  expect(rings).toBe(1)
+  for (const channel of ['sms', 'email', 'slack', 'chat'] as const)
+    expect(await told(channel), channel).toEqual([['1a firing', 'c6 firing']])
+  expect(await told('webhook')).toEqual([])
+  expect(lines).toMatchObject([{ kind: 'alert', details: { alerts: [firing, other] } }])
+  const [console] = await database.sql`select noticeid, status, kind from notice where channel = 'console'`
+  expect(console).toEqual({ noticeid: lines[0]!.noticeid, status: 'sent', kind: 'alert' })
+})
+
+test('what is posted again is told once, also by another process, and after a restart', async () => {
+  const first = start()
+  expect((await post([firing], { app: first })).body).toEqual({ news: 1 })
+  expect((await post([firing], { app: first })).body).toEqual({ news: 0 })
+  expect((await post([firing])).body).toEqual({ news: 0 })
+  const many = await Promise.all(Array.from({ length: 8 }, () => post([other, firing])))
+  expect(many.reduce((sum, { body }) => sum + body.news, 0)).toBe(1)
+  expect(await told('sms')).toEqual([['1a firing', 'c6 firing']])
+})
+
+test('what changed is told, and what did not is not told with it', async () => {
+  await post([firing, other])
+  await told('sms')
+  expect((await post([resolved, other])).body).toEqual({ news: 1 })
+  expect((await post([resolved, other])).body).toEqual({ news: 0 })
+  expect(await told('sms')).toEqual([['c6 resolved']])
+  await post([firing, other])
+  expect(await told('sms')).toEqual([['c6 firing']])
+})
+
+test('an alert that began anew is told, also when nobody said that it was resolved', async () => {
+  await post([firing])
+  const [earlier, later] = ['2026-03-14T08:00:00Z', '2026-03-15T08:00:00.123456789+09:00']
+  expect((await post([{ ...firing, startsAt: earlier }])).body).toEqual({ news: 0 })
+  expect((await post([{ ...firing, startsAt: later }])).body).toEqual({ news: 1 })
+})
+
+test('the newest wins: what was not told yet is told as it stands', async () => {
+  await post([firing, other])
+  await told('email')
+  await post([resolved])
+  // By SMS nothing was told yet.
+  expect(await told('sms')).toEqual([['c6 resolved', '1a firing']])
+  expect(await told('email')).toEqual([['c6 resolved']])
+  const [row] = await database.sql`select status from notice where channel = 'sms' order by seq limit 1`
+  expect(row).toEqual({ status: 'superseded' })
+})
+
+test('another group is told for itself', async () => {
+  await post([firing])
+  await post([other], { body: webhookOf([other], { groupKey: '{}:{alertname="Other"}' }) })
+  expect(await told('sms')).toEqual([['c6 firing'], ['1a firing']])
+})
+
+test.each([
+  ['none', ''],
+  ['another', 'b-token-of-the-tests'],
+  ['a longer one', `${token}x`],
+])('who shows no token or a wrong one (%s) is refused, whatever is in the body', async (_, bearer) => {
+  for (const body of [webhookOf([firing]), '{"version":']) {
+    const answer = await post([], { bearer, body })
+    expect(answer).toMatchObject({ status: 401, body: { type: '/problems/unauthorized', status: 401 } })
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer')
+  }
+  expect(await told('sms')).toEqual([])
+})
+
+test('without a token nobody is let in', async () => {
+  expect((await post([firing], { app: start(''), bearer: 'undefined' })).status).toBe(401)
+})
+
+test.each([
+  ['/version', { version: '3' }],
+  ['/alerts', { alerts: {} }],
+  ['/alerts/0/status', { alerts: [{ ...firing, status: 'on fire' }] }],
+  ['/alerts/0/fingerprint', { alerts: [{ ...firing, fingerprint: 'not one' }] }],
+  ['/alerts/0/startsAt', { alerts: [{ ...firing, startsAt: 'today' }] }],
+  ['/alerts/0/labels/alertname', { alerts: [{ ...firing, labels: { alertname: 1 } }] }],
+  ['/groupKey', { groupKey: 7 }],
+])('a webhook with a bad %s is refused and tells nothing', async (pointer, some) => {
+  const { status, body } = await post([], { body: webhookOf([firing], some) })
+  expect({ status, pointer: body.errors?.[0]?.pointer }).toEqual({ status: 400, pointer })
+  expect(lines).toEqual([])
+})
+
+test.each([
+  ['0000-01-01T00:00:00Z', '0001-01-01T00:00:00Z'],
+  ['0001-01-01T00:00:00+09:00', '0001-01-01T00:00:00Z'],
+  ['9999-12-31T23:59:59-12:00', '9999-12-31T23:59:59Z'],
+  ['2026-01-01T00:00:00+16:00', '2025-12-31T08:00:00Z'],
+  ['2026-01-01T00:00:00+23:59', '2025-12-31T00:01:00Z'],
+  [`2026-01-01T00:00:00.${'1'.repeat(400)}Z`, '2026-01-01T00:00:00.111111Z'],
+  ['2026-01-01T09:00:00.123456789+09:00', '2026-01-01T00:00:00.123456Z'],
+])('an alert that started at %s is taken, as of %s', async (startsAt, instant) => {
+  for (const name of ['startsAt', 'endsAt']) {
+    const alert = { ...firing, fingerprint: name, [name]: startsAt }
+    expect(await post([], { body: webhookOf([alert]) })).toMatchObject({ status: 200, body: { news: 1 } })
+    expect(lines.at(-1)).toMatchObject({ details: { alerts: [{ [name]: instant }] } })
+  }
+})
+
+test('null is the same as absent, and so is an empty text, wherever it stands', async () => {
+  const nothing = { labels: null, annotations: null, generatorURL: null, endsAt: null, fingerprint: null }
+  const names = ['groupKey', 'receiver', 'status', 'externalURL', 'truncatedAlerts', 'groupLabels']
+  const nulls = Object.fromEntries([...names, 'commonLabels', 'commonAnnotations'].map((it) => [it, null]))
+  expect(await post([], { body: webhookOf([], { ...nulls, alerts: null }) })).toMatchObject({
+    status: 200,
+    body: { news: 0 },
+  })
+  const { status, startsAt } = firing
+  for (const alert of [
+    { status, startsAt, ...nothing },
+    { status, startsAt, labels: { alertname: 'Empty' }, endsAt: '', fingerprint: '', generatorURL: '' },
+    { status, startsAt, labels: { alertname: 'Null', gone: null }, annotations: { summary: null } },
+  ])
+    expect(await post([], { body: { version: '4', ...nulls, alerts: [alert] } })).toMatchObject({
+      status: 200,
+      body: { news: 1 },
+    })
+  expect(lines.at(-1)!.details).toMatchObject({
+    alerts: [{ labels: { alertname: 'Null' }, annotations: {} }],
+  })
+})
+
+test('what Grafana posts is taken', async () => {
+  const body = {
+    receiver: 'bookreservation',
+    status: 'firing',
+    alerts: [
+      {
+        ...firing,
+        startsAt: '2026-03-14T18:26:53.5+09:00',
+        values: { A: 42.5, B: null },
+        silenceURL: 'https://grafana.example/alerting/silence/new',
+        dashboardURL: '',
+        panelURL: '',
+        valueString: '[ var=A value=42.5 ]',
+        orgId: 1,
+      },
+    ],
+    groupLabels: {},
+    commonLabels: { alertname: 'MailboxLags' },
+    commonAnnotations: {},
+    externalURL: 'https://grafana.example/',
+    version: '1',
+    groupKey: '{}:{}',
+    truncatedAlerts: 0,
+    orgId: 1,
+    title: '[FIRING:1]',
+    state: 'alerting',
+    message: '**Firing**',
+  }
+  expect(await post([], { body })).toMatchObject({ status: 200, body: { news: 1 } })
+  expect((await post([], { body })).body).toEqual({ news: 0 })
+})
+
+test('a wrong token is counted, so that guessing is seen', async () => {
+  const app = start()
+  await post([], { app, bearer: 'wrong' })
+  expect(await metrics.registry.metrics()).toMatch(
+    /http_requests_total\{method="POST",route="\/alerts",status="401",service="notifier"\} 1/,
+  )
+})
+
+test('whatever stands in labels, the alert is told', async () => {
+  const odd = alertFiring({
+    labels: { 'a\0b': 'x\0y', alertname: '\ud800' },
+    annotations: { summary: 'z'.repeat(20_000) },
+  })
+  const answer = await post([], { body: webhookOf([odd], { groupKey: 'g'.repeat(10_000) }) })
+  expect(answer).toMatchObject({ status: 200, body: { news: 1 } })
+  const [due] = await claimDue(database.sql, 'sms', 1, 60_000)
+  expect(due!.details).toMatchObject({
+    alerts: [{ labels: { 'a\u2400b': 'x\u2400y', alertname: '\ufffd' } }],
+  })
+})
+
+test('alerts that nobody was told of for long are forgotten', async () => {
+  await post([firing, other])
+  await database.sql`update alert set told_at = now() - interval '91 days' where fingerprint = ${other.fingerprint}`
+  await pruneAlerts(database.sql, 90)
+  expect(await database.sql`select fingerprint from alert`).toEqual([{ fingerprint: firing.fingerprint }])
+})

@@ -1,0 +1,170 @@
+/** What operators see of notices, and what they can do about one. */
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Sql } from '../../../streams/postgres.ts'
+import type { App } from '../../http/app.ts'
+import { collectionSchema, integerFrom, page, pageQuery, selfLink, selfSchema } from '../../http/paging.ts'
+import { Problem, problemResponses } from '../../http/problem.ts'
+import type { Reads } from '../../http/reads.ts'
+import { reply } from '../../http/reply.ts'
+import { jsonAnswer, jsonBody } from '../../http/schema.ts'
+import { idSchema } from '../../messages.ts'
+import { channelNames } from '../channels/all.ts'
+import { type AttemptRow, readAttempts } from '../delivery/attempts.ts'
+import { kinds, statuses } from '../plan/notice.ts'
+import { isForOperator, type Routing, routeOf } from '../plan/routing.ts'
+import { readContacts } from '../store.ts'
+import { listNotices, type NoticeRow, readNotice, retryNotice, suppressNotice } from './notices.ts'
+
+export type NoticesHttpOptions = {
+  app: App
+  sql: Sql
+  /** For lists. */
+  reads: Reads
+  routing: Routing
+  /** Told when a notice became due. */
+  ring(): void
+}
+
+const noticeSchema = z
+  .object({
+    noticeid: z.uuid(),
+    kind: z.enum(kinds),
+    channel: z.enum(channelNames),
+    userid: z
+      .string()
+      .nullable()
+      .openapi({ description: 'null: the notice is for the purchaser or the operators' }),
+    bookid: z.string().nullable(),
+    reservationid: z.uuid().nullable(),
+    reason: z.string().nullable().openapi({
+      description:
+        'why a reservation failed, or a delivery; `UnknownBook` of any kind: stock never had the book',
+    }),
+    shortage: z.int().nullable().openapi({ description: 'copies that a purchase request asks for' }),
+    status: z.enum(statuses).openapi({
+      description:
+        'failed: given up; superseded: overtaken by something newer before it was told; suppressed: by an operator',
+    }),
+    attempts: z.int(),
+    lastError: z.string().nullable(),
+    createdAt: z.iso.datetime(),
+    sentAt: z.iso.datetime().nullable(),
+    _links: selfSchema,
+  })
+  .openapi('Notice')
+
+const attemptSchema = z
+  .object({
+    at: z.iso.datetime(),
+    channel: z.enum(channelNames),
+    outcome: z.enum(['sent', 'retry', 'failed']).openapi({
+      description: 'retry: it did not work, and was tried again; failed: refused for good, or given up',
+    }),
+    error: z.string().nullable(),
+    answer: z.string().nullable().openapi({ description: 'what the receiver said' }),
+  })
+  .openapi('Attempt')
+
+const oneNoticeSchema = noticeSchema
+  .extend({ log: z.array(attemptSchema).openapi({ description: 'every attempt, the first one first' }) })
+  .openapi('NoticeWithAttempts')
+
+const params = z.object({ noticeid: z.uuid() })
+
+const getNotices = createRoute({
+  method: 'get',
+  path: '/notices',
+  summary: 'What was told, and what is still to be told',
+  tags: ['operator'],
+  request: {
+    query: z.object({ ...pageQuery, userid: idSchema.optional(), status: z.enum(statuses).optional() }),
+  },
+  responses: { 200: jsonAnswer(collectionSchema('notices', noticeSchema), 'A page, newest first') },
+})
+
+const getNotice = createRoute({
+  method: 'get',
+  path: '/notices/{noticeid}',
+  summary: 'One notice, with every attempt to tell it',
+  tags: ['operator'],
+  request: { params },
+  responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice'), ...problemResponses(404) },
+})
+
+const patchNotice = createRoute({
+  method: 'patch',
+  path: '/notices/{noticeid}',
+  summary: 'Have a notice tried again, or not told at all',
+  description:
+    '`pending`: one that failed or was suppressed is tried again, from the first channel on. `suppressed`: one that is pending or failed is not told; if it is being sent at this moment it may still arrive, and is then `sent`.',
+  tags: ['operator'],
+  request: {
+    params,
+    body: jsonBody(z.object({ status: z.enum(['pending', 'suppressed']) })),
+  },
+  responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice, as it is now'), ...problemResponses(404, 409) },
+})
+
+export function mountNotices({ app, sql, reads, routing, ring }: NoticesHttpOptions): void {
+  app.addRoute(getNotices, async (c) => {
+    const { limit, after, userid, status } = c.req.valid('query')
+    const before = after === undefined ? undefined : integerFrom(after)
+    const rows = await reads.run(
+      (sql) => listNotices(sql, { userid, status, before, limit: limit + 1 }),
+      c.req.raw.signal,
+    )
+    return reply(
+      200,
+      page(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice),
+    )
+  })
+
+  app.addRoute(getNotice, async (c) => {
+    const notice = await readNotice(sql, c.req.valid('param').noticeid)
+    return reply(200, await withAttempts(sql, notice ?? notFound()))
+  })
+
+  app.addRoute(patchNotice, async (c) => {
+    const { noticeid } = c.req.valid('param')
+    const { status } = c.req.valid('json')
+    const notice = (await readNotice(sql, noticeid)) ?? notFound()
+    const changed = await (status === 'suppressed'
+      ? suppressNotice(sql, noticeid)
+      : retry(sql, routing, notice))
+    if (changed && status === 'pending') ring()
+    const now = (await readNotice(sql, noticeid)) ?? notFound()
+    if (!changed && now.status !== status) throw new Problem('conflict', { detail: refusalOf(now, status) })
+    return reply(200, await withAttempts(sql, now))
+  })
+}
+
+/** From the first channel on, by which it can go now. */
+async function retry(sql: Sql, routing: Routing, notice: NoticeRow): Promise<boolean> {
+  const { noticeid, userid, channel } = notice
+  const contacts = await readContacts(sql, userid === null ? [] : [userid])
+  const [first] = routeOf(notice, contacts.get(userid ?? ''), routing)
+  // A copy in the chat, and what operators are told by every channel, stay where they are.
+  const stays = channel === 'chat' || isForOperator(notice.kind)
+  return await retryNotice(sql, noticeid, stays ? channel : (first ?? channel))
+}
+
+const refusalOf = ({ status }: NoticeRow, wanted: string) =>
+  `A notice that is ${status} cannot become ${wanted}.`
+
+async function withAttempts(sql: Sql, notice: NoticeRow) {
+  const attempts = await readAttempts(sql, notice.seq)
+  return { ...toNotice(notice), log: attempts.map(toAttempt) }
+}
+
+function notFound(): never {
+  throw new Problem('not-found', { detail: 'There is no such notice.' })
+}
+
+const toNotice = ({ seq: _, createdAt, sentAt, ...notice }: NoticeRow) => ({
+  ...notice,
+  createdAt: createdAt.toISOString(),
+  sentAt: sentAt?.toISOString() ?? null,
+  _links: selfLink(`/notices/${notice.noticeid}`),
+})
+
+const toAttempt = ({ at, ...attempt }: AttemptRow) => ({ ...attempt, at: at.toISOString() })

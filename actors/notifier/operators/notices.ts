@@ -1,0 +1,88 @@
+/** The log of notices, for operators: newest first, cut by seq. */
+import type { Fragment, Sql } from '../../../streams/postgres.ts'
+import type { ChannelName } from '../channels/all.ts'
+import type { Status, Subject } from '../plan/notice.ts'
+
+export type NoticeRow = Subject & {
+  noticeid: string
+  seq: number
+  channel: ChannelName
+  status: Status
+  attempts: number
+  lastError: string | null
+  createdAt: Date
+  sentAt: Date | null
+}
+
+export type NoticeQuery = { userid?: string; status?: Status; before?: number; limit: number }
+
+export async function listNotices(
+  sql: Sql,
+  { userid, status, before, limit }: NoticeQuery,
+): Promise<NoticeRow[]> {
+  return await sql<NoticeRow[]>`
+    select ${columns(sql)} from ${sourceOf(sql, status, userid)}
+    where true
+    ${userid === undefined ? sql`` : sql`and n.userid = ${userid}`}
+    ${status === undefined ? sql`` : statusIs(sql, status)}
+    ${before === undefined ? sql`` : sql`and n.seq < ${before}`}
+    order by n.seq desc limit ${limit}`
+}
+
+export async function readNotice(sql: Sql, noticeid: string): Promise<NoticeRow | undefined> {
+  const [notice] = await sql<NoticeRow[]>`select ${columns(sql)} from notice n where n.noticeid = ${noticeid}`
+  return notice
+}
+
+const columns = (sql: Sql) => sql`
+  n.noticeid, n.seq, n.kind, n.channel, n.bookid, n.userid, n.reservationid, n.reason, n.shortage, n.status,
+  n.attempts, n.last_error as "lastError", n.created_at as "createdAt", n.sent_at as "sentAt"`
+
+/** What is not told is found through the narrow table, of which there is little. */
+function sourceOf(sql: Sql, status: Status | undefined, userid: string | undefined): Fragment {
+  if (userid !== undefined) return sql`notice n`
+  if (status === 'pending') return sql`undelivered u join notice n on n.seq = u.seq and u.due_at < 'infinity'`
+  if (status === 'failed') return sql`undelivered u join notice n on n.seq = u.seq and u.due_at = 'infinity'`
+  return sql`notice n`
+}
+
+/** Both bear the time at which they were taken out of the queue, by which they are found. */
+function statusIs(sql: Sql, status: Status): Fragment {
+  if (status === 'superseded' || status === 'suppressed')
+    return sql`and n.superseded_at is not null and n.status = ${status}`
+  return sql`and n.status = ${status}`
+}
+
+/**
+ * Has a notice that failed or was suppressed tried again, with all the time of a new one.
+ * @returns whether it was such a notice.
+ */
+export async function retryNotice(sql: Sql, noticeid: string, channel: ChannelName): Promise<boolean> {
+  const rows = await sql`
+    with queued as (
+      insert into undelivered (seq, channel, due_at, attempts)
+      select seq, ${channel}, clock_timestamp(), attempts from notice
+      where noticeid = ${noticeid} and status in ('failed', 'suppressed')
+      on conflict (seq) do update set channel = excluded.channel, due_at = excluded.due_at, refused = null
+      where undelivered.due_at = 'infinity'
+      returning seq
+    )
+    update notice n
+    set status = 'pending', channel = ${channel}, retried_at = clock_timestamp(), superseded_at = null
+    from queued q where n.seq = q.seq
+    returning n.seq`
+  return rows.length > 0
+}
+
+/** Takes a notice that is pending or failed out of the queue. @returns whether it was such a notice. */
+export async function suppressNotice(sql: Sql, noticeid: string): Promise<boolean> {
+  const rows = await sql`
+    with dropped as (
+      delete from undelivered u using notice n where n.noticeid = ${noticeid} and u.seq = n.seq
+      returning u.seq
+    )
+    update notice n set status = 'suppressed', superseded_at = clock_timestamp()
+    from dropped d where n.seq = d.seq
+    returning n.seq`
+  return rows.length > 0
+}

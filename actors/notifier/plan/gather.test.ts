@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { StockEvent } from '../../messages.ts'
+import { everybody, ordered, purchaseRequested, refused } from '../testing.ts'
+import { gather } from './gather.ts'
+import { planNotices } from './plan.ts'
+
+const of = (bookid: string) => ({ bookid, reservationid: randomUUID() })
+
+/** @param repeated events whose notices are known. */
+function gathered(events: StockEvent[], repeated: StockEvent[] = []) {
+  const occurrences = events.map((event) => ({ event, id: randomUUID(), partition: 1, traceparent: null }))
+  const { notices, orders } = planNotices(occurrences, () => undefined, everybody)
+  const ids = new Set(repeated.map((it) => 'reservationid' in it && it.reservationid))
+  const told = notices.filter((it) => it.channel === 'console' && !ids.has(it.reservationid ?? ''))
+  const { notices: kept, gatherings } = gather({ notices, orders }, new Set(told))
+  const requests = kept.filter((it) => it.kind === 'purchase-requested' && it.audience === 'person')
+  return {
+    requests: requests.map(
+      ({ bookid, shortage, superseded }) => `${bookid} ${shortage}${superseded ? ' superseded' : ''}`,
+    ),
+    added: gatherings.map(
+      ({ key, shortage, noticeid }) => `${key} ${shortage}${noticeid ? '' : ' to what is there'}`,
+    ),
+    others: kept.length - requests.length,
+  }
+}
+
+test('a request says how many were refused until the end of its batch', () => {
+  const events = [
+    refused(of('a')),
+    purchaseRequested(1, 'a'),
+    refused(of('a')),
+    refused(of('a')),
+    refused(of('b')),
+  ]
+  expect(gathered(events)).toMatchObject({
+    requests: ['a 3'],
+    added: ['purchase-requested/a 3', 'purchase-requested/b 1 to what is there'],
+  })
+})
+
+test('two requests for one book are one, and the refusals that made them are counted once', () => {
+  const events = [
+    refused(of('a')),
+    purchaseRequested(1, 'a'),
+    refused(of('a')),
+    refused(of('a')),
+    purchaseRequested(1, 'a'),
+    refused(of('a')),
+  ]
+  expect(gathered(events)).toMatchObject({ requests: ['a 4'], added: ['purchase-requested/a 4'] })
+})
+
+test('an answer that stock repeats raises nothing', () => {
+  const again = refused(of('a'))
+  expect(gathered([again], [again])).toMatchObject({ added: [] })
+})
+
+test('console and chat are told of each', () => {
+  const { others } = gathered([purchaseRequested(1, 'a'), purchaseRequested(1, 'a')])
+  expect(others).toBe(4)
+})
+
+test('a request whose book was ordered is not told, and what is requested behind the order is', () => {
+  const before = [refused(of('a')), purchaseRequested(1, 'a'), refused(of('a'))]
+  expect(gathered([...before, ordered('a')])).toMatchObject({ requests: ['a 2 superseded'], added: [] })
+  expect(gathered([...before, ordered('b')])).toMatchObject({ requests: ['a 2'] })
+  expect(gathered([...before, ordered('a'), refused(of('a')), purchaseRequested(1, 'a')])).toMatchObject({
+    requests: ['a 2 superseded', 'a 1'],
+    added: ['purchase-requested/a 1'],
+  })
+})

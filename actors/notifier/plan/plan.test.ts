@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { StockEvent } from '../../messages.ts'
+import type { Contact } from '../customers/customers.ts'
+import {
+  contact,
+  everybody,
+  nobody,
+  purchaseRequested,
+  refused,
+  released,
+  reserved,
+  route,
+} from '../testing.ts'
+import { planNotices, unlessOf } from './plan.ts'
+import type { Routing } from './routing.ts'
+
+const contacts: Record<string, Contact> = {
+  mail: contact({ email: 'a@example.com' }),
+  both: contact({ email: 'a@example.com', webhook: 'https://chat.example/hook' }),
+  choosy: contact({ email: 'a@example.com', phone: '+821012345678', channels: ['sms', 'email'] }),
+  quiet: contact({ email: 'a@example.com', channels: [] }),
+}
+const plan = (events: StockEvent[], routing: Routing = nobody, ids?: string[]) =>
+  planNotices(
+    events.map((event, i) => ({ event, id: ids?.[i] ?? randomUUID(), partition: 3, traceparent: null })),
+    (userid) => contacts[userid],
+    routing,
+  )
+const summary = (events: StockEvent[], routing?: Routing) =>
+  plan(events, routing).notices.map((it) => `${it.kind} ${it.channel}${it.superseded ? ' superseded' : ''}`)
+const reservationid = randomUUID()
+
+test('each outcome is told as what it is', () => {
+  const [a, b, c] = [randomUUID(), randomUUID(), randomUUID()] as const
+  const events = [
+    reserved({ reservationid: a }),
+    refused({ reservationid: b }),
+    released({ reservationid: c }),
+  ]
+  expect(summary(events)).toEqual(['reserved console', 'failed console', 'cancelled console'])
+})
+
+test('a failed reservation is told with its reason and as nothing else', () => {
+  const { notices } = plan([refused({ reservationid })])
+  expect(notices).toHaveLength(1)
+  expect(notices[0]).toMatchObject({
+    kind: 'failed',
+    reason: 'OutOfStock',
+    reservationid,
+    userid: 'test1',
+    bookid: '1',
+  })
+})
+
+test('what is told of a book that stock never had says so, whatever becomes of it', () => {
+  const never = { version: 0, available: 0, held: 0 }
+  const events = [
+    { ...released({ reservationid }), ...never },
+    { ...purchaseRequested(), ...never },
+  ] as StockEvent[]
+  expect(plan(events).notices.map((it) => it.reason)).toEqual(['UnknownBook', 'UnknownBook'])
+  expect(plan([released({ reservationid })]).notices[0]!.reason).toBeNull()
+})
+
+test('what concerns nobody outside the shop is not told', () => {
+  const after = { bookid: '1', version: 1, available: 1, held: 0 }
+  const received: StockEvent = { type: 'CopiesReceived', ...after, qty: 1, title: '', author: '', isbn: '' }
+  const ordered: StockEvent = { type: 'CopiesOrdered', ...after, qty: 1, purchaseid: randomUUID() }
+  expect(summary([received, ordered], everybody)).toEqual([])
+})
+
+test('an answer that is repeated is told once', () => {
+  const again = [reserved({ reservationid }), { ...reserved({ reservationid }), version: 9 }]
+  expect(summary(again)).toEqual(['reserved console'])
+  expect(plan(again).notices[0]!.noticeid).toBe(plan([again[1]!]).notices[0]!.noticeid)
+})
+
+test('a customer is told over the first channel for which there is an address, and the chat hears a copy', () => {
+  const both = reserved({ reservationid, userid: 'both' })
+  expect(summary([both], everybody)).toEqual(['reserved console', 'reserved email', 'reserved chat'])
+  expect(summary([both], nobody)).toEqual(['reserved console', 'reserved webhook'])
+  const mail = reserved({ reservationid, userid: 'mail' })
+  expect(summary([mail], route(['webhook', 'email']))).toEqual(['reserved console', 'reserved email'])
+  expect(summary([reserved({ reservationid })], everybody)).toEqual(['reserved console', 'reserved chat'])
+})
+
+test('what a customer chose comes before what is usual, and that for a kind before that for all', () => {
+  const told = (userid: string, routing: Routing) =>
+    summary([refused({ reservationid, userid })], routing).filter((it) => !/console|chat/.test(it))
+  expect(told('choosy', everybody)).toEqual(['failed sms'])
+  expect(told('choosy', route(['email']))).toEqual(['failed email'])
+  expect(told('quiet', everybody)).toEqual([])
+  const webhookFirst = { channels: everybody.customers.channels, byKind: { failed: ['webhook' as const] } }
+  expect(told('both', { ...everybody, customers: webhookFirst })).toEqual(['failed webhook'])
+  expect(told('choosy', { ...everybody, customers: webhookFirst })).toEqual(['failed sms'])
+})
+
+test('a notice is the same whatever channel its customer chooses meanwhile', () => {
+  const told = [reserved({ reservationid, userid: 'both' }), reserved({ reservationid, userid: 'choosy' })]
+  const [one, other] = told.map((it) => plan([it], everybody).notices[1]!)
+  expect([one!.channel, other!.channel]).toEqual(['email', 'sms'])
+  expect(one!.noticeid).toBe(other!.noticeid)
+})
+
+test('a purchase request goes to the purchaser, with the shortage, once per event', () => {
+  const events = [purchaseRequested(2), purchaseRequested(2), purchaseRequested()]
+  const { notices } = plan(events, everybody, ['a', 'a', 'b'])
+  expect(notices.map((it) => it.channel)).toEqual(['console', 'email', 'chat', 'console', 'email', 'chat'])
+  expect(notices[1]).toMatchObject({ kind: 'purchase-requested', userid: null, bookid: '1', shortage: 2 })
+  expect(summary(events, nobody)).toHaveLength(3)
+})
+
+test('a cancellation supersedes the success of its own batch, in whatever order they came', () => {
+  const [success, cancel] = [reserved({ reservationid }), released({ reservationid })]
+  expect(summary([success, cancel])).toEqual(['reserved console superseded', 'cancelled console'])
+  expect(summary([cancel, success])).toEqual(['cancelled console', 'reserved console superseded'])
+})
+
+test('a cancellation supersedes the failure of its own batch, in whatever order they came', () => {
+  const [failure, cancel] = [refused({ reservationid }), released({ reservationid })]
+  expect(summary([failure, cancel])).toEqual(['failed console superseded', 'cancelled console'])
+  expect(summary([cancel, failure])).toEqual(['cancelled console', 'failed console superseded'])
+})
+
+test.each([
+  ['success', reserved],
+  ['failure', refused],
+])(
+  'a cancellation withdraws the %s of an earlier batch that is still to be told, and no other notice',
+  (_, told) => {
+    const earlier = plan(
+      [told({ reservationid, userid: 'both' }), told({ reservationid: randomUUID() })],
+      everybody,
+    )
+    const { withdraws } = plan([released({ reservationid, userid: 'both' })], everybody)
+    // The console was told in that batch.
+    const ids = earlier.notices
+      .filter((it) => it.reservationid === reservationid && it.channel !== 'console')
+      .map((it) => it.noticeid)
+    expect(ids).toHaveLength(2)
+    expect(withdraws.map((it) => it.noticeid)).toEqual(expect.arrayContaining(ids))
+    const others = earlier.notices.filter((it) => it.reservationid !== reservationid)
+    expect(withdraws.filter((it) => others.some((other) => other.noticeid === it.noticeid))).toEqual([])
+  },
+)
+
+test.each([
+  ['success', reserved],
+  ['failure', refused],
+])('a %s that comes after its cancellation gives way to it', (_, told) => {
+  const cancel = plan([released({ reservationid })]).notices[0]!
+  const late = plan([told({ reservationid })]).notices[0]!
+  expect(unlessOf(late)).toBe(cancel.noticeid)
+  expect(unlessOf(cancel)).toBeNull()
+})
+
+test('a noticeid is a UUID that rises with the reservationid', () => {
+  const timed = '01989d5e-1c2b-7abc-8def-0123456789ab'
+  const { noticeid } = plan([reserved({ reservationid: timed })]).notices[0]!
+  expect(noticeid).toMatch(/^01989d5e-1c2b-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+})

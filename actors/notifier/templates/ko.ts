@@ -1,0 +1,92 @@
+import type { Kind, Subject } from '../plan/notice.ts'
+import { alertOf, countByStatus, describeAlert, failureOf, type Language, listNames } from './wording.ts'
+
+const kindNames: Record<Kind, string> = {
+  reserved: '예약 완료',
+  failed: '예약 실패',
+  cancelled: '예약 취소',
+  'purchase-requested': '구매 요청',
+  'delivery-failed': '전달 실패',
+  alert: '경보',
+}
+
+const factsOf = ({ bookid, reservationid, userid }: Subject): [string, string | null][] => [
+  ['도서', bookid],
+  ['예약 번호', reservationid],
+  ['이용자', userid],
+]
+
+const behind = ({ bookid }: Subject) => (bookid === null ? '' : `: ${bookid}`)
+const labelOf = ({ bookid }: Subject) => (bookid === null ? '' : `${bookid}: `)
+
+export const korean: Language = {
+  code: 'ko',
+  templates: {
+    reserved: (subject) => ({
+      title: `[도서 예약] 예약이 완료되었습니다${behind(subject)}`,
+      body: ['예약이 완료되었습니다. 신청하신 도서 한 권을 따로 보관해 두었습니다.'],
+      short: `[도서 예약] ${labelOf(subject)}예약이 완료되었습니다.`,
+      facts: factsOf(subject),
+    }),
+
+    failed(subject) {
+      const isUnknown = subject.reason === 'UnknownBook'
+      return {
+        title: `[도서 예약] 예약하지 못했습니다${behind(subject)}`,
+        body: [
+          '신청하신 도서를 예약하지 못했습니다.',
+          isUnknown
+            ? '저희가 아직 소장하지 않은 도서입니다. 구매 담당자에게 구매를 요청했습니다.'
+            : '지금은 예약할 수 있는 도서가 없습니다. 구매 담당자에게 추가 구매를 요청했습니다.',
+        ],
+        short: `[도서 예약] ${labelOf(subject)}예약하지 못했습니다(${isUnknown ? '미소장' : '재고 없음'}).`,
+        facts: factsOf(subject),
+      }
+    },
+
+    cancelled: (subject) => ({
+      title: `[도서 예약] 예약이 취소되었습니다${behind(subject)}`,
+      body: ['예약이 취소되었습니다. 따로 하실 일은 없습니다.'],
+      short: `[도서 예약] ${labelOf(subject)}예약이 취소되었습니다.`,
+      facts: factsOf(subject),
+    }),
+
+    'purchase-requested': (subject) => ({
+      title: `[도서 예약] 구매 요청${behind(subject)}`,
+      body: [`남은 도서가 없어 예약 ${subject.shortage}건을 받지 못했습니다. 구매를 부탁드립니다.`],
+      short: `[도서 예약] ${labelOf(subject)}구매 요청, ${subject.shortage}권 부족.`,
+      facts: factsOf(subject),
+    }),
+
+    'delivery-failed'(subject) {
+      const { channel, kind, noticeid, more } = failureOf(subject)
+      return {
+        title: `[도서 예약] 알림을 전달하지 못했습니다: ${channel}`,
+        body: [
+          `'${kindNames[kind]}' 알림을 ${channel} 채널로 전달하지 못했습니다. 더 이상 재시도하지 않습니다.`,
+          ...(more > 0 ? [`같은 채널에서 전달하지 못한 알림이 ${more}건 더 있습니다.`] : []),
+        ],
+        short: `[도서 예약] ${channel}: 전달하지 못한 알림 ${more + 1}건.`,
+        facts: [['사유', subject.reason], ['알림 번호', noticeid], ...factsOf(subject)],
+      }
+    },
+
+    alert(subject) {
+      const { alerts, externalURL, truncated } = alertOf(subject)
+      const { firing, resolved } = countByStatus(alerts)
+      const counts = [firing && `발생 ${firing}건`, resolved && `해소 ${resolved}건`]
+      const title = `[경보] ${counts.filter(Boolean).join(', ')}: ${listNames(alerts)}`
+      return {
+        title,
+        body: [
+          ...alerts.map(
+            (it) => `${it.status === 'firing' ? '발생' : '해소'}: ${describeAlert(it)} (${it.startsAt}부터)`,
+          ),
+          ...(truncated > 0 ? [`표시하지 않은 경보가 ${truncated}건 더 있습니다.`] : []),
+        ],
+        short: title,
+        facts: [['Alertmanager', externalURL || null]],
+      }
+    },
+  },
+}
