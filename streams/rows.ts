@@ -1,0 +1,87 @@
+/**
+ * Rows of a statement from objects in memory: one array per column, so that any number of rows makes the same prepared
+ * statement.
+ *
+ *   sql`update purchase p set status = 'received'
+ *     from ${fencedRows(sql, received, { purchaseid: 'uuid', bookid: 'text' })} as r
+ *     where p.purchaseid = r.purchaseid and p.bookid = r.bookid`
+ *
+ * A column is named once, with its type in Postgres. It has the item's property of that name, or whatever a function
+ * derives from the item: `{ status: ['text', (it) => it.hold.status] }`. Names are lower case, as in SQL.
+ */
+import type { Fragment, Sql } from './postgres.ts'
+
+/** Types of columns, and of their values in TypeScript. Any value may be null. */
+type Values = {
+  smallint: number
+  int: number
+  bigint: number
+  float8: number
+  text: string
+  uuid: string
+  bool: boolean
+}
+type Type = keyof Values
+
+type TypeOf<Value> = { [T in Type]: [Value] extends [Values[T] | null] ? T : never }[Type]
+type Derived<Item> = { [T in Type]: readonly [type: T, read: (item: Item) => Values[T] | null] }[Type]
+
+export type Columns<Item, Names extends string> = {
+  [Name in Names]: (Name extends keyof Item ? TypeOf<Item[Name]> : never) | Derived<Item>
+}
+
+/** @returns a table expression: `from ${rows(sql, items, columns)} as r`. */
+export const rows = <Item, Names extends string>(
+  sql: Sql,
+  items: readonly Item[],
+  columns: Columns<Item, Names>,
+): Fragment => select(sql, items, columns, '')
+
+/**
+ * For the parts of a commit (`commit.ts`, C1): only the rows of partitions that the worker still owns.
+ * @returns a table expression with a column `partition` ahead of those named.
+ */
+export const fencedRows = <Item extends { partition: number }, Names extends string>(
+  sql: Sql,
+  items: readonly Item[],
+  columns: Columns<Item, Names>,
+): Fragment => select(sql, items, { partition: 'int', ...columns }, fence)
+
+/** An array is looked up once; `in (select …)` would be joined row by row. */
+const fence = ' where partition = any(array(select partition from fenced))'
+
+function select<Item>(sql: Sql, items: readonly Item[], columns: object, where: string): Fragment {
+  const entries = Object.entries(columns) as [keyof Item & string, Type | Derived<Item>][]
+  const arrays = entries.map(([name, column]) =>
+    typeof column === 'string'
+      ? toArray(items, column, (it) => it[name])
+      : toArray(items, column[0], column[1]),
+  )
+  return sql(templateOf(columns, where), ...arrays)
+}
+
+/** Booleans travel as text: the driver takes an array of them for one boolean. */
+const toArray = <Item>(items: readonly Item[], type: Type, read: (item: Item) => unknown): string[] =>
+  (type === 'bool' ? items.map((it) => read(it)?.toString() ?? null) : items.map(read)) as string[]
+
+/** The driver keeps something for every template it has seen, so each set of columns has one. */
+const templates = new Map<string, TemplateStringsArray>()
+
+function templateOf(columns: object, where: string): TemplateStringsArray {
+  const key = JSON.stringify(columns) + where
+  let template = templates.get(key)
+  if (!template) {
+    const types = Object.entries(columns).map(([name, column]) => [name, [column].flat()[0] as Type] as const)
+    const names = types.map(([name]) => name)
+    const selected = types.map(([name, type]) => (type === 'bool' ? `${name}::bool as ${name}` : name))
+    const casts = types.map(([, type]) => `::${type === 'bool' ? 'text' : type}[]`)
+    const strings = [
+      `(select ${selected.join(', ')} from unnest(`,
+      ...casts.slice(0, -1).map((cast) => `${cast}, `),
+      `${casts.at(-1)}) as r (${names.join(', ')})${where})`,
+    ]
+    template = Object.assign(strings, { raw: strings })
+    templates.set(key, template)
+  }
+  return template
+}
