@@ -51,37 +51,50 @@ export const fencedRows = <Item extends { partition: number }, Names extends str
 const fence = ' where partition = any(array(select partition from fenced))'
 
 function select<Item>(sql: Sql, items: readonly Item[], columns: object, where: string): Fragment {
-  const entries = Object.entries(columns) as [keyof Item & string, Type | Derived<Item>][]
-  const arrays = entries.map(([name, column]) =>
-    typeof column === 'string'
-      ? toArray(items, column, (it) => it[name])
-      : toArray(items, column[0], column[1]),
-  )
-  return sql(templateOf(columns, where), ...arrays)
+  const arrays: string[][] = []
+  const types: [name: string, type: Type][] = []
+  let key = where
+  for (const [name, column] of Object.entries(columns) as [string, Type | Derived<Item>][]) {
+    const derived = typeof column !== 'string'
+    const type = derived ? column[0] : column
+    arrays.push(toArray(items, type, derived ? column[1] : name))
+    types.push([name, type])
+    key += ` ${name} ${type}`
+  }
+  let template = templates.get(key)
+  if (!template) {
+    template = templateOf(types, where)
+    templates.set(key, template)
+  }
+  return sql(template, ...arrays)
 }
 
 /** Booleans travel as text: the driver takes an array of them for one boolean. */
-const toArray = <Item>(items: readonly Item[], type: Type, read: (item: Item) => unknown): string[] =>
-  (type === 'bool' ? items.map((it) => read(it)?.toString() ?? null) : items.map(read)) as string[]
+function toArray<Item>(
+  items: readonly Item[],
+  type: Type,
+  read: string | ((item: Item) => unknown),
+): string[] {
+  const values = new Array<unknown>(items.length)
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i]!
+    const value = typeof read === 'string' ? item[read as keyof Item] : read(item)
+    values[i] = type === 'bool' && value !== null ? String(value) : value
+  }
+  return values as string[]
+}
 
-/** The driver keeps something for every template it has seen, so each set of columns has one. */
+/** By their columns: the driver keeps something for every template it has seen, so equal ones must be the same. */
 const templates = new Map<string, TemplateStringsArray>()
 
-function templateOf(columns: object, where: string): TemplateStringsArray {
-  const key = JSON.stringify(columns) + where
-  let template = templates.get(key)
-  if (!template) {
-    const types = Object.entries(columns).map(([name, column]) => [name, [column].flat()[0] as Type] as const)
-    const names = types.map(([name]) => name)
-    const selected = types.map(([name, type]) => (type === 'bool' ? `${name}::bool as ${name}` : name))
-    const casts = types.map(([, type]) => `::${type === 'bool' ? 'text' : type}[]`)
-    const strings = [
-      `(select ${selected.join(', ')} from unnest(`,
-      ...casts.slice(0, -1).map((cast) => `${cast}, `),
-      `${casts.at(-1)}) as r (${names.join(', ')})${where})`,
-    ]
-    template = Object.assign(strings, { raw: strings })
-    templates.set(key, template)
-  }
-  return template
+function templateOf(columns: [name: string, type: Type][], where: string): TemplateStringsArray {
+  const names = columns.map(([name]) => name)
+  const selected = columns.map(([name, type]) => (type === 'bool' ? `${name}::bool as ${name}` : name))
+  const casts = columns.map(([, type]) => `::${type === 'bool' ? 'text' : type}[]`)
+  const strings = [
+    `(select ${selected.join(', ')} from unnest(`,
+    ...casts.slice(0, -1).map((cast) => `${cast}, `),
+    `${casts.at(-1)}) as r (${names.join(', ')})${where})`,
+  ]
+  return Object.assign(strings, { raw: strings })
 }
