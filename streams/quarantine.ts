@@ -1,0 +1,62 @@
+/**
+ * What a worker holds against the streams of its partitions. A partition whose stream is wrong, or refused by Redis, is
+ * dropped and backs off (H3). A stream in quarantine is deleted when the partition is aligned again (R5).
+ */
+import { Backoff } from './backoff.ts'
+import type { Owned } from './owned.ts'
+
+const backoffMaxMs = 5_000
+/** How often in a row a missing event is waited for. With the pauses between, that takes some seconds. */
+const missedMax = 8
+
+export class Quarantine {
+  /** Why a stream is wrong, as the owner of an epoch saw it. */
+  readonly #reasons = new Map<number, { epoch: number; reason: string }>()
+  /** After which position an event was missing, and how often in a row. */
+  readonly #missed = new Map<number, { position: string; times: number }>()
+  /** The last position that could not be read. */
+  readonly #unreadable = new Map<number, string>()
+  readonly #backoffs = new Map<number, { until: number; backoff: Backoff }>()
+
+  /** @returns why the stream must be deleted, if the partition was in this owner's hands when it went wrong. */
+  reasonFor({ partition, epoch }: Owned): string | undefined {
+    const it = this.#reasons.get(partition)
+    return it?.epoch === epoch ? it.reason : undefined
+  }
+
+  add({ partition, epoch }: Owned, reason: string): void {
+    this.#reasons.set(partition, { epoch, reason })
+  }
+
+  remove(partition: number): void {
+    this.#reasons.delete(partition)
+  }
+
+  isBackingOff(partition: number): boolean {
+    return (this.#backoffs.get(partition)?.until ?? 0) > performance.now()
+  }
+
+  /** Each time longer, unless the last time was long ago. */
+  backOff(partition: number): void {
+    const now = performance.now()
+    const before = this.#backoffs.get(partition)
+    const isOver = !before || now - before.until > 2 * backoffMaxMs
+    const backoff = isOver ? new Backoff({ initialMs: 50, maxMs: backoffMaxMs }) : before.backoff
+    this.#backoffs.set(partition, { until: now + backoff.next(), backoff })
+  }
+
+  /** Counts that the event after the offset is missing. @returns whether it is worth waiting for it once more. */
+  mayStillCome({ partition, position }: Owned): boolean {
+    const missed = this.#missed.get(partition)
+    const times = missed?.position === position ? missed.times + 1 : 1
+    this.#missed.set(partition, { position, times })
+    return times <= missedMax
+  }
+
+  /** Notes that an entry cannot be read. @returns whether it was not the last one noted. */
+  isNews(partition: number, position: string): boolean {
+    if (this.#unreadable.get(partition) === position) return false
+    this.#unreadable.set(partition, position)
+    return true
+  }
+}
