@@ -3,6 +3,7 @@
  * dropped and backs off (H3). A stream in quarantine is deleted when the partition is aligned again (R5).
  */
 import { Backoff } from './backoff.ts'
+import { sequenceOf } from './entry.ts'
 import type { Owned } from './owned.ts'
 
 const backoffMaxMs = 5_000
@@ -14,8 +15,8 @@ export class Quarantine {
   readonly #reasons = new Map<number, { epoch: number; reason: string }>()
   /** After which position an event was missing, and how often in a row. */
   readonly #missed = new Map<number, { position: string; times: number }>()
-  /** The last position that could not be read. */
-  readonly #unreadable = new Map<number, string>()
+  /** The sequence of the last event that could not be read. */
+  readonly #unreadable = new Map<number, number>()
   readonly #backoffs = new Map<number, { until: number; backoff: Backoff }>()
 
   /** @returns why the stream must be deleted, if the partition was in this owner's hands when it went wrong. */
@@ -53,10 +54,11 @@ export class Quarantine {
     return times <= missedMax
   }
 
-  /** Notes that an entry cannot be read. @returns whether it was not the last one noted. */
+  /** Notes that an event cannot be read. @returns whether it comes after all that were noted before. */
   isNews(partition: number, position: string): boolean {
-    if (this.#unreadable.get(partition) === position) return false
-    this.#unreadable.set(partition, position)
+    const sequence = sequenceOf(position)
+    if (sequence <= (this.#unreadable.get(partition) ?? 0)) return false
+    this.#unreadable.set(partition, sequence)
     return true
   }
 }
