@@ -12,7 +12,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isBefore } from '../../streams/entry.ts'
-import { endOf, groupsOf } from '../../streams/groups.ts'
+import { committedBy, endOf, groupOf } from '../../streams/groups.ts'
 import { streamKey } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Pulse } from '../../streams/pulse.ts'
@@ -113,20 +113,15 @@ async function answeredBefore(
   at: Date,
   marks: Marks,
 ): Promise<Date | undefined> {
-  const mailbox = streamKey(prefix, topics.stockMailbox, partition)
-  const events = streamKey(prefix, topics.stockEvents, partition)
   const [end, stock, own] = await Promise.all([
-    endOf(redis, mailbox),
-    groupsOf(redis, mailbox),
-    groupsOf(redis, events),
+    endOf(redis, streamKey(prefix, topics.stockMailbox, partition)),
+    groupOf(redis, prefix, topics.stockMailbox, partition, 'stock'),
+    groupOf(redis, prefix, topics.stockEvents, partition, 'reservation'),
   ])
-  const ownGroup = own.find((it) => it.name === 'reservation')
-  if (ownGroup && Number(ownGroup.lag ?? 0) > eventBacklogMax) return undefined
-  const group = stock.find((it) => it.name === 'stock')
-  // Another client reads the mailbox, which moves the cursor past unanswered commands.
-  if (group && Number(group.pending) > 0) return undefined
+  if ((own?.lag ?? 0) > eventBacklogMax) return undefined
   // Without a group, stock has not started yet, or Redis has lost it: nothing has been read.
-  const passed = group ? String(group['last-delivered-id']) : '0-0'
+  const passed = stock ? committedBy(stock) : '0-0'
+  if (passed === undefined) return undefined
   if (end === undefined || !isBefore(passed, end)) {
     marks.delete(partition)
     return at

@@ -54,7 +54,7 @@ export const bugs: Bug[] = [
     const early = Map.groupBy(outgoing, (it) => it.partition)
     for (const { owned } of slices) {
       const own = early.get(owned.partition)
-      if (own) await eventLog?.publish([{ at: { ...owned, seq: own.at(-1)!.seq }, events: own.map((it) => ({ ...it, time })) }])
+      if (own) await eventLog?.publish([{ at: { partition: owned.partition, trimmed: owned.trimmed, seq: own.at(-1)!.seq }, events: own.map((it) => ({ ...it, time })) }])
     }
     const startedAt = performance.now()`,
       },
