@@ -10,7 +10,7 @@ import type { Places } from '../http/places.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
 import { Reads } from '../http/reads.ts'
 import { jsonHeaders, reply } from '../http/reply.ts'
-import { jsonBody as body, jsonAnswer as ok } from '../http/schema.ts'
+import { jsonAnswer, jsonBody } from '../http/schema.ts'
 import { TimeLimit } from '../http/time-limit.ts'
 import { traceOf } from '../http/trace.ts'
 import { idSchema } from '../messages.ts'
@@ -54,11 +54,11 @@ const create = createRoute({
       'idempotency-key': idempotencyHeader,
       prefer: z.string().optional().openapi({ example: 'wait=5' }),
     }),
-    body: body(z.object({ bookid: idSchema, userid: idSchema })),
+    body: jsonBody(z.object({ bookid: idSchema, userid: idSchema })),
   },
   responses: {
     201: {
-      ...ok(reservationSchema, 'The reservation is accepted'),
+      ...jsonAnswer(reservationSchema, 'The reservation is accepted'),
       headers: z.object({ location: z.string(), 'preference-applied': z.string().optional() }),
     },
     ...problemResponses(422),
@@ -78,7 +78,7 @@ const list = createRoute({
       status: z.enum(statuses).optional(),
     }),
   },
-  responses: { 200: ok(collectionSchema('reservations', reservationSchema), 'A page, newest first') },
+  responses: { 200: jsonAnswer(collectionSchema('reservations', reservationSchema), 'A page, newest first') },
 })
 
 const get = createRoute({
@@ -87,7 +87,7 @@ const get = createRoute({
   summary: 'Get a reservation',
   tags: ['reservations'],
   request: { params },
-  responses: { 200: ok(reservationSchema, 'The reservation'), ...problemResponses(404) },
+  responses: { 200: jsonAnswer(reservationSchema, 'The reservation'), ...problemResponses(404) },
 })
 
 const cancel = createRoute({
@@ -97,8 +97,11 @@ const cancel = createRoute({
   description:
     'A failed reservation cannot be canceled. Canceling a reservation again has no further effect.',
   tags: ['reservations'],
-  request: { params, body: body(z.object({ status: z.literal('Canceled') })) },
-  responses: { 200: ok(reservationSchema, 'The canceled reservation'), ...problemResponses(404, 409) },
+  request: { params, body: jsonBody(z.object({ status: z.literal('Canceled') })) },
+  responses: {
+    200: jsonAnswer(reservationSchema, 'The canceled reservation'),
+    ...problemResponses(404, 409),
+  },
 })
 
 const events = createRoute({
@@ -136,7 +139,7 @@ const books = createRoute({
       available: z.enum(['true', 'false']).optional(),
     }),
   },
-  responses: { 200: ok(collectionSchema('books', bookSchema), 'A page, ordered by book id') },
+  responses: { 200: jsonAnswer(collectionSchema('books', bookSchema), 'A page, ordered by book id') },
 })
 
 export function mountReservations({ app, sql, reads, desk, held, stopping }: ReservationHttpOptions): void {
