@@ -16,12 +16,13 @@ import type { TimeLimit } from '../http/time-limit.ts'
 import { traceIdOf } from '../http/trace.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { faultOf, isSampled, type Span, type Tracing } from '../tracing/tracing.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import { uuidv7 } from '../uuid.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 import { isUndecided, type Reservation, statuses } from './reservation.ts'
 import * as store from './store.ts'
+import { tracedInserts } from './traced-inserts.ts'
 
 /** Time limit of an insert. A request waits for at most two: the one that is running, and its own. */
 const insertWithinMs = 900
@@ -65,12 +66,9 @@ export type DeskOptions = {
   tracing?: Tracing | undefined
 }
 
-/** A reservation to insert, and the span of its acceptance. */
-type Accepting = store.Accepted & { span?: Span | undefined }
-
 export class Desk {
   readonly #options: DeskOptions
-  readonly #inserts: GroupCommit<Accepting, store.Inserted>
+  readonly #inserts: Pick<GroupCommit<store.Accepted, store.Inserted>, 'add'>
   readonly #acceptedLines: Series
   readonly #canceledLines: Series
 
@@ -78,22 +76,19 @@ export class Desk {
     this.#options = options
     this.#acceptedLines = options.lines.of('accepted')
     this.#canceledLines = options.lines.of('canceled')
-    this.#inserts = new GroupCommit({
-      commit: (rows) => this.#write(rows),
+    const { hot, resendAfterMs, tracing } = options
+    const inserts = {
+      commit: (rows: store.Accepted[]) =>
+        within(insertWithinMs, 'write to the database', store.insert(hot, rows, resendAfterMs)),
       groupMax: 5_000,
       concurrency: insertsAtOnce,
-    })
+    }
+    this.#inserts = tracing ? tracedInserts(tracing, inserts) : new GroupCommit(inserts)
   }
 
   /** Creates an id. Ids increase with time. */
   newId(): string {
     return uuidv7(this.#options.now().getTime())
-  }
-
-  #write(rows: Accepting[]): Promise<store.Inserted> {
-    const { hot, resendAfterMs, tracing } = this.#options
-    const written = within(insertWithinMs, 'write to the database', store.insert(hot, rows, resendAfterMs))
-    return tracing ? insertTraced(tracing, rows, written) : written
   }
 
   /**
@@ -113,15 +108,13 @@ export class Desk {
   }
 
   async #insert(reservationid: string, request: AcceptRequest): Promise<Reservation> {
-    const { partitions, log, metrics, tracing } = this.#options
+    const { partitions, log, metrics } = this.#options
     const { bookid, userid, traceparent = null } = request
     const partition = partitionOf(bookid, partitions)
     const keyed = request.reservationid !== undefined
     const row = { reservationid, keyed, bookid, userid, partition, traceparent }
     const startedAt = performance.now()
-    const { at, accepted } = tracing
-      ? await this.#addTraced(tracing, row)
-      : await this.#inserts.add(row).catch(toUnavailable)
+    const { at, accepted } = await this.#inserts.add(row).catch(toUnavailable)
     if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
     metrics.accepted.inc()
     const waitMs = performance.now() - startedAt
@@ -138,21 +131,6 @@ export class Desk {
     const stored = await store.find(this.#options.sql, reservationid)
     if (!stored) throw new Unavailable('The reservation cannot be read yet.')
     return stored
-  }
-
-  async #addTraced(tracing: Tracing, row: store.Accepted): Promise<store.Inserted> {
-    const facts = { 'bookreservation.reservationid': row.reservationid, 'bookreservation.bookid': row.bookid }
-    const span = isSampled(row.traceparent)
-      ? tracing.begin('accept', { parent: row.traceparent, facts })
-      : undefined
-    try {
-      const inserted = await this.#inserts.add({ ...row, span })
-      span?.end()
-      return inserted
-    } catch (error) {
-      span?.end(faultOf(error))
-      return toUnavailable(error)
-    }
   }
 
   async #withDecision(
@@ -208,35 +186,6 @@ export const answerOf = ({ reservationid, status, reason, updated_at }: Reservat
   reason,
   updatedAt: updated_at.toISOString(),
 })
-
-/** One statement inserts the reservations of many requests, so its span is linked with the span of each. */
-async function insertTraced<Result>(
-  tracing: Tracing,
-  rows: Accepting[],
-  written: Promise<Result>,
-): Promise<Result> {
-  const accepts = rows.flatMap((row) => row.span ?? [])
-  if (accepts.length === 0) return await written
-  const span = tracing.begin('insert reservation', {
-    kind: 'client',
-    links: accepts.map((it) => it.traceparent),
-    facts: {
-      'db.system.name': 'postgresql',
-      'db.namespace': 'reservation',
-      'db.query.summary': 'insert reservation',
-      'db.operation.batch.size': rows.length,
-    },
-  })
-  for (const accept of accepts) accept.link(span.traceparent)
-  try {
-    const result = await written
-    span.end()
-    return result
-  } catch (error) {
-    span.end(faultOf(error))
-    throw error
-  }
-}
 
 function toUnavailable(error: unknown): never {
   if (error instanceof QueueFullError) throw new Unavailable(error.message, { cause: error })

@@ -246,9 +246,9 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/reservation/desk.ts',
-        find: ': await this.#inserts.add(row).catch(toUnavailable)',
+        find: '= await this.#inserts.add(row).catch(toUnavailable)',
         replace:
-          ': (this.#inserts.add(row).catch(() => {}), { at: new Date(), accepted: new Set([reservationid]) })',
+          '= (this.#inserts.add(row).catch(() => {}), { at: new Date(), accepted: new Set([reservationid]) })',
       },
     ],
     scenario: 'postgres-stopped',
