@@ -34,7 +34,7 @@ export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptio
   const cache = new BookCache()
   let lookupsLeft = 0
 
-  /** Loads what the batch names and the cache lacks. New reservations are looked up only while `lookupsLeft`. */
+  /** Loads what the batch names and the cache lacks. New reservations are looked up while `lookupsLeft` is above 0. */
   async function load(batch: Delivery<StockCommand>[]): Promise<store.Memory> {
     const books = new Map<string, Book>()
     const unread = new Set<string>()
