@@ -55,7 +55,7 @@ test('a command with another book’s reservation changes neither book', async (
     { type: 'ReserveCopy', ...hers, bookid: 'his' },
   )
   expect(await receive(system(), 'his', 0)).toMatchObject({ qty: 5, held: 0 })
-  for (const position of positions) expect(await reasonAt(position)).toContain('is of hers, not of his')
+  for (const position of positions) expect(await reasonAt(position)).toContain('is for book hers, not his')
   expect(await receive(system(), 'hers', 0)).toMatchObject({ qty: 4, held: 1 })
 })
 

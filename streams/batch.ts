@@ -3,17 +3,8 @@ import type { Advance, Letter } from './commit.ts'
 import { type Entry, isOfAnother, isOfLog, sequenceOf } from './entry.ts'
 import { type Fields, parseEnvelope } from './envelope.ts'
 import type { Delivery, Handler, Poison } from './handler.ts'
-import type { Lease } from './lease.ts'
+import type { Owned } from './owned.ts'
 import { partitionOf } from './partition.ts'
-
-/** A partition in our hands. */
-export type Owned = Lease & {
-  key: string
-  /** The offset that the group was last told to show. */
-  shown: string
-  /** The end of the stream, while our offset is ahead of it, and since when it is this one. */
-  endBehind?: { id: string; since: number }
-}
 
 /** Consecutive messages of one partition; or a dead letter that is driven again, which moves no offset. */
 export type Slice = {
@@ -140,14 +131,6 @@ export const advanceOf = ({ owned, from, to, count }: Slice): Advance => ({
   count,
   seq: owned.seq,
 })
-
-/** Notes in memory what the commit has made true. @param seq of the partition's last event. */
-export function advance(slice: Slice, seq: number): void {
-  const { owned, to, count } = slice
-  owned.position = to
-  owned.processed += count
-  owned.seq = seq
-}
 
 /** Why a message was set aside, for the person who reads the letter. */
 export const reasonOf = (error: unknown): string =>

@@ -13,6 +13,7 @@ import type { EventBatch, NumberedBatch } from './event-batch.ts'
 import type { Poison } from './handler.ts'
 import { type Form, writeLetters } from './letter.ts'
 import type { Fragment, Sql } from './postgres.ts'
+import { fencedRows, rows } from './rows.ts'
 
 /** A partition's step: from the offset it was read at to the offset after the batch. */
 export type Advance = {
@@ -53,16 +54,18 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
   const { advances, events, letters, redriven } = batch
   const emitted = new Map<number, number>()
   for (const event of events) emitted.set(event.partition, event.seq)
-  const rows = await sql<{ partition: number | null; result: unknown; at: Date | null }[]>`
+  const found = await sql<{ partition: number | null; result: unknown; at: Date | null }[]>`
     with fenced as (
       update mailbox m
       set position = a.position, processed = m.processed + a.count, seq = a.seq
-      from unnest(
-        ${advances.map((it) => it.partition)}::int[], ${advances.map((it) => it.epoch)}::bigint[],
-        ${advances.map((it) => it.from)}::text[], ${advances.map((it) => it.to)}::text[],
-        ${advances.map((it) => it.count)}::int[],
-        ${advances.map((it) => emitted.get(it.partition) ?? it.seq)}::bigint[]
-      ) as a (partition, epoch, read_at, position, count, seq)
+      from ${rows(sql, advances, {
+        partition: 'int',
+        epoch: 'bigint',
+        read_at: ['text', (it) => it.from],
+        position: ['text', (it) => it.to],
+        count: 'int',
+        seq: ['bigint', (it) => emitted.get(it.partition) ?? it.seq],
+      })} as a
       where m.partition = a.partition and m.epoch = a.epoch and m.position = a.read_at
       returning m.partition
     )
@@ -72,11 +75,11 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
     ${batch.writes.length ? batch.writes.map((write) => sql`, ${write}`) : sql``}
     select partition, null::json as result, ${timeOf(sql)} as at from fenced
     ${batch.results ? sql`union all select *, null from (${batch.results}) as results` : sql``}`
-  const time = rows.find((row) => row.at)?.at?.toISOString() ?? ''
+  const time = found.find((row) => row.at)?.at?.toISOString() ?? ''
   return {
     events: events.map(({ partition, first, seq, events }) => ({ partition, first, seq, time, events })),
-    partitions: new Set(rows.flatMap((row) => row.partition ?? [])),
-    results: rows.filter((row) => row.partition === null).map((row) => row.result),
+    partitions: new Set(found.flatMap((row) => row.partition ?? [])),
+    results: found.filter((row) => row.partition === null).map((row) => row.result),
   }
 }
 
@@ -90,33 +93,26 @@ const logEvents = (sql: Sql, batches: NumberedBatch[]) => {
   return sql`
   insert into event_batch (partition, first, seq, time, events)
   select e.partition, e.first, e.seq, ${timeOf(sql)}, e.events
-  from unnest(
-    ${batches.map((it) => it.partition)}::int[], ${batches.map((it) => it.first)}::bigint[],
-    ${batches.map((it) => it.seq)}::bigint[], ${batches.map((it) => toArray(it.events))}::text[]
-  ) as e (partition, first, seq, events)
-  where e.partition = any(array(select partition from fenced))
+  from ${fencedRows(sql, batches, {
+    first: 'bigint',
+    seq: 'bigint',
+    events: ['text', (it) => toArray(it.events)],
+  })} as e
 ), concerned as (
   insert into event_subject (partition, seq, subject)
-  select s.partition, s.seq, s.subject
-  from unnest(
-    ${subjects.map((it) => it.partition)}::int[], ${subjects.map((it) => it.seq)}::bigint[],
-    ${subjects.map((it) => it.subject)}::text[]
-  ) as s (partition, seq, subject)
-  where s.partition = any(array(select partition from fenced))`
+  select s.partition, s.seq, s.subject from ${fencedRows(sql, subjects, { seq: 'bigint', subject: 'text' })} as s`
 }
 
 const bury = (sql: Sql, letters: Letter[]) => sql`
   insert into dead_letter (partition, position, reason, fields)
   select l.partition, l.position, l.reason, array(select json_array_elements_text(l.fields::json))
-  from unnest(
-    ${letters.map((it) => it.partition)}::int[], ${letters.map((it) => it.position)}::text[],
-    ${letters.map((it) => it.reason)}::text[], ${letters.map((it) => JSON.stringify(it.fields))}::text[]
-  ) as l (partition, position, reason, fields)
-  where l.partition = any(array(select partition from fenced))
+  from ${fencedRows(sql, letters, {
+    position: 'text',
+    reason: 'text',
+    fields: ['text', (it) => JSON.stringify(it.fields)],
+  })} as l
   on conflict (partition, position) do update set reason = excluded.reason, redrive = false, at = clock_timestamp()`
 
 const forget = (sql: Sql, letters: { partition: number; position: string }[]) => sql`
-  delete from dead_letter d using unnest(
-    ${letters.map((it) => it.partition)}::int[], ${letters.map((it) => it.position)}::text[]
-  ) as l (partition, position)
-  where d.partition = l.partition and d.position = l.position and l.partition = any(array(select partition from fenced))`
+  delete from dead_letter d using ${fencedRows(sql, letters, { position: 'text' })} as l
+  where d.partition = l.partition and d.position = l.position`

@@ -5,13 +5,14 @@
  * that is committed. Otherwise the doorbell brings what comes; if it brings much, it has only rung, and all partitions are
  * read.
  */
-import { isNextEvent, isNextMessage, type Owned, type Slice, sizeOf, slicesOf, soundOf } from './batch.ts'
+import { isNextEvent, isNextMessage, type Slice, sizeOf, slicesOf, soundOf } from './batch.ts'
 import type { Doorbell } from './doorbell.ts'
 import { type Entry, entriesOf, type Row, sequenceOf } from './entry.ts'
 import { eventsPerBatchMax } from './event-batch.ts'
 import type { Holdings } from './holdings.ts'
 import type { Incarnation } from './incarnation.ts'
 import { readEntries } from './mailbox.ts'
+import type { Owned } from './owned.ts'
 import type { RedisClient } from './redis.ts'
 
 /** Messages in a batch at most. */
@@ -84,7 +85,7 @@ export class Intake {
     const first = this.#turn++ % Math.max(1, partitions.length)
     const inTurn = [...partitions.slice(first), ...partitions.slice(0, first)]
     const ends = new Map(pending.map(({ owned, to }) => [owned, to]))
-    const readings = inTurn.map((owned) => this.#holdings.readingOf(owned, ends.get(owned)))
+    const readings = inTurn.map((owned) => owned.readingFrom(ends.get(owned)))
     const found = await readEntries(this.#redis, readings, this.#entriesFor(batchSizeMax))
     return inTurn.map((owned, i) => [owned, found[i]!])
   }
@@ -119,7 +120,7 @@ export class Intake {
     if (next && sound.length === 0) {
       const isMissing = this.#sequenced && sequenceOf(next.position) > sequenceOf(owned.position) + 1
       if (isMissing) this.#holdings.missNext(owned, next.position)
-      else this.#holdings.distrust(owned, next.position)
+      else this.#holdings.quarantine(owned, next.position)
     }
     return sound
   }

@@ -40,7 +40,7 @@ test.each(ofMailboxes)('R5: a mailbox that %s is begun anew, and the others go o
   await postUntilTaken(runtime, 0, 3)
   await runtime.untilCounted(3)
   expect((await runtime.values()).toSorted()).toEqual([1, 2, 3])
-  expect(worker.has('began it anew')).toBe(true)
+  expect(worker.has('recreated it')).toBe(true)
   await runtime.until(async () => (await runtime.published(0)).length === 2)
   expect((await runtime.mailbox(0)).processed).toBe(2)
 })
@@ -90,7 +90,7 @@ test('H3: a stream that the log cannot fill stops its own partition, and says so
   const worker = runtime.worker()
   await Promise.all([runtime.post(0, 1), runtime.post(1, 2)])
   await runtime.untilCounted(1)
-  await runtime.until(() => worker.has('leaving a partition alone'))
+  await runtime.until(() => worker.has('backing off from a partition'))
   expect(worker.said.join()).toContain('the event log has nothing right after 1')
   expect(await runtime.values()).toEqual([2])
   await runtime.post(1, 3)
@@ -116,7 +116,7 @@ test('P3: a consumer that goes back to what was trimmed is given it again, as fa
   await redis.xgroup('CREATE', eventLog.key(0), 'reader', '0-0')
   let rounds = 0
   await runtime.until(() => ++rounds > 3)
-  expect(worker.has('leaving a partition alone')).toBe(false)
+  expect(worker.has('backing off from a partition')).toBe(false)
   await runtime.post(0, 300)
   await runtime.until(async () => (await runtime.published(0)).at(-1)?.id === '301-0')
 })
@@ -168,6 +168,6 @@ test('an owner that has stalled takes the progress of its successor for no fault
     taking: true,
   })
 
-  await expect(stalled.tidy()).rejects.toThrow('somebody else owns the partition now')
+  await expect(stalled.tidy()).rejects.toThrow('another worker owns the partition now')
   expect(await redis.xlen(runtime.key(0))).toBe(2)
 })

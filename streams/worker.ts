@@ -18,11 +18,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Backoff } from './backoff.ts'
 import {
-  advance,
   advanceOf,
   halvesOf,
   lettersOf,
-  type Owned,
   parse,
   reasonOf,
   redrivenOf,
@@ -42,6 +40,7 @@ import { Holdings, type HoldingsOptions } from './holdings.ts'
 import { batchSizeMax, Intake } from './intake.ts'
 import { type Form, forms } from './letter.ts'
 import { isNoGroup } from './mailbox.ts'
+import type { Owned } from './owned.ts'
 import { isDataError, isRefusal } from './postgres.ts'
 import { Pulse } from './pulse.ts'
 import { openRedis, type RedisClient, untilReady } from './redis.ts'
@@ -152,7 +151,7 @@ export class Worker<Message> {
       const { deliveries, unreadable, undone } = parse(slices, handler, partitions, incarnation.stamp)
       if (undone > 0) log.warn({ messages: undone }, 'passed messages of another incarnation')
       if (this.#sequenced && !slices.some((it) => it.redriven))
-        this.#holdings.distrustUnreadable(slices, unreadable)
+        this.#holdings.quarantineUnreadable(unreadable)
       trace = telemetry.follow?.(deliveries)
       const again = fresh || slices.some((it) => it.redriven)
       const handling = deliveries.length > 0 ? handler.handle(deliveries, again) : Promise.resolve(nothing)
@@ -208,8 +207,10 @@ export class Worker<Message> {
       const { owned } = slice
       const own = eventsOf.get(owned.partition)
       if (!partitions.has(owned.partition)) this.#fencedOut(owned)
-      else advance(slice, own?.at(-1)?.seq ?? owned.seq)
-      if (own && this.#holdings.holds(owned)) publications.push({ at: { ...owned }, events: own })
+      else owned.advance(slice.to, slice.count, own?.at(-1)?.seq ?? owned.seq)
+      const { partition, seq, trimmed } = owned
+      if (own && this.#holdings.holds(owned))
+        publications.push({ at: { partition, seq, trimmed }, events: own })
     }
     if (eventLog && publications.length > 0) this.#publish(eventLog, publications, trace)
     else trace?.end()
@@ -237,7 +238,7 @@ export class Worker<Message> {
   #fencedOut({ partition, epoch }: Owned): void {
     this.#holdings.forget(partition)
     this.#options.telemetry.fenceFailed(partition)
-    this.#options.log.warn({ partition, epoch }, 'fenced out: somebody else owns the partition now')
+    this.#options.log.warn({ partition, epoch }, 'fenced out: another worker owns the partition now')
   }
 
   #report(letters: Letter[]): void {

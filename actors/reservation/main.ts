@@ -10,8 +10,9 @@ import { type Loop, ServiceParts } from '../service-parts.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import { mountReservations, readsAtOnce } from './http.ts'
-import { unansweredSeconds } from './outbox.ts'
+import { unconfirmedSeconds } from './outbox.ts'
 import { resendUnconfirmed } from './resend.ts'
+import { isUndecided } from './reservation.ts'
 import * as store from './store.ts'
 
 await runService('reservation', async (given) => {
@@ -19,9 +20,9 @@ await runService('reservation', async (given) => {
   const { redisUrl, redisPrefix, partitions, resendAfterMs } = config
   const parts = await ServiceParts.open(given)
   const { sql, workerSql, incarnation, now } = parts
-  // For the inserts and the resending, and as many again for when those hang (`silence.ts`).
+  // For inserts and resends, and as many again to replace connections that went silent (`silence.ts`).
   const hot = parts.openSql({ max: 2 * (insertsAtOnce + 1), hot: true })
-  // Connected now, because the first rush has no time for it.
+  // Connect now, so that the first requests need not wait for it.
   const connected = Array.from({ length: insertsAtOnce }, () => hot`select`)
   const [reads] = await Promise.all([parts.openReads(readsAtOnce), ...connected])
   const redis = parts.openRedis()
@@ -37,7 +38,7 @@ await runService('reservation', async (given) => {
     idOf: (answer) => answer.reservationid,
     async lookup(ids) {
       const rows = await store.findMany(sql, ids)
-      return rows.filter((row) => row.status !== 'Requested').map(answerOf)
+      return rows.filter((row) => !isUndecided(row.status)).map(answerOf)
     },
   })
   const desk = new Desk({
@@ -55,12 +56,12 @@ await runService('reservation', async (given) => {
   })
   const worker = parts.worker({
     topic: topics.stockEvents,
-    handler: stockEventHandler({ sql: workerSql, committed: announce }),
+    handler: stockEventHandler({ sql: workerSql, committed: onChanged }),
   })
 
-  const decided = lines.of('decided')
+  const decidedLines = lines.of('decided')
   /** Called after the commit: answers waiting requests, counts and logs. */
-  function announce(changes: Changed[]): void {
+  function onChanged(changes: Changed[]): void {
     wakeup.announce(
       changes.map(({ reservationid, status, reason, updatedAt }) => ({
         reservationid,
@@ -73,7 +74,7 @@ await runService('reservation', async (given) => {
       metrics.decided(status).inc()
       if (seconds !== undefined) metrics.decisionSeconds.observe(seconds)
       const waitMs = seconds === undefined ? undefined : seconds * 1_000
-      decided.add({ outcome: status, id: reservationid, waitMs }, () =>
+      decidedLines.add({ outcome: status, id: reservationid, waitMs }, () =>
         log.info({ reservationid, bookid, status, reason, traceid: traceIdOf(traceparent) }, 'decided'),
       )
     }
@@ -81,7 +82,7 @@ await runService('reservation', async (given) => {
 
   const app = parts.app(
     'Reservations',
-    'Reserve one copy of a book, cancel it, and see which books there are.',
+    'Reserve a copy of a book, follow or cancel the reservation, and search the book list.',
   )
   mountReservations({ app, sql, reads, desk, held: placesToWait(metrics), stopping })
 
@@ -107,7 +108,7 @@ await runService('reservation', async (given) => {
       ),
   }
   const watching = parts.watchStores(worker, async () =>
-    metrics.undecidedFor(await unansweredSeconds(sql, partitions)),
+    metrics.undecidedFor(await unconfirmedSeconds(sql, partitions)),
   )
   const loops = [worker, wakeup, resending, new Forgetting(sql, log), watching]
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())

@@ -1,15 +1,12 @@
-/** Commands that stock has not answered: by lot until they are due, then a row each until stock answers. */
+/** Commands that stock has not confirmed: kept by lot until the lot is due, then one row each until stock answers. */
 import type { Sql } from '../../streams/postgres.ts'
-import { type Reservation, unanswered, undecided } from './reservation.ts'
+import { type Reservation, unconfirmed, undecided } from './reservation.ts'
 
-export type Unconfirmed = Pick<Reservation, 'reservationid' | 'bookid' | 'userid' | 'status'> & {
+export type UnconfirmedCommand = Pick<Reservation, 'reservationid' | 'bookid' | 'userid' | 'status'> & {
   traceparent: string | null
 }
 
-/**
- * Moves the commands of lots that are due into the outbox, unless stock has answered them. One that is answered at this
- * very moment may get there all the same.
- */
+/** Moves the undecided reservations of due lots into the outbox. One that is decided concurrently may get there too. */
 export async function openLots(sql: Sql): Promise<void> {
   await sql`
     with due as (
@@ -18,8 +15,8 @@ export async function openLots(sql: Sql): Promise<void> {
     insert into outbox (partition, reservationid, resend_at)
     select r.partition, r.reservationid, due_at
     from due, lateral (
-      -- With an offset it is one look into the index for each lot. Else a plan that was made while there were few
-      -- reservations would read all of them, and be kept.
+      -- The offset forces one index lookup per lot. Without it, a plan made while the table was small would scan the
+      -- whole table, and stay cached.
       select partition, reservationid from reservation
       where reservationid = any(due.reservationids) and status = any(${undecided}::text[]) offset 0
     ) as r
@@ -27,10 +24,10 @@ export async function openLots(sql: Sql): Promise<void> {
 }
 
 /**
- * @returns how long the oldest of the commands has waited that stock has not answered in time, seconds: of the first in each
- * partition, so that a full outbox is not read from end to end. The oldest reservation is among them, for ids rise with time.
+ * @returns the age of the oldest unconfirmed command in the outbox, in seconds. Only the first commands of each partition
+ * are read, so a full outbox is not scanned; ids increase with time, so the oldest reservation is among them.
  */
-export async function unansweredSeconds(sql: Sql, partitions: number): Promise<number | undefined> {
+export async function unconfirmedSeconds(sql: Sql, partitions: number): Promise<number | undefined> {
   const [row] = await sql<{ seconds: number | null }[]>`
     select extract(epoch from clock_timestamp()
       - min(case when r.status = any(${undecided}::text[]) then r.created_at else r.updated_at end))::float as seconds
@@ -38,14 +35,14 @@ export async function unansweredSeconds(sql: Sql, partitions: number): Promise<n
     cross join lateral (
       select reservationid from outbox where partition = p.partition order by reservationid limit ${firstMax}
     ) o
-    join reservation r on r.reservationid = o.reservationid and r.status = any(${unanswered}::text[])`
+    join reservation r on r.reservationid = o.reservationid and r.status = any(${unconfirmed}::text[])`
   return row?.seconds ?? undefined
 }
 
-/** Cancellations of older reservations may stand in front of it. */
+/** More than one, because cancellations of older reservations may come first. */
 const firstMax = 20
 
-/** A partition in which commands are due to be sent again, and when that was asked, by Postgres's clock. */
+/** A partition with commands due to be resent, and the time of the query, by Postgres's clock. */
 export type DuePartition = { partition: number; at: Date }
 
 export const partitionsDue = (sql: Sql, partitions: number): Promise<DuePartition[]> => sql<DuePartition[]>`
@@ -53,40 +50,40 @@ export const partitionsDue = (sql: Sql, partitions: number): Promise<DuePartitio
   where exists (select from outbox o where o.partition = p.partition and o.resend_at < clock_timestamp())`
 
 /**
- * The longest that a command waits to be sent again, however often it was, unless it waits longer for the first time: Redis
- * may lose it each time. An overloaded stock is sent nothing in vain even so (`resend.ts`).
+ * The longest wait between resends, unless `resendAfterMs` is longer. It is short because Redis may lose a command every
+ * time; `resend.ts` keeps it from flooding an overloaded stock.
  */
 export const resendWaitMaxMs = 10_000
 
 /**
- * Takes a partition's commands that were due before `dueBefore`, each for one process, and puts their next time off. Those
- * of reservations that are decided leave the outbox.
+ * Claims a partition's commands that were due before `dueBefore`, and postpones their next resend. Concurrent processes
+ * claim different ones. Commands that stock has confirmed are deleted.
  * @param dueBefore by Postgres's clock.
- * @returns at most `limit`, those of the oldest reservations first.
+ * @returns at most `limit` commands, of the oldest reservations first.
  */
-export const takeDue = (
+export const claimDue = (
   sql: Sql,
   partition: number,
   dueBefore: Date,
   limit: number,
   resendAfterMs: number,
-): Promise<Unconfirmed[]> => sql<Unconfirmed[]>`
+): Promise<UnconfirmedCommand[]> => sql<UnconfirmedCommand[]>`
   with due as (
-    select o.reservationid, r.status <> all(${unanswered}::text[]) as answered
+    select o.reservationid, r.status <> all(${unconfirmed}::text[]) as confirmed
     from outbox o join reservation r on r.reservationid = o.reservationid
     where o.partition = ${partition} and o.resend_at < ${dueBefore}
     order by o.reservationid limit ${limit} for update of o skip locked
-  ), dropped as (
+  ), deleted as (
     delete from outbox o using due
-    where due.answered and o.partition = ${partition} and o.reservationid = due.reservationid
-  ), taken as (
+    where due.confirmed and o.partition = ${partition} and o.reservationid = due.reservationid
+  ), claimed as (
     update outbox o set resends = o.resends + 1,
       resend_at = clock_timestamp() + interval '1 millisecond'
         * least(${resendAfterMs}::float * 2 ^ least(o.resends + 1, 10) * (0.75 + random() / 2),
           ${Math.max(resendAfterMs, resendWaitMaxMs)}::float)
-    from due where not due.answered and o.partition = ${partition} and o.reservationid = due.reservationid
+    from due where not due.confirmed and o.partition = ${partition} and o.reservationid = due.reservationid
     returning o.reservationid
   )
   select r.reservationid, r.bookid, r.userid, r.status, r.traceparent
-  from taken join reservation r on r.reservationid = taken.reservationid
+  from claimed join reservation r on r.reservationid = claimed.reservationid
   order by r.reservationid`

@@ -1,4 +1,4 @@
-/** Reservations and books as clients see them. */
+/** Reservations and books, as clients see them. */
 import { z } from '@hono/zod-openapi'
 import { selfLink, selfSchema } from '../http/paging.ts'
 import type { BookRow } from './books.ts'
@@ -12,19 +12,22 @@ export const reservationSchema = z
     bookid: z.string(),
     userid: z.string(),
     status: z.enum(statuses),
-    reason: z.string().nullable().openapi({ description: 'why it failed: OutOfStock or UnknownBook' }),
+    reason: z
+      .string()
+      .nullable()
+      .openapi({ description: 'why the reservation failed: OutOfStock or UnknownBook' }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
     _links: linksSchema,
   })
   .openapi('Reservation')
 
-/** OpenAPI before 3.2 has no word for the events of a stream: this is each of them. */
+/** One event of the stream, because OpenAPI before 3.2 cannot describe the stream itself. */
 export const eventSchema = z
   .object({
     event: z.literal('status'),
-    id: z.enum(statuses).openapi({ description: 'the status, also for `Last-Event-ID`' }),
-    data: z.string().openapi({ description: 'the reservation as it is now, as JSON' }),
+    id: z.enum(statuses).openapi({ description: 'the status; send it back as `Last-Event-ID`' }),
+    data: z.string().openapi({ description: 'the current reservation, as JSON' }),
   })
   .openapi('ReservationEvent')
 
@@ -34,9 +37,9 @@ export const bookSchema = z
     title: z.string(),
     author: z.string(),
     isbn: z.string(),
-    qty: z.int().openapi({ description: 'copies available when last heard of' }),
+    qty: z.int().openapi({ description: 'copies available at `updatedAt`' }),
     version: z.int(),
-    updatedAt: z.iso.datetime().openapi({ description: 'when stock was last heard of' }),
+    updatedAt: z.iso.datetime().openapi({ description: 'when stock last reported a change of the book' }),
   })
   .openapi('Book')
 
@@ -61,7 +64,6 @@ export function toBody({
     _links: { ...selfLink(self), events: { href: `${self}/events` } },
   }
 }
-export type ReservationBody = ReturnType<typeof toBody>
 
 export const toBook = ({ available, updated_at, ...book }: BookRow) => ({
   ...book,

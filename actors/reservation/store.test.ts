@@ -3,7 +3,7 @@ import { commit } from '../../streams/commit.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
-import { countBooks, findBooks, listBooks } from './books.ts'
+import { findBooks, updateCounts, upsertBooks } from './books.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
 import { statuses } from './reservation.ts'
@@ -30,8 +30,8 @@ async function accepted(bookid = 'b'): Promise<string> {
 }
 
 let position = 0
-/** Commits events as the worker does: those of one call are one batch. */
-async function told(...events: StockEvent[]): Promise<Changed[]> {
+/** Handles and commits events as the worker does, as one batch. */
+async function handle(...events: StockEvent[]): Promise<Changed[]> {
   const from = `${position}-0`
   const to = `${++position}-0`
   let changes: Changed[] = []
@@ -94,7 +94,7 @@ test.each<[Act[], (string | null)[]]>([
     ['refused', 'refused'],
     ['Failed', 'OutOfStock', 'confirmed'],
   ],
-  // Cancelled after it was decided: confirmed once the copy is back.
+  // Canceled after it was decided: confirmed by the release.
   [
     ['reserved', 'cancel'],
     ['Canceled', null, 'unconfirmed'],
@@ -111,7 +111,7 @@ test.each<[Act[], (string | null)[]]>([
     ['reserved', 'cancel', 'released', 'reserved'],
     ['Canceled', null, 'confirmed'],
   ],
-  // Cancelled while undecided: a late outcome does not revive it.
+  // Canceled while undecided: a late outcome does not revive it.
   [
     ['cancel', 'reserved'],
     ['Canceled', null, 'unconfirmed'],
@@ -140,20 +140,20 @@ test.each<[Act[], (string | null)[]]>([
     ['cancel', 'cancel', 'released'],
     ['Canceled', null, 'confirmed'],
   ],
-  // What failed cannot be cancelled.
+  // A failed reservation cannot be canceled.
   [
     ['refused', 'cancel'],
     ['Failed', 'OutOfStock', 'confirmed'],
   ],
 ])('%j leads to %j', async (acts, expected) => {
-  // One event per batch, and all events that follow each other in one batch: they lead to the same.
+  // One event per batch, or consecutive events in one batch: the result is the same.
   for (const together of [false, true]) {
     const reservationid = await accepted()
     let batch: StockEvent[] = []
     for (const act of [...acts, 'cancel-none' as const]) {
       if (act !== 'cancel' && act !== 'cancel-none') batch.push(event[act](reservationid))
       if (batch.length > 0 && (!together || act.startsWith('cancel'))) {
-        await told(...batch)
+        await handle(...batch)
         batch = []
       }
       if (act === 'cancel') await store.cancel(sql, reservationid, traceparent, 3_000)
@@ -170,9 +170,9 @@ test('the table accepts the statuses of the state machine and no others', async 
   expect(named.sort()).toEqual(statuses.toSorted())
 })
 
-test('the commit reports what has changed, and nothing that has not', async () => {
+test('the commit reports the reservations that changed and no others', async () => {
   const [one, two, three] = [await accepted(), await accepted(), await accepted()]
-  const changes = await told(reserved(one), refused(two), reserved('00000000-0000-4000-8000-000000000000'))
+  const changes = await handle(reserved(one), refused(two), reserved('00000000-0000-4000-8000-000000000000'))
   expect(changes.map(({ reservationid, status, reason }) => [reservationid, status, reason]).sort()).toEqual(
     [
       [one, 'Reserved', null],
@@ -183,14 +183,14 @@ test('the commit reports what has changed, and nothing that has not', async () =
   expect(changes[0]!.seconds).toBeGreaterThan(0)
   const { updated_at } = (await store.find(sql, one))!
   expect(changes.map((it) => it.updatedAt)).toEqual([updated_at, updated_at].map((it) => it.toISOString()))
-  expect((await told(reserved(one), reserved(three))).map((it) => it.reservationid)).toEqual([three])
+  expect((await handle(reserved(one), reserved(three))).map((it) => it.reservationid)).toEqual([three])
 })
 
-test('a cancellation that stock has answered is reported with the time of the cancellation', async () => {
+test('a confirmed cancellation is reported with the time of the cancellation', async () => {
   const [held, never] = [await accepted(), await accepted()]
-  await told(reserved(held))
+  await handle(reserved(held))
   const canceled = (await store.cancel(sql, held, traceparent, 3_000))!
-  const changes = await told(released(held), reserved(never))
+  const changes = await handle(released(held), reserved(never))
   expect(changes.map((it) => [it.reservationid, it.status]).sort()).toEqual(
     [
       [held, 'Canceled'],
@@ -206,9 +206,9 @@ test('a cancellation that stock has answered is reported with the time of the ca
   })
 })
 
-test('a reservation that is accepted twice is one, as it was first', async () => {
+test('inserting a reservation again leaves the first one as it was', async () => {
   const reservationid = await accepted()
-  await told(reserved(reservationid))
+  await handle(reserved(reservationid))
   const row = {
     reservationid,
     keyed: true,
@@ -218,18 +218,18 @@ test('a reservation that is accepted twice is one, as it was first', async () =>
     traceparent,
   }
   const another = { ...row, reservationid: crypto.randomUUID(), keyed: false }
-  const { accepted: news } = await store.insert(sql, [row, another], 3_000)
-  expect(news).toEqual(new Set([another.reservationid]))
+  const { accepted: added } = await store.insert(sql, [row, another], 3_000)
+  expect(added).toEqual(new Set([another.reservationid]))
   expect(await store.find(sql, reservationid)).toMatchObject({ bookid: 'b', userid: 'u', status: 'Reserved' })
 })
 
-test('cancelling answers with the reservation, once', async () => {
+test('canceling returns the reservation once', async () => {
   const reservationid = await accepted()
   expect(await store.cancel(sql, reservationid, traceparent, 3_000)).toMatchObject({ status: 'Canceled' })
   expect(await store.cancel(sql, reservationid, traceparent, 3_000)).toBeUndefined()
 })
 
-const forgetAll = () => sql`with r as (delete from reservation), l as (delete from lot) delete from outbox`
+const deleteAll = () => sql`with r as (delete from reservation), l as (delete from lot) delete from outbox`
 
 async function makeLotsDue(): Promise<void> {
   await sql`update lot set due_at = clock_timestamp() - interval '1 second'`
@@ -241,9 +241,9 @@ async function lots(): Promise<number> {
   return row!.count
 }
 
-test('what stock has not answered is as old as the reservation, or as its cancellation', async () => {
-  const age = () => outbox.unansweredSeconds(sql, 1)
-  await forgetAll()
+test('an unconfirmed command is as old as its reservation, or as the cancellation', async () => {
+  const age = () => outbox.unconfirmedSeconds(sql, 1)
+  await deleteAll()
   expect(await age()).toBeUndefined()
   const reservationid = await accepted()
   await sql`update reservation set created_at = created_at - interval '1 hour', updated_at = created_at - interval '1 hour'`
@@ -254,71 +254,71 @@ test('what stock has not answered is as old as the reservation, or as its cancel
   expect(await age()).toBeLessThan(60)
 })
 
-test('however often Redis loses a command, it waits no longer than the longest wait to be sent again', async () => {
-  await forgetAll()
+test('however often Redis loses a command, it is resent within the maximum wait', async () => {
+  await deleteAll()
   await accepted()
   await makeLotsDue()
   for (let losses = 0; losses < 8; losses++) {
     await sql`update outbox set resend_at = '-infinity'`
-    expect(await outbox.takeDue(sql, 0, new Date(), 10, 3_000)).toHaveLength(1)
+    expect(await outbox.claimDue(sql, 0, new Date(), 10, 3_000)).toHaveLength(1)
     const [row] = await sql<{ ms: number }[]>`
       select extract(epoch from resend_at - clock_timestamp())::float * 1000 as ms from outbox`
     expect(row!.ms).toBeLessThanOrEqual(outbox.resendWaitMaxMs)
   }
 })
 
-test('whoever waits longer for the first time than the longest wait goes on to wait as long', async () => {
-  await forgetAll()
+test('with a resendAfterMs above the maximum wait, later waits are as long as the first', async () => {
+  await deleteAll()
   await accepted()
   await makeLotsDue()
-  await outbox.takeDue(sql, 0, new Date(), 10, 60_000)
+  await outbox.claimDue(sql, 0, new Date(), 10, 60_000)
   const [row] = await sql<{ ms: number }[]>`
     select extract(epoch from resend_at - clock_timestamp())::float * 1000 as ms from outbox`
   expect(row!.ms).toBeGreaterThan(50_000)
 })
 
-test('only what is undecided when its lot is due gets into the outbox, and what is decided leaves it', async () => {
-  await forgetAll()
+test('only reservations that are undecided when their lot is due enter the outbox, and decided ones leave it', async () => {
+  await deleteAll()
   const ids = [await accepted(), await accepted(), await accepted()]
-  await told(reserved(ids[0]!))
+  await handle(reserved(ids[0]!))
   await makeLotsDue()
   const queued = async () =>
     (await sql`select reservationid from outbox`).map((it) => it.reservationid).sort()
   expect(await queued()).toEqual(ids.slice(1).sort())
-  // As if it had been decided at that very moment: after the lot was looked at, and before the row was seen.
+  // As if it was decided concurrently, after its lot was opened.
   await sql`update reservation set status = 'Failed' where reservationid = ${ids[1]!}`
-  const taken = await outbox.takeDue(sql, 0, new Date(), 10, 1_000)
+  const taken = await outbox.claimDue(sql, 0, new Date(), 10, 1_000)
   expect(taken.map((it) => it.reservationid)).toEqual([ids[2]])
   expect(await queued()).toEqual([ids[2]])
 })
 
-test('each unconfirmed row that is due is taken by one process, and put off further each time', async () => {
-  await forgetAll()
+test('each due command is claimed by one process, and postponed further each time', async () => {
+  await deleteAll()
   const ids = [await accepted(), await accepted(), await accepted()]
   await outbox.openLots(sql)
   expect(await lots()).toBe(3)
   await makeLotsDue()
   expect(await lots()).toBe(0)
-  const pass = () => sql`update outbox set resend_at = clock_timestamp() - interval '1 second'`
-  await pass()
+  const makeDue = () => sql`update outbox set resend_at = clock_timestamp() - interval '1 second'`
+  await makeDue()
   expect(await outbox.partitionsDue(sql, 1)).toEqual([{ partition: 0, at: expect.any(Date) }])
-  // Another process has the first in hand.
+  // Another process holds the lock on the first one.
   const other = await sql.reserve()
   await other`begin`
   await other`select from outbox where reservationid = ${ids[0]!} for update`
-  const rest = await outbox.takeDue(sql, 0, new Date(), 10, 1_000)
+  const rest = await outbox.claimDue(sql, 0, new Date(), 10, 1_000)
   expect(rest.map((it) => it.reservationid).sort()).toEqual(ids.slice(1).sort())
   await other`rollback`
   other.release()
-  await pass()
-  const takes = await Promise.all([1, 2].map(() => outbox.takeDue(sql, 0, new Date(), 2, 1_000)))
+  await makeDue()
+  const claims = await Promise.all([1, 2].map(() => outbox.claimDue(sql, 0, new Date(), 2, 1_000)))
   expect(
-    takes
+    claims
       .flat()
       .map((it) => it.reservationid)
       .sort(),
   ).toEqual(ids.sort())
-  expect(await outbox.takeDue(sql, 0, new Date(), 10, 1_000)).toEqual([])
+  expect(await outbox.claimDue(sql, 0, new Date(), 10, 1_000)).toEqual([])
   const waits = async () => {
     const [row] =
       await sql`select extract(epoch from min(resend_at) - clock_timestamp())::float as s from outbox`
@@ -326,18 +326,18 @@ test('each unconfirmed row that is due is taken by one process, and put off furt
   }
   const first = await waits()
   for (const _ of [1, 2, 3]) {
-    await pass()
-    await outbox.takeDue(sql, 0, new Date(), 10, 1_000)
+    await makeDue()
+    await outbox.claimDue(sql, 0, new Date(), 10, 1_000)
   }
   expect(await waits()).toBeGreaterThan(first * 2)
-  await pass()
-  await told(reserved(ids[0]!), refused(ids[1]!))
-  expect((await outbox.takeDue(sql, 0, new Date(), 10, 1_000)).map((it) => it.reservationid)).toEqual([
+  await makeDue()
+  await handle(reserved(ids[0]!), refused(ids[1]!))
+  expect((await outbox.claimDue(sql, 0, new Date(), 10, 1_000)).map((it) => it.reservationid)).toEqual([
     ids[2],
   ])
 })
 
-test('the book list takes receipts and figures in, and never goes back', async () => {
+test('the book list follows receipts and counts, and never goes back', async () => {
   const about = { title: 'T', author: 'A', isbn: 'I' }
   const received = (version: number, available: number, more: object = {}): StockEvent => ({
     type: 'CopiesReceived',
@@ -354,16 +354,16 @@ test('the book list takes receipts and figures in, and never goes back', async (
     return books.map(({ updated_at: _, ...book }) => book)
   }
   const book = { bookid: 'list', ...about }
-  await told({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 9 })
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 9 })
   expect(await listed()).toEqual([])
-  await told(received(1, 3))
+  await handle(received(1, 3))
   expect(await listed()).toEqual([{ ...book, available: 3, version: 1 }])
-  await told({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 4, available: 1 })
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 4, available: 1 })
   expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
-  await told(received(2, 5, { title: 'older' }))
-  await told({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 3, available: 7 })
+  await handle(received(2, 5, { title: 'older' }))
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 3, available: 7 })
   expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
-  await told(received(5, 2, { title: 'newer' }), {
+  await handle(received(5, 2, { title: 'newer' }), {
     ...released(crypto.randomUUID()),
     bookid: 'list',
     version: 6,
@@ -395,7 +395,7 @@ test.each<[name: string, part: () => Fragment]>([
   [
     'new books',
     () =>
-      listBooks(
+      upsertBooks(
         sql,
         partitions.map((it) => listing(it, 1)),
       ),
@@ -403,7 +403,7 @@ test.each<[name: string, part: () => Fragment]>([
   [
     'receipts',
     () =>
-      listBooks(
+      upsertBooks(
         sql,
         partitions.map((it) => listing(it, 2)),
       ),
@@ -411,7 +411,7 @@ test.each<[name: string, part: () => Fragment]>([
   [
     'counts of copies',
     () =>
-      countBooks(
+      updateCounts(
         sql,
         partitions.map((it) => listing(it, 3)),
       ),

@@ -5,10 +5,10 @@ import { unknownBook } from './stock.ts'
 
 const book = (n: number, version = 0) => ({ ...unknownBook(`book-${n}`), version })
 
-test('a full cache keeps the books that were used last, as they were committed', () => {
+test('a full cache keeps the most recently committed books', () => {
   const cache = new BookCache()
   for (const n of range(booksMax)) cache.put(0, book(n))
-  // Asked for and committed with every batch, as a book in a rush is.
+  // Read and committed with every batch, like a popular book.
   for (const n of range(booksMax)) {
     expect(cache.get('book-0')).toBeDefined()
     cache.put(0, book(0, n))
@@ -19,7 +19,7 @@ test('a full cache keeps the books that were used last, as they were committed',
   expect(cache.get(`book-${booksMax - 1}`)).toBeUndefined()
 })
 
-test('a partition that is forgotten leaves no book behind, and takes none of another with it', () => {
+test('forgetting a partition drops its books and no others', () => {
   const cache = new BookCache()
   for (const n of range(4)) cache.put(n % 2, book(n))
   cache.forget(1)

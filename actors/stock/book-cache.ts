@@ -1,24 +1,23 @@
 /**
- * The books that this process has in mind, so that a batch need not read what the last one wrote.
+ * Books that this process committed last, so that a batch need not read them from Postgres.
  *
- * What stands here is what Postgres has, as long as nobody else commits to the partition; if somebody does, our own next
- * commit fails its fence, and the partition is forgotten. So is every partition after any doubt.
+ * A cached book equals its row as long as no other process commits to its partition. If one does, this process's next
+ * commit fails the fence, and the partition is dropped from the cache, as it is after any unknown outcome.
  */
 import type { Book } from './stock.ts'
 
-/** About 10 MB. Those not used the longest go first. */
+/** About 10 MB. The least recently committed books are evicted first. */
 export const booksMax = 20_000
 
 export class BookCache {
-  /** In the order in which they were last put back. */
+  /** In the order of their last commit. */
   readonly #books = new Map<string, { partition: number; book: Book }>()
 
-  /** Leaves the book in its place: whoever takes it puts it back, or the partition is forgotten. */
   get(bookid: string): Book | undefined {
     return this.#books.get(bookid)?.book
   }
 
-  /** Puts a book back as it was committed. */
+  /** Stores a book as it was committed. */
   put(partition: number, book: Book): void {
     this.#books.delete(book.bookid)
     this.#books.set(book.bookid, { partition, book })

@@ -1,4 +1,4 @@
-/** What a batch of commands has changed so far, on top of what was loaded. */
+/** The changes of a batch of commands, on top of the state that was loaded. */
 import type { Delivery } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
@@ -7,22 +7,20 @@ import * as store from './store.ts'
 
 export class Changes {
   readonly #memory: store.Memory
-  /** The books as they were loaded. */
-  readonly #before: ReadonlyMap<string, Book>
+  readonly #loaded: ReadonlyMap<string, Book>
   readonly #books = new Map<string, store.BookRow>()
-  /** The reservations of which nothing was known before. */
-  readonly #begun = new Map<string, store.HoldRow>()
-  readonly #holds = new Map<string, store.HoldRow>()
+  readonly #newHolds = new Map<string, store.HoldRow>()
+  readonly #changedHolds = new Map<string, store.HoldRow>()
   readonly #commands = new Map<string, store.CommandRow>()
   readonly #ordered: store.OrderedRow[] = []
   readonly #received: store.ReceivedRow[] = []
 
   constructor(memory: store.Memory) {
     this.#memory = memory
-    this.#before = new Map(memory.books)
+    this.#loaded = new Map(memory.books)
   }
 
-  /** @throws when the message names a reservation of another book: deciding it would take or give a copy of the wrong one. */
+  /** @throws if the reservation belongs to another book: deciding it would hold or release a copy of the wrong one. */
   stateFor(message: StockCommand): StockState {
     const { books, holds, handled } = this.#memory
     return {
@@ -32,7 +30,7 @@ export class Changes {
     }
   }
 
-  note(
+  add(
     { partition, message }: Delivery<StockCommand>,
     { book, hold }: StockState,
     events: StockEvent[],
@@ -42,9 +40,9 @@ export class Changes {
     if (events.length > 0) this.#books.set(bookid, { ...book, partition })
     if ('reservationid' in message && hold && hold !== this.#memory.holds.get(message.reservationid)?.hold) {
       const { reservationid, userid } = message
-      const isNew = this.#begun.has(reservationid) || !this.#memory.holds.has(reservationid)
-      const rows = isNew ? this.#begun : this.#holds
-      rows.set(reservationid, { partition, reservationid, bookid, userid, hold })
+      const isNew = this.#newHolds.has(reservationid) || !this.#memory.holds.has(reservationid)
+      const holds = isNew ? this.#newHolds : this.#changedHolds
+      holds.set(reservationid, { partition, reservationid, bookid, userid, hold })
       this.#memory.holds.set(reservationid, { bookid, hold })
     }
     if ('commandid' in message) {
@@ -54,29 +52,30 @@ export class Changes {
     for (const event of events) {
       if (event.type === 'CopiesOrdered') this.#ordered.push({ ...event, partition, received: false })
       if (event.type === 'CopiesReceived' && event.purchaseid)
-        this.#arrived(event.purchaseid, bookid, partition)
+        this.#addReceived(event.purchaseid, bookid, partition)
     }
   }
 
-  /** A statement does not see the rows that it inserts: a purchase of this very batch is written as received. */
-  #arrived(purchaseid: string, bookid: string, partition: number): void {
+  /** A statement cannot update a row that it inserts, so a purchase ordered in this batch is inserted as received. */
+  #addReceived(purchaseid: string, bookid: string, partition: number): void {
     const ordered = this.#ordered.find((it) => it.purchaseid === purchaseid && it.bookid === bookid)
     if (ordered) ordered.received = true
     else this.#received.push({ partition, bookid, purchaseid })
   }
 
+  /** The parts of the commit statement. */
   writes(sql: Sql) {
-    const { counted = [], changed = [] } = Object.groupBy(this.#books.values(), (book) =>
-      onlyCounted(this.#before.get(book.bookid), book) ? 'counted' : 'changed',
+    const { counts = [], books = [] } = Object.groupBy(this.#books.values(), (book) =>
+      onlyCountsChanged(this.#loaded.get(book.bookid), book) ? 'counts' : 'books',
     )
     return [
-      counted.length > 0 && store.countBooks(sql, counted),
-      changed.length > 0 && store.writeBooks(sql, changed),
-      this.#begun.size > 0 && store.beginHolds(sql, [...this.#begun.values()]),
-      this.#holds.size > 0 && store.writeHolds(sql, [...this.#holds.values()]),
-      this.#commands.size > 0 && store.writeCommands(sql, [...this.#commands.values()]),
-      this.#ordered.length > 0 && store.writeOrdered(sql, this.#ordered),
-      this.#received.length > 0 && store.writeReceived(sql, this.#received),
+      counts.length > 0 && store.updateCounts(sql, counts),
+      books.length > 0 && store.upsertBooks(sql, books),
+      this.#newHolds.size > 0 && store.insertHolds(sql, [...this.#newHolds.values()]),
+      this.#changedHolds.size > 0 && store.updateHolds(sql, [...this.#changedHolds.values()]),
+      this.#commands.size > 0 && store.insertCommands(sql, [...this.#commands.values()]),
+      this.#ordered.length > 0 && store.insertPurchases(sql, this.#ordered),
+      this.#received.length > 0 && store.receivePurchases(sql, this.#received),
     ].filter((it) => it !== false)
   }
 }
@@ -85,13 +84,12 @@ type OfReservation = Extract<StockCommand, { reservationid: string }>
 
 function holdFor({ bookid, reservationid }: OfReservation, known: store.KnownHold | undefined) {
   if (known && known.bookid !== bookid) {
-    throw new Error(`Reservation ${reservationid} is of ${known.bookid}, not of ${bookid}`)
+    throw new Error(`Reservation ${reservationid} is for book ${known.bookid}, not ${bookid}`)
   }
   return known?.hold
 }
 
-/** Whether nothing changed but the copies. */
-const onlyCounted = (before: Book | undefined, book: Book) =>
+const onlyCountsChanged = (before: Book | undefined, book: Book) =>
   before !== undefined &&
   before.title === book.title &&
   before.author === book.author &&

@@ -1,9 +1,9 @@
-/** What the stock manager's and the purchaser's faces share: figures as clients send and get them. */
+/** Schemas that the stock manager's and the purchaser's routes share. */
 import { z } from '@hono/zod-openapi'
 import { idempotencyHeader } from '../http/idempotency.ts'
 import { qtySchema } from '../messages.ts'
 
-/** Whole numbers, also in the decimal form that command-line clients send. */
+/** A whole number, or a string of digits, which command-line clients send. */
 export const qty = z
   .union([
     z.int(),

@@ -1,9 +1,8 @@
 /**
- * The stock actors of a batch: recalls or loads what the commands concern, decides them one after another, says what to
- * write.
+ * Handles a batch of commands: loads the books and holds they name, decides them one by one, and returns what to write.
  *
- * Most reservations are new to us, so their holds are not looked for: the commit fails on one that exists (a command that
- * was sent again), and the batch comes back to be decided from what Postgres has.
+ * Nearly all reservations are new, so their holds are not looked up. If one exists because the command was resent, the
+ * commit fails, and the batch is decided again with every lookup.
  */
 import type { Delivery, Effects, Handler, OutgoingEvent, Poison } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
@@ -18,26 +17,25 @@ export const source = '/stock'
 
 export type StockCommandHandlerOptions = {
   sql: Sql
-  /** Told after the commit: the commands that have their effect now, and the events that were decided. */
+  /** Called after the commit with the commands that took effect and the events that were decided. */
   committed(commandids: string[], decided: Decided[]): void
 }
 
 export type Decided = {
   event: StockEvent
   traceparent: string | undefined
-  /** When the command was sent. */
-  askedAt: string
+  sentAt: string
 }
 
-/** One command that was sent again is seldom alone: for so many batches, holds are looked for first. */
-const waryBatches = 100
+/** Resent commands rarely come alone: after one, holds are looked up for this many batches. */
+const lookupBatches = 100
 
 export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptions): Handler<StockCommand> {
   const cache = new BookCache()
-  let wary = 0
+  let lookupsLeft = 0
 
-  /** What is known of everything that the batch names; of reservations that are to be held, only if we are wary. */
-  async function recall(batch: Delivery<StockCommand>[]): Promise<store.Memory> {
+  /** Loads what the batch names and the cache lacks. New reservations are looked up while `lookupsLeft` is above 0. */
+  async function load(batch: Delivery<StockCommand>[]): Promise<store.Memory> {
     const books = new Map<string, Book>()
     const unread = new Set<string>()
     for (const { message } of batch) {
@@ -45,11 +43,11 @@ export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptio
       if (book) books.set(book.bookid, book)
       else unread.add(message.bookid)
     }
-    const asked = wary > 0 ? batch : batch.filter((it) => it.message.type === 'ReleaseCopy')
-    const reservations = unique(asked.flatMap(reservationOf))
+    const maybeHeld = lookupsLeft > 0 ? batch : batch.filter((it) => it.message.type === 'ReleaseCopy')
+    const reservations = unique(maybeHeld.flatMap(reservationOf))
     const commands = unique(batch.flatMap(commandOf))
-    const nothingToRead = unread.size + reservations.length + commands.length === 0
-    if (nothingToRead) return { books, holds: new Map(), handled: new Set() }
+    if (unread.size + reservations.length + commands.length === 0)
+      return { books, holds: new Map(), handled: new Set() }
     const memory = await store.load(sql, [...unread], reservations, commands)
     for (const [bookid, book] of books) memory.books.set(bookid, book)
     return memory
@@ -61,8 +59,8 @@ export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptio
     forget: (partition) => cache.forget(partition),
 
     async handle(batch, fresh): Promise<Effects> {
-      wary = fresh ? waryBatches : Math.max(0, wary - 1)
-      const memory = await recall(batch)
+      lookupsLeft = fresh ? lookupBatches : Math.max(0, lookupsLeft - 1)
+      const memory = await load(batch)
       const changes = new Changes(memory)
       const decided: (Decided & { partition: number })[] = []
       const events: OutgoingEvent[] = []
@@ -72,13 +70,13 @@ export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptio
         const { partition, position, envelope, message } = delivery
         try {
           const taken = step(stock, changes.stateFor(message), message)
-          changes.note(delivery, taken.state, taken.events)
+          changes.add(delivery, taken.state, taken.events)
           for (const [i, event] of taken.events.entries()) {
             events.push({
               partition,
-              event: outgoing(event, `${partition}/${position}/${i}`, envelope.traceparent),
+              event: toOutgoing(event, `${partition}/${position}/${i}`, envelope.traceparent),
             })
-            decided.push({ partition, event, traceparent: envelope.traceparent, askedAt: envelope.time })
+            decided.push({ partition, event, traceparent: envelope.traceparent, sentAt: envelope.time })
           }
         } catch (error) {
           poison.push({ partition, position, reason: String(error) })
@@ -107,8 +105,8 @@ export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptio
   }
 }
 
-function outgoing(event: StockEvent, id: string, traceparent: string | undefined): OutgoingEvent['event'] {
-  // The type is an attribute of the envelope.
+function toOutgoing(event: StockEvent, id: string, traceparent: string | undefined): OutgoingEvent['event'] {
+  // The type is an attribute of the envelope, not of the data.
   const { type, ...data } = event
   return { id, type, subject: event.bookid, traceparent, data }
 }

@@ -1,4 +1,4 @@
-/** The stock service: leases partitions of its mailboxes and serves the stock manager and the purchaser. */
+/** The stock service: decides commands of the partitions it leases, and serves the stock manager and the purchaser. */
 import { z } from 'zod'
 import { EventLog } from '../../streams/event-log.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
@@ -38,7 +38,7 @@ await runService('stock', async (given) => {
     idOf: (commandid) => commandid,
     lookup: (ids) => queries.handled(sql, ids),
   })
-  const events = lines.of('events')
+  const eventLines = lines.of('events')
   const worker = parts.worker({
     topic: topics.stockMailbox,
     eventLog: new EventLog({
@@ -54,12 +54,16 @@ await runService('stock', async (given) => {
       committed(commandids, decided) {
         wakeup.announce(commandids)
         const nowMs = now().getTime()
-        for (const it of decided) events.add(lineOf(it, nowMs), () => log.info(factsOf(it), it.event.type))
+        for (const it of decided)
+          eventLines.add(lineOf(it, nowMs), () => log.info(factsOf(it), it.event.type))
       },
     }),
   })
 
-  const app = parts.app('Stock', 'Copies of books: received, held for reservations, released, bought.')
+  const app = parts.app(
+    'Stock',
+    'Receive copies of books, see stock and its movements, and order copies that are missing.',
+  )
   const sender = parts.sender(topics.stockMailbox, redis)
   const desk = new Desk({
     sql,
@@ -75,11 +79,11 @@ await runService('stock', async (given) => {
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 
-function lineOf({ event, askedAt }: Decided, now: number): Line {
+function lineOf({ event, sentAt }: Decided, now: number): Line {
   return {
     outcome: event.type,
     id: 'reservationid' in event ? event.reservationid : event.bookid,
-    waitMs: now - Date.parse(askedAt),
+    waitMs: now - Date.parse(sentAt),
   }
 }
 

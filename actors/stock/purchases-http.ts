@@ -1,4 +1,4 @@
-/** The purchaser's HTTP face: what is wanted, what is ordered. */
+/** The purchaser's HTTP API: purchase requests and purchases. */
 import { createRoute, z } from '@hono/zod-openapi'
 import {
   collectionSchema,
@@ -21,7 +21,9 @@ const requestSchema = z
   .object({
     bookid: z.string(),
     title: z.string(),
-    shortage: z.int().openapi({ description: 'refused since copies were last ordered or arrived' }),
+    shortage: z
+      .int()
+      .openapi({ description: 'reservations refused since copies were last ordered or arrived' }),
     requestedAt: z.iso.datetime(),
   })
   .openapi('PurchaseRequest')
@@ -41,19 +43,21 @@ const purchaseSchema = z
 const listRequests = createRoute({
   method: 'get',
   path: '/purchase-requests',
-  summary: 'Books that were asked for and are not there',
+  summary: 'List purchase requests',
+  description: 'Books that reservations were refused for, until copies are ordered or arrive.',
   tags: ['purchaser'],
   request: { query: z.object({ ...pageQuery }) },
   responses: {
-    200: jsonAnswer(collectionSchema('purchaseRequests', requestSchema), 'A page, in the order of book ids'),
+    200: jsonAnswer(collectionSchema('purchaseRequests', requestSchema), 'A page, ordered by book id'),
   },
 })
 
 const order = createRoute({
   method: 'post',
   path: '/purchases',
-  summary: 'Copies of a book are ordered',
-  description: 'Closes the open request for the book. The copies count once they are received.',
+  summary: 'Order copies of a book',
+  description:
+    'Closes the open purchase request for the book. The copies are available once they are received.',
   tags: ['purchaser'],
   request: {
     headers: keyHeader,
@@ -68,7 +72,7 @@ const order = createRoute({
 const listPurchases = createRoute({
   method: 'get',
   path: '/purchases',
-  summary: 'Purchases',
+  summary: 'List purchases',
   tags: ['purchaser'],
   request: { query: z.object({ ...pageQuery, bookid: idSchema.optional() }) },
   responses: { 200: jsonAnswer(collectionSchema('purchases', purchaseSchema), 'A page, newest first') },
@@ -77,7 +81,7 @@ const listPurchases = createRoute({
 const getPurchase = createRoute({
   method: 'get',
   path: '/purchases/{purchaseid}',
-  summary: 'One purchase',
+  summary: 'Get a purchase',
   tags: ['purchaser'],
   request: { params: z.object({ purchaseid: z.uuid() }) },
   responses: { 200: jsonAnswer(purchaseSchema, 'The purchase'), ...problemResponses(404) },
@@ -98,7 +102,7 @@ export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): voi
 
   app.addRoute(order, async (c) => {
     const body = c.req.valid('json')
-    const purchaseid = await desk.carryOut(c, 'POST /purchases', body, (id) => ({
+    const purchaseid = await desk.execute(c, 'POST /purchases', body, (id) => ({
       type: 'OrderCopies',
       commandid: id,
       purchaseid: id,
@@ -120,7 +124,7 @@ export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): voi
 
   app.addRoute(getPurchase, async (c) => {
     const row = await queries.purchase(sql, c.req.valid('param').purchaseid)
-    if (!row) throw new Problem('not-found', { detail: 'There is no such purchase.' })
+    if (!row) throw new Problem('not-found', { detail: 'No purchase has this id.' })
     return reply(200, toPurchase(row))
   })
 }

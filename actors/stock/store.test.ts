@@ -42,34 +42,34 @@ const everything = async (partition: number) => {
   return row
 }
 
-const books = () => store.writeBooks(sql, partitions.map(book))
+const books = () => store.upsertBooks(sql, partitions.map(book))
 const counts = () =>
-  store.countBooks(
+  store.updateCounts(
     sql,
     partitions.map((it) => ({ ...book(it), available: 2 })),
   )
 const newHolds = () =>
-  store.beginHolds(
+  store.insertHolds(
     sql,
     partitions.map((it) => hold(it, 'held')),
   )
 const holds = () =>
-  store.writeHolds(
+  store.updateHolds(
     sql,
     partitions.map((it) => hold(it, 'released')),
   )
 const commands = () =>
-  store.writeCommands(
+  store.insertCommands(
     sql,
     partitions.map((it) => ({ ...ids(it), commandid: uuid(it) })),
   )
 const orders = () =>
-  store.writeOrdered(
+  store.insertPurchases(
     sql,
     partitions.map((it) => ({ ...ids(it), purchaseid: uuid(it), qty: 1, received: false })),
   )
 const arrivals = () =>
-  store.writeReceived(
+  store.receivePurchases(
     sql,
     partitions.map((it) => ({ ...ids(it), purchaseid: uuid(it) })),
   )

@@ -22,7 +22,7 @@ async function stalled(runtime: Runtime, wire: TcpProxy) {
 }
 
 const fencedOut = (runtime: Runtime, worker: RunningWorker) =>
-  runtime.until(() => worker.has('fenced out: somebody else owns the partition now'))
+  runtime.until(() => worker.has('fenced out: another worker owns the partition now'))
 
 test('an owner that is gone is replaced once its lease has run out, without losing a message', async () => {
   await using runtime = await openRuntime({ partitions: 1 })

@@ -54,7 +54,7 @@ export const bugs: Bug[] = [
     const early = Map.groupBy(outgoing, (it) => it.partition)
     for (const { owned } of slices) {
       const own = early.get(owned.partition)
-      if (own) await eventLog?.publish([{ at: { ...owned, seq: own.at(-1)!.seq }, events: own.map((it) => ({ ...it, time })) }])
+      if (own) await eventLog?.publish([{ at: { partition: owned.partition, trimmed: owned.trimmed, seq: own.at(-1)!.seq }, events: own.map((it) => ({ ...it, time })) }])
     }
     const startedAt = performance.now()`,
       },
@@ -233,7 +233,7 @@ export const bugs: Bug[] = [
       },
       {
         file: 'actors/reservation/store.ts',
-        find: 'and v.released::bool',
+        find: 'and v.released',
         replace: '',
       },
     ],
@@ -246,9 +246,9 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/reservation/desk.ts',
-        find: ': await this.#inserts.add(row).catch(toUnavailable)',
+        find: '= await this.#inserts.add(row).catch(toUnavailable)',
         replace:
-          ': (this.#inserts.add(row).catch(() => {}), { at: new Date(), accepted: new Set([reservationid]) })',
+          '= (this.#inserts.add(row).catch(() => {}), { at: new Date(), accepted: new Set([reservationid]) })',
       },
     ],
     scenario: 'postgres-stopped',
@@ -273,8 +273,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/reservation/resend.ts',
-        find: 'const dueBefore = await answeredUntil(options, partition, at, marks)',
-        replace: 'const dueBefore = (await answeredUntil(options, partition, at, marks)) && new Date()',
+        find: 'const dueBefore = await answeredBefore(options, partition, at, marks)',
+        replace: 'const dueBefore = (await answeredBefore(options, partition, at, marks)) && new Date()',
       },
     ],
     scenario: 'clocks-apart',
