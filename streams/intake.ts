@@ -6,7 +6,6 @@
  * read.
  */
 import { isNextEvent, isNextMessage, type Slice, sizeOf, slicesOf, soundOf } from './batch.ts'
-import type { Doorbell } from './doorbell.ts'
 import { type Entry, entriesOf, type Row, sequenceOf } from './entry.ts'
 import { eventsPerBatchMax } from './event-batch.ts'
 import type { Holdings } from './holdings.ts'
@@ -14,6 +13,7 @@ import type { Incarnation } from './incarnation.ts'
 import { readEntries } from './mailbox.ts'
 import type { Owned } from './owned.ts'
 import type { RedisClient } from './redis.ts'
+import type { Doorbell } from './stream-listener.ts'
 
 /** Messages in a batch at most. */
 export const batchSizeMax = 1_000

@@ -28,7 +28,7 @@ export function openRedis(url: string, name: string, { blocking = false } = {}):
     connectionName: name,
     connectTimeout: commandTimeoutMs,
     socketTimeout: silenceMaxMs,
-    // A blocking reader watches its own time (`doorbell.ts`).
+    // A blocking reader watches its own time (`stream-listener.ts`).
     ...(blocking ? {} : { commandTimeout: commandTimeoutMs }),
     // A command fails with the connection that carried it: none is kept for later, none is sent twice.
     maxRetriesPerRequest: 0,

@@ -31,7 +31,6 @@ import {
 import { commit, type Letter } from './commit.ts'
 import { lettersToRedrive } from './dead-letter.ts'
 import { deadline } from './deadline.ts'
-import { Doorbell } from './doorbell.ts'
 import { entriesOf } from './entry.ts'
 import { inBatches } from './event-batch.ts'
 import type { EventLog, Publication } from './event-log.ts'
@@ -44,6 +43,7 @@ import type { Owned } from './owned.ts'
 import { isDataError, isRefusal } from './postgres.ts'
 import { Pulse } from './pulse.ts'
 import { openRedis, type RedisClient, untilReady } from './redis.ts'
+import { Doorbell } from './stream-listener.ts'
 import type { BatchTrace } from './telemetry.ts'
 
 const tidyEveryMs = 1_000

@@ -1,8 +1,8 @@
 import { expect, inject, test } from 'vitest'
 import { OwnServer } from '../actors/testing/own-server.ts'
 import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
-import { Doorbell } from './doorbell.ts'
 import { openRedis, untilReady } from './redis.ts'
+import { Doorbell } from './stream-listener.ts'
 import { openRuntime, range } from './testing/runtime.ts'
 
 const never = new AbortController().signal
