@@ -1,5 +1,5 @@
 /** The installation as the command works on it: its three databases, of which no service works on any meanwhile. */
-import { type Beat, restoresOf } from '../../streams/incarnation.ts'
+import { type RenewalCount, restoresOf } from '../../streams/incarnation.ts'
 import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { type ServiceName, serviceNames } from '../config.ts'
 
@@ -21,7 +21,7 @@ export type Installation = AsyncDisposable & {
  * Takes every partition of every service, so that a worker that still runs can commit nothing. Disposing of it gives the
  * partitions back.
  */
-export async function takeInstallation(urls: DatabaseUrls, known: Beat[]): Promise<Installation> {
+export async function takeInstallation(urls: DatabaseUrls, known: RenewalCount[]): Promise<Installation> {
   const databases = {} as Databases
   for (const service of serviceNames)
     databases[service] = openPostgres(urls[service], { schema: service, max: 2 })
