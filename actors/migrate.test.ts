@@ -49,7 +49,7 @@ test('an unsuitable database is refused with every fault, and nothing changes', 
   const fault = await faultOf({ databaseUrl: url, partitions: 2 })
   expect(fault).toContain('SetupError: Cannot migrate: ')
   expect(fault).toContain(
-    'encoding is LATIN1, in which not every title can be stored: make one with create database',
+    'encoding is LATIN1, which cannot store every title: create one with create database',
   )
   expect(fault).toContain('the database is read-only (default_transaction_read_only is on)')
   expect(fault).toContain('session_replication_role is replica')
@@ -76,7 +76,7 @@ test('errors caused by a pooler are explained', async () => {
   )
   // As if the connection's startup parameters were ignored.
   expect(await faultsOfPostgres(server)).toEqual([
-    'DATABASE_URL leads to a pooler that ignores what a connection asks for: name Postgres itself',
+    'DATABASE_URL leads to a pooler that ignores the parameters of a connection: name Postgres itself',
   ])
 })
 

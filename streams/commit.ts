@@ -1,12 +1,12 @@
 /**
- * The one statement that makes a batch true: offsets, events, dead letters and the service's own rows.
+ * The one statement that commits a batch: offsets, events, dead letters and the service's own rows.
  *
  * C1. Fence: a partition is written only while its epoch and its offset are still those that the batch was read with.
- *     A stalled owner that wakes up late has an old epoch; a batch that was committed already has an old offset.
- * C2. It is one SQL statement, so it happens whole or not at all, and no connection can be left in a transaction.
+ *     A stalled owner that wakes up late has an old epoch. A batch that was already committed has an old offset.
+ * C2. It is one SQL statement, so all of it happens or nothing, and no connection can be left in a transaction.
  * C3. Partitions are independent: one that is fenced out does not hold up the others of the batch.
- * C4. Sequences of events are dense: they are counted from the sequence that the fence protects.
- * C5. An event's time is that of its commit, by the database's clock: no clock of ours is right about it.
+ * C4. Sequences of events are dense, because they are counted from the sequence that the fence protects.
+ * C5. An event's time is that of its commit, by the database's clock. The clocks of workers may be wrong.
  */
 import { toArray } from './envelope.ts'
 import type { EventBatch, NumberedBatch } from './event-batch.ts'
@@ -15,7 +15,7 @@ import { type Form, writeLetters } from './letter.ts'
 import type { Fragment, Sql } from './postgres.ts'
 import { fencedRows, rows } from './rows.ts'
 
-/** A partition's step: from the offset it was read at to the offset after the batch. */
+/** Moves a partition from the offset that it was read at to the offset after the batch. */
 export type Advance = {
   partition: number
   epoch: number
@@ -33,18 +33,18 @@ export type Batch = {
   advances: Advance[]
   events: NumberedBatch[]
   letters: Letter[]
-  /** How the letters are written down, if not whole. */
+  /** How the letters are written, `whole` by default. */
   form?: Form
-  /** Letters that were driven again and are done. */
+  /** Letters that were redriven and are done. */
   redriven: { partition: number; position: string }[]
   writes: Fragment[]
   results: Fragment | undefined
 }
 
 export type Committed = {
-  /** As they are in the log, those of partitions that were fenced out too. */
+  /** As they are in the log. Those of partitions that were fenced out are included, though they were not written. */
   events: EventBatch[]
-  /** The partitions whose fence held. Of the others nothing was written. */
+  /** The partitions whose fence held. For the others nothing was written. */
   partitions: Set<number>
   results: unknown[]
 }
@@ -70,8 +70,8 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
       returning m.partition
     )
     ${events.length ? sql`, logged as (${logEvents(sql, events)})` : sql``}
-    ${letters.length ? sql`, buried as (${bury(sql, writeLetters(letters, batch.form ?? 'whole'))})` : sql``}
-    ${redriven.length ? sql`, dug_up as (${forget(sql, redriven)})` : sql``}
+    ${letters.length ? sql`, dead_lettered as (${insertDeadLetters(sql, writeLetters(letters, batch.form ?? 'whole'))})` : sql``}
+    ${redriven.length ? sql`, redriven as (${deleteRedriven(sql, redriven)})` : sql``}
     ${batch.writes.length ? batch.writes.map((write) => sql`, ${write}`) : sql``}
     select partition, null::json as result, ${timeOf(sql)} as at from fenced
     ${batch.results ? sql`union all select *, null from (${batch.results}) as results` : sql``}`
@@ -83,7 +83,7 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
   }
 }
 
-/** In milliseconds, as it is published. */
+/** In milliseconds, as published. */
 const timeOf = (sql: Sql) => sql`date_trunc('milliseconds', now())`
 
 const logEvents = (sql: Sql, batches: NumberedBatch[]) => {
@@ -98,12 +98,12 @@ const logEvents = (sql: Sql, batches: NumberedBatch[]) => {
     seq: 'bigint',
     events: ['text', (it) => toArray(it.events)],
   })} as e
-), concerned as (
+), indexed as (
   insert into event_subject (partition, seq, subject)
   select s.partition, s.seq, s.subject from ${fencedRows(sql, subjects, { seq: 'bigint', subject: 'text' })} as s`
 }
 
-const bury = (sql: Sql, letters: Letter[]) => sql`
+const insertDeadLetters = (sql: Sql, letters: Letter[]) => sql`
   insert into dead_letter (partition, position, reason, fields)
   select l.partition, l.position, l.reason, array(select json_array_elements_text(l.fields::json))
   from ${fencedRows(sql, letters, {
@@ -113,6 +113,6 @@ const bury = (sql: Sql, letters: Letter[]) => sql`
   })} as l
   on conflict (partition, position) do update set reason = excluded.reason, redrive = false, at = clock_timestamp()`
 
-const forget = (sql: Sql, letters: { partition: number; position: string }[]) => sql`
+const deleteRedriven = (sql: Sql, letters: { partition: number; position: string }[]) => sql`
   delete from dead_letter d using ${fencedRows(sql, letters, { position: 'text' })} as l
   where d.partition = l.partition and d.position = l.position`

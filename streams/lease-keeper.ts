@@ -91,7 +91,7 @@ export class LeaseKeeper {
         if (this.#ownOnlyUntil === Number.POSITIVE_INFINITY)
           this.#ownOnlyUntil = performance.now() + leaseTtlMs
         this.#workers = leases.workers
-        incarnation.counted(sql, this.#redis, leases.beat, before)
+        incarnation.counted(sql, this.#redis, leases.count, before)
         return leases
       })
       .catch((error) => {

@@ -5,25 +5,14 @@ import type { Contact } from './customers/customers.ts'
 import { type Gathering, keyOf } from './plan/gather.ts'
 import type { Plan, PlannedNotice } from './plan/plan.ts'
 
+export { leasesLast } from '../../streams/lease.ts'
+
 export async function readContacts(sql: Sql, userids: string[]): Promise<Map<string, Contact>> {
   if (userids.length === 0) return new Map()
   const rows = await sql<(Contact & { userid: string })[]>`
     select userid, email, webhook, phone, locale, to_json(channels) as channels
     from customer where userid = any(${userids}::text[])`
   return new Map(rows.map(({ userid, ...contact }) => [userid, contact]))
-}
-
-/** @returns whether the worker owns all of these partitions, and for at least so much longer. */
-export async function leasesLast(
-  sql: Sql,
-  worker: string,
-  partitions: number[],
-  marginMs: number,
-): Promise<boolean> {
-  const rows = await sql`
-    select from mailbox where partition = any(${partitions}::int[]) and owner = ${worker}
-      and lease_until > clock_timestamp() + ${marginMs}::float8 * interval '1 millisecond'`
-  return rows.length === partitions.length
 }
 
 /** @returns which of these notices exist. */

@@ -1,5 +1,5 @@
 /** The installation's three databases, with all services fenced out while the command runs. */
-import { type Beat, restoresOf } from '../../streams/incarnation.ts'
+import { type RenewalCount, restoresOf } from '../../streams/incarnation.ts'
 import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { type ServiceName, serviceNames } from '../config.ts'
 
@@ -20,7 +20,7 @@ export type Installation = AsyncDisposable & {
 /**
  * Leases every partition of every service, so that running workers are fenced out. Disposing releases the partitions.
  */
-export async function leaseInstallation(urls: DatabaseUrls, known: Beat[]): Promise<Installation> {
+export async function leaseInstallation(urls: DatabaseUrls, known: RenewalCount[]): Promise<Installation> {
   const databases = {} as Databases
   for (const service of serviceNames)
     databases[service] = openPostgres(urls[service], { schema: service, max: 2 })

@@ -97,7 +97,7 @@ export const bugs: Bug[] = [
       // Otherwise a consumer notices the gap and the stream is filled again.
       {
         file: 'streams/intake.ts',
-        find: 'this.#sound(owned, entriesOf(rows, owned.position, this.#sequenced))',
+        find: 'this.#validOf(owned, entriesOf(rows, owned.position, this.#sequenced))',
         replace: 'entriesOf(rows, owned.position, this.#sequenced)',
       },
     ],
@@ -122,7 +122,7 @@ export const bugs: Bug[] = [
       },
       {
         file: 'streams/intake.ts',
-        find: 'this.#sound(owned, entriesOf(rows, owned.position, this.#sequenced))',
+        find: 'this.#validOf(owned, entriesOf(rows, owned.position, this.#sequenced))',
         replace: 'entriesOf(rows, owned.position, this.#sequenced)',
       },
     ],
