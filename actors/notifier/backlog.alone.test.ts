@@ -1,4 +1,4 @@
-/** A real process that has much to tell, to a real mail server and webhook. */
+/** A real process with a large backlog, and a real mail server and webhook. */
 import { randomUUID } from 'node:crypto'
 import { createTransport } from 'nodemailer'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
@@ -21,7 +21,7 @@ beforeAll(async () => {
   hooks = await WebhookSink.start()
   await writeCustomer(database.sql, 'mailed', contact({ email: 'mailed@example.com' }))
   await writeCustomer(database.sql, 'hooked', contact({ webhook: hooks.url }))
-  // It takes no events in: all partitions are somebody else's.
+  // It reads no events: another worker owns all partitions.
   notifier = new ServiceProcess('notifier', {
     service: 'notifier',
     runtime: 'node',
@@ -45,30 +45,30 @@ afterAll(async () => {
   expect(faults).toEqual([])
 })
 
-const untold = async () =>
+const undelivered = async () =>
   (await database.sql<{ count: number }[]>`select count(*) from undelivered`)[0]!.count
 
 const backlog = { mailed: 3_000, hooked: 7_000 }
 const all = backlog.mailed + backlog.hooked
 const wanted = 1_000
 
-test('ten thousand notices are told at a thousand a second, each once', { timeout: 120_000 }, async () => {
-  // The first time the bare clients are still being compiled.
+test('ten thousand notices are sent at a thousand per second, each once', { timeout: 120_000 }, async () => {
+  // A warm-up: the bare clients are not compiled yet.
   await bareRate()
   const before = await bareRate()
   mails.mails.length = 0
   hooks.hooks.length = 0
-  const rate = await tell()
+  const rate = await send()
   const bare = Math.min(before, await bareRate())
   console.log(`${all} notices at ${rate.toFixed(0)} a second, bare clients at ${bare.toFixed(0)}`)
-  // Where bare clients come to less than 2,500 a second, the machine is slow, or busy with other things.
+  // If bare clients reach less than 2,500 per second, the machine is slow or busy.
   expect(rate).toBeGreaterThan(Math.min(wanted, bare / 2.5))
 })
 
-/** Tells a backlog. @returns notices a second, from the first to the last. */
-async function tell(): Promise<number> {
-  const told = () => mails.mails.length + hooks.hooks.length
-  const starting = eventually(() => told() > 0, { timeoutMs: 20_000 }).then(() => performance.now())
+/** Sends a backlog. @returns notices per second, from the first to the last. */
+async function send(): Promise<number> {
+  const sent = () => mails.mails.length + hooks.hooks.length
+  const starting = eventually(() => sent() > 0, { timeoutMs: 20_000 }).then(() => performance.now())
   for (let made = 0; made < all; made += 1_000) {
     const events = range(1_000).map((i) =>
       reserved({ reservationid: randomUUID(), userid: i % 10 < 3 ? 'mailed' : 'hooked' }),
@@ -76,16 +76,16 @@ async function tell(): Promise<number> {
     await database.commit(events, { routing })
   }
   const startedAt = await starting
-  await eventually(() => told() >= all, { timeoutMs: 80_000, message: 'The backlog is not told' })
+  await eventually(() => sent() >= all, { timeoutMs: 80_000, message: 'The backlog was not sent' })
   const rate = all / ((performance.now() - startedAt) / 1_000)
-  await eventually(async () => (await untold()) === 0)
+  await eventually(async () => (await undelivered()) === 0)
   expect(new Set(mails.mails.map((it) => it.messageId)).size).toBe(backlog.mailed)
   expect(new Set(hooks.hooks.map((it) => it.headers['idempotency-key'])).size).toBe(backlog.hooked)
-  expect(told()).toBe(all)
+  expect(sent()).toBe(all)
   return rate
 }
 
-/** Notices a second, in the same shares, without a queue: as fast as clients and sinks can. */
+/** Notices per second in the same shares without a queue: the limit of clients and sinks. */
 async function bareRate(): Promise<number> {
   const transport = createTransport({ url: mails.url, pool: true, maxConnections: 10 })
   const mail = {

@@ -4,9 +4,9 @@ import { emailRule, parseEmail, parsePhone, phoneRule } from '../addresses.ts'
 import type { OwnSettings } from '../config.ts'
 import { integer, oneOf, pairs, parsed } from '../setting.ts'
 import {
+  type ChannelNumbers,
   channels,
   channelsOf,
-  type DeliveringChannel,
   deliveringChannels,
   personalChannels,
 } from './channels/all.ts'
@@ -30,7 +30,7 @@ function channelNumbers(min: number, max: number, example: string) {
   const message = `must be like ${example}, with numbers from ${min} to ${max}`
   const name = new RegExp(`^(${deliveringChannels.join('|')})$`)
   return pairs(name, z.coerce.number(message).min(min, message).max(max, message), message).transform(
-    (it): { [name in DeliveringChannel]?: number } => it ?? {},
+    (it): ChannelNumbers => it ?? {},
   )
 }
 
@@ -102,7 +102,6 @@ export const notifierSettings: OwnSettings<NotifierConfig> = {
 }
 
 const toNotifierConfig = (it: z.infer<typeof own>) => ({
-  /** By name, for each channel to open with. */
   channelSettings: it as Readonly<Record<string, unknown>>,
   channelRates: it.CHANNEL_RATES,
   channelConcurrency: it.CHANNEL_CONCURRENCY,

@@ -1,30 +1,30 @@
 import { expect, test } from 'vitest'
 import { notice } from './channels/testing.ts'
-import { consoleTeller } from './console.ts'
+import { printing } from './console.ts'
 
-test('the console tells in the original lines, with reservation, user, book and trace', () => {
-  const told: [object, string][] = []
+test('the console prints the original lines, with reservation, user, book and trace', () => {
+  const printed: [object, string][] = []
   let written = 0
-  const tell = consoleTeller({
+  const print = printing({
     log: {
-      info: (facts, text) => told.push([facts, text]),
+      info: (facts, text) => printed.push([facts, text]),
       flush: () => {
-        written = told.length
+        written = printed.length
       },
     },
     lines: { add: (_, write) => write() },
     now: () => new Date(),
   })
   const kinds = ['reserved', 'cancelled', 'failed', 'purchase-requested'] as const
-  tell(kinds.map((kind) => notice({ kind })))
+  print(kinds.map((kind) => notice({ kind })))
   expect(written).toBe(4)
-  expect(told.map(([, text]) => text)).toEqual([
+  expect(printed.map(([, text]) => text)).toEqual([
     '##### 예약 완료 되었습니다 #####',
     '##### 예약 취소 되었습니다 #####',
     '##### 예약 실패 하였습니다 #####',
     '##### 구매 요청 하였습니다 #####',
   ])
-  expect(told[0]![0]).toMatchObject({
+  expect(printed[0]![0]).toMatchObject({
     reservationid: '01989d5e-1c2b-7abc-8def-0123456789ab',
     userid: 'test1',
     bookid: 'B1',

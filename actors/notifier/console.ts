@@ -1,7 +1,10 @@
-/** Tells everything on standard output, one line each, as the original did. */
+/** Prints every notice on standard output, one line each, as the original system did. */
+import type { Sql } from '../../streams/postgres.ts'
 import type { Line, Series } from '../busy-lines.ts'
 import { traceIdOf } from '../http/trace.ts'
 import type { Alert, Kind, Subject } from './plan/notice.ts'
+import type { PlannedNotice } from './plan/plan.ts'
+import { isForOperator } from './plan/routing.ts'
 
 const texts: Record<Kind, string> = {
   reserved: '##### 예약 완료 되었습니다 #####',
@@ -12,38 +15,37 @@ const texts: Record<Kind, string> = {
   alert: '##### 경보 #####',
 }
 
-export type ConsoleOptions = {
-  /** `flush` has its reader given the lines before what they tell of is committed. */
+export type PrintedNotice = Subject & {
+  noticeid: string
+  traceparent: string | null
+  /** When the event happened that the notice is about. */
+  occurredAt?: string
+}
+
+export type Print = (notices: PrintedNotice[]) => void
+
+export type PrintingOptions = {
+  /** `flush` hands the lines to the reader of the log before their notices are committed. */
   log: { info(facts: object, text: string): void; flush(): void }
-  /** Of those that are about a reservation or a purchase: in a rush there are thousands a second. */
+  /** For notices of reservations and purchases: a rush makes thousands per second. */
   lines: Pick<Series, 'add'>
   now(): Date
 }
 
-/** What a line tells of a notice. */
-export type Told = Subject & {
-  noticeid: string
-  traceparent: string | null
-  /** When that happened which it tells of. */
-  occurredAt?: string
-}
-
-export const consoleTeller =
-  ({ log, lines, now }: ConsoleOptions) =>
-  (notices: Told[]): void => {
+export const printing =
+  ({ log, lines, now }: PrintingOptions): Print =>
+  (notices) => {
     const at = now().getTime()
     for (const notice of notices) {
       const write = () => log.info(factsOf(notice), texts[notice.kind])
-      if (forOperators(notice.kind)) write()
+      // Notices for operators are few, and each one matters.
+      if (isForOperator(notice.kind)) write()
       else lines.add(lineOf(notice, at), write)
     }
     log.flush()
   }
 
-/** They are few, and each is news. */
-const forOperators = (kind: Kind) => kind === 'alert' || kind === 'delivery-failed'
-
-const lineOf = ({ kind, noticeid, occurredAt }: Told, at: number): Line => ({
+const lineOf = ({ kind, noticeid, occurredAt }: PrintedNotice, at: number): Line => ({
   outcome: kind,
   id: noticeid,
   ...(occurredAt !== undefined && { waitMs: at - Date.parse(occurredAt) }),
@@ -51,8 +53,8 @@ const lineOf = ({ kind, noticeid, occurredAt }: Told, at: number): Line => ({
 
 const briefly = ({ status, labels, annotations }: Alert) => ({ status, labels, annotations })
 
-/** A fact that there is none of is left out. */
-const factsOf = (notice: Told) => ({
+/** The log omits facts that are undefined. */
+const factsOf = (notice: PrintedNotice) => ({
   noticeid: notice.noticeid,
   reservationid: notice.reservationid ?? undefined,
   userid: notice.userid ?? undefined,
@@ -62,3 +64,64 @@ const factsOf = (notice: Told) => ({
   alerts: notice.details?.type === 'alerts' ? notice.details.alerts.map(briefly) : undefined,
   traceid: traceIdOf(notice.traceparent),
 })
+
+export type PrintOnceOptions = {
+  sql: Sql
+  /** The worker that owns the partitions. */
+  worker: string
+  /** How much longer its leases must last when it prints, milliseconds. */
+  leaseMarginMs: number
+  /** Must not throw. */
+  print: Print
+}
+
+/**
+ * Prints notices before the commit that records them as sent, each once.
+ *
+ * Printed notices are remembered until their commit is known, so a batch that is handled again prints nothing again. Nothing
+ * is printed unless the leases outlast the commit by a margin, because the next owner of the partition would print it again.
+ * Only a crash, or a pause longer than that margin, between the line and the commit repeats a line, under the same noticeid.
+ */
+export class PrintOnce {
+  readonly #options: PrintOnceOptions
+  /** Printed, and not known to be committed. */
+  readonly #printed = new Set<string>()
+
+  constructor(options: PrintOnceOptions) {
+    this.#options = options
+  }
+
+  /**
+   * @param existing the notices that an earlier commit recorded.
+   * @returns the notices that are new.
+   * @throws when the leases are about to run out.
+   */
+  async print(notices: PlannedNotice[], existing: ReadonlySet<string>): Promise<PlannedNotice[]> {
+    const due = notices.filter(
+      (it) => it.channel === 'console' && !it.superseded && !existing.has(it.noticeid),
+    )
+    if (due.length === 0) return due
+    if (!(await this.#leasesLast([...new Set(due.map((it) => it.partition))])))
+      throw new Error('Cannot print notices: the leases are about to run out, or have run out')
+    this.#options.print(due.filter((it) => !this.#printed.has(it.noticeid)))
+    for (const notice of due) {
+      notice.printed = true
+      this.#printed.add(notice.noticeid)
+    }
+    return due
+  }
+
+  /** The notices of these partitions are committed. A partition that was lost may come back with the same events. */
+  forget(notices: PlannedNotice[], partitions: ReadonlySet<number>): void {
+    for (const { noticeid, partition } of notices)
+      if (partitions.has(partition)) this.#printed.delete(noticeid)
+  }
+
+  async #leasesLast(partitions: number[]): Promise<boolean> {
+    const { sql, worker, leaseMarginMs } = this.#options
+    const rows = await sql`
+      select from mailbox where partition = any(${partitions}::int[]) and owner = ${worker}
+        and lease_until > clock_timestamp() + ${leaseMarginMs}::float8 * interval '1 millisecond'`
+    return rows.length === partitions.length
+  }
+}

@@ -1,82 +1,49 @@
 /**
- * Stock's events, understood: each batch becomes notices, written in the same commit as the offset.
+ * Handles stock's events: each batch becomes notices, written in the same commit as the offset.
  *
- * The console is told right here, and noted as told in that commit: it is the one receiver that can neither refuse nor
- * hang, so it needs no queue. What was told stays in mind until its commit is known, so that a batch that is handled again
- * tells nothing again; and nothing is told unless the lease lasts well beyond the commit, since whoever has the partition
- * next would tell it again. Only a crash, or a halt as long, between line and commit does that, under the same noticeid.
+ * Notices for the console are printed here and recorded as sent in that commit (`console.ts`). The console is the one receiver
+ * that can neither refuse nor hang, so it needs no queue.
  *
- * Most events are stock's first answer and say so: nothing can be known of them, so nothing is looked for. That may be wrong
- * where a store has gone back (a consumer that reads again, a database that was restored), so whatever is read after any
- * doubt is looked for; and where another client has copied an event into the stream, which is noticed (`repetition.ts`). If
- * a notice exists all the same, Postgres refuses the batch, which is then decided from what Postgres has.
+ * Most events are marked as stock's first answer. No notice of these exists, so none is looked up. The mark may be wrong after
+ * a store has gone back (a consumer that reads again, a database that was restored), so after any doubt every notice is looked
+ * up for a while. It may also be wrong when another client copied an event into the stream, which `repetition.ts` notices. If a
+ * notice exists all the same, Postgres refuses the batch, and the batch is decided again with every lookup.
  */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
-import type { Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
-import type { Told } from './console.ts'
+import { PrintOnce, type PrintOnceOptions } from './console.ts'
 import { type Gathering, gather } from './plan/gather.ts'
-import { type Plan, type PlannedNotice, planNotices, unlessOf } from './plan/plan.ts'
+import { type Plan, type PlannedNotice, planNotices, supersededBy } from './plan/plan.ts'
 import { type Routing, routeOf } from './plan/routing.ts'
 import { Repetition } from './repetition.ts'
 import {
-  leasesLast,
+  type Delays,
   planWrites,
-  type Rests,
   readContacts,
-  readKnown,
+  readExisting,
   type Superseded,
   supersededResults,
 } from './store.ts'
 
-export type NoticeHandlerOptions = {
-  sql: Sql
-  /** The worker that the batches come from, and for how much longer its leases must last while it tells: milliseconds. */
-  worker: string
-  leaseMarginMs: number
+export type NoticeHandlerOptions = PrintOnceOptions & {
   routing: Routing
-  /** Tells notices on the console. Must not throw. */
-  tell(notices: Told[]): void
-  rests: Rests
+  delays: Delays
   /** Called when notices are committed. */
-  noted(superseded: Superseded[]): void
+  onCommitted(superseded: Superseded[]): void
 }
 
-/** How many events are looked for after any doubt: some seconds of a rush, and more than a notifier that keeps up has behind. */
+/** How many events are looked up after any doubt: some seconds of a rush, and more than the usual lag. */
 export const waryEvents = 20_000
 
-export function noticeHandler({
-  sql,
-  worker,
-  leaseMarginMs,
-  routing,
-  tell,
-  rests,
-  noted,
-}: NoticeHandlerOptions): Handler<StockEvent> {
-  /** Told on the console, and not known to be committed. */
-  const told = new Set<string>()
-  /** For how many more events no mark of stock's is trusted. */
+export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent> {
+  const { sql, routing, delays, onCommitted } = options
+  const printer = new PrintOnce(options)
+  /** For how many more events stock's mark is not trusted. */
   let wary = waryEvents
   const repetition = new Repetition()
 
-  /** Without somebody who buys there is nobody to gather requests for. */
+  /** Without a purchaser to notify, requests are not gathered. */
   const gathers = routeOf({ kind: 'purchase-requested', userid: null }, undefined, routing).length > 0
-
-  /** @returns those that the console had not been told before. */
-  async function tellConsole(notices: PlannedNotice[], known: ReadonlySet<string>): Promise<PlannedNotice[]> {
-    const due = notices.filter((it) => it.channel === 'console' && !it.superseded && !known.has(it.noticeid))
-    if (due.length === 0) return due
-    const partitions = [...new Set(due.map((it) => it.partition))]
-    if (!(await leasesLast(sql, worker, partitions, leaseMarginMs)))
-      throw new Error('Cannot tell the console: the leases are about to run out, or have')
-    tell(due.filter((it) => !told.has(it.noticeid)))
-    for (const notice of due) {
-      notice.told = true
-      told.add(notice.noticeid)
-    }
-    return due
-  }
 
   return {
     parse: parseStockEvent,
@@ -104,23 +71,21 @@ export function noticeHandler({
       })
       const planned = planNotices(occurrences, (userid) => contacts.get(userid), routing)
       if (planned.notices.length === 0 && !(gathers && planned.orders.length > 0)) return nothing
-      // Nobody else writes notices of these partitions while the fence holds, so what is known now is known in the commit.
-      const sought = planned.notices.filter((it) => !it.first)
-      const known = await readKnown(sql, sought.flatMap(idsOf))
-      supersede(sought, known)
-      const news = await tellConsole(planned.notices, known)
-      const { plan, gatherings } = gathers ? gatheredOf(planned, news) : { plan: planned, gatherings: [] }
-      const mayExist = fresh || plan.notices.some((it) => known.has(it.noticeid))
+      // While the fence holds, no other worker writes notices of these partitions, so this is still true in the commit.
+      const lookedUp = planned.notices.filter((it) => !it.first)
+      const existing = await readExisting(sql, lookedUp.flatMap(idsOf))
+      supersede(lookedUp, existing)
+      const printed = await printer.print(planned.notices, existing)
+      const { plan, gatherings } = gathers ? gatheredOf(planned, printed) : { plan: planned, gatherings: [] }
+      const mayExist = fresh || plan.notices.some((it) => existing.has(it.noticeid))
       return {
-        writes: planWrites(sql, plan, gatherings, rests, mayExist),
+        writes: planWrites(sql, plan, gatherings, delays, mayExist),
         events: [],
         poison: [],
         results: supersededResults(sql, plan),
         committed(partitions, results) {
-          // What was told of a partition that was lost may come again, if we get it back.
-          for (const { noticeid, partition } of plan.notices)
-            if (partitions.has(partition)) told.delete(noticeid)
-          noted(results as Superseded[])
+          printer.forget(plan.notices, partitions)
+          onCommitted(results as Superseded[])
         },
       }
     },
@@ -128,23 +93,23 @@ export function noticeHandler({
 }
 
 function idsOf(notice: PlannedNotice): string[] {
-  const unless = unlessOf(notice)
-  return unless ? [notice.noticeid, unless] : [notice.noticeid]
+  const cancellation = supersededBy(notice)
+  return cancellation ? [notice.noticeid, cancellation] : [notice.noticeid]
 }
 
-/** Those whose cancellation was told in an earlier batch. */
-function supersede(notices: PlannedNotice[], known: ReadonlySet<string>): void {
-  if (known.size === 0) return
+/** Supersedes outcomes whose cancellation was in an earlier batch. */
+function supersede(notices: PlannedNotice[], existing: ReadonlySet<string>): void {
+  if (existing.size === 0) return
   for (const notice of notices) {
-    const unless = unlessOf(notice)
-    if (unless && known.has(unless)) notice.superseded = true
+    const cancellation = supersededBy(notice)
+    if (cancellation && existing.has(cancellation)) notice.superseded = true
   }
 }
 
 const nothing: Effects = { writes: [], events: [], poison: [] }
 
-function gatheredOf(plan: Plan, news: PlannedNotice[]): { plan: Plan; gatherings: Gathering[] } {
-  const { notices, gatherings } = gather(plan, new Set(news))
+function gatheredOf(plan: Plan, printed: PlannedNotice[]): { plan: Plan; gatherings: Gathering[] } {
+  const { notices, gatherings } = gather(plan, new Set(printed))
   return { plan: { ...plan, notices }, gatherings }
 }
 

@@ -37,8 +37,8 @@ function faceOf(allowPrivate: boolean, routing = everybody): App {
     allowPrivate,
     routing,
     alertToken: undefined,
-    tell() {},
-    ring() {},
+    print() {},
+    wake() {},
   })
   return face
 }
@@ -55,13 +55,13 @@ async function ask(method: string, path: string, body?: unknown, face = app): Pr
   return { status: response.status, headers: response.headers, body: await response.json() }
 }
 const get = (path: string) => ask('GET', path)
-/** Of notices that go through the queue. */
+/** Only notices that go through the queue. */
 const idsOf = ({ body }: Answer): string[] =>
   body._embedded.notices
     .filter((it: { channel: string }) => it.channel !== 'console')
     .map((it: { reservationid: string }) => it.reservationid)
 
-test('a contact is new at first, then replaced as a whole', async () => {
+test('a contact is created, then replaced as a whole', async () => {
   const full = {
     email: 'a@example.com',
     webhook: 'https://chat.example/hook',
@@ -82,12 +82,12 @@ test('a contact is new at first, then replaced as a whole', async () => {
   })
 })
 
-test('whoever chooses no locale has that of the library', async () => {
+test('a customer without a locale gets the default of the library', async () => {
   const english = faceOf(false, { ...everybody, locale: 'en' })
   expect((await ask('PUT', '/customers/a', {}, english)).body.locale).toBe('en')
 })
 
-test('what was read can be written back, and a customer may leave nothing at all', async () => {
+test('a contact that was read can be written back, and may be empty', async () => {
   const { body } = await ask('PUT', '/customers/a%2Fb', {})
   expect(body).toMatchObject({ userid: 'a/b', email: null, webhook: null })
   expect((await ask('PUT', '/customers/a%2Fb', body)).status).toBe(200)
@@ -115,7 +115,7 @@ test.each([
   expect(await storedWebhook('test1')).toBe(webhook)
 })
 
-test('what is shown of another webhook, or of none, is not taken for one', async () => {
+test('the masked form of another webhook, or of none, is refused', async () => {
   const webhook = 'https://chat.example/s3cret'
   await ask('PUT', '/customers/test1', { webhook })
   for (const [userid, shown] of [
@@ -129,7 +129,7 @@ test('what is shown of another webhook, or of none, is not taken for one', async
   expect((await get('/customers/test2')).status).toBe(404)
 })
 
-test('what is written in another way than delivery needs it is kept as delivery needs it', async () => {
+test('addresses are stored in the form that delivery needs', async () => {
   const given = {
     email: 'kim@한국.kr',
     phone: '+82 (0)10-1234-5678',
@@ -145,7 +145,7 @@ test('what is written in another way than delivery needs it is kept as delivery 
   expect(await storedWebhook('test1')).toBe('https://xn--3e0b707e.kr/hook')
 })
 
-test('a customer who left no contact is not found', async () => {
+test('a customer without a contact is not found', async () => {
   expect(await get('/customers/nobody')).toMatchObject({ status: 404, body: { type: '/problems/not-found' } })
 })
 
@@ -185,7 +185,7 @@ test.each([
   expect((await get('/customers/test1')).status).toBe(404)
 })
 
-test('in development a webhook may be http and private, but never anything else', async () => {
+test('in development a webhook may be http and private, but nothing else', async () => {
   const lax = faceOf(true)
   expect((await ask('PUT', '/customers/a', { webhook: 'http://127.0.0.1:9/' }, lax)).status).toBe(201)
   expect((await ask('PUT', '/customers/a', { webhook: 'ftp://127.0.0.1/' }, lax)).status).toBe(400)
@@ -220,7 +220,7 @@ test('notices are found by customer and by status', async () => {
   expect(await by('userid=nobody')).toEqual([])
 })
 
-test('a notice says what became of it', async () => {
+test('a notice shows its attempts', async () => {
   const reservationid = randomUUID()
   await database.commit([refused({ reservationid })])
   const [claimed] = await claimDue(database.sql, 'chat', 1, 60_000)
@@ -250,13 +250,13 @@ test('a notice says what became of it', async () => {
 const patch = (noticeid: string, status: string) => ask('PATCH', `/notices/${noticeid}`, { status })
 const claimOne = async () => (await claimDue(database.sql, 'chat', 1, 60_000))[0]!
 
-test('a notice that failed is tried again when an operator says so, and from then on as a new one', async () => {
+test('an operator can retry a failed notice, which then has as much time as a new one', async () => {
   await database.commit([refused({ reservationid: randomUUID() })])
   const first = await claimOne()
   await markAll(database.sql, [mark(first, 'failed')])
   expect(await claimDue(database.sql, 'chat', 1, 60_000)).toEqual([])
   expect(await patch(first.noticeid, 'pending')).toMatchObject({ status: 200, body: { status: 'pending' } })
-  // Said twice, it is done once.
+  // A repeated request changes nothing.
   expect(await patch(first.noticeid, 'pending')).toMatchObject({ status: 200, body: { status: 'pending' } })
   const again = await claimOne()
   expect(again).toMatchObject({ noticeid: first.noticeid, attempts: 2, retried: true })
@@ -269,10 +269,10 @@ test('a notice that failed is tried again when an operator says so, and from the
   })
 })
 
-test('a notice that an operator suppresses is not told, until she has it tried after all', async () => {
+test('a suppressed notice is not sent until an operator retries it', async () => {
   const reservationid = randomUUID()
   await database.commit([refused({ reservationid })])
-  const { noticeid } = (await database.told())[0]!
+  const { noticeid } = (await database.notices())[0]!
   expect(await patch(noticeid, 'suppressed')).toMatchObject({ status: 200, body: { status: 'suppressed' } })
   expect(await patch(noticeid, 'suppressed')).toMatchObject({ status: 200, body: { status: 'suppressed' } })
   expect(await claimDue(database.sql, 'chat', 1, 60_000)).toEqual([])
@@ -282,7 +282,7 @@ test('a notice that an operator suppresses is not told, until she has it tried a
   expect(await claimOne()).toMatchObject({ noticeid })
 })
 
-test('what was on its way when it was suppressed, and arrived, is sent', async () => {
+test('a notice that arrived although it was suppressed during its delivery is sent', async () => {
   await database.commit([refused({ reservationid: randomUUID() })])
   const claimed = await claimOne()
   await patch(claimed.noticeid, 'suppressed')
@@ -291,16 +291,16 @@ test('what was on its way when it was suppressed, and arrived, is sent', async (
   expect((await patch(claimed.noticeid, 'suppressed')).status).toBe(409)
 })
 
-test('what a cancellation has overtaken is neither suppressed nor tried again', async () => {
+test('a superseded notice can be neither suppressed nor retried', async () => {
   const reservationid = randomUUID()
   await database.commit([reserved({ reservationid }), released({ reservationid })])
-  const { noticeid } = (await database.told())[0]!
+  const { noticeid } = (await database.notices())[0]!
   for (const status of ['pending', 'suppressed']) expect((await patch(noticeid, status)).status).toBe(409)
   expect((await patch(randomUUID(), 'pending')).status).toBe(404)
   expect((await patch(noticeid, 'sent')).status).toBe(400)
 })
 
-test("a notice that every channel refused is tried again from the first on, by today's choice", async () => {
+test("a notice that every channel refused is retried from the first channel of the customer's current order", async () => {
   await ask('PUT', '/customers/test1', { email: 'a@example.com', phone: '+821012345678' })
   await database.commit([refused({ reservationid: randomUUID() })], { routing: route(['email', 'sms']) })
   const take = async (channel: ChannelName) => (await claimDue(database.sql, channel, 1, 60_000))[0]!
@@ -313,7 +313,7 @@ test("a notice that every channel refused is tried again from the first on, by t
   expect(await take('kakao')).toMatchObject({ noticeid, refused: [] })
 })
 
-test('every notice can be looked at before it is sent, in every language', async () => {
+test('every notice can be previewed in every language', async () => {
   const { headers } = await app.request('/previews/')
   const index = await app.request(headers.get('location')!)
   const links = [...(await index.text()).matchAll(/href="([^"]+)"/g)].map(([, href]) => href!)
@@ -337,6 +337,6 @@ test.each([
   expect((await get(path)).status).toBe(400)
 })
 
-test('a notice that never was is not found', async () => {
+test('an unknown notice is not found', async () => {
   expect((await get(`/notices/${randomUUID()}`)).status).toBe(404)
 })

@@ -9,7 +9,7 @@ import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
 import { readCustomer, writeCustomer } from './customers/customers.ts'
 import { readAttempts } from './delivery/attempts.ts'
 import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './delivery/queue.ts'
-import { noteAlerts, readNews } from './operators/alerts.ts'
+import { readNews, recordAlerts } from './operators/alerts.ts'
 import { listNotices, readNotice, retryNotice, suppressNotice } from './operators/notices.ts'
 import { statuses } from './plan/notice.ts'
 import {
@@ -49,10 +49,10 @@ const eventOf = (i: number): StockEvent => {
 }
 
 /**
- * A batch of every event, told on the console and committed with its notices.
+ * Handles and commits a batch of every event.
  * @param fresh as if Postgres had refused it before.
  */
-async function note(sql: Sql, size: number, fresh: boolean): Promise<void> {
+async function commitBatch(sql: Sql, size: number, fresh: boolean): Promise<void> {
   const batch = range(size).map((i) => ({
     partition: i % partitions,
     position: '1-0',
@@ -73,7 +73,7 @@ async function note(sql: Sql, size: number, fresh: boolean): Promise<void> {
 
 const outcomes = ['sent', 'retry', 'fallback', 'failed', 'deferred', 'superseded'] as const
 
-/** Notices claimed, their claims renewed, and each outcome marked: also of one that is not in the queue any more. */
+/** Claims notices, renews the claims and marks each outcome, also for a notice that has left the queue. */
 async function dispatch(sql: Sql, size: number): Promise<void> {
   const claimed = await claimDue(sql, 'chat', size, 10_000)
   expect(claimed).not.toEqual([])
@@ -84,7 +84,7 @@ async function dispatch(sql: Sql, size: number): Promise<void> {
   await markAll(sql, [mark({ seq: 0, attempts: 1 }, 'sent'), ...marks], { channels: ['sms'], gatherMs: 0 })
 }
 
-/** What operators do with one notice, and what alerts make of some. */
+/** Retries and suppresses one notice, and records alerts. */
 async function operate(sql: Sql): Promise<void> {
   const [{ noticeid } = { noticeid: randomUUID() }] = await hot<{ noticeid: string }[]>`
     select n.noticeid from undelivered u join notice n on n.seq = u.seq where u.due_at = 'infinity' limit 1`
@@ -93,19 +93,19 @@ async function operate(sql: Sql): Promise<void> {
   await readAttempts(sql, 7)
   const alerts = range(40).map((i) => alertFiring({ fingerprint: String(i) }))
   await readNews(sql, alerts)
-  await noteAlerts(sql, alertsOf(alerts), { noticeid: randomUUID(), channels: ['sms'] })
+  await recordAlerts(sql, alertsOf(alerts), { noticeid: randomUUID(), channels: ['sms'] })
 }
 
 async function expectHot(size: number): Promise<void> {
-  // Four partitions are a handful.
+  // There are only four partitions.
   for (const fresh of [false, true])
-    expect(await expectIndexes(hot, (sql) => note(sql, size, fresh), { small: ['mailbox'] })).toBe(4)
+    expect(await expectIndexes(hot, (sql) => commitBatch(sql, size, fresh), { small: ['mailbox'] })).toBe(4)
   expect(await expectIndexes(hot, (sql) => dispatch(sql, size))).toBe(4)
 }
 
 const tables = ['notice', 'undelivered', 'attempt', 'alert', 'customer']
 const million = 1_000_000
-const untold = 5_000
+const undelivered = 5_000
 
 async function fill(sql: Sql): Promise<void> {
   const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
@@ -115,7 +115,7 @@ async function fill(sql: Sql): Promise<void> {
     )
     select ${uuid}, 'reserved', (array['console', 'email', 'chat'])[1 + i % 3], 'book-' || i % 50000,
       'user-' || i % 100000, ${uuid}, case
-        when i > ${million - untold}::int then 'pending' when i % 1000 = 0 then 'failed'
+        when i > ${million - undelivered}::int then 'pending' when i % 1000 = 0 then 'failed'
         when i % 100 = 1 then 'superseded' else 'sent' end,
       1, now() - (${million}::int - i) * interval '5 seconds', case when i % 100 = 1 then now() end
     from generate_series(1, ${million}::int) i`
@@ -138,9 +138,9 @@ test.each([1, 200])('with tables that are empty, for a batch of %i', expectHot)
 describe('with a million notices', () => {
   beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
 
-  test.each([1, 500])('before Postgres has taken notice of them, for a batch of %i', expectHot)
+  test.each([1, 500])('before Postgres has statistics, for a batch of %i', expectHot)
 
-  describe('once it has', () => {
+  describe('once it has statistics', () => {
     beforeAll(async () => {
       await hot`analyze`
     })
@@ -173,8 +173,8 @@ describe('with a million notices', () => {
       await expectIndexes(unforced, (sql) => overdueSeconds(sql, 'chat'))
     })
 
-    test('for the oldest, which are forgotten', async () => {
-      // Among the few that are still to be told, a thousand are looked for: sooner found by reading these few.
+    test('for the oldest, which are deleted', async () => {
+      // A thousand are looked up among the few undelivered ones, so reading all of these is faster.
       const allowed = { walked: ['notice'], small: ['undelivered'] }
       await expectIndexes(unforced, (sql) => pruneNotices(sql, 30, 1_000), allowed)
     })

@@ -1,4 +1,4 @@
-/** A real process that tells a real mail server, killed at the worst moment. */
+/** A real process that sends to a real mail server, killed at the worst moment. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { eventually } from '../testing/eventually.ts'
@@ -18,7 +18,7 @@ beforeAll(async () => {
   database = await NotifierDatabase.create()
   mails = await MailSink.start()
   await writeCustomer(database.sql, 'mailed', contact({ email: 'mailed@example.com' }))
-  // It takes no events in: all partitions are somebody else's.
+  // It reads no events: another worker owns all partitions.
   notifier = new ServiceProcess('notifier', {
     service: 'notifier',
     runtime: 'node',
@@ -42,10 +42,10 @@ afterAll(async () => {
   expect(faults).toEqual([])
 })
 
-const untold = async () =>
+const undelivered = async () =>
   (await database.sql<{ count: number }[]>`select count(*) from undelivered`)[0]!.count
 
-/** Posts an alert as Alertmanager does. @returns how much of it was news. */
+/** Posts an alert as Alertmanager does. @returns how many alerts were news. */
 async function alert(fingerprint: string): Promise<number> {
   const {
     externalURL,
@@ -68,33 +68,33 @@ const alertMails = () => mails.mails.filter(({ to }) => to.includes('op@example.
 test('an alert is mailed to the operator', async () => {
   expect(await alert('aaaa')).toBe(1)
   expect(await alert('aaaa')).toBe(0)
-  await eventually(async () => (await untold()) === 0, { timeoutMs: 15_000 })
+  await eventually(async () => (await undelivered()) === 0, { timeoutMs: 15_000 })
   expect(alertMails()).toHaveLength(1)
   expect(notifier.logs.filter(({ msg }) => msg === '##### 경보 #####')).toHaveLength(1)
 })
 
-test('killed between the 250 of the mail server and its own mark, it sends the same Message-ID once more, and no third', async () => {
+test('killed between the 250 of the mail server and its own record, it sends the same Message-ID once more, and no third', async () => {
   await database.commit([reserved({ reservationid: randomUUID(), userid: 'mailed' })], { routing })
   await notifier.crash('SIGUSR2')
   const sent = () => mails.mails.filter(({ to }) => to.includes('mailed@example.com'))
   expect(sent()).toHaveLength(1)
-  const told = async () => (await database.told()).filter((it) => it.kind === 'reserved')
-  expect(await told()).toMatchObject([{ channel: 'email', status: 'pending' }])
-  // Nobody can say how it ended before the claim has run out.
+  const outcomes = async () => (await database.notices()).filter((it) => it.kind === 'reserved')
+  expect(await outcomes()).toMatchObject([{ channel: 'email', status: 'pending' }])
+  // Until the claim expires, the outcome is unknown.
   await database.sql`update undelivered set due_at = clock_timestamp()`
   await notifier.start()
-  await eventually(async () => (await untold()) === 0, { timeoutMs: 15_000 })
+  await eventually(async () => (await undelivered()) === 0, { timeoutMs: 15_000 })
   expect(sent()).toHaveLength(2)
   expect(new Set(sent().map((it) => it.messageId)).size).toBe(1)
-  expect(await told()).toMatchObject([{ channel: 'email', status: 'sent', attempts: 2 }])
+  expect(await outcomes()).toMatchObject([{ channel: 'email', status: 'sent', attempts: 2 }])
   const [row] = await database.sql<{ seq: number }[]>`
     select seq from notice where channel = 'email' and kind = 'reserved'`
   expect(await readAttempts(database.sql, row!.seq)).toMatchObject([{ outcome: 'sent' }])
 })
 
-test('an alert that was told before the notifier was killed is not told again after', async () => {
+test('an alert that was sent before the notifier was killed is not sent again', async () => {
   expect(await alert('aaaa')).toBe(0)
   expect(await alert('bbbb')).toBe(1)
-  await eventually(async () => (await untold()) === 0)
+  await eventually(async () => (await undelivered()) === 0)
   expect(alertMails()).toHaveLength(2)
 })

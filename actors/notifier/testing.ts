@@ -1,4 +1,4 @@
-/** A notifier's database for one test, and a way to have stock's events committed to it. */
+/** A notifier's database for one test, with ways to commit stock's events to it. */
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import postgres from 'postgres'
@@ -10,7 +10,7 @@ import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { migrate } from '../migrate.ts'
 import type { ChannelName } from './channels/all.ts'
-import type { Told as Line } from './console.ts'
+import type { PrintedNotice } from './console.ts'
 import type { Contact } from './customers/customers.ts'
 import type { Mark } from './delivery/queue.ts'
 import { type NoticeHandlerOptions, noticeHandler } from './handler.ts'
@@ -18,10 +18,10 @@ import type { Alert, AlertDetails } from './plan/notice.ts'
 import type { Party, Routing } from './plan/routing.ts'
 
 const partitions = 4
-/** Owns every partition, as long as a test does not say otherwise. */
+/** Owns every partition unless a test changes that. */
 export const worker = 'worker'
 const absent: Party = { email: null, webhook: null, phone: null, channels: [] }
-/** @param configured the channels that are open, beside the console. */
+/** @param configured the channels that are open, besides the console. */
 export const route = (configured: ChannelName[], some: Partial<Routing> = {}): Routing => ({
   configured: new Set(configured),
   customers: { channels: ['kakao', 'email', 'webhook', 'sms'], byKind: {} },
@@ -30,9 +30,9 @@ export const route = (configured: ChannelName[], some: Partial<Routing> = {}): R
   locale: 'ko',
   ...some,
 })
-/** Nothing but the console, and the webhooks of those who have one. */
+/** The console, and the webhooks of customers who have one. */
 export const nobody = route(['webhook'])
-/** One notice per event in the queue, beside the one that the console is told at once. */
+/** One notice per event in the queue, besides the one on the console. */
 export const chat = route(['webhook', 'chat'])
 export const everybody = route(['email', 'webhook', 'sms', 'kakao', 'slack', 'chat'], {
   purchaser: { ...absent, email: 'purchaser@shop.example', channels: ['email', 'slack'] },
@@ -44,28 +44,28 @@ export const everybody = route(['email', 'webhook', 'sms', 'kakao', 'slack', 'ch
   },
 })
 
-/** Reservations of `test1` for the book `1`; `version` is whatever. */
+/** By default: reservations of `test1` for the book `1`, of no particular version. */
 const after = { bookid: '1', version: 1, available: 0, held: 1 }
-type Told = { reservationid: string; userid?: string; bookid?: string; first?: true }
+type Answer = { reservationid: string; userid?: string; bookid?: string; first?: true }
 
-export const reserved = (told: Told): StockEvent => ({
+export const reserved = (answer: Answer): StockEvent => ({
   type: 'CopyReserved',
   ...after,
   userid: 'test1',
-  ...told,
+  ...answer,
 })
-export const released = (told: Told): StockEvent => ({
+export const released = (answer: Answer): StockEvent => ({
   type: 'CopyReleased',
   ...after,
   userid: 'test1',
-  ...told,
+  ...answer,
 })
-export const refused = (told: Told): StockEvent => ({
+export const refused = (answer: Answer): StockEvent => ({
   type: 'ReservationRefused',
   ...after,
   userid: 'test1',
   reason: 'OutOfStock',
-  ...told,
+  ...answer,
 })
 export const purchaseRequested = (shortage = 1, bookid = after.bookid): StockEvent => ({
   type: 'PurchaseRequested',
@@ -87,7 +87,7 @@ type CommitOptions = {
   delayMs?: number
   gatherMs?: number
   fence?: boolean
-  /** Whether Postgres has refused the batch before. */
+  /** True: Postgres refused the batch before. */
   fresh?: boolean
   handler?: Handler<StockEvent>
 }
@@ -111,7 +111,7 @@ export const alertsOf = (alerts: Alert[]): AlertDetails => ({
   truncated: 0,
 })
 
-/** What came of a notice that was claimed. */
+/** The result of a claimed notice. */
 export const mark = (
   it: { seq: number; attempts: number },
   outcome: Mark['outcome'],
@@ -128,7 +128,7 @@ export const mark = (
   ...some,
 })
 
-/** A customer's contact: what is not said is not there. */
+/** A customer's contact; fields are null by default. */
 export const contact = (some: Partial<Contact>): Contact => ({
   email: null,
   webhook: null,
@@ -176,30 +176,30 @@ export class NotifierDatabase implements AsyncDisposable {
       worker,
       leaseMarginMs: 0,
       routing: chat,
-      rests: { delayMs: 0, gatherMs: 0 },
-      noted() {},
-      tell() {},
+      delays: { delayMs: 0, gatherMs: 0 },
+      onCommitted() {},
+      print() {},
     }
     return noticeHandler({ ...defaults, ...options })
   }
 
   /**
-   * Has events committed in one batch, as the worker does.
-   * @param fence false: another owner has taken the partitions meanwhile, and we do not know yet.
-   * @returns what the console was told.
+   * Commits events in one batch, as the worker does.
+   * @param fence false: another owner has taken the partitions, and we do not know it yet.
+   * @returns what was printed.
    */
-  commit(events: StockEvent[], options?: CommitOptions): Promise<Line[]> {
+  commit(events: StockEvent[], options?: CommitOptions): Promise<PrintedNotice[]> {
     return this.commitDeliveries(events.map(deliveryOf), options)
   }
 
   async commitDeliveries(
     batch: Delivery<StockEvent>[],
     { routing = chat, delayMs = 0, gatherMs = 0, fence = true, fresh = false, handler }: CommitOptions = {},
-  ): Promise<Line[]> {
-    const told: Line[] = []
+  ): Promise<PrintedNotice[]> {
+    const printed: PrintedNotice[] = []
     const handling =
       handler ??
-      this.handler({ routing, rests: { delayMs, gatherMs }, tell: (notices) => told.push(...notices) })
+      this.handler({ routing, delays: { delayMs, gatherMs }, print: (notices) => printed.push(...notices) })
     const { writes, results, committed } = await handling.handle(batch, fresh)
     const epoch = fence ? 0 : -1
     const advances = [...new Set(batch.map((it) => it.partition))].map((partition) => ({
@@ -212,11 +212,11 @@ export class NotifierDatabase implements AsyncDisposable {
     }))
     const done = await commit(this.sql, { advances, events: [], letters: [], redriven: [], writes, results })
     committed?.(done.partitions, done.results)
-    return told
+    return printed
   }
 
-  /** What became of each notice that went through the queue. */
-  async told(): Promise<
+  /** Every notice that went through the queue. */
+  async notices(): Promise<
     {
       noticeid: string
       kind: string
@@ -235,7 +235,7 @@ export class NotifierDatabase implements AsyncDisposable {
 
   /** `kind channel status` of each notice. */
   async summary(): Promise<string[]> {
-    return (await this.told()).map((it) => `${it.kind} ${it.channel} ${it.status}`)
+    return (await this.notices()).map((it) => `${it.kind} ${it.channel} ${it.status}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -266,7 +266,7 @@ function envelopeOf({ type, bookid, ...data }: StockEvent) {
   }
 }
 
-/** Counts what dispatchers say, and tells when enough has been said. */
+/** Counts the outcomes that dispatchers report. */
 export class Tally {
   readonly #counts = new Map<string, number>()
   #changed = Promise.withResolvers<void>()

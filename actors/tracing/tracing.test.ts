@@ -68,8 +68,8 @@ describe.concurrent.each(runtimes)('on %s', (runtime) => {
     const decided = one('stock', 'process stock:mailbox')
     const applied = one('reservation', 'process stock:events')
     const noticed = one('notifier', 'process stock:events')
-    const console = one('notifier', 'tell console')
-    const webhook = one('notifier', 'tell webhook')
+    const console = one('notifier', 'notify console')
+    const webhook = one('notifier', 'notify webhook')
     expect(spans).toHaveLength(8)
 
     expect(request.parentSpanId).toBe(trace.spanid)

@@ -1,5 +1,4 @@
 /** Every channel but the console. A new channel is a file and its line here. */
-import type { NotifierConfig } from '../config.ts'
 import type { Channel } from '../delivery/delivery.ts'
 import type { AddressName } from '../plan/notice.ts'
 import { chat } from './chat.ts'
@@ -35,11 +34,21 @@ const addresses = new Map<string, AddressName | null>(channels.map((it) => [it.n
 /** @returns the address that a person must have to be notified over the channel, if any. */
 export const addressNeeded = (channel: ChannelName): AddressName | null => addresses.get(channel) ?? null
 
+export type ChannelNumbers = { [name in DeliveringChannel]?: number }
+
+export type ChannelsConfig = {
+  /** The values of every channel's settings, by name. */
+  channelSettings: Readonly<Record<string, unknown>>
+  channelConcurrency: ChannelNumbers
+  channelRates: ChannelNumbers
+  channelTimeoutsMs: ChannelNumbers
+}
+
 /**
  * Opens the channels that are configured.
  * @param clock the time for signatures.
  */
-export function openChannels(config: NotifierConfig, clock: () => Date): Channel<DeliveringChannel>[] {
+export function openChannels(config: ChannelsConfig, clock: () => Date): Channel<DeliveringChannel>[] {
   const { channelSettings, channelConcurrency, channelRates, channelTimeoutsMs } = config
   const open = ({ name, limits, open }: Described) =>
     open(channelSettings as never, {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { judge, retryAfterMs, shown } from './answer.ts'
 import type { Answer } from './caller.ts'
 
-/** By the receiver's clock, which is nobody else's. */
+/** The receiver's clock. */
 const date = 'Fri, 02 Jan 2026 03:04:05 GMT'
 const answer = (status: number, retryAfter?: string): Answer => ({
   status,
@@ -54,12 +54,12 @@ test.each([
   expect(judge(answer(503, header), 'The webhook').outcome).toMatchObject({ afterMs: ms })
 })
 
-test('a date says nothing about a receiver that does not say what time it has', () => {
+test('a Retry-After date is ignored if the answer has no Date', () => {
   expect(retryAfterMs('Fri, 02 Jan 2026 03:05:05 GMT', undefined)).toBeUndefined()
   expect(retryAfterMs('120', undefined)).toBe(120_000)
 })
 
-test('what a receiver said is shown in one line, short, without addresses and URLs', () => {
+test("a receiver's answer is shown in one short line, without addresses and URLs", () => {
   expect(shown('no such\r\n\u202e user  a@b.example, see https://x.example/token?k=secret')).toBe(
     'no such user a***@b.example, see [URL]',
   )

@@ -1,24 +1,24 @@
 /**
- * What the status of an HTTP answer means for a notice, where its receiver says nothing more exact.
+ * Interprets the status of an HTTP answer, for receivers that report nothing more specific.
  * Sources: RFC 9110, sections 10.2.3 and 15; RFC 6585, section 4; RFC 8470, section 5.2.
  */
 import { maskText } from '../../mask.ts'
+import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
-import type { Tried } from './receiver.ts'
 
 const longestMs = 24 * 60 * 60 * 1_000
-/** Client errors that say "later": a slow request, one too early, too many. */
+/** Client errors that mean "later": request timeout, too early, too many requests. */
 const later = new Set([408, 425, 429])
-/** It has moved for good, and is not followed. */
+/** Permanent redirects. They are not followed. */
 const movedForGood = new Set([301, 308])
 
 /**
- * Success is success, an error of the server may pass. An error of the client stays: the same call would get it again.
- * @param who answered, in words for the operator.
- * @param said what the answer came down to, beyond its status.
+ * A server error may be temporary. A client error is permanent: the same call would get it again.
+ * @param who the receiver, in words for the operator.
+ * @param detail what the answer says beyond its status.
  */
-export function judge({ status, headers }: Answer, who: string, said = ''): Tried {
-  const all = said === '' ? String(status) : `${status} ${said}`
+export function judge({ status, headers }: Answer, who: string, detail = ''): Tried {
+  const all = detail === '' ? String(status) : `${status} ${detail}`
   const answer = `HTTP ${all}`
   if (status >= 200 && status < 300) return { outcome: { type: 'sent', answer } }
   const error = `${who} answered ${all}`
@@ -30,7 +30,7 @@ export function judge({ status, headers }: Answer, who: string, said = ''): Trie
 
 /**
  * @param header seconds, or a date in any of HTTP's three formats.
- * @param date when the receiver answered, by its own clock: without it a date says nothing, since ours may differ.
+ * @param date the receiver's own time of the answer. Without it a date is ignored, because our clock may differ.
  * @returns milliseconds, a day at most.
  */
 export function retryAfterMs(header: string | undefined, date: string | undefined): number | undefined {
@@ -40,17 +40,17 @@ export function retryAfterMs(header: string | undefined, date: string | undefine
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), longestMs)
 }
 
-/** @returns milliseconds since the epoch; NaN for what is no date of HTTP's. */
+/** @returns milliseconds since the epoch; NaN for anything but an HTTP date. */
 function instantOf(text: string): number {
   if (!/^[A-Z][a-z]{2,8},? /.test(text)) return Number.NaN
   return Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)
 }
 
-/** A receiver's word for what is wrong, such as `invalid_payload`. Nothing else of what it says can be such a word: no token. */
+/** @returns an error code such as `invalid_payload`; an empty string for anything else, such as a token. */
 export const wordIn = (value: unknown): string =>
   typeof value === 'string' && /^[A-Za-z_]{1,60}$/.test(value) ? value : ''
 
-/** @returns an empty object for what is no JSON object. */
+/** @returns an empty object for anything but a JSON object. */
 export function jsonOf(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text)
@@ -60,9 +60,9 @@ export function jsonOf(text: string): Record<string, unknown> {
   }
 }
 
-/** What a receiver said, for people to see: one line of it, without addresses. */
-export function shown(said: string): string {
-  const line = beginningOf(said)
+/** @returns a receiver's answer in one line that is safe to show: without URLs, addresses masked. */
+export function shown(answer: string): string {
+  const line = beginningOf(answer)
     .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ')
     .trim()
   return maskText(line.replaceAll(/\b[a-z][a-z0-9+.-]{0,30}:\/\/\S+/gi, '[URL]'))
@@ -70,13 +70,13 @@ export function shown(said: string): string {
     .toWellFormed()
 }
 const shownMax = 200
-/** Read before anything is looked for: enough for what is shown, however much of it is blanks. */
+/** The part that is searched: enough for the line, however many blanks it contains. */
 const readMax = 2_000
 
-/** An address that is cut in two would not be known for one: the last word goes as a whole, if it is not longer than that. */
-function beginningOf(said: string): string {
-  if (said.length <= readMax) return said
+/** Drops a last word that may be cut, because half an address would not be recognized and masked. */
+function beginningOf(answer: string): string {
+  if (answer.length <= readMax) return answer
   let end = readMax
-  while (end > shownMax && !/\s/.test(said[end - 1]!)) end -= 1
-  return said.slice(0, end > shownMax ? end : readMax)
+  while (end > shownMax && !/\s/.test(answer[end - 1]!)) end -= 1
+  return answer.slice(0, end > shownMax ? end : readMax)
 }

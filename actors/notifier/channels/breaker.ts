@@ -1,6 +1,5 @@
 /**
- * Keeps a receiver that is down from being tried over and over: after some failures in a row it gets a rest, and then
- * one try, which tells whether it is back.
+ * Leaves a receiver alone that is down: after some failures in a row it rests, and then one attempt shows whether it is back.
  */
 import {
   CircuitState,
@@ -9,7 +8,16 @@ import {
   handleWhenResult,
   isBrokenCircuitError,
 } from 'cockatiel'
-import type { Tried } from './receiver.ts'
+import type { Outcome } from '../delivery/delivery.ts'
+
+/** The result of an attempt, and what it shows about the receiver. */
+export type Tried = {
+  outcome: Outcome
+  /** The receiver itself failed, whatever the notice. */
+  down?: boolean
+  /** How long the receiver asks to be left alone. */
+  quietMs?: number
+}
 
 export type BreakerLimits = {
   /** Failures in a row. */
@@ -36,29 +44,29 @@ export class Breaker {
     })
   }
 
-  /** Milliseconds until the receiver may be tried again. */
+  /** Milliseconds until the next attempt. */
   get restMs(): number {
     return Math.max(0, this.#restUntil - this.#now())
   }
 
-  /** The receiver was down when it was last tried. */
+  /** Whether the receiver was down at the last attempt. */
   get doubtful(): boolean {
     return this.#policy.state !== CircuitState.Closed
   }
 
-  /** The one try is under way. */
+  /** Whether that one attempt is running. */
   get probing(): boolean {
     return this.#policy.state === CircuitState.HalfOpen
   }
 
-  /** @returns what `send` makes of it, or `deferred` while the receiver rests. */
+  /** @returns the result of `send`, or `deferred` while the receiver rests. */
   async run(send: () => Promise<Tried>): Promise<Tried> {
     try {
       return await this.#policy.execute(send)
     } catch (error) {
       if (!isBrokenCircuitError(error)) throw error
       const afterMs = Math.max(this.restMs, 1_000)
-      return { outcome: { type: 'deferred', error: 'the receiver is down', afterMs } }
+      return { outcome: { type: 'deferred', error: 'The receiver is down', afterMs } }
     }
   }
 }

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { eventually } from '../../testing/eventually.ts'
+import type { Tried } from './breaker.ts'
 import { Caller } from './caller.ts'
-import type { Tried } from './receiver.ts'
 
-/** Answers, and keeps every connection for as long as it may. */
+/** Answers, and keeps every connection open as long as possible. */
 let server: Server
 let port: number
 const open = new Set<Socket>()
@@ -39,7 +39,7 @@ const post = (caller: Caller, host: number) =>
     ({ body }) => body.then(() => sent),
   )
 
-test('however many hosts there are, few connections wait for another call, and not for long', async () => {
+test('X5: however many hosts there are, few idle connections are kept, and only briefly', async () => {
   const caller = new Caller({ allowPrivate: true, idle: { max: 10, ms: 500 } })
   for (let host = 1; host <= 60; host++) expect(await post(caller, host)).toEqual(sent)
   expect(connections).toBe(60)

@@ -1,38 +1,38 @@
 /**
- * Makes calls to other people's servers over HTTP.
+ * Calls other people's servers over HTTP.
  *
- * A customer's webhook is an address that a stranger gave us, so unless private addresses are allowed:
+ * Customers' webhooks are untrusted URLs. Unless private addresses are allowed:
  *
- *   X1. It is called by https, and its URL carries no credentials.
- *   X2. Its name is resolved once, every address it has must be public, and the one that was checked is the one
- *       connected to. Name and certificate stay those of the URL.
- *   X3. No redirect is followed.
- *   X4. A call has an end: its time, and 64 KiB of the answer.
- *   X5. Connections that wait for another call are few, and not for long, however many hosts there are and however long
- *       they would keep them.
+ *   X1. Only https is used, and the URL has no credentials.
+ *   X2. The host is resolved once, all of its addresses must be public, and the connection goes to the address that was
+ *       checked. TLS still verifies the host of the URL.
  *
- * X3 to X5 hold for everybody.
+ * For all servers:
+ *
+ *   X3. Redirects are not followed.
+ *   X4. A call ends when its time is up, or after 64 KiB of the answer.
+ *   X5. Few idle connections are kept, and only briefly, however many hosts there are and however long they would keep them.
  */
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { isIP } from 'node:net'
+import type { Tried } from './breaker.ts'
 import { type Lookup, PrivateAddressError, resolveHost } from './public-address.ts'
-import type { Tried } from './receiver.ts'
 import { notPublic, webhookFault } from './webhook-url.ts'
 
 const answerBytesMax = 64 * 1024
 const connectionsPerHostMax = 32
-/** Of connections that wait for the next call: to one host, and to all of them. */
+/** Idle connections, per host and in total. */
 const idlePerHostMax = 8
 const idleMax = 128
-/** After which an idle connection is closed, however long its host would keep it. */
+/** How long an idle connection is kept. */
 const idleMs = 15_000
 
 export type CallerOptions = {
-  /** http and private addresses too: for servers that operators chose, and for development. */
+  /** Also allows http and private addresses: for servers that operators configured, and for development. */
   allowPrivate: boolean
   lookup?: Lookup
-  /** How many connections wait for the next call, and for how long. */
+  /** The most idle connections, and how long they are kept. */
   idle?: { max: number; ms: number }
 }
 
@@ -41,7 +41,7 @@ export type Call = { url: URL; headers: Record<string, string>; body: string; si
 export type Answer = {
   status: number
   headers: http.IncomingHttpHeaders
-  /** What came of the body within the limits. @throws when it broke off. */
+  /** The body, up to the limit. Rejects when the answer breaks off. */
   body: Promise<string>
 }
 
@@ -71,7 +71,7 @@ export class Caller {
     }
   }
 
-  /** Posts, and has the answer judged. @param who is called, in words for the operator. */
+  /** Posts, and passes the answer to `judge`. @param who the receiver, in words for the operator. */
   async post(who: string, call: Call, judge: (answer: Answer) => Promise<Tried> | Tried): Promise<Tried> {
     const { signal } = call
     try {
@@ -94,13 +94,13 @@ export class Caller {
     const { allowPrivate, lookup } = this.#options
     checkUrl(call.url, allowPrivate)
     const addresses = await resolveHost(call.url.hostname, allowPrivate, lookup)
-    // Where there is no way to one, such as IPv6 without a route, nothing was sent yet.
+    // If an address is unreachable, such as IPv6 without a route, nothing was sent yet and the next one is tried.
     for (const address of addresses.slice(0, -1)) {
       call.signal.throwIfAborted()
       try {
         return await this.#send(call, address)
       } catch (error) {
-        if (!noWay.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+        if (!unreachable.has((error as NodeJS.ErrnoException).code ?? '')) throw error
       }
     }
     call.signal.throwIfAborted()
@@ -127,13 +127,13 @@ export class Caller {
         ? https.request({ ...options, agent: this.#https, port: url.port || 443, servername: nameOf(url) })
         : http.request({ ...options, agent: this.#http, port: url.port || 80 })
     outgoing.on('error', reject)
-    // By hand: Deno does not heed a signal among the options while it waits for the answer.
+    // Deno ignores `options.signal` while it waits for the answer.
     const abort = () => outgoing.destroy()
     signal.addEventListener('abort', abort, { once: true })
     outgoing.on('close', () => signal.removeEventListener('abort', abort))
     outgoing.on('response', (incoming) => {
       const body = readBody(incoming)
-      // Not everybody wants to know what became of it.
+      // Some callers do not read the body.
       body.catch(() => {})
       resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body })
     })
@@ -145,7 +145,7 @@ export class Caller {
 const idleIn = ({ freeSockets }: http.Agent): number =>
   Object.values(freeSockets).reduce((sum, sockets) => sum + (sockets?.length ?? 0), 0)
 
-/** Also frees the connection for the next call; a long answer costs the connection. */
+/** Reading to the end frees the connection for the next call. A longer answer closes it. */
 function readBody(incoming: http.IncomingMessage): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const chunks: Buffer[] = []
@@ -179,12 +179,12 @@ function checkUrl(url: URL, allowPrivate: boolean): void {
   if (fault !== undefined) throw new UrlError(fault)
 }
 
-const noWay = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'])
+const unreachable = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'])
 
-/** TLS knows names; for an address there is none to send. */
+/** SNI carries names only, so none is sent for an address. */
 const nameOf = (url: URL) => (isIP(url.hostname.replace(/^\[(.*)\]$/, '$1')) ? '' : url.hostname)
 
-/** What cannot be interrupted, such as the look-up of a name, is left behind. */
+/** Stops waiting for work that cannot be interrupted, such as a DNS lookup. */
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const stop = () => reject(signal.reason)

@@ -2,15 +2,15 @@
 import { webhookUrl } from '../../setting.ts'
 import type { Channel } from '../delivery/delivery.ts'
 import { judge } from './answer.ts'
-import { describe } from './descriptor.ts'
-import { type OurWebhook, postingChannel } from './posting.ts'
+import { defineChannel } from './descriptor.ts'
+import { type OperatorWebhook, postingChannel } from './posting.ts'
 import type { Limits } from './receiver.ts'
 import { signingSettings } from './signing.ts'
 import { type Signing, signed } from './webhook.ts'
 
 const limits: Limits = { concurrent: 16, limitMs: 5_000 }
 
-export const chat = describe({
+export const chat = defineChannel({
   name: 'chat',
   address: null,
   staff: [],
@@ -26,7 +26,7 @@ export const chat = describe({
 })
 
 /** Signed with our own secret: the operators own both ends. */
-export function chatChannel(options: Signing & OurWebhook): Channel<'chat'> {
+export function chatChannel(options: Signing & OperatorWebhook): Channel<'chat'> {
   const { url, secrets = [], now = Date.now, ...some } = options
   return postingChannel(
     {

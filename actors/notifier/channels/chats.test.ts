@@ -32,7 +32,7 @@ const at = (path: string) => new URL(path, server.url).href
 const answerJson = (response: ServerResponse, status: number, body: object, headers = {}) =>
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 const isJson = ({ headers }: Hook) => headers['content-type'] === 'application/json'
-/** A notice that is longer than anybody takes. */
+/** A notice that is longer than any receiver accepts. */
 const long = asking(alarming(`${sly}<&>*{{\u{1f4d6}`.repeat(1_000)))
 
 // Slack
@@ -54,7 +54,7 @@ function slackServer(hook: Hook, response: ServerResponse): void {
   else say(200, 'ok')
 }
 
-/** What Slack makes of mrkdwn: what is in angle brackets is a link or a mention. */
+/** Renders mrkdwn as Slack does: text in angle brackets is a link or a mention. */
 function slackShows(mrkdwn: string): { text: string; links: string[] } {
   const decode = (text: string) =>
     text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
@@ -76,7 +76,7 @@ test('Slack is sent text and blocks, byte by byte', async () => {
   )
 })
 
-test('to Slack, what others wrote is text: no link, no mention', async () => {
+test("in Slack, a user's text makes no link and no mention", async () => {
   server.answer = slackServer
   await deliver(slack(), asking(alarming(sly)))
   const { text, blocks } = server.hooks[0]!.body as { text: string; blocks: Section[] }
@@ -94,14 +94,14 @@ test.each([
   [410, 'channel_is_archived', 'failed'],
   [500, 'rollup_error', 'retry'],
   [200, 'something else', 'failed'],
-])('of Slack, %i %s means %s', async (status, word, type) => {
+])('from Slack, %i %s means %s', async (status, word, type) => {
   server.answer = (_, response) => response.writeHead(status).end(word)
   const [outcome] = await deliver(slack(), asking())
   const said = status === 200 ? 'HTTP 200' : `HTTP ${status} ${word}`
   expect(outcome).toMatchObject({ type, answer: said })
 })
 
-test('Slack takes a message a second, and says how long to wait', async () => {
+test('Slack accepts one message per second, and says how long to wait', async () => {
   server.answer = (_, response) => response.writeHead(429, { 'retry-after': '30' }).end('rate_limited')
   const channel = slack()
   expect(channel.capacity).toBe(1)
@@ -133,14 +133,14 @@ function discordServer(hook: Hook, response: ServerResponse): void {
   else response.writeHead(204).end()
 }
 
-/** What Discord makes of Markdown: of an escaped character the character, and the rest is markup. */
+/** Renders Markdown as Discord does: escaped characters are text, the others markup. */
 function discordShows(content: string): { text: string; markup: string[] } {
   const escaped = /\\([^0-9A-Za-z\s])/g
   const markup = content.replaceAll(escaped, '').match(/[\\*_~`|>#[\]()<@:]|https?:/g)
   return { text: content.replaceAll(escaped, '$1'), markup: markup ?? [] }
 }
 
-test('Discord is sent content that mentions nobody, byte by byte', async () => {
+test('Discord is sent content without mentions, byte by byte', async () => {
   server.answer = discordServer
   expect(await deliver(discord(), asking())).toEqual([{ type: 'sent', answer: 'HTTP 200' }])
   expect(server.hooks[0]!.path).toBe('/api/webhooks/1/token?thread_id=7&wait=true')
@@ -154,7 +154,7 @@ test('Discord is sent content that mentions nobody, byte by byte', async () => {
   )
 })
 
-test('to Discord, what others wrote is text: no Markdown, no mention, no link', async () => {
+test("in Discord, a user's text makes no Markdown, no mention and no link", async () => {
   server.answer = discordServer
   await deliver(discord(), asking(alarming(sly)))
   const { content } = server.hooks[0]!.body as DiscordBody
@@ -170,7 +170,7 @@ test.each([
   [401, { code: 50027, message: 'Invalid Webhook Token' }, 'failed', 'HTTP 401 50027'],
   [404, { code: 10015, message: 'Unknown Webhook' }, 'failed', 'HTTP 404 10015'],
   [500, { message: '500: Internal Server Error', code: 0 }, 'retry', 'HTTP 500 0'],
-])('of Discord, %i %o means %s', async (status, body, type, answer) => {
+])('from Discord, %i %o means %s', async (status, body, type, answer) => {
   server.answer = (_, response) =>
     status === 204 ? response.writeHead(204).end() : answerJson(response, status, body)
   expect(await deliver(discord(), asking())).toMatchObject([{ type, answer }])
@@ -196,7 +196,7 @@ test('Discord is left alone for as long as its JSON says, to the millisecond', a
   channel.close!()
 })
 
-test('Discord is left alone when it says that no call is left, before it refuses one', async () => {
+test('Discord is left alone once it reports that no call is left, before it refuses one', async () => {
   server.answer = (_, response) =>
     response.writeHead(204, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset-after': '9.5' }).end()
   const channel = discord()
@@ -217,7 +217,7 @@ type TeamsBody = {
 const teams = (options = {}) =>
   teamsChannel({ url: at('/workflows/1/triggers/manual/paths/invoke?sig=token'), ...options })
 
-/** What the reference implementation finds wrong with a card. */
+/** The faults that the reference implementation finds in a card. */
 function faultsOf(card: object): string[] {
   const parsed = new AdaptiveCard()
   const context = new SerializationContext()
@@ -272,14 +272,14 @@ test('Teams is sent a message with an adaptive card, byte by byte', async () => 
   )
 })
 
-test('the reference implementation of cards does find faults', () => {
+test('the reference implementation of cards finds faults', () => {
   expect(faultsOf({ type: 'AdaptiveCard', version: '1.4', body: [{ type: 'Nonsense' }] })).not.toEqual([])
   expect(
     faultsOf({ type: 'AdaptiveCard', version: '1.4', body: [{ type: 'TextBlock', text: 'a', weight: 'x' }] }),
   ).not.toEqual([])
 })
 
-test('to Teams, what others wrote stands in runs, which know no Markdown, and is no date', async () => {
+test("in Teams, a user's text is in runs without Markdown, and makes no date", async () => {
   server.answer = teamsServer
   await deliver(teams(), asking(alarming(sly)))
   const { body } = (server.hooks[0]!.body as TeamsBody).attachments[0]!.content
@@ -295,7 +295,7 @@ test.each([
   [404, 'WorkflowNotFound', 'failed', 'HTTP 404 WorkflowNotFound'],
   [429, 'WorkflowRunActionThrottled', 'retry', 'HTTP 429 WorkflowRunActionThrottled'],
   [502, undefined, 'retry', 'HTTP 502'],
-])('of Teams, %i %s means %s', async (status, code, type, answer) => {
+])('from Teams, %i %s means %s', async (status, code, type, answer) => {
   server.answer = (_, response) =>
     code
       ? answerJson(response, status, { error: { code, message: 'no' } })
@@ -311,7 +311,7 @@ const channels: [string, () => Channel, (hook: Hook, response: ServerResponse) =
   ['Teams', teams, teamsServer],
 ]
 
-test.each(channels)('%s takes a notice however long it is', async (_, channel, answer) => {
+test.each(channels)('%s accepts a notice of any length', async (_, channel, answer) => {
   server.answer = answer
   expect(await deliver(channel(), long)).toMatchObject([{ type: 'sent' }])
   expect(server.hooks[0]!.raw).toContain('…')
@@ -321,7 +321,7 @@ test.each([
   ['Slack', () => slack({ limitMs: 50 })],
   ['Discord', () => discord({ limitMs: 50 })],
   ['Teams', () => teams({ limitMs: 50 })],
-])('%s is tried again later when it hangs or hangs up', async (_, channel) => {
+])('%s is retried later when it hangs or hangs up', async (_, channel) => {
   server.answer = () => {}
   expect(await deliver(channel(), asking())).toMatchObject([{ type: 'retry' }])
   server.answer = (_, response) => response.destroy()

@@ -6,14 +6,14 @@ const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 const encode = (character: string) => entities[character] ?? character
 const weigh = (text: string) => Buffer.byteLength(text)
 
-test('what fits stays whole, what does not ends in an ellipsis', () => {
+test('a text that fits stays whole, a longer one ends in an ellipsis', () => {
   expect(cut('a<b', 6, { encode })).toBe('a&lt;b')
   expect(cut('a<bc', 6, { encode })).toBe('a&lt;…')
   expect(cut('a<bc', 5, { encode })).toBe('a…')
   expect(cut('한글날', 8, { weigh })).toBe('한…')
 })
 
-test('nothing grows beyond its limit, and no character is cut in two', () => {
+test('no result exceeds its limit, and no character is cut in two', () => {
   const text = fc.string({ unit: 'grapheme', maxLength: 60 })
   fc.assert(
     fc.property(text, fc.integer({ min: 3, max: 50 }), (text, max) => {

@@ -1,9 +1,9 @@
-/** Cuts text to what a receiver takes. */
+/** Cuts text to the length that a receiver accepts. */
 
 export type Cutting = {
-  /** What a character becomes on the wire, before it is weighed. */
+  /** Encodes a character for the wire, before it is weighed. */
   encode?(character: string): string
-  /** How much an encoded character counts. Absent: its UTF-16 code units. */
+  /** The length of an encoded character. Default: its UTF-16 code units. */
   weigh?(encoded: string): number
 }
 
@@ -11,7 +11,7 @@ const ellipsis = '…'
 const asIs = (character: string) => character
 const length = (text: string) => text.length
 
-/** @returns the text, encoded. What is too long ends in an ellipsis; no character and no escape of one is ever cut in two. */
+/** @returns the text, encoded. A longer text ends in an ellipsis. No character or escape sequence is cut in two. */
 export function cut(text: string, max: number, { encode = asIs, weigh = length }: Cutting = {}): string {
   const limit = max - weigh(ellipsis)
   let taken = ''

@@ -1,4 +1,4 @@
-/** What a channel's file exports: everything that the notifier knows of the channel before it is opened. */
+/** The descriptor that each channel's file exports. */
 import type { z } from 'zod'
 import type { Channel } from '../delivery/delivery.ts'
 import type { AddressName } from '../plan/notice.ts'
@@ -14,7 +14,7 @@ export type Descriptor<
   name: Name
   /** The address that a customer must have left. `null`: the channel leads to one place, which operators configure. */
   address: Address
-  /** Who of the library's staff can be notified over it. */
+  /** The staff that can be notified over it. */
   staff: readonly Staff[]
   /** Operators can set others. */
   limits: Limits
@@ -22,17 +22,17 @@ export type Descriptor<
   /** Reports settings that contradict each other. */
   check?(settings: z.infer<z.ZodObject<Shape>>, context: z.core.$RefinementCtx): void
   /** @returns undefined when the channel is not configured. */
-  open(settings: z.infer<z.ZodObject<Shape>>, given: Given): Channel<Name> | undefined
+  open(settings: z.infer<z.ZodObject<Shape>>, options: OpenOptions): Channel<Name> | undefined
 }
 
-export type Given = {
+export type OpenOptions = {
   limits: Limits
   /** Milliseconds since the epoch, for signatures. */
   now(): number
 }
 
 /** Infers the types of a descriptor. */
-export const describe = <
+export const defineChannel = <
   const Name extends string,
   const Address extends AddressName | null,
   Shape extends Readonly<z.ZodRawShape>,

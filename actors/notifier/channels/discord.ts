@@ -1,11 +1,11 @@
 /**
- * Tells by a webhook of Discord.
+ * Sends notices to a webhook of Discord.
  *
- * Sent: `content` of 2,000 characters at most, in which Markdown is escaped; `allowed_mentions` without any, so that
- * nobody is called by what others wrote; no embeds for links. `wait=true` has Discord answer only once the message is
- * saved, since it does not tell of one that is not otherwise.
- * Answered: 200 with the message (204 without `wait`), or a JSON error with a number as its `code`; 429 with
- * `retry_after` in seconds. Each answer says how many calls are left until when, and with none left it gets a rest.
+ * Request: `content` of 2,000 characters at most, with Markdown escaped; empty `allowed_mentions`, so that no text of a
+ * user mentions anyone; no embeds for links. With `wait=true` Discord answers once the message is saved; without it,
+ * Discord does not report a message that it failed to save.
+ * Answer: 200 with the message (204 without `wait`), or a JSON error with a number as its `code`; 429 with `retry_after`
+ * in seconds. Each answer says how many calls are left and until when. When none is left, the webhook rests.
  *
  * Sources: https://docs.discord.com/developers/resources/webhook#execute-webhook,
  * https://docs.discord.com/developers/topics/rate-limits,
@@ -15,11 +15,12 @@ import { webhookUrl } from '../../setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { jsonOf, judge } from './answer.ts'
+import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
-import { describe } from './descriptor.ts'
-import { type OurWebhook, postingChannel } from './posting.ts'
-import type { Limits, Tried } from './receiver.ts'
+import { defineChannel } from './descriptor.ts'
+import { type OperatorWebhook, postingChannel } from './posting.ts'
+import type { Limits } from './receiver.ts'
 
 const contentMax = 2_000
 const titleMax = 256
@@ -28,7 +29,7 @@ const suppressEmbeds = 1 << 2
 /** Discord sends its own limit with each answer; this rate avoids most of its refusals. */
 const limits: Limits = { concurrent: 8, perSecond: 2, limitMs: 10_000 }
 
-export const discord = describe({
+export const discord = defineChannel({
   name: 'discord',
   address: null,
   staff: ['purchaser', 'operator'],
@@ -41,7 +42,7 @@ export const discord = describe({
   open: ({ DISCORD_WEBHOOK_URL: url }, { limits }) => (url ? discordChannel({ url, ...limits }) : undefined),
 })
 
-export const discordChannel = ({ url, ...some }: OurWebhook): Channel<'discord'> =>
+export const discordChannel = ({ url, ...some }: OperatorWebhook): Channel<'discord'> =>
   postingChannel(
     {
       name: 'discord',
@@ -68,7 +69,7 @@ function bodyOf(notice: DueNotice) {
   }
 }
 
-/** A backslash makes any punctuation mean itself: emphasis, links, mentions, headings, lists, emoji and timestamps. */
+/** A backslash escapes all markup: emphasis, links, mentions, headings, lists, emoji and timestamps. */
 const escaped = (character: string): string =>
   /[\\*_~`|>#+\-.!:@&<()[\]{}]/.test(character) ? `\\${character}` : character
 

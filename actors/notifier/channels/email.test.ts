@@ -31,7 +31,7 @@ const to = 'reader@example.com'
 const email = (options = {}) => emailChannel({ smtpUrl: mails.url, from, ...options })
 const mailed = (some: Partial<DueNotice> = {}) => notice({ email: to, locale: 'en', ...some })
 
-/** Boundaries are the only thing that chance makes. */
+/** Only boundaries are random. */
 const settled = (raw: string) => raw.replaceAll(/--_NmP-[0-9a-f]+-Part_1/g, '--BOUNDARY')
 const headOf = (raw: string) => raw.slice(0, raw.indexOf('\r\n\r\n'))
 const headersOf = (raw: string) =>
@@ -47,7 +47,7 @@ const fromQuotedPrintable = (text: string) =>
     'latin1',
   ).toString()
 
-test('a mail is, byte by byte, what RFC 5322 and its reader expect', async () => {
+test('a mail is what RFC 5322 and its reader expect, byte by byte', async () => {
   expect(await deliver(email(), mailed())).toEqual([
     { type: 'sent', answer: expect.stringMatching(/^250 .*OK/) },
   ])
@@ -77,7 +77,7 @@ Content-Type: multipart/alternative;
   expect(end).toBe('--\r\n')
 })
 
-test('a mail speaks the language of its reader, in ASCII on the wire', async () => {
+test("a mail is in its reader's language, and ASCII on the wire", async () => {
   await deliver(email(), mailed({ locale: 'ko' }))
   const { raw } = mails.mails[0]!
   expect(raw).toMatch(/^Subject: (=\?UTF-8\?[BQ]\?[\x21-\x7e]+\?=\s+)+/m)
@@ -98,7 +98,7 @@ test('a sender of a Korean domain is ASCII in every header and in the envelope',
     expect(head).toMatch(header)
 })
 
-test('with a page for it, one click unsubscribes, and the page learns who', async () => {
+test('with a page for it, one click unsubscribes the customer', async () => {
   const unsubscribeUrl = 'https://library.example/unsubscribe?user={userid}'
   await deliver(email({ unsubscribeUrl }), mailed({ userid: 'a&b>c' }))
   expect(headersOf(mails.mails[0]!.raw)).toEqual(
@@ -109,7 +109,7 @@ test('with a page for it, one click unsubscribes, and the page learns who', asyn
   )
 })
 
-test('a page can tell that whoever unsubscribes a customer has a mail of theirs', async () => {
+test('the token proves to the page that the request comes from a mail to the customer', async () => {
   const secret = `whsec_${Buffer.alloc(24, 'u').toString('base64')}`
   const unsubscribeUrl = 'https://library.example/unsubscribe?user={userid}&token={token}'
   await deliver(email({ unsubscribeUrl, secret }), mailed(), mailed({ userid: 'test2' }))
@@ -162,11 +162,11 @@ test('no address can name a second recipient', async () => {
 
 test('a notice whose address is gone fails', async () => {
   expect(await deliver(email(), notice())).toEqual([
-    { type: 'failed', error: 'no e-mail address is known any more' },
+    { type: 'failed', error: 'The e-mail address is no longer known' },
   ])
 })
 
-test('what operators are to be told goes to nobody else when they have no address any more', async () => {
+test('a notice for operators goes to no other person when their address is gone', async () => {
   const config = toConfig(
     'notifier',
     {
@@ -199,7 +199,7 @@ test.each([
   ['a recipient refused for good', 550, 'failed'],
   ['a recipient refused for now', 450, 'retry'],
   ['a mailbox that is full', 452, 'retry'],
-])('%s (%i) means %s, and nothing about the server', async (_, code, type) => {
+])('%s (%i) means %s, and the server is not at fault', async (_, code, type) => {
   mails.refuses = () => code
   const channel = email({ breaker: { failuresMax: 1, restMs: 60_000 } })
   expect(await channel.deliver(mailed())).toEqual({
@@ -222,13 +222,13 @@ test.each([
   const [outcome] = await deliver(email({ limitMs: 200 }), mailed())
   expect(outcome).toMatchObject({ type })
   expect(mails.mails).toHaveLength(1)
-  // What is tried again is the same to whoever has it already.
+  // A receiver that has the mail already recognizes the retry.
   mails.answer = () => 'take'
   await deliver(email(), mailed({ attempts: 2 }))
   expect(new Set(mails.mails.map((it) => it.messageId)).size).toBe(1)
 })
 
-/** A server that says what it is told to, line by line. */
+/** A server with a scripted conversation, line by line. */
 async function talking(talk: (socket: Socket) => void): Promise<{ url: string } & AsyncDisposable> {
   const server: Server = createServer((socket) => {
     socket.on('error', () => {})
@@ -261,7 +261,7 @@ test.each<[string, (socket: Socket) => void]>([
       })
     },
   ],
-])('a server that %s is tried again later, and found to be down', async (_, talk) => {
+])('a server that %s is retried later, and counts as down', async (_, talk) => {
   await using server = await talking(talk)
   const breaker = { failuresMax: 1, restMs: 60_000 }
   const channel = email({ smtpUrl: server.url, limitMs: 200, breaker })
@@ -269,7 +269,7 @@ test.each<[string, (socket: Socket) => void]>([
   expect(await deliver(channel, mailed())).toMatchObject([{ type: 'deferred' }])
 })
 
-test('a server that is not there is said to be so', async () => {
+test('a missing server is reported', async () => {
   expect(await deliver(email({ smtpUrl: 'smtp://127.0.0.1:1' }), mailed())).toMatchObject([
     { type: 'retry', error: 'Cannot send e-mail: ESOCKET' },
   ])
@@ -278,7 +278,7 @@ test('a server that is not there is said to be so', async () => {
 test.each([
   ['STARTTLS', false],
   ['smtps', true],
-])('by %s a mail and the password go encrypted, to a server that can be trusted', async (_, secure) => {
+])('with %s the mail and the password are encrypted, to a trusted server', async (_, secure) => {
   const user = { name: 'books', password: 'open-sesame' }
   await using server = await MailSink.start({ certificate, secure, user })
   const smtpUrl = server.url
@@ -301,7 +301,7 @@ test('a password is not sent in the clear', async () => {
   expect(outcomes).toMatchObject([{ type: 'retry', error: 'Cannot send e-mail: ETLS 500' }])
 })
 
-test('a refused password is for the operator to mend: notices wait', async () => {
+test('notices wait until the operator has fixed a refused password', async () => {
   const user = { name: 'books', password: 'open-sesame' }
   await using server = await MailSink.start({ certificate, user })
   const known = getCACertificates('default')

@@ -1,11 +1,10 @@
 /**
- * Tells by e-mail, over a pool of connections. The Message-ID is made of the noticeid: a message that is sent again,
- * because the answer to the first was lost, is recognised as the same by the receiving server and by the reader's
- * mailbox.
+ * Sends notices by e-mail, over a pool of connections. The Message-ID derives from the noticeid, so servers and mailboxes
+ * recognize a message that is sent again because the first answer was lost.
  *
- * A password is never sent in the clear: where the URL carries one, TLS is required.
+ * A password is never sent in the clear: if the URL has one, TLS is required.
  *
- * Sources: RFC 5321 (codes of 4xx may pass, 5xx are final), RFC 2369 and RFC 8058 (`List-Unsubscribe`, one click),
+ * Sources: RFC 5321 (4xx codes are temporary, 5xx permanent), RFC 2369 and RFC 8058 (`List-Unsubscribe`, one click),
  * RFC 3834 (`Auto-Submitted`).
  */
 import { createTransport } from 'nodemailer'
@@ -14,20 +13,21 @@ import { needs, parsed, url } from '../../setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { shown } from './answer.ts'
-import { describe } from './descriptor.ts'
-import { type Limits, Receiver, type Tried } from './receiver.ts'
+import type { Tried } from './breaker.ts'
+import { defineChannel } from './descriptor.ts'
+import { type Limits, Receiver } from './receiver.ts'
 import { signingSettings, unsubscribeToken } from './signing.ts'
 
-/** Servers take so many over one connection: Exim, for one, a thousand. */
+/** Servers limit the mails per connection. Exim, for example, accepts a thousand. */
 const mailsPerConnectionMax = 500
 const connectMs = 5_000
 const silenceMs = 10_000
-/** The service is closing: of all answers to a mail, the one that is about the server. RFC 5321, section 4.2.1. */
+/** The server is shutting down: the one answer to a mail that is about the server itself. RFC 5321, section 4.2.1. */
 const closing = 421
 
 const limits: Limits = { concurrent: 10, limitMs: 30_000 }
 
-export const email = describe({
+export const email = defineChannel({
   name: 'email',
   address: 'email',
   staff: ['purchaser', 'operator'],
@@ -64,9 +64,9 @@ export type EmailOptions = Partial<Limits> & {
   smtpUrl: string
   /** `Name <address>`. */
   from: string
-  /** Of a page that takes one-click unsubscriptions; `{userid}` stands for the customer, `{token}` for a proof. */
+  /** A page for one-click unsubscribes, with the placeholders `{userid}` and `{token}`. */
   unsubscribeUrl?: string
-  /** Makes the proof. */
+  /** Makes the token. */
   secret?: string
 }
 
@@ -79,7 +79,7 @@ export function emailChannel(options: EmailOptions): Channel<'email'> {
     maxConnections: concurrent,
     maxMessages: mailsPerConnectionMax,
     ...(URL.parse(smtpUrl)?.password ? { requireTLS: true } : {}),
-    // Sending again is the dispatcher's: it keeps count, and knows when to stop.
+    // The dispatcher retries: it counts attempts and knows when to stop.
     maxRequeues: 0,
     connectionTimeout: connectMs,
     greetingTimeout: connectMs,
@@ -90,7 +90,7 @@ export function emailChannel(options: EmailOptions): Channel<'email'> {
   })
   const server = new Receiver({ ...limits, ...some })
   const sender = parseSender(from)
-  if (!sender) throw new TypeError(`Cannot send e-mail: MAIL_FROM names no sender`)
+  if (!sender) throw new TypeError(`Cannot send e-mail: MAIL_FROM is not a sender`)
   const { name, local, domain } = sender
   const address = `${local}@${domain}`
 
@@ -107,7 +107,7 @@ export function emailChannel(options: EmailOptions): Channel<'email'> {
         date: notice.createdAt,
         headers: {
           'Auto-Submitted': 'auto-generated',
-          ...unsubscribing(notice, address, unsubscribeUrl, secret),
+          ...unsubscribeHeaders(notice, address, unsubscribeUrl, secret),
         },
         signal,
       })
@@ -125,7 +125,7 @@ export function emailChannel(options: EmailOptions): Channel<'email'> {
     restMs: () => server.restMs,
     async deliver(notice) {
       const to = notice.email
-      if (!to) return { type: 'failed', error: 'no e-mail address is known any more' }
+      if (!to) return { type: 'failed', error: 'The e-mail address is no longer known' }
       return server.run((signal) => send(notice, to, signal))
     },
     close: () => transport.close({ force: true }),
@@ -133,10 +133,10 @@ export function emailChannel(options: EmailOptions): Channel<'email'> {
 }
 
 /**
- * How a customer has no more mail: by a mail to the sender, and by one click where there is a page for it.
- * Purchasers and operators do not unsubscribe.
+ * Lets a customer unsubscribe: by a mail to the sender and, if there is a page for it, by one click. Purchasers and operators
+ * cannot unsubscribe.
  */
-function unsubscribing({ userid }: DueNotice, sender: string, url?: string, secret?: string) {
+function unsubscribeHeaders({ userid }: DueNotice, sender: string, url?: string, secret?: string) {
   if (userid === null) return {}
   const who = encodeURIComponent(userid)
   const byMail = `<mailto:${sender}?subject=unsubscribe%20${who}>`
@@ -149,17 +149,17 @@ function unsubscribing({ userid }: DueNotice, sender: string, url?: string, secr
   }
 }
 
-/** Percent-encoded already, and no place for anything but ASCII. */
+/** Declares that the value is ASCII and needs no encoding. */
 const prepared = (value: string) => ({ prepared: true, value })
 
 type SmtpError = Error & { code?: string; responseCode?: number; response?: string; permanent?: boolean }
 
-/** The server refused this message, for good or for now; or it was not in a position to take any. */
+/** The server refused this message, for good or for now, or could not accept any message. */
 function tried({ code, responseCode, response, permanent }: SmtpError): Tried {
   const aboutMessage = (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== closing
   const why = aboutMessage ? (responseCode ?? code) : [code, responseCode].filter(Boolean).join(' ')
   const error = `Cannot send e-mail: ${why || 'unknown'}`
-  // What a server says of a login may say too much.
+  // An answer to a login may contain secrets.
   const answer = aboutMessage && response ? shown(response) : responseCode ? String(responseCode) : undefined
   if (permanent && aboutMessage) return { outcome: { type: 'failed', error, answer } }
   return { outcome: { type: 'retry', error, answer }, down: !aboutMessage }

@@ -1,4 +1,4 @@
-/** What strangers may give as their webhook to reach what is ours. Nothing of it may be connected to. */
+/** Webhook URLs that try to reach our own servers. None of them may be connected to. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { WebhookSink } from '../../testing/webhook-sink.ts'
 import { deliver, notice } from './testing.ts'
 import { webhookChannel } from './webhook.ts'
 
-/** Listens on every address of this machine, and counts who comes. */
+/** Listens on every address of this machine and counts connections. */
 let ours: Server
 let port: number
 let visitors: Socket[]
@@ -26,7 +26,7 @@ afterEach(() => {
 })
 afterAll(() => new Promise((resolve) => ours.close(resolve)))
 
-/** Where names of this test lead. */
+/** The names of this test and their addresses. */
 const names: Record<string, string[]> = {
   'loopback.example': ['127.0.0.1'],
   'loopback6.example': ['::1'],
@@ -47,7 +47,7 @@ const names: Record<string, string[]> = {
 const lookup = async (name: string) => names[name] ?? []
 
 const hostile = [
-  // Written plainly.
+  // Plain notation.
   'https://127.0.0.1:PORT/',
   'https://127.255.255.254:PORT/',
   'https://localhost:PORT/',
@@ -56,7 +56,7 @@ const hostile = [
   'https://0.0.0.0:PORT/',
   'https://[::1]:PORT/',
   'https://[::]:PORT/',
-  // Written as few would.
+  // Unusual notations.
   'https://2130706433:PORT/',
   'https://017700000001:PORT/',
   'https://0x7f000001:PORT/',
@@ -82,7 +82,7 @@ const hostile = [
   'https://[64:ff9b:1::127.0.0.1]:PORT/',
   'https://[2002:7f00:1::]:PORT/',
   'https://[2001:0:7f00:1::]:PORT/',
-  // Networks of ours, of the machine, of the cloud.
+  // Private, link-local and cloud networks.
   'https://10.0.0.1/',
   'https://172.16.0.1/',
   'https://192.168.0.1/',
@@ -94,7 +94,7 @@ const hostile = [
   'https://255.255.255.255/',
   // Names.
   ...Object.keys(names).map((name) => `https://${name}:PORT/`),
-  // Something else before or after.
+  // Credentials and other tricks around the host.
   'https://user:password@127.0.0.1:PORT/',
   'https://public.example@127.0.0.1:PORT/',
   'https://user:password@public.example:PORT/',
@@ -116,27 +116,27 @@ const hostile = [
 const strict = () => webhookChannel({ lookup, limitMs: 2_000, allowPrivate: false })
 const at = (url: string) => notice({ webhook: url.replaceAll('PORT', String(port)) })
 
-test('there are at least fifty of them', () => {
+test('there are at least fifty hostile URLs', () => {
   expect(new Set(hostile).size).toBeGreaterThanOrEqual(50)
 })
 
-test.each(hostile)('%j is refused, and nothing of ours is connected to', async (url) => {
+test.each(hostile)('%j is refused, and none of our servers is connected to', async (url) => {
   const [outcome] = await deliver(strict(), at(url))
   const unknown = url.includes('nowhere.example')
   expect(outcome).toMatchObject({ type: unknown ? 'retry' : 'failed' })
   expect(visitors).toEqual([])
 })
 
-test('the same would have come to us, were private addresses allowed', async () => {
+test('with private addresses allowed, the same URLs would have reached us', async () => {
   const open = webhookChannel({ lookup, limitMs: 2_000, allowPrivate: true })
   const reaching = ['https://2130706433:PORT/', 'https://loopback.example:PORT/', 'https://①②⑦.⓪.⓪.①:PORT/']
   await deliver(open, ...reaching.map(at))
   expect(visitors).toHaveLength(3)
 })
 
-test('a name that changes its mind is asked once, and what it said then is what is connected to', async () => {
+test('a name that resolves differently each time is resolved once, and connected to the address that was checked', async () => {
   const asked: string[] = []
-  // Of the global unicast addresses, one that nobody has.
+  // An unassigned global unicast address.
   const rebinding = async (name: string) => (asked.push(name) === 1 ? ['2d00::1'] : ['127.0.0.1'])
   const channel = webhookChannel({ lookup: rebinding, limitMs: 500, allowPrivate: false })
   const [outcome] = await deliver(channel, at('https://rebinding.example:PORT/'))
@@ -145,7 +145,7 @@ test('a name that changes its mind is asked once, and what it said then is what 
   expect(visitors).toEqual([])
 })
 
-test('the next call asks again, and is refused by what it says now', async () => {
+test('the next call resolves the name again, and refuses its new address', async () => {
   let answer = ['2d00::1']
   const channel = webhookChannel({ lookup: async () => answer, limitMs: 200, allowPrivate: false })
   await channel.deliver(at('https://rebinding.example:PORT/'))
@@ -156,19 +156,19 @@ test('the next call asks again, and is refused by what it says now', async () =>
   expect(visitors).toEqual([])
 })
 
-test('a look-up that takes too long is not waited for, and nothing is sent when it comes after all', async () => {
+test('a lookup that takes too long is abandoned, and nothing is sent when it ends', async () => {
   const late = Promise.withResolvers<string[]>()
   const channel = webhookChannel({ lookup: () => late.promise, limitMs: 50, allowPrivate: true })
   const outcome = await channel.deliver(at('http://late.example:PORT/'))
   expect(outcome).toEqual({ type: 'retry', error: 'Cannot call the webhook: no answer in time' })
   late.resolve(['127.0.0.1'])
   await late.promise
-  // A call that is not ours comes through afterwards, and is the only one.
+  // A later call gets through, and is the only one.
   await deliver(channel, at('http://127.0.0.1:PORT/'))
   expect(visitors).toHaveLength(1)
 })
 
-test.each([301, 302, 303, 307, 308])('a %i to what is ours is not followed', async (status) => {
+test.each([301, 302, 303, 307, 308])('a %i to one of our servers is not followed', async (status) => {
   await using stranger = await WebhookSink.start()
   stranger.answer = (_, response) =>
     response

@@ -1,4 +1,4 @@
-/** One channel dies and comes back; the other is measured meanwhile. */
+/** Measures one channel while another dies and comes back. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MailSink } from '../../testing/mail-sink.ts'
 import { WebhookSink } from '../../testing/webhook-sink.ts'
@@ -41,7 +41,7 @@ async function measure(email: Channel): Promise<number[]> {
   return times
 }
 
-/** Offers a channel as much as it takes, as a dispatcher does, until told to stop. */
+/** Offers a channel as much as it takes, as a dispatcher does, until `signal` is aborted. */
 function offer(channel: Channel, counts: Record<string, number>): () => Promise<void> {
   let going = true
   const loop = async () => {
@@ -61,8 +61,10 @@ function offer(channel: Channel, counts: Record<string, number>): () => Promise<
 
 const p99 = (times: number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]!
 
-// On a machine that others use too, one measurement may be spoilt.
-test('while a channel is dead, is tried and comes back, the others go on as ever', { retry: 3 }, async () => {
+// On a shared machine a single measurement may be off.
+test('while a channel is dead, is tested and comes back, the others are as fast as before', {
+  retry: 3,
+}, async () => {
   const email = emailChannel({ smtpUrl: mails.url, from: 'books@library.example', concurrent })
   await measure(email)
   const normal: number[] = []
@@ -71,7 +73,7 @@ test('while a channel is dead, is tried and comes back, the others go on as ever
     normal.push(...(await measure(email)))
 
     chat.hooks.length = 0
-    // A third of a round it hangs, then it hangs up, and in the end it is back.
+    // For a third of a round it hangs, then it hangs up, and finally it is back.
     chat.answer = () => {}
     const counts: Record<string, number> = {}
     const breaker = { failuresMax, restMs }
@@ -84,7 +86,7 @@ test('while a channel is dead, is tried and comes back, the others go on as ever
     while (!counts.sent) await new Promise((resolve) => setTimeout(resolve, 5))
     await stop()
     dying.close!()
-    // It was left alone but for the first failures and a try after each rest.
+    // Apart from the first failures and one attempt after each rest, it was left alone.
     expect(whileDead).toBeGreaterThanOrEqual(failuresMax + 1)
     expect(counts.retry).toBeLessThan(failuresMax + 30)
   }

@@ -1,7 +1,7 @@
 /**
- * Tells by AlimTalk, the messages of companies in KakaoTalk. Kakao has approved each text before: what is sent is the
- * template's id and what stands for its variables. Whom it cannot reach, SOLAPI tells the same by text message, unless
- * the operator wants none.
+ * Sends notices by AlimTalk, KakaoTalk's messages from companies. Kakao approves each text in advance, so a call names the
+ * template and the values of its variables. If KakaoTalk cannot reach a recipient, SOLAPI sends a text message instead,
+ * unless the operator has turned that off.
  * Sources: https://developers.solapi.com/references/kakao, https://github.com/solapi/solapi-nodejs
  * (`examples/javascript/common/src/kakao/send/send_alimtalk.js`)
  */
@@ -10,7 +10,7 @@ import { needs, oneOf, pairs } from '../../setting.ts'
 import type { Channel, DueNotice, Outcome } from '../delivery/delivery.ts'
 import { inWords } from '../templates/in-words.ts'
 import { defaultLocale } from '../templates/message.ts'
-import { describe } from './descriptor.ts'
+import { defineChannel } from './descriptor.ts'
 import { type Limits, Receiver } from './receiver.ts'
 import {
   accountNames,
@@ -21,13 +21,13 @@ import {
   withoutVariables,
 } from './solapi.ts'
 
-/** What a variable of an AlimTalk may hold is not said; a template with all of them takes 1,000 characters. */
+/** The limit of a variable is not documented. A template with all of them accepts 1,000 characters. */
 const variableMax = 200
 
 const limits: Limits = { concurrent: 16, limitMs: 10_000 }
 const templatePairs = 'must be like reserved=KA01TP…,cancelled=KA01TP…,reserved.en=KA01TP…'
 
-export const kakao = describe({
+export const kakao = defineChannel({
   name: 'kakao',
   address: 'phone',
   staff: [],
@@ -59,9 +59,9 @@ export const kakao = describe({
 })
 
 export type KakaoSettings = {
-  /** Of the channel that sends. */
+  /** Identifies the sending channel. */
   pfId: string
-  /** By kind of notice, `reserved`, or kind and language, `reserved.en`. */
+  /** By kind of notice (`reserved`), or by kind and language (`reserved.en`). */
   templates: Record<string, string>
   smsFallback: boolean
 }
@@ -82,7 +82,7 @@ export function kakaoChannel(options: KakaoChannelOptions): Channel<'kakao'> {
     async deliver(notice): Promise<Outcome> {
       const templateId = templateOf(notice, templates)
       if (templateId === undefined)
-        return { type: 'failed', error: `There is no AlimTalk template for notices of kind ${notice.kind}` }
+        return { type: 'failed', error: `No AlimTalk template for notices of kind ${notice.kind}` }
       const kakaoOptions = { pfId, templateId, variables: variablesOf(notice), disableSms: !smsFallback }
       return solapi.send(notice.noticeid, notice.phone, { type: 'ATA', kakaoOptions })
     },
@@ -95,7 +95,7 @@ function templateOf({ kind, locale }: DueNotice, templates: Record<string, strin
   return templates[`${kind}.${language}`] ?? templates[kind]
 }
 
-/** Under the names of the API; what a notice has none of is left empty. */
+/** Named as in the API. A variable without a value is empty. */
 function variablesOf(notice: DueNotice): Record<string, string> {
   const { bookid, reservationid, userid, reason, shortage } = inWords(notice)
   const values = { bookid, reservationid, userid, reason, shortage }

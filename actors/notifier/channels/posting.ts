@@ -1,25 +1,26 @@
-/** A channel that posts to webhooks: what all of them have in common. */
+/** The common part of channels that post to webhooks. */
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
+import type { Tried } from './breaker.ts'
 import { type Answer, Caller, type CallerOptions } from './caller.ts'
-import { type Limits, Receiver, type Tried } from './receiver.ts'
+import { type Limits, Receiver } from './receiver.ts'
 
-/** Hosts of customers whose health is remembered. */
+/** The most hosts of customers whose state is remembered. */
 const hostsMax = 1_000
-/** How much of the channel a host has until it has shown that it is quick. */
+/** A host's share of the channel until it has proved fast. */
 const shareAtFirst = 1 / 8
 
-/** @param url the operators' own choice, so it may be anywhere. */
-export type OurWebhook = Partial<Limits> & { url: string }
+/** A webhook that operators configured, which may be at any address. */
+export type OperatorWebhook = Partial<Limits> & { url: string }
 
 export type Posting<Name extends string> = {
   name: Name
-  /** Who is called, in words for the operator. */
+  /** The receiver, in words for the operator. */
   who: string
   limits: Limits
   addressOf(notice: DueNotice): string | null
-  /** Whether there is but one webhook, or one of each customer. */
+  /** Whether there is only one webhook, or one per customer. */
   single: boolean
-  /** Called for each try. May add to the URL. */
+  /** Called for each attempt. May add to the URL. */
   write(notice: DueNotice, url: URL): { headers?: Record<string, string>; body: string }
   judge(answer: Answer): Promise<Tried> | Tried
 }
@@ -42,7 +43,7 @@ export function postingChannel<Name extends string>(
     restMs: () => only?.restMs ?? 0,
     async deliver(notice) {
       const url = URL.parse(addressOf(notice) ?? '')
-      if (!url) return { type: 'failed', error: `Cannot call ${who}: no address is known any more` }
+      if (!url) return { type: 'failed', error: `Cannot call ${who}: its address is no longer known` }
       const receiver = only ?? hosts.of(url.host)
       return receiver.run((signal) => {
         const { headers = {}, body } = write(notice, url)
@@ -55,7 +56,7 @@ export function postingChannel<Name extends string>(
   }
 }
 
-/** One host that is down or slow must not be waited for by the customers of the others. */
+/** A receiver per host, so that a slow or dead host delays only its own customers. */
 class Hosts {
   readonly #receivers = new Map<string, Receiver>()
   readonly #limits: Limits

@@ -33,7 +33,7 @@ test.each(['8.8.8.8', '172.32.0.1', '1.1.1.1', '2606:4700:4700::1111', '2a00:145
   },
 )
 
-test('a name that leads to a private address is refused, unless that is allowed', async () => {
+test('a name with a private address is refused, unless that is allowed', async () => {
   await expect(resolveHost('localhost', false)).rejects.toThrow('its address is not public')
   await expect(resolveHost('[::1]', false)).rejects.toThrow('its address is not public')
   expect(await resolveHost('127.0.0.1', true)).toEqual(['127.0.0.1'])

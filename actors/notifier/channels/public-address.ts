@@ -1,5 +1,5 @@
 /**
- * Which addresses a customer may make us call: those of the public internet, never our own network.
+ * Customers' webhooks may only lead to addresses of the public internet, never into our own network.
  * Sources: the IANA special-purpose address registries for IPv4 and IPv6.
  */
 import { lookup } from 'node:dns/promises'
@@ -11,7 +11,7 @@ for (const [network, prefix] of [
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
-  // Azure's own servers answer virtual machines here.
+  // Azure's platform services.
   ['168.63.129.16', 32],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
@@ -26,7 +26,7 @@ for (const [network, prefix] of [
 ] as const) {
   notPublic.addSubnet(network, prefix, 'ipv4')
 }
-/** Of IPv6, only 2000::/3 is in public use; within it, what tunnels to IPv4 or is for documentation is not. */
+/** Within 2000::/3, the only IPv6 range in public use, these are tunnels to IPv4 or for documentation. */
 for (const [network, prefix] of [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -51,15 +51,15 @@ export class PrivateAddressError extends Error {
   }
 }
 
-/** As `lookup` of node:dns/promises, with every address. */
+/** Like `lookup` of node:dns/promises, but returns every address. */
 export type Lookup = (hostname: string) => Promise<string[]>
 
 const lookupAll: Lookup = async (hostname) => (await lookup(hostname, { all: true })).map((it) => it.address)
 
 /**
- * Resolves a URL's host once. The connection is made to the very address that was checked, so that a name cannot
- * answer with a public address first and a private one later.
- * @returns its addresses, in the order in which they are to be tried.
+ * Resolves a URL's host once. The connection goes to the address that was checked, so a name cannot resolve to a public
+ * address first and to a private one later.
+ * @returns its addresses, in the order to try them.
  * @throws {PrivateAddressError} when any of them is not public and `allowPrivate` is false.
  */
 export async function resolveHost(
@@ -69,7 +69,7 @@ export async function resolveHost(
 ): Promise<[string, ...string[]]> {
   const literal = hostname.replace(/^\[(.*)\]$/, '$1')
   const [first, ...others] = isIP(literal) ? [literal] : await lookup(literal)
-  if (first === undefined) throw Object.assign(new Error('The name has no address'), { code: 'ENODATA' })
+  if (first === undefined) throw Object.assign(new Error('The host has no address'), { code: 'ENODATA' })
   const addresses: [string, ...string[]] = [first, ...others]
   if (!allowPrivate && !addresses.every(isPublicAddress)) throw new PrivateAddressError()
   return addresses

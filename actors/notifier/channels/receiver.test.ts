@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type Limits, Receiver, type Tried } from './receiver.ts'
+import type { Tried } from './breaker.ts'
+import { type Limits, Receiver } from './receiver.ts'
 
 const limits: Limits = { concurrent: 3, limitMs: 1_000, breaker: { failuresMax: 2, restMs: 40 } }
 const sent: Tried = { outcome: { type: 'sent' } }
@@ -7,7 +8,7 @@ const down: Tried = { outcome: { type: 'retry', error: 'ECONNREFUSED' }, down: t
 const refused: Tried = { outcome: { type: 'retry', error: 'HTTP 429' } }
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-test('what is beyond the notices at a time is deferred, not queued', async () => {
+test('V1: a notice beyond the limit in flight is deferred, not queued', async () => {
   const receiver = new Receiver(limits)
   const gate = Promise.withResolvers<Tried>()
   const under = [1, 2, 3].map(() => receiver.run(() => gate.promise))
@@ -18,7 +19,7 @@ test('what is beyond the notices at a time is deferred, not queued', async () =>
   expect(await receiver.run(async () => sent)).toEqual({ type: 'sent' })
 })
 
-test('a receiver that shares its channel has little of it until it is quick, and again when it is not', async () => {
+test('V3: a receiver that shares its channel has a small share until it is fast, and again when it is slow', async () => {
   let now = 0
   const receiver = new Receiver({ ...limits, concurrentAtFirst: 1 }, () => now)
   const answer = (ms: number) =>
@@ -35,13 +36,13 @@ test('a receiver that shares its channel has little of it until it is quick, and
   expect(receiver.capacity).toBe(1)
   const gate = Promise.withResolvers<Tried>()
   const under = receiver.run(() => gate.promise)
-  // It is not asked again before it may have finished.
+  // The next attempt waits as long as the last one took.
   expect(await receiver.run(async () => sent)).toMatchObject({ type: 'deferred', afterMs: 4_000 })
   gate.resolve(sent)
   await under
 })
 
-test('a try has an end', async () => {
+test('an attempt has a time limit', async () => {
   const receiver = new Receiver({ ...limits, limitMs: 20 })
   const outcome = receiver.run(async (signal) => {
     await new Promise((resolve) => signal.addEventListener('abort', resolve))
@@ -50,7 +51,7 @@ test('a try has an end', async () => {
   expect(await outcome).toEqual(down.outcome)
 })
 
-test('a receiver that is down gets a rest; then one notice tries it, and tells whether it is back', async () => {
+test('V2: a receiver that is down rests, then one notice tests whether it is back', async () => {
   const receiver = new Receiver(limits)
   let tries = 0
   const fail = async () => {
@@ -64,15 +65,15 @@ test('a receiver that is down gets a rest; then one notice tries it, and tells w
   expect(receiver.restMs).toBeGreaterThan(0)
   await wait(receiver.restMs + 5)
   expect([receiver.restMs, receiver.capacity]).toEqual([0, 1])
-  // It is still down: one try, and another rest.
+  // Still down: one attempt, and another rest.
   const probe = Promise.withResolvers<Tried>()
   const probing = receiver.run(() => probe.promise)
   expect(receiver.capacity).toBe(1)
-  expect(await receiver.run(fail)).toMatchObject({ type: 'deferred', error: 'the receiver is being tried' })
+  expect(await receiver.run(fail)).toMatchObject({ type: 'deferred', error: 'The receiver is being tested' })
   probe.resolve(down)
   expect(await probing).toEqual(down.outcome)
   expect(receiver.restMs).toBeGreaterThan(0)
-  // It is back: everything goes on.
+  // Back: deliveries continue.
   await wait(receiver.restMs + 5)
   expect(await receiver.run(async () => sent)).toEqual({ type: 'sent' })
   expect([receiver.restMs, receiver.capacity]).toEqual([0, 3])
@@ -85,7 +86,7 @@ test('a receiver that answers is not down, however often it refuses', async () =
   expect([receiver.restMs, receiver.capacity]).toEqual([0, 3])
 })
 
-test('a rest that it asks for is given to all notices, for an hour at the most', async () => {
+test('V4: a requested rest holds for all notices, for an hour at most', async () => {
   let now = 1_000
   const receiver = new Receiver(limits, () => now)
   const later = { outcome: { ...refused.outcome, afterMs: 86_400_000 } } as Tried
@@ -94,7 +95,7 @@ test('a rest that it asks for is given to all notices, for an hour at the most',
   now += 3_599_000
   expect(await receiver.run(async () => sent)).toEqual({
     type: 'deferred',
-    error: 'the receiver asked for a rest',
+    error: 'The receiver asked to wait',
     afterMs: 1_000,
   })
   now += 1_000
@@ -102,28 +103,28 @@ test('a rest that it asks for is given to all notices, for an hour at the most',
   expect(receiver.restMs).toBe(500)
 })
 
-test('no more notices a second than the limit, and none is lost to it', async () => {
+test('no more notices per second than the limit are sent, and none is lost', async () => {
   const receiver = new Receiver({ ...limits, perSecond: 20 })
   const from = performance.now()
-  let told = 0
+  let count = 0
   let deferred = 0
-  while (told < 30) {
+  while (count < 30) {
     const outcome = await receiver.run(async () => sent)
-    if (outcome.type === 'sent') told++
+    if (outcome.type === 'sent') count++
     else if (outcome.type === 'deferred') {
       deferred++
       expect(outcome.afterMs).toBeLessThanOrEqual(50)
       await wait(outcome.afterMs)
     }
   }
-  // Of thirty, twenty may come at once.
+  // Twenty of the thirty may come in one burst.
   const took = performance.now() - from
   expect(took).toBeGreaterThan(480)
   expect(took).toBeLessThan(1_500)
   expect(deferred).toBeGreaterThan(0)
 })
 
-test('only as many notices are asked for as may be sent now', async () => {
+test('the capacity is what may be sent now', async () => {
   const receiver = new Receiver({ ...limits, perSecond: 2 })
   expect(receiver.capacity).toBe(2)
   await receiver.run(async () => sent)

@@ -1,4 +1,4 @@
-/** Receivers that fail in every way, and say back whatever they were told: nothing of it may come out at our end. */
+/** Receivers that fail in every way and echo what they were sent: none of it may appear in our outcomes. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { toConfig } from '../../config.ts'
 import { MailSink } from '../../testing/mail-sink.ts'
@@ -62,7 +62,7 @@ function channels() {
   )
 }
 
-/** All that it was told, in every place where a receiver may say something. */
+/** Echoes the request in every place where a receiver may put text. */
 const echo =
   (status: number): Answering =>
   ({ path, headers, raw }, response) => {
@@ -78,22 +78,22 @@ const path: Answering = (hook, response) => response.writeHead(400).end(hook.pat
 test.each<[string, Answering]>([
   ['take it', (_, response) => response.writeHead(204).end()],
   ['send it elsewhere', echo(302)],
-  ['know nobody', echo(401)],
+  ['accept no client', echo(401)],
   ['say a token for a word', path],
   ['are full', echo(429)],
   ['break', echo(500)],
   ['understand and refuse', echo(200)],
   ['hang', () => {}],
   ['hang up', (_, response) => response.destroy()],
-])('of receivers that %s, no outcome tells a secret or an address', async (_, answer) => {
+])('from receivers that %s, no outcome contains a secret or an address', async (_, answer) => {
   hooks.answer = answer
-  const told = notice({
+  const due = notice({
     email: 'reader@example.com',
     phone: '+821012345678',
     webhook: new URL(`/hook/${secrets.customer}?key=${secrets.customer}`, hooks.url).href,
   })
   const open = channels()
-  const outcomes = await Promise.all(open.map((channel) => channel.deliver(told)))
+  const outcomes = await Promise.all(open.map((channel) => channel.deliver(due)))
   for (const channel of open) channel.close?.()
   expect(open.map((it) => it.name)).toEqual([
     'kakao',

@@ -1,9 +1,9 @@
 /**
- * Signs what webhooks are sent, so that a receiver can tell that it is from us and new.
+ * Signs calls to webhooks, so that a receiver can verify that they are ours and new.
  * Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  *
- * A secret is `whsec_` and base64 of 24 to 64 bytes. The one of a customer is made from ours, so that nobody can sign
- * for the webhook of somebody else: HMAC-SHA256 over `webhook/USERID`.
+ * A secret is `whsec_` and base64 of 24 to 64 bytes. A customer's secret derives from ours, as HMAC-SHA256 over
+ * `webhook/USERID`, so customers cannot sign for each other's webhooks.
  */
 import { createHmac } from 'node:crypto'
 import { z } from 'zod'
@@ -26,17 +26,17 @@ export const signingSettings = {
 
 const keyOf = (secret: string): Buffer => Buffer.from(secret.slice(prefix.length), 'base64')
 
-/** The secret that a customer is to be given. */
+/** @returns the customer's own secret. */
 export const secretFor = (userid: string, secret: string): string =>
   prefix + createHmac('sha256', keyOf(secret)).update(`webhook/${userid}`).digest('base64')
 
-/** By which a page knows that whoever unsubscribes a customer has a mail to that customer in hand. */
+/** Proves to the unsubscribe page that the request comes from a mail to that customer. */
 export const unsubscribeToken = (userid: string, secret: string): string =>
   createHmac('sha256', keyOf(secret)).update(`unsubscribe/${userid}`).digest('base64url')
 
 /**
- * @param secrets each of them signs: while one is replaced by another, the receiver may know either.
- * @param now milliseconds since the epoch, of this try.
+ * @param secrets each of them signs, so that a receiver may know either during a rotation.
+ * @param now time of this attempt, in milliseconds since the epoch.
  */
 export function signatureHeaders(
   secrets: string[],

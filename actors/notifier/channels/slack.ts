@@ -1,10 +1,10 @@
 /**
- * Tells by an incoming webhook of Slack.
+ * Sends notices to an incoming webhook of Slack.
  *
- * Sent: `text` for notifications, and blocks of mrkdwn for those who look. `&`, `<` and `>` are what Slack's markup is
- * made of, mentions and links included, and the only characters to be escaped; `verbatim` keeps names and URLs in
- * what others wrote from becoming links. A block takes 3,000 characters.
- * Answered: `ok`, or a word such as `invalid_payload` with a status that says whether to try again.
+ * Request: `text` for the notification, and mrkdwn blocks for the message. Slack's markup, including mentions and links, is
+ * made of `&`, `<` and `>`, so only these are escaped. `verbatim` keeps names and URLs in a user's text from becoming links. A
+ * block accepts 3,000 characters.
+ * Answer: `ok`, or an error code such as `invalid_payload`, with a status that shows whether to retry.
  *
  * Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
  * https://docs.slack.dev/messaging/formatting-message-text, https://docs.slack.dev/reference/block-kit/blocks/section-block,
@@ -14,11 +14,12 @@ import { webhookUrl } from '../../setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { judge, wordIn } from './answer.ts'
+import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
-import { describe } from './descriptor.ts'
-import { type OurWebhook, postingChannel } from './posting.ts'
-import type { Limits, Tried } from './receiver.ts'
+import { defineChannel } from './descriptor.ts'
+import { type OperatorWebhook, postingChannel } from './posting.ts'
+import type { Limits } from './receiver.ts'
 
 const blockMax = 3_000
 const textMax = 4_000
@@ -26,7 +27,7 @@ const textMax = 4_000
 /** Slack accepts one message per second and webhook (https://docs.slack.dev/apis/web-api/rate-limits). */
 const limits: Limits = { concurrent: 8, perSecond: 1, limitMs: 10_000 }
 
-export const slack = describe({
+export const slack = defineChannel({
   name: 'slack',
   address: null,
   staff: ['purchaser', 'operator'],
@@ -39,7 +40,7 @@ export const slack = describe({
   open: ({ SLACK_WEBHOOK_URL: url }, { limits }) => (url ? slackChannel({ url, ...limits }) : undefined),
 })
 
-export const slackChannel = ({ url, ...some }: OurWebhook): Channel<'slack'> =>
+export const slackChannel = ({ url, ...some }: OperatorWebhook): Channel<'slack'> =>
   postingChannel(
     {
       name: 'slack',
@@ -69,7 +70,7 @@ const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 const mrkdwn = (text: string, max: number): string => cut(text, max, { encode: (it) => entities[it] ?? it })
 
 async function judgeSlack(answer: Answer): Promise<Tried> {
-  // The status says it all, should the body be lost.
+  // If the body is lost, the status is enough.
   const said = await answer.body.then(
     (body) => body.trim(),
     () => undefined,
@@ -80,7 +81,7 @@ async function judgeSlack(answer: Answer): Promise<Tried> {
   return {
     outcome: {
       type: 'failed',
-      error: `Slack answered ${status} without its ok`,
+      error: `Slack answered ${status} without ok`,
       answer: `HTTP ${status}`,
     },
   }

@@ -1,13 +1,13 @@
 /**
- * Tells by text message. What fits 90 bytes of EUC-KR, in which a Korean letter takes two, goes as SMS; the rest as
- * LMS, which takes 2,000 and has a subject of 40.
+ * Sends notices by text message. A text of up to 90 bytes in EUC-KR, where a Korean letter takes two, goes as SMS. A longer one
+ * goes as LMS, with up to 2,000 bytes and a subject of 40.
  * Source: https://developers.solapi.com/references/messages/sendManyDetail (`type`, `text`, `subject`)
  */
 import { needs } from '../../setting.ts'
 import type { Channel } from '../delivery/delivery.ts'
 import { type Message, writeMessage } from '../templates/message.ts'
 import { cut } from './cut.ts'
-import { describe } from './descriptor.ts'
+import { defineChannel } from './descriptor.ts'
 import { type Limits, Receiver } from './receiver.ts'
 import {
   accountNames,
@@ -25,7 +25,7 @@ const subjectBytesMax = 40
 
 const limits: Limits = { concurrent: 16, limitMs: 10_000 }
 
-export const sms = describe({
+export const sms = defineChannel({
   name: 'sms',
   address: 'phone',
   staff: ['operator'],

@@ -75,7 +75,7 @@ function solapi(hook: Hook, response: ServerResponse): void {
 /** In EUC-KR, a letter that is not ASCII takes two bytes. */
 const bytesIn = (text: string) => [...text].reduce((sum, it) => sum + (it.codePointAt(0)! < 128 ? 1 : 2), 0)
 
-/** What SOLAPI finds wrong with a message that it understands. */
+/** The fault that SOLAPI finds in a message that it understands. */
 function faultOf({ to, from, type, text, kakaoOptions }: Message) {
   const fault = (statusCode: string, statusMessage: string) => ({ to, from, type, statusCode, statusMessage })
   const short = { SMS: 90, LMS: 2_000 }[type]
@@ -85,7 +85,7 @@ function faultOf({ to, from, type, text, kakaoOptions }: Message) {
   return short && text && bytesIn(text) <= short ? undefined : fault('1021', '메시지 길이 초과')
 }
 
-test('a text message is, byte by byte, what SOLAPI takes', async () => {
+test('a text message is what SOLAPI accepts, byte by byte', async () => {
   const short = called({ locale: 'ko' })
   expect(await deliver(sms(), short)).toEqual([{ type: 'sent', answer: 'HTTP 200 G4V20261124' }])
   const { raw, headers } = server.hooks[0]!
@@ -155,16 +155,16 @@ test('an AlimTalk has the template of its kind and language', async () => {
   expect(used).toEqual(['KA01TP2', 'KA01TP1', 'KA01TP3'])
   expect(outcome).toEqual({
     type: 'failed',
-    error: 'There is no AlimTalk template for notices of kind failed',
+    error: 'No AlimTalk template for notices of kind failed',
   })
 })
 
-test('an operator may want no text message in place of an AlimTalk', async () => {
+test('an operator can turn off the text message in place of an AlimTalk', async () => {
   await deliver(kakao({ smsFallback: false }), called())
   expect(messageOf(server.hooks[0]!).kakaoOptions).toMatchObject({ disableSms: true })
 })
 
-test('what others wrote names no variable', async () => {
+test("a user's text names no variable", async () => {
   await deliver(kakao(), called({ bookid: sly }))
   await deliver(sms(), called(alarming(sly)))
   const [alimtalk, text] = server.hooks.map(messageOf)
@@ -174,7 +174,7 @@ test('what others wrote names no variable', async () => {
   expect(text!.text).not.toContain('#{')
 })
 
-test('each try is signed anew', async () => {
+test('each attempt has its own signature', async () => {
   const channel = sms()
   await channel.deliver(called())
   expect(await deliver(channel, called({ attempts: 2 }))).toMatchObject([{ type: 'sent' }])
@@ -182,7 +182,7 @@ test('each try is signed anew', async () => {
   expect(first).not.toBe(second)
 })
 
-test('a clock that is wrong is seen, and notices wait', async () => {
+test('a wrong clock is reported, and notices wait', async () => {
   const channel = sms({ now: () => Date.now() - 16 * 60_000, breaker: { failuresMax: 1, restMs: 60_000 } })
   expect(await channel.deliver(called())).toEqual({
     type: 'retry',
@@ -197,12 +197,12 @@ test.each([
   [{ apiSecret: 'wrong' }, 'retry', 'HTTP 403 SignatureDoesNotMatch'],
   [{ from: '02' }, 'failed', 'HTTP 400 ValidationError'],
   [{ from: '029999999' }, 'failed', '1062 발신번호 미등록'],
-])('an account with %o comes to %s', async (wrong, type, answer) => {
+])('an account with %o results in %s', async (wrong, type, answer) => {
   const outcomes = await deliver(smsChannel({ account: { ...account(), ...wrong } }), called())
   expect(outcomes).toMatchObject([{ type, answer }])
 })
 
-test('a 200 that took nothing is a failure, told without the number', async () => {
+test('a 200 that accepted nothing is a failure, reported without the number', async () => {
   for (const channel of [sms(), kakao()]) {
     expect(await deliver(channel, called({ phone: '010-0000-0000' }))).toEqual([
       {
@@ -218,7 +218,7 @@ test.each<[string, (response: ServerResponse) => void]>([
   ['is cut off', (response) => response.writeHead(200, { 'content-length': '500' }).write('{"failed')],
   ['is no JSON', (response) => response.writeHead(200).end('<html>')],
   ['says nothing of what it took', (response) => response.writeHead(200).end('{}')],
-])('a 200 that %s leaves it unknown, and is tried again', async (_, answer) => {
+])('a 200 that %s leaves the result unknown, and is retried', async (_, answer) => {
   server.answer = (_, response) => answer(response)
   expect(await deliver(sms({ limitMs: 100 }), called())).toMatchObject([{ type: 'retry' }])
 })
@@ -229,7 +229,7 @@ test.each([
   [500, 'InternalError', 'retry'],
   [503, '', 'retry'],
   [400, 'ValidationError', 'failed'],
-])('of SOLAPI, %i %s means %s', async (status, errorCode, type) => {
+])('from SOLAPI, %i %s means %s', async (status, errorCode, type) => {
   server.answer = (_, response) => response.writeHead(status).end(errorCode && JSON.stringify({ errorCode }))
   expect(await deliver(sms(), called())).toMatchObject([
     { type, answer: `HTTP ${status} ${errorCode}`.trim() },
@@ -237,9 +237,9 @@ test.each([
 })
 
 test.each([
-  [null, 'No phone number is known any more'],
-  ['+12135551234', 'The phone number is not a Korean one'],
-  ['not a number', 'The phone number is not a Korean one'],
+  [null, 'The phone number is no longer known'],
+  ['+12135551234', 'The phone number is not Korean'],
+  ['not a number', 'The phone number is not Korean'],
 ])('a phone %s fails at once: %s', async (phone, error) => {
   expect(await deliver(sms(), called({ phone }))).toEqual([{ type: 'failed', error }])
   expect(server.hooks).toHaveLength(0)

@@ -1,11 +1,10 @@
 /**
  * SOLAPI, a Korean provider of text messages and KakaoTalk: one message per call of `send-many/detail`.
  *
- * Asked: `Authorization: HMAC-SHA256 apiKey=…, date=…, salt=…, signature=…`, where the signature is the hex of
- * HMAC-SHA256 over date and salt. SOLAPI takes a pair of date and salt once, so each try is signed anew.
- * Answered: 200 means that the call was understood. The message was taken only if `failedMessageList` is empty. An
- * error is JSON with a word as its `errorCode`. A wrong key or an empty account is for the operator to mend, so
- * notices wait for that.
+ * Request: `Authorization: HMAC-SHA256 apiKey=…, date=…, salt=…, signature=…`, where the signature is the hex of
+ * HMAC-SHA256 over date and salt. SOLAPI accepts a pair of date and salt once, so each attempt has its own signature.
+ * Answer: 200 means that the call was understood. The message was accepted only if `failedMessageList` is empty. An error
+ * is JSON with an `errorCode`. Only the operator can fix a wrong key or an empty account, so notices wait for that.
  *
  * Sources: https://developers.solapi.com/references/authentication/api-key,
  * https://developers.solapi.com/references/messages/sendManyDetail,
@@ -17,15 +16,16 @@ import { dialledInKorea } from '../../addresses.ts'
 import { webhookUrl } from '../../setting.ts'
 import type { Outcome } from '../delivery/delivery.ts'
 import { jsonOf, judge, shown, wordIn } from './answer.ts'
+import type { Tried } from './breaker.ts'
 import { type Answer, Caller } from './caller.ts'
-import type { Receiver, Tried } from './receiver.ts'
+import type { Receiver } from './receiver.ts'
 
 export type SolapiAccount = {
-  /** Of the API, without a path. */
+  /** The base URL of the API, without a path. */
   url: string
   apiKey: string
   apiSecret: string
-  /** The sender's number, as it is registered with SOLAPI. */
+  /** The sender's number, registered with SOLAPI. */
   from: string
 }
 
@@ -66,7 +66,7 @@ export type SolapiMessage =
 export type KakaoOptions = {
   pfId: string
   templateId: string
-  /** By `#{name}`. */
+  /** Keys are `#{name}`. */
   variables: Record<string, string>
   disableSms: boolean
 }
@@ -83,11 +83,11 @@ export class Solapi {
     this.#now = now
   }
 
-  /** @param noticeid by which the message can be found again at SOLAPI. */
+  /** @param noticeid identifies the message at SOLAPI. */
   send(noticeid: string, phone: string | null | undefined, message: SolapiMessage): Promise<Outcome> {
     const to = dialledInKorea(phone ?? '')
     if (to === undefined) {
-      const error = phone ? 'The phone number is not a Korean one' : 'No phone number is known any more'
+      const error = phone ? 'The phone number is not Korean' : 'The phone number is no longer known'
       return Promise.resolve({ type: 'failed', error })
     }
     const { url, from } = this.#account
@@ -123,18 +123,18 @@ export class Solapi {
   }
 }
 
-/** What others wrote may not name a variable: SOLAPI would put something in its place. */
+/** A user's text must not name a variable, because SOLAPI would replace it. */
 export const withoutVariables = (text: string): string => text.replaceAll('#{', '# {')
 
-/** The key is wrong, or may not do this, or the account is empty. */
-const operatorsToMend = new Set([401, 402, 403])
+/** A wrong key, missing permissions, or an empty account. */
+const operatorErrors = new Set([401, 402, 403])
 
 async function judgeSolapi(answer: Answer): Promise<Tried> {
   const { status } = answer
-  // Without the body of a 200 nobody knows: that it broke off is an error like any other.
+  // Without its body a 200 means nothing, so a body that breaks off is an error like any other.
   const body = jsonOf(status === 200 ? await answer.body : await answer.body.catch(() => ''))
   const code = wordIn(body.errorCode)
-  if (operatorsToMend.has(status)) {
+  if (operatorErrors.has(status)) {
     const said = `${status} ${code}`.trim()
     return {
       outcome: { type: 'retry', error: `SOLAPI answered ${said}`, answer: `HTTP ${said}` },
@@ -144,7 +144,7 @@ async function judgeSolapi(answer: Answer): Promise<Tried> {
   if (status !== 200) return judge(answer, 'SOLAPI', code)
   const { failedMessageList: failed, groupInfo } = body
   if (!Array.isArray(failed)) {
-    const error = 'SOLAPI answered 200 without telling what it took'
+    const error = 'SOLAPI answered 200 without a list of failed messages'
     return { outcome: { type: 'retry', error, answer: 'HTTP 200' }, down: true }
   }
   if (failed.length > 0) {

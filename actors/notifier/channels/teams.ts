@@ -1,9 +1,9 @@
 /**
- * Tells by a webhook of Microsoft Teams' Workflows ("When a Teams webhook request is received"), with an Adaptive Card.
+ * Sends notices to a webhook of Microsoft Teams' Workflows ("When a Teams webhook request is received"), as Adaptive Cards.
  *
- * Sent: a message with one card. Its text stands in runs, which mean what they say: unlike a TextBlock, a TextRun knows
- * no Markdown, so nothing that others wrote becomes a link or a picture. A message takes 28 KB.
- * Answered: 202 without a body once the workflow has it, or a JSON error with a word as its `code`.
+ * Request: a message with one card. Its text is in TextRuns which, unlike TextBlocks, ignore Markdown, so no text of a user
+ * becomes a link or a picture. A message may have 28 KB.
+ * Answer: 202 without a body once the workflow has the message, or a JSON error with a `code`.
  *
  * Sources: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using,
  * https://learn.microsoft.com/power-automate/triggers-introduction,
@@ -13,20 +13,21 @@ import { webhookUrl } from '../../setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { jsonOf, judge, wordIn } from './answer.ts'
+import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
-import { describe } from './descriptor.ts'
-import { type OurWebhook, postingChannel } from './posting.ts'
-import type { Limits, Tried } from './receiver.ts'
+import { defineChannel } from './descriptor.ts'
+import { type OperatorWebhook, postingChannel } from './posting.ts'
+import type { Limits } from './receiver.ts'
 
-/** Of the 28 KB, what is left beside the card's frame. */
+/** What the card's frame leaves of the 28 KB. */
 const textBytesMax = 20_000
 const titleBytesMax = 2_000
 
 /** Teams accepts four messages per second (the first of the sources above). */
 const limits: Limits = { concurrent: 8, perSecond: 4, limitMs: 10_000 }
 
-export const teams = describe({
+export const teams = defineChannel({
   name: 'teams',
   address: null,
   staff: ['purchaser', 'operator'],
@@ -39,7 +40,7 @@ export const teams = describe({
   open: ({ TEAMS_WEBHOOK_URL: url }, { limits }) => (url ? teamsChannel({ url, ...limits }) : undefined),
 })
 
-export const teamsChannel = ({ url, ...some }: OurWebhook): Channel<'teams'> =>
+export const teamsChannel = ({ url, ...some }: OperatorWebhook): Channel<'teams'> =>
   postingChannel(
     {
       name: 'teams',
@@ -80,7 +81,7 @@ const block = (text: string, style = {}) => ({
   inlines: [{ type: 'TextRun', text, ...style }],
 })
 
-/** Of all markup, a run knows dates alone, as in `{{DATE(…)}}`: the braces are kept apart. */
+/** TextRuns still interpret dates such as `{{DATE(…)}}`, so a zero-width space separates the braces. */
 const literal = (text: string, max: number): string =>
   cut(text.replaceAll(/\{(?=\{)/g, '{\u200b'), max, { weigh: bytesInJson })
 

@@ -23,7 +23,7 @@ export const notice = (some: Partial<DueNotice> = {}): DueNotice => ({
   ...some,
 })
 
-/** An alert, whose labels and annotations are whatever a rule or a service wrote. */
+/** An alert with untrusted text in its label and annotation. */
 export const alarming = (name: string, summary = name): Partial<DueNotice> => ({
   kind: 'alert',
   bookid: null,
@@ -48,10 +48,10 @@ export const alarming = (name: string, summary = name): Partial<DueNotice> => ({
   },
 })
 
-/** What others may have written to do harm. */
+/** Harmful text of a user. */
 export const sly = '<b>&"\'*_[link](https://evil.example)<!channel><@U1>@everyone#{name}{{DATE(2026-01-01)}}'
 
-/** Delivers, and closes the channel. */
+/** Delivers the notices, then closes the channel. */
 export async function deliver(channel: Channel, ...notices: DueNotice[]): Promise<Outcome[]> {
   try {
     return await Promise.all(notices.map((it) => channel.deliver(it)))

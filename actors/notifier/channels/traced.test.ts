@@ -3,7 +3,7 @@ import type { Tracing } from '../../tracing/tracing.ts'
 import { Receiver } from './receiver.ts'
 import { traced } from './traced.ts'
 
-test('a channel whose spans are collected takes as much as it does otherwise, at each moment', async () => {
+test('a traced channel has the same capacity as the channel itself, at each moment', async () => {
   const receiver = new Receiver({ concurrent: 3, perSecond: 2, limitMs: 1_000 })
   const channel = traced({} as Tracing, {
     name: 'slack',

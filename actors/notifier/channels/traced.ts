@@ -1,10 +1,10 @@
-/** Spans of notices being told, in the traces of the requests that they are about. */
+/** Spans of deliveries, in the traces of the requests that the notices are about. */
 import { isSampled, type SpanOptions, type Tracing } from '../../tracing/tracing.ts'
-import type { Told } from '../console.ts'
+import type { PrintedNotice } from '../console.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import type { ChannelName } from './all.ts'
 
-/** @returns the channel, each of whose deliveries is a span if somebody collects them. */
+/** @returns the channel, with a span for each delivery whose trace is sampled. */
 export function traced<Name extends ChannelName>(
   tracing: Tracing | undefined,
   channel: Channel<Name>,
@@ -13,7 +13,7 @@ export function traced<Name extends ChannelName>(
   const { name } = channel
   return {
     name,
-    // Not a copy: it changes from moment to moment.
+    // Not a copy: it changes all the time.
     get capacity() {
       return channel.capacity
     },
@@ -21,22 +21,22 @@ export function traced<Name extends ChannelName>(
     close: () => channel.close?.(),
     async deliver(notice) {
       if (!isSampled(notice.traceparent)) return await channel.deliver(notice)
-      const span = tracing.begin(`tell ${name}`, optionsFor(notice, name))
+      const span = tracing.begin(`notify ${name}`, optionsFor(notice, name))
       const outcome = await channel.deliver(notice)
-      // What an error says may name the receiver.
+      // The error itself may name the receiver.
       span.end(outcome.type === 'sent' ? undefined : outcome.type)
       return outcome
     },
   }
 }
 
-/** What was told on the spot. */
-export function tracesTold(tracing: Tracing, name: ChannelName, notices: Told[]): void {
+/** Records the spans of notices that were delivered at once. */
+export function traceDelivered(tracing: Tracing, name: ChannelName, notices: PrintedNotice[]): void {
   for (const notice of notices)
-    if (isSampled(notice.traceparent)) tracing.begin(`tell ${name}`, optionsFor(notice, name)).end()
+    if (isSampled(notice.traceparent)) tracing.begin(`notify ${name}`, optionsFor(notice, name)).end()
 }
 
-const optionsFor = (notice: Told | DueNotice, channel: ChannelName): SpanOptions => ({
+const optionsFor = (notice: PrintedNotice | DueNotice, channel: ChannelName): SpanOptions => ({
   kind: 'client',
   parent: notice.traceparent!,
   facts: {

@@ -1,16 +1,16 @@
-/** Which webhooks a customer may name: the same rule when one is given and at each call. */
+/** The rule for customers' webhooks, checked when one is stored and at each call. */
 import { isIP } from 'node:net'
 import { urlFault } from '../../addresses.ts'
 import { isPublicAddress } from './public-address.ts'
 
 export const notPublic = 'its address is not public'
 
-/** Names that lead to no server of the internet, whatever a resolver says. */
+/** Names that are never public, whatever they resolve to. */
 const localName = /(?:^|\.)(?:localhost|local|internal)\.?$/
 
 /**
- * @returns why the webhook cannot be called, as far as its URL tells. Where a name leads is known only at the call.
- * @param allowPrivate http and private addresses too.
+ * @returns why the webhook cannot be called, judging by the URL alone. The address of a name is known only at the call.
+ * @param allowPrivate also allows http and private addresses.
  */
 export function webhookFault(url: URL, allowPrivate: boolean): string | undefined {
   const fault = urlFault(url)
@@ -21,7 +21,7 @@ export function webhookFault(url: URL, allowPrivate: boolean): string | undefine
   return host.includes('.') && !localName.test(host) ? undefined : notPublic
 }
 
-/** @returns the URL as it is kept, in ASCII, if it may be called. */
+/** @returns the URL in ASCII, as it is stored; undefined if it must not be called. */
 export function parseWebhook(text: string, allowPrivate: boolean): string | undefined {
   if (/[\s\p{Cc}]/u.test(text) || !text.isWellFormed()) return undefined
   const url = URL.parse(text)

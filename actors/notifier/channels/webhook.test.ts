@@ -25,7 +25,7 @@ const hooked = (some: Partial<DueNotice> = {}) => notice({ webhook: hooks.url, .
 const secret = `whsec_${Buffer.alloc(24, 'old').toString('base64')}`
 const newer = `whsec_${Buffer.alloc(32, 'new').toString('base64')}`
 
-test('a webhook is given the notice as JSON, under the noticeid', async () => {
+test('a webhook receives the notice as JSON, under the noticeid', async () => {
   expect(await deliver(webhook(), hooked({ locale: 'en' }))).toEqual([{ type: 'sent', answer: 'HTTP 204' }])
   const [hook] = hooks.hooks
   expect(hook!.headers).toEqual({
@@ -42,11 +42,11 @@ test('a webhook is given the notice as JSON, under the noticeid', async () => {
   expect(hook!.body.text).toContain('Your reservation of B1 is confirmed')
 })
 
-/** As a receiver does who uses the reference library: it throws unless signature and time are right. */
+/** Verifies with the reference library, which throws unless signature and time are right. */
 const verify = (secret: string, { raw, headers }: Hook) =>
   new Webhook(secret).verify(raw, headers as Record<string, string>)
 
-test('a receiver can tell by the signature that the call is from us, new and whole', async () => {
+test('the signature proves that the call is ours, new and complete', async () => {
   await deliver(webhook({ secrets: [secret] }), hooked())
   const [hook] = hooks.hooks
   const its = secretFor('test1', secret)
@@ -58,7 +58,7 @@ test('a receiver can tell by the signature that the call is from us, new and who
   expect(() => verify(its, forged)).toThrow('No matching signature')
 })
 
-test('each try is signed anew, so that an old call cannot be played again', async () => {
+test('each attempt has its own signature, so an old call cannot be replayed', async () => {
   let now = Date.now() - 6 * 60_000
   const channel = webhook({ secrets: [secret], now: () => now })
   await channel.deliver(hooked())
@@ -94,7 +94,7 @@ test('a redirect is not followed', async () => {
   expect(elsewhere.connections).toBe(0)
 })
 
-test('a rest that is asked for is passed on, and given to the whole host', async () => {
+test('a requested rest is passed on, and holds for the whole host', async () => {
   hooks.answer = (_, response) => response.writeHead(429, { 'retry-after': '120' }).end()
   const channel = webhook()
   expect(await channel.deliver(hooked())).toEqual({
@@ -104,7 +104,7 @@ test('a rest that is asked for is passed on, and given to the whole host', async
     afterMs: 120_000,
   })
   const [outcome] = await deliver(channel, hooked())
-  expect(outcome).toMatchObject({ type: 'deferred', error: 'the receiver asked for a rest' })
+  expect(outcome).toMatchObject({ type: 'deferred', error: 'The receiver asked to wait' })
   expect(hooks.hooks).toHaveLength(1)
 })
 
@@ -115,12 +115,12 @@ test('a webhook that does not answer costs no more than the limit', async () => 
   ])
 })
 
-test('a yes is a yes, also when the rest of the answer never comes', async () => {
+test('a 2xx status counts even if the rest of the answer never comes', async () => {
   hooks.answer = (_, response) => response.writeHead(200, { 'content-length': '100' }).write('half')
   expect(await deliver(webhook({ limitMs: 1_000 }), hooked())).toEqual([{ type: 'sent', answer: 'HTTP 200' }])
 })
 
-test('an answer that breaks off before its status is tried again', async () => {
+test('an answer that breaks off before its status is retried', async () => {
   hooks.answer = (_, response) => response.socket!.end('HTTP/1.1 20')
   expect(await deliver(webhook(), hooked())).toMatchObject([{ type: 'retry' }])
 })
@@ -138,12 +138,12 @@ test('an endless answer is not read to its end', async () => {
   }
   const channel = webhook({ limitMs: 20_000 })
   expect(await channel.deliver(hooked())).toEqual({ type: 'sent', answer: 'HTTP 200' })
-  // What the system's buffers took is beyond us.
+  // The operating system's buffers may have taken more.
   expect(await closed.promise).toBeLessThan(16 * 1024 * 1024)
   channel.close!()
 })
 
-test('https is spoken under the name of the URL, over the address that was checked', async () => {
+test('https uses the name of the URL and the address that was checked', async () => {
   const certificate = await makeCertificate('hooks.example')
   await using secure = await WebhookSink.start(certificate)
   const known = getCACertificates('default')
@@ -167,13 +167,13 @@ test('https is spoken under the name of the URL, over the address that was check
   }
 })
 
-test('where there is no way to one address, the next is tried', async () => {
+test('if one address is unreachable, the next is tried', async () => {
   const lookup = async () => ['224.0.0.1', '127.0.0.1']
   const to = hooked({ webhook: `http://hooks.example:${hooks.port}/hook` })
   expect(await deliver(webhook({ lookup, limitMs: 2_000 }), to)).toMatchObject([{ type: 'sent' }])
 })
 
-test('a dead host of one customer costs the others nothing', async () => {
+test('a dead host of one customer delays no other', async () => {
   const channel = webhook({ breaker: { failuresMax: 1, restMs: 60_000 } })
   const dead = notice({ webhook: 'http://127.0.0.1:1/' })
   expect(await channel.deliver(dead)).toEqual({
@@ -203,11 +203,11 @@ test('a slow host of one customer leaves the others most of the channel', async 
 
 test('a notice whose webhook is gone fails', async () => {
   expect(await deliver(webhook(), notice())).toEqual([
-    { type: 'failed', error: 'Cannot call the webhook: no address is known any more' },
+    { type: 'failed', error: 'Cannot call the webhook: its address is no longer known' },
   ])
 })
 
-test('what others wrote mentions nobody and links to nothing in a chat that shows the text', async () => {
+test("in chats that show the text, a user's text makes no mention and no link", async () => {
   const others = '<!channel> @everyone @all <@U1> [link](https://evil.example) ![i](https://evil.example)'
   await deliver(chatChannel({ url: hooks.url }), notice({ ...alarming(others), locale: 'en' }))
   await deliver(chatChannel({ url: hooks.url }), notice({ bookid: others, userid: others, locale: 'en' }))

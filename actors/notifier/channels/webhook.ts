@@ -7,14 +7,14 @@ import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { judge } from './answer.ts'
 import type { CallerOptions } from './caller.ts'
-import { describe } from './descriptor.ts'
+import { defineChannel } from './descriptor.ts'
 import { postingChannel } from './posting.ts'
 import type { Limits } from './receiver.ts'
 import { secretFor, signatureHeaders, signingSettings } from './signing.ts'
 
 const limits: Limits = { concurrent: 64, limitMs: 5_000 }
 
-export const webhook = describe({
+export const webhook = defineChannel({
   name: 'webhook',
   address: 'webhook',
   staff: [],
@@ -30,7 +30,7 @@ export const webhook = describe({
 })
 
 export type Signing = {
-  /** Ours, newest first. None: nothing is signed. */
+  /** Our own secrets, newest first. Without any, calls are not signed. */
   secrets?: string[]
   now?: () => number
 }
@@ -45,8 +45,8 @@ export function webhookChannel(options: Signing & CallerOptions & Partial<Limits
       addressOf: ({ webhook }) => webhook,
       single: false,
       write(notice) {
-        const its = notice.userid === null ? secrets : secrets.map((it) => secretFor(notice.userid!, it))
-        return signed(notice, its, now())
+        const own = notice.userid === null ? secrets : secrets.map((it) => secretFor(notice.userid!, it))
+        return signed(notice, own, now())
       },
       judge: (answer) => judge(answer, 'The webhook'),
     },
@@ -71,13 +71,13 @@ const bodyOf = (notice: DueNotice) => {
     reason: notice.reason,
     shortage: notice.shortage,
     createdAt: notice.createdAt,
-    // What chat servers show.
+    // Shown by chat servers.
     text: withoutMarkup(`${title}\n\n${text}`),
   }
 }
 
 /**
- * Chat servers differ in their markup. What makes a mention (`<!channel>`, `@all`) or a link (`[text](url)`) in any of them
- * is kept apart by a space that nobody sees.
+ * The markup of chat servers differs. A zero-width space breaks the mentions (`<!channel>`, `@all`) and links (`[text](url)`) of
+ * all of them.
  */
 const withoutMarkup = (text: string): string => text.replaceAll(/[<@]|\](?=\()/g, '$&\u200b')

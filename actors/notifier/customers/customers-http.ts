@@ -1,4 +1,4 @@
-/** The notifier's HTTP face: customers say how they want to be told; the operators' part is in `notices-http.ts` and `alerts-http.ts`. */
+/** Lets customers set how they are notified. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Sql } from '../../../streams/postgres.ts'
 import { emailRule, parseEmail, parsePhone, phoneRule } from '../../addresses.ts'
@@ -23,7 +23,7 @@ export type CustomersHttpOptions = {
 }
 
 const shownAs =
-  'What follows the host is a secret of the customer, and is never shown. Written back as it is shown, the webhook stays as it is.'
+  "Everything after the host is the customer's secret and is never shown. Writing the shown value back keeps the webhook unchanged."
 
 const customerSchema = z
   .object({
@@ -35,7 +35,7 @@ const customerSchema = z
     channels: z
       .array(z.enum(personalChannels))
       .nullable()
-      .openapi({ description: 'in order of preference; null: as the library has it' }),
+      .openapi({ description: "In order of preference. `null`: the library's default" }),
     updatedAt: z.iso.datetime(),
     _links: selfSchema,
   })
@@ -46,7 +46,7 @@ const params = z.object({ userid: idSchema })
 const getCustomer = createRoute({
   method: 'get',
   path: '/customers/{userid}',
-  summary: 'How a customer is told',
+  summary: 'How a customer is notified',
   tags: ['customer'],
   request: { params },
   responses: { 200: jsonAnswer(customerSchema, 'The contact'), ...problemResponses(404) },
@@ -56,17 +56,17 @@ const putCustomer = (allowPrivate: boolean, locale: string) =>
   createRoute({
     method: 'put',
     path: '/customers/{userid}',
-    summary: 'Say how a customer is to be told',
+    summary: 'Set how a customer is notified',
     description:
-      'Replaces the contact as a whole: what is left out is forgotten. Concerns outcomes from now on.',
+      'Replaces the whole contact: fields that are left out are cleared. Applies to outcomes from now on.',
     tags: ['customer'],
     request: {
       params,
       body: jsonBody(contactSchema(allowPrivate, locale)),
     },
     responses: {
-      200: jsonAnswer(customerSchema, 'The contact, replaced'),
-      201: { ...jsonAnswer(customerSchema, 'The contact, new'), headers: z.object({ location: z.string() }) },
+      200: jsonAnswer(customerSchema, 'The updated contact'),
+      201: { ...jsonAnswer(customerSchema, 'The new contact'), headers: z.object({ location: z.string() }) },
     },
   })
 
@@ -81,17 +81,17 @@ export function mountCustomers({ app, sql, allowPrivate, routing }: CustomersHtt
     return created ? reply(201, body, { ...jsonHeaders, location: body._links.self.href }) : reply(200, body)
   })
 
-  /** @throws {Problem} when the customer's webhook is none that is shown so: it would be called where nobody listens. */
+  /** @throws {Problem} when the customer's webhook is not shown like this: the shown URL itself leads nowhere. */
   async function webhookShownAs(shown: string, userid: string): Promise<string> {
     const webhook = (await readCustomer(sql, userid))?.webhook
     if (webhook && maskUrl(webhook) === shown) return webhook
-    const detail = 'is what is shown of a webhook, and not of the present one: give its whole URL'
+    const detail = 'is the masked form of another webhook: send the whole URL'
     throw new Problem('invalid-input', { errors: [{ pointer: '/webhook', detail }] })
   }
 
   app.addRoute(getCustomer, async (c) => {
     const customer = await readCustomer(sql, c.req.valid('param').userid)
-    return reply(200, toCustomer(customer ?? notFound('This customer left no contact.')))
+    return reply(200, toCustomer(customer ?? notFound('This customer has no contact.')))
   })
 }
 
@@ -107,7 +107,7 @@ const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
         .max(35)
         .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, 'must be a language tag like ko or en-GB')
         .default(defaultLocale)
-        .openapi({ description: 'BCP 47; we speak ko and en' }),
+        .openapi({ description: 'BCP 47. Notices are written in ko and en' }),
     })
     .superRefine((contact, context) => {
       for (const [index, channel] of (contact.channels ?? []).entries()) {
@@ -122,7 +122,7 @@ const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
     })
     .openapi('Contact')
 
-/** What `parse` makes of the text, if anything. */
+/** @param parse returns undefined for what it refuses. */
 const parsed = (lengthMax: number, parse: (text: string) => string | undefined, message: string) =>
   z
     .string()
@@ -130,14 +130,14 @@ const parsed = (lengthMax: number, parse: (text: string) => string | undefined, 
     .transform((text) => parse(text))
     .pipe(z.string(message).max(lengthMax))
 
-/** Kept with its domain in ASCII. */
+/** Stored with its domain in ASCII. */
 const emailSchema = parsed(254, parseEmail, emailRule).openapi({
   type: ['string', 'null'],
   format: 'email',
   example: 'reader@example.com',
 })
 
-/** As people write them; kept as E.164. */
+/** Accepted as people write it, stored as E.164. */
 const phoneSchema = parsed(40, parsePhone, phoneRule).openapi({
   type: ['string', 'null'],
   example: '+82 10-1234-5678',
@@ -148,11 +148,11 @@ const channelsSchema = z
   .max(personalChannels.length)
   .refine((names) => new Set(names).size === names.length, 'must name each channel once')
   .openapi({
-    description: 'In order of preference: the first tells, those behind it when one before refuses for good.',
+    description: 'In order of preference. A later channel is tried when an earlier one refuses for good.',
     example: ['kakao', 'email'],
   })
 
-/** What can be told from the text. Where the name leads is checked at each call. */
+/** Checks the URL itself. The address of its host is checked at each call. */
 const webhookSchema = (allowPrivate: boolean) =>
   parsed(
     2_048,

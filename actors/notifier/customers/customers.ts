@@ -1,4 +1,4 @@
-/** Customers' contacts. */
+/** Customers' contacts, as they are stored. */
 import type { Sql } from '../../../streams/postgres.ts'
 import type { PersonalChannel } from '../channels/all.ts'
 import type { Addresses } from '../plan/notice.ts'
@@ -20,13 +20,13 @@ export async function readCustomer(sql: Sql, userid: string): Promise<Customer |
   return customer
 }
 
-/** Replaces a customer's contact as a whole. @returns it, and whether it is the first. */
+/** Replaces the whole contact of a customer. @returns the contact, and whether it is the customer's first. */
 export async function writeCustomer(
   sql: Sql,
   userid: string,
   { email, webhook, phone, locale, channels }: Contact,
 ): Promise<{ customer: Customer; created: boolean }> {
-  // xmax is 0 on a row that no transaction but its own insert has touched.
+  // xmax is 0 on a row that only its own insert has touched.
   const [row] = await sql<(Customer & { created: boolean })[]>`
     insert into customer (userid, email, webhook, phone, locale, channels)
     values (${userid}, ${email}, ${webhook}, ${phone}, ${locale}, ${channels}::text[])

@@ -1,10 +1,10 @@
-/** `npm run notices:secret -- USERID`: prints the secrets with which the webhook of a customer checks what we send. */
+/** `npm run notices:secret -- USERID` prints the secrets with which a customer's webhook verifies our calls. */
 import { ConfigError, readEnv, toConfig } from '../../config.ts'
 import { secretFor } from '../channels/signing.ts'
 import { notifierSettings } from '../config.ts'
 
 const [userid] = process.argv.slice(2)
-/** Nothing is asked of the stores. */
+/** The stores are not used. */
 const stores = { DATABASE_URL: 'postgres://nowhere', REDIS_URL: 'redis://nowhere' }
 
 function print(): void {

@@ -65,7 +65,7 @@ function start(channel: Channel<ChannelName>, options: Partial<DispatcherOptions
   return { dispatcher, tally, end, [Symbol.asyncDispose]: end }
 }
 
-/** A channel that does what a test says. */
+/** A channel with a scripted delivery. */
 const fake = (
   deliver: (notice: DueNotice) => Outcome | Promise<Outcome>,
   some: Partial<Channel<ChannelName>> = {},
@@ -77,55 +77,55 @@ const fake = (
 })
 
 const statusOf = async (channel: string) =>
-  (await database.told()).filter((it) => it.channel === channel).map((it) => it.status)
+  (await database.notices()).filter((it) => it.channel === channel).map((it) => it.status)
 
-test('everything that is due is told once, many at a time', async () => {
-  const told: string[] = []
+test('every notice that is due is sent once, many at a time', async () => {
+  const sent: string[] = []
   const channel = fake((notice) => {
-    told.push(notice.noticeid)
+    sent.push(notice.noticeid)
     return { type: 'sent' }
   })
   await database.commit(Array.from({ length: 450 }, () => refused({ reservationid: randomUUID() })))
   await using running = start(channel)
   await running.tally.until('sent', 450)
-  expect(new Set(told).size).toBe(450)
-  expect(told).toHaveLength(450)
+  expect(new Set(sent).size).toBe(450)
+  expect(sent).toHaveLength(450)
   expect(new Set(await statusOf('chat'))).toEqual(new Set(['sent']))
 })
 
-test('a ring brings a new notice out without waiting for the next poll', async () => {
+test('a wake-up sends a new notice without waiting for the next poll', async () => {
   await using running = start(
     fake(() => ({ type: 'sent' })),
     { pollMs: 600_000 },
   )
   await database.commit([reserved({ reservationid: randomUUID() })])
-  running.dispatcher.ring()
+  running.dispatcher.wake()
   await running.tally.until('sent', 1)
 })
 
-test('a notice is tried again until its receiver takes it, always under the same id', async () => {
+test('a notice is retried until its receiver takes it, always under the same id', async () => {
   await using hooks = await WebhookSink.start()
   hooks.answer = (_, response) => response.writeHead(hooks.hooks.length < 3 ? 503 : 204).end()
   await database.commit([reserved({ reservationid: randomUUID() })], { routing: chat })
-  // Chance at its least and many polls: the delays are short.
+  // Minimal randomness and frequent polls keep the delays short.
   await using running = start(chatChannel({ url: hooks.url }), { random: () => -0.98, pollMs: 5 })
   await running.tally.until('sent', 1)
   expect(hooks.hooks).toHaveLength(3)
   expect(new Set(hooks.hooks.map((it) => it.headers['idempotency-key'])).size).toBe(1)
-  expect((await database.told()).find((it) => it.channel === 'chat')).toMatchObject({
+  expect((await database.notices()).find((it) => it.channel === 'chat')).toMatchObject({
     status: 'sent',
     attempts: 3,
     last_error: null,
   })
 })
 
-test('a final refusal is not tried again and says why', async () => {
+test('a permanent refusal is not retried, and its reason is recorded', async () => {
   await using hooks = await WebhookSink.start()
   hooks.answer = (_, response) => response.writeHead(410).end()
   await database.commit([reserved({ reservationid: randomUUID() })], { routing: chat })
   await using running = start(chatChannel({ url: hooks.url }))
   await running.tally.until('failed', 1)
-  expect((await database.told()).find((it) => it.channel === 'chat')).toMatchObject({
+  expect((await database.notices()).find((it) => it.channel === 'chat')).toMatchObject({
     status: 'failed',
     last_error: expect.stringContaining('410'),
   })
@@ -136,14 +136,14 @@ test('a notice is given up after a day', async () => {
   await database.sql`update notice set created_at = created_at - interval '25 hours'`
   await using running = start(fake(() => ({ type: 'retry', error: 'busy' })))
   await running.tally.until('failed', 1)
-  expect(await database.told()).toMatchObject([{ status: 'failed', last_error: 'busy; gave up' }])
+  expect(await database.notices()).toMatchObject([{ status: 'failed', last_error: 'busy; gave up' }])
 })
 
-test('killed between the answer and the mark, it sends the same Message-ID again', async () => {
+test('J2: killed between the answer and its record, a dispatcher sends the same Message-ID again', async () => {
   await using mails = await MailSink.start()
   await database.commit([reserved({ reservationid: randomUUID() })], { routing: onlyMail })
   const channel = emailChannel({ smtpUrl: mails.url, from })
-  // What a process does that is killed once the server has answered 250: nothing is marked, the claim runs out.
+  // As if the process were killed once the server has answered 250: nothing is recorded, and the claim expires.
   const [claimed] = await claimDue(database.sql, 'email', 1, 0)
   expect(await channel.deliver(claimed!)).toMatchObject({ type: 'sent' })
   await using running = start(channel)
@@ -152,7 +152,7 @@ test('killed between the answer and the mark, it sends the same Message-ID again
   expect(mails.mails[0]!.messageId).toBe(mails.mails[1]!.messageId)
 })
 
-test('a dead mail server holds up no webhook', async () => {
+test('J1: a dead mail server delays no webhook', async () => {
   const silent = createServer(() => {})
   await once(silent.listen(0, '127.0.0.1'), 'listening')
   await using hooks = await WebhookSink.start()
@@ -174,7 +174,7 @@ test('a dead mail server holds up no webhook', async () => {
   silent.close()
 })
 
-test('a slow delivery holds up no other of its channel', async () => {
+test('a slow delivery delays no other of its channel', async () => {
   const slow = Promise.withResolvers<Outcome>()
   let first = true
   const channel = fake(
@@ -214,14 +214,14 @@ test('no more is claimed than there is room for, and nothing while the receiver 
   expect(most).toBe(3)
 })
 
-test('Postgres may go away in the middle: what was told is marked when it is back, and told once', async () => {
-  const told: number[] = []
+test('J2: after an outage of Postgres, results are recorded and nothing is sent twice', async () => {
+  const sent: number[] = []
   const asked = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<Outcome>()
   await database.commit([reserved({ reservationid: randomUUID() })])
   await using running = start(
     fake((notice) => {
-      told.push(notice.seq)
+      sent.push(notice.seq)
       asked.resolve()
       return answer.promise
     }),
@@ -233,21 +233,21 @@ test('Postgres may go away in the middle: what was told is marked when it is bac
   )
   answer.resolve({ type: 'sent' })
   await running.tally.until('sent', 1)
-  expect(told).toHaveLength(1)
+  expect(sent).toHaveLength(1)
 })
 
 test.each([
   ['that was there before', 1_500],
   ['that has just started', 0],
 ])(
-  'what was told while Postgres was away is told by no other %s, though its claim ran out',
+  'J3: a notice sent during an outage of Postgres is not sent by another %s, though its claim ran out',
   async (_, headStartMs) => {
-    const told: number[] = []
+    const sent: number[] = []
     const asked = Promise.withResolvers<void>()
     const answer = Promise.withResolvers<Outcome>()
     const channel = () =>
       fake((notice) => {
-        told.push(notice.seq)
+        sent.push(notice.seq)
         asked.resolve()
         return answer.promise
       })
@@ -262,26 +262,26 @@ test.each([
     const [mine, others] = [await way(), await way()]
     await using _second = start(channel(), { ...times, sql: others.sql, afterOutageMs: 1_500 })
     await sleep(headStartMs)
-    // A notice for the first alone: the other is cut off before it arises.
+    // Only the first gets the notice: the other is cut off before it exists.
     others.proxy.refuse()
     await database.commit([reserved({ reservationid: randomUUID() })])
     await using first = start(channel(), { ...times, sql: mine.sql })
     await asked.promise
     for (const { proxy } of [mine, others]) proxy.refuse()
     answer.resolve({ type: 'sent' })
-    // Longer than the claim lasts, and longer than any poll of the other, who has Postgres back first.
+    // Longer than the claim, and longer than a poll of the other dispatcher, which reconnects first.
     await sleep(1_000)
     others.proxy.restore()
     await sleep(500)
     mine.proxy.restore()
     await first.tally.until('sent', 1)
-    expect(told).toHaveLength(1)
+    expect(sent).toHaveLength(1)
   },
 )
 
-test('a dispatcher that has just started rests once, and then tells', async () => {
+test('J3: a dispatcher that has just started pauses once, then sends', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
-  // The rest is longer than the silence that counts as an outage.
+  // The pause is longer than the silence that counts as an outage.
   const times = { leaseMs: 300, pollMs: 20, afterOutageMs: 500 }
   await using running = start(
     fake(() => ({ type: 'sent' })),
@@ -290,7 +290,7 @@ test('a dispatcher that has just started rests once, and then tells', async () =
   await running.tally.until('sent', 1)
 })
 
-test('when it stops, deliveries under way are finished and marked', async () => {
+test('J4: when a dispatcher stops, running deliveries are finished and recorded', async () => {
   const asked = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<Outcome>()
   await database.commit([reserved({ reservationid: randomUUID() })])
@@ -307,12 +307,12 @@ test('when it stops, deliveries under way are finished and marked', async () => 
   expect(await database.summary()).toEqual(['reserved chat sent'])
 })
 
-test('two dispatchers of a channel share the work and tell nothing twice', async () => {
-  const told: string[] = []
+test('two dispatchers of a channel share the work and send nothing twice', async () => {
+  const sent: string[] = []
   const channel = () =>
     fake(
       async (notice) => {
-        told.push(notice.noticeid)
+        sent.push(notice.noticeid)
         await sleep(1)
         return { type: 'sent' }
       },
@@ -323,18 +323,18 @@ test('two dispatchers of a channel share the work and tell nothing twice', async
   await using one = start(channel(), { count: other.count })
   await using two = start(channel(), { count: other.count })
   await other.until('sent', 100)
-  expect(new Set(told).size).toBe(100)
-  expect(told).toHaveLength(100)
+  expect(new Set(sent).size).toBe(100)
+  expect(sent).toHaveLength(100)
   await one.end()
   await two.end()
 })
 
-test('a delivery that takes longer than the lease is left to whoever has it in hand', async () => {
+test('J3: a delivery that takes longer than the lease stays with its dispatcher', async () => {
   const slow = Promise.withResolvers<Outcome>()
-  let told = 0
+  let sent = 0
   const channel = () =>
     fake(() => {
-      told++
+      sent++
       return slow.promise
     })
   const timing = { leaseMs: 500, renewMs: 50, pollMs: 20 }
@@ -344,15 +344,15 @@ test('a delivery that takes longer than the lease is left to whoever has it in h
   await database.sql`select pg_sleep(1.2)`
   slow.resolve({ type: 'sent' })
   await Promise.race([one.tally.until('sent', 1), two.tally.until('sent', 1)])
-  expect(told).toBe(1)
+  expect(sent).toBe(1)
 })
 
-test('a claim that runs out under a delivery of our own does not start a second one', async () => {
+test('a claim that runs out during its delivery does not start a second one', async () => {
   const slow = Promise.withResolvers<Outcome>()
   const asked = Promise.withResolvers<void>()
-  let told = 0
+  let sent = 0
   const channel = fake(() => {
-    told++
+    sent++
     asked.resolve()
     return slow.promise
   })
@@ -362,26 +362,26 @@ test('a claim that runs out under a delivery of our own does not start a second 
   await database.sql`select pg_sleep(0.2)`
   slow.resolve({ type: 'sent' })
   await running.tally.until('sent', 1)
-  expect(told).toBe(1)
-  expect((await database.told())[0]!.attempts).toBeGreaterThan(1)
+  expect(sent).toBe(1)
+  expect((await database.notices())[0]!.attempts).toBeGreaterThan(1)
 })
 
-test('a cancellation right behind a success is all that is told', async () => {
-  const told: string[] = []
+test('a cancellation right after a success is all that is sent', async () => {
+  const sent: string[] = []
   const reservationid = randomUUID()
   await database.commit([reserved({ reservationid })], { delayMs: 60_000 })
   await database.commit([released({ reservationid })])
   await using running = start(
     fake((notice) => {
-      told.push(notice.kind)
+      sent.push(notice.kind)
       return { type: 'sent' }
     }),
   )
   await running.tally.until('sent', 1)
-  expect(told).toEqual(['cancelled'])
+  expect(sent).toEqual(['cancelled'])
 })
 
-/** What each channel answers, and who was asked. */
+/** Channels with fixed answers, which record the order in which they were asked. */
 const channels = (answers: Record<string, Outcome>, asked: string[]): Channel<ChannelName>[] =>
   Object.entries(answers).map(([name, outcome]) =>
     fake(
@@ -393,7 +393,7 @@ const channels = (answers: Record<string, Outcome>, asked: string[]): Channel<Ch
     ),
   )
 
-test('when one channel refuses for good the next is tried, and no other, until one takes it', async () => {
+test('when a channel refuses for good, only the next one is tried, until one takes the notice', async () => {
   const routing = route(['email', 'kakao', 'sms'])
   const asked: string[] = []
   await writeCustomer(
@@ -410,16 +410,16 @@ test('when one channel refuses for good the next is tried, and no other, until o
     asked,
   )
   await database.commit([reserved({ reservationid: randomUUID() })], { routing })
-  // Only who is rung looks before a poll is over.
+  // Only a wake-up ends a poll early.
   await using last = start(sms!, { routing, pollMs: 600_000 })
-  await using _later = start(kakao!, { routing, handedOn: () => last.dispatcher.ring() })
+  await using _later = start(kakao!, { routing, onFallback: () => last.dispatcher.wake() })
   await using _first = start(email!, { routing })
   await last.tally.until('sent', 1)
   expect(asked.map((it) => it.split(' ')[0])).toEqual(['email', 'kakao', 'sms'])
   expect(await database.summary()).toEqual(['reserved sms sent'])
 })
 
-test('when the last channel refuses, the notice has failed and operators are told', async () => {
+test('when the last channel refuses, the notice has failed and operators are notified', async () => {
   const operator = { email: 'op@shop.example', webhook: null, phone: null, channels: ['email' as const] }
   const routing = route(['email', 'sms'], { operator })
   await writeCustomer(database.sql, 'test1', contact({ phone: '+821012345678' }))
@@ -436,7 +436,7 @@ test('when the last channel refuses, the notice has failed and operators are tol
   expect(await database.summary()).toEqual(['reserved sms failed', 'delivery-failed email sent'])
 })
 
-test('a notice goes where its customer is by now', async () => {
+test("J5: a notice goes to its customer's current address", async () => {
   const asked: string[] = []
   const routing = route(['email'])
   await database.commit([reserved({ reservationid: randomUUID() })], { routing })
@@ -446,7 +446,7 @@ test('a notice goes where its customer is by now', async () => {
   expect(asked).toEqual(['email moved@example.com'])
 })
 
-test('a receiver that asks for time is given it', async () => {
+test('a receiver that asks for time gets it', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   await using running = start(fake(() => ({ type: 'retry', error: 'busy', afterMs: 3_600_000 })))
   await running.tally.until('retry', 1)
@@ -455,36 +455,36 @@ test('a receiver that asks for time is given it', async () => {
   expect(Number(row!.minutes)).toBeGreaterThan(59)
 })
 
-test('a receiver that is never back is given up, too', async () => {
+test('a receiver that never comes back is given up too', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   await database.sql`update notice set created_at = created_at - interval '25 hours'`
   await using running = start(
-    fake(() => ({ type: 'deferred', error: 'the receiver is down', afterMs: 1_000 })),
+    fake(() => ({ type: 'deferred', error: 'The receiver is down', afterMs: 1_000 })),
   )
   await running.tally.until('failed', 1)
 })
 
-test('a success that an operator has tried again is not told when it was cancelled meanwhile', async () => {
-  const told: string[] = []
+test('J5: a success that an operator retries is not sent if it was cancelled meanwhile', async () => {
+  const sent: string[] = []
   const reservationid = randomUUID()
   await database.commit([reserved({ reservationid })])
   await markAll(database.sql, [mark((await claimDue(database.sql, 'chat', 1, 0))[0]!, 'failed')])
   await database.commit([released({ reservationid })])
-  const { noticeid } = (await database.told())[0]!
+  const { noticeid } = (await database.notices())[0]!
   expect(await retryNotice(database.sql, noticeid, 'chat')).toBe(true)
   await using running = start(
     fake((notice) => {
-      told.push(notice.kind)
+      sent.push(notice.kind)
       return { type: 'sent' }
     }),
   )
   await running.tally.until('superseded', 1)
   await running.tally.until('sent', 1)
-  expect(told).toEqual(['cancelled'])
+  expect(sent).toEqual(['cancelled'])
   expect(await database.summary()).toEqual(['reserved chat superseded', 'cancelled chat sent'])
 })
 
-test('a notice that an operator has tried again has all the time of a new one', async () => {
+test('a notice that an operator retries has as much time as a new one', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   const [claimed] = await claimDue(database.sql, 'chat', 1, 0)
   await markAll(database.sql, [mark(claimed!, 'failed')])

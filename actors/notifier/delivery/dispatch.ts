@@ -1,23 +1,22 @@
 /**
- * A dispatcher: takes the notices of one channel to their receivers.
+ * A dispatcher delivers the notices of one channel.
  *
- *   ┌─▶ mark what is done ──▶ claim what there is room for ──▶ hand it over ──▶ wait for the bell ─┐
- *   └──────────────────────────────────────────────────────────────────────────────────────────────┘
+ *   ┌─▶ record results ──▶ claim as many as there is room for ──▶ start deliveries ──▶ wait to be woken ─┐
+ *   └────────────────────────────────────────────────────────────────────────────────────────────────────┘
  *
- * The bell rings when a delivery ends, when new notices are due, and now and then by itself. Whatever ended while a
- * statement ran is marked together in the next.
+ * It is woken when a delivery ends and when new notices are due, and polls now and then. Deliveries that end while a
+ * statement runs are recorded together by the next one.
  *
- * D1. Every channel has its own dispatcher, so one that is dead or slow holds up no other.
- * D2. What was told is marked before anything more is claimed: while it cannot be marked, nothing more is told, and so
- *     nothing of ours is told twice for want of Postgres.
- * D3. A claim is renewed as long as its delivery goes on. So what is in hand is not claimed by others, however slow its
- *     receiver, and what was in the hand of a process that died is soon due again.
- *     While Postgres is away no claim can be renewed. When it is back, nothing is claimed for a moment, so that whoever has
- *     told something meanwhile can say so.
- * D4. When it stops, deliveries under way get a moment; those that take longer are left to the lease.
- * D5. What is handed over is what is true and known at the moment of the claim: a notice that was superseded or suppressed
- *     is not claimed, and addresses are read with the claim. An outcome that an operator has tried again was withdrawn by no
- *     cancellation, for it was given up: it is looked for here.
+ * J1. Every channel has its own dispatcher, so a dead or slow channel delays no other.
+ * J2. Record results before claiming more. If they can't be recorded, stop sending, so an outage of Postgres never causes
+ *     duplicates.
+ * J3. A claim is renewed while its delivery runs. So no other process claims a notice in flight, however slow its receiver,
+ *     and the notices of a process that died are soon due again. While Postgres is down no claim can be renewed. When it is
+ *     back, nothing is claimed for a moment, so that every process can first record what it sent meanwhile.
+ * J4. When a dispatcher stops, running deliveries get a short grace period; longer ones are left to the lease.
+ * J5. A delivery uses the state at the time of the claim: superseded and suppressed notices are not claimed, and addresses are
+ *     read with the claim. A cancellation does not withdraw an outcome that was given up. If an operator retries that outcome,
+ *     the dispatcher looks for the cancellation.
  */
 import { Backoff } from '../../../streams/backoff.ts'
 import type { Sql } from '../../../streams/postgres.ts'
@@ -27,35 +26,35 @@ import { traceIdOf } from '../../http/trace.ts'
 import type { ChannelName } from '../channels/all.ts'
 import { cancellationOf, isOutcome } from '../plan/plan.ts'
 import { addressesOf, fallbackOf, type Routing, routeOf } from '../plan/routing.ts'
-import { readKnown } from '../store.ts'
-import { Bell } from './bell.ts'
+import { readExisting } from '../store.ts'
 import type { Channel, DueNotice, Outcome } from './delivery.ts'
 import { type Claimed, claimDue, type Mark, markAll, renewClaims } from './queue.ts'
 import { markOf } from './retry.ts'
+import { WakeSignal } from './wake-signal.ts'
 
-/** How long a claim lasts, and how often that of a delivery that goes on is renewed. */
+/** How long a claim lasts, and how often it is renewed during its delivery. */
 const leaseMs = 10_000
 const renewMs = 3_000
-/** How long nothing is claimed after an outage of Postgres: longer than a dispatcher waits before it tries to mark again. */
+/** How long nothing is claimed after an outage of Postgres: longer than a dispatcher's backoff. */
 const afterOutageMs = 3_000
-/** How long an idle dispatcher waits for the bell: notices of other processes come without one. */
+/** How often an idle dispatcher polls: other processes do not wake it for their notices. */
 const pollMs = 1_000
-/** What deliveries under way are given when the dispatcher stops. */
+/** How long running deliveries may take once the dispatcher stops. */
 const graceMs = 2_500
 
 export type DispatcherOptions = {
   channel: Channel<ChannelName>
   sql: Sql
   routing: Routing
-  /** How long failures are gathered before operators are told of them. */
+  /** How long failures are gathered before operators are notified. */
   gatherMs: number
   /** For the line of each notice that was sent. */
   lines: Pick<Series, 'add'>
   log: { info(facts: object, text: string): void; warn(facts: object, text: string): void }
-  /** Told of what became of notices: a number of them at a time. */
+  /** Called with the number of notices that had this outcome. */
   count(outcome: Mark['outcome'], notices: number): void
-  /** Told when notices go on to other channels, whose dispatchers may be waiting for the bell. */
-  handedOn?: () => void
+  /** Called when notices have moved to other channels, whose dispatchers may be waiting. */
+  onFallback?: () => void
   random?: () => number
   pollMs?: number
   graceMs?: number
@@ -67,14 +66,14 @@ export type DispatcherOptions = {
 export class Dispatcher {
   readonly pulse: Pulse
   readonly #options: Required<DispatcherOptions>
-  readonly #bell = new Bell()
+  readonly #wakeSignal = new WakeSignal()
   readonly #backoff: Backoff
-  /** What is claimed and not marked yet. */
-  readonly #inHand = new Map<number, Claimed>()
+  /** Claimed and not recorded yet, by seq. */
+  readonly #inFlight = new Map<number, Claimed>()
   #renewedAt = 0
   /**
-   * When Postgres was last asked for claims and answered, and from when on it may be asked again. Nobody knows what was
-   * before the start: perhaps an outage, after which others have something to mark.
+   * When Postgres last answered a claim, and when the next may be made. The start counts as the end of an outage: there may have
+   * been one, after which others have results to record.
    */
   #answeredAt = Number.NEGATIVE_INFINITY
   #claimFrom = 0
@@ -88,41 +87,41 @@ export class Dispatcher {
       leaseMs,
       renewMs,
       afterOutageMs,
-      handedOn() {},
+      onFallback() {},
       ...options,
     }
     this.#backoff = new Backoff({ initialMs: 50, maxMs: 2_000, random: this.#options.random })
     this.pulse = new Pulse(`dispatch-${options.channel.name}`)
   }
 
-  /** New notices may be due. */
-  ring(): void {
-    this.#bell.ring()
+  /** Call it when new notices may be due. */
+  wake(): void {
+    this.#wakeSignal.wake()
   }
 
-  /** Dispatches until `signal` is aborted, and marks what is done by then. */
+  /** Dispatches until `signal` is aborted, then records the last results. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         const more = await this.#turn()
         this.#backoff.reset()
         this.pulse.beat(more ? 0 : this.#options.pollMs)
-        if (!more) await this.#bell.wait(this.#options.pollMs, signal)
+        if (!more) await this.#wakeSignal.wait(this.#options.pollMs, signal)
       } catch (error) {
         this.pulse.fail(error)
         this.#options.log.warn({ err: error, channel: this.#options.channel.name }, 'cannot dispatch')
         await this.#backoff.wait(signal)
       }
     }
-    await this.#finish()
+    await this.#stop()
   }
 
-  /** @returns whether there is, or may be, something to do at once. */
+  /** @returns whether there may be more to do at once. */
   async #turn(): Promise<boolean> {
     const { channel, sql, leaseMs } = this.#options
-    await this.#mark()
+    await this.#record()
     await this.#renew()
-    const room = channel.capacity - this.#inHand.size
+    const room = channel.capacity - this.#inFlight.size
     if (room <= 0 || (channel.restMs?.() ?? 0) > 0) {
       this.#answeredAt = performance.now()
       return false
@@ -130,65 +129,65 @@ export class Dispatcher {
     if (!(await this.#mayClaim())) return false
     const due = await claimDue(sql, channel.name, room, leaseMs)
     this.#answeredAt = performance.now()
-    this.#handOver(due, await this.#untrue(due))
-    return this.#done.length > 0 || (due.length === room && this.#inHand.size < channel.capacity)
+    this.#deliver(due, await this.#readCancelled(due))
+    return this.#done.length > 0 || (due.length === room && this.#inFlight.size < channel.capacity)
   }
 
-  /** While it rests Postgres is not asked, and need not have answered. */
-  #rest(): void {
+  /** Pauses claims. No answer of Postgres is expected meanwhile. */
+  #pause(): void {
     this.#claimFrom = performance.now() + this.#options.afterOutageMs
     this.#answeredAt = this.#claimFrom
   }
 
-  /** @throws while Postgres is away. */
+  /** @throws while Postgres is down. */
   async #mayClaim(): Promise<boolean> {
     const { sql, leaseMs, pollMs } = this.#options
-    // Long enough for a claim to have run out: at the worst it was not renewed for a while before.
+    // A claim may have expired: in the worst case it had not been renewed for a while before.
     if (performance.now() - this.#answeredAt > Math.max(leaseMs * 0.3, pollMs * 2)) {
       await sql`select 1`
-      this.#rest()
+      this.#pause()
     }
     return performance.now() >= this.#claimFrom
   }
 
-  #handOver(due: Claimed[], untrue: ReadonlySet<Claimed>): void {
+  #deliver(due: Claimed[], cancelled: ReadonlySet<Claimed>): void {
     const { channel, routing } = this.#options
     for (const claimed of due) {
-      if (this.#takeBack(claimed)) continue
-      if (untrue.has(claimed)) {
-        this.#done.push(withdrawn(claimed, channel.name))
+      if (this.#isInFlight(claimed)) continue
+      if (cancelled.has(claimed)) {
+        this.#done.push(supersededMark(claimed, channel.name))
         continue
       }
-      const notice = addressed(claimed, routing)
+      const notice = dueNoticeOf(claimed, routing)
       this.#await(notice.seq, channel.deliver(notice))
     }
   }
 
-  /** @returns the outcomes among those tried again (D5) that a cancellation has made untrue. */
-  async #untrue(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
-    const doubtful = due.filter((it) => it.retried && isOutcome(it.kind))
-    if (doubtful.length === 0) return new Set()
-    const cancellations = doubtful.map((it) => cancellationOf(it.reservationid!))
-    const known = await readKnown(this.#options.sql, cancellations)
-    return new Set(doubtful.filter((_, index) => known.has(cancellations[index]!)))
+  /** @returns the retried outcomes (J5) that have been cancelled. */
+  async #readCancelled(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
+    const retried = due.filter((it) => it.retried && isOutcome(it.kind))
+    if (retried.length === 0) return new Set()
+    const cancellations = retried.map((it) => cancellationOf(it.reservationid!))
+    const existing = await readExisting(this.#options.sql, cancellations)
+    return new Set(retried.filter((_, index) => existing.has(cancellations[index]!)))
   }
 
-  /** A claim may run out while its delivery goes on, and we may claim it again: the delivery counts for both. */
-  #takeBack(notice: Claimed): boolean {
-    const known = this.#inHand.has(notice.seq)
-    this.#inHand.set(notice.seq, notice)
+  /** A claim may expire during its delivery, and we may claim it again: the delivery then counts for the new claim. */
+  #isInFlight(notice: Claimed): boolean {
+    const known = this.#inFlight.has(notice.seq)
+    this.#inFlight.set(notice.seq, notice)
     return known
   }
 
   #await(seq: number, outcome: Promise<Outcome>): void {
     const broken = (error: Error): Outcome => ({ type: 'retry', error: error.name })
     outcome.catch(broken).then((it) => {
-      this.#note(this.#inHand.get(seq)!, it)
-      this.#bell.ring()
+      this.#finishDelivery(this.#inFlight.get(seq)!, it)
+      this.#wakeSignal.wake()
     })
   }
 
-  #note(notice: Claimed, outcome: Outcome): void {
+  #finishDelivery(notice: Claimed, outcome: Outcome): void {
     const { channel, lines, log, random, routing } = this.#options
     const mark = markOf({
       notice,
@@ -203,54 +202,64 @@ export class Dispatcher {
     const traceid = traceIdOf(traceparent)
     const facts = { noticeid, kind, channel: channel.name, reservationid, bookid, attempts, traceid }
     const line = { outcome: channel.name, id: noticeid, waitMs: notice.ageMs }
-    if (mark.outcome === 'sent') lines.add(line, () => log.info(facts, 'told'))
+    if (mark.outcome === 'sent') lines.add(line, () => log.info(facts, 'notice sent'))
     else if (mark.outcome !== 'deferred')
-      log.warn({ ...facts, reason: mark.error, next: mark.next ?? undefined }, `cannot tell: ${mark.outcome}`)
+      log.warn({ ...facts, reason: mark.error, next: mark.next ?? undefined }, notSent[mark.outcome])
   }
 
-  async #mark(): Promise<void> {
+  async #record(): Promise<void> {
     if (this.#done.length === 0) return
-    const { sql, count, routing, gatherMs, handedOn } = this.#options
+    const { sql, count, routing, gatherMs, onFallback } = this.#options
     const marks = this.#done.slice()
     const channels = routeOf({ kind: 'delivery-failed', userid: null }, undefined, routing)
     await markAll(sql, marks, { channels, gatherMs })
-    // Only now: after a failure they are marked again, with what has come since.
+    // Only now: after an error they are recorded again, together with newer ones.
     this.#done.splice(0, marks.length)
-    for (const { seq } of marks) this.#inHand.delete(seq)
+    for (const { seq } of marks) this.#inFlight.delete(seq)
     for (const [outcome, some] of Object.entries(Object.groupBy(marks, (it) => it.outcome))) {
       count(outcome as Mark['outcome'], some.length)
     }
-    if (marks.some((it) => it.next)) handedOn()
+    if (marks.some((it) => it.next)) onFallback()
   }
 
   async #renew(): Promise<void> {
     const { sql, leaseMs, renewMs } = this.#options
     if (performance.now() - this.#renewedAt < renewMs) return
     this.#renewedAt = performance.now()
-    if (this.#inHand.size > 0) await renewClaims(sql, [...this.#inHand.values()], leaseMs)
+    if (this.#inFlight.size > 0) await renewClaims(sql, [...this.#inFlight.values()], leaseMs)
   }
 
-  async #finish(): Promise<void> {
+  async #stop(): Promise<void> {
     const { channel, log, graceMs } = this.#options
     const signal = AbortSignal.timeout(graceMs)
-    while (this.#inHand.size > this.#done.length && !signal.aborted) await this.#bell.wait(graceMs, signal)
+    while (this.#inFlight.size > this.#done.length && !signal.aborted)
+      await this.#wakeSignal.wait(graceMs, signal)
     channel.close?.()
     try {
-      await this.#mark()
+      await this.#record()
     } catch (error) {
-      log.warn({ err: error, channel: channel.name }, 'cannot mark: the claims run out by themselves')
+      log.warn(
+        { err: error, channel: channel.name },
+        'cannot record results: the notices are due again when their claims expire',
+      )
     }
   }
 }
 
-/** What a channel is given: the notice, and where it goes. */
-const addressed = (claimed: Claimed, routing: Routing): DueNotice => ({
+const notSent = {
+  retry: 'notice not sent: retrying',
+  fallback: 'notice not sent: trying the next channel',
+  failed: 'notice not sent: giving up',
+  superseded: 'notice not sent: superseded',
+}
+
+const dueNoticeOf = (claimed: Claimed, routing: Routing): DueNotice => ({
   ...claimed,
   ...addressesOf(claimed, claimed, routing),
   locale: claimed.locale ?? routing.locale,
 })
 
-const withdrawn = ({ seq, attempts }: Claimed, channel: ChannelName): Mark => ({
+const supersededMark = ({ seq, attempts }: Claimed, channel: ChannelName): Mark => ({
   seq,
   attempts,
   channel,

@@ -1,11 +1,11 @@
-/** Forgets notices and alerts that are past their retention, a little at a time. */
+/** Deletes notices and alerts that are past their retention, a few at a time. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from '../../../streams/postgres.ts'
 import { Pulse } from '../../../streams/pulse.ts'
 import { pruneAlerts } from '../operators/alerts.ts'
 import { pruneNotices } from './queue.ts'
 
-const atOnce = 1_000
+const batchSizeMax = 1_000
 const restMs = 10_000
 
 export class Pruning {
@@ -31,7 +31,7 @@ export class Pruning {
   async #prune(): Promise<boolean> {
     try {
       await pruneAlerts(this.#sql, this.#days)
-      const more = (await pruneNotices(this.#sql, this.#days, atOnce)) === atOnce
+      const more = (await pruneNotices(this.#sql, this.#days, batchSizeMax)) === batchSizeMax
       this.pulse.beat(more ? 0 : restMs)
       return more
     } catch (error) {

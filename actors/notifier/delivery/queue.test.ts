@@ -30,7 +30,7 @@ const claim = (leaseMs = 60_000) => claimDue(database.sql, 'chat', 100, leaseMs)
 const undelivered = async () =>
   (await database.sql<{ count: number }[]>`select count(*) from undelivered`)[0]!.count
 
-test('an outcome that stock tells again makes no second notice', async () => {
+test('an outcome that stock repeats makes no second notice', async () => {
   const event = reserved({ reservationid: randomUUID() })
   await database.commit([event])
   await database.commit([event, { ...event, version: 5 }])
@@ -38,7 +38,7 @@ test('an outcome that stock tells again makes no second notice', async () => {
   expect(await undelivered()).toBe(1)
 })
 
-test('a fenced-out owner notes nothing and withdraws nothing', async () => {
+test('a fenced-out owner inserts nothing and withdraws nothing', async () => {
   const reservationid = randomUUID()
   await database.commit([reserved({ reservationid })])
   await database.commit([released({ reservationid })], { fence: false })
@@ -46,7 +46,7 @@ test('a fenced-out owner notes nothing and withdraws nothing', async () => {
   expect(await claim()).toHaveLength(1)
 })
 
-test('a cancellation supersedes a success that was not told yet, also in the same batch', async () => {
+test('a cancellation supersedes an unsent success, also in the same batch', async () => {
   const [a, b] = [randomUUID(), randomUUID()] as const
   await database.commit([reserved({ reservationid: a })])
   await database.commit([
@@ -63,7 +63,7 @@ test('a cancellation supersedes a success that was not told yet, also in the sam
   expect((await claim()).map((it) => it.kind)).toEqual(['cancelled', 'cancelled'])
 })
 
-test('a notice is overdue from when it is due until it is taken in hand, and one that was given up never is', async () => {
+test('a notice is overdue from its due time until it is claimed, and never after it was given up', async () => {
   const overdue = () => overdueSeconds(database.sql, 'chat')
   await database.commit([reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
   await database.sql`
@@ -75,14 +75,14 @@ test('a notice is overdue from when it is due until it is taken in hand, and one
   expect(await overdue()).toBe(0)
 })
 
-test('a cancellation supersedes a failure that was not told yet', async () => {
+test('a cancellation supersedes an unsent failure', async () => {
   const reservationid = randomUUID()
   await database.commit([refused({ reservationid })])
   await database.commit([released({ reservationid })])
   expect(await database.summary()).toEqual(['failed chat superseded', 'cancelled chat pending'])
 })
 
-test('a success that was told stays told when the cancellation comes', async () => {
+test('a success that was sent stays sent when the cancellation comes', async () => {
   const reservationid = randomUUID()
   await database.commit([reserved({ reservationid })])
   await markAll(database.sql, [mark((await claim())[0]!, 'sent')])
@@ -90,7 +90,7 @@ test('a success that was told stays told when the cancellation comes', async () 
   expect(await database.summary()).toEqual(['reserved chat sent', 'cancelled chat pending'])
 })
 
-test('a success that comes after its cancellation is never told', async () => {
+test('a success that comes after its cancellation is never sent', async () => {
   const reservationid = randomUUID()
   await database.commit([released({ reservationid })])
   await database.commit([reserved({ reservationid })])
@@ -98,12 +98,12 @@ test('a success that comes after its cancellation is never told', async () => {
   expect((await claim()).map((it) => it.kind)).toEqual(['cancelled'])
 })
 
-test('a notice rests for its delay', async () => {
+test('a notice waits for its delay', async () => {
   await database.commit([refused({ reservationid: randomUUID() })], { delayMs: 60_000 })
   expect(await claim()).toEqual([])
 })
 
-test('what is claimed is not claimed again within the lease, and is after it', async () => {
+test('Q1: a claimed notice can be claimed again only after the lease', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   const [first] = await claim()
   expect(first).toMatchObject({ kind: 'reserved', userid: 'test1', bookid: '1', attempts: 1 })
@@ -113,7 +113,7 @@ test('what is claimed is not claimed again within the lease, and is after it', a
   expect(second).toMatchObject({ noticeid: first!.noticeid, attempts: 2 })
 })
 
-test('a claim that is renewed lasts anew, one that was lost stays lost', async () => {
+test('a renewed claim lasts longer, and a lost one stays lost', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   const [claimed] = await claim(0)
   await renewClaims(database.sql, [claimed!], 60_000)
@@ -134,7 +134,7 @@ test('two dispatchers never claim the same notice', async () => {
   expect(new Set(seqs).size).toBe(seqs.length)
 })
 
-test('a claim that ran out marks nothing but what it told', async () => {
+test('Q2: an expired claim can only mark a notice as sent', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   const [stale] = await claim(0)
   const [fresh] = await claim()
@@ -147,7 +147,7 @@ test('a claim that ran out marks nothing but what it told', async () => {
   expect(await undelivered()).toBe(0)
 })
 
-test('a notice that was superseded on its way says that it was told, or stays superseded when it was not', async () => {
+test('a notice that was superseded during its delivery is sent if it arrived, and stays superseded otherwise', async () => {
   const [a, b] = [randomUUID(), randomUUID()] as const
   await database.commit([reserved({ reservationid: a }), reserved({ reservationid: b })])
   const [first, second] = await claim()
@@ -157,7 +157,7 @@ test('a notice that was superseded on its way says that it was told, or stays su
   expect((await claim()).map((it) => it.kind)).toEqual(['cancelled', 'cancelled'])
 })
 
-test('each outcome leaves its mark', async () => {
+test('each outcome is recorded', async () => {
   await database.commit(Array.from({ length: 4 }, () => reserved({ reservationid: randomUUID() })))
   const [a, b, c, d] = await claim()
   await markAll(database.sql, [
@@ -166,7 +166,7 @@ test('each outcome leaves its mark', async () => {
     mark(c!, 'failed'),
     mark(d!, 'deferred'),
   ])
-  expect((await database.told()).map((it) => [it.status, it.attempts, it.last_error])).toEqual([
+  expect((await database.notices()).map((it) => [it.status, it.attempts, it.last_error])).toEqual([
     ['sent', 1, null],
     ['pending', 1, 'because'],
     ['failed', 1, 'because'],
@@ -183,7 +183,7 @@ test('a notice that was given up is not withdrawn by a cancellation', async () =
   expect(await database.summary()).toEqual(['reserved chat failed', 'cancelled chat pending'])
 })
 
-test('notices past their retention are forgotten, younger ones are kept', async () => {
+test('notices past their retention are deleted, younger ones are kept', async () => {
   await database.commit([reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
   await database.sql`update notice set created_at = now() - interval '91 days' where kind = 'reserved'`
   // On the console and in chat.
@@ -192,7 +192,7 @@ test('notices past their retention are forgotten, younger ones are kept', async 
   expect(await undelivered()).toBe(1)
 })
 
-test('withdrawing and marking at once wait for each other and never in a circle', async () => {
+test('Q4: withdrawing and marking at once wait for each other, never in a circle', async () => {
   const ids = Array.from({ length: 100 }, () => randomUUID())
   await database.commit(ids.map((reservationid) => reserved({ reservationid })))
   const claimed = await claim()
@@ -214,13 +214,13 @@ test('withdrawing and marking at once wait for each other and never in a circle'
   expect(new Set(reservedOnes)).toEqual(new Set(['reserved chat sent']))
 })
 
-test('the hot statements take the indexes, also while the tables are known to be small', async () => {
+test('hot statements use indexes even while the statistics say that the tables are small', async () => {
   await using fresh = await NotifierDatabase.create({ connections: 1 })
   const { sql } = fresh
-  // A planner that knows how few rows there are would rather scan them, and keep that plan when there are millions.
+  // A planner that knows how few rows there are prefers a scan, and would keep that plan for millions of rows.
   await fresh.commit([reserved({ reservationid: randomUUID() })])
   await sql`analyze notice, undelivered, customer`
-  // Building an index counts as a scan too, so it is the difference that tells.
+  // Building an index counts as a scan too, so only the difference counts.
   const before = await scans(sql)
   const events = [reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })]
   for (const event of [...events, released({ reservationid: randomUUID() })]) {
@@ -245,41 +245,41 @@ async function scans(sql: Sql): Promise<Record<string, number>> {
 const shop = route(['email', 'sms'], {
   purchaser: { email: 'p@shop.example', webhook: null, phone: null, channels: ['email'] },
 })
-const tell = { channels: ['sms', 'email'] as ChannelName[], gatherMs: 0 }
+const failureNotices = { channels: ['sms', 'email'] as ChannelName[], gatherMs: 0 }
 
-test('requests to buy one book that were not told yet are one, with all their shortage', async () => {
+test('unsent requests for one book become one, with their total shortage', async () => {
   const buy = (events: StockEvent[]) => database.commit(events, { routing: shop })
   await buy([refused({ reservationid: randomUUID() }), purchaseRequested(1)])
   await buy([refused({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
   await buy([refused({ reservationid: randomUUID() }), purchaseRequested(1)])
   await buy([purchaseRequested(1, '2')])
-  const told = async () =>
-    (await database.told()).map((it) => `${it.kind} ${it.channel} ${it.status} ${it.shortage}`)
-  expect(await told()).toEqual(['purchase-requested email pending 4', 'purchase-requested email pending 1'])
-  // Once somebody tries to send it, what it says stands.
+  const rows = async () =>
+    (await database.notices()).map((it) => `${it.kind} ${it.channel} ${it.status} ${it.shortage}`)
+  expect(await rows()).toEqual(['purchase-requested email pending 4', 'purchase-requested email pending 1'])
+  // Once delivery is attempted, the notice no longer changes.
   const [claimed] = await claimDue(database.sql, 'email', 1, 60_000)
   await buy([purchaseRequested(1)])
   await markAll(database.sql, [mark(claimed!, 'sent', { channel: 'email' })])
   await buy([refused({ reservationid: randomUUID() })])
-  expect(await told()).toEqual([
+  expect(await rows()).toEqual([
     'purchase-requested email sent 4',
     'purchase-requested email pending 1',
     'purchase-requested email pending 2',
   ])
 })
 
-test('a request whose book was ordered before it was sent is not told; what is requested behind the order is', async () => {
+test('a request whose book was ordered before it was sent is not sent, and a request after the order is', async () => {
   const buy = (events: StockEvent[], fence = true) => database.commit(events, { routing: shop, fence })
-  const told = async () => (await database.told()).map((it) => `${it.bookid} ${it.status} ${it.shortage}`)
+  const rows = async () => (await database.notices()).map((it) => `${it.bookid} ${it.status} ${it.shortage}`)
   await buy([purchaseRequested(1), refused({ reservationid: randomUUID() }), purchaseRequested(1, '2')])
   await buy([ordered()], false)
-  expect(await told()).toEqual(['1 pending 2', '2 pending 1'])
+  expect(await rows()).toEqual(['1 pending 2', '2 pending 1'])
   await buy([ordered()])
-  expect(await told()).toEqual(['1 superseded 2', '2 pending 1'])
-  // All in one batch: what was there before the order is not raised by what came behind.
+  expect(await rows()).toEqual(['1 superseded 2', '2 pending 1'])
+  // In one batch: a request before the order is not raised by one after it.
   await buy([purchaseRequested(1)])
   await buy([refused({ reservationid: randomUUID() }), ordered(), purchaseRequested(1)])
-  expect(await told()).toEqual(['1 superseded 2', '2 pending 1', '1 superseded 1', '1 pending 1'])
+  expect(await rows()).toEqual(['1 superseded 2', '2 pending 1', '1 superseded 1', '1 pending 1'])
   expect(await claimDue(database.sql, 'email', 10, 0)).toMatchObject([{ bookid: '2' }, { bookid: '1' }])
 })
 
@@ -287,27 +287,27 @@ test('an answer that stock repeats raises no request', async () => {
   const answer = refused({ reservationid: randomUUID() })
   await database.commit([answer, purchaseRequested(1)], { routing: shop })
   await database.commit([answer], { routing: shop })
-  expect((await database.told())[0]).toMatchObject({ shortage: 1 })
+  expect((await database.notices())[0]).toMatchObject({ shortage: 1 })
 })
 
 test('a fenced-out owner adds nothing to a request', async () => {
   await database.commit([purchaseRequested(1)], { routing: shop })
   await database.commit([purchaseRequested(1)], { routing: shop, fence: false })
-  expect((await database.told()).map((it) => it.shortage)).toEqual([1])
+  expect((await database.notices()).map((it) => it.shortage)).toEqual([1])
 })
 
-test('a request to buy rests longer than other notices, so that others are added', async () => {
+test('a purchase request waits longer than other notices, so that others can be added', async () => {
   await database.commit([purchaseRequested(1)], { routing: shop, gatherMs: 60_000 })
   expect(await claimDue(database.sql, 'email', 1, 0)).toEqual([])
 })
 
-test('the chat is told of each request to buy, also when the book did not change between two', async () => {
+test('the chat gets each purchase request, even if the book did not change in between', async () => {
   await database.commit([purchaseRequested()])
   await database.commit([purchaseRequested()])
   expect(await database.summary()).toEqual(Array(2).fill('purchase-requested chat pending'))
 })
 
-test('a notice that one channel refuses goes on to the next, at once and under the same id', async () => {
+test('Q3: a notice that one channel refuses moves to the next, at once and under the same id', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   const [first] = await claim()
   await markAll(database.sql, [mark(first!, 'fallback', { next: 'sms', answer: '410 Gone' })])
@@ -315,14 +315,14 @@ test('a notice that one channel refuses goes on to the next, at once and under t
   const [second] = await claimDue(database.sql, 'sms', 1, 60_000)
   expect(second).toMatchObject({ noticeid: first!.noticeid, attempts: 2, refused: ['chat'] })
   await markAll(database.sql, [mark(second!, 'sent', { channel: 'sms', answer: '200 OK' })])
-  expect(await database.told()).toMatchObject([{ channel: 'sms', status: 'sent', attempts: 2 }])
+  expect(await database.notices()).toMatchObject([{ channel: 'sms', status: 'sent', attempts: 2 }])
   expect(await readAttempts(database.sql, first!.seq)).toEqual([
     { at: expect.any(Date), channel: 'chat', outcome: 'failed', error: 'because', answer: '410 Gone' },
     { at: expect.any(Date), channel: 'sms', outcome: 'sent', error: null, answer: '200 OK' },
   ])
 })
 
-test('what is marked twice, since nobody knew whether it was, is logged once', async () => {
+test('an attempt that is marked twice because its commit was in doubt is logged once', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   const [claimed] = await claim()
   await markAll(database.sql, [mark(claimed!, 'sent')])
@@ -331,19 +331,19 @@ test('what is marked twice, since nobody knew whether it was, is logged once', a
   expect(await database.summary()).toEqual(['reserved chat sent'])
 })
 
-test('operators are told of what is given up, gathered by channel', async () => {
+test('operators are notified of notices that are given up, gathered by channel', async () => {
   const fail = async (count: number) => {
     await database.commit(Array.from({ length: count }, () => reserved({ reservationid: randomUUID() })))
     await markAll(
       database.sql,
       (await claim()).map((it) => mark(it, 'failed')),
-      tell,
+      failureNotices,
     )
   }
   await fail(3)
   await fail(2)
-  const told = (await database.told()).filter((it) => it.kind === 'delivery-failed')
-  expect(told.map((it) => `${it.channel} ${it.status}`)).toEqual(['sms pending', 'email pending'])
+  const notices = (await database.notices()).filter((it) => it.kind === 'delivery-failed')
+  expect(notices.map((it) => `${it.channel} ${it.status}`)).toEqual(['sms pending', 'email pending'])
   const [due] = await claimDue(database.sql, 'sms', 1, 60_000)
   expect(due).toMatchObject({
     kind: 'delivery-failed',
@@ -352,13 +352,13 @@ test('operators are told of what is given up, gathered by channel', async () => 
     reason: 'because',
     details: { type: 'failure', kind: 'reserved', channel: 'chat', more: 4 },
   })
-  // That one is on its way: what fails from now on is told anew.
+  // That notice is in flight, so later failures make a new one.
   await fail(1)
   const [next] = await claimDue(database.sql, 'sms', 1, 60_000)
   expect(next).toMatchObject({ details: { more: 0 } })
 })
 
-test('that a failure could not be told is not told in turn, nor over the channel that failed', async () => {
+test('a failed failure notice causes no other, and the channel that failed is not used', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })], { routing: shop })
   await database.commit([reserved({ reservationid: randomUUID() })])
   await markAll(
@@ -367,14 +367,14 @@ test('that a failure could not be told is not told in turn, nor over the channel
     { channels: ['chat', 'sms'], gatherMs: 0 },
   )
   const [about] = await claimDue(database.sql, 'sms', 1, 60_000)
-  await markAll(database.sql, [mark(about!, 'failed', { channel: 'sms' })], tell)
+  await markAll(database.sql, [mark(about!, 'failed', { channel: 'sms' })], failureNotices)
   expect(await database.summary()).toEqual(['reserved chat failed', 'delivery-failed sms failed'])
 })
 
-test('a claim that ran out tells nobody of a failure', async () => {
+test('an expired claim notifies no operator of a failure', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   const [stale] = await claim(0)
   await claim()
-  await markAll(database.sql, [mark(stale!, 'failed')], tell)
+  await markAll(database.sql, [mark(stale!, 'failed')], failureNotices)
   expect(await database.summary()).toEqual(['reserved chat pending'])
 })

@@ -1,41 +1,42 @@
 /**
- * The queue of a channel: claiming what is due, marking what came of it.
+ * The queue of a channel: claims notices that are due, and records the results as marks.
  *
- * Q1. A claim is a lease: it moves the notice into the future and counts an attempt. When the dispatcher dies, the
- *     notice is due again after the lease, with the same noticeid.
- * Q2. A claim that ran out marks nothing but `sent`: what was told stays told, whoever told it.
- * Q3. A channel that refuses for good hands the notice on to the next, under the same noticeid; the last one ends it.
- * Q4. Claims skip what others have locked; marks lock in the order of seq. So nobody waits in a circle.
+ * Q1. A claim is a lease: it moves the due time into the future and counts an attempt. If the dispatcher dies, the notice is
+ *     due again when the lease ends, with the same noticeid.
+ * Q2. An expired claim can only mark a notice as `sent`: a notice that was sent stays sent.
+ * Q3. A permanent refusal moves the notice to the next channel, under the same noticeid. After the last channel it has failed.
+ * Q4. Claims skip rows that others have locked; marks lock in the order of seq. So statements never wait in a circle.
  */
 import type { Sql } from '../../../streams/postgres.ts'
+import { rows } from '../../../streams/rows.ts'
 import type { ChannelName, PersonalChannel } from '../channels/all.ts'
 import type { Addresses } from '../plan/notice.ts'
 import { logAttempts } from './attempts.ts'
 import type { DueNotice } from './delivery.ts'
 import { type FailureNotices, failureParts } from './failures.ts'
 
-/** A notice that is due and claimed, with what is known of its customer, and what decides where it goes next. */
+/** A notice that is due and claimed, with its customer's contact and the data that decides where it goes next. */
 export type Claimed = Omit<DueNotice, keyof Addresses | 'locale'> &
   Addresses & {
     locale: string | null
-    /** The order that the customer chose. */
+    /** The customer's order. */
     channels: PersonalChannel[] | null
-    /** The channels that refused it for good. */
+    /** The channels that have refused it for good. */
     refused: ChannelName[]
-    /** Whether an operator had it tried again. */
+    /** Whether an operator retried it. */
     retried: boolean
-    /** For how long it is being tried, since it was noted or tried again, milliseconds. */
+    /** Time since it was created, or since an operator retried it, milliseconds. */
     ageMs: number
   }
 
-/** Claims up to `count` notices that are due, oldest first. */
+/** Claims up to `count` notices that are due, the longest overdue first. */
 export async function claimDue(
   sql: Sql,
   channel: ChannelName,
   count: number,
   leaseMs: number,
 ): Promise<Claimed[]> {
-  // now() and not clock_timestamp(): an index can only be searched for a value that stands still.
+  // now() and not clock_timestamp(): Postgres can search an index only for a stable value.
   return await sql<Claimed[]>`
     with due as materialized (
       select seq from undelivered
@@ -58,16 +59,16 @@ export async function claimDue(
     order by n.seq`
 }
 
-/** @returns for how many seconds the notice of the channel that is due first has been due: 0 if none is. */
+/** @returns for how many seconds the oldest due notice of the channel has been due; 0 if none is. */
 export async function overdueSeconds(sql: Sql, channel: ChannelName): Promise<number> {
-  // now() and not clock_timestamp(): an index can only be searched for a value that stands still.
+  // now() and not clock_timestamp(): Postgres can search an index only for a stable value.
   const [row] = await sql<{ seconds: number }[]>`
     select coalesce(extract(epoch from now() - min(due_at)), 0)::float as seconds
     from undelivered where channel = ${channel} and due_at <= now()`
   return row!.seconds
 }
 
-/** Makes claims last anew, as long as they have not run out and been made by somebody else. */
+/** Extends claims, except those that ran out and were taken over. */
 export async function renewClaims(
   sql: Sql,
   claims: { seq: number; attempts: number }[],
@@ -76,9 +77,7 @@ export async function renewClaims(
   await sql`
     with held as materialized (
       select u.seq
-      from unnest(
-        ${claims.map((it) => it.seq)}::bigint[], ${claims.map((it) => it.attempts)}::int[]
-      ) as r (seq, attempts)
+      from ${rows(sql, claims, { seq: 'bigint', attempts: 'int' })} as r
       join undelivered u on u.seq = r.seq and u.attempts = r.attempts
       order by u.seq
       for update of u
@@ -91,37 +90,41 @@ export type Mark = {
   seq: number
   /** As claimed. */
   attempts: number
-  /** By which it was tried. */
+  /** The channel of the attempt. */
   channel: ChannelName
-  /** `fallback`: the channel refused it for good, and it goes on to the next. `superseded`: it is not true any more. */
+  /** `fallback`: the channel refused it for good, and it moves to the next. `superseded`: it is no longer true. */
   outcome: 'sent' | 'retry' | 'fallback' | 'failed' | 'deferred' | 'superseded'
   next: ChannelName | null
   error: string | null
-  /** What the receiver said. */
+  /** The receiver's answer. */
   answer: string | null
   /** Until the next attempt. */
   afterMs: number
 }
 
 /**
- * Marks what came of notices of one channel and logs the attempts, all in one statement.
- * @param tell who is told of those that are given up.
+ * Records results on one channel and logs the attempts, all in one statement.
+ * @param failureNotices how operators are notified of notices that are given up.
  */
-export async function markAll(sql: Sql, marks: Mark[], tell?: FailureNotices): Promise<void> {
+export async function markAll(sql: Sql, marks: Mark[], failureNotices?: FailureNotices): Promise<void> {
   const ordered = marks.toSorted((a, b) => a.seq - b.seq)
-  const failing = tell && tell.channels.length > 0 && marks.some((it) => it.outcome === 'failed')
+  const failing = failureNotices?.channels.length && marks.some((it) => it.outcome === 'failed')
   const marked = await sql<{ seq: number }[]>`
-    with told as materialized (
-      select * from unnest(
-        ${ordered.map((it) => it.seq)}::bigint[], ${ordered.map((it) => it.attempts)}::int[],
-        ${ordered.map((it) => it.channel)}::text[], ${ordered.map((it) => it.outcome)}::text[],
-        ${ordered.map((it) => it.next)}::text[], ${ordered.map((it) => it.error)}::text[],
-        ${ordered.map((it) => it.answer)}::text[], ${ordered.map((it) => it.afterMs)}::float8[]
-      ) as r (seq, attempts, channel, outcome, next, error, answer, after_ms)
+    with marks as materialized (
+      select * from ${rows(sql, ordered, {
+        seq: 'bigint',
+        attempts: 'int',
+        channel: 'text',
+        outcome: 'text',
+        next: 'text',
+        error: 'text',
+        answer: 'text',
+        after_ms: ['float8', (it) => it.afterMs],
+      })} as m
     ), held as materialized (
-      select u.seq, r.attempts, r.channel, r.outcome, r.next, r.error, r.after_ms
-      from told r
-      join undelivered u on u.seq = r.seq and (u.attempts = r.attempts or r.outcome = 'sent')
+      select u.seq, m.attempts, m.channel, m.outcome, m.next, m.error, m.after_ms
+      from marks m
+      join undelivered u on u.seq = m.seq and (u.attempts = m.attempts or m.outcome = 'sent')
       order by u.seq
       for update of u
     ), done as (
@@ -135,7 +138,7 @@ export async function markAll(sql: Sql, marks: Mark[], tell?: FailureNotices): P
         refused = case when h.next is null then u.refused else array_append(u.refused, h.channel) end
       from held h where u.seq = h.seq and h.outcome not in ('sent', 'superseded')
     ), logged as (${logAttempts(sql)})
-    ${failing ? sql`, ${failureParts(sql, marks[0]!.channel, tell)}` : sql``}
+    ${failing ? sql`, ${failureParts(sql, marks[0]!.channel, failureNotices!)}` : sql``}
     update notice n
     set status = case when h.outcome in ('sent', 'failed', 'superseded') then h.outcome else 'pending' end,
       channel = coalesce(h.next, case h.outcome when 'sent' then h.channel end, n.channel),
@@ -148,22 +151,19 @@ export async function markAll(sql: Sql, marks: Mark[], tell?: FailureNotices): P
   if (marked.length === ordered.length) return
   const seen = new Set(marked.map((it) => it.seq))
   const missed = ordered.filter((it) => it.outcome === 'sent' && !seen.has(it.seq))
-  if (missed.length > 0) await toldAfterAll(sql, missed)
+  if (missed.length > 0) await markSentAfterAll(sql, missed)
 }
 
-/** A notice that was superseded or suppressed while it was on its way: it was told, and that is what its row says. */
-async function toldAfterAll(sql: Sql, marks: Mark[]): Promise<void> {
+/** A notice that was superseded or suppressed during its delivery was sent all the same, and its row must say so. */
+async function markSentAfterAll(sql: Sql, marks: Mark[]): Promise<void> {
   await sql`
     update notice n
     set status = 'sent', channel = r.channel, attempts = r.attempts, sent_at = clock_timestamp(), superseded_at = null
-    from unnest(
-      ${marks.map((it) => it.seq)}::bigint[], ${marks.map((it) => it.attempts)}::int[],
-      ${marks.map((it) => it.channel)}::text[]
-    ) as r (seq, attempts, channel)
+    from ${rows(sql, marks, { seq: 'bigint', attempts: 'int', channel: 'text' })} as r
     where n.seq = r.seq and n.status in ('superseded', 'suppressed')`
 }
 
-/** Forgets notices older than this, whatever became of them. @returns how many, `count` at most. */
+/** Deletes notices older than this, whatever their status. @returns how many, `count` at most. */
 export async function pruneNotices(sql: Sql, olderThanDays: number, count: number): Promise<number> {
   const pruned = await sql`
     with old as materialized (
@@ -171,7 +171,7 @@ export async function pruneNotices(sql: Sql, olderThanDays: number, count: numbe
       where o.created_at < now() - make_interval(days => ${olderThanDays})
     ), dropped as (
       delete from undelivered u using old where u.seq = old.seq
-    ), forgotten as (
+    ), dropped_attempts as (
       delete from attempt a using old where a.seq = old.seq
     )
     delete from notice n using old where n.seq = old.seq`

@@ -14,19 +14,19 @@ const came = (outcome: Outcome, some: Partial<Attempt> = {}) =>
     ...some,
   })
 
-test('the wait doubles up to an hour, and half of it is chance', () => {
+test('the delay doubles up to an hour, and half of it is random', () => {
   const waits = [1, 2, 3, 12, 13, 40, 5_000].map((attempts) => retryDelayMs(attempts, () => 1))
   expect(waits).toEqual([1_000, 2_000, 4_000, 2_048_000, hourMs, hourMs, hourMs])
   expect(retryDelayMs(3, () => 0)).toBe(2_000)
 })
 
-test('a receiver that says when it is tried then, unless that is sooner than we would', () => {
+test('a receiver that names a time is retried then, unless our own delay is longer', () => {
   expect(came({ type: 'retry', error: 'busy', afterMs: 120_000 })).toMatchObject({ afterMs: 120_000 })
   const fifth = { notice: { seq: 7, attempts: 5 } }
   expect(came({ type: 'retry', error: 'busy', afterMs: 10 }, fifth)).toMatchObject({ afterMs: 12_000 })
 })
 
-test('whoever asks for more time than there is, is tried once more at its end', () => {
+test('a receiver that asks for more time than is left is tried once more at its end', () => {
   const ageMs = 23 * hourMs
   const asked: Outcome = { type: 'retry', error: 'busy', afterMs: 365 * 24 * hourMs }
   expect(came(asked, { ageMs })).toMatchObject({ outcome: 'retry', afterMs: hourMs })
@@ -36,13 +36,13 @@ test('whoever asks for more time than there is, is tried once more at its end', 
   })
 })
 
-test('a refusal for good is no end as long as there is another channel', () => {
+test('a permanent refusal is not the end while there is another channel', () => {
   const refusal: Outcome = { type: 'failed', error: 'no such mailbox', answer: '550 5.1.1' }
   expect(came(refusal, { fallback: 'sms' })).toMatchObject({ outcome: 'fallback', next: 'sms', afterMs: 0 })
   expect(came(refusal)).toMatchObject({ outcome: 'failed', next: null, answer: '550 5.1.1' })
 })
 
-test('what was told is told, however late', () => {
+test('a notice that was sent is sent, however late', () => {
   expect(came({ type: 'sent', answer: '250 OK' }, { ageMs: 2 * giveUpAfterMs })).toMatchObject({
     outcome: 'sent',
     error: null,

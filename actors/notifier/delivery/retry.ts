@@ -1,17 +1,17 @@
-/** What comes of an attempt: when a notice is tried again, and when no more. */
+/** Decides what follows an attempt: when a notice is retried, and when it is given up. */
 import { match } from 'ts-pattern'
 import type { ChannelName } from '../channels/all.ts'
 import type { DueNotice, Outcome } from './delivery.ts'
 import type { Mark } from './queue.ts'
 
-const firstMs = 1_000
-const longestMs = 60 * 60 * 1_000
-/** A notice that is older than this tells nobody anything new. */
+const firstDelayMs = 1_000
+const delayMaxMs = 60 * 60 * 1_000
+/** After this, a notice is no longer news. */
 export const giveUpAfterMs = 24 * 60 * 60 * 1_000
 
-/** Doubles with each attempt up to an hour; half of it is chance, so that many do not return at once. */
+/** Doubles with each attempt, up to an hour. Half of it is random, so that many notices do not return at once. */
 export function retryDelayMs(attempts: number, random: () => number): number {
-  const ms = Math.min(longestMs, firstMs * 2 ** Math.min(attempts - 1, 30))
+  const ms = Math.min(delayMaxMs, firstDelayMs * 2 ** Math.min(attempts - 1, 30))
   return ms * (0.5 + random() / 2)
 }
 
@@ -19,9 +19,9 @@ export type Attempt = {
   notice: Pick<DueNotice, 'seq' | 'attempts'>
   channel: ChannelName
   outcome: Outcome
-  /** For how long it is being tried, milliseconds. */
+  /** Since the first attempt was possible, milliseconds. */
   ageMs: number
-  /** Where it goes if the channel refuses for good. */
+  /** The channel to try next if this one refuses for good. */
   fallback: ChannelName | undefined
   random(): number
 }
@@ -46,7 +46,7 @@ export function markOf({ notice, channel, outcome, ageMs, fallback, random }: At
             outcome: 'retry',
             error,
             answer,
-            // One more try when the time is over, if the receiver asked for longer.
+            // A receiver that asks for more time than is left gets one last attempt at its end.
             afterMs: Math.max(retryDelayMs(attempts, random), Math.min(afterMs, giveUpAfterMs - ageMs)),
           },
     )

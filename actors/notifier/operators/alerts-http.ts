@@ -1,5 +1,5 @@
 /**
- * Where Alertmanager posts its webhook, version 4, and Grafana the same with more in it, version 1.
+ * Receives the webhook of Alertmanager, version 4, and that of Grafana, version 1, which is the same with more fields.
  * Sources: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config,
  * https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/
  */
@@ -10,10 +10,10 @@ import type { App } from '../../http/app.ts'
 import { Problem, problemResponses } from '../../http/problem.ts'
 import { reply } from '../../http/reply.ts'
 import { jsonAnswer, jsonBody } from '../../http/schema.ts'
-import type { Told } from '../console.ts'
+import type { Print, PrintedNotice } from '../console.ts'
 import type { AlertDetails } from '../plan/notice.ts'
 import { type Routing, routeOf } from '../plan/routing.ts'
-import { noteAlerts, readNews } from './alerts.ts'
+import { readNews, recordAlerts } from './alerts.ts'
 
 export type AlertsHttpOptions = {
   app: App
@@ -21,15 +21,14 @@ export type AlertsHttpOptions = {
   routing: Routing
   /** The bearer token of those who post alerts. Without it, none are accepted. */
   alertToken: string | undefined
-  /** Tells notices on the console. */
-  tell(notices: Told[]): void
-  /** Told when notices became due. */
-  ring(): void
+  print: Print
+  /** Called when notices have become due. */
+  wake(): void
 }
 
 /**
- * Rules and services write what they like, and an alert is no place to be strict: who posts it does not repeat what was
- * refused. Postgres must be able to store it, and people to read it. `null` is the same as absent.
+ * Alerts are parsed leniently, because a refused alert is not posted again: Postgres must be able to store the text, and people
+ * to read it. `null` is the same as absent.
  */
 const lengthMax = 1_000
 const text = z.string().transform((it) => {
@@ -43,11 +42,11 @@ const texts = z
   .transform((it) => Object.fromEntries(Object.entries(it ?? {}).filter(isGiven)))
 const isGiven = (entry: [string, string | null]): entry is [string, string] => entry[1] !== null
 
-/** No clock of ours shows less or more, and Postgres can store both. */
+/** Bounds that Postgres can store. */
 const earliest = '0001-01-01T00:00:00Z'
 const latest = '9999-12-31T23:59:59Z'
 
-/** Offsets and fractions of a second are written in more ways than Postgres reads. @returns UTC, to the microsecond. */
+/** Clients write offsets and fractions of a second in more ways than Postgres reads. @returns UTC, to the microsecond. */
 function toInstant(given: string): string {
   const at = new Date(given)
   if (at.getTime() < Date.parse(earliest)) return earliest
@@ -63,7 +62,7 @@ const time = z
   .transform(toInstant)
   .openapi({ format: 'date-time' })
 
-/** What Go makes of a text that is not there. */
+/** Go serializes an absent text as an empty one. */
 const absentIfEmpty = <Schema extends z.ZodType>(schema: Schema) =>
   z.union([schema, z.literal('').transform(() => undefined)]).nullish()
 
@@ -87,7 +86,7 @@ const alertSchema = z
   .transform((it) => ({ ...it, fingerprint: it.fingerprint ?? fingerprintOf(it.labels) }))
   .openapi('Alert')
 
-/** As Alertmanager and Grafana have it: the same labels are the same alert. */
+/** As in Alertmanager and Grafana, alerts with the same labels are the same alert. */
 const fingerprintOf = (labels: Record<string, string>): string =>
   hash('sha256', JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))).slice(0, 16)
 
@@ -115,24 +114,24 @@ const scheme = 'alertToken'
 const postAlerts = createRoute({
   method: 'post',
   path: '/alerts',
-  summary: 'Alerts, as Alertmanager and Grafana post them',
+  summary: 'Receive alerts from Alertmanager or Grafana',
   description:
-    'Tells operators what has begun to fire or was resolved, once however often it is posted. Needs `Authorization: Bearer` with `ALERT_TOKEN`.',
+    'Notifies operators of alerts that started firing or were resolved, once however often they are posted. Requires `Authorization: Bearer` with `ALERT_TOKEN`.',
   tags: ['operator'],
   security: [{ [scheme]: [] }],
   request: { body: jsonBody(webhookSchema) },
   responses: {
     200: jsonAnswer(
-      z.object({ news: z.int().openapi({ description: 'alerts that operators had not been notified of' }) }),
+      z.object({ news: z.int().openapi({ description: 'alerts that are new or have changed' }) }),
       'Accepted; operators will be notified.',
     ),
     ...problemResponses(401),
   },
 })
 
-export function mountAlerts({ app, sql, routing, alertToken, tell, ring }: AlertsHttpOptions): void {
+export function mountAlerts({ app, sql, routing, alertToken, print, wake }: AlertsHttpOptions): void {
   app.openAPIRegistry.registerComponent('securitySchemes', scheme, { type: 'http', scheme: 'bearer' })
-  // Before the body is read: a stranger is told nothing about it.
+  // Before the body is read, so that an unauthorized client learns nothing about it.
   app.on('POST', '/alerts', async (c, next) => {
     authorize(c.req.header('authorization'), alertToken)
     await next()
@@ -143,24 +142,24 @@ export function mountAlerts({ app, sql, routing, alertToken, tell, ring }: Alert
     const truncated = truncatedAlerts ?? 0
     const newest = [...new Map(alerts.map((it) => [it.fingerprint, it])).values()]
     const details: AlertDetails = { type: 'alerts', groupKey, externalURL, alerts: newest, truncated }
-    const news = await note(details)
-    if (news > 0) ring()
+    const news = await record(details)
+    if (news > 0) wake()
     return reply(200, { news })
   })
 
-  /** The console is told first, as of everything: of what is told and not noted it is told again. */
-  async function note(details: AlertDetails): Promise<number> {
+  /** Prints first, as for every notice: after a crash in between, the alert is posted again and printed again. */
+  async function record(details: AlertDetails): Promise<number> {
     const alerts = await readNews(sql, details.alerts)
     if (alerts.length === 0) return 0
     const noticeid = randomUUID()
-    tell([lineOf(noticeid, { ...details, alerts })])
+    print([lineOf(noticeid, { ...details, alerts })])
     const channels = routeOf({ kind: 'alert', userid: null }, undefined, routing)
     const chat = routing.configured.has('chat') ? (['chat'] as const) : []
-    return await noteAlerts(sql, details, { noticeid, channels: [...channels, ...chat] })
+    return await recordAlerts(sql, details, { noticeid, channels: [...channels, ...chat] })
   }
 }
 
-const lineOf = (noticeid: string, details: AlertDetails): Told => ({
+const lineOf = (noticeid: string, details: AlertDetails): PrintedNotice => ({
   kind: 'alert',
   noticeid,
   bookid: null,
@@ -174,15 +173,15 @@ const lineOf = (noticeid: string, details: AlertDetails): Told => ({
 
 const tokenLengthMax = 4_096
 
-/** @throws {Problem} 401. Digests have one length, so that comparing them tells nothing of the token, nor its length. */
+/** @throws {Problem} 401. Digests have one length, so comparing them reveals neither the token nor its length. */
 function authorize(header: string | undefined, token: string | undefined): void {
-  const shown = /^bearer +(.+)$/i.exec(header?.slice(0, tokenLengthMax) ?? '')?.[1]
-  if (token !== undefined && shown !== undefined && timingSafeEqual(digest(shown), digest(token))) return
+  const sent = /^bearer +(.+)$/i.exec(header?.slice(0, tokenLengthMax) ?? '')?.[1]
+  if (token !== undefined && sent !== undefined && timingSafeEqual(digest(sent), digest(token))) return
   throw new Problem('unauthorized', {
     detail:
       token === undefined
-        ? 'No alerts are taken: ALERT_TOKEN is not set.'
-        : 'Alerts need the bearer token that was set as ALERT_TOKEN.',
+        ? 'This server accepts no alerts: ALERT_TOKEN is not set.'
+        : 'Alerts require the bearer token that is set as ALERT_TOKEN.',
     headers: { 'www-authenticate': 'Bearer' },
   })
 }

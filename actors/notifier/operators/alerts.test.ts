@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type App, createApp } from '../../http/app.ts'
 import { createMetrics } from '../../metrics.ts'
 import type { ChannelName } from '../channels/all.ts'
-import type { Told } from '../console.ts'
+import type { PrintedNotice } from '../console.ts'
 import { claimDue, markAll } from '../delivery/queue.ts'
 import type { Alert } from '../plan/notice.ts'
 import { alertFiring, everybody, mark, NotifierDatabase } from '../testing.ts'
@@ -12,8 +12,8 @@ import { mountAlerts } from './alerts-http.ts'
 
 const token = 'a-token-of-the-tests'
 let database: NotifierDatabase
-let lines: Told[]
-let rings: number
+let lines: PrintedNotice[]
+let wakeups: number
 let metrics: ReturnType<typeof createMetrics>
 beforeAll(async () => {
   database = await NotifierDatabase.create()
@@ -21,11 +21,11 @@ beforeAll(async () => {
 beforeEach(async () => {
   await database.sql`truncate notice, undelivered, attempt, alert, customer`
   lines = []
-  rings = 0
+  wakeups = 0
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
-/** A notifier: each has no memory of its own. */
+/** A new notifier, without memory of earlier alerts. */
 function start(its: string | undefined = token): App {
   const log = pino({ level: 'silent' })
   metrics = createMetrics('notifier')
@@ -35,13 +35,13 @@ function start(its: string | undefined = token): App {
     sql: database.sql,
     routing: everybody,
     alertToken: its,
-    tell: (notices) => lines.push(...notices),
-    ring: () => rings++,
+    print: (notices) => lines.push(...notices),
+    wake: () => wakeups++,
   })
   return app
 }
 
-/** What Alertmanager 0.28 posts. */
+/** The webhook of Alertmanager 0.28. */
 const webhookOf = (alerts: Alert[], some: object = {}) => ({
   receiver: 'notifier',
   status: alerts.some((it) => it.status === 'firing') ? 'firing' : 'resolved',
@@ -73,8 +73,8 @@ const firing = alertFiring()
 const resolved = alertFiring({ status: 'resolved', endsAt: '2026-03-14T09:40:00Z' })
 const other = alertFiring({ fingerprint: '1a30ba71cca2921f' })
 
-/** What one channel is told, in the order in which it arose. */
-async function told(channel: ChannelName): Promise<string[][]> {
+/** What one channel sends, in order. */
+async function sentTo(channel: ChannelName): Promise<string[][]> {
   const due = await claimDue(database.sql, channel, 100, 60_000)
   await markAll(
     database.sql,
@@ -89,57 +89,57 @@ async function told(channel: ChannelName): Promise<string[][]> {
 
 test("alerts of a group are one notice on each of the operators' channels and in the chat", async () => {
   expect(await post([firing, other])).toMatchObject({ status: 200, body: { news: 2 } })
-  expect(rings).toBe(1)
+  expect(wakeups).toBe(1)
   for (const channel of ['sms', 'email', 'slack', 'chat'] as const)
-    expect(await told(channel), channel).toEqual([['1a firing', 'c6 firing']])
-  expect(await told('webhook')).toEqual([])
+    expect(await sentTo(channel), channel).toEqual([['1a firing', 'c6 firing']])
+  expect(await sentTo('webhook')).toEqual([])
   expect(lines).toMatchObject([{ kind: 'alert', details: { alerts: [firing, other] } }])
   const [console] = await database.sql`select noticeid, status, kind from notice where channel = 'console'`
   expect(console).toEqual({ noticeid: lines[0]!.noticeid, status: 'sent', kind: 'alert' })
 })
 
-test('what is posted again is told once, also by another process, and after a restart', async () => {
+test('an alert that is posted again is news once, also to another process or after a restart', async () => {
   const first = start()
   expect((await post([firing], { app: first })).body).toEqual({ news: 1 })
   expect((await post([firing], { app: first })).body).toEqual({ news: 0 })
   expect((await post([firing])).body).toEqual({ news: 0 })
   const many = await Promise.all(Array.from({ length: 8 }, () => post([other, firing])))
   expect(many.reduce((sum, { body }) => sum + body.news, 0)).toBe(1)
-  expect(await told('sms')).toEqual([['1a firing', 'c6 firing']])
+  expect(await sentTo('sms')).toEqual([['1a firing', 'c6 firing']])
 })
 
-test('what changed is told, and what did not is not told with it', async () => {
+test('only alerts that changed are sent', async () => {
   await post([firing, other])
-  await told('sms')
+  await sentTo('sms')
   expect((await post([resolved, other])).body).toEqual({ news: 1 })
   expect((await post([resolved, other])).body).toEqual({ news: 0 })
-  expect(await told('sms')).toEqual([['c6 resolved']])
+  expect(await sentTo('sms')).toEqual([['c6 resolved']])
   await post([firing, other])
-  expect(await told('sms')).toEqual([['c6 firing']])
+  expect(await sentTo('sms')).toEqual([['c6 firing']])
 })
 
-test('an alert that began anew is told, also when nobody said that it was resolved', async () => {
+test('an alert with a later start is news even if no message said that it was resolved', async () => {
   await post([firing])
   const [earlier, later] = ['2026-03-14T08:00:00Z', '2026-03-15T08:00:00.123456789+09:00']
   expect((await post([{ ...firing, startsAt: earlier }])).body).toEqual({ news: 0 })
   expect((await post([{ ...firing, startsAt: later }])).body).toEqual({ news: 1 })
 })
 
-test('the newest wins: what was not told yet is told as it stands', async () => {
+test('A3: an unsent notice is superseded by one with the newest states', async () => {
   await post([firing, other])
-  await told('email')
+  await sentTo('email')
   await post([resolved])
-  // By SMS nothing was told yet.
-  expect(await told('sms')).toEqual([['c6 resolved', '1a firing']])
-  expect(await told('email')).toEqual([['c6 resolved']])
+  // Nothing was sent by SMS yet.
+  expect(await sentTo('sms')).toEqual([['c6 resolved', '1a firing']])
+  expect(await sentTo('email')).toEqual([['c6 resolved']])
   const [row] = await database.sql`select status from notice where channel = 'sms' order by seq limit 1`
   expect(row).toEqual({ status: 'superseded' })
 })
 
-test('another group is told for itself', async () => {
+test('another group has a notice of its own', async () => {
   await post([firing])
   await post([other], { body: webhookOf([other], { groupKey: '{}:{alertname="Other"}' }) })
-  expect(await told('sms')).toEqual([['c6 firing'], ['1a firing']])
+  expect(await sentTo('sms')).toEqual([['c6 firing'], ['1a firing']])
 })
 
 test.each([
@@ -152,10 +152,10 @@ test.each([
     expect(answer).toMatchObject({ status: 401, body: { type: '/problems/unauthorized', status: 401 } })
     expect(answer.headers.get('www-authenticate')).toBe('Bearer')
   }
-  expect(await told('sms')).toEqual([])
+  expect(await sentTo('sms')).toEqual([])
 })
 
-test('without a token nobody is let in', async () => {
+test('without a token no client is let in', async () => {
   expect((await post([firing], { app: start(''), bearer: 'undefined' })).status).toBe(401)
 })
 
@@ -167,7 +167,7 @@ test.each([
   ['/alerts/0/startsAt', { alerts: [{ ...firing, startsAt: 'today' }] }],
   ['/alerts/0/labels/alertname', { alerts: [{ ...firing, labels: { alertname: 1 } }] }],
   ['/groupKey', { groupKey: 7 }],
-])('a webhook with a bad %s is refused and tells nothing', async (pointer, some) => {
+])('a webhook with a bad %s is refused and notifies no operator', async (pointer, some) => {
   const { status, body } = await post([], { body: webhookOf([firing], some) })
   expect({ status, pointer: body.errors?.[0]?.pointer }).toEqual({ status: 400, pointer })
   expect(lines).toEqual([])
@@ -181,7 +181,7 @@ test.each([
   ['2026-01-01T00:00:00+23:59', '2025-12-31T00:01:00Z'],
   [`2026-01-01T00:00:00.${'1'.repeat(400)}Z`, '2026-01-01T00:00:00.111111Z'],
   ['2026-01-01T09:00:00.123456789+09:00', '2026-01-01T00:00:00.123456Z'],
-])('an alert that started at %s is taken, as of %s', async (startsAt, instant) => {
+])('an alert that started at %s is accepted, with the start %s', async (startsAt, instant) => {
   for (const name of ['startsAt', 'endsAt']) {
     const alert = { ...firing, fingerprint: name, [name]: startsAt }
     expect(await post([], { body: webhookOf([alert]) })).toMatchObject({ status: 200, body: { news: 1 } })
@@ -189,7 +189,7 @@ test.each([
   }
 })
 
-test('null is the same as absent, and so is an empty text, wherever it stands', async () => {
+test('null and an empty text are the same as absent, in every field', async () => {
   const nothing = { labels: null, annotations: null, generatorURL: null, endsAt: null, fingerprint: null }
   const names = ['groupKey', 'receiver', 'status', 'externalURL', 'truncatedAlerts', 'groupLabels']
   const nulls = Object.fromEntries([...names, 'commonLabels', 'commonAnnotations'].map((it) => [it, null]))
@@ -212,7 +212,7 @@ test('null is the same as absent, and so is an empty text, wherever it stands', 
   })
 })
 
-test('what Grafana posts is taken', async () => {
+test('what Grafana posts is accepted', async () => {
   const body = {
     receiver: 'bookreservation',
     status: 'firing',
@@ -244,7 +244,7 @@ test('what Grafana posts is taken', async () => {
   expect((await post([], { body })).body).toEqual({ news: 0 })
 })
 
-test('a wrong token is counted, so that guessing is seen', async () => {
+test('a wrong token is counted, so that guessing becomes visible', async () => {
   const app = start()
   await post([], { app, bearer: 'wrong' })
   expect(await metrics.registry.metrics()).toMatch(
@@ -252,7 +252,7 @@ test('a wrong token is counted, so that guessing is seen', async () => {
   )
 })
 
-test('whatever stands in labels, the alert is told', async () => {
+test('whatever the labels contain, the alert is sent', async () => {
   const odd = alertFiring({
     labels: { 'a\0b': 'x\0y', alertname: '\ud800' },
     annotations: { summary: 'z'.repeat(20_000) },
@@ -265,7 +265,7 @@ test('whatever stands in labels, the alert is told', async () => {
   })
 })
 
-test('alerts that nobody was told of for long are forgotten', async () => {
+test('alerts that have not been news for long are deleted', async () => {
   await post([firing, other])
   await database.sql`update alert set told_at = now() - interval '91 days' where fingerprint = ${other.fingerprint}`
   await pruneAlerts(database.sql, 90)

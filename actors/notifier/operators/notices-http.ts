@@ -1,4 +1,4 @@
-/** What operators see of notices, and what they can do about one. */
+/** Lists notices for operators, who can retry or suppress them. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Sql } from '../../../streams/postgres.ts'
 import type { App } from '../../http/app.ts'
@@ -21,8 +21,8 @@ export type NoticesHttpOptions = {
   /** For lists. */
   reads: Reads
   routing: Routing
-  /** Told when a notice became due. */
-  ring(): void
+  /** Called when a notice has become due. */
+  wake(): void
 }
 
 const noticeSchema = z
@@ -33,17 +33,17 @@ const noticeSchema = z
     userid: z
       .string()
       .nullable()
-      .openapi({ description: 'null: the notice is for the purchaser or the operators' }),
+      .openapi({ description: '`null`: the notice is for the purchaser or the operators' }),
     bookid: z.string().nullable(),
     reservationid: z.uuid().nullable(),
     reason: z.string().nullable().openapi({
       description:
-        'why a reservation failed, or a delivery; `UnknownBook` of any kind: stock never had the book',
+        'Why a reservation or a delivery failed. `UnknownBook`, with any kind: stock has never had the book',
     }),
-    shortage: z.int().nullable().openapi({ description: 'copies that a purchase request asks for' }),
+    shortage: z.int().nullable().openapi({ description: 'Copies that a purchase request asks for' }),
     status: z.enum(statuses).openapi({
       description:
-        'failed: given up; superseded: overtaken by something newer before it was told; suppressed: by an operator',
+        '`failed`: given up. `superseded`: something newer made it untrue before it was sent. `suppressed`: stopped by an operator',
     }),
     attempts: z.int(),
     lastError: z.string().nullable(),
@@ -58,15 +58,15 @@ const attemptSchema = z
     at: z.iso.datetime(),
     channel: z.enum(channelNames),
     outcome: z.enum(['sent', 'retry', 'failed']).openapi({
-      description: 'retry: it did not work, and was tried again; failed: refused for good, or given up',
+      description: '`retry`: it failed and was retried. `failed`: refused for good, or given up',
     }),
     error: z.string().nullable(),
-    answer: z.string().nullable().openapi({ description: 'what the receiver said' }),
+    answer: z.string().nullable().openapi({ description: "The receiver's answer" }),
   })
   .openapi('Attempt')
 
 const oneNoticeSchema = noticeSchema
-  .extend({ log: z.array(attemptSchema).openapi({ description: 'every attempt, the first one first' }) })
+  .extend({ log: z.array(attemptSchema).openapi({ description: 'Every attempt, oldest first' }) })
   .openapi('NoticeWithAttempts')
 
 const params = z.object({ noticeid: z.uuid() })
@@ -74,7 +74,7 @@ const params = z.object({ noticeid: z.uuid() })
 const getNotices = createRoute({
   method: 'get',
   path: '/notices',
-  summary: 'What was told, and what is still to be told',
+  summary: 'List notices',
   tags: ['operator'],
   request: {
     query: z.object({ ...pageQuery, userid: idSchema.optional(), status: z.enum(statuses).optional() }),
@@ -85,7 +85,7 @@ const getNotices = createRoute({
 const getNotice = createRoute({
   method: 'get',
   path: '/notices/{noticeid}',
-  summary: 'One notice, with every attempt to tell it',
+  summary: 'A notice, with every delivery attempt',
   tags: ['operator'],
   request: { params },
   responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice'), ...problemResponses(404) },
@@ -94,18 +94,18 @@ const getNotice = createRoute({
 const patchNotice = createRoute({
   method: 'patch',
   path: '/notices/{noticeid}',
-  summary: 'Have a notice tried again, or not told at all',
+  summary: 'Retry or suppress a notice',
   description:
-    '`pending`: one that failed or was suppressed is tried again, from the first channel on. `suppressed`: one that is pending or failed is not told; if it is being sent at this moment it may still arrive, and is then `sent`.',
+    '`pending` retries a failed or suppressed notice, starting with its first channel. `suppressed` stops a pending or failed notice. If it is being sent at that moment it may still arrive, and is then `sent`.',
   tags: ['operator'],
   request: {
     params,
     body: jsonBody(z.object({ status: z.enum(['pending', 'suppressed']) })),
   },
-  responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice, as it is now'), ...problemResponses(404, 409) },
+  responses: { 200: jsonAnswer(oneNoticeSchema, 'The updated notice'), ...problemResponses(404, 409) },
 })
 
-export function mountNotices({ app, sql, reads, routing, ring }: NoticesHttpOptions): void {
+export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOptions): void {
   app.addRoute(getNotices, async (c) => {
     const { limit, after, userid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
@@ -131,19 +131,19 @@ export function mountNotices({ app, sql, reads, routing, ring }: NoticesHttpOpti
     const changed = await (status === 'suppressed'
       ? suppressNotice(sql, noticeid)
       : retry(sql, routing, notice))
-    if (changed && status === 'pending') ring()
+    if (changed && status === 'pending') wake()
     const now = (await readNotice(sql, noticeid)) ?? notFound()
     if (!changed && now.status !== status) throw new Problem('conflict', { detail: refusalOf(now, status) })
     return reply(200, await withAttempts(sql, now))
   })
 }
 
-/** From the first channel on, by which it can go now. */
+/** Starts again with the first channel of the current route. */
 async function retry(sql: Sql, routing: Routing, notice: NoticeRow): Promise<boolean> {
   const { noticeid, userid, channel } = notice
   const contacts = await readContacts(sql, userid === null ? [] : [userid])
   const [first] = routeOf(notice, contacts.get(userid ?? ''), routing)
-  // A copy in the chat, and what operators are told by every channel, stay where they are.
+  // A copy in the chat stays there. Operators have a notice on each of their channels, so each stays there too.
   const stays = channel === 'chat' || isForOperator(notice.kind)
   return await retryNotice(sql, noticeid, stays ? channel : (first ?? channel))
 }
@@ -157,7 +157,7 @@ async function withAttempts(sql: Sql, notice: NoticeRow) {
 }
 
 function notFound(): never {
-  throw new Problem('not-found', { detail: 'There is no such notice.' })
+  throw new Problem('not-found', { detail: 'No such notice.' })
 }
 
 const toNotice = ({ seq: _, createdAt, sentAt, ...notice }: NoticeRow) => ({

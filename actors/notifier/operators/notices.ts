@@ -1,4 +1,4 @@
-/** The log of notices, for operators: newest first, cut by seq. */
+/** The log of notices, for operators: newest first, in pages by seq. */
 import type { Fragment, Sql } from '../../../streams/postgres.ts'
 import type { ChannelName } from '../channels/all.ts'
 import type { Status, Subject } from '../plan/notice.ts'
@@ -38,7 +38,7 @@ const columns = (sql: Sql) => sql`
   n.noticeid, n.seq, n.kind, n.channel, n.bookid, n.userid, n.reservationid, n.reason, n.shortage, n.status,
   n.attempts, n.last_error as "lastError", n.created_at as "createdAt", n.sent_at as "sentAt"`
 
-/** What is not told is found through the narrow table, of which there is little. */
+/** Undelivered notices are found through their own narrow table, which is small. */
 function sourceOf(sql: Sql, status: Status | undefined, userid: string | undefined): Fragment {
   if (userid !== undefined) return sql`notice n`
   if (status === 'pending') return sql`undelivered u join notice n on n.seq = u.seq and u.due_at < 'infinity'`
@@ -46,7 +46,7 @@ function sourceOf(sql: Sql, status: Status | undefined, userid: string | undefin
   return sql`notice n`
 }
 
-/** Both bear the time at which they were taken out of the queue, by which they are found. */
+/** Superseded and suppressed notices are found by the partial index on `superseded_at`, which both have. */
 function statusIs(sql: Sql, status: Status): Fragment {
   if (status === 'superseded' || status === 'suppressed')
     return sql`and n.superseded_at is not null and n.status = ${status}`
@@ -54,8 +54,8 @@ function statusIs(sql: Sql, status: Status): Fragment {
 }
 
 /**
- * Has a notice that failed or was suppressed tried again, with all the time of a new one.
- * @returns whether it was such a notice.
+ * Queues a failed or suppressed notice again, with as much time as a new one.
+ * @returns false if it is neither.
  */
 export async function retryNotice(sql: Sql, noticeid: string, channel: ChannelName): Promise<boolean> {
   const rows = await sql`
@@ -74,7 +74,7 @@ export async function retryNotice(sql: Sql, noticeid: string, channel: ChannelNa
   return rows.length > 0
 }
 
-/** Takes a notice that is pending or failed out of the queue. @returns whether it was such a notice. */
+/** Removes a pending or failed notice from the queue. @returns false if it is neither. */
 export async function suppressNotice(sql: Sql, noticeid: string): Promise<boolean> {
   const rows = await sql`
     with dropped as (

@@ -1,10 +1,10 @@
-/** `/previews/`: how every notice looks, for people. No call for programs, so it is not in the OpenAPI document. */
+/** `/previews/` shows people how every notice looks. It is not in the OpenAPI document, because programs do not need it. */
 import type { App } from '../../http/app.ts'
 import { Problem } from '../../http/problem.ts'
 import { safeHeaders } from '../../http/reply.ts'
 import { previewPages } from '../templates/preview.ts'
 
-/** Nothing is loaded from anywhere, and no script runs. */
+/** No script runs, and nothing is loaded from elsewhere. */
 const headers = {
   ...safeHeaders,
   'content-type': 'text/html; charset=utf-8',
@@ -16,7 +16,7 @@ export function mountPreviews(app: App): void {
   for (const path of ['/previews', '/previews/']) app.get(path, (c) => c.redirect('/previews/index.html'))
   app.get('/previews/:page', (c) => {
     const page = previewPages().find(({ path }) => path === c.req.param('page'))
-    if (!page) throw new Problem('not-found', { detail: 'There is no such page: see /previews/index.html' })
+    if (!page) throw new Problem('not-found', { detail: 'No such page: see /previews/index.html' })
     return c.body(page.markup, 200, headers)
   })
 }

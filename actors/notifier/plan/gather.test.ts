@@ -7,13 +7,13 @@ import { planNotices } from './plan.ts'
 
 const of = (bookid: string) => ({ bookid, reservationid: randomUUID() })
 
-/** @param repeated events whose notices are known. */
+/** @param repeated events whose notices exist. */
 function gathered(events: StockEvent[], repeated: StockEvent[] = []) {
   const occurrences = events.map((event) => ({ event, id: randomUUID(), partition: 1, traceparent: null }))
   const { notices, orders } = planNotices(occurrences, () => undefined, everybody)
   const ids = new Set(repeated.map((it) => 'reservationid' in it && it.reservationid))
-  const told = notices.filter((it) => it.channel === 'console' && !ids.has(it.reservationid ?? ''))
-  const { notices: kept, gatherings } = gather({ notices, orders }, new Set(told))
+  const printed = notices.filter((it) => it.channel === 'console' && !ids.has(it.reservationid ?? ''))
+  const { notices: kept, gatherings } = gather({ notices, orders }, new Set(printed))
   const requests = kept.filter((it) => it.kind === 'purchase-requested' && it.audience === 'person')
   return {
     requests: requests.map(
@@ -26,7 +26,7 @@ function gathered(events: StockEvent[], repeated: StockEvent[] = []) {
   }
 }
 
-test('a request says how many were refused until the end of its batch', () => {
+test('a request counts the refusals until the end of its batch', () => {
   const events = [
     refused(of('a')),
     purchaseRequested(1, 'a'),
@@ -52,17 +52,17 @@ test('two requests for one book are one, and the refusals that made them are cou
   expect(gathered(events)).toMatchObject({ requests: ['a 4'], added: ['purchase-requested/a 4'] })
 })
 
-test('an answer that stock repeats raises nothing', () => {
+test('a repeated answer raises nothing', () => {
   const again = refused(of('a'))
   expect(gathered([again], [again])).toMatchObject({ added: [] })
 })
 
-test('console and chat are told of each', () => {
+test('the console and the chat get each request', () => {
   const { others } = gathered([purchaseRequested(1, 'a'), purchaseRequested(1, 'a')])
   expect(others).toBe(4)
 })
 
-test('a request whose book was ordered is not told, and what is requested behind the order is', () => {
+test('a request whose book was ordered is not sent, and a request after the order is', () => {
   const before = [refused(of('a')), purchaseRequested(1, 'a'), refused(of('a'))]
   expect(gathered([...before, ordered('a')])).toMatchObject({ requests: ['a 2 superseded'], added: [] })
   expect(gathered([...before, ordered('b')])).toMatchObject({ requests: ['a 2'] })

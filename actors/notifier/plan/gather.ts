@@ -1,24 +1,25 @@
 /**
- * Requests to buy, gathered: the purchaser is told of a book once, with all that came until then. Pure.
+ * Gathers purchase requests, so that the purchaser gets one notice per book. Pure.
  *
- * G1. A request of an earlier batch that nobody has tried to send yet takes up later ones; so does one of this batch.
- * G2. Whoever is refused behind a request raises it, as long as it was not sent. The refusal right before a request is
- *     the one that made it, and is in its shortage already.
- * G3. A request that was not sent when its book was ordered is not sent: it would have the book bought twice. What is
- *     requested behind the order is a request of its own.
+ * G1. Later requests are added to an unsent request for the same book, from this batch or an earlier one, unless delivery has
+ *     been attempted.
+ * G2. Each refusal after a request raises its shortage while the request is unsent. The refusal right before a request
+ *     caused it, so its shortage includes that one.
+ * G3. A request that is unsent when its book is ordered is not sent: the book would be bought twice. A request after the
+ *     order is a new one.
  */
 import type { Plan, PlannedNotice } from './plan.ts'
 
-/** What is added to the request for a book that is still to be sent; if there is none, `noticeid` makes one. */
+/** What is added to the unsent request for a book. If there is none, `noticeid` becomes it. */
 export type Gathering = {
   key: string
   partition: number
   shortage: number
-  /** Absent when somebody was refused and nothing was requested. */
+  /** `null`: reservations were refused, but stock requested nothing. */
   noticeid: string | null
 }
 
-/** The book's request under which others are gathered. */
+/** Identifies the book's unsent request in the queue. */
 export const keyOf = (bookid: string): string => `purchase-requested/${bookid}`
 
 const isRequest = ({ kind, audience }: PlannedNotice) =>
@@ -26,27 +27,27 @@ const isRequest = ({ kind, audience }: PlannedNotice) =>
 
 /**
  * @param plan with its notices in the order of their events.
- * @param told of those, what was told on the console, and so is new.
+ * @param printed the notices of the plan that were printed for the first time, and so are new.
  * @returns the notices that remain, and what is gathered.
  */
 export function gather(
   { notices, orders }: Pick<Plan, 'notices' | 'orders'>,
-  told: ReadonlySet<PlannedNotice>,
+  printed: ReadonlySet<PlannedNotice>,
 ): { notices: PlannedNotice[]; gatherings: Gathering[] } {
   const gatherings = new Map<string, Gathering>()
   const requests = new Map<string, PlannedNotice>()
-  const at = (notice: PlannedNotice): Gathering => {
+  const gatheringOf = (notice: PlannedNotice): Gathering => {
     const key = keyOf(notice.bookid)
-    const known = gatherings.get(key)
-    if (known) return known
+    const existing = gatherings.get(key)
+    if (existing) return existing
     const gathering = { key, partition: notice.partition, shortage: 0, noticeid: null }
     gatherings.set(key, gathering)
     return gathering
   }
-  const waiting = orders.toReversed()
-  const heedOrders = (behind: number) => {
-    while (waiting.length > 0 && waiting.at(-1)!.behind <= behind) {
-      const { bookid } = waiting.pop()!
+  const ordersLeft = orders.toReversed()
+  const applyOrders = (index: number) => {
+    while (ordersLeft.length > 0 && ordersLeft.at(-1)!.index <= index) {
+      const { bookid } = ordersLeft.pop()!
       const request = requests.get(bookid)
       if (request) request.superseded = true
       requests.delete(bookid)
@@ -54,25 +55,25 @@ export function gather(
     }
   }
   const kept = notices.filter((notice, index) => {
-    heedOrders(index)
+    applyOrders(index)
     if (isRequest(notice)) {
-      const gathering = at(notice)
+      const gathering = gatheringOf(notice)
       const { shortage } = notice
       const request = requests.get(notice.bookid)
-      const opening = gathering.shortage > 0 ? 1 : 0
-      gathering.shortage += shortage! - opening
-      if (request) request.shortage! += shortage! - opening
+      const counted = gathering.shortage > 0 ? 1 : 0
+      gathering.shortage += shortage! - counted
+      if (request) request.shortage! += shortage! - counted
       else requests.set(notice.bookid, notice)
       gathering.noticeid ??= notice.noticeid
       return !request
     }
-    if (notice.kind === 'failed' && told.has(notice)) {
-      at(notice).shortage += 1
+    if (notice.kind === 'failed' && printed.has(notice)) {
+      gatheringOf(notice).shortage += 1
       const request = requests.get(notice.bookid)
       if (request) request.shortage! += 1
     }
     return true
   })
-  heedOrders(notices.length)
+  applyOrders(notices.length)
   return { notices: kept, gatherings: [...gatherings.values()] }
 }

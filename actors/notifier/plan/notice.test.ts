@@ -3,7 +3,7 @@ import { purchaseNoticeId, reservationNoticeId } from './notice.ts'
 
 const reservationid = '019ac36e-7a41-7cc2-8f3a-5d0c7a1b2c3d'
 
-test('notices keep the ids that they have always had', () => {
+test('noticeids never change', () => {
   expect(reservationNoticeId(reservationid, 'reserved', 'console')).toBe(
     '019ac36e-7a41-87a6-a67e-fc056112fa70',
   )

@@ -1,7 +1,7 @@
-/** A notice: one message to one person, or a line on the console, about one thing that happened. */
+/** A notice: one message about one event, to one person over one channel, or one line on the console. */
 import { hash } from 'node:crypto'
 
-/** The last two are for operators: an alert of the monitoring, and a notice that cannot be told. */
+/** The last two are for operators. */
 export const kinds = [
   'reserved',
   'failed',
@@ -12,32 +12,36 @@ export const kinds = [
 ] as const
 export type Kind = (typeof kinds)[number]
 
-/** `suppressed`: an operator has said that it is not to be told. */
+/** `superseded`: something newer made it untrue before it was sent. `suppressed`: an operator stopped it. */
 export const statuses = ['pending', 'sent', 'failed', 'superseded', 'suppressed'] as const
 export type Status = (typeof statuses)[number]
 
-/** Who is told. Everything is told on the console and, if there is one, in the chat; and to the one whom it concerns. */
+/** The console and the chat, if there is one, get every notice; `person` is the customer, purchaser or operator concerned. */
 export const audiences = ['console', 'chat', 'person'] as const
 export type Audience = (typeof audiences)[number]
+
+/** Where a person can be reached, as far as that is known. `phone` is E.164. */
+export type Addresses = { email: string | null; webhook: string | null; phone: string | null }
+export type AddressName = keyof Addresses
 
 /** What a notice is about. */
 export type Subject = {
   kind: Kind
-  /** Absent when it is about no book. */
+  /** `null` for alerts. */
   bookid: string | null
-  /** Absent when the notice is for the purchaser or the operators. */
+  /** `null` when the notice is for the purchaser or the operators. */
   userid: string | null
   reservationid: string | null
-  /** Why a reservation failed, or a delivery. `UnknownBook` of any kind: stock never had the book. */
+  /** Why a reservation or a delivery failed. `UnknownBook`, with any kind: stock has never had the book. */
   reason: string | null
   /** How many copies a purchase request asks for. */
   shortage: number | null
-  /** What only an alert and a failed delivery have. */
+  /** Only alerts and failed deliveries have details. */
   details?: AlertDetails | FailureDetails | null
 }
 
 export type Alert = {
-  /** Of the labels, so the same whenever the alert fires. */
+  /** A hash of the labels, so it is the same each time the alert fires. */
   fingerprint: string
   status: 'firing' | 'resolved'
   labels: Record<string, string>
@@ -47,17 +51,17 @@ export type Alert = {
   generatorURL: string
 }
 
-/** Alerts of one group that have changed. */
+/** The alerts of one group that have changed. */
 export type AlertDetails = {
   type: 'alerts'
   groupKey: string
   externalURL: string
   alerts: Alert[]
-  /** How many more there are, which the sender left out. */
+  /** How many more alerts the sender left out. */
   truncated: number
 }
 
-/** A notice that was given up, and how many more of its channel were since. */
+/** A notice that was given up, and how many more of its channel were given up since. */
 export type FailureDetails = {
   type: 'failure'
   noticeid: string
@@ -66,13 +70,9 @@ export type FailureDetails = {
   more: number
 }
 
-/** Where a person can be reached, as far as that is known. `phone` is E.164. */
-export type Addresses = { email: string | null; webhook: string | null; phone: string | null }
-export type AddressName = keyof Addresses
-
 /**
- * The id of the notice that tells an audience `kind` of a reservation: a version 8 UUID (RFC 9562), the same each time
- * it is asked for. It begins like the reservationid: where those rise with time, so do these, and inserts stay at the
+ * Derives the id of the notice about this outcome to this audience: a version 8 UUID (RFC 9562), always the same. It shares
+ * its first 14 characters with the reservationid. Where those rise with time, noticeids rise too, and inserts stay at the
  * end of the index.
  */
 export function reservationNoticeId(reservationid: string, kind: Kind, audience: Audience): string {
@@ -80,8 +80,8 @@ export function reservationNoticeId(reservationid: string, kind: Kind, audience:
 }
 
 /**
- * The id of the notice that asks the purchaser for a book. Stock never repeats a request as it repeats answers, and a
- * book may be asked for again at the same version, so the event's own id is what tells one request from another.
+ * Derives the id of a purchase request from the event's own id. Unlike answers, stock never repeats a request, and it may
+ * request a book twice at the same version, so nothing else distinguishes two requests.
  */
 export function purchaseNoticeId(eventid: string, audience: Audience): string {
   const hex = digestOf(`purchase-requested/${eventid}/${audience}`)
@@ -89,14 +89,13 @@ export function purchaseNoticeId(eventid: string, audience: Audience): string {
 }
 
 /**
- * What ids are made of may never change: rows bear them, and the cancellation, or the repeated answer, of a reservation that
- * was told years ago finds them again.
+ * The input of the digest must never change: a cancellation or a repeated answer finds the notice of years ago by its id.
  */
 const digestOf = (name: string): string => hash('sha256', name, 'hex')
 
-/** The third to fifth part of the id: its version, its variant and as much of the digest as they leave. */
+/** The third to fifth group of the UUID: version, variant, and as much of the digest as fits. */
 const endOf = (hex: string): string =>
   `8${hex.slice(13, 16)}-${variantOf[hex.charAt(16)]}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 
-/** A digit whose first two bits say that the id is of the RFC's variant, by the digit that stands there. */
+/** Sets the first two bits of a hex digit to the variant of the RFC. */
 const variantOf = Object.fromEntries([...'0123456789abcdef'].map((digit, i) => [digit, '89ab'[i & 3]]))

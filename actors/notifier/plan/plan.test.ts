@@ -12,7 +12,7 @@ import {
   reserved,
   route,
 } from '../testing.ts'
-import { planNotices, unlessOf } from './plan.ts'
+import { planNotices, supersededBy } from './plan.ts'
 import type { Routing } from './routing.ts'
 
 const contacts: Record<string, Contact> = {
@@ -31,7 +31,7 @@ const summary = (events: StockEvent[], routing?: Routing) =>
   plan(events, routing).notices.map((it) => `${it.kind} ${it.channel}${it.superseded ? ' superseded' : ''}`)
 const reservationid = randomUUID()
 
-test('each outcome is told as what it is', () => {
+test('each outcome has a notice of its kind', () => {
   const [a, b, c] = [randomUUID(), randomUUID(), randomUUID()] as const
   const events = [
     reserved({ reservationid: a }),
@@ -41,7 +41,7 @@ test('each outcome is told as what it is', () => {
   expect(summary(events)).toEqual(['reserved console', 'failed console', 'cancelled console'])
 })
 
-test('a failed reservation is told with its reason and as nothing else', () => {
+test('a failed reservation has one notice, with its reason', () => {
   const { notices } = plan([refused({ reservationid })])
   expect(notices).toHaveLength(1)
   expect(notices[0]).toMatchObject({
@@ -53,7 +53,7 @@ test('a failed reservation is told with its reason and as nothing else', () => {
   })
 })
 
-test('what is told of a book that stock never had says so, whatever becomes of it', () => {
+test('every notice about a book that stock has never had says so', () => {
   const never = { version: 0, available: 0, held: 0 }
   const events = [
     { ...released({ reservationid }), ...never },
@@ -63,20 +63,20 @@ test('what is told of a book that stock never had says so, whatever becomes of i
   expect(plan([released({ reservationid })]).notices[0]!.reason).toBeNull()
 })
 
-test('what concerns nobody outside the shop is not told', () => {
+test('events that concern only the library make no notice', () => {
   const after = { bookid: '1', version: 1, available: 1, held: 0 }
   const received: StockEvent = { type: 'CopiesReceived', ...after, qty: 1, title: '', author: '', isbn: '' }
   const ordered: StockEvent = { type: 'CopiesOrdered', ...after, qty: 1, purchaseid: randomUUID() }
   expect(summary([received, ordered], everybody)).toEqual([])
 })
 
-test('an answer that is repeated is told once', () => {
+test('a repeated answer makes one notice', () => {
   const again = [reserved({ reservationid }), { ...reserved({ reservationid }), version: 9 }]
   expect(summary(again)).toEqual(['reserved console'])
   expect(plan(again).notices[0]!.noticeid).toBe(plan([again[1]!]).notices[0]!.noticeid)
 })
 
-test('a customer is told over the first channel for which there is an address, and the chat hears a copy', () => {
+test('a customer is notified over the first channel with an address, and the chat gets a copy', () => {
   const both = reserved({ reservationid, userid: 'both' })
   expect(summary([both], everybody)).toEqual(['reserved console', 'reserved email', 'reserved chat'])
   expect(summary([both], nobody)).toEqual(['reserved console', 'reserved webhook'])
@@ -85,20 +85,20 @@ test('a customer is told over the first channel for which there is an address, a
   expect(summary([reserved({ reservationid })], everybody)).toEqual(['reserved console', 'reserved chat'])
 })
 
-test('what a customer chose comes before what is usual, and that for a kind before that for all', () => {
-  const told = (userid: string, routing: Routing) =>
+test("the customer's order comes before the defaults, and the default of a kind before the general one", () => {
+  const answer = (userid: string, routing: Routing) =>
     summary([refused({ reservationid, userid })], routing).filter((it) => !/console|chat/.test(it))
-  expect(told('choosy', everybody)).toEqual(['failed sms'])
-  expect(told('choosy', route(['email']))).toEqual(['failed email'])
-  expect(told('quiet', everybody)).toEqual([])
+  expect(answer('choosy', everybody)).toEqual(['failed sms'])
+  expect(answer('choosy', route(['email']))).toEqual(['failed email'])
+  expect(answer('quiet', everybody)).toEqual([])
   const webhookFirst = { channels: everybody.customers.channels, byKind: { failed: ['webhook' as const] } }
-  expect(told('both', { ...everybody, customers: webhookFirst })).toEqual(['failed webhook'])
-  expect(told('choosy', { ...everybody, customers: webhookFirst })).toEqual(['failed sms'])
+  expect(answer('both', { ...everybody, customers: webhookFirst })).toEqual(['failed webhook'])
+  expect(answer('choosy', { ...everybody, customers: webhookFirst })).toEqual(['failed sms'])
 })
 
-test('a notice is the same whatever channel its customer chooses meanwhile', () => {
-  const told = [reserved({ reservationid, userid: 'both' }), reserved({ reservationid, userid: 'choosy' })]
-  const [one, other] = told.map((it) => plan([it], everybody).notices[1]!)
+test('a notice keeps its id whatever channel its customer chooses meanwhile', () => {
+  const answers = [reserved({ reservationid, userid: 'both' }), reserved({ reservationid, userid: 'choosy' })]
+  const [one, other] = answers.map((it) => plan([it], everybody).notices[1]!)
   expect([one!.channel, other!.channel]).toEqual(['email', 'sms'])
   expect(one!.noticeid).toBe(other!.noticeid)
 })
@@ -126,33 +126,30 @@ test('a cancellation supersedes the failure of its own batch, in whatever order 
 test.each([
   ['success', reserved],
   ['failure', refused],
-])(
-  'a cancellation withdraws the %s of an earlier batch that is still to be told, and no other notice',
-  (_, told) => {
-    const earlier = plan(
-      [told({ reservationid, userid: 'both' }), told({ reservationid: randomUUID() })],
-      everybody,
-    )
-    const { withdraws } = plan([released({ reservationid, userid: 'both' })], everybody)
-    // The console was told in that batch.
-    const ids = earlier.notices
-      .filter((it) => it.reservationid === reservationid && it.channel !== 'console')
-      .map((it) => it.noticeid)
-    expect(ids).toHaveLength(2)
-    expect(withdraws.map((it) => it.noticeid)).toEqual(expect.arrayContaining(ids))
-    const others = earlier.notices.filter((it) => it.reservationid !== reservationid)
-    expect(withdraws.filter((it) => others.some((other) => other.noticeid === it.noticeid))).toEqual([])
-  },
-)
+])('a cancellation withdraws an unsent %s of an earlier batch, and no other notice', (_, answer) => {
+  const earlier = plan(
+    [answer({ reservationid, userid: 'both' }), answer({ reservationid: randomUUID() })],
+    everybody,
+  )
+  const { withdrawals } = plan([released({ reservationid, userid: 'both' })], everybody)
+  // The console's notice was printed in that batch.
+  const ids = earlier.notices
+    .filter((it) => it.reservationid === reservationid && it.channel !== 'console')
+    .map((it) => it.noticeid)
+  expect(ids).toHaveLength(2)
+  expect(withdrawals.map((it) => it.noticeid)).toEqual(expect.arrayContaining(ids))
+  const others = earlier.notices.filter((it) => it.reservationid !== reservationid)
+  expect(withdrawals.filter((it) => others.some((other) => other.noticeid === it.noticeid))).toEqual([])
+})
 
 test.each([
   ['success', reserved],
   ['failure', refused],
-])('a %s that comes after its cancellation gives way to it', (_, told) => {
+])('a %s after its cancellation is superseded by it', (_, answer) => {
   const cancel = plan([released({ reservationid })]).notices[0]!
-  const late = plan([told({ reservationid })]).notices[0]!
-  expect(unlessOf(late)).toBe(cancel.noticeid)
-  expect(unlessOf(cancel)).toBeNull()
+  const late = plan([answer({ reservationid })]).notices[0]!
+  expect(supersededBy(late)).toBe(cancel.noticeid)
+  expect(supersededBy(cancel)).toBeNull()
 })
 
 test('a noticeid is a UUID that rises with the reservationid', () => {

@@ -1,14 +1,13 @@
 /**
- * Which notices follow from stock's events. Pure: contacts and settings come in, planned notices go out.
+ * Plans the notices that follow from stock's events. Pure: contacts and settings in, planned notices out.
  *
- * N1. Each outcome of a reservation is told once to each audience, however often stock repeats its answer and whatever
- *     the customer chooses meanwhile: the same outcome has the same noticeid.
- * N2. A cancellation supersedes an outcome, success or failure, that was not told yet: in the same batch here, an earlier
- *     one by `withdraws`.
- * N3. After a cancellation no outcome of that reservation is told: a late one is planned as superseded here, or by the
- *     handler when the cancellation (`unlessOf`) was in an earlier batch.
- * N4. Requests to buy one book that the purchaser was not told of yet become one, and none when the book was ordered
- *     (`gather.ts`).
+ * N1. Each audience is notified once of each outcome of a reservation, however often stock repeats its answer and whatever
+ *     channel the customer chooses meanwhile: the same outcome has the same noticeid.
+ * N2. A cancellation supersedes an unsent outcome, success or failure: one of the same batch is superseded here, one of an
+ *     earlier batch by `withdrawals`.
+ * N3. After a cancellation no outcome of that reservation is sent. A late outcome is planned as superseded: here, or by the
+ *     handler if the cancellation (`supersededBy`) was in an earlier batch.
+ * N4. Unsent purchase requests for one book become one notice, and none once the book is ordered (`gather.ts`).
  */
 import type { StockEvent } from '../../messages.ts'
 import type { ChannelName } from '../channels/all.ts'
@@ -16,23 +15,23 @@ import type { Contact } from '../customers/customers.ts'
 import { type Audience, type Kind, purchaseNoticeId, reservationNoticeId, type Subject } from './notice.ts'
 import { type Routing, routeOf } from './routing.ts'
 
-/** What a cancellation makes needless to tell. */
+/** The kinds that a cancellation supersedes. */
 const outcomes = ['reserved', 'failed'] as const
 export const isOutcome = (kind: Kind) => outcomes.some((it) => it === kind)
 
-/** The console is told at once, so nothing of it is left to withdraw. */
+/** The audiences whose notices can be withdrawn. The console is printed at once. */
 const queued = ['chat', 'person'] as const satisfies Audience[]
 
 export type PlannedNotice = Subject & {
   bookid: string
   noticeid: string
   audience: Audience
-  /** The first that it goes to. */
+  /** The first channel to try. */
   channel: ChannelName
   superseded: boolean
-  /** Whether the console was told already. */
-  told: boolean
-  /** Whether stock has given this answer for the first time: then no notice of it, or of a cancellation, exists. */
+  /** Whether it has been printed on the console. */
+  printed: boolean
+  /** Whether stock gives this answer for the first time: then there is no notice of it, or of a cancellation, yet. */
   first: boolean
   partition: number
   traceparent: string | null
@@ -41,42 +40,41 @@ export type PlannedNotice = Subject & {
 
 export type Plan = {
   notices: PlannedNotice[]
-  /** Notices of earlier batches that are not to be sent any more. */
-  withdraws: { noticeid: string; partition: number }[]
-  /** Books that were ordered, each `behind` so many of the notices. */
-  orders: { bookid: string; partition: number; behind: number }[]
+  /** Notices of earlier batches that must not be sent any more. */
+  withdrawals: { noticeid: string; partition: number }[]
+  /** Books that were ordered, each before the notice at `index`. */
+  orders: { bookid: string; partition: number; index: number }[]
 }
 
-/** An event of stock, with what a notice keeps of the message that carried it. */
+/** An event of stock, with the fields of its message that a notice keeps. */
 export type Occurrence = {
   event: StockEvent
-  /** Whether it is certainly an answer that was never read before. */
+  /** Whether the answer has certainly not been read before. */
   first?: boolean
-  /** The event's own: the same when it is read again. */
+  /** The event's id. It is the same when the event is read again. */
   id: string
   partition: number
   traceparent: string | null
   occurredAt?: string
 }
 
-/** @param contactOf what is known of a customer, if anything. */
 export function planNotices(
   occurrences: Occurrence[],
   contactOf: (userid: string) => Contact | undefined,
   routing: Routing,
 ): Plan {
   const planned = new Map<string, PlannedNotice>()
-  const withdraws: Plan['withdraws'] = []
+  const withdrawals: Plan['withdrawals'] = []
   const orders: Plan['orders'] = []
   const cancelled = new Set<string>()
   for (const { event, id, first = false, ...message } of occurrences) {
     if (event.type === 'CopiesOrdered')
-      orders.push({ bookid: event.bookid, partition: message.partition, behind: planned.size })
+      orders.push({ bookid: event.bookid, partition: message.partition, index: planned.size })
     const subject = subjectOf(event)
     if (!subject) continue
     const { kind, reservationid } = subject
     if (kind === 'cancelled') cancelled.add(reservationid!)
-    for (const [audience, channel] of toldTo(subject, contactOf, routing)) {
+    for (const [audience, channel] of audiencesOf(subject, contactOf, routing)) {
       const noticeid = noticeIdOf(id, subject, audience)
       if (planned.has(noticeid)) continue
       planned.set(noticeid, {
@@ -86,7 +84,7 @@ export function planNotices(
         audience,
         channel,
         superseded: false,
-        told: false,
+        printed: false,
         first,
       })
     }
@@ -94,32 +92,32 @@ export function planNotices(
     for (const audience of queued) {
       for (const outcome of outcomes) {
         const noticeid = reservationNoticeId(reservationid!, outcome, audience)
-        if (!planned.has(noticeid)) withdraws.push({ noticeid, partition: message.partition })
+        if (!planned.has(noticeid)) withdrawals.push({ noticeid, partition: message.partition })
       }
     }
   }
   for (const notice of planned.values()) {
     if (isOutcome(notice.kind)) notice.superseded = cancelled.has(notice.reservationid!)
   }
-  return { notices: [...planned.values()], withdraws, orders }
+  return { notices: [...planned.values()], withdrawals, orders }
 }
 
 /**
- * Events come by the thousand a second: a plain switch, which the compiler checks to be exhaustive.
- * @returns what there is to tell about an event; nothing for those that concern nobody outside the shop.
+ * Events come by the thousand per second, so this is a plain switch, which the compiler checks to be exhaustive.
+ * @returns undefined for events that concern only the library itself.
  */
 function subjectOf(event: StockEvent): (Subject & { bookid: string }) | undefined {
   const { bookid } = event
   switch (event.type) {
     case 'CopyReserved':
-      return { kind: 'reserved', ...whose(event), reason: null, shortage: null }
+      return { kind: 'reserved', ...reservationOf(event), reason: null, shortage: null }
     case 'ReservationRefused':
-      return { kind: 'failed', ...whose(event), reason: event.reason, shortage: null }
+      return { kind: 'failed', ...reservationOf(event), reason: event.reason, shortage: null }
     case 'CopyReleased':
-      return { kind: 'cancelled', ...whose(event), reason: unknownTo(event), shortage: null }
+      return { kind: 'cancelled', ...reservationOf(event), reason: reasonOf(event), shortage: null }
     case 'PurchaseRequested': {
       const { shortage } = event
-      const reason = unknownTo(event)
+      const reason = reasonOf(event)
       return { kind: 'purchase-requested', bookid, userid: null, reservationid: null, reason, shortage }
     }
     case 'CopiesReceived':
@@ -128,26 +126,26 @@ function subjectOf(event: StockEvent): (Subject & { bookid: string }) | undefine
   }
 }
 
-/** A book's version rises with its first receipt: at 0, nothing of it ever came, and its id is a stranger's word. */
-const unknownTo = ({ version }: StockEvent) => (version === 0 ? ('UnknownBook' as const) : null)
+/** A book's version rises with its first receipt. At 0 stock has never had it, and its id is only what a client wrote. */
+const reasonOf = ({ version }: StockEvent) => (version === 0 ? ('UnknownBook' as const) : null)
 
-const whose = (it: { bookid: string; userid: string; reservationid: string }) => ({
+const reservationOf = (it: { bookid: string; userid: string; reservationid: string }) => ({
   bookid: it.bookid,
   userid: it.userid,
   reservationid: it.reservationid,
 })
 
-function toldTo(
+function audiencesOf(
   subject: Subject,
   contactOf: (userid: string) => Contact | undefined,
   routing: Routing,
 ): [Audience, ChannelName][] {
-  const told: [Audience, ChannelName][] = [['console', 'console']]
+  const audiences: [Audience, ChannelName][] = [['console', 'console']]
   const contact = subject.userid === null ? undefined : contactOf(subject.userid)
   const [first] = routeOf(subject, contact, routing)
-  if (first) told.push(['person', first])
-  if (routing.configured.has('chat')) told.push(['chat', 'chat'])
-  return told
+  if (first) audiences.push(['person', first])
+  if (routing.configured.has('chat')) audiences.push(['chat', 'chat'])
+  return audiences
 }
 
 const noticeIdOf = (eventid: string, { kind, reservationid }: Subject, audience: Audience) =>
@@ -155,10 +153,10 @@ const noticeIdOf = (eventid: string, { kind, reservationid }: Subject, audience:
     ? purchaseNoticeId(eventid, audience)
     : reservationNoticeId(reservationid, kind, audience)
 
-/** The console is always told, so its notice of the cancellation stands for all. */
+/** Every cancellation is printed on the console, so that notice proves the cancellation. */
 export const cancellationOf = (reservationid: string): string =>
   reservationNoticeId(reservationid, 'cancelled', 'console')
 
-/** @returns the notice that, if it exists already, makes this one superseded. */
-export const unlessOf = ({ kind, reservationid }: Subject): string | null =>
+/** @returns the notice that supersedes this one if it exists, if any can. */
+export const supersededBy = ({ kind, reservationid }: Subject): string | null =>
   isOutcome(kind) ? cancellationOf(reservationid!) : null

@@ -1,35 +1,39 @@
 /**
- * Over which channels a notice goes to the one whom it is for. Pure.
+ * Decides over which channels a notice goes to its recipient. Pure.
  *
- * A customer is told over one channel: the first of the order that she chose, or else of the operators', for which she
- * left an address. Those behind it are for when one before refuses for good. So is the purchaser. Operators are told
- * over all of theirs at once, since a channel may be what an alert is about.
+ * A customer is notified over one channel: the first channel in the customer's order (or the operators' default) that we have
+ * an address for. The channels after it are fallbacks for a permanent refusal. The same holds for the purchaser. Operators are
+ * notified over all of their channels at once, because an alert may be about one of them.
  */
 import { addressNeeded, type ChannelName } from '../channels/all.ts'
 import type { NotifierConfig } from '../config.ts'
 import type { Addresses, Kind, Subject } from './notice.ts'
 
-/** Somebody of the shop. */
+/** A member of the library's staff. */
 export type Party = Addresses & { channels: ChannelName[] }
 
 export type Routing = {
-  /** The channels that there are, beside the console. */
+  /** The channels that are open, besides the console. */
   configured: ReadonlySet<ChannelName>
-  /** The order for customers who chose none, for every kind and for some. */
+  /** The order for customers without a preference, for all kinds and for some. */
   customers: { channels: ChannelName[]; byKind: { [kind in Kind]?: ChannelName[] | undefined } }
   purchaser: Party
   operator: Party
-  /** For whoever left no locale. */
+  /** For recipients without a locale. */
   locale: string
 }
 
-type Told = Pick<Subject, 'kind' | 'userid'>
-type Known = Addresses & { channels: ChannelName[] | null }
+type Recipient = Pick<Subject, 'kind' | 'userid'>
+type Preferences = Addresses & { channels: ChannelName[] | null }
 
-/** @returns every channel by which the notice can go to the one whom it is for, in order. */
-export function routeOf(told: Told, contact: Known | undefined, routing: Routing): ChannelName[] {
-  const addresses = addressesOf(told, contact, routing)
-  return orderOf(told, contact, routing).filter((channel) => {
+/** @returns every channel over which the notice can reach its recipient, in order. */
+export function routeOf(
+  recipient: Recipient,
+  contact: Preferences | undefined,
+  routing: Routing,
+): ChannelName[] {
+  const addresses = addressesOf(recipient, contact, routing)
+  return orderOf(recipient, contact, routing).filter((channel) => {
     const address = addressNeeded(channel)
     return routing.configured.has(channel) && (address === null || addresses[address] !== null)
   })
@@ -37,9 +41,8 @@ export function routeOf(told: Told, contact: Known | undefined, routing: Routing
 
 export const isForOperator = (kind: Kind): boolean => kind === 'delivery-failed' || kind === 'alert'
 
-/** @returns the addresses of the one whom the notice is for. */
 export function addressesOf(
-  { kind, userid }: Told,
+  { kind, userid }: Recipient,
   contact: Addresses | undefined,
   { purchaser, operator }: Routing,
 ): Addresses {
@@ -50,8 +53,8 @@ export function addressesOf(
 const nowhere: Addresses = { email: null, webhook: null, phone: null }
 
 function orderOf(
-  { kind, userid }: Told,
-  contact: Known | undefined,
+  { kind, userid }: Recipient,
+  contact: Preferences | undefined,
   { customers, purchaser, operator }: Routing,
 ): ChannelName[] {
   if (isForOperator(kind)) return operator.channels
@@ -59,15 +62,18 @@ function orderOf(
   return contact?.channels ?? customers.byKind[kind] ?? customers.channels
 }
 
-/** @returns where a notice goes that `refused` do not take, if anywhere. Chat hears a copy, and operators are told by all anyway. */
+/**
+ * @returns the next channel after `refused`, if there is one. There is none for a copy in the chat, nor for operators, who are
+ *   notified over all of their channels anyway.
+ */
 export function fallbackOf(
-  told: Told,
-  contact: Known,
+  recipient: Recipient,
+  contact: Preferences,
   refused: ChannelName[],
   routing: Routing,
 ): ChannelName | undefined {
-  if (refused.includes('chat') || isForOperator(told.kind)) return undefined
-  return routeOf(told, contact, routing).find((it) => !refused.includes(it))
+  if (refused.includes('chat') || isForOperator(recipient.kind)) return undefined
+  return routeOf(recipient, contact, routing).find((it) => !refused.includes(it))
 }
 
 /** @param configured the channels that are open. */

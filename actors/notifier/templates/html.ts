@@ -1,4 +1,4 @@
-/** HTML that is escaped by default: what goes into the template is text, unless it is `Html` already. */
+/** HTML that is escaped by default: values in the template are text unless they are `Html`. */
 export class Html {
   readonly markup: string
   constructor(markup: string) {

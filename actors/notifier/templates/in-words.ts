@@ -1,19 +1,19 @@
 /**
- * Ids as people are shown them. Ids are chosen by strangers, and the library's words carry them to others: so nothing in
+ * Prepares untrusted ids and texts for people to read. Clients choose the ids, and notices carry them to others. So nothing in
  * them may become a link, markup, a mention or a number to call.
  *
- * I1. Of any id, only letters, digits, `-` and `_` are shown; a middle dot stands for everything else.
- * I2. An id of a book that stock never had is not shown to customers at all. A purchaser, who has to buy it, and operators
- *     see it, and what could be a phone number in it is hidden unless it is an ISBN. So is that of any customer's id.
- * I3. So in the reason of a failed delivery, which may be a stranger's server's words, nothing is an address of anything, in
- *     whatever script.
+ * I1. Ids are shown with letters, digits, `-` and `_` only; a middle dot replaces everything else.
+ * I2. Customers never see the id of a book that stock has never had. The purchaser, who must buy the book, and operators see
+ *     it, without anything that could be a phone number, unless it is an ISBN. Phone numbers are also hidden in the ids of
+ *     customers.
+ * I3. The reason of a failed delivery may quote an untrusted server. It contains no address of any kind, in any script.
  */
 import type { Subject } from '../plan/notice.ts'
 
 const idLengthMax = 64
 
-/** @returns the subject with ids that are fit to be shown; `bookid` is null where there is none to show. */
-export function inWords<Told extends Subject>(subject: Told): Told {
+/** @returns the subject with ids that are safe to show; `bookid` is null if it must not be shown. */
+export function inWords<Shown extends Subject>(subject: Shown): Shown {
   const { bookid, userid, kind, reason } = subject
   return {
     ...subject,
@@ -25,18 +25,18 @@ export function inWords<Told extends Subject>(subject: Told): Told {
 
 function bookInWords(bookid: string, { kind, userid, reason }: Subject): string | null {
   if (reason === 'UnknownBook') return userid === null ? withoutNumbers(bookid) : null
-  // Whether stock had the book is not said there.
+  // A failed delivery does not record whether stock had the book.
   return kind === 'delivery-failed' ? withoutNumbers(bookid) : plain(bookid)
 }
 
-/** A dot before a letter, two slashes, an at sign: also those that IDNA and input methods of East Asia take for them. */
+/** A dot before a letter, two slashes, an at sign, and the characters that IDNA or East Asian input methods treat alike. */
 const joints =
   /[.\u2024\u3002\ufe52\uff0e\uff61](?=[\p{L}\p{M}\p{N}])|(?:[:\ufe55\uff1a]?[/\\\uff0f\u2044\u2215]){2,}|[@\ufe6b\uff20]/gu
-/** Codes of mail servers, as in `550 5.1.1`, lead nowhere. */
+/** Status codes of mail servers, as in `550 5.1.1`, are harmless. */
 const codes = /^\d\.\d{1,3}\.\d{1,3}$/
 
-const withoutLinks = (said: string) =>
-  said
+const withoutLinks = (text: string) =>
+  text
     .split(' ')
     .map((word) => (codes.test(word) ? word : word.replaceAll(joints, '·')))
     .join(' ')
@@ -48,7 +48,7 @@ function plain(id: string): string {
 
 const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
 
-/** Seven digits or more, however they are parted. */
+/** Seven digits or more, with or without separators. */
 const numbers = /\d(?:[-_·]*\d){6,}/g
 
 function withoutNumbers(id: string): string {
@@ -58,7 +58,7 @@ function withoutNumbers(id: string): string {
   )
 }
 
-/** By its check digit. */
+/** Verified by its check digit. */
 function isIsbn(id: string): boolean {
   const digits = id.replaceAll('-', '')
   if (/^97[89]\d{10}$/.test(digits))

@@ -42,9 +42,9 @@ test.each(everySample)('$name in $locale says what it is about, in every form', 
   for (const form of Object.values(message)) expect(form).not.toMatch(/undefined|null|\[object/)
 })
 
-test.each(['ko', 'en'])('a failure is told with its reason (%s)', (locale) => {
-  const told = (reason: string) => writeMessage({ ...reserved, kind: 'failed', reason }, locale)
-  const [outOfStock, unknown] = [told('OutOfStock'), told('UnknownBook')]
+test.each(['ko', 'en'])('a failure names its reason (%s)', (locale) => {
+  const write = (reason: string) => writeMessage({ ...reserved, kind: 'failed', reason }, locale)
+  const [outOfStock, unknown] = [write('OutOfStock'), write('UnknownBook')]
   for (const form of ['text', 'html', 'short'] as const) expect(outOfStock[form]).not.toBe(unknown[form])
 })
 
@@ -54,7 +54,7 @@ test.each(everySample.filter(({ subject }) => subject.userid))('$name in $locale
   expect(bytes).toBeLessThanOrEqual(90)
 })
 
-test('no line that others wrote ends a title', () => {
+test("a line break in a user's text does not end a title", () => {
   const { subject } = samples.find(({ name }) => name === 'alert')!
   const details = alertOf(subject)
   const labels = { alertname: 'Up\r\nBcc: evil@example.com\u2028' }
@@ -78,11 +78,11 @@ const lures = [
   '+821012345678',
   '1588-1234',
 ]
-/** What a program makes a link, a mention, markup or a number to call of. */
+/** Text that programs turn into a link, a mention, markup or a number to call. */
 const lure = /https?:|\b[a-z0-9-]+\.[a-z]{2,}|@|[<>[\](){}*`~|]|(?:\d[-·]?){7,}/i
 const kindsOfBooks = ['reserved', 'failed', 'cancelled', 'purchase-requested', 'delivery-failed'] as const
 
-test.each(lures)('no notice of a book that stock never had carries %s to anybody', (bookid) => {
+test.each(lures)('no notice of a book that stock has never had contains %s', (bookid) => {
   const withoutFrame = ({ title, text, short }: ReturnType<typeof writeMessage>) =>
     [title, text, short].map((it) =>
       it.replaceAll(/\[도서 예약\]|01989d5e-[\da-f-]+/g, '').replaceAll(/\(.*?\)/g, ''),
@@ -110,7 +110,7 @@ test.each([
   '//evil.example/x',
   'thief＠evil.example',
   '192.0.2.7/x',
-])('the reason of a failed delivery carries %s to no operator', (lure) => {
+])('the reason of a failed delivery does not show %s to operators', (lure) => {
   const { subject } = samples.find(({ name }) => name === 'delivery-failed')!
   for (const locale of ['ko', 'en']) {
     const { text, short, html } = writeMessage({ ...subject, reason: `550 5.1.1 see ${lure} now` }, locale)
@@ -120,7 +120,7 @@ test.each([
   }
 })
 
-test.each(lures.slice(0, 9))('the id of a book in stock becomes no link or markup either: %s', (bookid) => {
+test.each(lures.slice(0, 9))('the id of a book in stock does not become a link or markup: %s', (bookid) => {
   for (const form of Object.values(writeMessage({ ...reserved, bookid }, 'en')).map((it) =>
     it.replace(/<[^>]*>/g, ''),
   ))
@@ -135,7 +135,7 @@ test.each(['1', 'momo-1973', 'EM0000123456', '9788937460449', '978-89-374-6044-9
 )
 
 test.each(['9788937460449', '978-89-374-6044-9', '0-8044-2957-X', 'momo-1973'])(
-  'a purchaser sees %s of a book that stock never had',
+  'a purchaser sees the id %s of a book that stock has never had',
   (bookid) => {
     const asked = {
       ...reserved,
@@ -148,7 +148,7 @@ test.each(['9788937460449', '978-89-374-6044-9', '0-8044-2957-X', 'momo-1973'])(
   },
 )
 
-test('a customer is shown no id of a book that stock never had, and which reservation it is about', () => {
+test('a customer sees the reservation, but not the id of a book that stock has never had', () => {
   for (const kind of ['failed', 'cancelled'] as const) {
     const { title, text, html, short } = writeMessage(
       { ...reserved, kind, reason: 'UnknownBook', bookid: 'call-us-now' },

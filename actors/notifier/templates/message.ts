@@ -1,4 +1,4 @@
-/** A notice in words, for people: in the reader's language, as text, as HTML, and as a line for small screens. */
+/** Writes a notice in the reader's language: as text, as HTML, and as a short line. */
 import type { Subject } from '../plan/notice.ts'
 import { english } from './en.ts'
 import { html } from './html.ts'
@@ -14,11 +14,11 @@ export type Message = {
   title: string
   text: string
   html: string
-  /** One line that fits an SMS, as long as the ids in it are short. */
+  /** One line that fits an SMS if the ids in it are short. */
   short: string
 }
 
-/** @param locale BCP 47; a language that we do not speak gets English. */
+/** @param locale BCP 47. For languages without templates, the notice is in English. */
 export function writeMessage(subject: Subject, locale: string | null): Message {
   const { code, templates } = languageOf(locale ?? defaultLocale)
   const wording = templates[subject.kind](inWords(subject))
@@ -38,7 +38,7 @@ ${body.map((paragraph) => html`<p>${paragraph}</p>\n`)}
   return { title, text, html: page.markup, short: oneLine(wording.short) }
 }
 
-/** Titles become headers: whatever others wrote, no line ends in them. */
+/** Titles become headers, so a user's text must not break the line. */
 const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
 
 function languageOf(locale: string): Language {

@@ -1,11 +1,11 @@
-/** Pages that show how every notice looks, in every language: the title, the HTML, the text and the short text. */
+/** Preview pages of every notice in every language: title, HTML, text and short text. */
 import { type Html, html } from './html.ts'
 import { languages, writeMessage } from './message.ts'
 import { samples } from './samples.ts'
 
 export type Page = { path: string; markup: string }
 
-/** @returns an index, and a page for each notice and language, with relative links. */
+/** @returns an index and a page per notice and language, with relative links. */
 export function previewPages(): Page[] {
   const pages = samples.flatMap(({ name, subject }) =>
     languages.map(({ code }) => {

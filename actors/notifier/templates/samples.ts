@@ -1,4 +1,4 @@
-/** One notice of each kind, to look at. */
+/** Sample notices for previews and tests. */
 import type { Alert, Kind, Subject } from '../plan/notice.ts'
 
 const blank = {
@@ -25,7 +25,7 @@ const alert: Alert = {
   generatorURL: 'https://prometheus.example/graph?g0.expr=mailbox_lag_entries',
 }
 
-/** Kinds that are told in more than one way have more than one. */
+/** At least one per kind; more where the text depends on the reason. */
 export const samples: { name: string; subject: Subject }[] = [
   { name: 'reserved', subject: { ...reservation, kind: 'reserved' } },
   { name: 'failed-out-of-stock', subject: { ...reservation, kind: 'failed', reason: 'OutOfStock' } },
