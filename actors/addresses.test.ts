@@ -39,7 +39,7 @@ test.each([
   `kim@${'한'.repeat(100)}.kr`,
   `kim@${'a.'.repeat(200)}com`,
   'kim@\ud800.kr',
-])('%j is no e-mail address', (text) => {
+])('%j is not an e-mail address', (text) => {
   expect(parseEmail(text)).toBeUndefined()
 })
 
@@ -53,12 +53,12 @@ test.each([
   '＋８２ １０ １２３４ ５６７８',
   '+821012345678',
   '+8201012345678',
-])('the phone number %s is kept as +821012345678, and dialled as 01012345678', (text) => {
+])('the phone number %s is kept as +821012345678, and dialed as 01012345678', (text) => {
   expect(parsePhone(text)).toBe('+821012345678')
   expect(dialledInKorea(text)).toBe('01012345678')
 })
 
-test('a number of a city is dialled with its 0', () => {
+test('a landline number is dialed with its 0', () => {
   expect(parsePhone('+82 2-123-4567')).toBe('+8221234567')
   expect(dialledInKorea('+8221234567')).toBe('021234567')
 })
@@ -74,7 +74,7 @@ test.each([
   '0082 10 1234 5678',
   '',
   `+82${' '.repeat(100)}1012345678`,
-])('%j is no phone number that can be texted', (text) => {
+])('%j is not a phone number that can receive SMS', (text) => {
   expect(parsePhone(text)).toBeUndefined()
 })
 
@@ -83,7 +83,7 @@ test.each([
   ['"Library, Seoul" <no-reply@library.example>', 'no-reply', 'library.example'],
   ['도서관 <no-reply@도서관.kr>', 'no-reply', 'xn--zb0b81k2qm.kr'],
   ['no-reply@localhost', 'no-reply', 'localhost'],
-])('the sender %s is taken', (text, local, domain) => {
+])('the sender %s is accepted', (text, local, domain) => {
   expect(parseSender(text)).toMatchObject({ local, domain })
 })
 
@@ -93,7 +93,7 @@ test.each([
   'Library <도서@library.example>',
   'a@b.example\nBcc: c@d.example',
   '<a@b> <c@d>',
-])('%j names no sender', (text) => {
+])('%j is not a sender', (text) => {
   expect(parseSender(text)).toBeUndefined()
 })
 
@@ -104,6 +104,6 @@ test.each([
   'ftp://a.example',
   'https://u:p@a.example',
   'https://a.example:0/',
-])('%s is no webhook', (text) => {
+])('%s is not a webhook URL', (text) => {
   expect(isWebhookUrl(text)).toBe(false)
 })

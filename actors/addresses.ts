@@ -1,8 +1,8 @@
 /**
- * The rules for addresses: what is taken from a customer or from the configuration is what delivery can use. An address
- * that no channel would ever reach is refused when it is given, never with each notice.
+ * The rules for addresses. An address that no channel can reach is refused when a customer or the configuration
+ * provides it, not when a notice is sent.
  *
- * Lengths are checked before any pattern.
+ * Lengths are checked before patterns.
  */
 const emailLengthMax = 254
 const localLengthMax = 64
@@ -10,10 +10,10 @@ const phoneLengthMax = 40
 
 const local = /^(?!\.)(?!.*\.\.)[A-Za-z0-9_'+.-]*[A-Za-z0-9_+-]$/
 const host = /^(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})$/i
-/** Nothing that a URL parser would read as more than a host. */
+/** Excludes everything that a URL parser reads as more than a host. */
 const letters = /^[\p{L}\p{M}\p{N}.\u3002\uff0e\uff61-]+$/u
 
-/** @returns a domain as it goes into headers, envelopes and look-ups: `한국.kr` becomes `xn--3e0b707e.kr`. */
+/** @returns a domain as headers, envelopes and DNS queries need it: `한국.kr` becomes `xn--3e0b707e.kr`. */
 export function asciiDomain(domain: string): string | undefined {
   if (domain.length > emailLengthMax || !letters.test(domain)) return undefined
   if (/^[\x21-\x7e]+$/.test(domain)) return domain
@@ -21,8 +21,8 @@ export function asciiDomain(domain: string): string | undefined {
 }
 
 /**
- * @returns an e-mail address with its domain in ASCII. What stands before the @ must be ASCII: only servers with SMTPUTF8
- * take anything else, and few have it.
+ * @returns an e-mail address with its domain in ASCII. The part before the @ must be ASCII: anything else needs
+ * SMTPUTF8, which few servers support.
  */
 export function parseEmail(text: string): string | undefined {
   if (text.length > emailLengthMax) return undefined
@@ -37,7 +37,7 @@ export function parseEmail(text: string): string | undefined {
 
 export const emailRule = 'must be an e-mail address, with ASCII before the @'
 
-/** A sender: `Name <address>`, or the address alone. The domain needs no dot: a sender may be a machine. */
+/** A sender: `Name <address>`, or the address alone. The domain needs no dot, because a sender may be a machine. */
 export function parseSender(text: string): { name: string; local: string; domain: string } | undefined {
   if (text.length > 2 * emailLengthMax || /[\p{Cc}\p{Zl}\p{Zp}]/u.test(text)) return undefined
   const [, name = '', bracketed, bare] = /^(?:([^<>]*)<([^<>]*)>|([^<>]*))$/.exec(text.trim()) ?? []
@@ -49,14 +49,13 @@ export function parseSender(text: string): { name: string; local: string; domain
   return { name: name.trim().replace(/^"(.*)"$/, '$1'), local: before, domain }
 }
 
-/** As people write numbers: with blanks, dots, dashes and brackets. */
+/** People write numbers with blanks, dots, dashes and brackets. */
 const separators = /[\s./()\p{Pd}]/gu
 
 /**
- * The only numbers that the provider of text messages reaches are Korean ones.
- * @param phone with its country, also with the 0 that is dialled within it (`+82 010-…`, `+82 (0)10-…`), or as it is
- *   dialled in Korea.
- * @returns the digits as they are dialled there.
+ * The SMS provider reaches only Korean numbers.
+ * @param phone with the country code, even if a 0 follows it (`+82 010-…`, `+82 (0)10-…`), or as dialled in Korea.
+ * @returns the digits as dialled in Korea.
  */
 export function dialledInKorea(phone: string): string | undefined {
   if (phone.length > phoneLengthMax) return undefined
@@ -65,25 +64,25 @@ export function dialledInKorea(phone: string): string | undefined {
   return /^0[1-9]\d{7,9}$/.test(dialled) ? dialled : undefined
 }
 
-/** @returns a phone number that is written with its country, as E.164. */
+/** @returns a phone number with a country code, as E.164. */
 export function parsePhone(text: string): string | undefined {
   if (!/^\s{0,10}[+\uff0b]/.test(text)) return undefined
   const dialled = dialledInKorea(text)
   return dialled && `+82${dialled.slice(1)}`
 }
 
-export const phoneRule = 'must be a Korean phone number with its country, like +82 10-1234-5678'
+export const phoneRule = 'must be a Korean phone number with its country code, like +82 10-1234-5678'
 
-/** @returns why no webhook can be called at this URL, whoever gave it. */
+/** @returns why no webhook can have this URL, or undefined. */
 export function urlFault({ protocol, hostname, port, username, password }: URL): string | undefined {
   if (protocol !== 'https:' && protocol !== 'http:') return 'its URL is neither http nor https'
   if (hostname === '' || port === '0') return 'its URL names no server'
   if (username !== '' || password !== '') return 'its URL carries credentials'
 }
 
-/** Whether operators may name this as the URL of a webhook. */
+/** Whether operators may configure this webhook URL. */
 export function isWebhookUrl(text: string): boolean {
-  // A parser takes the first word of `https:///path` for the host.
+  // The URL parser reads the first segment of `https:///path` as the host.
   const url = /^https?:\/\/[^/\\]/i.test(text) ? URL.parse(text) : null
   return url !== null && urlFault(url) === undefined
 }

@@ -1,4 +1,4 @@
-/** `asyncapi.yaml` says what crosses the streams: no more, no less, and nothing else. */
+/** `asyncapi.yaml` describes exactly the messages that cross the streams. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Ajv, type ValidateFunction } from 'ajv'
@@ -35,12 +35,12 @@ test('the document is valid AsyncAPI 3.0', () => {
 })
 
 describe.each(['stockMailbox', 'stockEvents'] as const)('%s', (channel) => {
-  test('carries exactly the messages that it is documented to carry', () => {
+  test('carries exactly the documented messages', () => {
     const names = options[channel].map(typeOf).sort()
     expect(Object.keys(document.channels[channel]!.messages).sort()).toEqual(names)
   })
 
-  test('is read by exactly the services that it is documented to be read by', () => {
+  test('is read by exactly the documented services', () => {
     const readers = Object.entries(document.operations)
       .filter(([, { action, channel: its }]) => action === 'receive' && its.$ref === `#/channels/${channel}`)
       .map(([name]) => name.split('-')[0]!)
@@ -63,7 +63,7 @@ test('the envelope has the documented attributes', () => {
   expect(documented('Envelope')).toEqual(toSchema(envelopeSchema.omit({ data: true })))
 })
 
-test('what the services really send conforms to the document', async (context) => {
+test('the messages that services send conform to the document', async (context) => {
   await using system = await startOwnSystem(context, { notifier: 0, partitions: 2 })
   await receive(system, 'a', 1)
   const { reservationid } = await reserveAndWait(system.reservation, 'a', 'ann')
@@ -94,7 +94,7 @@ test('what the services really send conforms to the document', async (context) =
   }
 })
 
-/** The schema with its references replaced by what they point to, without what is said to people alone. */
+/** The schema with its references resolved, without descriptions. */
 function documented(name: string): Schema {
   const resolve = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(resolve)
@@ -106,7 +106,7 @@ function documented(name: string): Schema {
   return sorted(resolve(document.components.schemas[name]) as Schema)
 }
 
-/** What a sender may put into a message: fields that are not known are ignored. */
+/** The schema for senders: receivers ignore unknown fields. */
 function toSchema(schema: z.ZodType): Schema {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-7' })
   return sorted(rest as Schema)

@@ -1,4 +1,4 @@
-/** What Kubernetes runs before a service. */
+/** The command that Kubernetes runs before a service. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { expect, inject, test } from 'vitest'
@@ -7,7 +7,7 @@ import { migrate } from './migrate.ts'
 import { eventually } from './testing/eventually.ts'
 import { withDatabase } from './testing/system.ts'
 
-test('it says what it waits for, and ends when the database is what the service needs', async () => {
+test('it prints what it waits for, and exits when the database has all migrations', async () => {
   const name = `test-${randomBytes(5).toString('hex')}`
   const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })
   await server`create database ${server(name)}`
@@ -33,12 +33,12 @@ test('it says what it waits for, and ends when the database is what the service 
     expect(await child.exited).toMatchObject({ code: 0 })
     expect(lines.at(-1)).toBe('The database is ready for stock.')
 
-    // Of no use to wait: this one will never be.
+    // Waiting cannot help: the number of partitions never changes.
     const other = await wait(8)
     expect(await other.child.exited).toMatchObject({ code: 1 })
     expect(other.lines.join()).toContain('PARTITIONS is 8')
 
-    // A newer version knows one more migration.
+    // A newer version has one more migration.
     const sql = postgres(databaseUrl, { max: 1 })
     await sql`delete from stock.migration where name = '0001-stock.sql'`
     await sql.end()

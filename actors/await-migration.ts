@@ -1,5 +1,5 @@
 /**
- * Waits until the database is what this version of a service needs, saying what it waits for: `await-migration.ts stock`.
+ * Waits until the database has all migrations of this version: `await-migration.ts stock`. Prints what it waits for.
  * Kubernetes runs it before the service, as the service's own role, so that new code never meets an old schema.
  */
 import { setTimeout as delay } from 'node:timers/promises'
@@ -23,7 +23,7 @@ export async function missing(sql: Sql, service: ServiceName): Promise<string | 
   }
 }
 
-/** @throws {SetupError} when waiting is of no use: the database was migrated for another number of partitions. */
+/** @throws {SetupError} when waiting cannot help: the database was migrated for another number of partitions. */
 async function awaitMigration(service: ServiceName, databaseUrl: string, partitions: number): Promise<void> {
   const sql = openPostgres(databaseUrl, { schema: service, max: 1 })
   try {
@@ -43,11 +43,11 @@ async function awaitMigration(service: ServiceName, databaseUrl: string, partiti
 }
 
 if (import.meta.main) {
-  // Whoever stops a pod that waits does not wait for it.
+  // A waiting pod has nothing to clean up.
   process.on('SIGTERM', () => process.exit(0))
   try {
     const service = serviceNames.find((name) => name === process.argv[2])
-    if (!service) throw new ConfigError([`Say which service waits: ${serviceNames.join(', ')}`])
+    if (!service) throw new ConfigError([`Name the service that waits: ${serviceNames.join(', ')}`])
     const { databaseUrl, partitions } = toConfig(service, readEnv())
     await awaitMigration(service, databaseUrl, partitions)
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Whatever a client sends, it is told what is wrong with it, and nothing changes. */
+/** Any invalid request gets an error that names the fault, and changes nothing. */
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { ServiceName } from './config.ts'
@@ -29,7 +29,7 @@ afterEach(async () => {
 })
 
 const long = 'x'.repeat(70_000)
-/** A NUL and half of a surrogate pair, as JSON escapes spell them. */
+/** A NUL and half of a surrogate pair, as JSON escapes. */
 const nul = '"\\u0000"'
 const lone = '"\\ud800"'
 
@@ -84,7 +84,7 @@ async function refused(
   expect(statuses, `answered ${status}: ${JSON.stringify(body)}`).toContain(status)
 }
 
-/** What fits no field that holds text, a quantity, an id. */
+/** Invalid values for each field. */
 const wrong: Record<string, string[]> = {
   qty: [
     '-1',
@@ -178,7 +178,7 @@ describe.each(bodied)('$method $path', (route) => {
     '1',
   ])('refuses the body %j', (raw) => refused(route, { raw }, 400))
 
-  test('refuses bytes that are no UTF-8', () =>
+  test('refuses bytes that are not UTF-8', () =>
     refused(route, { raw: new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]) }, 400))
 
   test('refuses a body above 64 KiB, with its length given or not', async () => {
@@ -213,8 +213,8 @@ describe('Prefer', () => {
     '=',
     ';;;,,,',
     'respond-async',
-  ])('that makes no sense (%j) is ignored or refused, never a fault', async (prefer) => {
-    // The body is wrong in itself, so that nothing is accepted.
+  ])('with a meaningless value (%j) is ignored or refused, and never a 5xx', async (prefer) => {
+    // The body is invalid too, so that nothing is accepted.
     const ask = { json: { bookid: 'known' }, headers: { prefer } }
     await refused({ service: 'reservation', method: 'POST', path: '/reservations' }, ask, 400)
   })
@@ -235,7 +235,7 @@ describe('ids in a path', () => {
     refused({ service, method, path }, {}, 404),
   )
 
-  test('a reservation that nobody made cannot be cancelled', () =>
+  test('a reservation that does not exist cannot be canceled', () =>
     refused(
       { service: 'reservation', method: 'PATCH', path: `/reservations/${randomUUID()}` },
       { json: { status: 'Canceled' } },
@@ -265,7 +265,7 @@ describe('ids in a path', () => {
     ['notifier', 'PATCH', '/notices/{id}'],
   ]
   test.each(places)('%s refuses malformed ids at %s %s', async (service, method, place) => {
-    // Ids of customers and books are any printable text: only what is no text at all is refused there.
+    // Ids of customers and books are any printable text, so only invalid text is refused there.
     const anyText = /stocks|customers/.test(place)
     for (const id of anyText ? malformed.filter((it) => !/^(x|1|'.*|%2e.*)$/.test(it)) : malformed) {
       const path = place.replace('{id}', id.startsWith('%') ? id : encodeURIComponent(id))
@@ -318,7 +318,7 @@ describe('queries', () => {
   ]
   test.each(filters)('%s refuses %s', (service, path) => refused({ service, method: 'GET', path }, {}, 400))
 
-  test('text that would steer a database query is text', async () => {
+  test('SQL syntax in a search is plain text', async () => {
     const q = encodeURIComponent("%_'; drop table book; --\\")
     const { status, body } = await system().reservation.get<{ _embedded: { books: [] } }>(`/books?q=${q}`)
     expect(status).toBe(200)

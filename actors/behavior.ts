@@ -1,19 +1,19 @@
 /**
- * What an actor is: a key's state, changed only by its own events, decided by messages taken one at a time.
+ * An actor: the state of one key. It takes one message at a time, and only its own events change it.
  *
- * All three functions are pure: no I/O, no clock, no randomness. The same message and state give the same
- * events, so a batch that is decided twice (after a lost commit, say) is decided alike.
+ * All three functions are pure: no I/O, no clock, no randomness. The same message and state give the same events, so a
+ * batch that is decided twice, for example after a failed commit, has the same outcome.
  */
 export type Behavior<State, Message, Event> = {
-  /** The state of a key that no event has touched yet. */
+  /** The state of a key before its first event. */
   initial(key: string): State
-  /** What follows from a message. A rejection is an event that names its reason, never an exception. */
+  /** Returns the events that a message causes. A rejection is an event with a reason, never an exception. */
   decide(message: Message, state: State): Event[]
-  /** The state after an event. Applying an event that changed nothing before changes nothing now. */
+  /** Returns the state after an event. */
   evolve(state: State, event: Event): State
 }
 
-/** Decides one message: its events, and the state they lead to. */
+/** Decides one message. @returns its events, and the state after them. */
 export function step<State, Message, Event>(
   behavior: Behavior<State, Message, Event>,
   state: State,

@@ -22,7 +22,7 @@ function start({ perSecondMax = 10, level = 'info' } = {}) {
 const sums = () => written.filter((it) => it.lines !== undefined)
 const single = () => written.filter((it) => it.lines === undefined)
 
-test('Y1: up to the limit a second, each line is written as it is', () => {
+test('Y1: up to the limit per second, each line is written as it is', () => {
   const { add } = start()
   for (let second = 0; second < 5; second++) {
     for (let i = 0; i < 10; i++) add({ id: `${second}-${i}` })
@@ -32,7 +32,7 @@ test('Y1: up to the limit a second, each line is written as it is', () => {
   expect(sums()).toEqual([])
 })
 
-test('Y2: what comes beyond is one line a second: how many, by outcome, the longest wait and who waited it', () => {
+test('Y2: further lines become one summary a second: count, outcomes, the longest wait and its id', () => {
   const { add } = start()
   for (let i = 0; i < 10; i++) add({ id: `${i}`, outcome: 'Reserved', waitMs: 9_000 })
   for (let i = 0; i < 70; i++) add({ id: `r${i}`, outcome: 'Reserved', waitMs: i === 33 ? 250.4 : 5 })
@@ -53,7 +53,7 @@ test('Y2: what comes beyond is one line a second: how many, by outcome, the long
   expect(sums().length).toBe(1)
 })
 
-test('where no wait is known, the first is the example', () => {
+test('without a known wait, the first line is the example', () => {
   const { add } = start({ perSecondMax: 0 })
   add({ id: 'one' })
   add({ id: 'two' })
@@ -67,7 +67,7 @@ test('Y3: each line is written or counted once, at any rate and however late a t
   let added = 0
   for (let step = 0; step < 2_000; step++) {
     for (let i = 0; i < step % 7; i++) add({ id: `${added++}` })
-    // A process that is busy hears of its timers late: the clock goes on without them.
+    // In a busy process timers fire late, while the clock goes on.
     if (step % 3 === 0) vi.setSystemTime(Date.now() + 40)
     else vi.advanceTimersByTime(30)
   }
@@ -76,7 +76,7 @@ test('Y3: each line is written or counted once, at any rate and however late a t
   expect(sums().length).toBeGreaterThan(5)
 })
 
-test('Y4: a line that is only counted is not made', () => {
+test('Y4: a line that is only counted is not built', () => {
   const { lines } = start({ perSecondMax: 1 })
   const series = lines.of('accepted')
   let made = 0
@@ -84,7 +84,7 @@ test('Y4: a line that is only counted is not made', () => {
   expect(made).toBe(1)
 })
 
-test('where the log leaves such lines out, they are not even counted', () => {
+test('lines below the log level are not even counted', () => {
   const { add } = start({ level: 'warn' })
   for (let i = 0; i < 100; i++) add({ id: `${i}` })
   vi.advanceTimersByTime(5_000)
@@ -101,7 +101,7 @@ test('series have limits of their own', () => {
   expect(single().length + made).toBe(2)
 })
 
-test('a sum that is due is written before its second is over when the process ends', () => {
+test('a pending summary is written early when the process exits', () => {
   const { add, lines } = start({ perSecondMax: 1 })
   add({ id: 'one' })
   add({ id: 'two' })

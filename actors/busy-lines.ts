@@ -1,14 +1,14 @@
 /**
- * Log lines of which each reservation makes one. In quiet times each is written. In a rush they would cost more than the
- * reservations, and no person reads thousands a second.
+ * Log lines that every reservation produces. Under low load each is written. Under high load they would cost more
+ * than the reservations, and no person reads thousands a second.
  *
- *   Y1  Of each series the first `perSecondMax` lines of a second are written as they are.
- *   Y2  The lines beyond that become one line at the end of their second: how many, by outcome, the longest wait, and the id
- *       that waited longest (the first one if no wait is known).
- *   Y3  Each line is either written or counted in exactly one such sum.
- *   Y4  A line that is only counted is never made: neither its facts nor its text.
+ *   Y1  The first `perSecondMax` lines per second of each series are written as they are.
+ *   Y2  Further lines become one summary at the end of their second: the count, the count by outcome, the longest
+ *       wait, and the id that waited longest (the first one if no wait is known).
+ *   Y3  Each line is either written or counted in exactly one summary.
+ *   Y4  For a line that is only counted, neither its fields nor its text are built.
  *
- * A sum that is due when the process ends is written then.
+ * A pending summary is written when the process exits.
  */
 import type { Log } from './log.ts'
 
@@ -16,7 +16,7 @@ const windowMs = 1_000
 
 export type BusyLinesOptions = {
   log: Log
-  /** Lines a second that are written of each series. */
+  /** Lines per second that each series writes. */
   perSecondMax: number
 }
 
@@ -29,23 +29,23 @@ export class BusyLines {
     process.on('exit', () => this.flush())
   }
 
-  /** @param name as the sums say it. */
+  /** @param name the name of the series in its summaries. */
   of(name: string): Series {
     const series = new Series(name, this.#options)
     this.#series.push(series)
     return series
   }
 
-  /** Writes the sums of this second without waiting for its end. */
+  /** Writes the summaries of this second without waiting for its end. */
   flush(): void {
     for (const it of this.#series) it.flush()
   }
 }
 
-/** What a sum keeps of a line. */
+/** The facts of a line that a summary uses. */
 export type Line = {
   outcome?: string
-  /** Of what the line is about. */
+  /** Id of the line's subject. */
   id: string
   /** Milliseconds. */
   waitMs?: number
@@ -75,7 +75,7 @@ export class Series {
     this.#enabled = log.isLevelEnabled('info')
   }
 
-  /** @param write writes the line; called at once or never. */
+  /** @param write writes the line; called immediately or never. */
   add(line: Line, write: () => void): void {
     if (!this.#enabled) return
     const now = performance.now()

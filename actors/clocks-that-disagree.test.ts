@@ -1,7 +1,6 @@
 /**
- * Clocks that are off by up to an hour, each in its own direction: those of the services, and that of Postgres, by which
- * all of them go. Redis has the right time, and so another than any of them. All promises hold, and what people see of time
- * is Postgres's.
+ * The clocks of the services and of Postgres are off by up to an hour, in different directions. Redis has the right
+ * time, which differs from all of them. All promises hold, and every visible time is Postgres's.
  */
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -16,10 +15,10 @@ import { WebhookSink } from './testing/webhook-sink.ts'
 
 const secondsApart = (one: Date | string, other: Date | string) =>
   Math.abs(new Date(one).getTime() - new Date(other).getTime()) / 1_000
-/** For a machine that is busy. */
+/** For a busy machine. */
 const slackS = 30
 
-/** Ids rise with the time of Postgres: so those who were made seconds apart stand in their order, whoever made them. */
+/** Ids rise with Postgres's time, so ids made seconds apart are in order, whichever process made them. */
 function expectTimeIn(ids: string[], times: string[]): void {
   const inIds = ids.map((id) => new Date(Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16)))
   for (const [i, time] of inIds.entries()) expect(secondsApart(time, times[i]!)).toBeLessThan(2)
@@ -28,9 +27,9 @@ function expectTimeIn(ids: string[], times: string[]): void {
 
 type Timed = Reservation & { createdAt: string; updatedAt: string }
 
-/** Postgres is between the clocks of the services: some are ahead of it, some behind, and all by another time. */
+/** Postgres's clock is between those of the services: some are ahead of it, some behind, each by a different time. */
 const postgresOffset = '-20m'
-/** Of the first and the second process. */
+/** Offsets of the first and the second process. */
 const offsets: Record<ServiceName, [string, string]> = {
   reservation: ['+1h', '-1h'],
   stock: ['-1h', '+1h'],
@@ -61,7 +60,7 @@ describe.skipIf(noFakeClock !== undefined)(title, () => {
       env: {
         CHAT_WEBHOOK_URL: hooks.url,
         WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
-        // So long that it tells a wait from none.
+        // Long enough to distinguish waiting from not waiting.
         RESEND_AFTER_MS: '1500',
       },
       envOf: (service, index) => clockOff(offsets[service][index]!),
@@ -77,14 +76,14 @@ describe.skipIf(noFakeClock !== undefined)(title, () => {
   const clock = async () => (await system.sql<{ at: Date }[]>`select clock_timestamp() as at`)[0]!.at
   const both = () => [0, 1].map((index) => system.client('reservation', index))
 
-  test('the clocks are off as they are meant to be', async () => {
+  test('the clocks are off as intended', async () => {
     const minutes = secondsApart(await clock(), new Date()) / 60
     expect(Math.round(minutes)).toBe(20)
     const [line] = system.processes.reservation[0]!.logs
     expect(secondsApart(String(line!.time), new Date()) / 60).toBeGreaterThan(55)
   })
 
-  test('a reservation bears the time of Postgres, and is decided after it was made', async () => {
+  test('a reservation has the time of Postgres, and is decided after its creation', async () => {
     for (const client of both()) {
       const it = (await reserveAndWait(client, 'book', 'ann')) as Timed
       accepted.push(it)
@@ -99,7 +98,7 @@ describe.skipIf(noFakeClock !== undefined)(title, () => {
       expect(secondsApart(time, await clock())).toBeLessThan(60 + slackS)
   })
 
-  test('lists are complete and newest first, whichever process was asked, in pages too', async () => {
+  test('lists are complete and newest first, from either process, in pages too', async () => {
     const made: string[] = []
     for (const index of range(6)) {
       const it = await reserve(both()[index % 2]!, 'book', 'lister')
@@ -131,7 +130,9 @@ describe.skipIf(noFakeClock !== undefined)(title, () => {
     )
   })
 
-  test('what Redis loses is sent again after seconds, time after time', { timeout: 60_000 }, async () => {
+  test('commands that Redis loses are sent again within seconds, repeatedly', {
+    timeout: 60_000,
+  }, async () => {
     const stocks = system.processes.stock
     for (const _ of range(3)) {
       await Promise.all(stocks.map((it) => it.stop()))
@@ -143,7 +144,7 @@ describe.skipIf(noFakeClock !== undefined)(title, () => {
     }
   })
 
-  test('what is undecided is as old as it is', { timeout: 60_000 }, async () => {
+  test('the age of undecided reservations is right', { timeout: 60_000 }, async () => {
     const values = (name: string) =>
       Promise.all(
         system.processes.reservation.map(async ({ opsUrl }) => {
@@ -165,14 +166,14 @@ describe.skipIf(noFakeClock !== undefined)(title, () => {
     expect(Math.max(...sums)).toBeLessThan(600)
   })
 
-  test('what receivers are told bears the time of Postgres, in signatures too', async () => {
+  test('notices have the time of Postgres, in signatures too', async () => {
     const hook = await eventually(() => hooks.hooks.at(-1))
     expect(secondsApart(String(hook.body.createdAt), await clock())).toBeLessThan(120)
     const timestamp = new Date(Number(hook.headers['webhook-timestamp']) * 1_000)
     expect(secondsApart(timestamp, await clock())).toBeLessThan(120)
   })
 
-  test('and all promises hold', async () => {
+  test('all promises hold', async () => {
     await audit(system, { received, accepted })
   })
 })

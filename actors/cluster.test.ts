@@ -1,4 +1,4 @@
-/** The streams may be spread over the masters of a Redis Cluster. */
+/** Streams on a Redis Cluster with several masters. */
 import { expect, test } from 'vitest'
 import { count, receive, reserve } from './testing/acts.ts'
 import { audit } from './testing/audit.ts'
@@ -14,7 +14,7 @@ test('on three masters and with two stock workers, everything is decided and not
 
   const books = range(30).map((index) => `book-${index}`)
   await inParallel(books, 10, (bookid) => receive(system, bookid, 5))
-  // Ten readers for the five copies of each book.
+  // Ten readers want the five copies of each book.
   const accepted = await inParallel(range(300), 50, (index) =>
     reserve(system.reservation, books[index % books.length]!, `reader-${index}`),
   )

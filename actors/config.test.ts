@@ -19,7 +19,7 @@ test('every fault is listed at once', () => {
   expect(faults).toContain('PARTITIONS must be a whole number from 1 to 1024')
 })
 
-test('servers are all that has to be set', () => {
+test('only the servers must be set', () => {
   expect(toConfig('stock', servers)).toMatchObject({ service: 'stock', port: 8082, partitions: 4 })
 })
 
@@ -33,17 +33,14 @@ test.each([
   ['REDIS_URL', 'redis://:SEC#RET@h'],
   ['REDIS_URL', 'redis+cluster://:SEC/RET@h'],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://host:port/SECRET'],
-])(
-  'a URL that cannot be used is refused by the name of its setting, and not repeated: %s=%s',
-  (name, value) => {
-    const faults = faultsOf({ ...servers, [name]: value })
-    expect(faults).toHaveLength(1)
-    expect(faults[0]).toMatch(new RegExp(`^${name} (must|has) `))
-    expect(faults[0]).not.toMatch(/SEC|RET/)
-  },
-)
+])('an invalid URL is reported by the name of its setting, without its value: %s=%s', (name, value) => {
+  const faults = faultsOf({ ...servers, [name]: value })
+  expect(faults).toHaveLength(1)
+  expect(faults[0]).toMatch(new RegExp(`^${name} (must|has) `))
+  expect(faults[0]).not.toMatch(/SEC|RET/)
+})
 
-test('blanks and line breaks around a setting are none of it, and such within are refused by its name', () => {
+test('blanks and line breaks around a setting are trimmed, and line breaks within are reported by its name', () => {
   const token = '0123456789abcdef0123'
   const env = { ...servers, REDIS_PREFIX: `${token}\n`, LOG_LEVEL: '\r\n ', PARTITIONS: ' 8\t' }
   expect(readEnv(env)).toEqual({ ...servers, REDIS_PREFIX: token, PARTITIONS: '8' })
@@ -51,19 +48,19 @@ test('blanks and line breaks around a setting are none of it, and such within ar
   for (const name of within)
     for (const unseen of ['\n', '\u200b', '\u202e', '\ufeff', '\xad'])
       expect(faultsOf({ ...servers, [name]: `${token}${unseen}${token}` })).toContain(
-        `${name} must not contain line breaks or other control characters, nor any that cannot be seen`,
+        `${name} must not contain line breaks, other control characters or invisible characters`,
       )
 })
 
-test('quotes that a file of settings has left around a value are refused by its name', () => {
+test('quotes around a value are reported by its name', () => {
   for (const quote of ['"', "'"])
     for (const [name, value] of Object.entries({ ...servers, STOCK_REDIS_PASSWORD: 'x'.repeat(16) }))
       expect(faultsOf({ ...servers, [name]: quote + value + quote })).toContain(
-        `${name} is in quotes, which would be part of it: leave them out`,
+        `${name} is in quotes, which would become part of the value: remove them`,
       )
 })
 
-test('hosts and headers that cannot be used are refused', () => {
+test('invalid hosts and headers are refused', () => {
   for (const HOST of ['*', 'http://localhost', '127.0.0.1:8081', 'a b'])
     expect(faultsOf({ ...servers, HOST })).toEqual([
       'HOST must be an address or a name of this machine, as in 127.0.0.1',
@@ -78,11 +75,11 @@ test('hosts and headers that cannot be used are refused', () => {
     expect(toConfig('stock', { ...servers, OTEL_EXPORTER_OTLP_HEADERS }).otlpHeaders).toBeDefined()
 })
 
-test('passwords of the services are told for all three, and long enough, or not at all', () => {
+test('passwords of the services are set for all three, and long enough, or not at all', () => {
   const secret = 'x'.repeat(16)
   expect(faultsOf({ ...servers, STOCK_REDIS_PASSWORD: secret })).toEqual([
-    'RESERVATION_REDIS_PASSWORD is not set, and STOCK_REDIS_PASSWORD is: name all three or none',
-    'NOTIFIER_REDIS_PASSWORD is not set, and STOCK_REDIS_PASSWORD is: name all three or none',
+    'RESERVATION_REDIS_PASSWORD is not set, but STOCK_REDIS_PASSWORD is: set all three or none',
+    'NOTIFIER_REDIS_PASSWORD is not set, but STOCK_REDIS_PASSWORD is: set all three or none',
   ])
   const all = { RESERVATION_DATABASE_PASSWORD: secret, NOTIFIER_DATABASE_PASSWORD: secret }
   expect(faultsOf({ ...servers, ...all, STOCK_DATABASE_PASSWORD: 'short' })).toEqual([

@@ -209,8 +209,8 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
 }
 
 /**
- * A line break in a secret would make it another one; in a header it would begin the next. What cannot be seen was not meant:
- * it comes along where a value is copied from a page. Joiners are left alone, since names and emoji need them.
+ * Characters that are invisible, and so unintended: they come along when a value is copied from a page. A line break
+ * would change a secret, and in a header start the next one. Joiners are allowed, because names and emoji need them.
  */
 const unseen = /[\p{Cc}\u2028\u2029\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/u
 const quoted = /^(["'`])[\s\S]*\1$/
@@ -220,9 +220,11 @@ function unintended(env: Record<string, string>): string[] {
     // A list of secrets may have one per line.
     const text = name.endsWith('_SECRETS') ? value.replaceAll(/[\r\n\t]/g, ' ') : value
     if (unseen.test(text))
-      return [`${name} must not contain line breaks or other control characters, nor any that cannot be seen`]
-    // A shell takes quotes away; a file of settings that is read by something else does not.
-    return quoted.test(text) ? [`${name} is in quotes, which would be part of it: leave them out`] : []
+      return [`${name} must not contain line breaks, other control characters or invisible characters`]
+    // A shell removes quotes; another reader of a settings file may not.
+    return quoted.test(text)
+      ? [`${name} is in quotes, which would become part of the value: remove them`]
+      : []
   })
 }
 
@@ -230,12 +232,12 @@ type Store = 'DATABASE' | 'REDIS'
 const passwordName = (service: ServiceName, store: Store) =>
   `${service.toUpperCase() as Uppercase<ServiceName>}_${store}_PASSWORD` as const
 
-/** A service that is left out could not start: that is told before anything is changed. */
+/** A service without a password could not start, so this is reported before anything changes. */
 function missingPasswords(env: Record<string, string>, store: Store): string[] {
   const names = serviceNames.map((service) => passwordName(service, store))
   const missing = names.filter((name) => !env[name])
   const named = names.find((name) => env[name])
-  return named ? missing.map((name) => `${name} is not set, and ${named} is: name all three or none`) : []
+  return named ? missing.map((name) => `${name} is not set, but ${named} is: set all three or none`) : []
 }
 
 function passwordsOf(it: z.infer<typeof schema>, store: Store): Passwords | undefined {

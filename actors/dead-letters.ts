@@ -11,9 +11,11 @@ const help = `Messages that a service could not handle, each with its reason.
   npm run dead-letters -- redrive --service NAME (--all | --partition N --position ID)
   npm run dead-letters -- drop    --service NAME (--all | --partition N --position ID)
 
-redrive lets the partition's owner handle the message again, out of its order; if it fails again it stays, with the
-new reason; one whose content could not be kept stays as it is. drop removes it for good. DATABASE_URL names the database;
-without it that of a running \`npm start\` is taken.`
+redrive: the partition's owner handles the message again, out of order. If it fails again, it stays, with the new reason.
+A message whose content could not be stored cannot be redriven.
+drop: deletes the message.
+
+DATABASE_URL names the database; the default is a running \`npm start\`.`
 
 const listMax = 200
 
@@ -34,7 +36,7 @@ function parse() {
   if (!service) throw new ConfigError([`--service must be one of ${serviceNames.join(', ')}`])
   if (action === 'list') return { action, service } as const
   if (action !== 'redrive' && action !== 'drop')
-    throw new ConfigError([`Cannot ${action}: list, redrive or drop`])
+    throw new ConfigError([`Unknown action ${action}: use list, redrive or drop`])
   return { action, service, which: whichOf(values) } as const
 }
 
@@ -49,7 +51,7 @@ function whichOf({
 }): Which {
   if (all) return 'all'
   if (!partition || !/^\d+$/.test(partition) || !position)
-    throw new ConfigError(['Say which: --all, or --partition N --position ID'])
+    throw new ConfigError(['Name the messages: --all, or --partition N --position ID'])
   return { partition: Number(partition), position }
 }
 
@@ -63,12 +65,14 @@ async function main(): Promise<void> {
       const letters = await listLetters(sql, listMax)
       for (const { partition, position, at, redrive, reason, fields } of letters) {
         console.log(
-          `${partition} ${position}  ${at.toISOString()}${redrive ? '  (to be handled again)' : ''}\n  ${reason}`,
+          `${partition} ${position}  ${at.toISOString()}${redrive ? '  (will be handled again)' : ''}\n  ${reason}`,
         )
         console.log(`  ${JSON.stringify(fields)}`)
       }
       console.log(
-        letters.length === listMax ? `The oldest ${listMax} are shown.` : `${letters.length} dead letters.`,
+        letters.length === listMax
+          ? `Only the oldest ${listMax} are shown.`
+          : `${letters.length} dead letters.`,
       )
     } else if (asked.action === 'redrive') {
       console.log(`${await redriveLetters(sql, asked.which)} will be handled again.`)

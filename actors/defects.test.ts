@@ -1,4 +1,4 @@
-/** Defects of the system that this one follows. Each is a regression test that names the defect's absence. */
+/** Regression tests for defects of this system's predecessor. Each title says what holds now. */
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import {
   cancel,
@@ -34,7 +34,7 @@ const throughProxies = (env: Record<string, string>) => {
 }
 const it = useSystem({
   reservation: 2,
-  // Long enough for a cancellation right behind a success to supersede its notice.
+  // Long enough for a cancellation right after a success to supersede its notice.
   env: { NOTICE_DELAY_MS: '300' },
   envOf: (service, index, env) => (service === 'reservation' && index === 0 ? throughProxies(env) : {}),
 })
@@ -43,14 +43,14 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-/** Waits until the user was told something, on the console, and gives all that the user was told. */
-const toldTo = (userid: string): Promise<Notice[]> =>
+/** Waits for a notice on the console, and returns all notices of the user. */
+const noticesTo = (userid: string): Promise<Notice[]> =>
   eventually(
     async () => {
       const notices = await everyNotice(it(), `&userid=${userid}`)
       return notices.length > 0 && notices.every(({ status }) => status === 'sent') && notices
     },
-    { message: `${userid} is told nothing` },
+    { message: `${userid} gets no notice` },
   )
 const kinds = (notices: Notice[]) => notices.map(({ kind }) => kind).sort()
 
@@ -91,18 +91,18 @@ test('5: concurrent reservations do not sell a copy twice', async () => {
   expect(await stockOf(it(), 'd5')).toMatchObject({ qty: 0, held: 2 })
 })
 
-test('6: a redelivered message takes no second copy', async () => {
+test('6: a message delivered twice takes one copy', async () => {
   await receive(it(), 'd6', 5)
   await using producer = new Producer(it())
   const { reservationid } = await reserveAndWait(it().reservation, 'd6', 'ann')
   const again = { type: 'ReserveCopy', bookid: 'd6', reservationid, userid: 'ann' } as const
   await producer.send(again, again, again)
-  // A receipt behind them in the same mailbox is decided after them.
+  // A later receipt in the same mailbox is decided after them.
   expect(await receive(it(), 'd6', 1)).toMatchObject({ qty: 5, held: 1 })
 })
 
-describe('7: no copy is made by', () => {
-  test('cancelling a reservation that failed', async () => {
+describe('7: no copy is created by', () => {
+  test('canceling a reservation that failed', async () => {
     await receive(it(), 'd7a', 0)
     const failed = await reserveAndWait(it().reservation, 'd7a', 'ann')
     const path = `/reservations/${failed.reservationid}`
@@ -125,54 +125,54 @@ describe('7: no copy is made by', () => {
   })
 })
 
-test('8: a cancellation before the decision stands, whatever is decided later', async () => {
+test('8: a cancellation before the decision remains, whatever is decided later', async () => {
   await receive(it(), 'd8', 1)
   const stock = it().processes.stock[0]!
   await stock.stop()
   const { reservationid } = await reserve(it().reservation, 'd8', 'hasty')
   expect((await cancel(it().reservation, reservationid)).status).toBe('Canceled')
   await stock.start()
-  // The reader behind gets the copy, and so everything before has been decided.
+  // The next reader gets the copy, so everything before has been decided.
   expect((await reserveAndWait(it().reservation, 'd8', 'next')).status).toBe('Reserved')
   expect((await reservationOf(it().reservation, reservationid)).status).toBe('Canceled')
   expect(await stockOf(it(), 'd8')).toMatchObject({ qty: 0, held: 1 })
-  const told = await eventually(async () => {
+  const notices = await eventually(async () => {
     const notices = await everyNotice(it(), '&userid=hasty')
     const sent = notices.filter(({ status }) => status === 'sent')
     return sent.length > 0 && sent
   })
-  expect(kinds(told)).toEqual(['cancelled'])
+  expect(kinds(notices)).toEqual(['cancelled'])
 })
 
-test('8: a cancellation before the decision is told as such, also where no copy was there', async () => {
+test('8: a cancellation before the decision is announced as one, even if there was no copy', async () => {
   await receive(it(), 'd8b', 0)
   const stock = it().processes.stock[0]!
   await stock.stop()
   const { reservationid } = await reserve(it().reservation, 'd8b', 'rash')
   await cancel(it().reservation, reservationid)
   await stock.start()
-  const told = await eventually(async () => {
+  const notices = await eventually(async () => {
     const notices = await everyNotice(it(), '&userid=rash')
     const sent = notices.filter(({ status }) => status === 'sent')
     return sent.length > 0 && notices.every(({ status }) => status !== 'pending') && sent
   })
-  expect(kinds(told)).toEqual(['cancelled'])
+  expect(kinds(notices)).toEqual(['cancelled'])
   expect((await reservationOf(it().reservation, reservationid)).status).toBe('Canceled')
 })
 
-test('9: a failed reservation is told as failed', async () => {
+test('9: a failed reservation is announced as failed', async () => {
   await receive(it(), 'd9', 0)
   await reserveAndWait(it().reservation, 'd9', 'unlucky')
-  expect(kinds(await toldTo('unlucky'))).toEqual(['failed'])
+  expect(kinds(await noticesTo('unlucky'))).toEqual(['failed'])
 })
 
-test('10: the notice of a cancellation goes to the one who reserved', async () => {
+test('10: the notice of a cancellation goes to the customer who reserved', async () => {
   await receive(it(), 'd10', 1)
   const { reservationid } = await reserveAndWait(it().reservation, 'd10', 'dora')
-  await toldTo('dora')
+  await noticesTo('dora')
   await cancel(it().reservation, reservationid)
   const notices = await eventually(async () => {
-    const all = await toldTo('dora')
+    const all = await noticesTo('dora')
     return all.length > 1 && all
   })
   expect(kinds(notices)).toEqual(['cancelled', 'reserved'])
@@ -182,17 +182,17 @@ test('10: the notice of a cancellation goes to the one who reserved', async () =
 test('11: editing a stock sends no outcome again', async () => {
   await receive(it(), 'd11', 2)
   await reserveAndWait(it().reservation, 'd11', 'eve')
-  await toldTo('eve')
+  await noticesTo('eve')
   const { status } = await it().stock.post('/stocks', { bookid: 'd11', qty: 0, title: 'A better title' })
   expect(status).toBe(201)
-  // The next notice of the same book comes after whatever the edit might have sent.
+  // The next notice of the same book would come after anything that the edit sent.
   await reserveAndWait(it().reservation, 'd11', 'fay')
-  await toldTo('fay')
-  expect(kinds(await toldTo('eve'))).toEqual(['reserved'])
+  await noticesTo('fay')
+  expect(kinds(await noticesTo('eve'))).toEqual(['reserved'])
 })
 
 describe('12:', () => {
-  test('reservations are taken without the broker, and decided when it is back', async () => {
+  test('reservations are accepted without the broker, and decided when it is back', async () => {
     await receive(it(), 'd12a', 1)
     broker.refuse()
     const { reservationid, status } = await reserve(it().reservation, 'd12a', 'ann')
@@ -213,7 +213,7 @@ describe('12:', () => {
   })
 })
 
-describe('13: nobody may', () => {
+describe('13: no client can', () => {
   test.each(['Reserved', 'Failed', 'Requested', 'Anything', '', 7, null])(
     'set the status %j',
     async (status) => {
@@ -260,7 +260,7 @@ test('14: every replica knows every reservation and its outcome', async () => {
   }
 })
 
-test('after all of them, stock and reservations agree', async () => {
+test('after all of these, stock and reservations agree', async () => {
   const stocks = await it().stock.get<{ _embedded: { stocks: Stock[] } }>('/stocks?limit=200')
   const received = stocks.body._embedded.stocks.map(({ bookid, qty, held }) => [bookid, qty + held])
   await audit(it(), { received: Object.fromEntries(received), accepted: [] })

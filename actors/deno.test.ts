@@ -1,17 +1,17 @@
-/** The same files run on Deno. */
+/** The same source files run on Deno. */
 import { expect, test } from 'vitest'
-import { makeOriginalCalls, told, toldOfCancellation, toldOfReservation } from './testing/original-calls.ts'
+import { canceledNotice, makeOriginalCalls, noticesShown, reservedNotice } from './testing/original-calls.ts'
 import { useSystem } from './testing/system.ts'
 
 const system = useSystem({ runtime: 'deno' })
 
-test("the services run on Deno and answer the original's calls", async () => {
+test("the services run on Deno and answer the predecessor's calls", async () => {
   await makeOriginalCalls(system())
-  expect(await told(system(), toldOfReservation, 'test1')).toBe(1)
-  expect(await told(system(), toldOfCancellation, 'test1')).toBe(1)
+  expect(await noticesShown(system(), reservedNotice, 'test1')).toBe(1)
+  expect(await noticesShown(system(), canceledNotice, 'test1')).toBe(1)
 })
 
-test('a service that runs on Deno stops cleanly when told to, and starts again', async () => {
+test('a service on Deno stops cleanly on a signal, and starts again', async () => {
   const stock = system().processes.stock[0]!
   await stock.stop()
   await stock.start()

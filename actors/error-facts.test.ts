@@ -3,7 +3,7 @@ import { SetupError } from '../streams/setup.ts'
 import { ConfigError } from './config.ts'
 import { errorFacts, linesOf } from './error-facts.ts'
 
-test('of an error that holds a URL or a command, neither is shown', () => {
+test('a URL or a command in an error is not shown', () => {
   const url = 'redis://:s3cret@host/1'
   const reply = Object.assign(new Error('WRONGPASS'), { command: { name: 'auth', args: ['s3cret'] } })
   const all = Object.assign(new Error('Failed to refresh slots cache.'), { lastNodeError: reply, input: url })
@@ -15,7 +15,7 @@ test('of an error that holds a URL or a command, neither is shown', () => {
   expect(linesOf(error)).toBe("Invalid URL: 'redis://***@host/1'")
 })
 
-test('what helps is shown: the code, what Postgres says, and where it was', () => {
+test('helpful facts are shown: the code, the message of Postgres, and the place', () => {
   const error = Object.assign(new Error('refused'), {
     code: '23505',
     detail: 'Key (a) is there',
@@ -32,13 +32,13 @@ test('what helps is shown: the code, what Postgres says, and where it was', () =
   expect((errorFacts(error) as { stack: string }).stack).toContain(import.meta.url.slice('file://'.length))
 })
 
-test('an error that is its own cause is shown a few times', () => {
+test('an error that is its own cause is shown only a few times', () => {
   const error: Error = new Error('round')
   error.cause = error
   expect(JSON.stringify(errorFacts(error)).match(/"round"/g)!.length).toBeLessThan(10)
 })
 
-test('what an operator can mend is a line for each fault', () => {
+test('a fault that an operator can fix is one line', () => {
   expect(linesOf(new ConfigError(['A is not set', 'B is not set']))).toBe('A is not set\nB is not set')
   expect(linesOf(new SetupError('Cannot start: so'))).toBe('Cannot start: so')
 })

@@ -1,11 +1,11 @@
 /**
- * What is said of an error, in logs and on a terminal: some of it, never all. Libraries keep in their errors what they were
- * given, such as a URL or the arguments of AUTH, and with that the passwords.
+ * The parts of an error that logs and terminals show. Never all of it: libraries keep their arguments in their
+ * errors, such as a URL or the arguments of AUTH, and those contain passwords.
  */
 import { SetupError } from '../streams/setup.ts'
 import { ConfigError } from './config.ts'
 
-/** Members that help and hold nothing secret: of Node, and of Postgres. */
+/** Helpful members without secrets, of errors from Node and Postgres. */
 const members = [
   'code',
   'syscall',
@@ -43,7 +43,7 @@ export function errorFacts(error: unknown, depth = 0): unknown {
     else if (typeof value === 'number') facts[name] = value
   }
   if (depth >= depthMax) return facts
-  // A Redis cluster's client keeps the reason apart.
+  // The client of a Redis cluster keeps the reason here.
   const cause = error.cause ?? given.lastNodeError
   if (cause) facts.cause = errorFacts(cause, depth + 1)
   if (Array.isArray(given.errors))
@@ -51,7 +51,7 @@ export function errorFacts(error: unknown, depth = 0): unknown {
   return facts
 }
 
-/** For a terminal: a line for each fault, and no stack where the operator can mend it. */
+/** For a terminal: a line per fault, without a stack if the operator can fix it. */
 export function linesOf(error: unknown): string {
   if (error instanceof ConfigError) return error.faults.join('\n')
   if (error instanceof SetupError) return error.message
@@ -61,6 +61,6 @@ export function linesOf(error: unknown): string {
   return withoutLogin([error.message || error.name, ...more].join('\n  '))
 }
 
-/** A URL in a text keeps its host, and loses who logs in there. */
+/** Removes the user and password from URLs in a text. */
 const withoutLogin = (text: string): string =>
   text.includes('://') ? text.replaceAll(/:\/\/(?!\/)[^\s"']{0,500}@/g, '://***@') : text

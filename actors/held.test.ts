@@ -1,4 +1,4 @@
-/** Requests whose answer is held open are limited for each process, so that no number of them ends it. */
+/** The number of requests that a process holds open is limited, so that no number of clients can crash it. */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -11,10 +11,10 @@ import { eventually, inParallel, range } from './testing/eventually.ts'
 import type { Runtime } from './testing/service-process.ts'
 import { useSystem } from './testing/system.ts'
 
-/** Of the requests that are held, those that wait. */
+/** The part of the held requests that wait. */
 const waits = 300
 
-/** Of the 384 MiB at which Kubernetes ends a process. */
+/** Kubernetes kills a process at 384 MiB. */
 const memoryMaxBytes = 300 * 2 ** 20
 
 describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
@@ -43,9 +43,9 @@ describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
     await holds(0)
   })
 
-  test('as many are held as are allowed, the next is refused at once, and all else goes on', async () => {
+  test('requests are held up to the limit, the next is refused at once, and all others are served', async () => {
     system().processes.stock[0]!.pause()
-    // Streams first: a wait ends by itself after 30 s, which a busy machine may need to open them all.
+    // Streams first: a wait ends after 30 s, and a busy machine may need that long to open them all.
     await open(heldRequestsMax - waits, follow)
     await open(waits, wait)
     await holds(heldRequestsMax)
@@ -68,7 +68,7 @@ describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
       expect(tookMs).toBeLessThan(5_000)
     }
     const refused = await reservation().get<typeof body>('/reservations?userid=next')
-    expect(refused.body._embedded.reservations, 'what is refused has no effect').toEqual([])
+    expect(refused.body._embedded.reservations, 'a refused request has no effect').toEqual([])
 
     await reserve(reservation(), 'wanted', 'patient')
     expect((await reservation().get(followed._links.self.href)).status).toBe(200)
@@ -80,7 +80,7 @@ describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
     await holds(heldRequestsMax - waits)
   }, 120_000)
 
-  test('a client that goes away frees its place', async () => {
+  test('a client that disconnects frees its place', async () => {
     system().processes.stock[0]!.pause()
     await open(20, wait)
     await open(20, follow)
@@ -89,7 +89,7 @@ describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
     await holds(20)
   })
 
-  test('requests that are sent at once on one connection free all their places with it', async () => {
+  test('pipelined requests free all their places when their connection closes', async () => {
     system().processes.stock[0]!.pause()
     await open(1, () =>
       ask(reservation().url, `GET /reservations/${followed.reservationid}/events`, undefined, { times: 50 }),
@@ -99,7 +99,7 @@ describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
     await holds(0)
   })
 
-  test('of large bodies that come slowly only so many are received, and small ones go on', async () => {
+  test('only a limited number of slow, large bodies is received, and small ones go on', async () => {
     const large = { bookid: 'wanted', userid: 'slow', note: 'x'.repeat(50_000) }
     const slow = () => ask(reservation().url, 'POST /reservations', large, { send: 0.9 })
     await open(2 * largeBodiesMax, slow)
@@ -110,7 +110,7 @@ describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
     await reserve(reservation(), 'wanted', 'quick')
   })
 
-  test('receipts that are waited for are held while they are', async () => {
+  test('receipts are held while they wait for confirmation', async () => {
     const lock = await system().sql.reserve()
     await lock`begin`
     await lock`lock table stock.book`
@@ -125,9 +125,7 @@ describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
 
 type Held = { socket: Socket; status: Promise<number> }
 
-/**
- * One request on a connection of its own, of whose answer only the status is read; or many times the same, or a part of it.
- */
+/** A request on a connection of its own, or several copies or a part of it. Reads only the status of the response. */
 async function ask(url: string, what: string, json?: object, { times = 1, send = 1 } = {}): Promise<Held> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)

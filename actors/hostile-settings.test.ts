@@ -1,10 +1,10 @@
-/** A server whose settings are all other than usual changes nothing of what the system does and says. */
+/** Unusual settings of a database server do not change the system's behavior. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { afterAll, expect, inject, test } from 'vitest'
 import { migrate } from './migrate.ts'
 import { receive, reserve } from './testing/acts.ts'
-import { makeOriginalCalls, told, toldOfCancellation, toldOfReservation } from './testing/original-calls.ts'
+import { canceledNotice, makeOriginalCalls, noticesShown, reservedNotice } from './testing/original-calls.ts'
 import { startOwnSystem, withDatabase } from './testing/system.ts'
 
 const hostile: Record<string, string> = {
@@ -46,13 +46,13 @@ async function makeHostile(database: string): Promise<void> {
     await server.unsafe(`alter database "${database}" set ${name} = '${value}'`)
 }
 
-test('where the settings of a database are hostile, the main scene passes and times are right', async (context) => {
+test('with hostile database settings, the main scenario passes and times are right', async (context) => {
   await using system = await startOwnSystem(context, { started: false })
   await makeHostile(system.redisPrefix)
   await system.start()
   await makeOriginalCalls(system)
-  expect(await told(system, toldOfReservation, 'test1')).toBe(1)
-  expect(await told(system, toldOfCancellation, 'test1')).toBe(1)
+  expect(await noticesShown(system, reservedNotice, 'test1')).toBe(1)
+  expect(await noticesShown(system, canceledNotice, 'test1')).toBe(1)
 
   const bookid = 'a\\"{,}b'
   await receive(system, bookid, 1)
@@ -63,7 +63,7 @@ test('where the settings of a database are hostile, the main scene passes and ti
   for (const time of times) expect(Math.abs(Date.parse(time) - Date.now())).toBeLessThan(60_000)
 }, 90_000)
 
-test('such a database can be migrated', async () => {
+test('a database with hostile settings can be migrated', async () => {
   const name = `hostile_${randomBytes(5).toString('hex')}`
   await server.unsafe(`create database ${name}`)
   await makeHostile(name)

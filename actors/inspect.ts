@@ -13,12 +13,12 @@ const help = `Prints, for each service and partition: owner, epoch, offset, lag,
   npm run inspect [-- --service NAME] [--all]
 
   --service NAME  only this service: ${serviceNames.join(', ')}
-  --all           also partitions that have never had a message
+  --all           include partitions that never had a message
 
-Lag and pending are what the consumer group shows. Pending is what somebody has read by hand: messages count as lag until
-the service has committed them.
+Lag and pending come from the consumer group. Services leave nothing pending, so pending entries were read manually; a message
+counts as lag until the service has committed it.
 
-DATABASE_URL and REDIS_URL name the servers; without them those of a running \`npm start\` are taken.`
+DATABASE_URL and REDIS_URL name the servers; the default is a running \`npm start\`.`
 
 const reads: Record<ServiceName, Topic> = {
   stock: topics.stockMailbox,
@@ -51,7 +51,7 @@ async function inspect(service: ServiceName, sql: Sql, redis: RedisClient, prefi
       return {
         service,
         partition: row.partition,
-        owner: row.owner ? `${row.owner}${row.leased ? '' : ' (lease ran out)'}` : 'nobody',
+        owner: row.owner ? `${row.owner}${row.leased ? '' : ' (lease expired)'}` : 'none',
         epoch: row.epoch,
         offset: row.position,
         lag: typeof groups === 'string' ? groups : group ? (group.lag ?? 'unknown') : 'no group',
@@ -83,7 +83,7 @@ async function main(): Promise<void> {
               rows.map(({ service: _, partition, ...row }) => [`${service} ${partition}`, row]),
             ),
           )
-        else console.log(`${service}: no partition has had a message yet (--all shows them)`)
+        else console.log(`${service}: no partition has had a message yet (--all shows all partitions)`)
       } finally {
         await sql.end({ timeout: 2 })
       }

@@ -1,4 +1,4 @@
-/** What customers, the stock manager and the purchaser do beyond the original's calls, as the contract promises it. */
+/** Use cases of customers, stock manager and purchaser beyond the predecessor's calls. */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import {
@@ -17,7 +17,7 @@ import { useSystem } from './testing/system.ts'
 const system = useSystem({ reservation: 2 })
 
 describe('a customer', () => {
-  test('who prefers to wait gets the decided reservation, and is told that the preference was applied', async () => {
+  test('who prefers to wait gets the decided reservation, and a header that confirms the preference', async () => {
     await receive(system(), 'wait', 1)
     const answer = await system().reservation.post<Reservation>(
       '/reservations',
@@ -30,7 +30,7 @@ describe('a customer', () => {
     expect(answer.tookMs).toBeLessThan(5_000)
   })
 
-  test('who waits in vain gets the undecided reservation when the time is up', async () => {
+  test('who waits without a decision gets the undecided reservation when the time is up', async () => {
     const stock = system().processes.stock[0]!
     stock.pause()
     const answer = await system().reservation.post<Reservation>(
@@ -60,7 +60,7 @@ describe('a customer', () => {
     for (const { seen } of streams) expect(seen).toEqual(['Requested', 'Reserved', 'Canceled'])
   })
 
-  test('finds the own reservations, page by page, newest first', async () => {
+  test('finds their reservations, page by page, newest first', async () => {
     await receive(system(), 'pages', 3)
     const made = await inParallel(range(7), 1, () => reserve(system().reservation, 'pages', 'pat'))
     const path = '/reservations?userid=pat&bookid=pages&limit=3'
@@ -70,7 +70,7 @@ describe('a customer', () => {
     expect(body._embedded.reservations.length).toBe(3)
   })
 
-  test('finds books by words of their title and by whether a copy is there', async () => {
+  test('finds books by words of their title and by availability', async () => {
     const title = '어린 왕자 100%'
     await system().stock.post('/stocks', { bookid: 'prince', qty: 1, title, author: 'Saint-Exupéry' })
     await system().stock.post('/stocks', { bookid: 'prince-2', qty: 0, title: `${title} II` })
@@ -99,7 +99,7 @@ test.each([
   '{id}',
   '*',
   '.hidden',
-])('the book %s can be received, found, reserved and cancelled under its own id', async (bookid) => {
+])('the book %s can be received, found, reserved and canceled under its own id', async (bookid) => {
   const { headers, status } = await system().stock.post('/stocks', { bookid, qty: 1 })
   expect(status).toBe(201)
   const found = await system().stock.get<{ bookid: string }>(headers.get('location')!)
@@ -113,14 +113,14 @@ test.each([
   await eventually(async () => (await stockOf(system(), bookid)).qty === 1)
 })
 
-describe('a request that is repeated with its Idempotency-Key', () => {
+describe('a request repeated with its Idempotency-Key', () => {
   const calls = [
     ['reservation', '/reservations', { bookid: 'keys', userid: 'ann' }, { bookid: 'keys', userid: 'ben' }],
     ['stock', '/stocks', { bookid: 'keys', qty: 2 }, { bookid: 'keys', qty: 3 }],
     ['stock', '/purchases', { bookid: 'keys', qty: 2 }, { bookid: 'keys', qty: 3 }],
   ] as const
   test.each(calls)(
-    'to %s %s has one effect and one answer; with another payload it is refused',
+    'to %s %s has one effect and one response; with another payload it is refused',
     async (service, path, payload, other) => {
       const headers = { 'idempotency-key': randomUUID() }
       const post = (json: object) => system()[service].post<Record<string, unknown>>(path, json, { headers })
@@ -135,7 +135,7 @@ describe('a request that is repeated with its Idempotency-Key', () => {
   )
 })
 
-test('the purchaser sees what is wanted, orders it, and it is received', async () => {
+test('the purchaser sees the demand, orders, and the copies arrive', async () => {
   await receive(system(), 'bought', 0)
   for (const userid of ['ann', 'ben']) await reserveAndWait(system().reservation, 'bought', userid)
   const wanted = async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Dropped, type Level, LogBuffer, lastWordsMs } from './log-buffer.ts'
 
-/** A reader that takes so many bytes at a time, or fails. */
+/** A reader that takes a limited number of bytes at a time, or fails. */
 class Reader {
   shown = ''
   room = Number.POSITIVE_INFINITY
@@ -53,7 +53,7 @@ const addAll = (buffer: LogBuffer, level: Level, texts: (string | number)[]) => 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 const shown = () => reader.lines.map((it) => it.replaceAll('.', ''))
 
-test('lines are written at the end of the turn, all of it together', () => {
+test('all lines of a turn are written together at its end', () => {
   const buffer = bufferOfTen()
   addAll(buffer, 'info', [1, 2, 3])
   expect(reader.writes).toBe(0)
@@ -62,14 +62,14 @@ test('lines are written at the end of the turn, all of it together', () => {
   expect(reader.writes).toBe(1)
 })
 
-test('a fatal error does not wait for the end of the turn, nor do the lines before it', () => {
+test('a fatal error and the lines before it do not wait for the end of the turn', () => {
   const buffer = bufferOfTen()
   buffer.add('info', line('info'))
   buffer.add('fatal', line('fatal'))
   expect(shown()).toEqual(['info', 'fatal'])
 })
 
-test('B2: however much is logged, what is held stays within the limit', () => {
+test('B2: however much is logged, the buffer stays within its limit', () => {
   reader.room = 0
   const buffer = bufferOfTen()
   for (let i = 0; i < 10_000; i++) {
@@ -80,7 +80,7 @@ test('B2: however much is logged, what is held stays within the limit', () => {
   expect(buffer.bytes).toBeLessThanOrEqual(1_380)
 })
 
-test('many lines of one turn are dropped only if the reader does not take them', () => {
+test('lines of one turn are dropped only if the reader does not take them', () => {
   const buffer = bufferOfTen()
   addAll(buffer, 'info', range(0, 1_000))
   vi.runAllTimers()
@@ -107,7 +107,7 @@ test('B3: debug goes before info, info before warn, of each the oldest; a lower 
   expect(shown()).toEqual(['taken', 'w3', 'w4', 'e1', 'e2', 'e3', 'e4', 'w5', 'w6', 'w7'])
 })
 
-test('B4: what arrives is in the order in which it was logged, whatever its level', () => {
+test('B4: lines arrive in the order in which they were logged, whatever their level', () => {
   const buffer = bufferOfTen()
   const levels = ['warn', 'info', 'error', 'debug', 'info', 'trace', 'warn'] as const
   for (const [i, level] of levels.entries()) buffer.add(level, line(i))
@@ -115,7 +115,7 @@ test('B4: what arrives is in the order in which it was logged, whatever its leve
   expect(shown()).toEqual(['0', '1', '2', '3', '4', '5', '6'])
 })
 
-test('B5: when the reader takes something again, it is told how many lines it missed, once in a second', () => {
+test('B5: when the reader is back, a line says how many lines were dropped, at most once a second', () => {
   reader.room = 0
   const buffer = bufferOfTen()
   addAll(buffer, 'info', range(0, 25))
@@ -134,7 +134,7 @@ test('B5: when the reader takes something again, it is told how many lines it mi
   expect(shown().length + dropped.info!).toBe(40)
 })
 
-test('B6: a line that the reader takes bit by bit arrives whole, in any script', () => {
+test('B6: a line that the reader takes in pieces arrives whole, in any script', () => {
   reader.room = 3
   const buffer = bufferOfTen()
   buffer.add('info', '예약 완료 되었습니다\n')
@@ -143,7 +143,7 @@ test('B6: a line that the reader takes bit by bit arrives whole, in any script',
   expect(reader.lines).toEqual(['예약 완료 되었습니다', 'next.....'])
 })
 
-test('a reader that failed is asked again a second later, and what fits is kept for it', () => {
+test('a failed reader is tried again a second later, and the buffer keeps lines for it', () => {
   reader.fault = new Error('ENOSPC')
   const buffer = bufferOfTen()
   addAll(buffer, 'info', range(0, 5))
@@ -154,7 +154,7 @@ test('a reader that failed is asked again a second later, and what fits is kept 
   expect(shown()).toEqual(['0', '1', '2', '3', '4'])
 })
 
-test('at the end all that is left is written at once, also what is logged behind it', () => {
+test('at the end all remaining lines are written at once, and those logged later too', () => {
   const buffer = bufferOfTen()
   addAll(buffer, 'info', range(0, 5))
   buffer.end()
@@ -162,7 +162,7 @@ test('at the end all that is left is written at once, also what is logged behind
   expect(shown()).toEqual(['0', '1', '2', '3', '4', 'behind'])
 })
 
-test('at the end a reader that takes nothing is waited for no longer than the limit, however much still comes', () => {
+test('at the end the wait for a stuck reader has a limit, however many lines still come', () => {
   reader.room = 0
   const buffer = bufferOfTen()
   addAll(buffer, 'info', range(0, 5))
@@ -173,7 +173,7 @@ test('at the end a reader that takes nothing is waited for no longer than the li
   expect(performance.now() - at).toBeLessThan(lastWordsMs + 1_000)
 })
 
-test('a reader that has gone is not waited for at the end', () => {
+test('at the end there is no wait for a closed reader', () => {
   reader.fault = new Error('EPIPE')
   const buffer = bufferOfTen()
   addAll(buffer, 'info', range(0, 5))
@@ -182,7 +182,7 @@ test('a reader that has gone is not waited for at the end', () => {
   expect(performance.now() - at).toBeLessThan(lastWordsMs / 2)
 })
 
-test('what was dropped is told at the end, if it was not before', () => {
+test('dropped lines are reported at the end, if not before', () => {
   reader.room = 0
   const buffer = bufferOfTen()
   addAll(buffer, 'info', range(0, 25))

@@ -1,34 +1,33 @@
 /**
- * Lines on their way out. A service puts a line here and goes on: whether anybody reads is the buffer's business.
+ * A buffer of log lines, so that a service never waits for the reader of its log.
  *
- *   B1  Nothing here waits for a reader, except `end`, and that for `lastWordsMs` at most.
- *   B2  What is held is at most `bytesMax`, whatever is logged and however long no reader comes. The accounting includes
- *       what an entry costs beside its text.
- *   B3  A line that does not fit displaces the oldest of the lowest level, never of a higher level than its own: `trace`
- *       and `debug` go first, then `info`, then `warn`. If there is none, the line itself is dropped. So of each level the
- *       newest lines arrive, a fatal error and the last lines before the exit among them.
- *   B4  What arrives is in the order in which it was logged.
- *   B5  Every line that is dropped is counted, by level, at once by `dropped`, and by a line of its own (`behind`) when the
- *       reader takes something again, or at the end: once in `reportMs` at most.
- *   B6  A line arrives whole, even where the outlet takes a part of it and the rest much later.
+ *   B1  Only `end` waits for the reader, for `lastWordsMs` at most.
+ *   B2  The buffer holds at most `bytesMax`, including the overhead of each entry.
+ *   B3  A line that does not fit displaces the oldest of the lowest level, never of a higher level than its own:
+ *       `trace` and `debug` go first, then `info`, then `warn`. If there is none, the line itself is dropped. So the
+ *       newest lines of each level arrive, including a fatal error and the last lines before the exit.
+ *   B4  Lines arrive in the order in which they were logged.
+ *   B5  Every dropped line is counted by level: at once by `dropped`, and in a log line (`behind`) when the reader is
+ *       back, or at the end, at most once per `reportMs`.
+ *   B6  A line arrives whole, even if the outlet takes a part of it much later.
  *
- * Lines are written at the end of the event loop's turn, those of one turn together. A fatal error is written at once. An
- * outlet that takes nothing is asked again after `retryMs`; one that fails (a full disk, a reader that has gone) after
- * `faultRetryMs`, since it may recover. No timer here keeps a process running.
+ * The lines of one event-loop turn are written together at its end. A fatal error is written at once. An outlet that
+ * takes nothing is tried again after `retryMs`; one that fails (a full disk, a closed pipe) after `faultRetryMs`,
+ * because it may recover. No timer here keeps a process alive.
  */
 import { sleepSync } from './sleep-sync.ts'
 
 export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
-/** The lowest first. */
+/** Lowest first. */
 export const levels: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal']
 
-/** Where lines go. */
+/** The destination of lines. */
 export type Outlet = {
   /**
-   * Takes what it can at once, and never waits.
-   * @param bytes lines, or the end of some.
-   * @param last the process ends: what is taken now must be written without another turn of the event loop.
-   * @returns how many of the bytes it took; 0 if it takes none at present.
+   * Takes what it can without blocking.
+   * @param bytes lines, or the rest of a line and more lines.
+   * @param last the process is exiting: bytes taken now must be written without another turn of the event loop.
+   * @returns how many bytes it took; 0 while it can take none.
    * @throws when they cannot be written.
    */
   write(bytes: Uint8Array, last: boolean): number
@@ -41,19 +40,19 @@ export type LogBufferOptions = {
   bytesMax?: number
   /** Called for each line that is dropped. Must not log. */
   dropped?(level: Level): void
-  /** Called when the reader is back: logs how many lines it has missed since this was last called. */
+  /** Called when the reader is back: logs how many lines were dropped since the last call. */
   behind?(lines: Dropped): void
 }
 
-/** About 800 lines: four seconds of a service that logs as much as `busy-lines.ts` lets it. */
+/** About 800 lines: four seconds at the most that `busy-lines.ts` allows. */
 export const logBytesMax = 256 * 1024
-/** The most that is written at once. It is no longer displaced. */
+/** The most that is written at once. A line in a chunk is no longer displaced. */
 const chunkBytesMax = 16 * 1024
 const entryBytes = 128
 const retryMs = 20
 const faultRetryMs = 1_000
 const reportMs = 1_000
-/** How long a process that ends waits for the reader of its last lines. */
+/** How long an exiting process waits for the reader of its last lines. */
 export const lastWordsMs = 500
 const lastRetryMs = 5
 
@@ -64,14 +63,14 @@ export class LogBuffer {
   readonly #bytesMax: number
   readonly #dropped: LogBufferOptions['dropped']
   readonly #behind: LogBufferOptions['behind']
-  /** By level, the lowest first. */
+  /** One per level, lowest first. */
   readonly #queues = levels.map(() => new Queue())
-  /** Of the lines in the queues. */
+  /** Size of the lines in the queues. */
   #bytes = 0
   #placed = 0
-  /** What the outlet did not take yet of what was last taken from the queues. */
+  /** The part of the current chunk that the outlet has not taken yet. */
   #rest: Uint8Array = nothing
-  /** Since `behind` was last called. */
+  /** Lines dropped since `behind` was last called. */
   #missed: Dropped | undefined
   #soon: NodeJS.Immediate | undefined
   #later: NodeJS.Timeout | undefined
@@ -85,12 +84,12 @@ export class LogBuffer {
     this.#behind = behind
   }
 
-  /** What is held, as B2 counts it. */
+  /** Size of the buffered lines, as B2 counts it. */
   get bytes(): number {
     return this.#bytes + this.#rest.length
   }
 
-  /** @param line with the line feed that ends it. */
+  /** @param line ends with a line feed. */
   add(level: Level, line: string): void {
     const rank = levels.indexOf(level)
     const bytes = Buffer.byteLength(line) + entryBytes
@@ -105,7 +104,7 @@ export class LogBuffer {
     else if (!this.#later) this.#soon ??= setImmediate(() => this.flush())
   }
 
-  /** Writes what the outlet takes at once. */
+  /** Writes as much as the outlet takes now. */
   flush(): void {
     clearImmediate(this.#soon)
     clearTimeout(this.#later)
@@ -119,10 +118,10 @@ export class LogBuffer {
     }
   }
 
-  /** The process ends: writes what it can in `lastWordsMs`, now and of each line that still comes. */
+  /** The process is exiting: for `lastWordsMs` writes what it can, including lines added later. */
   end(): void {
     this.#endsAt ??= performance.now() + lastWordsMs
-    this.#tellMissed()
+    this.#reportMissed()
     this.#finish()
   }
 
@@ -130,7 +129,7 @@ export class LogBuffer {
     try {
       while (!this.#write(true) && performance.now() < this.#endsAt!) sleepSync(lastRetryMs)
     } catch {
-      // There is nobody left to hear of it.
+      // There is no way left to report it.
     }
   }
 
@@ -142,11 +141,11 @@ export class LogBuffer {
       const taken = this.#outlet.write(this.#rest, last)
       if (taken === 0) return false
       this.#rest = this.#rest.subarray(taken)
-      if (this.#missed && !last) this.#report ??= setTimeout(() => this.#tellMissed(), reportMs).unref()
+      if (this.#missed && !last) this.#report ??= setTimeout(() => this.#reportMissed(), reportMs).unref()
     }
   }
 
-  /** @returns the next lines, at least one if there is any. */
+  /** @returns the next lines; at least one, if there is any. */
   #take(bytesMax: number): Uint8Array {
     let text = ''
     for (let room = bytesMax; room > 0; ) {
@@ -171,10 +170,10 @@ export class LogBuffer {
   /** Displaces lines up to this level. @returns whether there is room now. */
   #makeRoom(bytes: number, rank: number): boolean {
     const excess = () => this.bytes + bytes - this.#bytesMax
-    // Many lines of one turn are no reason to drop any.
+    // Many lines in one turn must not cause drops.
     if (excess() > 0 && !this.#later) this.flush()
     if (excess() <= 0) return true
-    // Nothing is displaced for a line that would not fit all the same.
+    // No line is displaced for a line that would still not fit.
     const displaceable = this.#queues.slice(0, rank + 1).reduce((sum, queue) => sum + queue.bytes, 0)
     if (excess() > displaceable) return false
     for (const [at, queue] of this.#queues.entries()) {
@@ -192,7 +191,7 @@ export class LogBuffer {
     this.#dropped?.(level)
   }
 
-  #tellMissed(): void {
+  #reportMissed(): void {
     clearTimeout(this.#report)
     this.#report = undefined
     const missed = this.#missed
@@ -207,7 +206,7 @@ export class LogBuffer {
 
 const nothing = new Uint8Array()
 
-/** First in, first out. Places that were left are given back by the half. */
+/** First in, first out. The array is cut once half of it is empty. */
 class Queue {
   #entries: (Entry | undefined)[] = []
   #head = 0

@@ -1,4 +1,4 @@
-/** One JSON line per event; pretty when a person watches. People's addresses are masked, wherever in a line they are. */
+/** One JSON line per event; pretty-printed on a terminal. People's addresses are masked anywhere in a line. */
 import pino from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { errorFacts } from './error-facts.ts'
@@ -6,12 +6,12 @@ import { type Level, LogBuffer, levels } from './log-buffer.ts'
 import { maskText } from './mask.ts'
 import { openStdout } from './stdout.ts'
 
-/** `flush` writes what the reader takes at once, without waiting for the end of the event loop's turn. */
+/** `flush` writes what the reader accepts now, without waiting for the end of the event loop's turn. */
 export type Log = pino.Logger
 
 /**
  * No line waits for its reader (`log-buffer.ts`).
- * @param service stamped on every line.
+ * @param service added to every line.
  * @param dropped called for each line that is dropped because the reader is behind.
  */
 export function createLog(service: string, level: string, dropped?: (level: Level) => void): Log {
@@ -19,7 +19,7 @@ export function createLog(service: string, level: string, dropped?: (level: Leve
   const buffer = new LogBuffer({
     outlet: openStdout(),
     ...(dropped && { dropped }),
-    behind: (lines) => log.warn({ lines }, 'dropped lines of this log: its reader was behind'),
+    behind: (lines) => log.warn({ lines }, 'log lines dropped: the reader was behind'),
   })
   process.on('exit', () => buffer.end())
   const render = process.stdout.isTTY ? prettyOf(service) : (line: string) => line
@@ -48,7 +48,7 @@ const optionsOf = (service: string, level: string): pino.LoggerOptions => ({
   hooks: { streamWrite: (line) => oneLine(maskText(line)) },
 })
 
-/** JSON leaves these as they are, and many a reader of lines ends one there. */
+/** JSON does not escape these characters, but many log readers end a line at them. */
 const oneLine = (line: string): string =>
   line.replaceAll(/[\u0085\u2028\u2029]/g, (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`)
 

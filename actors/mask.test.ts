@@ -39,11 +39,11 @@ test.each([
   '250 2.0.0 Ok: queued as 01012345678AB',
   'books@localhost',
   'redis://user@host:6379',
-])('%s is no address, and stays', (text) => {
+])('%s is not an address, and is not masked', (text) => {
   expect(maskText(text)).toBe(text)
 })
 
-test('a line of JSON stays JSON, whatever stands around addresses in it', () => {
+test('a line of JSON stays JSON, whatever surrounds its addresses', () => {
   const odd = fc.constantFrom(
     '\u0001',
     '\n',
@@ -78,23 +78,23 @@ test('a line of JSON stays JSON, whatever stands around addresses in it', () => 
   )
 })
 
-test('no line of a log ends before its line feed, whoever reads it', async () => {
+test('no log reader sees the end of a line before its line feed', async () => {
   const lines = `
     const { createLog } = await import(${JSON.stringify(new URL('./log.ts', import.meta.url).href)})
-    createLog('notifier', 'info').info({ alert: 'a\\u2028b\\u2029c\\u0085d' }, 'told')`
+    createLog('notifier', 'info').info({ alert: 'a\\u2028b\\u2029c\\u0085d' }, 'sent')`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', lines])
   expect(stdout).not.toMatch(/[\u0085\u2028\u2029]/)
   expect(JSON.parse(stdout).alert).toBe('a\u2028b\u2029c\u0085d')
 })
 
-test('no line of a log holds an address, wherever it stands', async () => {
+test('no log line contains an address, in any place', async () => {
   const lines = `
     const { createLog } = await import(${JSON.stringify(new URL('./log.ts', import.meta.url).href)})
-    const told = { email: 'reader@example.com', to: { phone: '01012345678' } }
+    const recipient = { email: 'reader@example.com', to: { phone: '01012345678' } }
     const err = Object.assign(new Error('550 <reader@example.com>\\n01012345678'), { response: '+821012345678' })
-    createLog('notifier', 'info').info(told, 'told reader@example.com')
-    createLog('notifier', 'info').warn({ err }, 'cannot tell')
-    createLog('notifier', 'info').info(told, 'told 010-1234-5678')`
+    createLog('notifier', 'info').info(recipient, 'sent to reader@example.com')
+    createLog('notifier', 'info').warn({ err }, 'cannot send')
+    createLog('notifier', 'info').info(recipient, 'sent to 010-1234-5678')`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', lines])
   const written = stdout.trim().split('\n')
   expect(written.map((line) => JSON.parse(line).level)).toEqual(['info', 'warn', 'info'])

@@ -1,5 +1,5 @@
 /**
- * Hides people's addresses in what goes to logs and to operators. Enough is left to tell one from another:
+ * Masks people's addresses in logs and in messages to operators. Enough remains to distinguish them:
  * `r***@example.com`, `010****5678`.
  *
  * K1. The time is linear in the length of the text.
@@ -9,22 +9,19 @@ export function maskText(text: string): string {
   return maskEmails(text).replace(phones, maskPhone)
 }
 
-/**
- * Hides what follows the host of a URL: for chat servers it is the password, which whoever has it can write with.
- * `https://chat.example/***`. Where nothing follows there is nothing to hide.
- */
+/** Masks everything after the host of a URL, because in a chat webhook it is the secret: `https://chat.example/***`. */
 export function maskUrl(text: string): string {
   const { protocol, host, pathname, search, hash } = new URL(text)
   return pathname + search + hash === '/' ? text : `${protocol}//${host}/${hidden}`
 }
 const hidden = '***'
 
-/** Whether it is but what was shown of a URL. */
+/** Whether the text is a URL as `maskUrl` returns it. */
 export const isMaskedUrl = (text: string): boolean => URL.parse(text)?.pathname === `/${hidden}`
 
-/** What may follow the @, and may not be an address in the network such as `user@host`. */
+/** A domain after the @. It needs a dot, so that `user@host` does not match. */
 const domainAt = /(?:[\p{L}\p{N}\p{M}-]{1,63}\.){1,20}\p{L}{2,63}/uy
-/** What may stand before it, letter by letter. Halves of what lies beyond 16 bits are letters too. */
+/** Characters allowed before the @, including surrogate halves. */
 const isLocal = /[\p{L}\p{N}\p{M}\p{So}\p{Cs}.!#$%&'*+/=?^_`{|}~-]/u
 const isLetter = /[\p{L}\p{N}]/u
 
@@ -34,7 +31,7 @@ function maskEmails(text: string): string {
   for (let at = text.indexOf('@'); at !== -1; at = text.indexOf('@', at + 1)) {
     domainAt.lastIndex = at + 1
     if (!domainAt.test(text)) continue
-    // Looks back no further than the @ before: that is none of these letters.
+    // Stops at the previous @, which is no local character: K1.
     let from = at
     while (from > done && isLocal.test(text[from - 1]!)) from -= 1
     from += escapedLength(text, from)
@@ -48,7 +45,7 @@ function maskEmails(text: string): string {
 
 const letterAt = (text: string, index: number): string => String.fromCodePoint(text.codePointAt(index)!)
 
-/** @returns how many of the letters at `from` belong to an escape that begins before them. */
+/** @returns how many characters at `from` belong to an escape that begins before them. */
 function escapedLength(text: string, from: number): number {
   let backslashes = 0
   while (text[from - 1 - backslashes] === '\\') backslashes += 1
@@ -57,13 +54,13 @@ function escapedLength(text: string, from: number): number {
 }
 
 /**
- * Korean mobile numbers, and those of any country with a plus. What stands before and after is looked at, so that a part
- * of a UUID or of a longer number is never taken for one; before it may stand an escape as JSON writes it.
+ * Korean mobile numbers, and any number with a plus. The characters before and after are checked, so that a part of a
+ * UUID or of a longer number never matches; a JSON escape may come before.
  */
 const phones =
   /(?<=^|\\[bfnrt]|\\u[\da-f]{4}|[^\w.+-])(?:\+[1-9]\d{7,14}|01[016789]-?\d{3,4}-?\d{4})(?![\w-])/gi
 
-/** Three digits in front stay, and four behind. */
+/** Keeps the first three and the last four digits. */
 function maskPhone(phone: string): string {
   const digits = phone.replace(/\D/g, '').length
   let seen = 0

@@ -20,7 +20,7 @@ test.each([
   ['a command', commands, parseStockCommand, stockCommandSchema],
   ['an event', events, parseStockEvent, stockEventSchema],
 ] as const)(
-  'whatever is wrong with %s, the schema says it: what is accepted and what is refused are the same',
+  'the fast parser accepts %s exactly when the schema does, and rejects it with the schema’s error',
   (_, messages, parse, schema) => {
     const message = fc.constantFrom(...messages.map((it) => ({ subject: 'b', ...it })))
     fc.assert(
@@ -36,7 +36,7 @@ test.each([
   },
 )
 
-test('an id in capitals is given in lower case', () => {
+test('an upper-case id is parsed to lower case', () => {
   const envelope = envelopeOf({
     subject: 'b',
     ...commands[0]!,

@@ -1,25 +1,23 @@
 /**
- * Every command and event that crosses a stream. Parsed once, at the edge; trusted inside.
- * `asyncapi.yaml` documents the same messages and a test holds the two together.
+ * Every command and event that crosses a stream. Messages are parsed once, at the edge, and trusted inside.
+ * `asyncapi.yaml` documents the same messages; a test compares the two.
  */
 import { z } from 'zod'
 import type { Envelope } from '../streams/envelope.ts'
 import type { Topic } from '../streams/partition.ts'
 
-/** Streams by the service that owns their partitions: commands go to its mailboxes, events come from it. */
+/** Streams and their owners. A service receives commands in its mailboxes and publishes its own events. */
 export const topics = {
-  /** Commands to stock. Read by stock alone. */
   stockMailbox: { owner: 'stock', name: 'mailbox', consumers: ['stock'] },
-  /** Stock's events. No entry is trimmed before every consumer named here has committed it. */
+  /** No entry is trimmed until every consumer listed here has committed it. */
   stockEvents: { owner: 'stock', name: 'events', consumers: ['reservation', 'notifier'] },
 } satisfies Record<string, Topic>
 
 const qtyMax = 1_000_000_000
 
 /**
- * Ids are printable ASCII without spaces: Postgres and JSON agree on them byte for byte,
- * and two different ids can never become equal on the way. Neither `.` nor `..`, which no path can hold: a link to such
- * a thing would lead elsewhere.
+ * Ids are printable ASCII without spaces: Postgres and JSON keep them byte for byte, so two different ids never become
+ * equal. `.` and `..` are excluded because URLs resolve them.
  */
 const idPattern = /^(?!\.\.?$)[\x21-\x7e]+$/
 const idLengthMax = 128
@@ -27,27 +25,23 @@ export const idSchema = z
   .string()
   .min(1)
   .max(idLengthMax)
-  .regex(idPattern, 'must be printable ASCII without spaces, and neither . nor ..')
+  .regex(idPattern, 'must be printable ASCII without spaces, other than . and ..')
 
-/** Text for people: any language, but nothing that Postgres refuses (NUL, half a surrogate pair). */
+/** Text in any language, without what Postgres rejects: NUL and lone surrogates. */
 export const textSchema = z
   .string()
   .max(500)
   .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text without NUL')
 
 export const qtySchema = z.int().min(0).max(qtyMax)
-/** Postgres gives ids back in lower case, and producers may spell them as they like. */
+/** Producers may send upper case; Postgres returns lower case. */
 const uuid = z.uuid().toLowerCase()
 
-/** What every message about a book says: which book. Its stream's order is the book's order. */
 const book = { bookid: idSchema }
-/** The book as it stands after the event. */
+/** The book after the event. */
 const after = { version: z.int().min(0), available: z.int().min(0), held: z.int().min(0) }
 const reservation = { reservationid: uuid, userid: idSchema }
-/**
- * Of an answer: stock gives it for the first time. Answers that are given again do not have it, nor do those of a stock that
- * does not know it yet.
- */
+/** Marks stock's first answer of this type to a reservation. Repeated answers, and those of older versions, lack it. */
 const mark = { first: z.literal(true).optional() }
 
 export const refusalReasons = ['OutOfStock', 'UnknownBook'] as const
@@ -101,21 +95,21 @@ export const stockEventSchema = z.discriminatedUnion('type', [
 ])
 export type StockEvent = z.infer<typeof stockEventSchema>
 
-/** @throws when the envelope carries no command to stock. */
+/** @throws if the envelope holds no valid command to stock. */
 export const parseStockCommand = (envelope: Envelope): StockCommand => {
   const { type, subject, data } = envelope
   return plainCommandOf(envelope) ?? stockCommandSchema.parse({ ...data, type, bookid: subject })
 }
 
-/** @throws when the envelope carries no event of stock. */
+/** @throws if the envelope holds no valid event of stock. */
 export const parseStockEvent = (envelope: Envelope): StockEvent => {
   const { type, subject, data } = envelope
   return plainEventOf(envelope) ?? stockEventSchema.parse({ ...data, type, bookid: subject })
 }
 
 /**
- * Commands and events that come by the thousand are checked by hand, for a fraction of what a walk through their schema
- * costs. Of what is not exactly as our own services write it, nothing is said here: the schema accepts or refuses it.
+ * The most frequent messages are checked without their schema, at a fraction of the cost. Anything that is not exactly what
+ * our services write is left to the schema to accept or reject.
  */
 function plainCommandOf({ type, subject, data }: Envelope): StockCommand | undefined {
   if (type !== 'ReserveCopy' && type !== 'ReleaseCopy') return undefined
@@ -138,6 +132,5 @@ function plainEventOf({ type, subject, data }: Envelope): StockEvent | undefined
 const isId = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= idLengthMax && idPattern.test(value)
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-/** In lower case, as Postgres gives them. */
 const isUuid = (value: unknown): value is string => typeof value === 'string' && plainUuid.test(value)
 const plainUuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createMetrics, streamsTelemetry } from './metrics.ts'
 
-test('what the runtime tells is found in the metrics', async () => {
+test('telemetry of the streams runtime appears in the metrics', async () => {
   const metrics = createMetrics('stock')
   const telemetry = streamsTelemetry(metrics)
   telemetry.batch(7)
@@ -24,7 +24,7 @@ test('what the runtime tells is found in the metrics', async () => {
     expect(text).toContain(line)
 })
 
-test('what is undecided ages on, also while nobody can be asked', async () => {
+test('the age of undecided reservations grows, even while the database cannot be asked', async () => {
   const metrics = createMetrics('reservation')
   const age = async () => {
     const text = await metrics.registry.metrics()
@@ -37,7 +37,7 @@ test('what is undecided ages on, also while nobody can be asked', async () => {
   expect(await age()).toBe(0)
 })
 
-test('a partition that was given up is reported no more', async () => {
+test('a released partition is no longer reported', async () => {
   const metrics = createMetrics('stock')
   metrics.lag(3).set(11)
   metrics.forgetLag(3)

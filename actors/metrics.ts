@@ -1,4 +1,4 @@
-/** What a service counts, for Prometheus. Children are bound once and kept: a count costs well below a microsecond. */
+/** The Prometheus metrics of a service. Children are bound once, so that counting costs well below a microsecond. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Telemetry } from '../streams/telemetry.ts'
 import type { Level } from './log-buffer.ts'
@@ -25,7 +25,7 @@ export function createMetrics(service: string) {
   })
   const httpSeconds = new Histogram({
     name: 'http_request_seconds',
-    help: 'From the request to the head of its answer',
+    help: 'Time from the request to the head of its response',
     labelNames: ['method', 'route'],
     buckets: latencyBuckets,
     registers,
@@ -44,42 +44,42 @@ export function createMetrics(service: string) {
   })
   const lag = new Gauge({
     name: 'mailbox_lag_entries',
-    help: 'Entries of the stream that are not committed yet, as seen by the owner',
+    help: 'Stream entries that are not committed yet, as seen by the owner',
     labelNames: ['partition'],
     registers,
   })
   const notices = new Counter({
     name: 'notices_total',
-    help: 'Attempts to tell a person, by what came of them',
+    help: 'Attempts to deliver a notice, by outcome',
     labelNames: ['channel', 'outcome'],
     registers,
   })
 
   const linesDropped = new Counter({
     name: 'log_lines_dropped_total',
-    help: 'Lines of the log that its reader was too far behind for',
+    help: 'Log lines dropped because the reader was behind',
     labelNames: ['level'],
     registers,
   })
   const storeUp = new Gauge({
     name: 'store_up',
-    help: 'Whether the store answered when it was last asked: 1 or 0',
+    help: 'Whether the store answered the last check: 1 or 0',
     labelNames: ['store'],
     registers,
   })
   const noticesOverdue = new Gauge({
     name: 'notices_overdue_seconds',
-    help: 'How long the oldest notice that is due has waited to be taken in hand',
+    help: 'How long the oldest due notice has waited for its first attempt',
     labelNames: ['channel'],
     registers,
   })
-  /** How old the oldest was, seconds, and when that was known. */
+  /** Age of the oldest in seconds, and when it was read. */
   let undecided: { seconds: number; at: number } | undefined
   new Gauge({
     name: 'reservation_undecided_seconds',
     help: 'Age of the oldest reservation or cancellation that stock has not answered',
     registers,
-    // It ages on while the database cannot be asked.
+    // It keeps aging while the database cannot be asked.
     collect() {
       this.set(undecided ? undecided.seconds + (performance.now() - undecided.at) / 1_000 : 0)
     },
@@ -88,7 +88,7 @@ export function createMetrics(service: string) {
   let held = () => 0
   new Gauge({
     name: 'http_requests_held',
-    help: 'Requests whose answer is held open: waits, receipts and streams of events',
+    help: 'Requests held open: waits, receipts and event streams',
     registers,
     collect() {
       this.set(held())
@@ -106,25 +106,25 @@ export function createMetrics(service: string) {
     registry,
     httpRequests,
     httpSeconds,
-    /** @param count is asked for how many requests are held, whenever the metrics are read. */
+    /** @param count returns how many requests are held; called whenever the metrics are read. */
     heldBy(count: () => number) {
       held = count
     },
     accepted: new Counter({ name: 'reservations_accepted_total', help: 'Reservations accepted', registers }),
     acceptSeconds: new Histogram({
       name: 'reservation_accept_seconds',
-      help: 'From asked for to written, without the wait for a decision',
+      help: 'Time from the request to the commit, without the wait for a decision',
       buckets: latencyBuckets,
       registers,
     }),
-    /** @param seconds the age of the oldest at this moment; undefined if there is none. */
+    /** @param seconds current age of the oldest; undefined if there is none. */
     undecidedFor(seconds: number | undefined) {
       undecided = seconds === undefined ? undefined : { seconds, at: performance.now() }
     },
     decided: (outcome: Outcome) => decidedAs(outcome),
     decisionSeconds: new Histogram({
       name: 'reservation_decision_seconds',
-      help: 'From accepted to decided',
+      help: 'Time from acceptance to decision',
       buckets: latencyBuckets,
       registers,
     }),
@@ -134,7 +134,7 @@ export function createMetrics(service: string) {
       registers,
     }),
     lag: (partition: number) => lagOf(partition),
-    /** Forgets the lag of a partition that is no longer ours, so that only its owner reports it. */
+    /** Removes the lag of a released partition, so that only its owner reports it. */
     forgetLag: (partition: number) => lag.remove({ partition }),
     batchSize: new Histogram({
       name: 'mailbox_batch_messages',
@@ -161,7 +161,7 @@ export function createMetrics(service: string) {
     }),
     partitions: new Gauge({
       name: 'mailbox_partitions',
-      help: 'Partitions that somebody must own',
+      help: 'Number of partitions, each of which must have an owner',
       registers,
     }),
     linesDropped: (level: Level) => linesDropped.labels({ level }),
@@ -171,7 +171,7 @@ export function createMetrics(service: string) {
   }
 }
 
-/** What the runtime tells, counted. */
+/** Counts what the streams runtime reports. */
 export const streamsTelemetry = (metrics: Metrics, follow?: Telemetry['follow']): Telemetry => ({
   ...(follow ? { follow } : {}),
   batch: (size) => metrics.batchSize.observe(size),
@@ -182,7 +182,7 @@ export const streamsTelemetry = (metrics: Metrics, follow?: Telemetry['follow'])
   released: (partition) => metrics.forgetLag(partition),
 })
 
-/** Remembers each result. Only for arguments of which there are few. */
+/** Remembers every result, so use it only for few distinct arguments. */
 export function memo<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
   const made = new Map<Key, Value>()
   return (key) => {

@@ -1,4 +1,4 @@
-/** What a migration refuses, before it changes anything. */
+/** The checks of a migration, before it changes anything. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
@@ -18,7 +18,7 @@ afterAll(async () => {
   await server.end()
 })
 
-/** @param how as in `create database`. */
+/** @param how options of `create database`. */
 async function database(how = ''): Promise<{ url: string; name: string }> {
   const name = `migrate_${randomBytes(5).toString('hex')}`
   made.push(name)
@@ -33,7 +33,7 @@ const faultOf = (options: Parameters<typeof migrate>[0]) =>
     (error: Error) => `${error.name}: ${error.message}`,
   )
 
-/** Schemas that a migration would have made. */
+/** Schemas that a migration would have created. */
 async function schemasOf(url: string): Promise<number> {
   const sql = postgres(url, { max: 1 })
   const found = await sql`select from pg_namespace where nspname in ('reservation', 'stock', 'notifier')`
@@ -41,7 +41,7 @@ async function schemasOf(url: string): Promise<number> {
   return found.count
 }
 
-test('a database that cannot work is refused with every fault, and nothing is changed', async () => {
+test('an unsuitable database is refused with every fault, and nothing changes', async () => {
   const { url, name } = await database(latin1)
   await server.unsafe(`alter database ${name} set default_transaction_read_only = on`)
   await server.unsafe(`alter database ${name} set session_replication_role = replica`)
@@ -49,7 +49,7 @@ test('a database that cannot work is refused with every fault, and nothing is ch
   const fault = await faultOf({ databaseUrl: url, partitions: 2 })
   expect(fault).toContain('SetupError: Cannot migrate: ')
   expect(fault).toContain(
-    'encoding is LATIN1, in which not every title can be stored: make one with create database',
+    'encoding is LATIN1, which cannot store every title: create one with create database',
   )
   expect(fault).toContain('the database is read-only (default_transaction_read_only is on)')
   expect(fault).toContain('session_replication_role is replica')
@@ -57,8 +57,8 @@ test('a database that cannot work is refused with every fault, and nothing is ch
   expect(await schemasOf(url)).toBe(0)
 })
 
-test('a service that meets such a database says so, and ends', async () => {
-  // The roles are there already: they are those of the whole server.
+test('a service with an unsuitable database logs it and exits', async () => {
+  // The roles exist already: they belong to the whole server.
   await migrate({ databaseUrl: (await database()).url, partitions: 2 })
   const { url } = await database(latin1)
   const { stdout, code } = await run('actors/stock/main.ts', {
@@ -69,20 +69,20 @@ test('a service that meets such a database says so, and ends', async () => {
   expect(code).toBe(1)
 })
 
-test('what a pooler refuses or ignores is explained', async () => {
+test('errors caused by a pooler are explained', async () => {
   const refused = Object.assign(new Error('unsupported startup parameter: role'), { code: '08P01' })
   expect(adviceOn(refused)).toContain(
     'leads to a pooler (unsupported startup parameter: role): name Postgres itself',
   )
-  // As if what the connection asks for were ignored.
+  // As if the connection's startup parameters were ignored.
   expect(await faultsOfPostgres(server)).toEqual([
-    'DATABASE_URL leads to a pooler that ignores what a connection asks for: name Postgres itself',
+    'DATABASE_URL leads to a pooler that ignores the parameters of a connection: name Postgres itself',
   ])
 })
 
-test('a user who may make neither roles nor schemas is refused with both', async () => {
+test('a user without the rights to create roles and schemas is refused with both faults', async () => {
   const { url, name } = await database()
-  const role = `nobody_${randomBytes(4).toString('hex')}`
+  const role = `guest_${randomBytes(4).toString('hex')}`
   await server.unsafe(
     `create role ${role} login password 'x'; revoke all on database ${name} from public; grant connect on database ${name} to ${role}`,
   )
@@ -94,7 +94,7 @@ test('a user who may make neither roles nor schemas is refused with both', async
   await server.unsafe(`drop owned by ${role}; drop role ${role}`).catch(() => {})
 })
 
-test('another number of partitions than the first is refused by the command', async () => {
+test('the command refuses a number of partitions other than the first', async () => {
   const { url } = await database()
   await migrate({ databaseUrl: url, partitions: 2 })
   const { stderr, code } = await run('actors/migrate.ts', { DATABASE_URL: url, PARTITIONS: '16' })
@@ -105,7 +105,7 @@ test('another number of partitions than the first is refused by the command', as
   expect(await run('actors/migrate.ts', { DATABASE_URL: url, PARTITIONS: '2' })).toMatchObject({ code: 0 })
 })
 
-test('a migration that waits for another says for whose', async () => {
+test('a migration that waits for another logs whose it is', async () => {
   const { url } = await database()
   const other = postgres(url, { max: 1 })
   const [{ pid }] = await other<[{ pid: number }]>`
@@ -113,14 +113,14 @@ test('a migration that waits for another says for whose', async () => {
   const waits = Promise.withResolvers<string>()
   const migrated = migrate({ databaseUrl: url, partitions: 2, log: waits.resolve })
   expect(await waits.promise).toBe(
-    `Waiting for another migration: the user postgres, process ${pid} of Postgres`,
+    `Waiting for another migration, by user postgres in Postgres process ${pid}`,
   )
   await other.end()
   await migrated
   expect(await schemasOf(url)).toBe(3)
 })
 
-test('a Postgres that is too old is refused by its version', async () => {
+test('a Postgres that is too old is refused', async () => {
   const { url } = await database()
   const sql = postgres(url, { max: 1 })
   const facts = async (query: string) => {
@@ -139,7 +139,7 @@ beforeAll(async () => {
 })
 afterAll(() => redis[Symbol.asyncDispose]())
 
-test('a Redis that may evict streams is refused beside what is wrong with Postgres', async () => {
+test('a Redis that may evict streams is refused together with the faults of Postgres', async () => {
   const admin = new Redis(redis.url)
   await admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
   const { url } = await database(latin1)
@@ -152,7 +152,7 @@ test('a Redis that may evict streams is refused beside what is wrong with Postgr
   admin.disconnect()
 })
 
-test('a service warns of such a Redis, and works', async (context) => {
+test('a service warns about such a Redis, and works', async (context) => {
   const admin = new Redis(redis.url)
   const options = { redisUrl: redis.url, reservation: 0, notifier: 0, started: false }
   await using system = await startOwnSystem(context, options)
@@ -163,12 +163,12 @@ test('a service warns of such a Redis, and works', async (context) => {
   expect(await receive(system, 'book', 3)).toMatchObject({ qty: 3 })
 })
 
-test('a Redis that cannot be reached stops no migration that asks nothing of it', async () => {
+test('an unreachable Redis stops no migration that does not need it', async () => {
   const { url } = await database()
   const lines: string[] = []
   const redisUrl = 'redis://127.0.0.1:1'
   await migrate({ databaseUrl: url, partitions: 2, redisUrl, log: (line) => lines.push(line) })
-  expect(lines.join('\n')).toContain('could not be checked: connect ECONNREFUSED')
+  expect(lines.join('\n')).toContain('cannot be checked: connect ECONNREFUSED')
 })
 
 test.each<[info: string, cluster: boolean, fault: string | undefined]>([

@@ -1,7 +1,7 @@
 /**
- * Brings a database up to date: for each service a role, a schema of its own, and the tables in it. Told passwords, it
- * also lets each service log in to Postgres and Redis as itself (`accounts/`).
- * Run by `npm start`, by a Kubernetes Job, or by hand: `npm run migrate`. Running it again does nothing.
+ * Brings a database up to date: a role, a schema and its tables for each service. Given passwords, it also lets each
+ * service log in to Postgres and Redis as itself (`accounts/`). `npm start` and a Kubernetes Job run it, or you: `npm
+ * run migrate`. Running it again changes nothing.
  */
 import { readFile } from 'node:fs/promises'
 import type postgres from 'postgres'
@@ -16,7 +16,7 @@ import { linesOf } from './error-facts.ts'
 const runtime = new URL('../streams/migrations/', import.meta.url)
 const http = new URL('./http/migrations/', import.meta.url)
 
-/** In order. A file that has landed is never edited; the next change is the next file. */
+/** In order. A released file is never edited; the next change is a new file. */
 const files: Record<ServiceName, URL[]> = {
   reservation: [
     new URL('0001-mailbox.sql', runtime),
@@ -46,34 +46,34 @@ const files: Record<ServiceName, URL[]> = {
   ],
 }
 
-/** What must have been applied before a service of this version starts. */
+/** Migrations that a service of this version needs before it starts. */
 export const migrationsOf = (service: ServiceName): string[] =>
   files[service].map((url) => url.pathname.split('/').at(-1)!)
 
 export type MigrateOptions = {
-  /** Of a user who may create roles and schemas. */
+  /** Its user may create roles and schemas. */
   databaseUrl: string
-  /** How many partitions to seed. A database that was seeded with another number is left alone. */
+  /** How many partitions to create. A database with another number is refused. */
   partitions: number
-  /** With these the services' roles may log in; without, roles are left as they are. */
+  /** With these the services' roles can log in; without, roles stay as they are. */
   databasePasswords?: Passwords | undefined
-  /** With these there is a Redis user for each service; without, Redis is not asked for anything. */
+  /** With these each service gets a Redis user; without, Redis users stay as they are. */
   redisPasswords?: Passwords | undefined
-  /** Is checked, where it can be reached. With passwords: of a Redis user who may create users. */
+  /** Checked if it can be reached. With `redisPasswords` its user may create users. */
   redisUrl?: string | undefined
   redisPrefix?: string
   log?: (line: string) => void
 }
 
 /**
- * @throws {SetupError} before anything is changed, when a store cannot work: with every fault.
- * @throws when a migration fails: that file changes nothing, those before it stay.
+ * @throws {SetupError} with every fault, before anything changes, when a store is unsuitable.
+ * @throws when a migration fails: that file changes nothing, earlier files stay applied.
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
   const { databaseUrl, partitions, databasePasswords, log = () => {} } = options
   const admin = openAsAdministrator(databaseUrl)
   try {
-    // Two migrations at once wait for each other; the lock goes with the connection.
+    // Concurrent migrations wait for each other; the lock ends with the connection.
     await takeTurn(admin, log)
     await checkStores(admin, options)
     for (const service of serviceNames) {
@@ -85,7 +85,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     for (const service of serviceNames) await letOthersSeeBeats(admin, service)
     if (databasePasswords) {
       await letRolesLogIn(admin, databasePasswords)
-      log(`Postgres: ${serviceNames.join(', ')} may log in`)
+      log(`Postgres: ${serviceNames.join(', ')} can log in`)
     }
     await migrateRedis(options)
   } catch (error) {
@@ -105,22 +105,23 @@ async function takeTurn(admin: postgres.Sql, log: (line: string) => void): Promi
       and l.database = (select oid from pg_database where datname = current_database())
       and ((l.classid::bigint << 32) | l.objid::bigint) = hashtext('bookreservation.migrate')`
   log(
-    `Waiting for another migration: the user ${holder?.who ?? '?'}, process ${holder?.pid ?? '?'} of Postgres`,
+    `Waiting for another migration, by user ${holder?.who ?? '?'} in Postgres process ${holder?.pid ?? '?'}`,
   )
   await admin`select pg_advisory_lock(hashtext('bookreservation.migrate'))`
 }
 
 async function migrateRedis({ redisPasswords, redisUrl, redisPrefix, log = () => {} }: MigrateOptions) {
   if (!redisPasswords) return
-  if (!redisUrl || !redisPrefix) throw new TypeError('Cannot create Redis users: nothing says where')
+  if (!redisUrl || !redisPrefix)
+    throw new TypeError('Cannot create Redis users: redisUrl and redisPrefix are not set')
   await createRedisUsers({ redisUrl, redisPrefix, passwords: redisPasswords, log })
-  log(`Redis: ${serviceNames.join(', ')} may log in`)
+  log(`Redis: ${serviceNames.join(', ')} can log in`)
 }
 
 async function createRoleAndSchema(admin: postgres.Sql, service: ServiceName): Promise<void> {
   const [{ privilege }] = await admin<[{ privilege: string }]>`
     select case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end as privilege`
-  // Roles belong to the whole server: another database's migration may create the same one this very moment.
+  // Roles belong to the whole server, so a migration of another database may create the same role at this moment.
   await admin.unsafe(`do $$ begin
     if not exists (select from pg_roles where rolname = '${service}') then create role ${service} nologin; end if;
   exception when duplicate_object or unique_violation then null; end $$`)
@@ -129,7 +130,7 @@ async function createRoleAndSchema(admin: postgres.Sql, service: ServiceName): P
   await admin.unsafe(`create schema if not exists ${service} authorization ${service}`)
 }
 
-/** A service sees whether the database has gone back with another's data, and nothing else of it (`streams/incarnation.ts`). */
+/** A service can see another's incarnation, to notice a restored database (`streams/incarnation.ts`), and nothing else. */
 async function letOthersSeeBeats(admin: postgres.Sql, service: ServiceName): Promise<void> {
   const others = serviceNames.filter((it) => it !== service).join(', ')
   await admin.unsafe(`set role ${service};
@@ -144,7 +145,7 @@ function migrations(sql: Sql, service: ServiceName) {
       const name = url.pathname.split('/').at(-1)!
       return {
         name,
-        // One message with several statements is one transaction: the file and the note of it go together.
+        // Several statements in one message are one transaction, so the file and its record commit together.
         up: async () => {
           const text = await readFile(url, 'utf8')
           await sql.unsafe(`${text};\ninsert into migration (name) values ('${name}')`).simple()
@@ -165,7 +166,7 @@ function migrations(sql: Sql, service: ServiceName) {
 
 const disposable = (it: Sql) => ({ it, [Symbol.asyncDispose]: () => it.end({ timeout: 2 }) })
 
-/** Stands for a Redis that is not named. */
+/** Placeholder when no Redis is configured. */
 const unused = 'redis://unused'
 
 if (import.meta.main) {
@@ -173,7 +174,7 @@ if (import.meta.main) {
     const config = toConfig('stock', { REDIS_URL: unused, ...readEnv() })
     const redisUrl = config.redisUrl === unused ? undefined : config.redisUrl
     if (config.redisPasswords && !redisUrl)
-      throw new ConfigError(['REDIS_URL is not set: the passwords of Redis users are'])
+      throw new ConfigError(['REDIS_URL is not set, but the passwords of Redis users are'])
     await migrate({ ...config, redisUrl, log: console.log })
     console.log('The database is up to date.')
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Every service's description of itself is valid, complete enough to be used, and can be read as a page. */
+/** The OpenAPI document of every service is valid and complete, and can be read as a page. */
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
 import { serviceNames } from './config.ts'
@@ -50,7 +50,7 @@ test.each(serviceNames)('the document of %s is valid OpenAPI 3.1', async (servic
   expect(valid).toBe(true)
 })
 
-test.each(serviceNames)('the document of %s names every call that it promises', async (service) => {
+test.each(serviceNames)('the document of %s contains every promised route', async (service) => {
   const { paths } = await documentOf(service)
   const named = Object.entries(paths).flatMap(([path, item]) =>
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{[^}]+\}/g, '{*}')}`),
@@ -58,7 +58,7 @@ test.each(serviceNames)('the document of %s names every call that it promises', 
   expect(named).toEqual(expect.arrayContaining(promised[service]))
 })
 
-test('the documents say what may be null, what is an instant, and what each event of a stream is', async () => {
+test('the documents describe nullable fields, instants and the events of a stream', async () => {
   const { components } = (await documentOf('notifier')) as unknown as Components
   const contact = components.schemas.Contact!.properties
   for (const name of ['email', 'webhook', 'phone', 'channels'])
@@ -82,7 +82,7 @@ test.each(serviceNames)('the reference page of %s loads nothing from other hosts
   }
 })
 
-test.each(serviceNames)('%s answers its probes and shows its metrics', async (service) => {
+test.each(serviceNames)('%s answers its probes and exposes its metrics', async (service) => {
   for (const path of ['/livez', '/readyz', '/startupz']) {
     expect((await fetch(`${system().opsUrl(service)}${path}`)).status, path).toBe(200)
   }

@@ -1,18 +1,18 @@
-/** What worked in the system that this one follows works here, by the same commands. */
+/** The commands that worked with this system's predecessor work here. */
 import { expect, test } from 'vitest'
 import { http } from './testing/httpie.ts'
-import { makeOriginalCalls, told, toldOfCancellation, toldOfReservation } from './testing/original-calls.ts'
+import { canceledNotice, makeOriginalCalls, noticesShown, reservedNotice } from './testing/original-calls.ts'
 import { useSystem } from './testing/system.ts'
 
 const system = useSystem()
 
-test("the original's calls give the original's answers, and the customer is told on the console", async () => {
+test("the predecessor's calls get the predecessor's responses, and the console shows the notices", async () => {
   await makeOriginalCalls(system())
-  expect(await told(system(), toldOfReservation, 'test1')).toBe(1)
-  expect(await told(system(), toldOfCancellation, 'test1')).toBe(1)
+  expect(await noticesShown(system(), reservedNotice, 'test1')).toBe(1)
+  expect(await noticesShown(system(), canceledNotice, 'test1')).toBe(1)
 })
 
-test('a notice about a reservation made while the notifier was stopped arrives once it is started again', async () => {
+test('a notice of a reservation made while the notifier was stopped arrives after its start', async () => {
   const notifier = system().processes.notifier[0]!
   await notifier.stop()
   expect((await http('POST', system().stock, '/stocks', 'bookid=3', 'qty=1')).status).toBe(201)
@@ -27,5 +27,5 @@ test('a notice about a reservation made while the notifier was stopped arrives o
   expect(status).toBe(201)
   expect(body.status).toBe('Reserved')
   await notifier.start()
-  expect(await told(system(), toldOfReservation, 'patient')).toBe(1)
+  expect(await noticesShown(system(), reservedNotice, 'patient')).toBe(1)
 })

@@ -1,4 +1,4 @@
-/** A message that nobody can make sense of is set aside, and the messages behind it are handled. */
+/** A senseless message becomes a dead letter, and the messages after it are handled. */
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { topics } from './messages.ts'
@@ -17,7 +17,7 @@ test('each kind of senseless message becomes a dead letter with its reason, in o
   for (const fields of Object.values(senseless)) {
     positions.push((await producer.redis.xadd(producer.mailboxOf('book'), '*', ...fields))!)
   }
-  // It is decided behind all of them.
+  // It is decided after all of them.
   expect(await receive(system(), 'book', 1)).toMatchObject({ qty: 4, held: 0 })
 
   const letters = await system().sql<{ position: string; reason: string }[]>`
@@ -42,7 +42,7 @@ test('a message in the mailbox of another book’s partition takes no copy', asy
   expect(await stockOf(system(), here.bookid)).toMatchObject({ qty: 1, held: 0 })
 })
 
-test('a command that names another book’s reservation changes neither book', async () => {
+test('a command with another book’s reservation changes neither book', async () => {
   await receive(system(), 'hers', 5)
   await receive(system(), 'his', 5)
   await using producer = new Producer(system())
@@ -55,7 +55,7 @@ test('a command that names another book’s reservation changes neither book', a
     { type: 'ReserveCopy', ...hers, bookid: 'his' },
   )
   expect(await receive(system(), 'his', 0)).toMatchObject({ qty: 5, held: 0 })
-  for (const position of positions) expect(await reasonAt(position)).toContain('is of hers, not of his')
+  for (const position of positions) expect(await reasonAt(position)).toContain('is for book hers, not his')
   expect(await receive(system(), 'hers', 0)).toMatchObject({ qty: 4, held: 1 })
 })
 

@@ -1,13 +1,13 @@
-/** What a supervisor sees of real processes: a loop that hangs, and one that turns again. */
+/** Liveness of real processes: a loop that hangs, and one that recovers. */
 import { test } from 'vitest'
 import { type ServiceName, serviceNames } from './config.ts'
 import { eventually } from './testing/eventually.ts'
 import { type System, startOwnSystem } from './testing/system.ts'
 
-/** On a busy machine a process may take long to come to the point. */
+/** A busy machine may be slow. */
 const patience = { timeoutMs: 25_000 }
 
-test('a loop that hangs fails /livez and is named there, in every service, until it turns again', {
+test('a loop that hangs fails /livez and is named there, in every service, until it recovers', {
   timeout: 60_000,
 }, async (context) => {
   await using system = await startOwnSystem(context, { env: { LOOP_LIMIT_MS: '1000' } })
@@ -19,12 +19,14 @@ test('a loop that hangs fails /livez and is named there, in every service, until
   for (const service of serviceNames)
     await eventually(async () => (await livez(service)).status === 200, patience)
 
-  // Each worker looks for dead letters once a second, and finds that looking takes longer than anybody waits.
+  // Each worker looks for dead letters once a second. From now on that takes longer than the limit.
   for (const service of serviceNames) await slowDown(system, service)
   for (const service of serviceNames) {
     await eventually(async () => {
       const { status, text } = await livez(service)
-      return status === 503 && text.includes('loop-hung') && text.includes(`${service}-worker is silent`)
+      return (
+        status === 503 && text.includes('loop-hung') && text.includes(`${service}-worker has been silent`)
+      )
     }, patience)
   }
   for (const service of serviceNames)

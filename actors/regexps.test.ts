@@ -1,4 +1,4 @@
-/** No text, however long and whoever chose it, makes a pattern of the product take more than its length in time. */
+/** Every regular expression of the product runs in linear time, for any text. */
 import { glob, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { z } from 'zod'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 
-/** A literal where an expression may stand. What stands in a comment and looks like one is tried too. */
+/** A literal where an expression is allowed. Text in comments that looks like one is tested too. */
 const literals =
   /(?<=[=(,:[!&|?{};>\s])\/(?![/*])((?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)\/([dgimsuvy]{0,4})(?![\w/])/g
 
@@ -35,7 +35,7 @@ async function everyPattern(): Promise<Found[]> {
   return [...new Map(found.map((it) => [`/${it.source}/${it.flags}`, it])).values()]
 }
 
-/** As they are used: from anywhere in the text, and as often as they match. */
+/** As the product uses them: from anywhere in the text, and repeatedly. */
 function compiled({ source, flags }: Found): RegExp | undefined {
   try {
     return new RegExp(source, `${flags.replaceAll(/[gy]/g, '')}g`)
@@ -44,7 +44,7 @@ function compiled({ source, flags }: Found): RegExp | undefined {
   }
 }
 
-/** Letters that the pattern speaks of, and some that others of its kind do. */
+/** Characters of the pattern, and some typical ones. */
 function lettersOf({ source }: Found): string[] {
   const spoken =
     source.replaceAll(/\\[pPux](?:\{\w+\}|\w{2,4})?|\\./g, ' ').match(/[\w .@:/+\-<>[\]{}()?'"=&%#;,·]/g) ??
@@ -54,7 +54,7 @@ function lettersOf({ source }: Found): string[] {
   return [...new Set([...its, 'a', '0', ' ', '-', '.', '@', ':', '한'])]
 }
 
-/** What is repeated, and what comes before and behind so that the whole cannot match. */
+/** The repeated part, and a prefix and suffix that prevent a match. */
 function* attacksOf(found: Found): Generator<(length: number) => string> {
   const letters = lettersOf(found)
   const pumps = letters.flatMap((a) => [a, ...letters.filter((b) => b > a).map((b) => a + b)])
@@ -74,15 +74,15 @@ function cpuMs(pattern: RegExp, text: string): number {
 
 const least = (times: number, measure: () => number) => Math.min(...Array.from({ length: times }, measure))
 
-/** A quadratic pattern takes ten times as long for a text of this length, a linear one a tenth. */
+/** For a text of this length a quadratic pattern takes ten times the limit, a linear one a tenth. */
 const screenedLength = 4_000
 const screenedMs = 1.5
-/** No pattern may take as long for a few letters: that is worse than quadratic. */
+/** A pattern that takes this long for a few characters is worse than quadratic. */
 const explodedMs = 20
 const fewLetters = [24, 32, 40, 64]
 const measuredLength = 5_000
 const triesMax = 3
-/** Twice the text takes twice the time, or four times. */
+/** Between linear (2) and quadratic (4). */
 const ratioMax = 3
 
 function tookMs(pattern: RegExp, text: string): number {
@@ -91,7 +91,7 @@ function tookMs(pattern: RegExp, text: string): number {
   return performance.now() - before
 }
 
-/** @returns how many times as long twice the text takes, where it takes long at all. */
+/** @returns by which factor the time grows for twice the text, if it takes long at all. */
 function growth(pattern: RegExp, attack: (length: number) => string): number {
   for (const few of fewLetters) {
     const text = attack(few)
@@ -131,12 +131,12 @@ test.each([
   ['\\S+$', ''],
   ['^(a|aa)+$', ''],
   ['^(?:\\w+\\s?)*$', ''],
-])('of /%s/, which is quadratic or worse, it is noticed', { timeout: 300_000 }, (source, flags) => {
+])('the test detects that /%s/ is quadratic or worse', { timeout: 300_000 }, (source, flags) => {
   const slow = { file: '', source, flags }
   expect([...attacksOf(slow)].some((attack) => growth(compiled(slow)!, attack) > ratioMax)).toBe(true)
 })
 
-test('every pattern takes a time that grows as its text does', { timeout: 300_000 }, () => {
+test('the time of every pattern grows linearly with its text', { timeout: 300_000 }, () => {
   const slow = patterns.flatMap((found) => {
     const pattern = compiled(found)
     if (!pattern) return []

@@ -1,6 +1,6 @@
 /**
- * Reports once, when a service starts, what is wrong with its Redis. None of it is a reason to end: what was accepted is in
- * Postgres, and reservations are accepted while Redis is away.
+ * Logs once, when a service starts, what is wrong with its Redis. None of it ends the service: Postgres holds what
+ * was accepted, and reservations are accepted while Redis is down.
  */
 import { once } from 'node:events'
 import { openRedis } from '../streams/redis.ts'
@@ -20,13 +20,13 @@ export async function reportRedis(redisUrl: string, log: Log, signal: AbortSigna
     await onceReady(redis, signal)
     for (const fault of await faultsOfRedis(redis)) log.warn(fault)
   } catch (error) {
-    if (!signal.aborted) log.warn({ reason: reasonOfRedis(error) }, 'Redis could not be checked')
+    if (!signal.aborted) log.warn({ reason: reasonOfRedis(error) }, 'cannot check Redis')
   } finally {
     redis.disconnect()
   }
 }
 
-/** Not `once` of Node, which an error ends: there is one for each attempt to connect. */
+/** Node's `once` would reject on the first `error` event, and each failed connection attempt emits one. */
 async function onceReady(redis: ReturnType<typeof openRedis>, signal: AbortSignal): Promise<void> {
   const ready = new Promise<void>((resolve) => redis.once('ready', resolve))
   if (redis.status !== 'ready' && !signal.aborted) await Promise.race([ready, once(signal, 'abort')])

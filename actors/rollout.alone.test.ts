@@ -1,4 +1,4 @@
-/** The processes of every service are replaced one after another, under load and behind a load balancer, and no request fails. */
+/** Replacing the processes of every service one by one, under load and behind a load balancer, fails no request. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type ServiceName, serviceNames } from './config.ts'

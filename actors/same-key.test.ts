@@ -1,4 +1,4 @@
-/** The same key twice at once, at two processes: one effect, and one answer, which is what is stored. */
+/** Concurrent requests with the same key at two processes have one effect, and one response: the stored resource. */
 import { expect, test } from 'vitest'
 import type { Reservation } from './testing/acts.ts'
 import type { Client } from './testing/client.ts'
@@ -9,7 +9,7 @@ const it = useSystem({ reservation: 2, stock: 2 })
 
 type Timed = Reservation & { createdAt: string; updatedAt: string }
 
-/** The answers to one call, made with one key by many at once, half of them at each of two processes. */
+/** The responses to one call, made with one key by many clients at once, half of them at each of two processes. */
 async function manyAtOnce<Body>(service: 'reservation' | 'stock', path: string, json: object, more = {}) {
   const key = crypto.randomUUID()
   const clients: Client[] = range(2).map((index) => it().client(service, index))
@@ -22,7 +22,7 @@ async function manyAtOnce<Body>(service: 'reservation' | 'stock', path: string, 
   return answers.map(({ body }) => body)
 }
 
-test.for(range(5))('reservations asked for at once are one, with one time (%i)', async () => {
+test.for(range(5))('concurrent reservations with one key are one, with one time (%i)', async () => {
   const answers = await manyAtOnce<Timed>('reservation', '/reservations', { bookid: 'none', userid: 'ann' })
   const { body } = await it().reservation.get<Timed>(`/reservations/${answers[0]!.reservationid}`)
   for (const { reservationid, createdAt, status, updatedAt } of answers) {
@@ -30,12 +30,12 @@ test.for(range(5))('reservations asked for at once are one, with one time (%i)',
       reservationid: body.reservationid,
       createdAt: body.createdAt,
     })
-    // It may be decided between one answer and the next.
+    // It may be decided between one response and the next.
     expect(updatedAt).toBe(status === 'Requested' ? body.createdAt : body.updatedAt)
   }
 })
 
-test('those who wait for the decision are all given the same', async () => {
+test('all clients that wait for the decision get the same', async () => {
   const wait = { prefer: 'wait=20' }
   const json = { bookid: 'none', userid: 'ben' }
   const answers = await manyAtOnce<Timed>('reservation', '/reservations', json, wait)
@@ -43,12 +43,12 @@ test('those who wait for the decision are all given the same', async () => {
   expect(answers).toEqual(answers.map(() => answers[0]))
 })
 
-test('a purchase that is ordered at once by many is one, with one time', async () => {
+test('concurrent orders with one key are one purchase, with one time', async () => {
   const answers = await manyAtOnce<object>('stock', '/purchases', { bookid: 'bought', qty: 2 })
   expect(answers).toEqual(answers.map(() => answers[0]))
 })
 
-test('copies that are received at once by many count once', async () => {
+test('concurrent receipts with one key count once', async () => {
   const answers = await manyAtOnce<{ qty: number }>('stock', '/stocks', { bookid: 'received', qty: 2 })
   expect(answers.map(({ qty }) => qty)).toEqual(answers.map(() => 2))
 })

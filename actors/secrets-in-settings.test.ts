@@ -1,4 +1,4 @@
-/** No process prints a password that it was given in a setting, however wrong the setting is, or whatever the server says. */
+/** No process prints a password from a setting, however invalid the setting is, or whatever the server answers. */
 import { execFile } from 'node:child_process'
 import { Redis } from 'ioredis'
 import { expect, inject, test } from 'vitest'
@@ -19,7 +19,7 @@ const commands = [
   'deploy/local/start.ts',
 ]
 
-test.for(commands)('settings that cannot be used are refused by their names alone: %s', async (command) => {
+test.for(commands)('invalid settings are reported by their names alone: %s', async (command) => {
   const { code, output } = await run(command, {
     DATABASE_URL: `postgres://stock:${secret}#word@127.0.0.1:1/x`,
     REDIS_URL: `redis+cluster://:${secret}%word@127.0.0.1:1`,
@@ -35,7 +35,7 @@ test.for(commands)('settings that cannot be used are refused by their names alon
 })
 
 test.for(['actors/stock/main.ts', 'actors/migrate.ts', 'actors/inspect.ts', 'deploy/local/start.ts'])(
-  'a password that Postgres refuses is not printed: %s',
+  'a password that Postgres rejects is not printed: %s',
   async (command) => {
     const url = new URL(inject('postgresUrl'))
     url.password = secret
@@ -46,19 +46,22 @@ test.for(['actors/stock/main.ts', 'actors/migrate.ts', 'actors/inspect.ts', 'dep
   },
 )
 
-test.for(['redis', 'redis+cluster'])('nor is one that Redis refuses, by %s', async (scheme, context) => {
-  await using redis = await OwnServer.redis()
-  const admin = new Redis(redis.url)
-  await admin.config('SET', 'requirepass', 'another')
-  admin.disconnect()
-  const url = redis.url.replace('redis://', `${scheme}://:${secret}@`)
-  const env = { REDIS_URL: url, LOG_LEVEL: 'trace', DEBUG: '*' }
-  await using system = await startOwnSystem(context, { reservation: 0, notifier: 0, env })
-  const [stock] = system.processes.stock
-  await eventually(() => stock!.tail().includes('"reason":"WRONGPASS'))
-  await eventually(() => stock!.tail().includes('starting over'))
-  expect(stock!.tail(1_000)).not.toContain(secret)
-})
+test.for(['redis', 'redis+cluster'])(
+  'a password that Redis rejects is not printed, with %s',
+  async (scheme, context) => {
+    await using redis = await OwnServer.redis()
+    const admin = new Redis(redis.url)
+    await admin.config('SET', 'requirepass', 'another')
+    admin.disconnect()
+    const url = redis.url.replace('redis://', `${scheme}://:${secret}@`)
+    const env = { REDIS_URL: url, LOG_LEVEL: 'trace', DEBUG: '*' }
+    await using system = await startOwnSystem(context, { reservation: 0, notifier: 0, env })
+    const [stock] = system.processes.stock
+    await eventually(() => stock!.tail().includes('"reason":"WRONGPASS'))
+    await eventually(() => stock!.tail().includes('starting over'))
+    expect(stock!.tail(1_000)).not.toContain(secret)
+  },
+)
 
 function run(command: string, settings: Record<string, string>) {
   const env = {

@@ -1,17 +1,18 @@
 /**
  * The life of a process.
  *
- * Starting: read the configuration, build, listen, say so. Serving: until a signal comes or a loop ends. Stopping,
- * in this order, each step because the one before is done:
+ * Starting: read the configuration, build the service, listen, log it. Serving: until a signal arrives or a loop
+ * ends. Stopping happens in this order; each step needs the one before:
  *
- *   S1  `stopping` is aborted: `/readyz` fails, streams of events end; requests are still served for `drainMs`,
- *       while load balancers take notice.
- *   S2  Nothing more is accepted; requests in flight are finished. The loops still turn, for these wait on them.
- *   S3  `signal` is aborted: every loop finishes the batch in hand, gives its leases back, and resolves.
- *   S4  `close()` closes the stores, and the process empties. The port for probes and metrics closes right before.
+ *   S1  `stopping` is aborted: `/readyz` fails and event streams end; requests are still served for `drainMs`, until
+ *       load balancers have noticed.
+ *   S2  No new connection is accepted; requests in flight finish. The loops still run, because requests wait for
+ *       them.
+ *   S3  `signal` is aborted: every loop finishes its current batch, releases its leases and resolves.
+ *   S4  `close()` closes the stores, and the process exits. The port for probes and metrics closes right before.
  *
- * All of it takes at most `drainMs + stopLimitMs`; then, or at a second signal, the process is ended where it stands.
- * That is safe at any moment, for what is not committed is done again by whoever takes over.
+ * All of it takes at most `drainMs + stopLimitMs`. After that, or on a second signal, the process is killed. That is
+ * safe at any moment: uncommitted work is done again by the next owner.
  */
 import { setTimeout } from 'node:timers/promises'
 import type { Pulse } from '../streams/pulse.ts'
@@ -29,48 +30,46 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { reportRedis } from './report-redis.ts'
 import { openTracing, type Tracing } from './tracing/tracing.ts'
 
-/** Without the draining, which is as long as the operator says (1 s unless told otherwise). */
+/** Time for stopping, not counting the drain (`DRAIN_MS`, 1 s by default). */
 export const stopLimitMs = 9_000
-/** Of the time to stop, what requests in flight may take. */
+/** How long requests in flight may take while stopping. */
 const graceMs = 5_000
-/** Between the last step and the end of the process. */
+/** Between the last step and the exit of the process. */
 const emptyLimitMs = 1_000
 const echoMs = 1_000
-/** Probes, Prometheus, and people who read docs. */
+/** For probes, Prometheus and readers of the docs. */
 const opsConnectionsMax = 200
 const opsGraceMs = 500
 
-/** What a service is given. */
+/** The inputs of a service. */
 export type Surroundings<Own = object> = {
   config: Config & Own
   log: Log
-  /** For lines of which each reservation makes one. */
+  /** For log lines that every reservation produces. */
   lines: BusyLines
   metrics: Metrics
-  /** Absent when nobody collects traces. */
+  /** Absent when tracing is off. */
   tracing: Tracing | undefined
-  /** Aborted first: long answers (Server-Sent Events, waits) come to their end. */
+  /** Aborted first: long answers (Server-Sent Events, waits) end. */
   stopping: AbortSignal
-  /** Aborted when no request is left: the loops stop. */
+  /** Aborted once no request is left: the loops stop. */
   signal: AbortSignal
 }
 
-/** What a service is made of. */
+/** The parts of a service that the process runs. */
 export type Service = {
   app: App
-  /** Every loop that turns at present, for `/livez`. */
+  /** Every loop that runs at present, for `/livez`. */
   pulses(): Pulse[]
-  /** Rejects when the own database does not answer, for `/readyz`. */
+  /** Rejects when the service's database does not answer, for `/readyz`. */
   ready(): Promise<unknown>
-  /** Absent: a service that was built has started. */
-  started?(): boolean
   /** Each resolves after `signal` is aborted. One that rejects, or resolves before, ends the process. */
   loops: Promise<void>[]
   /** Closes the stores, once the loops are done. */
   close(): Promise<void>
 }
 
-/** Runs a service until it is told to stop. Sets `process.exitCode`; never rejects. */
+/** Runs a service until it is stopped. Sets `process.exitCode`; never rejects. */
 export async function runService<Own extends object = object>(
   name: ServiceName,
   build: (surroundings: Surroundings<Own>) => Promise<Service>,
@@ -122,7 +121,6 @@ async function live<Own>(
     const listener = await serve(service.app, { host, port, signal: stopping })
     const ops = createOps(service.app, {
       ...probes,
-      started: () => service.started?.() ?? true,
       log,
       metrics,
       port: () => listener.port,
@@ -141,7 +139,7 @@ async function live<Own>(
   } finally {
     life.stopLoops()
     await Promise.allSettled([...service.loops, reporting])
-    // Until here it can be asked how the stopping goes.
+    // Probes can follow the shutdown until here.
     await opsListener?.close(opsGraceMs)
     await service.close()
     await tracing?.close()
@@ -162,7 +160,7 @@ function readConfig<Own extends object>(
   }
 }
 
-/** What tells a process to stop, and sees to it that it does. */
+/** Decides when a process stops, and makes sure that it does. */
 class Life {
   readonly #log: Log
   readonly #drainMs: number
@@ -189,7 +187,8 @@ class Life {
   /** Ends the process when the loop does so on its own. */
   watch(loop: Promise<void>): void {
     const ended = () => {
-      if (!this.signal.aborted) this.fail(new Error('It was not told to'), 'a loop ended')
+      if (!this.signal.aborted)
+        this.fail(new Error('It ended before the service was stopped'), 'a loop ended')
     }
     loop.then(ended, (error) => this.fail(error, 'a loop failed'))
   }
@@ -212,13 +211,13 @@ class Life {
   fail(error: unknown, what: string): void {
     this.#failed = true
     process.exitCode = 1
-    // What the operator has to mend is said in one line; where in our code it was noticed helps nobody.
+    // A fault that the operator must fix is one line; a stack trace would not help.
     if (error instanceof SetupError || error instanceof PortInUse) this.#log.fatal(error.message)
     else this.#log.fatal({ err: error }, what)
     this.#stop()
   }
 
-  /** Nothing is left to do but to let the process empty. What keeps it still is a leak. */
+  /** Lets the process exit by itself. Anything that still keeps it alive is a leak. */
   end(): void {
     this.#stop()
     this.#limit(emptyLimitMs)
@@ -232,12 +231,12 @@ class Life {
     this.#limit(this.#drainMs + stopLimitMs)
   }
 
-  /** Unref'd: it comes about only if something else keeps the process. */
+  /** Unref'd: fires only if something else keeps the process alive. */
   #limit(limitMs: number): void {
     globalThis.setTimeout(() => this.#force(`not ended after ${limitMs} ms`), limitMs).unref()
   }
 
-  /** Ctrl-C reaches a process from the terminal and again from its parent: what follows at once is an echo. */
+  /** Ctrl-C reaches a process from the terminal and again from its parent, so an immediate second signal is an echo. */
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     if (!this.stopping.aborted) {
       this.#log.info({ signal }, 'stopping')
@@ -247,7 +246,7 @@ class Life {
     }
   }
 
-  /** After an error that nobody caught, nothing in this process can be trusted. */
+  /** After an uncaught error the state of this process cannot be trusted. */
   readonly #onCrash = (error: unknown): void => {
     this.#log.fatal({ err: error }, 'uncaught error')
     process.exit(1)

@@ -1,4 +1,4 @@
-/** A process that would do harm, or nothing, refuses to start and says why. */
+/** A process that could do harm, or nothing at all, refuses to start and logs why. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
@@ -27,7 +27,7 @@ describe.concurrent.each(serviceNames)('%s', (service) => {
     expect(said).not.toContain('setup.ts')
   })
 
-  test('refuses to start without a database that it can reach', async () => {
+  test('refuses to start without a reachable database', async () => {
     const { code, said } = await run(service, { DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' })
     expect(code).toBe(1)
     expect(said).toContain('127.0.0.1:1')

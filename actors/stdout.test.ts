@@ -1,4 +1,4 @@
-/** Lines of real processes on both runtimes, to all that standard output may be, whether it is read or not. */
+/** Log lines of real processes on both runtimes, to every kind of standard output, read or not. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -20,20 +20,20 @@ beforeAll(async () => {
 })
 afterAll(() => rm(dir, { recursive: true }))
 
-/** `script`, of util-linux, gives a process a terminal and passes on what is shown there. */
+/** `script` of util-linux gives a process a terminal and passes its output on. */
 const hasTerminals = process.platform === 'linux' && existsSync('/usr/bin/script')
 const runtimes = ['node', 'deno'] as const
 const kinds = ['a socket', 'a pipe', 'a file', ...(hasTerminals ? ['a terminal' as const] : [])] as const
 type Kind = (typeof kinds)[number]
 type Command = [string, ...string[]]
 
-/** @returns how to run it so that it writes to this kind, of which everything reaches the standard output of the command. */
+/** @returns a command that runs it with this kind of output and copies everything to its own standard output. */
 function writingTo(kind: Kind, command: Command): Command {
   const quoted = command.map((it) => `'${it}'`).join(' ')
   if (kind === 'a pipe') return ['/bin/sh', '-c', `${quoted} | cat`]
   if (kind === 'a file') return ['/bin/sh', '-c', `${quoted} >"${dir}/$$"; cat "${dir}/$$"`]
   if (kind === 'a terminal') return ['script', '-qefc', quoted, '/dev/null']
-  // Which is what Node makes for its children.
+  // Node creates sockets for its children.
   return command
 }
 
@@ -54,16 +54,16 @@ class Speaker {
     this.#child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   }
 
-  /** Everything that it still writes. */
+  /** Everything that it has yet to write. */
   read(): Promise<string> {
     return text(this.#child.stdout as Readable)
   }
 
-  /** What it saw of itself, once it has ended: nothing needs to be read for that. */
+  /** Its own report after its end, which needs no reader. */
   async report(): Promise<Report> {
     return await eventually(async () => JSON.parse(await readFile(this.#report, 'utf8')) as Report, {
       timeoutMs: 15_000,
-      message: 'The process does not end',
+      message: 'The process does not exit',
     })
   }
 
@@ -81,20 +81,17 @@ class Speaker {
   }
 }
 
-/** A socket takes all that a pipe takes: where it is read, one of them will do. */
+/** A socket behaves like a pipe, so with a reader one of them is enough. */
 const readKinds = kinds.filter((it) => it !== 'a socket')
 
 describe.each(runtimes)('on %s', (runtime) => {
-  test.each(readKinds)(
-    'the lines of a process that ends by itself reach %s, in their order',
-    async (kind) => {
-      await using speaker = new Speaker(runtime, kind, 'end')
-      expect((await speaker.read()).match(/(?<=한 줄 )\d/g)).toEqual(['0', '1', '2', '3', '4'])
-    },
-  )
+  test.each(readKinds)('the lines of a process that exits normally reach %s, in order', async (kind) => {
+    await using speaker = new Speaker(runtime, kind, 'end')
+    expect((await speaker.read()).match(/(?<=한 줄 )\d/g)).toEqual(['0', '1', '2', '3', '4'])
+  })
 
   test.each(readKinds)(
-    'the last lines of a process that crashes reach %s, the error behind them',
+    'the last lines of a process that crashes reach %s, followed by the error',
     async (kind) => {
       await using speaker = new Speaker(runtime, kind, 'crash')
       expect(
@@ -107,10 +104,10 @@ describe.each(runtimes)('on %s', (runtime) => {
     },
   )
 
-  // Deno takes a socket for a pipe.
+  // Deno treats a socket like a pipe.
   const read = kinds.filter((it) => it !== 'a file' && (it !== 'a socket' || runtime === 'node'))
 
-  test.each(read)('a process goes on, and ends, while nobody reads %s', async (kind) => {
+  test.each(read)('a process goes on, and exits, without a reader of %s', async (kind) => {
     await using speaker = new Speaker(runtime, kind, 'flood')
     const { latestMs, dropped, exitMs } = await speaker.report()
     expect(latestMs).toBeLessThan(1_000)
@@ -120,7 +117,7 @@ describe.each(runtimes)('on %s', (runtime) => {
   })
 
   test.each(read)(
-    'to a reader of %s that comes back, lines come in their order, and how many did not',
+    'a reader of %s that comes back gets lines in order, and the number of dropped ones',
     async (kind) => {
       await using speaker = new Speaker(runtime, kind, 'flood and wait')
       await speaker.flooded()
@@ -131,16 +128,16 @@ describe.each(runtimes)('on %s', (runtime) => {
       expect(numbers.length).toBe(floodLines - dropped.info!)
       expect(numbers.at(-1)).toBe(floodLines - 1)
       expect(shown).toContain('watch out')
-      const missed = Array.from(shown.matchAll(/lines of this log.*/g)).length
+      const missed = Array.from(shown.matchAll(/log lines dropped.*/g)).length
       expect(missed).toBeGreaterThan(0)
-      const told = Array.from(shown.matchAll(/"?info"?(?:\S\[39m)?: (\d+)|"info":(\d+)/g), ([, a, b]) =>
+      const reported = Array.from(shown.matchAll(/"?info"?(?:\S\[39m)?: (\d+)|"info":(\d+)/g), ([, a, b]) =>
         Number(a ?? b),
       )
-      expect(told.reduce((sum, it) => sum + it, 0)).toBe(dropped.info)
+      expect(reported.reduce((sum, it) => sum + it, 0)).toBe(dropped.info)
     },
   )
 
-  test('nothing that goes to a file is dropped, however much comes at once', async () => {
+  test('no line to a file is dropped, however many come at once', async () => {
     await using speaker = new Speaker(runtime, 'a file', 'flood')
     const [shown, { dropped }] = await Promise.all([speaker.read(), speaker.report()])
     expect(dropped).toEqual({})

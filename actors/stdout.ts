@@ -1,19 +1,19 @@
 /**
  * Standard output as an outlet that never waits for its reader.
  *
- * A write to a full pipe waits unless the descriptor says otherwise, and so does one to a terminal on which somebody
- * pressed Ctrl-S. Threads are no way out: on Node `process.exit` waits for a thread that waits for a reader, and of a write
- * that is under way when the process ends it is unknown how far it came. So:
+ * A write to a full pipe blocks unless the descriptor is non-blocking, and so does a write to a terminal paused with
+ * Ctrl-S. Threads do not help: on Node `process.exit` waits for a thread that waits for a reader, and after an exit
+ * nothing shows how much of a pending write was done. So:
  *
- *   O1  Pipes and sockets are made non-blocking, by the one means that both runtimes have: a stream is opened on them. What
- *       does not fit is then refused at once.
- *   O2  On Node a terminal is opened once more, non-blocking, for this process alone: the descriptor that was passed on is
- *       shared with the shell, which a non-blocking terminal would break.
- *   O3  Deno opens a terminal only with all permissions. No exit waits for its threads, so one write at a time is left to
- *       those. At the exit they have `lastWriteMs`; a terminal that hangs then loses the last lines.
- *   O4  Deno's standard output goes through a buffer of Rust's, and of a write that stopped half-way nobody learns where. So
- *       there it is given pieces that a pipe takes whole or not at all, and that the buffer passes on as they are.
- *   O5  A file has no reader to wait for.
+ *   O1  Pipes and sockets are made non-blocking in the only way that both runtimes offer: by opening a stream on
+ *       them. Bytes that do not fit are then refused at once.
+ *   O2  On Node a terminal is opened again, non-blocking, for this process alone: the inherited descriptor is shared
+ *       with the shell, which a non-blocking terminal would break.
+ *   O3  Deno opens a terminal only with all permissions. Its exit waits for no thread, so threads do the writing, one
+ *       write at a time. At the exit they have `lastWriteMs`; a terminal that hangs then loses the last lines.
+ *   O4  Deno's standard output goes through a Rust buffer that does not report where a partial write stopped. So it
+ *       gets pieces that a pipe takes whole or not at all, and that bypass the buffer.
+ *   O5  A file needs nothing: it has no reader to wait for.
  */
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -24,17 +24,17 @@ import { sleepSync } from './sleep-sync.ts'
 const stdout = 1
 const lastWriteMs = 50
 
-/** The most that Linux writes to a pipe as one. */
+/** PIPE_BUF: the most that Linux writes to a pipe atomically. */
 const pieceBytesMax = 4_096
 const lineFeed = 10
 
-/** The little of Deno that is used here. */
+/** The part of Deno's API that is used here. */
 type DenoStdout = { write(bytes: Uint8Array): Promise<number>; writeSync(bytes: Uint8Array): number }
 const { Deno: deno } = globalThis as { Deno?: { stdout: DenoStdout } }
 
 let opened: Outlet | undefined
 
-/** @returns the one of this process. */
+/** @returns the outlet of this process. */
 export function openStdout(): Outlet {
   opened ??= open()
   return opened
@@ -57,7 +57,7 @@ function writePieces(stdout: DenoStdout, bytes: Uint8Array): number {
   return done
 }
 
-/** O4. What it is given ends with a line. @returns lines, or a piece of one that is longer. */
+/** O4. @param bytes end with a line feed. @returns whole lines, or a piece of a longer one. */
 function pieceOf(bytes: Uint8Array): Uint8Array {
   if (bytes.length <= pieceBytesMax) return bytes
   const piece = bytes.subarray(0, pieceBytesMax)
@@ -82,22 +82,22 @@ function isPipe(): boolean {
     const it = fstatSync(stdout)
     return it.isFIFO() || it.isSocket()
   } catch {
-    // It was closed: each write will say so.
+    // It is closed: each write will fail.
     return false
   }
 }
 
-/** Collected as garbage it would close what it was opened on. */
+/** Kept, because the socket closes its descriptor when it is garbage-collected. */
 let unblocking: unknown
 
-/** O1. Node opens it by itself, and only once. */
+/** O1. Node may have opened it already. */
 function unblock(): void {
   if (process.stdout instanceof Socket) return
   unblocking = new Socket({ fd: stdout, readable: false, writable: true }).unref()
   void unblocking
 }
 
-/** O2. Where another user owns the terminal it stays as it was passed on, and a terminal that hangs holds up its process. */
+/** O2. If another user owns the terminal, the inherited descriptor stays, and a terminal that hangs blocks the process. */
 function reopened(): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
   try {
@@ -139,7 +139,7 @@ class ThreadedTerminal implements Outlet {
     this.#busy = false
   }
 
-  /** What is under way goes first. */
+  /** The pending write goes first. */
   #writeLast(bytes: Uint8Array): number {
     if (this.#busy) sleepSync(lastWriteMs)
     this.#stdout.write(bytes).catch(() => {})

@@ -1,23 +1,23 @@
 /**
  * Postgres's clock, as a process knows it.
  *
- * Machines disagree about the time, and instants of two clocks cannot be compared. So every instant that is kept or sent
- * is one of Postgres's, also those that a process has to give by itself, such as the time in an id. What Postgres says was
- * so at some moment between question and answer: what is known is moved no further than that asks for, so it becomes as
- * exact as the quickest answer was, and follows a clock that is set.
+ * Clocks of machines disagree, and instants of two clocks cannot be compared. So every instant that is stored or sent is
+ * Postgres's, including those that a process makes itself, such as the time in an id. An answer of Postgres was true at some
+ * moment between question and answer. The estimate moves no further than that requires, so it becomes as exact as the
+ * fastest answer, and follows a clock that is set.
  */
 import { closePostgres, type Sql } from '../streams/postgres.ts'
 
 export class StoreClock {
   readonly #sql: Sql
-  /** Of the clock of this process that only ever goes on. */
+  /** Ahead of this process's monotonic clock. */
   #aheadMs = Number.NEGATIVE_INFINITY
 
   private constructor(sql: Sql) {
     this.#sql = sql
   }
 
-  /** Ends the connections when it throws: left open, they would keep the process that does not start. */
+  /** Closes the connections when it throws: left open, they would keep a process alive that cannot start. */
   static async open(sql: Sql): Promise<StoreClock> {
     const clock = new StoreClock(sql)
     try {
@@ -29,7 +29,7 @@ export class StoreClock {
     }
   }
 
-  /** Sets it by Postgres again. @throws when Postgres does not answer. */
+  /** Synchronizes with Postgres. @throws when Postgres does not answer. */
   async set(): Promise<void> {
     const askedAt = performance.now()
     const [row] = await this.#sql<{ at: Date }[]>`select clock_timestamp() as at`
@@ -38,6 +38,6 @@ export class StoreClock {
     this.#aheadMs = Math.min(Math.max(this.#aheadMs, at - answeredAt), at - askedAt)
   }
 
-  /** Passed on as it is. */
+  /** Bound: can be passed as a function. */
   readonly now = (): Date => new Date(performance.now() + this.#aheadMs)
 }

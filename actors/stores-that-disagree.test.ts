@@ -1,4 +1,4 @@
-/** Redis holds what Postgres does not, or the other way round: Postgres is right, and Redis is made to agree. */
+/** Redis and Postgres disagree: Postgres is right, and Redis is aligned with it. */
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { type Envelope, fromFields, toFields } from '../streams/envelope.ts'
@@ -10,13 +10,13 @@ import { partitionOfBook } from './testing/owner.ts'
 import { fieldsOf, Producer } from './testing/producer.ts'
 import { type System, startOwnSystem, useSystem } from './testing/system.ts'
 
-/** Waits until each of these customers was told, on the console, of one outcome. */
+/** Waits until the console has shown one notice for each of these customers. */
 const allTold = (system: System, userids: string[]) =>
   eventually(async () => {
-    const told = (await everyNotice(system, '&status=sent')).filter(
+    const sent = (await everyNotice(system, '&status=sent')).filter(
       ({ kind }) => kind !== 'purchase-requested',
     )
-    expect(told.map(({ userid }) => userid).toSorted()).toEqual(userids.toSorted())
+    expect(sent.map(({ userid }) => userid).toSorted()).toEqual(userids.toSorted())
     return true
   })
 
@@ -24,20 +24,20 @@ const partitions = 2
 const shared = useSystem({ partitions })
 const readers = (count: number) => range(count).map((n) => `reader-${n}`)
 
-test('R4: events that somebody deletes before they were read are told all the same', async (context) => {
+test('R4: events deleted before they were read still lead to notices', async (context) => {
   await using system = await startOwnSystem(context, { partitions: 1 })
   await using producer = new Producer(system)
   await receive(system, 'book', 20)
   await system.processes.notifier[0]!.stop()
   await inParallel(readers(20), 20, (userid) => reserveAndWait(system.reservation, 'book', userid))
-  // Of the stream's 21 entries: two in the middle, and half of what is left.
+  // Two in the middle of the stream's 21 entries, and half of the rest.
   await producer.redis.xdel(producer.eventsOf('book'), '15-0', '16-0')
   await producer.redis.xtrim(producer.eventsOf('book'), 'MAXLEN', 9)
   await system.processes.notifier[0]!.start()
   await allTold(system, readers(20))
 })
 
-test('R4: an entry that somebody slips in between two events is no event', async (context) => {
+test('R4: an entry inserted between two events is not an event', async (context) => {
   await using system = await startOwnSystem(context, { partitions: 1 })
   await using producer = new Producer(system)
   await receive(system, 'book', 5)
@@ -48,7 +48,7 @@ test('R4: an entry that somebody slips in between two events is no event', async
   await audit(system, { received: { book: 5 }, accepted: [] })
 })
 
-test('while somebody deletes entries all the time, everyone has an outcome and is told of it once', async (context) => {
+test('while another client keeps deleting entries, every reservation has one outcome and one notice', async (context) => {
   await using system = await startOwnSystem(context, { partitions: 2 })
   await using producer = new Producer(system)
   const books = ['a', 'b', 'c', 'd']
@@ -72,7 +72,7 @@ test('while somebody deletes entries all the time, everyone has an outcome and i
   await allTold(system, readers(200))
 })
 
-/** What another client may write where the next event belongs. */
+/** Entries that another client may write in place of the next event. */
 const intruders: Record<string, (last: string[]) => string[]> = {
   'what is no message': () => ['g', 'garbage'],
   'an empty batch': () => toFields([]),
@@ -89,7 +89,7 @@ const intruders: Record<string, (last: string[]) => string[]> = {
     })),
 }
 
-/** A book of the other partition. */
+/** A book of another partition. */
 const elsewhere = (bookid: string) =>
   range(100)
     .map((n) => `elsewhere-${n}`)
@@ -101,7 +101,7 @@ function changedLast(last: string[], change: (event: Envelope) => Envelope): str
 }
 
 test.each(Object.entries(intruders))(
-  '%s under the next sequence takes the place of no event',
+  '%s under the next sequence replaces no event',
   { timeout: 60_000 },
   async (_, intruder) => {
     const system = shared()
@@ -112,14 +112,14 @@ test.each(Object.entries(intruders))(
     const slipIn = async () => {
       const [last] = await eventually(() => producer.redis.xrevrange(key, '+', '-', 'COUNT', 1))
       const next = Number(last![0].split('-')[0]) + 1
-      // Stock may have published one meanwhile: then the next of its events is met.
+      // Stock may have published one meanwhile; then this hits its next event.
       await producer.redis.xadd(key, `${next}-0`, ...intruder(last![1])).catch(() => {})
     }
     await slipIn()
     expect((await reserveAndWait(system.reservation, book, 'ann')).status).toBe('Reserved')
     await slipIn()
     await receive(system, book, 7)
-    // A partition that is distrusted twice in a row rests for some seconds each time.
+    // A partition that is quarantined twice in a row rests for some seconds each time.
     const isListed = async () => (await everyBook(system)).find((it) => it.bookid === book)?.qty === 7
     await eventually(isListed, { timeoutMs: 30_000 })
     await checkConsumers(system)
@@ -142,7 +142,7 @@ test.each(Object.entries(intruders))(
   },
 )
 
-test('a new database begins anew, though Redis is full of another', async (context) => {
+test('a new database starts from the beginning, although Redis holds the streams of another', async (context) => {
   const partitions = 2
   const before = await startOwnSystem(context, { partitions })
   await receive(before, 'book', 5)

@@ -1,6 +1,6 @@
 /**
- * Whatever is the matter with Postgres, no call is answered with anything but 503 and `Retry-After`, in time; and all goes
- * on when it is well again.
+ * Whatever is wrong with Postgres, every call gets a prompt 503 with `Retry-After`, and works again after the
+ * recovery.
  */
 import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -11,7 +11,7 @@ import { eventually } from './testing/eventually.ts'
 import { OwnServer } from './testing/own-server.ts'
 import { type System, startSystem } from './testing/system.ts'
 
-/** An answer comes within 2 s; the rest is for a machine that is busy with other tests. */
+/** A response takes at most 2 s; the rest is for a machine that is busy with other tests. */
 const promptMs = 3_000
 const alertToken = 'a-token-of-sufficient-length'
 const password = 'as-itself'
@@ -19,7 +19,7 @@ const password = 'as-itself'
 let server: OwnServer
 let admin: postgres.Sql
 let system: System
-/** Of the system, as SQL names it. */
+/** The system's database, quoted for SQL. */
 let database: string
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ beforeAll(async () => {
     postgresUrl: server.url,
     started: false,
     env: { ALERT_TOKEN: alertToken },
-    // As itself: an administrator is refused nothing.
+    // As the service itself, because an administrator is never refused.
     envOf: (service, _index, env) => {
       const url = new URL(env.DATABASE_URL!)
       url.username = service
@@ -55,7 +55,7 @@ async function roles(change: string): Promise<void> {
   for (const service of serviceNames) await admin.unsafe(`alter role ${service} ${change}`)
 }
 
-/** Ends the services' connections: what was changed concerns new ones. */
+/** Closes the services' connections, because the change affects only new ones. */
 const reconnect = () => admin`
   select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'bookreservation-%'`
 
@@ -69,7 +69,7 @@ async function closeDatabase(): Promise<void> {
 }
 const openDatabase = () => admin.unsafe(`alter database ${database} with allow_connections true`)
 
-/** Every table that a call concerns. */
+/** Every table that a call uses. */
 async function lockTables(): Promise<postgres.ReservedSql> {
   const lock = await system.sql.reserve()
   await lock`begin`
@@ -85,22 +85,22 @@ async function unlock(lock: postgres.ReservedSql): Promise<void> {
   lock.release()
 }
 
-/** Signals every backend that serves us. */
+/** Signals every backend of the services. */
 async function signalBackends(pids: number[], signal: NodeJS.Signals): Promise<void> {
   for (const pid of pids) process.kill(pid, signal)
 }
 
 type Fault = {
   name: string
-  /** What is only read may be answered all the same. */
+  /** Reads may still work. */
   readable?: true
-  /** @returns what heals it. */
+  /** @returns a function that heals it. */
   hurt(): Promise<() => Promise<unknown>>
 }
 
 const faults: Fault[] = [
   {
-    // As a standby is, a server in recovery, and one that was set so since its disk is full.
+    // Like a standby, a server in recovery, or one made read-only because its disk is full.
     name: 'is read-only',
     readable: true,
     async hurt() {
@@ -129,7 +129,7 @@ const faults: Fault[] = [
     },
   },
   {
-    name: 'wants another password',
+    name: 'expects another password',
     async hurt() {
       await roles("password 'another'")
       await reconnect()
@@ -137,7 +137,7 @@ const faults: Fault[] = [
     },
   },
   {
-    name: 'takes no connections for the database',
+    name: 'accepts no connections to the database',
     async hurt() {
       await closeDatabase()
       return openDatabase
@@ -155,14 +155,14 @@ const faults: Fault[] = [
     },
   },
   {
-    name: 'waits for locks, longer than statements may',
+    name: 'waits for locks longer than statements may take',
     async hurt() {
       const lock = await lockTables()
       return () => unlock(lock)
     },
   },
   {
-    name: 'has its statements cancelled',
+    name: 'has its statements canceled',
     async hurt() {
       const lock = await lockTables()
       const cancelling = setInterval(
@@ -202,7 +202,7 @@ const faults: Fault[] = [
 
 type Call = { json?: unknown; headers?: Record<string, string> }
 
-/** How each operation is called; every one that a service's document names must be here. */
+/** A call for each operation; every operation of the documents must be here. */
 function callOf(operation: string): Call {
   const contact = { email: 'ann@example.com', locale: 'en' }
   const alert = {
@@ -226,11 +226,11 @@ function callOf(operation: string): Call {
   }
   const [method] = operation.split(' ')
   const call = calls[operation] ?? (method === 'GET' ? {} : undefined)
-  if (!call) throw new Error(`${operation} is new: say here how it is called`)
+  if (!call) throw new Error(`${operation} is new: add a call for it here`)
   return call
 }
 
-/** Calls everything that any service offers, all at once. */
+/** Calls every operation of every service at once. */
 async function callAll(reservationid: string) {
   const ids: Record<string, string> = { bookid: 'book', userid: 'ann', reservationid }
   const operations = serviceNames.flatMap((service) =>
@@ -243,7 +243,7 @@ async function callAll(reservationid: string) {
     concerned.map(async ({ service, template, method }) => {
       const operation = `${method} ${template}`
       const path = template.replaceAll(/\{(\w+)\}/g, (_, name) => ids[name] ?? crypto.randomUUID())
-      // A stream that is answered has no end.
+      // An event stream has no end.
       if (path.endsWith('/events')) return { operation, ...(await timed(system[service], path)) }
       // The client refuses a 503 without Retry-After.
       const { status, tookMs } = await system[service].ask(method, path, callOf(operation))
@@ -260,7 +260,7 @@ async function timed(client: Client, path: string) {
 }
 
 test.each(faults)(
-  'while Postgres $name, every call is a prompt 503; then all goes on',
+  'while Postgres $name, every call is a prompt 503; afterwards all work again',
   {
     timeout: 60_000,
   },
@@ -275,7 +275,7 @@ test.each(faults)(
       const wrong = answers.filter(
         ({ operation, status, late }) => late || (status !== 503 && !(reads(operation) && status < 500)),
       )
-      // What exists is found out by reading it.
+      // PATCH needs a read to find the resource.
       expect(
         wrong.filter((it) => !(readable && it.operation.startsWith('PATCH ') && it.status === 404)),
       ).toEqual([])

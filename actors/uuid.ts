@@ -1,8 +1,8 @@
 /**
- * A UUID of version 7: its first 48 bits are the time in milliseconds, so that ids rise with time and an index over them
- * grows at its end. The rest is that of a random UUID, of which the platform keeps a stock.
- * @param now milliseconds, by a clock that all who make such ids share: else ids would not rise with time.
- * Source: RFC 9562, section 5.7
+ * A version 7 UUID: its first 48 bits are the time in milliseconds, so that ids rise with time and an index over them
+ * grows at its end. The rest comes from `randomUUID`, which the platform generates in bulk.
+ * @param now milliseconds of a clock that all processes share; otherwise ids would not rise with time. Source: RFC
+ * 9562, section 5.7
  */
 export function uuidv7(now: number): string {
   if (now !== prefixOf) {
@@ -13,6 +13,6 @@ export function uuidv7(now: number): string {
   return prefix + crypto.randomUUID().slice(15)
 }
 
-/** Many ids are made in a millisecond. */
+/** Cached, because many ids share a millisecond. */
 let prefixOf: number | undefined
 let prefix = ''

@@ -1,4 +1,4 @@
-/** What the metrics of real processes tell of their stores. */
+/** The metrics of real processes about their stores. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ServiceName } from './config.ts'
 import { eventually } from './testing/eventually.ts'
@@ -17,7 +17,7 @@ afterAll(async () => {
   expect(faults).toEqual([])
 })
 
-/** @returns the value of a sample, by its name and a label besides `service`. */
+/** @returns the value of a sample, by its name and a label other than `service`. */
 async function sample(service: ServiceName, name: string, label = ''): Promise<number | undefined> {
   const text = await (await fetch(`${system.opsUrl(service)}/metrics`)).text()
   const line = text.split('\n').find((it) => it.startsWith(`${name}{`) && it.includes(label))
@@ -26,10 +26,10 @@ async function sample(service: ServiceName, name: string, label = ''): Promise<n
 
 const until = (service: ServiceName, name: string, is: (value: number) => boolean, label = '') =>
   eventually(async () => is((await sample(service, name, label)) ?? Number.NaN), {
-    message: `${name} of ${service} never became that`,
+    message: `${name} of ${service} never reached the expected value`,
   })
 
-test('a reservation that stock does not answer ages, and is forgotten once it is decided', async () => {
+test('an unanswered reservation counts with its age until it is decided', async () => {
   expect(await sample('reservation', 'reservation_undecided_seconds')).toBe(0)
   await system.processes.stock[0]!.stop()
   await system.reservation.post('/reservations', { bookid: 'b', userid: 'u' })
@@ -39,7 +39,7 @@ test('a reservation that stock does not answer ages, and is forgotten once it is
   await until('reservation', 'reservation_undecided_seconds', (age) => age === 0)
 })
 
-test('dead letters are told of as long as they are there', async () => {
+test('dead letters are counted as long as they exist', async () => {
   await system.sql`
     insert into stock.dead_letter (partition, position, reason, fields) values (0, '1-0', 'no', '{}'), (1, '1-0', 'no', '{}')`
   await until('stock', 'mailbox_dead_letters_waiting', (count) => count === 2)
@@ -47,14 +47,14 @@ test('dead letters are told of as long as they are there', async () => {
   await until('stock', 'mailbox_dead_letters_waiting', (count) => count === 0)
 })
 
-test('a table that is locked makes nobody wait for it, and no store count as gone', async () => {
+test('a locked table blocks no request, and does not make the store count as down', async () => {
   const lock = await system.sql.reserve()
   await lock`begin`
   await lock`lock table stock.dead_letter in access exclusive mode`
   const blocked = () => system.sql<{ seconds: number }[]>`
     select extract(epoch from clock_timestamp() - query_start)::float as seconds from pg_stat_activity
     where application_name = 'bookreservation-stock' and wait_event_type = 'Lock' and query like '%count(*)%'`
-  // Longer than it takes until it would be asked for again.
+  // Longer than the interval between two reads.
   await eventually(async () => (await blocked()).some((it) => it.seconds > 1.5))
   expect(await blocked()).toHaveLength(1)
   expect(await sample('stock', 'store_up', 'postgres')).toBe(1)
@@ -62,17 +62,17 @@ test('a table that is locked makes nobody wait for it, and no store count as gon
   lock.release()
 })
 
-test('a store that is gone is told of by every service, and so is its return', async () => {
-  const tell = (value: number) =>
+test('every service reports a store that goes down, and its return', async () => {
+  const everyServiceShows = (value: number) =>
     Promise.all(
       (['reservation', 'stock', 'notifier'] as const).map((service) =>
         until(service, 'store_up', (it) => it === value, 'redis'),
       ),
     )
-  await tell(1)
+  await everyServiceShows(1)
   await redis.stop()
-  await tell(0)
+  await everyServiceShows(0)
   expect(await sample('stock', 'store_up', 'postgres')).toBe(1)
   await redis.start()
-  await tell(1)
+  await everyServiceShows(1)
 })

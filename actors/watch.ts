@@ -1,7 +1,6 @@
 /**
- * What only the stores can tell of a service, for its metrics: asked for every second and beside the work, by statements
- * that are led to their rows by an index, or read a table that is nearly always empty. Every process of a service tells the
- * same.
+ * Reads the metrics that only the stores know, every second and independent of the work. Each statement uses an index
+ * or reads a table that is nearly always empty. Every process of a service reports the same values.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { countLetters } from '../streams/dead-letter.ts'
@@ -17,14 +16,14 @@ const answerWithinMs = 2_000
 export type WatchOptions = {
   sql: Sql
   worker: { reachRedis(): Promise<unknown> }
-  /** Set by Postgres each time that it answers. */
+  /** Set from Postgres each time it answers. */
   clock: { set(): Promise<void> }
   partitions: number
   metrics: Metrics
   log: Log
   pulse: Pulse
-  /** What Postgres can tell of this service alone. */
-  own?(): Promise<void>
+  /** Reads further metrics of this service from Postgres. */
+  readMetrics?(): Promise<void>
 }
 
 /** Runs until `signal` is aborted. */
@@ -32,8 +31,8 @@ export async function watchStores(options: WatchOptions, signal: AbortSignal): P
   const { worker, clock, partitions, metrics, log, pulse } = options
   const ask = oneAtATime(() =>
     askTables(options).catch((error) => {
-      // That Postgres is away is told by what follows.
-      if (!isTransient(error)) log.warn({ err: error }, 'cannot tell what the tables hold')
+      // The check below reports that Postgres is down.
+      if (!isTransient(error)) log.warn({ err: error }, 'cannot read metrics from the database')
     }),
   )
   metrics.partitions.set(partitions)
@@ -51,7 +50,7 @@ export async function watchStores(options: WatchOptions, signal: AbortSignal): P
   }
 }
 
-/** While a table is locked, asking must not take up the connections that requests need. */
+/** A locked table must not make repeated reads use up the connections that requests need. */
 function oneAtATime(ask: () => Promise<void>): () => void {
   let asking = false
   return () => {
@@ -63,10 +62,10 @@ function oneAtATime(ask: () => Promise<void>): () => void {
   }
 }
 
-/** What is not answered stays as it was told last. */
-async function askTables({ sql, metrics, own }: WatchOptions): Promise<void> {
+/** On failure the metrics keep their last values. */
+async function askTables({ sql, metrics, readMetrics }: WatchOptions): Promise<void> {
   metrics.deadLettersWaiting.set(await countLetters(sql))
-  await own?.()
+  await readMetrics?.()
 }
 
 const inTime = (asking: Promise<unknown>) => deadline(answerWithinMs, 'ask the store', asking)

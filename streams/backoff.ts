@@ -1,4 +1,4 @@
-/** Waits between attempts: longer each time, up to a limit, with jitter so that many do not return at once. */
+/** Waits between attempts: longer each time, up to a limit, with jitter so that not all return at once. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export class Backoff {

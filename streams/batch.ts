@@ -1,21 +1,12 @@
-/** A batch on its way: what was read of each partition, what became of it, what is true once it is committed. */
+/** A batch: the messages that were read from each partition, parsed, and what follows from them for the commit. */
 import type { Advance, Letter } from './commit.ts'
 import { type Entry, isOfAnother, isOfLog, sequenceOf } from './entry.ts'
 import { type Fields, parseEnvelope } from './envelope.ts'
 import type { Delivery, Handler, Poison } from './handler.ts'
-import type { Lease } from './lease.ts'
+import type { Owned } from './owned.ts'
 import { partitionOf } from './partition.ts'
 
-/** A partition in our hands. */
-export type Owned = Lease & {
-  key: string
-  /** The offset that the group was last told to show. */
-  shown: string
-  /** The end of the stream, while our offset is ahead of it, and since when it is this one. */
-  endBehind?: { id: string; since: number }
-}
-
-/** Consecutive messages of one partition; or a dead letter that is driven again, which moves no offset. */
+/** Consecutive messages of one partition, or a dead letter that is redriven, which moves no offset. */
 export type Slice = {
   owned: Owned
   from: string
@@ -25,7 +16,7 @@ export type Slice = {
   redriven?: boolean
 }
 
-/** @returns the slice that these entries make, which follow the offset; none if there are none. */
+/** @param entries those that follow the offset. @returns one slice, or none without entries. */
 function sliceOf(owned: Owned, entries: Entry[]): Slice[] {
   const last = entries.at(-1)
   return last ? [{ owned, from: owned.position, to: last.position, count: entries.length, entries }] : []
@@ -34,22 +25,22 @@ function sliceOf(owned: Owned, entries: Entry[]): Slice[] {
 /** Whether an entry may be committed after the position `before`. */
 export type Follows = (entry: Entry, before: string) => boolean
 
-/** In a stream of events: no event is left out, and none is slipped in. @param incarnation that they must be of. */
+/** For an event stream: no event is missing, and none was added by another client. @param incarnation of the events. */
 export const isNextEvent =
   (incarnation: string | undefined): Follows =>
   (entry, before) =>
     entry.position === `${sequenceOf(before) + 1}-0` && isOfLog(entry, incarnation)
 
-/** In a mailbox: behind an id without bounds nothing would ever come. Those that Redis gives are times in milliseconds. */
+/** For a mailbox: Redis could add nothing behind an id without bounds. The ids that it assigns are times in milliseconds. */
 export const isNextMessage: Follows = ({ position }) => sequenceOf(position) <= Number.MAX_SAFE_INTEGER
 
-/** The entries before the first that may not follow. */
-export function soundOf(entries: Entry[], offset: string, follows: Follows): Entry[] {
+/** @returns the entries before the first that may not follow. */
+export function validOf(entries: Entry[], offset: string, follows: Follows): Entry[] {
   const end = entries.findIndex((it, i) => !follows(it, entries[i - 1]?.position ?? offset))
   return end < 0 ? entries : entries.slice(0, end)
 }
 
-/** The first `limit` messages of what the streams have, in the order given. */
+/** @returns the first `limit` messages of the streams, in the order given. */
 export function slicesOf(streams: [Owned, Entry[]][], limit: number): Slice[] {
   const slices: Slice[] = []
   let left = limit
@@ -61,7 +52,7 @@ export function slicesOf(streams: [Owned, Entry[]][], limit: number): Slice[] {
   return slices
 }
 
-/** Each half as messages by partition: slices are made of them when their turn comes. */
+/** @returns the messages of each half by partition. They become slices when their turn comes. */
 export function halvesOf(slices: Slice[]): [[Owned, Entry[]][], [Owned, Entry[]][]] {
   const first: [Owned, Entry[]][] = []
   const rest: [Owned, Entry[]][] = []
@@ -79,14 +70,14 @@ export const sizeOf = (slices: Slice[]): number => slices.reduce((sum, it) => su
 export type Parsed<Message> = {
   deliveries: Delivery<Message>[]
   unreadable: Letter[]
-  /** Messages of another incarnation: they have no effect. */
+  /** How many messages of another incarnation were skipped. */
   undone: number
 }
 
 /**
- * Parses every message, once. What is none of ours is a dead letter; so is one that stands in a partition other than its
- * subject's: a second owner would decide about what the first has in hand.
- * @param incarnation that messages must be of. A dead letter that is driven again is taken as it was.
+ * Parses every message, once. A message that cannot be parsed is a dead letter. So is a message in another partition than
+ * its subject's, because two owners must not decide about one subject.
+ * @param incarnation of the messages. A dead letter that is redriven may be of any.
  */
 export function parse<Message>(
   slices: Slice[],
@@ -119,11 +110,11 @@ export function parse<Message>(
   return { deliveries, unreadable, undone }
 }
 
-/** The letters that poison makes, with the entries as they were read. */
+/** @returns dead letters for poison, with the entries as they were read. */
 export const lettersOf = (slices: Slice[], poison: Poison[]): Letter[] =>
   poison.map((it) => ({ ...it, fields: fieldsAt(slices, it) }))
 
-/** Letters that were driven again and did not fail again. */
+/** @returns the redriven letters that did not fail again. */
 export function redrivenOf(slices: Slice[], letters: Letter[]): { partition: number; position: string }[] {
   const failed = new Set(letters.map((it) => `${it.partition} ${it.position}`))
   return slices
@@ -141,15 +132,7 @@ export const advanceOf = ({ owned, from, to, count }: Slice): Advance => ({
   seq: owned.seq,
 })
 
-/** Notes in memory what the commit has made true. @param seq of the partition's last event. */
-export function advance(slice: Slice, seq: number): void {
-  const { owned, to, count } = slice
-  owned.position = to
-  owned.processed += count
-  owned.seq = seq
-}
-
-/** Why a message was set aside, for the person who reads the letter. */
+/** @returns why a message became a dead letter, for the operator who reads it. */
 export const reasonOf = (error: unknown): string =>
   (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 2_000)
 

@@ -73,7 +73,7 @@ async function found(partition: number) {
 const untouched = { position: '0-0', processed: 0, seq: 0, events: 0, subjects: 0, letters: 0, rows: 0 }
 const committed = { position: '1-1', processed: 1, seq: 1, events: 1, subjects: 1, letters: 1, rows: 1 }
 
-test('what a batch changes is committed together, and the results are its own', async () => {
+test('a batch is committed as a whole, and returns its own results', async () => {
   const [partition] = fresh(1) as [number]
   const { partitions, results } = await commit(runtime.sql, batchOf([step(partition)]))
   expect([...partitions]).toEqual([partition])
@@ -81,7 +81,7 @@ test('what a batch changes is committed together, and the results are its own', 
   expect(await found(partition)).toEqual(committed)
 })
 
-test('C5: an event bears the time of its commit by the clock of Postgres, in the log as handed on', async () => {
+test('C5: an event has the time of its commit by the clock of Postgres, in the log and as returned', async () => {
   const { sql } = runtime
   const [partition] = fresh(1) as [number]
   const clock = async () => (await sql<{ at: Date }[]>`select clock_timestamp() as at`)[0]!.at.getTime()
@@ -101,7 +101,7 @@ test('C1: an owner with an old epoch writes nothing', async () => {
   expect(await found(partition)).toEqual(untouched)
 })
 
-test('C1: a batch that was committed already has no second effect', async () => {
+test('C1: a batch that was already committed has no second effect', async () => {
   const [partition] = fresh(1) as [number]
   const batch = () => batchOf([step(partition)])
   await commit(runtime.sql, batch())
@@ -110,7 +110,7 @@ test('C1: a batch that was committed already has no second effect', async () => 
   expect(await found(partition)).toEqual(committed)
 })
 
-test('C1: of two that commit the same batch at once, one has effect', async () => {
+test('C1: of two concurrent commits of the same batch, one has an effect', async () => {
   const [partition] = fresh(1) as [number]
   const both = await Promise.all([1, 2].map(() => commit(runtime.sql, batchOf([step(partition)]))))
   expect(both.map((it) => it.partitions.size).sort()).toEqual([0, 1])
@@ -151,7 +151,7 @@ test('C4: sequences are dense, per partition, and count only what was committed'
     return batchOf(advances, { events: inBatches(events, advances), letters: [] })
   }
   await commit(runtime.sql, several([step(one), step(other)]))
-  // The one is fenced out of the second batch, and then goes on where it stood.
+  // One is fenced out of the second batch, and then continues from its offset.
   await commit(
     runtime.sql,
     several([step(one, { epoch: 9, seq: 3 }), step(other, { from: '1-1', to: '2-1', seq: 1 })]),
@@ -166,7 +166,7 @@ test('C4: sequences are dense, per partition, and count only what was committed'
   expect(await found(one)).toMatchObject({ position: '3-1', seq: 6 })
 })
 
-test('a batch without events moves the offset alone', async () => {
+test('a batch without events moves only the offset', async () => {
   const [partition] = fresh(1) as [number]
   const nothing = { events: [], letters: [], writes: [], results: undefined }
   const { partitions } = await commit(runtime.sql, batchOf([step(partition, { count: 5 })], nothing))
@@ -174,7 +174,7 @@ test('a batch without events moves the offset alone', async () => {
   expect(await found(partition)).toEqual({ ...untouched, position: '1-1', processed: 5 })
 })
 
-test('a letter that was driven again is gone with the commit, and only then', async () => {
+test('a redriven letter is deleted by the commit', async () => {
   const [partition] = fresh(1) as [number]
   await commit(runtime.sql, batchOf([step(partition)]))
   const redriven = [{ partition, position: '1-1' }]

@@ -1,20 +1,21 @@
 /**
- * The one statement that makes a batch true: offsets, events, dead letters and the service's own rows.
+ * The one statement that commits a batch: offsets, events, dead letters and the service's own rows.
  *
  * C1. Fence: a partition is written only while its epoch and its offset are still those that the batch was read with.
- *     A stalled owner that wakes up late has an old epoch; a batch that was committed already has an old offset.
- * C2. It is one SQL statement, so it happens whole or not at all, and no connection can be left in a transaction.
+ *     A stalled owner that wakes up late has an old epoch. A batch that was already committed has an old offset.
+ * C2. It is one SQL statement, so all of it happens or nothing, and no connection can be left in a transaction.
  * C3. Partitions are independent: one that is fenced out does not hold up the others of the batch.
- * C4. Sequences of events are dense: they are counted from the sequence that the fence protects.
- * C5. An event's time is that of its commit, by the database's clock: no clock of ours is right about it.
+ * C4. Sequences of events are dense, because they are counted from the sequence that the fence protects.
+ * C5. An event's time is that of its commit, by the database's clock. The clocks of workers may be wrong.
  */
 import { toArray } from './envelope.ts'
 import type { EventBatch, NumberedBatch } from './event-batch.ts'
 import type { Poison } from './handler.ts'
 import { type Form, writeLetters } from './letter.ts'
 import type { Fragment, Sql } from './postgres.ts'
+import { fencedRows, rows } from './rows.ts'
 
-/** A partition's step: from the offset it was read at to the offset after the batch. */
+/** Moves a partition from the offset that it was read at to the offset after the batch. */
 export type Advance = {
   partition: number
   epoch: number
@@ -32,18 +33,18 @@ export type Batch = {
   advances: Advance[]
   events: NumberedBatch[]
   letters: Letter[]
-  /** How the letters are written down, if not whole. */
+  /** How the letters are written, `whole` by default. */
   form?: Form
-  /** Letters that were driven again and are done. */
+  /** Letters that were redriven and are done. */
   redriven: { partition: number; position: string }[]
   writes: Fragment[]
   results: Fragment | undefined
 }
 
 export type Committed = {
-  /** As they are in the log, those of partitions that were fenced out too. */
+  /** As they are in the log. Those of partitions that were fenced out are included, though they were not written. */
   events: EventBatch[]
-  /** The partitions whose fence held. Of the others nothing was written. */
+  /** The partitions whose fence held. For the others nothing was written. */
   partitions: Set<number>
   results: unknown[]
 }
@@ -53,34 +54,36 @@ export async function commit(sql: Sql, batch: Batch): Promise<Committed> {
   const { advances, events, letters, redriven } = batch
   const emitted = new Map<number, number>()
   for (const event of events) emitted.set(event.partition, event.seq)
-  const rows = await sql<{ partition: number | null; result: unknown; at: Date | null }[]>`
+  const found = await sql<{ partition: number | null; result: unknown; at: Date | null }[]>`
     with fenced as (
       update mailbox m
       set position = a.position, processed = m.processed + a.count, seq = a.seq
-      from unnest(
-        ${advances.map((it) => it.partition)}::int[], ${advances.map((it) => it.epoch)}::bigint[],
-        ${advances.map((it) => it.from)}::text[], ${advances.map((it) => it.to)}::text[],
-        ${advances.map((it) => it.count)}::int[],
-        ${advances.map((it) => emitted.get(it.partition) ?? it.seq)}::bigint[]
-      ) as a (partition, epoch, read_at, position, count, seq)
+      from ${rows(sql, advances, {
+        partition: 'int',
+        epoch: 'bigint',
+        read_at: ['text', (it) => it.from],
+        position: ['text', (it) => it.to],
+        count: 'int',
+        seq: ['bigint', (it) => emitted.get(it.partition) ?? it.seq],
+      })} as a
       where m.partition = a.partition and m.epoch = a.epoch and m.position = a.read_at
       returning m.partition
     )
     ${events.length ? sql`, logged as (${logEvents(sql, events)})` : sql``}
-    ${letters.length ? sql`, buried as (${bury(sql, writeLetters(letters, batch.form ?? 'whole'))})` : sql``}
-    ${redriven.length ? sql`, dug_up as (${forget(sql, redriven)})` : sql``}
+    ${letters.length ? sql`, dead_lettered as (${insertDeadLetters(sql, writeLetters(letters, batch.form ?? 'whole'))})` : sql``}
+    ${redriven.length ? sql`, redriven as (${deleteRedriven(sql, redriven)})` : sql``}
     ${batch.writes.length ? batch.writes.map((write) => sql`, ${write}`) : sql``}
     select partition, null::json as result, ${timeOf(sql)} as at from fenced
     ${batch.results ? sql`union all select *, null from (${batch.results}) as results` : sql``}`
-  const time = rows.find((row) => row.at)?.at?.toISOString() ?? ''
+  const time = found.find((row) => row.at)?.at?.toISOString() ?? ''
   return {
     events: events.map(({ partition, first, seq, events }) => ({ partition, first, seq, time, events })),
-    partitions: new Set(rows.flatMap((row) => row.partition ?? [])),
-    results: rows.filter((row) => row.partition === null).map((row) => row.result),
+    partitions: new Set(found.flatMap((row) => row.partition ?? [])),
+    results: found.filter((row) => row.partition === null).map((row) => row.result),
   }
 }
 
-/** In milliseconds, as it is published. */
+/** In milliseconds, as published. */
 const timeOf = (sql: Sql) => sql`date_trunc('milliseconds', now())`
 
 const logEvents = (sql: Sql, batches: NumberedBatch[]) => {
@@ -90,33 +93,26 @@ const logEvents = (sql: Sql, batches: NumberedBatch[]) => {
   return sql`
   insert into event_batch (partition, first, seq, time, events)
   select e.partition, e.first, e.seq, ${timeOf(sql)}, e.events
-  from unnest(
-    ${batches.map((it) => it.partition)}::int[], ${batches.map((it) => it.first)}::bigint[],
-    ${batches.map((it) => it.seq)}::bigint[], ${batches.map((it) => toArray(it.events))}::text[]
-  ) as e (partition, first, seq, events)
-  where e.partition = any(array(select partition from fenced))
-), concerned as (
+  from ${fencedRows(sql, batches, {
+    first: 'bigint',
+    seq: 'bigint',
+    events: ['text', (it) => toArray(it.events)],
+  })} as e
+), indexed as (
   insert into event_subject (partition, seq, subject)
-  select s.partition, s.seq, s.subject
-  from unnest(
-    ${subjects.map((it) => it.partition)}::int[], ${subjects.map((it) => it.seq)}::bigint[],
-    ${subjects.map((it) => it.subject)}::text[]
-  ) as s (partition, seq, subject)
-  where s.partition = any(array(select partition from fenced))`
+  select s.partition, s.seq, s.subject from ${fencedRows(sql, subjects, { seq: 'bigint', subject: 'text' })} as s`
 }
 
-const bury = (sql: Sql, letters: Letter[]) => sql`
+const insertDeadLetters = (sql: Sql, letters: Letter[]) => sql`
   insert into dead_letter (partition, position, reason, fields)
   select l.partition, l.position, l.reason, array(select json_array_elements_text(l.fields::json))
-  from unnest(
-    ${letters.map((it) => it.partition)}::int[], ${letters.map((it) => it.position)}::text[],
-    ${letters.map((it) => it.reason)}::text[], ${letters.map((it) => JSON.stringify(it.fields))}::text[]
-  ) as l (partition, position, reason, fields)
-  where l.partition = any(array(select partition from fenced))
+  from ${fencedRows(sql, letters, {
+    position: 'text',
+    reason: 'text',
+    fields: ['text', (it) => JSON.stringify(it.fields)],
+  })} as l
   on conflict (partition, position) do update set reason = excluded.reason, redrive = false, at = clock_timestamp()`
 
-const forget = (sql: Sql, letters: { partition: number; position: string }[]) => sql`
-  delete from dead_letter d using unnest(
-    ${letters.map((it) => it.partition)}::int[], ${letters.map((it) => it.position)}::text[]
-  ) as l (partition, position)
-  where d.partition = l.partition and d.position = l.position and l.partition = any(array(select partition from fenced))`
+const deleteRedriven = (sql: Sql, letters: { partition: number; position: string }[]) => sql`
+  delete from dead_letter d using ${fencedRows(sql, letters, { position: 'text' })} as l
+  where d.partition = l.partition and d.position = l.position`

@@ -27,7 +27,7 @@ test.each<[string, object]>([
   ['postgres://u:p@h/d?sslmode=prefer', { ...place, ssl: 'prefer' }],
   ['postgres://u:p@h/d?sslmode=verify-full', { ...place, ssl: { rejectUnauthorized: true } }],
   ['postgres://u:p@h/d?sslrootcert=system', { ...place, ssl: { rejectUnauthorized: true } }],
-  // As Neon gives them out.
+  // As issued by Neon.
   [
     'postgresql://u:p@h/d?sslmode=require&channel_binding=require',
     { ...place, ssl: { rejectUnauthorized: true } },
@@ -51,7 +51,7 @@ test.each<[string, object]>([
     'postgres:///d?host=/run/pg&user=u&password=p',
     { ...place, host: ['/run/pg'], path: '/run/pg/.s.PGSQL.5432' },
   ],
-])('%s is understood', (url, address) => {
+])('J1: %s is understood', (url, address) => {
   expect(databaseAddress(url)).toEqual(address)
 })
 
@@ -88,7 +88,7 @@ const refused: [string, string][] = [
   ['postgres://u:SECRET@h/d?hasOwnProperty=1', 'hasOwnProperty, which has no meaning'],
   ['postgres://u@h/d?SECRET%20x=1', 'a parameter, which has no meaning'],
 ]
-test.each(refused)('%s is refused with advice, and not repeated', (url, message) => {
+test.each(refused)('J1: %s is refused with advice, and not repeated', (url, message) => {
   const error = refusal(url)
   expect(error).toBeInstanceOf(UrlError)
   expect((error as Error).message).toContain(message)
@@ -103,7 +103,7 @@ function refusal(url: string): unknown {
   }
 }
 
-test('a service reaches Postgres by a Unix socket', async () => {
+test('a service reaches Postgres through a Unix socket', async () => {
   const { hostname, port, username, password, pathname } = new URL(inject('postgresUrl'))
   const dir = await mkdtemp(join(tmpdir(), 'socket-'))
   const relay = createServer((from) => {
@@ -127,7 +127,7 @@ test('a service reaches Postgres by a Unix socket', async () => {
   await rm(dir, { recursive: true })
 })
 
-test('what is set for psql and its like changes nothing', async () => {
+test('environment variables for psql have no effect', async () => {
   const set = {
     PGTARGETSESSIONATTRS: 'any',
     PGHOST: 'none.invalid',
@@ -147,7 +147,7 @@ test('what is set for psql and its like changes nothing', async () => {
   }
 })
 
-test('settings by options reach the server, and ours win over them', async () => {
+test('J2: settings in options reach the server, and those of the service override them', async () => {
   const options = encodeURIComponent(
     '-c work_mem=3MB -c search_path=public -c role=pg_read_all_data -c datestyle=German',
   )

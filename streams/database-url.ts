@@ -1,11 +1,11 @@
 /**
- * `DATABASE_URL`, in the spellings of libpq: checked when a process starts, and understood in one place.
+ * `DATABASE_URL`, in the syntax of libpq. It is checked when a process starts.
  *
- * U1. A parameter is taken for what libpq takes it for, or refused by its name. None is passed on unread.
- * U2. What the services set themselves (role, search_path, …) no URL can change.
- * U3. Who asks for `channel_binding=require` gets at least as much: the driver cannot bind channels, so the server's
- *     certificate is verified, whatever `sslmode` says.
- * U4. Of several hosts the primary is wanted, for every service writes.
+ * J1. A parameter means what it means to libpq, or is refused by its name. None is passed on unchecked.
+ * J2. No URL can change what the services set themselves (role, search_path, …).
+ * J3. `channel_binding=require` gets at least that security: the driver cannot bind channels, so the server's certificate is
+ *     verified, whatever `sslmode` says.
+ * J4. Of several hosts the primary is used, because every service writes.
  */
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
@@ -26,16 +26,16 @@ export type DatabaseAddress = {
   target_session_attrs?: 'primary'
   keep_alive?: number
   connect_timeout?: number
-  /** Begins the name under which the server shows the connection. */
+  /** Prefix of the name under which the server shows the connection. */
   applicationName?: string
-  /** For the server: `-c name=value …`. What a service sets itself wins. */
+  /** For the server: `-c name=value …`. Settings of the service override them. */
   options?: string
 }
 
 export const databaseExample = 'postgres://user:password@host:5432/database'
 const defaultPort = 5432
 
-/** @throws {UrlError} whose message continues "DATABASE_URL …", and repeats no value of the URL. */
+/** @throws {UrlError} with a message that continues "DATABASE_URL …" and repeats no value of the URL. */
 export function databaseAddress(url: string): DatabaseAddress {
   if (!/^postgres(ql)?:\/\//i.test(url)) throw new UrlError(`must be a URL like ${databaseExample}`)
   const it = splitStoreUrl(url)
@@ -66,7 +66,7 @@ const asSocket = ({ host, port }: Node): Node => {
   return { host, port }
 }
 
-/** As a parameter names it: without a port, an IPv6 address with or without brackets. */
+/** Parses a host of the `host` parameter: without a port, an IPv6 address with or without brackets. */
 function hostOf(text: string): Node {
   if (text.startsWith('/')) return { host: text, port: undefined }
   return nodesOf(isIP(text) === 6 ? `[${text}]` : text)[0] ?? fail('has an empty host')
@@ -108,7 +108,7 @@ function transportOf(it: StoreUrl): Pick<DatabaseAddress, 'ssl' | 'sslnegotiatio
     throw new UrlError('has sslnegotiation=direct, which needs sslmode=require or verify-full')
   if (mode === 'disable') return { ssl: false }
   const given = tlsOf(parameters)
-  // Without certificates of its own, such a connection verifies nothing.
+  // Such a connection verifies no certificate.
   if (mode === 'allow' || mode === 'prefer') return { ssl: 'prefer' }
   const verified = mode !== 'require' || given.ca !== undefined
   return {
@@ -122,7 +122,7 @@ function transportOf(it: StoreUrl): Pick<DatabaseAddress, 'ssl' | 'sslnegotiatio
 }
 
 function modeOf(parameters: Map<string, string>): (typeof modes)[number] {
-  // As libpq does for JDBC's sake.
+  // As in libpq, for compatibility with JDBC.
   const jdbc = { true: 'require', false: 'disable' }[parameters.get('ssl') ?? '']
   const bound = parameters.get('channel_binding') === 'require'
   const files = ['sslrootcert', 'sslcert', 'sslkey', 'sslcrl'].some((name) => parameters.has(name))
@@ -134,7 +134,7 @@ function modeOf(parameters: Map<string, string>): (typeof modes)[number] {
   return 'verify-full'
 }
 
-/** Node would hold the certificate of an address against the name localhost. */
+/** Otherwise Node would check the certificate of an address against the name localhost. */
 function soleAddress({ nodes, parameters }: StoreUrl): ConnectionOptions {
   const host = parameters.get('host') ?? nodes[0]?.host ?? ''
   return isIP(host) ? { host } : {}
@@ -165,7 +165,7 @@ const anything = /^/
 const tlsVersion = /^TLSv1(\.[123])?$/
 const seconds = /^([1-9]|[1-5]\d|60)$/
 
-/** What is understood, with the values that are. Of some only the one that is true here anyway. */
+/** Known parameters and their possible values. For some that is only the value that holds here anyway. */
 const understood: Record<string, RegExp> = {
   host: anything,
   port: anything,
@@ -196,7 +196,7 @@ const understood: Record<string, RegExp> = {
   ssl_max_protocol_version: tlsVersion,
 }
 
-/** What a service or this driver sets by itself. */
+/** Parameters that a service or the driver sets itself. */
 const ours = /^(role|search_path|datestyle|timezone|statement_timeout|lock_timeout|max|prepare|fetch_types)$/i
 
 function check(name: string, value: string): void {

@@ -1,4 +1,4 @@
-/** Messages set aside: listed, driven again, or dropped. */
+/** Dead letters, for operators: listed, redriven or dropped. */
 import type { Fields } from './envelope.ts'
 import { readFields } from './letter.ts'
 import type { Sql } from './postgres.ts'
@@ -25,9 +25,9 @@ export async function countLetters(sql: Sql): Promise<number> {
 }
 
 /**
- * Asks the partitions' owners to handle letters again, out of their order. One that fails again stays, with its new
- * reason; so does one whose content could not be kept, as it is.
- * @returns how many.
+ * Asks the partitions' owners to handle letters again, out of order. A letter that fails again stays, with its new reason. A
+ * letter whose content could not be kept stays as it is.
+ * @returns how many will be handled again.
  */
 export async function redriveLetters(sql: Sql, which: Which): Promise<number> {
   const redriven = await sql`
@@ -45,7 +45,7 @@ export type Which = 'all' | { partition: number; position: string }
 const matches = (sql: Sql, which: Which) =>
   which === 'all' ? sql`true` : sql`partition = ${which.partition} and position = ${which.position}`
 
-/** @returns letters of these partitions that somebody wants handled again. */
+/** @returns letters of these partitions that an operator wants handled again. */
 export async function lettersToRedrive(
   sql: Sql,
   partitions: number[],

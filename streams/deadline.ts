@@ -1,4 +1,4 @@
-/** A limit on how long to wait for something that may never come. */
+/** A limit on waiting for a promise that may never settle. */
 
 export class DeadlineError extends Error {
   override name = 'DeadlineError'
@@ -6,7 +6,7 @@ export class DeadlineError extends Error {
 
 /**
  * Waits for `promise`, but no longer than `limitMs`.
- * @throws {DeadlineError} when the time is up. What was begun goes on: its outcome is unknown.
+ * @throws {DeadlineError} when the time is up. The action continues, and its outcome is unknown.
  */
 export async function deadline<T>(limitMs: number, action: string, promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { entriesOf, type Row } from './entry.ts'
 import { toFields } from './envelope.ts'
 
-test('to take an entry of events apart costs little more than to parse its text', () => {
+test('splitting an entry of events costs little more than parsing its text', () => {
   const event = {
     id: '7/1764364364364-1/0',
     type: 'CopyReserved',
@@ -16,7 +16,7 @@ test('to take an entry of events apart costs little more than to parse its text'
   expect(ratios[5]).toBeLessThan(1.7)
 })
 
-/** CPU of this process, microseconds. */
+/** CPU time of this process, microseconds. */
 function usOf(act: () => unknown): number {
   const before = process.cpuUsage()
   for (let i = 0; i < 500; i++) act()

@@ -4,7 +4,7 @@ import { toFields } from './envelope.ts'
 
 const positions = (entries: Entry[]) => entries.map((it) => `${it.position} ${it.message}`)
 
-describe('an entry of an event log', () => {
+describe('an entry of an event stream', () => {
   const rows: [string, string[]][] = [
     ['3-0', toFields(['a', 'b', 'c'])],
     ['4-0', toFields(['d'])],
@@ -16,7 +16,7 @@ describe('an entry of an event log', () => {
     expect(positions(entriesOf(rows, '0-0', true))).toEqual(all)
   })
 
-  test('that was committed in part gives the rest', () => {
+  test('that was committed in part returns the rest', () => {
     expect(positions(entriesOf(rows.slice(0, 1), '2-0', true))).toEqual(['3-0 c'])
     expect(positions(entriesOf(rows.slice(2), '5-0', true))).toEqual(['6-0 f'])
     expect(positions(entriesOf(rows.slice(0, 1), '3-0', true))).toEqual([])

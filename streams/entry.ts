@@ -1,14 +1,14 @@
 /**
- * Entries of a stream, taken apart into messages.
+ * Entries of a stream, split into messages.
  *
- * An entry of a mailbox holds one message, whose place is the entry's id. An entry of an event log holds the events that
- * one commit has appended: the last of them has the sequence that the entry's id spells, and the others come right before.
+ * An entry of a mailbox holds one message, whose position is the entry's id. An entry of an event stream holds the events of
+ * one commit: the last of them has the sequence that the entry's id spells, and the others come right before.
  */
 import { type Envelope, type Fields, fromFields, toFields } from './envelope.ts'
 
-/** A message at its place in its partition. */
+/** A message at its position in its partition. */
 export type Entry = {
-  /** The place: `n-0` for the event with sequence n, the id of its entry for any other message. */
+  /** `n-0` for the event with sequence n, the id of its entry for any other message. */
   position: string
   /** Not parsed yet. */
   message: unknown
@@ -17,12 +17,12 @@ export type Entry = {
   fields: Fields
 }
 
-/** As Redis gives them: id and fields. */
+/** An entry as Redis replies it. */
 export type Row = [id: string, fields: Fields]
 
 /**
- * @param after messages up to here are left out: an entry may have been committed in part.
- * @param sequenced whether the entries are those of an event log.
+ * @param after messages up to this position are left out, because part of an entry may be committed.
+ * @param sequenced whether the entries are those of an event stream.
  */
 export function entriesOf(rows: Row[], after: string, sequenced: boolean): Entry[] {
   return rows.flatMap(([id, fields]): Entry[] => {
@@ -53,22 +53,22 @@ class Member implements Entry {
     this.message = message
   }
 
-  /** As an entry of its own: asked for only when the message is set aside. */
+  /** As an entry of its own: read only when the message becomes a dead letter. */
   get fields(): Fields {
     return toFields([this.message])
   }
 }
 
 /**
- * Whether an entry of an event stream can be the log's: its event says the sequence that it is found at, and the
- * incarnation that it must be of. Anything else was put there by another client, or is left from a future that was undone.
+ * Whether an entry of an event stream can be the log's: its event names the sequence that it is found at, and the right
+ * incarnation. Anything else was added by another client, or is left from a future that was undone.
  */
 export function isOfLog({ position, message }: Entry, incarnation: string | undefined): boolean {
   const event = message as Partial<Envelope> | null | undefined
   return `${event?.sequence}-0` === position && event?.incarnation === incarnation
 }
 
-/** Whether an entry of a mailbox holds a message of another incarnation. One that holds no message at all does not. */
+/** Whether an entry of a mailbox holds a message of another incarnation. An entry without any message does not. */
 export const isOfAnother = ({ message }: Entry, incarnation: string | undefined): boolean =>
   typeof message === 'object' &&
   message !== null &&

@@ -13,7 +13,7 @@ const envelope: Envelope = {
   data: {},
 }
 
-test('messages come back from their entry as they were', () => {
+test('messages are read from their entry as they were written', () => {
   const text = fc.string({ minLength: 1, unit: 'grapheme' })
   const attributes = fc.record<Envelope>(
     {
@@ -37,7 +37,7 @@ test('messages come back from their entry as they were', () => {
   )
 })
 
-/** zod leaves out a key that would change what the object inherits. */
+/** zod leaves out a key that would change the prototype. */
 const isKept = (key: string) => key !== '__proto__'
 
 /** JSON has no negative zero. */
@@ -75,14 +75,14 @@ test('unknown attributes are left out', () => {
   expect(parseEnvelope({ ...envelope, partitionkey: 'x' })).toEqual(envelope)
 })
 
-test('an envelope that has nothing to refuse is taken as it is', () => {
+test('a valid envelope is returned as it is', () => {
   for (const optional of [{}, { traceparent: '00' }, { sequence: '7', incarnation: 'b' }]) {
     const message = { ...envelope, ...optional }
     expect(parseEnvelope(message)).toBe(message)
   }
 })
 
-test('whatever is wrong with a message, the schema says it: what is accepted and what is refused are the same', () => {
+test('the fast path accepts and refuses the same messages as the schema, with the same errors', () => {
   const full = { ...envelope, traceparent: '00', incarnation: 'b', sequence: '7' }
   fc.assert(
     fc.property(mutated(fc.constantFrom<object>(envelope, full)), (message) => {

@@ -1,5 +1,5 @@
 /**
- * Messages on a stream: CloudEvents 1.0 in their JSON batch format. An entry has one field, which holds one or more.
+ * Messages on a stream: CloudEvents 1.0 in their JSON batch format. An entry has one field, which holds one or more messages.
  * Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#4-json-batch-format
  */
 import { z } from 'zod'
@@ -14,25 +14,25 @@ export const envelopeSchema = z.object({
   /** The key of the actor that the message is about. */
   subject: z.string().min(1),
   time: z.string().min(1),
-  /** W3C trace context of the request that caused the message. Absent when nobody traced it. */
+  /** W3C trace context of the request that caused the message. Absent when it was not traced. */
   traceparent: z.string().optional(),
   /** The incarnation of the sender's database, once the installation was restored from a backup (`incarnation.ts`). */
   incarnation: z.string().optional(),
   /** Of an event: its sequence in the log of its partition. */
   sequence: z.string().optional(),
-  /** What the message says: its own schema looks into it. */
+  /** The content: each type of message has its own schema for it. */
   data: z.custom<Record<string, unknown>>(isObject, 'must be an object'),
 })
 export type Envelope = z.infer<typeof envelopeSchema>
 
 /**
- * Parses a message as the schema does, for a fifth of the price where there is nothing to refuse or to leave out.
+ * Parses a message as the schema does, in a fifth of the time when there is nothing to refuse or to leave out.
  * @throws as the schema does.
  */
 export const parseEnvelope = (message: unknown): Envelope =>
   isPlainEnvelope(message) ? message : envelopeSchema.parse(message)
 
-/** Whether the message is an envelope with these attributes and no other, so that the schema would return an equal one. */
+/** Whether the message is an envelope with exactly these attributes, so that the schema would return an equal one. */
 function isPlainEnvelope(message: unknown): message is Envelope {
   if (!isObject(message)) return false
   const it = message as Record<string, unknown>
@@ -59,10 +59,10 @@ function isPlainEnvelope(message: unknown): message is Envelope {
 
 const isText = (value: unknown) => typeof value === 'string' && value.length > 0
 
-/** An entry as Redis gives it: field, value, field, value. */
+/** Of an entry, as Redis replies them: field, value, field, value. */
 export type Fields = string[]
 
-/** The one field that an entry has. */
+/** The only field of an entry. */
 export const batchField = 'cloudevents'
 
 /** @returns the value of that field. */
@@ -74,14 +74,14 @@ export const toArray = (texts: string[]): string => `[${texts.join(',')}]`
 export const toFields = (messages: unknown[]): Fields => [batchField, toBatch(messages)]
 
 /**
- * @returns the messages that an entry holds, which may be anything yet: each is parsed by itself.
- * @throws when it is no batch, or an empty one.
+ * @returns the messages of an entry, not parsed yet.
+ * @throws when it is not a batch, or an empty one.
  */
 export function fromFields([name, value]: Fields): unknown[] {
   if (name !== batchField || value === undefined)
     throw new TypeError(`Cannot read an entry without ${batchField}`)
   const messages: unknown = JSON.parse(value)
   if (!Array.isArray(messages) || messages.length === 0)
-    throw new TypeError('Cannot read an entry that is no batch of messages')
+    throw new TypeError('Cannot read an entry that is not a batch of messages')
   return messages
 }

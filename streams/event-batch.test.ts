@@ -19,7 +19,7 @@ const advance = (partition: number, seq: number) => ({
   seq,
 })
 
-test('the events of a commit make one batch for each partition, numbered from where it stands', () => {
+test('the events of a commit are one batch per partition, numbered after its last event', () => {
   const events = [
     { partition: 3, event: event('a', 1) },
     { partition: 5, event: event('b', 2) },
@@ -39,7 +39,7 @@ test('the events of a commit make one batch for each partition, numbered from wh
   ])
 })
 
-test('very many events of one partition make several batches, and none has too many', () => {
+test('many events of one partition are several batches of limited size', () => {
   const events = range(2 * eventsPerBatchMax + 1).map((value) => ({ partition: 0, event: event('a', value) }))
   const batches = inBatches(events, [advance(0, 0)])
   expect(batches.map(({ first, seq }) => [first, seq])).toEqual([
@@ -49,7 +49,7 @@ test('very many events of one partition make several batches, and none has too m
   ])
 })
 
-test('an entry holds whole messages, each with its sequence, and what is filled in from a row is the same', () => {
+test('an entry holds whole messages with their sequences, and a row of the log gives the same', () => {
   const events = [event('a', 1), { ...event('책', 2), traceparent: '00-1-2-00' }]
   const [batch] = inBatches(
     events.map((it) => ({ partition: 0, event: it })),
@@ -66,7 +66,7 @@ test('an entry holds whole messages, each with its sequence, and what is filled 
   expect(JSON.parse(toEntry(fromRow(row, 7), shared))).toEqual(JSON.parse(text).slice(1))
 })
 
-/** As the version before wrote it: a row for each event. */
+/** As the previous version wrote it: a row for each event. */
 const logAsBefore = (runtime: Runtime, seqs: number[]) => runtime.sql`
   insert into event_log (partition, seq, id, type, subject, time, traceparent, data)
   select 0, e.seq, 'id-' || e.seq, 'Counted', 'key', date_trunc('milliseconds', now()),
@@ -76,7 +76,7 @@ const logAsBefore = (runtime: Runtime, seqs: number[]) => runtime.sql`
 const log = (runtime: Runtime) => runtime.sql`
   select partition, seq, id, type, subject, time, traceparent, data from event_log order by partition, seq`
 
-test('a log of the version before is kept, and a worker of that version goes on with it beside ours', async () => {
+test('a log of the previous version is kept, and a worker of that version can use it at the same time', async () => {
   await using runtime = await openRuntime({ partitions: 1, migrations: allMigrations.slice(0, 3) })
   const { sql, eventLog, redis } = runtime
   await logAsBefore(runtime, [1, 2, 3])
@@ -84,7 +84,7 @@ test('a log of the version before is kept, and a worker of that version goes on 
   await applyMigrations(runtime.postgresUrl, allMigrations.slice(3), 1)
   expect(await log(runtime)).toEqual(before)
 
-  // The partition changes hands between the versions, to and fro.
+  // The partition changes hands between the versions, back and forth.
   await logAsBefore(runtime, [4])
   await sql`update mailbox set seq = 4`
   const events = inBatches(
@@ -105,7 +105,7 @@ test('a log of the version before is kept, and a worker of that version goes on 
   expect((await commit(sql, ours)).partitions.size).toBe(1)
   await logAsBefore(runtime, [7])
   await sql`update mailbox set seq = 7`
-  // It prunes by deleting rows, which must not fail; what it leaves is pruned by ours.
+  // It prunes by deleting rows, which must not fail. This version prunes what it leaves.
   await sql`delete from event_log where (partition, seq) in (select partition, seq from event_log where seq < 3)`
 
   expect((await log(runtime)).map((it) => [it.seq, it.id])).toEqual([

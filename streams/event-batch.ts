@@ -1,14 +1,14 @@
 /**
  * The events of one commit in one partition: a row of the event log, and an entry of the event stream.
  *
- * The text of an event is made once. The log keeps it; publishing adds what is the same for the whole batch, and the
- * event's sequence.
+ * An event is serialized once. The log keeps the text; publishing adds what is the same for the whole batch, and the event's
+ * sequence.
  */
 import type { Advance } from './commit.ts'
 import { type Envelope, toArray } from './envelope.ts'
 import type { OutgoingEvent } from './handler.ts'
 
-/** Events per batch at most, so that readers of a stream know what a count of entries amounts to. */
+/** Bounds how many events a reader gets per entry: it can only limit the number of entries. */
 export const eventsPerBatchMax = 50
 
 export type EventBatch = {
@@ -18,17 +18,17 @@ export type EventBatch = {
   seq: number
   /** Of the commit, by Postgres's clock: ISO 8601. */
   time: string
-  /** Of each event, its JSON without what publishing adds. */
+  /** The JSON of each event without what publishing adds. */
   events: string[]
 }
 
-/** A batch that is yet to be committed. */
+/** A batch before its commit. */
 export type NumberedBatch = Omit<EventBatch, 'time'> & {
-  /** What its events are about, each once. */
+  /** Of its events. */
   subjects: Set<string>
 }
 
-/** Numbers events per partition, from where each partition stands. */
+/** Numbers events per partition, from the last sequence of each. */
 export function inBatches(events: OutgoingEvent[], advances: Advance[]): NumberedBatch[] {
   const last = new Map(advances.map((it) => [it.partition, it.seq]))
   const open = new Map<number, NumberedBatch>()
@@ -52,7 +52,7 @@ export function inBatches(events: OutgoingEvent[], advances: Advance[]): Numbere
 const toText = ({ id, type, subject, traceparent, data }: OutgoingEvent['event']): string =>
   JSON.stringify({ id, type, subject, traceparent, data })
 
-/** @returns the batch as an entry of the event stream holds it. @param shared attributes that all its events have. */
+/** @returns the content of the batch's entry in the event stream. @param shared attributes of all its events. */
 export function toEntry({ first, time, events }: EventBatch, shared: Partial<Envelope>): string {
   const head = JSON.stringify({ ...shared, time }).slice(0, -1)
   return toArray(events.map((text, i) => `${head},"sequence":"${first + i}",${text.slice(1)}`))
@@ -61,7 +61,7 @@ export function toEntry({ first, time, events }: EventBatch, shared: Partial<Env
 /** A row of the log. */
 export type BatchRow = { partition: number; first: number; seq: number; time: Date; events: string }
 
-/** @returns what of the row comes after a sequence. */
+/** @returns the events of the row after a sequence. */
 export function fromRow({ partition, first, seq, time, events }: BatchRow, after: number): EventBatch {
   const from = Math.max(first, after + 1)
   const texts = (JSON.parse(events) as unknown[]).slice(from - first).map((it) => JSON.stringify(it))

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => runtime[Symbol.asyncDispose]())
 
-/** A partition that no other test has, with so many events committed and not published. */
+/** A partition of its own, with `count` events committed and not published. */
 async function logged(count: number) {
   const mine = partition++
   const { redis, sql, eventLog } = runtime
@@ -41,12 +41,12 @@ async function logged(count: number) {
     entries: async () => (await redis.xrange(key, '-', '+')).map(([id]) => id),
     commit: (more: number) => runtime.logEvents(mine, more),
     publish: async (...events: EventBatch[]) => eventLog.publish([{ at: await at(), events }]),
-    /** Looks twice: what was not committed at the look before is not trimmed. */
+    /** Twice, because events that were not committed at the previous look are kept. */
     trim: async (log = eventLog) => {
       await log.trim(await at(), 90)
       return log.trim(await at(), 90)
     },
-    /** A consumer has committed so many, and read so many entries beyond. */
+    /** A consumer has committed this many events, and read `ahead` entries beyond. */
     consumed: async (processed: number, ahead = 0, group = 'reader') => {
       const at = consumer(processed, group)
       await alignGroup(redis, at, { owner: false, taking: true })
@@ -58,7 +58,7 @@ async function logged(count: number) {
 
 const ids = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => `${from + i}-0`)
 
-/** What was committed last, as the worker hands it over. */
+/** The last events of the log, as a worker publishes them. */
 async function lastEvents(mine: number, count: number): Promise<EventBatch[]> {
   const rows = await runtime.sql<BatchRow[]>`
     select b.partition, b.first, b.seq, time, events from event_batch b join mailbox m on m.partition = b.partition
@@ -67,7 +67,7 @@ async function lastEvents(mine: number, count: number): Promise<EventBatch[]> {
   return rows.map((it) => fromRow(it, seq - count))
 }
 
-test('P1: the events of a commit are one entry with the id of the last, and publishing again is harmless', async () => {
+test('P1: the events of a commit are one entry with the id of the last, and publishing again has no effect', async () => {
   const it = await logged(3)
   const events = await lastEvents(it.mine, 3)
   await it.publish(...events)
@@ -78,7 +78,7 @@ test('P1: the events of a commit are one entry with the id of the last, and publ
   expect(await it.ids()).toEqual(ids(1, 3))
 })
 
-test('P1: a commit with very many events is several entries, and counts as many events', async () => {
+test('P1: a commit with many events is several entries, whose lag counts events', async () => {
   const it = await logged(120)
   await it.publish(...(await lastEvents(it.mine, 120)))
   expect(await it.entries()).toEqual(['50-0', '100-0', '120-0'])
@@ -87,7 +87,7 @@ test('P1: a commit with very many events is several entries, and counts as many 
   expect(await it.lag()).toBe(20)
 })
 
-test('P1: what is filled in from the log is what was published at first', async () => {
+test('P1: an entry that is filled in from the log is the one that was first published', async () => {
   const it = await logged(2)
   await it.publish(...(await lastEvents(it.mine, 2)))
   const before = (await it.held()).map((entry) => entry.message)
@@ -107,27 +107,27 @@ test('P2: a stream that was lost is filled again, however long it is, and the la
   expect(await it.lag()).toBe(203)
 })
 
-test('P2: a stream that ends early is filled from there before anything is appended', async () => {
+test('P2: a stream that ends early is filled before anything is appended', async () => {
   const it = await logged(5)
   await it.publish()
   await it.redis.del(it.key)
-  // Redis came back with the first two; five more are committed, and the last two are handed over.
+  // Redis came back with the first two. Five more are committed, and the last two are published.
   for (const id of ['1-0', '2-0']) await it.redis.xadd(it.key, id, 'a', 'b')
   await it.commit(5)
   await it.publish(...(await lastEvents(it.mine, 2)))
   expect(await it.ids()).toEqual(ids(1, 10))
 })
 
-test('P2: an event is not appended over a gap, not even for a moment', async () => {
+test('P2: no event is ever appended after a gap', async () => {
   const it = await logged(3)
   const [third] = await lastEvents(it.mine, 1)
-  // The log cannot fill the gap: nobody may see the third before the first.
+  // The log cannot fill the gap: no reader may see the third before the first.
   await it.sql`delete from event_batch where partition = ${it.mine}`
   await expect(it.publish(third!)).rejects.toThrow('nothing right after 0')
   expect(await it.ids()).toEqual([])
 })
 
-test('a stream that has more than the log is an error, not something to build on', async () => {
+test('publishing to a stream that has more than the log is an error', async () => {
   const it = await logged(2)
   await it.redis.xadd(it.key, '7-0', 'a', 'b')
   await expect(it.publish()).rejects.toThrow(
@@ -135,7 +135,7 @@ test('a stream that has more than the log is an error, not something to build on
   )
 })
 
-test('P2: of several partitions published at once each is made whole', async () => {
+test('P2: several partitions that are published at once are all filled', async () => {
   const [whole, early, lost] = [await logged(3), await logged(5), await logged(2)]
   for (const id of ['1-0', '2-0']) await runtime.redis.xadd(early.key, id, 'a', 'b')
   const publications = [
@@ -163,7 +163,7 @@ test('P3: a refill goes back to what was trimmed and no further', async () => {
   expect(await it.lag()).toBe(4)
 })
 
-test('P3: after everything was trimmed and lost, the next event comes with its own id', async () => {
+test('P3: after everything was trimmed and lost, the next event has its own id', async () => {
   const it = await logged(4)
   await it.publish()
   await it.consumed(4)
@@ -178,7 +178,7 @@ test('P3: after everything was trimmed and lost, the next event comes with its o
   expect(await it.lag()).toBe(1)
 })
 
-test('P3: nothing is trimmed while a consumer’s group is missing, and nothing that one has not committed', async () => {
+test('P3: nothing is trimmed that a consumer has not committed, nor while a consumer’s group is missing', async () => {
   const it = await logged(5)
   await it.publish()
   const topic = { ...events, consumers: ['reader', 'late'] }
@@ -191,7 +191,7 @@ test('P3: nothing is trimmed while a consumer’s group is missing, and nothing 
   expect((await it.ids()).slice(-2)).toEqual(['4-0', '5-0'])
 })
 
-test('P3: what was committed only since the last look stays', async () => {
+test('P3: events committed since the last look are kept', async () => {
   const it = await logged(5)
   await it.publish()
   const look = async () => runtime.eventLog.trim(await it.at(), 90)
@@ -205,7 +205,7 @@ test('P3: what was committed only since the last look stays', async () => {
   expect(await look()).toBe(3)
 })
 
-test('P3: what is read and not committed stays', async () => {
+test('P3: events that were read and not committed are kept', async () => {
   const it = await logged(2)
   await it.publish()
   await it.commit(4)
@@ -213,25 +213,25 @@ test('P3: what is read and not committed stays', async () => {
   await it.commit(2)
   await it.publish()
   expect(await it.entries()).toEqual(['2-0', '6-0', '8-0'])
-  // The second entry is in hand: none of its four events is committed.
+  // The second entry was read: none of its four events is committed.
   await it.consumed(2, 1)
   expect(await it.trim()).toBe(2)
   expect(await it.ids()).toEqual(expect.arrayContaining(ids(3, 8)))
 })
 
-test('P3: while somebody reads by hand, nothing is trimmed and nothing is pruned', async () => {
+test('P3: while another client reads as a consumer’s group, nothing is trimmed or pruned', async () => {
   const it = await logged(5)
   await it.publish()
   await it.consumed(0)
   await it.sql`update event_batch set time = clock_timestamp() - interval '91 days' where partition = ${it.mine}`
-  await it.redis.xreadgroup('GROUP', 'reader', 'by hand', 'STREAMS', it.key, '>')
+  await it.redis.xreadgroup('GROUP', 'reader', 'another client', 'STREAMS', it.key, '>')
   expect(await it.trim()).toBe(0)
   expect(await it.ids()).toEqual(ids(1, 5))
   const [kept] = await it.sql`select count(*) as n from event_log where partition = ${it.mine}`
   expect(kept!.n).toBe(5)
 })
 
-test('P3: one who has lost the partition notes nothing as trimmed', async () => {
+test('P3: a worker that has lost the partition trims nothing', async () => {
   const it = await logged(5)
   await it.publish()
   await it.consumed(3)
@@ -242,7 +242,7 @@ test('P3: one who has lost the partition notes nothing as trimmed', async () => 
   expect(await it.ids()).toEqual(ids(1, 5))
 })
 
-test('P3: the log is pruned by age, but keeps what some consumer has not committed', async () => {
+test('P3: the log is pruned by age, but keeps what a consumer has not committed', async () => {
   const it = await logged(1)
   for (const _ of range(5)) await it.commit(1)
   await it.publish()

@@ -1,4 +1,4 @@
-/** What a service brings to the runtime: how a message is understood and what follows from it. */
+/** What a service gives to the runtime: how to parse a message, and what follows from it. */
 import type { Envelope } from './envelope.ts'
 import type { Fragment } from './postgres.ts'
 
@@ -17,35 +17,39 @@ export type OutgoingEvent = {
   event: Pick<Envelope, 'id' | 'type' | 'subject' | 'traceparent' | 'data'>
 }
 
-/** A message set aside because no retry can make it work. */
+/** A message that no retry can make work. It becomes a dead letter. */
 export type Poison = { partition: number; position: string; reason: string }
 
-/** Everything that one batch changes. All of it is committed, or none of it, per partition. */
-export type Effects = {
+/**
+ * What a commit returns to the handler: a select of two columns, `null::int` and a JSON object, from parts of `writes`.
+ * `Result` is the type of the object.
+ */
+export type Results<Result> = Fragment & { readonly result?: Result }
+
+/** Everything that one batch changes. Per partition, all of it is committed or nothing. */
+export type Effects<Result = unknown> = {
   /**
-   * Named parts of the commit statement (`name as (insert …)`). The statement defines `fenced (partition)`:
-   * the partitions that are still ours. Every part must ask for it, so that a fenced-out owner writes nothing:
-   * `where x.partition = any(array(select partition from fenced))`, which is looked up once and not joined row by row.
+   * Named parts of the commit statement (`name as (insert …)`). Every part must take its rows from `fencedRows` (`rows.ts`),
+   * so that a fenced-out owner writes nothing.
    */
   writes: Fragment[]
   events: OutgoingEvent[]
   poison: Poison[]
-  /** What the commit is to report: a select of two columns, `null::int` and a JSON object, from parts of `writes`. */
-  results?: Fragment
+  results?: Results<Result>
   /** Called once the batch is committed, with the partitions whose fence held, and the results. Must not throw. */
-  committed?(partitions: ReadonlySet<number>, results: unknown[]): void
+  committed?(partitions: ReadonlySet<number>, results: Result[]): void
 }
 
-export type Handler<Message> = {
-  /** @throws when the envelope is no message of ours: it becomes a dead letter. */
+export type Handler<Message, Result = unknown> = {
+  /** @throws when the envelope is not a message of this service: it becomes a dead letter. */
   parse(envelope: Envelope): Message
   /**
-   * Decides a batch: messages of one partition stand in the order of their stream. Reads what it needs, writes nothing.
-   * @param fresh Postgres has refused what was decided before, or a dead letter is driven again, behind messages that came
-   *   after it: nothing may be taken for granted.
+   * Decides a batch, in which the messages of one partition are in the order of their stream. Reads only.
+   * @param afterRefusal Postgres has refused the batch before, or a dead letter is redriven after messages that followed it:
+   *   the handler must rely on nothing in memory.
    * @throws on a transient fault: the batch is read again.
    */
-  handle(batch: Delivery<Message>[], fresh?: boolean): Promise<Effects>
-  /** What is in memory about a partition may no longer be what Postgres has. */
+  handle(batch: Delivery<Message>[], afterRefusal?: boolean): Promise<Effects<Result>>
+  /** Called when the handler's memory of a partition may differ from Postgres. */
   forget?(partition: number): void
 }

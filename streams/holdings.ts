@@ -1,34 +1,28 @@
 /**
  * The partitions that a worker holds: leased from Postgres, aligned in Redis, kept tidy.
  *
- * H1. Renewing runs beside the work, so that a long batch loses no lease; but what is held changes only between batches,
- *     when the worker calls `takeOver` (W3).
- * H2. A partition is worked on only after Redis was made to fit what Postgres says: the group stands at the offset,
- *     and every committed event is in the stream.
- * H3. A partition of which Redis refuses to have that done is left alone for a moment, and the others go on.
+ * H1. Leases are renewed beside the work (`lease-keeper.ts`), so that a long batch loses none; but partitions are gained and
+ *     lost only between batches, when the worker calls `takeOver` (W3).
+ * H2. A partition is worked on only after Redis was made to fit what Postgres says: the group is at the offset, and every
+ *     committed event is in the stream.
+ * H3. A partition for which Redis refuses this is dropped and backs off, and the others go on (`quarantine.ts`).
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Backoff } from './backoff.ts'
-import type { Owned, Slice } from './batch.ts'
 import { sequenceOf } from './entry.ts'
 import { type EventLog, PublishError } from './event-log.ts'
-import { groupsOf } from './groups.ts'
-import type { Incarnation } from './incarnation.ts'
-import { type Lease, type Leases, leave, releaseLeases, renewLeases } from './lease.ts'
-import { alignGroup, type Cursor, defineMailboxScripts, type Reading, readEntries } from './mailbox.ts'
+import { groupOf } from './groups.ts'
+import { leave, releaseLeases } from './lease.ts'
+import { LeaseKeeper, type LeaseKeeperOptions } from './lease-keeper.ts'
+import { alignGroup, defineMailboxScripts, readEntries } from './mailbox.ts'
 import { backTo, fromText, type Mending } from './mending.ts'
+import { Owned, positionOf } from './owned.ts'
 import { streamKey, type Topic } from './partition.ts'
-import type { Sql } from './postgres.ts'
-import { Pulse } from './pulse.ts'
+import type { Pulse } from './pulse.ts'
+import { Quarantine } from './quarantine.ts'
 import { isReplyError, type RedisClient } from './redis.ts'
 import type { Telemetry } from './telemetry.ts'
 
-const renewEveryMaxMs = 1_000
-const restMaxMs = 5_000
-/** How long a stream must end before our offset until that is not Redis' doing: its owner fills it within a second or two. */
+/** How long a stream may end before the offset: its owner fills it within a second or two. */
 const goBackAfterMs = 5_000
-/** How often what is missing from a stream is waited for. With the pauses between, that is some seconds. */
-const missedMax = 8
 
 export type Log = {
   info(facts: object, text: string): void
@@ -36,66 +30,55 @@ export type Log = {
   error(facts: object, text: string): void
 }
 
-export type HoldingsOptions = {
-  /** The service: the name of its consumer group. */
-  service: string
-  /** Unique to the process. */
-  id: string
+/** `service` is also the name of the consumer group. */
+export type HoldingsOptions = LeaseKeeperOptions & {
   topic: Topic
-  /** How many the topic has, and with that where each subject belongs. */
+  /** How many the topic has, which decides where each subject belongs. */
   partitions: number
-  /** Where the service's own events go, if it has any. */
+  /** For the service's own events, if it has any. */
   eventLog?: EventLog
-  incarnation: Incarnation
-  sql: Sql
   redisPrefix: string
-  leaseTtlMs: number
   eventRetentionDays: number
   log: Log
   telemetry: Telemetry
-  /** Told of partitions that are dropped from memory. */
+  /** Called with each partition that is dropped from memory. */
   handler: { forget?(partition: number): void }
 }
 
 export class Holdings {
-  /** That of the renewing. */
-  readonly pulse: Pulse
   readonly #options: HoldingsOptions
   readonly #redis: RedisClient
+  readonly #leases: LeaseKeeper
+  readonly #quarantine = new Quarantine()
   readonly #owned = new Map<number, Owned>()
-  /** Partitions whose stream cannot be right, as the owner of an epoch has seen, and why. */
-  readonly #distrusted = new Map<number, { epoch: number; reason: string }>()
-  /** For each partition, the last time that its stream was filled again, as far as we have seen. */
+  /** For each partition, the last refill of its stream that this worker knows of. */
   readonly #mendings = new Map<number, string>()
-  /** For each partition, after which position something was missing, and how often in a row. */
-  readonly #missed = new Map<number, { position: string; times: number }>()
-  /** For each partition, the last position that could not be read. */
-  readonly #unreadable = new Map<number, string>()
-  /** Partitions that are left alone, or were a moment ago. */
-  readonly #resting = new Map<number, { until: number; backoff: Backoff }>()
-  #leases: Leases | undefined
-  #renewing: Promise<Leases> | undefined
-  #workers = 0
-  /** Rises whenever what is known of the leases is thrown away: an answer still on its way is out of date then. */
-  #era = 0
   #trimNext = 0
-  /** Until when nothing of others' is taken (L4): without end while renewing fails. */
-  #modestUntil = 0
 
   constructor(options: HoldingsOptions, redis: RedisClient) {
     this.#options = options
     this.#redis = redis
-    this.pulse = new Pulse(`${options.service}-leases`)
+    this.#leases = new LeaseKeeper(options, redis)
     defineMailboxScripts(redis)
   }
 
-  all(): Owned[] {
-    return [...this.#owned.values()]
+  /** Of the renewals. */
+  get pulse(): Pulse {
+    return this.#leases.pulse
   }
 
   /** Whether no other worker of the service was alive when the leases were last renewed. */
   get alone(): boolean {
-    return this.#workers === 1
+    return this.#leases.alone
+  }
+
+  /** Renews the leases until `signal` is aborted. */
+  keepLeases(signal: AbortSignal): Promise<void> {
+    return this.#leases.run(signal)
+  }
+
+  all(): Owned[] {
+    return [...this.#owned.values()]
   }
 
   /** Whether this is still the partition as we hold it, and not one that was lost and perhaps taken again. */
@@ -103,78 +86,51 @@ export class Holdings {
     return this.#owned.get(owned.partition) === owned
   }
 
-  /** Drops one partition, or all, from memory. What we know of our leases is no longer to be trusted either. */
+  /** Drops one partition, or all, from memory, and with it what is known of the leases. */
   forget(partition?: number): void {
     for (const dropped of partition === undefined ? this.#owned.keys() : [partition]) this.#drop(dropped)
-    this.#leases = undefined
-    this.#era++
+    this.#leases.forget()
   }
 
-  /** Drops a partition whose stream goes on with what cannot be next: it is to be begun anew. */
-  distrust(owned: Owned, next: string): void {
+  /** Drops a partition whose stream continues with an entry that cannot be next. The stream will be recreated. */
+  quarantine(owned: Owned, next: string): void {
     const reason = `it goes on from ${owned.position} with ${next}`
-    this.#distrusted.set(owned.partition, { epoch: owned.epoch, reason })
-    this.#rest(owned, new Error(`Cannot read ${owned.key}: ${reason}`))
+    this.#quarantine.add(owned, reason)
+    this.#backOff(owned, new Error(`Cannot read ${owned.key}: ${reason}`))
   }
 
   /**
-   * Drops a partition whose stream lacks what is next. Its owner sees by the group where we stand, and fills the stream from
-   * there: if it were deleted, the group would be gone too. An owner that finds nothing wrong is not asked for ever.
+   * Drops a partition whose stream lacks the next event. The owner of the stream sees by the group what is missing, and
+   * refills it; deleting the stream would delete the group. If the owner finds nothing wrong, the stream is recreated.
    */
   missNext(owned: Owned, next: string): void {
-    const missed = this.#missed.get(owned.partition)
-    const times = missed?.position === owned.position ? missed.times + 1 : 1
-    this.#missed.set(owned.partition, { position: owned.position, times })
-    if (times > missedMax) this.distrust(owned, next)
-    else
-      this.#rest(owned, new Error(`Cannot read ${owned.key}: it goes on from ${owned.position} with ${next}`))
+    const error = new Error(`Cannot read ${owned.key}: it goes on from ${owned.position} with ${next}`)
+    if (this.#quarantine.mayStillCome(owned)) this.#backOff(owned, error)
+    else this.quarantine(owned, next)
   }
 
   /**
-   * A log has nothing that cannot be read, so the stream is begun anew. What cannot be read even then is the log's: a
-   * service that is too old does not know every event.
-   * @throws when there is something that has not been distrusted before.
+   * A log holds nothing unreadable, so the stream is recreated from it. What is unreadable even then is in the log: an older
+   * version of a service does not know every event.
+   * @throws when an event is unreadable for the first time.
    */
-  distrustUnreadable(
-    slices: Slice[],
-    unreadable: { partition: number; position: string; reason: string }[],
-  ): void {
-    const news = unreadable.filter(({ partition, position }) => this.#unreadable.get(partition) !== position)
-    for (const { partition, position, reason } of news) {
-      this.#unreadable.set(partition, position)
-      const slice = slices.find((it) => it.owned.partition === partition)
-      if (slice) this.distrust(slice.owned, `${position}: ${reason}`)
+  quarantineUnreadable(unreadable: { partition: number; position: string; reason: string }[]): void {
+    const found = unreadable.filter((it) => this.#quarantine.isNews(it.partition, it.position))
+    for (const { partition, position, reason } of found) {
+      const owned = this.#owned.get(partition)
+      if (owned) this.quarantine(owned, `${position}: ${reason}`)
     }
-    if (news.length > 0) throw new Error('Cannot read an event that was logged')
-  }
-
-  /** Renews the leases until `signal` is aborted. */
-  async keepLeases(signal: AbortSignal): Promise<void> {
-    const { leaseTtlMs, log } = this.#options
-    while (!signal.aborted) {
-      const era = this.#era
-      const restMs = Math.min(renewEveryMaxMs, leaseTtlMs / 4)
-      try {
-        const leases = await this.#renewIfCurrent()
-        if (era === this.#era) this.#leases = leases
-        this.pulse.beat(restMs)
-      } catch (error) {
-        this.pulse.fail(error, restMs)
-        log.warn({ err: error }, 'cannot renew the leases')
-      }
-      await sleep(restMs, undefined, { signal }).catch(() => {})
-    }
+    if (found.length > 0) throw new Error('Cannot read an event that was logged')
   }
 
   /**
-   * Brings what is held in line with what is leased.
-   * @param sure that no batch is in doubt: what is above our share is kept until then, for whoever got it would have to
-   * tell all over again what the handler may have told the world already.
+   * Makes the holdings match the leases.
+   * @param sure that no batch is in doubt. Until then a surplus is kept: its next owner would repeat effects that the handler
+   *   may have shown the outside world already.
    */
   async takeOver(sure: boolean): Promise<void> {
-    const { sql, id, incarnation, log } = this.#options
-    const known = incarnation.isCurrent ? this.#leases : undefined
-    const { owned: leases, share } = known ?? (await this.#freshLeases()) ?? nothing
+    const { sql, id, log } = this.#options
+    const { owned: leases, share } = (await this.#leases.current()) ?? nothing
     const leased = new Set(leases.map((it) => it.partition))
     for (const partition of this.#owned.keys()) if (!leased.has(partition)) this.#drop(partition)
 
@@ -186,11 +142,10 @@ export class Holdings {
       return
     }
 
-    const now = performance.now()
     const wanted = leases
       .filter((it) => this.#owned.get(it.partition)?.epoch !== it.epoch)
-      .filter((it) => (this.#resting.get(it.partition)?.until ?? 0) <= now)
-      .map((it) => this.#adopt(it))
+      .filter((it) => !this.#quarantine.isBackingOff(it.partition))
+      .map((it) => new Owned(it, this.#keyOf(it.partition), this.#reader))
     for (const { partition } of wanted) this.#drop(partition)
     const gained = await this.#alignAll(wanted, true)
     if (gained.length === 0) return
@@ -206,96 +161,49 @@ export class Holdings {
     try {
       if (incarnation.isCurrent) await incarnation.note(sql, this.#redis, await leave(sql, id))
     } catch (error) {
-      log.warn({ err: error }, 'cannot give the leases back: they run out by themselves')
+      log.warn({ err: error }, 'cannot give the leases back: they will expire')
     }
   }
 
-  /** Looks after every partition: what Redis may have lost, how far behind we are, what is done with. */
+  /** Aligns every partition, reports its lag, and trims one. */
   async tidy(): Promise<void> {
     const all = await this.#alignAll(this.all(), false)
     await Promise.all(all.map((owned) => this.#reportLag(owned)))
-    // One partition each time, so that nobody waits long for the broom.
+    // One partition per pass, to keep the pause short.
     const next = all[this.#trimNext++ % Math.max(1, all.length)]
     if (next) await this.#trim(next)
   }
 
-  cursorOf(owned: Owned): Cursor {
-    const { service, id } = this.#options
-    const { key, position, processed } = owned
-    return { key, group: service, consumer: id, position, processed }
-  }
-
-  /** Has the groups show what was committed since they were last told. What that misses, the next alignment makes up for. */
+  /** Makes the groups show what was committed. If this fails, the next alignment does it. */
   async show(): Promise<void> {
-    const moved = this.all().filter((it) => it.shown !== it.position)
-    await readEntries(
-      this.#redis,
-      moved.map((it) => this.readingOf(it)),
-      0,
-    ).catch(() => {})
+    const moved = this.all().filter((it) => !it.isShown)
+    const readings = moved.map((it) => it.readingFrom())
+    await readEntries(this.#redis, readings, 0).catch(() => {})
   }
 
-  /**
-   * What to ask of a partition's stream; whoever asks it has the group show what is committed.
-   * @param after where to read from: what is before that is committed, or about to be.
-   */
-  readingOf(owned: Owned, after = owned.position): Reading {
-    owned.shown = owned.position
-    return { ...this.cursorOf(owned), after }
+  get #reader(): { group: string; consumer: string } {
+    return { group: this.#options.service, consumer: this.#options.id }
   }
 
-  /** What we lease, read after whatever made us doubt it. */
-  async #freshLeases(): Promise<Leases | undefined> {
-    await this.#renewing?.catch(() => {})
-    this.#leases = await this.#renewIfCurrent()
-    return this.#leases
+  #keyOf(partition: number): string {
+    return streamKey(this.#options.redisPrefix, this.#options.topic, partition)
   }
 
-  /** U2. Whoever has not looked yet, or works with a database that has gone back, counts no beat and leases nothing. */
-  async #renewIfCurrent(): Promise<Leases | undefined> {
-    const { sql, incarnation } = this.#options
-    if (!incarnation.isCurrent) await incarnation.look(sql, this.#redis)
-    if (!incarnation.isCurrent) return undefined
-    const leases = await this.#renew()
-    return incarnation.isCurrent ? leases : undefined
+  /** Whether the topic is the service's own mailbox, and not another service's event stream. */
+  get #ownsTopic(): boolean {
+    return this.#options.topic.owner === this.#options.service
   }
 
-  /** One renewal at a time: of two at once, each would pass over the partitions that the other is taking. */
-  #renew(): Promise<Leases> {
-    const { sql, id, leaseTtlMs, incarnation } = this.#options
-    const before = incarnation.last
-    this.#renewing ??= renewLeases(sql, id, leaseTtlMs, performance.now() < this.#modestUntil)
-      .then((leases) => {
-        if (this.#modestUntil === Number.POSITIVE_INFINITY) this.#modestUntil = performance.now() + leaseTtlMs
-        this.#workers = leases.workers
-        incarnation.counted(sql, this.#redis, leases.beat, before)
-        return leases
-      })
-      .catch((error) => {
-        this.#modestUntil = Number.POSITIVE_INFINITY
-        throw error
-      })
-      .finally(() => {
-        this.#renewing = undefined
-      })
-    return this.#renewing
-  }
-
-  #adopt(lease: Lease): Owned {
-    const key = streamKey(this.#options.redisPrefix, this.#options.topic, lease.partition)
-    return { ...lease, key, shown: '' }
-  }
-
-  /** @returns those that could be aligned. The others rest. */
+  /** @returns the partitions that could be aligned. The others back off. */
   async #alignAll(partitions: Owned[], taking: boolean): Promise<Owned[]> {
     const aligned = await Promise.all(
       partitions.map((owned) =>
         this.#align(owned, taking).then(
           () => [owned],
           (error) => {
-            // Anything else is no fault of the partition's own.
+            // Any other error is not the partition's own.
             if (!isReplyError(error) && !(error instanceof PublishError)) throw error
-            this.#rest(owned, error)
+            this.#backOff(owned, error)
             return []
           },
         ),
@@ -304,30 +212,24 @@ export class Holdings {
     return aligned.flat()
   }
 
-  /** H3. Longer, if a moment is not enough. */
-  #rest({ partition, key }: Owned, error: unknown): void {
-    const now = performance.now()
-    const before = this.#resting.get(partition)
-    const isOver = !before || now - before.until > 2 * restMaxMs
-    const backoff = isOver ? new Backoff({ initialMs: 50, maxMs: restMaxMs }) : before.backoff
-    this.#resting.set(partition, { until: now + backoff.next(), backoff })
+  #backOff({ partition, key }: Owned, error: unknown): void {
+    this.#quarantine.backOff(partition)
     this.forget(partition)
-    this.#options.log.error({ partition, key, err: error }, 'leaving a partition alone for a moment')
+    this.#options.log.error({ partition, key, err: error }, 'backing off from a partition')
   }
 
   async #align(owned: Owned, taking: boolean): Promise<void> {
-    const { service, topic, eventLog, log } = this.#options
+    const { eventLog, log } = this.#options
     const { partition } = owned
-    const align = () =>
-      alignGroup(this.#redis, this.cursorOf(owned), { owner: topic.owner === service, taking })
-    const distrusted = this.#distrusted.get(partition)
-    if (distrusted?.epoch === owned.epoch) await this.#beginAnew(owned, distrusted.reason)
+    const align = () => alignGroup(this.#redis, owned.cursor, { owner: this.#ownsTopic, taking })
+    const fault = this.#quarantine.reasonFor(owned)
+    if (fault) await this.#recreate(owned, fault)
     const { created, misfit, end, mending } = await align()
-    if (topic.owner !== service) await this.#goBackIfNeeded(owned, end, fromText(mending))
+    if (!this.#ownsTopic) await this.#goBackIfNeeded(owned, end, fromText(mending))
     if (misfit) {
-      await this.#beginAnew(owned, misfit)
+      await this.#recreate(owned, misfit)
       await align()
-    } else if (created && owned.processed > 0) {
+    } else if (created && owned.hasStarted) {
       log.warn({ partition }, 'the consumer group was gone: created it at the offset')
     }
     const reason = await eventLog?.mend(owned)
@@ -342,7 +244,7 @@ export class Holdings {
     this.#mendings.set(owned.partition, mending?.id ?? '')
     if (back !== undefined) return await this.#goBack(owned, back, 'the stream was filled again')
     const now = performance.now()
-    if (end === '0-0' || sequenceOf(end) >= sequence) delete owned.endBehind
+    if (end === '0-0' || sequenceOf(end) >= sequence) owned.endBehind = undefined
     else if (owned.endBehind?.id !== end) owned.endBehind = { id: end, since: now }
     else if (now - owned.endBehind.since > goBackAfterMs)
       await this.#goBack(owned, sequenceOf(end), 'the stream ends there')
@@ -351,41 +253,41 @@ export class Holdings {
   async #goBack(owned: Owned, sequence: number, reason: string): Promise<void> {
     const { sql, log } = this.#options
     const { partition, epoch, position } = owned
-    const back = { position: `${sequence}-0`, processed: sequence }
+    const to = positionOf(sequence)
     const { count } = await sql`
-      update mailbox set position = ${back.position}, processed = ${back.processed}
+      update mailbox set position = ${to}, processed = ${sequence}
       where partition = ${partition} and epoch = ${epoch} and position = ${position}`
     if (count === 0) return
-    Object.assign(owned, back)
-    await readEntries(this.#redis, [this.readingOf(owned)], 0)
+    owned.goBack(sequence)
+    await readEntries(this.#redis, [owned.readingFrom()], 0)
     log.warn(
-      { partition, from: position, to: back.position, reason },
-      'went back: what was read there may never have been logged',
+      { partition, from: position, to, reason },
+      'went back: the events read after that may never have been logged',
     )
   }
 
-  /** R5. One who has stalled would take for the stream's fault what is his own, so Postgres is asked first. */
-  async #beginAnew({ partition, epoch, position, key }: Owned, reason: string): Promise<void> {
+  /** R5. A stalled owner would mistake its own staleness for a fault of the stream, so it asks Postgres first. */
+  async #recreate({ partition, epoch, position, key }: Owned, reason: string): Promise<void> {
     const { sql, log } = this.#options
     const ours = await sql`
       select from mailbox where partition = ${partition} and epoch = ${epoch} and position = ${position}`
-    if (ours.count === 0) throw new Error(`Cannot begin ${key} anew: somebody else owns the partition now`)
+    if (ours.count === 0) throw new Error(`Cannot recreate ${key}: another worker owns the partition now`)
     await this.#redis.unlink(key)
-    this.#distrusted.delete(partition)
-    log.warn({ partition, key, reason }, 'the stream did not fit what is committed: began it anew')
+    this.#quarantine.remove(partition)
+    log.warn({ partition, key, reason }, 'the stream did not fit what is committed: recreated it')
   }
 
   async #reportLag(owned: Owned): Promise<void> {
-    const groups = await groupsOf(this.#redis, owned.key)
-    const group = groups.find((it) => it.name === this.#options.service)
-    if (group) this.#options.telemetry.lag(owned.partition, Number(group.lag ?? 0))
+    const { redisPrefix, topic, service, telemetry } = this.#options
+    const group = await groupOf(this.#redis, redisPrefix, topic, owned.partition, service)
+    if (group) telemetry.lag(owned.partition, group.lag ?? 0)
   }
 
   async #trim(owned: Owned): Promise<void> {
-    const { service, topic, eventLog, eventRetentionDays } = this.#options
-    // Nobody else reads our mailboxes: what we have committed is done with.
-    if (topic.owner === service) await this.#redis.xtrim(owned.key, 'MINID', '~', owned.position)
-    await eventLog?.trim(owned, eventRetentionDays)
+    const { eventLog, eventRetentionDays } = this.#options
+    // No other service reads our mailboxes, so what we have committed is no longer needed.
+    if (this.#ownsTopic) await this.#redis.xtrim(owned.key, 'MINID', '~', owned.position)
+    if (eventLog) owned.trimTo(await eventLog.trim(owned, eventRetentionDays))
   }
 
   #drop(partition: number): void {

@@ -1,19 +1,19 @@
 /**
- * Which life of the database a message belongs to.
+ * The life of the database that a message belongs to.
  *
- * A Postgres that was restored from a backup has forgotten what came after it. Redis has not: its streams still hold
- * commands and events of a future that was undone. So a restore ends with a command that gives the installation a new
- * incarnation (`npm run restored`), and nothing of another incarnation has an effect:
+ * After Postgres is restored from a backup, it lacks everything that came after that backup. Redis does not: its streams
+ * still hold commands and events of a future that was undone. So a restore ends with a command that gives the installation a
+ * new incarnation (`npm run restored`), and nothing of another incarnation has an effect:
  *
- * U1. A sender stamps each message with the incarnation of its database. A mailbox passes a message of another
- *     incarnation without effect. An event stream that holds one is deleted, and filled again from the log.
- * U2. Each renewal of the leases counts a beat in Postgres, and only then notes it in Redis. So Redis never knows of a
- *     beat that Postgres does not know of, unless Postgres has gone back. A worker that finds this, of its own service or of
- *     another one in the same database, counts no beat, reads nothing and sends nothing.
- * U3. A process belongs to one incarnation. When its database is given another, it ends: what it remembers may be undone.
+ * U1. A sender stamps each message with the incarnation of its database. A worker skips a message of another incarnation in
+ *     its mailbox. An event stream that holds one is deleted, and filled again from the log.
+ * U2. Each renewal of the leases is counted in Postgres first, and noted in Redis after that. So Redis never knows of a
+ *     renewal that Postgres does not know of, unless Postgres has gone back. A worker that finds this, of its own service or
+ *     of another one in the same database, counts no renewal, reads nothing and sends nothing.
+ * U3. A process belongs to one incarnation. It ends when its database gets another, because its memory may be undone.
  *
- * An incarnation is written `2-k3f9x2`: how often the installation was restored, and a part that tells two installations
- * apart. One that was never restored stamps no messages, so other producers need not know any of this.
+ * An incarnation is written `2-k3f9x2`: how often the installation was restored, and a part that distinguishes two
+ * installations. An installation that was never restored stamps no messages, so other producers need not know any of this.
  */
 import { clearTimeout, setTimeout } from 'node:timers'
 import { fnv1a32 } from './partition.ts'
@@ -21,26 +21,26 @@ import type { Sql } from './postgres.ts'
 import type { RedisClient } from './redis.ts'
 import { SetupError } from './setup.ts'
 
-/** How long to be silent about a database that has gone back, once that was reported. */
+/** Pause between two reports of a database that has gone back. */
 const reportEveryMs = 10_000
-/** How long a message waits for the first look at Redis. */
+/** How long a message waits for the first comparison with Redis. */
 const firstLookMs = 2_000
 
-/** The count of renewals that a service's database has seen, in its present incarnation. */
-export type Beat = { id: string; beats: number }
+/** How many renewals a service's database has counted in an incarnation. */
+export type RenewalCount = { id: string; renewals: number }
 
-/** Notes a beat, unless a later one is known. Replies with what was known of all services before. */
+/** Notes a count, unless a later one is known. Replies with the counts of all services as they were before. */
 const note = `
   local all = redis.call('HGETALL', KEYS[1])
   local known = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-  local id, beats = string.match(known, '^(%S+) (%d+)$')
+  local id, renewals = string.match(known, '^(%S+) (%d+)$')
   local function restores(id) return tonumber(string.match(id, '^%d+')) end
-  if not id or restores(id) < restores(ARGV[2]) or (id == ARGV[2] and tonumber(beats) < tonumber(ARGV[3])) then
+  if not id or restores(id) < restores(ARGV[2]) or (id == ARGV[2] and tonumber(renewals) < tonumber(ARGV[3])) then
     redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
   end
   return all`
 
-type Scripts = { streamsNote(key: string, service: string, id: string, beats: number): Promise<string[]> }
+type Scripts = { streamsNote(key: string, service: string, id: string, renewals: number): Promise<string[]> }
 
 export type IncarnationOptions = {
   service: string
@@ -54,8 +54,8 @@ export class Incarnation {
   readonly #options: IncarnationOptions
   readonly #key: string
   readonly #looked = Promise.withResolvers<void>()
-  /** The last beat that this process counted, or found. */
-  #last: Beat | undefined
+  /** The last count that this process made, or found. */
+  #last: RenewalCount | undefined
   #fault: string | undefined
   #end: SetupError | undefined
   #reportedAt = Number.NEGATIVE_INFINITY
@@ -75,21 +75,21 @@ export class Incarnation {
     return this.#last !== undefined && this.#fault === undefined && this.#end === undefined
   }
 
-  /** What messages are stamped with, and have to be. */
+  /** The stamp that messages get, and must have. */
   get stamp(): string | undefined {
     return stampOf(this.#last?.id)
   }
 
-  /** @throws {SetupError} when the process has to end (U3). */
+  /** @throws {SetupError} when the process must end (U3). */
   assertSame(): void {
     if (this.#end) throw this.#end
   }
 
-  /** Waits for the first look, but not for long. @throws when nothing may be sent, or nobody knows yet. */
+  /** Waits briefly for the first comparison. @throws when nothing may be sent, or that is still unknown. */
   async untilCurrent(): Promise<void> {
     if (this.isCurrent) return
     if (this.#fault === undefined) {
-      // A process that stops is not kept by a message that waits: its command is in the outbox.
+      // A waiting message does not keep a process that stops: its command is in the outbox.
       const timer = setTimeout(this.#looked.resolve, firstLookMs).unref()
       await this.#looked.promise
       clearTimeout(timer)
@@ -97,57 +97,57 @@ export class Incarnation {
     if (!this.isCurrent) throw new Error(this.#fault ?? 'Cannot send yet: Redis has not answered')
   }
 
-  /** Compares what Postgres and Redis know before any beat is counted. @throws when one of them does not answer. */
+  /** Compares Postgres and Redis before any renewal is counted. @throws when one of them does not answer. */
   async look(sql: Sql, redis: RedisClient): Promise<void> {
-    // Redis first: what it knows has been counted by then, also by another process.
+    // Redis first: whatever it knows, some process has counted in Postgres by then.
     const marks = toMarks(await redis.hgetall(this.#key))
-    let own = await ownBeat(sql)
+    let own = await ownCount(sql)
     if (own.id === '') own = { ...own, id: await this.#chooseId(sql, redis, marks) }
-    const fault = this.#faultOf(own, marks) ?? (await this.#faultOfNeighbours(sql, own, marks))
+    const fault = this.#faultOf(own, marks) ?? (await this.#faultOfNeighbors(sql, own, marks))
     if (fault) return this.#fail(fault)
     this.#adopt(own)
     this.#fault = undefined
     this.#looked.resolve()
   }
 
-  /** The last beat that is known, for `counted`. */
-  get last(): Beat | undefined {
+  /** The last known count, for `counted`. */
+  get last(): RenewalCount | undefined {
     return this.#last
   }
 
   /**
-   * Takes note of a beat that was just counted.
-   * @param before what was known before it was asked for: Postgres had counted that by then.
+   * Checks and notes a renewal that was just counted.
+   * @param before `last` before the renewal: Postgres had counted that by then.
    */
-  counted(sql: Sql, redis: RedisClient, beat: Beat, before: Beat | undefined): void {
-    this.#adopt(beat)
-    if (before && beat.beats <= before.beats && beat.id === before.id) {
-      this.#fail(goneBack(`it had counted ${before.beats} beats and has ${beat.beats}`))
-      // It must not be forgotten when the count has caught up.
-      this.note(sql, redis, { id: beat.id, beats: Number.MAX_SAFE_INTEGER }).catch(() => {})
+  counted(sql: Sql, redis: RedisClient, count: RenewalCount, before: RenewalCount | undefined): void {
+    this.#adopt(count)
+    if (before && count.renewals <= before.renewals && count.id === before.id) {
+      this.#fail(goneBack(`it had counted ${before.renewals} renewals and has ${count.renewals}`))
+      // This must not be forgotten once the count has caught up.
+      this.note(sql, redis, { id: count.id, renewals: Number.MAX_SAFE_INTEGER }).catch(() => {})
       return
     }
-    // Not waited for: leases are renewed while Redis is away too.
-    this.note(sql, redis, beat).catch(() => {})
+    // Not awaited: leases are renewed while Redis is down too.
+    this.note(sql, redis, count).catch(() => {})
   }
 
-  /** @throws when Redis does not take it. */
-  async note(sql: Sql, redis: RedisClient, { id, beats }: Beat): Promise<void> {
+  /** @throws when Redis does not accept it. */
+  async note(sql: Sql, redis: RedisClient, { id, renewals }: RenewalCount): Promise<void> {
     const { service } = this.#options
     redis.defineCommand('streamsNote', { numberOfKeys: 1, lua: note })
-    const reply = await (redis as unknown as Scripts).streamsNote(this.#key, service, id, beats)
+    const reply = await (redis as unknown as Scripts).streamsNote(this.#key, service, id, renewals)
     const marks = toMarks(Object.fromEntries(pairsOf(reply)))
     const known = marks.get(service)
-    // Another process of ours may have counted, and noted, a later one meanwhile. Whom else we see must fit in any case.
-    const own = known && !isBefore(known, { id, beats }) ? await ownBeat(sql) : { id, beats }
+    // Another process of this service may have counted and noted a later renewal meanwhile.
+    const own = known && !isBefore(known, { id, renewals }) ? await ownCount(sql) : { id, renewals }
     const fault = this.#faultOf(own, marks)
     if (fault) this.#fail(fault)
   }
 
-  #adopt(beat: Beat): void {
-    if (this.#last && this.#last.id !== beat.id)
-      this.#end = new SetupError(`The database was restored and is incarnation ${beat.id} now. Start again`)
-    else this.#last = beat
+  #adopt(count: RenewalCount): void {
+    if (this.#last && this.#last.id !== count.id)
+      this.#end = new SetupError(`The database was restored and is incarnation ${count.id} now. Start again`)
+    else this.#last = count
   }
 
   #fail(fault: string): void {
@@ -167,26 +167,28 @@ export class Incarnation {
     return row!.id
   }
 
-  #faultOf(own: Beat, marks: Marks): string | undefined {
+  #faultOf(own: RenewalCount, marks: Marks): string | undefined {
     for (const [service, mark] of marks) {
       const isOwn = service === this.#options.service
-      if (isOwn && mark.id === own.id && mark.beats > own.beats)
-        return goneBack(`Redis knows of ${mark.beats} beats, and it of ${own.beats}`)
+      if (isOwn && mark.id === own.id && mark.renewals > own.renewals)
+        return goneBack(`Redis knows of ${mark.renewals} renewals, the database of ${own.renewals}`)
       const isOther = mark.id !== own.id && (isOwn || restoresOf(own.id) > 0)
       if (restoresOf(mark.id) > restoresOf(own.id) || (isOther && restoresOf(mark.id) === restoresOf(own.id)))
-        return goneBack(`${service} was at incarnation ${mark.id}, and it is ${own.id}`)
+        return goneBack(`${service} was at incarnation ${mark.id}, the database is at ${own.id}`)
     }
     return undefined
   }
 
-  async #faultOfNeighbours(sql: Sql, own: Beat, marks: Marks): Promise<string | undefined> {
-    const neighbours = this.#options.services.filter((it) => it !== this.#options.service)
-    for (const service of neighbours) {
+  async #faultOfNeighbors(sql: Sql, own: RenewalCount, marks: Marks): Promise<string | undefined> {
+    const neighbors = this.#options.services.filter((it) => it !== this.#options.service)
+    for (const service of neighbors) {
       const mark = marks.get(service)
-      const found = mark && (await neighbourBeat(sql, service))
-      // What a database holds of another incarnation is a copy that nobody works with.
-      if (found && found.id === own.id && found.id === mark.id && mark.beats > found.beats)
-        return goneBack(`Redis knows of ${mark.beats} beats of ${service}, and it of ${found.beats}`)
+      const found = mark && (await neighborCount(sql, service))
+      // Tables of another incarnation are a copy that no service works with.
+      if (found && found.id === own.id && found.id === mark.id && mark.renewals > found.renewals)
+        return goneBack(
+          `Redis knows of ${mark.renewals} renewals of ${service}, the database of ${found.renewals}`,
+        )
     }
     return undefined
   }
@@ -199,12 +201,12 @@ const pairsOf = (reply: string[]): [string, string][] =>
 const goneBack = (how: string) =>
   `The database has gone back: ${how}. Nothing is read or sent until you run: npm run restored`
 
-/** The hash in which every service notes its beats, and the installation its first incarnation. */
+/** The hash with the last renewal of each service, and the first incarnation of the installation. */
 export const incarnationsKey = (redisPrefix: string): string => `${redisPrefix}:incarnations`
 const installationField = 'installation'
 
-/** The last beat that each service has noted. */
-export type Marks = Map<string, Beat>
+/** For each service, the last count that it has noted. */
+export type Marks = Map<string, RenewalCount>
 
 export function toMarks(hash: Record<string, string>): Marks {
   const marks: Marks = new Map()
@@ -215,25 +217,25 @@ export function toMarks(hash: Record<string, string>): Marks {
   return marks
 }
 
-function toMark(text: string): Beat | undefined {
-  const [, id, beats] = text.match(/^(\d+-\w+) (\d+)$/) ?? []
-  return id ? { id, beats: Number(beats) } : undefined
+function toMark(text: string): RenewalCount | undefined {
+  const [, id, renewals] = text.match(/^(\d+-\w+) (\d+)$/) ?? []
+  return id ? { id, renewals: Number(renewals) } : undefined
 }
 
 const latestOf = (marks: Marks): string | undefined =>
   [...marks.values()].map(({ id }) => id).sort((a, b) => restoresOf(b) - restoresOf(a))[0]
 
-const isBefore = (mark: Beat, beat: Beat) =>
-  mark.id === beat.id ? mark.beats < beat.beats : restoresOf(mark.id) < restoresOf(beat.id)
+const isBefore = (mark: RenewalCount, count: RenewalCount) =>
+  mark.id === count.id ? mark.renewals < count.renewals : restoresOf(mark.id) < restoresOf(count.id)
 
 /** How often the installation had been restored. */
 export const restoresOf = (id: string): number => Number(id.slice(0, id.indexOf('-')))
 
-/** @returns what messages of this incarnation are stamped with: nothing, as long as nothing was restored. */
+/** @returns the stamp of an incarnation's messages; undefined if the installation was never restored. */
 export const stampOf = (id: string | undefined): string | undefined =>
   id !== undefined && restoresOf(id) > 0 ? id : undefined
 
-/** The one that follows, by a rule: services that find the same in Redis choose the same. */
+/** By a rule, so that services that find the same marks choose the same incarnation. */
 const successorOf = (id: string) => `${restoresOf(id) + 1}-${fnv1a32(id).toString(36)}`
 
 async function installationId(redis: RedisClient, key: string): Promise<string> {
@@ -241,15 +243,17 @@ async function installationId(redis: RedisClient, key: string): Promise<string> 
   return (await redis.hget(key, installationField))!
 }
 
-async function ownBeat(sql: Sql): Promise<Beat> {
-  const [row] = await sql<Beat[]>`select id, beats from incarnation`
+async function ownCount(sql: Sql): Promise<RenewalCount> {
+  const [row] = await sql<RenewalCount[]>`select id, beats as renewals from incarnation`
   return row!
 }
 
-/** @returns undefined where the service has its tables in another database, or has never worked. */
-async function neighbourBeat(sql: Sql, service: string): Promise<Beat | undefined> {
-  const [row] = await sql<Beat[]>`select id, beats from ${sql(service)}.incarnation`.catch((error) => {
-    // No such schema, no such table, or not ours to read.
+/** @returns undefined if the service has its tables in another database, or has never run. */
+async function neighborCount(sql: Sql, service: string): Promise<RenewalCount | undefined> {
+  const [row] = await sql<
+    RenewalCount[]
+  >`select id, beats as renewals from ${sql(service)}.incarnation`.catch((error) => {
+    // No such schema, no such table, or no right to read it.
     if (['3F000', '42P01', '42501'].includes(error.code)) return []
     throw error
   })

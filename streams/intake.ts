@@ -1,24 +1,25 @@
 /**
- * What a worker takes in: the next messages of the partitions that it holds, at most a batch of them.
+ * Reads the next messages of the partitions that a worker holds, at most a batch of them.
  *
- * After a large batch there is probably more: it is read at once, from all partitions, and behind a full batch already while
- * that is committed. Otherwise the doorbell brings what comes; if it brings much, it has only rung, and all partitions are
- * read.
+ * After a large batch there is probably more (a rush): all partitions are read at once, and behind a full batch already
+ * while that is committed. Otherwise the listener waits for new entries. If it returns many, a rush begins, and all
+ * partitions are read.
  */
-import { isNextEvent, isNextMessage, type Owned, type Slice, sizeOf, slicesOf, soundOf } from './batch.ts'
-import type { Doorbell } from './doorbell.ts'
+import { isNextEvent, isNextMessage, type Slice, sizeOf, slicesOf, validOf } from './batch.ts'
 import { type Entry, entriesOf, type Row, sequenceOf } from './entry.ts'
 import { eventsPerBatchMax } from './event-batch.ts'
 import type { Holdings } from './holdings.ts'
 import type { Incarnation } from './incarnation.ts'
 import { readEntries } from './mailbox.ts'
+import type { Owned } from './owned.ts'
 import type { RedisClient } from './redis.ts'
+import type { StreamListener } from './stream-listener.ts'
 
 /** Messages in a batch at most. */
 export const batchSizeMax = 1_000
-/** Messages of one partition that the doorbell is to bring at most. More than that is a rush. */
-const ringMax = 100
-/** How long an idle worker listens before it looks after its leases again. */
+/** Messages of one partition that the listener returns at most. A full return begins a rush. */
+const listenMax = 100
+/** How long an idle worker listens before it checks its leases again. */
 const blockMs = 500
 
 export class Intake {
@@ -27,14 +28,14 @@ export class Intake {
   readonly #sequenced: boolean
   readonly #incarnation: Incarnation
   #turn = 0
-  /** Messages in an entry, as of late: readers can only name a number of entries. */
+  /** Messages per entry in the last read: readers can only limit the number of entries. */
   #perEntry: number
-  /** Whether the last batch was so large that more is probably there. */
+  /** Whether the last batch was so large that more messages are probably there. */
   #rush = false
-  /** Under way: what follows the batch that is being committed. */
+  /** A read under way behind the batch that is being committed. */
   #ahead: Promise<[Owned, Row[]][]> | undefined
 
-  /** @param sequenced whether the entries are those of an event log, and not of our own mailboxes. */
+  /** @param sequenced whether the topic is another service's event stream, and not the service's own mailbox. */
   constructor(redis: RedisClient, holdings: Holdings, sequenced: boolean, incarnation: Incarnation) {
     this.#redis = redis
     this.#incarnation = incarnation
@@ -43,7 +44,7 @@ export class Intake {
     this.#perEntry = sequenced ? eventsPerBatchMax : 1
   }
 
-  /** In a rush, what is there already. */
+  /** In a rush, reads the messages that are already there. */
   async more(): Promise<Slice[]> {
     const all = this.#holdings.all()
     const slices = this.#rush ? this.#slicesOf((await this.#takeAhead()) ?? (await this.#readFrom(all))) : []
@@ -51,45 +52,45 @@ export class Intake {
     return slices
   }
 
-  /** Waits for what comes, though not for long. */
-  async listen(doorbell: Doorbell, signal: AbortSignal): Promise<Slice[]> {
+  /** Waits briefly for new messages. */
+  async listen(listener: StreamListener, signal: AbortSignal): Promise<Slice[]> {
     void this.#holdings.show()
     const all = this.#holdings.all()
-    const count = this.#entriesFor(ringMax)
-    const rings = await doorbell.wait(all, count, blockMs, signal)
-    const rows = all.map((owned): [Owned, Row[]] => [owned, rings.get(owned.key) ?? []])
+    const count = this.#entriesFor(listenMax)
+    const news = await listener.wait(all, count, blockMs, signal)
+    const rows = all.map((owned): [Owned, Row[]] => [owned, news.get(owned.key) ?? []])
     const found = this.#slicesOf(rows)
     this.#rush = rows.some(([, its]) => its.length === count) || sizeOf(found) > all.length
-    // It brings what one stream has. In a rush the others have as much, and share the commit.
+    // It returned what one stream has. In a rush the others have as much, and share the commit.
     if (this.#rush && all.length > 1) return await this.more()
     return found
   }
 
-  /** @param pending what is being committed: if it was a full batch, what follows is read meanwhile. */
+  /** @param pending the batch that is being committed. If it was full, the next one is read meanwhile. */
   readAhead(pending: Slice[]): void {
-    // Whoever does not read on at once would find it later, out of date.
+    // Outside a rush the result would be taken later, when it is out of date.
     if (sizeOf(pending) < batchSizeMax || !this.#rush) return
     this.#ahead = this.#readFrom(this.#holdings.all(), pending)
-    this.#ahead.catch(() => {}) // Seen when it is taken, if it is.
+    this.#ahead.catch(() => {}) // Thrown when it is taken, if it is.
   }
 
-  /** What was read ahead is no longer to be trusted. */
+  /** Drops what was read ahead. */
   forgetAhead(): void {
     this.#ahead = undefined
   }
 
-  /** @param pending what is being committed: it is read from behind that. */
+  /** @param pending the batch that is being committed: reads begin behind it. */
   async #readFrom(partitions: Owned[], pending: Slice[] = []): Promise<[Owned, Row[]][]> {
-    // Who was served first last time is served last.
+    // The partition that was served first last time is served last.
     const first = this.#turn++ % Math.max(1, partitions.length)
     const inTurn = [...partitions.slice(first), ...partitions.slice(0, first)]
     const ends = new Map(pending.map(({ owned, to }) => [owned, to]))
-    const readings = inTurn.map((owned) => this.#holdings.readingOf(owned, ends.get(owned)))
+    const readings = inTurn.map((owned) => owned.readingFrom(ends.get(owned)))
     const found = await readEntries(this.#redis, readings, this.#entriesFor(batchSizeMax))
     return inTurn.map((owned, i) => [owned, found[i]!])
   }
 
-  /** What was read ahead, of the partitions that are still ours. */
+  /** @returns what was read ahead, for the partitions that the worker still holds. */
   async #takeAhead(): Promise<[Owned, Row[]][] | undefined> {
     const ahead = this.#ahead
     this.#ahead = undefined
@@ -103,7 +104,7 @@ export class Intake {
   #slicesOf(streams: [Owned, Row[]][]): Slice[] {
     const found = streams.map(([owned, rows]): [Owned, Entry[]] => [
       owned,
-      this.#sound(owned, entriesOf(rows, owned.position, this.#sequenced)),
+      this.#validOf(owned, entriesOf(rows, owned.position, this.#sequenced)),
     ])
     const entries = streams.reduce((sum, [, rows]) => sum + rows.length, 0)
     const messages = found.reduce((sum, [, its]) => sum + its.length, 0)
@@ -111,16 +112,16 @@ export class Intake {
     return slicesOf(found, batchSizeMax)
   }
 
-  /** What of the entries may be worked on. A partition that has something else next is left alone until it is mended. */
-  #sound(owned: Owned, entries: Entry[]): Entry[] {
+  /** @returns the entries that may be handled. A partition whose next entry is wrong is dropped until it is repaired. */
+  #validOf(owned: Owned, entries: Entry[]): Entry[] {
     const follows = this.#sequenced ? isNextEvent(this.#incarnation.stamp) : isNextMessage
-    const sound = soundOf(entries, owned.position, follows)
+    const valid = validOf(entries, owned.position, follows)
     const [next] = entries
-    if (next && sound.length === 0) {
+    if (next && valid.length === 0) {
       const isMissing = this.#sequenced && sequenceOf(next.position) > sequenceOf(owned.position) + 1
       if (isMissing) this.#holdings.missNext(owned, next.position)
-      else this.#holdings.distrust(owned, next.position)
+      else this.#holdings.quarantine(owned, next.position)
     }
-    return sound
+    return valid
   }
 }

@@ -6,7 +6,7 @@ const ttlMs = 60_000
 const owned = async (runtime: Runtime, worker: string) =>
   (await renewLeases(runtime.sql, worker, ttlMs)).owned.map((it) => it.partition).sort((a, b) => a - b)
 
-/** The lease time of a worker that died passes. */
+/** The leases of a dead worker expire. */
 const expire = (runtime: Runtime, worker: string) => runtime.sql`
   with dead as (update worker set alive_until = clock_timestamp() - interval '1 ms' where id = ${worker})
   update mailbox set lease_until = clock_timestamp() - interval '1 ms' where owner = ${worker}`
@@ -15,7 +15,7 @@ test('one, two and three workers share the partitions evenly', async () => {
   await using runtime = await openRuntime({ partitions: 6 })
   expect(await owned(runtime, 'a')).toEqual([0, 1, 2, 3, 4, 5])
 
-  // A worker that comes finds nothing free; those who have too much give it back.
+  // A new worker finds nothing free; those that have too much give it back.
   expect(await owned(runtime, 'b')).toEqual([])
   await giveSurplusBack(runtime, 'a', 3)
   expect(await owned(runtime, 'b')).toHaveLength(3)
@@ -42,11 +42,11 @@ test.each([
   expect(all.map((it) => it.share)).toEqual(shares)
 })
 
-test('L4: who takes nothing of others renews its own, and takes what nobody has', async () => {
+test('L4: a worker that takes over nothing renews its own partitions, and takes those without an owner', async () => {
   await using runtime = await openRuntime({ partitions: 3 })
   await runtime.sql`update mailbox set owner = case partition when 0 then 'a' when 1 then 'b' end`
-  const modest = await renewLeases(runtime.sql, 'a', ttlMs, true)
-  expect(modest.owned.map((it) => it.partition).sort()).toEqual([0, 2])
+  const limited = await renewLeases(runtime.sql, 'a', ttlMs, true)
+  expect(limited.owned.map((it) => it.partition).sort()).toEqual([0, 2])
   expect(await owned(runtime, 'a')).toEqual([0, 1, 2])
 })
 
@@ -60,7 +60,7 @@ async function giveSurplusBack(runtime: Runtime, worker: string, share: number):
   )
 }
 
-test('workers that start at the same moment own every partition once', async () => {
+test('workers that start at the same moment share the partitions without overlap', async () => {
   await using runtime = await openRuntime({ partitions: 12 })
   const names = ['a', 'b', 'c', 'd']
   await Promise.all(names.map((name) => renewLeases(runtime.sql, name, ttlMs)))
@@ -81,7 +81,7 @@ test('L1: renewing keeps the epoch, and a change of owner raises it by one', asy
   expect(await epochOf('a')).toEqual([3])
 })
 
-test('L1: an owner whose lease ran out, but was taken by nobody, goes on in its epoch', async () => {
+test('L1: an owner whose expired lease was not taken over keeps its epoch', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await owned(runtime, 'a')
   await expire(runtime, 'a')
@@ -89,7 +89,7 @@ test('L1: an owner whose lease ran out, but was taken by nobody, goes on in its 
   expect(leases).toMatchObject([{ partition: 0, epoch: 1 }])
 })
 
-test('L2: whether a lease has run out is read from the database’s clock', async () => {
+test('L2: leases expire by the database’s clock', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await renewLeases(runtime.sql, 'a', ttlMs)
   const clock = Date.now
@@ -106,14 +106,14 @@ test('L2: whether a lease has run out is read from the database’s clock', asyn
   expect(await owned(runtime, 'b')).toEqual([0])
 })
 
-test('a lease brings what is committed: offset, count, sequence and what was trimmed', async () => {
+test('a lease has what is committed: offset, count, sequence, and the sequence of the last trim', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await runtime.sql`update mailbox set position = '17-3', processed = 42, seq = 40, trimmed = 30`
   const { owned: leases } = await renewLeases(runtime.sql, 'a', ttlMs)
   expect(leases).toMatchObject([{ epoch: 1, position: '17-3', processed: 42, seq: 40, trimmed: 30 }])
 })
 
-test('nobody gives back what another owns', async () => {
+test('a worker cannot give back what another one owns', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   await owned(runtime, 'a')
   await releaseLeases(runtime.sql, 'b', [0, 1])
@@ -129,7 +129,7 @@ test('a worker that leaves is replaced at once, and no share is kept for it', as
   expect(await owned(runtime, 'b')).toEqual([0, 1, 2, 3])
 })
 
-test('a worker that died is not counted once its time has passed', async () => {
+test('a dead worker is not counted once its time has passed', async () => {
   await using runtime = await openRuntime({ partitions: 4 })
   await owned(runtime, 'dead')
   await expire(runtime, 'dead')

@@ -1,71 +1,71 @@
 /**
- * Who works on which partition.
+ * Leases decide which worker works on which partition.
  *
- * A worker leases its fair share of the partitions: no worker alive has two more than another. It renews all its leases
- * with one statement, takes partitions whose lease has run out, and gives back what is above its share.
+ * A worker leases its fair share of the partitions: no live worker has two more than another. It renews all its leases with
+ * one statement, takes partitions whose lease has expired, and gives back what exceeds its share.
  *
  * L1. Each change of owner raises the partition's epoch. The same owner renewing does not.
  * L2. Time is the database's clock: workers need not agree on theirs.
- * L3. A lease decides only who works. What is correct is decided by the fence in the commit (`commit.ts`): two workers
- *     that both believe they own a partition cost time, never truth.
- * L4. Whoever could not renew for a while takes nothing of others' for a lease's time: if Postgres was away, they could not
- *     either, and are about to.
+ * L3. A lease only avoids double work. The fence in the commit (`commit.ts`) decides what is correct: two workers that both
+ *     believe they own a partition cost time, never correctness.
+ * L4. After failing to renew, a worker takes over no other worker's partitions for one TTL: if Postgres was down, the owners
+ *     could not renew either.
  */
-import type { Beat } from './incarnation.ts'
+import type { RenewalCount } from './incarnation.ts'
 import type { Sql } from './postgres.ts'
 
 export type Lease = {
   partition: number
   epoch: number
-  /** Offset: the entry id up to which messages are committed, and how many they were. */
+  /** Offset: the entry id up to which messages are committed, and how many messages that was. */
   position: string
   processed: number
-  /** Sequence of the last committed event, and the one up to which all consumers are done. */
+  /** Sequences of the last committed event, and of the last one that all consumers have committed. */
   seq: number
   trimmed: number
 }
 
 export type Leases = {
   owned: Lease[]
-  /** How many partitions this worker should own while the present workers live. */
+  /** How many partitions this worker should own, given the live workers. */
   share: number
-  /** Workers alive, this one among them. */
+  /** Live workers, including this one. */
   workers: number
-  /** Counted by this renewal. */
-  beat: Beat
+  /** After this renewal (`incarnation.ts`). */
+  count: RenewalCount
 }
 
 /**
- * How long a worker's statements may wait for a lock, milliseconds (`lockTimeoutMs`): no longer than a lease can go without
- * being renewed by the renewal after the next.
+ * @returns how long a worker's statements may wait for a lock, milliseconds: a commit that waits has locked its offsets, and
+ *   their leases must be renewed in time afterwards.
  */
 export const lockTimeoutOf = (leaseTtlMs: number): number => leaseTtlMs / 5
 
 /**
  * Renews the worker's leases and takes free partitions up to its share.
  *
- * It waits for no row: one that a commit has in hand is renewed next time. Waiting for several rows while a commit waits
- * for them in another order would be a deadlock.
- * @param worker unique to the process, so that nobody else renews in its name.
- * @param onlyOwn takes nothing that has had another owner.
+ * It waits for no row: one that a commit has locked is renewed next time. Waiting for several rows while a commit waits for
+ * them in another order would be a deadlock.
+ * @param worker unique to the process.
+ * @param onlyOwn takes no partition that has another owner (L4).
  */
 export async function renewLeases(sql: Sql, worker: string, ttlMs: number, onlyOwn = false): Promise<Leases> {
   const ttl = `${ttlMs} milliseconds`
-  const rows = await sql<(Lease & { share: number; workers: number } & Beat)[]>`
-    with beat as (
-      update incarnation set beats = beats + 1 returning id, beats
+  const rows = await sql<(Lease & { share: number; workers: number } & RenewalCount)[]>`
+    with counted as (
+      update incarnation set beats = beats + 1 returning id, beats as renewals
     ), alive as (
       insert into worker (id, alive_until) values (${worker}, clock_timestamp() + ${ttl}::interval)
       on conflict (id) do update set alive_until = excluded.alive_until
-    ), forgotten as (
+    ), expired as (
       delete from worker where alive_until < clock_timestamp() - interval '10 minutes' and id <> ${worker}
-    ), crowd as (
-      select count(*) + 1 as workers, count(*) filter (where id < ${worker}) as before_us
+    ), others as (
+      select count(*) + 1 as workers, count(*) filter (where id < ${worker}) as before_this
       from worker where alive_until > clock_timestamp() and id <> ${worker}
     ), share as (
-      -- What does not divide evenly goes to those first by name.
-      select workers, (total / workers + case when before_us < total % workers then 1 else 0 end)::int as partitions
-      from crowd, (select count(*) as total from mailbox) as mailboxes
+      -- The remainder goes to the first workers by name.
+      select workers, (total / workers + case when before_this < total % workers then 1 else 0 end)::int as partitions
+      from others, (select count(*) as total from mailbox) as mailboxes
     ), mine as (
       select partition, epoch, position, processed, seq, trimmed from mailbox where owner = ${worker}
     ), idle as (
@@ -84,27 +84,40 @@ export async function renewLeases(sql: Sql, worker: string, ttlMs: number, onlyO
       from free where m.partition = free.partition
       returning m.partition, m.epoch, m.position, m.processed, m.seq, m.trimmed
     )
-    select owned.*, share.partitions as share, share.workers, beat.id, beat.beats
-    from share cross join beat left join (select * from mine union all select * from taken) owned on true`
-  const { share, workers, id, beats } = rows[0]!
-  return { owned: rows.filter((row) => row.partition !== null), share, workers, beat: { id, beats } }
+    select owned.*, share.partitions as share, share.workers, counted.id, counted.renewals
+    from share cross join counted left join (select * from mine union all select * from taken) owned on true`
+  const { share, workers, id, renewals } = rows[0]!
+  return { owned: rows.filter((row) => row.partition !== null), share, workers, count: { id, renewals } }
 }
 
-/** Gives partitions back, so that another worker need not wait for the lease to run out. */
+/** @returns whether the worker owns all of these partitions for at least `marginMs` more. */
+export async function leasesLast(
+  sql: Sql,
+  worker: string,
+  partitions: number[],
+  marginMs: number,
+): Promise<boolean> {
+  const rows = await sql`
+    select from mailbox where partition = any(${partitions}::int[]) and owner = ${worker}
+      and lease_until > clock_timestamp() + ${marginMs}::float8 * interval '1 millisecond'`
+  return rows.length === partitions.length
+}
+
+/** Gives partitions back, so that another worker need not wait for the lease to expire. */
 export async function releaseLeases(sql: Sql, worker: string, partitions: number[]): Promise<void> {
   await sql`
     update mailbox set owner = null, lease_until = '-infinity'
     where owner = ${worker} and partition = any(${partitions}::int[])`
 }
 
-/** Gives everything back and leaves the crowd: the last thing a worker does. @returns the beat that it counts. */
-export async function leave(sql: Sql, worker: string): Promise<Beat> {
-  const [beat] = await sql<Beat[]>`
+/** Gives everything back and removes the worker: the last thing it does. */
+export async function leave(sql: Sql, worker: string): Promise<RenewalCount> {
+  const [count] = await sql<RenewalCount[]>`
     with gone as (
       delete from worker where id = ${worker}
     ), freed as (
       update mailbox set owner = null, lease_until = '-infinity' where owner = ${worker}
     )
-    update incarnation set beats = beats + 1 returning id, beats`
-  return beat!
+    update incarnation set beats = beats + 1 returning id, beats as renewals`
+  return count!
 }

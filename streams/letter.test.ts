@@ -4,7 +4,7 @@ import { contentMax, readFields, writeLetters } from './letter.ts'
 const at = { partition: 0, position: '1-1' }
 const awkward = ['a\0', '책 \ud800 \u007f é 😀 "\\" \\u0000', '']
 
-test('what Postgres can store is written as it is', () => {
+test('text that Postgres can store is written as it is', () => {
   const letter = { ...at, reason: 'unfit: 책', fields: ['cloudevents', '[{"title":"책"}]'] }
   expect(writeLetters([letter], 'whole')).toEqual([letter])
 })
@@ -27,14 +27,14 @@ test('fields that look like escaped ones are read back as they were', () => {
   expect(readFields(['bookreservation:escaped', 'no JSON'])).toEqual(['bookreservation:escaped', 'no JSON'])
 })
 
-test('bare, a letter has its position and an ASCII reason', () => {
+test('bare, a letter has only its position and an ASCII reason', () => {
   const [written] = writeLetters([{ ...at, reason: `책\0${'x'.repeat(5_000)}`, fields: awkward }], 'bare')
   expect(written).toMatchObject({ ...at, fields: [] })
   expect(written!.reason).toMatch(/^\\ucc45\\u0000x+ \(its content cannot be kept\)$/)
   expect(written!.reason.length).toBeLessThan(2_100)
 })
 
-test('of letters that are too large together, the last lose their content', () => {
+test('if letters are too large together, the last ones lose their content', () => {
   const large = { ...at, reason: 'unfit', fields: ['a', 'x'.repeat(contentMax / 2)] }
   const written = writeLetters([large, large, { ...large, fields: ['a', 'b'] }], 'whole')
   expect(written.map((it) => it.fields.length)).toEqual([2, 0, 2])

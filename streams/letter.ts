@@ -1,11 +1,11 @@
 /**
- * How a dead letter is written down, so that its content cannot be a reason to refuse it: a letter that Postgres refuses
- * would hold its partition up for ever (W4).
+ * The forms of a dead letter. A letter that Postgres refuses because of its content would hold its partition up for ever
+ * (W4), so there is a form for every content.
  *
  *   whole     The entry as it was read.
- *   escaped   The same in ASCII, as JSON with escapes: Postgres stores neither NUL nor half a surrogate pair, and a database
- *             in another encoding than UTF-8 not every character. It is read back as it was, so it can be redriven.
- *   bare      The position and the reason alone, in ASCII.
+ *   escaped   The same as ASCII JSON with escapes: Postgres stores neither NUL nor half a surrogate pair, and a database in
+ *             another encoding than UTF-8 cannot store every character. It is read back as it was, so it can be redriven.
+ *   bare      Only the position and the reason, in ASCII.
  */
 import type { Fields } from './envelope.ts'
 
@@ -17,7 +17,7 @@ export const forms: Form[] = ['whole', 'escaped', 'bare']
 export const contentMax = 8 * 1024 * 1024
 export const reasonMax = 2_000
 
-/** What is escaped has this for its first field. */
+/** The first field of escaped ones. */
 const mark = 'bookreservation:escaped'
 
 export type Written = { partition: number; position: string; reason: string; fields: Fields }
@@ -48,7 +48,7 @@ export function readFields(fields: Fields): Fields {
 
 const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed()
 
-/** Reasons are for people to read: a sign stands in the place of what Postgres cannot store. */
+/** Reasons are for people to read: a symbol replaces what Postgres cannot store. */
 const textOf = (text: string, form: Form) =>
   form === 'whole'
     ? text.replaceAll('\0', '\u2400').toWellFormed()

@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => runtime[Symbol.asyncDispose]())
 
-/** A partition that no other test has, with so many entries. */
+/** A partition of its own, with this many entries. */
 async function opened(values: number) {
   const mine = partition++
   const key = runtime.key(mine)
@@ -26,7 +26,7 @@ async function opened(values: number) {
     post: (...them: number[]) => runtime.post(mine, ...them),
     align: (at: Partial<Cursor> = {}, { owner = true, taking = true } = {}) =>
       alignGroup(redis, cursor(at), { owner, taking }),
-    /** Reads from behind what is committed, or from further on. */
+    /** Reads after the offset, or after a later position. */
     read: async (at: Partial<Reading>, count: number) => {
       const committed = cursor(at)
       const found = await readEntries(redis, [{ ...committed, after: at.after ?? committed.position }], count)
@@ -48,7 +48,7 @@ test('R1: a position read twice gives the same entries, though the first reply w
   expect(first).toEqual(it.positions.slice(0, 3))
 })
 
-test('R1: what others have read, or read ahead, changes nothing', async () => {
+test('R1: reads of other clients, and reads ahead, change nothing', async () => {
   const it = await opened(5)
   await it.read({ consumer: 'stalled' }, 5)
   expect(await it.read({ position: it.positions[1]!, processed: 2 }, 2)).toEqual(it.positions.slice(2, 4))
@@ -56,7 +56,7 @@ test('R1: what others have read, or read ahead, changes nothing', async () => {
   expect(await it.read({ position: it.positions[1]!, processed: 2 }, 10)).toEqual(it.positions.slice(2))
 })
 
-test('streams that are read together share the limit, those named first before the others', async () => {
+test('streams that are read together share the limit, in the order named', async () => {
   const [one, other] = [await opened(3), await opened(4)]
   const [first, second] = [
     { ...one.cursor(), after: '0-0' },
@@ -70,14 +70,14 @@ test('streams that are read together share the limit, those named first before t
   expect(await found([], 2)).toEqual([])
 })
 
-test('R3: what is read stands in front of the cursor until it is committed, even if more is read ahead of the commit', async () => {
+test('R3: the cursor passes entries only once they are committed, even if more are read before that', async () => {
   const it = await opened(4)
   expect(await it.read({}, 2)).toEqual(it.positions.slice(0, 2))
-  expect(await it.group()).toMatchObject({ 'last-delivered-id': '0-0', pending: 0, lag: 4 })
+  expect(await it.group()).toMatchObject({ position: '0-0', pending: 0, lag: 4 })
   expect(await it.read({ after: it.positions[1]! }, 2)).toEqual(it.positions.slice(2))
-  expect(await it.group()).toMatchObject({ 'last-delivered-id': '0-0', pending: 0, lag: 4 })
+  expect(await it.group()).toMatchObject({ position: '0-0', pending: 0, lag: 4 })
   await it.read({ position: it.positions[1]!, processed: 2 }, 1)
-  expect(await it.group()).toMatchObject({ 'last-delivered-id': it.positions[1], pending: 0, lag: 2 })
+  expect(await it.group()).toMatchObject({ position: it.positions[1], pending: 0, lag: 2 })
 })
 
 test('R2: the lag is exact after reading, going back, committing and trimming', async () => {
@@ -99,14 +99,14 @@ test('R2: the lag is exact after reading, going back, committing and trimming', 
   expect(await it.lag()).toBe(2)
 })
 
-test('R2: aligning shows what was committed since the last read', async () => {
+test('R2: aligning shows the offset that was committed since the last read', async () => {
   const it = await opened(5)
   await it.read({}, 5)
   await it.align({ position: it.positions[3]!, processed: 4 }, { taking: false })
-  expect(await it.group()).toMatchObject({ 'last-delivered-id': it.positions[3], lag: 1, 'entries-read': 4 })
+  expect(await it.group()).toMatchObject({ position: it.positions[3], lag: 1 })
 })
 
-test('reading without a group says so, and aligning mends it', async () => {
+test('reading without a group fails, and aligning creates the group', async () => {
   const it = await opened(3)
   await it.redis.xgroup('DESTROY', it.key, 'counter')
   const at = { position: it.positions[0]!, processed: 1 }
@@ -130,7 +130,7 @@ test('when the stream was lost and its clock is behind, new entries still come a
   expect(await it.read(at, 10)).toEqual([position])
 })
 
-test('R2: the lag is exact after the stream was lost, whoever wrote to it first', async () => {
+test('R2: the lag is exact after the stream was lost and senders wrote to it first', async () => {
   const it = await opened(0)
   await it.redis.del(it.key)
   // Three messages came before the owner noticed.
@@ -145,7 +145,7 @@ test('R2: the lag is exact after the stream was lost, whoever wrote to it first'
 
 test('R2: the lag is exact after the stream’s end was lost', async () => {
   const it = await opened(5)
-  // Redis has five entries of which we have committed eight, and what is committed is done with.
+  // Redis has five entries, and eight are committed: it has lost three that were handled.
   const at = { position: future, processed: 8 }
   await it.align(at)
   expect(await it.lag()).toBe(0)
@@ -157,7 +157,7 @@ test('R2: the lag is exact after the stream’s end was lost and others wrote to
   const it = await opened(5)
   await it.read({ position: it.positions[3]!, processed: 4 }, 1)
   const [ms, n] = it.positions[4]!.split('-').map(Number)
-  // Committed: the five, and three more that Redis has forgotten before it was given another two.
+  // Committed: the five, and three more that Redis lost before it received another two.
   const at = { position: `${ms}-${n! + 3}`, processed: 8 }
   await it.redis.xadd(it.key, `${ms}-${n! + 10}`, 'a', 'b')
   await it.redis.xadd(it.key, `${ms}-${n! + 11}`, 'a', 'b')
@@ -168,7 +168,7 @@ test('R2: the lag is exact after the stream’s end was lost and others wrote to
   expect(await it.lag()).toBe(1)
 })
 
-test('R2: the lag is exact after somebody has deleted what was not read', async () => {
+test('R2: the lag is exact after another client has deleted unread entries', async () => {
   const it = await opened(12)
   const at = { position: it.positions[3]!, processed: 4 }
   await it.read(at, 4)
@@ -187,14 +187,14 @@ test('only the owner of a topic raises its ids', async () => {
   expect(info[info.indexOf('last-generated-id') + 1]).toBe('0-0')
 })
 
-test('aligning removes readers that are gone, with what somebody has read by hand, and names the owner', async () => {
+test('aligning removes other readers with what they have pending, and names the owner', async () => {
   const it = await opened(5)
-  await it.redis.xreadgroup('GROUP', 'counter', 'by hand', 'COUNT', 3, 'STREAMS', it.key, '>')
+  await it.redis.xreadgroup('GROUP', 'counter', 'another client', 'COUNT', 3, 'STREAMS', it.key, '>')
   await it.read({ consumer: 'gone' }, 2)
   const at = { position: it.positions[1]!, processed: 2 }
   await it.align(at)
   expect(await it.readers()).toEqual(['c'])
-  expect(await it.group()).toMatchObject({ 'last-delivered-id': at.position, pending: 0, lag: 3 })
+  expect(await it.group()).toMatchObject({ position: at.position, pending: 0, lag: 3 })
   expect(await it.read(at, 5)).toEqual(it.positions.slice(2))
 })
 

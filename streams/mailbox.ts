@@ -1,18 +1,17 @@
 /**
  * Reading a partition through its consumer group, always from a named position.
  *
- * `XREADGROUP … >` moves the group's cursor when Redis runs it, not when the reply arrives; a reply that is lost takes
- * its entries along, and they would never come again. So every read sets the cursor to where it begins, and then back to
- * what is committed:
+ * `XREADGROUP … >` moves the group's cursor when Redis runs it, not when the reply arrives. The entries of a lost reply would
+ * never be read again. So every read sets the cursor to where it begins, and then back to what is committed:
  *
- * R1. What a read returns depends on the position it names alone, never on reads before it.
- * R2. The offset in Postgres is the truth; the group shows it: its cursor, its lag, its owner's name.
- * R3. The cursor passes an entry after its effects are committed, and only then. So nothing is pending, nor to be
- *     acknowledged: what is read and not committed is part of the lag.
- * R4. An event is taken in right after the one before it, or not at all (`isNextEvent`).
- * R5. A stream that cannot be made to fit Postgres is deleted and begun anew.
- * R6. A consumer that has read what the owner then replaced, or that stays ahead of the end of its stream, goes back, for it
- *     may have taken in what was never logged. What it takes in twice has one effect.
+ * R1. What a read returns depends only on the position that it names, never on earlier reads.
+ * R2. The offset in Postgres is the truth. The group shows it: its cursor, its lag, its owner's name.
+ * R3. The cursor passes an entry only after its effects are committed. So nothing is pending or must be acknowledged, and
+ *     what is read and not committed is part of the lag.
+ * R4. An event is handled right after the one before it, or not at all (`isNextEvent`).
+ * R5. A stream that cannot be made to fit Postgres is deleted and recreated.
+ * R6. A consumer goes back when it has read what the owner then replaced, or stays ahead of the end of its stream, because it
+ *     may have handled events that were never logged. What it handles twice has one effect.
  */
 import type { Row } from './entry.ts'
 import { mendingKey } from './mending.ts'
@@ -23,29 +22,29 @@ export type Cursor = {
   group: string
   /** The reader's name, shown by `XINFO CONSUMERS`. */
   consumer: string
-  /** What is committed. */
+  /** The offset. */
   position: string
   /** How many messages the partition had up to `position`; keeps the group's lag exact. */
   processed: number
 }
 
-/** Where a read begins: behind the cursor, if what is between is about to be committed. */
+/** A read begins behind the cursor if the entries between are about to be committed. */
 export type Reading = Cursor & { after: string }
 
 /**
- * For each stream: reads, and sets the cursor, in one step that no other client can come between.
- * Asked in JSON: one string is read faster than the many that a question may have.
+ * For each stream: reads and sets the cursor, in one step that no other client can come between.
+ * The argument is JSON: one string is parsed faster than many arguments.
  */
 const read = `
-  local asked, replies = cjson.decode(ARGV[1]), {}
-  local group, left = asked.group, asked.limit
+  local args, replies = cjson.decode(ARGV[1]), {}
+  local group, left = args.group, args.limit
   for i, key in ipairs(KEYS) do
-    local at = asked.cursors[i]
+    local at = args.cursors[i]
     replies[i] = {}
     if left > 0 then
       redis.call('XGROUP', 'SETID', key, group, at.after)
       local reply =
-        redis.call('XREADGROUP', 'GROUP', group, asked.consumer, 'COUNT', left, 'NOACK', 'STREAMS', key, '>')
+        redis.call('XREADGROUP', 'GROUP', group, args.consumer, 'COUNT', left, 'NOACK', 'STREAMS', key, '>')
       if reply then
         replies[i] = reply[1][2]
         left = left - #replies[i]
@@ -57,26 +56,25 @@ const read = `
 
 /**
  * Makes stream and group fit the committed offset, whatever Redis remembers:
- * - no group (first start, FLUSHALL, failover): it is created at the offset;
- * - a stream, or a group that is taken over, that ends before the offset (Redis lost its data, or the latest of it): the
- *   group is set to the offset; new ids start after it, since an entry below the offset would count as handled; and entries
- *   are counted from what is committed, since what Redis has counted it has lost too, and the lag would be wrong for ever;
- * - a group whose cursor stands elsewhere: it is set to the offset;
- * - entries that are awaited and gone, since somebody has deleted them: they are counted no more, or the lag would never
- *   end, and who waits for it would wait for ever;
- * - readers that are gone, and what somebody has read by hand: removed. The owner is named.
+ * - No group (first start, FLUSHALL, failover): it is created at the offset.
+ * - A stream, or a group that is taken over, ends before the offset, because Redis lost its data or the latest of it. The
+ *   group is set to the offset. New ids start after it, since an entry below the offset would count as handled. Entries are
+ *   counted from what is committed, since Redis lost its own count too, and the lag would stay wrong.
+ * - The group's cursor is elsewhere: it is set to the offset.
+ * - Entries were deleted by another client before they were read: they are no longer counted, or the lag would never reach 0.
+ * - Readers that are gone, and what another client has read as the group, are removed. The owner's name is set.
  * Only the owner of the topic raises ids and counts. Running it twice changes nothing.
  *
- * What cannot be made to fit is left as it is, and replied: it has to be deleted and begun anew. Redis is only transport:
- * whoever put something there that matters has it in Postgres, and sends or publishes it again.
- * - a key that is no stream, or a stream after whose last id none would come, once what stands before it is handled;
- * - a stream of which the group has seen more committed than is: Postgres has gone back, to a backup, say, and
- *   what stands in the stream is of a time that has not been.
+ * A stream that cannot be made to fit is left as it is, and the reason is returned: it must be deleted and recreated. Redis is
+ * only transport, so everything that matters is in Postgres, and is sent or published again.
+ * - The key holds no stream, or no id can follow the last one, and everything before that is handled.
+ * - The group has seen more messages committed than Postgres has: Postgres has gone back, to a backup for example, and the
+ *   entries are of a time that was undone.
  */
 const align = `
-  local key, asked = KEYS[1], cjson.decode(ARGV[1])
-  local group, consumer, position = asked.group, asked.consumer, asked.position
-  local processed = string.format('%d', asked.processed)
+  local key, args = KEYS[1], cjson.decode(ARGV[1])
+  local group, consumer, position = args.group, args.consumer, args.position
+  local processed = string.format('%d', args.processed)
   local function record(reply)
     local it = {}
     for i = 1, #reply, 2 do it[reply[i]] = reply[i + 1] end
@@ -111,13 +109,13 @@ const align = `
   local last, lost = stream['last-generated-id'], not created.err
   for _, reply in ipairs(redis.call('XINFO', 'GROUPS', key)) do
     local it = record(reply)
-    if asked.taking and it.name == group and below(it['last-delivered-id'], position) then lost = true end
+    if args.taking and it.name == group and below(it['last-delivered-id'], position) then lost = true end
   end
-  if below(last, position) and asked.owner then last, lost = position, true end
+  if below(last, position) and args.owner then last, lost = position, true end
   local nothingNew = #redis.call('XRANGE', key, '(' .. position, '+', 'COUNT', 1) == 0
   if nothingNew and stream['entries-added'] ~= tonumber(processed) then lost = true end
   redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)
-  if lost and asked.owner then
+  if lost and args.owner then
     local handled, from = 0, '-'
     repeat
       local page = redis.call('XRANGE', key, from, position, 'COUNT', 500)
@@ -138,21 +136,21 @@ type Scripts = {
   streamsAlign(
     key: string,
     mended: string,
-    asked: string,
+    args: string,
   ): Promise<[created: 0 | 1, misfit: string, end: string, mending: string]>
 }
 
-/** Teaches a client the scripts above. Once per client. */
+/** Adds the scripts above to a client. Once per client. */
 export function defineMailboxScripts(redis: RedisClient): void {
   redis.defineCommand('streamsRead', { lua: read })
   redis.defineCommand('streamsAlign', { numberOfKeys: 2, lua: align })
 }
 
 /**
- * Reads several streams of one group: with one call, or in a cluster, where streams live apart, with one call each.
- * @param limit entries at most, in all. Streams named first are served first.
+ * Reads several streams of one group with one call. In a cluster, where streams are on different nodes, each takes a call.
+ * @param limit entries in all. Streams named first are served first.
  * @returns for each stream the entries after its cursor, oldest first.
- * @throws {ReplyError} `NOGROUP` when Redis lost its data: `alignGroup` mends it.
+ * @throws {ReplyError} `NOGROUP` when Redis lost its data: `alignGroup` repairs it.
  */
 export async function readEntries(redis: RedisClient, readings: Reading[], limit: number): Promise<Row[][]> {
   if (readings.length === 0) return []
@@ -162,26 +160,26 @@ export async function readEntries(redis: RedisClient, readings: Reading[], limit
   }
   const { group, consumer } = readings[0]!
   const cursors = readings.map(({ after, position, processed }) => ({ after, position, processed }))
-  const asked = JSON.stringify({ group, consumer, limit, cursors })
+  const args = JSON.stringify({ group, consumer, limit, cursors })
   const keys = readings.map((it) => it.key)
-  return await (redis as unknown as Scripts).streamsRead(keys.length, ...keys, asked)
+  return await (redis as unknown as Scripts).streamsRead(keys.length, ...keys, args)
 }
 
 export type Alignment = {
-  /** The group was not there. */
+  /** Whether there was no group before. */
   created: boolean
-  /** Why the stream cannot be made to fit; nothing was changed then. */
+  /** Why the stream cannot be made to fit, or empty. Nothing was changed then. */
   misfit: string
-  /** The id that the stream ends with. */
+  /** The last id of the stream. */
   end: string
-  /** What the owner has noted when it last filled the stream again (`mending.ts`). */
+  /** The owner's note of its last refill (`mending.ts`), or empty. */
   mending: string
 }
 
 export type AlignOptions = {
-  /** Whether the group's service owns the topic, and may raise the stream's ids. */
+  /** Whether the group's service owns the topic, and so may raise the stream's ids. */
   owner: boolean
-  /** Whether the partition is being taken over. Else the cursor may be behind what was committed a moment ago. */
+  /** Whether the partition is being taken over. Otherwise the cursor may be behind a commit of a moment ago. */
   taking: boolean
 }
 
@@ -190,9 +188,9 @@ export async function alignGroup(
   { key, ...cursor }: Cursor,
   options: AlignOptions,
 ): Promise<Alignment> {
-  const asked = JSON.stringify({ ...cursor, ...options })
+  const args = JSON.stringify({ ...cursor, ...options })
   const scripts = redis as unknown as Scripts
-  const [created, misfit, end, mending] = await scripts.streamsAlign(key, mendingKey(key), asked)
+  const [created, misfit, end, mending] = await scripts.streamsAlign(key, mendingKey(key), args)
   return { created: created === 1, misfit, end, mending }
 }
 

@@ -1,7 +1,8 @@
-/** What somebody else does to our keys in Redis, by hand or by mistake: Postgres is the truth, and they are mended. */
+/** Other clients change keys in Redis, manually or by mistake. Postgres is the truth, and the keys are repaired. */
 import { expect, test } from 'vitest'
 import { Holdings } from './holdings.ts'
 import { alignGroup } from './mailbox.ts'
+import { backTo } from './mending.ts'
 import { isReplyError } from './redis.ts'
 import { silent } from './telemetry.ts'
 import { mailbox, openRuntime, type Runtime, range } from './testing/runtime.ts'
@@ -9,7 +10,7 @@ import { mailbox, openRuntime, type Runtime, range } from './testing/runtime.ts'
 const largest = '18446744073709551615-18446744073709551615'
 const stray = ['a', 'stray']
 
-/** As whoever sends again what was not answered. */
+/** Like a sender that resends unanswered messages. */
 async function postUntilTaken(runtime: Runtime, partition: number, value: number): Promise<void> {
   await runtime.until(() =>
     runtime.post(partition, value).then(
@@ -27,10 +28,10 @@ type Harm = [name: string, harm: (runtime: Runtime, key: string) => Promise<unkn
 const ofMailboxes: Harm[] = [
   ['is a key of another type', ({ redis }, key) => redis.multi().del(key).set(key, 'x').exec()],
   ['was given the largest id', ({ redis }, key) => redis.xadd(key, largest, ...stray)],
-  ['may have no id but the largest', ({ redis }, key) => redis.call('XSETID', key, largest)],
+  ['can be given no id but the largest', ({ redis }, key) => redis.call('XSETID', key, largest)],
 ]
 
-test.each(ofMailboxes)('R5: a mailbox that %s is begun anew, and the others go on', async (_, harm) => {
+test.each(ofMailboxes)('R5: a mailbox that %s is recreated, and the others go on', async (_, harm) => {
   await using runtime = await openRuntime({ partitions: 2 })
   const worker = runtime.worker()
   await runtime.post(0, 1)
@@ -40,12 +41,12 @@ test.each(ofMailboxes)('R5: a mailbox that %s is begun anew, and the others go o
   await postUntilTaken(runtime, 0, 3)
   await runtime.untilCounted(3)
   expect((await runtime.values()).toSorted()).toEqual([1, 2, 3])
-  expect(worker.has('began it anew')).toBe(true)
+  expect(worker.has('recreated it')).toBe(true)
   await runtime.until(async () => (await runtime.published(0)).length === 2)
   expect((await runtime.mailbox(0)).processed).toBe(2)
 })
 
-test('what stands before the largest id has its effect, once', async () => {
+test('messages before the largest id have their effect once', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await runtime.post(0, ...range(20))
   await runtime.redis.xadd(runtime.key(0), largest, ...stray)
@@ -83,14 +84,24 @@ test.each(ofEvents)('P4: a stream of events that %s is filled again from the log
   expect(worker.has('filled their stream again')).toBe(true)
 })
 
-test('H3: a stream that the log cannot fill stops its own partition, and says so', async () => {
+test.each<[string, sequence: number, seen: string | undefined, back: number | undefined]>([
+  ['that has read beyond the events known to be logged goes back', 30, 'older', 10],
+  ['that has read no further stays', 10, 'older', undefined],
+  ['that has gone back before stays', 30, 'newest', undefined],
+  ['that has just started within the refill goes back', 15, undefined, 10],
+  ['that has just started beyond it stays', 30, undefined, undefined],
+])('R6: after a refill, a consumer %s', (_, sequence, seen, back) => {
+  expect(backTo({ id: 'newest', soundUpTo: 10, filledUpTo: 20 }, sequence, seen)).toBe(back)
+})
+
+test('H3: a stream that the log cannot fill stops only its own partition, and that is logged', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   for (const _ of range(3)) await runtime.logEvents(0, 1)
   await runtime.sql`delete from event_batch where partition = 0 and seq = 2`
   const worker = runtime.worker()
   await Promise.all([runtime.post(0, 1), runtime.post(1, 2)])
   await runtime.untilCounted(1)
-  await runtime.until(() => worker.has('leaving a partition alone'))
+  await runtime.until(() => worker.has('backing off from a partition'))
   expect(worker.said.join()).toContain('the event log has nothing right after 1')
   expect(await runtime.values()).toEqual([2])
   await runtime.post(1, 3)
@@ -98,7 +109,7 @@ test('H3: a stream that the log cannot fill stops its own partition, and says so
   expect(worker.has('starting over')).toBe(false)
 })
 
-test('P3: a consumer that goes back to what was trimmed is given it again, as far as the log has it', async () => {
+test('P3: a consumer that goes back before the trimmed events gets them again, as far as the log has them', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { redis, eventLog } = runtime
   const worker = runtime.worker({ eventRetentionDays: 3_650 })
@@ -116,12 +127,12 @@ test('P3: a consumer that goes back to what was trimmed is given it again, as fa
   await redis.xgroup('CREATE', eventLog.key(0), 'reader', '0-0')
   let rounds = 0
   await runtime.until(() => ++rounds > 3)
-  expect(worker.has('leaving a partition alone')).toBe(false)
+  expect(worker.has('backing off from a partition')).toBe(false)
   await runtime.post(0, 300)
   await runtime.until(async () => (await runtime.published(0)).at(-1)?.id === '301-0')
 })
 
-test('R5: when Postgres has gone back, what stands in a mailbox is of no time, and has no effect', async () => {
+test('R5: when Postgres has gone back, the messages in a mailbox have no effect', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const first = runtime.worker()
   await runtime.post(0, 1)
@@ -148,7 +159,7 @@ test('R5: when Postgres has gone back, what stands in a mailbox is of no time, a
   expect((await runtime.published(0)).map((it) => it.value)).toEqual([1, 4])
 })
 
-test('an owner that has stalled takes the progress of its successor for no fault of the stream', async () => {
+test('a stalled owner does not mistake the progress of its successor for a fault of the stream', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { sql, redis, prefix } = runtime
   const ignore = () => {}
@@ -168,6 +179,6 @@ test('an owner that has stalled takes the progress of its successor for no fault
     taking: true,
   })
 
-  await expect(stalled.tidy()).rejects.toThrow('somebody else owns the partition now')
+  await expect(stalled.tidy()).rejects.toThrow('another worker owns the partition now')
   expect(await redis.xlen(runtime.key(0))).toBe(2)
 })

@@ -1,10 +1,10 @@
 /**
- * What the owner of an event stream notes when it fills the stream again: up to which sequence it knows that the stream was
- * the log's, and with which it ended. A consumer that has read beyond the first may have taken in what was never logged.
+ * The owner of an event stream notes when it fills the stream again: up to which sequence the stream was known to be the
+ * log's, and with which it ended. A consumer that has read beyond the first may have handled events that were never logged.
  */
 
 export type Mending = {
-  /** Tells one mending from another. */
+  /** Unique. */
   id: string
   soundUpTo: number
   filledUpTo: number
@@ -15,7 +15,7 @@ export const mendingKey = (streamKey: string): string => `${streamKey}:mended`
 
 export const toText = ({ id, soundUpTo, filledUpTo }: Mending): string => `${soundUpTo} ${filledUpTo} ${id}`
 
-/** @returns undefined for what is no such note. */
+/** @returns undefined if the text is not a note. */
 export function fromText(text: string): Mending | undefined {
   const [, soundUpTo, filledUpTo, id] = text.match(/^(\d{1,15}) (\d{1,15}) (\S+)$/) ?? []
   return id ? { id, soundUpTo: Number(soundUpTo), filledUpTo: Number(filledUpTo) } : undefined
@@ -23,7 +23,7 @@ export function fromText(text: string): Mending | undefined {
 
 /**
  * @param sequence up to which the consumer has committed.
- * @param seen the id of the last mending that it knows of; undefined when it knows of none, since it has just begun.
+ * @param seen the id of the last refill that it knows of; undefined if it has just started.
  * @returns the sequence to go back to, if any.
  */
 export function backTo(

@@ -1,2 +1,2 @@
-/** Where DEBUG names ioredis, it writes each command to stderr, with the password that logs it in. To be imported before it. */
+/** If DEBUG names ioredis, it writes each command to stderr, including the password of AUTH. Import this before ioredis. */
 delete process.env.DEBUG

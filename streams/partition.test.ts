@@ -21,7 +21,7 @@ describe('fnv1a32', () => {
     expect(fnv1a32(text)).toBe(hash)
   })
 
-  test('is taken of the bytes of UTF-8, so that any language computes the same', () => {
+  test('hashes UTF-8 bytes, so that any language computes the same', () => {
     const bytes = [...new TextEncoder().encode('책 📚')]
     const hash = bytes.reduce((it, byte) => Math.imul(it ^ byte, 0x01000193), 0x811c9dc5) >>> 0
     expect(bytes).toHaveLength(8)

@@ -1,4 +1,4 @@
-/** Which stream carries a key's messages. Any language can compute it, so any producer finds the stream. */
+/** Maps a key to the stream that carries its messages. Any language can compute it, so any producer finds the stream. */
 
 /**
  * 32-bit FNV-1a of the key's UTF-8 bytes.
@@ -8,7 +8,7 @@ export function fnv1a32(key: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < key.length; i++) {
     const code = key.charCodeAt(i)
-    // Beyond ASCII a character is several bytes.
+    // Outside ASCII a character is several bytes.
     if (code > 0x7f) return ofBytes(encoder.encode(key))
     hash = Math.imul(hash ^ code, 0x01000193)
   }

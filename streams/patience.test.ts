@@ -5,7 +5,7 @@ import { DeadlineError, deadline } from './deadline.ts'
 import { Pulse } from './pulse.ts'
 import { range } from './testing/runtime.ts'
 
-test('a pulse is silent for as long as it has not beaten', () => {
+test('a pulse is silent since its last beat', () => {
   let now = 1_000
   const pulse = new Pulse('loop', () => now)
   now += 40
@@ -14,7 +14,7 @@ test('a pulse is silent for as long as it has not beaten', () => {
   expect(pulse.silentMs).toBe(0)
 })
 
-test('a pulse is not silent while its loop rests, and is failing from the first turn in vain to the next good one', () => {
+test('a pulse is not silent while its loop pauses, and fails from the first failed turn to the next good one', () => {
   let now = 1_000
   const pulse = new Pulse('loop', () => now)
   pulse.beat(500)
@@ -26,12 +26,12 @@ test('a pulse is not silent while its loop rests, and is failing from the first 
   expect([pulse.silentMs, pulse.failingMs]).toEqual([0, 40])
   pulse.beat()
   expect(pulse.failingMs).toBeUndefined()
-  // An answer, though a refusal.
+  // Redis has answered, with an error.
   pulse.fail(Object.assign(new Error('OOM'), { name: 'ReplyError' }))
   expect(pulse.failingMs).toBeUndefined()
 })
 
-test('waits double up to their limit, are at most halved by jitter, and begin anew after a success', () => {
+test('waits double up to their limit, are at most halved by jitter, and start over after a success', () => {
   const longest = new Backoff({ initialMs: 50, maxMs: 1_000, random: () => 1 })
   expect(range(7).map(() => longest.next())).toEqual([50, 100, 200, 400, 800, 1_000, 1_000])
   longest.reset()
@@ -49,10 +49,10 @@ test('a wait ends when the signal is aborted', async () => {
   await waiting
 })
 
-test('a deadline gives up on what does not come, and on nothing else', async () => {
+test('a deadline rejects only when the promise does not settle in time', async () => {
   expect(await deadline(1_000, 'fetch', Promise.resolve(7))).toBe(7)
   await expect(deadline(1_000, 'fetch', Promise.reject(new Error('no')))).rejects.toThrow('no')
-  const late = sleep(60).then(() => Promise.reject(new Error('too late to be heard')))
+  const late = sleep(60).then(() => Promise.reject(new Error('too late')))
   const error = await deadline(10, 'fetch', late).catch((it) => it)
   expect(error).toBeInstanceOf(DeadlineError)
   expect(error.message).toBe('Cannot fetch: no answer within 10 ms')

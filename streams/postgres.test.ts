@@ -29,14 +29,14 @@ test('an array of times is sent as text', async () => {
   await closePostgres(sql)
 })
 
-test('a bigint is read as a number, or refused when it is none', async () => {
+test('a bigint is read as a number, or refused when it is too large', async () => {
   const sql = open()
   expect((await sql`select ${2 ** 40}::bigint as it`)[0]!.it).toBe(2 ** 40)
   await closePostgres(sql)
 })
 
-// An error that nobody catches ends the process, and the test.
-test.each(range(6, 1))('a connection that is lost at its request %i harms nobody else', async (nth) => {
+// An uncaught error would end the process, and the test.
+test.each(range(6, 1))('a connection that is lost at its request %i fails nothing else', async (nth) => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
   const sql = open(wire.url)
   let seen = 0
@@ -46,13 +46,13 @@ test.each(range(6, 1))('a connection that is lost at its request %i harms nobody
   await closePostgres(sql)
 })
 
-test('a connection that the server ends while it is set up fails the statement, and nothing else', async () => {
+test('a connection that the server ends during setup fails only its statement', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const [server, admin] = [
     postgres(inject('postgresUrl'), { max: 1 }),
     postgres(runtime.postgresUrl, { max: 1 }),
   ]
-  // Whatever a new connection asks first has to wait for this lock.
+  // The first query of a new connection waits for this lock.
   await admin.unsafe('begin; lock table pg_catalog.pg_type in access exclusive mode')
   const sql = openPostgres(runtime.postgresUrl, { schema: 'counter', max: 1 })
   const failed = sql`select 1`.catch((error) => error)
@@ -69,7 +69,7 @@ test('a connection that the server ends while it is set up fails the statement, 
   await Promise.all([server.end(), admin.end(), closePostgres(sql)])
 })
 
-test('a statement is not told the error of the one before it, whose backend was ended', async () => {
+test('a statement does not get the error of the previous one, whose backend was ended', async () => {
   const server = postgres(inject('postgresUrl'), { max: 1 })
   const sql = open()
   const [{ pid }] = (await sql`select pg_backend_pid() as pid`) as [{ pid: number }]
@@ -82,11 +82,11 @@ test('a statement is not told the error of the one before it, whose backend was 
   await Promise.all([server.end(), closePostgres(sql)])
 })
 
-test('a statement is not told that the data of the one before it, which was cut off, is refused', async () => {
+test('a statement does not get the data error of the previous one, which was cut off', async () => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
   const sql = open(wire.url)
   await sql`select 1`
-  // Postgres has refused the first statement already when the driver says that it is done with it.
+  // Postgres has already refused the first statement when the driver settles it.
   const swallowed = wire.swallowReply((bytes) => bytes.equals(sync))
   const refused = sql`select 'x'::int, ${1}::int`.catch((error) => error)
   await swallowed
@@ -96,7 +96,7 @@ test('a statement is not told that the data of the one before it, which was cut 
 })
 const sync = Buffer.from('S\0\0\0\u0004')
 
-test('a statement that fails of itself is sent once', async () => {
+test('a statement that fails by itself is sent once', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { sql } = runtime
   await sql`create sequence attempt`
@@ -112,14 +112,14 @@ test.each([undefined, {}])('an array with %s in it is not sent', async (value) =
   await closePostgres(sql)
 })
 
-test('an array in a row is refused rather than given as text', async () => {
+test('an array in a row is refused, not returned as text', async () => {
   const sql = open()
   await expect(sql`select array['a'] as it`).rejects.toThrow('select it as JSON')
   expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
   await closePostgres(sql)
 })
 
-test('a service sees its own schema and has its own role’s rights alone', async () => {
+test('a service sees only its own schema, and has only its own role’s rights', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const admin = postgres(runtime.postgresUrl, { max: 1 })
   await admin`create table public.secret (it int)`
@@ -129,7 +129,7 @@ test('a service sees its own schema and has its own role’s rights alone', asyn
   await expect(runtime.sql`select * from public.secret`).rejects.toMatchObject({ code: '42501' })
 })
 
-test('faults are told apart: the data’s own, and those that pass', async () => {
+test('data errors and transient errors are distinguished', async () => {
   const sql = open()
   const failing = (text: string) => sql.unsafe(text).catch((error) => error)
   const refused = await failing("select 'x'::int")

@@ -1,4 +1,4 @@
-/** Connections to Postgres: one pool per purpose, each confined to its service's role and schema. */
+/** Connections to Postgres: one pool per purpose, each limited to its service's role and schema. */
 import postgres from 'postgres'
 import { databaseAddress } from './database-url.ts'
 import { session } from './session.ts'
@@ -9,37 +9,36 @@ export type Sql = postgres.Sql
 export type Fragment = postgres.PendingQuery<postgres.Row[]>
 
 export type PostgresOptions = {
-  /** The service: its role is assumed and its schema is the only one searched. */
+  /** The service, whose role is set and whose schema is the only one searched. */
   schema: string
-  /** Connections at most. Where one statement follows the other, few: they take turns, and each has caches to keep warm. */
+  /** Connections at most. Keep it low where statements follow one another: connections take turns, and each has its own caches. */
   max: number
   /**
-   * For the statements that run thousands of times a second. Their plans are made once, perhaps while the tables
-   * are empty, when a sequential scan looks cheap; with these settings the planner takes the indexes that will be
-   * right when there are millions of rows.
+   * For statements that run thousands of times a second. They are planned once, perhaps while the tables are empty and a
+   * sequential scan looks cheap. These settings make the planner use the indexes that are right for millions of rows.
    */
   hot?: boolean
   /**
-   * For a worker: how long a commit may wait for a lock, milliseconds. While it waits, it locks its offsets, and the leases
-   * beside them cannot be renewed: it has to give up, and try again, well before they run out (`lease.ts`).
+   * For a worker: how long a commit may wait for a lock, milliseconds. While it waits, it locks its offsets, so their leases
+   * cannot be renewed: it must give up and try again well before they expire (`lockTimeoutOf`).
    */
   lockTimeoutMs?: number
   /** When Postgres ends a statement, milliseconds. */
   statementTimeoutMs?: number
-  /** How often each connection is looked at, milliseconds: it is replaced after so many looks without a word (`silence.ts`). */
+  /** How often each connection is checked for silence, milliseconds (`silence.ts`). */
   tickMs?: number
-  /** Each statement is planned for its arguments, every time. */
+  /** Plan each statement for its arguments, every time. */
   customPlans?: boolean
-  /** For migrations alone: how many partitions to seed. */
+  /** Only for migrations: how many partitions to create. */
   partitions?: number
 }
 
 /**
- * Postgres gives up before we do (`worker.ts`), so that an outcome is known where it can be; and early enough for a connection
- * that says nothing for longer to be replaced within 15 s (`silence.ts`).
+ * Less than a worker waits (`worker.ts`), so that an outcome is known whenever it can be, and short enough that a dead
+ * connection is replaced within 15 s (`silence.ts`).
  */
 const workTimeoutMs = 5_000
-/** For statements that a request waits for (`statementTimeoutMs`): longer than any request does, and not much longer. */
+/** `statementTimeoutMs` for statements that a request waits for: slightly longer than any request waits. */
 export const requestTimeoutMs = 2_000
 
 const indexPlansOnly = {
@@ -48,14 +47,14 @@ const indexPlansOnly = {
   enable_mergejoin: 'off',
   enable_indexscan: 'on',
   enable_nestloop: 'on',
-  // Planning a commit anew for each batch would cost more than running it.
+  // Planning a commit for each batch would cost more than running it.
   plan_cache_mode: 'force_generic_plan',
   jit: 'off',
 }
 
 /**
- * What the driver is not told it takes from the environment (PGTARGETSESSIONATTRS, PGPASSWORD, PGMAX_PIPELINE, …), where whoever
- * uses psql has set it for something else. Some of it cannot be told: that any kind of server will do, for one.
+ * The driver reads missing options from the environment (PGTARGETSESSIONATTRS, PGPASSWORD, PGMAX_PIPELINE, …), where they may
+ * be set for psql and another server. Some of them have no option that overrides them.
  */
 function forgetEnvironment(): void {
   for (const name of Object.keys(process.env)) if (/^PG[A-Z_]+$/.test(name)) delete process.env[name]
@@ -71,16 +70,16 @@ export function openPostgres(url: string, settings: PostgresOptions): Sql {
     connect_timeout: 2,
     ...address,
     max,
-    // A small constant: the default backoff leaves queries hanging for seconds after a storm of lost connections.
+    // Constant and small: the default backoff delays queries by seconds after many connections were lost.
     backoff: () => 0.05,
     idle_timeout: 0,
     max_lifetime: null,
     onnotice: () => {},
-    // The driver would ask each new connection for the types of arrays, and let nobody catch it when the server ends
-    // the connection meanwhile: a restart of Postgres would end the process.
+    // The driver would query the array types on each new connection. If the server ended the connection meanwhile, that
+    // error could not be caught, so a restart of Postgres would end the process.
     fetch_types: false,
     types: { bigint: safeBigint, ...arrays },
-    // A migration may take its time.
+    // A migration may take long.
     ...(partitions ? {} : { socket: watchedSockets({ statementTimeoutMs, tickMs, ask }) }),
     connection: {
       ...(options ? { options } : {}),
@@ -99,7 +98,7 @@ export function openPostgres(url: string, settings: PostgresOptions): Sql {
   return resendingUnsent(sql)
 }
 
-/** As the user whom the URL names, who sees no schema: for the migration, and for checks. */
+/** For the migration and for checks: as the user named by the URL, and without a schema. */
 export function openAsAdministrator(url: string): postgres.Sql {
   forgetEnvironment()
   const { applicationName = 'bookreservation', options, ...address } = databaseAddress(url)
@@ -116,7 +115,7 @@ export function openAsAdministrator(url: string): postgres.Sql {
   } as unknown as postgres.Options<never>)
 }
 
-/** Counts and versions are far below 2^53, so a bigint column is read as a number; anything larger is a fault. */
+/** Counts and versions are far below 2^53, so a bigint is read as a number. Anything larger is a fault. */
 const safeBigint = {
   to: 20,
   from: [20],
@@ -128,7 +127,7 @@ const safeBigint = {
   },
 }
 
-/** The array types that statements take, by the ids that Postgres gives them. Times travel as text, booleans too. */
+/** The array types that statements use, by their ids in Postgres. Times and booleans travel as text. */
 const arrays = Object.fromEntries(
   Object.entries({
     int2: 1005,
@@ -144,7 +143,7 @@ const arrays = Object.fromEntries(
   ]),
 )
 
-/** JSON spells what needs no escape as Postgres does, and is made much faster than element by element. */
+/** Where nothing needs an escape, JSON is what Postgres expects, and much faster to build than element by element. */
 function arrayLiteral(values: (string | number | null)[]): string {
   const json = values.every(isElement) ? JSON.stringify(values) : '\\'
   return `{${json.includes('\\') ? values.map(arrayElement).join(',') : json.slice(1, -1)}}`
@@ -152,7 +151,7 @@ function arrayLiteral(values: (string | number | null)[]): string {
 
 const isElement = (value: unknown) => typeof value === 'string' || Number.isFinite(value) || value === null
 
-/** @throws {TypeError} on what Postgres might take for something else, as it would the word `undefined` for a text. */
+/** @throws {TypeError} on a value that Postgres could misread, such as `undefined`, which it would take for a text. */
 function arrayElement(value: string | number | null): string {
   if (typeof value === 'string') return `"${value.replaceAll(/["\\]/g, '\\$&')}"`
   if (typeof value === 'number') return String(value)
@@ -164,22 +163,22 @@ function refuseArray(): never {
   throw new TypeError('Cannot read an array: select it as JSON')
 }
 
-/** Postgres has answered, and refused: the connection is sound. */
+/** Whether Postgres has answered with an error, so that the connection works. */
 export const isPostgresAnswer = (error: unknown): boolean => error instanceof postgres.PostgresError
 
-/** Postgres refuses the data itself: the same statement will fail again, however often it is tried. */
+/** Whether Postgres refuses the data itself: the same statement would always fail again. */
 export function isDataError(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
   return error instanceof postgres.PostgresError && typeof code === 'string' && /^(21|22|23|54)/.test(code)
 }
 
-/** Postgres has refused the statement, for whatever reason of the statement's own: nothing of it was done. */
+/** Whether Postgres has refused the statement for a reason of its own, so that it had no effect. */
 export const isRefusal = (error: unknown): boolean =>
   error instanceof postgres.PostgresError && !isTransient(error)
 
 /**
- * The connection, the server or its load failed, not the statement: the same may succeed a moment later.
- * Whether the statement took effect is unknown.
+ * Whether the connection, the server or its load failed, and not the statement: it may succeed a moment later. Whether it
+ * had an effect is unknown.
  */
 export function isTransient(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
@@ -193,17 +192,17 @@ export function isTransient(error: unknown): boolean {
  */
 const transientStates = [
   '08', // The connection failed.
-  '25006', // Read-only: a standby, a server in recovery or failing over, or one that was set so because its disk is full.
+  '25006', // Read-only: a standby, a server in recovery or failing over, or one set to read-only because its disk is full.
   '25P03', // A time limit for idle transactions, and for transactions (25P04), that an operator has set.
   '25P04',
-  '28', // The login is refused. Passwords, roles and pg_hba.conf change while the service runs: an operator has to act.
-  '3D000', // The database is not there: it is being restored.
+  '28', // Login refused. Passwords, roles and pg_hba.conf may change while the service runs: an operator must act.
+  '3D000', // The database does not exist: it is being restored.
   '40', // Rolled back: a deadlock, a conflict, or the outcome is unknown.
   '53', // Out of disk, memory or connections, also those of the role or of the database.
   '55000', // The database takes no connections, or the server is in recovery.
-  '55006', // In use: by whoever restores it, for example.
-  '55P03', // A lock was not to be had in time.
-  '57', // Cancelled, timed out, starting up, shutting down, crashed, or the database was dropped.
+  '55006', // In use, for example by a restore.
+  '55P03', // A lock was not available in time.
+  '57', // Canceled, timed out, starting up, shutting down, crashed, or the database was dropped.
   '58', // The system under Postgres failed, such as a disk.
   '72', // The snapshot is too old.
   'F0', // The server's configuration cannot be read.
@@ -213,5 +212,5 @@ const transientStates = [
 const connectionFaults =
   /^(CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|SASL_SIGNATURE_MISMATCH|E(?!RR_)[A-Z0-9_]+|ERR_(SOCKET|STREAM|SSL|TLS)_\w+|CERT_\w+|UNABLE_TO_\w+|(DEPTH_ZERO_)?SELF_SIGNED_\w+)$/
 
-/** Ends a pool; a connection that does not close in time is cut. */
+/** Ends a pool. A connection that does not close in time is cut. */
 export const closePostgres = (sql: Sql): Promise<void> => sql.end({ timeout: 2 })

@@ -2,8 +2,8 @@ import { isPostgresAnswer } from './postgres.ts'
 import { isReplyError } from './redis.ts'
 
 /**
- * Shows whether a loop turns, and whether anything comes of its turns. After each turn the loop beats or reports its failure,
- * with the time that it rests until the next.
+ * Shows whether a loop is running, and whether it succeeds. After each turn the loop beats or reports its failure, with the
+ * pause until its next turn.
  */
 export class Pulse {
   readonly name: string
@@ -18,30 +18,30 @@ export class Pulse {
     this.#due = now()
   }
 
-  /** The loop begins a turn: whatever it did before that took time is over. */
+  /** The loop begins a turn. */
   turn(): void {
     this.#due = this.#now()
   }
 
-  /** The loop has made progress, or has found nothing to do. */
-  beat(restMs = 0): void {
-    this.#due = this.#now() + restMs
+  /** The loop has made progress, or found nothing to do. */
+  beat(pauseMs = 0): void {
+    this.#due = this.#now() + pauseMs
     this.#failingSince = undefined
   }
 
-  /** The loop has turned in vain. Where a store has answered, although with a refusal, the process is not at fault. */
-  fail(error: unknown, restMs = 0): void {
+  /** The turn has failed. If a store answered, even with a refusal, the process is not at fault. */
+  fail(error: unknown, pauseMs = 0): void {
     const failingSince = this.#failingSince ?? this.#now()
-    this.beat(restMs)
+    this.beat(pauseMs)
     if (!isReplyError(error) && !isPostgresAnswer(error)) this.#failingSince = failingSince
   }
 
-  /** Milliseconds for which the loop has not turned, beyond its rest. */
+  /** Milliseconds since the loop should have turned. */
   get silentMs(): number {
     return Math.max(0, this.#now() - this.#due)
   }
 
-  /** Milliseconds since the first of the turns that failed; undefined if the last did not. */
+  /** Milliseconds since the first of the failed turns; undefined if the last turn succeeded. */
   get failingMs(): number | undefined {
     return this.#failingSince === undefined ? undefined : this.#now() - this.#failingSince
   }

@@ -1,4 +1,4 @@
-/** Whether the stores can be reached at all, as a process that starts now would see it: by connections of its own. */
+/** Checks that a process that starts now could reach the stores, by new connections. */
 import { deadline } from './deadline.ts'
 import { closePostgres, openPostgres } from './postgres.ts'
 import { commandTimeoutMs, openRedis, untilReady } from './redis.ts'

@@ -1,11 +1,11 @@
-/** Why Redis cannot be reached, in the words of the server or of the system. */
+/** Why Redis cannot be reached, as the server or the system reports it. */
 import './no-debug.ts'
 import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import { commandTimeoutMs, type RedisClient } from './redis.ts'
 import { redisAddress } from './redis-url.ts'
 
-/** A cluster's client says that it failed, and keeps the reason. */
+/** The error of a cluster's client has the reason in `lastNodeError`. */
 export function reasonOfRedis(error: unknown): string {
   const { lastNodeError, message, code } = error as {
     lastNodeError?: unknown
@@ -16,15 +16,15 @@ export function reasonOfRedis(error: unknown): string {
   return message || code || String(error)
 }
 
-/** What ioredis says of a command when the connection has ended: why it has, a cluster's client drops. */
-const consequence = 'Connection is closed.'
+/** The error of ioredis for commands after a connection has ended. A cluster's client drops the reason. */
+const connectionEnded = 'Connection is closed.'
 
-/** Calls `report` at each attempt to connect that fails. @param url by which the client was opened. */
+/** Calls `report` for each failed attempt to connect. @param url of the client. */
 export function onUnreachable(redis: RedisClient, url: string, report: (reason: string) => void): void {
   let asking = false
   redis.on('error', async (error) => {
     const reason = reasonOfRedis(error)
-    if (reason !== consequence) return report(reason)
+    if (reason !== connectionEnded) return report(reason)
     if (asking) return
     asking = true
     report((await reasonOfNodes(url)) ?? reason)
@@ -32,7 +32,7 @@ export function onUnreachable(redis: RedisClient, url: string, report: (reason: 
   })
 }
 
-/** Asks the nodes one by one. @returns why the last cannot be reached; undefined when one can. */
+/** Connects to the nodes one by one. @returns why the last cannot be reached; undefined if one can. */
 async function reasonOfNodes(url: string): Promise<string | undefined> {
   const { nodes, connection } = redisAddress(url)
   let reason: string | undefined

@@ -75,7 +75,7 @@ test.each<[string, string]>([
   expect((error as Error).stack).not.toMatch(/SEC.?RET/)
 })
 
-/** A cluster of one node, by TLS, whose certificate is made out to the name alone. */
+/** A TLS cluster of one node, whose certificate has only the host name. */
 let dir: string
 let node: Child
 let port: number
@@ -113,7 +113,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true })
 })
 
-test('nodes of a cluster by TLS are known by their names, and a password may have a colon', async () => {
+test('nodes of a TLS cluster are verified by name, and a password may contain a colon', async () => {
   const { stdout } = await run(`rediss+cluster://:${password}@localhost:${port}`, {
     NODE_EXTRA_CA_CERTS: join(dir, 'cert.pem'),
   })
@@ -127,7 +127,7 @@ test.each<[what: string, url: () => string, reason: RegExp]>([
     /self-signed/,
   ],
   ['TLS that is not asked for', () => `redis+cluster://:${password}@127.0.0.1:${port}`, /reset|closed/i],
-])('the reason that a node gives is reported: %s', async (_, url, reason) => {
+])('the reason of a node is reported: %s', async (_, url, reason) => {
   const client = openRedis(url(), 'test')
   const given = await new Promise((resolve) => onUnreachable(client, url(), resolve))
   client.disconnect()

@@ -1,15 +1,15 @@
-/** `REDIS_URL`, for one server or the nodes of a cluster: checked when a process starts, and understood in one place. */
+/** `REDIS_URL`, of one server or of the nodes of a cluster. It is checked when a process starts. */
 import { isIP } from 'node:net'
 import { shown, splitStoreUrl, UrlError } from './url.ts'
 
 export type RedisAddress = {
   cluster: boolean
   nodes: { host: string; port: number }[]
-  /** What each connection needs, of one server or of each node. */
+  /** For the connection to the server, or to each node. */
   connection: {
     username?: string
     password?: string
-    /** Of one server alone. */
+    /** Not in a cluster. */
     db?: number
     family?: 4 | 6
     tls?: { servername?: string }
@@ -22,7 +22,7 @@ const defaultPort = 6379
 
 export const isCluster = (url: string): boolean => /^rediss?\+cluster:/i.test(url)
 
-/** @throws {UrlError} whose message continues "REDIS_URL …", and repeats nothing of the URL. */
+/** @throws {UrlError} with a message that continues "REDIS_URL …" and repeats nothing of the URL. */
 export function redisAddress(url: string): RedisAddress {
   if (!schemes.includes(/^[a-z+]+(?=:\/\/)/i.exec(url)?.[0].toLowerCase() ?? ''))
     throw new UrlError(`must be a URL like ${redisExample}`)
@@ -42,7 +42,7 @@ export function redisAddress(url: string): RedisAddress {
       ...(password ? { password } : {}),
       ...databaseOf(path, cluster),
       ...familyOf(parameters),
-      // Nodes of a cluster have names of their own.
+      // Each node of a cluster has its own name.
       ...(scheme.startsWith('rediss') ? { tls: cluster || isIP(host) ? {} : { servername: host } } : {}),
     },
   }

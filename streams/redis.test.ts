@@ -21,14 +21,14 @@ const again = (redis: RedisClient) => new Promise((resolve) => redis.once('ready
 const within = (limitMs: number, promise: Promise<unknown>) =>
   expect(Promise.race([promise, sleep(limitMs, 'late')])).resolves.not.toBe('late')
 
-test.concurrent('an idle connection that died without a word is replaced before anybody asks', async () => {
+test.concurrent('an idle connection that died silently is replaced before it is needed', async () => {
   await using it = await opened()
   it.wire.abandon()
   await within(replacedMs, again(it.redis))
   expect(await it.redis.ping()).toBe('PONG')
 })
 
-test.concurrent('a connection on which a command is unanswered is replaced, however many follow', async () => {
+test.concurrent('a connection with an unanswered command is replaced, however many commands follow', async () => {
   await using it = await opened()
   it.wire.abandon()
   const asking = new AbortController()
@@ -44,7 +44,7 @@ test.concurrent('a connection on which a command is unanswered is replaced, howe
   expect(await it.redis.ping()).toBe('PONG')
 })
 
-test.concurrent('a connection for reads that block is replaced while one is under way', async () => {
+test.concurrent('a connection for blocking reads is replaced during a read', async () => {
   await using it = await opened(true)
   const { redis, wire } = it
   if (redis.isCluster) throw new Error('It is no cluster')
@@ -55,13 +55,13 @@ test.concurrent('a connection for reads that block is replaced while one is unde
   expect(await redis.xread('BLOCK', 1, 'STREAMS', 'redis-test:none', '$')).toBeNull()
 })
 
-test.concurrent('a connection that says nothing while it is set up is given up, for reads that block too', async () => {
+test.concurrent('a connection that is silent during setup is replaced, for blocking reads too', async () => {
   for (const blocking of [false, true]) {
     await using it = await opened(blocking)
     it.wire.silence()
     it.wire.cut()
     await sleep(1_000)
-    // Connections that come now are well.
+    // New connections work.
     it.wire.abandon()
     it.wire.restore()
     await within(replacedMs, again(it.redis))
@@ -69,7 +69,7 @@ test.concurrent('a connection that says nothing while it is set up is given up, 
   }
 }, 40_000)
 
-test.concurrent('a connection that is well is kept, idle or subscribed', async () => {
+test.concurrent('a working connection is kept, idle or subscribed', async () => {
   await using it = await opened()
   await using subscribed = await opened()
   await subscribed.redis.subscribe('redis-test')

@@ -1,6 +1,6 @@
 /**
- * What the stores must be like. A store that is otherwise may seem to work for a while, and then hold up what cannot be
- * stored, or forget what was promised.
+ * Requirements on the stores. A store that does not meet them may seem to work for a while, and then refuse data, or lose
+ * what was promised.
  */
 import './no-debug.ts'
 import { Cluster } from 'ioredis'
@@ -8,7 +8,7 @@ import type { Sql } from './postgres.ts'
 import type { RedisClient } from './redis.ts'
 import { sessionMark } from './session.ts'
 
-/** The least major version of Postgres, and of Redis, by which all of this is tested. */
+/** The lowest major versions that are tested. */
 export const postgresMin = 15
 export const redisMin = 7
 
@@ -23,9 +23,9 @@ type Facts = {
   arrived: string | null
 }
 
-/** @returns what must be changed, each with how. */
+/** @returns what must be changed, and how. */
 export async function faultsOfPostgres(sql: Pick<Sql, 'unsafe'>): Promise<string[]> {
-  // By setting and catalog alone, which any user may read on any server.
+  // Only settings, which any user may read on any server.
   const [it] = await sql.unsafe<[Facts]>(`
     select current_setting('server_version_num')::int as version, current_setting('server_version') as shown,
       current_setting('server_encoding') as encoding, pg_is_in_recovery() as standby,
@@ -36,13 +36,13 @@ export async function faultsOfPostgres(sql: Pick<Sql, 'unsafe'>): Promise<string
   const faults: string[] = []
   if (it.arrived !== sessionMark.value)
     faults.push(
-      'DATABASE_URL leads to a pooler that ignores what a connection asks for: name Postgres itself',
+      'DATABASE_URL leads to a pooler that ignores the parameters of a connection: name Postgres itself',
     )
   if (it.version < postgresMin * 10_000)
     faults.push(`Postgres is ${it.shown}, and ${postgresMin} is the oldest that works: use a newer server`)
   if (it.encoding !== 'UTF8')
     faults.push(
-      `the database's encoding is ${it.encoding}, in which not every title can be stored: make one with` +
+      `the database's encoding is ${it.encoding}, which cannot store every title: create one with` +
         ` create database NAME encoding 'UTF8' template template0`,
     )
   if (it.standby) faults.push('the server is a standby, which is read-only: name the primary in DATABASE_URL')
@@ -56,12 +56,12 @@ export async function faultsOfPostgres(sql: Pick<Sql, 'unsafe'>): Promise<string
     )
   if (it.transactionTimeout !== null && it.transactionTimeout !== '0')
     faults.push(
-      `transaction_timeout is ${it.transactionTimeout}, which ends connections at work: reset it to 0 for this database and its roles`,
+      `transaction_timeout is ${it.transactionTimeout}, which ends connections in use: reset it to 0 for this database and its roles`,
     )
   return faults
 }
 
-/** @returns what is odd about the server and no reason to refuse it. */
+/** @returns what is risky about the server, but no reason to refuse it. */
 export async function warningsOfPostgres(sql: Pick<Sql, 'unsafe'>): Promise<string[]> {
   const [it] = await sql.unsafe<[{ fsync: string; pages: string }]>(
     `select current_setting('fsync') as fsync, current_setting('full_page_writes') as pages`,
@@ -72,20 +72,20 @@ export async function warningsOfPostgres(sql: Pick<Sql, 'unsafe'>): Promise<stri
     : []
 }
 
-/** @returns what to do about a connection that the server refuses, where that is known. */
+/** @returns what to do about a refused connection, if that is known. */
 export function adviceOn(error: unknown): string | undefined {
   const { message = '', code } = error as { message?: string; code?: string }
   if (/unsupported startup parameter/.test(message))
     return (
-      `DATABASE_URL leads to a pooler (${message}): name Postgres itself, since each connection says its role and its` +
-      ' schema when it begins, and a pooler as PgBouncer passes neither on'
+      `DATABASE_URL leads to a pooler (${message}): name Postgres itself, because each connection sets its role and its` +
+      ' schema when it starts, and a pooler such as PgBouncer forwards neither'
     )
   if (code === '42704' && /unrecognized configuration parameter/.test(message))
     return `Postgres does not know a setting that is needed (${message}): ${postgresMin} is the oldest version that works`
   return undefined
 }
 
-/** @returns what must be changed, of each node. */
+/** @returns what must be changed, for all nodes. */
 export async function faultsOfRedis(redis: RedisClient): Promise<string[]> {
   const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis]
   const found = await Promise.all(
@@ -94,7 +94,7 @@ export async function faultsOfRedis(redis: RedisClient): Promise<string[]> {
   return [...new Set(found.flat())]
 }
 
-/** @param info what INFO says: managed servers, and users of few rights, may be shown less. */
+/** @param info from `INFO`, which shows less on managed servers and to users with few rights. */
 export function faultsOfNode(info: Map<string, string>, cluster: boolean): string[] {
   const faults: string[] = []
   const version = info.get('redis_version')
@@ -106,7 +106,7 @@ export function faultsOfNode(info: Map<string, string>, cluster: boolean): strin
     faults.push('Redis is a replica, which is read-only: name the master in REDIS_URL')
   if (!cluster && info.get('cluster_enabled') === '1')
     faults.push('Redis is a node of a cluster: write REDIS_URL as redis+cluster://host:6379,host:6379')
-  // The volatile ones evict only keys that expire, of which there are none here.
+  // The volatile policies evict only keys that expire, and no stream does.
   const policy = info.get('maxmemory_policy')
   if (policy?.startsWith('allkeys-'))
     faults.push(`Redis may evict streams (maxmemory-policy is ${policy}): set it to noeviction`)

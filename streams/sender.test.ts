@@ -15,7 +15,7 @@ const envelope = (subject: string) => ({
   data: {},
 })
 
-test('a key that holds no stream refuses its own messages, and those beside them are sent', async () => {
+test('a key that holds no stream fails its own messages, and others of the same call are sent', async () => {
   const redis = openRedis(inject('redisUrl'), 'sender-test')
   await untilReady(redis)
   const prefix = `t${crypto.randomUUID().slice(0, 8)}`

@@ -1,19 +1,19 @@
 /**
- * Puts messages into mailboxes. What is accepted must be safe elsewhere: Redis may lose what it has acknowledged.
+ * Sends messages to mailboxes. Redis may lose what it has acknowledged, so the sender must keep them in Postgres.
  *
- * Messages sent in the same moment travel in one call; in a cluster, where streams live apart, in one for each stream.
+ * Messages sent at the same moment share one call. In a cluster, where streams are on different nodes, each stream takes one.
  */
 import { batchField, type Envelope, toBatch } from './envelope.ts'
 import type { Incarnation } from './incarnation.ts'
 import { partitionOf, streamKey, type Topic } from './partition.ts'
 import type { RedisClient } from './redis.ts'
 
-/** Messages under way at most. Beyond that Redis is not keeping up, and more would only fill our memory. */
+/** Messages under way at most. Beyond that Redis is too slow, and more would only fill the memory. */
 const inFlightMax = 20_000
-/** Messages in one call at most, so that no call holds up Redis for long. */
+/** Messages per call at most, so that no call blocks Redis for long. */
 const perCallMax = 500
 
-/** Asked for each message: the number of its key, and the entry. One stream that refuses its own holds up no other. */
+/** Arguments for each message: the index of its key, and the entry. A stream that refuses its messages holds up no other. */
 const add = `
   local fault
   for i = 1, #ARGV, 2 do
@@ -25,7 +25,7 @@ const add = `
 type Scripts = { streamsAdd(keys: number, ...args: (string | number)[]): Promise<unknown> }
 type Message = { key: string; envelope: Envelope }
 
-/** What a sender has to know of its incarnation. */
+/** The part of an incarnation that a sender needs. */
 export type Stamping = Pick<Incarnation, 'isCurrent' | 'stamp' | 'untilCurrent'>
 
 export type SenderOptions = {
@@ -52,14 +52,14 @@ export class Sender {
     this.#keyOf = (subject) => keys[partitionOf(subject, partitions)]!
   }
 
-  /** @throws when Redis did not take the message in time, which it may have all the same; or when nothing may be sent. */
+  /** @throws when Redis did not acknowledge the message in time, though it may have it; or when nothing may be sent. */
   send(envelope: Envelope): Promise<void> {
     if (this.#inFlight >= inFlightMax) {
       return Promise.reject(new Error(`Cannot send: ${inFlightMax} messages are under way`))
     }
     this.#inFlight++
     this.#waiting.push({ key: this.#keyOf(envelope.subject), envelope })
-    // Everybody who sends before the call is made shares it, and its outcome.
+    // All messages that are sent before the call share it, and its outcome.
     this.#sending ??= Promise.resolve().then(() => this.#flush())
     return this.#sending
   }

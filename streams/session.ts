@@ -1,17 +1,17 @@
 /**
- * What the meaning of our statements depends on. A database, a role or a server may set any of it otherwise; what a
- * connection asks for when it begins wins over all three.
+ * Settings that the statements depend on. A server, a database or a role may have other values; those that a connection
+ * sets when it starts override all three.
  *
- * Read-only is not among them: where an administrator has made a database read-only, that is respected, and reported
+ * Read-only is not set: where an administrator has made a database read-only, that is respected and reported
  * (`requirements.ts`). Nor is `transaction_timeout`, which servers before 17 do not know.
  */
 
-/** Shows whether what a connection asks for has arrived: a pooler may be told to ignore it. */
+/** Shows whether the settings of a connection have arrived: a pooler can be configured to ignore them. */
 export const sessionMark = { name: 'bookreservation.session', value: 'pinned' }
 
 export const session = {
   [sessionMark.name]: sessionMark.value,
-  // The driver reads times by `new Date`, and bytes and numbers as these make them.
+  // The driver parses times by `new Date`, and bytes and numbers in these formats.
   DateStyle: 'ISO, MDY',
   TimeZone: 'UTC',
   IntervalStyle: 'postgres',
@@ -19,11 +19,11 @@ export const session = {
   extra_float_digits: '1',
   standard_conforming_strings: 'on',
   array_nulls: 'on',
-  // A commit is one statement, which waits for what others do to its rows and goes on with what they left.
+  // A commit is one statement, which waits for other transactions on its rows and continues with their result.
   default_transaction_isolation: 'read committed',
-  // What is accepted is on disk, unless a pool can compute it again.
+  // What is accepted is on disk.
   synchronous_commit: 'on',
-  // How long we wait is said where we wait. Connections of a pool may be idle.
+  // Each pool sets its own timeouts. Its connections may be idle.
   statement_timeout: '0',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '0',

@@ -1,10 +1,10 @@
-/** Checks, before anything starts, that a database was migrated for this process. */
+/** Checks that a database was migrated for this process, before anything starts. */
 import { closePostgres, type Sql } from './postgres.ts'
 import { adviceOn, faultsOfPostgres } from './requirements.ts'
 
 /**
- * Ends the connections when it throws: left open, they would keep the process that does not start.
- * @throws {SetupError} when the database cannot work, the schema is missing, or was seeded for another number of partitions.
+ * Ends the connections when it throws, because open ones would keep the process alive.
+ * @throws {SetupError} when the database cannot work, the schema is missing, or it has another number of partitions.
  */
 export async function checkPartitions(sql: Sql, partitions: number): Promise<void> {
   try {
@@ -18,7 +18,7 @@ export async function checkPartitions(sql: Sql, partitions: number): Promise<voi
 async function check(sql: Sql, partitions: number): Promise<void> {
   const faults = await faultsOfPostgres(sql).catch((error) => {
     const advice = adviceOn(error)
-    // The role and the schema of a service are made by the migration.
+    // The migration creates the role and the schema of a service.
     if (advice) return [advice]
     if (error.code === '22023') return []
     throw error
@@ -33,7 +33,7 @@ async function check(sql: Sql, partitions: number): Promise<void> {
   if (fault) throw new SetupError(`Cannot start: ${fault}`)
 }
 
-/** @param count how many the database has. */
+/** @param count of the database. */
 export const partitionsFault = (partitions: number, count: number): string | undefined =>
   count === partitions
     ? undefined

@@ -14,7 +14,7 @@ import { range } from './testing/runtime.ts'
 /** A connection is replaced within this, by default. */
 const replacedMs = 15_000
 const open = (url: string, max = 3) => openPostgres(url, { schema: 'pg_monitor', max })
-/** Everything takes a part of its time: silence, 9 looks or 3.6 s; a session without a client, 12 s. */
+/** Shorter than by default: a connection may be silent for 9 ticks or 3.6 s, a session without a client for 12 s. */
 const sooner = { statementTimeoutMs: 2_000, tickMs: 400 }
 const replacedSoonMs = 6_000
 const openSooner = (url: string, max = 3) => openPostgres(url, { schema: 'pg_monitor', max, ...sooner })
@@ -26,8 +26,8 @@ const pidsOf = async (sql: postgres.Sql, count: number) =>
     ),
   )
 
-// The longest come first, for few run at a time.
-test.concurrent('Postgres ends a session whose client died without a word', async () => {
+// The longest come first, because few run at a time.
+test.concurrent('Postgres ends a session whose client died silently', async () => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
   const server = postgres(inject('postgresUrl'), { max: 1 })
   const sql = openSooner(wire.url, 1)
@@ -39,13 +39,13 @@ test.concurrent('Postgres ends a session whose client died without a word', asyn
   await Promise.all([closePostgres(sql), server.end()])
 })
 
-test.concurrent('statements on connections that died without a word fail in time, as an unknown outcome', async () => {
+test.concurrent('Z2: statements on connections that died silently fail in time, with an unknown outcome', async () => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
   const sql = open(wire.url)
   await pidsOf(sql, 3)
   wire.abandon()
   const began = performance.now()
-  // More than there are connections: some wait behind others on the same one.
+  // More than connections, so that some wait behind others.
   const errors = await Promise.all(range(8).map(() => sql`select 1`.catch((error) => error)))
   expect(since(began)).toBeLessThan(replacedMs)
   expect(errors.filter((it) => !isTransient(it)).map(String)).toEqual([])
@@ -53,7 +53,7 @@ test.concurrent('statements on connections that died without a word fail in time
   await closePostgres(sql)
 })
 
-test.concurrent('a statement may take its time, and connections that are well are kept', async () => {
+test.concurrent('Z1: a slow statement is awaited, and working connections are kept', async () => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
   const sql = openSooner(wire.url)
   const before = await pidsOf(sql, 3)
@@ -65,7 +65,7 @@ test.concurrent('a statement may take its time, and connections that are well ar
   await closePostgres(sql)
 })
 
-test.concurrent('an idle connection that died without a word is replaced before anybody asks', async () => {
+test.concurrent('Z1: an idle connection that died silently is replaced before it is needed', async () => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
   const sql = openSooner(wire.url)
   const before = await pidsOf(sql, 3)
@@ -78,7 +78,7 @@ test.concurrent('an idle connection that died without a word is replaced before 
   await closePostgres(sql)
 })
 
-test.concurrent('a connection by TLS is replaced, too', async () => {
+test.concurrent('Z4: a TLS connection is replaced too', async () => {
   const front = await tlsFront(new URL(inject('postgresUrl')))
   await using wire = await TcpProxy.start(front.url)
   const sql = openSooner(`${wire.url}?sslmode=require`)
@@ -88,7 +88,7 @@ test.concurrent('a connection by TLS is replaced, too', async () => {
   wire.abandon()
   const began = performance.now()
   expect(isTransient(await sql`select 1`.catch((error) => error))).toBe(true)
-  // Others of the pool may be destroyed just now.
+  // Other connections of the pool may be being destroyed.
   const after = () => pidsOf(sql, 3).catch(() => before)
   const kept = async () => [...(await after())].filter((pid) => before.has(pid))
   await eventually(async () => (await kept()).length === 0, { timeoutMs: 3_000 })
@@ -97,7 +97,7 @@ test.concurrent('a connection by TLS is replaced, too', async () => {
   front.server.close()
 })
 
-test.concurrent('a statement that is half answered when its connection dies fails in time', async () => {
+test.concurrent('Z2: a statement that is half answered when its connection dies fails in time', async () => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
   const sql = openSooner(wire.url, 1)
   await sql`select 1`
@@ -112,7 +112,7 @@ test.concurrent('a statement that is half answered when its connection dies fail
   await closePostgres(sql)
 })
 
-test.concurrent('a connection that says nothing while it is opened fails its statement, and the next one works', async () => {
+test.concurrent('Z2: a connection that is silent during setup fails its statement, and the next one works', async () => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
   const sql = open(wire.url, 1)
   wire.silence()
@@ -125,7 +125,7 @@ test.concurrent('a connection that says nothing while it is opened fails its sta
   await closePostgres(sql)
 })
 
-test.concurrent('a pool ends although its connections died without a word', async () => {
+test.concurrent('Z2: a pool ends although its connections died silently', async () => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
   const sql = openSooner(wire.url)
   await pidsOf(sql, 3)
@@ -137,7 +137,7 @@ test.concurrent('a pool ends although its connections died without a word', asyn
   expect(since(began)).toBeLessThan(replacedSoonMs)
 })
 
-test.concurrent('a socket that was ended closes, although the other end says nothing', async () => {
+test.concurrent('Z3: a socket that was ended closes, although the other end is silent', async () => {
   await using wire = await TcpProxy.start(inject('postgresUrl'))
   const { hostname, port } = new URL(wire.url)
   const open = watchedSockets({ ...sooner, statementTimeoutMs: 60_000, ask: async () => {} })
@@ -150,7 +150,7 @@ test.concurrent('a socket that was ended closes, although the other end says not
   expect(since(began)).toBeLessThan(replacedSoonMs)
 })
 
-/** Takes Postgres by TLS, and passes it on in the clear. */
+/** Accepts TLS, and forwards to Postgres without it. */
 async function tlsFront(target: URL): Promise<{ server: Server; url: string }> {
   const { key, cert } = await makeCertificate()
   const server = createServer(async (client) => {

@@ -1,54 +1,53 @@
 /**
- * Replaces connections to Postgres that died without a word: the other end is gone, or a proxy between swallows everything,
- * and no RST or FIN says so. The driver would wait for ever, with an idle connection as well as with a statement.
+ * Replaces dead connections to Postgres: the other end is gone, or a proxy between drops everything, and no RST or FIN
+ * arrives. The driver would wait for ever, both on idle connections and for statements.
  *
- * K1. The pool hears from each of its connections every few seconds, because idle ones are asked something.
- * K2. A connection that was not heard for longer than that and the slowest statement take together is destroyed. The driver
- *     rejects its statements with `CONNECTION_CLOSED`, so their outcome is unknown, and connects again for the next one.
- * K3. So is a connection that was ended and does not close: the driver would never use its place in the pool again.
+ * Z1. Each connection of the pool receives something every few seconds, because idle ones are queried.
+ * Z2. A connection that receives nothing for longer than that plus the slowest statement is destroyed. The driver rejects its
+ *     statements with `CONNECTION_CLOSED`, so their outcome is unknown, and reconnects for the next one.
+ * Z3. So is a connection that was ended and does not close: the driver would never use its place in the pool again.
+ * Z4. The TLS wrapper of a socket is destroyed before the socket. Otherwise it could accept another statement meanwhile, and
+ *     emit the write error after its `close`, when the driver no longer listens, which would end the process.
  *
- * Time is counted in ticks of a timer, so that a process that was halted does not take its own silence for that of Postgres.
- * The sockets are looked at rather than listened to: the driver removes the listeners of a socket that it wraps in TLS.
- *
- * K4. What wraps a socket in TLS is destroyed before the socket. Otherwise it takes another statement meanwhile, and emits
- *     the error of writing it after its `close`, when the driver no longer listens: that would end the process.
+ * Time is counted in ticks of a timer, so that a process that was halted does not mistake its own pause for silence. Sockets
+ * are polled, because the driver removes the listeners of a socket that it wraps in TLS.
  */
 import { Socket } from 'node:net'
 import { clearInterval, setInterval } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Ticks of silence after which a connection is asked, and asked again. */
+/** Ticks of silence between two queries on an idle connection. */
 const askEveryTicks = 2
-/** Ticks for the answer to travel, on a busy machine. */
+/** Ticks for the answer to arrive, on a busy machine. */
 const graceTicks = 2
 /** Ticks that an ended connection may take to close. */
 const closingTicks = 2
 /**
- * Between two connections that are destroyed. A rejected statement may be sent again at once, on another connection of the
- * pool; if that one is closed before the driver has written, its place in the pool stays unusable for a while.
+ * Pause between destroying two connections. A rejected statement may be retried at once on another connection of the pool. If
+ * that one closed before the driver has written, its place in the pool would be unusable for a while.
  */
-const apartMs = 10
+const destroyEveryMs = 10
 
-/** Of the timer, by default, milliseconds. */
+/** The default tick, milliseconds. */
 export const watchTickMs = 1_000
-/** Postgres may end a session that is idle for so many ticks: no process is at its other end any more (K1). */
+/** Postgres may end a session after this many idle ticks: its process is gone (Z1). */
 export const abandonedAfterTicks = 30
 
-/** Of the driver's options: where Postgres is. */
+/** The address in the driver's options. */
 type Target = { host: string[]; port: number[]; path?: string | false }
 
-/** A connection, and for how many ticks it is silent, or has been closing. */
+/** A connection, and for how many ticks it has been silent, or closing. */
 type Line = { socket: Socket; read: number; silent: number; closing: number }
 
 export type SilenceOptions = {
   /** How long a statement may take, milliseconds. */
   statementTimeoutMs: number
   tickMs: number
-  /** Sends a statement that takes no time. */
+  /** Sends a trivial statement. */
   ask(): Promise<unknown>
 }
 
-/** @returns the driver's `socket` option: it makes the sockets of one pool, which are watched from then on. */
+/** @returns the driver's `socket` option, which creates and watches the sockets of one pool. */
 export function watchedSockets({
   statementTimeoutMs,
   tickMs,
@@ -67,7 +66,7 @@ export function watchedSockets({
     const dead = [...lines].filter((it) => it.silent >= silentMax || it.closing > closingTicks)
     for (const line of dead) lines.delete(line)
     void destroyEach(dead)
-    // The driver takes the connection that is idle longest: of as many as are silent, each is asked.
+    // The driver uses the connection that is idle longest, so as many statements as silent connections reach each of them.
     for (const { silent, closing } of lines)
       if (silent > 0 && silent % askEveryTicks === 0 && closing === 0) ask().catch(() => {})
     if (lines.size > 0) return
@@ -82,7 +81,7 @@ export function watchedSockets({
     else socket.connect(port[at]!, host[at]!)
     lines.add({ socket, read: 0, silent: 0, closing: 0 })
     timer ??= setInterval(tick, tickMs).unref()
-    // By these the driver names the server, in errors and to TLS.
+    // The driver uses these in errors and for TLS.
     return Object.assign(socket, { host: host[at], port: port[at] })
   }
 }
@@ -96,12 +95,12 @@ function look(line: Line): void {
 
 async function destroyEach(lines: Line[]): Promise<void> {
   for (const { socket } of lines) {
-    // A wrapper destroys itself, and then the socket, when it hears that the socket has closed (K4).
+    // A TLS wrapper destroys itself, and then the socket, when the socket emits `close` (Z4).
     if (!socket.listeners('close').includes(unwrapped)) socket.emit('close')
     socket.destroy()
-    await sleep(apartMs)
+    await sleep(destroyEveryMs)
   }
 }
 
-/** Listens to a socket for as long as the driver has not wrapped it in TLS. */
+/** Is a listener of a socket until the driver wraps it in TLS. */
 function unwrapped(): void {}

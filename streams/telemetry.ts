@@ -1,16 +1,16 @@
 import type { Delivery } from './handler.ts'
 
-/** What becomes of one batch, told as it happens; `end` last, whatever happened. */
+/** Called as one batch proceeds. `end` is always called, last. */
 export type BatchTrace = {
-  /** It is decided what follows from the messages. */
+  /** The handler has decided. */
   committing(): void
   committed(partitions: ReadonlySet<number>): void
   publishing(events: number): void
-  /** @param error when it is done again, or nobody knows whether it was done. */
+  /** @param error when the batch will be repeated, or its outcome is unknown. */
   end(error?: unknown): void
 }
 
-/** What the runtime tells about itself while it works. Called on the hot path: must be cheap, must not throw. */
+/** What the runtime reports while it works. Called on the hot path: it must be cheap and must not throw. */
 export type Telemetry = {
   /** A batch was read. @param size its messages. */
   batch(size: number): void
@@ -18,11 +18,11 @@ export type Telemetry = {
   committed(seconds: number): void
   fenceFailed(partition: number): void
   deadLettered(count: number): void
-  /** @param entries in the partition's stream, not yet committed. */
+  /** @param entries messages of the partition that are not committed. */
   lag(partition: number, entries: number): void
-  /** The partition is no longer ours: what is reported of it is another worker's. */
+  /** The worker no longer holds the partition. */
   released(partition: number): void
-  /** Follows a batch from when it is parsed. Absent when nobody traces anything. */
+  /** Traces a batch from when it is parsed. Absent without tracing. */
   follow?(deliveries: Delivery<unknown>[]): BatchTrace | undefined
 }
 

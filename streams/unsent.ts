@@ -1,17 +1,17 @@
 /**
- * Sends a statement that the driver has refused without sending it.
+ * Resends a statement that the driver has rejected without sending it.
  *
  * postgres.js 3.4.9 keeps an error that came before its connection broke: of a backend that was ended, or of a statement
- * whose end was cut off. It rejects the next statement of that connection with it, unsent. Whoever believed that would
- * answer 503 for nothing, or set an innocent message aside because of another's data.
+ * whose end was cut off. It rejects the next statement of that connection with that error, unsent. Believing it would mean a
+ * needless 503, or a dead letter for a message because of another one's data.
  */
 import postgres from 'postgres'
 import type { Sql } from './postgres.ts'
 
-/** A statement, or a part of one: it is sent when somebody waits for it. */
+/** A statement, or a part of one. It is sent when it is awaited. */
 type Statement = Promise<unknown> & { state: unknown }
 
-/** @returns the same connections, on which a statement that was not sent is sent once more. */
+/** @returns the same connections, which send a statement once more if it was not sent. */
 export const resendingUnsent = (sql: Sql): Sql =>
   new Proxy(sql, {
     apply(target, self, args) {
@@ -32,11 +32,11 @@ function resendUnsent(statement: Statement, askAgain: () => Statement): Statemen
     return answer
   }
   return Object.assign(statement, {
-    // biome-ignore lint/suspicious/noThenProperty: waiting for a statement is what sends it.
+    // biome-ignore lint/suspicious/noThenProperty: awaiting a statement sends it.
     then: ((onAnswer, onError) =>
       answered().then(onAnswer, onError)) satisfies Statement['then'] as Statement['then'],
   })
 }
 
-/** The driver notes the connection by which it sends a statement. */
+/** The driver sets `state` when it sends a statement. */
 const wasUnsent = (statement: Statement) => statement.state === null

@@ -1,8 +1,8 @@
 /**
- * Takes the URL of a store apart: `scheme://user:password@host:port,host:port/path?name=value`.
+ * Parses the URL of a store: `scheme://user:password@host:port,host:port/path?name=value`.
  *
- * The URL class of the runtime cannot do it: it knows one host, and its errors repeat what it could not read, passwords
- * too. Here an error says what is wrong and what to write instead, and repeats nothing.
+ * The runtime's URL class cannot: it knows only one host, and its errors repeat what it could not parse, including passwords.
+ * An error here says what is wrong and what to write instead, and repeats nothing.
  */
 import { isIPv6 } from 'node:net'
 
@@ -18,7 +18,7 @@ export type StoreUrl = {
   username: string | undefined
   password: string | undefined
   nodes: Node[]
-  /** Without the slash in front. */
+  /** Without the leading slash. */
   path: string
   parameters: Map<string, string>
 }
@@ -29,12 +29,12 @@ const shape =
 const escapes = 'in a user or password write %23 for #, %2F for /, %3F for ? and %40 for @'
 const nodesMax = 100
 
-/** @throws {UrlError} whose message continues "DATABASE_URL …". */
+/** @throws {UrlError} with a message that continues "DATABASE_URL …". */
 export function splitStoreUrl(text: string): StoreUrl {
   if (text.includes('#')) throw new UrlError(`must not contain #: ${escapes}`)
   const { scheme, userinfo = '', hosts, path = '', query = '' } = shape.exec(text)?.groups ?? {}
   if (scheme === undefined || hosts === undefined) throw new UrlError('is not a URL')
-  // An @ behind the hosts ends a password that holds a / or a ?.
+  // An @ after the hosts means that the password contains a / or a ?.
   if (`${path}${query}`.includes('@')) throw new UrlError(`has an @ behind a / or ?: ${escapes}`)
   const colon = userinfo.indexOf(':')
   return {
@@ -75,7 +75,7 @@ export function portOf(text: string): number {
   return port
 }
 
-/** As libpq reads them: a + stands for itself. */
+/** As in libpq, a + is a plus sign. */
 function parametersOf(query: string): Map<string, string> {
   const parameters = new Map<string, string>()
   for (const pair of query.split('&').filter((it) => it !== '')) {
@@ -87,7 +87,7 @@ function parametersOf(query: string): Map<string, string> {
   return parameters
 }
 
-/** The name of a parameter, if it is one: anything else may be a part of a password. */
+/** The name of a parameter. Anything that does not look like a name may be part of a password. */
 export const shown = (name: string): string => (/^[A-Za-z][\w.-]{0,40}$/.test(name) ? name : 'a parameter')
 
 function decode(text: string): string {
@@ -97,7 +97,7 @@ function decode(text: string): string {
   } catch {
     throw new UrlError('has a % that begins no escape: write %25 for %')
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it must find them.
   if (/[\0-\x1f\x7f]/.test(decoded)) throw new UrlError('must not contain control characters')
   return decoded
 }

@@ -10,7 +10,7 @@ import { Wakeup, type WakeupOptions } from './wakeup.ts'
 const answer = z.object({ id: z.string(), text: z.string() })
 type Answer = z.infer<typeof answer>
 
-/** What announcements begin with: who sent them. */
+/** The sender with which an announcement begins. */
 const another = crypto.randomUUID()
 
 async function open(options: Partial<WakeupOptions<Answer>> = {}, redisUrl = inject('redisUrl')) {
@@ -34,7 +34,7 @@ async function open(options: Partial<WakeupOptions<Answer>> = {}, redisUrl = inj
   return { wakeup, redis, stopping, [Symbol.asyncDispose]: dispose }
 }
 
-/** Until somebody hears the channel. */
+/** Waits until the channel has this many subscribers. */
 const heardWithin = (
   timeout: number,
   redis: Awaited<ReturnType<typeof open>>['redis'],
@@ -43,7 +43,7 @@ const heardWithin = (
 ) => expect.poll(async () => (await redis.pubsub('NUMSUB', channel))[1], { timeout }).toBe(count)
 const heard = heardWithin.bind(null, 1_000)
 
-test('an answer announced by one process reaches those who wait in another, and nobody else', async () => {
+test('an answer announced by one process reaches only its waiters in another', async () => {
   const channel = `wakeup-${crypto.randomUUID()}`
   await using here = await open({ channel })
   await using there = await open({ channel })
@@ -55,7 +55,7 @@ test('an answer announced by one process reaches those who wait in another, and 
   expect(await other).toBeUndefined()
 })
 
-test('a wait that is disposed of after its answer stops nobody who has begun to wait for the same since', async () => {
+test('disposing of an answered wait does not end later waits for the same id', async () => {
   await using it = await open()
   const first = it.wakeup.next('a', 5_000)
   it.wakeup.announce([{ id: 'a', text: 'once' }])
@@ -66,42 +66,42 @@ test('a wait that is disposed of after its answer stops nobody who has begun to 
   expect(await second).toMatchObject({ text: 'again' })
 })
 
-test('waiters of the same process are told at once, without Redis, and once', async () => {
+test('waiters of the same process are notified at once, without Redis, and only once', async () => {
   const channel = `wakeup-${crypto.randomUUID()}`
   await using it = await open({ channel })
   await heard(it.redis, channel, 1)
-  const told: string[] = []
-  it.wakeup.listen('a', ({ text }) => void told.push(text))
+  const received: string[] = []
+  it.wakeup.listen('a', ({ text }) => void received.push(text))
   it.wakeup.announce([{ id: 'a', text: 'yes' }])
-  expect(told).toEqual(['yes'])
-  // What is published after it has arrived: so the announcement itself has come back, too.
+  expect(received).toEqual(['yes'])
+  // Once this arrives, the announcement itself has come back too.
   await it.redis.publish(channel, another + JSON.stringify([{ id: 'a', text: 'more' }]))
-  await expect.poll(() => told.length).toBeGreaterThan(1)
-  expect(told).toEqual(['yes', 'more'])
+  await expect.poll(() => received.length).toBeGreaterThan(1)
+  expect(received).toEqual(['yes', 'more'])
 })
 
-test('who is alone tells nobody over Redis', async () => {
+test('the only process announces nothing over Redis', async () => {
   const channel = `wakeup-${crypto.randomUUID()}`
   let alone = true
   await using here = await open({ channel, alone: () => alone })
   await using there = await open({ channel })
   await heard(here.redis, channel, 2)
-  const told: string[] = []
-  there.wakeup.listen('a', ({ text }) => void told.push(text))
+  const received: string[] = []
+  there.wakeup.listen('a', ({ text }) => void received.push(text))
   here.wakeup.announce([{ id: 'a', text: 'kept' }])
   alone = false
-  here.wakeup.announce([{ id: 'a', text: 'told' }])
-  await expect.poll(() => told).toEqual(['told'])
+  here.wakeup.announce([{ id: 'a', text: 'sent' }])
+  await expect.poll(() => received).toEqual(['sent'])
 })
 
-test('all who wait for the same answer hear it', async () => {
+test('all waiters for the same answer get it', async () => {
   await using it = await open()
   const all = Promise.all(range(3).map(() => it.wakeup.next('a', 5_000)))
   it.wakeup.announce([{ id: 'a', text: 'yes' }])
   expect((await all).map((answer) => answer?.text)).toEqual(['yes', 'yes', 'yes'])
 })
 
-test('a connection that is lost while it subscribes again is made anew, and ends nothing', async () => {
+test('a connection that is lost during a repeated subscription is replaced, and ends no wait', async () => {
   const channel = `wakeup-${crypto.randomUUID()}`
   await using here = await open({ channel })
   await using wire = await TcpProxy.start(inject('redisUrl'))
@@ -116,7 +116,7 @@ test('a connection that is lost while it subscribes again is made anew, and ends
   expect(await answered).toEqual({ id: 'a', text: 'yes' })
 })
 
-test('what is no announcement tells nobody anything, and breaks nothing', async () => {
+test('a message that is not an announcement is ignored', async () => {
   const channel = `wakeup-${crypto.randomUUID()}`
   await using it = await open({ channel })
   await heard(it.redis, channel, 1)
@@ -146,7 +146,7 @@ test('a waiter is released when its time is up, or the process stops', async () 
   expect(await it.wakeup.next('a', 60_000)).toBeUndefined()
 })
 
-test('an answer whose announcement was lost is looked up, for those who still wait', async () => {
+test('an answer whose announcement was lost is looked up for the remaining waiters', async () => {
   const asked: string[][] = []
   const lookup = async (ids: string[]) => {
     asked.push(ids)
@@ -164,7 +164,7 @@ test('an answer whose announcement was lost is looked up, for those who still wa
   await running
 })
 
-test('while Redis is down announcing harms nobody, and answers are looked up', async () => {
+test('while Redis is down announcing is harmless, and answers are looked up', async () => {
   await using server = await OwnServer.redis()
   const lookup = async (ids: string[]) => ids.map((id) => ({ id, text: 'looked up' }))
   await using it = await open({ lookup }, server.url)
@@ -177,7 +177,7 @@ test('while Redis is down announcing harms nobody, and answers are looked up', a
   await running
 })
 
-test('it listens again after Redis was away', async () => {
+test('it subscribes again after Redis was down', async () => {
   await using server = await OwnServer.redis()
   const channel = `wakeup-${crypto.randomUUID()}`
   await using here = await open({ channel }, server.url)
@@ -203,7 +203,7 @@ test('waiters leave no listener behind', async () => {
   expect(getEventListeners(it.stopping.signal, 'abort').length).toBeLessThanOrEqual(1)
   const controller = new AbortController()
   const running = it.wakeup.run(controller.signal)
-  // Two rounds of looking up find nobody who waits.
+  // Two rounds of lookups find no other waiter.
   const last = it.wakeup.next('last', 2_300)
   await last
   expect(new Set(looked.flat())).toEqual(new Set(['last']))
@@ -230,14 +230,14 @@ test('a wait ends when its client is gone, or when it is disposed of, and leaves
   expect(await ended).toBeUndefined()
   const running = new AbortController()
   const run = it.wakeup.run(running.signal)
-  // What is waited for is looked up within two rounds, and nothing else.
+  // Only open waits are looked up within two rounds.
   await it.wakeup.next('waiting', 2_300)
   running.abort()
   await run
   expect(new Set(looked)).toEqual(new Set(['waiting']))
 })
 
-test('one whose subscription died without a word listens again within 15 s', async () => {
+test('a subscription that died silently is replaced within 15 s', async () => {
   await using wire = await TcpProxy.start(inject('redisUrl'))
   const channel = `wakeup-${crypto.randomUUID()}`
   await using far = await open({ channel }, wire.url)
@@ -246,7 +246,7 @@ test('one whose subscription died without a word listens again within 15 s', asy
   const run = far.wakeup.run(running.signal)
   await heard(near.redis, channel, 2)
   wire.abandon()
-  // Redis knows nothing of that: it goes on sending to nobody.
+  // Redis does not notice, and keeps sending to the dead connection.
   await heardWithin(15_000, near.redis, channel, 3)
   const answered = far.wakeup.next('a', 5_000)
   near.wakeup.announce([{ id: 'a', text: 'yes' }])

@@ -1,8 +1,8 @@
 /**
- * Tells whoever holds a request that what it waits for is decided, in whichever process that is.
+ * Notifies waiting requests, in any process, that the answer they wait for is known.
  *
- * A worker announces after its commit, on a Redis pub/sub channel and straight to the waiters of its own process.
- * Announcements may be lost: a waiter that hears nothing looks the answer up (`lookup`), and does so at its end anyway.
+ * A worker announces answers after its commit: on a Redis pub/sub channel, and directly to the waiters of its own process.
+ * Announcements may be lost, so answers that do not arrive are looked up (`lookup`), and again by the caller at the end.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
@@ -10,14 +10,14 @@ import { deadline } from './deadline.ts'
 import { Pulse } from './pulse.ts'
 import { commandTimeoutMs, isReplyError, openRedis, type RedisClient } from './redis.ts'
 
-/** How long waiters rely on announcements before the answers are looked up, all at once. */
+/** How long waiters rely on announcements before their answers are looked up, all at once. */
 const lookupMs = 1_000
-/** How often the subscription is made once more: only an answer shows that its connection still brings anything. */
+/** How often the subscription is repeated: only a reply shows that its connection still works. */
 const confirmMs = 4_000
 
 type Listener<Answer> = (answer: Answer) => void
 
-/** What is needed of an `AbortSignal`. */
+/** The part of an `AbortSignal` that is needed. */
 export type Gone = {
   readonly aborted: boolean
   addEventListener(type: 'abort', listener: () => void): void
@@ -31,27 +31,27 @@ export type WakeupOptions<Answer> = {
   channel: string
   /** A client that may publish. */
   redis: RedisClient
-  /** Aborted when nobody is to wait any longer. */
+  /** Aborted when all waits must end. */
   stopping: AbortSignal
-  /** What an announcement must hold to be believed: anybody may publish on a channel. */
+  /** The schema of an answer: any client may publish on a channel. */
   answer: z.ZodType<Answer>
   idOf(answer: Answer): string
-  /** Whether there is no other process to tell. One that has just come looks its answers up. */
+  /** Whether there is no other process to notify. A process that has just started looks its answers up. */
   alone?(): boolean
-  /** The answers known by now to what these ids wait for. Asked when announcements fail to come. */
+  /** @returns the answers for these ids that are known by now. Called when announcements do not arrive. */
   lookup(ids: string[]): Promise<Answer[]>
 }
 
 export class Wakeup<Answer> implements AsyncDisposable {
   readonly #options: WakeupOptions<Answer>
-  /** That of the looking up. */
+  /** Of the lookups. */
   readonly pulse = new Pulse('wakeup')
   #subscriber: RedisClient
   readonly #listeners = new Map<string, Set<Listener<Answer>>>()
-  /** Those who wait for one answer. One listener on `stopping` serves them all: it would search them one by one. */
+  /** Ends each wait. One listener on `stopping` serves all, because removing one of many listeners is slow. */
   readonly #waiting = new Set<() => void>()
-  /** Tells our own announcements apart: their waiters have heard them already. */
-  readonly #self = crypto.randomUUID()
+  /** Marks the announcements of this process, whose waiters were notified directly. */
+  readonly #sender = crypto.randomUUID()
 
   constructor(options: WakeupOptions<Answer>) {
     this.#options = options
@@ -67,17 +67,17 @@ export class Wakeup<Answer> implements AsyncDisposable {
     const answers = z.array(answer)
     subscriber.on('ready', () => void subscriber.subscribe(channel).catch(() => {}))
     subscriber.on('message', (_channel: string, text: string) => {
-      if (!text.startsWith(this.#self)) this.#tell(answersIn(text, answers))
+      if (!text.startsWith(this.#sender)) this.#notify(answersIn(text, answers))
     })
     return subscriber
   }
 
-  /** Announces what was decided. Called after the commit; never throws, never waits. */
+  /** Announces answers. Call it after the commit. Never throws, never waits. */
   announce(answers: Answer[]): void {
     if (answers.length === 0) return
-    this.#tell(answers)
+    this.#notify(answers)
     if (this.#options.alone?.()) return
-    this.#options.redis.publish(this.#options.channel, this.#self + JSON.stringify(answers)).catch(() => {})
+    this.#options.redis.publish(this.#options.channel, this.#sender + JSON.stringify(answers)).catch(() => {})
   }
 
   /** Calls `listener` with every answer about `id`, until the function returned is called. */
@@ -86,16 +86,16 @@ export class Wakeup<Answer> implements AsyncDisposable {
     this.#listeners.set(id, listeners.add(listener))
     return () => {
       listeners.delete(listener)
-      // Called once more, it must not stop those who have come since: they have a set of their own.
+      // A second call must not remove listeners that have come since: they are in a new set.
       if (listeners.size === 0 && this.#listeners.get(id) === listeners) this.#listeners.delete(id)
     }
   }
 
   /**
-   * Waits for the next answer about `id`. Call it before the question is asked, so that the answer cannot be missed.
-   * @param gone is aborted when the client has gone away, and nobody waits any longer.
-   * Disposing of the wait ends it: nothing is kept for a question that could not be asked.
-   * @returns undefined when `timeoutMs` passed, the process began to stop, the client is gone, or the wait was ended.
+   * Waits for the next answer about `id`. Call it before asking the question, so that the answer cannot be missed, and
+   * dispose of the wait if the question could not be asked.
+   * @param gone aborted when the client has disconnected.
+   * @returns undefined when `timeoutMs` passed, the process is stopping, the client is gone, or the wait was disposed of.
    */
   next(id: string, timeoutMs: number, gone?: Gone): Waiting<Answer> {
     const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
@@ -115,7 +115,7 @@ export class Wakeup<Answer> implements AsyncDisposable {
     return Object.assign(promise, { [Symbol.dispose]: leave })
   }
 
-  /** Looks answers up for those who hear nothing, and keeps listening. Runs until `signal` is aborted. */
+  /** Looks overdue answers up, and keeps the subscription alive, until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#lookUp(signal), this.#keepListening(signal)])
   }
@@ -127,16 +127,16 @@ export class Wakeup<Answer> implements AsyncDisposable {
       const overdue = [...this.#listeners.keys()].filter((id) => before.has(id))
       before = new Set(this.#listeners.keys())
       try {
-        if (overdue.length > 0) this.#tell(await this.#options.lookup(overdue))
+        if (overdue.length > 0) this.#notify(await this.#options.lookup(overdue))
         this.pulse.beat(lookupMs)
       } catch (error) {
-        // The waiters' own time limits answer for it.
+        // The waiters have time limits of their own.
         this.pulse.fail(error, lookupMs)
       }
     }
   }
 
-  /** A subscriber says nothing while nobody announces anything, so a connection that has died would not be noticed. */
+  /** Without announcements a subscriber receives nothing, so a dead connection would not be noticed. */
   async #keepListening(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await sleep(confirmMs, undefined, { signal }).catch(() => {})
@@ -146,14 +146,14 @@ export class Wakeup<Answer> implements AsyncDisposable {
         await deadline(commandTimeoutMs, 'subscribe', subscriber.subscribe(this.#options.channel))
       } catch (error) {
         if (isReplyError(error)) continue
-        // In a cluster the driver's connection for this has no time limits, so the whole client is thrown away.
+        // In a cluster the driver's connection for this has no time limits, so the whole client is replaced.
         subscriber.disconnect()
         this.#subscriber = this.#openSubscriber()
       }
     }
   }
 
-  #tell(answers: Answer[]): void {
+  #notify(answers: Answer[]): void {
     for (const answer of answers) {
       for (const listener of this.#listeners.get(this.#options.idOf(answer)) ?? []) listener(answer)
     }
@@ -164,10 +164,10 @@ export class Wakeup<Answer> implements AsyncDisposable {
   }
 }
 
-/** The length of a UUID, with which every announcement begins. */
+/** Every announcement begins with a UUID. */
 const senderLength = 36
 
-/** What is no announcement of answers tells nobody anything. */
+/** @returns none if the text is not an announcement of answers. */
 function answersIn<Answer>(text: string, answers: z.ZodType<Answer[]>): Answer[] {
   try {
     return answers.parse(JSON.parse(text.slice(senderLength)))

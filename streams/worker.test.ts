@@ -26,7 +26,7 @@ test('W1: messages of one partition take effect, and their events appear, in the
     expect(values(await runtime.published(partition))).toEqual(range(400))
     expect((await runtime.published(partition)).map((it) => it.id)).toEqual(ids(400))
   }
-  // Each batch begins where the last one ended (W2): none is refused.
+  // Each batch begins where the last one ended (W2), so none is refused.
   expect(worker.fenceFailures).toEqual([])
   expect(worker.has('starting over')).toBe(false)
 })
@@ -60,7 +60,23 @@ test('W3: partitions change hands under load, and no message is lost, doubled or
   for (const partition of range(4)) expect(await runtime.values(partition)).toEqual(range(300))
 })
 
-test('behind a batch that is not full more is gathered, if that is wanted', async () => {
+test('H1: a batch that outlasts the lease loses no partition, and none is given back before it ends', async () => {
+  await using runtime = await openRuntime({ partitions: 2 })
+  const { pass, reached, open } = gate()
+  const worker = runtime.worker({ before: pass, leaseTtlMs: 400 })
+  await runtime.until(async () => (await shares(runtime)).join() === '2')
+  await runtime.post(0, 1)
+  await reached
+  runtime.worker({ leaseTtlMs: 400 })
+  await sleep(1_000)
+  expect(await shares(runtime)).toEqual([2])
+  open()
+  await runtime.until(async () => (await shares(runtime)).join() === '1,1')
+  expect(await runtime.values()).toEqual([1])
+  expect(worker.fenceFailures).toEqual([])
+})
+
+test('with gatherMs, a worker pauses after a batch that is not full', async () => {
   await using runtime = await openRuntime()
   runtime.worker({ gatherMs: 600_000 })
   await runtime.post(0, 1)
@@ -69,7 +85,7 @@ test('behind a batch that is not full more is gathered, if that is wanted', asyn
   expect(await Promise.race([runtime.untilCounted(2), sleep(300, 'gathering')])).toBe('gathering')
 })
 
-test('what comes to several partitions in a rush shares one commit, though the doorbell rings for one of them', async () => {
+test('messages of a rush to several partitions share one commit, though the listener returns one of them', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   const sizes: number[] = []
   const id = crypto.randomUUID()
@@ -77,7 +93,7 @@ test('what comes to several partitions in a rush shares one commit, though the d
   await runtime.post(0, 1)
   await runtime.untilCounted(1)
   const clients = async () => String(await (runtime.redis as Redis).client('LIST'))
-  await expect.poll(clients).toMatch(new RegExp(` name=${id}-doorbell .* flags=b .* cmd=xread `))
+  await expect.poll(clients).toMatch(new RegExp(` name=${id}-listener .* flags=b .* cmd=xread `))
   const rush = runtime.redis.multi()
   for (const partition of [0, 1])
     for (const value of range(5)) {
@@ -91,7 +107,7 @@ test('what comes to several partitions in a rush shares one commit, though the d
   expect(sizes).toEqual([1, 10])
 })
 
-test('W2: behind a full batch the next is read while it is committed, and forgotten when it is not', async () => {
+test('W2: the batch that is read behind a full one is dropped when that is not committed', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { pass, reached, open } = gate()
   await runtime.post(0, ...range(2_500))
@@ -121,7 +137,7 @@ test('W2: behind a full batch the next is read while it is committed, and forgot
   expect(worker.has('starting over')).toBe(true)
 })
 
-test('W2: a full batch is no rush for who has as many partitions, and nothing that was read behind it is taken later', async () => {
+test('W2: with as many partitions a full batch is no rush, and nothing read behind it is used later', async () => {
   await using runtime = await openRuntime({ partitions: 1_000 })
   const worker = runtime.worker({ leaseTtlMs: 60_000 })
   await runtime.until(async () => (await shares(runtime))[0] === 1_000)
@@ -140,7 +156,7 @@ test('W2: a full batch is no rush for who has as many partitions, and nothing th
   expect(await runtime.values(7)).toEqual(sent)
 })
 
-test('R2: the group shows what is committed at once, and when nobody works any more', async () => {
+test('R2: the group shows a commit at once, also the last one before a worker stops', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { pass, reached, open } = gate()
   const worker = runtime.worker({ before: ([first]) => (first!.message.value === '20' ? pass() : undefined) })
@@ -150,7 +166,7 @@ test('R2: the group shows what is committed at once, and when nobody works any m
     await runtime.post(0, value)
     await expect.poll(lag, { interval: 5 }).toBe(0)
   }
-  // Aligning alone would show it once a second.
+  // Alignment alone would show it once a second.
   expect(performance.now() - startedAt).toBeLessThan(5_000)
   await runtime.post(0, 20)
   await reached
@@ -167,7 +183,7 @@ async function shares(runtime: Runtime): Promise<number[]> {
   return rows.map((row) => row.count)
 }
 
-test('a worker that is stopped finishes its batch and gives its leases back at once', async () => {
+test('a stopping worker finishes its batch and gives its leases back at once', async () => {
   await using runtime = await openRuntime()
   const { pass, reached, open } = gate()
   const worker = runtime.worker({ before: pass, leaseTtlMs: 60_000 })
@@ -187,7 +203,7 @@ test('a worker that is stopped finishes its batch and gives its leases back at o
   expect(await runtime.values()).toEqual([1, 2, 3, 4])
 })
 
-test('a worker that hangs is silent; one that is idle is not', async () => {
+test('the pulse of a hanging worker is silent, and that of an idle one is not', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { pass, reached, open } = gate()
   const { worker } = runtime.worker({ before: pass })
@@ -201,7 +217,7 @@ test('a worker that hangs is silent; one that is idle is not', async () => {
   await expect.poll(() => worker.pulse.silentMs).toBeLessThan(700)
 })
 
-test('the lag that is reported is what is not committed', async () => {
+test('the reported lag is what is not committed', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const worker = runtime.worker()
   await runtime.post(0, ...range(20))
@@ -213,7 +229,7 @@ test('the lag that is reported is what is not committed', async () => {
   expect(group?.lag).toBe(5)
 })
 
-test('what is committed is trimmed from the mailbox', async () => {
+test('committed messages are trimmed from the mailbox', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   runtime.worker()
   await runtime.post(0, ...range(1_000))
@@ -260,7 +276,7 @@ test('W4: a message in a partition that is not its subject’s becomes a dead le
   ])
 })
 
-test('W4: a message that Postgres refuses is set aside however busy other partitions are', async () => {
+test('W4: a message that Postgres refuses becomes a dead letter however busy other partitions are', async () => {
   await using runtime = await openRuntime({ partitions: 4 })
   runtime.worker()
   const [refused] = await runtime.post(0, 'no number')
@@ -278,7 +294,7 @@ test('W4: a message that Postgres refuses is set aside however busy other partit
   expect((await listLetters(runtime.sql, 10)).map((it) => it.position)).toEqual([refused])
 })
 
-test('W4: of 300 messages the one that Postgres refuses becomes a dead letter, and no other', async () => {
+test('W4: of 300 messages only the one that Postgres refuses becomes a dead letter', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   const lot: (number | string)[] = range(150)
   await runtime.post(0, ...lot.with(77, 'no number'))
@@ -301,7 +317,7 @@ test('W4: two partitions whose next messages are both refused go on', async () =
   expect(await listLetters(runtime.sql, 10)).toHaveLength(2)
 })
 
-test('W4: a message that is refused once, and then no more, is no dead letter', async () => {
+test('W4: a message that is refused only once does not become a dead letter', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   let times = 0
   const refuseOnce = async () => {
@@ -313,7 +329,7 @@ test('W4: a message that is refused once, and then no more, is no dead letter', 
   expect(await listLetters(runtime.sql, 10)).toEqual([])
 })
 
-test('W4: what Postgres cannot even hold as a letter does not hold the partition up', async () => {
+test('W4: a message that Postgres cannot store even as a letter does not hold the partition up', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   runtime.worker()
   await runtime.redis.xadd(
@@ -329,7 +345,7 @@ test('W4: what Postgres cannot even hold as a letter does not hold the partition
   expect(await listLetters(runtime.sql, 10)).toHaveLength(1)
 })
 
-test('W4: nor does what the encoding of the database cannot hold, and it can be handled again', async () => {
+test('W4: nor does one that the encoding of the database cannot store, and it can be redriven', async () => {
   await using runtime = await openRuntime({ partitions: 1, encoding: 'LATIN1' })
   runtime.worker()
   const [refused] = await runtime.post(0, '모모')
@@ -346,11 +362,11 @@ test('W4: nor does what the encoding of the database cannot hold, and it can be 
     const [again] = await listLetters(runtime.sql, 10)
     return again!.at > letter!.at && !again!.redrive && again
   }
-  // Handled as it was, it is refused as it was.
+  // It is refused as before.
   expect(await runtime.until(redriven)).toMatchObject({ reason: letter!.reason, fields: letter!.fields })
 })
 
-test('W4: nor does what is too large, and that is not handled again', async () => {
+test('W4: nor does one that is too large, which cannot be redriven', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   runtime.worker()
   await runtime.redis.xadd(runtime.key(0), '*', 'a', 'x'.repeat(contentMax))
@@ -361,7 +377,7 @@ test('W4: nor does what is too large, and that is not handled again', async () =
   expect(await redriveLetters(runtime.sql, 'all')).toBe(0)
 })
 
-test('W4: nor does a letter of which Postgres refuses every content', async () => {
+test('W4: nor does a letter whose content Postgres refuses in every form', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await runtime.sql`alter table dead_letter add check (cardinality(fields) = 0)`
   runtime.worker()
@@ -373,19 +389,19 @@ test('W4: nor does a letter of which Postgres refuses every content', async () =
   ])
 })
 
-test('a letter that is driven again fails again while nothing is mended, and stays', async () => {
+test('a redriven letter that fails again stays', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const worker = runtime.worker()
   await runtime.post(0, 'gibberish', 'no number', 1)
   await runtime.untilCounted(1)
   const before = await listLetters(runtime.sql, 10)
   expect(await redriveLetters(runtime.sql, 'all')).toBe(2)
-  const told = () => worker.said.filter((line) => line.includes('set a message aside')).length
-  await runtime.until(() => told() === 4)
-  // Nobody has asked for more: several rounds of housekeeping leave the letters alone.
+  const reported = () => worker.said.filter((line) => line.includes('set a message aside')).length
+  await runtime.until(() => reported() === 4)
+  // No further redrive was requested, so several rounds leave the letters alone.
   let rounds = 0
   await runtime.until(() => ++rounds > 3)
-  expect(told()).toBe(4)
+  expect(reported()).toBe(4)
   const after = await listLetters(runtime.sql, 10)
   const facts = (letters: typeof after) =>
     letters
@@ -394,7 +410,7 @@ test('a letter that is driven again fails again while nothing is mended, and sta
   expect(facts(after)).toEqual(facts(before))
 })
 
-test('a letter that is driven again once its fault is mended has its effect, once, and moves no offset', async () => {
+test('a redriven letter whose fault was fixed has its effect once, and moves no offset', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const old = runtime.worker()
   const [position] = await runtime.post(0, 'gibberish', 1)
@@ -402,22 +418,22 @@ test('a letter that is driven again once its fault is mended has its effect, onc
   await old.stop()
   const before = await runtime.mailbox(0)
 
-  const counting = counter(runtime.sql, 'mended')
-  const takenForGranted: boolean[] = []
-  const mended: typeof counting = {
+  const counting = counter(runtime.sql, 'fixed')
+  const afterRefusals: (boolean | undefined)[] = []
+  const fixed: typeof counting = {
     ...counting,
     parse: () => ({ value: '42' }),
-    handle(batch, fresh) {
-      takenForGranted.push(!fresh)
-      return counting.handle(batch, fresh)
+    handle(batch, afterRefusal) {
+      afterRefusals.push(afterRefusal)
+      return counting.handle(batch, afterRefusal)
     },
   }
-  runtime.worker({ handler: mended })
+  runtime.worker({ handler: fixed })
   expect(await redriveLetters(runtime.sql, { partition: 0, position: position! })).toBe(1)
   await runtime.untilCounted(2)
-  expect(await runtime.tally()).toMatchObject([{ value: 1 }, { value: 42, position, worker: 'mended' }])
-  // It comes behind messages that were read after it.
-  expect(takenForGranted).toEqual([false])
+  expect(await runtime.tally()).toMatchObject([{ value: 1 }, { value: 42, position, worker: 'fixed' }])
+  // It is handled after messages that followed it.
+  expect(afterRefusals).toEqual([true])
   await runtime.until(async () => (await listLetters(runtime.sql, 10)).length === 0)
   const { position: offset, processed } = await runtime.mailbox(0)
   expect({ offset, processed }).toEqual({ offset: before.position, processed: 2 })
@@ -425,7 +441,7 @@ test('a letter that is driven again once its fault is mended has its effect, onc
   expect((await runtime.published(0)).map((it) => it.id)).toEqual(['1-0', '2-0'])
 })
 
-test('letters are listed up to a limit, driven and dropped one by one or all together', async () => {
+test('letters are listed up to a limit, and redriven and dropped one by one or all together', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   const worker = runtime.worker()
   const [first] = await runtime.post(0, 'gibberish', 'gibberish')

@@ -1,28 +1,27 @@
 /**
- * A worker: owns partitions of one topic on behalf of one service, and turns what they hold into committed effects.
+ * A worker owns partitions of one topic for one service, and turns their messages into committed effects.
  *
  *   take over ──▶ ┌─▶ read ──▶ handle ──▶ commit ──▶ publish ─┐
  *                 └───────────────────────────────────────────┘
  *
- * All partitions share one loop and one commit. The next batch is read and handled while the present one is published;
- * behind a full batch it is read already while that is committed.
+ * All partitions share one loop and one commit. The next batch is read and handled while this one is published. Behind a
+ * full batch, the next one is read while that is committed.
  *
  * W1. Messages of one partition are handled in the order of its stream, by one batch at a time.
- * W2. A batch starts where the last commit of its partition ended. After any doubt (an error, a lost connection, an
- *     unknown outcome, a failed fence) what is in memory is dropped, what was read ahead with it, and the offsets are read
- *     from Postgres again.
- * W3. A partition changes hands between batches, never within one. While a batch is in doubt none is given away.
- * W4. What cannot work becomes a dead letter in the same commit, and the partition goes on. What Postgres refuses is
- *     first decided once more with nothing in memory, since memory may be at fault; then the message at fault is sought.
+ * W2. A batch starts where the last commit of its partition ended. After any doubt (an error, a lost connection, an unknown
+ *     outcome, a failed fence) the worker drops its memory and what it read ahead, and reads the offsets from Postgres again.
+ * W3. A partition changes hands between batches, never within one. No partition is released while a batch's outcome is
+ *     unknown.
+ * W4. A message that cannot work becomes a dead letter in the same commit, and the partition goes on. If Postgres refuses a
+ *     batch, it is first decided again with nothing in memory, because memory may be at fault. After that the worker looks
+ *     for the message at fault.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Backoff } from './backoff.ts'
 import {
-  advance,
   advanceOf,
   halvesOf,
   lettersOf,
-  type Owned,
   parse,
   reasonOf,
   redrivenOf,
@@ -33,7 +32,6 @@ import {
 import { commit, type Letter } from './commit.ts'
 import { lettersToRedrive } from './dead-letter.ts'
 import { deadline } from './deadline.ts'
-import { Doorbell } from './doorbell.ts'
 import { entriesOf } from './entry.ts'
 import { inBatches } from './event-batch.ts'
 import type { EventLog, Publication } from './event-log.ts'
@@ -42,19 +40,21 @@ import { Holdings, type HoldingsOptions } from './holdings.ts'
 import { batchSizeMax, Intake } from './intake.ts'
 import { type Form, forms } from './letter.ts'
 import { isNoGroup } from './mailbox.ts'
+import type { Owned } from './owned.ts'
 import { isDataError, isRefusal } from './postgres.ts'
 import { Pulse } from './pulse.ts'
 import { openRedis, type RedisClient, untilReady } from './redis.ts'
+import { StreamListener } from './stream-listener.ts'
 import type { BatchTrace } from './telemetry.ts'
 
 const tidyEveryMs = 1_000
-/** How long Postgres may take over a batch before its outcome counts as unknown. */
+/** How long Postgres may take for a batch before its outcome counts as unknown. */
 const statementWithinMs = 10_000
 
 export type WorkerOptions<Message> = HoldingsOptions & {
   handler: Handler<Message>
   redisUrl: string
-  /** How long to gather before the next batch: for work that can wait, since larger batches cost less. */
+  /** Pause before the next batch, for work that can wait: larger batches cost less. */
   gatherMs?: number
 }
 
@@ -67,7 +67,7 @@ export class Worker<Message> {
   readonly #backoff = new Backoff({ initialMs: 50, maxMs: 1_000 })
   #tidiedAt = 0
   #publishing: Promise<void> | undefined
-  /** Whether a batch may have been handled of which nobody knows that it was committed. */
+  /** Whether a batch was handled whose outcome is unknown. */
   #inDoubt = false
 
   constructor(options: WorkerOptions<Message>) {
@@ -78,29 +78,29 @@ export class Worker<Message> {
     this.#intake = new Intake(this.#redis, this.#holdings, this.#sequenced, options.incarnation)
   }
 
-  /** That of the work, and that of the leases that are renewed beside it. */
+  /** Of the work, and of the renewals beside it. */
   get pulses(): Pulse[] {
     return [this.pulse, this.#holdings.pulse]
   }
 
-  /** Whether the entries are those of an event log, and not of our own mailboxes. */
+  /** Whether the topic is another service's event stream, and not the service's own mailbox. */
   get #sequenced(): boolean {
     return this.#options.topic.owner !== this.#options.service
   }
 
-  /** Whether this is the service's only worker at present, as far as it knows. */
+  /** Whether this is the service's only worker, as far as it knows. */
   get alone(): boolean {
     return this.#holdings.alone
   }
 
-  /** Rejects when Redis does not answer on the connection that the work depends on. */
+  /** Rejects when Redis does not answer on the worker's connection. */
   reachRedis(): Promise<unknown> {
     return this.#redis.ping()
   }
 
-  /** Works until `signal` is aborted: then the batch in hand is finished and the leases are given back. */
+  /** Works until `signal` is aborted. Then it finishes its batch and gives the leases back. */
   async run(signal: AbortSignal): Promise<void> {
-    await using doorbell = new Doorbell(this.#options.redisUrl, `${this.#options.id}-doorbell`)
+    await using listener = new StreamListener(this.#options.redisUrl, `${this.#options.id}-listener`)
     await untilReady(this.#redis)
     const leasing = this.#holdings.keepLeases(signal)
     while (!signal.aborted) {
@@ -109,8 +109,8 @@ export class Worker<Message> {
       try {
         await this.#holdings.takeOver(!this.#inDoubt)
         await this.#tidy()
-        const slices = await this.#read(doorbell, signal)
-        // U2: what was read while the database was found to have gone back is read again, if ever.
+        const slices = await this.#read(listener, signal)
+        // U2. If the database has gone back meanwhile, the batch must have no effect.
         if (this.#options.incarnation.isCurrent) await this.#settle(slices)
         this.#inDoubt = false
         await this.#gather(slices, signal)
@@ -128,7 +128,7 @@ export class Worker<Message> {
     this.#redis.disconnect()
   }
 
-  /** A batch that was full cannot become larger by waiting. */
+  /** A full batch would not become larger by waiting. */
   async #gather(slices: Slice[], signal: AbortSignal): Promise<void> {
     const { gatherMs = 0 } = this.#options
     const size = sizeOf(slices)
@@ -136,25 +136,25 @@ export class Worker<Message> {
       await sleep(gatherMs, undefined, { signal }).catch(() => {})
   }
 
-  async #read(doorbell: Doorbell, signal: AbortSignal): Promise<Slice[]> {
+  async #read(listener: StreamListener, signal: AbortSignal): Promise<Slice[]> {
     const slices = await this.#intake.more()
     if (slices.length > 0) return slices
     await this.#published()
-    return await this.#intake.listen(doorbell, signal)
+    return await this.#intake.listen(listener, signal)
   }
 
-  /** Handles, commits and publishes one batch. @param fresh Postgres has refused it before. */
-  async #settle(slices: Slice[], fresh = false): Promise<void> {
+  /** Handles, commits and publishes one batch. @param afterRefusal whether Postgres has refused it before. */
+  async #settle(slices: Slice[], afterRefusal = false): Promise<void> {
     if (slices.length === 0) return
     let trace: BatchTrace | undefined
     try {
       const { handler, partitions, telemetry, incarnation, log } = this.#options
       const { deliveries, unreadable, undone } = parse(slices, handler, partitions, incarnation.stamp)
-      if (undone > 0) log.warn({ messages: undone }, 'passed messages of another incarnation')
+      if (undone > 0) log.warn({ messages: undone }, 'skipped messages of another incarnation')
       if (this.#sequenced && !slices.some((it) => it.redriven))
-        this.#holdings.distrustUnreadable(slices, unreadable)
+        this.#holdings.quarantineUnreadable(unreadable)
       trace = telemetry.follow?.(deliveries)
-      const again = fresh || slices.some((it) => it.redriven)
+      const again = afterRefusal || slices.some((it) => it.redriven)
       const handling = deliveries.length > 0 ? handler.handle(deliveries, again) : Promise.resolve(nothing)
       const effects = await deadline(statementWithinMs, 'handle the batch', handling)
       await this.#commit(slices, effects, [...unreadable, ...lettersOf(slices, effects.poison)], trace)
@@ -163,7 +163,7 @@ export class Worker<Message> {
       this.#intake.forgetAhead()
       trace?.end(error)
       if (!isDataError(error)) throw error
-      if (fresh) return await this.#narrow(slices, error)
+      if (afterRefusal) return await this.#narrow(slices, error)
       for (const { owned } of slices) this.#options.handler.forget?.(owned.partition)
       await this.#settle(slices, true)
     }
@@ -177,7 +177,7 @@ export class Worker<Message> {
     form?: Form,
   ): Promise<void> {
     const { sql, eventLog, telemetry } = this.#options
-    // In the same order always: two commits that wait for each other's rows would wait for ever.
+    // Always in the same order, or two commits could deadlock.
     const advances = slices.map(advanceOf).sort((a, b) => a.partition - b.partition)
     const outgoing = inBatches(effects.events, advances)
     const redriven = redrivenOf(slices, letters)
@@ -208,14 +208,16 @@ export class Worker<Message> {
       const { owned } = slice
       const own = eventsOf.get(owned.partition)
       if (!partitions.has(owned.partition)) this.#fencedOut(owned)
-      else advance(slice, own?.at(-1)?.seq ?? owned.seq)
-      if (own && this.#holdings.holds(owned)) publications.push({ at: { ...owned }, events: own })
+      else owned.advance(slice.to, slice.count, own?.at(-1)?.seq ?? owned.seq)
+      const { partition, seq, trimmed } = owned
+      if (own && this.#holdings.holds(owned))
+        publications.push({ at: { partition, seq, trimmed }, events: own })
     }
     if (eventLog && publications.length > 0) this.#publish(eventLog, publications, trace)
     else trace?.end()
   }
 
-  /** Publishes beside the next batch, which is not committed before this is done. */
+  /** Publishes while the next batch is read and handled. That batch is committed afterwards. */
   #publish(eventLog: EventLog, publications: Publication[], trace?: BatchTrace): void {
     trace?.publishing(
       publications.reduce((sum, { events }) => sum + events.reduce((n, it) => n + it.events.length, 0), 0),
@@ -223,11 +225,11 @@ export class Worker<Message> {
     this.#publishing = eventLog.publish(publications)
     this.#publishing.then(
       () => trace?.end(),
-      (error) => trace?.end(error), // Seen when it is awaited; until then it must not count as unhandled.
+      (error) => trace?.end(error), // Thrown when it is awaited; until then it must not count as unhandled.
     )
   }
 
-  /** @throws when the last publication failed: the streams are filled up when the partitions are aligned again. */
+  /** @throws when the last publication failed: the next alignment fills the streams. */
   async #published(): Promise<void> {
     const publishing = this.#publishing
     this.#publishing = undefined
@@ -237,7 +239,7 @@ export class Worker<Message> {
   #fencedOut({ partition, epoch }: Owned): void {
     this.#holdings.forget(partition)
     this.#options.telemetry.fenceFailed(partition)
-    this.#options.log.warn({ partition, epoch }, 'fenced out: somebody else owns the partition now')
+    this.#options.log.warn({ partition, epoch }, 'fenced out: another worker owns the partition now')
   }
 
   #report(letters: Letter[]): void {
@@ -247,8 +249,8 @@ export class Worker<Message> {
   }
 
   /**
-   * Postgres refuses data of the batch. It is cut in two, and each half is settled by itself, until the message that is at
-   * fault stands alone and is set aside: a few commits for each time that the batch can be halved, and nobody else waits.
+   * Postgres refuses data of the batch. Each half is settled by itself, down to the message at fault, which becomes a dead
+   * letter. That takes a few commits per halving, and no other message waits for long.
    */
   async #narrow(slices: Slice[], error: unknown): Promise<void> {
     const size = sizeOf(slices)
@@ -259,17 +261,17 @@ export class Worker<Message> {
         position: entries[0]!.position,
         reason: reasonOf(error),
       }))
-      return await this.#setAside(only, lettersOf(only, poison))
+      return await this.#writeDeadLetter(only, lettersOf(only, poison))
     }
     const [first, rest] = halvesOf(slices)
     await this.#settle(slicesOf(first, size), true)
-    // What follows begins where the first half has ended, and only where that was not fenced out.
+    // The second half begins where the first ended, except in partitions that were fenced out.
     const kept = rest.filter(([owned]) => this.#holdings.holds(owned))
     await this.#settle(slicesOf(kept, size), true)
   }
 
-  /** Whatever a letter holds: what Postgres refuses of it is written in another form, or left out. */
-  async #setAside(only: Slice[], letters: Letter[]): Promise<void> {
+  /** Writes a letter whatever it holds: what Postgres refuses is written in another form, or left out. */
+  async #writeDeadLetter(only: Slice[], letters: Letter[]): Promise<void> {
     for (const form of forms) {
       try {
         return await this.#commit(only, nothing, letters, undefined, form)
@@ -282,7 +284,7 @@ export class Worker<Message> {
   async #tidy(): Promise<void> {
     if (performance.now() - this.#tidiedAt < tidyEveryMs) return
     this.#tidiedAt = performance.now()
-    // The groups are set back to what is committed, and streams may begin anew.
+    // Alignment sets the groups back to the offsets, and may recreate streams.
     this.#intake.forgetAhead()
     await this.#published()
     await this.#holdings.tidy()

@@ -1,4 +1,4 @@
-/** What each service may do in the stores when it logs in as itself: its whole work, and nothing else. */
+/** The rights of each service in the stores when it logs in as itself: enough for its work, and no more. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -12,7 +12,7 @@ import { type PostgresServer, startPostgres } from '../../deploy/local/postgres.
 import { type Passwords, type ServiceName, serviceNames } from '../config.ts'
 import { receive, reserve } from '../testing/acts.ts'
 import { eventually, range } from '../testing/eventually.ts'
-import { makeOriginalCalls, told, toldOfCancellation, toldOfReservation } from '../testing/original-calls.ts'
+import { canceledNotice, makeOriginalCalls, noticesShown, reservedNotice } from '../testing/original-calls.ts'
 import { OwnServer } from '../testing/own-server.ts'
 import { type System, startSystem, withDatabase } from '../testing/system.ts'
 import { rulesOf } from './redis-users.ts'
@@ -20,7 +20,7 @@ import { rulesOf } from './redis-users.ts'
 const freshPasswords = () =>
   Object.fromEntries(serviceNames.map((it) => [it, randomBytes(15).toString('base64')])) as Passwords
 
-// Roles and users belong to the whole server, so each server is this file's own.
+// Roles and users belong to the whole server, so this file has its own servers.
 let dir: string
 let server: PostgresServer
 let redisServer: OwnServer
@@ -28,7 +28,7 @@ let redis: Redis
 let system: System
 const postgresLog: string[] = []
 const passwords = freshPasswords()
-/** The least that an administrator needs who is no superuser, as managed servers have them. */
+/** The minimal rights of an administrator who is not a superuser, as on managed servers. */
 let adminUrl: string
 
 beforeAll(async () => {
@@ -61,10 +61,10 @@ afterAll(async () => {
   redis?.disconnect()
   await Promise.all([server?.stop(), redisServer?.[Symbol.asyncDispose]()])
   await rm(dir, { recursive: true, force: true })
-  expect(faults, 'processes that did not end as they were told').toEqual([])
+  expect(faults, 'processes that did not stop cleanly').toEqual([])
 })
 
-/** What Redis has refused, as it notes it. */
+/** Commands that Redis has refused, from its log. */
 async function refusals(): Promise<string[]> {
   const noted = (await redis.call('ACL', 'LOG')) as unknown[][]
   return noted.map((it) => it.join(' '))
@@ -73,10 +73,10 @@ async function refusals(): Promise<string[]> {
 const key = (partition: number, of: 'mailbox' | 'events') =>
   `{${system.redisPrefix}:stock-${partition}}:${of}`
 
-test("each service does its work as its own role and its own user: the original's calls pass", async () => {
+test("each service works as its own role and user: the predecessor's calls pass", async () => {
   await makeOriginalCalls(system)
-  expect(await told(system, toldOfReservation, 'test1')).toBe(1)
-  expect(await told(system, toldOfCancellation, 'test1')).toBe(1)
+  expect(await noticesShown(system, reservedNotice, 'test1')).toBe(1)
+  expect(await noticesShown(system, canceledNotice, 'test1')).toBe(1)
 
   const sessions = await system.sql<{ app: string; role: string }[]>`
     select distinct application_name as app, usename as role from pg_stat_activity
@@ -97,7 +97,7 @@ test('no service can take all connections of the server', async () => {
   expect(limits.map(({ it }) => it)).toEqual([max / 2, max / 2, max / 2])
 })
 
-test('no other role of the server may log in to the database, unless it may read or monitor all', async () => {
+test('no other role of the server can connect to the database, except for backups and monitoring', async () => {
   const url = new URL(withDatabase(adminUrl, system.redisPrefix))
   const outcomeFor = async (username: string) => {
     const sql = postgres(url.href, { max: 1, username })
@@ -117,7 +117,7 @@ test('no other role of the server may log in to the database, unless it may read
   ])
 })
 
-test('they may also do what mending takes: streams that are lost, or of another kind, are begun anew', async () => {
+test('the rights suffice for mending: streams that are lost, or of another type, are created again', async () => {
   const lost = await received('after-a-loss')
   await redis.flushall()
   await reserved(lost)
@@ -146,7 +146,7 @@ async function reserved(books: string[]): Promise<void> {
       select from reservation.reservation where reservationid = any(${ids}::uuid[]) and status = 'Reserved'`
     return rows.count === ids.length
   }
-  await eventually(held, { message: 'Not every reservation is decided' })
+  await eventually(held, { message: 'Some reservations are undecided' })
 }
 
 const others = serviceNames.flatMap((service) =>
@@ -194,7 +194,7 @@ test.for(others)('the role %s can read and write nothing of %s', async ([service
         () => 'done',
         (error) => error.code as string,
       )
-      // 42501 is insufficient_privilege. Whether the database has gone back is no secret among the services.
+      // 42501 is insufficient_privilege. Services may see whether another's database was restored.
       if (outcome !== (attempt === `select from ${other}.incarnation` ? 'done' : '42501'))
         outcomes.push(`${attempt}: ${outcome}`)
     }
@@ -204,7 +204,7 @@ test.for(others)('the role %s can read and write nothing of %s', async ([service
   }
 })
 
-/** As `redis-cli` takes them; `MAILBOX` and `EVENTS` stand for keys, `PREFIX` for the beginning of channels. */
+/** In the syntax of `redis-cli`; `MAILBOX` and `EVENTS` are placeholders for keys, `PREFIX` for that of channels. */
 const attempts: Record<ServiceName | 'any', string[]> = {
   any: [
     'get secret',
@@ -276,7 +276,7 @@ const attempts: Record<ServiceName | 'any', string[]> = {
   ],
 }
 
-test.for(serviceNames)('the Redis user %s can do nothing but its work', async (service) => {
+test.for(serviceNames)('the Redis user %s can only do its work', async (service) => {
   const url = new URL(redisServer.url)
   url.username = service
   url.password = encodeURIComponent(passwords[service])
@@ -304,7 +304,7 @@ test.for(serviceNames)('the Redis user %s can do nothing but its work', async (s
   await redis.call('ACL', 'LOG', 'RESET')
 })
 
-test('whatever command the code sends to Redis, a user may send it', async () => {
+test('every command that the code sends to Redis is allowed to a user', async () => {
   const allowed = new Set(
     serviceNames.flatMap((service) =>
       rulesOf(service, 'br').flatMap((rule) => [...rule.matchAll(/\+(\w+)/g)].map(([, it]) => it!)),
@@ -326,7 +326,7 @@ const commandsIn = (source: string) =>
     ...source.matchAll(/(?:redis|client|subscriber)\.(x\w+|unlink|publish|subscribe)\(/g),
   ].map(([, name]) => name!.toLowerCase())
 
-test('migrating with other passwords changes them, interrupts nobody, and tells no log', async () => {
+test('migrating with other passwords changes them, interrupts no session, and logs none of them', async () => {
   const next = freshPasswords()
   const env = Object.fromEntries(
     serviceNames.flatMap((service) =>
@@ -351,14 +351,14 @@ test('migrating with other passwords changes them, interrupts nobody, and tells 
   }
   await reserved(await received('after-a-change'))
 
-  // The log has every statement, and so those that have set the passwords.
+  // The log contains every statement, including those that set the passwords.
   expect(postgresLog.filter((it) => it.includes('alter role stock login'))).toHaveLength(2)
-  const told = [stdout, stderr, ...postgresLog, ...system.all.map((it) => it.tail(1_000))].join('\n')
+  const logged = [stdout, stderr, ...postgresLog, ...system.all.map((it) => it.tail(1_000))].join('\n')
   for (const password of [...Object.values(passwords), ...Object.values(next)])
-    expect(told).not.toContain(password)
+    expect(logged).not.toContain(password)
 })
 
-/** Who one is to the stores after logging in, or why not. */
+/** The users that the stores report after logging in, or the errors. */
 async function logsIn(service: ServiceName, passwords: Passwords) {
   const sql = postgres(withDatabase(server.url, system.redisPrefix), {
     max: 1,

@@ -1,4 +1,4 @@
-/** What a migration looks at before it changes anything: whether the stores can work, and it can. */
+/** Checks before a migration: whether the stores are suitable, and whether the user may migrate. */
 import type postgres from 'postgres'
 import { openRedis, untilReady } from '../../streams/redis.ts'
 import { onUnreachable, reasonOfRedis } from '../../streams/redis-errors.ts'
@@ -26,15 +26,15 @@ export async function checkStores(admin: postgres.Sql, options: CheckOptions): P
   for (const warning of await warningsOfPostgres(admin)) log(warning)
 }
 
-/** @throws {SetupError} with advice, where the server refuses the connection for a reason that is known. */
+/** @returns a {SetupError} with advice if the server refused the connection for a known reason, otherwise the error. */
 export function explained(error: unknown): unknown {
   const advice = adviceOn(error)
   return advice ? new SetupError(`Cannot migrate: ${advice}`, { cause: error }) : error
 }
 
 async function missingRights(admin: postgres.Sql): Promise<string[]> {
-  const [it] = await admin<[{ who: string; roles: boolean; schemas: boolean }]>`
-    select current_user as who,
+  const [it] = await admin<[{ username: string; roles: boolean; schemas: boolean }]>`
+    select current_user as username,
       (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
         or (select count(*) from pg_roles where rolname = any(${[...serviceNames]}::text[])) = ${serviceNames.length}
         as roles,
@@ -42,12 +42,12 @@ async function missingRights(admin: postgres.Sql): Promise<string[]> {
         or (select count(*) from pg_namespace where nspname = any(${[...serviceNames]}::text[])) = ${serviceNames.length}
         as schemas`
   return [
-    ...(it.roles ? [] : [`${it.who} may not create roles: use a user with createrole`]),
-    ...(it.schemas ? [] : [`${it.who} may not create schemas: grant create on the database to it`]),
+    ...(it.roles ? [] : [`${it.username} may not create roles: use a user with createrole`]),
+    ...(it.schemas ? [] : [`${it.username} may not create schemas: grant create on the database to it`]),
   ]
 }
 
-/** The number of partitions is fixed by the first migration, of whichever service. */
+/** The first migration of any service fixes the number of partitions. */
 async function otherPartitions(admin: postgres.Sql, partitions: number): Promise<string[]> {
   const migrated = await admin<{ service: string }[]>`
     select n.nspname as service from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -62,7 +62,7 @@ async function otherPartitions(admin: postgres.Sql, partitions: number): Promise
   return [...faults]
 }
 
-/** Migrating needs no Redis unless it is to have users: one that cannot be reached is reported. */
+/** Migrating needs Redis only to create its users; otherwise an unreachable Redis is just logged. */
 async function faultsOfRedisAt({
   redisUrl,
   redisPasswords,
@@ -79,8 +79,8 @@ async function faultsOfRedisAt({
     return await faultsOfRedis(redis)
   } catch (error) {
     const reason = unreachable ?? reasonOfRedis(error)
-    if (redisPasswords) return [`Redis (REDIS_URL) cannot be asked: ${reason}`]
-    log(`Redis (REDIS_URL) could not be checked: ${reason}`)
+    if (redisPasswords) return [`Redis (REDIS_URL) is not reachable: ${reason}`]
+    log(`Redis (REDIS_URL) cannot be checked: ${reason}`)
     return []
   } finally {
     redis.disconnect()

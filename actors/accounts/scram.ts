@@ -1,13 +1,12 @@
-/** What Postgres keeps of a password: enough to check it, not to know it. */
+/** The SCRAM verifier of a password, which Postgres stores instead of the password. */
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
 
-/** As many as Postgres' own tools make. */
+/** The default of Postgres' own tools. */
 const iterations = 4_096
 
 /**
- * The verifier by which Postgres knows a password, so that the password itself stays here: the server sees it in no
- * statement, and logs of statements cannot give it away.
- * Source: https://www.rfc-editor.org/rfc/rfc5803 and `scram_build_secret` in Postgres' scram-common.c
+ * Computed here, so that the password appears in no statement and in no log of statements. Source:
+ * https://www.rfc-editor.org/rfc/rfc5803 and `scram_build_secret` in Postgres' scram-common.c
  * @param password printable ASCII, which SASLprep leaves as it is.
  */
 export function scramVerifier(password: string, salt: Uint8Array): string {

@@ -1,19 +1,19 @@
-/** What those who reserved while it was hurt have seen. */
+/** The availability that customers saw during the fault. */
 import type { Call, Try } from './history.ts'
 
 export type Period = { from: number; to: number }
 
 export type Availability = {
-  /** Reservations asked for during the fault. */
+  /** Reservations requested during the fault. */
   asked: number
-  /** Shares of them, from 0 to 1: accepted at once; of those with a key, accepted at once or when asked again. */
+  /** Shares of them, from 0 to 1: accepted at once; and of those with a key, accepted at once or after one retry. */
   accepted: number
   acceptedAfterRetry: number
   p99Ms: number
   normalP99Ms: number
-  /** The slowest answer that nobody had asked to be held back. */
+  /** The slowest response to a request without a wait. */
   slowestMs: number
-  /** Statuses of answers that were neither good nor 503; 0 for none at all. */
+  /** Statuses other than success and 503; 0 for no response. */
   otherThan503: number[]
   recovery: { decidedMs: number; acceptedMs: number }
 }
@@ -49,7 +49,7 @@ const isGood = (it: Try | undefined): boolean => it !== undefined && it.status >
 const share = (calls: Call[], holds: (call: Call) => boolean) =>
   calls.length === 0 ? 1 : calls.filter(holds).length / calls.length
 
-/** Of those accepted at once, without a wait for the decision. */
+/** Of requests accepted at once, without a wait for the decision. */
 function p99(calls: Call[]): number {
   const took = calls
     .filter(({ tries, waitS = 0 }) => waitS === 0 && isGood(tries[0]))

@@ -1,4 +1,4 @@
-/** A system at work: its world, its people, what they did, and who watches. Faults come later. */
+/** A system at work: its world, workload, history and observer. Faults come later. */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inParallel } from '../testing/eventually.ts'
@@ -14,7 +14,7 @@ import { type Habits, Workload } from './workload.ts'
 import { World, type WorldOptions } from './world.ts'
 
 const normalMs = 2_000
-/** Acts a second, unless told otherwise. */
+/** Actions per second by default. */
 const usualRate = 80
 
 export type DayOptions = {
@@ -34,7 +34,7 @@ export class Day implements AsyncDisposable {
   readonly stage: Stage
   readonly observer: Observer
   readonly #users: string[]
-  /** Before anything was hurt. */
+  /** The time before the first fault. */
   normal: Period = { from: 0, to: 0 }
   before: Resources | undefined
 
@@ -52,7 +52,7 @@ export class Day implements AsyncDisposable {
     this.observer = new Observer(world)
   }
 
-  /** Under load already, which the first seconds of are as usual. */
+  /** Starts under load; the first seconds have no fault. */
   static async begin(options: DayOptions): Promise<Day> {
     const day = new Day(await World.start(options.world), options)
     try {
@@ -70,7 +70,7 @@ export class Day implements AsyncDisposable {
     }
   }
 
-  /** Every reader has an address and a webhook: half of them prefer the one, half the other, and each may stand in. */
+  /** Every customer has an address and a webhook. Half prefer the one, half the other, with the other as fallback. */
   async #introduce(): Promise<void> {
     const { world } = this
     await inParallel(this.#users, 4, async (userid) => {

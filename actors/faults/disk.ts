@@ -1,4 +1,4 @@
-/** Small disks, to be filled. They take the right to mount. */
+/** Small disks for tests of a full disk. They need the right to mount. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, open, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ const run = promisify(execFile)
 const sizeMb = 256
 const chunk = Buffer.alloc(64 * 1024)
 
-/** @returns why there can be none here; undefined if there can. */
+/** @returns why small disks are impossible here; undefined if they are possible. */
 export async function noSmallDisk(): Promise<string | undefined> {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-disk-'))
   try {
@@ -31,7 +31,7 @@ export async function unmount(dir: string): Promise<void> {
   await run('umount', ['-l', dir])
 }
 
-/** Leaves no byte. @returns what makes room again. */
+/** Fills the disk to the last byte. @returns a function that frees it. */
 export async function fill(dir: string): Promise<() => Promise<void>> {
   const path = join(dir, 'ballast')
   const file = await open(path, 'w')

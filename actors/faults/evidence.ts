@@ -1,4 +1,4 @@
-/** The state of everything, once all is quiet: every table that matters, and every stream. */
+/** The final state of the stores: all relevant tables and all streams. */
 
 import { streamKey } from '../../streams/partition.ts'
 import type { ServiceName } from '../config.ts'
@@ -56,14 +56,14 @@ export type Evidence = {
   mailboxes: Record<ServiceName, MailboxRow[]>
   letters: Record<ServiceName, LetterRow[]>
   notices: NoticeRow[]
-  /** What the event streams hold, by partition. */
+  /** Entries of the event streams, by partition. */
   published: Published[][]
 }
 
 export async function gather(world: World): Promise<Evidence> {
   const { sql } = world
   return {
-    // Before the points of trimming are read: owners go on trimming, and what they note only rises.
+    // Read before the trimming points: owners go on trimming, and their trimming points only rise.
     published: await readStreams(world),
     reservations: await sql`
       select reservationid::text, bookid, userid, status, reason, traceparent, created_at as "createdAt"
@@ -100,7 +100,7 @@ async function readLog({ sql }: World): Promise<LogRow[]> {
   }))
 }
 
-/** An entry holds the events of a commit, of which the last has the sequence that the entry's id spells. */
+/** An entry holds the events of a commit; its id is the sequence of the last. */
 async function readStreams({ admin, redisPrefix }: World): Promise<Published[][]> {
   return await Promise.all(
     range(partitions).map(async (partition) => {

@@ -1,4 +1,4 @@
-/** The likeliest faults, one after the other, while everybody works: nothing is lost and nothing happens twice. */
+/** The most likely faults, one after the other, under load: nothing is lost and nothing happens twice. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'

@@ -1,6 +1,6 @@
 /**
- * What was asked and what was answered, in order, as JSON lines: each call when it begins and when it ends, and what was
- * done to the system meanwhile. An end is `ok`, `fail` (it had no effect) or `unknown` (it may have had one).
+ * Requests and responses in order, as JSON lines: each call when it begins and when it ends, and the faults in
+ * between. An end is `ok`, `fail` (no effect) or `unknown` (perhaps an effect).
  */
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
@@ -8,7 +8,7 @@ import { finished } from 'node:stream/promises'
 export type Kind = 'reserve' | 'repeat' | 'cancel' | 'receive' | 'order' | 'look' | 'list'
 export type End = 'ok' | 'fail' | 'unknown'
 
-/** One request on the wire. Status 0: no answer. */
+/** One request on the wire. Status 0: no response. */
 export type Try = { at: number; tookMs: number; status: number }
 
 export type Asked = {
@@ -20,14 +20,14 @@ export type Asked = {
   qty?: number
   purchaseid?: string
   reservationid?: string
-  /** How long the answer may be held back for the decision. */
+  /** How long the request waits for the decision. */
   waitS?: number
   /** The call that made the reservation, if this one is about it. */
   cause?: number
 }
 
 export type Call = Asked & {
-  /** Its place in the history. */
+  /** Its index in the history. */
   id: number
   /** Milliseconds since the epoch, as all times here. */
   invokedAt: number
@@ -36,25 +36,25 @@ export type Call = Asked & {
   status: number
   body: unknown
   tries: Try[]
-  /** Those of insisting, when all is healed. */
+  /** Repeats after healing. */
   lateTries: Try[]
-  /** What became of an unknown call when it was repeated after the load. */
+  /** The response to an unknown call when it was repeated after the load. */
   insisted: { status: number; body: unknown } | undefined
-  /** How the answer broke the service's own OpenAPI document. */
+  /** How the response broke the service's OpenAPI document. */
   broken: string | undefined
 }
 
 export class History {
   readonly calls: Call[] = []
   readonly notes: { at: number; text: string }[] = []
-  /** Times that a backup has undone; and until when streams still showed what was done then. */
+  /** Times that a restore has undone, and until when streams may still have shown their events. */
   readonly undone: { from: number; to: number; shownUntil: number }[] = []
   readonly #file: WriteStream
 
   /** @param path of the file. */
   constructor(path: string) {
     this.#file = createWriteStream(path)
-    this.#file.on('error', (error) => console.error(`The history is not kept: ${error.message}`))
+    this.#file.on('error', (error) => console.error(`Cannot write the history: ${error.message}`))
   }
 
   invoke(asked: Asked): Call {
@@ -87,7 +87,7 @@ export class History {
     this.#write({ type: 'insisted', id: call.id, at: Date.now(), status, body })
   }
 
-  /** What was done in this time has had no effect: it was undone by a backup. Streams may have shown it for longer. */
+  /** Marks calls of this time as without effect, because a restore has undone them. Streams may show them for longer. */
   undo(from: number, to: number, shownUntil: number): void {
     this.undone.push({ from, to, shownUntil })
     this.note(`undone since ${new Date(from).toISOString()}`)
@@ -101,12 +101,12 @@ export class History {
     return this.undone.some(({ from, to }) => at >= from && at <= to)
   }
 
-  /** Whether a stream may show at this time what was undone. */
+  /** Whether a stream may show undone events at this time. */
   mayShowUndone(at: number): boolean {
     return this.undone.some(({ from, shownUntil }) => at >= from && at <= shownUntil)
   }
 
-  /** What happens to the system. */
+  /** Records an event of the campaign. */
   note(text: string): void {
     const at = Date.now()
     this.notes.push({ at, text })
@@ -123,18 +123,18 @@ export class History {
   }
 }
 
-/** The answer that a call had in the end, if it had a good one. */
+/** The successful response of a call, if any. */
 export function answerOf<Body>(call: Call): Body | undefined {
   if (call.end === 'ok') return call.body as Body
   if (call.insisted && call.insisted.status < 300) return call.insisted.body as Body
   return undefined
 }
 
-/** Which call a request belongs to is written into its trace id, and so into the rows and messages that it causes. */
+/** The trace id contains the id of the call, which so gets into the rows and messages that it causes. */
 export const traceparentOf = (callId: number): string =>
   `00-fa0175${String(callId).padStart(26, '0')}-00000000000000fa-00`
 
-/** @returns the call of a trace; undefined when it is none of ours. */
+/** @returns the call of a trace; undefined for another trace. */
 export function callIdOf(traceparent: string | null): number | undefined {
   const digits = traceparent?.match(/^00-fa0175(\d{26})-/)?.[1]
   return digits === undefined ? undefined : Number(digits)

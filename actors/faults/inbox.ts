@@ -1,4 +1,4 @@
-/** What people were told: everything that reaches the mail server and the webhooks, and whether it was answered. */
+/** Every notice that reached the mail server and the webhooks, and whether it was accepted. */
 import type { ServerResponse } from 'node:http'
 import { MailSink } from '../testing/mail-sink.ts'
 import type { ServiceProcess } from '../testing/service-process.ts'
@@ -6,23 +6,23 @@ import { WebhookSink } from '../testing/webhook-sink.ts'
 
 export type Channel = 'email' | 'webhook' | 'chat'
 
-export type Telling = {
+export type Delivery = {
   channel: Channel | 'console'
   noticeid: string
   at: number
-  /** Whether the receiver answered that it has it. */
+  /** Whether the receiver accepted it. */
   answered: boolean
 }
 
-/** How receivers behave. `refuse` and `busy` answer for good and for now; `cut` gives half an answer. */
+/** Behaviors of receivers. `refuse` is permanent and `busy` temporary; `cut` sends half a response. */
 export const moods = ['take', 'refuse', 'busy', 'hang', 'cut'] as const
 export type Mood = (typeof moods)[number]
 
 const mailAnswers = { take: 'take', refuse: 554, busy: 451, hang: 'hang', cut: 'cut' } as const
 
 export class Inbox implements AsyncDisposable {
-  readonly tellings: Telling[] = []
-  /** How the next telling is answered. */
+  readonly deliveries: Delivery[] = []
+  /** The answer to the next delivery. */
   moodOf: (channel: Channel) => Mood = () => 'take'
   readonly #mail: MailSink
   readonly #own: WebhookSink
@@ -51,7 +51,7 @@ export class Inbox implements AsyncDisposable {
     return this.#mail.url
   }
 
-  /** Of the customers' own webhooks. */
+  /** URL of the customers' own webhooks. */
   get webhookUrl(): string {
     return this.#own.url
   }
@@ -66,13 +66,13 @@ export class Inbox implements AsyncDisposable {
 
   #note(channel: Channel, noticeid: string): Mood {
     const mood = this.moodOf(channel)
-    this.tellings.push({ channel, noticeid, at: Date.now(), answered: mood === 'take' })
+    this.deliveries.push({ channel, noticeid, at: Date.now(), answered: mood === 'take' })
     return mood
   }
 }
 
-/** What processes of the notifier have told on their consoles. */
-export const toldOnConsole = (processes: ServiceProcess[]): Telling[] =>
+/** Notices on the consoles of notifier processes. */
+export const consoleDeliveries = (processes: ServiceProcess[]): Delivery[] =>
   processes.flatMap(({ logs }) =>
     logs
       .filter(({ msg, noticeid }) => msg.startsWith('#####') && noticeid)

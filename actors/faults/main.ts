@@ -1,4 +1,4 @@
-/** `npm run faults`: hurts the system on purpose, and shows what held. */
+/** `npm run faults`: injects faults into the system and shows which guarantees held. */
 import { Day } from './day.ts'
 import { help, type Options, readOptions } from './options.ts'
 import { hunt } from './planted/hunt.ts'
@@ -28,7 +28,7 @@ function held(options: Options): Promise<boolean> {
   return mode === 'quick' ? inOneDay(options) : campaign(options)
 }
 
-/** The likeliest faults, one after the other in one world. @returns whether everything held. */
+/** The most likely faults, one after the other in one world. @returns whether everything held. */
 async function inOneDay({ seed, secondsMax }: Options): Promise<boolean> {
   const progress = new Progress()
   const results: Result[] = []
@@ -46,7 +46,7 @@ async function inOneDay({ seed, secondsMax }: Options): Promise<boolean> {
   return summary(results, [], [])
 }
 
-/** Aborted by the first Ctrl-C: the run in hand is finished, and the table tells what was found. The second ends at once. */
+/** Aborted by the first Ctrl-C: the current run is finished, and the table is printed. The second ends the process. */
 function interruption(): AbortSignal {
   const stop = new AbortController()
   process.once('SIGINT', () => {
@@ -56,7 +56,7 @@ function interruption(): AbortSignal {
   return stop.signal
 }
 
-/** Each scenario in a world of its own. @returns whether everything held. */
+/** Each scenario in its own world. @returns whether everything held. */
 async function campaign(options: Options): Promise<boolean> {
   const wanted = chosen(options.scenarios)
   const until = Date.now() + (options.minutes ?? 0) * 60_000
@@ -89,15 +89,15 @@ async function campaign(options: Options): Promise<boolean> {
   return summary(results, broken, [...skipped])
 }
 
-/** @param broken runs that came to no result. */
+/** @param broken runs without a result. */
 function summary(results: Result[], broken: string[], skipped: string[]): boolean {
   const failures = results.filter(({ violations }) => violations.length > 0)
   for (const it of failures) console.log(failureOf(it))
   console.log(`${tableOf(results)}\n${legend}`)
-  for (const it of broken) console.log(`Came to no result: ${it}`)
+  for (const it of broken) console.log(`No result: ${it}`)
   for (const it of skipped) console.log(`Skipped ${it}`)
   const counts = [`${results.length - failures.length} held`, `${failures.length} did not`]
-  if (broken.length > 0) counts.push(`${broken.length} came to no result`)
+  if (broken.length > 0) counts.push(`${broken.length} without a result`)
   if (skipped.length > 0) counts.push(`${skipped.length} skipped`)
   console.log(counts.join(', '))
   return failures.length + broken.length === 0

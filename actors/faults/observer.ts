@@ -1,4 +1,4 @@
-/** Watches what can be seen only while it lasts: who owns what, and whether events are published before their commit. */
+/** Watches transient facts: the owners of partitions, and whether events are published before their commit. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sequenceOf } from '../../streams/entry.ts'
 import { streamKey } from '../../streams/partition.ts'
@@ -15,15 +15,15 @@ export type OwnerSeen = {
   partition: number
   epoch: number
   owner: string
-  /** When it was seen first, milliseconds since the epoch. */
+  /** When it was first seen, milliseconds since the epoch. */
   at: number
 }
-/** An entry whose events were not committed when it was seen. */
+/** An entry that was seen before its events were committed. */
 export type Early = { at: number; partition: number; id: string; committed: number }
 
 export class Observer implements AsyncDisposable {
   readonly #seen = new Map<string, OwnerSeen>()
-  /** Events that were on their stream when the log had not got that far. */
+  /** Events that were on their stream before they were in the log. */
   readonly early: Early[] = []
   readonly #stopping = new AbortController()
   readonly #watching: Promise<unknown>
@@ -58,7 +58,7 @@ export class Observer implements AsyncDisposable {
     const { signal } = this.#stopping
     const keys = range(partitions).map((partition) => streamKey(redisPrefix, topics.stockEvents, partition))
     while (!signal.aborted) {
-      // The streams first: what is committed meanwhile only speaks for us.
+      // The streams first: commits in between cannot cause a false alarm.
       const ends = await Promise.all(keys.map((key) => admin.xrevrange(key, '+', '-', 'COUNT', 1))).catch(
         () => [],
       )

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 export type Options = {
-  /** Names of scenarios, or their beginnings. None: all. */
+  /** Names or prefixes of scenarios. None: all. */
   scenarios: string[]
   seed: number
   seeds: number
@@ -16,23 +16,23 @@ export type Options = {
 
 export const help = `npm run faults -- [options]
 
-Starts a Postgres, a Redis, a mail server, a webhook receiver and the services as processes of its own, hurts them under
-load, heals them, waits until all is quiet, and checks that nothing accepted was lost and nothing happened twice. Prints
-a table; ends with 1 when something did not hold, and then keeps history, logs and databases and says where.
+Starts its own Postgres, Redis, mail server, webhook receiver and services, injects faults under load, heals them, waits until
+all work is done, and checks that nothing accepted was lost and nothing happened twice. Prints a table. If a check fails, it exits
+with 1, keeps history, logs and databases, and prints where.
 
-  --scenario NAMES  a comma-separated choice of scenarios (or planted bugs), by their beginnings (all)
-  --seed N          what chance begins with (by the clock; printed)
-  --seeds N         runs of each scenario, with seeds that follow each other (1)
-  --minutes N       goes on with further seeds until so much time has passed
-  --longest N       seconds that a single fault may last (12)
-  --from DIR        a checkout of an older version, installed: for the scenario in which this one takes its place
-  --quick           the five likeliest faults, in less than a minute
-  --planted         plants bugs in a copy of the code and shows which check catches each
-  --list            the scenarios
-  --help            this text
+  --scenario NAMES  comma-separated prefixes of the scenarios (or planted bugs) to run (all)
+  --seed N          seed of the random numbers (from the clock; printed)
+  --seeds N         runs of each scenario, with consecutive seeds (1)
+  --minutes N       continue with further seeds until this much time has passed
+  --longest N       the longest single fault in seconds (12)
+  --from DIR        an installed checkout of an older version, for the scenario that upgrades it to this one
+  --quick           the five most likely faults, in less than a minute
+  --planted         plant bugs in a copy of the code and show which check catches each
+  --list            print the scenarios
+  --help            print this text
 `
 
-/** @throws with a line for the user when an option is not understood. Undefined: help was asked for. */
+/** @returns undefined for `--help`. @throws with a line for the user when an option is invalid. */
 export function readOptions(args: string[], clock = Date.now()): Options | undefined {
   const { values } = parseArgs({
     args,

@@ -1,4 +1,4 @@
-/** The books and the people of the workload. Few books are wanted by many. */
+/** The books and the customers of the workload. A few books are in great demand. */
 import { range } from '../testing/eventually.ts'
 import type { Random } from './random.ts'
 import { Zipf } from './random.ts'
@@ -11,7 +11,7 @@ const unknownBooks = 2
 const userCount = 20
 
 export class Population {
-  /** What is on the shelves at the beginning: many copies of what many want, few or none of the rest. */
+  /** The initial stock: many copies of popular books, few or none of the rest. */
   readonly shelves: Shelf[]
   readonly users: string[]
   readonly #books: Zipf<string>
@@ -30,12 +30,12 @@ export class Population {
     this.#people = new Zipf(this.users)
   }
 
-  /** A book that somebody wants; perhaps one that was never here. */
+  /** A book to reserve; sometimes an unknown one. */
   wanted(random: Random): string {
     return this.#books.pick(random)
   }
 
-  /** A book that copies arrive of. */
+  /** A book to receive copies of. */
   delivered(random: Random): string {
     return this.#known.pick(random)
   }
@@ -45,11 +45,11 @@ export class Population {
   }
 }
 
-/** Has left no address: is told on the console and in the chat alone. */
+/** A customer without an address, whose notices go only to console and chat. */
 export const stranger = 'stranger'
 
 export const emailOf = (userid: string): string => `${userid}@readers.example`
 
-/** Which of the two is tried first. */
+/** The channels in the customer's order. */
 export const preferenceOf = (userid: string): ('email' | 'webhook')[] =>
   Number(userid.split('-')[1]) % 2 === 0 ? ['email', 'webhook'] : ['webhook', 'email']

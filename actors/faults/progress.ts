@@ -1,4 +1,4 @@
-/** One line that says where the campaign is; where nobody watches, a line for each run. */
+/** Shows the progress of the campaign: one changing line on a terminal, otherwise a line per run. */
 export class Progress {
   #run = ''
   readonly #stream: NodeJS.WriteStream

@@ -1,4 +1,4 @@
-/** Whether there is anything left to do, as the stores tell it. */
+/** Whether any work is left, according to the stores. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { streamKey } from '../../streams/partition.ts'
 import { topics } from '../messages.ts'
@@ -7,14 +7,14 @@ import { partitions, type World } from './world.ts'
 
 const lookEveryMs = 100
 
-/** What is still to be done, in words and numbers; nothing when all is quiet. */
+/** The remaining work in words and numbers; empty when all is quiet. */
 export async function unfinished(world: World): Promise<string[]> {
   const { sql } = world
   const [row] = await sql<Record<string, number>[]>`
     select
       (select count(*) from reservation.reservation where status = 'Requested') as "reservations undecided",
       (select count(*) from reservation.outbox) as "commands unanswered",
-      (select count(*) from notifier.undelivered where due_at < 'infinity') as "notices untold",
+      (select count(*) from notifier.undelivered where due_at < 'infinity') as "notices undelivered",
       (select count(*) from stock.mailbox s join reservation.mailbox c using (partition)
         where c.position <> s.seq || '-0') as "partitions unread by reservation",
       (select count(*) from stock.mailbox s join notifier.mailbox c using (partition)
@@ -36,19 +36,19 @@ async function unreadMailboxes({ sql, admin, redisPrefix }: World): Promise<numb
   return unread.filter((count) => count > 0).length
 }
 
-/** Waits until all is quiet, at most `limitMs`. @returns what is left. */
+/** Waits until all is quiet, at most `limitMs`. @returns the remaining work. */
 export async function untilQuiet(world: World, limitMs: number): Promise<string[]> {
   const deadline = Date.now() + limitMs
   for (;;) {
     const open = await unfinished(world).catch((error: Error) => [`no answer: ${error.message}`])
-    // Looked at twice: a repeated command may be on its way between two stores.
+    // Checked twice: a repeated command may be in flight between two stores.
     if (open.length === 0 && (await unfinished(world).catch(() => ['?'])).length === 0) return []
     if (Date.now() > deadline) return open
     await sleep(lookEveryMs)
   }
 }
 
-/** Waits until everything accepted before `at` is decided, at most `limitMs`. @returns how long it took after `at`. */
+/** Waits until all reservations accepted before `at` are decided, at most `limitMs`. @returns how long that took from `at`. */
 export const untilDecided = ({ sql }: World, at: number, limitMs: number): Promise<number> =>
   untilNone(
     () => sql`
@@ -58,8 +58,8 @@ export const untilDecided = ({ sql }: World, at: number, limitMs: number): Promi
     limitMs,
   )
 
-/** As `untilDecided`, and until every outcome is told. */
-export const untilTold = ({ sql }: World, at: number, limitMs: number): Promise<number> =>
+/** As `untilDecided`, and until every outcome has its notices. */
+export const untilNotified = ({ sql }: World, at: number, limitMs: number): Promise<number> =>
   untilNone(
     () => sql`
       select count(*) as open from reservation.reservation r

@@ -1,4 +1,4 @@
-/** Chance that can be had again: everything that a run leaves to chance comes from its seed. */
+/** Reproducible random numbers: all randomness of a run comes from its seed. */
 
 export class Random {
   #state: number
@@ -46,7 +46,7 @@ export class Random {
     return items[0]![0]
   }
 
-  /** How long until the next of events that come by chance, `mean` apart. */
+  /** Time until the next of random events that are `mean` apart on average. */
   exponential(mean: number): number {
     return -Math.log(1 - this.next()) * mean
   }
@@ -56,13 +56,13 @@ export class Random {
     return items.map(() => left.splice(this.below(left.length), 1)[0]!)
   }
 
-  /** Another source, whose numbers do not depend on how many are drawn from this one from now on. */
+  /** An independent source: its numbers do not depend on later draws from this one. */
   fork(): Random {
     return new Random(this.below(2 ** 32))
   }
 }
 
-/** Few are asked for often and many seldom: the chance of the nth is 1 / n. */
+/** A few items are picked often and many rarely: the weight of the nth is 1 / n. */
 export class Zipf<Item> {
   readonly #items: (readonly [Item, number])[]
 

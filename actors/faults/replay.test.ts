@@ -1,4 +1,4 @@
-/** The checks can fail: histories with something wrong in them are seen to be wrong. */
+/** The checks can fail: they detect faulty histories. */
 import { describe, expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
 import { replay } from './replay.ts'
@@ -35,7 +35,7 @@ const faultsOf = (...events: StockEvent[]) => {
 }
 const none = { miscounted: [], contradicted: [], unjustified: [], releasedAgain: [] }
 
-describe('a log is in order', () => {
+describe('a log is correct', () => {
   test('when a copy is received, reserved, answered again, released and answered again', () => {
     expect(faultsOf(received(1), reserved, reserved, released, released)).toEqual(none)
   })
@@ -44,13 +44,13 @@ describe('a log is in order', () => {
   })
 })
 
-test('who was refused may end her waiting', () => {
+test('a refused reservation may be released', () => {
   const ended: StockEvent = { ...released, version: 1, available: 0, held: 0 }
   expect(faultsOf(received(0), refused, ended, ended)).toEqual(none)
 })
 
-describe('a log is seen to be wrong', () => {
-  test('when a copy is promised that is not there', () => {
+describe('a faulty log is detected', () => {
+  test('when a copy is promised that does not exist', () => {
     const promised: StockEvent = { ...reserved, available: 0, held: 1 }
     expect(faultsOf(received(0), promised).miscounted).not.toEqual([])
   })
@@ -58,11 +58,11 @@ describe('a log is seen to be wrong', () => {
     const again: StockEvent = { ...released, version: 4, available: 2, held: 0 }
     expect(faultsOf(received(1), reserved, released, again).releasedAgain).toHaveLength(1)
   })
-  test('when a reservation that was reserved is refused', () => {
+  test('when a reserved reservation is refused', () => {
     const late: StockEvent = { ...refused, version: 2, held: 1 }
     expect(faultsOf(received(1), reserved, late).contradicted).toHaveLength(1)
   })
-  test('when a refusal finds copies', () => {
+  test('when a reservation is refused although there are copies', () => {
     expect(faultsOf(received(1), { ...refused, available: 1 }).unjustified).toHaveLength(1)
   })
   test('when a refusal names the wrong reason', () => {

@@ -1,6 +1,6 @@
 /**
- * Reads stock's event log again, from its first event, and holds each event against those before it. Written without
- * stock's own code: what a book may do is told here a second time.
+ * Replays stock's event log from its first event, and checks each event against those before it. An independent
+ * implementation of the rules, without stock's code.
  */
 import type { StockEvent } from '../messages.ts'
 import type { LogRow } from './evidence.ts'
@@ -11,7 +11,7 @@ export type Memory = 'held' | 'refused' | 'released'
 export type Replay = {
   shelves: Map<string, Shelf>
   reservations: Map<string, Memory>
-  /** Books whose figures do not follow from the event. */
+  /** Events whose figures do not follow from the events before. */
   miscounted: string[]
   /** Outcomes that contradict an earlier one. */
   contradicted: string[]
@@ -50,7 +50,7 @@ export function replay(log: LogRow[]): Replay {
 
 const blank: Shelf = { title: '', available: 0, held: 0, version: 0, received: false }
 
-/** @returns how the copies must have moved; undefined where they must not. Notes what must not be. */
+/** @returns how the copies must have changed; undefined if they must not. Records violations. */
 function changeOf(it: Replay, shelf: Shelf, event: StockEvent, where: string): Change | undefined {
   if (event.type === 'CopiesReceived') return { available: event.qty, held: 0 }
   if (event.type === 'PurchaseRequested' || event.type === 'CopiesOrdered') return undefined
@@ -75,8 +75,8 @@ function decide(it: Replay, shelf: Shelf, event: ReservationEvent, where: string
   if (event.type === 'CopyReserved') return { available: -1, held: 1 }
   if (event.type === 'CopyReleased') return before === 'held' ? { available: 1, held: -1 } : undefined
   const reason = shelf.received ? 'OutOfStock' : 'UnknownBook'
-  if (shelf.available > 0) it.unjustified.push(`${where}: ${shelf.available} copies were there`)
-  else if (event.reason !== reason) it.unjustified.push(`${where}: ${event.reason}, and it was ${reason}`)
+  if (shelf.available > 0) it.unjustified.push(`${where}: there were ${shelf.available} copies`)
+  else if (event.reason !== reason) it.unjustified.push(`${where}: ${event.reason}, but must be ${reason}`)
   return undefined
 }
 
@@ -94,7 +94,7 @@ function checkFigures(
     held: shelf.held + held,
   }
   const found = { version: event.version, available: event.available, held: event.held }
-  if (wanted.available < 0) it.miscounted.push(`${where}: a copy that is not there was promised`)
+  if (wanted.available < 0) it.miscounted.push(`${where}: a missing copy was promised`)
   if (JSON.stringify(found) !== JSON.stringify(wanted))
     it.miscounted.push(`${where}: says ${JSON.stringify(found)}, must be ${JSON.stringify(wanted)}`)
 }

@@ -1,4 +1,4 @@
-/** The table of a campaign, and what is told of a failure. */
+/** The table of a campaign, and the report of a failure. */
 import type { Result } from './run.ts'
 
 const columns = [
@@ -16,10 +16,10 @@ const columns = [
 ]
 const shownMax = 5
 
-/** What the columns mean. */
-export const legend = `ok, fail, unknown: all requests of the run. accepted: of the reservations asked for during the fault, at once;
-retried: of those with a key, at once or when asked once more. p99: of those accepted. decided: from healing until
-whatever was accepted had its outcome. quiet: from the last request until nothing was left to do.`
+/** The meaning of the columns. */
+export const legend = `ok, fail, unknown: all requests of the run. accepted: share of the reservations requested during the fault, at once;
+retried: of those with a key, at once or after one retry. p99: of those accepted. decided: from healing until all accepted
+reservations had outcomes. quiet: from the last request until no work was left.`
 
 export function tableOf(results: Result[]): string {
   const rows = [columns, columns.map(() => '---'), ...results.map(rowOf)]
@@ -34,7 +34,7 @@ export function tableOf(results: Result[]): string {
     .join('\n')
 }
 
-/** Names to the left, figures to the right. */
+/** Names are left-aligned, figures right-aligned. */
 const pad = (cell: string, width: number, at: number) =>
   at === 0 || at === columns.length - 1 ? cell.padEnd(width) : cell.padStart(width)
 
@@ -58,7 +58,7 @@ function rowOf({ scenario, seed, requests, availability, quietMs, violations }: 
 const percent = (share: number) => `${(Math.floor(share * 1_000) / 10).toFixed(1)} %`
 const seconds = (ms: number) => (Number.isFinite(ms) ? `${(ms / 1_000).toFixed(1)} s` : 'never')
 
-/** Each check that failed, with the first places where it did. */
+/** Each failed check, with the first places of failure. */
 export function failureOf({ scenario, seed, violations, kept }: Result): string {
   const lines = violations.flatMap(({ check, where }) => [
     `  ${check}: ${where.length} times`,

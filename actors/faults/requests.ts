@@ -1,6 +1,6 @@
 /**
- * Requests as careful clients make them: with a key where there can be one, again when the answer fails to come, and
- * written down. Where no answer came, or one that says nothing of the effect, the outcome is unknown.
+ * Requests of careful clients: with a key where possible, repeated when there is no response, and recorded. The
+ * outcome is unknown if there is no response, or one that leaves the effect open.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceName } from '../config.ts'
@@ -10,7 +10,7 @@ import { type Asked, type Call, type End, type History, type Try, traceparentOf 
 import type { Random } from './random.ts'
 import type { World } from './world.ts'
 
-/** An answer that takes longer hangs. */
+/** A slower response counts as hanging. */
 export const hangsAfterMs = 10_000
 const againAfterMs = [100, 300] as const
 const insistWidth = 8
@@ -30,8 +30,8 @@ export class Requests {
   }
 
   /**
-   * Makes a call, and once more when its outcome is unknown and repeating it is safe.
-   * @param first who is asked first; whoever is next unless told otherwise.
+   * Makes a call, and repeats it once if its outcome is unknown and repeating is safe.
+   * @param first client for the first attempt; by default the next in turn.
    */
   async make(asked: Asked, first?: Client): Promise<Call> {
     const call = this.#history.invoke(asked)
@@ -43,7 +43,7 @@ export class Requests {
     return this.#history.end(call, answer.end, answer.status, answer.body)
   }
 
-  /** Repeats calls whose outcome is unknown until it is not. @returns those that stay unknown. */
+  /** Repeats calls with unknown outcome until it is known. @returns those that stay unknown. */
   async insist(calls: Call[]): Promise<Call[]> {
     const deadline = Date.now() + insistLimitMs
     const open = calls.filter((call) => call.end === 'unknown' && !call.insisted && isRepeatable(call))
@@ -115,7 +115,7 @@ const endOf = ({ status }: Answer<unknown>): End => (status < 300 ? 'ok' : statu
 /** Whether making the call twice has one effect. */
 const isRepeatable = ({ kind, key }: Call) => kind === 'cancel' || (key !== undefined && kind !== 'repeat')
 
-/** The connection broke, or nothing came in time: no fault of the answer. */
+/** The connection broke or timed out, so there is no response to blame. */
 function isLost(error: unknown): boolean {
   const { name, message } = error as Error
   return (

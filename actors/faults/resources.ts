@@ -1,4 +1,4 @@
-/** What the system uses, to be compared before and after. */
+/** The resource usage of the system, for comparing before and after. */
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { streamKey } from '../../streams/partition.ts'
@@ -7,17 +7,17 @@ import { range } from '../testing/eventually.ts'
 import { partitions, type World } from './world.ts'
 
 export type Resources = {
-  /** Resident, by process. Empty where the system does not tell. */
+  /** Resident memory by process. Empty without `/proc`. */
   memoryMb: Map<string, number>
   postgresConnections: number
-  /** As many as the services' pools may open. */
+  /** The sum of the services' pool sizes. */
   postgresConnectionsMax: number
   idleInTransaction: number
   redisConnections: number
   longestStream: number
 }
 
-/** Entries that a stream may keep when all of them are done with: Redis trims by the hundred, and turn by turn. */
+/** Entries that a stream may keep when all are committed: Redis trims in steps of a hundred, one partition at a time. */
 export const streamMax = 400
 const trimWithinMs = 20_000
 const lookEveryMs = 500
@@ -48,7 +48,7 @@ export async function measure(world: World): Promise<Resources> {
   }
 }
 
-/** As `measure`, once what is done with is trimmed; sooner or later it must be. */
+/** As `measure`, after waiting until committed entries are trimmed. */
 export async function measureTrimmed(world: World): Promise<Resources> {
   const deadline = Date.now() + trimWithinMs
   while ((await longestStream(world)) > streamMax && Date.now() < deadline) await sleep(lookEveryMs)

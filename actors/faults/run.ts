@@ -1,6 +1,6 @@
 /**
- * One scenario, once: the fault under load; healing, still under load; no more load; quiet; judgement. Safety is judged over
- * all of it, liveness from the moment that all is healed.
+ * One run of a scenario: the fault under load; healing, still under load; no more load; quiet; checks. Safety is
+ * checked over the whole run, liveness from the moment of healing.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Availability, availabilityOf, type Period } from './availability.ts'
@@ -9,7 +9,7 @@ import type { Facts } from './checks/check.ts'
 import { Day } from './day.ts'
 import { gather } from './evidence.ts'
 import type { History } from './history.ts'
-import { toldOnConsole } from './inbox.ts'
+import { consoleDeliveries } from './inbox.ts'
 import { untilDecided, untilQuiet } from './quiet.ts'
 import { replay } from './replay.ts'
 import { measureTrimmed } from './resources.ts'
@@ -28,7 +28,7 @@ export type RunOptions = {
   world?: WorldOptions
   /** How long to wait for quiet. */
   quietMaxMs?: number
-  /** Whether what is found is of no interest to anybody. */
+  /** Whether to keep no data of failures. */
   discard?: boolean
   say(phase: string): void
 }
@@ -41,11 +41,11 @@ export type Result = {
   /** From the end of the load until all was quiet. */
   quietMs: number
   violations: Violation[]
-  /** Where history, logs and data are, if they were kept. */
+  /** Folder of history, logs and data, if they were kept. */
   kept: string | undefined
 }
 
-/** A scenario in a world of its own. */
+/** Runs a scenario in a new world. */
 export async function run(options: RunOptions): Promise<Result> {
   const { scenario, seed, secondsMax, say } = options
   say('starting')
@@ -55,7 +55,7 @@ export async function run(options: RunOptions): Promise<Result> {
   return await hurt(day, options)
 }
 
-/** A scenario on a day that may have seen others. */
+/** Runs a scenario in a world that may have seen others. */
 export async function hurt(day: Day, options: RunOptions): Promise<Result> {
   const { scenario, seed } = options
   const { world, history } = day
@@ -111,16 +111,16 @@ type Seen = Pick<Facts, 'unanswered' | 'unfinished' | 'availability' | 'needs'> 
 async function factsOf(day: Day, seen: Seen): Promise<Facts> {
   const { world, history, stage, observer } = day
   const evidence = await gather(world)
-  const stands = ({ at }: { at: number }) => !history.isUndone(at)
+  const remains = ({ at }: { at: number }) => !history.isUndone(at)
   return {
     ...seen,
     evidence,
     replay: replay(evidence.log),
     calls: history.calls,
-    tellings: [...world.inbox.tellings, ...toldOnConsole(world.processes.notifier)].filter(stands),
+    deliveries: [...world.inbox.deliveries, ...consoleDeliveries(world.processes.notifier)].filter(remains),
     harms: stage.harms,
     poison: stage.poison,
-    owners: observer.owners.filter(stands),
+    owners: observer.owners.filter(remains),
     early: observer.early
       .filter((it) => !history.mayShowUndone(it.at) && !stage.slippedIn.has(`${it.partition} ${it.id}`))
       .map(

@@ -1,4 +1,4 @@
-/** What a scenario is given to do its harm with. */
+/** The tools of a scenario for injecting its fault. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceName } from '../config.ts'
 import type { ServiceProcess } from '../testing/service-process.ts'
@@ -8,7 +8,7 @@ import type { Requests } from './requests.ts'
 import type { Workload } from './workload.ts'
 import type { World } from './world.ts'
 
-/** Something that leaves in doubt what was done just before it. */
+/** An event that leaves the outcome of work just before it in doubt. */
 export type Harm = { what: 'notifier'; from: number; to: number }
 
 /** A message that must become a dead letter. */
@@ -16,7 +16,7 @@ export type PlacedPoison = { service: ServiceName; partition: number; position: 
 
 export type Burst = { capacity: number; goodput: number }
 
-/** When connections died without a word, and how long after that the work of the time was done. */
+/** When connections died silently, and how long after that all work was done. */
 export type Replacement = { at: number; workedAfterMs: number }
 
 export type StageOptions = {
@@ -35,10 +35,10 @@ export class Stage {
   readonly random: Random
   readonly harms: Harm[] = []
   readonly poison: PlacedPoison[] = []
-  /** What was written into event streams: partition and id. */
+  /** Entries written into event streams: partition and id. */
   readonly slippedIn = new Set<string>()
   readonly secondsMax: number
-  /** Reservations accepted a second: by as many as keep it busy, and by five times as many. */
+  /** Accepted reservations per second: with enough clients to keep it busy, and with five times as many. */
   burst: Burst | undefined
   replacement: Replacement | undefined
   readonly #history: History
@@ -53,17 +53,17 @@ export class Stage {
     this.#history = history
   }
 
-  /** Tells the history what happens. */
+  /** Records an event in the history. */
   note(text: string): void {
     this.#history.note(text)
   }
 
-  /** Lets so much time pass, but no more than a single fault may last. */
+  /** Waits, but no longer than a single fault may last. */
   async seconds(seconds: number): Promise<void> {
     await sleep(Math.min(seconds, this.secondsMax) * 1_000)
   }
 
-  /** Does it again and again for so long, `everyMs` apart. */
+  /** Repeats an action for this time, `everyMs` apart. */
   async often(seconds: number, everyMs: number, act: () => Promise<unknown>): Promise<void> {
     const end = Date.now() + Math.min(seconds, this.secondsMax) * 1_000
     while (Date.now() < end) {
@@ -72,7 +72,7 @@ export class Stage {
     }
   }
 
-  /** Does something after which it is in doubt what was done shortly before. */
+  /** Runs an action that leaves the outcome of work just before it in doubt. */
   async harm<Result>(what: Harm['what'], act: () => Promise<Result>): Promise<Result> {
     const harm: Harm = { what, from: Date.now(), to: Number.POSITIVE_INFINITY }
     this.harms.push(harm)
@@ -83,7 +83,7 @@ export class Stage {
     }
   }
 
-  /** Nobody asks for anything until `resume`, and nothing that was asked is under way. */
+  /** Stops the load until `resume`, and waits for requests in flight. */
   async pause(): Promise<void> {
     await this.#workload.stop()
   }
@@ -92,14 +92,14 @@ export class Stage {
     this.#workload.start()
   }
 
-  /** Does something while nobody asks for anything. */
+  /** Runs an action without load. */
   async whileNobodyAsks(act: () => Promise<void>): Promise<void> {
     await this.pause()
     await act()
     this.resume()
   }
 
-  /** What was done between these times was undone by a backup. Streams may have shown it for longer. */
+  /** Work between these times was undone by a restore. Streams may have shown it for longer. */
   undo(from: number, to: number, shownUntil: number): void {
     this.#history.undo(from, to, shownUntil)
   }

@@ -1,8 +1,8 @@
 /**
- * What people do, all day: they reserve, with a key or without, waiting for the decision or not; cancel at once, late,
- * twice, before the outcome; repeat requests with the same key; book copies in; order some; and look.
+ * The actions of customers and staff: they reserve, with or without a key and a wait; cancel at once, late, twice,
+ * before the outcome; repeat requests with the same key; receive and order copies; and read.
  *
- * The load is open: requests come at their rate, whether those before were answered or not.
+ * The load is open: requests come at a fixed rate, whether or not earlier ones were answered.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Reservation } from '../testing/acts.ts'
@@ -13,9 +13,9 @@ import type { Population } from './population.ts'
 import type { Random } from './random.ts'
 import type { Requests } from './requests.ts'
 
-/** Requests under way at most: beyond that people stay away. */
+/** The most requests in flight; further ones are skipped. */
 const underWayMax = 500
-/** Reservations that may still be looked at or cancelled. */
+/** Reservations that may still be read or canceled. */
 const rememberedMax = 400
 
 export type Habit = Kind | 'reserve and cancel' | 'cancel twice'
@@ -37,18 +37,18 @@ export type WorkloadOptions = {
   requests: Requests
   population: Population
   random: Random
-  /** Acts a second. */
+  /** Actions per second. */
   rate: number
   habits?: Habits
 }
 
-/** How long a request asks to be held until it is decided. */
+/** How long a request waits for its decision. */
 export const waitMaxS = 3
 
 export class Workload {
   readonly #options: Required<WorkloadOptions>
   readonly #underWay = new Set<Promise<unknown>>()
-  /** Calls that made a reservation, the newest last. */
+  /** Calls that created a reservation, newest last. */
   readonly #made: Call[] = []
   readonly #ordered: Call[] = []
   #running: Promise<void> | undefined
@@ -59,7 +59,7 @@ export class Workload {
     this.#options = { habits: usual, ...options }
   }
 
-  /** Puts the first copies on the shelves. @throws when that fails, for nothing is hurt yet. */
+  /** Receives the first copies. @throws when that fails, because there is no fault yet. */
   async stockUp(): Promise<void> {
     const { requests, population } = this.#options
     await inParallel(population.shelves, 4, async (shelf) => {
@@ -69,13 +69,13 @@ export class Workload {
     })
   }
 
-  /** Once it runs, starting it again changes nothing. */
+  /** Starting a running workload has no effect. */
   start(): void {
     this.#stopped = false
     this.#running ??= this.#run()
   }
 
-  /** No more requests; waits for those under way. */
+  /** Stops making requests, and waits for those in flight. */
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#running
@@ -90,7 +90,7 @@ export class Workload {
       next += random.exponential(1_000 / rate)
       const waitMs = next - performance.now()
       if (waitMs > 1) await sleep(waitMs)
-      // After a pause of our own the requests that were missed are not made up for.
+      // After a pause of this process, missed requests are not made up for.
       else if (waitMs < -250) next = performance.now()
       if (this.#underWay.size < underWayMax) this.#launch(this.#act())
     }
@@ -149,7 +149,7 @@ export class Workload {
       : undefined
   }
 
-  /** Now and then what arrives is what was ordered. */
+  /** Sometimes the received copies are ordered ones. */
   #arrival(): Asked | undefined {
     const order = this.#options.random.chance(0.3) ? this.#ordered.shift() : undefined
     const purchase = order && answerOf<{ purchaseid: string }>(order)
@@ -160,7 +160,7 @@ export class Workload {
 
   #remembered(): Call | undefined {
     const made = this.#made.length > 0 ? this.#options.random.pick(this.#made) : undefined
-    // A backup may have undone it.
+    // A restore may have undone it.
     return made && answerOf(made) ? made : undefined
   }
 

@@ -1,4 +1,4 @@
-/** Everything that a run needs and may hurt: stores, services as processes, receivers of notices, and the wires between. */
+/** Everything that a run needs and may hurt: stores, service processes, receivers of notices, and the wires between. */
 import { execFile } from 'node:child_process'
 import { appendFile, chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -21,23 +21,23 @@ import { mountSmallDisk, unmount } from './disk.ts'
 import { Inbox } from './inbox.ts'
 
 export type StoreName = 'postgres' | 'redis'
-/** What stands between one process and its stores. */
+/** The proxies between one process and its stores. */
 export type Wires = Record<StoreName, TcpProxy>
 
 export type WorldOptions = {
-  /** Whether every process has wires of its own to the stores. */
+  /** Whether every process has its own wires to the stores. */
   wired?: boolean
-  /** Whether the stores keep their data on disks that are easily filled. */
+  /** Whether the stores keep their data on small disks. */
   smallDisk?: boolean
-  /** The tree that the services are run from. */
+  /** The source tree of the services. */
   tree?: string
-  /** The tree of an older version, which is run at first. */
+  /** The source tree of an older version, which runs at first. */
   older?: string
-  /** Loaded by every service before itself, by its path in the tree. */
+  /** Path in the tree of a module that every service loads first. */
   preload?: string
-  /** How far the clocks of the processes are off, in turn, and that of Postgres. */
+  /** Clock offsets of the processes, in turn, and of Postgres. */
   clocks?: Record<ServiceName, string[]> & { postgres: string }
-  /** Processes of stock and of reservation at the beginning. */
+  /** Initial number of processes of stock and of reservation. */
   processes?: number
 }
 
@@ -51,17 +51,17 @@ export class World implements AsyncDisposable {
   readonly inbox: Inbox
   readonly postgres: OwnServer
   readonly redis: OwnServer
-  /** As an administrator sees it. */
+  /** As an administrator. */
   readonly sql: postgres.Sql
   readonly admin: Redis
   readonly processes: Record<ServiceName, ServiceProcess[]> = { reservation: [], stock: [], notifier: [] }
   readonly wires = new Map<ServiceProcess, Wires>()
   readonly balancers: Record<ServiceName, Balancer>
   readonly #options: WorldOptions
-  /** By the process whose version promises it. */
+  /** By process, because versions may differ. */
   readonly #contracts = new Map<ServiceProcess, Contract>()
   readonly #watching = new AbortController()
-  /** Set when something was found that a person will want to look at. */
+  /** Set when a failure was found whose data should be kept. */
   kept = false
 
   private constructor(options: WorldOptions, dir: string, servers: [OwnServer, OwnServer, Inbox]) {
@@ -88,7 +88,7 @@ export class World implements AsyncDisposable {
 
   static async start(options: WorldOptions = {}): Promise<World> {
     const dir = await mkdtemp(join(tmpdir(), 'bookreservation-faults-'))
-    // Passable for the user as whom Postgres runs when root tests.
+    // Accessible for the user that runs Postgres when root runs the tests.
     await chmod(dir, 0o711)
     for (const store of ['postgres', 'redis']) {
       await mkdir(join(dir, store))
@@ -135,7 +135,7 @@ export class World implements AsyncDisposable {
     )
   }
 
-  /** A client of the process behind the wire. */
+  /** A client of the process behind a wire. */
   lossyClient(service: ServiceName, wire: TcpProxy): Client {
     return new Client(
       () => wire.url.replace(/\/$/, ''),
@@ -157,7 +157,7 @@ export class World implements AsyncDisposable {
     })
   }
 
-  /** Another process of the service, ready to serve. @param tree that it is run from. */
+  /** Adds a ready process of the service. @param tree its source tree. */
   async add(service: ServiceName, tree = this.#options.tree): Promise<ServiceProcess> {
     const process = await this.#make(service, tree)
     await process.start().catch(async (error) => {
@@ -173,7 +173,7 @@ export class World implements AsyncDisposable {
   async #startServices(): Promise<void> {
     const { processes = 2 } = this.#options
     const wanted = { reservation: processes, stock: processes, notifier: notifiers }
-    // What could not be started is ended with the others, and only once none of them is still being started.
+    // If a process cannot start, all are stopped, but only once no other is still starting.
     const started = await Promise.allSettled(
       serviceNames.map(async (service) => {
         for (const _ of range(wanted[service])) await this.add(service, this.#options.older)
@@ -208,7 +208,7 @@ export class World implements AsyncDisposable {
     return { SMTP_URL: smtpUrl, CHAT_WEBHOOK_URL: chatUrl, PURCHASER_EMAIL: 'purchaser@shop.example' }
   }
 
-  /** Ends everything. What was `kept` stays on disk, with the services' logs. */
+  /** Stops everything. If `kept`, the data stays on disk, with the services' logs. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#watching.abort()
     const faults = (await Promise.all(this.all.map((process) => process.finish()))).flat()
@@ -238,7 +238,7 @@ export class World implements AsyncDisposable {
   }
 }
 
-/** The settings that differ from those of `npm start`: short times, so that faults meet them, and more partitions than workers. */
+/** Settings that differ from those of `npm start`: short times, so that faults hit them, and more partitions than workers. */
 const settings = {
   REDIS_PREFIX: prefix,
   PARTITIONS: String(partitions),

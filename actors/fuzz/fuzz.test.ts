@@ -1,11 +1,11 @@
-/** What `npm run fuzz` understands, and what it counts as a failure. The run itself takes minutes. */
+/** The options of `npm run fuzz`, and the failures that it counts. The run itself takes minutes. */
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { readOptions } from './options.ts'
 import { command, outcomeOf, type Report } from './schemathesis.ts'
 import { answersOf, faultsOf, summaryOf } from './sum.ts'
 
-test('20,000 cases are made unless another number is given', () => {
+test('the default is 20,000 cases', () => {
   expect(readOptions([], 1_234_567)).toEqual({ cases: 20_000, seed: 34_567, runtime: 'node' })
   expect(readOptions(['--cases', '300', '--seed', '7', '--runtime', 'deno'])).toEqual({
     cases: 300,
@@ -15,14 +15,14 @@ test('20,000 cases are made unless another number is given', () => {
   expect(readOptions(['--help'])).toBeUndefined()
 })
 
-test('an option that is not understood is refused by its name', () => {
+test('an invalid option is reported by its name', () => {
   expect(() => readOptions(['--cases', '0'])).toThrow('--cases must be a whole number from 1 to 10000000: 0')
   expect(() => readOptions(['--cases', 'many'])).toThrow('--cases')
   expect(() => readOptions(['--runtime', 'bun'])).toThrow('--runtime must be node or deno: bun')
   expect(() => readOptions(['--case', '1'])).toThrow('--case')
 })
 
-test('the Schemathesis that is installed is the one that is run', async () => {
+test('the installed Schemathesis is the one that runs', async () => {
   const [name, version] = command.split('-')
   const [requirements, installer] = await Promise.all(
     ['requirements.txt', '../../deploy/local/install.mjs'].map((path) =>
@@ -46,18 +46,18 @@ const serverError = { code: 'ST101', title: 'Server error', count: 2, operations
 test.each([
   ['nothing was found', {}, []],
   [
-    'an answer was wrong',
+    'a response was wrong',
     { exit_code: 1, failures: [serverError] },
     ['ST101 Server error, 2 times: GET /books'],
   ],
-  ['it could not go on', { exit_code: 1, errors: ['why'] }, ['Schemathesis could not go on: "why"']],
+  ['it failed', { exit_code: 1, errors: ['why'] }, ['Schemathesis failed: "why"']],
   ['it stopped early', { complete: false, stop_reason: 'limit' }, ['Schemathesis stopped early: limit']],
-  ['it ended with another code for no reason that it gave', { exit_code: 2 }, ['Schemathesis ended with 2']],
+  ['it exited with another code without a reason', { exit_code: 2 }, ['Schemathesis exited with 2']],
 ])('a report says that %s', (_, some: Partial<Report>, failures) => {
   expect(outcomeOf({ ...report, ...some })).toEqual({ cases: 389, failures })
 })
 
-test('a 5xx that a service has counted is a failure, also where Schemathesis has seen none', () => {
+test('a 5xx that a service has counted is a failure, even if Schemathesis has seen none', () => {
   const metrics = `# TYPE http_requests_total counter
 http_requests_total{service="stock",method="GET",route="/stocks",status="200"} 12
 http_requests_total{service="stock",method="POST",route="/stocks",status="200"} 3

@@ -1,4 +1,4 @@
-"""What Schemathesis changes in each request: no webhook that it makes up leads to a host outside of this machine."""
+"""Redirects every webhook that Schemathesis generates to a receiver on this machine."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from urllib.parse import quote
 import schemathesis
 
 RECEIVER = os.environ["FUZZ_RECEIVER"]
-# URL parsers leave these out, wherever they are.
+# URL parsers ignore these characters in any place.
 IGNORED = re.compile(r"[\x00-\x20]")
 
 

@@ -1,4 +1,4 @@
-/** `npm run fuzz`: requests at random, made of the OpenAPI documents, against the whole system. */
+/** `npm run fuzz`: random requests, generated from the OpenAPI documents, against the whole system. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,10 +10,10 @@ import { run } from './schemathesis.ts'
 import { answersOf, faultsOf, type Sum, summaryOf } from './sum.ts'
 import { alertToken, startSystem } from './system.ts'
 
-/** Of a run: for each operation. A document has eight to ten, and some of them have little that can be varied. */
+/** Cases per operation in one run. A document has eight to ten operations, and some have little to vary. */
 const examplesMax = 200
 const operations = 8
-/** More runs are not made, however few cases each of them has. */
+/** The most runs, however few cases each has. */
 const runsMax = 1_000
 
 try {
@@ -31,7 +31,7 @@ try {
   process.exitCode = 1
 }
 
-/** @returns whether every answer was right. */
+/** @returns whether every response was right. */
 async function fuzz(options: Options, signal: AbortSignal): Promise<boolean> {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-fuzz-'))
   await using stack = new AsyncDisposableStack()

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 
 export type Options = {
-  /** At least so many, over all services. */
+  /** Minimum number of cases, over all services. */
   cases: number
   seed: number
   runtime: 'node' | 'deno'
@@ -21,7 +21,7 @@ with 1 after a failure, and then says where the reports are.
   --help          this text
 `
 
-/** @throws with a line for the user when an option is not understood. Undefined: help was asked for. */
+/** @returns undefined for `--help`. @throws with a line for the user when an option is invalid. */
 export function readOptions(args: string[], clock = Date.now()): Options | undefined {
   const { values } = parseArgs({
     args,

@@ -1,33 +1,33 @@
-/** One run of Schemathesis over the document of one service, and what came of it. Source: https://schemathesis.readthedocs.io */
+/** A run of Schemathesis over the document of one service. Source: https://schemathesis.readthedocs.io */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startChild } from '../../deploy/local/child.ts'
 import { findProgram } from '../../deploy/local/program.ts'
 import type { Address } from './system.ts'
 
-/** As `install.mjs` brings it, by the requirements beside this file. */
+/** Installed by `install.mjs` from the requirements beside this file. */
 export const command = 'schemathesis-4.32.5'
 
 export type Run = {
   address: Address
   /** A folder for its reports. */
   dir: string
-  /** Of the reports in it. */
+  /** Name of the reports in it. */
   name: string
   seed: number
   /** Requests for each operation. */
   examples: number
-  /** Also those that a document calls for by itself: its examples, and each limit of its schemas. */
+  /** Includes cases that the document itself implies: its examples, and the limits of its schemas. */
   coverage: boolean
   token: string
-  /** Where webhooks lead that chance makes up. */
+  /** Target of the random webhooks. */
   receiver: string
   signal: AbortSignal
 }
 
 export type Outcome = {
   cases: number
-  /** A line for each. */
+  /** One line per failure. */
   failures: string[]
 }
 
@@ -52,7 +52,7 @@ export async function run({ dir, name, signal, ...rest }: Run): Promise<Outcome>
       SCHEMATHESIS_HOOKS: join(import.meta.dirname, 'hooks.py'),
       FUZZ_RECEIVER: rest.receiver,
       NO_PROXY: '*',
-      // Nothing is written beside the hooks.
+      // No bytecode is written beside the hooks.
       PYTHONDONTWRITEBYTECODE: '1',
     },
   })
@@ -85,7 +85,7 @@ function argumentsOf({
   ]
 }
 
-/** The members of its JSON report that are read here. */
+/** The members of its JSON report that are used here. */
 export type Report = {
   complete: boolean
   stop_reason: string
@@ -99,9 +99,9 @@ export function outcomeOf(report: Report): Outcome {
   const failures = report.failures.map(
     ({ code, title, count, operations }) => `${code} ${title}, ${count} times: ${operations.join(', ')}`,
   )
-  failures.push(...report.errors.map((it) => `Schemathesis could not go on: ${JSON.stringify(it)}`))
+  failures.push(...report.errors.map((it) => `Schemathesis failed: ${JSON.stringify(it)}`))
   if (!report.complete) failures.push(`Schemathesis stopped early: ${report.stop_reason}`)
   if (failures.length === 0 && report.exit_code !== 0)
-    failures.push(`Schemathesis ended with ${report.exit_code}`)
+    failures.push(`Schemathesis exited with ${report.exit_code}`)
   return { cases: report.test_cases.generated, failures }
 }

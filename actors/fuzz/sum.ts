@@ -1,12 +1,12 @@
-/** What came of all runs over the document of one service. */
+/** The result of all runs over the document of one service. */
 import type { ServiceName } from '../config.ts'
 
 export type Sum = {
   service: ServiceName
   cases: number
-  /** What Schemathesis found. */
+  /** Failures that Schemathesis found. */
   failures: ReadonlySet<string>
-  /** How often the service answered with each status, as it counts itself. */
+  /** Responses by status, as the service itself counts them. */
   answers: ReadonlyMap<number, number>
 }
 
@@ -20,7 +20,7 @@ export function answersOf(metrics: string): Map<number, number> {
   return answers
 }
 
-/** @returns a line for each fault. */
+/** @returns one line per fault. */
 export function faultsOf({ service, failures, answers }: Sum): string[] {
   const faults = [...failures].map((it) => `${service}: ${it}`)
   for (const [status, count] of answers)

@@ -1,4 +1,4 @@
-/** The whole system, as `npm start` runs it, with data and ports of its own. */
+/** The whole system as `npm start` runs it, with its own data and ports. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startChild } from '../../deploy/local/child.ts'
@@ -7,22 +7,22 @@ import { type ServiceName, serviceNames } from '../config.ts'
 
 const startMaxMs = 90_000
 const stopMaxMs = 20_000
-/** Lines of the services that are kept for a failure. */
+/** Number of log lines kept for a failure. */
 const keptLines = 2_000
 
-/** A service, and where it has its document and metrics. */
+/** A service, and the URL of its document and metrics. */
 export type Address = { url: string; opsUrl: string }
 
 export type System = {
   addresses: Record<ServiceName, Address>
-  /** The newest lines that it wrote. */
+  /** Its newest log lines. */
   lines: string[]
 }
 
-/** What the notifier asks of whoever posts alerts. */
+/** The notifier's token for alerts. */
 export const alertToken = 'a-token-for-requests-at-random'
 
-/** @returns the system once it is ready; it stops, and its data is deleted, with `stack`. */
+/** @returns the system once it is ready. Disposing `stack` stops it and deletes its data. */
 export async function startSystem(runtime: 'node' | 'deno', stack: AsyncDisposableStack): Promise<System> {
   const dataDir = join(root, '.data', `fuzz-${process.pid}`)
   stack.defer(() => rm(dataDir, { recursive: true, force: true }))
@@ -35,7 +35,7 @@ export async function startSystem(runtime: 'node' | 'deno', stack: AsyncDisposab
     command: process.execPath,
     args: [join(root, 'deploy/local/start.ts')],
     cwd: root,
-    // Nothing of this environment: what chance makes up must reach no store, no mail server and no person.
+    // Without this environment: random requests must reach no store, no mail server and no person.
     env: {
       PATH,
       HOME,

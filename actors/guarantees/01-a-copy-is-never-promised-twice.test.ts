@@ -20,7 +20,7 @@ const system = useSystem({ stock: 2, reservation: 2 })
 const received: Record<string, number> = {}
 const accepted: { reservationid: string }[] = []
 
-test('of 500 readers who ask at once for 7 copies, exactly 7 get one, with two stock processes at work', async () => {
+test('of 500 concurrent readers for 7 copies, exactly 7 get one, with two stock processes', async () => {
   await sharedOut(system(), 'stock')
   await receive(system(), 'seven', 7)
   const clients = [system().reservation, system().client('reservation', 1)]
@@ -41,7 +41,7 @@ test('readers who reserve and cancel many books at random never make or lose a c
   const made = await inParallel(range(240), 24, async (index) => {
     const bookid = books[(index * 7) % books.length]!
     const reservation = await reserve(system().reservation, bookid, `reader-${index}`)
-    // Some cancel before the decision, some after it, some not at all.
+    // Some cancel before the decision, some after it, some never.
     if (index % 3 === 0) await cancelIfPossible(reservation.reservationid)
     if (index % 3 === 1) {
       const { status } = await decided(system().reservation, reservation.reservationid)
@@ -52,7 +52,7 @@ test('readers who reserve and cancel many books at random never make or lose a c
   accepted.push(...made)
 })
 
-test('a request that is repeated with its Idempotency-Key takes one copy', async () => {
+test('a request repeated with its Idempotency-Key takes one copy', async () => {
   received.key = 5
   await receive(system(), 'key', 5)
   const made = await inParallel(range(20), 20, (index) =>
@@ -70,7 +70,7 @@ test('a request that is repeated with its Idempotency-Key takes one copy', async
   accepted.push(made[0]!)
 })
 
-test('a command that is delivered three times over, in one batch or in several, takes one copy', async () => {
+test('a command delivered three times, in one batch or in several, takes one copy', async () => {
   received.repeated = 9
   await receive(system(), 'repeated', 9)
   await using producer = new Producer(system())
@@ -91,12 +91,12 @@ test('a command that is delivered three times over, in one batch or in several, 
   accepted.push(...made)
 })
 
-test('after all of it, what is available and what is held add up to what was received', async () => {
+test('afterwards the available and the held copies add up to the received ones', async () => {
   await audit(system(), { received, accepted })
 })
 
 async function cancelIfPossible(reservationid: string): Promise<void> {
   const answer = await system().reservation.patch(`/reservations/${reservationid}`, { status: 'Canceled' })
-  // It may have failed in the meantime, and then there is nothing to cancel.
+  // It may have failed in the meantime; then there is nothing to cancel.
   expect([200, 409]).toContain(answer.status)
 }

@@ -1,4 +1,7 @@
-/** Promise 2: every accepted reservation gets exactly one outcome, whoever is killed and whatever is lost meanwhile. */
+/**
+ * Promise 2: every accepted reservation gets exactly one outcome, whichever process is killed and whatever is lost
+ * meanwhile.
+ */
 import { describe, expect, inject, test, vi } from 'vitest'
 import { entriesOf } from '../../streams/entry.ts'
 import type { Envelope } from '../../streams/envelope.ts'
@@ -20,7 +23,7 @@ import { Producer } from '../testing/producer.ts'
 import { type System, startOwnSystem, withDatabase } from '../testing/system.ts'
 import { TcpProxy } from '../testing/tcp-proxy.ts'
 
-// Each has the machine busy at times.
+// Each of these keeps the machine busy at times.
 vi.setConfig({ maxConcurrency: 3 })
 
 const books = range(10).map((index) => `book-${index}`)
@@ -31,25 +34,25 @@ const receiveAll = async (system: System, qty: number) => {
 }
 
 test.concurrent.for(['stock', 'reservation', 'notifier'] as const)(
-  'when %s is killed in the middle of a batch and started again, all is decided once',
+  'when %s is killed in the middle of a batch and restarted, every reservation is decided once',
   { timeout: 60_000 },
   async (victim, context) => {
     await using system = await startOwnSystem(context)
     const received = await receiveAll(system, 20)
     const process = system.processes[victim][0]!
     const accepted = await inParallel(range(400), 40, async (index) => {
-      // Two kills, each with dozens of reservations under way.
+      // Two kills, each with dozens of reservations in flight.
       if (index === 120 || index === 260) await process.restart()
       return reserveUntilAccepted(system.reservation, bookFor(index), `reader-${index}`, `key-${index}`)
     })
     const reservations = await audit(system, { received, accepted })
     expect(reservations.length).toBe(400)
     expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(200)
-    await everyOutcomeTold(system, reservations)
+    await everyOutcomeNotified(system, reservations)
   },
 )
 
-test.concurrent('when Redis forgets everything amid 1,000 reservations, all are decided and the streams filled again', {
+test.concurrent('when Redis loses everything amid 1,000 reservations, all are decided and the streams refilled', {
   timeout: 90_000,
 }, async (context) => {
   await using redis = await OwnServer.redis()
@@ -58,7 +61,7 @@ test.concurrent('when Redis forgets everything amid 1,000 reservations, all are 
   const received = await receiveAll(system, 50)
   const notifier = system.processes.notifier[0]!
   const accepted = await inParallel(range(1_000), 40, async (index) => {
-    // A reader that is down must find, in the streams filled again, all that it has not read.
+    // A consumer that is down must find all unread events in the refilled streams.
     if (index === 200) await notifier.stop()
     if (index === 350 || index === 700) await producer.redis.flushall()
     return reserve(system.reservation, bookFor(index), `reader-${index}`)
@@ -66,15 +69,15 @@ test.concurrent('when Redis forgets everything amid 1,000 reservations, all are 
   const reservations = await audit(system, { received, accepted })
   expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(500)
   await notifier.start()
-  await everyOutcomeTold(system, reservations)
+  await everyOutcomeNotified(system, reservations)
   await streamsHoldTheLogsEnd(system, producer)
 })
 
-test.concurrent('when Redis comes back with what it knew some time ago, all are decided and told', {
+test.concurrent('when Redis comes back with an old state, all are decided and their notices sent', {
   timeout: 90_000,
 }, async (context) => {
   await using redis = await OwnServer.redis()
-  // Two, since a process that is alone announces nothing.
+  // Two, because a process that is alone announces nothing.
   await using system = await startOwnSystem(context, { redisUrl: redis.url, reservation: 2 })
   const received = await receiveAll(system, 20)
   const reserveMany = (from: number, to: number) =>
@@ -93,16 +96,16 @@ test.concurrent('when Redis comes back with what it knew some time ago, all are 
   accepted.push(...(await reserveMany(250, 300)))
   const reservations = await audit(system, { received, accepted })
   expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(200)
-  await everyOutcomeTold(system, reservations)
+  await everyOutcomeNotified(system, reservations)
 })
 
-describe.concurrent('when the answer is lost on the way from', () => {
+describe.concurrent('when the reply is lost on the way from', () => {
   test('Redis, nothing is lost or doubled', { timeout: 60_000 }, async (context) => {
     await using redis = await TcpProxy.start(inject('redisUrl'))
-    // Two, since a process that is alone announces nothing.
+    // Two, because a process that is alone announces nothing.
     await using system = await startOwnSystem(context, { redisUrl: redis.url, reservation: 2 })
     const received = await receiveAll(system, 5)
-    // Sending, reading and publishing are scripts; then the doorbell, then announcements, then whatever comes.
+    // Sending, reading and publishing are scripts; then the doorbell, then announcements, then anything.
     const commands = [/evalsha/i, /evalsha/i, /xread/i, /publish/i, /./]
     const accepted: Reservation[] = []
     let round = 0
@@ -113,15 +116,15 @@ describe.concurrent('when the answer is lost on the way from', () => {
         .then(() => {
           lost = true
         })
-      // Few and large batches need fewer commands than that.
+      // Few, large batches need fewer commands than that.
       while (!lost) accepted.push(...(await reserveSome(system, round++)))
     }
     const reservations = await audit(system, { received, accepted })
     expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(50)
-    await everyOutcomeTold(system, reservations)
+    await everyOutcomeNotified(system, reservations)
   })
 
-  test('Postgres, so that no one knows what was committed, nothing is lost or doubled', {
+  test('Postgres, so that the outcome of commits is unknown, nothing is lost or doubled', {
     timeout: 60_000,
   }, async (context) => {
     await using postgres = await TcpProxy.start(inject('postgresUrl'))
@@ -133,17 +136,17 @@ describe.concurrent('when the answer is lost on the way from', () => {
     const received = await receiveAll(system, 5)
     const accepted: Reservation[] = []
     for (const round of range(5)) {
-      // Whichever statement comes, of whichever service: an insert, a commit, a renewal of leases.
+      // Any statement of any service: an insert, a commit, a renewal of leases.
       const lost = postgres.swallowReply(() => true, 4)
       accepted.push(...(await reserveSome(system, round)))
       await lost
     }
     const reservations = await audit(system, { received, accepted })
     expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(50)
-    await everyOutcomeTold(system, reservations)
+    await everyOutcomeNotified(system, reservations)
   })
 
-  /** 20 reservations, repeated with their keys until an answer comes. */
+  /** 20 reservations, repeated with their keys until they are answered. */
   const reserveSome = (system: System, round: number) =>
     inParallel(range(20), 10, (index) =>
       reserveUntilAccepted(
@@ -155,7 +158,7 @@ describe.concurrent('when the answer is lost on the way from', () => {
     )
 })
 
-test.concurrent('what a customer has seen decided is still decided after Postgres was killed', {
+test.concurrent('a decision that a customer has seen survives a kill of Postgres', {
   timeout: 90_000,
 }, async (context) => {
   await using postgres = await OwnServer.postgres()
@@ -176,23 +179,23 @@ test.concurrent('what a customer has seen decided is still decided after Postgre
   }
 })
 
-/** Each reservation has, on the console, the one notice that its outcome asks for. */
-async function everyOutcomeTold(system: System, reservations: Reservation[]): Promise<void> {
+/** The console has exactly one notice for each reservation, with its outcome. */
+async function everyOutcomeNotified(system: System, reservations: Reservation[]): Promise<void> {
   const wanted = reservations
     .map(({ reservationid, status }) => `${reservationid} ${status === 'Reserved' ? 'reserved' : 'failed'}`)
     .sort()
   await eventually(
     async () => {
       const notices = await everyNotice(system, '&status=sent')
-      const told = notices.filter(({ channel, reservationid }) => channel === 'console' && reservationid)
-      expect(told.map(({ reservationid, kind }) => `${reservationid} ${kind}`).sort()).toEqual(wanted)
+      const shown = notices.filter(({ channel, reservationid }) => channel === 'console' && reservationid)
+      expect(shown.map(({ reservationid, kind }) => `${reservationid} ${kind}`).sort()).toEqual(wanted)
       return true
     },
-    { timeoutMs: 20_000, message: 'Not every outcome was told once' },
+    { timeoutMs: 20_000, message: 'Not every outcome has exactly one notice' },
   )
 }
 
-/** Every stream of events ends where the log ends, and what it holds carries the log's ids and sequence numbers. */
+/** Every event stream ends where the log ends, and its entries have the log's ids and sequence numbers. */
 async function streamsHoldTheLogsEnd(system: System, producer: Producer): Promise<void> {
   const log = await system.sql<{ partition: number; seq: number; id: string }[]>`
     select partition, seq, id from stock.event_log order by partition, seq`

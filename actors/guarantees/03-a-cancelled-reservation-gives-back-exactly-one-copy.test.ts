@@ -1,4 +1,4 @@
-/** Promise 3: a cancelled reservation gives back exactly one copy, exactly once, and only if it held one. */
+/** Promise 3: a canceled reservation gives back exactly one copy, exactly once, and only if it held one. */
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { cancel, receive, reservationOf, reserve, reserveAndWait, stockOf } from '../testing/acts.ts'
@@ -13,10 +13,10 @@ const receiveNew = async (bookid: string, qty: number) => {
   received[bookid] = qty
   await receive(system(), bookid, qty)
 }
-/** What the book is, once every command sent before is decided: a receipt of nothing goes behind them. */
+/** The book after all earlier commands are decided: a receipt of zero copies queues behind them. */
 const settledStock = (bookid: string) => receive(system(), bookid, 0)
 
-test('a copy comes back once, however often and on however many replicas it is cancelled', async () => {
+test('a copy comes back once, however often and on however many replicas its reservation is canceled', async () => {
   await receiveNew('once', 3)
   const { reservationid } = await reserveAndWait(system().reservation, 'once', 'ann')
   const replicas = [system().reservation, system().client('reservation', 1)]
@@ -34,7 +34,7 @@ test('a copy that came back can be reserved by the next reader', async () => {
   expect(second.status).toBe('Reserved')
 })
 
-test('a reservation that failed has nothing to give back', async () => {
+test('a failed reservation has nothing to give back', async () => {
   await receiveNew('failed', 0)
   const { reservationid, status } = await reserveAndWait(system().reservation, 'failed', 'ann')
   expect(status).toBe('Failed')
@@ -70,7 +70,7 @@ test('a release that overtakes its reserve gives nothing back, and the late rese
   expect(await settledStock('overtaken')).toMatchObject({ qty: 2, held: 0 })
 })
 
-test('a release that is delivered many times gives one copy back', async () => {
+test('a release delivered many times gives one copy back', async () => {
   await receiveNew('released', 2)
   await using producer = new Producer(system())
   const { reservationid, userid, bookid } = await reserveAndWait(system().reservation, 'released', 'ann')
@@ -81,6 +81,6 @@ test('a release that is delivered many times gives one copy back', async () => {
   expect(await settledStock('released')).toMatchObject({ qty: 2, held: 0 })
 })
 
-test('after all of it, the books are in order', async () => {
+test('afterwards the books are in order', async () => {
   await audit(system(), { received, accepted: [] })
 })

@@ -17,12 +17,12 @@ import { OwnServer } from '../testing/own-server.ts'
 import { type System, startOwnSystem, withDatabase } from '../testing/system.ts'
 import { TcpProxy } from '../testing/tcp-proxy.ts'
 
-/** An answer comes within 2 s; the rest is for a machine that is busy with other tests. */
+/** A response takes at most 2 s; the rest is for a machine that is busy with other tests. */
 const promptMs = 3_000
 /** A receipt may wait 5 s for stock's decision. */
 const receiptMs = 6_000
 
-test('while stock and the notifier are down, reservations are accepted; then they are decided and told', async (context) => {
+test('while stock and the notifier are down, reservations are accepted; then they are decided and notices sent', async (context) => {
   await using system = await startOwnSystem(context)
   await receive(system, 'book', 10)
   const down = [system.processes.stock[0]!, system.processes.notifier[0]!]
@@ -57,7 +57,7 @@ test.concurrent('while Redis is down for ten seconds, reservations are accepted;
     accepted.push(answer.body)
   }
   expect(slow).toEqual([])
-  // What needs stock's decision says that it cannot wait for it.
+  // Requests that need stock's decision fail.
   const receipt = await system.stock.post(
     '/stocks',
     { bookid: 'book', qty: 1 },
@@ -78,7 +78,7 @@ test.concurrent('while Redis is down for ten seconds, reservations are accepted;
     return again.status === 201
   })
   const reservations = await audit(system, { received: { book: 21 }, accepted })
-  // The last copy may have come before the last refusal or after it.
+  // The last copy may have gone before or after the last refusal.
   expect(count(reservations, ({ status }) => status === 'Reserved')).toBeGreaterThanOrEqual(20)
 })
 
@@ -115,7 +115,7 @@ test.concurrent('a reservation service that starts without Redis accepts reserva
 })
 
 describe('while Postgres restarts', () => {
-  test('every answer is prompt and none but 503 is an excuse; then all goes on without a restart of ours', {
+  test('every response is prompt, and the only error is 503; then all goes on without restarting a service', {
     timeout: 90_000,
   }, async (context) => {
     await using postgres = await OwnServer.postgres()
@@ -133,7 +133,7 @@ describe('while Postgres restarts', () => {
         system.reservation.get('/reservations?userid=ann').then((answer) => note('reservations', answer)),
         system.notifier.get('/notices').then((answer) => note('notices', answer)),
         system.stock.post('/stocks', { bookid: 'book', qty: 0 }).then((it) => note('receipt', it, receiptMs)),
-        post(system, 'book', 'somebody').then((answer) => {
+        post(system, 'book', 'reader').then((answer) => {
           note('reservation', answer)
           if (answer.status === 201) accepted.push(answer.body)
         }),
@@ -143,7 +143,7 @@ describe('while Postgres restarts', () => {
 
     await look()
     expect(refused()).toEqual([])
-    // The first of these are under way when it goes down.
+    // The first of these are in flight when it goes down.
     for (const goDown of [() => postgres.stop(), () => postgres.crash()]) {
       const down = goDown()
       for await (const _ of seconds(1.5)) await look()
@@ -163,7 +163,7 @@ describe('while Postgres restarts', () => {
   })
 })
 
-test('while Postgres is silent, every answer is a prompt 503; then all goes on', {
+test('while Postgres is silent, every response is a prompt 503; then all goes on', {
   timeout: 60_000,
 }, async (context) => {
   await using postgres = await TcpProxy.start(inject('postgresUrl'))
@@ -208,7 +208,7 @@ test('while Postgres is silent, every answer is a prompt 503; then all goes on',
   expect((await decided(system.reservation, insisted.reservationid, 20_000)).status).toBe('Reserved')
 })
 
-/** Numbers for as long as the seconds last, ten a second. */
+/** Ten numbers a second, for this many seconds. */
 async function* seconds(length: number): AsyncGenerator<number> {
   const end = performance.now() + length * 1_000
   let index = 0

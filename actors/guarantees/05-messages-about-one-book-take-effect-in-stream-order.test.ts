@@ -1,4 +1,4 @@
-/** Promise 5: messages about one book take effect in the order in which its stream holds them. */
+/** Promise 5: messages about one book take effect in the order of its stream. */
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { StockCommand } from '../messages.ts'
@@ -8,12 +8,12 @@ import { ownerOf, partitionOfBook } from '../testing/owner.ts'
 import { Producer } from '../testing/producer.ts'
 import { type System, startOwnSystem } from '../testing/system.ts'
 
-test('effects follow the stream, message by message, also while the owner is killed', {
+test('effects follow the stream, message by message, even when the owner is killed', {
   timeout: 60_000,
 }, async (context) => {
   await using system = await startOwnSystem(context, { stock: 2 })
   await using producer = new Producer(system)
-  // Two books, so that the order within each is kept while their messages mingle.
+  // Two books with mixed messages; the order within each must hold.
   const books = ['north', 'south']
   for (const bookid of books) await receive(system, bookid, 100)
   const sent = range(600).map((index) => commandFor(books[index % 2]!, index))
@@ -29,7 +29,7 @@ test('effects follow the stream, message by message, also while the owner is kil
     const mine = sent.filter((command) => command.bookid === bookid)
     await eventually(async () => (await effectsOf(system, bookid)).length >= mine.length, {
       timeoutMs: 20_000,
-      message: `Not every message of ${bookid} took effect`,
+      message: `Some messages of ${bookid} had no effect`,
     })
     expect(await effectsOf(system, bookid)).toEqual(effectsExpected(mine, 100))
   }
@@ -38,7 +38,7 @@ test('effects follow the stream, message by message, also while the owner is kil
   await versionsRiseByOne(system)
 })
 
-/** Reserves, now and then a release of the reserve ten before it, now and then a receipt of one copy. */
+/** Reserves, sometimes a release of the reserve ten before, sometimes a receipt of one copy. */
 function commandFor(bookid: string, index: number): StockCommand {
   if (index % 20 > 17) return { type: 'ReceiveCopies', bookid, commandid: randomUUID(), qty: 1 }
   const reservationid = idOf(index % 10 > 7 ? index - 4 : index)
@@ -46,7 +46,7 @@ function commandFor(bookid: string, index: number): StockCommand {
 }
 const idOf = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
 
-/** What a clerk would write down who takes the messages one at a time. */
+/** The expected effects when messages are handled one at a time. */
 function effectsExpected(commands: StockCommand[], received: number): string[] {
   let available = received
   const holds = new Map<string, 'held' | 'refused' | 'released'>()
@@ -55,7 +55,7 @@ function effectsExpected(commands: StockCommand[], received: number): string[] {
       available += command.qty
       return `CopiesReceived ${available}`
     }
-    if (command.type === 'OrderCopies') throw new Error('No copies are ordered here')
+    if (command.type === 'OrderCopies') throw new Error('Unexpected OrderCopies')
     const { reservationid } = command
     if (command.type === 'ReserveCopy') {
       if (available === 0) {
@@ -72,7 +72,7 @@ function effectsExpected(commands: StockCommand[], received: number): string[] {
   })
 }
 
-/** What the book's own record says happened, in order, after the first receipt. */
+/** The book's movements in order, after the first receipt. */
 async function effectsOf(system: System, bookid: string): Promise<string[]> {
   const rows = await system.sql<{ type: string; data: Record<string, unknown> }[]>`
     select type, data from stock.event_log

@@ -7,7 +7,7 @@ import { leaseOf, ownerOf, partitionOfBook, sharedOut } from '../testing/owner.t
 import { leaseTtlMs, type System, startOwnSystem, withDatabase } from '../testing/system.ts'
 import { TcpProxy } from '../testing/tcp-proxy.ts'
 
-/** How long readers may wait for another owner, beyond the lease. */
+/** How long customers may wait for a new owner, beyond the lease. */
 const takeoverMs = 2_000
 
 test.concurrent('a frozen owner is replaced within its lease and 2 s, and when it thaws it changes nothing', {
@@ -20,7 +20,7 @@ test.concurrent('a frozen owner is replaced within its lease and 2 s, and when i
   const owner = await ownerOf(system, 'stock', partition)
   const { epoch } = await leaseOf(system, 'stock', partition)
 
-  // Frozen with work in hand: half of these are under way.
+  // Frozen in the middle of its work: half of these are in flight.
   const accepted = await inParallel(range(60), 20, async (index) => {
     if (index === 30) owner.pause()
     return reserve(system.reservation, 'book', `reader-${index}`)
@@ -37,7 +37,7 @@ test.concurrent('a frozen owner is replaced within its lease and 2 s, and when i
   await sharedOut(system, 'stock')
   expect(await snapshot(system)).toEqual(before)
 
-  // And it works again, on what it is given now.
+  // It works again, on the partitions that it gets now.
   const more = await inParallel(range(20), 10, (index) =>
     reserve(system.reservation, 'book', `later-${index}`),
   )
@@ -64,7 +64,7 @@ test.concurrent('a commit that reaches Postgres after another owner took over ch
   expect((await stock.post('/stocks', { bookid, qty: 10 })).status).toBe(201)
   const { reservationid } = await reserveAndWait(system.reservation, bookid, 'early')
 
-  // What it sends from here on is held back on the wire, and it cannot know.
+  // From here on the wire holds back whatever it sends, without its knowledge.
   wire.silence('requests')
   const accepted = await inParallel(range(15), 15, (index) =>
     reserve(system.reservation, bookid, `reader-${index}`),
@@ -80,7 +80,7 @@ test.concurrent('a commit that reaches Postgres after another owner took over ch
   await audit(system, { received: { [bookid]: 10 }, accepted: [...accepted, { reservationid }] })
 })
 
-/** Everything an owner may change, but for who owns. */
+/** Everything that an owner may change, except for the ownership itself. */
 const snapshot = async (system: System) => ({
   mailbox: await eventually(
     () => system.sql`select partition, position, processed, seq from stock.mailbox order by 1`,
@@ -90,7 +90,7 @@ const snapshot = async (system: System) => ({
   events: await system.sql`select partition, seq, id from stock.event_log order by partition, seq`,
 })
 
-/** The name of a book that lies in a partition of that process. */
+/** The id of a book in a partition of that process. */
 async function bookOwnedBy(system: System, pid: number): Promise<string> {
   for (const index of range(100)) {
     const bookid = `book-${index}`

@@ -1,6 +1,6 @@
 /**
- * Promise 7: every outcome is told to the customer; a retry or a crash never tells it twice, save where the receiving
- * server itself left it unknown.
+ * Promise 7: the customer is notified of every outcome; a retry or a crash never repeats a notice, except where the
+ * receiving server left its outcome unknown.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
@@ -15,7 +15,7 @@ import {
 import { checkConsumers } from '../testing/audit.ts'
 import { eventually, inParallel, range } from '../testing/eventually.ts'
 import { MailSink } from '../testing/mail-sink.ts'
-import { toldOfCancellation, toldOfReservation } from '../testing/original-calls.ts'
+import { canceledNotice, reservedNotice } from '../testing/original-calls.ts'
 import { Producer } from '../testing/producer.ts'
 import { leaseTtlMs, type SystemOptions, startOwnSystem, useSystem } from '../testing/system.ts'
 import { WebhookSink } from '../testing/webhook-sink.ts'
@@ -34,22 +34,22 @@ afterAll(async () => {
   await chat[Symbol.asyncDispose]()
 })
 
-test('an outcome is told on the console, in the chat and by the channel that its customer prefers', async () => {
+test('an outcome goes to the console, the chat and the channel that its customer prefers', async () => {
   await using own = await WebhookSink.start()
   const contact = { email: 'ann@example.com', webhook: own.url, locale: 'en' }
   await receive(system(), 'one', 2)
-  const told = async (userid: string, channels: string[]) => {
-    await tell(userid, { ...contact, channels })
+  const notifyBy = async (userid: string, channels: string[]) => {
+    await setContact(userid, { ...contact, channels })
     const { reservationid } = await reserveAndWait(system().reservation, 'one', userid)
     await sentTo(userid, 3)
     await cancel(system().reservation, reservationid)
     await sentTo(userid, 6)
-    expect(consoleLines(toldOfReservation, reservationid)).toBe(1)
-    expect(consoleLines(toldOfCancellation, reservationid)).toBe(1)
+    expect(consoleLines(reservedNotice, reservationid)).toBe(1)
+    expect(consoleLines(canceledNotice, reservationid)).toBe(1)
     return reservationid
   }
-  const byMail = await told('ann', ['email', 'webhook'])
-  const byHook = await told('abe', ['webhook', 'email'])
+  const byMail = await notifyBy('ann', ['email', 'webhook'])
+  const byHook = await notifyBy('abe', ['webhook', 'email'])
 
   const mails = mail.mails.filter(({ to }) => to.includes('ann@example.com'))
   expect(mails.length).toBe(2)
@@ -63,10 +63,10 @@ test('an outcome is told on the console, in the chat and by the channel that its
   }
 })
 
-test('when the channel that a customer prefers refuses for good, the next one tells', async () => {
+test('when the preferred channel refuses permanently, the next one delivers', async () => {
   await using own = await WebhookSink.start()
   own.answer = (_, response) => response.writeHead(410).end()
-  await tell('gus', { email: 'gus@example.com', webhook: own.url, channels: ['webhook', 'email'] })
+  await setContact('gus', { email: 'gus@example.com', webhook: own.url, channels: ['webhook', 'email'] })
   await receive(system(), 'fallback', 1)
   await reserveAndWait(system().reservation, 'fallback', 'gus')
   await sentTo('gus', 3)
@@ -77,35 +77,35 @@ test('when the channel that a customer prefers refuses for good, the next one te
   ])
 })
 
-test('a receiver that fails at first is told once it recovers', async () => {
+test('a receiver that fails at first gets the notice once it recovers', async () => {
   await using own = await WebhookSink.start()
   let left = 2
   own.answer = (_, response) => response.writeHead(left-- > 0 ? 503 : 204).end()
-  await tell('ben', { webhook: own.url })
+  await setContact('ben', { webhook: own.url })
   await receive(system(), 'two', 1)
   await reserveAndWait(system().reservation, 'two', 'ben')
   await eventually(() => own.hooks.length === 3, {
     timeoutMs: 20_000,
-    message: 'The receiver is not told again',
+    message: 'The receiver got no second attempt',
   })
   await sentTo('ben', 3)
   expect(own.hooks.length).toBe(3)
   expect(new Set(own.hooks.map(({ headers }) => headers['idempotency-key'])).size).toBe(1)
 })
 
-test('when the notifier is killed again and again, every outcome is told, and told twice only under the same id', {
+test('when the notifier is killed repeatedly, every outcome is notified, and repeated only under the same id', {
   timeout: 60_000,
 }, async () => {
   await receive(system(), 'many', 100)
   const notifier = system().processes.notifier[0]!
   const users = range(10).map((index) => `kay-${index}`)
-  for (const userid of users) await tell(userid, { email: `${userid}@example.com` })
+  for (const userid of users) await setContact(userid, { email: `${userid}@example.com` })
   const heardBefore = { mails: mail.mails.length, hooks: chat.hooks.length }
   const made = await inParallel(range(150), 20, async (index) => {
     if (index === 40 || index === 80 || index === 120) await notifier.restart()
     return reserve(system().reservation, 'many', users[index % users.length]!)
   })
-  // Console, e-mail and chat for each.
+  // Console, e-mail and chat for each outcome.
   const wanted = Object.fromEntries(['console', 'email', 'chat'].map((channel) => [`${channel} sent`, 150]))
   await eventually(
     async () => {
@@ -114,27 +114,27 @@ test('when the notifier is killed again and again, every outcome is told, and to
       expect(Object.fromEntries(counts)).toEqual(wanted)
       return true
     },
-    { timeoutMs: 30_000, message: 'Not every outcome is told' },
+    { timeoutMs: 30_000, message: 'Some outcomes have no notice' },
   )
   const ids = (values: (string | string[] | undefined)[]) => [...new Set(values)].length
   expect(ids(mail.mails.slice(heardBefore.mails).map(({ messageId }) => messageId))).toBe(150)
   const hooks = chat.hooks.slice(heardBefore.hooks).filter(({ body }) => aboutOneOf(made, body))
   expect(ids(hooks.map(({ headers }) => headers['idempotency-key']))).toBe(150)
-  // Two kills may each leave one batch in doubt; whatever was answered before is not repeated.
+  // Each of two kills may leave one batch in doubt; deliveries answered before are not repeated.
   expect(hooks.length).toBeLessThan(300)
 })
 
-test('when a lock holds the notifier up for longer than a lease, another one tells nothing again', async (context) => {
+test('when a lock blocks the notifier for longer than a lease, another one repeats nothing', async (context) => {
   await using own = await startOwnSystem(context, { notifier: 2, partitions: 2, envOf })
   await receive(own, 'held-up', 1)
-  const told = (reservationid: string) =>
+  const linesOf = (reservationid: string) =>
     own.processes.notifier.flatMap(({ logs }) =>
-      logs.filter((log) => log.msg === toldOfReservation && log.reservationid === reservationid),
+      logs.filter((log) => log.msg === reservedNotice && log.reservationid === reservationid),
     ).length
   const { reservationid } = await own.sql.begin(async (held) => {
     await held`lock table notifier.undelivered in access exclusive mode`
     const reservation = await reserveAndWait(own.reservation, 'held-up', 'eva')
-    await eventually(() => told(reservation.reservationid) > 0, { message: 'Nothing is told' })
+    await eventually(() => linesOf(reservation.reservationid) > 0, { message: 'No notice appeared' })
     await held`select pg_sleep(${(2.5 * leaseTtlMs) / 1_000})`
     expect(await held`select partition from notifier.mailbox where lease_until < clock_timestamp()`).toEqual(
       [],
@@ -142,12 +142,12 @@ test('when a lock holds the notifier up for longer than a lease, another one tel
     return reservation
   })
   await eventually(async () => (await everyNotice(own, '&userid=eva&status=sent')).length === 2, {
-    message: 'What was told is not noted',
+    message: 'The sent notice is not recorded',
   })
-  expect(told(reservationid)).toBe(1)
+  expect(linesOf(reservationid)).toBe(1)
 })
 
-test('when stock repeats its answers, nobody is told again', async () => {
+test('when stock repeats its answers, no notice is repeated', async () => {
   await receive(system(), 'again', 1)
   const { reservationid, bookid, userid } = await reserveAndWait(system().reservation, 'again', 'cem')
   await sentTo('cem', 2)
@@ -155,45 +155,47 @@ test('when stock repeats its answers, nobody is told again', async () => {
   await producer.send(
     ...range(3).map(() => ({ type: 'ReserveCopy' as const, reservationid, bookid, userid })),
   )
-  // The notice of a later outcome of the same book comes behind whatever the repeats might cause.
+  // The notice of a later outcome of the same book comes after anything that the repeats cause.
   await reserveAndWait(system().reservation, 'again', 'dan')
   await sentTo('dan', 2)
-  expect(consoleLines(toldOfReservation, reservationid)).toBe(1)
+  expect(consoleLines(reservedNotice, reservationid)).toBe(1)
   expect((await everyNotice(system(), '&userid=cem')).length).toBe(2)
 })
 
-test('the purchaser is told of every request to buy, also when copies were ordered in between', async () => {
-  const told = () =>
+test('the purchaser is notified of every purchase request, even after orders in between', async () => {
+  const requests = () =>
     chat.hooks.filter(({ body }) => body.kind === 'purchase-requested' && body.bookid === 'wanted').length
   await receive(system(), 'wanted', 0)
   for (const round of [1, 2]) {
     // Refused twice: one request, until copies are ordered.
     await reserveAndWait(system().reservation, 'wanted', `reader-${round}`)
     await reserveAndWait(system().reservation, 'wanted', `reader-${round}`)
-    await eventually(() => told() === round, { message: `The purchaser is not told of request ${round}` })
+    await eventually(() => requests() === round, {
+      message: `The purchaser got no notice of request ${round}`,
+    })
     const { status } = await system().stock.post('/purchases', { bookid: 'wanted', qty: 1 })
     expect(status).toBe(201)
   }
 })
 
-test('events that concern no customer hold up no others', async () => {
+test('events that concern no customer delay no others', async () => {
   await receive(system(), 'unspoken', 1)
   await checkConsumers(system())
 })
 
-async function tell(userid: string, contact: Record<string, unknown>): Promise<void> {
+async function setContact(userid: string, contact: Record<string, unknown>): Promise<void> {
   const { status } = await system().notifier.put(`/customers/${userid}`, contact)
   expect([200, 201]).toContain(status)
 }
 
-/** Waits until that many notices went to the user. */
+/** Waits until the user has this many notices. */
 const sentTo = (userid: string, wanted: number): Promise<Notice[]> =>
   eventually(
     async () => {
       const notices = await everyNotice(system(), `&userid=${userid}&status=sent`)
       return notices.length === wanted && notices
     },
-    { timeoutMs: 20_000, message: `${userid} is not told ${wanted} times` },
+    { timeoutMs: 20_000, message: `${userid} did not get ${wanted} notices` },
   )
 
 const consoleLines = (line: string, reservationid: string): number =>

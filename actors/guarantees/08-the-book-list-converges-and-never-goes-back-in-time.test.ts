@@ -17,7 +17,7 @@ import { OwnServer } from '../testing/own-server.ts'
 import { Producer } from '../testing/producer.ts'
 import { type System, startOwnSystem } from '../testing/system.ts'
 
-test('whoever watches the book list while processes die and Redis forgets sees it move forward only', {
+test('while processes die and Redis loses its data, the book list only moves forward', {
   timeout: 60_000,
 }, async (context) => {
   await using redis = await OwnServer.redis()
@@ -43,7 +43,7 @@ test('whoever watches the book list while processes die and Redis forgets sees i
   expect(backwards).toEqual([])
 })
 
-test('events that are read again change nothing: not the list, not the reservations, not when they were told', async (context) => {
+test('reading events again changes nothing: neither the list, nor reservations, nor the times of notices', async (context) => {
   await using system = await startOwnSystem(context)
   await receive(system, 'book', 2)
   for (const userid of ['ann', 'ben', 'cem']) await reserveAndWait(system.reservation, 'book', userid)
@@ -58,7 +58,7 @@ test('events that are read again change nothing: not the list, not the reservati
   })
   const before = await shown()
 
-  // As if nobody had read anything: Redis is empty, nothing was trimmed, and every offset is back at the start.
+  // As if nothing had been read: Redis is empty, nothing was trimmed, and every offset is back at the start.
   for (const process of system.all) await process.stop()
   await using producer = new Producer(system)
   await producer.redis.unlink(producer.mailboxOf('book'), producer.eventsOf('book'))
@@ -71,14 +71,14 @@ test('events that are read again change nothing: not the list, not the reservati
   expect(await shown()).toEqual(before)
 })
 
-/** Reads the list again and again, on both replicas in turn, and notes every book whose version went back. */
+/** Reads the list repeatedly, on both replicas in turn, and records every book whose version went back. */
 async function watch(system: System, signal: AbortSignal): Promise<{ looks: number; backwards: string[] }> {
   const newest = new Map<string, Book>()
   const backwards: string[] = []
   let looks = 0
   while (!signal.aborted) {
     const replica = system.client('reservation', looks % 2)
-    // The replica that is asked may just have been killed.
+    // This replica may just have been killed.
     const books = await every<Book>(replica, 'books', '/books?limit=200').catch(() => [])
     for (const book of books) {
       const known = newest.get(book.bookid)

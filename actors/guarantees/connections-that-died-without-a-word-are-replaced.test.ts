@@ -1,6 +1,6 @@
 /**
- * A firewall forgets a connection, a host is gone, a proxy swallows everything: no RST and no FIN says so. Within 15 s every
- * service has replaced such connections by itself, and until then nothing that was accepted is lost, or done twice.
+ * A firewall forgets a connection, a host disappears, a proxy swallows everything: there is no RST and no FIN. Within
+ * 15 s every service replaces such connections by itself; until then nothing accepted is lost or done twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
@@ -12,18 +12,18 @@ import { type System, useSystem, withDatabase } from '../testing/system.ts'
 import { TcpProxy } from '../testing/tcp-proxy.ts'
 
 const replacedMs = 15_000
-/** Between two reservations of the load. */
+/** Interval between two reservations of the load. */
 const everyMs = 100
-/** Reservations of the load, one after the other, that show that all is as usual. */
+/** Consecutive accepted reservations that show that all is normal again. */
 const usual = 20
 const copies = 1_000
-/** A 503 comes within 2 s; the rest is for a machine that is busy with other tests. */
+/** A 503 takes at most 2 s; the rest is for a machine that is busy with other tests. */
 const promptMs = 5_000
 
 const stores = ['redis', 'postgres'] as const
 type Wires = Record<(typeof stores)[number], TcpProxy>
 
-// Each service in a system of its own, side by side; in each, one wire after the other.
+// Each service in its own system, concurrently; in each, one wire after the other.
 describe.concurrent.each(serviceNames)('between %s and', (service) => {
   let wires: Wires
   beforeAll(async () => {
@@ -36,7 +36,7 @@ describe.concurrent.each(serviceNames)('between %s and', (service) => {
     await Promise.all(stores.map((store) => wires[store][Symbol.asyncDispose]()))
   })
   const system = useSystem({
-    // Longer than in other tests: what takes over only when a lease runs out comes too late here.
+    // Longer than in other tests, so that taking over after an expired lease would be too late.
     env: { LEASE_TTL_MS: '5000', RESEND_AFTER_MS: '3000' },
     envOf: (it, _, env) =>
       it !== service
@@ -58,8 +58,8 @@ describe.concurrent.each(serviceNames)('between %s and', (service) => {
     expect(wire.kept).toBeGreaterThan(0)
     const deadline = performance.now() + replacedMs
 
-    // In time every connection is replaced, and whatever comes from then on is accepted at once, and soon decided and told.
-    const isReplaced = { timeoutMs: replacedMs, message: 'Not every connection is replaced' }
+    // Every connection is replaced in time; from then on reservations are accepted at once, and soon decided and notified.
+    const isReplaced = { timeoutMs: replacedMs, message: 'Some connections are not replaced' }
     await eventually(() => wire.kept === 0, isReplaced)
     const replaced = load.asked
     const left = () => Math.max(0, deadline - performance.now())
@@ -69,7 +69,7 @@ describe.concurrent.each(serviceNames)('between %s and', (service) => {
     expect(load.lastRefused, 'the last ones are all accepted').toBeLessThan(load.asked - usual)
     const soon = () => ({ timeoutMs: left() + 3_000 })
     await eventually(async () => (await stockOf(system(), book)).held >= load.accepted, soon())
-    await eventually(async () => (await told(system(), book)) >= load.accepted, soon())
+    await eventually(async () => (await notifiedCount(system(), book)) >= load.accepted, soon())
     expect(load.slowestMs).toBeLessThan(promptMs)
     expect(
       system().all.map(({ pid }) => pid),
@@ -78,17 +78,17 @@ describe.concurrent.each(serviceNames)('between %s and', (service) => {
     for (const { url, name } of system().all)
       expect((await fetch(`${url}/livez`)).status, `${name} is alive`).toBe(200)
 
-    // Nothing is lost and nothing done twice, whatever was refused: those who were ask again with their key.
+    // Nothing is lost or done twice: refused customers repeat their request with its key.
     for (const { index } of load.refusals)
       await reserveUntilAccepted(system().reservation, book, ...load.who(index))
     await eventually(async () => (await stockOf(system(), book)).held === load.asked)
     expect((await stockOf(system(), book)).qty).toBe(copies - load.asked)
-    await eventually(async () => (await told(system(), book)) === load.asked)
+    await eventually(async () => (await notifiedCount(system(), book)) === load.asked)
     wire.reap()
   })
 })
 
-/** Somebody asks for a copy every so often, whether those before were answered or not. */
+/** Reserves a copy at a fixed rate, whether or not earlier requests were answered. */
 class Load {
   readonly refusals: { index: number; status: number }[] = []
   asked = 0
@@ -105,10 +105,10 @@ class Load {
     }, everyMs)
   }
 
-  /** The user who asked at that turn, and their key. */
+  /** The user of that turn, and their key. */
   readonly who: (index: number) => [userid: string, key: string]
 
-  /** The turn of the last one that was refused; -1 if none was. */
+  /** The turn of the last refused request; -1 if none was refused. */
   get lastRefused(): number {
     return Math.max(-1, ...this.refusals.map(({ index }) => index))
   }
@@ -128,8 +128,8 @@ class Load {
   }
 }
 
-/** How many reservations of the book the console was told of. */
-async function told(system: System, bookid: string): Promise<number> {
+/** How many reservations of the book have a notice. */
+async function notifiedCount(system: System, bookid: string): Promise<number> {
   const [row] = await system.sql<{ count: number }[]>`
     select count(distinct reservationid) as count from notifier.notice
     where bookid = ${bookid} and kind = 'reserved'`

@@ -42,7 +42,7 @@ test('a valid request reaches its handler', async () => {
   expect(bench.made).toEqual([good])
 })
 
-describe('bad input is answered with a problem and reaches no handler', () => {
+describe('invalid input gets a problem response and reaches no handler', () => {
   const huge = JSON.stringify({ ...good, note: 'x'.repeat(70_000) })
   const stream = (text: string) => new Blob([text]).stream()
   const cases: Record<string, [() => ReturnType<typeof ask>, number, keyof typeof problems]> = {
@@ -52,12 +52,12 @@ describe('bad input is answered with a problem and reaches no handler', () => {
     'a fraction': [() => postJson({ ...good, qty: 1.5 }), 400, 'invalid-input'],
     'a huge number': [() => post('{"id":"1","qty":1e400}'), 400, 'invalid-input'],
     'a NUL in an id': [() => postJson({ ...good, id: 'a\0' }), 400, 'invalid-input'],
-    'a dot for an id': [() => postJson({ ...good, id: '.' }), 400, 'invalid-input'],
-    'two dots for an id': [() => postJson({ ...good, id: '..' }), 400, 'invalid-input'],
+    'a dot as id': [() => postJson({ ...good, id: '.' }), 400, 'invalid-input'],
+    'two dots as id': [() => postJson({ ...good, id: '..' }), 400, 'invalid-input'],
     'a NUL in text': [() => postJson({ ...good, note: 'a\0' }), 400, 'invalid-input'],
     'half a surrogate pair': [() => post('{"id":"1","qty":1,"note":"\\ud800"}'), 400, 'invalid-input'],
     'half a surrogate pair in an id': [() => post('{"id":"\\udfff","qty":1}'), 400, 'invalid-input'],
-    'a list for an object': [() => post('[]'), 400, 'invalid-input'],
+    'a list instead of an object': [() => post('[]'), 400, 'invalid-input'],
     null: [() => post('null'), 400, 'invalid-input'],
     'malformed JSON': [() => post('{"id":'), 400, 'malformed-json'],
     'no body': [() => post(''), 400, 'malformed-json'],
@@ -76,7 +76,7 @@ describe('bad input is answered with a problem and reaches no handler', () => {
       415,
       'unsupported-media-type',
     ],
-    'a body that is compressed': [
+    'a compressed body': [
       () => post(gzipSync(JSON.stringify(good)), { 'content-encoding': 'gzip' }),
       415,
       'unsupported-media-type',
@@ -92,7 +92,7 @@ describe('bad input is answered with a problem and reaches no handler', () => {
     'a bad query': [() => ask('/things?limit=0'), 400, 'invalid-input'],
     'a query parameter twice': [() => ask('/things?limit=1&limit=2'), 400, 'invalid-input'],
     'a NUL in a query': [() => ask('/things?note=%00'), 400, 'invalid-input'],
-    'an after of no making of ours': [() => ask('/things?after=x'), 400, 'invalid-input'],
+    'a made-up after': [() => ask('/things?after=x'), 400, 'invalid-input'],
     'a bad id in the path': [() => ask('/things/%00'), 400, 'invalid-input'],
     'an escape of the query that is not UTF-8': [() => ask('/things?note=%ff'), 400, 'invalid-input'],
     'a percent sign in the query': [() => ask('/things?note=100%'), 400, 'invalid-input'],
@@ -118,20 +118,20 @@ test.each<Record<string, string>>([
   { 'content-type': 'application/json; charset=utf-8' },
   { 'content-type': 'application/merge-patch+json;charset="UTF-8"' },
   { 'content-encoding': 'identity' },
-])('a body sent with %o is taken', async (headers) => {
+])('a body sent with %o is accepted', async (headers) => {
   expect((await postJson(good, headers)).status).toBe(201)
 })
 
-test('three dots may name a thing', async () => {
+test('three dots are a valid id', async () => {
   expect((await postJson({ ...good, id: '...' })).status).toBe(201)
 })
 
-test('a chunked body within the limit is taken', async () => {
+test('a chunked body within the limit is accepted', async () => {
   const { status } = await post(new Blob([JSON.stringify(good)]).stream())
   expect(status).toBe(201)
 })
 
-test('a chunked body keeps its characters when a chunk ends within one', async () => {
+test('a chunked body keeps a character that is split between chunks', async () => {
   const bytes = new TextEncoder().encode(JSON.stringify({ ...good, note: '예약' }))
   const { promise, resolve } = Promise.withResolvers<string>()
   const outgoing = request(`${bench.url}/things`, {
@@ -144,7 +144,7 @@ test('a chunked body keeps its characters when a chunk ends within one', async (
   expect(JSON.parse(await promise).note).toBe('예약')
 })
 
-/** The status that answers what `fetch` would not send as it is: a request whose body comes in these pieces. */
+/** The status of a request that `fetch` would not send like this: its body comes in these pieces. */
 async function statusOf(headers: string[], ...pieces: string[]): Promise<string> {
   const { hostname, port } = new URL(bench.url)
   const socket = connect(Number(port), hostname).setNoDelay()
@@ -153,7 +153,7 @@ async function statusOf(headers: string[], ...pieces: string[]): Promise<string>
   const [first, ...rest] = pieces
   for (const piece of [head.join('\r\n') + first, ...rest]) {
     socket.write(piece)
-    // Nothing tells when the server has read a piece.
+    // There is no signal that the server has read a piece.
     await sleep(50)
   }
   const [answer] = await answered
@@ -161,7 +161,7 @@ async function statusOf(headers: string[], ...pieces: string[]): Promise<string>
   return String(answer).split(' ', 2)[1]!
 }
 
-test('a body is taken whole, whether it comes with its head or in pieces', async () => {
+test('a body is read whole, whether it comes with its headers or in pieces', async () => {
   const text = JSON.stringify(good)
   const headers = ['content-type: application/json', `content-length: ${text.length}`]
   expect(await statusOf(headers, text)).toBe('201')
@@ -170,7 +170,7 @@ test('a body is taken whole, whether it comes with its head or in pieces', async
   expect(bench.made).toEqual([good, good, good])
 })
 
-test('a body with two types has none', async () => {
+test('a body with two content types is refused', async () => {
   const text = JSON.stringify(good)
   const type = 'content-type: application/json'
   expect(await statusOf([type, type, `content-length: ${text.length}`], text)).toBe('415')
@@ -185,13 +185,13 @@ test('every fault of a request is listed, each where it is', async () => {
   ])
 })
 
-test('a slash too many is answered with what to leave out', async () => {
-  expect((await ask('/things/')).body.detail).toContain('leave out the slash')
+test('the error for a trailing slash says to remove it', async () => {
+  expect((await ask('/things/')).body.detail).toContain('remove the trailing slash')
   expect((await ask('/nothing/')).body.detail).not.toContain('slash')
-  expect(await ask('/')).toMatchObject({ status: 404, body: { detail: 'Nothing is at /' } })
+  expect(await ask('/')).toMatchObject({ status: 404, body: { detail: 'No resource at /' } })
 })
 
-test('no answer is taken for another type, or kept by a cache', async () => {
+test('no response is sniffed for another type, or cached', async () => {
   error = () => new Error('secret')
   const paths = ['/things', '/things/1', '/nothing', '/fault', '/problems/internal']
   for (const path of paths) {
@@ -201,12 +201,12 @@ test('no answer is taken for another type, or kept by a cache', async () => {
   }
 })
 
-test('a wrong method is told the right ones', async () => {
+test('the error for a wrong method lists the allowed ones', async () => {
   const { response } = await ask('/things', { method: 'DELETE' })
   expect(response.headers.get('allow')).toBe('GET, HEAD, POST')
 })
 
-test('a page of another origin is told nothing: no CORS header, and a preflight is refused', async () => {
+test('a page of another origin learns nothing: no CORS header, and a preflight is refused', async () => {
   const headers = { origin: 'https://page.example', 'access-control-request-method': 'POST' }
   const preflight = await ask('/things', { method: 'OPTIONS', headers })
   expect(preflight.status).toBe(405)
@@ -214,7 +214,7 @@ test('a page of another origin is told nothing: no CORS header, and a preflight 
     expect([...response.headers.keys()].filter((it) => it.startsWith('access-control'))).toEqual([])
 })
 
-test('an unknown error shows nothing of itself', async () => {
+test('an unknown error reveals nothing', async () => {
   error = () => new Error('secret')
   const { status, body } = await ask('/fault')
   expect(status).toBe(500)
@@ -240,7 +240,7 @@ test('a backend that is terminated in mid-query is 503', async () => {
   expect((await ask('/fault')).status).toBe(503)
 })
 
-test('every problem is explained where its type points', async () => {
+test('every problem is explained at the URL of its type', async () => {
   for (const slug of Object.keys(problems)) {
     const { status, body } = await ask(`/problems/${slug}`)
     expect(status).toBe(200)
@@ -249,7 +249,7 @@ test('every problem is explained where its type points', async () => {
   expect((await ask('/problems/toString')).status).toBe(404)
 })
 
-test('answers are counted by route pattern, method and status', async () => {
+test('responses are counted by route pattern, method and status', async () => {
   await ask('/things/7')
   await ask('/nothing')
   const text = await bench.metrics.registry.metrics()
@@ -260,7 +260,7 @@ test('answers are counted by route pattern, method and status', async () => {
   expect(text).toMatch(/http_request_seconds_count\{service="bench",method="POST",route="\/things"\} \d/)
 })
 
-/** On a port of their own. */
+/** The docs, on a port of their own. */
 async function serveDocs() {
   const { metrics } = bench
   const docs = createApp({ ...bench.app.about, log: createLog('bench', 'silent'), metrics })
@@ -270,7 +270,7 @@ async function serveDocs() {
   return { ask: (path: string) => askAt(url, path), [Symbol.asyncDispose]: () => listener.close(0) }
 }
 
-test('the document names what every route may answer', async () => {
+test('the document lists the problems that every route can answer', async () => {
   await using ops = await serveDocs()
   const { body } = await ops.ask('/openapi.json')
   const { openapi, servers, paths } = body as unknown as {
@@ -285,7 +285,7 @@ test('the document names what every route may answer', async () => {
   )
 })
 
-test('the reference page and its script come from here alone', async () => {
+test('the reference page loads its script from this service alone', async () => {
   await using ops = await serveDocs()
   const { response, body } = await ops.ask('/docs')
   expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")

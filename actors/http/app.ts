@@ -1,10 +1,10 @@
 /**
- * The frame of an HTTP face: routes that check their input, problems for everything that goes wrong, metrics, docs.
+ * The frame of every HTTP API: routes that validate their input, problem responses for all errors, metrics, docs.
  *
- * A route made with `openapi(…)` is one handler to Hono, with no middleware around it: validation, the time limit,
- * metrics and errors happen in this file's `Exchange`. That is what makes a request cost little more than Hono itself.
+ * To Hono a route (`addRoute`) is one handler without middleware: `Exchange` in this file does validation, the time limit, metrics
+ * and errors. So a request costs little more than Hono itself.
  */
-import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
+import { OpenAPIHono, type RouteConfig, type RouteHandler } from '@hono/zod-openapi'
 import type { Context, Handler, Next } from 'hono'
 import { routePath } from 'hono/route'
 import { isTransient } from '../../streams/postgres.ts'
@@ -19,8 +19,12 @@ import { safeHeaders } from './reply.ts'
 import { TimeLimit, tooLate } from './time-limit.ts'
 import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
 
-/** What it is about is told by its docs (`ops.ts`). */
-export type App = OpenAPIHono & { about: About }
+export type App = Omit<OpenAPIHono, 'openapi'> & {
+  /** For its docs (`ops.ts`). */
+  about: About
+  /** Adds a route, which answers problems for all that its handler or its input gets wrong. */
+  addRoute<Route extends RouteConfig>(route: Route, handler: RouteHandler<Route>): void
+}
 
 export type AppOptions = About & {
   log: Log
@@ -28,23 +32,20 @@ export type AppOptions = About & {
   tracing?: Tracing | undefined
 }
 
-/** Its `openapi(route, handler)` answers problems for all that the handler or its input gets wrong. */
 export function createApp({ service, title, description, log, metrics, tracing }: AppOptions): App {
-  const app = Object.assign(new OpenAPIHono(), { about: { service, title, description } })
+  const app = Object.assign(new OpenAPIHono(), { about: { service, title, description }, addRoute })
   const answer = answerWith(log)
 
-  const openapi = ({ hide, middleware, ...route }: RouteConfig, handler: Handler): App => {
+  function addRoute({ hide, middleware, ...route }: RouteConfig, handler: Handler): void {
     if (middleware) throw new TypeError(`Cannot add ${route.path}: routes take no middleware`)
     if (!hide) app.openAPIRegistry.registerPath(withCommonProblems(route))
     const observe = observerOf(metrics, route.method.toUpperCase(), route.path)
     const path = route.path.replaceAll(/\/{([^/}]{1,64})}/g, '/:$1')
-    // Nobody wants to read of each probe.
+    // Probes would flood the traces.
     const begin = tracing && !route.tags?.includes('health') ? spanOf(tracing, route) : undefined
     const validate = validatorOf(route.request)
     app.on(route.method, path, handlerOf({ handler, validate, answer, observe, begin }))
-    return app
   }
-  app.openapi = openapi as unknown as App['openapi']
 
   const observerOfUnknown = memo((method: string) => observerOf(metrics, method, 'unknown'))
   app.notFound((c) => {
@@ -54,7 +55,7 @@ export function createApp({ service, title, description, log, metrics, tracing }
     observerOfUnknown(method)(response.status, startedAt)
     return response
   })
-  // What fails outside of `handlerOf`: a middleware such as one that asks for a token.
+  // Errors outside of `handlerOf`: of a middleware, such as one that checks a token.
   const observerOfFailure = memo((call: string) =>
     observerOf(metrics, ...(call.split(' ', 2) as [string, string])),
   )
@@ -86,7 +87,7 @@ const handlerOf =
   (c, next) =>
     new Promise((resolve) => void new Exchange(route, c, resolve).run(next))
 
-/** One request, until it is answered: by its handler, or because the time is up. */
+/** One request, until its handler answers or its time is up. */
 class Exchange {
   readonly #route: Route
   readonly #c: Context
@@ -107,7 +108,7 @@ class Exchange {
     const { validate, handler } = this.#route
     let response: Response
     try {
-      // Until Node has parsed all that came with the head.
+      // Lets Node parse the rest of the packet that brought the head.
       await undefined
       const validating = validate?.(this.#c)
       if (validating) await validating
@@ -128,7 +129,10 @@ class Exchange {
 
   #answerTo(error: unknown): Response {
     const { answer } = this.#route
-    return answer(error instanceof Error ? error : new Error('Not an error', { cause: error }), this.#c)
+    return answer(
+      error instanceof Error ? error : new Error('Thrown value is not an Error', { cause: error }),
+      this.#c,
+    )
   }
 
   #respond(response: Response): void {
@@ -138,7 +142,7 @@ class Exchange {
   }
 }
 
-/** Of an answer that came too late: a stream that nobody reads would never end. */
+/** Cancels the body of a late answer, because a stream without a reader would never end. */
 const letGo = (late: Response) => void late.body?.cancel().catch(() => {})
 
 /** Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
@@ -161,7 +165,7 @@ const endSpan = (span: Span, status: number) =>
   span.end(status >= 500 ? String(status) : undefined, { 'http.response.status_code': status })
 
 function answerWith(log: Log): Answer {
-  const refused = seldom((facts: object, times) => log.warn({ ...facts, times }, 'requests refused'))
+  const refused = oncePerSecond((facts: object, times) => log.warn({ ...facts, times }, 'requests refused'))
   return (error, c) => {
     const problem = toProblem(error, c)
     if (problem.slug === 'internal') log.error({ ...factsOf(c), err: error }, 'request failed')
@@ -173,21 +177,21 @@ function answerWith(log: Log): Answer {
 const factsOf = (c: Context) => ({ method: c.req.method, path: c.req.path, traceid: traceIdOf(traceOf(c)) })
 const reasonOf = ({ message, cause }: Problem) => (cause instanceof Error ? cause.message : message)
 
-/** While a dependency is down, thousands of requests a second are refused for one reason: one line tells it. */
-function seldom<Facts>(tell: (facts: Facts, times: number) => void): (facts: Facts) => void {
+/** While a dependency is down, thousands of requests a second fail for one reason, which one line can log. */
+function oncePerSecond<Facts>(log: (facts: Facts, times: number) => void): (facts: Facts) => void {
   let quietUntil = 0
   let times = 0
   return (facts) => {
     times += 1
     const now = performance.now()
     if (now < quietUntil) return
-    tell(facts, times)
+    log(facts, times)
     quietUntil = now + 1_000
     times = 0
   }
 }
 
-/** Whatever a handler threw, as the problem to answer. What is not understood shows nothing of itself. */
+/** Maps an error to the problem to answer. An unknown error reveals nothing. */
 function toProblem(error: Error, c: Context): Problem {
   const problem = isTransient(error) ? databaseAway(error) : error
   if (!(problem instanceof Problem)) return new Problem('internal', { cause: error })
@@ -195,11 +199,11 @@ function toProblem(error: Error, c: Context): Problem {
   return key && problem instanceof Unavailable ? problem.toRepeatWith(key) : problem
 }
 
-const databaseAway = (cause: Error) => new Unavailable('The database does not answer.', { cause })
+const databaseAway = (cause: Error) => new Unavailable('The database is not responding.', { cause })
 
 const knownMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
-/** A path that other methods know is 405, any other 404. */
+/** 405 if another method has this path, otherwise 404. */
 function noRoute(app: App, c: Context): Problem {
   const { path } = c.req
   const methodsOf = (path: string) =>
@@ -207,8 +211,8 @@ function noRoute(app: App, c: Context): Problem {
   const allowed = methodsOf(path)
   if (allowed.length === 0) {
     const bare = path.replace(/\/$/, '') || '/'
-    const hint = bare !== path && methodsOf(bare).length > 0 ? `: leave out the slash at its end` : ''
-    return new Problem('not-found', { detail: `Nothing is at ${path}${hint}` })
+    const hint = bare !== path && methodsOf(bare).length > 0 ? `: remove the trailing slash` : ''
+    return new Problem('not-found', { detail: `No resource at ${path}${hint}` })
   }
   if (allowed.includes('GET')) allowed.splice(1, 0, 'HEAD')
   return new Problem('method-not-allowed', { headers: { allow: allowed.join(', ') } })
@@ -224,7 +228,7 @@ function observerOf({ httpRequests, httpSeconds }: Metrics, method: string, rout
   }
 }
 
-/** What any route may answer, said once. */
+/** Adds the problems that any route can answer. */
 function withCommonProblems(route: RouteConfig): RouteConfig {
   const common = {
     ...(route.request ? problemResponses(400) : {}),

@@ -1,11 +1,11 @@
-/** What our layer above Hono costs. */
+/** The cost of our layer above Hono. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { postRequest } from '../../load/bench/closed-loop.ts'
 import { HttpConnection } from '../../load/bench/http-connection.ts'
 
-/** The aim is 1.25. The rest is for machines that have other work, which costs the larger program more. */
+/** The goal is 1.25. The rest is for machines with other work, which slows down the larger program more. */
 const ratioMax = 1.6
 const clients = 128
 const warmupRequests = 10_000
@@ -16,7 +16,7 @@ const host = '127.0.0.1'
 const body = { bookid: 'wanted', userid: 'ann' }
 const request = postRequest(host, '/reservations', body, { prefer: 'wait=10' })
 
-test('a reservation with nothing behind it costs little more than bare Hono', async () => {
+test('a reservation without stores costs little more than bare Hono', async () => {
   await using ours = await Server.start('ours')
   await using bare = await Server.start('bare')
   const micros: { ours: number[]; bare: number[] } = { ours: [], bare: [] }

@@ -1,12 +1,12 @@
-/** Notices that the client of a request has gone away, so that nobody waits on its behalf any longer. */
+/** Detects that the client of a request has disconnected, so that its wait can end. */
 import type { ServerResponse } from 'node:http'
 import type { Context } from 'hono'
 import type { Gone } from '../../streams/wakeup.ts'
 import { outgoingOf } from './node.ts'
 
 /**
- * The signal of the request would do. On Node an AbortController is made for it, once it is asked for, and listening to
- * that costs more than to the response itself.
+ * The request's own signal would do the same. But on Node reading it creates an AbortController, and listening to it
+ * costs more than listening to the response.
  */
 export function goneOf(c: Context): Gone {
   const outgoing = outgoingOf(c)

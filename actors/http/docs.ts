@@ -1,4 +1,4 @@
-/** The OpenAPI document of a service, and a page that shows it. Nothing is fetched from elsewhere. */
+/** The OpenAPI document of a service, and a page that shows it. The page loads nothing from other hosts. */
 import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { Scalar } from '@scalar/hono-api-reference'
@@ -8,15 +8,15 @@ import { reply, safeHeaders } from './reply.ts'
 export type About = {
   service: string
   title: string
-  /** Markdown, shown on top of `/docs`. */
+  /** Markdown, shown at the top of `/docs`. */
   description: string
 }
 
 const version = '0.1.0'
 
-/** This package is the one that carries the page's script, ready for the browser. */
+/** Only this package contains the page's script as a browser bundle. */
 const script = new URL('./js/standalone.js', import.meta.resolve('@scalar/fastify-api-reference'))
-/** The page's own script is known by its hash; nothing that a document holds is ever run. */
+/** Allows the page's own script by its hash; nothing in a document ever runs. */
 const policyOf = (page: string) => {
   const [, ...scripts] = page.split('<script type="text/javascript">')
   const hashes = scripts.map((it) => `'sha256-${hash('sha256', it.split('</script>', 1)[0]!, 'base64')}'`)
@@ -31,7 +31,7 @@ const policyOf = (page: string) => {
   ].join('; ')
 }
 
-/** Read once, whoever asks and however many at once: it is large, and answers wait in memory until they are read. */
+/** Read once for all requests: it is large, and responses stay in memory until they are read. */
 let scriptBytes: Promise<Uint8Array<ArrayBuffer>> | undefined
 
 async function readScript(): Promise<Uint8Array<ArrayBuffer>> {
@@ -45,8 +45,8 @@ async function readScript(): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /**
- * @param documented whose calls are documented.
- * @param port where it answers them, which need not be where the docs are.
+ * @param documented the app whose routes are documented.
+ * @param port its port, which may differ from that of the docs.
  */
 export function mountDocs(app: App, documented: App, port: () => number): void {
   const { service, title, description } = documented.about
@@ -69,7 +69,7 @@ export function mountDocs(app: App, documented: App, port: () => number): void {
     pageTitle: title,
     withDefaultFonts: false,
     telemetry: false,
-    // A browser would not let this page ask another port.
+    // Without CORS a browser blocks requests to another port.
     hideTestRequestButton: true,
   })
   app.get('/docs', async (c, next) => {

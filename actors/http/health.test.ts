@@ -10,7 +10,7 @@ async function serveHealth() {
   const clock = { now: 0 }
   const pulses = [new Pulse('mailbox', () => clock.now), new Pulse('resend', () => clock.now)]
   const stopping = new AbortController()
-  const service = { ready: async () => {}, reach: async () => {}, started: true }
+  const service = { ready: async () => {}, reach: async () => {} }
   const liveness = new Liveness({
     pulses: () => pulses,
     loopLimitMs: 1_000,
@@ -22,7 +22,6 @@ async function serveHealth() {
       mountHealth(app, {
         liveness,
         ready: () => service.ready(),
-        started: () => service.started,
         stopping: stopping.signal,
         metrics: createMetrics('health'),
       }),
@@ -43,7 +42,7 @@ async function serveHealth() {
   }
 }
 
-test('a loop that hangs fails livez, which names it', async () => {
+test('livez fails when a loop hangs, and names it', async () => {
   await using health = await serveHealth()
   health.clock.now = 1_000
   expect((await health.get('/livez')).status).toBe(200)
@@ -52,12 +51,12 @@ test('a loop that hangs fails livez, which names it', async () => {
   const { status, body } = await health.get('/livez')
   expect(status).toBe(503)
   expect(body.type).toBe('/problems/loop-hung')
-  expect(body.detail).toBe('mailbox is silent for 1500 ms')
+  expect(body.detail).toBe('mailbox has been silent for 1500 ms')
   health.pulses[0]!.beat()
   expect((await health.get('/livez')).status).toBe(200)
 })
 
-test('a loop that only fails, although new connections are answered, fails livez until it succeeds', async () => {
+test('livez fails while a loop keeps failing although the stores are reachable', async () => {
   await using health = await serveHealth()
   const [mailbox, resend] = health.pulses
   const turn = async (ms: number) => {
@@ -73,12 +72,12 @@ test('a loop that only fails, although new connections are answered, fails livez
   }
   const { status, body } = await health.get('/livez')
   expect(status).toBe(503)
-  expect(body.detail).toBe('mailbox only fails for 1500 ms, although the stores answer new connections')
+  expect(body.detail).toBe('mailbox has kept failing for 1500 ms, although the stores accept new connections')
   mailbox!.beat()
   expect((await health.get('/livez')).status).toBe(200)
 })
 
-test('loops that fail while a store cannot be reached, or because it refuses, do not fail livez', async () => {
+test('loops that fail because a store is unreachable or refuses do not fail livez', async () => {
   await using health = await serveHealth()
   const [mailbox, resend] = health.pulses
   const refusal = Object.assign(new Error("OOM command not allowed when used memory > 'maxmemory'"), {
@@ -98,13 +97,13 @@ test('loops that fail while a store cannot be reached, or because it refuses, do
     await health.liveness.look()
   }
   expect((await health.get('/livez')).status).toBe(200)
-  // Back: it is given as long as any other to come round.
+  // The store is back: the loop gets the usual time to recover.
   health.service.reach = async () => {}
   await health.liveness.look()
   expect((await health.get('/livez')).status).toBe(200)
 })
 
-test('livez asks no dependency', async () => {
+test('livez calls no dependency', async () => {
   await using health = await serveHealth()
   health.service.ready = () => Promise.reject(new Error('down'))
   expect((await health.get('/livez')).status).toBe(200)
@@ -119,20 +118,12 @@ test('readyz answers within its limit although the database does not', async () 
   expect(body.type).toBe('/problems/not-ready')
 })
 
-test('readyz fails from the first moment of stopping', async () => {
+test('readyz fails as soon as the service begins to stop', async () => {
   await using health = await serveHealth()
   expect((await health.get('/readyz')).status).toBe(200)
   health.stopping.abort()
   expect((await health.get('/readyz')).status).toBe(503)
   expect((await health.get('/livez')).status).toBe(200)
-})
-
-test('startupz waits for the start', async () => {
-  await using health = await serveHealth()
-  health.service.started = false
-  expect((await health.get('/startupz')).status).toBe(503)
-  health.service.started = true
-  expect((await health.get('/startupz')).status).toBe(200)
 })
 
 test('metrics are in the text format of Prometheus', async () => {

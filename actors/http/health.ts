@@ -1,4 +1,4 @@
-/** What a supervisor asks: is it alive, is it ready, has it started. */
+/** The health probes of a service: liveness, readiness and startup. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Incarnation } from '../../streams/incarnation.ts'
 import type { Metrics } from '../metrics.ts'
@@ -15,11 +15,11 @@ export type ProbeOptions = {
   stopping: AbortSignal
 }
 
-export type HealthOptions = ProbeOptions & { started: () => boolean; metrics: Metrics }
+export type HealthOptions = ProbeOptions & { metrics: Metrics }
 
 const readyLimitMs = 1_000
 
-/** The database answers, but lacks what it had. */
+/** The database responds, but was restored to an earlier state. */
 class GoneBack extends Error {}
 
 /** @throws when the service cannot serve with this database. */
@@ -36,7 +36,7 @@ const statusRoute = (path: string, summary: string, status: string) =>
     tags: ['health'],
     responses: {
       200: {
-        description: 'Yes',
+        description: 'OK',
         content: { 'application/json': { schema: z.object({ status: z.literal(status) }) } },
       },
       ...problemResponses(503),
@@ -46,11 +46,12 @@ const statusRoute = (path: string, summary: string, status: string) =>
 const livez = createRoute({
   method: 'get',
   path: '/livez',
-  summary: 'Does the process turn? Never asks a dependency.',
+  summary: 'Liveness: are all loops making progress? Checks no dependency.',
   tags: ['health'],
   responses: {
     200: {
-      description: 'Every loop made progress or was idle within its limit, or waits for a store that is down',
+      description:
+        'Every loop made progress or was idle within its limit, or is waiting for a store that is down',
       content: {
         'application/json': {
           schema: z.object({
@@ -65,14 +66,14 @@ const livez = createRoute({
 })
 const readyz = statusRoute(
   '/readyz',
-  'May requests be sent here? False from the first moment of stopping.',
+  'Readiness: can the service serve requests? Fails as soon as it begins to stop.',
   'ready',
 )
-const startupz = statusRoute('/startupz', 'Has the service started?', 'started')
+const startupz = statusRoute('/startupz', 'Startup: has the service started?', 'started')
 
-/** What a person asks by hand, and a balancer. */
+/** The probes on the service's own port, for load balancers and people. */
 export function mountProbes(app: App, { liveness, ready, stopping }: ProbeOptions): void {
-  app.openapi(livez, () => {
+  app.addRoute(livez, () => {
     const loops = liveness.pulses.map(({ name, silentMs }) => ({ name, silentMs: Math.round(silentMs) }))
     const hung = liveness.hung()
     if (hung.length === 0) return reply(200, { status: 'live' as const, loops })
@@ -82,26 +83,24 @@ export function mountProbes(app: App, { liveness, ready, stopping }: ProbeOption
     })
   })
 
-  app.openapi(readyz, async () => {
+  app.addRoute(readyz, async () => {
     if (stopping.aborted) throw new Problem('not-ready', { detail: 'The service is stopping.' })
     try {
       await within(readyLimitMs, 'reach the database', ready())
     } catch (cause) {
-      const detail = cause instanceof GoneBack ? cause.message : 'The database does not answer.'
+      const detail = cause instanceof GoneBack ? cause.message : 'The database is not responding.'
       throw new Problem('not-ready', { detail, cause })
     }
     return reply(200, { status: 'ready' })
   })
 }
 
-/** And all that a supervisor asks. */
-export function mountHealth(app: App, { started, metrics, ...options }: HealthOptions): void {
+/** All probes and metrics, for supervisors. */
+export function mountHealth(app: App, { metrics, ...options }: HealthOptions): void {
   mountProbes(app, options)
 
-  app.openapi(startupz, () => {
-    if (!started()) throw new Problem('not-ready', { detail: 'The service is starting.' })
-    return reply(200, { status: 'started' })
-  })
+  // This port opens once the service has started.
+  app.addRoute(startupz, () => reply(200, { status: 'started' }))
 
   app.get('/metrics', async (c) =>
     c.text(await metrics.registry.metrics(), 200, {

@@ -20,13 +20,13 @@ const scope = 'POST /things'
 const payload = { bookid: '1', qty: 3 }
 const claim = (claimed: Omit<Claim, 'id'>) => claimKey(sql, { ...claimed, id: crypto.randomUUID() })
 
-test('a key stands for the same UUID at every repetition', async () => {
+test('a key has the same UUID on every repetition', async () => {
   const first = await claim({ scope, key: 'a', payload })
   const again = await claim({ scope, key: 'a', payload: { qty: 3, bookid: '1', title: undefined } })
   expect(again).toBe(first)
 })
 
-test('a key stands for another UUID in another scope', async () => {
+test('a key has another UUID in another scope', async () => {
   const one = await claim({ scope, key: 'b', payload })
   const other = await claim({ scope: 'POST /others', key: 'b', payload })
   expect(one).not.toBe(other)
@@ -45,7 +45,7 @@ test('of concurrent claims with different payloads exactly one payload wins', as
   expect(won).toEqual(won.map((_, i) => i % 2 === parity))
 })
 
-test('old keys are forgotten so many at a time', async () => {
+test('old keys are deleted in batches', async () => {
   await sql`delete from idempotency`
   for (const key of ['g', 'h', 'i']) await claim({ scope, key, payload })
   await sql`update idempotency set created_at = created_at - interval '25 hours'`
@@ -53,7 +53,7 @@ test('old keys are forgotten so many at a time', async () => {
   expect(await pruneKeys(sql, 24, 2)).toBe(1)
 })
 
-test('a key that was pruned may be used again', async () => {
+test('a deleted key can be used again', async () => {
   await claim({ scope, key: 'e', payload })
   await sql`update idempotency set created_at = created_at - interval '25 hours'`
   await claim({ scope, key: 'f', payload })

@@ -1,9 +1,9 @@
 /**
  * One effect per idempotency key, however often the request is repeated.
  *
- * The key is not a cache of answers. It stands for the id under which the effect is known (reservationid, commandid),
- * and everything behind the HTTP face recognises an id that it has seen. So a crash between claiming the key and the
- * effect leaves nothing half done: the repeated request carries the same id again.
+ * The key is not a cache of responses. It maps to the id of the effect (reservationid, commandid), and everything
+ * behind the HTTP API recognizes an id that it has seen. So a crash between claiming the key and the effect leaves
+ * nothing half done: the repeated request carries the same id.
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -21,22 +21,22 @@ export const idempotencyHeader = z
   .optional()
   .openapi({
     description:
-      'A POST repeated with the same key and payload within 7 days has one effect and answers the same resource.',
+      'Repeating a POST with the same key and payload within 7 days has one effect and returns the same resource.',
   })
 
 export type Claim = {
-  /** What the key is good for, such as `POST /stocks`: a key may be used once per scope. */
+  /** The operation, such as `POST /stocks`: a key can be used once per scope. */
   scope: string
   key: string
-  /** The validated payload. Objects that differ in the order of their keys are the same payload. */
+  /** The validated payload. The order of an object's keys does not matter. */
   payload: unknown
-  /** Stands for the key if it is new. */
+  /** The id for the key if it is new. */
   id: string
 }
 
 /**
  * Claims the key for this payload.
- * @returns the id that stands for the key in its scope, the same at every repetition.
+ * @returns the id of the key in its scope, the same on every repetition.
  * @throws {Problem} 422 when the key was claimed for another payload.
  */
 export async function claimKey(sql: Sql, { scope, key, payload, id }: Claim): Promise<string> {
@@ -44,13 +44,13 @@ export async function claimKey(sql: Sql, { scope, key, payload, id }: Claim): Pr
   const claimed = await claim(sql, keyOf(scope, key), fingerprint, id)
   if (claimed.fingerprint !== fingerprint) {
     throw new Problem('idempotency-key-reused', {
-      detail: 'This Idempotency-Key was used before with another payload.',
+      detail: 'This Idempotency-Key was already used with another payload.',
     })
   }
   return claimed.id
 }
 
-/** A concurrent claim waits here for the other and then sees its fingerprint: the update is what reads it. */
+/** A concurrent claim waits here for the other; the no-op update then returns the other's fingerprint. */
 async function claim(
   sql: Sql,
   key: string,
@@ -65,13 +65,13 @@ async function claim(
   return row!
 }
 
-/** How long a key is remembered. A request repeated later is a new request. */
+/** How long a key is remembered. After that a repeated request is a new one. */
 const rememberedHours = 7 * 24
 const forgetEveryMs = 600_000
-/** Keys that one statement forgets, so that none takes too long. */
+/** The most keys that one statement deletes, so that none takes too long. */
 const forgottenMax = 5_000
 
-/** Forgets old keys now and then. */
+/** Deletes old keys at intervals. */
 export class Forgetting {
   readonly pulse = new Pulse('forget-keys')
   readonly #sql: Sql
@@ -90,24 +90,24 @@ export class Forgetting {
     }
   }
 
-  /** @returns whether there is more to forget at once. */
+  /** @returns whether there are more to delete at once. */
   async #forget(): Promise<boolean> {
     try {
       const more = (await pruneKeys(this.#sql, rememberedHours)) === forgottenMax
       this.pulse.beat(more ? 0 : forgetEveryMs)
       return more
     } catch (error) {
-      // One failure among all that succeed is not worth an alarm, and the next attempt is far.
+      // A single failure is not worth an alarm, and the next attempt is far away.
       this.pulse.beat(forgetEveryMs)
-      this.#log.warn({ err: error }, 'cannot forget old keys yet')
+      this.#log.warn({ err: error }, 'cannot delete old idempotency keys, will retry')
       return false
     }
   }
 }
 
-/** Forgets keys claimed longer ago than this, at most so many. @returns how many. */
+/** Deletes at most `max` keys older than this. @returns how many. */
 export async function pruneKeys(sql: Sql, olderThanHours: number, max = forgottenMax): Promise<number> {
-  // now() and not clock_timestamp(): an index can only be searched for a value that stands still.
+  // now(), not clock_timestamp(): only a stable value can be searched in an index.
   const { count } = await sql`
     delete from idempotency where key in (
       select key from idempotency where created_at < now() - make_interval(hours => ${olderThanHours})
@@ -117,12 +117,12 @@ export async function pruneKeys(sql: Sql, olderThanHours: number, max = forgotte
 
 const repeatKey = 'idempotencyKey'
 
-/** From now on a 503 names the key to repeat the request with: it may have had its effect. */
+/** From now on a 503 names the key to repeat the request with, because the request may have had its effect. */
 export const nameKeyToRepeatWith = (c: Context, key: string): void => c.set(repeatKey, key)
 
 export const keyToRepeatWith = (c: Context): string | undefined => c.get(repeatKey)
 
-/** What is stored of scope and key: a version 8 UUID (RFC 9562) made of SHA-256 over both. */
+/** The stored form of scope and key: a version 8 UUID (RFC 9562) from the SHA-256 of both. */
 function keyOf(scope: string, key: string): string {
   const bytes = createHash('sha256').update(`${scope}\0${key}`).digest().subarray(0, 16)
   bytes[6] = (bytes[6]! & 0x0f) | 0x80
@@ -131,7 +131,7 @@ function keyOf(scope: string, key: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-/** JSON with the keys of every object sorted, and members that are undefined left out. */
+/** JSON with sorted object keys and without undefined members. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, it) =>
     it !== null && typeof it === 'object' && !Array.isArray(it)

@@ -1,4 +1,4 @@
-/** What a request brings, checked against its route's schemas: parsed once, here, and trusted behind. */
+/** Validates a request against its route's schemas: input is parsed once, here, and trusted afterwards. */
 import type { RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { z } from 'zod'
@@ -9,7 +9,7 @@ import { fromUtf8 } from './utf8.ts'
 
 export const bodyBytesMax = 64 * 1024
 
-/** Validates a request and leaves the result for `c.req.valid(…)`. @throws {Problem} that lists every fault. */
+/** Validates a request and stores the result for `c.req.valid(…)`. @throws {Problem} that lists every fault. */
 export type Validate = (c: Context) => undefined | Promise<void>
 
 export function validatorOf(request: RouteConfig['request']): Validate | undefined {
@@ -17,7 +17,7 @@ export function validatorOf(request: RouteConfig['request']): Validate | undefin
   const header = headers && asObject(headers)
   const json = jsonSchemaOf(request)
   if (!query && !params && !header && !json) return undefined
-  // zod lower-cases nothing: schemas name headers in lower case.
+  // Schemas name headers in lower case, because zod does not convert names.
   const headerNames = header ? Object.keys(header.shape) : []
 
   return (c) => {
@@ -51,7 +51,7 @@ function jsonSchemaOf(request: RouteConfig['request']): z.ZodType | undefined {
   return media && 'schema' in media ? (media.schema as z.ZodType) : undefined
 }
 
-/** Passed on as it is, `%ff` would name the same thing as `%25ff`. */
+/** If `%ff` were passed on as it is, it would equal `%25ff`. */
 function refuseBadEscapes(url: string): void {
   if (!url.includes('%')) return
   const [path, query = ''] = url.split('?', 2)
@@ -63,7 +63,7 @@ function refuseBadEscapesOf(part: 'path' | 'query', text: string): void {
   try {
     decodeURIComponent(text)
   } catch (cause) {
-    const detail = `The ${part} holds an escape that is not UTF-8. A percent sign is written as %25.`
+    const detail = `The ${part} contains an escape that is not UTF-8. Write a percent sign as %25.`
     throw new Problem('invalid-input', { detail, cause })
   }
 }
@@ -89,7 +89,7 @@ function check(c: Context, target: Target, schema: z.ZodType, value: unknown, fa
 const pointerOf = (path: PropertyKey[]): string =>
   path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
-/** JSON is UTF-8, and bodies come as they are. */
+/** Allows only UTF-8, and no `Content-Encoding`. */
 function refuseEncodings(c: Context, type: string): void {
   const charset = charsetIn.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'
   const encoding = headerOf(c, 'content-encoding')?.toLowerCase() || 'identity'
@@ -126,17 +126,17 @@ function textOf(bytes: Uint8Array | ArrayBuffer): string {
 }
 
 /**
- * What has come of a body is kept until the rest is there, and a client may take 30 s over it. So bodies that are large, or do
- * not say how large they are, are received by the hundred and not by the thousand.
+ * A partly received body stays in memory for up to 30 s. So the number of bodies that are large, or of unknown size,
+ * is limited.
  */
 const smallBytesMax = 8_192
 export const largeBodiesMax = 500
 const largeBodies = new Places({
   max: largeBodiesMax,
-  refusal: 'Too many large bodies are being received at this moment.',
+  refusal: 'Too many large request bodies at the moment.',
 })
 
-/** @returns a small body that came in one piece with its head, as most do: Node holds it, and nothing need listen for it. */
+/** @returns a small body that arrived together with its headers, as most do: Node has it buffered already. */
 function receivedBody(c: Context): Uint8Array | undefined {
   const incoming = incomingOf(c)
   if (!incoming?.complete) return undefined
@@ -145,7 +145,7 @@ function receivedBody(c: Context): Uint8Array | undefined {
   return whole && readableLength <= smallBytesMax ? incoming.read() : undefined
 }
 
-/** A body that announces its length is refused unread; one that does not is read up to the limit. */
+/** A body that announces too great a length is refused unread; one without a length is read up to the limit. */
 function readBytes(c: Context): Promise<Uint8Array | ArrayBuffer> {
   const length = headerOf(c, 'content-length')
   if (length === undefined || headerOf(c, 'transfer-encoding') !== undefined)
@@ -179,7 +179,7 @@ function endedEarly(cause: unknown): never {
   throw new Problem('malformed-json', { detail: 'The body ended early.', cause })
 }
 
-/** A parameter given once is a string, one given more often an array, which schemas of single values refuse. */
+/** A parameter given once is a string; given more often it is an array, which schemas of single values refuse. */
 function queryOf(c: Context): Record<string, string | string[]> {
   const entries = Object.entries(c.req.queries())
   return Object.fromEntries(

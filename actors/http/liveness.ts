@@ -1,6 +1,6 @@
 /**
- * Which loops of a process hang, so that a restart may help: those that do not turn, and those that only fail although the
- * stores answer new connections. A store that is down makes every loop fail, and no restart helps.
+ * Finds loops that hang, so that a restart can help: loops that make no progress, and loops that keep failing
+ * although the stores accept new connections. While a store is down every loop fails, and a restart would not help.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pulse } from '../../streams/pulse.ts'
@@ -8,11 +8,11 @@ import type { Pulse } from '../../streams/pulse.ts'
 const lookEveryMs = 5_000
 
 export type LivenessOptions = {
-  /** One per loop that works at present. */
+  /** One per running loop. */
   pulses: () => Pulse[]
-  /** How long a loop may be silent, or fail in vain. */
+  /** How long a loop may be silent, or keep failing while the stores are reachable. */
   loopLimitMs: number
-  /** Rejects when a store does not answer a new connection. Asked only while a loop fails. */
+  /** Rejects when a store does not answer a new connection. Called only while a loop fails. */
   reach: () => Promise<unknown>
   /** A monotonic clock in milliseconds. */
   now?: () => number
@@ -36,15 +36,15 @@ export class Liveness {
     const { loopLimitMs, now } = this.#options
     const reachableMs = this.#reachableSince === undefined ? 0 : now() - this.#reachableSince
     return this.pulses.flatMap(({ name, silentMs, failingMs }) => {
-      if (silentMs > loopLimitMs) return [{ name, why: `is silent for ${Math.round(silentMs)} ms` }]
-      const inVainMs = Math.min(failingMs ?? 0, reachableMs)
-      if (inVainMs <= loopLimitMs) return []
-      const why = `only fails for ${Math.round(inVainMs)} ms, although the stores answer new connections`
+      if (silentMs > loopLimitMs) return [{ name, why: `has been silent for ${Math.round(silentMs)} ms` }]
+      const stuckMs = Math.min(failingMs ?? 0, reachableMs)
+      if (stuckMs <= loopLimitMs) return []
+      const why = `has kept failing for ${Math.round(stuckMs)} ms, although the stores accept new connections`
       return [{ name, why }]
     })
   }
 
-  /** Looks whether the stores can be reached, while a loop fails. */
+  /** While a loop fails, checks whether the stores are reachable. */
   async look(): Promise<void> {
     const { reach, now } = this.#options
     const failing = this.pulses.some((it) => it.failingMs !== undefined)

@@ -1,6 +1,6 @@
 /**
- * The two sides of an exchange as Node has them (`c.env`). What a Request of Hono's adapter would first make objects for, such
- * as headers or a signal, is at hand there. On Deno there are none, and its Request answers the same.
+ * Node's request and response objects (`c.env`). They give headers and close events directly, for which the Request
+ * of Hono's adapter would first build objects. On Deno they are absent, and its Request is used.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from 'hono'
@@ -11,13 +11,13 @@ export const incomingOf = (c: Context): IncomingMessage | undefined => (c.env as
 
 export const outgoingOf = (c: Context): ServerResponse | undefined => (c.env as Exchange)?.outgoing
 
-/** @param name in lower case, and of none of which Node drops the second: such as `content-type`. */
+/** @param name in lower case, of a header for which Node joins duplicates instead of dropping them. */
 export function headerOf(c: Context, name: string): string | undefined {
   const incoming = incomingOf(c)
   return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name)
 }
 
-/** @returns of several all, as a list, which is no type. */
+/** @returns the header; several of them as a list, which is no valid type. */
 export function contentTypeOf(c: Context): string | undefined {
   const rawHeaders = incomingOf(c)?.rawHeaders
   if (!rawHeaders) return c.req.header('content-type')

@@ -1,6 +1,6 @@
 /**
- * What supervisors and operators ask of a service: probes, metrics, docs. On a port of its own: no crowd of customers is in
- * front of a probe there, and what leads customers to the service leads nobody here.
+ * Probes, metrics and docs, for supervisors and operators. They have a port of their own, so that no queue of
+ * customers delays a probe, and the route that exposes the service to customers does not expose these.
  */
 import { type App, type AppOptions, createApp } from './app.ts'
 import { mountDocs } from './docs.ts'
@@ -8,7 +8,7 @@ import { type HealthOptions, mountHealth } from './health.ts'
 
 export type OpsOptions = HealthOptions &
   Pick<AppOptions, 'log' | 'metrics'> & {
-    /** Where the service itself listens. */
+    /** The port of the service itself. */
     port: () => number
   }
 

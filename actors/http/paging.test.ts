@@ -36,17 +36,17 @@ test('the last page has no next', async () => {
   expect((await get('/things'))._links.next).toBeUndefined()
 })
 
-test('a sort key survives the way to the client and back', () => {
+test('a sort key survives the round trip to the client', () => {
   const key = ['2026-01-01T00:00:00.000001Z', '예약', '']
   expect(decodeAfter(encodeAfter(key), 3)).toEqual(key)
 })
 
 test.each([
   ['too few parts', encodeAfter(['a'])],
-  ['parts that are no text', Buffer.from('[1,2]').toString('base64url')],
+  ['parts that are not strings', Buffer.from('[1,2]').toString('base64url')],
   ['a NUL', encodeAfter(['a\0', 'b'])],
   ['no JSON', 'AAAA'],
   ['nothing', ''],
 ])('an after with %s is refused', (_name, after) => {
-  expect(() => decodeAfter(after, 2)).toThrow('The request is not valid')
+  expect(() => decodeAfter(after, 2)).toThrow('Invalid request')
 })

@@ -1,4 +1,7 @@
-/** Collections: a page of items with links, cut by key so that inserts and deletes move no item twice past a reader. */
+/**
+ * Collections: pages of items with links. Pages are cut by key, so inserts and deletes neither repeat nor skip an
+ * item.
+ */
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { Problem } from './problem.ts'
@@ -19,7 +22,7 @@ export const pageQuery = {
     .string()
     .max(1_000)
     .optional()
-    .openapi({ description: 'opaque: taken from `_links.next` of the page before' }),
+    .openapi({ description: 'opaque: taken from `_links.next` of the previous page' }),
 }
 
 /** @param key the sort key of the page's last item. */
@@ -27,27 +30,29 @@ export const encodeAfter = (key: string[]): string => Buffer.from(JSON.stringify
 
 /**
  * @param length how many strings the sort key has.
- * @throws {Problem} 400 when `after` is not of our making.
+ * @throws {Problem} 400 when `after` did not come from this API.
  */
 export function decodeAfter(after: string, length: number): string[] {
   try {
     const key = keySchema.length(length).parse(JSON.parse(fromUtf8(Buffer.from(after, 'base64url'))))
     if (key.every((part) => part.isWellFormed() && !part.includes('\0'))) return key
   } catch {
-    // Whatever is wrong with it, the answer is the same.
+    // Every fault has the same answer.
   }
   throw foreignAfter()
 }
 const keySchema = z.array(z.string())
 
-/** The key of a list that is sorted by UUID. @throws {Problem} 400 when `after` is not of our making. */
+/** The key of a list that is sorted by UUID. @throws {Problem} 400 when `after` did not come from this API. */
 export function uuidFrom(after: string): string {
   const parsed = z.uuid().safeParse(decodeAfter(after, 1)[0])
   if (!parsed.success) throw foreignAfter()
   return parsed.data
 }
 
-/** The key of a list that is sorted by a whole number. @throws {Problem} 400 when `after` is not of our making. */
+/**
+ * The key of a list that is sorted by a whole number. @throws {Problem} 400 when `after` did not come from this API.
+ */
 export function integerFrom(after: string): number {
   const integer = Number(decodeAfter(after, 1)[0])
   if (!Number.isSafeInteger(integer)) throw foreignAfter()
@@ -56,7 +61,7 @@ export function integerFrom(after: string): number {
 
 const foreignAfter = () =>
   new Problem('invalid-input', {
-    errors: [{ parameter: 'after', detail: 'must be taken from _links.next of an earlier page' }],
+    errors: [{ parameter: 'after', detail: 'must come from _links.next of an earlier page' }],
   })
 
 const linkSchema = z.object({ href: z.string() })
@@ -71,7 +76,7 @@ export type Collection<Name extends string, Item> = {
   _links: { self: Link; next?: Link }
 }
 
-/** The body of a collection's answer. `next` keeps the request's other query parameters. */
+/** The body of a collection. `next` keeps the request's other query parameters. */
 export function collection<Name extends string, Item>(
   name: Name,
   c: Context,
@@ -94,7 +99,7 @@ export function collectionSchema<Name extends string, Item extends z.ZodType>(na
 }
 
 /**
- * A page of a query that was asked for one row more than the page holds.
+ * A page of a query that read one row more than the page holds.
  * @param rows more than `limit` when there is a next page.
  * @param keyOf the sort key of a row.
  */

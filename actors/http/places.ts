@@ -1,13 +1,13 @@
 /**
- * A limited number of places for requests that cost memory while they last. Nobody waits for one: the request that finds
- * none is refused at once, before it has any effect, and all other requests go on.
+ * A limited number of places for requests that hold memory. There is no queue: a request that finds no free place is
+ * refused at once, before it has any effect.
  */
 import { Unavailable } from './problem.ts'
 
 export type PlacesOptions = {
-  /** For each process. */
+  /** Per process. */
   max: number
-  /** What is answered when every place is taken. */
+  /** The error message when every place is taken. */
   refusal: string
 }
 
@@ -21,13 +21,13 @@ export class Places {
     this.#options = options
   }
 
-  /** How many are taken. */
+  /** How many places are taken. */
   get taken(): number {
     return this.#taken
   }
 
   /**
-   * Takes a place, until it is disposed of.
+   * Takes a place until it is disposed.
    * @throws {Unavailable} when every place is taken.
    */
   take(): Disposable {

@@ -1,4 +1,4 @@
-/** Whether Postgres answers: asked on a connection of its own, on which no other statement is ever in front. */
+/** Checks whether Postgres responds, on a connection of its own, so that it never queues behind another statement. */
 import { openPostgres, type Sql } from '../../streams/postgres.ts'
 
 export type Probe = { sql: Sql; ask(): Promise<unknown> }

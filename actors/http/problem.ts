@@ -1,4 +1,4 @@
-/** What the HTTP faces answer when they cannot do what was asked: RFC 9457 problem details, listed in one place. */
+/** All error responses of the HTTP APIs, as RFC 9457 problem details. */
 import { z } from '@hono/zod-openapi'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { DeadlineError, deadline } from '../../streams/deadline.ts'
@@ -6,31 +6,31 @@ import { jsonHeaders } from './reply.ts'
 
 /** Every problem a client can meet. The slug is stable: `type` in the answer is `/problems/{slug}`. */
 export const problems = {
-  'invalid-input': [
-    400,
-    'The request is not valid',
-    'The `errors` list names each field or parameter at fault.',
-  ],
-  'malformed-json': [400, 'The body is not JSON', 'Send one JSON value, encoded as UTF-8.'],
+  'invalid-input': [400, 'Invalid request', 'The `errors` list names each invalid field or parameter.'],
+  'malformed-json': [400, 'The body is not valid JSON', 'Send one JSON value, encoded as UTF-8.'],
   unauthorized: [
     401,
-    'Who asks is not known',
+    'Authentication required',
     'Send `Authorization: Bearer` with the token of this service.',
   ],
-  'not-found': [404, 'Nothing is found here', 'Check the path and the id in it.'],
-  'method-not-allowed': [405, 'The method is not allowed here', 'The `Allow` header lists those that are.'],
-  conflict: [409, 'The request conflicts with the present state', 'Read the resource again, then decide.'],
+  'not-found': [404, 'Not found', 'Check the path and the id in it.'],
+  'method-not-allowed': [405, 'Method not allowed', 'The `Allow` header lists the allowed methods.'],
+  conflict: [409, 'Conflict with the current state', 'Read the resource again, then decide.'],
   'not-cancelable': [
     409,
-    'The reservation cannot be cancelled',
+    'The reservation cannot be canceled',
     'A reservation that failed holds no copy, so there is nothing to give back.',
   ],
   'body-too-large': [413, 'The body is too large', 'A body holds at most 65,536 bytes.'],
-  'headers-too-large': [431, 'The headers are too large', 'The head of a request holds at most 16 KiB.'],
+  'headers-too-large': [
+    431,
+    'The headers are too large',
+    'Request line and headers together hold at most 16 KiB.',
+  ],
   'request-too-slow': [
     408,
-    'The request came too slowly',
-    'Send the head within 10 s and all of it within 30 s.',
+    'The request arrived too slowly',
+    'Send the headers within 10 s and the whole request within 30 s.',
   ],
   'unsupported-media-type': [
     415,
@@ -42,26 +42,26 @@ export const problems = {
     'The idempotency key belongs to another request',
     'A key names one request: repeat it with the same payload, or choose a new key.',
   ],
-  internal: [500, 'Something went wrong on our side', 'The fault is logged. The request may be repeated.'],
+  internal: [500, 'Internal error', 'The error is logged. You can repeat the request.'],
   unavailable: [
     503,
-    'The service cannot answer just now',
-    'Repeat the request after the seconds that `Retry-After` gives, a POST with the same `Idempotency-Key`.',
+    'Service temporarily unavailable',
+    'Repeat the request after `Retry-After` seconds, a POST with the same `Idempotency-Key`.',
   ],
-  'not-ready': [503, 'The service is not ready', 'Its database does not answer, or it is stopping.'],
-  'loop-hung': [503, 'A loop of the service hangs', 'The process has to be restarted.'],
+  'not-ready': [503, 'The service is not ready', 'Its database is not responding, or it is stopping.'],
+  'loop-hung': [503, 'A loop of the service hangs', 'Restart the process.'],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string, string]>
 export type ProblemSlug = keyof typeof problems
 
-/** One fault of the input: in the body (a JSON pointer), or in a query, header or path parameter. */
+/** One fault of the input: in the body (as JSON pointer), or in a query, header or path parameter. */
 export type Fault = { pointer: string; detail: string } | { parameter: string; detail: string }
 
 export type ProblemOptions = {
-  /** What is wrong with this very request. Shown to the client. */
+  /** The fault of this request. Shown to the client. */
   detail?: string
   headers?: Record<string, string>
   errors?: Fault[]
-  /** Further members of the answer. */
+  /** Further members of the response. */
   extensions?: Record<string, unknown>
   cause?: unknown
 }
@@ -84,7 +84,7 @@ export class Problem extends Error {
     this.status = status
     this.title = title
     this.detail = options.detail
-    // Every 503 says when to ask again.
+    // Every 503 says when to retry.
     this.headers = { ...(status === 503 ? { 'retry-after': '1' } : {}), ...options.headers }
     this.errors = options.errors
     this.extensions = options.extensions ?? {}
@@ -104,14 +104,14 @@ export class Problem extends Error {
   }
 }
 
-/** Something we depend on does not answer: 503 with `Retry-After`. */
+/** A dependency is not responding: 503 with `Retry-After`. */
 export class Unavailable extends Problem {
   override name = 'Unavailable'
   constructor(detail: string, { retryAfterS = 1, cause }: { retryAfterS?: number; cause?: unknown } = {}) {
     super('unavailable', { detail, cause, headers: { 'retry-after': String(retryAfterS) } })
   }
 
-  /** Whether the request had its effect is not known: the same key finds out, and has one effect in any case. */
+  /** For a request that may have had its effect: repeating it with the same key is safe. */
   toRepeatWith(key: string): Unavailable {
     const advice = `Repeat the request with the header Idempotency-Key: ${key}`
     return new Unavailable(`${this.detail} ${advice}`, {
@@ -122,8 +122,8 @@ export class Unavailable extends Problem {
 }
 
 /**
- * Waits for `promise`, but not longer than `limitMs`.
- * @throws {Unavailable} when the time is up. What was begun goes on, and its outcome is ignored.
+ * Waits for `promise`, for at most `limitMs`.
+ * @throws {Unavailable} when the time is up. The work goes on, and its outcome is ignored.
  */
 export async function within<T>(limitMs: number, action: string, promise: Promise<T>): Promise<T> {
   try {
@@ -160,7 +160,7 @@ type ProblemResponse = {
   content: { 'application/problem+json': { schema: typeof problemSchema } }
 }
 
-/** @returns the `responses` of a route for these statuses. What any route may answer (400, 500, 503, …) is added by the app. */
+/** @returns the `responses` of a route for these statuses. The app adds those that any route can have (400, 500, 503). */
 export function problemResponses<const Status extends ProblemStatus>(
   ...statuses: Status[]
 ): Record<Status, ProblemResponse> {
@@ -175,7 +175,7 @@ const titlesOf = (status: ProblemStatus): string =>
     .map(([, title]) => title)
     .join(', or: ')
 
-/** The page that `type` points to, for the person who follows it. */
+/** The page that `type` links to. */
 export function explain(slug: string): string | undefined {
   if (!Object.hasOwn(problems, slug)) return undefined
   const [status, title, advice] = problems[slug as ProblemSlug]

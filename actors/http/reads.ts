@@ -1,14 +1,15 @@
 /**
- * Reads whose cost nobody knows before: lists and searches. They have connections of their own and run a few at a time, so that
- * any number of them leaves all other statements alone.
+ * Reads of unpredictable cost: lists and searches. They have connections of their own and run a few at a time, so
+ * that no number of them slows down other statements.
  *
- *   R1  At most `atOnce` statements run. No statement waits in the driver behind another.
- *   R2  At most `waitingMax` wait for their turn, and none for longer than `waitMaxMs`; the next is refused at once.
- *   R3  A statement that takes longer than `statementMaxMs` is ended by Postgres itself, so what is given up costs nothing more.
- *   R4  A client that goes away loses its turn.
+ *   R1  At most `atOnce` statements run. No statement queues in the driver.
+ *   R2  At most `waitingMax` reads wait for their turn, each for at most `waitMaxMs`; further reads are refused at
+ *       once.
+ *   R3  Postgres itself ends a statement after `statementMaxMs`, so an abandoned read costs nothing more.
+ *   R4  A client that disconnects loses its turn.
  *
- * The driver's own `cancel` would not do: it opens a connection for each cancellation, may hit the statement that comes next on
- * the same connection, and throws where nobody can catch it when that connection cannot be made.
+ * The driver's `cancel` is unsuitable: it opens a connection for each cancellation, may hit the next statement on the
+ * same connection, and throws uncatchably when it cannot connect.
  */
 import { deadline } from '../../streams/deadline.ts'
 import { openPostgres, type Sql } from '../../streams/postgres.ts'
@@ -17,14 +18,14 @@ import { Unavailable } from './problem.ts'
 const waitingMax = 200
 const waitMaxMs = 600
 const statementMaxMs = 800
-/** What Postgres needs to say that it ended a statement. */
+/** Time for Postgres to report that it ended a statement. */
 const graceMs = 100
 
-/** Connections for reads. Each plan is made for its arguments: a common word and a rare one are found by different ways. */
+/** Connections for reads. Each statement is planned for its arguments: common and rare words need different plans. */
 export const openReads = (url: string, schema: string, max: number): Sql =>
   openPostgres(url, { schema, max, statementTimeoutMs: statementMaxMs, customPlans: true })
 
-/** Opens each of the connections: on a busy machine that takes as long as the first reads may. */
+/** Opens all connections: on a busy machine that takes as long as the first reads are allowed to. */
 export const connectAll = async (sql: Sql): Promise<void> => {
   await Promise.all(Array.from({ length: sql.options.max }, () => sql`select`))
 }
@@ -38,8 +39,8 @@ export class Reads {
   #running = 0
 
   /**
-   * @param sql of `openReads`.
-   * @param atOnce no more than the connections that are left to these reads alone.
+   * @param sql from `openReads`.
+   * @param atOnce at most the number of connections reserved for these reads.
    */
   constructor(sql: Sql, atOnce: number) {
     this.#sql = sql
@@ -48,15 +49,15 @@ export class Reads {
 
   /**
    * Runs a read when its turn comes.
-   * @param gone is aborted when the client has gone away.
-   * @throws {Unavailable} when it is not done in time, or too many wait already.
+   * @param gone aborted when the client has disconnected.
+   * @throws {Unavailable} when it takes too long, or too many reads wait already.
    */
   async run<T>(read: (sql: Sql) => Promise<T>, gone?: AbortSignal): Promise<T> {
     if (this.#running < this.#atOnce) this.#running += 1
     else await this.#turn(gone)
-    // What throws before it asks for anything gives its turn back too.
+    // In an async function, so that a synchronous throw gives its turn back too.
     const reading = (async () => await read(this.#sql))()
-    // The next turn comes when Postgres is done with this one, whoever still waits for it.
+    // The next turn begins when Postgres is done, even if the client has stopped waiting.
     reading.then(this.#done, this.#done)
     try {
       return await deadline(statementMaxMs + graceMs, 'read from the database', reading)
@@ -66,11 +67,11 @@ export class Reads {
   }
 
   async #turn(gone: AbortSignal | undefined): Promise<void> {
-    if (this.#turns.size >= waitingMax) throw busy('Too many wait.')
+    if (this.#turns.size >= waitingMax) throw busy('Too many requests are waiting.')
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const turn = { begin: resolve }
     const giveUp = () => {
-      // At once: a turn that comes to what has given up would never be passed on.
+      // At once: a turn passed to a read that has given up would be lost.
       this.#turns.delete(turn)
       reject(busy('Its turn did not come.'))
     }
@@ -101,4 +102,4 @@ const isGivenUp = (error: unknown): boolean =>
   (error as { code?: unknown }).code === '57014' || (error as Error).name === 'DeadlineError'
 
 const busy = (why: string, cause?: unknown) =>
-  new Unavailable(`Too much is being searched and listed at this moment. ${why}`, { cause })
+  new Unavailable(`Too many searches and lists at the moment. ${why}`, { cause })

@@ -1,4 +1,4 @@
-/** The answer of a handler. */
+/** JSON responses of handlers. */
 import type { TypedResponse } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { JSONParsed } from 'hono/utils/types'
@@ -7,9 +7,9 @@ type Reply<Body, Status extends ContentfulStatusCode> = Response &
   TypedResponse<JSONParsed<Body>, Status, 'json'>
 
 /**
- * Answers JSON. What `c.json(body, status, headers)` does, for a third of the price once there is a header such as
- * `location`: the headers stay a plain object all the way to the socket.
- * @param headers `jsonHeaders` and what is added to them, in lower case.
+ * Builds a JSON response. Costs a third of `c.json(body, status, headers)` when there is a header such as `location`,
+ * because the headers stay a plain object all the way to the socket.
+ * @param headers `jsonHeaders` and any additions, in lower case.
  */
 export function reply<Body extends object, const Status extends ContentfulStatusCode>(
   status: Status,
@@ -20,8 +20,8 @@ export function reply<Body extends object, const Status extends ContentfulStatus
 }
 
 /**
- * Headers of every answer that is not for browsers alone. `nosniff`: a browser takes the answer for what it says it is,
- * whatever text a user put in it. `no-store`: no cache on the way keeps what concerns one person, or is true for a moment.
+ * Headers of every response that is not only for browsers. `nosniff`: a browser trusts the content type, whatever
+ * text a user put into the body. `no-store`: no cache keeps data that is personal or soon outdated.
  */
 export const safeHeaders = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
 

@@ -1,4 +1,4 @@
-/** Bodies of requests and answers in the OpenAPI documents. */
+/** Request and response bodies in the OpenAPI documents. */
 import type { z } from '@hono/zod-openapi'
 
 export const jsonBody = <Schema extends z.ZodType>(schema: Schema) => ({

@@ -5,7 +5,7 @@ import { serve } from './serve.ts'
 
 const host = '127.0.0.1'
 
-test('a request in flight is finished, and nothing more is accepted', async () => {
+test('a request in flight finishes, and no more are accepted', async () => {
   const began = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<Response>()
   const fetchApp = () => {
@@ -23,7 +23,7 @@ test('a request in flight is finished, and nothing more is accepted', async () =
   await closed
 })
 
-test('a request that takes too long is cut after the grace', async () => {
+test('a request that takes too long is cut after the grace period', async () => {
   const began = Promise.withResolvers<void>()
   const never = () => {
     began.resolve()
@@ -37,7 +37,7 @@ test('a request that takes too long is cut after the grace', async () => {
   await expect(asked).rejects.toThrow()
 })
 
-test('an idle connection does not hold up the close', async () => {
+test('an idle connection does not delay the close', async () => {
   const listener = await serve({ fetch: () => new Response('ok') }, { host, port: 0 })
   const socket = connect(listener.port, host)
   socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
@@ -47,7 +47,7 @@ test('an idle connection does not hold up the close', async () => {
   await ended
 })
 
-test('once stopping, answers ask the client to close', async () => {
+test('once stopping, responses ask the client to close', async () => {
   const stopping = new AbortController()
   const answer = { fetch: () => new Response('ok') }
   const listener = await serve(answer, { host, port: 0, signal: stopping.signal })
@@ -58,7 +58,7 @@ test('once stopping, answers ask the client to close', async () => {
   await listener.close(1_000)
 })
 
-test('connections that lie idle make room for those who come, and none with a request is closed', async () => {
+test('idle connections make room for new ones, and none with a request is closed', async () => {
   const answer = Promise.withResolvers<Response>()
   const app = { fetch: ({ url }: Request) => (url.endsWith('/slow') ? answer.promise : new Response('ok')) }
   const connections = 40
@@ -78,7 +78,7 @@ test('connections that lie idle make room for those who come, and none with a re
   await listener.close(1_000)
 })
 
-test('a port in use is one clear line', async () => {
+test('a port in use is reported in one clear line', async () => {
   const listener = await serve({ fetch: () => new Response('ok') }, { host, port: 0 })
   const second = serve({ fetch: () => new Response('ok') }, { host, port: listener.port })
   await expect(second).rejects.toThrow(`Port ${listener.port} is in use: `)
@@ -86,7 +86,7 @@ test('a port in use is one clear line', async () => {
 })
 
 test.each(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])(
-  'where the kernel knows no IPv6 (%s), every address is every one of IPv4',
+  'without IPv6 in the kernel (%s), the wildcard address means all of IPv4',
   async (code) => {
     const real = Server.prototype.listen
     const listen = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (

@@ -1,6 +1,6 @@
 /**
- * The server under an app. Beside `stdout.ts` this is the only file that knows Node from Deno. Both answer the same requests in
- * the same way.
+ * The server of an app, on Node or Deno. Both answer the same requests in the same way. Only `stdout.ts` also
+ * distinguishes the two runtimes.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
@@ -12,43 +12,43 @@ export type ServeOptions = {
   host: string
   /** 0 takes any free port. */
   port: number
-  /** By which the port is set, for who has to set another. */
+  /** Name of the setting of the port, for the error message. */
   setting?: string
   /** Once aborted, answers carry `Connection: close`, so that clients move on before the server closes. */
   signal?: AbortSignal
-  /** Not heeded by Deno, which keeps connections outside its heap and has no limit for them. */
+  /** Ignored on Deno, which keeps connections outside its heap and has no limit for them. */
   connections?: number
 }
 
 export type Listener = {
   port: number
-  /** Accepts no more, finishes the requests in flight, and cuts those that take longer than `graceMs`. */
+  /** Stops accepting, finishes the requests in flight, and cuts those that take longer than `graceMs`. */
   close(graceMs: number): Promise<void>
 }
 
-/** @param env what the app finds as `c.env`: on Node the two sides of the exchange. */
+/** @param env the app's `c.env`: on Node the incoming message and the outgoing response. */
 type Fetch = (request: Request, env?: object) => Response | Promise<Response>
 
-/** Slow enough for anyone who means it; the answer may take as long as it likes (Server-Sent Events do). */
+/** For receiving a request. Sending the response has no limit, because of Server-Sent Events. */
 const receiveLimitMs = 30_000
-/** The head of a request is small. A connection that has sent none counts from its beginning. */
+/** For receiving the headers; on a new connection counted from its start. */
 const headLimitMs = 10_000
-/** How often Node looks for requests that exceed these limits. */
+/** How often Node checks these limits. */
 const lookEveryMs = 5_000
-/** Longer than the idle time of the usual load balancers (60 s), so that they close first. */
+/** Longer than the idle timeout of common load balancers (60 s), so that they close first. */
 const keepAliveMs = 65_000
-/** Each takes 4 to 12 KB of the heap: with 2,000 held requests among them (`held.ts`) they leave a quarter of 128 MB free. */
+/** Each takes 4 to 12 KB of heap: together with 2,000 held requests (`held.ts`) they leave a quarter of 128 MB free. */
 export const connectionsMax = 5_000
-/** From this share of them on, connections without a request are closed: others need the room. */
+/** Above this share of `connections`, idle connections are closed to make room. */
 const crowdedShare = 0.9
-/** That is looked to whenever this share of them has come. */
+/** That happens once per this share of new connections. */
 const sweepShare = 0.02
 
-/** Every address, by IPv4 as well. A kernel without IPv6 does not know it. */
+/** All addresses, IPv4 included. A kernel without IPv6 rejects it. */
 const everywhere = '::'
 const everywhereByIPv4 = '0.0.0.0'
 
-/** @throws with one clear line when the port cannot be had. */
+/** @throws {PortInUse} or an error of one line when it cannot listen. */
 export async function serve(app: { fetch: Fetch }, options: ServeOptions): Promise<Listener> {
   const listen = 'Deno' in globalThis ? serveOnDeno : serveOnNode
   try {
@@ -72,7 +72,7 @@ async function serveOnNode(
     headersTimeout: headLimitMs,
     connectionsCheckingInterval: lookEveryMs,
     keepAliveTimeout: keepAliveMs,
-    // Deno cannot tell HTTP/1.0, which needs none, from 1.1.
+    // Deno does not distinguish HTTP/1.0, which needs no Host, from 1.1.
     requireHostHeader: false,
   }
   const server = createServer(limits, (incoming, outgoing) => {
@@ -82,7 +82,7 @@ async function serveOnNode(
     if (problem) return void answer(outgoing, problem)
     return listen(incoming, outgoing)
   })
-  // An expectation that is not known is passed over, as Deno does.
+  // Unknown expectations are ignored, as on Deno.
   server.on('checkExpectation', (incoming, outgoing) => server.emit('request', incoming, outgoing))
   answerUnparsed(server)
   server.maxConnections = connections
@@ -102,7 +102,7 @@ async function serveOnNode(
     async close(graceMs) {
       const { promise: closed, resolve: done } = Promise.withResolvers<void>()
       server.close(() => done())
-      // A connection that was busy when the server closed is idle once it has answered.
+      // Connections that were busy at `close` become idle once they have answered.
       const sweep = setInterval(() => server.closeIdleConnections(), 20)
       const cut = setTimeout(() => server.closeAllConnections(), graceMs)
       await closed
@@ -112,7 +112,7 @@ async function serveOnNode(
   }
 }
 
-/** Also makes the target a path and the host a fixed one, of which every URL can be made. */
+/** Also reduces the target to a path and fixes the host, so that every request has a valid URL. */
 function refusalOf(incoming: IncomingMessage): Problem | undefined {
   try {
     checkTarget(incoming.url!, hostOf(incoming.rawHeaders))
@@ -124,7 +124,7 @@ function refusalOf(incoming: IncomingMessage): Problem | undefined {
   }
 }
 
-/** @returns the Host header; of several, which RFC 9112 has refused, something that names no host. */
+/** @returns the Host header; if there are several, which RFC 9112 forbids, an invalid one. */
 function hostOf(rawHeaders: string[]): string | undefined {
   let host: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -142,7 +142,7 @@ async function answer(outgoing: ServerResponse, problem: Problem): Promise<void>
   outgoing.writeHead(response.status, headers).end(body)
 }
 
-/** Closes connections without a request while there are nearly as many connections as there may be. */
+/** Closes idle connections while nearly all allowed connections are open. */
 function makeRoom(server: Server, connections: number): void {
   let open = 0
   let come = 0
@@ -158,7 +158,7 @@ function makeRoom(server: Server, connections: number): void {
   })
 }
 
-/** The little of Deno that is used here. */
+/** The part of Deno's API that is used here. */
 type DenoServer = { addr: { port: number }; shutdown(): Promise<void>; finished: Promise<void> }
 type DenoNamespace = {
   serve(
@@ -192,10 +192,10 @@ async function serveOnDeno(fetch: Fetch, { host, port, setting, signal }: ServeO
   }
 }
 
-/** Deno makes a path of `*`. */
+/** Deno turns the target `*` into the path `/*`. */
 const starOf = (url: string): string => (url.endsWith('/*') && pathOf(url) === '/*' ? '*' : url)
 
-/** Deno puts the Host header and the target into the URL as they are. */
+/** Deno builds the URL from the raw Host header and target. */
 async function refusing(request: Request, fetch: Fetch): Promise<Response> {
   try {
     checkTarget(request.url, request.headers.get('host') ?? undefined)
@@ -207,7 +207,7 @@ async function refusing(request: Request, fetch: Fetch): Promise<Response> {
   }
 }
 
-/** Deno gives an answer without a body `content-length: 0`, which would say of HEAD that GET has nothing. */
+/** Deno adds `content-length: 0` to a response without a body; for HEAD that would claim that GET returns nothing. */
 function withoutLength(response: Response): Response {
   if (response.body !== null || response.status === 204 || response.status === 304) return response
   return new Response(new ReadableStream({ start: (it) => it.close() }), response)
@@ -220,9 +220,12 @@ export class PortInUse extends Error {
 function fail(port: number, setting = 'PORT', cause: unknown): never {
   const { code, name } = cause as { code?: string; name?: string }
   if (code === 'EADDRINUSE' || name === 'AddrInUse') {
-    throw new PortInUse(`Port ${port} is in use: stop what listens there, or set ${setting} to a free one`, {
-      cause,
-    })
+    throw new PortInUse(
+      `Port ${port} is in use: stop the program that listens there, or set ${setting} to a free port`,
+      {
+        cause,
+      },
+    )
   }
   throw new Error(`Cannot listen on port ${port}: ${(cause as Error).message}`, { cause })
 }

@@ -26,7 +26,7 @@ const sound = {
 
 type Line = { msg: string; port?: number; opsPort?: number }
 
-/** A process of its own; what it says can be waited for. */
+/** A child process whose log lines a test can wait for. */
 class Small implements AsyncDisposable {
   readonly lines: Line[] = []
   readonly #child: ChildProcess
@@ -49,30 +49,31 @@ class Small implements AsyncDisposable {
     this.#ended = once(this.#child, 'close').then(([code]) => code)
   }
 
-  async said(msg: string): Promise<Line> {
+  async logged(msg: string): Promise<Line> {
     const find = () => this.lines.find((line) => line.msg === msg)
     const { promise, resolve } = Promise.withResolvers<void>()
     const look = () => void (find() && resolve())
     this.#waiting.add(look)
     look()
     const ended = this.#ended.then((code) => {
-      if (!find()) throw new Error(`Ended with ${code} before it said ${msg}: ${JSON.stringify(this.lines)}`)
+      if (!find())
+        throw new Error(`Exited with ${code} before it logged ${msg}: ${JSON.stringify(this.lines)}`)
     })
     await Promise.race([promise, ended])
     return find()!
   }
 
   async url(): Promise<string> {
-    return `http://127.0.0.1:${(await this.said('listening')).port}`
+    return `http://127.0.0.1:${(await this.logged('listening')).port}`
   }
 
   get pid(): number {
     return this.#child.pid!
   }
 
-  /** Of probes, metrics and docs. */
+  /** URL of probes, metrics and docs. */
   async opsUrl(): Promise<string> {
-    return `http://127.0.0.1:${(await this.said('listening')).opsPort}`
+    return `http://127.0.0.1:${(await this.logged('listening')).opsPort}`
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -104,7 +105,7 @@ const residentBytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024
 
 describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
-  test('a service answers, and refuses what it should', async () => {
+  test('a service responds, and refuses invalid requests', async () => {
     await using it = new Small(runtime)
     const url = await it.url()
     const post = (body: BodyInit, type = 'application/json') =>
@@ -125,7 +126,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     expect((await fetch(`${url}/echo`)).headers.get('allow')).toBe('POST')
   })
 
-  test('probes, metrics and docs have a port of their own, and of these the other knows two probes alone', async () => {
+  test('probes, metrics and docs have a port of their own; the other port has only two probes', async () => {
     await using it = new Small(runtime)
     const [url, opsUrl] = [await it.url(), await it.opsUrl()]
     const status = async (at: string) => {
@@ -151,7 +152,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     expect((await fetch(`${opsUrl}/echo`, { method: 'POST' })).status).toBe(404)
   })
 
-  test('requests at the edge of HTTP are answered alike, whichever runtime serves them', async () => {
+  test('unusual HTTP requests get the same responses on both runtimes', async () => {
     await using it = new Small(runtime)
     const port = Number(new URL(await it.url()).port)
     const old = (line: string) => `${line} HTTP/1.0\r\n\r\n`
@@ -187,7 +188,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     }
   })
 
-  test('an expectation that is not known is passed over', async () => {
+  test('an unknown expectation is ignored', async () => {
     await using it = new Small(runtime)
     const port = Number(new URL(await it.url()).port)
     const head = ['POST /echo HTTP/1.1', 'host: x', 'connection: close', 'content-type: application/json']
@@ -198,7 +199,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     })
   })
 
-  test('a path with . or .. as a segment is refused, however it is spelt', async () => {
+  test('a path with . or .. as a segment is refused in any spelling', async () => {
     await using it = new Small(runtime)
     const port = Number(new URL(await it.url()).port)
     const get = (path: string) => raw(port, `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
@@ -223,16 +224,16 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   })
 
   test.each([
-    ['unless it is told otherwise', { HOST: '' }],
-    ['in brackets too', { HOST: '[::]' }],
+    ['by default', { HOST: '' }],
+    ['in brackets', { HOST: '[::]' }],
   ])('it listens on every address of IPv4 and IPv6: %s', async (_, env) => {
     await using it = new Small(runtime, env)
-    const { port } = await it.said('listening')
+    const { port } = await it.logged('listening')
     for (const host of hasIPv6 ? ['127.0.0.1', '[::1]'] : ['127.0.0.1'])
       expect((await fetch(`http://${host}:${port}/readyz`)).status, host).toBe(200)
   })
 
-  test('HEAD says nothing else than GET, and no false length', async () => {
+  test('HEAD has the headers of GET, and no wrong length', async () => {
     await using it = new Small(runtime)
     const url = await it.opsUrl()
     for (const path of ['/readyz', '/livez', '/openapi.json', '/docs', '/docs/scalar.js', '/nothing']) {
@@ -244,7 +245,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     }
   })
 
-  test('bytes that are not UTF-8 are refused, and a byte order mark is passed over, by length and in chunks', async () => {
+  test('bytes that are not UTF-8 are refused, and a byte order mark is ignored, by length and in chunks', async () => {
     await using it = new Small(runtime)
     const url = await it.url()
     const json = (text: string) => new TextEncoder().encode(text)
@@ -273,13 +274,13 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     }
   })
 
-  test('the script of the reference page is in memory once, however often it is asked for', async () => {
+  test('the script of the reference page is in memory once, however many requests want it', async () => {
     await using it = new Small(runtime)
     const url = await it.opsUrl()
     await (await fetch(`${url}/docs/scalar.js`)).arrayBuffer()
     const before = residentBytes(it.pid)
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
-    // Nobody reads the answers.
+    // The responses are never read.
     socket.pause()
     const ask = 'GET /docs/scalar.js HTTP/1.1\r\nhost: x\r\n\r\n'
     await new Promise<void>((resolve) => socket.write(ask.repeat(90), () => resolve()))
@@ -288,13 +289,13 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     socket.destroy()
   })
 
-  test('SIGTERM finishes requests, then loops, then stores', async () => {
+  test('SIGTERM ends requests, then loops, then stores', async () => {
     await using it = new Small(runtime)
     const url = await it.url()
     const slow = fetch(`${url}/slow`)
-    await it.said('slow begins')
+    await it.logged('slow begins')
     it.kill('SIGTERM')
-    await it.said('stopping')
+    await it.logged('stopping')
     expect((await fetch(`${url}/readyz`)).status).toBe(503)
     expect((await fetch(`${await it.opsUrl()}/readyz`)).status).toBe(503)
     expect((await fetch(`${await it.opsUrl()}/livez`)).status).toBe(200)
@@ -310,7 +311,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     expect(it.lines.map(({ msg }) => msg)).toContain('stores closed')
   })
 
-  test('an error that nobody caught ends the process with code 1', async () => {
+  test('an uncaught error ends the process with code 1', async () => {
     await using it = new Small(runtime, {}, 'crash')
     expect(await it.exitCode()).toBe(1)
     expect(it.lines.map(({ msg }) => msg)).toContain('uncaught error')
@@ -321,27 +322,27 @@ test('a second signal ends a process that does not stop', async () => {
   await using it = new Small('node', {}, 'stuck')
   await it.url()
   it.kill('SIGTERM')
-  await it.said('stopping')
+  await it.logged('stopping')
   const again = setInterval(() => it.kill('SIGTERM'), 200)
   expect(await it.exitCode()).toBe(1)
   clearInterval(again)
   expect(it.lines.map(({ msg }) => msg)).toContain('ended by force')
 })
 
-test('every fault of the configuration is a line of its own', async () => {
+test('every fault of the configuration has a line of its own', async () => {
   await using it = new Small('node', { PORT: 'x', REDIS_URL: 'http://none' })
   expect(await it.exitCode()).toBe(1)
   expect(it.lines.map(({ msg }) => msg.split(' ')[0])).toEqual(['PORT', 'REDIS_URL'])
 })
 
-test('a port in use ends the process with code 1 and says so', async () => {
+test('a port in use ends the process with code 1 and a log line', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const { port } = taken.address() as { port: number }
   await using ops = new Small('node', { OPS_PORT: String(port) })
   expect(await ops.exitCode()).toBe(1)
   expect(JSON.stringify(ops.lines)).toContain(
-    `Port ${port} is in use: stop what listens there, or set OPS_PORT`,
+    `Port ${port} is in use: stop the program that listens there, or set OPS_PORT`,
   )
   await using it = new Small('node', { PORT: String(port) })
   expect(await it.exitCode()).toBe(1)
@@ -350,14 +351,14 @@ test('a port in use ends the process with code 1 and says so', async () => {
   taken.close()
 })
 
-test('on Node, what is no request is answered with what is wrong, and never into an answer that is under way', async () => {
+test('on Node an invalid request gets an error, never in the middle of another response', async () => {
   await using it = new Small('node')
   const port = Number(new URL(await it.url()).port)
   const large = 'a'.repeat(17_000)
   for (const [sent, status, detail] of [
-    ['GET /books?q=책 HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'percent escapes'],
-    ['no request\r\n\r\n', 400, 'no HTTP/1.1'],
-    ['GET / HTTP/1.1\r\nhost: x\r\na\0: b\r\n\r\n', 400, 'no HTTP/1.1'],
+    ['GET /books?q=책 HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'percent-encoded'],
+    ['no request\r\n\r\n', 400, 'not HTTP/1.1'],
+    ['GET / HTTP/1.1\r\nhost: x\r\na\0: b\r\n\r\n', 400, 'not HTTP/1.1'],
     [`GET / HTTP/1.1\r\nhost: x\r\na: ${large}\r\n\r\n`, 431, undefined],
     [`POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2;a=${large}\r\n`, 413, undefined],
   ] as const) {

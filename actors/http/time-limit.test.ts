@@ -15,7 +15,7 @@ const routeOf = (path: string) =>
     responses: { 200: { description: 'ok', content: { 'application/json': { schema: body } } } },
   })
 const longWaitMs = answerWithinMs + 600
-/** What a client may see beyond the limit, on a machine that is busy. */
+/** How far a client may see the limit exceeded, on a busy machine. */
 const slackMs = 1_000
 
 let letGo = Promise.withResolvers<void>()
@@ -30,26 +30,26 @@ async function unlimited(c: Context): Promise<void> {
 const opened = () =>
   serveBench({
     mount(app) {
-      // Each of its statements is quick enough.
-      app.openapi(routeOf('/many'), async () => {
+      // Each of its statements alone is fast enough.
+      app.addRoute(routeOf('/many'), async () => {
         for (let statements = 0; statements < 6; statements++) await sleep(500)
         return reply(200, { waitedMs: 0 })
       })
-      app.openapi(routeOf('/for-ever'), () => new Promise<never>(() => {}))
-      app.openapi(routeOf('/fails-late'), async () => {
+      app.addRoute(routeOf('/for-ever'), () => new Promise<never>(() => {}))
+      app.addRoute(routeOf('/fails-late'), async () => {
         await sleep(answerWithinMs + 100)
-        throw new Error('Nobody waits for this any more')
+        throw new Error('No request waits for this any more')
       })
-      // Nobody reads it, so nothing but being let go of ends it.
-      app.openapi(routeOf('/streams-late'), async () => {
+      // It has no reader, so only a cancel ends it.
+      app.addRoute(routeOf('/streams-late'), async () => {
         await sleep(answerWithinMs + 100)
         return new Response(new ReadableStream({ cancel: () => letGo.resolve() })) as never
       })
-      app.openapi(routeOf('/waits'), async (c) => {
+      app.addRoute(routeOf('/waits'), async (c) => {
         await unlimited(c)
         return reply(200, { waitedMs: longWaitMs })
       })
-      app.openapi(routeOf('/waits-and-works'), async (c) => {
+      app.addRoute(routeOf('/waits-and-works'), async (c) => {
         nameKeyToRepeatWith(c, 'k-1')
         await sleep(answerWithinMs / 2)
         await unlimited(c)
@@ -67,7 +67,7 @@ async function timed(url: string) {
 }
 
 test.concurrent.each(['/many', '/for-ever', '/fails-late'])(
-  '%s: a request is answered in time, however its work is made up, by a 503 that says when to repeat it',
+  '%s: a request gets a 503 with Retry-After in time, whatever takes so long',
   async (path) => {
     await using bench = await opened()
     const { response, problem, tookMs } = await timed(bench.url + path)
@@ -79,7 +79,7 @@ test.concurrent.each(['/many', '/for-ever', '/fails-late'])(
   },
 )
 
-test.concurrent('a stream that comes too late is let go of', async () => {
+test.concurrent('a stream that comes too late is canceled', async () => {
   letGo = Promise.withResolvers()
   await using bench = await opened()
   expect((await timed(`${bench.url}/streams-late`)).response.status).toBe(503)

@@ -1,20 +1,20 @@
 /**
- * How long a request may take.
+ * The time limit of a request.
  *
- * A dependency that is down must not keep a client waiting, however often a route asks it. So the frame of all routes
- * (`app.ts`) limits the whole request, from the moment that it has arrived, and no route can forget to. A wait that the
- * client asked for, or that the route documents, does not count: the route says so with `pause` and `resume`.
+ * A dependency that is down must not keep a client waiting, however often a route calls it. So the frame of all
+ * routes (`app.ts`) limits the whole request from its arrival, and no route can forget to. A wait that the client
+ * requested, or that the route documents, does not count: the route calls `pause` and `resume`.
  */
 import type { Context } from 'hono'
 import { Unavailable } from './problem.ts'
 
-/** A 503 is promised within 2 s: the rest is for a process that is busy. */
+/** The promise is a 503 within 2 s; the rest is a margin for a busy process. */
 export const answerWithinMs = 1_800
 
-/** One timer looks at all limits that count, so often. A timer for each request, and each wait, would cost more. */
+/** How often one timer checks all running limits. A timer per request would cost more. */
 const lookEveryMs = 50
 
-/** A property, and no variable of Hono's: for the first of these it makes a map. */
+/** A property instead of a Hono variable, because the first variable makes Hono create a map. */
 const key = Symbol('timeLimit')
 type Limitable = Context & { [key]?: TimeLimit }
 
@@ -29,7 +29,7 @@ export class TimeLimit {
   #expired = false
   #limited: Limited | undefined
 
-  /** Begins to count. `end` must follow. */
+  /** Starts counting. `end` must follow. */
   constructor(limited: Limited, limitMs = answerWithinMs) {
     this.#limited = limited
     this.#leftMs = limitMs
@@ -46,7 +46,7 @@ export class TimeLimit {
     return (c as Limitable)[key]!
   }
 
-  /** How much of the time is left, milliseconds. */
+  /** Milliseconds left. */
   get leftMs(): number {
     const counted = counting.has(this) ? performance.now() - this.#since : 0
     return Math.max(0, this.#leftMs - counted)
@@ -56,12 +56,12 @@ export class TimeLimit {
     return this.#expired
   }
 
-  /** @throws {Unavailable} when the time is up: nothing is begun any more for a request that was answered. */
+  /** @throws {Unavailable} when the time is up: no work may begin for a request that was answered. */
   check(): void {
     if (this.#expired) throw tooLate()
   }
 
-  /** Counts no time until `resume`: what is waited for may take longer than the limit. */
+  /** Stops counting until `resume`, for a wait that may take longer than the limit. */
   pause(): void {
     this.#leftMs = this.leftMs
     counting.delete(this)
@@ -72,15 +72,15 @@ export class TimeLimit {
   }
 
   /**
-   * Lets go of what was limited. A Set that has grown old leaves a table behind whenever it makes a new one, and what the old table
-   * refers to outlives many collections.
+   * Drops the reference to the request. When an old Set grows it leaves its former table behind, and whatever that
+   * table refers to survives many collections.
    */
   end(): void {
     counting.delete(this)
     this.#limited = undefined
   }
 
-  /** Called now and then while time is counted. */
+  /** Called regularly while time is counted. */
   look(now: number): void {
     if (now - this.#since < this.#leftMs) return
     counting.delete(this)
@@ -96,7 +96,7 @@ export class TimeLimit {
   }
 }
 
-export const tooLate = () => new Unavailable('A store does not answer in time.')
+export const tooLate = () => new Unavailable('A store did not respond in time.')
 
 const counting = new Set<TimeLimit>()
 let looking: NodeJS.Timeout | undefined

@@ -1,22 +1,23 @@
 /**
- * W3C Trace Context: one id that runs from a request through every message and log line it causes. Where nothing traces, only
- * a request that brings one has it: nobody could ask for any other, and each would be stored with every row and message.
+ * W3C Trace Context: one id that runs from a request through every message and log line it causes. With tracing off,
+ * only a request that brings an id has one: no other id could be looked up, and each would be stored with every row
+ * and message.
  */
 import type { Context } from 'hono'
 import { headerOf } from './node.ts'
 
-/** Where the request's own span is noted, if it has one. */
+/** Context variable with the request's own span, if it has one. */
 export const spanKey = 'traceparent'
 
 /**
- * @returns the `traceparent` of the request's span; else the one it came with, if that is valid; else none.
- * Source: https://www.w3.org/TR/trace-context/#traceparent-header
+ * @returns the `traceparent` of the request's span; otherwise the request's own, if it is valid. Source:
+ * https://www.w3.org/TR/trace-context/#traceparent-header
  */
 export function traceOf(c: Context): string | undefined {
   return c.get(spanKey) ?? givenTrace(c)
 }
 
-/** @returns the `traceparent` that a request came with, if it is valid. */
+/** @returns the `traceparent` that a request brought, if it is valid. */
 export function givenTrace(c: Context): string | undefined {
   const given = headerOf(c, 'traceparent')
   return given !== undefined && isTraceparent(given) ? given : undefined
@@ -25,6 +26,6 @@ export function givenTrace(c: Context): string | undefined {
 const pattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 const isTraceparent = (text: string): boolean => text.length === 55 && pattern.test(text)
 
-/** @returns the id that log lines carry, if what they tell of is part of a trace. */
+/** @returns the trace id for log lines, if there is one. */
 export const traceIdOf = (traceparent: string | null | undefined): string | undefined =>
   traceparent?.slice(3, 35)

@@ -1,13 +1,13 @@
 /**
- * What Node's parser refuses never becomes a request, and Node would answer it without a word: here it is a problem like any
- * other. Deno answers such requests by itself.
+ * Answers requests that Node's parser rejects with a problem like any other; Node itself would send an empty
+ * response. Deno answers such requests by itself.
  */
 import { type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Problem } from './problem.ts'
 
 type ParserError = Error & { code?: string; reason?: string }
-/** `_httpMessage` is the answer that is under way on a connection. */
+/** `_httpMessage` is the response in progress on a connection. */
 type Connection = Socket & { _httpMessage?: ServerResponse | null }
 
 export function answerUnparsed(server: Server): void {
@@ -16,7 +16,7 @@ export function answerUnparsed(server: Server): void {
   )
 }
 
-/** Answers stay in the order of the requests, and none gets into another. */
+/** Keeps responses in the order of their requests, and never interleaves them. */
 function answer(socket: Connection, text: string): void {
   const current = socket._httpMessage
   if (current?.req.complete) current.once('close', () => answer(socket, text))
@@ -30,8 +30,8 @@ function problemOf({ code, reason }: ParserError): Problem {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Problem('request-too-slow')
   const detail =
     code === 'HPE_INVALID_URL'
-      ? 'The target holds something that must be escaped: write it as UTF-8 in percent escapes, as in %EA%B0%80.'
-      : `This is no HTTP/1.1${reason ? `: ${reason}` : ''}.`
+      ? 'The target contains characters that must be escaped: write them as percent-encoded UTF-8, as in %EA%B0%80.'
+      : `This is not HTTP/1.1${reason ? `: ${reason}` : ''}.`
   return new Problem('invalid-input', { detail })
 }
 

@@ -1,4 +1,4 @@
-/** What `GET /books?q=` finds, and what it costs those who count copies. */
+/** The search of `GET /books?q=`, and its cost for updates of counts. */
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
@@ -8,7 +8,7 @@ import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, openReadsOf } from '../testing/plans.ts'
 import { findBooks } from './books.ts'
-import { stockEventConsumer } from './consumer.ts'
+import { stockEventHandler } from './handler.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
 let sql: Sql
@@ -26,9 +26,9 @@ afterAll(async () => {
 const nfd = (text: string) => text.normalize('NFD')
 type Text = { title?: string; author?: string; isbn?: string }
 
-/** Takes events of stock in, as the service does. */
-async function takeIn(events: StockEvent[]): Promise<void> {
-  const handler = stockEventConsumer({ sql, committed() {} })
+/** Handles and commits events as the service does. */
+async function handle(events: StockEvent[]): Promise<void> {
+  const handler = stockEventHandler({ sql, committed() {} })
   const batch = events.map((message) => ({ partition: 0, position: '1-0', envelope: {} as never, message }))
   const { writes, results } = await handler.handle(batch)
   const advances = [{ partition: 0, epoch: 0, from: '0-0', to: '0-0', count: 0, seq: 0 }]
@@ -88,25 +88,25 @@ test.each([
   ['ID-of-a-Book', {}, 'id-of'],
   ['across', { title: 'Momo', author: 'Ende' }, 'momo ende'],
 ])('%s: %j is found by %j', async (bookid, text, q) => {
-  await takeIn([received(bookid, text)])
+  await handle([received(bookid, text)])
   expect(await found(q)).toContain(bookid)
 })
 
-test('what is not in a book finds none, signs that patterns are made of least', async () => {
+test('a query that no book contains finds none, and pattern characters are literal', async () => {
   for (const q of ['%%%%%%%%', '_____', '\\\\', '.*', 'zqzqzq', '978-89-000'])
     expect(await found(q), q).toEqual([])
 })
 
-test('nothing but blanks asks for every book', async () => {
+test('a blank query finds every book', async () => {
   const all = await found('', { limit: 200 })
   expect(all.length).toBeGreaterThan(0)
   expect(await found(' \u3000 \u200b', { limit: 200 })).toEqual(all)
 })
 
-test('pages follow each other in the order of ids, with copies and without', async () => {
+test('pages are ordered by id, with and without a filter on copies', async () => {
   const ids = range(7).map((i) => `page-${i}`)
-  await takeIn(ids.map((bookid) => received(bookid, { title: 'Pages' })))
-  await takeIn([
+  await handle(ids.map((bookid) => received(bookid, { title: 'Pages' })))
+  await handle([
     {
       type: 'CopyReserved',
       bookid: 'page-3',
@@ -123,14 +123,14 @@ test('pages follow each other in the order of ids, with copies and without', asy
   expect(await found('pages', { available: false })).toEqual(['page-3'])
 })
 
-test('a book whose text has changed is found by the new one alone', async () => {
-  await takeIn([received('renamed', { title: 'Before' })])
-  await takeIn([received('renamed', { title: 'Afterwards' }, 2)])
+test('a book whose title changed is found by the new title only', async () => {
+  await handle([received('renamed', { title: 'Before' })])
+  await handle([received('renamed', { title: 'Afterwards' }, 2)])
   expect(await found('before')).not.toContain('renamed')
   expect(await found('afterwards')).toEqual(['renamed'])
 })
 
-test('copies are counted by HOT updates, and neither they nor a receipt of the same text touch what is searched', async () => {
+test('counts are HOT updates, and neither they nor a receipt with the same text write to the search table', async () => {
   const counts = async () => {
     const [row] = await sql<{ updates: number; hot: number; written: number }[]>`
       select (select n_tup_upd from pg_stat_user_tables where relid = 'book'::regclass) as updates,
@@ -138,12 +138,12 @@ test('copies are counted by HOT updates, and neither they nor a receipt of the s
         (select n_tup_ins + n_tup_upd + n_tup_del from pg_stat_user_tables where relid = 'book_search'::regclass) as written`
     return row!
   }
-  await takeIn([received('counted', { title: 'Counted', author: 'Somebody', isbn: '978-3-522-17750-4' })])
+  await handle([received('counted', { title: 'Counted', author: 'Anyone', isbn: '978-3-522-17750-4' })])
   const flush = () => sql`select pg_stat_force_next_flush()`
   await flush()
   const before = await counts()
   for (const version of range(20).map((i) => i + 2)) {
-    await takeIn([
+    await handle([
       {
         type: 'CopyReserved',
         bookid: 'counted',
@@ -155,7 +155,7 @@ test('copies are counted by HOT updates, and neither they nor a receipt of the s
       },
     ])
   }
-  await takeIn([received('counted', { title: 'Counted', author: 'Somebody', isbn: '978-3-522-17750-4' }, 30)])
+  await handle([received('counted', { title: 'Counted', author: 'Anyone', isbn: '978-3-522-17750-4' }, 30)])
   await expect
     .poll(async () => {
       await Promise.all(range(8).map(flush))
@@ -167,7 +167,7 @@ test('copies are counted by HOT updates, and neither they nor a receipt of the s
   expect(after.written).toBe(before.written)
 })
 
-test('books that were there before the search are found, and those that an older version writes', async () => {
+test('books from before the search are found, and so are books that an older version writes', async () => {
   await sql`delete from book_search`
   const fill = await readFile(new URL('./migrations/0004-book-search-fill.sql', import.meta.url), 'utf8')
   await sql.unsafe(fill).simple()
@@ -177,8 +177,8 @@ test('books that were there before the search are found, and those that an older
   expect(await found('오래된')).toEqual(['by-old'])
 })
 
-test('books that were there before letters with strokes were known are found', async () => {
-  await takeIn([received('before', { title: 'Sør-Trøndelag' }), received('beside', { title: 'Oslo' })])
+test('books from before letters with strokes were folded are found', async () => {
+  await handle([received('before', { title: 'Sør-Trøndelag' }), received('beside', { title: 'Oslo' })])
   await sql`update book_search set key = 'before sør-trøndelag' where bookid = 'before'`
   await sql`update book_search set key = 'left alone' where bookid = 'beside'`
   const file = new URL('./migrations/0005-book-search-letters.sql', import.meta.url)
@@ -187,14 +187,14 @@ test('books that were there before letters with strokes were known are found', a
   expect(await found('left alone')).toEqual(['beside'])
 })
 
-test('a rare word leads to its book by the index, among many books, in any script', async () => {
+test('a rare word in any script is found by the index among many books', async () => {
   for (const from of range(10).map((i) => i * 2_000)) {
     await sql`insert into book (bookid, title, author, isbn, available, held, version)
       select 'many-' || i, '책 제목 ' || md5(i::text), '저자 ' || i % 500,
         '978' || lpad((i * 7919::bigint % 10000000000)::text, 10, '0'), 1, 0, 1
       from generate_series(${from + 1}::int, ${from + 2_000}::int) as i`
   }
-  await takeIn([received('rare', { title: '쀍쀎 뷁' })])
+  await handle([received('rare', { title: '쀍쀎 뷁' })])
   await sql`analyze book, book_search`
   for (const q of ['쀍쀎', '쀎 뷁']) {
     await expectIndexes(reads, (it) => findBooks(it, { q, available: undefined, after: '', limit: 51 }))

@@ -1,17 +1,18 @@
-/** The book list: what stock told about each book last. Versions decide what is last, never the time of arrival. */
+/** The book list: each book as stock's event of the highest version describes it, in whatever order events arrive. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
+import { fencedRows } from '../../streams/rows.ts'
 import type { StockEvent } from '../messages.ts'
 
 export type Listing = {
   bookid: string
-  /** Known from receipts only; absent when the batch holds none of the book. */
+  /** Undefined if the batch has no receipt of the book. */
   about: { title: string; author: string; isbn: string } | undefined
   available: number
   held: number
   version: number
 }
 
-/** @returns one listing per book that the events changed: the highest version of its figures, and what was said about it. */
+/** @returns one listing per book: its counts of the highest version, and its details from the last receipt. */
 export function listingsOf(events: StockEvent[]): Listing[] {
   const listings = new Map<string, Listing>()
   for (const event of events) {
@@ -21,35 +22,32 @@ export function listingsOf(events: StockEvent[]): Listing[] {
       event.type === 'CopiesReceived'
         ? { title: event.title, author: event.author, isbn: event.isbn }
         : known?.about
-    const figures = known && known.version > version ? known : { available, held, version }
-    listings.set(bookid, {
-      bookid,
-      about,
-      available: figures.available,
-      held: figures.held,
-      version: figures.version,
-    })
+    const latest = known && known.version > version ? known : { bookid, available, held, version }
+    listings.set(bookid, { ...latest, about })
   }
   return [...listings.values()]
 }
 
 type Row = Listing & { partition: number }
+const counts = { bookid: 'text', available: 'bigint', held: 'bigint', version: 'bigint' } as const
 
 /**
- * A receipt puts a book on the list. One with the version that the list has replaces it: what stood there may have been of an
- * event that was never logged (R6 in `streams/mailbox.ts`).
+ * Adds received books to the list. A receipt of an equal version replaces the row, which may come from an event that was
+ * never logged (R6 in `streams/mailbox.ts`).
  */
-export const listBooks = (sql: Sql, rows: (Row & { about: NonNullable<Row['about']> })[]): Fragment => sql`
-  listed as (
+export const upsertBooks = (
+  sql: Sql,
+  listings: (Row & { about: NonNullable<Row['about']> })[],
+): Fragment => sql`
+  upserted_books as (
     insert into book (bookid, title, author, isbn, available, held, version)
-    select b.bookid, b.title, b.author, b.isbn, b.available, b.held, b.version
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
-      ${rows.map((it) => it.about.title)}::text[], ${rows.map((it) => it.about.author)}::text[],
-      ${rows.map((it) => it.about.isbn)}::text[], ${rows.map((it) => it.available)}::bigint[],
-      ${rows.map((it) => it.held)}::bigint[], ${rows.map((it) => it.version)}::bigint[]
-    ) as b (partition, bookid, title, author, isbn, available, held, version)
-    where b.partition = any(array(select partition from fenced))
+    select bookid, title, author, isbn, available, held, version
+    from ${fencedRows(sql, listings, {
+      ...counts,
+      title: ['text', (it) => it.about.title],
+      author: ['text', (it) => it.about.author],
+      isbn: ['text', (it) => it.about.isbn],
+    })} as b
     on conflict (bookid) do update set
       title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
       held = excluded.held, version = excluded.version, updated_at = excluded.updated_at
@@ -58,16 +56,12 @@ export const listBooks = (sql: Sql, rows: (Row & { about: NonNullable<Row['about
         <> (excluded.title, excluded.author, excluded.isbn, excluded.available, excluded.held)
   )`
 
-/** Any other event changes the figures of a book that is on the list. */
-export const countBooks = (sql: Sql, rows: Row[]): Fragment => sql`
-  counted as (
+/** Updates the counts of books that are on the list. */
+export const updateCounts = (sql: Sql, listings: Row[]): Fragment => sql`
+  updated_counts as (
     update book set available = b.available, held = b.held, version = b.version, updated_at = clock_timestamp()
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
-      ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
-      ${rows.map((it) => it.version)}::bigint[]
-    ) as b (partition, bookid, available, held, version)
-    where book.bookid = b.bookid and b.partition = any(array(select partition from fenced))
+    from ${fencedRows(sql, listings, counts)} as b
+    where book.bookid = b.bookid
       and (book.version < b.version
         or book.version = b.version and (book.available, book.held) <> (b.available, b.held))
   )`
@@ -90,8 +84,8 @@ export type BookQuery = {
 }
 
 /**
- * Books in the order of their ids, at most `limit`. With `q`, those whose id, title, author or ISBN contains it, however people
- * spell it (`migrations/0003-book-search.sql`).
+ * Finds at most `limit` books, ordered by id. With `q`, only those whose id, title, author or ISBN contains it, in any
+ * spelling (`migrations/0003-book-search.sql`).
  */
 export function findBooks(sql: Sql, { q, available, after, limit }: BookQuery): Promise<BookRow[]> {
   const shown = sql`bookid, title, author, isbn, available, version, updated_at`
@@ -100,7 +94,7 @@ export function findBooks(sql: Sql, { q, available, after, limit }: BookQuery): 
     return sql<BookRow[]>`
       select ${shown} from book where bookid > ${after} ${has ? sql`and ${has}` : sql``} order by bookid limit ${limit}`
   }
-  // The limit is reached before anything is read of a book that does not have to be.
+  // The limit applies inside, so that only the books of the page are read.
   return sql<BookRow[]>`
     select ${shown} from book where bookid in (
       select bookid from book_search as found

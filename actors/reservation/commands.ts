@@ -1,15 +1,15 @@
-/** What the reservation service asks of stock. */
+/** The commands that the reservation service sends to stock. */
 import type { Envelope } from '../../streams/envelope.ts'
 import type { StockCommand } from '../messages.ts'
 import type { Reservation } from './reservation.ts'
 
 export const source = '/reservation'
 
-type Asked = Pick<Reservation, 'reservationid' | 'bookid' | 'userid'> & { traceparent: string | null }
+type CommandRow = Pick<Reservation, 'reservationid' | 'bookid' | 'userid'> & { traceparent: string | null }
 
-/** The same command every time it is sent: stock recognises it by its reservation. */
-export function commandOf(type: 'ReserveCopy' | 'ReleaseCopy', asked: Asked, now: Date): Envelope {
-  const { reservationid, bookid, userid, traceparent } = asked
+/** Builds the same command each time it is sent, so that stock recognizes a repeat by its reservation. */
+export function commandOf(type: 'ReserveCopy' | 'ReleaseCopy', row: CommandRow, now: Date): Envelope {
+  const { reservationid, bookid, userid, traceparent } = row
   const data = { bookid, reservationid, userid } satisfies Omit<
     Extract<StockCommand, { type: typeof type }>,
     'type'

@@ -1,10 +1,9 @@
 /**
- * The desk: where reservations are accepted, cancelled and waited for.
+ * The desk: accepts and cancels reservations, and waits for their decisions.
  *
- * D1. A reservation is accepted when its row is committed, and not before. Everything after that may fail and is made
- *     up for: it belongs to a lot, written in the same statement, of which what stock does not answer is sent again
- *     (`resend.ts`).
- * D2. Accepting needs this service's Postgres and nothing else. Sending to stock is not waited for.
+ * D1. A reservation is accepted when its row is committed, and not before. Any later step may fail: the same statement
+ *     writes a lot, and commands of the lot that stock does not answer are resent (`resend.ts`).
+ * D2. Accepting needs this service's Postgres and nothing else. It does not wait until the command is sent to stock.
  */
 import { z } from 'zod'
 import { partitionOf } from '../../streams/partition.ts'
@@ -17,20 +16,21 @@ import type { TimeLimit } from '../http/time-limit.ts'
 import { traceIdOf } from '../http/trace.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { faultOf, isSampled, type Span, type Tracing } from '../tracing/tracing.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import { uuidv7 } from '../uuid.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
-import { type Reservation, statuses } from './reservation.ts'
+import { isUndecided, type Reservation, statuses } from './reservation.ts'
 import * as store from './store.ts'
+import { tracedInserts } from './traced-inserts.ts'
 
-/** An insert that takes longer is given up on. A request waits for two of them at most: one that runs, and its own. */
+/** Time limit of an insert. A request waits for at most two: the one that is running, and its own. */
 const insertWithinMs = 900
 
-/** With two, one is at work in Postgres while the other waits for the disk. */
+/** Two, so that one runs while the other waits for the disk. */
 export const insertsAtOnce = 2
 
-/** What is told to those who wait for a reservation. */
+/** The change of a reservation that waiting requests receive. */
 export const answerSchema = z.object({
   reservationid: z.uuid(),
   status: z.enum(statuses),
@@ -39,15 +39,15 @@ export const answerSchema = z.object({
 })
 export type Answer = z.infer<typeof answerSchema>
 
-export type Asked = {
+export type AcceptRequest = {
   bookid: string
   userid: string
-  /** Absent where nothing traces, as a rule. */
   traceparent: string | undefined
-  /** Determined by an idempotency key, if there is one; and the reservation that it has led to before. */
+  /** The id of the idempotency key, if there is one. */
   reservationid: string | undefined
+  /** The reservation that the key has already created. */
   known: Reservation | undefined
-  /** Of the request. The wait for the decision does not count. */
+  /** The request's time limit. Waiting for the decision does not count. */
   limit: Pick<TimeLimit, 'pause' | 'resume' | 'leftMs'>
 }
 
@@ -66,12 +66,9 @@ export type DeskOptions = {
   tracing?: Tracing | undefined
 }
 
-/** A reservation on its way into the database, and the span of its being accepted. */
-type Accepting = store.Accepted & { span?: Span | undefined }
-
 export class Desk {
   readonly #options: DeskOptions
-  readonly #inserts: GroupCommit<Accepting, store.Inserted>
+  readonly #inserts: Pick<GroupCommit<store.Accepted, store.Inserted>, 'add'>
   readonly #acceptedLines: Series
   readonly #canceledLines: Series
 
@@ -79,111 +76,83 @@ export class Desk {
     this.#options = options
     this.#acceptedLines = options.lines.of('accepted')
     this.#canceledLines = options.lines.of('canceled')
-    this.#inserts = new GroupCommit({
-      commit: (rows) => this.#write(rows),
+    const { hot, resendAfterMs, tracing } = options
+    const inserts = {
+      commit: (rows: store.Accepted[]) =>
+        within(insertWithinMs, 'write to the database', store.insert(hot, rows, resendAfterMs)),
       groupMax: 5_000,
-      atOnce: insertsAtOnce,
-    })
+      concurrency: insertsAtOnce,
+    }
+    this.#inserts = tracing ? tracedInserts(tracing, inserts) : new GroupCommit(inserts)
   }
 
-  /** The id of a reservation that is new: ids rise with time. */
+  /** Creates an id. Ids increase with time. */
   newId(): string {
     return uuidv7(this.#options.now().getTime())
   }
 
-  #write(rows: Accepting[]): Promise<store.Inserted> {
-    const { hot, resendAfterMs, tracing } = this.#options
-    const written = within(insertWithinMs, 'write to the database', store.insert(hot, rows, resendAfterMs))
-    return tracing ? insertTraced(tracing, rows, written) : written
-  }
-
   /**
-   * Accepts a reservation, and waits up to `waitMs` for its decision, or until the client is `gone`.
-   * @throws {Unavailable} when the database does not take it in time. It may have been taken all the same.
+   * Accepts a reservation, then waits for its decision for up to `waitMs`, or until the client is `gone`.
+   * @throws {Unavailable} if the insert fails or takes too long. The reservation may have been accepted nevertheless.
    */
-  async accept(asked: Asked, waitMs: number, gone?: Gone): Promise<Reservation> {
-    const reservationid = asked.reservationid ?? this.newId()
-    if (waitMs === 0) return asked.known ?? (await this.#insert(reservationid, asked))
+  async accept(request: AcceptRequest, waitMs: number, gone?: Gone): Promise<Reservation> {
+    const reservationid = request.reservationid ?? this.newId()
+    if (waitMs === 0) return request.known ?? (await this.#insert(reservationid, request))
     const { wakeup } = this.#options
-    // Listening begins before the question is asked, so that the answer cannot be missed.
-    using answered = wakeup.next(reservationid, waitMs, gone)
-    const reservation = asked.known ?? (await this.#insert(reservationid, asked))
-    return reservation.status === 'Requested'
-      ? await this.#decided(reservation, answered, asked.limit, gone)
+    // Listen before the command is sent, so that the answer cannot be missed.
+    using decision = wakeup.next(reservationid, waitMs, gone)
+    const reservation = request.known ?? (await this.#insert(reservationid, request))
+    return isUndecided(reservation.status)
+      ? await this.#withDecision(reservation, decision, request.limit, gone)
       : reservation
   }
 
-  async #insert(reservationid: string, asked: Asked): Promise<Reservation> {
-    const { partitions, log, metrics, tracing } = this.#options
-    const { bookid, userid, traceparent = null } = asked
+  async #insert(reservationid: string, request: AcceptRequest): Promise<Reservation> {
+    const { partitions, log, metrics } = this.#options
+    const { bookid, userid, traceparent = null } = request
     const partition = partitionOf(bookid, partitions)
-    const keyed = asked.reservationid !== undefined
+    const keyed = request.reservationid !== undefined
     const row = { reservationid, keyed, bookid, userid, partition, traceparent }
-    const askedAt = performance.now()
-    const { at, accepted } = tracing
-      ? await this.#addTraced(tracing, row)
-      : await this.#inserts.add(row).catch(toUnavailable)
+    const startedAt = performance.now()
+    const { at, accepted } = await this.#inserts.add(row).catch(toUnavailable)
     if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
     metrics.accepted.inc()
-    const waitMs = performance.now() - askedAt
+    const waitMs = performance.now() - startedAt
     metrics.acceptSeconds.observe(waitMs / 1_000)
     this.#acceptedLines.add({ id: reservationid, waitMs }, () =>
       log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted'),
     )
     this.#send('ReserveCopy', row)
-    return {
-      reservationid,
-      bookid,
-      userid,
-      status: 'Requested',
-      reason: null,
-      created_at: at,
-      updated_at: at,
-    }
+    return { ...row, status: 'Requested', reason: null, created_at: at, updated_at: at }
   }
 
-  /** The same request, made at the same time, was accepted first. */
+  /** For a concurrent request with the same key that was accepted first. */
   async #stored(reservationid: string): Promise<Reservation> {
     const stored = await store.find(this.#options.sql, reservationid)
     if (!stored) throw new Unavailable('The reservation cannot be read yet.')
     return stored
   }
 
-  async #addTraced(tracing: Tracing, row: store.Accepted): Promise<store.Inserted> {
-    const facts = { 'bookreservation.reservationid': row.reservationid, 'bookreservation.bookid': row.bookid }
-    const span = isSampled(row.traceparent)
-      ? tracing.begin('accept', { parent: row.traceparent, facts })
-      : undefined
-    try {
-      const inserted = await this.#inserts.add({ ...row, span })
-      span?.end()
-      return inserted
-    } catch (error) {
-      span?.end(faultOf(error))
-      return toUnavailable(error)
-    }
-  }
-
-  async #decided(
+  async #withDecision(
     reservation: Reservation,
-    answered: Promise<Answer | undefined>,
-    limit: Asked['limit'],
+    decision: Promise<Answer | undefined>,
+    limit: AcceptRequest['limit'],
     gone?: Gone,
   ): Promise<Reservation> {
     limit.pause()
-    const answer = await answered
+    const answer = await decision
     limit.resume()
     if (answer) return { ...reservation, ...answer, updated_at: new Date(answer.updatedAt) }
     if (gone?.aborted) return reservation
-    // Not heard in time: perhaps it is decided all the same. It is accepted in any case, and that is what is answered.
+    // No announcement in time. The reservation may be decided nevertheless; if it cannot be read, it is at least accepted.
     const reading = store.find(this.#options.sql, reservation.reservationid)
     const row = await within(limit.leftMs / 2, 'read', reading).catch(() => undefined)
     return row ?? reservation
   }
 
   /**
-   * Cancels a reservation, if its state allows it.
-   * @returns the reservation as it now stands, whether cancelled by this call or not; undefined if there is none.
+   * Cancels a reservation, if its status allows it.
+   * @returns the current reservation, whether this call canceled it or not; undefined if it does not exist.
    */
   async cancel(reservationid: string, traceparent?: string): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, wakeup, log } = this.#options
@@ -197,7 +166,7 @@ export class Desk {
     return canceled
   }
 
-  /** Calls `listener` with each change of a reservation, until the function returned is called. */
+  /** Calls `listener` with each change of a reservation. @returns a function that stops listening. */
   listen(reservationid: string, listener: (answer: Answer) => void): () => void {
     return this.#options.wakeup.listen(reservationid, listener)
   }
@@ -206,7 +175,7 @@ export class Desk {
     const { sender, now, log } = this.#options
     sender.send(commandOf(type, row, now())).catch((error) => {
       const { reservationid, bookid } = row
-      log.debug({ err: error, reservationid, bookid }, 'not sent to stock: it will be sent again')
+      log.debug({ err: error, reservationid, bookid }, 'command not sent to stock: it will be resent')
     })
   }
 }
@@ -217,35 +186,6 @@ export const answerOf = ({ reservationid, status, reason, updated_at }: Reservat
   reason,
   updatedAt: updated_at.toISOString(),
 })
-
-/** One statement writes the reservations of many requests: it has a span of its own, linked with those of all of them. */
-async function insertTraced<Result>(
-  tracing: Tracing,
-  rows: Accepting[],
-  written: Promise<Result>,
-): Promise<Result> {
-  const accepts = rows.flatMap((row) => row.span ?? [])
-  if (accepts.length === 0) return await written
-  const span = tracing.begin('insert reservation', {
-    kind: 'client',
-    links: accepts.map((it) => it.traceparent),
-    facts: {
-      'db.system.name': 'postgresql',
-      'db.namespace': 'reservation',
-      'db.query.summary': 'insert reservation',
-      'db.operation.batch.size': rows.length,
-    },
-  })
-  for (const accept of accepts) accept.link(span.traceparent)
-  try {
-    const result = await written
-    span.end()
-    return result
-  } catch (error) {
-    span.end(faultOf(error))
-    throw error
-  }
-}
 
 function toUnavailable(error: unknown): never {
   if (error instanceof QueueFullError) throw new Unavailable(error.message, { cause: error })

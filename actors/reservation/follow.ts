@@ -1,61 +1,57 @@
-/** Following one reservation by Server-Sent Events: its status now, then each change. */
+/** Follows one reservation with Server-Sent Events: its current status, then each change. */
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { safeHeaders } from '../http/reply.ts'
 import type { Desk } from './desk.ts'
-import type { ReservationBody } from './http.ts'
-import type { Reservation, Status } from './reservation.ts'
+import { isFinal, type Reservation, type Status } from './reservation.ts'
+import { toBody } from './resource.ts'
 
-/** A comment now and then keeps proxies from closing a quiet stream, and tells us when the client is gone. */
+/** A regular comment keeps proxies from closing an idle stream, and reveals that a client is gone. */
 const heartbeatMs = 15_000
 
-export type Followed = {
+export type FollowOptions = {
   reservation: Reservation
   desk: Desk
   stopping: AbortSignal
-  toBody(reservation: Reservation): ReservationBody
-  /** The place of this request among those that are held, which the stream keeps until its end. */
+  /** This request's place among the held requests. The stream keeps it until it ends. */
   place: DisposableStack
 }
 
-/** No change can follow these. */
-const isFinal = (status: Status) => status === 'Failed' || status === 'Canceled'
-
-/** The id of an event is the status: a client that reconnects after the last event is told with 204 to stay away. */
-export function follow(c: Context, { reservation, desk, stopping, toBody, place }: Followed): Response {
+/** An event's id is the status, so a client that reconnects after the final event gets 204 and stops reconnecting. */
+export function follow(c: Context, { reservation, desk, stopping, place }: FollowOptions): Response {
   if (isFinal(reservation.status) && c.req.header('last-event-id') === reservation.status)
     return c.body(null, 204)
-  // HEAD runs the handler of GET and drops the body unread: a stream that nobody reads would never end.
+  // HEAD runs this handler and discards the body unread: the stream would never end.
   if (c.req.method === 'HEAD')
     return c.body(null, 200, { ...safeHeaders, 'content-type': 'text/event-stream' })
-  const kept = place.move()
+  const ownPlace = place.move()
   const response = streamSSE(c, async (stream) => {
     let current = reservation
-    let told: Status | undefined
-    let wake = Promise.withResolvers<void>()
+    let sent: Status | undefined
+    let changed = Promise.withResolvers<void>()
     const stopListening = desk.listen(reservation.reservationid, ({ updatedAt, ...answer }) => {
       current = { ...current, ...answer, updated_at: new Date(updatedAt) }
-      wake.resolve()
+      changed.resolve()
     })
-    const stop = () => wake.resolve()
+    const stop = () => changed.resolve()
     stream.onAbort(stop)
     stopping.addEventListener('abort', stop)
     const heartbeat = setInterval(() => void stream.write(': still here\n\n'), heartbeatMs)
     try {
       while (!stream.aborted && !stopping.aborted) {
-        if (current.status !== told) {
-          told = current.status
-          await stream.writeSSE({ event: 'status', id: told, data: JSON.stringify(toBody(current)) })
+        if (current.status !== sent) {
+          sent = current.status
+          await stream.writeSSE({ event: 'status', id: sent, data: JSON.stringify(toBody(current)) })
         }
-        if (isFinal(told)) break
-        await wake.promise
-        wake = Promise.withResolvers()
+        if (isFinal(sent)) break
+        await changed.promise
+        changed = Promise.withResolvers()
       }
     } finally {
       clearInterval(heartbeat)
       stopping.removeEventListener('abort', stop)
       stopListening()
-      kept.dispose()
+      ownPlace.dispose()
     }
   })
   for (const [name, value] of Object.entries(safeHeaders)) response.headers.set(name, value)

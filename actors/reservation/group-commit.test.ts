@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 
-/** A commit that ends when the test says so. */
-function opened({ groupMax = 100, atOnce = 1 } = {}) {
+/** Commits that end when the test ends them. */
+function opened({ groupMax = 100, concurrency = 1 } = {}) {
   const groups: { items: number[]; done: () => void; fail: (error: Error) => void }[] = []
   const commits = new GroupCommit<number, void>({
     commit(items) {
@@ -11,18 +11,18 @@ function opened({ groupMax = 100, atOnce = 1 } = {}) {
       return promise
     },
     groupMax,
-    atOnce,
+    concurrency,
   })
   return { commits, groups, items: () => groups.map((it) => it.items) }
 }
 
-/** When what came at the same moment has been read. */
-const atOnce = () => new Promise((resolve) => setImmediate(resolve))
+/** Resolves after items added in the same turn have been committed. */
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('the first waits for nothing, and those that come meanwhile go together', async () => {
+test('the first item is committed immediately, and those that arrive meanwhile go together', async () => {
   const { commits, groups, items } = opened()
   const first = commits.add(1)
-  await atOnce()
+  await nextTurn()
   expect(items()).toEqual([[1]])
   const others = [commits.add(2), commits.add(3), commits.add(4)]
   expect(items()).toEqual([[1]])
@@ -32,27 +32,27 @@ test('the first waits for nothing, and those that come meanwhile go together', a
   groups[1]!.done()
   await Promise.all(others)
   void commits.add(5)
-  await atOnce()
+  await nextTurn()
   expect(items()).toEqual([[1], [2, 3, 4], [5]])
 })
 
-test('those that come at the same moment go together', async () => {
+test('items of the same turn go together', async () => {
   const { commits, items } = opened()
   for (const item of [1, 2, 3]) void commits.add(item)
-  await atOnce()
+  await nextTurn()
   expect(items()).toEqual([[1, 2, 3]])
 })
 
-test('as many run at a time as may, and those that come meanwhile go with the next of either', async () => {
-  const { commits, groups, items } = opened({ atOnce: 2 })
+test('with two concurrent commits, items that arrive meanwhile go with whichever ends first', async () => {
+  const { commits, groups, items } = opened({ concurrency: 2 })
   const first = [commits.add(1), commits.add(2)]
-  await atOnce()
+  await nextTurn()
   expect(items()).toEqual([[1, 2]])
   const second = commits.add(3)
-  await atOnce()
+  await nextTurn()
   expect(items()).toEqual([[1, 2], [3]])
   const third = [commits.add(4), commits.add(5)]
-  await atOnce()
+  await nextTurn()
   expect(items()).toEqual([[1, 2], [3]])
   groups[1]!.done()
   await second
@@ -62,27 +62,27 @@ test('as many run at a time as may, and those that come meanwhile go with the ne
   await Promise.all([...first, ...third])
 })
 
-test('a commit that fails fails for its group and for nobody else', async () => {
+test('a failed commit rejects the items of its own group only', async () => {
   const { commits, groups } = opened()
   const first = commits.add(1)
-  await atOnce()
+  await nextTurn()
   const second = [commits.add(2), commits.add(3)].map((it) => it.catch((error) => error))
   groups[0]!.done()
   await first
   await expect.poll(() => groups.length).toBe(2)
   const third = commits.add(4)
-  const fault = new Error('lost')
-  groups[1]!.fail(fault)
-  expect(await Promise.all(second)).toEqual([fault, fault])
+  const error = new Error('lost')
+  groups[1]!.fail(error)
+  expect(await Promise.all(second)).toEqual([error, error])
   await expect.poll(() => groups.length).toBe(3)
   groups[2]!.done()
   await third
 })
 
-test('an item is not confirmed before its own group is committed', async () => {
+test('an item resolves only when its own group is committed', async () => {
   const { commits, groups } = opened()
   void commits.add(1)
-  await atOnce()
+  await nextTurn()
   let confirmed = false
   const second = commits.add(2).then(() => {
     confirmed = true
@@ -94,10 +94,10 @@ test('an item is not confirmed before its own group is committed', async () => {
   await second
 })
 
-test('when as many wait as a group may have, the next is refused at once', async () => {
+test('when a full group is waiting, the next item is rejected immediately', async () => {
   const { commits, groups } = opened({ groupMax: 2 })
   const taken = [commits.add(1)]
-  await atOnce()
+  await nextTurn()
   taken.push(commits.add(2), commits.add(3))
   await expect(commits.add(4)).rejects.toThrow(QueueFullError)
   groups[0]!.done()

@@ -1,17 +1,17 @@
 /**
- * Group commit: concurrent items share one statement. The first waits only until the requests that have come at the same
- * moment are read; those that arrive while as many statements run as may go together in the next. Alone it costs nothing,
- * and under load the cost of a commit is shared by many.
+ * Group commit: concurrent items share one statement. The first item waits only until the requests that have already
+ * arrived are read. Items that arrive while all allowed statements run go together into the next one. A single item costs
+ * nothing extra; under load many items share the cost of one commit.
  */
-import { setImmediate as restRead } from 'node:timers/promises'
+import { setImmediate as pendingReads } from 'node:timers/promises'
 
 export type GroupCommitOptions<Item, Result> = {
   /** Commits all items, or none. */
   commit(items: Item[]): Promise<Result>
-  /** Items per statement, and so items waiting, at most: beyond that the caller is told at once. */
+  /** Items per statement, and items that may wait for one. Further items are rejected. */
   groupMax: number
   /** Statements that run at a time. */
-  atOnce: number
+  concurrency: number
 }
 
 type Waiting<Item, Result> = { item: Item; resolve(result: Result): void; reject(error: unknown): void }
@@ -26,22 +26,21 @@ export class GroupCommit<Item, Result> {
   }
 
   /**
-   * Resolves once the item is committed.
-   * @returns what came of all that were committed with it.
-   * @throws {QueueFullError} when too many wait; otherwise what `commit` throws: then the outcome may be unknown.
+   * @returns the result of the item's whole group, once it is committed.
+   * @throws {QueueFullError} if too many items wait, or the error of `commit`, whose outcome may be unknown.
    */
   add(item: Item): Promise<Result> {
     if (this.#waiting.length >= this.#options.groupMax)
       return Promise.reject(new QueueFullError(this.#waiting.length))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })
-      if (this.#running < this.#options.atOnce) void this.#run()
+      if (this.#running < this.#options.concurrency) void this.#run()
     })
   }
 
   async #run(): Promise<void> {
     this.#running++
-    await restRead()
+    await pendingReads()
     while (this.#waiting.length > 0) {
       const group = this.#waiting
       this.#waiting = []
@@ -59,6 +58,6 @@ export class GroupCommit<Item, Result> {
 export class QueueFullError extends Error {
   override name = 'QueueFullError'
   constructor(waiting: number) {
-    super(`Cannot accept: ${waiting} requests wait for the database`)
+    super(`Cannot accept: ${waiting} requests are waiting for the database`)
   }
 }

@@ -1,61 +1,32 @@
-/** The reservation service: accepts reservations all day, and learns from stock's events what became of them. */
-import { hostname } from 'node:os'
-import { Incarnation } from '../../streams/incarnation.ts'
-import { lockTimeoutOf } from '../../streams/lease.ts'
-import { closePostgres, openPostgres, requestTimeoutMs } from '../../streams/postgres.ts'
+/** The reservation service: accepts reservations at any time, and learns their outcomes from stock's events. */
 import { Pulse } from '../../streams/pulse.ts'
-import { openRedis } from '../../streams/redis.ts'
-import { Sender } from '../../streams/sender.ts'
-import { checkPartitions } from '../../streams/setup.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
-import { Worker } from '../../streams/worker.ts'
-import { serviceNames } from '../config.ts'
-import { createApp } from '../http/app.ts'
-import { ready } from '../http/health.ts'
 import { placesToWait } from '../http/held.ts'
 import { Forgetting } from '../http/idempotency.ts'
-import { openProbe } from '../http/probe.ts'
-import { connectAll, openReads } from '../http/reads.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
-import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
-import { StoreClock } from '../store-clock.ts'
-import { following, sending } from '../tracing/messages.ts'
-import { watchStores } from '../watch.ts'
-import { type Changed, stockEventConsumer } from './consumer.ts'
+import { type Loop, ServiceParts } from '../service-parts.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
+import { type Changed, stockEventHandler } from './handler.ts'
 import { mountReservations, readsAtOnce } from './http.ts'
+import { unconfirmedSeconds } from './outbox.ts'
 import { resendUnconfirmed } from './resend.ts'
+import { isUndecided } from './reservation.ts'
 import * as store from './store.ts'
 
-await runService('reservation', async ({ config, log, lines, metrics, tracing, stopping, signal }) => {
-  const { databaseUrl, redisUrl, redisPrefix, partitions, leaseTtlMs, resendAfterMs, eventRetentionDays } =
-    config
-  const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  // The inserts, and what sends again: and as many once more, for when those do not answer (`silence.ts`).
-  const hot = openPostgres(databaseUrl, { schema: 'reservation', max: 2 * (insertsAtOnce + 1), hot: true })
-  const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
-  const projection = openPostgres(databaseUrl, { schema: 'reservation', max: 2, hot: true, lockTimeoutMs })
-  const sql = openPostgres(databaseUrl, {
-    schema: 'reservation',
-    max: 3,
-    statementTimeoutMs: requestTimeoutMs,
-  })
-  const reads = openReads(databaseUrl, 'reservation', readsAtOnce)
-  const probe = openProbe(databaseUrl, 'reservation')
-  await checkPartitions(sql, partitions)
-  const clock = await StoreClock.open(probe.sql)
-  const { now } = clock
-  // Each opens a connection: the first rush has not the time to wait for one.
-  await Promise.all([connectAll(reads), ...Array.from({ length: insertsAtOnce }, () => hot`select`)])
-  const redis = openRedis(redisUrl, id)
-  const incarnation = new Incarnation({ service: 'reservation', services: serviceNames, redisPrefix, log })
-  const sender = sending(
-    tracing,
-    topics.stockMailbox,
-    new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions, incarnation }),
-  )
+await runService('reservation', async (given) => {
+  const { config, log, lines, metrics, tracing, stopping } = given
+  const { redisUrl, redisPrefix, partitions, resendAfterMs } = config
+  const parts = await ServiceParts.open(given)
+  const { sql, workerSql, incarnation, now } = parts
+  // For inserts and resends, and as many again to replace connections that went silent (`silence.ts`).
+  const hot = parts.openSql({ max: 2 * (insertsAtOnce + 1), hot: true })
+  // Connect now, so that the first requests need not wait for it.
+  const connected = Array.from({ length: insertsAtOnce }, () => hot`select`)
+  const [reads] = await Promise.all([parts.openReads(readsAtOnce), ...connected])
+  const redis = parts.openRedis()
+  const sender = parts.sender(topics.stockMailbox, redis)
 
   const wakeup = new Wakeup<Answer>({
     redisUrl,
@@ -67,7 +38,7 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
     idOf: (answer) => answer.reservationid,
     async lookup(ids) {
       const rows = await store.findMany(sql, ids)
-      return rows.filter((row) => row.status !== 'Requested').map(answerOf)
+      return rows.filter((row) => !isUndecided(row.status)).map(answerOf)
     },
   })
   const desk = new Desk({
@@ -83,29 +54,14 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
     metrics,
     tracing,
   })
-  const worker = new Worker({
-    service: 'reservation',
-    id,
+  const worker = parts.worker({
     topic: topics.stockEvents,
-    partitions,
-    handler: stockEventConsumer({ sql: projection, committed: tell }),
-    incarnation,
-    sql: projection,
-    redisUrl,
-    redisPrefix,
-    leaseTtlMs,
-    eventRetentionDays,
-    log,
-    telemetry: streamsTelemetry(metrics, tracing && following(tracing, 'reservation', topics.stockEvents)),
+    handler: stockEventHandler({ sql: workerSql, committed: onChanged }),
   })
-  const resending = new Pulse('resend')
-  const watching = new Pulse('watch-stores')
-  const forgetting = new Forgetting(sql, log)
-  const resent = (count: number) => metrics.resends.inc(count)
 
-  const decided = lines.of('decided')
-  /** After the commit: whoever waits for these reservations, and whoever watches the service. */
-  function tell(changes: Changed[]): void {
+  const decidedLines = lines.of('decided')
+  /** Called after the commit: answers waiting requests, counts and logs. */
+  function onChanged(changes: Changed[]): void {
     wakeup.announce(
       changes.map(({ reservationid, status, reason, updatedAt }) => ({
         reservationid,
@@ -118,43 +74,22 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
       metrics.decided(status).inc()
       if (seconds !== undefined) metrics.decisionSeconds.observe(seconds)
       const waitMs = seconds === undefined ? undefined : seconds * 1_000
-      decided.add({ outcome: status, id: reservationid, waitMs }, () =>
+      decidedLines.add({ outcome: status, id: reservationid, waitMs }, () =>
         log.info({ reservationid, bookid, status, reason, traceid: traceIdOf(traceparent) }, 'decided'),
       )
     }
   }
 
-  const app = createApp({
-    service: 'reservation',
-    title: 'Reservations',
-    description: 'Reserve one copy of a book, cancel it, and see which books there are.',
-    log,
-    metrics,
-    tracing,
-  })
+  const app = parts.app(
+    'Reservations',
+    'Reserve a copy of a book, follow or cancel the reservation, and search the book list.',
+  )
   mountReservations({ app, sql, reads, desk, held: placesToWait(metrics), stopping })
 
-  return {
-    app,
-    pulses: () => [...worker.pulses, wakeup.pulse, resending, forgetting.pulse, watching],
-    ready: () => ready(probe, incarnation),
-    loops: [
-      worker.run(signal),
-      wakeup.run(signal),
-      forgetting.run(signal),
-      watchStores(
-        {
-          sql,
-          worker,
-          clock,
-          partitions,
-          metrics,
-          log,
-          pulse: watching,
-          own: async () => metrics.undecidedFor(await store.unansweredSeconds(sql, partitions)),
-        },
-        signal,
-      ),
+  const pulse = new Pulse('resend')
+  const resending: Loop = {
+    pulse,
+    run: (signal) =>
       resendUnconfirmed(
         {
           sql: hot,
@@ -166,16 +101,15 @@ await runService('reservation', async ({ config, log, lines, metrics, tracing, s
           maySend: () => incarnation.isCurrent,
           now,
           log,
-          pulse: resending,
-          resent,
+          pulse,
+          resent: (count) => metrics.resends.inc(count),
         },
         signal,
       ),
-    ],
-    async close() {
-      await wakeup[Symbol.asyncDispose]()
-      redis.disconnect()
-      await Promise.all([hot, projection, sql, reads, probe.sql].map(closePostgres))
-    },
   }
+  const watching = parts.watchStores(worker, async () =>
+    metrics.undecidedFor(await unconfirmedSeconds(sql, partitions)),
+  )
+  const loops = [worker, wakeup, resending, new Forgetting(sql, log), watching]
+  return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })

@@ -1,4 +1,4 @@
-/** No hot statement reads a table from end to end, empty or with a million rows. */
+/** Hot statements use an index, whether their tables are empty or have a million rows. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import { closePostgres, type Sql } from '../../streams/postgres.ts'
@@ -8,7 +8,8 @@ import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
 import { findBooks } from './books.ts'
-import { stockEventConsumer } from './consumer.ts'
+import { stockEventHandler } from './handler.ts'
+import * as outbox from './outbox.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -34,10 +35,9 @@ const rowsOf = (size: number, keyed = false): store.Accepted[] =>
     userid: `user-${i}`,
     partition: i % 16,
     traceparent,
-    createdAt: new Date(),
   }))
 
-/** Reservations accepted, and what stock says of them taken in. */
+/** Accepts reservations, and commits stock's events about them. */
 async function write(sql: Sql, size: number): Promise<void> {
   const rows = rowsOf(size)
   await store.insert(sql, rows, 3_000)
@@ -56,7 +56,7 @@ async function write(sql: Sql, size: number): Promise<void> {
       isbn: '',
     },
   ])
-  const handler = stockEventConsumer({ sql, committed() {} })
+  const handler = stockEventHandler({ sql, committed() {} })
   const batch = events.map((message, i) => ({
     partition: i % 16,
     position: '1-0',
@@ -75,15 +75,14 @@ async function write(sql: Sql, size: number): Promise<void> {
   await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
 }
 
-/** What is sent again. */
 async function resend(sql: Sql): Promise<void> {
-  await store.openLots(sql)
-  await store.partitionsDue(sql, 16)
-  await store.takeDue(sql, 3, new Date(), 1_000, 3_000)
+  await outbox.openLots(sql)
+  await outbox.partitionsDue(sql, 16)
+  await outbox.claimDue(sql, 3, new Date(), 1_000, 3_000)
 }
 
-/** What requests ask for that concern few reservations. */
-async function ask(sql: Sql, size: number): Promise<void> {
+/** Queries of requests about a few reservations. */
+async function query(sql: Sql, size: number): Promise<void> {
   const ids = rowsOf(size).map((it) => it.reservationid)
   await store.find(sql, ids[0]!)
   await store.findMany(sql, ids)
@@ -94,7 +93,7 @@ async function ask(sql: Sql, size: number): Promise<void> {
 
 async function expectHot(size: number): Promise<void> {
   expect(await expectIndexes(hot, (sql) => write(sql, size))).toBe(3)
-  // Lots are those of a few seconds.
+  // There are only lots of the last few seconds.
   expect(await expectIndexes(hot, resend, { small: ['lot'] })).toBe(3)
 }
 
@@ -102,20 +101,20 @@ const tables = ['reservation', 'book', 'book_search', 'idempotency']
 const million = 1_000_000
 const books = 50_000
 const keys = 200_000
-const unanswered = 5_000
+const undecided = 5_000
 
 async function fill(sql: Sql): Promise<void> {
   const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
   await sql`
     insert into reservation (reservationid, bookid, userid, partition, status)
     select ${uuid}, 'book-' || i % ${books}::int, 'user-' || i % 100000, i % 16, case
-      when i > ${million - unanswered}::int then 'Requested' when i % 10 = 0 then 'Failed'
+      when i > ${million - undecided}::int then 'Requested' when i % 10 = 0 then 'Failed'
       when i % 11 = 0 then 'Canceled' else 'Reserved' end
     from generate_series(1, ${million}::int) i`
   await sql`
     insert into outbox (partition, reservationid, resend_at)
     select i % 16, ${uuid}, now() + (random() - 0.1) * interval '3 seconds'
-    from generate_series(${million - unanswered + 1}::int, ${million}::int) i`
+    from generate_series(${million - undecided + 1}::int, ${million}::int) i`
   await sql`
     insert into book (bookid, title, author, isbn, available, held, version)
     select 'book-' || i, 'title ' || i, 'author', 'isbn', i % 3, 0, 1 from generate_series(1, ${books}::int) i
@@ -126,14 +125,14 @@ async function fill(sql: Sql): Promise<void> {
     from generate_series(1, ${keys}::int) i`
 }
 
-test.each([1, 200])('with tables that are empty, for a batch of %i', expectHot)
+test.each([1, 200])('with empty tables, for a batch of %i', expectHot)
 
 describe('with a million reservations', () => {
   beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
 
-  test.each([1, 500])('before Postgres has taken notice of them, for a batch of %i', expectHot)
+  test.each([1, 500])('before analyze, for a batch of %i', expectHot)
 
-  describe('once it has', () => {
+  describe('after analyze', () => {
     beforeAll(async () => {
       await hot`analyze`
     })
@@ -141,11 +140,11 @@ describe('with a million reservations', () => {
     test.each([1, 500])('for a batch of %i', expectHot)
 
     test.each([1, 500])('for requests about %i', async (size) => {
-      expect(await expectIndexes(unforced, (sql) => ask(sql, size))).toBe(5)
+      expect(await expectIndexes(unforced, (sql) => query(sql, size))).toBe(5)
     })
 
-    test('for how long stock has not answered', async () => {
-      await expectIndexes(unforced, (sql) => store.unansweredSeconds(sql, 16), { walked: ['outbox'] })
+    test('for the age of the oldest unconfirmed command', async () => {
+      await expectIndexes(unforced, (sql) => outbox.unconfirmedSeconds(sql, 16), { walked: ['outbox'] })
     })
 
     const lists = [undefined, '00000000-0000-0000-0000-000000080000'].flatMap((before) =>
@@ -172,7 +171,7 @@ describe('with a million reservations', () => {
       for (const after of ['', 'book-7']) {
         const books = { q: undefined, available, after, limit: 51 }
         await expectIndexes(unforced, (sql) => findBooks(sql, books), { walked: ['book'] })
-        // Words that many books have are found soon in the order of ids, and others by their letters.
+        // Common words are found by walking the ids, rare ones by their letters.
         await expectIndexes(unforced, (sql) => findBooks(sql, { ...books, q: 'title' }), {
           walked: ['book_search'],
         })

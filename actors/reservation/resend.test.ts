@@ -9,7 +9,7 @@ import { openDatabase } from '../testing/database.ts'
 import { resendUnconfirmed } from './resend.ts'
 import * as store from './store.ts'
 
-/** A reservation whose command is due to be sent again, and what sends it, once it is started. */
+/** A reservation whose command is due to be resent, and a resender to start. */
 async function opened() {
   const database = await openDatabase('reservation', 1)
   const { sql } = database
@@ -27,10 +27,10 @@ async function opened() {
 
   const stop = new AbortController()
   const pulse = new Pulse('resend')
-  let turns = 0
-  const turned = Promise.withResolvers<void>()
+  let passes = 0
+  const passed = Promise.withResolvers<void>()
   const again = Promise.withResolvers<number>()
-  pulse.beat = () => void (++turns === 3 && turned.resolve())
+  pulse.beat = () => void (++passes === 3 && passed.resolve())
   const options = {
     sql,
     redis,
@@ -54,10 +54,10 @@ async function opened() {
   return {
     redis,
     mailbox: streamKey(prefix, topics.stockMailbox, 0),
-    /** Resolves when it has looked a few times. */
+    /** Starts resending. Resolves after three passes. */
     start: () => {
       running = resendUnconfirmed(options, stop.signal)
-      return turned.promise
+      return passed.promise
     },
     again: again.promise,
     async [Symbol.asyncDispose]() {
@@ -69,10 +69,10 @@ async function opened() {
   }
 }
 
-test('while stock has never been there, what waits in its mailbox is not sent again; what was lost is', async () => {
+test('before stock has started, a command in its mailbox is not resent, and a lost one is', async () => {
   await using it = await opened()
   const { redis, mailbox } = it
-  // As it was sent, before it was due to be sent again.
+  // The command as it was sent originally.
   await redis.xadd(mailbox, '1-0', 'cloudevents', '[]')
   await it.start()
   expect(await redis.xlen(mailbox)).toBe(1)
@@ -81,42 +81,42 @@ test('while stock has never been there, what waits in its mailbox is not sent ag
   expect(await redis.xlen(mailbox)).toBe(1)
 })
 
-test('while somebody has read the mailbox by hand, what waits there is not taken for answered', async () => {
+test('after another client reads the mailbox, its commands do not count as answered', async () => {
   await using it = await opened()
   const { redis, mailbox } = it
   await redis.xgroup('CREATE', mailbox, 'stock', '0-0', 'MKSTREAM')
   await redis.xadd(mailbox, '1-0', 'cloudevents', '[]')
-  await redis.xreadgroup('GROUP', 'stock', 'by hand', 'STREAMS', mailbox, '>')
+  await redis.xreadgroup('GROUP', 'stock', 'other client', 'STREAMS', mailbox, '>')
   await it.start()
   expect(await redis.xlen(mailbox)).toBe(1)
-  // As stock does when it is back and has committed it: nothing waits, and still there is no answer.
-  await redis.xgroup('DELCONSUMER', mailbox, 'stock', 'by hand')
+  // As after stock has committed the command: nothing is pending, and still there is no answer.
+  await redis.xgroup('DELCONSUMER', mailbox, 'stock', 'other client')
   expect(await it.again).toBe(1)
 })
 
-// Ids of Redis begin with its time. Whether that is long past or yet to come, they only say what comes after what.
+// Entry ids begin with Redis's time, but only their order counts, however wrong that clock is.
 test.each([
   ['far behind', '1'],
   ['far ahead', String(Date.UTC(2100, 0))],
 ])(
-  'with the clock of Redis %s a command is sent again once stock has gone past it, and not before',
+  'with the clock of Redis %s, a command is resent once stock has read past it, and not before',
   async (_, ms) => {
     await using it = await opened()
     const { redis, mailbox } = it
     await redis.xgroup('CREATE', mailbox, 'stock', '0-0', 'MKSTREAM')
     for (const n of [0, 1]) await redis.xadd(mailbox, `${ms}-${n}`, 'cloudevents', '[]')
-    // Stock has gone past the first of the two, and nobody knows which of them is the command.
+    // Stock has read the first of the two entries, and either may be the command.
     await redis.xgroup('SETID', mailbox, 'stock', `${ms}-0`)
     await it.start()
     expect(await redis.xlen(mailbox)).toBe(2)
-    // It goes on, and is never through.
+    // Stock reads on, but never to the end.
     await redis.xadd(mailbox, `${ms}-2`, 'cloudevents', '[]')
     await redis.xgroup('SETID', mailbox, 'stock', `${ms}-1`)
     expect(await it.again).toBe(1)
   },
 )
 
-test('what was in a mailbox that has begun anew is sent again, though stock has gone past nothing in it', async () => {
+test('commands of a mailbox that was recreated are resent, though stock has read nothing in it', async () => {
   await using it = await opened()
   const { redis, mailbox } = it
   await redis.xadd(mailbox, '5-0', 'cloudevents', '[]')

@@ -1,18 +1,18 @@
 /**
- * Sends commands again that stock has not answered: Redis may lose what it was given. What was accepted together is noted
- * as one lot; what stock has not answered when the lot is due waits in the outbox, command by command, until it has.
+ * Resends commands that stock has not confirmed, because Redis may lose them. Reservations accepted together form one lot;
+ * when the lot is due, each one that is still undecided gets a row in the outbox until stock answers.
  *
- * An unanswered command is not always a lost one. When stock is slow or down its mailboxes fill, and sending everything
- * again would only make them longer. So a row is sent again when stock has gone past what its mailbox held at a time at
- * which the row was due already, and still has not answered.
+ * An unconfirmed command is not necessarily lost. When stock is slow or down, resending on a timer would only fill its
+ * mailboxes further. So a command is resent only once stock has read past the end that its mailbox had when the command was
+ * already due, without answering it.
  *
- * Rows are due by Postgres's clock, and the ids of entries are given by Redis's, so neither is compared with the other, nor
- * with ours: a mark says where the mailbox ended at an instant of Postgres's. Everything that was due by then had been sent
- * before, and so is behind the mark or lost.
+ * Due times are by Postgres's clock and entry ids by Redis's, and the two are never compared. Instead a mark records where
+ * the mailbox ended at a time of Postgres's clock: every command due by that time was sent earlier, so it is either before
+ * the mark or lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isBefore } from '../../streams/entry.ts'
-import { endOf, groupsOf } from '../../streams/groups.ts'
+import { committedBy, endOf, groupOf } from '../../streams/groups.ts'
 import { streamKey } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Pulse } from '../../streams/pulse.ts'
@@ -21,12 +21,13 @@ import type { Sender } from '../../streams/sender.ts'
 import type { Log } from '../log.ts'
 import { topics } from '../messages.ts'
 import { commandOf } from './commands.ts'
-import * as store from './store.ts'
+import * as outbox from './outbox.ts'
+import { isUndecided } from './reservation.ts'
 
-const lookEveryMs = 1_000
+const intervalMs = 1_000
 /** Rows per statement. */
 const batchSizeMax = 1_000
-/** With more events than this waiting for ourselves, the answers may well be among them. */
+/** With more unread events than this, the answers are probably among them. */
 const eventBacklogMax = 1_000
 
 export type ResendOptions = {
@@ -40,15 +41,15 @@ export type ResendOptions = {
   now(): Date
   log: Log
   pulse: Pulse
-  /** Whether anything may be sent: if not, what is due stays due. */
+  /** While false, due commands stay due. */
   maySend(): boolean
-  /** Told how many were sent again. */
+  /** Called with the number of commands resent. */
   resent(count: number): void
 }
 
-/** Where a mailbox ended, and when, by Postgres's clock. */
+/** The end of a mailbox at a time of Postgres's clock. */
 type Mark = { end: string; at: Date }
-/** Of each partition, the mark that stock has yet to pass. */
+/** For each partition, the mark that stock has not yet passed. */
 type Marks = Map<number, Mark>
 
 /** Runs until `signal` is aborted. */
@@ -56,82 +57,77 @@ export async function resendUnconfirmed(options: ResendOptions, signal: AbortSig
   const { sql, partitions, maySend, log, pulse } = options
   const marks: Marks = new Map()
   while (!signal.aborted) {
-    const restMs = lookEveryMs * (0.75 + Math.random() / 2)
+    const delayMs = intervalMs * (0.75 + Math.random() / 2)
     const failures: unknown[] = []
     const failed = (error: unknown, facts = {}) => {
       failures.push(error)
       log.warn({ err: error, ...facts }, 'cannot send unconfirmed commands again yet')
     }
     try {
-      await store.openLots(sql)
-      for (const due of maySend() ? await store.partitionsDue(sql, partitions) : [])
+      await outbox.openLots(sql)
+      for (const due of maySend() ? await outbox.partitionsDue(sql, partitions) : [])
         await resendPartition(options, due, marks, signal).catch((error) =>
           failed(error, { partition: due.partition }),
         )
     } catch (error) {
       failed(error)
     }
-    if (failures.length > 0) pulse.fail(failures[0], restMs)
-    else pulse.beat(restMs)
-    await sleep(restMs, undefined, { signal }).catch(() => {})
+    if (failures.length > 0) pulse.fail(failures[0], delayMs)
+    else pulse.beat(delayMs)
+    await sleep(delayMs, undefined, { signal }).catch(() => {})
   }
 }
 
 async function resendPartition(
   options: ResendOptions,
-  { partition, at }: store.DuePartition,
+  { partition, at }: outbox.DuePartition,
   marks: Marks,
   signal: AbortSignal,
 ): Promise<void> {
   const { sql, resendAfterMs, sender, now, log, pulse, resent } = options
-  const dueBefore = await answeredUntil(options, partition, at, marks)
+  const dueBefore = await answeredBefore(options, partition, at, marks)
   if (dueBefore === undefined) return
-  for (let taken = batchSizeMax; taken === batchSizeMax && !signal.aborted; ) {
-    const rows = await store.takeDue(sql, partition, dueBefore, batchSizeMax, resendAfterMs)
-    taken = rows.length
+  for (let count = batchSizeMax; count === batchSizeMax && !signal.aborted; ) {
+    const rows = await outbox.claimDue(sql, partition, dueBefore, batchSizeMax, resendAfterMs)
+    count = rows.length
     await Promise.all(
       rows.map((row) =>
-        sender.send(commandOf(row.status === 'Requested' ? 'ReserveCopy' : 'ReleaseCopy', row, now())),
+        sender.send(commandOf(isUndecided(row.status) ? 'ReserveCopy' : 'ReleaseCopy', row, now())),
       ),
     )
-    resent(taken)
-    if (taken > 0) log.info({ partition, count: taken }, 'sent unconfirmed commands again')
+    resent(count)
+    if (count > 0) log.info({ partition, count }, 'sent unconfirmed commands again')
     pulse.beat()
   }
 }
 
 /**
- * Until when stock has answered what it was sent: `at`, if there is nothing in its mailbox that it has not gone past; else
- * when the mark was set that it has gone past, or that was lost.
- * @param at before which Redis was not asked yet.
- * @returns undefined when that cannot be told, or when our own consumer is behind: then the answers may be on their way.
+ * Finds the time before which every command that was due has been answered or lost: `at` if stock has read its whole
+ * mailbox, otherwise the time of the mark that stock has passed, or that the mailbox has lost.
+ * @param at a time of Postgres's clock, earlier than this call's queries of Redis.
+ * @returns undefined if no such time is known, or if this service's own consumer is behind and answers may be on their way.
  */
-async function answeredUntil(
+async function answeredBefore(
   { redis, prefix }: ResendOptions,
   partition: number,
   at: Date,
   marks: Marks,
 ): Promise<Date | undefined> {
-  const mailbox = streamKey(prefix, topics.stockMailbox, partition)
-  const events = streamKey(prefix, topics.stockEvents, partition)
   const [end, stock, own] = await Promise.all([
-    endOf(redis, mailbox),
-    groupsOf(redis, mailbox),
-    groupsOf(redis, events),
+    endOf(redis, streamKey(prefix, topics.stockMailbox, partition)),
+    groupOf(redis, prefix, topics.stockMailbox, partition, 'stock'),
+    groupOf(redis, prefix, topics.stockEvents, partition, 'reservation'),
   ])
-  const ours = own.find((it) => it.name === 'reservation')
-  if (ours && Number(ours.lag ?? 0) > eventBacklogMax) return undefined
-  const group = stock.find((it) => it.name === 'stock')
-  // Somebody reads by hand, which moves the cursor past what is not answered.
-  if (group && Number(group.pending) > 0) return undefined
-  // Without a group stock has never been here, or Redis has lost it: it has gone past nothing.
-  const passed = group ? String(group['last-delivered-id']) : '0-0'
+  if ((own?.lag ?? 0) > eventBacklogMax) return undefined
+  // Without a group, stock has not started yet, or Redis has lost it: nothing has been read.
+  const passed = stock ? committedBy(stock) : '0-0'
+  if (passed === undefined) return undefined
   if (end === undefined || !isBefore(passed, end)) {
     marks.delete(partition)
     return at
   }
   const mark = marks.get(partition)
-  // A mailbox that ends before the mark has begun anew: what the mark stood behind is lost.
+  // If the mailbox now ends before the mark, it was recreated, and its earlier commands are lost.
   if (mark && isBefore(passed, mark.end) && !isBefore(end, mark.end)) return undefined
   marks.set(partition, { end, at })
   return mark?.at

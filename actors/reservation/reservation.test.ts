@@ -2,7 +2,15 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
 import { listingsOf } from './books.ts'
-import { type Verdict, verdictsOf } from './reservation.ts'
+import {
+  cancelable,
+  isFinal,
+  statuses,
+  unconfirmed,
+  undecided,
+  type Verdict,
+  verdictsOf,
+} from './reservation.ts'
 
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 const after = (version = 1) => ({ bookid: 'b', version, available: 10 - version, held: version })
@@ -33,6 +41,16 @@ const received = (version: number, title: string): StockEvent => ({
 })
 const requested: StockEvent = { type: 'PurchaseRequested', ...after(), shortage: 1 }
 
+test('statuses and what they allow derive from the transitions', () => {
+  expect({ statuses, undecided, cancelable, unconfirmed, final: statuses.filter(isFinal) }).toEqual({
+    statuses: ['Requested', 'Reserved', 'Failed', 'Canceled'],
+    undecided: ['Requested'],
+    cancelable: ['Requested', 'Reserved'],
+    unconfirmed: ['Requested', 'Canceled'],
+    final: ['Failed', 'Canceled'],
+  })
+})
+
 const verdict = (n: number, it: Partial<Verdict> = {}): Verdict => ({
   reservationid: uuid(n),
   bookid: 'b',
@@ -43,16 +61,16 @@ const verdict = (n: number, it: Partial<Verdict> = {}): Verdict => ({
 })
 
 test.each<[string, StockEvent[], Verdict[]]>([
-  ['nothing says nothing', [requested, received(1, 'T')], []],
-  ['a copy that is held', [reserved(1)], [verdict(1, { status: 'Reserved' })]],
+  ['events about no reservation', [requested, received(1, 'T')], []],
+  ['a reserved copy', [reserved(1)], [verdict(1, { status: 'Reserved' })]],
   [
-    'a refusal, which answers no cancellation',
+    'a refusal, which confirms no cancellation',
     [refused(1)],
     [verdict(1, { status: 'Failed', reason: 'OutOfStock' })],
   ],
   ['a release alone is no outcome', [released(1)], [verdict(1, { released: true })]],
   [
-    'held and released in one batch',
+    'reserved and released in one batch',
     [reserved(1), released(1)],
     [verdict(1, { status: 'Reserved', released: true })],
   ],
@@ -66,11 +84,11 @@ test.each<[string, StockEvent[], Verdict[]]>([
       verdict(3, { status: 'Reserved', released: true }),
     ],
   ],
-])('a verdict draws together what was said of one reservation: %s', (_, events, verdicts) => {
+])('a verdict merges the events about one reservation: %s', (_, events, verdicts) => {
   expect(verdictsOf(events)).toEqual(verdicts)
 })
 
-test('a listing has the figures of the highest version, and what the last receipt said', () => {
+test('a listing has the counts of the highest version, and the details of the last receipt', () => {
   expect(
     listingsOf([received(1, 'old'), received(3, 'new'), reserved(1, 2), { ...reserved(9, 4), bookid: 'c' }]),
   ).toEqual([
@@ -81,7 +99,7 @@ test('a listing has the figures of the highest version, and what the last receip
 
 type Row = { title: string; available: number; held: number; version: number }
 
-/** What the statements of `books.ts` do to the table, in miniature. */
+/** A model of the statements in `books.ts`. */
 function apply(table: Map<string, Row>, events: StockEvent[]): void {
   for (const { bookid, about, available, held, version } of listingsOf(events)) {
     const row = table.get(bookid)
@@ -91,7 +109,7 @@ function apply(table: Map<string, Row>, events: StockEvent[]): void {
   }
 }
 
-/** Events of some books, in the order of their stream: versions rise, and some events change nothing. */
+/** Events of some books in stream order: versions increase, and some events change nothing. */
 const history = fc
   .array(fc.record({ book: fc.nat(2), kind: fc.nat(3), n: fc.nat(5) }), { maxLength: 40 })
   .map((steps) => {
@@ -112,7 +130,7 @@ const history = fc
     })
   })
 
-test('any batching of the same events leads to the same book list', () => {
+test('any batching of the same events gives the same book list', () => {
   fc.assert(
     fc.property(history, fc.array(fc.integer({ min: 1, max: 7 })), (events, sizes) => {
       const [atOnce, inBatches, oneByOne] = [new Map(), new Map(), new Map()] as Map<string, Row>[]
@@ -130,7 +148,7 @@ test('any batching of the same events leads to the same book list', () => {
   )
 })
 
-test('events that are read again change nothing: the book list never goes back', () => {
+test('rereading events changes nothing: the book list never goes back', () => {
   fc.assert(
     fc.property(history, fc.nat(40), fc.nat(40), (events, from, length) => {
       const [once, again] = [new Map(), new Map()] as Map<string, Row>[]

@@ -5,13 +5,35 @@
  *       │──ReservationRefused──▶ Failed (reason)
  *       └──cancel──▶ Canceled      a later outcome does not revive it
  *
- * Requests change it one by one; stock's events change it in batches. What a batch says about one reservation is first
- * drawn together into one verdict, so that one statement can apply it.
+ * Requests change it one by one; stock's events change it in batches. A batch's events about one reservation are first
+ * merged into one verdict, so that one statement can apply them all.
  */
 import type { StockEvent } from '../messages.ts'
 
-export const statuses = ['Requested', 'Reserved', 'Failed', 'Canceled'] as const
-export type Status = (typeof statuses)[number]
+/** Every status, and those that can follow it. All other lists of statuses derive from this, also in SQL. */
+export const transitions = {
+  Requested: ['Reserved', 'Failed', 'Canceled'],
+  Reserved: ['Canceled'],
+  Failed: [],
+  Canceled: [],
+} as const
+export type Status = keyof typeof transitions
+/** Stock's decision. */
+export type Outcome = Exclude<(typeof transitions)['Requested'][number], 'Canceled'>
+
+export const statuses = Object.keys(transitions) as Status[]
+
+const leadingTo = (...targets: Status[]): Status[] =>
+  statuses.filter((from) => transitions[from].some((to) => targets.includes(to)))
+
+/** Statuses that an outcome changes. */
+export const undecided = leadingTo('Reserved' satisfies Outcome, 'Failed' satisfies Outcome)
+export const cancelable = leadingTo('Canceled')
+/** Statuses in which stock may still have to answer a command: the reservation, or its release. */
+export const unconfirmed: Status[] = [...undecided, 'Canceled']
+
+export const isUndecided = (status: Status): boolean => undecided.includes(status)
+export const isFinal = (status: Status): boolean => transitions[status].length === 0
 
 export type Reservation = {
   reservationid: string
@@ -23,18 +45,17 @@ export type Reservation = {
   updated_at: Date
 }
 
-/** What stock has said about one reservation. */
+/** Stock's answers to one reservation. */
 export type Verdict = {
   reservationid: string
   bookid: string
-  /** The outcome of the request, if stock gave one. */
-  status: 'Reserved' | 'Failed' | null
+  status: Outcome | null
   reason: string | null
-  /** Stock has answered the cancellation. A refusal has not: stock answers every release by itself. */
+  /** Whether stock answered the release. A refusal does not count, because stock answers each release separately. */
   released: boolean
 }
 
-/** @returns one verdict per reservation that the events speak of. The first outcome counts; repetitions are equal to it. */
+/** @returns one verdict per reservation in the events. Repeated outcomes are equal, so the first one counts. */
 export function verdictsOf(events: StockEvent[]): Verdict[] {
   const verdicts = new Map<string, Verdict>()
   for (const event of events) {
@@ -42,7 +63,7 @@ export function verdictsOf(events: StockEvent[]): Verdict[] {
     const { reservationid, bookid } = event
     const verdict = verdicts.get(reservationid) ?? blank(reservationid, bookid)
     verdicts.set(reservationid, verdict)
-    // By the thousand a second: a plain switch, which the compiler checks to be exhaustive.
+    // A plain switch, because thousands of events arrive per second.
     switch (event.type) {
       case 'CopyReserved':
         verdict.status ??= 'Reserved'

@@ -1,16 +1,18 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
-import type { Sql } from '../../streams/postgres.ts'
+import type { Fragment, Sql } from '../../streams/postgres.ts'
 import type { StockEvent } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
-import { findBooks } from './books.ts'
-import { type Changed, stockEventConsumer } from './consumer.ts'
+import { findBooks, updateCounts, upsertBooks } from './books.ts'
+import { type Changed, stockEventHandler } from './handler.ts'
+import * as outbox from './outbox.ts'
+import { statuses } from './reservation.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
 let sql: Sql
 beforeAll(async () => {
-  database = await openDatabase('reservation', 1)
+  database = await openDatabase('reservation', 2)
   sql = database.sql
 })
 afterAll(() => database[Symbol.asyncDispose]())
@@ -28,12 +30,12 @@ async function accepted(bookid = 'b'): Promise<string> {
 }
 
 let position = 0
-/** Commits events as the worker does: those of one call are one batch. */
-async function told(...events: StockEvent[]): Promise<Changed[]> {
+/** Handles and commits events as the worker does, as one batch. */
+async function handle(...events: StockEvent[]): Promise<Changed[]> {
   const from = `${position}-0`
   const to = `${++position}-0`
   let changes: Changed[] = []
-  const handler = stockEventConsumer({ sql, committed: (them) => (changes = them) })
+  const handler = stockEventHandler({ sql, committed: (them) => (changes = them) })
   const batch = events.map((message) => ({
     partition: 0,
     position: to,
@@ -92,7 +94,7 @@ test.each<[Act[], (string | null)[]]>([
     ['refused', 'refused'],
     ['Failed', 'OutOfStock', 'confirmed'],
   ],
-  // Cancelled after it was decided: confirmed once the copy is back.
+  // Canceled after it was decided: confirmed by the release.
   [
     ['reserved', 'cancel'],
     ['Canceled', null, 'unconfirmed'],
@@ -109,7 +111,7 @@ test.each<[Act[], (string | null)[]]>([
     ['reserved', 'cancel', 'released', 'reserved'],
     ['Canceled', null, 'confirmed'],
   ],
-  // Cancelled while undecided: a late outcome does not revive it.
+  // Canceled while undecided: a late outcome does not revive it.
   [
     ['cancel', 'reserved'],
     ['Canceled', null, 'unconfirmed'],
@@ -138,20 +140,20 @@ test.each<[Act[], (string | null)[]]>([
     ['cancel', 'cancel', 'released'],
     ['Canceled', null, 'confirmed'],
   ],
-  // What failed cannot be cancelled.
+  // A failed reservation cannot be canceled.
   [
     ['refused', 'cancel'],
     ['Failed', 'OutOfStock', 'confirmed'],
   ],
 ])('%j leads to %j', async (acts, expected) => {
-  // One event per batch, and all events that follow each other in one batch: they lead to the same.
+  // One event per batch, or consecutive events in one batch: the result is the same.
   for (const together of [false, true]) {
     const reservationid = await accepted()
     let batch: StockEvent[] = []
     for (const act of [...acts, 'cancel-none' as const]) {
       if (act !== 'cancel' && act !== 'cancel-none') batch.push(event[act](reservationid))
       if (batch.length > 0 && (!together || act.startsWith('cancel'))) {
-        await told(...batch)
+        await handle(...batch)
         batch = []
       }
       if (act === 'cancel') await store.cancel(sql, reservationid, traceparent, 3_000)
@@ -160,9 +162,17 @@ test.each<[Act[], (string | null)[]]>([
   }
 })
 
-test('the commit reports what has changed, and nothing that has not', async () => {
+test('the table accepts the statuses of the state machine and no others', async () => {
+  const [check] = await sql<{ definition: string }[]>`
+    select pg_get_constraintdef(oid) as definition from pg_constraint
+    where conrelid = 'reservation'::regclass and contype = 'c'`
+  const named = Array.from(check!.definition.matchAll(/'(\w+)'/g), ([, status]) => status)
+  expect(named.sort()).toEqual(statuses.toSorted())
+})
+
+test('the commit reports the reservations that changed and no others', async () => {
   const [one, two, three] = [await accepted(), await accepted(), await accepted()]
-  const changes = await told(reserved(one), refused(two), reserved('00000000-0000-4000-8000-000000000000'))
+  const changes = await handle(reserved(one), refused(two), reserved('00000000-0000-4000-8000-000000000000'))
   expect(changes.map(({ reservationid, status, reason }) => [reservationid, status, reason]).sort()).toEqual(
     [
       [one, 'Reserved', null],
@@ -173,14 +183,14 @@ test('the commit reports what has changed, and nothing that has not', async () =
   expect(changes[0]!.seconds).toBeGreaterThan(0)
   const { updated_at } = (await store.find(sql, one))!
   expect(changes.map((it) => it.updatedAt)).toEqual([updated_at, updated_at].map((it) => it.toISOString()))
-  expect((await told(reserved(one), reserved(three))).map((it) => it.reservationid)).toEqual([three])
+  expect((await handle(reserved(one), reserved(three))).map((it) => it.reservationid)).toEqual([three])
 })
 
-test('a cancellation that stock has answered is reported with the time of the cancellation', async () => {
+test('a confirmed cancellation is reported with the time of the cancellation', async () => {
   const [held, never] = [await accepted(), await accepted()]
-  await told(reserved(held))
+  await handle(reserved(held))
   const canceled = (await store.cancel(sql, held, traceparent, 3_000))!
-  const changes = await told(released(held), reserved(never))
+  const changes = await handle(released(held), reserved(never))
   expect(changes.map((it) => [it.reservationid, it.status]).sort()).toEqual(
     [
       [held, 'Canceled'],
@@ -196,9 +206,9 @@ test('a cancellation that stock has answered is reported with the time of the ca
   })
 })
 
-test('a reservation that is accepted twice is one, as it was first', async () => {
+test('inserting a reservation again leaves the first one as it was', async () => {
   const reservationid = await accepted()
-  await told(reserved(reservationid))
+  await handle(reserved(reservationid))
   const row = {
     reservationid,
     keyed: true,
@@ -208,22 +218,22 @@ test('a reservation that is accepted twice is one, as it was first', async () =>
     traceparent,
   }
   const another = { ...row, reservationid: crypto.randomUUID(), keyed: false }
-  const { accepted: news } = await store.insert(sql, [row, another], 3_000)
-  expect(news).toEqual(new Set([another.reservationid]))
+  const { accepted: added } = await store.insert(sql, [row, another], 3_000)
+  expect(added).toEqual(new Set([another.reservationid]))
   expect(await store.find(sql, reservationid)).toMatchObject({ bookid: 'b', userid: 'u', status: 'Reserved' })
 })
 
-test('cancelling answers with the reservation, once', async () => {
+test('canceling returns the reservation once', async () => {
   const reservationid = await accepted()
   expect(await store.cancel(sql, reservationid, traceparent, 3_000)).toMatchObject({ status: 'Canceled' })
   expect(await store.cancel(sql, reservationid, traceparent, 3_000)).toBeUndefined()
 })
 
-const forgetAll = () => sql`with r as (delete from reservation), l as (delete from lot) delete from outbox`
+const deleteAll = () => sql`with r as (delete from reservation), l as (delete from lot) delete from outbox`
 
 async function makeLotsDue(): Promise<void> {
   await sql`update lot set due_at = clock_timestamp() - interval '1 second'`
-  await store.openLots(sql)
+  await outbox.openLots(sql)
 }
 
 async function lots(): Promise<number> {
@@ -231,9 +241,9 @@ async function lots(): Promise<number> {
   return row!.count
 }
 
-test('what stock has not answered is as old as the reservation, or as its cancellation', async () => {
-  const age = () => store.unansweredSeconds(sql, 1)
-  await forgetAll()
+test('an unconfirmed command is as old as its reservation, or as the cancellation', async () => {
+  const age = () => outbox.unconfirmedSeconds(sql, 1)
+  await deleteAll()
   expect(await age()).toBeUndefined()
   const reservationid = await accepted()
   await sql`update reservation set created_at = created_at - interval '1 hour', updated_at = created_at - interval '1 hour'`
@@ -244,71 +254,71 @@ test('what stock has not answered is as old as the reservation, or as its cancel
   expect(await age()).toBeLessThan(60)
 })
 
-test('however often Redis loses a command, it waits no longer than the longest wait to be sent again', async () => {
-  await forgetAll()
+test('however often Redis loses a command, it is resent within the maximum wait', async () => {
+  await deleteAll()
   await accepted()
   await makeLotsDue()
   for (let losses = 0; losses < 8; losses++) {
     await sql`update outbox set resend_at = '-infinity'`
-    expect(await store.takeDue(sql, 0, new Date(), 10, 3_000)).toHaveLength(1)
+    expect(await outbox.claimDue(sql, 0, new Date(), 10, 3_000)).toHaveLength(1)
     const [row] = await sql<{ ms: number }[]>`
       select extract(epoch from resend_at - clock_timestamp())::float * 1000 as ms from outbox`
-    expect(row!.ms).toBeLessThanOrEqual(store.resendWaitMaxMs)
+    expect(row!.ms).toBeLessThanOrEqual(outbox.resendWaitMaxMs)
   }
 })
 
-test('whoever waits longer for the first time than the longest wait goes on to wait as long', async () => {
-  await forgetAll()
+test('with a resendAfterMs above the maximum wait, later waits are as long as the first', async () => {
+  await deleteAll()
   await accepted()
   await makeLotsDue()
-  await store.takeDue(sql, 0, new Date(), 10, 60_000)
+  await outbox.claimDue(sql, 0, new Date(), 10, 60_000)
   const [row] = await sql<{ ms: number }[]>`
     select extract(epoch from resend_at - clock_timestamp())::float * 1000 as ms from outbox`
   expect(row!.ms).toBeGreaterThan(50_000)
 })
 
-test('only what is undecided when its lot is due gets into the outbox, and what is decided leaves it', async () => {
-  await forgetAll()
+test('only reservations that are undecided when their lot is due enter the outbox, and decided ones leave it', async () => {
+  await deleteAll()
   const ids = [await accepted(), await accepted(), await accepted()]
-  await told(reserved(ids[0]!))
+  await handle(reserved(ids[0]!))
   await makeLotsDue()
   const queued = async () =>
     (await sql`select reservationid from outbox`).map((it) => it.reservationid).sort()
   expect(await queued()).toEqual(ids.slice(1).sort())
-  // As if it had been decided at that very moment: after the lot was looked at, and before the row was seen.
+  // As if it was decided concurrently, after its lot was opened.
   await sql`update reservation set status = 'Failed' where reservationid = ${ids[1]!}`
-  const taken = await store.takeDue(sql, 0, new Date(), 10, 1_000)
+  const taken = await outbox.claimDue(sql, 0, new Date(), 10, 1_000)
   expect(taken.map((it) => it.reservationid)).toEqual([ids[2]])
   expect(await queued()).toEqual([ids[2]])
 })
 
-test('each unconfirmed row that is due is taken by one process, and put off further each time', async () => {
-  await forgetAll()
+test('each due command is claimed by one process, and postponed further each time', async () => {
+  await deleteAll()
   const ids = [await accepted(), await accepted(), await accepted()]
-  await store.openLots(sql)
+  await outbox.openLots(sql)
   expect(await lots()).toBe(3)
   await makeLotsDue()
   expect(await lots()).toBe(0)
-  const pass = () => sql`update outbox set resend_at = clock_timestamp() - interval '1 second'`
-  await pass()
-  expect(await store.partitionsDue(sql, 1)).toEqual([{ partition: 0, at: expect.any(Date) }])
-  // Another process has the first in hand.
+  const makeDue = () => sql`update outbox set resend_at = clock_timestamp() - interval '1 second'`
+  await makeDue()
+  expect(await outbox.partitionsDue(sql, 1)).toEqual([{ partition: 0, at: expect.any(Date) }])
+  // Another process holds the lock on the first one.
   const other = await sql.reserve()
   await other`begin`
   await other`select from outbox where reservationid = ${ids[0]!} for update`
-  const rest = await store.takeDue(sql, 0, new Date(), 10, 1_000)
+  const rest = await outbox.claimDue(sql, 0, new Date(), 10, 1_000)
   expect(rest.map((it) => it.reservationid).sort()).toEqual(ids.slice(1).sort())
   await other`rollback`
   other.release()
-  await pass()
-  const takes = await Promise.all([1, 2].map(() => store.takeDue(sql, 0, new Date(), 2, 1_000)))
+  await makeDue()
+  const claims = await Promise.all([1, 2].map(() => outbox.claimDue(sql, 0, new Date(), 2, 1_000)))
   expect(
-    takes
+    claims
       .flat()
       .map((it) => it.reservationid)
       .sort(),
   ).toEqual(ids.sort())
-  expect(await store.takeDue(sql, 0, new Date(), 10, 1_000)).toEqual([])
+  expect(await outbox.claimDue(sql, 0, new Date(), 10, 1_000)).toEqual([])
   const waits = async () => {
     const [row] =
       await sql`select extract(epoch from min(resend_at) - clock_timestamp())::float as s from outbox`
@@ -316,16 +326,18 @@ test('each unconfirmed row that is due is taken by one process, and put off furt
   }
   const first = await waits()
   for (const _ of [1, 2, 3]) {
-    await pass()
-    await store.takeDue(sql, 0, new Date(), 10, 1_000)
+    await makeDue()
+    await outbox.claimDue(sql, 0, new Date(), 10, 1_000)
   }
   expect(await waits()).toBeGreaterThan(first * 2)
-  await pass()
-  await told(reserved(ids[0]!), refused(ids[1]!))
-  expect((await store.takeDue(sql, 0, new Date(), 10, 1_000)).map((it) => it.reservationid)).toEqual([ids[2]])
+  await makeDue()
+  await handle(reserved(ids[0]!), refused(ids[1]!))
+  expect((await outbox.claimDue(sql, 0, new Date(), 10, 1_000)).map((it) => it.reservationid)).toEqual([
+    ids[2],
+  ])
 })
 
-test('the book list takes receipts and figures in, and never goes back', async () => {
+test('the book list follows receipts and counts, and never goes back', async () => {
   const about = { title: 'T', author: 'A', isbn: 'I' }
   const received = (version: number, available: number, more: object = {}): StockEvent => ({
     type: 'CopiesReceived',
@@ -342,20 +354,105 @@ test('the book list takes receipts and figures in, and never goes back', async (
     return books.map(({ updated_at: _, ...book }) => book)
   }
   const book = { bookid: 'list', ...about }
-  await told({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 9 })
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 9 })
   expect(await listed()).toEqual([])
-  await told(received(1, 3))
+  await handle(received(1, 3))
   expect(await listed()).toEqual([{ ...book, available: 3, version: 1 }])
-  await told({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 4, available: 1 })
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 4, available: 1 })
   expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
-  await told(received(2, 5, { title: 'older' }))
-  await told({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 3, available: 7 })
+  await handle(received(2, 5, { title: 'older' }))
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 3, available: 7 })
   expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
-  await told(received(5, 2, { title: 'newer' }), {
+  await handle(received(5, 2, { title: 'newer' }), {
     ...released(crypto.randomUUID()),
     bookid: 'list',
     version: 6,
     available: 3,
   })
   expect(await listed()).toEqual([{ ...book, title: 'newer', available: 3, version: 6 }])
+})
+
+const partitions = [0, 1]
+const uuid = (partition: number) => `00000000-0000-4000-8000-00000000000${partition}`
+const listing = (partition: number, version: number) => ({
+  partition,
+  bookid: `fenced-${partition}`,
+  about: { title: 'T', author: 'A', isbn: 'I' },
+  available: 3,
+  held: 0,
+  version,
+})
+const verdict = (partition: number) => ({
+  partition,
+  bookid: 'b',
+  reservationid: uuid(partition),
+  status: 'Reserved' as const,
+  reason: null,
+  released: false,
+})
+
+test.each<[name: string, part: () => Fragment]>([
+  [
+    'new books',
+    () =>
+      upsertBooks(
+        sql,
+        partitions.map((it) => listing(it, 1)),
+      ),
+  ],
+  [
+    'receipts',
+    () =>
+      upsertBooks(
+        sql,
+        partitions.map((it) => listing(it, 2)),
+      ),
+  ],
+  [
+    'counts of copies',
+    () =>
+      updateCounts(
+        sql,
+        partitions.map((it) => listing(it, 3)),
+      ),
+  ],
+  ['outcomes, and takes nothing out of the outbox', () => store.applyVerdicts(sql, partitions.map(verdict))],
+])('C1: a fenced-out owner writes no %s', async (name, part) => {
+  await sql`truncate book, reservation, outbox`
+  for (const partition of partitions) {
+    const row = {
+      reservationid: uuid(partition),
+      keyed: false,
+      bookid: 'b',
+      userid: 'u',
+      partition,
+      traceparent,
+    }
+    await store.insert(sql, [row], 0)
+    await outbox.openLots(sql)
+    if (name !== 'new books')
+      await sql`insert into book (bookid, title, author, isbn, available, held, version)
+        values (${`fenced-${partition}`}, '', '', '', 1, 0, 1)`
+  }
+  const everything = (partition: number) => sql`
+    select
+      (select json_agg(b) from book b where bookid = ${`fenced-${partition}`}) as books,
+      (select json_agg(r) from reservation r where reservationid = ${uuid(partition)}) as reservations,
+      (select count(*) from outbox where partition = ${partition}) as queued`
+  const before = await Promise.all(partitions.map(everything))
+  const { partitions: owned } = await commit(sql, {
+    advances: [
+      { partition: 0, epoch: 0, from: `${position}-0`, to: `${position}-0`, count: 0, seq: 0 },
+      { partition: 1, epoch: 7, from: '0-0', to: '0-0', count: 0, seq: 0 },
+    ],
+    events: [],
+    letters: [],
+    redriven: [],
+    writes: [part()],
+    results: undefined,
+  })
+  expect(owned).toEqual(new Set([0]))
+  const after = await Promise.all(partitions.map(everything))
+  expect(after[0]).not.toEqual(before[0])
+  expect(after[1]).toEqual(before[1])
 })

@@ -1,10 +1,13 @@
-/** Rows of reservations: accepted, cancelled, decided, found. */
+/** Reservations in Postgres: insert, cancel, decide, find. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import type { Reservation, Status, Verdict } from './reservation.ts'
+import { fencedRows, rows } from '../../streams/rows.ts'
+import { cancelable, type Reservation, type Status, undecided, type Verdict } from './reservation.ts'
+
+const canceled: Status = 'Canceled'
 
 export type Accepted = {
   reservationid: string
-  /** Whether the id stands for an idempotency key, and may exist already. */
+  /** Whether the id belongs to an idempotency key, and may exist already. */
   keyed: boolean
   bookid: string
   userid: string
@@ -13,32 +16,34 @@ export type Accepted = {
 }
 
 export type Inserted = {
-  /** When, by Postgres's clock. */
+  /** By Postgres's clock. */
   at: Date
-  /** The reservations that are new. Not told where none could exist before. */
+  /** Ids that did not exist before. Undefined if none of the rows was `keyed`. */
   accepted: ReadonlySet<string> | undefined
 }
 
 /**
- * Writes accepted reservations, and notes them as one lot. One that exists already (a repeated key) is left alone. Where
- * no id stands for a key none is looked for, which takes Postgres a tenth less.
+ * Inserts accepted reservations, and one lot of them all. A reservation that exists already, because its idempotency key
+ * is repeated, is left alone. Without keyed rows there is no conflict check, which saves Postgres a tenth.
  */
-export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number): Promise<Inserted> {
-  const keyed = rows.some((it) => it.keyed)
+export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: number): Promise<Inserted> {
+  const keyed = reservations.some((it) => it.keyed)
   const [row] = await sql<{ at: Date; accepted: string[] | null }[]>`
     with accepted as (
       insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at)
-      select r.reservationid, r.bookid, r.userid, r.partition, r.traceparent, now(), now()
-      from unnest(
-        ${rows.map((it) => it.reservationid)}::uuid[], ${rows.map((it) => it.bookid)}::text[],
-        ${rows.map((it) => it.userid)}::text[], ${rows.map((it) => it.partition)}::smallint[],
-        ${rows.map((it) => it.traceparent)}::text[]
-      ) as r (reservationid, bookid, userid, partition, traceparent)
-      -- In the same order always, so that two processes with the same repeated keys do not wait for each other.
-      order by r.reservationid
+      select reservationid, bookid, userid, partition, traceparent, now(), now()
+      from ${rows(sql, reservations, {
+        reservationid: 'uuid',
+        bookid: 'text',
+        userid: 'text',
+        partition: 'smallint',
+        traceparent: 'text',
+      })} as r
+      -- A fixed order, so that two processes with the same repeated keys do not deadlock.
+      order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}
       returning reservationid
-    ), noted as (
+    ), inserted_lot as (
       insert into lot (reservationids, due_at)
       select array_agg(reservationid), clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from accepted
       having count(*) > 0
@@ -47,7 +52,7 @@ export async function insert(sql: Sql, rows: Accepted[], resendAfterMs: number):
   return { at: row!.at, accepted: keyed ? new Set(row!.accepted) : undefined }
 }
 
-/** @returns the reservation as cancelled by this call, or undefined when its state does not allow it. */
+/** @returns the canceled reservation, or undefined if its status does not allow canceling. */
 export async function cancel(
   sql: Sql,
   reservationid: string,
@@ -56,8 +61,8 @@ export async function cancel(
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
     with canceled as (
-      update reservation set status = 'Canceled', traceparent = ${traceparent}, updated_at = clock_timestamp()
-      where reservationid = ${reservationid} and status in ('Requested', 'Reserved')
+      update reservation set status = ${canceled}, traceparent = ${traceparent}, updated_at = clock_timestamp()
+      where reservationid = ${reservationid} and status = any(${cancelable}::text[])
       returning partition, ${shown(sql)}
     ), queued as (
       insert into outbox (partition, reservationid, resend_at)
@@ -85,7 +90,7 @@ export type ReservationQuery = {
   limit: number
 }
 
-/** Newest first: ids rise with time. */
+/** Newest first: ids increase with time. */
 export function list(
   sql: Sql,
   { userid, bookid, status, before, limit }: ReservationQuery,
@@ -103,137 +108,50 @@ export function list(
 const shown = (sql: Sql) => sql`reservationid, bookid, userid, status, reason, created_at, updated_at`
 
 /**
- * Applies verdicts. An outcome decides a reservation that is Requested and no other; a cancellation is answered by
- * whatever tells that stock holds no copy for it. What is answered leaves the outbox.
+ * Applies verdicts. An outcome decides a reservation only while it is undecided; a release confirms a cancellation. Both
+ * delete the reservation's command from the outbox.
  */
-export const applyVerdicts = (sql: Sql, rows: (Verdict & { partition: number })[]): Fragment => sql`
-  judged as (
+export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number })[]): Fragment => sql`
+  changed as (
     update reservation r set
-      status = case when r.status = 'Requested' then v.status else r.status end,
-      reason = case when r.status = 'Requested' then v.reason else r.reason end,
-      updated_at = case when r.status = 'Requested' then now() else r.updated_at end
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.reservationid)}::uuid[],
-      ${rows.map((it) => it.status)}::text[], ${rows.map((it) => it.reason)}::text[],
-      ${rows.map((it) => String(it.released))}::text[]
-    ) as v (partition, reservationid, status, reason, released)
-    where r.reservationid = v.reservationid and v.partition = any(array(select partition from fenced))
-      and (r.status = 'Requested' and v.status is not null or r.status = 'Canceled' and v.released::bool)
-    returning r.partition, r.reservationid, r.status, r.created_at, r.updated_at
-  ), answered as (
-    delete from outbox o using judged j where o.partition = j.partition and o.reservationid = j.reservationid
+      status = case r.status when ${canceled} then r.status else v.status end,
+      reason = case r.status when ${canceled} then r.reason else v.reason end,
+      updated_at = case r.status when ${canceled} then r.updated_at else now() end
+    from ${fencedRows(sql, verdicts, {
+      reservationid: 'uuid',
+      status: 'text',
+      reason: 'text',
+      released: 'bool',
+    })} as v
+    where r.reservationid = v.reservationid
+      and (r.status = any(${undecided}::text[]) and v.status is not null
+        or r.status = ${canceled} and v.released)
+    returning r.partition, r.reservationid, r.status = ${canceled} as released, r.created_at, r.updated_at
+  ), confirmed as (
+    delete from outbox o using changed c where o.partition = c.partition and o.reservationid = c.reservationid
   )`
 
 /**
- * What the commit reports of the reservations that `applyVerdicts` changed, each once. What the events have said is left
- * out, for it is reported for thousands of reservations a second.
+ * The reservations that `applyVerdicts` changed, as the commit reports them. What the events already say is left out,
+ * because thousands are reported per second.
  */
 export type Report = {
-  /** Reservations that are decided as their verdict says, and how long each took, from accepted to decided. */
+  /** Reservations decided as their verdict says; for each, `seconds` has the time from accepted to decided. */
   decided: string[] | null
   seconds: number[] | null
-  /** When they were: all at once. */
+  /** When they were decided, which is the same for all. */
   at: string
-  /** Reservations that stock has released, and when each was cancelled. */
+  /** Reservations that stock released; for each, `canceled_at` has the time of its cancellation. */
   canceled: string[] | null
   canceled_at: string[] | null
 }
 
-/** A `Report` in one of the commit's results. */
+/** Makes the commit return a `Report`. */
 export const report = (sql: Sql): Fragment => sql`
   select null::int, json_build_object(
-    'decided', array_agg(reservationid) filter (where status <> 'Canceled'),
-    'seconds', array_agg(extract(epoch from updated_at - created_at)::float) filter (where status <> 'Canceled'),
+    'decided', array_agg(reservationid) filter (where not released),
+    'seconds', array_agg(extract(epoch from updated_at - created_at)::float) filter (where not released),
     'at', now(),
-    'canceled', array_agg(reservationid) filter (where status = 'Canceled'),
-    'canceled_at', array_agg(updated_at) filter (where status = 'Canceled')
-  ) from judged`
-
-export type Unconfirmed = Pick<Reservation, 'reservationid' | 'bookid' | 'userid' | 'status'> & {
-  traceparent: string | null
-}
-
-/**
- * Moves the commands of lots that are due into the outbox, unless stock has answered them. One that is answered at this
- * very moment may get there all the same.
- */
-export async function openLots(sql: Sql): Promise<void> {
-  await sql`
-    with due as (
-      delete from lot where due_at < clock_timestamp() returning reservationids, due_at
-    )
-    insert into outbox (partition, reservationid, resend_at)
-    select r.partition, r.reservationid, due_at
-    from due, lateral (
-      -- With an offset it is one look into the index for each lot. Else a plan that was made while there were few
-      -- reservations would read all of them, and be kept.
-      select partition, reservationid from reservation
-      where reservationid = any(due.reservationids) and status = 'Requested' offset 0
-    ) as r
-    on conflict do nothing`
-}
-
-/**
- * @returns how long the oldest of the commands has waited that stock has not answered in time, seconds: of the first in each
- * partition, so that a full outbox is not read from end to end. The oldest reservation is among them, for ids rise with time.
- */
-export async function unansweredSeconds(sql: Sql, partitions: number): Promise<number | undefined> {
-  const [row] = await sql<{ seconds: number | null }[]>`
-    select extract(epoch from clock_timestamp()
-      - min(case r.status when 'Requested' then r.created_at else r.updated_at end))::float as seconds
-    from generate_series(0, ${partitions - 1}) as p (partition)
-    cross join lateral (
-      select reservationid from outbox where partition = p.partition order by reservationid limit ${firstMax}
-    ) o
-    join reservation r on r.reservationid = o.reservationid and r.status in ('Requested', 'Canceled')`
-  return row?.seconds ?? undefined
-}
-
-/** Cancellations of older reservations may stand in front of it. */
-const firstMax = 20
-
-/** A partition in which commands are due to be sent again, and when that was asked, by Postgres's clock. */
-export type DuePartition = { partition: number; at: Date }
-
-export const partitionsDue = (sql: Sql, partitions: number): Promise<DuePartition[]> => sql<DuePartition[]>`
-  select p.partition, clock_timestamp() as at from generate_series(0, ${partitions - 1}) as p (partition)
-  where exists (select from outbox o where o.partition = p.partition and o.resend_at < clock_timestamp())`
-
-/**
- * The longest that a command waits to be sent again, however often it was, unless it waits longer for the first time: Redis
- * may lose it each time. An overloaded stock is sent nothing in vain even so (`resend.ts`).
- */
-export const resendWaitMaxMs = 10_000
-
-/**
- * Takes a partition's commands that were due before `dueBefore`, each for one process, and puts their next time off. Those
- * of reservations that are decided leave the outbox.
- * @param dueBefore by Postgres's clock.
- * @returns at most `limit`, those of the oldest reservations first.
- */
-export const takeDue = (
-  sql: Sql,
-  partition: number,
-  dueBefore: Date,
-  limit: number,
-  resendAfterMs: number,
-): Promise<Unconfirmed[]> => sql<Unconfirmed[]>`
-  with due as (
-    select o.reservationid, r.status in ('Reserved', 'Failed') as decided
-    from outbox o join reservation r on r.reservationid = o.reservationid
-    where o.partition = ${partition} and o.resend_at < ${dueBefore}
-    order by o.reservationid limit ${limit} for update of o skip locked
-  ), answered as (
-    delete from outbox o using due
-    where due.decided and o.partition = ${partition} and o.reservationid = due.reservationid
-  ), taken as (
-    update outbox o set resends = o.resends + 1,
-      resend_at = clock_timestamp() + interval '1 millisecond'
-        * least(${resendAfterMs}::float * 2 ^ least(o.resends + 1, 10) * (0.75 + random() / 2),
-          ${Math.max(resendAfterMs, resendWaitMaxMs)}::float)
-    from due where not due.decided and o.partition = ${partition} and o.reservationid = due.reservationid
-    returning o.reservationid
-  )
-  select r.reservationid, r.bookid, r.userid, r.status, r.traceparent
-  from taken join reservation r on r.reservationid = taken.reservationid
-  order by r.reservationid`
+    'canceled', array_agg(reservationid) filter (where released),
+    'canceled_at', array_agg(updated_at) filter (where released)
+  ) from changed`

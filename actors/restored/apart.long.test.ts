@@ -15,41 +15,41 @@ import {
 import { Backup } from '../testing/backup.ts'
 import { eventually, inParallel } from '../testing/eventually.ts'
 
-import { readers, runRestored, startApart, startOf, stopAll, told } from './testing.ts'
+import { printed, readers, runRestored, startApart, startOf, stopAll } from './testing.ts'
 
-test('of three databases only that of reservations goes back: copies held for unknown reservations are released', async (context) => {
+test('restoring only the reservations releases copies held for unknown reservations', async (context) => {
   const { system, names, urls } = await startApart(context)
   await using _ = system
   await receive(system, 'book', 5)
   const kept = await reserveAndWait(system.reservation, 'book', 'ann')
-  const regretted = await reserveAndWait(system.reservation, 'book', 'eve')
+  const canceledLater = await reserveAndWait(system.reservation, 'book', 'eve')
   await stopAll(system)
   await using backup = await Backup.of(names.reservation)
   await startOf(system, 'reservation', 'stock')
   const undone = await inParallel(['ben', 'cem'], 2, (userid) =>
     reserveAndWait(system.reservation, 'book', userid),
   )
-  await cancel(system.reservation, regretted.reservationid)
+  await cancel(system.reservation, canceledLater.reservationid)
   await eventually(async () => (await stockOf(system, 'book')).held === 3)
   await stopAll(system)
 
   await backup.restore()
   const lines = await runRestored(system, urls)
-  expect(lines.join('\n')).toContain('2 copies are held for reservations that are unknown')
+  expect(lines.join('\n')).toContain('2 copies are held for unknown or canceled reservations')
   await startOf(system, ...serviceNames)
   const later = await reserveAndWait(system.reservation, 'book', 'dan')
   await eventually(async () => (await stockOf(system, 'book')).held === 2)
   expect(await stockOf(system, 'book')).toMatchObject({ qty: 3, held: 2 })
   expect(await reservationOf(system.reservation, kept.reservationid)).toMatchObject({ status: 'Reserved' })
   expect(await reservationOf(system.reservation, later.reservationid)).toMatchObject({ status: 'Reserved' })
-  for (const { reservationid } of [...undone, regretted])
+  for (const { reservationid } of [...undone, canceledLater])
     expect(await reservationOf(system.reservation, reservationid)).toMatchObject({ status: 'Canceled' })
-  // The notifier was away: nobody is told of a success that is none.
+  // The notifier was down, and must not report successes that were undone.
   await eventually(async () => (await everyNotice(system, '&userid=dan')).some((it) => it.status === 'sent'))
-  expect(told(system).filter((line) => /^(ben|cem) .*예약 완료/.test(line))).toEqual([])
+  expect(printed(system).filter((line) => /^(ben|cem) .*예약 완료/.test(line))).toEqual([])
 })
 
-test('of three databases only that of stock goes back: what it forgot is decided again, and the list follows it', async (context) => {
+test('restoring only stock decides lost reservations again, and corrects the book list', async (context) => {
   const { system, names, urls } = await startApart(context)
   await using _ = system
   await receive(system, 'book', 3)
@@ -71,7 +71,7 @@ test('of three databases only that of stock goes back: what it forgot is decided
   await backup.restore()
   const lines = await runRestored(system, urls)
   expect(lines.join('\n')).toContain('3 will be decided again')
-  expect(lines.join('\n')).toContain('2 books of the list were not as stock has them')
+  expect(lines.join('\n')).toContain('2 books in the book list differed from stock')
   await startOf(system, ...serviceNames)
   await allDecided(system)
   for (const { reservationid } of accepted)
@@ -83,7 +83,7 @@ test('of three databases only that of stock goes back: what it forgot is decided
   })
 })
 
-test('of three databases only that of the notifier goes back: it reports again, under the same ids, and goes on', async (context) => {
+test('restoring only the notifier repeats its notices under the same ids', async (context) => {
   const { system, names, urls } = await startApart(context)
   await using _ = system
   await receive(system, 'book', 5)
@@ -105,7 +105,7 @@ test('of three databases only that of the notifier goes back: it reports again, 
   expect(await ids()).toEqual(before)
 })
 
-test('a database of reservations from before all that stock still has in its log is brought up to it', async (context) => {
+test('reservations restored to before the start of stock’s log catch up with stock', async (context) => {
   const { system, names, urls } = await startApart(context)
   await using _ = system
   await receive(system, 'old', 5)

@@ -1,8 +1,9 @@
 /**
- * Makes the book list show every book as stock has it. Events that it has yet to read change nothing then; those that were
- * pruned since its backup would never come.
+ * Makes the book list equal to stock. Events that the list has not read yet then change nothing, and events that were pruned
+ * since its backup are made up for.
  */
 import type { Sql } from '../../streams/postgres.ts'
+import { rows } from '../../streams/rows.ts'
 import type { Databases } from './installation.ts'
 import { pageMax, pages } from './pages.ts'
 
@@ -16,7 +17,7 @@ type Book = {
   version: number
 }
 
-/** @returns how many books were listed otherwise, not listed, or listed and unknown to stock. */
+/** @returns the number of books that were corrected, added or removed. */
 export async function correctBookList({ stock, reservation }: Databases): Promise<number> {
   let corrected = 0
   const bookids = (row: { bookid: string }) => row.bookid
@@ -38,21 +39,24 @@ const listedBooks = (sql: Sql, after: string): Promise<{ bookid: string }[]> => 
   select bookid from book where bookid > ${after} order by bookid limit ${pageMax}`
 
 async function knownBooks(sql: Sql, bookids: string[]): Promise<string[]> {
-  const rows = await sql<{ bookid: string }[]>`
+  const found = await sql<{ bookid: string }[]>`
     select bookid from book where received and bookid = any(${bookids}::text[])`
-  return rows.map((row) => row.bookid)
+  return found.map((row) => row.bookid)
 }
 
-/** Also where the version is the same: another future may have had one of that number. */
+/** Corrects rows of an equal version too: the same number may come from events that the restore undid. */
 async function correct(sql: Sql, books: Book[]): Promise<number> {
   const { count } = await sql`
     insert into book as b (bookid, title, author, isbn, available, held, version)
-    select * from unnest(
-      ${books.map((it) => it.bookid)}::text[], ${books.map((it) => it.title)}::text[],
-      ${books.map((it) => it.author)}::text[], ${books.map((it) => it.isbn)}::text[],
-      ${books.map((it) => it.available)}::bigint[], ${books.map((it) => it.held)}::bigint[],
-      ${books.map((it) => it.version)}::bigint[]
-    ) as s (bookid, title, author, isbn, available, held, version)
+    select * from ${rows(sql, books, {
+      bookid: 'text',
+      title: 'text',
+      author: 'text',
+      isbn: 'text',
+      available: 'bigint',
+      held: 'bigint',
+      version: 'bigint',
+    })} as s
     on conflict (bookid) do update set title = excluded.title, author = excluded.author, isbn = excluded.isbn,
       available = excluded.available, held = excluded.held, version = excluded.version,
       updated_at = clock_timestamp()

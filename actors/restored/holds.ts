@@ -1,17 +1,17 @@
 /**
- * Brings reservations and stock's holds together again, where only one of their databases was restored. Stock is the judge
- * of copies; what it has to do is asked of it by the usual commands, through the outbox.
+ * Reconciles reservations with stock's holds after only one of their databases was restored. Stock's holds decide; where
+ * stock must act, it is sent the usual commands through the outbox.
  *
  *   reservation            hold       becomes
- *   unknown                held       Canceled: stock is asked to release the copy
- *   Canceled               held       stays: stock is asked again
- *   Requested, Reserved    released   Canceled: the customer has canceled it, in a future that reservations forgot
+ *   unknown                held       Canceled: stock is sent a release
+ *   Canceled               held       unchanged: stock is sent the release again
+ *   Requested, Reserved    released   Canceled: the customer canceled it after the backup
  *   Reserved               refused    Failed
- *   Reserved               none       Requested: stock is asked to decide it again
+ *   Reserved               none       Requested: stock decides it again
  */
-
 import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
+import { rows } from '../../streams/rows.ts'
 import type { Databases } from './installation.ts'
 import { lowestUuid, pageMax, pages } from './pages.ts'
 
@@ -24,26 +24,26 @@ export type Hold = {
 }
 
 export type Reconciled = {
-  /** Copies that stock is asked to release. */
+  /** Copies that stock will release. */
   released: number
-  /** Reservations that took over what stock had decided. */
+  /** Reservations that were set to stock's decision. */
   adopted: number
-  /** Reservations that stock is asked to decide again. */
+  /** Reservations that stock will decide again. */
   reopened: number
 }
 
-/** @param unknown is given the holds, a page at a time, of which reservations know nothing. */
+/** @param onUnknown is called with each page of holds without a reservation. */
 export async function reconcileHolds(
   { stock, reservation }: Databases,
   partitions: number,
-  unknown: (holds: Hold[]) => Promise<unknown>,
+  onUnknown: (holds: Hold[]) => Promise<unknown>,
 ): Promise<Reconciled> {
   const reconciled = { released: 0, adopted: 0, reopened: 0 }
   const idOf = (row: { reservationid: string }) => row.reservationid
   for await (const holds of pages(lowestUuid, idOf, (after) => allHolds(stock, after))) {
-    const known = new Set(await knownReservations(reservation, holds.map(idOf)))
-    const strangers = holds.filter((hold) => !known.has(hold.reservationid))
-    if (strangers.length > 0) await unknown(strangers)
+    const known = await knownIn(reservation, 'reservation', holds.map(idOf))
+    const unknown = holds.filter((hold) => !known.has(hold.reservationid))
+    if (unknown.length > 0) await onUnknown(unknown)
     const held = holds.filter((hold) => hold.status === 'held')
     reconciled.released += await release(reservation, held, partitions)
     reconciled.adopted += await adopt(
@@ -52,7 +52,7 @@ export async function reconcileHolds(
     )
   }
   for await (const reserved of pages(lowestUuid, idOf, (after) => allReserved(reservation, after))) {
-    const holds = new Set(await knownHolds(stock, reserved.map(idOf)))
+    const holds = await knownIn(stock, 'hold', reserved.map(idOf))
     const open = reserved.map(idOf).filter((id) => !holds.has(id))
     if (open.length > 0) reconciled.reopened += await reopen(reservation, open)
   }
@@ -63,33 +63,34 @@ const allHolds = (sql: Sql, after: string): Promise<Hold[]> => sql<Hold[]>`
   select reservationid, bookid, userid, status, reason from hold
   where reservationid > ${after} order by reservationid limit ${pageMax}`
 
-async function knownHolds(sql: Sql, reservationids: string[]): Promise<string[]> {
-  const rows = await sql<{ reservationid: string }[]>`
-    select reservationid from hold where reservationid = any(${reservationids}::uuid[])`
-  return rows.map((row) => row.reservationid)
+/** @returns those of the reservations that the table has. */
+async function knownIn(
+  sql: Sql,
+  table: 'hold' | 'reservation',
+  reservationids: string[],
+): Promise<Set<string>> {
+  const found = await sql<{ reservationid: string }[]>`
+    select reservationid from ${sql(table)} where reservationid = any(${reservationids}::uuid[])`
+  return new Set(found.map((row) => row.reservationid))
 }
 
-async function knownReservations(sql: Sql, reservationids: string[]): Promise<string[]> {
-  const rows = await sql<{ reservationid: string }[]>`
-    select reservationid from reservation where reservationid = any(${reservationids}::uuid[])`
-  return rows.map((row) => row.reservationid)
-}
-
-/** All of them, since no index names the status: the page is one of rows read. */
+/** Scans the primary key, because no index has the status. */
 const allReserved = (sql: Sql, after: string): Promise<{ reservationid: string }[]> => sql<
   { reservationid: string }[]
 >`
   select reservationid from reservation
   where reservationid > ${after} and status = 'Reserved' order by reservationid limit ${pageMax}`
 
-/** @returns how many holds are to be released. */
+/** @returns the number of releases sent to stock. */
 async function release(sql: Sql, holds: Hold[], partitions: number): Promise<number> {
   const { count } = await sql`
     with held as (
-      select * from unnest(
-        ${holds.map((it) => it.reservationid)}::uuid[], ${holds.map((it) => it.bookid)}::text[],
-        ${holds.map((it) => it.userid)}::text[], ${holds.map((it) => partitionOf(it.bookid, partitions))}::int[]
-      ) as h (reservationid, bookid, userid, partition)
+      select * from ${rows(sql, holds, {
+        reservationid: 'uuid',
+        bookid: 'text',
+        userid: 'text',
+        partition: ['int', (it) => partitionOf(it.bookid, partitions)],
+      })} as h
     ), added as (
       insert into reservation (reservationid, bookid, userid, partition, status)
       select reservationid, bookid, userid, partition, 'Canceled' from held
@@ -105,22 +106,19 @@ async function release(sql: Sql, holds: Hold[], partitions: number): Promise<num
   return count
 }
 
-/** @returns how many reservations were Requested or Reserved and are not. */
+/** @returns the number of reservations changed. */
 async function adopt(sql: Sql, holds: Hold[]): Promise<number> {
   const { count } = await sql`
     update reservation r
     set status = case h.status when 'released' then 'Canceled' else 'Failed' end, reason = h.reason,
       updated_at = clock_timestamp()
-    from unnest(
-      ${holds.map((it) => it.reservationid)}::uuid[], ${holds.map((it) => it.status)}::text[],
-      ${holds.map((it) => it.reason)}::text[]
-    ) as h (reservationid, status, reason)
+    from ${rows(sql, holds, { reservationid: 'uuid', status: 'text', reason: 'text' })} as h
     where r.reservationid = h.reservationid
       and (r.status = 'Reserved' or r.status = 'Requested' and h.status = 'released')`
   return count
 }
 
-/** @returns how many reservations are Requested again. */
+/** @returns the number of reservations that are Requested again. */
 async function reopen(sql: Sql, reservationids: string[]): Promise<number> {
   const { count } = await sql`
     with opened as (

@@ -1,35 +1,33 @@
-/** The installation as the command works on it: its three databases, of which no service works on any meanwhile. */
-import { type Beat, restoresOf } from '../../streams/incarnation.ts'
+/** The installation's three databases, with all services fenced out while the command runs. */
+import { type RenewalCount, restoresOf } from '../../streams/incarnation.ts'
 import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { type ServiceName, serviceNames } from '../config.ts'
 
 export type DatabaseUrls = Record<ServiceName, string>
 export type Databases = Record<ServiceName, Sql>
 
-/** How long partitions stay ours, if the command should die. */
-const heldFor = '10 minutes'
+/** How long the partitions stay leased if the command crashes. */
+const leaseFor = '10 minutes'
 
 export type Installation = AsyncDisposable & {
   databases: Databases
-  /** One that follows on all that the databases and Redis know of. */
+  /** Later than every incarnation that the databases and Redis know. */
   incarnation: string
-  /** Gives it to the installation. The last step: what dies before leaves services as they were, unable to work. */
+  /** Starts the incarnation. The last step: if the command crashes earlier, services still refuse to work. */
   begin(): Promise<void>
 }
 
 /**
- * Takes every partition of every service, so that a worker that still runs can commit nothing. Disposing of it gives the
- * partitions back.
+ * Leases every partition of every service, so that running workers are fenced out. Disposing releases the partitions.
  */
-export async function takeInstallation(urls: DatabaseUrls, known: Beat[]): Promise<Installation> {
+export async function leaseInstallation(urls: DatabaseUrls, known: RenewalCount[]): Promise<Installation> {
   const databases = {} as Databases
   for (const service of serviceNames)
     databases[service] = openPostgres(urls[service], { schema: service, max: 2 })
   const all = Object.values(databases)
-  // Names this run of the command as the owner of every partition.
   const owner = `restored-${crypto.randomUUID()}`
   try {
-    const found = (await Promise.all(all.map((sql) => holdPartitions(sql, owner)))).filter((id) => id !== '')
+    const found = (await Promise.all(all.map((sql) => leasePartitions(sql, owner)))).filter((id) => id !== '')
     const restores = Math.max(0, ...[...found, ...known.map(({ id }) => id)].map(restoresOf)) + 1
     const incarnation = `${restores}-${crypto.randomUUID().slice(0, 8)}`
     return {
@@ -49,10 +47,10 @@ export async function takeInstallation(urls: DatabaseUrls, known: Beat[]): Promi
   }
 }
 
-/** A new epoch fences out whoever owned a partition before. @returns the incarnation that the database has had. */
-async function holdPartitions(sql: Sql, owner: string): Promise<string> {
+/** Raises the epochs, which fences out earlier owners. @returns the database's incarnation so far. */
+async function leasePartitions(sql: Sql, owner: string): Promise<string> {
   await sql`
-    update mailbox set owner = ${owner}, epoch = epoch + 1, lease_until = clock_timestamp() + ${heldFor}::interval`
+    update mailbox set owner = ${owner}, epoch = epoch + 1, lease_until = clock_timestamp() + ${leaseFor}::interval`
   const [row] = await sql<{ id: string }[]>`select id from incarnation`
   return row!.id
 }

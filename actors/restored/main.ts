@@ -6,30 +6,30 @@ import { type MigrateOptions, migrate } from '../migrate.ts'
 import { correctBookList } from './book-list.ts'
 import { alignConsumers } from './consumers.ts'
 import { reconcileHolds } from './holds.ts'
-import { type DatabaseUrls, takeInstallation } from './installation.ts'
+import { type DatabaseUrls, leaseInstallation } from './installation.ts'
 import { suppressOutcomes } from './notices.ts'
 
-const help = `The last step of restoring Postgres from a backup, before the services are started again.
+const help = `The last step of restoring Postgres from a backup. Run it before you start the services again.
 
   npm run restored
 
-Brings the database up to date, and gives the installation a new incarnation: what Redis still holds of the time after the
-backup has no effect any more. Then it holds what the services know against each other, and corrects what a database that
-was restored alone has forgotten. It may be run as often as you like, and loses nothing.
+Migrates the database, compares the services' data, and corrects what a database that was restored alone has lost. Then it
+starts a new incarnation of the installation: messages in Redis from after the backup have no effect. You can run it as
+often as you like; no data is lost.
 
-DATABASE_URL names the database, REDIS_URL Redis; without them those of a running \`npm start\` are taken. Services with
-databases of their own have them named by RESERVATION_DATABASE_URL, STOCK_DATABASE_URL and NOTIFIER_DATABASE_URL: name all
-three, also when only one of them was restored.`
+DATABASE_URL is the database and REDIS_URL is Redis. Without them, the command uses those of a running \`npm start\`. If the
+services have separate databases, set RESERVATION_DATABASE_URL, STOCK_DATABASE_URL and NOTIFIER_DATABASE_URL: all three, even
+if only one was restored.`
 
 export type RestoredOptions = Omit<MigrateOptions, 'databaseUrl'> & {
-  /** Of users who may migrate. */
+  /** With users who may migrate. */
   urls: DatabaseUrls
   redisUrl: string
   redisPrefix: string
   log(line: string): void
 }
 
-/** @throws when a database or a statement fails: what was done until then does no harm, and is done again. */
+/** @throws if a database or statement fails. The steps done so far do no harm and are repeated by the next run. */
 export async function restored({
   urls,
   redisUrl,
@@ -38,25 +38,25 @@ export async function restored({
   log,
 }: RestoredOptions): Promise<void> {
   for (const databaseUrl of new Set(Object.values(urls))) await migrate({ databaseUrl, partitions, log })
-  await using installation = await takeInstallation(urls, await knownInRedis(redisUrl, redisPrefix, log))
+  await using installation = await leaseInstallation(urls, await knownInRedis(redisUrl, redisPrefix, log))
   const { databases, incarnation } = installation
   const moved = await alignConsumers(databases)
-  log(`${moved} partitions had been read beyond the end of stock's log, or not as far as to its beginning.`)
-  log(`${await correctBookList(databases)} books of the list were not as stock has them, and are corrected.`)
+  log(`${moved} partitions were read past the end of stock's log, or not up to its start: moved.`)
+  log(`${await correctBookList(databases)} books in the book list differed from stock: corrected.`)
   let suppressed = 0
   const { released, adopted, reopened } = await reconcileHolds(databases, partitions, async (holds) => {
     suppressed += await suppressOutcomes(databases.notifier, holds)
   })
-  log(`${released} copies are held for reservations that are unknown or canceled, and will be released.`)
-  log(`${adopted} reservations are as stock had decided them; ${reopened} will be decided again.`)
-  log(`${suppressed} notices about unknown reservations will not be sent.`)
+  log(`${released} copies are held for unknown or canceled reservations: stock will release them.`)
+  log(`${adopted} reservations were set to stock's decision; ${reopened} will be decided again.`)
+  log(`${suppressed} notices about unknown reservations are suppressed.`)
   await installation.begin()
   log(
-    `The installation is incarnation ${incarnation} now: nothing that Redis holds of another has an effect.`,
+    `The installation is now incarnation ${incarnation}. Messages in Redis from other incarnations have no effect.`,
   )
 }
 
-/** What the services have noted there. An empty Redis needs no notes: it holds nothing that could be read. */
+/** The incarnations that the services recorded in Redis. If Redis is empty, none are needed: it has no messages either. */
 async function knownInRedis(url: string, prefix: string, log: RestoredOptions['log']) {
   const redis = openRedis(url, 'restored')
   try {
@@ -64,7 +64,7 @@ async function knownInRedis(url: string, prefix: string, log: RestoredOptions['l
     return [...toMarks(await redis.hgetall(incarnationsKey(prefix))).values()]
   } catch (error) {
     log(
-      `Redis does not answer (${(error as Error).message}): if it comes back with what it held, run this again.`,
+      `Redis does not answer (${(error as Error).message}). If it comes back with its data, run this command again.`,
     )
     return []
   } finally {
@@ -83,7 +83,7 @@ async function main(): Promise<void> {
   const { redisUrl, redisPrefix, partitions, databasePasswords, redisPasswords } = config
   const passwords = { databasePasswords, redisPasswords }
   await restored({ urls: urlsOf(config), redisUrl, redisPrefix, partitions, ...passwords, log: console.log })
-  console.log('Done. Start the services again, if they do not run.')
+  console.log('Done. Start the services again.')
 }
 
 if (import.meta.main) {

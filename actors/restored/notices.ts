@@ -1,5 +1,6 @@
-/** Keeps the notifier from reporting outcomes of reservations that nobody knows any more. */
+/** Stops the notifier from reporting outcomes of reservations that no longer exist. */
 import type { Sql } from '../../streams/postgres.ts'
+import { rows } from '../../streams/rows.ts'
 import { type Kind, reservationNoticeId } from '../notifier/plan/notice.ts'
 import type { Hold } from './holds.ts'
 
@@ -11,11 +12,11 @@ const outcomes: Record<Hold['status'], Kind[]> = {
 }
 
 /**
- * Suppresses the notices of these outcomes: those that wait, and those that would be made of events that the notifier has
- * yet to read. What was sent stays sent. @returns how many were waiting.
+ * Suppresses the notices of these outcomes: those waiting to be sent, and those that unread events would create. Notices
+ * that were already sent are unchanged. @returns the number that were waiting.
  */
 export async function suppressOutcomes(sql: Sql, holds: Hold[]): Promise<number> {
-  const rows = holds.flatMap((hold) =>
+  const notices = holds.flatMap((hold) =>
     outcomes[hold.status].flatMap((kind) =>
       audiences.map((audience) => ({
         ...hold,
@@ -25,18 +26,20 @@ export async function suppressOutcomes(sql: Sql, holds: Hold[]): Promise<number>
     ),
   )
   const { count } = await sql`
-    with doomed as (
-      select * from unnest(
-        ${rows.map((it) => it.noticeid)}::uuid[], ${rows.map((it) => it.kind)}::text[],
-        ${rows.map((it) => it.bookid)}::text[], ${rows.map((it) => it.userid)}::text[],
-        ${rows.map((it) => it.reservationid)}::uuid[]
-      ) as d (noticeid, kind, bookid, userid, reservationid)
+    with to_suppress as (
+      select * from ${rows(sql, notices, {
+        noticeid: 'uuid',
+        kind: 'text',
+        bookid: 'text',
+        userid: 'text',
+        reservationid: 'uuid',
+      })} as d
     ), added as (
       insert into notice (noticeid, kind, channel, bookid, userid, reservationid, status, superseded_at)
-      select noticeid, kind, 'console', bookid, userid, reservationid, 'suppressed', clock_timestamp() from doomed
+      select noticeid, kind, 'console', bookid, userid, reservationid, 'suppressed', clock_timestamp() from to_suppress
       on conflict (noticeid) do nothing
     ), waiting as (
-      delete from undelivered v using doomed d join notice n on n.noticeid = d.noticeid
+      delete from undelivered v using to_suppress d join notice n on n.noticeid = d.noticeid
       where v.seq = n.seq returning v.seq
     )
     update notice n set status = 'suppressed', superseded_at = clock_timestamp() from waiting w where n.seq = w.seq`

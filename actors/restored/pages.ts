@@ -1,9 +1,8 @@
-/** Reads a table from end to end, a page at a time, by its key. */
+/** Reads a whole table in pages, ordered by its key. */
 
-/** Rows in a page at most. */
 export const pageMax = 2_000
 
-/** @param read the rows whose key comes after `after`, in the order of their keys, at most `pageMax`. */
+/** @param read returns at most `pageMax` rows with a key above `after`, ordered by key. */
 export async function* pages<Row>(
   first: string,
   keyOf: (row: Row) => string,

@@ -6,13 +6,13 @@ import { Backup } from '../testing/backup.ts'
 import { eventually, inParallel, range } from '../testing/eventually.ts'
 import { startOwnSystem } from '../testing/system.ts'
 
-import { partitions, readers, runRestored, startOf, stopAll, told } from './testing.ts'
+import { partitions, printed, readers, runRestored, startOf, stopAll } from './testing.ts'
 
-test('commands that stock had not read are undone with the reservations that sent them', async (context) => {
+test('commands that stock had not read are undone together with their reservations', async (context) => {
   await using system = await startOwnSystem(context, { partitions })
   await receive(system, 'book', 5)
   const kept = await reserveAndWait(system.reservation, 'book', 'ann')
-  await eventually(() => told(system).length === 1)
+  await eventually(() => printed(system).length === 1)
   await stopAll(system)
   await using backup = await Backup.of(system.redisPrefix)
   await startOf(system, 'reservation', 'notifier')
@@ -21,7 +21,7 @@ test('commands that stock had not read are undone with the reservations that sen
 
   await backup.restore()
   await runRestored(system)
-  // Stock first: nobody who knows better is there yet.
+  // Stock first, without the services whose data it must agree with.
   await startOf(system, 'stock')
   await startOf(system, 'reservation', 'notifier')
   const later = await reserveAndWait(system.reservation, 'book', 'ben')
@@ -29,11 +29,11 @@ test('commands that stock had not read are undone with the reservations that sen
   await audit(system, { received: { book: 5 }, accepted: [kept, later] })
   expect(await stockOf(system, 'book')).toMatchObject({ qty: 3, held: 2 })
   expect((await everyReservation(system)).map((it) => it.userid).sort()).toEqual(['ann', 'ben'])
-  await eventually(() => told(system).length === 2)
-  expect(told(system).map((line) => line.split(' ')[0])).toEqual(['ann', 'ben'])
+  await eventually(() => printed(system).length === 2)
+  expect(printed(system).map((line) => line.split(' ')[0])).toEqual(['ann', 'ben'])
 })
 
-test('events that consumers had not read are undone with the stock that logged them', async (context) => {
+test('events that consumers had not read are undone together with the stock that logged them', async (context) => {
   await using system = await startOwnSystem(context, { partitions })
   const books = range(4).map((n) => `book-${n}`)
   for (const book of books) await receive(system, book, 1)
@@ -47,7 +47,7 @@ test('events that consumers had not read are undone with the stock that logged t
   await backup.restore()
   await runRestored(system)
   await startOf(system, 'reservation', 'notifier')
-  // The consumers have met the old streams, and deleted them.
+  // The consumers found the old streams and deleted them.
   await eventually(() =>
     system.processes.reservation[0]!.logs.some((line) => String(line.reason).includes('goes on from')),
   )
@@ -57,7 +57,7 @@ test('events that consumers had not read are undone with the stock that logged t
   await audit(system, { received: Object.fromEntries(books.map((book) => [book, 1])), accepted })
 })
 
-test('while the command is forgotten nothing undone has an effect, and every service says what to run', async (context) => {
+test('until the command is run, undone messages have no effect, and every service reports what to run', async (context) => {
   await using system = await startOwnSystem(context, { partitions })
   await receive(system, 'book', 5)
   await stopAll(system)
@@ -76,15 +76,15 @@ test('while the command is forgotten nothing undone has an effect, and every ser
     expect(ready).toContain('npm run restored')
   }
   expect(await stockOf(system, 'book')).toMatchObject({ qty: 5, held: 0 })
-  // What is accepted now is kept, and decided once the command was run.
+  // Reservations accepted now are kept, and decided after the command.
   const accepted = [await reserve(system.reservation, 'book', 'ann')]
   await runRestored(system)
   await audit(system, { received: { book: 5 }, accepted })
   expect(await stockOf(system, 'book')).toMatchObject({ qty: 4, held: 1 })
-  expect(told(system)).toHaveLength(1)
+  expect(printed(system)).toHaveLength(1)
 })
 
-test('a command that is run late takes back what was done meanwhile', async (context) => {
+test('a command that is run late reverts what happened in between', async (context) => {
   await using system = await startOwnSystem(context, { partitions })
   await receive(system, 'book', 5)
   await stopAll(system)
@@ -93,11 +93,11 @@ test('a command that is run late takes back what was done meanwhile', async (con
   await receive(system, 'book', 100)
   await stopAll(system)
   await backup.restore()
-  // As if nobody had noticed: consumers have read the future, and stock has gone on from the past.
+  // As if the restore went unnoticed: consumers are ahead of stock's restored log.
   await system.sql`update reservation.mailbox set position = '9-0', processed = 9`
   await system.sql`update reservation.book set available = 105, version = 9`
   const lines = await runRestored(system)
-  expect(lines.join('\n')).toContain('2 partitions had been read beyond the end')
+  expect(lines.join('\n')).toContain('2 partitions were read past the end')
   await startOf(system, ...serviceNames)
   const accepted = [await reserveAndWait(system.reservation, 'book', 'ann')]
   await audit(system, { received: { book: 5 }, accepted })

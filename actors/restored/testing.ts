@@ -1,4 +1,4 @@
-/** What tests of a restore share. */
+/** Helpers for tests of a restore. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { inject, onTestFinished, type TestContext } from 'vitest'
@@ -15,7 +15,7 @@ export const startOf = (system: System, ...services: ServiceName[]) =>
 
 export const urlOf = (name: string) => withDatabase(inject('postgresUrl'), name)
 
-/** The documented command. */
+/** Runs the command as documented. */
 export async function runRestored(system: System, urls?: Record<ServiceName, string>): Promise<string[]> {
   const lines: string[] = []
   const url = urlOf(system.redisPrefix)
@@ -31,13 +31,13 @@ export async function runRestored(system: System, urls?: Record<ServiceName, str
 
 export const readers = (count: number, name = 'reader') => range(count).map((n) => `${name}-${n}`)
 
-/** Whom the console was told of, by what. */
-export const told = (system: System) =>
+/** The notices on the console, each with its customer. */
+export const printed = (system: System) =>
   system.processes.notifier.flatMap((process) =>
     process.logs.filter((line) => line.msg.startsWith('#####')).map((line) => `${line.userid} ${line.msg}`),
   )
 
-/** Each service has a database of its own. */
+/** Starts a system in which each service has its own database. */
 export async function startApart(context: TestContext) {
   const names = Object.fromEntries(
     serviceNames.map((service) => [service, `${service}-${randomBytes(5).toString('hex')}`]),

@@ -1,9 +1,9 @@
-/** What the stock manager's and the purchaser's faces share: figures as clients send and get them. */
+/** Schemas that the stock manager's and the purchaser's routes share. */
 import { z } from '@hono/zod-openapi'
 import { idempotencyHeader } from '../http/idempotency.ts'
 import { qtySchema } from '../messages.ts'
 
-/** Whole numbers, also in the decimal form that command-line clients send. */
+/** A whole number, or a string of digits, which command-line clients send. */
 export const qty = z
   .union([
     z.int(),
@@ -17,13 +17,3 @@ export const qty = z
 
 export const keyHeader = z.object({ 'idempotency-key': idempotencyHeader })
 export const location = z.object({ location: z.string() })
-
-export const jsonBody = <Schema extends z.ZodType>(schema: Schema) => ({
-  content: { 'application/json': { schema } },
-  required: true,
-})
-
-export const jsonAnswer = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-})

@@ -1,4 +1,4 @@
-/** The stock manager's HTTP face. */
+/** The stock manager's HTTP API. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
@@ -14,10 +14,11 @@ import {
 import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
 import { jsonHeaders, reply } from '../http/reply.ts'
+import { jsonAnswer, jsonBody } from '../http/schema.ts'
 import { idSchema, textSchema } from '../messages.ts'
-import type { Clerk } from './clerk.ts'
-import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
-import * as read from './read.ts'
+import { keyHeader, location, qty } from './contract.ts'
+import type { Desk } from './desk.ts'
+import * as queries from './queries.ts'
 
 const stockSchema = z
   .object({
@@ -26,7 +27,7 @@ const stockSchema = z
     author: z.string(),
     isbn: z.string(),
     qty: z.int().openapi({ description: 'copies available' }),
-    held: z.int().openapi({ description: 'copies set aside for reservations' }),
+    held: z.int().openapi({ description: 'copies held for reservations' }),
     version: z.int(),
     _links: selfSchema,
   })
@@ -44,8 +45,8 @@ const movementSchema = z
 const receive = createRoute({
   method: 'post',
   path: '/stocks',
-  summary: 'Copies of a book have arrived',
-  description: 'Answers once the copies count. Another receipt of the same book adds to it.',
+  summary: 'Receive copies of a book',
+  description: 'Answers once the copies are available. Each receipt adds to the stock.',
   tags: ['stock manager'],
   request: {
     headers: keyHeader,
@@ -56,12 +57,12 @@ const receive = createRoute({
         title: textSchema.optional(),
         author: textSchema.optional(),
         isbn: textSchema.optional(),
-        purchaseid: z.uuid().optional().openapi({ description: 'the purchase that brought them' }),
+        purchaseid: z.uuid().optional().openapi({ description: 'the purchase that the copies belong to' }),
       }),
     ),
   },
   responses: {
-    201: { ...jsonAnswer(stockSchema, 'The stock with the copies in it'), headers: location },
+    201: { ...jsonAnswer(stockSchema, 'The stock, including the new copies'), headers: location },
     ...problemResponses(422),
   },
 })
@@ -69,16 +70,16 @@ const receive = createRoute({
 const listStocks = createRoute({
   method: 'get',
   path: '/stocks',
-  summary: 'The stock of every book',
+  summary: 'List stock',
   tags: ['stock manager'],
   request: { query: z.object({ ...pageQuery }) },
-  responses: { 200: jsonAnswer(collectionSchema('stocks', stockSchema), 'A page, in the order of book ids') },
+  responses: { 200: jsonAnswer(collectionSchema('stocks', stockSchema), 'A page, ordered by book id') },
 })
 
 const getStock = createRoute({
   method: 'get',
   path: '/stocks/{bookid}',
-  summary: 'The stock of one book',
+  summary: 'Get the stock of a book',
   tags: ['stock manager'],
   request: { params: z.object({ bookid: idSchema }) },
   responses: { 200: jsonAnswer(stockSchema, 'The stock'), ...problemResponses(404) },
@@ -87,34 +88,34 @@ const getStock = createRoute({
 const listMovements = createRoute({
   method: 'get',
   path: '/stocks/{bookid}/movements',
-  summary: 'What happened to a book',
+  summary: 'List the movements of a book',
   tags: ['stock manager'],
   request: { params: z.object({ bookid: idSchema }), query: z.object({ ...pageQuery }) },
   responses: {
-    200: jsonAnswer(collectionSchema('movements', movementSchema), 'Its events, newest first'),
+    200: jsonAnswer(collectionSchema('movements', movementSchema), 'A page of its events, newest first'),
     ...problemResponses(404),
   },
 })
 
-export type StockHttpOptions = { app: App; sql: Sql; reads: Reads; clerk: Clerk }
+export type StockHttpOptions = { app: App; sql: Sql; reads: Reads; desk: Desk }
 
-export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
-  app.openapi(receive, async (c) => {
+export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
+  app.addRoute(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
-    await clerk.carryOut(c, 'POST /stocks', body, (commandid) => ({
+    await desk.execute(c, 'POST /stocks', body, (commandid) => ({
       type: 'ReceiveCopies',
       commandid,
       ...body,
     }))
-    const stock = await read.stock(sql, body.bookid)
+    const stock = await queries.stock(sql, body.bookid)
     return reply(201, toStock(stock!), { ...jsonHeaders, location: pathOf(body.bookid) })
   })
 
-  app.openapi(listStocks, async (c) => {
+  app.addRoute(listStocks, async (c) => {
     const { limit, after } = c.req.valid('query')
     const rows = await reads.run(
-      (sql) => read.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
+      (sql) => queries.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
       c.req.raw.signal,
     )
     return reply(
@@ -123,19 +124,19 @@ export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
     )
   })
 
-  app.openapi(getStock, async (c) => {
-    const row = await read.stock(sql, c.req.valid('param').bookid)
-    if (!row) throw new Problem('not-found', { detail: 'No copy of this book was ever received.' })
+  app.addRoute(getStock, async (c) => {
+    const row = await queries.stock(sql, c.req.valid('param').bookid)
+    if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
     return reply(200, toStock(row))
   })
 
-  app.openapi(listMovements, async (c) => {
+  app.addRoute(listMovements, async (c) => {
     const { bookid } = c.req.valid('param')
     const { limit, after } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
-    const rows = await reads.run((sql) => read.movements(sql, bookid, limit + 1, before), c.req.raw.signal)
+    const rows = await reads.run((sql) => queries.movements(sql, bookid, limit + 1, before), c.req.raw.signal)
     if (rows.length === 0 && before === undefined) {
-      throw new Problem('not-found', { detail: 'Nothing ever happened to this book.' })
+      throw new Problem('not-found', { detail: 'No movements for this book.' })
     }
     return reply(
       200,
@@ -144,16 +145,16 @@ export function mountStock({ app, sql, reads, clerk }: StockHttpOptions): void {
   })
 
   async function refuseForeignPurchase(purchaseid: string, bookid: string): Promise<void> {
-    const purchase = await read.purchase(sql, purchaseid)
+    const purchase = await queries.purchase(sql, purchaseid)
     if (purchase?.bookid === bookid) return
-    const detail = purchase ? 'is a purchase of another book' : 'is no purchase'
+    const detail = purchase ? 'must be a purchase of this book' : 'must be an existing purchase'
     throw new Problem('invalid-input', { errors: [{ pointer: '/purchaseid', detail }] })
   }
 }
 
 const pathOf = (bookid: string) => `/stocks/${encodeURIComponent(bookid)}`
 
-const toStock = ({ bookid, title, author, isbn, available, held, version }: read.StockRow) => ({
+const toStock = ({ bookid, title, author, isbn, available, held, version }: queries.StockRow) => ({
   bookid,
   title,
   author,
@@ -164,7 +165,7 @@ const toStock = ({ bookid, title, author, isbn, available, held, version }: read
   _links: selfLink(pathOf(bookid)),
 })
 
-const toMovement = ({ id, type, time, data }: read.MovementRow) => ({
+const toMovement = ({ id, type, time, data }: queries.MovementRow) => ({
   id,
   type,
   time: time.toISOString(),

@@ -1,147 +1,89 @@
-/** The stock service: leases partitions of its mailboxes and serves the stock manager and the purchaser. */
-import { hostname } from 'node:os'
+/** The stock service: decides commands of the partitions it leases, and serves the stock manager and the purchaser. */
 import { z } from 'zod'
 import { EventLog } from '../../streams/event-log.ts'
-import { Incarnation } from '../../streams/incarnation.ts'
-import { lockTimeoutOf } from '../../streams/lease.ts'
-import { closePostgres, openPostgres, requestTimeoutMs } from '../../streams/postgres.ts'
-import { Pulse } from '../../streams/pulse.ts'
-import { openRedis } from '../../streams/redis.ts'
-import { Sender } from '../../streams/sender.ts'
-import { checkPartitions } from '../../streams/setup.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
-import { Worker } from '../../streams/worker.ts'
 import type { Line } from '../busy-lines.ts'
-import { serviceNames } from '../config.ts'
-import { createApp } from '../http/app.ts'
-import { ready } from '../http/health.ts'
 import { placesToWait } from '../http/held.ts'
 import { Forgetting } from '../http/idempotency.ts'
-import { openProbe } from '../http/probe.ts'
-import { connectAll, openReads, Reads } from '../http/reads.ts'
+import { Reads } from '../http/reads.ts'
 import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
-import { streamsTelemetry } from '../metrics.ts'
 import { runService } from '../service.ts'
-import { StoreClock } from '../store-clock.ts'
-import { following, sending } from '../tracing/messages.ts'
-import { watchStores } from '../watch.ts'
-import { type Decided, source, stockActors } from './actor.ts'
-import { Clerk } from './clerk.ts'
+import { ServiceParts } from '../service-parts.ts'
+import { Desk } from './desk.ts'
+import { type Decided, source, stockCommandHandler } from './handler.ts'
 import { mountStock } from './http.ts'
-import { mountPurchases } from './purchases.ts'
-import * as read from './read.ts'
+import { mountPurchases } from './purchases-http.ts'
+import * as queries from './queries.ts'
 
-/** Of lists, in which the stock manager and the purchaser look. */
+/** Concurrent reads of lists. */
 const readsAtOnce = 2
 
-await runService('stock', async ({ config, log, lines, metrics, tracing, signal }) => {
-  const id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
-  const { databaseUrl, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays, partitions } = config
-  const lockTimeoutMs = lockTimeoutOf(leaseTtlMs)
-  const hot = openPostgres(databaseUrl, { schema: 'stock', max: 2, hot: true, lockTimeoutMs })
-  const sql = openPostgres(databaseUrl, { schema: 'stock', max: 3, statementTimeoutMs: requestTimeoutMs })
-  const reads = openReads(databaseUrl, 'stock', readsAtOnce)
-  const probe = openProbe(databaseUrl, 'stock')
-  await checkPartitions(sql, partitions)
-  const clock = await StoreClock.open(probe.sql)
-  await connectAll(reads)
-  const redis = openRedis(redisUrl, id)
+await runService('stock', async (given) => {
+  const { config, log, lines, metrics, signal } = given
+  const { redisUrl, redisPrefix } = config
+  const parts = await ServiceParts.open(given)
+  const { sql, workerSql, incarnation, now } = parts
+  const reads = new Reads(await parts.openReads(readsAtOnce), readsAtOnce)
+  const redis = parts.openRedis()
 
   const wakeup = new Wakeup<string>({
     redisUrl,
     redis,
-    // A receipt under way is finished when the process is told to stop: the worker still turns.
+    // A stopping process still confirms receipts in flight, because the worker still runs.
     stopping: signal,
     channel: `${redisPrefix}:stock:handled`,
     alone: () => worker.alone,
     answer: z.uuid(),
     idOf: (commandid) => commandid,
-    lookup: (ids) => read.handled(sql, ids),
+    lookup: (ids) => queries.handled(sql, ids),
   })
-  const incarnation = new Incarnation({ service: 'stock', services: serviceNames, redisPrefix, log })
-  const eventLog = new EventLog({
-    sql: hot,
-    redis,
-    prefix: redisPrefix,
-    topic: topics.stockEvents,
-    source,
-    incarnation,
-  })
-  const handled = lines.of('events')
-  const worker = new Worker({
-    service: 'stock',
-    id,
+  const eventLines = lines.of('events')
+  const worker = parts.worker({
     topic: topics.stockMailbox,
-    partitions,
-    eventLog,
-    incarnation,
-    handler: stockActors({
-      sql: hot,
+    eventLog: new EventLog({
+      sql: workerSql,
+      redis,
+      prefix: redisPrefix,
+      topic: topics.stockEvents,
+      source,
+      incarnation,
+    }),
+    handler: stockCommandHandler({
+      sql: workerSql,
       committed(commandids, decided) {
         wakeup.announce(commandids)
-        const now = clock.now().getTime()
-        for (const it of decided) handled.add(lineOf(it, now), () => log.info(factsOf(it), it.event.type))
+        const nowMs = now().getTime()
+        for (const it of decided)
+          eventLines.add(lineOf(it, nowMs), () => log.info(factsOf(it), it.event.type))
       },
     }),
-    sql: hot,
-    redisUrl,
-    redisPrefix,
-    leaseTtlMs,
-    eventRetentionDays,
-    log,
-    telemetry: streamsTelemetry(metrics, tracing && following(tracing, 'stock', topics.stockMailbox)),
   })
 
-  const app = createApp({
-    service: 'stock',
-    title: 'Stock',
-    description: 'Copies of books: received, held for reservations, released, bought.',
-    log,
-    metrics,
-    tracing,
-  })
-  const sender = sending(
-    tracing,
-    topics.stockMailbox,
-    new Sender({ redis, prefix: redisPrefix, topic: topics.stockMailbox, partitions, incarnation }),
+  const app = parts.app(
+    'Stock',
+    'Receive copies of books, see stock and its movements, and order copies that are missing.',
   )
-  const clerk = new Clerk({
+  const sender = parts.sender(topics.stockMailbox, redis)
+  const desk = new Desk({
     sql,
     send: (envelope) => sender.send(envelope),
     wakeup,
     held: placesToWait(metrics),
-    now: clock.now,
+    now,
   })
-  const face = { app, sql, reads: new Reads(reads, readsAtOnce), clerk }
-  mountStock(face)
-  mountPurchases(face)
-  const forgetting = new Forgetting(sql, log)
-  const watching = new Pulse('watch-stores')
+  mountStock({ app, sql, reads, desk })
+  mountPurchases({ app, sql, reads, desk })
 
-  return {
-    app,
-    pulses: () => [...worker.pulses, wakeup.pulse, forgetting.pulse, watching],
-    ready: () => ready(probe, incarnation),
-    loops: [
-      worker.run(signal),
-      wakeup.run(signal),
-      forgetting.run(signal),
-      watchStores({ sql, worker, clock, partitions, metrics, log, pulse: watching }, signal),
-    ],
-    async close() {
-      await wakeup[Symbol.asyncDispose]()
-      redis.disconnect()
-      await Promise.all([hot, sql, reads, probe.sql].map(closePostgres))
-    },
-  }
+  const loops = [worker, wakeup, new Forgetting(sql, log), parts.watchStores(worker)]
+  return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 
-function lineOf({ event, askedAt }: Decided, now: number): Line {
+function lineOf({ event, sentAt }: Decided, now: number): Line {
   return {
     outcome: event.type,
     id: 'reservationid' in event ? event.reservationid : event.bookid,
-    waitMs: now - Date.parse(askedAt),
+    waitMs: now - Date.parse(sentAt),
   }
 }
 

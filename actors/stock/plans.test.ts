@@ -1,4 +1,4 @@
-/** No hot statement reads a table from end to end, empty or with a million rows. */
+/** Hot statements use an index, whether their tables are empty or have a million rows. */
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import { lettersToRedrive } from '../../streams/dead-letter.ts'
@@ -13,8 +13,8 @@ import { type StockCommand, topics } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../testing/plans.ts'
-import { source, stockActors } from './actor.ts'
-import * as read from './read.ts'
+import { source, stockCommandHandler } from './handler.ts'
+import * as queries from './queries.ts'
 
 const partitions = 16
 const worker = 'worker'
@@ -60,10 +60,10 @@ const deliveries = (count: number): Delivery<StockCommand>[] =>
 
 const leases = async (): Promise<Lease[]> => (await renewLeases(hot, worker, leaseTtlMs)).owned
 
-/** A batch of every command, loaded, decided and committed with its events; a letter set aside, another done with. */
+/** Loads, decides and commits a batch of every command with its events, one dead letter and one redriven letter. */
 async function decide(sql: Sql, size: number): Promise<void> {
   const owned = await leases()
-  const handler = stockActors({ sql, committed() {} })
+  const handler = stockCommandHandler({ sql, committed() {} })
   const effects = await handler.handle(deliveries(size))
   const { writes, results } = effects
   const advances = owned.map(({ partition, epoch, position, seq }) => ({
@@ -82,7 +82,7 @@ async function decide(sql: Sql, size: number): Promise<void> {
   expect(done.partitions.size).toBe(partitions)
 }
 
-/** The end of a stream filled from the log, lost and filled again; and the log pruned. */
+/** Publishes the end of the log, loses the stream, refills it, and prunes the log. */
 async function refill(sql: Sql): Promise<void> {
   const prefix = crypto.randomUUID()
   const log = new EventLog({
@@ -105,9 +105,9 @@ async function refill(sql: Sql): Promise<void> {
   }
 }
 
-/** @returns how many rows of a table a statement has come upon by its indexes, whatever it made of them. */
+/** @returns how many rows of a table `act` fetches by its indexes, including those it filters out. */
 async function fetched(sql: Sql, table: string, act: (sql: Sql) => Promise<unknown>): Promise<number> {
-  // Within a transaction the server process tells what it has itself counted in it, and nothing of others.
+  // Inside a transaction, this view has the counts of the transaction alone.
   return await sql.begin(async (transaction) => {
     const count = async () => {
       const [row] = await transaction<{ n: number }[]>`
@@ -120,7 +120,7 @@ async function fetched(sql: Sql, table: string, act: (sql: Sql) => Promise<unkno
   })
 }
 
-/** Prunes the log of one partition, where all of it is too young to go. */
+/** Prunes the log of one partition whose events are all too young to delete. */
 async function prune(sql: Sql): Promise<void> {
   const log = new EventLog({
     sql,
@@ -140,32 +140,32 @@ async function lease(sql: Sql): Promise<void> {
 }
 
 async function expectHot(size: number): Promise<void> {
-  // As many rows as there are partitions, and processes.
+  // These have a row per partition or process.
   await expectIndexes(hot, lease, { small: ['incarnation', 'mailbox', 'worker'] })
   expect(await expectIndexes(hot, (sql) => decide(sql, size))).toBeGreaterThanOrEqual(2)
   expect(await expectIndexes(hot, refill)).toBe(4)
   await expectIndexes(hot, (sql) => lettersToRedrive(sql, range(partitions)))
 }
 
-/** What requests ask for that concern one book or a few commands. */
-async function ask(sql: Sql, size: number): Promise<void> {
+/** Queries of requests about one book or a few commands. */
+async function query(sql: Sql, size: number): Promise<void> {
   const ids = range(size).map(() => crypto.randomUUID())
-  await read.stock(sql, 'book-7')
-  await read.movements(sql, 'book-7', 51, undefined)
-  await read.movements(sql, 'book-7', 51, 50_000)
-  await read.purchase(sql, ids[0]!)
-  await read.purchases(sql, 51, 'book-7', undefined)
-  await read.purchases(sql, 51, 'book-7', ids[0]!)
-  await read.handled(sql, ids)
+  await queries.stock(sql, 'book-7')
+  await queries.movements(sql, 'book-7', 51, undefined)
+  await queries.movements(sql, 'book-7', 51, 50_000)
+  await queries.purchase(sql, ids[0]!)
+  await queries.purchases(sql, 51, 'book-7', undefined)
+  await queries.purchases(sql, 51, 'book-7', ids[0]!)
+  await queries.handled(sql, ids)
 }
 
-/** Lists without end, in the order of their keys. */
+/** Lists of all rows, ordered by key. */
 async function list(sql: Sql): Promise<void> {
   for (const after of ['', 'book-7']) {
-    await read.stocks(sql, 51, after)
-    await read.requests(sql, 51, after)
+    await queries.stocks(sql, 51, after)
+    await queries.requests(sql, 51, after)
   }
-  for (const before of [undefined, crypto.randomUUID()]) await read.purchases(sql, 51, undefined, before)
+  for (const before of [undefined, crypto.randomUUID()]) await queries.purchases(sql, 51, undefined, before)
 }
 
 const tables = ['hold', 'event_batch', 'event_subject', 'book', 'command', 'purchase']
@@ -200,14 +200,14 @@ async function fill(sql: Sql): Promise<void> {
     select i % ${partitions}::int, i || '-0', 'r', array['a'] from generate_series(1, 1000) i`
 }
 
-test.each([1, 200])('with tables that are empty, for a batch of %i', expectHot)
+test.each([1, 200])('with empty tables, for a batch of %i', expectHot)
 
 describe('with a million holds and events', () => {
   beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
 
-  test.each([1, 1_000])('before Postgres has taken notice of them, for a batch of %i', expectHot)
+  test.each([1, 1_000])('before analyze, for a batch of %i', expectHot)
 
-  describe('once it has', () => {
+  describe('after analyze', () => {
     beforeAll(async () => {
       await hot`analyze`
     })
@@ -215,10 +215,10 @@ describe('with a million holds and events', () => {
     test.each([1, 1_000])('for a batch of %i', expectHot)
 
     test.each([1, 1_000])('for requests about %i', async (size) => {
-      expect(await expectIndexes(unforced, (sql) => ask(sql, size))).toBe(7)
+      expect(await expectIndexes(unforced, (sql) => query(sql, size))).toBe(7)
     })
 
-    test('for what is pruned of the log: the oldest events are looked at and no others', async () => {
+    test('for pruning the log, which reads only the oldest events', async () => {
       const read = await fetched(unforced, 'event_batch', prune)
       expect(read).toBeGreaterThan(0)
       expect(read).toBeLessThanOrEqual(2_000)

@@ -24,7 +24,7 @@ const order = (n: number, qty: number): StockCommand => ({
   qty,
 })
 
-/** A book that was received: 2 available and 1 held unless told otherwise. */
+/** A book that was received, with 2 copies available and 1 held. */
 const book = (change: Partial<Book> = {}): Book => ({
   ...unknownBook(bookid),
   title: 'T',
@@ -44,7 +44,6 @@ const known = (hold?: Hold, change: Partial<Book> = {}): StockState => ({
 const unknown = (hold?: Hold): StockState => ({ ...stock.initial(bookid), hold })
 const figures = (version: number, available: number, held: number) => ({ bookid, version, available, held })
 
-/** Of an answer that is not given again. */
 const first = { first: true } as const
 
 const none = { available: 0 }
@@ -70,7 +69,7 @@ describe('a book', () => {
       { status: 'held' },
     ],
     [
-      'gives its last copy',
+      'holds its last copy for a reservation',
       known(undefined, { available: 1 }),
       reserve(),
       [{ type: 'CopyReserved', ...figures(8, 0, 2), ...who(1), ...first }],
@@ -78,7 +77,7 @@ describe('a book', () => {
       { status: 'held' },
     ],
     [
-      'refuses when no copy is there, and asks for a purchase',
+      'refuses when no copy is available, and requests a purchase',
       known(undefined, none),
       reserve(),
       [
@@ -89,7 +88,7 @@ describe('a book', () => {
       refused,
     ],
     [
-      'asks for a purchase once, and counts who is refused meanwhile',
+      'requests a purchase once, and counts later refusals',
       known(undefined, { ...none, requested: true, shortage: 4 }),
       reserve(),
       [{ type: 'ReservationRefused', ...figures(7, 0, 1), ...who(1), reason: 'OutOfStock', ...first }],
@@ -97,7 +96,7 @@ describe('a book', () => {
       refused,
     ],
     [
-      'that was never received says so, and asks for a purchase',
+      'that was never received refuses with UnknownBook, and requests a purchase',
       unknown(),
       reserve(),
       [
@@ -108,7 +107,7 @@ describe('a book', () => {
       { status: 'refused', reason: 'UnknownBook' },
     ],
     [
-      'answers again that it holds a copy, though none is left',
+      'repeats that it holds a copy, though none is left',
       known({ status: 'held' }, none),
       reserve(),
       [{ type: 'CopyReserved', ...figures(7, 0, 1), ...who(1) }],
@@ -116,7 +115,7 @@ describe('a book', () => {
       { status: 'held' },
     ],
     [
-      'answers again that it refused, though copies have come since, and counts no one twice',
+      'repeats its refusal, though copies have arrived since, and counts it once',
       known(refused, { available: 5, shortage: 3, requested: true }),
       reserve(),
       [{ type: 'ReservationRefused', ...figures(7, 5, 1), ...who(1), reason: 'OutOfStock' }],
@@ -124,7 +123,7 @@ describe('a book', () => {
       refused,
     ],
     [
-      'takes no copy for a reservation whose release came first',
+      'holds no copy for a reservation whose release arrived first',
       known({ status: 'released' }),
       reserve(),
       [{ type: 'CopyReleased', ...figures(7, 2, 1), ...who(1) }],
@@ -132,7 +131,7 @@ describe('a book', () => {
       { status: 'released' },
     ],
     [
-      'takes a held copy back',
+      'releases a held copy',
       known({ status: 'held' }),
       release(),
       [{ type: 'CopyReleased', ...figures(8, 3, 0), ...who(1), ...first }],
@@ -140,7 +139,7 @@ describe('a book', () => {
       { status: 'released' },
     ],
     [
-      'takes a copy back once',
+      'releases a copy once',
       known({ status: 'released' }),
       release(),
       [{ type: 'CopyReleased', ...figures(7, 2, 1), ...who(1) }],
@@ -148,7 +147,7 @@ describe('a book', () => {
       { status: 'released' },
     ],
     [
-      'takes nothing back from one that was refused, and lets it go',
+      'closes a refused reservation without releasing a copy',
       known(refused, { ...none, shortage: 2, requested: true }),
       release(),
       [{ type: 'CopyReleased', ...figures(7, 0, 1), ...who(1), ...first }],
@@ -156,7 +155,7 @@ describe('a book', () => {
       { status: 'released' },
     ],
     [
-      'remembers a release that overtook its reservation',
+      'remembers a release that arrives before its reservation',
       known(),
       release(),
       [{ type: 'CopyReleased', ...figures(7, 2, 1), ...who(1), ...first }],
@@ -164,7 +163,7 @@ describe('a book', () => {
       { status: 'released' },
     ],
     [
-      'remembers such a release even before it was ever received',
+      'remembers a release even before its first receipt',
       unknown(),
       release(),
       [{ type: 'CopyReleased', ...figures(0, 0, 0), ...who(1), ...first }],
@@ -172,21 +171,21 @@ describe('a book', () => {
       { status: 'released' },
     ],
     [
-      'is known from its first receipt',
+      'is known after its first receipt',
       unknown(),
       receive(1, 3, { title: 'T' }),
       [{ type: 'CopiesReceived', ...figures(1, 3, 0), qty: 3, title: 'T', author: '', isbn: '' }],
       { available: 3, version: 1, received: true, title: 'T', author: '' },
     ],
     [
-      'adds a receipt to what it has, and keeps what the receipt does not say of it',
+      'adds a receipt to its copies, and keeps details that the receipt omits',
       known(),
       receive(1, 5, { author: 'B' }),
       [{ type: 'CopiesReceived', ...figures(8, 7, 1), qty: 5, title: 'T', author: 'B', isbn: 'I' }],
       { available: 7, held: 1, version: 8, title: 'T', author: 'B', isbn: 'I' },
     ],
     [
-      'needs no purchase any more once copies came',
+      'closes its purchase request when copies arrive',
       known(undefined, { ...none, shortage: 3, requested: true }),
       receive(1, 1, { purchaseid: uuid(9) }),
       [
@@ -203,27 +202,27 @@ describe('a book', () => {
       { available: 1, shortage: 0, requested: false },
     ],
     [
-      'still needs a purchase when a receipt brought no copy',
+      'keeps its purchase request open when a receipt has no copies',
       known(undefined, { ...none, shortage: 3, requested: true }),
       receive(1, 0),
       [{ type: 'CopiesReceived', ...figures(8, 0, 1), qty: 0, title: 'T', author: 'A', isbn: 'I' }],
       { available: 0, shortage: 3, requested: true, received: true },
     ],
     [
-      'needs no purchase any more once copies were ordered, though they are not here',
+      'closes its purchase request when copies are ordered, before they arrive',
       known(undefined, { ...none, shortage: 3, requested: true }),
       order(1, 10),
       [{ type: 'CopiesOrdered', ...figures(7, 0, 1), purchaseid: uuid(501), qty: 10 }],
       { available: 0, version: 7, shortage: 0, requested: false },
     ],
     [
-      'receives the same receipt once',
+      'counts a repeated receipt once',
       { ...known(), handled: true },
       receive(1, 5),
       [],
       { available: 2, version: 7 },
     ],
-    ['orders the same purchase once', { ...known(), handled: true }, order(1, 5), [], { version: 7 }],
+    ['counts a repeated order once', { ...known(), handled: true }, order(1, 5), [], { version: 7 }],
   ])('%s', (_, given, when, then, changed, hold) => {
     const taken = step(stock, given, when)
     expect(taken.events).toEqual(then)
@@ -233,7 +232,7 @@ describe('a book', () => {
   })
 })
 
-/** Any sequence of messages about one book, with repeats, and with releases that overtake. */
+/** Messages about one book in any order, with repeats. */
 const messages = fc.array(
   fc.oneof(
     { weight: 5, arbitrary: fc.nat(6).map(reserve) },
@@ -244,8 +243,8 @@ const messages = fc.array(
   { maxLength: 60 },
 )
 
-/** Everything that a book's actor remembers, as the store keeps it for it. */
-class Shelf {
+/** The actor of one book, with the state that the store keeps for it. */
+class BookActor {
   book = unknownBook(bookid)
   readonly holds = new Map<string, Hold>()
   readonly handled = new Set<string>()
@@ -263,63 +262,62 @@ class Shelf {
 
 const outcomes = ['CopyReserved', 'ReservationRefused', 'CopyReleased']
 
-test('whatever comes in whatever order: no copy is lost, made or promised twice', () => {
+test('in any order of messages, no copy is lost, created or promised twice', () => {
   // A failure prints its seed and the shortest sequence of messages.
   fc.assert(
     fc.property(messages, (sequence) => {
-      const shelf = new Shelf()
+      const actor = new BookActor()
       const received = new Map<string, number>()
       const decided = new Map<string, string>()
       const given = new Map<string, number>()
-      const told: StockEvent[] = []
+      const published: StockEvent[] = []
       for (const message of sequence) {
-        const before = shelf.book
-        const events = shelf.take(message)
-        told.push(...events)
-        const { available, held, version } = shelf.book
+        const before = actor.book
+        const events = actor.take(message)
+        published.push(...events)
+        const { available, held, version } = actor.book
         if (message.type === 'ReceiveCopies' && !received.has(message.commandid))
           received.set(message.commandid, message.qty)
 
         expect(available + held).toBe([...received.values()].reduce((sum, qty) => sum + qty, 0))
         expect(Math.min(available, held)).toBeGreaterThanOrEqual(0)
-        expect(held).toBe([...shelf.holds.values()].filter((it) => it.status === 'held').length)
+        expect(held).toBe([...actor.holds.values()].filter((it) => it.status === 'held').length)
         expect(version).toBeGreaterThanOrEqual(before.version)
         if (version === before.version) expect([available, held]).toEqual([before.available, before.held])
 
         if (!('reservationid' in message)) continue
-        // Every question has one answer.
+        // Every command gets exactly one answer.
         const answers = events.filter((it) => outcomes.includes(it.type))
         expect(answers).toHaveLength(1)
         const answer = answers[0]!
         const { reservationid } = message
         if (before.held - held === 1) given.set(reservationid, (given.get(reservationid) ?? 0) + 1)
         const first = decided.get(reservationid)
-        // What was held or refused stays so until it is released; what was released stays so.
+        // A held or refused reservation stays so until it is released; a released one stays released.
         if (first) expect([first, 'CopyReleased']).toContain(answer.type)
         if (message.type === 'ReleaseCopy') expect(answer.type).toBe('CopyReleased')
         decided.set(reservationid, answer.type)
       }
       for (const times of given.values()) expect(times).toBe(1)
-      // Events alone lead to the same book; and telling the last of them again changes nothing.
-      for (const event of told) {
-        expect(event.available + event.held).toBeLessThanOrEqual(shelf.book.available + shelf.book.held)
-        expect(event.version).toBeLessThanOrEqual(shelf.book.version)
+      for (const event of published) {
+        expect(event.available + event.held).toBeLessThanOrEqual(actor.book.available + actor.book.held)
+        expect(event.version).toBeLessThanOrEqual(actor.book.version)
       }
     }),
     { numRuns: 500 },
   )
 })
 
-test('an answer says that it is the first if no event before it answers the reservation alike, and only then', () => {
+test('an answer is marked first exactly if no earlier event gave it to the reservation', () => {
   fc.assert(
     fc.property(messages, (sequence) => {
-      const shelf = new Shelf()
+      const actor = new BookActor()
       const given = new Set<string>()
-      for (const event of sequence.flatMap((message) => shelf.take(message))) {
+      for (const event of sequence.flatMap((message) => actor.take(message))) {
         if (!('reservationid' in event)) continue
         const { type, reservationid } = event
         expect(event.first === true).toBe(!given.has(`${type} ${reservationid}`))
-        // Nor has a cancellation been told before the outcome that it makes needless.
+        // A first outcome never follows the reservation's release.
         if (event.first && type !== 'CopyReleased')
           expect(given).not.toContain(`CopyReleased ${reservationid}`)
         given.add(`${type} ${reservationid}`)
@@ -329,29 +327,29 @@ test('an answer says that it is the first if no event before it answers the rese
   )
 })
 
-test('a message that is repeated has no second effect', () => {
+test('a repeated message has no second effect', () => {
   fc.assert(
     fc.property(messages, fc.nat(5), (sequence, repeats) => {
-      const [once, often] = [new Shelf(), new Shelf()]
+      const [once, repeated] = [new BookActor(), new BookActor()]
       for (const message of sequence) {
         once.take(message)
-        for (let i = 0; i <= repeats; i++) often.take(message)
+        for (let i = 0; i <= repeats; i++) repeated.take(message)
       }
-      expect(often.book).toEqual(once.book)
-      expect(often.holds).toEqual(once.holds)
+      expect(repeated.book).toEqual(once.book)
+      expect(repeated.holds).toEqual(once.holds)
     }),
     { numRuns: 200 },
   )
 })
 
-test('it decides alike each time, and changes nothing that it is given', () => {
+test('deciding is pure: the same input gives the same events, and is not changed', () => {
   fc.assert(
     fc.property(messages, (sequence) => {
-      const shelf = new Shelf()
+      const actor = new BookActor()
       for (const message of sequence) {
-        const state = Object.freeze({ book: Object.freeze(shelf.book), hold: undefined, handled: false })
+        const state = Object.freeze({ book: Object.freeze(actor.book), hold: undefined, handled: false })
         expect(stock.decide(Object.freeze(message), state)).toEqual(stock.decide(message, state))
-        shelf.take(message)
+        actor.take(message)
       }
     }),
     { numRuns: 100 },

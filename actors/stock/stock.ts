@@ -1,13 +1,13 @@
 /**
- * The stock of one book, told in plain words:
+ * The stock of one book:
  *
- * - Copies that arrive are available. A reservation takes one available copy and holds it; a release gives it back.
- * - A reservation is decided once. When it is asked about again, the same answer is given again and nothing changes.
- * - A release may overtake its reservation. It is remembered, so that the late reservation takes no copy.
- * - Who was refused holds nothing to give back. Her release only means that she no longer waits for the answer: it ends
- *   her reservation as any other release does. She stays in the shortage, for she did ask for a copy that was not there.
- * - Nobody gets a copy that is not there. The refusal names its reason, and the purchaser is asked to buy: once, until
- *   copies are ordered or arrive; those refused meanwhile raise the request's shortage.
+ * - Copies that arrive are available. A reservation holds one available copy; a release makes it available again.
+ * - A reservation is decided once. A repeated command gets the same answer and changes nothing.
+ * - A release may arrive before its reservation. It is remembered, and the late reservation holds no copy.
+ * - A reservation is refused, with a reason, when no copy is available. The first refusal requests a purchase; later ones
+ *   add to its shortage, until copies are ordered or arrive.
+ * - A refused reservation holds no copy. Releasing it just closes it; the shortage still counts it, because the demand was
+ *   real.
  */
 import type { Behavior } from '../behavior.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
@@ -19,27 +19,26 @@ export type Book = {
   isbn: string
   available: number
   held: number
-  /** Rises by one with every event that changes the fields above. */
+  /** Increases by one with each event that changes the fields above. */
   version: number
   /** False until the first receipt. */
   received: boolean
-  /** How many were refused since copies were last ordered or arrived. */
+  /** Reservations refused since copies were last ordered or arrived. */
   shortage: number
-  /** Whether the purchaser was asked to buy and has not done so. */
+  /** Whether a purchase request is open. */
   requested: boolean
 }
 
-/** What is remembered of a reservation. */
+/** The decision on a reservation. */
 export type Hold = { status: 'held' } | { status: 'refused'; reason: RefusalReason } | { status: 'released' }
 
 export type RefusalReason = Extract<StockEvent, { type: 'ReservationRefused' }>['reason']
 
-/** A book, and what is remembered of the one thing that a message names. */
+/** A book, and the state of the reservation or command that a message names. */
 export type StockState = {
   book: Book
-  /** Of the reservation that the message names. */
   hold: Hold | undefined
-  /** Whether the command that the message names had its effect before. */
+  /** Whether the command has already taken effect. */
   handled: boolean
 }
 
@@ -61,7 +60,7 @@ export const unknownBook = (bookid: string): Book => ({
   requested: false,
 })
 
-/** Messages come by the thousand a second: plain switches, which the compiler checks to be exhaustive. */
+/** Plain switches, because thousands of messages arrive per second; the compiler checks that they are exhaustive. */
 export const stock: Behavior<StockState, StockCommand, StockEvent> = {
   initial: (bookid) => ({ book: unknownBook(bookid), hold: undefined, handled: false }),
   decide(message, { book, hold, handled }) {
@@ -71,7 +70,7 @@ export const stock: Behavior<StockState, StockCommand, StockEvent> = {
       case 'OrderCopies':
         return handled ? [] : order(message, book)
       case 'ReserveCopy':
-        return hold ? [answer(message, hold, book)] : reserve(message, book)
+        return hold ? [repeated(message, hold, book)] : reserve(message, book)
       case 'ReleaseCopy':
         return [release(message, hold, book)]
     }
@@ -81,11 +80,11 @@ export const stock: Behavior<StockState, StockCommand, StockEvent> = {
     switch (event.type) {
       case 'CopiesReceived': {
         const { title, author, isbn, qty } = event
-        const wanted = qty > 0 ? nothingWanted : {}
-        return { book: { ...counted, title, author, isbn, received: true, ...wanted }, hold, handled: true }
+        const demand = qty > 0 ? noDemand : {}
+        return { book: { ...counted, title, author, isbn, received: true, ...demand }, hold, handled: true }
       }
       case 'CopiesOrdered':
-        return { book: { ...counted, ...nothingWanted }, hold, handled: true }
+        return { book: { ...counted, ...noDemand }, hold, handled: true }
       case 'CopyReserved':
         return { book: counted, hold: { status: 'held' }, handled }
       case 'CopyReleased':
@@ -102,9 +101,9 @@ export const stock: Behavior<StockState, StockCommand, StockEvent> = {
   },
 }
 
-const nothingWanted = { shortage: 0, requested: false }
+const noDemand = { shortage: 0, requested: false }
 
-/** The book as it stands after nothing more than these changes. */
+/** The book's fields in an event that leaves its version alone. */
 const after = (book: Book, change: { available?: number; held?: number } = {}) => ({
   bookid: book.bookid,
   version: book.version,
@@ -112,15 +111,16 @@ const after = (book: Book, change: { available?: number; held?: number } = {}) =
   held: book.held + (change.held ?? 0),
 })
 
+/** The book's fields in an event that raises its version. */
 const changed = (book: Book, change: { available?: number; held?: number } = {}) => ({
   ...after(book, change),
   version: book.version + 1,
 })
 
-/** Says that the answer is the first of its kind for this reservation: what follows from it cannot be there yet. */
+/** Marks the first answer of its type to a reservation: consumers need not look for an earlier one. */
 const first = { first: true } as const
 
-const who = ({ reservationid, userid }: Reserve | Release) => ({ reservationid, userid })
+const whose = ({ reservationid, userid }: Reserve | Release) => ({ reservationid, userid })
 
 function receive({ qty, title, author, isbn, purchaseid }: Receive, book: Book): StockEvent[] {
   return [
@@ -142,12 +142,14 @@ const order = ({ purchaseid, qty }: Order, book: Book): StockEvent[] => [
 
 function reserve(message: Reserve, book: Book): StockEvent[] {
   if (book.available > 0) {
-    return [{ type: 'CopyReserved', ...changed(book, { available: -1, held: 1 }), ...who(message), ...first }]
+    return [
+      { type: 'CopyReserved', ...changed(book, { available: -1, held: 1 }), ...whose(message), ...first },
+    ]
   }
   const refused: StockEvent = {
     type: 'ReservationRefused',
     ...after(book),
-    ...who(message),
+    ...whose(message),
     reason: book.received ? 'OutOfStock' : 'UnknownBook',
     ...first,
   }
@@ -161,25 +163,25 @@ function release(message: Release, hold: Hold | undefined, book: Book): StockEve
       return {
         type: 'CopyReleased',
         ...changed(book, { available: 1, held: -1 }),
-        ...who(message),
+        ...whose(message),
         ...first,
       }
     case 'refused':
     case undefined:
-      return { type: 'CopyReleased', ...after(book), ...who(message), ...first }
+      return { type: 'CopyReleased', ...after(book), ...whose(message), ...first }
     case 'released':
-      return { type: 'CopyReleased', ...after(book), ...who(message) }
+      return { type: 'CopyReleased', ...after(book), ...whose(message) }
   }
 }
 
-/** Says again what was decided, with the book's present figures. */
-function answer(message: Reserve, hold: Hold, book: Book): StockEvent {
+/** Repeats the decision, with the book's current counts. */
+function repeated(message: Reserve, hold: Hold, book: Book): StockEvent {
   switch (hold.status) {
     case 'held':
-      return { type: 'CopyReserved', ...after(book), ...who(message) }
+      return { type: 'CopyReserved', ...after(book), ...whose(message) }
     case 'refused':
-      return { type: 'ReservationRefused', ...after(book), ...who(message), reason: hold.reason }
+      return { type: 'ReservationRefused', ...after(book), ...whose(message), reason: hold.reason }
     case 'released':
-      return { type: 'CopyReleased', ...after(book), ...who(message) }
+      return { type: 'CopyReleased', ...after(book), ...whose(message) }
   }
 }

@@ -1,28 +1,26 @@
-/**
- * Stock's rows: what a batch of commands needs to know, and the parts of the commit that write what it decided.
- * Booleans travel as text: the driver takes an array of them for one boolean.
- */
+/** Stock's rows: the state that a batch of commands needs, and the parts of the commit that write its changes. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
+import { fencedRows } from '../../streams/rows.ts'
 import type { Book, Hold } from './stock.ts'
 
 export type Memory = {
   books: Map<string, Book>
   holds: Map<string, KnownHold>
-  /** Commands handled before. */
+  /** Commands that have already taken effect. */
   handled: Set<string>
 }
 
-/** What is remembered of a reservation, and of which book. */
+/** The decision on a reservation, and its book. */
 export type KnownHold = { bookid: string; hold: Hold }
 
-/** Everything known of these books, reservations and commands. What is not in the maps was never heard of. */
+/** Loads the books, holds and commands with these ids. Ids that Postgres does not have are absent from the result. */
 export async function load(
   sql: Sql,
   bookids: string[],
   reservationids: string[],
   commandids: string[],
 ): Promise<Memory> {
-  // One row of JSON: one journey for three tables, and parsed faster than rows.
+  // One row of JSON: one round trip for three tables, and faster to parse than rows.
   const [found] = await sql<
     { books: Book[]; holds: (Hold & { reservationid: string; bookid: string })[]; commands: string[] }[]
   >`
@@ -54,20 +52,28 @@ export type OrderedRow = {
 }
 export type ReceivedRow = { partition: number; purchaseid: string; bookid: string }
 
-/** Books of which copies arrived, or that were asked for in vain: anything may have changed, and they may be new. */
-export const writeBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
-  books as (
+const counts = { bookid: 'text', available: 'bigint', held: 'bigint', version: 'bigint' } as const
+const decision = {
+  reservationid: 'uuid',
+  status: ['text', (it: HoldRow) => it.hold.status],
+  reason: ['text', ({ hold }: HoldRow) => (hold.status === 'refused' ? hold.reason : null)],
+} as const
+
+/** For books that may be new, or of which any column may have changed: after receipts, orders and refusals. */
+export const upsertBooks = (sql: Sql, books: BookRow[]): Fragment => sql`
+  upserted_books as (
     insert into book (bookid, title, author, isbn, available, held, version, received, shortage, requested_at)
-    select b.bookid, b.title, b.author, b.isbn, b.available, b.held, b.version, b.received::bool, b.shortage,
-      case when b.requested::bool then clock_timestamp() end
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
-      ${rows.map((it) => it.title)}::text[], ${rows.map((it) => it.author)}::text[], ${rows.map((it) => it.isbn)}::text[],
-      ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
-      ${rows.map((it) => it.version)}::bigint[], ${rows.map((it) => String(it.received))}::text[],
-      ${rows.map((it) => it.shortage)}::bigint[], ${rows.map((it) => String(it.requested))}::text[]
-    ) as b (partition, bookid, title, author, isbn, available, held, version, received, shortage, requested)
-    where b.partition = any(array(select partition from fenced))
+    select bookid, title, author, isbn, available, held, version, received, shortage,
+      case when requested then clock_timestamp() end
+    from ${fencedRows(sql, books, {
+      ...counts,
+      title: 'text',
+      author: 'text',
+      isbn: 'text',
+      received: 'bool',
+      shortage: 'bigint',
+      requested: 'bool',
+    })} as b
     on conflict (bookid) do update set
       title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
       held = excluded.held, version = excluded.version, received = excluded.received, shortage = excluded.shortage,
@@ -75,75 +81,53 @@ export const writeBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
         then coalesce(book.requested_at, excluded.requested_at) end
   )`
 
-/** Books of which copies were held or released and nothing else: what a rush does. */
-export const countBooks = (sql: Sql, rows: BookRow[]): Fragment => sql`
-  counts as (
+/** For books of which copies were only held or released, which is nearly all of them under load. */
+export const updateCounts = (sql: Sql, books: BookRow[]): Fragment => sql`
+  updated_counts as (
     update book set available = b.available, held = b.held, version = b.version
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.bookid)}::text[],
-      ${rows.map((it) => it.available)}::bigint[], ${rows.map((it) => it.held)}::bigint[],
-      ${rows.map((it) => it.version)}::bigint[]
-    ) as b (partition, bookid, available, held, version)
-    where book.bookid = b.bookid and b.partition = any(array(select partition from fenced))
+    from ${fencedRows(sql, books, counts)} as b
+    where book.bookid = b.bookid
   )`
 
-/** @throws in the commit, when there is a hold for one of the reservations already. */
-export const beginHolds = (sql: Sql, rows: HoldRow[]): Fragment => sql`
-  begun as (
+/** The commit fails if one of the reservations already has a hold. */
+export const insertHolds = (sql: Sql, holds: HoldRow[]): Fragment => sql`
+  inserted_holds as (
     insert into hold (reservationid, bookid, userid, status, reason)
-    select h.reservationid, h.bookid, h.userid, h.status, h.reason
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.reservationid)}::uuid[],
-      ${rows.map((it) => it.bookid)}::text[], ${rows.map((it) => it.userid)}::text[],
-      ${rows.map((it) => it.hold.status)}::text[],
-      ${rows.map((it) => (it.hold.status === 'refused' ? it.hold.reason : null))}::text[]
-    ) as h (partition, reservationid, bookid, userid, status, reason)
-    where h.partition = any(array(select partition from fenced))
+    select reservationid, bookid, userid, status, reason
+    from ${fencedRows(sql, holds, { ...decision, bookid: 'text', userid: 'text' })} as h
   )`
 
-export const writeHolds = (sql: Sql, rows: HoldRow[]): Fragment => sql`
-  holds as (
+export const updateHolds = (sql: Sql, holds: HoldRow[]): Fragment => sql`
+  updated_holds as (
     update hold set status = h.status, reason = h.reason
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.reservationid)}::uuid[],
-      ${rows.map((it) => it.hold.status)}::text[],
-      ${rows.map((it) => (it.hold.status === 'refused' ? it.hold.reason : null))}::text[]
-    ) as h (partition, reservationid, status, reason)
-    where hold.reservationid = h.reservationid and h.partition = any(array(select partition from fenced))
+    from ${fencedRows(sql, holds, decision)} as h
+    where hold.reservationid = h.reservationid
   )`
 
-export const writeCommands = (sql: Sql, rows: CommandRow[]): Fragment => sql`
-  commands as (
+export const insertCommands = (sql: Sql, commands: CommandRow[]): Fragment => sql`
+  inserted_commands as (
     insert into command (commandid, bookid)
-    select c.commandid, c.bookid
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.commandid)}::uuid[],
-      ${rows.map((it) => it.bookid)}::text[]
-    ) as c (partition, commandid, bookid)
-    where c.partition = any(array(select partition from fenced))
+    select commandid, bookid from ${fencedRows(sql, commands, { commandid: 'uuid', bookid: 'text' })} as c
     on conflict do nothing
   )`
 
-export const writeOrdered = (sql: Sql, rows: OrderedRow[]): Fragment => sql`
-  ordered as (
+export const insertPurchases = (sql: Sql, purchases: OrderedRow[]): Fragment => sql`
+  inserted_purchases as (
     insert into purchase (purchaseid, bookid, qty, status, received_at)
-    select o.purchaseid, o.bookid, o.qty, case when o.received::bool then 'received' else 'ordered' end,
-      case when o.received::bool then clock_timestamp() end
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.purchaseid)}::uuid[],
-      ${rows.map((it) => it.bookid)}::text[], ${rows.map((it) => it.qty)}::bigint[],
-      ${rows.map((it) => String(it.received))}::text[]
-    ) as o (partition, purchaseid, bookid, qty, received)
-    where o.partition = any(array(select partition from fenced))
+    select purchaseid, bookid, qty, case when received then 'received' else 'ordered' end,
+      case when received then clock_timestamp() end
+    from ${fencedRows(sql, purchases, {
+      purchaseid: 'uuid',
+      bookid: 'text',
+      qty: 'bigint',
+      received: 'bool',
+    })} as o
     on conflict do nothing
   )`
 
-export const writeReceived = (sql: Sql, rows: ReceivedRow[]): Fragment => sql`
-  arrived as (
+export const receivePurchases = (sql: Sql, purchases: ReceivedRow[]): Fragment => sql`
+  received_purchases as (
     update purchase p set status = 'received', received_at = coalesce(p.received_at, clock_timestamp())
-    from unnest(
-      ${rows.map((it) => it.partition)}::int[], ${rows.map((it) => it.purchaseid)}::uuid[],
-      ${rows.map((it) => it.bookid)}::text[]
-    ) as r (partition, purchaseid, bookid)
-    where p.purchaseid = r.purchaseid and p.bookid = r.bookid and r.partition = any(array(select partition from fenced))
+    from ${fencedRows(sql, purchases, { purchaseid: 'uuid', bookid: 'text' })} as r
+    where p.purchaseid = r.purchaseid and p.bookid = r.bookid
   )`

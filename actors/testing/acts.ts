@@ -1,4 +1,4 @@
-/** What people do with the system, in one call each, and what they are told. */
+/** The actions of customers and staff, one function each. */
 import { expect } from 'vitest'
 import type { Ask, Client } from './client.ts'
 import { eventually } from './eventually.ts'
@@ -25,20 +25,20 @@ export type Notice = {
   status: string
   attempts: number
 }
-/** A system by its faces, whoever runs its processes. */
+/** A system by its HTTP APIs, whether or not the test runs its processes. */
 export type Faces = Pick<System, 'reservation' | 'stock' | 'notifier'>
 type Collection<Item> = { _embedded: Record<string, Item[]>; _links: { next?: { href: string } } }
 
 export const waitFor = (seconds: number) => ({ prefer: `wait=${seconds}` })
 
-/** Books copies in, and expects that to succeed. */
+/** Receives copies, and expects success. */
 export async function receive(system: Faces, bookid: string, qty: number): Promise<Stock> {
   const answer = await system.stock.post<Stock>('/stocks', { bookid, qty })
   expect(answer.status, JSON.stringify(answer.body)).toBe(201)
   return answer.body
 }
 
-/** Asks for a copy, and expects that the request is accepted. */
+/** Reserves a copy, and expects that it is accepted. */
 export async function reserve(
   client: Client,
   bookid: string,
@@ -50,7 +50,7 @@ export async function reserve(
   return answer.body
 }
 
-/** Asks for a copy and waits for the decision. */
+/** Reserves a copy and waits for the decision. */
 export async function reserveAndWait(client: Client, bookid: string, userid: string): Promise<Reservation> {
   const reservation = await reserve(client, bookid, userid, { headers: waitFor(20) })
   expect(reservation.status).not.toBe('Requested')
@@ -58,8 +58,8 @@ export async function reserveAndWait(client: Client, bookid: string, userid: str
 }
 
 /**
- * Asks for a copy as a careful client does: whatever happens to the answer, the request is repeated with its key
- * until one comes. Only 201 and 503 are answers a faulty dependency excuses.
+ * Reserves a copy like a careful client: whatever happens to the response, the request is repeated with its key until
+ * it is accepted. While a dependency fails, only 201 and 503 are allowed.
  */
 export function reserveUntilAccepted(
   client: Client,
@@ -131,7 +131,7 @@ export async function every<Item>(client: Client, name: string, path: string): P
   return items
 }
 
-/** A list gives up after a second (`actors/http/reads.ts`): a client asks again, and on a busy machine so does a test. */
+/** A list times out after a second (`actors/http/reads.ts`), so on a busy machine it is requested again. */
 async function list<Item>(client: Client, path: string): Promise<Collection<Item>> {
   const { status, body } = await eventually(async () => {
     const answer = await client.get<Collection<Item>>(path)

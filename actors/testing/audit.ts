@@ -1,4 +1,4 @@
-/** What must hold in the stores once all is quiet, whatever happened before. */
+/** Invariants of the stores once all is quiet, whatever happened before. */
 import { expect } from 'vitest'
 import { type ServiceName, serviceNames } from '../config.ts'
 import { topics } from '../messages.ts'
@@ -17,17 +17,17 @@ import type { System } from './system.ts'
 export type Expected = {
   /** Copies received, per book. */
   received: Record<string, number>
-  /** The reservations that were answered 201. */
+  /** The reservations with a 201 response. */
   accepted: readonly { reservationid: string }[]
 }
 
-/** A system by its faces and its database, whoever runs its processes. */
+/** A system by its HTTP APIs and its database, whether or not the test runs its processes. */
 export type Audited = Faces & Pick<System, 'sql'> & { processes: Record<ServiceName, { running: boolean }[]> }
 
 /**
- * Waits until everything is decided and settled, then checks the books against each other.
+ * Waits until everything is decided and settled, then compares the stores with each other.
  *
- * @returns the reservations as they ended.
+ * @returns the reservations in their final states.
  */
 export async function audit(system: Audited, { received, accepted }: Expected): Promise<Reservation[]> {
   await allDecided(system)
@@ -50,18 +50,18 @@ export const settled = (system: Audited): Promise<true> =>
           + (select count(*) from reservation.reservation where status = 'Requested')::int as open`
       return row!.open === 0
     },
-    { timeoutMs: 20_000, message: 'Some reservations stay unconfirmed' },
+    { timeoutMs: 20_000, message: 'Some reservations remain unconfirmed' },
   )
 
 function checkAccepted(reservations: Reservation[], accepted: Expected['accepted']): void {
   const known = new Map(reservations.map((reservation) => [reservation.reservationid, reservation]))
   expect(known.size).toBe(reservations.length)
   const lost = accepted.filter(({ reservationid }) => !known.has(reservationid))
-  expect(lost, 'reservations that were accepted and are gone').toEqual([])
+  expect(lost, 'accepted reservations that are missing').toEqual([])
   expect(reservations.filter(({ status }) => status === 'Requested')).toEqual([])
 }
 
-/** Per book: available + held = received, and what is held is what the customers were promised. */
+/** Per book: available + held = received, and held copies are those promised to customers. */
 async function checkCopies(
   system: Audited,
   received: Record<string, number>,
@@ -81,7 +81,7 @@ async function checkCopies(
   expect(holds.map((hold) => hold.reservationid)).toEqual(reserved.map((it) => it.reservationid).sort())
 }
 
-/** The log of each partition is dense, and no reservation was told two different first outcomes. */
+/** The log of each partition is dense, and no reservation has two different first outcomes. */
 async function checkEventLog(system: Audited): Promise<void> {
   const gaps = await system.sql`
     select partition, min(seq)::int as first, max(seq)::int as last, count(*)::int as entries
@@ -98,7 +98,7 @@ async function checkEventLog(system: Audited): Promise<void> {
   expect(contradicted, 'reservations with two outcomes').toEqual([])
 }
 
-/** Every service that runs has taken in every event, and no message was set aside. */
+/** Every running service has consumed every event, and there are no dead letters. */
 export async function checkConsumers(system: Audited): Promise<void> {
   for (const consumer of topics.stockEvents.consumers as ServiceName[]) {
     if (!system.processes[consumer].some((process) => process.running)) continue
@@ -111,7 +111,7 @@ export async function checkConsumers(system: Audited): Promise<void> {
         expect(behind).toEqual([])
         return true
       },
-      { timeoutMs: 20_000, message: `Not every event is taken in by ${consumer}` },
+      { timeoutMs: 20_000, message: `${consumer} has not consumed every event` },
     )
   }
   for (const service of serviceNames) {
@@ -131,6 +131,6 @@ export async function checkBookList(system: Audited): Promise<void> {
       expect(books.sort(byId).map(shown)).toEqual(stocks.sort(byId).map(shown))
       return true
     },
-    { message: 'The book list does not converge to the stock' },
+    { message: 'The book list did not converge to the stock' },
   )
 }

@@ -1,8 +1,8 @@
-/** Databases of a test server, put back to a backup as a restore does it. */
+/** Restores databases of a test server from a backup. */
 import postgres from 'postgres'
 import { inject } from 'vitest'
 
-/** A copy of databases as they are. Nothing may be connected to them. */
+/** Copies databases. There must be no connections to them. */
 export class Backup implements AsyncDisposable {
   readonly #server: postgres.Sql
   readonly #names: string[]
@@ -21,7 +21,7 @@ export class Backup implements AsyncDisposable {
     return new Backup(server, names)
   }
 
-  /** Puts these databases back, or all of them. */
+  /** Restores these databases, or all of them. */
   async restore(...names: string[]): Promise<void> {
     for (const name of names.length > 0 ? names : this.#names) {
       await this.#server`drop database ${this.#server(name)} with (force)`

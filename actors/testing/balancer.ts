@@ -1,4 +1,4 @@
-/** A load balancer that asks `/readyz` every 50 ms, and sends requests in turn to those that were ready. */
+/** A load balancer that probes `/readyz` every 50 ms and sends requests to the ready processes in turn. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Client } from './client.ts'
 
@@ -16,14 +16,14 @@ export class Balancer {
     for (const client of clients) this.add(client)
   }
 
-  /** One more to send requests to. */
+  /** Adds a process. */
   add(client: Client): void {
     this.#clients.push(client)
     this.#ready.add(client)
     void this.#watch(client)
   }
 
-  /** When none is ready, any: it will say why. */
+  /** The next ready process; if none is ready, any, whose response shows why. */
   next(): Client {
     const open =
       this.#ready.size > 0 ? this.#clients.filter((client) => this.#ready.has(client)) : this.#clients

@@ -2,7 +2,7 @@
 import selfsigned from 'selfsigned'
 
 export type Certificate = {
-  /** Whom to trust. */
+  /** The certificate authority to trust. */
   ca: string
   key: string
   cert: string

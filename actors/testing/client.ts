@@ -1,4 +1,4 @@
-/** A user of a service, who believes no answer that the service's own OpenAPI document does not promise. */
+/** A client of a service that checks every response against the service's OpenAPI document. */
 import type { Contract } from './contract.ts'
 
 export type Answer<Body> = { status: number; headers: Headers; body: Body; tookMs: number }
@@ -34,8 +34,8 @@ export class Client {
   patch = <Body>(path: string, json?: unknown, ask?: Ask) => this.ask<Body>('PATCH', path, { json, ...ask })
 
   /**
-   * One request. A connection that breaks, and an answer that does not come within `timeoutMs` (35 s, above the
-   * longest wait a client may ask for), throw; every answer that does come is held against the document.
+   * One request. Throws when the connection breaks, or when there is no response within `timeoutMs` (35 s, more than
+   * the longest wait a client may request). Every response is checked against the document.
    */
   async ask<Body>(method: string, path: string, ask: Ask = {}): Promise<Answer<Body>> {
     const started = performance.now()
@@ -50,7 +50,7 @@ export class Client {
     return { status: response.status, headers: response.headers, body: body as Body, tookMs }
   }
 
-  /** The bare response, unread and unchecked: for streams. */
+  /** The raw response, unread and unchecked, for streams. */
   fetch(
     method: string,
     path: string,
@@ -66,7 +66,7 @@ export class Client {
   }
 }
 
-/** Some answers are of use only with a header that says what to do next. */
+/** Some statuses need a header that says what to do next. */
 function checkAdvice(where: string, { status, headers }: Response): void {
   const needed = status === 503 ? 'retry-after' : status === 405 ? 'allow' : undefined
   if (needed && !headers.get(needed)) throw new Error(`${where} without ${needed}`)

@@ -1,4 +1,4 @@
-/** A collector of traces: takes OTLP over HTTP as JSON, and believes no request that is not as the protocol has it. */
+/** A trace collector: accepts OTLP over HTTP as JSON, and checks every request against the protocol. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -46,7 +46,7 @@ export type CollectedSpan = Omit<z.infer<typeof spanSchema>, 'attributes'> & {
 
 export class Collector implements AsyncDisposable {
   readonly spans: CollectedSpan[] = []
-  /** Requests that were not as they ought to be. */
+  /** Invalid requests. */
   readonly faults: string[] = []
   readonly #server = createServer(async (request, response) => {
     if (this.deaf) return
@@ -60,7 +60,7 @@ export class Collector implements AsyncDisposable {
       response.writeHead(400).end()
     }
   })
-  /** Takes connections and never answers. */
+  /** Accepts connections and never answers. */
   deaf = false
 
   static async open(): Promise<Collector> {

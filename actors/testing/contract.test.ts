@@ -26,13 +26,13 @@ const answer = (status: number, body: unknown, contentType = 'application/json')
 const problem = (status: number, more = {}) =>
   answer(status, { type: '/problems/x', title: 'X', status, ...more }, 'application/problem+json')
 
-test('an answer that the document promises passes', () => {
+test('a documented response passes', () => {
   contract.check('GET', '/shelves/7?x=1', answer(200, { id: 7 }))
   contract.check('GET', '/shelves/all', answer(200, []))
   contract.check('GET', '/shelves/7', problem(404))
 })
 
-test('a path or method that the document does not know may only be refused', () => {
+test('an undocumented path or method may only be refused', () => {
   contract.check('GET', '/nothing', problem(404))
   contract.check('POST', '/shelves/7', problem(405))
   expect(() => contract.check('GET', '/nothing', answer(200, {}))).toThrow('knows no such call')
@@ -45,7 +45,7 @@ test.each([
   ['another content type', 'GET', '/shelves/7', answer(200, 'x', 'text/plain'), 'as text/plain'],
   ['the shape of another path', 'GET', '/shelves/all', answer(200, { id: 7 }), 'must be array'],
   [
-    'a refusal that is no problem',
+    'a refusal that is not a problem',
     'GET',
     '/shelves/7',
     answer(404, {}),

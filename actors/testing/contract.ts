@@ -1,4 +1,4 @@
-/** Holds answers against the OpenAPI document of the service that gave them. */
+/** Checks responses against the OpenAPI document of their service. */
 import type { ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
@@ -15,7 +15,7 @@ export type OpenApi = {
 
 export type Observed = { status: number; contentType: string; body: unknown }
 
-/** What RFC 9457 asks of every problem, and what this project adds to it. */
+/** The members that RFC 9457 and this project require of every problem. */
 const problemSchema = {
   type: 'object',
   required: ['type', 'title', 'status'],
@@ -49,7 +49,7 @@ export class Contract {
     return new Contract((await response.json()) as OpenApi)
   }
 
-  /** @throws when the answer is none that the document promises for that method and path. */
+  /** @throws when the response is not documented for that method and path. */
   check(method: string, path: string, seen: Observed): void {
     const where = `${method} ${path} answered ${seen.status}`
     if (seen.status >= 400) this.#checkProblem(where, seen)

@@ -1,4 +1,4 @@
-/** A migrated database of a test's own. */
+/** A migrated database for one test. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { inject } from 'vitest'
@@ -6,7 +6,7 @@ import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts
 import type { ServiceName } from '../config.ts'
 import { migrate } from '../migrate.ts'
 
-/** @returns a service's hot connections to a fresh database, which is dropped when they are disposed of. */
+/** @returns a service's hot connections to a new database, which is dropped when they are disposed. */
 export async function openDatabase(
   schema: ServiceName,
   partitions = 4,

@@ -1,10 +1,10 @@
-/** Waiting for what other processes do, where no signal reaches the test. */
+/** Polling for effects of other processes that send the test no signal. */
 import { setTimeout as delay } from 'node:timers/promises'
 
 export type Patience = {
   timeoutMs?: number
   message?: string
-  /** Says why waiting has become pointless, if it has. */
+  /** Returns why waiting has become pointless, if it has. */
   hopeless?(): string | undefined
 }
 
@@ -13,9 +13,9 @@ const pauseMs = 20
 type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>
 
 /**
- * Probes until the probe neither throws nor gives a falsy value.
+ * Polls until the probe neither throws nor returns a falsy value.
  *
- * @returns what the probe gave at last.
+ * @returns the last value of the probe.
  * @throws after `timeoutMs` (10 s by default) or when it is hopeless, with the probe's last failure as cause.
  */
 export async function eventually<T>(
@@ -42,7 +42,7 @@ export async function eventually<T>(
   }
 }
 
-/** Runs `task` for each item, at most `width` at a time, and gives the results in the order of the items. */
+/** Runs `task` for each item, at most `width` at a time, and returns the results in the order of the items. */
 export async function inParallel<Item, Result>(
   items: readonly Item[],
   width: number,

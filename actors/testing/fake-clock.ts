@@ -1,8 +1,8 @@
-/** Another time for a process than the machine's, by libfaketime: the system's clock is off, its timers are not. */
+/** A wrong clock for a process, with libfaketime: its system clock is off, its timers are not. */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Where distributions put it: a folder by itself, under one for the kind of machine if there is such. */
+/** The folders that distributions install it to, under one for the architecture if that exists. */
 const homes = ['/usr/lib64', '/usr/lib', '/usr/local/lib']
 
 function findLibrary(): string | undefined {
@@ -18,12 +18,12 @@ const triplets = (dir: string) =>
 
 const library = findLibrary()
 
-/** Why no clock can be put off here; undefined if one can. */
+/** Why clocks cannot be faked here; undefined if they can. */
 export const noFakeClock = library
   ? undefined
   : 'libfaketime is not installed (apt-get install faketime, on Linux)'
 
-/** @param offset as in `-1h`, `+10m`. @returns what a process needs in its environment. */
+/** @param offset as in `-1h`, `+10m`. @returns environment variables for a process. */
 export const clockOff = (offset: string): Record<string, string> => ({
   LD_PRELOAD: library!,
   FAKETIME: offset,

@@ -5,7 +5,7 @@ import type { Client } from './client.ts'
 
 export type Printed = { status: number; body: Record<string, unknown> }
 
-/** @returns what the real command printed, once it is held against the service's OpenAPI document. */
+/** @returns the output of the real command, checked against the service's OpenAPI document. */
 export async function http(
   method: string,
   service: Client,

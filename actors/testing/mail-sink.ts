@@ -1,4 +1,4 @@
-/** A mail server that keeps what it is sent, and can refuse or forget to answer. */
+/** A mail server that keeps every mail, and can refuse or not answer. */
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -6,24 +6,24 @@ import { SMTPServer } from 'smtp-server'
 import type { Certificate } from './certificate.ts'
 
 export type Mail = { messageId: string; to: string[]; subject: string; raw: string }
-/** What becomes of a mail: taken, refused with an SMTP code, never answered, or cut off in the middle of the answer. */
+/** The fate of a mail: accepted, refused with an SMTP code, never answered, or cut off in the middle of the reply. */
 export type MailAnswer = 'take' | 'hang' | 'cut' | number
 
 export type MailSinkOptions = {
   /** Offers STARTTLS, or speaks TLS from the start if `secure`. */
   certificate?: Certificate
   secure?: boolean
-  /** Who has to log in. */
+  /** The login that clients need. */
   user?: { name: string; password: string }
 }
 
 export class MailSink implements AsyncDisposable {
-  /** Every mail that came whole, also those that were not taken. */
+  /** Every complete mail, including those that were not accepted. */
   readonly mails: Mail[] = []
   answer: (mail: Mail) => MailAnswer = () => 'take'
-  /** An SMTP code for a recipient who is refused. */
+  /** The SMTP code for a refused recipient. */
   refuses: (address: string) => number | undefined = () => undefined
-  /** How many connections were made so far, and how many of them spoke TLS when a mail came. */
+  /** How many connections were made so far, and how many mails came over TLS. */
   connections = 0
   encrypted = 0
   readonly #server: SMTPServer
@@ -47,7 +47,7 @@ export class MailSink implements AsyncDisposable {
       },
       onAuth: ({ username, password }, _, done) => {
         if (username === user?.name && password === user?.password) done(null, { user: username })
-        // As careless as a server can be.
+        // As a careless server does.
         else done(Object.assign(new Error(`${username} with ${password} is refused`), { responseCode: 535 }))
       },
       onRcptTo: ({ address }, _, done) => {
@@ -67,7 +67,7 @@ export class MailSink implements AsyncDisposable {
         }, done)
       },
     })
-    // A client that is killed in the middle of a mail is no fault of the sink.
+    // A client killed in the middle of a mail is not an error of the sink.
     this.#server.on('error', () => {})
   }
 
@@ -84,7 +84,7 @@ export class MailSink implements AsyncDisposable {
     return `${secure ? 'smtps' : 'smtp'}://${login}127.0.0.1:${(this.#server.server.address() as AddressInfo).port}`
   }
 
-  /** Half an answer, and the connection is gone. */
+  /** Sends half a reply and closes the connection. */
   #cut(sessionId: string): void {
     const connections = (this.#server as unknown as { connections: Set<Connection> }).connections
     for (const { id, _socket } of connections) {

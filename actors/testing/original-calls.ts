@@ -1,14 +1,14 @@
-/** The calls of the system that this one follows, as its README gave them to HTTPie. */
+/** The HTTPie calls from the README of this system's predecessor. */
 import { expect } from 'vitest'
 import type { Client } from './client.ts'
 import { eventually } from './eventually.ts'
 import { http } from './httpie.ts'
 import type { System } from './system.ts'
 
-export const toldOfReservation = '##### 예약 완료 되었습니다 #####'
-export const toldOfCancellation = '##### 예약 취소 되었습니다 #####'
+export const reservedNotice = '##### 예약 완료 되었습니다 #####'
+export const canceledNotice = '##### 예약 취소 되었습니다 #####'
 
-/** Makes every call in order and checks what it answers. */
+/** Makes every call in order and checks its response. */
 export async function makeOriginalCalls(system: System): Promise<void> {
   const { reservation, stock } = system
 
@@ -22,7 +22,7 @@ export async function makeOriginalCalls(system: System): Promise<void> {
   await showsStatus(reservation, id, 'Reserved')
   expect(await http('GET', stock, '/stocks/1')).toMatchObject({ status: 200, body: { qty: 2, held: 1 } })
 
-  // Book 2 is known, and no copy of it is there.
+  // Book 2 is known, but has no copy.
   expect(await http('POST', stock, '/stocks', 'bookid=2', 'qty=0')).toMatchObject({
     status: 201,
     body: { qty: 0 },
@@ -34,21 +34,21 @@ export async function makeOriginalCalls(system: System): Promise<void> {
   const cancellation = await http('PATCH', reservation, `/reservations/${id}`, 'status=Canceled')
   expect(cancellation).toMatchObject({ status: 200, body: { reservationid: id, status: 'Canceled' } })
   await eventually(async () => (await http('GET', stock, '/stocks/1')).body.qty === 3, {
-    message: 'The cancelled copy does not come back',
+    message: 'The canceled copy did not come back',
   })
 }
 
-/** Waits until the notifier's console tells one user of one outcome. @returns how often it was told so far. */
-export async function told(system: System, line: string, userid: string): Promise<number> {
+/** Waits until the notifier's console shows a notice of this outcome. @returns how many it has shown so far. */
+export async function noticesShown(system: System, line: string, userid: string): Promise<number> {
   const lines = () =>
     system.processes.notifier.flatMap((process) =>
       process.logs.filter((log) => log.msg === line && log.userid === userid),
     )
-  await eventually(() => lines().length > 0, { message: `${userid} is not told: ${line}` })
+  await eventually(() => lines().length > 0, { message: `${userid} got no notice: ${line}` })
   return lines().length
 }
 
 const showsStatus = (reservation: Client, id: string, status: string) =>
   eventually(async () => (await http('GET', reservation, `/reservations/${id}`)).body.status === status, {
-    message: `Reservation ${id} never shows ${status}`,
+    message: `Reservation ${id} never became ${status}`,
   })

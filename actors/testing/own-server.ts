@@ -1,4 +1,4 @@
-/** A store of a test's own, for the test to stop, start and empty as it likes. */
+/** A store for one test, which the test can stop, start and empty. */
 import { execFile } from 'node:child_process'
 import { chmod, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ export class OwnServer implements AsyncDisposable {
   readonly url: string
   readonly #dir: string
   readonly #launch: (port: number) => Promise<Running>
-  /** Whether the folder goes when the server does. */
+  /** Whether the folder is deleted with the server. */
   readonly #temporary: boolean
   #running: Running | undefined
 
@@ -38,9 +38,9 @@ export class OwnServer implements AsyncDisposable {
   }
 
   /**
-   * Durable, as in production: what it confirmed it still has after `stop` and `start`.
-   * @param dir to keep the data in, and to leave it there.
-   * @param env beside what it has.
+   * Durable, as in production: confirmed data survives `stop` and `start`.
+   * @param dir folder for the data, which is not deleted.
+   * @param env additional environment variables.
    */
   static postgres = (dir?: string, env?: Record<string, string>) =>
     OwnServer.#make('postgres', (dir, port) => startPostgres({ dataDir: join(dir, 'data'), port, env }), dir)
@@ -48,7 +48,7 @@ export class OwnServer implements AsyncDisposable {
   static redis = (dir?: string) =>
     OwnServer.#make('redis', (dir, port) => startRedis({ dataDir: dir, port }), dir)
 
-  /** Three masters. */
+  /** A cluster of three masters. */
   static redisCluster = () =>
     OwnServer.#make('cluster', (dir) =>
       startRedisCluster({ dirs: range(3).map((node) => join(dir, String(node))) }),
@@ -60,30 +60,30 @@ export class OwnServer implements AsyncDisposable {
     this.#running = undefined
   }
 
-  /** Kills the server in the middle of whatever it does. Of its data it keeps what it promised to keep. */
+  /** Kills the server in the middle of its work. Durable data stays. */
   async crash(): Promise<void> {
     this.signal('SIGKILL')
     await this.#running?.exited
     this.#running = undefined
   }
 
-  /** Whether it has not ended, by itself or by being told. */
+  /** Whether it is running. */
   get running(): boolean {
     return this.#running !== undefined
   }
 
-  /** Sends the server's main process a signal, whatever comes of it. */
+  /** Sends a signal to the server's main process. */
   signal(signal: NodeJS.Signals): void {
     this.#running?.kill?.(signal)
   }
 
-  /** Keeps the data as it is now, for `start` to begin with later. Only while the server is stopped. */
+  /** Copies the data, for `restoreCopy`. Only while the server is stopped. */
   async keepCopy(): Promise<void> {
-    // With owners and modes: Postgres takes no other files.
+    // With owners and modes, because Postgres checks them.
     await promisify(execFile)('cp', ['-a', this.#dir, this.#copy])
   }
 
-  /** Puts the data back to what `keepCopy` kept. Only while the server is stopped. */
+  /** Restores the data that `keepCopy` copied. Only while the server is stopped. */
   async restoreCopy(): Promise<void> {
     await rm(this.#dir, { recursive: true })
     await rename(this.#copy, this.#dir)
@@ -93,7 +93,7 @@ export class OwnServer implements AsyncDisposable {
     return `${this.#dir}-copy`
   }
 
-  /** Starts it again, with the data and at the address that it had. */
+  /** Starts it again, with its data and address. */
   async start(): Promise<void> {
     this.#watch(await this.#launch(Number(new URL(this.url).port)))
   }
@@ -117,7 +117,7 @@ export class OwnServer implements AsyncDisposable {
     given?: string,
   ): Promise<OwnServer> {
     const dir = given ?? (await mkdtemp(join(tmpdir(), `bookreservation-${name}-`)))
-    // Passable for the user as whom Postgres runs when root tests.
+    // Accessible for the user that runs Postgres when root runs the tests.
     await chmod(dir, 0o711)
     const running = await launch(dir, 0)
     return new OwnServer(dir, (port) => launch(dir, port), running, given === undefined)

@@ -1,4 +1,4 @@
-/** Which process works on which partition, as the leases in Postgres say. */
+/** The process that owns a partition, by the leases in Postgres. */
 import { partitionOf } from '../../streams/partition.ts'
 import type { ServiceName } from '../config.ts'
 import { eventually, range } from './eventually.ts'
@@ -17,7 +17,7 @@ export async function leaseOf(system: System, service: ServiceName, partition: n
   return lease!
 }
 
-/** Waits until a running process holds the partition. An owner is named `<host>-<pid>-<random>`. */
+/** Waits until a running process owns the partition. An owner's name is `<host>-<pid>-<random>`. */
 export const ownerOf = (system: System, service: ServiceName, partition: number): Promise<ServiceProcess> =>
   eventually(
     async () => {
@@ -38,5 +38,5 @@ export const sharedOut = (system: System, service: ServiceName): Promise<true> =
       const names = new Set(owners.filter((lease) => lease.held).map((lease) => lease.owner))
       return owners.every((lease) => lease.held) && names.size === system.processes[service].length
     },
-    { message: `The partitions of ${service} are not shared among its processes` },
+    { message: `Not every process of ${service} has partitions` },
   )

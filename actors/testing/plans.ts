@@ -1,4 +1,4 @@
-/** How Postgres means to carry out the very statements that our functions send. */
+/** The query plans of the statements that our functions send. */
 import { expect, inject } from 'vitest'
 import { openPostgres, type Sql } from '../../streams/postgres.ts'
 import type { ServiceName } from '../config.ts'
@@ -15,30 +15,30 @@ type Plan = {
 type Sent = { string: string; args: unknown[] }
 
 export type Allowed = {
-  /** Tables of a handful of rows, which may be read from end to end. */
+  /** Tiny tables, which may be read sequentially. */
   small?: string[]
   /**
-   * Tables that may be read in the order of an index until a limit is reached. Without a filter that is as many rows as
-   * the limit says; with one, as many as it takes to find them.
+   * Tables that may be read in index order up to a limit. Without a filter that reads as many rows as the limit; with
+   * one, as many as it takes to find them.
    */
   walked?: string[]
 }
 
-/** Connections like those on which a service answers requests: there the planner chooses as it likes. */
+/** Connections like those for requests, with the planner's default settings. */
 export function openUnforced(hot: Sql, schema: ServiceName): Sql {
   const url = new URL(inject('postgresUrl'))
   url.pathname = hot.options.database
   return openPostgres(url.href, { schema, max: 1 })
 }
 
-/** Connections like those of lists and searches, whose statements are planned for their arguments. */
+/** Connections like those for lists and searches, whose statements are planned for their arguments. */
 export function openReadsOf(hot: Sql, schema: ServiceName): Sql {
   const url = new URL(inject('postgresUrl'))
   url.pathname = hot.options.database
   return openReads(url.href, schema, 1)
 }
 
-/** Fills tables without what takes time and changes no plan: a log for crashes, and indexes that grow row by row. */
+/** Fills tables fast, without effect on plans: without a write-ahead log, and with indexes created afterwards. */
 export async function fillQuickly(
   hot: Sql,
   tables: string[],
@@ -57,7 +57,7 @@ export async function fillQuickly(
   })
 }
 
-/** Fails if a statement that `act` sends reads a table from end to end. @returns how many it sends. */
+/** Fails if a statement of `act` reads a table sequentially. @returns how many statements it sends. */
 export async function expectIndexes(
   sql: Sql,
   act: (sql: Sql) => Promise<unknown>,
@@ -73,7 +73,7 @@ export async function expectIndexes(
   return statements.length
 }
 
-/** Runs `act` with connections that note every statement it sends. */
+/** Runs `act` with connections that record every statement. */
 async function statementsOf(sql: Sql, act: (sql: Sql) => Promise<unknown>): Promise<Sent[]> {
   const sent: Sent[] = []
   const queries: { string?: string; parameters?: unknown[] }[] = []
@@ -85,17 +85,17 @@ async function statementsOf(sql: Sql, act: (sql: Sql) => Promise<unknown>): Prom
     },
   })
   await act(noting)
-  // Parts of other statements were never sent.
+  // Fragments of other statements are never sent.
   for (const { string, parameters } of queries) if (string) sent.push({ string, args: parameters ?? [] })
   return sent
 }
 
-/** What planning anew costs in Postgres' own reckoning: 2.5 for each table, and no statement of ours names ten. */
+/** Postgres' own cost estimate of planning again: 2.5 per table, and no statement has ten tables. */
 const planningCost = 25
 
 /**
- * The plans that Postgres may take: the one for these arguments, and the one for any. Left to itself it takes the latter
- * only where it reckons it cheaper than planning again and the former.
+ * The plans that Postgres may use: the custom plan for these arguments, and the generic plan. It uses the generic
+ * plan only if that is estimated cheaper than planning again plus the custom plan.
  */
 async function plansOf(sql: Sql, { string, args }: Sent): Promise<Plan[]> {
   const [mode] = await sql`show plan_cache_mode`
@@ -112,7 +112,7 @@ async function explain(sql: Sql, option: string, statement: string): Promise<Pla
   return ((typeof answer === 'string' ? JSON.parse(answer) : answer) as { Plan: Plan }[])[0]!.Plan
 }
 
-/** As the driver sends them: text, which the statement casts. */
+/** Parameters as the driver sends them: text, which the statement casts. */
 const withArguments = (statement: string, args: unknown[]) =>
   statement.replaceAll(/\$(\d+)/g, (_, n) => {
     const value = args[Number(n) - 1]
@@ -121,14 +121,14 @@ const withArguments = (statement: string, args: unknown[]) =>
 
 type Read = { of: string; walked: boolean }
 
-/** What is read without a condition that leads to the rows. @param limited whoever reads this stops at a limit. */
+/** Tables that are read without an index condition. @param limited whether the reader stops at a limit. */
 function readsOf(plan: Plan, limited = false): Read[] {
   const walked = limited && isIndexScan(plan)
   const own = readsWhole(plan) ? [{ of: plan['Relation Name']!, walked }] : []
   return [...own, ...(plan.Plans ?? []).flatMap((it) => readsOf(it, isLimited(plan, it, limited)))]
 }
 
-/** An index can be read from end to end, too, and what is less or more than a value may be nearly all there is. */
+/** An index can be read sequentially too, and an inequality may match nearly everything. */
 const readsWhole = (plan: Plan): boolean =>
   plan['Node Type'] === 'Seq Scan' ||
   (isIndexScan(plan) && !plan['Index Cond']?.includes(' = ')) ||
@@ -139,7 +139,7 @@ const isWholeBitmap = (plan: Plan): boolean =>
 
 const isIndexScan = (plan: Plan): boolean => /^Index (Only )?Scan/.test(plan['Node Type'])
 
-/** A limit reaches through what hands on row by row what it reads. */
+/** A limit applies through nodes that pass rows on one by one. */
 const isLimited = (plan: Plan, input: Plan, limited: boolean): boolean =>
   plan['Node Type'] === 'Limit' || (limited && handsOn[plan['Node Type']] === input['Parent Relationship'])
 const handsOn: Record<string, string> = {

@@ -1,4 +1,4 @@
-/** A producer of commands that is none of our services: it knows the stream's name, the partition rule and CloudEvents. */
+/** A foreign producer of commands, which knows only the stream's name, the partition rule and CloudEvents. */
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { type Envelope, fromFields, toFields } from '../../streams/envelope.ts'

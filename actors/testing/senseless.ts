@@ -1,4 +1,4 @@
-/** Entries that nobody can make sense of. */
+/** Invalid stream entries. */
 import { batchField, toFields } from '../../streams/envelope.ts'
 
 const reserve = { bookid: 'book', reservationid: '00000000-0000-4000-8000-000000000001', userid: 'ann' }
@@ -12,7 +12,7 @@ const envelope = {
   data: reserve,
 }
 const receipt = { bookid: 'book', qty: 1, commandid: reserve.reservationid }
-/** The fields of entries of a mailbox that are no command to stock, by what is wrong with each. */
+/** Fields of mailbox entries that are not a command to stock, by their fault. */
 export const senseless: Record<string, string[]> = {
   'no CloudEvents event at all': ['hello', 'world'],
   'an entry that is not JSON': [batchField, '[{"specversion":'],

@@ -1,4 +1,4 @@
-/** One service, run as `npm start` runs it: a process of its own, of which the test sees ports, logs and exit codes. */
+/** A service as a process, run as `npm start` runs it. The test sees its ports, logs and exit codes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +14,7 @@ type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 const startTimeoutMs = 20_000
-/** A graceful stop takes 10 s at most; a process that needs longer is at fault. */
+/** A graceful stop takes at most 10 s. */
 const stopTimeoutMs = 12_000
 
 export type ServiceSpec = {
@@ -22,11 +22,11 @@ export type ServiceSpec = {
   runtime: Runtime
   /** The settings that differ from those of `npm start`. */
   env: Record<string, string | undefined>
-  /** The tree that it is run from. Absent: this one. */
+  /** The source tree to run. Absent: this one. */
   tree?: string
   /** Further arguments of the runtime. */
   runtimeArgs?: string[]
-  /** What to run instead of the runtime and its arguments: it is given the same environment, and passes signals on. */
+  /** A command to run instead of the runtime, with the same environment. It must pass signals on. */
   command?: [string, ...string[]]
 }
 
@@ -34,7 +34,7 @@ export class ServiceProcess {
   readonly name: string
   readonly logs: LogLine[] = []
   #restarting = Promise.resolve()
-  /** Exits that nobody asked for. */
+  /** Unexpected exits. */
   readonly faults: string[] = []
   readonly #spec: ServiceSpec
   #child: ChildProcess | undefined
@@ -54,7 +54,7 @@ export class ServiceProcess {
     return `http://127.0.0.1:${this.#port}`
   }
 
-  /** Of probes, metrics and docs. */
+  /** URL of probes, metrics and docs. */
   get opsUrl(): string {
     return `http://127.0.0.1:${this.#opsPort}`
   }
@@ -98,7 +98,7 @@ export class ServiceProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
-    // A test that is cut off leaves no process behind.
+    // An aborted test leaves no process behind.
     const letGo = leash(child.pid!, 'SIGKILL')
     this.#exit = once(child, 'close').then(([code, signal]) => {
       letGo()
@@ -106,14 +106,14 @@ export class ServiceProcess {
     })
     onLines(child.stdout!, (line) => this.logs.push(toLogLine(line)))
     onLines(child.stderr!, (line) => this.logs.push({ level: 'stderr', msg: line }))
-    const listening = await this.#eventually('does not say that it listens', () =>
+    const listening = await this.#eventually('does not log that it listens', () =>
       this.logs.slice(seen).find((line) => line.msg === 'listening'),
     )
     this.#port = Number(listening.port)
     this.#opsPort = Number(listening.opsPort)
   }
 
-  /** SIGTERM. @throws when the process does not end in time, or ends with another code than 0. */
+  /** SIGTERM. @throws when the process does not exit in time, or exits with another code than 0. */
   async stop(): Promise<void> {
     if (!this.running) return
     this.resume()
@@ -122,10 +122,10 @@ export class ServiceProcess {
     const killer = setTimeout(() => this.#child!.kill('SIGKILL'), stopTimeoutMs)
     const { code, signal } = await this.#exit!
     clearTimeout(killer)
-    if (code !== 0) throw new Error(`${this.name} was asked to stop and ended with ${signal ?? code}`)
+    if (code !== 0) throw new Error(`${this.name} was stopped and exited with ${signal ?? code}`)
   }
 
-  /** SIGKILL: gone at once, in the middle of whatever it did. */
+  /** SIGKILL: ends the process in the middle of its work. */
   async kill(): Promise<void> {
     if (!this.running) return
     this.#exitWanted = true
@@ -133,20 +133,20 @@ export class ServiceProcess {
     await this.#exit
   }
 
-  /** Tells the process by a signal to end at a point of its own choice, and waits until it has. */
+  /** Sends a signal that makes the process exit at a point of its own choice, and waits for that. */
   async crash(signal: NodeJS.Signals): Promise<void> {
     this.#exitWanted = true
     this.#child!.kill(signal)
     await this.#exit
   }
 
-  /** SIGKILL, and up again; one time after the other, since a process that is still starting is not started again. */
+  /** SIGKILL and restart. Calls are serialized, because a process that is still starting cannot be started again. */
   restart(): Promise<void> {
     this.#restarting = this.#restarting.then(() => this.kill()).then(() => this.start())
     return this.#restarting
   }
 
-  /** SIGSTOP: frozen, with all connections open. */
+  /** SIGSTOP: freezes the process, with all connections open. */
   pause(): void {
     this.#paused = this.#child!.kill('SIGSTOP')
   }
@@ -157,7 +157,7 @@ export class ServiceProcess {
     this.#paused = false
   }
 
-  /** From now on nobody reads what the process writes to standard output: its pipe fills up. */
+  /** Stops reading the standard output of the process: its pipe fills up. */
   stopReading(): void {
     this.#child!.stdout!.pause()
   }
@@ -166,13 +166,13 @@ export class ServiceProcess {
     this.#child!.stdout!.resume()
   }
 
-  /** The newest log lines, for a person. */
+  /** The newest log lines, formatted for people. */
   tail(lines = 30): string {
     const shown = this.logs.slice(-lines).map((line) => JSON.stringify(line))
     return [`--- ${this.name}`, ...shown].join('\n')
   }
 
-  /** Stops the process for good. @returns what went wrong with it, now or before. */
+  /** Stops the process permanently. @returns its faults, now or before. */
   async finish(): Promise<string[]> {
     await this.stop().catch((error: Error) => this.faults.push(error.message))
     return this.faults
@@ -180,12 +180,12 @@ export class ServiceProcess {
 
   #onExit(exit: Exit): Exit {
     this.#exited = exit
-    if (!this.#exitWanted) this.faults.push(`${this.name} ended by itself with ${exit.signal ?? exit.code}`)
+    if (!this.#exitWanted) this.faults.push(`${this.name} exited by itself with ${exit.signal ?? exit.code}`)
     return exit
   }
 
   async #eventually<T>(what: string, probe: () => T | Promise<T>) {
-    const hopeless = () => this.#exited && `it has ended with ${this.#exited.signal ?? this.#exited.code}`
+    const hopeless = () => this.#exited && `it has exited with ${this.#exited.signal ?? this.#exited.code}`
     try {
       return await eventually(probe, { timeoutMs: startTimeoutMs, message: `${this.name} ${what}`, hopeless })
     } catch (error) {
@@ -199,7 +199,7 @@ function toLogLine(line: string): LogLine {
     const parsed: unknown = JSON.parse(line)
     if (typeof parsed === 'object' && parsed !== null && 'msg' in parsed) return parsed as LogLine
   } catch {
-    // Not every line is a log line: a runtime may print warnings of its own.
+    // Runtimes print warnings that are not log lines.
   }
   return { level: 'stdout', msg: line }
 }

@@ -1,6 +1,6 @@
 /**
- * A process that logs, for tests of what becomes of its lines: `speaker.ts ACT REPORT`. Its last act is to write what it saw
- * of itself to the file REPORT.
+ * A process that logs, for tests of its output: `speaker.ts ACT REPORT`. At the end it writes a report about itself
+ * to the file REPORT.
  */
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import { type Act, floodLines, type Report } from './speaker-acts.ts'
 const [act, file] = process.argv.slice(2) as [Act, string]
 const tickMs = 10
 const ticks = 100
-/** The reader comes back meanwhile. */
+/** The reader comes back during this time. */
 const waitMs = 3_000
 
 const report: Report = { latestMs: 0, dropped: {}, exitMs: 0 }

@@ -1,4 +1,4 @@
-/** The whole system, for one test: a database and streams of its own, and real processes. */
+/** The whole system for a test: its own database and streams, and real processes. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, expect, inject, type TestContext } from 'vitest'
@@ -19,16 +19,16 @@ export type SystemOptions = {
   notifier?: number
   runtime?: Runtime
   partitions?: number
-  /** With `false` there are stores, and no process is started. */
+  /** `false` prepares the stores and starts no process. */
   started?: boolean
-  /** A server of the test's own, where it is going to be hurt; the shared one by default. */
+  /** The test's own server, if the test damages it; the shared one by default. */
   postgresUrl?: string
   redisUrl?: string
-  /** Each service logs in to Postgres and Redis as itself, with its password here. */
+  /** Passwords with which each service logs in to Postgres and Redis as itself. */
   passwords?: Passwords
-  /** Settings of every process, above the defaults. */
+  /** Settings of every process, which override the defaults. */
   env?: Record<string, string>
-  /** Settings of one process, above all others. It is given the system's own. */
+  /** Settings of one process, which override all others. Called with the system's own. */
   envOf?: (service: ServiceName, index: number, env: Record<string, string>) => Env
 }
 
@@ -38,14 +38,14 @@ export class System implements AsyncDisposable {
   readonly reservation: Client
   readonly stock: Client
   readonly notifier: Client
-  /** The database as an administrator sees it: tables are named `schema.table`. For checks alone. */
+  /** The database for an administrator, with `schema.table` names. Only for checks. */
   readonly sql: postgres.Sql
   readonly partitions: number
   readonly redisUrl: string
   readonly redisPrefix: string
   readonly #contracts: Partial<Record<ServiceName, Contract>> = {}
   readonly #drop: () => Promise<void>
-  /** Of the test that the system belongs to, if it belongs to one. */
+  /** The `expect` of the test that owns the system, if any. */
   #expect = expect
 
   constructor(
@@ -71,12 +71,12 @@ export class System implements AsyncDisposable {
     )
   }
 
-  /** Where the first process of a service has its probes, metrics and docs. */
+  /** URL of probes, metrics and docs of a service's first process. */
   opsUrl(service: ServiceName): string {
     return this.processes[service][0]!.opsUrl
   }
 
-  /** Starts every process and reads what each service promises. */
+  /** Starts every process and reads the OpenAPI document of each service. */
   async start(): Promise<void> {
     await Promise.all(this.all.map((process) => process.start()))
     await Promise.all(
@@ -87,7 +87,7 @@ export class System implements AsyncDisposable {
     )
   }
 
-  /** Faults of the processes, and their logs if it fails, are shown with that test. */
+  /** Shows faults of the processes with this test, and their logs if it fails. */
   belongTo({ expect, onTestFailed }: TestContext): void {
     this.#expect = expect
     onTestFailed(() => console.error(this.tail()))
@@ -102,7 +102,7 @@ export class System implements AsyncDisposable {
     return this.all.map((process) => process.tail()).join('\n')
   }
 
-  /** Stops every process and drops the database. @returns what went wrong with the processes, now or before. */
+  /** Stops every process and drops the database. @returns faults of the processes, now or before. */
   async stop(): Promise<string[]> {
     const faults = await Promise.all(this.all.map((process) => process.finish()))
     await this.#drop()
@@ -111,19 +111,19 @@ export class System implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const faults = await this.stop()
-    // Beside the fault of the test itself, if it had one, which an exception would hide.
-    this.#expect.soft(faults, 'processes that did not end as they were told').toEqual([])
+    // Soft, because an exception would hide the failure of the test itself.
+    this.#expect.soft(faults, 'processes that did not stop cleanly').toEqual([])
   }
 }
 
 let starting: Promise<unknown> = Promise.resolve()
 
 /**
- * A fresh database on the Postgres server, a fresh prefix on Redis, migrated, and the processes started and ready.
- * Disposing it stops them; a process that ended by itself, or not with 0, makes that fail.
+ * A new, migrated database, a new Redis prefix, and processes that are started and ready. Disposing stops them, and
+ * fails if a process exited by itself or with another code than 0.
  *
- * Systems of one file start one after the other, for starting takes all that the machine has: side by side, each would need
- * so long that its processes give up.
+ * Systems of one file start one after the other, because a start uses the whole machine: concurrent starts would be
+ * so slow that processes give up.
  */
 export function startSystem(options: SystemOptions = {}): Promise<System> {
   const system = starting.then(() => startAtOnce(options))
@@ -175,14 +175,14 @@ async function startAtOnce(options: SystemOptions): Promise<System> {
   return system
 }
 
-/** For a test that has its system to itself: its logs are shown when the test fails. */
+/** For a test with its own system: its logs are shown when the test fails. */
 export async function startOwnSystem(context: TestContext, options: SystemOptions = {}): Promise<System> {
   const system = await startSystem(options)
   system.belongTo(context)
   return system
 }
 
-/** One system for all tests of a file. Call it outside of tests; use what it returns inside. */
+/** One system for all tests of a file. Call it outside of tests, and the returned function inside. */
 export function useSystem(options: SystemOptions = {}): () => System {
   let system: System | undefined
   beforeAll(async () => {
@@ -194,7 +194,7 @@ export function useSystem(options: SystemOptions = {}): () => System {
   afterAll(async () => {
     const faults = await system?.stop()
     if (faults?.length) console.error(system?.tail())
-    expect(faults, 'processes that did not end as they were told').toEqual([])
+    expect(faults, 'processes that did not stop cleanly').toEqual([])
   })
   return () => system!
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually } from './eventually.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
-/** Answers every request with the same, in capitals, and keeps what it heard. */
+/** Answers every request with the same text in upper case, and records it. */
 let server: Server
 let heard = ''
 beforeAll(async () => {
@@ -29,7 +29,7 @@ async function dial(proxy: TcpProxy): Promise<{ socket: Socket; got: () => strin
   return { socket, got: () => got }
 }
 
-test('a swallowed reply reaches nobody, its request was carried out, and the connection is cut', async () => {
+test('a swallowed reply does not arrive, its request was carried out, and the connection is cut', async () => {
   await using proxy = await TcpProxy.start(target())
   const { socket, got } = await dial(proxy)
   const swallowed = proxy.swallowReply((bytes) => bytes.includes('second'))
@@ -41,7 +41,7 @@ test('a swallowed reply reaches nobody, its request was carried out, and the con
   expect(heard).toContain('second')
 })
 
-test('what is held back arrives late, even when whoever sent it has gone', async () => {
+test('bytes held back arrive late, even when their sender has closed', async () => {
   await using proxy = await TcpProxy.start(target())
   const { socket } = await dial(proxy)
   proxy.silence('requests')
@@ -63,7 +63,7 @@ test('replies can be held back alone', async () => {
   await eventually(() => got() === 'HEARD AT ONCE')
 })
 
-test('an abandoned connection says nothing more, not even that it is closed, and new ones work', async () => {
+test('an abandoned connection is silent, even about its close, and new ones work', async () => {
   await using proxy = await TcpProxy.start(target())
   const { socket, got } = await dial(proxy)
   socket.write('first')

@@ -1,6 +1,6 @@
 /**
- * A wire that can be cut: stands between a service and a store, and loses what networks lose.
- * Bytes held back while it is silent are kept and delivered late, as a stalled network or process would.
+ * A TCP proxy between a service and a store that fails as networks do. Bytes held back while it is silent are
+ * delivered late, as by a stalled network or process.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
@@ -24,7 +24,7 @@ export class TcpProxy implements AsyncDisposable {
 
   /** @param target URL of the store behind the proxy. */
   static async start(target: string): Promise<TcpProxy> {
-    // An abandoned connection does not answer when one end closes it, so each end is closed by hand.
+    // An abandoned connection does not answer when one end closes it, so each end is closed separately.
     const server = createServer({ allowHalfOpen: true })
     const proxy = new TcpProxy(server, new URL(target))
     server.on('connection', (client) => proxy.#accept(client))
@@ -33,7 +33,7 @@ export class TcpProxy implements AsyncDisposable {
     return proxy
   }
 
-  /** The target's URL, by way of the proxy. */
+  /** The target's URL through the proxy. */
   get url(): string {
     const url = new URL(this.#target)
     url.hostname = '127.0.0.1'
@@ -42,8 +42,8 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   /**
-   * Lets the next request that `request` accepts reach the store, swallows the reply and cuts the connection:
-   * the outcome of the request is unknown to whoever asked.
+   * Lets the next request that `request` accepts reach the store, swallows the reply and cuts the connection: the
+   * client does not know the outcome of its request.
    *
    * @returns when `times` replies have been swallowed.
    */
@@ -64,31 +64,31 @@ export class TcpProxy implements AsyncDisposable {
     this.cut()
   }
 
-  /** Holds back what flows in a direction (both by default), on old connections and new. */
+  /** Holds back all bytes in a direction (both by default), on old and new connections. */
   silence(...which: Direction[]): void {
     for (const direction of which.length > 0 ? which : directions) this.#silent.add(direction)
     for (const pair of this.#pairs) this.#applySilence(pair)
   }
 
   /**
-   * Abandons every connection, as a firewall does that has forgotten them: bytes are acknowledged and lost, and neither end
-   * learns that the other closes. That is for good; new connections work.
+   * Abandons every connection, like a firewall that has forgotten them: bytes are acknowledged and lost, and neither
+   * end sees the other close. This is permanent; new connections work.
    */
   abandon(): void {
     for (const pair of this.#pairs) pair.abandoned = true
   }
 
-  /** How many abandoned connections their clients still keep. */
+  /** How many abandoned connections are still open at their clients. */
   get kept(): number {
     return [...this.#pairs].filter((it) => it.abandoned && !it.left).length
   }
 
-  /** Has the store notice that the clients of abandoned connections are gone. */
+  /** Lets the store see that the clients of abandoned connections are gone. */
   reap(): void {
     for (const pair of this.#pairs) if (pair.abandoned) this.#end(pair)
   }
 
-  /** Ends `refuse` and `silence`; what was held back flows now. */
+  /** Ends `refuse` and `silence`; bytes held back flow now. */
   restore(): void {
     this.#refusing = false
     this.#silent.clear()
@@ -126,7 +126,7 @@ export class TcpProxy implements AsyncDisposable {
       pair.left = true
       if (pair.abandoned) return
       this.#pairs.delete(pair)
-      // What was accepted before still arrives: a store sees the last words of a client that has gone.
+      // Accepted bytes still arrive: a store gets the last bytes of a client that has closed.
       upstream.end()
     })
     upstream.on('close', () => pair.abandoned || client.destroy())

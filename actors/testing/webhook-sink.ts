@@ -1,4 +1,4 @@
-/** A receiver of chat webhooks that keeps what it is sent, and answers as a test tells it to. */
+/** A receiver of chat webhooks that records every call, and answers as the test configures. */
 import { once } from 'node:events'
 import {
   createServer,
@@ -15,7 +15,7 @@ import type { Certificate } from './certificate.ts'
 export type Hook = {
   path: string
   headers: IncomingHttpHeaders
-  /** As it came, byte by byte. */
+  /** The raw body. */
   raw: string
   body: Record<string, unknown>
 }
@@ -47,7 +47,7 @@ export class WebhookSink implements AsyncDisposable {
     this.#server.on('connection', () => this.connections++)
   }
 
-  /** @param certificate speaks https with it. */
+  /** @param certificate for https. */
   static async start(certificate?: Certificate): Promise<WebhookSink> {
     const sink = new WebhookSink(certificate)
     sink.#server.listen(0, '127.0.0.1')

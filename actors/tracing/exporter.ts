@@ -1,6 +1,6 @@
 /**
- * Sends spans to a collector by OTLP over HTTP, as JSON, with the platform's own `fetch`: the exporter that OpenTelemetry
- * brings for Node keeps a process on Deno alive for as long as a collector does not answer.
+ * Sends spans to a collector by OTLP over HTTP, as JSON, with the platform's `fetch`. OpenTelemetry's exporter for
+ * Node would keep a process on Deno alive while a collector does not answer.
  */
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
@@ -8,12 +8,12 @@ import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace'
 
 export type ExporterOptions = {
   url: string
-  /** Of the collector: a key, perhaps. */
+  /** Headers for the collector, such as an API key. */
   headers: Record<string, string>
   withinMs: number
 }
 
-/** What is not taken at the first time is lost. */
+/** Does not retry: spans that the collector does not accept are lost. */
 export function exporterTo(options: ExporterOptions): SpanExporter {
   const underWay = new Set<Promise<void>>()
   const settled = async () => void (await Promise.allSettled(underWay))

@@ -1,5 +1,5 @@
 /**
- * Spans of messages, named and described as OpenTelemetry has it:
+ * Spans of messages, named and described by OpenTelemetry's conventions:
  * https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
  */
 import type { Envelope } from '../../streams/envelope.ts'
@@ -14,10 +14,10 @@ const destination = (topic: Topic) => ({
   'messaging.destination.name': nameOf(topic),
 })
 
-type Sender = { send(envelope: Envelope): Promise<void> }
+export type MessageSender = { send(envelope: Envelope): Promise<void> }
 
-/** @returns a sender whose messages name the sending of them as what caused what follows. */
-export function sending(tracing: Tracing | undefined, topic: Topic, sender: Sender): Sender {
+/** @returns a sender that makes the span of its `send` the parent of whatever the message causes. */
+export function sending(tracing: Tracing | undefined, topic: Topic, sender: MessageSender): MessageSender {
   if (!tracing) return sender
   return {
     async send(envelope) {
@@ -44,8 +44,8 @@ export function sending(tracing: Tracing | undefined, topic: Topic, sender: Send
 }
 
 /**
- * Follows a worker's batches: one span for the batch, linked to its messages, within which its steps are spans; and once it
- * is committed one for each message, in the message's own trace.
+ * Traces a worker's batches: one span for the batch, linked to its messages, with a child span per step; and after
+ * the commit one span per message, in the message's own trace.
  */
 export function following(tracing: Tracing, group: string, topic: Topic): NonNullable<Telemetry['follow']> {
   const name = `process ${nameOf(topic)}`

@@ -1,4 +1,4 @@
-/** Tracing by the OpenTelemetry SDK. Loaded only when traces are collected: it takes memory and time to start. */
+/** Tracing with the OpenTelemetry SDK. Loaded only if tracing is on, because it takes memory and time to start. */
 import { hostname } from 'node:os'
 import {
   type Context,
@@ -26,13 +26,13 @@ import type { Log } from '../log.ts'
 import { exporterTo } from './exporter.ts'
 import type { Kind, Span, SpanOptions, Tracing } from './tracing.ts'
 
-/** How long a collector may take. What it does not take is lost: traces are never waited for. */
+/** How long a collector may take to accept spans. After that they are lost: nothing ever waits for traces. */
 const exportWithinMs = 1_500
 const closeWithinMs = 2_000
-/** Spans that wait to be sent at most: beyond that they are dropped. */
+/** The most spans that wait to be sent; further ones are dropped. */
 const queueMax = 8_192
 const sendEveryMs = 500
-/** While a collector is down it is told once in so long. */
+/** While a collector is down, one log line per this time. */
 const quietMs = 60_000
 
 const kinds: Record<Kind, SpanKind> = {
@@ -49,13 +49,13 @@ export type TracingOptions = {
   /** `name=value,name=value`, URL-encoded. */
   headers: string | undefined
   service: string
-  /** Of the requests that come without a trace, how many are traced: 0 to 1. */
+  /** Share of the requests without a trace that are traced: 0 to 1. */
   share: number
   log: Pick<Log, 'warn'>
 }
 
 export function startTracing({ endpoint, headers, service, share, log }: TracingOptions): Tracing {
-  diag.setLogger(complainingTo(log))
+  diag.setLogger(loggingFaultsTo(log))
   const exporter = exporterTo({
     url: `${endpoint.replace(/(?<!\/)\/+$/, '')}/v1/traces`,
     headers: parseKeyPairsIntoRecord(headers),
@@ -99,13 +99,13 @@ export function startTracing({ endpoint, headers, service, share, log }: Tracing
     },
     async close() {
       await deadline(closeWithinMs, 'send the last spans', provider.shutdown()).catch((error) =>
-        log.warn({ err: error }, 'traces are lost'),
+        log.warn({ err: error }, 'traces lost'),
       )
     },
   }
 }
 
-/** What is done for many is recorded if it is done for anybody who is traced. */
+/** Records a span for many requests if any of them is traced. */
 const linkedOr = (others: Sampler): Sampler => ({
   shouldSample: (context, traceId, name, kind, attributes, links) =>
     links.length > 0
@@ -122,7 +122,7 @@ function contextOf(traceparent: string | undefined): Context {
 
 const toLink = (traceparent: string): Link => ({ context: toSpanContext(traceparent) })
 
-/** Fields of a valid `traceparent` have fixed places. */
+/** The fields of a valid `traceparent` have fixed positions. */
 function toSpanContext(traceparent: string): SpanContext {
   const [, traceId, spanId, flags] = traceparent.split('-')
   if (!traceId || !spanId || !flags) return INVALID_SPAN_CONTEXT
@@ -132,14 +132,14 @@ function toSpanContext(traceparent: string): SpanContext {
 const toTraceparent = ({ traceId, spanId, traceFlags }: SpanContext): string =>
   `00-${traceId}-${spanId}-0${traceFlags & 1}`
 
-/** The SDK tells its own faults by its diagnostics. */
-function complainingTo(log: Pick<Log, 'warn'>) {
+/** The SDK reports its own faults through its diagnostics. */
+function loggingFaultsTo(log: Pick<Log, 'warn'>) {
   let quietUntil = 0
-  const complain = (message: string) => {
+  const warn = (message: string) => {
     if (performance.now() < quietUntil) return
     quietUntil = performance.now() + quietMs
-    log.warn({ reason: message.slice(0, 500) }, 'traces are lost')
+    log.warn({ reason: message.slice(0, 500) }, 'traces lost')
   }
   const ignore = () => {}
-  return { error: complain, warn: complain, info: ignore, debug: ignore, verbose: ignore }
+  return { error: warn, warn, info: ignore, debug: ignore, verbose: ignore }
 }

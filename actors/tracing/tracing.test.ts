@@ -1,4 +1,4 @@
-/** One reservation, followed from its request to its notice, by what a collector of traces is told. */
+/** One reservation, traced from its request to its notice, as a collector sees it. */
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -25,10 +25,10 @@ beforeAll(async () => {
 afterAll(async () => {
   const faults = await Promise.all(Object.values(systems).map((it) => it.stop()))
   await Promise.all([collector?.[Symbol.asyncDispose](), sink?.[Symbol.asyncDispose]()])
-  expect(faults.flat(), 'processes that did not end as they were told').toEqual([])
+  expect(faults.flat(), 'processes that did not stop cleanly').toEqual([])
 })
 
-/** As a client's own tracer would make it. */
+/** As a client's tracer would make it. */
 const newTrace = (sampled: boolean) => ({
   traceid: randomBytes(16).toString('hex'),
   spanid: randomBytes(8).toString('hex'),
@@ -89,11 +89,11 @@ describe.concurrent.each(runtimes)('on %s', (runtime) => {
       'bookreservation.bookid': 'book',
     })
     expect(webhook.facts).toMatchObject({ 'bookreservation.kind': 'reserved' })
-    // Who the customer is, is nobody's business.
+    // Spans do not identify the customer.
     expect(JSON.stringify(spans)).not.toContain('reader')
   })
 
-  test('what is done for many at once is a span of its own, linked both ways', async () => {
+  test('work for many requests at once is a span of its own, linked both ways', async () => {
     const trace = newTrace(true)
     const headers = { ...waitFor(20), traceparent: trace.traceparent }
     await reserve(system.reservation, 'book', 'reader', { headers })
@@ -120,7 +120,7 @@ describe.concurrent.each(runtimes)('on %s', (runtime) => {
     }
   })
 
-  test('a request that is not traced causes no span anywhere', async () => {
+  test('a request that is not sampled causes no span anywhere', async () => {
     const [quiet, loud] = [newTrace(false), newTrace(true)]
     await reserve(system.reservation, 'nobody-has-it', 'reader', {
       headers: { ...waitFor(20), traceparent: quiet.traceparent },
@@ -133,7 +133,7 @@ describe.concurrent.each(runtimes)('on %s', (runtime) => {
   })
 })
 
-test('a collector that never answers delays nothing, and a service ends as it is told', async () => {
+test('a collector that never answers delays nothing, and a service stops cleanly', async () => {
   collector.deaf = true
   await Promise.all(
     Object.values(systems).map(async ({ reservation, processes }) => {
@@ -147,12 +147,12 @@ test('a collector that never answers delays nothing, and a service ends as it is
   collector.deaf = false
 })
 
-test('every request was as the protocol has it', () => {
+test('every request followed the protocol', () => {
   expect(collector.faults).toEqual([])
   expect(collector.spans.length).toBeGreaterThan(20)
 })
 
-test('nothing of OpenTelemetry is loaded by a service that is not told where its traces go', async () => {
+test('a service without a collector loads nothing of OpenTelemetry', async () => {
   const importing = /from '@opentelemetry\/|from '.*\/(opentelemetry|exporter)\.ts'/
   for (const path of await readdir('actors', { recursive: true })) {
     if (!path.endsWith('.ts') || /(opentelemetry|exporter)\.ts$/.test(path)) continue

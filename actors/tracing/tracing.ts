@@ -1,15 +1,15 @@
 /**
- * Traces: what one request causes, in every process, for whoever collects them by OTLP.
+ * Traces of everything that a request causes, in every process, exported by OTLP.
  *
- * Off unless an endpoint is configured: then nothing of OpenTelemetry is loaded, nobody has a `Tracing`, and the paths that
- * would be traced look once whether there is one.
+ * Off unless an endpoint is configured. While off, OpenTelemetry is not loaded, `Tracing` is undefined, and each
+ * traced path checks for it once.
  *
- * T1. Everything that a request causes carries the `traceparent` of its span: rows, messages, notices. So each process adds
- *     its own spans to the request's trace, however much later.
- * T2. What is done for many at once (one insert for many reservations, one commit for a batch) is a span of its own, in a
- *     trace of its own, linked to each of those that it was done for. Each of these has a span for it too, linked back.
+ * T1. Everything that a request causes carries the `traceparent` of its span: rows, messages, notices. So every
+ *     process adds its spans to the request's trace, however much later.
+ * T2. Work for many requests at once (one insert for many reservations, one commit for a batch) is a span in a trace
+ *     of its own, linked to each of those requests. Each of them has a span for it too, linked back.
  * T3. A request that is not sampled causes no span anywhere.
- * T4. Where nothing traces, what a request causes carries the `traceparent` that the request brought; if it brought none, none.
+ * T4. With tracing off, everything that a request causes carries the `traceparent` that the request brought, if any.
  */
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
@@ -19,30 +19,30 @@ export type Facts = Record<string, string | number | undefined>
 
 export type SpanOptions = {
   kind?: Kind
-  /** The `traceparent` of what caused it. Without one it begins a trace. */
+  /** The `traceparent` of its cause. Without one the span begins a trace. */
   parent?: string | undefined
-  /** The `traceparent`s of what it is done for. */
+  /** The `traceparent`s of the requests that it works for. */
   links?: string[]
   facts?: Facts
-  /** Milliseconds since 1970; now, unless it began before. */
+  /** Milliseconds since 1970; now by default. */
   startedAt?: number
 }
 
 export type Span = {
-  /** What it causes names this as its parent. */
+  /** The parent of everything that it causes. */
   traceparent: string
   link(traceparent: string): void
-  /** @param fault its class, or what it is called: of what went wrong. */
+  /** @param fault class or name of the error, if it failed. */
   end(fault?: string, facts?: Facts): void
 }
 
 export type Tracing = {
   begin(name: string, options?: SpanOptions): Span
-  /** Sends what is left. Takes a moment at most, and never throws. */
+  /** Sends the remaining spans, within a time limit. Never throws. */
   close(): Promise<void>
 }
 
-/** @returns undefined when nobody collects traces. */
+/** @returns undefined when tracing is off. */
 export async function openTracing(config: Config, log: Log): Promise<Tracing | undefined> {
   const { otlpEndpoint, otlpHeaders, service, traceShare } = config
   if (otlpEndpoint === undefined) return undefined
@@ -50,9 +50,9 @@ export async function openTracing(config: Config, log: Log): Promise<Tracing | u
   return startTracing({ endpoint: otlpEndpoint, headers: otlpHeaders, service, share: traceShare, log })
 }
 
-/** Whether somebody records the trace that this is of. */
+/** Whether the trace of this `traceparent` is recorded. */
 export const isSampled = (traceparent: string | null | undefined): traceparent is string =>
   Boolean(traceparent) && (Number.parseInt(traceparent!.slice(-2), 16) & 1) === 1
 
-/** The class of an error, as `error.type` wants it. */
+/** The class of an error, for `error.type`. */
 export const faultOf = (error: unknown): string => (error instanceof Error ? error.name : 'unknown')

@@ -1,11 +1,11 @@
-/** What a system that nobody traces keeps of a request's trace. */
+/** The traces of requests in a system without tracing. */
 import { expect, test } from 'vitest'
 import { cancel, receive, reserve, waitFor } from '../testing/acts.ts'
 import { eventually } from '../testing/eventually.ts'
 import { Producer } from '../testing/producer.ts'
 import { startOwnSystem } from '../testing/system.ts'
 
-test('T4: where nothing traces, a trace is carried from the request that brings one, and none is made for any other', async (context) => {
+test('T4: with tracing off, the trace of a request is passed on, and no other trace is made', async (context) => {
   await using system = await startOwnSystem(context, { partitions: 1 })
   await using producer = new Producer(system)
   const traceid = '0af7651916cd43dd8448eb211c80319c'

@@ -7,10 +7,10 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { type Passwords, type ServiceName, serviceNames } from '../../actors/config.ts'
 import {
+  canceledNotice,
   makeOriginalCalls,
-  told,
-  toldOfCancellation,
-  toldOfReservation,
+  noticesShown,
+  reservedNotice,
 } from '../../actors/testing/original-calls.ts'
 import { ServiceProcess } from '../../actors/testing/service-process.ts'
 import { asItself, System, withDatabase } from '../../actors/testing/system.ts'
@@ -90,8 +90,8 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
   test('it migrates the database and runs the system, each service as itself, without writable files', async () => {
     await using system = await startFromImage(image, runtime)
     await makeOriginalCalls(system)
-    expect(await told(system, toldOfReservation, 'test1')).toBe(1)
-    expect(await told(system, toldOfCancellation, 'test1')).toBe(1)
+    expect(await noticesShown(system, reservedNotice, 'test1')).toBe(1)
+    expect(await noticesShown(system, canceledNotice, 'test1')).toBe(1)
 
     const containers = (await podman('ps', '--quiet', `--filter=label=${label}`)).split('\n')
     expect(containers).toHaveLength(3)

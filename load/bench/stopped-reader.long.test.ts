@@ -47,7 +47,7 @@ async function droppedOf(service: ServiceName): Promise<Record<string, number>> 
 function missedOf(service: ServiceName): Record<string, number> {
   const sums: Record<string, number> = {}
   for (const { msg, lines } of system().processes[service][0]!.logs) {
-    if (msg !== 'dropped lines of this log: its reader was behind') continue
+    if (msg !== 'log lines dropped: the reader was behind') continue
     for (const [level, n] of Object.entries(lines as Record<string, number>))
       sums[level] = (sums[level] ?? 0) + n
   }

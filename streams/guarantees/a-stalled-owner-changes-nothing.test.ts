@@ -1,4 +1,4 @@
-/** Who stalls past its lease is replaced, and wakes up to find that its work is refused (C1, L1, L3). */
+/** An owner that stalls for longer than its lease is replaced, and its work is refused when it wakes up (C1, L1, L3). */
 import { expect, test } from 'vitest'
 import { TcpProxy } from '../../actors/testing/tcp-proxy.ts'
 import { gate } from '../testing/gate.ts'
@@ -7,7 +7,7 @@ import { openRuntime, type Runtime, range } from '../testing/runtime.ts'
 
 const leaseTtlMs = 600
 
-/** A worker that stalled with three messages in hand: neither its renewals nor its commits get through. */
+/** A worker that stalls while it handles three messages: neither its renewals nor its commits reach Postgres. */
 async function stalled(runtime: Runtime, wire: TcpProxy) {
   const door = gate()
   const worker = runtime.worker({ id: 'stalled', postgresUrl: wire.url, before: door.pass, leaseTtlMs })
@@ -22,9 +22,9 @@ async function stalled(runtime: Runtime, wire: TcpProxy) {
 }
 
 const fencedOut = (runtime: Runtime, worker: RunningWorker) =>
-  runtime.until(() => worker.has('fenced out: somebody else owns the partition now'))
+  runtime.until(() => worker.has('fenced out: another worker owns the partition now'))
 
-test('an owner that is gone is replaced once its lease has run out, without losing a message', async () => {
+test('L1: an owner that is gone is replaced once its lease has expired, and no message is lost', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await using wire = await TcpProxy.start(runtime.postgresUrl)
   const { wakeUp } = await stalled(runtime, wire)
@@ -38,7 +38,7 @@ test('an owner that is gone is replaced once its lease has run out, without losi
   wakeUp()
 })
 
-test('an owner that wakes up after it was replaced changes nothing, and says so', async () => {
+test('L3: an owner that wakes up after it was replaced changes nothing, and logs that', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await using wire = await TcpProxy.start(runtime.postgresUrl)
   const { worker, wakeUp } = await stalled(runtime, wire)
@@ -51,14 +51,14 @@ test('an owner that wakes up after it was replaced changes nothing, and says so'
   await runtime.until(async () => (await runtime.published(0)).length === 3)
   expect((await runtime.published(0)).map((it) => it.value)).toEqual([1, 2, 3])
 
-  // What it has done to the reading position disturbs nobody.
+  // Its reads have not disturbed the new owner.
   await runtime.post(0, ...range(20, 4))
   await runtime.untilCounted(23)
   expect(await runtime.values()).toEqual(range(23, 1))
   expect((await runtime.mailbox(0)).owner).toBe('heir')
 })
 
-test('an owner that wakes up while its heir is at the same messages changes nothing', async () => {
+test('L3: an owner that wakes up while its successor handles the same messages changes nothing', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await using wire = await TcpProxy.start(runtime.postgresUrl)
   const { worker, wakeUp } = await stalled(runtime, wire)
@@ -73,7 +73,7 @@ test('an owner that wakes up while its heir is at the same messages changes noth
   expect(await runtime.tally()).toMatchObject([1, 2, 3].map((value) => ({ value, worker: 'heir' })))
 })
 
-test('one that was replaced comes back and takes its share again', async () => {
+test('a worker that was replaced takes its share again', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   await using wire = await TcpProxy.start(runtime.postgresUrl)
   const { wakeUp } = await stalled(runtime, wire)

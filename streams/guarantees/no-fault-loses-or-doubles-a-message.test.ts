@@ -1,6 +1,6 @@
 /**
- * Each message that a mailbox holds has its effect once, and each event is published once and in order, whatever fails:
- * a reply, a connection, Postgres, Redis, or all that Redis knew.
+ * Each message of a mailbox has its effect once, and each event is published once and in order, whatever fails: a reply, a
+ * connection, Postgres, Redis, or all data of Redis.
  */
 import postgres from 'postgres'
 import { expect, test } from 'vitest'
@@ -30,13 +30,13 @@ test('W2: a batch whose commit was not answered has one effect', async () => {
   await runtime.untilCounted(13)
   expect(await runtime.values()).toEqual([...range(10), 424_242, 10, 11])
   expect(worker.has('starting over from the committed offsets')).toBe(true)
-  // It has read the offset anew, rather than run into the fence.
+  // It has read the offset again, instead of failing at the fence.
   expect(worker.fenceFailures).toEqual([])
   await consistent(runtime)
 })
 
 test.each<[string, (bytes: Buffer) => boolean]>([
-  // Reading alone says how many entries it wants.
+  // Only reads name a number of entries.
   ['of reading', (bytes) => bytes.includes('"limit":1000')],
   ['of publishing', (bytes) => bytes.includes('Counted')],
   ['whatever comes next', () => true],
@@ -93,7 +93,7 @@ test('P2: FLUSHALL while idle: new messages are handled, and the event stream is
   expect(worker.has('the consumer group was gone: created it at the offset')).toBe(true)
 })
 
-test('FLUSHALL while busy: what was committed stays, what comes after is handled, nothing is doubled', async () => {
+test('FLUSHALL while busy: committed effects stay, later messages are handled, and nothing is doubled', async () => {
   await using server = await OwnServer.redis()
   await using runtime = await openRuntime({ partitions: 1, redisUrl: server.url })
   runtime.worker()
@@ -101,7 +101,7 @@ test('FLUSHALL while busy: what was committed stays, what comes after is handled
     await runtime.post(0, ...range(50, lot * 50))
     if (lot % 10 === 5) await runtime.redis.flushall()
   }
-  // Messages that Redis lost are lost to the mailbox: whoever sent them sends them again.
+  // The mailbox has lost these messages: their sender must send them again.
   await runtime.post(0, ...range(20, 10_000))
   await runtime.until(async () => (await runtime.values()).at(-1) === 10_019)
   const values = await runtime.values()
@@ -111,7 +111,7 @@ test('FLUSHALL while busy: what was committed stays, what comes after is handled
   await consistent(runtime)
 })
 
-test('while Redis is down a worker waits, and then goes on where it stood', async () => {
+test('while Redis is down a worker waits, and then continues from its offsets', async () => {
   await using server = await OwnServer.redis()
   await using runtime = await openRuntime({ partitions: 1, redisUrl: server.url })
   const worker = runtime.worker()

@@ -1,17 +1,18 @@
 /**
- * A service that counts: one row and one event per message. A message `undecidable` is set aside by the handler, one that
- * spells no number is refused by Postgres, and `gibberish` cannot be parsed.
+ * A service that counts: one row and one event per message. The handler makes `undecidable` a dead letter, Postgres refuses
+ * a value that is not a number, and `gibberish` cannot be parsed.
  */
 import type { Envelope } from '../envelope.ts'
 import type { Delivery, Handler } from '../handler.ts'
 import type { Sql } from '../postgres.ts'
+import { fencedRows } from '../rows.ts'
 
 export type Count = { value: string }
 
-/** Awaited ahead of each batch. */
+/** Awaited before each batch. */
 export type Before = (batch: Delivery<Count>[]) => Promise<void> | void
 
-/** @param worker noted with every row it writes. */
+/** @param worker written into each row. */
 export function counter(sql: Sql, worker: string, before?: Before): Handler<Count> {
   return {
     parse({ data }) {
@@ -22,16 +23,19 @@ export function counter(sql: Sql, worker: string, before?: Before): Handler<Coun
     async handle(batch) {
       await before?.(batch)
       const [unfit, counted] = [batch.filter(undecidable), batch.filter((it) => !undecidable(it))]
+      const numbered = counted.map((it, n) => ({ ...it, n }))
       return {
         poison: unfit.map(({ partition, position }) => ({ partition, position, reason: 'Cannot decide it' })),
         writes: [
           sql`counted as (
             insert into tally (partition, position, value, worker)
-            select c.partition, c.position, c.value::int, ${worker} from unnest(
-              ${counted.map((it) => it.partition)}::int[], ${counted.map((it) => it.position)}::text[],
-              ${counted.map((it) => it.message.value)}::text[]
-            ) with ordinality as c (partition, position, value, n)
-            where c.partition in (select partition from fenced) order by c.n
+            select c.partition, c.position, c.value::int, ${worker}
+            from ${fencedRows(sql, numbered, {
+              n: 'int',
+              position: 'text',
+              value: ['text', (it) => it.message.value],
+            })} as c
+            order by c.n
             returning partition, value
           )`,
         ],

@@ -1,4 +1,4 @@
-/** A door that is held shut until it is opened. */
+/** Holds callers of `pass` until it is opened. */
 export function gate() {
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()

@@ -1,9 +1,9 @@
-/** Messages with a few things changed at random, as JSON can carry them. */
+/** Messages with a few random changes that JSON can carry. */
 import fc from 'fast-check'
 
 type Message = Record<string, unknown>
 
-/** Values near those that a message may hold, and any others. */
+/** Values similar to those of a message, and any others. */
 const anyValue = fc.oneof(
   fc.constantFrom<unknown>(
     '',
@@ -47,7 +47,7 @@ const change = fc.oneof<fc.Arbitrary<Change>[]>(
   ),
 )
 
-/** A text with one sign changed, or in capitals up to there; a number that is smaller. */
+/** @returns a text with one character changed, or in capitals up to there; a smaller number. */
 function nearby(value: unknown, at: number, sign: string): unknown {
   if (typeof value === 'number') return value - (at % 5)
   if (typeof value !== 'string') return value
@@ -57,11 +57,11 @@ function nearby(value: unknown, at: number, sign: string): unknown {
     : value.slice(0, i) + sign + value.slice(i + 1)
 }
 
-/** As JSON.parse does it, which gives an object even a property by the name of `__proto__`. */
+/** As in JSON.parse, which can even set a property named `__proto__`. */
 const set = (message: Message, key: string, value: unknown) =>
   Object.defineProperty(message, key, { value, enumerable: true, configurable: true, writable: true })
 
-/** @returns some of these messages with none to three changes each. */
+/** @returns these messages with up to three changes each. */
 export const mutated = (messages: fc.Arbitrary<object>): fc.Arbitrary<Message> =>
   fc.tuple(messages, fc.array(fc.tuple(change, fc.nat()), { maxLength: 3 })).map(([message, changes]) => {
     const copy = { ...message } as Message
@@ -69,7 +69,7 @@ export const mutated = (messages: fc.Arbitrary<object>): fc.Arbitrary<Message> =
     return copy
   })
 
-/** What a function returns, or what it says when it throws. */
+/** @returns what a function returns, or the error that it throws as text. */
 export function outcomeOf(act: () => unknown): { returned: unknown } | { thrown: string } {
   try {
     return { returned: act() }

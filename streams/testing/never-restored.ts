@@ -1,2 +1,2 @@
-/** For what is tested without a worker: of an installation that was never restored from a backup. */
+/** For tests without a worker: the incarnation of an installation that was never restored from a backup. */
 export const neverRestored = { isCurrent: true, stamp: undefined, untilCurrent: async () => {} }

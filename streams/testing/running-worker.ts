@@ -1,15 +1,15 @@
-/** A worker of the service that counts, while it runs. */
+/** A running worker of the service that counts. */
 import { silent } from '../telemetry.ts'
 import { Worker, type WorkerOptions } from '../worker.ts'
 import type { Before, Count } from './counter.ts'
 
 export type WorkerOverrides = Partial<WorkerOptions<Count>> & {
-  /** Another way to the same database. */
+  /** Another URL of the same database. */
   postgresUrl?: string
   before?: Before
 }
 
-/** A worker, and what it told while it ran. */
+/** A worker, and what it has reported. */
 export class RunningWorker implements AsyncDisposable {
   readonly id: string
   readonly worker: Worker<Count>
@@ -23,7 +23,7 @@ export class RunningWorker implements AsyncDisposable {
 
   constructor(
     options: Omit<WorkerOptions<Count>, 'log' | 'telemetry'>,
-    stir: () => void,
+    report: () => void,
     close: () => Promise<void>,
   ) {
     this.id = options.id
@@ -31,20 +31,20 @@ export class RunningWorker implements AsyncDisposable {
     const say = (facts: object, text: string) => {
       const { err, reason } = facts as { err?: Error; reason?: string }
       this.said.push([text, err?.message, reason].filter(Boolean).join(': '))
-      stir()
+      report()
     }
     this.worker = new Worker({
       ...options,
       log: { info: say, warn: say, error: say },
       telemetry: {
         ...silent,
-        batch: () => stir(),
-        committed: () => stir(),
-        deadLettered: () => stir(),
+        batch: () => report(),
+        committed: () => report(),
+        deadLettered: () => report(),
         fenceFailed: (partition) => void this.fenceFailures.push(partition),
         lag: (partition, entries) => {
           this.lags.set(partition, entries)
-          stir()
+          report()
         },
       },
     })

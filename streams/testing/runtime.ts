@@ -40,11 +40,11 @@ export type RuntimeOptions = {
   redisUrl?: string
   /** Of the database. */
   encoding?: 'UTF8' | 'LATIN1'
-  /** Files that are applied at first. */
+  /** Files that are applied. */
   migrations?: string[]
 }
 
-/** A fresh database and a fresh prefix; everything is gone when it is disposed of. */
+/** A fresh database and a fresh prefix, which are removed when it is disposed of. */
 export async function openRuntime({
   partitions = 4,
   redisUrl = inject('redisUrl'),
@@ -58,7 +58,7 @@ export async function openRuntime({
   )
   const url = new URL(inject('postgresUrl'))
   url.pathname = name
-  // Another test may create the role this very moment.
+  // Another test may create the role at the same time.
   await server.unsafe(`do $$ begin create role counter nologin;
     exception when duplicate_object or unique_violation then null; end $$`)
   const admin = postgres(url.href, { max: 1, onnotice: () => {} })
@@ -70,7 +70,7 @@ export async function openRuntime({
   return new Runtime({ server, name, postgresUrl: url.href, redisUrl, redis, partitions })
 }
 
-/** Of the runtime's tables, in their order. */
+/** For the runtime's tables, in order. */
 export const allMigrations = [
   '0001-mailbox.sql',
   '0002-event-log.sql',
@@ -104,7 +104,7 @@ export class Runtime implements AsyncDisposable {
   readonly eventLog: EventLog
   readonly workers: RunningWorker[] = []
   readonly #made: Made
-  #stirred = Promise.withResolvers<void>()
+  #reported = Promise.withResolvers<void>()
 
   constructor(made: Made) {
     this.#made = made
@@ -170,7 +170,7 @@ export class Runtime implements AsyncDisposable {
     return await commit(this.sql, { advances, events: inBatches(counted, advances), ...nothing })
   }
 
-  /** Starts a worker. `before` is awaited ahead of each batch. */
+  /** Starts a worker. `before` is awaited before each batch. */
   worker(overrides: WorkerOverrides = {}): RunningWorker {
     const { postgresUrl = this.postgresUrl, before, ...others } = overrides
     const id = others.id ?? `worker-${this.workers.length + 1}`
@@ -193,7 +193,7 @@ export class Runtime implements AsyncDisposable {
         eventRetentionDays: 90,
         ...others,
       },
-      () => this.#stir(),
+      () => this.#report(),
       () => {
         redis.disconnect()
         return sql.end({ timeout: 0 })
@@ -203,7 +203,7 @@ export class Runtime implements AsyncDisposable {
     return worker
   }
 
-  /** Probes now, and again whenever a worker has something to tell, until the probe gives something truthy. */
+  /** Probes now, and again whenever a worker reports something, until the probe returns something truthy. */
   async until<T>(probe: () => T | Promise<T>, timeoutMs = 15_000): Promise<T> {
     const deadline = AbortSignal.timeout(timeoutMs)
     const late = new Promise<never>((_, reject) => {
@@ -211,7 +211,7 @@ export class Runtime implements AsyncDisposable {
     })
     late.catch(() => {})
     for (;;) {
-      const stirred = this.#stirred.promise
+      const stirred = this.#reported.promise
       const result = await Promise.race([probe(), late])
       if (result) return result
       await Promise.race([stirred, late])
@@ -231,22 +231,22 @@ export class Runtime implements AsyncDisposable {
     return this.until(async () => (await this.tally()).length >= count, timeoutMs)
   }
 
-  /** What the workers have said last, for a test that has failed. */
+  /** The last log lines of the workers, for a failed test. */
   #story(): string {
     return this.workers.flatMap((it) => it.said.slice(-10).map((line) => `${it.id}: ${line}`)).join('\n')
   }
 
-  #stir(): void {
-    this.#stirred.resolve()
-    this.#stirred = Promise.withResolvers<void>()
+  #report(): void {
+    this.#reported.resolve()
+    this.#reported = Promise.withResolvers<void>()
   }
 
-  /** Of a process of its own. @param said is given what it logs. */
+  /** As of another process. @param said is called with each log line. */
   incarnation(said: (text: string) => void = () => {}): Incarnation {
     const log = {
       error: (_: object, text: string) => {
         said(text)
-        this.#stir()
+        this.#report()
       },
     }
     return new Incarnation({ service: 'counter', services: ['counter'], redisPrefix: this.prefix, log })

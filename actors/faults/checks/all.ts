@@ -1,4 +1,4 @@
-/** Everything that must hold, whatever happened. */
+/** All invariants, which must hold whatever happened. */
 import { bookList } from './book-list.ts'
 import type { Check, Facts } from './check.ts'
 import { copies } from './copies.ts'

@@ -4,7 +4,7 @@ import { type Check, differences, type Facts } from './check.ts'
 
 export const bookList: Check[] = [
   {
-    name: 'the book list is what the events make it',
+    name: 'the book list matches the events',
     violations: ({ evidence, replay }) =>
       differences(
         new Map(

@@ -42,7 +42,7 @@ const figures = ({ available, held, version }: { available: number; held: number
   version,
 })
 
-/** What arrived, as those say who brought it: at least what was answered, at most what was asked. */
+/** Copies that arrived, by the calls: at least the confirmed ones, at most the requested ones. */
 function receiptsCountOnce({ calls, evidence }: Facts): string[] {
   const receipts = Map.groupBy(
     calls.filter(({ kind }) => kind === 'receive'),

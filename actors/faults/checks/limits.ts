@@ -1,4 +1,4 @@
-/** What it may cost: how many requests, how long, how much. */
+/** Limits of failed requests, of time and of resources. */
 import { hangsAfterMs } from '../requests.ts'
 import { streamMax } from '../resources.ts'
 import type { Check, Facts } from './check.ts'
@@ -7,7 +7,7 @@ export const limits: Check[] = [
   { name: 'reservations are accepted', violations: accepts },
   { name: 'acceptance stays fast', violations: staysFast },
   {
-    name: 'whoever respects readyz notices nothing',
+    name: 'clients that respect readyz see no error',
     violations: ({ needs, calls, fault }) =>
       calls
         .filter(({ end, endedAt }) => needs.unnoticed && end === 'unknown' && endedAt >= fault.from)
@@ -16,7 +16,7 @@ export const limits: Check[] = [
         ),
   },
   {
-    name: 'a burst is served as well as a usual day',
+    name: 'a burst is served as well as normal load',
     violations: ({ burst }) =>
       burst && burst.goodput < goodputMin * burst.capacity
         ? [`${burst.goodput.toFixed(0)}/s were accepted of ${burst.capacity.toFixed(0)}/s`]
@@ -24,9 +24,9 @@ export const limits: Check[] = [
   },
   { name: 'nothing hangs', violations: nothingHangs },
   { name: 'it recovers in time', violations: recovers },
-  { name: 'what died without a word is replaced in time', violations: replaces },
+  { name: 'dead connections are replaced in time', violations: replaces },
   { name: 'nothing is left over', violations: nothingLeft },
-  { name: 'no process ends by itself', violations: ({ faults }) => faults },
+  { name: 'no process exits by itself', violations: ({ faults }) => faults },
 ]
 
 const percent = (share: number) => `${(share * 100).toFixed(2)} %`
@@ -64,7 +64,7 @@ function nothingHangs({ needs, availability, calls }: Facts): string[] {
   const late = promptMs !== undefined && availability.slowestMs > promptMs
   return [
     ...hung.map(({ id, kind }) => `call ${id} (${kind}) hung`),
-    ...(late ? [`an answer took ${availability.slowestMs.toFixed(0)} ms`] : []),
+    ...(late ? [`a response took ${availability.slowestMs.toFixed(0)} ms`] : []),
     ...(needs.only503 ? availability.otherThan503.map((it) => `a call was answered ${it}`) : []),
   ]
 }
@@ -88,7 +88,7 @@ function replaces({ needs: { replacedMs }, replacement, calls }: Facts): string[
     .filter((it) => it.at > at + replacedMs && (it.status === 0 || it.status >= 500))
   return [
     ...(workedAfterMs > replacedMs
-      ? [`what was accepted was decided and told after ${workedAfterMs} ms`]
+      ? [`accepted reservations were decided and notified after ${workedAfterMs} ms`]
       : []),
     ...refused.map((it) => `call ${it.id} was answered ${it.status} ${it.at - at} ms after`),
   ]

@@ -1,10 +1,10 @@
-/** Messages: none lost, none twice, none out of order, and who handles them is one at a time. */
+/** Messages: none is lost, repeated or out of order, and each partition has one owner at a time. */
 import { serviceNames } from '../../config.ts'
 import { type Check, type Facts, repeated } from './check.ts'
 
 export const messages: Check[] = [
   { name: 'the event log is dense', violations: logIsDense },
-  { name: 'the streams hold what the log holds', violations: streamsHoldTheLog },
+  { name: 'the streams match the log', violations: streamsHoldTheLog },
   { name: 'nothing is published before its commit', violations: ({ early }) => early },
   { name: 'all is quiet in the end', violations: ({ unfinished }) => unfinished },
   { name: 'every dead letter is kept, and no other', violations: lettersAreKept },
@@ -24,7 +24,7 @@ function logIsDense({ evidence }: Facts): string[] {
   return [...gaps, ...repeated(log, ({ id }) => id).map(([row]) => `event ${row!.id} is there twice`)]
 }
 
-/** From where it was trimmed on purpose, every stream repeats the log, id by id. */
+/** After its trimmed part every stream equals the log, id by id. */
 function streamsHoldTheLog({ evidence }: Facts): string[] {
   const logged = Map.groupBy(evidence.log, ({ partition }) => partition)
   return evidence.mailboxes.stock.flatMap(({ partition, trimmed }) => {
@@ -49,7 +49,7 @@ function lettersAreKept({ evidence, poison }: Facts): string[] {
     const found = evidence.letters[service]
     const kept = new Set(found.map(name))
     return [
-      ...[...wanted].filter((it) => !kept.has(it)).map((it) => `${it} is poison and no dead letter`),
+      ...[...wanted].filter((it) => !kept.has(it)).map((it) => `${it} is poison but not a dead letter`),
       ...found.filter((it) => !wanted.has(name(it))).map((it) => `${name(it)} was set aside: ${it.reason}`),
     ]
   })
@@ -60,6 +60,6 @@ function epochsRise({ owners }: Facts): string[] {
     .filter((of) => new Set(of.map(({ owner }) => owner)).size > 1)
     .map(
       (of) =>
-        `${of[0]!.service} ${of[0]!.partition}: epoch ${of[0]!.epoch} was had by ${of.map((it) => it.owner).join(' and ')}`,
+        `${of[0]!.service} ${of[0]!.partition}: epoch ${of[0]!.epoch} belonged to ${of.map((it) => it.owner).join(' and ')}`,
     )
 }

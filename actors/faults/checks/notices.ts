@@ -1,15 +1,15 @@
-/** Every outcome is told; and told once, wherever the receiver's answer was known. */
+/** Every outcome has its notices, and each is delivered once, wherever the receiver's answer was known. */
 import type { NoticeRow, ReservationRow } from '../evidence.ts'
-import type { Telling } from '../inbox.ts'
+import type { Delivery } from '../inbox.ts'
 import { stranger } from '../population.ts'
 import { type Check, type Facts, repeated } from './check.ts'
 
 export const notices: Check[] = [
-  { name: 'every outcome is told', violations: everyOutcomeIsTold },
-  { name: 'no outcome is told twice', violations: toldOnce },
+  { name: 'every outcome has its notices', violations: everyOutcomeHasNotices },
+  { name: 'no notice is delivered twice', violations: deliveredOnce },
 ]
 
-/** Who is to be told, each by one of these. A reader by the channel that she prefers, or by the other in its place. */
+/** Each outcome needs a notice by one channel of each list: customers get theirs by the preferred one, or the other. */
 const waysOf = (userid: string) => [
   ['console'],
   ['chat'],
@@ -22,12 +22,12 @@ const kindOf: Record<ReservationRow['status'], string> = {
   Canceled: 'cancelled',
 }
 
-function everyOutcomeIsTold({ evidence, tellings }: Facts): string[] {
+function everyOutcomeHasNotices({ evidence, deliveries }: Facts): string[] {
   const rows = Map.groupBy(evidence.notices, ({ reservationid }) => reservationid)
-  const taken = new Set(tellings.filter(({ answered }) => answered).map(({ noticeid }) => noticeid))
-  const told = (row: NoticeRow) => row.status === 'sent' && taken.has(row.noticeid)
-  const asked = new Set(tellings.map(({ channel, noticeid }) => `${channel} ${noticeid}`))
-  // Every receiver that there is said that it never wants it.
+  const taken = new Set(deliveries.filter(({ answered }) => answered).map(({ noticeid }) => noticeid))
+  const delivered = (row: NoticeRow) => row.status === 'sent' && taken.has(row.noticeid)
+  const asked = new Set(deliveries.map(({ channel, noticeid }) => `${channel} ${noticeid}`))
+  // Every receiver has refused it permanently.
   const refused = ({ status, noticeid }: NoticeRow, ways: string[]) =>
     status === 'failed' && ways.every((way) => asked.has(`${way} ${noticeid}`))
   const unsent = evidence.reservations.flatMap(({ reservationid, userid, status }) =>
@@ -40,29 +40,29 @@ function everyOutcomeIsTold({ evidence, tellings }: Facts): string[] {
               (row) =>
                 ways.includes(row.channel) &&
                 row.kind === kindOf[status] &&
-                (told(row) || refused(row, ways)),
+                (delivered(row) || refused(row, ways)),
             ),
       )
-      .map((ways) => `${reservationid} is ${status}: not told by ${ways.join(' or ')}`),
+      .map((ways) => `${reservationid} is ${status}: no notice by ${ways.join(' or ')}`),
   )
   const unheard = evidence.notices
-    .filter((row) => row.status === 'sent' && !told(row))
-    .map((row) => `${row.channel} notice ${row.noticeid} is sent, and never came`)
+    .filter((row) => row.status === 'sent' && !delivered(row))
+    .map((row) => `${row.channel} notice ${row.noticeid} is sent, but never arrived`)
   return [...unsent, ...unheard]
 }
 
-/** How long before a harm a telling may have been made that could not be marked any more, and how long its claim lasts. */
+/** How long before a harm a delivery may be that could not be recorded any more, including the time of its claim. */
 const markWithinMs = 3_000
-/** How long after it whoever wakes up may still tell what it had in hand, before its commit tells that it is no owner any more. */
+/** How long after it a process that wakes up may still deliver, before its commit shows that it is no longer the owner. */
 const wakeMs = 1_000
 
-function toldOnce({ tellings, harms }: Facts): string[] {
-  const known = tellings.filter(({ answered }) => answered)
+function deliveredOnce({ deliveries, harms }: Facts): string[] {
+  const known = deliveries.filter(({ answered }) => answered)
   return repeated(known, ({ noticeid }) => noticeid)
     .filter(([first]) => !mayBeUnmarked(first!, harms))
     .map((of) => `${of[0]!.channel} notice ${of[0]!.noticeid} was taken ${of.length} times`)
 }
 
-/** Who told it was hurt before it could note that. */
-const mayBeUnmarked = ({ at }: Telling, harms: Facts['harms']) =>
+/** Whether its process may have been hurt before it could record the delivery. */
+const mayBeUnmarked = ({ at }: Delivery, harms: Facts['harms']) =>
   harms.some(({ what, from, to }) => what === 'notifier' && at >= from - markWithinMs && at <= to + wakeMs)

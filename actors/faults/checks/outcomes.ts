@@ -1,4 +1,4 @@
-/** Every accepted reservation gets exactly one outcome, and it stands. */
+/** Every accepted reservation gets exactly one outcome, which is final. */
 import type { Reservation, Status } from '../../testing/acts.ts'
 import { answerOf, type Call } from '../history.ts'
 import type { Check, Facts } from './check.ts'
@@ -7,10 +7,10 @@ export const outcomes: Check[] = [
   { name: 'every 201 has one outcome', violations: oneOutcome },
   { name: 'refusals are justified', violations: ({ replay }) => replay.unjustified },
   { name: 'a hold is released once', violations: ({ replay }) => replay.releasedAgain },
-  { name: 'an outcome stands', violations: outcomesStand },
+  { name: 'an outcome is final', violations: outcomesStand },
 ]
 
-/** Which memory of stock goes with which status. */
+/** The state of stock's hold that fits each status. */
 const fitting: Record<string, string> = {
   Reserved: 'held',
   Failed: 'refused',
@@ -21,11 +21,11 @@ function oneOutcome({ calls, evidence, replay }: Facts): string[] {
   const rows = new Map(evidence.reservations.map((row) => [row.reservationid, row]))
   const lost = accepted(calls)
     .filter(([id]) => !rows.has(id))
-    .map(([id, call]) => `call ${call.id}: ${id} was accepted and is gone`)
+    .map(([id, call]) => `call ${call.id}: ${id} was accepted and is missing`)
   const wrong = evidence.reservations.flatMap(({ reservationid, status }) => {
     const memory = replay.reservations.get(reservationid)
     if (status === 'Requested') return [`${reservationid} has no outcome`]
-    return fitting[status] === memory ? [] : [`${reservationid} is ${status}, and stock has ${memory}`]
+    return fitting[status] === memory ? [] : [`${reservationid} is ${status}, but stock has ${memory}`]
   })
   return [...lost, ...wrong, ...replay.contradicted]
 }
@@ -47,7 +47,7 @@ const next: Record<Status, Status[]> = {
 
 type Seen = { status: Status; from: number; to: number; call: number }
 
-/** A status that was answered still holds for whoever asks afterwards, except that it may be canceled. */
+/** A status that a client has seen never changes for later requests, except to canceled. */
 function outcomesStand({ calls, evidence }: Facts): string[] {
   const seen = new Map<string, Seen[]>()
   for (const { id, end, body, invokedAt, endedAt } of calls) {

@@ -1,14 +1,14 @@
-/** What was asked and what there is belong to each other, one to one. */
+/** Requests and stored rows correspond one to one. */
 import type { Reservation } from '../../testing/acts.ts'
 import { answerOf, type Call, callIdOf } from '../history.ts'
 import { type Check, type Facts, repeated } from './check.ts'
 
 export const requests: Check[] = [
   { name: 'one key, one reservation', violations: oneKeyOneReservation },
-  { name: 'what is answered is what is stored', violations: answersWhatIsStored },
+  { name: 'responses match the stored rows', violations: answersWhatIsStored },
   { name: 'no row without a request', violations: noRowWithoutRequest },
   {
-    name: 'a cancel that was answered is done',
+    name: 'an answered cancel has taken effect',
     violations: ({ calls, evidence }) => {
       const rows = new Map(evidence.reservations.map((row) => [row.reservationid, row]))
       return calls
@@ -18,7 +18,7 @@ export const requests: Check[] = [
     },
   },
   {
-    name: 'answers are as promised',
+    name: 'responses match the OpenAPI documents',
     violations: ({ calls }) => [
       ...calls.flatMap(({ id, kind, broken }) => (broken ? [`call ${id} (${kind}): ${broken}`] : [])),
       ...calls
@@ -27,7 +27,7 @@ export const requests: Check[] = [
     ],
   },
   {
-    name: 'whoever insists is answered',
+    name: 'every repeated call gets a response',
     violations: ({ unanswered }) =>
       unanswered.map(({ id, kind }) => `call ${id} (${kind}) was never answered`),
   },
@@ -48,14 +48,14 @@ function oneKeyOneReservation({ calls, evidence }: Facts): string[] {
   return [...answers, ...rows.map((of) => `one key made ${of.map((it) => it.reservationid).join(' and ')}`)]
 }
 
-/** Of a reservation, whoever has asked for it, and however often. */
+/** Of a reservation, for every request that returned it. */
 function answersWhatIsStored({ calls, evidence }: Facts): string[] {
   const rows = new Map(evidence.reservations.map((row) => [row.reservationid, row.createdAt.toISOString()]))
   return calls.filter(isReserve).flatMap((call) => {
     const { reservationid, createdAt } = answerOf<Reservation & { createdAt: string }>(call) ?? {}
     const stored = reservationid && rows.get(reservationid)
     return stored && stored !== createdAt
-      ? [`call ${call.id}: ${reservationid} was made ${stored}, and answered with ${createdAt}`]
+      ? [`call ${call.id}: ${reservationid} was made ${stored}, but the response said ${createdAt}`]
       : []
   })
 }
@@ -75,14 +75,14 @@ function noRowWithoutRequest({ calls, evidence }: Facts): string[] {
     calls.filter((call) => call.kind === kind && call.end !== 'fail').length
   const tooMany = commands.length - asked('receive') - asked('order')
   return [
-    ...unasked.map((row) => `reservation ${row.reservationid}: nobody asked for it`),
+    ...unasked.map((row) => `reservation ${row.reservationid}: no client requested it`),
     ...keyless.map((of) => `one request made ${of.map((it) => it.reservationid).join(' and ')}`),
     ...holds
       .filter((row) => !known.has(row.reservationid))
       .map((row) => `hold ${row.reservationid}: no reservation`),
-    ...(tooMany > 0 ? [`${tooMany} commands more than were asked for`] : []),
+    ...(tooMany > 0 ? [`${tooMany} more commands than requested`] : []),
     ...(purchases.length > asked('order')
-      ? [`${purchases.length} purchases, ${asked('order')} asked for`]
+      ? [`${purchases.length} purchases, but ${asked('order')} requested`]
       : []),
   ]
 }

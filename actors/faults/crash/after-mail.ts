@@ -1,4 +1,4 @@
-/** The mail server has said that it has the mail, and that is not noted. */
+/** The mail server has accepted the mail, and that is not recorded yet. */
 import { createTransport } from 'nodemailer'
 import { crashAt } from './point.ts'
 

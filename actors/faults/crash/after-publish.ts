@@ -1,4 +1,4 @@
-/** Published, and the group does not show yet that the messages are done with. */
+/** Published, and the consumer group does not show the new offset yet. */
 import { EventLog } from '../../../streams/event-log.ts'
 import { crashAt } from './point.ts'
 

@@ -1,4 +1,4 @@
-/** Committed, and not published. */
+/** Committed, and not yet published. */
 import { EventLog } from '../../../streams/event-log.ts'
 import { crashAt } from './point.ts'
 

@@ -1,4 +1,4 @@
-/** Accepted, and not sent to stock. */
+/** Accepted, and not yet sent to stock. */
 import { Sender } from '../../../streams/sender.ts'
 import { crashAt } from './point.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Points at which a process ends by its own hand, as if somebody had pulled its plug there. Loaded before the service, which
- * knows nothing of it: `SIGUSR2` arms the point, and the process is gone when it comes there next.
+ * Points at which a process kills itself, as in a power failure. Loaded before the service, which does not know about
+ * it: `SIGUSR2` arms the point, and the process dies when it gets there next.
  */
 let armed = false
 process.on('SIGUSR2', () => {
@@ -14,9 +14,9 @@ function crash(): void {
 type Method = (...args: never[]) => unknown
 
 /**
- * Puts a point before a method is called, or after what it promised has come.
- * @param counts whether a call is one of those meant.
- * @throws when there is no such method any more.
+ * Adds a point before a method is called, or after its promise has resolved.
+ * @param counts whether a call counts.
+ * @throws when the method no longer exists.
  */
 export function crashAt<Name extends string, It extends Record<Name, Method>>(
   where: 'before' | 'after',

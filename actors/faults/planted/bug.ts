@@ -1,6 +1,6 @@
-/** A bug that somebody might write, as a change to the code, and what must catch it. */
+/** A plausible bug, as a change to the code, and the checks that must catch it. */
 export type Edit = {
-  /** From the root of the tree. */
+  /** Path from the root of the tree. */
   file: string
   /** Must be found exactly once. */
   find: string
@@ -10,9 +10,9 @@ export type Edit = {
 export type Bug = {
   name: string
   edits: Edit[]
-  /** The fault that brings it to light, and with what chance begins. */
+  /** The scenario and the seed that expose it. */
   scenario: string
   seed: number
-  /** The checks of which at least one must fail. */
+  /** At least one of these checks must fail. */
   caughtBy: string[]
 }

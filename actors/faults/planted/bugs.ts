@@ -1,4 +1,4 @@
-/** The bugs that the harness must be able to see. */
+/** The bugs that the campaign must detect. */
 import type { Bug } from './bug.ts'
 
 export const bugs: Bug[] = [
@@ -10,7 +10,7 @@ export const bugs: Bug[] = [
         find: 'and m.epoch = a.epoch and m.position = a.read_at',
         replace: '',
       },
-      // A commit that takes its time is met by a halt more often.
+      // A slow commit is hit by a freeze more often.
       {
         file: 'streams/worker.ts',
         find: 'const startedAt = performance.now()',
@@ -42,7 +42,7 @@ export const bugs: Bug[] = [
     ],
     scenario: 'postgres-locked',
     seed: 1,
-    caughtBy: ['every outcome is told'],
+    caughtBy: ['every outcome has its notices'],
   },
   {
     name: 'publish before the commit',
@@ -54,7 +54,7 @@ export const bugs: Bug[] = [
     const early = Map.groupBy(outgoing, (it) => it.partition)
     for (const { owned } of slices) {
       const own = early.get(owned.partition)
-      if (own) await eventLog?.publish([{ at: { ...owned, seq: own.at(-1)!.seq }, events: own.map((it) => ({ ...it, time })) }])
+      if (own) await eventLog?.publish([{ at: { partition: owned.partition, trimmed: owned.trimmed, seq: own.at(-1)!.seq }, events: own.map((it) => ({ ...it, time })) }])
     }
     const startedAt = performance.now()`,
       },
@@ -64,10 +64,10 @@ export const bugs: Bug[] = [
     caughtBy: ['nothing is published before its commit'],
   },
   {
-    name: 'forget what was decided',
+    name: 'forget earlier decisions',
     edits: [
       {
-        file: 'actors/stock/actor.ts',
+        file: 'actors/stock/changes.ts',
         find: 'holdFor(message, holds.get(message.reservationid))',
         replace: 'holdFor(message, holds.get(message.bookid))',
       },
@@ -94,16 +94,16 @@ export const bugs: Bug[] = [
         find: "redis.call('XGROUP', 'SETID', key, group, position, 'ENTRIESREAD', processed)",
         replace: '',
       },
-      // Else a consumer notices the hole, and has the stream filled again.
+      // Otherwise a consumer notices the gap and the stream is filled again.
       {
         file: 'streams/intake.ts',
-        find: 'this.#sound(owned, entriesOf(rows, owned.position, this.#sequenced))',
+        find: 'this.#validOf(owned, entriesOf(rows, owned.position, this.#sequenced))',
         replace: 'entriesOf(rows, owned.position, this.#sequenced)',
       },
     ],
     scenario: 'replies-swallowed',
     seed: 1,
-    caughtBy: ['every outcome is told', 'every 201 has one outcome', 'all is quiet in the end'],
+    caughtBy: ['every outcome has its notices', 'every 201 has one outcome', 'all is quiet in the end'],
   },
   {
     name: 'trim by length',
@@ -114,7 +114,7 @@ export const bugs: Bug[] = [
         replace: `await this.#redis.xtrim(this.key(at.partition), 'MAXLEN', 5)
     const now = await this.#lowestOffset(at.partition)`,
       },
-      // Else the owner, or a consumer, notices the hole and has the stream filled again.
+      // Otherwise the owner or a consumer notices the gap and the stream is filled again.
       {
         file: 'streams/holdings.ts',
         find: 'await eventLog?.mend(owned)',
@@ -122,16 +122,16 @@ export const bugs: Bug[] = [
       },
       {
         file: 'streams/intake.ts',
-        find: 'this.#sound(owned, entriesOf(rows, owned.position, this.#sequenced))',
+        find: 'this.#validOf(owned, entriesOf(rows, owned.position, this.#sequenced))',
         replace: 'entriesOf(rows, owned.position, this.#sequenced)',
       },
     ],
     scenario: 'notifier-down',
     seed: 1,
-    caughtBy: ['the streams hold what the log holds', 'every outcome is told'],
+    caughtBy: ['the streams match the log', 'every outcome has its notices'],
   },
   {
-    name: 'send again under another id',
+    name: 'resend under another id',
     edits: [
       {
         file: 'actors/reservation/resend.ts',
@@ -155,7 +155,7 @@ export const bugs: Bug[] = [
     ],
     scenario: 'poison',
     seed: 1,
-    caughtBy: ['the book list is what the events make it', 'the book list never goes back'],
+    caughtBy: ['the book list matches the events', 'the book list never goes back'],
   },
   {
     name: 'release twice',
@@ -178,7 +178,7 @@ export const bugs: Bug[] = [
     caughtBy: ['every dead letter is kept, and no other'],
   },
   {
-    name: 'take every answer for the first',
+    name: 'treat every answer as the first',
     edits: [
       {
         file: 'actors/notifier/handler.ts',
@@ -188,7 +188,7 @@ export const bugs: Bug[] = [
     ],
     scenario: 'cancel-races',
     seed: 1,
-    caughtBy: ['no outcome is told twice'],
+    caughtBy: ['no notice is delivered twice'],
   },
   {
     name: 'mark before sending',
@@ -201,10 +201,10 @@ export const bugs: Bug[] = [
     ],
     scenario: 'smtp-moods',
     seed: 1,
-    caughtBy: ['every outcome is told'],
+    caughtBy: ['every outcome has its notices'],
   },
   {
-    name: 'give up what one channel refuses',
+    name: 'give up when one channel refuses',
     edits: [
       {
         file: 'actors/notifier/delivery/retry.ts',
@@ -214,7 +214,7 @@ export const bugs: Bug[] = [
     ],
     scenario: 'smtp-moods',
     seed: 1,
-    caughtBy: ['every outcome is told'],
+    caughtBy: ['every outcome has its notices'],
   },
   {
     name: 'take a lease without a new epoch',
@@ -224,31 +224,31 @@ export const bugs: Bug[] = [
     caughtBy: ['a new owner has a new epoch'],
   },
   {
-    name: 'let a late outcome revive a cancelled reservation',
+    name: 'let a late outcome revive a canceled reservation',
     edits: [
       {
         file: 'actors/reservation/store.ts',
-        find: "status = case when r.status = 'Requested' then v.status else r.status end",
-        replace: 'status = coalesce(v.status, r.status)',
+        find: 'then r.status else v.status end',
+        replace: 'then coalesce(v.status, r.status) else v.status end',
       },
       {
         file: 'actors/reservation/store.ts',
-        find: "or r.status = 'Canceled' and v.released::bool",
-        replace: "or r.status = 'Canceled'",
+        find: 'and v.released',
+        replace: '',
       },
     ],
     scenario: 'cancel-races',
     seed: 1,
-    caughtBy: ['a cancel that was answered is done'],
+    caughtBy: ['an answered cancel has taken effect'],
   },
   {
     name: 'answer before the commit',
     edits: [
       {
         file: 'actors/reservation/desk.ts',
-        find: ': await this.#inserts.add(row).catch(toUnavailable)',
+        find: '= await this.#inserts.add(row).catch(toUnavailable)',
         replace:
-          ': (this.#inserts.add(row).catch(() => {}), { at: new Date(), accepted: new Set([reservationid]) })',
+          '= (this.#inserts.add(row).catch(() => {}), { at: new Date(), accepted: new Set([reservationid]) })',
       },
     ],
     scenario: 'postgres-stopped',
@@ -256,7 +256,7 @@ export const bugs: Bug[] = [
     caughtBy: ['every 201 has one outcome'],
   },
   {
-    name: 'answer what is not stored',
+    name: 'respond with a row that is not stored',
     edits: [
       {
         file: 'actors/reservation/desk.ts',
@@ -266,15 +266,15 @@ export const bugs: Bug[] = [
     ],
     scenario: 'same-key',
     seed: 1,
-    caughtBy: ['what is answered is what is stored'],
+    caughtBy: ['responses match the stored rows'],
   },
   {
-    name: 'send again by the own clock',
+    name: 'resend by the clock of the process',
     edits: [
       {
         file: 'actors/reservation/resend.ts',
-        find: 'const dueBefore = await answeredUntil(options, partition, at, marks)',
-        replace: 'const dueBefore = (await answeredUntil(options, partition, at, marks)) && new Date()',
+        find: 'const dueBefore = await answeredBefore(options, partition, at, marks)',
+        replace: 'const dueBefore = (await answeredBefore(options, partition, at, marks)) && new Date()',
       },
     ],
     scenario: 'clocks-apart',
@@ -289,7 +289,7 @@ export const bugs: Bug[] = [
     caughtBy: ['one key, one reservation'],
   },
   {
-    name: 'carry out what a backup has undone',
+    name: 'execute commands that a restore has undone',
     edits: [
       {
         file: 'streams/batch.ts',
@@ -302,10 +302,10 @@ export const bugs: Bug[] = [
     caughtBy: ['no row without a request', 'copies held are those reserved', 'each receipt counts once'],
   },
   {
-    name: 'overlook that the database has gone back',
+    name: 'ignore that the database was restored',
     edits: [
       { file: 'streams/incarnation.ts', find: 'if (fault) return this.#fail(fault)', replace: '' },
-      // Else the command makes good again what was done.
+      // Otherwise the command repairs the effects.
       { file: 'actors/restored/holds.ts', find: 'reconciled.released += await release', replace: 'release' },
     ],
     scenario: 'restore-forgotten',
@@ -313,7 +313,7 @@ export const bugs: Bug[] = [
     caughtBy: ['no row without a request', 'copies held are those reserved'],
   },
   {
-    name: 'take what another client wrote for an event',
+    name: 'accept an entry of another client as an event',
     edits: [
       {
         file: 'streams/entry.ts',
@@ -342,20 +342,20 @@ export const bugs: Bug[] = [
     ],
     scenario: 'postgres-killed-often',
     seed: 1,
-    caughtBy: ['an outcome stands', 'the book list never goes back'],
+    caughtBy: ['an outcome is final', 'the book list never goes back'],
   },
   {
     name: 'trust a silent connection to Redis',
     edits: [{ file: 'streams/redis.ts', find: 'socketTimeout: silenceMaxMs,', replace: '' }],
     scenario: 'stock-redis-abandoned',
     seed: 1,
-    caughtBy: ['what died without a word is replaced in time'],
+    caughtBy: ['dead connections are replaced in time'],
   },
   {
     name: 'trust a silent connection to Postgres',
     edits: [{ file: 'streams/silence.ts', find: 'it.silent >= silentMax ||', replace: '' }],
     scenario: 'notifier-postgres-abandoned',
     seed: 1,
-    caughtBy: ['what died without a word is replaced in time'],
+    caughtBy: ['dead connections are replaced in time'],
   },
 ]

@@ -1,4 +1,4 @@
-/** Plants each bug in turn, lets the scenario that fits it run, and shows which check has caught it. */
+/** Plants each bug in turn, runs its scenario, and shows which check has caught it. */
 import type { Progress } from '../progress.ts'
 import { type Result, run } from '../run.ts'
 import { chosen } from '../scenarios/all.ts'
@@ -9,7 +9,7 @@ import { plant } from './tree.ts'
 /** A system with a bug may never come to rest. */
 const quietMaxMs = 15_000
 
-/** @param names of bugs, or their beginnings; none: all. @returns whether each was caught. */
+/** @param names names or prefixes of bugs; none: all. @returns whether each was caught. */
 export async function hunt(names: string[], secondsMax: number, progress: Progress): Promise<boolean> {
   const wanted = bugs.filter(({ name }) => names.length === 0 || names.some((it) => name.startsWith(it)))
   const width = Math.max(...wanted.map(({ name }) => name.length))

@@ -1,4 +1,4 @@
-/** The planted bugs fit the code: where it changes, they have to be planted anew. */
+/** The planted bugs fit the code: a change of the code they quote must change them too. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -23,5 +23,5 @@ test('a bug is planted in a copy of the code', async () => {
 
 test('a bug that does not fit the code is refused', async () => {
   const edit = { file: 'streams/commit.ts', find: 'no such text', replace: '' }
-  await expect(plant([edit])).rejects.toThrow('not once, the text no such text')
+  await expect(plant([edit])).rejects.toThrow('contains 0 times: no such text')
 })

@@ -7,7 +7,7 @@ import type { Edit } from './bug.ts'
 
 export type Tree = { path: string } & AsyncDisposable
 
-/** @throws when an edit does not fit the code any more. */
+/** @throws when an edit no longer fits the code. */
 export async function plant(edits: Edit[]): Promise<Tree> {
   const files = await edited(edits)
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-planted-'))
@@ -25,14 +25,14 @@ export async function plant(edits: Edit[]): Promise<Tree> {
   }
 }
 
-/** @returns what the edits make of the files, by their paths. @throws when one does not fit the code any more. */
+/** @returns the edited files by path. @throws when an edit no longer fits the code. */
 export async function edited(edits: Edit[]): Promise<Map<string, string>> {
   const files = new Map<string, string>()
   for (const { file, find, replace } of edits) {
     const parts = (files.get(file) ?? (await readFile(join(root, file), 'utf8'))).split(find)
     if (parts.length !== 2) {
       throw new Error(
-        `Cannot plant a bug in ${file}: it has ${parts.length - 1} times, not once, the text ${find}`,
+        `Cannot plant a bug in ${file}: it must contain once, but contains ${parts.length - 1} times: ${find}`,
       )
     }
     files.set(file, parts.join(replace))

@@ -30,9 +30,9 @@ export const scenarios: Scenario[] = [
   ...overload,
 ]
 
-/** The likeliest: what every deployment goes through. */
+/** The most likely: every deployment goes through these. */
 const likeliest = ['redis-flushed', 'kill-stock', 'kill-notifier', 'zombie-stock', 'redis-clients-killed']
-/** They run beside other tests: what is answered fast, and what is refused once for want of time, says nothing there. */
+/** They run beside other tests, where slow or refused requests mean nothing. */
 export const quick: Scenario[] = likeliest
   .map((name) => scenarios.find((it) => it.name === name)!)
   .map((scenario) => ({
@@ -40,14 +40,13 @@ export const quick: Scenario[] = likeliest
     needs: { ...scenario.needs, fast: false, share: 0.99, afterRetry: true },
   }))
 
-/** @throws when a name begins none. */
+/** @throws when a name matches no scenario. */
 export function chosen(names: string[]): Scenario[] {
   if (names.length === 0) return scenarios
   return names.flatMap((name) => {
     const exact = scenarios.filter((it) => it.name === name)
     const found = exact.length > 0 ? exact : scenarios.filter((it) => it.name.startsWith(name))
-    if (found.length === 0)
-      throw new Error(`--scenario ${name}: there is none of that name; --list shows them`)
+    if (found.length === 0) throw new Error(`--scenario ${name}: no such scenario; --list shows all`)
     return found
   })
 }

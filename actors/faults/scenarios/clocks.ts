@@ -1,17 +1,17 @@
-/** Clocks that disagree: those of the services with each other's, with that of Postgres, and that with Redis's. */
+/** Wrong clocks: those of the services, of Postgres and of Redis all disagree. */
 import { noFakeClock } from '../../testing/fake-clock.ts'
 import { acceptsAlways, type Scenario } from './scenario.ts'
 
 export const clocks: Scenario[] = [
   {
     name: 'clocks-apart',
-    title: 'the clocks of all are off, by up to an hour; Redis loses all it has, again and again',
+    title: 'all clocks are off by up to an hour; Redis loses all data, repeatedly',
     world: {
       clocks: {
         reservation: ['-1h', '-10m'],
         stock: ['+1h', '-1h'],
         notifier: ['-1h', '+1h'],
-        // So that of Redis is ten minutes behind.
+        // So the clock of Redis is ten minutes behind.
         postgres: '+10m',
       },
     },

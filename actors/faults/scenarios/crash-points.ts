@@ -1,25 +1,25 @@
-/** Processes of ours end where it hurts most: between two steps that belong together. */
+/** Service processes die at the worst moment: between two steps that belong together. */
 import type { ServiceName } from '../../config.ts'
 import type { Stage } from '../stage.ts'
 import { untilSheltered } from './processes.ts'
 import type { Scenario } from './scenario.ts'
 
 const points: { point: string; service: ServiceName; title: string }[] = [
-  { point: 'before-publish', service: 'stock', title: 'stock ends after its commit, before it publishes' },
+  { point: 'before-publish', service: 'stock', title: 'stock dies after its commit, before it publishes' },
   {
     point: 'after-publish',
     service: 'stock',
-    title: 'stock ends after it published, before its group shows that',
+    title: 'stock dies after publishing, before its group shows that',
   },
   {
     point: 'before-send',
     service: 'reservation',
-    title: 'reservation ends after it accepted, before it sends',
+    title: 'reservation dies after accepting, before it sends',
   },
   {
     point: 'after-mail',
     service: 'notifier',
-    title: 'the notifier ends after the 250, before it notes that',
+    title: 'the notifier dies after the 250, before it records that',
   },
 ]
 

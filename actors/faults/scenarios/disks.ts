@@ -1,4 +1,4 @@
-/** Disks without a byte left. */
+/** Full disks. */
 import { join } from 'node:path'
 import { fill, noSmallDisk } from '../disk.ts'
 import { acceptsAlways, type Scenario } from './scenario.ts'
@@ -15,7 +15,7 @@ export const disks: Scenario[] = [
       stage.note('the disk of Postgres is full')
       await stage.seconds(5)
       await makeRoom()
-      // Where it cannot go on it ends, and whoever looks after it starts it again.
+      // If it cannot go on it exits, and a supervisor would restart it.
       if (!stage.world.postgres.running) await stage.world.postgres.start()
     },
   },

@@ -1,4 +1,4 @@
-/** Several faults at once, and more people than it can serve. */
+/** Several faults at once, and more customers than the system can serve. */
 import { range } from '../../testing/eventually.ts'
 import { stranger } from '../population.ts'
 import type { Stage } from '../stage.ts'
@@ -8,7 +8,7 @@ import type { Scenario } from './scenario.ts'
 export const overload: Scenario[] = [
   {
     name: 'overlapping',
-    title: 'Redis is flushed, backends and processes are killed, clients thrown out, all at once',
+    title: 'Redis is flushed, backends and processes are killed and clients disconnected, all at once',
     needs: { share: 0.95, afterRetry: true, decidedMs: 30_000, acceptedMs: 5_000 },
     async fault(stage) {
       const { admin } = stage.world
@@ -24,7 +24,7 @@ export const overload: Scenario[] = [
   },
   {
     name: 'burst',
-    title: 'five times as many come as can be served',
+    title: 'five times as many customers as can be served',
     needs: { only503: true, promptMs: 5_000, decidedMs: 30_000, acceptedMs: 5_000 },
     async fault(stage) {
       const capacity = await rush(stage, capacityWidth)
@@ -37,11 +37,11 @@ export const overload: Scenario[] = [
   },
 ]
 
-/** So many at once keep it busy. */
+/** This many concurrent requests keep it busy. */
 const capacityWidth = 48
 const rushSeconds = 4
 
-/** @returns how many reservations a second were accepted. */
+/** @returns accepted reservations per second. */
 async function rush(stage: Stage, width: number): Promise<number> {
   let accepted = 0
   const end = Date.now() + rushSeconds * 1_000

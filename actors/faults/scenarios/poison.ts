@@ -1,4 +1,4 @@
-/** Messages that nobody can make sense of, on every way in; and messages that come out of their order. */
+/** Invalid messages on every input, and messages out of order. */
 import { type Envelope, fromFields, toFields } from '../../../streams/envelope.ts'
 import { streamKey } from '../../../streams/partition.ts'
 import { topics } from '../../messages.ts'
@@ -10,7 +10,7 @@ import { acceptsAlways, type Scenario } from './scenario.ts'
 export const poison: Scenario[] = [
   {
     name: 'poison',
-    title: 'senseless messages in every mailbox and on every channel; old events driven again',
+    title: 'invalid messages in every mailbox and on every channel; old events redriven',
     needs: acceptsAlways,
     async fault(stage) {
       await stage.often(6, 200, async () => {
@@ -22,7 +22,7 @@ export const poison: Scenario[] = [
   },
   {
     name: 'slipped-in',
-    title: 'another client writes into the event streams, where the next event belongs',
+    title: 'another client writes to the event streams, in place of the next event',
     needs: acceptsAlways,
     async fault(stage) {
       await stage.often(6, 400, () => slipIn(stage))
@@ -30,7 +30,7 @@ export const poison: Scenario[] = [
   },
 ]
 
-/** Garbage, an old event once more, or the last one with the next sequence. */
+/** Garbage, a repeated event, or the last one with the next sequence. */
 async function slipIn({ world, random, slippedIn }: Stage): Promise<void> {
   const partition = random.below(partitions)
   const key = streamKey(world.redisPrefix, topics.stockEvents, partition)
@@ -41,7 +41,7 @@ async function slipIn({ world, random, slippedIn }: Stage): Promise<void> {
   const next = { ...events.at(-1)!, sequence: String(sequence) }
   const fields = random.pick([['g', 'garbage'], last[1], toFields([next])])
   slippedIn.add(`${partition} ${sequence}-0`)
-  // Stock may have been faster: then there is nothing to slip in.
+  // Stock may have been faster; then the id is taken.
   await world.admin.xadd(key, `${sequence}-0`, ...fields).catch(() => {})
 }
 
@@ -77,7 +77,7 @@ type Logged = {
   data: Record<string, unknown>
 }
 
-/** An event that had been set aside is driven again by an operator, when newer ones have been taken in. */
+/** An operator redrives a dead-lettered event after newer ones were consumed. */
 async function driveOldEventAgain({ world, random }: Stage): Promise<void> {
   const { sql } = world
   const events = await sql<Logged[]>`

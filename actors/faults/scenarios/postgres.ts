@@ -1,4 +1,4 @@
-/** Postgres loses connections, stops, and is slow. Without it nothing is accepted, and everybody is told so at once. */
+/** Postgres loses connections, stops, and is slow. Without it nothing is accepted, and every request fails promptly. */
 import openCrowd from 'postgres'
 import type { Reservation } from '../../testing/acts.ts'
 import { range } from '../../testing/eventually.ts'
@@ -7,13 +7,13 @@ import { stranger } from '../population.ts'
 import type { Stage } from '../stage.ts'
 import type { Needs, Scenario } from './scenario.ts'
 
-/** The only excuse, given within 2 s; the rest is for a machine that is busy. */
+/** The only error is 503, within 2 s; the rest is for a busy machine. */
 const refusesPromptly: Needs = { only503: true, promptMs: 2_500, acceptedMs: 5_000, decidedMs: 30_000 }
 
 export const postgres: Scenario[] = [
   {
     name: 'postgres-killed-often',
-    title: 'Postgres is killed right behind its answers, again and again',
+    title: 'Postgres is killed right after its answers, repeatedly',
     needs: refusesPromptly,
     async fault(stage) {
       for (const round of range(6)) await killBehindAnswers(stage, round)
@@ -30,7 +30,7 @@ export const postgres: Scenario[] = [
   },
   {
     name: 'postgres-stopped',
-    title: 'Postgres stops at once, and is started again',
+    title: 'Postgres stops immediately, and is restarted',
     needs: refusesPromptly,
     async fault(stage) {
       await stage.seconds(1)
@@ -44,12 +44,12 @@ export const postgres: Scenario[] = [
   },
   {
     name: 'postgres-crowded',
-    title: 'others take every connection that Postgres has',
+    title: 'other clients take every connection of Postgres',
     needs: refusesPromptly,
     async fault(stage) {
       const { sql, postgres: server } = stage.world
       stage.note('a crowd takes every connection')
-      // Ours is there before them.
+      // This connection exists before theirs.
       const admin = await sql.reserve()
       const crowd = openCrowd(server.url, {
         max: connectionsMax,
@@ -63,7 +63,7 @@ export const postgres: Scenario[] = [
           select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'bookreservation-%'`
       })
       await crowd.end({ timeout: 0 })
-      // Who sleeps does not notice that his client has gone.
+      // A sleeping backend does not notice that its client is gone.
       await admin`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'crowd'`
       admin.release()
       await Promise.all(staying)
@@ -71,7 +71,7 @@ export const postgres: Scenario[] = [
   },
   {
     name: 'postgres-locked',
-    title: 'tables are locked by somebody else, longer than statements may take',
+    title: 'another client locks tables for longer than statements may take',
     needs: refusesPromptly,
     async fault(stage) {
       for (const table of stage.random.shuffled(tables).slice(0, 3)) {
@@ -82,7 +82,7 @@ export const postgres: Scenario[] = [
   },
 ]
 
-/** Nobody else makes Postgres write to its disk meanwhile, and who has an answer looks as soon as Postgres is back. */
+/** Pauses the load, so that nothing else makes Postgres write to disk, and reads every answered reservation again. */
 async function killBehindAnswers(stage: Stage, round: number): Promise<void> {
   const { world, requests } = stage
   await stage.pause()
@@ -106,7 +106,7 @@ async function killBehindAnswers(stage: Stage, round: number): Promise<void> {
   stage.resume()
 }
 
-/** More than Postgres lets in. */
+/** More than Postgres allows. */
 const connectionsMax = 320
 
 const tables = [
@@ -117,7 +117,7 @@ const tables = [
   ['notifier', 'undelivered'],
 ] as const
 
-/** Whatever it is doing: idle, in the middle of a statement, in a transaction. */
+/** In any state: idle, in the middle of a statement, in a transaction. */
 export async function killBackend({ world, random }: Stage): Promise<void> {
   const backends = await world.sql<{ pid: number }[]>`
     select pid from pg_stat_activity where application_name like 'bookreservation-%' order by pid`

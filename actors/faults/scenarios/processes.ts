@@ -1,4 +1,4 @@
-/** Processes of ours end, stand still, and come back late. */
+/** Service processes die, freeze, and wake up late. */
 import { type ServiceName, serviceNames } from '../../config.ts'
 import type { ServiceProcess } from '../../testing/service-process.ts'
 import type { Stage } from '../stage.ts'
@@ -6,12 +6,12 @@ import { waitMaxS } from '../workload.ts'
 import { leaseTtlMs } from '../world.ts'
 import type { Needs, Scenario } from './scenario.ts'
 
-/** A service that accepting does not need is down: decided and told as soon as it is back. */
+/** A service that accepting does not need is down: reservations are decided and notified once it is back. */
 const acceptsWithout: Needs = { share: 0.999, fast: true, decidedMs: 10_000 }
-/** One of two is hurt: whoever asks again reaches the other. */
+/** One of two processes is hurt: a retry reaches the other. */
 const acceptsElsewhere: Needs = { share: 0.99, afterRetry: true, decidedMs: 10_000, acceptedMs: 5_000 }
 
-/** Seconds in which who asked once more, and is held until the decision, must not meet the next blow. */
+/** Seconds until the next fault, so that it does not hit a retry that waits for its decision. */
 export const untilSheltered = (service: ServiceName) => (service === 'reservation' ? waitMaxS : 0)
 
 export const processes: Scenario[] = [
@@ -52,7 +52,7 @@ export const processes: Scenario[] = [
   ...serviceNames.map(
     (service): Scenario => ({
       name: `zombie-${service}`,
-      title: `processes of ${service} stand still past their lease, and wake up`,
+      title: `processes of ${service} freeze past their lease, and wake up`,
       needs: service === 'reservation' ? { decidedMs: 10_000, acceptedMs: 5_000 } : acceptsWithout,
       fault: (stage) => bringBackLate(stage, service),
     }),
@@ -61,12 +61,12 @@ export const processes: Scenario[] = [
 
 async function bringBackLate(stage: Stage, service: ServiceName): Promise<void> {
   for (const process of stage.random.shuffled(stage.world.processes[service])) {
-    await hurting(stage, service, () => standStill(stage, process))
+    await hurting(stage, service, () => freeze(stage, process))
     await stage.seconds(1)
   }
 }
 
-async function standStill(stage: Stage, process: ServiceProcess): Promise<void> {
+async function freeze(stage: Stage, process: ServiceProcess): Promise<void> {
   stage.note(`SIGSTOP of ${process.name}`)
   process.pause()
   await stage.seconds((leaseTtlMs / 1_000) * stage.random.between(1.2, 3))
@@ -74,6 +74,6 @@ async function standStill(stage: Stage, process: ServiceProcess): Promise<void> 
   process.resume()
 }
 
-/** What the notifier told just before it was hurt may not be noted. */
+/** The notifier may have delivered notices just before the fault that it could not record. */
 const hurting = (stage: Stage, service: ServiceName, act: () => Promise<void>) =>
   service === 'notifier' ? stage.harm('notifier', act) : act()

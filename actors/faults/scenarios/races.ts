@@ -1,4 +1,4 @@
-/** People and transports that do things twice, at once, and in the wrong order. */
+/** Clients and transports that do things twice, concurrently and in the wrong order. */
 
 import { streamKey } from '../../../streams/partition.ts'
 import { topics } from '../../messages.ts'
@@ -20,7 +20,7 @@ const fickle: Habits = [
 export const races: Scenario[] = [
   {
     name: 'cancel-races',
-    title: 'most cancel at once, and commands are delivered twice',
+    title: 'most customers cancel at once, and commands are delivered twice',
     habits: fickle,
     needs: acceptsAlways,
     async fault(stage) {
@@ -30,7 +30,7 @@ export const races: Scenario[] = [
   },
   {
     name: 'same-key',
-    title: 'fifty ask at once with one key',
+    title: 'fifty concurrent requests with one key',
     needs: acceptsAlways,
     async fault(stage) {
       await stage.often(4, 300, async () => {
@@ -42,7 +42,7 @@ export const races: Scenario[] = [
   },
 ]
 
-/** A transport may deliver a command again, any time later. */
+/** A transport may deliver a command again at any time. */
 async function repeatCommands({ world, random }: Stage): Promise<void> {
   const key = streamKey(world.redisPrefix, topics.stockMailbox, random.below(partitions))
   const entries = await world.admin.xrevrange(key, '+', '-', 'COUNT', 30)

@@ -1,4 +1,4 @@
-/** Redis loses data, connections, time and memory. Nothing that was accepted may depend on it. */
+/** Redis loses data, connections, time and memory. No accepted reservation may depend on it. */
 import { open, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { streamKey } from '../../../streams/partition.ts'
@@ -10,7 +10,7 @@ import { acceptsAlways, type Scenario } from './scenario.ts'
 export const redis: Scenario[] = [
   {
     name: 'redis-flushed',
-    title: 'Redis loses all it has, again and again',
+    title: 'Redis loses all data, repeatedly',
     needs: acceptsAlways,
     async fault(stage) {
       for (let times = 0; times < 3; times++) {
@@ -21,7 +21,7 @@ export const redis: Scenario[] = [
   },
   {
     name: 'redis-clock-back',
-    title: 'Redis gives ids from the future, loses all, and its clock is right again',
+    title: 'Redis assigns ids from the future, loses all data, and its clock is right again',
     needs: acceptsAlways,
     async fault(stage) {
       await repeatFromTheFuture(stage)
@@ -31,7 +31,7 @@ export const redis: Scenario[] = [
   },
   {
     name: 'redis-paused',
-    title: 'Redis stands still',
+    title: 'Redis freezes',
     needs: acceptsAlways,
     async fault(stage) {
       const seconds = stage.random.pick([2, 5, 10, 20, 45])
@@ -43,7 +43,7 @@ export const redis: Scenario[] = [
   },
   {
     name: 'redis-clients-killed',
-    title: 'Redis throws its clients out, ten times a second',
+    title: 'Redis disconnects its clients, ten times a second',
     needs: acceptsAlways,
     async fault(stage) {
       const { admin } = stage.world
@@ -90,7 +90,7 @@ async function flush(stage: Stage): Promise<void> {
   await stage.world.admin.flushall()
 }
 
-/** Every mailbox gets an entry with an id an hour ahead: a command that was handled before, delivered once more. */
+/** Every mailbox gets an entry with an id an hour ahead: a repeated command. */
 async function repeatFromTheFuture(stage: Stage): Promise<void> {
   const { admin, redisPrefix } = stage.world
   const id = `${Date.now() + 3_600_000}-0`
@@ -105,7 +105,7 @@ async function repeatFromTheFuture(stage: Stage): Promise<void> {
 const hurtFile = {
   kept: async () => {},
   deleted: (dir: string) => rm(dir, { recursive: true }),
-  /** As a crash leaves it: the last command is there in part, and those of the last second are not. */
+  /** As after a crash: the last command is incomplete, and those of the last second are missing. */
   async truncated(dir: string): Promise<void> {
     const manifest = await open(join(dir, 'appendonly.aof.manifest'))
     const text = await manifest.readFile('utf8')

@@ -1,6 +1,6 @@
 /**
- * Postgres is put back to a cold copy of its files, while Redis keeps what came after it. What people did in between is undone:
- * nothing of it may have an effect afterwards.
+ * Postgres is restored from a cold copy of its files, while Redis keeps newer data. Everything in between is undone,
+ * and must have no effect afterwards.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceName, serviceNames } from '../../config.ts'
@@ -12,45 +12,45 @@ import type { Needs, Scenario } from './scenario.ts'
 
 const needs: Needs = { decidedMs: 30_000, acceptedMs: 10_000 }
 
-/** How long people act in the future that is undone. */
+/** Length of the time that will be undone. */
 const futureMs = 2_500
-/** Until those who forgot the command are reminded by the log. */
+/** Time until operators who forgot the command see the log. */
 const forgottenMs = 3_000
-/** Until the owners of the streams have looked at them. */
+/** Time until the owners have checked their streams. */
 const mendedMs = 2_500
 
 type Restore = {
-  /** Services that do nothing in the future that is undone. */
+  /** Services that are down during the time that is undone. */
   down?: ServiceName[]
-  /** The last moment of that future: whether services stop, or are killed. */
+  /** Whether services are killed at its end, instead of stopped. */
   killed?: boolean
-  /** Whether services are started before the command is run. */
+  /** Whether services start before the command runs. */
   forgotten?: boolean
-  /** Which start first. */
+  /** The services that start first. */
   first?: ServiceName[]
 }
 
 const restores: [name: string, title: string, Restore][] = [
-  ['restore-caught-up', 'a backup is restored, when all had been read', {}],
+  ['restore-caught-up', 'a backup is restored after all events were consumed', {}],
   ['restore-killed', 'services are killed, and a backup is restored', { killed: true }],
   [
     'restore-stock-down',
-    'a backup is restored, and stock had been down since it',
+    'a backup is restored, and stock was down since it',
     { down: ['stock'], first: ['stock'] },
   ],
   [
     'restore-consumers-down',
-    'a backup is restored, and those who read events had been down since it',
+    'a backup is restored, and the consumers of events were down since it',
     { down: ['reservation', 'notifier'], first: ['reservation', 'notifier'] },
   ],
   [
     'restore-notifier-down',
-    'a backup is restored, and the notifier had been down since it',
+    'a backup is restored, and the notifier was down since it',
     { down: ['notifier'] },
   ],
   [
     'restore-forgotten',
-    'a backup is restored, and the command that ends it is forgotten for a while',
+    'a backup is restored, and the final command is forgotten for a while',
     { down: ['stock'], forgotten: true, first: ['stock'] },
   ],
 ]
@@ -75,7 +75,7 @@ async function run(stage: Stage, { down = [], killed = false, forgotten = false,
       serviceNames.filter((it) => !down.includes(it)),
       (process) => process.start(),
     )
-    stage.note(`the future begins, without ${down.join(', ') || 'nobody missing'}`)
+    stage.note(`from here on all is undone; down: ${down.join(', ') || 'none'}`)
     await people(stage)
     await each(world, serviceNames, (process) => (killed ? process.kill() : process.stop()))
     const to = Date.now()
@@ -83,7 +83,7 @@ async function run(stage: Stage, { down = [], killed = false, forgotten = false,
     await world.postgres.restoreCopy()
     await world.postgres.start()
     if (forgotten) {
-      stage.note('services start, and nobody has run the command')
+      stage.note('services start before the command was run')
       await startInOrder(world, first, (process) => process.spawn())
       await sleep(forgottenMs)
       await runCommand(stage)
@@ -96,7 +96,7 @@ async function run(stage: Stage, { down = [], killed = false, forgotten = false,
   })
 }
 
-/** The workload once more, in a future of its own. */
+/** The workload again, with other random numbers. */
 async function people(stage: Stage): Promise<void> {
   stage.resume()
   await sleep(futureMs)

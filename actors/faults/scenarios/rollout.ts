@@ -1,4 +1,4 @@
-/** What operators do on purpose. Whoever respects `/readyz` notices nothing. */
+/** Planned operations. Clients that respect `/readyz` see no error. */
 import { serviceNames } from '../../config.ts'
 import { eventually, range } from '../../testing/eventually.ts'
 import type { Stage } from '../stage.ts'
@@ -25,7 +25,7 @@ export const rollout: Scenario[] = [
   },
   {
     name: 'update',
-    title: 'this version takes the place of an older one, gives it back, and takes it again',
+    title: 'an older version is upgraded to this one, rolled back, and upgraded again',
     fromOlder: true,
     needs: unnoticed,
     async fault(stage) {
@@ -33,7 +33,7 @@ export const rollout: Scenario[] = [
       stage.note('migrating')
       await world.migrate()
       for (const tree of [undefined, world.older, undefined]) {
-        // In any order: nobody says which service is deployed first.
+        // In any order, because services are deployed independently.
         for (const service of stage.random.shuffled([...serviceNames])) {
           for (const process of world.processes[service].filter(({ running }) => running)) {
             const next = await world.add(service, tree)

@@ -1,44 +1,44 @@
-/** A fault, how it is brought about, and what must be kept up during it. */
+/** A scenario: a fault, and the guarantees that must hold during it. */
 import type { Stage } from '../stage.ts'
 import type { Habits } from '../workload.ts'
 import type { WorldOptions } from '../world.ts'
 
 export type Needs = {
-  /** Of the reservations asked for during the fault, the share that must be accepted. */
+  /** Share of the reservations requested during the fault that must be accepted. */
   share?: number
-  /** Whether a request with a key may be asked once more. */
+  /** Whether a request with a key may be retried once. */
   afterRetry?: boolean
-  /** Whether the 99th percentile may be at most twice what it is without a fault. */
+  /** Whether the 99th percentile may at most double. */
   fast?: boolean
-  /** No answer may take longer, save those that were asked to wait. */
+  /** No response may take longer, except for requests with a wait. */
   promptMs?: number
-  /** Whether 503 is the only excuse. */
+  /** Whether 503 is the only allowed error. */
   only503?: boolean
-  /** Whether no request may fail, of whatever kind. */
+  /** Whether no request of any kind may fail. */
   unnoticed?: boolean
-  /** After healing: until what had been accepted is decided; until the first reservation is accepted. */
+  /** Limits after healing: until accepted reservations are decided; until the first reservation is accepted. */
   decidedMs?: number
   acceptedMs?: number
-  /** After connections have died without a word: until all is as usual. */
+  /** Limit after connections died silently: until all is normal. */
   replacedMs?: number
 }
 
 export type Scenario = {
   name: string
-  /** What it does, in a line. */
+  /** Describes it in one line. */
   title: string
   world?: WorldOptions
-  /** Acts a second. */
+  /** Actions per second. */
   rate?: number
   habits?: Habits
   needs: Needs
-  /** Whether it begins with an older version, a checkout of which has to be named. */
+  /** Whether it starts with an older version, whose checkout `--from` names. */
   fromOlder?: boolean
-  /** @returns why it cannot be run here; undefined if it can. */
+  /** @returns why it cannot run here; undefined if it can. */
   unable?(): Promise<string | undefined>
-  /** Hurts the system, and heals it again. */
+  /** Injects the fault, and heals it. */
   fault(stage: Stage): Promise<void>
 }
 
-/** While a store or a service that accepting does not need is hurt. */
+/** For faults of stores and services that accepting does not need. */
 export const acceptsAlways: Needs = { share: 0.999, fast: true, decidedMs: 30_000, acceptedMs: 5_000 }

@@ -1,20 +1,20 @@
-/** What networks do: replies that never arrive, and links that say nothing, one way or both. */
+/** Network faults: lost replies, and links that are silent in one or both directions. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceName, serviceNames } from '../../config.ts'
 import type { Direction } from '../../testing/tcp-proxy.ts'
 import { TcpProxy } from '../../testing/tcp-proxy.ts'
-import { untilTold } from '../quiet.ts'
+import { untilNotified } from '../quiet.ts'
 import type { Stage } from '../stage.ts'
 import type { StoreName } from '../world.ts'
 import { acceptsAlways, type Needs, type Scenario } from './scenario.ts'
 
-/** Within this, connections that died without a word are replaced, and the work that waited for them is done. */
+/** Within this time dead connections are replaced, and the work that waited for them is done. */
 const replacedMs = 15_000
 
 export const wires: Scenario[] = [
   {
     name: 'replies-swallowed',
-    title: 'replies of Postgres, of Redis and of the services are lost, and their connections with them',
+    title: 'replies of Postgres, Redis and the services are lost together with their connections',
     world: { wired: true },
     needs: { share: 0.9, afterRetry: true, decidedMs: 10_000, acceptedMs: 5_000 },
     async fault(stage) {
@@ -23,14 +23,14 @@ export const wires: Scenario[] = [
   },
   {
     name: 'redis-silent',
-    title: 'the links of processes to Redis say nothing, one way or both',
+    title: 'the links of processes to Redis are silent, in one or both directions',
     world: { wired: true },
     needs: acceptsAlways,
     fault: (stage) => silence(stage, 'redis'),
   },
   {
     name: 'postgres-silent',
-    title: 'the links of processes to Postgres say nothing, one way or both',
+    title: 'the links of processes to Postgres are silent, in one or both directions',
     world: { wired: true },
     needs: {
       share: 0.95,
@@ -46,9 +46,9 @@ export const wires: Scenario[] = [
     (['redis', 'postgres'] as const).map(
       (store): Scenario => ({
         name: `${service}-${store}-abandoned`,
-        title: `the connections of every ${service} to ${store} die without a word, for good; new ones work`,
+        title: `the connections of every ${service} to ${store} die silently and permanently; new ones work`,
         world: { wired: true },
-        // What waits is done once it can be: that takes no machine that is busy already.
+        // Waiting work is done as soon as possible, and must not find a machine that is already busy.
         rate: 40,
         needs: { ...needsOf(service, store), replacedMs },
         fault: (stage) => abandon(stage, service, store),
@@ -70,7 +70,7 @@ async function swallowOne({ world, random }: Stage): Promise<void> {
   await Promise.race([swallowed, sleep(patienceMs)])
 }
 
-/** Somebody whose answers get lost, and who asks again with the same key. */
+/** A client that loses responses, and repeats its requests with the same key. */
 async function swallowAnswers(stage: Stage): Promise<void> {
   const { world, requests, random } = stage
   await using wire = await TcpProxy.start(world.processes.reservation[0]!.url)
@@ -85,7 +85,7 @@ async function swallowAnswers(stage: Stage): Promise<void> {
 
 const ways: Direction[][] = [['requests'], ['replies'], ['requests', 'replies']]
 
-/** One process of each service in turn, longer than a command may take. */
+/** One process of each service in turn, for longer than a command may take. */
 async function silence(stage: Stage, store: StoreName): Promise<void> {
   for (const service of stage.random.shuffled(serviceNames)) {
     const process = stage.anyOf(service)
@@ -98,13 +98,13 @@ async function silence(stage: Stage, store: StoreName): Promise<void> {
       await stage.seconds(seconds)
       wire.restore()
     }
-    // What it tells on its console it may not be able to note.
+    // It may not be able to record notices that it has printed.
     if (service === 'notifier' && store === 'postgres') await stage.harm('notifier', silenced)
     else await silenced()
   }
 }
 
-/** Reservations made for so long after it must be dealt with in time, too. */
+/** Reservations made this long afterwards must be handled in time, too. */
 const stillMs = 4_000
 const afterwardsMs = 3_000
 
@@ -115,11 +115,11 @@ async function abandon(stage: Stage, service: ServiceName, store: StoreName): Pr
     const at = Date.now()
     for (const wire of wires) wire.abandon()
     await sleep(stillMs)
-    const workedAfterMs = await untilTold(world, at + stillMs, 3 * replacedMs)
+    const workedAfterMs = await untilNotified(world, at + stillMs, 3 * replacedMs)
     stage.replacement = { at, workedAfterMs: workedAfterMs + stillMs }
     await sleep(Math.max(0, at + replacedMs + afterwardsMs - Date.now()))
   }
-  // What it tells on its console it may not be able to note.
+  // It may not be able to record notices that it has printed.
   if (service === 'notifier' && store === 'postgres') await stage.harm('notifier', die)
   else await die()
   for (const wire of wires) wire.reap()

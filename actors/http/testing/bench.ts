@@ -43,7 +43,7 @@ const fault = createRoute({
 export type Bench = {
   app: App
   url: string
-  /** What reached the handler of `POST /things`. */
+  /** The bodies that reached the handler of `POST /things`. */
   made: z.infer<typeof thing>[]
   metrics: ReturnType<typeof createMetrics>
   listener: Listener
@@ -64,17 +64,17 @@ export async function serveBench({ error, signal, mount }: BenchOptions = {}): P
   const log = createLog('bench', 'silent')
   const app = createApp({ service: 'bench', title: 'Bench', description: 'For tests', log, metrics })
   const made: z.infer<typeof thing>[] = []
-  app.openapi(postThing, (c) => {
+  app.addRoute(postThing, (c) => {
     const body = c.req.valid('json')
     made.push(body)
     return reply(201, body, { ...jsonHeaders, location: `/things/${body.id}` })
   })
-  app.openapi(getThing, (c) => {
+  app.addRoute(getThing, (c) => {
     const { id } = c.req.valid('param')
     if (id === 'none') throw new Problem('not-found', { detail: 'There is no such thing.' })
     return reply(200, { id, qty: 1 })
   })
-  app.openapi(listThings, (c) => {
+  app.addRoute(listThings, (c) => {
     const { limit, after } = c.req.valid('query')
     const first = after === undefined ? 0 : Number(decodeAfter(after, 1)[0]) + 1
     const items = Array.from({ length: Math.min(limit, total - first) }, (_, i) => ({
@@ -87,7 +87,7 @@ export async function serveBench({ error, signal, mount }: BenchOptions = {}): P
       collection('things', c, items, last < total - 1 ? encodeAfter([String(last)]) : undefined),
     )
   })
-  app.openapi(fault, () => {
+  app.addRoute(fault, () => {
     throw error?.() ?? new Error('secret')
   })
   mount?.(app)

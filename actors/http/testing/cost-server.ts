@@ -1,9 +1,9 @@
-/** A server of which `cost.alone.test.ts` asks the price: the route that reserves with nothing behind it, or bare Hono. */
+/** The server that `cost.alone.test.ts` measures: the route that reserves, without stores, or bare Hono. */
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import { createLog } from '../../log.ts'
 import { createMetrics } from '../../metrics.ts'
-import type { Asked, Desk } from '../../reservation/desk.ts'
+import type { AcceptRequest, Desk } from '../../reservation/desk.ts'
 import { mountReservations } from '../../reservation/http.ts'
 import type { Reservation } from '../../reservation/reservation.ts'
 import { uuidv7 } from '../../uuid.ts'
@@ -23,7 +23,10 @@ function decision(): Promise<void> {
   return turn
 }
 
-function decided({ bookid, userid }: Pick<Asked, 'bookid' | 'userid'>, now = new Date()): Reservation {
+function decided(
+  { bookid, userid }: Pick<AcceptRequest, 'bookid' | 'userid'>,
+  now = new Date(),
+): Reservation {
   const reservationid = uuidv7(now.getTime())
   return {
     reservationid,

@@ -18,9 +18,9 @@ const slow = createRoute({ method: 'get', path: '/slow', responses: answer })
 
 await runService('notifier', async ({ log, metrics, signal, stopping }) => {
   const app = createApp({ service: 'small', title: 'Small', description: '', log, metrics })
-  app.openapi(echo, (c) => reply(200, c.req.valid('json')))
-  // Answers only while the service stops, and after it stopped draining.
-  app.openapi(slow, async () => {
+  app.addRoute(echo, (c) => reply(200, c.req.valid('json')))
+  // Responds only while the service stops, after the drain.
+  app.addRoute(slow, async () => {
     log.info('slow begins')
     await aborted(stopping)
     await new Promise((resolve) => setTimeout(resolve, 800))
@@ -31,7 +31,7 @@ await runService('notifier', async ({ log, metrics, signal, stopping }) => {
     await (fault === 'stuck' ? forever() : aborted(signal))
     log.info('loop done')
   }
-  if (fault === 'crash') queueMicrotask(() => void Promise.reject(new Error('Nobody caught this')))
+  if (fault === 'crash') queueMicrotask(() => void Promise.reject(new Error('Uncaught on purpose')))
   return {
     app,
     pulses: () => [new Pulse('loop')],
@@ -48,7 +48,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Never resolves, and keeps the process. */
+/** Never resolves, and keeps the process alive. */
 function forever(): Promise<void> {
   return new Promise(() => setInterval(() => {}, 60_000))
 }

@@ -71,7 +71,7 @@ const putCustomer = (allowPrivate: boolean, locale: string) =>
   })
 
 export function mountCustomers({ app, sql, allowPrivate, routing }: CustomersHttpOptions): void {
-  app.openapi(putCustomer(allowPrivate, routing.locale), async (c) => {
+  app.addRoute(putCustomer(allowPrivate, routing.locale), async (c) => {
     const { userid } = c.req.valid('param')
     const { email = null, webhook: given = null, phone = null, channels = null, locale } = c.req.valid('json')
     const webhook = given !== null && isMaskedUrl(given) ? await webhookShownAs(given, userid) : given
@@ -89,7 +89,7 @@ export function mountCustomers({ app, sql, allowPrivate, routing }: CustomersHtt
     throw new Problem('invalid-input', { errors: [{ pointer: '/webhook', detail }] })
   }
 
-  app.openapi(getCustomer, async (c) => {
+  app.addRoute(getCustomer, async (c) => {
     const customer = await readCustomer(sql, c.req.valid('param').userid)
     return reply(200, toCustomer(customer ?? notFound('This customer has no contact.')))
   })

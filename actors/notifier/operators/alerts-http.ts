@@ -137,7 +137,7 @@ export function mountAlerts({ app, sql, routing, alertToken, print, wake }: Aler
     await next()
   })
 
-  app.openapi(postAlerts, async (c) => {
+  app.addRoute(postAlerts, async (c) => {
     const { groupKey, externalURL, truncatedAlerts, alerts } = c.req.valid('json')
     const truncated = truncatedAlerts ?? 0
     const newest = [...new Map(alerts.map((it) => [it.fingerprint, it])).values()]

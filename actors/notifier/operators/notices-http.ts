@@ -106,7 +106,7 @@ const patchNotice = createRoute({
 })
 
 export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOptions): void {
-  app.openapi(getNotices, async (c) => {
+  app.addRoute(getNotices, async (c) => {
     const { limit, after, userid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
     const rows = await reads.run(
@@ -119,12 +119,12 @@ export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOpti
     )
   })
 
-  app.openapi(getNotice, async (c) => {
+  app.addRoute(getNotice, async (c) => {
     const notice = await readNotice(sql, c.req.valid('param').noticeid)
     return reply(200, await withAttempts(sql, notice ?? notFound()))
   })
 
-  app.openapi(patchNotice, async (c) => {
+  app.addRoute(patchNotice, async (c) => {
     const { noticeid } = c.req.valid('param')
     const { status } = c.req.valid('json')
     const notice = (await readNotice(sql, noticeid)) ?? notFound()

@@ -1,6 +1,6 @@
 /**
- * Carries a command out on behalf of an HTTP request: sends it to the book's actor and waits until it is committed.
- * The command's id is that of the request's idempotency key, so that a repeated request has one effect.
+ * Executes a command for an HTTP request: sends it to the book's mailbox and waits until its effects are committed. The
+ * command's id belongs to the request's idempotency key, so a repeated request has one effect.
  */
 import type { Context } from 'hono'
 import type { Envelope } from '../../streams/envelope.ts'
@@ -15,37 +15,37 @@ import { traceOf } from '../http/trace.ts'
 import type { StockCommand } from '../messages.ts'
 import { uuidv7 } from '../uuid.ts'
 
-/** How long a request waits for the actor, beside the time that any request has. */
-const answerWithinMs = 5_000
+/** How long a request waits for the commit. Does not count toward the request's time limit. */
+const commitWithinMs = 5_000
 
-export type ClerkOptions = {
+export type DeskOptions = {
   sql: Sql
-  /** Puts a command into its book's mailbox. @throws when Redis does not take it. */
+  /** Appends a command to its book's mailbox. @throws if Redis does not accept it. */
   send(envelope: Envelope): Promise<void>
-  /** Answers are ids of commands that have had their effect. */
+  /** Announces the ids of commands that took effect. */
   wakeup: Wakeup<string>
-  /** For those who wait. */
+  /** Limits the requests that wait at a time. */
   held: Places
   now(): Date
 }
 
 type Command = Extract<StockCommand, { commandid: string }>
 
-export class Clerk {
-  readonly #options: ClerkOptions
+export class Desk {
+  readonly #options: DeskOptions
 
-  constructor(options: ClerkOptions) {
+  constructor(options: DeskOptions) {
     this.#options = options
   }
 
   /**
    * @param scope of the idempotency key.
-   * @param payload as the key was, or is now, used for.
-   * @param commandFor makes the command of an id.
-   * @returns the command's id, once it has had its effect.
-   * @throws {Unavailable} when that is not known in time, or too many requests wait already.
+   * @param payload that the key must always be used with.
+   * @param commandFor builds the command with a given id.
+   * @returns the command's id, once the command has taken effect.
+   * @throws {Unavailable} if the command does not take effect in time, or too many requests are waiting.
    */
-  async carryOut(
+  async execute(
     c: Context,
     scope: string,
     payload: unknown,
@@ -58,14 +58,14 @@ export class Clerk {
     const id = await claimKey(sql, { scope, key, payload, id: uuidv7(now().getTime()) })
     const limit = TimeLimit.of(c)
     limit.check()
-    using answer = wakeup.next(id, answerWithinMs, goneOf(c))
+    using handling = wakeup.next(id, commitWithinMs, goneOf(c))
     await send(this.#envelopeOf(commandFor(id), traceOf(c))).catch((cause) => {
-      throw new Unavailable('The message could not be sent.', { cause })
+      throw new Unavailable('The command could not be sent.', { cause })
     })
     limit.pause()
-    const handled = await answer
+    const handled = await handling
     limit.resume()
-    if (handled === undefined) throw new Unavailable('The actor of this book did not answer in time.')
+    if (handled === undefined) throw new Unavailable('The command did not take effect in time.')
     return id
   }
 

@@ -5,10 +5,10 @@ import { isDataError, type Sql } from '../../streams/postgres.ts'
 import type { StockCommand } from '../messages.ts'
 import { openDatabase } from '../testing/database.ts'
 import { range } from '../testing/eventually.ts'
-import { stockActors } from './actor.ts'
-import { movements } from './read.ts'
+import { stockCommandHandler } from './handler.ts'
+import { movements } from './queries.ts'
 
-/** The same numbers each time: a linear congruential generator (Numerical Recipes). */
+/** A linear congruential generator (Numerical Recipes): the same numbers each time. */
 function dice(seed: number) {
   let state = seed
   return (sides: number) => {
@@ -19,7 +19,7 @@ function dice(seed: number) {
 
 const uuid = (kind: number, n: number) => `0000000${kind}-0000-4000-8000-${String(n).padStart(12, '0')}`
 
-/** Commands about a few books, with repeats and releases that overtake. */
+/** Commands about a few books, with repeats and with releases that arrive first. */
 function history(seed: number, length: number): StockCommand[] {
   const roll = dice(seed)
   return range(length).map((): StockCommand => {
@@ -60,12 +60,12 @@ const delivery = (partition: number, position: string, message: StockCommand) =>
   message,
 })
 
-/** Has the commands handled as the worker does, in batches of `size`; the fence always holds. */
+/** Handles the commands as the worker does, in batches of `size`. The fence always holds. */
 async function handled(sql: Sql, commands: StockCommand[], size: number) {
-  const told: string[] = []
-  const handler = stockActors({
+  const decisions: string[] = []
+  const handler = stockCommandHandler({
     sql,
-    committed: (_, decided) => void told.push(...decided.map((it) => JSON.stringify(it.event))),
+    committed: (_, decided) => void decisions.push(...decided.map((it) => JSON.stringify(it.event))),
   })
   let [seq, position, fresh] = [0, 0, false]
   while (position < commands.length) {
@@ -97,7 +97,7 @@ async function handled(sql: Sql, commands: StockCommand[], size: number) {
     seq = events.at(-1)?.seq ?? seq
   }
   return {
-    told,
+    decisions,
     books:
       await sql`select bookid, title, available, held, version, received, shortage, requested_at is not null as requested
       from book order by bookid`,
@@ -108,24 +108,21 @@ async function handled(sql: Sql, commands: StockCommand[], size: number) {
   }
 }
 
-test.each([1, 2, 3])(
-  'however commands are batched, the same follows from them (history %i)',
-  async (seed) => {
-    const commands = history(seed, 150)
-    const outcomes = []
-    for (const size of [1, 7, 150]) {
-      await using database = await openDatabase('stock', 1)
-      outcomes.push(await handled(database.sql, commands, size))
-    }
-    const [oneByOne, inBatches, atOnce] = outcomes
-    expect(oneByOne!.told.length).toBeGreaterThan(100)
-    expect(oneByOne!.purchases.length).toBeGreaterThan(0)
-    expect(inBatches).toEqual(oneByOne)
-    expect(atOnce).toEqual(oneByOne)
-  },
-)
+test.each([1, 2, 3])('any batching of the same commands has the same effects (history %i)', async (seed) => {
+  const commands = history(seed, 150)
+  const runs = []
+  for (const size of [1, 7, 150]) {
+    await using database = await openDatabase('stock', 1)
+    runs.push(await handled(database.sql, commands, size))
+  }
+  const [oneByOne, inBatches, atOnce] = runs
+  expect(oneByOne!.decisions.length).toBeGreaterThan(100)
+  expect(oneByOne!.purchases.length).toBeGreaterThan(0)
+  expect(inBatches).toEqual(oneByOne)
+  expect(atOnce).toEqual(oneByOne)
+})
 
-test('movements of a book are found in pages of any size, newest first, however many a commit has', async () => {
+test('movements of a book are paged newest first, with any page size and any number per commit', async () => {
   await using database = await openDatabase('stock', 1)
   const { sql } = database
   await handled(sql, history(5, 150), 150)
@@ -144,7 +141,7 @@ test('movements of a book are found in pages of any size, newest first, however 
   }
 })
 
-test('commands that were handled before have no second effect, and are answered all the same', async () => {
+test('repeated commands have no second effect and get the same answers', async () => {
   await using database = await openDatabase('stock', 1)
   const { sql } = database
   const commands = history(4, 80)
@@ -153,17 +150,17 @@ test('commands that were handled before have no second effect, and are answered 
   await sql`delete from event_batch`
   await sql`delete from event_subject`
   const after = await handled(sql, commands, 80)
-  for (const what of ['books', 'holds', 'commands', 'purchases'] as const)
-    expect(after[what]).toEqual(before[what])
+  for (const table of ['books', 'holds', 'commands', 'purchases'] as const)
+    expect(after[table]).toEqual(before[table])
   const answers = (events: string[]) => events.filter((it) => it.includes('reservationid')).length
-  expect(answers(after.told)).toBe(answers(before.told))
+  expect(answers(after.decisions)).toBe(answers(before.decisions))
 })
 
-test('a reservation that two partitions take at once is held for one of the books', async () => {
+test('a reservation that two partitions decide concurrently holds a copy of one book only', async () => {
   await using database = await openDatabase('stock', 2)
   const { sql } = database
   await handled(sql, [receipt(1, 'a'), receipt(2, 'b')], 2)
-  const handler = stockActors({ sql, committed() {} })
+  const handler = stockCommandHandler({ sql, committed() {} })
   const offset = { epoch: 0, count: 1, seq: 0, to: '9-0' }
   const advances = [
     { ...offset, partition: 0, from: '2-0', seq: 2 },
@@ -194,24 +191,24 @@ test('a reservation that two partitions take at once is held for one of the book
     { bookid: 'a', held: 1 },
     { bookid: 'b', held: 0 },
   ])
-  // Tried again, it knows whose the reservation is.
+  // Decided again with every lookup, the command is recognized as belonging to another book.
   expect((await handler.handle([delivery(1, '9-0', reserve('b'))], true)).poison).toMatchObject([
     { partition: 1 },
   ])
 })
 
-test('a message that is none of ours is not understood', () => {
-  const { parse } = stockActors({ sql: undefined as never, committed() {} })
+test('an invalid command is rejected', () => {
+  const { parse } = stockCommandHandler({ sql: undefined as never, committed() {} })
   const envelope = { specversion: '1.0' as const, id: '1', source: '/x', subject: 'b', time: '' }
-  const asked = {
+  const valid = {
     ...envelope,
     type: 'ReserveCopy',
     data: { reservationid: uuid(1, 1), userid: 'u' },
   }
-  expect(parse(asked)).toEqual({ type: 'ReserveCopy', bookid: 'b', reservationid: uuid(1, 1), userid: 'u' })
-  // Postgres gives ids back in lower case: as anything else, a repeat would not be known for one.
-  const loud = { reservationid: uuid(1, 1).toUpperCase(), userid: 'U' }
-  expect(parse({ ...asked, data: loud })).toMatchObject({ reservationid: uuid(1, 1), userid: 'U' })
+  expect(parse(valid)).toEqual({ type: 'ReserveCopy', bookid: 'b', reservationid: uuid(1, 1), userid: 'u' })
+  // Postgres returns lower case: parsed as anything else, a repeat would not be recognized.
+  const upperCase = { reservationid: uuid(1, 1).toUpperCase(), userid: 'U' }
+  expect(parse({ ...valid, data: upperCase })).toMatchObject({ reservationid: uuid(1, 1), userid: 'U' })
   for (const change of [
     { type: 'BurnCopy' },
     { data: {} },
@@ -219,5 +216,5 @@ test('a message that is none of ours is not understood', () => {
     { subject: 'two words' },
     { data: { reservationid: 'no uuid', userid: 'u' } },
   ])
-    expect(() => parse({ ...asked, ...change })).toThrow()
+    expect(() => parse({ ...valid, ...change })).toThrow()
 })

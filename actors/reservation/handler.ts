@@ -1,12 +1,12 @@
-/** Takes stock's events in: decides reservations, confirms cancellations, keeps the book list. */
+/** Handles stock's events: decides reservations, confirms cancellations, updates the book list. */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
-import { countBooks, type Listing, listBooks, listingsOf } from './books.ts'
+import { type Listing, listingsOf, updateCounts, upsertBooks } from './books.ts'
 import { type Status, type Verdict, verdictsOf } from './reservation.ts'
 import { applyVerdicts, type Report, report } from './store.ts'
 
-/** A reservation that stock's events have changed. */
+/** A reservation that stock's events changed. */
 export type Changed = {
   reservationid: string
   bookid: string
@@ -15,23 +15,23 @@ export type Changed = {
   traceparent: string | undefined
   /** ISO 8601, by Postgres's clock. */
   updatedAt: string
-  /** From accepted to decided; undefined when it is the cancellation that was answered. */
+  /** From accepted to decided. Undefined for a confirmed cancellation. */
   seconds: number | undefined
 }
 
-export type ConsumerOptions = {
+export type StockEventHandlerOptions = {
   sql: Sql
-  /** Told after the commit which reservations the events have changed. */
+  /** Called after the commit with the reservations that the events changed. */
   committed(changes: Changed[]): void
 }
 
-export function stockEventConsumer({ sql, committed }: ConsumerOptions): Handler<StockEvent> {
+export function stockEventHandler({ sql, committed }: StockEventHandlerOptions): Handler<StockEvent> {
   return {
     parse: parseStockEvent,
 
     async handle(batch): Promise<Effects> {
       const events = batch.map((it) => it.message)
-      // A book's events, and so a reservation's, all come from one partition.
+      // All events of a book, and so of a reservation, come from one partition.
       const partitionOf = new Map(batch.map((it) => [it.message.bookid, it.partition]))
       const verdicts = verdictsOf(events).map((it) => ({ ...it, partition: partitionOf.get(it.bookid)! }))
       const listings = listingsOf(events).map((it) => ({ ...it, partition: partitionOf.get(it.bookid)! }))
@@ -42,8 +42,8 @@ export function stockEventConsumer({ sql, committed }: ConsumerOptions): Handler
         poison: [],
         writes: [
           verdicts.length > 0 && applyVerdicts(sql, verdicts),
-          received.length > 0 && listBooks(sql, received),
-          counted.length > 0 && countBooks(sql, counted),
+          received.length > 0 && upsertBooks(sql, received),
+          counted.length > 0 && updateCounts(sql, counted),
         ].filter((it) => it !== false),
         ...(verdicts.length > 0 ? { results: report(sql) } : {}),
         committed: (_, results) =>

@@ -1,4 +1,4 @@
-/** The purchaser's HTTP face: what is wanted, what is ordered. */
+/** The purchaser's HTTP API: purchase requests and purchases. */
 import { createRoute, z } from '@hono/zod-openapi'
 import {
   collectionSchema,
@@ -11,16 +11,19 @@ import {
 } from '../http/paging.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
 import { jsonHeaders, reply } from '../http/reply.ts'
+import { jsonAnswer, jsonBody } from '../http/schema.ts'
 import { idSchema } from '../messages.ts'
-import { jsonAnswer, jsonBody, keyHeader, location, qty } from './contract.ts'
+import { keyHeader, location, qty } from './contract.ts'
 import type { StockHttpOptions } from './http.ts'
-import * as read from './read.ts'
+import * as queries from './queries.ts'
 
 const requestSchema = z
   .object({
     bookid: z.string(),
     title: z.string(),
-    shortage: z.int().openapi({ description: 'refused since copies were last ordered or arrived' }),
+    shortage: z
+      .int()
+      .openapi({ description: 'reservations refused since copies were last ordered or arrived' }),
     requestedAt: z.iso.datetime(),
   })
   .openapi('PurchaseRequest')
@@ -40,19 +43,21 @@ const purchaseSchema = z
 const listRequests = createRoute({
   method: 'get',
   path: '/purchase-requests',
-  summary: 'Books that were asked for and are not there',
+  summary: 'List purchase requests',
+  description: 'Books that reservations were refused for, until copies are ordered or arrive.',
   tags: ['purchaser'],
   request: { query: z.object({ ...pageQuery }) },
   responses: {
-    200: jsonAnswer(collectionSchema('purchaseRequests', requestSchema), 'A page, in the order of book ids'),
+    200: jsonAnswer(collectionSchema('purchaseRequests', requestSchema), 'A page, ordered by book id'),
   },
 })
 
 const order = createRoute({
   method: 'post',
   path: '/purchases',
-  summary: 'Copies of a book are ordered',
-  description: 'Closes the open request for the book. The copies count once they are received.',
+  summary: 'Order copies of a book',
+  description:
+    'Closes the open purchase request for the book. The copies are available once they are received.',
   tags: ['purchaser'],
   request: {
     headers: keyHeader,
@@ -67,7 +72,7 @@ const order = createRoute({
 const listPurchases = createRoute({
   method: 'get',
   path: '/purchases',
-  summary: 'Purchases',
+  summary: 'List purchases',
   tags: ['purchaser'],
   request: { query: z.object({ ...pageQuery, bookid: idSchema.optional() }) },
   responses: { 200: jsonAnswer(collectionSchema('purchases', purchaseSchema), 'A page, newest first') },
@@ -76,17 +81,17 @@ const listPurchases = createRoute({
 const getPurchase = createRoute({
   method: 'get',
   path: '/purchases/{purchaseid}',
-  summary: 'One purchase',
+  summary: 'Get a purchase',
   tags: ['purchaser'],
   request: { params: z.object({ purchaseid: z.uuid() }) },
   responses: { 200: jsonAnswer(purchaseSchema, 'The purchase'), ...problemResponses(404) },
 })
 
-export function mountPurchases({ app, sql, reads, clerk }: StockHttpOptions): void {
-  app.openapi(listRequests, async (c) => {
+export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): void {
+  app.addRoute(listRequests, async (c) => {
     const { limit, after } = c.req.valid('query')
     const rows = await reads.run(
-      (sql) => read.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
+      (sql) => queries.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
       c.req.raw.signal,
     )
     return reply(
@@ -95,43 +100,43 @@ export function mountPurchases({ app, sql, reads, clerk }: StockHttpOptions): vo
     )
   })
 
-  app.openapi(order, async (c) => {
+  app.addRoute(order, async (c) => {
     const body = c.req.valid('json')
-    const purchaseid = await clerk.carryOut(c, 'POST /purchases', body, (id) => ({
+    const purchaseid = await desk.execute(c, 'POST /purchases', body, (id) => ({
       type: 'OrderCopies',
       commandid: id,
       purchaseid: id,
       ...body,
     }))
-    const row = await read.purchase(sql, purchaseid)
+    const row = await queries.purchase(sql, purchaseid)
     return reply(201, toPurchase(row!), { ...jsonHeaders, location: pathOf(purchaseid) })
   })
 
-  app.openapi(listPurchases, async (c) => {
+  app.addRoute(listPurchases, async (c) => {
     const { limit, after, bookid } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await reads.run((sql) => read.purchases(sql, limit + 1, bookid, before), c.req.raw.signal)
+    const rows = await reads.run((sql) => queries.purchases(sql, limit + 1, bookid, before), c.req.raw.signal)
     return reply(
       200,
       page(c, 'purchases', rows, limit, (row) => [row.purchaseid], toPurchase),
     )
   })
 
-  app.openapi(getPurchase, async (c) => {
-    const row = await read.purchase(sql, c.req.valid('param').purchaseid)
-    if (!row) throw new Problem('not-found', { detail: 'There is no such purchase.' })
+  app.addRoute(getPurchase, async (c) => {
+    const row = await queries.purchase(sql, c.req.valid('param').purchaseid)
+    if (!row) throw new Problem('not-found', { detail: 'No purchase has this id.' })
     return reply(200, toPurchase(row))
   })
 }
 
 const pathOf = (purchaseid: string) => `/purchases/${purchaseid}`
 
-const toRequest = ({ requested_at, ...request }: read.RequestRow) => ({
+const toRequest = ({ requested_at, ...request }: queries.RequestRow) => ({
   ...request,
   requestedAt: requested_at.toISOString(),
 })
 
-const toPurchase = ({ ordered_at, received_at, ...purchase }: read.PurchaseRow) => ({
+const toPurchase = ({ ordered_at, received_at, ...purchase }: queries.PurchaseRow) => ({
   ...purchase,
   orderedAt: ordered_at.toISOString(),
   receivedAt: received_at?.toISOString() ?? null,

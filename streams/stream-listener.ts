@@ -1,12 +1,12 @@
 /**
- * Waits until a stream has entries after a position, and brings them.
+ * Waits until a stream has entries after a position, and returns them.
  *
- * A plain `XREAD` moves no cursor, so a ring that is lost or heard twice means nothing: the next one names its position
- * itself. The blocking read has a connection of its own and a watchdog: one that does not answer in time is
- * thrown away, since a client may be wedged in a way that it cannot see.
+ * A plain `XREAD` moves no cursor, so a reply that is lost or received twice does no harm: the next read names its position
+ * itself. The blocking read has a connection of its own and a watchdog, which replaces a connection that does not answer in
+ * time, because a client may hang without noticing it.
  *
- * In a cluster one command cannot name streams of several slots, so there the streams are asked in turn, quickly at
- * first and then at longer intervals.
+ * In a cluster one command cannot name streams of several slots, so the streams are polled there, quickly at first and then
+ * at longer intervals.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cluster, Redis } from 'ioredis'
@@ -15,15 +15,15 @@ import { commandTimeoutMs, openRedis, type RedisClient } from './redis.ts'
 import { isCluster } from './redis-url.ts'
 
 export type Watched = { key: string; position: string }
-/** What is new, by stream. */
-export type Rings = Map<string, Row[]>
+/** By the key of the stream. */
+export type NewEntries = Map<string, Row[]>
 
-/** In a cluster: the longest pause between two looks. */
+/** The longest pause between two polls of a cluster. */
 const pollMaxMs = 25
-/** How long a connection may be in the setting up. */
+/** How long a connection may take to be set up. */
 const setupMaxMs = 3 * commandTimeoutMs
 
-export class Doorbell implements AsyncDisposable {
+export class StreamListener implements AsyncDisposable {
   readonly #url: string
   readonly #name: string
   #client: RedisClient
@@ -37,9 +37,9 @@ export class Doorbell implements AsyncDisposable {
 
   /**
    * @param count entries per stream at most.
-   * @returns the streams that have news; none when `blockMs` passed or `signal` was aborted first.
+   * @returns the streams that have new entries; none when `blockMs` passed or `signal` was aborted first.
    */
-  async wait(watched: Watched[], count: number, blockMs: number, signal: AbortSignal): Promise<Rings> {
+  async wait(watched: Watched[], count: number, blockMs: number, signal: AbortSignal): Promise<NewEntries> {
     if (signal.aborted) return new Map()
     if (watched.length === 0) {
       await sleep(blockMs, undefined, { signal }).catch(() => {})
@@ -56,7 +56,7 @@ export class Doorbell implements AsyncDisposable {
     count: number,
     blockMs: number,
     signal: AbortSignal,
-  ): Promise<Rings> {
+  ): Promise<NewEntries> {
     const keys = watched.map((it) => it.key)
     const positions = watched.map((it) => it.position)
     const { promise: giveUp, reject, resolve } = Promise.withResolvers<null>()
@@ -68,8 +68,8 @@ export class Doorbell implements AsyncDisposable {
     signal.addEventListener('abort', stop, { once: true })
     try {
       const reply = client.xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', ...keys, ...positions)
-      const news = await Promise.race([reply, giveUp])
-      return new Map(news)
+      const found = await Promise.race([reply, giveUp])
+      return new Map(found)
     } catch (error) {
       this.#renew()
       throw error
@@ -85,14 +85,14 @@ export class Doorbell implements AsyncDisposable {
     count: number,
     blockMs: number,
     signal: AbortSignal,
-  ): Promise<Rings> {
+  ): Promise<NewEntries> {
     const until = performance.now() + blockMs
     for (let pause = 1; ; pause = Math.min(pause * 2, pollMaxMs)) {
       const replies = await Promise.all(
         watched.map(({ key, position }) => client.xread('COUNT', count, 'STREAMS', key, position)),
       )
-      const news: Rings = new Map(replies.flatMap((reply) => reply ?? []))
-      if (news.size > 0 || performance.now() >= until || signal.aborted) return news
+      const found: NewEntries = new Map(replies.flatMap((reply) => reply ?? []))
+      if (found.size > 0 || performance.now() >= until || signal.aborted) return found
       await sleep(pause, undefined, { signal }).catch(() => {})
     }
   }
@@ -102,7 +102,7 @@ export class Doorbell implements AsyncDisposable {
     return openRedis(this.#url, this.#name, { blocking: !isCluster(this.#url) })
   }
 
-  /** A connection that is being set up is given its time; any other is replaced. */
+  /** Replaces the connection, unless it is being set up and has time left. */
   #renew(): void {
     if (this.#client.status !== 'ready' && performance.now() - this.#openedAt < setupMaxMs) return
     this.#client.disconnect()

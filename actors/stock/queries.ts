@@ -1,4 +1,4 @@
-/** What stock's HTTP face shows. Each list takes one row more than a page holds, to tell whether another follows. */
+/** Queries of the HTTP API. Lists are asked for one row more than a page holds, to see whether another page follows. */
 import { eventsPerBatchMax } from '../../streams/event-batch.ts'
 import type { Sql } from '../../streams/postgres.ts'
 
@@ -24,7 +24,7 @@ export const stocks = (sql: Sql, limit: number, after = ''): Promise<StockRow[]>
 
 export type MovementRow = { seq: number; id: string; type: string; time: Date; data: Record<string, unknown> }
 
-/** The events of one book come from one partition, so their sequence is their order. @param before a sequence. */
+/** Newest first: a book's events are in one partition, so their sequence is their order. @param before a sequence. */
 export const movements = (sql: Sql, bookid: string, limit: number, before = Number.MAX_SAFE_INTEGER) => sql<
   MovementRow[]
 >`
@@ -59,7 +59,7 @@ export async function purchase(sql: Sql, purchaseid: string): Promise<PurchaseRo
   return row
 }
 
-/** Newest first: purchase ids rise with time. */
+/** Newest first: purchase ids increase with time. */
 export const purchases = (
   sql: Sql,
   limit: number,
@@ -70,7 +70,7 @@ export const purchases = (
   where true ${bookid ? sql`and bookid = ${bookid}` : sql``} ${before ? sql`and purchaseid < ${before}` : sql``}
   order by purchaseid desc limit ${limit}`
 
-/** Commands among these that have had their effect. */
+/** Returns those of the commands that have taken effect. */
 export async function handled(sql: Sql, commandids: string[]): Promise<string[]> {
   const rows = await sql<{ commandid: string }[]>`
     select commandid from command where commandid = any(${commandids}::uuid[])`

@@ -1,8 +1,8 @@
 import { expect, inject, test } from 'vitest'
 import { OwnServer } from '../actors/testing/own-server.ts'
 import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
-import { Doorbell } from './doorbell.ts'
 import { openRedis, untilReady } from './redis.ts'
+import { StreamListener } from './stream-listener.ts'
 import { openRuntime, range } from './testing/runtime.ts'
 
 const never = new AbortController().signal
@@ -13,92 +13,92 @@ const keysOf = (count: number) => {
 const at = (key: string, position = '0-0') => ({ key, position })
 
 async function opened(url: string) {
-  const redis = openRedis(url, 'doorbell-test')
-  const doorbell = new Doorbell(url, 'doorbell')
+  const redis = openRedis(url, 'listener-test')
+  const listener = new StreamListener(url, 'listener')
   await untilReady(redis)
-  // A connection that is being set up refuses: whoever waits tries again.
+  // A connection that is being set up refuses, so the caller tries again.
   await expect
-    .poll(() => doorbell.wait([at('{none}:x')], 1, 1, never).catch(() => 'not yet'))
+    .poll(() => listener.wait([at('{none}:x')], 1, 1, never).catch(() => 'not yet'))
     .not.toBe('not yet')
   const dispose = async () => {
-    await doorbell[Symbol.asyncDispose]()
+    await listener[Symbol.asyncDispose]()
     redis.disconnect()
   }
-  return { redis, doorbell, [Symbol.asyncDispose]: dispose }
+  return { redis, listener, [Symbol.asyncDispose]: dispose }
 }
 
-const ring = (key: string, position: string) => new Map([[key, [[position, ['a', 'b']]]]])
+const found = (key: string, position: string) => new Map([[key, [[position, ['a', 'b']]]]])
 
 /** The same claims hold on one server and on a cluster. */
-async function rings(url: string): Promise<void> {
+async function listens(url: string): Promise<void> {
   await using it = await opened(url)
-  const { redis, doorbell } = it
+  const { redis, listener } = it
   const [one, two, three] = keysOf(3) as [string, string, string]
   const position = (await redis.xadd(one, '*', 'a', 'b'))!
   const all = [at(one), at(two), at(three)]
 
-  // What is there already.
-  expect(await doorbell.wait(all, 1, 5_000, never)).toEqual(ring(one, position))
-  // A ring that was heard can be heard again: nothing is consumed.
-  expect(await doorbell.wait(all, 1, 5_000, never)).toEqual(ring(one, position))
-  // What comes later, and nothing that was read.
+  // An entry that is already there.
+  expect(await listener.wait(all, 1, 5_000, never)).toEqual(found(one, position))
+  // It is returned again: nothing was consumed.
+  expect(await listener.wait(all, 1, 5_000, never)).toEqual(found(one, position))
+  // An entry that is added later, without the one that was read.
   const later = [at(one, position), at(two), at(three)]
-  const waiting = doorbell.wait(later, 1, 5_000, never)
-  const rung = (await redis.xadd(three, '*', 'a', 'b'))!
-  expect(await waiting).toEqual(ring(three, rung))
-  // Nothing: until the time is up.
+  const waiting = listener.wait(later, 1, 5_000, never)
+  const added = (await redis.xadd(three, '*', 'a', 'b'))!
+  expect(await waiting).toEqual(found(three, added))
+  // Nothing, until the time is up.
   const began = performance.now()
-  expect(await doorbell.wait([at(two)], 1, 100, never)).toEqual(new Map())
+  expect(await listener.wait([at(two)], 1, 100, never)).toEqual(new Map())
   expect(performance.now() - began).toBeGreaterThan(80)
-  // Nothing: until it is told to stop.
+  // Nothing, until it is aborted.
   const controller = new AbortController()
-  const stopped = doorbell.wait([at(two)], 1, 5_000, controller.signal)
+  const stopped = listener.wait([at(two)], 1, 5_000, controller.signal)
   controller.abort()
   expect(await stopped).toEqual(new Map())
   expect(performance.now() - began).toBeLessThan(2_000)
-  expect(await doorbell.wait([at(one)], 1, 5_000, controller.signal)).toEqual(new Map())
+  expect(await listener.wait([at(one)], 1, 5_000, controller.signal)).toEqual(new Map())
   await redis.unlink(one)
   await redis.unlink(three)
 }
 
-test('it rings for streams that have an entry after the position named', () => rings(inject('redisUrl')))
+test('it returns the entries after the position named', () => listens(inject('redisUrl')))
 
-test('who watches nothing waits all the same', async () => {
+test('without streams it waits all the same', async () => {
   await using it = await opened(inject('redisUrl'))
   const began = performance.now()
-  expect(await it.doorbell.wait([], 1, 60, never)).toEqual(new Map())
+  expect(await it.listener.wait([], 1, 60, never)).toEqual(new Map())
   expect(performance.now() - began).toBeGreaterThan(50)
 })
 
-test('one that is not answered is thrown away in time, and the next works', async () => {
+test('a connection that is not answered is replaced in time', async () => {
   await using wire = await TcpProxy.start(inject('redisUrl'))
   await using it = await opened(wire.url)
   const [key] = keysOf(1) as [string]
   wire.silence('replies')
   const began = performance.now()
-  await expect(it.doorbell.wait([at(key)], 1, 10, never)).rejects.toThrow('no answer')
+  await expect(it.listener.wait([at(key)], 1, 10, never)).rejects.toThrow('no answer')
   expect(performance.now() - began).toBeLessThan(3_000)
   wire.restore()
   await expect
-    .poll(() => it.doorbell.wait([at(key)], 1, 10, never).catch((error) => error), { timeout: 5_000 })
+    .poll(() => it.listener.wait([at(key)], 1, 10, never).catch((error) => error), { timeout: 5_000 })
     .toEqual(new Map())
 })
 
-test('one whose connection is lost says so, and rings again once it is back', async () => {
+test('a lost connection rejects the wait, and the next wait works once Redis is back', async () => {
   await using wire = await TcpProxy.start(inject('redisUrl'))
   await using it = await opened(wire.url)
   const [key] = keysOf(1) as [string]
-  const waiting = it.doorbell.wait([at(key)], 1, 5_000, never)
+  const waiting = it.listener.wait([at(key)], 1, 5_000, never)
   wire.cut()
   await expect(waiting).rejects.toThrow()
   await expect
-    .poll(() => it.doorbell.wait([at(key)], 1, 10, never).catch((error) => error), { timeout: 5_000 })
+    .poll(() => it.listener.wait([at(key)], 1, 10, never).catch((error) => error), { timeout: 5_000 })
     .toEqual(new Map())
 })
 
-test('on a cluster of three masters it rings, and workers share, count and publish', async () => {
+test('on a cluster of three masters it returns entries, and workers share, count and publish', async () => {
   await using cluster = await OwnServer.redisCluster()
-  await rings(cluster.url)
+  await listens(cluster.url)
 
   await using runtime = await openRuntime({ partitions: 6, redisUrl: cluster.url })
   const workers = [runtime.worker(), runtime.worker()]
@@ -110,7 +110,7 @@ test('on a cluster of three masters it rings, and workers share, count and publi
     await Promise.all(range(6).map((partition) => runtime.post(partition, ...range(20, lot * 20))))
   await runtime.untilCounted(600)
   for (const partition of range(6)) {
-    // Nothing tells in which order a client reaches the nodes of a cluster: the order is the stream's.
+    // A client reaches the nodes of a cluster in any order: the order is the stream's.
     const tally = (await runtime.tally()).filter((it) => it.partition === partition)
     expect(tally).toEqual(tally.toSorted((a, b) => inOrder(a.position, b.position)))
     expect(tally.map((it) => it.value).sort((a, b) => a - b)).toEqual(range(100))

@@ -1,0 +1,156 @@
+/** The parts that all services have in common: an id, connections to the stores, a worker, and an HTTP API. */
+import { hostname } from 'node:os'
+import { Incarnation } from '../streams/incarnation.ts'
+import { lockTimeoutOf } from '../streams/lease.ts'
+import type { Topic } from '../streams/partition.ts'
+import {
+  closePostgres,
+  openPostgres,
+  type PostgresOptions,
+  requestTimeoutMs,
+  type Sql,
+} from '../streams/postgres.ts'
+import { Pulse } from '../streams/pulse.ts'
+import { openRedis, type RedisClient } from '../streams/redis.ts'
+import { Sender } from '../streams/sender.ts'
+import { checkPartitions } from '../streams/setup.ts'
+import { Worker, type WorkerOptions } from '../streams/worker.ts'
+import { serviceNames } from './config.ts'
+import { type App, createApp } from './http/app.ts'
+import { ready } from './http/health.ts'
+import { openProbe, type Probe } from './http/probe.ts'
+import { connectAll, openReads } from './http/reads.ts'
+import { streamsTelemetry } from './metrics.ts'
+import type { Service, Surroundings } from './service.ts'
+import { StoreClock } from './store-clock.ts'
+import { following, type MessageSender, sending } from './tracing/messages.ts'
+import { watchStores } from './watch.ts'
+
+/** A loop of a service. `run` resolves after `signal` is aborted. */
+export type Loop = { pulse: Pulse; pulses?: Pulse[]; run(signal: AbortSignal): Promise<void> }
+
+export class ServiceParts {
+  /** Identifies the process in leases, logs and the client list of Redis. */
+  readonly id = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`
+  readonly incarnation: Incarnation
+  /** For the statements of requests. */
+  readonly sql: Sql
+  /** For the worker's statements. */
+  readonly workerSql: Sql
+  readonly #given: Surroundings
+  readonly #probe: Probe
+  readonly #pools: Sql[] = []
+  #clock!: StoreClock
+  #redis: RedisClient | undefined
+
+  private constructor(given: Surroundings) {
+    const { service, databaseUrl, redisPrefix, leaseTtlMs } = given.config
+    this.#given = given
+    this.incarnation = new Incarnation({ service, services: serviceNames, redisPrefix, log: given.log })
+    this.sql = this.openSql({ max: 3, statementTimeoutMs: requestTimeoutMs })
+    this.workerSql = this.openSql({ max: 2, hot: true, lockTimeoutMs: lockTimeoutOf(leaseTtlMs) })
+    this.#probe = openProbe(databaseUrl, service)
+    this.#pools.push(this.#probe.sql)
+  }
+
+  /** @throws {SetupError} when the database was not migrated for this process. */
+  static async open(given: Surroundings): Promise<ServiceParts> {
+    const parts = new ServiceParts(given)
+    await checkPartitions(parts.sql, given.config.partitions)
+    parts.#clock = await StoreClock.open(parts.#probe.sql)
+    return parts
+  }
+
+  /** The time by Postgres's clock. */
+  get now(): () => Date {
+    return this.#clock.now
+  }
+
+  /** Opens a pool of connections to the service's schema, which is closed with the service. */
+  openSql(options: Omit<PostgresOptions, 'schema'>): Sql {
+    const { databaseUrl, service } = this.#given.config
+    const sql = openPostgres(databaseUrl, { schema: service, ...options })
+    this.#pools.push(sql)
+    return sql
+  }
+
+  /** Opens a pool for `Reads`, and connects it. */
+  async openReads(max: number): Promise<Sql> {
+    const { databaseUrl, service } = this.#given.config
+    const reads = openReads(databaseUrl, service, max)
+    this.#pools.push(reads)
+    await connectAll(reads)
+    return reads
+  }
+
+  /** Opens the service's own connection to Redis; the worker has another. */
+  openRedis(): RedisClient {
+    this.#redis = openRedis(this.#given.config.redisUrl, this.id)
+    return this.#redis
+  }
+
+  /** @returns a sender of messages to the mailboxes of a topic. */
+  sender(topic: Topic, redis: RedisClient): MessageSender {
+    const { redisPrefix: prefix, partitions } = this.#given.config
+    const { incarnation } = this
+    return sending(this.#given.tracing, topic, new Sender({ redis, prefix, topic, partitions, incarnation }))
+  }
+
+  worker<Message>(
+    own: Pick<WorkerOptions<Message>, 'topic' | 'handler' | 'eventLog' | 'gatherMs'>,
+  ): Worker<Message> {
+    const { log, metrics, tracing, config } = this.#given
+    const { service, partitions, redisUrl, redisPrefix, leaseTtlMs, eventRetentionDays } = config
+    return new Worker({
+      service,
+      id: this.id,
+      partitions,
+      incarnation: this.incarnation,
+      sql: this.workerSql,
+      redisUrl,
+      redisPrefix,
+      leaseTtlMs,
+      eventRetentionDays,
+      log,
+      telemetry: streamsTelemetry(metrics, tracing && following(tracing, service, own.topic)),
+      ...own,
+    })
+  }
+
+  app(title: string, description: string): App {
+    const { log, metrics, tracing, config } = this.#given
+    return createApp({ service: config.service, title, description, log, metrics, tracing })
+  }
+
+  /** The loop that watches the stores. @param readMetrics reads further metrics from Postgres. */
+  watchStores(worker: { reachRedis(): Promise<unknown> }, readMetrics?: () => Promise<void>): Loop {
+    const { log, metrics, config } = this.#given
+    const pulse = new Pulse('watch-stores')
+    const options = {
+      sql: this.sql,
+      worker,
+      clock: this.#clock,
+      partitions: config.partitions,
+      metrics,
+      log,
+      pulse,
+      ...(readMetrics && { readMetrics }),
+    }
+    return { pulse, run: (signal) => watchStores(options, signal) }
+  }
+
+  /** Starts the loops. @param close closes what the service itself has opened, before the stores are closed. */
+  start(app: App, loops: Loop[], close?: () => Promise<void>): Service {
+    return {
+      app,
+      pulses: () => loops.flatMap((it) => it.pulses ?? [it.pulse]),
+      ready: () => ready(this.#probe, this.incarnation),
+      loops: loops.map((it) => it.run(this.#given.signal)),
+      close: async () => {
+        await close?.()
+        this.#redis?.disconnect()
+        await Promise.all(this.#pools.map(closePostgres))
+      },
+    }
+  }
+}

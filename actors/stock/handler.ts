@@ -1,0 +1,119 @@
+/**
+ * Handles a batch of commands: loads the books and holds they name, decides them one by one, and returns what to write.
+ *
+ * Nearly all reservations are new, so their holds are not looked up. If one exists because the command was resent, the
+ * commit fails, and the batch is decided again with every lookup.
+ */
+import type { Delivery, Effects, Handler, OutgoingEvent, Poison } from '../../streams/handler.ts'
+import type { Sql } from '../../streams/postgres.ts'
+import { step } from '../behavior.ts'
+import { parseStockCommand, type StockCommand, type StockEvent } from '../messages.ts'
+import { BookCache } from './book-cache.ts'
+import { Changes } from './changes.ts'
+import { type Book, stock } from './stock.ts'
+import * as store from './store.ts'
+
+export const source = '/stock'
+
+export type StockCommandHandlerOptions = {
+  sql: Sql
+  /** Called after the commit with the commands that took effect and the events that were decided. */
+  committed(commandids: string[], decided: Decided[]): void
+}
+
+export type Decided = {
+  event: StockEvent
+  traceparent: string | undefined
+  sentAt: string
+}
+
+/** Resent commands rarely come alone: after one, holds are looked up for this many batches. */
+const lookupBatches = 100
+
+export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptions): Handler<StockCommand> {
+  const cache = new BookCache()
+  let lookupsLeft = 0
+
+  /** Loads what the batch names and the cache lacks. New reservations are looked up while `lookupsLeft` is above 0. */
+  async function load(batch: Delivery<StockCommand>[]): Promise<store.Memory> {
+    const books = new Map<string, Book>()
+    const unread = new Set<string>()
+    for (const { message } of batch) {
+      const book = cache.get(message.bookid)
+      if (book) books.set(book.bookid, book)
+      else unread.add(message.bookid)
+    }
+    const maybeHeld = lookupsLeft > 0 ? batch : batch.filter((it) => it.message.type === 'ReleaseCopy')
+    const reservations = unique(maybeHeld.flatMap(reservationOf))
+    const commands = unique(batch.flatMap(commandOf))
+    if (unread.size + reservations.length + commands.length === 0)
+      return { books, holds: new Map(), handled: new Set() }
+    const memory = await store.load(sql, [...unread], reservations, commands)
+    for (const [bookid, book] of books) memory.books.set(bookid, book)
+    return memory
+  }
+
+  return {
+    parse: parseStockCommand,
+
+    forget: (partition) => cache.forget(partition),
+
+    async handle(batch, fresh): Promise<Effects> {
+      lookupsLeft = fresh ? lookupBatches : Math.max(0, lookupsLeft - 1)
+      const memory = await load(batch)
+      const changes = new Changes(memory)
+      const decided: (Decided & { partition: number })[] = []
+      const events: OutgoingEvent[] = []
+      const poison: Poison[] = []
+
+      for (const delivery of batch) {
+        const { partition, position, envelope, message } = delivery
+        try {
+          const taken = step(stock, changes.stateFor(message), message)
+          changes.add(delivery, taken.state, taken.events)
+          for (const [i, event] of taken.events.entries()) {
+            events.push({
+              partition,
+              event: toOutgoing(event, `${partition}/${position}/${i}`, envelope.traceparent),
+            })
+            decided.push({ partition, event, traceparent: envelope.traceparent, sentAt: envelope.time })
+          }
+        } catch (error) {
+          poison.push({ partition, position, reason: String(error) })
+        }
+      }
+
+      const commands = batch.flatMap((it) =>
+        commandOf(it).map((commandid) => ({ partition: it.partition, commandid })),
+      )
+      return {
+        events,
+        poison,
+        writes: changes.writes(sql),
+        committed(partitions) {
+          for (const [bookid, partition] of partitionsOf(batch)) {
+            const book = memory.books.get(bookid)
+            if (book && partitions.has(partition)) cache.put(partition, book)
+          }
+          committed(
+            commands.filter((it) => partitions.has(it.partition)).map((it) => it.commandid),
+            decided.filter((it) => partitions.has(it.partition)),
+          )
+        },
+      }
+    },
+  }
+}
+
+function toOutgoing(event: StockEvent, id: string, traceparent: string | undefined): OutgoingEvent['event'] {
+  // The type is an attribute of the envelope, not of the data.
+  const { type, ...data } = event
+  return { id, type, subject: event.bookid, traceparent, data }
+}
+
+const reservationOf = ({ message }: Delivery<StockCommand>) =>
+  'reservationid' in message ? [message.reservationid] : []
+const commandOf = ({ message }: Delivery<StockCommand>) => ('commandid' in message ? [message.commandid] : [])
+const partitionsOf = (batch: Delivery<StockCommand>[]) =>
+  new Map(batch.map((it) => [it.message.bookid, it.partition]))
+const unique = (ids: string[]) => [...new Set(ids)]

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { commit } from '../../streams/commit.ts'
+import type { Fragment, Sql } from '../../streams/postgres.ts'
+import { openDatabase } from '../testing/database.ts'
+import { unknownBook } from './stock.ts'
+import * as store from './store.ts'
+
+let database: Awaited<ReturnType<typeof openDatabase>>
+let sql: Sql
+beforeAll(async () => {
+  database = await openDatabase('stock', 2)
+  sql = database.sql
+})
+afterAll(() => database[Symbol.asyncDispose]())
+
+const partitions = [0, 1]
+const bookOf = (partition: number) => `book-${partition}`
+const uuid = (partition: number) => `00000000-0000-4000-8000-00000000000${partition}`
+const book = (partition: number) => ({
+  ...unknownBook(bookOf(partition)),
+  partition,
+  available: 3,
+  held: 1,
+  version: 2,
+})
+const hold = (partition: number, status: 'held' | 'released') => ({
+  partition,
+  reservationid: uuid(partition),
+  bookid: bookOf(partition),
+  userid: 'ann',
+  hold: { status },
+})
+const ids = (partition: number) => ({ partition, bookid: bookOf(partition) })
+
+const everything = async (partition: number) => {
+  const [row] = await sql`
+    select
+      (select json_agg(b) from book b where bookid = ${bookOf(partition)}) as books,
+      (select json_agg(h) from hold h where bookid = ${bookOf(partition)}) as holds,
+      (select json_agg(c) from command c where bookid = ${bookOf(partition)}) as commands,
+      (select json_agg(p) from purchase p where bookid = ${bookOf(partition)}) as purchases`
+  return row
+}
+
+const books = () => store.upsertBooks(sql, partitions.map(book))
+const counts = () =>
+  store.updateCounts(
+    sql,
+    partitions.map((it) => ({ ...book(it), available: 2 })),
+  )
+const newHolds = () =>
+  store.insertHolds(
+    sql,
+    partitions.map((it) => hold(it, 'held')),
+  )
+const holds = () =>
+  store.updateHolds(
+    sql,
+    partitions.map((it) => hold(it, 'released')),
+  )
+const commands = () =>
+  store.insertCommands(
+    sql,
+    partitions.map((it) => ({ ...ids(it), commandid: uuid(it) })),
+  )
+const orders = () =>
+  store.insertPurchases(
+    sql,
+    partitions.map((it) => ({ ...ids(it), purchaseid: uuid(it), qty: 1, received: false })),
+  )
+const arrivals = () =>
+  store.receivePurchases(
+    sql,
+    partitions.map((it) => ({ ...ids(it), purchaseid: uuid(it) })),
+  )
+
+/** Commits a part for both partitions. @param epoch of partition 1; any but 0 is fenced out. */
+async function write(part: () => Fragment, epoch: number): Promise<ReadonlySet<number>> {
+  const step = { from: '0-0', to: '0-0', count: 0, seq: 0 }
+  const advances = [
+    { ...step, partition: 0, epoch: 0 },
+    { ...step, partition: 1, epoch },
+  ]
+  const parts = { events: [], letters: [], redriven: [], writes: [part()], results: undefined }
+  return (await commit(sql, { advances, ...parts })).partitions
+}
+
+test.each<[name: string, part: () => Fragment, given?: () => Fragment]>([
+  ['books', books],
+  ['counts of copies', counts, books],
+  ['new holds', newHolds],
+  ['holds', holds, newHolds],
+  ['commands', commands],
+  ['orders', orders],
+  ['arrivals', arrivals, orders],
+])('C1: a fenced-out owner writes no %s', async (_, part, given) => {
+  await sql`truncate book, hold, command, purchase`
+  if (given) await write(given, 0)
+  const before = await Promise.all(partitions.map(everything))
+  expect(await write(part, 7)).toEqual(new Set([0]))
+  const after = await Promise.all(partitions.map(everything))
+  expect(after[0]).not.toEqual(before[0])
+  expect(after[1]).toEqual(before[1])
+})
