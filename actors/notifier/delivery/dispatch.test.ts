@@ -464,7 +464,7 @@ test('a receiver that never comes back is given up too', async () => {
   await running.tally.until('failed', 1)
 })
 
-test('J5: a success that an operator retries is not sent if it was cancelled meanwhile', async () => {
+test('J5: a success that an operator retries is not sent if it was canceled meanwhile', async () => {
   const sent: string[] = []
   const reservationid = randomUUID()
   await database.commit([reserved({ reservationid })])

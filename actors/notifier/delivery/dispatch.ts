@@ -129,7 +129,7 @@ export class Dispatcher {
     if (!(await this.#mayClaim())) return false
     const due = await claimDue(sql, channel.name, room, leaseMs)
     this.#answeredAt = performance.now()
-    this.#deliver(due, await this.#readCancelled(due))
+    this.#deliver(due, await this.#readCanceled(due))
     return this.#done.length > 0 || (due.length === room && this.#inFlight.size < channel.capacity)
   }
 
@@ -150,11 +150,11 @@ export class Dispatcher {
     return performance.now() >= this.#claimFrom
   }
 
-  #deliver(due: Claimed[], cancelled: ReadonlySet<Claimed>): void {
+  #deliver(due: Claimed[], canceled: ReadonlySet<Claimed>): void {
     const { channel, routing } = this.#options
     for (const claimed of due) {
       if (this.#isInFlight(claimed)) continue
-      if (cancelled.has(claimed)) {
+      if (canceled.has(claimed)) {
         this.#done.push(supersededMark(claimed, channel.name))
         continue
       }
@@ -163,8 +163,8 @@ export class Dispatcher {
     }
   }
 
-  /** @returns the retried outcomes (J5) that have been cancelled. */
-  async #readCancelled(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
+  /** @returns the retried outcomes (J5) that have been canceled. */
+  async #readCanceled(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
     const retried = due.filter((it) => it.retried && isOutcome(it.kind))
     if (retried.length === 0) return new Set()
     const cancellations = retried.map((it) => cancellationOf(it.reservationid!))
