@@ -18,7 +18,7 @@ export default defineConfig({
         },
       },
       {
-        // What measures speed has the machine to itself, as far as we can tell.
+        // Tests that measure speed run one at a time, after all others.
         test: {
           ...patient,
           name: 'alone',
@@ -28,7 +28,7 @@ export default defineConfig({
         },
       },
       {
-        // What a day can do without: run when it is named.
+        // Long tests run only on request: `--project=long`.
         test: {
           ...patient,
           name: 'long',

@@ -1,7 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { ConfigError, readEnv, schema, toConfig } from './config.ts'
-import { notifierSettings } from './notifier/config.ts'
+import { ConfigError, readEnv, toConfig } from './config.ts'
 
 const servers = { DATABASE_URL: 'postgres://localhost/books', REDIS_URL: 'redis://localhost' }
 
@@ -91,15 +89,6 @@ test('passwords of the services are set for all three, and long enough, or not a
     databasePasswords: { reservation: secret, stock: secret, notifier: secret },
     redisPasswords: undefined,
   })
-})
-
-test('the README documents every setting and no other', async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-  const table = readme.slice(readme.indexOf('## Settings'), readme.indexOf('## The map'))
-  const documented = [...table.matchAll(/^\| (.+?) \|/gm)].flatMap(([, cell]) =>
-    [...cell!.matchAll(/`([A-Z_]+)`/g)].map((it) => it[1]!),
-  )
-  expect(documented.sort()).toEqual(Object.keys({ ...schema.shape, ...notifierSettings.shape }).sort())
 })
 
 function faultsOf(env: Record<string, string>): string[] {

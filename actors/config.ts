@@ -46,48 +46,95 @@ const areHeaders = (text: string) =>
 
 const databaseUrl = () => storeUrl(databaseAddress, databaseExample)
 
-/** By name. */
+/** The description of a setting is its row in docs/settings.md: run `npm run docs` after a change. */
 export const schema = z.object({
   HOST: z
     .string()
     .refine(isHost, 'must be an address or a name of this machine, as in 127.0.0.1')
-    .default('::'),
-  PORT: integer(0, 65_535).optional(),
-  OPS_PORT: integer(0, 65_535).optional(),
-  DATABASE_URL: databaseUrl(),
-  RESERVATION_DATABASE_URL: databaseUrl().optional(),
-  STOCK_DATABASE_URL: databaseUrl().optional(),
-  NOTIFIER_DATABASE_URL: databaseUrl().optional(),
-  REDIS_URL: storeUrl(redisAddress, redisExample),
+    .default('::')
+    .describe(
+      'Address to listen on. `::` is every address, IPv4 included. `npm start` listens on `127.0.0.1`',
+    ),
+  PORT: integer(0, 65_535)
+    .optional()
+    .describe('HTTP port. Default: 8081 (reservation), 8082 (stock), 8083 (notifier)'),
+  OPS_PORT: integer(0, 65_535)
+    .optional()
+    .describe(
+      'Port for probes, metrics and API docs. Expose it only to supervisors and operators. Default: 9081, 9082, 9083',
+    ),
+  DATABASE_URL: databaseUrl().describe(
+    'Postgres, as the role of the service or as a user that may assume it ([details](stores.md#database_url)). `npm start` starts one',
+  ),
+  REDIS_URL: storeUrl(redisAddress, redisExample).describe(
+    '`redis://host:6379` or `redis+cluster://host:6379,host:6379` ([details](stores.md#redis_url)). `npm start` starts one',
+  ),
   REDIS_PREFIX: z
     .string()
     .regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and dashes')
-    .default('br'),
-  PARTITIONS: integer(1, 1024).default(4),
-  LEASE_TTL_MS: integer(500, 120_000).default(5_000),
-  RESEND_AFTER_MS: integer(100, 600_000).default(3_000),
-  EVENT_RETENTION_DAYS: integer(1, 3650).default(90),
-  DRAIN_MS: integer(0, 60_000).default(1_000),
-  LOOP_LIMIT_MS: integer(1_000, 600_000).default(30_000),
-  LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
-  LOG_LINES_PER_SECOND: integer(0, 1_000_000).default(100),
-  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http', 'https'], 'http://collector:4318').optional(),
+    .default('br')
+    .describe('Prefix of every key and channel in Redis'),
+  PARTITIONS: integer(1, 1024)
+    .default(4)
+    .describe('Number of partitions that share the books. Fixed by the first migration'),
+  LEASE_TTL_MS: integer(500, 120_000).default(5_000).describe('How long a dead worker keeps its partitions'),
+  RESEND_AFTER_MS: integer(100, 600_000)
+    .default(3_000)
+    .describe(
+      "How long to wait for stock's answer before a reservation is sent again. Later attempts are at most 10 s apart",
+    ),
+  EVENT_RETENTION_DAYS: integer(1, 3650)
+    .default(90)
+    .describe("How long published events, and with them a book's movements, are kept"),
+  DRAIN_MS: integer(0, 60_000)
+    .default(1_000)
+    .describe('How long a stopping service keeps serving after `/readyz` has turned false'),
+  LOOP_LIMIT_MS: integer(1_000, 600_000)
+    .default(30_000)
+    .describe('How long a loop may hang, or fail while its stores answer, before `/livez` fails'),
+  LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent')
+    .default('info')
+    .describe('`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`'),
+  LOG_LINES_PER_SECOND: integer(0, 1_000_000)
+    .default(100)
+    .describe(
+      'Lines per second of each kind that a reservation logs. Lines above that are [summed up](channels.md#console)',
+    ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http', 'https'], 'http://collector:4318')
+    .optional()
+    .describe(
+      'Where traces go, by OTLP over HTTP, such as `http://collector:4318`. Without it nothing is traced',
+    ),
   OTEL_EXPORTER_OTLP_HEADERS: z
     .string()
     .refine(areHeaders, 'must be like name=value,name=value, in ASCII; in a value write %2C for a comma')
-    .optional(),
-  OTEL_TRACES_SAMPLER_ARG: share().default(1),
-  RESERVATION_DATABASE_PASSWORD: password(),
-  STOCK_DATABASE_PASSWORD: password(),
-  NOTIFIER_DATABASE_PASSWORD: password(),
-  RESERVATION_REDIS_PASSWORD: password(),
-  STOCK_REDIS_PASSWORD: password(),
-  NOTIFIER_REDIS_PASSWORD: password(),
+    .optional()
+    .describe('Headers for the collector: `name=value,name=value`'),
+  OTEL_TRACES_SAMPLER_ARG: share()
+    .default(1)
+    .describe('Share of the requests without a `traceparent` that is traced, 0 to 1'),
+  RESERVATION_DATABASE_URL: databaseUrl()
+    .optional()
+    .describe(
+      'Only for `npm run restored`, when each service has its own database: that of reservation, as a user that may migrate it',
+    ),
+  STOCK_DATABASE_URL: databaseUrl().optional().describe('The same for stock'),
+  NOTIFIER_DATABASE_URL: databaseUrl().optional().describe('The same for the notifier'),
+  RESERVATION_DATABASE_PASSWORD: password().describe(
+    'Only for `npm run migrate`: password with which reservation logs in to Postgres, as the role of its name ([how](#roles-and-users))',
+  ),
+  STOCK_DATABASE_PASSWORD: password().describe('The same for stock'),
+  NOTIFIER_DATABASE_PASSWORD: password().describe('The same for the notifier'),
+  RESERVATION_REDIS_PASSWORD: password().describe(
+    'Only for `npm run migrate`: password with which reservation logs in to Redis, as the user of its name ([how](#roles-and-users))',
+  ),
+  STOCK_REDIS_PASSWORD: password().describe('The same for stock'),
+  NOTIFIER_REDIS_PASSWORD: password().describe('The same for the notifier'),
 })
 
 /** The settings of one service, in addition to those that all services have. */
 export type OwnSettings<Own> = {
-  shape: Readonly<z.ZodRawShape>
+  shape: Readonly<Record<string, z.ZodType>>
   /** Parses an object of these into the service's part of the configuration. */
   schema: z.ZodType<Own>
 }

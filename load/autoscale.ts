@@ -1,4 +1,4 @@
-/** Does an autoscaler add workers when the load lasts and take them away when it is over, and does nobody notice? */
+/** Does an autoscaler add workers when the load lasts and remove them afterwards, without customers noticing? */
 import type { Options } from 'k6/options'
 import { arrivals, usual } from './lib/scenario.ts'
 import { anyOf, auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
@@ -12,12 +12,12 @@ export const options: Options = {
     customers: arrivals({
       peak: 1_500,
       stages: [
-        // One replica is enough.
+        // One replica is sufficient.
         [120, 0.05],
-        // Long enough for an autoscaler that looks every 15 s to see, add, and see what that changed.
+        // Long enough for an autoscaler that checks every 15 s to react, and to see the effect.
         [60, 1],
         [420, 1],
-        // Longer than the five minutes for which autoscalers usually hesitate to scale in.
+        // Longer than the five minutes that autoscalers usually wait before they scale down.
         [30, 0.05],
         [600, 0.05],
       ],

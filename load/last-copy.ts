@@ -1,4 +1,4 @@
-/** When everybody wants the last copies at once, are exactly as many promised as there are? */
+/** When many customers want the last copies at once, are exactly as many promised as there are? */
 import exec from 'k6/execution'
 import type { Options } from 'k6/options'
 import { usual } from './lib/scenario.ts'
@@ -10,7 +10,7 @@ import { calm, decidedWithin, truth, within } from './lib/thresholds.ts'
 
 const books = 5
 const copies = 40
-/** Of each copy, so many customers want to be the one who gets it. */
+/** The number of customers per copy. */
 const rivals = 25
 const customers = books * copies * rivals
 
@@ -27,7 +27,7 @@ export const options: Options = {
   thresholds: {
     ...truth,
     ...calm,
-    // Never more successes than copies, and no copy left while somebody wanted it.
+    // Exactly as many successes as copies.
     reserved: [`count<=${books * copies}`, `count>=${books * copies}`],
     refused: [`count==${customers - books * copies}`],
     ...decidedWithin(1_000, 2_000),
@@ -37,7 +37,7 @@ export const options: Options = {
 
 export const setup = () => stockShelf(books, copies)
 
-/** All of them on one book, then all of them on the next. */
+/** All customers want one book, then all want the next. */
 export default function (shelf: Shelf): void {
   const number = exec.scenario.iterationInTest
   reserve(shelf.books[Math.floor(number / (copies * rivals))]!, `customer-${number}`)

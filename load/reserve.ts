@@ -1,4 +1,4 @@
-/** How long do customers wait, at a rate of arrivals that rises to what a busy day brings? */
+/** How long do customers wait while the rate of arrivals rises to that of a busy day? */
 import type { Options } from 'k6/options'
 import { arrivals, usual } from './lib/scenario.ts'
 import { anyOf, auditShelf, type Shelf, stockShelf } from './lib/shelf.ts'
@@ -32,7 +32,7 @@ export const options: Options = {
 
 export const setup = () => stockShelf(200, 1_000_000)
 
-/** One in five looks first, one in ten thinks better of it. */
+/** One in five looks at the list first, one in ten cancels. */
 export default function (shelf: Shelf): void {
   const customer = Math.random()
   if (customer < 0.2) lookAtBooks()

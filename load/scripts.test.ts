@@ -6,7 +6,7 @@ import { type Product, startProduct } from './bench/product.ts'
 import { K6StandIn } from './lib/testing.ts'
 import { type ScriptName, scriptNames } from './run/options.ts'
 
-// Its services write their logs to files: nobody would read a pipe while a script blocks this process.
+// The services log to files, because this process cannot read a pipe while a script blocks it.
 let product: Product
 let logDir: string
 beforeAll(async () => {
@@ -52,7 +52,7 @@ async function load(name: ScriptName, env: Record<string, string> = {}): Promise
   return (await import(/* @vite-ignore */ file)) as Script
 }
 
-/** The script's life, with so many rounds of each scenario instead of its time. */
+/** Runs a script with a number of rounds per scenario instead of its time. */
 function live(script: Script, rounds: number): void {
   const data = script.setup()
   for (const { exec, iterations } of Object.values(script.options.scenarios)) {
@@ -67,7 +67,7 @@ function live(script: Script, rounds: number): void {
 }
 
 describe.each(scriptNames)('%s', (name) => {
-  test('finds the books right, and leaves no check failed', { timeout: 120_000 }, async () => {
+  test('finds the books right, and no check fails', { timeout: 120_000 }, async () => {
     const script = await load(name, { SECONDS: '20' })
     live(script, 6)
     expect(k6.failedChecks).toEqual([])
@@ -77,7 +77,7 @@ describe.each(scriptNames)('%s', (name) => {
     expect(k6.sum('reserved')).toBeGreaterThan(0)
   })
 
-  test('measures the requests that it makes, and no others by a wrong name', async () => {
+  test('measures its requests, and has no threshold with a wrong name', async () => {
     const script = await load(name, { SECONDS: '20' })
     const { names } = await import('./lib/system.ts')
     const measured = Object.keys(script.options.thresholds)
@@ -93,23 +93,23 @@ describe.each(scriptNames)('%s', (name) => {
   })
 })
 
-test('the audit of last-copy counts what was promised twice', { timeout: 60_000 }, async () => {
+test('the audit of last-copy counts a copy that was promised twice', { timeout: 60_000 }, async () => {
   const script = await load('last-copy')
   const { books } = script.setup() as { books: string[] }
   const [bookid] = books
   const reserve = (userid: string) =>
-    k6.ask('POST', `${product.urls.reservation}/reservations`, JSON.stringify({ bookid, userid }), {
+    k6.request('POST', `${product.urls.reservation}/reservations`, JSON.stringify({ bookid, userid }), {
       tags: { name: 'a reservation' },
       headers: { 'content-type': 'application/json', prefer: 'wait=5' },
     })
   for (const userid of ['ann', 'ben']) expect(reserve(userid).status).toBe(201)
   k6.secondMs = 10
-  // As if there had been one copy: the second reservation is one too many, and stock does not add up.
+  // Pretend that there was one copy: then the second reservation is one too many, and stock does not add up.
   script.teardown({ books: [bookid], copies: 1 })
   expect(k6.sum('oversold')).toBeGreaterThanOrEqual(1)
 })
 
-test('a book that the system tells nothing of is not taken for right', async () => {
+test('a book without information from the system counts as unaudited', async () => {
   const nobody = 'http://127.0.0.1:1'
   const script = await load('stress', { RESERVATION_URL: nobody, STOCK_URL: nobody })
   k6.secondMs = 10

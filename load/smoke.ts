@@ -1,4 +1,4 @@
-/** Does everything that a customer can do work at all? One customer, a few rounds. */
+/** Does everything that a customer can do work? One customer, a few rounds. */
 import { check } from 'k6'
 import type { Options } from 'k6/options'
 import { usual } from './lib/scenario.ts'
@@ -29,25 +29,31 @@ export const options: Options = {
 
 export const setup = (): { one: Shelf; none: Shelf } => ({ one: stockShelf(1, 1), none: stockShelf(1, 0) })
 
-/** Each round ends as it began: the one copy is back on the shelf. */
+/** Each round ends as it began: the only copy is available. */
 export default function ({ one, none }: ReturnType<typeof setup>): void {
   const [bookid] = one.books
   lookAtBooks()
   const first = reserve(bookid!, 'smoke-first')
   check(first, { 'the last copy is reserved': (it) => it?.status === 'Reserved' })
   const second = reserve(bookid!, 'smoke-second')
-  check(second, { 'no second one is': (it) => it?.status === 'Failed' && it.reason === 'OutOfStock' })
-  check(reserve(none.books[0]!, 'smoke-third'), { 'nor one of nothing': (it) => it?.status === 'Failed' })
+  check(second, {
+    'a second reservation of it fails': (it) => it?.status === 'Failed' && it.reason === 'OutOfStock',
+  })
+  check(reserve(none.books[0]!, 'smoke-third'), {
+    'a reservation without copies fails': (it) => it?.status === 'Failed',
+  })
   if (!first) return
   check(cancel(first.reservationid), { 'it is cancelled': (it) => it?.status === 'Canceled' })
   check(findReservation(first.reservationid), { 'and stays so': (it) => it?.status === 'Canceled' })
-  // Behind the cancellation in the book's mailbox, so it finds the copy back.
+  // It follows the cancellation in the mailbox of the book, so the copy is back.
   const next = reserve(bookid!, 'smoke-next')
-  check(next, { 'the copy is there again': (it) => it?.status === 'Reserved' })
+  check(next, { 'after a cancellation the copy is available again': (it) => it?.status === 'Reserved' })
   check(findStock(bookid!), { 'and held': (it) => it?.qty === 0 && it.held === 1 })
   if (next) cancel(next.reservationid)
   const accepted = accept(none.books[0]!, 'smoke-patient')
-  check(accepted, { 'without waiting it is accepted at once': (it) => it?.status === 'Requested' })
+  check(accepted, {
+    'without waiting, a reservation is accepted at once': (it) => it?.status === 'Requested',
+  })
 }
 
 export function teardown({ one, none }: ReturnType<typeof setup>): void {

@@ -10,7 +10,7 @@ import { summaryOf } from './lib/summary.ts'
 import { cancel, lookAtBooks, names, readMetrics, reserve } from './lib/system.ts'
 import { calm, decidedWithin, type Thresholds, truth, within } from './lib/thresholds.ts'
 
-/** What has grown is seen when the last part is held against the first. */
+/** Growth shows in the difference between the last phase and the first. */
 const phases = { first: 1_800, middle: 5_400, last: 7_200 }
 
 const seconds = settings.seconds ?? 2 * 3_600
@@ -18,7 +18,7 @@ const lookEveryS = Math.max(1, Math.min(30, seconds / 20))
 
 const residentMb = new Trend('resident_mb')
 
-/** Over all of it, a slow last half hour would be hidden behind quick hours. */
+/** Per phase, because in the whole run a slow last half hour would be hidden by fast hours. */
 const inPhase = (phase: keyof typeof phases): Thresholds => ({
   ...decidedWithin(250, 1_000, phase),
   ...within(names.reserve, 250, 1_000, phase),
@@ -60,7 +60,7 @@ export function customer(shelf: Shelf): void {
   if (chance > 0.8 && reservation?.status === 'Reserved') cancel(reservation.reservationid)
 }
 
-/** What the services themselves say they hold in memory. */
+/** Records the memory of the services, from their metrics. */
 export function look(): void {
   enterPhase(phases)
   for (const [service, url] of [

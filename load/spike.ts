@@ -1,4 +1,4 @@
-/** When a book is in the evening news, how do customers fare during the spike, and how soon is all as before? */
+/** When a book is in the evening news, what do customers notice of the spike, and how soon is it over? */
 import type { Options } from 'k6/options'
 import { enterPhase } from './lib/phases.ts'
 import { arrivals, usual } from './lib/scenario.ts'
@@ -7,7 +7,7 @@ import { summaryOf } from './lib/summary.ts'
 import { names, reserve } from './lib/system.ts'
 import { calm, decidedWithin, truth, within } from './lib/thresholds.ts'
 
-/** From `after` on, nobody may notice the spike any more. */
+/** From `after` on, customers must not notice the spike any more. */
 const phases = { before: 30, spike: 65, settling: 80, after: 120 }
 
 export const options: Options = {
@@ -27,7 +27,7 @@ export const options: Options = {
   thresholds: {
     ...truth,
     ...calm,
-    // Who arrives at a spike may have to come again, but few do.
+    // A few customers of a spike may have to come again.
     dropped_iterations: ['count<100'],
     ...decidedWithin(250, 1_000, 'before'),
     ...decidedWithin(2_000, 5_000, 'spike'),
@@ -38,7 +38,7 @@ export const options: Options = {
 
 export const setup = () => stockShelf(50, 1_000_000)
 
-/** In the spike, everybody wants the first book. */
+/** In the spike, all customers want the first book. */
 export default function (shelf: Shelf): void {
   const bookid = enterPhase(phases) === 'spike' ? shelf.books[0]! : anyOf(shelf)
   reserve(bookid, `customer-${Math.floor(Math.random() * 100_000)}`)

@@ -1,4 +1,4 @@
-/** Beyond what it can carry, does it bend or break? Arrivals climb until it must; then it has to recover. */
+/** Beyond its capacity, does it degrade or fail? Arrivals rise beyond it; afterwards it must recover. */
 import http from 'k6/http'
 import type { Options } from 'k6/options'
 import { enterPhase } from './lib/phases.ts'
@@ -8,10 +8,10 @@ import { summaryOf } from './lib/summary.ts'
 import { names, reserve } from './lib/system.ts'
 import { decidedWithin, truth, within } from './lib/thresholds.ts'
 
-/** After the peak, from `after` on, customers are served as before it. */
+/** From `after` on, customers must be served as before the peak. */
 const phases = { before: 30, climb: 210, peak: 270, settling: 300, after: 340 }
 
-// A service that says 503 with `Retry-After` bends. Anything else but 201 breaks.
+// A 503 with `Retry-After` is degradation. Any other answer than 201 is a failure.
 http.setResponseCallback(http.expectedStatuses(200, 201, 503))
 
 export const options: Options = {
@@ -34,12 +34,12 @@ export const options: Options = {
     ...truth,
     http_req_failed: ['rate<0.001'],
     ...within(names.reserve, 15_000, 15_000),
-    // Who waits in vain has no time to a decision: few may.
+    // An undecided request has no time to decision, so there must be few of them.
     undecided: ['count<100'],
     ...decidedWithin(10_000, 15_000),
     ...decidedWithin(250, 1_000, 'before'),
     ...decidedWithin(250, 1_000, 'after'),
-    // A 503 is no answer any more.
+    // From then on a 503 is a failure.
     'checks{phase:after}': ['rate>0.999'],
     'undecided{phase:after}': ['count==0'],
   },

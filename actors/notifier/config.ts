@@ -3,13 +3,7 @@ import { z } from 'zod'
 import { emailRule, parseEmail, parsePhone, phoneRule } from '../addresses.ts'
 import type { OwnSettings } from '../config.ts'
 import { integer, oneOf, pairs, parsed } from '../setting.ts'
-import {
-  type ChannelNumbers,
-  channels,
-  channelsOf,
-  deliveringChannels,
-  personalChannels,
-} from './channels/all.ts'
+import { channels, channelsOf, deliveringChannels, personalChannels } from './channels/all.ts'
 import { webhook } from './channels/webhook.ts'
 
 /** Names of channels, in order. */
@@ -29,9 +23,7 @@ const operators = channelsOf('operator')
 function channelNumbers(min: number, max: number, example: string) {
   const message = `must be like ${example}, with numbers from ${min} to ${max}`
   const name = new RegExp(`^(${deliveringChannels.join('|')})$`)
-  return pairs(name, z.coerce.number(message).min(min, message).max(max, message), message).transform(
-    (it): ChannelNumbers => it ?? {},
-  )
+  return pairs(name, z.coerce.number(message).min(min, message).max(max, message), message)
 }
 
 const own = z.object({
@@ -86,8 +78,8 @@ const own = z.object({
     ),
 })
 
-const shapes: Readonly<z.ZodRawShape>[] = [...channels.map((it) => it.settings), own.shape]
-const shape = Object.assign({}, ...shapes) as Readonly<z.ZodRawShape>
+const shapes: Readonly<Record<string, z.ZodType>>[] = [...channels.map((it) => it.settings), own.shape]
+const shape = Object.assign({}, ...shapes) as Readonly<Record<string, z.ZodType>>
 
 export type NotifierConfig = ReturnType<typeof toNotifierConfig>
 
@@ -103,9 +95,9 @@ export const notifierSettings: OwnSettings<NotifierConfig> = {
 
 const toNotifierConfig = (it: z.infer<typeof own>) => ({
   channelSettings: it as Readonly<Record<string, unknown>>,
-  channelRates: it.CHANNEL_RATES,
-  channelConcurrency: it.CHANNEL_CONCURRENCY,
-  channelTimeoutsMs: it.CHANNEL_TIMEOUTS_MS,
+  channelRates: it.CHANNEL_RATES ?? {},
+  channelConcurrency: it.CHANNEL_CONCURRENCY ?? {},
+  channelTimeoutsMs: it.CHANNEL_TIMEOUTS_MS ?? {},
   webhookSecrets: it.WEBHOOK_SECRETS ?? [],
   webhookAllowPrivate: it.WEBHOOK_ALLOW_PRIVATE === 'true',
   customerChannels: {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the image: build.sh IMAGE
 #
-# RUNTIME is node (unless told otherwise) or deno; VERSION and REVISION are noted in the image. BUILDER and BASE are what it
-# begins with, unless those that Containerfile names.
+# RUNTIME is node (the default) or deno. VERSION and REVISION become labels of the image. BUILDER and BASE replace the base
+# images of the Containerfile.
 # shellcheck source=deploy/ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,4 @@
-/** What CI does: the pipelines are well-formed, and the scripts they share do what they say when something goes wrong. */
+/** CI: the pipelines are well-formed, and the scripts that they share handle every failure. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -12,14 +12,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { eventually } from '../../actors/testing/eventually.ts'
 import { root } from '../local/root.ts'
+import { azureSchema } from './azure-schema.ts'
 
 const read = (path: string) => readFile(join(root, path), 'utf8')
 const workflowPath = '.github/workflows/delivery.yml'
 
 describe('the pipelines', () => {
-  test('the workflow of GitHub is one', async () => {
+  test('the workflow of GitHub is valid', async () => {
     const lint = await createLinter()
-    // Its rules are of the language; of runners and contexts it knows those of its time, which is before these.
+    // The linter is older than this runner and this context.
     const unknown = /^label "ubuntu-24\.04" is unknown|^undefined variable "vars"/
     const found = lint(await read(workflowPath), workflowPath)
     expect(found.filter((it) => !unknown.test(it.message))).toEqual([])
@@ -27,7 +28,7 @@ describe('the pipelines', () => {
     expect(lint(broken, workflowPath).map((it) => it.kind)).toContain('job-needs')
   })
 
-  test('its actions are named by commit, and no job may more than it says', async () => {
+  test('its actions are pinned by commit, and every job declares its rights', async () => {
     const workflow = parse(await read(workflowPath))
     const jobs = Object.values(workflow.jobs) as { permissions?: object; steps: { uses?: string }[] }[]
     const actions = jobs.flatMap((job) => job.steps.flatMap((step) => step.uses ?? []))
@@ -35,7 +36,7 @@ describe('the pipelines', () => {
     expect(actions.filter((it) => !/^actions\/[\w-]+@[0-9a-f]{40}$/.test(it))).toEqual([])
     expect(workflow.permissions).toEqual({})
     expect(jobs.filter((job) => !job.permissions)).toEqual([])
-    // Only who publishes may write, and only what is published.
+    // Only the publishing job may write.
     const writers = Object.entries(workflow.jobs).flatMap(([name, job]) =>
       Object.entries((job as { permissions: Record<string, string> }).permissions)
         .filter(([, right]) => right === 'write')
@@ -44,18 +45,16 @@ describe('the pipelines', () => {
     expect(writers).toEqual(['image: packages', 'image: id-token'])
   })
 
-  test('the pipeline of Azure is one', async () => {
-    const validate = new Ajv({ strict: false, unicodeRegExp: false }).compile(
-      JSON.parse(await read('deploy/ci/azure-pipelines.schema.json')),
-    )
-    // The schema takes every scalar for text.
+  test('the pipeline of Azure is valid', async () => {
+    const validate = new Ajv().compile(azureSchema)
+    // The schema treats every scalar as text.
     const pipeline = parse(await read('azure-pipelines.yml'), { schema: 'failsafe' })
     expect(validate(pipeline), JSON.stringify(validate.errors?.slice(-3))).toBe(true)
     pipeline.stages[0].jobs[0].steps[1].shell = 'no such key'
     expect(validate(pipeline)).toBe(false)
   })
 
-  test('both take the same steps in the same order', async () => {
+  test('both run the same steps in the same order', async () => {
     const calls = (pipeline: string) => [...pipeline.matchAll(/deploy\/ci\/(\S+)/g)].map(([, it]) => it!)
     const steps = calls((await read(workflowPath)).replace(/^#.*$/gm, ''))
     expect(calls((await read('azure-pipelines.yml')).replace(/^#.*$/gm, ''))).toEqual(steps)
@@ -64,14 +63,14 @@ describe('the pipelines', () => {
     )
   })
 
-  test('what tools.sh installs is run by scripts alone, which look where it is installed', async () => {
+  test('only scripts run the programs of tools.sh, because they know where these are installed', async () => {
     const tool = /(^|[\s|;&(])(syft|grype|cosign|k6)\s/
     const inline = async (path: string) =>
       (await read(path)).split('\n').filter((line) => !/^\s*#|deploy\/ci\//.test(line) && tool.test(line))
     expect([...(await inline(workflowPath)), ...(await inline('azure-pipelines.yml'))]).toEqual([])
   })
 
-  test('the scripts are sound, as shellcheck sees it', async () => {
+  test('shellcheck finds no fault in the scripts', async () => {
     const scripts = (await readdir(join(root, 'deploy'), { recursive: true }))
       .filter((it) => it.endsWith('.sh') && !it.includes('node_modules'))
       .map((it) => join('deploy', it))
@@ -85,12 +84,12 @@ describe('the pipelines', () => {
 const digest = `sha256:${'a1'.repeat(32)}`
 const reference = `registry.example/bookreservation@${digest}`
 
-/** Stands in for every program of others that the scripts call: notes the call, answers, and fails when told to. */
+/** A stand-in for every program that the scripts call. It records the call, answers, and fails when FAIL matches. */
 const standIn = `#!/usr/bin/env bash
 call="$(basename "$0") $*"
 echo "$call" >>"$CALLS"
 if [ -n "\${HANG:-}" ] && [[ $call =~ $HANG ]]; then sleep 60; fi
-if [ -n "\${FAIL:-}" ] && [[ $call =~ $FAIL ]]; then echo 'told to fail' >&2; exit 1; fi
+if [ -n "\${FAIL:-}" ] && [[ $call =~ $FAIL ]]; then echo 'failed on purpose' >&2; exit 1; fi
 case $call in
   "kubectl kustomize"*overlays/prod) echo 'image: registry.example/bookreservation@sha256:0' ;;
   "kubectl kustomize"*) sed -nE 's/.*newName: (.*), digest: (.*)}/image: \\1@\\2/p' "$2/kustomization.yaml" ;;
@@ -152,7 +151,7 @@ describe('the scripts', () => {
     'kubectl --namespace bookreservation rollout undo deployment/stock --to-revision=5',
   ]
 
-  test('a release migrates, replaces what runs, and tries it', async () => {
+  test('a release migrates, replaces every deployment, and tests the result', async () => {
     const { code, err } = await run('release.sh', ['prod', reference])
     expect(err).toContain(`prod runs ${reference}`)
     expect(code).toBe(0)
@@ -173,13 +172,13 @@ describe('the scripts', () => {
 
   test.each([
     ['the smoke test fails', '^k6 run', 'smoke.sh failed'],
-    ['a rollout is not done in time', 'rollout status.*deployment.apps/stock', 'deploy.sh failed'],
+    ['a rollout takes too long', 'rollout status.*deployment.apps/stock', 'deploy.sh failed'],
     ['the migration fails', ' wait .*job/migrate', 'deploy.sh failed'],
     ['the manifests are refused', 'kubectl apply', 'deploy.sh failed'],
-  ])('when %s, everything goes back to the revision it was at', async (_, fail, reason) => {
+  ])('when %s, every deployment is rolled back to its revision', async (_, fail, reason) => {
     const { code, err } = await run('release.sh', ['prod', reference], { FAIL: fail })
     expect(err).toContain(reason)
-    expect(err).toContain('The environment runs what it ran before')
+    expect(err).toContain('Rolled back: the environment runs the previous version')
     expect(code).toBe(1)
     const made = await calls()
     expect(made.filter(isUndo)).toEqual(undone)
@@ -187,23 +186,23 @@ describe('the scripts', () => {
     expect(made.some((it) => it.startsWith('k6'))).toBe(reason.startsWith('smoke'))
   })
 
-  test('when it cannot go back either, a person is called for, and the others go back all the same', async () => {
+  test('when one rollback fails, the others still happen, and the exit code calls for a person', async () => {
     const { code, err } = await run('release.sh', ['prod', reference], {
       FAIL: '^k6 run|undo deployment/notifier',
     })
-    expect(err).toContain('could not be taken back')
+    expect(err).toContain('The rollback failed')
     expect(code).toBe(2)
     expect((await calls()).filter(isUndo)).toEqual(undone)
   })
 
-  test('when the first release fails there is nothing to go back to', async () => {
+  test('when the first release fails, there is nothing to roll back to', async () => {
     const { code, err } = await run('release.sh', ['prod', reference], { FAIL: '^k6 run', REVISIONS: '' })
-    expect(err).toContain('Nothing ran here before')
+    expect(err).toContain('This was the first release')
     expect(code).toBe(2)
     expect((await calls()).filter(isUndo)).toEqual([])
   })
 
-  test('a release that is cancelled goes back at once', async () => {
+  test('a cancelled release is rolled back at once', async () => {
     const { child, done } = start('release.sh', ['prod', reference], { HANG: '^k6 run' })
     await eventually(async () => (await calls()).some((it) => it.startsWith('k6 run')))
     child.kill('SIGTERM')
@@ -213,38 +212,38 @@ describe('the scripts', () => {
     expect((await calls()).filter(isUndo)).toEqual(undone)
   })
 
-  test('what nobody has signed is not deployed', async () => {
+  test('an image without a valid signature is not deployed', async () => {
     const { code } = await run('release.sh', ['prod', reference], { FAIL: '^cosign verify' })
     expect(code).not.toBe(0)
     expect((await calls()).filter((it) => /apply|delete|undo/.test(it))).toEqual([])
   })
 
   test.each(['registry.example/bookreservation:latest', `${reference}; reboot`, 'sha256:a1'])(
-    '%s is no image to deploy',
+    '%s is refused: it names no image by its digest',
     async (name) => {
       expect((await run('release.sh', ['prod', name])).code).toBe(1)
       expect(await calls()).toEqual([''])
     },
   )
 
-  test('a fault that can be mended fails the scan', async () => {
+  test('a vulnerability with a fix fails the scan', async () => {
     const sbom = join(dir, 'sbom.json')
     expect((await run('scan.sh', ['localhost/image', sbom])).code).toBe(0)
     expect((await calls()).at(-1)).toBe('grype --quiet sbom:/sbom.json --only-fixed --fail-on high')
     expect((await run('scan.sh', ['localhost/image', sbom], { FAIL: '^grype' })).code).not.toBe(0)
   })
 
-  test('both programs that go to the registry are logged in, and no command line shows the password', async () => {
+  test('login.sh logs in both programs, and no command line shows the password', async () => {
     const env = { REGISTRY_PASSWORD: 'not-to-be-seen' }
     const { code, err } = await run('login.sh', ['registry.example', 'robot'], env)
     expect(code).toBe(0)
-    const told = ' login registry.example --username robot --password-stdin'
-    expect(await calls()).toEqual([`podman${told}`, `cosign${told}`])
+    const login = ' login registry.example --username robot --password-stdin'
+    expect(await calls()).toEqual([`podman${login}`, `cosign${login}`])
     expect(err).not.toContain('not-to-be-seen')
     expect((await run('login.sh', ['registry.example', 'robot'])).code).not.toBe(0)
   })
 
-  test('publishing tells the digest, and a registry that tells none is no success', async () => {
+  test('publish.sh prints the digest, and fails if the registry returns none', async () => {
     const args = ['localhost/image', 'registry.example/bookreservation', '1.2.3']
     const { out, code } = await run('publish.sh', args)
     expect({ out, code }).toEqual({ out: `${reference}\n`, code: 0 })
@@ -252,7 +251,7 @@ describe('the scripts', () => {
     expect((await run('publish.sh', args, { FAIL: '^podman push' })).code).not.toBe(0)
   })
 
-  test('an image is signed with the list of what it is made of, or not at all', async () => {
+  test('an image is signed together with its SBOM, or not at all', async () => {
     const sbom = join(dir, 'list.json')
     expect((await run('sign.sh', [reference, sbom])).code).toBe(1)
     expect(await calls()).toEqual([''])

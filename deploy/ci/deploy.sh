@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Brings an environment to an image: deploy.sh OVERLAY REFERENCE
+# Deploys an image to an environment: deploy.sh OVERLAY REFERENCE
 #
-# OVERLAY is a folder of deploy/kubernetes/overlays. Resolves when the database is migrated and every deployment has been
-# replaced, pod by pod. NAMESPACE and TIMEOUT are those of kubectl. It does not go back by itself: release.sh does.
+# OVERLAY is a folder of deploy/kubernetes/overlays. Exits when the database is migrated and every deployment has been
+# replaced, pod by pod. NAMESPACE and TIMEOUT are passed to kubectl. It does not roll back: release.sh does.
 # shellcheck source=deploy/ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -13,14 +13,14 @@ timeout=${TIMEOUT:-10m}
 by_digest "$reference"
 [ -d "$root/deploy/kubernetes/overlays/$overlay" ] || die "No such overlay: $overlay"
 
-# Kustomize takes folders within the tree alone.
+# Kustomize only accepts folders within the tree.
 dir=$(mktemp -d "$root/deploy/kubernetes/.release-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
-# By whatever name the overlay knows the image, it becomes the one to deploy.
+# Replace the image, whatever its name in the overlay is.
 names=$(kubectl kustomize "$root/deploy/kubernetes/overlays/$overlay" |
   sed -nE 's/^[- ]*image: *"?([^"@ ]*bookreservation)([:@][^" ]*)?"?$/\1/p' | sort -u)
-[ -n "$names" ] || die "The overlay $overlay runs no image of ours"
+[ -n "$names" ] || die "The overlay $overlay does not run our image"
 {
   echo 'apiVersion: kustomize.config.k8s.io/v1beta1'
   echo 'kind: Kustomization'
@@ -36,7 +36,7 @@ if grep -E '^[- ]*image: .*bookreservation([:@"]|$)' <<<"$manifests" | grep -qvF
 fi
 
 say "Deploying $reference to $overlay"
-# A Job cannot be changed. Services wait for the new one before they start.
+# A Job is immutable. Services wait for the new one before they start.
 kubectl --namespace "$namespace" delete job migrate --ignore-not-found --wait >&2
 kubectl apply --filename - <<<"$manifests" >&2
 kubectl --namespace "$namespace" wait --for=condition=complete --timeout="$timeout" job/migrate >&2

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Logs in to a registry, for podman and for cosign: login.sh REGISTRY USER
+# Logs podman and cosign in to a registry: login.sh REGISTRY USER
 #
-# The password is REGISTRY_PASSWORD. Other scripts that are run later find the login where the two programs keep it.
+# The password is REGISTRY_PASSWORD. Later scripts use the login that the two programs store.
 # shellcheck source=deploy/ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 registry=${1:?name the registry}
 user=${2:?name the user}
-: "${REGISTRY_PASSWORD:?it is the password}"
+: "${REGISTRY_PASSWORD:?set the password}"
 
 say "Logging in to $registry"
 for program in podman cosign; do

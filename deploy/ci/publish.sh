@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Pushes an image, and prints by which digest the registry has it: publish.sh IMAGE REPOSITORY TAG
+# Pushes an image, and prints its name by digest: publish.sh IMAGE REPOSITORY TAG
 #
-# Who is to push has logged in before (podman login). The tag is for people; all that follows goes by the digest.
+# Needs a login (login.sh). The tag is for people; all later steps use the digest.
 # shellcheck source=deploy/ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Deploys an image, tries it, and takes it back if it does not work: release.sh OVERLAY REFERENCE
+# Deploys an image, tests it, and rolls back if it does not work: release.sh OVERLAY REFERENCE
 #
-# Ends with 0 when the environment runs the image; with 1 when it runs what it ran before; with 2 when nobody knows what it
-# runs, and a person has to look. The environment is that of deploy.sh and smoke.sh.
+# Exits with 0 when the environment runs the image, with 1 when it runs the previous version again, and with 2 when a person
+# has to look, because the rollback failed or was impossible. Takes the environment variables of deploy.sh and smoke.sh.
 # shellcheck source=deploy/ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -12,20 +12,20 @@ namespace=${NAMESPACE:-bookreservation}
 here=$root/deploy/ci
 by_digest "$reference"
 
-# NAME REVISION of every deployment, none before the first release.
+# Prints "NAME REVISION" of every deployment; nothing before the first release.
 revisions() {
   kubectl --namespace "$namespace" get deployments --selector app.kubernetes.io/part-of=bookreservation --output \
     'jsonpath={range .items[*]}{.metadata.name}{" "}{.metadata.annotations.deployment\.kubernetes\.io/revision}{"\n"}{end}'
 }
 
-# Migrations leave the version before them working, so the services alone go back. Settings and secrets that a revision names
-# are still there: each change of them has a name of its own.
+# Migrations leave the previous version working, so only the services are rolled back. The settings and secrets of a revision
+# still exist, because every change of them has its own name.
 roll_back() {
   local name revision failed=0
   trap '' INT TERM
-  say "Taking it back: $1"
+  say "Rolling back: $1"
   if [ -z "$before" ]; then
-    say 'Nothing ran here before, so there is nothing to go back to'
+    say 'This was the first release, so there is nothing to roll back to'
     exit 2
   fi
   while read -r name revision; do
@@ -35,17 +35,17 @@ roll_back() {
     kubectl --namespace "$namespace" rollout status --timeout="${TIMEOUT:-10m}" "deployment/$name" >&2 </dev/null || failed=1
   done <<<"$before"
   if [ "$failed" = 1 ]; then
-    say 'It could not be taken back altogether: look at it (kubectl get pods, kubectl rollout history)'
+    say 'The rollback failed: a person has to look (kubectl get pods, kubectl rollout history)'
     exit 2
   fi
-  say 'The environment runs what it ran before'
+  say 'Rolled back: the environment runs the previous version'
   exit 1
 }
 
 before=$(revisions)
 "$here/verify.sh" "$reference"
 
-# In the background and as a group of its own, so that a signal is heard at once, and ends the step with all that it runs.
+# Each step runs in the background in its own process group, so that a signal is handled at once and ends the whole step.
 set -m
 trap 'kill -- "-$step" 2>/dev/null || true; wait "$step" || true; roll_back "the release was cancelled"' INT TERM
 for script in "deploy.sh $overlay $reference" smoke.sh; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All checks and all tests: test.sh
+# Runs all checks and all tests: test.sh
 # shellcheck source=deploy/ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the other scripts run and a runner lacks: tools.sh NAME...
+# Installs programs that the other scripts need and a runner lacks: tools.sh NAME...
 #
-# By Go, at these versions: what it fetches is held against Go's public log of checksums, on any CI and on a laptop alike.
+# With Go, at these versions. Go checks the downloads against its public checksum log, on any CI and on a laptop.
 # shellcheck source=deploy/ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 

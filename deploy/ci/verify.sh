@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Holds an image against its signature: verify.sh REFERENCE
+# Verifies the signature of an image: verify.sh REFERENCE
 #
-# Who must have signed it is named by COSIGN_KEY, or by COSIGN_IDENTITY (a pattern) and COSIGN_ISSUER.
+# The signer is COSIGN_KEY, or COSIGN_IDENTITY (a pattern) and COSIGN_ISSUER.
 # shellcheck source=deploy/ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -11,8 +11,8 @@ if [ -n "${COSIGN_KEY:-}" ]; then
   by=(--key "$COSIGN_KEY")
 else
   by=(
-    --certificate-identity-regexp "${COSIGN_IDENTITY:?name who must have signed, or COSIGN_KEY}"
-    --certificate-oidc-issuer "${COSIGN_ISSUER:?name who vouches for that identity}"
+    --certificate-identity-regexp "${COSIGN_IDENTITY:?set the signer, or COSIGN_KEY}"
+    --certificate-oidc-issuer "${COSIGN_ISSUER:?set the issuer of that identity}"
   )
 fi
 

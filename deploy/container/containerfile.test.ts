@@ -1,4 +1,4 @@
-/** What can be seen of the image without building it; `npm run image:test` does that. */
+/** Checks of the image that need no build; `npm run image:test` builds it. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DockerfileParser } from 'dockerfile-ast'
@@ -19,25 +19,25 @@ test('it is well-formed', () => {
   expect(validate(text).map(({ message, range }) => `${range.start.line + 1}: ${message}`)).toEqual([])
 })
 
-test('it begins with images that can be named when it is built', () => {
-  const told = /^(\$\{(BUILDER|BASE)\}|libraries|image-\$\{RUNTIME\})$/
+test('its base images are build arguments or its own stages', () => {
+  const replaceable = /^(\$\{(BUILDER|BASE)\}|libraries|image-\$\{RUNTIME\})$/
   const images = file.getFROMs().map((it) => it.getImage()!)
   expect(images).toHaveLength(6)
-  expect(images.filter((it) => !told.test(it))).toEqual([])
+  expect(images.filter((it) => !replaceable.test(it))).toEqual([])
 })
 
-test('the node of the image is the one that the tests run on', async () => {
+test('the image has the version of node that the tests run on', async () => {
   const { devDependencies } = JSON.parse(await read('package.json'))
   expect(text).toContain(`ARG BUILDER=docker.io/library/node:${devDependencies.node}-`)
 })
 
-test.for(['node', 'deno'] as const)('%s is started as npm start does it', (runtime) => {
+test.for(['node', 'deno'] as const)('%s is started as by npm start', (runtime) => {
   const [, ...entrypoint] = entrypoints.find(([program]) => program === `/app/bin/${runtime}`)!
   const [, ...flags] = runtimeCommand(runtime)
   expect(entrypoint).toEqual(flags)
 })
 
-test('what node keeps of the files is made under the flags that it is run with', () => {
+test('the compile cache of node is filled with the flags that services run with', () => {
   const [, ...flags] = runtimeCommand('node')
   expect(text).toContain(`do bin/node ${flags.join(' ')} $main `)
 })

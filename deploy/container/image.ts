@@ -1,4 +1,4 @@
-/** Builds the image, from the images that Containerfile names, or from local ones where no registry can be reached. */
+/** Builds the image, from the base images of the Containerfile, or from local ones if no registry can be reached. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { root } from '../local/root.ts'
@@ -8,7 +8,7 @@ const file = join(root, 'deploy', 'container', 'Containerfile')
 
 export type Bases = { builder: string; base: string; local: boolean }
 
-/** Those of the environment (BUILDER, BASE), else those of Containerfile, else images made here. */
+/** The base images of the environment (BUILDER, BASE), else those of the Containerfile, else local ones. */
 export async function basesOf(env: NodeJS.ProcessEnv): Promise<Bases> {
   if (env.BUILDER && env.BASE) return { builder: env.BUILDER, base: env.BASE, local: false }
   const text = await readFile(file, 'utf8')
@@ -50,7 +50,7 @@ const exists = (image: string) =>
 export async function build(runtime: 'node' | 'deno', { builder, base }: Bases): Promise<string> {
   const image = `localhost/bookreservation:test-${runtime}`
   const args = { RUNTIME: runtime, BUILDER: builder, BASE: base }
-  const told = Object.entries(args).map(([name, value]) => `--build-arg=${name}=${value}`)
-  await shown('podman', 'build', '--network=host', `--file=${file}`, ...told, `--tag=${image}`, root)
+  const buildArgs = Object.entries(args).map(([name, value]) => `--build-arg=${name}=${value}`)
+  await shown('podman', 'build', '--network=host', `--file=${file}`, ...buildArgs, `--tag=${image}`, root)
   return image
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes the two images that Containerfile begins with where no registry can be reached: from Debian's packages, and from
-# the node and npm that are at hand.
+# Makes the two base images of the Containerfile without a registry: from Debian's packages, and from the installed node and
+# npm.
 #
 #   deploy/container/local-base.sh BUILDER BASE
 #
-# BUILDER is a minimal Debian with node and npm. BASE has what a runtime is linked with, certificates, and nothing else: as
-# the images called distroless. Needs root, debootstrap and podman.
+# BUILDER is a minimal Debian with node and npm. BASE has only the libraries that a runtime is linked with, and certificates,
+# like the distroless images. Needs root, debootstrap and podman.
 set -euo pipefail
 
 builder=${1:?name the image to make for BUILDER}
@@ -23,7 +23,7 @@ if ! debootstrap --variant=minbase --include=ca-certificates "$suite" "$dir/buil
   exit 1
 fi
 
-# What a BASE has, in the packages that were fetched for BUILDER.
+# BASE is extracted from the packages that were fetched for BUILDER.
 mkdir -p "$dir/base/etc/ssl/certs"
 for package in base-files netbase tzdata libc6 libgcc-s1 libstdc++6; do
   for deb in "$dir/builder/var/cache/apt/archives/${package}"_*.deb; do
@@ -41,7 +41,7 @@ mkdir -p "$dir/builder/usr/local/lib/node_modules"
 npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
 cp -R "$npm" "$dir/builder/usr/local/lib/node_modules/npm"
 ln -s ../lib/node_modules/npm/bin/npm-cli.js "$dir/builder/usr/local/bin/npm"
-# A registry that this machine trusts, BUILDER may trust too; BASE trusts whom Debian does.
+# BUILDER trusts the same certificates as this machine, so that it can reach its registry; BASE trusts those of Debian.
 cat /etc/ssl/certs/ca-certificates.crt "${NODE_EXTRA_CA_CERTS:-/dev/null}" >"$dir/builder/etc/ssl/certs/ca-certificates.crt"
 mkdir -p "$dir/builder/usr/local/etc"
 printf '%s\n' "registry=$(npm config get registry)" cafile=/etc/ssl/certs/ca-certificates.crt >"$dir/builder/usr/local/etc/npmrc"

@@ -1,4 +1,4 @@
-/** Podman, told what this machine allows. */
+/** Podman, configured for the limits of this machine. */
 import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,9 +11,9 @@ const dir = mkdtempSync(join(tmpdir(), 'bookreservation-podman-'))
 const conf = join(dir, 'containers.conf')
 process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
 
-/** Podman raises limits for its containers, which not every machine lets it do: no further than what we have. */
+/** Podman raises the limits of its containers, which some machines refuse. So they stay within our own. */
 const limits = ['nofile', 'nproc'].map((name) => `"${name}=${limitOf(name)}:${limitOf(name)}"`)
-// crun, which podman would take first, refuses machines that mount both versions of cgroups.
+// crun, podman's default, fails on machines that mount both versions of cgroups.
 const runtime = findProgram('runc') ? 'runtime = "runc"\n' : ''
 writeFileSync(conf, `[containers]\ndefault_ulimits = [${limits.join(', ')}]\n[engine]\n${runtime}`)
 
@@ -23,17 +23,17 @@ function limitOf(name: string): number {
   return Math.min(Number(hard), 32_768)
 }
 
-/** What every call of podman needs in its environment. */
+/** The environment of every call of podman. */
 export const podmanEnv = { CONTAINERS_CONF: process.env.CONTAINERS_CONF ?? conf }
 
-/** @returns what it wrote. @throws with what it complained of. */
+/** @returns its output. @throws with its error output. */
 export async function podman(...args: string[]): Promise<string> {
   const env = { ...process.env, ...podmanEnv }
   const { stdout } = await promisify(execFile)('podman', args, { cwd: root, env, maxBuffer: 64 * 2 ** 20 })
   return stdout.trim()
 }
 
-/** Runs a command of minutes, and shows what it writes. @throws when it fails. */
+/** Runs a long command and shows its output. @throws when it fails. */
 export async function shown(command: string, ...args: string[]): Promise<void> {
   const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...podmanEnv } })
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve))
@@ -41,8 +41,8 @@ export async function shown(command: string, ...args: string[]): Promise<void> {
 }
 
 /**
- * How a service is run: as in Kubernetes, and on this machine's network, where the stores of the test are. Values of its
- * environment are taken from podman's own, so that no command line shows them.
+ * Runs a service as in Kubernetes, but on this machine's network, where the stores of the test are. Podman takes the values of
+ * its environment from its own, so that no command line shows them.
  */
 export function runCommand(image: string, names: string[], args: string[]): [string, ...string[]] {
   return [
@@ -54,5 +54,5 @@ export function runCommand(image: string, names: string[], args: string[]): [str
   ]
 }
 
-/** By which what a test leaves behind is found. */
+/** Marks the containers of a test, to find the ones that it leaves behind. */
 export const label = `bookreservation-test=${process.pid}`

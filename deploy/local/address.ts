@@ -1,15 +1,15 @@
-/** Where a service is that listens on some host and port of this machine. The one place where such URLs are made. */
+/** URLs of services that listen on a host and port of this machine. Only this file builds them. */
 import { Agent, get } from 'node:http'
 import { isIPv6 } from 'node:net'
 
-/** What the spellings of one host have in common: no brackets, and an address as URLs write it. */
+/** The canonical spelling of a host: without brackets, and an address as in a URL. */
 function plain(host: string): string {
   const bare = host.replace(/^\[(.*)\]$/, '$1')
   const url = `http://${isIPv6(bare) ? `[${bare}]` : bare}`
   return URL.canParse(url) ? new URL(url).hostname.replace(/^\[(.*)\]$/, '$1') : bare
 }
 
-/** A host that can be connected to: of the wildcards, loopback. */
+/** A host to connect to: loopback for the wildcards. */
 export function reachableHost(host: string): string {
   const it = plain(host)
   if (it === '0.0.0.0' || it === '::ffff:0:0') return '127.0.0.1'
@@ -19,7 +19,7 @@ export function reachableHost(host: string): string {
 export const isLoopback = (host: string): boolean =>
   plain(host) === 'localhost' || plain(host) === '::1' || plain(host).startsWith('127.')
 
-/** For people and clients. A service that listens on IPv4's loopback, or everywhere, is at `localhost`. */
+/** For people and clients. It is `localhost` if the service listens on the IPv4 loopback or on every address. */
 export function urlOf(host: string, port: number): string {
   const it = reachableHost(host)
   if (it === '127.0.0.1' || plain(host) === '::') return `http://localhost:${port}`
@@ -27,8 +27,7 @@ export function urlOf(host: string, port: number): string {
 }
 
 /**
- * The status of a GET. It goes straight to the port: neither a URL's grammar nor a proxy that the environment names comes
- * between.
+ * The status of a GET. It connects directly to the port, without parsing a URL and without a proxy of the environment.
  */
 export function statusOf(host: string, port: number, path: string, signal: AbortSignal): Promise<number> {
   const agent = new Agent()

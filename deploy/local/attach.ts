@@ -1,4 +1,4 @@
-/** Preloaded by the commands that look into a system: those of the running `npm start`, unless told of others. */
+/** Preloaded by commands that inspect a system. They use the servers of the running `npm start` unless the environment names others. */
 import { runningServers } from './running.ts'
 
 const servers = runningServers(process.env.DATA_DIR || '.data')

@@ -1,4 +1,4 @@
-/** `npm run check`: what can be told without running anything. */
+/** `npm run check`: lint and types. */
 import { lint, runSteps, types } from './steps.ts'
 
 process.exitCode = await runSteps([lint, types])

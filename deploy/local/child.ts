@@ -1,4 +1,4 @@
-/** A child process with a life of its own: its lines, its end, and a stop that always comes to an end. */
+/** A child process: its output lines, its exit, and a stop that always ends it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { killTree } from './kill-tree.ts'
@@ -8,29 +8,29 @@ import { onLines } from './lines.ts'
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
 export type ChildOptions = {
-  /** For messages; the command unless told otherwise. */
+  /** For messages. Default: the command. */
   name?: string
   command: string
   args: string[]
   env?: NodeJS.ProcessEnv
   cwd?: string
-  /** Whom to run as, when root starts what may not run as root. */
+  /** The user to run as, when root starts a program that must not run as root. */
   user?: { uid: number; gid: number }
   /** Asks it to stop; `SIGKILL` follows after `graceMs`. */
   stopSignal?: NodeJS.Signals
   graceMs?: number
-  /** What it reads; nothing unless told otherwise. */
+  /** Its standard input. Default: none. */
   input?: string
-  /** Descriptors that it inherits, from its 3 on. */
+  /** File descriptors that it inherits, from 3 on. */
   inherit?: number[]
-  /** Without it, its last lines are part of the error when it fails. */
+  /** Called for each line. Without it, the last lines become part of the error when it fails. */
   onLine?: (line: string) => void
 }
 
 export type Child = {
   pid: number
   exited: Promise<Exit>
-  /** The last lines it wrote, oldest first. */
+  /** The last lines of its output, oldest first. */
   tail(): string[]
   kill(signal: NodeJS.Signals): void
   stop(): Promise<Exit>
@@ -42,15 +42,15 @@ export type Child = {
 
 const tailLines = 30
 
-/** Pids of the children of this process that have not ended. */
+/** Pids of running children of this process. */
 const running = new Set<number>()
 
-/** Kills every child with all its descendants, without asking and without waiting: none writes any more. */
+/** Kills every child with all its descendants at once, so that none of them writes any more. */
 export function killAll(): void {
   for (const pid of running) killTree(pid)
 }
 
-/** @throws {Error} when the command cannot be run at all. */
+/** @throws {Error} when the command cannot be run. */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { command, name = command, args, env, cwd, user, stopSignal = 'SIGTERM', graceMs = 10_000 } = options
   const { input, inherit = [] } = options
@@ -58,15 +58,15 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     env,
     cwd,
     ...user,
-    // A session of its own: Ctrl-C reaches the starter alone, which then stops things in order.
+    // In its own session, so that Ctrl-C reaches only the starter, which then stops everything in order.
     detached: true,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...inherit],
   }) as ChildProcess
   await new Promise((resolve, reject) => process.once('spawn', resolve).once('error', reject))
   const pid = process.pid!
-  const letGo = leash(pid, stopSignal)
+  const release = leash(pid, stopSignal)
   running.add(pid)
-  // It may end without having read: that is told by its exit.
+  // It may exit without reading its input; its exit code says enough.
   process.stdin?.on('error', () => {}).end(input)
 
   const tail: string[] = []
@@ -79,7 +79,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   }
   const exited = ended(process, onLine).finally(() => {
     running.delete(pid)
-    letGo()
+    release()
   })
 
   const kill = (signal: NodeJS.Signals) => void process.kill(signal)
@@ -114,7 +114,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 
 export const describe = ({ code, signal }: Exit): string => signal ?? `code ${code}`
 
-/** Ended means: gone, and everything it wrote was read. */
+/** Resolves when the process is gone and all its output was read. */
 async function ended(process: ChildProcess, onLine: (line: string) => void): Promise<Exit> {
   const exit = new Promise<Exit>((resolve) =>
     process.once('exit', (code, signal) => resolve({ code, signal })),
@@ -123,7 +123,7 @@ async function ended(process: ChildProcess, onLine: (line: string) => void): Pro
   return exit
 }
 
-/** Resolves at the stream's end, or shortly after the exit: a grandchild may hold the pipe open for ever. */
+/** Resolves at the end of the stream, or shortly after the exit, because a grandchild may keep the pipe open. */
 async function read(stream: Readable, onLine: (line: string) => void, exit: Promise<Exit>): Promise<void> {
   const closed = new Promise((resolve) => stream.once('close', resolve))
   onLines(stream, onLine)
@@ -136,9 +136,9 @@ async function read(stream: Readable, onLine: (line: string) => void, exit: Prom
 export class ChildError extends Error {
   override name = 'ChildError'
   readonly lines: string[]
-  /** How it ended, if it has. */
+  /** Set if it has ended. */
   readonly exit: Exit | undefined
-  /** @param quote whether the message repeats the lines. */
+  /** @param quote whether the message includes the lines. */
   constructor(what: string, lines: string[], quote: boolean, exit?: Exit) {
     super(quote && lines.length ? `${what}:\n${lines.slice(-10).join('\n')}` : what)
     this.lines = [...lines]

@@ -28,7 +28,7 @@ const take = (options: Partial<DataFolderOptions> = {}) =>
 const lockFile = () => join(path, 'start.lock')
 const beatFile = () => join(path, 'start.beat')
 
-/** As a start on another machine leaves it. */
+/** The lock file of a start on another machine. */
 const foreign = JSON.stringify({ id: 'other', kernel: 'another boot', host: 'elsewhere', pid: 7 })
 
 /** Another process that takes the folder, and lives until it is killed. */
@@ -44,7 +44,7 @@ async function owner(): Promise<Child> {
   return child
 }
 
-test('D1: one start has the folder, and the next has it once that has ended in order', async () => {
+test('D1: one start has the folder, and the next gets it after a normal end', async () => {
   const first = await take()
   await expect(take()).rejects.toThrow(
     /data is in use by another npm start, process \d+ on \S+; set DATA_DIR to run a second one$/,
@@ -54,11 +54,11 @@ test('D1: one start has the folder, and the next has it once that has ended in o
   expect(said).toEqual([])
 })
 
-test('D1: a start that is still ending is waited for', async () => {
+test('D1: a start waits for one that is still ending', async () => {
   const ended = await owner()
   ended.kill('SIGKILL')
   await ended.exited
-  // As one whose last thread waits for the disk: the lock is held, and nobody answers.
+  // Like a process whose last thread waits for the disk: it holds the lock and does not answer.
   const dying = await startChild({
     name: 'flock',
     command: 'flock',
@@ -69,7 +69,7 @@ test('D1: a start that is still ending is waited for', async () => {
   expect(await dying.exited).toMatchObject({ code: 0 })
 })
 
-test('D1: a start that is halted keeps the folder, and one that was killed leaves it free at once', async () => {
+test('D1: a halted start keeps the folder, and a killed one frees it at once', async () => {
   const child = await owner()
   child.kill('SIGSTOP')
   await expect(take()).rejects.toThrow(`process ${child.pid} on`)
@@ -79,7 +79,7 @@ test('D1: a start that is halted keeps the folder, and one that was killed leave
   expect(said).toEqual([])
 })
 
-test('D2: a start on another machine that still counts keeps the folder', async () => {
+test('D2: a start on another machine keeps the folder while its counter changes', async () => {
   await (await take())[Symbol.asyncDispose]()
   await writeFile(lockFile(), foreign)
   let count = 0
@@ -94,7 +94,7 @@ test('D2: a start on another machine that still counts keeps the folder', async 
   expect(await readFile(lockFile(), 'utf8')).toBe(foreign)
 })
 
-test('D2: a start on another machine that counts no more loses the folder, after a watch', async () => {
+test('D2: a start on another machine loses the folder when its counter has stopped for long enough', async () => {
   await (await take())[Symbol.asyncDispose]()
   await writeFile(lockFile(), foreign)
   await writeFile(beatFile(), 'other 3\n')
@@ -102,11 +102,11 @@ test('D2: a start on another machine that counts no more loses the folder, after
   await using _it = await take()
   expect(performance.now() - since).toBeGreaterThanOrEqual(400)
   expect(said).toEqual([
-    `${path} was not closed by another npm start, process 7 on elsewhere: watching for 0.4 s whether it runs.`,
+    `${path} was not closed by another npm start, process 7 on elsewhere: watching for 0.4 s whether it still runs.`,
   ])
 })
 
-test('D2: the watch ends when the user wants it to', async () => {
+test('D2: a signal ends the watch', async () => {
   await (await take())[Symbol.asyncDispose]()
   await writeFile(lockFile(), foreign)
   const stopping = new AbortController()
@@ -117,7 +117,7 @@ test('D2: the watch ends when the user wants it to', async () => {
   expect(await readFile(lockFile(), 'utf8')).toBe(foreign)
 })
 
-test('D2: an owner counts as long as it has the folder', async () => {
+test('D2: an owner increments its counter as long as it has the folder', async () => {
   await using _it = await take()
   const counts = new Set<string>()
   await vi.waitUntil(async () => counts.add(await readFile(beatFile(), 'utf8').catch(() => '')).size > 3)
@@ -131,21 +131,18 @@ test.each([
   ],
   ['was removed', () => rename(path, `${path}-removed`), 'its start.lock was removed or emptied'],
   ['was opened to others', () => writeFile(lockFile(), ''), 'its start.lock was removed or emptied'],
-])(
-  'D3: an owner learns that the folder %s, and writes nothing to it any more',
-  async (_name, lose, reason) => {
-    const it = await take()
-    await lose()
-    await vi.waitUntil(() => lost.length > 0)
-    const files = () =>
-      Promise.all([lockFile(), beatFile()].map((file) => readFile(file, 'utf8').catch(() => '')))
-    const before = await files()
-    await sleep(100)
-    await it[Symbol.asyncDispose]()
-    expect(await files()).toEqual(before)
-    expect(lost).toEqual([reason])
-  },
-)
+])('D3: an owner notices that the folder %s, and stops writing to it', async (_name, lose, reason) => {
+  const it = await take()
+  await lose()
+  await vi.waitUntil(() => lost.length > 0)
+  const files = () =>
+    Promise.all([lockFile(), beatFile()].map((file) => readFile(file, 'utf8').catch(() => '')))
+  const before = await files()
+  await sleep(100)
+  await it[Symbol.asyncDispose]()
+  expect(await files()).toEqual(before)
+  expect(lost).toEqual([reason])
+})
 
 test('only its user can list the folder, whatever the umask', async () => {
   const before = process.umask(0o000)

@@ -1,20 +1,19 @@
 /**
- * The folder that a running system has for itself: one start at a time, wherever the others run.
+ * Exclusive use of the data folder: one start at a time, on whatever machine the others run.
  *
- * - **D1** A start holds the kernel's lock on `start.lock` (`flock.mjs`). The kernel lets go of it when the process has
- *   ended, however it ended, so a start that was killed blocks no other for longer than its end takes. A start that is only halted keeps the lock.
- * - **D2** Another kernel, of a host or a virtual machine that shares the folder, may not see that lock. So the owner
- *   writes its random id to `start.lock`, and a count to `start.beat` every second. A start that finds the id of an
- *   owner of another kernel watches the count for longer than an owner's servers can outlive it. If the count changes,
- *   the folder is in use. No two clocks are compared: only changes of the count are observed.
- * - **D3** Only the owner writes `start.lock`, once, when it has taken the folder. An owner that wakes up late (a
- *   suspended machine) and finds another id there, or no file, has lost the folder. Its servers are killed, not
- *   stopped: a server that stops writes.
- * - **D4** An owner that stops in order empties `start.lock`, after its servers have ended.
+ * - **D1** A start holds the kernel's lock on `start.lock` (`flock.mjs`). The kernel releases it when the process has ended,
+ *   however it ended, so a killed start blocks others only until its exit is complete. A halted start keeps the lock.
+ * - **D2** Another kernel, of a host or a virtual machine that shares the folder, may not see that lock. So the owner writes its
+ *   random id to `start.lock`, and a counter to `start.beat` every second. A start that finds the id of an owner on another
+ *   kernel watches the counter for longer than the servers of a dead owner can survive. If the counter changes, the folder is in
+ *   use. No clocks are compared, only changes of the counter are observed.
+ * - **D3** Only the owner writes `start.lock`, once, when it has taken the folder. An owner that wakes up late (a suspended
+ *   machine) and finds another id, or no file, has lost the folder. It kills its servers instead of stopping them, because a
+ *   stopping server writes.
+ * - **D4** An owner that stops normally empties `start.lock` after its servers have ended.
  *
- * Between waking up and the next look at `start.lock` a second may pass; and of two kernels that share a folder and no
- * locks, both may take it at the same moment: where the file system is not known to be local, a start looks again
- * before it goes on.
+ * Up to a second may pass between waking up and the next check of `start.lock`. Two kernels that share the folder but no locks
+ * may both take it at the same moment, so on a file system that may not be local, a start checks again before it continues.
  */
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -30,24 +29,24 @@ export type DataFolder = { path: string; [Symbol.asyncDispose](): Promise<void> 
 
 export type DataFolderOptions = {
   say: (line: string) => void
-  /** Called once, when another start has taken the folder, or it was removed. */
+  /** Called once, when another start has taken the folder or it was removed. */
   onLost: (reason: string) => void
   /** Ends the watch for an owner of another kernel. */
   signal?: AbortSignal
-  /** How long a count must not have changed. */
+  /** How long the counter must not change. */
   silenceMs?: number
   beatMs?: number
 }
 
 type Owner = { id: string; kernel: string; host: string; pid: number }
 
-/** What a killed start leaves behind stops within 10 s or is killed (`leash.ts`): twice as long is safe. */
+/** The servers of a killed start stop within 10 s or are killed (`leash.ts`). Twice as long is safe. */
 const silenceMsDefault = 20_000
 const beatMsDefault = 1_000
 /** Longer than it takes to write a line. */
 const tornMs = 100
 
-/** Of Linux: ext4, xfs, btrfs, tmpfs, overlay, zfs, f2fs. Two kernels do not use one of these at a time. */
+/** On Linux: ext4, xfs, btrfs, tmpfs, overlay, zfs, f2fs. Two kernels cannot use one of these at the same time. */
 const localFileSystems = [0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0x2fc12fc1, 0xf2f52010]
 
 /** @throws {Error} when the folder cannot be written to, or another start has it. */
@@ -59,10 +58,12 @@ export async function takeDataFolder(path: string, options: DataFolderOptions): 
     const me = { id: randomUUID(), kernel: await kernelOf(files.lock), host: hostname(), pid: process.pid }
     const last = await ownerIn(files.lock)
     if (last && last.kernel !== me.kernel) {
-      say(`${path} was not closed by ${nameOf(last)}: watching for ${silenceMs / 1000} s whether it runs.`)
+      say(
+        `${path} was not closed by ${nameOf(last)}: watching for ${silenceMs / 1000} s whether it still runs.`,
+      )
       if (await changes(files.beat, silenceMs, beatMs, signal)) throw new Taken(path, last)
     }
-    // In this order, so that no reader finds the file empty.
+    // Write, then truncate, so that no reader finds the file empty.
     ftruncateSync(fd, writeSync(fd, `${JSON.stringify(me)}\n`, 0))
     if (!(await isLocal(path))) {
       await sleep(2 * beatMs, undefined, { signal })
@@ -99,7 +100,7 @@ async function lock(path: string, file: string): Promise<number> {
   return fd
 }
 
-/** Folder by folder: Node's recursive `mkdir` tries for ever where there can be none, as in `/proc`. */
+/** Folder by folder: Node's recursive `mkdir` loops forever where none can be made, as in `/proc`. */
 function makeFolder(path: string): void {
   try {
     makeOne(path)
@@ -112,21 +113,21 @@ function makeFolder(path: string): void {
   }
 }
 
-/** Of root's folder other users see nothing, but Postgres, which does not run as root, may pass to its data. */
+/** Other users cannot list root's folder, but Postgres, which does not run as root, can reach its data in it. */
 function makeOne(path: string): void {
   mkdirSync(path)
-  // Set, since the umask has its say in what `mkdir` makes.
+  // Explicitly, because the umask restricts the mode of `mkdir`.
   chmodSync(path, process.getuid?.() === 0 ? 0o711 : 0o700)
 }
 
-/** Counts until it is stopped. */
+/** Increments the counter until it is stopped. */
 function beat(me: Owner, files: { lock: string; beat: string }, beatMs: number, options: DataFolderOptions) {
   const stopping = new AbortController()
   const { signal } = stopping
   let lost = false
   const look = async (count: number) => {
     let owner = await ownerIn(files.lock)
-    // Another start may be about to write the rest.
+    // Another start may be in the middle of writing.
     if (!owner) owner = await sleep(tornMs).then(() => ownerIn(files.lock))
     lost = owner?.id !== me.id
     if (!lost) return writeFile(files.beat, `${me.id} ${count}\n`, { mode: 0o600 })
@@ -136,7 +137,7 @@ function beat(me: Owner, files: { lock: string; beat: string }, beatMs: number, 
     let failed = false
     for (let count = 1; !signal.aborted && !lost; count++) {
       await look(count).catch((error: Error) => {
-        if (!failed) options.say(`Cannot say that the data folder is in use: ${error.message}`)
+        if (!failed) options.say(`Cannot mark the data folder as in use: ${error.message}`)
         failed = true
       })
       await sleep(beatMs, undefined, { signal }).catch(() => {})
@@ -144,7 +145,7 @@ function beat(me: Owner, files: { lock: string; beat: string }, beatMs: number, 
   }
   const kept = keep()
   return {
-    /** @returns whether the folder was ours to the end. */
+    /** @returns whether this start owned the folder to the end. */
     async stop() {
       stopping.abort()
       await kept
@@ -153,7 +154,7 @@ function beat(me: Owner, files: { lock: string; beat: string }, beatMs: number, 
   }
 }
 
-/** Whether a file becomes another while it is watched. */
+/** Whether a file changes while it is watched. */
 async function changes(file: string, forMs: number, beatMs: number, signal?: AbortSignal): Promise<boolean> {
   const read = () => readFile(file, 'utf8').catch(() => '')
   const before = await read()
@@ -165,7 +166,7 @@ async function changes(file: string, forMs: number, beatMs: number, signal?: Abo
   return false
 }
 
-/** Undefined when there is none: the last one stopped in order, or the file is gone. */
+/** Undefined without an owner: the last one stopped normally, or the file is gone. */
 async function ownerIn(file: string): Promise<Owner | undefined> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return ''
@@ -179,8 +180,8 @@ async function ownerIn(file: string): Promise<Owner | undefined> {
 }
 
 /**
- * Equal for two starts only if one kernel's lock on the file is seen by both: the same boot of the same machine, and the
- * same mount of the same file.
+ * Equal for two starts only if both see the same kernel's locks on the file: the same boot of the same machine, and the same
+ * mount of the same file.
  */
 async function kernelOf(file: string): Promise<string> {
   const { dev, ino } = await stat(file)

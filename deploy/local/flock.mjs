@@ -1,23 +1,23 @@
 /**
- * The kernel's lock on a file. It needs no pid, so it holds between PID and IPC namespaces, between containers that share
- * a volume and, where a network volume supports locks, between hosts. Every child that inherits the descriptor holds the
- * lock too: it is free once the last of them has ended, however they ended.
+ * The kernel's lock on a file. It does not depend on pids, so it works across PID and IPC namespaces, across containers that
+ * share a volume and, if a network volume supports locks, across hosts. Every child that inherits the descriptor holds the
+ * lock too: it is released when the last of them has ended, however they ended.
  *
- * The file is never removed: another process may hold a lock on it, and the next one would lock another file.
+ * The file is never removed: another process may hold its lock, and the next one would lock a different file.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A process that was killed holds its locks until its last thread has ended, which a busy disk can delay. */
+/** A killed process holds its locks until its last thread has ended, which a busy disk can delay. */
 const lingersMaxMs = 2_000
 const pollMs = 100
 
 /**
  * Waits a moment for a process that is about to end.
  *
- * @param {string} path made when it is not there.
- * @returns {Promise<number | undefined>} as of `tryLock`.
+ * @param {string} path created if missing.
+ * @returns {Promise<number | undefined>} like `tryLock`.
  */
 export async function lockSoon(path) {
   const since = performance.now()
@@ -28,13 +28,13 @@ export async function lockSoon(path) {
   }
 }
 
-/** Known to macOS alone, where opening and locking are one call. */
+/** Only on macOS, where one call opens and locks a file. */
 const exclusive = process.platform === 'darwin' ? 0x20 | constants.O_NONBLOCK : 0
 
 /**
  * Never waits.
  *
- * @param {string} path made when it is not there.
+ * @param {string} path created if missing.
  * @returns {Promise<number | undefined>} a descriptor, which holds the lock until it is closed; undefined when another process has the lock.
  */
 export async function tryLock(path) {
@@ -59,7 +59,7 @@ function openUnlessTaken(path) {
   }
 }
 
-/** Node has no call for it; flock(1) of util-linux or busybox locks the descriptor that it inherits, for us too. */
+/** Node cannot lock files. flock(1) of util-linux or busybox locks the descriptor that it inherits, which we share. */
 async function locked(fd, path) {
   const env = { PATH: `${process.env.PATH ?? ''}:/usr/bin:/bin` }
   const child = spawn('flock', ['-n', '3'], { env, stdio: ['ignore', 'ignore', 'pipe', fd] })
@@ -70,7 +70,7 @@ async function locked(fd, path) {
   const code = await new Promise((resolve, reject) => {
     child.once('error', reject).once('close', resolve)
   }).catch((error) => {
-    throw new Error(`Cannot lock ${path}: cannot run flock, of the package util-linux: ${error.message}`)
+    throw new Error(`Cannot lock ${path}: cannot run flock (package util-linux): ${error.message}`)
   })
   if (code === 0) return true
   if (code === 1 && !complaint) return false

@@ -1,13 +1,13 @@
 import { createServer } from 'node:net'
 import { ChildError } from './child.ts'
 
-/** A port that is free now. Another process may take it before it is used, so its user tries again. */
+/** A port that is free now. Another process may take it before it is used, so callers must retry (`onPort`). */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   const [port] = await freePorts(1, host)
   return port!
 }
 
-/** So many, no two of them the same. */
+/** Distinct free ports. */
 export async function freePorts(count: number, host = '127.0.0.1'): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer())
   await Promise.all(
@@ -18,7 +18,7 @@ export async function freePorts(count: number, host = '127.0.0.1'): Promise<numb
   return ports
 }
 
-/** @throws the error of listening, `EADDRINUSE` above all. */
+/** @throws the error of listening, usually `EADDRINUSE`. */
 export async function assertFree(port: number, host: string): Promise<void> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
@@ -27,7 +27,7 @@ export async function assertFree(port: number, host: string): Promise<void> {
 
 const attemptsMax = 5
 
-/** Starts a server on the port given, or, where it is 0, on a free one; loses the race for one at most 4 times. */
+/** Starts a server on the given port, or on a free one if it is 0, with up to 4 retries when another process takes it. */
 export async function onPort<Server>(
   port: number,
   start: (port: number) => Promise<Server>,

@@ -1,4 +1,4 @@
-/** One Postgres and one Redis for a whole test run, on free ports and in a folder of their own. */
+/** One Postgres and one Redis for a whole test run, on free ports and in a temporary folder. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
-  // Passable for the user as whom Postgres runs when root tests.
+  // When root runs the tests, Postgres runs as another user, who must be able to enter.
   await chmod(dir, 0o711)
   const say = (line: string) => console.log(line)
   const servers = await Promise.allSettled([

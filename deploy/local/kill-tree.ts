@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 type Process = { pid: number; parent: number }
 
-/** Kills a process and all its descendants. It is halted first, so that it starts no other meanwhile. */
+/** Kills a process and all its descendants. It is halted first, so that it cannot start others meanwhile. */
 export function killTree(pid: number): void {
   send(pid, 'SIGSTOP')
   const processes = listProcesses()
@@ -18,11 +18,11 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {
-    // It has ended already.
+    // It has already ended.
   }
 }
 
-/** All there are. */
+/** All processes of this machine. */
 export function listProcesses(): Process[] {
   const lines = process.platform === 'linux' ? fromProc() : fromPs()
   return lines.map((line) => {
@@ -38,7 +38,7 @@ function fromProc(): string[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.flatMap((pid) => {
     try {
-      // The name of the program, in parentheses, may hold anything.
+      // The name of the program, in parentheses, may contain anything.
       const afterName = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\)/s, '').trim()
       return [`${pid} ${afterName.split(' ')[1]}`]
     } catch {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 
-// `cat` ends when the pipe does, and the pipe ends with the process that holds its other end: this one.
+// `cat` ends when this process, which holds the other end of its pipe, has ended.
 const script = `trap '' HUP INT TERM
 cat >/dev/null
 kill -s "$1" "$0" 2>/dev/null || exit 0
@@ -11,15 +11,15 @@ kill -s KILL "$0" 2>/dev/null`
  * Ends another process when this one ends, however it ends: `kill -9` included, where no exit handler runs.
  *
  * @param signal sent first; `SIGKILL` follows after 10 s.
- * @returns a function that lets go, to be called once the other process is gone.
+ * @returns a function that ends the watch. Call it when the other process is gone.
  */
 export function leash(pid: number, signal: NodeJS.Signals): () => void {
   const watcher = spawn('/bin/sh', ['-c', script, String(pid), signal.replace(/^SIG/, '')], {
-    // Its own session: Ctrl-C in the terminal is for the starter alone.
+    // In its own session, so that Ctrl-C in the terminal reaches only the starter.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
     cwd: '/',
-    // Without `cat` it would let nobody live: found whatever our own PATH is.
+    // If it did not find `cat`, it would kill the process at once, so it does not inherit our PATH.
     env: { PATH: '/usr/bin:/bin' },
   })
   watcher.on('error', () => {})

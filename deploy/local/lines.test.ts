@@ -15,7 +15,7 @@ async function linesOf(chunks: (string | Buffer)[]): Promise<string[]> {
   return lines
 }
 
-test('a line ends at a line feed alone', async () => {
+test('a line ends only at a line feed', async () => {
   expect(await linesOf(['a\u2028b\u2029c\u0085d\re\vf\fg\nnext\r\n\nlast'])).toEqual([
     'a\u2028b\u2029c\u0085d\re\vf\fg',
     'next',
@@ -24,7 +24,7 @@ test('a line ends at a line feed alone', async () => {
   ])
 })
 
-test('chunks may end within a line, and within a character', async () => {
+test('chunks may end within a line or within a character', async () => {
   const bytes = Buffer.from('예약\n')
   expect(await linesOf(['a', 'b\nc', '\n', bytes.subarray(0, 2), bytes.subarray(2)])).toEqual([
     'ab',
@@ -33,13 +33,13 @@ test('chunks may end within a line, and within a character', async () => {
   ])
 })
 
-test('a line without an end takes no more memory than a piece of it', async () => {
+test('an endless line is split, so its memory is bounded', async () => {
   const lines = await linesOf(Array.from({ length: 25 }, () => 'x'.repeat(100_000)))
   expect(lines.length).toBeGreaterThan(1)
   expect(lines.join('')).toBe('x'.repeat(2_500_000))
 })
 
-test('what a service logs begins no line of another service, neither as it is read nor as it is shown', async () => {
+test('no logged text can look like a line of another service, when it is read or when it is shown', async () => {
   const forged = '\u2028stock       [09:00:00.000] ERROR: FORGED\u2029\u0085\u009b2J\u202e'
   const line = JSON.stringify({ level: 30, time: 0, msg: `an alert ${forged}`, alerts: [forged] })
   const read: string[] = []

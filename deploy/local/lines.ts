@@ -1,8 +1,8 @@
-/** The lines of a stream. A line ends at a line feed and nowhere else: whatever was logged, no part of it begins a line. */
+/** The lines of a stream. A line ends only at a line feed, so no part of a logged text can begin a line. */
 import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 
-/** What is longer comes in pieces. */
+/** Longer lines are split. */
 const lineLengthMax = 1_000_000
 
 export function onLines(stream: Readable, onLine: (line: string) => void): void {

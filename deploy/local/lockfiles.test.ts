@@ -1,4 +1,4 @@
-/** What is installed is known beforehand to the byte, on every platform. */
+/** Every installed package is pinned by its hash, on every platform. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -13,9 +13,9 @@ const lockfiles = [
 ]
 const requirements = ['actors/fuzz/requirements.txt']
 
-// npm leaves the hashes of other platforms' packages out where it writes a lockfile from what is installed. To fill
-// them in, delete node_modules and the lockfile, and install.
-test.each(lockfiles)('%s has a hash of every package, those of other platforms too', async (path) => {
+// When npm writes a lockfile from installed packages, it omits the hashes for other platforms. To fill them in, delete
+// node_modules and the lockfile, and install again.
+test.each(lockfiles)('%s has a hash of every package, including those of other platforms', async (path) => {
   const { packages }: Lockfile = JSON.parse(await readFile(join(root, path), 'utf8'))
   const without = Object.entries(packages).filter(([name, it]) => name && !it.link && !it.integrity)
   expect(without.map(([name]) => name)).toEqual([])

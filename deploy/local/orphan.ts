@@ -1,4 +1,4 @@
-/** Servers that outlived their starter: found through their pid file, known by their command line and folder. */
+/** Servers that outlived their starter: found by their pid file, recognized by their command line and folder. */
 import { execFile } from 'node:child_process'
 import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,17 +8,17 @@ const graceMs = 15_000
 
 export type OrphanOptions = {
   pidFile: string
-  /** Part of the command line of every server of ours on this folder, and of no other process. */
+  /** A part of the command line that only our servers on this folder have. */
   mark: string
-  /** The folder in which the server works. */
+  /** The working folder of the server. */
   folder: string
   /** Asks it to stop; `SIGKILL` follows. */
   signal: NodeJS.Signals
 }
 
 /**
- * Stops the server that the pid file names. A pid that now belongs to another process (after a reboot, or in a
- * restarted container) is left alone, and so is the file: it may be that of a server in another PID namespace.
+ * Stops the server that the pid file names. If the pid now belongs to another process (after a reboot, or in a restarted
+ * container), both are left alone: the file may belong to a server in another PID namespace.
  *
  * @returns whether there was one.
  */
@@ -47,14 +47,14 @@ function send(pid: number, signal: NodeJS.Signals, folder: string): void {
   }
 }
 
-/** The pid on the first line; undefined when there is no file, or no pid in it. A Postgres without postmaster writes a minus before it. */
+/** The pid on the first line, if any. A Postgres without postmaster writes a minus before it. */
 export async function pidIn(file: string): Promise<number | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '')
   const pid = Number(/^-?(\d{1,10})\s*(\n|$)/.exec(text)?.[1] ?? 0)
   return pid > 0 ? pid : undefined
 }
 
-/** Of any process. Empty when there is no such process, or when only its exit code is left. */
+/** Empty if there is no such process, or if it is a zombie. */
 export async function commandLine(pid: number): Promise<string> {
   if (process.platform === 'linux') {
     return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')
@@ -63,7 +63,7 @@ export async function commandLine(pid: number): Promise<string> {
   return ps?.stdout ?? ''
 }
 
-/** Whether the folder is the process' working directory. Undefined where that cannot be learnt. */
+/** Whether the folder is the working directory of the process. Undefined if that is unknown. */
 export async function worksIn(pid: number, folder: string): Promise<boolean | undefined> {
   try {
     const [theirs, ours] = await Promise.all([stat(`/proc/${pid}/cwd`), stat(folder)])

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 
-/** A starter of which two services log more than anybody reads. */
+/** A starter with two services that log more than the reader reads. */
 const starter = `
   const { openOutput } = await import(${JSON.stringify(new URL('./output.ts', import.meta.url).href)})
   const output = openOutput('json')
@@ -16,7 +16,7 @@ const starter = `
   }
   output.say('it ends')`
 
-test('the starter goes on and ends though nobody reads what it prints', async () => {
+test('the starter keeps running and ends although its output is not read', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', starter], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -24,7 +24,7 @@ test('the starter goes on and ends though nobody reads what it prints', async ()
   expect(code).toBe(0)
 })
 
-test('a reader that comes back in time finds the latest lines, and how many were left out', async () => {
+test('a reader that comes back in time finds the latest lines, and how many were dropped', async () => {
   const child = spawn(
     process.execPath,
     ['--input-type=module', '-e', `${starter}\nsetTimeout(() => {}, 3_000)`],
@@ -39,5 +39,5 @@ test('a reader that comes back in time finds the latest lines, and how many were
   expect(shown.some(({ service, level }) => service === 'notifier' && level === 'warn')).toBe(true)
   expect(
     shown.filter(({ service }) => service === 'start').map(({ msg }) => msg.replace(/[:{].*/, '')),
-  ).toEqual(['it begins', 'it ends', 'Left out lines that nobody read in time'])
+  ).toEqual(['it begins', 'it ends', 'Dropped lines because the reader was behind'])
 })

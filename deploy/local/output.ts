@@ -1,13 +1,13 @@
 /**
- * What the starter prints: its own lines, and those of the services, readable or as JSON. A reader of it that is behind holds
- * up neither the starter, which has services to look after, nor those (`log-buffer.ts`).
+ * The output of the starter: its own lines and those of the services, readable or as JSON. A slow reader blocks neither the
+ * starter nor the services (`log-buffer.ts`).
  */
 import { prettyFactory } from 'pino-pretty'
 import { type Level, LogBuffer } from '../../actors/log-buffer.ts'
 import { openStdout } from '../../actors/stdout.ts'
 
 export type Output = {
-  /** A line of the starter's own. */
+  /** Prints a line of the starter itself. */
   say(line: string): void
   /** Renders the lines of one service. */
   of(service: string): (line: string) => void
@@ -19,7 +19,7 @@ const nameWidth = 11
 /** To standard output. */
 export function openOutput(format: 'pretty' | 'json'): Output {
   const behind = (lines: object) =>
-    output.say(`Left out lines that nobody read in time: ${JSON.stringify(lines)}`)
+    output.say(`Dropped lines because the reader was behind: ${JSON.stringify(lines)}`)
   const buffer = new LogBuffer({ outlet: openStdout(), behind })
   process.on('exit', () => buffer.end())
   const add = (level: Level, line: string) => buffer.add(level, line)
@@ -27,7 +27,7 @@ export function openOutput(format: 'pretty' | 'json'): Output {
   return output
 }
 
-/** Where lines go, with the line feed at their end. */
+/** Receives lines, with the line feed at their end. */
 export type Sink = { isTTY: boolean; add(level: Level, line: string): void }
 
 export function createOutput(format: 'pretty' | 'json', sink: Sink): Output {
@@ -61,14 +61,14 @@ export function createOutput(format: 'pretty' | 'json', sink: Sink): Output {
   }
 }
 
-/** Of what the starter says itself: it says little. */
+/** The level of the starter's own lines, which are few and are dropped last. */
 const ownLevel: Level = 'error'
 
-/** As the services write it. What is no line of a log may be the last words of a runtime. */
+/** The level that the service wrote. A line that is not JSON may be the error of a runtime that ends. */
 const levelOf = (line: string): Level =>
   (/^\{"level":"(trace|debug|info|warn|error|fatal)"/.exec(line)?.[1] ?? 'error') as Level
 
-/** What a terminal may take for the end of a line, an order or a change of direction is shown as an escape. */
+/** Escapes characters that a terminal may interpret as the end of a line, a command or a change of direction. */
 const visible = (text: string): string =>
   text.replaceAll(/[\r\u0080-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (it) =>
     it === '\r' ? '\\r' : `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`,

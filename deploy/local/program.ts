@@ -2,10 +2,10 @@ import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { root } from './root.ts'
 
-/** Where `install.mjs` unpacks what it does not install, a folder each. */
+/** `install.mjs` unpacks programs here that it does not install, in a folder each. */
 const unpacked = join(root, 'node_modules', '.cache', 'programs')
 
-/** @returns where the first of these commands is: on the PATH, or else among what was unpacked. */
+/** @returns the path of the first of these commands, on the PATH or among the unpacked programs. */
 export function findProgram(...names: string[]): string | undefined {
   const dirs = [...(process.env.PATH ?? '').split(delimiter), ...unpackedDirs()]
   return names.flatMap((name) => dirs.map((dir) => join(dir, name))).find(isExecutable)

@@ -1,4 +1,4 @@
-/** Whether a server that the user named is there: better told at once than by three services in turn. */
+/** Checks a server of the user's settings at the start, so that its fault is reported once and not by three services. */
 import { databaseAddress } from '../../streams/database-url.ts'
 import { openAsAdministrator } from '../../streams/postgres.ts'
 import { openRedis } from '../../streams/redis.ts'

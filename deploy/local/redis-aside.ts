@@ -1,4 +1,4 @@
-/** Data that Redis cannot read, kept beside what it begins anew. */
+/** Moves data that Redis cannot read out of the way, and keeps it. */
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ChildError } from './child.ts'
@@ -8,10 +8,10 @@ export type Aside = { path: string; putBack(): Promise<void> }
 
 const prefix = 'unreadable-'
 
-/** How a process ends that was told to, by a person or for want of memory. */
+/** Signals with which a person or the kernel's memory limit ends a process. */
 const killed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL']
 
-/** Whether a Redis that did not start may have failed by its data: it ended by itself, and not for its port. */
+/** Whether unreadable data may be why Redis did not start: it exited by itself, and not because of its port. */
 export function isUnreadable(error: unknown): boolean {
   if (!(error instanceof ChildError) || !error.exit) return false
   const { signal } = error.exit
@@ -19,9 +19,9 @@ export function isUnreadable(error: unknown): boolean {
 }
 
 /**
- * Moves all of Redis' data into a folder named with the date. Undefined when there is none.
+ * Moves all data of Redis into a folder named after the date. Undefined when there is none.
  *
- * @param others names of files that are not its data.
+ * @param others names of files to leave in place.
  */
 export async function putAside(dataDir: string, others: string[]): Promise<Aside | undefined> {
   const names = await readdir(dataDir)
@@ -35,7 +35,7 @@ export async function putAside(dataDir: string, others: string[]): Promise<Aside
   return {
     path,
     async putBack() {
-      // A Redis that did not start either may have begun some of it.
+      // The second attempt may have created some of it.
       for (const name of data) await rm(join(dataDir, name), { recursive: true, force: true })
       for (const name of data) await rename(join(path, name), join(dataDir, name))
       await rmdir(path)

@@ -1,4 +1,4 @@
-/** A Redis Cluster of masters alone, each slot served by one: for tests. */
+/** A Redis Cluster without replicas, for tests. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { type RedisServer, startRedis } from './redis.ts'
@@ -14,7 +14,7 @@ export type RedisCluster = {
 const slots = 16_384
 const formationMaxMs = 20_000
 
-/** @param dirs one data folder per master. @param ports one per master; 0, or none, means any free one. */
+/** @param dirs one data folder per master. @param ports one per master; 0 or undefined is any free one. */
 export async function startRedisCluster({
   dirs,
   ports = [],
@@ -40,7 +40,7 @@ export async function startRedisCluster({
 
 const startNode = (dataDir: string, port: number) => startRedis({ dataDir, port, cluster: true })
 
-/** Gives each node its slots and an epoch of its own, introduces them, and waits until all agree. */
+/** Gives each node its slots and its own epoch, introduces them, and waits until all agree. */
 async function form(clients: Redis[], nodes: RedisServer[]): Promise<void> {
   const share = Math.ceil(slots / clients.length)
   const [first, ...others] = clients as [Redis, ...Redis[]]

@@ -1,9 +1,9 @@
 /**
- * A real Redis (or Valkey) for local runs and tests: the server on the PATH, on loopback, with its log on disk and a
- * password, since other users of the machine reach loopback too.
+ * A real Redis (or Valkey) for local runs and tests: the server on the PATH, on loopback, with an append-only file and with a
+ * password, because other users of the machine reach loopback too.
  *
- * What Redis holds can be filled again from Postgres. So data that it cannot read, as after a power cut or of a newer
- * version, is put aside, and it begins empty.
+ * Everything in Redis can be filled again from Postgres. So data that it cannot read, such as after a power cut or of a newer
+ * version, is moved out of the way, and Redis begins empty.
  */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
@@ -16,16 +16,16 @@ import { type Aside, isUnreadable, putAside } from './redis-aside.ts'
 import { takeServerFolder } from './server-folder.ts'
 
 export type RedisOptions = {
-  /** Made when it is not there; found again when it is. One starter at a time. */
+  /** Created if missing, otherwise its data is used. One starter at a time. */
   dataDir: string
-  /** 0 means any free one. */
+  /** 0 is any free port. */
   port?: number
-  /** A node of a Redis Cluster, for tests: without a password, since each node would have another one. */
+  /** A node of a Redis Cluster, for tests. It has no password, because every node would have another one. */
   cluster?: boolean
-  /** The server's program: the one on the PATH, unless told otherwise. */
+  /** The server's program. Default: the one on the PATH. */
   command?: string
   say?: (line: string) => void
-  /** How long to wait for a server that still uses the folder, and cannot be seen, milliseconds (`server-folder.ts`). */
+  /** How long to wait for an invisible server that still uses the folder, in milliseconds (`server-folder.ts`). */
   folderWaitMs?: number
   /** The server's own log. */
   onLine?: (line: string) => void
@@ -48,7 +48,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   const { port = 0, cluster = false, say = () => {}, onLine, folderWaitMs } = options
   await mkdir(options.dataDir, { recursive: true })
   const dataDir = await realpath(options.dataDir)
-  // Redis makes files that every user may read. A folder that was given to us may belong to another user.
+  // Redis creates files that every user can read. The folder may belong to another user, so this may fail.
   await chmod(dataDir, 0o700).catch(() => {})
   const command = options.command ?? findProgram('redis-server', 'valkey-server')
   if (!command) throw new Error('Cannot find redis-server or valkey-server on the PATH')
@@ -91,7 +91,7 @@ type LaunchOptions = {
   onLine: RedisOptions['onLine']
 }
 
-/** The server holds the folder's lock, and keeps it when this process is gone. */
+/** The server inherits the lock of the folder, and keeps it when this process is gone. */
 async function launchOn(options: LaunchOptions, lock: number): Promise<Child> {
   const { command, dataDir, port, password, cluster, onLine } = options
   const config = password ? [configFile(dataDir)] : []
@@ -114,7 +114,7 @@ async function launchOn(options: LaunchOptions, lock: number): Promise<Child> {
   }
 }
 
-/** That the data is at fault is known by Redis' starting without it; if it does not, the data is put back. */
+/** If Redis starts without its data, the data was the cause. Otherwise the data is put back. */
 async function launchReadable(
   dataDir: string,
   launch: () => Promise<Child>,
@@ -132,7 +132,7 @@ async function launchReadable(
   try {
     const child = await launch()
     say(
-      `Redis cannot read its data and begins empty; Postgres has all that it held. The data is in ${aside.path}.`,
+      `Redis cannot read its data and begins empty; Postgres has everything that was in it. The old data is in ${aside.path}.`,
     )
     return child
   } catch {
@@ -144,7 +144,7 @@ async function launchReadable(
 const configName = 'password.conf'
 const configFile = (dataDir: string) => join(dataDir, configName)
 
-/** In a file for this user alone: others can see a command line. The same at each start, for clients that outlive one. */
+/** In a file for this user only, because others can see a command line. It stays the same for clients that outlive a start. */
 async function passwordOf(dataDir: string): Promise<string> {
   const file = configFile(dataDir)
   const [, known] = /^requirepass ([0-9a-f]{48})$/m.exec(await readFile(file, 'utf8').catch(() => '')) ?? []
@@ -163,15 +163,15 @@ function flags(dataDir: string, port: number): string[] {
     appendonly: 'yes',
     appendfsync: 'everysec',
     'maxmemory-policy': 'noeviction',
-    // The append-only file is the record; snapshots would only repeat it.
+    // The append-only file is sufficient, snapshots would only repeat it.
     save: '',
-    // The command line stays as given, so that an orphan can be told by its folder.
+    // Keep the command line, by which an orphan is recognized.
     'set-proc-title': 'no',
   }
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
 }
 
-/** The nodes' own bus needs a port too; the usual one, 10,000 above, may not exist or not be free. */
+/** The cluster bus needs a port too. The default, 10,000 above, may not exist or not be free. */
 const clusterFlags = async () => [
   ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'],
   ...['--cluster-port', String(await freePort())],

@@ -18,12 +18,12 @@ test('passed and failed tests are counted', () => {
   )
 })
 
-test('a file that could not be run is a failure', () => {
+test('a file that could not be run counts as a failure', () => {
   const broken = { status: 'failed', assertionResults: [] }
   expect(count(report({ numPassedTests: 5, testResults: [broken] }), 1)).toBe('5 passed, 1 failed')
 })
 
-test('a run that failed never counts no failure', () => {
+test('a failed run has at least one failure', () => {
   expect(count(report({ numPassedTests: 5 }), 1)).toBe('5 passed, 1 failed')
   expect(count(undefined, 2)).toBe('0 passed, 1 failed')
 })

@@ -1,4 +1,4 @@
-/** What this project reads of vitest's JSON report. */
+/** The part of vitest's JSON report that we read. */
 export type Report = {
   numPassedTests: number
   numFailedTests: number
@@ -8,8 +8,8 @@ export type Report = {
 }
 
 /**
- * `N passed, N failed[, N skipped]`. A file that could not be run counts as one failure, and so does whatever else
- * made the run fail: the line never says that all is well when the exit code does not.
+ * `N passed, N failed[, N skipped]`. A file that could not be run counts as one failure, and so does any other reason why the
+ * run failed: the line never shows success when the exit code shows failure.
  *
  * @param report undefined when the tests did not run.
  */

@@ -1,4 +1,4 @@
-/** Where the running system's servers are, for the other commands: in a file of the data folder, for its user only. */
+/** The addresses of the running system's servers, for other commands, in a file that only its user can read. */
 import { readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ export type Servers = { databaseUrl: string; redisUrl: string }
 
 const name = 'running.json'
 
-/** Disposing takes the file away again. */
+/** Disposing removes the file. */
 export async function publishServers(dataDir: string, servers: Servers): Promise<AsyncDisposable> {
   const file = join(dataDir, name)
   await rm(file, { force: true })

@@ -1,4 +1,4 @@
-/** Servers of a starter that is another process: alive, killed, and in namespaces of its own. */
+/** Servers that another process started: it is alive, killed, or in other namespaces. */
 import { execFileSync } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -34,7 +34,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await Promise.all(starters.map((it) => it.stop()))
-  // Their servers end after them, and write until then.
+  // Their servers outlive them, and write until they end.
   await rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 })
 
@@ -46,7 +46,7 @@ const redisHere = (patience: Patience = {}) =>
 
 type Started = { starter: Child; urls: { postgres: string; redis: string } }
 
-/** @param around a command that runs the starter, which is then its second process, in namespaces perhaps. */
+/** @param around a command that runs the starter, such as `unshare`. The starter is then its second process. */
 async function startElsewhere(around: string[] = []): Promise<Started> {
   const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).href)
   const script = `
@@ -59,7 +59,7 @@ async function startElsewhere(around: string[] = []): Promise<Started> {
     ])
     console.log('up ' + JSON.stringify({ postgres: postgres.url, redis: redis.url }))`
   const node = [process.execPath, '--input-type=module', '-e', script, dir]
-  // The shell is the namespace's first process: while it lives, so may orphans.
+  // The shell is the first process of the namespace: while it lives, orphans may live.
   const [command, ...args] = around.length
     ? [...around, '/bin/sh', '-c', '"$@"; sleep 600', 'sh', ...node]
     : node
@@ -74,7 +74,7 @@ async function startElsewhere(around: string[] = []): Promise<Started> {
   return { starter, urls: JSON.parse(line.slice(3)) }
 }
 
-/** Kills the starter, and before it what would stop its servers when it is gone. */
+/** Kills the starter, and before that the watchers that would stop its servers. */
 async function orphan({ starter }: Started): Promise<void> {
   const family = await descendants(starter.pid)
   const commands = await Promise.all(family.map(commandLine))
@@ -84,7 +84,7 @@ async function orphan({ starter }: Started): Promise<void> {
     await vi.waitUntil(() => canLock(join(dir, server, 'starter.lock')), 10_000)
 }
 
-/** A process that was killed has its locks for a moment more. */
+/** A killed process holds its locks for a moment longer. */
 async function canLock(path: string): Promise<boolean> {
   const lock = await tryLock(path)
   if (lock !== undefined) closeSync(lock)
@@ -100,7 +100,7 @@ async function descendants(pid: number): Promise<number[]> {
 }
 
 async function query(url: string, text: string) {
-  // A fast server would forget a commit that it had no time to write. The services ask for this, too.
+  // With `fast`, a server loses commits that it had no time to write. The services set this, too.
   const sql = postgres(url, { max: 1, connection: { synchronous_commit: 'on' } })
   try {
     return await sql.unsafe(text)
@@ -124,17 +124,17 @@ async function get(url: string, key: string): Promise<string | null> {
   }
 }
 
-test('F2: the servers of a starter that lives are left alone', async () => {
+test('F2: the servers of a live starter are left alone', async () => {
   const { urls } = await startElsewhere()
   await expect(postgresHere()).rejects.toThrow(
-    /postgres is in use by a Postgres of another start: stop that first$/,
+    /postgres is in use by the Postgres of another start: stop that first$/,
   )
-  await expect(redisHere()).rejects.toThrow(/redis is in use by a Redis of another start: stop that first$/)
+  await expect(redisHere()).rejects.toThrow(/redis is in use by the Redis of another start: stop that first$/)
   expect(await query(urls.postgres, 'select 7 as n')).toEqual([{ n: 7 }])
   await set(urls.redis, 'k')
 })
 
-test('F3: a start stops the orphans that it can see, and takes their data over', async () => {
+test('F3: a start stops visible orphans and takes over their data', async () => {
   const before = await startElsewhere()
   await query(before.urls.postgres, 'create table kept as select 7 as n')
   await set(before.urls.redis, 'k')
@@ -143,15 +143,15 @@ test('F3: a start stops the orphans that it can see, and takes their data over',
   await using heir = await postgresHere()
   await using redis = await redisHere()
   expect(said).toEqual([
-    'Stopped a Postgres that an earlier run left behind.',
-    'Stopped a Redis that an earlier run left behind.',
+    'Stopped a Postgres that an earlier start left behind.',
+    'Stopped a Redis that an earlier start left behind.',
   ])
   expect(await query(heir.url, 'select n from kept')).toEqual([{ n: 7 }])
   expect(await get(redis.url, 'k')).toBe('kept')
 })
 
 test.runIf(canUnshare)(
-  'F3: a start is refused while orphans run that it cannot see, which keep all they have',
+  'F3: a start is refused while invisible orphans run, and these lose nothing',
   async () => {
     const before = await startElsewhere(namespaces)
     await query(before.urls.postgres, 'create table kept as select 7 as n')
@@ -161,10 +161,10 @@ test.runIf(canUnshare)(
       redisHere({ folderWaitMs: 2_000 }),
     ])
     expect(postgres).toMatchObject({
-      reason: { message: expect.stringMatching(/in use by a Postgres that cannot be seen from here/) },
+      reason: { message: expect.stringMatching(/in use by a Postgres that is not visible here/) },
     })
     expect(redis).toMatchObject({
-      reason: { message: expect.stringMatching(/in use by a Redis that cannot be seen from here/) },
+      reason: { message: expect.stringMatching(/in use by a Redis that is not visible here/) },
     })
     expect(await query(before.urls.postgres, 'insert into kept values (8) returning n')).toEqual([{ n: 8 }])
     await set(before.urls.redis, 'k')
@@ -172,7 +172,7 @@ test.runIf(canUnshare)(
       `Waiting for the end of a Postgres that still uses ${dir}/postgres.`,
       `Waiting for the end of a Redis that still uses ${dir}/redis.`,
     ])
-    // Its first process takes the namespace with it, and all that runs there.
+    // The end of its first process ends the whole namespace.
     const [, first] = await descendants(before.starter.pid)
     kill(first!)
     await before.starter.exited
@@ -187,7 +187,7 @@ test.runIf(canUnshare)(
 test('F1: a start waits for the backends of a killed Postgres', async () => {
   const first = await postgresHere()
   const pids = (await descendants(first.pid)).filter((pid) => pid !== first.pid)
-  // One of its processes is halted, so that it does not notice.
+  // One of its processes is halted, so that it does not exit.
   const last = pids.at(-1)!
   process.kill(last, 'SIGSTOP')
   first.kill('SIGKILL')

@@ -1,13 +1,12 @@
 /**
- * The folder of one server, Postgres or Redis. Two locks (`flock.mjs`) say who uses it.
+ * The folder of one server, Postgres or Redis. Two locks (`flock.mjs`) protect it.
  *
- * - **F1** The server's lock is passed on to every process that works on the folder: the server, what it forks, what made
- *   its files. So while the lock can be had, no process of ours works on the folder, in whatever PID namespace or
- *   container it may have been started.
- * - **F2** The starter's lock is held by the process that started the server, until the server has ended. A server whose
- *   starter lives is left alone, and the start refused.
- * - **F3** A server whose starter is gone is stopped properly where it can be seen. One that cannot be seen is waited for,
- *   and then the start is refused. Nothing in the folder is changed before both locks are held.
+ * - **F1** Every process that works on the folder inherits the server's lock: the server, its forks, and the programs that
+ *   created its files. So if the lock is free, no process of ours works on the folder, in any PID namespace or container.
+ * - **F2** The process that started the server holds the starter's lock until the server has ended. While the starter lives,
+ *   its server is left alone and another start is refused.
+ * - **F3** A server whose starter is gone is stopped properly if it is visible. If it is not, the start waits for it, and then
+ *   is refused. Nothing in the folder is changed before both locks are held.
  * - **F4** `postmaster.pid` belongs to Postgres. Only Postgres removes it (`stale-pid.ts`).
  */
 import { closeSync } from 'node:fs'
@@ -17,9 +16,9 @@ import { lockSoon, tryLock } from './flock.mjs'
 import { type OrphanOptions, stopOrphan } from './orphan.ts'
 
 export type ServerFolder = {
-  /** The server's lock, for each process that works on the folder to inherit. */
+  /** The server's lock, which every process that works on the folder must inherit. */
   lock: number
-  /** Lets go of both locks, of the starter's only when the server, if there is one, has ended. */
+  /** Releases both locks; the starter's only after the server, if there is one, has ended. */
   release(exited?: Promise<unknown>): void
 }
 
@@ -27,18 +26,18 @@ const serverLock = 'server.lock'
 const starterLock = 'starter.lock'
 export const lockNames = [serverLock, starterLock]
 
-/** What is left of a killed start stops its servers within 10 s, and then kills them. */
+/** After a killed start, its servers are stopped within 10 s, and then killed (`leash.ts`). */
 const folderWaitMs = 20_000
 const pollMs = 200
 const quietMs = 1_000
 
 export type FolderOptions = {
   say: (line: string) => void
-  /** For a server that cannot be seen, milliseconds. */
+  /** How long to wait for an invisible server, in milliseconds. */
   waitMaxMs?: number
 }
 
-/** @throws {Error} when another start has the folder, or a server that cannot be seen. */
+/** @throws {Error} when another start or an invisible server uses the folder. */
 export async function takeServerFolder(
   server: string,
   path: string,
@@ -47,9 +46,9 @@ export async function takeServerFolder(
 ): Promise<ServerFolder> {
   const starter = await lockSoon(join(path, starterLock))
   if (starter === undefined)
-    throw new Error(`${path} is in use by a ${server} of another start: stop that first`)
+    throw new Error(`${path} is in use by the ${server} of another start: stop that first`)
   try {
-    if (await stopOrphan(orphan)) say(`Stopped a ${server} that an earlier run left behind.`)
+    if (await stopOrphan(orphan)) say(`Stopped a ${server} that an earlier start left behind.`)
     const lock = await lockServer(server, path, { say, waitMaxMs })
     return {
       lock,
@@ -77,11 +76,11 @@ async function lockServer(
     const waitedMs = performance.now() - since
     if (waitedMs > waitMaxMs) {
       throw new Error(
-        `${path} is in use by a ${server} that cannot be seen from here, as in another container: stop it there`,
+        `${path} is in use by a ${server} that is not visible here, perhaps in another container: stop it there`,
       )
     }
     if (!announced && waitedMs > quietMs) {
-      say(`Waiting for the end of a ${server} that still uses ${path}.`)
+      say(`Waiting for a ${server} that still uses ${path}.`)
       announced = true
     }
     await sleep(pollMs)

@@ -28,7 +28,7 @@ const query = async (url: string, text: string) => {
   }
 }
 
-test('a test run has a Postgres and a Redis of its own', async () => {
+test('a test run has its own Postgres and Redis', async () => {
   expect(await query(inject('postgresUrl'), 'select current_database() as name')).toMatchObject([
     { name: 'bookreservation' },
   ])
@@ -37,7 +37,7 @@ test('a test run has a Postgres and a Redis of its own', async () => {
   redis.disconnect()
 })
 
-test('Postgres finds its data again, after a stop and after a kill', async () => {
+test('Postgres has its data after a stop and after a kill', async () => {
   const options = { dataDir: join(dir, 'postgres') }
   const first = await startPostgres(options)
   await query(first.url, 'create table kept (n int)')
@@ -53,14 +53,14 @@ test('Postgres finds its data again, after a stop and after a kill', async () =>
   expect(await query(third.url, 'show synchronous_commit')).toMatchObject([{ synchronous_commit: 'on' }])
 })
 
-test('Postgres asks for its password', async () => {
+test('Postgres demands its password', async () => {
   await using server = await startPostgres({ dataDir: join(dir, 'guarded'), fast: true })
   const url = new URL(server.url)
   url.password = 'guess'
   await expect(query(url.href, 'select 1')).rejects.toThrow(/password authentication failed/)
 })
 
-test('Redis finds its data again, and refuses writes rather than forget when full', async () => {
+test('Redis has its data after a stop, and when it is full it refuses writes instead of evicting keys', async () => {
   const dataDir = join(dir, 'redis')
   const first = await startRedis({ dataDir })
   const writer = new Redis(first.url)
@@ -74,7 +74,7 @@ test('Redis finds its data again, and refuses writes rather than forget when ful
   reader.disconnect()
 })
 
-test('a port that is taken is named', async () => {
+test('the error names a port that is in use', async () => {
   await using taken = await startRedis({ dataDir: join(dir, 'taken') })
   await expect(startRedis({ dataDir: join(dir, 'late'), port: taken.port })).rejects.toThrow(/already in use/)
 })
@@ -91,7 +91,7 @@ test('three masters form a cluster that serves every slot', async () => {
   client.disconnect()
 })
 
-test('Redis asks for a password, which no command line shows', async () => {
+test('Redis demands its password, which no command line shows', async () => {
   const dataDir = join(dir, 'secret')
   await using server = await startRedis({ dataDir })
   const url = new URL(server.url)
@@ -134,9 +134,9 @@ describe('a Redis that cannot read its data', () => {
     ['zeros after a power cut', (it: string) => writeFile(log(it), Buffer.alloc(700), { flag: 'a' })],
     ['a base of a newer version', (it: string) => writeFile(base(it), 'REDIS0099\xfa')],
     ['a base of another program', (it: string) => writeFile(base(it), 'VALKEY080')],
-    ['a manifest that is no list', (it: string) => writeFile(`${log(it).slice(0, -11)}.manifest`, 'x\n')],
-    ['a file that is missing', (it: string) => rm(base(it))],
-  ])('begins empty, and what it had is kept: %s', async (name, spoil) => {
+    ['a malformed manifest', (it: string) => writeFile(`${log(it).slice(0, -11)}.manifest`, 'x\n')],
+    ['a missing file', (it: string) => rm(base(it))],
+  ])('begins empty, and the old data is kept: %s', async (name, spoil) => {
     const dataDir = await stopped(name.replaceAll(' ', '-'))
     await spoil(dataDir)
     const spoilt = await readFile(log(dataDir))
@@ -148,12 +148,12 @@ describe('a Redis that cannot read its data', () => {
     const aside = (await readdir(dataDir)).find((it) => it.startsWith('unreadable-'))!
     expect(aside).toMatch(/^unreadable-\d{4}-\d\d-\d\dT/)
     expect(said).toEqual([
-      `Redis cannot read its data and begins empty; Postgres has all that it held. The data is in ${dataDir}/${aside}.`,
+      `Redis cannot read its data and begins empty; Postgres has everything that was in it. The old data is in ${dataDir}/${aside}.`,
     ])
     expect(await readFile(log(join(dataDir, aside)))).toEqual(spoilt)
   })
 
-  test('keeps its data where that is not at fault', async () => {
+  test('keeps its data if something else is the cause', async () => {
     const dataDir = await stopped('not-at-fault')
     const said: string[] = []
     const say = (line: string) => said.push(line)
@@ -205,7 +205,7 @@ describe('postmaster.pid of a Postgres that was killed', () => {
   })
 
   test('does not stop a start when a Postgres of another folder has the pid', async (context) => {
-    context.skip(process.platform !== 'linux', 'the working folder of a process can be seen on Linux alone')
+    context.skip(process.platform !== 'linux', 'the working folder of a process is only visible on Linux')
     const text = await killed()
     await using another = await startPostgres({ dataDir: join(dir, 'another'), fast: true })
     await writeFile(pidFile(), text.replace(/^\d+/, String(another.pid)))
@@ -222,22 +222,22 @@ describe('postmaster.pid of a Postgres that was killed', () => {
     await works()
   })
 
-  test('stops a start, by one line, when a Postgres runs there that was not started by us', async () => {
+  test('refuses a start, in one line, while a Postgres of another program runs there', async () => {
     await killed()
     const bin = (await postgresHome(dataDir, () => {})).bin
     const args = ['-D', 'cluster', '-p', String(await freePort()), '-c', 'unix_socket_directories=']
-    const byHand = spawn(join(bin, 'postgres'), args, { cwd: dataDir, env: {}, ...user() })
+    const foreign = spawn(join(bin, 'postgres'), args, { cwd: dataDir, env: {}, ...user() })
     const ready = new Promise<void>((resolve) =>
-      byHand.stderr.on('data', (text) => /ready to accept/.test(text) && resolve()),
+      foreign.stderr.on('data', (text) => /ready to accept/.test(text) && resolve()),
     )
     await ready
     const said: string[] = []
     await expect(startPostgres({ dataDir, say: (line) => said.push(line) })).rejects.toThrow(
-      `${dataDir}/cluster is in use by a Postgres that npm start did not start, process ${byHand.pid}: stop it first`,
+      `${dataDir}/cluster is in use by a Postgres that npm start did not start, process ${foreign.pid}: stop it first`,
     )
-    expect(await readFile(pidFile(), 'utf8')).toMatch(`${byHand.pid}\n`)
-    const ended = new Promise((resolve) => byHand.once('exit', resolve))
-    byHand.kill('SIGINT')
+    expect(await readFile(pidFile(), 'utf8')).toMatch(`${foreign.pid}\n`)
+    const ended = new Promise((resolve) => foreign.once('exit', resolve))
+    foreign.kill('SIGINT')
     await ended
     await works()
   })

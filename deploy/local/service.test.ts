@@ -6,23 +6,23 @@ import { expect, test } from 'vitest'
 import { root } from './root.ts'
 import { compileServices, runtimeCommand } from './service.ts'
 
-test('services that were compiled before find everything of ours, and need no compiler', async () => {
+test('services with a filled compile cache find all their files in it, and load no compiler', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
   try {
     const cache = { NODE_COMPILE_CACHE: join(dir, 'cache') }
-    // Others may have kept something of theirs there before.
+    // Other programs may have used the cache before.
     await mkdir(cache.NODE_COMPILE_CACHE)
     await compileServices('node', cache)
     const [command, ...flags] = runtimeCommand('node')
     const env = { ...cache, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }
-    const { promise: told, resolve } = Promise.withResolvers<string>()
+    const { promise: output, resolve } = Promise.withResolvers<string>()
     execFile(
       command,
       [...flags, join(root, 'actors/stock/main.ts')],
       { env, maxBuffer: 50_000_000 },
       (_error, stdout, stderr) => resolve(stdout + stderr),
     )
-    const lines = (await told).split('\n')
+    const lines = (await output).split('\n')
     const found = lines.filter((line) => /retrieving transpile cache .*success$/.test(line))
     expect(found.length).toBeGreaterThan(20)
     expect(lines.filter((line) => line.includes('no transpile cache'))).toEqual([])

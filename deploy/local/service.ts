@@ -1,4 +1,4 @@
-/** One service of ours as a process, on either runtime. */
+/** Runs a service as a process, on either runtime. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -16,15 +16,15 @@ const graceMs = 10_000
 const pollMs = 50
 
 /**
- * V8 grows its heap as far as it may before it collects; with a limit the services stay small under load. The limit would
- * also shrink the space for young objects and let the old ones grow by a third only between two collections: in a rush a
- * tenth of the CPU would go into those. So room for both is named.
+ * V8 grows its heap to its limit before it collects, so with a limit the services stay small under load. The limit alone would
+ * also shrink the space for young objects, and let old ones grow by only a third between two collections: in a rush, a tenth of
+ * the CPU would go into those. So both sizes are set.
  */
 const heap = ['--max-old-space-size=128', '--max-semi-space-size=16', '--heap-growing-percent=150']
 
 /**
- * Node keeps here what it made of the TypeScript files. A service that finds it starts sooner, and does without the
- * compiler that strips the types, which would stay in memory: 25 MB.
+ * Node caches compiled TypeScript files here. With the cache a service starts faster and does not load the compiler that strips
+ * the types, which saves 25 MB.
  */
 export const compileCache = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compile') }
 
@@ -32,7 +32,7 @@ const denoFlags = ['--no-prompt', '--allow-net', '--allow-env', '--allow-read', 
 
 export type Runtime = 'node' | 'deno'
 
-/** The runtime with the flags under which services run. What it runs comes behind. */
+/** The runtime with the flags of a service. The script follows. */
 export function runtimeCommand(runtime: Runtime): [string, ...string[]] {
   const bin = (name: string) => join(root, 'node_modules', '.bin', name)
   return runtime === 'deno'
@@ -40,25 +40,25 @@ export function runtimeCommand(runtime: Runtime): [string, ...string[]] {
     : [bin('node'), ...heap]
 }
 
-/** The defaults of `npm start`. No balancer runs here that would need time to notice that a service stops. */
+/** The defaults of `npm start`. Without a load balancer there is no need to drain. */
 const localSettings = { DRAIN_MS: '0' }
 
 export type LaunchOptions = {
   runtime: Runtime
   service: ServiceName
-  /** Those that differ from the service's defaults. */
+  /** Settings that differ from the service's defaults. */
   settings: NodeJS.ProcessEnv
-  /** The tree that it is run from. Absent: this one. */
+  /** The source tree to run. Default: this one. */
   tree?: string
-  /** Of the runtime, beside those that every service has. */
+  /** Additional flags of the runtime. */
   moreFlags?: string[]
 }
 
 export type Launch = { command: string; args: string[]; cwd: string; env: NodeJS.ProcessEnv }
 
 /**
- * How `npm start` runs a service, down to flags and settings. Tests, measurements and the fault campaign use it too, so their
- * findings hold for the system that people run. Each names in `settings` the settings that it changes.
+ * How `npm start` runs a service, with all flags and settings. Tests, benchmarks and the fault campaign use it too, so their
+ * results hold for the system that people run. Each passes the settings that it changes.
  */
 export function launch({ runtime, service, settings, tree = root, moreFlags = [] }: LaunchOptions): Launch {
   const [command, ...flags] = runtimeCommand(runtime)
@@ -69,21 +69,21 @@ export function launch({ runtime, service, settings, tree = root, moreFlags = []
 const mainOf = (service: ServiceName, tree = root) => join(tree, 'actors', service, 'main.ts')
 
 /**
- * Has Node make and keep what it needs of the services' files, unless it has done that before: else the first services
- * would do so, and have the compiler in memory until they end. Told nothing, each reads all its files, says what is not
- * set, and ends: here that is what is wanted.
+ * Fills Node's compile cache, unless it was filled before. Otherwise the first services would compile their files, and keep the
+ * compiler in memory until they end. Started without settings, each service loads all its modules, reports the missing settings
+ * and exits, which is enough to fill the cache.
  */
 export async function compileServices(runtime: Runtime, cache = compileCache): Promise<void> {
   const done = join(cache.NODE_COMPILE_CACHE, `services-${process.version}`)
   if (runtime === 'deno' || existsSync(done)) return
-  // Node finds again what was kept under the same flags alone.
+  // Node uses the cache only with the same flags.
   const [command, ...flags] = runtimeCommand(runtime)
   const compile = (service: ServiceName) =>
     new Promise((resolve) =>
       execFile(command, [...flags, mainOf(service)], { env: cache, timeout: startupMaxMs }, resolve),
     )
   await Promise.all(serviceNames.map(compile))
-  // Where nothing can be kept, nothing is noted.
+  // Without a writable cache, try again next time.
   await writeFile(done, '').catch(() => {})
 }
 
@@ -92,7 +92,7 @@ export type ServiceOptions = {
   service: ServiceName
   host: string
   port: number
-  /** Of probes, metrics and docs. */
+  /** For probes, metrics and docs. */
   opsPort: number
   env: NodeJS.ProcessEnv
   onLine: (line: string) => void
@@ -108,7 +108,7 @@ export type Service = Child & {
   answers(path: string, maxMs: number, signal?: AbortSignal): Promise<void>
 }
 
-/** Resolves when the service is alive. @throws {ChildError} with its last lines when it ends before. */
+/** Resolves when the service is live. @throws {ChildError} with its last lines when it exits before. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { runtime, service, host, port, opsPort, env, onLine } = options
   const settings = { ...env, HOST: host, PORT: String(port), OPS_PORT: String(opsPort) }

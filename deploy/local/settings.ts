@@ -1,4 +1,4 @@
-/** What `npm start` can be told, from the environment. The services' own settings pass through to them. */
+/** The settings of `npm start`, from the environment. Those of the services are passed on to them. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import {
@@ -17,7 +17,7 @@ const port = (fallback: number) => {
   return z.preprocess((text) => (isServiceLink(text) ? undefined : text), number.default(fallback))
 }
 
-/** What Kubernetes sets for a Service named, say, `stock` in each pod beside it, as in `STOCK_PORT=tcp://10.3.2.1:8082`. */
+/** In every pod Kubernetes sets variables for the Services beside it, such as `STOCK_PORT=tcp://10.3.2.1:8082`. */
 export const isServiceLink = (value: unknown): boolean =>
   typeof value === 'string' && /^(tcp|udp|sctp):\/\//.test(value)
 
@@ -28,35 +28,43 @@ const services = z
   // In one order, each once.
   .transform((chosen) => serviceNames.filter((name) => chosen.includes(name)))
 
-const schema = z.object({
-  SERVICES: services.prefault(serviceNames.join(',')),
-  RESERVATION_PORT: port(8081),
-  STOCK_PORT: port(8082),
-  NOTIFIER_PORT: port(8083),
-  RESERVATION_OPS_PORT: port(9081),
-  STOCK_OPS_PORT: port(9082),
-  NOTIFIER_OPS_PORT: port(9083),
-  DATA_DIR: z.string().min(1).default('.data'),
-  RUNTIME: z.enum(['node', 'deno']).default('node'),
-  LOG_FORMAT: z.enum(['pretty', 'json']).default('pretty'),
+/** A description is a row of docs/settings.md (`npm run docs`) and a line of `npm start -- --help`. */
+export const schema = z.object({
+  SERVICES: services.prefault(serviceNames.join(',')).describe('The services to run'),
+  RESERVATION_PORT: port(8081).describe('HTTP port of reservation; 0 is any free port, here and below'),
+  STOCK_PORT: port(8082).describe('HTTP port of stock'),
+  NOTIFIER_PORT: port(8083).describe('HTTP port of the notifier'),
+  RESERVATION_OPS_PORT: port(9081).describe('Port for its probes, metrics and API docs'),
+  STOCK_OPS_PORT: port(9082).describe('The same for stock'),
+  NOTIFIER_OPS_PORT: port(9083).describe('The same for the notifier'),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default('.data')
+    .describe('Where the Postgres and Redis of `npm start` keep their data'),
+  RUNTIME: z.enum(['node', 'deno']).default('node').describe('What runs the services: `node` or `deno`'),
+  LOG_FORMAT: z
+    .enum(['pretty', 'json'])
+    .default('pretty')
+    .describe('`pretty`, or `json`: one JSON object per line'),
 })
 
-/** Only this machine can reach it. A user who wants to let others in sets HOST. */
+/** Reachable from this machine only. To let others in, set HOST. */
 const defaultHost = '127.0.0.1'
 
-/** Stand-ins for what is yet to be brought. */
-const brought = { DATABASE_URL: 'postgres://brought', REDIS_URL: 'redis://brought' }
+/** Placeholders: the real servers are not started yet. */
+const placeholders = { DATABASE_URL: 'postgres://placeholder', REDIS_URL: 'redis://placeholder' }
 
 export type Settings = {
   /** The services that run here. */
   services: ServiceName[]
   ports: Record<ServiceName, number>
-  /** Of probes, metrics and docs. */
+  /** For probes, metrics and docs. */
   opsPorts: Record<ServiceName, number>
   dataDir: string
   runtime: 'node' | 'deno'
   logFormat: 'pretty' | 'json'
-  /** Of the services. */
+  /** The log level of the services. */
   logLevel: Config['logLevel']
   host: string
   partitions: number
@@ -64,9 +72,9 @@ export type Settings = {
   redisUrl: string | undefined
 }
 
-/** Checks the services' settings too, so that a fault is told once and before anything runs. */
+/** Checks the services' settings too, so that a fault is reported once, before anything runs. */
 export function toSettings(env: NodeJS.ProcessEnv): Settings {
-  // Blanks around a value are none of it, and an empty string counts as not set.
+  // Values are trimmed, and an empty string counts as not set.
   const trimmed = Object.entries(env).map(([name, value]) => [name, value?.trim()] as const)
   const given = Object.fromEntries(trimmed.filter(([, value]) => value !== ''))
   const own = schema.safeParse(given)
@@ -104,29 +112,35 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
 function configOf(env: NodeJS.ProcessEnv): Config | ConfigError {
   const { PORT: _, OPS_PORT: __, ...services } = readEnv(env, notifierSettings)
   try {
-    return toConfig('notifier', { ...brought, ...services }, notifierSettings)
+    return toConfig('notifier', { ...placeholders, ...services }, notifierSettings)
   } catch (error) {
     if (error instanceof ConfigError) return error
     throw error
   }
 }
 
-export const help = `npm start: the whole system on this machine. Ctrl-C stops it; starting again finds all data.
+/** The default that zod's own definition holds: a setting without one is optional or required. */
+export function defaultOf(field: z.ZodType): string {
+  const def = field.def as z.core.$ZodTypeDef & { defaultValue?: unknown; out?: z.ZodType }
+  if (def.defaultValue !== undefined) return String(def.defaultValue)
+  if (def.out) return defaultOf(def.out)
+  return def.type === 'optional' ? '' : 'required'
+}
 
-Settings, from the environment:
+const nameWidth = Math.max(...Object.keys(schema.shape).map((it) => it.length))
 
-  RESERVATION_PORT  8081     0 means any free port
-  STOCK_PORT        8082
-  NOTIFIER_PORT     8083
-  RESERVATION_OPS_PORT, STOCK_OPS_PORT, NOTIFIER_OPS_PORT
-                    9081 to 9083: probes, metrics and docs
-  DATABASE_URL               a Postgres to use; without it, one is brought, with its data in DATA_DIR
-  REDIS_URL                  a Redis to use; without it, one is brought, with its data in DATA_DIR
-  DATA_DIR          .data    where those two keep their data
-  RUNTIME           node     or deno: what runs the services
-  SERVICES          all      the services to run, as in reservation,notifier
-  LOG_FORMAT        pretty   or json: the services' own lines, one JSON object each
-  HOST              127.0.0.1, which this machine alone can reach: the address that the services listen on.
-                             0.0.0.0, or :: with IPv6, lets the network in
+function helpLine([name, field]: [string, z.ZodType]): string {
+  return `  ${name.padEnd(nameWidth)}  ${field.description?.replaceAll('`', '')} (${defaultOf(field)})`
+}
 
-The services read their own settings (LOG_LEVEL, SMTP_URL, PARTITIONS, …) from the environment too.`
+export const help = `npm start: the whole system on this machine. Ctrl-C stops it; the next start finds all data.
+
+Settings, from the environment, with their defaults:
+
+${Object.entries(schema.shape).map(helpLine).join('\n')}
+  ${'DATABASE_URL'.padEnd(nameWidth)}  A Postgres to use (one is started, with its data in DATA_DIR)
+  ${'REDIS_URL'.padEnd(nameWidth)}  A Redis to use (one is started, with its data in DATA_DIR)
+  ${'HOST'.padEnd(nameWidth)}  Address that the services listen on (127.0.0.1, which only this machine can reach);
+  ${''.padEnd(nameWidth)}  0.0.0.0, or :: with IPv6, lets the network in
+
+The services also read their own settings, such as LOG_LEVEL and SMTP_URL: see docs/settings.md.`

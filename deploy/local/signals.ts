@@ -1,7 +1,7 @@
-/** Ctrl-C reaches the process twice: from the terminal, and forwarded by those that started it. */
+/** Ctrl-C reaches the process twice: from the terminal, and forwarded by its parents. */
 const echoMs = 500
 
-/** @param force called when the user insists. @returns aborted at the first signal. */
+/** @param force called at the second signal. @returns aborted at the first signal. */
 export function onSignals(force: () => void): AbortSignal {
   const stopping = new AbortController()
   let since = 0

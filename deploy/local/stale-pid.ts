@@ -1,29 +1,29 @@
 /**
- * Postgres' own lock file, `postmaster.pid`, after an end without a shutdown. Postgres takes the file for stale when no
- * process of its user has the pid in it. After a reboot, or in a restarted container, another process may have that
- * pid, and Postgres refuses to start; so it does when a power cut emptied the file.
+ * The lock file of Postgres, `postmaster.pid`, after an end without a shutdown. Postgres considers the file stale if no process
+ * of its user has that pid. After a reboot, or in a restarted container, another process may have it, and Postgres refuses to
+ * start; it also refuses if a power cut emptied the file.
  *
- * All of this is called while the folder's lock is held (`server-folder.ts`). Even so the file is not removed: Postgres
- * is given what it needs to see for itself that the file is stale, and its check of shared memory stays.
+ * Callers hold the lock of the folder (`server-folder.ts`). Even so, the file is not removed: Postgres gets what it needs to
+ * find out by itself that the file is stale, and still makes its check of shared memory.
  */
 import { constants } from 'node:fs'
 import { lstat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { commandLine, pidIn, worksIn } from './orphan.ts'
 
-/** For the environment of the Postgres that is started. */
+/** For the environment of the Postgres to start. */
 export async function stalePidSettings(cluster: string): Promise<{ PG_GRANDPARENT_PID?: string }> {
   const file = join(cluster, 'postmaster.pid')
   const pid = await pidIn(file)
   if (pid === undefined) {
-    await nameUs(file)
+    await writeOwnPid(file)
     return {}
   }
-  // A Postgres never starts a competing one: the pid of an ancestor is stale to it, and this is how pg_ctl names one.
+  // Postgres ignores the pid of an ancestor, because an ancestor cannot be a competing server. pg_ctl passes it this way.
   return (await isAnother(pid, cluster)) ? { PG_GRANDPARENT_PID: String(pid) } : {}
 }
 
-/** Whether the pid certainly belongs to a process that is no Postgres of this folder. */
+/** Whether the pid certainly belongs to a process other than a Postgres of this folder. */
 async function isAnother(pid: number, cluster: string): Promise<boolean> {
   const command = await commandLine(pid)
   if (command === '') return false
@@ -31,12 +31,12 @@ async function isAnother(pid: number, cluster: string): Promise<boolean> {
 }
 
 /**
- * A file without a pid names no process, and a Postgres that ran on the folder would have stopped because of it within a
- * minute. Ours is the pid of the parent of the Postgres that is started, which it takes for stale.
+ * Writes our pid to a file without one. A Postgres that ran on the folder would have stopped within a minute because of such a
+ * file, and it ignores the pid of its parent, which we are.
  */
-async function nameUs(file: string): Promise<void> {
+async function writeOwnPid(file: string): Promise<void> {
   const there = await lstat(file).catch(() => undefined)
-  // The folder belongs to another user than root: no link of theirs is followed.
+  // The folder may belong to another user, so do not follow links.
   const flag = constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW
   if (there) await writeFile(file, `${process.pid}\n`, { flag })
 }

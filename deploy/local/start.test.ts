@@ -1,4 +1,4 @@
-/** `npm start` as a user has it: a process, its output, its exit code, and what it leaves behind. */
+/** `npm start` from the outside: a process, its output, its exit code, and what it leaves behind. */
 import { execFileSync } from 'node:child_process'
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -60,7 +60,7 @@ async function start(env: NodeJS.ProcessEnv = {}, args: string[] = [], around: s
   return { child, lines }
 }
 
-/** Resolves when all three services are ready, with where they are. */
+/** Resolves with their URLs when all three services are ready. */
 async function ready(child: Child): Promise<Record<'reservation' | 'stock' | 'notifier', string>> {
   await child.line(/Ctrl-C stops everything/, startMaxMs).catch((error: Error) => {
     throw new Error(`${error.message}:\n${child.tail().join('\n')}`)
@@ -90,7 +90,7 @@ async function children(pid: number): Promise<number[]> {
   return text.trim().split(' ').map(Number)
 }
 
-/** One after the other, each on the system that the one before left. */
+/** In sequence, each on the system that the previous test left. */
 describe.sequential('a system', () => {
   let system: Awaited<ReturnType<typeof start>>
   let urls: Awaited<ReturnType<typeof ready>>
@@ -103,7 +103,7 @@ describe.sequential('a system', () => {
     expect(reserved).toMatchObject({ status: 'Reserved' })
   }, 60_000)
 
-  test('has its folder for itself: a second start is one line', async () => {
+  test('has exclusive use of its folder: a second start fails with one line', async () => {
     const second = await start()
     expect(await second.child.exited).toEqual({ code: 1, signal: null })
     expect(second.lines).toEqual([
@@ -112,8 +112,8 @@ describe.sequential('a system', () => {
     expect((await fetch(`${urls.stock}/readyz`)).status).toBe(200)
   })
 
-  test('has its folder for itself in namespaces of its own too, and keeps all it has', async (context) => {
-    context.skip(!canUnshare, 'this machine does not let us make namespaces')
+  test('has exclusive use of its folder across namespaces, and keeps its data', async (context) => {
+    context.skip(!canUnshare, 'this machine does not allow namespaces')
     const second = await start({}, [], namespaces)
     expect(await second.child.exited).toMatchObject({ code: 1 })
     expect(second.lines).toEqual([expect.stringContaining('data is in use by another npm start')])
@@ -123,16 +123,16 @@ describe.sequential('a system', () => {
     }
   }, 60_000)
 
-  test('brings back a service and the servers when they are killed', async () => {
+  test('restarts a service and the servers when they are killed', async () => {
     const killed = [/actors\/stock\/main\.ts/, /redis-server/, /bin\/postgres -c/]
     for (const pid of await children(system.child.pid)) {
       const command = await commandLine(pid)
       if (killed.some((pattern) => pattern.test(command))) process.kill(pid, 'SIGKILL')
     }
     for (const name of ['stock', 'Redis', 'Postgres']) {
-      await vi.waitUntil(() => system.lines.some((line) => line.includes(`${name} runs again`)), 20_000)
+      await vi.waitUntil(() => system.lines.some((line) => line.includes(`${name} is running again`)), 20_000)
     }
-    expect(system.lines.join('\n')).toContain('stock ended with SIGKILL; starting it again in 250 ms')
+    expect(system.lines.join('\n')).toContain('stock exited with SIGKILL; restarting it in 250 ms')
     await vi.waitUntil(async () => (await fetch(`${urls.stock}/readyz`)).ok, 20_000)
     const received = async () => (await post(`${urls.stock}/stocks`, { bookid: '2', qty: 1 })).status === 201
     await vi.waitUntil(received, 20_000)
@@ -146,13 +146,13 @@ describe.sequential('a system', () => {
     await vi.waitUntil(() => allGone(pids), 5_000)
   })
 
-  test('has its data when it is started again', async () => {
+  test('still has its data after a restart', async () => {
     system = await start()
     urls = await ready(system.child)
     expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 2, held: 1 })
   }, 60_000)
 
-  test('goes with its starter when that is killed, and the next start finds the folder free', async () => {
+  test('ends when its starter is killed, and the next start can use the folder', async () => {
     const pids = await children(system.child.pid)
     system.child.kill('SIGKILL')
     system = await start()
@@ -163,7 +163,7 @@ describe.sequential('a system', () => {
   }, 60_000)
 })
 
-test('a start that wakes up after another machine took its folder kills its servers, which write no more', async () => {
+test('a start that wakes up after another machine took its folder kills its servers, and nothing is written', async () => {
   const DATA_DIR = join(dir, 'lost')
   const { child, lines } = await start({ DATA_DIR })
   await ready(child)
@@ -174,14 +174,14 @@ test('a start that wakes up after another machine took its folder kills its serv
   child.kill('SIGCONT')
   expect(await child.exited).toEqual({ code: 1, signal: null })
   expect(lines.at(-1)).toBe(
-    `Stopped at once: ${DATA_DIR} is no longer ours: it was taken by another npm start, process 7 on elsewhere`,
+    `Stopped at once: lost ${DATA_DIR}, because it was taken by another npm start, process 7 on elsewhere`,
   )
   await vi.waitUntil(() => allGone(pids), 5_000)
-  // A server that is stopped removes it, and would remove that of the other machine.
+  // A stopping server would remove this file, even if it is the one of the other machine.
   expect(await readdir(join(DATA_DIR, 'postgres/cluster'))).toContain('postmaster.pid')
 }, 120_000)
 
-test('begins with an empty Redis where that cannot read its data, and nothing is lost', async () => {
+test('begins with an empty Redis if that cannot read its data, and nothing is lost', async () => {
   const DATA_DIR = join(dir, 'unreadable')
   const first = await start({ DATA_DIR })
   const before = await ready(first.child)
@@ -197,7 +197,7 @@ test('begins with an empty Redis where that cannot read its data, and nothing is
   const urls = await ready(second.child)
   expect(second.lines).toContainEqual(
     expect.stringMatching(
-      /^Redis cannot read its data and begins empty; .* The data is in .*\/redis\/unreadable-/,
+      /^Redis cannot read its data and begins empty; .* The old data is in .*\/redis\/unreadable-/,
     ),
   )
   expect(await json(fetch(`${urls.reservation}/reservations/${reservationid}`))).toMatchObject({
@@ -209,7 +209,7 @@ test('begins with an empty Redis where that cannot read its data, and nothing is
   await second.child.stop()
 }, 120_000)
 
-describe('where the services listen', () => {
+describe('the address of the services', () => {
   const stores = () => ({
     DATABASE_URL: inject('postgresUrl'),
     REDIS_URL: inject('redisUrl'),
@@ -240,7 +240,7 @@ describe('where the services listen', () => {
     await child.stop()
   })
 
-  test('an address of another machine is one line and exit code 1', async () => {
+  test('an address of another machine fails with one line and exit code 1', async () => {
     const { child, lines } = await start({ ...stores(), HOST: '192.0.2.1' })
     expect(await child.exited).toEqual({ code: 1, signal: null })
     expect(lines).toEqual([
@@ -248,7 +248,7 @@ describe('where the services listen', () => {
     ])
   })
 
-  test('ports that Kubernetes gives in its own way are not taken for ours', async () => {
+  test('variables that Kubernetes sets for Services are not mistaken for ports', async () => {
     const { child, lines } = await start({
       ...stores(),
       STOCK_PORT: 'tcp://10.3.2.1:8082',
@@ -259,7 +259,7 @@ describe('where the services listen', () => {
   })
 })
 
-test('the servers that the environment names are used, and a proxy that it names is not asked for them', async () => {
+test('the servers of the environment are used, and without its proxy', async () => {
   const env = {
     DATABASE_URL: inject('postgresUrl'),
     REDIS_URL: inject('redisUrl'),
@@ -284,7 +284,7 @@ test('the services can run on Deno', async () => {
   await child.stop()
 }, 120_000)
 
-// What ends by itself does so at the same time, each with a folder of its own.
+// These exit by themselves, so they run concurrently, each with its own folder.
 test.concurrent('--help explains the settings', async () => {
   const { child, lines } = await start({}, ['--help'])
   expect(await child.exited).toEqual({ code: 0, signal: null })
@@ -319,22 +319,22 @@ test.concurrent.each([
   expect(lines.join()).not.toContain('secret')
 })
 
-test.concurrent('a port that is in use is one line and exit code 1', async () => {
+test.concurrent('a port that is in use fails with one line and exit code 1', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, resolve))
   const { port } = server.address() as { port: number }
   const { child, lines } = await start({ DATA_DIR: join(dir, 'port'), NOTIFIER_PORT: String(port) })
   expect(await child.exited).toEqual({ code: 1, signal: null })
   expect(lines).toEqual([
-    `Cannot start: port ${port} cannot be had for notifier: it is in use; set NOTIFIER_PORT to another`,
+    `Cannot start: cannot use port ${port} for notifier: it is in use; set NOTIFIER_PORT to another one`,
   ])
   server.close()
 })
 
 test.concurrent.each([
   ['under a file', () => join(dir, 'file'), 'ENOTDIR'],
-  ['where no folder can be made', () => '/proc/x', 'ENOENT'],
-])('a data folder %s is one line and exit code 1', async (_name, parent, code) => {
+  ['where no folder can be created', () => '/proc/x', 'ENOENT'],
+])('a data folder %s fails with one line and exit code 1', async (_name, parent, code) => {
   await writeFile(join(dir, 'file'), '')
   const { child, lines } = await start({ DATA_DIR: join(parent(), 'data') })
   expect(await child.exited).toEqual({ code: 1, signal: null })

@@ -1,6 +1,6 @@
 /**
- * `npm start`: the whole system on this machine, in the order in which each part needs the one before it; stopping
- * is the same order backwards. Whatever fails on the way up, what already runs is stopped again.
+ * `npm start`: the whole system on this machine. Each part starts after the parts that it needs, and they stop in reverse order.
+ * If a part fails to start, the running ones are stopped.
  */
 import type { ServiceName } from '../../actors/config.ts'
 import { migrate } from '../../actors/migrate.ts'
@@ -23,9 +23,9 @@ const readyMaxMs = 30_000
 type Start = {
   settings: Settings
   output: Output
-  /** Aborted when the user wants it all to stop, perhaps before it is all up. */
+  /** Aborted when the user stops it, perhaps before everything has started. */
   signal: AbortSignal
-  /** What was started: disposed of last first. */
+  /** Everything that was started. */
   stack: AsyncDisposableStack
 }
 
@@ -33,7 +33,7 @@ if (process.argv.includes('--help')) console.log(help)
 else await main()
 
 async function main(): Promise<void> {
-  // By force nothing is awaited: what runs is on a leash and ends with this process.
+  // A forced exit waits for nothing: all children end with this process (`leash.ts`).
   const signal = onSignals(() => process.exit(1))
   try {
     const settings = toSettings(process.env)
@@ -49,11 +49,11 @@ async function main(): Promise<void> {
   }
 }
 
-/** @throws the signal's reason when it is told to stop on the way. */
+/** @throws the reason of the signal when it is aborted. */
 async function up(start: Start): Promise<void> {
   const { settings, output, signal } = start
   await portsAreFree(settings)
-  const [servers] = await Promise.all([bringServers(start), compileServices(settings.runtime)])
+  const [servers] = await Promise.all([startServers(start), compileServices(settings.runtime)])
   signal.throwIfAborted()
   await migrate({ ...servers, partitions: settings.partitions, log: output.say })
   signal.throwIfAborted()
@@ -71,13 +71,13 @@ async function portsAreFree({ services, ports, opsPorts, host }: Settings): Prom
       await assertFree(port, host).catch(({ code, message }: NodeJS.ErrnoException) => {
         const why = code === 'EADDRINUSE' ? 'it is in use' : message
         if (code === 'EADDRINUSE' || code === 'EACCES')
-          throw new Error(`port ${port} cannot be had for ${service}: ${why}; set ${setting} to another`)
+          throw new Error(`cannot use port ${port} for ${service}: ${why}; set ${setting} to another one`)
         throw new Error(`cannot listen on ${host}: ${why}; set HOST to an address of this machine`)
       })
   }
 }
 
-async function bringServers({ settings, output, signal, stack }: Start): Promise<Servers> {
+async function startServers({ settings, output, signal, stack }: Start): Promise<Servers> {
   const { dataDir, databaseUrl, redisUrl } = settings
   const { say } = output
   if (databaseUrl) await reachPostgres(databaseUrl)
@@ -86,29 +86,29 @@ async function bringServers({ settings, output, signal, stack }: Start): Promise
 
   stack.use(await takeDataFolder(dataDir, { say, signal, onLost: (reason) => abandon(dataDir, reason) }))
   signal.throwIfAborted()
-  // Started again, a server is found where it was.
+  // A restarted server keeps its port.
   const start = {
     Postgres: (last?: { port: number }) =>
       startPostgres({ dataDir: `${dataDir}/postgres`, port: last?.port ?? 0, say }),
     Redis: (last?: { port: number }) =>
       startRedis({ dataDir: `${dataDir}/redis`, port: last?.port ?? 0, say }),
   }
-  const bring = async (name: 'Postgres' | 'Redis') => {
+  const run = async (name: 'Postgres' | 'Redis') => {
     signal.throwIfAborted()
     return stack.use(await supervise({ name, start: start[name], say })).current.url
   }
   const servers = {
-    databaseUrl: databaseUrl ?? (await bring('Postgres')),
-    redisUrl: redisUrl ?? (await bring('Redis')),
+    databaseUrl: databaseUrl ?? (await run('Postgres')),
+    redisUrl: redisUrl ?? (await run('Redis')),
   }
   stack.use(await publishServers(dataDir, servers))
   return servers
 }
 
-/** Another start works on the folder: from now on nothing may be written here. */
+/** Another start has the folder: nothing may be written to it any more. */
 function abandon(dataDir: string, reason: string): never {
   killAll()
-  console.error(`Stopped at once: ${dataDir} is no longer ours: ${reason}`)
+  console.error(`Stopped at once: lost ${dataDir}, because ${reason}`)
   process.exit(1)
 }
 
@@ -118,7 +118,7 @@ async function runServices(
 ): Promise<Service[]> {
   const env = { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }
   const running: Supervised<Service>[] = []
-  // They stop together, not one after another.
+  // They stop at the same time.
   stack.defer(async () => void (await Promise.all(running.map((it) => it.stop()))))
   const run = async (service: ServiceName) => {
     const { runtime, host, ports, opsPorts } = settings

@@ -25,7 +25,7 @@ export async function runSteps(steps: Step[]): Promise<number> {
 
 async function run({ command: [command, ...args] }: Step): Promise<number> {
   const child = spawn(command, args, { cwd: root, stdio: 'inherit' })
-  // Ctrl-C in a terminal reaches the step itself; a signal to this process alone is passed on.
+  // Ctrl-C in a terminal reaches the step directly. Signals to only this process are forwarded.
   const pass = (signal: NodeJS.Signals) => void child.kill(signal)
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const signal of signals) process.on(signal, pass)

@@ -8,10 +8,10 @@ const node = (script: string) =>
 
 const lives = "console.log('ready'); setInterval(() => {}, 1000)"
 
-/** A zombie is dead too, though nobody may have collected it yet. */
+/** A zombie counts as dead, even if it was not reaped yet. */
 const alive = async (pid: number) => (await commandLine(pid)) !== ''
 
-test('what is killed comes back, and is told of', async () => {
+test('a killed process is restarted, and that is reported', async () => {
   const said: string[] = []
   const starts: Child[] = []
   const start = async () => {
@@ -22,13 +22,13 @@ test('what is killed comes back, and is told of', async () => {
   await using it = await supervise({ name: 'stock', start, say: (line) => said.push(line), backoffMinMs: 1 })
   const first = it.current
   first.kill('SIGKILL')
-  await vi.waitUntil(() => said.includes('stock runs again'))
-  expect(said[0]).toBe('stock ended with SIGKILL; starting it again in 1 ms')
+  await vi.waitUntil(() => said.includes('stock is running again'))
+  expect(said[0]).toBe('stock exited with SIGKILL; restarting it in 1 ms')
   expect(it.current.pid).not.toBe(first.pid)
   expect(await alive(it.current.pid)).toBe(true)
 })
 
-test('what ends again and again is started ever less eagerly', async () => {
+test('a process that keeps exiting is restarted with growing delays', async () => {
   const said: string[] = []
   const start = () => node('process.exitCode = 3')
   await using _it = await supervise({
@@ -38,7 +38,7 @@ test('what ends again and again is started ever less eagerly', async () => {
     backoffMinMs: 1,
     backoffMaxMs: 4,
   })
-  const ends = () => said.filter((line) => line.includes('ended with code 3'))
+  const ends = () => said.filter((line) => line.includes('exited with code 3'))
   await vi.waitUntil(() => ends().length >= 4, 10_000)
   expect(
     ends()
@@ -47,7 +47,7 @@ test('what ends again and again is started ever less eagerly', async () => {
   ).toEqual(['1', '2', '4', '4'])
 })
 
-test('what is stopped stays stopped, even in the middle of a wait', async () => {
+test('a stopped process stays stopped, even during a delay', async () => {
   const said: string[] = []
   const start = () => node(lives)
   const it = await supervise({ name: 'stock', start, say: (line) => said.push(line), backoffMinMs: 60_000 })
@@ -58,7 +58,7 @@ test('what is stopped stays stopped, even in the middle of a wait', async () => 
   expect(said).toHaveLength(1)
 })
 
-test('what never ran is not started again', async () => {
+test('a process that never ran is not restarted', async () => {
   const start = async () => {
     const child = await node("console.error('no such setting'); process.exitCode = 1")
     await child.line(/ready/, 5_000)
@@ -69,13 +69,13 @@ test('what never ran is not started again', async () => {
   )
 })
 
-test('what does not stop when asked is killed', async () => {
+test('a process that ignores its stop signal is killed', async () => {
   const child = await node(`process.on('SIGTERM', () => {}); ${lives}`)
   await child.line(/ready/, 5_000)
   expect(await child.stop()).toEqual({ code: null, signal: 'SIGKILL' })
 })
 
-test('a child ends with its starter, though that was killed', async () => {
+test('a child ends with its starter, even if that was killed', async () => {
   const url = new URL('./child.ts', import.meta.url)
   const starter = await node(`
     import(${JSON.stringify(url.href)}).then(async ({ startChild }) => {

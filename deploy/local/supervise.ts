@@ -1,12 +1,12 @@
-/** Keeps one thing running: what ends without being asked to is started again, ever less eagerly. */
+/** Keeps a process running: if it exits unexpectedly, it is restarted with exponential backoff. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, type Exit } from './child.ts'
 
-/** What can be supervised. It is ready when its start resolves. */
+/** A supervised process. It is ready when its start resolves. */
 export type Running = { exited: Promise<Exit>; stop(): Promise<unknown> }
 
 export type Supervised<It extends Running> = {
-  /** The present one; while it is being started again, the last one. */
+  /** The running one; during a restart, the last one. */
   readonly current: It
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -21,10 +21,10 @@ export type SuperviseOptions<It extends Running> = {
   backoffMaxMs?: number
 }
 
-/** One that ran for so long is taken to be well: the next wait is the shortest again. */
-const wellAfterMs = 10_000
+/** After running for this long, the backoff starts over. */
+const stableAfterMs = 10_000
 
-/** @throws what the first start throws: only what ran once is started again. */
+/** @throws the error of the first start: only a process that has run once is restarted. */
 export async function supervise<It extends Running>(options: SuperviseOptions<It>): Promise<Supervised<It>> {
   const { name, start, say, backoffMinMs = 250, backoffMaxMs = 10_000 } = options
   const stopping = new AbortController()
@@ -37,8 +37,8 @@ export async function supervise<It extends Running>(options: SuperviseOptions<It
       const since = Date.now()
       const reason = describe(await current.exited)
       if (signal.aborted) return
-      if (Date.now() - since > wellAfterMs) backoffMs = backoffMinMs
-      say(`${name} ended with ${reason}; starting it again in ${backoffMs} ms`)
+      if (Date.now() - since > stableAfterMs) backoffMs = backoffMinMs
+      say(`${name} exited with ${reason}; restarting it in ${backoffMs} ms`)
       backoffMs = await restart(backoffMs)
     }
   }
@@ -51,10 +51,10 @@ export async function supervise<It extends Running>(options: SuperviseOptions<It
       try {
         current = await start(current)
         if (signal.aborted) await current.stop()
-        else say(`${name} runs again`)
+        else say(`${name} is running again`)
         return Math.min(waitMs * 2, backoffMaxMs)
       } catch (error) {
-        say(`${name} does not start: ${(error as Error).message}`)
+        say(`${name} did not start: ${(error as Error).message}`)
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
- * `npm test [arguments for vitest]`: lint, types, then all tests but those that take long. The last line counts them.
- * `npm test -- --project=long`: those.
+ * `npm test [arguments for vitest]`: lint, types, then all tests except the long ones. The last line counts them.
+ * `npm test -- --project=long` runs the long ones.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,7 +26,7 @@ try {
     (text) => JSON.parse(text) as Report,
     () => undefined,
   )
-  if (!report) console.log('The tests did not run to their end.')
+  if (!report) console.log('The test run did not complete.')
   console.log(count(report, code))
   process.exitCode = code
 } finally {

@@ -5,19 +5,18 @@ import { findProgram } from './program.ts'
 import type { Service } from './service.ts'
 import type { Settings } from './settings.ts'
 
-/** What to know and what to try, once everything is ready. */
+/** URLs and first commands, printed when everything is ready. */
 export function welcome(services: Service[], settings: Settings): string {
   const lines = services.map(({ name, url, opsUrl }) => `  ${name.padEnd(12)} ${url}   ${opsUrl}/docs`)
   const urlOf = (name: ServiceName) => services.find((it) => it.name === name)?.url
   const [reservation, stock] = [urlOf('reservation'), urlOf('stock')]
-  const trial =
+  const commands =
     reservation && stock
-      ? `Try, in another terminal:\n\n${tryThis(reservation, stock)
+      ? `Try this in another terminal:\n\n${firstCommands(reservation, stock)
           .map((line) => `  ${line}`)
           .join('\n')}\n\n`
       : ''
-  const data =
-    settings.databaseUrl && settings.redisUrl ? '' : ` Data is kept in ${folder(settings.dataDir)}.`
+  const data = settings.databaseUrl && settings.redisUrl ? '' : ` The data is in ${folder(settings.dataDir)}.`
   const reach = isLoopback(settings.host)
     ? ' Only this machine can reach it; HOST=0.0.0.0 npm start lets the network in.'
     : ''
@@ -26,11 +25,11 @@ ${services.length === serviceNames.length ? 'The three services are ready' : 'Re
 
 ${lines.join('\n')}
 
-${trial}Ctrl-C stops everything.${data}${reach}
+${commands}Ctrl-C stops everything.${data}${reach}
 `
 }
 
-function tryThis(reservation: string, stock: string): string[] {
+function firstCommands(reservation: string, stock: string): string[] {
   if (findProgram('http')) {
     return [
       `http POST ${stock}/stocks bookid=1 qty=3`,

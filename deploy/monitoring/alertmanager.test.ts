@@ -1,4 +1,4 @@
-/** Who is told of what, as Alertmanager itself says. */
+/** The routes of alerts, as Alertmanager itself resolves them. */
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,55 +26,51 @@ const receiverOf = (labels: Record<string, string>) =>
 
 test.each([
   [
-    'what is critical, by both ways',
+    'critical alerts, to the notifier and by e-mail',
     { alertname: 'ReservationsUndecided', service: 'stock', severity: 'critical' },
     'notifier-and-mail',
   ],
   [
-    'what is not, by the notifier',
+    'warnings, to the notifier',
     { alertname: 'DecisionsSlow', service: 'stock', severity: 'warning' },
     'notifier',
   ],
   [
-    'what concerns a node, by the notifier',
+    'alerts of a node, to the notifier',
     { alertname: 'NodeShortOfCpu', instance: 'a', severity: 'warning' },
     'notifier',
   ],
   [
-    'that the notifier is down, by e-mail',
+    'a notifier that is down, by e-mail',
     { alertname: 'ServiceAbsent', service: 'notifier', severity: 'critical' },
     'mail',
   ],
   [
-    'that notices fail, by e-mail',
+    'notices that fail, by e-mail',
     { alertname: 'NoticesFailing', service: 'notifier', channel: 'email', severity: 'warning' },
     'mail',
   ],
   [
-    'that the notifier’s pods restart, by e-mail',
+    'restarting pods of the notifier, by e-mail',
     { alertname: 'PodRestarting', service: 'notifier', severity: 'warning' },
     'mail',
   ],
   [
-    'that the notifier takes no alerts, by e-mail',
+    'a notifier that accepts no alerts, by e-mail',
     { alertname: 'AlertsNotDelivered', integration: 'webhook', severity: 'critical' },
     'mail',
   ],
   [
-    'that e-mail takes none, by the notifier',
+    'a mail server that accepts no alerts, to the notifier',
     { alertname: 'AlertsNotDelivered', integration: 'email', severity: 'critical' },
     'notifier',
   ],
-  [
-    'that all is well, to the dead man’s switch',
-    { alertname: 'Watchdog', severity: 'none' },
-    'dead-mans-switch',
-  ],
-])('tells %s', (_, labels, receiver) => {
+  ['the watchdog, to the dead man’s switch', { alertname: 'Watchdog', severity: 'none' }, 'dead-mans-switch'],
+])('it sends %s', (_, labels, receiver) => {
   expect(receiverOf(labels)).toBe(receiver)
 })
 
-test('no alert but the watchdog goes only where nobody reads', () => {
+test('only the watchdog goes to the dead man’s switch', () => {
   const alerts = ruleFiles()
     .flatMap(alertsIn)
     .filter((it) => it.alert !== 'Watchdog')
@@ -96,7 +92,7 @@ test('every alert that the configuration names exists', () => {
     ).toBe(true)
 })
 
-/** More than any of ours takes, with its labels, annotations and links. */
+/** More than any of our alerts takes, with its labels, annotations and links. */
 const alertBytes = 2_000
 
 test('no group is too large for the notifier', () => {
@@ -107,7 +103,7 @@ test('no group is too large for the notifier', () => {
 
 let dir: string
 let manager: Alertmanager | undefined
-/** Why no Alertmanager runs here, if none does. */
+/** Why Alertmanager cannot run here, if it cannot. */
 let unable = ''
 let notifier: WebhookSink
 let outside: WebhookSink
@@ -163,7 +159,7 @@ const inhibited = async () => {
     .sort()
 }
 
-test('what follows from a store or a service that is down is not told too; what is elsewhere is', async (context) => {
+test('consequences of a store or a service that is down are inhibited, in its namespace only', async (context) => {
   context.skip(!manager, unable)
   const b = { namespace: 'b' }
   await raise(
@@ -182,14 +178,14 @@ test('what follows from a store or a service that is down is not told too; what 
   ])
 })
 
-test('the watchdog is heard outside at once', async (context) => {
+test('the watchdog arrives outside at once', async (context) => {
   context.skip(!manager, unable)
   await raise({ alertname: 'Watchdog', severity: 'none' })
   await eventually(() => outside.hooks.length > 0)
   expect(outside.hooks[0]!.body).toMatchObject({ receiver: 'dead-mans-switch', status: 'firing' })
 })
 
-test('it exports what we ask it for', async (context) => {
+test('it exports the metrics that we query', async (context) => {
   context.skip(!manager, unable)
   const text = await (await fetch(`${manager!.url}/metrics`)).text()
   for (const name of foreignMetrics.alertmanager!) expect(text).toContain(`\n${name}{integration="webhook"`)

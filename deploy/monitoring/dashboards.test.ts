@@ -1,4 +1,4 @@
-/** The dashboards as Grafana reads them are those that are written here. */
+/** The JSON that Grafana reads is generated from the dashboards written here. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import business from './dashboards/business.ts'
@@ -9,6 +9,6 @@ import { monitoring } from './testing/rules.ts'
 test.each([
   { name: 'business', model: business },
   { name: 'runtime', model: runtime },
-])('$name.json is what $name.ts says', async ({ name, model }) => {
+])('$name.json is generated from $name.ts', async ({ name, model }) => {
   await expect(model).toMatchFileSnapshot(join(monitoring, `dashboards/${name}.json`))
 })

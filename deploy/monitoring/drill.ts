@@ -1,12 +1,12 @@
 /**
- * The drill: real services, a real Prometheus with the very rules, a real Alertmanager with the very routes. Stock is hung up
- * on a lock, and the notifier is stopped; then both are mended.
+ * The drill: real services, and a real Prometheus and Alertmanager with our rules and routes. A lock blocks stock, and the
+ * notifier is stopped; then both are repaired.
  *
  *   ReservationsUndecided  must become pending, fire, and reach the notifier's address (with its token) and the mailbox
  *   ServiceAbsent          of the notifier must reach the mailbox, and not the notifier
- *   Watchdog               must be heard outside all the time
+ *   Watchdog               must arrive outside all the time
  *
- * and what was told must be told to be over.
+ * Afterwards each of them must be reported as resolved.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,18 +20,18 @@ import { OwnServer } from '../../actors/testing/own-server.ts'
 import { ServiceProcess } from '../../actors/testing/service-process.ts'
 import { WebhookSink } from '../../actors/testing/webhook-sink.ts'
 import { startAlertmanager } from './local/alertmanager.ts'
+import { printAlerts } from './local/print-alerts.ts'
 import { startPrometheus } from './local/prometheus.ts'
-import { tellAlerts } from './local/tell.ts'
 
 type Say = (line: string) => void
 type Posted = { status: string; alerts: { status: string; labels: Record<string, string> }[] }
 
 const partitions = 4
 const token = 'a token that the notifier knows'
-/** Rules wait up to two minutes, and what is over is told up to five minutes later. */
+/** Rules wait up to two minutes, and a resolved alert is reported up to five minutes later. */
 const patience = { timeoutMs: 420_000 }
 
-/** @returns whether all that must be seen was seen. */
+/** @returns whether everything was seen that must be. */
 export async function drill(say: Say): Promise<boolean> {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-drill-'))
   await using stack = new AsyncDisposableStack()
@@ -56,8 +56,8 @@ export async function drill(say: Say): Promise<boolean> {
     },
   })
   stack.defer(async () => void (await prometheus.stop()))
-  const telling = new AbortController()
-  const told = tellAlerts(prometheus, say, telling.signal)
+  const printing = new AbortController()
+  const printed = printAlerts(prometheus, say, printing.signal)
 
   const seen = async (what: string, probe: () => unknown) => {
     const startedAt = performance.now()
@@ -77,11 +77,11 @@ export async function drill(say: Say): Promise<boolean> {
     })
   const mailed = (summary: string, status: string) => () =>
     mail.mails.some(({ subject }) => subject.includes(summary) && subject.includes(status))
-  const absent = 'Nothing of the notifier service answers'
-  const undecided = 'Reservations are accepted, but not decided'
+  const absent = 'The notifier service does not answer'
+  const undecided = 'Reservations are accepted but not decided'
 
-  const results = [await seen('the watchdog is heard outside', () => outside.hooks.length > 0)]
-  say('A librarian locks the books by hand, and forgets it; the notifier is stopped; somebody reserves.')
+  const results = [await seen('the watchdog arrives outside', () => outside.hooks.length > 0)]
+  say('Locking the books, stopping the notifier, and making a reservation.')
   const lock = await sql.reserve()
   await lock`begin`
   await lock`lock table stock.book in access exclusive mode`
@@ -94,39 +94,39 @@ export async function drill(say: Say): Promise<boolean> {
   results.push(
     await seen('the reservation is accepted', () => accepted.status === 201),
     await seen('ServiceAbsent is pending', is('ServiceAbsent', 'pending')),
-    await seen('ServiceAbsent of the notifier comes by e-mail', mailed(absent, 'firing')),
+    await seen('ServiceAbsent of the notifier arrives by e-mail', mailed(absent, 'firing')),
     await seen('ReservationsUndecided is pending', is('ReservationsUndecided', 'pending')),
     await seen('ReservationsUndecided fires', is('ReservationsUndecided', 'firing')),
     await seen(
-      'it reaches the notifier’s address, with the token',
+      'it reaches the address of the notifier, with the token',
       posted('ReservationsUndecided', 'firing'),
     ),
     await seen('and the mailbox', mailed(undecided, 'firing')),
     await seen(
-      'that the notifier is absent does not go to the notifier',
+      'ServiceAbsent of the notifier does not go to the notifier',
       () => !posted('ServiceAbsent', 'firing')(),
     ),
   )
-  say('The lock is let go, the notifier is started.')
+  say('Releasing the lock and starting the notifier.')
   await lock`rollback`
   lock.release()
   await processes.notifier.start()
   const heard = outside.hooks.length
   results.push(
     await seen(
-      'it is told to be over, to the notifier’s address',
+      'ReservationsUndecided is resolved at the address of the notifier',
       posted('ReservationsUndecided', 'resolved'),
     ),
     await seen('and by e-mail', mailed(undecided, 'resolved')),
-    await seen('and so is the absence of the notifier', mailed(absent, 'resolved')),
-    await seen('the watchdog is still heard', () => outside.hooks.length > heard),
+    await seen('ServiceAbsent of the notifier is resolved by e-mail', mailed(absent, 'resolved')),
+    await seen('the watchdog still arrives', () => outside.hooks.length > heard),
   )
-  telling.abort()
-  await told
+  printing.abort()
+  await printed
   return results.every((it) => it)
 }
 
-/** Stores and services, one process of each. */
+/** The stores, and one process of each service. */
 async function startServices(stack: AsyncDisposableStack) {
   const [database, redis] = [stack.use(await OwnServer.postgres()), stack.use(await OwnServer.redis())]
   await migrate({ databaseUrl: database.url, partitions })

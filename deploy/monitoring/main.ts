@@ -1,4 +1,4 @@
-/** `npm run alerts`: Prometheus and Alertmanager beside a running `npm start`; with `--drill`, a drill with a system of its own. */
+/** `npm run alerts`: Prometheus and Alertmanager for a running `npm start`; with `--drill`, a drill on a private system. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,16 +7,16 @@ import { isServiceLink } from '../local/settings.ts'
 import { onSignals } from '../local/signals.ts'
 import { drill } from './drill.ts'
 import { startAlertmanager } from './local/alertmanager.ts'
+import { printAlerts } from './local/print-alerts.ts'
 import { startPrometheus } from './local/prometheus.ts'
-import { tellAlerts } from './local/tell.ts'
 
-const help = `Shows how alerts come and go.
+const help = `Prints alerts as they come and go.
 
-  npm run alerts                beside a running npm start: Prometheus with our rules on port 9090, Alertmanager on 9093
-  npm run alerts -- --drill     breaks a system of its own, and sees that the right people are told; five minutes
+  npm run alerts                for a running npm start: Prometheus with our rules on port 9090, Alertmanager on 9093
+  npm run alerts -- --drill     breaks a private system and checks that the right people are notified; five minutes
 
-RESERVATION_PORT, STOCK_PORT and NOTIFIER_PORT say where the services are, PROMETHEUS_PORT and ALERTMANAGER_PORT where the
-two are to be. Alerts go to the notifier's /alerts with ALERT_TOKEN, and as e-mail to SMTP_HOST (localhost:25).`
+RESERVATION_PORT, STOCK_PORT and NOTIFIER_PORT are the ports of the services, PROMETHEUS_PORT and ALERTMANAGER_PORT those
+to start the two on. Alerts go to the notifier's /alerts with ALERT_TOKEN, and by e-mail to SMTP_HOST (localhost:25).`
 
 const say = (line: string) => console.log(`${new Date().toTimeString().slice(0, 8)}  ${line}`)
 
@@ -45,7 +45,7 @@ async function watch(env: NodeJS.ProcessEnv): Promise<true> {
     receivers: {
       notifier: `http://${notifier}/alerts`,
       token: env.ALERT_TOKEN ?? '',
-      // Nobody outside listens.
+      // A port that refuses: on this machine no dead man's switch listens.
       deadMansSwitch: 'http://127.0.0.1:9/',
       smtp: env.SMTP_HOST || 'localhost:25',
     },
@@ -63,6 +63,6 @@ async function watch(env: NodeJS.ProcessEnv): Promise<true> {
   })
   stack.defer(async () => void (await prometheus.stop()))
   say(`Prometheus: ${prometheus.url}   Alertmanager: ${alertmanager.url}   Ctrl-C stops both.`)
-  await tellAlerts(prometheus, say, signal)
+  await printAlerts(prometheus, say, signal)
   return true
 }

@@ -1,4 +1,4 @@
-/** Rules and dashboards ask for what the services really export, as three real processes do. */
+/** Rules and dashboards query metrics that three real processes export. */
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,12 +29,12 @@ const recorded = ruleFiles()
   .flatMap(rulesIn)
   .flatMap((it) => ('record' in it ? [it.record] : []))
 
-/** The metrics of the services, each with the labels that were seen on it. */
+/** The metrics of the services, each with the labels seen on it. */
 const exported = new Map<string, Set<string>>()
 
 const system = useSystem({ partitions: 2 })
 beforeAll(async () => {
-  // Something of each kind has happened.
+  // So that every metric has a sample.
   await receive(system(), 'one', 1)
   const { reservation } = system()
   const reserved = await reserveAndWait(reservation, 'one', 'ann')
@@ -85,12 +85,12 @@ test('rules and dashboards name only metrics that exist', () => {
   expect(unknown).toEqual([])
 })
 
-test('they tell our metrics apart by labels that these have, or that Prometheus adds', () => {
+test('they use only labels that our metrics have, or that Prometheus adds', () => {
   const added = ['namespace', 'service', 'instance', 'pod']
   const unknown = [...rules, ...targets].flatMap(({ of, expr }) =>
     selectorsOf(expr).flatMap(({ metric, labels }) => {
       const seen = exported.get(metric)
-      // Of a metric that no process had a reason to count nothing is known.
+      // The labels of a metric without a sample are unknown.
       if (!seen?.size) return []
       return labels
         .filter((it) => !seen.has(it) && !added.includes(it))
@@ -100,14 +100,14 @@ test('they tell our metrics apart by labels that these have, or that Prometheus 
   expect(unknown).toEqual([])
 })
 
-test('legends name labels that the query leaves', () => {
+test('legends use only labels that the query keeps', () => {
   for (const { of, expr, legend } of targets)
     for (const [, label] of legend.matchAll(/{{(\w+)}}/g))
       if (/\bby \(/.test(expr))
         expect(expr, `${of}: ${legend}`).toMatch(new RegExp(`by \\([^)]*\\b${label}\\b`))
 })
 
-test('the lists of what others export name nothing that is not asked for', () => {
+test('the lists of other exporters name only metrics that we query', () => {
   const asked = new Set(
     [...rules, ...targets].flatMap(({ expr }) => selectorsOf(expr).map((it) => it.metric)),
   )

@@ -1,5 +1,6 @@
-/** The rules: valid, each alert tried out, explained in the runbook, and on Kubernetes the same. */
+/** The rules: valid, each alert tested, explained in the runbook, and the same on Kubernetes. */
 import { readFileSync } from 'node:fs'
+import { glob } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -25,8 +26,8 @@ type RuleTest = {
   }[]
 }
 
-/** What the tests say of an alert: of its name, or of a pattern that names it. */
-const sayings = ruleTests()
+/** The expectations of the tests about an alert, which they name or match by a pattern. */
+const expectations = ruleTests()
   .map((it) => parse(readFileSync(it, 'utf8')) as RuleTest)
   .flatMap((it) => it.tests)
   .flatMap(({ promql_expr_test = [], alert_rule_test = [] }) => [
@@ -37,15 +38,15 @@ const sayings = ruleTests()
     ...alert_rule_test.map(({ alertname, exp_alerts }) => ({ of: alertname, fires: exp_alerts.length > 0 })),
   ])
 
-test.each(names)('%s is seen to fire, and seen not to', (name) => {
-  const own = sayings.filter(({ of }) => new RegExp(`^(${of})$`).test(name))
+test.each(names)('%s has a test in which it fires, and one in which it does not', (name) => {
+  const own = expectations.filter(({ of }) => new RegExp(`^(${of})$`).test(name))
   expect(own.some((it) => it.fires)).toBe(true)
-  // The watchdog never is silent.
+  // The watchdog always fires.
   expect(own.some((it) => !it.fires)).toBe(name !== 'Watchdog')
 })
 
 test.each(alerts.map((it) => [it.alert, it] as const))(
-  '%s says how bad it is, what it means and what to do',
+  '%s has a severity, a summary, a description and its section of the runbook',
   (_, it) => {
     expect(['critical', 'warning', 'none']).toContain(it.labels.severity)
     expect(Object.keys(it.annotations).sort()).toEqual(['description', 'runbook_url', 'summary'])
@@ -55,7 +56,7 @@ test.each(alerts.map((it) => [it.alert, it] as const))(
   },
 )
 
-test('the runbook has a section for each alert, and none for what is no alert', () => {
+test('the runbook has a section for each alert, and no other', () => {
   const runbook = readFileSync(join(root, 'docs/runbook.md'), 'utf8')
   const sections = [...runbook.matchAll(/^### (\w+)$/gm)].map(([, name]) => name!)
   expect(sections.toSorted()).toEqual(names.toSorted())
@@ -64,7 +65,19 @@ test('the runbook has a section for each alert, and none for what is no alert', 
       expect(section, section.split('\n')[0]).toContain(part)
 })
 
-/** For the operator, whose kind holds what Prometheus reads as a file. */
+test('every log line that the runbook looks for is logged', async () => {
+  const runbook = readFileSync(join(root, 'docs/runbook.md'), 'utf8').replaceAll(/\s+/g, ' ')
+  // Alertmanager logs one of them itself.
+  const wanted = [...runbook.matchAll(/(?<!-v )grep '([^']+)'/g)]
+    .map(([, it]) => it!)
+    .filter((it) => !it.startsWith('Notify for alerts'))
+  expect(wanted.length).toBeGreaterThan(5)
+  const files = await Array.fromAsync(glob('{actors,streams}/**/*.ts', { cwd: root }))
+  const sources = files.filter((it) => !/test/.test(it)).map((it) => readFileSync(join(root, it), 'utf8'))
+  expect(wanted.filter((line) => !sources.some((it) => it.includes(line)))).toEqual([])
+})
+
+/** The operator's kind, which holds what Prometheus reads from a file. */
 const prometheusRule = (file: string) => `apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
@@ -77,13 +90,13 @@ spec:
 ${readFileSync(file, 'utf8').replaceAll(/^(?=.)/gm, '  ')}`
 
 // After a change: npx vitest run deploy/monitoring -u
-test('the rules of the cluster are the same', async () => {
-  const head = '# Made of deploy/monitoring/rules: npx vitest run deploy/monitoring -u\n'
+test('the rules of the cluster are generated from these', async () => {
+  const head = '# Generated from deploy/monitoring/rules: npx vitest run deploy/monitoring -u\n'
   const manifest = join(root, 'deploy/kubernetes/components/monitoring/rules.yaml')
   await expect(head + files.map(prometheusRule).join('---\n')).toMatchFileSnapshot(manifest)
 })
 
-test('nothing is recorded that nothing asks for', () => {
+test('every recorded series is queried', () => {
   const rules = files.flatMap(rulesIn)
   const asked = rules.map((it) => it.expr).join('\n')
   for (const rule of rules) if ('record' in rule) expect(asked).toContain(rule.record)

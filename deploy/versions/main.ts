@@ -1,6 +1,6 @@
 /**
- * `npm run versions`: the contract with the stores on every version of them that this machine has or can be brought.
- * Also of servers elsewhere: `POSTGRES_BINS` names folders of programs, `REDIS_SERVERS` servers, with colons between.
+ * `npm run versions`: the contract with the stores on every version that this machine has or that can be installed. For servers
+ * elsewhere: `POSTGRES_BINS` lists folders of programs, `REDIS_SERVERS` server programs, separated by colons.
  */
 import { join } from 'node:path'
 import { root } from '../local/root.ts'
@@ -8,7 +8,7 @@ import { runSteps } from '../local/steps.ts'
 import { postgresServers, redisServers } from './servers.ts'
 
 const found = [...postgresServers(), ...redisServers()]
-console.log(`Beside the Postgres that is brought: ${found.map((it) => it.name).join(', ')}`)
+console.log(`Besides the embedded Postgres: ${found.map((it) => it.name).join(', ')}`)
 const vitest = join(root, 'node_modules', '.bin', 'vitest')
 const command: [string, ...string[]] = [
   vitest,

@@ -1,18 +1,18 @@
-/** Which versions of Postgres, Redis and Valkey are on this machine, beside those that are brought. */
+/** The versions of Postgres, Redis and Valkey on this machine, besides the embedded Postgres. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { findProgram } from '../local/program.ts'
 import { root } from '../local/root.ts'
 
-/** `path`: of Postgres the folder of its programs. */
+/** The path of a Postgres is the folder of its programs. */
 export type Found = { name: string; path: string }
 
 const unpacked = join(root, 'node_modules', '.cache', 'programs')
 const listed = (folder: string) => (existsSync(folder) ? readdirSync(folder) : [])
 const named = (variable: string) => (process.env[variable] ?? '').split(delimiter).filter(Boolean)
 
-/** Those of `POSTGRES_BINS`, and where distributions put them. */
+/** The versions in `POSTGRES_BINS`, and in the folders of distributions. */
 export function postgresServers(): Found[] {
   const folders = [
     ...named('POSTGRES_BINS'),
@@ -29,17 +29,17 @@ export function postgresServers(): Found[] {
   return distinct(folders.filter((it) => existsSync(join(it, 'initdb'))).map((path) => postgresAt(path)))
 }
 
-/** First the one that `npm start` takes, then what was unpacked, and those of `REDIS_SERVERS`. */
+/** First the one that `npm start` uses, then unpacked ones and those of `REDIS_SERVERS`. */
 export function redisServers(): Found[] {
   const onPath = ['redis-server', 'valkey-server']
     .map((it) => findProgram(it))
     .filter((it) => it !== undefined)
-  const brought = listed(unpacked).flatMap((it) =>
+  const installed = listed(unpacked).flatMap((it) =>
     listed(join(unpacked, it, 'usr/bin'))
       .filter((name) => /^(redis|valkey)-server/.test(name))
       .map((name) => join(unpacked, it, 'usr/bin', name)),
   )
-  return distinct([...onPath, ...brought, ...named('REDIS_SERVERS')].filter(existsSync).map(redisAt))
+  return distinct([...onPath, ...installed, ...named('REDIS_SERVERS')].filter(existsSync).map(redisAt))
 }
 
 function postgresAt(path: string): Found | undefined {
@@ -53,7 +53,7 @@ function redisAt(path: string): Found | undefined {
   return version ? { name: `${/valkey/i.test(text!) ? 'Valkey' : 'Redis'} ${version}`, path } : undefined
 }
 
-/** What does not run here is not there. */
+/** Undefined if the program does not run here. */
 function output(command: string): string | undefined {
   try {
     return execFileSync(command, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })

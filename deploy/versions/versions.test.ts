@@ -1,7 +1,7 @@
 /**
- * The contract with the stores, on each version of them that is on this machine: a migration, services that log in as
- * themselves, a reservation from end to end, a worker that takes over from one that was killed, a dead letter, and a Redis
- * that has lost everything. `npm run versions` brings an older Postgres, a newer Redis and a Valkey first.
+ * The contract with the stores, on each version that is on this machine: a migration, services that log in as themselves, a
+ * reservation from end to end, a worker that takes over from a killed one, a dead letter, and a Redis that has lost everything.
+ * `npm run versions` first installs an older Postgres, a newer Redis and a Valkey.
  */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
@@ -19,12 +19,12 @@ import { startPostgres } from '../local/postgres.ts'
 import { startRedis } from '../local/redis.ts'
 import { type Found, postgresServers, redisServers } from './servers.ts'
 
-const brought: Found = { name: 'the Postgres that is brought', path: '' }
+const embedded: Found = { name: 'the embedded Postgres', path: '' }
 const [usual, ...otherRedis] = redisServers()
-// Every other test runs on the two that come first together.
+// All other tests run on the embedded Postgres with the first Redis.
 const pairs: [string, string, Found, Found][] = [
   ...postgresServers().map((it) => [it, usual!] as const),
-  ...otherRedis.map((it) => [brought, it] as const),
+  ...otherRedis.map((it) => [embedded, it] as const),
 ].map(([postgres, redis]) => [postgres.name, redis.name, postgres, redis])
 
 if (pairs.length === 0) test.skip('no other version of a store is on this machine')
@@ -67,11 +67,11 @@ async function keepContract(context: TestContext, postgresUrl: string, redisUrl:
   for (const bookid of books) await receive(system, bookid, 3)
   for (const it of await reserveAll('first')) expect(it.status).toBe('Reserved')
 
-  // A worker takes over. The face that is asked belongs to the first.
+  // A worker takes over. Requests go to the first process.
   await system.processes.stock[1]!.kill()
   for (const it of await reserveAll('second')) expect(it.status).toBe('Reserved')
 
-  // A dead letter, which is handled again.
+  // A dead letter is redriven.
   const sql = openPostgres(withDatabase(postgresUrl, system.redisPrefix), { schema: 'stock', max: 1 })
   await using producer = new Producer(system)
   await producer.redis.xadd(producer.mailboxOf('a'), '*', 'no', 'message')

@@ -1,4 +1,4 @@
-/** The servers that the product is compared with: two that use Postgres alone, and one that does nothing. */
+/** The baselines: two servers that only use Postgres, and one that does nothing. */
 import postgres from 'postgres'
 import { demandedOf } from './books.ts'
 import type { MeasuredProcess } from './process.ts'
@@ -13,15 +13,15 @@ import {
 } from './target.ts'
 import type { Workload } from './workloads.ts'
 
-/** How a server keeps its books in its database. */
+/** How a server stores its books in its database. */
 export type Books = {
   stock(sql: postgres.Sql, books: string[]): Promise<void>
-  /** Adds the copies that the next run needs. */
+  /** Adds copies for the next run. */
   prepare?(sql: postgres.Sql, workload: Workload, timing: Timing): Promise<void>
   account(sql: postgres.Sql): Promise<Account>
 }
 
-/** As many copies of each book as there is room for in a number. */
+/** A counter per book, with the largest number of copies. */
 export const counted: Books = {
   stock: async (sql, books) => {
     await sql`insert into stock (bookid, qty) select bookid, ${copiesPerBook} from unnest(${books}::text[]) bookid`
@@ -34,7 +34,7 @@ export const counted: Books = {
   },
 }
 
-/** A row for each copy. Before each run, free copies are added for all that it can ask for. */
+/** A row per copy. Before each run, as many copies are added as the run can request. */
 const copied: Books = {
   stock: async () => {},
   prepare: async (sql, workload, timing) => {
@@ -57,7 +57,7 @@ const copied: Books = {
   },
 }
 
-/** @param server that keeps its books in a database of its own. */
+/** @param server whose books are in its own database. */
 export async function startTabled(
   around: Surroundings,
   name: string,

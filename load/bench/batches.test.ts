@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { describeBatches } from './batches.ts'
 
-test('only what came between is described, and a process that committed nothing is not', () => {
+test('only the difference is described, without processes that committed nothing', () => {
   const before = [{ name: 'stock', messages: 100, commits: 100, seconds: 9 }]
   const after = [
     { name: 'stock', messages: 1_100, commits: 140, seconds: 9.2 },

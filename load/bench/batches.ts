@@ -1,15 +1,15 @@
-/** How many messages went together in a commit, as the services themselves count it. */
+/** Messages per commit, from the metrics of the services. */
 import type { MeasuredProcess } from './process.ts'
 import { count } from './report.ts'
-import { ask } from './target.ts'
+import { call } from './target.ts'
 
 export type Batches = { name: string; messages: number; commits: number; seconds: number }
 
-/** Of each of our services since its start. */
+/** The counts of each service since its start. */
 export const batchesOf = (processes: MeasuredProcess[]): Promise<Batches[]> =>
   Promise.all(
     services(processes).map(async ({ name, opsPort }) => {
-      const text = await (await ask(`http://127.0.0.1:${opsPort}/metrics`)).text()
+      const text = await (await call(`http://127.0.0.1:${opsPort}/metrics`)).text()
       const figure = (metric: string) =>
         Number(new RegExp(`^${metric}(?:\\{.*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? 0)
       return {
@@ -23,7 +23,7 @@ export const batchesOf = (processes: MeasuredProcess[]): Promise<Batches[]> =>
 
 const services = (processes: MeasuredProcess[]) => processes.filter(({ opsPort }) => opsPort !== undefined)
 
-/** What came between the two, a line per process that committed anything. */
+/** The difference of the two, one line per process that committed anything. */
 export function describeBatches(before: Batches[], after: Batches[]): string[] {
   return after.flatMap(({ name, messages, commits, seconds }) => {
     const since = before.find((it) => it.name === name)

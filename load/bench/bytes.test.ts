@@ -12,7 +12,7 @@ const weight = (given: Partial<Weight> = {}): Weight => ({
   ...given,
 })
 
-test('what is written to the stores is weighed', async () => {
+test('bytes written to the stores are measured', async () => {
   const stores = { databaseUrl: inject('postgresUrl'), redisUrl: inject('redisUrl') }
   const databaseUrl = await createDatabase(stores.databaseUrl, `bytes-${process.pid}`)
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
@@ -23,7 +23,7 @@ test('what is written to the stores is weighed', async () => {
     await sql`create index kept_it on kept (it)`
     const [before, tables] = [await weigh(stores), await tableBytesOf(databaseUrl)]
     await sql`insert into kept select md5(n::text) from generate_series(1, 10000) n`
-    // A session tells what it wrote once a second at most, unless it is asked to.
+    // A session reports its statistics at most once a second, unless they are flushed.
     await sql`select pg_stat_force_next_flush()`
     await redis.set(key, 'x'.repeat(10_000_000))
     const { wal, memory, commands } = growthOf(before, await weigh(stores), 10_000)
@@ -44,7 +44,7 @@ test('what is written to the stores is weighed', async () => {
   }
 })
 
-test('a log that was begun anew says nothing about a request', () => {
+test('a log that was rewritten has no figure per request', () => {
   const before = weight({ log: 100, wal: 100 })
   expect(growthOf(before, weight({ log: 300, wal: 900 }), 4)).toMatchObject({ log: 50, wal: 200 })
   expect(growthOf(before, weight({ log: 300, wal: 900, rewrites: 1 }), 4)).toMatchObject({
@@ -53,7 +53,7 @@ test('a log that was begun anew says nothing about a request', () => {
   })
 })
 
-test('a figure is the median of the runs that have it', () => {
+test('a figure is the median over the runs that have it', () => {
   const runs = [1_000, 3_000, 2_000].map(
     (wal): Run => ({
       ...{ workload: 'hot', target: 'product', cpuMicros: {}, catchUpMs: 0, load: {} as Run['load'] },

@@ -1,6 +1,6 @@
 /**
- * What a reservation makes the stores write and keep. They are asked before and after a run, while nobody else uses them:
- * what they did in between, for all databases and keys there are, is the run's.
+ * What the stores write and keep per reservation. They are measured before and after a run, for all databases and keys, so no
+ * other client may use them meanwhile.
  */
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
@@ -8,23 +8,23 @@ import { align, count, median, type Run } from './report.ts'
 import type { Workload } from './workloads.ts'
 
 export type Weight = {
-  /** Bytes that Postgres wrote ahead. */
+  /** Bytes of WAL. */
   wal: number
-  /** Bytes of tables and their indexes, in files. */
+  /** Bytes of the files of tables and indexes. */
   tables: number
   fsyncs: number
-  /** A statement outside of a transaction is one too. Told a second late. */
+  /** A statement outside of a transaction counts as one. Reported with a delay of one second. */
   transactions: number
-  /** Bytes that Redis holds in memory. */
+  /** Bytes of Redis's memory. */
   memory: number
   /** Bytes of Redis's append-only file. */
   log: number
-  /** How often that file was begun anew, smaller. */
+  /** How often that file was rewritten, smaller. */
   rewrites: number
   commands: number
 }
 
-/** What was measured by weighing before and after, for each request. Not a number: the log was begun anew meanwhile. */
+/** The difference of two measurements, per request. NaN: the log was rewritten meanwhile. */
 export type Growth = Omit<Weight, 'rewrites'>
 
 export type Weighed = { databaseUrl: string; redisUrl: string }
@@ -65,7 +65,7 @@ async function weighRedis(redisUrl: string) {
   }
 }
 
-/** @param requests between the two. */
+/** @param requests the number of requests between the two. */
 export function growthOf(before: Weight, after: Weight, requests: number): Growth {
   const each = (name: keyof Weight) => (after[name] - before[name]) / Math.max(1, requests)
   return {
@@ -79,7 +79,7 @@ export function growthOf(before: Weight, after: Weight, requests: number): Growt
   }
 }
 
-/** Medians of one workload's runs, a line per target. */
+/** Medians of a workload's runs, one line per target. */
 export function bytesTableOf(runs: Run[], workload: Workload): string {
   const targets = Map.groupBy(
     runs.filter((run) => run.workload === workload.name && run.growth),

@@ -1,9 +1,9 @@
-/** Stock is down, customers go on reserving; when it is back, how fast does it decide what was queued? */
+/** Stock is down while customers keep reserving. How fast does it decide the backlog when it is back? */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Growth, growthOf, type Weight } from './bytes.ts'
 import { type LoadResult, runClosedLoop } from './closed-loop.ts'
 import type { Product } from './product.ts'
-import { ask } from './target.ts'
+import { call } from './target.ts'
 import { requestsOf, type Workload, wantedOf } from './workloads.ts'
 
 const pollMs = 50
@@ -12,15 +12,15 @@ const decidedMaxMs = 300_000
 export type CatchUp = {
   accepted: LoadResult
   decided: number
-  /** From the first decision to the last. */
+  /** Between the first decision and the last. */
   perSecond: number
-  /** From starting stock's process to the first decision. */
+  /** From the start of stock's process to the first decision. */
   firstMs: number
-  /** What each reservation left in the stores while it waited. */
+  /** The growth of the stores per waiting reservation. */
   waiting: Growth
 }
 
-/** @param workload of accepted reservations. */
+/** @param workload whose reservations are only accepted. */
 export async function catchUp(
   product: Product,
   workload: Workload,
@@ -41,7 +41,7 @@ export async function catchUp(
     request: requestsOf(workload, product),
     wanted: wantedOf(workload, product),
   })
-  const waiting = growthOf(weight, await weigh(), accepted.asked)
+  const waiting = growthOf(weight, await weigh(), accepted.sent)
   const startedAt = performance.now()
   await product.startStock()
   let first: { at: number; decided: number } | undefined
@@ -58,9 +58,9 @@ export async function catchUp(
   }
 }
 
-/** As the reservation service counts it: asking its tables would take part in what is measured. */
+/** From the metrics of the reservation service, because a query of its tables would disturb the measurement. */
 async function decidedBy({ opsUrls }: Product): Promise<number> {
-  const text = await (await ask(`${opsUrls.reservation}/metrics`)).text()
+  const text = await (await call(`${opsUrls.reservation}/metrics`)).text()
   const lines = text.matchAll(/^reservations_decided_total\{.*outcome="(?:Reserved|Failed)".*\} (\d+)/gm)
   return [...lines].reduce((sum, [, value]) => sum + Number(value), 0)
 }

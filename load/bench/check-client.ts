@@ -1,4 +1,4 @@
-/** Our client and wrk, in turn, against the same product: both must measure the same throughput. */
+/** Our client and wrk in turn, against the same product. Both must measure the same throughput. */
 import type { LoadResult } from './closed-loop.ts'
 import type { Goal } from './goals.ts'
 import { progress } from './progress.ts'
@@ -13,7 +13,7 @@ export const differenceMax = 0.15
 
 export type CheckOptions = {
   product: Target
-  /** Of one book, decided in its request. */
+  /** A workload of one book, decided in its request. */
   workload: Workload
   stores: Store[]
   timing: Timing
@@ -22,9 +22,9 @@ export type CheckOptions = {
 }
 
 export type Checked = {
-  /** The target of a run is its client. */
+  /** The target of a run names its client. */
   runs: Run[]
-  /** Every load, warm-up included. */
+  /** All loads, including the warm-up. */
   loads: LoadResult[]
   goal: Goal
 }

@@ -36,7 +36,7 @@ describe('parseAnswer', () => {
     'content-length': 'HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nhello',
     chunked:
       'HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;a=b\r\nlo\r\n0\r\nx: y\r\n\r\n',
-    'behind an interim answer':
+    'after an interim response':
       'HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 201 Created\r\ncontent-length: 5\r\n\r\nhello',
   }
   for (const [kind, text] of Object.entries(whole)) {
@@ -47,7 +47,7 @@ describe('parseAnswer', () => {
     })
   }
 
-  test('an answer that tells no length, or is followed by more, is refused', () => {
+  test('an answer without a length, or with extra bytes, is refused', () => {
     expect(() => parseAnswer('HTTP/1.1 200 OK\r\n\r\n')).toThrow('no length')
     expect(() => parseAnswer('HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nab')).toThrow('more bytes')
     expect(() => parseAnswer('SSH-2.0-OpenSSH\r\n\r\n')).toThrow('SSH')
@@ -55,7 +55,7 @@ describe('parseAnswer', () => {
 })
 
 describe('HttpConnection', () => {
-  test('an answer that arrives in pieces is one answer', async () => {
+  test('an answer that arrives in chunks is one answer', async () => {
     const server = net.createServer((socket) => {
       socket.once('data', async () => {
         for (const piece of ['HTTP/1.1 201 Cre', 'ated\r\ncontent-length: 4\r\n', '\r\nab', 'cd'])
@@ -72,7 +72,7 @@ describe('HttpConnection', () => {
     connection.close()
   })
 
-  test('an answer cut short is an error', async () => {
+  test('a truncated answer is an error', async () => {
     const server = net.createServer((socket) => {
       socket.once('data', () => socket.end('HTTP/1.1 201 Created\r\ncontent-length: 4\r\n\r\nab'))
     })
@@ -83,7 +83,7 @@ describe('HttpConnection', () => {
 })
 
 describe('runClosedLoop', () => {
-  test('the client counts what the server served, chunked or not, and each request once', async () => {
+  test('the client counts each request that the server served once, chunked or not', async () => {
     const seen = new Set<string>()
     let served = 0
     const server = http.createServer(async (request, response) => {
@@ -99,18 +99,18 @@ describe('runClosedLoop', () => {
     const result = await runClosedLoop(loadOf(await listening(server)))
     expect(result.wanted).toBe(served)
     expect(seen.size).toBe(served)
-    expect(result).toMatchObject({ asked: served, other: {} })
+    expect(result).toMatchObject({ sent: served, other: {} })
     expect(result.measured).toBeGreaterThan(0)
     expect(result.measured).toBeLessThan(served)
     expect(result.p50Ms).toBeLessThanOrEqual(result.p99Ms)
   })
 
-  test('every other answer is counted under its own name, and never as throughput', async () => {
+  test('every other answer is counted separately, and never as throughput', async () => {
     let served = 0
     const expected: Record<string, number> = {}
     const server = http.createServer((request, response) => {
       request.resume()
-      const kind = ['wanted', '503', '201 but not as wanted', 'closing'][served++ % 4]!
+      const kind = ['wanted', '503', '201 with another status', 'closing'][served++ % 4]!
       const name = kind === 'closing' ? 'wanted' : kind
       expected[name] = (expected[name] ?? 0) + 1
       if (kind === 'closing') response.setHeader('connection', 'close')
@@ -119,13 +119,13 @@ describe('runClosedLoop', () => {
     })
     const result = await runClosedLoop(loadOf(await listening(server)))
     const { wanted, ...other } = expected
-    expect(result).toMatchObject({ asked: served, wanted, other })
+    expect(result).toMatchObject({ sent: served, wanted, other })
     expect(result.measured).toBeLessThanOrEqual(wanted!)
   })
 
-  test('a request without an answer is counted as unanswered when the grace is over', async () => {
+  test('a request without an answer counts as unanswered after the grace period', async () => {
     const server = http.createServer((request) => void request.resume())
     const result = await runClosedLoop({ ...loadOf(await listening(server)), measuredMs: 20, graceMs: 20 })
-    expect(result).toMatchObject({ asked: 4, wanted: 0, measured: 0, other: { unanswered: 4 } })
+    expect(result).toMatchObject({ sent: 4, wanted: 0, measured: 0, other: { unanswered: 4 } })
   })
 })

@@ -1,6 +1,6 @@
 /**
- * A closed loop: so many clients, each of which sends its next request when its last one is answered. What it counts
- * must be true: an answer that is not the wanted one is counted apart, under its own name, never as throughput.
+ * A closed loop: each client sends its next request when its last one is answered. Answers other than the wanted one are
+ * counted separately, by kind, and never as throughput.
  */
 import { type Answer, HttpConnection } from './http-connection.ts'
 
@@ -8,47 +8,47 @@ export type Load = {
   host: string
   port: number
   clients: number
-  /** Before the measured time. Its requests are counted in `asked`, `wanted` and `other`, and measured nowhere. */
+  /** Before the measured time. Its requests count in `sent`, `wanted` and `other`, but are not measured. */
   warmupMs: number
   measuredMs: number
-  /** The run is over earlier when so many requests were sent. */
+  /** The run ends early after this many requests. */
   requestsMax?: number
-  /** How long an answer may be outstanding at the end. After that it is counted as `unanswered`. */
+  /** How long an answer may be outstanding at the end. After that it counts as `unanswered`. */
   graceMs: number
   /** The next request, head and body, ASCII. */
   request(client: number, count: number): string
-  /** @returns whether this is the answer that was asked for. */
+  /** @returns whether this is the wanted answer. */
   wanted(answer: Answer): boolean
   signal?: AbortSignal
 }
 
 export type LoadResult = {
   /** Requests sent; each ends as wanted or other. */
-  asked: number
+  sent: number
   wanted: number
-  /** How often something else came instead, by what it was: `503`, `201 but not as wanted`, `unanswered`, an error. */
+  /** The number of other answers by kind: `503`, `201 with another status`, `unanswered`, an error. */
   other: Record<string, number>
   /** Wanted answers within the measured time. */
   measured: number
   perSecond: number
   p50Ms: number
   p99Ms: number
-  /** CPU of this process, user and system, for each request sent. */
+  /** CPU of this process, user and system, per sent request. */
   clientCpuMicros: number
 }
 
-/** How an answer is named that has the right status and says something else. */
-export const notAsWanted = '201 but not as wanted'
+/** The kind of an answer with the right HTTP status and another status of the reservation. */
+export const otherStatus = '201 with another status'
 
 const reconnectMs = 50
 
-/** Runs until the time is over or the signal aborts, and every request in flight has ended. */
+/** Runs until the time is over or the signal is aborted, and every request in flight has ended. */
 export async function runClosedLoop(load: Load): Promise<LoadResult> {
   const { requestsMax = Number.POSITIVE_INFINITY } = load
   const connections = await Promise.all(
     Array.from({ length: load.clients }, () => HttpConnection.open(load.host, load.port)),
   )
-  const tally = { asked: 0, wanted: 0, other: {} as Record<string, number> }
+  const tally = { sent: 0, wanted: 0, other: {} as Record<string, number> }
   const latencies = new Latencies()
   const cpuBefore = process.cpuUsage()
   const measureFrom = performance.now() + load.warmupMs
@@ -59,18 +59,18 @@ export async function runClosedLoop(load: Load): Promise<LoadResult> {
   }
 
   const client = async (number: number) => {
-    const goesOn = () => performance.now() < until && tally.asked < requestsMax && !load.signal?.aborted
+    const goesOn = () => performance.now() < until && tally.sent < requestsMax && !load.signal?.aborted
     for (let count = 0; goesOn(); count++) {
       const request = load.request(number, count)
       const sentAt = performance.now()
-      tally.asked++
+      tally.sent++
       try {
         const answer = await connections[number]!.exchange(request)
         const now = performance.now()
         if (load.wanted(answer)) {
           tally.wanted++
           if (now >= measureFrom && now < until) latencies.add(now - sentAt)
-        } else miss(answer.status === 201 ? notAsWanted : String(answer.status))
+        } else miss(answer.status === 201 ? otherStatus : String(answer.status))
       } catch (error) {
         miss(late ? 'unanswered' : (error as Error).message)
       }
@@ -88,7 +88,7 @@ export async function runClosedLoop(load: Load): Promise<LoadResult> {
   )
   await Promise.all(connections.map((_, number) => client(number)))
   clearTimeout(deadline)
-  const early = load.signal?.aborted || tally.asked >= requestsMax
+  const early = load.signal?.aborted || tally.sent >= requestsMax
   const measuredMs = (early ? Math.min(performance.now(), until) : until) - measureFrom
   for (const connection of connections) connection.close()
   const cpu = process.cpuUsage(cpuBefore)
@@ -98,11 +98,11 @@ export async function runClosedLoop(load: Load): Promise<LoadResult> {
     perSecond: latencies.count / Math.max(0.001, measuredMs / 1000),
     p50Ms: latencies.quantile(0.5),
     p99Ms: latencies.quantile(0.99),
-    clientCpuMicros: (cpu.user + cpu.system) / Math.max(1, tally.asked),
+    clientCpuMicros: (cpu.user + cpu.system) / Math.max(1, tally.sent),
   }
 }
 
-/** Tries until the server accepts or the time is over; then the closed connection comes back. */
+/** Retries until the server accepts or the time is over; then it returns the closed connection. */
 async function reopen(load: Load, closed: HttpConnection, until: number): Promise<HttpConnection> {
   while (performance.now() < until && !load.signal?.aborted) {
     try {
@@ -114,7 +114,7 @@ async function reopen(load: Load, closed: HttpConnection, until: number): Promis
   return closed
 }
 
-/** A `POST` of a JSON body, ready to be sent on a kept-alive connection. */
+/** A `POST` of a JSON body, ready to send on a keep-alive connection. */
 export function postRequest(
   host: string,
   path: string,
@@ -131,7 +131,7 @@ export function postRequest(
   return `POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${json}`
 }
 
-/** Every latency, in milliseconds: exact quantiles, eight bytes each. */
+/** All latencies in milliseconds, for exact quantiles, at eight bytes each. */
 class Latencies {
   count = 0
   #values = new Float64Array(1 << 16)

@@ -1,4 +1,4 @@
-/** The goals of the product, judged within one run. Pure. */
+/** The goals of the product, checked within one run. Pure. */
 import type { CatchUp } from './catch-up.ts'
 import { count, cpuSumOf, median, megabytes, type Run } from './report.ts'
 import type { Runtime } from './target.ts'
@@ -8,24 +8,24 @@ export type Goal = { text: string; met: boolean }
 export type Found = {
   runs: Run[]
   runtime: Runtime
-  /** Resident bytes of the product's services. */
+  /** Resident bytes of the services. */
   peaks: Record<string, number>
   catchUp?: CatchUp
-  /** The share of a core that product and stores use without load. */
+  /** Share of a core that product and stores use without load. */
   idle?: number
 }
 
 const memoryMax = 200e6
 const caughtUpPerSecondMin = 15_000
 const idleMax = 0.04
-/** CPU of all processes for one reservation. */
+/** CPU of all processes per reservation. */
 const cpuMicrosMax = { hot: 190, many: 230 }
-/** The largest share of the earlier version's CPU: 190 of 291 µs, 230 of 306 µs. */
+/** The maximum relative to the earlier version's CPU: 190 of 291 µs, 230 of 306 µs. */
 const cpuLeftMax = { hot: 0.65, many: 0.75 }
 
 type Side = [workload: string, target: string]
 
-/** @returns a goal for each that the runs can tell about. */
+/** @returns the goals that the runs cover. */
 export function goalsOf({ runs, runtime, peaks, catchUp, idle }: Found): Goal[] {
   const throughput = ({ load }: Run) => load.perSecond
   const p50 = ({ load }: Run) => load.p50Ms
@@ -43,12 +43,12 @@ export function goalsOf({ runs, runtime, peaks, catchUp, idle }: Found): Goal[] 
     atMost("hot: the row lock's p99", against(p99, 'hot', 'baseline'), 0.5),
     atLeast("many: the row lock's throughput", against(throughput, 'many', 'baseline'), 3),
     atMost("one: the row lock's median latency", against(p50, 'one', 'baseline'), 3.3),
-    // On Deno a bare echo is twice as fast, and no goal is set.
+    // On Deno a bare echo is twice as fast, so there is no goal.
     runtime === 'node' ? atLeast("accept: a bare echo's throughput", accepted, 0.42) : undefined,
-    atLeast('many: the throughput without a past', past, 0.85),
+    atLeast('many: the throughput without past reservations', past, 0.85),
     ...cpuGoals,
     ...Object.entries(peaks).map(([service, bytes]) => ({
-      text: `${service}: ${megabytes(bytes)} at its peak, below ${megabytes(memoryMax)}`,
+      text: `${service}: ${megabytes(bytes)} peak memory, below ${megabytes(memoryMax)}`,
       met: bytes < memoryMax,
     })),
     catchUp && {

@@ -1,6 +1,6 @@
 /**
- * A long past, made quickly: some real reservations, every trace of which is then copied many times within Postgres,
- * under other ids. It knows no table by its name, so it goes on being true to whatever the services keep.
+ * A long history, made quickly: some real reservations, all rows of which are then copied many times within Postgres, under
+ * other ids. It does not name tables, so it follows any change of the services.
  */
 import postgres from 'postgres'
 import { demandOf } from './books.ts'
@@ -11,7 +11,7 @@ import { settle } from './rounds.ts'
 import type { Surroundings } from './target.ts'
 import { requestsOf, type Workload, wantedOf } from './workloads.ts'
 
-/** What the runtime keeps about itself, not about the past, and what a trigger fills. */
+/** Tables of the runtime itself, and tables that a trigger fills. */
 const timeless = [
   'book_search',
   'mailbox',
@@ -30,8 +30,8 @@ const sampleClients = 16
 const settleMaxMs = 60_000
 
 /**
- * A product on a database in which lies what years leave behind, though no years of vacuum and bloat. The books that are
- * asked for are among those of the past.
+ * A product on a database with years of reservations, but without years of vacuum and bloat. The requested books are among
+ * those of the past.
  */
 export async function startHistory(around: Surroundings, past: Past, name = 'history'): Promise<Product> {
   const product = await startProduct(around, name)
@@ -48,7 +48,7 @@ export async function startHistory(around: Surroundings, past: Past, name = 'his
   }
 }
 
-/** What was held before is no business of the audit. */
+/** The audit ignores copies that were held before. */
 async function accountSince(product: Product): Promise<Product['account']> {
   const { held: before } = await product.account([])
   return async () => {
@@ -57,7 +57,7 @@ async function accountSince(product: Product): Promise<Product['account']> {
   }
 }
 
-/** Some reservations, made through the front door, and everything that comes of them. */
+/** Makes some reservations by HTTP, with all their consequences. */
 async function makeSample(product: Product, count: number, perBook: number): Promise<void> {
   const demand = demandOf('even', count)
   await product.stock(demand.books)
@@ -76,7 +76,7 @@ async function makeSample(product: Product, count: number, perBook: number): Pro
   await settle(product, [])
 }
 
-/** Copies every row of the past, of so many books, `copies` times. @returns rows by table. */
+/** Copies every row of the past `copies` times. @returns the rows by table. */
 export async function multiplyPast(
   databaseUrl: string,
   books: number,
@@ -95,7 +95,7 @@ export async function multiplyPast(
       rows[`${schema}.${table}`] = count
       await sql.unsafe(`vacuum analyze ${into}`)
     }
-    // What was just written is on disk before anything is measured.
+    // Flush everything to disk before anything is measured.
     await sql`checkpoint`
     return rows
   } finally {
@@ -106,7 +106,7 @@ export async function multiplyPast(
 type Column = { name: string; type: string }
 type Table = { schema: string; table: string; columns: Column[] }
 
-/** Without the columns that Postgres fills itself. */
+/** The columns that Postgres does not generate. */
 async function tablesOf(sql: postgres.Sql): Promise<Table[]> {
   return await sql<Table[]>`
     select c.table_schema as schema, c.table_name as table,
@@ -118,16 +118,16 @@ async function tablesOf(sql: postgres.Sql): Promise<Table[]> {
     group by 1, 2 order by 1, 2`
 }
 
-/** The n-th copy of a value: what names something names another, the same in every table. Books go on being numbered. */
+/** The n-th copy of a value. Ids are mapped to new ids, consistently in all tables; books are numbered onwards. */
 function copied({ name, type }: Column, books: number): string {
   const column = `t."${name}"`
-  // The time in a UUID of version 7 stays: ids rise with time, and these are of the past.
+  // Keep the time in a version 7 UUID: ids rise with time, and these are in the past.
   if (type === 'uuid')
     return `(left(${column}::text, 14) || '7' || substr(md5(${column}::text || n), 1, 3) || '-8' ||
       substr(md5(${column}::text || n), 4, 3) || '-' || substr(md5(${column}::text || n), 7, 12))::uuid`
   if (name === 'bookid' || name === 'subject')
     return `regexp_replace(${column}, '\\d+$', '') || substring(${column} from '\\d+$')::int + n * ${books}`
-  // Below every sequence that is in use: nobody publishes what lies there.
+  // Below every sequence in use, where nothing is published.
   if (name === 'seq') return `${column} - n * 1000000000::bigint`
   return column
 }

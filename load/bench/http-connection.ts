@@ -1,14 +1,14 @@
 /**
- * A keep-alive HTTP/1.1 connection with one request in flight. It knows just enough of HTTP to share two cores with
- * the servers it measures: no header objects, no streams, one string per answer.
+ * A keep-alive HTTP/1.1 connection with one request in flight. It implements only the necessary part of HTTP, because it shares
+ * two cores with the servers that it measures: no header objects, no streams, one string per answer.
  */
 import net from 'node:net'
 
 export type Answer = {
   status: number
-  /** The bytes of the body, one character each. */
+  /** The body, one character per byte. */
   body: string
-  /** The server closes the connection behind this answer. */
+  /** Whether the server closes the connection after this answer. */
   close: boolean
 }
 
@@ -22,7 +22,7 @@ export class HttpConnection {
   #waiting: { resolve(answer: Answer): void; reject(error: Error): void } | undefined
 
   private constructor(host: string, port: number) {
-    // One buffer for the life of the connection: each chunk is turned into a string before the next is read.
+    // One buffer for the whole connection: each chunk becomes a string before the next is read.
     const buffer = Buffer.allocUnsafeSlow(receiveBytes)
     const callback = (length: number) => this.#receive(buffer.toString('latin1', 0, length))
     this.#socket = net.connect({ host, port, noDelay: true, onread: { buffer, callback } })
@@ -40,14 +40,14 @@ export class HttpConnection {
     return connection
   }
 
-  /** Another exchange can begin. */
+  /** Whether the connection can send another request. */
   get open(): boolean {
     return !this.#closed
   }
 
   /**
    * @param request head and body, ASCII.
-   * @throws when the connection breaks before the answer is whole. Whether the request took effect is then unknown.
+   * @throws when the connection breaks before the answer is complete. It is then unknown whether the request had an effect.
    */
   exchange(request: string): Promise<Answer> {
     if (this.#waiting) throw new Error('Cannot send a request: another is in flight')
@@ -77,7 +77,7 @@ export class HttpConnection {
 
   #deliver(answer: Answer): void {
     const waiting = this.#waiting
-    if (!waiting) throw new Error('Cannot read an answer: nothing was asked')
+    if (!waiting) throw new Error('Cannot read an answer: no request was sent')
     this.#received = ''
     this.#waiting = undefined
     if (answer.close) {
@@ -96,8 +96,8 @@ export class HttpConnection {
 
 /**
  * @param text everything received since the request, one character per byte.
- * @returns the answer, or undefined while it is not whole.
- * @throws when it is no answer, is followed by more, or tells no length.
+ * @returns the answer, or undefined while it is incomplete.
+ * @throws when it is malformed, has extra bytes, or has no length.
  */
 export function parseAnswer(text: string): Answer | undefined {
   const headEnd = text.indexOf('\r\n\r\n')
@@ -111,7 +111,7 @@ export function parseAnswer(text: string): Answer | undefined {
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)
   if (length) {
     const end = bodyStart + Number(length[1])
-    if (text.length > end) throw new Error('Cannot read the answer: more bytes than it announced')
+    if (text.length > end) throw new Error('Cannot read the answer: more bytes than its length')
     return text.length < end ? undefined : { status, body: text.slice(bodyStart), close }
   }
   if (status === 204 || status === 304) return { status, body: '', close }
@@ -128,7 +128,7 @@ function parseChunks(text: string, start: number): string | undefined {
     const size = Number.parseInt(text.slice(at, lineEnd), 16)
     if (!(size >= 0)) throw new Error(`Cannot read the answer: chunk size ${text.slice(at, lineEnd)}`)
     const next = lineEnd + 2 + size + 2
-    // The last chunk is empty; trailers may stand between it and the blank line.
+    // The last chunk is empty; trailers may follow before the blank line.
     if (size === 0) return text.indexOf('\r\n\r\n', lineEnd) < 0 ? undefined : body
     if (text.length < next) return undefined
     body += text.slice(lineEnd + 2, lineEnd + 2 + size)

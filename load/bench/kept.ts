@@ -1,4 +1,4 @@
-/** What the product keeps, and in how many commits it wrote it: told by its services and tables, before and after all rounds. */
+/** The growth of the product's tables and the size of its commits, measured before and after all rounds. */
 import { type Batches, batchesOf, describeBatches } from './batches.ts'
 import type { Product } from './product.ts'
 import { describeTables, type TableBytes, tableBytesOf } from './tables.ts'
@@ -10,7 +10,7 @@ export const keptBy = async (product: Product): Promise<Kept> => ({
   tables: await tableBytesOf(product.databaseUrl),
 })
 
-/** @param requests between the two. */
+/** @param requests the number of requests between the two. */
 export const describeKept = (before: Kept, after: Kept, requests: number) => ({
   batches: describeBatches(before.batches, after.batches),
   tables: describeTables(before.tables, after.tables, requests),

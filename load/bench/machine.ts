@@ -1,6 +1,6 @@
 import { cpus, loadavg } from 'node:os'
 
-/** Who else works on the machine takes part in every figure. */
+/** Includes the load average, because other work on the machine affects every figure. */
 export function machine(): string {
   const [model] = cpus()
   const load = loadavg()[0]!.toFixed(1)

@@ -1,6 +1,6 @@
 /**
- * Drives product and baseline in turn, on the same machine, Postgres and minute, and says how they compare.
- * A figure counts only if the books add up afterwards: every answer that said Reserved is a copy set aside.
+ * Drives product and baseline in turn, on the same machine, at the same time and on the same Postgres, and compares them. A
+ * figure counts only if the books add up afterwards: every answer that said Reserved is a held copy.
  */
 import { join, resolve } from 'node:path'
 import { root } from '../../deploy/local/root.ts'
@@ -42,7 +42,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   progress('starting Postgres and Redis')
   const { stores, ...urls } = await startStores(dir, stack, options.keep)
   const around = { ...urls, ...options, logDir: dir }
-  if (options.checkClient) return await besideWrk(options, around, stores, stack, signal)
+  if (options.checkClient) return await compareWithWrk(options, around, stores, stack, signal)
   const workloads = options.only.map((name) => createWorkload(name, options))
   const queue = createWorkload('accept', options)
   const books = [...new Set([...workloads, queue].flatMap((workload) => workload.books))]
@@ -58,7 +58,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     await settle(target, stores)
     if (options.idle && target === named.product) {
       progress(`${target.name}: idle`)
-      // The baseline, which runs too, uses no CPU without load.
+      // The baseline is running too, but uses no CPU without load.
       idle = await sharesUsed(target, stores, idleSeconds)
     }
   }
@@ -74,7 +74,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   const kept =
     named.product &&
     keptBefore &&
-    describeKept(keptBefore, await keptBy(named.product), askedOf('product', runs))
+    describeKept(keptBefore, await keptBy(named.product), sentTo('product', runs))
   const peaks = peaksOf(targets)
   let caughtUp: CatchUp | undefined
   if (options.catchUp && named.product && !signal.aborted) {
@@ -95,7 +95,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   })
 }
 
-/** In the order of their start. Targets that poll while idle come last. */
+/** In the order in which they start. Targets that poll while idle come last. */
 function startsOf(options: Options, around: Surroundings): (() => Promise<Targets>)[] {
   const { only, catchUp, idle, targets: chosen, past, stockWorkers, before: tree } = options
   const decides = catchUp || idle || only.some((name) => name !== 'echo')
@@ -110,7 +110,7 @@ function startsOf(options: Options, around: Surroundings): (() => Promise<Target
   ].filter((start) => start !== false)
 }
 
-async function besideWrk(
+async function compareWithWrk(
   options: Options,
   around: Surroundings,
   stores: Store[],
@@ -137,10 +137,10 @@ async function besideWrk(
   return found.goal.met && books.right
 }
 
-const askedOf = (target: string, runs: Run[]): number =>
-  runs.filter((run) => run.target === target).reduce((sum, run) => sum + run.load.asked, 0)
+const sentTo = (target: string, runs: Run[]): number =>
+  runs.filter((run) => run.target === target).reduce((sum, run) => sum + run.load.sent, 0)
 
-/** What a process held in memory at its peak, by target and process. */
+/** Peak memory by target and process. */
 type Peaks = Record<string, number>
 
 const peaksOf = (targets: Target[]): Peaks =>
@@ -167,7 +167,7 @@ type Outcome = {
   peaks: Peaks
 }
 
-/** @returns whether all is as it must be. */
+/** @returns whether the run is valid, and with `--check` whether it met the goals. */
 async function report({
   options,
   workloads,
@@ -191,11 +191,11 @@ async function report({
   })
   const others = othersOf(runs)
   section(
-    'Memory at its peak',
+    'Peak memory',
     Object.entries(peaks).map(([name, bytes]) => `${name} ${megabytes(bytes)}`),
   )
-  section('Commits of the product, over all rounds', kept?.batches ?? [])
-  section('Tables of the product, for each reservation', kept?.tables ?? [])
+  section('Commits of the product, in all rounds', kept?.batches ?? [])
+  section('Tables of the product, per reservation', kept?.tables ?? [])
   section('Idle, percent of a core', idle ? [describeShares(idle)] : [])
   section('Catch-up', caughtUp ? [described(caughtUp)] : [])
   section('Goals', goals.map(lineOf))
@@ -211,7 +211,7 @@ async function report({
   return sound && (!options.check || (others.length === 0 && goals.every(({ met }) => met)))
 }
 
-/** Everything that was asked of the target since it was stocked. */
+/** All loads of the target since it was stocked. */
 function loadsOf(target: Target, runs: Run[], { product }: Targets, caughtUp?: CatchUp): LoadResult[] {
   const loads = runs.filter((run) => run.target === target.name).map((run) => run.load)
   if (target === product && caughtUp) loads.push(caughtUp.accepted)
@@ -226,9 +226,9 @@ const describeShares = (shares: Shares): string =>
     .join(', ')
 
 const described = ({ accepted, decided, perSecond, firstMs, waiting }: CatchUp) =>
-  `${count(accepted.wanted)} accepted while stock was down, at ${count(accepted.perSecond)}/s; the first decided ` +
-  `${count(firstMs)} ms after its start, then ${count(perSecond)} decided/s until all ${count(decided)} were; ` +
-  `each waited in ${count(waiting.memory)} B of Redis`
+  `${count(accepted.wanted)} accepted while stock was down, at ${count(accepted.perSecond)}/s; the first was decided ` +
+  `${count(firstMs)} ms after its start, all ${count(decided)} at ${count(perSecond)}/s; ` +
+  `each took ${count(waiting.memory)} B of Redis while it waited`
 
 const lineOf = ({ text, met }: Goal) => `${met ? 'met   ' : 'MISSED'} ${text}`
 

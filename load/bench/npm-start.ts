@@ -1,4 +1,4 @@
-/** The product as people run it: the program behind `npm start` as a process, with its output in a pipe. */
+/** The product as users run it: the program of `npm start` as a process, with its output in a pipe. */
 import { join } from 'node:path'
 import { readEnv, type ServiceName } from '../../actors/config.ts'
 import { listProcesses } from '../../deploy/local/kill-tree.ts'
@@ -16,24 +16,24 @@ export type NpmStartOptions = {
   services: readonly ServiceName[]
   ports: Ports
   runtime: Runtime
-  /** The settings that differ from those of `npm start`, in addition to services, ports and runtime. */
+  /** Settings that differ from those of `npm start`, besides services, ports and runtime. */
   settings: Record<string, string>
   logFile: string
-  /** The tree that is started. Absent: this one. */
+  /** The source tree to start. Default: this one. */
   tree?: string
 }
 
 export type NpmStart = {
-  /** The starter, which runs the services, and reads and prints their log lines. */
+  /** The process of `npm start`, which runs the services and prints their log lines. */
   starter: MeasuredProcess
   services: (MeasuredProcess & { name: ServiceName })[]
-  /** Stops all of it. */
+  /** Stops it with all its services. */
   stop(): Promise<void>
 }
 
 const readyMaxMs = 60_000
 
-/** Resolves when all its services are ready. @throws with the end of its output when they do not become ready. */
+/** Resolves when all services are ready. @throws with the end of the output when they do not become ready. */
 export async function npmStart(options: NpmStartOptions): Promise<NpmStart> {
   const { name, services, ports, runtime, settings, logFile, tree = root } = options
   const { pid, check, fail, stop } = await startLogged({
@@ -83,14 +83,14 @@ async function childOf(parent: number, script: string): Promise<number> {
 /** The settings that every measurement changes. */
 const always = ['DATABASE_URL', 'REDIS_URL', 'REDIS_PREFIX']
 
-/** For results: the flags and the log level of the product, and the names of the settings in the environment. */
+/** For the results: flags and log level of the product, and the names of settings from the environment. */
 export function describeStart(runtime: Runtime, env: NodeJS.ProcessEnv = process.env): string {
   const [, ...flags] = runtimeCommand(runtime)
   const { logLevel } = toSettings({ ...env, RUNTIME: runtime })
   const names = Object.keys(readEnv(env)).filter((name) => ![...always, 'LOG_LEVEL', 'HOST'].includes(name))
-  const more = names.length ? `; set by the environment: ${names.join(', ')}` : ''
+  const more = names.length ? `; from the environment: ${names.join(', ')}` : ''
   return (
-    `npm start, services on ${runtime} ${flags.join(' ')}, LOG_LEVEL ${logLevel}, their lines read and printed by the starter; ` +
-    `set otherwise: ${[...always, 'the ports'].join(', ')}${more}`
+    `npm start, services on ${runtime} ${flags.join(' ')}, LOG_LEVEL ${logLevel}, log lines printed by the starter; ` +
+    `changed: ${[...always, 'the ports'].join(', ')}${more}`
   )
 }

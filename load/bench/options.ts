@@ -7,10 +7,10 @@ export const targetNames = ['baseline', 'product', 'history'] as const
 export type TargetName = (typeof targetNames)[number]
 
 export const questionNames = [...workloadNames, 'catch-up', 'idle'] as const
-/** A workload, or a question that no round of workloads answers. */
+/** A workload, or a measurement outside of the rounds. */
 export type QuestionName = (typeof questionNames)[number]
 
-/** What is asked unless told otherwise. */
+/** The default of `--only`. */
 const usual: QuestionName[] = ['hot', 'many', 'one']
 
 export type Options = {
@@ -26,7 +26,7 @@ export type Options = {
   queued: number
   stockWorkers: number
   targets: TargetName[]
-  /** A tree with an earlier version of this project, which is measured too. */
+  /** A source tree with an earlier version, which is measured too. */
   before: string | undefined
   past: { books: number; reservations: number }
   profileDir: string | undefined
@@ -37,32 +37,32 @@ export type Options = {
 
 export const help = `npm run bench -- [options]
 
-Starts a private Postgres and Redis, the three services and the row-lock baseline, drives them in turn with a
-closed loop of clients, and prints what each of them decided. Ends with 1 when the books do not add up.
+Starts a private Postgres and Redis, the three services and the row-lock baseline, drives them in turn with a closed
+loop of clients, and prints their throughput and latency. Exits with 1 if the books do not add up.
 
   --seconds N       measured time of each run (10)
-  --warmup N        seconds of load before it (2)
-  --rounds N        how often each workload is run, targets in turn (3)
-  --clients N       clients of the workloads that have many (256)
-  --books N         books of the workloads that have many (10000)
+  --warmup N        seconds of load before that (2)
+  --rounds N        how often each workload runs, with the targets in turn (3)
+  --clients N       clients of the workloads with many (256)
+  --books N         books of the workloads with many (10000)
   --runtime NAME    node or deno, for services, baseline and echo (node)
   --only NAMES      a comma-separated choice of ${questionNames.join(', ')} (${usual.join(',')})
   --targets NAMES   a comma-separated choice of ${targetNames.join(', ')} (baseline,product);
-                    history is the product with a long past: see --past
-  --past R,B        of history: so many reservations of so many books (1000000,100000)
-  --stock-workers N processes of stock that share the product's partitions (1)
-  --queued N        of catch-up: reservations accepted while stock is down (100000)
-  --reach           all that the goals are about: every workload, every target and catch-up
-  --before DIR      measures an earlier version too: the one in this checkout, which has its packages installed
-  --check-client    only compares our client with wrk, in turn, on the hot book. Ends with 1 when their
-                    throughputs differ by more than 15 %
-  --check           end with 1 also when a goal is missed
-  --profile DIR     CPU profiles of everything that runs on Node, for Chrome's or VS Code's viewer
+                    history is the product with past reservations: see --past
+  --past R,B        for history: the number of past reservations and of their books (1000000,100000)
+  --stock-workers N processes of stock, which share the partitions (1)
+  --queued N        for catch-up: reservations that are accepted while stock is down (100000)
+  --reach           everything that the goals need: all workloads, all targets and catch-up
+  --before DIR      also measure an earlier version, in this checkout, whose packages are installed
+  --check-client    only compare our client with wrk, in turn, on the hot book. Exits with 1 if their throughputs
+                    differ by more than 15 %
+  --check           exit with 1 also if a goal is missed
+  --profile DIR     write CPU profiles of all Node processes, for Chrome or VS Code
   --keep            keep data and logs of the run in .data
-  --help            this text
+  --help            print this text
 `
 
-/** @throws with a line for the user when an option is not understood. Undefined: help was asked for. */
+/** @returns undefined for `--help`. @throws with one line for the user when an option is invalid. */
 export function readOptions(args: string[]): Options | undefined {
   const { values } = parseArgs({
     args,

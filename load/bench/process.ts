@@ -1,4 +1,4 @@
-/** A server under measurement. It writes its log to a file itself: a pipe would be read at the client's expense. */
+/** A server under measurement. It writes its log to a file, because reading a pipe would cost the client CPU. */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, type Exit, startChild } from '../../deploy/local/child.ts'
@@ -9,9 +9,9 @@ import { type Usage, usageOf } from './usage.ts'
 export type MeasuredProcess = {
   name: string
   port: number
-  /** Of its metrics, if it is one of our services. */
+  /** The port of its metrics, if it is one of our services. */
   opsPort?: number
-  /** @throws with its exit and the end of its log when it has ended by itself. */
+  /** @throws with the end of its log if it has exited by itself. */
   usage(): Usage
   stop(): Promise<void>
 }
@@ -22,9 +22,9 @@ export type LoggedOptions = {
   /** Added to the environment. */
   env: NodeJS.ProcessEnv
   cwd?: string
-  /** Standard output and error go there. */
+  /** Receives standard output and error. */
   logFile: string
-  /** Its output goes to a pipe that another process empties. The last lines reach the file when it ends. */
+  /** Sends the output to a pipe that another process empties. The last lines reach the file when it ends. */
   piped?: boolean
   ready(): Promise<boolean>
   readyMaxMs?: number
@@ -36,14 +36,14 @@ const toFile = 'exec "$@" >>"$LOG_FILE" 2>&1'
 const toPipe = `[ -p "$LOG_FILE.pipe" ] || mkfifo "$LOG_FILE.pipe"
 tail -c 20000 <"$LOG_FILE.pipe" >>"$LOG_FILE" 2>/dev/null &
 exec "$@" >"$LOG_FILE.pipe" 2>&1`
-/** How long the end of a pipe takes to reach the file. */
+/** How long the last lines of a pipe take to reach the file. */
 const tailMs = 200
 
 const startMaxMs = 20_000
 const graceMs = 20_000
 const pollMs = 50
 
-/** @returns once it is ready. @throws with the end of the log when it does not become so. */
+/** Resolves when it is ready. @throws with the end of the log when it does not become ready. */
 export async function startLogged(options: LoggedOptions): Promise<Logged> {
   const { name, command, env, cwd = root, logFile, piped, ready, readyMaxMs = startMaxMs } = options
   const child = await startChild({
@@ -79,13 +79,13 @@ export async function startLogged(options: LoggedOptions): Promise<Logged> {
 }
 
 export type ProcessOptions = Pick<LoggedOptions, 'name' | 'command' | 'env' | 'logFile'> & {
-  /** Where it listens; a free port, named to it as `PORT`, unless given. */
+  /** The port to listen on, passed as `PORT`. Default: a free one. */
   port?: number
-  /** Whether it serves. Absent: `/readyz` answers 200. */
+  /** Whether it is ready. Default: `/readyz` answers 200. */
   ready?(port: number): Promise<boolean>
 }
 
-/** A server that is one process. @throws with the end of the log when it does not become ready. */
+/** Starts a server of one process. @throws with the end of the log when it does not become ready. */
 export async function startProcess(options: ProcessOptions): Promise<MeasuredProcess> {
   const { name, command, env, logFile, ready = isReady } = options
   const port = options.port ?? (await freePort())

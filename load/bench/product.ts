@@ -1,33 +1,33 @@
-/** The product under measurement: `npm start` as users run it, on a database and under stream keys of its own. */
+/** The product under measurement: `npm start` as users run it, with its own database and key prefix. */
 import { join } from 'node:path'
 import { type ServiceName, serviceNames } from '../../actors/config.ts'
 import { freePorts } from '../../deploy/local/free-port.ts'
 import { type NpmStart, npmStart, type Ports } from './npm-start.ts'
 import type { MeasuredProcess } from './process.ts'
-import { ask, copiesPerBook, createDatabase, eachOf, type Surroundings, type Target } from './target.ts'
+import { call, copiesPerBook, createDatabase, eachOf, type Surroundings, type Target } from './target.ts'
 
 export type Product = Target & {
   databaseUrl: string
   urls: Record<ServiceName, string>
-  /** Of metrics. */
+  /** URLs of metrics. */
   opsUrls: Record<ServiceName, string>
-  /** Restarts the other services without stock, on their ports. */
+  /** Restarts the services except stock, on their ports. */
   stopStock(): Promise<void>
-  /** By another `npm start`, next to that of the other services. */
+  /** Starts stock with another `npm start`. */
   startStock(): Promise<void>
 }
 
-/** The start of the first stock, when it has one of its own. */
+/** The `npm start` of the first stock, if it has its own. */
 const firstStock = '-1'
 
 export type ProductOptions = {
-  /** Processes of stock, which share the partitions. */
+  /** The number of stock processes, which share the partitions. */
   stockWorkers?: number
-  /** The tree that is started. Absent: this one. */
+  /** The source tree to start. Default: this one. */
   tree?: string
 }
 
-/** @param name of database and keys too: started again under the same name, it finds its data. */
+/** @param name also names the database and the key prefix: a second start under the same name has the same data. */
 export async function startProduct(
   around: Surroundings,
   name = 'product',
@@ -55,7 +55,7 @@ export async function startProduct(
   const list = () => {
     const named = ([key, { starter, services }]: [string, NpmStart]) => [
       { ...starter, name: `starter${key}` },
-      // The first of a service keeps its name, whichever start runs it.
+      // The first process of a service keeps its name, whichever `npm start` runs it.
       ...services.map((it) => ({ ...it, name: key === firstStock ? it.name : it.name + key })),
     ]
     processes.splice(0, processes.length, ...[...starts].flatMap(named))
@@ -96,7 +96,7 @@ export async function startProduct(
   }
 }
 
-/** Each process on Node writes its CPU profile there, named by its pid. */
+/** Every Node process writes its CPU profile to `dir`, named after its pid. */
 const profiled = (dir: string) => `--cpu-prof --cpu-prof-dir=${dir} --cpu-prof-name=\${pid}.cpuprofile`
 
 async function takePorts(): Promise<Ports> {
@@ -114,14 +114,14 @@ function addressesOf(ports: Ports, which: 'port' | 'opsPort'): Record<ServiceNam
 }
 
 async function receive(stock: string, bookid: string): Promise<void> {
-  const response = await ask(`${stock}/stocks`, { bookid, qty: copiesPerBook, title: bookid })
+  const response = await call(`${stock}/stocks`, { bookid, qty: copiesPerBook, title: bookid })
   if (response.status !== 201)
     throw new Error(`Cannot stock ${bookid}: ${response.status} ${await response.text()}`)
   await response.body?.cancel()
 }
 
 export async function someUndecided(reservation: string): Promise<boolean> {
-  const open = await ask(`${reservation}/reservations?status=Requested&limit=1`)
+  const open = await call(`${reservation}/reservations?status=Requested&limit=1`)
   const { _embedded } = (await open.json()) as { _embedded: { reservations: unknown[] } }
   return _embedded.reservations.length > 0
 }
@@ -131,7 +131,7 @@ async function heldOf(stock: string): Promise<number> {
   type Page = { _embedded: { stocks: { held: number }[] }; _links: { next?: { href: string } } }
   let held = 0
   for (let next: string | undefined = '/stocks?limit=200'; next; ) {
-    const page = (await (await ask(new URL(next, stock).href)).json()) as Page
+    const page = (await (await call(new URL(next, stock).href)).json()) as Page
     for (const book of page._embedded.stocks) held += book.held
     next = page._links.next?.href
   }

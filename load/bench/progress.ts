@@ -1,4 +1,4 @@
-/** Says what goes on: one line that replaces itself on a terminal, a line each elsewhere. Empty clears it. */
+/** Prints progress: on a terminal one line that is overwritten, otherwise one line each. An empty text clears it. */
 export function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
   else if (text) console.error(text)

@@ -28,7 +28,7 @@ afterAll(async () => {
   await rm(around.logDir, { recursive: true, force: true })
 })
 
-test('a past is as long as it was asked to be, and its product goes on working', async () => {
+test('a history has the requested length, and its product works', async () => {
   const product = await startHistory(around, { books: 300, reservations: 600 }, `past-${process.pid}`)
   products.push(product)
   const sql = postgres(product.databaseUrl, { max: 1, onnotice: () => {} })
@@ -44,12 +44,12 @@ test('a past is as long as it was asked to be, and its product goes on working',
   await product.stop()
 })
 
-/** One after the other, on one product. */
+/** In sequence, on one product. */
 describe.sequential('a product', () => {
   const name = `product-${process.pid}`
   let product: Product
 
-  test('runs as npm start runs it, with its flags and its starter', async () => {
+  test('runs with the flags and the starter of npm start', async () => {
     product = await startProduct(around, name, { stockWorkers: 2 })
     products.push(product)
     const names = product.processes.map((it) => it.name)
@@ -71,11 +71,11 @@ describe.sequential('a product', () => {
     expect(await owners()).toBe(2)
   })
 
-  test('decides what was accepted while stock was down when it is back, and the books are right', async () => {
+  test('decides the backlog when stock is back, and the books are right', async () => {
     const workload = createWorkload('accept', { clients: 8, books: 20 })
     await product.stock(workload.books)
     const found = await catchUp(product, workload, 300, () => weigh({ ...around }))
-    expect(found.accepted).toMatchObject({ asked: 300, wanted: 300, other: {} })
+    expect(found.accepted).toMatchObject({ sent: 300, wanted: 300, other: {} })
     expect(found.decided).toBe(300)
     expect(found.perSecond).toBeGreaterThanOrEqual(0)
     expect(await audit(product, workload.books, [found.accepted])).toMatchObject({ right: true })

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { compare } from './audit.ts'
 import { agreementOf } from './check-client.ts'
-import { type LoadResult, notAsWanted } from './closed-loop.ts'
+import { type LoadResult, otherStatus } from './closed-loop.ts'
 import { goalsOf } from './goals.ts'
 import { median, othersOf, type Run } from './report.ts'
 
 const load = (given: Partial<LoadResult> = {}): LoadResult => ({
-  asked: 100,
+  sent: 100,
   wanted: 100,
   other: {},
   measured: 80,
@@ -30,7 +30,7 @@ describe('goals', () => {
       .filter((goal) => !goal.met)
       .map((goal) => goal.text)
 
-  test('are held against the medians of all rounds', () => {
+  test('use the medians of all rounds', () => {
     const runs = [
       ...[900, 1_000, 9_000].map((perSecond) => run('hot', 'baseline', { perSecond, p99Ms: 4 })),
       ...[100, 7_000, 7_100].map((perSecond) => run('hot', 'product', { perSecond }, { stock: 190 })),
@@ -40,11 +40,11 @@ describe('goals', () => {
     expect(goalsOf({ runs, runtime: 'node', peaks })).toHaveLength(6)
     expect(missed({ runs, runtime: 'node', peaks })).toEqual([
       "one: the row lock's median latency 3.40x, at most 3.3x",
-      'notifier: 201 MB at its peak, below 200 MB',
+      'notifier: 201 MB peak memory, below 200 MB',
     ])
   })
 
-  test('compare what is accepted with the echo, and the past with none', () => {
+  test('compare accepting with the echo, and a history with none', () => {
     const runs = [
       run('accept', 'product', { perSecond: 4_200 }),
       run('echo', 'echo', { perSecond: 10_000 }),
@@ -56,12 +56,12 @@ describe('goals', () => {
     const found = { runs, runtime: 'node', peaks: {}, catchUp, idle: 0.05 } as const
     expect(goalsOf(found)).toHaveLength(5)
     expect(missed(found)).toEqual([
-      'many: the throughput without a past 0.80x, at least 0.85x',
+      'many: the throughput without past reservations 0.80x, at least 0.85x',
       'idle: 5.0 % of a core, product and stores, below 4.0 %',
     ])
   })
 
-  test("hold the CPU of all processes but the client against a limit, and against another version's", () => {
+  test('limit the CPU of all processes except the client, absolutely and relative to another version', () => {
     const runs = [
       run('hot', 'product', {}, { starter: 20, reservation: 100, postgres: 80, client: 1_000 }),
       run('hot', 'before', {}, { reservation: 200, postgres: 100, client: 10 }),
@@ -74,7 +74,7 @@ describe('goals', () => {
     ])
   })
 
-  test('are not made up for what did not run', () => {
+  test('are left out for measurements that did not run', () => {
     expect(goalsOf({ runs: [run('one', 'product', {})], runtime: 'deno', peaks: {} })).toEqual([])
   })
 })
@@ -93,7 +93,7 @@ test('a median of an even number is the middle of the middle two', () => {
   expect(median([4, 1, 3, 2])).toBe(2.5)
 })
 
-test('other answers are summed by what they were', () => {
+test('other answers are summed by kind', () => {
   const runs = [1, 2].map((times) => run('hot', 'product', { other: { '503': times } }))
   expect(othersOf(runs)).toEqual(['hot, product: 503, 3 times'])
 })
@@ -111,13 +111,13 @@ describe('the books', () => {
     expect(compare([load()], account(100, true)).right).toBe(false)
   })
 
-  test('must hold what was accepted undecided, and may hold what was never answered', () => {
-    const loads = [load({ wanted: 90, other: { [notAsWanted]: 6, unanswered: 4 } })]
+  test('must hold a copy for accepted requests, and may hold one for unanswered requests', () => {
+    const loads = [load({ wanted: 90, other: { [otherStatus]: 6, unanswered: 4 } })]
     const verdicts = [95, 96, 100, 101].map((held) => compare(loads, account(held)).right)
     expect(verdicts).toEqual([false, true, true, false])
   })
 
-  test('are wrong when a request ended in no way at all', () => {
+  test('are wrong when a request has no result', () => {
     expect(compare([load({ wanted: 99 })], account(99)).right).toBe(false)
   })
 })

@@ -1,4 +1,4 @@
-/** What the rounds come to: medians, tables. Pure: numbers in, lines out. */
+/** The results of the rounds: medians and tables. Pure. */
 import type { Growth } from './bytes.ts'
 import type { LoadResult } from './closed-loop.ts'
 import type { Workload } from './workloads.ts'
@@ -7,15 +7,15 @@ export type Run = {
   workload: string
   target: string
   load: LoadResult
-  /** CPU for each request sent, by process, with what was left to do behind the last answer. */
+  /** CPU per sent request, by process, including work after the last answer. */
   cpuMicros: Record<string, number>
-  /** How long the processes went on working behind the last answer. */
+  /** How long the processes kept working after the last answer. */
   catchUpMs: number
-  /** What it left in the stores, for each request sent. */
+  /** The growth of the stores per sent request. */
   growth?: Growth
 }
 
-/** One workload's table: a line per target. */
+/** The table of a workload: one line per target. */
 export function tableOf(runs: Run[], workload: Workload): string {
   const targets = [...new Set(runs.filter((run) => run.workload === workload.name).map((run) => run.target))]
   const lines = targets.sort().map((target) => {
@@ -31,11 +31,11 @@ export function tableOf(runs: Run[], workload: Workload): string {
       cpuOf(runs.filter((run) => run.workload === workload.name && run.target === target)),
     ]
   })
-  const head = ['', 'decided/s', 'over rounds', 'p50 ms', 'p99 ms', 'CPU µs for each']
+  const head = ['', 'decided/s', 'over rounds', 'p50 ms', 'p99 ms', 'CPU µs per request']
   return `${workload.title}\n${align([head, ...lines])}`
 }
 
-/** Medians by process, and how long the work went on behind the last answer. */
+/** Medians by process, and how long the work continued after the last answer. */
 function cpuOf(runs: Run[]): string {
   const names = [...new Set(runs.flatMap((run) => Object.keys(run.cpuMicros)))]
   const parts = names
@@ -50,11 +50,11 @@ function cpuOf(runs: Run[]): string {
   )
 }
 
-/** Microseconds for each request of all processes, including the stores, except the client. */
+/** CPU microseconds per request of all processes, including the stores, without the client. */
 export const cpuSumOf = ({ cpuMicros: { client: _, ...others } }: Run): number =>
   Object.values(others).reduce((sum, micros) => sum + micros, 0)
 
-/** Answers other than the wanted one, summed over the runs. Empty when there was none. */
+/** Answers other than the wanted one, summed over the runs. */
 export function othersOf(runs: Run[]): string[] {
   const sums = new Map<string, number>()
   for (const { workload, target, load } of runs)
@@ -76,7 +76,7 @@ export function median(values: number[]): number {
 
 export function align(rows: string[][]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  // Names and lists read from the left, numbers from the right.
+  // Text is left-aligned, numbers are right-aligned.
   const left = (column: number) => column === 0 || column === widths.length - 1
   const cell = (text: string, column: number) =>
     left(column) ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)

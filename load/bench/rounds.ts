@@ -1,4 +1,4 @@
-/** The runs themselves: targets in turn, each left to finish what it put off before the next begins. */
+/** The runs: targets in turn. Each finishes its background work before the next one starts. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { growthOf, type Weight } from './bytes.ts'
 import { runClosedLoop } from './closed-loop.ts'
@@ -11,9 +11,9 @@ import { requestsOf, type Workload, wantedOf } from './workloads.ts'
 /** Longer than any `Prefer: wait` and any timeout of the services. */
 const graceMs = 35_000
 const settleStepMs = 250
-/** What was only accepted may take as long again to be decided, and longer. */
+/** Accepted reservations may take longer to be decided than the run itself. */
 const settleMaxMs = 120_000
-/** Less than this share of a core, over one step, is idling; of what polls when idle, so much more than that. */
+/** A target is idle if it uses less than this share of a core in one step, plus its own idle use times the margin. */
 const idleShare = 0.1
 const idleMargin = 1.3
 const idleSteps = 9
@@ -26,12 +26,12 @@ export type Stage = {
   workloads: Workload[]
   targets: Target[]
   stores: Store[]
-  /** Asks the stores what they hold by now. Absent: nobody wants to know. */
+  /** Measures the content of the stores, if wanted. */
   weigh?(): Promise<Weight>
   signal: AbortSignal
 }
 
-/** @returns the runs that were made until the end or the signal. */
+/** @returns all runs until the end or the signal. */
 export async function runRounds(stage: Stage): Promise<Run[]> {
   const { rounds, workloads, targets, stores, signal } = stage
   const runs: Run[] = []
@@ -40,7 +40,7 @@ export async function runRounds(stage: Stage): Promise<Run[]> {
   for (let round = 0; round < rounds; round++)
     for (const workload of workloads) {
       const chosen = targets.filter((target) => takes(target, workload))
-      // Who goes first changes with the round: neither always finds the machine fresh.
+      // The order alternates, so that no target always goes first.
       for (const target of round % 2 ? chosen.toReversed() : chosen) {
         if (signal.aborted) return runs
         progress(`round ${round + 1} of ${rounds}: ${workload.title}: ${target.name}`)
@@ -50,13 +50,13 @@ export async function runRounds(stage: Stage): Promise<Run[]> {
   return runs
 }
 
-/** The echo answers nothing else, and only the product, of any version, can accept without deciding. */
+/** The echo only has its own workload, and only the product, in any version, can accept without deciding. */
 function takes({ name }: Target, workload: Workload): boolean {
   if (workload.name === 'echo' || name === 'echo') return workload.name === name
   return workload.name !== 'accept' || name === 'product' || name === 'before'
 }
 
-/** @param idle the share of a core that the target uses when it has nothing to do. */
+/** @param idle the share of a core that the target uses without load. */
 export async function runOnce(
   { timing, stores, weigh, signal }: Pick<Stage, 'timing' | 'stores' | 'weigh' | 'signal'>,
   workload: Workload,
@@ -84,9 +84,9 @@ export async function runOnce(
   const catchUpMs = await settle(target, stores, idle)
   const cpuMicros: Record<string, number> = {}
   for (const [index, { name, usage }] of processes.entries())
-    cpuMicros[name] = ((usage().cpuMs - before[index]!) * 1000) / Math.max(1, load.asked)
+    cpuMicros[name] = ((usage().cpuMs - before[index]!) * 1000) / Math.max(1, load.sent)
   cpuMicros.client = load.clientCpuMicros
-  const growth = weight && weigh && growthOf(weight, await weigh(), load.asked)
+  const growth = weight && weigh && growthOf(weight, await weigh(), load.sent)
   return {
     workload: workload.name,
     target: target.name,
@@ -97,7 +97,7 @@ export async function runOnce(
   }
 }
 
-/** Waits until nobody works any more. @returns for how long somebody did. */
+/** Waits until target and stores are idle. @returns how long that took. */
 export async function settle(target: Target, stores: Store[], idle = 0): Promise<number> {
   const used = usedBy(target, stores)
   const startedAt = performance.now()
@@ -110,7 +110,7 @@ export async function settle(target: Target, stores: Store[], idle = 0): Promise
   return Math.max(0, performance.now() - startedAt - settleStepMs)
 }
 
-/** @returns the share of a core that is used when nobody asks anything: the median of some steps. */
+/** @returns the share of a core that is used without load: the median of some steps. */
 export async function idleOf(target: Target, stores: Store[]): Promise<number> {
   const used = usedBy(target, stores)
   const shares: number[] = []
@@ -123,10 +123,10 @@ export async function idleOf(target: Target, stores: Store[]): Promise<number> {
   return median(shares)
 }
 
-/** The share of a core that each process uses, by its name. */
+/** The share of a core that each process uses, by name. */
 export type Shares = Record<string, number>
 
-/** Measures for so many seconds. */
+/** Measures for `seconds`. */
 export async function sharesUsed(target: Target, stores: Store[], seconds: number): Promise<Shares> {
   const processes = [...target.processes, ...stores]
   const [before, since] = [processes.map((it) => it.usage().cpuMs), performance.now()]

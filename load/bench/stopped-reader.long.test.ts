@@ -1,15 +1,15 @@
-/** No service waits for the reader of its log: what customers notice of one that stops reading is nothing. */
+/** No service waits for the reader of its log: customers do not notice one that stops reading. */
 import { expect, test } from 'vitest'
 import { type ServiceName, serviceNames } from '../../actors/config.ts'
 import { receive } from '../../actors/testing/acts.ts'
 import { eventually } from '../../actors/testing/eventually.ts'
 import { useSystem } from '../../actors/testing/system.ts'
 import { runClosedLoop } from './closed-loop.ts'
-import { askForReservation, saysCreated } from './target.ts'
+import { reservationRequest, saysCreated } from './target.ts'
 
 const clients = 256
 const haltMs = 10_000
-/** More lines than the default lets through: a machine that is slow shall fill the pipes too. */
+/** More lines than the default, so that a slow machine fills the pipes too. */
 const system = useSystem({ partitions: 4, env: { LOG_LINES_PER_SECOND: '1000' } })
 
 const processes = () => serviceNames.map((service) => system().processes[service][0]!)
@@ -23,7 +23,7 @@ function load(measuredMs: number) {
     warmupMs: 500,
     measuredMs,
     graceMs: 10_000,
-    request: (client) => askForReservation('hot', `reader-${client}`, true),
+    request: (client) => reservationRequest('hot', `reader-${client}`, true),
     wanted: (answer) => saysCreated(answer, 'Reserved'),
   })
 }
@@ -43,7 +43,7 @@ async function droppedOf(service: ServiceName): Promise<Record<string, number>> 
   return Object.fromEntries(Array.from(found, ([, level, lines]) => [level, Number(lines)]))
 }
 
-/** As the lines say that are written when the reader is back. */
+/** From the lines that are written when the reader is back. */
 function missedOf(service: ServiceName): Record<string, number> {
   const sums: Record<string, number> = {}
   for (const { msg, lines } of system().processes[service][0]!.logs) {
@@ -54,7 +54,7 @@ function missedOf(service: ServiceName): Record<string, number> {
   return sums
 }
 
-test('while the reader of every log halts for 10 s, 256 clients wait no longer, and what it missed is counted', {
+test('while the readers of all logs halt for 10 s, 256 clients wait no longer, and dropped lines are counted', {
   timeout: 120_000,
 }, async () => {
   await receive(system(), 'hot', 1_000_000_000)

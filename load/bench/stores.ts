@@ -1,22 +1,22 @@
-/** The servers that a measured system stands on: a private Postgres and Redis, as durable as in production. */
+/** The stores of a measured system: a private Postgres and Redis, as durable as in production. */
 import { mkdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startPostgres } from '../../deploy/local/postgres.ts'
 import { startRedis } from '../../deploy/local/redis.ts'
 import { type Usage, usageOf } from './usage.ts'
 
-/** Postgres, Redis: whoever works for a target beside its own processes. */
+/** A process that works for a target besides its own: Postgres or Redis. */
 export type Store = { name: string; usage(): Usage }
 
 export type Stores = { databaseUrl: string; redisUrl: string; stores: Store[] }
 
 /**
- * @param stack stops them again, and then removes `dir`.
- * @param keep leaves `dir` where it is.
+ * @param stack stops them, and then removes `dir`.
+ * @param keep keeps `dir`.
  */
 export async function startStores(dir: string, stack: AsyncDisposableStack, keep = false): Promise<Stores> {
   await mkdir(dir, { recursive: true })
-  // The data may stand elsewhere, behind a link: that goes too.
+  // The data may be elsewhere, behind a link: remove that too.
   stack.defer(async () => {
     if (keep) return console.log(`\nData and logs are in ${dir}`)
     const data = await realpath(join(dir, 'postgres')).catch(() => dir)

@@ -1,8 +1,8 @@
-/** What each table of a database and its indexes weigh. */
+/** The sizes of the tables of a database and of their indexes. */
 import postgres from 'postgres'
 import { count } from './report.ts'
 
-/** Bytes in files, by schema and table. */
+/** Bytes of files, by schema and table. */
 export type TableBytes = { name: string; heap: number; indexes: number }
 
 export async function tableBytesOf(databaseUrl: string): Promise<TableBytes[]> {
@@ -17,7 +17,7 @@ export async function tableBytesOf(databaseUrl: string): Promise<TableBytes[]> {
   }
 }
 
-/** What came between the two for each of `requests`, a line per table that grew by a byte or more. */
+/** The growth per request, one line per table that grew by a byte or more. */
 export function describeTables(before: TableBytes[], after: TableBytes[], requests: number): string[] {
   return after.flatMap(({ name, heap, indexes }) => {
     const since = before.find((it) => it.name === name)

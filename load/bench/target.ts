@@ -1,4 +1,4 @@
-/** What can be driven: how it is reached, stocked, asked, and held to account. */
+/** A system under load: how to reach, stock, drive and audit it. */
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { root } from '../../deploy/local/root.ts'
@@ -12,51 +12,51 @@ import type { Workload } from './workloads.ts'
 export type { Runtime }
 
 export type Account = {
-  /** Copies that are set aside for reservations, by the books of stock. */
+  /** Copies that are held for reservations, according to stock. */
   held: number
-  /** Whether a reservation is still without an outcome. */
+  /** Whether a reservation is still undecided. */
   undecided: boolean
 }
 
 export type Target = {
   name: string
-  /** Where reservations are made. */
+  /** The port for reservations. */
   port: number
   processes: MeasuredProcess[]
-  /** The request for a reservation, decided within it or only accepted. Absent: `POST /reservations`. */
-  ask?(bookid: string, userid: string, wait: boolean): string
-  /** Whether the reservation was made and has this status. Absent: 201 and a body that says so. */
+  /** The request for a reservation, which waits for the decision or not. Default: `POST /reservations`. */
+  requestFor?(bookid: string, userid: string, wait: boolean): string
+  /** Whether the reservation was made and has this status. Default: 201, and the status in the body. */
   says?(answer: Answer, status: Status): boolean
   stock(books: string[]): Promise<void>
-  /** Adds what the next run needs, where that cannot be there for all runs. */
+  /** Prepares the next run, if that is not possible for all runs at once. */
   prepare?(workload: Workload, timing: Timing): Promise<void>
-  /** @param books those that were stocked. */
+  /** @param books the stocked books. */
   account(books: string[]): Promise<Account>
   stop(): Promise<void>
 }
 
 export type Status = 'Reserved' | 'Requested'
 
-/** More copies than any run can ask for, of each book. */
+/** More copies of each book than any run can request. */
 export const copiesPerBook = 1_000_000_000
 
 export type Surroundings = {
-  /** Of a user who may create databases. */
+  /** The URL of a user who may create databases. */
   databaseUrl: string
   redisUrl: string
   runtime: Runtime
   logDir: string
-  /** Where each process on Node leaves its CPU profile when it is stopped. */
+  /** The folder for CPU profiles, which every Node process writes when it stops. */
   profileDir?: string
 }
 
-export const askForReservation = (bookid: string, userid: string, wait: boolean): string =>
+export const reservationRequest = (bookid: string, userid: string, wait: boolean): string =>
   postRequest('localhost', '/reservations', { bookid, userid }, wait ? { prefer: 'wait=10' } : {})
 
 export const saysCreated = (answer: Answer, status: Status): boolean =>
   answer.status === 201 && answer.body.includes(`"status":"${status}"`)
 
-/** A server of ours or of others, run as a service is: same runtime, same flags. */
+/** Runs a script as a service is run: same runtime, same flags. */
 export function startScript(
   name: string,
   script: string,
@@ -75,7 +75,7 @@ export function startScript(
   })
 }
 
-/** @returns the URL of the database, which is made when it is not there. */
+/** Creates the database if it is missing. @returns its URL. */
 export async function createDatabase(adminUrl: string, name: string): Promise<string> {
   const admin = postgres(adminUrl, { max: 1, onnotice: () => {} })
   const [found] = await admin`select from pg_database where datname = ${name}`
@@ -88,8 +88,8 @@ export async function createDatabase(adminUrl: string, name: string): Promise<st
 
 const requestMaxMs = 30_000
 
-/** A GET, or a POST of this body. @throws when nobody answers. */
-export async function ask(url: string, body?: object): Promise<Response> {
+/** A GET, or a POST of `body`. @throws without an answer. */
+export async function call(url: string, body?: object): Promise<Response> {
   const signal = AbortSignal.timeout(requestMaxMs)
   const headers = { 'content-type': 'application/json' }
   const post = body && { method: 'POST', headers, body: JSON.stringify(body) }

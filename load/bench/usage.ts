@@ -1,15 +1,15 @@
-/** What a process used, by the operating system's own account. */
+/** CPU and memory of processes, from the operating system. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 export type Usage = {
-  /** User and system time since the start, with that of its descendants. */
+  /** User and system time since the start, including descendants. */
   cpuMs: number
-  /** The most that was ever resident; without /proc, what is resident now. */
+  /** Peak resident memory; without /proc, the current one. */
   residentBytes: number
 }
 
-/** Of the process and, for its CPU, all its descendants. @throws when there is no such process. */
+/** Usage of a process; its CPU includes all descendants. @throws when there is no such process. */
 export function usageOf(pid: number): Usage {
   try {
     return { cpuMs: cpuOfTree(pid), residentBytes: peakResident(pid) }
@@ -19,7 +19,7 @@ export function usageOf(pid: number): Usage {
   }
 }
 
-/** Of the process alone, without its descendants, those too that have ended. @throws when there is no such process. */
+/** Usage of a process without its descendants, even ended ones. @throws when there is no such process. */
 export function usageOfOne(pid: number): Usage {
   if (!existsSync('/proc/self/stat')) return usageByPs(pid)
   const stat = readStat(pid)
@@ -27,7 +27,7 @@ export function usageOfOne(pid: number): Usage {
   return { cpuMs: stat.own * msPerTick, residentBytes: peakResident(pid) }
 }
 
-/** `/proc` counts CPU in ticks of a hundredth of a second on every Linux there is. */
+/** On every Linux `/proc` counts CPU in ticks of 10 ms. */
 const msPerTick = 10
 
 function cpuOfTree(root: number): number {
@@ -35,7 +35,7 @@ function cpuOfTree(root: number): number {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readStat(Number(name)) ?? [])
   const members = new Set([root])
-  // A child may stand before its parent in the listing; a few rounds reach every depth there is.
+  // A child may be listed before its parent, so a few rounds find all depths.
   for (let size = 0; size !== members.size; ) {
     size = members.size
     for (const { pid, parent } of stats) if (members.has(parent)) members.add(pid)
@@ -45,14 +45,14 @@ function cpuOfTree(root: number): number {
   return own.reduce((sum, { ticks }) => sum + ticks, 0) * msPerTick
 }
 
-/** In ticks: its own, and with those of its children that have ended. */
+/** Ticks of the process itself, and including its ended children. */
 type Stat = { pid: number; parent: number; own: number; ticks: number }
 
-/** Undefined when the process has just ended; its time has then gone to its parent. */
+/** Undefined if the process has just ended; its time now belongs to its parent. */
 function readStat(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name, in parentheses, may hold anything. Behind it: state, parent, … utime, stime, cutime, cstime.
+    // The name, in parentheses, may contain anything. Then follow state, parent, … utime, stime, cutime, cstime.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
     const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11, 15).map(Number)
     const own = user + system
@@ -68,7 +68,7 @@ function peakResident(pid: number): number {
   return Number(kilobytes[1]) * 1024
 }
 
-/** Where there is no /proc: the process alone. */
+/** Without /proc: only the process itself. */
 function usageByPs(pid: number): Usage {
   const [rss = '0', time = '0'] = execFileSync('ps', ['-o', 'rss=,time=', '-p', String(pid)], {
     encoding: 'utf8',

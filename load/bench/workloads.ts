@@ -1,7 +1,7 @@
-/** What is asked, of every target alike: reservations, decided within the request or only accepted. */
+/** The workloads, which are the same for every target: reservations that are decided in the request or only accepted. */
 import { demandOf, type Pattern } from './books.ts'
 import type { Answer } from './http-connection.ts'
-import { askForReservation, type Status, saysCreated, type Target } from './target.ts'
+import { reservationRequest, type Status, saysCreated, type Target } from './target.ts'
 
 export const workloadNames = ['hot', 'many', 'zipf', 'few', 'one', 'accept', 'echo'] as const
 export type WorkloadName = (typeof workloadNames)[number]
@@ -10,15 +10,15 @@ export type Workload = {
   name: string
   title: string
   clients: number
-  /** Those that are asked for, all in stock. */
+  /** The requested books, all in stock. */
   books: string[]
-  /** In this order, over and over. */
+  /** The order of requests, repeated. */
   order: string[]
-  /** What an answer must say to count. */
+  /** The status that an answer must have to count. */
   status: Status
 }
 
-/** @param options clients and books of the workloads that have many. */
+/** @param options clients and books of the workloads with many. */
 export function createWorkload(
   name: WorkloadName,
   { clients, books }: { clients: number; books: number },
@@ -46,23 +46,23 @@ export function createWorkload(
 }
 
 const customers = 1_000
-/** Prime to any number of requests there is: a stride that visits all of them. */
+/** A stride that is coprime to any number of requests, so that it visits all of them. */
 const stride = 7_919
 
-/** @returns the next request of a client, written beforehand: what is left to do is to look it up. */
+/** @returns a lookup of the next request of a client. All requests are built in advance. */
 export function requestsOf(
   { books, order, status }: Workload,
-  { ask = askForReservation }: Target,
+  { requestFor = reservationRequest }: Target,
 ): (client: number, count: number) => string {
   const one = (bookid: string, number: number) =>
-    ask(bookid, `user-${number % customers}`, status === 'Reserved')
-  // Of an order longer than the books, as many requests as books: strings are shared.
+    requestFor(bookid, `user-${number % customers}`, status === 'Reserved')
+  // An order may be longer than the list of books: equal requests share one string.
   const ofBook = new Map(books.map((bookid, number) => [bookid, one(bookid, number)]))
   const length = Math.max(order.length, customers)
   const requests = Array.from({ length }, (_, number) =>
     order.length > books.length ? ofBook.get(order[number]!)! : one(order[number % order.length]!, number),
   )
-  // Each client from a place of its own.
+  // Each client starts at its own place.
   return (client, count) => requests[(client * 131 + count * stride) % requests.length]!
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseWrk } from './wrk.ts'
 
-/** As version 4.1.0 prints it. */
+/** The output of version 4.1.0. */
 const printed = `Running 3s test @ http://127.0.0.1:40001
   1 threads and 256 connections
   Thread Stats   Avg      Stdev     Max   +/- Stdev
@@ -15,21 +15,21 @@ const printed = `Running 3s test @ http://127.0.0.1:40001
   15000 requests in 3.02s, 7.10MB read
 `
 
-test('requests, rate and latencies in milliseconds are read from the output of wrk', () => {
+test('the output of wrk is parsed: requests, rate, and latencies in milliseconds', () => {
   expect(parseWrk(`${printed}Requests/sec:   5000.00\nTransfer/sec:      2.35MB\n`, 256)).toEqual({
-    ...{ asked: 15_256, wanted: 15_000, measured: 15_000, other: { unanswered: 256 } },
+    ...{ sent: 15_256, wanted: 15_000, measured: 15_000, other: { unanswered: 256 } },
     ...{ perSecond: 5_000, p50Ms: 0.5, p99Ms: 1_510 },
   })
 })
 
-test('answers other than 2xx and broken connections are no throughput', () => {
+test('answers other than 2xx and broken connections do not count as throughput', () => {
   const faulty = `${printed}  Socket errors: connect 1, read 2, write 0, timeout 4\n  Non-2xx or 3xx responses: 3000\nRequests/sec:   5000.00\n`
   expect(parseWrk(faulty, 256)).toMatchObject({
-    ...{ wanted: 12_000, perSecond: 4_000, asked: 15_263 },
+    ...{ wanted: 12_000, perSecond: 4_000, sent: 15_263 },
     other: { unanswered: 256, 'not 2xx': 3_000, 'broken or late': 7 },
   })
 })
 
-test('an output that cannot be read is part of the error', () => {
+test('the error contains an unparsable output', () => {
   expect(() => parseWrk('unable to connect', 1)).toThrow('Cannot read what wrk printed:\nunable to connect')
 })

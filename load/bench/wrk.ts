@@ -1,4 +1,4 @@
-/** `wrk`, a client of others, which sends the same requests as ours. */
+/** `wrk`, an independent client that sends the same requests as ours. */
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,17 +7,17 @@ import { findProgram } from '../../deploy/local/program.ts'
 import type { LoadResult } from './closed-loop.ts'
 
 export const howToInstall =
-  'Cannot find wrk. npm run bench installs it where it can; by hand: ' +
+  'Cannot find wrk. npm run bench installs it if it can; manually: ' +
   'apt-get install wrk, dnf install wrk, apk add wrk or brew install wrk'
 
 export type WrkOptions = { port: number; clients: number; seconds: number; bookid: string }
 
-/** Each answer with a 2xx counts as wanted. The audit of the books shows whether it said `Reserved`. */
+/** Every 2xx counts as wanted. The audit of the books shows whether it said `Reserved`. */
 export type WrkResult = Omit<LoadResult, 'clientCpuMicros'>
 
 const customers = 1_000
 
-/** The requests are built beforehand, one for each customer, like those of our client. */
+/** The requests are built in advance, one per customer, like those of our client. */
 const script = (bookid: string) => `
 local requests, sent = {}, 0
 init = function()
@@ -32,7 +32,7 @@ request = function()
 end
 `
 
-/** @throws when it is not installed, or fails. */
+/** @throws when wrk is not installed or fails. */
 export async function runWrk({ port, clients, seconds, bookid }: WrkOptions): Promise<WrkResult> {
   const command = findProgram('wrk')
   if (!command) throw new Error(howToInstall)
@@ -47,14 +47,14 @@ export async function runWrk({ port, clients, seconds, bookid }: WrkOptions): Pr
   return parseWrk(lines.join('\n'), clients)
 }
 
-/** @param clients each of which may be without its last answer when wrk ends. */
+/** @param clients the number of clients, each of which may lack its last answer when wrk ends. */
 export function parseWrk(text: string, clients: number): WrkResult {
   const requests = Number(found(text, /(\d+) requests in /))
   const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0)
   const [, ...errors] = /connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text) ?? []
   const broken = errors.reduce((sum, times) => sum + Number(times), 0)
   return {
-    asked: requests + clients + broken,
+    sent: requests + clients + broken,
     wanted: requests - refused,
     other: {
       unanswered: clients,

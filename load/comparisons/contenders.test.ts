@@ -1,4 +1,4 @@
-/** Of the contenders, those that need no packages of their own. */
+/** The contenders that need no additional packages. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,7 +24,7 @@ const workload: Workload = {
 }
 
 test.concurrent.for(['skip-locked', 'redis-lua'] as const)(
-  '%s decides each request once, and its books add up, also when it is started again',
+  '%s decides each request once, and its books add up, even after a restart',
   async (name, { expect }) => {
     const loads = []
     for (let start = 0; start < 2; start++) {
@@ -38,7 +38,7 @@ test.concurrent.for(['skip-locked', 'redis-lua'] as const)(
           request: requestsOf(workload, target),
           wanted: wantedOf(workload, target),
         })
-        expect(load).toMatchObject({ asked: 200, wanted: 200, other: {} })
+        expect(load).toMatchObject({ sent: 200, wanted: 200, other: {} })
         loads.push(load)
         expect((await audit(target, workload.books, loads)).line).toMatch(/ (2|4)00 copies held$/)
         expect(await audit(target, workload.books, loads)).toMatchObject({ right: true })

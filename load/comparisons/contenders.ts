@@ -1,4 +1,4 @@
-/** Who is compared: how each is started, and what it has written down when it says that a reservation is decided. */
+/** The contenders: how each is started, and what is durable when it answers that a reservation is decided. */
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -9,7 +9,7 @@ import { counted, startBaseline, startSkipLocked, startTabled } from '../bench/b
 import { postRequest } from '../bench/closed-loop.ts'
 import { answersOk, type MeasuredProcess, startProcess } from '../bench/process.ts'
 import { startProduct } from '../bench/product.ts'
-import { ask, copiesPerBook, eachOf, type Runtime, type Surroundings, type Target } from '../bench/target.ts'
+import { call, copiesPerBook, eachOf, type Runtime, type Surroundings, type Target } from '../bench/target.ts'
 import { notes, stockKey } from './servers/redis-keys.ts'
 
 export const contenderNames = [
@@ -27,9 +27,9 @@ export type ContenderName = (typeof contenderNames)[number]
 
 export type Contender = {
   title: string
-  /** What is on disk when an answer says Reserved. */
+  /** What is on disk when it answers Reserved. */
   durability: string
-  /** Started again in the same surroundings, it finds its books. */
+  /** A second start in the same surroundings has the same books. */
   start(around: Surroundings, name: string): Promise<Target>
 }
 
@@ -84,7 +84,7 @@ export const contenders: Record<ContenderName, Contender> = {
   },
 }
 
-/** Copies are counted in Redis, and only there until the writer has come behind. */
+/** Copies are counted in Redis; Postgres follows when the writer catches up. */
 async function startLua(around: Surroundings, name: string): Promise<Target> {
   const redis = new Redis(around.redisUrl, { retryStrategy: () => 100 }).on('error', () => {})
   const target = await startTabled(
@@ -118,7 +118,7 @@ async function startLua(around: Surroundings, name: string): Promise<Target> {
   return { ...target, stop }
 }
 
-/** On Node as it is: limits of the heap are the product's own affair. */
+/** On Node with its defaults: the heap limits are part of the product. */
 function startServer(
   name: string,
   env: Record<string, string>,
@@ -131,9 +131,9 @@ function startServer(
   return startProcess({ name, command, env: { ...compileCache, ...env }, logFile, ...(ready && { ready }) })
 }
 
-/** Restate itself, and the service whose handlers it calls. */
+/** The Restate server, and the service whose handlers it calls. */
 async function startRestate(around: Surroundings, name: string): Promise<Target> {
-  // At `info`, its default, it writes a line for each call.
+  // At its default, `info`, it logs a line per call.
   const service = await startServer(name, { RESTATE_LOGGING: 'WARN' }, around, acceptsConnections)
   const admin = await freePort()
   const binary = join(
@@ -170,28 +170,28 @@ async function startRestate(around: Surroundings, name: string): Promise<Target>
 
 async function register(admin: number, service: number): Promise<void> {
   const uri = `http://127.0.0.1:${service}`
-  const response = await ask(`http://127.0.0.1:${admin}/deployments`, { uri, force: true })
+  const response = await call(`http://127.0.0.1:${admin}/deployments`, { uri, force: true })
   if (!response.ok)
     throw new Error(`Cannot register with Restate: ${response.status} ${await response.text()}`)
   await response.body?.cancel()
 }
 
 function restateTarget(name: string, service: MeasuredProcess, server: MeasuredProcess): Target {
-  const call = async <Body>(bookid: string, handler: string, body: object): Promise<Body> => {
-    const response = await ask(`http://127.0.0.1:${server.port}/book/${bookid}/${handler}`, body)
+  const invoke = async <Body>(bookid: string, handler: string, body: object): Promise<Body> => {
+    const response = await call(`http://127.0.0.1:${server.port}/book/${bookid}/${handler}`, body)
     const text = await response.text()
     if (!response.ok) throw new Error(`Cannot ${handler} ${bookid}: ${response.status} ${text}`)
     return (text ? JSON.parse(text) : undefined) as Body
   }
   return {
     ...{ name, port: server.port, processes: [service, server] },
-    ask: (bookid, userid) => postRequest('localhost', `/book/${bookid}/reserve`, { userid }),
+    requestFor: (bookid, userid) => postRequest('localhost', `/book/${bookid}/reserve`, { userid }),
     says: ({ status, body }, wanted) => status === 200 && body.includes(`"status":"${wanted}"`),
-    stock: (books) => eachOf(books, 64, (bookid) => call(bookid, 'receive', { qty: copiesPerBook })),
+    stock: (books) => eachOf(books, 64, (bookid) => invoke(bookid, 'receive', { qty: copiesPerBook })),
     account: async (books) => {
       let held = 0
       await eachOf(books, 64, async (bookid) => {
-        const { qty } = await call<{ qty: number }>(bookid, 'stock', {})
+        const { qty } = await invoke<{ qty: number }>(bookid, 'stock', {})
         held += copiesPerBook - qty
       })
       return { held, undecided: false }

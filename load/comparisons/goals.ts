@@ -1,4 +1,4 @@
-/** The goals of ours against other contenders, with the most clients that were measured. Pure. */
+/** Goals relative to other contenders, at the largest number of clients. Pure. */
 import type { Pattern } from '../bench/books.ts'
 import type { Goal } from '../bench/goals.ts'
 import type { ContenderName } from './contenders.ts'
@@ -20,7 +20,7 @@ const wanted: Wanted[] = [
   { ours: 'ours-deno', other: 'row-lock', pattern: 'even', throughputMin: 3 },
 ]
 
-/** @returns the goals whose two contenders were measured. */
+/** @returns the goals whose two contenders were both measured. */
 export function goalsOf(rows: Row[]): Goal[] {
   return wanted.flatMap(({ ours, other, pattern, throughputMin, p99Max }) => {
     const clients = Math.max(...rows.filter((it) => it.pattern === pattern).map((it) => it.clients))

@@ -1,6 +1,6 @@
 /**
- * Kills Redis under load, starts it again on its data, and counts the acknowledged reservations that are lost. Postgres
- * runs all the time.
+ * Kills Redis under load, restarts it on its data, and counts the acknowledged reservations that are lost. Postgres keeps
+ * running.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -23,8 +23,8 @@ export const killable = ['ours-node', 'redis-lua'] as const
 export type Killable = (typeof killable)[number]
 
 /**
- * `process`: Redis alone is killed, and the kernel keeps all that it wrote. `machine`: its file loses the last second too, as
- * a power cut may take it, because Redis flushes the file once a second.
+ * `process`: only Redis is killed, and the kernel keeps everything that it wrote. `machine`: its file also loses the last second,
+ * as in a power cut, because Redis flushes the file once a second.
  */
 export const deaths = ['process', 'machine'] as const
 export type Death = (typeof deaths)[number]
@@ -38,7 +38,7 @@ export type Kill = {
   onlyInRedis: number
   /** Acknowledged, and in no store after the restart. */
   lost: number
-  /** Copies of acknowledged reservations that are offered again after the restart. */
+  /** Copies of acknowledged reservations that are available again after the restart. */
   soldAgain: number
 }
 
@@ -50,15 +50,15 @@ const recorded: Record<Killable, { table: string; id: string }> = {
 
 const clients = 64
 const beforeMs = 2_000
-/** Each kill hits another moment of Redis's second. */
+/** Each kill happens at another moment of Redis's flush interval. */
 const stepMs = 370
 const restMaxMs = 60_000
-/** How often Redis makes its file durable. */
+/** How often Redis flushes its file. */
 const flushMs = 1_000
 
 export type KillOptions = { kills: number; around: Surroundings; signal: AbortSignal }
 
-/** Kills Redis `kills` times in each way, in turn. */
+/** Kills Redis `kills` times in each way, alternately. */
 export async function killRedis(name: Killable, { kills, around, signal }: KillOptions): Promise<Kill[]> {
   const dataDir = join(around.logDir, `redis-${name}`)
   await mkdir(dataDir, { recursive: true })
@@ -141,7 +141,7 @@ async function reserveUntil(
   return { ids, killedAt }
 }
 
-/** Waits until no work is left. After a loss the account stays incomplete, so one that no longer changes is enough. */
+/** Waits until no work is left. After a loss the account stays incomplete, so it is sufficient that it no longer changes. */
 async function atRest(target: Target, books: string[]): Promise<{ held: number }> {
   const deadline = performance.now() + restMaxMs
   for (let last = -1; ; await sleep(500)) {
@@ -150,7 +150,7 @@ async function atRest(target: Target, books: string[]): Promise<{ held: number }
       await settle(target, [])
       return await target.account(books)
     }
-    if (performance.now() > deadline) throw new Error(`${target.name} does not come to rest`)
+    if (performance.now() > deadline) throw new Error(`${target.name} does not settle`)
     last = account?.held ?? -1
   }
 }
@@ -162,18 +162,18 @@ async function countRecorded(sql: postgres.Sql, name: Killable, ids: string[]): 
   return found!.rows
 }
 
-/** A line for each kind of kill: sums, and the worst kill. */
+/** One line per kind of kill: sums, and the worst kill. */
 export function describeKills(title: string, kills: Kill[]): string[] {
   return deaths.map((death) => {
     const own = kills.filter((kill) => kill.death === death)
     const sum = (figure: (kill: Kill) => number) =>
       count(own.reduce((total, kill) => total + figure(kill), 0))
     const worst = count(Math.max(0, ...own.map(({ lost }) => lost)))
-    const what = death === 'process' ? 'Redis killed' : 'Redis killed with its machine'
+    const what = death === 'process' ? 'Redis killed' : 'Redis and its machine killed'
     return (
       `${title}: ${what}, ${own.length} times under ${clients} customers: ${sum(({ acknowledged }) => acknowledged)} reservations were acknowledged, ` +
-      `${sum(({ lost }) => lost)} of them are lost (${worst} by the worst kill), ${sum(({ soldAgain }) => soldAgain)} ` +
-      `of their copies are on offer again; ${sum(({ onlyInRedis }) => onlyInRedis)} were not in Postgres at the kill`
+      `${sum(({ lost }) => lost)} of them were lost (${worst} in the worst kill), ${sum(({ soldAgain }) => soldAgain)} ` +
+      `of their copies are available again; ${sum(({ onlyInRedis }) => onlyInRedis)} were not in Postgres at the kill`
     )
   })
 }

@@ -5,12 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { LogSize } from './log-size.ts'
 
-test('the newest append-only file is cut to the size that it had, and not to the size of an older file', async () => {
+test('the newest append-only file is cut to its own earlier size, not to that of an older file', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'bookreservation-log-'))
   try {
     await mkdir(join(dataDir, 'appendonlydir'))
     const file = (number: number) => join(dataDir, `appendonlydir/appendonly.aof.${number}.incr.aof`)
-    await writeFile(file(9), 'longer than that which follows it')
+    await writeFile(file(9), 'longer than the one that follows')
     using log = new LogSize(dataDir)
     await sleep(120)
     const before = performance.now()

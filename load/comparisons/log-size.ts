@@ -1,4 +1,4 @@
-/** Watches the size of Redis's append-only file, so that the file can be cut to an earlier size as by a power cut. */
+/** Watches the size of Redis's append-only file, so that it can be cut to an earlier size, as in a power cut. */
 import { readdirSync, statSync } from 'node:fs'
 import { truncate } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ export class LogSize implements Disposable {
   }
 
   #look(): void {
-    // A rewrite replaces it by a file with a higher number.
+    // A rewrite replaces it with a file of a higher number.
     const [name] = readdirSync(this.#dir)
       .filter((it) => it.endsWith('.incr.aof'))
       .sort((a, b) => numberOf(b) - numberOf(a))

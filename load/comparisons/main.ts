@@ -1,6 +1,6 @@
 /**
- * The same work by other means, on the same machine, in turn. Each contender runs alone: what polls while it is idle
- * would be in another's figures. It is started anew for each pattern of each round, and finds its books where they were.
+ * The same work by other means, on the same machine, in turn. Each contender runs alone, because one that polls while idle
+ * would affect the figures of another. It is restarted for each pattern of each round, and keeps its books.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -48,7 +48,7 @@ class Comparison {
   async run(): Promise<void> {
     const { rounds, patterns, contenders: names } = this.#options
     for (let round = 0; round < rounds; round++)
-      // Who goes first changes with the round.
+      // The order alternates between rounds.
       for (const pattern of patterns)
         for (const name of round % 2 ? names.toReversed() : names) {
           if (this.#signal.aborted) return
@@ -62,7 +62,7 @@ class Comparison {
     const audits: Audit[] = []
     for (const name of this.#stocked) {
       if (this.#failed.has(name)) {
-        this.failures.push(`${name}: not audited, for it failed`)
+        this.failures.push(`${name}: not audited, because it failed`)
         continue
       }
       progress(`${name}: audit`)
@@ -78,7 +78,7 @@ class Comparison {
     return othersOf(this.#runs)
   }
 
-  /** A failure of one is noted, and the others go on. */
+  /** Records a failure, and continues with the other contenders. */
   async #attempt(name: ContenderName, what: string, act: (target: Target) => Promise<void>): Promise<void> {
     try {
       await this.#with(name, act)
@@ -89,7 +89,7 @@ class Comparison {
     }
   }
 
-  /** Starts the contender, with its books, for as long as `act` takes. */
+  /** Runs the contender, with its books, for as long as `act` takes. */
   async #with(name: ContenderName, act: (target: Target) => Promise<void>): Promise<void> {
     const target = await contenders[name].start(this.#around, name)
     try {
@@ -119,7 +119,7 @@ class Comparison {
       const run = await runOnce(stage, workload, target, idle)
       this.#runs.push(run)
       const residentBytes = target.processes.reduce((sum, it) => sum + it.usage().residentBytes, 0)
-      // Cut short, it is no figure; what it reserved is in the books all the same.
+      // An aborted run has no figures, but its reservations still count in the audit.
       if (!this.#signal.aborted) this.measured.push({ pattern, clients, contender, run, residentBytes })
     }
   }
@@ -155,7 +155,7 @@ async function compare(options: Options, signal: AbortSignal): Promise<boolean> 
   return faultsOf(results).length === 0 && !(options.check && results.goals.some(({ met }) => !met))
 }
 
-/** @returns whether ours lost nothing. */
+/** @returns whether the product lost nothing. */
 async function killed(kills: number, options: Options, signal: AbortSignal): Promise<boolean> {
   const dir = join(root, '.data', `compare-${process.pid}`)
   await using stack = new AsyncDisposableStack()

@@ -12,37 +12,37 @@ export type Options = {
   seconds: number
   warmupSeconds: number
   rounds: number
-  /** Instead of a comparison: how often Redis is killed. */
+  /** How often Redis is killed, instead of a comparison. */
   kills: number | undefined
   check: boolean
-  /** Where the results go. */
+  /** The folder for the results. */
   out: string
   keep: boolean
 }
 
 export const help = `npm run compare -- [options]
 
-The same work by nine means: a reservation, decided within its request, of a book with stock. They run in turn on
-this machine, each alone, on one Postgres and one Redis. Prints a table of medians and writes results.json,
-results.md and results.svg. Who fails is left out and named. Ends with 1 then, and when somebody's books do not add up.
+Compares nine ways to do the same work: reserve a book that is in stock, and decide within the request. They run in turn
+on this machine, each alone, on one Postgres and one Redis. Prints a table of medians and writes results.json,
+results.md and results.svg. Exits with 1 if a contender fails, which is then left out, or if its books do not add up.
 
   --targets NAMES   a comma-separated choice of ${contenderNames.join(', ')} (all)
   --workloads NAMES a comma-separated choice of ${patterns.join(', ')} (all): one book for all, each equally
                     often, or by Zipf's law
-  --clients LIST    how many at once, a comma-separated list (1,16,64,256)
+  --clients LIST    numbers of clients, a comma-separated list (1,16,64,256)
   --books N         books of even and zipf (10000)
   --seconds N       measured time of each run (10)
-  --warmup N        seconds of load before it (2)
-  --rounds N        how often each run is made (3)
-  --check           end with 1 also when a goal is missed
-  --kill-redis N    only kills Redis N times alone and N times with its machine, under ours and under the script in
-                    Redis, and prints the acknowledged reservations that are lost. Ends with 1 when ours lost any
-  --out DIR         where results are written (.data/compare)
+  --warmup N        seconds of load before that (2)
+  --rounds N        how often each run is repeated (3)
+  --check           exit with 1 also if a goal is missed
+  --kill-redis N    instead, kill Redis N times alone and N times with its machine, under the product and under the
+                    script in Redis, and print the lost reservations. Exits with 1 if the product lost any
+  --out DIR         folder for the results (.data/compare)
   --keep            keep data and logs of the run in .data
-  --help            this text
+  --help            print this text
 `
 
-/** @throws with a line for the user when an option is not understood. Undefined: help was asked for. */
+/** @returns undefined for `--help`. @throws with one line for the user when an option is invalid. */
 export function readOptions(args: string[]): Options | undefined {
   const { values } = parseArgs({
     args,

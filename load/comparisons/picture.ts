@@ -1,4 +1,4 @@
-/** Results as a picture: throughput in the densest crowd, and what a lone customer waits. Pure; draws SVG by hand. */
+/** Results as an SVG: throughput with the most clients, and the wait of a lone customer. Pure. */
 import { count } from '../bench/report.ts'
 import type { Results, Row, Situation } from './results.ts'
 import { situationsOf, titleOf } from './table.ts'
@@ -51,7 +51,7 @@ export function pictureOf(results: Results): string {
   ].join('\n')
 }
 
-/** Of each pattern the densest crowd; and the emptiest shop of the evenest, where nobody is in anybody's way. */
+/** The most clients of each pattern; and one client with equally popular books, where customers do not compete. */
 function panelsOf(results: Results): Panel[] {
   const situations = situationsOf(results.rows)
   const densest = situations.filter(

@@ -9,7 +9,7 @@ import { markdownOf, situationsOf, textOf } from './table.ts'
 
 const run = (perSecond: number, cpuMicros: Run['cpuMicros'] = {}): Run => ({
   ...{ workload: '', target: '', catchUpMs: 0, cpuMicros },
-  load: { asked: 1, wanted: 1, other: {}, measured: 1, perSecond, p50Ms: 2, p99Ms: 345, clientCpuMicros: 15 },
+  load: { sent: 1, wanted: 1, other: {}, measured: 1, perSecond, p50Ms: 2, p99Ms: 345, clientCpuMicros: 15 },
 })
 const measured = (
   contender: Measured['contender'],
@@ -44,11 +44,11 @@ const results: Results = {
     measured('row-lock', 1, 1_500),
     measured('row-lock', 256, 3_000, 'even'),
   ]),
-  audits: [{ right: true, line: 'row-lock: 1 asked' }],
+  audits: [{ right: true, line: 'row-lock: 1 sent' }],
   ...{ others: [], failures: [], complete: true },
 }
 
-test("rows are medians of their rounds, and the client's own CPU is nobody's", () => {
+test("rows are medians of their rounds, and the client's CPU is not counted", () => {
   expect(results.rows[0]).toMatchObject({
     ...{ contender: 'ours-node', pattern: 'hot', clients: 256, rounds: 3 },
     ...{ decidedPerSecond: 8_000, p50Ms: 2, p99Ms: 345, cpuSecondsPer1000: 0.25 },
@@ -56,7 +56,7 @@ test("rows are medians of their rounds, and the client's own CPU is nobody's", (
   })
 })
 
-test('situations stand in one order, the densest crowd of a pattern first', () => {
+test('situations have a fixed order, with the most clients of a pattern first', () => {
   expect(situationsOf(results.rows)).toEqual([
     { pattern: 'hot', clients: 256 },
     { pattern: 'hot', clients: 1 },
@@ -64,7 +64,7 @@ test('situations stand in one order, the densest crowd of a pattern first', () =
   ])
 })
 
-test('who was not measured in a situation has no line in its table', () => {
+test('a contender that was not measured in a situation has no line in its table', () => {
   const [hot, , even] = textOf(results).split('\n\n')
   expect(hot).toMatch(
     /^One hot book, 256 clients\n.+\n {2}ours, Node +8,000 +100 to 9,000 +2\.0 +345\.0 +0\.25 +1\.2 +256 MB/,
@@ -75,26 +75,26 @@ test('who was not measured in a situation has no line in its table', () => {
   )
 })
 
-test('results say how to repeat them, and nothing of faults when there is none', () => {
+test('results say how to repeat them, and have no section of faults without faults', () => {
   expect(markdownOf(results)).toMatch(
     /^# Results\n\n2 cores .+ Medians of 3 rounds of runs of 10 s, after 2 s of warm-up\.\n\n`npm run compare -- --rounds 3`, with bullmq 6\.7\.0\.\n\nOurs: npm start, LOG_LEVEL info\.\n\n## One hot book/,
   )
-  expect(markdownOf(results)).toMatch(/\n## Books\n\n- right {2}row-lock: 1 asked\n$/)
+  expect(markdownOf(results)).toMatch(/\n## Books\n\n- right {2}row-lock: 1 sent\n$/)
 })
 
-test('results that are wrong or not complete say so before anything else', () => {
+test('wrong or incomplete results say so at the top', () => {
   const faulty = markdownOf({
     ...results,
-    audits: [{ right: false, line: 'row-lock: 1 asked' }],
+    audits: [{ right: false, line: 'row-lock: 1 sent' }],
     failures: ['bullmq, round 1, hot: ended with 1\nits log'],
     complete: false,
   })
-  expect(faulty).toMatch(/^# Results\n\n\*\*WRONG: .+\*\*\n\n\*\*not complete: .+\*\*\n\n2 cores/)
-  expect(faulty).toContain('- WRONG  row-lock: 1 asked\n')
+  expect(faulty).toMatch(/^# Results\n\n\*\*WRONG: .+\*\*\n\n\*\*incomplete: .+\*\*\n\n2 cores/)
+  expect(faulty).toContain('- WRONG  row-lock: 1 sent\n')
   expect(faulty).toMatch(/## Failures\n\n- bullmq, round 1, hot: ended with 1\n {2}its log\n$/)
 })
 
-test('goals compare the contenders that were measured, with the most clients', () => {
+test('goals compare measured contenders at the largest number of clients', () => {
   const rows = rowsOf([
     measured('ours-node', 256, 7_000),
     measured('row-lock', 256, 1_000),
@@ -117,15 +117,15 @@ test('losses are summed by the kind of kill, with the worst kill', () => {
   const kill = { death: 'process', acknowledged: 1_000, onlyInRedis: 30, lost: 0, soldAgain: 0 } as const
   const worse = { ...kill, death: 'machine', lost: 12, soldAgain: 11 } as const
   expect(describeKills('theirs', [kill, kill, worse, { ...worse, lost: 5 }])).toEqual([
-    'theirs: Redis killed, 2 times under 64 customers: 2,000 reservations were acknowledged, 0 of them are lost (0 by the worst kill), 0 of their copies are on offer again; 60 were not in Postgres at the kill',
-    'theirs: Redis killed with its machine, 2 times under 64 customers: 2,000 reservations were acknowledged, 17 of them are lost (12 by the worst kill), 22 of their copies are on offer again; 60 were not in Postgres at the kill',
+    'theirs: Redis killed, 2 times under 64 customers: 2,000 reservations were acknowledged, 0 of them were lost (0 in the worst kill), 0 of their copies are available again; 60 were not in Postgres at the kill',
+    'theirs: Redis and its machine killed, 2 times under 64 customers: 2,000 reservations were acknowledged, 17 of them were lost (12 in the worst kill), 22 of their copies are available again; 60 were not in Postgres at the kill',
   ])
 })
 
 describe('the picture', () => {
   const svg = pictureOf(results)
 
-  test('draws the densest crowds and the lone customer, each bar as long as its share of the longest', () => {
+  test('draws the most clients of each pattern and the lone customer, with bars in proportion to the longest', () => {
     expect(svg.match(/class="head"[^>]*>[^<]+/g)?.map((head) => head.split('>')[1])).toEqual([
       'One hot book, 256 clients',
       '10,000 books, each equally often, 256 clients',
@@ -134,7 +134,7 @@ describe('the picture', () => {
     expect(widthsOf(svg)).toEqual([560, 70, 560, 560, 560])
   })
 
-  test("shows the lone customer among even books, where nobody is in anybody's way", () => {
+  test('shows the lone customer with equally popular books, where customers do not compete', () => {
     const rows = rowsOf(
       (['hot', 'even', 'zipf'] as const).flatMap((pattern) =>
         [1, 256].map((clients) => measured('row-lock', clients, 1_000, pattern)),
@@ -144,7 +144,7 @@ describe('the picture', () => {
     expect(pictureOf({ ...results, rows })).not.toContain("Zipf's law, one client")
   })
 
-  test('says none where there was no answer, and draws the others as they are', () => {
+  test('shows none for a contender without an answer, and draws the others', () => {
     const answered = (
       perSecond: number,
       p50Ms: number,
@@ -168,12 +168,12 @@ describe('the picture', () => {
     expect(markdownOf({ ...results, rows })).toContain('| ours, Node | 0 | 0 to 0 | none | none |')
   })
 
-  test('draws a crowd in which nobody was answered at all', () => {
+  test('draws a situation without any answer', () => {
     const rows = rowsOf([measured('ours-node', 256, 0), measured('row-lock', 256, 0)])
     expect(widthsOf(pictureOf({ ...results, rows }))).toEqual([1, 1])
   })
 
-  test('is whole, and nothing in it is taken for markup', () => {
+  test('is complete, and escapes its text', () => {
     expect(svg).toContain('<title>2 cores (A &amp; B &lt;C&gt;)</title>')
     const opened = svg.match(/<(svg|style|title|text)\b/g)?.length
     expect(svg.match(/<\/(svg|style|title|text)>/g)?.length).toBe(opened)
@@ -184,7 +184,7 @@ function widthsOf(svg: string): number[] {
   return [...svg.matchAll(/class="bar[^"]*".* width="(\d+)"/g)].map(([, length]) => Number(length))
 }
 
-test('options name what they would understand', () => {
+test('errors of options name the valid values', () => {
   expect(readOptions(['--clients', '16,1,16', '--targets', 'restate'])).toMatchObject({
     ...{ clients: [1, 16], contenders: ['restate'], patterns: ['hot', 'even', 'zipf'], rounds: 3 },
     out: '.data/compare',

@@ -1,4 +1,4 @@
-/** What the rounds come to: a row for each contender in each situation, of medians. Pure. */
+/** The results of the rounds: a row of medians per contender and situation. Pure. */
 import type { Audit } from '../bench/audit.ts'
 import type { Pattern } from '../bench/books.ts'
 import type { Goal } from '../bench/goals.ts'
@@ -9,7 +9,7 @@ export type Situation = { pattern: Pattern; clients: number }
 export type Measured = Situation & {
   contender: ContenderName
   run: Run
-  /** The most that its own processes ever held, summed, when the run was over. */
+  /** The sum of the peak memory of its own processes at the end of the run. */
   residentBytes: number
 }
 
@@ -17,15 +17,15 @@ export type Row = Situation & {
   contender: ContenderName
   rounds: number
   decidedPerSecond: number
-  /** Over the rounds. */
+  /** The slowest and the fastest round. */
   slowestPerSecond: number
   fastestPerSecond: number
   p50Ms: number
   p99Ms: number
-  /** Of all its processes, Postgres and Redis, with what was left to do behind the last answer; not of the client. */
+  /** CPU of its processes, Postgres and Redis, including work after the last answer, without the client. */
   cpuSecondsPer1000: number
   residentBytes: number
-  /** How long its processes, Postgres and Redis went on working behind the last answer. */
+  /** How long its processes, Postgres and Redis kept working after the last answer. */
   catchUpMs: number
 }
 
@@ -34,9 +34,9 @@ export type Results = {
   at: string
   /** The command line that repeats it. */
   command: string
-  /** Of what is compared with, by package. */
+  /** The versions of the contenders, by package. */
   versions: Record<string, string>
-  /** How ours was started, for each runtime. */
+  /** How the product was started, for each runtime. */
   launches: string[]
   seconds: number
   warmupSeconds: number
@@ -48,13 +48,13 @@ export type Results = {
   audits: Audit[]
   /** Answers other than the wanted one. */
   others: string[]
-  /** What could not be measured or audited. */
+  /** Measurements and audits that failed. */
   failures: string[]
-  /** Whether every run was made, to its end, and every contender audited. */
+  /** Whether all runs were completed, and all contenders audited. */
   complete: boolean
 }
 
-/** In the order of situations and contenders in which they were first measured. */
+/** In the order in which situations and contenders were first measured. */
 export function rowsOf(measured: Measured[]): Row[] {
   const groups = Map.groupBy(
     measured,

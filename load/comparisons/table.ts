@@ -11,7 +11,7 @@ const head = [
   'CPU s per 1,000',
   'busy s longer',
   'peak memory',
-  'on disk when it says so',
+  'on disk when it answers',
 ]
 
 const patternTitles = {
@@ -23,7 +23,7 @@ const patternTitles = {
 export const titleOf = ({ pattern, clients }: Situation, books: number): string =>
   `${patternTitles[pattern](books)}, ${clients === 1 ? 'one client' : `${clients} clients`}`
 
-/** Those that were measured, the most crowded first. */
+/** The measured situations, with the most clients first. */
 export function situationsOf(rows: Row[]): Situation[] {
   const seen = new Map(rows.map(({ pattern, clients }) => [`${pattern} ${clients}`, { pattern, clients }]))
   const order = ['hot', 'even', 'zipf']
@@ -32,15 +32,15 @@ export function situationsOf(rows: Row[]): Situation[] {
   )
 }
 
-/** Why these results should not be trusted as they are. Empty when there is no reason. */
+/** Reasons not to trust these results. */
 export function faultsOf({ audits, complete }: Results): string[] {
   return [
-    ...(audits.every(({ right }) => right) ? [] : ["WRONG: somebody's books do not add up"]),
-    ...(complete ? [] : ['not complete: it was stopped, or something failed']),
+    ...(audits.every(({ right }) => right) ? [] : ['WRONG: the books of a contender do not add up']),
+    ...(complete ? [] : ['incomplete: it was stopped, or a contender failed']),
   ]
 }
 
-/** A table of each situation, and what is to be said behind them. */
+/** A table per situation, and then goals, audits and failures. */
 export function textOf(results: Results): string {
   const tables = situationsOf(results.rows).map(
     (situation) => `${titleOf(situation, results.books)}\n${align([head, ...linesOf(results, situation)])}`,
@@ -68,7 +68,7 @@ export function markdownOf(results: Results): string {
   return `${['# Results', ...faults, ...conditionsOf(results), ...tables, ...sections].join('\n\n')}\n`
 }
 
-/** All that it takes to repeat them. */
+/** Everything that is needed to repeat the results. */
 function conditionsOf(results: Results): string[] {
   const { machine, at, command, versions, launches, rounds, seconds, warmupSeconds } = results
   const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`)

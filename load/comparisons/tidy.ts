@@ -1,9 +1,9 @@
 import postgres from 'postgres'
 
 /**
- * Leaves nothing to do in Postgres for a contender that has stopped: its dead rows would be removed, and its pages
- * written, within the next one's figures.
- * @param name of its database, when it has one.
+ * Finishes the work of Postgres for a stopped contender. Otherwise its dead rows would be removed, and its pages written, during
+ * the measurement of the next one.
+ * @param name of its database, if it has one.
  */
 export async function tidy(adminUrl: string, name: string): Promise<void> {
   const admin = postgres(adminUrl, { max: 1, onnotice: () => {} })

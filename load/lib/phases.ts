@@ -1,17 +1,17 @@
-/** Parts of a script's time, whose figures are told apart by the tag `phase`. */
+/** Parts of a script's time, whose figures are distinguished by the tag `phase`. */
 import exec from 'k6/execution'
 
-/** In order, up to which second each lasts; all of them shrink with the run when it is squeezed. */
+/** The second at which each phase ends, in order. With `SECONDS`, they shrink with the run. */
 export type Phases<Name extends string> = Record<Name, number>
 
-/** Tags what the customer measures from here on. */
+/** Tags all following measurements of the customer. */
 export function enterPhase<Name extends string>(phases: Phases<Name>): Name {
   const phase = phaseAt(phases, exec.scenario.progress)
   exec.vu.metrics.tags.phase = phase
   return phase
 }
 
-/** @param progress of the scenario, from 0 to 1. */
+/** @param progress of the scenario, 0 to 1. */
 export function phaseAt<Name extends string>(phases: Phases<Name>, progress: number): Name {
   const names = Object.keys(phases) as Name[]
   const last = names.at(-1)!

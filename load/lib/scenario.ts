@@ -1,9 +1,9 @@
-/** Customers arrive at a rate, whether or not the system keeps up: an open model. */
+/** An open model: customers arrive at a rate, whether or not the system keeps up. */
 import type { Options, RampingArrivalRateScenario } from 'k6/options'
 import { settings } from './settings.ts'
 import { rampOf, type Stage } from './stages.ts'
 
-/** Seconds for which a customer may be under way at the peak before arrivals are dropped. */
+/** Seconds that a customer may take at the peak before arrivals are dropped. */
 const patienceS = 2
 const usersMax = 2_000
 
@@ -24,9 +24,9 @@ export function arrivals({ stages, peak, exec }: Arrivals): RampingArrivalRateSc
   }
 }
 
-/** What every script tells k6. */
+/** The options of k6 in every script. */
 export const usual: Options = {
   summaryTrendStats: ['min', 'med', 'p(95)', 'p(99)', 'max', 'count'],
-  // The audit lists tens of thousands of reservations, and waits for the last ones.
+  // The audit lists tens of thousands of reservations, and waits for the last decisions.
   teardownTimeout: '10m',
 }

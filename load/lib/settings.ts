@@ -1,4 +1,4 @@
-/** What a script can be told, from the environment: `k6 run -e RATE=50 load/reserve.ts`, or by `npm run load`. */
+/** Settings of a script, from the environment: `k6 run -e RATE=50 load/reserve.ts`, or from `npm run load`. */
 
 function numberOf(name: string): number | undefined {
   const text = __ENV[name]
@@ -13,15 +13,15 @@ const urlOf = (name: string, fallback: string) => (__ENV[name] || fallback).repl
 export const settings = {
   reservationUrl: urlOf('RESERVATION_URL', 'http://localhost:8081'),
   stockUrl: urlOf('STOCK_URL', 'http://localhost:8082'),
-  /** Where the two show their metrics, which the soak test reads. */
+  /** Base URLs of the metrics, which the soak test reads. */
   reservationOpsUrl: urlOf('RESERVATION_OPS_URL', 'http://localhost:9081'),
   stockOpsUrl: urlOf('STOCK_OPS_URL', 'http://localhost:9082'),
-  /** The peak, in customers a second. Absent: what the script takes for usual. */
+  /** The peak, in customers per second. Default: that of the script. */
   rate: numberOf('RATE'),
-  /** How long the script runs in all. Absent: as long as its question needs. */
+  /** The total length of the run. Default: that of the script. */
   seconds: numberOf('SECONDS'),
-  /** Where the results are written as JSON. Absent: nowhere. */
+  /** The file for the results as JSON, if any. */
   resultsFile: __ENV.RESULTS_FILE || undefined,
-  /** Begins the ids of the run's books, so that a run never meets the books of another. */
+  /** A prefix of the run's book ids, so that a run never uses the books of another. */
   run: __ENV.RUN || 'load',
 }

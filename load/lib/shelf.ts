@@ -1,4 +1,4 @@
-/** The books of a run: received before it, and held to account when it is over. */
+/** The books of a run: received before it, and audited after it. */
 import { sleep } from 'k6'
 import { forgotten, oversold, unaudited } from './figures.ts'
 import { settings } from './settings.ts'
@@ -6,26 +6,26 @@ import { countReservations, findStock, receive } from './system.ts'
 
 export type Shelf = { books: string[]; copies: number }
 
-/** For so long after the load, reservations and stock may differ: what was lost on its way is sent again. */
+/** How long reservations and stock may differ after the load: lost messages are sent again. */
 const decidedMaxS = 30
-/** Audited one by one, these are enough; of more books, a sample is. */
+/** If there are more books, a sample of this size is audited. */
 const auditedBooksMax = 50
-/** Of one book. `spike` makes 30,000 of its first; a book with more than this counts as unaudited. */
+/** Reservations of one book. `spike` makes 30,000 of its first; a book with more than this counts as unaudited. */
 const listedMax = 200_000
 
-/** Receives `copies` of each of so many new books. */
+/** Receives `copies` of each of `books` new books. */
 export function stockShelf(books: number, copies: number): Shelf {
-  // Made once, in setup: virtual users are handed the names.
+  // Runs once, in setup. Virtual users get the names.
   const prefix = `${settings.run}-${Date.now().toString(36)}`
   const shelf = { books: Array.from({ length: books }, (_, number) => `${prefix}-${number}`), copies }
   receive(shelf.books, copies)
   return shelf
 }
 
-/** Each book equally often, in an order that no cache foresees. */
+/** Each book equally often, in random order. */
 export const anyOf = ({ books }: Shelf): string => books[Math.floor(Math.random() * books.length)]!
 
-/** Holds reservations against stock, again and again until they agree or the patience is over; only then it counts. */
+/** Compares reservations with stock until they agree or the time is over; only the last comparison counts. */
 export function auditShelf({ books, copies }: Shelf): void {
   const step = Math.ceil(books.length / auditedBooksMax)
   let differing = books.filter((_, index) => index % step === 0)
@@ -47,9 +47,9 @@ type Difference = { forgotten: number; oversold: number; unaudited: number }
 const agrees = ({ forgotten, oversold, unaudited }: Difference) => forgotten + oversold + unaudited === 0
 
 /**
- * A copy is either on the shelf or held for exactly one reservation, so whatever is held or reserved beyond the copies
- * was promised twice, and whatever is missing was lost. Right after the load they differ: a reservation is cancelled
- * before stock has its copy back.
+ * A copy is either available or held for exactly one reservation. So if more are held or reserved than there are copies, some
+ * were promised twice, and if fewer, some were lost. Right after the load they differ, because a reservation is cancelled before
+ * stock has its copy back.
  */
 function compare(bookid: string, copies: number): Difference {
   const requested = countReservations(bookid, 'Requested', listedMax)

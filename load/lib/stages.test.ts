@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { rampOf } from './stages.ts'
 
-test('stages keep their shape when they are squeezed, and their shares of any peak', () => {
+test('shortened stages keep their shape, and their shares of any peak', () => {
   const stages: [number, number][] = [
     [30, 0.1],
     [60, 1],
@@ -13,7 +13,7 @@ test('stages keep their shape when they are squeezed, and their shares of any pe
     stages: [
       { duration: '30000ms', target: 50 },
       { duration: '60000ms', target: 500 },
-      // A rate of none would end the scenario's last second early.
+      // A rate of zero would end the last second of the scenario early.
       { duration: '10000ms', target: 1 },
     ],
   })

@@ -1,6 +1,6 @@
-/** How the rate of arrivals goes up and down. Pure. */
+/** The rate of arrivals over time. Pure. */
 
-/** For so many seconds, a straight line to this share of the peak rate. */
+/** Seconds, and the share of the peak rate that is reached linearly in that time. */
 export type Stage = [seconds: number, share: number]
 
 export type Ramp = {
@@ -10,8 +10,8 @@ export type Ramp = {
 }
 
 /**
- * @param peak customers a second at share 1.
- * @param seconds to squeeze the stages into; without it they last as long as they say.
+ * @param peak customers per second at share 1.
+ * @param seconds the total length, to which the stages are shortened. Default: their own length.
  */
 export function rampOf(stages: Stage[], peak: number, seconds?: number): Ramp {
   const total = stages.reduce((sum, [length]) => sum + length, 0)

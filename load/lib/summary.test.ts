@@ -23,7 +23,7 @@ const data = {
   },
 }
 
-test('a person reads each request by its name, what was dropped, and which threshold was crossed', () => {
+test('the summary has each request by name, dropped iterations, and crossed thresholds', () => {
   expect(textOf('reserve', data).split('\n')).toEqual([
     'reserve: 12,345 iterations in 20.0 s, 1 threshold was crossed',
     '',
@@ -41,7 +41,7 @@ test('a person reads each request by its name, what was dropped, and which thres
   ])
 })
 
-test('what is no time has a place of its own, and a phase stands behind the name', () => {
+test('values other than times have their own table, and a phase follows the name', () => {
   const values = { med: 120, 'p(95)': 130, 'p(99)': 140, max: 150, count: 40 }
   const metrics = {
     'http_req_duration{name:GET /books,phase:last}': { type: 'trend', contains: 'time', values },
@@ -56,7 +56,7 @@ test('what is no time has a place of its own, and a phase stands behind the name
   ])
 })
 
-test('a program reads the same as JSON, in the file that was asked for', () => {
+test('the same data is written as JSON to the given file', () => {
   const files = summaryOf('reserve')(data)
   expect(Object.keys(files)).toEqual(['stdout', 'results.json'])
   expect(JSON.parse(files['results.json']!)).toEqual({ script: 'reserve', ...data })

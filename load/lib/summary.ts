@@ -1,16 +1,16 @@
-/** What k6 found out, as a table for people and as JSON for programs. Pure but for the settings. */
+/** The results of k6, as a table and as JSON. Pure except for the settings. */
 import { settings } from './settings.ts'
 
 export type Metric = {
   type: string
-  /** Of a trend: what its figures are. */
+  /** The unit of a trend. */
   contains?: string
   values: Record<string, number>
   thresholds?: Record<string, { ok: boolean }>
 }
 export type Data = { metrics: Record<string, Metric>; state: { testRunDurationMs: number } }
 
-/** For a script's `handleSummary`: prints the table, and writes the JSON where the settings say. */
+/** For the `handleSummary` of a script: prints the table, and writes the JSON to the file of the settings. */
 export const summaryOf =
   (script: string) =>
   (data: Data): Record<string, string> => ({
@@ -21,7 +21,7 @@ export const summaryOf =
   })
 
 export function textOf(script: string, { metrics: found, state }: Data): string {
-  // k6 hands them over in any order.
+  // k6 passes them in any order.
   const metrics = Object.fromEntries(inOrder(found))
   const seconds = state.testRunDurationMs / 1000
   const broken = Object.values(metrics)
@@ -55,7 +55,7 @@ function trendRows(metrics: Data['metrics'], seconds: number, isIn: (metric: Met
   })
 }
 
-/** A request's name, or the metric's as people write it; then its phase and the like. */
+/** The name of a request or of a metric, then its phase and other tags. */
 function labelOf(metric: string): string {
   const request = requests.exec(metric)?.[1]
   return request ? request.replace(',phase:', ', ') : metric.replaceAll('_', ' ')
@@ -83,7 +83,7 @@ function thresholdRows(metrics: Data['metrics']): string[][] {
 const inOrder = <Value>(named: Record<string, Value>) =>
   Object.entries(named).sort(([one], [other]) => (one < other ? -1 : 1))
 
-/** k6's own metrics begin with these. */
+/** Prefixes of k6's own metrics. */
 const isOurs = (name: string) =>
   !/^(http_|iteration|vus|data_|group_|checks|dropped_|ws_|grpc_|browser_)/.test(name)
 
@@ -95,7 +95,7 @@ function table(head: string[], rows: string[][]): string {
   return lines.map((line) => `  ${line.map(cell).join('   ').trimEnd()}`).join('\n')
 }
 
-/** Not `toLocaleString`: k6's engine knows no locales. */
+/** Not `toLocaleString`, because the engine of k6 has no locales. */
 const count = (value: number) => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',')
 const oneDigit = (value: number | undefined) => (value === undefined ? '' : value.toFixed(1))
 const perSecond = (often: number | undefined, seconds: number) =>

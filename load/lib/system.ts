@@ -1,6 +1,6 @@
 /**
- * The system's calls, each under a name of its own: ids in a URL would make every request its own metric. The names
- * stand in thresholds, where k6 takes commas, colons and braces for its own.
+ * The calls of the system, each with a fixed name, because ids in a URL would make every request its own metric. The names are
+ * used in thresholds, where commas, colons and braces have a meaning for k6.
  */
 import { check } from 'k6'
 import http, { type RefinedResponse } from 'k6/http'
@@ -30,7 +30,7 @@ export type Reservation = {
 export type Stock = { bookid: string; qty: number; held: number }
 
 const waitS = 10
-/** Longer than any wait that is asked for. */
+/** Longer than any requested wait. */
 const timeout = '15s'
 
 type Answer = RefinedResponse<'text'>
@@ -47,7 +47,7 @@ const call = (method: string, name: Name, url: string, body?: object, headers = 
 
 const jsonOf = <Body>(answer: Answer): Body => JSON.parse(answer.body) as Body
 
-/** @returns the reservation, decided or not; undefined when it was not accepted. */
+/** @returns the reservation, decided or not; undefined if it was not accepted. */
 export function reserve(bookid: string, userid: string): Reservation | undefined {
   const url = `${settings.reservationUrl}/reservations`
   const answer = call('POST', names.reserve, url, { bookid, userid }, { prefer: `wait=${waitS}` })
@@ -60,7 +60,7 @@ export function reserve(bookid: string, userid: string): Reservation | undefined
   return reservation
 }
 
-/** Does not wait for the decision. */
+/** Reserves without waiting for the decision. */
 export function accept(bookid: string, userid: string): Reservation | undefined {
   const answer = call('POST', names.accept, `${settings.reservationUrl}/reservations`, { bookid, userid })
   return check(answer, { accepted: ({ status }) => status === 201 }) ? jsonOf(answer) : undefined
@@ -83,7 +83,7 @@ type Page<Name extends string, Item> = {
   _links: { next?: { href: string } }
 }
 
-/** @returns how many of the book's reservations have this status; undefined when unknown, or more than `most`. */
+/** @returns how many of the book's reservations have this status; undefined if unknown, or more than `most`. */
 export function countReservations(bookid: string, status: string, most: number): number | undefined {
   let found = 0
   const first = `/reservations?bookid=${encodeURIComponent(bookid)}&status=${status}&limit=200`
@@ -98,7 +98,7 @@ export function countReservations(bookid: string, status: string, most: number):
   return found
 }
 
-/** What a customer looks at before reserving. */
+/** The list that a customer looks at before reserving. */
 export function lookAtBooks(query = ''): boolean {
   const answer = call('GET', names.books, `${settings.reservationUrl}/books?limit=20${query}`)
   return check(answer, { 'books listed': ({ status }) => status === 200 })
@@ -106,7 +106,7 @@ export function lookAtBooks(query = ''): boolean {
 
 const receiptsAtOnce = 50
 
-/** @throws when stock does not take the copies: without them the run would answer no question. */
+/** @throws when stock refuses the copies, because the run would be meaningless. */
 export function receive(books: string[], qty: number): void {
   for (let from = 0; from < books.length; from += receiptsAtOnce) {
     const receipts = books.slice(from, from + receiptsAtOnce).map((bookid) => ({
@@ -125,5 +125,5 @@ export function findStock(bookid: string): Stock | undefined {
   return check(answer, { 'stock found': ({ status }) => status === 200 }) ? jsonOf(answer) : undefined
 }
 
-/** A service's own metrics, as Prometheus reads them. */
+/** The metrics of a service, in Prometheus's format. */
 export const readMetrics = (url: string): string => call('GET', names.metrics, `${url}/metrics`).body

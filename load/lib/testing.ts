@@ -1,6 +1,6 @@
 /**
- * A stand-in for k6, for tests: it runs a script's own code against a real system, one customer at a time. It knows
- * what the scripts use of k6's modules and no more; whether load is made as k6 makes it, only k6 can show.
+ * A stand-in for k6, for tests: it runs the code of a script against a real system, one customer at a time. It has only the
+ * parts of k6's modules that the scripts use; only k6 itself can show that the load is right.
  */
 import { Worker } from 'node:worker_threads'
 
@@ -13,7 +13,7 @@ export type Response = {
   timings: { duration: number }
 }
 
-/** k6's requests block. Here another thread makes them, while this one waits. */
+/** Requests of k6 are synchronous. Here another thread sends them while this one waits. */
 class BlockingHttp implements Disposable {
   static readonly #bytesMax = 4 * 1024 * 1024
   readonly #shared = new SharedArrayBuffer(8 + BlockingHttp.#bytesMax)
@@ -39,7 +39,7 @@ class BlockingHttp implements Disposable {
     { eval: true, workerData: this.#shared },
   )
 
-  /** @returns their answers once all have come. */
+  /** @returns all answers. */
   send(requests: Request[]): Response[] {
     const startedAt = performance.now()
     Atomics.store(this.#state, 0, 0)
@@ -56,7 +56,7 @@ class BlockingHttp implements Disposable {
   }
 }
 
-/** What the metrics of the script were given. */
+/** The samples of the script's metrics. */
 export class K6StandIn implements Disposable {
   readonly #http = new BlockingHttp()
   readonly values = new Map<string, number[]>()
@@ -64,7 +64,7 @@ export class K6StandIn implements Disposable {
   readonly requestNames = new Set<string>()
   iteration = 0
   progress = 0
-  /** How long a second of the script's sleep lasts. */
+  /** How long a second of the script's `sleep` lasts. */
   secondMs = 1_000
   readonly tags: Record<string, string> = {}
 
@@ -77,7 +77,7 @@ export class K6StandIn implements Disposable {
     }),
     'k6/http': () => ({
       default: {
-        request: (...request: Parameters<K6StandIn['ask']>) => this.ask(...request),
+        request: (...request: Parameters<K6StandIn['request']>) => this.request(...request),
         batch: (requests: { method: string; url: string; body?: string; params: Params }[]) =>
           this.#http.send(requests.map((it) => this.#named(it.method, it.url, it.body, it.params))),
         expectedStatuses: (...statuses: number[]) => statuses,
@@ -88,7 +88,7 @@ export class K6StandIn implements Disposable {
     'k6/execution': () => ({ default: { scenario: this.#scenario, vu: { metrics: { tags: this.tags } } } }),
   }
 
-  ask(method: string, url: string, body: string | undefined, params: Params): Response {
+  request(method: string, url: string, body: string | undefined, params: Params): Response {
     return this.#http.send([this.#named(method, url, body, params)])[0]!
   }
 

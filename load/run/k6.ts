@@ -1,16 +1,16 @@
-/** k6 is a program of its own, not an npm package: found where it is, or asked for. */
+/** k6 is not an npm package: this finds an installed one, or explains how to install it. */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { startChild } from '../../deploy/local/child.ts'
 import { findProgram } from '../../deploy/local/program.ts'
 
-export const howToInstall = `Cannot find k6, on the PATH or among Go's programs. Install it in one of these ways:
+export const howToInstall = `Cannot find k6 on the PATH or among Go's programs. Install it in one of these ways:
   macOS     brew install k6
   Go        go install go.k6.io/k6@v1.8.1
   others    https://grafana.com/docs/k6/latest/set-up/install-k6/`
 
-/** @returns where k6 is: on the PATH, or where `go install` puts programs. */
+/** @returns the path of k6: on the PATH, or among the programs of `go install`. */
 export function findK6(): string | undefined {
   return findProgram('k6') ?? goPrograms().find((path) => existsSync(path))
 }
@@ -26,13 +26,13 @@ function goPrograms(): string[] {
   }
 }
 
-/** It sums up before it ends, also when it is told to stop. */
+/** It writes its summary before it exits, even after a signal. */
 const graceMs = 60_000
 
 /**
- * @param env what the script is told: k6 hands it over as `__ENV`.
- * @returns its exit code: 0, 99 when a threshold was crossed, others when it could not run.
- * @throws the signal's reason when it was aborted before.
+ * @param env settings for the script, which k6 passes as `__ENV`.
+ * @returns its exit code: 0, 99 if a threshold was crossed, another one if it could not run.
+ * @throws the reason of the signal if it was aborted before.
  */
 export async function runK6(
   k6: string,

@@ -1,4 +1,4 @@
-/** `npm run load -- NAME`: one k6 script, against a system that runs or one that is started for it. */
+/** `npm run load -- NAME`: runs a k6 script against a running system, or starts one. */
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -7,9 +7,9 @@ import { startProduct } from '../bench/product.ts'
 import { progress } from '../bench/progress.ts'
 import { startStores } from '../bench/stores.ts'
 import { findK6, howToInstall, runK6 } from './k6.ts'
-import { type Options, readOptions, unsqueezable } from './options.ts'
+import { fixedLength, type Options, readOptions } from './options.ts'
 
-/** And where it shows its metrics, if that is known here. */
+/** URLs of its metrics, if known. */
 type System = NonNullable<Options['system']> & { ops?: Record<string, string> }
 
 async function load(options: Options, k6: string, signal: AbortSignal): Promise<number> {
@@ -32,10 +32,10 @@ async function load(options: Options, k6: string, signal: AbortSignal): Promise<
       ...(options.seconds && { SECONDS: String(options.seconds) }),
       ...(options.rate && { RATE: String(options.rate) }),
       K6_WEB_DASHBOARD: 'true',
-      // Nobody watches: no port is opened, the report is all there is.
+      // No live dashboard, only the report.
       K6_WEB_DASHBOARD_PORT: '-1',
       K6_WEB_DASHBOARD_EXPORT: report,
-      // The report needs a few points to draw, also of a short run.
+      // The report needs a few points, even for a short run.
       K6_WEB_DASHBOARD_PERIOD: isShort(options) ? '1s' : '10s',
       K6_NO_USAGE_REPORT: 'true',
     },
@@ -47,11 +47,11 @@ async function load(options: Options, k6: string, signal: AbortSignal): Promise<
 }
 
 const isShort = ({ script, seconds }: Options) =>
-  unsqueezable.includes(script) || (seconds !== undefined && seconds < 120)
+  fixedLength.includes(script) || (seconds !== undefined && seconds < 120)
 
 async function startSystem({ runtime }: Options, stack: AsyncDisposableStack): Promise<System> {
   const dir = join(root, '.data', `load-${process.pid}`)
-  progress('starting a system of its own')
+  progress('starting a private system')
   const { databaseUrl, redisUrl } = await startStores(dir, stack)
   const product = await startProduct({ databaseUrl, redisUrl, runtime, logDir: dir })
   stack.defer(product.stop)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { list, readOptions, scriptNames } from './options.ts'
 
-test('a script runs on a system of its own unless both addresses of another are given', () => {
+test('a script runs on a private system unless both URLs of another are given', () => {
   expect(readOptions(['smoke'], {})).toMatchObject({ script: 'smoke', system: undefined, runtime: 'node' })
   const addresses = ['--reservation', 'http://a:1', '--stock', 'http://a:2']
   expect(readOptions(['soak', ...addresses], {})).toMatchObject({
@@ -12,7 +12,7 @@ test('a script runs on a system of its own unless both addresses of another are 
   expect(() => readOptions(['soak', '--stock', 'http://a:2'], {})).toThrow('both')
 })
 
-test('what is not understood is told with what would be', () => {
+test('the error of an invalid option names the valid values', () => {
   expect(() => readOptions([], {})).toThrow('smoke, reserve, last-copy')
   expect(() => readOptions(['smoke', 'soak'], {})).toThrow('Name one script')
   expect(() => readOptions(['smoke', '--seconds', '0'], {})).toThrow('--seconds must be a number above 0: 0')

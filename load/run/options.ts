@@ -1,45 +1,45 @@
 /** The command line of `npm run load`. */
 import { parseArgs } from 'node:util'
 
-/** Which script answers which question. */
+/** The scripts, and the question that each answers. */
 export const scripts = {
-  smoke: 'does everything a customer can do work at all?',
+  smoke: 'does everything that a customer can do work?',
   reserve: 'how long do customers wait on a busy day?',
-  'last-copy': 'are exactly as many copies promised as there are, in a rush?',
-  stress: 'beyond what it can carry, does it bend or break?',
-  spike: 'how do customers fare in a spike, and how soon is all as before?',
+  'last-copy': 'in a rush, are exactly as many copies promised as there are?',
+  stress: 'beyond its capacity, does it degrade or fail?',
+  spike: 'what do customers notice of a spike, and how soon is it over?',
   soak: 'after hours, has anything grown, slowed down or been lost?',
-  autoscale: 'do replicas come and go with the load, unnoticed?',
+  autoscale: 'do replicas follow the load without customers noticing?',
 } as const
 export type ScriptName = keyof typeof scripts
 export const scriptNames = Object.keys(scripts) as ScriptName[]
 
-/** These take as long as their customers do, whatever the seconds; and that is short. */
-export const unsqueezable: readonly ScriptName[] = ['smoke', 'last-copy']
+/** Short scripts with a fixed number of customers, which ignore `--seconds`. */
+export const fixedLength: readonly ScriptName[] = ['smoke', 'last-copy']
 
 export const list = scriptNames.map((name) => `  ${name.padEnd(10)} ${scripts[name]}`).join('\n')
 
 export const help = `npm run load -- NAME [options]
 
-Runs one of the k6 scripts in load/ against a system that runs, or starts one for it. Ends with 1 when a threshold
-was crossed. Results go to a folder: JSON, and an HTML report with graphs.
+Runs a k6 script of load/ against a running system, or starts one. Exits with 1 if a threshold was crossed. Writes
+results to a folder: JSON, and an HTML report with graphs.
 
 ${list}
 
-  --reservation URL   of the system to load, as of \`npm start\`: http://localhost:8081 (or RESERVATION_URL)
-  --stock URL         likewise: http://localhost:8082 (or STOCK_URL)
-                      without these two, a system is started, with stores of its own, and stopped again
-  --runtime NAME      node or deno, for the system that is started (node)
-  --seconds N         squeezes the script into so many seconds, for a first look; ${unsqueezable.join(' and ')} stay as they are
-  --rate N            customers a second at the peak; of last-copy, customers at once
-  --out DIR           where results go (.data/load)
-  --list              the scripts alone
-  --help              this text
+  --reservation URL   reservation service of the system, such as http://localhost:8081 (or RESERVATION_URL)
+  --stock URL         its stock service, such as http://localhost:8082 (or STOCK_URL)
+                      without these two, a system with its own stores is started, and stopped at the end
+  --runtime NAME      node or deno, for the started system (node)
+  --seconds N         shorten the script to N seconds, for a first look; ${fixedLength.join(' and ')} ignore it
+  --rate N            customers per second at the peak; for last-copy, concurrent customers
+  --out DIR           folder for the results (.data/load)
+  --list              print the scripts
+  --help              print this text
 `
 
 export type Options = {
   script: ScriptName
-  /** Absent: one is started. */
+  /** If undefined, a system is started. */
   system: { reservationUrl: string; stockUrl: string } | undefined
   runtime: 'node' | 'deno'
   seconds: number | undefined
@@ -48,8 +48,8 @@ export type Options = {
 }
 
 /**
- * @returns the text that was asked for instead of a run, or the options.
- * @throws with a line for the user when one is not understood.
+ * @returns the options, or the text of `--help` or `--list`.
+ * @throws with one line for the user when an option is invalid.
  */
 export function readOptions(args: string[], env: NodeJS.ProcessEnv): Options | string {
   const { values, positionals } = parseArgs({

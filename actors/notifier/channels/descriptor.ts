@@ -9,7 +9,7 @@ export type Staff = 'purchaser' | 'operator'
 export type Descriptor<
   Name extends string,
   Address extends AddressName | null,
-  Shape extends Readonly<z.ZodRawShape>,
+  Shape extends Readonly<Record<string, z.ZodType>>,
 > = {
   name: Name
   /** The address that a customer must have left. `null`: the channel leads to one place, which operators configure. */
@@ -35,7 +35,7 @@ export type OpenOptions = {
 export const defineChannel = <
   const Name extends string,
   const Address extends AddressName | null,
-  Shape extends Readonly<z.ZodRawShape>,
+  Shape extends Readonly<Record<string, z.ZodType>>,
 >(
   descriptor: Descriptor<Name, Address, Shape>,
 ) => descriptor

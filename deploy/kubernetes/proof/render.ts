@@ -1,4 +1,4 @@
-/** What `kubectl apply -k` would send to the API server, as kubectl's own kustomize makes it. */
+/** The manifests that `kubectl apply -k` would send to the API server, rendered by kubectl's own kustomize. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,24 +14,24 @@ export type Manifest = {
     labels?: Record<string, string>
     annotations?: Record<string, string>
   }
-  // What is inside is held against the types of Kubernetes (`types.ts`); the tests that look at it name what they look at.
+  // `types.ts` checks the fields against the types of Kubernetes.
   // biome-ignore lint/suspicious/noExplicitAny: see above
   [field: string]: any
 }
 
 const kubernetes = join(import.meta.dirname, '..')
-/** Brought by `npm test` where the machine has none of its own. */
-const brought = join(kubernetes, 'kubectl/node_modules/.bin/kubectl')
+/** Installed by `npm test` where the machine has no kubectl. */
+const installed = join(kubernetes, 'kubectl/node_modules/.bin/kubectl')
 
-/** @param folder of a kustomization, below `deploy/kubernetes`, or elsewhere as an absolute path. */
+/** @param folder of a kustomization: relative to `deploy/kubernetes`, or absolute. */
 export async function render(folder: string): Promise<Manifest[]> {
-  const kubectl = existsSync(brought) ? brought : 'kubectl'
+  const kubectl = existsSync(installed) ? installed : 'kubectl'
   const path = folder.startsWith('/') ? folder : join(kubernetes, folder)
   const { stdout } = await promisify(execFile)(kubectl, ['kustomize', path], { maxBuffer: 32 * 1024 * 1024 })
   return parseAllDocuments(stdout).map((document) => inOneLine(document.toJS()))
 }
 
-/** kustomize breaks long secrets into lines; API servers overlook that, other readers do not. */
+/** kustomize breaks long secrets into lines, which API servers accept and other readers do not. */
 function inOneLine(manifest: Manifest): Manifest {
   if (manifest.kind === 'Secret')
     for (const [key, value] of Object.entries<string>(manifest.data))
@@ -39,10 +39,10 @@ function inOneLine(manifest: Manifest): Manifest {
   return manifest
 }
 
-/** What can be deployed. */
+/** The overlays. */
 export const overlays = ['overlays/dev', 'overlays/prod', 'overlays/load'] as const
 
-/** What `kubectl` calls it: `Deployment/stock`. */
+/** Its name for `kubectl`: `Deployment/stock`. */
 export const nameOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`
 
 export const find = (manifests: Manifest[], kind: string, name: string): Manifest => {

@@ -1,4 +1,4 @@
-/** Real processes, run, scaled and replaced as the rendered manifests say, under a load that counts every answer. */
+/** Real processes, run, scaled and replaced as the rendered manifests say, under load that checks every answer. */
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type ServiceName, serviceNames } from '../../../actors/config.ts'
@@ -28,21 +28,23 @@ afterEach(({ task }) => {
 })
 afterAll(() => cluster?.[Symbol.asyncDispose]())
 
-test("the ingress leads all that customers and staff ask to who answers it, and nothing of the operators' anywhere", () => {
+test('the ingress routes every path of customers and staff to its service, and no path of operators', () => {
   const paths = (service: ServiceName) =>
     Object.keys(faces[service].contract.document.paths).filter(
       (path) => !/^\/(livez|readyz|startupz)$/.test(path),
     )
-  const led = manifests
+  const routes = manifests
     .filter(({ kind }) => kind === 'Ingress')
-    .flatMap(({ spec }) => spec.rules.flatMap((rule: { http: { paths: Led[] } }) => rule.http.paths)) as Led[]
-  const leads = (path: string) =>
-    led
+    .flatMap(({ spec }) =>
+      spec.rules.flatMap((rule: { http: { paths: Route[] } }) => rule.http.paths),
+    ) as Route[]
+  const servicesOf = (path: string) =>
+    routes
       .filter((it) => path === it.path || path.startsWith(`${it.path}/`))
       .map((it) => it.backend.service.name)
 
   for (const service of ['reservation', 'stock'] as const)
-    for (const path of paths(service)) expect(leads(path), path).toEqual([service])
+    for (const path of paths(service)) expect(servicesOf(path), path).toEqual([service])
   const operators = [
     ...paths('notifier'),
     '/',
@@ -53,9 +55,9 @@ test("the ingress leads all that customers and staff ask to who answers it, and 
     '/docs',
     '/openapi.json',
   ]
-  for (const path of operators) expect(leads(path), path).toEqual([])
+  for (const path of operators) expect(servicesOf(path), path).toEqual([])
 })
-type Led = { path: string; backend: { service: { name: string } } }
+type Route = { path: string; backend: { service: { name: string } } }
 
 test('every pod is replaced, and stock is scaled from one to four and back: no request is dropped, nothing is lost', {
   timeout: 120_000,
@@ -66,7 +68,7 @@ test('every pod is replaced, and stock is scaled from one to four and back: no r
   await Promise.all(Object.entries(received).map(([bookid, qty]) => receive(faces, bookid, qty)))
 
   const closing = new AbortController()
-  const asking = customers(cluster, Object.keys(received), { signal: closing.signal, requestsMin })
+  const load = customers(cluster, Object.keys(received), { signal: closing.signal, requestsMin })
   const before = new Set(podsOf(cluster))
   const rebalanced = (workers: number) =>
     eventually(() => sharedAmong(cluster, workers, Number(settings.PARTITIONS)), {
@@ -74,7 +76,7 @@ test('every pod is replaced, and stock is scaled from one to four and back: no r
       message: `The partitions are not shared among ${workers}`,
     })
   const replacedAndScaled = async () => {
-    // The only one is not taken away before another is ready.
+    // The only pod is not removed before another one is ready.
     await stock.rollout()
     await stock.scale(4)
     await stock.gone()
@@ -90,15 +92,15 @@ test('every pod is replaced, and stock is scaled from one to four and back: no r
   await Promise.all([replacedAndScaled(), replaced(reservation), replaced(notifier)])
   expect(podsOf(cluster).filter((pod) => before.has(pod))).toEqual([])
   closing.abort()
-  const { asked, dropped, accepted } = await asking
+  const { requested, dropped, accepted } = await load
 
   expect(dropped).toEqual({})
-  expect(asked).toBeGreaterThanOrEqual(requestsMin)
+  expect(requested).toBeGreaterThanOrEqual(requestsMin)
   await audit(faces, { received, accepted })
   expect(cluster.faults).toEqual([])
 })
 
-test('KEDA finds the lag of every partition where it looks, and calls for no more workers than partitions', async () => {
+test('KEDA finds the lag of every partition, and scales to at most as many workers as partitions', async () => {
   const prod = await render('overlays/prod')
   const { REDIS_URL, REDIS_PREFIX } = cluster.stores
   const { PARTITIONS, REDIS_PREFIX: theirs } = settingsOf(prod)
@@ -115,7 +117,7 @@ test('KEDA finds the lag of every partition where it looks, and calls for no mor
       }
       const { formula, target } = advanced.scalingModifiers
       const names = triggers.map(({ name }: { name: string }) => name)
-      // KEDA's language of formulas and ours agree on sums, decimals, and `min`.
+      // KEDA's formulas and JavaScript agree on sums, decimals and `min`.
       const evaluate = new Function('min', ...names, `return ${formula}`)
       const workers = (lag: number) => evaluate(Math.min, ...names.map(() => lag)) / Number(target)
       expect(workers(0)).toBe(0)
@@ -129,7 +131,7 @@ test('KEDA finds the lag of every partition where it looks, and calls for no mor
 
 const podsOf = (cluster: Cluster) => serviceNames.flatMap((service) => cluster.deployments[service].pods)
 
-/** Whether all partitions are led, by so many workers, each of which has as many as the others. */
+/** Whether all partitions are leased, evenly, by `workers` workers. */
 async function sharedAmong(cluster: Cluster, workers: number, partitions: number): Promise<true> {
   const owners = await cluster.sql<{ count: number }[]>`
     select count(*)::int as count from stock.mailbox where lease_until > clock_timestamp() group by owner`

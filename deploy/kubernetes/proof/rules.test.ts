@@ -1,4 +1,4 @@
-/** Every rule holds in everything that is deployed; and every rule notices when it is broken. */
+/** Every rule holds in every overlay, and every rule detects its breach. */
 import { beforeAll, expect, test } from 'vitest'
 import { type Manifest, render } from './render.ts'
 import { life } from './rules/life.ts'
@@ -20,5 +20,5 @@ test.for(rules.map((rule) => [rule.claim, rule] as const))('%s', ([, { faults, b
 
   const broken = structuredClone(rendered.get('overlays/prod')!)
   breach(broken)
-  expect(faults(broken), 'the rule notices nothing').not.toEqual([])
+  expect(faults(broken), 'the rule does not detect its breach').not.toEqual([])
 })

@@ -1,4 +1,4 @@
-/** What API servers would say of what we send them. */
+/** Whether API servers would accept our manifests. */
 
 import { readFile } from 'node:fs/promises'
 import { beforeAll, expect, test } from 'vitest'
@@ -10,14 +10,14 @@ let rendered: Record<string, Manifest[]>
 beforeAll(async () => {
   rendered = Object.fromEntries(await Promise.all(overlays.map(async (it) => [it, await render(it)])))
 })
-/** For a test that breaks it. */
+/** For a test that changes it. */
 const copyOf = (overlay: (typeof overlays)[number]) => structuredClone(rendered[overlay]!)
 
-test.for(overlays)('%s has nothing that an API server does not know', async (overlay) => {
+test.for(overlays)('API servers accept everything in %s', async (overlay) => {
   expect(await typeFaults(copyOf(overlay))).toEqual([])
 })
 
-test('a field that no type has, or of another kind, is an error, deep within each kind of manifest', async () => {
+test('an unknown field or a wrong type is an error, at any depth of every kind of manifest', async () => {
   const [prod, load] = [copyOf('overlays/prod'), copyOf('overlays/load')]
   const deployment = find(prod, 'Deployment', 'stock')
   deployment.spec.template.spec.containers[0].livenessProbe.periodSecond = 5
@@ -40,20 +40,20 @@ test('a field that no type has, or of another kind, is an error, deep within eac
   expect(faults).toMatch(/Service.*stock.*v2/)
 })
 
-test('a field that is younger than the oldest Kubernetes is an error', async () => {
+test('a field that is newer than the oldest Kubernetes is an error', async () => {
   const deployment = find(copyOf('overlays/dev'), 'Deployment', 'stock')
   // Since 1.34.
   deployment.spec.template.spec.hostnameOverride = 'stock'
   expect(await typeFaults([deployment])).toEqual([expect.stringContaining('hostnameOverride')])
 })
 
-test('a value that is none of its kind is an error', async () => {
+test('a malformed value is an error', async () => {
   const deployment = find(copyOf('overlays/dev'), 'Deployment', 'stock')
   deployment.spec.template.spec.containers[0].resources.requests.memory = '192 megabytes'
   expect((await typeFaults([deployment])).join()).toMatch(/requests.*quantity/)
 })
 
-test('no manifest is of a version that is not final, but for those that have no other', () => {
+test('no manifest uses an alpha or beta version where a stable one exists', () => {
   const manifests = Object.values(rendered).flat()
   const young = manifests.filter(({ apiVersion }) => /alpha|beta/.test(apiVersion))
   const notOurs = ({ apiVersion }: Manifest) =>
@@ -61,7 +61,7 @@ test('no manifest is of a version that is not final, but for those that have no 
   expect(young.filter((it) => !notOurs(it)).map(nameOf)).toEqual([])
 })
 
-test('what KEDA watches is every partition of PARTITIONS, as `partitions.ts` writes it', async () => {
+test('KEDA watches every partition of PARTITIONS, as `partitions.ts` generates it', async () => {
   for (const [path, text] of Object.entries(await perPartition()))
     expect(await readFile(path, 'utf8')).toBe(text)
 })

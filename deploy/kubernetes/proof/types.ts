@@ -1,10 +1,9 @@
 /**
- * Holds manifests against the types of Kubernetes, KEDA, External Secrets, the Prometheus operator and the k6-operator, as
- * strictly as an API server does that is told `--validate=strict`: a field that no type has is an error.
+ * Checks manifests against the types of Kubernetes, KEDA, External Secrets, the Prometheus operator and the k6-operator, as
+ * strictly as an API server with `--validate=strict`: an unknown field is an error.
  *
- * Each manifest becomes a literal of its type, and the TypeScript compiler says what is wrong with its fields; the schema that
- * the types were made from says what is wrong with its values. Kubernetes' own kinds are held against two versions: 1.36,
- * and 1.30, so that there is nothing in them that one of the versions between does not have.
+ * Each manifest becomes a literal of its type. The TypeScript compiler checks its fields, and the schema that the types were
+ * generated from checks its values. Kubernetes' own kinds are checked against 1.36 and 1.30, so they fit the versions between.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -13,7 +12,7 @@ import { promisify } from 'node:util'
 import { root } from '../../local/root.ts'
 import { type Manifest, nameOf } from './render.ts'
 
-/** Groups that Kubernetes itself does not have, and who has their types. */
+/** API groups outside of Kubernetes, and the packages with their types. */
 const packages: Record<string, string> = {
   'keda.sh': '@kubernetes-models/keda',
   'external-secrets.io': '@kubernetes-models/external-secrets',
@@ -24,7 +23,7 @@ const moduleOf = ({ apiVersion, kind }: Manifest): string => {
   const [group] = apiVersion.split('/') as [string]
   return `${packages[group] ?? 'kubernetes-models'}/${apiVersion}/${kind}`
 }
-/** The same of Kubernetes 1.30; none of what is not Kubernetes' own. */
+/** The module of Kubernetes 1.30; undefined for other API groups. */
 function oldModuleOf({ apiVersion }: Manifest): string | undefined {
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['core', apiVersion]
   if (group!.includes('.') && !group!.endsWith('.k8s.io')) return undefined
@@ -32,14 +31,14 @@ function oldModuleOf({ apiVersion }: Manifest): string | undefined {
 }
 const isTestRun = ({ apiVersion }: Manifest) => apiVersion.startsWith('k6.io/')
 
-/** @returns what is wrong, in lines; none when all is right. */
+/** @returns one line per fault. */
 export async function typeFaults(manifests: Manifest[]): Promise<string[]> {
   const [fields, values] = await Promise.all([fieldFaults(manifests), valueFaults(manifests)])
   return [...fields, ...values]
 }
 
 async function fieldFaults(manifests: Manifest[]): Promise<string[]> {
-  // Where the compiler finds the types, and nobody else looks.
+  // Below node_modules, so that the compiler resolves the types.
   const cache = join(root, 'node_modules/.cache')
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'manifests-'))
@@ -70,12 +69,12 @@ function toLiterals(manifest: Manifest, index: number, k6: string): string {
   ].join('\n')
 }
 
-/** The compiler names a line of what it was given: what stands there, and in which manifest, says more. */
+/** Replaces the compiler's line numbers by the text of the line and the name of its manifest. */
 function toFaults(output: string, source: string): string[] {
   const lines = source.split('\n')
-  return output.split('\n').flatMap((told) => {
-    const [, line, message] = /\((\d+),\d+\): error (.*)/.exec(told) ?? []
-    if (!line) return told.startsWith(' ') || told === '' ? [] : [told]
+  return output.split('\n').flatMap((text) => {
+    const [, line, message] = /\((\d+),\d+\): error (.*)/.exec(text) ?? []
+    if (!line) return text.startsWith(' ') || text === '' ? [] : [text]
     const above = lines.slice(0, Number(line))
     const of = above.findLast((it) => it.startsWith('import type'))
     const name = above.findLast((it) => /^ {2}"name": /.test(it))

@@ -1,11 +1,11 @@
-/** For librarians, and whoever answers to them: what customers get. */
+/** For librarians and their managers: what customers get. */
 import { dashboardOf, quantile } from './panel.ts'
 
 const here = 'namespace=~"$namespace"'
-const asked = `${here}, service="reservation", method="POST", route="/reservations"`
+const requests = `${here}, service="reservation", method="POST", route="/reservations"`
 const rate = (metric: string, selector: string) => `rate(${metric}{${selector}}[$__rate_interval])`
-const ofAllAsked = (window: string) =>
-  `(sum(increase(http_requests_total{${asked}, status=~"5.."}[${window}])) or vector(0)) / sum(increase(http_requests_total{${asked}}[${window}]))`
+const errorShare = (window: string) =>
+  `(sum(increase(http_requests_total{${requests}, status=~"5.."}[${window}])) or vector(0)) / sum(increase(http_requests_total{${requests}}[${window}]))`
 
 export default dashboardOf({
   uid: 'bookreservation-business',
@@ -17,25 +17,25 @@ export default dashboardOf({
       title: 'Now',
       panels: [
         {
-          title: 'Accepted, of all asked for',
-          description: 'In the time shown. The aim is 99.999 %.',
+          title: 'Accepted requests',
+          description: 'Share of the requests in the selected time range. The objective is 99.999 %.',
           unit: 'percentunit',
           kind: 'stat',
           max: 1,
-          queries: [['accepted', `1 - ${ofAllAsked('$__range')}`]],
+          queries: [['accepted', `1 - ${errorShare('$__range')}`]],
         },
         {
           title: 'Error budget left',
-          description: 'Of the 0.001 % of 30 days’ reservations that may be refused by an error of ours.',
+          description: 'Of 30 days: 0.001 % of the reservations may be answered with 5xx.',
           unit: 'percentunit',
           kind: 'stat',
           max: 1,
-          queries: [['left', `1 - ${ofAllAsked('30d')} / 0.00001`]],
+          queries: [['left', `1 - ${errorShare('30d')} / 0.00001`]],
         },
         {
           title: 'Oldest undecided',
           description:
-            'How long the oldest reservation or cancellation has waited for stock. Milliseconds, when all is well.',
+            'How long the oldest reservation or cancellation has waited for stock. Normally milliseconds.',
           unit: 's',
           kind: 'stat',
           queries: [['undecided', `max(reservation_undecided_seconds{${here}, service="reservation"})`]],
@@ -48,7 +48,7 @@ export default dashboardOf({
         {
           title: 'Accepted and decided',
           description:
-            'Each second. What is accepted is decided a moment later; a gap between the two is a backlog.',
+            'Per second. Accepted reservations are decided a moment later; a gap between the two is a backlog.',
           unit: 'reqps',
           queries: [
             ['accepted', `sum(${rate('reservations_accepted_total', here)})`],
@@ -57,7 +57,7 @@ export default dashboardOf({
         },
         {
           title: 'Time to decision',
-          description: 'From accepted to decided.',
+          description: 'From acceptance to decision.',
           unit: 's',
           queries: [0.5, 0.95, 0.99].map((q) => [
             `p${q * 100}`,
@@ -66,14 +66,14 @@ export default dashboardOf({
         },
         {
           title: 'Oldest undecided',
-          description: 'Rises by a second each second while stock does not answer.',
+          description: 'Rises by one second per second while stock does not answer.',
           unit: 's',
           queries: [['undecided', `max(reservation_undecided_seconds{${here}, service="reservation"})`]],
         },
         {
-          title: 'Refused for want of a copy',
+          title: 'Refused: no copy left',
           description:
-            'Of the reservations decided: what should be bought. The purchase requests at stock name the books.',
+            'Share of the decided reservations. The purchase requests of stock name the books to buy.',
           unit: 'percentunit',
           max: 1,
           queries: [
@@ -85,18 +85,18 @@ export default dashboardOf({
         },
         {
           title: 'Canceled',
-          description: 'Each second, by customers.',
+          description: 'Per second, by customers.',
           unit: 'reqps',
           queries: [
             ['canceled', `sum(${rate('reservations_decided_total', `${here}, outcome="Canceled"`)})`],
           ],
         },
         {
-          title: 'Answered with a server’s error',
-          description: 'Reservations that were asked for and not accepted, by status.',
+          title: 'Answered with 5xx',
+          description: 'Reservation requests that were not accepted, by status.',
           unit: 'reqps',
           queries: [
-            ['{{status}}', `sum by (status) (${rate('http_requests_total', `${asked}, status=~"5.."`)})`],
+            ['{{status}}', `sum by (status) (${rate('http_requests_total', `${requests}, status=~"5.."`)})`],
           ],
         },
       ],
@@ -105,17 +105,16 @@ export default dashboardOf({
       title: 'Notices',
       panels: [
         {
-          title: 'Told',
-          description: 'Each second, by channel.',
+          title: 'Sent',
+          description: 'Per second, by channel.',
           unit: 'ops',
           queries: [
             ['{{channel}}', `sum by (channel) (${rate('notices_total', `${here}, outcome="sent"`)})`],
           ],
         },
         {
-          title: 'Not told',
-          description:
-            'Attempts that failed: some are tried again, some are given up, some were overtaken by a cancellation.',
+          title: 'Not sent',
+          description: 'Attempts that will be retried, were given up, or were superseded by a cancellation.',
           unit: 'ops',
           queries: [
             [
@@ -127,7 +126,7 @@ export default dashboardOf({
         {
           title: 'Overdue',
           description:
-            'How long the oldest notice that is due has waited. A channel whose receiver is down rests for a moment.',
+            'How long the oldest due notice has waited. A channel whose receiver is down pauses for a moment.',
           unit: 's',
           queries: [['{{channel}}', `max by (channel) (notices_overdue_seconds{${here}})`]],
         },

@@ -1,4 +1,4 @@
-/** What our dashboards are made of: few kinds of panels, all alike. */
+/** The parts of the dashboards: few kinds of panels, all alike. */
 
 import { ReduceDataOptionsBuilder } from '@grafana/grafana-foundation-sdk/common'
 import {
@@ -13,11 +13,11 @@ import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 
-/** A name for the legend, in which `{{label}}` stands for a label's value, and what to ask. */
+/** A name for the legend, in which `{{label}}` is a label's value, and the query. */
 type Query = [legend: string, expr: string]
 export type Panel = {
   title: string
-  /** What it tells, and what to think when it goes up. */
+  /** What it shows, and what a rise means. */
   description: string
   /** Grafana's name for it, such as `s`, `reqps`, `percentunit`. */
   unit: string
@@ -31,7 +31,7 @@ export type Page = { uid: string; title: string; description: string; variables:
 // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana fills it in.
 const source = { type: 'prometheus', uid: '${datasource}' }
 const height = 8
-/** Of 24: three beside each other. */
+/** A third of the width, which is 24. */
 const span = 8
 
 /** @returns the model that Grafana reads, as JSON. */
@@ -54,7 +54,7 @@ export function dashboardOf({ uid, title, description, variables, rows }: Page):
   return `${JSON.stringify(dashboard.build(), null, 2)}\n`
 }
 
-/** All of them, unless some are chosen: also what carries no such label, as outside of Kubernetes. */
+/** All values by default, including series without the label, as outside of Kubernetes. */
 const variableOf = (label: string) =>
   new QueryVariableBuilder(label)
     .label(label)
@@ -78,11 +78,11 @@ function panelOf({ title, description, unit, queries, kind = 'timeseries', max }
   return panel
 }
 
-/** Five nines are seen. */
+/** With enough digits to see five nines. */
 const number = () =>
   new StatBuilder().decimals(4).reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
 const lines = () => new TimeseriesBuilder().min(0).fillOpacity(10).lineWidth(1)
 
-/** Of a histogram, over all processes. @param by labels to tell apart. */
+/** A quantile of a histogram, over all processes. @param by labels to keep. */
 export const quantile = (q: number, histogram: string, selector: string, by: string[] = []): string =>
   `histogram_quantile(${q}, sum by (${['le', ...by].join(', ')}) (rate(${histogram}_bucket{${selector}}[$__rate_interval])))`

@@ -1,4 +1,4 @@
-/** For who runs it: how the services and their mailboxes do. */
+/** For operators: the state of services and mailboxes. */
 import { dashboardOf, quantile } from './panel.ts'
 
 const here = 'namespace=~"$namespace", service=~"$service"'
@@ -7,7 +7,7 @@ const rate = (metric: string, selector = here) => `rate(${metric}{${selector}}[$
 export default dashboardOf({
   uid: 'bookreservation-runtime',
   title: 'Book reservations: runtime',
-  description: 'How services, mailboxes and processes do.',
+  description: 'The state of services, mailboxes and processes.',
   variables: ['namespace', 'service'],
   rows: [
     {
@@ -15,15 +15,16 @@ export default dashboardOf({
       panels: [
         {
           title: 'Lag by partition',
-          description: 'Entries of the stream that are not committed yet. A rush shows and passes.',
+          description:
+            'Entries of the stream that are not committed yet. It rises in a rush and falls again.',
           unit: 'short',
           queries: [
             ['{{service}} {{partition}}', `max by (service, partition) (mailbox_lag_entries{${here}})`],
           ],
         },
         {
-          title: 'Partitions that nobody works on',
-          description: 'For a moment when processes come and go. Longer: their messages lie where they are.',
+          title: 'Partitions without an owner',
+          description: 'Normal for a moment when processes come and go. Otherwise their messages wait.',
           unit: 'short',
           queries: [
             [
@@ -34,7 +35,7 @@ export default dashboardOf({
         },
         {
           title: 'Dead letters',
-          description: 'Messages set aside that wait to be redriven or dropped, and how many came.',
+          description: 'Messages that wait to be redriven or dropped, and new ones.',
           unit: 'short',
           queries: [
             ['{{service}} waiting', `max by (service) (mailbox_dead_letters_waiting{${here}})`],
@@ -46,7 +47,7 @@ export default dashboardOf({
         },
         {
           title: 'Messages in a batch',
-          description: 'Small in quiet times; the larger, the cheaper is each.',
+          description: 'Small in quiet times. The larger the batch, the cheaper each message.',
           unit: 'short',
           queries: [
             [
@@ -58,7 +59,7 @@ export default dashboardOf({
         },
         {
           title: 'Time of a commit',
-          description: 'Of the one statement that commits a batch.',
+          description: 'Duration of the one statement that commits a batch.',
           unit: 's',
           queries: [0.5, 0.99].map((q) => [
             `{{service}} p${q * 100}`,
@@ -66,13 +67,13 @@ export default dashboardOf({
           ]),
         },
         {
-          title: 'Fence failures and commands sent again',
+          title: 'Fence failures and resent commands',
           description:
-            'Commits that came too late, since somebody else owned the partition; and what stock had not answered in time.',
+            'Commits that came too late, because another worker owned the partition; and commands that stock had not answered in time.',
           unit: 'ops',
           queries: [
             ['{{service}} fence failures', `sum by (service) (${rate('mailbox_fence_failures_total')})`],
-            ['{{service}} sent again', `sum by (service) (${rate('commands_resent_total')})`],
+            ['{{service}} resent', `sum by (service) (${rate('commands_resent_total')})`],
           ],
         },
       ],
@@ -82,7 +83,7 @@ export default dashboardOf({
       panels: [
         {
           title: 'Requests',
-          description: 'Each second, by route and status.',
+          description: 'Per second, by route and status.',
           unit: 'reqps',
           queries: [
             [
@@ -108,13 +109,13 @@ export default dashboardOf({
         },
         {
           title: 'Time to accept a reservation',
-          description: 'From asked for to written, without the wait for a decision.',
+          description: 'From the request to the commit, without the wait for a decision.',
           unit: 's',
           queries: [0.5, 0.99].map((q) => [`p${q * 100}`, quantile(q, 'reservation_accept_seconds', here)]),
         },
         {
-          title: 'Stores that answer',
-          description: '1: the store answered when it was last asked. Asked every second.',
+          title: 'Reachable stores',
+          description: '1: the store answered the last check. It is checked every second.',
           unit: 'short',
           max: 1,
           queries: [['{{service}} {{store}}', `min by (service, store) (store_up{${here}})`]],
@@ -127,13 +128,13 @@ export default dashboardOf({
         {
           title: 'Event loop lag, p99',
           description:
-            'How late timers run. Above 100 ms the process is busy with something that should be shorter.',
+            'How late timers run. Above 100 ms the process is short of CPU or blocks its event loop.',
           unit: 's',
           queries: [['{{service}} {{instance}}', `nodejs_eventloop_lag_p99_seconds{${here}}`]],
         },
         {
-          title: 'Collecting garbage',
-          description: 'Of the time, by kind.',
+          title: 'Garbage collection',
+          description: 'Share of the time, by kind.',
           unit: 'percentunit',
           queries: [
             ['{{service}} {{kind}}', `sum by (service, kind) (${rate('nodejs_gc_duration_seconds_sum')})`],
@@ -141,7 +142,7 @@ export default dashboardOf({
         },
         {
           title: 'Memory',
-          description: 'What the process has, and what of it the heap uses. The heap may take 128 MB.',
+          description: 'Resident memory, and the used part of the heap. The limit of the heap is 128 MB.',
           unit: 'bytes',
           queries: [
             ['{{service}} {{instance}} resident', `process_resident_memory_bytes{${here}}`],
@@ -151,28 +152,29 @@ export default dashboardOf({
         {
           title: 'CPU',
           description:
-            'Processors used. A service does its work on one; what is beyond is collecting garbage and compiling.',
+            'Cores in use. A service works on one; the rest is garbage collection and compilation.',
           unit: 'short',
           queries: [['{{service}} {{instance}}', rate('process_cpu_seconds_total')]],
         },
         {
-          title: 'Lines of the log that were dropped',
-          description: 'Because the reader of standard output was behind, by level. No service waits for it.',
+          title: 'Dropped log lines',
+          description:
+            'By level, because the reader of standard output was behind. Services do not wait for it.',
           unit: 'ops',
           queries: [
             ['{{service}} {{level}}', `sum by (service, level) (${rate('log_lines_dropped_total')})`],
           ],
         },
         {
-          title: 'Processes that answer',
-          description: 'As Prometheus reaches them.',
+          title: 'Reachable processes',
+          description: 'Processes that Prometheus can scrape.',
           unit: 'short',
           queries: [['{{service}}', `sum by (service) (up{${here}})`]],
         },
         {
           title: 'Restarts',
           description:
-            'Of containers by the kubelet, in the last ten minutes; and starts of processes, also those that were meant.',
+            'Container restarts by the kubelet in the last ten minutes, and all process starts, including intended ones.',
           unit: 'short',
           queries: [
             [

@@ -1,4 +1,4 @@
-/** A real Alertmanager with our routes, on loopback: only where it sends to is changed. */
+/** A real Alertmanager with our routes, on loopback. Only the receivers' addresses are changed. */
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -12,9 +12,9 @@ export const alertmanagerConfig = join(root, 'deploy/monitoring/alertmanager.yam
 const startupMaxMs = 30_000
 
 export type Receivers = {
-  /** Of the notifier's `/alerts`. */
+  /** URL of the notifier's `/alerts`. */
   notifier: string
-  /** What the notifier wants to be shown. */
+  /** Bearer token that the notifier expects. */
   token: string
   deadMansSwitch: string
   /** A mail server, as `host:port`. */
@@ -29,7 +29,7 @@ export async function startAlertmanager({
   port = 0,
   receivers,
 }: AlertmanagerOptions): Promise<Alertmanager> {
-  // As Debian calls it, and as everybody else does.
+  // Debian's name, then everyone else's.
   const command = findProgram('prometheus-alertmanager', 'alertmanager')
   if (!command) throw new Error('Cannot find alertmanager: npm test installs it')
   await mkdir(dir, { recursive: true })
@@ -63,8 +63,8 @@ export async function startAlertmanager({
 const templates = '/usr/share/prometheus'
 
 /**
- * Debian's Alertmanager looks for its templates in one place. One that is unpacked beside the system sees its own there, and
- * nobody else does: that takes Linux' user namespaces, which some machines refuse.
+ * Debian's Alertmanager reads its templates from one fixed path. An unpacked one gets its own templates mounted there, for
+ * itself only: that takes Linux user namespaces, which some machines refuse.
  */
 function withTemplates(command: string, args: string[]): { command: string; args: string[] } {
   const own = join(dirname(command), '../share/prometheus')
@@ -74,7 +74,7 @@ function withTemplates(command: string, args: string[]): { command: string; args
   return { command: 'unshare', args: wrapped }
 }
 
-/** @returns the same routes, receivers and inhibitions, that lead to other addresses. */
+/** @returns the same routes, receivers and inhibitions, with other addresses. */
 function redirected(text: string, { notifier, deadMansSwitch, smtp }: Receivers, tokenFile: string): string {
   const document = parseDocument(text)
   const global = document.get('global') as {

@@ -11,11 +11,11 @@ import { root } from '../../local/root.ts'
 const startupMaxMs = 30_000
 
 export type PrometheusOptions = {
-  /** Its own, for its data and its configuration. */
+  /** For its data and its configuration. */
   dir: string
   /** 0 means any free one. */
   port?: number
-  /** Where each service is, as `host:port`. */
+  /** Address of each service, as `host:port`. */
   targets: Record<ServiceName, string>
   /** As `host:port`. */
   alertmanager: string
@@ -44,7 +44,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
         `--config.file=${config}`,
         `--storage.tsdb.path=${join(dir, 'data')}`,
         `--web.listen-address=127.0.0.1:${port}`,
-        // The first alerts come before Alertmanager is found: they are sent again sooner than after a minute.
+        // The first alerts may come before Alertmanager is discovered. By default they are resent only after a minute.
         '--rules.alert.resend-delay=10s',
       ],
       cwd: dir,
@@ -60,7 +60,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
   })
 }
 
-/** As in the cluster, but for how targets are found. */
+/** As in the cluster, except for the discovery of targets. */
 function configOf({ targets, alertmanager, intervalSeconds = 5 }: PrometheusOptions, port: number): string {
   const target = (service: string, address: string) => ({ targets: [address], labels: { service } })
   return stringify({
@@ -70,7 +70,7 @@ function configOf({ targets, alertmanager, intervalSeconds = 5 }: PrometheusOpti
     scrape_configs: [
       {
         job_name: 'bookreservation',
-        // Each sample says itself of which service it is.
+        // Every sample carries the label of its service.
         honor_labels: true,
         static_configs: Object.entries(targets).map(([service, address]) => target(service, address)),
       },

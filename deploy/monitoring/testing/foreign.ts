@@ -1,4 +1,4 @@
-/** What others export that we ask for, by who does. */
+/** The metrics of other exporters that we query, by exporter. */
 export const foreignMetrics: Record<string, string[]> = {
   prometheus: ['up'],
   alertmanager: ['alertmanager_notifications_failed_total'],

@@ -1,9 +1,9 @@
-/** What a PromQL expression asks for. */
+/** The metrics and labels that a PromQL expression selects. */
 import { parser } from '@prometheus-io/lezer-promql'
 
 export type Selector = { metric: string; labels: string[] }
 
-/** @throws when it is no PromQL. */
+/** @throws when it is not PromQL. */
 export function selectorsOf(expr: string): Selector[] {
   const text = (node: { from: number; to: number }) => expr.slice(node.from, node.to)
   const found: Selector[] = []

@@ -1,4 +1,4 @@
-/** The rules as they are written, and the tools that judge them. */
+/** The rules, and the tools that check them. */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { root } from '../../local/root.ts'
 
 export const monitoring = join(root, 'deploy/monitoring')
 
-/** Runs promtool or amtool. @returns what it printed. @throws with what it printed when it is not content. */
+/** Runs promtool or amtool. @returns its output. @throws with its output when it fails. */
 export function run(tool: 'promtool' | 'amtool', ...args: string[]): string {
   const command = findProgram(tool)
   if (!command) throw new Error(`Cannot find ${tool}: npm test installs it`)
@@ -16,7 +16,7 @@ export function run(tool: 'promtool' | 'amtool', ...args: string[]): string {
     return execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' })
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string }
-    throw new Error(`${tool} ${args.join(' ')} is not content:\n${stdout}${stderr}`, { cause: error })
+    throw new Error(`${tool} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error })
   }
 }
 

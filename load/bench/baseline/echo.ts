@@ -1,4 +1,4 @@
-/** The least a Hono server can do with a body: what the client itself costs shows against it. */
+/** The minimum that a Hono server can do with a body. It shows the cost of the client. */
 import { Hono } from 'hono'
 import { serve } from '../../../actors/http/serve.ts'
 

@@ -1,4 +1,4 @@
-/** The endpoint of everything that is compared: the product's, with the same framework and validation. */
+/** The endpoint of every contender: the same as the product's, with the same framework and validation. */
 import { randomUUID } from 'node:crypto'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { serve } from '../../../actors/http/serve.ts'

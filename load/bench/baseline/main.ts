@@ -1,7 +1,7 @@
 /**
- * What the product is measured against: the row lock that most people write first. One transaction per request takes
- * a copy and records the reservation. `sql.begin` is not how the product talks to Postgres (a transaction may tear
- * when its connection dies); it is what is commonly written.
+ * The baseline: the row lock that most people write first. One transaction per request takes a copy and records the
+ * reservation. The product avoids `sql.begin`, because a transaction can be torn when its connection dies, but it is what is
+ * commonly written.
  */
 import postgres from 'postgres'
 import { type Decision, serveReservations } from './face.ts'

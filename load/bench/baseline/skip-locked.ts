@@ -1,6 +1,6 @@
 /**
- * A row for each copy instead of a counter: each request takes a free row that no other transaction has locked, so
- * requests do not wait for each other. One transaction per request, as in `main.ts`.
+ * A row per copy instead of a counter: each request takes a free row that no other transaction has locked, so requests do not
+ * wait for each other. One transaction per request, as in `main.ts`.
  */
 import postgres from 'postgres'
 import { type Decision, serveReservations } from './face.ts'

@@ -1,4 +1,4 @@
-/** Books and reservations as most people keep them. */
+/** The usual tables for books and reservations. */
 import type postgres from 'postgres'
 
 export async function createTables(sql: postgres.Sql): Promise<void> {
@@ -7,7 +7,7 @@ export async function createTables(sql: postgres.Sql): Promise<void> {
   await createReservations(sql)
 }
 
-/** A row for each copy instead of a count; free ones are found by an index of their own. */
+/** A row per copy instead of a counter, with an index of the free ones. */
 export async function createCopyTables(sql: postgres.Sql): Promise<void> {
   await sql`create table if not exists copy (
     copyid bigint generated always as identity primary key, bookid text not null, reservationid uuid)`

@@ -1,5 +1,5 @@
 /**
- * BullMQ: a job queue in Redis. A worker of concurrency 1 runs a queue's jobs one after the other; a book's jobs go
+ * BullMQ: a job queue in Redis. A worker of concurrency 1 runs the jobs of a queue one after the other; the jobs of a book go
  * to the queue of its number. https://docs.bullmq.io/guide/going-to-production
  */
 import { Queue, Worker } from 'bullmq'

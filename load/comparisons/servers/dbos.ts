@@ -1,5 +1,5 @@
 /**
- * DBOS: durable workflows in Postgres. Of a queue that is partitioned by book, one workflow of a book runs at a time.
+ * DBOS: durable workflows in Postgres. In a queue that is partitioned by book, one workflow per book runs at a time.
  * https://docs.dbos.dev/typescript/tutorials/queue-tutorial
  */
 import { DBOS } from '@dbos-inc/dbos-sdk'
@@ -14,7 +14,7 @@ const sql = postgres(databaseUrl, { max: 16, onnotice: () => {} })
 await createTables(sql)
 
 const queueName = 'books'
-/** Its default is a second, which would be the wait of every second customer of a book. */
+/** The default is one second, which every second customer of a book would wait. */
 const minPollingIntervalMs = 10
 
 const waiting = new Waiting()

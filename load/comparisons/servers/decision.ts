@@ -1,11 +1,11 @@
-/** The decision itself, as every contender that keeps its books in Postgres makes it. */
+/** The decision, for every contender whose books are in Postgres. */
 import type { Decision } from '../../bench/baseline/face.ts'
 
 export type Wish = { id: string; bookid: string; userid: string }
 
 /**
- * One statement, atomic by itself. Jobs may run twice, so a reservation that is there already is not made again.
- * Parameters: id, bookid, userid. Returns no row for one that is there.
+ * One statement, which is atomic. Jobs may run twice, so an existing reservation is not made again.
+ * Parameters: id, bookid, userid. Returns no row for an existing reservation.
  */
 export const decideSql = `
   with taken as (
@@ -21,8 +21,8 @@ export const decideSql = `
 export const statusOf = (rows: readonly { status?: string }[]): Decision => {
   const [row] = rows
   if (row?.status === 'Reserved' || row?.status === 'Failed') return row.status
-  throw new Error('Cannot tell the decision: the job ran before')
+  throw new Error('Cannot return the decision: the job ran before')
 }
 
-/** How many queues, or kinds of turns, there are where a contender has them by number. */
+/** The number of queues of a contender with numbered queues. */
 export const queues = 16

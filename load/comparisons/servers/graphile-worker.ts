@@ -1,5 +1,5 @@
 /**
- * graphile-worker: a job queue in Postgres. Jobs of one named queue run one after the other; a book's jobs go to the
+ * graphile-worker: a job queue in Postgres. The jobs of a named queue run one after the other; the jobs of a book go to the
  * queue of its number. https://worker.graphile.org/docs/performance
  */
 import { Logger, run } from 'graphile-worker'
@@ -22,11 +22,11 @@ const runner = await run({
       connectionString,
       concurrentJobs: queues,
       maxPoolSize: queues + 10,
-      // A job that is added while its queue is locked is found by looking; its default is two seconds.
+      // A job that is added while its queue is locked is found by polling; the default is two seconds.
       pollInterval: 100,
-      // Neither of its batches: a queue stays locked until its job's completion is written, and whoever looked for its
-      // next job before finds none until the next poll.
-      // At `info` it writes a line for each job.
+      // Without its batches: a queue stays locked until the completion of its job is written, so a worker that looked for its
+      // next job before that finds none until the next poll.
+      // At `info` it logs a line per job.
       logger: new Logger(() => (level, message) => {
         if (level === 'error' || level === 'warning') console.error(message)
       }),
@@ -37,7 +37,7 @@ const runner = await run({
     reserve: async (payload, { withPgClient }) => {
       const { id, bookid, userid } = payload as Wish
       const values = [id, bookid, userid]
-      // Named, it is prepared once for each connection.
+      // A named statement is prepared once per connection.
       const { rows } = await withPgClient((client) =>
         client.query<{ status: string }>({ name: 'decide', text: decideSql, values }),
       )

@@ -1,6 +1,6 @@
 /**
- * A script in Redis takes the copy and notes the reservation in one atomic step, and the request is answered at once. A
- * writer copies the notes to Postgres afterwards, many at a time.
+ * A script in Redis takes the copy and records the reservation atomically, and the request is answered at once. A writer copies
+ * the records to Postgres later, in batches.
  * https://redis.io/docs/latest/develop/programmability/eval-intro/
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,7 +16,7 @@ const pauseMs = 100
 const sql = postgres(process.env.DATABASE_URL!, { max: 1, onnotice: () => {} })
 await createTables(sql)
 
-/** A command that a broken connection left open is not sent again: it would take a second copy. */
+/** After a broken connection, a pending command is not retried: it would take a second copy. */
 const options = {
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
@@ -44,7 +44,7 @@ const somethingToWrite = () =>
 async function write(): Promise<void> {
   const lot = await reader.lrange(notes, 0, lotMax - 1)
   if (lot.length === 0) return await somethingToWrite()
-  // After a failure, notes that were written before are read again.
+  // After a failure, records that were already written are read again.
   await sql`
     with made as (
       insert into reservation (id, bookid, userid, status)

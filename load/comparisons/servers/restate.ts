@@ -1,8 +1,8 @@
 /**
- * Restate: durable execution. A book is a virtual object: its state is kept by Restate, and its handlers run one at a
- * time. Customers call Restate's own ingress. https://docs.restate.dev/foundations/services
+ * Restate: durable execution. A book is a virtual object: Restate stores its state and runs its handlers one at a time. Customers
+ * call Restate's own ingress. https://docs.restate.dev/foundations/services
  *
- * It keeps figures and no list of reservations, which is less than the others do.
+ * It stores counters and no list of reservations, which is less than the others do.
  */
 import * as restate from '@restatedev/restate-sdk'
 

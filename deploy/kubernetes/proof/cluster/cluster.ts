@@ -1,4 +1,4 @@
-/** The three services as pods of a rendered overlay, on stores of the test's own. */
+/** The three services as pods of a rendered overlay, on the stores of the test. */
 import { inject } from 'vitest'
 import { type ServiceName, serviceNames } from '../../../../actors/config.ts'
 import type { Audited } from '../../../../actors/testing/audit.ts'
@@ -27,8 +27,8 @@ export class Cluster implements AsyncDisposable {
   }
 
   /**
-   * @param replicas how many pods of each service there are at first.
-   * @param secondMs how long a second of the manifests lasts here.
+   * @param replicas the initial number of pods of each service.
+   * @param secondMs how long a second of the manifests lasts in the test.
    */
   static async start(
     manifests: Manifest[],
@@ -38,7 +38,7 @@ export class Cluster implements AsyncDisposable {
     const [partitions] = serviceNames.map((service) => envOf(manifests, service).PARTITIONS)
     const system = await startSystem({ started: false, partitions: Number(partitions) })
     const deployments = perService((service) => {
-      // Of what the manifests say, all but where the stores of this test are.
+      // The environment of the manifests, except for the addresses of the stores.
       const env = { ...envOf(manifests, service), ...storesOf(system) }
       return new Deployment({ manifest: find(manifests, 'Deployment', service), env, secondMs })
     })
@@ -48,12 +48,12 @@ export class Cluster implements AsyncDisposable {
     return cluster
   }
 
-  /** For checks alone. */
+  /** Only for checks. */
   get sql() {
     return this.#system.sql
   }
 
-  /** Where its stores are, in the words of the settings. */
+  /** The settings that lead to its stores. */
   get stores() {
     return storesOf(this.#system)
   }
@@ -62,13 +62,13 @@ export class Cluster implements AsyncDisposable {
     return serviceNames.flatMap((service) => this.deployments[service].faults)
   }
 
-  /** The newest lines of every pod's log, for a person. */
+  /** The last log lines of every pod, for a failed test. */
   tail(): string {
     const pods = serviceNames.flatMap((service) => this.deployments[service].all)
     return pods.map((pod) => [`--- ${pod.name}`, ...pod.tail()].join('\n')).join('\n')
   }
 
-  /** By the addresses of its Services. */
+  /** Clients of the services, through the addresses of their Services. */
   async faces(): Promise<Audited> {
     const client = async (service: ServiceName) => {
       const { url } = this.addresses[service]

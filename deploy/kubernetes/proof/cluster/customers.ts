@@ -1,11 +1,11 @@
-/** A crowd that asks all three services at once, each in a closed loop, and knows what became of every request. */
+/** Customers of all three services at once, each in a closed loop, who record the result of every request. */
 import { type Load, postRequest, runClosedLoop } from '../../../../load/bench/closed-loop.ts'
 import type { Answer } from '../../../../load/bench/http-connection.ts'
 import type { Cluster } from './cluster.ts'
 
-export type Asked = {
-  asked: number
-  /** What came instead of the wanted answer, and how often. */
+export type Requested = {
+  requested: number
+  /** Unexpected answers, and how often each came. */
   dropped: Record<string, number>
   accepted: { reservationid: string }[]
 }
@@ -21,14 +21,14 @@ type Customer = {
 }
 
 /**
- * Asks until the signal is aborted and so many requests were sent.
- * @param books of which copies were received.
+ * Sends requests until the signal is aborted and `requestsMin` requests were sent.
+ * @param books the books to reserve; copies of them were received.
  */
 export async function customers(
   cluster: Cluster,
   books: string[],
   { signal, requestsMin }: { signal: AbortSignal; requestsMin: number },
-): Promise<Asked> {
+): Promise<Requested> {
   const accepted: { reservationid: string }[] = []
   const { reservation, stock, notifier } = cluster.addresses
   const bookOf = (client: number, count: number) => books[(client + count) % books.length]!
@@ -53,7 +53,7 @@ export async function customers(
       request: (client, count) => get(`/stocks/${bookOf(client, count)}`),
       wanted: ok,
     },
-    // Each is answered by the actor itself, wherever the book's partition is at the moment.
+    // The actor itself answers, whichever worker has the partition of the book at the moment.
     'POST /stocks': {
       port: stock.port,
       clients: 1,
@@ -64,7 +64,7 @@ export async function customers(
   }
 
   const leaving = new AbortController()
-  let asked = 0
+  let requested = 0
   const load = ({ request, ...customer }: Customer): Load => ({
     ...customer,
     host,
@@ -73,7 +73,7 @@ export async function customers(
     graceMs: 5_000,
     signal: leaving.signal,
     request(client, count) {
-      if (++asked >= requestsMin && signal.aborted) leaving.abort()
+      if (++requested >= requestsMin && signal.aborted) leaving.abort()
       return request(client, count)
     },
   })
@@ -83,7 +83,7 @@ export async function customers(
       return Object.entries(other).map(([what, count]) => [`${name}: ${what}`, count] as const)
     }),
   )
-  return { asked, dropped: Object.fromEntries(results.flat()), accepted }
+  return { requested, dropped: Object.fromEntries(results.flat()), accepted }
 }
 
 const ok = ({ status }: Answer) => status === 200

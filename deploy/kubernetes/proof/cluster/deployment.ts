@@ -7,7 +7,7 @@ const lookEveryMs = 50
 
 export class Deployment {
   readonly name: string
-  /** Every pod there ever was: what went wrong with one is not forgotten. */
+  /** Every pod there ever was, so that no fault is lost. */
   readonly all: Pod[] = []
   readonly #options: Omit<PodOptions, 'name'>
   #pods: Pod[] = []
@@ -19,7 +19,7 @@ export class Deployment {
     this.name = options.manifest.metadata.name
   }
 
-  /** Those that are not told to go. */
+  /** Pods that are not terminating. */
   get pods(): readonly Pod[] {
     return this.#pods
   }
@@ -28,7 +28,7 @@ export class Deployment {
     return this.all.flatMap((pod) => pod.faults)
   }
 
-  /** Resolves when as many are ready, and those that are too many were told to go. */
+  /** Resolves when that many pods are ready, and the surplus is terminating. */
   async scale(replicas: number): Promise<void> {
     const missing = replicas - this.#pods.length
     await Promise.all(Array.from({ length: missing }, () => this.#add()))
@@ -37,8 +37,8 @@ export class Deployment {
   }
 
   /**
-   * As `kubectl rollout restart`: every pod is replaced, never more than `maxSurge` above and `maxUnavailable` below what
-   * there should be. Resolves when all new ones are ready and all old ones were told to go.
+   * Like `kubectl rollout restart`: replaces every pod, with at most `maxSurge` pods more and `maxUnavailable` fewer than
+   * the replicas. Resolves when all new pods are ready and all old ones are terminating.
    */
   async rollout(): Promise<void> {
     const { maxSurge, maxUnavailable } = rollingUpdateOf(this.#options.manifest)
@@ -55,7 +55,7 @@ export class Deployment {
     await this.scale(replicas)
   }
 
-  /** Resolves when all that were told to go are gone. */
+  /** Resolves when all terminating pods are gone. */
   async gone(): Promise<void> {
     await Promise.all(this.#going)
   }
@@ -66,7 +66,7 @@ export class Deployment {
 
   async #add(): Promise<void> {
     const name = `${this.name}-${this.#count++}`
-    // One that has come to run has seen what there is to wait for: the others do not start a second process each for that.
+    // The first pod has waited for the migration, so the others skip their init containers.
     const pod = await Pod.start({ ...this.#options, name, prepared: this.all.length > 0 })
     this.all.push(pod)
     this.#pods.push(pod)

@@ -1,9 +1,9 @@
 /**
- * One pod as a kubelet runs it, by its manifest alone: init containers one after the other, then the container, started by
- * the image's entrypoint and the manifest's arguments; probes with their periods, timeouts and thresholds; and an end by
- * preStop, SIGTERM, and SIGKILL when the grace period is over.
+ * One pod as a kubelet runs it, only by its manifest: init containers one after the other, then the container with the image's
+ * entrypoint and the manifest's arguments; probes with their periods, timeouts and thresholds; and an end by preStop, SIGTERM,
+ * and SIGKILL after the grace period.
  *
- * Unlike in a cluster all pods share one address, so each has a port of its own. Limits and volumes are not there.
+ * Unlike in a cluster all pods share one address, so each has its own port. There are no limits and no volumes.
  */
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -26,11 +26,11 @@ export type PodOptions = {
   name: string
   /** The Deployment. */
   manifest: Manifest
-  /** What its containers find in their environment. */
+  /** The environment of its containers. */
   env: Record<string, string>
-  /** Whether what its init containers wait for is there already: they are left out. */
+  /** Skips the init containers. */
   prepared?: boolean
-  /** How long a second of the manifest lasts here, milliseconds: 1,000 unless a test is in a hurry. */
+  /** How long a second of the manifest lasts in the test, in milliseconds. Default: 1,000. */
   secondMs?: number
 }
 
@@ -40,11 +40,11 @@ const entrypoint = runtimeCommand('node')
 export class Pod {
   readonly name: string
   readonly port: number
-  /** Of probes, metrics and docs. */
+  /** For probes, metrics and docs. */
   readonly opsPort: number
-  /** What no pod should do: end by itself, not end when it is told to. */
+  /** Faults: it exited by itself, or did not stop in time. */
   readonly faults: string[] = []
-  /** How often its container was started anew. */
+  /** How often its container was restarted. */
   restarts = 0
   readonly #options: Required<PodOptions>
   readonly #events = new EventTarget()
@@ -63,7 +63,7 @@ export class Pod {
     this.#options = { secondMs: 1_000, prepared: false, ...options }
   }
 
-  /** Resolves when its init containers have done their work and its container runs. */
+  /** Resolves when its init containers have finished and its container runs. */
   static async start(options: PodOptions): Promise<Pod> {
     const pod = new Pod(options, await freePort(), await freePort())
     if (!pod.#options.prepared)
@@ -76,12 +76,12 @@ export class Pod {
     return this.#child!.pid
   }
 
-  /** The newest lines of its log. */
+  /** The last lines of its log. */
   tail(): string[] {
     return this.#child?.tail() ?? []
   }
 
-  /** Whether it is an endpoint of its Service. A pod that goes is none from the first moment. */
+  /** Whether it is an endpoint of its Service. A terminating pod is not. */
   get ready(): boolean {
     return this.#ready && !this.#terminating
   }
@@ -90,12 +90,12 @@ export class Pod {
     while (!this.#ready) await once(this.#events, 'changed')
   }
 
-  /** Resolves when its container has ended and is started anew, the next time that it does. */
+  /** Resolves the next time that its container was restarted. */
   async restarted(): Promise<void> {
     for (const before = this.restarts; this.restarts === before; ) await once(this.#events, 'changed')
   }
 
-  /** As when it is deleted. Resolves when its process is gone. */
+  /** Like `kubectl delete`. Resolves when its process is gone. */
   async terminate(): Promise<void> {
     this.#terminating = true
     this.#changed()
@@ -103,7 +103,7 @@ export class Pod {
     if (await this.#kill(grace)) this.faults.push(`${this.name} did not stop within ${grace} s`)
   }
 
-  /** Gone at once, as when its node fails. */
+  /** Ends it at once, as when its node fails. */
   async vanish(): Promise<void> {
     this.#terminating = true
     this.#watching.abort()
@@ -165,7 +165,7 @@ export class Pod {
     await this.#run()
   }
 
-  /** Readiness and life are of interest once it has started. */
+  /** Readiness and liveness are probed once it has started. */
   async #watch(signal: AbortSignal): Promise<void> {
     const { startupProbe, readinessProbe, livenessProbe } = mainOf(this.#options.manifest)
     const live = livenessProbe.terminationGracePeriodSeconds ?? this.#spec.terminationGracePeriodSeconds
@@ -194,19 +194,19 @@ export class Pod {
   ): Promise<void> {
     const { secondMs } = this.#options
     for (let failures = 0; !signal.aborted && !on.until?.(); ) {
-      const asked = performance.now()
+      const since = performance.now()
       const port = httpGet.port === 'ops' ? this.opsPort : this.port
       const ok = await answers(`http://127.0.0.1:${port}${httpGet.path}`, timeoutSeconds * secondMs)
       if (signal.aborted) return
       failures = ok ? 0 : failures + 1
       if (ok) on.succeeded()
       else if (failures === failureThreshold) on.failed()
-      const rest = periodSeconds * secondMs - (performance.now() - asked)
+      const rest = periodSeconds * secondMs - (performance.now() - since)
       await delay(Math.max(0, rest), undefined, { signal }).catch(() => {})
     }
   }
 
-  /** @returns whether it had to be killed, since it did not stop within its grace period. */
+  /** @returns whether it had to be killed because it did not stop within its grace period. */
   async #kill(graceSeconds: number): Promise<boolean> {
     const child = this.#child!
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -227,7 +227,7 @@ export class Pod {
     return killed
   }
 
-  /** Its time is part of the grace period, and it ends with that. */
+  /** Its time is part of the grace period, and it is killed when that is over. */
   async #preStop(over: AbortSignal): Promise<void> {
     const command = mainOf(this.#options.manifest).lifecycle?.preStop?.exec?.command
     if (!command) return

@@ -1,20 +1,20 @@
 /**
- * The address of a Service, as kube-proxy makes it: each new connection goes to one of the pods that were ready a while ago,
- * and stays with it. Whoever waits for a node to learn that a pod goes, waits for that.
+ * The address of a Service, like kube-proxy's: each new connection goes to one of the pods that were ready a while ago, and
+ * stays with it. That delay is why pods keep serving while they are terminating.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import type { Deployment } from './deployment.ts'
 import type { Pod } from './pod.ts'
 
-/** How long a node may take to learn. Usually it is much less. */
+/** How long a node may take to learn of a change. Usually it is much less. */
 const learnsAfterMs = 3_000
 
 export class VirtualAddress implements AsyncDisposable {
   readonly #server: Server
   readonly #deployment: Deployment
   readonly #sockets = new Set<Socket>()
-  /** Until when a pod that is no endpoint any more is still taken for one. */
+  /** Until when a pod still gets connections after it stopped being ready. */
   readonly #known = new Map<Pod, number>()
   readonly #timer: NodeJS.Timeout
   #turn = 0

@@ -1,10 +1,10 @@
-/** What containers find in their environment, and which secrets it is of. */
+/** The environment of containers, and the ConfigMaps and Secrets that it comes from. */
 import type { Manifest } from '../render.ts'
 import { type Container, ofKind } from './rule.ts'
 
 type Source = { kind: 'ConfigMap' | 'Secret'; name: string; optional: boolean }
 
-/** Of which ConfigMaps and Secrets a container's environment is: whole ones, and keys of some. */
+/** The ConfigMaps and Secrets that a container reads, whole or by key. */
 export const sourcesOf = ({ envFrom = [], env = [] }: Container): Source[] => [
   ...envFrom.map(({ configMapRef, secretRef }: Container) => toSource(configMapRef, secretRef)),
   ...env
@@ -17,15 +17,15 @@ const toSource = (configMap: Container | undefined, secret: Container): Source =
   return { kind: configMap ? 'ConfigMap' : 'Secret', name, optional }
 }
 
-/** As kustomize ends the names of what it generates. */
+/** The suffix that kustomize gives to generated names. */
 export const hashed = /-[bcdfghkmt2456789]{10}$/
 export const plain = (name: string): string => name.replace(hashed, '')
 
-/** The secret of that name, if it is kept elsewhere. */
+/** The ExternalSecret of that name, if there is one. */
 export const external = (manifests: Manifest[], name: string): Manifest | undefined =>
   ofKind(manifests, 'ExternalSecret').find((it) => (it.spec.target?.name ?? it.metadata.name) === name)
 
-/** What a pod finds in its environment. A secret from elsewhere shows what it will look like. */
+/** The environment of a container. Values of an ExternalSecret are its templates. */
 export function environmentOf(manifests: Manifest[], container: Container): Record<string, string> {
   return Object.assign(
     {},
@@ -42,7 +42,7 @@ const decoded = ({ data }: Manifest): Record<string, string> =>
     Object.entries<string>(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
   )
 
-/** The passwords that the migration sets, as `stockredis`; of those that are kept elsewhere, where that is. */
+/** The passwords that the migration sets, by names such as `stockredis`. Those of an ExternalSecret are its references. */
 export function passwordsSet(manifests: Manifest[]): Record<string, string> {
   const nameOf = (key: string) =>
     key
@@ -55,7 +55,7 @@ export function passwordsSet(manifests: Manifest[]): Record<string, string> {
   return Object.fromEntries(entries.map(([key, value]) => [nameOf(key), value]))
 }
 
-/** Those that a service logs in with, in the same form. */
+/** The passwords with which a service logs in, in the same form. */
 export function passwordsUsed(manifests: Manifest[], service: string): { database: string; redis: string } {
   const name = `${service}-stores`
   const remote = Object.fromEntries(remotes(manifests, name))

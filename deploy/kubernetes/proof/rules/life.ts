@@ -1,4 +1,4 @@
-/** How a service's pods start, are watched, are replaced and stop. */
+/** How the pods of a service start, are probed, are replaced and stop. */
 import { stopLimitMs } from '../../../../actors/service.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import {
@@ -20,7 +20,7 @@ const forServices = (manifests: Manifest[], wrong: (service: Manifest) => unknow
 
 const stock = (manifests: Manifest[]) => find(manifests, 'Deployment', 'stock')
 
-/** How long a container goes on as before when it is told to stop. */
+/** How long a container keeps serving before SIGTERM. */
 export function preStopSeconds(container: Container): number {
   const [command, seconds] = container.lifecycle?.preStop?.exec?.command ?? []
   return command === 'sleep' ? Number(seconds) : Number.NaN
@@ -30,7 +30,7 @@ const probes = { startupProbe: '/startupz', readinessProbe: '/readyz', livenessP
 
 export const life: Rule[] = [
   {
-    claim: 'a service is asked whether it has started, is ready and lives, where it answers that',
+    claim: 'every service has a startup, a readiness and a liveness probe at the right paths',
     faults: (manifests) =>
       Object.entries(probes).flatMap(([probe, path]) =>
         forServices(
@@ -44,7 +44,7 @@ export const life: Rule[] = [
     },
   },
   {
-    claim: 'no crowd of customers is in front of a probe: it has a port of its own',
+    claim: 'probes have their own port, so that customers cannot crowd them out',
     faults: (manifests) =>
       forServices(
         manifests,
@@ -57,7 +57,8 @@ export const life: Rule[] = [
     breach: (manifests) => mainOf(stock(manifests)).ports.pop(),
   },
   {
-    claim: 'a busy process is not taken for a hanging one: it must be silent three times, 3 s each',
+    claim:
+      'a process counts as hanging after three unanswered probes of 3 s each, so a busy one is left alone',
     faults: (manifests) =>
       forServices(
         manifests,
@@ -65,7 +66,7 @@ export const life: Rule[] = [
           const { failureThreshold, timeoutSeconds } = mainOf(it).livenessProbe
           return !(failureThreshold >= 3 && timeoutSeconds >= 3)
         },
-        'is killed in haste',
+        'is killed too early',
       ),
     breach: (manifests) => {
       mainOf(stock(manifests)).livenessProbe.failureThreshold = 1
@@ -80,20 +81,20 @@ export const life: Rule[] = [
           const { failureThreshold, periodSeconds } = mainOf(it).startupProbe
           return !(failureThreshold * periodSeconds >= 60)
         },
-        'is not given the time to start',
+        'has too little time to start',
       ),
     breach: (manifests) => {
       mainOf(stock(manifests)).startupProbe.failureThreshold = 5
     },
   },
   {
-    claim: 'a pod that goes serves on for 5 s, while everybody learns that it is going',
+    claim: 'a terminating pod keeps serving for 5 s while the cluster learns of it',
     faults: (manifests) =>
       forServices(manifests, (it) => !(preStopSeconds(mainOf(it)) >= 5), 'stops at once'),
     breach: (manifests) => delete mainOf(stock(manifests)).lifecycle,
   },
   {
-    claim: 'the grace period has room for preStop, for draining and for stopping',
+    claim: 'the grace period covers preStop, draining and stopping',
     faults: (manifests) =>
       forServices(
         manifests,
@@ -102,14 +103,14 @@ export const life: Rule[] = [
           const { terminationGracePeriodSeconds: grace } = it.spec.template.spec
           return !(grace * 1000 > preStopSeconds(mainOf(it)) * 1000 + drain)
         },
-        'is killed while it stops',
+        'is killed while it is stopping',
       ),
     breach: (manifests) => {
       stock(manifests).spec.template.spec.terminationGracePeriodSeconds = 15
     },
   },
   {
-    claim: 'a hanging process is not waited for as long as one that stops',
+    claim: 'a hanging process has a shorter grace period than a stopping one',
     faults: (manifests) =>
       forServices(
         manifests,
@@ -117,12 +118,12 @@ export const life: Rule[] = [
           const grace = mainOf(it).livenessProbe.terminationGracePeriodSeconds
           return !(grace > preStopSeconds(mainOf(it)) && grace <= 10)
         },
-        'is waited for when it hangs',
+        'has too long a grace period when it hangs',
       ),
     breach: (manifests) => delete mainOf(stock(manifests)).livenessProbe.terminationGracePeriodSeconds,
   },
   {
-    claim: 'a rolling update adds one pod before it takes one away',
+    claim: 'a rolling update adds one pod before it removes one',
     faults: (manifests) =>
       forServices(
         manifests,
@@ -130,7 +131,7 @@ export const life: Rule[] = [
           strategy.type !== 'RollingUpdate' ||
           strategy.rollingUpdate.maxSurge !== 1 ||
           strategy.rollingUpdate.maxUnavailable !== 0,
-        'is replaced otherwise',
+        'is replaced in another way',
       ),
     breach: (manifests) => {
       stock(manifests).spec.strategy.rollingUpdate.maxUnavailable = 1
@@ -139,11 +140,11 @@ export const life: Rule[] = [
   {
     claim: 'a version that does not become ready is reported within minutes',
     faults: (manifests) =>
-      forServices(manifests, ({ spec }) => !(spec.progressDeadlineSeconds <= 600), 'may hang for ever'),
+      forServices(manifests, ({ spec }) => !(spec.progressDeadlineSeconds <= 600), 'may hang forever'),
     breach: (manifests) => delete stock(manifests).spec.progressDeadlineSeconds,
   },
   {
-    claim: 'pods are spread over zones and over hosts, and start also where that is impossible',
+    claim: 'pods are spread over zones and hosts, and start even where that is impossible',
     faults: (manifests) =>
       ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].flatMap((key) =>
         forServices(
@@ -162,7 +163,7 @@ export const life: Rule[] = [
     breach: (manifests) => stock(manifests).spec.template.spec.topologySpreadConstraints.pop(),
   },
   {
-    claim: 'a drain takes one pod of a service at a time, and is not held up by what is broken',
+    claim: 'a drain evicts one pod of a service at a time, and unhealthy pods do not block it',
     faults: (manifests) =>
       forServices(
         manifests,
@@ -173,7 +174,7 @@ export const life: Rule[] = [
               spec.maxUnavailable === 1 &&
               spec.unhealthyPodEvictionPolicy === 'AlwaysAllow',
           ).length !== 1,
-        'has no disruption budget of its own',
+        'does not have exactly one disruption budget',
       ),
     breach: (manifests) => {
       find(manifests, 'PodDisruptionBudget', 'stock').spec.selector.matchLabels['app.kubernetes.io/name'] =
@@ -199,7 +200,7 @@ export const life: Rule[] = [
     },
   },
   {
-    claim: 'a service leads to the pods of its Deployment, by a port that they have',
+    claim: 'a Service routes to the pods of its Deployment, at a port that they have',
     faults: (manifests) =>
       forServices(
         manifests,

@@ -1,4 +1,4 @@
-/** Who may talk to whom. */
+/** Allowed connections. */
 import { find, type Manifest, nameOf } from '../render.ts'
 import { type Container, ofKind, podLabelsOf, type Rule, selects, services, workloads } from './rule.ts'
 
@@ -27,9 +27,9 @@ const rulesFor = (
     .filter(({ spec }) => matches(spec.podSelector, labels))
     .flatMap(({ spec }) => spec[direction] ?? [])
 
-/** Who may call these pods: pods of our namespace by their labels, and namespaces by theirs. */
+/** The peers that may call these pods. */
 const callersOf = (manifests: Manifest[], service: Manifest): Container[] =>
-  rulesFor(manifests, podLabelsOf(service), 'ingress').flatMap(({ from }) => from ?? [{ everybody: true }])
+  rulesFor(manifests, podLabelsOf(service), 'ingress').flatMap(({ from }) => from ?? [{ anyone: true }])
 
 const fromIngress = { namespaceSelector: { matchLabels: { 'bookreservation.example/ingress': 'true' } } }
 const fromMonitoring = {
@@ -37,7 +37,7 @@ const fromMonitoring = {
 }
 const isIngress = (peer: Container) => JSON.stringify(peer) === JSON.stringify(fromIngress)
 
-/** Of what `actors/notifier/channels/public-address.ts` lets nobody call, what may lead inside. */
+/** Public ranges, without the parts that may lead inside; `actors/notifier/channels/public-address.ts` excludes them too. */
 const world: Record<string, string[]> = {
   '0.0.0.0/0': [
     '0.0.0.0/8',
@@ -53,12 +53,12 @@ const world: Record<string, string[]> = {
   ],
   '2000::/3': ['2001::/23', '2002::/16'],
 }
-/** Where stores may be: they are reached by their own ports alone. */
+/** The ports of stores. */
 const storePorts = [5432, 6379, 6380]
 
 export const network: Rule[] = [
   {
-    claim: 'what no policy names is refused, both ways',
+    claim: 'connections that no policy allows are refused, in both directions',
     faults: (manifests) =>
       ofKind(manifests, 'NetworkPolicy').some(
         ({ spec }) =>
@@ -68,24 +68,24 @@ export const network: Rule[] = [
           !spec.egress,
       )
         ? []
-        : ['all may talk to all'],
+        : ['every pod may call every pod'],
     breach: (manifests) => {
       find(manifests, 'NetworkPolicy', 'nothing').spec.policyTypes = ['Ingress']
     },
   },
   {
-    claim: 'no service is called by another service, and none by everybody',
+    claim: 'no service accepts calls from another service, or from anyone',
     faults: (manifests) =>
       services(manifests).flatMap((it) =>
         callersOf(manifests, it)
           .filter(
             (peer) =>
-              peer.everybody ||
+              peer.anyone ||
               workloads(manifests).some(
                 (of) => peer.podSelector && matches(peer.podSelector, podLabelsOf(of)),
               ),
           )
-          .map((peer) => `${nameOf(it)} is called by ${JSON.stringify(peer)}`),
+          .map((peer) => `${nameOf(it)} accepts calls from ${JSON.stringify(peer)}`),
       ),
     breach: (manifests) =>
       find(manifests, 'NetworkPolicy', 'from-ingress').spec.ingress[0].from.push({
@@ -93,9 +93,9 @@ export const network: Rule[] = [
       }),
   },
   {
-    claim: 'the ingress controller reaches what an Ingress leads to, and not the notifier',
+    claim: 'the ingress controller reaches the services of its Ingresses, and not the notifier',
     faults: (manifests) => {
-      const led = new Set(
+      const routed = new Set(
         ofKind(manifests, 'Ingress').flatMap(({ spec }) =>
           spec.rules.flatMap(({ http }: Container) =>
             http.paths.map(({ backend }: Container) => backend.service.name),
@@ -103,8 +103,8 @@ export const network: Rule[] = [
         ),
       )
       return services(manifests)
-        .filter((it) => callersOf(manifests, it).some(isIngress) !== led.has(it.metadata.name))
-        .map((it) => `${nameOf(it)} is ${led.has(it.metadata.name) ? 'not reached' : 'reached'}`)
+        .filter((it) => callersOf(manifests, it).some(isIngress) !== routed.has(it.metadata.name))
+        .map((it) => `${nameOf(it)} is ${routed.has(it.metadata.name) ? 'not reachable' : 'reachable'}`)
     },
     breach: (manifests) => {
       const [{ http }] = find(manifests, 'Ingress', 'customers').spec.rules
@@ -112,7 +112,7 @@ export const network: Rule[] = [
     },
   },
   {
-    claim: 'Prometheus reaches the port of metrics alone, and nothing else reaches that port',
+    claim: 'Prometheus reaches only the port of metrics, and nothing else reaches that port',
     faults: (manifests) =>
       services(manifests).flatMap((it) =>
         rulesFor(manifests, podLabelsOf(it), 'ingress').flatMap(({ from = [], ports = [] }) => {
@@ -122,7 +122,7 @@ export const network: Rule[] = [
           const named = ports.map(({ port }: Container) => port).join()
           return named === (watching ? 'ops' : 'http')
             ? []
-            : [`${nameOf(it)} is reached at ${named || 'any port'}`]
+            : [`${nameOf(it)} is reachable at ${named || 'any port'}`]
         }),
       ),
     breach: (manifests) => {
@@ -144,7 +144,7 @@ export const network: Rule[] = [
               (peer: Container) =>
                 peer.ipBlock || kept.some((store) => matches(peer.podSelector ?? {}, podLabelsOf(store))),
             )
-          return there ? [] : [`${nameOf(it)} does not reach ${port}`]
+          return there ? [] : [`${nameOf(it)} cannot reach ${port}`]
         }),
       )
     },
@@ -153,7 +153,7 @@ export const network: Rule[] = [
     },
   },
   {
-    claim: 'the notifier alone reaches the world, and nothing private there',
+    claim: 'only the notifier reaches the internet, and no private address',
     faults: (manifests) =>
       services(manifests).flatMap((it) => {
         const blocks = rulesFor(manifests, podLabelsOf(it), 'egress')

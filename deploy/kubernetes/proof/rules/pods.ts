@@ -1,4 +1,4 @@
-/** What a pod may do, and what it is given. */
+/** Rights and resources of pods. */
 import { find, type Manifest, nameOf } from '../render.ts'
 import { type Container, containersOf, mainOf, podLabelsOf, type Rule, services, workloads } from './rule.ts'
 
@@ -15,7 +15,7 @@ const inEachPod = (manifests: Manifest[], wrong: (pod: Container) => unknown, wh
     .filter(({ spec }) => wrong(spec.template.spec))
     .map((it) => `${nameOf(it)}: ${what}`)
 
-/** At most, in bytes: docs/capacity.md. */
+/** The most memory that a service was measured to take, in bytes (docs/capacity.md). */
 const measured: Record<string, number> = { reservation: 205e6, stock: 170e6, notifier: 170e6 }
 
 export const pods: Rule[] = [
@@ -28,12 +28,12 @@ export const pods: Rule[] = [
             const value = it.metadata.labels?.[label]
             return !value || podLabelsOf(it)[label] !== value
           })
-          .map((label) => `${nameOf(it)} lacks ${label}, or its pods have another`),
+          .map((label) => `${nameOf(it)} lacks ${label}, or its pods have another value`),
       ),
     breach: (manifests) => delete podLabelsOf(find(manifests, 'Job', 'migrate'))['app.kubernetes.io/part-of'],
   },
   {
-    claim: 'no pod runs as root, or with system calls that containers have no use for',
+    claim: 'no pod runs as root or without a seccomp profile',
     faults: (manifests) =>
       inEachPod(
         manifests,
@@ -45,7 +45,7 @@ export const pods: Rule[] = [
       delete find(manifests, 'Deployment', 'stock').spec.template.spec.securityContext.seccompProfile,
   },
   {
-    claim: 'no container has capabilities, may gain privileges, or writes to its root',
+    claim: 'no container has capabilities, can gain privileges, or can write to its root filesystem',
     faults: (manifests) =>
       inEachContainer(
         manifests,
@@ -63,7 +63,7 @@ export const pods: Rule[] = [
     },
   },
   {
-    claim: 'no pod shares anything of its host',
+    claim: 'no pod shares a namespace or a path of its host',
     faults: (manifests) =>
       inEachPod(
         manifests,
@@ -81,7 +81,7 @@ export const pods: Rule[] = [
       }),
   },
   {
-    claim: 'a service that needs to write has /tmp, of limited size',
+    claim: 'a service has a /tmp of limited size',
     faults: (manifests) =>
       services(manifests)
         .filter((it) => {
@@ -102,7 +102,7 @@ export const pods: Rule[] = [
       delete find(manifests, 'Deployment', 'reservation').spec.template.spec.automountServiceAccountToken,
   },
   {
-    claim: 'each service and the migration have accounts of their own',
+    claim: 'each service and the migration have their own service account',
     faults: (manifests) =>
       [...services(manifests), find(manifests, 'Job', 'migrate')].flatMap((it) => {
         const account = it.spec.template.spec.serviceAccountName
@@ -116,7 +116,7 @@ export const pods: Rule[] = [
     },
   },
   {
-    claim: 'every container requests CPU and memory, and has a limit of memory above that',
+    claim: 'every container requests CPU and memory, and has a memory limit above its request',
     faults: (manifests) =>
       inEachContainer(
         manifests,
@@ -127,11 +127,11 @@ export const pods: Rule[] = [
     breach: (manifests) => delete mainOf(find(manifests, 'Deployment', 'stock')).resources.limits,
   },
   {
-    claim: 'a service has room for the memory that it was measured to take',
+    claim: 'a service requests the memory that it was measured to take',
     faults: (manifests) =>
       services(manifests)
         .filter((it) => bytes(mainOf(it).resources.requests.memory) < measured[it.metadata.name]!)
-        .map((it) => `${nameOf(it)} requests less than it takes`),
+        .map((it) => `${nameOf(it)} requests less memory than it takes`),
     breach: (manifests) => {
       mainOf(find(manifests, 'Deployment', 'reservation')).resources.requests.memory = '192Mi'
     },

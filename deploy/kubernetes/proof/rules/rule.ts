@@ -1,25 +1,25 @@
-/** What must hold of everything that is deployed together. */
+/** A rule about all manifests that are deployed together. */
 import { serviceNames } from '../../../../actors/config.ts'
 import { find, type Manifest } from '../render.ts'
 
 export type Rule = {
-  /** What holds, as a sentence. */
+  /** The rule, as a sentence. */
   claim: string
-  /** @returns what is wrong, in lines. */
+  /** @returns one line per fault. */
   faults(manifests: Manifest[]): string[]
-  /** Breaks the rule in one place: a rule that does not notice is none. Only what `overlays/prod` renders is broken so. */
+  /** Breaks the rule in one place of the rendered `overlays/prod`. `faults` must detect it. */
   breach(manifests: Manifest[]): void
 }
 
 export const ofKind = (manifests: Manifest[], ...kinds: string[]): Manifest[] =>
   manifests.filter(({ kind }) => kinds.includes(kind))
 
-/** The Deployments of our services, all of them: a rule about none of them would always hold. */
+/** The Deployments of our services. @throws when one is missing, because a rule about none would always hold. */
 export function services(manifests: Manifest[]): Manifest[] {
   return serviceNames.map((name) => find(manifests, 'Deployment', name))
 }
 
-/** Whatever makes pods, by a template of one. */
+/** Every object with a pod template. */
 export const workloads = (manifests: Manifest[]): Manifest[] =>
   ofKind(manifests, 'Deployment', 'StatefulSet', 'DaemonSet', 'Job')
 
@@ -31,7 +31,7 @@ export const containersOf = ({ spec }: Manifest): Container[] => [
   ...spec.template.spec.containers,
 ]
 
-/** The container that serves. */
+/** The container of the service itself. */
 export const mainOf = ({ spec }: Manifest): Container => spec.template.spec.containers[0]
 
 /** The settings that all services share. */
@@ -41,7 +41,7 @@ export function settingsOf(manifests: Manifest[]): Record<string, string> {
   return map.data
 }
 
-/** Whether a selector's labels are all among these. */
+/** Whether a selector matches these labels. */
 export const selects = (matchLabels: Record<string, string>, labels: Record<string, string> = {}): boolean =>
   Object.entries(matchLabels).every(([name, value]) => labels[name] === value)
 

@@ -1,10 +1,10 @@
-/** Who adds and removes pods. */
+/** Autoscalers. */
 import { topics } from '../../../../actors/messages.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import { external } from './environment.ts'
 import { type Container, ofKind, type Rule, services, settingsOf } from './rule.ts'
 
-/** Of either kind, in the words of an HPA. */
+/** Autoscalers of either kind, in the terms of an HPA. */
 function autoscalersOf(manifests: Manifest[], deployment: Manifest) {
   return ofKind(manifests, 'HorizontalPodAutoscaler', 'ScaledObject')
     .filter(({ spec }) => spec.scaleTargetRef.name === deployment.metadata.name)
@@ -21,10 +21,10 @@ function autoscalersOf(manifests: Manifest[], deployment: Manifest) {
     })
 }
 
-/** Those whose work is by partitions alone. Reservation reads events too, but accepts in every process. */
+/** Services that only process partitions. Reservation reads events too, but accepts in every process. */
 const bound: string[] = [topics.stockMailbox.owner, 'notifier']
 
-const knowsAuthority = (manifests: Manifest[], name: string) =>
+const hasCa = (manifests: Manifest[], name: string) =>
   ofKind(manifests, 'TriggerAuthentication')
     .filter(({ metadata }) => metadata.name === name)
     .some(({ spec }) =>
@@ -37,12 +37,13 @@ const knowsAuthority = (manifests: Manifest[], name: string) =>
 
 export const scaling: Rule[] = [
   {
-    claim: 'a Deployment has one autoscaler, never two, and does not name its replicas itself',
+    claim: 'a Deployment has exactly one autoscaler, and sets no replicas itself',
     faults: (manifests) =>
       services(manifests).flatMap((it) => {
         const found = autoscalersOf(manifests, it).map(({ name }) => name)
-        const both = found.length === 1 ? [] : [`${nameOf(it)} is scaled by: ${found.join(', ') || 'nobody'}`]
-        return it.spec.replicas === undefined ? both : [...both, `${nameOf(it)} names its replicas`]
+        const both =
+          found.length === 1 ? [] : [`${nameOf(it)} is scaled by: ${found.join(', ') || 'nothing'}`]
+        return it.spec.replicas === undefined ? both : [...both, `${nameOf(it)} sets its replicas`]
       }),
     breach: (manifests) => {
       const scaleTargetRef = { name: 'stock' }
@@ -56,39 +57,39 @@ export const scaling: Rule[] = [
     },
   },
   {
-    claim: 'there are never fewer than two of a service',
+    claim: 'a service never has fewer than two pods',
     faults: (manifests) =>
       services(manifests).flatMap((it) =>
         autoscalersOf(manifests, it)
           .filter(({ min }) => !(min >= 2))
-          .map(({ name }) => `${name} may leave one`),
+          .map(({ name }) => `${name} may scale down to one`),
       ),
     breach: (manifests) => {
       find(manifests, 'ScaledObject', 'notifier').spec.minReplicaCount = 1
     },
   },
   {
-    claim: 'where a partition is work for one, there are at most as many as partitions',
+    claim: 'a service that only processes partitions has at most as many pods as partitions',
     faults: (manifests) =>
       services(manifests)
         .filter(({ metadata }) => bound.includes(metadata.name))
         .flatMap((it) =>
           autoscalersOf(manifests, it)
             .filter(({ max }) => max !== Number(settingsOf(manifests).PARTITIONS))
-            .map(({ name, max }) => `${name} may be ${max}`),
+            .map(({ name, max }) => `${name} may scale up to ${max}`),
         ),
     breach: (manifests) => {
       find(manifests, 'ScaledObject', 'stock').spec.maxReplicaCount = 9
     },
   },
   {
-    claim: 'whoever asks Redis by TLS is told where to find the authority that certifies it',
+    claim: 'every trigger that reaches Redis by TLS has the CA of its certificate',
     faults: (manifests) =>
       ofKind(manifests, 'ScaledObject').flatMap((it) =>
         it.spec.triggers
           .filter(
             ({ metadata, authenticationRef }: Container) =>
-              metadata.enableTLS === 'true' && !knowsAuthority(manifests, authenticationRef?.name),
+              metadata.enableTLS === 'true' && !hasCa(manifests, authenticationRef?.name),
           )
           .map(({ name }: Container) => `${nameOf(it)}: ${name}`),
       ),
@@ -97,7 +98,7 @@ export const scaling: Rule[] = [
     },
   },
   {
-    claim: 'more are added at once, fewer one by one, after five minutes of less work',
+    claim: 'pods are added at once, and removed one by one after five minutes of less load',
     faults: (manifests) =>
       services(manifests).flatMap((it) =>
         autoscalersOf(manifests, it)
@@ -109,7 +110,7 @@ export const scaling: Rule[] = [
                 ({ type, value }: { type: string; value: number }) => type !== 'Pods' || value !== 1,
               ),
           )
-          .map(({ name }) => `${name} is restless`),
+          .map(({ name }) => `${name} scales up late or down early`),
       ),
     breach: (manifests) => {
       const { spec } = find(manifests, 'ScaledObject', 'stock')

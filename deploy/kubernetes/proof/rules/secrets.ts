@@ -1,4 +1,4 @@
-/** What pods are told, what they may know, and what they are made of. */
+/** Settings, secrets and images of pods. */
 import { type ConfigError, type ServiceName, toConfig } from '../../../../actors/config.ts'
 import { notifierSettings } from '../../../../actors/notifier/config.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
@@ -22,9 +22,9 @@ import {
   workloads,
 } from './rule.ts'
 
-/** What Alertmanager shows the notifier. */
+/** Secrets whose names do not begin with their owner. */
 const owners: Record<string, string> = { 'alert-token': 'notifier' }
-/** Of kind Secret since the operator wants it so: it names files of secrets, and holds none. */
+/** The operator demands a Secret, but it only names files of secrets. */
 const harmless = ['alertmanager-config']
 const ownSecrets = (manifests: Manifest[]) =>
   ofKind(manifests, 'Secret').filter(({ metadata }) => !harmless.includes(metadata.name))
@@ -33,7 +33,7 @@ const forDevelopment = (it: Manifest) =>
 
 export const secrets: Rule[] = [
   {
-    claim: 'what is referred to is there: generated with a hash in its name, or kept elsewhere',
+    claim: 'every referenced ConfigMap and Secret exists, with a hash in its name, or as an ExternalSecret',
     faults: (manifests) =>
       workloads(manifests).flatMap((it) =>
         containersOf(it).flatMap((container) =>
@@ -51,8 +51,7 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim:
-      'what is kept elsewhere is waited for: a notifier without its channels would tell nobody, and not say so',
+    claim: 'no ExternalSecret is optional: a notifier without its channels would silently notify no customer',
     faults: (manifests) =>
       workloads(manifests).flatMap((it) =>
         containersOf(it)
@@ -65,14 +64,14 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim: 'a service knows its own way into the stores, and nobody else does',
+    claim: 'a pod has only its own secrets',
     faults: (manifests) => {
       const owner = (name: string) => owners[name] ?? plain(name).replace(/-(stores|channels|admin)$/, '')
       return workloads(manifests).flatMap((it) =>
         containersOf(it)
           .flatMap(sourcesOf)
           .filter(({ kind, name }) => kind === 'Secret' && owner(name) !== it.metadata.name)
-          .map(({ name }) => `${nameOf(it)} knows ${name}`),
+          .map(({ name }) => `${nameOf(it)} has ${name}`),
       )
     },
     breach: (manifests) =>
@@ -94,13 +93,13 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim: 'the migration gives each service the passwords that it logs in with',
+    claim: 'the migration sets the passwords with which the services log in',
     faults: (manifests) => {
       const set = passwordsSet(manifests)
       return services(manifests).flatMap(({ metadata: { name } }) =>
         Object.entries(passwordsUsed(manifests, name))
           .filter(([store, password]) => set[name + store] !== password)
-          .map(([store]) => `${name} is not let in by ${store}`),
+          .map(([store]) => `${name} cannot log in to ${store}`),
       )
     },
     breach: (manifests) => {
@@ -110,7 +109,7 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim: 'each service accepts the settings that it is given',
+    claim: 'each service accepts its settings',
     faults: (manifests) =>
       services(manifests).flatMap((it) => {
         try {
@@ -127,7 +126,7 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim: 'a secret that is in git says that it is for development',
+    claim: 'every secret in git is marked as being for development',
     faults: (manifests) =>
       ownSecrets(manifests)
         .filter((it) => !forDevelopment(it))
@@ -136,13 +135,13 @@ export const secrets: Rule[] = [
       manifests.push({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'stock-stores' }, data: {} }),
   },
   {
-    claim: 'stores outside of the cluster are reached by TLS that is verified',
+    claim: 'stores outside of the cluster are reached by verified TLS',
     faults: (manifests) =>
       ofKind(manifests, 'ExternalSecret').flatMap((it) =>
         Object.entries<string>(it.spec.target?.template?.data ?? {})
           .filter(([, value]) => /^[a-z+]+:\/\//.test(value))
           .filter(([, value]) => !/^rediss(\+cluster)?:|sslmode=verify-full/.test(value))
-          .map(([key]) => `${nameOf(it)}: ${key} is not by TLS`),
+          .map(([key]) => `${nameOf(it)}: ${key} does not verify TLS`),
       ),
     breach: (manifests) => {
       const { data } = find(manifests, 'ExternalSecret', 'stock-stores').spec.target.template
@@ -150,14 +149,14 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim: 'all that is ours runs one image, and no image may change under its name',
+    claim: 'all our pods run one image, and every image has a digest or a fixed tag',
     faults: (manifests) => {
       const images = workloads(manifests).flatMap((it) =>
         containersOf(it).map(({ image }) => image as string),
       )
       const ours = new Set(images.filter((image) => image.includes('bookreservation')))
       const loose = images.filter((image) => !/@sha256:[0-9a-f]{64}$|:(?!latest$)[\w.-]+$/.test(image))
-      return ours.size > 1 ? [...loose, `several of ours: ${[...ours].join(', ')}`] : loose
+      return ours.size > 1 ? [...loose, `several images of ours: ${[...ours].join(', ')}`] : loose
     },
     breach: (manifests) => {
       mainOf(find(manifests, 'Deployment', 'stock')).image = 'registry.example/bookreservation:latest'
@@ -165,7 +164,7 @@ export const secrets: Rule[] = [
   },
 ]
 
-/** As the secret store's operator fills templates in: any word does. */
+/** Fills in templates of ExternalSecrets with any word. */
 const filledIn = (environment: Record<string, string>) =>
   Object.fromEntries(
     Object.entries(environment).map(([name, value]) => [name, value.replaceAll(/\{\{.*?\}\}/g, 'x')]),

@@ -1,4 +1,4 @@
-/** Tells on the terminal how alerts come and go. */
+/** Prints alerts on the terminal as they come and go. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Alert, Prometheus } from './prometheus.ts'
 
@@ -9,8 +9,8 @@ const nameOf = ({ labels: { alertname, severity, ...rest } }: Alert): string => 
   return [alertname, ...about].join(' ')
 }
 
-/** Calls `say` with each change of an alert, until `signal` is aborted. */
-export async function tellAlerts(
+/** Calls `say` for each change of an alert, until `signal` is aborted. */
+export async function printAlerts(
   prometheus: Prometheus,
   say: (line: string) => void,
   signal: AbortSignal,
@@ -22,7 +22,7 @@ export async function tellAlerts(
       const now = new Map(alerts.map((it) => [nameOf(it), it]))
       for (const [name, { state, annotations }] of now)
         if (before.get(name)?.state !== state) say(`${state.padEnd(8)} ${name}: ${annotations.summary}`)
-      for (const name of before.keys()) if (!now.has(name)) say(`over     ${name}`)
+      for (const name of before.keys()) if (!now.has(name)) say(`resolved ${name}`)
       before = now
     }
     await sleep(lookEveryMs, undefined, { signal }).catch(() => {})
