@@ -25,7 +25,7 @@ test('an option that is not understood is refused by its name', () => {
 test('the Schemathesis that is installed is the one that is run', async () => {
   const [name, version] = command.split('-')
   const [requirements, installer] = await Promise.all(
-    ['requirements.txt', '../../deploy/local/install.mjs'].map((path) =>
+    ['requirements.txt', '../../deploy/local/install/programs.mjs'].map((path) =>
       readFile(new URL(path, import.meta.url), 'utf8'),
     ),
   )
