@@ -13,7 +13,7 @@ export type Passwords = Record<ServiceName, string>
 const defaultPorts: Record<ServiceName, number> = { reservation: 8081, stock: 8082, notifier: 8083 }
 const defaultOpsPorts: Record<ServiceName, number> = { reservation: 9081, stock: 9082, notifier: 9083 }
 
-/** Of a store: whatever of it would not be understood is refused here. No fault repeats a value. */
+/** URL of a store. Anything that the driver would not understand is refused here. No error repeats a value. */
 const storeUrl = (parse: (url: string) => unknown, example: string) =>
   z.string(`is not set: it must be a URL like ${example}`).superRefine((text, context) => {
     try {
@@ -29,14 +29,14 @@ const share = () => {
   return z.coerce.number(message).min(0, message).max(1, message)
 }
 
-/** Printable ASCII: what hashes a password, here and in Postgres, cannot take it for two different ones. */
+/** Printable ASCII, which this code and Postgres hash in the same way. */
 const password = () =>
   z
     .string()
     .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 printable ASCII characters without spaces')
     .optional()
 
-/** A wildcard among them. Whether it is of this machine is seen when the service listens. */
+/** Includes wildcards. Listening shows whether the address belongs to this machine. */
 const isHost = (text: string) =>
   isIP(text.replace(/^\[(.*)\]$/, '$1')) !== 0 || /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u.test(text)
 
@@ -144,7 +144,7 @@ const noSettings: OwnSettings<object> = { shape: {}, schema: z.object() }
 /** The settings of every service. */
 export type Config = ReturnType<typeof toShared>
 
-/** The settings that the service has, as strings without blanks around them. An empty string counts as not set. */
+/** @returns the service's settings as trimmed strings. An empty string counts as not set. */
 export function readEnv(
   env: NodeJS.ProcessEnv = process.env,
   own: OwnSettings<object> = noSettings,
@@ -179,7 +179,7 @@ export function toConfig(
 function toShared(service: ServiceName, it: z.infer<typeof schema>) {
   return {
     service,
-    // Brackets belong to URLs.
+    // Only URLs need the brackets of an IPv6 address.
     host: it.HOST.replace(/^\[(.*)\]$/, '$1'),
     port: it.PORT ?? defaultPorts[service],
     opsPort: it.OPS_PORT ?? defaultOpsPorts[service],
@@ -202,7 +202,7 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
     otlpEndpoint: it.OTEL_EXPORTER_OTLP_ENDPOINT,
     otlpHeaders: it.OTEL_EXPORTER_OTLP_HEADERS,
     traceShare: it.OTEL_TRACES_SAMPLER_ARG,
-    /** For the migration: with these the services can log in each as itself. Of three none is left out. */
+    /** For the migration: with these each service can log in as itself. All three or none. */
     databasePasswords: passwordsOf(it, 'DATABASE'),
     redisPasswords: passwordsOf(it, 'REDIS'),
   }

@@ -1,4 +1,4 @@
-/** Kinds of settings: each parses a string, and says what is wrong with it without repeating it. */
+/** Schemas for kinds of settings. An error message never repeats the value. */
 import { z } from 'zod'
 import { isWebhookUrl } from './addresses.ts'
 
@@ -28,7 +28,7 @@ export const oneOf = <const Value extends string>(...values: Value[]) =>
 
 function isUrl(text: string, protocols: string[]): boolean {
   const url = URL.parse(text)
-  // A # that is not escaped ends a password in the middle.
+  // An unescaped # would cut a password off.
   if (url === null || !protocols.includes(url.protocol.slice(0, -1)) || text.includes('#')) return false
   return url.hostname !== '' && isEscaped(url.username) && isEscaped(url.password)
 }
@@ -67,5 +67,5 @@ export function needs<Settings extends object>(
   const first = given.find((name) => settings[name] !== undefined)
   if (first === undefined) return
   for (const name of needed.filter((it) => settings[it] === undefined))
-    context.addIssue({ code: 'custom', path: [name], message: `is not set, as ${first} needs it` })
+    context.addIssue({ code: 'custom', path: [name], message: `is not set, but ${first} needs it` })
 }

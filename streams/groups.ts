@@ -1,4 +1,4 @@
-/** What Redis reports about a stream and its consumer groups. A group has the name of the service that reads through it. */
+/** Consumer groups, as Redis reports them. A group has the name of the service that reads through it. */
 import { streamKey, type Topic } from './partition.ts'
 import type { RedisClient } from './redis.ts'
 

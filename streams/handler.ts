@@ -1,11 +1,11 @@
-/** What a service gives to the runtime: how to parse a message, and what follows from it. */
+/** A service gives the runtime a handler, which parses messages and decides what follows from them. */
 import type { Envelope } from './envelope.ts'
 import type { Fragment } from './postgres.ts'
 
-/** One message, at its place in its partition. */
+/** A message at its position in its partition. */
 export type Delivery<Message> = {
   partition: number
-  /** Its entry id. */
+  /** As in `Entry`. */
   position: string
   envelope: Envelope
   message: Message
@@ -21,7 +21,7 @@ export type OutgoingEvent = {
 export type Poison = { partition: number; position: string; reason: string }
 
 /**
- * What a commit returns to the handler: a select of two columns, `null::int` and a JSON object, from parts of `writes`.
+ * Rows that the commit returns to the handler: a select of `null::int` and a JSON object, from parts of `writes`.
  * `Result` is the type of the object.
  */
 export type Results<Result> = Fragment & { readonly result?: Result }

@@ -81,7 +81,7 @@ export class Holdings {
     return [...this.#owned.values()]
   }
 
-  /** Whether this is still the partition as we hold it, and not one that was lost and perhaps taken again. */
+  /** Whether the worker still holds this partition, and has not lost it meanwhile and perhaps taken it again. */
   holds(owned: Owned): boolean {
     return this.#owned.get(owned.partition) === owned
   }
@@ -110,8 +110,8 @@ export class Holdings {
   }
 
   /**
-   * A log holds nothing unreadable, so the stream is recreated from it. What is unreadable even then is in the log: an older
-   * version of a service does not know every event.
+   * A log holds nothing unreadable, so the stream is recreated from it. An event that is unreadable even then is in the log:
+   * an older version of a service does not know every event.
    * @throws when an event is unreadable for the first time.
    */
   quarantineUnreadable(unreadable: { partition: number; position: string; reason: string }[]): void {
@@ -285,7 +285,7 @@ export class Holdings {
 
   async #trim(owned: Owned): Promise<void> {
     const { eventLog, eventRetentionDays } = this.#options
-    // No other service reads our mailboxes, so what we have committed is no longer needed.
+    // No other service reads the mailbox, so committed messages are no longer needed.
     if (this.#ownsTopic) await this.#redis.xtrim(owned.key, 'MINID', '~', owned.position)
     if (eventLog) owned.trimTo(await eventLog.trim(owned, eventRetentionDays))
   }

@@ -57,8 +57,8 @@ export class Intake {
     void this.#holdings.show()
     const all = this.#holdings.all()
     const count = this.#entriesFor(listenMax)
-    const news = await listener.wait(all, count, blockMs, signal)
-    const rows = all.map((owned): [Owned, Row[]] => [owned, news.get(owned.key) ?? []])
+    const added = await listener.wait(all, count, blockMs, signal)
+    const rows = all.map((owned): [Owned, Row[]] => [owned, added.get(owned.key) ?? []])
     const found = this.#slicesOf(rows)
     this.#rush = rows.some(([, its]) => its.length === count) || sizeOf(found) > all.length
     // It returned what one stream has. In a rush the others have as much, and share the commit.

@@ -11,7 +11,7 @@
  * R4. An event is handled right after the one before it, or not at all (`isNextEvent`).
  * R5. A stream that cannot be made to fit Postgres is deleted and recreated.
  * R6. A consumer goes back when it has read what the owner then replaced, or stays ahead of the end of its stream, because it
- *     may have handled events that were never logged. What it handles twice has one effect.
+ *     may have handled events that were never logged. Handling an event twice has one effect.
  */
 import type { Row } from './entry.ts'
 import { mendingKey } from './mending.ts'

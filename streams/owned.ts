@@ -57,8 +57,8 @@ export class Owned {
   }
 
   /**
-   * Whoever sends the reading makes the group show the offset.
-   * @param after where to read from. What is between the offset and this position is about to be committed.
+   * Sending the reading makes the group show the offset.
+   * @param after where to read from: the entries between the offset and this position are about to be committed.
    */
   readingFrom(after = this.#position): Reading {
     this.#shown = this.#position

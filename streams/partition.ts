@@ -29,7 +29,7 @@ export const partitionOf = (key: string, partitions: number): number => fnv1a32(
 export type Topic = {
   /** The service whose workers lease the partitions. */
   owner: string
-  /** What the streams carry: `mailbox` or `events`. */
+  /** `mailbox` or `events`. */
   name: string
   /** The services whose groups read them. */
   consumers: readonly string[]

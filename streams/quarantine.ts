@@ -1,6 +1,6 @@
 /**
- * What a worker holds against the streams of its partitions. A partition whose stream is wrong, or refused by Redis, is
- * dropped and backs off (H3). A stream in quarantine is deleted when the partition is aligned again (R5).
+ * Faults of the streams that a worker reads. A partition whose stream is wrong, or refused by Redis, is dropped and backs off
+ * (H3). A stream in quarantine is deleted when its partition is aligned again (R5).
  */
 import { Backoff } from './backoff.ts'
 import { sequenceOf } from './entry.ts'

@@ -6,8 +6,8 @@
  *     from ${fencedRows(sql, received, { purchaseid: 'uuid', bookid: 'text' })} as r
  *     where p.purchaseid = r.purchaseid and p.bookid = r.bookid`
  *
- * A column is named once, with its type in Postgres. It has the item's property of that name, or whatever a function
- * derives from the item: `{ status: ['text', (it) => it.hold.status] }`. Names are lower case, as in SQL.
+ * A column is named once, with its type in Postgres. Its values are the items' properties of that name, or
+ * derived by a function: `{ status: ['text', (it) => it.hold.status] }`. Names are lower case, as in SQL.
  */
 import type { Fragment, Sql } from './postgres.ts'
 

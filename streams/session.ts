@@ -21,7 +21,7 @@ export const session = {
   array_nulls: 'on',
   // A commit is one statement, which waits for other transactions on its rows and continues with their result.
   default_transaction_isolation: 'read committed',
-  // What is accepted is on disk.
+  // An acknowledged commit is on disk.
   synchronous_commit: 'on',
   // Each pool sets its own timeouts. Its connections may be idle.
   statement_timeout: '0',

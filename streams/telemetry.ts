@@ -10,7 +10,7 @@ export type BatchTrace = {
   end(error?: unknown): void
 }
 
-/** What the runtime reports while it works. Called on the hot path: it must be cheap and must not throw. */
+/** Reports of the runtime while it works. Called on the hot path: it must be cheap and must not throw. */
 export type Telemetry = {
   /** A batch was read. @param size its messages. */
   batch(size: number): void

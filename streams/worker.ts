@@ -34,7 +34,7 @@ import { lettersToRedrive } from './dead-letter.ts'
 import { deadline } from './deadline.ts'
 import { entriesOf } from './entry.ts'
 import { inBatches } from './event-batch.ts'
-import type { EventLog, Publication } from './event-log.ts'
+import type { Publication } from './event-log.ts'
 import type { Effects, Handler } from './handler.ts'
 import { Holdings, type HoldingsOptions } from './holdings.ts'
 import { batchSizeMax, Intake } from './intake.ts'
@@ -42,6 +42,7 @@ import { type Form, forms } from './letter.ts'
 import { isNoGroup } from './mailbox.ts'
 import type { Owned } from './owned.ts'
 import { isDataError, isRefusal } from './postgres.ts'
+import { Publishing } from './publishing.ts'
 import { Pulse } from './pulse.ts'
 import { openRedis, type RedisClient, untilReady } from './redis.ts'
 import { StreamListener } from './stream-listener.ts'
@@ -64,9 +65,9 @@ export class Worker<Message> {
   readonly #redis: RedisClient
   readonly #holdings: Holdings
   readonly #intake: Intake
+  readonly #publishing = new Publishing()
   readonly #backoff = new Backoff({ initialMs: 50, maxMs: 1_000 })
   #tidiedAt = 0
-  #publishing: Promise<void> | undefined
   /** Whether a batch was handled whose outcome is unknown. */
   #inDoubt = false
 
@@ -123,7 +124,7 @@ export class Worker<Message> {
       }
     }
     await leasing
-    await this.#published().catch((error) => this.#doubt(error))
+    await this.#publishing.done().catch((error) => this.#doubt(error))
     await this.#holdings.leave()
     this.#redis.disconnect()
   }
@@ -139,7 +140,7 @@ export class Worker<Message> {
   async #read(listener: StreamListener, signal: AbortSignal): Promise<Slice[]> {
     const slices = await this.#intake.more()
     if (slices.length > 0) return slices
-    await this.#published()
+    await this.#publishing.done()
     return await this.#intake.listen(listener, signal)
   }
 
@@ -181,9 +182,8 @@ export class Worker<Message> {
     const advances = slices.map(advanceOf).sort((a, b) => a.partition - b.partition)
     const outgoing = inBatches(effects.events, advances)
     const redriven = redrivenOf(slices, letters)
-    const { writes, results: wanted } = effects
 
-    await this.#published()
+    await this.#publishing.done()
     trace?.committing()
     const startedAt = performance.now()
     const committing = commit(sql, {
@@ -192,8 +192,8 @@ export class Worker<Message> {
       letters,
       form,
       redriven,
-      writes,
-      results: wanted,
+      writes: effects.writes,
+      results: effects.results,
     })
     this.#intake.readAhead(slices)
     const { partitions, events, results } = await deadline(statementWithinMs, 'commit the batch', committing)
@@ -213,27 +213,8 @@ export class Worker<Message> {
       if (own && this.#holdings.holds(owned))
         publications.push({ at: { partition, seq, trimmed }, events: own })
     }
-    if (eventLog && publications.length > 0) this.#publish(eventLog, publications, trace)
+    if (eventLog && publications.length > 0) this.#publishing.start(eventLog, publications, trace)
     else trace?.end()
-  }
-
-  /** Publishes while the next batch is read and handled. That batch is committed afterwards. */
-  #publish(eventLog: EventLog, publications: Publication[], trace?: BatchTrace): void {
-    trace?.publishing(
-      publications.reduce((sum, { events }) => sum + events.reduce((n, it) => n + it.events.length, 0), 0),
-    )
-    this.#publishing = eventLog.publish(publications)
-    this.#publishing.then(
-      () => trace?.end(),
-      (error) => trace?.end(error), // Thrown when it is awaited; until then it must not count as unhandled.
-    )
-  }
-
-  /** @throws when the last publication failed: the next alignment fills the streams. */
-  async #published(): Promise<void> {
-    const publishing = this.#publishing
-    this.#publishing = undefined
-    await publishing
   }
 
   #fencedOut({ partition, epoch }: Owned): void {
@@ -286,7 +267,7 @@ export class Worker<Message> {
     this.#tidiedAt = performance.now()
     // Alignment sets the groups back to the offsets, and may recreate streams.
     this.#intake.forgetAhead()
-    await this.#published()
+    await this.#publishing.done()
     await this.#holdings.tidy()
     const all = new Map(this.#holdings.all().map((it) => [it.partition, it]))
     for (const letter of await lettersToRedrive(this.#options.sql, [...all.keys()])) {
@@ -302,7 +283,7 @@ export class Worker<Message> {
     this.#options.log.warn(facts, 'starting over from the committed offsets')
     this.#holdings.forget()
     this.#inDoubt = true
-    this.#publishing = undefined
+    this.#publishing.forget()
     this.#intake.forgetAhead()
   }
 }

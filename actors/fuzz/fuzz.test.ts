@@ -25,7 +25,7 @@ test('an invalid option is reported by its name', () => {
 test('the installed Schemathesis is the one that runs', async () => {
   const [name, version] = command.split('-')
   const [requirements, installer] = await Promise.all(
-    ['requirements.txt', '../../deploy/local/install.mjs'].map((path) =>
+    ['requirements.txt', '../../deploy/local/install/programs.mjs'].map((path) =>
       readFile(new URL(path, import.meta.url), 'utf8'),
     ),
   )

@@ -34,16 +34,16 @@ test('addresses are kept as delivery needs them', () => {
 
 test('settings that need others name them', () => {
   expect(faultsOf({ ...servers, SOLAPI_API_KEY: 'KEY' })).toEqual([
-    'SOLAPI_API_SECRET is not set, as SOLAPI_API_KEY needs it',
-    'SOLAPI_FROM is not set, as SOLAPI_API_KEY needs it',
+    'SOLAPI_API_SECRET is not set, but SOLAPI_API_KEY needs it',
+    'SOLAPI_FROM is not set, but SOLAPI_API_KEY needs it',
   ])
   expect(faultsOf({ ...servers, SOLAPI_FROM: '02-123' })).toEqual([
-    'SOLAPI_API_KEY is not set, as SOLAPI_FROM needs it',
-    'SOLAPI_API_SECRET is not set, as SOLAPI_FROM needs it',
+    'SOLAPI_API_KEY is not set, but SOLAPI_FROM needs it',
+    'SOLAPI_API_SECRET is not set, but SOLAPI_FROM needs it',
   ])
   expect(faultsOf({ ...servers, KAKAO_PF_ID: 'PF' })).toHaveLength(4)
   expect(faultsOf({ ...servers, KAKAO_TEMPLATES: 'reserved=ID' })).toEqual([
-    'KAKAO_PF_ID is not set, as KAKAO_TEMPLATES needs it',
+    'KAKAO_PF_ID is not set, but KAKAO_TEMPLATES needs it',
   ])
 })
 

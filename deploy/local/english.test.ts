@@ -6,7 +6,7 @@ const wordsIn = (path: string, text: string) => findingsOf(path, text).map((it) 
 test('a comment that begins without a subject is found, wherever the comment is', () => {
   const code = [
     '/** What a line holds. */',
-    'const a = 1 // Who asks.',
+    'const a = 1 //\tWho asks.',
     '/**',
     ' * Fine.',
     ' *',
@@ -36,7 +36,9 @@ test('a word is found on its own line, with what to write instead', () => {
 })
 
 test('code, links and files of other kinds are not checked', () => {
-  expect(wordsIn('a.md', '```\nshe\n```\n`her` [x](her.ts) https://his.example\n')).toEqual([])
+  expect(
+    wordsIn('a.md', '```\nshe\n```\n- so:\n  ```\n  she\n  ```\n`her` [x](her.ts) https://his.example\n'),
+  ).toEqual([])
   expect(wordsIn('a.sql', '-- anew')).toEqual([])
 })
 

@@ -36,7 +36,7 @@ const replacements: [RegExp, string][] = [
   [/\b(?:of ours|of theirs|of others')\b/gi, 'its own, the others'],
   [/\bthe like\b/gi, 'similar ones'],
   [/\bstands? still\b/gi, 'hangs'],
-  [/\bstands\b(?! for)/gi, 'is'],
+  [/\bstands\b(?! (?:for|out)\b)/gi, 'is'],
   [/\bheed(?:s|ed)?\b/gi, 'honor'],
   [/\breckon(?:s|ed)?\b/gi, 'estimate'],
   [/\bby hand\b/gi, 'manually'],
@@ -78,7 +78,7 @@ function blocksOf(path: string, source: string): Block[] {
   const markdown = extname(path) === '.md'
   const pattern = comment[extname(path)]
   if (!markdown && !pattern) return []
-  const text = markdown ? source.replace(/^```[\s\S]*?^```/gm, (it) => it.replace(/[^\n]/g, '')) : source
+  const text = markdown ? source.replace(/^ *```[\s\S]*?^ *```/gm, (it) => it.replace(/[^\n]/g, '')) : source
   const blocks: Block[] = []
   let open: Block | undefined
   for (const [index, raw] of text.split('\n').entries()) {
@@ -86,7 +86,7 @@ function blocksOf(path: string, source: string): Block[] {
     const prose = found?.[2]?.replace(/\s*\*\/$/, '').replace(/`[^`]*`|\]\([^)]*\)|https?:\S+/g, '``')
     const opens = markdown
       ? /^(?:[-*|#>]|\d+\.)\s?/.test(prose!)
-      : found?.[1]?.startsWith('/*') || /^\s*\S.*\s(\/\/|#) /.test(raw)
+      : found?.[1]?.startsWith('/*') || /^\s*\S.*\s(\/\/|#)\s/.test(raw)
     if (!prose?.replace(/^[-*]\s/, '')) open = undefined
     else if (open && !opens) open.text += `\n${prose}`
     else {

@@ -54,7 +54,7 @@ async function closedProject(): Promise<() => Promise<string[]>> {
 }
 
 const copying = expect.stringMatching(/^Copying Postgres to .*\/refuge\/bookreservation-postgres-/)
-const keeping = expect.stringMatching(/^Keeping Postgres' data in .*\/refuge\/bookreservation-data-/)
+const keeping = expect.stringMatching(/^Keeping the data of Postgres in .*\/refuge\/bookreservation-data-/)
 
 describe.runIf(process.getuid?.() === 0)('Postgres for root', () => {
   test('runs from a folder that only root can enter', async () => {
@@ -96,6 +96,6 @@ describe.runIf(process.getuid?.() === 0)('Postgres for root', () => {
     await mkdir(join(dir, 'closed'))
     for (const name of ['closed', 'refuge']) await chmod(join(dir, name), 0o700)
     const home = postgresHome(join(dir, 'closed/data'), () => {}, join(dir, 'refuge'))
-    await expect(home).rejects.toThrow(/^Cannot use .*: Postgres' user may not enter it/)
+    await expect(home).rejects.toThrow(/^Cannot use .*: the user of Postgres cannot enter it/)
   })
 })

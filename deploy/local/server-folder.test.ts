@@ -169,8 +169,8 @@ test.runIf(canUnshare)(
     expect(await query(before.urls.postgres, 'insert into kept values (8) returning n')).toEqual([{ n: 8 }])
     await set(before.urls.redis, 'k')
     expect(said.toSorted()).toEqual([
-      `Waiting for the end of a Postgres that still uses ${dir}/postgres.`,
-      `Waiting for the end of a Redis that still uses ${dir}/redis.`,
+      `Waiting for a Postgres that still uses ${dir}/postgres.`,
+      `Waiting for a Redis that still uses ${dir}/redis.`,
     ])
     // The end of its first process ends the whole namespace.
     const [, first] = await descendants(before.starter.pid)
@@ -194,7 +194,7 @@ test('F1: a start waits for the backends of a killed Postgres', async () => {
   await first.exited
   const second = postgresHere()
   await vi.waitUntil(() => said.length > 0, 10_000)
-  expect(said).toEqual([`Waiting for the end of a Postgres that still uses ${dir}/postgres.`])
+  expect(said).toEqual([`Waiting for a Postgres that still uses ${dir}/postgres.`])
   kill(last)
   await using it = await second
   expect(await query(it.url, 'select 7 as n')).toEqual([{ n: 7 }])

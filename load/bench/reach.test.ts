@@ -92,7 +92,7 @@ describe.sequential('a product', () => {
 
 test('results name the flags, the log level, and the settings in the environment without their values', () => {
   expect(describeStart('node', { LOG_LEVEL: 'warn', SMTP_URL: 'smtp://secret@host' })).toMatch(
-    / on node --max-old-space-size=\d+ .*, LOG_LEVEL warn, .*; set by the environment: SMTP_URL$/,
+    / on node --max-old-space-size=\d+ .*, LOG_LEVEL warn, .*; from the environment: SMTP_URL$/,
   )
   expect(describeStart('deno', {})).toMatch(/ on deno run .*, LOG_LEVEL info, .* the ports$/)
 })

