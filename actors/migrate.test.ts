@@ -128,7 +128,7 @@ test('a Postgres that is too old is refused', async () => {
     return [{ ...row, arrived: 'pinned', version: 140_019, shown: '14.19' }]
   }
   expect(await faultsOfPostgres({ unsafe: facts as never })).toEqual([
-    'Postgres is 14.19, and 15 is the oldest that works: use a newer server',
+    'Postgres is 14.19, and 15 is the oldest supported version: use a newer server',
   ])
   await sql.end()
 })
@@ -179,7 +179,7 @@ test.each<[info: string, cluster: boolean, fault: string | undefined]>([
   ],
   ['redis_version:7.2.4\r\nvalkey_version:9.1.0', false, undefined],
   ['', false, undefined],
-  ['redis_version:6.2.14', false, 'Redis is 6.2.14, and 7.0 is the oldest that works'],
+  ['redis_version:6.2.14', false, 'Redis is 6.2.14, and 7.0 is the oldest supported version'],
   ['role:slave', true, 'Redis is a replica'],
   ['cluster_enabled:1', false, 'redis+cluster://'],
   ['cluster_enabled:1', true, undefined],

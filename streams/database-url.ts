@@ -50,7 +50,7 @@ function placeOf({ nodes, parameters }: StoreUrl) {
     throw new UrlError('names no host: for a Unix socket add its folder, as in ?host=/var/run/postgresql')
   const ports = portsOf(parameters.get('port'), all)
   const sockets = all.filter((it) => it.host.startsWith('/'))
-  if (sockets.length > 0 && all.length > 1) throw new UrlError('names a Unix socket beside other hosts')
+  if (sockets.length > 0 && all.length > 1) throw new UrlError('names a Unix socket and other hosts')
   const host = all.map((it) => it.host)
   const path = sockets.length > 0 ? { path: `${host[0]}/.s.PGSQL.${ports[0]}` } : {}
   return {
@@ -62,7 +62,7 @@ function placeOf({ nodes, parameters }: StoreUrl) {
 }
 
 const asSocket = ({ host, port }: Node): Node => {
-  if (host.includes('/') && !host.startsWith('/')) throw new UrlError('has a host with a / in it')
+  if (host.includes('/') && !host.startsWith('/')) throw new UrlError('has a host that contains a /')
   return { host, port }
 }
 
@@ -130,7 +130,7 @@ function modeOf(parameters: Map<string, string>): (typeof modes)[number] {
     parameters.get('sslmode') ?? parameters.get('ssl') ?? (files || bound ? 'verify-full' : 'disable')
   const mode = (jdbc ?? named) as (typeof modes)[number]
   if (!bound && parameters.get('sslrootcert') !== 'system') return mode
-  if (mode === 'disable') throw new UrlError('asks for TLS by one parameter and refuses it by another')
+  if (mode === 'disable') throw new UrlError('requires TLS by one parameter and disables it by another')
   return 'verify-full'
 }
 
@@ -202,12 +202,11 @@ const ours = /^(role|search_path|datestyle|timezone|statement_timeout|lock_timeo
 function check(name: string, value: string): void {
   const allowed = Object.hasOwn(understood, name) ? understood[name] : undefined
   if (allowed?.test(value)) return
-  if (allowed)
-    throw new UrlError(`has a value of ${name} that is not possible here: leave it out, or see README`)
+  if (allowed) throw new UrlError(`has an unsupported value of ${name}: leave it out, or see README`)
   if (ours.test(name))
     throw new UrlError(`has the parameter ${name}, which the services set themselves: leave it out`)
   throw new UrlError(
-    `has the parameter ${shown(name)}, which has no meaning here: leave it out (a setting of the server is written options=-c%20name=value)`,
+    `has an unknown parameter: ${shown(name)}. Leave it out (a setting of the server is written options=-c%20name=value)`,
   )
 }
 

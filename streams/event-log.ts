@@ -104,7 +104,7 @@ export class EventLog {
         from event_batch b
         where b.partition = m.partition and b.seq > ${low}::bigint and b.first <= m.trimmed) as kept
       from mailbox m where partition = ${partition} and epoch = ${epoch} and seq = ${seq}`
-    if (!ours) throw new PublishError(`Cannot mend ${key}: another worker owns it, or it has moved on`)
+    if (!ours) throw new PublishError(`Cannot repair ${key}: another worker owns it, or it has moved on`)
     // Events that were pruned from the log are gone for every consumer.
     const floor = ours.kept === trimmed - low ? low : trimmed
     if (!fault && floor === trimmed) return undefined

@@ -94,7 +94,7 @@ export class Holdings {
 
   /** Drops a partition whose stream continues with an entry that cannot be next. The stream will be recreated. */
   quarantine(owned: Owned, next: string): void {
-    const reason = `it goes on from ${owned.position} with ${next}`
+    const reason = `it continues after ${owned.position} with ${next}`
     this.#quarantine.add(owned, reason)
     this.#backOff(owned, new Error(`Cannot read ${owned.key}: ${reason}`))
   }
@@ -104,7 +104,7 @@ export class Holdings {
    * refills it; deleting the stream would delete the group. If the owner finds nothing wrong, the stream is recreated.
    */
   missNext(owned: Owned, next: string): void {
-    const error = new Error(`Cannot read ${owned.key}: it goes on from ${owned.position} with ${next}`)
+    const error = new Error(`Cannot read ${owned.key}: it continues after ${owned.position} with ${next}`)
     if (this.#quarantine.mayStillCome(owned)) this.#backOff(owned, error)
     else this.quarantine(owned, next)
   }
@@ -233,7 +233,7 @@ export class Holdings {
       log.warn({ partition }, 'the consumer group was gone: created it at the offset')
     }
     const reason = await eventLog?.mend(owned)
-    if (reason) log.warn({ partition, reason }, 'the events were not as logged: filled their stream again')
+    if (reason) log.warn({ partition, reason }, 'the stream did not match the event log: filled it again')
     await eventLog?.publish([{ at: owned, events: [] }])
   }
 

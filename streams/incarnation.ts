@@ -146,7 +146,9 @@ export class Incarnation {
 
   #adopt(count: RenewalCount): void {
     if (this.#last && this.#last.id !== count.id)
-      this.#end = new SetupError(`The database was restored and is incarnation ${count.id} now. Start again`)
+      this.#end = new SetupError(
+        `The database was restored and is at incarnation ${count.id} now: start again`,
+      )
     else this.#last = count
   }
 

@@ -30,9 +30,7 @@ export function redisAddress(url: string): RedisAddress {
   const cluster = scheme.endsWith('+cluster')
   if (nodes.length === 0) throw new UrlError(`names no host: it must be a URL like ${redisExample}`)
   if (nodes.length > 1 && !cluster)
-    throw new UrlError(
-      `names several hosts: those of a cluster are written ${scheme}+cluster://host:6379,host:6379`,
-    )
+    throw new UrlError(`names several hosts: for a cluster write ${scheme}+cluster://host:6379,host:6379`)
   const host = nodes[0]!.host
   return {
     cluster,
@@ -57,8 +55,7 @@ function databaseOf(path: string, cluster: boolean): { db?: number } {
 
 function familyOf(parameters: Map<string, string>): { family?: 4 | 6 } {
   for (const name of parameters.keys())
-    if (name !== 'family')
-      throw new UrlError(`has the parameter ${shown(name)}, which has no meaning here: leave it out`)
+    if (name !== 'family') throw new UrlError(`has an unknown parameter: ${shown(name)}. Leave it out`)
   const family = parameters.get('family')
   if (family === undefined || family === '0') return {}
   if (family !== '4' && family !== '6') throw new UrlError('has a family other than 0, 4 or 6')

@@ -39,7 +39,9 @@ export async function faultsOfPostgres(sql: Pick<Sql, 'unsafe'>): Promise<string
       'DATABASE_URL leads to a pooler that ignores the parameters of a connection: name Postgres itself',
     )
   if (it.version < postgresMin * 10_000)
-    faults.push(`Postgres is ${it.shown}, and ${postgresMin} is the oldest that works: use a newer server`)
+    faults.push(
+      `Postgres is ${it.shown}, and ${postgresMin} is the oldest supported version: use a newer server`,
+    )
   if (it.encoding !== 'UTF8')
     faults.push(
       `the database's encoding is ${it.encoding}, which cannot store every title: create one with` +
@@ -81,7 +83,7 @@ export function adviceOn(error: unknown): string | undefined {
       ' schema when it starts, and a pooler such as PgBouncer forwards neither'
     )
   if (code === '42704' && /unrecognized configuration parameter/.test(message))
-    return `Postgres does not know a setting that is needed (${message}): ${postgresMin} is the oldest version that works`
+    return `Postgres does not know a setting that is needed (${message}): ${postgresMin} is the oldest supported version`
   return undefined
 }
 
@@ -100,7 +102,7 @@ export function faultsOfNode(info: Map<string, string>, cluster: boolean): strin
   const version = info.get('redis_version')
   if (version && Number.parseInt(version, 10) < redisMin)
     faults.push(
-      `Redis is ${version}, and ${redisMin}.0 is the oldest that works: use a newer server, or Valkey`,
+      `Redis is ${version}, and ${redisMin}.0 is the oldest supported version: use a newer server, or Valkey`,
     )
   if (info.get('role') === 'slave')
     faults.push('Redis is a replica, which is read-only: name the master in REDIS_URL')

@@ -35,7 +35,7 @@ export function splitStoreUrl(text: string): StoreUrl {
   const { scheme, userinfo = '', hosts, path = '', query = '' } = shape.exec(text)?.groups ?? {}
   if (scheme === undefined || hosts === undefined) throw new UrlError('is not a URL')
   // An @ after the hosts means that the password contains a / or a ?.
-  if (`${path}${query}`.includes('@')) throw new UrlError(`has an @ behind a / or ?: ${escapes}`)
+  if (`${path}${query}`.includes('@')) throw new UrlError(`has an @ after a / or ?: ${escapes}`)
   const colon = userinfo.indexOf(':')
   return {
     scheme: scheme.toLowerCase(),
@@ -64,7 +64,8 @@ function nodeOf(text: string): Node {
     throw new UrlError('has something other than an IPv6 address in brackets')
   const host = v6 ?? decode(name!)
   if (host === '') throw new UrlError('has an empty host')
-  if (/[\s"<>\\^`{|}]/.test(host)) throw new UrlError('has a host with a blank or a sign that no host has')
+  if (/[\s"<>\\^`{|}]/.test(host))
+    throw new UrlError('has a host with a space or a character that no host name has')
   return { host, port: port === undefined ? undefined : portOf(port) }
 }
 
@@ -81,21 +82,21 @@ function parametersOf(query: string): Map<string, string> {
   for (const pair of query.split('&').filter((it) => it !== '')) {
     const [name, ...value] = pair.split('=')
     const key = decode(name!)
-    if (parameters.has(key)) throw new UrlError(`names ${shown(key)} twice`)
+    if (parameters.has(key)) throw new UrlError(`has a parameter twice: ${shown(key)}`)
     parameters.set(key, decode(value.join('=')))
   }
   return parameters
 }
 
-/** The name of a parameter. Anything that does not look like a name may be part of a password. */
-export const shown = (name: string): string => (/^[A-Za-z][\w.-]{0,40}$/.test(name) ? name : 'a parameter')
+/** @returns the name of a parameter, for an error. Anything that does not look like a name may be part of a password. */
+export const shown = (name: string): string => (/^[A-Za-z][\w.-]{0,40}$/.test(name) ? name : '(not shown)')
 
 function decode(text: string): string {
   let decoded: string
   try {
     decoded = decodeURIComponent(text)
   } catch {
-    throw new UrlError('has a % that begins no escape: write %25 for %')
+    throw new UrlError('has a % that starts no escape: write %25 for %')
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it must find them.
   if (/[\0-\x1f\x7f]/.test(decoded)) throw new UrlError('must not contain control characters')

@@ -49,7 +49,7 @@ test('events that consumers had not read are undone together with the stock that
   await startOf(system, 'reservation', 'notifier')
   // The consumers found the old streams and deleted them.
   await eventually(() =>
-    system.processes.reservation[0]!.logs.some((line) => String(line.reason).includes('goes on from')),
+    system.processes.reservation[0]!.logs.some((line) => String(line.reason).includes('it continues after')),
   )
   await startOf(system, 'stock')
   const accepted = await Promise.all(books.map((book) => reserveAndWait(system.reservation, book, 'ann')))
