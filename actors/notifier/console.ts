@@ -1,4 +1,5 @@
 /** Prints every notice on standard output, one line each, as the original system did. */
+import { leasesLast } from '../../streams/lease.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Line, Series } from '../busy-lines.ts'
 import { traceIdOf } from '../http/trace.ts'
@@ -97,13 +98,15 @@ export class PrintOnce {
    * @throws when the leases are about to run out.
    */
   async print(notices: PlannedNotice[], existing: ReadonlySet<string>): Promise<PlannedNotice[]> {
+    const { sql, worker, leaseMarginMs, print } = this.#options
     const due = notices.filter(
       (it) => it.channel === 'console' && !it.superseded && !existing.has(it.noticeid),
     )
     if (due.length === 0) return due
-    if (!(await this.#leasesLast([...new Set(due.map((it) => it.partition))])))
+    const partitions = [...new Set(due.map((it) => it.partition))]
+    if (!(await leasesLast(sql, worker, partitions, leaseMarginMs)))
       throw new Error('Cannot print notices: the leases are about to run out, or have run out')
-    this.#options.print(due.filter((it) => !this.#printed.has(it.noticeid)))
+    print(due.filter((it) => !this.#printed.has(it.noticeid)))
     for (const notice of due) {
       notice.printed = true
       this.#printed.add(notice.noticeid)
@@ -115,13 +118,5 @@ export class PrintOnce {
   forget(notices: PlannedNotice[], partitions: ReadonlySet<number>): void {
     for (const { noticeid, partition } of notices)
       if (partitions.has(partition)) this.#printed.delete(noticeid)
-  }
-
-  async #leasesLast(partitions: number[]): Promise<boolean> {
-    const { sql, worker, leaseMarginMs } = this.#options
-    const rows = await sql`
-      select from mailbox where partition = any(${partitions}::int[]) and owner = ${worker}
-        and lease_until > clock_timestamp() + ${leaseMarginMs}::float8 * interval '1 millisecond'`
-    return rows.length === partitions.length
   }
 }

@@ -6,8 +6,6 @@ import type { Contact } from './customers/customers.ts'
 import { type Gathering, keyOf } from './plan/gather.ts'
 import type { Plan, PlannedNotice } from './plan/plan.ts'
 
-export { leasesLast } from '../../streams/lease.ts'
-
 export async function readContacts(sql: Sql, userids: string[]): Promise<Map<string, Contact>> {
   if (userids.length === 0) return new Map()
   const rows = await sql<(Contact & { userid: string })[]>`

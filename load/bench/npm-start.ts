@@ -1,6 +1,7 @@
 /** The product as users run it: the program of `npm start` as a process, with its output in a pipe. */
 import { join } from 'node:path'
 import { readEnv, type ServiceName } from '../../actors/config.ts'
+import { notifierSettings } from '../../actors/notifier/config.ts'
 import { listProcesses } from '../../deploy/local/kill-tree.ts'
 import { commandLine } from '../../deploy/local/orphan.ts'
 import { root } from '../../deploy/local/root.ts'
@@ -87,7 +88,9 @@ const always = ['DATABASE_URL', 'REDIS_URL', 'REDIS_PREFIX']
 export function describeStart(runtime: Runtime, env: NodeJS.ProcessEnv = process.env): string {
   const [, ...flags] = runtimeCommand(runtime)
   const { logLevel } = toSettings({ ...env, RUNTIME: runtime })
-  const names = Object.keys(readEnv(env)).filter((name) => ![...always, 'LOG_LEVEL', 'HOST'].includes(name))
+  const names = Object.keys(readEnv(env, notifierSettings)).filter(
+    (name) => ![...always, 'LOG_LEVEL', 'HOST'].includes(name),
+  )
   const more = names.length ? `; from the environment: ${names.join(', ')}` : ''
   return (
     `npm start, services on ${runtime} ${flags.join(' ')}, LOG_LEVEL ${logLevel}, log lines printed by the starter; ` +

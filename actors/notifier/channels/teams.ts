@@ -20,7 +20,7 @@ import { defineChannel } from './descriptor.ts'
 import { type OperatorWebhook, postingChannel } from './posting.ts'
 import type { Limits } from './receiver.ts'
 
-/** What the card's frame leaves of the 28 KB. */
+/** Leaves room for the card's frame within 28 KB. */
 const textBytesMax = 20_000
 const titleBytesMax = 2_000
 

@@ -139,7 +139,7 @@ test('a notice is given up after a day', async () => {
   expect(await database.notices()).toMatchObject([{ status: 'failed', last_error: 'busy; gave up' }])
 })
 
-test('J2: killed between the answer and its record, a dispatcher sends the same Message-ID again', async () => {
+test('M2: killed between the answer and its record, a dispatcher sends the same Message-ID again', async () => {
   await using mails = await MailSink.start()
   await database.commit([reserved({ reservationid: randomUUID() })], { routing: onlyMail })
   const channel = emailChannel({ smtpUrl: mails.url, from })
@@ -152,7 +152,7 @@ test('J2: killed between the answer and its record, a dispatcher sends the same 
   expect(mails.mails[0]!.messageId).toBe(mails.mails[1]!.messageId)
 })
 
-test('J1: a dead mail server delays no webhook', async () => {
+test('M1: a dead mail server delays no webhook', async () => {
   const silent = createServer(() => {})
   await once(silent.listen(0, '127.0.0.1'), 'listening')
   await using hooks = await WebhookSink.start()
@@ -214,7 +214,7 @@ test('no more is claimed than there is room for, and nothing while the receiver 
   expect(most).toBe(3)
 })
 
-test('J2: after an outage of Postgres, results are recorded and nothing is sent twice', async () => {
+test('M2: after an outage of Postgres, results are recorded and nothing is sent twice', async () => {
   const sent: number[] = []
   const asked = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<Outcome>()
@@ -240,7 +240,7 @@ test.each([
   ['that was there before', 1_500],
   ['that has just started', 0],
 ])(
-  'J3: a notice sent during an outage of Postgres is not sent by another %s, though its claim ran out',
+  'M3: a notice sent during an outage of Postgres is not sent by another %s, though its claim ran out',
   async (_, headStartMs) => {
     const sent: number[] = []
     const asked = Promise.withResolvers<void>()
@@ -279,7 +279,7 @@ test.each([
   },
 )
 
-test('J3: a dispatcher that has just started pauses once, then sends', async () => {
+test('M3: a dispatcher that has just started pauses once, then sends', async () => {
   await database.commit([reserved({ reservationid: randomUUID() })])
   // The pause is longer than the silence that counts as an outage.
   const times = { leaseMs: 300, pollMs: 20, afterOutageMs: 500 }
@@ -290,7 +290,7 @@ test('J3: a dispatcher that has just started pauses once, then sends', async () 
   await running.tally.until('sent', 1)
 })
 
-test('J4: when a dispatcher stops, running deliveries are finished and recorded', async () => {
+test('M4: when a dispatcher stops, running deliveries are finished and recorded', async () => {
   const asked = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<Outcome>()
   await database.commit([reserved({ reservationid: randomUUID() })])
@@ -329,7 +329,7 @@ test('two dispatchers of a channel share the work and send nothing twice', async
   await two.end()
 })
 
-test('J3: a delivery that takes longer than the lease stays with its dispatcher', async () => {
+test('M3: a delivery that takes longer than the lease stays with its dispatcher', async () => {
   const slow = Promise.withResolvers<Outcome>()
   let sent = 0
   const channel = () =>
@@ -436,7 +436,7 @@ test('when the last channel refuses, the notice has failed and operators are not
   expect(await database.summary()).toEqual(['reserved sms failed', 'delivery-failed email sent'])
 })
 
-test("J5: a notice goes to its customer's current address", async () => {
+test("M5: a notice goes to its customer's current address", async () => {
   const asked: string[] = []
   const routing = route(['email'])
   await database.commit([reserved({ reservationid: randomUUID() })], { routing })
@@ -464,7 +464,7 @@ test('a receiver that never comes back is given up too', async () => {
   await running.tally.until('failed', 1)
 })
 
-test('J5: a success that an operator retries is not sent if it was cancelled meanwhile', async () => {
+test('M5: a success that an operator retries is not sent if it was canceled meanwhile', async () => {
   const sent: string[] = []
   const reservationid = randomUUID()
   await database.commit([reserved({ reservationid })])

@@ -7,14 +7,14 @@
  * It is woken when a delivery ends and when new notices are due, and polls now and then. Deliveries that end while a
  * statement runs are recorded together by the next one.
  *
- * J1. Every channel has its own dispatcher, so a dead or slow channel delays no other.
- * J2. Record results before claiming more. If they can't be recorded, stop sending, so an outage of Postgres never causes
+ * M1. Every channel has its own dispatcher, so a dead or slow channel delays no other.
+ * M2. Record results before claiming more. If they can't be recorded, stop sending, so an outage of Postgres never causes
  *     duplicates.
- * J3. A claim is renewed while its delivery runs. So no other process claims a notice in flight, however slow its receiver,
+ * M3. A claim is renewed while its delivery runs. So no other process claims a notice in flight, however slow its receiver,
  *     and the notices of a process that died are soon due again. While Postgres is down no claim can be renewed. When it is
  *     back, nothing is claimed for a moment, so that every process can first record what it sent meanwhile.
- * J4. When a dispatcher stops, running deliveries get a short grace period; longer ones are left to the lease.
- * J5. A delivery uses the state at the time of the claim: superseded and suppressed notices are not claimed, and addresses are
+ * M4. When a dispatcher stops, running deliveries get a short grace period; longer ones are left to the lease.
+ * M5. A delivery uses the state at the time of the claim: superseded and suppressed notices are not claimed, and addresses are
  *     read with the claim. A cancellation does not withdraw an outcome that was given up. If an operator retries that outcome,
  *     the dispatcher looks for the cancellation.
  */
@@ -129,7 +129,7 @@ export class Dispatcher {
     if (!(await this.#mayClaim())) return false
     const due = await claimDue(sql, channel.name, room, leaseMs)
     this.#answeredAt = performance.now()
-    this.#deliver(due, await this.#readCancelled(due))
+    this.#deliver(due, await this.#readCanceled(due))
     return this.#done.length > 0 || (due.length === room && this.#inFlight.size < channel.capacity)
   }
 
@@ -150,11 +150,11 @@ export class Dispatcher {
     return performance.now() >= this.#claimFrom
   }
 
-  #deliver(due: Claimed[], cancelled: ReadonlySet<Claimed>): void {
+  #deliver(due: Claimed[], canceled: ReadonlySet<Claimed>): void {
     const { channel, routing } = this.#options
     for (const claimed of due) {
       if (this.#isInFlight(claimed)) continue
-      if (cancelled.has(claimed)) {
+      if (canceled.has(claimed)) {
         this.#done.push(supersededMark(claimed, channel.name))
         continue
       }
@@ -163,8 +163,8 @@ export class Dispatcher {
     }
   }
 
-  /** @returns the retried outcomes (J5) that have been cancelled. */
-  async #readCancelled(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
+  /** @returns the retried outcomes (M5) that have been canceled. */
+  async #readCanceled(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
     const retried = due.filter((it) => it.retried && isOutcome(it.kind))
     if (retried.length === 0) return new Set()
     const cancellations = retried.map((it) => cancellationOf(it.reservationid!))

@@ -73,7 +73,7 @@ const firing = alertFiring()
 const resolved = alertFiring({ status: 'resolved', endsAt: '2026-03-14T09:40:00Z' })
 const other = alertFiring({ fingerprint: '1a30ba71cca2921f' })
 
-/** What one channel sends, in order. */
+/** The alerts of each notice on one channel, in order. */
 async function sentTo(channel: ChannelName): Promise<string[][]> {
   const due = await claimDue(database.sql, channel, 100, 60_000)
   await markAll(

@@ -10,7 +10,7 @@
  */
 import type { Plan, PlannedNotice } from './plan.ts'
 
-/** What is added to the unsent request for a book. If there is none, `noticeid` becomes it. */
+/** An addition to the unsent request for a book. If there is none, `noticeid` becomes the request. */
 export type Gathering = {
   key: string
   partition: number

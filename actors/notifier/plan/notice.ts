@@ -20,11 +20,11 @@ export type Status = (typeof statuses)[number]
 export const audiences = ['console', 'chat', 'person'] as const
 export type Audience = (typeof audiences)[number]
 
-/** Where a person can be reached, as far as that is known. `phone` is E.164. */
+/** The known addresses of a person. `phone` is E.164. */
 export type Addresses = { email: string | null; webhook: string | null; phone: string | null }
 export type AddressName = keyof Addresses
 
-/** What a notice is about. */
+/** The subject of a notice. */
 export type Subject = {
   kind: Kind
   /** `null` for alerts. */

@@ -66,14 +66,14 @@ export function planNotices(
   const planned = new Map<string, PlannedNotice>()
   const withdrawals: Plan['withdrawals'] = []
   const orders: Plan['orders'] = []
-  const cancelled = new Set<string>()
+  const canceled = new Set<string>()
   for (const { event, id, first = false, ...message } of occurrences) {
     if (event.type === 'CopiesOrdered')
       orders.push({ bookid: event.bookid, partition: message.partition, index: planned.size })
     const subject = subjectOf(event)
     if (!subject) continue
     const { kind, reservationid } = subject
-    if (kind === 'cancelled') cancelled.add(reservationid!)
+    if (kind === 'cancelled') canceled.add(reservationid!)
     for (const [audience, channel] of audiencesOf(subject, contactOf, routing)) {
       const noticeid = noticeIdOf(id, subject, audience)
       if (planned.has(noticeid)) continue
@@ -97,7 +97,7 @@ export function planNotices(
     }
   }
   for (const notice of planned.values()) {
-    if (isOutcome(notice.kind)) notice.superseded = cancelled.has(notice.reservationid!)
+    if (isOutcome(notice.kind)) notice.superseded = canceled.has(notice.reservationid!)
   }
   return { notices: [...planned.values()], withdrawals, orders }
 }

@@ -46,9 +46,9 @@ export const english: Language = {
     },
 
     cancelled: (subject) => ({
-      title: `Your reservation${ofBook(subject)} has been cancelled`,
-      body: ["Your reservation has been cancelled. You don't need to do anything else."],
-      short: `${labelOf(subject)}your reservation has been cancelled.`,
+      title: `Your reservation${ofBook(subject)} has been canceled`,
+      body: ["Your reservation has been canceled. You don't need to do anything else."],
+      short: `${labelOf(subject)}your reservation has been canceled.`,
       facts: factsOf(subject),
     }),
 
