@@ -43,7 +43,7 @@ export default function ({ one, none }: ReturnType<typeof setup>): void {
     'a reservation without copies fails': (it) => it?.status === 'Failed',
   })
   if (!first) return
-  check(cancel(first.reservationid), { 'it is cancelled': (it) => it?.status === 'Canceled' })
+  check(cancel(first.reservationid), { 'it is canceled': (it) => it?.status === 'Canceled' })
   check(findReservation(first.reservationid), { 'and stays so': (it) => it?.status === 'Canceled' })
   // It follows the cancellation in the mailbox of the book, so the copy is back.
   const next = reserve(bookid!, 'smoke-next')

@@ -202,12 +202,12 @@ describe('the scripts', () => {
     expect((await calls()).filter(isUndo)).toEqual([])
   })
 
-  test('a cancelled release is rolled back at once', async () => {
+  test('a canceled release is rolled back at once', async () => {
     const { child, done } = start('release.sh', ['prod', reference], { HANG: '^k6 run' })
     await eventually(async () => (await calls()).some((it) => it.startsWith('k6 run')))
     child.kill('SIGTERM')
     const { code, err } = await done
-    expect(err).toContain('the release was cancelled')
+    expect(err).toContain('the release was canceled')
     expect(code).toBe(1)
     expect((await calls()).filter(isUndo)).toEqual(undone)
   })

@@ -47,7 +47,7 @@ before=$(revisions)
 
 # Each step runs in the background in its own process group, so that a signal is handled at once and ends the whole step.
 set -m
-trap 'kill -- "-$step" 2>/dev/null || true; wait "$step" || true; roll_back "the release was cancelled"' INT TERM
+trap 'kill -- "-$step" 2>/dev/null || true; wait "$step" || true; roll_back "the release was canceled"' INT TERM
 for script in "deploy.sh $overlay $reference" smoke.sh; do
   # shellcheck disable=SC2086
   "$here"/$script </dev/null &

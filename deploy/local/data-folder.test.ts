@@ -44,7 +44,7 @@ async function owner(): Promise<Child> {
   return child
 }
 
-test('D1: one start has the folder, and the next gets it after a normal end', async () => {
+test('O1: one start has the folder, and the next gets it after a normal end', async () => {
   const first = await take()
   await expect(take()).rejects.toThrow(
     /data is in use by another npm start, process \d+ on \S+; set DATA_DIR to run a second one$/,
@@ -54,7 +54,7 @@ test('D1: one start has the folder, and the next gets it after a normal end', as
   expect(said).toEqual([])
 })
 
-test('D1: a start waits for one that is still ending', async () => {
+test('O1: a start waits for one that is still ending', async () => {
   const ended = await owner()
   ended.kill('SIGKILL')
   await ended.exited
@@ -69,7 +69,7 @@ test('D1: a start waits for one that is still ending', async () => {
   expect(await dying.exited).toMatchObject({ code: 0 })
 })
 
-test('D1: a halted start keeps the folder, and a killed one frees it at once', async () => {
+test('O1: a halted start keeps the folder, and a killed one frees it at once', async () => {
   const child = await owner()
   child.kill('SIGSTOP')
   await expect(take()).rejects.toThrow(`process ${child.pid} on`)
@@ -79,7 +79,7 @@ test('D1: a halted start keeps the folder, and a killed one frees it at once', a
   expect(said).toEqual([])
 })
 
-test('D2: a start on another machine keeps the folder while its counter changes', async () => {
+test('O2: a start on another machine keeps the folder while its counter changes', async () => {
   await (await take())[Symbol.asyncDispose]()
   await writeFile(lockFile(), foreign)
   let count = 0
@@ -94,7 +94,7 @@ test('D2: a start on another machine keeps the folder while its counter changes'
   expect(await readFile(lockFile(), 'utf8')).toBe(foreign)
 })
 
-test('D2: a start on another machine loses the folder when its counter has stopped for long enough', async () => {
+test('O2: a start on another machine loses the folder when its counter has stopped for long enough', async () => {
   await (await take())[Symbol.asyncDispose]()
   await writeFile(lockFile(), foreign)
   await writeFile(beatFile(), 'other 3\n')
@@ -106,7 +106,7 @@ test('D2: a start on another machine loses the folder when its counter has stopp
   ])
 })
 
-test('D2: a signal ends the watch', async () => {
+test('O2: a signal ends the watch', async () => {
   await (await take())[Symbol.asyncDispose]()
   await writeFile(lockFile(), foreign)
   const stopping = new AbortController()
@@ -117,7 +117,7 @@ test('D2: a signal ends the watch', async () => {
   expect(await readFile(lockFile(), 'utf8')).toBe(foreign)
 })
 
-test('D2: an owner increments its counter as long as it has the folder', async () => {
+test('O2: an owner increments its counter as long as it has the folder', async () => {
   await using _it = await take()
   const counts = new Set<string>()
   await vi.waitUntil(async () => counts.add(await readFile(beatFile(), 'utf8').catch(() => '')).size > 3)
@@ -131,7 +131,7 @@ test.each([
   ],
   ['was removed', () => rename(path, `${path}-removed`), 'its start.lock was removed or emptied'],
   ['was opened to others', () => writeFile(lockFile(), ''), 'its start.lock was removed or emptied'],
-])('D3: an owner notices that the folder %s, and stops writing to it', async (_name, lose, reason) => {
+])('O3: an owner notices that the folder %s, and stops writing to it', async (_name, lose, reason) => {
   const it = await take()
   await lose()
   await vi.waitUntil(() => lost.length > 0)

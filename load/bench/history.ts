@@ -37,7 +37,7 @@ export async function startHistory(around: Surroundings, past: Past, name = 'his
   const product = await startProduct(around, name)
   try {
     const count = Math.min(sampleBooks, past.books)
-    progress(`${name}: making a past of ${past.reservations} reservations of ${past.books} books`)
+    progress(`${name}: creating ${past.reservations} past reservations of ${past.books} books`)
     await makeSample(product, count, Math.max(1, Math.round(past.reservations / past.books)))
     // The sample itself is the first of the copies.
     await multiplyPast(product.databaseUrl, count, Math.round(past.books / count) - 1)
@@ -72,7 +72,7 @@ async function makeSample(product: Product, count: number, perBook: number): Pro
     wanted: wantedOf(workload, product),
   })
   if (sample.wanted < count * perBook)
-    throw new Error(`Cannot make a past: of ${count * perBook} reservations ${sample.wanted} were made`)
+    throw new Error(`Cannot create past reservations: ${sample.wanted} of ${count * perBook} succeeded`)
   await settle(product, [])
 }
 

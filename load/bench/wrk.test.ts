@@ -31,5 +31,5 @@ test('answers other than 2xx and broken connections do not count as throughput',
 })
 
 test('the error contains an unparsable output', () => {
-  expect(() => parseWrk('unable to connect', 1)).toThrow('Cannot read what wrk printed:\nunable to connect')
+  expect(() => parseWrk('unable to connect', 1)).toThrow('Cannot parse the output of wrk:\nunable to connect')
 })

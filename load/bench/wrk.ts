@@ -70,7 +70,7 @@ export function parseWrk(text: string, clients: number): WrkResult {
 
 function found(text: string, pattern: RegExp): string {
   const match = pattern.exec(text)
-  if (!match) throw new Error(`Cannot read what wrk printed:\n${text}`)
+  if (!match) throw new Error(`Cannot parse the output of wrk:\n${text}`)
   return match[1]!
 }
 

@@ -48,7 +48,7 @@ const agrees = ({ forgotten, oversold, unaudited }: Difference) => forgotten + o
 
 /**
  * A copy is either available or held for exactly one reservation. So if more are held or reserved than there are copies, some
- * were promised twice, and if fewer, some were lost. Right after the load they differ, because a reservation is cancelled before
+ * were promised twice, and if fewer, some were lost. Right after the load they differ, because a reservation is canceled before
  * stock has its copy back.
  */
 function compare(bookid: string, copies: number): Difference {

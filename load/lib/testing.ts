@@ -45,7 +45,7 @@ class BlockingHttp implements Disposable {
     Atomics.store(this.#state, 0, 0)
     this.#worker.postMessage(requests)
     if (Atomics.wait(this.#state, 0, 0, 20_000) === 'timed-out')
-      throw new Error(`${requests[0]?.method} ${requests[0]?.url} is not answered`)
+      throw new Error(`${requests[0]?.method} ${requests[0]?.url} got no answer`)
     const bytes = new Uint8Array(this.#shared, 8, this.#state[1]!).slice()
     const answers = JSON.parse(new TextDecoder().decode(bytes)) as { status: number; body: string }[]
     return answers.map((answer) => ({ ...answer, timings: { duration: performance.now() - startedAt } }))
