@@ -28,7 +28,8 @@ import { type Listener, PortInUse, serve } from './http/serve.ts'
 import { createLog, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { reportRedis } from './report-redis.ts'
-import { openTracing, type Tracing } from './tracing/tracing.ts'
+import { openTracing } from './tracing/open.ts'
+import type { Tracing } from './tracing/tracing.ts'
 
 /** Time for stopping, not counting the drain (`DRAIN_MS`, 1 s by default). */
 export const stopLimitMs = 9_000

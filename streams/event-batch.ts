@@ -4,7 +4,6 @@
  * An event is serialized once. The log keeps the text; publishing adds what is the same for the whole batch, and the event's
  * sequence.
  */
-import type { Advance } from './commit.ts'
 import { type Envelope, toArray } from './envelope.ts'
 import type { OutgoingEvent } from './handler.ts'
 
@@ -29,7 +28,10 @@ export type NumberedBatch = Omit<EventBatch, 'time'> & {
 }
 
 /** Numbers events per partition, from the last sequence of each. */
-export function inBatches(events: OutgoingEvent[], advances: Advance[]): NumberedBatch[] {
+export function inBatches(
+  events: OutgoingEvent[],
+  advances: readonly { partition: number; seq: number }[],
+): NumberedBatch[] {
   const last = new Map(advances.map((it) => [it.partition, it.seq]))
   const open = new Map<number, NumberedBatch>()
   const batches: NumberedBatch[] = []

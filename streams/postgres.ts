@@ -143,7 +143,7 @@ const arrays = Object.fromEntries(
   ]),
 )
 
-/** Where nothing needs an escape, JSON is what Postgres expects, and much faster to build than element by element. */
+/** JSON, if no element needs an escape: Postgres accepts it, and it is much faster to build than element by element. */
 function arrayLiteral(values: (string | number | null)[]): string {
   const json = values.every(isElement) ? JSON.stringify(values) : '\\'
   return `{${json.includes('\\') ? values.map(arrayElement).join(',') : json.slice(1, -1)}}`

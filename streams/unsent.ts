@@ -5,8 +5,7 @@
  * whose end was cut off. It rejects the next statement of that connection with that error, unsent. Believing it would mean a
  * needless 503, or a dead letter for a message because of another one's data.
  */
-import postgres from 'postgres'
-import type { Sql } from './postgres.ts'
+import postgres, { type Sql } from 'postgres'
 
 /** A statement, or a part of one. It is sent when it is awaited. */
 type Statement = Promise<unknown> & { state: unknown }

@@ -11,13 +11,19 @@ import { isTransient } from '../../streams/postgres.ts'
 import type { Log } from '../log.ts'
 import { type Metrics, memo } from '../metrics.ts'
 import type { Span, Tracing } from '../tracing/tracing.ts'
-import type { About } from './docs.ts'
 import { keyToRepeatWith } from './idempotency.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
 import { safeHeaders } from './reply.ts'
 import { TimeLimit, tooLate } from './time-limit.ts'
 import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
+
+export type About = {
+  service: string
+  title: string
+  /** Markdown, shown at the top of `/docs`. */
+  description: string
+}
 
 export type App = Omit<OpenAPIHono, 'openapi'> & {
   /** For its docs (`ops.ts`). */

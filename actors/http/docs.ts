@@ -5,13 +5,6 @@ import { Scalar } from '@scalar/hono-api-reference'
 import type { App } from './app.ts'
 import { reply, safeHeaders } from './reply.ts'
 
-export type About = {
-  service: string
-  title: string
-  /** Markdown, shown at the top of `/docs`. */
-  description: string
-}
-
 const version = '0.1.0'
 
 /** Only this package contains the page's script as a browser bundle. */

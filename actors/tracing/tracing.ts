@@ -11,9 +11,6 @@
  * T3. A request that is not sampled causes no span anywhere.
  * T4. With tracing off, everything that a request causes carries the `traceparent` that the request brought, if any.
  */
-import type { Config } from '../config.ts'
-import type { Log } from '../log.ts'
-
 export type Kind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 export type Facts = Record<string, string | number | undefined>
 
@@ -40,14 +37,6 @@ export type Tracing = {
   begin(name: string, options?: SpanOptions): Span
   /** Sends the remaining spans, within a time limit. Never throws. */
   close(): Promise<void>
-}
-
-/** @returns undefined when tracing is off. */
-export async function openTracing(config: Config, log: Log): Promise<Tracing | undefined> {
-  const { otlpEndpoint, otlpHeaders, service, traceShare } = config
-  if (otlpEndpoint === undefined) return undefined
-  const { startTracing } = await import('./opentelemetry.ts')
-  return startTracing({ endpoint: otlpEndpoint, headers: otlpHeaders, service, share: traceShare, log })
 }
 
 /** Whether the trace of this `traceparent` is recorded. */
