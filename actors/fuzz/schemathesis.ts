@@ -1,8 +1,8 @@
 /** One run of Schemathesis over the document of one service, and what came of it. Source: https://schemathesis.readthedocs.io */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startChild } from '../../deploy/local/child.ts'
-import { findProgram } from '../../deploy/local/program.ts'
+import { startChild } from '../../deploy/local/processes/child.ts'
+import { findProgram } from '../../deploy/local/processes/program.ts'
 import type { Address } from './system.ts'
 
 /** As `install.mjs` brings it, by the requirements beside this file. */

@@ -1,8 +1,8 @@
 /** The product as users run it: the program of `npm start` as a process, with its output in a pipe. */
 import { join } from 'node:path'
 import { readEnv, type ServiceName } from '../../actors/config.ts'
-import { listProcesses } from '../../deploy/local/kill-tree.ts'
-import { commandLine } from '../../deploy/local/orphan.ts'
+import { listProcesses } from '../../deploy/local/processes/kill-tree.ts'
+import { commandLine } from '../../deploy/local/processes/orphan.ts'
 import { root } from '../../deploy/local/root.ts'
 import { type Runtime, runtimeCommand } from '../../deploy/local/service.ts'
 import { toSettings } from '../../deploy/local/settings.ts'
