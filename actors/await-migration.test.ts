@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { expect, inject, test } from 'vitest'
-import { startChild } from '../deploy/local/child.ts'
+import { startChild } from '../deploy/local/processes/child.ts'
 import { migrate } from './migrate.ts'
 import { eventually } from './testing/eventually.ts'
 import { withDatabase } from './testing/system.ts'

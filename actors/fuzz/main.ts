@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onSignals } from '../../deploy/local/signals.ts'
+import { onSignals } from '../../deploy/local/processes/signals.ts'
 import { serviceNames } from '../config.ts'
 import { WebhookSink } from '../testing/webhook-sink.ts'
 import { help, type Options, readOptions } from './options.ts'

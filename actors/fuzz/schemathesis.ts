@@ -1,8 +1,8 @@
 /** A run of Schemathesis over the document of one service. Source: https://schemathesis.readthedocs.io */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startChild } from '../../deploy/local/child.ts'
-import { findProgram } from '../../deploy/local/program.ts'
+import { startChild } from '../../deploy/local/processes/child.ts'
+import { findProgram } from '../../deploy/local/processes/program.ts'
 import type { Address } from './system.ts'
 
 /** Installed by `install.mjs` from the requirements beside this file. */

@@ -1,7 +1,7 @@
 /** The whole system as `npm start` runs it, with its own data and ports. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startChild } from '../../deploy/local/child.ts'
+import { startChild } from '../../deploy/local/processes/child.ts'
 import { root } from '../../deploy/local/root.ts'
 import { type ServiceName, serviceNames } from '../config.ts'
 

@@ -4,9 +4,9 @@ import { chmod, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { startPostgres } from '../../deploy/local/postgres.ts'
-import { startRedis } from '../../deploy/local/redis.ts'
-import { startRedisCluster } from '../../deploy/local/redis-cluster.ts'
+import { startPostgres } from '../../deploy/local/servers/postgres.ts'
+import { startRedis } from '../../deploy/local/servers/redis.ts'
+import { startRedisCluster } from '../../deploy/local/servers/redis-cluster.ts'
 import { range } from './eventually.ts'
 
 type Running = {

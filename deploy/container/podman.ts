@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { findProgram } from '../local/program.ts'
+import { findProgram } from '../local/processes/program.ts'
 import { root } from '../local/root.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'bookreservation-podman-'))

@@ -1,5 +1,5 @@
 /** Preloaded by commands that inspect a system. They use the servers of the running `npm start` unless the environment names others. */
-import { runningServers } from './running.ts'
+import { runningServers } from './servers/running.ts'
 
 const servers = runningServers(process.env.DATA_DIR || '.data')
 if (servers) {

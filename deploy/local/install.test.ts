@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { startChild } from './child.ts'
+import { startChild } from './processes/child.ts'
 import { root } from './root.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -19,7 +19,7 @@ beforeEach(async () => {
   await chmod(dir, 0o755)
   await mkdir(join(dir, 'deploy/local'), { recursive: true })
   await mkdir(join(dir, 'bin'))
-  for (const name of ['install.mjs', 'install', 'flock.mjs'])
+  for (const name of ['install.mjs', 'install', 'processes/flock.mjs'])
     await cp(join(root, 'deploy/local', name), join(dir, 'deploy/local', name), { recursive: true })
   await writeFile(join(dir, 'package-lock.json'), lockfile)
   await populate(join(dir, 'node_modules'))

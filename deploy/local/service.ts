@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceName, serviceNames } from '../../actors/config.ts'
 import { statusOf, urlOf } from './address.ts'
-import { type Child, startChild } from './child.ts'
+import { type Child, startChild } from './processes/child.ts'
 import { root } from './root.ts'
 
 const startupMaxMs = 30_000

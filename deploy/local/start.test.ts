@@ -6,8 +6,8 @@ import { hostname, networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { statusOf } from './address.ts'
-import { type Child, startChild } from './child.ts'
-import { commandLine } from './orphan.ts'
+import { type Child, startChild } from './processes/child.ts'
+import { commandLine } from './processes/orphan.ts'
 import { root } from './root.ts'
 
 const startMaxMs = 60_000

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import { type ServiceName, serviceNames } from '../../actors/config.ts'
 import { isLoopback } from './address.ts'
-import { findProgram } from './program.ts'
+import { findProgram } from './processes/program.ts'
 import type { Service } from './service.ts'
 import type { Settings } from './settings.ts'
 

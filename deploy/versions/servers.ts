@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { findProgram } from '../local/program.ts'
+import { findProgram } from '../local/processes/program.ts'
 import { root } from '../local/root.ts'
 
 /** The path of a Postgres is the folder of its programs. */

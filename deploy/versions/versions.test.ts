@@ -15,8 +15,8 @@ import { Producer } from '../../actors/testing/producer.ts'
 import { startOwnSystem, withDatabase } from '../../actors/testing/system.ts'
 import { listLetters, redriveLetters } from '../../streams/dead-letter.ts'
 import { closePostgres, openPostgres } from '../../streams/postgres.ts'
-import { startPostgres } from '../local/postgres.ts'
-import { startRedis } from '../local/redis.ts'
+import { startPostgres } from '../local/servers/postgres.ts'
+import { startRedis } from '../local/servers/redis.ts'
 import { type Found, postgresServers, redisServers } from './servers.ts'
 
 const embedded: Found = { name: 'the embedded Postgres', path: '' }

@@ -1,8 +1,8 @@
 /** A server under measurement. It writes its log to a file, because reading a pipe would cost the client CPU. */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, type Exit, startChild } from '../../deploy/local/child.ts'
-import { freePort } from '../../deploy/local/free-port.ts'
+import { describe, type Exit, startChild } from '../../deploy/local/processes/child.ts'
+import { freePort } from '../../deploy/local/processes/free-port.ts'
 import { root } from '../../deploy/local/root.ts'
 import { type Usage, usageOf } from './usage.ts'
 

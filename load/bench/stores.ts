@@ -1,8 +1,8 @@
 /** The stores of a measured system: a private Postgres and Redis, as durable as in production. */
 import { mkdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startPostgres } from '../../deploy/local/postgres.ts'
-import { startRedis } from '../../deploy/local/redis.ts'
+import { startPostgres } from '../../deploy/local/servers/postgres.ts'
+import { startRedis } from '../../deploy/local/servers/redis.ts'
 import { type Usage, usageOf } from './usage.ts'
 
 /** A process that works for a target besides its own: Postgres or Redis. */

@@ -2,8 +2,8 @@
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startChild } from '../../deploy/local/child.ts'
-import { findProgram } from '../../deploy/local/program.ts'
+import { startChild } from '../../deploy/local/processes/child.ts'
+import { findProgram } from '../../deploy/local/processes/program.ts'
 import type { LoadResult } from './closed-loop.ts'
 
 export const howToInstall =

@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { freePort } from '../../deploy/local/free-port.ts'
+import { freePort } from '../../deploy/local/processes/free-port.ts'
 import { root } from '../../deploy/local/root.ts'
 import { compileCache } from '../../deploy/local/service.ts'
 import { counted, startBaseline, startSkipLocked, startTabled } from '../bench/baseline.ts'

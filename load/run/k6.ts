@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { startChild } from '../../deploy/local/child.ts'
-import { findProgram } from '../../deploy/local/program.ts'
+import { startChild } from '../../deploy/local/processes/child.ts'
+import { findProgram } from '../../deploy/local/processes/program.ts'
 
 export const howToInstall = `Cannot find k6 on the PATH or among Go's programs. Install it in one of these ways:
   macOS     brew install k6

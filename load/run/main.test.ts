@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { startChild } from '../../deploy/local/child.ts'
+import { startChild } from '../../deploy/local/processes/child.ts'
 import { runK6 } from './k6.ts'
 
 let dir: string

@@ -1,7 +1,7 @@
 /** Installs the packages of the lockfile into node_modules. */
 import { closeSync, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { tryLock } from '../flock.mjs'
+import { tryLock } from '../processes/flock.mjs'
 import { bin, InstallError, modules, root, say, succeedsLoudly } from './shell.mjs'
 
 const installing = join(root, '.installing')

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseDocument, visit } from 'yaml'
-import { type Child, startChild } from '../../local/child.ts'
-import { onPort } from '../../local/free-port.ts'
-import { findProgram } from '../../local/program.ts'
+import { type Child, startChild } from '../../local/processes/child.ts'
+import { onPort } from '../../local/processes/free-port.ts'
+import { findProgram } from '../../local/processes/program.ts'
 import { root } from '../../local/root.ts'
 
 export const alertmanagerConfig = join(root, 'deploy/monitoring/alertmanager.yaml')

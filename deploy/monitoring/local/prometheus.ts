@@ -3,9 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { ServiceName } from '../../../actors/config.ts'
-import { type Child, startChild } from '../../local/child.ts'
-import { onPort } from '../../local/free-port.ts'
-import { findProgram } from '../../local/program.ts'
+import { type Child, startChild } from '../../local/processes/child.ts'
+import { onPort } from '../../local/processes/free-port.ts'
+import { findProgram } from '../../local/processes/program.ts'
 import { root } from '../../local/root.ts'
 
 const startupMaxMs = 30_000

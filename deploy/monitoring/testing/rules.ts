@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { findProgram } from '../../local/program.ts'
+import { findProgram } from '../../local/processes/program.ts'
 import { root } from '../../local/root.ts'
 
 export const monitoring = join(root, 'deploy/monitoring')

@@ -7,8 +7,8 @@
  */
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Child, describe, startChild } from '../../../local/child.ts'
-import { freePort } from '../../../local/free-port.ts'
+import { type Child, describe, startChild } from '../../../local/processes/child.ts'
+import { freePort } from '../../../local/processes/free-port.ts'
 import { root } from '../../../local/root.ts'
 import { compileCache, runtimeCommand } from '../../../local/service.ts'
 import type { Manifest } from '../render.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type Child, startChild } from './child.ts'
+import { type Child, startChild } from '../processes/child.ts'
 import { type DataFolderOptions, takeDataFolder } from './data-folder.ts'
 
 let path: string

@@ -3,14 +3,14 @@ import { chmod, cp, lstat, mkdir, mkdtemp, readdir, readlink, rm, writeFile } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { startChild } from './child.ts'
+import { startChild } from '../processes/child.ts'
+import { root } from '../root.ts'
 import { postgresHome } from './postgres-home.ts'
-import { root } from './root.ts'
 
 /** Starts Postgres twice, writes the first time, reads the second, and prints its messages and the result. */
 const script = `
   import postgres from 'postgres'
-  import { startPostgres } from './deploy/local/postgres.ts'
+  import { startPostgres } from './deploy/local/servers/postgres.ts'
   for (const text of ['create table if not exists kept as select 7 as n', 'select n from kept']) {
     const options = { dataDir: '.data/postgres', refuge: process.env.REFUGE, say: console.log, fast: true }
     await using server = await startPostgres(options)

@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { expect, test } from 'vitest'
+import { createOutput } from '../output.ts'
 import { startChild } from './child.ts'
 import { onLines } from './lines.ts'
-import { createOutput } from './output.ts'
 
 async function linesOf(chunks: (string | Buffer)[]): Promise<string[]> {
   const stream = new PassThrough()

@@ -12,8 +12,8 @@
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { lockSoon, tryLock } from './flock.mjs'
-import { type OrphanOptions, stopOrphan } from './orphan.ts'
+import { lockSoon, tryLock } from '../processes/flock.mjs'
+import { type OrphanOptions, stopOrphan } from '../processes/orphan.ts'
 
 export type ServerFolder = {
   /** The server's lock, which every process that works on the folder must inherit. */

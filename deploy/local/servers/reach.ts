@@ -1,10 +1,10 @@
 /** Checks a server of the user's settings at the start, so that its fault is reported once and not by three services. */
-import { databaseAddress } from '../../streams/database-url.ts'
-import { openAsAdministrator } from '../../streams/postgres.ts'
-import { openRedis } from '../../streams/redis.ts'
-import { onUnreachable, reasonOfRedis } from '../../streams/redis-errors.ts'
-import { redisAddress } from '../../streams/redis-url.ts'
-import { adviceOn } from '../../streams/requirements.ts'
+import { databaseAddress } from '../../../streams/database-url.ts'
+import { openAsAdministrator } from '../../../streams/postgres.ts'
+import { openRedis } from '../../../streams/redis.ts'
+import { onUnreachable, reasonOfRedis } from '../../../streams/redis-errors.ts'
+import { redisAddress } from '../../../streams/redis-url.ts'
+import { adviceOn } from '../../../streams/requirements.ts'
 
 const limitMs = 5_000
 

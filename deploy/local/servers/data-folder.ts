@@ -23,7 +23,7 @@ import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { lockSoon } from './flock.mjs'
+import { lockSoon } from '../processes/flock.mjs'
 
 export type DataFolder = { path: string; [Symbol.asyncDispose](): Promise<void> }
 

@@ -9,7 +9,7 @@
 import { constants } from 'node:fs'
 import { lstat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { commandLine, pidIn, worksIn } from './orphan.ts'
+import { commandLine, pidIn, worksIn } from '../processes/orphan.ts'
 
 /** For the environment of the Postgres to start. */
 export async function stalePidSettings(cluster: string): Promise<{ PG_GRANDPARENT_PID?: string }> {

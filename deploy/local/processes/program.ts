@@ -1,6 +1,6 @@
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { root } from './root.ts'
+import { root } from '../root.ts'
 
 /** `install.mjs` unpacks programs here that it does not install, in a folder each. */
 const unpacked = join(root, 'node_modules', '.cache', 'programs')

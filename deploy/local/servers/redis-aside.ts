@@ -1,7 +1,7 @@
 /** Moves data that Redis cannot read out of the way, and keeps it. */
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ChildError } from './child.ts'
+import { ChildError } from '../processes/child.ts'
 import { lockNames } from './server-folder.ts'
 
 export type Aside = { path: string; putBack(): Promise<void> }
