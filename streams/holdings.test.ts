@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
+import { TcpProxy } from '../tests/doubles/tcp-proxy.ts'
 import { groupsOf } from './groups.ts'
 import { Holdings, type HoldingsOptions } from './holdings.ts'
 import { closePostgres, openPostgres } from './postgres.ts'

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
 import { expect, inject, test } from 'vitest'
-import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
+import { TcpProxy } from '../tests/doubles/tcp-proxy.ts'
 import { closePostgres, isDataError, isTransient, openPostgres } from './postgres.ts'
 import { openRuntime, range } from './testing/runtime.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
-import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
+import { TcpProxy } from '../tests/doubles/tcp-proxy.ts'
 import { openRedis, type RedisClient, untilReady } from './redis.ts'
 
 /** A connection is replaced within this. */

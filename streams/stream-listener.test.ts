@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest'
-import { OwnServer } from '../actors/testing/own-server.ts'
-import { TcpProxy } from '../actors/testing/tcp-proxy.ts'
+import { OwnServer } from '../tests/doubles/own-server.ts'
+import { TcpProxy } from '../tests/doubles/tcp-proxy.ts'
 import { openRedis, untilReady } from './redis.ts'
 import { StreamListener } from './stream-listener.ts'
 import { openRuntime, range } from './testing/runtime.ts'

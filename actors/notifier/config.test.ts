@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ConfigError, toConfig } from '../config.ts'
+import { ConfigError, toConfig } from '../../platform/config.ts'
 import { notifierSettings } from './config.ts'
 
 const servers = { DATABASE_URL: 'postgres://localhost/books', REDIS_URL: 'redis://localhost' }

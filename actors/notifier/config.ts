@@ -1,8 +1,8 @@
 /** The notifier's own settings: those of its channels, and who is notified over which of them. */
 import { z } from 'zod'
-import { emailRule, parseEmail, parsePhone, phoneRule } from '../addresses.ts'
-import type { OwnSettings } from '../config.ts'
-import { integer, oneOf, pairs, parsed } from '../setting.ts'
+import { emailRule, parseEmail, parsePhone, phoneRule } from '../../platform/addresses.ts'
+import type { OwnSettings } from '../../platform/config.ts'
+import { integer, oneOf, pairs, parsed } from '../../platform/setting.ts'
 import { channels, channelsOf, deliveringChannels, personalChannels } from './channels/all.ts'
 import { webhook } from './channels/webhook.ts'
 

@@ -1,8 +1,9 @@
 /** Prints every notice on standard output, one line each, as the original system did. */
+
+import type { Line, Series } from '../../platform/busy-lines.ts'
+import { traceIdOf } from '../../platform/http/trace.ts'
 import { leasesLast } from '../../streams/lease.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import type { Line, Series } from '../busy-lines.ts'
-import { traceIdOf } from '../http/trace.ts'
 import type { Alert, Kind, Subject } from './plan/notice.ts'
 import type { PlannedNotice } from './plan/plan.ts'
 import { isForOperator } from './plan/routing.ts'

@@ -1,5 +1,5 @@
 /** The HTTP API of the notifier: for customers, and for operators. */
-import type { Reads } from '../http/reads.ts'
+import type { Reads } from '../../platform/http/reads.ts'
 import { type CustomersHttpOptions, mountCustomers } from './customers/customers-http.ts'
 import { type AlertsHttpOptions, mountAlerts } from './operators/alerts-http.ts'
 import { mountNotices } from './operators/notices-http.ts'

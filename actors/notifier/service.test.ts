@@ -1,9 +1,9 @@
 /** A real process that sends to a real mail server, killed at the worst moment. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { eventually } from '../testing/eventually.ts'
-import { MailSink } from '../testing/mail-sink.ts'
-import { ServiceProcess } from '../testing/service-process.ts'
+import { eventually } from '../../tests/doubles/eventually.ts'
+import { MailSink } from '../../tests/doubles/mail-sink.ts'
+import { ServiceProcess } from '../../tests/harness/service-process.ts'
 import { writeCustomer } from './customers/customers.ts'
 import { readAttempts } from './delivery/attempts.ts'
 import { alertFiring, alertsOf, contact, NotifierDatabase, reserved, route } from './testing.ts'
@@ -22,7 +22,7 @@ beforeAll(async () => {
   notifier = new ServiceProcess('notifier', {
     service: 'notifier',
     runtime: 'node',
-    runtimeArgs: ['--import', new URL('../faults/crash/after-mail.ts', import.meta.url).pathname],
+    runtimeArgs: ['--import', new URL('../../tests/faults/crash/after-mail.ts', import.meta.url).pathname],
     env: {
       DATABASE_URL: database.url,
       REDIS_URL: inject('redisUrl'),

@@ -1,7 +1,7 @@
 /** Follows one reservation with Server-Sent Events: its current status, then each change. */
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import { safeHeaders } from '../http/reply.ts'
+import { safeHeaders } from '../../platform/http/reply.ts'
 import type { Desk } from './desk.ts'
 import { isFinal, type Reservation, type Status } from './reservation.ts'
 import { toBody } from './resource.ts'

@@ -1,12 +1,13 @@
 /** The reservation service: accepts reservations at any time, and learns their outcomes from stock's events. */
+
+import { placesToWait } from '../../platform/http/held.ts'
+import { Forgetting } from '../../platform/http/idempotency.ts'
+import { traceIdOf } from '../../platform/http/trace.ts'
+import { runService } from '../../platform/service.ts'
+import { type Loop, ServiceParts } from '../../platform/service-parts.ts'
 import { Pulse } from '../../streams/pulse.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
-import { placesToWait } from '../http/held.ts'
-import { Forgetting } from '../http/idempotency.ts'
-import { traceIdOf } from '../http/trace.ts'
 import { topics } from '../messages.ts'
-import { runService } from '../service.ts'
-import { type Loop, ServiceParts } from '../service-parts.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import { mountReservations, readsAtOnce } from './http.ts'

@@ -11,6 +11,7 @@
  * the mark or lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Log } from '../../platform/log.ts'
 import { isBefore } from '../../streams/entry.ts'
 import { committedBy, endOf, groupOf } from '../../streams/groups.ts'
 import { streamKey } from '../../streams/partition.ts'
@@ -18,7 +19,6 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { Pulse } from '../../streams/pulse.ts'
 import type { RedisClient } from '../../streams/redis.ts'
 import type { Sender } from '../../streams/sender.ts'
-import type { Log } from '../log.ts'
 import { topics } from '../messages.ts'
 import { commandOf } from './commands.ts'
 import * as outbox from './outbox.ts'

@@ -1,6 +1,6 @@
 /** Reservations and books, as clients see them. */
 import { z } from '@hono/zod-openapi'
-import { selfLink, selfSchema } from '../http/paging.ts'
+import { selfLink, selfSchema } from '../../platform/http/paging.ts'
 import type { BookRow } from './books.ts'
 import { type Reservation, statuses } from './reservation.ts'
 

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
-import { receive } from '../testing/acts.ts'
-import { eventually, range } from '../testing/eventually.ts'
-import { startOwnSystem } from '../testing/system.ts'
+import { eventually, range } from '../../tests/doubles/eventually.ts'
+import { receive } from '../../tests/harness/acts.ts'
+import { startOwnSystem } from '../../tests/harness/system.ts'
 
 const books = Number(process.env.BOOKS ?? 20_000)
 const searchesAtOnce = 300

@@ -1,5 +1,5 @@
 /** Inserts reservations in groups, with a span for each sampled one, linked with the span of its statement (T2). */
-import { faultOf, isSampled, type Span, type Tracing } from '../tracing/tracing.ts'
+import { faultOf, isSampled, type Span, type Tracing } from '../../platform/tracing/tracing.ts'
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts'
 import type { Accepted, Inserted } from './store.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { range } from '../testing/eventually.ts'
+import { range } from '../../tests/doubles/eventually.ts'
 import { BookCache, booksMax } from './book-cache.ts'
 import { unknownBook } from './stock.ts'
 

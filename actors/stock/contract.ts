@@ -1,6 +1,6 @@
 /** Schemas that the stock manager's and the purchaser's routes share. */
 import { z } from '@hono/zod-openapi'
-import { idempotencyHeader } from '../http/idempotency.ts'
+import { idempotencyHeader } from '../../platform/http/idempotency.ts'
 import { qtySchema } from '../messages.ts'
 
 /** A whole number, or a string of digits, which command-line clients send. */

@@ -3,17 +3,17 @@
  * command's id belongs to the request's idempotency key, so a repeated request has one effect.
  */
 import type { Context } from 'hono'
+import { goneOf } from '../../platform/http/departure.ts'
+import { claimKey, nameKeyToRepeatWith } from '../../platform/http/idempotency.ts'
+import type { Places } from '../../platform/http/places.ts'
+import { Unavailable } from '../../platform/http/problem.ts'
+import { TimeLimit } from '../../platform/http/time-limit.ts'
+import { traceOf } from '../../platform/http/trace.ts'
+import { uuidv7 } from '../../platform/uuid.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Wakeup } from '../../streams/wakeup.ts'
-import { goneOf } from '../http/departure.ts'
-import { claimKey, nameKeyToRepeatWith } from '../http/idempotency.ts'
-import type { Places } from '../http/places.ts'
-import { Unavailable } from '../http/problem.ts'
-import { TimeLimit } from '../http/time-limit.ts'
-import { traceOf } from '../http/trace.ts'
 import type { StockCommand } from '../messages.ts'
-import { uuidv7 } from '../uuid.ts'
 
 /** How long a request waits for the commit. Does not count toward the request's time limit. */
 const commitWithinMs = 5_000

@@ -1,7 +1,6 @@
 /** The stock manager's HTTP API. */
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Sql } from '../../streams/postgres.ts'
-import type { App } from '../http/app.ts'
+import type { App } from '../../platform/http/app.ts'
 import {
   collectionSchema,
   decodeAfter,
@@ -10,11 +9,12 @@ import {
   pageQuery,
   selfLink,
   selfSchema,
-} from '../http/paging.ts'
-import { Problem, problemResponses } from '../http/problem.ts'
-import type { Reads } from '../http/reads.ts'
-import { jsonHeaders, reply } from '../http/reply.ts'
-import { jsonAnswer, jsonBody } from '../http/schema.ts'
+} from '../../platform/http/paging.ts'
+import { Problem, problemResponses } from '../../platform/http/problem.ts'
+import type { Reads } from '../../platform/http/reads.ts'
+import { jsonHeaders, reply } from '../../platform/http/reply.ts'
+import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
+import type { Sql } from '../../streams/postgres.ts'
 import { idSchema, textSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import type { Desk } from './desk.ts'

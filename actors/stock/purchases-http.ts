@@ -8,10 +8,10 @@ import {
   selfLink,
   selfSchema,
   uuidFrom,
-} from '../http/paging.ts'
-import { Problem, problemResponses } from '../http/problem.ts'
-import { jsonHeaders, reply } from '../http/reply.ts'
-import { jsonAnswer, jsonBody } from '../http/schema.ts'
+} from '../../platform/http/paging.ts'
+import { Problem, problemResponses } from '../../platform/http/problem.ts'
+import { jsonHeaders, reply } from '../../platform/http/reply.ts'
+import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
 import { idSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import type { StockHttpOptions } from './http.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import { openDatabase } from '../testing/database.ts'
+import { openDatabase } from '../../tests/harness/database.ts'
 import { unknownBook } from './stock.ts'
 import * as store from './store.ts'
 

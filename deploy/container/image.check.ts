@@ -5,15 +5,15 @@ import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { type Passwords, type ServiceName, serviceNames } from '../../actors/config.ts'
+import { type Passwords, type ServiceName, serviceNames } from '../../platform/config.ts'
 import {
   canceledNotice,
   makeOriginalCalls,
   noticesShown,
   reservedNotice,
-} from '../../actors/testing/original-calls.ts'
-import { ServiceProcess } from '../../actors/testing/service-process.ts'
-import { asItself, System, withDatabase } from '../../actors/testing/system.ts'
+} from '../../tests/harness/original-calls.ts'
+import { ServiceProcess } from '../../tests/harness/service-process.ts'
+import { asItself, System, withDatabase } from '../../tests/harness/system.ts'
 import { type Bases, basesOf, build } from './image.ts'
 import { label, podman, podmanEnv, runCommand } from './podman.ts'
 
@@ -70,12 +70,14 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
       'actors',
       'bin',
       'deno.json',
+      'deploy',
       'node_modules',
       'package-lock.json',
       'package.json',
+      'platform',
       'streams',
     ])
-    const ours = files.filter((file) => /^app\/(actors|streams)\//.test(file))
+    const ours = files.filter((file) => /^app\/(actors|deploy|platform|streams)\//.test(file))
     expect(ours).toContain('app/actors/stock/main.ts')
     expect(ours).toContain('app/actors/stock/migrations/0001-stock.sql')
     expect(ours.filter((file) => /test|faults|fuzz|guarantees/.test(file))).toEqual([])
@@ -173,7 +175,7 @@ const settingsOf = (passwords: Passwords) =>
   )
 
 async function migrateFrom(image: string, env: Record<string, string>): Promise<void> {
-  const [command, ...args] = runCommand(image, Object.keys(env), ['actors/migrate.ts'])
+  const [command, ...args] = runCommand(image, Object.keys(env), ['deploy/ops/migrate.ts'])
   const { stdout } = await run(command, args, { env: { ...process.env, ...podmanEnv, ...env } })
   expect(stdout).toContain('stock: applied 0001-stock.sql')
   expect(stdout).toContain('The database is up to date.')
@@ -186,7 +188,7 @@ async function awaitMigrationFrom(
   names: string[],
   env: Record<string, string | undefined>,
 ): Promise<void> {
-  const [command, ...args] = runCommand(image, names, ['actors/await-migration.ts', service])
+  const [command, ...args] = runCommand(image, names, ['deploy/ops/await-migration.ts', service])
   const { stdout, stderr } = await run(command, args, { env: { ...process.env, ...env } })
   expect(stdout).toContain(`The database is ready for ${service}.`)
   // No warnings, such as about a cache that cannot be written.

@@ -10,8 +10,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { Document } from 'yaml'
-import type { ServiceName } from '../../actors/config.ts'
 import { topics } from '../../actors/messages.ts'
+import type { ServiceName } from '../../platform/config.ts'
 import { streamKey, type Topic } from '../../streams/partition.ts'
 
 const here = import.meta.dirname

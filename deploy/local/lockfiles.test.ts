@@ -8,10 +8,10 @@ type Lockfile = { packages: Record<string, { link?: boolean; integrity?: string 
 
 const lockfiles = [
   'package-lock.json',
-  'load/comparisons/package-lock.json',
+  'load/compare/package-lock.json',
   'deploy/kubernetes/kubectl/package-lock.json',
 ]
-const requirements = ['actors/fuzz/requirements.txt']
+const requirements = ['tests/fuzz/requirements.txt']
 
 // When npm writes a lockfile from installed packages, it omits the hashes for other platforms. To fill them in, delete
 // node_modules and the lockfile, and install again.

@@ -3,8 +3,8 @@
  * starter nor the services (`log-buffer.ts`).
  */
 import { prettyFactory } from 'pino-pretty'
-import { type Level, LogBuffer } from '../../actors/log-buffer.ts'
-import { openStdout } from '../../actors/stdout.ts'
+import { type Level, LogBuffer } from '../../platform/log-buffer.ts'
+import { openStdout } from '../../platform/stdout.ts'
 
 export type Output = {
   /** Prints a line of the starter itself. */

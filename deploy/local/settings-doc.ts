@@ -1,8 +1,8 @@
 /** The tables of docs/settings.md, generated from the schemas that read the settings. */
 import { join } from 'node:path'
 import type { ZodType } from 'zod'
-import { schema } from '../../actors/config.ts'
 import { notifierSettings } from '../../actors/notifier/config.ts'
+import { schema } from '../../platform/config.ts'
 import { root } from './root.ts'
 import { defaultOf, schema as startSettings } from './settings.ts'
 

@@ -1,6 +1,7 @@
 /** The settings of `npm start`, from the environment. Those of the services are passed on to them. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { notifierSettings } from '../../actors/notifier/config.ts'
 import {
   type Config,
   ConfigError,
@@ -8,8 +9,7 @@ import {
   type ServiceName,
   serviceNames,
   toConfig,
-} from '../../actors/config.ts'
-import { notifierSettings } from '../../actors/notifier/config.ts'
+} from '../../platform/config.ts'
 
 const port = (fallback: number) => {
   const message = 'must be a port, 0 to 65535'

@@ -2,8 +2,8 @@
  * `npm start`: the whole system on this machine. Each part starts after the parts that it needs, and they stop in reverse order.
  * If a part fails to start, the running ones are stopped.
  */
-import type { ServiceName } from '../../actors/config.ts'
-import { migrate } from '../../actors/migrate.ts'
+import type { ServiceName } from '../../platform/config.ts'
+import { migrate } from '../ops/migrate.ts'
 import { type Output, openOutput } from './output.ts'
 import { killAll } from './processes/child.ts'
 import { assertFree, onPort } from './processes/free-port.ts'

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import { type ServiceName, serviceNames } from '../../actors/config.ts'
+import { type ServiceName, serviceNames } from '../../platform/config.ts'
 import { isLoopback } from './address.ts'
 import { findProgram } from './processes/program.ts'
 import type { Service } from './service.ts'

@@ -1,12 +1,12 @@
 /** The product as users run it: the program of `npm start` as a process, with its output in a pipe. */
 import { join } from 'node:path'
-import { readEnv, type ServiceName } from '../../actors/config.ts'
 import { notifierSettings } from '../../actors/notifier/config.ts'
 import { listProcesses } from '../../deploy/local/processes/kill-tree.ts'
 import { commandLine } from '../../deploy/local/processes/orphan.ts'
 import { root } from '../../deploy/local/root.ts'
 import { type Runtime, runtimeCommand } from '../../deploy/local/service.ts'
 import { toSettings } from '../../deploy/local/settings.ts'
+import { readEnv, type ServiceName } from '../../platform/config.ts'
 import { isReady, type MeasuredProcess, startLogged } from './process.ts'
 import { usageOf, usageOfOne } from './usage.ts'
 

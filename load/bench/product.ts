@@ -1,7 +1,7 @@
 /** The product under measurement: `npm start` as users run it, with its own database and key prefix. */
 import { join } from 'node:path'
-import { type ServiceName, serviceNames } from '../../actors/config.ts'
 import { freePorts } from '../../deploy/local/processes/free-port.ts'
+import { type ServiceName, serviceNames } from '../../platform/config.ts'
 import { type NpmStart, npmStart, type Ports } from './npm-start.ts'
 import type { MeasuredProcess } from './process.ts'
 import { call, copiesPerBook, createDatabase, eachOf, type Surroundings, type Target } from './target.ts'

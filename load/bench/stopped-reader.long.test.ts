@@ -1,9 +1,9 @@
 /** No service waits for the reader of its log: customers do not notice one that stops reading. */
 import { expect, test } from 'vitest'
-import { type ServiceName, serviceNames } from '../../actors/config.ts'
-import { receive } from '../../actors/testing/acts.ts'
-import { eventually } from '../../actors/testing/eventually.ts'
-import { useSystem } from '../../actors/testing/system.ts'
+import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import { eventually } from '../../tests/doubles/eventually.ts'
+import { receive } from '../../tests/harness/acts.ts'
+import { useSystem } from '../../tests/harness/system.ts'
 import { runClosedLoop } from './closed-loop.ts'
 import { reservationRequest, saysCreated } from './target.ts'
 

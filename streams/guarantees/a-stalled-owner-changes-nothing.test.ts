@@ -1,6 +1,6 @@
 /** An owner that stalls for longer than its lease is replaced, and its work is refused when it wakes up (C1, L1, L3). */
 import { expect, test } from 'vitest'
-import { TcpProxy } from '../../actors/testing/tcp-proxy.ts'
+import { TcpProxy } from '../../tests/doubles/tcp-proxy.ts'
 import { gate } from '../testing/gate.ts'
 import type { RunningWorker } from '../testing/running-worker.ts'
 import { openRuntime, type Runtime, range } from '../testing/runtime.ts'

@@ -4,8 +4,8 @@
  */
 import postgres from 'postgres'
 import { expect, test } from 'vitest'
-import { OwnServer } from '../../actors/testing/own-server.ts'
-import { TcpProxy } from '../../actors/testing/tcp-proxy.ts'
+import { OwnServer } from '../../tests/doubles/own-server.ts'
+import { TcpProxy } from '../../tests/doubles/tcp-proxy.ts'
 import { openRuntime, type Runtime, range } from '../testing/runtime.ts'
 
 /** Every event of the log is in the stream, in order, and each counted message has one. */

@@ -2,7 +2,7 @@
  * Interprets the status of an HTTP answer, for receivers that report nothing more specific.
  * Sources: RFC 9110, sections 10.2.3 and 15; RFC 6585, section 4; RFC 8470, section 5.2.
  */
-import { maskText } from '../../mask.ts'
+import { maskText } from '../../../platform/mask.ts'
 import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
 

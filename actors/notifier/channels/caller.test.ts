@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { eventually } from '../../testing/eventually.ts'
+import { eventually } from '../../../tests/doubles/eventually.ts'
 import type { Tried } from './breaker.ts'
 import { Caller } from './caller.ts'
 

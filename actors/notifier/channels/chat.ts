@@ -1,5 +1,5 @@
 /** Sends a copy of every notice to one webhook of the operators. */
-import { webhookUrl } from '../../setting.ts'
+import { webhookUrl } from '../../../platform/setting.ts'
 import type { Channel } from '../delivery/delivery.ts'
 import { judge } from './answer.ts'
 import { defineChannel } from './descriptor.ts'

@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Hook, WebhookSink } from '../../testing/webhook-sink.ts'
+import { type Hook, WebhookSink } from '../../../tests/doubles/webhook-sink.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { discordChannel } from './discord.ts'

@@ -11,7 +11,7 @@
  * https://docs.discord.com/developers/topics/rate-limits,
  * https://docs.discord.com/developers/resources/message#allowed-mentions-object
  */
-import { webhookUrl } from '../../setting.ts'
+import { webhookUrl } from '../../../platform/setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { jsonOf, judge } from './answer.ts'

@@ -8,8 +8,8 @@
  * RFC 3834 (`Auto-Submitted`).
  */
 import { createTransport } from 'nodemailer'
-import { parseSender } from '../../addresses.ts'
-import { needs, parsed, url } from '../../setting.ts'
+import { parseSender } from '../../../platform/addresses.ts'
+import { needs, parsed, url } from '../../../platform/setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { shown } from './answer.ts'

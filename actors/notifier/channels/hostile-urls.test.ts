@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { WebhookSink } from '../../testing/webhook-sink.ts'
+import { WebhookSink } from '../../../tests/doubles/webhook-sink.ts'
 import { deliver, notice } from './testing.ts'
 import { webhookChannel } from './webhook.ts'
 

@@ -1,7 +1,7 @@
 /** Measures one channel while another dies and comes back. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { MailSink } from '../../testing/mail-sink.ts'
-import { WebhookSink } from '../../testing/webhook-sink.ts'
+import { MailSink } from '../../../tests/doubles/mail-sink.ts'
+import { WebhookSink } from '../../../tests/doubles/webhook-sink.ts'
 import type { Channel } from '../delivery/delivery.ts'
 import { chatChannel } from './chat.ts'
 import { emailChannel } from './email.ts'

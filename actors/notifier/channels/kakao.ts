@@ -6,7 +6,7 @@
  * (`examples/javascript/common/src/kakao/send/send_alimtalk.js`)
  */
 import { z } from 'zod'
-import { needs, oneOf, pairs } from '../../setting.ts'
+import { needs, oneOf, pairs } from '../../../platform/setting.ts'
 import type { Channel, DueNotice, Outcome } from '../delivery/delivery.ts'
 import { inWords } from '../templates/in-words.ts'
 import { defaultLocale } from '../templates/message.ts'

@@ -1,8 +1,8 @@
 /** Receivers that fail in every way and echo what they were sent: none of it may appear in our outcomes. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { toConfig } from '../../config.ts'
-import { MailSink } from '../../testing/mail-sink.ts'
-import { type Answering, WebhookSink } from '../../testing/webhook-sink.ts'
+import { toConfig } from '../../../platform/config.ts'
+import { MailSink } from '../../../tests/doubles/mail-sink.ts'
+import { type Answering, WebhookSink } from '../../../tests/doubles/webhook-sink.ts'
 import { notifierSettings } from '../config.ts'
 import { openChannels } from './all.ts'
 import { secretFor } from './signing.ts'

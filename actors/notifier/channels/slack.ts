@@ -10,7 +10,7 @@
  * https://docs.slack.dev/messaging/formatting-message-text, https://docs.slack.dev/reference/block-kit/blocks/section-block,
  * https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks
  */
-import { webhookUrl } from '../../setting.ts'
+import { webhookUrl } from '../../../platform/setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { judge, wordIn } from './answer.ts'

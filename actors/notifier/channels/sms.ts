@@ -3,7 +3,7 @@
  * goes as LMS, with up to 2,000 bytes and a subject of 40.
  * Source: https://developers.solapi.com/references/messages/sendManyDetail (`type`, `text`, `subject`)
  */
-import { needs } from '../../setting.ts'
+import { needs } from '../../../platform/setting.ts'
 import type { Channel } from '../delivery/delivery.ts'
 import { type Message, writeMessage } from '../templates/message.ts'
 import { cut } from './cut.ts'

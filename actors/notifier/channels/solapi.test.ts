@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Hook, WebhookSink } from '../../testing/webhook-sink.ts'
+import { type Hook, WebhookSink } from '../../../tests/doubles/webhook-sink.ts'
 import type { DueNotice } from '../delivery/delivery.ts'
 import { kakaoChannel } from './kakao.ts'
 import { smsChannel, textOf } from './sms.ts'

@@ -12,8 +12,8 @@
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import { dialledInKorea } from '../../addresses.ts'
-import { webhookUrl } from '../../setting.ts'
+import { dialledInKorea } from '../../../platform/addresses.ts'
+import { webhookUrl } from '../../../platform/setting.ts'
 import type { Outcome } from '../delivery/delivery.ts'
 import { jsonOf, judge, shown, wordIn } from './answer.ts'
 import type { Tried } from './breaker.ts'

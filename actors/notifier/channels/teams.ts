@@ -9,7 +9,7 @@
  * https://learn.microsoft.com/power-automate/triggers-introduction,
  * https://adaptivecards.io/explorer/RichTextBlock.html, https://adaptivecards.io/explorer/TextRun.html
  */
-import { webhookUrl } from '../../setting.ts'
+import { webhookUrl } from '../../../platform/setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { jsonOf, judge, wordIn } from './answer.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Tracing } from '../../tracing/tracing.ts'
+import type { Tracing } from '../../../platform/tracing/tracing.ts'
 import { Receiver } from './receiver.ts'
 import { traced } from './traced.ts'
 

@@ -1,5 +1,5 @@
 /** Spans of deliveries, in the traces of the requests that the notices are about. */
-import { isSampled, type SpanOptions, type Tracing } from '../../tracing/tracing.ts'
+import { isSampled, type SpanOptions, type Tracing } from '../../../platform/tracing/tracing.ts'
 import type { PrintedNotice } from '../console.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import type { ChannelName } from './all.ts'

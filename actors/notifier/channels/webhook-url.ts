@@ -1,6 +1,6 @@
 /** The rule for customers' webhooks, checked when one is stored and at each call. */
 import { isIP } from 'node:net'
-import { urlFault } from '../../addresses.ts'
+import { urlFault } from '../../../platform/addresses.ts'
 import { isPublicAddress } from './public-address.ts'
 
 export const notPublic = 'its address is not public'

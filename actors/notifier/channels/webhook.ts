@@ -2,7 +2,7 @@
  * Posts notices as JSON to the customer's own webhook, signed as Standard Webhooks defines (`signing.ts`). Only the status
  * of the answer counts: any 2xx means that the notice was delivered.
  */
-import { oneOf } from '../../setting.ts'
+import { oneOf } from '../../../platform/setting.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
 import { judge } from './answer.ts'

@@ -1,5 +1,5 @@
 /** `npm run notices:secret -- USERID` prints the secrets with which a customer's webhook verifies our calls. */
-import { ConfigError, readEnv, toConfig } from '../../config.ts'
+import { ConfigError, readEnv, toConfig } from '../../../platform/config.ts'
 import { secretFor } from '../channels/signing.ts'
 import { notifierSettings } from '../config.ts'
 

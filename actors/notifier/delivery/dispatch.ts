@@ -18,11 +18,12 @@
  *     read with the claim. A cancellation does not withdraw an outcome that was given up. If an operator retries that outcome,
  *     the dispatcher looks for the cancellation.
  */
+
+import type { Series } from '../../../platform/busy-lines.ts'
+import { traceIdOf } from '../../../platform/http/trace.ts'
 import { Backoff } from '../../../streams/backoff.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { Pulse } from '../../../streams/pulse.ts'
-import type { Series } from '../../busy-lines.ts'
-import { traceIdOf } from '../../http/trace.ts'
 import type { ChannelName } from '../channels/all.ts'
 import { cancellationOf, isOutcome } from '../plan/plan.ts'
 import { addressesOf, fallbackOf, type Routing, routeOf } from '../plan/routing.ts'

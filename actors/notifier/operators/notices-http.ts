@@ -1,12 +1,19 @@
 /** Lists notices for operators, who can retry or suppress them. */
 import { createRoute, z } from '@hono/zod-openapi'
+import type { App } from '../../../platform/http/app.ts'
+import {
+  collectionSchema,
+  integerFrom,
+  page,
+  pageQuery,
+  selfLink,
+  selfSchema,
+} from '../../../platform/http/paging.ts'
+import { Problem, problemResponses } from '../../../platform/http/problem.ts'
+import type { Reads } from '../../../platform/http/reads.ts'
+import { reply } from '../../../platform/http/reply.ts'
+import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
 import type { Sql } from '../../../streams/postgres.ts'
-import type { App } from '../../http/app.ts'
-import { collectionSchema, integerFrom, page, pageQuery, selfLink, selfSchema } from '../../http/paging.ts'
-import { Problem, problemResponses } from '../../http/problem.ts'
-import type { Reads } from '../../http/reads.ts'
-import { reply } from '../../http/reply.ts'
-import { jsonAnswer, jsonBody } from '../../http/schema.ts'
 import { idSchema } from '../../messages.ts'
 import { channelNames } from '../channels/all.ts'
 import { type AttemptRow, readAttempts } from '../delivery/attempts.ts'

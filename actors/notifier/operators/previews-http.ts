@@ -1,7 +1,7 @@
 /** `/previews/` shows people how every notice looks. It is not in the OpenAPI document, because programs do not need it. */
-import type { App } from '../../http/app.ts'
-import { Problem } from '../../http/problem.ts'
-import { safeHeaders } from '../../http/reply.ts'
+import type { App } from '../../../platform/http/app.ts'
+import { Problem } from '../../../platform/http/problem.ts'
+import { safeHeaders } from '../../../platform/http/reply.ts'
 import { previewPages } from '../templates/preview.ts'
 
 /** No script runs, and nothing is loaded from elsewhere. */

@@ -95,7 +95,7 @@ export const programs = {
   schemathesis: {
     commands: ['schemathesis-4.32.5'],
     packages: {},
-    venv: { requirements: join(root, 'actors/fuzz/requirements.txt'), program: 'st' },
+    venv: { requirements: join(root, 'tests/fuzz/requirements.txt'), program: 'st' },
   },
   podman: { commands: ['podman'], packages: same('podman') },
   runc: { commands: ['runc', 'crun'], packages: same('runc') },

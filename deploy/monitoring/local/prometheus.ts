@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import type { ServiceName } from '../../../actors/config.ts'
+import type { ServiceName } from '../../../platform/config.ts'
 import { type Child, startChild } from '../../local/processes/child.ts'
 import { onPort } from '../../local/processes/free-port.ts'
 import { findProgram } from '../../local/processes/program.ts'

@@ -1,6 +1,6 @@
 /** The minimum that a Hono server can do with a body. It shows the cost of the client. */
 import { Hono } from 'hono'
-import { serve } from '../../../actors/http/serve.ts'
+import { serve } from '../../../platform/http/serve.ts'
 
 const app = new Hono()
 app.post('/reservations', async (c) => c.json({ ...(await c.req.json()), status: 'Requested' }, 201))

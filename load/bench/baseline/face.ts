@@ -1,8 +1,8 @@
 /** The endpoint of every contender: the same as the product's, with the same framework and validation. */
 import { randomUUID } from 'node:crypto'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { serve } from '../../../actors/http/serve.ts'
 import { idSchema } from '../../../actors/messages.ts'
+import { serve } from '../../../platform/http/serve.ts'
 
 const requestSchema = z.object({ bookid: idSchema, userid: idSchema })
 const reservationSchema = z.object({

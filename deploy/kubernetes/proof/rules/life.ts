@@ -1,5 +1,5 @@
 /** How the pods of a service start, are probed, are replaced and stop. */
-import { stopLimitMs } from '../../../../actors/service.ts'
+import { stopLimitMs } from '../../../../platform/service.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import {
   type Container,
@@ -189,14 +189,14 @@ export const life: Rule[] = [
         (it) => {
           const [wait] = containersOf(it)
           return (
-            wait.args?.join(' ') !== `actors/await-migration.ts ${it.metadata.name}` ||
+            wait.args?.join(' ') !== `deploy/ops/await-migration.ts ${it.metadata.name}` ||
             wait.image !== mainOf(it).image
           )
         },
         'does not wait',
       ),
     breach: (manifests) => {
-      containersOf(stock(manifests))[0].args = ['actors/await-migration.ts', 'notifier']
+      containersOf(stock(manifests))[0].args = ['deploy/ops/await-migration.ts', 'notifier']
     },
   },
   {

@@ -1,5 +1,5 @@
 /** A rule about all manifests that are deployed together. */
-import { serviceNames } from '../../../../actors/config.ts'
+import { serviceNames } from '../../../../platform/config.ts'
 import { find, type Manifest } from '../render.ts'
 
 export type Rule = {

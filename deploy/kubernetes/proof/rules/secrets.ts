@@ -1,6 +1,7 @@
 /** Settings, secrets and images of pods. */
-import { type ConfigError, type ServiceName, toConfig } from '../../../../actors/config.ts'
+
 import { notifierSettings } from '../../../../actors/notifier/config.ts'
+import { type ConfigError, type ServiceName, toConfig } from '../../../../platform/config.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import {
   environmentOf,

@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest'
+import { serviceNames } from '../../../platform/config.ts'
+import { eventually, inParallel, range } from '../../../tests/doubles/eventually.ts'
+import {
+  everyBook,
+  everyReservation,
+  receive,
+  reserve,
+  reserveAndWait,
+  stockOf,
+} from '../../../tests/harness/acts.ts'
+import { audit } from '../../../tests/harness/audit.ts'
+import { Backup } from '../../../tests/harness/backup.ts'
+import { startOwnSystem } from '../../../tests/harness/system.ts'
+
+import { partitions, printed, readers, runRestored, startOf, stopAll } from './testing.ts'
+
+test('commands that stock had not read are undone together with their reservations', async (context) => {
+  await using system = await startOwnSystem(context, { partitions })
+  await receive(system, 'book', 5)
+  const kept = await reserveAndWait(system.reservation, 'book', 'ann')
+  await eventually(() => printed(system).length === 1)
+  await stopAll(system)
+  await using backup = await Backup.of(system.redisPrefix)
+  await startOf(system, 'reservation', 'notifier')
+  await inParallel(readers(24), 8, (userid) => reserve(system.reservation, 'book', userid))
+  await stopAll(system)
+
+  await backup.restore()
+  await runRestored(system)
+  // Stock first, without the services whose data it must agree with.
+  await startOf(system, 'stock')
+  await startOf(system, 'reservation', 'notifier')
+  const later = await reserveAndWait(system.reservation, 'book', 'ben')
+
+  await audit(system, { received: { book: 5 }, accepted: [kept, later] })
+  expect(await stockOf(system, 'book')).toMatchObject({ qty: 3, held: 2 })
+  expect((await everyReservation(system)).map((it) => it.userid).sort()).toEqual(['ann', 'ben'])
+  await eventually(() => printed(system).length === 2)
+  expect(printed(system).map((line) => line.split(' ')[0])).toEqual(['ann', 'ben'])
+})
+
+test('events that consumers had not read are undone together with the stock that logged them', async (context) => {
+  await using system = await startOwnSystem(context, { partitions })
+  const books = range(4).map((n) => `book-${n}`)
+  for (const book of books) await receive(system, book, 1)
+  await eventually(async () => (await everyBook(system)).length === books.length)
+  await stopAll(system)
+  await using backup = await Backup.of(system.redisPrefix)
+  await startOf(system, 'stock')
+  for (const book of books) for (const qty of [100, 100, 100]) await receive(system, book, qty)
+  await stopAll(system)
+
+  await backup.restore()
+  await runRestored(system)
+  await startOf(system, 'reservation', 'notifier')
+  // The consumers found the old streams and deleted them.
+  await eventually(() =>
+    system.processes.reservation[0]!.logs.some((line) => String(line.reason).includes('it continues after')),
+  )
+  await startOf(system, 'stock')
+  const accepted = await Promise.all(books.map((book) => reserveAndWait(system.reservation, book, 'ann')))
+  expect(accepted.map((it) => it.status)).toEqual(books.map(() => 'Reserved'))
+  await audit(system, { received: Object.fromEntries(books.map((book) => [book, 1])), accepted })
+})
+
+test('until the command is run, undone messages have no effect, and every service reports what to run', async (context) => {
+  await using system = await startOwnSystem(context, { partitions })
+  await receive(system, 'book', 5)
+  await stopAll(system)
+  await using backup = await Backup.of(system.redisPrefix)
+  await startOf(system, 'reservation', 'notifier')
+  await inParallel(readers(6), 6, (userid) => reserve(system.reservation, 'book', userid))
+  await stopAll(system)
+
+  await backup.restore()
+  for (const process of system.all) await process.spawn()
+  for (const service of serviceNames) {
+    const ready = await eventually(async () => {
+      const answer = await fetch(`${system.processes[service][0]!.url}/readyz`)
+      return answer.status === 503 && (await answer.text())
+    })
+    expect(ready).toContain('npm run restored')
+  }
+  expect(await stockOf(system, 'book')).toMatchObject({ qty: 5, held: 0 })
+  // Reservations accepted now are kept, and decided after the command.
+  const accepted = [await reserve(system.reservation, 'book', 'ann')]
+  await runRestored(system)
+  await audit(system, { received: { book: 5 }, accepted })
+  expect(await stockOf(system, 'book')).toMatchObject({ qty: 4, held: 1 })
+  expect(printed(system)).toHaveLength(1)
+})
+
+test('a command that is run late reverts what happened in between', async (context) => {
+  await using system = await startOwnSystem(context, { partitions })
+  await receive(system, 'book', 5)
+  await stopAll(system)
+  await using backup = await Backup.of(system.redisPrefix)
+  await startOf(system, 'stock')
+  await receive(system, 'book', 100)
+  await stopAll(system)
+  await backup.restore()
+  // As if the restore went unnoticed: consumers are ahead of stock's restored log.
+  await system.sql`update reservation.mailbox set position = '9-0', processed = 9`
+  await system.sql`update reservation.book set available = 105, version = 9`
+  const lines = await runRestored(system)
+  expect(lines.join('\n')).toContain('2 partitions were read past the end')
+  await startOf(system, ...serviceNames)
+  const accepted = [await reserveAndWait(system.reservation, 'book', 'ann')]
+  await audit(system, { received: { book: 5 }, accepted })
+})

@@ -1,0 +1,83 @@
+/** The cost of our layer above Hono. */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { expect, test } from 'vitest'
+import { postRequest } from '../../load/bench/closed-loop.ts'
+import { HttpConnection } from '../../load/bench/http-connection.ts'
+
+/** The goal is 1.25. The rest is for machines with other work, which slows down the larger program more. */
+const ratioMax = 1.6
+const clients = 128
+const warmupRequests = 10_000
+const rounds = 10
+const roundRequests = 1_500
+
+const host = '127.0.0.1'
+const body = { bookid: 'wanted', userid: 'ann' }
+const request = postRequest(host, '/reservations', body, { prefer: 'wait=10' })
+
+test('a reservation without stores costs little more than bare Hono', async () => {
+  await using ours = await Server.start('ours')
+  await using bare = await Server.start('bare')
+  const micros: { ours: number[]; bare: number[] } = { ours: [], bare: [] }
+  for (let round = 0; round < rounds; round++) {
+    micros.ours.push(await ours.microsPerRequest())
+    micros.bare.push(await bare.microsPerRequest())
+  }
+  const ratio = median(micros.ours) / median(micros.bare)
+  console.log(
+    `CPU of a request: ${median(micros.ours).toFixed(1)} us, of bare Hono ${median(micros.bare).toFixed(1)} us: ${ratio.toFixed(2)} x`,
+  )
+  expect(ratio).toBeLessThan(ratioMax)
+}, 60_000)
+
+class Server implements AsyncDisposable {
+  readonly #child: ReturnType<typeof fork>
+  readonly #connections: HttpConnection[]
+
+  private constructor(child: ReturnType<typeof fork>, connections: HttpConnection[]) {
+    this.#child = child
+    this.#connections = connections
+  }
+
+  static async start(kind: 'ours' | 'bare'): Promise<Server> {
+    const child = fork('platform/http/testing/cost-server.ts', [kind], {
+      execArgv: ['--max-semi-space-size=16'],
+    })
+    const [port] = await once(child, 'message')
+    const connections = await Promise.all(
+      Array.from({ length: clients }, () => HttpConnection.open(host, port)),
+    )
+    const server = new Server(child, connections)
+    await server.#ask(warmupRequests)
+    return server
+  }
+
+  async microsPerRequest(): Promise<number> {
+    const before = await this.#cpuMicros()
+    await this.#ask(roundRequests)
+    return ((await this.#cpuMicros()) - before) / roundRequests
+  }
+
+  async #cpuMicros(): Promise<number> {
+    this.#child.send('cpu')
+    const [{ user, system }] = await once(this.#child, 'message')
+    return user + system
+  }
+
+  async #ask(count: number): Promise<void> {
+    let left = count
+    const client = async (connection: HttpConnection) => {
+      while (left-- > 0) expect((await connection.exchange(request)).status).toBe(201)
+    }
+    await Promise.all(this.#connections.map(client))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const connection of this.#connections) connection.close()
+    this.#child.kill()
+    await once(this.#child, 'exit')
+  }
+}
+
+const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!

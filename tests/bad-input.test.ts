@@ -1,0 +1,351 @@
+/** Any invalid request gets an error that names the fault, and changes nothing. */
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { ServiceName } from '../platform/config.ts'
+import { everyReservation, everyStock, receive, reserveAndWait } from './harness/acts.ts'
+import type { Ask } from './harness/client.ts'
+import { useSystem } from './harness/system.ts'
+
+const system = useSystem()
+
+let reservationid: string
+let before: unknown
+const everything = async () => ({
+  stocks: (await everyStock(system())).map(({ bookid, qty, held, title }) => ({ bookid, qty, held, title })),
+  reservations: (await everyReservation(system())).map(({ reservationid, status }) => [
+    reservationid,
+    status,
+  ]),
+  purchases: (await system().stock.get<{ _embedded: object }>('/purchases')).body._embedded,
+  requests: (await system().stock.get<{ _embedded: object }>('/purchase-requests')).body._embedded,
+})
+beforeAll(async () => {
+  await receive(system(), 'known', 3)
+  reservationid = (await reserveAndWait(system().reservation, 'known', 'ann')).reservationid
+  before = await everything()
+})
+afterEach(async () => {
+  expect(await everything()).toEqual(before)
+})
+
+const long = 'x'.repeat(70_000)
+/** A NUL and half of a surrogate pair, as JSON escapes. */
+const nul = '"\\u0000"'
+const lone = '"\\ud800"'
+
+type Route = {
+  service: ServiceName
+  method: string
+  path: string
+  valid: Record<string, unknown>
+  also?: string[]
+}
+const posts: Route[] = [
+  {
+    service: 'stock',
+    method: 'POST',
+    path: '/stocks',
+    valid: { bookid: 'new', qty: 1, title: 'T', author: 'A', isbn: 'I' },
+    also: ['purchaseid'],
+  },
+  { service: 'stock', method: 'POST', path: '/purchases', valid: { bookid: 'known', qty: 1 } },
+  {
+    service: 'reservation',
+    method: 'POST',
+    path: '/reservations',
+    valid: { bookid: 'known', userid: 'ann' },
+  },
+  {
+    service: 'notifier',
+    method: 'PUT',
+    path: '/customers/ann',
+    valid: {
+      email: 'ann@example.com',
+      webhook: 'http://127.0.0.1:9/hook',
+      phone: '+821012345678',
+      channels: ['sms', 'email'],
+      locale: 'en',
+    },
+  },
+]
+const bodied: Route[] = [
+  ...posts,
+  { service: 'reservation', method: 'PATCH', path: '/reservations/{known}', valid: { status: 'Canceled' } },
+]
+
+const pathOf = (path: string) => path.replace('{known}', reservationid)
+
+async function refused(
+  route: Pick<Route, 'service' | 'method' | 'path'>,
+  ask: Ask,
+  ...statuses: number[]
+): Promise<void> {
+  const { status, body } = await system()[route.service].ask(route.method, pathOf(route.path), ask)
+  expect(statuses, `answered ${status}: ${JSON.stringify(body)}`).toContain(status)
+}
+
+/** Invalid values for each field. */
+const wrong: Record<string, string[]> = {
+  qty: [
+    '-1',
+    '"-1"',
+    '1.5',
+    '"1.5"',
+    '1e40',
+    '"1e3"',
+    '9007199254740993',
+    '2147483648000',
+    '"x"',
+    '""',
+    '" "',
+    'null',
+    'true',
+    '[]',
+    '{}',
+    nul,
+  ],
+  bookid: [
+    '""',
+    '" "',
+    '"a b"',
+    '"책"',
+    '1.5',
+    'null',
+    'true',
+    '[]',
+    '{}',
+    nul,
+    lone,
+    `"${'x'.repeat(129)}"`,
+  ],
+  userid: ['""', '" "', '"a b"', '42', 'null', 'false', '["ann"]', '{}', nul, lone, `"${'x'.repeat(129)}"`],
+  title: ['1', 'null', '[]', '{}', nul, lone, `"${'x'.repeat(501)}"`],
+  author: ['1', '{}', nul, lone],
+  isbn: ['true', '[]', nul, lone],
+  purchaseid: ['""', '"1"', '7', '{}', nul, '"zzzzzzzz-zzzz-4zzz-8zzz-zzzzzzzzzzzz"'],
+  status: ['""', '"Reserved"', '"canceled "', '0', 'null', '[]', '{}', nul, lone],
+  email: ['"x"', '"a@b\\r\\nBcc: c@d.e"', '1', '[]', '{}', nul, lone],
+  webhook: ['"x"', '"file:///etc/passwd"', '"javascript:alert(1)"', '1', '[]', '{}', nul, lone],
+  phone: ['"x"', '"010-1234-5678"', '"+0"', '821012345678', '[]', '{}', nul, lone],
+  channels: ['"sms"', '1', '{}', '["sms","sms"]', nul],
+  locale: ['"x-nowhere"', '1', '[]', '{}', nul, lone],
+}
+const required = ['qty', 'bookid', 'userid', 'status']
+
+describe.each(bodied)('$method $path', (route) => {
+  const body = (changed: string, value: string) => {
+    const rest = Object.entries(route.valid).filter(([name]) => name !== changed)
+    const fields = rest.map(([name, its]) => `"${name}":${JSON.stringify(its)}`)
+    return `{${[...fields, `"${changed}":${value}`].join(',')}}`
+  }
+  const names = [...Object.keys(route.valid), ...(route.also ?? [])]
+  const cases = names.flatMap((name) => (wrong[name] ?? []).map((value) => ({ name, value })))
+
+  test('refuses each field with each wrong value, and names the field', async () => {
+    for (const { name, value } of cases) {
+      const raw = body(name, value)
+      const answer = await system()[route.service].ask<{ errors?: { pointer?: string }[] }>(
+        route.method,
+        pathOf(route.path),
+        { raw },
+      )
+      expect(answer.status, `${raw.slice(0, 300)} is answered ${JSON.stringify(answer.body)}`).toBe(400)
+      const pointers = answer.body.errors?.map(({ pointer }) => pointer)
+      expect(pointers, `${raw.slice(0, 300)} is answered ${JSON.stringify(answer.body)}`).toContain(
+        `/${name}`,
+      )
+    }
+  })
+
+  test('refuses a body that lacks a field', async () => {
+    for (const missing of Object.keys(route.valid).filter((name) => required.includes(name))) {
+      const { [missing]: _, ...rest } = route.valid
+      await refused(route, { json: rest }, 400)
+    }
+  })
+
+  test.each([
+    '',
+    ' ',
+    '{',
+    '{"bookid":',
+    "{'bookid': 1}",
+    '\u0000',
+    '{"a":1}{"b":2}',
+    'null',
+    '[]',
+    '"text"',
+    '1',
+  ])('refuses the body %j', (raw) => refused(route, { raw }, 400))
+
+  test('refuses bytes that are not UTF-8', () =>
+    refused(route, { raw: new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]) }, 400))
+
+  test('refuses a body above 64 KiB, with its length given or not', async () => {
+    const raw = JSON.stringify({ ...route.valid, padding: long })
+    await refused(route, { raw }, 413)
+    await refused(route, { raw: new Blob([raw]).stream() }, 413)
+  })
+
+  test.each(['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'garbage'])(
+    'refuses the content type %s',
+    (type) => refused(route, { json: route.valid, headers: { 'content-type': type } }, 415),
+  )
+
+  test('refuses a body nested ten thousand levels deep', () =>
+    refused(route, { raw: `${'['.repeat(10_000)}${']'.repeat(10_000)}` }, 400))
+})
+
+describe.each(posts.filter(({ method }) => method === 'POST'))('$method $path', (route) => {
+  test.each(['', 'x'.repeat(256), 'a\tb', 'sch\u00fcssel'])('refuses the Idempotency-Key %j', (key) =>
+    refused(route, { json: route.valid, headers: { 'idempotency-key': key } }, 400),
+  )
+})
+
+describe('Prefer', () => {
+  test.each([
+    'wait',
+    'wait=',
+    'wait=-1',
+    'wait=x',
+    'wait=1.5',
+    'wait=99999999999',
+    '=',
+    ';;;,,,',
+    'respond-async',
+  ])('with a meaningless value (%j) is ignored or refused, and never a 5xx', async (prefer) => {
+    // The body is invalid too, so that nothing is accepted.
+    const ask = { json: { bookid: 'known' }, headers: { prefer } }
+    await refused({ service: 'reservation', method: 'POST', path: '/reservations' }, ask, 400)
+  })
+})
+
+describe('ids in a path', () => {
+  const unknown: [ServiceName, string, string][] = [
+    ['reservation', 'GET', `/reservations/${randomUUID()}`],
+    ['reservation', 'GET', `/reservations/${randomUUID()}/events`],
+    ['stock', 'GET', '/stocks/nowhere'],
+    ['stock', 'GET', `/purchases/${randomUUID()}`],
+    ['notifier', 'GET', '/customers/nobody'],
+    ['notifier', 'GET', `/notices/${randomUUID()}`],
+    ['reservation', 'GET', '/nothing'],
+    ['stock', 'POST', '/stocks/known/nothing'],
+  ]
+  test.each(unknown)('%s answers 404 to %s %s', (service, method, path) =>
+    refused({ service, method, path }, {}, 404),
+  )
+
+  test('a reservation that does not exist cannot be canceled', () =>
+    refused(
+      { service: 'reservation', method: 'PATCH', path: `/reservations/${randomUUID()}` },
+      { json: { status: 'Canceled' } },
+      404,
+    ))
+
+  const malformed = [
+    'x',
+    '1',
+    '%00',
+    '%ff',
+    '%ed%a0%80',
+    `${'f'.repeat(400)}`,
+    "'; drop table book; --",
+    '%2e%2e%2f',
+  ]
+  const places: [ServiceName, string, string][] = [
+    ['reservation', 'GET', '/reservations/{id}'],
+    ['reservation', 'PATCH', '/reservations/{id}'],
+    ['reservation', 'GET', '/reservations/{id}/events'],
+    ['stock', 'GET', '/stocks/{id}'],
+    ['stock', 'GET', '/stocks/{id}/movements'],
+    ['stock', 'GET', '/purchases/{id}'],
+    ['notifier', 'GET', '/customers/{id}'],
+    ['notifier', 'PUT', '/customers/{id}'],
+    ['notifier', 'GET', '/notices/{id}'],
+    ['notifier', 'PATCH', '/notices/{id}'],
+  ]
+  test.each(places)('%s refuses malformed ids at %s %s', async (service, method, place) => {
+    // Ids of customers and books are any printable text, so only invalid text is refused there.
+    const anyText = /stocks|customers/.test(place)
+    for (const id of anyText ? malformed.filter((it) => !/^(x|1|'.*|%2e.*)$/.test(it)) : malformed) {
+      const path = place.replace('{id}', id.startsWith('%') ? id : encodeURIComponent(id))
+      const json =
+        method === 'PATCH'
+          ? { status: service === 'notifier' ? 'pending' : 'Canceled' }
+          : method === 'PUT'
+            ? { locale: 'en' }
+            : undefined
+      await refused({ service, method, path }, { json }, 400, 404)
+    }
+  })
+})
+
+describe('queries', () => {
+  const collections: [ServiceName, string][] = [
+    ['reservation', '/books'],
+    ['reservation', '/reservations'],
+    ['stock', '/stocks'],
+    ['stock', '/stocks/known/movements'],
+    ['stock', '/purchases'],
+    ['stock', '/purchase-requests'],
+    ['notifier', '/notices'],
+  ]
+  const garbage = [
+    'x',
+    '%00',
+    'W10',
+    btoa('["a","b","c","d"]'),
+    btoa('{}'),
+    btoa('[null]'),
+    btoa('["\u0000"]'),
+  ]
+  const queries = [
+    ...['0', '-1', '201', '1.5', 'x', '', '1e2', '99999999999999999999'].map((limit) => `limit=${limit}`),
+    ...garbage.map((after) => `after=${encodeURIComponent(after).replace('%2500', '%00')}`),
+  ]
+  test.each(collections)('%s refuses a bad page of %s', async (service, path) => {
+    for (const query of queries) await refused({ service, method: 'GET', path: `${path}?${query}` }, {}, 400)
+  })
+
+  const filters: [ServiceName, string][] = [
+    ['reservation', '/reservations?status=Nonsense'],
+    ['reservation', '/reservations?userid=%00'],
+    ['reservation', '/reservations?bookid=a%20b'],
+    ['reservation', '/books?q=%00'],
+    ['reservation', '/books?available=maybe'],
+    ['notifier', '/notices?status=Nonsense'],
+    ['notifier', '/notices?userid=%00'],
+  ]
+  test.each(filters)('%s refuses %s', (service, path) => refused({ service, method: 'GET', path }, {}, 400))
+
+  test('SQL syntax in a search is plain text', async () => {
+    const q = encodeURIComponent("%_'; drop table book; --\\")
+    const { status, body } = await system().reservation.get<{ _embedded: { books: [] } }>(`/books?q=${q}`)
+    expect(status).toBe(200)
+    expect(body._embedded.books).toEqual([])
+  })
+})
+
+describe('methods', () => {
+  const paths: [ServiceName, string, string[]][] = [
+    ['reservation', '/books', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['reservation', '/reservations', ['PUT', 'PATCH', 'DELETE']],
+    ['reservation', '/reservations/{known}', ['POST', 'PUT', 'DELETE']],
+    ['stock', '/stocks', ['PUT', 'PATCH', 'DELETE']],
+    ['stock', '/stocks/known', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['stock', '/stocks/known/movements', ['POST', 'DELETE']],
+    ['stock', '/purchases', ['PUT', 'PATCH', 'DELETE']],
+    ['stock', '/purchase-requests', ['POST', 'DELETE']],
+    ['notifier', '/customers/ann', ['POST', 'PATCH', 'DELETE']],
+    ['notifier', '/notices', ['POST', 'DELETE']],
+    ['notifier', '/notices/{known}', ['POST', 'PUT', 'DELETE']],
+    ['notifier', '/alerts', ['GET', 'PUT', 'PATCH', 'DELETE']],
+  ]
+  test.each(paths)('%s allows no other methods on %s', async (service, path, methods) => {
+    for (const method of methods) {
+      const { status, headers } = await system()[service].ask(method, pathOf(path))
+      expect(status, method).toBe(405)
+      expect(headers.get('allow'), method).toBeTruthy()
+    }
+  })
+})

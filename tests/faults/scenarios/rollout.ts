@@ -1,0 +1,71 @@
+/** Planned operations. Clients that respect `/readyz` see no error. */
+import { serviceNames } from '../../../platform/config.ts'
+import { eventually, range } from '../../doubles/eventually.ts'
+import type { Stage } from '../stage.ts'
+import type { Needs, Scenario } from './scenario.ts'
+
+const unnoticed: Needs = { share: 1, unnoticed: true, decidedMs: 10_000, acceptedMs: 1_000 }
+
+export const rollout: Scenario[] = [
+  {
+    name: 'rolling-restart',
+    title: 'every process is replaced in turn',
+    needs: unnoticed,
+    async fault(stage) {
+      for (const turn of range(2)) {
+        for (const service of serviceNames) {
+          const process = stage.world.processes[service][turn]!
+          stage.note(`SIGTERM of ${process.name}`)
+          await process.stop()
+          await process.start()
+          await allReady(stage)
+        }
+      }
+    },
+  },
+  {
+    name: 'update',
+    title: 'an older version is upgraded to this one, rolled back, and upgraded again',
+    fromOlder: true,
+    needs: unnoticed,
+    async fault(stage) {
+      const { world } = stage
+      stage.note('migrating')
+      await world.migrate()
+      for (const tree of [undefined, world.older, undefined]) {
+        // In any order, because services are deployed independently.
+        for (const service of stage.random.shuffled([...serviceNames])) {
+          for (const process of world.processes[service].filter(({ running }) => running)) {
+            const next = await world.add(service, tree)
+            stage.note(`${next.name} of the ${tree ? 'older' : 'newer'} version for ${process.name}`)
+            await process.stop()
+            await stage.seconds(stage.random.between(0.2, 1.5))
+          }
+        }
+      }
+    },
+  },
+  {
+    name: 'scaling',
+    title: 'stock and reservation go from one process to three, and back to one',
+    world: { processes: 1 },
+    needs: unnoticed,
+    async fault(stage) {
+      const scaled = ['reservation', 'stock'] as const
+      for (const service of scaled) for (const _ of range(2)) await stage.world.add(service)
+      stage.note('three processes each')
+      await stage.seconds(2)
+      for (const service of scaled) {
+        const some = stage.random.shuffled(stage.world.processes[service]).slice(0, 2)
+        for (const process of some) {
+          stage.note(`SIGTERM of ${process.name}`)
+          await process.stop()
+        }
+      }
+      await stage.seconds(1)
+    },
+  },
+]
+
+const allReady = ({ world }: Stage) =>
+  eventually(() => serviceNames.every((service) => world.balancers[service].all()), { timeoutMs: 20_000 })

@@ -1,0 +1,189 @@
+/** Use cases of customers, stock manager and purchaser beyond the predecessor's calls. */
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { eventually, inParallel, range } from './doubles/eventually.ts'
+import {
+  cancel,
+  every,
+  type Reservation,
+  receive,
+  reserve,
+  reserveAndWait,
+  stockOf,
+  waitFor,
+} from './harness/acts.ts'
+import { useSystem } from './harness/system.ts'
+
+const system = useSystem({ reservation: 2 })
+
+describe('a customer', () => {
+  test('who prefers to wait gets the decided reservation, and a header that confirms the preference', async () => {
+    await receive(system(), 'wait', 1)
+    const answer = await system().reservation.post<Reservation>(
+      '/reservations',
+      { bookid: 'wait', userid: 'ann' },
+      { headers: waitFor(10) },
+    )
+    expect(answer.body.status).toBe('Reserved')
+    expect(answer.headers.get('preference-applied')).toMatch(/^wait=10$/)
+    expect(answer.headers.get('location')).toBe(`/reservations/${answer.body.reservationid}`)
+    expect(answer.tookMs).toBeLessThan(5_000)
+  })
+
+  test('who waits without a decision gets the undecided reservation when the time is up', async () => {
+    const stock = system().processes.stock[0]!
+    stock.pause()
+    const answer = await system().reservation.post<Reservation>(
+      '/reservations',
+      { bookid: 'wait', userid: 'ben' },
+      { headers: waitFor(1) },
+    )
+    stock.resume()
+    expect(answer.status).toBe(201)
+    expect(answer.body.status).toBe('Requested')
+    expect(answer.tookMs).toBeGreaterThan(900)
+    expect(answer.tookMs).toBeLessThan(3_000)
+  })
+
+  test('who follows a reservation on any replica sees its status, then each change, then the end', async () => {
+    await receive(system(), 'follow', 1)
+    const stock = system().processes.stock[0]!
+    stock.pause()
+    const { reservationid } = await reserve(system().reservation, 'follow', 'ann')
+    const replicas = [system().reservation, system().client('reservation', 1)]
+    const streams = replicas.map((replica) => follow(replica.url, reservationid))
+    await Promise.all(streams.map((stream) => eventually(() => stream.seen.length === 1)))
+    stock.resume()
+    await Promise.all(streams.map((stream) => eventually(() => stream.seen.length === 2)))
+    await cancel(replicas[0]!, reservationid)
+    await Promise.all(streams.map((stream) => stream.ended))
+    for (const { seen } of streams) expect(seen).toEqual(['Requested', 'Reserved', 'Canceled'])
+  })
+
+  test('finds their reservations, page by page, newest first', async () => {
+    await receive(system(), 'pages', 3)
+    const made = await inParallel(range(7), 1, () => reserve(system().reservation, 'pages', 'pat'))
+    const path = '/reservations?userid=pat&bookid=pages&limit=3'
+    const found = await every<Reservation>(system().reservation, 'reservations', path)
+    expect(found.map((it) => it.reservationid)).toEqual(made.map((it) => it.reservationid).reverse())
+    const { body } = await system().reservation.get<{ _embedded: { reservations: unknown[] } }>(path)
+    expect(body._embedded.reservations.length).toBe(3)
+  })
+
+  test('finds books by words of their title and by availability', async () => {
+    const title = '어린 왕자 100%'
+    await system().stock.post('/stocks', { bookid: 'prince', qty: 1, title, author: 'Saint-Exupéry' })
+    await system().stock.post('/stocks', { bookid: 'prince-2', qty: 0, title: `${title} II` })
+    const search = async (query: string) =>
+      (await every<{ bookid: string }>(system().reservation, 'books', `/books?${query}`)).map(
+        (it) => it.bookid,
+      )
+    const q = encodeURIComponent('왕자 100%')
+    await eventually(async () => (await search(`q=${q}`)).length === 2)
+    expect(await search(`q=${q}&available=true`)).toEqual(['prince'])
+    expect(await search(`q=${encodeURIComponent('saint-exu')}`)).toEqual(['prince'])
+    expect(await search('q=100_')).toEqual([])
+  })
+})
+
+test.each([
+  'a/b',
+  '%2F',
+  'x?y=1&z',
+  '#7',
+  '"quoted"',
+  "o'clock",
+  'ISBN:978-0-14',
+  '~'.repeat(128),
+  '\\',
+  '{id}',
+  '*',
+  '.hidden',
+])('the book %s can be received, found, reserved and canceled under its own id', async (bookid) => {
+  const { headers, status } = await system().stock.post('/stocks', { bookid, qty: 1 })
+  expect(status).toBe(201)
+  const found = await system().stock.get<{ bookid: string }>(headers.get('location')!)
+  expect(found.body.bookid).toBe(bookid)
+  const { reservationid, ...reserved } = await reserveAndWait(system().reservation, bookid, bookid)
+  expect(reserved).toMatchObject({ bookid, userid: bookid, status: 'Reserved' })
+  const query = `bookid=${encodeURIComponent(bookid)}&userid=${encodeURIComponent(bookid)}`
+  const mine = await every<Reservation>(system().reservation, 'reservations', `/reservations?${query}`)
+  expect(mine.map((it) => it.reservationid)).toEqual([reservationid])
+  await cancel(system().reservation, reservationid)
+  await eventually(async () => (await stockOf(system(), bookid)).qty === 1)
+})
+
+describe('a request repeated with its Idempotency-Key', () => {
+  const calls = [
+    ['reservation', '/reservations', { bookid: 'keys', userid: 'ann' }, { bookid: 'keys', userid: 'ben' }],
+    ['stock', '/stocks', { bookid: 'keys', qty: 2 }, { bookid: 'keys', qty: 3 }],
+    ['stock', '/purchases', { bookid: 'keys', qty: 2 }, { bookid: 'keys', qty: 3 }],
+  ] as const
+  test.each(calls)(
+    'to %s %s has one effect and one response; with another payload it is refused',
+    async (service, path, payload, other) => {
+      const headers = { 'idempotency-key': randomUUID() }
+      const post = (json: object) => system()[service].post<Record<string, unknown>>(path, json, { headers })
+      const answers = await Promise.all(range(5).map(() => post(payload)))
+      const known = ({ body }: { body: Record<string, unknown> }) =>
+        body.reservationid ?? body.purchaseid ?? body.qty
+      expect(answers.map(({ status }) => status)).toEqual(range(5).map(() => 201))
+      expect(new Set(answers.map(known)).size).toBe(1)
+      expect((await post(other)).status).toBe(422)
+      expect(known(await post(payload))).toBe(known(answers[0]!))
+    },
+  )
+})
+
+test('the purchaser sees the demand, orders, and the copies arrive', async () => {
+  await receive(system(), 'bought', 0)
+  for (const userid of ['ann', 'ben']) await reserveAndWait(system().reservation, 'bought', userid)
+  const wanted = async () => {
+    const path = '/purchase-requests?limit=200'
+    const all = await every<{ bookid: string; shortage: number }>(system().stock, 'purchaseRequests', path)
+    return all.filter(({ bookid }) => bookid === 'bought').map(({ shortage }) => shortage)
+  }
+  expect(await wanted()).toEqual([2])
+  type Purchase = { purchaseid: string; status: string }
+  const ordered = await system().stock.post<Purchase>('/purchases', { bookid: 'bought', qty: 5 })
+  expect(ordered.body.status).toBe('ordered')
+  expect(await wanted()).toEqual([])
+  const { purchaseid } = ordered.body
+  await system().stock.post('/stocks', { bookid: 'bought', qty: 5, purchaseid })
+  expect((await system().stock.get<Purchase>(`/purchases/${purchaseid}`)).body.status).toBe('received')
+  expect((await reserveAndWait(system().reservation, 'bought', 'cem')).status).toBe('Reserved')
+  const movements = await every<{ type: string }>(
+    system().stock,
+    'movements',
+    '/stocks/bought/movements?limit=2',
+  )
+  expect(movements.map(({ type }) => type)).toEqual([
+    'CopyReserved',
+    'CopiesReceived',
+    'CopiesOrdered',
+    'ReservationRefused',
+    'PurchaseRequested',
+    'ReservationRefused',
+    'CopiesReceived',
+  ])
+})
+
+/** Follows a reservation by Server-Sent Events until the server ends the stream. */
+function follow(url: string, reservationid: string): { seen: string[]; ended: Promise<void> } {
+  const seen: string[] = []
+  const read = async () => {
+    const response = await fetch(`${url}/reservations/${reservationid}/events`)
+    expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/)
+    let buffer = ''
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      buffer += chunk
+      const blocks = buffer.split('\n\n')
+      buffer = blocks.pop()!
+      for (const block of blocks) {
+        const data = block.match(/^data: ?(.*)$/m)?.[1]
+        if (data) seen.push(JSON.parse(data).status)
+      }
+    }
+  }
+  return { seen, ended: read() }
+}

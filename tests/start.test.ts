@@ -1,0 +1,61 @@
+/** A process that could do harm, or nothing at all, refuses to start and logs why. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { describe, expect, inject, test } from 'vitest'
+import { type ServiceName, serviceNames } from '../platform/config.ts'
+import { root } from './harness/service-process.ts'
+import { useSystem, withDatabase } from './harness/system.ts'
+
+const system = useSystem({ partitions: 8 })
+
+describe.concurrent.each(serviceNames)('%s', (service) => {
+  test('refuses to start with another number of partitions than its database has', async () => {
+    const { code, said } = await run(service, { PARTITIONS: '16' })
+    expect(code).toBe(1)
+    expect(said).toMatch(/PARTITIONS is 16.* migrated with 8/)
+    expect(said.trim().split('\n')).toHaveLength(1)
+    expect(said).not.toContain('setup.ts')
+  })
+
+  test('refuses to start on a database that is not migrated', async () => {
+    const { code, said } = await run(service, {
+      DATABASE_URL: withDatabase(inject('postgresUrl'), 'postgres'),
+    })
+    expect(code).toBe(1)
+    expect(said).toContain('npm run migrate')
+    expect(said).not.toContain('setup.ts')
+  })
+
+  test('refuses to start without a reachable database', async () => {
+    const { code, said } = await run(service, { DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' })
+    expect(code).toBe(1)
+    expect(said).toContain('127.0.0.1:1')
+    expect(said).not.toContain('secret')
+  })
+})
+
+/** Runs a service on the system's database until it ends. */
+async function run(
+  service: ServiceName,
+  env: Record<string, string>,
+): Promise<{ code: number; said: string }> {
+  const databaseUrl = withDatabase(inject('postgresUrl'), system().redisPrefix)
+  const child = spawn(`${root}node_modules/.bin/node`, [`${root}actors/${service}/main.ts`], {
+    env: {
+      PATH: process.env.PATH,
+      DATABASE_URL: databaseUrl,
+      REDIS_URL: system().redisUrl,
+      REDIS_PREFIX: system().redisPrefix,
+      PARTITIONS: '8',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const killer = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  clearTimeout(killer)
+  return { code, said: out + err }
+}
