@@ -1,4 +1,4 @@
-/** `npm run check`: lint and types. */
-import { lint, runSteps, types } from './steps.ts'
+/** `npm run check`: lint, types and English. */
+import { english, lint, runSteps, types } from './steps.ts'
 
-process.exitCode = await runSteps([lint, types])
+process.exitCode = await runSteps([lint, types, english])

@@ -8,6 +8,11 @@ export type Step = { name: string; command: [string, ...string[]] }
 const bin = (name: string) => join(root, 'node_modules', '.bin', name)
 
 export const lint: Step = { name: 'lint', command: [bin('biome'), 'check', '.'] }
+/** The words of comments and docs (`english.ts`). */
+export const english: Step = {
+  name: 'English',
+  command: [process.execPath, join(root, 'deploy/local/english.ts')],
+}
 export const types: Step = { name: 'types', command: [bin('tsc'), '--noEmit'] }
 
 /** @returns the exit code of the first step that failed, or 0. */

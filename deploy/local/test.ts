@@ -1,5 +1,5 @@
 /**
- * `npm test [arguments for vitest]`: lint, types, then all tests except the long ones. The last line counts them.
+ * `npm test [arguments for vitest]`: lint, types, English, then all tests except the long ones. The last line counts them.
  * `npm test -- --project=long` runs the long ones.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { count, type Report } from './report.ts'
 import { root } from './root.ts'
-import { lint, runSteps, types } from './steps.ts'
+import { english, lint, runSteps, types } from './steps.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'bookreservation-report-'))
 const reportFile = join(folder, 'report.json')
@@ -21,7 +21,7 @@ const vitest = [
 ] as [string, ...string[]]
 
 try {
-  const code = await runSteps([lint, types, { name: 'tests', command: vitest }])
+  const code = await runSteps([lint, types, english, { name: 'tests', command: vitest }])
   const report = await readFile(reportFile, 'utf8').then(
     (text) => JSON.parse(text) as Report,
     () => undefined,

@@ -2,7 +2,6 @@
 import postgres from 'postgres'
 import { demandedOf } from './books.ts'
 import type { MeasuredProcess } from './process.ts'
-import type { Timing } from './rounds.ts'
 import {
   type Account,
   copiesPerBook,
@@ -11,7 +10,7 @@ import {
   startScript,
   type Target,
 } from './target.ts'
-import type { Workload } from './workloads.ts'
+import type { Timing, Workload } from './workloads.ts'
 
 /** How a server stores its books in its database. */
 export type Books = {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { demandedOf, demandOf } from './books.ts'
-import { saysCreated, type Target } from './target.ts'
-import { createWorkload, requestsOf, workloadNames } from './workloads.ts'
+import type { Target } from './target.ts'
+import { createWorkload, requestsOf, saysCreated, workloadNames } from './workloads.ts'
 
 test("by Zipf's law the n-th book is requested an n-th as often as the first", () => {
   const { books, order } = demandOf('zipf', 10_000)

@@ -1,11 +1,9 @@
 /**
- * What the stores write and keep per reservation. They are measured before and after a run, for all databases and keys, so no
+ * Bytes that the stores write and keep per reservation. They are measured before and after a run, for all databases and keys, so no
  * other client may use them meanwhile.
  */
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
-import { align, count, median, type Run } from './report.ts'
-import type { Workload } from './workloads.ts'
 
 export type Weight = {
   /** Bytes of WAL. */
@@ -77,22 +75,4 @@ export function growthOf(before: Weight, after: Weight, requests: number): Growt
     log: after.rewrites === before.rewrites ? each('log') : Number.NaN,
     commands: each('commands'),
   }
-}
-
-/** Medians of a workload's runs, one line per target. */
-export function bytesTableOf(runs: Run[], workload: Workload): string {
-  const targets = Map.groupBy(
-    runs.filter((run) => run.workload === workload.name && run.growth),
-    (run) => run.target,
-  )
-  const lines = [...targets].sort().map(([target, its]) => {
-    const of = (name: keyof Growth, digits = 0) => {
-      const known = its.map((run) => run.growth![name]).filter((value) => !Number.isNaN(value))
-      return known.length === 0 ? '?' : digits ? median(known).toFixed(digits) : count(median(known))
-    }
-    const bytes = [of('wal'), of('tables'), of('log'), of('memory')]
-    return [target, ...bytes, of('fsyncs', 3), of('transactions', 3), of('commands', 2), '']
-  })
-  const head = ['for each', 'WAL B', 'tables B', 'AOF B', 'Redis B', 'fsyncs', 'transactions', 'commands', '']
-  return align([head, ...lines])
 }

@@ -3,10 +3,10 @@ import type { LoadResult } from './closed-loop.ts'
 import type { Goal } from './goals.ts'
 import { progress } from './progress.ts'
 import { median, type Run } from './report.ts'
-import { runOnce, settle, type Timing } from './rounds.ts'
+import { runOnce, settle } from './rounds.ts'
 import type { Store } from './stores.ts'
 import type { Target } from './target.ts'
-import type { Workload } from './workloads.ts'
+import type { Timing, Workload } from './workloads.ts'
 import { runWrk } from './wrk.ts'
 
 export const differenceMax = 0.15

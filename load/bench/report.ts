@@ -35,6 +35,24 @@ export function tableOf(runs: Run[], workload: Workload): string {
   return `${workload.title}\n${align([head, ...lines])}`
 }
 
+/** Bytes that the stores wrote and kept: medians of a workload's runs, one line per target. */
+export function bytesTableOf(runs: Run[], workload: Workload): string {
+  const targets = Map.groupBy(
+    runs.filter((run) => run.workload === workload.name && run.growth),
+    (run) => run.target,
+  )
+  const lines = [...targets].sort().map(([target, its]) => {
+    const of = (name: keyof Growth, digits = 0) => {
+      const known = its.map((run) => run.growth![name]).filter((value) => !Number.isNaN(value))
+      return known.length === 0 ? '?' : digits ? median(known).toFixed(digits) : count(median(known))
+    }
+    const bytes = [of('wal'), of('tables'), of('log'), of('memory')]
+    return [target, ...bytes, of('fsyncs', 3), of('transactions', 3), of('commands', 2), '']
+  })
+  const head = ['for each', 'WAL B', 'tables B', 'AOF B', 'Redis B', 'fsyncs', 'transactions', 'commands', '']
+  return align([head, ...lines])
+}
+
 /** Medians by process, and how long the work continued after the last answer. */
 function cpuOf(runs: Run[]): string {
   const names = [...new Set(runs.flatMap((run) => Object.keys(run.cpuMicros)))]

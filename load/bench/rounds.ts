@@ -6,7 +6,7 @@ import { progress } from './progress.ts'
 import { median, type Run } from './report.ts'
 import type { Store } from './stores.ts'
 import type { Target } from './target.ts'
-import { requestsOf, type Workload, wantedOf } from './workloads.ts'
+import { requestsOf, type Timing, type Workload, wantedOf } from './workloads.ts'
 
 /** Longer than any `Prefer: wait` and any timeout of the services. */
 const graceMs = 35_000
@@ -17,8 +17,6 @@ const settleMaxMs = 120_000
 const idleShare = 0.1
 const idleMargin = 1.3
 const idleSteps = 9
-
-export type Timing = { seconds: number; warmupSeconds: number }
 
 export type Stage = {
   timing: Timing

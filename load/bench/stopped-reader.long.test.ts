@@ -5,7 +5,7 @@ import { eventually } from '../../tests/doubles/eventually.ts'
 import { receive } from '../../tests/harness/acts.ts'
 import { useSystem } from '../../tests/harness/system.ts'
 import { runClosedLoop } from './closed-loop.ts'
-import { reservationRequest, saysCreated } from './target.ts'
+import { reservationRequest, saysCreated } from './workloads.ts'
 
 const clients = 256
 const haltMs = 10_000

@@ -3,11 +3,8 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import { root } from '../../deploy/local/root.ts'
 import { compileCache, type Runtime, runtimeCommand } from '../../deploy/local/service.ts'
-import { postRequest } from './closed-loop.ts'
-import type { Answer } from './http-connection.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
-import type { Timing } from './rounds.ts'
-import type { Workload } from './workloads.ts'
+import type { Requests, Timing, Workload } from './workloads.ts'
 
 export type { Runtime }
 
@@ -18,15 +15,11 @@ export type Account = {
   undecided: boolean
 }
 
-export type Target = {
+export type Target = Requests & {
   name: string
   /** The port for reservations. */
   port: number
   processes: MeasuredProcess[]
-  /** The request for a reservation, which waits for the decision or not. Default: `POST /reservations`. */
-  requestFor?(bookid: string, userid: string, wait: boolean): string
-  /** Whether the reservation was made and has this status. Default: 201, and the status in the body. */
-  says?(answer: Answer, status: Status): boolean
   stock(books: string[]): Promise<void>
   /** Prepares the next run, if that is not possible for all runs at once. */
   prepare?(workload: Workload, timing: Timing): Promise<void>
@@ -34,8 +27,6 @@ export type Target = {
   account(books: string[]): Promise<Account>
   stop(): Promise<void>
 }
-
-export type Status = 'Reserved' | 'Requested'
 
 /** More copies of each book than any run can request. */
 export const copiesPerBook = 1_000_000_000
@@ -49,12 +40,6 @@ export type Surroundings = {
   /** The folder for CPU profiles, which every Node process writes when it stops. */
   profileDir?: string
 }
-
-export const reservationRequest = (bookid: string, userid: string, wait: boolean): string =>
-  postRequest('localhost', '/reservations', { bookid, userid }, wait ? { prefer: 'wait=10' } : {})
-
-export const saysCreated = (answer: Answer, status: Status): boolean =>
-  answer.status === 201 && answer.body.includes(`"status":"${status}"`)
 
 /** Runs a script as a service is run: same runtime, same flags. */
 export function startScript(

@@ -1,10 +1,22 @@
 /** The workloads, which are the same for every target: reservations that are decided in the request or only accepted. */
 import { demandOf, type Pattern } from './books.ts'
+import { postRequest } from './closed-loop.ts'
 import type { Answer } from './http-connection.ts'
-import { reservationRequest, type Status, saysCreated, type Target } from './target.ts'
 
 export const workloadNames = ['hot', 'many', 'zipf', 'few', 'one', 'accept', 'echo'] as const
 export type WorkloadName = (typeof workloadNames)[number]
+
+export type Status = 'Reserved' | 'Requested'
+
+export type Timing = { seconds: number; warmupSeconds: number }
+
+/** How a target is asked for a reservation, and how it answers. */
+export type Requests = {
+  /** The request for a reservation, which waits for the decision or not. Default: `POST /reservations`. */
+  requestFor?(bookid: string, userid: string, wait: boolean): string
+  /** Whether the reservation was made and has this status. Default: 201, and the status in the body. */
+  says?(answer: Answer, status: Status): boolean
+}
 
 export type Workload = {
   name: string
@@ -45,6 +57,12 @@ export function createWorkload(
   }
 }
 
+export const reservationRequest = (bookid: string, userid: string, wait: boolean): string =>
+  postRequest('localhost', '/reservations', { bookid, userid }, wait ? { prefer: 'wait=10' } : {})
+
+export const saysCreated = (answer: Answer, status: Status): boolean =>
+  answer.status === 201 && answer.body.includes(`"status":"${status}"`)
+
 const customers = 1_000
 /** A stride that is coprime to any number of requests, so that it visits all of them. */
 const stride = 7_919
@@ -52,7 +70,7 @@ const stride = 7_919
 /** @returns a lookup of the next request of a client. All requests are built in advance. */
 export function requestsOf(
   { books, order, status }: Workload,
-  { requestFor = reservationRequest }: Target,
+  { requestFor = reservationRequest }: Requests,
 ): (client: number, count: number) => string {
   const one = (bookid: string, number: number) =>
     requestFor(bookid, `user-${number % customers}`, status === 'Reserved')
@@ -67,6 +85,6 @@ export function requestsOf(
 }
 
 export const wantedOf =
-  ({ status }: Workload, { says = saysCreated }: Target) =>
+  ({ status }: Workload, { says = saysCreated }: Requests) =>
   (answer: Answer): boolean =>
     says(answer, status)

@@ -27,7 +27,7 @@ export type ContenderName = (typeof contenderNames)[number]
 
 export type Contender = {
   title: string
-  /** What is on disk when it answers Reserved. */
+  /** Says which data is on disk when it answers Reserved. */
   durability: string
   /** A second start in the same surroundings has the same books. */
   start(around: Surroundings, name: string): Promise<Target>

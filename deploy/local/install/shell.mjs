@@ -1,4 +1,4 @@
-/** What every part of the installer needs: paths, output and commands. */
+/** Paths, output and commands, for every part of the installer. */
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'

@@ -17,7 +17,7 @@ import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-s
 type Query = [legend: string, expr: string]
 export type Panel = {
   title: string
-  /** What it shows, and what a rise means. */
+  /** Explains the figure, and the meaning of a rise. */
   description: string
   /** Grafana's name for it, such as `s`, `reqps`, `percentunit`. */
   unit: string
