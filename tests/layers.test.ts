@@ -5,17 +5,17 @@
  *
  * No service imports from another one, and no files import each other in a circle. Tests beside the code may use `tests/`.
  */
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { expect, test } from 'vitest'
 import { root } from '../deploy/local/root.ts'
+import { sources } from '../deploy/local/sources.ts'
 
 const level: Record<string, number> = { streams: 0, platform: 1, actors: 2, deploy: 3, load: 3, tests: 3 }
 
-const files = execFileSync('git', ['ls-files', '*.ts', '*.mts', '*.mjs'], { cwd: root, encoding: 'utf8' })
-  .split('\n')
-  .filter((file) => posix.dirname(file) !== '.' && !file.endsWith('.d.mts'))
+const files = sources('.ts', '.mts', '.mjs').filter(
+  (file) => posix.dirname(file) !== '.' && !file.endsWith('.d.mts'),
+)
 const known = new Set(files)
 const imports = new Map(files.map((file) => [file, importsOf(file)]))
 

@@ -4,10 +4,10 @@
  *
  * Code in backticks or fences, link targets and migrations (which cannot change once applied) are not checked.
  */
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { root } from './root.ts'
+import { sources } from './sources.ts'
 
 /** One comment, or one paragraph, list item, heading or table row of Markdown. */
 type Block = { line: number; text: string; mayBeHeadless?: boolean }
@@ -98,11 +98,8 @@ function blocksOf(path: string, source: string): Block[] {
 }
 
 if (import.meta.main) {
-  const paths = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0')
-  const checked = paths.filter(
-    (it) => (it.endsWith('.md') || comment[extname(it)]) && !it.includes('/migrations/'),
-  )
-  const files = checked.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+  const paths = sources('.md', ...Object.keys(comment)).filter((it) => !it.includes('/migrations/'))
+  const files = paths.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
   const findings = [...files.flatMap(({ path, text }) => findingsOf(path, text)), ...tellsOf(files)]
   for (const { path, line, word, write } of findings)
     console.log(`${path}:${line}: "${word}": write ${write}`)

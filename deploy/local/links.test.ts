@@ -1,15 +1,12 @@
 /** Links and paths in Markdown lead somewhere. */
 import { existsSync } from 'node:fs'
-import { glob, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { root } from './root.ts'
+import { sources } from './sources.ts'
 
-const pages = await Array.fromAsync(
-  glob('**/*.md', { cwd: root, exclude: (name) => name === 'node_modules' || name === '.data' }),
-)
-
-test.each(pages)(
+test.each(sources('.md'))(
   '%s links to files and headings that exist, and names no file that does not',
   async (page) => {
     const text = await readFile(join(root, page), 'utf8')
@@ -21,7 +18,7 @@ test.each(pages)(
       if (!existsSync(file)) broken.push(link)
       else if (anchor && !(await anchorsOf(file)).includes(anchor)) broken.push(link)
     }
-    const named = [...text.matchAll(/`((?:actors|streams|load|deploy|docs)\/[\w./-]+)`/g)].map(
+    const named = [...text.matchAll(/`((?:actors|platform|streams|tests|load|deploy|docs)\/[\w./-]+)`/g)].map(
       ([, it]) => it!,
     )
     expect([...broken, ...named.filter((path) => !existsSync(join(root, path)))]).toEqual([])
