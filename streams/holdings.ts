@@ -9,7 +9,6 @@
  */
 import { sequenceOf } from './entry.ts'
 import { type EventLog, PublishError } from './event-log.ts'
-import { groupOf } from './groups.ts'
 import { leave, releaseLeases } from './lease.ts'
 import { LeaseKeeper, type LeaseKeeperOptions } from './lease-keeper.ts'
 import { alignGroup, defineMailboxScripts, readEntries } from './mailbox.ts'
@@ -165,10 +164,9 @@ export class Holdings {
     }
   }
 
-  /** Aligns every partition, reports its lag, and trims one. */
+  /** Aligns every partition, and trims one. */
   async tidy(): Promise<void> {
     const all = await this.#alignAll(this.all(), false)
-    await Promise.all(all.map((owned) => this.#reportLag(owned)))
     // One partition per pass, to keep the pause short.
     const next = all[this.#trimNext++ % Math.max(1, all.length)]
     if (next) await this.#trim(next)
@@ -219,12 +217,12 @@ export class Holdings {
   }
 
   async #align(owned: Owned, taking: boolean): Promise<void> {
-    const { eventLog, log } = this.#options
+    const { eventLog, log, telemetry } = this.#options
     const { partition } = owned
     const align = () => alignGroup(this.#redis, owned.cursor, { owner: this.#ownsTopic, taking })
     const fault = this.#quarantine.reasonFor(owned)
     if (fault) await this.#recreate(owned, fault)
-    const { created, misfit, end, mending } = await align()
+    const { created, misfit, end, mending, lag } = await align()
     if (!this.#ownsTopic) await this.#goBackIfNeeded(owned, end, fromText(mending))
     if (misfit) {
       await this.#recreate(owned, misfit)
@@ -232,6 +230,7 @@ export class Holdings {
     } else if (created && owned.hasStarted) {
       log.warn({ partition }, 'the consumer group was gone: created it at the offset')
     }
+    telemetry.lag(partition, lag)
     const reason = await eventLog?.mend(owned)
     if (reason) log.warn({ partition, reason }, 'the stream did not match the event log: filled it again')
     await eventLog?.publish([{ at: owned, events: [] }])
@@ -275,12 +274,6 @@ export class Holdings {
     await this.#redis.unlink(key)
     this.#quarantine.remove(partition)
     log.warn({ partition, key, reason }, 'the stream did not fit what is committed: recreated it')
-  }
-
-  async #reportLag(owned: Owned): Promise<void> {
-    const { redisPrefix, topic, service, telemetry } = this.#options
-    const group = await groupOf(this.#redis, redisPrefix, topic, owned.partition, service)
-    if (group) telemetry.lag(owned.partition, group.lag ?? 0)
   }
 
   async #trim(owned: Owned): Promise<void> {

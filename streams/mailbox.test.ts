@@ -41,6 +41,13 @@ async function opened(values: number) {
   }
 }
 
+test('aligning a group counts the messages that are not committed', async () => {
+  const it = await opened(5)
+  expect(await it.align({ position: it.positions[1]!, processed: 2 })).toMatchObject({ lag: 3 })
+  await it.post(6)
+  expect(await it.align({ position: it.positions[1]!, processed: 2 })).toMatchObject({ lag: 4 })
+})
+
 test('R1: a position read twice gives the same entries, though the first reply was lost', async () => {
   const it = await opened(5)
   const first = await it.read({}, 3)

@@ -96,7 +96,7 @@ const align = `
     end
   end
   local fault = misfit()
-  if fault then return { 0, fault, '0-0', '' } end
+  if fault then return { 0, fault, '0-0', '', 0 } end
   local created = redis.pcall('XGROUP', 'CREATE', key, group, position, 'MKSTREAM', 'ENTRIESREAD', processed)
   if created.err and not string.find(created.err, 'BUSYGROUP') then return created end
   local function below(a, b)
@@ -129,7 +129,12 @@ const align = `
   for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
     if reader[2] ~= consumer then redis.call('XGROUP', 'DELCONSUMER', key, group, reader[2]) end
   end
-  return { created.err and 0 or 1, '', last, redis.call('GET', KEYS[2]) or '' }`
+  local lag = 0
+  for _, reply in ipairs(redis.call('XINFO', 'GROUPS', key)) do
+    local it = record(reply)
+    if it.name == group then lag = it.lag or 0 end
+  end
+  return { created.err and 0 or 1, '', last, redis.call('GET', KEYS[2]) or '', lag }`
 
 type Scripts = {
   streamsRead(keys: number, ...args: string[]): Promise<Row[][]>
@@ -137,7 +142,7 @@ type Scripts = {
     key: string,
     mended: string,
     args: string,
-  ): Promise<[created: 0 | 1, misfit: string, end: string, mending: string]>
+  ): Promise<[created: 0 | 1, misfit: string, end: string, mending: string, lag: number]>
 }
 
 /** Adds the scripts above to a client. Once per client. */
@@ -174,6 +179,8 @@ export type Alignment = {
   end: string
   /** The owner's note of its last refill (`mending.ts`), or empty. */
   mending: string
+  /** Messages that are not committed; 0 while Redis cannot count them. */
+  lag: number
 }
 
 export type AlignOptions = {
@@ -190,8 +197,8 @@ export async function alignGroup(
 ): Promise<Alignment> {
   const args = JSON.stringify({ ...cursor, ...options })
   const scripts = redis as unknown as Scripts
-  const [created, misfit, end, mending] = await scripts.streamsAlign(key, mendingKey(key), args)
-  return { created: created === 1, misfit, end, mending }
+  const [created, misfit, end, mending, lag] = await scripts.streamsAlign(key, mendingKey(key), args)
+  return { created: created === 1, misfit, end, mending, lag }
 }
 
 export const isNoGroup = (error: unknown): boolean =>
