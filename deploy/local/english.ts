@@ -70,9 +70,9 @@ function matches(path: string, { line, text }: Block, pattern: RegExp, write: st
 }
 
 /** How a line of a file of this kind says that it is a comment; `$1` is what opens one, `$2` its text. */
-const slashes = /^\s*(\/\*\*?|\/\/|\*(?!\/)|--)(?:\s(.*))?$|\s(\/\/)\s(.*)$/
+const slashes = /^\s*(\/\*\*?|\/\/|\*(?!\/)|--)(?:\s(.*))?$|\s(\/\/)\s(.*)$/s
 const comment: Record<string, RegExp> = { '.ts': slashes, '.mts': slashes, '.mjs': slashes }
-for (const it of ['.yaml', '.yml', '.sh', '.py', '.toml']) comment[it] = /^\s*(#)(?:\s(.*))?$|\s(#)\s(.*)$/
+for (const it of ['.yaml', '.yml', '.sh', '.py', '.toml']) comment[it] = /^\s*(#)(?:\s(.*))?$|\s(#)\s(.*)$/s
 
 function blocksOf(path: string, source: string): Block[] {
   const markdown = extname(path) === '.md'
@@ -83,7 +83,10 @@ function blocksOf(path: string, source: string): Block[] {
   let open: Block | undefined
   for (const [index, raw] of text.split('\n').entries()) {
     const found = markdown ? ['', '', raw.trim()] : raw.match(pattern!)?.filter((it) => it !== undefined)
-    const prose = found?.[2]?.replace(/\s*\*\/$/, '').replace(/`[^`]*`|\]\([^)]*\)|https?:\S+/g, '``')
+    const prose = found?.[2]
+      ?.replace(/\*\/$/, '')
+      .trimEnd()
+      .replace(/`[^`]*`|\]\([^)]*\)|https?:\S+/g, '``')
     const opens = markdown
       ? /^(?:[-*|#>]|\d+\.)\s?/.test(prose!)
       : found?.[1]?.startsWith('/*') || /^\s*\S.*\s(\/\/|#)\s/.test(raw)
