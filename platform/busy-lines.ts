@@ -2,11 +2,11 @@
  * Log lines that every reservation produces. Under low load each is written. Under high load they would cost more
  * than the reservations, and no person reads thousands a second.
  *
- *   Y1  The first `perSecondMax` lines per second of each series are written as they are.
- *   Y2  Further lines become one summary at the end of their second: the count, the count by outcome, the longest
+ *   Y1. The first `perSecondMax` lines per second of each series are written as they are.
+ *   Y2. Further lines become one summary at the end of their second: the count, the count by outcome, the longest
  *       wait, and the id that waited longest (the first one if no wait is known).
- *   Y3  Each line is either written or counted in exactly one summary.
- *   Y4  For a line that is only counted, neither its fields nor its text are built.
+ *   Y3. Each line is either written or counted in exactly one summary.
+ *   Y4. For a line that is only counted, neither its fields nor its text are built.
  *
  * A pending summary is written when the process exits.
  */

@@ -162,7 +162,7 @@ test('at the end all remaining lines are written at once, and those logged later
   expect(shown()).toEqual(['0', '1', '2', '3', '4', 'behind'])
 })
 
-test('at the end the wait for a stuck reader has a limit, however many lines still come', () => {
+test('B1: at the end the wait for a stuck reader has a limit, however many lines still come', () => {
   reader.room = 0
   const buffer = bufferOfTen()
   addAll(buffer, 'info', range(0, 5))

@@ -1,15 +1,15 @@
 /**
  * A buffer of log lines, so that a service never waits for the reader of its log.
  *
- *   B1  Only `end` waits for the reader, for `lastWordsMs` at most.
- *   B2  The buffer holds at most `bytesMax`, including the overhead of each entry.
- *   B3  A line that does not fit displaces the oldest of the lowest level, never of a higher level than its own:
+ *   B1. Only `end` waits for the reader, for `lastWordsMs` at most.
+ *   B2. The buffer holds at most `bytesMax`, including the overhead of each entry.
+ *   B3. A line that does not fit displaces the oldest of the lowest level, never of a higher level than its own:
  *       `trace` and `debug` go first, then `info`, then `warn`. If there is none, the line itself is dropped. So the
  *       newest lines of each level arrive, including a fatal error and the last lines before the exit.
- *   B4  Lines arrive in the order in which they were logged.
- *   B5  Every dropped line is counted by level: at once by `dropped`, and in a log line (`behind`) when the reader is
+ *   B4. Lines arrive in the order in which they were logged.
+ *   B5. Every dropped line is counted by level: at once by `dropped`, and in a log line (`behind`) when the reader is
  *       back, or at the end, at most once per `reportMs`.
- *   B6  A line arrives whole, even if the outlet takes a part of it much later.
+ *   B6. A line arrives whole, even if the outlet takes a part of it much later.
  *
  * The lines of one event-loop turn are written together at its end. A fatal error is written at once. An outlet that
  * takes nothing is tried again after `retryMs`; one that fails (a full disk, a closed pipe) after `faultRetryMs`,

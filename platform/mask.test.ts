@@ -43,7 +43,16 @@ test.each([
   expect(maskText(text)).toBe(text)
 })
 
-test('a line of JSON stays JSON, whatever surrounds its addresses', () => {
+test.each(['@', 'a@', '@b.cc', 'a@b.cc', '.@b.cc', 'b.', '-', '0', '+8', '\\', '\\u0001@b.cc', '\ud83d'])(
+  'K1: a long text of %j is masked in linear time',
+  (part) => {
+    const at = process.cpuUsage()
+    maskText(part.repeat(10_000))
+    expect(process.cpuUsage(at).user).toBeLessThan(1_000_000)
+  },
+)
+
+test('K2: a line of JSON stays JSON, whatever surrounds its addresses', () => {
   const odd = fc.constantFrom(
     '\u0001',
     '\n',

@@ -4,12 +4,12 @@
  * Starting: read the configuration, build the service, listen, log it. Serving: until a signal arrives or a loop
  * ends. Stopping happens in this order; each step needs the one before:
  *
- *   S1  `stopping` is aborted: `/readyz` fails and event streams end; requests are still served for `drainMs`, until
+ *   S1. `stopping` is aborted: `/readyz` fails and event streams end; requests are still served for `drainMs`, until
  *       load balancers have noticed.
- *   S2  No new connection is accepted; requests in flight finish. The loops still run, because requests wait for
+ *   S2. No new connection is accepted; requests in flight finish. The loops still run, because requests wait for
  *       them.
- *   S3  `signal` is aborted: every loop finishes its current batch, releases its leases and resolves.
- *   S4  `close()` closes the stores, and the process exits. The port for probes and metrics closes right before.
+ *   S3. `signal` is aborted: every loop finishes its current batch, releases its leases and resolves.
+ *   S4. `close()` closes the stores, and the process exits. The port for probes and metrics closes right before.
  *
  * All of it takes at most `drainMs + stopLimitMs`. After that, or on a second signal, the process is killed. That is
  * safe at any moment: uncommitted work is done again by the next owner.

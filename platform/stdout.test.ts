@@ -107,7 +107,7 @@ describe.each(runtimes)('on %s', (runtime) => {
   // Deno treats a socket like a pipe.
   const read = kinds.filter((it) => it !== 'a file' && (it !== 'a socket' || runtime === 'node'))
 
-  test.each(read)('a process goes on, and exits, without a reader of %s', async (kind) => {
+  test.each(read)('B1: a process goes on, and exits, without a reader of %s', async (kind) => {
     await using speaker = new Speaker(runtime, kind, 'flood')
     const { latestMs, dropped, exitMs } = await speaker.report()
     expect(latestMs).toBeLessThan(1_000)

@@ -5,15 +5,15 @@
  * Ctrl-S. Threads do not help: on Node `process.exit` waits for a thread that waits for a reader, and after an exit
  * nothing shows how much of a pending write was done. So:
  *
- *   O1  Pipes and sockets are made non-blocking in the only way that both runtimes offer: by opening a stream on
- *       them. Bytes that do not fit are then refused at once.
- *   O2  On Node a terminal is opened again, non-blocking, for this process alone: the inherited descriptor is shared
- *       with the shell, which a non-blocking terminal would break.
- *   O3  Deno opens a terminal only with all permissions. Its exit waits for no thread, so threads do the writing, one
- *       write at a time. At the exit they have `lastWriteMs`; a terminal that hangs then loses the last lines.
- *   O4  Deno's standard output goes through a Rust buffer that does not report where a partial write stopped. So it
- *       gets pieces that a pipe takes whole or not at all, and that bypass the buffer.
- *   O5  A file needs nothing: it has no reader to wait for.
+ * - Pipes and sockets are made non-blocking in the only way that both runtimes offer: by opening a stream on them. Bytes that
+ *   do not fit are then refused at once.
+ * - On Node a terminal is opened again, non-blocking, for this process alone: the inherited descriptor is shared with the
+ *   shell, which a non-blocking terminal would break.
+ * - Deno opens a terminal only with all permissions. Its exit waits for no thread, so threads do the writing, one write at a
+ *   time. At the exit they have `lastWriteMs`; a terminal that hangs then loses the last lines.
+ * - Deno's standard output goes through a Rust buffer that does not report where a partial write stopped. So it gets pieces
+ *   that a pipe takes whole or not at all, and that bypass the buffer.
+ * - A file needs nothing: it has no reader to wait for.
  */
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -57,7 +57,7 @@ function writePieces(stdout: DenoStdout, bytes: Uint8Array): number {
   return done
 }
 
-/** O4. @param bytes end with a line feed. @returns whole lines, or a piece of a longer one. */
+/** @param bytes end with a line feed. @returns whole lines, or a piece of a longer one. */
 function pieceOf(bytes: Uint8Array): Uint8Array {
   if (bytes.length <= pieceBytesMax) return bytes
   const piece = bytes.subarray(0, pieceBytesMax)
@@ -90,14 +90,14 @@ function isPipe(): boolean {
 /** Kept, because the socket closes its descriptor when it is garbage-collected. */
 let unblocking: unknown
 
-/** O1. Node may have opened it already. */
+/** Node may have opened it already. */
 function unblock(): void {
   if (process.stdout instanceof Socket) return
   unblocking = new Socket({ fd: stdout, readable: false, writable: true }).unref()
   void unblocking
 }
 
-/** O2. If another user owns the terminal, the inherited descriptor stays, and a terminal that hangs blocks the process. */
+/** If another user owns the terminal, the inherited descriptor stays, and a terminal that hangs blocks the process. */
 function reopened(): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
   try {
@@ -107,7 +107,6 @@ function reopened(): number {
   }
 }
 
-/** O3. */
 class ThreadedTerminal implements Outlet {
   readonly #stdout: DenoStdout
   #busy = false

@@ -1,5 +1,5 @@
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import selfsigned from 'selfsigned'
@@ -164,6 +164,35 @@ test('J2: settings in options reach the server, and those of the service overrid
   await closePostgres(sql)
 })
 
+test('J4: of several hosts the primary is used', async () => {
+  const message = (type: string, text: string) => {
+    const length = Buffer.alloc(4)
+    length.writeInt32BE(4 + text.length)
+    return type + length.toString('latin1') + text
+  }
+  // The first messages of a standby that demands no password.
+  const greeting = [
+    message('R', '\0\0\0\0'),
+    message('S', 'in_hot_standby\0on\0'),
+    message('S', 'default_transaction_read_only\0off\0'),
+    message('Z', 'I'),
+  ].join('')
+  let connections = 0
+  const standby = createServer((socket) => {
+    connections += 1
+    socket.on('error', () => {}).on('end', () => socket.end())
+    socket.once('data', () => socket.write(greeting, 'latin1'))
+  })
+  await new Promise<void>((resolve) => standby.listen(0, '127.0.0.1', resolve))
+  const url = new URL(inject('postgresUrl'))
+  const hosts = `127.0.0.1:${(standby.address() as AddressInfo).port},${url.host}`
+  const sql = openPostgres(url.href.replace(url.host, hosts), { schema: 'pg_monitor', max: 1 })
+  expect(await sql`select pg_is_in_recovery() as recovering`).toEqual([{ recovering: false }])
+  expect(connections).toBe(1)
+  await closePostgres(sql)
+  standby.close()
+})
+
 let server: OwnServer
 let dir: string
 beforeAll(async () => {
@@ -209,7 +238,7 @@ test.each<[host: string, parameters: string, outcome: string]>([
   ['localhost', 'sslmode=verify-full&sslrootcert=FILE&sslnegotiation=direct', 'TLS'],
   ['127.0.0.1', 'sslmode=verify-full&sslrootcert=FILE', 'ERR_TLS_CERT_ALTNAME_INVALID'],
   ['127.0.0.1', 'sslmode=verify-ca&sslrootcert=FILE', 'TLS'],
-])('to %s with %s: %s', async (host, parameters, outcome) => {
+])('J1, J3: to %s with %s: %s', async (host, parameters, outcome) => {
   const url = new URL(server.url)
   url.hostname = host
   const sql = openPostgres(`${url.href}?${parameters.replace('FILE', join(dir, 'cert.pem'))}`, {

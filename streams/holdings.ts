@@ -1,8 +1,8 @@
 /**
  * The partitions that a worker holds: leased from Postgres, aligned in Redis, kept tidy.
  *
- * H1. Leases are renewed beside the work (`lease-keeper.ts`), so that a long batch loses none; but partitions are gained and
- *     lost only between batches, when the worker calls `takeOver` (W3).
+ * H1. Leases are renewed beside the work (`lease-keeper.ts`), so that a long batch loses none. Partitions are gained and lost
+ *     only when the worker calls `takeOver` (W3).
  * H2. A partition is worked on only after Redis was made to fit what Postgres says: the group is at the offset, and every
  *     committed event is in the stream.
  * H3. A partition for which Redis refuses this is dropped and backs off, and the others go on (`quarantine.ts`).

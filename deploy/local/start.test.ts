@@ -138,12 +138,21 @@ describe.sequential('a system', () => {
     await vi.waitUntil(received, 20_000)
   }, 60_000)
 
-  test('stops without a trace at Ctrl-C', async () => {
+  test('O4: stops without a trace at Ctrl-C, and keeps its folder until its servers have ended', async () => {
     const pids = await children(system.child.pid)
     expect(pids.length).toBeGreaterThanOrEqual(5)
+    const commands = await Promise.all(pids.map(commandLine))
+    const those = (pattern: RegExp) => pids.filter((_, i) => pattern.test(commands[i]!))
+    const [last] = those(/bin\/postgres -c/)
+    const lock = () => readFile(join(dir, 'data/start.lock'), 'utf8')
+    process.kill(last!, 'SIGSTOP')
     system.child.kill('SIGINT')
+    await vi.waitUntil(() => allGone(those(/main\.ts|redis-server/)), 10_000)
+    expect(await lock()).toContain(`"pid":${system.child.pid}`)
+    process.kill(last!, 'SIGCONT')
     expect(await system.child.exited, system.lines.join('\n')).toEqual({ code: 0, signal: null })
     await vi.waitUntil(() => allGone(pids), 5_000)
+    expect(await lock()).toBe('')
   })
 
   test('still has its data after a restart', async () => {

@@ -2,11 +2,11 @@
  * Reads of unpredictable cost: lists and searches. They have connections of their own and run a few at a time, so
  * that no number of them slows down other statements.
  *
- *   R1  At most `atOnce` statements run. No statement queues in the driver.
- *   R2  At most `waitingMax` reads wait for their turn, each for at most `waitMaxMs`; further reads are refused at
+ *   E1. At most `atOnce` statements run. No statement queues in the driver.
+ *   E2. At most `waitingMax` reads wait for their turn, each for at most `waitMaxMs`; further reads are refused at
  *       once.
- *   R3  Postgres itself ends a statement after `statementMaxMs`, so an abandoned read costs nothing more.
- *   R4  A client that disconnects loses its turn.
+ *   E3. Postgres itself ends a statement after `statementMaxMs`, so an abandoned read costs nothing more.
+ *   E4. A client that disconnects loses its turn.
  *
  * The driver's `cancel` is unsuitable: it opens a connection for each cancellation, may hit the next statement on the
  * same connection, and throws uncatchably when it cannot connect.

@@ -5,7 +5,7 @@ import { serve } from './serve.ts'
 
 const host = '127.0.0.1'
 
-test('a request in flight finishes, and no more are accepted', async () => {
+test('S2: a request in flight finishes, and no more are accepted', async () => {
   const began = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<Response>()
   const fetchApp = () => {

@@ -289,7 +289,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     socket.destroy()
   })
 
-  test('SIGTERM ends requests, then loops, then stores', async () => {
+  test('S1, S2, S3, S4: SIGTERM ends requests, then loops, then stores', async () => {
     await using it = new Small(runtime)
     const url = await it.url()
     const slow = fetch(`${url}/slow`)
@@ -300,8 +300,17 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     expect((await fetch(`${await it.opsUrl()}/readyz`)).status).toBe(503)
     expect((await fetch(`${await it.opsUrl()}/livez`)).status).toBe(200)
     expect((await slow).status).toBe(200)
+    await it.logged('loop stops')
+    await expect(fetch(`${url}/readyz`)).rejects.toThrow()
+    expect((await fetch(`${await it.opsUrl()}/livez`)).status).toBe(200)
     expect(await it.exitCode()).toBe(0)
-    expect(it.lines.map(({ msg }) => msg).slice(-3)).toEqual(['loop done', 'stores closed', 'stopped'])
+    expect(it.lines.map(({ msg }) => msg).slice(-5)).toEqual([
+      'slow ends',
+      'loop stops',
+      'loop done',
+      'stores closed',
+      'stopped',
+    ])
   })
 
   test('a loop that fails ends the process with code 1', async () => {

@@ -47,7 +47,7 @@ describe.concurrent.each(runtimes)('on %s', (runtime) => {
     await receive(system, 'book', 3)
   })
 
-  test('a reservation is one trace from its request to its notices, through three services and two streams', async () => {
+  test('T1: a reservation is one trace from its request to its notices, through three services and two streams', async () => {
     const trace = newTrace(true)
     const headers = { ...waitFor(20), traceparent: trace.traceparent }
     const reservation = await reserve(system.reservation, 'book', 'reader', { headers })
@@ -93,7 +93,7 @@ describe.concurrent.each(runtimes)('on %s', (runtime) => {
     expect(JSON.stringify(spans)).not.toContain('reader')
   })
 
-  test('work for many requests at once is a span of its own, linked both ways', async () => {
+  test('T2: work for many requests at once is a span of its own, linked both ways', async () => {
     const trace = newTrace(true)
     const headers = { ...waitFor(20), traceparent: trace.traceparent }
     await reserve(system.reservation, 'book', 'reader', { headers })
@@ -120,7 +120,7 @@ describe.concurrent.each(runtimes)('on %s', (runtime) => {
     }
   })
 
-  test('a request that is not sampled causes no span anywhere', async () => {
+  test('T3: a request that is not sampled causes no span anywhere', async () => {
     const [quiet, loud] = [newTrace(false), newTrace(true)]
     await reserve(system.reservation, 'nobody-has-it', 'reader', {
       headers: { ...waitFor(20), traceparent: quiet.traceparent },

@@ -120,7 +120,7 @@ test('there are at least fifty hostile URLs', () => {
   expect(new Set(hostile).size).toBeGreaterThanOrEqual(50)
 })
 
-test.each(hostile)('%j is refused, and none of our servers is connected to', async (url) => {
+test.each(hostile)('X1, X2: %j is refused, and none of our servers is connected to', async (url) => {
   const [outcome] = await deliver(strict(), at(url))
   const unknown = url.includes('nowhere.example')
   expect(outcome).toMatchObject({ type: unknown ? 'retry' : 'failed' })
@@ -134,7 +134,7 @@ test('with private addresses allowed, the same URLs would have reached us', asyn
   expect(visitors).toHaveLength(3)
 })
 
-test('a name that resolves differently each time is resolved once, and connected to the address that was checked', async () => {
+test('X2: a name that resolves differently each time is resolved once, and connected to the address that was checked', async () => {
   const asked: string[] = []
   // An unassigned global unicast address.
   const rebinding = async (name: string) => (asked.push(name) === 1 ? ['2d00::1'] : ['127.0.0.1'])
@@ -168,7 +168,7 @@ test('a lookup that takes too long is abandoned, and nothing is sent when it end
   expect(visitors).toHaveLength(1)
 })
 
-test.each([301, 302, 303, 307, 308])('a %i to one of our servers is not followed', async (status) => {
+test.each([301, 302, 303, 307, 308])('X3: a %i to one of our servers is not followed', async (status) => {
   await using stranger = await WebhookSink.start()
   stranger.answer = (_, response) =>
     response

@@ -84,7 +84,7 @@ test('the signature is that of the specification', async () => {
   expect(headers['webhook-signature']).toBe(expected)
 })
 
-test('a redirect is not followed', async () => {
+test('X3: a redirect is not followed', async () => {
   await using elsewhere = await WebhookSink.start()
   for (const status of [301, 302, 303, 307, 308]) {
     hooks.answer = (_, response) => response.writeHead(status, { location: elsewhere.url }).end()
@@ -108,7 +108,7 @@ test('a requested rest is passed on, and holds for the whole host', async () => 
   expect(hooks.hooks).toHaveLength(1)
 })
 
-test('a webhook that does not answer costs no more than the limit', async () => {
+test('X4: a webhook that does not answer costs no more than the limit', async () => {
   hooks.answer = () => {}
   expect(await deliver(webhook({ limitMs: 50 }), hooked())).toEqual([
     { type: 'retry', error: 'Cannot call the webhook: no answer in time' },
@@ -125,7 +125,7 @@ test('an answer that breaks off before its status is retried', async () => {
   expect(await deliver(webhook(), hooked())).toMatchObject([{ type: 'retry' }])
 })
 
-test('an endless answer is not read to its end', async () => {
+test('X4: an endless answer is not read to its end', async () => {
   const closed = Promise.withResolvers<number>()
   hooks.answer = (_, response) => {
     let bytes = 0
@@ -143,7 +143,7 @@ test('an endless answer is not read to its end', async () => {
   channel.close!()
 })
 
-test('https uses the name of the URL and the address that was checked', async () => {
+test('X2: https uses the name of the URL and the address that was checked', async () => {
   const certificate = await makeCertificate('hooks.example')
   await using secure = await WebhookSink.start(certificate)
   const known = getCACertificates('default')

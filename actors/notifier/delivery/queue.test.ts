@@ -30,7 +30,7 @@ const claim = (leaseMs = 60_000) => claimDue(database.sql, 'chat', 100, leaseMs)
 const undelivered = async () =>
   (await database.sql<{ count: number }[]>`select count(*) from undelivered`)[0]!.count
 
-test('an outcome that stock repeats makes no second notice', async () => {
+test('N1: an outcome that stock repeats makes no second notice', async () => {
   const event = reserved({ reservationid: randomUUID() })
   await database.commit([event])
   await database.commit([event, { ...event, version: 5 }])
@@ -46,7 +46,7 @@ test('a fenced-out owner inserts nothing and withdraws nothing', async () => {
   expect(await claim()).toHaveLength(1)
 })
 
-test('a cancellation supersedes an unsent success, also in the same batch', async () => {
+test('N2: a cancellation supersedes an unsent success, also in the same batch', async () => {
   const [a, b] = [randomUUID(), randomUUID()] as const
   await database.commit([reserved({ reservationid: a })])
   await database.commit([
@@ -75,7 +75,7 @@ test('a notice is overdue from its due time until it is claimed, and never after
   expect(await overdue()).toBe(0)
 })
 
-test('a cancellation supersedes an unsent failure', async () => {
+test('N2: a cancellation supersedes an unsent failure', async () => {
   const reservationid = randomUUID()
   await database.commit([refused({ reservationid })])
   await database.commit([released({ reservationid })])
@@ -90,7 +90,7 @@ test('a success that was sent stays sent when the cancellation comes', async () 
   expect(await database.summary()).toEqual(['reserved chat sent', 'cancelled chat pending'])
 })
 
-test('a success that comes after its cancellation is never sent', async () => {
+test('N3: a success that comes after its cancellation is never sent', async () => {
   const reservationid = randomUUID()
   await database.commit([released({ reservationid })])
   await database.commit([reserved({ reservationid })])
@@ -247,7 +247,7 @@ const shop = route(['email', 'sms'], {
 })
 const failureNotices = { channels: ['sms', 'email'] as ChannelName[], gatherMs: 0 }
 
-test('unsent requests for one book become one, with their total shortage', async () => {
+test('G1, G2: unsent requests for one book become one, with their total shortage', async () => {
   const buy = (events: StockEvent[]) => database.commit(events, { routing: shop })
   await buy([refused({ reservationid: randomUUID() }), purchaseRequested(1)])
   await buy([refused({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })])
@@ -268,7 +268,7 @@ test('unsent requests for one book become one, with their total shortage', async
   ])
 })
 
-test('a request whose book was ordered before it was sent is not sent, and a request after the order is', async () => {
+test('G3: a request whose book was ordered before it was sent is not sent, and a request after the order is', async () => {
   const buy = (events: StockEvent[], fence = true) => database.commit(events, { routing: shop, fence })
   const rows = async () => (await database.notices()).map((it) => `${it.bookid} ${it.status} ${it.shortage}`)
   await buy([purchaseRequested(1), refused({ reservationid: randomUUID() }), purchaseRequested(1, '2')])

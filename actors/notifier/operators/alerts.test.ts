@@ -87,7 +87,7 @@ async function sentTo(channel: ChannelName): Promise<string[][]> {
   )
 }
 
-test("alerts of a group are one notice on each of the operators' channels and in the chat", async () => {
+test("A2: alerts of a group are one notice on each of the operators' channels and in the chat", async () => {
   expect(await post([firing, other])).toMatchObject({ status: 200, body: { news: 2 } })
   expect(wakeups).toBe(1)
   for (const channel of ['sms', 'email', 'slack', 'chat'] as const)
@@ -98,7 +98,7 @@ test("alerts of a group are one notice on each of the operators' channels and in
   expect(console).toEqual({ noticeid: lines[0]!.noticeid, status: 'sent', kind: 'alert' })
 })
 
-test('an alert that is posted again is news once, also to another process or after a restart', async () => {
+test('A1: an alert that is posted again is news once, also to another process or after a restart', async () => {
   const first = start()
   expect((await post([firing], { app: first })).body).toEqual({ news: 1 })
   expect((await post([firing], { app: first })).body).toEqual({ news: 0 })
@@ -108,7 +108,7 @@ test('an alert that is posted again is news once, also to another process or aft
   expect(await sentTo('sms')).toEqual([['1a firing', 'c6 firing']])
 })
 
-test('only alerts that changed are sent', async () => {
+test('A1: only alerts that changed are sent', async () => {
   await post([firing, other])
   await sentTo('sms')
   expect((await post([resolved, other])).body).toEqual({ news: 1 })
@@ -118,7 +118,7 @@ test('only alerts that changed are sent', async () => {
   expect(await sentTo('sms')).toEqual([['c6 firing']])
 })
 
-test('an alert with a later start is news even if no message said that it was resolved', async () => {
+test('A1: an alert with a later start is news even if no message said that it was resolved', async () => {
   await post([firing])
   const [earlier, later] = ['2026-03-14T08:00:00Z', '2026-03-15T08:00:00.123456789+09:00']
   expect((await post([{ ...firing, startsAt: earlier }])).body).toEqual({ news: 0 })

@@ -26,7 +26,7 @@ function gathered(events: StockEvent[], repeated: StockEvent[] = []) {
   }
 }
 
-test('a request counts the refusals until the end of its batch', () => {
+test('G2: a request counts the refusals until the end of its batch', () => {
   const events = [
     refused(of('a')),
     purchaseRequested(1, 'a'),
@@ -40,7 +40,7 @@ test('a request counts the refusals until the end of its batch', () => {
   })
 })
 
-test('two requests for one book are one, and the refusals that made them are counted once', () => {
+test('G1, G2: two requests for one book are one, and the refusals that made them are counted once', () => {
   const events = [
     refused(of('a')),
     purchaseRequested(1, 'a'),
@@ -62,7 +62,7 @@ test('the console and the chat get each request', () => {
   expect(others).toBe(4)
 })
 
-test('a request whose book was ordered is not sent, and a request after the order is', () => {
+test('G3: a request whose book was ordered is not sent, and a request after the order is', () => {
   const before = [refused(of('a')), purchaseRequested(1, 'a'), refused(of('a'))]
   expect(gathered([...before, ordered('a')])).toMatchObject({ requests: ['a 2 superseded'], added: [] })
   expect(gathered([...before, ordered('b')])).toMatchObject({ requests: ['a 2'] })

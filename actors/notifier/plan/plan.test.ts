@@ -70,7 +70,7 @@ test('events that concern only the library make no notice', () => {
   expect(summary([received, ordered], everybody)).toEqual([])
 })
 
-test('a repeated answer makes one notice', () => {
+test('N1: a repeated answer makes one notice', () => {
   const again = [reserved({ reservationid }), { ...reserved({ reservationid }), version: 9 }]
   expect(summary(again)).toEqual(['reserved console'])
   expect(plan(again).notices[0]!.noticeid).toBe(plan([again[1]!]).notices[0]!.noticeid)
@@ -96,7 +96,7 @@ test("the customer's order comes before the defaults, and the default of a kind 
   expect(answer('choosy', { ...everybody, customers: webhookFirst })).toEqual(['failed sms'])
 })
 
-test('a notice keeps its id whatever channel its customer chooses meanwhile', () => {
+test('N1: a notice keeps its id whatever channel its customer chooses meanwhile', () => {
   const answers = [reserved({ reservationid, userid: 'both' }), reserved({ reservationid, userid: 'choosy' })]
   const [one, other] = answers.map((it) => plan([it], everybody).notices[1]!)
   expect([one!.channel, other!.channel]).toEqual(['email', 'sms'])
@@ -111,13 +111,13 @@ test('a purchase request goes to the purchaser, with the shortage, once per even
   expect(summary(events, nobody)).toHaveLength(3)
 })
 
-test('a cancellation supersedes the success of its own batch, in whatever order they came', () => {
+test('N2, N3: a cancellation supersedes the success of its own batch, in whatever order they came', () => {
   const [success, cancel] = [reserved({ reservationid }), released({ reservationid })]
   expect(summary([success, cancel])).toEqual(['reserved console superseded', 'cancelled console'])
   expect(summary([cancel, success])).toEqual(['cancelled console', 'reserved console superseded'])
 })
 
-test('a cancellation supersedes the failure of its own batch, in whatever order they came', () => {
+test('N2, N3: a cancellation supersedes the failure of its own batch, in whatever order they came', () => {
   const [failure, cancel] = [refused({ reservationid }), released({ reservationid })]
   expect(summary([failure, cancel])).toEqual(['failed console superseded', 'cancelled console'])
   expect(summary([cancel, failure])).toEqual(['cancelled console', 'failed console superseded'])
@@ -126,7 +126,7 @@ test('a cancellation supersedes the failure of its own batch, in whatever order 
 test.each([
   ['success', reserved],
   ['failure', refused],
-])('a cancellation withdraws an unsent %s of an earlier batch, and no other notice', (_, answer) => {
+])('N2: a cancellation withdraws an unsent %s of an earlier batch, and no other notice', (_, answer) => {
   const earlier = plan(
     [answer({ reservationid, userid: 'both' }), answer({ reservationid: randomUUID() })],
     everybody,
@@ -145,7 +145,7 @@ test.each([
 test.each([
   ['success', reserved],
   ['failure', refused],
-])('a %s after its cancellation is superseded by it', (_, answer) => {
+])('N3: a %s after its cancellation is superseded by it', (_, answer) => {
   const cancel = plan([released({ reservationid })]).notices[0]!
   const late = plan([answer({ reservationid })]).notices[0]!
   expect(supersededBy(late)).toBe(cancel.noticeid)

@@ -7,7 +7,6 @@
  *     earlier batch by `withdrawals`.
  * N3. After a cancellation no outcome of that reservation is sent. A late outcome is planned as superseded: here, or by the
  *     handler if the cancellation (`supersededBy`) was in an earlier batch.
- * N4. Unsent purchase requests for one book become one notice, and none once the book is ordered (`gather.ts`).
  */
 import type { StockEvent } from '../../messages.ts'
 import type { ChannelName } from '../channels/all.ts'

@@ -82,7 +82,7 @@ const lures = [
 const lure = /https?:|\b[a-z0-9-]+\.[a-z]{2,}|@|[<>[\](){}*`~|]|(?:\d[-·]?){7,}/i
 const kindsOfBooks = ['reserved', 'failed', 'cancelled', 'purchase-requested', 'delivery-failed'] as const
 
-test.each(lures)('no notice of a book that stock has never had contains %s', (bookid) => {
+test.each(lures)('I2: no notice of a book that stock has never had contains %s', (bookid) => {
   const withoutFrame = ({ title, text, short }: ReturnType<typeof writeMessage>) =>
     [title, text, short].map((it) =>
       it.replaceAll(/\[도서 예약\]|01989d5e-[\da-f-]+/g, '').replaceAll(/\(.*?\)/g, ''),
@@ -110,7 +110,7 @@ test.each([
   '//evil.example/x',
   'thief＠evil.example',
   '192.0.2.7/x',
-])('the reason of a failed delivery does not show %s to operators', (lure) => {
+])('I3: the reason of a failed delivery does not show %s to operators', (lure) => {
   const { subject } = samples.find(({ name }) => name === 'delivery-failed')!
   for (const locale of ['ko', 'en']) {
     const { text, short, html } = writeMessage({ ...subject, reason: `550 5.1.1 see ${lure} now` }, locale)
@@ -120,12 +120,15 @@ test.each([
   }
 })
 
-test.each(lures.slice(0, 9))('the id of a book in stock does not become a link or markup: %s', (bookid) => {
-  for (const form of Object.values(writeMessage({ ...reserved, bookid }, 'en')).map((it) =>
-    it.replace(/<[^>]*>/g, ''),
-  ))
-    expect(form).not.toMatch(/https?:|evil\.|verify\.|@|&lt;|\]\(|\*\*/)
-})
+test.each(lures.slice(0, 9))(
+  'I1: the id of a book in stock does not become a link or markup: %s',
+  (bookid) => {
+    for (const form of Object.values(writeMessage({ ...reserved, bookid }, 'en')).map((it) =>
+      it.replace(/<[^>]*>/g, ''),
+    ))
+      expect(form).not.toMatch(/https?:|evil\.|verify\.|@|&lt;|\]\(|\*\*/)
+  },
+)
 
 test.each(['1', 'momo-1973', 'EM0000123456', '9788937460449', '978-89-374-6044-9', '0-8044-2957-X', 'QA_76'])(
   'the id %s of a book in stock is shown as it is',
@@ -135,7 +138,7 @@ test.each(['1', 'momo-1973', 'EM0000123456', '9788937460449', '978-89-374-6044-9
 )
 
 test.each(['9788937460449', '978-89-374-6044-9', '0-8044-2957-X', 'momo-1973'])(
-  'a purchaser sees the id %s of a book that stock has never had',
+  'I2: a purchaser sees the id %s of a book that stock has never had',
   (bookid) => {
     const asked = {
       ...reserved,
@@ -148,7 +151,7 @@ test.each(['9788937460449', '978-89-374-6044-9', '0-8044-2957-X', 'momo-1973'])(
   },
 )
 
-test('a customer sees the reservation, but not the id of a book that stock has never had', () => {
+test('I2: a customer sees the reservation, but not the id of a book that stock has never had', () => {
   for (const kind of ['failed', 'cancelled'] as const) {
     const { title, text, html, short } = writeMessage(
       { ...reserved, kind, reason: 'UnknownBook', bookid: 'call-us-now' },

@@ -123,6 +123,15 @@ test('O2: an owner increments its counter as long as it has the folder', async (
   await vi.waitUntil(async () => counts.add(await readFile(beatFile(), 'utf8').catch(() => '')).size > 3)
 })
 
+test('O4: a normal end empties start.lock, and a kill does not', async () => {
+  await (await take())[Symbol.asyncDispose]()
+  expect(await readFile(lockFile(), 'utf8')).toBe('')
+  const child = await owner()
+  child.kill('SIGKILL')
+  await child.exited
+  expect(JSON.parse(await readFile(lockFile(), 'utf8'))).toMatchObject({ pid: child.pid })
+})
+
 test.each([
   [
     'was taken',

@@ -1,16 +1,16 @@
 /**
  * Exclusive use of the data folder: one start at a time, on whatever machine the others run.
  *
- * - **O1** A start holds the kernel's lock on `start.lock` (`flock.mjs`). The kernel releases it when the process has ended,
- *   however it ended, so a killed start blocks others only until its exit is complete. A halted start keeps the lock.
- * - **O2** Another kernel, of a host or a virtual machine that shares the folder, may not see that lock. So the owner writes its
- *   random id to `start.lock`, and a counter to `start.beat` every second. A start that finds the id of an owner on another
- *   kernel watches the counter for longer than the servers of a dead owner can survive. If the counter changes, the folder is in
- *   use. No clocks are compared, only changes of the counter are observed.
- * - **O3** Only the owner writes `start.lock`, once, when it has taken the folder. An owner that wakes up late (a suspended
- *   machine) and finds another id, or no file, has lost the folder. It kills its servers instead of stopping them, because a
- *   stopping server writes.
- * - **O4** An owner that stops normally empties `start.lock` after its servers have ended.
+ * O1. A start holds the kernel's lock on `start.lock` (`flock.mjs`). The kernel releases it when the process has ended, however
+ *     it ended, so a killed start blocks others only until its exit is complete. A halted start keeps the lock.
+ * O2. Another kernel, of a host or a virtual machine that shares the folder, may not see that lock. So the owner writes its
+ *     random id to `start.lock`, and a counter to `start.beat` every second. A start that finds the id of an owner on another
+ *     kernel watches the counter for longer than the servers of a dead owner can survive. If the counter changes, the folder is
+ *     in use. No clocks are compared, only changes of the counter are observed.
+ * O3. Only the owner writes `start.lock`, once, when it has taken the folder. An owner that wakes up late (a suspended
+ *     machine) and finds another id, or no file, has lost the folder. It kills its servers instead of stopping them, because a
+ *     stopping server writes.
+ * O4. An owner that stops normally empties `start.lock` after its servers have ended.
  *
  * Up to a second may pass between waking up and the next check of `start.lock`. Two kernels that share the folder but no locks
  * may both take it at the same moment, so on a file system that may not be local, a start checks again before it continues.

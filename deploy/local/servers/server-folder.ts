@@ -1,13 +1,14 @@
 /**
  * The folder of one server, Postgres or Redis. Two locks (`flock.mjs`) protect it.
  *
- * - **F1** Every process that works on the folder inherits the server's lock: the server, its forks, and the programs that
- *   created its files. So if the lock is free, no process that npm start has started works on the folder, in any PID namespace or container.
- * - **F2** The process that started the server holds the starter's lock until the server has ended. While the starter lives,
- *   its server is left alone and another start is refused.
- * - **F3** A server whose starter is gone is stopped properly if it is visible. If it is not, the start waits for it, and then
- *   is refused. Nothing in the folder is changed before both locks are held.
- * - **F4** `postmaster.pid` belongs to Postgres. Only Postgres removes it (`stale-pid.ts`).
+ * F1. Every process that works on the folder inherits the server's lock: the server, its forks, and the programs that
+ *     created its files. So if the lock is free, no process that npm start has started works on the folder, in any PID namespace
+ *     or container.
+ * F2. The process that started the server holds the starter's lock until the server has ended. While the starter lives,
+ *     its server is left alone and another start is refused.
+ * F3. A server whose starter is gone is stopped properly if it is visible. If it is not, the start waits for it, and then
+ *     is refused. Nothing in the folder is changed before both locks are held.
+ * F4. `postmaster.pid` belongs to Postgres. Only Postgres removes it (`stale-pid.ts`).
  */
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'

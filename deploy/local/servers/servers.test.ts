@@ -222,7 +222,7 @@ describe('postmaster.pid of a Postgres that was killed', () => {
     await works()
   })
 
-  test('refuses a start, in one line, while a Postgres of another program runs there', async () => {
+  test('F4: refuses a start, in one line, while a Postgres of another program runs there', async () => {
     await killed()
     const bin = (await postgresHome(dataDir, () => {})).bin
     const args = ['-D', 'cluster', '-p', String(await freePort()), '-c', 'unix_socket_directories=']

@@ -1,4 +1,5 @@
 /** A service without stores, for tests of a process's life: `node small-service.ts [fault]`. */
+import { setTimeout } from 'node:timers/promises'
 import { createRoute, z } from '@hono/zod-openapi'
 import { Pulse } from '../../../streams/pulse.ts'
 import { runService } from '../../service.ts'
@@ -23,12 +24,15 @@ await runService('notifier', async ({ log, metrics, signal, stopping }) => {
   app.addRoute(slow, async () => {
     log.info('slow begins')
     await aborted(stopping)
-    await new Promise((resolve) => setTimeout(resolve, 800))
+    await setTimeout(800)
+    log.info('slow ends')
     return reply(200, { qty: 1 })
   })
   const loop = async () => {
     if (fault === 'loop') throw new Error('The loop is broken')
     await (fault === 'stuck' ? forever() : aborted(signal))
+    log.info('loop stops')
+    await setTimeout(200)
     log.info('loop done')
   }
   if (fault === 'crash') queueMicrotask(() => void Promise.reject(new Error('Uncaught on purpose')))
