@@ -1,4 +1,5 @@
 /** The query plans of the statements that our functions send. */
+import postgres from 'postgres'
 import { expect, inject } from 'vitest'
 import type { ServiceName } from '../../platform/config.ts'
 import { openReads } from '../../platform/http/reads.ts'
@@ -38,13 +39,20 @@ export function openReadsOf(hot: Sql, schema: ServiceName): Sql {
   return openReads(url.href, schema, 1)
 }
 
-/** Fills tables fast, without effect on plans: without a write-ahead log, and with indexes created afterwards. */
+/**
+ * Fills tables fast, without effect on plans: without a write-ahead log, and with indexes created afterwards. On a connection of
+ * its own: those of the product are taken for dead when a statement takes as long as this may (`silence.ts`).
+ */
 export async function fillQuickly(
   hot: Sql,
   tables: string[],
   fill: (sql: Sql) => Promise<unknown>,
 ): Promise<void> {
-  await hot.begin(async (transaction) => {
+  const [{ schema } = {}] = await hot<{ schema: string }[]>`select current_schema as schema`
+  const url = new URL(inject('postgresUrl'))
+  url.pathname = hot.options.database
+  const patient = postgres(url.href, { max: 1, onnotice: () => {}, connection: { search_path: schema } })
+  await patient.begin(async (transaction) => {
     const sql = transaction as unknown as Sql
     await sql`set local statement_timeout = 0`
     for (const table of tables) await sql`alter table ${sql(table)} set unlogged`
@@ -55,6 +63,7 @@ export async function fillQuickly(
     await fill(sql)
     for (const { indexdef } of indexes) await sql.unsafe(indexdef)
   })
+  await patient.end()
 }
 
 /** Fails if a statement of `act` reads a table sequentially. @returns how many statements it sends. */
