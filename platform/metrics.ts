@@ -6,7 +6,6 @@ import type { Level } from './log-buffer.ts'
 
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
-export type Outcome = 'Reserved' | 'Failed' | 'Canceled'
 export type NoticeOutcome = 'sent' | 'retried' | 'refused' | 'failed' | 'superseded'
 export type Store = 'postgres' | 'redis'
 export type Metrics = ReturnType<typeof createMetrics>
@@ -96,7 +95,7 @@ export function createMetrics(service: string) {
     },
   })
 
-  const decidedAs = memo((outcome: Outcome) => decided.labels({ outcome }))
+  const decidedAs = memo((outcome: string) => decided.labels({ outcome }))
   const lagOf = memo((partition: number) => lag.labels({ partition }))
   const fenceFailuresOf = memo((partition: number) => fenceFailures.labels({ partition }))
   const noticesOf = memo((channel: string) =>
@@ -122,7 +121,8 @@ export function createMetrics(service: string) {
     undecidedFor(seconds: number | undefined) {
       undecided = seconds === undefined ? undefined : { seconds, at: performance.now() }
     },
-    decided: (outcome: Outcome) => decidedAs(outcome),
+    /** @param outcome a status of a reservation. */
+    decided: (outcome: string) => decidedAs(outcome),
     decisionSeconds: new Histogram({
       name: 'reservation_decision_seconds',
       help: 'Time from acceptance to decision',
