@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import type { App } from '../../platform/http/app.ts'
 import { goneOf } from '../../platform/http/departure.ts'
 import { claimKey, idempotencyHeader } from '../../platform/http/idempotency.ts'
-import { collectionSchema, decodeAfter, page, pageQuery, uuidFrom } from '../../platform/http/paging.ts'
+import { collectionSchema, decodeAfter, pageQuery, replyPage, uuidFrom } from '../../platform/http/paging.ts'
 import type { Places } from '../../platform/http/places.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { Reads } from '../../platform/http/reads.ts'
@@ -186,10 +186,7 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
       (sql) => store.list(sql, { userid, bookid, status, before, limit: limit + 1 }),
       c.req.raw.signal,
     )
-    return reply(
-      200,
-      page(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody),
-    )
+    return replyPage(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody)
   })
 
   app.addRoute(get, async (c) => reply(200, toBody(await found(c))))
@@ -223,10 +220,7 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
     }
     const lane = q === undefined ? lists : searches
     const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
-    return reply(
-      200,
-      page(c, 'books', rows, limit, (row) => [row.bookid], toBook),
-    )
+    return replyPage(c, 'books', rows, limit, (row) => [row.bookid], toBook)
   })
 
   async function found(c: Context): Promise<Reservation> {
