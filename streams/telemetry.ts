@@ -27,13 +27,3 @@ export type Telemetry = {
   /** Traces a batch from when it is parsed. Absent without tracing. */
   follow?(deliveries: Delivery<unknown>[]): BatchTrace | undefined
 }
-
-export const silent: Telemetry = {
-  handling() {},
-  batch() {},
-  committed() {},
-  fenceFailed() {},
-  deadLettered() {},
-  lag() {},
-  released() {},
-}
