@@ -1,7 +1,7 @@
 /** A Redis Cluster without replicas, for tests. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { type RedisServer, startRedis } from './redis.ts'
+import { type RedisServer, startRedis } from '../../deploy/local/servers/redis.ts'
 
 export type RedisCluster = {
   /** `redis+cluster://host:port,host:port,…` */
