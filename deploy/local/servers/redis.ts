@@ -7,7 +7,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type Child, type Exit, startChild } from '../processes/child.ts'
 import { freePort, onPort } from '../processes/free-port.ts'
@@ -106,7 +105,6 @@ async function launchOn(options: LaunchOptions, lock: number): Promise<Child> {
   })
   try {
     await child.line(/Ready to accept connections/, startupMaxMs)
-    await ping(port, password)
     return child
   } catch (error) {
     await child.stop()
@@ -176,22 +174,3 @@ const clusterFlags = async () => [
   ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'],
   ...['--cluster-port', String(await freePort())],
 ]
-
-async function ping(port: number, password: string): Promise<void> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    const answer = await new Promise<string>((resolve, reject) => {
-      let said = ''
-      socket.setTimeout(5_000, () => reject(new Error(`Redis on port ${port} does not answer PING`)))
-      socket.once('error', reject).on('data', (data) => {
-        said += data
-        if (/^(\+PONG|-.*)\r\n/m.test(said)) resolve(said)
-      })
-      socket.write(`${password && `AUTH ${password}\r\n`}PING\r\n`)
-    })
-    if (!answer.endsWith('+PONG\r\n'))
-      throw new Error(`Redis on port ${port} answers PING with ${answer.trim()}`)
-  } finally {
-    socket.destroy()
-  }
-}
