@@ -12,6 +12,7 @@ import { type Child, type Exit, startChild } from '../processes/child.ts'
 import { freePort, onPort } from '../processes/free-port.ts'
 import { findProgram } from '../processes/program.ts'
 import { type Aside, isUnreadable, putAside } from './redis-aside.ts'
+import { type Server, serverOf } from './server.ts'
 import { takeServerFolder } from './server-folder.ts'
 
 export type RedisOptions = {
@@ -30,20 +31,10 @@ export type RedisOptions = {
   onLine?: (line: string) => void
 }
 
-export type RedisServer = {
-  url: string
-  port: number
-  pid: number
-  exited: Promise<Exit>
-  kill(signal: NodeJS.Signals): void
-  stop(): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
-}
-
 const startupMaxMs = 60_000
 const pidName = 'redis.pid'
 
-export async function startRedis(options: RedisOptions): Promise<RedisServer> {
+export async function startRedis(options: RedisOptions): Promise<Server> {
   const { port = 0, cluster = false, say = () => {}, onLine, folderWaitMs } = options
   await mkdir(options.dataDir, { recursive: true })
   const dataDir = await realpath(options.dataDir)
@@ -65,16 +56,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
       exited = child.exited
       await rm(pidFile, { force: true })
       await writeFile(pidFile, String(child.pid), { mode: 0o600 })
-      const stop = async () => void (await child.stop())
-      return {
-        url: `redis://${password && `:${password}@`}127.0.0.1:${port}`,
-        port,
-        pid: child.pid,
-        exited: child.exited,
-        kill: child.kill,
-        stop,
-        [Symbol.asyncDispose]: stop,
-      }
+      return serverOf(child, `redis://${password && `:${password}@`}127.0.0.1:${port}`, port)
     })
   } finally {
     folder.release(exited)
