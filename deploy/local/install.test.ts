@@ -238,7 +238,7 @@ test('a program of PyPI is installed in its own environment, pinned by hash, and
   expect(lines[0]).toMatch(
     /^schemathesis is not installed\. Installing, to use it from .*: pip install schemathesis==4/,
   )
-  expect(lines[1]).toMatch(/^pip .*--require-hashes -r .*actors\/fuzz\/requirements\.txt$/)
+  expect(lines[1]).toMatch(/^pip .*--require-hashes -r .*tests\/fuzz\/requirements\.txt$/)
   expect(await readdir(join(cache, 'schemathesis/usr/bin'))).toEqual([
     expect.stringMatching(/^schemathesis-4/),
   ])
