@@ -45,7 +45,7 @@ export type Reservation = {
   updated_at: Date
 }
 
-/** What a customer says of a reservation. */
+/** The fields that a customer sends. */
 export type NewReservation = Pick<Reservation, 'bookid' | 'userid'>
 
 /** Stock's answers to one reservation. */
