@@ -40,15 +40,9 @@ function parse() {
   return { action, service, which: whichOf(values) } as const
 }
 
-function whichOf({
-  all,
-  partition,
-  position,
-}: {
-  all?: boolean
-  partition?: string
-  position?: string
-}): Which {
+type Named = { all?: boolean; partition?: string; position?: string }
+
+function whichOf({ all, partition, position }: Named): Which {
   if (all) return 'all'
   if (!partition || !/^\d+$/.test(partition) || !position)
     throw new ConfigError(['Name the messages: --all, or --partition N --position ID'])
