@@ -55,11 +55,7 @@ const storesOf = (databaseUrl: string, { redisUrl }: Surroundings) => ({
 export const contenders: Record<ContenderName, Contender> = {
   'ours-node': ours('node'),
   'ours-deno': ours('deno'),
-  'row-lock': {
-    title: 'row lock in Postgres',
-    durability: 'Postgres, fsync',
-    start: startBaseline,
-  },
+  'row-lock': { title: 'row lock in Postgres', durability: 'Postgres, fsync', start: startBaseline },
   'skip-locked': {
     title: 'row per copy, skip locked',
     durability: 'Postgres, fsync',
