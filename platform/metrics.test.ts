@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
+import type { Delivery } from '../streams/handler.ts'
 import { createMetrics, streamsTelemetry } from './metrics.ts'
 
 test('telemetry of the streams runtime appears in the metrics', async () => {
   const metrics = createMetrics('stock')
-  const telemetry = streamsTelemetry(metrics)
+  const telemetry = streamsTelemetry(metrics, () => new Date())
   telemetry.batch(7)
   telemetry.committed(0.004)
   telemetry.fenceFailed(3)
@@ -48,4 +49,22 @@ test('services in one process keep their metrics apart', async () => {
   const [one, other] = [createMetrics('one'), createMetrics('other')]
   one.accepted.inc()
   expect(await other.registry.metrics()).toContain('reservations_accepted_total{service="other"} 0')
+})
+
+test('the wait in the mailbox is that of the oldest message, by one clock', async () => {
+  const metrics = createMetrics('stock')
+  const telemetry = streamsTelemetry(metrics, () => new Date('2026-01-01T00:00:10Z'))
+  const sent = (partition: number, time: string): Delivery<unknown> => ({
+    partition,
+    position: '1-0',
+    message: {},
+    envelope: { specversion: '1.0', id: '1', source: '/', type: 'T', subject: '1', time, data: {} },
+  })
+  telemetry.handling([sent(1, '2026-01-01T00:00:09Z'), sent(2, '2026-01-01T00:00:07Z'), sent(3, 'soon')])
+  telemetry.handling([sent(1, '2026-01-01T00:00:11Z')])
+  telemetry.handling([sent(1, 'soon')])
+  telemetry.handling([])
+  const text = await metrics.registry.metrics()
+  expect(text).toContain('mailbox_wait_seconds_sum{service="stock"} 3')
+  expect(text).toContain('mailbox_wait_seconds_count{service="stock"} 2')
 })

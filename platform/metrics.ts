@@ -1,11 +1,11 @@
 /** The Prometheus metrics of a service. Children are bound once, so that counting costs well below a microsecond. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Delivery } from '../streams/handler.ts'
 import type { Telemetry } from '../streams/telemetry.ts'
 import type { Level } from './log-buffer.ts'
 
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
-export type Outcome = 'Reserved' | 'Failed' | 'Canceled'
 export type NoticeOutcome = 'sent' | 'retried' | 'refused' | 'failed' | 'superseded'
 export type Store = 'postgres' | 'redis'
 export type Metrics = ReturnType<typeof createMetrics>
@@ -95,7 +95,7 @@ export function createMetrics(service: string) {
     },
   })
 
-  const decidedAs = memo((outcome: Outcome) => decided.labels({ outcome }))
+  const decidedAs = memo((outcome: string) => decided.labels({ outcome }))
   const lagOf = memo((partition: number) => lag.labels({ partition }))
   const fenceFailuresOf = memo((partition: number) => fenceFailures.labels({ partition }))
   const noticesOf = memo((channel: string) =>
@@ -121,7 +121,8 @@ export function createMetrics(service: string) {
     undecidedFor(seconds: number | undefined) {
       undecided = seconds === undefined ? undefined : { seconds, at: performance.now() }
     },
-    decided: (outcome: Outcome) => decidedAs(outcome),
+    /** @param outcome a status of a reservation. */
+    decided: (outcome: string) => decidedAs(outcome),
     decisionSeconds: new Histogram({
       name: 'reservation_decision_seconds',
       help: 'Time from acceptance to decision',
@@ -136,6 +137,12 @@ export function createMetrics(service: string) {
     lag: (partition: number) => lagOf(partition),
     /** Removes the lag of a released partition, so that only its owner reports it. */
     forgetLag: (partition: number) => lag.remove({ partition }),
+    mailboxWaitSeconds: new Histogram({
+      name: 'mailbox_wait_seconds',
+      help: 'Time from sending the oldest message of a batch to handling it',
+      buckets: latencyBuckets,
+      registers,
+    }),
     batchSize: new Histogram({
       name: 'mailbox_batch_messages',
       help: 'Messages handled in one commit',
@@ -171,9 +178,18 @@ export function createMetrics(service: string) {
   }
 }
 
-/** Counts what the streams runtime reports. */
-export const streamsTelemetry = (metrics: Metrics, follow?: Telemetry['follow']): Telemetry => ({
+/** Counts what the streams runtime reports. @param now by Postgres's clock, as the times of messages are. */
+export const streamsTelemetry = (
+  metrics: Metrics,
+  now: () => Date,
+  follow?: Telemetry['follow'],
+): Telemetry => ({
   ...(follow ? { follow } : {}),
+  handling(deliveries) {
+    const waitMs = now().getTime() - oldestOf(deliveries)
+    // The clocks of two processes may differ by a round trip to Postgres.
+    if (Number.isFinite(waitMs)) metrics.mailboxWaitSeconds.observe(Math.max(waitMs, 0) / 1_000)
+  },
   batch: (size) => metrics.batchSize.observe(size),
   committed: (seconds) => metrics.commitSeconds.observe(seconds),
   fenceFailed: (partition) => metrics.fenceFailures(partition).inc(),
@@ -181,6 +197,22 @@ export const streamsTelemetry = (metrics: Metrics, follow?: Telemetry['follow'])
   lag: (partition, entries) => metrics.lag(partition).set(entries),
   released: (partition) => metrics.forgetLag(partition),
 })
+
+/**
+ * @returns when the oldest message was sent, or infinity if no time can be parsed. Only the first message of each partition
+ * is read: the others of a partition follow it.
+ */
+function oldestOf(deliveries: Delivery<unknown>[]): number {
+  let oldest = Number.POSITIVE_INFINITY
+  let last: number | undefined
+  for (const { partition, envelope } of deliveries) {
+    if (partition === last) continue
+    last = partition
+    const at = Date.parse(envelope.time)
+    if (at < oldest) oldest = at
+  }
+  return oldest
+}
 
 /** Remembers every result, so use it only for few distinct arguments. */
 export function memo<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {

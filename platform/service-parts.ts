@@ -112,7 +112,7 @@ export class ServiceParts {
       leaseTtlMs,
       eventRetentionDays,
       log,
-      telemetry: streamsTelemetry(metrics, tracing && following(tracing, service, own.topic)),
+      telemetry: streamsTelemetry(metrics, this.now, tracing && following(tracing, service, own.topic)),
       ...own,
     })
   }

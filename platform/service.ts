@@ -113,19 +113,10 @@ async function live<Own>(
     })
     service.loops.push(liveness.run(signal))
     for (const loop of service.loops) life.watch(loop)
-    const probes = {
-      liveness,
-      ready: () => service.ready(),
-      stopping,
-    }
+    const probes = { liveness, ready: () => service.ready(), stopping }
     mountProbes(service.app, probes)
     const listener = await serve(service.app, { host, port, signal: stopping })
-    const ops = createOps(service.app, {
-      ...probes,
-      log,
-      metrics,
-      port: () => listener.port,
-    })
+    const ops = createOps(service.app, { ...probes, log, metrics, port: () => listener.port })
     opsListener = await serve(ops, {
       host,
       port: opsPort,

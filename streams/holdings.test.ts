@@ -3,8 +3,8 @@ import { TcpProxy } from '../tests/doubles/tcp-proxy.ts'
 import { groupsOf } from './groups.ts'
 import { Holdings, type HoldingsOptions } from './holdings.ts'
 import { closePostgres, openPostgres } from './postgres.ts'
-import { silent } from './telemetry.ts'
 import { mailbox, openRuntime, type Runtime } from './testing/runtime.ts'
+import { silent } from './testing/silent.ts'
 
 const leaseTtlMs = 500
 const ignore = () => {}

@@ -4,8 +4,8 @@ import { Holdings } from './holdings.ts'
 import { alignGroup } from './mailbox.ts'
 import { backTo } from './mending.ts'
 import { isReplyError } from './redis.ts'
-import { silent } from './telemetry.ts'
 import { mailbox, openRuntime, type Runtime, range } from './testing/runtime.ts'
+import { silent } from './testing/silent.ts'
 
 const largest = '18446744073709551615-18446744073709551615'
 const stray = ['a', 'stray']

@@ -12,6 +12,8 @@ export type BatchTrace = {
 
 /** Reports of the runtime while it works. Called on the hot path: it must be cheap and must not throw. */
 export type Telemetry = {
+  /** A batch is about to be handled for the first time. Not called for dead letters that are redriven. */
+  handling(deliveries: Delivery<unknown>[]): void
   /** A batch was read. @param size its messages. */
   batch(size: number): void
   /** A batch was committed. @param seconds how long the commit statement took. */
@@ -24,13 +26,4 @@ export type Telemetry = {
   released(partition: number): void
   /** Traces a batch from when it is parsed. Absent without tracing. */
   follow?(deliveries: Delivery<unknown>[]): BatchTrace | undefined
-}
-
-export const silent: Telemetry = {
-  batch() {},
-  committed() {},
-  fenceFailed() {},
-  deadLettered() {},
-  lag() {},
-  released() {},
 }

@@ -156,6 +156,7 @@ export class Worker<Message> {
         this.#holdings.quarantineUnreadable(unreadable)
       trace = telemetry.follow?.(deliveries)
       const again = afterRefusal || slices.some((it) => it.redriven)
+      if (!again) telemetry.handling(deliveries)
       const handling = deliveries.length > 0 ? handler.handle(deliveries, again) : Promise.resolve(nothing)
       const effects = await deadline(statementWithinMs, 'handle the batch', handling)
       await this.#commit(slices, effects, [...unreadable, ...lettersOf(slices, effects.poison)], trace)

@@ -20,7 +20,7 @@ import type { Sender } from '../../streams/sender.ts'
 import type { Gone, Wakeup } from '../../streams/wakeup.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
-import { isUndecided, type Reservation, statuses } from './reservation.ts'
+import { isUndecided, type NewReservation, type Reservation, statuses } from './reservation.ts'
 import * as store from './store.ts'
 import { tracedInserts } from './traced-inserts.ts'
 
@@ -40,8 +40,7 @@ export const answerSchema = z.object({
 export type Answer = z.infer<typeof answerSchema>
 
 export type AcceptRequest = {
-  bookid: string
-  userid: string
+  wanted: NewReservation
   traceparent: string | undefined
   /** The id of the idempotency key, if there is one. */
   reservationid: string | undefined
@@ -109,10 +108,11 @@ export class Desk {
 
   async #insert(reservationid: string, request: AcceptRequest): Promise<Reservation> {
     const { partitions, log, metrics } = this.#options
-    const { bookid, userid, traceparent = null } = request
+    const { wanted, traceparent = null } = request
+    const { bookid } = wanted
     const partition = partitionOf(bookid, partitions)
     const keyed = request.reservationid !== undefined
-    const row = { reservationid, keyed, bookid, userid, partition, traceparent }
+    const row = { ...wanted, reservationid, keyed, partition, traceparent }
     const startedAt = performance.now()
     const { at, accepted } = await this.#inserts.add(row).catch(toUnavailable)
     if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)

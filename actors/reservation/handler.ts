@@ -3,14 +3,14 @@ import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { type Listing, listingsOf, updateCounts, upsertBooks } from './books.ts'
-import { type Status, type Verdict, verdictsOf } from './reservation.ts'
+import { type Outcome, type Verdict, verdictsOf } from './reservation.ts'
 import { applyVerdicts, type Report, report } from './store.ts'
 
 /** A reservation that stock's events changed. */
 export type Changed = {
   reservationid: string
   bookid: string
-  status: Exclude<Status, 'Requested'>
+  status: Outcome | 'Canceled'
   reason: string | null
   traceparent: string | undefined
   /** ISO 8601, by Postgres's clock. */

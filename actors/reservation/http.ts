@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import type { App } from '../../platform/http/app.ts'
 import { goneOf } from '../../platform/http/departure.ts'
 import { claimKey, idempotencyHeader } from '../../platform/http/idempotency.ts'
-import { collectionSchema, decodeAfter, page, pageQuery, uuidFrom } from '../../platform/http/paging.ts'
+import { collectionSchema, decodeAfter, pageQuery, replyPage, uuidFrom } from '../../platform/http/paging.ts'
 import type { Places } from '../../platform/http/places.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { Reads } from '../../platform/http/reads.ts'
@@ -18,7 +18,14 @@ import { findBooks } from './books.ts'
 import type { Desk } from './desk.ts'
 import { follow } from './follow.ts'
 import { type Reservation, statuses } from './reservation.ts'
-import { bookSchema, eventSchema, reservationSchema, toBody, toBook } from './resource.ts'
+import {
+  bookSchema,
+  eventSchema,
+  newReservationSchema,
+  reservationSchema,
+  toBody,
+  toBook,
+} from './resource.ts'
 import * as store from './store.ts'
 
 /** The longest that a request may wait for the decision. */
@@ -54,7 +61,7 @@ const create = createRoute({
       'idempotency-key': idempotencyHeader,
       prefer: z.string().optional().openapi({ example: 'wait=5' }),
     }),
-    body: jsonBody(z.object({ bookid: idSchema, userid: idSchema })),
+    body: jsonBody(newReservationSchema),
   },
   responses: {
     201: {
@@ -148,19 +155,19 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
   const searches = new Reads(reads, searchesAtOnce)
 
   app.addRoute(create, async (c) => {
-    const body = c.req.valid('json')
+    const wanted = c.req.valid('json')
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
     // `try` rather than `using`, which is measurably slower on this path.
     const place = waitS > 0 ? held.take() : undefined
     try {
-      const claim = key && { scope: 'POST /reservations', key, payload: body, id: desk.newId() }
+      const claim = key && { scope: 'POST /reservations', key, payload: wanted, id: desk.newId() }
       const reservationid = claim ? await claimKey(sql, claim) : undefined
       const known = reservationid ? await store.find(sql, reservationid) : undefined
       const limit = TimeLimit.of(c)
       limit.check()
       const reservation = await desk.accept(
-        { ...body, reservationid, known, traceparent: traceOf(c), limit },
+        { wanted, reservationid, known, traceparent: traceOf(c), limit },
         waitS * 1_000,
         waitS > 0 ? goneOf(c) : undefined,
       )
@@ -179,10 +186,7 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
       (sql) => store.list(sql, { userid, bookid, status, before, limit: limit + 1 }),
       c.req.raw.signal,
     )
-    return reply(
-      200,
-      page(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody),
-    )
+    return replyPage(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody)
   })
 
   app.addRoute(get, async (c) => reply(200, toBody(await found(c))))
@@ -216,10 +220,7 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
     }
     const lane = q === undefined ? lists : searches
     const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
-    return reply(
-      200,
-      page(c, 'books', rows, limit, (row) => [row.bookid], toBook),
-    )
+    return replyPage(c, 'books', rows, limit, (row) => [row.bookid], toBook)
   })
 
   async function found(c: Context): Promise<Reservation> {

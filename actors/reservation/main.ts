@@ -42,19 +42,8 @@ await runService('reservation', async (given) => {
       return rows.filter((row) => !isUndecided(row.status)).map(answerOf)
     },
   })
-  const desk = new Desk({
-    sql,
-    hot,
-    sender,
-    wakeup,
-    partitions,
-    resendAfterMs,
-    now,
-    log,
-    lines,
-    metrics,
-    tracing,
-  })
+  const surroundings = { log, lines, metrics, tracing }
+  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, ...surroundings })
   const worker = parts.worker({
     topic: topics.stockEvents,
     handler: stockEventHandler({ sql: workerSql, committed: onChanged }),
@@ -63,14 +52,7 @@ await runService('reservation', async (given) => {
   const decidedLines = lines.of('decided')
   /** Called after the commit: answers waiting requests, counts and logs. */
   function onChanged(changes: Changed[]): void {
-    wakeup.announce(
-      changes.map(({ reservationid, status, reason, updatedAt }) => ({
-        reservationid,
-        status,
-        reason,
-        updatedAt,
-      })),
-    )
+    wakeup.announce(changes.map(toAnswer))
     for (const { reservationid, bookid, status, reason, traceparent, seconds } of changes) {
       metrics.decided(status).inc()
       if (seconds !== undefined) metrics.decisionSeconds.observe(seconds)
@@ -114,3 +96,7 @@ await runService('reservation', async (given) => {
   const loops = [worker, wakeup, resending, new Forgetting(sql, log), watching]
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
+
+function toAnswer({ reservationid, status, reason, updatedAt }: Changed): Answer {
+  return { reservationid, status, reason, updatedAt }
+}

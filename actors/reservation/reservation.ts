@@ -45,6 +45,9 @@ export type Reservation = {
   updated_at: Date
 }
 
+/** The fields that a customer sends. */
+export type NewReservation = Pick<Reservation, 'bookid' | 'userid'>
+
 /** Stock's answers to one reservation. */
 export type Verdict = {
   reservationid: string

@@ -1,8 +1,11 @@
 /** Reservations and books, as clients see them. */
 import { z } from '@hono/zod-openapi'
 import { selfLink, selfSchema } from '../../platform/http/paging.ts'
+import { idSchema } from '../messages.ts'
 import type { BookRow } from './books.ts'
 import { type Reservation, statuses } from './reservation.ts'
+
+export const newReservationSchema = z.object({ bookid: idSchema, userid: idSchema })
 
 const linksSchema = selfSchema.extend({ events: z.object({ href: z.string() }) })
 

@@ -1,16 +1,21 @@
 /** Reservations in Postgres: insert, cancel, decide, find. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows, rows } from '../../streams/rows.ts'
-import { cancelable, type Reservation, type Status, undecided, type Verdict } from './reservation.ts'
+import {
+  cancelable,
+  type NewReservation,
+  type Reservation,
+  type Status,
+  undecided,
+  type Verdict,
+} from './reservation.ts'
 
 const canceled: Status = 'Canceled'
 
-export type Accepted = {
+export type Accepted = NewReservation & {
   reservationid: string
   /** Whether the id belongs to an idempotency key, and may exist already. */
   keyed: boolean
-  bookid: string
-  userid: string
   partition: number
   traceparent: string | null
 }

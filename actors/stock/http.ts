@@ -5,8 +5,8 @@ import {
   collectionSchema,
   decodeAfter,
   integerFrom,
-  page,
   pageQuery,
+  replyPage,
   selfLink,
   selfSchema,
 } from '../../platform/http/paging.ts'
@@ -118,10 +118,7 @@ export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
       (sql) => queries.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
       c.req.raw.signal,
     )
-    return reply(
-      200,
-      page(c, 'stocks', rows, limit, (row) => [row.bookid], toStock),
-    )
+    return replyPage(c, 'stocks', rows, limit, (row) => [row.bookid], toStock)
   })
 
   app.addRoute(getStock, async (c) => {
@@ -138,10 +135,7 @@ export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
     if (rows.length === 0 && before === undefined) {
       throw new Problem('not-found', { detail: 'No movements for this book.' })
     }
-    return reply(
-      200,
-      page(c, 'movements', rows, limit, (row) => [String(row.seq)], toMovement),
-    )
+    return replyPage(c, 'movements', rows, limit, (row) => [String(row.seq)], toMovement)
   })
 
   async function refuseForeignPurchase(purchaseid: string, bookid: string): Promise<void> {

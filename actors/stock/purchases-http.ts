@@ -3,8 +3,8 @@ import { createRoute, z } from '@hono/zod-openapi'
 import {
   collectionSchema,
   decodeAfter,
-  page,
   pageQuery,
+  replyPage,
   selfLink,
   selfSchema,
   uuidFrom,
@@ -94,10 +94,7 @@ export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): voi
       (sql) => queries.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
       c.req.raw.signal,
     )
-    return reply(
-      200,
-      page(c, 'purchaseRequests', rows, limit, (row) => [row.bookid], toRequest),
-    )
+    return replyPage(c, 'purchaseRequests', rows, limit, (row) => [row.bookid], toRequest)
   })
 
   app.addRoute(order, async (c) => {
@@ -116,10 +113,7 @@ export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): voi
     const { limit, after, bookid } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
     const rows = await reads.run((sql) => queries.purchases(sql, limit + 1, bookid, before), c.req.raw.signal)
-    return reply(
-      200,
-      page(c, 'purchases', rows, limit, (row) => [row.purchaseid], toPurchase),
-    )
+    return replyPage(c, 'purchases', rows, limit, (row) => [row.purchaseid], toPurchase)
   })
 
   app.addRoute(getPurchase, async (c) => {

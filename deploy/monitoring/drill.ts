@@ -132,11 +132,7 @@ async function startServices(stack: AsyncDisposableStack) {
   await migrate({ databaseUrl: database.url, partitions })
   const sql = postgres(database.url, { max: 1, onnotice: () => {} })
   stack.defer(() => sql.end({ timeout: 1 }))
-  const env = {
-    DATABASE_URL: database.url,
-    REDIS_URL: redis.url,
-    PARTITIONS: String(partitions),
-  }
+  const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, PARTITIONS: String(partitions) }
   const start = async (service: ServiceName) => {
     const process = new ServiceProcess(service, { service, runtime: 'node', env })
     stack.defer(async () => void (await process.finish()))

@@ -4,9 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from '../../platform/config.ts'
-import { linesOf } from '../../platform/error-facts.ts'
 import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { checkPartitions } from '../../streams/setup.ts'
+import { runCommand } from './command.ts'
 import { migrationsOf } from './migrate.ts'
 
 const pauseMs = 1_000
@@ -45,13 +45,10 @@ async function awaitMigration(service: ServiceName, databaseUrl: string, partiti
 if (import.meta.main) {
   // A waiting pod has nothing to clean up.
   process.on('SIGTERM', () => process.exit(0))
-  try {
+  await runCommand(async () => {
     const service = serviceNames.find((name) => name === process.argv[2])
     if (!service) throw new ConfigError([`Name the service that waits: ${serviceNames.join(', ')}`])
     const { databaseUrl, partitions } = toConfig(service, readEnv())
     await awaitMigration(service, databaseUrl, partitions)
-  } catch (error) {
-    console.error(linesOf(error))
-    process.exitCode = 1
-  }
+  })
 }

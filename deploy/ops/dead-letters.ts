@@ -1,9 +1,9 @@
 /** `npm run dead-letters`: messages set aside, listed, handled again or dropped. */
 import { parseArgs } from 'node:util'
 import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from '../../platform/config.ts'
-import { linesOf } from '../../platform/error-facts.ts'
 import { dropLetters, listLetters, redriveLetters, type Which } from '../../streams/dead-letter.ts'
 import { openPostgres } from '../../streams/postgres.ts'
+import { runCommand } from './command.ts'
 
 const help = `Messages that a service could not handle, each with its reason.
 
@@ -40,22 +40,16 @@ function parse() {
   return { action, service, which: whichOf(values) } as const
 }
 
-function whichOf({
-  all,
-  partition,
-  position,
-}: {
-  all?: boolean
-  partition?: string
-  position?: string
-}): Which {
+type Named = { all?: boolean; partition?: string; position?: string }
+
+function whichOf({ all, partition, position }: Named): Which {
   if (all) return 'all'
   if (!partition || !/^\d+$/.test(partition) || !position)
     throw new ConfigError(['Name the messages: --all, or --partition N --position ID'])
   return { partition: Number(partition), position }
 }
 
-async function main(): Promise<void> {
+await runCommand(async () => {
   const asked = parse()
   if (!asked) return console.log(help)
   const { databaseUrl } = toConfig('stock', { REDIS_URL: 'redis://unused', ...readEnv() })
@@ -82,11 +76,4 @@ async function main(): Promise<void> {
   } finally {
     await sql.end({ timeout: 2 })
   }
-}
-
-try {
-  await main()
-} catch (error) {
-  console.error(linesOf(error))
-  process.exitCode = 1
-}
+})

@@ -2,11 +2,11 @@
 import { parseArgs } from 'node:util'
 import { topics } from '../../actors/messages.ts'
 import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from '../../platform/config.ts'
-import { linesOf } from '../../platform/error-facts.ts'
 import { groupsOf } from '../../streams/groups.ts'
 import { streamKey, type Topic } from '../../streams/partition.ts'
 import { openPostgres, type Sql } from '../../streams/postgres.ts'
 import { openRedis, type RedisClient, untilReady } from '../../streams/redis.ts'
+import { runCommand } from './command.ts'
 
 const help = `Prints, for each service and partition: owner, epoch, offset, lag, pending entries, dead letters.
 
@@ -62,7 +62,7 @@ async function inspect(service: ServiceName, sql: Sql, redis: RedisClient, prefi
   )
 }
 
-async function main(): Promise<void> {
+await runCommand(async () => {
   const { values } = parseArgs({
     options: { service: { type: 'string' }, all: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
   })
@@ -91,11 +91,4 @@ async function main(): Promise<void> {
   } finally {
     redis.disconnect()
   }
-}
-
-try {
-  await main()
-} catch (error) {
-  console.error(linesOf(error))
-  process.exitCode = 1
-}
+})

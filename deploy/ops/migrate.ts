@@ -14,11 +14,11 @@ import {
   serviceNames,
   toConfig,
 } from '../../platform/config.ts'
-import { linesOf } from '../../platform/error-facts.ts'
 import { openAsAdministrator, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { checkStores, explained } from './accounts/check-stores.ts'
 import { letRolesLogIn } from './accounts/database-roles.ts'
 import { createRedisUsers } from './accounts/redis-users.ts'
+import { runCommand } from './command.ts'
 
 const runtime = new URL('../../streams/migrations/', import.meta.url)
 const http = new URL('../../platform/http/migrations/', import.meta.url)
@@ -177,15 +177,12 @@ const disposable = (it: Sql) => ({ it, [Symbol.asyncDispose]: () => it.end({ tim
 const unused = 'redis://unused'
 
 if (import.meta.main) {
-  try {
+  await runCommand(async () => {
     const config = toConfig('stock', { REDIS_URL: unused, ...readEnv() })
     const redisUrl = config.redisUrl === unused ? undefined : config.redisUrl
     if (config.redisPasswords && !redisUrl)
       throw new ConfigError(['REDIS_URL is not set, but the passwords of Redis users are'])
     await migrate({ ...config, redisUrl, log: console.log })
     console.log('The database is up to date.')
-  } catch (error) {
-    console.error(linesOf(error))
-    process.exitCode = 1
-  }
+  })
 }

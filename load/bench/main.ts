@@ -66,11 +66,8 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   const { rounds } = options
   const weighing = () => weigh(urls)
   const keptBefore = named.product && (await keptBy(named.product))
-  const runs = await runRounds({
-    timing: options,
-    ...{ rounds, workloads, targets, stores, signal },
-    weigh: weighing,
-  })
+  const stage = { rounds, workloads, targets, stores, signal, weigh: weighing }
+  const runs = await runRounds({ timing: options, ...stage })
   const kept =
     named.product &&
     keptBefore &&
@@ -82,17 +79,8 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     caughtUp = await catchUp(named.product, queue, options.queued, weighing)
   }
   progress('')
-  return await report({
-    options,
-    workloads,
-    books,
-    named,
-    runs,
-    kept,
-    caughtUp,
-    idle,
-    peaks: highest(peaks, peaksOf(targets)),
-  })
+  const highestPeaks = highest(peaks, peaksOf(targets))
+  return await report({ options, workloads, books, named, runs, kept, caughtUp, idle, peaks: highestPeaks })
 }
 
 /** In the order in which they start. Targets that poll while idle come last. */
@@ -121,14 +109,8 @@ async function compareWithWrk(
   const product = await startProduct(around)
   stack.defer(product.stop)
   await product.stock(workload.books)
-  const found = await checkClient({
-    product,
-    workload,
-    stores,
-    timing: options,
-    rounds: options.rounds,
-    signal,
-  })
+  const { rounds } = options
+  const found = await checkClient({ product, workload, stores, timing: options, rounds, signal })
   progress('')
   console.log(`\n${tableOf(found.runs, workload)}`)
   section('Clients', [lineOf(found.goal)])
@@ -168,27 +150,13 @@ type Outcome = {
 }
 
 /** @returns whether the run is valid, and with `--check` whether it met the goals. */
-async function report({
-  options,
-  workloads,
-  books,
-  named,
-  runs,
-  kept,
-  caughtUp,
-  idle,
-  peaks,
-}: Outcome): Promise<boolean> {
+async function report(outcome: Outcome): Promise<boolean> {
+  const { options, workloads, books, named, runs, kept, caughtUp, idle, peaks } = outcome
   for (const workload of workloads)
     console.log(`\n${tableOf(runs, workload)}\n${bytesTableOf(runs, workload)}`)
   const products = Object.entries(peaks).filter(([name]) => /^(product|history) (?!starter)/.test(name))
-  const goals = goalsOf({
-    runs,
-    runtime: options.runtime,
-    peaks: Object.fromEntries(products),
-    catchUp: caughtUp,
-    idle: idle && sumOf(idle),
-  })
+  const found = { runs, runtime: options.runtime, peaks: Object.fromEntries(products) }
+  const goals = goalsOf({ ...found, catchUp: caughtUp, idle: idle && sumOf(idle) })
   const others = othersOf(runs)
   section(
     'Peak memory',

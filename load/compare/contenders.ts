@@ -39,14 +39,23 @@ const ours = (runtime: Runtime): Contender => ({
   start: (around, name) => startProduct({ ...around, runtime }, name),
 })
 
+/** A server that decides in the jobs of its queues. */
+const queued = (title: string, durability: string): Contender => ({
+  title,
+  durability,
+  start: (around, name) =>
+    startTabled(around, name, (databaseUrl) => startServer(name, storesOf(databaseUrl, around), around)),
+})
+
+const storesOf = (databaseUrl: string, { redisUrl }: Surroundings) => ({
+  DATABASE_URL: databaseUrl,
+  REDIS_URL: redisUrl,
+})
+
 export const contenders: Record<ContenderName, Contender> = {
   'ours-node': ours('node'),
   'ours-deno': ours('deno'),
-  'row-lock': {
-    title: 'row lock in Postgres',
-    durability: 'Postgres, fsync',
-    start: startBaseline,
-  },
+  'row-lock': { title: 'row lock in Postgres', durability: 'Postgres, fsync', start: startBaseline },
   'skip-locked': {
     title: 'row per copy, skip locked',
     durability: 'Postgres, fsync',
@@ -62,26 +71,9 @@ export const contenders: Record<ContenderName, Contender> = {
     durability: "Restate's log, fsync",
     start: startRestate,
   },
-  'graphile-worker': {
-    title: 'graphile-worker, 16 queues',
-    durability: 'Postgres, fsync (job and decision)',
-    start: (around, name) =>
-      startTabled(around, name, (databaseUrl) => startServer(name, { DATABASE_URL: databaseUrl }, around)),
-  },
-  bullmq: {
-    title: 'BullMQ, 16 queues',
-    durability: 'Postgres, fsync (decision); Redis, once a second (job)',
-    start: (around, name) =>
-      startTabled(around, name, (databaseUrl) =>
-        startServer(name, { DATABASE_URL: databaseUrl, REDIS_URL: around.redisUrl }, around),
-      ),
-  },
-  dbos: {
-    title: 'DBOS partitioned queue',
-    durability: 'Postgres, fsync (workflow, step and decision)',
-    start: (around, name) =>
-      startTabled(around, name, (databaseUrl) => startServer(name, { DATABASE_URL: databaseUrl }, around)),
-  },
+  'graphile-worker': queued('graphile-worker, 16 queues', 'Postgres, fsync (job and decision)'),
+  bullmq: queued('BullMQ, 16 queues', 'Postgres, fsync (decision); Redis, once a second (job)'),
+  dbos: queued('DBOS partitioned queue', 'Postgres, fsync (workflow, step and decision)'),
 }
 
 /** Copies are counted in Redis; Postgres follows when the writer catches up. */
@@ -90,7 +82,7 @@ async function startLua(around: Surroundings, name: string): Promise<Target> {
   const target = await startTabled(
     around,
     name,
-    (databaseUrl) => startServer(name, { DATABASE_URL: databaseUrl, REDIS_URL: around.redisUrl }, around),
+    (databaseUrl) => startServer(name, storesOf(databaseUrl, around), around),
     {
       stock: async (sql, books) => {
         await counted.stock(sql, books)

@@ -6,7 +6,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
-import { type RedisServer, startRedis } from '../../deploy/local/servers/redis.ts'
+import { startRedis } from '../../deploy/local/servers/redis.ts'
+import type { Server } from '../../deploy/local/servers/server.ts'
 import { demandOf } from '../bench/books.ts'
 import { runClosedLoop } from '../bench/closed-loop.ts'
 import type { Answer } from '../bench/http-connection.ts'
@@ -105,7 +106,7 @@ export async function killRedis(name: Killable, { kills, around, signal }: KillO
   }
 }
 
-async function kill(redis: RedisServer): Promise<void> {
+async function kill(redis: Server): Promise<void> {
   redis.kill('SIGKILL')
   await redis.exited
 }

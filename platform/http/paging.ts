@@ -5,6 +5,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { Problem } from './problem.ts'
+import { reply } from './reply.ts'
 import { fromUtf8 } from './utf8.ts'
 
 export const limitMax = 200
@@ -99,19 +100,19 @@ export function collectionSchema<Name extends string, Item extends z.ZodType>(na
 }
 
 /**
- * A page of a query that read one row more than the page holds.
+ * Answers with a page of a query that read one row more than the page holds.
  * @param rows more than `limit` when there is a next page.
  * @param keyOf the sort key of a row.
  */
-export function page<Name extends string, Row, Item>(
+export function replyPage<Name extends string, Row, Item>(
   c: Context,
   name: Name,
   rows: Row[],
   limit: number,
   keyOf: (row: Row) => string[],
   toItem: (row: Row) => Item,
-): Collection<Name, Item> {
+) {
   const shown = rows.slice(0, limit)
   const nextAfter = rows.length > limit ? encodeAfter(keyOf(shown.at(-1)!)) : undefined
-  return collection(name, c, shown.map(toItem), nextAfter)
+  return reply(200, collection(name, c, shown.map(toItem), nextAfter))
 }

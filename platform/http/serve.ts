@@ -222,9 +222,7 @@ function fail(port: number, setting = 'PORT', cause: unknown): never {
   if (code === 'EADDRINUSE' || name === 'AddrInUse') {
     throw new PortInUse(
       `Port ${port} is in use: stop the program that listens there, or set ${setting} to a free port`,
-      {
-        cause,
-      },
+      { cause },
     )
   }
   throw new Error(`Cannot listen on port ${port}: ${(cause as Error).message}`, { cause })

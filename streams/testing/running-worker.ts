@@ -1,7 +1,7 @@
 /** A running worker of the service that counts. */
-import { silent } from '../telemetry.ts'
 import { Worker, type WorkerOptions } from '../worker.ts'
 import type { Before, Count } from './counter.ts'
+import { silent } from './silent.ts'
 
 export type WorkerOverrides = Partial<WorkerOptions<Count>> & {
   /** Another URL of the same database. */

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startPostgres } from '../../deploy/local/servers/postgres.ts'
 import { startRedis } from '../../deploy/local/servers/redis.ts'
-import { startRedisCluster } from '../../deploy/local/servers/redis-cluster.ts'
 import { range } from './eventually.ts'
+import { startRedisCluster } from './redis-cluster.ts'
 
 type Running = {
   url: string

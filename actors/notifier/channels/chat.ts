@@ -3,7 +3,7 @@ import { webhookUrl } from '../../../platform/setting.ts'
 import type { Channel } from '../delivery/delivery.ts'
 import { judge } from './answer.ts'
 import { defineChannel } from './descriptor.ts'
-import { type OperatorWebhook, postingChannel } from './posting.ts'
+import { type OperatorWebhook, operatorChannel } from './posting.ts'
 import type { Limits } from './receiver.ts'
 import { signingSettings } from './signing.ts'
 import { type Signing, signed } from './webhook.ts'
@@ -27,17 +27,15 @@ export const chat = defineChannel({
 
 /** Signed with our own secret: the operators own both ends. */
 export function chatChannel(options: Signing & OperatorWebhook): Channel<'chat'> {
-  const { url, secrets = [], now = Date.now, ...some } = options
-  return postingChannel(
+  const { secrets = [], now = Date.now, ...to } = options
+  return operatorChannel(
     {
       name: 'chat',
       who: 'the webhook',
       limits,
-      addressOf: () => url,
-      single: true,
       write: (notice) => signed(notice, secrets, now()),
       judge: (answer) => judge(answer, 'The webhook'),
     },
-    { allowPrivate: true, ...some },
+    to,
   )
 }

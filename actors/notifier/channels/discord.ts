@@ -19,7 +19,7 @@ import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
 import { defineChannel } from './descriptor.ts'
-import { type OperatorWebhook, postingChannel } from './posting.ts'
+import { type OperatorWebhook, operatorChannel } from './posting.ts'
 import type { Limits } from './receiver.ts'
 
 const contentMax = 2_000
@@ -42,21 +42,19 @@ export const discord = defineChannel({
   open: ({ DISCORD_WEBHOOK_URL: url }, { limits }) => (url ? discordChannel({ url, ...limits }) : undefined),
 })
 
-export const discordChannel = ({ url, ...some }: OperatorWebhook): Channel<'discord'> =>
-  postingChannel(
+export const discordChannel = (to: OperatorWebhook): Channel<'discord'> =>
+  operatorChannel(
     {
       name: 'discord',
       who: 'Discord',
       limits,
-      addressOf: () => url,
-      single: true,
       write(notice, url) {
         url.searchParams.set('wait', 'true')
         return { body: JSON.stringify(bodyOf(notice)) }
       },
       judge: judgeDiscord,
     },
-    { allowPrivate: true, ...some },
+    to,
   )
 
 function bodyOf(notice: DueNotice) {

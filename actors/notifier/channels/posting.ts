@@ -56,6 +56,13 @@ export function postingChannel<Name extends string>(
   }
 }
 
+/** A channel to one webhook that operators configured. */
+export const operatorChannel = <const Name extends string>(
+  posting: Omit<Posting<Name>, 'addressOf' | 'single'>,
+  { url, ...limits }: OperatorWebhook,
+): Channel<Name> =>
+  postingChannel({ ...posting, addressOf: () => url, single: true }, { allowPrivate: true, ...limits })
+
 /** A receiver per host, so that a slow or dead host delays only its own customers. */
 class Hosts {
   readonly #receivers = new Map<string, Receiver>()

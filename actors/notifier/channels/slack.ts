@@ -18,7 +18,7 @@ import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
 import { defineChannel } from './descriptor.ts'
-import { type OperatorWebhook, postingChannel } from './posting.ts'
+import { type OperatorWebhook, operatorChannel } from './posting.ts'
 import type { Limits } from './receiver.ts'
 
 const blockMax = 3_000
@@ -40,18 +40,16 @@ export const slack = defineChannel({
   open: ({ SLACK_WEBHOOK_URL: url }, { limits }) => (url ? slackChannel({ url, ...limits }) : undefined),
 })
 
-export const slackChannel = ({ url, ...some }: OperatorWebhook): Channel<'slack'> =>
-  postingChannel(
+export const slackChannel = (to: OperatorWebhook): Channel<'slack'> =>
+  operatorChannel(
     {
       name: 'slack',
       who: 'Slack',
       limits,
-      addressOf: () => url,
-      single: true,
       write: (notice) => ({ body: JSON.stringify(bodyOf(notice)) }),
       judge: judgeSlack,
     },
-    { allowPrivate: true, ...some },
+    to,
   )
 
 function bodyOf(notice: DueNotice) {

@@ -17,7 +17,7 @@ import type { Tried } from './breaker.ts'
 import type { Answer } from './caller.ts'
 import { cut } from './cut.ts'
 import { defineChannel } from './descriptor.ts'
-import { type OperatorWebhook, postingChannel } from './posting.ts'
+import { type OperatorWebhook, operatorChannel } from './posting.ts'
 import type { Limits } from './receiver.ts'
 
 /** Leaves room for the card's frame within 28 KB. */
@@ -40,18 +40,16 @@ export const teams = defineChannel({
   open: ({ TEAMS_WEBHOOK_URL: url }, { limits }) => (url ? teamsChannel({ url, ...limits }) : undefined),
 })
 
-export const teamsChannel = ({ url, ...some }: OperatorWebhook): Channel<'teams'> =>
-  postingChannel(
+export const teamsChannel = (to: OperatorWebhook): Channel<'teams'> =>
+  operatorChannel(
     {
       name: 'teams',
       who: 'Teams',
       limits,
-      addressOf: () => url,
-      single: true,
       write: (notice) => ({ body: JSON.stringify(bodyOf(notice)) }),
       judge: judgeTeams,
     },
-    { allowPrivate: true, ...some },
+    to,
   )
 
 function bodyOf(notice: DueNotice) {

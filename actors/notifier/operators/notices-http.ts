@@ -4,8 +4,8 @@ import type { App } from '../../../platform/http/app.ts'
 import {
   collectionSchema,
   integerFrom,
-  page,
   pageQuery,
+  replyPage,
   selfLink,
   selfSchema,
 } from '../../../platform/http/paging.ts'
@@ -120,10 +120,7 @@ export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOpti
       (sql) => listNotices(sql, { userid, status, before, limit: limit + 1 }),
       c.req.raw.signal,
     )
-    return reply(
-      200,
-      page(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice),
-    )
+    return replyPage(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice)
   })
 
   app.addRoute(getNotice, async (c) => {

@@ -141,18 +141,10 @@ function installVenv(name) {
   say(
     `${name} is not installed. Installing, to use it from ${dir}: pip install ${commands[0].replace('-', '==')}`,
   )
-  const pip = [
-    '-m',
-    'pip',
-    'install',
-    '-q',
-    '--disable-pip-version-check',
-    '--only-binary=:all:',
-    '--require-hashes',
-  ]
+  const options = ['-q', '--disable-pip-version-check', '--only-binary=:all:', '--require-hashes']
   const installed =
     succeedsLoudly('python3', ['-m', 'venv', join(dir, 'venv')]) &&
-    succeedsLoudly(python, [...pip, '-r', venv.requirements])
+    succeedsLoudly(python, ['-m', 'pip', 'install', ...options, '-r', venv.requirements])
   if (installed)
     return symlinkSync(join('../../venv/bin', venv.program), join(dir, 'usr', 'bin', commands[0]))
   rmSync(dir, { recursive: true, force: true })

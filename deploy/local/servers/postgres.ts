@@ -11,6 +11,7 @@ import { type Child, ChildError, type Exit, startChild } from '../processes/chil
 import { onPort } from '../processes/free-port.ts'
 import { pidIn } from '../processes/orphan.ts'
 import { type Home, postgresHome } from './postgres-home.ts'
+import { type Server, serverOf } from './server.ts'
 import { takeServerFolder } from './server-folder.ts'
 import { stalePidSettings } from './stale-pid.ts'
 
@@ -35,21 +36,10 @@ export type PostgresOptions = {
   onLine?: (line: string) => void
 }
 
-export type PostgresServer = {
-  url: string
-  port: number
-  pid: number
-  exited: Promise<Exit>
-  kill(signal: NodeJS.Signals): void
-  /** Fast shutdown: open transactions are rolled back, committed ones kept. */
-  stop(): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
-}
-
 const startupMaxMs = 60_000
 const database = 'bookreservation'
 
-export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
+export async function startPostgres(options: PostgresOptions): Promise<Server> {
   const {
     dataDir,
     port = 0,
@@ -76,16 +66,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
         onLine,
       })
       exited = child.exited
-      const stop = async () => void (await child.stop())
-      return {
-        url: `postgres://postgres:${password}@127.0.0.1:${port}/${database}`,
-        port,
-        pid: child.pid,
-        exited: child.exited,
-        kill: child.kill,
-        stop,
-        [Symbol.asyncDispose]: stop,
-      }
+      return serverOf(child, `postgres://postgres:${password}@127.0.0.1:${port}/${database}`, port)
     })
   } finally {
     folder.release(exited)

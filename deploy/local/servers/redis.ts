@@ -7,12 +7,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type Child, type Exit, startChild } from '../processes/child.ts'
 import { freePort, onPort } from '../processes/free-port.ts'
 import { findProgram } from '../processes/program.ts'
 import { type Aside, isUnreadable, putAside } from './redis-aside.ts'
+import { type Server, serverOf } from './server.ts'
 import { takeServerFolder } from './server-folder.ts'
 
 export type RedisOptions = {
@@ -31,20 +31,10 @@ export type RedisOptions = {
   onLine?: (line: string) => void
 }
 
-export type RedisServer = {
-  url: string
-  port: number
-  pid: number
-  exited: Promise<Exit>
-  kill(signal: NodeJS.Signals): void
-  stop(): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
-}
-
 const startupMaxMs = 60_000
 const pidName = 'redis.pid'
 
-export async function startRedis(options: RedisOptions): Promise<RedisServer> {
+export async function startRedis(options: RedisOptions): Promise<Server> {
   const { port = 0, cluster = false, say = () => {}, onLine, folderWaitMs } = options
   await mkdir(options.dataDir, { recursive: true })
   const dataDir = await realpath(options.dataDir)
@@ -66,16 +56,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
       exited = child.exited
       await rm(pidFile, { force: true })
       await writeFile(pidFile, String(child.pid), { mode: 0o600 })
-      const stop = async () => void (await child.stop())
-      return {
-        url: `redis://${password && `:${password}@`}127.0.0.1:${port}`,
-        port,
-        pid: child.pid,
-        exited: child.exited,
-        kill: child.kill,
-        stop,
-        [Symbol.asyncDispose]: stop,
-      }
+      return serverOf(child, `redis://${password && `:${password}@`}127.0.0.1:${port}`, port)
     })
   } finally {
     folder.release(exited)
@@ -106,7 +87,6 @@ async function launchOn(options: LaunchOptions, lock: number): Promise<Child> {
   })
   try {
     await child.line(/Ready to accept connections/, startupMaxMs)
-    await ping(port, password)
     return child
   } catch (error) {
     await child.stop()
@@ -176,22 +156,3 @@ const clusterFlags = async () => [
   ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'],
   ...['--cluster-port', String(await freePort())],
 ]
-
-async function ping(port: number, password: string): Promise<void> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    const answer = await new Promise<string>((resolve, reject) => {
-      let said = ''
-      socket.setTimeout(5_000, () => reject(new Error(`Redis on port ${port} does not answer PING`)))
-      socket.once('error', reject).on('data', (data) => {
-        said += data
-        if (/^(\+PONG|-.*)\r\n/m.test(said)) resolve(said)
-      })
-      socket.write(`${password && `AUTH ${password}\r\n`}PING\r\n`)
-    })
-    if (!answer.endsWith('+PONG\r\n'))
-      throw new Error(`Redis on port ${port} answers PING with ${answer.trim()}`)
-  } finally {
-    socket.destroy()
-  }
-}

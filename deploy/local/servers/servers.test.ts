@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { Cluster, Redis } from 'ioredis'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { startRedisCluster } from '../../../tests/doubles/redis-cluster.ts'
 import { freePort } from '../processes/free-port.ts'
 import { commandLine } from '../processes/orphan.ts'
 import { startPostgres } from './postgres.ts'
 import { postgresHome } from './postgres-home.ts'
 import { startRedis } from './redis.ts'
-import { startRedisCluster } from './redis-cluster.ts'
 
 let dir: string
 beforeAll(async () => {

@@ -58,6 +58,16 @@ export default dashboardOf({
           ],
         },
         {
+          title: 'Wait in the mailbox',
+          description:
+            'From sending the oldest message of a batch to handling it, by the clock of Postgres. With the time of a commit, it says where decisions wait.',
+          unit: 's',
+          queries: [0.5, 0.99].map((q) => [
+            `{{service}} p${q * 100}`,
+            quantile(q, 'mailbox_wait_seconds', here, ['service']),
+          ]),
+        },
+        {
           title: 'Time of a commit',
           description: 'Duration of the one statement that commits a batch.',
           unit: 's',

@@ -19,7 +19,8 @@ import {
   reservedNotice,
 } from '../../../tests/harness/original-calls.ts'
 import { type System, startSystem, withDatabase } from '../../../tests/harness/system.ts'
-import { type PostgresServer, startPostgres } from '../../local/servers/postgres.ts'
+import { startPostgres } from '../../local/servers/postgres.ts'
+import type { Server } from '../../local/servers/server.ts'
 import { rulesOf } from './redis-users.ts'
 
 const freshPasswords = () =>
@@ -27,7 +28,7 @@ const freshPasswords = () =>
 
 // Roles and users belong to the whole server, so this file has its own servers.
 let dir: string
-let server: PostgresServer
+let server: Server
 let redisServer: OwnServer
 let redis: Redis
 let system: System

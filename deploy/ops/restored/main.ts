@@ -31,13 +31,8 @@ export type RestoredOptions = Omit<MigrateOptions, 'databaseUrl'> & {
 }
 
 /** @throws if a database or statement fails. The steps done so far do no harm and are repeated by the next run. */
-export async function restored({
-  urls,
-  redisUrl,
-  redisPrefix,
-  partitions,
-  log,
-}: RestoredOptions): Promise<void> {
+export async function restored(options: RestoredOptions): Promise<void> {
+  const { urls, redisUrl, redisPrefix, partitions, log } = options
   for (const databaseUrl of new Set(Object.values(urls))) await migrate({ databaseUrl, partitions, log })
   await using installation = await leaseInstallation(urls, await knownInRedis(redisUrl, redisPrefix, log))
   const { databases, incarnation } = installation

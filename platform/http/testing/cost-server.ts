@@ -1,9 +1,9 @@
 /** The server that `cost.alone.test.ts` measures: the route that reserves, without stores, or bare Hono. */
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
-import type { AcceptRequest, Desk } from '../../../actors/reservation/desk.ts'
+import type { Desk } from '../../../actors/reservation/desk.ts'
 import { mountReservations } from '../../../actors/reservation/http.ts'
-import type { Reservation } from '../../../actors/reservation/reservation.ts'
+import type { NewReservation, Reservation } from '../../../actors/reservation/reservation.ts'
 import { createLog } from '../../log.ts'
 import { createMetrics } from '../../metrics.ts'
 import { uuidv7 } from '../../uuid.ts'
@@ -23,10 +23,7 @@ function decision(): Promise<void> {
   return turn
 }
 
-function decided(
-  { bookid, userid }: Pick<AcceptRequest, 'bookid' | 'userid'>,
-  now = new Date(),
-): Reservation {
+function decided({ bookid, userid }: NewReservation, now = new Date()): Reservation {
   const reservationid = uuidv7(now.getTime())
   return {
     reservationid,
@@ -47,7 +44,7 @@ const desk: Pick<Desk, 'accept'> = {
     await decision()
     asked.limit.resume()
     gone?.removeEventListener('abort', leave)
-    return decided(asked)
+    return decided(asked.wanted)
   },
 }
 

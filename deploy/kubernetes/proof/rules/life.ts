@@ -13,10 +13,11 @@ import {
   settingsOf,
 } from './rule.ts'
 
-const forServices = (manifests: Manifest[], wrong: (service: Manifest) => unknown, what: string) =>
-  services(manifests)
-    .filter(wrong)
-    .map((it) => `${nameOf(it)} ${what}`)
+const forServices =
+  (wrong: (service: Manifest, manifests: Manifest[]) => unknown, what: string) => (manifests: Manifest[]) =>
+    services(manifests)
+      .filter((it) => wrong(it, manifests))
+      .map((it) => `${nameOf(it)} ${what}`)
 
 const stock = (manifests: Manifest[]) => find(manifests, 'Deployment', 'stock')
 
@@ -34,10 +35,9 @@ export const life: Rule[] = [
     faults: (manifests) =>
       Object.entries(probes).flatMap(([probe, path]) =>
         forServices(
-          manifests,
           (it) => mainOf(it)[probe]?.httpGet?.path !== path || mainOf(it)[probe].httpGet.port !== 'ops',
           `has no ${probe} at ${path}`,
-        ),
+        )(manifests),
       ),
     breach: (manifests) => {
       mainOf(stock(manifests)).livenessProbe.httpGet.path = '/readyz'
@@ -45,102 +45,73 @@ export const life: Rule[] = [
   },
   {
     claim: 'probes have their own port, so that customers cannot crowd them out',
-    faults: (manifests) =>
-      forServices(
-        manifests,
-        (it) => {
-          const portOf = (name: string) => mainOf(it).ports.find((port: Container) => port.name === name)
-          return !portOf('ops') || portOf('ops').containerPort === portOf('http')?.containerPort
-        },
-        'has no port for probes',
-      ),
+    faults: forServices((it) => {
+      const portOf = (name: string) => mainOf(it).ports.find((port: Container) => port.name === name)
+      return !portOf('ops') || portOf('ops').containerPort === portOf('http')?.containerPort
+    }, 'has no port for probes'),
     breach: (manifests) => mainOf(stock(manifests)).ports.pop(),
   },
   {
     claim:
       'a process counts as hanging after three unanswered probes of 3 s each, so a busy one is left alone',
-    faults: (manifests) =>
-      forServices(
-        manifests,
-        (it) => {
-          const { failureThreshold, timeoutSeconds } = mainOf(it).livenessProbe
-          return !(failureThreshold >= 3 && timeoutSeconds >= 3)
-        },
-        'is killed too early',
-      ),
+    faults: forServices((it) => {
+      const { failureThreshold, timeoutSeconds } = mainOf(it).livenessProbe
+      return !(failureThreshold >= 3 && timeoutSeconds >= 3)
+    }, 'is killed too early'),
     breach: (manifests) => {
       mainOf(stock(manifests)).livenessProbe.failureThreshold = 1
     },
   },
   {
     claim: 'a process may take a minute to start',
-    faults: (manifests) =>
-      forServices(
-        manifests,
-        (it) => {
-          const { failureThreshold, periodSeconds } = mainOf(it).startupProbe
-          return !(failureThreshold * periodSeconds >= 60)
-        },
-        'has too little time to start',
-      ),
+    faults: forServices((it) => {
+      const { failureThreshold, periodSeconds } = mainOf(it).startupProbe
+      return !(failureThreshold * periodSeconds >= 60)
+    }, 'has too little time to start'),
     breach: (manifests) => {
       mainOf(stock(manifests)).startupProbe.failureThreshold = 5
     },
   },
   {
     claim: 'a terminating pod keeps serving for 5 s while the cluster learns of it',
-    faults: (manifests) =>
-      forServices(manifests, (it) => !(preStopSeconds(mainOf(it)) >= 5), 'stops at once'),
+    faults: forServices((it) => !(preStopSeconds(mainOf(it)) >= 5), 'stops at once'),
     breach: (manifests) => delete mainOf(stock(manifests)).lifecycle,
   },
   {
     claim: 'the grace period covers preStop, draining and stopping',
-    faults: (manifests) =>
-      forServices(
-        manifests,
-        (it) => {
-          const drain = Number(settingsOf(manifests).DRAIN_MS) + stopLimitMs
-          const { terminationGracePeriodSeconds: grace } = it.spec.template.spec
-          return !(grace * 1000 > preStopSeconds(mainOf(it)) * 1000 + drain)
-        },
-        'is killed while it is stopping',
-      ),
+    faults: forServices((it, manifests) => {
+      const drain = Number(settingsOf(manifests).DRAIN_MS) + stopLimitMs
+      const { terminationGracePeriodSeconds: grace } = it.spec.template.spec
+      return !(grace * 1000 > preStopSeconds(mainOf(it)) * 1000 + drain)
+    }, 'is killed while it is stopping'),
     breach: (manifests) => {
       stock(manifests).spec.template.spec.terminationGracePeriodSeconds = 15
     },
   },
   {
     claim: 'a hanging process has a shorter grace period than a stopping one',
-    faults: (manifests) =>
-      forServices(
-        manifests,
-        (it) => {
-          const grace = mainOf(it).livenessProbe.terminationGracePeriodSeconds
-          return !(grace > preStopSeconds(mainOf(it)) && grace <= 10)
-        },
-        'has too long a grace period when it hangs',
-      ),
+    faults: forServices((it) => {
+      const grace = mainOf(it).livenessProbe.terminationGracePeriodSeconds
+      return !(grace > preStopSeconds(mainOf(it)) && grace <= 10)
+    }, 'has too long a grace period when it hangs'),
     breach: (manifests) => delete mainOf(stock(manifests)).livenessProbe.terminationGracePeriodSeconds,
   },
   {
     claim: 'a rolling update adds one pod before it removes one',
-    faults: (manifests) =>
-      forServices(
-        manifests,
-        ({ spec: { strategy } }) =>
-          strategy.type !== 'RollingUpdate' ||
-          strategy.rollingUpdate.maxSurge !== 1 ||
-          strategy.rollingUpdate.maxUnavailable !== 0,
-        'is replaced in another way',
-      ),
+    faults: forServices(
+      ({ spec: { strategy } }) =>
+        strategy.type !== 'RollingUpdate' ||
+        strategy.rollingUpdate.maxSurge !== 1 ||
+        strategy.rollingUpdate.maxUnavailable !== 0,
+      'is replaced in another way',
+    ),
     breach: (manifests) => {
       stock(manifests).spec.strategy.rollingUpdate.maxUnavailable = 1
     },
   },
   {
     claim: 'a version that does not become ready is reported within minutes',
-    faults: (manifests) =>
-      forServices(manifests, ({ spec }) => !(spec.progressDeadlineSeconds <= 600), 'may hang forever'),
+    faults: forServices(({ spec }) => !(spec.progressDeadlineSeconds <= 600), 'may hang forever'),
     breach: (manifests) => delete stock(manifests).spec.progressDeadlineSeconds,
   },
   {
@@ -148,7 +119,6 @@ export const life: Rule[] = [
     faults: (manifests) =>
       ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].flatMap((key) =>
         forServices(
-          manifests,
           (it) =>
             !it.spec.template.spec.topologySpreadConstraints?.some(
               (spread: Container) =>
@@ -158,24 +128,22 @@ export const life: Rule[] = [
                 selects(spread.labelSelector.matchLabels, podLabelsOf(it)),
             ),
           `is not spread by ${key}`,
-        ),
+        )(manifests),
       ),
     breach: (manifests) => stock(manifests).spec.template.spec.topologySpreadConstraints.pop(),
   },
   {
     claim: 'a drain evicts one pod of a service at a time, and unhealthy pods do not block it',
-    faults: (manifests) =>
-      forServices(
-        manifests,
-        (it) =>
-          ofKind(manifests, 'PodDisruptionBudget').filter(
-            ({ spec }) =>
-              selects(spec.selector.matchLabels, podLabelsOf(it)) &&
-              spec.maxUnavailable === 1 &&
-              spec.unhealthyPodEvictionPolicy === 'AlwaysAllow',
-          ).length !== 1,
-        'does not have exactly one disruption budget',
-      ),
+    faults: forServices(
+      (it, manifests) =>
+        ofKind(manifests, 'PodDisruptionBudget').filter(
+          ({ spec }) =>
+            selects(spec.selector.matchLabels, podLabelsOf(it)) &&
+            spec.maxUnavailable === 1 &&
+            spec.unhealthyPodEvictionPolicy === 'AlwaysAllow',
+        ).length !== 1,
+      'does not have exactly one disruption budget',
+    ),
     breach: (manifests) => {
       find(manifests, 'PodDisruptionBudget', 'stock').spec.selector.matchLabels['app.kubernetes.io/name'] =
         'stick'
@@ -183,38 +151,28 @@ export const life: Rule[] = [
   },
   {
     claim: 'a service waits for the migration of its own version',
-    faults: (manifests) =>
-      forServices(
-        manifests,
-        (it) => {
-          const [wait] = containersOf(it)
-          return (
-            wait.args?.join(' ') !== `deploy/ops/await-migration.ts ${it.metadata.name}` ||
-            wait.image !== mainOf(it).image
-          )
-        },
-        'does not wait',
-      ),
+    faults: forServices((it) => {
+      const [wait] = containersOf(it)
+      return (
+        wait.args?.join(' ') !== `deploy/ops/await-migration.ts ${it.metadata.name}` ||
+        wait.image !== mainOf(it).image
+      )
+    }, 'does not wait'),
     breach: (manifests) => {
       containersOf(stock(manifests))[0].args = ['deploy/ops/await-migration.ts', 'notifier']
     },
   },
   {
     claim: 'a Service routes to the pods of its Deployment, at a port that they have',
-    faults: (manifests) =>
-      forServices(
-        manifests,
-        (it) => {
-          const { spec } = find(manifests, 'Service', it.metadata.name)
-          const [port] = mainOf(it).ports
-          return (
-            !selects(spec.selector, podLabelsOf(it)) ||
-            spec.ports[0].targetPort !== port.name ||
-            spec.ports[0].port !== port.containerPort
-          )
-        },
-        'is not reached by its Service',
-      ),
+    faults: forServices((it, manifests) => {
+      const { spec } = find(manifests, 'Service', it.metadata.name)
+      const [port] = mainOf(it).ports
+      return (
+        !selects(spec.selector, podLabelsOf(it)) ||
+        spec.ports[0].targetPort !== port.name ||
+        spec.ports[0].port !== port.containerPort
+      )
+    }, 'is not reached by its Service'),
     breach: (manifests) => {
       find(manifests, 'Service', 'stock').spec.ports[0].targetPort = 'web'
     },

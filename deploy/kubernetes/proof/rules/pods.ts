@@ -4,13 +4,13 @@ import { type Container, containersOf, mainOf, podLabelsOf, type Rule, services,
 
 const labels = ['name', 'component', 'part-of'].map((it) => `app.kubernetes.io/${it}`)
 
-const inEachContainer = (manifests: Manifest[], wrong: (container: Container) => unknown, what: string) =>
+const inEachContainer = (wrong: (container: Container) => unknown, what: string) => (manifests: Manifest[]) =>
   workloads(manifests).flatMap((it) =>
     containersOf(it)
       .filter(wrong)
       .map((container) => `${nameOf(it)}, ${container.name}: ${what}`),
   )
-const inEachPod = (manifests: Manifest[], wrong: (pod: Container) => unknown, what: string) =>
+const inEachPod = (wrong: (pod: Container) => unknown, what: string) => (manifests: Manifest[]) =>
   workloads(manifests)
     .filter(({ spec }) => wrong(spec.template.spec))
     .map((it) => `${nameOf(it)}: ${what}`)
@@ -34,29 +34,25 @@ export const pods: Rule[] = [
   },
   {
     claim: 'no pod runs as root or without a seccomp profile',
-    faults: (manifests) =>
-      inEachPod(
-        manifests,
-        ({ securityContext: it }) =>
-          it?.runAsNonRoot !== true || it.runAsUser === 0 || it.seccompProfile?.type !== 'RuntimeDefault',
-        'not restricted',
-      ),
+    faults: inEachPod(
+      ({ securityContext: it }) =>
+        it?.runAsNonRoot !== true || it.runAsUser === 0 || it.seccompProfile?.type !== 'RuntimeDefault',
+      'not restricted',
+    ),
     breach: (manifests) =>
       delete find(manifests, 'Deployment', 'stock').spec.template.spec.securityContext.seccompProfile,
   },
   {
     claim: 'no container has capabilities, can gain privileges, or can write to its root filesystem',
-    faults: (manifests) =>
-      inEachContainer(
-        manifests,
-        ({ securityContext: it }) =>
-          it?.allowPrivilegeEscalation !== false ||
-          it.readOnlyRootFilesystem !== true ||
-          it.privileged === true ||
-          it.capabilities?.add !== undefined ||
-          it.capabilities?.drop?.join() !== 'ALL',
-        'not confined',
-      ),
+    faults: inEachContainer(
+      ({ securityContext: it }) =>
+        it?.allowPrivilegeEscalation !== false ||
+        it.readOnlyRootFilesystem !== true ||
+        it.privileged === true ||
+        it.capabilities?.add !== undefined ||
+        it.capabilities?.drop?.join() !== 'ALL',
+      'not confined',
+    ),
     breach: (manifests) => {
       containersOf(find(manifests, 'Deployment', 'notifier'))[0].securityContext.readOnlyRootFilesystem =
         false
@@ -64,16 +60,14 @@ export const pods: Rule[] = [
   },
   {
     claim: 'no pod shares a namespace or a path of its host',
-    faults: (manifests) =>
-      inEachPod(
-        manifests,
-        (pod) =>
-          pod.hostNetwork ||
-          pod.hostPID ||
-          pod.hostIPC ||
-          pod.volumes?.some((volume: Container) => volume.hostPath),
-        'shares the host',
-      ),
+    faults: inEachPod(
+      (pod) =>
+        pod.hostNetwork ||
+        pod.hostPID ||
+        pod.hostIPC ||
+        pod.volumes?.some((volume: Container) => volume.hostPath),
+      'shares the host',
+    ),
     breach: (manifests) =>
       find(manifests, 'Job', 'migrate').spec.template.spec.volumes.push({
         name: 'x',
@@ -96,8 +90,7 @@ export const pods: Rule[] = [
   },
   {
     claim: 'no pod has a token for the API server',
-    faults: (manifests) =>
-      inEachPod(manifests, (pod) => pod.automountServiceAccountToken !== false, 'has a token'),
+    faults: inEachPod((pod) => pod.automountServiceAccountToken !== false, 'has a token'),
     breach: (manifests) =>
       delete find(manifests, 'Deployment', 'reservation').spec.template.spec.automountServiceAccountToken,
   },
@@ -117,13 +110,11 @@ export const pods: Rule[] = [
   },
   {
     claim: 'every container requests CPU and memory, and has a memory limit above its request',
-    faults: (manifests) =>
-      inEachContainer(
-        manifests,
-        ({ resources: it }) =>
-          !it?.requests?.cpu || !(bytes(it?.requests?.memory) <= bytes(it?.limits?.memory)),
-        'resources are not bounded',
-      ),
+    faults: inEachContainer(
+      ({ resources: it }) =>
+        !it?.requests?.cpu || !(bytes(it?.requests?.memory) <= bytes(it?.limits?.memory)),
+      'resources are not bounded',
+    ),
     breach: (manifests) => delete mainOf(find(manifests, 'Deployment', 'stock')).resources.limits,
   },
   {

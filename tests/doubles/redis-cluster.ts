@@ -1,12 +1,13 @@
 /** A Redis Cluster without replicas, for tests. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { type RedisServer, startRedis } from './redis.ts'
+import { startRedis } from '../../deploy/local/servers/redis.ts'
+import type { Server } from '../../deploy/local/servers/server.ts'
 
 export type RedisCluster = {
   /** `redis+cluster://host:port,host:port,…` */
   url: string
-  nodes: RedisServer[]
+  nodes: Server[]
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -41,7 +42,7 @@ export async function startRedisCluster({
 const startNode = (dataDir: string, port: number) => startRedis({ dataDir, port, cluster: true })
 
 /** Gives each node its slots and its own epoch, introduces them, and waits until all agree. */
-async function form(clients: Redis[], nodes: RedisServer[]): Promise<void> {
+async function form(clients: Redis[], nodes: Server[]): Promise<void> {
   const share = Math.ceil(slots / clients.length)
   const [first, ...others] = clients as [Redis, ...Redis[]]
   for (const [i, client] of clients.entries()) {
