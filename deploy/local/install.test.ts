@@ -42,8 +42,10 @@ async function install(needs: string, { first = '', args = ['-p', '"ran"'], env 
   const lines: string[] = []
   const installer = join(dir, 'deploy/local/install.mjs')
   const child = await startChild({
-    command: process.execPath,
+    // One pipe for both outputs keeps their order.
+    command: '/bin/sh',
     args: [
+      ...['-c', 'exec "$0" "$@" 2>&1', process.execPath],
       '--import',
       `data:text/javascript,${encodeURIComponent(first)}`,
       installer,
