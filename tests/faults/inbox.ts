@@ -84,6 +84,13 @@ export const consoleDeliveries = (processes: ServiceProcess[]): Delivery[] =>
       })),
   )
 
+/** @returns how many lines consoles dropped because this process was slow to read them. Notices may be among them. */
+export const linesDropped = (processes: ServiceProcess[]): number =>
+  processes
+    .flatMap(({ logs }) => logs)
+    .filter(({ msg }) => msg.startsWith('log lines dropped'))
+    .reduce((sum, { lines }) => sum + Number((lines as { info?: number }).info ?? 0), 0)
+
 function answer(response: ServerResponse, mood: Mood): void {
   if (mood === 'take') response.writeHead(204).end()
   else if (mood === 'refuse') response.writeHead(410).end()

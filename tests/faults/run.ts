@@ -9,7 +9,7 @@ import type { Facts } from './checks/check.ts'
 import { Day } from './day.ts'
 import { gather } from './evidence.ts'
 import type { History } from './history.ts'
-import { consoleDeliveries } from './inbox.ts'
+import { consoleDeliveries, linesDropped } from './inbox.ts'
 import { untilDecided, untilQuiet } from './quiet.ts'
 import { replay } from './replay.ts'
 import { measureTrimmed } from './resources.ts'
@@ -118,6 +118,7 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     replay: replay(evidence.log),
     calls: history.calls,
     deliveries: [...world.inbox.deliveries, ...consoleDeliveries(world.processes.notifier)].filter(remains),
+    linesDropped: linesDropped(world.processes.notifier),
     harms: stage.harms,
     poison: stage.poison,
     owners: observer.owners.filter(remains),

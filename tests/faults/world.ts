@@ -9,6 +9,7 @@ import postgres from 'postgres'
 import { runtimeCommand } from '../../deploy/local/service.ts'
 import { migrate } from '../../deploy/ops/migrate.ts'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import { resendingUnsent } from '../../streams/unsent.ts'
 import { Balancer } from '../doubles/balancer.ts'
 import { range } from '../doubles/eventually.ts'
 import { clockOff } from '../doubles/fake-clock.ts'
@@ -68,7 +69,8 @@ export class World implements AsyncDisposable {
     this.dir = dir
     this.#options = options
     ;[this.postgres, this.redis, this.inbox] = servers
-    this.sql = postgres(this.postgres.url, {
+    // A connection's first error after a crash may be an old one, of a statement that was not sent.
+    const sql = postgres(this.postgres.url, {
       max: 4,
       onnotice: () => {},
       backoff: () => 0.05,
@@ -76,6 +78,7 @@ export class World implements AsyncDisposable {
       types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
       connection: { application_name: 'faults' },
     } as unknown as postgres.Options<never>) as unknown as postgres.Sql
+    this.sql = resendingUnsent(sql)
     this.admin = new Redis(this.redis.url, { retryStrategy: () => 50, maxRetriesPerRequest: 3 })
     this.admin.on('error', () => {})
     const { signal } = this.#watching

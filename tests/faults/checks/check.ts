@@ -14,6 +14,8 @@ export type Facts = {
   replay: Replay
   calls: Call[]
   deliveries: Delivery[]
+  /** Lines that the notifier's consoles dropped, as they reported. */
+  linesDropped: number
   /** When services or stores were hurt so that outcomes are in doubt. */
   harms: Harm[]
   poison: PlacedPoison[]
