@@ -1,5 +1,6 @@
 /** Everything that a run needs and may hurt: stores, service processes, receivers of notices, and the wires between. */
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { appendFile, chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -154,7 +155,9 @@ export class World implements AsyncDisposable {
   /** Brings the database up to the version of a tree. */
   async #migrateFrom(tree: string): Promise<void> {
     const [binary, ...args] = runtimeCommand('node')
-    await promisify(execFile)(binary, [...args, join(tree, 'deploy/ops/migrate.ts')], {
+    // Older versions have it among the services.
+    const script = ['deploy/ops', 'actors'].map((it) => join(tree, it, 'migrate.ts')).find(existsSync)!
+    await promisify(execFile)(binary, [...args, script], {
       cwd: tree,
       env: { ...process.env, DATABASE_URL: this.postgres.url, PARTITIONS: String(partitions) },
     })
