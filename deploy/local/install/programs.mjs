@@ -78,7 +78,8 @@ export const programs = {
     venv: { requirements: join(root, 'tests/fuzz/requirements.txt'), program: 'st' },
   },
   podman: { commands: ['podman'], packages: same('podman') },
-  runc: { commands: ['runc', 'crun'], packages: same('runc') },
+  // Podman brings crun, which fails on machines that mount both versions of cgroups.
+  runc: { commands: ['runc'], packages: same('runc') },
   shellcheck: { commands: ['shellcheck'], packages: { ...same('shellcheck'), dnf: ['ShellCheck'] } },
   /** Runs programs with another clock, for tests of clocks that disagree. */
   faketime: {
