@@ -11,7 +11,7 @@ export const topics = {
   stockMailbox: { owner: 'stock', name: 'mailbox', consumers: ['stock'] },
   /** No entry is trimmed until every consumer listed here has committed it. */
   stockEvents: { owner: 'stock', name: 'events', consumers: ['reservation', 'notifier'] },
-} satisfies Record<string, Topic>
+} as const satisfies Record<string, Topic>
 
 const qtyMax = 1_000_000_000
 

@@ -3,6 +3,7 @@
  * figure counts only if the books add up afterwards: every answer that said Reserved is a held copy.
  */
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { root } from '../../deploy/local/root.ts'
 import { audit } from './audit.ts'
 import { startBaseline, startEcho } from './baseline.ts'
@@ -32,8 +33,9 @@ type Targets = {
   echo?: Target
 }
 
-/** How long the CPU of the idle product is measured. */
-const idleSeconds = 10
+/** How long the CPU of the idle product is measured, after the work of its start is over. */
+const idleSeconds = 20
+const startedAfterMs = 20_000
 
 async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
   const dir = join(root, '.data', `bench-${process.pid}`)
@@ -58,6 +60,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<boolean> {
     await settle(target, stores)
     if (options.idle && target === named.product) {
       progress(`${target.name}: idle`)
+      await sleep(startedAfterMs, undefined, { signal }).catch(() => {})
       // The baseline is running too, but uses no CPU without load.
       idle = await sharesUsed(target, stores, idleSeconds)
     }
