@@ -100,7 +100,7 @@ async function checkEventLog(system: Audited): Promise<void> {
 
 /** Every running service has consumed every event, and there are no dead letters. */
 export async function checkConsumers(system: Audited): Promise<void> {
-  for (const consumer of topics.stockEvents.consumers as ServiceName[]) {
+  for (const consumer of topics.stockEvents.consumers satisfies readonly ServiceName[]) {
     if (!system.processes[consumer].some((process) => process.running)) continue
     await eventually(
       async () => {
