@@ -283,7 +283,13 @@ export const bugs: Bug[] = [
   },
   {
     name: 'forget the key',
-    edits: [{ file: 'platform/http/idempotency.ts', find: 'return claimed.id', replace: 'return uuidv7()' }],
+    edits: [
+      {
+        file: 'platform/http/idempotency.ts',
+        find: 'return claimed.id',
+        replace: 'return crypto.randomUUID()',
+      },
+    ],
     scenario: 'same-key',
     seed: 1,
     caughtBy: ['one key, one reservation'],
