@@ -5,10 +5,11 @@ import { expect, test } from 'vitest'
 import { checks } from '../checks/all.ts'
 import { scenarios } from '../scenarios/all.ts'
 import { bugs } from './bugs.ts'
-import { edited, plant } from './tree.ts'
+import { edited, parts, plant } from './tree.ts'
 
 test.for(bugs)('$name: it can be planted, and names a scenario and checks that exist', async (bug) => {
   expect((await edited(bug.edits)).size).toBeGreaterThan(0)
+  expect(bug.edits.filter(({ file }) => !parts.some((part) => file.startsWith(part)))).toEqual([])
   expect(scenarios.map(({ name }) => name)).toContain(bug.scenario)
   expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(bug.caughtBy))
 })

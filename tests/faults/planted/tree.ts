@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import { root } from '../../harness/service-process.ts'
 import type { Edit } from './bug.ts'
 
+/** Copied: all that services and operators' commands run. */
+export const parts = ['actors', 'platform', 'streams', 'deploy/ops', 'package.json']
+
 export type Tree = { path: string } & AsyncDisposable
 
 /** @throws when an edit no longer fits the code. */
@@ -13,7 +16,7 @@ export async function plant(edits: Edit[]): Promise<Tree> {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-planted-'))
   const tree = { path: `${dir}/`, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) }
   try {
-    for (const part of ['actors', 'platform', 'streams', 'package.json']) {
+    for (const part of parts) {
       await cp(join(root, part), join(dir, part), { recursive: true })
     }
     await symlink(join(root, 'node_modules'), join(dir, 'node_modules'))
