@@ -148,8 +148,8 @@ export class Holdings {
     for (const { partition } of wanted) this.#drop(partition)
     const gained = await this.#alignAll(wanted, true)
     if (gained.length === 0) return
-    for (const owned of gained) this.#owned.set(owned.partition, owned)
-    log.info({ partitions: gained.map((it) => it.partition) }, 'took partitions over')
+    for (const { owned } of gained) this.#owned.set(owned.partition, owned)
+    log.info({ partitions: gained.map((it) => it.owned.partition) }, 'took partitions over')
   }
 
   /** Gives everything back. */
@@ -164,12 +164,13 @@ export class Holdings {
     }
   }
 
-  /** Aligns every partition, and trims one. */
+  /** Aligns every partition, reports its lag, and trims one. */
   async tidy(): Promise<void> {
     const all = await this.#alignAll(this.all(), false)
+    for (const { owned, lag } of all) this.#options.telemetry.lag(owned.partition, lag)
     // One partition per pass, to keep the pause short.
     const next = all[this.#trimNext++ % Math.max(1, all.length)]
-    if (next) await this.#trim(next)
+    if (next) await this.#trim(next.owned)
   }
 
   /** Makes the groups show what was committed. If this fails, the next alignment does it. */
@@ -193,11 +194,11 @@ export class Holdings {
   }
 
   /** @returns the partitions that could be aligned. The others back off. */
-  async #alignAll(partitions: Owned[], taking: boolean): Promise<Owned[]> {
+  async #alignAll(partitions: Owned[], taking: boolean): Promise<{ owned: Owned; lag: number }[]> {
     const aligned = await Promise.all(
       partitions.map((owned) =>
         this.#align(owned, taking).then(
-          () => [owned],
+          (lag) => [{ owned, lag }],
           (error) => {
             // Any other error is not the partition's own.
             if (!isReplyError(error) && !(error instanceof PublishError)) throw error
@@ -216,24 +217,25 @@ export class Holdings {
     this.#options.log.error({ partition, key, err: error }, 'backing off from a partition')
   }
 
-  async #align(owned: Owned, taking: boolean): Promise<void> {
-    const { eventLog, log, telemetry } = this.#options
+  /** @returns the partition's lag. */
+  async #align(owned: Owned, taking: boolean): Promise<number> {
+    const { eventLog, log } = this.#options
     const { partition } = owned
     const align = () => alignGroup(this.#redis, owned.cursor, { owner: this.#ownsTopic, taking })
     const fault = this.#quarantine.reasonFor(owned)
     if (fault) await this.#recreate(owned, fault)
-    const { created, misfit, end, mending, lag } = await align()
-    if (!this.#ownsTopic) await this.#goBackIfNeeded(owned, end, fromText(mending))
-    if (misfit) {
-      await this.#recreate(owned, misfit)
-      await align()
-    } else if (created && owned.hasStarted) {
+    let aligned = await align()
+    if (!this.#ownsTopic) await this.#goBackIfNeeded(owned, aligned.end, fromText(aligned.mending))
+    if (aligned.misfit) {
+      await this.#recreate(owned, aligned.misfit)
+      aligned = await align()
+    } else if (aligned.created && owned.hasStarted) {
       log.warn({ partition }, 'the consumer group was gone: created it at the offset')
     }
-    telemetry.lag(partition, lag)
     const reason = await eventLog?.mend(owned)
     if (reason) log.warn({ partition, reason }, 'the stream did not match the event log: filled it again')
     await eventLog?.publish([{ at: owned, events: [] }])
+    return aligned.lag
   }
 
   /** R6. A stream without an end is one that its owner has not filled yet. */

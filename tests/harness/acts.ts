@@ -34,12 +34,16 @@ export const waitFor = (seconds: number) => ({ prefer: `wait=${seconds}` })
 /** Receives copies, once. On a busy machine the service may answer 503 first; then the request is repeated with its key. */
 export function receive(system: Faces, bookid: string, qty: number): Promise<Stock> {
   const headers = { 'idempotency-key': crypto.randomUUID() }
-  return eventually(async () => {
-    const answer = await system.stock.post<Stock>('/stocks', { bookid, qty }, { headers })
-    if (answer.status === 503) return undefined
-    expect(answer.status, JSON.stringify(answer.body)).toBe(201)
-    return answer.body
-  })
+  let refused: string | undefined
+  return eventually(
+    async () => {
+      const answer = await system.stock.post<Stock>('/stocks', { bookid, qty }, { headers })
+      if (answer.status !== 201 && answer.status !== 503)
+        refused = `answered ${answer.status} ${JSON.stringify(answer.body)}`
+      return answer.status === 201 && answer.body
+    },
+    { message: `${qty} copies of ${bookid} were not received`, hopeless: () => refused },
+  )
 }
 
 /** Reserves a copy, and expects that it is accepted. */

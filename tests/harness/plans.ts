@@ -52,18 +52,19 @@ export async function fillQuickly(
   const url = new URL(inject('postgresUrl'))
   url.pathname = hot.options.database
   const patient = postgres(url.href, { max: 1, onnotice: () => {}, connection: { search_path: schema } })
-  await patient.begin(async (transaction) => {
-    const sql = transaction as unknown as Sql
-    await sql`set local statement_timeout = 0`
-    for (const table of tables) await sql`alter table ${sql(table)} set unlogged`
-    const indexes = await sql<{ indexname: string; indexdef: string }[]>`
+  await patient
+    .begin(async (transaction) => {
+      const sql = transaction as unknown as Sql
+      await sql`set local statement_timeout = 0`
+      for (const table of tables) await sql`alter table ${sql(table)} set unlogged`
+      const indexes = await sql<{ indexname: string; indexdef: string }[]>`
       select indexname, indexdef from pg_indexes
       where schemaname = current_schema and tablename = any(${tables}::text[]) and indexname not like '%_pkey'`
-    for (const { indexname } of indexes) await sql`drop index ${sql(indexname)}`
-    await fill(sql)
-    for (const { indexdef } of indexes) await sql.unsafe(indexdef)
-  })
-  await patient.end()
+      for (const { indexname } of indexes) await sql`drop index ${sql(indexname)}`
+      await fill(sql)
+      for (const { indexdef } of indexes) await sql.unsafe(indexdef)
+    })
+    .finally(() => patient.end())
 }
 
 /** Fails if a statement of `act` reads a table sequentially. @returns how many statements it sends. */
