@@ -157,7 +157,7 @@ export const secrets: Rule[] = [
       )
       const ours = new Set(images.filter((image) => image.includes('bookreservation')))
       const loose = images.filter((image) => !/@sha256:[0-9a-f]{64}$|:(?!latest$)[\w.-]+$/.test(image))
-      return ours.size > 1 ? [...loose, `several images of ours: ${[...ours].join(', ')}`] : loose
+      return ours.size > 1 ? [...loose, `several of our images: ${[...ours].join(', ')}`] : loose
     },
     breach: (manifests) => {
       mainOf(find(manifests, 'Deployment', 'stock')).image = 'registry.example/bookreservation:latest'
