@@ -1,5 +1,5 @@
 /**
- * The desk: accepts and cancels reservations, and waits for their decisions.
+ * The desk: accepts and changes reservations, and waits for their decisions.
  *
  * D1. A reservation is accepted when its row is committed, and not before. Any later step may fail: the same statement
  *     writes a lot, and commands of the lot that stock does not answer are resent (`resend.ts`).
@@ -20,7 +20,15 @@ import type { Sender } from '../../streams/sender.ts'
 import type { Gone, Wakeup } from '../../streams/wakeup.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
-import { isUndecided, type NewReservation, type Reservation, statuses } from './reservation.ts'
+import {
+  commandIn,
+  isUndecided,
+  type NewReservation,
+  type Requestable,
+  type Reservation,
+  requestable,
+  statuses,
+} from './reservation.ts'
 import * as store from './store.ts'
 import { tracedInserts } from './traced-inserts.ts'
 
@@ -69,12 +77,12 @@ export class Desk {
   readonly #options: DeskOptions
   readonly #inserts: Pick<GroupCommit<store.Accepted, store.Inserted>, 'add'>
   readonly #acceptedLines: Series
-  readonly #canceledLines: Series
+  readonly #changeLines: Map<Requestable, Series>
 
   constructor(options: DeskOptions) {
     this.#options = options
     this.#acceptedLines = options.lines.of('accepted')
-    this.#canceledLines = options.lines.of('canceled')
+    this.#changeLines = new Map(requestable.map((it) => [it, options.lines.of(it.toLowerCase())]))
     const { hot, resendAfterMs, tracing } = options
     const inserts = {
       commit: (rows: store.Accepted[]) =>
@@ -151,19 +159,27 @@ export class Desk {
   }
 
   /**
-   * Cancels a reservation, if its status allows it.
-   * @returns the current reservation, whether this call canceled it or not; undefined if it does not exist.
+   * Sets a status, if the current one allows it.
+   * @returns the current reservation, whether this call changed it or not; undefined if it does not exist.
    */
-  async cancel(reservationid: string, traceparent?: string): Promise<Reservation | undefined> {
+  async change(
+    reservationid: string,
+    status: Requestable,
+    traceparent: string | null = null,
+  ): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, wakeup, log } = this.#options
-    const canceled = await store.cancel(sql, reservationid, traceparent ?? null, resendAfterMs)
-    if (!canceled) return await store.find(sql, reservationid)
-    this.#canceledLines.add({ id: reservationid }, () =>
-      log.info({ reservationid, bookid: canceled.bookid, traceid: traceIdOf(traceparent) }, 'canceled'),
-    )
-    this.#send('ReleaseCopy', { ...canceled, traceparent: traceparent ?? null })
-    wakeup.announce([answerOf(canceled)])
-    return canceled
+    const changed = await store.change(sql, reservationid, status, traceparent, resendAfterMs)
+    if (!changed) return await store.find(sql, reservationid)
+    const { bookid } = changed
+    this.#changeLines
+      .get(status)!
+      .add({ id: reservationid }, () =>
+        log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, status.toLowerCase()),
+      )
+    const command = commandIn[status]
+    if (command) this.#send(command, { ...changed, traceparent })
+    wakeup.announce([answerOf(changed)])
+    return changed
   }
 
   /** Calls `listener` with each change of a reservation. @returns a function that stops listening. */

@@ -17,7 +17,7 @@ import { idSchema } from '../messages.ts'
 import { findBooks } from './books.ts'
 import type { Desk } from './desk.ts'
 import { follow } from './follow.ts'
-import { type Reservation, statuses } from './reservation.ts'
+import { type Reservation, requestable, statuses } from './reservation.ts'
 import {
   bookSchema,
   eventSchema,
@@ -104,7 +104,7 @@ const cancel = createRoute({
   description:
     'A failed reservation cannot be canceled. Canceling a reservation again has no further effect.',
   tags: ['reservations'],
-  request: { params, body: jsonBody(z.object({ status: z.literal('Canceled') })) },
+  request: { params, body: jsonBody(z.object({ status: z.enum(requestable) })) },
   responses: {
     200: jsonAnswer(reservationSchema, 'The canceled reservation'),
     ...problemResponses(404, 409),
@@ -193,9 +193,10 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
 
   app.addRoute(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
-    const reservation = await desk.cancel(reservationid, traceOf(c))
+    const { status } = c.req.valid('json')
+    const reservation = await desk.change(reservationid, status, traceOf(c))
     if (!reservation) throw notFound()
-    if (reservation.status !== 'Canceled') {
+    if (reservation.status !== status) {
       throw new Problem('not-cancelable', {
         detail: `The reservation is ${reservation.status} and holds no copy.`,
       })

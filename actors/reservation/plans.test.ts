@@ -86,7 +86,7 @@ async function query(sql: Sql, size: number): Promise<void> {
   const ids = rowsOf(size).map((it) => it.reservationid)
   await store.find(sql, ids[0]!)
   await store.findMany(sql, ids)
-  await store.cancel(sql, ids[0]!, traceparent, 3_000)
+  await store.change(sql, ids[0]!, 'Canceled', traceparent, 3_000)
   await claimKey(sql, { scope: 'POST /reservations', key: crypto.randomUUID(), payload: {}, id: ids[0]! })
   await pruneKeys(sql, 7 * 24, 5_000)
 }

@@ -22,7 +22,7 @@ import type { Sender } from '../../streams/sender.ts'
 import { topics } from '../messages.ts'
 import { commandOf } from './commands.ts'
 import * as outbox from './outbox.ts'
-import { isUndecided } from './reservation.ts'
+import { commandIn } from './reservation.ts'
 
 const intervalMs = 1_000
 /** Rows per statement. */
@@ -90,11 +90,7 @@ async function resendPartition(
   for (let count = batchSizeMax; count === batchSizeMax && !signal.aborted; ) {
     const rows = await outbox.claimDue(sql, partition, dueBefore, batchSizeMax, resendAfterMs)
     count = rows.length
-    await Promise.all(
-      rows.map((row) =>
-        sender.send(commandOf(isUndecided(row.status) ? 'ReserveCopy' : 'ReleaseCopy', row, now())),
-      ),
-    )
+    await Promise.all(rows.map((row) => sender.send(commandOf(commandIn[row.status]!, row, now()))))
     resent(count)
     if (count > 0) log.info({ partition, count }, 'sent unconfirmed commands again')
     pulse.beat()

@@ -3,8 +3,9 @@ import { expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
 import { listingsOf } from './books.ts'
 import {
-  cancelable,
   isFinal,
+  leadingTo,
+  requestable,
   statuses,
   unconfirmed,
   undecided,
@@ -42,10 +43,11 @@ const received = (version: number, title: string): StockEvent => ({
 const requested: StockEvent = { type: 'PurchaseRequested', ...after(), shortage: 1 }
 
 test('statuses and what they allow derive from the transitions', () => {
-  expect({ statuses, undecided, cancelable, unconfirmed, final: statuses.filter(isFinal) }).toEqual({
+  const changeable = Object.fromEntries(requestable.map((it) => [it, leadingTo(it)]))
+  expect({ statuses, undecided, changeable, unconfirmed, final: statuses.filter(isFinal) }).toEqual({
     statuses: ['Requested', 'Reserved', 'Failed', 'Canceled'],
     undecided: ['Requested'],
-    cancelable: ['Requested', 'Reserved'],
+    changeable: { Canceled: ['Requested', 'Reserved'] },
     unconfirmed: ['Requested', 'Canceled'],
     final: ['Failed', 'Canceled'],
   })

@@ -23,14 +23,22 @@ export type Outcome = Exclude<(typeof transitions)['Requested'][number], 'Cancel
 
 export const statuses = Object.keys(transitions) as Status[]
 
-const leadingTo = (...targets: Status[]): Status[] =>
+export const leadingTo = (...targets: Status[]): Status[] =>
   statuses.filter((from) => transitions[from].some((to) => targets.includes(to)))
 
 /** Statuses that an outcome changes. */
 export const undecided = leadingTo('Reserved' satisfies Outcome, 'Failed' satisfies Outcome)
-export const cancelable = leadingTo('Canceled')
-/** Statuses in which stock may still have to answer a command: the reservation, or its release. */
-export const unconfirmed: Status[] = [...undecided, 'Canceled']
+
+/** Statuses that a request can set. */
+export const requestable = ['Canceled'] as const satisfies Status[]
+export type Requestable = (typeof requestable)[number]
+
+/** The command that stock may still have to answer in a status. */
+export const commandIn: Partial<Record<Status, 'ReserveCopy' | 'ReleaseCopy'>> = {
+  Requested: 'ReserveCopy',
+  Canceled: 'ReleaseCopy',
+}
+export const unconfirmed = Object.keys(commandIn) as Status[]
 
 export const isUndecided = (status: Status): boolean => undecided.includes(status)
 export const isFinal = (status: Status): boolean => transitions[status].length === 0

@@ -156,7 +156,7 @@ test.each<[Act[], (string | null)[]]>([
         await handle(...batch)
         batch = []
       }
-      if (act === 'cancel') await store.cancel(sql, reservationid, traceparent, 3_000)
+      if (act === 'cancel') await store.change(sql, reservationid, 'Canceled', traceparent, 3_000)
     }
     expect(await end(reservationid)).toEqual(expected)
   }
@@ -189,7 +189,7 @@ test('the commit reports the reservations that changed and no others', async () 
 test('a confirmed cancellation is reported with the time of the cancellation', async () => {
   const [held, never] = [await accepted(), await accepted()]
   await handle(reserved(held))
-  const canceled = (await store.cancel(sql, held, traceparent, 3_000))!
+  const canceled = (await store.change(sql, held, 'Canceled', traceparent, 3_000))!
   const changes = await handle(released(held), reserved(never))
   expect(changes.map((it) => [it.reservationid, it.status]).sort()).toEqual(
     [
@@ -225,8 +225,10 @@ test('inserting a reservation again leaves the first one as it was', async () =>
 
 test('canceling returns the reservation once', async () => {
   const reservationid = await accepted()
-  expect(await store.cancel(sql, reservationid, traceparent, 3_000)).toMatchObject({ status: 'Canceled' })
-  expect(await store.cancel(sql, reservationid, traceparent, 3_000)).toBeUndefined()
+  expect(await store.change(sql, reservationid, 'Canceled', traceparent, 3_000)).toMatchObject({
+    status: 'Canceled',
+  })
+  expect(await store.change(sql, reservationid, 'Canceled', traceparent, 3_000)).toBeUndefined()
 })
 
 const deleteAll = () => sql`with r as (delete from reservation), l as (delete from lot) delete from outbox`
@@ -250,7 +252,7 @@ test('an unconfirmed command is as old as its reservation, or as the cancellatio
   await accepted()
   await makeLotsDue()
   expect(await age()).toBeGreaterThanOrEqual(3_600)
-  await store.cancel(sql, reservationid, traceparent, 3_000)
+  await store.change(sql, reservationid, 'Canceled', traceparent, 3_000)
   expect(await age()).toBeLessThan(60)
 })
 

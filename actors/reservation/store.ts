@@ -2,10 +2,12 @@
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows, rows } from '../../streams/rows.ts'
 import {
-  cancelable,
+  leadingTo,
   type NewReservation,
+  type Requestable,
   type Reservation,
   type Status,
+  unconfirmed,
   undecided,
   type Verdict,
 } from './reservation.ts'
@@ -57,24 +59,26 @@ export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: 
   return { at: row!.at, accepted: keyed ? new Set(row!.accepted) : undefined }
 }
 
-/** @returns the canceled reservation, or undefined if its status does not allow canceling. */
-export async function cancel(
+/** Sets a status, and queues its command for stock, if it has one. @returns undefined if the current status forbids it. */
+export async function change(
   sql: Sql,
   reservationid: string,
+  status: Requestable,
   traceparent: string | null,
   resendAfterMs: number,
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
-    with canceled as (
-      update reservation set status = ${canceled}, traceparent = ${traceparent}, updated_at = clock_timestamp()
-      where reservationid = ${reservationid} and status = any(${cancelable}::text[])
+    with changed as (
+      update reservation set status = ${status}, traceparent = ${traceparent}, updated_at = clock_timestamp()
+      where reservationid = ${reservationid} and status = any(${leadingTo(status)}::text[])
       returning partition, ${shown(sql)}
     ), queued as (
       insert into outbox (partition, reservationid, resend_at)
-      select partition, reservationid, clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from canceled
+      select partition, reservationid, clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from changed
+      where status = any(${unconfirmed}::text[])
       on conflict (partition, reservationid) do update set resend_at = excluded.resend_at, resends = 0
     )
-    select ${shown(sql)} from canceled`
+    select ${shown(sql)} from changed`
   return row
 }
 

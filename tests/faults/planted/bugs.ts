@@ -135,8 +135,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/reservation/resend.ts',
-        find: "'ReserveCopy' : 'ReleaseCopy', row,",
-        replace: "'ReserveCopy' : 'ReleaseCopy', { ...row, reservationid: crypto.randomUUID() },",
+        find: 'commandOf(commandIn[row.status]!, row,',
+        replace: 'commandOf(commandIn[row.status]!, { ...row, reservationid: crypto.randomUUID() },',
       },
     ],
     scenario: 'redis-full',
