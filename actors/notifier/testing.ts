@@ -3,11 +3,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import postgres from 'postgres'
 import { inject } from 'vitest'
-import { migrate } from '../../deploy/ops/migrate.ts'
 import { commit } from '../../streams/commit.ts'
 import type { Delivery, Handler } from '../../streams/handler.ts'
 import { partitionOf } from '../../streams/partition.ts'
 import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
+import { createDatabase } from '../../tests/harness/database.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import type { ChannelName } from './channels/all.ts'
 import type { PrintedNotice } from './console.ts'
@@ -153,21 +153,15 @@ export class NotifierDatabase implements AsyncDisposable {
   }
 
   static async create({ connections = 4 } = {}): Promise<NotifierDatabase> {
-    const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })
+    const serverUrl = inject('postgresUrl')
+    const server = postgres(serverUrl, { max: 1, onnotice: () => {} })
     const name = `notifier-${randomBytes(5).toString('hex')}`
-    await server`create database ${server(name)}`
-    const url = new URL(inject('postgresUrl'))
-    url.pathname = name
-    await migrate({ databaseUrl: url.href, partitions })
-    const owner = postgres(url.href, { max: 1, onnotice: () => {} })
+    const url = await createDatabase(server, serverUrl, name, partitions)
+    const owner = postgres(url, { max: 1, onnotice: () => {} })
     await owner`update notifier.mailbox set owner = ${worker}, lease_until = 'infinity'`
     await owner.end()
-    return new NotifierDatabase(
-      server,
-      name,
-      url.href,
-      openPostgres(url.href, { schema: 'notifier', max: connections, hot: true }),
-    )
+    const sql = openPostgres(url, { schema: 'notifier', max: connections, hot: true })
+    return new NotifierDatabase(server, name, url, sql)
   }
 
   handler(options: Partial<NoticeHandlerOptions>): Handler<StockEvent> {

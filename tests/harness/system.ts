@@ -6,7 +6,10 @@ import { migrate } from '../../deploy/ops/migrate.ts'
 import { type Passwords, type ServiceName, serviceNames } from '../../platform/config.ts'
 import { Client } from './client.ts'
 import { Contract } from './contract.ts'
+import { createDatabase, withDatabase } from './database.ts'
 import { type Runtime, ServiceProcess } from './service-process.ts'
+
+export { withDatabase }
 
 export const leaseTtlMs = 1_500
 
@@ -137,16 +140,17 @@ async function startAtOnce(options: SystemOptions): Promise<System> {
   const partitions = options.partitions ?? 8
   const name = `test-${randomBytes(5).toString('hex')}`
   const server = postgres(postgresUrl, { max: 1, onnotice: () => {} })
-  await server`create database ${server(name)}`
-  const databaseUrl = withDatabase(postgresUrl, name)
-  await migrate({
-    databaseUrl,
-    partitions,
-    databasePasswords: options.passwords,
-    redisPasswords: options.passwords,
-    redisUrl,
-    redisPrefix: name,
-  })
+  const databaseUrl = await createDatabase(server, postgresUrl, name, partitions)
+  const { passwords } = options
+  if (passwords)
+    await migrate({
+      databaseUrl,
+      partitions,
+      databasePasswords: passwords,
+      redisPasswords: passwords,
+      redisUrl,
+      redisPrefix: name,
+    })
 
   const env = {
     DATABASE_URL: databaseUrl,
@@ -224,12 +228,6 @@ export function asItself(
 ): { DATABASE_URL: string; REDIS_URL: string } {
   const name = (of: string) => of.replace(/:\/\/(.*@)?/, `://${service}:${encodeURIComponent(password)}@`)
   return { DATABASE_URL: name(env.DATABASE_URL!), REDIS_URL: name(env.REDIS_URL!) }
-}
-
-export function withDatabase(url: string, database: string): string {
-  const it = new URL(url)
-  it.pathname = `/${database}`
-  return it.href
 }
 
 const numberBigint = { to: 20, from: [20], serialize: String, parse: Number }
