@@ -84,7 +84,7 @@ class Speaker {
 /** A socket behaves like a pipe, so with a reader one of them is enough. */
 const readKinds = kinds.filter((it) => it !== 'a socket')
 
-describe.each(runtimes)('on %s', (runtime) => {
+describe.concurrent.each(runtimes)('on %s', (runtime) => {
   test.each(readKinds)('the lines of a process that exits normally reach %s, in order', async (kind) => {
     await using speaker = new Speaker(runtime, kind, 'end')
     expect((await speaker.read()).match(/(?<=한 줄 )\d/g)).toEqual(['0', '1', '2', '3', '4'])

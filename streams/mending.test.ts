@@ -31,22 +31,25 @@ const ofMailboxes: Harm[] = [
   ['can be given no id but the largest', ({ redis }, key) => redis.call('XSETID', key, largest)],
 ]
 
-test.each(ofMailboxes)('R5: a mailbox that %s is recreated, and the others go on', async (_, harm) => {
-  await using runtime = await openRuntime({ partitions: 2 })
-  const worker = runtime.worker()
-  await runtime.post(0, 1)
-  await runtime.untilCounted(1)
-  await harm(runtime, runtime.key(0))
-  await runtime.post(1, 2)
-  await postUntilTaken(runtime, 0, 3)
-  await runtime.untilCounted(3)
-  expect((await runtime.values()).toSorted()).toEqual([1, 2, 3])
-  expect(worker.has('recreated it')).toBe(true)
-  await runtime.until(async () => (await runtime.published(0)).length === 2)
-  expect((await runtime.mailbox(0)).processed).toBe(2)
-})
+test.concurrent.each(ofMailboxes)(
+  'R5: a mailbox that %s is recreated, and the others go on',
+  async (_, harm) => {
+    await using runtime = await openRuntime({ partitions: 2 })
+    const worker = runtime.worker()
+    await runtime.post(0, 1)
+    await runtime.untilCounted(1)
+    await harm(runtime, runtime.key(0))
+    await runtime.post(1, 2)
+    await postUntilTaken(runtime, 0, 3)
+    await runtime.untilCounted(3)
+    expect((await runtime.values()).toSorted()).toEqual([1, 2, 3])
+    expect(worker.has('recreated it')).toBe(true)
+    await runtime.until(async () => (await runtime.published(0)).length === 2)
+    expect((await runtime.mailbox(0)).processed).toBe(2)
+  },
+)
 
-test('messages before the largest id have their effect once', async () => {
+test.concurrent('messages before the largest id have their effect once', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await runtime.post(0, ...range(20))
   await runtime.redis.xadd(runtime.key(0), largest, ...stray)
@@ -66,23 +69,26 @@ const ofEvents: Harm[] = [
   ['lost all', ({ redis }, key) => redis.xtrim(key, 'MAXLEN', 0)],
 ]
 
-test.each(ofEvents)('P4: a stream of events that %s is filled again from the log', async (_, harm) => {
-  await using runtime = await openRuntime({ partitions: 2 })
-  const worker = runtime.worker()
-  // A commit each, and so an entry each.
-  for (const n of range(5)) {
-    await runtime.post(0, n)
-    await runtime.untilCounted(n + 1)
-  }
-  await runtime.until(async () => (await runtime.published(0)).length === 5)
-  await harm(runtime, runtime.eventLog.key(0))
-  await Promise.all([runtime.post(0, 5), runtime.post(1, 6)])
-  await runtime.untilCounted(7)
-  const values = async () => (await runtime.published(0).catch(() => [])).map((it) => it.value)
-  await runtime.until(async () => (await values()).join() === range(6).join())
-  expect((await runtime.published(1)).map((it) => it.value)).toEqual([6])
-  expect(worker.has('did not match the event log')).toBe(true)
-})
+test.concurrent.each(ofEvents)(
+  'P4: a stream of events that %s is filled again from the log',
+  async (_, harm) => {
+    await using runtime = await openRuntime({ partitions: 2 })
+    const worker = runtime.worker()
+    // A commit each, and so an entry each.
+    for (const n of range(5)) {
+      await runtime.post(0, n)
+      await runtime.untilCounted(n + 1)
+    }
+    await runtime.until(async () => (await runtime.published(0)).length === 5)
+    await harm(runtime, runtime.eventLog.key(0))
+    await Promise.all([runtime.post(0, 5), runtime.post(1, 6)])
+    await runtime.untilCounted(7)
+    const values = async () => (await runtime.published(0).catch(() => [])).map((it) => it.value)
+    await runtime.until(async () => (await values()).join() === range(6).join())
+    expect((await runtime.published(1)).map((it) => it.value)).toEqual([6])
+    expect(worker.has('did not match the event log')).toBe(true)
+  },
+)
 
 test.each<[string, sequence: number, seen: string | undefined, back: number | undefined]>([
   ['that has read beyond the events known to be logged goes back', 30, 'older', 10],
@@ -94,7 +100,7 @@ test.each<[string, sequence: number, seen: string | undefined, back: number | un
   expect(backTo({ id: 'newest', soundUpTo: 10, filledUpTo: 20 }, sequence, seen)).toBe(back)
 })
 
-test('H3: a stream that the log cannot fill stops only its own partition, and that is logged', async () => {
+test.concurrent('H3: a stream that the log cannot fill stops only its own partition, and that is logged', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   for (const _ of range(3)) await runtime.logEvents(0, 1)
   await runtime.sql`delete from event_batch where partition = 0 and seq = 2`
@@ -109,7 +115,7 @@ test('H3: a stream that the log cannot fill stops only its own partition, and th
   expect(worker.has('starting over')).toBe(false)
 })
 
-test('P3: a consumer that goes back before the trimmed events gets them again, as far as the log has them', async () => {
+test.concurrent('P3: a consumer that goes back before the trimmed events gets them again, as far as the log has them', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { redis, eventLog } = runtime
   const worker = runtime.worker({ eventRetentionDays: 3_650 })
@@ -132,7 +138,7 @@ test('P3: a consumer that goes back before the trimmed events gets them again, a
   await runtime.until(async () => (await runtime.published(0)).at(-1)?.id === '301-0')
 })
 
-test('R5: when Postgres has gone back, the messages in a mailbox have no effect', async () => {
+test.concurrent('R5: when Postgres has gone back, the messages in a mailbox have no effect', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const first = runtime.worker()
   await runtime.post(0, 1)
@@ -159,7 +165,7 @@ test('R5: when Postgres has gone back, the messages in a mailbox have no effect'
   expect((await runtime.published(0)).map((it) => it.value)).toEqual([1, 4])
 })
 
-test('a stalled owner does not mistake the progress of its successor for a fault of the stream', async () => {
+test.concurrent('a stalled owner does not mistake the progress of its successor for a fault of the stream', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const { sql, redis, prefix } = runtime
   const ignore = () => {}

@@ -146,7 +146,22 @@ test('a waiter is released when its time is up, or the process stops', async () 
   expect(await it.wakeup.next('a', 60_000)).toBeUndefined()
 })
 
-test('an answer whose announcement was lost is looked up for the remaining waiters', async () => {
+test('it subscribes again after Redis was down', async () => {
+  await using server = await OwnServer.redis()
+  const channel = `wakeup-${crypto.randomUUID()}`
+  await using here = await open({ channel }, server.url)
+  await using there = await open({ channel }, server.url)
+  await server.stop()
+  await server.start()
+  await expect.poll(() => here.redis.status, { timeout: 10_000 }).toBe('ready')
+  await expect.poll(async () => (await here.redis.pubsub('NUMSUB', channel))[1], { timeout: 10_000 }).toBe(2)
+  const answered = there.wakeup.next('a', 5_000)
+  here.wakeup.announce([{ id: 'a', text: 'yes' }])
+  expect((await answered)?.text).toBe('yes')
+})
+
+// These only wait for their own time: side by side.
+test.concurrent('an answer whose announcement was lost is looked up for the remaining waiters', async () => {
   const asked: string[][] = []
   const lookup = async (ids: string[]) => {
     asked.push(ids)
@@ -164,7 +179,7 @@ test('an answer whose announcement was lost is looked up for the remaining waite
   await running
 })
 
-test('while Redis is down announcing is harmless, and answers are looked up', async () => {
+test.concurrent('while Redis is down announcing is harmless, and answers are looked up', async () => {
   await using server = await OwnServer.redis()
   const lookup = async (ids: string[]) => ids.map((id) => ({ id, text: 'looked up' }))
   await using it = await open({ lookup }, server.url)
@@ -177,21 +192,7 @@ test('while Redis is down announcing is harmless, and answers are looked up', as
   await running
 })
 
-test('it subscribes again after Redis was down', async () => {
-  await using server = await OwnServer.redis()
-  const channel = `wakeup-${crypto.randomUUID()}`
-  await using here = await open({ channel }, server.url)
-  await using there = await open({ channel }, server.url)
-  await server.stop()
-  await server.start()
-  await expect.poll(() => here.redis.status, { timeout: 10_000 }).toBe('ready')
-  await expect.poll(async () => (await here.redis.pubsub('NUMSUB', channel))[1], { timeout: 10_000 }).toBe(2)
-  const answered = there.wakeup.next('a', 5_000)
-  here.wakeup.announce([{ id: 'a', text: 'yes' }])
-  expect((await answered)?.text).toBe('yes')
-})
-
-test('waiters leave no listener behind', async () => {
+test.concurrent('waiters leave no listener behind', async () => {
   const looked: string[][] = []
   const lookup = async (ids: string[]) => {
     looked.push(ids)
@@ -211,7 +212,7 @@ test('waiters leave no listener behind', async () => {
   await running
 })
 
-test('a wait ends when its client is gone, or when it is disposed of, and leaves nothing behind', async () => {
+test.concurrent('a wait ends when its client is gone, or when it is disposed of, and leaves nothing behind', async () => {
   const looked: string[] = []
   await using it = await open({
     lookup: async (ids) => {

@@ -238,7 +238,7 @@ test('committed messages are trimmed from the mailbox', async () => {
   await runtime.until(async () => (await runtime.redis.xlen(runtime.key(0))) <= 100)
 })
 
-test('W4: a message that cannot be parsed or decided becomes a dead letter, and the partition goes on', async () => {
+test.concurrent('W4: a message that cannot be parsed or decided becomes a dead letter, and the partition goes on', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const worker = runtime.worker()
   const [, gibberish, , undecidable] = await runtime.post(0, 1, 'gibberish', 2, 'undecidable', 3)
@@ -263,7 +263,7 @@ test('W4: a message that cannot be parsed or decided becomes a dead letter, and 
   expect(await runtime.mailbox(0)).toMatchObject({ processed: 7, seq: 4 })
 })
 
-test('W4: a message in a partition that is not its subject’s becomes a dead letter', async () => {
+test.concurrent('W4: a message in a partition that is not its subject’s becomes a dead letter', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   runtime.worker()
   const stray = toFields([envelopeOf('stray', 'Count', runtime.subject(1), { value: '13' })])
@@ -276,7 +276,7 @@ test('W4: a message in a partition that is not its subject’s becomes a dead le
   ])
 })
 
-test('W4: a message that Postgres refuses becomes a dead letter however busy other partitions are', async () => {
+test.concurrent('W4: a message that Postgres refuses becomes a dead letter however busy other partitions are', async () => {
   await using runtime = await openRuntime({ partitions: 4 })
   runtime.worker()
   const [refused] = await runtime.post(0, 'no number')
@@ -294,7 +294,7 @@ test('W4: a message that Postgres refuses becomes a dead letter however busy oth
   expect((await listLetters(runtime.sql, 10)).map((it) => it.position)).toEqual([refused])
 })
 
-test('W4: of 300 messages only the one that Postgres refuses becomes a dead letter', async () => {
+test.concurrent('W4: of 300 messages only the one that Postgres refuses becomes a dead letter', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   const lot: (number | string)[] = range(150)
   await runtime.post(0, ...lot.with(77, 'no number'))
@@ -309,7 +309,7 @@ test('W4: of 300 messages only the one that Postgres refuses becomes a dead lett
   expect(await runtime.mailbox(0)).toMatchObject({ processed: 150, seq: 149 })
 })
 
-test('W4: two partitions whose next messages are both refused go on', async () => {
+test.concurrent('W4: two partitions whose next messages are both refused go on', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   await Promise.all(range(2).map((partition) => runtime.post(partition, 'no number', 1)))
   runtime.worker()
@@ -317,7 +317,7 @@ test('W4: two partitions whose next messages are both refused go on', async () =
   expect(await listLetters(runtime.sql, 10)).toHaveLength(2)
 })
 
-test('W4: a message that is refused only once does not become a dead letter', async () => {
+test.concurrent('W4: a message that is refused only once does not become a dead letter', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   let times = 0
   const refuseOnce = async () => {
@@ -329,7 +329,7 @@ test('W4: a message that is refused only once does not become a dead letter', as
   expect(await listLetters(runtime.sql, 10)).toEqual([])
 })
 
-test('W4: a message that Postgres cannot store even as a letter does not hold the partition up', async () => {
+test.concurrent('W4: a message that Postgres cannot store even as a letter does not hold the partition up', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   runtime.worker()
   await runtime.redis.xadd(
@@ -345,7 +345,7 @@ test('W4: a message that Postgres cannot store even as a letter does not hold th
   expect(await listLetters(runtime.sql, 10)).toHaveLength(1)
 })
 
-test('W4: nor does one that the encoding of the database cannot store, and it can be redriven', async () => {
+test.concurrent('W4: nor does one that the encoding of the database cannot store, and it can be redriven', async () => {
   await using runtime = await openRuntime({ partitions: 1, encoding: 'LATIN1' })
   runtime.worker()
   const [refused] = await runtime.post(0, '모모')
@@ -366,7 +366,7 @@ test('W4: nor does one that the encoding of the database cannot store, and it ca
   expect(await runtime.until(redriven)).toMatchObject({ reason: letter!.reason, fields: letter!.fields })
 })
 
-test('W4: nor does one that is too large, which cannot be redriven', async () => {
+test.concurrent('W4: nor does one that is too large, which cannot be redriven', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   runtime.worker()
   await runtime.redis.xadd(runtime.key(0), '*', 'a', 'x'.repeat(contentMax))
@@ -377,7 +377,7 @@ test('W4: nor does one that is too large, which cannot be redriven', async () =>
   expect(await redriveLetters(runtime.sql, 'all')).toBe(0)
 })
 
-test('W4: nor does a letter whose content Postgres refuses in every form', async () => {
+test.concurrent('W4: nor does a letter whose content Postgres refuses in every form', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   await runtime.sql`alter table dead_letter add check (cardinality(fields) = 0)`
   runtime.worker()
@@ -389,7 +389,7 @@ test('W4: nor does a letter whose content Postgres refuses in every form', async
   ])
 })
 
-test('a redriven letter that fails again stays', async () => {
+test.concurrent('a redriven letter that fails again stays', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const worker = runtime.worker()
   await runtime.post(0, 'gibberish', 'no number', 1)
@@ -410,7 +410,7 @@ test('a redriven letter that fails again stays', async () => {
   expect(facts(after)).toEqual(facts(before))
 })
 
-test('a redriven letter whose fault was fixed has its effect once, and moves no offset', async () => {
+test.concurrent('a redriven letter whose fault was fixed has its effect once, and moves no offset', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const old = runtime.worker()
   const [position] = await runtime.post(0, 'gibberish', 1)
@@ -441,7 +441,7 @@ test('a redriven letter whose fault was fixed has its effect once, and moves no 
   expect((await runtime.published(0)).map((it) => it.id)).toEqual(['1-0', '2-0'])
 })
 
-test('letters are listed up to a limit, and redriven and dropped one by one or all together', async () => {
+test.concurrent('letters are listed up to a limit, and redriven and dropped one by one or all together', async () => {
   await using runtime = await openRuntime({ partitions: 2 })
   const worker = runtime.worker()
   const [first] = await runtime.post(0, 'gibberish', 'gibberish')

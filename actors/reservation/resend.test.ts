@@ -69,7 +69,7 @@ async function opened() {
   }
 }
 
-test('before stock has started, a command in its mailbox is not resent, and a lost one is', async () => {
+test.concurrent('before stock has started, a command in its mailbox is not resent, and a lost one is', async () => {
   await using it = await opened()
   const { redis, mailbox } = it
   // The command as it was sent originally.
@@ -81,7 +81,7 @@ test('before stock has started, a command in its mailbox is not resent, and a lo
   expect(await redis.xlen(mailbox)).toBe(1)
 })
 
-test('after another client reads the mailbox, its commands do not count as answered', async () => {
+test.concurrent('after another client reads the mailbox, its commands do not count as answered', async () => {
   await using it = await opened()
   const { redis, mailbox } = it
   await redis.xgroup('CREATE', mailbox, 'stock', '0-0', 'MKSTREAM')
@@ -95,7 +95,7 @@ test('after another client reads the mailbox, its commands do not count as answe
 })
 
 // Entry ids begin with Redis's time, but only their order counts, however wrong that clock is.
-test.each([
+test.concurrent.each([
   ['far behind', '1'],
   ['far ahead', String(Date.UTC(2100, 0))],
 ])(
@@ -116,7 +116,7 @@ test.each([
   },
 )
 
-test('commands of a mailbox that was recreated are resent, though stock has read nothing in it', async () => {
+test.concurrent('commands of a mailbox that was recreated are resent, though stock has read nothing in it', async () => {
   await using it = await opened()
   const { redis, mailbox } = it
   await redis.xadd(mailbox, '5-0', 'cloudevents', '[]')
