@@ -113,6 +113,10 @@ export const schema = z.object({
   OTEL_TRACES_SAMPLER_ARG: share()
     .default(1)
     .describe('Share of the requests without a `traceparent` that is traced, 0 to 1'),
+  REVISION: z
+    .string()
+    .default('unknown')
+    .describe('Commit that the code is from, for the metric `bookreservation_build_info`. The image sets it'),
   RESERVATION_DATABASE_URL: databaseUrl()
     .optional()
     .describe(
@@ -202,6 +206,7 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
     otlpEndpoint: it.OTEL_EXPORTER_OTLP_ENDPOINT,
     otlpHeaders: it.OTEL_EXPORTER_OTLP_HEADERS,
     traceShare: it.OTEL_TRACES_SAMPLER_ARG,
+    revision: it.REVISION,
     /** For the migration: with these each service can log in as itself. All three or none. */
     databasePasswords: passwordsOf(it, 'DATABASE'),
     redisPasswords: passwordsOf(it, 'REDIS'),

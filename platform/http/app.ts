@@ -57,8 +57,7 @@ export function createApp({ service, title, description, log, metrics, tracing }
   app.notFound((c) => {
     const startedAt = performance.now()
     const response = answer(noRoute(app, c), c)
-    const method = knownMethods.includes(c.req.method) ? c.req.method : 'other'
-    observerOfUnknown(method)(response.status, startedAt)
+    observerOfUnknown(methodOf(c))(response.status, startedAt)
     return response
   })
   // Errors outside of `handlerOf`: of a middleware, such as one that checks a token.
@@ -67,7 +66,7 @@ export function createApp({ service, title, description, log, metrics, tracing }
   )
   app.onError((error, c) => {
     const response = answer(error, c)
-    observerOfFailure(`${c.req.method} ${routePath(c)}`)(response.status, performance.now())
+    observerOfFailure(`${methodOf(c)} ${routePath(c)}`)(response.status, performance.now())
     return response
   })
   app.get('/problems/:slug', (c) => {
@@ -209,6 +208,9 @@ const databaseAway = (cause: Error) => new Unavailable('The database is not resp
 
 const knownMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
+/** For a label: a client could send any number of methods. */
+const methodOf = ({ req }: Context) => (knownMethods.includes(req.method) ? req.method : '_OTHER')
+
 /** 405 if another method has this path, otherwise 404. */
 function noRoute(app: App, c: Context): Problem {
   const { path } = c.req
@@ -224,14 +226,10 @@ function noRoute(app: App, c: Context): Problem {
   return new Problem('method-not-allowed', { headers: { allow: allowed.join(', ') } })
 }
 
-/** Counts the answers of one route. */
-function observerOf({ httpRequests, httpSeconds }: Metrics, method: string, route: string): Observe {
-  const seconds = httpSeconds.labels({ method, route })
-  const requests = memo((status: number) => httpRequests.labels({ method, route, status }))
-  return (status, startedAt) => {
-    requests(status).inc()
-    seconds.observe((performance.now() - startedAt) / 1_000)
-  }
+/** Counts and times the answers of one route. */
+function observerOf({ httpSeconds }: Metrics, method: string, route: string): Observe {
+  const seconds = memo((status: number) => httpSeconds.labels({ method, route, status }))
+  return (status, startedAt) => seconds(status).observe((performance.now() - startedAt) / 1_000)
 }
 
 /** Adds the problems that any route can answer. */
