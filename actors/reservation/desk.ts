@@ -9,7 +9,7 @@ import { z } from 'zod'
 import type { BusyLines, Series } from '../../platform/busy-lines.ts'
 import { Unavailable, within } from '../../platform/http/problem.ts'
 import type { TimeLimit } from '../../platform/http/time-limit.ts'
-import { traceIdOf } from '../../platform/http/trace.ts'
+import { traceFacts } from '../../platform/http/trace.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Tracing } from '../../platform/tracing/tracing.ts'
@@ -120,7 +120,7 @@ export class Desk {
     const waitMs = performance.now() - startedAt
     metrics.acceptSeconds.observe(waitMs / 1_000)
     this.#acceptedLines.add({ id: reservationid, waitMs }, () =>
-      log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted'),
+      log.info({ reservationid, bookid, ...traceFacts(traceparent) }, 'accepted'),
     )
     this.#send('ReserveCopy', row)
     return { ...row, status: 'Requested', reason: null, created_at: at, updated_at: at }
@@ -159,7 +159,7 @@ export class Desk {
     const canceled = await store.cancel(sql, reservationid, traceparent ?? null, resendAfterMs)
     if (!canceled) return await store.find(sql, reservationid)
     this.#canceledLines.add({ id: reservationid }, () =>
-      log.info({ reservationid, bookid: canceled.bookid, traceid: traceIdOf(traceparent) }, 'canceled'),
+      log.info({ reservationid, bookid: canceled.bookid, ...traceFacts(traceparent) }, 'canceled'),
     )
     this.#send('ReleaseCopy', { ...canceled, traceparent: traceparent ?? null })
     wakeup.announce([answerOf(canceled)])

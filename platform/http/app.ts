@@ -16,7 +16,7 @@ import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
 import { safeHeaders } from './reply.ts'
 import { TimeLimit, tooLate } from './time-limit.ts'
-import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
+import { givenTrace, spanKey, traceFacts, traceOf } from './trace.ts'
 
 export type About = {
   service: string
@@ -179,7 +179,7 @@ function answerWith(log: Log): Answer {
   }
 }
 
-const factsOf = (c: Context) => ({ method: c.req.method, path: c.req.path, traceid: traceIdOf(traceOf(c)) })
+const factsOf = (c: Context) => ({ method: c.req.method, path: c.req.path, ...traceFacts(traceOf(c)) })
 const reasonOf = ({ message, cause }: Problem) => (cause instanceof Error ? cause.message : message)
 
 /** While a dependency is down, thousands of requests a second fail for one reason, which one line can log. */

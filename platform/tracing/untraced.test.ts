@@ -38,7 +38,7 @@ test('T4: with tracing off, the trace of a request is passed on, and no other tr
   const lines = system
     .tail()
     .split('\n')
-    .filter((it) => it.includes('traceid'))
+    .filter((it) => it.includes('trace_id'))
   expect(lines.length).toBeGreaterThanOrEqual(4)
-  for (const line of lines) expect(line).toContain(traceid)
+  for (const line of lines) expect(line).toContain(`"trace_id":"${traceid}","span_id":"b7ad6b7169203331"`)
 })
