@@ -150,7 +150,10 @@ class Exchange {
 /** Cancels the body of a late answer, because a stream without a reader would never end. */
 const letGo = (late: Response) => void late.body?.cancel().catch(() => {})
 
-/** Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
+/**
+ * Without the query, which may name a customer. Source:
+ * https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
+ */
 function spanOf(tracing: Tracing, { method, path }: RouteConfig): (c: Context) => Span {
   const verb = method.toUpperCase()
   return (c) => {

@@ -11,6 +11,8 @@
  * T3. A request that is not sampled causes no span anywhere.
  * T4. With tracing off, everything that a request causes carries the `traceparent` that the request brought, if any.
  */
+import { sqlStateOf } from '../../streams/postgres.ts'
+
 export type Kind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 export type Facts = Record<string, string | number | undefined>
 
@@ -34,6 +36,10 @@ export type Span = {
 }
 
 export type Tracing = {
+  /** Facts of every span that is a statement. */
+  readonly postgres: Facts
+  /** Facts of every span that is about messages. */
+  readonly redis: Facts
   begin(name: string, options?: SpanOptions): Span
   /** Sends the remaining spans, within a time limit. Never throws. */
   close(): Promise<void>
@@ -43,5 +49,10 @@ export type Tracing = {
 export const isSampled = (traceparent: string | null | undefined): traceparent is string =>
   Boolean(traceparent) && (Number.parseInt(traceparent!.slice(-2), 16) & 1) === 1
 
-/** The class of an error, for `error.type`. */
-export const faultOf = (error: unknown): string => (error instanceof Error ? error.name : 'unknown')
+/** @param error its SQLSTATE, if Postgres answered it, or its class becomes the `error.type`. */
+export function endWith(span: Span, error: unknown): void {
+  const state = sqlStateOf(error)
+  if (error === undefined) span.end()
+  else
+    span.end(state ?? (error instanceof Error ? error.name : '_OTHER'), { 'db.response.status_code': state })
+}
