@@ -5,11 +5,11 @@ import type { Tracing } from './tracing.ts'
 
 /** @returns undefined when tracing is off. */
 export async function openTracing(config: Config, log: Log): Promise<Tracing | undefined> {
-  const { otlpEndpoint, otlpHeaders, service, traceShare, databaseUrl, redisUrl } = config
-  if (otlpEndpoint === undefined) return undefined
+  const { tracesUrl, otlpHeaders, service, traceShare, databaseUrl, redisUrl } = config
+  if (tracesUrl === undefined) return undefined
   const { startTracing } = await import('./opentelemetry.ts')
   return startTracing({
-    endpoint: otlpEndpoint,
+    url: tracesUrl,
     headers: otlpHeaders,
     service,
     share: traceShare,

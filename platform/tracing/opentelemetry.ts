@@ -50,8 +50,8 @@ const kinds: Record<Kind, SpanKind> = {
 }
 
 export type TracingOptions = {
-  /** Without `/v1/traces`. */
-  endpoint: string
+  /** The URL to which spans are posted. */
+  url: string
   /** `name=value,name=value`, URL-encoded. */
   headers: string | undefined
   service: string
@@ -61,10 +61,10 @@ export type TracingOptions = {
 } & Pick<Tracing, 'postgres' | 'redis'>
 
 export function startTracing(options: TracingOptions): Tracing {
-  const { endpoint, headers, service, share, postgres, redis, log } = options
+  const { url, headers, service, share, postgres, redis, log } = options
   diag.setLogger(loggingFaultsTo(log))
   const exporter = exporterTo({
-    url: `${endpoint.replace(/(?<!\/)\/+$/, '')}/v1/traces`,
+    url,
     headers: parseKeyPairsIntoRecord(headers),
     withinMs: exportWithinMs,
   })

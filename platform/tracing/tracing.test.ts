@@ -20,7 +20,14 @@ beforeAll(async () => {
   ;[collector, sink] = await Promise.all([Collector.open(), WebhookSink.start()])
   await Promise.all(
     runtimes.map(async (runtime) => {
-      systems[runtime] = await startSystem({ runtime, env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } })
+      const env = {
+        node: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },
+        deno: {
+          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
+          OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/elsewhere`,
+        },
+      }
+      systems[runtime] = await startSystem({ runtime, env: env[runtime] })
     }),
   )
 })

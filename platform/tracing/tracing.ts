@@ -1,7 +1,7 @@
 /**
  * Traces of everything that a request causes, in every process, exported by OTLP.
  *
- * Off unless an endpoint is configured. While off, OpenTelemetry is not loaded, `Tracing` is undefined, and each
+ * Off unless an endpoint is set, or if `OTEL_SDK_DISABLED` is. While off, OpenTelemetry is not loaded, `Tracing` is undefined, and each
  * traced path checks for it once.
  *
  * T1. Everything that a request causes carries the `traceparent` of its span: rows, messages, notices. So every
