@@ -33,6 +33,7 @@ test.each([
   ['REDIS_URL', 'redis://:SEC#RET@h'],
   ['REDIS_URL', 'redis+cluster://:SEC/RET@h'],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://host:port/SECRET'],
+  ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'http://host:port/SECRET'],
 ])('an invalid URL is reported by the name of its setting, without its value: %s=%s', (name, value) => {
   const faults = faultsOf({ ...servers, [name]: value })
   expect(faults).toHaveLength(1)
@@ -73,6 +74,25 @@ test('invalid hosts and headers are refused', () => {
     ])
   for (const OTEL_EXPORTER_OTLP_HEADERS of ['api-key=x', 'a=b=, c = d e', 'Authorization=Basic%20eA=='])
     expect(toConfig('stock', { ...servers, OTEL_EXPORTER_OTLP_HEADERS }).otlpHeaders).toBeDefined()
+})
+
+test('the settings of OpenTelemetry name the URL of traces, or turn tracing off', () => {
+  const urlOf = (env: Record<string, string>) => toConfig('stock', { ...servers, ...env }).tracesUrl
+  const base = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }
+  const own = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://traces.example/in?tenant=a' }
+  expect(urlOf({})).toBeUndefined()
+  expect(urlOf(base)).toBe('http://collector:4318/v1/traces')
+  expect(urlOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/tenant//' })).toBe(
+    'http://collector:4318/tenant/v1/traces',
+  )
+  expect(urlOf(own)).toBe('https://traces.example/in?tenant=a')
+  expect(urlOf({ ...base, ...own })).toBe('https://traces.example/in?tenant=a')
+  for (const OTEL_SDK_DISABLED of ['true', 'TRUE', 'True'])
+    expect(urlOf({ ...base, ...own, OTEL_SDK_DISABLED })).toBeUndefined()
+  expect(urlOf({ ...base, OTEL_SDK_DISABLED: 'False' })).toBe('http://collector:4318/v1/traces')
+  expect(faultsOf({ ...servers, OTEL_SDK_DISABLED: '1' })).toEqual([
+    'OTEL_SDK_DISABLED must be one of true, false',
+  ])
 })
 
 test('passwords of the services are set for all three, and long enough, or not at all', () => {

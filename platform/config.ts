@@ -100,10 +100,21 @@ export const schema = z.object({
     .describe(
       'Lines per second of each kind that a reservation logs. Lines above that are [summed up](channels.md#console)',
     ),
+  OTEL_SDK_DISABLED: z
+    .string()
+    .toLowerCase()
+    .pipe(oneOf('true', 'false'))
+    .default('false')
+    .describe('`true` turns tracing off, whatever the settings below are'),
   OTEL_EXPORTER_OTLP_ENDPOINT: url(['http', 'https'], 'http://collector:4318')
     .optional()
     .describe(
-      'Where traces go, by OTLP over HTTP, such as `http://collector:4318`. Without it nothing is traced',
+      'Where traces go, by OTLP over HTTP, such as `http://collector:4318`. They are posted to `/v1/traces` there. Without an endpoint nothing is traced',
+    ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url(['http', 'https'], 'http://collector:4318/v1/traces')
+    .optional()
+    .describe(
+      'The same with its path, such as `http://collector:4318/v1/traces`. Used instead of the other if both are set',
     ),
   OTEL_EXPORTER_OTLP_HEADERS: z
     .string()
@@ -113,6 +124,10 @@ export const schema = z.object({
   OTEL_TRACES_SAMPLER_ARG: share()
     .default(1)
     .describe('Share of the requests without a `traceparent` that is traced, 0 to 1'),
+  REVISION: z
+    .string()
+    .default('unknown')
+    .describe('Commit that the code is from, for the metric `bookreservation_build_info`. The image sets it'),
   RESERVATION_DATABASE_URL: databaseUrl()
     .optional()
     .describe(
@@ -199,13 +214,24 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
       stock: it.STOCK_DATABASE_URL,
       notifier: it.NOTIFIER_DATABASE_URL,
     },
-    otlpEndpoint: it.OTEL_EXPORTER_OTLP_ENDPOINT,
+    tracesUrl: tracesUrlOf(it),
     otlpHeaders: it.OTEL_EXPORTER_OTLP_HEADERS,
     traceShare: it.OTEL_TRACES_SAMPLER_ARG,
+    revision: it.REVISION,
     /** For the migration: with these each service can log in as itself. All three or none. */
     databasePasswords: passwordsOf(it, 'DATABASE'),
     redisPasswords: passwordsOf(it, 'REDIS'),
   }
+}
+
+/**
+ * @returns where traces are posted; undefined when tracing is off. Source:
+ * https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp
+ */
+function tracesUrlOf(it: z.infer<typeof schema>): string | undefined {
+  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url, OTEL_EXPORTER_OTLP_ENDPOINT: base } = it
+  if (it.OTEL_SDK_DISABLED === 'true') return undefined
+  return url ?? (base && `${base.replace(/(?<!\/)\/+$/, '')}/v1/traces`)
 }
 
 /**

@@ -14,13 +14,13 @@ test('telemetry of the streams runtime appears in the metrics', async () => {
   metrics.notices('email', 'sent').inc()
   const text = await metrics.registry.metrics()
   for (const line of [
-    'mailbox_batch_messages_sum{service="stock"} 7',
-    'mailbox_commit_seconds_bucket{le="0.005",service="stock"} 1',
-    'mailbox_fence_failures_total{partition="3",service="stock"} 1',
-    'mailbox_dead_letters_total{service="stock"} 2',
-    'mailbox_lag_entries{partition="3",service="stock"} 11',
-    'reservations_decided_total{outcome="Reserved",service="stock"} 1',
-    'notices_total{channel="email",outcome="sent",service="stock"} 1',
+    'bookreservation_mailbox_batch_messages_sum{service="stock"} 7',
+    'bookreservation_mailbox_commit_duration_seconds_bucket{le="0.005",service="stock"} 1',
+    'bookreservation_mailbox_fence_failures_total{partition="3",service="stock"} 1',
+    'bookreservation_mailbox_dead_letters_total{service="stock"} 2',
+    'bookreservation_mailbox_lag_entries{partition="3",service="stock"} 11',
+    'bookreservation_reservations_decided_total{outcome="Reserved",service="stock"} 1',
+    'bookreservation_notices_total{channel="email",outcome="sent",service="stock"} 1',
   ])
     expect(text).toContain(line)
 })
@@ -29,7 +29,7 @@ test('the age of undecided reservations grows, even while the database cannot be
   const metrics = createMetrics('reservation')
   const age = async () => {
     const text = await metrics.registry.metrics()
-    return Number(text.match(/^reservation_undecided_seconds\{.*\} (.*)$/m)![1])
+    return Number(text.match(/^bookreservation_reservations_undecided_seconds\{.*\} (.*)$/m)![1])
   }
   expect(await age()).toBe(0)
   metrics.undecidedFor(90)
@@ -48,7 +48,9 @@ test('a released partition is no longer reported', async () => {
 test('services in one process keep their metrics apart', async () => {
   const [one, other] = [createMetrics('one'), createMetrics('other')]
   one.accepted.inc()
-  expect(await other.registry.metrics()).toContain('reservations_accepted_total{service="other"} 0')
+  expect(await other.registry.metrics()).toContain(
+    'bookreservation_reservations_accepted_total{service="other"} 0',
+  )
 })
 
 test('the wait in the mailbox is that of the oldest message, by one clock', async () => {
@@ -65,6 +67,6 @@ test('the wait in the mailbox is that of the oldest message, by one clock', asyn
   telemetry.handling([sent(1, 'soon')])
   telemetry.handling([])
   const text = await metrics.registry.metrics()
-  expect(text).toContain('mailbox_wait_seconds_sum{service="stock"} 3')
-  expect(text).toContain('mailbox_wait_seconds_count{service="stock"} 2')
+  expect(text).toContain('bookreservation_mailbox_wait_duration_seconds_sum{service="stock"} 3')
+  expect(text).toContain('bookreservation_mailbox_wait_duration_seconds_count{service="stock"} 2')
 })

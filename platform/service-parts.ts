@@ -112,7 +112,11 @@ export class ServiceParts {
       leaseTtlMs,
       eventRetentionDays,
       log,
-      telemetry: streamsTelemetry(metrics, this.now, tracing && following(tracing, service, own.topic)),
+      telemetry: streamsTelemetry(
+        metrics,
+        this.now,
+        tracing && following(tracing, service, own.topic, own.eventLog?.topic),
+      ),
       ...own,
     })
   }

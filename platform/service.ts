@@ -78,7 +78,7 @@ export async function runService<Own extends object = object>(
 ): Promise<void> {
   const config = readConfig(name, own)
   if (config === undefined) return
-  const metrics = createMetrics(config.service)
+  const metrics = createMetrics(config.service, config.revision)
   const log = createLog(name, config.logLevel, (level) => metrics.linesDropped(level).inc())
   const lines = new BusyLines({ log, perSecondMax: config.logLinesPerSecond })
   const life = new Life(log, config.drainMs)

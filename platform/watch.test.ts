@@ -30,21 +30,21 @@ const until = (service: ServiceName, name: string, is: (value: number) => boolea
   })
 
 test('an unanswered reservation counts with its age until it is decided', async () => {
-  expect(await sample('reservation', 'reservation_undecided_seconds')).toBe(0)
+  expect(await sample('reservation', 'bookreservation_reservations_undecided_seconds')).toBe(0)
   await system.processes.stock[0]!.stop()
   await system.reservation.post('/reservations', { bookid: 'b', userid: 'u' })
-  await until('reservation', 'reservation_undecided_seconds', (age) => age > 0.5 && age < 60)
-  expect(await sample('reservation', 'reservation_accept_seconds_count')).toBe(1)
+  await until('reservation', 'bookreservation_reservations_undecided_seconds', (age) => age > 0.5 && age < 60)
+  expect(await sample('reservation', 'bookreservation_accept_duration_seconds_count')).toBe(1)
   await system.processes.stock[0]!.start()
-  await until('reservation', 'reservation_undecided_seconds', (age) => age === 0)
+  await until('reservation', 'bookreservation_reservations_undecided_seconds', (age) => age === 0)
 })
 
 test('dead letters are counted as long as they exist', async () => {
   await system.sql`
     insert into stock.dead_letter (partition, position, reason, fields) values (0, '1-0', 'no', '{}'), (1, '1-0', 'no', '{}')`
-  await until('stock', 'mailbox_dead_letters_waiting', (count) => count === 2)
+  await until('stock', 'bookreservation_mailbox_dead_letters_waiting', (count) => count === 2)
   await system.sql`delete from stock.dead_letter`
-  await until('stock', 'mailbox_dead_letters_waiting', (count) => count === 0)
+  await until('stock', 'bookreservation_mailbox_dead_letters_waiting', (count) => count === 0)
 })
 
 test('a locked table blocks no request, and does not make the store count as down', async () => {
@@ -57,7 +57,7 @@ test('a locked table blocks no request, and does not make the store count as dow
   // Longer than the interval between two reads.
   await eventually(async () => (await blocked()).some((it) => it.seconds > 1.5))
   expect(await blocked()).toHaveLength(1)
-  expect(await sample('stock', 'store_up', 'postgres')).toBe(1)
+  expect(await sample('stock', 'bookreservation_store_up', 'postgres')).toBe(1)
   await lock`rollback`
   lock.release()
 })
@@ -66,13 +66,13 @@ test('every service reports a store that goes down, and its return', async () =>
   const everyServiceShows = (value: number) =>
     Promise.all(
       (['reservation', 'stock', 'notifier'] as const).map((service) =>
-        until(service, 'store_up', (it) => it === value, 'redis'),
+        until(service, 'bookreservation_store_up', (it) => it === value, 'redis'),
       ),
     )
   await everyServiceShows(1)
   await redis.stop()
   await everyServiceShows(0)
-  expect(await sample('stock', 'store_up', 'postgres')).toBe(1)
+  expect(await sample('stock', 'bookreservation_store_up', 'postgres')).toBe(1)
   await redis.start()
   await everyServiceShows(1)
 })

@@ -166,6 +166,10 @@ function refuseArray(): never {
 /** Whether Postgres has answered with an error, so that the connection works. */
 export const isPostgresAnswer = (error: unknown): boolean => error instanceof postgres.PostgresError
 
+/** @returns the code of an error that Postgres has answered. */
+export const sqlStateOf = (error: unknown): string | undefined =>
+  error instanceof postgres.PostgresError ? error.code : undefined
+
 /** Whether Postgres refuses the data itself: the same statement would always fail again. */
 export function isDataError(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code

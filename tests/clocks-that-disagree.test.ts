@@ -155,7 +155,7 @@ describe.skipIf(noFakeClock !== undefined)(title, () => {
           return Number(new RegExp(`^${name}\\{.*\\} (.*)$`, 'm').exec(text)![1])
         }),
       )
-    const ages = () => values('reservation_undecided_seconds')
+    const ages = () => values('bookreservation_reservations_undecided_seconds')
     const stocks = system.processes.stock
     await Promise.all(stocks.map((it) => it.stop()))
     accepted.push(await reserve(system.reservation, 'book', 'patient'))
@@ -163,7 +163,7 @@ describe.skipIf(noFakeClock !== undefined)(title, () => {
     for (const age of await ages()) expect(age).toBeLessThan(60)
     await Promise.all(stocks.map((it) => it.start()))
     await eventually(async () => (await ages()).every((it) => it === 0), { timeoutMs: 20_000 })
-    const sums = await values('reservation_decision_seconds_sum')
+    const sums = await values('bookreservation_decision_duration_seconds_sum')
     expect(Math.min(...sums)).toBeGreaterThanOrEqual(0)
     expect(Math.max(...sums)).toBeGreaterThan(0)
     expect(Math.max(...sums)).toBeLessThan(600)

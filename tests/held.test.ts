@@ -29,7 +29,7 @@ describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
   const metric = async (service: 'reservation' | 'stock', name: string) =>
     Number((await metricsOf(system().opsUrl(service))).match(new RegExp(`^${name}{[^}]*} (.*)$`, 'm'))?.[1])
   const holds = (count: number) =>
-    eventually(async () => (await metric('reservation', 'http_requests_held')) === count, {
+    eventually(async () => (await metric('reservation', 'bookreservation_http_requests_held')) === count, {
       timeoutMs: 30_000,
     })
 
@@ -94,7 +94,7 @@ describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
     await open(1, () =>
       ask(reservation().url, `GET /reservations/${followed.reservationid}/events`, undefined, { times: 50 }),
     )
-    await eventually(async () => (await metric('reservation', 'http_requests_held')) >= 1)
+    await eventually(async () => (await metric('reservation', 'bookreservation_http_requests_held')) >= 1)
     for (const { socket } of held.splice(0)) socket.destroy()
     await holds(0)
   })
@@ -115,9 +115,11 @@ describe.each<Runtime>(['node', 'deno'])('on %s', (runtime) => {
     await lock`begin`
     await lock`lock table stock.book`
     await open(20, () => ask(system().stock.url, 'POST /stocks', { bookid: 'received', qty: 1 }))
-    await eventually(async () => (await metric('stock', 'http_requests_held')) === 20)
+    await eventually(async () => (await metric('stock', 'bookreservation_http_requests_held')) === 20)
     for (const { socket } of held.splice(0)) socket.destroy()
-    await eventually(async () => (await metric('stock', 'http_requests_held')) === 0, { timeoutMs: 4_000 })
+    await eventually(async () => (await metric('stock', 'bookreservation_http_requests_held')) === 0, {
+      timeoutMs: 4_000,
+    })
     await lock`rollback`
     lock.release()
   })

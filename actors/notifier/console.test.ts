@@ -28,6 +28,7 @@ test('the console prints the original lines, with reservation, user, book and tr
     reservationid: '01989d5e-1c2b-7abc-8def-0123456789ab',
     userid: 'test1',
     bookid: 'B1',
-    traceid: '0af7651916cd43dd8448eb211c80319c',
+    trace_id: '0af7651916cd43dd8448eb211c80319c',
+    span_id: 'b7ad6b7169203331',
   })
 })

@@ -1,7 +1,7 @@
 /** Prints every notice on standard output, one line each, as the original system did. */
 
 import type { Line, Series } from '../../platform/busy-lines.ts'
-import { traceIdOf } from '../../platform/http/trace.ts'
+import { traceFacts } from '../../platform/http/trace.ts'
 import { leasesLast } from '../../streams/lease.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Alert, Kind, Subject } from './plan/notice.ts'
@@ -64,7 +64,7 @@ const factsOf = (notice: PrintedNotice) => ({
   reason: notice.reason ?? undefined,
   shortage: notice.shortage ?? undefined,
   alerts: notice.details?.type === 'alerts' ? notice.details.alerts.map(briefly) : undefined,
-  traceid: traceIdOf(notice.traceparent),
+  ...traceFacts(notice.traceparent),
 })
 
 export type PrintOnceOptions = {

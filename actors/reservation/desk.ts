@@ -9,7 +9,7 @@ import { z } from 'zod'
 import type { BusyLines, Series } from '../../platform/busy-lines.ts'
 import { Unavailable, within } from '../../platform/http/problem.ts'
 import type { TimeLimit } from '../../platform/http/time-limit.ts'
-import { traceIdOf } from '../../platform/http/trace.ts'
+import { traceFacts } from '../../platform/http/trace.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Tracing } from '../../platform/tracing/tracing.ts'
@@ -128,7 +128,7 @@ export class Desk {
     const waitMs = performance.now() - startedAt
     metrics.acceptSeconds.observe(waitMs / 1_000)
     this.#acceptedLines.add({ id: reservationid, waitMs }, () =>
-      log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, 'accepted'),
+      log.info({ reservationid, bookid, ...traceFacts(traceparent) }, 'accepted'),
     )
     this.#send('ReserveCopy', row)
     return { ...row, status: 'Requested', reason: null, created_at: at, updated_at: at }
@@ -174,7 +174,7 @@ export class Desk {
     this.#changeLines
       .get(status)!
       .add({ id: reservationid }, () =>
-        log.info({ reservationid, bookid, traceid: traceIdOf(traceparent) }, status.toLowerCase()),
+        log.info({ reservationid, bookid, ...traceFacts(traceparent) }, status.toLowerCase()),
       )
     const command = commandIn[status]
     if (command) this.#send(command, { ...changed, traceparent })

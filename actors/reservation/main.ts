@@ -2,7 +2,7 @@
 
 import { placesToWait } from '../../platform/http/held.ts'
 import { Forgetting } from '../../platform/http/idempotency.ts'
-import { traceIdOf } from '../../platform/http/trace.ts'
+import { traceFacts } from '../../platform/http/trace.ts'
 import { runService } from '../../platform/service.ts'
 import { type Loop, ServiceParts } from '../../platform/service-parts.ts'
 import { Pulse } from '../../streams/pulse.ts'
@@ -58,7 +58,7 @@ await runService('reservation', async (given) => {
       if (seconds !== undefined) metrics.decisionSeconds.observe(seconds)
       const waitMs = seconds === undefined ? undefined : seconds * 1_000
       decidedLines.add({ outcome: status, id: reservationid, waitMs }, () =>
-        log.info({ reservationid, bookid, status, reason, traceid: traceIdOf(traceparent) }, 'decided'),
+        log.info({ reservationid, bookid, status, reason, ...traceFacts(traceparent) }, 'decided'),
       )
     }
   }

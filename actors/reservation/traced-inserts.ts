@@ -1,5 +1,5 @@
 /** Inserts reservations in groups, with a span for each sampled one, linked with the span of its statement (T2). */
-import { faultOf, isSampled, type Span, type Tracing } from '../../platform/tracing/tracing.ts'
+import { endWith, isSampled, type Span, type Tracing } from '../../platform/tracing/tracing.ts'
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts'
 import type { Accepted, Inserted } from './store.ts'
 
@@ -35,10 +35,11 @@ async function inStatementSpan(
     kind: 'client',
     links: accepts.map((it) => it.traceparent),
     facts: {
-      'db.system.name': 'postgresql',
-      'db.namespace': 'reservation',
+      ...tracing.postgres,
+      'db.operation.name': 'INSERT',
+      'db.collection.name': 'reservation',
       'db.query.summary': 'insert reservation',
-      'db.operation.batch.size': rows.length,
+      'bookreservation.reservations': rows.length,
     },
   })
   for (const accept of accepts) accept.link(span.traceparent)
@@ -51,7 +52,7 @@ async function endingWith<Result>(span: Span, work: Promise<Result>): Promise<Re
     span.end()
     return result
   } catch (error) {
-    span.end(faultOf(error))
+    endWith(span, error)
     throw error
   }
 }

@@ -4,7 +4,7 @@ import type { Line } from '../../platform/busy-lines.ts'
 import { placesToWait } from '../../platform/http/held.ts'
 import { Forgetting } from '../../platform/http/idempotency.ts'
 import { Reads } from '../../platform/http/reads.ts'
-import { traceIdOf } from '../../platform/http/trace.ts'
+import { traceFacts } from '../../platform/http/trace.ts'
 import { runService } from '../../platform/service.ts'
 import { ServiceParts } from '../../platform/service-parts.ts'
 import { EventLog } from '../../streams/event-log.ts'
@@ -93,6 +93,6 @@ function factsOf({ event, traceparent }: Decided) {
     reservationid: 'reservationid' in event ? event.reservationid : undefined,
     bookid,
     available,
-    traceid: traceIdOf(traceparent),
+    ...traceFacts(traceparent),
   }
 }

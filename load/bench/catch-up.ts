@@ -61,6 +61,8 @@ export async function catchUp(
 /** From the metrics of the reservation service, because a query of its tables would disturb the measurement. */
 async function decidedBy({ opsUrls }: Product): Promise<number> {
   const text = await (await call(`${opsUrls.reservation}/metrics`)).text()
-  const lines = text.matchAll(/^reservations_decided_total\{.*outcome="(?:Reserved|Failed)".*\} (\d+)/gm)
+  const lines = text.matchAll(
+    /^bookreservation_reservations_decided_total\{.*outcome="(?:Reserved|Failed)".*\} (\d+)/gm,
+  )
   return [...lines].reduce((sum, [, value]) => sum + Number(value), 0)
 }

@@ -39,7 +39,9 @@ const residentOf = () =>
   )
 
 async function droppedOf(service: ServiceName): Promise<Record<string, number>> {
-  const found = (await metricsOf(service)).matchAll(/^log_lines_dropped_total\{.*level="(\w+)".*\} (\d+)/gm)
+  const found = (await metricsOf(service)).matchAll(
+    /^bookreservation_log_lines_dropped_total\{.*level="(\w+)".*\} (\d+)/gm,
+  )
   return Object.fromEntries(Array.from(found, ([, level, lines]) => [level, Number(lines)]))
 }
 

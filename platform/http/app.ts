@@ -16,7 +16,7 @@ import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
 import { safeHeaders } from './reply.ts'
 import { TimeLimit, tooLate } from './time-limit.ts'
-import { givenTrace, spanKey, traceIdOf, traceOf } from './trace.ts'
+import { givenTrace, spanKey, traceFacts, traceOf } from './trace.ts'
 
 export type About = {
   service: string
@@ -57,8 +57,7 @@ export function createApp({ service, title, description, log, metrics, tracing }
   app.notFound((c) => {
     const startedAt = performance.now()
     const response = answer(noRoute(app, c), c)
-    const method = knownMethods.includes(c.req.method) ? c.req.method : 'other'
-    observerOfUnknown(method)(response.status, startedAt)
+    observerOfUnknown(methodOf(c))(response.status, startedAt)
     return response
   })
   // Errors outside of `handlerOf`: of a middleware, such as one that checks a token.
@@ -67,7 +66,7 @@ export function createApp({ service, title, description, log, metrics, tracing }
   )
   app.onError((error, c) => {
     const response = answer(error, c)
-    observerOfFailure(`${c.req.method} ${routePath(c)}`)(response.status, performance.now())
+    observerOfFailure(`${methodOf(c)} ${routePath(c)}`)(response.status, performance.now())
     return response
   })
   app.get('/problems/:slug', (c) => {
@@ -151,7 +150,10 @@ class Exchange {
 /** Cancels the body of a late answer, because a stream without a reader would never end. */
 const letGo = (late: Response) => void late.body?.cancel().catch(() => {})
 
-/** Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
+/**
+ * Without the query, which may name a customer. Source:
+ * https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
+ */
 function spanOf(tracing: Tracing, { method, path }: RouteConfig): (c: Context) => Span {
   const verb = method.toUpperCase()
   return (c) => {
@@ -180,7 +182,7 @@ function answerWith(log: Log): Answer {
   }
 }
 
-const factsOf = (c: Context) => ({ method: c.req.method, path: c.req.path, traceid: traceIdOf(traceOf(c)) })
+const factsOf = (c: Context) => ({ method: c.req.method, path: c.req.path, ...traceFacts(traceOf(c)) })
 const reasonOf = ({ message, cause }: Problem) => (cause instanceof Error ? cause.message : message)
 
 /** While a dependency is down, thousands of requests a second fail for one reason, which one line can log. */
@@ -209,6 +211,9 @@ const databaseAway = (cause: Error) => new Unavailable('The database is not resp
 
 const knownMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
+/** For a label: a client could send any number of methods. */
+const methodOf = ({ req }: Context) => (knownMethods.includes(req.method) ? req.method : '_OTHER')
+
 /** 405 if another method has this path, otherwise 404. */
 function noRoute(app: App, c: Context): Problem {
   const { path } = c.req
@@ -224,14 +229,10 @@ function noRoute(app: App, c: Context): Problem {
   return new Problem('method-not-allowed', { headers: { allow: allowed.join(', ') } })
 }
 
-/** Counts the answers of one route. */
-function observerOf({ httpRequests, httpSeconds }: Metrics, method: string, route: string): Observe {
-  const seconds = httpSeconds.labels({ method, route })
-  const requests = memo((status: number) => httpRequests.labels({ method, route, status }))
-  return (status, startedAt) => {
-    requests(status).inc()
-    seconds.observe((performance.now() - startedAt) / 1_000)
-  }
+/** Counts and times the answers of one route. */
+function observerOf({ httpSeconds }: Metrics, method: string, route: string): Observe {
+  const seconds = memo((status: number) => httpSeconds.labels({ method, route, status }))
+  return (status, startedAt) => seconds(status).observe((performance.now() - startedAt) / 1_000)
 }
 
 /** Adds the problems that any route can answer. */

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { traceIdOf, traceOf } from './trace.ts'
+import { traceFacts, traceOf } from './trace.ts'
 
 const app = new Hono().get('/', (c) => c.text(traceOf(c) ?? 'none'))
 const traced = async (traceparent?: string) =>
@@ -9,7 +9,10 @@ const traced = async (traceparent?: string) =>
 test('a valid traceparent is passed on', async () => {
   const given = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
   expect(await traced(given)).toBe(given)
-  expect(traceIdOf(given)).toBe('4bf92f3577b34da6a3ce929d0e0e4736')
+  expect(traceFacts(given)).toEqual({
+    trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
+    span_id: '00f067aa0ba902b7',
+  })
 })
 
 test.each([
@@ -21,5 +24,5 @@ test.each([
   'ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
 ])('%s is not a traceparent, and none is made', async (given) => {
   expect(await traced(given)).toBe('none')
-  expect(traceIdOf(undefined)).toBeUndefined()
+  expect(traceFacts(undefined)).toBeUndefined()
 })

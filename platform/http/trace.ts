@@ -26,6 +26,9 @@ export function givenTrace(c: Context): string | undefined {
 const pattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 const isTraceparent = (text: string): boolean => text.length === 55 && pattern.test(text)
 
-/** @returns the trace id for log lines, if there is one. */
-export const traceIdOf = (traceparent: string | null | undefined): string | undefined =>
-  traceparent?.slice(3, 35)
+/**
+ * @returns the fields of a log line, if there is a trace: the span is the one that caused the line. Source:
+ * https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+ */
+export const traceFacts = (traceparent: string | null | undefined) =>
+  traceparent ? { trace_id: traceparent.slice(3, 35), span_id: traceparent.slice(36, 52) } : undefined

@@ -12,7 +12,12 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { parseKeyPairsIntoRecord } from '@opentelemetry/core'
-import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  resourceFromAttributes,
+} from '@opentelemetry/resources'
 import {
   BatchSpanProcessor,
   ParentBasedSampler,
@@ -22,6 +27,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import { deadline } from '../../streams/deadline.ts'
+import { version } from '../build.ts'
 import type { Log } from '../log.ts'
 import { exporterTo } from './exporter.ts'
 import type { Kind, Span, SpanOptions, Tracing } from './tracing.ts'
@@ -44,29 +50,35 @@ const kinds: Record<Kind, SpanKind> = {
 }
 
 export type TracingOptions = {
-  /** Without `/v1/traces`. */
-  endpoint: string
+  /** The URL to which spans are posted. */
+  url: string
   /** `name=value,name=value`, URL-encoded. */
   headers: string | undefined
   service: string
   /** Share of the requests without a trace that are traced: 0 to 1. */
   share: number
   log: Pick<Log, 'warn'>
-}
+} & Pick<Tracing, 'postgres' | 'redis'>
 
-export function startTracing({ endpoint, headers, service, share, log }: TracingOptions): Tracing {
+export function startTracing(options: TracingOptions): Tracing {
+  const { url, headers, service, share, postgres, redis, log } = options
   diag.setLogger(loggingFaultsTo(log))
   const exporter = exporterTo({
-    url: `${endpoint.replace(/(?<!\/)\/+$/, '')}/v1/traces`,
+    url,
     headers: parseKeyPairsIntoRecord(headers),
     withinMs: exportWithinMs,
   })
   const provider = new TracerProvider({
-    resource: resourceFromAttributes({
-      'service.namespace': 'bookreservation',
-      'service.name': service,
-      'service.instance.id': `${hostname()}-${process.pid}`,
-    }).merge(detectResources({ detectors: [envDetector] })),
+    resource: defaultResource()
+      .merge(
+        resourceFromAttributes({
+          'service.namespace': 'bookreservation',
+          'service.name': service,
+          'service.version': version,
+          'service.instance.id': `${hostname()}-${process.pid}`,
+        }),
+      )
+      .merge(detectResources({ detectors: [envDetector] })),
     sampler: new ParentBasedSampler({ root: linkedOr(new TraceIdRatioBasedSampler(share)) }),
     spanProcessors: [
       new BatchSpanProcessor({
@@ -77,9 +89,11 @@ export function startTracing({ endpoint, headers, service, share, log }: Tracing
       }),
     ],
   })
-  const tracer = provider.getTracer('bookreservation')
+  const tracer = provider.getTracer('bookreservation', version)
 
   return {
+    postgres,
+    redis,
     begin(name: string, { kind = 'internal', parent, links = [], facts, startedAt }: SpanOptions = {}): Span {
       const span = tracer.startSpan(
         name,

@@ -1,7 +1,9 @@
 /** One reservation, traced from its request to its notice, as a collector sees it. */
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
+import * as conventions from '@opentelemetry/semantic-conventions/incubating'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import pkg from '../../package.json' with { type: 'json' }
 import { type CollectedSpan, Collector } from '../../tests/doubles/collector.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
 import { WebhookSink } from '../../tests/doubles/webhook-sink.ts'
@@ -18,7 +20,14 @@ beforeAll(async () => {
   ;[collector, sink] = await Promise.all([Collector.open(), WebhookSink.start()])
   await Promise.all(
     runtimes.map(async (runtime) => {
-      systems[runtime] = await startSystem({ runtime, env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } })
+      const env = {
+        node: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },
+        deno: {
+          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
+          OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/elsewhere`,
+        },
+      }
+      systems[runtime] = await startSystem({ runtime, env: env[runtime] })
     }),
   )
 })
@@ -85,7 +94,7 @@ describe.concurrent.each(runtimes)('on %s', (runtime) => {
     expect(accept.facts).toMatchObject({ 'bookreservation.reservationid': reservation.reservationid })
     expect(decided.facts).toMatchObject({
       'messaging.consumer.group.name': 'stock',
-      'messaging.message.id': `${reservation.reservationid}/ReserveCopy`,
+      'cloudevents.event_id': `${reservation.reservationid}/ReserveCopy`,
       'bookreservation.bookid': 'book',
     })
     expect(webhook.facts).toMatchObject({ 'bookreservation.kind': 'reserved' })
@@ -113,10 +122,12 @@ describe.concurrent.each(runtimes)('on %s', (runtime) => {
       if (name === 'accept') continue
       const steps = collector.spans.filter((it) => it.parentSpanId === shared.spanId)
       expect(steps.map((it) => it.name).sort()).toEqual(
-        ['commit', 'decide', 'publish'].filter((it) => it !== 'publish' || service === 'stock'),
+        ['commit', 'decide', 'publish stock:events'].filter(
+          (it) => !it.startsWith('publish') || service === 'stock',
+        ),
       )
       const commit = steps.find((it) => it.name === 'commit')!
-      expect(commit.facts).toMatchObject({ 'db.system.name': 'postgresql', 'db.namespace': service })
+      expect(commit.facts['db.namespace']).toBe(`${system.sql.options.database}|${service}`)
     }
   })
 
@@ -147,6 +158,30 @@ test('a collector that never answers delays nothing, and a service stops cleanly
   collector.deaf = false
 })
 
+test('spans follow the conventions of OpenTelemetry', () => {
+  const known = new Set<unknown>(Object.values(conventions))
+  expect(collector.spans.length).toBeGreaterThan(20)
+  const names = collector.spans.flatMap(({ facts, resource }) => Object.keys({ ...facts, ...resource }))
+  expect(new Set(names.filter((it) => !known.has(it) && !it.startsWith('bookreservation.')))).toEqual(
+    new Set(),
+  )
+
+  const required = {
+    'messaging.system': ['messaging.operation.name', 'messaging.operation.type', 'server.address'],
+    'db.system.name': ['db.namespace', 'db.query.summary', 'server.address'],
+    'http.request.method': ['url.scheme', 'url.path', 'http.route', 'http.response.status_code'],
+    'cloudevents.event_id': ['cloudevents.event_source', 'messaging.system'],
+  }
+  for (const { name, facts, resource } of collector.spans) {
+    for (const [key, others] of Object.entries(required))
+      if (facts[key] !== undefined) expect(Object.keys(facts), name).toEqual(expect.arrayContaining(others))
+    if (facts['messaging.system'])
+      expect(name).toBe(`${facts['messaging.operation.name']} ${facts['messaging.destination.name']}`)
+    if (facts['db.system.name']) expect(name).toBe(facts['db.query.summary'])
+    expect(resource).toMatchObject({ 'service.version': pkg.version, 'telemetry.sdk.language': 'nodejs' })
+  }
+})
+
 test('every request followed the protocol', () => {
   expect(collector.faults).toEqual([])
   expect(collector.spans.length).toBeGreaterThan(20)
@@ -156,7 +191,7 @@ test('a service without a collector loads nothing of OpenTelemetry', async () =>
   const importing = /from '@opentelemetry\/|from '.*\/(opentelemetry|exporter)\.ts'/
   for (const folder of ['actors', 'platform', 'streams']) {
     for (const path of await readdir(folder, { recursive: true })) {
-      if (!path.endsWith('.ts') || /(opentelemetry|exporter)\.ts$/.test(path)) continue
+      if (!path.endsWith('.ts') || /(opentelemetry|exporter|\.test)\.ts$/.test(path)) continue
       const text = await readFile(`${folder}/${path}`, 'utf8')
       expect(importing.test(text), `${path} loads it at once`).toBe(false)
     }

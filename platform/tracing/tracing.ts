@@ -1,7 +1,7 @@
 /**
  * Traces of everything that a request causes, in every process, exported by OTLP.
  *
- * Off unless an endpoint is configured. While off, OpenTelemetry is not loaded, `Tracing` is undefined, and each
+ * Off unless an endpoint is set, or if `OTEL_SDK_DISABLED` is. While off, OpenTelemetry is not loaded, `Tracing` is undefined, and each
  * traced path checks for it once.
  *
  * T1. Everything that a request causes carries the `traceparent` of its span: rows, messages, notices. So every
@@ -11,6 +11,8 @@
  * T3. A request that is not sampled causes no span anywhere.
  * T4. With tracing off, everything that a request causes carries the `traceparent` that the request brought, if any.
  */
+import { sqlStateOf } from '../../streams/postgres.ts'
+
 export type Kind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 export type Facts = Record<string, string | number | undefined>
 
@@ -34,6 +36,10 @@ export type Span = {
 }
 
 export type Tracing = {
+  /** Facts of every span that is a statement. */
+  readonly postgres: Facts
+  /** Facts of every span that is about messages. */
+  readonly redis: Facts
   begin(name: string, options?: SpanOptions): Span
   /** Sends the remaining spans, within a time limit. Never throws. */
   close(): Promise<void>
@@ -43,5 +49,10 @@ export type Tracing = {
 export const isSampled = (traceparent: string | null | undefined): traceparent is string =>
   Boolean(traceparent) && (Number.parseInt(traceparent!.slice(-2), 16) & 1) === 1
 
-/** The class of an error, for `error.type`. */
-export const faultOf = (error: unknown): string => (error instanceof Error ? error.name : 'unknown')
+/** @param error its SQLSTATE, if Postgres answered it, or its class becomes the `error.type`. */
+export function endWith(span: Span, error: unknown): void {
+  const state = sqlStateOf(error)
+  if (error === undefined) span.end()
+  else
+    span.end(state ?? (error instanceof Error ? error.name : '_OTHER'), { 'db.response.status_code': state })
+}

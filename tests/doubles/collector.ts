@@ -41,6 +41,7 @@ const requestSchema = z.strictObject({
 
 export type CollectedSpan = Omit<z.infer<typeof spanSchema>, 'attributes'> & {
   service: string
+  resource: Record<string, string | number | boolean>
   facts: Record<string, string | number | boolean>
 }
 
@@ -75,10 +76,11 @@ export class Collector implements AsyncDisposable {
 
   #take({ resourceSpans }: z.infer<typeof requestSchema>): void {
     for (const { resource, scopeSpans } of resourceSpans) {
-      const service = String(factsOf(resource.attributes)['service.name'])
+      const about = factsOf(resource.attributes)
+      const service = String(about['service.name'])
       for (const { spans } of scopeSpans)
         for (const { attributes, ...span } of spans)
-          this.spans.push({ ...span, service, facts: factsOf(attributes) })
+          this.spans.push({ ...span, service, resource: about, facts: factsOf(attributes) })
     }
   }
 

@@ -58,11 +58,12 @@ test.each([
 })
 
 test('a 5xx that a service has counted is a failure, even if Schemathesis has seen none', () => {
-  const metrics = `# TYPE http_requests_total counter
-http_requests_total{service="stock",method="GET",route="/stocks",status="200"} 12
-http_requests_total{service="stock",method="POST",route="/stocks",status="200"} 3
-http_requests_total{service="stock",method="POST",route="/stocks",status="503"} 1
-http_request_duration_seconds_count{service="stock",status="500"} 9`
+  const metrics = `# TYPE http_request_duration_seconds histogram
+http_request_duration_seconds_bucket{le="+Inf",service="stock",method="GET",route="/stocks",status="500"} 9
+http_request_duration_seconds_sum{service="stock",method="GET",route="/stocks",status="500"} 9
+http_request_duration_seconds_count{service="stock",method="GET",route="/stocks",status="200"} 12
+http_request_duration_seconds_count{service="stock",method="POST",route="/stocks",status="200"} 3
+http_request_duration_seconds_count{service="stock",method="POST",route="/stocks",status="503"} 1`
   const answers = answersOf(metrics)
   expect(answers).toEqual(
     new Map([

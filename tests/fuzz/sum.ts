@@ -10,7 +10,7 @@ export type Sum = {
   answers: ReadonlyMap<number, number>
 }
 
-const counter = /^http_requests_total\{.*\bstatus="(\d{3})".*\} (\d+)$/gm
+const counter = /^http_request_duration_seconds_count\{.*\bstatus="(\d{3})".*\} (\d+)$/gm
 
 /** @param metrics of a service, as Prometheus reads them. */
 export function answersOf(metrics: string): Map<number, number> {

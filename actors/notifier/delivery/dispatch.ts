@@ -20,7 +20,7 @@
  */
 
 import type { Series } from '../../../platform/busy-lines.ts'
-import { traceIdOf } from '../../../platform/http/trace.ts'
+import { traceFacts } from '../../../platform/http/trace.ts'
 import { Backoff } from '../../../streams/backoff.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { Pulse } from '../../../streams/pulse.ts'
@@ -199,13 +199,11 @@ export class Dispatcher {
       random,
     })
     this.#done.push(mark)
-    const { noticeid, kind, reservationid, bookid, attempts, traceparent } = notice
-    const traceid = traceIdOf(traceparent)
-    const facts = { noticeid, kind, channel: channel.name, reservationid, bookid, attempts, traceid }
-    const line = { outcome: channel.name, id: noticeid, waitMs: notice.ageMs }
-    if (mark.outcome === 'sent') lines.add(line, () => log.info(facts, 'notice sent'))
+    const facts = () => factsOf(notice, channel.name)
+    const line = { outcome: channel.name, id: notice.noticeid, waitMs: notice.ageMs }
+    if (mark.outcome === 'sent') lines.add(line, () => log.info(facts(), 'notice sent'))
     else if (mark.outcome !== 'deferred')
-      log.warn({ ...facts, reason: mark.error, next: mark.next ?? undefined }, notSent[mark.outcome])
+      log.warn({ ...facts(), reason: mark.error, next: mark.next ?? undefined }, notSent[mark.outcome])
   }
 
   async #record(): Promise<void> {
@@ -245,6 +243,11 @@ export class Dispatcher {
       )
     }
   }
+}
+
+function factsOf(notice: Claimed, channel: ChannelName) {
+  const { noticeid, kind, reservationid, bookid, attempts, traceparent } = notice
+  return { noticeid, kind, channel, reservationid, bookid, attempts, ...traceFacts(traceparent) }
 }
 
 const notSent = {

@@ -248,7 +248,7 @@ test('a wrong token is counted, so that guessing becomes visible', async () => {
   const app = start()
   await post([], { app, bearer: 'wrong' })
   expect(await metrics.registry.metrics()).toMatch(
-    /http_requests_total\{method="POST",route="\/alerts",status="401",service="notifier"\} 1/,
+    /http_request_duration_seconds_count\{service="notifier",method="POST",route="\/alerts",status="401"\} 1/,
   )
 })
 

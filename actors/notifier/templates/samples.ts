@@ -22,7 +22,7 @@ const alert: Alert = {
   annotations: { summary: 'stock is 1,200 messages behind <in partition 3>' },
   startsAt: '2026-03-14T09:26:53Z',
   endsAt: '0001-01-01T00:00:00Z',
-  generatorURL: 'https://prometheus.example/graph?g0.expr=mailbox_lag_entries',
+  generatorURL: 'https://prometheus.example/graph?g0.expr=bookreservation_mailbox_lag_entries',
 }
 
 /** At least one per kind; more where the text depends on the reason. */

@@ -5,7 +5,7 @@ const here = 'namespace=~"$namespace"'
 const requests = `${here}, service="reservation", method="POST", route="/reservations"`
 const rate = (metric: string, selector: string) => `rate(${metric}{${selector}}[$__rate_interval])`
 const errorShare = (window: string) =>
-  `(sum(increase(http_requests_total{${requests}, status=~"5.."}[${window}])) or vector(0)) / sum(increase(http_requests_total{${requests}}[${window}]))`
+  `(sum(increase(http_request_duration_seconds_count{${requests}, status=~"5.."}[${window}])) or vector(0)) / sum(increase(http_request_duration_seconds_count{${requests}}[${window}]))`
 
 export default dashboardOf({
   uid: 'bookreservation-business',
@@ -38,7 +38,12 @@ export default dashboardOf({
             'How long the oldest reservation or cancellation has waited for stock. Normally milliseconds.',
           unit: 's',
           kind: 'stat',
-          queries: [['undecided', `max(reservation_undecided_seconds{${here}, service="reservation"})`]],
+          queries: [
+            [
+              'undecided',
+              `max(bookreservation_reservations_undecided_seconds{${here}, service="reservation"})`,
+            ],
+          ],
         },
       ],
     },
@@ -51,8 +56,8 @@ export default dashboardOf({
             'Per second. Accepted reservations are decided a moment later; a gap between the two is a backlog.',
           unit: 'reqps',
           queries: [
-            ['accepted', `sum(${rate('reservations_accepted_total', here)})`],
-            ['{{outcome}}', `sum by (outcome) (${rate('reservations_decided_total', here)})`],
+            ['accepted', `sum(${rate('bookreservation_reservations_accepted_total', here)})`],
+            ['{{outcome}}', `sum by (outcome) (${rate('bookreservation_reservations_decided_total', here)})`],
           ],
         },
         {
@@ -61,14 +66,19 @@ export default dashboardOf({
           unit: 's',
           queries: [0.5, 0.95, 0.99].map((q) => [
             `p${q * 100}`,
-            quantile(q, 'reservation_decision_seconds', `${here}, service="reservation"`),
+            quantile(q, 'bookreservation_decision_duration_seconds', `${here}, service="reservation"`),
           ]),
         },
         {
           title: 'Oldest undecided',
           description: 'Rises by one second per second while stock does not answer.',
           unit: 's',
-          queries: [['undecided', `max(reservation_undecided_seconds{${here}, service="reservation"})`]],
+          queries: [
+            [
+              'undecided',
+              `max(bookreservation_reservations_undecided_seconds{${here}, service="reservation"})`,
+            ],
+          ],
         },
         {
           title: 'Refused: no copy left',
@@ -79,7 +89,7 @@ export default dashboardOf({
           queries: [
             [
               'refused',
-              `sum(${rate('reservations_decided_total', `${here}, outcome="Failed"`)}) / sum(${rate('reservations_decided_total', `${here}, outcome=~"Failed|Reserved"`)})`,
+              `sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome="Failed"`)}) / sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome=~"Failed|Reserved"`)})`,
             ],
           ],
         },
@@ -88,7 +98,10 @@ export default dashboardOf({
           description: 'Per second, by customers.',
           unit: 'reqps',
           queries: [
-            ['canceled', `sum(${rate('reservations_decided_total', `${here}, outcome="Canceled"`)})`],
+            [
+              'canceled',
+              `sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome="Canceled"`)})`,
+            ],
           ],
         },
         {
@@ -96,7 +109,10 @@ export default dashboardOf({
           description: 'Reservation requests that were not accepted, by status.',
           unit: 'reqps',
           queries: [
-            ['{{status}}', `sum by (status) (${rate('http_requests_total', `${requests}, status=~"5.."`)})`],
+            [
+              '{{status}}',
+              `sum by (status) (${rate('http_request_duration_seconds_count', `${requests}, status=~"5.."`)})`,
+            ],
           ],
         },
       ],
@@ -109,7 +125,10 @@ export default dashboardOf({
           description: 'Per second, by channel.',
           unit: 'ops',
           queries: [
-            ['{{channel}}', `sum by (channel) (${rate('notices_total', `${here}, outcome="sent"`)})`],
+            [
+              '{{channel}}',
+              `sum by (channel) (${rate('bookreservation_notices_total', `${here}, outcome="sent"`)})`,
+            ],
           ],
         },
         {
@@ -119,7 +138,7 @@ export default dashboardOf({
           queries: [
             [
               '{{channel}} {{outcome}}',
-              `sum by (channel, outcome) (${rate('notices_total', `${here}, outcome!="sent"`)})`,
+              `sum by (channel, outcome) (${rate('bookreservation_notices_total', `${here}, outcome!="sent"`)})`,
             ],
           ],
         },
@@ -128,7 +147,7 @@ export default dashboardOf({
           description:
             'How long the oldest due notice has waited. A channel whose receiver is down pauses for a moment.',
           unit: 's',
-          queries: [['{{channel}}', `max by (channel) (notices_overdue_seconds{${here}})`]],
+          queries: [['{{channel}}', `max by (channel) (bookreservation_notices_overdue_seconds{${here}})`]],
         },
       ],
     },

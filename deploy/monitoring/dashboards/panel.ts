@@ -59,7 +59,7 @@ const variableOf = (label: string) =>
   new QueryVariableBuilder(label)
     .label(label)
     .datasource(source)
-    .query(`label_values(mailbox_partitions, ${label})`)
+    .query(`label_values(bookreservation_mailbox_partitions, ${label})`)
     .refresh(VariableRefresh.OnTimeRangeChanged)
     .multi(true)
     .includeAll(true)

@@ -19,7 +19,10 @@ export default dashboardOf({
             'Entries of the stream that are not committed yet. It rises in a rush and falls again.',
           unit: 'short',
           queries: [
-            ['{{service}} {{partition}}', `max by (service, partition) (mailbox_lag_entries{${here}})`],
+            [
+              '{{service}} {{partition}}',
+              `max by (service, partition) (bookreservation_mailbox_lag_entries{${here}})`,
+            ],
           ],
         },
         {
@@ -29,7 +32,7 @@ export default dashboardOf({
           queries: [
             [
               '{{service}}',
-              `max by (service) (mailbox_partitions{${here}}) - (count by (service) (count by (service, partition) (mailbox_lag_entries{${here}})) or 0 * max by (service) (mailbox_partitions{${here}}))`,
+              `max by (service) (bookreservation_mailbox_partitions{${here}}) - (count by (service) (count by (service, partition) (bookreservation_mailbox_lag_entries{${here}})) or 0 * max by (service) (bookreservation_mailbox_partitions{${here}}))`,
             ],
           ],
         },
@@ -38,10 +41,13 @@ export default dashboardOf({
           description: 'Messages that wait to be redriven or dropped, and new ones.',
           unit: 'short',
           queries: [
-            ['{{service}} waiting', `max by (service) (mailbox_dead_letters_waiting{${here}})`],
+            [
+              '{{service}} waiting',
+              `max by (service) (bookreservation_mailbox_dead_letters_waiting{${here}})`,
+            ],
             [
               '{{service}} new',
-              `sum by (service) (increase(mailbox_dead_letters_total{${here}}[$__rate_interval]))`,
+              `sum by (service) (increase(bookreservation_mailbox_dead_letters_total{${here}}[$__rate_interval]))`,
             ],
           ],
         },
@@ -52,9 +58,9 @@ export default dashboardOf({
           queries: [
             [
               '{{service}} mean',
-              `sum by (service) (${rate('mailbox_batch_messages_sum')}) / sum by (service) (${rate('mailbox_batch_messages_count')})`,
+              `sum by (service) (${rate('bookreservation_mailbox_batch_messages_sum')}) / sum by (service) (${rate('bookreservation_mailbox_batch_messages_count')})`,
             ],
-            ['{{service}} p99', quantile(0.99, 'mailbox_batch_messages', here, ['service'])],
+            ['{{service}} p99', quantile(0.99, 'bookreservation_mailbox_batch_messages', here, ['service'])],
           ],
         },
         {
@@ -64,7 +70,7 @@ export default dashboardOf({
           unit: 's',
           queries: [0.5, 0.99].map((q) => [
             `{{service}} p${q * 100}`,
-            quantile(q, 'mailbox_wait_seconds', here, ['service']),
+            quantile(q, 'bookreservation_mailbox_wait_duration_seconds', here, ['service']),
           ]),
         },
         {
@@ -73,7 +79,7 @@ export default dashboardOf({
           unit: 's',
           queries: [0.5, 0.99].map((q) => [
             `{{service}} p${q * 100}`,
-            quantile(q, 'mailbox_commit_seconds', here, ['service']),
+            quantile(q, 'bookreservation_mailbox_commit_duration_seconds', here, ['service']),
           ]),
         },
         {
@@ -82,8 +88,11 @@ export default dashboardOf({
             'Commits that came too late, because another worker owned the partition; and commands that stock had not answered in time.',
           unit: 'ops',
           queries: [
-            ['{{service}} fence failures', `sum by (service) (${rate('mailbox_fence_failures_total')})`],
-            ['{{service}} resent', `sum by (service) (${rate('commands_resent_total')})`],
+            [
+              '{{service}} fence failures',
+              `sum by (service) (${rate('bookreservation_mailbox_fence_failures_total')})`,
+            ],
+            ['{{service}} resent', `sum by (service) (${rate('bookreservation_commands_resent_total')})`],
           ],
         },
       ],
@@ -98,7 +107,7 @@ export default dashboardOf({
           queries: [
             [
               '{{service}} {{method}} {{route}} {{status}}',
-              `sum by (service, method, route, status) (${rate('http_requests_total', `${here}, route!~"/(livez|readyz|startupz)"`)})`,
+              `sum by (service, method, route, status) (${rate('http_request_duration_seconds_count', `${here}, route!~"/(livez|readyz|startupz)"`)})`,
             ],
           ],
         },
@@ -109,7 +118,7 @@ export default dashboardOf({
           queries: [
             [
               '{{service}} {{method}} {{route}}',
-              quantile(0.99, 'http_request_seconds', `${here}, route!~"/(livez|readyz|startupz)"`, [
+              quantile(0.99, 'http_request_duration_seconds', `${here}, route!~"/(livez|readyz|startupz)"`, [
                 'service',
                 'method',
                 'route',
@@ -121,14 +130,17 @@ export default dashboardOf({
           title: 'Time to accept a reservation',
           description: 'From the request to the commit, without the wait for a decision.',
           unit: 's',
-          queries: [0.5, 0.99].map((q) => [`p${q * 100}`, quantile(q, 'reservation_accept_seconds', here)]),
+          queries: [0.5, 0.99].map((q) => [
+            `p${q * 100}`,
+            quantile(q, 'bookreservation_accept_duration_seconds', here),
+          ]),
         },
         {
           title: 'Reachable stores',
           description: '1: the store answered the last check. It is checked every second.',
           unit: 'short',
           max: 1,
-          queries: [['{{service}} {{store}}', `min by (service, store) (store_up{${here}})`]],
+          queries: [['{{service}} {{store}}', `min by (service, store) (bookreservation_store_up{${here}})`]],
         },
       ],
     },
@@ -172,7 +184,10 @@ export default dashboardOf({
             'By level, because the reader of standard output was behind. Services do not wait for it.',
           unit: 'ops',
           queries: [
-            ['{{service}} {{level}}', `sum by (service, level) (${rate('log_lines_dropped_total')})`],
+            [
+              '{{service}} {{level}}',
+              `sum by (service, level) (${rate('bookreservation_log_lines_dropped_total')})`,
+            ],
           ],
         },
         {
@@ -180,6 +195,17 @@ export default dashboardOf({
           description: 'Processes that Prometheus can scrape.',
           unit: 'short',
           queries: [['{{service}}', `sum by (service) (up{${here}})`]],
+        },
+        {
+          title: 'Versions',
+          description: 'Processes by what they run. Two versions at a time are a rollout.',
+          unit: 'short',
+          queries: [
+            [
+              '{{service}} {{version}} {{revision}} {{runtime}}',
+              `count by (service, version, revision, runtime) (bookreservation_build_info{${here}})`,
+            ],
+          ],
         },
         {
           title: 'Restarts',

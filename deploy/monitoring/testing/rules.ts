@@ -8,12 +8,17 @@ import { root } from '../../local/root.ts'
 
 export const monitoring = join(root, 'deploy/monitoring')
 
+type Tool = 'promtool' | 'amtool'
+
 /** Runs promtool or amtool. @returns its output. @throws with its output when it fails. */
-export function run(tool: 'promtool' | 'amtool', ...args: string[]): string {
+export const run = (tool: Tool, ...args: string[]): string => runWith('', tool, ...args)
+
+/** @param input its standard input. */
+export function runWith(input: string, tool: Tool, ...args: string[]): string {
   const command = findProgram(tool)
   if (!command) throw new Error(`Cannot find ${tool}: npm test installs it`)
   try {
-    return execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' })
+    return execFileSync(command, args, { input, encoding: 'utf8', stdio: 'pipe' })
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string }
     throw new Error(`${tool} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error })
