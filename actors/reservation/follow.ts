@@ -20,7 +20,7 @@ export type FollowOptions = {
 /** An event's id is the status, so a client that reconnects after the final event gets 204 and stops reconnecting. */
 export function follow(c: Context, { reservation, desk, stopping, place }: FollowOptions): Response {
   if (isFinal(reservation.status) && c.req.header('last-event-id') === reservation.status)
-    return c.body(null, 204)
+    return c.body(null, 204, safeHeaders)
   // HEAD runs this handler and discards the body unread: the stream would never end.
   if (c.req.method === 'HEAD')
     return c.body(null, 200, { ...safeHeaders, 'content-type': 'text/event-stream' })
