@@ -101,6 +101,11 @@ const join = (...parts: Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
 
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some((it) => it.address === '::1'))
 
+/** The path of the script of the reference page. */
+async function scriptOf(opsUrl: string): Promise<string> {
+  return / src="([^"]+)"/.exec(await (await fetch(`${opsUrl}/docs`)).text())![1]!
+}
+
 const residentBytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024
 
@@ -135,19 +140,12 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
       return response.status
     }
     for (const path of ['/livez', '/readyz']) expect(await status(url + path), path).toBe(200)
-    for (const path of ['/startupz', '/metrics', '/openapi.json', '/docs', '/docs/scalar.js']) {
+    const script = await scriptOf(opsUrl)
+    for (const path of ['/startupz', '/metrics', '/openapi.json', '/docs', script]) {
       expect(await status(url + path), path).toBe(404)
       expect(await status(`${url}/echo/%2e%2e${path}`), path).not.toBe(200)
     }
-    for (const path of [
-      '/livez',
-      '/readyz',
-      '/startupz',
-      '/metrics',
-      '/openapi.json',
-      '/docs',
-      '/docs/scalar.js',
-    ])
+    for (const path of ['/livez', '/readyz', '/startupz', '/metrics', '/openapi.json', '/', '/docs', script])
       expect(await status(opsUrl + path), path).toBe(200)
     expect((await fetch(`${opsUrl}/echo`, { method: 'POST' })).status).toBe(404)
   })
@@ -236,7 +234,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   test('HEAD has the headers of GET, and no wrong length', async () => {
     await using it = new Small(runtime)
     const url = await it.opsUrl()
-    for (const path of ['/readyz', '/livez', '/openapi.json', '/docs', '/docs/scalar.js', '/nothing']) {
+    for (const path of ['/readyz', '/livez', '/openapi.json', '/docs', await scriptOf(url), '/nothing']) {
       const [head, get] = [await fetch(url + path, { method: 'HEAD' }), await fetch(url + path)]
       const { byteLength } = await get.arrayBuffer()
       expect(head.status, path).toBe(get.status)
@@ -277,12 +275,13 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   test('the script of the reference page is in memory once, however many requests want it', async () => {
     await using it = new Small(runtime)
     const url = await it.opsUrl()
-    await (await fetch(`${url}/docs/scalar.js`)).arrayBuffer()
+    const script = await scriptOf(url)
+    await (await fetch(url + script)).arrayBuffer()
     const before = residentBytes(it.pid)
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     // The responses are never read.
     socket.pause()
-    const ask = 'GET /docs/scalar.js HTTP/1.1\r\nhost: x\r\n\r\n'
+    const ask = `GET ${script} HTTP/1.1\r\nhost: x\r\n\r\n`
     await new Promise<void>((resolve) => socket.write(ask.repeat(90), () => resolve()))
     for (let i = 0; i < 10; i++) expect((await fetch(`${url}/livez`)).status).toBe(200)
     expect(residentBytes(it.pid) - before).toBeLessThan(90 * 1024 * 1024)
