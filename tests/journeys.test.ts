@@ -61,6 +61,15 @@ describe('a customer', () => {
     for (const { seen } of streams) expect(seen).toEqual(['Requested', 'Reserved', 'Canceled'])
   })
 
+  test('who follows a reservation reconnects after a second, and no proxy collects the events', async () => {
+    const { reservationid } = await reserve(system().reservation, 'follow', 'ann')
+    const events = await system().reservation.fetch('GET', `/reservations/${reservationid}/events`)
+    expect(events.headers.get('x-accel-buffering')).toBe('no')
+    const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader()
+    expect((await reader.read()).value).toMatch(/^retry: 1000$/m)
+    await reader.cancel()
+  })
+
   test('finds their reservations, page by page, newest first', async () => {
     await receive(system(), 'pages', 3)
     const made = await inParallel(range(7), 1, () => reserve(system().reservation, 'pages', 'pat'))

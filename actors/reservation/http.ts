@@ -129,6 +129,7 @@ const events = createRoute({
   responses: {
     200: {
       description: 'A stream of `status` events',
+      headers: z.object({ 'x-accel-buffering': z.literal('no') }),
       content: { 'text/event-stream': { schema: eventSchema } },
     },
     204: { description: 'The event named by `Last-Event-ID` was the final one' },
