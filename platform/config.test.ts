@@ -23,6 +23,15 @@ test('only the servers must be set', () => {
   expect(toConfig('stock', servers)).toMatchObject({ service: 'stock', port: 8082, partitions: 4 })
 })
 
+test('origins are a list', () => {
+  const own = {
+    CORS_ORIGINS: 'https://app.example, http://localhost:5173',
+  }
+  expect(toConfig('stock', { ...servers, ...own })).toMatchObject({
+    corsOrigins: ['https://app.example', 'http://localhost:5173'],
+  })
+})
+
 test('an empty setting counts as not set', () => {
   expect(readEnv({ ...servers, PARTITIONS: '', UNKNOWN: 'x' })).toEqual(servers)
 })
@@ -33,6 +42,11 @@ test.each([
   ['REDIS_URL', 'redis://:SEC#RET@h'],
   ['REDIS_URL', 'redis+cluster://:SEC/RET@h'],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://host:port/SECRET'],
+  ['CORS_ORIGINS', '*'],
+  ['CORS_ORIGINS', 'https://app.example/SECRET'],
+  ['CORS_ORIGINS', 'https://app.example,app.SECRET'],
+  ['CORS_ORIGINS', 'https://APP.SECRET'],
+  ['CORS_ORIGINS', 'https://app.example,'],
 ])('an invalid URL is reported by the name of its setting, without its value: %s=%s', (name, value) => {
   const faults = faultsOf({ ...servers, [name]: value })
   expect(faults).toHaveLength(1)

@@ -14,6 +14,15 @@ export const url = (protocols: string[], example: string) =>
       (text) => isUrl(text, protocols),
       `must be a URL like ${example}; in a user or password write %23 for #, %2F for /, %3F for ?, %40 for @ and %25 for %`,
     )
+/** Origins of web pages, as browsers send them. */
+export const origins = () =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((it) => it.trim()))
+    .refine(
+      (list) => list.every((it) => /^https?:/.test(it) && URL.parse(it)?.origin === it),
+      'must be origins like https://app.example,http://localhost:5173, in lower case and without a path',
+    )
 /** A URL that is posted to. */
 export const webhookUrl = (example: string) =>
   z.string().refine(isWebhookUrl, `must be a URL like ${example}, without credentials`)

@@ -215,6 +215,58 @@ test('a page of another origin learns nothing: no CORS header, and a preflight i
     expect([...response.headers.keys()].filter((it) => it.startsWith('access-control'))).toEqual([])
 })
 
+describe('with CORS_ORIGINS', () => {
+  const origin = 'https://app.example'
+  let open: Bench
+  beforeAll(async () => {
+    open = await serveBench({ corsOrigins: ['http://localhost:5173', origin] })
+  })
+  afterAll(() => open[Symbol.asyncDispose]())
+  const header = ({ headers }: Response, name: string) => headers.get(name)?.toLowerCase() ?? null
+
+  test('a page of a listed origin may send every header of the API, and reads those of its answers', async () => {
+    const wanted = { 'access-control-request-method': 'POST', origin }
+    const { response, status } = await askAt(open.url, '/things', { method: 'OPTIONS', headers: wanted })
+    expect(status).toBe(204)
+    expect(header(response, 'access-control-allow-origin')).toBe(origin)
+    expect(header(response, 'access-control-allow-methods')).toContain('patch')
+    for (const name of ['content-type', 'idempotency-key', 'prefer', 'if-none-match', 'traceparent'])
+      expect(header(response, 'access-control-allow-headers')).toContain(name)
+    const seen = await askAt(open.url, '/things/1', { headers: { origin } })
+    expect(seen.body).toEqual({ id: '1', qty: 1 })
+    expect(header(seen.response, 'access-control-allow-origin')).toBe(origin)
+    expect(header(seen.response, 'access-control-allow-credentials')).toBeNull()
+    expect(header(seen.response, 'vary')).toContain('origin')
+    for (const name of ['etag', 'location', 'retry-after', 'preference-applied'])
+      expect(header(seen.response, 'access-control-expose-headers')).toContain(name)
+  })
+
+  test('that page reads problems, and they are the same as without CORS', async () => {
+    for (const [path, method, status] of [
+      ['/things/none', 'GET', 404],
+      ['/nothing', 'GET', 404],
+      ['/things', 'DELETE', 405],
+      ['/things?limit=0', 'GET', 400],
+      ['/fault', 'GET', 500],
+    ] as const) {
+      const { response, body } = await askAt(open.url, path, { method, headers: { origin } })
+      expect(response.status, path).toBe(status)
+      expect(body.status, path).toBe(status)
+      expect(header(response, 'access-control-allow-origin'), path).toBe(origin)
+    }
+    const { response } = await askAt(open.url, '/things', { method: 'DELETE' })
+    expect(response.headers.get('allow')).toBe('GET, HEAD, POST')
+  })
+
+  test.each(['https://page.example', 'https://app.example.evil', 'http://app.example', 'null'])(
+    'a page of %s reads nothing',
+    async (origin) => {
+      const { response } = await askAt(open.url, '/things', { headers: { origin } })
+      expect(header(response, 'access-control-allow-origin')).toBeNull()
+    },
+  )
+})
+
 test('an unknown error reveals nothing', async () => {
   error = () => new Error('secret')
   const { status, body } = await ask('/fault')

@@ -11,6 +11,7 @@ import { isTransient } from '../../streams/postgres.ts'
 import type { Log } from '../log.ts'
 import { type Metrics, memo } from '../metrics.ts'
 import type { Span, Tracing } from '../tracing/tracing.ts'
+import { corsFor } from './cors.ts'
 import { keyToRepeatWith } from './idempotency.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
@@ -36,11 +37,14 @@ export type AppOptions = About & {
   log: Log
   metrics: Metrics
   tracing?: Tracing | undefined
+  /** Origins whose pages may call the API. */
+  corsOrigins?: string[] | undefined
 }
 
-export function createApp({ service, title, description, log, metrics, tracing }: AppOptions): App {
-  const app = Object.assign(new OpenAPIHono(), { about: { service, title, description }, addRoute })
+export function createApp({ log, metrics, tracing, corsOrigins, ...about }: AppOptions): App {
+  const app = Object.assign(new OpenAPIHono(), { about, addRoute })
   const answer = answerWith(log)
+  if (corsOrigins) app.use(corsFor(corsOrigins))
 
   function addRoute({ hide, middleware, ...route }: RouteConfig, handler: Handler): void {
     if (middleware) throw new TypeError(`Cannot add ${route.path}: routes take no middleware`)
@@ -213,7 +217,7 @@ const knownMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'
 function noRoute(app: App, c: Context): Problem {
   const { path } = c.req
   const methodsOf = (path: string) =>
-    knownMethods.filter((method) => app.router.match(method, path)[0].length > 0)
+    knownMethods.filter((method) => app.router.match(method, path)[0].some(([[, it]]) => it.method !== 'ALL'))
   const allowed = methodsOf(path)
   if (allowed.length === 0) {
     const bare = path.replace(/\/$/, '') || '/'

@@ -111,7 +111,8 @@ const residentBytes = (pid: number): number =>
 
 describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   test('a service responds, and refuses invalid requests', async () => {
-    await using it = new Small(runtime)
+    const origin = 'https://app.example'
+    await using it = new Small(runtime, { CORS_ORIGINS: origin })
     const url = await it.url()
     const post = (body: BodyInit, type = 'application/json') =>
       fetch(`${url}/echo`, {
@@ -129,6 +130,12 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     expect(await slugOf(await post(huge))).toBe('/problems/body-too-large')
     expect(await slugOf(await post(new Blob([huge]).stream()))).toBe('/problems/body-too-large')
     expect((await fetch(`${url}/echo`)).headers.get('allow')).toBe('POST')
+    for (const method of ['GET', 'OPTIONS'])
+      expect(
+        (await fetch(`${url}/echo`, { method, headers: { origin } })).headers.get(
+          'access-control-allow-origin',
+        ),
+      ).toBe(origin)
   })
 
   test('probes, metrics and docs have a port of their own; the other port has only two probes', async () => {
