@@ -119,8 +119,8 @@ export class ServiceParts {
 
   app(title: string, description: string): App {
     const { log, metrics, tracing, config } = this.#given
-    const { service, corsOrigins } = config
-    return createApp({ service, title, description, corsOrigins, log, metrics, tracing })
+    const { service, publicUrl, corsOrigins } = config
+    return createApp({ service, title, description, publicUrl, corsOrigins, log, metrics, tracing })
   }
 
   /** The loop that watches the stores. @param readMetrics reads further metrics from Postgres. */

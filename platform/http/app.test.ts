@@ -313,6 +313,25 @@ test('responses are counted by route pattern, method and status', async () => {
   expect(text).toMatch(/http_request_seconds_count\{service="bench",method="POST",route="\/things"\} \d/)
 })
 
+test('with PUBLIC_URL the type of every problem is a URL that explains it', async () => {
+  const publicUrl = 'https://books.example/api'
+  await using open = await serveBench({ publicUrl })
+  for (const [path, method, slug] of [
+    ['/things/none', 'GET', 'not-found'],
+    ['/nothing', 'GET', 'not-found'],
+    ['/things', 'DELETE', 'method-not-allowed'],
+    ['/fault', 'GET', 'internal'],
+  ] as const) {
+    const { type } = (await askAt(open.url, path, { method })).body
+    expect(type).toBe(`${publicUrl}/problems/${slug}`)
+    const explained = await askAt(open.url, type.slice(publicUrl.length))
+    expect(explained).toMatchObject({ status: 200, body: expect.stringContaining(problems[slug][1]) })
+  }
+  await using ops = await serveDocs(open)
+  expect((await ops.ask('/openapi.json')).body).toMatchObject({ servers: [{ url: publicUrl }] })
+  expect((await ops.ask('/nothing')).body.type).toBe(`${publicUrl}/problems/not-found`)
+})
+
 /** The docs, on a port of their own. */
 async function serveDocs({ app, listener: { port }, metrics }: Bench = bench) {
   const docs = createApp({ ...app.about, log: createLog('bench', 'silent'), metrics })

@@ -24,6 +24,8 @@ export type About = {
   title: string
   /** Markdown, shown at the top of `/docs`. */
   description: string
+  /** The URL of the service as clients see it, without a slash at its end. Makes the types of problems absolute. */
+  publicUrl?: string | undefined
 }
 
 export type App = Omit<OpenAPIHono, 'openapi'> & {
@@ -43,7 +45,7 @@ export type AppOptions = About & {
 
 export function createApp({ log, metrics, tracing, corsOrigins, ...about }: AppOptions): App {
   const app = Object.assign(new OpenAPIHono(), { about, addRoute })
-  const answer = answerWith(log)
+  const answer = answerWith(log, about.publicUrl)
   if (corsOrigins) app.use(corsFor(corsOrigins))
 
   function addRoute({ hide, middleware, ...route }: RouteConfig, handler: Handler): void {
@@ -174,13 +176,13 @@ function spanOf(tracing: Tracing, { method, path }: RouteConfig): (c: Context) =
 const endSpan = (span: Span, status: number) =>
   span.end(status >= 500 ? String(status) : undefined, { 'http.response.status_code': status })
 
-function answerWith(log: Log): Answer {
+function answerWith(log: Log, publicUrl: string | undefined): Answer {
   const refused = oncePerSecond((facts: object, times) => log.warn({ ...facts, times }, 'requests refused'))
   return (error, c) => {
     const problem = toProblem(error, c)
     if (problem.slug === 'internal') log.error({ ...factsOf(c), err: error }, 'request failed')
     else if (problem.status >= 500) refused({ ...factsOf(c), reason: reasonOf(problem) })
-    return problem.toResponse()
+    return problem.toResponse(publicUrl)
   }
 }
 

@@ -74,7 +74,7 @@ const pageOf = (title: string, script: Asset, style: Asset) => `<!doctype html>
  * @param port its port, which may differ from that of the docs.
  */
 export function mountDocs(app: App, documented: App, port: () => number): void {
-  const { service, title, description } = documented.about
+  const { service, title, description, publicUrl } = documented.about
   let document: object | undefined
   app.get('/openapi.json', () => {
     document ??= documented.getOpenAPI31Document({
@@ -82,10 +82,8 @@ export function mountDocs(app: App, documented: App, port: () => number): void {
       info: { title, description, version, license: { name: 'Apache-2.0' } },
       tags: [{ name: service }, { name: 'health' }],
     })
-    return reply(200, {
-      ...document,
-      servers: [{ url: `http://{host}:${port()}`, variables: { host: { default: 'localhost' } } }],
-    })
+    const local = { url: `http://{host}:${port()}`, variables: { host: { default: 'localhost' } } }
+    return reply(200, { ...document, servers: [publicUrl === undefined ? local : { url: publicUrl }] })
   })
 
   app.get('/', (c) => c.redirect('/docs'))

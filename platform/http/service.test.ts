@@ -205,7 +205,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   })
 
   test('a path with . or .. as a segment is refused in any spelling', async () => {
-    await using it = new Small(runtime)
+    await using it = new Small(runtime, { PUBLIC_URL: 'https://books.example/' })
     const port = Number(new URL(await it.url()).port)
     const get = (path: string) => raw(port, `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
     for (const path of [
@@ -223,6 +223,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
       const { head, body } = await get(path)
       expect(head, path).toMatch(/^HTTP\/1\.1 400 /)
       expect(JSON.parse(body).detail, path).toContain('. or ..')
+      expect(JSON.parse(body).type, path).toBe('https://books.example/problems/invalid-input')
     }
     for (const path of ['/readyz?after=/../x', '/readyz?..', '/readyz#/../x'])
       expect((await get(path)).head, path).toMatch(/^HTTP\/1\.1 200 /)
@@ -367,7 +368,7 @@ test('a port in use ends the process with code 1 and a log line', async () => {
 })
 
 test('on Node an invalid request gets an error, never in the middle of another response', async () => {
-  await using it = new Small('node')
+  await using it = new Small('node', { PUBLIC_URL: 'https://books.example' })
   const port = Number(new URL(await it.url()).port)
   const large = 'a'.repeat(17_000)
   for (const [sent, status, detail] of [
@@ -381,6 +382,7 @@ test('on Node an invalid request gets an error, never in the middle of another r
     expect(head, sent.slice(0, 40)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
     expect(head).toContain('content-type: application/problem+json')
     expect(JSON.parse(body)).toMatchObject({
+      type: expect.stringMatching(/^https:\/\/books\.example\/problems\//),
       status,
       ...(detail && { detail: expect.stringContaining(detail) }),
     })

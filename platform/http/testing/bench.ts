@@ -50,7 +50,7 @@ export type Bench = {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export type BenchOptions = Pick<AppOptions, 'corsOrigins'> & {
+export type BenchOptions = Pick<AppOptions, 'publicUrl' | 'corsOrigins'> & {
   /** Thrown by `GET /fault`. */
   error?: () => unknown
   signal?: AbortSignal

@@ -18,8 +18,8 @@ const echo = createRoute({
 const slow = createRoute({ method: 'get', path: '/slow', responses: answer })
 
 await runService('notifier', async ({ config, log, metrics, signal, stopping }) => {
-  const { corsOrigins } = config
-  const about = { service: 'small', title: 'Small', description: '' }
+  const { publicUrl, corsOrigins } = config
+  const about = { service: 'small', title: 'Small', description: '', publicUrl }
   const app = createApp({ ...about, corsOrigins, log, metrics })
   app.addRoute(echo, (c) => reply(200, c.req.valid('json')))
   // Responds only while the service stops, after the drain.
