@@ -23,6 +23,17 @@ test('only the servers must be set', () => {
   expect(toConfig('stock', servers)).toMatchObject({ service: 'stock', port: 8082, partitions: 4 })
 })
 
+test('a public URL loses the slash at its end, and origins are a list', () => {
+  const own = {
+    PUBLIC_URL: 'https://books.example/api/',
+    CORS_ORIGINS: 'https://app.example, http://localhost:5173',
+  }
+  expect(toConfig('stock', { ...servers, ...own })).toMatchObject({
+    publicUrl: 'https://books.example/api',
+    corsOrigins: ['https://app.example', 'http://localhost:5173'],
+  })
+})
+
 test('an empty setting counts as not set', () => {
   expect(readEnv({ ...servers, PARTITIONS: '', UNKNOWN: 'x' })).toEqual(servers)
 })
@@ -34,6 +45,15 @@ test.each([
   ['REDIS_URL', 'redis+cluster://:SEC/RET@h'],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://host:port/SECRET'],
   ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'http://host:port/SECRET'],
+  ['PUBLIC_URL', 'books.example/SECRET'],
+  ['PUBLIC_URL', 'ftp://books.example/SECRET'],
+  ['PUBLIC_URL', 'https://books.example/?SECRET'],
+  ['PUBLIC_URL', 'https://user:SECRET@books.example'],
+  ['CORS_ORIGINS', '*'],
+  ['CORS_ORIGINS', 'https://app.example/SECRET'],
+  ['CORS_ORIGINS', 'https://app.example,app.SECRET'],
+  ['CORS_ORIGINS', 'https://APP.SECRET'],
+  ['CORS_ORIGINS', 'https://app.example,'],
 ])('an invalid URL is reported by the name of its setting, without its value: %s=%s', (name, value) => {
   const faults = faultsOf({ ...servers, [name]: value })
   expect(faults).toHaveLength(1)

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { databaseAddress, databaseExample } from '../streams/database-url.ts'
 import { redisAddress, redisExample } from '../streams/redis-url.ts'
 import { UrlError } from '../streams/url.ts'
-import { integer, isEscaped, oneOf, url } from './setting.ts'
+import { baseUrl, integer, isEscaped, oneOf, origins, url } from './setting.ts'
 
 export const serviceNames = ['reservation', 'stock', 'notifier'] as const
 export type ServiceName = (typeof serviceNames)[number]
@@ -62,6 +62,16 @@ export const schema = z.object({
     .optional()
     .describe(
       'Port for probes, metrics and API docs. Expose it only to supervisors and operators. Default: 9081, 9082, 9083',
+    ),
+  PUBLIC_URL: baseUrl('https://books.example')
+    .optional()
+    .describe(
+      'URL of the service as clients see it, such as `https://books.example`. Makes the `type` of every problem an absolute URL under it',
+    ),
+  CORS_ORIGINS: origins()
+    .optional()
+    .describe(
+      'Origins whose pages may call the API, such as `https://app.example,http://localhost:5173`. Without it browsers let none',
     ),
   DATABASE_URL: databaseUrl().describe(
     'Postgres, as the role of the service or as a user that may assume it ([details](stores.md#database_url)). `npm start` starts one',
@@ -198,6 +208,8 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
     host: it.HOST.replace(/^\[(.*)\]$/, '$1'),
     port: it.PORT ?? defaultPorts[service],
     opsPort: it.OPS_PORT ?? defaultOpsPorts[service],
+    publicUrl: it.PUBLIC_URL,
+    corsOrigins: it.CORS_ORIGINS,
     databaseUrl: it.DATABASE_URL,
     redisUrl: it.REDIS_URL,
     redisPrefix: it.REDIS_PREFIX,

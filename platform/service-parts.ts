@@ -123,7 +123,8 @@ export class ServiceParts {
 
   app(title: string, description: string): App {
     const { log, metrics, tracing, config } = this.#given
-    return createApp({ service: config.service, title, description, log, metrics, tracing })
+    const { service, publicUrl, corsOrigins } = config
+    return createApp({ service, title, description, publicUrl, corsOrigins, log, metrics, tracing })
   }
 
   /** The loop that watches the stores. @param readMetrics reads further metrics from Postgres. */

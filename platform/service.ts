@@ -105,7 +105,7 @@ async function live<Own>(
   const reporting = reportRedis(config.redisUrl, log, signal)
   let opsListener: Listener | undefined
   try {
-    const { loopLimitMs, host, port, opsPort, databaseUrl, redisUrl } = config
+    const { loopLimitMs, host, port, opsPort, databaseUrl, redisUrl, publicUrl } = config
     const liveness = new Liveness({
       pulses: () => service.pulses(),
       loopLimitMs,
@@ -115,13 +115,14 @@ async function live<Own>(
     for (const loop of service.loops) life.watch(loop)
     const probes = { liveness, ready: () => service.ready(), stopping }
     mountProbes(service.app, probes)
-    const listener = await serve(service.app, { host, port, signal: stopping })
+    const listener = await serve(service.app, { host, port, publicUrl, signal: stopping })
     const ops = createOps(service.app, { ...probes, log, metrics, port: () => listener.port })
     opsListener = await serve(ops, {
       host,
       port: opsPort,
       setting: 'OPS_PORT',
       signal: stopping,
+      publicUrl,
       connections: opsConnectionsMax,
     })
     log.info({ port: listener.port, opsPort: opsListener.port, pid: process.pid }, 'listening')

@@ -14,6 +14,21 @@ export const url = (protocols: string[], example: string) =>
       (text) => isUrl(text, protocols),
       `must be a URL like ${example}; in a user or password write %23 for #, %2F for /, %3F for ?, %40 for @ and %25 for %`,
     )
+/** A URL that paths are appended to. @returns it without the slash at its end. */
+export const baseUrl = (example: string) =>
+  z
+    .string()
+    .refine((text) => isBaseUrl(text), `must be a URL like ${example}, without credentials or a query`)
+    .transform((text) => text.replace(/\/$/, ''))
+/** Origins of web pages, as browsers send them. */
+export const origins = () =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((it) => it.trim()))
+    .refine(
+      (list) => list.every((it) => /^https?:/.test(it) && URL.parse(it)?.origin === it),
+      'must be origins like https://app.example,http://localhost:5173, in lower case and without a path',
+    )
 /** A URL that is posted to. */
 export const webhookUrl = (example: string) =>
   z.string().refine(isWebhookUrl, `must be a URL like ${example}, without credentials`)
@@ -31,6 +46,11 @@ function isUrl(text: string, protocols: string[]): boolean {
   // An unescaped # would cut a password off.
   if (url === null || !protocols.includes(url.protocol.slice(0, -1)) || text.includes('#')) return false
   return url.hostname !== '' && isEscaped(url.username) && isEscaped(url.password)
+}
+
+function isBaseUrl(text: string): boolean {
+  const url = isUrl(text, ['http', 'https']) && new URL(text)
+  return url && !url.username && !url.password && !text.includes('?')
 }
 
 export function isEscaped(text: string): boolean {

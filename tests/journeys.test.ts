@@ -1,6 +1,7 @@
 /** Use cases of customers, stock manager and purchaser beyond the predecessor's calls. */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { serviceNames } from '../platform/config.ts'
 import { eventually, inParallel, range } from './doubles/eventually.ts'
 import {
   cancel,
@@ -58,6 +59,15 @@ describe('a customer', () => {
     await cancel(replicas[0]!, reservationid)
     await Promise.all(streams.map((stream) => stream.ended))
     for (const { seen } of streams) expect(seen).toEqual(['Requested', 'Reserved', 'Canceled'])
+  })
+
+  test('who follows a reservation reconnects after a second, and no proxy collects the events', async () => {
+    const { reservationid } = await reserve(system().reservation, 'follow', 'ann')
+    const events = await system().reservation.fetch('GET', `/reservations/${reservationid}/events`)
+    expect(events.headers.get('x-accel-buffering')).toBe('no')
+    const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader()
+    expect((await reader.read()).value).toMatch(/^retry: 1000$/m)
+    await reader.cancel()
   })
 
   test('finds their reservations, page by page, newest first', async () => {
@@ -166,6 +176,115 @@ test('the purchaser sees the demand, orders, and the copies arrive', async () =>
     'ReservationRefused',
     'CopiesReceived',
   ])
+})
+
+describe('an answer may be kept by caches', () => {
+  type Call = [json?: object]
+  /** Every call. Those that name no person have an `ETag`; the others may not be stored. */
+  const calls: Record<(typeof serviceNames)[number], Record<string, ['no-cache' | 'no-store', ...Call]>> = {
+    reservation: {
+      'GET /books': ['no-cache'],
+      'POST /reservations': ['no-store', { bookid: 'kept', userid: 'kim' }],
+      'GET /reservations': ['no-store'],
+      'GET /reservations/{reservationid}': ['no-store'],
+      'GET /reservations/{reservationid}/events': ['no-store'],
+      'PATCH /reservations/{reservationid}': ['no-store', { status: 'Canceled' }],
+      'GET /livez': ['no-store'],
+      'GET /readyz': ['no-store'],
+    },
+    stock: {
+      'POST /stocks': ['no-store', { bookid: 'kept', qty: 1 }],
+      'GET /stocks': ['no-cache'],
+      'GET /stocks/{bookid}': ['no-cache'],
+      'GET /stocks/{bookid}/movements': ['no-store'],
+      'GET /purchase-requests': ['no-store'],
+      'POST /purchases': ['no-store', { bookid: 'kept', qty: 1 }],
+      'GET /purchases': ['no-store'],
+      'GET /purchases/{purchaseid}': ['no-store'],
+      'GET /livez': ['no-store'],
+      'GET /readyz': ['no-store'],
+    },
+    notifier: {
+      'PUT /customers/{userid}': ['no-store', { email: 'kim@example.com' }],
+      'GET /customers/{userid}': ['no-store'],
+      'GET /notices': ['no-store'],
+      'GET /notices/{noticeid}': ['no-store'],
+      'PATCH /notices/{noticeid}': ['no-store', { status: 'suppressed' }],
+      'POST /alerts': ['no-store', { version: '4' }],
+      'GET /livez': ['no-store'],
+      'GET /readyz': ['no-store'],
+    },
+  }
+  const noticeOf = async (userid: string) => {
+    type Notices = { _embedded: { notices: { noticeid: string }[] } }
+    const list = async () => (await system().notifier.get<Notices>(`/notices?userid=${userid}`)).body
+    await eventually(async () => (await list())._embedded.notices.length > 0)
+    return (await list())._embedded.notices[0]!.noticeid
+  }
+  const unknown: Record<string, string> = {
+    bookid: 'unheard',
+    userid: 'unheard',
+    reservationid: randomUUID(),
+    purchaseid: randomUUID(),
+    noticeid: randomUUID(),
+  }
+
+  test.each(serviceNames)('if it names no person: %s', async (service) => {
+    await receive(system(), 'kept', 1)
+    const { reservationid } = await reserveAndWait(system().reservation, 'kept', 'kim')
+    const known: typeof unknown = {
+      ...unknown,
+      bookid: 'kept',
+      userid: 'kim',
+      reservationid,
+      noticeid: await noticeOf('kim'),
+    }
+    const { paths } = system()[service].contract.document
+    const documented = Object.entries(paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    expect(Object.keys(calls[service]).sort()).toEqual(documented.sort())
+    for (const [call, [cacheControl, json]] of Object.entries(calls[service])) {
+      const [method, template] = call.split(' ') as [string, string]
+      for (const ids of [known, unknown]) {
+        const path = template.replace(/\{(\w+)\}/, (_, name) => ids[name]!)
+        const answer = await system()[service].fetch(method, path, { json })
+        await answer.body?.cancel()
+        const expected = answer.status < 400 ? cacheControl : 'no-store'
+        expect([answer.status, answer.headers.get('cache-control')], call).toEqual([answer.status, expected])
+        expect(answer.headers.has('etag'), call).toBe(expected === 'no-cache')
+      }
+    }
+  })
+
+  test('until the book changes: then its tag changes, and before that the answer to it is 304', async () => {
+    const ask = (service: 'reservation' | 'stock', path: string, tag?: string) =>
+      system()[service].get<object>(path, { headers: tag === undefined ? {} : { 'if-none-match': tag } })
+    for (const [service, path] of [
+      ['stock', '/stocks/tagged'],
+      ['stock', '/stocks?limit=200'],
+      ['reservation', '/books?q=tagged'],
+    ] as const) {
+      await receive(system(), 'tagged', 1)
+      const { version } = await stockOf(system(), 'tagged')
+      const isListed = async () => {
+        const { body } = await ask('reservation', '/books?q=tagged')
+        return JSON.stringify(body).includes(`"version":${version}`)
+      }
+      await eventually(isListed)
+      const first = await ask(service, path)
+      expect(first.status, path).toBe(200)
+      const tag = first.headers.get('etag')!
+      for (const given of [tag, `W/${tag}`, `"other", ${tag}`, '*']) {
+        const again = await ask(service, path, given)
+        expect([again.status, again.body], `${path} ${given}`).toEqual([304, ''])
+        expect(again.headers.get('etag'), path).toBe(tag)
+      }
+      expect((await ask(service, path, '"other"')).status, path).toBe(200)
+      await receive(system(), 'tagged', 1)
+      await eventually(async () => (await ask(service, path, tag)).status === 200)
+    }
+  })
 })
 
 /** Follows a reservation by Server-Sent Events until the server ends the stream. */

@@ -65,7 +65,7 @@ test('the documents describe nullable fields, instants and the events of a strea
     expect(contact[name]!.type, name).toContain('null')
   expect(components.schemas.Alert!.properties.startsAt!.format).toBe('date-time')
   const { components: own } = (await documentOf('reservation')) as unknown as Components
-  expect(Object.keys(own.schemas.ReservationEvent!.properties)).toEqual(['event', 'id', 'data'])
+  expect(Object.keys(own.schemas.ReservationEvent!.properties)).toEqual(['event', 'id', 'data', 'retry'])
 })
 
 type Property = { type: string | string[]; format?: string }

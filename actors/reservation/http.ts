@@ -3,8 +3,16 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { App } from '../../platform/http/app.ts'
 import { goneOf } from '../../platform/http/departure.ts'
+import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import { claimKey, idempotencyHeader } from '../../platform/http/idempotency.ts'
-import { collectionSchema, decodeAfter, pageQuery, replyPage, uuidFrom } from '../../platform/http/paging.ts'
+import {
+  collectionSchema,
+  decodeAfter,
+  pageOf,
+  pageQuery,
+  replyPage,
+  uuidFrom,
+} from '../../platform/http/paging.ts'
 import type { Places } from '../../platform/http/places.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { Reads } from '../../platform/http/reads.ts'
@@ -121,6 +129,7 @@ const events = createRoute({
   responses: {
     200: {
       description: 'A stream of `status` events',
+      headers: z.object({ 'x-accel-buffering': z.literal('no') }),
       content: { 'text/event-stream': { schema: eventSchema } },
     },
     204: { description: 'The event named by `Last-Event-ID` was the final one' },
@@ -136,6 +145,7 @@ const books = createRoute({
     'The list follows stock’s events: it may lag slightly, but never goes back to an older state. `q` is a part of a book’s id, title, author or ISBN. The search ignores case, accents and strokes, character width, repeated spaces and hyphens in ISBNs.',
   tags: ['books'],
   request: {
+    headers: tagHeader,
     query: z.object({
       ...pageQuery,
       q: z
@@ -146,7 +156,7 @@ const books = createRoute({
       available: z.enum(['true', 'false']).optional(),
     }),
   },
-  responses: { 200: jsonAnswer(collectionSchema('books', bookSchema), 'A page, ordered by book id') },
+  responses: taggedAnswers(jsonAnswer(collectionSchema('books', bookSchema), 'A page, ordered by book id')),
 })
 
 export function mountReservations({ app, sql, reads, desk, held, stopping }: ReservationHttpOptions): void {
@@ -221,7 +231,10 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
     }
     const lane = q === undefined ? lists : searches
     const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
-    return replyPage(c, 'books', rows, limit, (row) => [row.bookid], toBook)
+    return replyTagged(
+      c,
+      pageOf(c, 'books', rows, limit, (row) => [row.bookid], toBook),
+    )
   })
 
   async function found(c: Context): Promise<Reservation> {

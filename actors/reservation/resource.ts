@@ -31,6 +31,10 @@ export const eventSchema = z
     event: z.literal('status'),
     id: z.enum(statuses).openapi({ description: 'the status; send it back as `Last-Event-ID`' }),
     data: z.string().openapi({ description: 'the current reservation, as JSON' }),
+    retry: z
+      .int()
+      .optional()
+      .openapi({ description: 'first event only: milliseconds to wait before reconnecting' }),
   })
   .openapi('ReservationEvent')
 

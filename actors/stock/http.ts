@@ -1,10 +1,12 @@
 /** The stock manager's HTTP API. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { App } from '../../platform/http/app.ts'
+import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import {
   collectionSchema,
   decodeAfter,
   integerFrom,
+  pageOf,
   pageQuery,
   replyPage,
   selfLink,
@@ -72,8 +74,8 @@ const listStocks = createRoute({
   path: '/stocks',
   summary: 'List stock',
   tags: ['stock manager'],
-  request: { query: z.object({ ...pageQuery }) },
-  responses: { 200: jsonAnswer(collectionSchema('stocks', stockSchema), 'A page, ordered by book id') },
+  request: { headers: tagHeader, query: z.object({ ...pageQuery }) },
+  responses: taggedAnswers(jsonAnswer(collectionSchema('stocks', stockSchema), 'A page, ordered by book id')),
 })
 
 const getStock = createRoute({
@@ -81,8 +83,8 @@ const getStock = createRoute({
   path: '/stocks/{bookid}',
   summary: 'Get the stock of a book',
   tags: ['stock manager'],
-  request: { params: z.object({ bookid: idSchema }) },
-  responses: { 200: jsonAnswer(stockSchema, 'The stock'), ...problemResponses(404) },
+  request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
+  responses: { ...taggedAnswers(jsonAnswer(stockSchema, 'The stock')), ...problemResponses(404) },
 })
 
 const listMovements = createRoute({
@@ -118,13 +120,16 @@ export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
       (sql) => queries.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
       c.req.raw.signal,
     )
-    return replyPage(c, 'stocks', rows, limit, (row) => [row.bookid], toStock)
+    return replyTagged(
+      c,
+      pageOf(c, 'stocks', rows, limit, (row) => [row.bookid], toStock),
+    )
   })
 
   app.addRoute(getStock, async (c) => {
     const row = await queries.stock(sql, c.req.valid('param').bookid)
     if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
-    return reply(200, toStock(row))
+    return replyTagged(c, toStock(row))
   })
 
   app.addRoute(listMovements, async (c) => {

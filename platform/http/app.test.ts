@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect } from 'node:net'
@@ -214,6 +215,58 @@ test('a page of another origin learns nothing: no CORS header, and a preflight i
     expect([...response.headers.keys()].filter((it) => it.startsWith('access-control'))).toEqual([])
 })
 
+describe('with CORS_ORIGINS', () => {
+  const origin = 'https://app.example'
+  let open: Bench
+  beforeAll(async () => {
+    open = await serveBench({ corsOrigins: ['http://localhost:5173', origin] })
+  })
+  afterAll(() => open[Symbol.asyncDispose]())
+  const header = ({ headers }: Response, name: string) => headers.get(name)?.toLowerCase() ?? null
+
+  test('a page of a listed origin may send every header of the API, and reads those of its answers', async () => {
+    const wanted = { 'access-control-request-method': 'POST', origin }
+    const { response, status } = await askAt(open.url, '/things', { method: 'OPTIONS', headers: wanted })
+    expect(status).toBe(204)
+    expect(header(response, 'access-control-allow-origin')).toBe(origin)
+    expect(header(response, 'access-control-allow-methods')).toContain('patch')
+    for (const name of ['content-type', 'idempotency-key', 'prefer', 'if-none-match', 'traceparent'])
+      expect(header(response, 'access-control-allow-headers')).toContain(name)
+    const seen = await askAt(open.url, '/things/1', { headers: { origin } })
+    expect(seen.body).toEqual({ id: '1', qty: 1 })
+    expect(header(seen.response, 'access-control-allow-origin')).toBe(origin)
+    expect(header(seen.response, 'access-control-allow-credentials')).toBeNull()
+    expect(header(seen.response, 'vary')).toContain('origin')
+    for (const name of ['etag', 'location', 'retry-after', 'preference-applied'])
+      expect(header(seen.response, 'access-control-expose-headers')).toContain(name)
+  })
+
+  test('that page reads problems, and they are the same as without CORS', async () => {
+    for (const [path, method, status] of [
+      ['/things/none', 'GET', 404],
+      ['/nothing', 'GET', 404],
+      ['/things', 'DELETE', 405],
+      ['/things?limit=0', 'GET', 400],
+      ['/fault', 'GET', 500],
+    ] as const) {
+      const { response, body } = await askAt(open.url, path, { method, headers: { origin } })
+      expect(response.status, path).toBe(status)
+      expect(body.status, path).toBe(status)
+      expect(header(response, 'access-control-allow-origin'), path).toBe(origin)
+    }
+    const { response } = await askAt(open.url, '/things', { method: 'DELETE' })
+    expect(response.headers.get('allow')).toBe('GET, HEAD, POST')
+  })
+
+  test.each(['https://page.example', 'https://app.example.evil', 'http://app.example', 'null'])(
+    'a page of %s reads nothing',
+    async (origin) => {
+      const { response } = await askAt(open.url, '/things', { headers: { origin } })
+      expect(header(response, 'access-control-allow-origin')).toBeNull()
+    },
+  )
+})
+
 test('an unknown error reveals nothing', async () => {
   error = () => new Error('secret')
   const { status, body } = await ask('/fault')
@@ -270,14 +323,35 @@ test('responses are counted by route pattern, method and status, whatever client
   expect(text).not.toContain('PROPFIND')
 })
 
+test('with PUBLIC_URL the type of every problem is a URL that explains it', async () => {
+  const publicUrl = 'https://books.example/api'
+  await using open = await serveBench({ publicUrl })
+  for (const [path, method, slug] of [
+    ['/things/none', 'GET', 'not-found'],
+    ['/nothing', 'GET', 'not-found'],
+    ['/things', 'DELETE', 'method-not-allowed'],
+    ['/fault', 'GET', 'internal'],
+  ] as const) {
+    const { type } = (await askAt(open.url, path, { method })).body
+    expect(type).toBe(`${publicUrl}/problems/${slug}`)
+    const explained = await askAt(open.url, type.slice(publicUrl.length))
+    expect(explained).toMatchObject({ status: 200, body: expect.stringContaining(problems[slug][1]) })
+  }
+  await using ops = await serveDocs(open)
+  expect((await ops.ask('/openapi.json')).body).toMatchObject({ servers: [{ url: publicUrl }] })
+  expect((await ops.ask('/nothing')).body.type).toBe(`${publicUrl}/problems/not-found`)
+})
+
 /** The docs, on a port of their own. */
-async function serveDocs() {
-  const { metrics } = bench
-  const docs = createApp({ ...bench.app.about, log: createLog('bench', 'silent'), metrics })
-  mountDocs(docs, bench.app, () => bench.listener.port)
+async function serveDocs({ app, listener: { port }, metrics }: Bench = bench) {
+  const docs = createApp({ ...app.about, log: createLog('bench', 'silent'), metrics })
+  mountDocs(docs, app, () => port)
   const listener = await serve(docs, { host: '127.0.0.1', port: 0 })
   const url = `http://127.0.0.1:${listener.port}`
-  return { ask: (path: string) => askAt(url, path), [Symbol.asyncDispose]: () => listener.close(0) }
+  return {
+    ask: (path: string, sent?: Sent) => askAt(url, path, sent),
+    [Symbol.asyncDispose]: () => listener.close(0),
+  }
 }
 
 test('the document lists the problems that every route can answer', async () => {
@@ -295,17 +369,38 @@ test('the document lists the problems that every route can answer', async () => 
   )
 })
 
-test('the reference page loads its script from this service alone', async () => {
+test('the reference page runs its own two scripts and nothing else', async () => {
   await using ops = await serveDocs()
-  const { response, body } = await ops.ask('/docs')
-  expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
-  expect(body).toContain('src="/docs/scalar.js"')
+  // `fetch` follows the redirect.
+  const { response, body } = await ops.ask('/')
+  expect(response.redirected).toBe(true)
+  expect(new URL(response.url).pathname).toBe('/docs')
+  const page = body as unknown as string
   const policy = response.headers.get('content-security-policy')!
-  expect(policy).toContain("frame-ancestors 'none'")
-  expect(policy).toMatch(/script-src 'self' 'sha256-[\w+/]{43}='; /)
-  expect(policy).not.toMatch(/unsafe-eval|script-src[^;]*unsafe-inline/)
-  expect(body).not.toContain('cdn.jsdelivr')
-  const script = await ops.ask('/docs/scalar.js')
-  expect(script.status).toBe(200)
-  expect((script.body as unknown as string).length).toBeGreaterThan(1_000_000)
+  const [, inline] = /<script>([^<]+)<\/script>/.exec(page)!
+  expect(policy).toBe(
+    `default-src 'self'; script-src 'self' 'sha256-${hash('sha256', inline!, 'base64')}'; ` +
+      "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  )
+  // Inline styles and handlers would be blocked.
+  expect(page).not.toMatch(/ style=| on\w+=|<style/)
+  const linked = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url!)
+  expect(linked.filter((url) => url !== 'data:,')).toEqual([
+    expect.stringMatching(/^\/docs\/[0-9a-f]{16}\/swagger-ui\.css$/),
+    expect.stringMatching(/^\/docs\/[0-9a-f]{16}\/swagger-ui-bundle\.js$/),
+  ])
+  for (const path of linked.filter((url) => url !== 'data:,')) {
+    const asset = await ops.ask(path)
+    expect(asset.status).toBe(200)
+    expect((asset.body as unknown as string).length).toBeGreaterThan(100_000)
+    expect(asset.response.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
+    const etag = asset.response.headers.get('etag')!
+    expect(await ops.ask(path, { headers: { 'if-none-match': etag } })).toMatchObject({
+      status: 304,
+      body: '',
+    })
+    expect((await ops.ask(path.replace(/[0-9a-f]{16}/, '0'.repeat(16)))).status).toBe(404)
+  }
+  // Swagger UI asks a host of its own to judge the document, unless it is forbidden.
+  expect(inline).toContain('validatorUrl: null')
 })

@@ -11,6 +11,7 @@ import { isTransient } from '../../streams/postgres.ts'
 import type { Log } from '../log.ts'
 import { type Metrics, memo } from '../metrics.ts'
 import type { Span, Tracing } from '../tracing/tracing.ts'
+import { corsFor } from './cors.ts'
 import { keyToRepeatWith } from './idempotency.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
@@ -23,6 +24,8 @@ export type About = {
   title: string
   /** Markdown, shown at the top of `/docs`. */
   description: string
+  /** The URL of the service as clients see it, without a slash at its end. Makes the types of problems absolute. */
+  publicUrl?: string | undefined
 }
 
 export type App = Omit<OpenAPIHono, 'openapi'> & {
@@ -36,11 +39,14 @@ export type AppOptions = About & {
   log: Log
   metrics: Metrics
   tracing?: Tracing | undefined
+  /** Origins whose pages may call the API. */
+  corsOrigins?: string[] | undefined
 }
 
-export function createApp({ service, title, description, log, metrics, tracing }: AppOptions): App {
-  const app = Object.assign(new OpenAPIHono(), { about: { service, title, description }, addRoute })
-  const answer = answerWith(log)
+export function createApp({ log, metrics, tracing, corsOrigins, ...about }: AppOptions): App {
+  const app = Object.assign(new OpenAPIHono(), { about, addRoute })
+  const answer = answerWith(log, about.publicUrl)
+  if (corsOrigins) app.use(corsFor(corsOrigins))
 
   function addRoute({ hide, middleware, ...route }: RouteConfig, handler: Handler): void {
     if (middleware) throw new TypeError(`Cannot add ${route.path}: routes take no middleware`)
@@ -172,13 +178,13 @@ function spanOf(tracing: Tracing, { method, path }: RouteConfig): (c: Context) =
 const endSpan = (span: Span, status: number) =>
   span.end(status >= 500 ? String(status) : undefined, { 'http.response.status_code': status })
 
-function answerWith(log: Log): Answer {
+function answerWith(log: Log, publicUrl: string | undefined): Answer {
   const refused = oncePerSecond((facts: object, times) => log.warn({ ...facts, times }, 'requests refused'))
   return (error, c) => {
     const problem = toProblem(error, c)
     if (problem.slug === 'internal') log.error({ ...factsOf(c), err: error }, 'request failed')
     else if (problem.status >= 500) refused({ ...factsOf(c), reason: reasonOf(problem) })
-    return problem.toResponse()
+    return problem.toResponse(publicUrl)
   }
 }
 
@@ -218,7 +224,7 @@ const methodOf = ({ req }: Context) => (knownMethods.includes(req.method) ? req.
 function noRoute(app: App, c: Context): Problem {
   const { path } = c.req
   const methodsOf = (path: string) =>
-    knownMethods.filter((method) => app.router.match(method, path)[0].length > 0)
+    knownMethods.filter((method) => app.router.match(method, path)[0].some(([[, it]]) => it.method !== 'ALL'))
   const allowed = methodsOf(path)
   if (allowed.length === 0) {
     const bare = path.replace(/\/$/, '') || '/'

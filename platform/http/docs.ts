@@ -1,48 +1,80 @@
 /** The OpenAPI document of a service, and a page that shows it. The page loads nothing from other hosts. */
 import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { Scalar } from '@scalar/hono-api-reference'
 import type { App } from './app.ts'
+import { isCurrent, tagOf } from './etag.ts'
+import { Problem } from './problem.ts'
 import { reply, safeHeaders } from './reply.ts'
 
 const version = '0.1.0'
 
-/** Only this package contains the page's script as a browser bundle. */
-const script = new URL('./js/standalone.js', import.meta.resolve('@scalar/fastify-api-reference'))
-/** Allows the page's own script by its hash; nothing in a document ever runs. */
-const policyOf = (page: string) => {
-  const [, ...scripts] = page.split('<script type="text/javascript">')
-  const hashes = scripts.map((it) => `'sha256-${hash('sha256', it.split('</script>', 1)[0]!, 'base64')}'`)
-  return [
-    "default-src 'self'",
-    `script-src 'self' ${hashes.join(' ')}`,
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ')
+/** Changes whenever its content does, so that browsers may keep it for good. */
+type Asset = { path: string; type: string; etag: string; bytes: Uint8Array<ArrayBuffer> }
+
+async function readAsset(name: string, type: string): Promise<Asset> {
+  const file = await readFile(new URL(import.meta.resolve(`swagger-ui-dist/${name}`)))
+  const etag = tagOf(file)
+  return {
+    path: `/docs/${hash('sha256', file).slice(0, 16)}/${name}`,
+    type,
+    etag,
+    bytes: new Uint8Array(file),
+  }
 }
 
-/** Read once for all requests: it is large, and responses stay in memory until they are read. */
-let scriptBytes: Promise<Uint8Array<ArrayBuffer>> | undefined
+/** Read once for all requests: the script is large, and responses stay in memory until they are read. */
+let assets: Promise<Record<'script' | 'style', Asset>> | undefined
 
-async function readScript(): Promise<Uint8Array<ArrayBuffer>> {
-  scriptBytes ??= readFile(script).then((bytes) => new Uint8Array(bytes))
+async function readAssets() {
+  assets ??= Promise.all([
+    readAsset('swagger-ui-bundle.js', 'text/javascript; charset=utf-8'),
+    readAsset('swagger-ui.css', 'text/css; charset=utf-8'),
+  ]).then(([script, style]) => ({ script, style }))
   try {
-    return await scriptBytes
+    return await assets
   } catch (error) {
-    scriptBytes = undefined
+    assets = undefined
     throw error
   }
 }
+
+/** Sends no requests: without CORS a browser blocks those to another port. */
+const start = `SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#docs',
+  deepLinking: true,
+  supportedSubmitMethods: [],
+  validatorUrl: null,
+})`
+
+/** Allows the page's own script by its hash; nothing in a document ever runs. */
+const policy = [
+  "default-src 'self'",
+  `script-src 'self' 'sha256-${hash('sha256', start, 'base64')}'`,
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const pageOf = (title: string, script: Asset, style: Asset) => `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${style.path}">
+<div id="docs"></div>
+<script src="${script.path}"></script>
+<script>${start}</script>
+`
 
 /**
  * @param documented the app whose routes are documented.
  * @param port its port, which may differ from that of the docs.
  */
 export function mountDocs(app: App, documented: App, port: () => number): void {
-  const { service, title, description } = documented.about
+  const { service, title, description, publicUrl } = documented.about
   let document: object | undefined
   app.get('/openapi.json', () => {
     document ??= documented.getOpenAPI31Document({
@@ -50,30 +82,21 @@ export function mountDocs(app: App, documented: App, port: () => number): void {
       info: { title, description, version, license: { name: 'Apache-2.0' } },
       tags: [{ name: service }, { name: 'health' }],
     })
-    return reply(200, {
-      ...document,
-      servers: [{ url: `http://{host}:${port()}`, variables: { host: { default: 'localhost' } } }],
-    })
+    const local = { url: `http://{host}:${port()}`, variables: { host: { default: 'localhost' } } }
+    return reply(200, { ...document, servers: [publicUrl === undefined ? local : { url: publicUrl }] })
   })
 
-  const page = Scalar({
-    url: '/openapi.json',
-    cdn: '/docs/scalar.js',
-    pageTitle: title,
-    withDefaultFonts: false,
-    telemetry: false,
-    // Without CORS a browser blocks requests to another port.
-    hideTestRequestButton: true,
+  app.get('/', (c) => c.redirect('/docs'))
+  app.get('/docs', async (c) => {
+    const { script, style } = await readAssets()
+    return c.html(pageOf(title, script, style), 200, { ...safeHeaders, 'content-security-policy': policy })
   })
-  app.get('/docs', async (c, next) => {
-    const html = await ((await page(c, next)) as Response).text()
-    return c.html(html, 200, { ...safeHeaders, 'content-security-policy': policyOf(html) })
+  app.get('/docs/:digest/:file', async (c) => {
+    const asset = Object.values(await readAssets()).find(({ path }) => path === c.req.path)
+    if (!asset) throw new Problem('not-found', { detail: 'The page at /docs has moved on: load it again.' })
+    const { type, etag, bytes } = asset
+    const headers = { ...safeHeaders, etag, 'cache-control': 'public, max-age=31536000, immutable' }
+    if (isCurrent(c, etag)) return c.body(null, 304, headers)
+    return c.body(bytes, 200, { ...headers, 'content-type': type })
   })
-  app.get('/docs/scalar.js', async (c) =>
-    c.body(await readScript(), 200, {
-      ...safeHeaders,
-      'content-type': 'text/javascript; charset=utf-8',
-      'cache-control': 'public, max-age=86400',
-    }),
-  )
 }

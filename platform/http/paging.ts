@@ -100,19 +100,24 @@ export function collectionSchema<Name extends string, Item extends z.ZodType>(na
 }
 
 /**
- * Answers with a page of a query that read one row more than the page holds.
+ * The body of a page from a query that read one row more than the page holds.
  * @param rows more than `limit` when there is a next page.
  * @param keyOf the sort key of a row.
  */
-export function replyPage<Name extends string, Row, Item>(
+export function pageOf<Name extends string, Row, Item>(
   c: Context,
   name: Name,
   rows: Row[],
   limit: number,
   keyOf: (row: Row) => string[],
   toItem: (row: Row) => Item,
-) {
+): Collection<Name, Item> {
   const shown = rows.slice(0, limit)
   const nextAfter = rows.length > limit ? encodeAfter(keyOf(shown.at(-1)!)) : undefined
-  return reply(200, collection(name, c, shown.map(toItem), nextAfter))
+  return collection(name, c, shown.map(toItem), nextAfter)
 }
+
+/** Answers with the page of `pageOf`. */
+export const replyPage = <Name extends string, Row, Item>(
+  ...page: Parameters<typeof pageOf<Name, Row, Item>>
+) => reply(200, pageOf(...page))

@@ -90,9 +90,10 @@ export class Problem extends Error {
     this.extensions = options.extensions ?? {}
   }
 
-  toResponse(): Response {
+  /** @param publicUrl that of the service; without it the type is relative to the URL of the request. */
+  toResponse(publicUrl = ''): Response {
     const body = {
-      type: `/problems/${this.slug}`,
+      type: `${publicUrl}/problems/${this.slug}`,
       title: this.title,
       status: this.status,
       detail: this.detail,

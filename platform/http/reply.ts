@@ -21,7 +21,8 @@ export function reply<Body extends object, const Status extends ContentfulStatus
 
 /**
  * Headers of every response that is not only for browsers. `nosniff`: a browser trusts the content type, whatever
- * text a user put into the body. `no-store`: no cache keeps data that is personal or soon outdated.
+ * text a user put into the body. `no-store`: no cache keeps data that is personal or soon outdated (`etag.ts` has the
+ * exceptions).
  */
 export const safeHeaders = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
 

@@ -16,6 +16,8 @@ export type ServeOptions = {
   setting?: string
   /** Once aborted, answers carry `Connection: close`, so that clients move on before the server closes. */
   signal?: AbortSignal
+  /** Makes the types of problems absolute. */
+  publicUrl?: string | undefined
   /** Ignored on Deno, which keeps connections outside its heap and has no limit for them. */
   connections?: number
 }
@@ -64,7 +66,7 @@ const isWithoutIPv6 = (error: unknown) =>
 
 async function serveOnNode(
   fetch: Fetch,
-  { host, port, setting, signal, connections = connectionsMax }: ServeOptions,
+  { host, port, setting, signal, publicUrl, connections = connectionsMax }: ServeOptions,
 ): Promise<Listener> {
   const listen = getRequestListener(fetch)
   const limits = {
@@ -79,12 +81,12 @@ async function serveOnNode(
     if (isProbe(incoming.method, incoming.url!))
       return void outgoing.writeHead(probe.status, probe.headers).end()
     const problem = refusalOf(incoming)
-    if (problem) return void answer(outgoing, problem)
+    if (problem) return void answer(outgoing, problem.toResponse(publicUrl))
     return listen(incoming, outgoing)
   })
   // Unknown expectations are ignored, as on Deno.
   server.on('checkExpectation', (incoming, outgoing) => server.emit('request', incoming, outgoing))
-  answerUnparsed(server)
+  answerUnparsed(server, publicUrl)
   server.maxConnections = connections
   makeRoom(server, connections)
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>()
@@ -135,8 +137,7 @@ function hostOf(rawHeaders: string[]): string | undefined {
   return host
 }
 
-async function answer(outgoing: ServerResponse, problem: Problem): Promise<void> {
-  const response = problem.toResponse()
+async function answer(outgoing: ServerResponse, response: Response): Promise<void> {
   const body = await response.text()
   const headers = { ...Object.fromEntries(response.headers), 'content-length': Buffer.byteLength(body) }
   outgoing.writeHead(response.status, headers).end(body)
@@ -167,12 +168,15 @@ type DenoNamespace = {
   ): DenoServer
 }
 
-async function serveOnDeno(fetch: Fetch, { host, port, setting, signal }: ServeOptions): Promise<Listener> {
+async function serveOnDeno(
+  fetch: Fetch,
+  { host, port, setting, signal, publicUrl }: ServeOptions,
+): Promise<Listener> {
   const { Deno } = globalThis as unknown as { Deno: DenoNamespace }
   const cut = new AbortController()
   const handler: Fetch = async (request) => {
     if (isProbe(request.method, starOf(request.url))) return new Response(null, probe)
-    const response = await refusing(request, fetch)
+    const response = await refusing(request, fetch, publicUrl)
     if (signal?.aborted) response.headers.set('connection', 'close')
     return request.method === 'HEAD' ? withoutLength(response) : response
   }
@@ -196,13 +200,13 @@ async function serveOnDeno(fetch: Fetch, { host, port, setting, signal }: ServeO
 const starOf = (url: string): string => (url.endsWith('/*') && pathOf(url) === '/*' ? '*' : url)
 
 /** Deno builds the URL from the raw Host header and target. */
-async function refusing(request: Request, fetch: Fetch): Promise<Response> {
+async function refusing(request: Request, fetch: Fetch, publicUrl: string | undefined): Promise<Response> {
   try {
     checkTarget(request.url, request.headers.get('host') ?? undefined)
     pathOf(request.url)
     return await fetch(request)
   } catch (error) {
-    if (error instanceof Problem) return error.toResponse()
+    if (error instanceof Problem) return error.toResponse(publicUrl)
     throw error
   }
 }

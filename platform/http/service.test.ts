@@ -101,12 +101,18 @@ const join = (...parts: Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
 
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some((it) => it.address === '::1'))
 
+/** The path of the script of the reference page. */
+async function scriptOf(opsUrl: string): Promise<string> {
+  return / src="([^"]+)"/.exec(await (await fetch(`${opsUrl}/docs`)).text())![1]!
+}
+
 const residentBytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024
 
 describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   test('a service responds, and refuses invalid requests', async () => {
-    await using it = new Small(runtime)
+    const origin = 'https://app.example'
+    await using it = new Small(runtime, { CORS_ORIGINS: origin })
     const url = await it.url()
     const post = (body: BodyInit, type = 'application/json') =>
       fetch(`${url}/echo`, {
@@ -124,6 +130,12 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     expect(await slugOf(await post(huge))).toBe('/problems/body-too-large')
     expect(await slugOf(await post(new Blob([huge]).stream()))).toBe('/problems/body-too-large')
     expect((await fetch(`${url}/echo`)).headers.get('allow')).toBe('POST')
+    for (const method of ['GET', 'OPTIONS'])
+      expect(
+        (await fetch(`${url}/echo`, { method, headers: { origin } })).headers.get(
+          'access-control-allow-origin',
+        ),
+      ).toBe(origin)
   })
 
   test('probes, metrics and docs have a port of their own; the other port has only two probes', async () => {
@@ -135,19 +147,12 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
       return response.status
     }
     for (const path of ['/livez', '/readyz']) expect(await status(url + path), path).toBe(200)
-    for (const path of ['/startupz', '/metrics', '/openapi.json', '/docs', '/docs/scalar.js']) {
+    const script = await scriptOf(opsUrl)
+    for (const path of ['/startupz', '/metrics', '/openapi.json', '/docs', script]) {
       expect(await status(url + path), path).toBe(404)
       expect(await status(`${url}/echo/%2e%2e${path}`), path).not.toBe(200)
     }
-    for (const path of [
-      '/livez',
-      '/readyz',
-      '/startupz',
-      '/metrics',
-      '/openapi.json',
-      '/docs',
-      '/docs/scalar.js',
-    ])
+    for (const path of ['/livez', '/readyz', '/startupz', '/metrics', '/openapi.json', '/', '/docs', script])
       expect(await status(opsUrl + path), path).toBe(200)
     expect((await fetch(`${opsUrl}/echo`, { method: 'POST' })).status).toBe(404)
   })
@@ -200,7 +205,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   })
 
   test('a path with . or .. as a segment is refused in any spelling', async () => {
-    await using it = new Small(runtime)
+    await using it = new Small(runtime, { PUBLIC_URL: 'https://books.example/' })
     const port = Number(new URL(await it.url()).port)
     const get = (path: string) => raw(port, `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
     for (const path of [
@@ -218,6 +223,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
       const { head, body } = await get(path)
       expect(head, path).toMatch(/^HTTP\/1\.1 400 /)
       expect(JSON.parse(body).detail, path).toContain('. or ..')
+      expect(JSON.parse(body).type, path).toBe('https://books.example/problems/invalid-input')
     }
     for (const path of ['/readyz?after=/../x', '/readyz?..', '/readyz#/../x'])
       expect((await get(path)).head, path).toMatch(/^HTTP\/1\.1 200 /)
@@ -236,7 +242,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   test('HEAD has the headers of GET, and no wrong length', async () => {
     await using it = new Small(runtime)
     const url = await it.opsUrl()
-    for (const path of ['/readyz', '/livez', '/openapi.json', '/docs', '/docs/scalar.js', '/nothing']) {
+    for (const path of ['/readyz', '/livez', '/openapi.json', '/docs', await scriptOf(url), '/nothing']) {
       const [head, get] = [await fetch(url + path, { method: 'HEAD' }), await fetch(url + path)]
       const { byteLength } = await get.arrayBuffer()
       expect(head.status, path).toBe(get.status)
@@ -277,12 +283,13 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   test('the script of the reference page is in memory once, however many requests want it', async () => {
     await using it = new Small(runtime)
     const url = await it.opsUrl()
-    await (await fetch(`${url}/docs/scalar.js`)).arrayBuffer()
+    const script = await scriptOf(url)
+    await (await fetch(url + script)).arrayBuffer()
     const before = residentBytes(it.pid)
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     // The responses are never read.
     socket.pause()
-    const ask = 'GET /docs/scalar.js HTTP/1.1\r\nhost: x\r\n\r\n'
+    const ask = `GET ${script} HTTP/1.1\r\nhost: x\r\n\r\n`
     await new Promise<void>((resolve) => socket.write(ask.repeat(90), () => resolve()))
     for (let i = 0; i < 10; i++) expect((await fetch(`${url}/livez`)).status).toBe(200)
     expect(residentBytes(it.pid) - before).toBeLessThan(90 * 1024 * 1024)
@@ -361,7 +368,7 @@ test('a port in use ends the process with code 1 and a log line', async () => {
 })
 
 test('on Node an invalid request gets an error, never in the middle of another response', async () => {
-  await using it = new Small('node')
+  await using it = new Small('node', { PUBLIC_URL: 'https://books.example' })
   const port = Number(new URL(await it.url()).port)
   const large = 'a'.repeat(17_000)
   for (const [sent, status, detail] of [
@@ -375,6 +382,7 @@ test('on Node an invalid request gets an error, never in the middle of another r
     expect(head, sent.slice(0, 40)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
     expect(head).toContain('content-type: application/problem+json')
     expect(JSON.parse(body)).toMatchObject({
+      type: expect.stringMatching(/^https:\/\/books\.example\/problems\//),
       status,
       ...(detail && { detail: expect.stringContaining(detail) }),
     })

@@ -10,9 +10,9 @@ type ParserError = Error & { code?: string; reason?: string }
 /** `_httpMessage` is the response in progress on a connection. */
 type Connection = Socket & { _httpMessage?: ServerResponse | null }
 
-export function answerUnparsed(server: Server): void {
+export function answerUnparsed(server: Server, publicUrl: string | undefined): void {
   server.on('clientError', (error: ParserError, socket) =>
-    written(problemOf(error)).then((text) => answer(socket as Connection, text)),
+    written(problemOf(error), publicUrl).then((text) => answer(socket as Connection, text)),
   )
 }
 
@@ -35,8 +35,8 @@ function problemOf({ code, reason }: ParserError): Problem {
   return new Problem('invalid-input', { detail })
 }
 
-async function written(problem: Problem): Promise<string> {
-  const response = problem.toResponse()
+async function written(problem: Problem, publicUrl: string | undefined): Promise<string> {
+  const response = problem.toResponse(publicUrl)
   const body = await response.text()
   const headers = [...response.headers, ['content-length', Buffer.byteLength(body)], ['connection', 'close']]
   const start = `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`

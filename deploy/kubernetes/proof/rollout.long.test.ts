@@ -45,6 +45,7 @@ test('the ingress routes every path of customers and staff to its service, and n
 
   for (const service of ['reservation', 'stock'] as const)
     for (const path of paths(service)) expect(servicesOf(path), path).toEqual([service])
+  expect(servicesOf('/problems/not-found')).toEqual(['reservation'])
   const operators = [
     ...paths('notifier'),
     '/',

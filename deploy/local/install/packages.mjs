@@ -17,7 +17,8 @@ export async function installPackages() {
     if (packagesInstalled()) return
     // If npm is configured to ignore install scripts, the programs that they install are missing.
     const { allowScripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-    const names = Object.keys(allowScripts ?? {}).filter((name) => existsSync(join(modules, name)))
+    const allowed = Object.entries(allowScripts ?? {}).filter(([, allowed]) => allowed)
+    const names = allowed.map(([name]) => name).filter((name) => existsSync(join(modules, name)))
     say(
       `npm ran no install scripts (ignore-scripts). Running those of ${names.join(', ')}, which install programs`,
     )

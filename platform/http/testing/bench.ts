@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { idSchema, qtySchema, textSchema } from '../../../actors/messages.ts'
 import { createLog } from '../../log.ts'
 import { createMetrics } from '../../metrics.ts'
-import { type App, createApp } from '../app.ts'
+import { type App, type AppOptions, createApp } from '../app.ts'
 import { idempotencyHeader } from '../idempotency.ts'
 import { collection, collectionSchema, decodeAfter, encodeAfter, pageQuery } from '../paging.ts'
 import { Problem, problemResponses } from '../problem.ts'
@@ -50,7 +50,7 @@ export type Bench = {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export type BenchOptions = {
+export type BenchOptions = Pick<AppOptions, 'publicUrl' | 'corsOrigins'> & {
   /** Thrown by `GET /fault`. */
   error?: () => unknown
   signal?: AbortSignal
@@ -59,10 +59,11 @@ export type BenchOptions = {
 
 const total = 5
 
-export async function serveBench({ error, signal, mount }: BenchOptions = {}): Promise<Bench> {
+export async function serveBench({ error, signal, mount, ...options }: BenchOptions = {}): Promise<Bench> {
   const metrics = createMetrics('bench')
   const log = createLog('bench', 'silent')
-  const app = createApp({ service: 'bench', title: 'Bench', description: 'For tests', log, metrics })
+  const about = { service: 'bench', title: 'Bench', description: 'For tests', ...options }
+  const app = createApp({ ...about, log, metrics })
   const made: z.infer<typeof thing>[] = []
   app.addRoute(postThing, (c) => {
     const body = c.req.valid('json')

@@ -17,8 +17,10 @@ const echo = createRoute({
 })
 const slow = createRoute({ method: 'get', path: '/slow', responses: answer })
 
-await runService('notifier', async ({ log, metrics, signal, stopping }) => {
-  const app = createApp({ service: 'small', title: 'Small', description: '', log, metrics })
+await runService('notifier', async ({ config, log, metrics, signal, stopping }) => {
+  const { publicUrl, corsOrigins } = config
+  const about = { service: 'small', title: 'Small', description: '', publicUrl }
+  const app = createApp({ ...about, corsOrigins, log, metrics })
   app.addRoute(echo, (c) => reply(200, c.req.valid('json')))
   // Responds only while the service stops, after the drain.
   app.addRoute(slow, async () => {
