@@ -6,7 +6,7 @@ import type { ServiceName } from '../../platform/config.ts'
 import { migrate } from '../ops/migrate.ts'
 import { type Output, openOutput } from './output.ts'
 import { killAll } from './processes/child.ts'
-import { assertFree, onPort } from './processes/free-port.ts'
+import { assertFree } from './processes/free-port.ts'
 import { onSignals } from './processes/signals.ts'
 import { type Supervised, supervise } from './processes/supervise.ts'
 import { takeDataFolder } from './servers/data-folder.ts'
@@ -132,12 +132,8 @@ async function runServices(
   const run = async (service: ServiceName) => {
     const { runtime, host, ports, opsPorts } = settings
     const onLine = output.of(service)
-    const start = (last?: Service) =>
-      onPort(last?.port ?? ports[service], (port) =>
-        onPort(last?.opsPort ?? opsPorts[service], (opsPort) =>
-          startService({ runtime, service, host, port, opsPort, env, onLine }),
-        ),
-      )
+    const options = { runtime, service, host, port: ports[service], opsPort: opsPorts[service], env, onLine }
+    const start = (last?: Service) => startService(options, last)
     running.push(await supervise({ name: service, start, say: output.say }))
   }
   const outcomes = await Promise.allSettled(settings.services.map(run))
