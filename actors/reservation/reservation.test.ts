@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
@@ -6,6 +7,7 @@ import {
   cancelable,
   isFinal,
   statuses,
+  transitions,
   unconfirmed,
   undecided,
   type Verdict,
@@ -159,4 +161,11 @@ test('rereading events changes nothing: the book list never goes back', () => {
     }),
     { numRuns: 200 },
   )
+})
+
+test('the diagram in docs/http.md shows every transition', () => {
+  const page = readFileSync(new URL('../../docs/http.md', import.meta.url), 'utf8')
+  const arrows = Array.from(page.matchAll(/^ {2}(\w+ --> \w+) :/gm), ([, arrow]) => arrow)
+  const all = statuses.flatMap((from) => transitions[from].map((to) => `${from} --> ${to}`))
+  expect(arrows.sort()).toEqual(all.sort())
 })
