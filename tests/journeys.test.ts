@@ -13,6 +13,7 @@ import {
   stockOf,
   waitFor,
 } from './harness/acts.ts'
+import { requestsOf } from './harness/requests-file.ts'
 import { useSystem } from './harness/system.ts'
 
 const system = useSystem({ reservation: 2 })
@@ -52,7 +53,8 @@ describe('a customer', () => {
     stock.pause()
     const { reservationid } = await reserve(system().reservation, 'follow', 'ann')
     const replicas = [system().reservation, system().client('reservation', 1)]
-    const streams = replicas.map((replica) => follow(replica.url, reservationid))
+    const path = `/reservations/${reservationid}/events`
+    const streams = replicas.map((replica) => follow(replica.url + path))
     await Promise.all(streams.map((stream) => eventually(() => stream.seen.length === 1)))
     stock.resume()
     await Promise.all(streams.map((stream) => eventually(() => stream.seen.length === 2)))
@@ -287,11 +289,47 @@ describe('an answer may be kept by caches', () => {
   })
 })
 
+test('every request of requests.http works, in order, and together they are the calls of customers and staff', async () => {
+  const { reservation, stock, notifier } = system()
+  const clients = [reservation, stock, notifier]
+  const urls = { reservation: reservation.url, stock: stock.url, notifier: notifier.url }
+  const answers = new Map<string, Record<string, unknown>>()
+  const made: string[] = []
+  const followed: Promise<void>[] = []
+  for (const { title, name, method, url, headers, body } of requestsOf('requests.http', urls, answers)) {
+    const client = clients.find((it) => url.startsWith(it.url))!
+    const path = url.slice(client.url.length)
+    made.push(`${method} ${path.split('?')[0]}`)
+    if (path.endsWith('/events')) {
+      const events = follow(url)
+      await eventually(() => events.seen.length > 0)
+      followed.push(events.ended)
+      continue
+    }
+    const answer = await client.ask<Record<string, unknown>>(method, path, { raw: body, headers })
+    expect([200, 201], `${title}: ${JSON.stringify(answer.body)}`).toContain(answer.status)
+    if (name) answers.set(name, answer.body)
+  }
+  await Promise.all(followed)
+  const calls = clients.flatMap(({ contract }) =>
+    Object.entries(contract.document.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+    ),
+  )
+  const isMade = (call: string) => made.some((it) => toPattern(call).test(it))
+  expect(calls.filter((it) => !isMade(it) && !/z$/.test(it))).toEqual(leftOut)
+})
+
+const toPattern = (call: string) => new RegExp(`^${call.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`)
+
+/** Of operators, besides probes. */
+const leftOut = ['GET /notices/{noticeid}', 'PATCH /notices/{noticeid}', 'POST /alerts']
+
 /** Follows a reservation by Server-Sent Events until the server ends the stream. */
-function follow(url: string, reservationid: string): { seen: string[]; ended: Promise<void> } {
+function follow(url: string): { seen: string[]; ended: Promise<void> } {
   const seen: string[] = []
   const read = async () => {
-    const response = await fetch(`${url}/reservations/${reservationid}/events`)
+    const response = await fetch(url)
     expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/)
     let buffer = ''
     for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {

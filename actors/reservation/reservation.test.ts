@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
@@ -7,6 +8,7 @@ import {
   leadingTo,
   requestable,
   statuses,
+  transitions,
   unconfirmed,
   undecided,
   type Verdict,
@@ -161,4 +163,11 @@ test('rereading events changes nothing: the book list never goes back', () => {
     }),
     { numRuns: 200 },
   )
+})
+
+test('the diagram in docs/http.md shows every transition', () => {
+  const page = readFileSync(new URL('../../docs/http.md', import.meta.url), 'utf8')
+  const arrows = Array.from(page.matchAll(/^ {2}(\w+ --> \w+) :/gm), ([, arrow]) => arrow)
+  const all = statuses.flatMap((from) => transitions[from].map((to) => `${from} --> ${to}`))
+  expect(arrows.sort()).toEqual(all.sort())
 })

@@ -1,7 +1,7 @@
 /** Preloaded by commands that inspect a system. They use the servers of the running `npm start` unless the environment names others. */
-import { runningServers } from './servers/running.ts'
+import { runningSystem } from './servers/running.ts'
 
-const servers = runningServers(process.env.DATA_DIR || '.data')
+const servers = runningSystem(process.env.DATA_DIR || '.data')
 if (servers) {
   process.env.DATABASE_URL ||= servers.databaseUrl
   process.env.REDIS_URL ||= servers.redisUrl

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
 import { statusOf, urlOf } from './address.ts'
 import { type Child, startChild } from './processes/child.ts'
+import { onPort } from './processes/free-port.ts'
 import { root } from './root.ts'
 
 const startupMaxMs = 30_000
@@ -108,8 +109,18 @@ export type Service = Child & {
   answers(path: string, maxMs: number, signal?: AbortSignal): Promise<void>
 }
 
-/** Resolves when the service is live. @throws {ChildError} with its last lines when it exits before. */
-export async function startService(options: ServiceOptions): Promise<Service> {
+/**
+ * Resolves when the service is live.
+ *
+ * @param last started before; its ports are used again. A port of 0 is any free one.
+ * @throws {ChildError} with its last lines when it exits before.
+ */
+export const startService = (options: ServiceOptions, last?: Service): Promise<Service> =>
+  onPort(last?.port ?? options.port, (port) =>
+    onPort(last?.opsPort ?? options.opsPort, (opsPort) => startOnPorts({ ...options, port, opsPort })),
+  )
+
+async function startOnPorts(options: ServiceOptions): Promise<Service> {
   const { runtime, service, host, port, opsPort, env, onLine } = options
   const settings = { ...env, HOST: host, PORT: String(port), OPS_PORT: String(opsPort) }
   const child = await startChild({

@@ -69,6 +69,15 @@ async function ready(child: Child): Promise<Record<'reservation' | 'stock' | 'no
   return Object.fromEntries(urls.filter((it) => it !== null).map((it) => [it[1], it[2]]))
 }
 
+/** @returns what `npm run seed` prints. */
+async function seed(): Promise<string[]> {
+  const script = join(root, 'deploy/seed/main.ts')
+  const env = { PATH: process.env.PATH, DATA_DIR: join(dir, 'data') }
+  const child = await startChild({ command: process.execPath, args: [script], env })
+  expect(await child.exited, child.tail().join('\n')).toEqual({ code: 0, signal: null })
+  return child.tail()
+}
+
 const post = (url: string, body: object) =>
   fetch(url, {
     method: 'POST',
@@ -102,6 +111,18 @@ describe.sequential('a system', () => {
     const reserved = await json(post(`${urls.reservation}/reservations`, { bookid: '1', userid: 'test1' }))
     expect(reserved).toMatchObject({ status: 'Reserved' })
   }, 60_000)
+
+  test('is found and filled with 200 books by npm run seed, once', async () => {
+    const first = await seed()
+    expect(first.join('\n')).toContain('Received 200 books with 519 copies; 1 books were there before.')
+    const search = async (q: string) => json(fetch(`${urls.reservation}/books?q=${encodeURIComponent(q)}`))
+    const found = (await search('한강')) as { _embedded: { books: { bookid: string }[] } }
+    expect(found._embedded.books.map(({ bookid }) => bookid)).toContain('sonyeoni-onda')
+    const hobbit = await json(fetch(`${urls.stock}/stocks/the-hobbit`))
+    const again = await seed()
+    expect(again.join('\n')).toContain('Received 0 books with 0 copies; 201 books were there before.')
+    expect(await json(fetch(`${urls.stock}/stocks/the-hobbit`))).toEqual(hobbit)
+  })
 
   test('has exclusive use of its folder: a second start fails with one line', async () => {
     const second = await start()

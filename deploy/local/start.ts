@@ -6,14 +6,14 @@ import type { ServiceName } from '../../platform/config.ts'
 import { migrate } from '../ops/migrate.ts'
 import { type Output, openOutput } from './output.ts'
 import { killAll } from './processes/child.ts'
-import { assertFree, onPort } from './processes/free-port.ts'
+import { assertFree } from './processes/free-port.ts'
 import { onSignals } from './processes/signals.ts'
 import { type Supervised, supervise } from './processes/supervise.ts'
 import { takeDataFolder } from './servers/data-folder.ts'
 import { startPostgres } from './servers/postgres.ts'
 import { reachPostgres, reachRedis } from './servers/reach.ts'
 import { startRedis } from './servers/redis.ts'
-import { publishServers, type Servers } from './servers/running.ts'
+import { publish, type Servers } from './servers/running.ts'
 import { compileServices, type Service, startService } from './service.ts'
 import { help, type Settings, toSettings } from './settings.ts'
 import { welcome } from './welcome.ts'
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
 
 /** @throws the reason of the signal when it is aborted. */
 async function up(start: Start): Promise<void> {
-  const { settings, output, signal } = start
+  const { settings, output, signal, stack } = start
   await portsAreFree(settings)
   const [servers] = await Promise.all([startServers(start), compileServices(settings.runtime)])
   signal.throwIfAborted()
@@ -59,7 +59,16 @@ async function up(start: Start): Promise<void> {
   signal.throwIfAborted()
   const services = await runServices(start, servers)
   await Promise.all(services.map((it) => it.answers('/readyz', readyMaxMs, signal)))
+  if (ownsDataFolder(settings)) {
+    const urls = Object.fromEntries(services.map(({ name, url }) => [name, url]))
+    stack.use(await publish(settings.dataDir, { ...servers, services: urls }))
+  }
   output.say(welcome(services, settings))
+}
+
+/** Not if both stores are given. */
+function ownsDataFolder({ databaseUrl, redisUrl }: Settings): boolean {
+  return !(databaseUrl && redisUrl)
 }
 
 async function portsAreFree({ services, ports, opsPorts, host }: Settings): Promise<void> {
@@ -101,7 +110,7 @@ async function startServers({ settings, output, signal, stack }: Start): Promise
     databaseUrl: databaseUrl ?? (await run('Postgres')),
     redisUrl: redisUrl ?? (await run('Redis')),
   }
-  stack.use(await publishServers(dataDir, servers))
+  stack.use(await publish(dataDir, servers))
   return servers
 }
 
@@ -123,12 +132,8 @@ async function runServices(
   const run = async (service: ServiceName) => {
     const { runtime, host, ports, opsPorts } = settings
     const onLine = output.of(service)
-    const start = (last?: Service) =>
-      onPort(last?.port ?? ports[service], (port) =>
-        onPort(last?.opsPort ?? opsPorts[service], (opsPort) =>
-          startService({ runtime, service, host, port, opsPort, env, onLine }),
-        ),
-      )
+    const options = { runtime, service, host, port: ports[service], opsPort: opsPorts[service], env, onLine }
+    const start = (last?: Service) => startService(options, last)
     running.push(await supervise({ name: service, start, say: output.say }))
   }
   const outcomes = await Promise.allSettled(settings.services.map(run))

@@ -1,5 +1,9 @@
-/** Prints progress: on a terminal one line that is overwritten, otherwise one line each. An empty text clears it. */
+import { Progress } from '../../deploy/local/progress.ts'
+
+const line = new Progress()
+
+/** Shows progress on standard error. An empty text clears it. */
 export function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
-  else if (text) console.error(text)
+  if (text) line.show(text)
+  else line.clear()
 }

@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { startChild } from '../../../deploy/local/processes/child.ts'
 import { findProgram } from '../../../deploy/local/processes/program.ts'
+import { Progress } from '../../../deploy/local/progress.ts'
+import { K6Output } from './k6-output.ts'
 
 export const howToInstall = `Cannot find k6 on the PATH or among Go's programs. Install it in one of these ways:
   macOS     brew install k6
@@ -29,6 +31,9 @@ function goPrograms(): string[] {
 /** It writes its summary before it exits, even after a signal. */
 const graceMs = 60_000
 
+/** Elsewhere than on a terminal: a soak runs for hours. */
+const progressEveryMs = 60_000
+
 /**
  * @param env settings for the script, which k6 passes as `__ENV`.
  * @returns its exit code: 0, 99 if a threshold was crossed, another one if it could not run.
@@ -41,17 +46,21 @@ export async function runK6(
   signal: AbortSignal,
 ): Promise<number> {
   signal.throwIfAborted()
+  const progress = new Progress({ everyMs: progressEveryMs })
+  const output = new K6Output(progress, (line) => console.log(line))
   const child = await startChild({
     name: 'k6',
     command: k6,
-    args: ['run', '--quiet', script],
+    args: ['run', script],
     env: { ...process.env, ...env },
     stopSignal: 'SIGINT',
     graceMs,
-    onLine: (line) => console.log(line),
+    onLine: output.line,
   })
   const stop = () => void child.stop()
   if (signal.aborted) stop()
   else signal.addEventListener('abort', stop, { once: true })
-  return (await child.exited).code ?? 1
+  const { code } = await child.exited
+  progress.clear()
+  return code ?? 1
 }

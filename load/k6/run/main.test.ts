@@ -37,7 +37,7 @@ test('without k6 the error says how to install it', async () => {
 test('k6 gets the system, the length, the rate and the file for results', async () => {
   await installK6(0)
   const { code, lines } = await load('reserve', ...system, '--seconds', '20', '--rate', '5', '--out', dir)
-  expect(lines[0]).toMatch(/^run --quiet .*\/load\/k6\/reserve\.ts$/)
+  expect(lines[0]).toMatch(/^run .*\/load\/k6\/reserve\.ts$/)
   expect(lines[1]).toBe(`http://a:1 http://a:2 20 5 ${dir}/reserve.json`)
   expect(lines.slice(-2)).toEqual([`Results: ${dir}/reserve.json`, `Report:  ${dir}/reserve.html`])
   expect(code).toBe(0)
