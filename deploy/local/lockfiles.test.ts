@@ -12,7 +12,7 @@ const lockfiles = [
   'load/compare/package-lock.json',
   'deploy/kubernetes/kubectl/package-lock.json',
 ]
-const requirements = ['tests/fuzz/requirements.txt']
+const requirements = ['tests/fuzz/requirements.txt', 'deploy/container/requirements.txt']
 
 // When npm writes a lockfile from installed packages, it omits the hashes for other platforms. To fill them in, delete
 // node_modules and the lockfile, and install again.

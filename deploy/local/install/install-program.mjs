@@ -34,6 +34,7 @@ async function installProgram(name) {
   if (venv) return await withInstallLock(() => isUnpacked(commands[0]) || installVenv(name))
   const missing = commands.join(' or ')
   const manager = Object.keys(packages).find(onPath)
+  if (!manager && go) throw new InstallError(`Cannot install ${missing}: that needs Go`)
   if (!manager) {
     throw new InstallError(
       `Cannot find ${missing}, nor apt-get, dnf, apk or brew to install it: install it manually`,
@@ -150,7 +151,7 @@ function installVenv(name) {
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(join(dir, 'usr', 'bin'), { recursive: true })
   say(
-    `${name} is not installed. Installing, to use it from ${dir}: pip install ${commands[0].replace('-', '==')}`,
+    `${name} is not installed. Installing, to use it from ${dir}: pip install ${commands[0].replace(/-(?=\d)/, '==')}`,
   )
   const options = ['-q', '--disable-pip-version-check', '--only-binary=:all:', '--require-hashes']
   const installed =

@@ -77,6 +77,12 @@ export const programs = {
     packages: {},
     venv: { requirements: join(root, 'tests/fuzz/requirements.txt'), program: 'st' },
   },
+  // Distributions have versions that know no conditions of depends_on.
+  'podman-compose': {
+    commands: ['podman-compose-1.6.0'],
+    packages: {},
+    venv: { requirements: join(root, 'deploy/container/requirements.txt'), program: 'podman-compose' },
+  },
   podman: { commands: ['podman'], packages: same('podman') },
   // Podman brings crun, which fails on machines that mount both versions of cgroups.
   runc: { commands: ['runc'], packages: same('runc') },
