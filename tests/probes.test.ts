@@ -1,5 +1,6 @@
 /** Liveness of real processes: a loop that hangs, and one that recovers. */
-import { test } from 'vitest'
+import { getPriority } from 'node:os'
+import { expect, test } from 'vitest'
 import { type ServiceName, serviceNames } from '../platform/config.ts'
 import { eventually } from './doubles/eventually.ts'
 import { type System, startOwnSystem } from './harness/system.ts'
@@ -18,6 +19,10 @@ test('a loop that hangs fails /livez and is named there, in every service, until
   }
   for (const service of serviceNames)
     await eventually(async () => (await livez(service)).status === 200, patience)
+
+  // The notifier yields to the others, and never takes a priority that it was not given.
+  const [stock, notifier] = [system.processes.stock[0]!, system.processes.notifier[0]!]
+  expect(getPriority(notifier.pid)).toBe(Math.max(10, getPriority(stock.pid)))
 
   // Each worker looks for dead letters once a second. From now on that takes longer than the limit.
   for (const service of serviceNames) await slowDown(system, service)

@@ -1,5 +1,5 @@
 /** The notifier turns stock's events into notices and delivers them. */
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { Reads } from '../../platform/http/reads.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { runService, type Service, type Surroundings } from '../../platform/service.ts'
@@ -28,7 +28,8 @@ const niceness = 10
 await runService('notifier', start, notifierSettings)
 
 async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
-  setPriority(niceness)
+  // Started with a lower priority than this, it keeps that: only root may raise one.
+  setPriority(Math.max(niceness, getPriority()))
   const { config, log, lines, metrics, tracing } = given
   const { noticeDelayMs, noticeGatherMs } = config
   const parts = await ServiceParts.open(given)

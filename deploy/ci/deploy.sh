@@ -11,29 +11,7 @@ reference=${2:?name the image by its digest}
 namespace=${NAMESPACE:-bookreservation}
 timeout=${TIMEOUT:-10m}
 by_digest "$reference"
-[ -d "$root/deploy/kubernetes/overlays/$overlay" ] || die "No such overlay: $overlay"
-
-# Kustomize only accepts folders within the tree.
-dir=$(mktemp -d "$root/deploy/kubernetes/.release-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-
-# Replace the image, whatever its name in the overlay is.
-names=$(kubectl kustomize "$root/deploy/kubernetes/overlays/$overlay" |
-  sed -nE 's/^[- ]*image: *"?([^"@ ]*bookreservation)([:@][^" ]*)?"?$/\1/p' | sort -u)
-[ -n "$names" ] || die "The overlay $overlay does not run our image"
-{
-  echo 'apiVersion: kustomize.config.k8s.io/v1beta1'
-  echo 'kind: Kustomization'
-  echo "resources: [../overlays/$overlay]"
-  echo 'images:'
-  for name in $names; do
-    echo "  - {name: $name, newName: ${reference%@*}, digest: ${reference#*@}}"
-  done
-} >"$dir/kustomization.yaml"
-manifests=$(kubectl kustomize "$dir")
-if grep -E '^[- ]*image: .*bookreservation([:@"]|$)' <<<"$manifests" | grep -qvF "$reference"; then
-  die "The overlay $overlay would run another image of ours beside $reference"
-fi
+manifests=$("$root/deploy/ci/render.sh" "$overlay" "$reference")
 
 say "Deploying $reference to $overlay"
 # A Job is immutable. Services wait for the new one before they start.

@@ -31,6 +31,15 @@ test('the image has the version of node that the tests run on', async () => {
   expect(text).toContain(`ARG BUILDER=docker.io/library/node:${devDependencies.node}-`)
 })
 
+test('the image has the licence that package.json names', async () => {
+  const { license } = JSON.parse(await read('package.json'))
+  expect(license).toBe('Apache-2.0')
+  const titled = (await read('LICENSE')).trimStart().split('\n').slice(0, 2)
+  expect(titled.map((it) => it.trim())).toEqual(['Apache License', 'Version 2.0, January 2004'])
+  expect(text).toContain(`org.opencontainers.image.licenses="${license}"`)
+  expect(text).toMatch(/^COPY LICENSE /m)
+})
+
 test.for(['node', 'deno'] as const)('%s is started as by npm start', (runtime) => {
   const [, ...entrypoint] = entrypoints.find(([program]) => program === `/app/bin/${runtime}`)!
   const [, ...flags] = runtimeCommand(runtime)

@@ -68,6 +68,7 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
     top.delete('')
     expect([...top].sort()).toEqual([
       '.cache',
+      'LICENSE',
       'actors',
       'bin',
       'deno.json',
@@ -82,6 +83,12 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
     expect(ours).toContain('app/actors/stock/main.ts')
     expect(ours).toContain('app/actors/stock/migrations/0001-stock.sql')
     expect(ours.filter((file) => /test|faults|fuzz|guarantees/.test(file))).toEqual([])
+  })
+
+  test('it carries our licence, that of the runtime, and those of the libraries', () => {
+    expect(files).toContain('app/LICENSE')
+    expect(files).toContain('app/bin/LICENSE')
+    expect(files).toContain('app/node_modules/hono/LICENSE')
   })
 
   test('it has no shell, if its base has none', () => {

@@ -37,6 +37,11 @@ rm -rf "$dir/base/usr/share/doc" "$dir/base/usr/share/man" "$dir/base/usr/share/
 
 rm -rf "$dir/builder/var/cache/apt/archives" "$dir/builder/var/lib/apt/lists"
 install -D "$(node -p process.execPath)" "$dir/builder/usr/local/bin/node"
+# A distribution keeps the licence of Node elsewhere than Node's own archives and images do.
+for licence in "$(npm prefix --global)/LICENSE" /usr/share/doc/nodejs/copyright; do
+  if [ -e "$licence" ]; then break; fi
+done
+install -m 644 -D "$licence" "$dir/builder/usr/local/LICENSE"
 mkdir -p "$dir/builder/usr/local/lib/node_modules"
 npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
 cp -R "$npm" "$dir/builder/usr/local/lib/node_modules/npm"

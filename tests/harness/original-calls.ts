@@ -9,7 +9,7 @@ export const reservedNotice = '##### 예약 완료 되었습니다 #####'
 export const canceledNotice = '##### 예약 취소 되었습니다 #####'
 
 /** Makes every call in order and checks its response. */
-export async function makeOriginalCalls(system: System): Promise<void> {
+export async function makeOriginalCalls(system: Pick<System, 'reservation' | 'stock'>): Promise<void> {
   const { reservation, stock } = system
 
   // Three copies of book 1 arrive; HTTPie sends the quantity as a string.

@@ -1,6 +1,8 @@
 /** Slack, Discord and Teams, each against a server that refuses what the real one refuses. */
 import type { ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
+import type { KnownBlock } from '@slack/types'
+import type { RESTPostAPIWebhookWithTokenJSONBody } from 'discord-api-types/v10'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Hook, WebhookSink } from '../../../tests/doubles/webhook-sink.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
@@ -65,7 +67,8 @@ test('Slack is sent text and blocks, byte by byte', async () => {
   server.answer = slackServer
   expect(await deliver(slack(), asking())).toEqual([{ type: 'sent', answer: 'HTTP 200 ok' }])
   const { title, text } = writeMessage(asking(), 'en')
-  const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text, verbatim: true } })
+  const section = (text: string) =>
+    ({ type: 'section', text: { type: 'mrkdwn', text, verbatim: true } }) satisfies KnownBlock
   expect(server.hooks[0]!.raw).toBe(
     JSON.stringify({
       text: title,
@@ -150,7 +153,7 @@ test('Discord is sent content without mentions, byte by byte', async () => {
         '**Please buy\\: B1**\nWe had to turn down 3 reservations because no copies were left\\.\n\nBook\\: B1',
       allowed_mentions: { parse: [] },
       flags: 4,
-    }),
+    } satisfies RESTPostAPIWebhookWithTokenJSONBody),
   )
 })
 

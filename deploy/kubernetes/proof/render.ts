@@ -42,6 +42,9 @@ function inOneLine(manifest: Manifest): Manifest {
 /** The overlays. */
 export const overlays = ['overlays/dev', 'overlays/prod', 'overlays/load'] as const
 
+/** `components/gateway` alone: what `overlays/prod` would have in place of its Ingresses. */
+export const gateway = 'proof/gateway'
+
 /** Its name for `kubectl`: `Deployment/stock`. */
 export const nameOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`
 

@@ -3,17 +3,18 @@
 import { readFile } from 'node:fs/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { perPartition } from '../partitions.ts'
-import { find, type Manifest, nameOf, overlays, render } from './render.ts'
+import { find, gateway, type Manifest, nameOf, overlays, render } from './render.ts'
 import { typeFaults } from './types.ts'
 
+const folders = [...overlays, gateway] as const
 let rendered: Record<string, Manifest[]>
 beforeAll(async () => {
-  rendered = Object.fromEntries(await Promise.all(overlays.map(async (it) => [it, await render(it)])))
+  rendered = Object.fromEntries(await Promise.all(folders.map(async (it) => [it, await render(it)])))
 })
 /** For a test that changes it. */
-const copyOf = (overlay: (typeof overlays)[number]) => structuredClone(rendered[overlay]!)
+const copyOf = (overlay: (typeof folders)[number]) => structuredClone(rendered[overlay]!)
 
-test.for(overlays)('API servers accept everything in %s', async (overlay) => {
+test.for(folders)('API servers accept everything in %s', async (overlay) => {
   expect(await typeFaults(copyOf(overlay))).toEqual([])
 })
 
@@ -29,14 +30,17 @@ test('an unknown field or a wrong type is an error, at any depth of every kind o
   secret.spec.target.nam = 'stock'
   const run = find(load, 'TestRun', 'load')
   run.spec.runner.automountServiceAccountToken = false
+  const route = find(copyOf(gateway), 'HTTPRoute', 'staff')
+  route.spec.rules[0].backendRefs[0].servicePort = 8082
   const unknown = { ...find(prod, 'Service', 'stock'), apiVersion: 'v2' }
 
-  const faults = (await typeFaults([deployment, job, scaled, secret, run, unknown])).join('\n')
+  const faults = (await typeFaults([deployment, job, scaled, secret, run, route, unknown])).join('\n')
   expect(faults).toMatch(/Deployment.*stock.*periodSecond/)
   expect(faults).toMatch(/Job.*migrate.*backoffLimit/)
   expect(faults).toMatch(/ScaledObject.*stock.*formulas/)
   expect(faults).toMatch(/ExternalSecret.*stock-stores.*nam/)
   expect(faults).toMatch(/TestRun.*load.*automountServiceAccountToken/)
+  expect(faults).toMatch(/HTTPRoute.*staff.*servicePort/)
   expect(faults).toMatch(/Service.*stock.*v2/)
 })
 

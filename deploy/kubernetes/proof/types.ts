@@ -1,6 +1,6 @@
 /**
- * Checks manifests against the types of Kubernetes, KEDA, External Secrets, the Prometheus operator and the k6-operator, as
- * strictly as an API server with `--validate=strict`: an unknown field is an error.
+ * Checks manifests against the types of Kubernetes, the Gateway API, KEDA, External Secrets, the Prometheus operator and the
+ * k6-operator, as strictly as an API server with `--validate=strict`: an unknown field is an error.
  *
  * Each manifest becomes a literal of its type. The TypeScript compiler checks its fields, and the schema that the types were
  * generated from checks its values. Kubernetes' own kinds are checked against 1.36 and 1.30, so they fit the versions between.
@@ -14,6 +14,7 @@ import { type Manifest, nameOf } from './render.ts'
 
 /** API groups outside of Kubernetes, and the packages with their types. */
 const packages: Record<string, string> = {
+  'gateway.networking.k8s.io': '@kubernetes-models/gateway-api',
   'keda.sh': '@kubernetes-models/keda',
   'external-secrets.io': '@kubernetes-models/external-secrets',
   'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
@@ -26,7 +27,7 @@ const moduleOf = ({ apiVersion, kind }: Manifest): string => {
 /** The module of Kubernetes 1.30; undefined for other API groups. */
 function oldModuleOf({ apiVersion }: Manifest): string | undefined {
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['core', apiVersion]
-  if (group!.includes('.') && !group!.endsWith('.k8s.io')) return undefined
+  if (packages[group!] || (group!.includes('.') && !group!.endsWith('.k8s.io'))) return undefined
   return `kubernetes-types/${group!.split('.')[0]}/${version}`
 }
 const isTestRun = ({ apiVersion }: Manifest) => apiVersion.startsWith('k6.io/')

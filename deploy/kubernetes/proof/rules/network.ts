@@ -56,6 +56,40 @@ const world: Record<string, string[]> = {
 /** The ports of stores. */
 const storePorts = [5432, 6379, 6380]
 
+/** A path of the one host, and the Service that it leads to. The port is undefined if the Service has none like it. */
+type Route = { from: string; path: string; service: string; port: number | undefined }
+
+/** The routes of Ingresses, or those of the Gateway API. */
+export function routesOf(manifests: Manifest[]): Route[] {
+  const portOf = (service: string, wanted: { name?: string; number?: number }) =>
+    ofKind(manifests, 'Service')
+      .find(({ metadata }) => metadata.name === service)
+      ?.spec.ports.find((it: Container) => it.name === wanted.name || it.port === wanted.number)?.port
+  const ofIngresses = ofKind(manifests, 'Ingress').flatMap(({ metadata, spec }) =>
+    spec.rules.flatMap(({ http }: Container) =>
+      http.paths.map(({ path, backend: { service: it } }: Container) => ({
+        from: metadata.name,
+        path,
+        service: it.name,
+        port: portOf(it.name, it.port),
+      })),
+    ),
+  )
+  const ofGateways = ofKind(manifests, 'HTTPRoute').flatMap(({ metadata, spec }) =>
+    spec.rules.flatMap(({ matches, backendRefs }: Container) =>
+      matches.flatMap(({ path }: Container) =>
+        backendRefs.map((it: Container) => ({
+          from: metadata.name,
+          path: path.value,
+          service: it.name,
+          port: portOf(it.name, { number: it.port }),
+        })),
+      ),
+    ),
+  )
+  return [...ofIngresses, ...ofGateways]
+}
+
 export const network: Rule[] = [
   {
     claim: 'connections that no policy allows are refused, in both directions',
@@ -93,15 +127,9 @@ export const network: Rule[] = [
       }),
   },
   {
-    claim: 'the ingress controller reaches the services of its Ingresses, and not the notifier',
+    claim: 'the ingress controller reaches the services that paths lead to, and not the notifier',
     faults: (manifests) => {
-      const routed = new Set(
-        ofKind(manifests, 'Ingress').flatMap(({ spec }) =>
-          spec.rules.flatMap(({ http }: Container) =>
-            http.paths.map(({ backend }: Container) => backend.service.name),
-          ),
-        ),
-      )
+      const routed = new Set(routesOf(manifests).map(({ service }) => service))
       return services(manifests)
         .filter((it) => callersOf(manifests, it).some(isIngress) !== routed.has(it.metadata.name))
         .map((it) => `${nameOf(it)} is ${routed.has(it.metadata.name) ? 'not reachable' : 'reachable'}`)
@@ -109,6 +137,22 @@ export const network: Rule[] = [
     breach: (manifests) => {
       const [{ http }] = find(manifests, 'Ingress', 'customers').spec.rules
       http.paths[0].backend.service.name = 'notifier'
+    },
+  },
+  {
+    claim: 'every path leads to the port of a Service that customers or staff may call',
+    faults: (manifests) => {
+      const open = services(manifests).map(({ metadata: { name } }) => {
+        const { ports } = find(manifests, 'Service', name).spec
+        return `${name}:${ports.find((it: Container) => it.name === 'http').port}`
+      })
+      return routesOf(manifests)
+        .filter(({ service, port }) => !open.includes(`${service}:${port}`))
+        .map(({ path, service, port }) => `${path} leads to ${service}:${port}`)
+    },
+    breach: (manifests) => {
+      const [{ http }] = find(manifests, 'Ingress', 'staff').spec.rules
+      http.paths[0].backend.service.port.name = 'ops'
     },
   },
   {
