@@ -146,11 +146,11 @@ test('the purchaser sees the demand, orders, and the copies arrive', async () =>
   expect(await wanted()).toEqual([2])
   type Purchase = { purchaseid: string; status: string }
   const ordered = await system().stock.post<Purchase>('/purchases', { bookid: 'bought', qty: 5 })
-  expect(ordered.body.status).toBe('ordered')
+  expect(ordered.body.status).toBe('Ordered')
   expect(await wanted()).toEqual([])
   const { purchaseid } = ordered.body
   await system().stock.post('/stocks', { bookid: 'bought', qty: 5, purchaseid })
-  expect((await system().stock.get<Purchase>(`/purchases/${purchaseid}`)).body.status).toBe('received')
+  expect((await system().stock.get<Purchase>(`/purchases/${purchaseid}`)).body.status).toBe('Received')
   expect((await reserveAndWait(system().reservation, 'bought', 'cem')).status).toBe('Reserved')
   const movements = await every<{ type: string }>(
     system().stock,

@@ -12,6 +12,7 @@ import {
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
+import { shownStatus, shownStatuses } from '../../platform/http/status.ts'
 import { idSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import type { StockHttpOptions } from './http.ts'
@@ -33,7 +34,7 @@ const purchaseSchema = z
     purchaseid: z.uuid(),
     bookid: z.string(),
     qty: z.int(),
-    status: z.enum(['ordered', 'received']),
+    status: shownStatuses(queries.purchaseStatuses),
     orderedAt: z.iso.datetime(),
     receivedAt: z.iso.datetime().nullable(),
     _links: selfSchema,
@@ -130,8 +131,9 @@ const toRequest = ({ requested_at, ...request }: queries.RequestRow) => ({
   requestedAt: requested_at.toISOString(),
 })
 
-const toPurchase = ({ ordered_at, received_at, ...purchase }: queries.PurchaseRow) => ({
+const toPurchase = ({ ordered_at, received_at, status, ...purchase }: queries.PurchaseRow) => ({
   ...purchase,
+  status: shownStatus(status),
   orderedAt: ordered_at.toISOString(),
   receivedAt: received_at?.toISOString() ?? null,
   _links: selfLink(pathOf(purchase.purchaseid)),

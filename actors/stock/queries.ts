@@ -44,11 +44,14 @@ export const requests = (sql: Sql, limit: number, after = ''): Promise<RequestRo
   select bookid, title, shortage, requested_at from book
   where requested_at is not null and bookid > ${after} order by bookid limit ${limit}`
 
+/** As they are stored; answers show them capitalized. */
+export const purchaseStatuses = ['ordered', 'received'] as const
+
 export type PurchaseRow = {
   purchaseid: string
   bookid: string
   qty: number
-  status: 'ordered' | 'received'
+  status: (typeof purchaseStatuses)[number]
   ordered_at: Date
   received_at: Date | null
 }
