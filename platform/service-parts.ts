@@ -16,7 +16,7 @@ import { Sender } from '../streams/sender.ts'
 import { checkPartitions } from '../streams/setup.ts'
 import { Worker, type WorkerOptions } from '../streams/worker.ts'
 import { serviceNames } from './config.ts'
-import { type App, createApp } from './http/app.ts'
+import { type About, type App, createApp } from './http/app.ts'
 import { ready } from './http/health.ts'
 import { openProbe, type Probe } from './http/probe.ts'
 import { connectAll, openReads } from './http/reads.ts'
@@ -117,9 +117,9 @@ export class ServiceParts {
     })
   }
 
-  app(title: string, description: string): App {
+  app(about: Omit<About, 'service'>): App {
     const { log, metrics, tracing, config } = this.#given
-    return createApp({ service: config.service, title, description, log, metrics, tracing })
+    return createApp({ service: config.service, ...about, log, metrics, tracing })
   }
 
   /** The loop that watches the stores. @param readMetrics reads further metrics from Postgres. */

@@ -23,6 +23,8 @@ export type About = {
   title: string
   /** Markdown, shown at the top of `/docs`. */
   description: string
+  /** Descriptions of the tags of its routes. */
+  tags?: Record<string, string>
 }
 
 export type App = Omit<OpenAPIHono, 'openapi'> & {
@@ -38,8 +40,8 @@ export type AppOptions = About & {
   tracing?: Tracing | undefined
 }
 
-export function createApp({ service, title, description, log, metrics, tracing }: AppOptions): App {
-  const app = Object.assign(new OpenAPIHono(), { about: { service, title, description }, addRoute })
+export function createApp({ log, metrics, tracing, ...about }: AppOptions): App {
+  const app = Object.assign(new OpenAPIHono(), { about, addRoute })
   const answer = answerWith(log)
 
   function addRoute({ hide, middleware, ...route }: RouteConfig, handler: Handler): void {

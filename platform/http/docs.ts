@@ -3,9 +3,8 @@ import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { Scalar } from '@scalar/hono-api-reference'
 import type { App } from './app.ts'
+import { openApiOf } from './openapi.ts'
 import { reply, safeHeaders } from './reply.ts'
-
-const version = '0.1.0'
 
 /** Only this package contains the page's script as a browser bundle. */
 const script = new URL('./js/standalone.js', import.meta.resolve('@scalar/fastify-api-reference'))
@@ -42,18 +41,11 @@ async function readScript(): Promise<Uint8Array<ArrayBuffer>> {
  * @param port its port, which may differ from that of the docs.
  */
 export function mountDocs(app: App, documented: App, port: () => number): void {
-  const { service, title, description } = documented.about
+  const { title } = documented.about
   let document: object | undefined
   app.get('/openapi.json', () => {
-    document ??= documented.getOpenAPI31Document({
-      openapi: '3.1.0',
-      info: { title, description, version, license: { name: 'Apache-2.0' } },
-      tags: [{ name: service }, { name: 'health' }],
-    })
-    return reply(200, {
-      ...document,
-      servers: [{ url: `http://{host}:${port()}`, variables: { host: { default: 'localhost' } } }],
-    })
+    document ??= openApiOf(documented, port())
+    return reply(200, document)
   })
 
   const page = Scalar({

@@ -28,16 +28,19 @@ export async function ready(probe: Probe, incarnation: Incarnation): Promise<voi
   await probe.ask()
 }
 
-const statusRoute = (path: string, summary: string, status: string) =>
+const statusRoute = (path: string, operationId: string, summary: string, status: string) =>
   createRoute({
     method: 'get',
     path,
+    operationId,
     summary,
     tags: ['health'],
     responses: {
       200: {
         description: 'OK',
-        content: { 'application/json': { schema: z.object({ status: z.literal(status) }) } },
+        content: {
+          'application/json': { schema: z.object({ status: z.literal(status) }), example: { status } },
+        },
       },
       ...problemResponses(503),
     },
@@ -46,6 +49,7 @@ const statusRoute = (path: string, summary: string, status: string) =>
 const livez = createRoute({
   method: 'get',
   path: '/livez',
+  operationId: 'getLiveness',
   summary: 'Liveness: are all loops making progress? Checks no dependency.',
   tags: ['health'],
   responses: {
@@ -58,6 +62,7 @@ const livez = createRoute({
             status: z.literal('Live'),
             loops: z.array(z.object({ name: z.string(), silentMs: z.int().min(0) })),
           }),
+          example: { status: 'Live', loops: [{ name: 'worker', silentMs: 12 }] },
         },
       },
     },
@@ -66,10 +71,11 @@ const livez = createRoute({
 })
 const readyz = statusRoute(
   '/readyz',
+  'getReadiness',
   'Readiness: can the service serve requests? Fails as soon as it begins to stop.',
   'Ready',
 )
-const startupz = statusRoute('/startupz', 'Startup: has the service started?', 'Started')
+const startupz = statusRoute('/startupz', 'getStartup', 'Startup: has the service started?', 'Started')
 
 /** The probes on the service's own port, for load balancers and people. */
 export function mountProbes(app: App, { liveness, ready, stopping }: ProbeOptions): void {

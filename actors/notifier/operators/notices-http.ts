@@ -1,23 +1,17 @@
 /** Lists notices for operators, who can retry or suppress them. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { App } from '../../../platform/http/app.ts'
-import {
-  collectionSchema,
-  integerFrom,
-  pageQuery,
-  replyPage,
-  selfLink,
-  selfSchema,
-} from '../../../platform/http/paging.ts'
+import { integerFrom, pageQuery, replyPage, selfLink, selfSchema } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
-import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
 import { channelNames } from '../channels/all.ts'
 import { type AttemptRow, attemptOutcomes, readAttempts } from '../delivery/attempts.ts'
+import * as examples from '../examples.ts'
 import { kinds, type Status, statuses } from '../plan/notice.ts'
 import { isForOperator, type Routing, routeOf } from '../plan/routing.ts'
 import { readContacts } from '../store.ts'
@@ -77,40 +71,57 @@ const oneNoticeSchema = noticeSchema
   .extend({ log: z.array(attemptSchema).openapi({ description: 'Every attempt, oldest first' }) })
   .openapi('NoticeWithAttempts')
 
+const changeSchema = z.object({ status: askedStatus(['pending', 'suppressed']) }).openapi('NoticeChange')
+
 const params = z.object({ noticeid: z.uuid() })
 
 const getNotices = createRoute({
   method: 'get',
   path: '/notices',
+  operationId: 'listNotices',
   summary: 'List notices',
   tags: ['operator'],
   request: {
     query: z.object({ ...pageQuery, userid: idSchema.optional(), status: askedStatus(statuses).optional() }),
   },
-  responses: { 200: jsonAnswer(collectionSchema('notices', noticeSchema), 'A page, newest first') },
+  responses: {
+    200: pageAnswer({
+      as: 'NoticePage',
+      name: 'notices',
+      item: noticeSchema,
+      description: 'A page, newest first',
+      example: examples.notice,
+      path: '/notices',
+    }),
+  },
 })
 
 const getNotice = createRoute({
   method: 'get',
   path: '/notices/{noticeid}',
+  operationId: 'getNotice',
   summary: 'A notice, with every delivery attempt',
   tags: ['operator'],
   request: { params },
-  responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice'), ...problemResponses(404) },
+  responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice', examples.oneNotice), ...problemResponses(404) },
 })
 
 const patchNotice = createRoute({
   method: 'patch',
   path: '/notices/{noticeid}',
+  operationId: 'changeNotice',
   summary: 'Retry or suppress a notice',
   description:
     '`Pending` retries a failed or suppressed notice, starting with its first channel. `Suppressed` stops a pending or failed notice. If it is being sent at that moment it may still arrive, and is then `Sent`.',
   tags: ['operator'],
   request: {
     params,
-    body: jsonBody(z.object({ status: askedStatus(['pending', 'suppressed']) })),
+    body: jsonBody(changeSchema, examples.noticeChange),
   },
-  responses: { 200: jsonAnswer(oneNoticeSchema, 'The updated notice'), ...problemResponses(404, 409) },
+  responses: {
+    200: jsonAnswer(oneNoticeSchema, 'The updated notice', examples.oneNotice),
+    ...problemResponses(404, 409),
+  },
 })
 
 export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOptions): void {
