@@ -45,6 +45,7 @@ const reservation = { reservationid: uuid, userid: idSchema }
 const mark = { first: z.literal(true).optional() }
 
 export const refusalReasons = ['OutOfStock', 'UnknownBook'] as const
+export type RefusalReason = (typeof refusalReasons)[number]
 
 export const stockCommandSchema = z.discriminatedUnion('type', [
   z.object({

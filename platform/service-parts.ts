@@ -16,7 +16,7 @@ import { Sender } from '../streams/sender.ts'
 import { checkPartitions } from '../streams/setup.ts'
 import { Worker, type WorkerOptions } from '../streams/worker.ts'
 import { serviceNames } from './config.ts'
-import { type App, createApp } from './http/app.ts'
+import { type About, type App, createApp } from './http/app.ts'
 import { ready } from './http/health.ts'
 import { openProbe, type Probe } from './http/probe.ts'
 import { connectAll, openReads } from './http/reads.ts'
@@ -121,10 +121,10 @@ export class ServiceParts {
     })
   }
 
-  app(title: string, description: string): App {
+  app(about: Omit<About, 'service'>): App {
     const { log, metrics, tracing, config } = this.#given
     const { service, publicUrl, corsOrigins } = config
-    return createApp({ service, title, description, publicUrl, corsOrigins, log, metrics, tracing })
+    return createApp({ service, publicUrl, corsOrigins, ...about, log, metrics, tracing })
   }
 
   /** The loop that watches the stores. @param readMetrics reads further metrics from Postgres. */

@@ -271,7 +271,7 @@ describe('ids in a path', () => {
       const path = place.replace('{id}', id.startsWith('%') ? id : encodeURIComponent(id))
       const json =
         method === 'PATCH'
-          ? { status: service === 'notifier' ? 'pending' : 'Canceled' }
+          ? { status: service === 'notifier' ? 'Pending' : 'Canceled' }
           : method === 'PUT'
             ? { locale: 'en' }
             : undefined

@@ -48,7 +48,7 @@ const noticesTo = (userid: string): Promise<Notice[]> =>
   eventually(
     async () => {
       const notices = await everyNotice(it(), `&userid=${userid}`)
-      return notices.length > 0 && notices.every(({ status }) => status === 'sent') && notices
+      return notices.length > 0 && notices.every(({ status }) => status === 'Sent') && notices
     },
     { message: `${userid} gets no notice` },
   )
@@ -138,7 +138,7 @@ test('8: a cancellation before the decision remains, whatever is decided later',
   expect(await stockOf(it(), 'd8')).toMatchObject({ qty: 0, held: 1 })
   const notices = await eventually(async () => {
     const notices = await everyNotice(it(), '&userid=hasty')
-    const sent = notices.filter(({ status }) => status === 'sent')
+    const sent = notices.filter(({ status }) => status === 'Sent')
     return sent.length > 0 && sent
   })
   expect(kinds(notices)).toEqual(['cancelled'])
@@ -153,8 +153,8 @@ test('8: a cancellation before the decision is announced as one, even if there w
   await stock.start()
   const notices = await eventually(async () => {
     const notices = await everyNotice(it(), '&userid=rash')
-    const sent = notices.filter(({ status }) => status === 'sent')
-    return sent.length > 0 && notices.every(({ status }) => status !== 'pending') && sent
+    const sent = notices.filter(({ status }) => status === 'Sent')
+    return sent.length > 0 && notices.every(({ status }) => status !== 'Pending') && sent
   })
   expect(kinds(notices)).toEqual(['cancelled'])
   expect((await reservationOf(it().reservation, reservationid)).status).toBe('Canceled')

@@ -13,10 +13,45 @@ import {
   stockOf,
   waitFor,
 } from './harness/acts.ts'
+import { apisOf } from './harness/api.ts'
 import { requestsOf } from './harness/requests-file.ts'
 import { useSystem } from './harness/system.ts'
 
 const system = useSystem({ reservation: 2 })
+
+test('a client generated from the documents plays the scene of the README', async () => {
+  const { reservation, stock, notifier } = apisOf(system())
+  const momo = { bookid: 'momo', qty: 3, title: 'Momo' }
+  const headers = { 'idempotency-key': randomUUID() }
+  const received = await stock.POST('/stocks', { body: momo, params: { header: headers } })
+  expect(received.data).toMatchObject({ ...momo, held: 0 })
+
+  const made = await reservation.POST('/reservations', {
+    body: { bookid: 'momo', userid: 'gina' },
+    params: { header: { prefer: 'wait=20' } },
+  })
+  expect(made.data?.status).toBe('Reserved')
+  const path = { reservationid: made.data!.reservationid }
+  const sent = await eventually(async () => {
+    const { data } = await notifier.GET('/notices', {
+      params: { query: { userid: 'gina', status: 'Sent' } },
+    })
+    return data?._embedded.notices.find(({ kind }) => kind === 'reserved')
+  })
+  expect(sent).toMatchObject({ ...path, status: 'Sent' })
+
+  const canceled = await reservation.PATCH('/reservations/{reservationid}', {
+    params: { path },
+    body: { status: 'Canceled' },
+  })
+  expect(canceled.data?.status).toBe('Canceled')
+  await eventually(async () => {
+    const { data } = await stock.GET('/stocks/{bookid}', { params: { path: { bookid: 'momo' } } })
+    return data?.qty === 3
+  })
+  const none = await stock.GET('/stocks/{bookid}', { params: { path: { bookid: 'none' } } })
+  expect(none.error).toMatchObject({ type: '/problems/not-found', status: 404 })
+})
 
 describe('a customer', () => {
   test('who prefers to wait gets the decided reservation, and a header that confirms the preference', async () => {
@@ -156,13 +191,14 @@ test('the purchaser sees the demand, orders, and the copies arrive', async () =>
     return all.filter(({ bookid }) => bookid === 'bought').map(({ shortage }) => shortage)
   }
   expect(await wanted()).toEqual([2])
-  type Purchase = { purchaseid: string; status: string }
-  const ordered = await system().stock.post<Purchase>('/purchases', { bookid: 'bought', qty: 5 })
-  expect(ordered.body.status).toBe('ordered')
+  const { stock } = apisOf(system())
+  const ordered = await stock.POST('/purchases', { body: { bookid: 'bought', qty: 5 } })
+  expect(ordered.data?.status).toBe('Ordered')
   expect(await wanted()).toEqual([])
-  const { purchaseid } = ordered.body
-  await system().stock.post('/stocks', { bookid: 'bought', qty: 5, purchaseid })
-  expect((await system().stock.get<Purchase>(`/purchases/${purchaseid}`)).body.status).toBe('received')
+  const { purchaseid } = ordered.data!
+  await stock.POST('/stocks', { body: { bookid: 'bought', qty: 5, purchaseid } })
+  const arrived = await stock.GET('/purchases/{purchaseid}', { params: { path: { purchaseid } } })
+  expect(arrived.data?.status).toBe('Received')
   expect((await reserveAndWait(system().reservation, 'bought', 'cem')).status).toBe('Reserved')
   const movements = await every<{ type: string }>(
     system().stock,
@@ -211,7 +247,7 @@ describe('an answer may be kept by caches', () => {
       'GET /customers/{userid}': ['no-store'],
       'GET /notices': ['no-store'],
       'GET /notices/{noticeid}': ['no-store'],
-      'PATCH /notices/{noticeid}': ['no-store', { status: 'suppressed' }],
+      'PATCH /notices/{noticeid}': ['no-store', { status: 'Suppressed' }],
       'POST /alerts': ['no-store', { version: '4' }],
       'GET /livez': ['no-store'],
       'GET /readyz': ['no-store'],

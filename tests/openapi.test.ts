@@ -1,6 +1,8 @@
 /** The OpenAPI document of every service is valid and complete, and can be read as a page. */
+import { readFile } from 'node:fs/promises'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
+import { documentFile } from '../deploy/local/openapi/write.ts'
 import { serviceNames } from '../platform/config.ts'
 import type { OpenApi } from './harness/contract.ts'
 import { useSystem } from './harness/system.ts'
@@ -48,6 +50,11 @@ test.each(serviceNames)('the document of %s is valid OpenAPI 3.1', async (servic
   const { valid, errors } = await new Validator().validate(document as unknown as Record<string, unknown>)
   expect(errors ?? []).toEqual([])
   expect(valid).toBe(true)
+})
+
+test.each(serviceNames)('%s serves its document in openapi/', async (service) => {
+  const inGit = JSON.parse(await readFile(documentFile(service), 'utf8'))
+  expect({ ...(await documentOf(service)), servers: inGit.servers }).toEqual(inGit)
 })
 
 test.each(serviceNames)('the document of %s contains every promised route', async (service) => {

@@ -13,7 +13,7 @@ import { type System, startOwnSystem, useSystem } from './harness/system.ts'
 /** Waits until the console has shown one notice for each of these customers. */
 const allTold = (system: System, userids: string[]) =>
   eventually(async () => {
-    const sent = (await everyNotice(system, '&status=sent')).filter(
+    const sent = (await everyNotice(system, '&status=Sent')).filter(
       ({ kind }) => kind !== 'purchase-requested',
     )
     expect(sent.map(({ userid }) => userid).toSorted()).toEqual(userids.toSorted())

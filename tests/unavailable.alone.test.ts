@@ -218,7 +218,7 @@ function callOf(operation: string): Call {
     'POST /stocks': { json: { bookid: 'book', qty: 1 }, headers: key },
     'POST /purchases': { json: { bookid: 'book', qty: 1 }, headers: key },
     'PUT /customers/{userid}': { json: contact },
-    'PATCH /notices/{noticeid}': { json: { status: 'suppressed' } },
+    'PATCH /notices/{noticeid}': { json: { status: 'Suppressed' } },
     'POST /alerts': {
       json: { version: '4', groupKey: 'g', status: 'firing', alerts: [alert] },
       headers: { authorization: `Bearer ${alertToken}` },

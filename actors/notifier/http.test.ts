@@ -211,12 +211,12 @@ test('notices are found by customer and by status', async () => {
   await database.commit([reserved({ reservationid: d, userid: 'other' }), refused({ reservationid: e })])
   const by = async (query: string) => idsOf(await get(`/notices?${query}`))
   expect(await by('userid=other')).toEqual([d])
-  expect(await by('status=sent')).toEqual([a])
-  expect(await by('status=failed')).toEqual([b])
-  expect(await by('status=superseded')).toEqual([c])
-  expect(await by('status=pending')).toEqual([e, d, c])
-  expect(await by('userid=test1&status=pending')).toEqual([e, c])
-  expect(await by('userid=test1&status=failed')).toEqual([b])
+  expect(await by('status=Sent')).toEqual([a])
+  expect(await by('status=Failed')).toEqual([b])
+  expect(await by('status=Superseded')).toEqual([c])
+  expect(await by('status=Pending')).toEqual([e, d, c])
+  expect(await by('userid=test1&status=Pending')).toEqual([e, c])
+  expect(await by('userid=test1&status=Failed')).toEqual([b])
   expect(await by('userid=nobody')).toEqual([])
 })
 
@@ -235,13 +235,13 @@ test('a notice shows its attempts', async () => {
     reservationid,
     reason: 'OutOfStock',
     shortage: null,
-    status: 'pending',
+    status: 'Pending',
     attempts: 1,
     lastError: 'because',
     createdAt: expect.any(String),
     sentAt: null,
     log: [
-      { at: expect.any(String), channel: 'chat', outcome: 'retry', error: 'because', answer: '503 busy' },
+      { at: expect.any(String), channel: 'chat', outcome: 'Retry', error: 'because', answer: '503 busy' },
     ],
     _links: { self: { href: `/notices/${claimed!.noticeid}` } },
   })
@@ -255,17 +255,17 @@ test('an operator can retry a failed notice, which then has as much time as a ne
   const first = await claimOne()
   await markAll(database.sql, [mark(first, 'failed')])
   expect(await claimDue(database.sql, 'chat', 1, 60_000)).toEqual([])
-  expect(await patch(first.noticeid, 'pending')).toMatchObject({ status: 200, body: { status: 'pending' } })
+  expect(await patch(first.noticeid, 'Pending')).toMatchObject({ status: 200, body: { status: 'Pending' } })
   // A repeated request changes nothing.
-  expect(await patch(first.noticeid, 'pending')).toMatchObject({ status: 200, body: { status: 'pending' } })
+  expect(await patch(first.noticeid, 'Pending')).toMatchObject({ status: 200, body: { status: 'Pending' } })
   const again = await claimOne()
   expect(again).toMatchObject({ noticeid: first.noticeid, attempts: 2, retried: true })
   await markAll(database.sql, [mark(again, 'sent')])
   const { body } = await get(`/notices/${first.noticeid}`)
-  expect(body).toMatchObject({ status: 'sent', log: [{ outcome: 'failed' }, { outcome: 'sent' }] })
-  expect(await patch(first.noticeid, 'pending')).toMatchObject({
+  expect(body).toMatchObject({ status: 'Sent', log: [{ outcome: 'Failed' }, { outcome: 'Sent' }] })
+  expect(await patch(first.noticeid, 'Pending')).toMatchObject({
     status: 409,
-    body: { type: '/problems/conflict', detail: 'A notice that is sent cannot become pending.' },
+    body: { type: '/problems/conflict', detail: 'A notice that is Sent cannot become Pending.' },
   })
 })
 
@@ -273,31 +273,31 @@ test('a suppressed notice is not sent until an operator retries it', async () =>
   const reservationid = randomUUID()
   await database.commit([refused({ reservationid })])
   const { noticeid } = (await database.notices())[0]!
-  expect(await patch(noticeid, 'suppressed')).toMatchObject({ status: 200, body: { status: 'suppressed' } })
-  expect(await patch(noticeid, 'suppressed')).toMatchObject({ status: 200, body: { status: 'suppressed' } })
+  expect(await patch(noticeid, 'Suppressed')).toMatchObject({ status: 200, body: { status: 'Suppressed' } })
+  expect(await patch(noticeid, 'Suppressed')).toMatchObject({ status: 200, body: { status: 'Suppressed' } })
   expect(await claimDue(database.sql, 'chat', 1, 60_000)).toEqual([])
-  expect(idsOf(await get('/notices?status=suppressed'))).toEqual([reservationid])
-  expect(idsOf(await get('/notices?status=superseded'))).toEqual([])
-  await patch(noticeid, 'pending')
+  expect(idsOf(await get('/notices?status=Suppressed'))).toEqual([reservationid])
+  expect(idsOf(await get('/notices?status=Superseded'))).toEqual([])
+  await patch(noticeid, 'Pending')
   expect(await claimOne()).toMatchObject({ noticeid })
 })
 
 test('a notice that arrived although it was suppressed during its delivery is sent', async () => {
   await database.commit([refused({ reservationid: randomUUID() })])
   const claimed = await claimOne()
-  await patch(claimed.noticeid, 'suppressed')
+  await patch(claimed.noticeid, 'Suppressed')
   await markAll(database.sql, [mark(claimed, 'sent')])
-  expect((await get(`/notices/${claimed.noticeid}`)).body).toMatchObject({ status: 'sent', log: [{}] })
-  expect((await patch(claimed.noticeid, 'suppressed')).status).toBe(409)
+  expect((await get(`/notices/${claimed.noticeid}`)).body).toMatchObject({ status: 'Sent', log: [{}] })
+  expect((await patch(claimed.noticeid, 'Suppressed')).status).toBe(409)
 })
 
 test('a superseded notice can be neither suppressed nor retried', async () => {
   const reservationid = randomUUID()
   await database.commit([reserved({ reservationid }), released({ reservationid })])
   const { noticeid } = (await database.notices())[0]!
-  for (const status of ['pending', 'suppressed']) expect((await patch(noticeid, status)).status).toBe(409)
-  expect((await patch(randomUUID(), 'pending')).status).toBe(404)
-  expect((await patch(noticeid, 'sent')).status).toBe(400)
+  for (const status of ['Pending', 'Suppressed']) expect((await patch(noticeid, status)).status).toBe(409)
+  expect((await patch(randomUUID(), 'Pending')).status).toBe(404)
+  expect((await patch(noticeid, 'Sent')).status).toBe(400)
 })
 
 test("a notice that every channel refused is retried from the first channel of the customer's current order", async () => {
@@ -309,7 +309,7 @@ test("a notice that every channel refused is retried from the first channel of t
   await database.sql`update undelivered set due_at = now()`
   await markAll(database.sql, [mark(await take('sms'), 'failed', { channel: 'sms' })])
   await ask('PUT', '/customers/test1', { phone: '+821012345678', channels: ['kakao', 'sms'] })
-  expect((await patch(noticeid, 'pending')).body).toMatchObject({ channel: 'kakao', status: 'pending' })
+  expect((await patch(noticeid, 'Pending')).body).toMatchObject({ channel: 'kakao', status: 'Pending' })
   expect(await take('kakao')).toMatchObject({ noticeid, refused: [] })
 })
 
@@ -335,6 +335,16 @@ test.each([
   '/notices?userid=a%20b',
 ])('%s is refused', async (path) => {
   expect((await get(path)).status).toBe(400)
+})
+
+test('a status in its old spelling is refused with the right ones', async () => {
+  const names = expect.stringMatching(/"Pending"\|"Sent"\|"Failed"/)
+  expect((await get('/notices?status=sent')).body.errors).toEqual([{ parameter: 'status', detail: names }])
+  const { status, body } = await patch(randomUUID(), 'pending')
+  expect(status).toBe(400)
+  expect(body.errors).toEqual([
+    { pointer: '/status', detail: expect.stringContaining('"Pending"|"Suppressed"') },
+  ])
 })
 
 test('an unknown notice is not found', async () => {

@@ -1,9 +1,16 @@
 /** The HTTP API of the notifier: for customers, and for operators. */
+import type { About } from '../../platform/http/app.ts'
 import type { Reads } from '../../platform/http/reads.ts'
 import { type CustomersHttpOptions, mountCustomers } from './customers/customers-http.ts'
 import { type AlertsHttpOptions, mountAlerts } from './operators/alerts-http.ts'
 import { mountNotices } from './operators/notices-http.ts'
 import { mountPreviews } from './operators/previews-http.ts'
+
+export const about: Omit<About, 'service'> = {
+  title: 'Notifier',
+  description: 'Notifies customers, the purchaser and operators over their channels.',
+  tags: { customer: 'How customers are notified', operator: 'Notices and alerts' },
+}
 
 export type NotifierHttpOptions = CustomersHttpOptions &
   AlertsHttpOptions & {

@@ -15,7 +15,7 @@ import { Pruning } from './delivery/prune.ts'
 import { type Mark, overdueSeconds } from './delivery/queue.ts'
 import { DelayedWake } from './delivery/wake-signal.ts'
 import { noticeHandler } from './handler.ts'
-import { mountNotifier } from './http.ts'
+import { about, mountNotifier } from './http.ts'
 import { routingOf } from './plan/routing.ts'
 
 /** Events are read in larger batches: notices wait before they are sent anyway. */
@@ -83,7 +83,7 @@ async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
     }),
   })
 
-  const app = parts.app('Notifier', 'Notifies customers, the purchaser and operators over their channels.')
+  const app = parts.app(about)
   mountNotifier({
     app,
     sql,

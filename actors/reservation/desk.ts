@@ -18,6 +18,7 @@ import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { Gone, Wakeup } from '../../streams/wakeup.ts'
+import { refusalReasons } from '../messages.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 import {
@@ -42,7 +43,7 @@ export const insertsAtOnce = 2
 export const answerSchema = z.object({
   reservationid: z.uuid(),
   status: z.enum(statuses),
-  reason: z.string().nullable(),
+  reason: z.enum(refusalReasons).nullable(),
   updatedAt: z.iso.datetime(),
 })
 export type Answer = z.infer<typeof answerSchema>

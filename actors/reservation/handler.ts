@@ -1,7 +1,7 @@
 /** Handles stock's events: decides reservations, confirms cancellations, updates the book list. */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import { parseStockEvent, type StockEvent } from '../messages.ts'
+import { parseStockEvent, type RefusalReason, type StockEvent } from '../messages.ts'
 import { type Listing, listingsOf, updateCounts, upsertBooks } from './books.ts'
 import { type Outcome, type Verdict, verdictsOf } from './reservation.ts'
 import { applyVerdicts, type Report, report } from './store.ts'
@@ -11,7 +11,7 @@ export type Changed = {
   reservationid: string
   bookid: string
   status: Outcome | 'Canceled'
-  reason: string | null
+  reason: RefusalReason | null
   traceparent: string | undefined
   /** ISO 8601, by Postgres's clock. */
   updatedAt: string

@@ -1,33 +1,28 @@
 /** The customers' HTTP API: reserve, read, cancel and follow reservations, and list books. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { App } from '../../platform/http/app.ts'
+import type { About, App } from '../../platform/http/app.ts'
 import { goneOf } from '../../platform/http/departure.ts'
 import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import { claimKey, idempotencyHeader } from '../../platform/http/idempotency.ts'
-import {
-  collectionSchema,
-  decodeAfter,
-  pageOf,
-  pageQuery,
-  replyPage,
-  uuidFrom,
-} from '../../platform/http/paging.ts'
+import { decodeAfter, pageOf, pageQuery, replyPage, uuidFrom } from '../../platform/http/paging.ts'
 import type { Places } from '../../platform/http/places.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
-import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
 import { traceOf } from '../../platform/http/trace.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
 import { findBooks } from './books.ts'
 import type { Desk } from './desk.ts'
+import * as examples from './examples.ts'
 import { follow } from './follow.ts'
-import { type Reservation, requestable, statuses } from './reservation.ts'
+import { type Reservation, statuses } from './reservation.ts'
 import {
   bookSchema,
+  cancellationSchema,
   eventSchema,
   newReservationSchema,
   reservationSchema,
@@ -35,6 +30,12 @@ import {
   toBook,
 } from './resource.ts'
 import * as store from './store.ts'
+
+export const about: Omit<About, 'service'> = {
+  title: 'Reservations',
+  description: 'Reserve a copy of a book, follow or cancel the reservation, and search the book list.',
+  tags: { reservations: 'Reserve, follow and cancel', books: 'The book list' },
+}
 
 /** The longest that a request may wait for the decision. */
 const waitMaxS = 30
@@ -60,6 +61,7 @@ const params = z.object({ reservationid: z.uuid() })
 const create = createRoute({
   method: 'post',
   path: '/reservations',
+  operationId: 'reserve',
   summary: 'Reserve one copy of a book',
   description:
     'The reservation is accepted immediately, even if stock is down, and decided shortly after. With `Prefer: wait=N` (seconds, at most 30) the response is held until the reservation is decided.',
@@ -69,11 +71,11 @@ const create = createRoute({
       'idempotency-key': idempotencyHeader,
       prefer: z.string().optional().openapi({ example: 'wait=5' }),
     }),
-    body: jsonBody(newReservationSchema),
+    body: jsonBody(newReservationSchema, examples.newReservation),
   },
   responses: {
     201: {
-      ...jsonAnswer(reservationSchema, 'The reservation is accepted'),
+      ...jsonAnswer(reservationSchema, 'The reservation is accepted', examples.reservation),
       headers: z.object({ location: z.string(), 'preference-applied': z.string().optional() }),
     },
     ...problemResponses(422),
@@ -83,6 +85,7 @@ const create = createRoute({
 const list = createRoute({
   method: 'get',
   path: '/reservations',
+  operationId: 'listReservations',
   summary: 'List reservations',
   tags: ['reservations'],
   request: {
@@ -93,28 +96,42 @@ const list = createRoute({
       status: z.enum(statuses).optional(),
     }),
   },
-  responses: { 200: jsonAnswer(collectionSchema('reservations', reservationSchema), 'A page, newest first') },
+  responses: {
+    200: pageAnswer({
+      as: 'ReservationPage',
+      name: 'reservations',
+      item: reservationSchema,
+      description: 'A page, newest first',
+      example: examples.reservation,
+      path: '/reservations',
+    }),
+  },
 })
 
 const get = createRoute({
   method: 'get',
   path: '/reservations/{reservationid}',
+  operationId: 'getReservation',
   summary: 'Get a reservation',
   tags: ['reservations'],
   request: { params },
-  responses: { 200: jsonAnswer(reservationSchema, 'The reservation'), ...problemResponses(404) },
+  responses: {
+    200: jsonAnswer(reservationSchema, 'The reservation', examples.reservation),
+    ...problemResponses(404),
+  },
 })
 
 const cancel = createRoute({
   method: 'patch',
   path: '/reservations/{reservationid}',
+  operationId: 'cancelReservation',
   summary: 'Cancel a reservation',
   description:
     'A failed reservation cannot be canceled. Canceling a reservation again has no further effect.',
   tags: ['reservations'],
-  request: { params, body: jsonBody(z.object({ status: z.enum(requestable) })) },
+  request: { params, body: jsonBody(cancellationSchema, examples.cancellation) },
   responses: {
-    200: jsonAnswer(reservationSchema, 'The canceled reservation'),
+    200: jsonAnswer(reservationSchema, 'The canceled reservation', examples.canceled),
     ...problemResponses(404, 409),
   },
 })
@@ -122,6 +139,7 @@ const cancel = createRoute({
 const events = createRoute({
   method: 'get',
   path: '/reservations/{reservationid}/events',
+  operationId: 'followReservation',
   summary: 'Follow a reservation',
   description: 'Server-Sent Events: the current status, then each change until the status is final.',
   tags: ['reservations'],
@@ -130,7 +148,7 @@ const events = createRoute({
     200: {
       description: 'A stream of `status` events',
       headers: z.object({ 'x-accel-buffering': z.literal('no') }),
-      content: { 'text/event-stream': { schema: eventSchema } },
+      content: { 'text/event-stream': { schema: eventSchema, example: examples.event } },
     },
     204: { description: 'The event named by `Last-Event-ID` was the final one' },
     ...problemResponses(404),
@@ -140,6 +158,7 @@ const events = createRoute({
 const books = createRoute({
   method: 'get',
   path: '/books',
+  operationId: 'listBooks',
   summary: 'List or search books',
   description:
     'The list follows stock’s events: it may lag slightly, but never goes back to an older state. `q` is a part of a book’s id, title, author or ISBN. The search ignores case, accents and strokes, character width, repeated spaces and hyphens in ISBNs.',
@@ -156,7 +175,16 @@ const books = createRoute({
       available: z.enum(['true', 'false']).optional(),
     }),
   },
-  responses: taggedAnswers(jsonAnswer(collectionSchema('books', bookSchema), 'A page, ordered by book id')),
+  responses: taggedAnswers(
+    pageAnswer({
+      as: 'BookPage',
+      name: 'books',
+      item: bookSchema,
+      description: 'A page, ordered by book id',
+      example: examples.book,
+      path: '/books',
+    }),
+  ),
 })
 
 export function mountReservations({ app, sql, reads, desk, held, stopping }: ReservationHttpOptions): void {

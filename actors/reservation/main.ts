@@ -10,7 +10,7 @@ import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
-import { mountReservations, readsAtOnce } from './http.ts'
+import { about, mountReservations, readsAtOnce } from './http.ts'
 import { unconfirmedSeconds } from './outbox.ts'
 import { resendUnconfirmed } from './resend.ts'
 import { isUndecided } from './reservation.ts'
@@ -63,10 +63,7 @@ await runService('reservation', async (given) => {
     }
   }
 
-  const app = parts.app(
-    'Reservations',
-    'Reserve a copy of a book, follow or cancel the reservation, and search the book list.',
-  )
+  const app = parts.app(about)
   mountReservations({ app, sql, reads, desk, held: placesToWait(metrics), stopping })
 
   const pulse = new Pulse('resend')

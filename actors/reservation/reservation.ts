@@ -8,7 +8,7 @@
  * Requests change it one by one; stock's events change it in batches. A batch's events about one reservation are first
  * merged into one verdict, so that one statement can apply them all.
  */
-import type { StockEvent } from '../messages.ts'
+import type { RefusalReason, StockEvent } from '../messages.ts'
 
 /** Every status, and those that can follow it. All other lists of statuses derive from this, also in SQL. */
 export const transitions = {
@@ -48,7 +48,7 @@ export type Reservation = {
   bookid: string
   userid: string
   status: Status
-  reason: string | null
+  reason: RefusalReason | null
   created_at: Date
   updated_at: Date
 }
@@ -61,7 +61,7 @@ export type Verdict = {
   reservationid: string
   bookid: string
   status: Outcome | null
-  reason: string | null
+  reason: RefusalReason | null
   /** Whether stock answered the release. A refusal does not count, because stock answers each release separately. */
   released: boolean
 }

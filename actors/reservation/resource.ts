@@ -1,11 +1,13 @@
 /** Reservations and books, as clients see them. */
 import { z } from '@hono/zod-openapi'
 import { selfLink, selfSchema } from '../../platform/http/paging.ts'
-import { idSchema } from '../messages.ts'
+import { idSchema, refusalReasons } from '../messages.ts'
 import type { BookRow } from './books.ts'
-import { type Reservation, statuses } from './reservation.ts'
+import { type Reservation, requestable, statuses } from './reservation.ts'
 
-export const newReservationSchema = z.object({ bookid: idSchema, userid: idSchema })
+export const newReservationSchema = z.object({ bookid: idSchema, userid: idSchema }).openapi('NewReservation')
+
+export const cancellationSchema = z.object({ status: z.enum(requestable) }).openapi('Cancellation')
 
 const linksSchema = selfSchema.extend({ events: z.object({ href: z.string() }) })
 
@@ -15,10 +17,7 @@ export const reservationSchema = z
     bookid: z.string(),
     userid: z.string(),
     status: z.enum(statuses),
-    reason: z
-      .string()
-      .nullable()
-      .openapi({ description: 'why the reservation failed: OutOfStock or UnknownBook' }),
+    reason: z.enum(refusalReasons).nullable().openapi({ description: 'why the reservation failed' }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
     _links: linksSchema,

@@ -1,9 +1,8 @@
 /** The stock manager's HTTP API. */
 import { createRoute, z } from '@hono/zod-openapi'
-import type { App } from '../../platform/http/app.ts'
+import type { About, App } from '../../platform/http/app.ts'
 import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import {
-  collectionSchema,
   decodeAfter,
   integerFrom,
   pageOf,
@@ -15,12 +14,22 @@ import {
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
-import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import { idSchema, textSchema } from '../messages.ts'
+import { idSchema, stockEventSchema, textSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import type { Desk } from './desk.ts'
+import * as examples from './examples.ts'
 import * as queries from './queries.ts'
+
+export const about: Omit<About, 'service'> = {
+  title: 'Stock',
+  description: 'Receive copies of books, see stock and its movements, and order copies that are missing.',
+  tags: {
+    'stock manager': 'Copies that arrive, and what happened to them',
+    purchaser: 'Copies that are missing, and purchases',
+  },
+}
 
 const stockSchema = z
   .object({
@@ -38,33 +47,39 @@ const stockSchema = z
 const movementSchema = z
   .object({
     id: z.string(),
-    type: z.string().openapi({ example: 'CopyReserved' }),
+    type: z.enum(stockEventSchema.options.map(({ shape }) => shape.type.value)),
     time: z.iso.datetime(),
     data: z.record(z.string(), z.unknown()),
   })
   .openapi('Movement')
 
+const receiptSchema = z
+  .object({
+    bookid: idSchema,
+    qty,
+    title: textSchema.optional(),
+    author: textSchema.optional(),
+    isbn: textSchema.optional(),
+    purchaseid: z.uuid().optional().openapi({ description: 'the purchase that the copies belong to' }),
+  })
+  .openapi('Receipt')
+
 const receive = createRoute({
   method: 'post',
   path: '/stocks',
+  operationId: 'receiveCopies',
   summary: 'Receive copies of a book',
   description: 'Answers once the copies are available. Each receipt adds to the stock.',
   tags: ['stock manager'],
   request: {
     headers: keyHeader,
-    body: jsonBody(
-      z.object({
-        bookid: idSchema,
-        qty,
-        title: textSchema.optional(),
-        author: textSchema.optional(),
-        isbn: textSchema.optional(),
-        purchaseid: z.uuid().optional().openapi({ description: 'the purchase that the copies belong to' }),
-      }),
-    ),
+    body: jsonBody(receiptSchema, examples.receipt),
   },
   responses: {
-    201: { ...jsonAnswer(stockSchema, 'The stock, including the new copies'), headers: location },
+    201: {
+      ...jsonAnswer(stockSchema, 'The stock, including the new copies', examples.stock),
+      headers: location,
+    },
     ...problemResponses(422),
   },
 })
@@ -72,29 +87,51 @@ const receive = createRoute({
 const listStocks = createRoute({
   method: 'get',
   path: '/stocks',
+  operationId: 'listStocks',
   summary: 'List stock',
   tags: ['stock manager'],
   request: { headers: tagHeader, query: z.object({ ...pageQuery }) },
-  responses: taggedAnswers(jsonAnswer(collectionSchema('stocks', stockSchema), 'A page, ordered by book id')),
+  responses: taggedAnswers(
+    pageAnswer({
+      as: 'StockPage',
+      name: 'stocks',
+      item: stockSchema,
+      description: 'A page, ordered by book id',
+      example: examples.stock,
+      path: '/stocks',
+    }),
+  ),
 })
 
 const getStock = createRoute({
   method: 'get',
   path: '/stocks/{bookid}',
+  operationId: 'getStock',
   summary: 'Get the stock of a book',
   tags: ['stock manager'],
   request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
-  responses: { ...taggedAnswers(jsonAnswer(stockSchema, 'The stock')), ...problemResponses(404) },
+  responses: {
+    ...taggedAnswers(jsonAnswer(stockSchema, 'The stock', examples.stock)),
+    ...problemResponses(404),
+  },
 })
 
 const listMovements = createRoute({
   method: 'get',
   path: '/stocks/{bookid}/movements',
+  operationId: 'listMovements',
   summary: 'List the movements of a book',
   tags: ['stock manager'],
   request: { params: z.object({ bookid: idSchema }), query: z.object({ ...pageQuery }) },
   responses: {
-    200: jsonAnswer(collectionSchema('movements', movementSchema), 'A page of its events, newest first'),
+    200: pageAnswer({
+      as: 'MovementPage',
+      name: 'movements',
+      item: movementSchema,
+      description: 'A page of its events, newest first',
+      example: examples.movement,
+      path: '/stocks/1/movements',
+    }),
     ...problemResponses(404),
   },
 })

@@ -12,7 +12,7 @@ import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
 import { Desk } from './desk.ts'
 import { type Decided, source, stockCommandHandler } from './handler.ts'
-import { mountStock } from './http.ts'
+import { about, mountStock } from './http.ts'
 import { mountPurchases } from './purchases-http.ts'
 import * as queries from './queries.ts'
 
@@ -60,10 +60,7 @@ await runService('stock', async (given) => {
     }),
   })
 
-  const app = parts.app(
-    'Stock',
-    'Receive copies of books, see stock and its movements, and order copies that are missing.',
-  )
+  const app = parts.app(about)
   const sender = parts.sender(topics.stockMailbox, redis)
   const desk = new Desk({
     sql,

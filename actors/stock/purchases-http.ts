@@ -1,7 +1,6 @@
 /** The purchaser's HTTP API: purchase requests and purchases. */
 import { createRoute, z } from '@hono/zod-openapi'
 import {
-  collectionSchema,
   decodeAfter,
   pageQuery,
   replyPage,
@@ -11,9 +10,11 @@ import {
 } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
-import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { shownStatus, shownStatuses } from '../../platform/http/status.ts'
 import { idSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
+import * as examples from './examples.ts'
 import type { StockHttpOptions } from './http.ts'
 import * as queries from './queries.ts'
 
@@ -33,38 +34,49 @@ const purchaseSchema = z
     purchaseid: z.uuid(),
     bookid: z.string(),
     qty: z.int(),
-    status: z.enum(['ordered', 'received']),
+    status: shownStatuses(queries.purchaseStatuses),
     orderedAt: z.iso.datetime(),
     receivedAt: z.iso.datetime().nullable(),
     _links: selfSchema,
   })
   .openapi('Purchase')
 
+const newPurchaseSchema = z.object({ bookid: idSchema, qty: qty.pipe(z.int().min(1)) }).openapi('NewPurchase')
+
 const listRequests = createRoute({
   method: 'get',
   path: '/purchase-requests',
+  operationId: 'listPurchaseRequests',
   summary: 'List purchase requests',
   description: 'Books that reservations were refused for, until copies are ordered or arrive.',
   tags: ['purchaser'],
   request: { query: z.object({ ...pageQuery }) },
   responses: {
-    200: jsonAnswer(collectionSchema('purchaseRequests', requestSchema), 'A page, ordered by book id'),
+    200: pageAnswer({
+      as: 'PurchaseRequestPage',
+      name: 'purchaseRequests',
+      item: requestSchema,
+      description: 'A page, ordered by book id',
+      example: examples.request,
+      path: '/purchase-requests',
+    }),
   },
 })
 
 const order = createRoute({
   method: 'post',
   path: '/purchases',
+  operationId: 'orderCopies',
   summary: 'Order copies of a book',
   description:
     'Closes the open purchase request for the book. The copies are available once they are received.',
   tags: ['purchaser'],
   request: {
     headers: keyHeader,
-    body: jsonBody(z.object({ bookid: idSchema, qty: qty.pipe(z.int().min(1)) })),
+    body: jsonBody(newPurchaseSchema, examples.newPurchase),
   },
   responses: {
-    201: { ...jsonAnswer(purchaseSchema, 'The purchase'), headers: location },
+    201: { ...jsonAnswer(purchaseSchema, 'The purchase', examples.purchase), headers: location },
     ...problemResponses(422),
   },
 })
@@ -72,19 +84,30 @@ const order = createRoute({
 const listPurchases = createRoute({
   method: 'get',
   path: '/purchases',
+  operationId: 'listPurchases',
   summary: 'List purchases',
   tags: ['purchaser'],
   request: { query: z.object({ ...pageQuery, bookid: idSchema.optional() }) },
-  responses: { 200: jsonAnswer(collectionSchema('purchases', purchaseSchema), 'A page, newest first') },
+  responses: {
+    200: pageAnswer({
+      as: 'PurchasePage',
+      name: 'purchases',
+      item: purchaseSchema,
+      description: 'A page, newest first',
+      example: examples.purchase,
+      path: '/purchases',
+    }),
+  },
 })
 
 const getPurchase = createRoute({
   method: 'get',
   path: '/purchases/{purchaseid}',
+  operationId: 'getPurchase',
   summary: 'Get a purchase',
   tags: ['purchaser'],
   request: { params: z.object({ purchaseid: z.uuid() }) },
-  responses: { 200: jsonAnswer(purchaseSchema, 'The purchase'), ...problemResponses(404) },
+  responses: { 200: jsonAnswer(purchaseSchema, 'The purchase', examples.purchase), ...problemResponses(404) },
 })
 
 export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): void {
@@ -130,8 +153,9 @@ const toRequest = ({ requested_at, ...request }: queries.RequestRow) => ({
   requestedAt: requested_at.toISOString(),
 })
 
-const toPurchase = ({ ordered_at, received_at, ...purchase }: queries.PurchaseRow) => ({
+const toPurchase = ({ ordered_at, received_at, status, ...purchase }: queries.PurchaseRow) => ({
   ...purchase,
+  status: shownStatus(status),
   orderedAt: ordered_at.toISOString(),
   receivedAt: received_at?.toISOString() ?? null,
   _links: selfLink(pathOf(purchase.purchaseid)),

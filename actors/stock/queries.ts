@@ -1,6 +1,7 @@
 /** Queries of the HTTP API. Lists are asked for one row more than a page holds, to see whether another page follows. */
 import { eventsPerBatchMax } from '../../streams/event-batch.ts'
 import type { Sql } from '../../streams/postgres.ts'
+import type { StockEvent } from '../messages.ts'
 
 export type StockRow = {
   bookid: string
@@ -22,7 +23,13 @@ export const stocks = (sql: Sql, limit: number, after = ''): Promise<StockRow[]>
   select bookid, title, author, isbn, available, held, version from book
   where received and bookid > ${after} order by bookid limit ${limit}`
 
-export type MovementRow = { seq: number; id: string; type: string; time: Date; data: Record<string, unknown> }
+export type MovementRow = {
+  seq: number
+  id: string
+  type: StockEvent['type']
+  time: Date
+  data: Record<string, unknown>
+}
 
 /** Newest first: a book's events are in one partition, so their sequence is their order. @param before a sequence. */
 export const movements = (sql: Sql, bookid: string, limit: number, before = Number.MAX_SAFE_INTEGER) => sql<
@@ -44,11 +51,14 @@ export const requests = (sql: Sql, limit: number, after = ''): Promise<RequestRo
   select bookid, title, shortage, requested_at from book
   where requested_at is not null and bookid > ${after} order by bookid limit ${limit}`
 
+/** As they are stored; answers show them capitalized. */
+export const purchaseStatuses = ['ordered', 'received'] as const
+
 export type PurchaseRow = {
   purchaseid: string
   bookid: string
   qty: number
-  status: 'ordered' | 'received'
+  status: (typeof purchaseStatuses)[number]
   ordered_at: Date
   received_at: Date | null
 }

@@ -10,7 +10,7 @@
  *   real.
  */
 import type { Behavior } from '../behavior.ts'
-import type { StockCommand, StockEvent } from '../messages.ts'
+import type { RefusalReason, StockCommand, StockEvent } from '../messages.ts'
 
 export type Book = {
   bookid: string
@@ -31,8 +31,6 @@ export type Book = {
 
 /** The decision on a reservation. */
 export type Hold = { status: 'held' } | { status: 'refused'; reason: RefusalReason } | { status: 'released' }
-
-export type RefusalReason = Extract<StockEvent, { type: 'ReservationRefused' }>['reason']
 
 /** A book, and the state of the reservation or command that a message names. */
 export type StockState = {

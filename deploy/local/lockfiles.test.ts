@@ -11,6 +11,7 @@ const lockfiles = [
   'package-lock.json',
   'load/compare/package-lock.json',
   'deploy/kubernetes/kubectl/package-lock.json',
+  'openapi/generator/package-lock.json',
 ]
 const requirements = ['tests/fuzz/requirements.txt', 'deploy/container/requirements.txt']
 

@@ -26,6 +26,8 @@ export type About = {
   description: string
   /** The URL of the service as clients see it, without a slash at its end. Makes the types of problems absolute. */
   publicUrl?: string | undefined
+  /** Descriptions of the tags of its routes. */
+  tags?: Record<string, string>
 }
 
 export type App = Omit<OpenAPIHono, 'openapi'> & {

@@ -3,10 +3,9 @@ import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { App } from './app.ts'
 import { isCurrent, tagOf } from './etag.ts'
+import { openApiOf } from './openapi.ts'
 import { Problem } from './problem.ts'
 import { reply, safeHeaders } from './reply.ts'
-
-const version = '0.1.0'
 
 /** Changes whenever its content does, so that browsers may keep it for good. */
 type Asset = { path: string; type: string; etag: string; bytes: Uint8Array<ArrayBuffer> }
@@ -74,16 +73,11 @@ const pageOf = (title: string, script: Asset, style: Asset) => `<!doctype html>
  * @param port its port, which may differ from that of the docs.
  */
 export function mountDocs(app: App, documented: App, port: () => number): void {
-  const { service, title, description, publicUrl } = documented.about
+  const { title } = documented.about
   let document: object | undefined
   app.get('/openapi.json', () => {
-    document ??= documented.getOpenAPI31Document({
-      openapi: '3.1.0',
-      info: { title, description, version, license: { name: 'Apache-2.0' } },
-      tags: [{ name: service }, { name: 'health' }],
-    })
-    const local = { url: `http://{host}:${port()}`, variables: { host: { default: 'localhost' } } }
-    return reply(200, { ...document, servers: [publicUrl === undefined ? local : { url: publicUrl }] })
+    document ??= openApiOf(documented, port())
+    return reply(200, document)
   })
 
   app.get('/', (c) => c.redirect('/docs'))

@@ -28,16 +28,19 @@ export async function ready(probe: Probe, incarnation: Incarnation): Promise<voi
   await probe.ask()
 }
 
-const statusRoute = (path: string, summary: string, status: string) =>
+const statusRoute = (path: string, operationId: string, summary: string, status: string) =>
   createRoute({
     method: 'get',
     path,
+    operationId,
     summary,
     tags: ['health'],
     responses: {
       200: {
         description: 'OK',
-        content: { 'application/json': { schema: z.object({ status: z.literal(status) }) } },
+        content: {
+          'application/json': { schema: z.object({ status: z.literal(status) }), example: { status } },
+        },
       },
       ...problemResponses(503),
     },
@@ -46,6 +49,7 @@ const statusRoute = (path: string, summary: string, status: string) =>
 const livez = createRoute({
   method: 'get',
   path: '/livez',
+  operationId: 'getLiveness',
   summary: 'Liveness: are all loops making progress? Checks no dependency.',
   tags: ['health'],
   responses: {
@@ -55,9 +59,10 @@ const livez = createRoute({
       content: {
         'application/json': {
           schema: z.object({
-            status: z.literal('live'),
+            status: z.literal('Live'),
             loops: z.array(z.object({ name: z.string(), silentMs: z.int().min(0) })),
           }),
+          example: { status: 'Live', loops: [{ name: 'worker', silentMs: 12 }] },
         },
       },
     },
@@ -66,17 +71,18 @@ const livez = createRoute({
 })
 const readyz = statusRoute(
   '/readyz',
+  'getReadiness',
   'Readiness: can the service serve requests? Fails as soon as it begins to stop.',
-  'ready',
+  'Ready',
 )
-const startupz = statusRoute('/startupz', 'Startup: has the service started?', 'started')
+const startupz = statusRoute('/startupz', 'getStartup', 'Startup: has the service started?', 'Started')
 
 /** The probes on the service's own port, for load balancers and people. */
 export function mountProbes(app: App, { liveness, ready, stopping }: ProbeOptions): void {
   app.addRoute(livez, () => {
     const loops = liveness.pulses.map(({ name, silentMs }) => ({ name, silentMs: Math.round(silentMs) }))
     const hung = liveness.hung()
-    if (hung.length === 0) return reply(200, { status: 'live' as const, loops })
+    if (hung.length === 0) return reply(200, { status: 'Live' as const, loops })
     throw new Problem('loop-hung', {
       detail: hung.map(({ name, why }) => `${name} ${why}`).join(', '),
       extensions: { loops },
@@ -91,7 +97,7 @@ export function mountProbes(app: App, { liveness, ready, stopping }: ProbeOption
       const detail = cause instanceof GoneBack ? cause.message : 'The database is not responding.'
       throw new Problem('not-ready', { detail, cause })
     }
-    return reply(200, { status: 'ready' })
+    return reply(200, { status: 'Ready' })
   })
 }
 
@@ -100,7 +106,7 @@ export function mountHealth(app: App, { metrics, ...options }: HealthOptions): v
   mountProbes(app, options)
 
   // This port opens once the service has started.
-  app.addRoute(startupz, () => reply(200, { status: 'started' }))
+  app.addRoute(startupz, () => reply(200, { status: 'Started' }))
 
   app.get('/metrics', async (c) =>
     c.text(await metrics.registry.metrics(), 200, {

@@ -189,7 +189,7 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
     ] as const) {
       const { head, body } = await raw(port, sent)
       expect(head, sent).toMatch(new RegExp(`^HTTP/1\\.[01] ${status} `))
-      if (status === 200 && !sent.startsWith('HEAD')) expect(JSON.parse(body)).toEqual({ status: 'ready' })
+      if (status === 200 && !sent.startsWith('HEAD')) expect(JSON.parse(body)).toEqual({ status: 'Ready' })
     }
   })
 
@@ -389,5 +389,5 @@ test('on Node an invalid request gets an error, never in the middle of another r
   }
   const twice = await raw(port, 'GET /readyz HTTP/1.1\r\nhost: x\r\n\r\nno request\r\n\r\n')
   expect(twice.head).toMatch(/^HTTP\/1\.1 200 /)
-  expect(twice.body).toMatch(/^{"status":"ready"}HTTP\/1\.1 400 /)
+  expect(twice.body).toMatch(/^{"status":"Ready"}HTTP\/1\.1 400 /)
 })

@@ -186,7 +186,7 @@ async function everyOutcomeNotified(system: System, reservations: Reservation[])
     .sort()
   await eventually(
     async () => {
-      const notices = await everyNotice(system, '&status=sent')
+      const notices = await everyNotice(system, '&status=Sent')
       const shown = notices.filter(({ channel, reservationid }) => channel === 'console' && reservationid)
       expect(shown.map(({ reservationid, kind }) => `${reservationid} ${kind}`).sort()).toEqual(wanted)
       return true

@@ -35,7 +35,7 @@ test('D2: while stock and the notifier are down, reservations are accepted; then
   const reservations = await audit(system, { received: { book: 10 }, accepted })
   expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(10)
   await eventually(
-    async () => (await everyNotice(system, '&status=sent')).filter((it) => it.reservationid).length === 25,
+    async () => (await everyNotice(system, '&status=Sent')).filter((it) => it.reservationid).length === 25,
   )
 })
 

@@ -141,7 +141,7 @@ test('when a lock blocks the notifier for longer than a lease, another one repea
     )
     return reservation
   })
-  await eventually(async () => (await everyNotice(own, '&userid=eva&status=sent')).length === 2, {
+  await eventually(async () => (await everyNotice(own, '&userid=eva&status=Sent')).length === 2, {
     message: 'The sent notice is not recorded',
   })
   expect(linesOf(reservationid)).toBe(1)
@@ -192,7 +192,7 @@ async function setContact(userid: string, contact: Record<string, unknown>): Pro
 const sentTo = (userid: string, wanted: number): Promise<Notice[]> =>
   eventually(
     async () => {
-      const notices = await everyNotice(system(), `&userid=${userid}&status=sent`)
+      const notices = await everyNotice(system(), `&userid=${userid}&status=Sent`)
       return notices.length === wanted && notices
     },
     { timeoutMs: 20_000, message: `${userid} did not get ${wanted} notices` },

