@@ -106,7 +106,7 @@ test('when the notifier is killed repeatedly, every outcome is notified, and rep
     return reserve(system().reservation, 'many', users[index % users.length]!)
   })
   // Console, e-mail and chat for each outcome.
-  const wanted = Object.fromEntries(['console', 'email', 'chat'].map((channel) => [`${channel} sent`, 150]))
+  const wanted = Object.fromEntries(['console', 'email', 'chat'].map((channel) => [`${channel} Sent`, 150]))
   await eventually(
     async () => {
       const found = Object.groupBy(await noticesOf(made), ({ channel, status }) => `${channel} ${status}`)
