@@ -1,15 +1,14 @@
 /** The calls of customers and the stock manager in the demo. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { components as notifier } from '../../openapi/notifier.ts'
+import type { components as reservation } from '../../openapi/reservation.ts'
+import type { components as stock } from '../../openapi/stock.ts'
 import type { ServiceName } from '../../platform/config.ts'
+import { call, callEvery } from '../local/call.ts'
 
-export type Reservation = { reservationid: string; bookid: string; userid: string; status: string }
-export type Stock = { qty: number; held: number }
-export type Notice = { reservationid: string | null; userid: string | null }
-
-type Page<Name extends string, Item> = {
-  _embedded: Record<Name, Item[]>
-  _links: { next?: { href: string } }
-}
+export type Reservation = reservation['schemas']['Reservation']
+export type Stock = stock['schemas']['Stock']
+export type Notice = notifier['schemas']['Notice']
 
 const pollMs = 200
 
@@ -23,36 +22,35 @@ export class People {
   }
 
   /** The stock manager receives copies. */
-  async receive(bookid: string, title: string, qty: number): Promise<void> {
-    await this.#call('stock', '/stocks', { bookid, title, qty })
+  receive(bookid: string, title: string, qty: number): Promise<Stock> {
+    return call(`${this.#urls.stock}/stocks`, { json: { bookid, title, qty }, signal: this.#signal })
   }
 
   stockOf(bookid: string): Promise<Stock> {
-    return this.#call('stock', `/stocks/${bookid}`)
+    return call(`${this.#urls.stock}/stocks/${bookid}`, { signal: this.#signal })
   }
 
   /** @param waitS how long the answer may wait for the decision, in seconds. */
   reserve(bookid: string, userid: string, waitS = 0): Promise<Reservation> {
-    return this.#call('reservation', '/reservations', { bookid, userid }, { prefer: `wait=${waitS}` })
+    const headers = { prefer: `wait=${waitS}` }
+    const json = { bookid, userid }
+    return call(`${this.#urls.reservation}/reservations`, { json, headers, signal: this.#signal })
   }
 
   reservationsOf(bookid: string): Promise<Reservation[]> {
-    return this.#every('reservation', 'reservations', `/reservations?bookid=${bookid}&limit=200`)
+    return callEvery(this.#urls.reservation, `reservations?bookid=${bookid}`, { signal: this.#signal })
   }
 
   /** All that are decided. */
   async outcomes(): Promise<Reservation[]> {
-    const all = await this.#every<'reservations', Reservation>(
-      'reservation',
-      'reservations',
-      '/reservations?limit=200',
-    )
+    const signal = this.#signal
+    const all = await callEvery<Reservation>(this.#urls.reservation, 'reservations', { signal })
     return all.filter((it) => it.status !== 'Requested')
   }
 
   /** Customers' notices: the purchaser has some too. */
   async notices(): Promise<Notice[]> {
-    const notices = await this.#every<'notices', Notice>('notifier', 'notices', '/notices?limit=200')
+    const notices = await callEvery<Notice>(this.#urls.notifier, 'notices', { signal: this.#signal })
     return notices.filter((it) => it.userid !== null)
   }
 
@@ -63,31 +61,5 @@ export class People {
       if (enough(it) || performance.now() > deadline) return it
       await sleep(pollMs, undefined, { signal: this.#signal })
     }
-  }
-
-  async #every<Name extends string, Item>(service: ServiceName, name: Name, path: string): Promise<Item[]> {
-    const items: Item[] = []
-    for (let next: string | undefined = path; next; ) {
-      const page: Page<Name, Item> = await this.#call(service, next)
-      items.push(...page._embedded[name])
-      next = page._links.next?.href
-    }
-    return items
-  }
-
-  async #call<Body>(
-    service: ServiceName,
-    path: string,
-    json?: object,
-    headers: Record<string, string> = {},
-  ): Promise<Body> {
-    const response = await fetch(new URL(path, this.#urls[service]), {
-      ...(json && { method: 'POST', body: JSON.stringify(json) }),
-      headers: { ...headers, ...(json && { 'content-type': 'application/json' }) },
-      signal: this.#signal,
-    })
-    if (response.ok) return (await response.json()) as Body
-    const method = json ? 'POST' : 'GET'
-    throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`)
   }
 }

@@ -1,6 +1,7 @@
 /** `npm run seed`: fills a running system with books, so that lists and searches have something to show. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { call, callEvery } from '../local/call.ts'
 import { Progress } from '../local/progress.ts'
 import { runningSystem } from '../local/servers/running.ts'
 import { runCommand } from '../ops/command.ts'
@@ -16,7 +17,7 @@ const help = `Fills a running system with 200 books in Korean and English, with 
 
 A book that stock knows is left as it is, so running it again changes nothing.`
 
-type Place = { reservation: string; stock: string }
+type Urls = { reservation: string; stock: string }
 
 const receiptsAtOnce = 8
 const listedMaxMs = 10_000
@@ -33,20 +34,19 @@ await runCommand(async () => {
     },
   })
   if (values.help) return console.log(help)
-  const place = placeOf(values)
+  const urls = urlsOf(values)
   const books = await readBooks()
-  const known = await idsOf(place.stock, 'stocks')
+  const known = await idsOf(urls.stock, 'stocks')
   const missing = books.filter((it) => !known.has(it.bookid))
-  await receive(place.stock, missing)
-  await untilListed(place.reservation, books)
+  await receive(urls.stock, missing)
+  await untilListed(urls.reservation, books)
   const copies = missing.reduce((sum, it) => sum + it.copies, 0)
-  console.log(
-    `Received ${missing.length} books with ${copies} copies; ${known.size} books were there before.`,
-  )
-  console.log(`\nLook at them:\n\n  ${queries.map((it) => `${place.reservation}/books?${it}`).join('\n  ')}`)
+  const before = books.length - missing.length
+  console.log(`Received ${missing.length} books with ${copies} copies; ${before} books were there before.`)
+  console.log(`\nLook at them:\n\n  ${queries.map((it) => `${urls.reservation}/books?${it}`).join('\n  ')}`)
 })
 
-function placeOf(given: Partial<Place>): Place {
+function urlsOf(given: Partial<Urls>): Urls {
   if (!given.reservation !== !given.stock) throw new Error('Give both --reservation and --stock, or neither')
   const dataDir = process.env.DATA_DIR || '.data'
   const { reservation, stock } = given.stock ? given : (runningSystem(dataDir)?.services ?? {})
@@ -63,9 +63,8 @@ async function receive(stock: string, books: Book[]): Promise<void> {
     for (let book = waiting.shift(); book; book = waiting.shift()) {
       const { copies, ...about } = book
       // Two commands at the same time have one effect, too.
-      const headers = { 'content-type': 'application/json', 'idempotency-key': `seed ${book.bookid}` }
-      const body = JSON.stringify({ ...about, qty: copies })
-      await call(`${stock}/stocks`, { method: 'POST', headers, body })
+      const headers = { 'idempotency-key': `seed ${book.bookid}` }
+      await call(`${stock}/stocks`, { json: { ...about, qty: copies }, headers })
       progress.show(`${books.length - waiting.length} of ${books.length} books`)
     }
   }
@@ -86,22 +85,7 @@ async function untilListed(reservation: string, books: Book[]): Promise<void> {
   }
 }
 
-/** The ids of all books of a collection, page by page. */
 async function idsOf(url: string, collection: 'stocks' | 'books'): Promise<Set<string>> {
-  type Page = { _embedded: Record<string, { bookid: string }[]>; _links: { next?: { href: string } } }
-  const ids = new Set<string>()
-  for (let next: string | undefined = `/${collection}?limit=200`; next; ) {
-    const page = (await (await call(new URL(next, url).href)).json()) as Page
-    for (const { bookid } of page._embedded[collection] ?? []) ids.add(bookid)
-    next = page._links.next?.href
-  }
-  return ids
-}
-
-async function call(url: string, request?: RequestInit): Promise<Response> {
-  const response = await fetch(url, request).catch((error: Error) => {
-    throw new Error(`Cannot reach ${url}: ${(error.cause as Error | undefined)?.message ?? error.message}`)
-  })
-  if (response.ok) return response
-  throw new Error(`${request?.method ?? 'GET'} ${url} answered ${response.status}: ${await response.text()}`)
+  const all = await callEvery<{ bookid: string }>(url, collection)
+  return new Set(all.map((it) => it.bookid))
 }
