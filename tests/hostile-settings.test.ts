@@ -4,8 +4,9 @@ import postgres from 'postgres'
 import { afterAll, expect, inject, test } from 'vitest'
 import { migrate } from '../deploy/ops/migrate.ts'
 import { receive, reserve } from './harness/acts.ts'
+import { withDatabase } from './harness/database.ts'
 import { canceledNotice, makeOriginalCalls, noticesShown, reservedNotice } from './harness/original-calls.ts'
-import { startOwnSystem, withDatabase } from './harness/system.ts'
+import { startOwnSystem } from './harness/system.ts'
 
 const hostile: Record<string, string> = {
   DateStyle: 'German, DMY',

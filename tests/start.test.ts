@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { describe, expect, inject, test } from 'vitest'
 import { type ServiceName, serviceNames } from '../platform/config.ts'
+import { withDatabase } from './harness/database.ts'
 import { root } from './harness/service-process.ts'
-import { useSystem, withDatabase } from './harness/system.ts'
+import { useSystem } from './harness/system.ts'
 
 const system = useSystem({ partitions: 8 })
 

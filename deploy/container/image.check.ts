@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { type Passwords, type ServiceName, serviceNames } from '../../platform/config.ts'
+import { withDatabase } from '../../tests/harness/database.ts'
 import {
   canceledNotice,
   makeOriginalCalls,
@@ -13,7 +14,7 @@ import {
   reservedNotice,
 } from '../../tests/harness/original-calls.ts'
 import { ServiceProcess } from '../../tests/harness/service-process.ts'
-import { asItself, System, withDatabase } from '../../tests/harness/system.ts'
+import { asItself, System } from '../../tests/harness/system.ts'
 import { type Bases, basesOf, build } from './image.ts'
 import { label, podman, podmanEnv, runCommand } from './podman.ts'
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { expect, inject, test } from 'vitest'
 import { eventually } from '../../tests/doubles/eventually.ts'
-import { withDatabase } from '../../tests/harness/system.ts'
+import { withDatabase } from '../../tests/harness/database.ts'
 import { startChild } from '../local/processes/child.ts'
 import { migrate } from './migrate.ts'
 

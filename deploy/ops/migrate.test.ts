@@ -8,7 +8,8 @@ import { adviceOn, faultsOfNode, faultsOfPostgres, parseInfo } from '../../strea
 import { eventually } from '../../tests/doubles/eventually.ts'
 import { OwnServer } from '../../tests/doubles/own-server.ts'
 import { receive } from '../../tests/harness/acts.ts'
-import { startOwnSystem, withDatabase } from '../../tests/harness/system.ts'
+import { withDatabase } from '../../tests/harness/database.ts'
+import { startOwnSystem } from '../../tests/harness/system.ts'
 import { migrate } from './migrate.ts'
 
 const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })

@@ -1,5 +1,5 @@
 /** The OpenAPI document of a service. `npm run docs` writes it to `openapi/`; the service itself serves it. */
-import packageJson from '../../package.json' with { type: 'json' }
+import { version } from '../build.ts'
 import type { App } from './app.ts'
 import { problems } from './problem.ts'
 
@@ -15,7 +15,7 @@ export function openApiOf(app: App, port: number): object {
     info: {
       title,
       description,
-      version: packageJson.version,
+      version,
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     servers: [publicUrl === undefined ? local : { url: publicUrl }],

@@ -20,8 +20,9 @@ import {
   reserveUntilAccepted,
 } from '../harness/acts.ts'
 import { audit } from '../harness/audit.ts'
+import { withDatabase } from '../harness/database.ts'
 import { Producer } from '../harness/producer.ts'
-import { type System, startOwnSystem, withDatabase } from '../harness/system.ts'
+import { type System, startOwnSystem } from '../harness/system.ts'
 
 // Each of these keeps the machine busy at times.
 vi.setConfig({ maxConcurrency: 3 })

@@ -15,7 +15,8 @@ import {
 } from '../harness/acts.ts'
 import { audit } from '../harness/audit.ts'
 import type { Answer, Client } from '../harness/client.ts'
-import { type System, startOwnSystem, withDatabase } from '../harness/system.ts'
+import { withDatabase } from '../harness/database.ts'
+import { type System, startOwnSystem } from '../harness/system.ts'
 
 /** A response takes at most 2 s; the rest is for a machine that is busy with other tests. */
 const promptMs = 3_000

@@ -4,8 +4,9 @@ import { eventually, inParallel, range } from '../doubles/eventually.ts'
 import { TcpProxy } from '../doubles/tcp-proxy.ts'
 import { cancel, decided, receive, reserve, reserveAndWait } from '../harness/acts.ts'
 import { audit } from '../harness/audit.ts'
+import { withDatabase } from '../harness/database.ts'
 import { leaseOf, ownerOf, partitionOfBook, sharedOut } from '../harness/owner.ts'
-import { leaseTtlMs, type System, startOwnSystem, withDatabase } from '../harness/system.ts'
+import { leaseTtlMs, type System, startOwnSystem } from '../harness/system.ts'
 
 /** How long customers may wait for a new owner, beyond the lease. */
 const takeoverMs = 2_000

@@ -9,7 +9,8 @@ import { eventually } from '../doubles/eventually.ts'
 import { TcpProxy } from '../doubles/tcp-proxy.ts'
 import { receive, reserveUntilAccepted, stockOf } from '../harness/acts.ts'
 import type { Client } from '../harness/client.ts'
-import { type System, useSystem, withDatabase } from '../harness/system.ts'
+import { withDatabase } from '../harness/database.ts'
+import { type System, useSystem } from '../harness/system.ts'
 
 const replacedMs = 15_000
 /** Interval between two reservations of the load. */

@@ -6,10 +6,8 @@ import { migrate } from '../../deploy/ops/migrate.ts'
 import { type Passwords, type ServiceName, serviceNames } from '../../platform/config.ts'
 import { Client } from './client.ts'
 import { Contract } from './contract.ts'
-import { createDatabase, withDatabase } from './database.ts'
+import { createDatabase } from './database.ts'
 import { type Runtime, ServiceProcess } from './service-process.ts'
-
-export { withDatabase }
 
 export const leaseTtlMs = 1_500
 

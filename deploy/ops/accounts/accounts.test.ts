@@ -12,13 +12,14 @@ import { type Passwords, type ServiceName, serviceNames } from '../../../platfor
 import { eventually, range } from '../../../tests/doubles/eventually.ts'
 import { OwnServer } from '../../../tests/doubles/own-server.ts'
 import { receive, reserve } from '../../../tests/harness/acts.ts'
+import { withDatabase } from '../../../tests/harness/database.ts'
 import {
   canceledNotice,
   makeOriginalCalls,
   noticesShown,
   reservedNotice,
 } from '../../../tests/harness/original-calls.ts'
-import { type System, startSystem, withDatabase } from '../../../tests/harness/system.ts'
+import { type System, startSystem } from '../../../tests/harness/system.ts'
 import { startPostgres } from '../../local/servers/postgres.ts'
 import type { Server } from '../../local/servers/server.ts'
 import { rulesOf } from './redis-users.ts'
