@@ -37,15 +37,74 @@ export const qtySchema = z.int().min(0).max(qtyMax)
 /** Producers may send upper case; Postgres returns lower case. */
 const uuid = z.uuid().toLowerCase()
 
+const count = z.int().min(0)
 const book = { bookid: idSchema }
-/** The book after the event. */
-const after = { version: z.int().min(0), available: z.int().min(0), held: z.int().min(0) }
+/** The book after the event. `out` and `waiting` are left out while they are 0. */
+const after = {
+  version: count,
+  available: count,
+  held: count,
+  out: count.min(1).optional(),
+  waiting: count.min(1).optional(),
+}
 const reservation = { reservationid: uuid, userid: idSchema }
 /** Marks stock's first answer of this type to a reservation. Repeated answers, and those of older versions, lack it. */
 const mark = { first: z.literal(true).optional() }
+/** The reservation's number in the order of arrival, which it keeps for good. */
+const place = count.min(1)
+/** From 2 on: how often the reservation was served, if a copy was taken back meanwhile. */
+const turn = { turn: z.int().min(2).optional() }
+/** Null if copies of this book may wait on the hold shelf without a deadline. */
+const pickupBy = z.iso.datetime().nullable()
+const at = z.iso.datetime()
 
-export const refusalReasons = ['OutOfStock', 'UnknownBook'] as const
+export const stockRefusalReasons = [
+  'OutOfStock',
+  'UnknownBook',
+  'QueueFull',
+  'AlreadyReserved',
+  'AlreadyHas',
+  'NotAcquired',
+  'WaitLapsed',
+  'CopyWithdrawn',
+] as const
+/** The last two are decided by the reservation service, which judges customers; stock judges copies. */
+export const refusalReasons = [...stockRefusalReasons, 'LimitReached', 'Blocked'] as const
 export type RefusalReason = (typeof refusalReasons)[number]
+export type StockRefusalReason = (typeof stockRefusalReasons)[number]
+
+/** Why a reservation is canceled. */
+export const cancellationCauses = ['Customer', 'CustomerAsked', 'Staff', 'Duplicate'] as const
+export type CancellationCause = (typeof cancellationCauses)[number]
+const noteSchema = textSchema.max(200)
+const cancellation = { cause: z.enum(cancellationCauses).optional(), note: noteSchema.optional() }
+
+/** Why copies leave the stock. */
+export const withdrawalReasons = ['Lost', 'Damaged', 'Withdrawn', 'Corrected'] as const
+export type WithdrawalReason = (typeof withdrawalReasons)[number]
+
+/** Why a command of staff had no effect. */
+export const commandRefusals = [
+  'NotHeld',
+  'NotReady',
+  'NotOut',
+  'NotLent',
+  'OtherCustomer',
+  'CopiesHeld',
+  'NothingRequested',
+] as const
+export type CommandRefusal = (typeof commandRefusals)[number]
+
+/** The rules of a book. A rule that is absent is the installation's. */
+export const rulesSchema = z.object({
+  queueMax: z.int().min(0).max(1_000_000).optional(),
+  queuePerCopy: z.int().min(1).max(1_000).nullable().optional(),
+  pickupDays: z.int().min(1).max(365).nullable().optional(),
+  pullStep: z.boolean().optional(),
+  onePerBook: z.boolean().optional(),
+  waitDays: z.int().min(1).max(3_650).nullable().optional(),
+  lend: z.boolean().optional(),
+})
 
 export const stockCommandSchema = z.discriminatedUnion('type', [
   z.object({
@@ -81,18 +140,83 @@ export const stockEventSchema = z.discriminatedUnion('type', [
     isbn: textSchema,
     purchaseid: uuid.optional(),
   }),
-  z.object({ type: z.literal('CopyReserved'), ...book, ...after, ...reservation, ...mark }),
+  /** With a place, of a book with a queue; `waited` if the reservation leaves the queue. */
+  z.object({
+    type: z.literal('CopyReserved'),
+    ...book,
+    ...after,
+    ...reservation,
+    place: place.optional(),
+    waited: z.literal(true).optional(),
+    ...turn,
+    ...mark,
+  }),
+  /** `position` counts the reservations that wait up to and including this one. */
+  z.object({
+    type: z.literal('ReservationQueued'),
+    ...book,
+    ...after,
+    ...reservation,
+    place,
+    position: place,
+    ...mark,
+  }),
+  z.object({ type: z.literal('CopyShelved'), ...book, ...after, ...reservation, pickupBy, ...turn, ...mark }),
+  z.object({ type: z.literal('PickupExtended'), ...book, ...after, ...reservation, pickupBy: at }),
+  z.object({ type: z.literal('CopyHandedOver'), ...book, ...after, ...reservation, ...mark }),
+  z.object({ type: z.literal('CopyReturned'), ...book, ...after, ...reservation, ...mark }),
+  z.object({ type: z.literal('HoldExpired'), ...book, ...after, ...reservation, ...mark }),
+  /** The copy held for the reservation is gone; it waits again, at its old place. `turn` is the next one. */
+  z.object({
+    type: z.literal('CopyTakenBack'),
+    ...book,
+    ...after,
+    ...reservation,
+    place,
+    cause: z.enum(withdrawalReasons),
+    turn: z.int().min(2),
+  }),
   z.object({
     type: z.literal('ReservationRefused'),
     ...book,
     ...after,
     ...reservation,
-    reason: z.enum(refusalReasons),
+    reason: z.enum(stockRefusalReasons),
+    /** The customer's other reservation of the book, of `AlreadyReserved` and `AlreadyHas`. */
+    other: uuid.optional(),
+    /** If the reservation leaves the queue. */
+    place: place.optional(),
     ...mark,
   }),
-  z.object({ type: z.literal('CopyReleased'), ...book, ...after, ...reservation, ...mark }),
-  z.object({ type: z.literal('PurchaseRequested'), ...book, ...after, shortage: z.int().min(1) }),
+  /** With a place if the reservation leaves the queue. */
+  z.object({
+    type: z.literal('CopyReleased'),
+    ...book,
+    ...after,
+    ...reservation,
+    place: place.optional(),
+    ...cancellation,
+    ...mark,
+  }),
+  z.object({ type: z.literal('PurchaseRequested'), ...book, ...after, shortage: count }),
   z.object({ type: z.literal('CopiesOrdered'), ...book, ...after, purchaseid: uuid, qty: qtySchema.min(1) }),
+  z.object({ type: z.literal('PurchaseDeclined'), ...book, ...after, note: noteSchema.optional() }),
+  z.object({
+    type: z.literal('CopiesWithdrawn'),
+    ...book,
+    ...after,
+    qty: qtySchema.min(1),
+    reason: z.enum(withdrawalReasons),
+  }),
+  z.object({ type: z.literal('RulesChanged'), ...book, ...after, rules: rulesSchema }),
+  /** A command of staff had no effect. */
+  z.object({
+    type: z.literal('CommandRefused'),
+    ...book,
+    ...after,
+    commandid: uuid,
+    reason: z.enum(commandRefusals),
+  }),
 ])
 export type StockEvent = z.infer<typeof stockEventSchema>
 
@@ -122,6 +246,8 @@ function plainCommandOf({ type, subject, data }: Envelope): StockCommand | undef
 function plainEventOf({ type, subject, data }: Envelope): StockEvent | undefined {
   if (type !== 'CopyReserved' && type !== 'CopyReleased') return undefined
   const { version, available, held, reservationid, userid, first } = data
+  const { out, waiting, place, waited, turn, cause, note } = data
+  if ((out ?? waiting ?? place ?? waited ?? turn ?? cause ?? note) !== undefined) return undefined
   if (!isCount(version) || !isCount(available) || !isCount(held)) return undefined
   if (!isId(subject) || !isUuid(reservationid) || !isId(userid)) return undefined
   if (first !== undefined && first !== true) return undefined

@@ -29,6 +29,21 @@ const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: true })
 const options = { stockMailbox: stockCommandSchema.options, stockEvents: stockEventSchema.options }
 const typeOf = (option: { shape: { type: { value: string } } }) => option.shape.type.value
 
+/** Consumers know these events; stock does not send them yet. */
+const onlyWithRules = [
+  'ReservationQueued',
+  'CopyShelved',
+  'PickupExtended',
+  'CopyHandedOver',
+  'CopyReturned',
+  'HoldExpired',
+  'CopyTakenBack',
+  'PurchaseDeclined',
+  'CopiesWithdrawn',
+  'RulesChanged',
+  'CommandRefused',
+]
+
 test('the document is valid AsyncAPI 3.0', () => {
   const schema = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.0.0-without-$id.json')
   const validate = ajv.compile(schema)
@@ -87,7 +102,8 @@ test('the messages that services send conform to the document, and to the SDK of
     ...(await producer.messages(producer.eventsOf('a'))),
   ]
   const types = [...options.stockMailbox.map(typeOf), ...options.stockEvents.map(typeOf)]
-  expect([...new Set(seen.map(({ type }) => type))].sort()).toEqual(types.sort())
+  const sent = types.filter((it) => !onlyWithRules.includes(it))
+  expect([...new Set(seen.map(({ type }) => type))].sort()).toEqual(sent.sort())
   for (const { data, ...envelope } of seen) {
     conforms('Envelope', envelope)
     conforms(envelope.type, data)

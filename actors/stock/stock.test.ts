@@ -316,10 +316,10 @@ test('an answer is marked first exactly if no earlier event gave it to the reser
       for (const event of sequence.flatMap((message) => actor.take(message))) {
         if (!('reservationid' in event)) continue
         const { type, reservationid } = event
-        expect(event.first === true).toBe(!given.has(`${type} ${reservationid}`))
+        const first = 'first' in event && event.first
+        expect(first === true).toBe(!given.has(`${type} ${reservationid}`))
         // A first outcome never follows the reservation's release.
-        if (event.first && type !== 'CopyReleased')
-          expect(given).not.toContain(`CopyReleased ${reservationid}`)
+        if (first && type !== 'CopyReleased') expect(given).not.toContain(`CopyReleased ${reservationid}`)
         given.add(`${type} ${reservationid}`)
       }
     }),

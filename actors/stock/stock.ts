@@ -10,7 +10,7 @@
  *   real.
  */
 import type { Behavior } from '../behavior.ts'
-import type { RefusalReason, StockCommand, StockEvent } from '../messages.ts'
+import type { StockCommand, StockEvent, StockRefusalReason } from '../messages.ts'
 
 export type Book = {
   bookid: string
@@ -30,7 +30,10 @@ export type Book = {
 }
 
 /** The decision on a reservation. */
-export type Hold = { status: 'held' } | { status: 'refused'; reason: RefusalReason } | { status: 'released' }
+export type Hold =
+  | { status: 'held' }
+  | { status: 'refused'; reason: StockRefusalReason }
+  | { status: 'released' }
 
 /** A book, and the state of the reservation or command that a message names. */
 export type StockState = {
@@ -95,6 +98,9 @@ export const stock: Behavior<StockState, StockCommand, StockEvent> = {
         }
       case 'PurchaseRequested':
         return { book: { ...counted, requested: true }, hold, handled }
+      // Nothing decides the other events yet: they belong to books with rules.
+      default:
+        return { book: counted, hold, handled }
     }
   },
 }

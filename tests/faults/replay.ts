@@ -19,7 +19,9 @@ export type Replay = {
   releasedAgain: string[]
 }
 
-type ReservationEvent = Extract<StockEvent, { reservationid: string }>
+const now = { CopyReserved: 'held', ReservationRefused: 'refused', CopyReleased: 'released' } as const
+type Decision = Extract<StockEvent, { type: keyof typeof now }>
+const isDecision = (event: StockEvent): event is Decision => event.type in now
 type Change = { available: number; held: number }
 const none: Change = { available: 0, held: 0 }
 
@@ -54,13 +56,14 @@ const blank: Shelf = { title: '', available: 0, held: 0, version: 0, received: f
 function changeOf(it: Replay, shelf: Shelf, event: StockEvent, where: string): Change | undefined {
   if (event.type === 'CopiesReceived') return { available: event.qty, held: 0 }
   if (event.type === 'PurchaseRequested' || event.type === 'CopiesOrdered') return undefined
-  return decide(it, shelf, event, where)
+  if (isDecision(event)) return decide(it, shelf, event, where)
+  it.contradicted.push(`${where}: unexpected, as the book has no rules`)
+  return undefined
 }
 
-function decide(it: Replay, shelf: Shelf, event: ReservationEvent, where: string): Change | undefined {
+function decide(it: Replay, shelf: Shelf, event: Decision, where: string): Change | undefined {
   const { reservationid } = event
   const before = it.reservations.get(reservationid)
-  const now = { CopyReserved: 'held', ReservationRefused: 'refused', CopyReleased: 'released' } as const
   const after = now[event.type]
   it.reservations.set(reservationid, after)
   if (before === after) {
