@@ -1,0 +1,42 @@
+/** What a book allows: the installation's rules, of which a book may replace some. */
+import type { BookRules } from '../messages.ts'
+
+export type Rules = { [rule in keyof BookRules]-?: Exclude<BookRules[rule], undefined> }
+
+export const presets = {
+  original: {
+    queueMax: 0,
+    queuePerCopy: null,
+    pickupDays: null,
+    pullStep: false,
+    onePerBook: false,
+    waitDays: null,
+    lend: false,
+  },
+  library: {
+    queueMax: 10,
+    queuePerCopy: 3,
+    pickupDays: 3,
+    pullStep: true,
+    onePerBook: true,
+    waitDays: 90,
+    lend: true,
+  },
+  bookshop: {
+    queueMax: 1000,
+    queuePerCopy: null,
+    pickupDays: 7,
+    pullStep: true,
+    onePerBook: false,
+    waitDays: 180,
+    lend: false,
+  },
+} as const satisfies Record<string, Rules>
+
+export const rulesOf = (defaults: Rules, own: BookRules | null): Rules =>
+  own === null ? defaults : { ...defaults, ...own }
+
+/** Whether reservations of the book end at Reserved or Failed, as without rules. */
+export const isOriginal = (rules: Rules): boolean =>
+  rules === presets.original ||
+  (Object.keys(presets.original) as (keyof Rules)[]).every((it) => rules[it] === presets.original[it])
