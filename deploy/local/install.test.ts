@@ -102,9 +102,9 @@ esac`,
     code: 0,
     lines: [
       'Installing packages: npm ci',
-      'npm ci --include=dev --include=optional --bin-links --no-audit --no-fund',
+      'npm ci --include=dev --include=optional --bin-links --loglevel=error --no-audit --no-fund',
       'npm ran no install scripts (ignore-scripts). Running those of node, which install programs',
-      'npm rebuild --ignore-scripts=false --bin-links node --no-audit --no-fund',
+      'npm rebuild --ignore-scripts=false --bin-links node --loglevel=error --no-audit --no-fund',
       'ran',
     ],
   })

@@ -54,9 +54,10 @@ export function npm(lock, cwd, ...args) {
   // Without node_modules/.bin, which npm is about to replace.
   const PATH = (process.env.PATH ?? '').split(delimiter).filter((dir) => dir !== bin)
   const env = { ...process.env, PATH: PATH.join(delimiter) }
+  // Only errors: on an older Node, npm would warn about each package that wants a newer one, and none of them runs on it.
   // npm inherits the lock, so it stays locked until npm ends, even if this process is killed.
   const stdio = ['ignore', 2, 2, lock]
-  return succeedsLoudly('npm', [...args, '--no-audit', '--no-fund'], { cwd, env, stdio })
+  return succeedsLoudly('npm', [...args, '--loglevel=error', '--no-audit', '--no-fund'], { cwd, env, stdio })
 }
 
 /** One installation at a time in this folder: `npm start` and `npm test` may start together, even in containers. */
