@@ -47,8 +47,9 @@ function queue(message: Reserve, book: Book): StockEvent[] {
   return wants(now) ? [queued, requested(now, now.shortage)] : [queued]
 }
 
-/** Whether more copies are needed than are on order, and nobody was asked to buy them. */
-export const wants = (book: Book): boolean => !book.requested && book.waiting > book.onOrder
+/** Whether more reservations wait than there are copies for, and no purchase is requested. */
+export const wants = ({ requested, waiting, available, onOrder }: Book): boolean =>
+  !requested && waiting > available + onOrder
 
 export const requested = (book: Book, shortage: number): StockEvent => ({
   type: 'PurchaseRequested',

@@ -249,7 +249,7 @@ const messages = fc.array(
     { weight: 2, arbitrary: fc.tuple(fc.nat(4), fc.nat(3)).map(([n, qty]) => receive(n, qty)) },
     { weight: 1, arbitrary: fc.nat(3).map((n) => order(n + 100, 2)) },
   ),
-  { maxLength: 60 },
+  { maxLength: 60, size: 'max' },
 )
 
 /** The actor of one book, with the state that the store keeps for it. */
