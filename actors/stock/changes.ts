@@ -120,7 +120,6 @@ export class Changes {
     if (message.type === 'TendQueue') this.#tended.set(bookid, { partition, bookid })
     for (const event of events) {
       if ('reservationid' in event) this.#addToHold(event, partition, rules, lapsesAt)
-      this.#waits.follow(event)
       if (event.type === 'CommandRefused') this.#commands.get(event.commandid)!.refused = event.reason
       if (event.type === 'CopiesOrdered') this.#ordered.push({ ...event, partition, received: false })
       if (event.type === 'CopiesReceived' && event.purchaseid)
@@ -138,6 +137,7 @@ export class Changes {
     const known = this.#memory.holds.get(reservationid)
     const hold = holdAfter(known?.hold, event, lapsesAt)
     if (hold === known?.hold) return
+    this.#waits.follow(event)
     const isNew = this.#newHolds.has(reservationid) || !known
     const row = { partition, reservationid, bookid, userid, hold }
     ;(isNew ? this.#newHolds : this.#changedHolds).set(reservationid, row)

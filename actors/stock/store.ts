@@ -111,15 +111,15 @@ export async function loadClaims(
   customers: Customer[],
 ): Promise<Claims> {
   const shown = sql`reservationid, c.bookid, c.userid, kind, place, turn, pickup_by, lapses_at`
-  const wanted = { bookid: 'text', limit: 'int' } as const
+  const wanted = { bookid: 'text', count: ['int', (it: Wanted) => it.limit] } as const
   const [found] = await sql<Claims[]>`
     select
       (select coalesce(json_agg(q), '[]') from ${rows(sql, queues, wanted)} as w cross join lateral (
-        select ${shown} from claim c where c.bookid = w.bookid and kind = 'waiting' order by place limit w.limit
+        select ${shown} from claim c where c.bookid = w.bookid and kind = 'waiting' order by place limit w.count
       ) q) as queues,
       (select coalesce(json_agg(h), '[]') from ${rows(sql, heldLast, wanted)} as w cross join lateral (
         select ${shown} from claim c where c.bookid = w.bookid and kind in ('held', 'ready')
-        order by kind, place desc nulls first limit w.limit
+        order by kind, place desc nulls first limit w.count
       ) h) as "heldLast",
       (select coalesce(json_agg(u), '[]') from (
         select ${shown} from claim c

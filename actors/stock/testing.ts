@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import { step } from '../behavior.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
-import { unknownBook } from './book.ts'
+import { type Book, unknownBook } from './book.ts'
 import { type Hold, holdAfter } from './hold.ts'
 import { isUntended, servedMax } from './queue.ts'
 import { presets, type Rules, rulesOf } from './rules.ts'
@@ -32,7 +32,7 @@ const isActive = ({ status }: Hold) => status === 'waiting' || status === 'held'
 
 /** A book and its reservations in memory, with everything that must hold after each event. */
 export class BookActor {
-  book = unknownBook(bookid)
+  book: Book
   readonly holds = new Map<string, { userid: string; hold: Hold }>()
   readonly handled = new Set<string>()
   readonly published: StockEvent[] = []
@@ -40,8 +40,9 @@ export class BookActor {
   readonly #defaults: Rules
   #stocked = 0
 
-  constructor(defaults: Rules) {
+  constructor(defaults: Rules, id = bookid) {
     this.#defaults = defaults
+    this.book = unknownBook(id)
   }
 
   get rules(): Rules {
@@ -148,7 +149,7 @@ export class BookActor {
 
   /** Handles what stock sends itself, until the book is at rest. */
   rest(): void {
-    while (isUntended(this.book)) this.take({ type: 'TendQueue', bookid })
+    while (isUntended(this.book)) this.take({ type: 'TendQueue', bookid: this.book.bookid })
     // I2
     expect(this.book.available > 0 && this.book.waiting > 0).toBe(false)
   }

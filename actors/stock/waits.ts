@@ -18,6 +18,7 @@ export class Waits {
     return this.#heads.get(bookid)?.waits.slice(0, servedMax) ?? []
   }
 
+  /** @param event that does not repeat an answer. */
   follow(event: StockEvent): void {
     if (!('place' in event) || event.place === undefined) return
     const { bookid, reservationid, userid, place } = event
