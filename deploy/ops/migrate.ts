@@ -42,6 +42,7 @@ const files: Record<ServiceName, URL[]> = {
     new URL('../../actors/stock/migrations/0001-stock.sql', import.meta.url),
     new URL('0003-incarnation.sql', runtime),
     new URL('0004-event-batch.sql', runtime),
+    new URL('../../actors/stock/migrations/0003-closing-day.sql', import.meta.url),
   ],
   notifier: [
     new URL('0001-mailbox.sql', runtime),
