@@ -7,6 +7,7 @@ import { openDatabase } from '../../tests/harness/database.ts'
 import type { StockCommand } from '../messages.ts'
 import { stockCommandHandler } from './handler.ts'
 import { movements } from './queries.ts'
+import { withoutRules } from './testing.ts'
 
 /** A linear congruential generator (Numerical Recipes): the same numbers each time. */
 function dice(seed: number) {
@@ -64,6 +65,7 @@ const delivery = (partition: number, position: string, message: StockCommand) =>
 async function handled(sql: Sql, commands: StockCommand[], size: number) {
   const decisions: string[] = []
   const handler = stockCommandHandler({
+    ...withoutRules,
     sql,
     committed: (_, decided) => void decisions.push(...decided.map((it) => JSON.stringify(it.event))),
   })
@@ -160,7 +162,7 @@ test('a reservation that two partitions decide concurrently holds a copy of one 
   await using database = await openDatabase('stock', 2)
   const { sql } = database
   await handled(sql, [receipt(1, 'a'), receipt(2, 'b')], 2)
-  const handler = stockCommandHandler({ sql, committed() {} })
+  const handler = stockCommandHandler({ ...withoutRules, sql, committed() {} })
   const offset = { epoch: 0, count: 1, seq: 0, to: '9-0' }
   const advances = [
     { ...offset, partition: 0, from: '2-0', seq: 2 },
@@ -198,7 +200,7 @@ test('a reservation that two partitions decide concurrently holds a copy of one 
 })
 
 test('an invalid command is rejected', () => {
-  const { parse } = stockCommandHandler({ sql: undefined as never, committed() {} })
+  const { parse } = stockCommandHandler({ ...withoutRules, sql: undefined as never, committed() {} })
   const envelope = { specversion: '1.0' as const, id: '1', source: '/x', subject: 'b', time: '' }
   const valid = {
     ...envelope,

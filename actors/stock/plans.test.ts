@@ -15,6 +15,7 @@ import { expectIndexes, fillQuickly, openUnforced } from '../../tests/harness/pl
 import { type StockCommand, topics } from '../messages.ts'
 import { source, stockCommandHandler } from './handler.ts'
 import * as queries from './queries.ts'
+import { withoutRules } from './testing.ts'
 
 const partitions = 16
 const worker = 'worker'
@@ -63,7 +64,7 @@ const leases = async (): Promise<Lease[]> => (await renewLeases(hot, worker, lea
 /** Loads, decides and commits a batch of every command with its events, one dead letter and one redriven letter. */
 async function decide(sql: Sql, size: number): Promise<void> {
   const owned = await leases()
-  const handler = stockCommandHandler({ sql, committed() {} })
+  const handler = stockCommandHandler({ ...withoutRules, sql, committed() {} })
   const effects = await handler.handle(deliveries(size))
   const { writes, results } = effects
   const advances = owned.map(({ partition, epoch, position, seq }) => ({

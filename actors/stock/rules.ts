@@ -1,11 +1,7 @@
-/** The rules of a book: what its reservations and its copies may do. */
-import type { z } from 'zod'
-import type { rulesSchema } from '../messages.ts'
+/** What a book allows: the installation's rules, of which a book may replace some. */
+import type { BookRules } from '../messages.ts'
 
-/** The rules that a book has of its own. Those that are absent are the installation's. */
-export type OwnRules = z.infer<typeof rulesSchema>
-
-export type Rules = { [Name in keyof OwnRules]-?: Exclude<OwnRules[Name], undefined> }
+export type Rules = { [rule in keyof BookRules]-?: Exclude<BookRules[rule], undefined> }
 
 export const presets = {
   /** As if there were no rules: a reservation gets a copy at once or fails, and holds it until it is canceled. */
@@ -38,14 +34,14 @@ export const presets = {
   },
 } as const satisfies Record<string, Rules>
 
-/** @returns `defaults`, except where a book, or an installation, has rules of its own. */
-export function rulesOf(defaults: Rules, own?: OwnRules | null): Rules {
-  if (!own) return defaults
+/** @param own of a book, or of the installation. */
+export function rulesOf(defaults: Rules, own: BookRules | null): Rules {
+  if (own === null) return defaults
   const set = Object.entries(own).filter(([, value]) => value !== undefined)
   return set.length === 0 ? defaults : { ...defaults, ...Object.fromEntries(set) }
 }
 
-const names = Object.keys(presets.original) as (keyof Rules)[]
-
+/** Whether reservations of the book end at Reserved or Failed, as without rules. */
 export const isOriginal = (rules: Rules): boolean =>
-  names.every((name) => rules[name] === presets.original[name])
+  rules === presets.original ||
+  (Object.keys(presets.original) as (keyof Rules)[]).every((it) => rules[it] === presets.original[it])

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
+import { unknownBook } from './book.ts'
 import { CalendarCache, deleteClosingDay, reloadEveryMs, writeClosingDay } from './closing-days.ts'
-import { unknownBook } from './stock.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -24,6 +24,7 @@ const book = (partition: number) => ({
   held: 1,
   version: 2,
 })
+const command = (it: number) => ({ ...ids(it), commandid: uuid(it), refused: null })
 const hold = (partition: number, status: 'held' | 'released') => ({
   partition,
   reservationid: uuid(partition),
@@ -59,11 +60,7 @@ const holds = () =>
     sql,
     partitions.map((it) => hold(it, 'released')),
   )
-const commands = () =>
-  store.insertCommands(
-    sql,
-    partitions.map((it) => ({ ...ids(it), commandid: uuid(it) })),
-  )
+const commands = () => store.insertCommands(sql, partitions.map(command))
 const orders = () =>
   store.insertPurchases(
     sql,
