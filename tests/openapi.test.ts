@@ -27,6 +27,10 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'POST /purchases',
     'GET /purchases',
     'GET /purchases/{*}',
+    'GET /closing-days',
+    'GET /closing-days/{*}',
+    'PUT /closing-days/{*}',
+    'DELETE /closing-days/{*}',
   ],
   notifier: [
     'PUT /customers/{*}',

@@ -30,6 +30,12 @@ export const request = {
 
 export const newPurchase = { bookid: '1', qty: 5 }
 
+export const closingDay = {
+  date: '2026-12-25',
+  note: 'Christmas',
+  _links: selfLink('/closing-days/2026-12-25'),
+}
+
 const purchaseid = '01a20658-1b1f-7d3c-8a51-2f6f0f5d9c11'
 export const purchase = {
   purchaseid,

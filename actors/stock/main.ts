@@ -10,6 +10,7 @@ import { ServiceParts } from '../../platform/service-parts.ts'
 import { EventLog } from '../../streams/event-log.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
+import { mountClosingDays } from './closing-days-http.ts'
 import { Desk } from './desk.ts'
 import { type Decided, source, stockCommandHandler } from './handler.ts'
 import { about, mountStock } from './http.ts'
@@ -71,6 +72,7 @@ await runService('stock', async (given) => {
   })
   mountStock({ app, sql, reads, desk })
   mountPurchases({ app, sql, reads, desk })
+  mountClosingDays({ app, sql })
 
   const loops = [worker, wakeup, new Forgetting(sql, log), parts.watchStores(worker)]
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())

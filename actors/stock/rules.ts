@@ -4,6 +4,7 @@ import type { BookRules } from '../messages.ts'
 export type Rules = { [rule in keyof BookRules]-?: Exclude<BookRules[rule], undefined> }
 
 export const presets = {
+  /** As if there were no rules: a reservation gets a copy at once or fails, and holds it until it is canceled. */
   original: {
     queueMax: 0,
     queuePerCopy: null,
@@ -23,7 +24,7 @@ export const presets = {
     lend: true,
   },
   bookshop: {
-    queueMax: 1000,
+    queueMax: 1_000,
     queuePerCopy: null,
     pickupDays: 7,
     pullStep: true,
@@ -33,8 +34,12 @@ export const presets = {
   },
 } as const satisfies Record<string, Rules>
 
-export const rulesOf = (defaults: Rules, own: BookRules | null): Rules =>
-  own === null ? defaults : { ...defaults, ...own }
+/** @param own of a book, or of the installation. */
+export function rulesOf(defaults: Rules, own: BookRules | null): Rules {
+  if (own === null) return defaults
+  const set = Object.entries(own).filter(([, value]) => value !== undefined)
+  return set.length === 0 ? defaults : { ...defaults, ...Object.fromEntries(set) }
+}
 
 /** Whether reservations of the book end at Reserved or Failed, as without rules. */
 export const isOriginal = (rules: Rules): boolean =>

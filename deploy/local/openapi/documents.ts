@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { mountNotifier, about as notifier } from '../../../actors/notifier/http.ts'
 import type { Routing } from '../../../actors/notifier/plan/routing.ts'
 import { mountReservations, about as reservation } from '../../../actors/reservation/http.ts'
+import { mountClosingDays } from '../../../actors/stock/closing-days-http.ts'
 import { mountStock, about as stock } from '../../../actors/stock/http.ts'
 import { mountPurchases } from '../../../actors/stock/purchases-http.ts'
 import type { ServiceName } from '../../../platform/config.ts'
@@ -31,6 +32,7 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
       const options = { app, sql: unused, reads: unused, desk: unused }
       mountStock(options)
       mountPurchases(options)
+      mountClosingDays(options)
     },
   },
   notifier: {
