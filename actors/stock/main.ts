@@ -10,12 +10,15 @@ import { ServiceParts } from '../../platform/service-parts.ts'
 import { EventLog } from '../../streams/event-log.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
+import { CalendarCache } from './closing-days.ts'
 import { mountClosingDays } from './closing-days-http.ts'
 import { Desk } from './desk.ts'
 import { type Decided, source, stockCommandHandler } from './handler.ts'
 import { about, mountStock } from './http.ts'
 import { mountPurchases } from './purchases-http.ts'
 import * as queries from './queries.ts'
+import { presets, rulesOf } from './rules.ts'
+import { surroundingsAt } from './surroundings.ts'
 
 /** Concurrent reads of lists. */
 const readsAtOnce = 2
@@ -27,6 +30,9 @@ await runService('stock', async (given) => {
   const { sql, workerSql, incarnation, now } = parts
   const reads = new Reads(await parts.openReads(readsAtOnce), readsAtOnce)
   const redis = parts.openRedis()
+  const { libraryTimezone: timeZone, closingTime, closedWeekdays } = config
+  const calendar = await CalendarCache.open(sql, { timeZone, closingTime, closedWeekdays })
+  const defaults = rulesOf(presets[config.rulesPreset], config.rules)
 
   const wakeup = new Wakeup<string>({
     redisUrl,
@@ -52,6 +58,8 @@ await runService('stock', async (given) => {
     }),
     handler: stockCommandHandler({
       sql: workerSql,
+      surroundings: () => surroundingsAt(now(), defaults, calendar.calendar),
+      untended() {},
       committed(commandids, decided) {
         wakeup.announce(commandids)
         const nowMs = now().getTime()
