@@ -1,4 +1,4 @@
-/** What a book allows: the installation's rules, of which a book may replace some. */
+/** Rules of books: the installation's, of which a book may replace some. */
 import type { BookRules } from '../messages.ts'
 
 export type Rules = { [rule in keyof BookRules]-?: Exclude<BookRules[rule], undefined> }
