@@ -40,11 +40,9 @@ const holdSchema = z
 const changeSchema = z
   .object({
     status: z.enum(['Ready', 'Collected', 'Returned', 'Waiting']).optional(),
-    userid: idSchema
-      .optional()
-      .openapi({
-        description: 'with `Collected`: the customer at the desk, who must be that of the reservation',
-      }),
+    userid: idSchema.optional().openapi({
+      description: 'with `Collected`: the customer at the desk, who must be that of the reservation',
+    }),
     cause: z
       .enum(withdrawalReasons)
       .optional()

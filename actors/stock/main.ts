@@ -16,10 +16,12 @@ import { CalendarCache } from './closing-days.ts'
 import { mountClosingDays } from './closing-days-http.ts'
 import { Desk } from './desk.ts'
 import { type Decided, source, stockCommandHandler } from './handler.ts'
+import { mountHolds } from './holds-http.ts'
 import { about, mountStock } from './http.ts'
 import { mountPurchases } from './purchases-http.ts'
 import * as queries from './queries.ts'
 import { presets, rulesOf } from './rules.ts'
+import { mountRules } from './rules-http.ts'
 import { surroundingsAt } from './surroundings.ts'
 
 /** Concurrent reads of lists. */
@@ -86,8 +88,11 @@ await runService('stock', async (given) => {
     held: placesToWait(metrics),
     now,
   })
-  mountStock({ app, sql, reads, desk })
-  mountPurchases({ app, sql, reads, desk })
+  const http = { app, sql, reads, desk, defaults, now }
+  mountStock(http)
+  mountPurchases(http)
+  mountHolds(http)
+  mountRules(http)
   mountClosingDays({ app, sql })
 
   const pulse = new Pulse('clock')

@@ -35,12 +35,9 @@ const withdrawalSchema = z
     bookid: idSchema,
     qty: qty.pipe(z.int().min(1)),
     reason: z.enum(withdrawalReasons),
-    evenHeld: z
-      .boolean()
-      .default(false)
-      .openapi({
-        description: 'also copies that are held, those served last first; their customers wait again',
-      }),
+    evenHeld: z.boolean().default(false).openapi({
+      description: 'also copies that are held, those served last first; their customers wait again',
+    }),
   })
   .openapi('Withdrawal')
 

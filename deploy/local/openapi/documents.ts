@@ -4,8 +4,10 @@ import { mountNotifier, about as notifier } from '../../../actors/notifier/http.
 import type { Routing } from '../../../actors/notifier/plan/routing.ts'
 import { mountReservations, about as reservation } from '../../../actors/reservation/http.ts'
 import { mountClosingDays } from '../../../actors/stock/closing-days-http.ts'
+import { mountHolds } from '../../../actors/stock/holds-http.ts'
 import { mountStock, about as stock } from '../../../actors/stock/http.ts'
 import { mountPurchases } from '../../../actors/stock/purchases-http.ts'
+import { mountRules } from '../../../actors/stock/rules-http.ts'
 import type { ServiceName } from '../../../platform/config.ts'
 import { type About, type App, createApp } from '../../../platform/http/app.ts'
 import { mountProbes } from '../../../platform/http/health.ts'
@@ -29,9 +31,11 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
   stock: {
     about: stock,
     mount(app) {
-      const options = { app, sql: unused, reads: unused, desk: unused }
+      const options = { app, sql: unused, reads: unused, desk: unused, defaults: unused, now: unused }
       mountStock(options)
       mountPurchases(options)
+      mountHolds(options)
+      mountRules(options)
       mountClosingDays(options)
     },
   },
