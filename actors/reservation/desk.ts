@@ -18,7 +18,7 @@ import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { Gone, Wakeup } from '../../streams/wakeup.ts'
-import { refusalReasons } from '../messages.ts'
+import type { RefusalReason } from '../messages.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 import {
@@ -43,8 +43,11 @@ export const insertsAtOnce = 2
 export const answerSchema = z.object({
   reservationid: z.uuid(),
   status: z.enum(statuses),
-  reason: z.enum(refusalReasons).nullable(),
+  /** A newer version may know more reasons. */
+  reason: z.custom<RefusalReason>((it) => typeof it === 'string').nullable(),
   updatedAt: z.iso.datetime(),
+  /** Absent if the book may have no hold shelf. */
+  pickupBy: z.iso.datetime().nullish(),
 })
 export type Answer = z.infer<typeof answerSchema>
 

@@ -1,22 +1,30 @@
 /** Handles stock's events: decides reservations, confirms cancellations, updates the book list. */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
-import type { Sql } from '../../streams/postgres.ts'
+import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type RefusalReason, type StockEvent } from '../messages.ts'
 import { type Listing, listingsOf, updateCounts, upsertBooks } from './books.ts'
-import { type Outcome, type Verdict, verdictsOf } from './reservation.ts'
-import { applyVerdicts, type Report, report } from './store.ts'
+import { applyVerdicts, type Move, reportMoves } from './composed.ts'
+import type { Status } from './reservation.ts'
+import { applyShortVerdicts, type Report, report } from './store.ts'
+import { isPlain, type ShortVerdict, shortVerdictsOf, verdictsOf } from './verdict.ts'
 
 /** A reservation that stock's events changed. */
 export type Changed = {
   reservationid: string
   bookid: string
-  status: Outcome | 'Canceled'
+  status: Status
   reason: RefusalReason | null
   traceparent: string | undefined
   /** ISO 8601, by Postgres's clock. */
   updatedAt: string
-  /** From accepted to decided. Undefined for a confirmed cancellation. */
+  /** From accepted to decided. Undefined unless this is stock's first answer to the reservation. */
   seconds: number | undefined
+  /** Whether stock answered the reservation or its cancellation. Any later change is none. */
+  decided: boolean
+  /** Whether the status is another than before. */
+  moved: boolean
+  /** ISO 8601. Undefined if the book may have no hold shelf. */
+  pickupBy?: string | null
 }
 
 export type StockEventHandlerOptions = {
@@ -24,6 +32,8 @@ export type StockEventHandlerOptions = {
   /** Called after the commit with the reservations that the events changed. */
   committed(changes: Changed[]): void
 }
+
+type Reported = Report | { moves: Move[] | null }
 
 export function stockEventHandler({ sql, committed }: StockEventHandlerOptions): Handler<StockEvent> {
   return {
@@ -33,38 +43,49 @@ export function stockEventHandler({ sql, committed }: StockEventHandlerOptions):
       const events = batch.map((it) => it.message)
       // All events of a book, and so of a reservation, come from one partition.
       const partitionOf = new Map(batch.map((it) => [it.message.bookid, it.partition]))
-      const verdicts = verdictsOf(events).map((it) => ({ ...it, partition: partitionOf.get(it.bookid)! }))
-      const listings = listingsOf(events).map((it) => ({ ...it, partition: partitionOf.get(it.bookid)! }))
+      const owned = <Item extends { bookid: string }>(it: Item) => ({
+        ...it,
+        partition: partitionOf.get(it.bookid)!,
+      })
+      const plain = events.every(isPlain)
+      const short = plain ? shortVerdictsOf(events).map(owned) : []
+      const composed = plain ? [] : verdictsOf(events).map(owned)
+      const listings = listingsOf(events).map(owned)
       const received = listings.filter(isReceived)
       const counted = listings.filter((it) => !isReceived(it) && it.version > 0)
       return {
         events: [],
         poison: [],
         writes: [
-          verdicts.length > 0 && applyVerdicts(sql, verdicts),
+          short.length > 0 && applyShortVerdicts(sql, short),
+          composed.length > 0 && applyVerdicts(sql, composed),
           received.length > 0 && upsertBooks(sql, received),
           counted.length > 0 && updateCounts(sql, counted),
         ].filter((it) => it !== false),
-        ...(verdicts.length > 0 ? { results: report(sql) } : {}),
+        ...resultsOf(short.length > 0 ? report(sql) : composed.length > 0 ? reportMoves(sql) : undefined),
         committed: (_, results) =>
-          committed((results as Report[]).flatMap((it) => changedBy(it, verdicts, batch))),
+          committed(
+            (results as Reported[]).flatMap((it) =>
+              'moves' in it ? movedBy(it.moves ?? [], batch) : changedBy(it, short, batch),
+            ),
+          ),
       }
     },
   }
 }
 
+const resultsOf = (results: Fragment | undefined) => (results ? { results } : {})
+
 function changedBy(
   { decided, seconds, at, canceled, canceled_at }: Report,
-  verdicts: Verdict[],
+  verdicts: ShortVerdict[],
   batch: Delivery<StockEvent>[],
 ): Changed[] {
   const verdictOf = new Map(verdicts.map((it) => [it.reservationid, it]))
-  const traceOf = new Map<string, string | undefined>()
-  for (const { message, envelope } of batch)
-    if ('reservationid' in message) traceOf.set(message.reservationid, envelope.traceparent)
+  const traceOf = tracesOf(batch)
   const changed = (reservationid: string) => {
     const { bookid } = verdictOf.get(reservationid)!
-    return { reservationid, bookid, traceparent: traceOf.get(reservationid) }
+    return { reservationid, bookid, traceparent: traceOf.get(reservationid), decided: true, moved: true }
   }
   const decidedAt = new Date(at).toISOString()
   return [
@@ -80,6 +101,37 @@ function changedBy(
       seconds: undefined,
     })),
   ]
+}
+
+function movedBy(moves: Move[], batch: Delivery<StockEvent>[]): Changed[] {
+  const bookOf = new Map<string, string>()
+  for (const { message } of batch)
+    if ('reservationid' in message) bookOf.set(message.reservationid, message.bookid)
+  const traceOf = tracesOf(batch)
+  return moves.map(({ reservationid, was, status, reason, pickup_by, updated_at, seconds }) => {
+    const moved = was !== status
+    const released = was === 'Canceled' && !moved
+    return {
+      reservationid,
+      bookid: bookOf.get(reservationid)!,
+      status,
+      reason,
+      traceparent: traceOf.get(reservationid),
+      updatedAt: new Date(updated_at).toISOString(),
+      seconds: was === 'Requested' ? seconds : undefined,
+      decided: was === 'Requested' || released,
+      moved,
+      pickupBy: pickup_by && new Date(pickup_by).toISOString(),
+    }
+  })
+}
+
+/** Of each reservation, the trace of its last event. */
+function tracesOf(batch: Delivery<StockEvent>[]): Map<string, string | undefined> {
+  const traceOf = new Map<string, string | undefined>()
+  for (const { message, envelope } of batch)
+    if ('reservationid' in message) traceOf.set(message.reservationid, envelope.traceparent)
+  return traceOf
 }
 
 const isReceived = <It extends Listing>(it: It): it is It & { about: NonNullable<Listing['about']> } =>

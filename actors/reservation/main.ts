@@ -50,15 +50,22 @@ await runService('reservation', async (given) => {
   })
 
   const decidedLines = lines.of('decided')
+  const movedLines = lines.of('changed')
   /** Called after the commit: answers waiting requests, counts and logs. */
   function onChanged(changes: Changed[]): void {
     wakeup.announce(changes.map(toAnswer))
-    for (const { reservationid, bookid, status, reason, traceparent, seconds } of changes) {
-      metrics.decided(status).inc()
+    for (const { reservationid, bookid, status, reason, traceparent, seconds, decided, moved } of changes) {
+      if (!decided && !moved) continue
+      const its = decided ? metrics.decided(status) : metrics.moved(status)
+      its.inc()
       if (seconds !== undefined) metrics.decisionSeconds.observe(seconds)
       const waitMs = seconds === undefined ? undefined : seconds * 1_000
-      decidedLines.add({ outcome: status, id: reservationid, waitMs }, () =>
-        log.info({ reservationid, bookid, status, reason, ...traceFacts(traceparent) }, 'decided'),
+      const series = decided ? decidedLines : movedLines
+      series.add({ outcome: status, id: reservationid, waitMs }, () =>
+        log.info(
+          { reservationid, bookid, status, reason, ...traceFacts(traceparent) },
+          decided ? 'decided' : 'changed',
+        ),
       )
     }
   }
@@ -94,6 +101,7 @@ await runService('reservation', async (given) => {
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 
-function toAnswer({ reservationid, status, reason, updatedAt }: Changed): Answer {
-  return { reservationid, status, reason, updatedAt }
+function toAnswer({ reservationid, status, reason, updatedAt, pickupBy }: Changed): Answer {
+  // JSON leaves out what is undefined.
+  return { reservationid, status, reason, updatedAt, pickupBy }
 }

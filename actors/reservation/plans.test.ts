@@ -37,16 +37,32 @@ const rowsOf = (size: number, keyed = false): store.Accepted[] =>
     traceparent,
   }))
 
-/** Accepts reservations, and commits stock's events about them. */
+/** Accepts reservations, and commits stock's events about them, of books without and with a queue. */
 async function write(sql: Sql, size: number): Promise<void> {
+  await writeEvents(sql, size, ({ reservationid, bookid, userid }) => [
+    { type: 'CopyReserved', bookid, version: 2, available: 1, held: 1, reservationid, userid },
+  ])
+  await writeEvents(sql, size, ({ reservationid, bookid, userid }, i) => {
+    const its = { bookid, version: 2, available: 1, held: 1, reservationid, userid, place: i + 1 }
+    return i % 2 === 0
+      ? [{ type: 'ReservationQueued', ...its, position: 1 }]
+      : [{ type: 'CopyReserved', ...its, waited: true }]
+  })
+}
+
+async function writeEvents(
+  sql: Sql,
+  size: number,
+  about: (row: store.Accepted, i: number) => StockEvent[],
+): Promise<void> {
   const rows = rowsOf(size)
   await store.insert(sql, rows, 3_000)
   await store.insert(sql, rowsOf(size, true), 3_000)
-  const events = rows.flatMap(({ reservationid, bookid, userid }): StockEvent[] => [
-    { type: 'CopyReserved', bookid, version: 2, available: 1, held: 1, reservationid, userid },
+  const events = rows.flatMap((row, i): StockEvent[] => [
+    ...about(row, i),
     {
       type: 'CopiesReceived',
-      bookid: `${bookid}-new`,
+      bookid: `${row.bookid}-new`,
       version: 1,
       available: 1,
       held: 0,
@@ -92,7 +108,7 @@ async function query(sql: Sql, size: number): Promise<void> {
 }
 
 async function expectHot(size: number): Promise<void> {
-  expect(await expectIndexes(hot, (sql) => write(sql, size))).toBe(3)
+  expect(await expectIndexes(hot, (sql) => write(sql, size))).toBe(6)
   // There are only lots of the last few seconds.
   expect(await expectIndexes(hot, resend, { small: ['lot'] })).toBe(3)
 }

@@ -1,13 +1,17 @@
+import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
+import { eventually } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import type { StockEvent } from '../messages.ts'
 import { findBooks, updateCounts, upsertBooks } from './books.ts'
+import { applyVerdicts } from './composed.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
 import { statuses } from './reservation.ts'
 import * as store from './store.ts'
+import { after as afterOne, anyEvent, inBatches, type Row, rowIn } from './testing.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
 let sql: Sql
@@ -160,6 +164,97 @@ test.each<[Act[], (string | null)[]]>([
     }
     expect(await end(reservationid)).toEqual(expected)
   }
+})
+
+test('events of any type, in any batches, lead to where they lead one by one, from every status', async () => {
+  const own = statuses.map((status) => ({
+    status,
+    reservationid: crypto.randomUUID(),
+    bookid: 'b',
+    userid: 'u',
+  }))
+  const interleaved = fc
+    .array(fc.oneof(...own.map(anyEvent)), { minLength: 10, maxLength: 60 })
+    .chain((events) => fc.tuple(fc.constant(events), fc.array(fc.integer({ min: 1, max: 20 }))))
+  const rowOf = async (reservationid: string) => {
+    const [row] = await sql<(Row & { confirmed: boolean })[]>`
+      select status, reason, other, place, to_json(pickup_by) as pickup_by,
+        not exists (select from outbox o where o.reservationid = r.reservationid) as confirmed
+      from reservation r where reservationid = ${reservationid}`
+    const { confirmed, pickup_by, ...rest } = row!
+    return { ...rest, pickup_by: pickup_by && new Date(pickup_by).toISOString(), confirmed }
+  }
+  await fc.assert(
+    fc.asyncProperty(interleaved, async ([events, sizes]) => {
+      await deleteAll()
+      for (const { status, reservationid, bookid, userid } of own) {
+        const row = { reservationid, keyed: false, bookid, userid, partition: 0, traceparent }
+        await store.insert(sql, [row], 3_000)
+        await sql`update reservation set status = ${status} where reservationid = ${reservationid}`
+        await sql`insert into outbox (partition, reservationid, resend_at) values (0, ${reservationid}, now())`
+      }
+      for (const batch of inBatches(events, sizes)) await handle(...batch)
+      for (const { status, reservationid } of own) {
+        const its = events.filter((it) => 'reservationid' in it && it.reservationid === reservationid)
+        let row = rowIn(status)
+        let isMoved = false
+        for (const event of its) {
+          const next = afterOne(row, event)
+          isMoved ||= next !== row
+          row = next
+        }
+        expect(await rowOf(reservationid)).toEqual({ ...row, confirmed: isMoved })
+      }
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('an event that arrives while the customer cancels does not revive the reservation', async () => {
+  const reservationid = await accepted()
+  const other = await sql.reserve()
+  await other`begin`
+  await other`update reservation set status = 'Canceled' where reservationid = ${reservationid}`
+  const handled = handle({
+    type: 'ReservationQueued',
+    ...after,
+    reservationid,
+    userid: 'u',
+    place: 1,
+    position: 1,
+  })
+  await eventually(async () => {
+    const [{ count } = { count: 0 }] = await sql<{ count: number }[]>`
+      select count(*) from pg_locks where not granted and locktype = 'transactionid'`
+    return count > 0
+  })
+  await other`commit`
+  other.release()
+  expect(await handled).toEqual([])
+  expect(await end(reservationid)).toEqual(['Canceled', null, 'confirmed'])
+})
+
+test('a reservation is decided once; later changes are reported as such', async () => {
+  const reservationid = await accepted()
+  const its = { ...after, reservationid, userid: 'u' }
+  const pickupBy = '2026-12-01T09:00:00.000Z'
+  const later = '2026-12-05T09:00:00.000Z'
+  const changes = [
+    await handle({ type: 'ReservationQueued', ...its, place: 1, position: 1 }),
+    await handle(
+      { type: 'CopyReserved', ...its, place: 1, waited: true },
+      { type: 'CopyShelved', ...its, pickupBy },
+    ),
+    await handle({ type: 'PickupExtended', ...its, pickupBy: later }),
+    await handle({ type: 'CopyHandedOver', ...its }),
+  ].flat()
+  const seconds = expect.any(Number)
+  expect(changes).toMatchObject([
+    { status: 'Waiting', decided: true, moved: true, seconds, pickupBy: null },
+    { status: 'Ready', decided: false, moved: true, seconds: undefined, pickupBy },
+    { status: 'Ready', decided: false, moved: false, seconds: undefined, pickupBy: later },
+    { status: 'Collected', decided: false, moved: true, seconds: undefined },
+  ])
 })
 
 test('the table accepts the statuses of the state machine and no others', async () => {
@@ -418,7 +513,23 @@ test.each<[name: string, part: () => Fragment]>([
         partitions.map((it) => listing(it, 3)),
       ),
   ],
-  ['outcomes, and takes nothing out of the outbox', () => store.applyVerdicts(sql, partitions.map(verdict))],
+  [
+    'outcomes, and takes nothing out of the outbox',
+    () => store.applyShortVerdicts(sql, partitions.map(verdict)),
+  ],
+  [
+    'outcomes of any event, and takes nothing out of the outbox',
+    () =>
+      applyVerdicts(
+        sql,
+        partitions.map((it) => ({
+          partition: it,
+          bookid: 'b',
+          reservationid: uuid(it),
+          becomes: { Requested: { status: 'Waiting', place: 7 } },
+        })),
+      ),
+  ],
 ])('C1: a fenced-out owner writes no %s', async (name, part) => {
   await sql`truncate book, reservation, outbox`
   for (const partition of partitions) {

@@ -4,13 +4,13 @@ import { fencedRows, rows } from '../../streams/rows.ts'
 import {
   leadingTo,
   type NewReservation,
+  open,
   type Requestable,
   type Reservation,
   type Status,
   unconfirmed,
-  undecided,
-  type Verdict,
 } from './reservation.ts'
+import type { ShortVerdict } from './verdict.ts'
 
 const canceled: Status = 'Canceled'
 
@@ -117,10 +117,13 @@ export function list(
 const shown = (sql: Sql) => sql`reservationid, bookid, userid, status, reason, created_at, updated_at`
 
 /**
- * Applies verdicts. An outcome decides a reservation only while it is undecided; a release confirms a cancellation. Both
- * delete the reservation's command from the outbox.
+ * Applies verdicts on plain events. An outcome decides a reservation only while it is open; a release confirms a cancellation.
+ * Both delete the reservation's command from the outbox.
  */
-export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number })[]): Fragment => sql`
+export const applyShortVerdicts = (
+  sql: Sql,
+  verdicts: (ShortVerdict & { partition: number })[],
+): Fragment => sql`
   changed as (
     update reservation r set
       status = case r.status when ${canceled} then r.status else v.status end,
@@ -133,7 +136,7 @@ export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number
       released: 'bool',
     })} as v
     where r.reservationid = v.reservationid
-      and (r.status = any(${undecided}::text[]) and v.status is not null
+      and (r.status = any(${open}::text[]) and v.status is not null
         or r.status = ${canceled} and v.released)
     returning r.partition, r.reservationid, r.status = ${canceled} as released, r.created_at, r.updated_at
   ), confirmed as (
@@ -141,7 +144,7 @@ export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number
   )`
 
 /**
- * The reservations that `applyVerdicts` changed, as the commit reports them. What the events already say is left out,
+ * The reservations that `applyShortVerdicts` changed, as the commit reports them. What the events already say is left out,
  * because thousands are reported per second.
  */
 export type Report = {
