@@ -18,10 +18,11 @@ import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { Gone, Wakeup } from '../../streams/wakeup.ts'
-import type { RefusalReason } from '../messages.ts'
+import { cancellationCauses, type RefusalReason } from '../messages.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 import {
+  type Cancellation,
   commandIn,
   isUndecided,
   type NewReservation,
@@ -29,6 +30,7 @@ import {
   type Reservation,
   requestable,
   statuses,
+  unset,
 } from './reservation.ts'
 import * as store from './store.ts'
 import { tracedInserts } from './traced-inserts.ts'
@@ -48,6 +50,9 @@ export const answerSchema = z.object({
   updatedAt: z.iso.datetime(),
   /** Absent if the book may have no hold shelf. */
   pickupBy: z.iso.datetime().nullish(),
+  /** Of a cancellation. Absent if none was given. */
+  cause: z.enum(cancellationCauses).optional(),
+  note: z.string().optional(),
 })
 export type Answer = z.infer<typeof answerSchema>
 
@@ -135,7 +140,7 @@ export class Desk {
       log.info({ reservationid, bookid, ...traceFacts(traceparent) }, 'accepted'),
     )
     this.#send('ReserveCopy', row)
-    return { ...row, status: 'Requested', reason: null, created_at: at, updated_at: at }
+    return { ...unset, ...row, status: 'Requested', created_at: at, updated_at: at }
   }
 
   /** For a concurrent request with the same key that was accepted first. */
@@ -154,7 +159,7 @@ export class Desk {
     limit.pause()
     const answer = await decision
     limit.resume()
-    if (answer) return { ...reservation, ...answer, updated_at: new Date(answer.updatedAt) }
+    if (answer) return answered(reservation, answer)
     if (gone?.aborted) return reservation
     // No announcement in time. The reservation may be decided nevertheless; if it cannot be read, it is at least accepted.
     const reading = store.find(this.#options.sql, reservation.reservationid)
@@ -170,9 +175,10 @@ export class Desk {
     reservationid: string,
     status: Requestable,
     traceparent: string | null = null,
+    cancellation: Cancellation = {},
   ): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, wakeup, log } = this.#options
-    const changed = await store.change(sql, reservationid, status, traceparent, resendAfterMs)
+    const changed = await store.change(sql, reservationid, status, traceparent, resendAfterMs, cancellation)
     if (!changed) return await store.find(sql, reservationid)
     const { bookid } = changed
     this.#changeLines
@@ -200,11 +206,29 @@ export class Desk {
   }
 }
 
-export const answerOf = ({ reservationid, status, reason, updated_at }: Reservation): Answer => ({
-  reservationid,
+/** JSON leaves out what is undefined. */
+export const answerOf = (it: Reservation): Answer => ({
+  reservationid: it.reservationid,
+  status: it.status,
+  reason: it.reason,
+  updatedAt: it.updated_at.toISOString(),
+  pickupBy: it.pickup_by?.toISOString(),
+  cause: it.cause ?? undefined,
+  note: it.note ?? undefined,
+})
+
+/** @returns the reservation after the change that the answer says. */
+export const answered = (
+  reservation: Reservation,
+  { status, reason, updatedAt, pickupBy, cause, note }: Answer,
+): Reservation => ({
+  ...reservation,
   status,
   reason,
-  updatedAt: updated_at.toISOString(),
+  updated_at: new Date(updatedAt),
+  pickup_by: pickupBy ? new Date(pickupBy) : null,
+  cause: cause ?? reservation.cause,
+  note: note ?? reservation.note,
 })
 
 function toUnavailable(error: unknown): never {

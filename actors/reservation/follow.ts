@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { safeHeaders } from '../../platform/http/reply.ts'
-import type { Desk } from './desk.ts'
+import { answered, type Desk } from './desk.ts'
 import { isFinal, type Reservation, type Status } from './reservation.ts'
 import { toBody } from './resource.ts'
 
@@ -34,8 +34,8 @@ export function follow(c: Context, { reservation, desk, stopping, place }: Follo
     let current = reservation
     let sent: Status | undefined
     let changed = Promise.withResolvers<void>()
-    const stopListening = desk.listen(reservation.reservationid, ({ updatedAt, ...answer }) => {
-      current = { ...current, ...answer, updated_at: new Date(updatedAt) }
+    const stopListening = desk.listen(reservation.reservationid, (answer) => {
+      current = answered(current, answer)
       changed.resolve()
     })
     const stop = () => changed.resolve()

@@ -127,7 +127,7 @@ const cancel = createRoute({
   operationId: 'cancelReservation',
   summary: 'Cancel a reservation',
   description:
-    'A failed reservation cannot be canceled. Canceling a reservation again has no further effect.',
+    'A reservation can be canceled until it failed, its hold expired, or its copy was handed over. Canceling a reservation again has no further effect.',
   tags: ['reservations'],
   request: { params, body: jsonBody(cancellationSchema, examples.cancellation) },
   responses: {
@@ -231,12 +231,12 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
 
   app.addRoute(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
-    const { status } = c.req.valid('json')
-    const reservation = await desk.change(reservationid, status, traceOf(c))
+    const { status, ...cancellation } = c.req.valid('json')
+    const reservation = await desk.change(reservationid, status, traceOf(c), cancellation)
     if (!reservation) throw notFound()
     if (reservation.status !== status) {
       throw new Problem('not-cancelable', {
-        detail: `The reservation is ${reservation.status} and holds no copy.`,
+        detail: `The reservation is ${reservation.status} and ${reservation.status === 'Collected' ? 'its copy was handed over' : 'holds no copy'}.`,
       })
     }
     return reply(200, toBody(reservation))

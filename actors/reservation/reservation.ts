@@ -13,7 +13,7 @@
  * Requests change a reservation one by one; stock's events change it in batches. A batch's events about one reservation are
  * first merged into one verdict, so that one statement can apply them all.
  */
-import type { RefusalReason, StockEvent } from '../messages.ts'
+import type { CancellationCause, RefusalReason, StockEvent } from '../messages.ts'
 
 /** Every status, and those that can follow it. All other lists of statuses derive from this, also in SQL. */
 export const transitions = {
@@ -97,9 +97,24 @@ export type Reservation = {
   userid: string
   status: Status
   reason: RefusalReason | null
+  /** The customer's reservation of the same book, because of which this one failed. */
+  other: string | null
+  /** The number in the order of arrival. Null if the book has no queue. */
+  place: number | null
+  /** When the hold expires. Null if the copy is not on the hold shelf, or has no deadline. */
+  pickup_by: Date | null
+  /** Of the cancellation. */
+  cause: CancellationCause | null
+  note: string | null
   created_at: Date
   updated_at: Date
 }
 
-/** The fields that a customer sends. */
-export type NewReservation = Pick<Reservation, 'bookid' | 'userid'>
+/** The columns that only events and cancellations set. */
+export const unset = { reason: null, other: null, place: null, pickup_by: null, cause: null, note: null }
+
+/** The fields that a customer sends. Without a copy a reservation waits, unless `wait` is false. */
+export type NewReservation = Pick<Reservation, 'bookid' | 'userid'> & { wait?: boolean | undefined }
+
+/** Why a reservation is canceled. */
+export type Cancellation = { cause?: CancellationCause | undefined; note?: string | undefined }

@@ -6,10 +6,11 @@ import { eventually } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import type { StockEvent } from '../messages.ts'
 import { findBooks, updateCounts, upsertBooks } from './books.ts'
+import { commandOf } from './commands.ts'
 import { applyVerdicts } from './composed.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
-import { statuses } from './reservation.ts'
+import { active, commandIn, statuses } from './reservation.ts'
 import * as store from './store.ts'
 import { after as afterOne, anyEvent, inBatches, type Row, rowIn } from './testing.ts'
 
@@ -324,6 +325,48 @@ test('canceling returns the reservation once', async () => {
     status: 'Canceled',
   })
   expect(await store.change(sql, reservationid, 'Canceled', traceparent, 3_000)).toBeUndefined()
+})
+
+test.each(statuses)('%s: a request can cancel it if it waits for a copy or holds one', async (status) => {
+  const reservationid = await accepted()
+  await sql`update reservation set status = ${status} where reservationid = ${reservationid}`
+  const why = { cause: 'CustomerAsked', note: '전화로 취소' } as const
+  const canceled = await store.change(sql, reservationid, 'Canceled', traceparent, 3_000, why)
+  expect(canceled).toEqual(
+    active.includes(status) ? expect.objectContaining({ status: 'Canceled', ...why }) : undefined,
+  )
+})
+
+test('a command is sent again with what the customer said', async () => {
+  await deleteAll()
+  const rows = [undefined, true, false].map((wait) => ({
+    reservationid: crypto.randomUUID(),
+    keyed: false,
+    bookid: 'b',
+    userid: 'u',
+    wait,
+    partition: 0,
+    traceparent,
+  }))
+  await store.insert(sql, rows, 3_000)
+  await store.change(sql, rows[0]!.reservationid, 'Canceled', traceparent, 3_000, {
+    cause: 'Staff',
+    note: 'damaged',
+  })
+  await makeLotsDue()
+  await sql`update outbox set resend_at = '-infinity'`
+  const due = await outbox.claimDue(sql, 0, new Date(), 10, 3_000)
+  const sent = new Map(
+    due.map((row) => [row.reservationid, commandOf(commandIn[row.status]!, row, new Date()).data]),
+  )
+  expect(rows.map(({ reservationid }) => sent.get(reservationid))).toEqual(
+    [{ cause: 'Staff', note: 'damaged' }, {}, { wait: false }].map((said, i) => ({
+      bookid: 'b',
+      reservationid: rows[i]!.reservationid,
+      userid: 'u',
+      ...said,
+    })),
+  )
 })
 
 const deleteAll = () => sql`with r as (delete from reservation), l as (delete from lot) delete from outbox`

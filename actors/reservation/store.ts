@@ -2,6 +2,7 @@
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows, rows } from '../../streams/rows.ts'
 import {
+  type Cancellation,
   leadingTo,
   type NewReservation,
   open,
@@ -31,21 +32,28 @@ export type Inserted = {
 
 /**
  * Inserts accepted reservations, and one lot of them all. A reservation that exists already, because its idempotency key
- * is repeated, is left alone. Without keyed rows there is no conflict check, which saves Postgres a tenth.
+ * is repeated, is left alone. Without keyed rows there is no conflict check, which saves Postgres a tenth. `wait` is written
+ * only if some row has it, because nearly none has.
  */
 export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: number): Promise<Inserted> {
   const keyed = reservations.some((it) => it.keyed)
+  const waits = reservations.some((it) => it.wait === false)
+  const columns = {
+    reservationid: 'uuid',
+    bookid: 'text',
+    userid: 'text',
+    partition: 'smallint',
+    traceparent: 'text',
+  } as const
   const [row] = await sql<{ at: Date; accepted: string[] | null }[]>`
     with accepted as (
-      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at)
-      select reservationid, bookid, userid, partition, traceparent, now(), now()
-      from ${rows(sql, reservations, {
-        reservationid: 'uuid',
-        bookid: 'text',
-        userid: 'text',
-        partition: 'smallint',
-        traceparent: 'text',
-      })} as r
+      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at ${waits ? sql`, wait` : sql``})
+      select reservationid, bookid, userid, partition, traceparent, now(), now() ${waits ? sql`, wait` : sql``}
+      from ${
+        waits
+          ? rows(sql, reservations, { ...columns, wait: ['bool', (it) => it.wait ?? null] })
+          : rows(sql, reservations, columns)
+      } as r
       -- A fixed order, so that two processes with the same repeated keys do not deadlock.
       order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}
@@ -66,10 +74,12 @@ export async function change(
   status: Requestable,
   traceparent: string | null,
   resendAfterMs: number,
+  { cause, note }: Cancellation = {},
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
     with changed as (
-      update reservation set status = ${status}, traceparent = ${traceparent}, updated_at = clock_timestamp()
+      update reservation set status = ${status}, cause = ${cause ?? null}, note = ${note ?? null}, traceparent = ${traceparent},
+        updated_at = clock_timestamp()
       where reservationid = ${reservationid} and status = any(${leadingTo(status)}::text[])
       returning partition, ${shown(sql)}
     ), queued as (
@@ -114,7 +124,8 @@ export function list(
     order by reservationid desc limit ${limit}`
 }
 
-const shown = (sql: Sql) => sql`reservationid, bookid, userid, status, reason, created_at, updated_at`
+const shown = (sql: Sql) => sql`
+  reservationid, bookid, userid, status, reason, other, place, pickup_by, cause, note, created_at, updated_at`
 
 /**
  * Applies verdicts on plain events. An outcome decides a reservation only while it is open; a release confirms a cancellation.

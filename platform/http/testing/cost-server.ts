@@ -3,7 +3,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Desk } from '../../../actors/reservation/desk.ts'
 import { mountReservations } from '../../../actors/reservation/http.ts'
-import type { NewReservation, Reservation } from '../../../actors/reservation/reservation.ts'
+import { type NewReservation, type Reservation, unset } from '../../../actors/reservation/reservation.ts'
 import { createLog } from '../../log.ts'
 import { createMetrics } from '../../metrics.ts'
 import { uuidv7 } from '../../uuid.ts'
@@ -29,8 +29,8 @@ function decided({ bookid, userid }: NewReservation, now = new Date()): Reservat
     reservationid,
     bookid,
     userid,
+    ...unset,
     status: 'Reserved',
-    reason: null,
     created_at: now,
     updated_at: now,
   }
