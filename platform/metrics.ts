@@ -153,6 +153,11 @@ export function createMetrics(service: string, revision = 'unknown') {
       buckets: latencyBuckets,
       registers,
     }),
+    queueDrifts: new Counter({
+      name: 'bookreservation_queue_drifts_total',
+      help: 'Queues whose tally disagreed with stock, and is counted again',
+      registers,
+    }),
     resends: new Counter({
       name: 'bookreservation_commands_resent_total',
       help: 'Unconfirmed commands sent again',

@@ -159,12 +159,14 @@ export class Desk {
     limit.pause()
     const answer = await decision
     limit.resume()
-    if (answer) return answered(reservation, answer)
-    if (gone?.aborted) return reservation
-    // No announcement in time. The reservation may be decided nevertheless; if it cannot be read, it is at least accepted.
+    const known = answer ? answered(reservation, answer) : reservation
+    if (answer && answer.status !== 'Waiting') return known
+    if (gone?.aborted) return known
+    // Without an announcement in time the reservation may be decided nevertheless; if it waits, its position is in the row only.
+    // If it cannot be read, it is at least accepted.
     const reading = store.find(this.#options.sql, reservation.reservationid)
     const row = await within(limit.leftMs / 2, 'read', reading).catch(() => undefined)
-    return row ?? reservation
+    return row ?? known
   }
 
   /**

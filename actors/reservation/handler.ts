@@ -4,6 +4,7 @@ import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type RefusalReason, type StockEvent } from '../messages.ts'
 import { type Listing, listingsOf, updateCounts, upsertBooks } from './books.ts'
 import { applyVerdicts, type Move, reportMoves } from './composed.ts'
+import { applySteps, reportDrift, stepsOf } from './queue.ts'
 import type { Status } from './reservation.ts'
 import { applyShortVerdicts, type Report, report } from './store.ts'
 import { isPlain, type ShortVerdict, shortVerdictsOf, verdictsOf } from './verdict.ts'
@@ -31,11 +32,16 @@ export type StockEventHandlerOptions = {
   sql: Sql
   /** Called after the commit with the reservations that the events changed. */
   committed(changes: Changed[]): void
+  /** Called with the number of queues whose tally was wrong. */
+  drifted?(count: number): void
 }
 
-type Reported = Report | { moves: Move[] | null }
+type Reported = Report | { moves: Move[] | null } | { drifted: string[] | null }
 
-export function stockEventHandler({ sql, committed }: StockEventHandlerOptions): Handler<StockEvent> {
+export function stockEventHandler(options: StockEventHandlerOptions): Handler<StockEvent> {
+  const { sql } = options
+  /** Books whose tally is to be counted again. Another owner of their partition finds out by itself. */
+  const wrong = new Set<string>()
   return {
     parse: parseStockEvent,
 
@@ -50,6 +56,8 @@ export function stockEventHandler({ sql, committed }: StockEventHandlerOptions):
       const plain = events.every(isPlain)
       const short = plain ? shortVerdictsOf(events).map(owned) : []
       const composed = plain ? [] : verdictsOf(events).map(owned)
+      const queue = plain ? nobodyWaits : stepsOf(events)
+      const recounted = queue.lengths.filter(({ bookid }) => wrong.has(bookid))
       const listings = listingsOf(events).map(owned)
       const received = listings.filter(isReceived)
       const counted = listings.filter((it) => !isReceived(it) && it.version > 0)
@@ -59,22 +67,43 @@ export function stockEventHandler({ sql, committed }: StockEventHandlerOptions):
         writes: [
           short.length > 0 && applyShortVerdicts(sql, short),
           composed.length > 0 && applyVerdicts(sql, composed),
+          queue.steps.length > 0 &&
+            applySteps(sql, queue.steps.map(owned), queue.lengths.map(owned), recounted.map(owned)),
           received.length > 0 && upsertBooks(sql, received),
           counted.length > 0 && updateCounts(sql, counted),
         ].filter((it) => it !== false),
-        ...resultsOf(short.length > 0 ? report(sql) : composed.length > 0 ? reportMoves(sql) : undefined),
-        committed: (_, results) =>
-          committed(
-            (results as Reported[]).flatMap((it) =>
-              'moves' in it ? movedBy(it.moves ?? [], batch) : changedBy(it, short, batch),
-            ),
-          ),
+        ...resultsOf(
+          short.length > 0 && report(sql),
+          composed.length > 0 && reportMoves(sql),
+          queue.steps.length > 0 && reportDrift(sql),
+        ),
+        committed(_, results) {
+          for (const { bookid } of recounted) wrong.delete(bookid)
+          const changes: Changed[] = []
+          for (const it of results as Reported[]) {
+            if ('moves' in it) changes.push(...movedBy(it.moves ?? [], batch))
+            else if ('drifted' in it) noteDrift(it.drifted ?? [])
+            else changes.push(...changedBy(it, short, batch))
+          }
+          options.committed(changes)
+        },
       }
     },
   }
+
+  function noteDrift(bookids: string[]): void {
+    for (const bookid of bookids) wrong.add(bookid)
+    if (bookids.length > 0) options.drifted?.(bookids.length)
+  }
+
+  function resultsOf(...reports: (Fragment | false)[]): Pick<Effects, 'results'> {
+    const [first, second] = reports.filter((it) => it !== false)
+    if (!first) return {}
+    return { results: second ? sql`${first} union all ${second}` : first }
+  }
 }
 
-const resultsOf = (results: Fragment | undefined) => (results ? { results } : {})
+const nobodyWaits: ReturnType<typeof stepsOf> = { steps: [], lengths: [] }
 
 function changedBy(
   { decided, seconds, at, canceled, canceled_at }: Report,

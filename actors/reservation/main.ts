@@ -46,7 +46,11 @@ await runService('reservation', async (given) => {
   const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, ...surroundings })
   const worker = parts.worker({
     topic: topics.stockEvents,
-    handler: stockEventHandler({ sql: workerSql, committed: onChanged }),
+    handler: stockEventHandler({
+      sql: workerSql,
+      committed: onChanged,
+      drifted: (count) => metrics.queueDrifts.inc(count),
+    }),
   })
 
   const decidedLines = lines.of('decided')

@@ -10,6 +10,7 @@ import type { StockEvent } from '../messages.ts'
 import { findBooks } from './books.ts'
 import { stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
+import { positionIn } from './queue.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -91,6 +92,13 @@ async function writeEvents(
   await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
 }
 
+type Actual = { 'Relation Name'?: string; 'Actual Rows': number; 'Actual Loops': number; Plans?: Actual[] }
+
+/** How many rows a plan has read from tables. */
+const rowsReadBy = (plan: Actual): number =>
+  (plan['Relation Name'] ? plan['Actual Rows'] * plan['Actual Loops'] : 0) +
+  (plan.Plans ?? []).reduce((sum, it) => sum + rowsReadBy(it), 0)
+
 async function resend(sql: Sql): Promise<void> {
   await outbox.openLots(sql)
   await outbox.partitionsDue(sql, 16)
@@ -113,11 +121,14 @@ async function expectHot(size: number): Promise<void> {
   expect(await expectIndexes(hot, resend, { small: ['lot'] })).toBe(3)
 }
 
-const tables = ['reservation', 'book', 'book_search', 'idempotency']
+const tables = ['reservation', 'book', 'book_search', 'idempotency', 'queue', 'queue_tally']
 const million = 1_000_000
 const books = 50_000
 const keys = 200_000
 const undecided = 5_000
+const waiting = 100_000
+/** Of a reservation that waits for the most wanted book. */
+const last = 'ffffffff-0000-0000-0000-000000000000'
 
 async function fill(sql: Sql): Promise<void> {
   const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
@@ -135,6 +146,19 @@ async function fill(sql: Sql): Promise<void> {
     insert into book (bookid, title, author, isbn, available, held, version)
     select 'book-' || i, 'title ' || i, 'author', 'isbn', i % 3, 0, 1 from generate_series(1, ${books}::int) i
     on conflict do nothing`
+  await sql`truncate queue, queue_tally`
+  await sql`
+    insert into queue (bookid, place, reservationid)
+    select 'wanted', i, ${uuid} from generate_series(1, ${waiting}::int) i`
+  await sql`
+    insert into queue (bookid, place, reservationid)
+    select 'book-' || i % ${books}::int, i, ${uuid} from generate_series(1, ${waiting}::int) i`
+  await sql`
+    insert into queue_tally (bookid, chunk, waiting)
+    select bookid, place >> 8, count(*) from queue group by 1, 2`
+  await sql`
+    insert into reservation (reservationid, bookid, userid, partition, status, place)
+    values (${last}, 'wanted', 'last', 0, 'Waiting', ${waiting - 1})`
   await sql`
     insert into idempotency (key, fingerprint, id, created_at)
     select ${uuid}, '\\x00', ${uuid}, now() - interval '7 days 1 hour' + i * interval '3 seconds'
@@ -161,6 +185,15 @@ describe('with a million reservations', () => {
 
     test('for the age of the oldest unconfirmed command', async () => {
       await expectIndexes(unforced, (sql) => outbox.unconfirmedSeconds(sql, 16), { walked: ['outbox'] })
+    })
+
+    test('a position among 100,000 reads as many rows as a chunk of places and the tally have', async () => {
+      expect(await store.find(unforced, last)).toMatchObject({ queue: { position: waiting - 1, waiting } })
+      const [row] = await unforced<{ 'QUERY PLAN': [{ Plan: Actual; 'Execution Time': number }] }[]>`
+        explain (analyze, format json) select ${positionIn(unforced)} from reservation r where reservationid = ${last}`
+      const [{ Plan: plan, 'Execution Time': ms }] = row!['QUERY PLAN']
+      console.log(`Position among ${waiting}: ${ms} ms in Postgres`)
+      expect(rowsReadBy(plan)).toBeLessThanOrEqual(1 + waiting / 256 + 1 + 256)
     })
 
     const lists = [undefined, '00000000-0000-0000-0000-000000080000'].flatMap((before) =>

@@ -91,6 +91,9 @@ export const isUndecided = (status: Status): boolean => undecided.includes(statu
 /** Whether a customer has nothing more to wait for. A copy may still be returned. */
 export const isFinal = (status: Status): boolean => !active.includes(status)
 
+/** How many wait for a book, and how many of them up to and including a reservation. */
+export type Position = { position: number; waiting: number }
+
 export type Reservation = {
   reservationid: string
   bookid: string
@@ -108,6 +111,8 @@ export type Reservation = {
   note: string | null
   created_at: Date
   updated_at: Date
+  /** Of a reservation that waits. Absent where it is not read. */
+  queue?: Position | null
 }
 
 /** The columns that only events and cancellations set. */

@@ -93,6 +93,7 @@ export function toBody({
   pickup_by,
   cause,
   note,
+  queue,
   created_at,
   updated_at,
 }: Reservation) {
@@ -104,8 +105,8 @@ export function toBody({
     userid,
     status,
     reason,
-    position: null,
-    waiting: null,
+    position: queue?.position ?? null,
+    waiting: queue?.waiting ?? null,
     pickupBy: status === 'Ready' && pickup_by ? pickup_by.toISOString() : null,
     cause: status === 'Canceled' ? cause : null,
     note: status === 'Canceled' ? note : null,

@@ -10,9 +10,10 @@ import { commandOf } from './commands.ts'
 import { applyVerdicts } from './composed.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
-import { active, commandIn, statuses } from './reservation.ts'
+import { applySteps, positionIn } from './queue.ts'
+import { active, commandIn, type Position, statuses } from './reservation.ts'
 import * as store from './store.ts'
-import { after as afterOne, anyEvent, inBatches, type Row, rowIn } from './testing.ts'
+import { after as afterOne, anyEvent, anyQueue, inBatches, type Row, rowIn } from './testing.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
 let sql: Sql
@@ -35,19 +36,26 @@ async function accepted(bookid = 'b'): Promise<string> {
 }
 
 let position = 0
+let drifts = 0
+let changed = (_: Changed[]) => {}
+const handler = () =>
+  stockEventHandler({ sql, committed: (them) => changed(them), drifted: (count) => (drifts += count) })
+let handling: ReturnType<typeof handler> | undefined
+
 /** Handles and commits events as the worker does, as one batch. */
 async function handle(...events: StockEvent[]): Promise<Changed[]> {
   const from = `${position}-0`
   const to = `${++position}-0`
   let changes: Changed[] = []
-  const handler = stockEventHandler({ sql, committed: (them) => (changes = them) })
+  changed = (them) => (changes = them)
+  handling ??= handler()
   const batch = events.map((message) => ({
     partition: 0,
     position: to,
     envelope: { traceparent } as never,
     message,
   }))
-  const { writes, results, committed } = await handler.handle(batch)
+  const { writes, results, committed } = await handling.handle(batch)
   const advances = [{ partition: 0, epoch: 0, from, to, count: events.length, seq: 0 }]
   const done = await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
   committed?.(done.partitions, done.results)
@@ -512,6 +520,106 @@ test('the book list follows receipts and counts, and never goes back', async () 
   expect(await listed()).toEqual([{ ...book, title: 'newer', available: 3, version: 6 }])
 })
 
+/** Positions of all places, and how many wait. */
+async function positionsIn(bookid: string, places: number[]): Promise<Position[]> {
+  const rows = await sql<{ queue: Position }[]>`
+    select ${positionIn(sql)} from (
+      select ${bookid} as bookid, 'Waiting' as status, place from unnest(${places}::bigint[]) as p (place)
+    ) as r order by place`
+  return rows.map((row) => row.queue)
+}
+
+const tally = async (bookid: string) => {
+  const [row] = await sql<{ waiting: number; kept: number; queued: number }[]>`
+    select coalesce(sum(waiting), 0)::int as waiting, count(*)::int as kept,
+      (select count(*)::int from queue q where q.bookid = t.bookid) as queued
+    from queue_tally t where bookid = ${bookid} group by bookid`
+  return row ?? { waiting: 0, kept: 0, queued: 0 }
+}
+
+test('positions count those who wait, in whatever batches the events come', async () => {
+  let run = 0
+  const history = fc.tuple(
+    fc.array(fc.integer({ min: 1, max: 15 })),
+    fc.nat().chain(() => anyQueue('queue')),
+  )
+  await fc.assert(
+    fc.asyncProperty(history, async ([sizes, acts]) => {
+      const bookid = `queue-${run++}`
+      drifts = 0
+      for (const batch of inBatches(acts, sizes)) {
+        await handle(...batch.map(({ event }) => ({ ...event, bookid })))
+        const { waiting } = batch.at(-1)!
+        expect(await positionsIn(bookid, waiting)).toEqual(
+          waiting.map((_, i) => ({ position: i + 1, waiting: waiting.length })),
+        )
+        expect(await tally(bookid)).toMatchObject({ waiting: waiting.length })
+      }
+      expect(drifts).toBe(0)
+    }),
+    { numRuns: 40 },
+  )
+})
+
+const queued = (place: number, waiting: number, bookid = 'drift'): StockEvent => ({
+  type: 'ReservationQueued',
+  ...after,
+  bookid,
+  waiting,
+  reservationid: crypto.randomUUID(),
+  userid: 'u',
+  place,
+  position: waiting,
+})
+
+test.each([
+  ['too high', (): Fragment => sql`update queue_tally set waiting = waiting + 5 where bookid = 'drift'`],
+  ['too low', (): Fragment => sql`update queue_tally set waiting = -1 where bookid = 'drift' and chunk = 0`],
+  ['missing', (): Fragment => sql`delete from queue_tally where bookid = 'drift'`],
+  ['of places that nobody has', (): Fragment => sql`insert into queue_tally values ('drift', 7, 3)`],
+])('U2: a tally that is %s is noticed, and counted again', async (_, fault) => {
+  await sql`truncate queue, queue_tally`
+  drifts = 0
+  await handle(queued(255, 1), queued(256, 2), queued(1, 1, 'another'))
+  expect(drifts).toBe(0)
+  await sql`${fault()}`
+  await handle(queued(257, 3))
+  expect(drifts).toBe(1)
+  await handle(queued(258, 4), queued(2, 2, 'another'))
+  await handle(queued(259, 5))
+  expect(drifts).toBe(1)
+  expect(await positionsIn('drift', [255, 259])).toEqual([
+    { position: 1, waiting: 5 },
+    { position: 5, waiting: 5 },
+  ])
+})
+
+test('a queue that has emptied leaves no tally behind', async () => {
+  const places = Array.from({ length: 5 }, (_, i) => 200 + 100 * i)
+  await handle(...places.map((place, i) => queued(place, i + 1, 'emptied')))
+  const leaving = (place: number, waiting: number): StockEvent => {
+    const { position: _, ...its } = queued(place, waiting, 'emptied') as Extract<
+      StockEvent,
+      { type: 'ReservationQueued' }
+    >
+    return { ...its, type: 'CopyReleased' }
+  }
+  for (const [i, place] of places.entries()) await handle(leaving(place, places.length - 1 - i))
+  expect(await tally('emptied')).toMatchObject({ waiting: 0, kept: 1 })
+})
+
+test('a reservation that waits has a position by itself and in the list of its customer, and nowhere else', async () => {
+  const reservationid = await accepted('positions')
+  await handle(queued(1, 1, 'positions'), { ...queued(2, 2, 'positions'), reservationid } as StockEvent)
+  const queue = { position: 2, waiting: 2 }
+  expect(await store.find(sql, reservationid)).toMatchObject({ status: 'Waiting', place: 2, queue })
+  const lists = { bookid: 'positions', status: undefined, before: undefined, limit: 5 }
+  expect(await store.list(sql, { ...lists, userid: 'u' })).toMatchObject([{ reservationid, queue }])
+  expect((await store.list(sql, { ...lists, userid: undefined }))[0]).not.toHaveProperty('queue')
+  await store.change(sql, reservationid, 'Canceled', traceparent, 3_000)
+  expect(await store.find(sql, reservationid)).toMatchObject({ status: 'Canceled', queue: null })
+})
+
 const partitions = [0, 1]
 const uuid = (partition: number) => `00000000-0000-4000-8000-00000000000${partition}`
 const listing = (partition: number, version: number) => ({
@@ -573,8 +681,27 @@ test.each<[name: string, part: () => Fragment]>([
         })),
       ),
   ],
+  [
+    'places in queues',
+    () => {
+      const books = partitions.map((partition) => ({ partition, bookid: `fenced-${partition}` }))
+      return applySteps(
+        sql,
+        books.flatMap((it) =>
+          [true, false].map((waits, i) => ({
+            ...it,
+            place: i + 1,
+            reservationid: uuid(it.partition),
+            waits,
+          })),
+        ),
+        books.map((it) => ({ ...it, waiting: 1 })),
+        books,
+      )
+    },
+  ],
 ])('C1: a fenced-out owner writes no %s', async (name, part) => {
-  await sql`truncate book, reservation, outbox`
+  await sql`truncate book, reservation, outbox, queue, queue_tally`
   for (const partition of partitions) {
     const row = {
       reservationid: uuid(partition),
@@ -589,11 +716,15 @@ test.each<[name: string, part: () => Fragment]>([
     if (name !== 'new books')
       await sql`insert into book (bookid, title, author, isbn, available, held, version)
         values (${`fenced-${partition}`}, '', '', '', 1, 0, 1)`
+    await sql`insert into queue values (${`fenced-${partition}`}, 2, ${uuid(partition)})`
+    await sql`insert into queue_tally values (${`fenced-${partition}`}, 0, 1)`
   }
   const everything = (partition: number) => sql`
     select
       (select json_agg(b) from book b where bookid = ${`fenced-${partition}`}) as books,
       (select json_agg(r) from reservation r where reservationid = ${uuid(partition)}) as reservations,
+      (select json_agg(q) from queue q where bookid = ${`fenced-${partition}`}) as queue,
+      (select json_agg(t) from queue_tally t where bookid = ${`fenced-${partition}`}) as tally,
       (select count(*) from outbox where partition = ${partition}) as queued`
   const before = await Promise.all(partitions.map(everything))
   const { partitions: owned } = await commit(sql, {

@@ -1,6 +1,7 @@
 /** Reservations in Postgres: insert, cancel, decide, find. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows, rows } from '../../streams/rows.ts'
+import { positionIn } from './queue.ts'
 import {
   type Cancellation,
   leadingTo,
@@ -94,7 +95,7 @@ export async function change(
 
 export async function find(sql: Sql, reservationid: string): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
-    select ${shown(sql)} from reservation where reservationid = ${reservationid}`
+    select ${shown(sql)}, ${positionIn(sql)} from reservation r where reservationid = ${reservationid}`
   return row
 }
 
@@ -109,13 +110,13 @@ export type ReservationQuery = {
   limit: number
 }
 
-/** Newest first: ids increase with time. */
+/** Newest first: ids increase with time. Only lists of one customer have positions. */
 export function list(
   sql: Sql,
   { userid, bookid, status, before, limit }: ReservationQuery,
 ): Promise<Reservation[]> {
   return sql<Reservation[]>`
-    select ${shown(sql)} from reservation
+    select ${shown(sql)} ${userid ? sql`, ${positionIn(sql)}` : sql``} from reservation r
     where true
       ${userid ? sql`and userid = ${userid}` : sql``}
       ${bookid ? sql`and bookid = ${bookid}` : sql``}

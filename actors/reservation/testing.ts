@@ -85,3 +85,57 @@ export function inBatches<Item>(items: Item[], sizes: number[]): Item[][] {
   }
   return batches.filter((it) => it.length > 0)
 }
+
+/** A queue of a book as stock moves it: the events, and the places that wait after each. */
+export type QueueHistory = { event: StockEvent; waiting: number[] }[]
+
+/** Begins shortly before the end of a chunk of places. */
+export function anyQueue(bookid: string): fc.Arbitrary<QueueHistory> {
+  const act = fc.record({
+    what: fc.constantFrom('join', 'join', 'serve', 'leave', 'refuse', 'take back', 'repeat'),
+    n: fc.nat(30),
+  })
+  return fc.array(act, { minLength: 5, maxLength: 60 }).map((acts) => {
+    const waiting = new Set<number>()
+    const served = new Set<number>()
+    let lastPlace = 250
+    const nth = (places: Set<number>, n: number) => [...places].sort((a, b) => a - b)[n % places.size]
+    return acts.flatMap(({ what, n }, version) => {
+      const place = what === 'join' ? ++lastPlace : nth(what === 'take back' ? served : waiting, n)
+      if (place === undefined) return []
+      if (what === 'join' || what === 'take back') waiting.add(place)
+      else if (what !== 'repeat') waiting.delete(place)
+      if (what === 'serve') served.add(place)
+      else served.delete(place)
+      const its = {
+        bookid,
+        version,
+        available: 0,
+        held: served.size,
+        ...(waiting.size > 0 ? { waiting: waiting.size } : {}),
+        reservationid: `00000000-0000-4000-8000-${String(place).padStart(12, '0')}`,
+        userid: 'u',
+        place,
+      }
+      const event = eventFor(what, its)
+      return [{ event, waiting: [...waiting].sort((a, b) => a - b) }]
+    })
+  })
+}
+
+type Its = Omit<Extract<StockEvent, { type: 'ReservationQueued' }>, 'type' | 'position'>
+
+function eventFor(what: string, its: Its): StockEvent {
+  switch (what) {
+    case 'serve':
+      return { type: 'CopyReserved', ...its, waited: true }
+    case 'leave':
+      return { type: 'CopyReleased', ...its }
+    case 'refuse':
+      return { type: 'ReservationRefused', ...its, reason: 'WaitLapsed' }
+    case 'take back':
+      return { type: 'CopyTakenBack', ...its, cause: 'Lost', turn: 2 }
+    default:
+      return { type: 'ReservationQueued', ...its, position: 1 }
+  }
+}

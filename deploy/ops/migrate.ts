@@ -36,6 +36,7 @@ const files: Record<ServiceName, URL[]> = {
     new URL('../../actors/reservation/migrations/0005-book-search-letters.sql', import.meta.url),
     new URL('../../actors/reservation/migrations/0006-life.sql', import.meta.url),
     new URL('../../actors/reservation/migrations/0007-life-checked.sql', import.meta.url),
+    new URL('../../actors/reservation/migrations/0008-queue.sql', import.meta.url),
   ],
   stock: [
     new URL('0001-mailbox.sql', runtime),
