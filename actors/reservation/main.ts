@@ -12,6 +12,8 @@ import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk
 import { type Changed, stockEventHandler } from './handler.ts'
 import { about, mountReservations, readsAtOnce } from './http.ts'
 import { unconfirmedSeconds } from './outbox.ts'
+import { Positions } from './positions.ts'
+import { positionsOf } from './queue.ts'
 import { resendUnconfirmed } from './resend.ts'
 import { isUndecided } from './reservation.ts'
 import * as store from './store.ts'
@@ -74,8 +76,9 @@ await runService('reservation', async (given) => {
     }
   }
 
+  const positions = new Positions({ read: (bookid, places) => positionsOf(sql, bookid, places) })
   const app = parts.app(about)
-  mountReservations({ app, sql, reads, desk, held: placesToWait(metrics), stopping })
+  mountReservations({ app, sql, reads, desk, positions, held: placesToWait(metrics), stopping })
 
   const pulse = new Pulse('resend')
   const resending: Loop = {
@@ -101,7 +104,7 @@ await runService('reservation', async (given) => {
   const watching = parts.watchStores(worker, async () =>
     metrics.undecidedFor(await unconfirmedSeconds(sql, partitions)),
   )
-  const loops = [worker, wakeup, resending, new Forgetting(sql, log), watching]
+  const loops = [worker, wakeup, resending, positions, new Forgetting(sql, log), watching]
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 

@@ -10,7 +10,7 @@ import type { StockEvent } from '../messages.ts'
 import { findBooks } from './books.ts'
 import { stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
-import { positionIn } from './queue.ts'
+import { positionIn, positionsOf } from './queue.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -194,6 +194,10 @@ describe('with a million reservations', () => {
       const [{ Plan: plan, 'Execution Time': ms }] = row!['QUERY PLAN']
       console.log(`Position among ${waiting}: ${ms} ms in Postgres`)
       expect(rowsReadBy(plan)).toBeLessThanOrEqual(1 + waiting / 256 + 1 + 256)
+    })
+
+    test('for the positions of streams', async () => {
+      await expectIndexes(unforced, (sql) => positionsOf(sql, 'wanted', [7, 300, waiting]))
     })
 
     const lists = [undefined, '00000000-0000-0000-0000-000000080000'].flatMap((before) =>

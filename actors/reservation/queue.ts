@@ -12,7 +12,7 @@
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows } from '../../streams/rows.ts'
 import type { StockEvent } from '../messages.ts'
-import type { Status } from './reservation.ts'
+import type { Position, Status } from './reservation.ts'
 
 /** A place that is taken or left. */
 export type Step = { bookid: string; place: number; reservationid: string; waits: boolean }
@@ -130,3 +130,23 @@ export const positionIn = (sql: Sql): Fragment => sql`
     )
     from queue_tally t where t.bookid = r.bookid
   ) end as queue`
+
+/** @returns the positions of places of a book that still wait, by place: each chunk that has one of them is read once. */
+export async function positionsOf(
+  sql: Sql,
+  bookid: string,
+  places: number[],
+): Promise<Map<number, Position>> {
+  const rows = await sql<(Position & { place: number })[]>`
+    select place, position, waiting from (
+      select q.place, t.before + row_number() over (partition by t.chunk order by q.place) as position, t.waiting
+      from (
+        select chunk, sum(waiting) over (order by chunk) - waiting as before, sum(waiting) over () as waiting
+        from queue_tally where bookid = ${bookid}
+      ) as t
+      join queue q on q.bookid = ${bookid} and q.place between t.chunk << 8 and (t.chunk << 8) + 255
+      where t.chunk in (select place >> 8 from unnest(${places}::bigint[]) as p (place))
+    ) as ranked
+    where place = any(${places}::bigint[])`
+  return new Map(rows.map(({ place, position, waiting }) => [place, { position, waiting }]))
+}

@@ -13,6 +13,7 @@ const row: Reservation = {
   pickup_by: at,
   cause: 'Staff',
   note: 'damaged',
+  queue: { position: 2, waiting: 3 },
   created_at: at,
   updated_at: at,
 }
@@ -20,8 +21,8 @@ const row: Reservation = {
 test.each(statuses)('%s: a member that means nothing in this status is null', (status) => {
   const body = reservationSchema.parse(toBody({ ...row, status }))
   expect(body).toMatchObject({
-    position: null,
-    waiting: null,
+    position: status === 'Waiting' ? 2 : null,
+    waiting: status === 'Waiting' ? 3 : null,
     pickupBy: status === 'Ready' ? at.toISOString() : null,
     cause: status === 'Canceled' ? 'Staff' : null,
     note: status === 'Canceled' ? 'damaged' : null,

@@ -61,7 +61,7 @@ export const reservationSchema = z
 /** One event of the stream, because OpenAPI before 3.2 cannot describe the stream itself. */
 export const eventSchema = z
   .object({
-    event: z.literal('status'),
+    event: z.enum(['status', 'position']),
     id: z.enum(statuses).openapi({ description: 'the status; send it back as `Last-Event-ID`' }),
     data: z.string().openapi({ description: 'the current reservation, as JSON' }),
     retry: z
@@ -98,6 +98,7 @@ export function toBody({
   updated_at,
 }: Reservation) {
   const self = `/reservations/${reservationid}`
+  const ahead = status === 'Waiting' ? queue : null
   const links = { ...selfLink(self), events: { href: `${self}/events` } }
   return {
     reservationid,
@@ -105,8 +106,8 @@ export function toBody({
     userid,
     status,
     reason,
-    position: queue?.position ?? null,
-    waiting: queue?.waiting ?? null,
+    position: ahead?.position ?? null,
+    waiting: ahead?.waiting ?? null,
     pickupBy: status === 'Ready' && pickup_by ? pickup_by.toISOString() : null,
     cause: status === 'Canceled' ? cause : null,
     note: status === 'Canceled' ? note : null,

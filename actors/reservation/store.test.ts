@@ -10,7 +10,7 @@ import { commandOf } from './commands.ts'
 import { applyVerdicts } from './composed.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
-import { applySteps, positionIn } from './queue.ts'
+import { applySteps, positionIn, positionsOf } from './queue.ts'
 import { active, commandIn, type Position, statuses } from './reservation.ts'
 import * as store from './store.ts'
 import { after as afterOne, anyEvent, anyQueue, inBatches, type Row, rowIn } from './testing.ts'
@@ -552,6 +552,10 @@ test('positions count those who wait, in whatever batches the events come', asyn
         const { waiting } = batch.at(-1)!
         expect(await positionsIn(bookid, waiting)).toEqual(
           waiting.map((_, i) => ({ position: i + 1, waiting: waiting.length })),
+        )
+        const some = waiting.filter((place) => place % 3 > 0)
+        expect([...(await positionsOf(sql, bookid, [...some, 1, 9_999]))].sort(([a], [b]) => a - b)).toEqual(
+          some.map((place) => [place, { position: waiting.indexOf(place) + 1, waiting: waiting.length }]),
         )
         expect(await tally(bookid)).toMatchObject({ waiting: waiting.length })
       }

@@ -55,7 +55,15 @@ async function serveOurs(): Promise<number> {
   const held = placesToWait(metrics)
   const stopping = new AbortController().signal
   const nothing = undefined as never
-  mountReservations({ app, desk: desk as Desk, held, stopping, sql: nothing, reads: nothing })
+  mountReservations({
+    app,
+    desk: desk as Desk,
+    held,
+    stopping,
+    sql: nothing,
+    reads: nothing,
+    positions: nothing,
+  })
   return (await serve(app, { host: '127.0.0.1', port: 0 })).port
 }
 
