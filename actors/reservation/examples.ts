@@ -37,6 +37,8 @@ export const book = {
   author: 'Michael Ende',
   isbn: '978-3-522-20255-6',
   qty: 2,
+  owned: 3,
+  waiting: 0,
   version: 2,
   updatedAt: '2026-11-24T02:40:10.964Z',
 }

@@ -78,6 +78,10 @@ export const bookSchema = z
     author: z.string(),
     isbn: z.string(),
     qty: z.int().openapi({ description: 'copies available at `updatedAt`' }),
+    owned: z
+      .int()
+      .openapi({ description: 'copies in all: available, held for reservations, and handed over' }),
+    waiting: z.int().openapi({ description: 'reservations that wait for a copy' }),
     version: z.int(),
     updatedAt: z.iso.datetime().openapi({ description: 'when stock last reported a change of the book' }),
   })

@@ -505,19 +505,27 @@ test('the book list follows receipts and counts, and never goes back', async () 
   await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 9 })
   expect(await listed()).toEqual([])
   await handle(received(1, 3))
-  expect(await listed()).toEqual([{ ...book, available: 3, version: 1 }])
-  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 4, available: 1 })
-  expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
+  expect(await listed()).toEqual([{ ...book, available: 3, owned: 3, waiting: 0, version: 1 }])
+  const counted = { version: 4, available: 1, out: 3, waiting: 2 }
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', ...counted })
+  const fourth = { ...book, available: 1, owned: 5, waiting: 2, version: 4 }
+  expect(await listed()).toEqual([fourth])
+  // Of an event that was never logged (R6).
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', ...counted, waiting: 1 })
+  expect(await listed()).toEqual([{ ...fourth, waiting: 1 }])
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', ...counted })
   await handle(received(2, 5, { title: 'older' }))
   await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 3, available: 7 })
-  expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
+  expect(await listed()).toEqual([fourth])
   await handle(received(5, 2, { title: 'newer' }), {
     ...released(crypto.randomUUID()),
     bookid: 'list',
     version: 6,
     available: 3,
   })
-  expect(await listed()).toEqual([{ ...book, title: 'newer', available: 3, version: 6 }])
+  expect(await listed()).toEqual([
+    { ...book, title: 'newer', available: 3, owned: 4, waiting: 0, version: 6 },
+  ])
 })
 
 /** Positions of all places, and how many wait. */
@@ -632,6 +640,8 @@ const listing = (partition: number, version: number) => ({
   about: { title: 'T', author: 'A', isbn: 'I' },
   available: 3,
   held: 0,
+  out: 0,
+  waiting: 0,
   version,
 })
 const verdict = (partition: number) => ({

@@ -37,6 +37,7 @@ const files: Record<ServiceName, URL[]> = {
     new URL('../../actors/reservation/migrations/0006-life.sql', import.meta.url),
     new URL('../../actors/reservation/migrations/0007-life-checked.sql', import.meta.url),
     new URL('../../actors/reservation/migrations/0008-queue.sql', import.meta.url),
+    new URL('../../actors/reservation/migrations/0009-book-counts.sql', import.meta.url),
   ],
   stock: [
     new URL('0001-mailbox.sql', runtime),
