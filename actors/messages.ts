@@ -76,7 +76,7 @@ export type StockRefusalReason = (typeof stockRefusalReasons)[number]
 /** Why a reservation is canceled. */
 export const cancellationCauses = ['Customer', 'CustomerAsked', 'Staff', 'Duplicate'] as const
 export type CancellationCause = (typeof cancellationCauses)[number]
-const noteSchema = textSchema.max(200)
+export const noteSchema = textSchema.max(200)
 const cancellation = { cause: z.enum(cancellationCauses).optional(), note: noteSchema.optional() }
 
 /** Why copies leave the stock. */
@@ -119,7 +119,7 @@ export const stockCommandSchema = z.discriminatedUnion('type', [
     isbn: textSchema.optional(),
     purchaseid: uuid.optional(),
   }),
-  /** `wait` is false if the customer does not want to wait for a copy. */
+  /** `wait: false` if the customer wants a copy now or not at all. */
   z.object({ type: z.literal('ReserveCopy'), ...book, ...reservation, wait: z.boolean().optional() }),
   z.object({ type: z.literal('ReleaseCopy'), ...book, ...reservation, ...cancellation }),
   z.object({
@@ -270,7 +270,7 @@ export const parseStockEvent = (envelope: Envelope): StockEvent => {
 function plainCommandOf({ type, subject, data }: Envelope): StockCommand | undefined {
   if (type !== 'ReserveCopy' && type !== 'ReleaseCopy') return undefined
   const { reservationid, userid, wait, cause, note } = data
-  if ((wait ?? cause ?? note) !== undefined) return undefined
+  if (wait !== undefined || cause !== undefined || note !== undefined) return undefined
   if (!isId(subject) || !isUuid(reservationid) || !isId(userid)) return undefined
   return { type, bookid: subject, reservationid, userid }
 }
@@ -279,7 +279,9 @@ function plainEventOf({ type, subject, data }: Envelope): StockEvent | undefined
   if (type !== 'CopyReserved' && type !== 'CopyReleased') return undefined
   const { version, available, held, reservationid, userid, first } = data
   const { out, waiting, place, waited, turn, cause, note } = data
-  if ((out ?? waiting ?? place ?? waited ?? turn ?? cause ?? note) !== undefined) return undefined
+  if (out !== undefined || waiting !== undefined || place !== undefined || waited !== undefined)
+    return undefined
+  if (turn !== undefined || cause !== undefined || note !== undefined) return undefined
   if (!isCount(version) || !isCount(available) || !isCount(held)) return undefined
   if (!isId(subject) || !isUuid(reservationid) || !isId(userid)) return undefined
   if (first !== undefined && first !== true) return undefined

@@ -18,10 +18,11 @@ import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { Gone, Wakeup } from '../../streams/wakeup.ts'
-import { refusalReasons } from '../messages.ts'
+import { cancellationCauses, type RefusalReason } from '../messages.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 import {
+  type Cancellation,
   commandIn,
   isUndecided,
   type NewReservation,
@@ -29,6 +30,7 @@ import {
   type Reservation,
   requestable,
   statuses,
+  unset,
 } from './reservation.ts'
 import * as store from './store.ts'
 import { tracedInserts } from './traced-inserts.ts'
@@ -43,8 +45,14 @@ export const insertsAtOnce = 2
 export const answerSchema = z.object({
   reservationid: z.uuid(),
   status: z.enum(statuses),
-  reason: z.enum(refusalReasons).nullable(),
+  /** A newer version may know more reasons. */
+  reason: z.custom<RefusalReason>((it) => typeof it === 'string').nullable(),
   updatedAt: z.iso.datetime(),
+  /** Absent if the book may have no hold shelf. */
+  pickupBy: z.iso.datetime().nullish(),
+  /** Of a cancellation. Absent if none was given. */
+  cause: z.enum(cancellationCauses).optional(),
+  note: z.string().optional(),
 })
 export type Answer = z.infer<typeof answerSchema>
 
@@ -132,7 +140,7 @@ export class Desk {
       log.info({ reservationid, bookid, ...traceFacts(traceparent) }, 'accepted'),
     )
     this.#send('ReserveCopy', row)
-    return { ...row, status: 'Requested', reason: null, created_at: at, updated_at: at }
+    return { ...unset, ...row, status: 'Requested', created_at: at, updated_at: at }
   }
 
   /** For a concurrent request with the same key that was accepted first. */
@@ -151,12 +159,14 @@ export class Desk {
     limit.pause()
     const answer = await decision
     limit.resume()
-    if (answer) return { ...reservation, ...answer, updated_at: new Date(answer.updatedAt) }
-    if (gone?.aborted) return reservation
-    // No announcement in time. The reservation may be decided nevertheless; if it cannot be read, it is at least accepted.
+    const known = answer ? answered(reservation, answer) : reservation
+    if (answer && answer.status !== 'Waiting') return known
+    if (gone?.aborted) return known
+    // Without an announcement in time the reservation may be decided nevertheless; if it waits, its position is in the row only.
+    // If it cannot be read, it is at least accepted.
     const reading = store.find(this.#options.sql, reservation.reservationid)
     const row = await within(limit.leftMs / 2, 'read', reading).catch(() => undefined)
-    return row ?? reservation
+    return row ?? known
   }
 
   /**
@@ -167,9 +177,10 @@ export class Desk {
     reservationid: string,
     status: Requestable,
     traceparent: string | null = null,
+    cancellation: Cancellation = {},
   ): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, wakeup, log } = this.#options
-    const changed = await store.change(sql, reservationid, status, traceparent, resendAfterMs)
+    const changed = await store.change(sql, reservationid, status, traceparent, resendAfterMs, cancellation)
     if (!changed) return await store.find(sql, reservationid)
     const { bookid } = changed
     this.#changeLines
@@ -197,11 +208,29 @@ export class Desk {
   }
 }
 
-export const answerOf = ({ reservationid, status, reason, updated_at }: Reservation): Answer => ({
-  reservationid,
+/** JSON leaves out what is undefined. */
+export const answerOf = (it: Reservation): Answer => ({
+  reservationid: it.reservationid,
+  status: it.status,
+  reason: it.reason,
+  updatedAt: it.updated_at.toISOString(),
+  pickupBy: it.pickup_by?.toISOString(),
+  cause: it.cause ?? undefined,
+  note: it.note ?? undefined,
+})
+
+/** @returns the reservation after the change that the answer says. */
+export const answered = (
+  reservation: Reservation,
+  { status, reason, updatedAt, pickupBy, cause, note }: Answer,
+): Reservation => ({
+  ...reservation,
   status,
   reason,
-  updatedAt: updated_at.toISOString(),
+  updated_at: new Date(updatedAt),
+  pickup_by: pickupBy ? new Date(pickupBy) : null,
+  cause: cause ?? reservation.cause,
+  note: note ?? reservation.note,
 })
 
 function toUnavailable(error: unknown): never {

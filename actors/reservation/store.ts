@@ -1,16 +1,18 @@
 /** Reservations in Postgres: insert, cancel, decide, find. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows, rows } from '../../streams/rows.ts'
+import { positionIn } from './queue.ts'
 import {
+  type Cancellation,
   leadingTo,
   type NewReservation,
+  open,
   type Requestable,
   type Reservation,
   type Status,
   unconfirmed,
-  undecided,
-  type Verdict,
 } from './reservation.ts'
+import type { ShortVerdict } from './verdict.ts'
 
 const canceled: Status = 'Canceled'
 
@@ -31,21 +33,28 @@ export type Inserted = {
 
 /**
  * Inserts accepted reservations, and one lot of them all. A reservation that exists already, because its idempotency key
- * is repeated, is left alone. Without keyed rows there is no conflict check, which saves Postgres a tenth.
+ * is repeated, is left alone. Without keyed rows there is no conflict check, which saves Postgres a tenth. `wait` is written
+ * only if some row has it, because nearly none has.
  */
 export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: number): Promise<Inserted> {
   const keyed = reservations.some((it) => it.keyed)
+  const waits = reservations.some((it) => it.wait === false)
+  const columns = {
+    reservationid: 'uuid',
+    bookid: 'text',
+    userid: 'text',
+    partition: 'smallint',
+    traceparent: 'text',
+  } as const
   const [row] = await sql<{ at: Date; accepted: string[] | null }[]>`
     with accepted as (
-      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at)
-      select reservationid, bookid, userid, partition, traceparent, now(), now()
-      from ${rows(sql, reservations, {
-        reservationid: 'uuid',
-        bookid: 'text',
-        userid: 'text',
-        partition: 'smallint',
-        traceparent: 'text',
-      })} as r
+      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at ${waits ? sql`, wait` : sql``})
+      select reservationid, bookid, userid, partition, traceparent, now(), now() ${waits ? sql`, wait` : sql``}
+      from ${
+        waits
+          ? rows(sql, reservations, { ...columns, wait: ['bool', (it) => it.wait ?? null] })
+          : rows(sql, reservations, columns)
+      } as r
       -- A fixed order, so that two processes with the same repeated keys do not deadlock.
       order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}
@@ -66,10 +75,12 @@ export async function change(
   status: Requestable,
   traceparent: string | null,
   resendAfterMs: number,
+  { cause, note }: Cancellation = {},
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
     with changed as (
-      update reservation set status = ${status}, traceparent = ${traceparent}, updated_at = clock_timestamp()
+      update reservation set status = ${status}, cause = ${cause ?? null}, note = ${note ?? null}, traceparent = ${traceparent},
+        updated_at = clock_timestamp()
       where reservationid = ${reservationid} and status = any(${leadingTo(status)}::text[])
       returning partition, ${shown(sql)}
     ), queued as (
@@ -84,7 +95,7 @@ export async function change(
 
 export async function find(sql: Sql, reservationid: string): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
-    select ${shown(sql)} from reservation where reservationid = ${reservationid}`
+    select ${shown(sql)}, ${positionIn(sql)} from reservation r where reservationid = ${reservationid}`
   return row
 }
 
@@ -99,13 +110,13 @@ export type ReservationQuery = {
   limit: number
 }
 
-/** Newest first: ids increase with time. */
+/** Newest first: ids increase with time. Only lists of one customer have positions. */
 export function list(
   sql: Sql,
   { userid, bookid, status, before, limit }: ReservationQuery,
 ): Promise<Reservation[]> {
   return sql<Reservation[]>`
-    select ${shown(sql)} from reservation
+    select ${shown(sql)} ${userid ? sql`, ${positionIn(sql)}` : sql``} from reservation r
     where true
       ${userid ? sql`and userid = ${userid}` : sql``}
       ${bookid ? sql`and bookid = ${bookid}` : sql``}
@@ -114,13 +125,17 @@ export function list(
     order by reservationid desc limit ${limit}`
 }
 
-const shown = (sql: Sql) => sql`reservationid, bookid, userid, status, reason, created_at, updated_at`
+const shown = (sql: Sql) => sql`
+  reservationid, bookid, userid, status, reason, other, place, pickup_by, cause, note, created_at, updated_at`
 
 /**
- * Applies verdicts. An outcome decides a reservation only while it is undecided; a release confirms a cancellation. Both
- * delete the reservation's command from the outbox.
+ * Applies verdicts on plain events. An outcome decides a reservation only while it is open; a release confirms a cancellation.
+ * Both delete the reservation's command from the outbox.
  */
-export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number })[]): Fragment => sql`
+export const applyShortVerdicts = (
+  sql: Sql,
+  verdicts: (ShortVerdict & { partition: number })[],
+): Fragment => sql`
   changed as (
     update reservation r set
       status = case r.status when ${canceled} then r.status else v.status end,
@@ -133,7 +148,7 @@ export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number
       released: 'bool',
     })} as v
     where r.reservationid = v.reservationid
-      and (r.status = any(${undecided}::text[]) and v.status is not null
+      and (r.status = any(${open}::text[]) and v.status is not null
         or r.status = ${canceled} and v.released)
     returning r.partition, r.reservationid, r.status = ${canceled} as released, r.created_at, r.updated_at
   ), confirmed as (
@@ -141,7 +156,7 @@ export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number
   )`
 
 /**
- * The reservations that `applyVerdicts` changed, as the commit reports them. What the events already say is left out,
+ * The reservations that `applyShortVerdicts` changed, as the commit reports them. What the events already say is left out,
  * because thousands are reported per second.
  */
 export type Report = {

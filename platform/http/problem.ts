@@ -19,7 +19,7 @@ export const problems = {
   'not-cancelable': [
     409,
     'The reservation cannot be canceled',
-    'A reservation that failed holds no copy, so there is nothing to give back.',
+    'A reservation that failed or expired holds no copy, so there is nothing to give back. A copy that was handed over is returned instead.',
   ],
   'not-held': [
     409,

@@ -26,7 +26,15 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
   reservation: {
     about: reservation,
     mount: (app) =>
-      mountReservations({ app, sql: unused, desk: unused, held: unused, reads: unused, stopping: unused }),
+      mountReservations({
+        app,
+        sql: unused,
+        desk: unused,
+        positions: unused,
+        held: unused,
+        reads: unused,
+        stopping: unused,
+      }),
   },
   stock: {
     about: stock,

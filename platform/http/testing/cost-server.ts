@@ -3,7 +3,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Desk } from '../../../actors/reservation/desk.ts'
 import { mountReservations } from '../../../actors/reservation/http.ts'
-import type { NewReservation, Reservation } from '../../../actors/reservation/reservation.ts'
+import { type NewReservation, type Reservation, unset } from '../../../actors/reservation/reservation.ts'
 import { createLog } from '../../log.ts'
 import { createMetrics } from '../../metrics.ts'
 import { uuidv7 } from '../../uuid.ts'
@@ -29,8 +29,8 @@ function decided({ bookid, userid }: NewReservation, now = new Date()): Reservat
     reservationid,
     bookid,
     userid,
+    ...unset,
     status: 'Reserved',
-    reason: null,
     created_at: now,
     updated_at: now,
   }
@@ -55,7 +55,15 @@ async function serveOurs(): Promise<number> {
   const held = placesToWait(metrics)
   const stopping = new AbortController().signal
   const nothing = undefined as never
-  mountReservations({ app, desk: desk as Desk, held, stopping, sql: nothing, reads: nothing })
+  mountReservations({
+    app,
+    desk: desk as Desk,
+    held,
+    stopping,
+    sql: nothing,
+    reads: nothing,
+    positions: nothing,
+  })
   return (await serve(app, { host: '127.0.0.1', port: 0 })).port
 }
 
