@@ -11,6 +11,7 @@
  */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
+import { receivedBooks, rememberBooks } from './books.ts'
 import { PrintOnce, type PrintOnceOptions } from './console.ts'
 import { type Gathering, gather } from './plan/gather.ts'
 import { type Plan, type PlannedNotice, planNotices, supersededBy } from './plan/plan.ts'
@@ -69,8 +70,11 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
           occurredAt: envelope.time,
         }
       })
+      const books = receivedBooks(batch)
+      const described = books.length > 0 ? [rememberBooks(sql, books)] : []
       const planned = planNotices(occurrences, (userid) => contacts.get(userid), routing)
-      if (planned.notices.length === 0 && !(gathers && planned.orders.length > 0)) return nothing
+      if (planned.notices.length === 0 && !(gathers && planned.orders.length > 0))
+        return { ...nothing, writes: described }
       // While the fence holds, no other worker writes notices of these partitions, so this is still true in the commit.
       const lookedUp = planned.notices.filter((it) => !it.first)
       const existing = await readExisting(sql, lookedUp.flatMap(idsOf))
@@ -79,7 +83,7 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
       const { plan, gatherings } = gathers ? gatheredOf(planned, printed) : { plan: planned, gatherings: [] }
       const mayExist = fresh || plan.notices.some((it) => existing.has(it.noticeid))
       return {
-        writes: planWrites(sql, plan, gatherings, delays, mayExist),
+        writes: [...planWrites(sql, plan, gatherings, delays, mayExist), ...described],
         events: [],
         poison: [],
         results: supersededResults(sql, plan),

@@ -21,6 +21,7 @@ import {
   NotifierDatabase,
   ordered,
   purchaseRequested,
+  received,
   refused,
   released,
   reserved,
@@ -43,9 +44,14 @@ afterAll(async () => {
 
 const eventOf = (i: number): StockEvent => {
   const whose = { reservationid: randomUUID(), userid: `user-${i}`, bookid: `book-${i}` }
-  return [reserved(whose), refused(whose), released(whose), purchaseRequested(), ordered(whose.bookid)][
-    i % 5
-  ]!
+  return [
+    reserved(whose),
+    refused(whose),
+    released(whose),
+    purchaseRequested(),
+    ordered(whose.bookid),
+    received('Momo', { bookid: whose.bookid }),
+  ][i % 6]!
 }
 
 /**
@@ -103,7 +109,7 @@ async function expectHot(size: number): Promise<void> {
   expect(await expectIndexes(hot, (sql) => dispatch(sql, size))).toBe(4)
 }
 
-const tables = ['notice', 'undelivered', 'attempt', 'alert', 'customer']
+const tables = ['notice', 'undelivered', 'attempt', 'alert', 'customer', 'book']
 const million = 1_000_000
 const undelivered = 5_000
 
@@ -130,6 +136,9 @@ async function fill(sql: Sql): Promise<void> {
   await sql`
     insert into alert (fingerprint, status, starts_at, told_at)
     select md5(i::text), 'firing', now(), now() - i * interval '1 minute' from generate_series(1, 50000) i`
+  await sql`
+    insert into book (bookid, title, author, version)
+    select 'book-' || i, 'Momo', 'M. Ende', 1 from generate_series(0, 49999) i on conflict do nothing`
   await sql`insert into customer (userid, email) select 'user-' || i, 'a@b.c' from generate_series(1, 50000) i`
 }
 

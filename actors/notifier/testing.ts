@@ -74,6 +74,20 @@ export const purchaseRequested = (shortage = 1, bookid = after.bookid): StockEve
   shortage,
 })
 
+export const received = (
+  title: string,
+  { author = '', bookid = after.bookid, version = after.version } = {},
+): StockEvent => ({
+  type: 'CopiesReceived',
+  ...after,
+  bookid,
+  version,
+  qty: 1,
+  title,
+  author,
+  isbn: '',
+})
+
 export const ordered = (bookid = after.bookid): StockEvent => ({
   type: 'CopiesOrdered',
   ...after,

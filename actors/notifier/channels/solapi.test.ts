@@ -118,7 +118,8 @@ test('a long notice goes as LMS, with a subject, and fits', async () => {
 })
 
 test('an AlimTalk names its template and its variables, byte by byte', async () => {
-  expect(await deliver(kakao(), called())).toMatchObject([{ type: 'sent' }])
+  const momo = called({ title: 'Momo', author: 'Michael Ende' })
+  expect(await deliver(kakao(), momo)).toMatchObject([{ type: 'sent' }])
   expect(server.hooks[0]!.raw).toBe(
     JSON.stringify({
       messages: [
@@ -130,6 +131,8 @@ test('an AlimTalk names its template and its variables, byte by byte', async () 
             pfId: 'KA01PF',
             templateId: 'KA01TP1',
             variables: {
+              '#{title}': 'Momo',
+              '#{author}': 'Michael Ende',
               '#{bookid}': 'B1',
               '#{reservationid}': '01989d5e-1c2b-7abc-8def-0123456789ab',
               '#{userid}': 'test1',
@@ -143,6 +146,16 @@ test('an AlimTalk names its template and its variables, byte by byte', async () 
       ],
     }),
   )
+})
+
+test.each<[Partial<DueNotice>, string]>([
+  [{ title: '모모 #{userid}' }, '모모 #(userid)'],
+  [{ title: '' }, 'B1'],
+  [{ reason: 'UnknownBook' }, '신청하신 도서'],
+  [{ reason: 'UnknownBook', locale: 'en' }, 'your book'],
+])('the title of %o in an AlimTalk is %s, never empty', async (some, title) => {
+  await deliver(kakao(), called(some))
+  expect(messageOf(server.hooks[0]!).kakaoOptions).toMatchObject({ variables: { '#{title}': title } })
 })
 
 test('an AlimTalk has the template of its kind and language', async () => {

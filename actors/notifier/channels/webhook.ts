@@ -66,6 +66,8 @@ const bodyOf = (notice: DueNotice) => {
     noticeid: notice.noticeid,
     kind: notice.kind,
     bookid: notice.bookid,
+    title: notice.title || null,
+    author: notice.author || null,
     userid: notice.userid,
     reservationid: notice.reservationid,
     reason: notice.reason,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Sql } from '../../../streams/postgres.ts'
 import type { StockEvent } from '../../messages.ts'
 import type { ChannelName } from '../channels/all.ts'
@@ -9,6 +9,7 @@ import {
   NotifierDatabase,
   ordered,
   purchaseRequested,
+  received,
   refused,
   released,
   reserved,
@@ -22,7 +23,7 @@ beforeAll(async () => {
   database = await NotifierDatabase.create()
 })
 beforeEach(async () => {
-  await database.sql`truncate notice, undelivered, attempt, alert, customer`
+  await database.sql`truncate notice, undelivered, attempt, alert, customer, book`
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
@@ -96,6 +97,32 @@ test('N3: a success that comes after its cancellation is never sent', async () =
   await database.commit([reserved({ reservationid })])
   expect(await database.summary()).toEqual(['cancelled chat pending', 'reserved chat superseded'])
   expect((await claim()).map((it) => it.kind)).toEqual(['cancelled'])
+})
+
+describe('a notice is claimed with', () => {
+  const claimedTitle = async () => {
+    await database.sql`update undelivered set due_at = now()`
+    const [{ title, author } = {}] = await claim()
+    return { title, author }
+  }
+  const describedBy = (events: StockEvent[], options = {}) => database.commit(events, options)
+  const first = received('Momo', { author: 'M. Ende', version: 1 })
+
+  test('the title and author of the last receipt, whichever came first', async () => {
+    await describedBy([reserved({ reservationid: randomUUID() })])
+    expect(await claimedTitle()).toEqual({ title: null, author: null })
+    await describedBy([first, received('Elsewhere', { bookid: '2' })])
+    expect(await claimedTitle()).toEqual({ title: 'Momo', author: 'M. Ende' })
+    await describedBy([received('Wrong', { version: 3 }), received('Momo, illustrated', { version: 4 })])
+    expect(await claimedTitle()).toEqual({ title: 'Momo, illustrated', author: '' })
+  })
+
+  test('no title of an older receipt, nor of one that a fenced-out owner read', async () => {
+    await describedBy([reserved({ reservationid: randomUUID() }), received('Momo', { version: 5 })])
+    await describedBy([received('Old', { version: 4 })])
+    await describedBy([received('Fenced out', { version: 6 })], { fence: false })
+    expect(await claimedTitle()).toEqual({ title: 'Momo', author: '' })
+  })
 })
 
 test('a notice waits for its delay', async () => {
@@ -219,11 +246,11 @@ test('hot statements use indexes even while the statistics say that the tables a
   const { sql } = fresh
   // A planner that knows how few rows there are prefers a scan, and would keep that plan for millions of rows.
   await fresh.commit([reserved({ reservationid: randomUUID() })])
-  await sql`analyze notice, undelivered, customer`
+  await sql`analyze notice, undelivered, customer, book`
   // Building an index counts as a scan too, so only the difference counts.
   const before = await scans(sql)
   const events = [reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })]
-  for (const event of [...events, released({ reservationid: randomUUID() })]) {
+  for (const event of [...events, released({ reservationid: randomUUID() }), received('Momo')]) {
     await fresh.commit([event])
     const claimed = await claimDue(sql, 'chat', 10, 60_000)
     await markAll(
@@ -237,7 +264,7 @@ test('hot statements use indexes even while the statistics say that the tables a
 async function scans(sql: Sql): Promise<Record<string, number>> {
   await sql`select pg_stat_force_next_flush()`
   const rows = await sql<{ relname: string; seq_scan: number }[]>`
-    select relname, seq_scan from pg_stat_user_tables where relname in ('notice', 'undelivered', 'customer')`
+    select relname, seq_scan from pg_stat_user_tables where relname in ('notice', 'undelivered', 'customer', 'book')`
   return Object.fromEntries(rows.map((it) => [it.relname, it.seq_scan]))
 }
 

@@ -36,6 +36,9 @@ export type Subject = {
   reason: string | null
   /** How many copies a purchase request asks for. */
   shortage: number | null
+  /** Of the book, once the notice is delivered or listed. `null` or empty if stock has not given any. */
+  title?: string | null
+  author?: string | null
   /** Only alerts and failed deliveries have details. */
   details?: AlertDetails | FailureDetails | null
 }

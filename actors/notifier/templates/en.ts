@@ -10,18 +10,31 @@ const kindNames: Record<Kind, string> = {
   alert: 'an alert',
 }
 
-const factsOf = ({ bookid, reservationid, userid }: Subject): [string, string | null][] => [
-  ['Book', bookid],
-  ['Reservation', reservationid],
-  ['Customer', userid],
+const factsOf = (subject: Subject): [string, string | null][] => [
+  ['Book', subject.title ?? subject.bookid],
+  ['Author', subject.author ?? null],
+  ['Book id', subject.title ? subject.bookid : null],
+  ['Reservation', subject.reservationid],
+  ['Customer', subject.userid],
 ]
 
-const ofBook = ({ bookid }: Subject) => (bookid === null ? '' : ` of ${bookid}`)
-const labelOf = ({ bookid }: Subject) => (bookid === null ? '' : `${bookid}: `)
+const nameOf = ({ title, bookid }: Subject) => (title ? `“${title}”` : bookid)
+
+function ofBook(subject: Subject): string {
+  const name = nameOf(subject)
+  return name === null ? '' : ` of ${name}`
+}
+
+function labelOf(subject: Subject): string {
+  const name = nameOf(subject)
+  return name === null ? '' : `${name}: `
+}
+
 const plural = (count: number | null, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 export const english: Language = {
   code: 'en',
+  someBook: 'your book',
   templates: {
     reserved: (subject) => ({
       title: `Your reservation${ofBook(subject)} is confirmed`,
@@ -53,9 +66,9 @@ export const english: Language = {
     }),
 
     'purchase-requested': (subject) => ({
-      title: `Please buy: ${subject.bookid}`,
+      title: `Please buy: ${nameOf(subject)}`,
       body: [`We had to turn down ${plural(subject.shortage, 'reservation')} because no copies were left.`],
-      short: `Please buy ${subject.bookid}: ${plural(subject.shortage, 'reservation')} turned down.`,
+      short: `Please buy ${nameOf(subject)}: ${plural(subject.shortage, 'reservation')} turned down.`,
       facts: factsOf(subject),
     }),
 

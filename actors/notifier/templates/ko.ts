@@ -10,51 +10,62 @@ const kindNames: Record<Kind, string> = {
   alert: '경보',
 }
 
-const factsOf = ({ bookid, reservationid, userid }: Subject): [string, string | null][] => [
-  ['도서', bookid],
-  ['예약 번호', reservationid],
-  ['이용자', userid],
+const factsOf = (subject: Subject): [string, string | null][] => [
+  ['도서', subject.title ?? subject.bookid],
+  ['지은이', subject.author ?? null],
+  ['도서 번호', subject.title ? subject.bookid : null],
+  ['예약 번호', subject.reservationid],
+  ['이용자', subject.userid],
 ]
 
-const behind = ({ bookid }: Subject) => (bookid === null ? '' : `: ${bookid}`)
-const labelOf = ({ bookid }: Subject) => (bookid === null ? '' : `${bookid}: `)
+/** The title comes before the words, an id after them. Neither is followed by a particle, which would depend on its last letter. */
+function headline({ title, bookid }: Subject, words: string): string {
+  if (title) return `[도서 예약] 『${title}』 ${words}`
+  return bookid === null ? `[도서 예약] ${words}` : `[도서 예약] ${words}: ${bookid}`
+}
+
+function brief({ title, bookid }: Subject, words: string): string {
+  if (title) return `[도서 예약] 『${title}』 ${words}`
+  return bookid === null ? `[도서 예약] ${words}` : `[도서 예약] ${bookid}: ${words}`
+}
 
 export const korean: Language = {
   code: 'ko',
+  someBook: '신청하신 도서',
   templates: {
     reserved: (subject) => ({
-      title: `[도서 예약] 예약이 완료되었습니다${behind(subject)}`,
+      title: headline(subject, '예약이 완료되었습니다'),
       body: ['예약이 완료되었습니다. 신청하신 도서 한 권을 따로 보관해 두었습니다.'],
-      short: `[도서 예약] ${labelOf(subject)}예약이 완료되었습니다.`,
+      short: brief(subject, '예약이 완료되었습니다.'),
       facts: factsOf(subject),
     }),
 
     failed(subject) {
       const isUnknown = subject.reason === 'UnknownBook'
       return {
-        title: `[도서 예약] 예약하지 못했습니다${behind(subject)}`,
+        title: headline(subject, '예약하지 못했습니다'),
         body: [
           '신청하신 도서를 예약하지 못했습니다.',
           isUnknown
             ? '저희가 아직 소장하지 않은 도서입니다. 구매 담당자에게 구매를 요청했습니다.'
             : '지금은 예약할 수 있는 도서가 없습니다. 구매 담당자에게 추가 구매를 요청했습니다.',
         ],
-        short: `[도서 예약] ${labelOf(subject)}예약하지 못했습니다(${isUnknown ? '미소장' : '재고 없음'}).`,
+        short: brief(subject, `예약하지 못했습니다(${isUnknown ? '미소장' : '재고 없음'}).`),
         facts: factsOf(subject),
       }
     },
 
     cancelled: (subject) => ({
-      title: `[도서 예약] 예약이 취소되었습니다${behind(subject)}`,
+      title: headline(subject, '예약이 취소되었습니다'),
       body: ['예약이 취소되었습니다. 따로 하실 일은 없습니다.'],
-      short: `[도서 예약] ${labelOf(subject)}예약이 취소되었습니다.`,
+      short: brief(subject, '예약이 취소되었습니다.'),
       facts: factsOf(subject),
     }),
 
     'purchase-requested': (subject) => ({
-      title: `[도서 예약] 구매 요청${behind(subject)}`,
+      title: headline(subject, '구매 요청'),
       body: [`남은 도서가 없어 예약 ${subject.shortage}건을 받지 못했습니다. 구매를 부탁드립니다.`],
-      short: `[도서 예약] ${labelOf(subject)}구매 요청, ${subject.shortage}권 부족.`,
+      short: brief(subject, `구매 요청, ${subject.shortage}권 부족.`),
       facts: factsOf(subject),
     }),
 

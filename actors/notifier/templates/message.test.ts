@@ -33,8 +33,11 @@ test('there is a sample of each kind', () => {
 
 test.each(everySample)('$name in $locale says what it is about, in every form', ({ subject, locale }) => {
   const message = writeMessage(subject, locale)
+  if (subject.title) for (const form of [message.text, message.html]) expect(form).toContain(subject.bookid)
   const about =
-    { 'delivery-failed': 'email', alert: 'MailboxLags' }[subject.kind as string] ?? subject.bookid!
+    { 'delivery-failed': 'email', alert: 'MailboxLags' }[subject.kind as string] ??
+    subject.title ??
+    subject.bookid!
   const shows = subject.kind !== 'failed' || subject.reason !== 'UnknownBook'
   for (const form of Object.values(message)) expect(form.includes(about)).toBe(shows)
   for (const line of [message.title, message.short]) expect(line).not.toMatch(/[\r\n]/)
@@ -48,10 +51,47 @@ test.each(['ko', 'en'])('a failure names its reason (%s)', (locale) => {
   for (const form of ['text', 'html', 'short'] as const) expect(outOfStock[form]).not.toBe(unknown[form])
 })
 
-test.each(everySample.filter(({ subject }) => subject.userid))('$name in $locale fits an SMS', (it) => {
-  const { short } = writeMessage(it.subject, it.locale)
-  const bytes = [...short].reduce((sum, letter) => sum + (letter > '\x7f' ? 2 : 1), 0)
-  expect(bytes).toBeLessThanOrEqual(90)
+const titles = [
+  'Momo',
+  '모모',
+  '한'.repeat(200),
+  'a'.repeat(200),
+  '👨‍👩‍👧‍👦'.repeat(20),
+  'e\u0323\u0301'.repeat(80),
+]
+const bookSamples = everySample.filter(({ subject }) => subject.bookid && subject.kind !== 'delivery-failed')
+
+test.each(bookSamples)('$name in $locale fits an SMS, however long the title', ({ subject, locale }) => {
+  for (const title of titles) {
+    const { short } = writeMessage(subject.title ? { ...subject, title } : subject, locale)
+    const bytes = [...short].reduce((sum, letter) => sum + (letter > '\x7f' ? 2 : 1), 0)
+    expect(bytes).toBeLessThanOrEqual(90)
+    expect(short).not.toMatch(/\u200d…|[\u0301\u0323](?=…).*\u0323…|undefined/)
+  }
+})
+
+test('a title is cut between two characters, and its words around it stay', () => {
+  const write = (title: string) => writeMessage({ ...reserved, title }, 'ko').short
+  expect(write('모모')).toBe('[도서 예약] 『모모』 예약이 완료되었습니다.')
+  expect(write('회색 신사'.repeat(20))).toMatch(/^\[도서 예약\] 『회색 신사.*…』 예약이 완료되었습니다\.$/)
+  expect(write('👨‍👩‍👧‍👦'.repeat(20))).toMatch(/^\[도서 예약\] 『(?:👨‍👩‍👧‍👦)+…』 예약이 완료되었습니다\.$/u)
+})
+
+const momo = { ...reserved, bookid: 'momo-1973', title: '모모', author: '미하엘 엔데' }
+
+test('the book is named by title and author, with its id beneath', () => {
+  const korean = writeMessage(momo, 'ko')
+  expect(korean.title).toBe('[도서 예약] 『모모』 예약이 완료되었습니다')
+  expect(korean.text).toContain('도서: 모모\n지은이: 미하엘 엔데\n도서 번호: momo-1973\n')
+  const english = writeMessage(momo, 'en')
+  expect(english.title).toBe('Your reservation of “모모” is confirmed')
+  expect(english.text).toContain('Book: 모모\nAuthor: 미하엘 엔데\nBook id: momo-1973\n')
+})
+
+test.each([undefined, null, '', ' \u200b\n'])('without a title (%j) the id names the book', (title) => {
+  const message = writeMessage({ ...momo, title, author: '' }, 'en')
+  expect(message).toEqual(writeMessage({ ...reserved, bookid: 'momo-1973' }, 'en'))
+  expect(message.text).toContain('Book: momo-1973\nReservation:')
 })
 
 test("a line break in a user's text does not end a title", () => {
@@ -81,6 +121,55 @@ const lures = [
 /** Text that programs turn into a link, a mention, markup or a number to call. */
 const lure = /https?:|\b[a-z0-9-]+\.[a-z]{2,}|@|[<>[\](){}*`~|]|(?:\d[-·]?){7,}/i
 const kindsOfBooks = ['reserved', 'failed', 'cancelled', 'purchase-requested', 'delivery-failed'] as const
+
+test.each([
+  ...lures,
+  '＠everyone',
+  'evil。com',
+  '＼＼evil',
+  '192.0.2.7/x',
+  '#everyone',
+  'a\u202ecod.exe',
+  'Up\r\nBcc: x',
+])('I4: no title or author becomes a link, a mention or markup: %s', (text) => {
+  for (const locale of ['ko', 'en']) {
+    const { title, text: body, short, html } = writeMessage({ ...momo, title: text, author: text }, locale)
+    const words = [title, body, short, html.replaceAll(/<[^>]*>/g, '')]
+    for (const form of words.map((it) => it.replaceAll('[도서 예약]', '')))
+      expect(form).not.toMatch(
+        /https?:|[a-z0-9-]\.[a-z]{2}|[@＠。\u202e]|(?<!&)#|&lt;|[<>[\]{}*`~|]|\d\.\d+\.\d|mailto:\S|tel:\S/,
+      )
+    for (const line of [title, short]) expect(line).not.toMatch(/[\r\n]/)
+  }
+})
+
+test.each([
+  '1984',
+  '11/22/63',
+  'AC/DC',
+  'C# 8.0, 2판',
+  'Python 3.12',
+  'J.R.R. Tolkien',
+  'What If?',
+  'R&D: a history',
+  '2001: A Space Odyssey',
+  '임진왜란 1592-1598',
+  "L'Étranger",
+  '채식주의자 (리커버)',
+  '👩‍🚀 우주',
+])('the title %s is shown as it is', (title) => {
+  expect(writeMessage({ ...momo, title }, 'en').text).toContain(`Book: ${title}\n`)
+})
+
+test.each([
+  ['<채식주의자>', '〈채식주의자〉'],
+  ['[개정판] 모모', '(개정판) 모모'],
+  ['Node.js 교과서', 'Node·js 교과서'],
+  ['1~3권', '1∼3권'],
+  ['모모:회색 신사', '모모: 회색 신사'],
+])('the title %s is shown as %s', (title, shown) => {
+  expect(writeMessage({ ...momo, title }, 'en').text).toContain(`Book: ${shown}\n`)
+})
 
 test.each(lures)('I2: no notice of a book that stock has never had contains %s', (bookid) => {
   const withoutFrame = ({ title, text, short }: ReturnType<typeof writeMessage>) =>

@@ -1,10 +1,12 @@
 /** Writes a notice in the reader's language: as text, as HTML, and as a short line. */
+import { cut } from '../channels/cut.ts'
 import type { Subject } from '../plan/notice.ts'
 import { english } from './en.ts'
 import { html } from './html.ts'
 import { inWords } from './in-words.ts'
 import { korean } from './ko.ts'
-import type { Language } from './wording.ts'
+import { bytesInSms, smsBytesMax } from './sms-length.ts'
+import type { Language, Wording } from './wording.ts'
 
 export const defaultLocale = 'ko'
 export const languages: Language[] = [korean, english]
@@ -14,14 +16,16 @@ export type Message = {
   title: string
   text: string
   html: string
-  /** One line that fits an SMS if the ids in it are short. */
+  /** One line that fits an SMS if the ids in it are short. A long title is cut. */
   short: string
 }
 
 /** @param locale BCP 47. For languages without templates, the notice is in English. */
 export function writeMessage(subject: Subject, locale: string | null): Message {
   const { code, templates } = languageOf(locale ?? defaultLocale)
-  const wording = templates[subject.kind](inWords(subject))
+  const shown = inWords(subject)
+  const template = templates[subject.kind]
+  const wording = template(shown)
   const { body } = wording
   const title = oneLine(wording.title)
   const facts = wording.facts.filter((fact): fact is [string, string] => fact[1] !== null)
@@ -35,13 +39,24 @@ ${body.map((paragraph) => html`<p>${paragraph}</p>\n`)}
 </html>
 `
   const text = [...body, '', ...facts.map(([label, value]) => `${label}: ${value}`), ''].join('\n')
-  return { title, text, html: page.markup, short: oneLine(wording.short) }
+  return { title, text, html: page.markup, short: fitted(wording, shown, template) }
 }
 
 /** Titles become headers, so a user's text must not break the line. */
 const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
 
-function languageOf(locale: string): Language {
+function fitted(
+  { short }: Wording,
+  shown: Subject,
+  template: (subject: Subject) => Pick<Wording, 'short'>,
+): string {
+  const over = bytesInSms(oneLine(short)) - smsBytesMax
+  if (over <= 0 || !shown.title) return oneLine(short)
+  const title = cut(shown.title, bytesInSms(shown.title) - over, { weigh: bytesInSms })
+  return oneLine(template({ ...shown, title }).short)
+}
+
+export function languageOf(locale: string): Language {
   const [code] = locale.toLowerCase().split('-')
   return languages.find((it) => it.code === code) ?? english
 }

@@ -3,15 +3,17 @@ import type { Alert, Kind, Subject } from '../plan/notice.ts'
 
 const blank = {
   bookid: null,
+  title: null,
+  author: null,
   userid: null,
   reservationid: null,
   reason: null,
   shortage: null,
   details: null,
 }
+const book = { ...blank, bookid: 'momo-1973', title: 'Momo', author: 'Michael Ende' }
 const reservation = {
-  ...blank,
-  bookid: 'momo-1973',
+  ...book,
   userid: 'test1',
   reservationid: '01989d5e-1c2b-7abc-8def-0123456789ab',
 }
@@ -29,18 +31,21 @@ const alert: Alert = {
 export const samples: { name: string; subject: Subject }[] = [
   { name: 'reserved', subject: { ...reservation, kind: 'reserved' } },
   { name: 'failed-out-of-stock', subject: { ...reservation, kind: 'failed', reason: 'OutOfStock' } },
-  { name: 'failed-unknown-book', subject: { ...reservation, kind: 'failed', reason: 'UnknownBook' } },
-  { name: 'cancelled', subject: { ...reservation, kind: 'cancelled' } },
   {
-    name: 'purchase-requested',
+    name: 'failed-unknown-book',
+    subject: { ...reservation, title: null, author: null, kind: 'failed', reason: 'UnknownBook' },
+  },
+  { name: 'cancelled', subject: { ...reservation, kind: 'cancelled' } },
+  { name: 'purchase-requested', subject: { ...book, kind: 'purchase-requested', shortage: 4 } },
+  {
+    name: 'purchase-requested-without-title',
     subject: { ...blank, kind: 'purchase-requested', bookid: 'momo-1973', shortage: 4 },
   },
   {
     name: 'delivery-failed',
     subject: {
-      ...blank,
+      ...book,
       kind: 'delivery-failed',
-      bookid: 'momo-1973',
       reservationid: reservation.reservationid,
       reason: 'Cannot send e-mail: 550',
       details: {

@@ -6,7 +6,7 @@ export type Wording = {
   title: string
   /** Paragraphs. */
   body: string[]
-  /** Fits an SMS if ids are short: 90 bytes, where a Korean letter counts two. */
+  /** Fits an SMS if the title and the ids are short: 90 bytes, where a Korean letter counts two. */
   short: string
   /** Shown below the body, each with its label. Those without a value are left out. */
   facts: [label: string, value: string | null][]
@@ -15,6 +15,8 @@ export type Wording = {
 export type Language = {
   /** BCP 47. */
   code: string
+  /** In place of the title where neither it nor an id can be shown. */
+  someBook: string
   templates: Record<Kind, (subject: Subject) => Wording>
 }
 
