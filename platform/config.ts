@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { databaseAddress, databaseExample } from '../streams/database-url.ts'
 import { redisAddress, redisExample } from '../streams/redis-url.ts'
 import { UrlError } from '../streams/url.ts'
-import { baseUrl, integer, isEscaped, oneOf, origins, url } from './setting.ts'
+import { baseUrl, integer, isEscaped, oneOf, origins, timeZone, url } from './setting.ts'
 
 export const serviceNames = ['reservation', 'stock', 'notifier'] as const
 export type ServiceName = (typeof serviceNames)[number]
@@ -96,6 +96,9 @@ export const schema = z.object({
   EVENT_RETENTION_DAYS: integer(1, 3650)
     .default(90)
     .describe("How long published events, and with them a book's movements, are kept"),
+  LIBRARY_TIMEZONE: timeZone()
+    .default('Asia/Seoul')
+    .describe('IANA time zone of the library: deadlines, and times in notices'),
   DRAIN_MS: integer(0, 60_000)
     .default(1_000)
     .describe('How long a stopping service keeps serving after `/readyz` has turned false'),
@@ -217,6 +220,7 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
     leaseTtlMs: it.LEASE_TTL_MS,
     resendAfterMs: it.RESEND_AFTER_MS,
     eventRetentionDays: it.EVENT_RETENTION_DAYS,
+    libraryTimezone: it.LIBRARY_TIMEZONE,
     drainMs: it.DRAIN_MS,
     loopLimitMs: it.LOOP_LIMIT_MS,
     logLevel: it.LOG_LEVEL,

@@ -38,6 +38,8 @@ export const parsed = (parse: (text: string) => string | undefined, message: str
     .string()
     .transform((text) => parse(text))
     .pipe(z.string(message))
+/** An IANA time zone. */
+export const timeZone = () => z.string().refine(isTimeZone, 'must be an IANA time zone like Asia/Seoul')
 export const oneOf = <const Value extends string>(...values: Value[]) =>
   z.enum(values, `must be one of ${values.join(', ')}`)
 
@@ -56,6 +58,15 @@ function isBaseUrl(text: string): boolean {
 export function isEscaped(text: string): boolean {
   try {
     decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isTimeZone(text: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text })
     return true
   } catch {
     return false

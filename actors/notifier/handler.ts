@@ -14,8 +14,9 @@ import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { receivedBooks, rememberBooks } from './books.ts'
 import { PrintOnce, type PrintOnceOptions } from './console.ts'
 import { type Gathering, gather } from './plan/gather.ts'
-import { type Plan, type PlannedNotice, planNotices, supersededBy } from './plan/plan.ts'
+import { type Plan, type PlannedNotice, planNotices } from './plan/plan.ts'
 import { type Routing, routeOf } from './plan/routing.ts'
+import { supersededBy } from './plan/supersession.ts'
 import { Repetition } from './repetition.ts'
 import {
   type Delays,
@@ -79,6 +80,7 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
       const lookedUp = planned.notices.filter((it) => !it.first)
       const existing = await readExisting(sql, lookedUp.flatMap(idsOf))
       supersede(lookedUp, existing)
+      planned.pickups = planned.pickups.filter((it) => !existing.has(it.noticeid))
       const printed = await printer.print(planned.notices, existing)
       const { plan, gatherings } = gathers ? gatheredOf(planned, printed) : { plan: planned, gatherings: [] }
       const mayExist = fresh || plan.notices.some((it) => existing.has(it.noticeid))

@@ -18,9 +18,11 @@ import {
   contact,
   everybody,
   mark,
+  monday,
   NotifierDatabase,
   ordered,
   purchaseRequested,
+  queue,
   received,
   refused,
   released,
@@ -42,28 +44,40 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-const eventOf = (i: number): StockEvent => {
+const eventOf = (i: number, rules: boolean): StockEvent => {
   const whose = { reservationid: randomUUID(), userid: `user-${i}`, bookid: `book-${i}` }
-  return [
+  const events = [
     reserved(whose),
     refused(whose),
     released(whose),
     purchaseRequested(),
     ordered(whose.bookid),
     received('Momo', { bookid: whose.bookid }),
-  ][i % 6]!
+    ...(rules
+      ? [
+          queue.queued(whose),
+          queue.shelved(whose),
+          queue.extended(whose, monday),
+          queue.handedOver(whose),
+          queue.lapsed(whose),
+          purchaseRequested(1, whose.bookid, 3),
+        ]
+      : []),
+  ]
+  return events[i % events.length]!
 }
 
 /**
  * Handles and commits a batch of every event.
  * @param fresh as if Postgres had refused it before.
+ * @param rules whether some of them are of books with rules.
  */
-async function commitBatch(sql: Sql, size: number, fresh: boolean): Promise<void> {
+async function commitBatch(sql: Sql, size: number, fresh: boolean, rules: boolean): Promise<void> {
   const batch = range(size).map((i) => ({
     partition: i % partitions,
     position: '1-0',
     envelope: { id: randomUUID() } as never,
-    message: eventOf(i),
+    message: eventOf(i, rules),
   }))
   const { writes, results } = await database.handler({ sql, routing: everybody }).handle(batch, fresh)
   const advances = range(partitions).map((partition) => ({
@@ -105,7 +119,10 @@ async function operate(sql: Sql): Promise<void> {
 async function expectHot(size: number): Promise<void> {
   // There are only four partitions.
   for (const fresh of [false, true])
-    expect(await expectIndexes(hot, (sql) => commitBatch(sql, size, fresh), { small: ['mailbox'] })).toBe(4)
+    for (const rules of [false, true]) {
+      const act = (sql: Sql) => commitBatch(sql, size, fresh, rules)
+      expect(await expectIndexes(hot, act, { small: ['mailbox'] })).toBe(4)
+    }
   expect(await expectIndexes(hot, (sql) => dispatch(sql, size))).toBe(4)
 }
 

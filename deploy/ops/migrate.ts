@@ -51,6 +51,7 @@ const files: Record<ServiceName, URL[]> = {
     new URL('0003-incarnation.sql', runtime),
     new URL('../../actors/notifier/migrations/0003-channels.sql', import.meta.url),
     new URL('../../actors/notifier/migrations/0004-book.sql', import.meta.url),
+    new URL('../../actors/notifier/migrations/0005-kinds.sql', import.meta.url),
   ],
 }
 

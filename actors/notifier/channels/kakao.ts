@@ -8,8 +8,7 @@
 import { z } from 'zod'
 import { needs, oneOf, pairs } from '../../../platform/setting.ts'
 import type { Channel, DueNotice, Outcome } from '../delivery/delivery.ts'
-import { inWords } from '../templates/in-words.ts'
-import { defaultLocale, languageOf } from '../templates/message.ts'
+import { defaultLocale, languageOf, shownIn } from '../templates/message.ts'
 import { cut } from './cut.ts'
 import { defineChannel } from './descriptor.ts'
 import { type Limits, Receiver } from './receiver.ts'
@@ -98,9 +97,27 @@ function templateOf({ kind, locale }: DueNotice, templates: Record<string, strin
 
 /** Named as in the API. A variable without a value is empty, except the title: a book is always named. */
 function variablesOf(notice: DueNotice): Record<string, string> {
-  const { bookid, author, reservationid, userid, reason, shortage, ...shown } = inWords(notice)
-  const title = shown.title ?? bookid ?? languageOf(notice.locale ?? defaultLocale).someBook
-  const values = { title, author, bookid, reservationid, userid, reason, shortage }
+  const language = languageOf(notice.locale)
+  const { bookid, author, reservationid, userid, reason, shortage, ...shown } = shownIn(
+    language,
+    notice,
+    notice.timeZone,
+  )
+  const { position, until: pickupBy, note, waiting } = shown
+  const title = shown.title ?? bookid ?? language.someBook
+  const values = {
+    title,
+    author,
+    bookid,
+    reservationid,
+    userid,
+    reason,
+    shortage,
+    position,
+    pickupBy,
+    note,
+    waiting: waiting || null,
+  }
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       `#{${name}}`,

@@ -50,7 +50,11 @@ export function smsChannel({ account, now, ...some }: SmsOptions): Channel<'sms'
     },
     restMs: () => receiver.restMs,
     deliver: (notice) =>
-      solapi.send(notice.noticeid, notice.phone, textOf(writeMessage(notice, notice.locale))),
+      solapi.send(
+        notice.noticeid,
+        notice.phone,
+        textOf(writeMessage(notice, notice.locale, notice.timeZone)),
+      ),
     close: () => solapi.close(),
   }
 }

@@ -138,6 +138,10 @@ test('an AlimTalk names its template and its variables, byte by byte', async () 
               '#{userid}': 'test1',
               '#{reason}': '',
               '#{shortage}': '',
+              '#{position}': '',
+              '#{pickupBy}': '',
+              '#{note}': '',
+              '#{waiting}': '',
             },
             disableSms: false,
           },
@@ -156,6 +160,19 @@ test.each<[Partial<DueNotice>, string]>([
 ])('the title of %o in an AlimTalk is %s, never empty', async (some, title) => {
   await deliver(kakao(), called(some))
   expect(messageOf(server.hooks[0]!).kakaoOptions).toMatchObject({ variables: { '#{title}': title } })
+})
+
+test('an AlimTalk has the deadline in words, and a kind without a template fails, so that the next channel is tried', async () => {
+  const pickupBy = '2026-11-30T09:00:00Z'
+  const ready = called({ kind: 'ready', details: { type: 'reservation', pickupBy } })
+  expect(await deliver(kakao(), ready)).toEqual([
+    { type: 'failed', error: 'No AlimTalk template for notices of kind ready' },
+  ])
+  await deliver(kakao({ templates: { ready: 'KA01TP9' } }), ready)
+  expect(messageOf(server.hooks[0]!).kakaoOptions).toMatchObject({
+    templateId: 'KA01TP9',
+    variables: { '#{pickupBy}': '11월 30일(월) 18:00' },
+  })
 })
 
 test('an AlimTalk has the template of its kind and language', async () => {

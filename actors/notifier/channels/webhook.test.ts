@@ -51,6 +51,18 @@ test('its fields have the title and author unchanged, its text has them in safe 
   expect(body.text).toContain('Your reservation of “(Momo)(https·evil·example)” is confirmed')
 })
 
+test('its fields have what the steps of a reservation say', async () => {
+  const pickupBy = '2026-11-30T09:00:00Z'
+  await deliver(webhook(), hooked({ kind: 'ready', details: { type: 'reservation', pickupBy } }))
+  expect(hooks.hooks[0]!.body).toMatchObject({
+    kind: 'ready',
+    pickupBy,
+    position: null,
+    cause: null,
+    note: null,
+  })
+})
+
 /** Verifies with the reference library, which throws unless signature and time are right. */
 const verify = (secret: string, { raw, headers }: Hook) =>
   new Webhook(secret).verify(raw, headers as Record<string, string>)

@@ -7,7 +7,7 @@
  *     it, without anything that could be a phone number, unless it is an ISBN. Phone numbers are also hidden in the ids of
  *     customers.
  * I3. The reason of a failed delivery may quote an untrusted server. It contains no address of any kind, in any script.
- * I4. Titles and authors come from the stock manager. They keep their script and punctuation, but nothing in them makes an
+ * I4. Titles, authors and notes come from staff. They keep their script and punctuation, but nothing in them makes an
  *     address, a mention or markup, or is invisible. Numbers stay, as in the ids of books in stock.
  */
 import { cut } from '../channels/cut.ts'
@@ -15,6 +15,8 @@ import type { Subject } from '../plan/notice.ts'
 
 const idLengthMax = 64
 const titleLengthMax = 100
+/** Of notes of staff. */
+const noteLengthMax = 200
 
 /**
  * @returns the subject with ids and texts that are safe to show; `bookid` is null if it must not be shown, `title` and `author`
@@ -24,8 +26,8 @@ export function inWords<Shown extends Subject>(subject: Shown): Shown {
   const { bookid, userid, kind, reason, title, author } = subject
   return {
     ...subject,
-    title: title ? titleInWords(title) : null,
-    author: author ? titleInWords(author) : null,
+    title: title ? textInWords(title, titleLengthMax) : null,
+    author: author ? textInWords(author, titleLengthMax) : null,
     reason: reason && kind === 'delivery-failed' ? withoutLinks(reason) : reason,
     bookid: bookid && bookInWords(bookid, subject),
     userid: userid && withoutNumbers(userid),
@@ -75,7 +77,9 @@ const fourNumbers = /\d\.\d+\.\d+\.\d/
 /** As in `tel:`, but not in `2:1`. */
 const scheme = /(?<=\p{L}):(?=\S)/gu
 
-function titleInWords(text: string): string | null {
+export const noteInWords = (note: string): string | null => textInWords(note, noteLengthMax)
+
+function textInWords(text: string, lengthMax: number): string | null {
   const words = text
     .normalize('NFC')
     .replaceAll(invisible, '')
@@ -85,7 +89,7 @@ function titleInWords(text: string): string | null {
     .replaceAll(breaks, ' ')
     .trim()
     .split(' ')
-  return cut(words.map(withoutNames).join(' '), titleLengthMax) || null
+  return cut(words.map(withoutNames).join(' '), lengthMax) || null
 }
 
 function withoutNames(word: string): string {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { kinds, type Subject } from '../plan/notice.ts'
+import { stockRefusalReasons } from '../../messages.ts'
+import { kinds, type ReservationDetails, type Subject } from '../plan/notice.ts'
 import { writeMessage } from './message.ts'
 import { samples } from './samples.ts'
 import { alertOf } from './wording.ts'
@@ -28,7 +29,9 @@ const everySample = samples.flatMap(({ name, subject }) =>
 )
 
 test('there is a sample of each kind', () => {
-  expect(new Set(samples.map(({ subject }) => subject.kind))).toEqual(new Set(kinds))
+  expect(new Set(samples.map(({ subject }) => subject.kind))).toEqual(
+    new Set(kinds.filter((it) => it !== 'handed-over')),
+  )
 })
 
 test.each(everySample)('$name in $locale says what it is about, in every form', ({ subject, locale }) => {
@@ -41,14 +44,88 @@ test.each(everySample)('$name in $locale says what it is about, in every form', 
   const shows = subject.kind !== 'failed' || subject.reason !== 'UnknownBook'
   for (const form of Object.values(message)) expect(form.includes(about)).toBe(shows)
   for (const line of [message.title, message.short]) expect(line).not.toMatch(/[\r\n]/)
-  if (subject.kind === 'purchase-requested') expect(message.text).toContain('4')
+  if (subject.kind === 'purchase-requested') {
+    const { details, shortage } = subject
+    expect(message.text).toContain(String(details?.type === 'purchase' ? details.waiting : shortage))
+  }
   for (const form of Object.values(message)) expect(form).not.toMatch(/undefined|null|\[object/)
 })
 
 test.each(['ko', 'en'])('a failure names its reason (%s)', (locale) => {
   const write = (reason: string) => writeMessage({ ...reserved, kind: 'failed', reason }, locale)
-  const [outOfStock, unknown] = [write('OutOfStock'), write('UnknownBook')]
-  for (const form of ['text', 'html', 'short'] as const) expect(outOfStock[form]).not.toBe(unknown[form])
+  const messages = stockRefusalReasons.map(write)
+  for (const form of ['text', 'html', 'short'] as const)
+    expect(new Set(messages.map((it) => it[form])).size).toBe(stockRefusalReasons.length)
+})
+
+const momo = { ...reserved, bookid: 'momo-1973', title: '모모', author: '미하엘 엔데' }
+const about = (kind: Subject['kind'], details: Omit<ReservationDetails, 'type'>): Subject => ({
+  ...momo,
+  kind,
+  details: { type: 'reservation', ...details },
+})
+const pickupBy = '2026-11-30T09:00:00Z'
+
+test('a deadline is in the time zone of the library and in the language of the reader', () => {
+  const write = (locale: string, timeZone?: string) =>
+    writeMessage(about('ready', { pickupBy }), locale, timeZone)
+  expect(write('ko').text).toContain('11월 30일(월) 18:00까지 찾아가 주세요.')
+  expect(write('ko').short).toBe('[도서 예약] 『모모』 11월 30일(월) 18:00까지 찾아가 주세요.')
+  expect(write('en').text).toContain('We keep it for you until Monday, 30 November, 18:00.')
+  expect(write('en', 'America/New_York').text).toContain('until Monday, 30 November, 04:00.')
+  expect(write('en', 'Pacific/Auckland').text).toContain('Collect by: Monday, 30 November, 22:00')
+})
+
+test.each<[string, Subject, RegExp, RegExp]>([
+  ['a place in the queue', about('queued', { position: 3 }), /대기 순번은 3번/, /You are number 3/],
+  ['the shelf without a deadline', about('ready', { pickupBy: null }), /편하실 때/, /whenever it suits you/],
+  [
+    'a reminder',
+    about('reminder', { pickupBy }),
+    /18:00까지 보관/,
+    /until Monday, 30 November, 18:00\. After/,
+  ],
+  ['an extension', about('extended', { pickupBy }), /이제 11월 30일\(월\) 18:00까지/, /now keep your copy/],
+  ['an expiry', about('expired', {}), /만료되었습니다/, /has expired/],
+  ['a loss', about('taken-back', { cause: 'Lost', turn: 2 }), /분실/, /is lost/],
+  ['a withdrawal', about('taken-back', { cause: 'Withdrawn' }), /드릴 수 없게/, /no longer available/],
+  ['the desk', about('cancelled', { cause: 'CustomerAsked' }), /요청하신 대로/, /as you asked/],
+  [
+    'staff',
+    about('cancelled', { cause: 'Staff', note: '휴관' }),
+    /담당자가.*전하는 말: 휴관/s,
+    /staff.*Note: 휴관/s,
+  ],
+  ['a duplicate', about('cancelled', { cause: 'Duplicate' }), /하나 더 있어/, /another one/],
+  [
+    'a copy that is to be fetched',
+    about('reserved', {}),
+    /다시 알려 드리겠습니다/,
+    /as soon as you can collect/,
+  ],
+  [
+    'a purchase for a queue',
+    { ...momo, kind: 'purchase-requested', shortage: 2, details: { type: 'purchase', waiting: 12 } },
+    /예약 2건을 받지 못했습니다\. 12명이/,
+    /2 reservations because no copies were left\. 12 people are waiting/,
+  ],
+])('%s is worded in Korean and in English', (_, subject, korean, english) => {
+  expect(writeMessage(subject, 'ko').text).toMatch(korean)
+  expect(writeMessage(subject, 'en').text).toMatch(english)
+})
+
+test('a reservation without rules is worded without what follows', () => {
+  expect(writeMessage(momo, 'ko').text).not.toContain('다시 알려')
+  expect(writeMessage({ ...momo, kind: 'cancelled' }, 'en').text).toContain("You don't need to do anything")
+})
+
+test('I4: a note of staff becomes no link and no mention, and ends no title', () => {
+  const { text, html } = writeMessage(
+    about('cancelled', { cause: 'Staff', note: 'see evil.example/x\n@everyone' }),
+    'en',
+  )
+  expect(text).toContain('Note: see evil·example/x ·everyone\n')
+  expect(html).not.toContain('evil.example')
 })
 
 const titles = [
@@ -76,8 +153,6 @@ test('a title is cut between two characters, and its words around it stay', () =
   expect(write('회색 신사'.repeat(20))).toMatch(/^\[도서 예약\] 『회색 신사.*…』 예약이 완료되었습니다\.$/)
   expect(write('👨‍👩‍👧‍👦'.repeat(20))).toMatch(/^\[도서 예약\] 『(?:👨‍👩‍👧‍👦)+…』 예약이 완료되었습니다\.$/u)
 })
-
-const momo = { ...reserved, bookid: 'momo-1973', title: '모모', author: '미하엘 엔데' }
 
 test('the book is named by title and author, with its id beneath', () => {
   const korean = writeMessage(momo, 'ko')

@@ -1,5 +1,25 @@
 /** The words of a notice in one language. Templates write plain text; `message.ts` turns it into HTML. */
-import type { Alert, AlertDetails, FailureDetails, Kind, Subject } from '../plan/notice.ts'
+import type {
+  Alert,
+  AlertDetails,
+  FailureDetails,
+  ReservationDetails,
+  Subject,
+  WordedKind,
+} from '../plan/notice.ts'
+
+/** A subject that is safe to show, and what its details say in the reader's language. */
+export type Shown = Subject & {
+  /** Of a book with rules, whose reservations go on after they have succeeded. */
+  hasRules: boolean
+  position: number | null
+  /** The deadline to collect the copy. */
+  until: string | null
+  cause: ReservationDetails['cause'] | null
+  note: string | null
+  /** How many people wait for the book. */
+  waiting: number
+}
 
 export type Wording = {
   /** One line. */
@@ -17,7 +37,9 @@ export type Language = {
   code: string
   /** In place of the title where neither it nor an id can be shown. */
   someBook: string
-  templates: Record<Kind, (subject: Subject) => Wording>
+  /** @param wall what clocks in the library show (`local-time.ts`). */
+  instant(wall: Date): string
+  templates: Record<WordedKind, (subject: Shown) => Wording>
 }
 
 /** @throws {TypeError} when the notice is about no alert. */
@@ -31,6 +53,8 @@ export function failureOf({ kind, details }: Subject): FailureDetails {
   if (details?.type === 'failure') return details
   throw new TypeError(`Cannot write a notice of kind ${kind}: it is about no failed delivery`)
 }
+
+export const timeOfDay = (wall: Date): string => wall.toISOString().slice(11, 16)
 
 const nameOf = ({ labels }: Alert) => labels.alertname ?? 'alert'
 
