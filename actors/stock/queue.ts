@@ -1,10 +1,10 @@
 /**
  * The queue of a book: first come, first served.
  *
- * S1. A place is given once and never changes; the lowest place is served first.
- * S2. Whatever leaves a copy available serves the queue in the same decision.
- * S3. A newcomer is never served before those who wait: while the queue is not empty, a newcomer waits even if copies are available.
- * S4. One decision serves at most `servedMax`. If copies and waits remain, the book is untended, and `TendQueue` goes on.
+ * BQ1. A place is given once and never changes; the lowest place is served first.
+ * BQ2. Whatever leaves a copy available serves the queue in the same decision.
+ * BQ3. A newcomer is never served before those who wait: while the queue is not empty, a newcomer waits even if copies are available.
+ * BQ4. One decision serves at most `servedMax`. If copies and waits remain, the book is untended, and `TendQueue` goes on.
  */
 import type { StockEvent } from '../messages.ts'
 import { type Book, figuresOf, moved, ownedOf } from './book.ts'

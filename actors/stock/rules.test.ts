@@ -385,7 +385,7 @@ test.each(rows)('%s', (_, rules, given, when, then) => {
   expect(when.flatMap((message) => actor.take(message)).map(inShort)).toEqual(then)
 })
 
-test('S3, S4: one decision serves at most 200; the rest is served before any newcomer', () => {
+test('BQ3, BQ4: one decision serves at most 200; the rest is served before any newcomer', () => {
   const actor = new BookActor({ ...bookshop, pullStep: true })
   actor.take(receive(1))
   for (let n = 1; n <= 501; n++) actor.take(reserve(n))

@@ -92,7 +92,7 @@ export class BookActor {
     for (const event of events) this.#follow(event, message, state.lapsesAt)
     expect(after.book).toEqual({ ...after.book, ...countsOf(this) })
     this.book = after.book
-    // S2
+    // BQ2
     if (waits.length <= servedMax) expect(isUntended(this.book)).toBe(false)
     return events
   }
