@@ -150,7 +150,7 @@ test('the clock sends what is due to the mailbox of its book, and nothing before
   }
 })
 
-test('a message without effect is sent again after a minute, and not before', async () => {
+test('a message without effect is sent again after a minute, or five seconds for a queue, and not before', async () => {
   const all = [await claim('ready', graceMs + 1), await claim('waiting', 1), book!].sort()
   await leaveUntended(book!)
   // Messages that are lost.
@@ -158,16 +158,19 @@ test('a message without effect is sent again after a minute, and not before', as
   await look()
   expect(reservations(await sent())).toEqual(all)
   await lost()
-  const setBack = async (seconds: number) => {
-    await sql`update claim set asked_at = now() - ${seconds}::float * interval '1 second'`
-    await sql`update untended set asked_at = now() - ${seconds}::float * interval '1 second'`
+  const setBack = async (claims: number, queues: number) => {
+    await sql`update claim set asked_at = now() - ${claims}::float * interval '1 second'`
+    await sql`update untended set asked_at = now() - ${queues}::float * interval '1 second'`
   }
-  for (const seconds of [0, 55]) {
-    await setBack(seconds)
+  for (const [claims, queues] of [
+    [0, 0],
+    [55, 0],
+  ] as const) {
+    await setBack(claims, queues)
     await look()
     expect(await sent()).toEqual([])
   }
-  await setBack(61)
+  await setBack(61, 6)
   await look()
   expect(reservations(await sent())).toEqual(all)
 })
