@@ -21,7 +21,8 @@ function become(args, byDeno) {
   const { RUNTIME = byDeno ? 'deno' : undefined } = process.env
   const env = { ...process.env, PATH: onPathFirst(bin), ...(RUNTIME && { RUNTIME }), ...withoutProxy() }
   const program = byDeno ? process.execPath : join(bin, 'node')
-  const child = spawn(program, args, { stdio: 'inherit', env })
+  // Deno would understand the options of Node, but not all of them.
+  const child = spawn(program, byDeno ? ['run', '-A', ...args] : args, { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   if (process.env.npm_lifecycle_event) whenParentIsGone(() => child.kill('SIGTERM'))
   child.on('error', (error) => {

@@ -369,7 +369,7 @@ echo "by Node, with RUNTIME=$RUNTIME: $*"' >${made}/node; /bin/chmod +x ${made}/
     await program('deno', 'echo "by Deno, with RUNTIME=$RUNTIME: $*"')
     expect(await install('', { first })).toMatchObject({
       code: 0,
-      lines: ['by Deno, with RUNTIME=deno: -p "ran"'],
+      lines: ['by Deno, with RUNTIME=deno: run -A -p "ran"'],
     })
   })
 
@@ -382,7 +382,7 @@ echo "by Node, with RUNTIME=$RUNTIME: $*"' >${made}/node; /bin/chmod +x ${made}/
       const unpacks = `case "$*" in
   'run -A unpack.mjs') /bin/mkdir -p node_modules/.bin; /bin/cp "$0" node_modules/.bin/kubectl ;;
   'version --client') echo 'Kustomize Version: v5.7.1' ;;
-  -p*) echo ran ;;
+  'run -A -p'*) echo ran ;;
 esac`
       await program('deno', unpacks)
       const saying = 'kubectl is not installed. Installing: deno install, as in deploy/kubernetes/kubectl'
