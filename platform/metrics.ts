@@ -136,7 +136,7 @@ export function createMetrics(service: string, revision = 'unknown') {
     undecidedFor(seconds: number | undefined) {
       undecided = seconds === undefined ? undefined : { seconds, at: performance.now() }
     },
-    /** @param outcome a status of a reservation. */
+    /** @param outcome a status of a reservation, or the reason why it failed at once. */
     decided: (outcome: string) => decidedAs(outcome),
     decisionSeconds: new Histogram({
       name: 'bookreservation_decision_duration_seconds',

@@ -21,11 +21,17 @@ export type Changed = {
 
 export type StockEventHandlerOptions = {
   sql: Sql
+  /** Whether standings are kept (`standings.ts`). */
+  limited?: boolean
   /** Called after the commit with the reservations that the events changed. */
   committed(changes: Changed[]): void
 }
 
-export function stockEventHandler({ sql, committed }: StockEventHandlerOptions): Handler<StockEvent> {
+export function stockEventHandler({
+  sql,
+  limited,
+  committed,
+}: StockEventHandlerOptions): Handler<StockEvent> {
   return {
     parse: parseStockEvent,
 
@@ -41,7 +47,7 @@ export function stockEventHandler({ sql, committed }: StockEventHandlerOptions):
         events: [],
         poison: [],
         writes: [
-          verdicts.length > 0 && applyVerdicts(sql, verdicts),
+          verdicts.length > 0 && applyVerdicts(sql, verdicts, limited),
           received.length > 0 && upsertBooks(sql, received),
           counted.length > 0 && updateCounts(sql, counted),
         ].filter((it) => it !== false),

@@ -12,13 +12,15 @@ import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk
 import { type Changed, stockEventHandler } from './handler.ts'
 import { about, mountReservations, readsAtOnce } from './http.ts'
 import { unconfirmedSeconds } from './outbox.ts'
+import { Pruning } from './pruning.ts'
 import { resendUnconfirmed } from './resend.ts'
 import { isUndecided } from './reservation.ts'
+import { mountStandings } from './standings-http.ts'
 import * as store from './store.ts'
 
 await runService('reservation', async (given) => {
   const { config, log, lines, metrics, tracing, stopping } = given
-  const { redisUrl, redisPrefix, partitions, resendAfterMs } = config
+  const { redisUrl, redisPrefix, partitions, resendAfterMs, activeMax } = config
   const parts = await ServiceParts.open(given)
   const { sql, workerSql, incarnation, now } = parts
   // For inserts and resends, and as many again to replace connections that went silent (`silence.ts`).
@@ -43,10 +45,22 @@ await runService('reservation', async (given) => {
     },
   })
   const surroundings = { log, lines, metrics, tracing }
-  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, ...surroundings })
+  const pruning = activeMax > 0 ? new Pruning(hot, log) : undefined
+  const desk = new Desk({
+    sql,
+    hot,
+    sender,
+    wakeup,
+    partitions,
+    resendAfterMs,
+    activeMax,
+    prune: pruning && ((userid) => pruning.prune(userid)),
+    now,
+    ...surroundings,
+  })
   const worker = parts.worker({
     topic: topics.stockEvents,
-    handler: stockEventHandler({ sql: workerSql, committed: onChanged }),
+    handler: stockEventHandler({ sql: workerSql, limited: activeMax > 0, committed: onChanged }),
   })
 
   const decidedLines = lines.of('decided')
@@ -65,6 +79,7 @@ await runService('reservation', async (given) => {
 
   const app = parts.app(about)
   mountReservations({ app, sql, reads, desk, held: placesToWait(metrics), stopping })
+  mountStandings({ app, sql, activeMax, now })
 
   const pulse = new Pulse('resend')
   const resending: Loop = {
@@ -90,7 +105,7 @@ await runService('reservation', async (given) => {
   const watching = parts.watchStores(worker, async () =>
     metrics.undecidedFor(await unconfirmedSeconds(sql, partitions)),
   )
-  const loops = [worker, wakeup, resending, new Forgetting(sql, log), watching]
+  const loops = [worker, wakeup, resending, new Forgetting(sql, log), watching, ...(pruning ? [pruning] : [])]
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 

@@ -49,12 +49,15 @@ export type Reservation = {
   userid: string
   status: Status
   reason: RefusalReason | null
+  /** Of a reservation that the customer's limit refused: how many were active, and how many were allowed. */
+  active: number | null
+  active_max: number | null
   created_at: Date
   updated_at: Date
 }
 
-/** The fields that a customer sends. */
-export type NewReservation = Pick<Reservation, 'bookid' | 'userid'>
+/** The fields that a customer sends, and `overLimit`, which is for staff. */
+export type NewReservation = Pick<Reservation, 'bookid' | 'userid'> & { overLimit?: boolean | undefined }
 
 /** Stock's answers to one reservation. */
 export type Verdict = {

@@ -5,7 +5,15 @@ import { idSchema, refusalReasons } from '../messages.ts'
 import type { BookRow } from './books.ts'
 import { type Reservation, requestable, statuses } from './reservation.ts'
 
-export const newReservationSchema = z.object({ bookid: idSchema, userid: idSchema }).openapi('NewReservation')
+export const newReservationSchema = z
+  .object({
+    bookid: idSchema,
+    userid: idSchema,
+    overLimit: z.boolean().optional().openapi({
+      description: "for staff: accept it even if the customer's limit is reached",
+    }),
+  })
+  .openapi('NewReservation')
 
 export const cancellationSchema = z.object({ status: z.enum(requestable) }).openapi('Cancellation')
 
@@ -18,6 +26,11 @@ export const reservationSchema = z
     userid: z.string(),
     status: z.enum(statuses),
     reason: z.enum(refusalReasons).nullable().openapi({ description: 'why the reservation failed' }),
+    active: z
+      .int()
+      .nullable()
+      .openapi({ description: 'of `LimitReached`: how many reservations of the customer were active' }),
+    limit: z.int().nullable().openapi({ description: 'of `LimitReached`: how many may be active' }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
     _links: linksSchema,
@@ -55,6 +68,8 @@ export function toBody({
   userid,
   status,
   reason,
+  active,
+  active_max,
   created_at,
   updated_at,
 }: Reservation) {
@@ -65,6 +80,8 @@ export function toBody({
     userid,
     status,
     reason,
+    active,
+    limit: active_max,
     createdAt: created_at.toISOString(),
     updatedAt: updated_at.toISOString(),
     _links: { ...selfLink(self), events: { href: `${self}/events` } },

@@ -11,6 +11,7 @@ import {
   undecided,
   type Verdict,
 } from './reservation.ts'
+import { freeSlots } from './standings.ts'
 
 const canceled: Status = 'Canceled'
 
@@ -27,6 +28,13 @@ export type Inserted = {
   at: Date
   /** Ids that did not exist before. Undefined if none of the rows was `keyed`. */
   accepted: ReadonlySet<string> | undefined
+  /** Those that were inserted as Failed, by their ids. Undefined if there are none. */
+  refused?: ReadonlyMap<string, Refusal> | undefined
+}
+
+/** Why a reservation failed at once. Of `LimitReached`: how many were active, and how many were allowed. */
+export type Refusal = Pick<Reservation, 'reservationid' | 'active' | 'active_max'> & {
+  reason: 'LimitReached' | 'Blocked'
 }
 
 /**
@@ -59,13 +67,18 @@ export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: 
   return { at: row!.at, accepted: keyed ? new Set(row!.accepted) : undefined }
 }
 
-/** Sets a status, and queues its command for stock, if it has one. @returns undefined if the current status forbids it. */
+/**
+ * Sets a status, and queues its command for stock, if it has one.
+ * @param limited whether standings are kept: a reservation that ends leaves that of its customer.
+ * @returns undefined if the current status forbids it.
+ */
 export async function change(
   sql: Sql,
   reservationid: string,
   status: Requestable,
   traceparent: string | null,
   resendAfterMs: number,
+  limited = false,
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
     with changed as (
@@ -77,7 +90,7 @@ export async function change(
       select partition, reservationid, clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from changed
       where status = any(${unconfirmed}::text[])
       on conflict (partition, reservationid) do update set resend_at = excluded.resend_at, resends = 0
-    )
+    )${limited ? sql`, ${freeSlots(sql)}` : sql``}
     select ${shown(sql)} from changed`
   return row
 }
@@ -114,13 +127,19 @@ export function list(
     order by reservationid desc limit ${limit}`
 }
 
-const shown = (sql: Sql) => sql`reservationid, bookid, userid, status, reason, created_at, updated_at`
+const shown = (sql: Sql) =>
+  sql`reservationid, bookid, userid, status, reason, active, active_max, created_at, updated_at`
 
 /**
  * Applies verdicts. An outcome decides a reservation only while it is undecided; a release confirms a cancellation. Both
  * delete the reservation's command from the outbox.
+ * @param limited whether standings are kept: reservations that end leave those of their customers.
  */
-export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number })[]): Fragment => sql`
+export const applyVerdicts = (
+  sql: Sql,
+  verdicts: (Verdict & { partition: number })[],
+  limited = false,
+): Fragment => sql`
   changed as (
     update reservation r set
       status = case r.status when ${canceled} then r.status else v.status end,
@@ -135,10 +154,10 @@ export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number
     where r.reservationid = v.reservationid
       and (r.status = any(${undecided}::text[]) and v.status is not null
         or r.status = ${canceled} and v.released)
-    returning r.partition, r.reservationid, r.status = ${canceled} as released, r.created_at, r.updated_at
+    returning r.partition, r.reservationid, r.status = ${canceled} as released, r.created_at, r.updated_at${limited ? sql`, r.userid, r.status` : sql``}
   ), confirmed as (
     delete from outbox o using changed c where o.partition = c.partition and o.reservationid = c.reservationid
-  )`
+  )${limited ? sql`, ${freeSlots(sql)}` : sql``}`
 
 /**
  * The reservations that `applyVerdicts` changed, as the commit reports them. What the events already say is left out,

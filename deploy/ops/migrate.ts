@@ -34,6 +34,7 @@ const files: Record<ServiceName, URL[]> = {
     new URL('../../actors/reservation/migrations/0004-book-search-fill.sql', import.meta.url),
     new URL('0003-incarnation.sql', runtime),
     new URL('../../actors/reservation/migrations/0005-book-search-letters.sql', import.meta.url),
+    new URL('../../actors/reservation/migrations/0007-standing.sql', import.meta.url),
   ],
   stock: [
     new URL('0001-mailbox.sql', runtime),

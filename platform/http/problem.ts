@@ -21,6 +21,11 @@ export const problems = {
     'The reservation cannot be canceled',
     'A reservation that failed holds no copy, so there is nothing to give back.',
   ],
+  'limits-off': [
+    409,
+    'Reservations are not limited',
+    'Blocks need a limit of reservations per customer: start the service with `ACTIVE_MAX`.',
+  ],
   'body-too-large': [413, 'The body is too large', 'A body holds at most 65,536 bytes.'],
   'headers-too-large': [
     431,

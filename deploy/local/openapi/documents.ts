@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { mountNotifier, about as notifier } from '../../../actors/notifier/http.ts'
 import type { Routing } from '../../../actors/notifier/plan/routing.ts'
 import { mountReservations, about as reservation } from '../../../actors/reservation/http.ts'
+import { mountStandings } from '../../../actors/reservation/standings-http.ts'
 import { mountStock, about as stock } from '../../../actors/stock/http.ts'
 import { mountPurchases } from '../../../actors/stock/purchases-http.ts'
 import type { ServiceName } from '../../../platform/config.ts'
@@ -22,8 +23,10 @@ const unused = {} as never
 const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: App): void }> = {
   reservation: {
     about: reservation,
-    mount: (app) =>
-      mountReservations({ app, sql: unused, desk: unused, held: unused, reads: unused, stopping: unused }),
+    mount(app) {
+      mountReservations({ app, sql: unused, desk: unused, held: unused, reads: unused, stopping: unused })
+      mountStandings({ app, sql: unused, activeMax: 0, now: unused })
+    },
   },
   stock: {
     about: stock,

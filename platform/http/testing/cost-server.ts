@@ -31,6 +31,8 @@ function decided({ bookid, userid }: NewReservation, now = new Date()): Reservat
     userid,
     status: 'Reserved',
     reason: null,
+    active: null,
+    active_max: null,
     created_at: now,
     updated_at: now,
   }
@@ -64,7 +66,8 @@ async function serveBare(): Promise<number> {
   app.post('/reservations', async (c) => {
     const asked = await c.req.json()
     await decision()
-    const { reservationid, bookid, userid, status, reason, created_at, updated_at } = decided(asked)
+    const { reservationid, bookid, userid, status, reason, active, active_max, created_at, updated_at } =
+      decided(asked)
     const self = `/reservations/${reservationid}`
     const body = {
       reservationid,
@@ -72,6 +75,8 @@ async function serveBare(): Promise<number> {
       userid,
       status,
       reason,
+      active,
+      limit: active_max,
       createdAt: created_at.toISOString(),
       updatedAt: updated_at.toISOString(),
       _links: { self: { href: self }, events: { href: `${self}/events` } },
