@@ -49,10 +49,8 @@ export async function admit(
     ), asked as (
       select userid, array_agg(distinct reservationid order by reservationid) as ids from given group by userid
     ), asking as materialized (
-      select userid, ids, case
-        when exists (select from standing s where s.userid = asked.userid) then '{}'
-        else ${activeOf(sql, sql`asked.userid`)} end as found
-      from asked
+      select asked.userid, ids, case when s.userid is null then ${activeOf(sql, sql`asked.userid`)} else '{}' end as found
+      from asked left join standing s on s.userid = asked.userid
     ), judged as (
       insert into standing as s (userid, active)
       select userid, found || ids[1:greatest(${activeMax}::int - cardinality(found), 0)] from asking
