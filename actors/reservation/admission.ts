@@ -63,7 +63,7 @@ export async function admit(
         )[1:greatest(${activeMax}::int - cardinality(s.active), 0)] end
       returning userid, active, ${isBlocked(sql, sql`s`)} as blocked
     ), decided as materialized (
-      -- By hashed subqueries: a join would compare each reservation with each customer.
+      -- By hashed subqueries, and below by an object: a join would compare each reservation with each customer.
       select given.*, case
         when reservationid in (select unnest(active) from judged) then null
         when userid in (select userid from judged where blocked) then 'Blocked'
@@ -75,8 +75,8 @@ export async function admit(
       select reservationid, bookid, userid, partition, traceparent, now(), now(),
         case when reason is null then 'Requested' else 'Failed' end, reason,
         case reason when 'LimitReached' then (
-          select cardinality(active) from judged where judged.userid = decided.userid
-        ) end,
+          (select jsonb_object_agg(userid, cardinality(active)) from judged) ->> userid
+        )::int end,
         case reason when 'LimitReached' then ${activeMax}::int end
       from decided
       order by reservationid
