@@ -6,10 +6,16 @@ import { parseStockCommand, parseStockEvent, stockCommandSchema, stockEventSchem
 
 const whose = { reservationid: '019ac36e-7a41-7cc2-8f3a-5d0c7a1b2c3d', userid: 'ann' }
 const figures = { version: 3, available: 2, held: 1 }
-const commands = ['ReserveCopy', 'ReleaseCopy'].map((type) => ({ type, ...whose }))
+const commands = [
+  ...['ReserveCopy', 'ReleaseCopy'].map((type) => ({ type, ...whose })),
+  { type: 'ReserveCopy', ...whose, wait: false },
+  { type: 'ReleaseCopy', ...whose, cause: 'Staff', note: 'found damaged' },
+]
 const events = [
   ...['CopyReserved', 'CopyReleased'].map((type) => ({ type, ...figures, ...whose })),
   { type: 'CopyReserved', ...figures, ...whose, first: true },
+  { type: 'CopyReserved', ...figures, ...whose, out: 1, waiting: 2, place: 7, waited: true, turn: 2 },
+  { type: 'CopyReleased', ...figures, ...whose, place: 7, cause: 'Customer', note: 'by phone' },
   { type: 'ReservationRefused', ...figures, ...whose, reason: 'OutOfStock', first: true },
 ]
 

@@ -76,7 +76,7 @@ export type StockRefusalReason = (typeof stockRefusalReasons)[number]
 /** Why a reservation is canceled. */
 export const cancellationCauses = ['Customer', 'CustomerAsked', 'Staff', 'Duplicate'] as const
 export type CancellationCause = (typeof cancellationCauses)[number]
-const noteSchema = textSchema.max(200)
+export const noteSchema = textSchema.max(200)
 const cancellation = { cause: z.enum(cancellationCauses).optional(), note: noteSchema.optional() }
 
 /** Why copies leave the stock. */
@@ -95,7 +95,7 @@ export const commandRefusals = [
 ] as const
 export type CommandRefusal = (typeof commandRefusals)[number]
 
-/** The rules of a book. A rule that is absent is the installation's. */
+/** The rules of a book; see `actors/stock/rules.ts`. A rule that is absent is the installation's. */
 export const rulesSchema = z.object({
   queueMax: z.int().min(0).max(1_000_000).optional(),
   queuePerCopy: z.int().min(1).max(1_000).nullable().optional(),
@@ -105,6 +105,8 @@ export const rulesSchema = z.object({
   waitDays: z.int().min(1).max(3_650).nullable().optional(),
   lend: z.boolean().optional(),
 })
+
+export type BookRules = z.infer<typeof rulesSchema>
 
 export const stockCommandSchema = z.discriminatedUnion('type', [
   z.object({
@@ -117,8 +119,9 @@ export const stockCommandSchema = z.discriminatedUnion('type', [
     isbn: textSchema.optional(),
     purchaseid: uuid.optional(),
   }),
-  z.object({ type: z.literal('ReserveCopy'), ...book, ...reservation }),
-  z.object({ type: z.literal('ReleaseCopy'), ...book, ...reservation }),
+  /** `wait: false` if the customer wants a copy now or not at all. */
+  z.object({ type: z.literal('ReserveCopy'), ...book, ...reservation, wait: z.boolean().optional() }),
+  z.object({ type: z.literal('ReleaseCopy'), ...book, ...reservation, ...cancellation }),
   z.object({
     type: z.literal('OrderCopies'),
     ...book,
@@ -126,6 +129,34 @@ export const stockCommandSchema = z.discriminatedUnion('type', [
     purchaseid: uuid,
     qty: qtySchema.min(1),
   }),
+  z.object({ type: z.literal('ShelveCopy'), ...book, commandid: uuid, reservationid: uuid }),
+  z.object({ type: z.literal('ExtendPickup'), ...book, commandid: uuid, reservationid: uuid, pickupBy: at }),
+  /** `userid` is the customer at the desk, if the desk knows them. */
+  z.object({
+    type: z.literal('HandOverCopy'),
+    ...book,
+    commandid: uuid,
+    reservationid: uuid,
+    userid: idSchema.optional(),
+  }),
+  z.object({ type: z.literal('ReturnCopy'), ...book, commandid: uuid, reservationid: uuid }),
+  /** With a reservation, the copy held for it; the reservation waits again. */
+  z.object({
+    type: z.literal('WithdrawCopies'),
+    ...book,
+    commandid: uuid,
+    qty: qtySchema.min(1),
+    reason: z.enum(withdrawalReasons),
+    reservationid: uuid.optional(),
+    evenHeld: z.boolean().optional(),
+  }),
+  z.object({ type: z.literal('DeclinePurchase'), ...book, commandid: uuid, note: noteSchema.optional() }),
+  z.object({ type: z.literal('ChangeRules'), ...book, commandid: uuid, rules: rulesSchema }),
+  /** Sent by stock's clock, with the time at which it looked. */
+  z.object({ type: z.literal('ExpireHold'), ...book, reservationid: uuid, at }),
+  z.object({ type: z.literal('LapseWait'), ...book, reservationid: uuid, at }),
+  /** Sent by stock to itself while copies are available and reservations wait. */
+  z.object({ type: z.literal('TendQueue'), ...book }),
 ])
 export type StockCommand = z.infer<typeof stockCommandSchema>
 
@@ -151,14 +182,14 @@ export const stockEventSchema = z.discriminatedUnion('type', [
     ...turn,
     ...mark,
   }),
-  /** `position` counts the reservations that wait up to and including this one. */
+  /** `position` counts the reservations that wait up to and including this one. A repeated answer lacks it. */
   z.object({
     type: z.literal('ReservationQueued'),
     ...book,
     ...after,
     ...reservation,
     place,
-    position: place,
+    position: place.optional(),
     ...mark,
   }),
   z.object({ type: z.literal('CopyShelved'), ...book, ...after, ...reservation, pickupBy, ...turn, ...mark }),
@@ -238,7 +269,8 @@ export const parseStockEvent = (envelope: Envelope): StockEvent => {
  */
 function plainCommandOf({ type, subject, data }: Envelope): StockCommand | undefined {
   if (type !== 'ReserveCopy' && type !== 'ReleaseCopy') return undefined
-  const { reservationid, userid } = data
+  const { reservationid, userid, wait, cause, note } = data
+  if (wait !== undefined || cause !== undefined || note !== undefined) return undefined
   if (!isId(subject) || !isUuid(reservationid) || !isId(userid)) return undefined
   return { type, bookid: subject, reservationid, userid }
 }
@@ -247,7 +279,9 @@ function plainEventOf({ type, subject, data }: Envelope): StockEvent | undefined
   if (type !== 'CopyReserved' && type !== 'CopyReleased') return undefined
   const { version, available, held, reservationid, userid, first } = data
   const { out, waiting, place, waited, turn, cause, note } = data
-  if ((out ?? waiting ?? place ?? waited ?? turn ?? cause ?? note) !== undefined) return undefined
+  if (out !== undefined || waiting !== undefined || place !== undefined || waited !== undefined)
+    return undefined
+  if (turn !== undefined || cause !== undefined || note !== undefined) return undefined
   if (!isCount(version) || !isCount(available) || !isCount(held)) return undefined
   if (!isId(subject) || !isUuid(reservationid) || !isId(userid)) return undefined
   if (first !== undefined && first !== true) return undefined

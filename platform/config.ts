@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { databaseAddress, databaseExample } from '../streams/database-url.ts'
 import { redisAddress, redisExample } from '../streams/redis-url.ts'
 import { UrlError } from '../streams/url.ts'
+import { librarySettings, toLibrary } from './library.ts'
 import { baseUrl, integer, isEscaped, oneOf, origins, url } from './setting.ts'
 
 export const serviceNames = ['reservation', 'stock', 'notifier'] as const
@@ -107,6 +108,7 @@ export const schema = z.object({
   LOOP_LIMIT_MS: integer(1_000, 600_000)
     .default(30_000)
     .describe('How long a loop may hang, or fail while its stores answer, before `/livez` fails'),
+  ...librarySettings,
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent')
     .default('info')
     .describe('`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`'),
@@ -225,6 +227,7 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
     eventRetentionDays: it.EVENT_RETENTION_DAYS,
     drainMs: it.DRAIN_MS,
     loopLimitMs: it.LOOP_LIMIT_MS,
+    ...toLibrary(it),
     logLevel: it.LOG_LEVEL,
     logLinesPerSecond: it.LOG_LINES_PER_SECOND,
     databaseUrls: {

@@ -1,10 +1,12 @@
 /** One JSON line per event; pretty-printed on a terminal. People's addresses are masked anywhere in a line. */
 import pino from 'pino'
-import { prettyFactory } from 'pino-pretty'
 import { errorFacts } from './error-facts.ts'
 import { type Level, LogBuffer, levels } from './log-buffer.ts'
 import { maskText } from './mask.ts'
 import { openStdout } from './stdout.ts'
+
+/** Only a terminal loads it: it takes 3 MB. */
+const prettyFactory = process.stdout.isTTY ? (await import('pino-pretty')).prettyFactory : undefined
 
 /** `flush` writes what the reader accepts now, without waiting for the end of the event loop's turn. */
 export type Log = pino.Logger
@@ -22,7 +24,9 @@ export function createLog(service: string, level: string, dropped?: (level: Leve
     behind: (lines) => log.warn({ lines }, 'log lines dropped: the reader was behind'),
   })
   process.on('exit', () => buffer.end())
-  const render = process.stdout.isTTY ? prettyOf(service) : (line: string) => line
+  const render =
+    prettyFactory?.({ ignore: 'service,pid,hostname', messageFormat: `${service}: {msg}` }) ??
+    ((line: string) => line)
   const destination = {
     // Asks pino to set `lastLevel` before each line.
     [Symbol.for('pino.metadata')]: true,
@@ -51,6 +55,3 @@ const optionsOf = (service: string, level: string): pino.LoggerOptions => ({
 /** JSON does not escape these characters, but many log readers end a line at them. */
 const oneLine = (line: string): string =>
   line.replaceAll(/[\u0085\u2028\u2029]/g, (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`)
-
-const prettyOf = (service: string) =>
-  prettyFactory({ ignore: 'service,pid,hostname', messageFormat: `${service}: {msg}` })

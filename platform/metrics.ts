@@ -48,6 +48,12 @@ export function createMetrics(service: string, revision = 'unknown') {
     labelNames: ['outcome'],
     registers,
   })
+  const moved = new Counter({
+    name: 'bookreservation_reservations_moved_total',
+    help: 'Changes of decided reservations, by their new status',
+    labelNames: ['status'],
+    registers,
+  })
   const fenceFailures = new Counter({
     name: 'bookreservation_mailbox_fence_failures_total',
     help: 'Commits refused because the partition had another owner',
@@ -108,6 +114,7 @@ export function createMetrics(service: string, revision = 'unknown') {
   })
 
   const decidedAs = memo((outcome: string) => decided.labels({ outcome }))
+  const movedTo = memo((status: string) => moved.labels({ status }))
   const lagOf = memo((partition: number) => lag.labels({ partition }))
   const fenceFailuresOf = memo((partition: number) => fenceFailures.labels({ partition }))
   const noticesOf = memo((channel: string) =>
@@ -138,10 +145,17 @@ export function createMetrics(service: string, revision = 'unknown') {
     },
     /** @param outcome a status of a reservation, or the reason why it failed at once. */
     decided: (outcome: string) => decidedAs(outcome),
+    /** @param status the new status of a reservation. */
+    moved: (status: string) => movedTo(status),
     decisionSeconds: new Histogram({
       name: 'bookreservation_decision_duration_seconds',
       help: 'Time from acceptance to decision',
       buckets: latencyBuckets,
+      registers,
+    }),
+    queueDrifts: new Counter({
+      name: 'bookreservation_queue_drifts_total',
+      help: 'Queues whose tally disagreed with stock, and is counted again',
       registers,
     }),
     resends: new Counter({

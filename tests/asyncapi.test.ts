@@ -85,6 +85,17 @@ test('the messages that services send conform to the document, and to the SDK of
   const { reservationid } = await reserveAndWait(system.reservation, 'a', 'ann')
   await reserveAndWait(system.reservation, 'a', 'ben')
   await cancel(system.reservation, reservationid)
+  const now = await system.reservation.post<{ reservationid: string }>('/reservations', {
+    bookid: 'a',
+    userid: 'cem',
+    wait: false,
+  })
+  const cause = { cause: 'CustomerAsked', note: '전화로 취소' }
+  const canceled = await system.reservation.patch(`/reservations/${now.body.reservationid}`, {
+    status: 'Canceled',
+    ...cause,
+  })
+  expect(canceled.body).toMatchObject(cause)
   const purchase = await system.stock.post<{ purchaseid: string }>('/purchases', { bookid: 'a', qty: 2 })
   const { purchaseid } = purchase.body
   await system.stock.post('/stocks', {
@@ -104,6 +115,10 @@ test('the messages that services send conform to the document, and to the SDK of
   const types = [...options.stockMailbox.map(typeOf), ...options.stockEvents.map(typeOf)]
   const sent = types.filter((it) => !onlyWithRules.includes(it))
   expect([...new Set(seen.map(({ type }) => type))].sort()).toEqual(sent.sort())
+  const reserves = seen.filter(({ type }) => type === 'ReserveCopy')
+  expect(reserves.map(({ data }) => data.wait)).toEqual([undefined, undefined, false])
+  const releases = seen.filter(({ type }) => type === 'ReleaseCopy')
+  expect(releases.map(({ data: { cause, note } }) => ({ cause, note }))).toEqual([{}, cause])
   for (const { data, ...envelope } of seen) {
     conforms('Envelope', envelope)
     conforms(envelope.type, data)

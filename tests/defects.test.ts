@@ -108,7 +108,10 @@ describe('7: no copy is created by', () => {
     const path = `/reservations/${failed.reservationid}`
     const answer = await it().reservation.patch<{ type: string }>(path, { status: 'Canceled' })
     expect(answer.status).toBe(409)
-    expect(answer.body.type).toMatch(/not-cancelable$/)
+    expect(answer.body).toMatchObject({
+      type: '/problems/not-cancelable',
+      detail: 'The reservation is Failed and holds no copy.',
+    })
     expect(await receive(it(), 'd7a', 0)).toMatchObject({ qty: 0, held: 0 })
   })
 

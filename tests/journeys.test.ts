@@ -216,6 +216,36 @@ test('the purchaser sees the demand, orders, and the copies arrive', async () =>
   ])
 })
 
+test('the stock manager closes the library on days, sees which come next, and opens it again', async () => {
+  const { stock } = system()
+  type Day = { date: string; note: string }
+  const next = () => every<Day>(stock, 'closingDays', '/closing-days?limit=2&from=2029-01-01')
+  const put = (date: string, note?: string) => stock.put<Day>(`/closing-days/${date}`, { note })
+  const dates = ['2029-12-25', '2028-12-31', '2029-12-24', '2029-01-01', '2029-12-26', '2029-12-27']
+  for (const date of dates) expect((await put(date)).status).toBe(201)
+  expect(await next()).toMatchObject(
+    dates
+      .toSorted()
+      .slice(1)
+      .map((date) => ({ date, note: '' })),
+  )
+  // Repeated, as after an answer that was lost.
+  for (const note of ['크리스마스', '크리스마스', undefined]) {
+    const { status, body } = await put('2029-12-25', note)
+    expect([status, body.note]).toEqual([200, note ?? ''])
+    expect((await stock.get('/closing-days/2029-12-25')).body).toEqual(body)
+  }
+  expect((await stock.ask('DELETE', '/closing-days/2029-12-26')).status).toBe(204)
+  expect((await stock.ask('DELETE', '/closing-days/2029-12-26')).status).toBe(404)
+  expect((await stock.get('/closing-days/2029-12-26')).status).toBe(404)
+  expect((await next()).map(({ date }) => date)).toEqual([
+    '2029-01-01',
+    '2029-12-24',
+    '2029-12-25',
+    '2029-12-27',
+  ])
+})
+
 describe('an answer may be kept by caches', () => {
   type Call = [json?: object]
   /** Every call. Those that name no person have an `ETag`; the others may not be stored. */
@@ -242,6 +272,10 @@ describe('an answer may be kept by caches', () => {
       'POST /purchases': ['no-store', { bookid: 'kept', qty: 1 }],
       'GET /purchases': ['no-store'],
       'GET /purchases/{purchaseid}': ['no-store'],
+      'GET /closing-days': ['no-store'],
+      'PUT /closing-days/{date}': ['no-store', { note: 'Cleaning' }],
+      'GET /closing-days/{date}': ['no-store'],
+      'DELETE /closing-days/{date}': ['no-store'],
       'GET /livez': ['no-store'],
       'GET /readyz': ['no-store'],
     },
@@ -268,6 +302,7 @@ describe('an answer may be kept by caches', () => {
     reservationid: randomUUID(),
     purchaseid: randomUUID(),
     noticeid: randomUUID(),
+    date: '2031-01-01',
   }
 
   test.each(serviceNames)('if it names no person: %s', async (service) => {
@@ -346,7 +381,7 @@ test('every request of requests.http works, in order, and together they are the 
       continue
     }
     const answer = await client.ask<Record<string, unknown>>(method, path, { raw: body, headers })
-    expect([200, 201], `${title}: ${JSON.stringify(answer.body)}`).toContain(answer.status)
+    expect([200, 201, 204], `${title}: ${JSON.stringify(answer.body)}`).toContain(answer.status)
     if (name) answers.set(name, answer.body)
   }
   await Promise.all(followed)

@@ -30,7 +30,7 @@ const standingOf = async (userid: string) => (await client(1).get<Standing>(`/st
 const differing = () => it().sql`
   select userid, s.active, found from reservation.standing s, lateral (
     select coalesce(array_agg(reservationid), '{}') as found from reservation.reservation r
-    where r.userid = s.userid and r.status in ('Requested', 'Reserved')
+    where r.userid = s.userid and r.status in ('Requested', 'Waiting', 'Reserved', 'Ready')
   ) as r
   where not (s.active <@ found and found <@ s.active and cardinality(s.active) = cardinality(found))`
 

@@ -25,6 +25,7 @@ async function everyPattern(): Promise<Found[]> {
   const zods = {
     uuid: z.uuid(),
     datetime: z.iso.datetime(),
+    date: z.iso.date(),
     instant: z.iso.datetime({ offset: true }),
     int: z.int(),
   }

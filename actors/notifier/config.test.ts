@@ -16,6 +16,7 @@ test.each([
   ['OPERATOR_EMAIL', 'josé@library.example'],
   ['PURCHASER_EMAIL', 'buyer'],
   ['MAIL_FROM', 'Library'],
+  ['LIBRARY_TIMEZONE', 'Seoul'],
   ['MAIL_FROM', 'Library <도서관@library.example>'],
 ])('%s=%s is refused at the start, since nothing could be delivered with it', (name, value) => {
   const [fault, ...others] = faultsOf({ ...servers, [name]: value })

@@ -15,14 +15,15 @@ test('the console prints the original lines, with reservation, user, book and tr
     lines: { add: (_, write) => write() },
     now: () => new Date(),
   })
-  const kinds = ['reserved', 'cancelled', 'failed', 'purchase-requested'] as const
+  const kinds = ['reserved', 'cancelled', 'failed', 'purchase-requested', 'handed-over'] as const
   print(kinds.map((kind) => notice({ kind })))
-  expect(written).toBe(4)
+  expect(written).toBe(5)
   expect(printed.map(([, text]) => text)).toEqual([
     '##### 예약 완료 되었습니다 #####',
     '##### 예약 취소 되었습니다 #####',
     '##### 예약 실패 하였습니다 #####',
     '##### 구매 요청 하였습니다 #####',
+    '##### 수령 완료 되었습니다 #####',
   ])
   expect(printed[0]![0]).toMatchObject({
     reservationid: '01989d5e-1c2b-7abc-8def-0123456789ab',

@@ -13,6 +13,13 @@ const texts: Record<Kind, string> = {
   failed: '##### 예약 실패 하였습니다 #####',
   cancelled: '##### 예약 취소 되었습니다 #####',
   'purchase-requested': '##### 구매 요청 하였습니다 #####',
+  queued: '##### 예약 대기 되었습니다 #####',
+  ready: '##### 수령 준비 되었습니다 #####',
+  reminder: '##### 수령 기한 안내 #####',
+  extended: '##### 수령 기한 변경 되었습니다 #####',
+  expired: '##### 예약 만료 되었습니다 #####',
+  'taken-back': '##### 예약 대기로 돌아갔습니다 #####',
+  'handed-over': '##### 수령 완료 되었습니다 #####',
   'delivery-failed': '##### 알림을 전달하지 못했습니다 #####',
   alert: '##### 경보 #####',
 }
@@ -55,6 +62,14 @@ const lineOf = ({ kind, noticeid, occurredAt }: PrintedNotice, at: number): Line
 
 const briefly = ({ status, labels, annotations }: Alert) => ({ status, labels, annotations })
 
+function detailsIn(details: Subject['details']) {
+  if (details?.type === 'alerts') return { alerts: details.alerts.map(briefly) }
+  if (details?.type === 'purchase') return { waiting: details.waiting }
+  if (details?.type !== 'reservation') return undefined
+  const { position, pickupBy, cause } = details
+  return { position, pickupBy: pickupBy ?? undefined, cause }
+}
+
 /** The log omits facts that are undefined. */
 const factsOf = (notice: PrintedNotice) => ({
   noticeid: notice.noticeid,
@@ -63,7 +78,7 @@ const factsOf = (notice: PrintedNotice) => ({
   bookid: notice.bookid ?? undefined,
   reason: notice.reason ?? undefined,
   shortage: notice.shortage ?? undefined,
-  alerts: notice.details?.type === 'alerts' ? notice.details.alerts.map(briefly) : undefined,
+  ...detailsIn(notice.details),
   ...traceFacts(notice.traceparent),
 })
 

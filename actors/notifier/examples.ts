@@ -25,6 +25,7 @@ export const notice = {
   channel: 'email' as const,
   userid: 'test1',
   bookid: '1',
+  title: 'Momo',
   reservationid: '01a20646-76c0-7b29-af61-e9e4b5d9e512',
   reason: null,
   shortage: null,

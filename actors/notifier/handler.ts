@@ -11,10 +11,12 @@
  */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
+import { receivedBooks, rememberBooks } from './books.ts'
 import { PrintOnce, type PrintOnceOptions } from './console.ts'
 import { type Gathering, gather } from './plan/gather.ts'
-import { type Plan, type PlannedNotice, planNotices, supersededBy } from './plan/plan.ts'
+import { type Plan, type PlannedNotice, planNotices } from './plan/plan.ts'
 import { type Routing, routeOf } from './plan/routing.ts'
+import { supersededBy } from './plan/supersession.ts'
 import { Repetition } from './repetition.ts'
 import {
   type Delays,
@@ -69,17 +71,21 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
           occurredAt: envelope.time,
         }
       })
+      const books = receivedBooks(batch)
+      const described = books.length > 0 ? [rememberBooks(sql, books)] : []
       const planned = planNotices(occurrences, (userid) => contacts.get(userid), routing)
-      if (planned.notices.length === 0 && !(gathers && planned.orders.length > 0)) return nothing
+      if (planned.notices.length === 0 && !(gathers && planned.orders.length > 0))
+        return { ...nothing, writes: described }
       // While the fence holds, no other worker writes notices of these partitions, so this is still true in the commit.
       const lookedUp = planned.notices.filter((it) => !it.first)
       const existing = await readExisting(sql, lookedUp.flatMap(idsOf))
       supersede(lookedUp, existing)
+      planned.pickups = planned.pickups.filter((it) => !existing.has(it.noticeid))
       const printed = await printer.print(planned.notices, existing)
       const { plan, gatherings } = gathers ? gatheredOf(planned, printed) : { plan: planned, gatherings: [] }
       const mayExist = fresh || plan.notices.some((it) => existing.has(it.noticeid))
       return {
-        writes: planWrites(sql, plan, gatherings, delays, mayExist),
+        writes: [...planWrites(sql, plan, gatherings, delays, mayExist), ...described],
         events: [],
         poison: [],
         results: supersededResults(sql, plan),

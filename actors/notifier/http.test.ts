@@ -8,7 +8,7 @@ import type { ChannelName } from './channels/all.ts'
 import { claimDue, markAll } from './delivery/queue.ts'
 import { mountNotifier } from './http.ts'
 import { samples } from './templates/samples.ts'
-import { everybody, mark, NotifierDatabase, refused, released, reserved, route } from './testing.ts'
+import { everybody, mark, NotifierDatabase, received, refused, released, reserved, route } from './testing.ts'
 
 let database: NotifierDatabase
 let app: App
@@ -17,7 +17,7 @@ beforeAll(async () => {
   app = faceOf(false)
 })
 beforeEach(async () => {
-  await database.sql`truncate notice, undelivered, attempt, alert, customer`
+  await database.sql`truncate notice, undelivered, attempt, alert, customer, book`
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
@@ -232,6 +232,7 @@ test('a notice shows its attempts', async () => {
     channel: 'chat',
     userid: 'test1',
     bookid: '1',
+    title: null,
     reservationid,
     reason: 'OutOfStock',
     shortage: null,
@@ -245,6 +246,17 @@ test('a notice shows its attempts', async () => {
     ],
     _links: { self: { href: `/notices/${claimed!.noticeid}` } },
   })
+})
+
+test('a notice shows the title of its book, alone and in lists', async () => {
+  await database.commit([received('Momo'), reserved({ reservationid: randomUUID() })])
+  const { noticeid } = (await database.notices())[0]!
+  expect((await get(`/notices/${noticeid}`)).body.title).toBe('Momo')
+  for (const query of ['', '?userid=test1', '?status=Pending'])
+    expect((await get(`/notices${query}`)).body._embedded.notices[0]).toMatchObject({
+      bookid: '1',
+      title: 'Momo',
+    })
 })
 
 const patch = (noticeid: string, status: string) => ask('PATCH', `/notices/${noticeid}`, { status })

@@ -18,9 +18,12 @@ import {
   contact,
   everybody,
   mark,
+  monday,
   NotifierDatabase,
   ordered,
   purchaseRequested,
+  queue,
+  received,
   refused,
   released,
   reserved,
@@ -41,23 +44,40 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-const eventOf = (i: number): StockEvent => {
+const eventOf = (i: number, rules: boolean): StockEvent => {
   const whose = { reservationid: randomUUID(), userid: `user-${i}`, bookid: `book-${i}` }
-  return [reserved(whose), refused(whose), released(whose), purchaseRequested(), ordered(whose.bookid)][
-    i % 5
-  ]!
+  const events = [
+    reserved(whose),
+    refused(whose),
+    released(whose),
+    purchaseRequested(),
+    ordered(whose.bookid),
+    received('Momo', { bookid: whose.bookid }),
+    ...(rules
+      ? [
+          queue.queued(whose),
+          queue.shelved(whose),
+          queue.extended(whose, monday),
+          queue.handedOver(whose),
+          queue.lapsed(whose),
+          purchaseRequested(1, whose.bookid, 3),
+        ]
+      : []),
+  ]
+  return events[i % events.length]!
 }
 
 /**
  * Handles and commits a batch of every event.
  * @param fresh as if Postgres had refused it before.
+ * @param rules whether some of them are of books with rules.
  */
-async function commitBatch(sql: Sql, size: number, fresh: boolean): Promise<void> {
+async function commitBatch(sql: Sql, size: number, fresh: boolean, rules: boolean): Promise<void> {
   const batch = range(size).map((i) => ({
     partition: i % partitions,
     position: '1-0',
     envelope: { id: randomUUID() } as never,
-    message: eventOf(i),
+    message: eventOf(i, rules),
   }))
   const { writes, results } = await database.handler({ sql, routing: everybody }).handle(batch, fresh)
   const advances = range(partitions).map((partition) => ({
@@ -99,11 +119,14 @@ async function operate(sql: Sql): Promise<void> {
 async function expectHot(size: number): Promise<void> {
   // There are only four partitions.
   for (const fresh of [false, true])
-    expect(await expectIndexes(hot, (sql) => commitBatch(sql, size, fresh), { small: ['mailbox'] })).toBe(4)
+    for (const rules of [false, true]) {
+      const act = (sql: Sql) => commitBatch(sql, size, fresh, rules)
+      expect(await expectIndexes(hot, act, { small: ['mailbox'] })).toBe(4)
+    }
   expect(await expectIndexes(hot, (sql) => dispatch(sql, size))).toBe(4)
 }
 
-const tables = ['notice', 'undelivered', 'attempt', 'alert', 'customer']
+const tables = ['notice', 'undelivered', 'attempt', 'alert', 'customer', 'book']
 const million = 1_000_000
 const undelivered = 5_000
 
@@ -130,6 +153,9 @@ async function fill(sql: Sql): Promise<void> {
   await sql`
     insert into alert (fingerprint, status, starts_at, told_at)
     select md5(i::text), 'firing', now(), now() - i * interval '1 minute' from generate_series(1, 50000) i`
+  await sql`
+    insert into book (bookid, title, author, version)
+    select 'book-' || i, 'Momo', 'M. Ende', 1 from generate_series(0, 49999) i on conflict do nothing`
   await sql`insert into customer (userid, email) select 'user-' || i, 'a@b.c' from generate_series(1, 50000) i`
 }
 

@@ -5,6 +5,7 @@ import type { ChannelName } from './channels/all.ts'
 import type { Contact } from './customers/customers.ts'
 import { type Gathering, keyOf } from './plan/gather.ts'
 import type { Plan, PlannedNotice } from './plan/plan.ts'
+import { pickupKeyOf } from './plan/supersession.ts'
 
 export async function readContacts(sql: Sql, userids: string[]): Promise<Map<string, Contact>> {
   if (userids.length === 0) return new Map()
@@ -36,33 +37,53 @@ export type Delays = {
  */
 export function planWrites(
   sql: Sql,
-  { notices, withdrawals, orders }: Plan,
+  plan: Plan,
   gatherings: Gathering[],
   { delayMs, gatherMs }: Delays,
   mayExist: boolean,
 ): Fragment[] {
+  const { notices, withdrawals, orders } = plan
   const gathers = gatherings.length > 0
+  const someWait = gatherings.some((it) => it.waiting !== null)
+  const detailed = notices.some((it) => it.details)
+  const keys = keysOf(plan)
   const ordered = new Set(orders.map((it) => keyOf(it.bookid)))
   return [
-    ...(gathers ? [openRequests(sql, gatherings, ordered), raised(sql)] : []),
-    inserted(sql, notices, { gathers, mayExist }),
-    gathers ? queuedOrGathering(sql, delayMs, gatherMs) : queued(sql, delayMs),
+    ...(gathers ? [openRequests(sql, gatherings, ordered, someWait), raised(sql, someWait)] : []),
+    inserted(sql, notices, { gathers, mayExist, detailed }),
+    gathers || detailed
+      ? queuedWithKeys(sql, { delayMs, gatherMs }, { gathers, detailed })
+      : queued(sql, delayMs),
     ...(withdrawals.length > 0 ? [toSupersede(sql, withdrawals), supersededOutcomes(sql)] : []),
-    ...(orders.length > 0 ? [supersededRequests(sql, orders)] : []),
+    ...(keys.length > 0 ? [supersededByKey(sql, keys)] : []),
   ]
 }
+
+/** Of the purchase requests, reminders and extensions of earlier batches that are no longer true. */
+const keysOf = ({ orders, pickups }: Plan): { key: string; partition: number }[] => [
+  ...orders.map(({ bookid, partition }) => ({ key: keyOf(bookid), partition })),
+  ...pickups.map(({ reservationid, partition }) => ({ key: pickupKeyOf(reservationid), partition })),
+]
 
 /** How many notices of a channel a commit superseded. */
 export type Superseded = { channel: ChannelName; superseded: number }
 
 /** @returns a part of the commit that reports one `Superseded` per channel. */
-export const supersededResults = (sql: Sql, { withdrawals, orders }: Plan): Fragment => sql`
+export const supersededResults = (sql: Sql, { withdrawals, orders, pickups }: Plan): Fragment => sql`
   select null::int, json_build_object('channel', channel, 'superseded', count(*))
   from (
     select channel from inserted where status = 'superseded'
     ${withdrawals.length > 0 ? sql`union all select channel from superseded_outcomes` : sql``}
-    ${orders.length > 0 ? sql`union all select channel from superseded_requests` : sql``}
+    ${orders.length + pickups.length > 0 ? sql`union all select channel from superseded_by_key` : sql``}
   ) as s group by channel`
+
+const gathered = (ordered: ReadonlySet<string>) =>
+  ({
+    gathers: ['text', (it: Gathering) => it.key],
+    shortage: 'bigint',
+    noticeid: 'uuid',
+    ordered: ['int', (it: Gathering) => (ordered.has(it.key) ? 1 : 0)],
+  }) as const
 
 /**
  * Purchase requests without a delivery attempt, and what is added to each. A request whose book was ordered gets
@@ -72,56 +93,65 @@ const openRequests = (
   sql: Sql,
   gatherings: Gathering[],
   ordered: ReadonlySet<string>,
+  someWait: boolean,
 ) => sql`gatherings as materialized (
-  select * from ${fencedRows(sql, gatherings, {
-    gathers: ['text', (it) => it.key],
-    shortage: 'bigint',
-    noticeid: 'uuid',
-    ordered: ['int', (it) => (ordered.has(it.key) ? 1 : 0)],
-  })} as g
+  select * from ${
+    someWait
+      ? fencedRows(sql, gatherings, { ...gathered(ordered), waiting: 'bigint' })
+      : fencedRows(sql, gatherings, gathered(ordered))
+  } as g
 ), open_request as materialized (
-  select v.seq, g.shortage, g.noticeid
+  select v.seq, g.shortage, g.noticeid${someWait ? sql`, g.waiting` : sql``}
   from gatherings g join undelivered v on v.gathers = g.gathers and v.attempts = 0
   where g.ordered = 0
   order by v.seq
   for update of v
 )`
 
-const raised = (sql: Sql) => sql`raised as (
-  update notice n set shortage = n.shortage + o.shortage from open_request o where n.seq = o.seq
+const raised = (sql: Sql, someWait: boolean) => sql`raised as (
+  update notice n set shortage = n.shortage + o.shortage ${someWait ? waitingOf(sql) : sql``}
+  from open_request o where n.seq = o.seq
 )`
+
+const waitingOf = (sql: Sql) => sql`,
+    details = case when o.waiting is null then n.details
+      else jsonb_build_object('type', 'purchase', 'waiting', o.waiting) end`
+
+const columns = {
+  noticeid: 'uuid',
+  kind: 'text',
+  channel: 'text',
+  bookid: 'text',
+  userid: 'text',
+  reservationid: 'uuid',
+  reason: 'text',
+  shortage: 'bigint',
+  traceparent: 'text',
+  status: ['text', (notice: PlannedNotice) => statusOf(notice)],
+} as const
 
 const inserted = (
   sql: Sql,
   notices: PlannedNotice[],
-  { gathers, mayExist }: { gathers: boolean; mayExist: boolean },
+  { gathers, mayExist, detailed }: { gathers: boolean; mayExist: boolean; detailed: boolean },
 ) => sql`inserted as (
   insert into notice (
     noticeid, kind, channel, bookid, userid, reservationid, reason, shortage, traceparent, status, superseded_at,
-    attempts, sent_at
+    attempts, sent_at ${detailed ? sql`, details` : sql``}
   )
   select p.noticeid, p.kind, p.channel, p.bookid, p.userid, p.reservationid, p.reason, p.shortage, p.traceparent,
     p.status, case p.status when 'superseded' then clock_timestamp() end,
-    case p.status when 'sent' then 1 else 0 end, case p.status when 'sent' then clock_timestamp() end
-  from ${fencedRows(sql, notices, {
-    noticeid: 'uuid',
-    kind: 'text',
-    channel: 'text',
-    bookid: 'text',
-    userid: 'text',
-    reservationid: 'uuid',
-    reason: 'text',
-    shortage: 'bigint',
-    traceparent: 'text',
-    status: ['text', statusOf],
-  })} as p
+    case p.status when 'sent' then 1 else 0 end, case p.status when 'sent' then clock_timestamp() end ${detailed ? sql`, p.details::jsonb` : sql``}
+  from ${detailed ? fencedRows(sql, notices, { ...columns, details: ['text', detailsOf] }) : fencedRows(sql, notices, columns)} as p
   ${gathers ? sql`where not exists (select from open_request o where o.noticeid = p.noticeid)` : sql``}
   ${mayExist ? sql`on conflict (noticeid) do nothing` : sql``}
-  returning noticeid, seq, channel, status
+  returning noticeid, seq, channel, status ${detailed ? sql`, kind, reservationid, details` : sql``}
 )`
 
 const statusOf = ({ superseded, printed }: PlannedNotice) =>
   superseded ? 'superseded' : printed ? 'sent' : 'pending'
+
+const detailsOf = ({ details }: PlannedNotice) => (details ? JSON.stringify(details) : null)
 
 const queued = (sql: Sql, delayMs: number) => sql`queued as (
   insert into undelivered (seq, channel, due_at)
@@ -129,13 +159,24 @@ const queued = (sql: Sql, delayMs: number) => sql`queued as (
   from inserted where status = 'pending'
 )`
 
-const queuedOrGathering = (sql: Sql, delayMs: number, gatherMs: number) => sql`queued as (
+/** A purchase request waits to be gathered, and a reminder until it is due. Both can be found by key, like extensions. */
+const queuedWithKeys = (
+  sql: Sql,
+  { delayMs, gatherMs }: Delays,
+  { gathers, detailed }: { gathers: boolean; detailed: boolean },
+) => sql`queued as (
   insert into undelivered (seq, channel, due_at, gathers)
-  select n.seq, n.channel, clock_timestamp() + interval '1 millisecond' *
-    case when g.gathers is null then ${delayMs}::float8 else ${gatherMs}::float8 end, g.gathers
-  from inserted n left join gatherings g on g.noticeid = n.noticeid
+  select n.seq, n.channel,
+    ${detailed ? sql`coalesce((n.details->>'remindAt')::timestamptz, ` : sql`(`}clock_timestamp() + interval '1 millisecond' *
+    ${gathers ? sql`case when g.gathers is null then ${delayMs}::float8 else ${gatherMs}::float8 end` : sql`${delayMs}::float8`}),
+    ${gathers ? sql`coalesce(g.gathers, ` : sql`(`}${detailed ? pickupKey(sql) : sql`null::text`})
+  from inserted n ${gathers ? sql`left join gatherings g on g.noticeid = n.noticeid` : sql``}
   where n.status = 'pending'
 )`
+
+/** As `pickupKeyOf` makes it. */
+const pickupKey = (sql: Sql) => sql`
+  case when n.kind in ('reminder', 'extended') then 'pickup/' || n.reservationid end`
 
 /** Locks in the order of seq, so that this commit and a dispatcher that records results never wait in a circle. */
 const toSupersede = (sql: Sql, withdrawals: Plan['withdrawals']) => sql`to_supersede as materialized (
@@ -154,17 +195,19 @@ const supersededOutcomes = (sql: Sql) => sql`withdrawn as (
   returning n.channel
 )`
 
-/** Purchase requests of earlier batches whose book was ordered since. */
-const supersededRequests = (sql: Sql, orders: Plan['orders']) => sql`ordered_requests as materialized (
+const supersededByKey = (
+  sql: Sql,
+  keys: { key: string; partition: number }[],
+) => sql`found_by_key as materialized (
   select v.seq
-  from ${fencedRows(sql, orders, { gathers: ['text', (it) => keyOf(it.bookid)] })} as o
-  join undelivered v on v.gathers = o.gathers and v.due_at < 'infinity'
+  from ${fencedRows(sql, keys, { gathers: ['text', (it) => it.key] })} as k
+  join undelivered v on v.gathers = k.gathers and v.due_at < 'infinity'
   order by v.seq
   for update of v
-), dropped_requests as (
-  delete from undelivered v using ordered_requests o where v.seq = o.seq returning v.seq
-), superseded_requests as (
-  update notice n set status = 'superseded', superseded_at = clock_timestamp() from dropped_requests d
+), dropped_by_key as (
+  delete from undelivered v using found_by_key k where v.seq = k.seq returning v.seq
+), superseded_by_key as (
+  update notice n set status = 'superseded', superseded_at = clock_timestamp() from dropped_by_key d
   where n.seq = d.seq
   returning n.channel
 )`

@@ -28,6 +28,7 @@ export const route = (configured: ChannelName[], some: Partial<Routing> = {}): R
   purchaser: absent,
   operator: absent,
   locale: 'ko',
+  timeZone: 'Asia/Seoul',
   ...some,
 })
 /** The console, and the webhooks of customers who have one. */
@@ -67,11 +68,103 @@ export const refused = (answer: Answer): StockEvent => ({
   reason: 'OutOfStock',
   ...answer,
 })
-export const purchaseRequested = (shortage = 1, bookid = after.bookid): StockEvent => ({
+export const purchaseRequested = (shortage = 1, bookid = after.bookid, waiting?: number): StockEvent => ({
   type: 'PurchaseRequested',
   ...after,
   bookid,
   shortage,
+  ...(waiting === undefined ? {} : { waiting }),
+})
+
+/** 18:00 on Monday in Seoul. */
+export const monday = '2026-11-30T09:00:00.000Z'
+/** Builders of the events of a reservation of a book with a queue and a hold shelf. */
+export const queue = {
+  queued: (answer: Answer, position = 3): StockEvent => ({
+    type: 'ReservationQueued',
+    ...after,
+    userid: 'test1',
+    place: 7,
+    position,
+    ...answer,
+  }),
+  served: (answer: Answer, turn?: number): StockEvent => ({
+    type: 'CopyReserved',
+    ...after,
+    userid: 'test1',
+    place: 7,
+    waited: true,
+    ...(turn && { turn }),
+    ...answer,
+  }),
+  shelved: (answer: Answer, pickupBy: string | null = monday, turn?: number): StockEvent => ({
+    type: 'CopyShelved',
+    ...after,
+    userid: 'test1',
+    pickupBy,
+    ...(turn && { turn }),
+    ...answer,
+  }),
+  extended: (answer: Answer, pickupBy: string): StockEvent => ({
+    type: 'PickupExtended',
+    ...after,
+    userid: 'test1',
+    pickupBy,
+    ...answer,
+  }),
+  handedOver: (answer: Answer): StockEvent => ({
+    type: 'CopyHandedOver',
+    ...after,
+    userid: 'test1',
+    ...answer,
+  }),
+  returned: (answer: Answer): StockEvent => ({ type: 'CopyReturned', ...after, userid: 'test1', ...answer }),
+  expired: (answer: Answer): StockEvent => ({ type: 'HoldExpired', ...after, userid: 'test1', ...answer }),
+  takenBack: (answer: Answer, turn = 2): StockEvent => ({
+    type: 'CopyTakenBack',
+    ...after,
+    userid: 'test1',
+    place: 7,
+    cause: 'Lost',
+    turn,
+    ...answer,
+  }),
+  lapsed: (answer: Answer): StockEvent => ({
+    type: 'ReservationRefused',
+    ...after,
+    userid: 'test1',
+    reason: 'WaitLapsed',
+    place: 7,
+    ...answer,
+  }),
+  canceled: (answer: Answer): StockEvent => ({
+    type: 'CopyReleased',
+    ...after,
+    userid: 'test1',
+    cause: 'Staff',
+    note: 'We move.',
+    ...answer,
+  }),
+}
+
+export const declined = (bookid = after.bookid): StockEvent => ({
+  type: 'PurchaseDeclined',
+  ...after,
+  bookid,
+})
+
+export const received = (
+  title: string,
+  { author = '', bookid = after.bookid, version = after.version } = {},
+): StockEvent => ({
+  type: 'CopiesReceived',
+  ...after,
+  bookid,
+  version,
+  qty: 1,
+  title,
+  author,
+  isbn: '',
 })
 
 export const ordered = (bookid = after.bookid): StockEvent => ({

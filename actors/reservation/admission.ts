@@ -43,6 +43,7 @@ export async function admit(
         userid: 'text',
         partition: 'smallint',
         traceparent: 'text',
+        wait: ['bool', (it) => it.wait ?? null],
       })} as r
       -- A repeated key takes no second slot.
       ${keyed ? sql`where not exists (select from reservation s where s.reservationid = r.reservationid)` : sql``}
@@ -71,13 +72,13 @@ export async function admit(
       from given
     ), inserted as (
       insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at,
-        status, reason, active, active_max)
+        status, reason, active, active_max, wait)
       select reservationid, bookid, userid, partition, traceparent, now(), now(),
         case when reason is null then 'Requested' else 'Failed' end, reason,
         case reason when 'LimitReached' then (
           (select jsonb_object_agg(userid, cardinality(active)) from judged) ->> userid
         )::int end,
-        case reason when 'LimitReached' then ${activeMax}::int end
+        case reason when 'LimitReached' then ${activeMax}::int end, wait
       from decided
       order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}

@@ -9,6 +9,8 @@ export type Listing = {
   about: { title: string; author: string; isbn: string } | undefined
   available: number
   held: number
+  out: number
+  waiting: number
   version: number
 }
 
@@ -16,20 +18,28 @@ export type Listing = {
 export function listingsOf(events: StockEvent[]): Listing[] {
   const listings = new Map<string, Listing>()
   for (const event of events) {
-    const { bookid, available, held, version } = event
+    const { bookid, available, held, out = 0, waiting = 0, version } = event
     const known = listings.get(bookid)
     const about =
       event.type === 'CopiesReceived'
         ? { title: event.title, author: event.author, isbn: event.isbn }
         : known?.about
-    const latest = known && known.version > version ? known : { bookid, available, held, version }
+    const latest =
+      known && known.version > version ? known : { bookid, available, held, out, waiting, version }
     listings.set(bookid, { ...latest, about })
   }
   return [...listings.values()]
 }
 
 type Row = Listing & { partition: number }
-const counts = { bookid: 'text', available: 'bigint', held: 'bigint', version: 'bigint' } as const
+const counts = {
+  bookid: 'text',
+  available: 'bigint',
+  held: 'bigint',
+  out: 'bigint',
+  waiting: 'bigint',
+  version: 'bigint',
+} as const
 
 /**
  * Adds received books to the list. A receipt of an equal version replaces the row, which may come from an event that was
@@ -40,8 +50,8 @@ export const upsertBooks = (
   listings: (Row & { about: NonNullable<Row['about']> })[],
 ): Fragment => sql`
   upserted_books as (
-    insert into book (bookid, title, author, isbn, available, held, version)
-    select bookid, title, author, isbn, available, held, version
+    insert into book (bookid, title, author, isbn, available, held, out, waiting, version)
+    select bookid, title, author, isbn, available, held, out, waiting, version
     from ${fencedRows(sql, listings, {
       ...counts,
       title: ['text', (it) => it.about.title],
@@ -50,20 +60,23 @@ export const upsertBooks = (
     })} as b
     on conflict (bookid) do update set
       title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
-      held = excluded.held, version = excluded.version, updated_at = excluded.updated_at
+      held = excluded.held, out = excluded.out, waiting = excluded.waiting, version = excluded.version,
+      updated_at = excluded.updated_at
     where book.version < excluded.version or book.version = excluded.version
-      and (book.title, book.author, book.isbn, book.available, book.held)
-        <> (excluded.title, excluded.author, excluded.isbn, excluded.available, excluded.held)
+      and (book.title, book.author, book.isbn, book.available, book.held, book.out, book.waiting)
+        <> (excluded.title, excluded.author, excluded.isbn, excluded.available, excluded.held, excluded.out, excluded.waiting)
   )`
 
 /** Updates the counts of books that are on the list. */
 export const updateCounts = (sql: Sql, listings: Row[]): Fragment => sql`
   updated_counts as (
-    update book set available = b.available, held = b.held, version = b.version, updated_at = clock_timestamp()
+    update book set available = b.available, held = b.held, out = b.out, waiting = b.waiting, version = b.version,
+      updated_at = clock_timestamp()
     from ${fencedRows(sql, listings, counts)} as b
     where book.bookid = b.bookid
       and (book.version < b.version
-        or book.version = b.version and (book.available, book.held) <> (b.available, b.held))
+        or book.version = b.version
+          and (book.available, book.held, book.out, book.waiting) <> (b.available, b.held, b.out, b.waiting))
   )`
 
 export type BookRow = {
@@ -72,6 +85,9 @@ export type BookRow = {
   author: string
   isbn: string
   available: number
+  /** In whatever hands: available, held and out. */
+  owned: number
+  waiting: number
   version: number
   updated_at: Date
 }
@@ -88,7 +104,8 @@ export type BookQuery = {
  * spelling (`migrations/0003-book-search.sql`).
  */
 export function findBooks(sql: Sql, { q, available, after, limit }: BookQuery): Promise<BookRow[]> {
-  const shown = sql`bookid, title, author, isbn, available, version, updated_at`
+  const shown = sql`
+    bookid, title, author, isbn, available, available + held + out as owned, waiting, version, updated_at`
   const has = available === undefined ? undefined : available ? sql`available > 0` : sql`available = 0`
   if (q === undefined) {
     return sql<BookRow[]>`

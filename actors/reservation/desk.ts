@@ -20,20 +20,22 @@ import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { Gone, Wakeup } from '../../streams/wakeup.ts'
-import { refusalReasons } from '../messages.ts'
+import { cancellationCauses, type RefusalReason } from '../messages.ts'
 import { admissions, admit } from './admission.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 import {
+  type Cancellation,
   commandIn,
+  isFinal,
   isUndecided,
   type NewReservation,
   type Requestable,
   type Reservation,
   requestable,
   statuses,
+  unset,
 } from './reservation.ts'
-import { active } from './standings.ts'
 import * as store from './store.ts'
 import { tracedInserts } from './traced-inserts.ts'
 
@@ -47,8 +49,14 @@ export const insertsAtOnce = 2
 export const answerSchema = z.object({
   reservationid: z.uuid(),
   status: z.enum(statuses),
-  reason: z.enum(refusalReasons).nullable(),
+  /** A newer version may know more reasons. */
+  reason: z.custom<RefusalReason>((it) => typeof it === 'string').nullable(),
   updatedAt: z.iso.datetime(),
+  /** Absent if the book may have no hold shelf. */
+  pickupBy: z.iso.datetime().nullish(),
+  /** Of a cancellation. Absent if none was given. */
+  cause: z.enum(cancellationCauses).optional(),
+  note: z.string().optional(),
 })
 export type Answer = z.infer<typeof answerSchema>
 
@@ -139,7 +147,14 @@ export class Desk {
     if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
     const refusal = refused?.get(reservationid)
     if (refusal)
-      return this.#refused({ ...row, ...refusal, status: 'Failed', created_at: at, updated_at: at })
+      return this.#refused({
+        ...unset,
+        ...row,
+        ...refusal,
+        status: 'Failed',
+        created_at: at,
+        updated_at: at,
+      })
     metrics.accepted.inc()
     const waitMs = performance.now() - startedAt
     metrics.acceptSeconds.observe(waitMs / 1_000)
@@ -147,15 +162,7 @@ export class Desk {
       log.info({ reservationid, bookid, ...traceFacts(traceparent) }, 'accepted'),
     )
     this.#send('ReserveCopy', row)
-    return {
-      ...row,
-      status: 'Requested',
-      reason: null,
-      active: null,
-      active_max: null,
-      created_at: at,
-      updated_at: at,
-    }
+    return { ...unset, ...row, status: 'Requested', created_at: at, updated_at: at }
   }
 
   #refused(reservation: Reservation & store.Refusal): Reservation {
@@ -174,7 +181,7 @@ export class Desk {
     const stored = await store.find(this.#options.sql, reservationid)
     if (!stored) throw new Unavailable('The reservation cannot be read yet.')
     // If it ended while the key was repeated, the repetition took a slot that nothing frees.
-    if (!active.includes(stored.status)) this.#options.prune?.(stored.userid)
+    if (isFinal(stored.status)) this.#options.prune?.(stored.userid)
     return stored
   }
 
@@ -187,12 +194,14 @@ export class Desk {
     limit.pause()
     const answer = await decision
     limit.resume()
-    if (answer) return { ...reservation, ...answer, updated_at: new Date(answer.updatedAt) }
-    if (gone?.aborted) return reservation
-    // No announcement in time. The reservation may be decided nevertheless; if it cannot be read, it is at least accepted.
+    const known = answer ? answered(reservation, answer) : reservation
+    if (answer && answer.status !== 'Waiting') return known
+    if (gone?.aborted) return known
+    // Without an announcement in time the reservation may be decided nevertheless; if it waits, its position is in the row only.
+    // If it cannot be read, it is at least accepted.
     const reading = store.find(this.#options.sql, reservation.reservationid)
     const row = await within(limit.leftMs / 2, 'read', reading).catch(() => undefined)
-    return row ?? reservation
+    return row ?? known
   }
 
   /**
@@ -203,9 +212,19 @@ export class Desk {
     reservationid: string,
     status: Requestable,
     traceparent: string | null = null,
+    cancellation: Cancellation = {},
   ): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, activeMax, wakeup, log } = this.#options
-    const changed = await store.change(sql, reservationid, status, traceparent, resendAfterMs, activeMax > 0)
+    const limited = activeMax > 0
+    const changed = await store.change(
+      sql,
+      reservationid,
+      status,
+      traceparent,
+      resendAfterMs,
+      cancellation,
+      limited,
+    )
     if (!changed) return await store.find(sql, reservationid)
     const { bookid } = changed
     this.#changeLines
@@ -233,11 +252,29 @@ export class Desk {
   }
 }
 
-export const answerOf = ({ reservationid, status, reason, updated_at }: Reservation): Answer => ({
-  reservationid,
+/** JSON leaves out what is undefined. */
+export const answerOf = (it: Reservation): Answer => ({
+  reservationid: it.reservationid,
+  status: it.status,
+  reason: it.reason,
+  updatedAt: it.updated_at.toISOString(),
+  pickupBy: it.pickup_by?.toISOString(),
+  cause: it.cause ?? undefined,
+  note: it.note ?? undefined,
+})
+
+/** @returns the reservation after the change that the answer says. */
+export const answered = (
+  reservation: Reservation,
+  { status, reason, updatedAt, pickupBy, cause, note }: Answer,
+): Reservation => ({
+  ...reservation,
   status,
   reason,
-  updatedAt: updated_at.toISOString(),
+  updated_at: new Date(updatedAt),
+  pickup_by: pickupBy ? new Date(pickupBy) : null,
+  cause: cause ?? reservation.cause,
+  note: note ?? reservation.note,
 })
 
 function toUnavailable(error: unknown): never {

@@ -1,9 +1,13 @@
-/** Follows one reservation with Server-Sent Events: its current status, then each change. */
+/**
+ * Follows one reservation with Server-Sent Events: its current status, then each change. While it waits, its position is sent
+ * too, at most once a minute.
+ */
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { safeHeaders } from '../../platform/http/reply.ts'
-import type { Desk } from './desk.ts'
-import { isFinal, type Reservation, type Status } from './reservation.ts'
+import { answered, type Desk } from './desk.ts'
+import type { Positions } from './positions.ts'
+import { isFinal, type Reservation } from './reservation.ts'
 import { toBody } from './resource.ts'
 
 /** When a client is to reconnect. Without it browsers take 3 to 5 s, which every rollout would cost them. */
@@ -17,14 +21,18 @@ const heartbeatMs = 15_000
 
 export type FollowOptions = {
   reservation: Reservation
-  desk: Desk
+  desk: Pick<Desk, 'listen'>
+  positions: Pick<Positions, 'follow'>
+  /** Reads the reservation again. */
+  read(): Promise<Reservation | undefined>
   stopping: AbortSignal
   /** This request's place among the held requests. The stream keeps it until it ends. */
   place: DisposableStack
 }
 
 /** An event's id is the status, so a client that reconnects after the final event gets 204 and stops reconnecting. */
-export function follow(c: Context, { reservation, desk, stopping, place }: FollowOptions): Response {
+export function follow(c: Context, options: FollowOptions): Response {
+  const { reservation, desk, positions, stopping, place } = options
   if (isFinal(reservation.status) && c.req.header('last-event-id') === reservation.status)
     return c.body(null, 204, safeHeaders)
   // HEAD runs this handler and discards the body unread: the stream would never end.
@@ -32,11 +40,22 @@ export function follow(c: Context, { reservation, desk, stopping, place }: Follo
   const ownPlace = place.move()
   const response = streamSSE(c, async (stream) => {
     let current = reservation
-    let sent: Status | undefined
+    let sent: Reservation | undefined
     let changed = Promise.withResolvers<void>()
-    const stopListening = desk.listen(reservation.reservationid, ({ updatedAt, ...answer }) => {
-      current = { ...current, ...answer, updated_at: new Date(updatedAt) }
+    const stopListening = desk.listen(reservation.reservationid, (answer) => {
+      const next = answered(current, answer)
+      // Read before the change that was sent last.
+      if (next.updated_at < current.updated_at) return
+      current = next
       changed.resolve()
+    })
+    const stopPositions = positions.follow({
+      current: () => current,
+      moved(queue) {
+        if (current.status !== 'Waiting') return
+        current = { ...current, queue }
+        changed.resolve()
+      },
     })
     const stop = () => changed.resolve()
     stream.onAbort(stop)
@@ -44,17 +63,19 @@ export function follow(c: Context, { reservation, desk, stopping, place }: Follo
     const heartbeat = setInterval(() => void stream.write(': still here\n\n'), heartbeatMs)
     try {
       while (!stream.aborted && !stopping.aborted) {
-        if (current.status !== sent) {
+        const event = newsOf(current, sent)
+        if (event) {
+          // An answer does not have the place.
+          if (event === 'status' && sent && current.status === 'Waiting') {
+            const row = await options.read().catch(() => undefined)
+            if (row && row.updated_at >= current.updated_at) current = row
+          }
           const retry = sent === undefined ? { retry: reconnectAfterMs } : {}
-          sent = current.status
-          await stream.writeSSE({
-            event: 'status',
-            id: sent,
-            data: JSON.stringify(toBody(current)),
-            ...retry,
-          })
+          sent = current
+          const data = JSON.stringify(toBody(sent))
+          await stream.writeSSE({ event, id: sent.status, data, ...retry })
+          if (isFinal(sent.status)) break
         }
-        if (isFinal(sent)) break
         await changed.promise
         changed = Promise.withResolvers()
       }
@@ -62,9 +83,18 @@ export function follow(c: Context, { reservation, desk, stopping, place }: Follo
       clearInterval(heartbeat)
       stopping.removeEventListener('abort', stop)
       stopListening()
+      stopPositions()
       ownPlace.dispose()
     }
   })
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
   return response
+}
+
+/** @returns the event that a client needs to see, if there is one. */
+function newsOf(current: Reservation, sent: Reservation | undefined): 'status' | 'position' | undefined {
+  if (!sent || current.status !== sent.status) return 'status'
+  if (current.pickup_by?.getTime() !== sent.pickup_by?.getTime()) return 'status'
+  const [now, before] = [current.queue, sent.queue]
+  return now?.position !== before?.position || now?.waiting !== before?.waiting ? 'position' : undefined
 }

@@ -1,22 +1,31 @@
 /** Handles stock's events: decides reservations, confirms cancellations, updates the book list. */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
-import type { Sql } from '../../streams/postgres.ts'
+import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type RefusalReason, type StockEvent } from '../messages.ts'
 import { type Listing, listingsOf, updateCounts, upsertBooks } from './books.ts'
-import { type Outcome, type Verdict, verdictsOf } from './reservation.ts'
-import { applyVerdicts, type Report, report } from './store.ts'
+import { applyVerdicts, type Move, reportMoves } from './composed.ts'
+import { applySteps, reportDrift, stepsOf } from './queue.ts'
+import type { Status } from './reservation.ts'
+import { applyShortVerdicts, type Report, report } from './store.ts'
+import { isPlain, type ShortVerdict, shortVerdictsOf, verdictsOf } from './verdict.ts'
 
 /** A reservation that stock's events changed. */
 export type Changed = {
   reservationid: string
   bookid: string
-  status: Outcome | 'Canceled'
+  status: Status
   reason: RefusalReason | null
   traceparent: string | undefined
   /** ISO 8601, by Postgres's clock. */
   updatedAt: string
-  /** From accepted to decided. Undefined for a confirmed cancellation. */
+  /** From accepted to decided. Undefined unless this is stock's first answer to the reservation. */
   seconds: number | undefined
+  /** Whether stock answered the reservation or its cancellation. Any later change is none. */
+  decided: boolean
+  /** Whether the status is another than before. */
+  moved: boolean
+  /** ISO 8601. Undefined if the book may have no hold shelf. */
+  pickupBy?: string | null
 }
 
 export type StockEventHandlerOptions = {
@@ -25,13 +34,16 @@ export type StockEventHandlerOptions = {
   limited?: boolean
   /** Called after the commit with the reservations that the events changed. */
   committed(changes: Changed[]): void
+  /** Called with the number of queues whose tally was wrong. */
+  drifted?(count: number): void
 }
 
-export function stockEventHandler({
-  sql,
-  limited,
-  committed,
-}: StockEventHandlerOptions): Handler<StockEvent> {
+type Reported = Report | { moves: Move[] | null } | { drifted: string[] | null }
+
+export function stockEventHandler(options: StockEventHandlerOptions): Handler<StockEvent> {
+  const { sql, limited } = options
+  /** Books whose tally is to be counted again. Another owner of their partition finds out by itself. */
+  const wrong = new Set<string>()
   return {
     parse: parseStockEvent,
 
@@ -39,38 +51,72 @@ export function stockEventHandler({
       const events = batch.map((it) => it.message)
       // All events of a book, and so of a reservation, come from one partition.
       const partitionOf = new Map(batch.map((it) => [it.message.bookid, it.partition]))
-      const verdicts = verdictsOf(events).map((it) => ({ ...it, partition: partitionOf.get(it.bookid)! }))
-      const listings = listingsOf(events).map((it) => ({ ...it, partition: partitionOf.get(it.bookid)! }))
+      const owned = <Item extends { bookid: string }>(it: Item) => ({
+        ...it,
+        partition: partitionOf.get(it.bookid)!,
+      })
+      const plain = events.every(isPlain)
+      const short = plain ? shortVerdictsOf(events).map(owned) : []
+      const composed = plain ? [] : verdictsOf(events).map(owned)
+      const queue = plain ? nobodyWaits : stepsOf(events)
+      const recounted = queue.lengths.filter(({ bookid }) => wrong.has(bookid))
+      const listings = listingsOf(events).map(owned)
       const received = listings.filter(isReceived)
       const counted = listings.filter((it) => !isReceived(it) && it.version > 0)
       return {
         events: [],
         poison: [],
         writes: [
-          verdicts.length > 0 && applyVerdicts(sql, verdicts, limited),
+          short.length > 0 && applyShortVerdicts(sql, short, limited),
+          composed.length > 0 && applyVerdicts(sql, composed, limited),
+          queue.steps.length > 0 &&
+            applySteps(sql, queue.steps.map(owned), queue.lengths.map(owned), recounted.map(owned)),
           received.length > 0 && upsertBooks(sql, received),
           counted.length > 0 && updateCounts(sql, counted),
         ].filter((it) => it !== false),
-        ...(verdicts.length > 0 ? { results: report(sql) } : {}),
-        committed: (_, results) =>
-          committed((results as Report[]).flatMap((it) => changedBy(it, verdicts, batch))),
+        ...resultsOf(
+          short.length > 0 && report(sql),
+          composed.length > 0 && reportMoves(sql),
+          queue.steps.length > 0 && reportDrift(sql),
+        ),
+        committed(_, results) {
+          for (const { bookid } of recounted) wrong.delete(bookid)
+          const changes: Changed[] = []
+          for (const it of results as Reported[]) {
+            if ('moves' in it) changes.push(...movedBy(it.moves ?? [], batch))
+            else if ('drifted' in it) noteDrift(it.drifted ?? [])
+            else changes.push(...changedBy(it, short, batch))
+          }
+          options.committed(changes)
+        },
       }
     },
   }
+
+  function noteDrift(bookids: string[]): void {
+    for (const bookid of bookids) wrong.add(bookid)
+    if (bookids.length > 0) options.drifted?.(bookids.length)
+  }
+
+  function resultsOf(...reports: (Fragment | false)[]): Pick<Effects, 'results'> {
+    const [first, second] = reports.filter((it) => it !== false)
+    if (!first) return {}
+    return { results: second ? sql`${first} union all ${second}` : first }
+  }
 }
+
+const nobodyWaits: ReturnType<typeof stepsOf> = { steps: [], lengths: [] }
 
 function changedBy(
   { decided, seconds, at, canceled, canceled_at }: Report,
-  verdicts: Verdict[],
+  verdicts: ShortVerdict[],
   batch: Delivery<StockEvent>[],
 ): Changed[] {
   const verdictOf = new Map(verdicts.map((it) => [it.reservationid, it]))
-  const traceOf = new Map<string, string | undefined>()
-  for (const { message, envelope } of batch)
-    if ('reservationid' in message) traceOf.set(message.reservationid, envelope.traceparent)
+  const traceOf = tracesOf(batch)
   const changed = (reservationid: string) => {
     const { bookid } = verdictOf.get(reservationid)!
-    return { reservationid, bookid, traceparent: traceOf.get(reservationid) }
+    return { reservationid, bookid, traceparent: traceOf.get(reservationid), decided: true, moved: true }
   }
   const decidedAt = new Date(at).toISOString()
   return [
@@ -86,6 +132,37 @@ function changedBy(
       seconds: undefined,
     })),
   ]
+}
+
+function movedBy(moves: Move[], batch: Delivery<StockEvent>[]): Changed[] {
+  const bookOf = new Map<string, string>()
+  for (const { message } of batch)
+    if ('reservationid' in message) bookOf.set(message.reservationid, message.bookid)
+  const traceOf = tracesOf(batch)
+  return moves.map(({ reservationid, was, status, reason, pickup_by, updated_at, seconds }) => {
+    const moved = was !== status
+    const released = was === 'Canceled' && !moved
+    return {
+      reservationid,
+      bookid: bookOf.get(reservationid)!,
+      status,
+      reason,
+      traceparent: traceOf.get(reservationid),
+      updatedAt: new Date(updated_at).toISOString(),
+      seconds: was === 'Requested' ? seconds : undefined,
+      decided: was === 'Requested' || released,
+      moved,
+      pickupBy: pickup_by && new Date(pickup_by).toISOString(),
+    }
+  })
+}
+
+/** Of each reservation, the trace of its last event. */
+function tracesOf(batch: Delivery<StockEvent>[]): Map<string, string | undefined> {
+  const traceOf = new Map<string, string | undefined>()
+  for (const { message, envelope } of batch)
+    if ('reservationid' in message) traceOf.set(message.reservationid, envelope.traceparent)
+  return traceOf
 }
 
 const isReceived = <It extends Listing>(it: It): it is It & { about: NonNullable<Listing['about']> } =>

@@ -19,6 +19,7 @@ import { findBooks } from './books.ts'
 import type { Desk } from './desk.ts'
 import * as examples from './examples.ts'
 import { follow } from './follow.ts'
+import type { Positions } from './positions.ts'
 import { type Reservation, statuses } from './reservation.ts'
 import {
   bookSchema,
@@ -53,6 +54,7 @@ export type ReservationHttpOptions = {
   app: App
   sql: Sql
   desk: Desk
+  positions: Positions
   /** Limits the requests that wait or follow at a time. */
   held: Places
   /** For lists and searches. */
@@ -131,7 +133,7 @@ const cancel = createRoute({
   operationId: 'cancelReservation',
   summary: 'Cancel a reservation',
   description:
-    'A failed reservation cannot be canceled. Canceling a reservation again has no further effect.',
+    'A reservation can be canceled until it failed, its hold expired, or its copy was handed over. Canceling a reservation again has no further effect.',
   tags: ['reservations'],
   request: { params, body: jsonBody(cancellationSchema, examples.cancellation) },
   responses: {
@@ -145,12 +147,13 @@ const events = createRoute({
   path: '/reservations/{reservationid}/events',
   operationId: 'followReservation',
   summary: 'Follow a reservation',
-  description: 'Server-Sent Events: the current status, then each change until the status is final.',
+  description:
+    'Server-Sent Events: the current status, then each change until the status is final. While the reservation waits, its position is sent too, at most once a minute.',
   tags: ['reservations'],
   request: { params, headers: z.object({ 'last-event-id': z.string().optional() }) },
   responses: {
     200: {
-      description: 'A stream of `status` events',
+      description: 'A stream of `status` and `position` events',
       headers: z.object({ 'x-accel-buffering': z.literal('no') }),
       content: { 'text/event-stream': { schema: eventSchema, example: examples.event } },
     },
@@ -191,7 +194,8 @@ const books = createRoute({
   ),
 })
 
-export function mountReservations({ app, sql, reads, desk, held, stopping }: ReservationHttpOptions): void {
+export function mountReservations(options: ReservationHttpOptions): void {
+  const { app, sql, reads, desk, positions, held, stopping } = options
   // Separate limits, so that many searches do not hold up lists.
   const lists = new Reads(reads, listsAtOnce)
   const searches = new Reads(reads, searchesAtOnce)
@@ -235,12 +239,12 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
 
   app.addRoute(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
-    const { status } = c.req.valid('json')
-    const reservation = await desk.change(reservationid, status, traceOf(c))
+    const { status, ...cancellation } = c.req.valid('json')
+    const reservation = await desk.change(reservationid, status, traceOf(c), cancellation)
     if (!reservation) throw notFound()
     if (reservation.status !== status) {
       throw new Problem('not-cancelable', {
-        detail: `The reservation is ${reservation.status} and holds no copy.`,
+        detail: `The reservation is ${reservation.status} and ${reservation.status === 'Collected' ? 'its copy was handed over' : 'holds no copy'}.`,
       })
     }
     return reply(200, toBody(reservation))
@@ -250,7 +254,8 @@ export function mountReservations({ app, sql, reads, desk, held, stopping }: Res
     using place = new DisposableStack()
     place.use(held.take())
     const reservation = await found(c)
-    return follow(c, { reservation, desk, stopping, place })
+    const read = () => store.find(sql, reservation.reservationid)
+    return follow(c, { reservation, desk, positions, read, stopping, place })
   })
 
   app.addRoute(books, async (c) => {

@@ -12,7 +12,9 @@ import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk
 import { type Changed, stockEventHandler } from './handler.ts'
 import { about, mountReservations, readsAtOnce } from './http.ts'
 import { unconfirmedSeconds } from './outbox.ts'
+import { Positions } from './positions.ts'
 import { Pruning } from './pruning.ts'
+import { positionsOf } from './queue.ts'
 import { resendUnconfirmed } from './resend.ts'
 import { isUndecided } from './reservation.ts'
 import { mountStandings } from './standings-http.ts'
@@ -60,25 +62,38 @@ await runService('reservation', async (given) => {
   })
   const worker = parts.worker({
     topic: topics.stockEvents,
-    handler: stockEventHandler({ sql: workerSql, limited: activeMax > 0, committed: onChanged }),
+    handler: stockEventHandler({
+      sql: workerSql,
+      limited: activeMax > 0,
+      committed: onChanged,
+      drifted: (count) => metrics.queueDrifts.inc(count),
+    }),
   })
 
   const decidedLines = lines.of('decided')
+  const movedLines = lines.of('changed')
   /** Called after the commit: answers waiting requests, counts and logs. */
   function onChanged(changes: Changed[]): void {
     wakeup.announce(changes.map(toAnswer))
-    for (const { reservationid, bookid, status, reason, traceparent, seconds } of changes) {
-      metrics.decided(status).inc()
+    for (const { reservationid, bookid, status, reason, traceparent, seconds, decided, moved } of changes) {
+      if (!decided && !moved) continue
+      const its = decided ? metrics.decided(status) : metrics.moved(status)
+      its.inc()
       if (seconds !== undefined) metrics.decisionSeconds.observe(seconds)
       const waitMs = seconds === undefined ? undefined : seconds * 1_000
-      decidedLines.add({ outcome: status, id: reservationid, waitMs }, () =>
-        log.info({ reservationid, bookid, status, reason, ...traceFacts(traceparent) }, 'decided'),
+      const series = decided ? decidedLines : movedLines
+      series.add({ outcome: status, id: reservationid, waitMs }, () =>
+        log.info(
+          { reservationid, bookid, status, reason, ...traceFacts(traceparent) },
+          decided ? 'decided' : 'changed',
+        ),
       )
     }
   }
 
+  const positions = new Positions({ read: (bookid, places) => positionsOf(sql, bookid, places) })
   const app = parts.app(about)
-  mountReservations({ app, sql, reads, desk, held: placesToWait(metrics), stopping })
+  mountReservations({ app, sql, reads, desk, positions, held: placesToWait(metrics), stopping })
   mountStandings({ app, sql, activeMax, now })
 
   const pulse = new Pulse('resend')
@@ -105,10 +120,12 @@ await runService('reservation', async (given) => {
   const watching = parts.watchStores(worker, async () =>
     metrics.undecidedFor(await unconfirmedSeconds(sql, partitions)),
   )
-  const loops = [worker, wakeup, resending, new Forgetting(sql, log), watching, ...(pruning ? [pruning] : [])]
+  const loops = [worker, wakeup, resending, positions, new Forgetting(sql, log), watching]
+  if (pruning) loops.push(pruning)
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 
-function toAnswer({ reservationid, status, reason, updatedAt }: Changed): Answer {
-  return { reservationid, status, reason, updatedAt }
+function toAnswer({ reservationid, status, reason, updatedAt, pickupBy }: Changed): Answer {
+  // JSON leaves out what is undefined.
+  return { reservationid, status, reason, updatedAt, pickupBy }
 }

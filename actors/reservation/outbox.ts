@@ -2,9 +2,10 @@
 import type { Sql } from '../../streams/postgres.ts'
 import { type Reservation, unconfirmed, undecided } from './reservation.ts'
 
-export type UnconfirmedCommand = Pick<Reservation, 'reservationid' | 'bookid' | 'userid' | 'status'> & {
-  traceparent: string | null
-}
+export type UnconfirmedCommand = Pick<
+  Reservation,
+  'reservationid' | 'bookid' | 'userid' | 'status' | 'cause' | 'note'
+> & { wait: boolean | null; traceparent: string | null }
 
 /** Moves the undecided reservations of due lots into the outbox. One that is decided concurrently may get there too. */
 export async function openLots(sql: Sql): Promise<void> {
@@ -84,6 +85,6 @@ export const claimDue = (
     from due where not due.confirmed and o.partition = ${partition} and o.reservationid = due.reservationid
     returning o.reservationid
   )
-  select r.reservationid, r.bookid, r.userid, r.status, r.traceparent
+  select r.reservationid, r.bookid, r.userid, r.status, r.cause, r.note, r.wait, r.traceparent
   from claimed join reservation r on r.reservationid = claimed.reservationid
   order by r.reservationid`

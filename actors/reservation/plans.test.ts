@@ -11,6 +11,7 @@ import { admit } from './admission.ts'
 import { findBooks } from './books.ts'
 import { stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
+import { positionIn, positionsOf } from './queue.ts'
 import { block, readStanding, reconcile, standingsAfter, unblock } from './standings.ts'
 import * as store from './store.ts'
 
@@ -39,16 +40,33 @@ const rowsOf = (size: number, keyed = false): store.Accepted[] =>
     traceparent,
   }))
 
-/** Accepts reservations, and commits stock's events about them. */
+/** Accepts reservations, and commits stock's events about them, of books without and with a queue. */
 async function write(sql: Sql, size: number, activeMax = 0): Promise<void> {
+  await writeEvents(sql, size, activeMax, ({ reservationid, bookid, userid }) => [
+    { type: 'CopyReserved', bookid, version: 2, available: 1, held: 1, reservationid, userid },
+  ])
+  await writeEvents(sql, size, activeMax, ({ reservationid, bookid, userid }, i) => {
+    const its = { bookid, version: 2, available: 1, held: 1, reservationid, userid, place: i + 1 }
+    return i % 2 === 0
+      ? [{ type: 'ReservationQueued', ...its, position: 1 }]
+      : [{ type: 'CopyReserved', ...its, waited: true }]
+  })
+}
+
+async function writeEvents(
+  sql: Sql,
+  size: number,
+  activeMax: number,
+  about: (row: store.Accepted, i: number) => StockEvent[],
+): Promise<void> {
   const rows = rowsOf(size)
   await admit(sql, rows, 3_000, activeMax)
   await admit(sql, rowsOf(size, true), 3_000, activeMax)
-  const events = rows.flatMap(({ reservationid, bookid, userid }): StockEvent[] => [
-    { type: 'CopyReserved', bookid, version: 2, available: 1, held: 1, reservationid, userid },
+  const events = rows.flatMap((row, i): StockEvent[] => [
+    ...about(row, i),
     {
       type: 'CopiesReceived',
-      bookid: `${bookid}-new`,
+      bookid: `${row.bookid}-new`,
       version: 1,
       available: 1,
       held: 0,
@@ -58,7 +76,7 @@ async function write(sql: Sql, size: number, activeMax = 0): Promise<void> {
       isbn: '',
     },
   ])
-  const handler = stockEventHandler({ sql, limited: activeMax > 0, committed() {} })
+  const handler = stockEventHandler({ sql, committed() {} })
   const batch = events.map((message, i) => ({
     partition: i % 16,
     position: '1-0',
@@ -76,6 +94,13 @@ async function write(sql: Sql, size: number, activeMax = 0): Promise<void> {
   }))
   await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
 }
+
+type Actual = { 'Relation Name'?: string; 'Actual Rows': number; 'Actual Loops': number; Plans?: Actual[] }
+
+/** How many rows a plan has read from tables. */
+const rowsReadBy = (plan: Actual): number =>
+  (plan['Relation Name'] ? plan['Actual Rows'] * plan['Actual Loops'] : 0) +
+  (plan.Plans ?? []).reduce((sum, it) => sum + rowsReadBy(it), 0)
 
 async function resend(sql: Sql): Promise<void> {
   await outbox.openLots(sql)
@@ -96,7 +121,7 @@ async function query(sql: Sql, size: number): Promise<void> {
 /** Further statements while reservations are limited. */
 async function limit(sql: Sql, size: number): Promise<void> {
   const [row] = rowsOf(1)
-  await store.change(sql, row!.reservationid, 'Canceled', traceparent, 3_000, true)
+  await store.change(sql, row!.reservationid, 'Canceled', traceparent, 3_000, {}, true)
   await reconcile(
     sql,
     rowsOf(size).map((it) => it.userid),
@@ -107,20 +132,23 @@ async function limit(sql: Sql, size: number): Promise<void> {
 }
 
 async function expectHot(size: number): Promise<void> {
-  expect(await expectIndexes(hot, (sql) => write(sql, size))).toBe(3)
-  expect(await expectIndexes(hot, (sql) => write(sql, size, 3))).toBe(3)
+  expect(await expectIndexes(hot, (sql) => write(sql, size))).toBe(6)
+  expect(await expectIndexes(hot, (sql) => write(sql, size, 3))).toBe(6)
   expect(await expectIndexes(hot, (sql) => limit(sql, size))).toBe(5)
   await expectIndexes(hot, (sql) => standingsAfter(sql, '', 500), { walked: ['standing'] })
   // There are only lots of the last few seconds.
   expect(await expectIndexes(hot, resend, { small: ['lot'] })).toBe(3)
 }
 
-const tables = ['reservation', 'book', 'book_search', 'idempotency', 'standing']
+const tables = ['reservation', 'book', 'book_search', 'idempotency', 'queue', 'queue_tally', 'standing']
 const million = 1_000_000
 const books = 50_000
 const keys = 200_000
 const customers = 100_000
 const undecided = 5_000
+const waiting = 100_000
+/** Of a reservation that waits for the most wanted book. */
+const last = 'ffffffff-0000-0000-0000-000000000000'
 
 async function fill(sql: Sql): Promise<void> {
   const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
@@ -138,6 +166,19 @@ async function fill(sql: Sql): Promise<void> {
     insert into book (bookid, title, author, isbn, available, held, version)
     select 'book-' || i, 'title ' || i, 'author', 'isbn', i % 3, 0, 1 from generate_series(1, ${books}::int) i
     on conflict do nothing`
+  await sql`truncate queue, queue_tally`
+  await sql`
+    insert into queue (bookid, place, reservationid)
+    select 'wanted', i, ${uuid} from generate_series(1, ${waiting}::int) i`
+  await sql`
+    insert into queue (bookid, place, reservationid)
+    select 'book-' || i % ${books}::int, i, ${uuid} from generate_series(1, ${waiting}::int) i`
+  await sql`
+    insert into queue_tally (bookid, chunk, waiting)
+    select bookid, place >> 8, count(*) from queue group by 1, 2`
+  await sql`
+    insert into reservation (reservationid, bookid, userid, partition, status, place)
+    values (${last}, 'wanted', 'last', 0, 'Waiting', ${waiting - 1})`
   await sql`
     insert into idempotency (key, fingerprint, id, created_at)
     select ${uuid}, '\\x00', ${uuid}, now() - interval '7 days 1 hour' + i * interval '3 seconds'
@@ -148,12 +189,15 @@ async function fill(sql: Sql): Promise<void> {
     on conflict do nothing`
 }
 
+/** Without the space that parts leave that are left out. */
+const plain = (statement: string) => statement.replaceAll(/\s+/g, ' ').replaceAll(' )', ')')
+
 test.each([false, true])(
   'without a limit, the statement that accepts knows of none, keyed: %s',
   async (keyed) => {
     const sent = await statementsOf(hot, (sql) => admit(sql, rowsOf(2, keyed), 3_000, 0))
-    expect(sent.map((it) => it.string)).toEqual([
-      `
+    expect(sent.map((it) => plain(it.string))).toEqual([
+      plain(`
     with accepted as (
       insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at)
       select reservationid, bookid, userid, partition, traceparent, now(), now()
@@ -167,7 +211,7 @@ test.each([false, true])(
       select array_agg(reservationid), clock_timestamp() + $6::interval from accepted
       having count(*) > 0
     )
-    select now() as at, ${keyed ? '(select json_agg(reservationid) from accepted)' : 'null::json'} as accepted`,
+    select now() as at, ${keyed ? '(select json_agg(reservationid) from accepted)' : 'null::json'} as accepted`),
     ])
   },
 )
@@ -192,6 +236,19 @@ describe('with a million reservations', () => {
 
     test('for the age of the oldest unconfirmed command', async () => {
       await expectIndexes(unforced, (sql) => outbox.unconfirmedSeconds(sql, 16), { walked: ['outbox'] })
+    })
+
+    test('a position among 100,000 reads as many rows as a chunk of places and the tally have', async () => {
+      expect(await store.find(unforced, last)).toMatchObject({ queue: { position: waiting - 1, waiting } })
+      const [row] = await unforced<{ 'QUERY PLAN': [{ Plan: Actual; 'Execution Time': number }] }[]>`
+        explain (analyze, format json) select ${positionIn(unforced)} from reservation r where reservationid = ${last}`
+      const [{ Plan: plan, 'Execution Time': ms }] = row!['QUERY PLAN']
+      console.log(`Position among ${waiting}: ${ms} ms in Postgres`)
+      expect(rowsReadBy(plan)).toBeLessThanOrEqual(1 + waiting / 256 + 1 + 256)
+    })
+
+    test('for the positions of streams', async () => {
+      await expectIndexes(unforced, (sql) => positionsOf(sql, 'wanted', [7, 300, waiting]))
     })
 
     const lists = [undefined, '00000000-0000-0000-0000-000000080000'].flatMap((before) =>

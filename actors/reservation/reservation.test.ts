@@ -4,16 +4,21 @@ import { expect, test } from 'vitest'
 import type { StockEvent } from '../messages.ts'
 import { listingsOf } from './books.ts'
 import {
+  active,
   isFinal,
   leadingTo,
+  moves,
+  open,
   requestable,
+  type Status,
   statuses,
   transitions,
   unconfirmed,
   undecided,
-  type Verdict,
-  verdictsOf,
+  withdrawn,
 } from './reservation.ts'
+import { after as afterOne, anyEvent, inBatches, type Row as ReservationRow, rowIn } from './testing.ts'
+import { isPlain, type ShortVerdict, shortVerdictsOf, verdictsOf } from './verdict.ts'
 
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 const after = (version = 1) => ({ bookid: 'b', version, available: 10 - version, held: version })
@@ -46,16 +51,39 @@ const requested: StockEvent = { type: 'PurchaseRequested', ...after(), shortage:
 
 test('statuses and what they allow derive from the transitions', () => {
   const changeable = Object.fromEntries(requestable.map((it) => [it, leadingTo(it)]))
-  expect({ statuses, undecided, changeable, unconfirmed, final: statuses.filter(isFinal) }).toEqual({
-    statuses: ['Requested', 'Reserved', 'Failed', 'Canceled'],
+  expect({ statuses, undecided, open, changeable, unconfirmed, final: statuses.filter(isFinal) }).toEqual({
+    statuses: [
+      'Requested',
+      'Waiting',
+      'Reserved',
+      'Ready',
+      'Collected',
+      'Returned',
+      'Failed',
+      'Canceled',
+      'Expired',
+    ],
     undecided: ['Requested'],
-    changeable: { Canceled: ['Requested', 'Reserved'] },
+    open: ['Requested', 'Waiting'],
+    changeable: { Canceled: ['Requested', 'Waiting', 'Reserved', 'Ready'] },
     unconfirmed: ['Requested', 'Canceled'],
-    final: ['Failed', 'Canceled'],
+    final: ['Collected', 'Returned', 'Failed', 'Canceled', 'Expired'],
   })
+  expect(active).toEqual(changeable.Canceled)
 })
 
-const verdict = (n: number, it: Partial<Verdict> = {}): Verdict => ({
+test('an event moves a reservation along the transitions', () => {
+  const reachable = (from: Status, to: Status, seen: Status[] = []): boolean =>
+    transitions[from].some(
+      (next) => next === to || (!seen.includes(next) && reachable(next, to, [...seen, from])),
+    )
+  for (const its of [...Object.values(moves), withdrawn])
+    for (const [from, to] of Object.entries(its) as [Status, Status][])
+      expect(from === to || reachable(from, to), `${from} to ${to}`).toBe(true)
+  for (const its of [moves.CopyReserved, moves.ReservationRefused]) expect(Object.keys(its)).toEqual(open)
+})
+
+const verdict = (n: number, it: Partial<ShortVerdict> = {}): ShortVerdict => ({
   reservationid: uuid(n),
   bookid: 'b',
   status: null,
@@ -64,7 +92,7 @@ const verdict = (n: number, it: Partial<Verdict> = {}): Verdict => ({
   ...it,
 })
 
-test.each<[string, StockEvent[], Verdict[]]>([
+test.each<[string, StockEvent[], ShortVerdict[]]>([
   ['events about no reservation', [requested, received(1, 'T')], []],
   ['a reserved copy', [reserved(1)], [verdict(1, { status: 'Reserved' })]],
   [
@@ -88,16 +116,63 @@ test.each<[string, StockEvent[], Verdict[]]>([
       verdict(3, { status: 'Reserved', released: true }),
     ],
   ],
-])('a verdict merges the events about one reservation: %s', (_, events, verdicts) => {
-  expect(verdictsOf(events)).toEqual(verdicts)
+])('a short verdict merges the plain events about one reservation: %s', (_, events, verdicts) => {
+  expect(shortVerdictsOf(events)).toEqual(verdicts)
 })
+
+test('a verdict composes the events about one reservation, in their order', () => {
+  const its = { ...after(), ...who(1) }
+  const pickupBy = '2026-12-01T09:00:00.000Z'
+  const events: StockEvent[] = [
+    { type: 'CopyReserved', ...its, place: 7, waited: true },
+    { type: 'CopyShelved', ...its, pickupBy },
+  ]
+  const ready = { status: 'Ready', place: 7, pickup_by: pickupBy }
+  expect(verdictsOf(events)).toEqual([
+    {
+      reservationid: uuid(1),
+      bookid: 'b',
+      becomes: { Requested: ready, Waiting: ready, Reserved: { status: 'Ready', pickup_by: pickupBy } },
+    },
+  ])
+})
+
+/** A model of the statements that apply verdicts. */
+function judge(row: ReservationRow, events: StockEvent[]): ReservationRow {
+  if (!events.every(isPlain)) return { ...row, ...verdictsOf(events)[0]?.becomes[row.status] }
+  const [it] = shortVerdictsOf(events)
+  if (!it?.status || !open.includes(row.status)) return row
+  return { ...row, status: it.status, reason: it.reason ?? row.reason }
+}
+
+test('verdicts on any batching of events lead to where the events lead one by one, from every status', () => {
+  const events = fc.array(anyEvent({ ...who(1), bookid: 'b' }), { maxLength: 12 })
+  fc.assert(
+    fc.property(events, fc.array(fc.integer({ min: 1, max: 5 })), (events, sizes) => {
+      for (const status of statuses) {
+        const judged = inBatches(events, sizes).reduce(judge, rowIn(status))
+        expect(judged).toEqual(events.reduce(afterOne, rowIn(status)))
+      }
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+const none = { out: 0, waiting: 0 }
 
 test('a listing has the counts of the highest version, and the details of the last receipt', () => {
   expect(
     listingsOf([received(1, 'old'), received(3, 'new'), reserved(1, 2), { ...reserved(9, 4), bookid: 'c' }]),
   ).toEqual([
-    { bookid: 'b', about: { title: 'new', author: 'A', isbn: 'I' }, available: 7, held: 3, version: 3 },
-    { bookid: 'c', about: undefined, available: 6, held: 4, version: 4 },
+    {
+      bookid: 'b',
+      about: { title: 'new', author: 'A', isbn: 'I' },
+      ...none,
+      available: 7,
+      held: 3,
+      version: 3,
+    },
+    { bookid: 'c', about: undefined, ...none, available: 6, held: 4, version: 4 },
   ])
 })
 

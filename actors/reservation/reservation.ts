@@ -1,33 +1,76 @@
 /**
  * A reservation, as its customer sees it:
  *
- *   Requested ──CopyReserved──▶ Reserved ──cancel──▶ Canceled
- *       │──ReservationRefused──▶ Failed (reason)
- *       └──cancel──▶ Canceled      a later outcome does not revive it
+ *   Requested ──▶ Waiting ◀──▶ Reserved ──▶ Ready ──▶ Collected ──▶ Returned
  *
- * Requests change it one by one; stock's events change it in batches. A batch's events about one reservation are first
- * merged into one verdict, so that one statement can apply them all.
+ * Stock answers a request: a copy is reserved for it, or it waits, or it has Failed with a reason. A copy on the hold shelf is
+ * Ready until it is handed over, or its hold is Expired. A copy that is taken back leaves its reservation Waiting again.
+ * Any step but the first may be left out: a book without a queue and a hold shelf has only Requested, Reserved and Failed.
+ *
+ * A customer can cancel until the copy is handed over. The reservation is Canceled at once, and no later event revives it,
+ * except that the copy was handed over before stock heard of the cancellation.
+ *
+ * Requests change a reservation one by one; stock's events change it in batches. A batch's events about one reservation are
+ * first merged into one verdict, so that one statement can apply them all.
  */
-import type { RefusalReason, StockEvent } from '../messages.ts'
+import type { CancellationCause, RefusalReason, StockEvent } from '../messages.ts'
 
 /** Every status, and those that can follow it. All other lists of statuses derive from this, also in SQL. */
 export const transitions = {
-  Requested: ['Reserved', 'Failed', 'Canceled'],
-  Reserved: ['Canceled'],
+  Requested: ['Waiting', 'Reserved', 'Ready', 'Failed', 'Canceled'],
+  Waiting: ['Reserved', 'Ready', 'Failed', 'Canceled'],
+  Reserved: ['Waiting', 'Ready', 'Collected', 'Failed', 'Canceled'],
+  Ready: ['Waiting', 'Collected', 'Expired', 'Failed', 'Canceled'],
+  Collected: ['Returned'],
+  Returned: [],
   Failed: [],
-  Canceled: [],
+  Canceled: ['Collected'],
+  Expired: [],
 } as const
 export type Status = keyof typeof transitions
-/** Stock's decision. */
-export type Outcome = Exclude<(typeof transitions)['Requested'][number], 'Canceled'>
 
 export const statuses = Object.keys(transitions) as Status[]
 
 export const leadingTo = (...targets: Status[]): Status[] =>
-  statuses.filter((from) => transitions[from].some((to) => targets.includes(to)))
+  statuses.filter((from) => (transitions[from] as readonly Status[]).some((to) => targets.includes(to)))
 
+export type ReservationEvent = Extract<StockEvent, { reservationid: string }>
+export type Moves = { readonly [From in Status]?: Status }
+
+/**
+ * The statuses that an event of stock changes. An answer that stock repeats says what is true by then, so it may take a
+ * reservation further than one step. A status that stays as it is has another change.
+ */
+export const moves = {
+  CopyReserved: { Requested: 'Reserved', Waiting: 'Reserved' },
+  ReservationQueued: { Requested: 'Waiting' },
+  ReservationRefused: { Requested: 'Failed', Waiting: 'Failed' },
+  CopyShelved: { Requested: 'Ready', Waiting: 'Ready', Reserved: 'Ready' },
+  PickupExtended: { Ready: 'Ready' },
+  CopyTakenBack: { Reserved: 'Waiting', Ready: 'Waiting' },
+  CopyHandedOver: {
+    Requested: 'Collected',
+    Reserved: 'Collected',
+    Ready: 'Collected',
+    Canceled: 'Collected',
+  },
+  CopyReturned: { Requested: 'Returned', Collected: 'Returned', Canceled: 'Returned' },
+  HoldExpired: { Requested: 'Expired', Ready: 'Expired' },
+  /** Confirms a cancellation. A refusal does not, because stock answers each release separately. */
+  CopyReleased: { Canceled: 'Canceled' },
+} as const satisfies Record<ReservationEvent['type'], Moves>
+
+/** A copy that is withdrawn may be one that is held already. */
+export const withdrawn = {
+  ...moves.ReservationRefused,
+  Reserved: 'Failed',
+  Ready: 'Failed',
+} as const satisfies Moves
+
+/** Stock's decision on a book that has no queue. */
+export type Outcome = 'Reserved' | 'Failed'
 /** Statuses that an outcome changes. */
-export const undecided = leadingTo('Reserved' satisfies Outcome, 'Failed' satisfies Outcome)
+export const open = leadingTo('Reserved' satisfies Outcome)
 
 /** Statuses that a request can set. */
 export const requestable = ['Canceled'] as const satisfies Status[]
@@ -39,9 +82,17 @@ export const commandIn: Partial<Record<Status, 'ReserveCopy' | 'ReleaseCopy'>> =
   Canceled: 'ReleaseCopy',
 }
 export const unconfirmed = Object.keys(commandIn) as Status[]
+/** Statuses in which stock has not answered the reservation. One that waits has been answered. */
+export const undecided = unconfirmed.filter((it) => commandIn[it] === 'ReserveCopy')
+/** Statuses of reservations that wait for a copy or hold one: those that can be canceled. */
+export const active = leadingTo('Canceled')
 
 export const isUndecided = (status: Status): boolean => undecided.includes(status)
-export const isFinal = (status: Status): boolean => transitions[status].length === 0
+/** Whether a customer has nothing more to wait for. A copy may still be returned. */
+export const isFinal = (status: Status): boolean => !active.includes(status)
+
+/** How many wait for a book, and how many of them up to and including a reservation. */
+export type Position = { position: number; waiting: number }
 
 export type Reservation = {
   reservationid: string
@@ -49,56 +100,41 @@ export type Reservation = {
   userid: string
   status: Status
   reason: RefusalReason | null
+  /** The customer's reservation of the same book, because of which this one failed. */
+  other: string | null
+  /** The number in the order of arrival. Null if the book has no queue. */
+  place: number | null
+  /** When the hold expires. Null if the copy is not on the hold shelf, or has no deadline. */
+  pickup_by: Date | null
+  /** Of the cancellation. */
+  cause: CancellationCause | null
+  note: string | null
   /** Of a reservation that the customer's limit refused: how many were active, and how many were allowed. */
   active: number | null
   active_max: number | null
   created_at: Date
   updated_at: Date
+  /** Of a reservation that waits. Absent where it is not read. */
+  queue?: Position | null
 }
 
-/** The fields that a customer sends, and `overLimit`, which is for staff. */
-export type NewReservation = Pick<Reservation, 'bookid' | 'userid'> & { overLimit?: boolean | undefined }
-
-/** Stock's answers to one reservation. */
-export type Verdict = {
-  reservationid: string
-  bookid: string
-  status: Outcome | null
-  reason: RefusalReason | null
-  /** Whether stock answered the release. A refusal does not count, because stock answers each release separately. */
-  released: boolean
-}
-
-/** @returns one verdict per reservation in the events. Repeated outcomes are equal, so the first one counts. */
-export function verdictsOf(events: StockEvent[]): Verdict[] {
-  const verdicts = new Map<string, Verdict>()
-  for (const event of events) {
-    if (!('reservationid' in event)) continue
-    const { reservationid, bookid } = event
-    const verdict = verdicts.get(reservationid) ?? blank(reservationid, bookid)
-    verdicts.set(reservationid, verdict)
-    // A plain switch, because thousands of events arrive per second.
-    switch (event.type) {
-      case 'CopyReserved':
-        verdict.status ??= 'Reserved'
-        break
-      case 'ReservationRefused':
-        verdict.status = 'Failed'
-        verdict.reason = event.reason
-        break
-      case 'CopyReleased':
-        verdict.released = true
-        break
-      // Nothing emits the other events yet: they belong to books with rules.
-    }
-  }
-  return [...verdicts.values()]
-}
-
-const blank = (reservationid: string, bookid: string): Verdict => ({
-  reservationid,
-  bookid,
-  status: null,
+/** The columns that only refusals, events and cancellations set. */
+export const unset = {
   reason: null,
-  released: false,
-})
+  other: null,
+  place: null,
+  pickup_by: null,
+  cause: null,
+  note: null,
+  active: null,
+  active_max: null,
+}
+
+/** The fields that a customer sends. Without a copy a reservation waits, unless `wait` is false. `overLimit` is for staff. */
+export type NewReservation = Pick<Reservation, 'bookid' | 'userid'> & {
+  wait?: boolean | undefined
+  overLimit?: boolean | undefined
+}
+
+/** Why a reservation is canceled. */
+export type Cancellation = { cause?: CancellationCause | undefined; note?: string | undefined }

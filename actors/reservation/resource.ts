@@ -1,7 +1,7 @@
 /** Reservations and books, as clients see them. */
 import { z } from '@hono/zod-openapi'
 import { selfLink, selfSchema } from '../../platform/http/paging.ts'
-import { idSchema, refusalReasons } from '../messages.ts'
+import { cancellationCauses, idSchema, noteSchema, refusalReasons } from '../messages.ts'
 import type { BookRow } from './books.ts'
 import { type Reservation, requestable, statuses } from './reservation.ts'
 
@@ -9,15 +9,30 @@ export const newReservationSchema = z
   .object({
     bookid: idSchema,
     userid: idSchema,
+    // Without a default here: a payload that leaves it out has the fingerprint that it always had.
+    wait: z.boolean().optional().openapi({
+      description: 'whether to wait in the queue if no copy is available and the book has a queue',
+      default: true,
+    }),
     overLimit: z.boolean().optional().openapi({
       description: "for staff: accept it even if the customer's limit is reached",
     }),
   })
   .openapi('NewReservation')
 
-export const cancellationSchema = z.object({ status: z.enum(requestable) }).openapi('Cancellation')
+export const cancellationSchema = z
+  .object({
+    status: z.enum(requestable),
+    cause: z.enum(cancellationCauses).optional().openapi({ description: 'without it, the customer' }),
+    note: noteSchema.optional().openapi({ description: 'shown to the customer' }),
+  })
+  .openapi('Cancellation')
 
-const linksSchema = selfSchema.extend({ events: z.object({ href: z.string() }) })
+const linkSchema = z.object({ href: z.string() })
+const linksSchema = selfSchema.extend({
+  events: linkSchema,
+  other: linkSchema.optional().openapi({ description: 'the reservation because of which this one failed' }),
+})
 
 export const reservationSchema = z
   .object({
@@ -26,6 +41,20 @@ export const reservationSchema = z
     userid: z.string(),
     status: z.enum(statuses),
     reason: z.enum(refusalReasons).nullable().openapi({ description: 'why the reservation failed' }),
+    position: z.int().nullable().openapi({
+      description:
+        'how many reservations of the book wait up to and including this one; null unless it waits, and in lists of several customers',
+    }),
+    waiting: z.int().nullable().openapi({ description: 'how many wait in all; null whenever `position` is' }),
+    pickupBy: z.iso.datetime().nullable().openapi({
+      description:
+        'until when the copy is on the hold shelf; null if it is not, or stays there without a deadline',
+    }),
+    cause: z
+      .enum(cancellationCauses)
+      .nullable()
+      .openapi({ description: 'why it was canceled, if that was said' }),
+    note: z.string().nullable().openapi({ description: 'more about the cancellation' }),
     active: z
       .int()
       .nullable()
@@ -40,7 +69,7 @@ export const reservationSchema = z
 /** One event of the stream, because OpenAPI before 3.2 cannot describe the stream itself. */
 export const eventSchema = z
   .object({
-    event: z.literal('status'),
+    event: z.enum(['status', 'position']),
     id: z.enum(statuses).openapi({ description: 'the status; send it back as `Last-Event-ID`' }),
     data: z.string().openapi({ description: 'the current reservation, as JSON' }),
     retry: z
@@ -57,6 +86,10 @@ export const bookSchema = z
     author: z.string(),
     isbn: z.string(),
     qty: z.int().openapi({ description: 'copies available at `updatedAt`' }),
+    owned: z
+      .int()
+      .openapi({ description: 'copies in all: available, held for reservations, and handed over' }),
+    waiting: z.int().openapi({ description: 'reservations that wait for a copy' }),
     version: z.int(),
     updatedAt: z.iso.datetime().openapi({ description: 'when stock last reported a change of the book' }),
   })
@@ -68,23 +101,35 @@ export function toBody({
   userid,
   status,
   reason,
+  other,
+  pickup_by,
+  cause,
+  note,
   active,
   active_max,
+  queue,
   created_at,
   updated_at,
 }: Reservation) {
   const self = `/reservations/${reservationid}`
+  const ahead = status === 'Waiting' ? queue : null
+  const links = { ...selfLink(self), events: { href: `${self}/events` } }
   return {
     reservationid,
     bookid,
     userid,
     status,
     reason,
+    position: ahead?.position ?? null,
+    waiting: ahead?.waiting ?? null,
+    pickupBy: status === 'Ready' && pickup_by ? pickup_by.toISOString() : null,
+    cause: status === 'Canceled' ? cause : null,
+    note: status === 'Canceled' ? note : null,
     active,
     limit: active_max,
     createdAt: created_at.toISOString(),
     updatedAt: updated_at.toISOString(),
-    _links: { ...selfLink(self), events: { href: `${self}/events` } },
+    _links: other === null ? links : { ...links, other: { href: `/reservations/${other}` } },
   }
 }
 

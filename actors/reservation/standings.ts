@@ -16,10 +16,7 @@
  * a backup changes reservations directly. `reconcile` corrects that.
  */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import { leadingTo } from './reservation.ts'
-
-/** Statuses in which a reservation counts: those in which it can be canceled. */
-export const active = leadingTo('Canceled')
+import { active } from './reservation.ts'
 
 /** Reservations of a customer that are read to find the active ones, so that no statement reads a history of any length. */
 const readMax = 1_000

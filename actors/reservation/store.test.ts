@@ -1,13 +1,19 @@
+import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
+import { eventually } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import type { StockEvent } from '../messages.ts'
 import { findBooks, updateCounts, upsertBooks } from './books.ts'
+import { commandOf } from './commands.ts'
+import { applyVerdicts } from './composed.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
-import { statuses } from './reservation.ts'
+import { applySteps, positionIn, positionsOf } from './queue.ts'
+import { active, commandIn, type Position, statuses } from './reservation.ts'
 import * as store from './store.ts'
+import { after as afterOne, anyEvent, anyQueue, inBatches, type Row, rowIn } from './testing.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
 let sql: Sql
@@ -30,19 +36,26 @@ async function accepted(bookid = 'b'): Promise<string> {
 }
 
 let position = 0
+let drifts = 0
+let changed = (_: Changed[]) => {}
+const handler = () =>
+  stockEventHandler({ sql, committed: (them) => changed(them), drifted: (count) => (drifts += count) })
+let handling: ReturnType<typeof handler> | undefined
+
 /** Handles and commits events as the worker does, as one batch. */
 async function handle(...events: StockEvent[]): Promise<Changed[]> {
   const from = `${position}-0`
   const to = `${++position}-0`
   let changes: Changed[] = []
-  const handler = stockEventHandler({ sql, committed: (them) => (changes = them) })
+  changed = (them) => (changes = them)
+  handling ??= handler()
   const batch = events.map((message) => ({
     partition: 0,
     position: to,
     envelope: { traceparent } as never,
     message,
   }))
-  const { writes, results, committed } = await handler.handle(batch)
+  const { writes, results, committed } = await handling.handle(batch)
   const advances = [{ partition: 0, epoch: 0, from, to, count: events.length, seq: 0 }]
   const done = await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
   committed?.(done.partitions, done.results)
@@ -162,6 +175,97 @@ test.each<[Act[], (string | null)[]]>([
   }
 })
 
+test('events of any type, in any batches, lead to where they lead one by one, from every status', async () => {
+  const own = statuses.map((status) => ({
+    status,
+    reservationid: crypto.randomUUID(),
+    bookid: 'b',
+    userid: 'u',
+  }))
+  const interleaved = fc
+    .array(fc.oneof(...own.map(anyEvent)), { minLength: 10, maxLength: 60 })
+    .chain((events) => fc.tuple(fc.constant(events), fc.array(fc.integer({ min: 1, max: 20 }))))
+  const rowOf = async (reservationid: string) => {
+    const [row] = await sql<(Row & { confirmed: boolean })[]>`
+      select status, reason, other, place, to_json(pickup_by) as pickup_by,
+        not exists (select from outbox o where o.reservationid = r.reservationid) as confirmed
+      from reservation r where reservationid = ${reservationid}`
+    const { confirmed, pickup_by, ...rest } = row!
+    return { ...rest, pickup_by: pickup_by && new Date(pickup_by).toISOString(), confirmed }
+  }
+  await fc.assert(
+    fc.asyncProperty(interleaved, async ([events, sizes]) => {
+      await deleteAll()
+      for (const { status, reservationid, bookid, userid } of own) {
+        const row = { reservationid, keyed: false, bookid, userid, partition: 0, traceparent }
+        await store.insert(sql, [row], 3_000)
+        await sql`update reservation set status = ${status} where reservationid = ${reservationid}`
+        await sql`insert into outbox (partition, reservationid, resend_at) values (0, ${reservationid}, now())`
+      }
+      for (const batch of inBatches(events, sizes)) await handle(...batch)
+      for (const { status, reservationid } of own) {
+        const its = events.filter((it) => 'reservationid' in it && it.reservationid === reservationid)
+        let row = rowIn(status)
+        let isMoved = false
+        for (const event of its) {
+          const next = afterOne(row, event)
+          isMoved ||= next !== row
+          row = next
+        }
+        expect(await rowOf(reservationid)).toEqual({ ...row, confirmed: isMoved })
+      }
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('an event that arrives while the customer cancels does not revive the reservation', async () => {
+  const reservationid = await accepted()
+  const other = await sql.reserve()
+  await other`begin`
+  await other`update reservation set status = 'Canceled' where reservationid = ${reservationid}`
+  const handled = handle({
+    type: 'ReservationQueued',
+    ...after,
+    reservationid,
+    userid: 'u',
+    place: 1,
+    position: 1,
+  })
+  await eventually(async () => {
+    const [{ count } = { count: 0 }] = await sql<{ count: number }[]>`
+      select count(*) from pg_locks where not granted and locktype = 'transactionid'`
+    return count > 0
+  })
+  await other`commit`
+  other.release()
+  expect(await handled).toEqual([])
+  expect(await end(reservationid)).toEqual(['Canceled', null, 'confirmed'])
+})
+
+test('a reservation is decided once; later changes are reported as such', async () => {
+  const reservationid = await accepted()
+  const its = { ...after, reservationid, userid: 'u' }
+  const pickupBy = '2026-12-01T09:00:00.000Z'
+  const later = '2026-12-05T09:00:00.000Z'
+  const changes = [
+    await handle({ type: 'ReservationQueued', ...its, place: 1, position: 1 }),
+    await handle(
+      { type: 'CopyReserved', ...its, place: 1, waited: true },
+      { type: 'CopyShelved', ...its, pickupBy },
+    ),
+    await handle({ type: 'PickupExtended', ...its, pickupBy: later }),
+    await handle({ type: 'CopyHandedOver', ...its }),
+  ].flat()
+  const seconds = expect.any(Number)
+  expect(changes).toMatchObject([
+    { status: 'Waiting', decided: true, moved: true, seconds, pickupBy: null },
+    { status: 'Ready', decided: false, moved: true, seconds: undefined, pickupBy },
+    { status: 'Ready', decided: false, moved: false, seconds: undefined, pickupBy: later },
+    { status: 'Collected', decided: false, moved: true, seconds: undefined },
+  ])
+})
+
 test('the table accepts the statuses of the state machine and no others', async () => {
   const [check] = await sql<{ definition: string }[]>`
     select pg_get_constraintdef(oid) as definition from pg_constraint
@@ -229,6 +333,48 @@ test('canceling returns the reservation once', async () => {
     status: 'Canceled',
   })
   expect(await store.change(sql, reservationid, 'Canceled', traceparent, 3_000)).toBeUndefined()
+})
+
+test.each(statuses)('%s: a request can cancel it if it waits for a copy or holds one', async (status) => {
+  const reservationid = await accepted()
+  await sql`update reservation set status = ${status} where reservationid = ${reservationid}`
+  const why = { cause: 'CustomerAsked', note: '전화로 취소' } as const
+  const canceled = await store.change(sql, reservationid, 'Canceled', traceparent, 3_000, why)
+  expect(canceled).toEqual(
+    active.includes(status) ? expect.objectContaining({ status: 'Canceled', ...why }) : undefined,
+  )
+})
+
+test('a command is sent again with what the customer said', async () => {
+  await deleteAll()
+  const rows = [undefined, true, false].map((wait) => ({
+    reservationid: crypto.randomUUID(),
+    keyed: false,
+    bookid: 'b',
+    userid: 'u',
+    wait,
+    partition: 0,
+    traceparent,
+  }))
+  await store.insert(sql, rows, 3_000)
+  await store.change(sql, rows[0]!.reservationid, 'Canceled', traceparent, 3_000, {
+    cause: 'Staff',
+    note: 'damaged',
+  })
+  await makeLotsDue()
+  await sql`update outbox set resend_at = '-infinity'`
+  const due = await outbox.claimDue(sql, 0, new Date(), 10, 3_000)
+  const sent = new Map(
+    due.map((row) => [row.reservationid, commandOf(commandIn[row.status]!, row, new Date()).data]),
+  )
+  expect(rows.map(({ reservationid }) => sent.get(reservationid))).toEqual(
+    [{ cause: 'Staff', note: 'damaged' }, {}, { wait: false }].map((said, i) => ({
+      bookid: 'b',
+      reservationid: rows[i]!.reservationid,
+      userid: 'u',
+      ...said,
+    })),
+  )
 })
 
 const deleteAll = () => sql`with r as (delete from reservation), l as (delete from lot) delete from outbox`
@@ -359,19 +505,131 @@ test('the book list follows receipts and counts, and never goes back', async () 
   await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 9 })
   expect(await listed()).toEqual([])
   await handle(received(1, 3))
-  expect(await listed()).toEqual([{ ...book, available: 3, version: 1 }])
-  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 4, available: 1 })
-  expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
+  expect(await listed()).toEqual([{ ...book, available: 3, owned: 3, waiting: 0, version: 1 }])
+  const counted = { version: 4, available: 1, out: 3, waiting: 2 }
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', ...counted })
+  const fourth = { ...book, available: 1, owned: 5, waiting: 2, version: 4 }
+  expect(await listed()).toEqual([fourth])
+  // Of an event that was never logged (R6).
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', ...counted, waiting: 1 })
+  expect(await listed()).toEqual([{ ...fourth, waiting: 1 }])
+  await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', ...counted })
   await handle(received(2, 5, { title: 'older' }))
   await handle({ ...reserved(crypto.randomUUID()), bookid: 'list', version: 3, available: 7 })
-  expect(await listed()).toEqual([{ ...book, available: 1, version: 4 }])
+  expect(await listed()).toEqual([fourth])
   await handle(received(5, 2, { title: 'newer' }), {
     ...released(crypto.randomUUID()),
     bookid: 'list',
     version: 6,
     available: 3,
   })
-  expect(await listed()).toEqual([{ ...book, title: 'newer', available: 3, version: 6 }])
+  expect(await listed()).toEqual([
+    { ...book, title: 'newer', available: 3, owned: 4, waiting: 0, version: 6 },
+  ])
+})
+
+/** Positions of all places, and how many wait. */
+async function positionsIn(bookid: string, places: number[]): Promise<Position[]> {
+  const rows = await sql<{ queue: Position }[]>`
+    select ${positionIn(sql)} from (
+      select ${bookid} as bookid, 'Waiting' as status, place from unnest(${places}::bigint[]) as p (place)
+    ) as r order by place`
+  return rows.map((row) => row.queue)
+}
+
+const tally = async (bookid: string) => {
+  const [row] = await sql<{ waiting: number; kept: number; queued: number }[]>`
+    select coalesce(sum(waiting), 0)::int as waiting, count(*)::int as kept,
+      (select count(*)::int from queue q where q.bookid = t.bookid) as queued
+    from queue_tally t where bookid = ${bookid} group by bookid`
+  return row ?? { waiting: 0, kept: 0, queued: 0 }
+}
+
+test('positions count those who wait, in whatever batches the events come', async () => {
+  let run = 0
+  const history = fc.tuple(
+    fc.array(fc.integer({ min: 1, max: 15 })),
+    fc.nat().chain(() => anyQueue('queue')),
+  )
+  await fc.assert(
+    fc.asyncProperty(history, async ([sizes, acts]) => {
+      const bookid = `queue-${run++}`
+      drifts = 0
+      for (const batch of inBatches(acts, sizes)) {
+        await handle(...batch.map(({ event }) => ({ ...event, bookid })))
+        const { waiting } = batch.at(-1)!
+        expect(await positionsIn(bookid, waiting)).toEqual(
+          waiting.map((_, i) => ({ position: i + 1, waiting: waiting.length })),
+        )
+        const some = waiting.filter((place) => place % 3 > 0)
+        expect([...(await positionsOf(sql, bookid, [...some, 1, 9_999]))].sort(([a], [b]) => a - b)).toEqual(
+          some.map((place) => [place, { position: waiting.indexOf(place) + 1, waiting: waiting.length }]),
+        )
+        expect(await tally(bookid)).toMatchObject({ waiting: waiting.length })
+      }
+      expect(drifts).toBe(0)
+    }),
+    { numRuns: 40 },
+  )
+})
+
+const queued = (place: number, waiting: number, bookid = 'drift'): StockEvent => ({
+  type: 'ReservationQueued',
+  ...after,
+  bookid,
+  waiting,
+  reservationid: crypto.randomUUID(),
+  userid: 'u',
+  place,
+  position: waiting,
+})
+
+test.each([
+  ['too high', (): Fragment => sql`update queue_tally set waiting = waiting + 5 where bookid = 'drift'`],
+  ['too low', (): Fragment => sql`update queue_tally set waiting = -1 where bookid = 'drift' and chunk = 0`],
+  ['missing', (): Fragment => sql`delete from queue_tally where bookid = 'drift'`],
+  ['of places that nobody has', (): Fragment => sql`insert into queue_tally values ('drift', 7, 3)`],
+])('U2: a tally that is %s is noticed, and counted again', async (_, fault) => {
+  await sql`truncate queue, queue_tally`
+  drifts = 0
+  await handle(queued(255, 1), queued(256, 2), queued(1, 1, 'another'))
+  expect(drifts).toBe(0)
+  await sql`${fault()}`
+  await handle(queued(257, 3))
+  expect(drifts).toBe(1)
+  await handle(queued(258, 4), queued(2, 2, 'another'))
+  await handle(queued(259, 5))
+  expect(drifts).toBe(1)
+  expect(await positionsIn('drift', [255, 259])).toEqual([
+    { position: 1, waiting: 5 },
+    { position: 5, waiting: 5 },
+  ])
+})
+
+test('a queue that has emptied leaves no tally behind', async () => {
+  const places = Array.from({ length: 5 }, (_, i) => 200 + 100 * i)
+  await handle(...places.map((place, i) => queued(place, i + 1, 'emptied')))
+  const leaving = (place: number, waiting: number): StockEvent => {
+    const { position: _, ...its } = queued(place, waiting, 'emptied') as Extract<
+      StockEvent,
+      { type: 'ReservationQueued' }
+    >
+    return { ...its, type: 'CopyReleased' }
+  }
+  for (const [i, place] of places.entries()) await handle(leaving(place, places.length - 1 - i))
+  expect(await tally('emptied')).toMatchObject({ waiting: 0, kept: 1 })
+})
+
+test('a reservation that waits has a position by itself and in the list of its customer, and nowhere else', async () => {
+  const reservationid = await accepted('positions')
+  await handle(queued(1, 1, 'positions'), { ...queued(2, 2, 'positions'), reservationid } as StockEvent)
+  const queue = { position: 2, waiting: 2 }
+  expect(await store.find(sql, reservationid)).toMatchObject({ status: 'Waiting', place: 2, queue })
+  const lists = { bookid: 'positions', status: undefined, before: undefined, limit: 5 }
+  expect(await store.list(sql, { ...lists, userid: 'u' })).toMatchObject([{ reservationid, queue }])
+  expect((await store.list(sql, { ...lists, userid: undefined }))[0]).not.toHaveProperty('queue')
+  await store.change(sql, reservationid, 'Canceled', traceparent, 3_000)
+  expect(await store.find(sql, reservationid)).toMatchObject({ status: 'Canceled', queue: null })
 })
 
 const partitions = [0, 1]
@@ -382,6 +640,8 @@ const listing = (partition: number, version: number) => ({
   about: { title: 'T', author: 'A', isbn: 'I' },
   available: 3,
   held: 0,
+  out: 0,
+  waiting: 0,
   version,
 })
 const verdict = (partition: number) => ({
@@ -418,9 +678,44 @@ test.each<[name: string, part: () => Fragment]>([
         partitions.map((it) => listing(it, 3)),
       ),
   ],
-  ['outcomes, and takes nothing out of the outbox', () => store.applyVerdicts(sql, partitions.map(verdict))],
+  [
+    'outcomes, and takes nothing out of the outbox',
+    () => store.applyShortVerdicts(sql, partitions.map(verdict)),
+  ],
+  [
+    'outcomes of any event, and takes nothing out of the outbox',
+    () =>
+      applyVerdicts(
+        sql,
+        partitions.map((it) => ({
+          partition: it,
+          bookid: 'b',
+          reservationid: uuid(it),
+          becomes: { Requested: { status: 'Waiting', place: 7 } },
+        })),
+      ),
+  ],
+  [
+    'places in queues',
+    () => {
+      const books = partitions.map((partition) => ({ partition, bookid: `fenced-${partition}` }))
+      return applySteps(
+        sql,
+        books.flatMap((it) =>
+          [true, false].map((waits, i) => ({
+            ...it,
+            place: i + 1,
+            reservationid: uuid(it.partition),
+            waits,
+          })),
+        ),
+        books.map((it) => ({ ...it, waiting: 1 })),
+        books,
+      )
+    },
+  ],
 ])('C1: a fenced-out owner writes no %s', async (name, part) => {
-  await sql`truncate book, reservation, outbox`
+  await sql`truncate book, reservation, outbox, queue, queue_tally`
   for (const partition of partitions) {
     const row = {
       reservationid: uuid(partition),
@@ -435,11 +730,15 @@ test.each<[name: string, part: () => Fragment]>([
     if (name !== 'new books')
       await sql`insert into book (bookid, title, author, isbn, available, held, version)
         values (${`fenced-${partition}`}, '', '', '', 1, 0, 1)`
+    await sql`insert into queue values (${`fenced-${partition}`}, 2, ${uuid(partition)})`
+    await sql`insert into queue_tally values (${`fenced-${partition}`}, 0, 1)`
   }
   const everything = (partition: number) => sql`
     select
       (select json_agg(b) from book b where bookid = ${`fenced-${partition}`}) as books,
       (select json_agg(r) from reservation r where reservationid = ${uuid(partition)}) as reservations,
+      (select json_agg(q) from queue q where bookid = ${`fenced-${partition}`}) as queue,
+      (select json_agg(t) from queue_tally t where bookid = ${`fenced-${partition}`}) as tally,
       (select count(*) from outbox where partition = ${partition}) as queued`
   const before = await Promise.all(partitions.map(everything))
   const { partitions: owned } = await commit(sql, {

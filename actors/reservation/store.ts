@@ -1,17 +1,19 @@
 /** Reservations in Postgres: insert, cancel, decide, find. */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows, rows } from '../../streams/rows.ts'
+import { positionIn } from './queue.ts'
 import {
+  type Cancellation,
   leadingTo,
   type NewReservation,
+  open,
   type Requestable,
   type Reservation,
   type Status,
   unconfirmed,
-  undecided,
-  type Verdict,
 } from './reservation.ts'
 import { freeSlots } from './standings.ts'
+import type { ShortVerdict } from './verdict.ts'
 
 const canceled: Status = 'Canceled'
 
@@ -39,21 +41,28 @@ export type Refusal = Pick<Reservation, 'reservationid' | 'active' | 'active_max
 
 /**
  * Inserts accepted reservations, and one lot of them all. A reservation that exists already, because its idempotency key
- * is repeated, is left alone. Without keyed rows there is no conflict check, which saves Postgres a tenth.
+ * is repeated, is left alone. Without keyed rows there is no conflict check, which saves Postgres a tenth. `wait` is written
+ * only if some row has it, because nearly none has.
  */
 export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: number): Promise<Inserted> {
   const keyed = reservations.some((it) => it.keyed)
+  const waits = reservations.some((it) => it.wait === false)
+  const columns = {
+    reservationid: 'uuid',
+    bookid: 'text',
+    userid: 'text',
+    partition: 'smallint',
+    traceparent: 'text',
+  } as const
   const [row] = await sql<{ at: Date; accepted: string[] | null }[]>`
     with accepted as (
-      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at)
-      select reservationid, bookid, userid, partition, traceparent, now(), now()
-      from ${rows(sql, reservations, {
-        reservationid: 'uuid',
-        bookid: 'text',
-        userid: 'text',
-        partition: 'smallint',
-        traceparent: 'text',
-      })} as r
+      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at ${waits ? sql`, wait` : sql``})
+      select reservationid, bookid, userid, partition, traceparent, now(), now() ${waits ? sql`, wait` : sql``}
+      from ${
+        waits
+          ? rows(sql, reservations, { ...columns, wait: ['bool', (it) => it.wait ?? null] })
+          : rows(sql, reservations, columns)
+      } as r
       -- A fixed order, so that two processes with the same repeated keys do not deadlock.
       order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}
@@ -78,11 +87,13 @@ export async function change(
   status: Requestable,
   traceparent: string | null,
   resendAfterMs: number,
+  { cause, note }: Cancellation = {},
   limited = false,
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
     with changed as (
-      update reservation set status = ${status}, traceparent = ${traceparent}, updated_at = clock_timestamp()
+      update reservation set status = ${status}, cause = ${cause ?? null}, note = ${note ?? null}, traceparent = ${traceparent},
+        updated_at = clock_timestamp()
       where reservationid = ${reservationid} and status = any(${leadingTo(status)}::text[])
       returning partition, ${shown(sql)}
     ), queued as (
@@ -97,7 +108,7 @@ export async function change(
 
 export async function find(sql: Sql, reservationid: string): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
-    select ${shown(sql)} from reservation where reservationid = ${reservationid}`
+    select ${shown(sql)}, ${positionIn(sql)} from reservation r where reservationid = ${reservationid}`
   return row
 }
 
@@ -112,13 +123,13 @@ export type ReservationQuery = {
   limit: number
 }
 
-/** Newest first: ids increase with time. */
+/** Newest first: ids increase with time. Only lists of one customer have positions. */
 export function list(
   sql: Sql,
   { userid, bookid, status, before, limit }: ReservationQuery,
 ): Promise<Reservation[]> {
   return sql<Reservation[]>`
-    select ${shown(sql)} from reservation
+    select ${shown(sql)} ${userid ? sql`, ${positionIn(sql)}` : sql``} from reservation r
     where true
       ${userid ? sql`and userid = ${userid}` : sql``}
       ${bookid ? sql`and bookid = ${bookid}` : sql``}
@@ -127,17 +138,18 @@ export function list(
     order by reservationid desc limit ${limit}`
 }
 
-const shown = (sql: Sql) =>
-  sql`reservationid, bookid, userid, status, reason, active, active_max, created_at, updated_at`
+const shown = (sql: Sql) => sql`
+  reservationid, bookid, userid, status, reason, other, place, pickup_by, cause, note, active, active_max,
+  created_at, updated_at`
 
 /**
- * Applies verdicts. An outcome decides a reservation only while it is undecided; a release confirms a cancellation. Both
- * delete the reservation's command from the outbox.
+ * Applies verdicts on plain events. An outcome decides a reservation only while it is open; a release confirms a cancellation.
+ * Both delete the reservation's command from the outbox.
  * @param limited whether standings are kept: reservations that end leave those of their customers.
  */
-export const applyVerdicts = (
+export const applyShortVerdicts = (
   sql: Sql,
-  verdicts: (Verdict & { partition: number })[],
+  verdicts: (ShortVerdict & { partition: number })[],
   limited = false,
 ): Fragment => sql`
   changed as (
@@ -152,7 +164,7 @@ export const applyVerdicts = (
       released: 'bool',
     })} as v
     where r.reservationid = v.reservationid
-      and (r.status = any(${undecided}::text[]) and v.status is not null
+      and (r.status = any(${open}::text[]) and v.status is not null
         or r.status = ${canceled} and v.released)
     returning r.partition, r.reservationid, r.status = ${canceled} as released, r.created_at, r.updated_at${limited ? sql`, r.userid, r.status` : sql``}
   ), confirmed as (
@@ -160,7 +172,7 @@ export const applyVerdicts = (
   )${limited ? sql`, ${freeSlots(sql)}` : sql``}`
 
 /**
- * The reservations that `applyVerdicts` changed, as the commit reports them. What the events already say is left out,
+ * The reservations that `applyShortVerdicts` changed, as the commit reports them. What the events already say is left out,
  * because thousands are reported per second.
  */
 export type Report = {

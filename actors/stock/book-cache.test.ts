@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { range } from '../../tests/doubles/eventually.ts'
+import { unknownBook } from './book.ts'
 import { BookCache, booksMax } from './book-cache.ts'
-import { unknownBook } from './stock.ts'
 
 const book = (n: number, version = 0) => ({ ...unknownBook(`book-${n}`), version })
 

@@ -4,7 +4,7 @@
  * A cached book equals its row as long as no other process commits to its partition. If one does, this process's next
  * commit fails the fence, and the partition is dropped from the cache, as it is after any unknown outcome.
  */
-import type { Book } from './stock.ts'
+import type { Book } from './book.ts'
 
 /** About 10 MB. The least recently committed books are evicted first. */
 export const booksMax = 20_000

@@ -1,58 +1,156 @@
 /** The changes of a batch of commands, on top of the state that was loaded. */
 import type { Delivery } from '../../streams/handler.ts'
-import type { Sql } from '../../streams/postgres.ts'
+import type { Fragment, Sql } from '../../streams/postgres.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
-import { type Book, type StockState, unknownBook } from './stock.ts'
+import { type Book, unknownBook } from './book.ts'
+import { type Hold, holdAfter } from './hold.ts'
+import { isUntended } from './queue.ts'
+import { isOriginal, type Rules } from './rules.ts'
+import type { HeldCopy, StockState } from './stock.ts'
 import * as store from './store.ts'
+import { Waits } from './waits.ts'
+
+/** What a decision knows of the installation and the time. */
+export type Surroundings = {
+  /** Merges a book's rules with the installation's. */
+  rulesOf(book: Book): Rules
+  /** @returns the deadline of a copy that is put on the hold shelf now; null without one. */
+  pickupBy(rules: Rules): string | null
+  /** @returns when a wait that begins now ends; null if it does not. */
+  lapsesAt(rules: Rules): string | null
+}
 
 export class Changes {
   readonly #memory: store.Memory
+  readonly #surroundings: Surroundings
   readonly #loaded: ReadonlyMap<string, Book>
+  readonly #waits = new Waits()
+  /** Claims of the batch's customers and books that its commands changed or may change. */
+  readonly #claimed = new Set<string>()
   readonly #books = new Map<string, store.BookRow>()
   readonly #newHolds = new Map<string, store.HoldRow>()
   readonly #changedHolds = new Map<string, store.HoldRow>()
+  readonly #claims = new Map<string, store.ClaimRow>()
+  readonly #ended = new Map<string, store.EndedRow>()
+  readonly #tended = new Map<string, store.UntendedRow>()
   readonly #commands = new Map<string, store.CommandRow>()
   readonly #ordered: store.OrderedRow[] = []
   readonly #received: store.ReceivedRow[] = []
 
-  constructor(memory: store.Memory) {
+  constructor(memory: store.Memory, claims: store.Claims | undefined, surroundings: Surroundings) {
     this.#memory = memory
+    this.#surroundings = surroundings
     this.#loaded = new Map(memory.books)
+    if (claims) this.#addClaims(claims)
+  }
+
+  #addClaims({ queues, heldLast, ofCustomers }: store.Claims): void {
+    for (const claim of [...queues, ...heldLast, ...ofCustomers]) {
+      const { reservationid } = claim
+      this.#claimed.add(reservationid)
+      if (!this.#memory.holds.has(reservationid))
+        this.#memory.holds.set(reservationid, store.holdOfClaim(claim))
+    }
+    for (const [bookid, of] of Map.groupBy(queues, (it) => it.bookid)) {
+      const waits = of.map(({ reservationid, userid, place, turn }) => ({
+        reservationid,
+        userid,
+        place: place!,
+        turn,
+      }))
+      this.#waits.load(bookid, waits, waits.length === this.#loaded.get(bookid)!.waiting)
+    }
   }
 
   /** @throws if the reservation belongs to another book: deciding it would hold or release a copy of the wrong one. */
   stateFor(message: StockCommand): StockState {
     const { books, holds, handled } = this.#memory
+    const { bookid } = message
+    const book = books.get(bookid) ?? unknownBook(bookid)
+    const reservationid = 'reservationid' in message ? message.reservationid : undefined
+    const known = reservationid === undefined ? undefined : ofBook(bookid, reservationid, holds)
+    const rules = this.#surroundings.rulesOf(book)
+    const ruled = !isOriginal(rules)
     return {
-      book: books.get(message.bookid) ?? unknownBook(message.bookid),
-      hold: 'reservationid' in message ? holdFor(message, holds.get(message.reservationid)) : undefined,
+      book,
+      reservationid,
+      hold: known?.hold,
+      userid: known?.userid,
       handled: 'commandid' in message && handled.has(message.commandid),
+      rules,
+      queue: book.waiting > 0 ? this.#waits.headOf(bookid) : [],
+      heldLast: message.type === 'WithdrawCopies' && message.evenHeld ? this.#heldLast(bookid) : [],
+      twin: rules.onePerBook && message.type === 'ReserveCopy' ? this.#twinOf(message) : undefined,
+      shelf: { rules, pickupBy: ruled ? this.#surroundings.pickupBy(rules) : null },
+      lapsesAt: ruled ? this.#surroundings.lapsesAt(rules) : null,
     }
   }
 
-  add(
-    { partition, message }: Delivery<StockCommand>,
-    { book, hold }: StockState,
-    events: StockEvent[],
-  ): void {
+  #heldLast(bookid: string): HeldCopy[] {
+    const held: (HeldCopy & { ready: boolean })[] = []
+    for (const [reservationid, { bookid: its, userid, hold }] of this.#memory.holds) {
+      if (its !== bookid || (hold.status !== 'held' && hold.status !== 'ready')) continue
+      const { place, turn } = hold
+      held.push({ reservationid, userid, place, turn, ready: hold.status === 'ready' })
+    }
+    return held.sort((a, b) => Number(a.ready) - Number(b.ready) || (b.place ?? 0) - (a.place ?? 0))
+  }
+
+  #twinOf({ bookid, userid, reservationid: own }: store.Customer & { reservationid: string }) {
+    for (const reservationid of this.#claimed) {
+      const known = this.#memory.holds.get(reservationid)!
+      if (known.bookid !== bookid || known.userid !== userid || reservationid === own) continue
+      const { status } = known.hold
+      if (status === 'waiting' || status === 'held' || status === 'ready' || status === 'collected')
+        return { reservationid, status }
+    }
+    return undefined
+  }
+
+  add(delivery: Delivery<StockCommand>, { book, rules, lapsesAt }: StockState, events: StockEvent[]): void {
+    const { partition, message } = delivery
     const { bookid } = message
     this.#memory.books.set(bookid, book)
     if (events.length > 0) this.#books.set(bookid, { ...book, partition })
-    if ('reservationid' in message && hold && hold !== this.#memory.holds.get(message.reservationid)?.hold) {
-      const { reservationid, userid } = message
-      const isNew = this.#newHolds.has(reservationid) || !this.#memory.holds.has(reservationid)
-      const holds = isNew ? this.#newHolds : this.#changedHolds
-      holds.set(reservationid, { partition, reservationid, bookid, userid, hold })
-      this.#memory.holds.set(reservationid, { bookid, hold })
-    }
     if ('commandid' in message) {
-      this.#memory.handled.add(message.commandid)
-      this.#commands.set(message.commandid, { partition, commandid: message.commandid, bookid })
+      const { commandid } = message
+      this.#memory.handled.add(commandid)
+      this.#commands.set(commandid, { partition, commandid, bookid, refused: null })
     }
+    if (message.type === 'TendQueue') this.#tended.set(bookid, { partition, bookid })
     for (const event of events) {
+      if ('reservationid' in event) this.#addToHold(event, partition, rules, lapsesAt)
+      if (event.type === 'CommandRefused') this.#commands.get(event.commandid)!.refused = event.reason
       if (event.type === 'CopiesOrdered') this.#ordered.push({ ...event, partition, received: false })
       if (event.type === 'CopiesReceived' && event.purchaseid)
         this.#addReceived(event.purchaseid, bookid, partition)
+    }
+  }
+
+  #addToHold(
+    event: Extract<StockEvent, { reservationid: string }>,
+    partition: number,
+    rules: Rules,
+    lapsesAt: string | null,
+  ): void {
+    const { reservationid, bookid, userid } = event
+    const known = this.#memory.holds.get(reservationid)
+    const hold = holdAfter(known?.hold, event, lapsesAt)
+    if (hold === known?.hold) return
+    this.#waits.follow(event)
+    const isNew = this.#newHolds.has(reservationid) || !known
+    const row = { partition, reservationid, bookid, userid, hold }
+    ;(isNew ? this.#newHolds : this.#changedHolds).set(reservationid, row)
+    const claimed = known?.claimed ?? false
+    this.#memory.holds.set(reservationid, { bookid, userid, hold, claimed })
+    const kind = claimOf(hold, rules)
+    if (kind) {
+      this.#claimed.add(reservationid)
+      this.#claims.set(reservationid, { ...row, kind })
+      this.#ended.delete(reservationid)
+    } else if (claimed || this.#claims.has(reservationid)) {
+      this.#claims.delete(reservationid)
+      if (claimed) this.#ended.set(reservationid, { partition, reservationid })
     }
   }
 
@@ -63,16 +161,27 @@ export class Changes {
     else this.#received.push({ partition, bookid, purchaseid })
   }
 
+  /** Books whose queue is not finished. */
+  untended(): store.UntendedRow[] {
+    return [...this.#books.values()].filter(isUntended)
+  }
+
   /** The parts of the commit statement. */
-  writes(sql: Sql) {
+  writes(sql: Sql): Fragment[] {
     const { counts = [], books = [] } = Object.groupBy(this.#books.values(), (book) =>
       onlyCountsChanged(this.#loaded.get(book.bookid), book) ? 'counts' : 'books',
     )
+    const untended = this.untended()
+    for (const { bookid } of untended) this.#tended.delete(bookid)
     return [
       counts.length > 0 && store.updateCounts(sql, counts),
       books.length > 0 && store.upsertBooks(sql, books),
       this.#newHolds.size > 0 && store.insertHolds(sql, [...this.#newHolds.values()]),
       this.#changedHolds.size > 0 && store.updateHolds(sql, [...this.#changedHolds.values()]),
+      this.#claims.size > 0 && store.upsertClaims(sql, [...this.#claims.values()]),
+      this.#ended.size > 0 && store.deleteClaims(sql, [...this.#ended.values()]),
+      untended.length > 0 && store.insertUntended(sql, untended),
+      this.#tended.size > 0 && store.deleteUntended(sql, [...this.#tended.values()]),
       this.#commands.size > 0 && store.insertCommands(sql, [...this.#commands.values()]),
       this.#ordered.length > 0 && store.insertPurchases(sql, this.#ordered),
       this.#received.length > 0 && store.receivePurchases(sql, this.#received),
@@ -80,13 +189,27 @@ export class Changes {
   }
 }
 
-type OfReservation = Extract<StockCommand, { reservationid: string }>
-
-function holdFor({ bookid, reservationid }: OfReservation, known: store.KnownHold | undefined) {
+function ofBook(bookid: string, reservationid: string, holds: store.Memory['holds']) {
+  const known = holds.get(reservationid)
   if (known && known.bookid !== bookid) {
     throw new Error(`Reservation ${reservationid} is for book ${known.bookid}, not ${bookid}`)
   }
-  return known?.hold
+  return known
+}
+
+/** @returns undefined if the hold needs no claim: it has ended, or its book has no rules. */
+function claimOf(hold: Hold, rules: Rules): store.Claim['kind'] | undefined {
+  switch (hold.status) {
+    case 'waiting':
+    case 'ready':
+      return hold.status
+    case 'held':
+      return hold.place !== undefined || !isOriginal(rules) ? 'held' : undefined
+    case 'collected':
+      return rules.lend ? 'out' : undefined
+    default:
+      return undefined
+  }
 }
 
 const onlyCountsChanged = (before: Book | undefined, book: Book) =>
@@ -94,6 +217,11 @@ const onlyCountsChanged = (before: Book | undefined, book: Book) =>
   before.title === book.title &&
   before.author === book.author &&
   before.isbn === book.isbn &&
+  before.out === book.out &&
+  before.waiting === book.waiting &&
+  before.lastPlace === book.lastPlace &&
+  before.onOrder === book.onOrder &&
+  before.rules === book.rules &&
   before.received === book.received &&
   before.shortage === book.shortage &&
   before.requested === book.requested

@@ -7,6 +7,8 @@ import { openDatabase } from '../../tests/harness/database.ts'
 import type { StockCommand } from '../messages.ts'
 import { stockCommandHandler } from './handler.ts'
 import { movements } from './queries.ts'
+import { presets } from './rules.ts'
+import { BookActor, deadline, instants, withoutRules, withRules } from './testing.ts'
 
 /** A linear congruential generator (Numerical Recipes): the same numbers each time. */
 function dice(seed: number) {
@@ -61,9 +63,10 @@ const delivery = (partition: number, position: string, message: StockCommand) =>
 })
 
 /** Handles the commands as the worker does, in batches of `size`. The fence always holds. */
-async function handled(sql: Sql, commands: StockCommand[], size: number) {
+async function handled(sql: Sql, commands: StockCommand[], size: number, rules = withoutRules) {
   const decisions: string[] = []
   const handler = stockCommandHandler({
+    ...rules,
     sql,
     committed: (_, decided) => void decisions.push(...decided.map((it) => JSON.stringify(it.event))),
   })
@@ -102,7 +105,10 @@ async function handled(sql: Sql, commands: StockCommand[], size: number) {
       await sql`select bookid, title, available, held, version, received, shortage, requested_at is not null as requested
       from book order by bookid`,
     holds: await sql`select * from hold order by reservationid`,
-    commands: await sql`select commandid, bookid from command order by commandid`,
+    commands: await sql`select commandid, bookid, refused from command order by commandid`,
+    claims:
+      await sql`select reservationid, kind, place, turn, pickup_by, lapses_at from claim order by reservationid`,
+    untended: await sql`select bookid from untended`,
     purchases: await sql`select purchaseid, bookid, qty, status from purchase order by purchaseid`,
     events: await sql`select seq, type, subject, data from event_log order by seq`,
   }
@@ -121,6 +127,69 @@ test.each([1, 2, 3])('any batching of the same commands has the same effects (hi
   expect(inBatches).toEqual(oneByOne)
   expect(atOnce).toEqual(oneByOne)
 })
+
+/** Commands to books with rules: twins, queues that form and drain, deadlines, withdrawals. */
+function historyWithRules(seed: number, length: number): StockCommand[] {
+  const roll = dice(seed)
+  return range(length).map((i): StockCommand => {
+    // Reservations come and go.
+    const n = Math.floor(i / 25) + roll(8)
+    const bookid = `book-${n % 2}`
+    const { reservationid, userid } = { reservationid: uuid(1, n), userid: `user-${(n >> 1) % 9}` }
+    const who = { bookid, reservationid, userid }
+    const byStaff = { bookid, commandid: uuid(2, i), reservationid }
+    const { commandid } = byStaff
+    const at = instants[roll(3)]!
+    const every: StockCommand[] = [
+      { type: 'ReserveCopy', ...who },
+      { type: 'ReserveCopy', ...who },
+      { type: 'ReserveCopy', ...who },
+      { type: 'ReleaseCopy', ...who },
+      { type: 'ReceiveCopies', bookid, commandid, qty: 1 },
+      { type: 'ShelveCopy', ...byStaff },
+      { type: 'ShelveCopy', ...byStaff },
+      { type: 'HandOverCopy', ...byStaff },
+      { type: 'ReturnCopy', ...byStaff },
+      { type: 'ExtendPickup', ...byStaff, pickupBy: at },
+      { type: 'ExpireHold', bookid, reservationid, at },
+      { type: 'LapseWait', bookid, reservationid, at },
+      { type: 'WithdrawCopies', ...byStaff, qty: 1, reason: 'Lost' },
+      { type: 'WithdrawCopies', bookid, commandid, qty: 2, reason: 'Damaged', evenHeld: true },
+      { type: 'DeclinePurchase', bookid, commandid },
+      {
+        type: 'ChangeRules',
+        bookid,
+        commandid,
+        rules: roll(2) ? {} : { onePerBook: false, pullStep: false },
+      },
+    ]
+    return every[roll(every.length)]!
+  })
+}
+
+test.each([1, 2])(
+  'any batching of commands to books with rules has the effects of one actor per book (history %i)',
+  async (seed) => {
+    const rules = { ...presets.library, queuePerCopy: null }
+    const commands = historyWithRules(seed, 900)
+    const actors = new Map(range(2).map((n) => [`book-${n}`, new BookActor(rules, `book-${n}`)]))
+    const events = commands.flatMap((it) => actors.get(it.bookid)!.take(it))
+    const kinds = new Set(events.map(({ type }) => type))
+    // Nearly all.
+    expect(kinds.size, [...kinds].join()).toBeGreaterThanOrEqual(15)
+    const wanted = events.map((it) => JSON.stringify(it))
+    const runs = []
+    for (const size of [5, 60, 900]) {
+      await using database = await openDatabase('stock', 1)
+      const run = await handled(database.sql, commands, size, withRules(rules, deadline, deadline))
+      expect(run.decisions).toEqual(wanted)
+      runs.push(run)
+    }
+    const [oneByOne, ...others] = runs
+    expect(oneByOne!.claims.length).toBeGreaterThan(0)
+    for (const other of others) expect(other).toEqual(oneByOne)
+  },
+)
 
 test('movements of a book are paged newest first, with any page size and any number per commit', async () => {
   await using database = await openDatabase('stock', 1)
@@ -160,7 +229,7 @@ test('a reservation that two partitions decide concurrently holds a copy of one 
   await using database = await openDatabase('stock', 2)
   const { sql } = database
   await handled(sql, [receipt(1, 'a'), receipt(2, 'b')], 2)
-  const handler = stockCommandHandler({ sql, committed() {} })
+  const handler = stockCommandHandler({ ...withoutRules, sql, committed() {} })
   const offset = { epoch: 0, count: 1, seq: 0, to: '9-0' }
   const advances = [
     { ...offset, partition: 0, from: '2-0', seq: 2 },
@@ -198,7 +267,7 @@ test('a reservation that two partitions decide concurrently holds a copy of one 
 })
 
 test('an invalid command is rejected', () => {
-  const { parse } = stockCommandHandler({ sql: undefined as never, committed() {} })
+  const { parse } = stockCommandHandler({ ...withoutRules, sql: undefined as never, committed() {} })
   const envelope = { specversion: '1.0' as const, id: '1', source: '/x', subject: 'b', time: '' }
   const valid = {
     ...envelope,

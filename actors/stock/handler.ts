@@ -8,17 +8,23 @@ import type { Delivery, Effects, Handler, OutgoingEvent, Poison } from '../../st
 import type { Sql } from '../../streams/postgres.ts'
 import { step } from '../behavior.ts'
 import { parseStockCommand, type StockCommand, type StockEvent } from '../messages.ts'
+import type { Book } from './book.ts'
 import { BookCache } from './book-cache.ts'
-import { Changes } from './changes.ts'
-import { type Book, stock } from './stock.ts'
+import { Changes, type Surroundings } from './changes.ts'
+import { ClaimNeeds } from './claim-needs.ts'
+import { stock } from './stock.ts'
 import * as store from './store.ts'
 
 export const source = '/stock'
 
 export type StockCommandHandlerOptions = {
   sql: Sql
+  /** Called once per batch: a deadline begins when a copy is put on the shelf, not when somebody asked for it. */
+  surroundings(): Surroundings
   /** Called after the commit with the commands that took effect and the events that were decided. */
   committed(commandids: string[], decided: Decided[]): void
+  /** Called after the commit with the books whose queue is not finished. */
+  untended(bookids: string[]): void
 }
 
 export type Decided = {
@@ -30,7 +36,8 @@ export type Decided = {
 /** Resent commands rarely come alone: after one, holds are looked up for this many batches. */
 const lookupBatches = 100
 
-export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptions): Handler<StockCommand> {
+export function stockCommandHandler(options: StockCommandHandlerOptions): Handler<StockCommand> {
+  const { sql, surroundings, committed, untended } = options
   const cache = new BookCache()
   let lookupsLeft = 0
 
@@ -43,14 +50,29 @@ export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptio
       if (book) books.set(book.bookid, book)
       else unread.add(message.bookid)
     }
-    const maybeHeld = lookupsLeft > 0 ? batch : batch.filter((it) => it.message.type === 'ReleaseCopy')
+    const maybeHeld = lookupsLeft > 0 ? batch : batch.filter((it) => it.message.type !== 'ReserveCopy')
     const reservations = unique(maybeHeld.flatMap(reservationOf))
     const commands = unique(batch.flatMap(commandOf))
-    if (unread.size + reservations.length + commands.length === 0)
-      return { books, holds: new Map(), handled: new Set() }
+    if (unread.size + reservations.length + commands.length === 0) return { ...store.emptyMemory(), books }
     const memory = await store.load(sql, [...unread], reservations, commands)
     for (const [bookid, book] of books) memory.books.set(bookid, book)
     return memory
+  }
+
+  /** @returns undefined if no message needs a claim: always, without rules. */
+  async function loadClaims(
+    batch: Delivery<StockCommand>[],
+    { books }: store.Memory,
+    { rulesOf }: Surroundings,
+  ) {
+    const needs = new ClaimNeeds()
+    for (const { message } of batch) {
+      const book = books.get(message.bookid)
+      if (book) needs.add(message, book, rulesOf(book))
+    }
+    return needs.isEmpty
+      ? undefined
+      : await store.loadClaims(sql, needs.queues, needs.heldLast, needs.customers)
   }
 
   return {
@@ -61,7 +83,8 @@ export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptio
     async handle(batch, fresh): Promise<Effects> {
       lookupsLeft = fresh ? lookupBatches : Math.max(0, lookupsLeft - 1)
       const memory = await load(batch)
-      const changes = new Changes(memory)
+      const now = surroundings()
+      const changes = new Changes(memory, await loadClaims(batch, memory, now), now)
       const decided: (Decided & { partition: number })[] = []
       const events: OutgoingEvent[] = []
       const poison: Poison[] = []
@@ -95,6 +118,8 @@ export function stockCommandHandler({ sql, committed }: StockCommandHandlerOptio
             const book = memory.books.get(bookid)
             if (book && partitions.has(partition)) cache.put(partition, book)
           }
+          const unfinished = changes.untended().filter((it) => partitions.has(it.partition))
+          if (unfinished.length > 0) untended(unfinished.map((it) => it.bookid))
           committed(
             commands.filter((it) => partitions.has(it.partition)).map((it) => it.commandid),
             decided.filter((it) => partitions.has(it.partition)),
@@ -112,7 +137,7 @@ function toOutgoing(event: StockEvent, id: string, traceparent: string | undefin
 }
 
 const reservationOf = ({ message }: Delivery<StockCommand>) =>
-  'reservationid' in message ? [message.reservationid] : []
+  'reservationid' in message && message.reservationid !== undefined ? [message.reservationid] : []
 const commandOf = ({ message }: Delivery<StockCommand>) => ('commandid' in message ? [message.commandid] : [])
 const partitionsOf = (batch: Delivery<StockCommand>[]) =>
   new Map(batch.map((it) => [it.message.bookid, it.partition]))

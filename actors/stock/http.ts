@@ -16,22 +16,27 @@ import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import { idSchema, stockEventSchema, textSchema } from '../messages.ts'
+import { idSchema, rulesSchema, stockEventSchema, textSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import type { Desk } from './desk.ts'
 import * as examples from './examples.ts'
 import * as queries from './queries.ts'
+import { isOriginal, type Rules, rulesOf } from './rules.ts'
 
 export const about: Omit<About, 'service'> = {
   title: 'Stock',
   description: 'Receive copies of books, see stock and its movements, and order copies that are missing.',
   tags: {
     'stock manager': 'Copies that arrive, and what happened to them',
+    desk: 'Copies that are set aside: the hold shelf, hand-over and return',
     purchaser: 'Copies that are missing, and purchases',
   },
 }
 
-const stockSchema = z
+const nullable = (schema: z.ZodType<number>, description: string) =>
+  schema.nullable().openapi({ description: `${description}; null if the book has no rules` })
+
+export const stockSchema = z
   .object({
     bookid: z.string(),
     title: z.string(),
@@ -39,6 +44,14 @@ const stockSchema = z
     isbn: z.string(),
     qty: z.int().openapi({ description: 'copies available' }),
     held: z.int().openapi({ description: 'copies held for reservations' }),
+    out: nullable(z.int(), 'copies handed over'),
+    owned: nullable(z.int(), 'copies available, held and handed over'),
+    waiting: nullable(z.int(), 'reservations that wait for a copy'),
+    onOrder: nullable(z.int(), 'copies ordered and not yet received'),
+    rules: rulesSchema
+      .required()
+      .nullable()
+      .openapi({ description: 'what the book allows: its own rules, and those of the installation' }),
     version: z.int(),
     _links: selfSchema,
   })
@@ -136,9 +149,18 @@ const listMovements = createRoute({
   },
 })
 
-export type StockHttpOptions = { app: App; sql: Sql; reads: Reads; desk: Desk }
+export type StockHttpOptions = {
+  app: App
+  sql: Sql
+  reads: Reads
+  desk: Desk
+  /** The installation's rules. */
+  defaults: Rules
+  /** By Postgres's clock. */
+  now(): Date
+}
 
-export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
+export function mountStock({ app, sql, reads, desk, defaults }: StockHttpOptions): void {
   app.addRoute(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
@@ -148,7 +170,7 @@ export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
       ...body,
     }))
     const stock = await queries.stock(sql, body.bookid)
-    return reply(201, toStock(stock!), { ...jsonHeaders, location: pathOf(body.bookid) })
+    return reply(201, toStock(stock!, defaults), { ...jsonHeaders, location: pathOf(body.bookid) })
   })
 
   app.addRoute(listStocks, async (c) => {
@@ -159,14 +181,21 @@ export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
     )
     return replyTagged(
       c,
-      pageOf(c, 'stocks', rows, limit, (row) => [row.bookid], toStock),
+      pageOf(
+        c,
+        'stocks',
+        rows,
+        limit,
+        (row) => [row.bookid],
+        (row) => toStock(row, defaults),
+      ),
     )
   })
 
   app.addRoute(getStock, async (c) => {
     const row = await queries.stock(sql, c.req.valid('param').bookid)
     if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
-    return replyTagged(c, toStock(row))
+    return replyTagged(c, toStock(row, defaults))
   })
 
   app.addRoute(listMovements, async (c) => {
@@ -188,18 +217,28 @@ export function mountStock({ app, sql, reads, desk }: StockHttpOptions): void {
   }
 }
 
-const pathOf = (bookid: string) => `/stocks/${encodeURIComponent(bookid)}`
+export const pathOf = (bookid: string) => `/stocks/${encodeURIComponent(bookid)}`
 
-const toStock = ({ bookid, title, author, isbn, available, held, version }: queries.StockRow) => ({
-  bookid,
-  title,
-  author,
-  isbn,
-  qty: available,
-  held,
-  version,
-  _links: selfLink(pathOf(bookid)),
-})
+export function toStock(row: queries.StockRow, defaults: Rules) {
+  const { bookid, title, author, isbn, available, held, out, waiting, on_order, version } = row
+  const rules = rulesOf(defaults, row.rules)
+  const life = isOriginal(rules)
+    ? withoutRules
+    : { out, owned: available + held + out, waiting, onOrder: on_order, rules }
+  return {
+    bookid,
+    title,
+    author,
+    isbn,
+    qty: available,
+    held,
+    ...life,
+    version,
+    _links: selfLink(pathOf(bookid)),
+  }
+}
+
+const withoutRules = { out: null, owned: null, waiting: null, onOrder: null, rules: null }
 
 const toMovement = ({ id, type, time, data }: queries.MovementRow) => ({
   id,

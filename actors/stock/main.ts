@@ -6,26 +6,37 @@ import { Forgetting } from '../../platform/http/idempotency.ts'
 import { Reads } from '../../platform/http/reads.ts'
 import { traceFacts } from '../../platform/http/trace.ts'
 import { runService } from '../../platform/service.ts'
-import { ServiceParts } from '../../platform/service-parts.ts'
+import { type Loop, ServiceParts } from '../../platform/service-parts.ts'
 import { EventLog } from '../../streams/event-log.ts'
+import { Pulse } from '../../streams/pulse.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
+import { runClock, tendQueue } from './clock.ts'
+import { CalendarCache } from './closing-days.ts'
+import { mountClosingDays } from './closing-days-http.ts'
 import { Desk } from './desk.ts'
 import { type Decided, source, stockCommandHandler } from './handler.ts'
+import { mountHolds } from './holds-http.ts'
 import { about, mountStock } from './http.ts'
 import { mountPurchases } from './purchases-http.ts'
 import * as queries from './queries.ts'
+import { presets, rulesOf } from './rules.ts'
+import { mountRules } from './rules-http.ts'
+import { surroundingsAt } from './surroundings.ts'
 
 /** Concurrent reads of lists. */
 const readsAtOnce = 2
 
 await runService('stock', async (given) => {
   const { config, log, lines, metrics, signal } = given
-  const { redisUrl, redisPrefix } = config
+  const { redisUrl, redisPrefix, partitions, pickupGraceMs } = config
   const parts = await ServiceParts.open(given)
   const { sql, workerSql, incarnation, now } = parts
   const reads = new Reads(await parts.openReads(readsAtOnce), readsAtOnce)
   const redis = parts.openRedis()
+  const { libraryTimezone: timeZone, closingTime, closedWeekdays } = config
+  const calendar = await CalendarCache.open(sql, { timeZone, closingTime, closedWeekdays })
+  const defaults = rulesOf(presets[config.rulesPreset], config.rules)
 
   const wakeup = new Wakeup<string>({
     redisUrl,
@@ -51,6 +62,14 @@ await runService('stock', async (given) => {
     }),
     handler: stockCommandHandler({
       sql: workerSql,
+      surroundings: () => surroundingsAt(now(), defaults, calendar.calendar),
+      untended(bookids) {
+        for (const bookid of bookids)
+          sender
+            .send(tendQueue(bookid, now()))
+            // The clock sends it again.
+            .catch((err) => log.warn({ err, bookid }, 'cannot go on with a queue yet'))
+      },
       committed(commandids, decided) {
         wakeup.announce(commandids)
         const nowMs = now().getTime()
@@ -69,10 +88,34 @@ await runService('stock', async (given) => {
     held: placesToWait(metrics),
     now,
   })
-  mountStock({ app, sql, reads, desk })
-  mountPurchases({ app, sql, reads, desk })
+  const http = { app, sql, reads, desk, defaults, now }
+  mountStock(http)
+  mountPurchases(http)
+  mountHolds(http)
+  mountRules(http)
+  mountClosingDays({ app, sql })
 
-  const loops = [worker, wakeup, new Forgetting(sql, log), parts.watchStores(worker)]
+  const pulse = new Pulse('clock')
+  const clock: Loop = {
+    pulse,
+    run: (signal) =>
+      runClock(
+        {
+          sql,
+          redis,
+          prefix: redisPrefix,
+          partitions,
+          sender,
+          graceMs: pickupGraceMs,
+          calendar,
+          log,
+          pulse,
+          maySend: () => incarnation.isCurrent,
+        },
+        signal,
+      ),
+  }
+  const loops = [worker, wakeup, clock, new Forgetting(sql, log), parts.watchStores(worker)]
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 

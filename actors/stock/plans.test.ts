@@ -13,8 +13,10 @@ import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../../tests/harness/plans.ts'
 import { type StockCommand, topics } from '../messages.ts'
+import * as due from './due.ts'
 import { source, stockCommandHandler } from './handler.ts'
 import * as queries from './queries.ts'
+import { withoutRules } from './testing.ts'
 
 const partitions = 16
 const worker = 'worker'
@@ -63,7 +65,7 @@ const leases = async (): Promise<Lease[]> => (await renewLeases(hot, worker, lea
 /** Loads, decides and commits a batch of every command with its events, one dead letter and one redriven letter. */
 async function decide(sql: Sql, size: number): Promise<void> {
   const owned = await leases()
-  const handler = stockCommandHandler({ sql, committed() {} })
+  const handler = stockCommandHandler({ ...withoutRules, sql, committed() {} })
   const effects = await handler.handle(deliveries(size))
   const { writes, results } = effects
   const advances = owned.map(({ partition, epoch, position, seq }) => ({
@@ -168,7 +170,16 @@ async function list(sql: Sql): Promise<void> {
   for (const before of [undefined, crypto.randomUUID()]) await queries.purchases(sql, 51, undefined, before)
 }
 
-const tables = ['hold', 'event_batch', 'event_subject', 'book', 'command', 'purchase']
+/** A look of the clock at which something of every kind is due, and one at which nothing is. */
+async function look(sql: Sql): Promise<void> {
+  for (const graceMs of [0, 3_600_000]) await due.nextDue(sql, graceMs)
+  await due.claimExpiries(sql, range(partitions), 0)
+  await due.claimLapses(sql, range(partitions))
+  await due.claimUntended(sql, range(partitions))
+}
+const lookAllowed = { walked: ['claim'], small: ['untended'] }
+
+const tables = ['hold', 'event_batch', 'event_subject', 'book', 'command', 'purchase', 'claim']
 const million = 1_000_000
 const books = 50_000
 const purchases = 200_000
@@ -192,6 +203,12 @@ async function fill(sql: Sql): Promise<void> {
   await sql`insert into command select ${uuid}, ${bookid} from ${some}`
   await sql`insert into purchase select ${uuid}, ${bookid}, 1, 'ordered' from ${some}`
   await sql`
+    insert into claim (reservationid, bookid, partition, userid, kind, place, since, pickup_by, lapses_at)
+    select ${uuid}, ${bookid}, i % ${partitions}::int, 'u', (array['waiting', 'held', 'ready', 'out'])[i % 4 + 1], i, now(),
+      case i % 4 when 2 then now() + (i - 5000) * interval '1 minute' end,
+      case i % 4 when 0 then now() + (i - 5000) * interval '1 minute' end
+    from ${some}`
+  await sql`
     insert into book (bookid, available, received, requested_at)
     select 'book-' || i, i % 10, true, case when i % 10 = 0 then now() end
     from generate_series(1, ${books}::int) i on conflict do nothing`
@@ -201,6 +218,10 @@ async function fill(sql: Sql): Promise<void> {
 }
 
 test.each([1, 200])('with empty tables, for a batch of %i', expectHot)
+
+test('with empty tables, for a look of the clock', async () => {
+  for (const sql of [hot, unforced]) expect(await expectIndexes(sql, look, lookAllowed)).toBe(5)
+})
 
 describe('with a million holds and events', () => {
   beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
@@ -222,6 +243,13 @@ describe('with a million holds and events', () => {
       const read = await fetched(unforced, 'event_batch', prune)
       expect(read).toBeGreaterThan(0)
       expect(read).toBeLessThanOrEqual(2_000)
+    })
+
+    test('for a look of the clock, which reads only the first rows that are due', async () => {
+      for (const sql of [hot, unforced]) expect(await expectIndexes(sql, look, lookAllowed)).toBe(5)
+      const read = await fetched(unforced, 'claim', look)
+      expect(read).toBeGreaterThan(0)
+      expect(read).toBeLessThanOrEqual(10_000)
     })
 
     test('for lists of all', async () => {

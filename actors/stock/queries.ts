@@ -1,7 +1,7 @@
 /** Queries of the HTTP API. Lists are asked for one row more than a page holds, to see whether another page follows. */
 import { eventsPerBatchMax } from '../../streams/event-batch.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import type { StockEvent } from '../messages.ts'
+import type { BookRules, StockEvent } from '../messages.ts'
 
 export type StockRow = {
   bookid: string
@@ -10,17 +10,24 @@ export type StockRow = {
   isbn: string
   available: number
   held: number
+  out: number
+  waiting: number
+  on_order: number
+  rules: BookRules | null
   version: number
 }
 
+const shown = (sql: Sql) =>
+  sql`bookid, title, author, isbn, available, held, out, waiting, on_order, rules, version`
+
 export async function stock(sql: Sql, bookid: string): Promise<StockRow | undefined> {
   const [row] = await sql<StockRow[]>`
-    select bookid, title, author, isbn, available, held, version from book where bookid = ${bookid} and received`
+    select ${shown(sql)} from book where bookid = ${bookid} and received`
   return row
 }
 
 export const stocks = (sql: Sql, limit: number, after = ''): Promise<StockRow[]> => sql<StockRow[]>`
-  select bookid, title, author, isbn, available, held, version from book
+  select ${shown(sql)} from book
   where received and bookid > ${after} order by bookid limit ${limit}`
 
 export type MovementRow = {

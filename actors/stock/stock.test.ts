@@ -2,21 +2,29 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { step } from '../behavior.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
-import { type Book, type Hold, type StockState, stock, unknownBook } from './stock.ts'
+import { type Book, unknownBook } from './book.ts'
+import type { Hold } from './hold.ts'
+import { type StockState, stock } from './stock.ts'
+
+/** All that books without rules get. */
+type Command = Extract<
+  StockCommand,
+  { type: 'ReceiveCopies' | 'OrderCopies' | 'ReserveCopy' | 'ReleaseCopy' }
+>
 
 const bookid = 'b'
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 const who = (n: number) => ({ reservationid: uuid(n), userid: `user-${n}` })
-const reserve = (n = 1): StockCommand => ({ type: 'ReserveCopy', bookid, ...who(n) })
-const release = (n = 1): StockCommand => ({ type: 'ReleaseCopy', bookid, ...who(n) })
-const receive = (n: number, qty: number, more: object = {}): StockCommand => ({
+const reserve = (n = 1): Command => ({ type: 'ReserveCopy', bookid, ...who(n) })
+const release = (n = 1): Command => ({ type: 'ReleaseCopy', bookid, ...who(n) })
+const receive = (n: number, qty: number, more: object = {}): Command => ({
   type: 'ReceiveCopies',
   bookid,
   commandid: uuid(n),
   qty,
   ...more,
 })
-const order = (n: number, qty: number): StockCommand => ({
+const order = (n: number, qty: number): Command => ({
   type: 'OrderCopies',
   bookid,
   commandid: uuid(n),
@@ -37,11 +45,12 @@ const book = (change: Partial<Book> = {}): Book => ({
   ...change,
 })
 const known = (hold?: Hold, change: Partial<Book> = {}): StockState => ({
+  ...stock.initial(bookid),
+  reservationid: uuid(1),
   book: book(change),
   hold,
-  handled: false,
 })
-const unknown = (hold?: Hold): StockState => ({ ...stock.initial(bookid), hold })
+const unknown = (hold?: Hold): StockState => ({ ...stock.initial(bookid), reservationid: uuid(1), hold })
 const figures = (version: number, available: number, held: number) => ({ bookid, version, available, held })
 
 const first = { first: true } as const
@@ -52,7 +61,7 @@ const refused = { status: 'refused', reason: 'OutOfStock' } as const
 type Row = [
   name: string,
   given: StockState,
-  when: StockCommand,
+  when: Command,
   then: StockEvent[],
   book: Partial<Book>,
   hold?: Hold,
@@ -240,7 +249,7 @@ const messages = fc.array(
     { weight: 2, arbitrary: fc.tuple(fc.nat(4), fc.nat(3)).map(([n, qty]) => receive(n, qty)) },
     { weight: 1, arbitrary: fc.nat(3).map((n) => order(n + 100, 2)) },
   ),
-  { maxLength: 60 },
+  { maxLength: 60, size: 'max' },
 )
 
 /** The actor of one book, with the state that the store keeps for it. */
@@ -249,9 +258,15 @@ class BookActor {
   readonly holds = new Map<string, Hold>()
   readonly handled = new Set<string>()
 
-  take(message: StockCommand): StockEvent[] {
+  take(message: Command): StockEvent[] {
     const id = 'reservationid' in message ? message.reservationid : message.commandid
-    const state = { book: this.book, hold: this.holds.get(id), handled: this.handled.has(id) }
+    const state = {
+      ...stock.initial(bookid),
+      book: this.book,
+      reservationid: id,
+      hold: this.holds.get(id),
+      handled: this.handled.has(id),
+    }
     const taken = step(stock, state, message)
     this.book = taken.state.book
     if ('reservationid' in message) this.holds.set(id, taken.state.hold!)
@@ -347,7 +362,7 @@ test('deciding is pure: the same input gives the same events, and is not changed
     fc.property(messages, (sequence) => {
       const actor = new BookActor()
       for (const message of sequence) {
-        const state = Object.freeze({ book: Object.freeze(actor.book), hold: undefined, handled: false })
+        const state = Object.freeze({ ...stock.initial(bookid), book: Object.freeze(actor.book) })
         expect(stock.decide(Object.freeze(message), state)).toEqual(stock.decide(message, state))
         actor.take(message)
       }

@@ -1,5 +1,5 @@
 /**
- * The stock of one book:
+ * The stock of one book, without rules of its own:
  *
  * - Copies that arrive are available. A reservation holds one available copy; a release makes it available again.
  * - A reservation is decided once. A repeated command gets the same answer and changes nothing.
@@ -8,184 +8,113 @@
  *   add to its shortage, until copies are ordered or arrive.
  * - A refused reservation holds no copy. Releasing it just closes it; the shortage still counts it, because the demand was
  *   real.
+ *
+ * Rules add a queue (`queue.ts`), a hold shelf with deadlines, hand-over and return (`shelf.ts`).
  */
 import type { Behavior } from '../behavior.ts'
-import type { StockCommand, StockEvent, StockRefusalReason } from '../messages.ts'
+import type { StockCommand, StockEvent } from '../messages.ts'
+import { type Book, bookAfter, unknownBook } from './book.ts'
+import { changeRules, decline, order, receive, tend, withdraw } from './copies.ts'
+import { type Hold, holdAfter, type Whose } from './hold.ts'
+import type { Shelf, Wait } from './queue.ts'
+import { release, reserve } from './reservations.ts'
+import { presets, type Rules } from './rules.ts'
+import { expire, extend, handOver, lapse, shelve, takeReturn } from './shelf.ts'
 
-export type Book = {
-  bookid: string
-  title: string
-  author: string
-  isbn: string
-  available: number
-  held: number
-  /** Increases by one with each event that changes the fields above. */
-  version: number
-  /** False until the first receipt. */
-  received: boolean
-  /** Reservations refused since copies were last ordered or arrived. */
-  shortage: number
-  /** Whether a purchase request is open. */
-  requested: boolean
-}
-
-/** The decision on a reservation. */
-export type Hold =
-  | { status: 'held' }
-  | { status: 'refused'; reason: StockRefusalReason }
-  | { status: 'released' }
+/** A copy that is set aside. */
+export type HeldCopy = Whose & { place?: number | undefined; turn?: number | undefined }
 
 /** A book, and the state of the reservation or command that a message names. */
 export type StockState = {
   book: Book
+  reservationid: string | undefined
   hold: Hold | undefined
+  /** The customer of the hold. */
+  userid: string | undefined
   /** Whether the command has already taken effect. */
   handled: boolean
+  /** The installation's rules and the book's, merged. */
+  rules: Rules
+  /** Those who wait, lowest place first: as many as the message may serve. */
+  queue: readonly Wait[]
+  /** Copies that are set aside: those to take back first come first. Only for `WithdrawCopies`. */
+  heldLast: readonly HeldCopy[]
+  /** What the customer already has of the book, if its rules allow one. */
+  twin: { reservationid: string; status: 'waiting' | 'held' | 'ready' | 'collected' } | undefined
+  /** Deadlines that begin now. */
+  shelf: Shelf
+  /** When a wait that begins now ends. */
+  lapsesAt: string | null
 }
-
-type Reserve = Extract<StockCommand, { type: 'ReserveCopy' }>
-type Release = Extract<StockCommand, { type: 'ReleaseCopy' }>
-type Receive = Extract<StockCommand, { type: 'ReceiveCopies' }>
-type Order = Extract<StockCommand, { type: 'OrderCopies' }>
-
-export const unknownBook = (bookid: string): Book => ({
-  bookid,
-  title: '',
-  author: '',
-  isbn: '',
-  available: 0,
-  held: 0,
-  version: 0,
-  received: false,
-  shortage: 0,
-  requested: false,
-})
 
 /** Plain switches, because thousands of messages arrive per second; the compiler checks that they are exhaustive. */
 export const stock: Behavior<StockState, StockCommand, StockEvent> = {
-  initial: (bookid) => ({ book: unknownBook(bookid), hold: undefined, handled: false }),
-  decide(message, { book, hold, handled }) {
+  initial: (bookid) => ({
+    book: unknownBook(bookid),
+    reservationid: undefined,
+    hold: undefined,
+    userid: undefined,
+    handled: false,
+    rules: presets.original,
+    queue: [],
+    heldLast: [],
+    twin: undefined,
+    shelf: { rules: presets.original, pickupBy: null },
+    lapsesAt: null,
+  }),
+
+  decide(message, state) {
+    switch (message.type) {
+      case 'ReserveCopy':
+        return reserve(message, state)
+      case 'ReleaseCopy':
+        return release(message, state)
+      case 'ExpireHold':
+        return expire(message, state)
+      case 'LapseWait':
+        return lapse(message, state)
+      case 'TendQueue':
+        return tend(state)
+    }
+    if (state.handled) return []
     switch (message.type) {
       case 'ReceiveCopies':
-        return handled ? [] : receive(message, book)
+        return receive(message, state)
       case 'OrderCopies':
-        return handled ? [] : order(message, book)
-      case 'ReserveCopy':
-        return hold ? [repeated(message, hold, book)] : reserve(message, book)
-      case 'ReleaseCopy':
-        return [release(message, hold, book)]
+        return order(message, state)
+      case 'ShelveCopy':
+        return shelve(message, state)
+      case 'ExtendPickup':
+        return extend(message, state)
+      case 'HandOverCopy':
+        return handOver(message, state)
+      case 'ReturnCopy':
+        return takeReturn(message, state)
+      case 'WithdrawCopies':
+        return withdraw(message, state)
+      case 'DeclinePurchase':
+        return decline(message, state)
+      case 'ChangeRules':
+        return changeRules(message, state)
     }
   },
-  evolve({ book, hold, handled }, event) {
-    const counted = { ...book, version: event.version, available: event.available, held: event.held }
+
+  /** Of the holds, only that of the message's reservation is part of the state; `changes.ts` keeps the others. */
+  evolve(state, event) {
+    const book = bookAfter(state.book, event)
     switch (event.type) {
-      case 'CopiesReceived': {
-        const { title, author, isbn, qty } = event
-        const demand = qty > 0 ? noDemand : {}
-        return { book: { ...counted, title, author, isbn, received: true, ...demand }, hold, handled: true }
-      }
+      case 'CopiesReceived':
       case 'CopiesOrdered':
-        return { book: { ...counted, ...noDemand }, hold, handled: true }
-      case 'CopyReserved':
-        return { book: counted, hold: { status: 'held' }, handled }
-      case 'CopyReleased':
-        return { book: counted, hold: { status: 'released' }, handled }
-      case 'ReservationRefused':
-        return {
-          book: hold ? counted : { ...counted, shortage: book.shortage + 1 },
-          hold: { status: 'refused', reason: event.reason },
-          handled,
-        }
+      case 'CopiesWithdrawn':
+      case 'PurchaseDeclined':
+      case 'RulesChanged':
+      case 'CommandRefused':
+        return { ...state, book, handled: true }
       case 'PurchaseRequested':
-        return { book: { ...counted, requested: true }, hold, handled }
-      // Nothing decides the other events yet: they belong to books with rules.
+        return { ...state, book }
       default:
-        return { book: counted, hold, handled }
+        if (event.reservationid !== state.reservationid) return { ...state, book }
+        return { ...state, book, hold: holdAfter(state.hold, event, state.lapsesAt) }
     }
   },
-}
-
-const noDemand = { shortage: 0, requested: false }
-
-/** The book's fields in an event that leaves its version alone. */
-const after = (book: Book, change: { available?: number; held?: number } = {}) => ({
-  bookid: book.bookid,
-  version: book.version,
-  available: book.available + (change.available ?? 0),
-  held: book.held + (change.held ?? 0),
-})
-
-/** The book's fields in an event that raises its version. */
-const changed = (book: Book, change: { available?: number; held?: number } = {}) => ({
-  ...after(book, change),
-  version: book.version + 1,
-})
-
-/** Marks the first answer of its type to a reservation: consumers need not look for an earlier one. */
-const first = { first: true } as const
-
-const whose = ({ reservationid, userid }: Reserve | Release) => ({ reservationid, userid })
-
-function receive({ qty, title, author, isbn, purchaseid }: Receive, book: Book): StockEvent[] {
-  return [
-    {
-      type: 'CopiesReceived',
-      ...changed(book, { available: qty }),
-      qty,
-      title: title ?? book.title,
-      author: author ?? book.author,
-      isbn: isbn ?? book.isbn,
-      ...(purchaseid ? { purchaseid } : {}),
-    },
-  ]
-}
-
-const order = ({ purchaseid, qty }: Order, book: Book): StockEvent[] => [
-  { type: 'CopiesOrdered', ...after(book), purchaseid, qty },
-]
-
-function reserve(message: Reserve, book: Book): StockEvent[] {
-  if (book.available > 0) {
-    return [
-      { type: 'CopyReserved', ...changed(book, { available: -1, held: 1 }), ...whose(message), ...first },
-    ]
-  }
-  const refused: StockEvent = {
-    type: 'ReservationRefused',
-    ...after(book),
-    ...whose(message),
-    reason: book.received ? 'OutOfStock' : 'UnknownBook',
-    ...first,
-  }
-  if (book.requested) return [refused]
-  return [refused, { type: 'PurchaseRequested', ...after(book), shortage: book.shortage + 1 }]
-}
-
-function release(message: Release, hold: Hold | undefined, book: Book): StockEvent {
-  switch (hold?.status) {
-    case 'held':
-      return {
-        type: 'CopyReleased',
-        ...changed(book, { available: 1, held: -1 }),
-        ...whose(message),
-        ...first,
-      }
-    case 'refused':
-    case undefined:
-      return { type: 'CopyReleased', ...after(book), ...whose(message), ...first }
-    case 'released':
-      return { type: 'CopyReleased', ...after(book), ...whose(message) }
-  }
-}
-
-/** Repeats the decision, with the book's current counts. */
-function repeated(message: Reserve, hold: Hold, book: Book): StockEvent {
-  switch (hold.status) {
-    case 'held':
-      return { type: 'CopyReserved', ...after(book), ...whose(message) }
-    case 'refused':
-      return { type: 'ReservationRefused', ...after(book), ...whose(message), reason: hold.reason }
-    case 'released':
-      return { type: 'CopyReleased', ...after(book), ...whose(message) }
-  }
 }

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
-import { unknownBook } from './stock.ts'
+import { unknownBook } from './book.ts'
+import { CalendarCache, deleteClosingDay, reloadEveryMs, writeClosingDay } from './closing-days.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -23,6 +24,7 @@ const book = (partition: number) => ({
   held: 1,
   version: 2,
 })
+const command = (it: number) => ({ ...ids(it), commandid: uuid(it), refused: null })
 const hold = (partition: number, status: 'held' | 'released') => ({
   partition,
   reservationid: uuid(partition),
@@ -58,11 +60,7 @@ const holds = () =>
     sql,
     partitions.map((it) => hold(it, 'released')),
   )
-const commands = () =>
-  store.insertCommands(
-    sql,
-    partitions.map((it) => ({ ...ids(it), commandid: uuid(it) })),
-  )
+const commands = () => store.insertCommands(sql, partitions.map(command))
 const orders = () =>
   store.insertPurchases(
     sql,
@@ -101,4 +99,26 @@ test.each<[name: string, part: () => Fragment, given?: () => Fragment]>([
   const after = await Promise.all(partitions.map(everything))
   expect(after[0]).not.toEqual(before[0])
   expect(after[1]).toEqual(before[1])
+})
+
+test('the calendar is reloaded once a minute at most, and a batch keeps the one that it began with', async () => {
+  const year = new Date().getUTCFullYear() + 1
+  const [first, second] = [`${year}-01-01`, `${year}-12-25`]
+  const hours = { timeZone: 'Asia/Seoul', closingTime: '18:00', closedWeekdays: [1] }
+  await writeClosingDay(sql, { date: '2026-01-01', note: 'past' })
+  await writeClosingDay(sql, { date: first, note: '' })
+  let now = 0
+  const cache = await CalendarCache.open(sql, hours, () => now)
+  const before = cache.calendar
+  expect(before).toEqual({ ...hours, closedDates: new Set([first]) })
+
+  await deleteClosingDay(sql, first)
+  await writeClosingDay(sql, { date: second, note: '' })
+  now = reloadEveryMs - 1
+  await cache.reload()
+  expect(cache.calendar).toBe(before)
+  now = reloadEveryMs
+  await cache.reload()
+  expect(cache.calendar).toEqual({ ...hours, closedDates: new Set([second]) })
+  expect(before.closedDates).toEqual(new Set([first]))
 })

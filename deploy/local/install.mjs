@@ -5,24 +5,26 @@
  *
  * A need with a question mark is optional: if it cannot be installed, that is reported.
  *
- * Runs on any Node from 20 on and imports no package, because none may be installed yet.
+ * Runs on any Node from 20 on, or on Deno, and imports no package, because none may be installed yet.
  */
 import { spawn } from 'node:child_process'
 import { delimiter, join } from 'node:path'
 import { installNeed } from './install/install-program.mjs'
 import { installPackages } from './install/packages.mjs'
-import { bin, InstallError, say } from './install/shell.mjs'
+import { bin, InstallError, onDeno, say } from './install/shell.mjs'
 
 const parentPollMs = 250
 
-/** Runs the pinned Node in place of this process: same terminal, signals and exit code. */
+/** Runs the pinned Node, or the Deno that runs this, in place of this process: same terminal, signals and exit code. */
 function become(args) {
-  const env = { ...process.env, PATH: onPathFirst(bin), ...withoutProxy() }
-  const child = spawn(join(bin, 'node'), args, { stdio: 'inherit', env })
+  const { RUNTIME = onDeno ? 'deno' : undefined } = process.env
+  const env = { ...process.env, PATH: onPathFirst(bin), ...(RUNTIME && { RUNTIME }), ...withoutProxy() }
+  const program = onDeno ? process.execPath : join(bin, 'node')
+  const child = spawn(program, args, { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   if (process.env.npm_lifecycle_event) whenParentIsGone(() => child.kill('SIGTERM'))
   child.on('error', (error) => {
-    say(`Cannot run ${join(bin, 'node')}: ${error.message}`)
+    say(`Cannot run ${program}: ${error.message}`)
     process.exitCode = 1
   })
   child.on('exit', (code, signal) => {

@@ -1,6 +1,6 @@
 /** The installer in a temporary project, with package managers that are scripts of a line or two. */
 import { existsSync } from 'node:fs'
-import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -102,9 +102,9 @@ esac`,
     code: 0,
     lines: [
       'Installing packages: npm ci',
-      'npm ci --include=dev --include=optional --bin-links --no-audit --no-fund',
+      'npm ci --include=dev --include=optional --bin-links --loglevel=error --no-audit --no-fund',
       'npm ran no install scripts (ignore-scripts). Running those of node, which install programs',
-      'npm rebuild --ignore-scripts=false --bin-links node --no-audit --no-fund',
+      'npm rebuild --ignore-scripts=false --bin-links node --loglevel=error --no-audit --no-fund',
       'ran',
     ],
   })
@@ -183,7 +183,7 @@ test('packages that cannot be installed are one line and exit code 1', async () 
 })
 
 test('a missing server is installed, after an update if necessary', async () => {
-  const server = join(dir, 'bin/redis-server')
+  const server = join(dir, 'bin/redis-check-rdb')
   await program('sudo', 'shift; exec "$@"')
   await program('true', '')
   await program(
@@ -191,9 +191,15 @@ test('a missing server is installed, after an update if necessary', async () => 
     `[ "$1" = update ] && exec /usr/bin/touch ${dir}/updated
 [ -e ${dir}/updated ] && echo "$@" > ${server} && /bin/chmod +x ${server}`,
   )
-  const command = `${isRoot ? '' : 'sudo -n '}apt-get install -y redis-server`
+  const command = `${isRoot ? '' : 'sudo -n '}apt-get install -y redis-tools`
   const saying = `redis-server or valkey-server is not installed. Installing: ${command}`
   expect(await install('redis')).toMatchObject({ code: 0, lines: [saying, saying, 'ran'] })
+  // Under the name by which it is a server, and again after npm has replaced node_modules.
+  const linked = join(dir, 'node_modules/.cache/programs/redis/usr/bin/redis-server')
+  expect(await realpath(linked)).toBe(await realpath(server))
+  await rm(join(dir, 'node_modules/.cache'), { recursive: true })
+  expect(await install('redis')).toMatchObject({ code: 0, lines: ['ran'] })
+  expect(await realpath(linked)).toBe(await realpath(server))
 })
 
 test('the second name is tried if the first package does not exist', async () => {
@@ -341,7 +347,7 @@ test('a user without the rights to install gets the command to run', async () =>
   expect(await install('redis', { first })).toMatchObject({
     code: 1,
     lines: [
-      'Cannot install redis-server or valkey-server: that needs root. Run: sudo apt-get install -y redis-server',
+      'Cannot install redis-server or valkey-server: that needs root. Run: sudo apt-get install -y redis-tools',
     ],
   })
 })

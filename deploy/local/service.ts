@@ -33,12 +33,21 @@ const denoFlags = ['--no-prompt', '--allow-net', '--allow-env', '--allow-read', 
 
 export type Runtime = 'node' | 'deno'
 
+const modules = join(root, 'node_modules')
+const denoPackage = `@deno/${process.platform}-${process.arch}${process.platform === 'linux' ? '-glibc' : ''}`
+
+/** The pinned programs. What runs on Deno uses that Deno, because there may be no other. */
+export const programOf: Record<Runtime, string> = {
+  node: join(modules, '.bin', 'node'),
+  deno: 'Deno' in globalThis ? process.execPath : join(modules, denoPackage, 'deno'),
+}
+
 /** The runtime with the flags of a service. The script follows. */
 export function runtimeCommand(runtime: Runtime): [string, ...string[]] {
-  const bin = (name: string) => join(root, 'node_modules', '.bin', name)
+  const program = programOf[runtime]
   return runtime === 'deno'
-    ? [bin('deno'), 'run', ...denoFlags, `--v8-flags=${heap.join(',')}`]
-    : [bin('node'), ...heap]
+    ? [program, 'run', ...denoFlags, `--v8-flags=${heap.join(',')}`]
+    : [program, ...heap]
 }
 
 /** The defaults of `npm start`. Without a load balancer there is no need to drain. */

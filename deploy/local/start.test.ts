@@ -1,6 +1,6 @@
 /** `npm start` from the outside: a process, its output, its exit code, and what it leaves behind. */
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { hostname, networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,9 @@ import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { statusOf } from './address.ts'
 import { type Child, startChild } from './processes/child.ts'
 import { commandLine } from './processes/orphan.ts'
+import { findProgram } from './processes/program.ts'
 import { root } from './root.ts'
+import { programOf } from './service.ts'
 
 const startMaxMs = 60_000
 
@@ -306,12 +308,43 @@ test('the servers of the environment are used, and without its proxy', async () 
   expect(await child.exited, lines.join('\n')).toEqual({ code: 0, signal: null })
 }, 120_000)
 
-test('the services can run on Deno', async () => {
-  const { child } = await start({ DATA_DIR: join(dir, 'deno'), RUNTIME: 'deno' })
-  await child.line(/Ctrl-C stops everything/, startMaxMs)
-  const commands = await Promise.all((await children(child.pid)).map(commandLine))
+test('each npm script is a task of Deno, too', async () => {
+  const read = async (name: string) => JSON.parse(await readFile(join(root, name), 'utf8'))
+  const { scripts } = (await read('package.json')) as { scripts: Record<string, string> }
+  const { tasks } = (await read('deno.json')) as { tasks: Record<string, string> }
+  // Without `exec` a signal would end the shell of npm, and npm would exit before the program has stopped. Deno has none.
+  for (const it of Object.values(scripts)) expect(it).toMatch(/^exec node deploy\/local\/install\.mjs /)
+  const wanted = Object.entries(scripts).map(([name, it]) => [
+    name,
+    it.replace(/^exec node /, 'deno run -A '),
+  ])
+  expect(Object.entries(tasks)).toEqual(wanted)
+})
+
+test('`deno task start` runs everything on Deno, with neither Node nor npm on the PATH', async () => {
+  const bin = await mkdtemp(join(dir, 'bin-'))
+  await chmod(bin, 0o755)
+  const needed = ['redis-server', 'sh', 'id', 'flock', 'mkdir', 'rm', 'cat', 'sleep']
+  for (const name of needed) await symlink(findProgram(name)!, join(bin, name))
+  const child = await startChild({
+    command: programOf.deno,
+    args: ['task', 'start'],
+    cwd: root,
+    env: { PATH: bin, HOME: dir, DATA_DIR: join(dir, 'deno'), ...anyPorts },
+    graceMs: 20_000,
+    onLine: () => {},
+  })
+  started.push(child)
+  const urls = await ready(child)
+  const commands = await Promise.all((await descendants(child.pid)).map(commandLine))
   expect(commands.filter((command) => /deno run .*main\.ts/.test(command))).toHaveLength(3)
+  expect(commands.filter((command) => /\bnode\b(?!_modules)/.test(command.split(' ')[0]!))).toEqual([])
+  expect((await post(`${urls.stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
+  const reserved = await json(post(`${urls.reservation}/reservations`, { bookid: '1', userid: 'test1' }))
+  expect(reserved).toMatchObject({ status: 'Reserved' })
+  const pids = await descendants(child.pid)
   await child.stop()
+  await vi.waitUntil(() => allGone(pids), 20_000)
 }, 120_000)
 
 // These exit by themselves, so they run concurrently, each with its own folder.

@@ -5,15 +5,19 @@ import { root } from './root.ts'
 
 export type Step = { name: string; command: [string, ...string[]] }
 
-const bin = (name: string) => join(root, 'node_modules', '.bin', name)
+/** A program of a package, run by the runtime of this process: on Deno there may be no Node for its first line. */
+export const packaged = (path: string): [string, string] => [
+  process.execPath,
+  join(root, 'node_modules', path),
+]
 
-export const lint: Step = { name: 'lint', command: [bin('biome'), 'check', '.'] }
+export const lint: Step = { name: 'lint', command: [...packaged('@biomejs/biome/bin/biome'), 'check', '.'] }
 /** The words of comments and docs (`english.ts`). */
 export const english: Step = {
   name: 'English',
   command: [process.execPath, join(root, 'deploy/local/english.ts')],
 }
-export const types: Step = { name: 'types', command: [bin('tsc'), '--noEmit'] }
+export const types: Step = { name: 'types', command: [...packaged('typescript/bin/tsc'), '--noEmit'] }
 
 /** @returns the exit code of the first step that failed, or 0. */
 export async function runSteps(steps: Step[]): Promise<number> {

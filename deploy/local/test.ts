@@ -6,15 +6,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { count, type Report } from './report.ts'
-import { root } from './root.ts'
-import { english, lint, runSteps, types } from './steps.ts'
+import { english, lint, packaged, runSteps, types } from './steps.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'bookreservation-report-'))
 const reportFile = join(folder, 'report.json')
 const args = process.argv.slice(2)
 const usual = args.some((it) => it.startsWith('--project')) ? [] : ['--project=together', '--project=alone']
 const vitest = [
-  join(root, 'node_modules', '.bin', 'vitest'),
+  ...packaged('vitest/vitest.mjs'),
   ...['run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
   ...usual,
   ...args,

@@ -7,7 +7,7 @@ import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from '
 import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { runCommand } from './command.ts'
-import { migrationsOf } from './migrate.ts'
+import { migrationsOf } from './migrations.ts'
 
 const pauseMs = 1_000
 
@@ -16,7 +16,7 @@ export async function missing(sql: Sql, service: ServiceName): Promise<string | 
   try {
     const applied = await sql<{ name: string }[]>`select name from migration`
     const names = new Set(applied.map(({ name }) => name))
-    const open = migrationsOf(service).filter((name) => !names.has(name))
+    const open = migrationsOf(service).flatMap(({ name }) => (names.has(name) ? [] : [name]))
     return open.length > 0 ? `${open.join(', ')} not applied yet` : undefined
   } catch (error) {
     return (error as Error).message

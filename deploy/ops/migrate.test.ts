@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { serviceNames } from '../../platform/config.ts'
 import { adviceOn, faultsOfNode, faultsOfPostgres, parseInfo } from '../../streams/requirements.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
 import { OwnServer } from '../../tests/doubles/own-server.ts'
@@ -11,6 +12,7 @@ import { receive } from '../../tests/harness/acts.ts'
 import { withDatabase } from '../../tests/harness/database.ts'
 import { startOwnSystem } from '../../tests/harness/system.ts'
 import { migrate } from './migrate.ts'
+import { migrationsOf } from './migrations.ts'
 
 const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })
 const made: string[] = []
@@ -108,6 +110,56 @@ test('the command refuses a number of partitions other than the first', async ()
   })
 })
 
+test('--status lists what is applied and what is missing, and changes nothing', async () => {
+  const { url } = await database()
+  const fresh = await run('deploy/ops/migrate.ts', { DATABASE_URL: url }, '--status')
+  expect(fresh.code).toBe(1)
+  expect(fresh.stdout).toContain('stock       missing                  0001-stock.sql')
+  expect(await schemasOf(url)).toBe(0)
+
+  await migrate({ databaseUrl: url, partitions: 2 })
+  const sql = postgres(url, { max: 1 })
+  await sql`insert into stock.migration (name) values ('9999-later.sql')`
+  const { stdout, code } = await run('deploy/ops/migrate.ts', { DATABASE_URL: url }, '--status')
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^stock +20\S+Z 0001-stock\.sql$/m)
+  expect(stdout).toMatch(/^stock +20\S+Z 9999-later\.sql, of another version$/m)
+  expect(stdout).not.toContain('missing')
+  await sql.end()
+})
+
+test('--help explains the command and needs no settings', async () => {
+  expect(await run('deploy/ops/migrate.ts', {}, '--help')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('npm run migrate -- --status'),
+  })
+})
+
+test('a database of the version before is recognized, and gets only what it lacks', async () => {
+  const { url } = await database()
+  await migrate({ databaseUrl: url, partitions: 2 })
+  // As the version before recorded it, in its own order, and before a migration was added.
+  const sql = postgres(url, { max: 1 })
+  await sql.unsafe(`drop table notifier.migration; set role notifier;
+    create table notifier.migration (name text primary key, at timestamptz not null default now());
+    insert into notifier.migration (name) values ('0001-mailbox.sql'), ('0001-idempotency.sql'),
+      ('0001-notifier.sql'), ('0002-delivery.sql'), ('0003-incarnation.sql'), ('0003-channels.sql');
+    reset role; delete from stock.migration where name = '0001-idempotency.sql';
+    drop table stock.idempotency`)
+  const lines: string[] = []
+  await migrate({ databaseUrl: url, partitions: 2, log: (line) => lines.push(line) })
+  expect(lines.filter((line) => line.includes('applied'))).toEqual(['stock: applied 0001-idempotency.sql'])
+  await sql.end()
+})
+
+test('no two migrations of a service have the same name, by which applied ones are recorded', () => {
+  for (const service of serviceNames) {
+    const names = migrationsOf(service).map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    expect(names).toContain(`0001-${service}.sql`)
+  }
+})
+
 test('a migration that waits for another logs whose it is', async () => {
   const { url } = await database()
   const other = postgres(url, { max: 1 })
@@ -193,9 +245,9 @@ test.each<[info: string, cluster: boolean, fault: string | undefined]>([
   else expect(found.join()).toContain(fault)
 })
 
-function run(script: string, env: Record<string, string>) {
+function run(script: string, env: Record<string, string>, ...args: string[]) {
   return new Promise<{ stdout: string; stderr: string; code: number }>((resolve) =>
-    execFile(process.execPath, [script], { env, timeout: 20_000 }, (error, stdout, stderr) =>
+    execFile(process.execPath, [script, ...args], { env, timeout: 20_000 }, (error, stdout, stderr) =>
       resolve({ stdout, stderr, code: error ? Number(error.code) : 0 }),
     ),
   )

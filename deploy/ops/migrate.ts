@@ -4,8 +4,8 @@
  * run migrate`. Running it again changes nothing.
  */
 import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
 import type postgres from 'postgres'
-import { Umzug } from 'umzug'
 import {
   ConfigError,
   type Passwords,
@@ -19,44 +19,7 @@ import { checkStores, explained } from './accounts/check-stores.ts'
 import { letRolesLogIn } from './accounts/database-roles.ts'
 import { createRedisUsers } from './accounts/redis-users.ts'
 import { runCommand } from './command.ts'
-
-const runtime = new URL('../../streams/migrations/', import.meta.url)
-const http = new URL('../../platform/http/migrations/', import.meta.url)
-
-/** In order. A released file is never edited; the next change is a new file. */
-const files: Record<ServiceName, URL[]> = {
-  reservation: [
-    new URL('0001-mailbox.sql', runtime),
-    new URL('0001-idempotency.sql', http),
-    new URL('../../actors/reservation/migrations/0001-reservation.sql', import.meta.url),
-    new URL('../../actors/reservation/migrations/0002-lot.sql', import.meta.url),
-    new URL('../../actors/reservation/migrations/0003-book-search.sql', import.meta.url),
-    new URL('../../actors/reservation/migrations/0004-book-search-fill.sql', import.meta.url),
-    new URL('0003-incarnation.sql', runtime),
-    new URL('../../actors/reservation/migrations/0005-book-search-letters.sql', import.meta.url),
-    new URL('../../actors/reservation/migrations/0007-standing.sql', import.meta.url),
-  ],
-  stock: [
-    new URL('0001-mailbox.sql', runtime),
-    new URL('0002-event-log.sql', runtime),
-    new URL('0001-idempotency.sql', http),
-    new URL('../../actors/stock/migrations/0001-stock.sql', import.meta.url),
-    new URL('0003-incarnation.sql', runtime),
-    new URL('0004-event-batch.sql', runtime),
-  ],
-  notifier: [
-    new URL('0001-mailbox.sql', runtime),
-    new URL('0001-idempotency.sql', http),
-    new URL('../../actors/notifier/migrations/0001-notifier.sql', import.meta.url),
-    new URL('../../actors/notifier/migrations/0002-delivery.sql', import.meta.url),
-    new URL('0003-incarnation.sql', runtime),
-    new URL('../../actors/notifier/migrations/0003-channels.sql', import.meta.url),
-  ],
-}
-
-/** Migrations that a service of this version needs before it starts. */
-export const migrationsOf = (service: ServiceName): string[] =>
-  files[service].map((url) => url.pathname.split('/').at(-1)!)
+import { migrationsOf } from './migrations.ts'
 
 export type MigrateOptions = {
   /** Its user may create roles and schemas. */
@@ -87,8 +50,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     for (const service of serviceNames) {
       await createRoleAndSchema(admin, service)
       await using sql = disposable(openPostgres(databaseUrl, { schema: service, max: 1, partitions }))
-      const applied = await migrations(sql.it, service).up()
-      for (const { name } of applied) log(`${service}: applied ${name}`)
+      await applyMissing(sql.it, service, log)
     }
     for (const service of serviceNames) await letOthersSeeBeats(admin, service)
     if (databasePasswords) {
@@ -147,29 +109,50 @@ async function letOthersSeeBeats(admin: postgres.Sql, service: ServiceName): Pro
     reset role`)
 }
 
-function migrations(sql: Sql, service: ServiceName) {
-  return new Umzug({
-    migrations: files[service].map((url) => {
-      const name = url.pathname.split('/').at(-1)!
-      return {
-        name,
-        // Several statements in one message are one transaction, so the file and its record commit together.
-        up: async () => {
-          const text = await readFile(url, 'utf8')
-          await sql.unsafe(`${text};\ninsert into migration (name) values ('${name}')`).simple()
-        },
-      }
-    }),
-    storage: {
-      logMigration: async () => {},
-      unlogMigration: async () => {},
-      executed: async () => {
-        await sql`create table if not exists migration (name text primary key, at timestamptz not null default now())`
-        return (await sql<{ name: string }[]>`select name from migration`).map((row) => row.name)
-      },
-    },
-    logger: undefined,
-  })
+async function applyMissing(sql: Sql, service: ServiceName, log: (line: string) => void): Promise<void> {
+  await sql`create table if not exists migration (name text primary key, at timestamptz not null default now())`
+  const applied = (await sql<{ name: string }[]>`select name from migration`).map((row) => row.name)
+  for (const { name, file } of migrationsOf(service).filter((it) => !applied.includes(it.name))) {
+    // Several statements in one message are one transaction, so the file and its record commit together.
+    await sql
+      .unsafe(`${await readFile(file, 'utf8')};\ninsert into migration (name) values ('${name}')`)
+      .simple()
+    log(`${service}: applied ${name}`)
+  }
+}
+
+/** Every migration of every service with the time it was applied. Changes nothing. @returns how many are missing. */
+async function printStatus(databaseUrl: string): Promise<number> {
+  const admin = openAsAdministrator(databaseUrl)
+  try {
+    const rows = (await Promise.all(serviceNames.map((it) => statusOf(admin, it)))).flat()
+    for (const { service, name, at } of rows) console.log(`${service.padEnd(11)} ${at.padEnd(24)} ${name}`)
+    return rows.filter(({ at }) => at === missing).length
+  } finally {
+    await admin.end({ timeout: 2 })
+  }
+}
+
+const missing = 'missing'
+
+async function statusOf(admin: postgres.Sql, service: ServiceName) {
+  const [{ exists }] = await admin<[{ exists: boolean }]>`
+    select to_regclass(${`${service}.migration`}) is not null as exists`
+  const applied = exists
+    ? await admin<
+        { name: string; at: Date }[]
+      >`select name, at from ${admin(service)}.migration order by at, name`
+    : []
+  const known = migrationsOf(service).map(({ name }) => name)
+  const open = known.filter((name) => !applied.some((it) => it.name === name))
+  return [
+    ...applied.map(({ name, at }) => ({
+      service,
+      at: at.toISOString(),
+      name: known.includes(name) ? name : `${name}, of another version`,
+    })),
+    ...open.map((name) => ({ service, at: missing, name })),
+  ]
 }
 
 const disposable = (it: Sql) => ({ it, [Symbol.asyncDispose]: () => it.end({ timeout: 2 }) })
@@ -177,13 +160,28 @@ const disposable = (it: Sql) => ({ it, [Symbol.asyncDispose]: () => it.end({ tim
 /** Placeholder when no Redis is configured. */
 const unused = 'redis://unused'
 
-if (import.meta.main) {
-  await runCommand(async () => {
-    const config = toConfig('stock', { REDIS_URL: unused, ...readEnv() })
-    const redisUrl = config.redisUrl === unused ? undefined : config.redisUrl
-    if (config.redisPasswords && !redisUrl)
-      throw new ConfigError(['REDIS_URL is not set, but the passwords of Redis users are'])
-    await migrate({ ...config, redisUrl, log: console.log })
-    console.log('The database is up to date.')
-  })
+const usage = `Brings a database up to date: roles, schemas and tables. Running it again changes nothing.
+
+  npm run migrate
+  npm run migrate -- --status   lists applied and missing migrations, changes nothing; exit code 1 if any is missing
+
+DATABASE_URL names the database; its user may create roles and schemas. The default is a running \`npm start\`. Settings for
+passwords and Redis users are in docs/settings.md.`
+
+async function main(): Promise<void> {
+  const options = { status: { type: 'boolean' }, help: { type: 'boolean' } } as const
+  const { status, help } = parseArgs({ options }).values
+  if (help) return console.log(usage)
+  const config = toConfig('stock', { REDIS_URL: unused, ...readEnv() })
+  if (status) {
+    if ((await printStatus(config.databaseUrl)) > 0) process.exitCode = 1
+    return
+  }
+  const redisUrl = config.redisUrl === unused ? undefined : config.redisUrl
+  if (config.redisPasswords && !redisUrl)
+    throw new ConfigError(['REDIS_URL is not set, but the passwords of Redis users are'])
+  await migrate({ ...config, redisUrl, log: console.log })
+  console.log('The database is up to date.')
 }
+
+if (import.meta.main) await runCommand(main)

@@ -8,7 +8,7 @@ const preflightMaxAgeS = 7_200
 export const corsFor = (origins: string[]): MiddlewareHandler =>
   cors({
     origin: origins,
-    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH'],
+    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowHeaders: [
       'Content-Type',
       'Idempotency-Key',

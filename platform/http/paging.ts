@@ -60,6 +60,19 @@ export function integerFrom(after: string): number {
   return integer
 }
 
+/** A day, within the years that Postgres and every client can read. */
+export const dateSchema = z.iso
+  .date('must be a date, such as 2026-12-25')
+  .refine((date) => date >= '2000' && date < '3000', 'must be from 2000-01-01 to 2999-12-31')
+  .openapi({ example: '2026-12-25' })
+
+/** The key of a list that is sorted by date. @throws {Problem} 400 when `after` did not come from this API. */
+export function dateFrom(after: string): string {
+  const parsed = dateSchema.safeParse(decodeAfter(after, 1)[0])
+  if (!parsed.success) throw foreignAfter()
+  return parsed.data
+}
+
 const foreignAfter = () =>
   new Problem('invalid-input', {
     errors: [{ parameter: 'after', detail: 'must come from _links.next of an earlier page' }],

@@ -19,8 +19,35 @@ export const problems = {
   'not-cancelable': [
     409,
     'The reservation cannot be canceled',
-    'A reservation that failed holds no copy, so there is nothing to give back.',
+    'A reservation that failed or expired holds no copy, so there is nothing to give back. A copy that was handed over is returned instead.',
   ],
+  'not-held': [
+    409,
+    'No copy is held for the reservation',
+    'The member `hold` has the present state: the reservation waits, has ended, or has its copy.',
+  ],
+  'not-on-shelf': [
+    409,
+    'The copy is not on the hold shelf',
+    'Its deadline begins when it is put there. Send `{"status": "Ready"}` first.',
+  ],
+  'not-out': [409, 'The customer does not have the copy', 'The member `hold` has the present state.'],
+  'not-lent': [
+    409,
+    'Copies of this book are not lent',
+    'By the rules of the book, what is handed over does not come back.',
+  ],
+  'other-customer': [
+    409,
+    'The copy is held for another customer',
+    'The member `hold` names the customer. Hand the copy over to nobody else.',
+  ],
+  'copies-held': [
+    409,
+    'Too few copies are available',
+    'The member `available` has their number. Withdraw fewer, or also those that are held: `evenHeld`.',
+  ],
+  'nothing-requested': [409, 'No purchase is requested', 'The request was closed before.'],
   'limits-off': [
     409,
     'Reservations are not limited',

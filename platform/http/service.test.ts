@@ -7,13 +7,14 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { programOf } from '../../deploy/local/service.ts'
 import type { ProblemBody } from './testing/bench.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const small = fileURLToPath(new URL('./testing/small-service.ts', import.meta.url))
 const commands = {
-  node: [`${root}node_modules/.bin/node`],
-  deno: [`${root}node_modules/.bin/deno`, 'run', '--allow-net', '--allow-env', '--allow-read', '--allow-sys'],
+  node: [programOf.node],
+  deno: [programOf.deno, 'run', '--allow-net', '--allow-env', '--allow-read', '--allow-sys'],
 }
 const sound = {
   HOST: '127.0.0.1',

@@ -44,4 +44,4 @@ function refuse(detail: string): never {
 export const isProbe = (method: string | undefined, target: string): boolean =>
   method === 'OPTIONS' && target === '*'
 
-export const probe = { status: 204, headers: { allow: 'GET, HEAD, POST, PUT, PATCH, OPTIONS' } }
+export const probe = { status: 204, headers: { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } }

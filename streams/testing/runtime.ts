@@ -73,9 +73,9 @@ export async function openRuntime({
 /** For the runtime's tables, in order. */
 export const allMigrations = [
   '0001-mailbox.sql',
-  '0002-event-log.sql',
+  'event-log/0002-event-log.sql',
   '0003-incarnation.sql',
-  '0004-event-batch.sql',
+  'event-log/0004-event-batch.sql',
 ]
 
 export async function applyMigrations(url: string, files: string[], partitions: number): Promise<void> {

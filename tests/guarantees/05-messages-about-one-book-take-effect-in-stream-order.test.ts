@@ -55,7 +55,8 @@ function effectsExpected(commands: StockCommand[], received: number): string[] {
       available += command.qty
       return `CopiesReceived ${available}`
     }
-    if (command.type === 'OrderCopies') throw new Error('Unexpected OrderCopies')
+    if (command.type !== 'ReserveCopy' && command.type !== 'ReleaseCopy')
+      throw new Error(`Unexpected ${command.type}`)
     const { reservationid } = command
     if (command.type === 'ReserveCopy') {
       if (available === 0) {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Hook, WebhookSink } from '../../../tests/doubles/webhook-sink.ts'
 import type { Channel, DueNotice } from '../delivery/delivery.ts'
 import { writeMessage } from '../templates/message.ts'
+import { samples } from '../templates/samples.ts'
 import { discordChannel } from './discord.ts'
 import { slackChannel } from './slack.ts'
 import { teamsChannel } from './teams.ts'
@@ -308,11 +309,20 @@ test.each([
 
 // All of them
 
-const channels: [string, () => Channel, (hook: Hook, response: ServerResponse) => void][] = [
+const channels: [string, (options?: object) => Channel, (hook: Hook, response: ServerResponse) => void][] = [
   ['Slack', slack, slackServer],
   ['Discord', discord, discordServer],
   ['Teams', teams, teamsServer],
 ]
+
+test.each(channels)('%s accepts a notice of every kind in both languages', async (_, open, answer) => {
+  server.answer = answer
+  const channel = open({ perSecond: 1_000 })
+  for (const { subject } of samples)
+    for (const locale of ['ko', 'en'])
+      expect(await channel.deliver(notice({ ...subject, locale }))).toMatchObject({ type: 'sent' })
+  channel.close!()
+})
 
 test.each(channels)('%s accepts a notice of any length', async (_, channel, answer) => {
   server.answer = answer

@@ -58,7 +58,7 @@ export const discordChannel = (to: OperatorWebhook): Channel<'discord'> =>
   )
 
 function bodyOf(notice: DueNotice) {
-  const { title, text } = writeMessage(notice, notice.locale)
+  const { title, text } = writeMessage(notice, notice.locale, notice.timeZone)
   const head = `**${cut(title, titleMax, { encode: escaped })}**\n`
   return {
     content: head + cut(text.trim(), contentMax - head.length, { encode: escaped }),

@@ -95,7 +95,7 @@ export function emailChannel(options: EmailOptions): Channel<'email'> {
   const address = `${local}@${domain}`
 
   const send = async (notice: DueNotice, to: string, signal: AbortSignal): Promise<Tried> => {
-    const { title, text, html } = writeMessage(notice, notice.locale)
+    const { title, text, html } = writeMessage(notice, notice.locale, notice.timeZone)
     try {
       const { response } = await transport.sendMail({
         from: { name, address },

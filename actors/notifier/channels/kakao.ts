@@ -8,8 +8,8 @@
 import { z } from 'zod'
 import { needs, oneOf, pairs } from '../../../platform/setting.ts'
 import type { Channel, DueNotice, Outcome } from '../delivery/delivery.ts'
-import { inWords } from '../templates/in-words.ts'
-import { defaultLocale } from '../templates/message.ts'
+import { defaultLocale, languageOf, shownIn } from '../templates/message.ts'
+import { cut } from './cut.ts'
 import { defineChannel } from './descriptor.ts'
 import { type Limits, Receiver } from './receiver.ts'
 import {
@@ -95,14 +95,33 @@ function templateOf({ kind, locale }: DueNotice, templates: Record<string, strin
   return templates[`${kind}.${language}`] ?? templates[kind]
 }
 
-/** Named as in the API. A variable without a value is empty. */
+/** Named as in the API. A variable without a value is empty, except the title: a book is always named. */
 function variablesOf(notice: DueNotice): Record<string, string> {
-  const { bookid, reservationid, userid, reason, shortage } = inWords(notice)
-  const values = { bookid, reservationid, userid, reason, shortage }
+  const language = languageOf(notice.locale)
+  const { bookid, author, reservationid, userid, reason, shortage, ...shown } = shownIn(
+    language,
+    notice,
+    notice.timeZone,
+  )
+  const { position, until: pickupBy, note, waiting } = shown
+  const title = shown.title ?? bookid ?? language.someBook
+  const values = {
+    title,
+    author,
+    bookid,
+    reservationid,
+    userid,
+    reason,
+    shortage,
+    position,
+    pickupBy,
+    note,
+    waiting: waiting || null,
+  }
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       `#{${name}}`,
-      withoutVariables(String(value ?? '')).slice(0, variableMax),
+      cut(withoutVariables(String(value ?? '')), variableMax),
     ]),
   )
 }

@@ -53,7 +53,7 @@ export const slackChannel = (to: OperatorWebhook): Channel<'slack'> =>
   )
 
 function bodyOf(notice: DueNotice) {
-  const { title, text } = writeMessage(notice, notice.locale)
+  const { title, text } = writeMessage(notice, notice.locale, notice.timeZone)
   return {
     text: mrkdwn(title, textMax),
     blocks: [section(`*${mrkdwn(title, blockMax - 2)}*`), section(mrkdwn(text.trim(), blockMax))],

@@ -6,6 +6,7 @@
 import { needs } from '../../../platform/setting.ts'
 import type { Channel } from '../delivery/delivery.ts'
 import { type Message, writeMessage } from '../templates/message.ts'
+import { bytesInSms, smsBytesMax } from '../templates/sms-length.ts'
 import { cut } from './cut.ts'
 import { defineChannel } from './descriptor.ts'
 import { type Limits, Receiver } from './receiver.ts'
@@ -19,7 +20,6 @@ import {
   withoutVariables,
 } from './solapi.ts'
 
-const smsBytesMax = 90
 const lmsBytesMax = 2_000
 const subjectBytesMax = 40
 
@@ -50,17 +50,18 @@ export function smsChannel({ account, now, ...some }: SmsOptions): Channel<'sms'
     },
     restMs: () => receiver.restMs,
     deliver: (notice) =>
-      solapi.send(notice.noticeid, notice.phone, textOf(writeMessage(notice, notice.locale))),
+      solapi.send(
+        notice.noticeid,
+        notice.phone,
+        textOf(writeMessage(notice, notice.locale, notice.timeZone)),
+      ),
     close: () => solapi.close(),
   }
 }
 
 export function textOf({ title, short = title }: Message & { short?: string }): SolapiMessage {
   const text = withoutVariables(short)
-  if (bytesIn(text) <= smsBytesMax) return { type: 'SMS', text }
-  const subject = cut(withoutVariables(title), subjectBytesMax, { weigh: bytesIn })
-  return { type: 'LMS', subject, text: cut(text, lmsBytesMax, { weigh: bytesIn }) }
+  if (bytesInSms(text) <= smsBytesMax) return { type: 'SMS', text }
+  const subject = cut(withoutVariables(title), subjectBytesMax, { weigh: bytesInSms })
+  return { type: 'LMS', subject, text: cut(text, lmsBytesMax, { weigh: bytesInSms }) }
 }
-
-/** In EUC-KR. */
-const bytesIn = (text: string): number => [...text].reduce((sum, it) => sum + (it < '\u0080' ? 1 : 2), 0)

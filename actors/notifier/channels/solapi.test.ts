@@ -118,7 +118,8 @@ test('a long notice goes as LMS, with a subject, and fits', async () => {
 })
 
 test('an AlimTalk names its template and its variables, byte by byte', async () => {
-  expect(await deliver(kakao(), called())).toMatchObject([{ type: 'sent' }])
+  const momo = called({ title: 'Momo', author: 'Michael Ende' })
+  expect(await deliver(kakao(), momo)).toMatchObject([{ type: 'sent' }])
   expect(server.hooks[0]!.raw).toBe(
     JSON.stringify({
       messages: [
@@ -130,11 +131,17 @@ test('an AlimTalk names its template and its variables, byte by byte', async () 
             pfId: 'KA01PF',
             templateId: 'KA01TP1',
             variables: {
+              '#{title}': 'Momo',
+              '#{author}': 'Michael Ende',
               '#{bookid}': 'B1',
               '#{reservationid}': '01989d5e-1c2b-7abc-8def-0123456789ab',
               '#{userid}': 'test1',
               '#{reason}': '',
               '#{shortage}': '',
+              '#{position}': '',
+              '#{pickupBy}': '',
+              '#{note}': '',
+              '#{waiting}': '',
             },
             disableSms: false,
           },
@@ -143,6 +150,29 @@ test('an AlimTalk names its template and its variables, byte by byte', async () 
       ],
     }),
   )
+})
+
+test.each<[Partial<DueNotice>, string]>([
+  [{ title: '모모 #{userid}' }, '모모 #(userid)'],
+  [{ title: '' }, 'B1'],
+  [{ reason: 'UnknownBook' }, '신청하신 도서'],
+  [{ reason: 'UnknownBook', locale: 'en' }, 'your book'],
+])('the title of %o in an AlimTalk is %s, never empty', async (some, title) => {
+  await deliver(kakao(), called(some))
+  expect(messageOf(server.hooks[0]!).kakaoOptions).toMatchObject({ variables: { '#{title}': title } })
+})
+
+test('an AlimTalk has the deadline in words, and a kind without a template fails, so that the next channel is tried', async () => {
+  const pickupBy = '2026-11-30T09:00:00Z'
+  const ready = called({ kind: 'ready', details: { type: 'reservation', pickupBy } })
+  expect(await deliver(kakao(), ready)).toEqual([
+    { type: 'failed', error: 'No AlimTalk template for notices of kind ready' },
+  ])
+  await deliver(kakao({ templates: { ready: 'KA01TP9' } }), ready)
+  expect(messageOf(server.hooks[0]!).kakaoOptions).toMatchObject({
+    templateId: 'KA01TP9',
+    variables: { '#{pickupBy}': '11월 30일(월) 18:00' },
+  })
 })
 
 test('an AlimTalk has the template of its kind and language', async () => {

@@ -53,7 +53,7 @@ export const teamsChannel = (to: OperatorWebhook): Channel<'teams'> =>
   )
 
 function bodyOf(notice: DueNotice) {
-  const { title, text } = writeMessage(notice, notice.locale)
+  const { title, text } = writeMessage(notice, notice.locale, notice.timeZone)
   const head = { size: 'Medium', weight: 'Bolder' }
   return {
     type: 'message',

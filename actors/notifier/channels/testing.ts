@@ -20,6 +20,7 @@ export const notice = (some: Partial<DueNotice> = {}): DueNotice => ({
   webhook: null,
   phone: null,
   locale: null,
+  timeZone: 'Asia/Seoul',
   ...some,
 })
 

@@ -39,7 +39,28 @@ test('a webhook receives the notice as JSON, under the noticeid', async () => {
     traceparent,
   })
   expect(hook!.body).toMatchObject({ noticeid, kind: 'reserved', bookid: 'B1', userid: 'test1' })
+  expect(hook!.body).toMatchObject({ title: null, author: null })
   expect(hook!.body.text).toContain('Your reservation of B1 is confirmed')
+})
+
+test('its fields have the title and author unchanged, its text has them in safe words', async () => {
+  const title = '[Momo](https://evil.example)'
+  await deliver(webhook(), hooked({ title, author: '@ende', locale: 'en' }))
+  const { body } = hooks.hooks[0]!
+  expect(body).toMatchObject({ title, author: '@ende', bookid: 'B1' })
+  expect(body.text).toContain('Your reservation of “(Momo)(https·evil·example)” is confirmed')
+})
+
+test('its fields have what the steps of a reservation say', async () => {
+  const pickupBy = '2026-11-30T09:00:00Z'
+  await deliver(webhook(), hooked({ kind: 'ready', details: { type: 'reservation', pickupBy } }))
+  expect(hooks.hooks[0]!.body).toMatchObject({
+    kind: 'ready',
+    pickupBy,
+    position: null,
+    cause: null,
+    note: null,
+  })
 })
 
 /** Verifies with the reference library, which throws unless signature and time are right. */

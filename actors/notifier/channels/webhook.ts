@@ -61,15 +61,24 @@ export function signed(notice: DueNotice, secrets: string[], now: number) {
 }
 
 const bodyOf = (notice: DueNotice) => {
-  const { title, text } = writeMessage(notice, notice.locale)
+  const { details } = notice
+  const its = details?.type === 'reservation' ? details : undefined
+  const { title, text } = writeMessage(notice, notice.locale, notice.timeZone)
   return {
     noticeid: notice.noticeid,
     kind: notice.kind,
     bookid: notice.bookid,
+    title: notice.title || null,
+    author: notice.author || null,
     userid: notice.userid,
     reservationid: notice.reservationid,
     reason: notice.reason,
     shortage: notice.shortage,
+    waiting: details?.type === 'purchase' ? details.waiting : null,
+    position: its?.position ?? null,
+    pickupBy: its?.pickupBy ?? null,
+    cause: its?.cause ?? null,
+    note: its?.note ?? null,
     createdAt: notice.createdAt,
     // Shown by chat servers.
     text: withoutMarkup(`${title}\n\n${text}`),

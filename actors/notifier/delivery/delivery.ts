@@ -12,6 +12,8 @@ export type DueNotice = Subject &
     traceparent: string | null
     /** BCP 47. `null`: the operators' default. */
     locale: string | null
+    /** Of the library, IANA. */
+    timeZone: string
   }
 
 /** `answer` is the receiver's answer, shortened and safe to show. */

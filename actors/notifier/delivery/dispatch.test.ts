@@ -4,9 +4,11 @@ import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { closePostgres, openPostgres } from '../../../streams/postgres.ts'
+import { eventually } from '../../../tests/doubles/eventually.ts'
 import { MailSink } from '../../../tests/doubles/mail-sink.ts'
 import { TcpProxy } from '../../../tests/doubles/tcp-proxy.ts'
 import { WebhookSink } from '../../../tests/doubles/webhook-sink.ts'
+import type { StockEvent } from '../../messages.ts'
 import type { ChannelName } from '../channels/all.ts'
 import { chatChannel } from '../channels/chat.ts'
 import { emailChannel } from '../channels/email.ts'
@@ -17,7 +19,9 @@ import {
   chat,
   contact,
   mark,
+  monday,
   NotifierDatabase,
+  queue,
   refused,
   released,
   reserved,
@@ -145,7 +149,7 @@ test('M2: killed between the answer and its record, a dispatcher sends the same 
   const channel = emailChannel({ smtpUrl: mails.url, from })
   // As if the process were killed once the server has answered 250: nothing is recorded, and the claim expires.
   const [claimed] = await claimDue(database.sql, 'email', 1, 0)
-  expect(await channel.deliver(claimed!)).toMatchObject({ type: 'sent' })
+  expect(await channel.deliver({ ...claimed!, timeZone: 'Asia/Seoul' })).toMatchObject({ type: 'sent' })
   await using running = start(channel)
   await running.tally.until('sent', 1)
   expect(mails.mails).toHaveLength(2)
@@ -482,6 +486,55 @@ test('M5: a success that an operator retries is not sent if it was canceled mean
   await running.tally.until('sent', 1)
   expect(sent).toEqual(['cancelled'])
   expect(await database.summary()).toEqual(['reserved chat superseded', 'cancelled chat sent'])
+})
+
+test.each<[string, (whose: { reservationid: string }) => StockEvent[][], string[]]>([
+  [
+    'a cancellation that does not say that the copy was ready',
+    (whose) => [[queue.shelved(whose)], [released(whose)]],
+    ['cancelled'],
+  ],
+  [
+    'a hand-over that does not say of which turn',
+    (whose) => [
+      [queue.shelved(whose), queue.takenBack(whose), queue.shelved(whose, monday, 2)],
+      [queue.handedOver(whose)],
+    ],
+    [],
+  ],
+  [
+    'the end of a wait, after the copy was taken back',
+    (whose) => [[queue.served(whose), queue.takenBack(whose)], [queue.lapsed(whose)]],
+    ['failed'],
+  ],
+])('M5: after %s nothing is sent but the end', async (_, batches, kinds) => {
+  const whose = { reservationid: randomUUID() }
+  for (const events of batches(whose)) await database.commit(events)
+  await database.sql`update undelivered set due_at = now()`
+  const sent: string[] = []
+  await using running = start(
+    fake((notice) => {
+      sent.push(notice.kind)
+      return { type: 'sent' }
+    }),
+  )
+  await running.tally.until('superseded', 1)
+  await eventually(async () => (await statusOf('chat')).every((it) => it !== 'pending'))
+  expect(sent).toEqual(kinds)
+})
+
+test('a notice is worded in the time zone of the library', async () => {
+  await database.commit([queue.shelved({ reservationid: randomUUID() }, monday)])
+  const zones: string[] = []
+  await using running = start(
+    fake(({ timeZone }) => {
+      zones.push(timeZone)
+      return { type: 'sent' }
+    }),
+    { routing: { ...chat, timeZone: 'Europe/Berlin' } },
+  )
+  await running.tally.until('sent', 1)
+  expect(zones[0]).toBe('Europe/Berlin')
 })
 
 test('a notice that an operator retries has as much time as a new one', async () => {

@@ -15,8 +15,8 @@
  *     back, nothing is claimed for a moment, so that every process can first record what it sent meanwhile.
  * M4. When a dispatcher stops, running deliveries get a short grace period; longer ones are left to the lease.
  * M5. A delivery uses the state at the time of the claim: superseded and suppressed notices are not claimed, and addresses are
- *     read with the claim. A cancellation does not withdraw an outcome that was given up. If an operator retries that outcome,
- *     the dispatcher looks for the cancellation.
+ *     read with the claim. Where an event may not have withdrawn what it supersedes (`supersession.ts`), as with an outcome
+ *     that was given up and that an operator retries, the dispatcher looks for that event.
  */
 
 import type { Series } from '../../../platform/busy-lines.ts'
@@ -25,8 +25,8 @@ import { Backoff } from '../../../streams/backoff.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { Pulse } from '../../../streams/pulse.ts'
 import type { ChannelName } from '../channels/all.ts'
-import { cancellationOf, isOutcome } from '../plan/plan.ts'
 import { addressesOf, fallbackOf, type Routing, routeOf } from '../plan/routing.ts'
+import { allSupersededBy, mayBeUntrue } from '../plan/supersession.ts'
 import { readExisting } from '../store.ts'
 import type { Channel, DueNotice, Outcome } from './delivery.ts'
 import { type Claimed, claimDue, type Mark, markAll, renewClaims } from './queue.ts'
@@ -130,7 +130,7 @@ export class Dispatcher {
     if (!(await this.#mayClaim())) return false
     const due = await claimDue(sql, channel.name, room, leaseMs)
     this.#answeredAt = performance.now()
-    this.#deliver(due, await this.#readCanceled(due))
+    this.#deliver(due, await this.#readUntrue(due))
     return this.#done.length > 0 || (due.length === room && this.#inFlight.size < channel.capacity)
   }
 
@@ -151,11 +151,11 @@ export class Dispatcher {
     return performance.now() >= this.#claimFrom
   }
 
-  #deliver(due: Claimed[], canceled: ReadonlySet<Claimed>): void {
+  #deliver(due: Claimed[], untrue: ReadonlySet<Claimed>): void {
     const { channel, routing } = this.#options
     for (const claimed of due) {
       if (this.#isInFlight(claimed)) continue
-      if (canceled.has(claimed)) {
+      if (untrue.has(claimed)) {
         this.#done.push(supersededMark(claimed, channel.name))
         continue
       }
@@ -164,13 +164,16 @@ export class Dispatcher {
     }
   }
 
-  /** @returns the retried outcomes (M5) that have been canceled. */
-  async #readCanceled(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
-    const retried = due.filter((it) => it.retried && isOutcome(it.kind))
-    if (retried.length === 0) return new Set()
-    const cancellations = retried.map((it) => cancellationOf(it.reservationid!))
-    const existing = await readExisting(this.#options.sql, cancellations)
-    return new Set(retried.filter((_, index) => existing.has(cancellations[index]!)))
+  /** @returns the notices that a later event has made untrue (M5). */
+  async #readUntrue(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
+    const doubtful = due.filter(mayBeUntrue).map((notice) => ({ notice, later: allSupersededBy(notice) }))
+    if (doubtful.length === 0) return new Set()
+    const existing = await readExisting(
+      this.#options.sql,
+      doubtful.flatMap((it) => it.later),
+    )
+    const untrue = doubtful.filter(({ later }) => later.some((it) => existing.has(it)))
+    return new Set(untrue.map((it) => it.notice))
   }
 
   /** A claim may expire during its delivery, and we may claim it again: the delivery then counts for the new claim. */
@@ -261,6 +264,7 @@ const dueNoticeOf = (claimed: Claimed, routing: Routing): DueNotice => ({
   ...claimed,
   ...addressesOf(claimed, claimed, routing),
   locale: claimed.locale ?? routing.locale,
+  timeZone: routing.timeZone,
 })
 
 const supersededMark = ({ seq, attempts }: Claimed, channel: ChannelName): Mark => ({

@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Sql } from '../../../streams/postgres.ts'
 import type { StockEvent } from '../../messages.ts'
 import type { ChannelName } from '../channels/all.ts'
 import {
   chat,
+  declined,
+  deliveryOf,
   mark,
   NotifierDatabase,
   ordered,
   purchaseRequested,
+  queue,
+  received,
   refused,
   released,
   reserved,
@@ -22,7 +26,7 @@ beforeAll(async () => {
   database = await NotifierDatabase.create()
 })
 beforeEach(async () => {
-  await database.sql`truncate notice, undelivered, attempt, alert, customer`
+  await database.sql`truncate notice, undelivered, attempt, alert, customer, book`
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
@@ -96,6 +100,32 @@ test('N3: a success that comes after its cancellation is never sent', async () =
   await database.commit([reserved({ reservationid })])
   expect(await database.summary()).toEqual(['cancelled chat pending', 'reserved chat superseded'])
   expect((await claim()).map((it) => it.kind)).toEqual(['cancelled'])
+})
+
+describe('a notice is claimed with', () => {
+  const claimedTitle = async () => {
+    await database.sql`update undelivered set due_at = now()`
+    const [{ title, author } = {}] = await claim()
+    return { title, author }
+  }
+  const describedBy = (events: StockEvent[], options = {}) => database.commit(events, options)
+  const first = received('Momo', { author: 'M. Ende', version: 1 })
+
+  test('the title and author of the last receipt, whichever came first', async () => {
+    await describedBy([reserved({ reservationid: randomUUID() })])
+    expect(await claimedTitle()).toEqual({ title: null, author: null })
+    await describedBy([first, received('Elsewhere', { bookid: '2' })])
+    expect(await claimedTitle()).toEqual({ title: 'Momo', author: 'M. Ende' })
+    await describedBy([received('Wrong', { version: 3 }), received('Momo, illustrated', { version: 4 })])
+    expect(await claimedTitle()).toEqual({ title: 'Momo, illustrated', author: '' })
+  })
+
+  test('no title of an older receipt, nor of one that a fenced-out owner read', async () => {
+    await describedBy([reserved({ reservationid: randomUUID() }), received('Momo', { version: 5 })])
+    await describedBy([received('Old', { version: 4 })])
+    await describedBy([received('Fenced out', { version: 6 })], { fence: false })
+    expect(await claimedTitle()).toEqual({ title: 'Momo', author: '' })
+  })
 })
 
 test('a notice waits for its delay', async () => {
@@ -219,11 +249,11 @@ test('hot statements use indexes even while the statistics say that the tables a
   const { sql } = fresh
   // A planner that knows how few rows there are prefers a scan, and would keep that plan for millions of rows.
   await fresh.commit([reserved({ reservationid: randomUUID() })])
-  await sql`analyze notice, undelivered, customer`
+  await sql`analyze notice, undelivered, customer, book`
   // Building an index counts as a scan too, so only the difference counts.
   const before = await scans(sql)
   const events = [reserved({ reservationid: randomUUID() }), refused({ reservationid: randomUUID() })]
-  for (const event of [...events, released({ reservationid: randomUUID() })]) {
+  for (const event of [...events, released({ reservationid: randomUUID() }), received('Momo')]) {
     await fresh.commit([event])
     const claimed = await claimDue(sql, 'chat', 10, 60_000)
     await markAll(
@@ -237,7 +267,7 @@ test('hot statements use indexes even while the statistics say that the tables a
 async function scans(sql: Sql): Promise<Record<string, number>> {
   await sql`select pg_stat_force_next_flush()`
   const rows = await sql<{ relname: string; seq_scan: number }[]>`
-    select relname, seq_scan from pg_stat_user_tables where relname in ('notice', 'undelivered', 'customer')`
+    select relname, seq_scan from pg_stat_user_tables where relname in ('notice', 'undelivered', 'customer', 'book')`
   return Object.fromEntries(rows.map((it) => [it.relname, it.seq_scan]))
 }
 
@@ -246,6 +276,91 @@ const shop = route(['email', 'sms'], {
   purchaser: { email: 'p@shop.example', webhook: null, phone: null, channels: ['email'] },
 })
 const failureNotices = { channels: ['sms', 'email'] as ChannelName[], gatherMs: 0 }
+
+const dayMs = 24 * 60 * 60 * 1_000
+const inDays = (days: number) => new Date(Date.now() + days * dayMs).toISOString()
+/** Each notice in the queue, and in how many hours it is due. */
+const schedule = async () => {
+  const rows = await database.sql<{ kind: string; hours: number }[]>`
+    select n.kind, round(extract(epoch from u.due_at - now()) / 3600)::int as hours
+    from undelivered u join notice n on n.seq = u.seq order by u.seq`
+  return rows.map(({ kind, hours }) => `${kind} in ${hours} h`)
+}
+
+describe('a reminder', () => {
+  test('N5: is due a day before the deadline', async () => {
+    await database.commit([queue.shelved({ reservationid: randomUUID() }, inDays(3))])
+    expect(await schedule()).toEqual(['ready in 0 h', 'reminder in 48 h'])
+    expect((await claim()).map((it) => it.kind)).toEqual(['ready'])
+  })
+
+  test('N5: moves with an extension, once, whoever adds copies of its event to the stream', async () => {
+    const whose = { reservationid: randomUUID() }
+    await database.commit([queue.shelved(whose, inDays(3))])
+    const extension = deliveryOf(queue.extended(whose, inDays(6)))
+    for (const _ of [1, 2]) {
+      await database.commitDeliveries([extension])
+      expect(await schedule()).toEqual(['ready in 0 h', 'extended in 0 h', 'reminder in 120 h'])
+    }
+    await database.commit([queue.extended(whose, inDays(4)), queue.extended(whose, inDays(6))])
+    expect(await schedule()).toEqual(['ready in 0 h', 'extended in 0 h', 'reminder in 120 h'])
+  })
+
+  test.each([
+    ['handed over', queue.handedOver, []],
+    ['expired', queue.expired, ['expired in 0 h']],
+    ['taken back', queue.takenBack, ['taken-back in 0 h']],
+    ['canceled by staff', queue.canceled, ['cancelled in 0 h']],
+  ])('N4: leaves the queue together with the other notices when the copy is %s', async (_, end, left) => {
+    const whose = { reservationid: randomUUID() }
+    await database.commit([queue.served(whose), queue.shelved(whose, inDays(3))])
+    await database.commit([queue.extended(whose, inDays(4))])
+    await database.commit([end(whose)], { fence: false })
+    expect(await schedule()).toHaveLength(3)
+    const other = randomUUID()
+    await database.commit([end(whose), queue.shelved({ reservationid: other }, inDays(3))])
+    expect(await schedule()).toEqual([...left, 'ready in 0 h', 'reminder in 48 h'])
+  })
+
+  test('N4: of a second turn leaves the queue too', async () => {
+    const whose = { reservationid: randomUUID() }
+    await database.commit([queue.shelved(whose, inDays(3)), queue.takenBack(whose)])
+    await database.commit([queue.served(whose, 2), queue.shelved(whose, inDays(3), 2)])
+    await database.commit([queue.handedOver(whose)])
+    // Its claim shows that the first of these is no longer true.
+    expect(await schedule()).toEqual(['ready in 0 h'])
+  })
+
+  test('has a day for its delivery from when it is due', async () => {
+    await database.commit([queue.shelved({ reservationid: randomUUID() }, inDays(3))])
+    await database.sql`update notice set created_at = now() - interval '60 days'`
+    await database.sql`update undelivered set due_at = now()`
+    const claimed = await claim()
+    expect(claimed.map((it) => [it.kind, it.ageMs > dayMs])).toEqual([
+      ['ready', true],
+      ['reminder', false],
+    ])
+  })
+})
+
+test('an event of a book with rules is handled beside those of others, in one batch', async () => {
+  const [a, b, c] = [randomUUID(), randomUUID(), randomUUID()].map((reservationid) => ({ reservationid }))
+  await database.commit([reserved(a!), refused(b!)])
+  await database.commit([released(a!), queue.queued(c!), purchaseRequested(2), received('Momo')])
+  expect(await database.summary()).toEqual([
+    'reserved chat superseded',
+    'failed chat pending',
+    'cancelled chat pending',
+    'queued chat pending',
+    'purchase-requested chat pending',
+  ])
+  expect((await claim()).map((it) => it.details)).toEqual([
+    null,
+    null,
+    { type: 'reservation', position: 3 },
+    null,
+  ])
+})
 
 test('G1, G2: unsent requests for one book become one, with their total shortage', async () => {
   const buy = (events: StockEvent[]) => database.commit(events, { routing: shop })
@@ -288,6 +403,28 @@ test('an answer that stock repeats raises no request', async () => {
   await database.commit([answer, purchaseRequested(1)], { routing: shop })
   await database.commit([answer], { routing: shop })
   expect((await database.notices())[0]).toMatchObject({ shortage: 1 })
+})
+
+test('G3: a request whose book is not going to be bought is not sent', async () => {
+  await database.commit([purchaseRequested(1)], { routing: shop })
+  await database.commit([declined()], { routing: shop })
+  expect(await database.summary()).toEqual(['purchase-requested email superseded'])
+})
+
+test('G4: an unsent request says how many wait since the last one', async () => {
+  const buy = (...events: StockEvent[]) => database.commit(events, { routing: shop })
+  const due = async () => {
+    await database.sql`update undelivered set due_at = now(), attempts = 0`
+    return await claimDue(database.sql, 'email', 1, 60_000)
+  }
+  await buy(purchaseRequested(0, '1', 3), queue.queued({ reservationid: randomUUID() }))
+  expect(await due()).toMatchObject([{ shortage: 0, details: { type: 'purchase', waiting: 3 } }])
+  await database.sql`update undelivered set attempts = 0`
+  await buy(purchaseRequested(0, '1', 5), refused({ reservationid: randomUUID() }))
+  expect(await due()).toMatchObject([{ shortage: 1, details: { type: 'purchase', waiting: 5 } }])
+  await database.sql`update undelivered set attempts = 0`
+  await buy(refused({ reservationid: randomUUID() }))
+  expect(await due()).toMatchObject([{ shortage: 2, details: { type: 'purchase', waiting: 5 } }])
 })
 
 test('a fenced-out owner adds nothing to a request', async () => {

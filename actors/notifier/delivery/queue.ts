@@ -15,8 +15,8 @@ import { logAttempts } from './attempts.ts'
 import type { DueNotice } from './delivery.ts'
 import { type FailureNotices, failureParts } from './failures.ts'
 
-/** A notice that is due and claimed, with its customer's contact and the data that decides where it goes next. */
-export type Claimed = Omit<DueNotice, keyof Addresses | 'locale'> &
+/** A notice that is due and claimed, with its book's title, its customer's contact and the data that decides where it goes next. */
+export type Claimed = Omit<DueNotice, keyof Addresses | 'locale' | 'timeZone'> &
   Addresses & {
     locale: string | null
     /** The customer's order. */
@@ -25,7 +25,7 @@ export type Claimed = Omit<DueNotice, keyof Addresses | 'locale'> &
     refused: ChannelName[]
     /** Whether an operator retried it. */
     retried: boolean
-    /** Time since it was created, or since an operator retried it, milliseconds. */
+    /** Time since it was created, since its reminder was due, or since an operator retried it, milliseconds. */
     ageMs: number
   }
 
@@ -50,12 +50,15 @@ export async function claimDue(
       returning u.seq, u.attempts, u.refused
     )
     select n.noticeid, n.seq, c.attempts, n.kind, n.bookid, n.userid, n.reservationid, n.reason, n.shortage, n.details,
-      n.traceparent, n.created_at as "createdAt", n.retried_at is not null as retried,
-      extract(epoch from clock_timestamp() - coalesce(n.retried_at, n.created_at))::float * 1000 as "ageMs",
+      b.title, b.author, n.traceparent, n.created_at as "createdAt", n.retried_at is not null as retried,
+      extract(epoch from clock_timestamp() - coalesce(
+        n.retried_at, (n.details->>'remindAt')::timestamptz, n.created_at
+      ))::float * 1000 as "ageMs",
       coalesce(to_json(c.refused), '[]') as refused, w.email, w.webhook, w.phone, w.locale, to_json(w.channels) as channels
     from claimed c
     join notice n on n.seq = c.seq
     left join customer w on w.userid = n.userid
+    left join book b on b.bookid = n.bookid
     order by n.seq`
 }
 

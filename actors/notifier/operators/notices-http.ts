@@ -37,6 +37,7 @@ const noticeSchema = z
       .nullable()
       .openapi({ description: '`null`: the notice is for the purchaser or the operators' }),
     bookid: z.string().nullable(),
+    title: z.string().nullable().openapi({ description: 'Of the book. `null` if stock has not given one' }),
     reservationid: z.uuid().nullable(),
     reason: z.string().nullable().openapi({
       description:

@@ -4,6 +4,7 @@ import type { ChannelName } from '../channels/all.ts'
 import type { Status, Subject } from '../plan/notice.ts'
 
 export type NoticeRow = Subject & {
+  title: string | null
   noticeid: string
   seq: number
   channel: ChannelName
@@ -21,7 +22,7 @@ export async function listNotices(
   { userid, status, before, limit }: NoticeQuery,
 ): Promise<NoticeRow[]> {
   return await sql<NoticeRow[]>`
-    select ${columns(sql)} from ${sourceOf(sql, status, userid)}
+    select ${columns(sql)} from ${sourceOf(sql, status, userid)} ${described(sql)}
     where true
     ${userid === undefined ? sql`` : sql`and n.userid = ${userid}`}
     ${status === undefined ? sql`` : statusIs(sql, status)}
@@ -30,13 +31,16 @@ export async function listNotices(
 }
 
 export async function readNotice(sql: Sql, noticeid: string): Promise<NoticeRow | undefined> {
-  const [notice] = await sql<NoticeRow[]>`select ${columns(sql)} from notice n where n.noticeid = ${noticeid}`
+  const [notice] = await sql<NoticeRow[]>`
+    select ${columns(sql)} from notice n ${described(sql)} where n.noticeid = ${noticeid}`
   return notice
 }
 
 const columns = (sql: Sql) => sql`
-  n.noticeid, n.seq, n.kind, n.channel, n.bookid, n.userid, n.reservationid, n.reason, n.shortage, n.status,
+  n.noticeid, n.seq, n.kind, n.channel, n.bookid, nullif(b.title, '') as title, n.userid, n.reservationid, n.reason, n.shortage, n.status,
   n.attempts, n.last_error as "lastError", n.created_at as "createdAt", n.sent_at as "sentAt"`
+
+const described = (sql: Sql) => sql`left join book b on b.bookid = n.bookid`
 
 /** Undelivered notices are found through their own narrow table, which is small. */
 function sourceOf(sql: Sql, status: Status | undefined, userid: string | undefined): Fragment {

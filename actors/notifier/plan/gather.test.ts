@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../../messages.ts'
-import { everybody, ordered, purchaseRequested, refused } from '../testing.ts'
+import { declined, everybody, ordered, purchaseRequested, queue, refused } from '../testing.ts'
 import { gather } from './gather.ts'
 import { planNotices } from './plan.ts'
 
@@ -55,6 +55,28 @@ test('G1, G2: two requests for one book are one, and the refusals that made them
 test('a repeated answer raises nothing', () => {
   const again = refused(of('a'))
   expect(gathered([again], [again])).toMatchObject({ added: [] })
+})
+
+test('G3: a request whose book is not going to be bought is not sent', () => {
+  expect(gathered([purchaseRequested(1, 'a'), declined('a')])).toMatchObject({ requests: ['a 1 superseded'] })
+})
+
+test('G2: a failure that has nothing to do with the number of copies raises nothing', () => {
+  const whose = { reservationid: randomUUID(), bookid: 'a' }
+  expect(gathered([purchaseRequested(1, 'a'), queue.lapsed(whose)])).toMatchObject({ requests: ['a 1'] })
+})
+
+test('G4: a request says how many wait at the end of its batch, and a queue is no shortage', () => {
+  const occurrences = [refused(of('a')), purchaseRequested(0, 'a', 3), purchaseRequested(0, 'a', 5)].map(
+    (event) => ({ event, id: randomUUID(), partition: 1, traceparent: null }),
+  )
+  const planned = planNotices(occurrences, () => undefined, everybody)
+  const { notices, gatherings } = gather(
+    planned,
+    new Set(planned.notices.filter((it) => it.channel === 'console')),
+  )
+  expect(gatherings).toMatchObject([{ shortage: 1, waiting: 5 }])
+  expect(notices.find((it) => it.channel === 'email')).toMatchObject({ details: { waiting: 5 } })
 })
 
 test('the console and the chat get each request', () => {

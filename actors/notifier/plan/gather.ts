@@ -5,9 +5,11 @@
  *     been attempted.
  * G2. Each refusal after a request raises its shortage while the request is unsent. The refusal right before a request
  *     caused it, so its shortage includes that one.
- * G3. A request that is unsent when its book is ordered is not sent: the book would be bought twice. A request after the
- *     order is a new one.
+ * G3. A request that is unsent when its book is ordered is not sent: the book would be bought twice. The same goes for a request
+ *     that the purchaser declines. A request after that is a new one.
+ * G4. The newest request says how many wait for the book.
  */
+import type { RefusalReason } from '../../messages.ts'
 import type { Plan, PlannedNotice } from './plan.ts'
 
 /** An addition to the unsent request for a book. If there is none, `noticeid` becomes the request. */
@@ -15,12 +17,21 @@ export type Gathering = {
   key: string
   partition: number
   shortage: number
+  /** If known. */
+  waiting: number | null
   /** `null`: reservations were refused, but stock requested nothing. */
   noticeid: string | null
 }
 
 /** Identifies the book's unsent request in the queue. */
 export const keyOf = (bookid: string): string => `purchase-requested/${bookid}`
+
+/** Other failures have nothing to do with the number of copies. */
+const shortages: ReadonlySet<string | null> = new Set<RefusalReason>([
+  'OutOfStock',
+  'UnknownBook',
+  'QueueFull',
+])
 
 const isRequest = ({ kind, audience }: PlannedNotice) =>
   kind === 'purchase-requested' && audience === 'person'
@@ -40,7 +51,7 @@ export function gather(
     const key = keyOf(notice.bookid)
     const existing = gatherings.get(key)
     if (existing) return existing
-    const gathering = { key, partition: notice.partition, shortage: 0, noticeid: null }
+    const gathering = { key, partition: notice.partition, shortage: 0, waiting: null, noticeid: null }
     gatherings.set(key, gathering)
     return gathering
   }
@@ -58,16 +69,20 @@ export function gather(
     applyOrders(index)
     if (isRequest(notice)) {
       const gathering = gatheringOf(notice)
-      const { shortage } = notice
+      const { details } = notice
       const request = requests.get(notice.bookid)
       const counted = gathering.shortage > 0 ? 1 : 0
-      gathering.shortage += shortage! - counted
-      if (request) request.shortage! += shortage! - counted
-      else requests.set(notice.bookid, notice)
+      const shortage = Math.max(0, notice.shortage! - counted)
+      gathering.shortage += shortage
+      if (details?.type === 'purchase') gathering.waiting = details.waiting
+      if (request) {
+        request.shortage! += shortage
+        if (details) request.details = details
+      } else requests.set(notice.bookid, notice)
       gathering.noticeid ??= notice.noticeid
       return !request
     }
-    if (notice.kind === 'failed' && printed.has(notice)) {
+    if (notice.kind === 'failed' && shortages.has(notice.reason) && printed.has(notice)) {
       gatheringOf(notice).shortage += 1
       const request = requests.get(notice.bookid)
       if (request) request.shortage! += 1

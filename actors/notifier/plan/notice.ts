@@ -1,7 +1,11 @@
 /** A notice: one message about one event, to one person over one channel, or one line on the console. */
 import { hash } from 'node:crypto'
+import type { CancellationCause, WithdrawalReason } from '../../messages.ts'
 
-/** The last two are for operators. */
+/**
+ * `delivery-failed` and `alert` are for operators. The others are for customers and, if requested, the purchaser; `handed-over` is
+ * only for the console.
+ */
 export const kinds = [
   'reserved',
   'failed',
@@ -9,8 +13,17 @@ export const kinds = [
   'purchase-requested',
   'delivery-failed',
   'alert',
+  'queued',
+  'ready',
+  'reminder',
+  'extended',
+  'expired',
+  'taken-back',
+  'handed-over',
 ] as const
 export type Kind = (typeof kinds)[number]
+/** The kinds of notices that people read. */
+export type WordedKind = Exclude<Kind, 'handed-over'>
 
 /** `superseded`: something newer made it untrue before it was sent. `suppressed`: an operator stopped it. */
 export const statuses = ['pending', 'sent', 'failed', 'superseded', 'suppressed'] as const
@@ -36,9 +49,31 @@ export type Subject = {
   reason: string | null
   /** How many copies a purchase request asks for. */
   shortage: number | null
-  /** Only alerts and failed deliveries have details. */
-  details?: AlertDetails | FailureDetails | null
+  /** Of the book, once the notice is delivered or listed. `null` or empty if stock has not given any. */
+  title?: string | null
+  author?: string | null
+  /** Further facts, which only some kinds have. */
+  details?: ReservationDetails | PurchaseDetails | AlertDetails | FailureDetails | null
 }
+
+/** The state of a reservation of a book with rules, after the event; each kind has what it says. */
+export type ReservationDetails = {
+  type: 'reservation'
+  /** How many waited then, up to and including this reservation. */
+  position?: number
+  /** How long the copy stays on the hold shelf, ISO 8601. `null`: without a deadline. */
+  pickupBy?: string | null
+  /** From 2 on: how often the reservation was served. */
+  turn?: number
+  /** Why it was canceled, or its copy taken back. */
+  cause?: CancellationCause | WithdrawalReason
+  note?: string
+  /** When a reminder is due, ISO 8601. */
+  remindAt?: string
+}
+
+/** How many wait for the book. */
+export type PurchaseDetails = { type: 'purchase'; waiting: number }
 
 export type Alert = {
   /** A hash of the labels, so it is the same each time the alert fires. */
@@ -65,7 +100,7 @@ export type AlertDetails = {
 export type FailureDetails = {
   type: 'failure'
   noticeid: string
-  kind: Kind
+  kind: WordedKind
   channel: string
   more: number
 }
@@ -74,9 +109,16 @@ export type FailureDetails = {
  * Derives the id of the notice about this outcome to this audience: a version 8 UUID (RFC 9562), always the same. It shares
  * its first 14 characters with the reservationid. Where those rise with time, noticeids rise too, and inserts stay at the
  * end of the index.
+ * @param occasion distinguishes notices of a kind that may come again: the turn, or the event's id.
  */
-export function reservationNoticeId(reservationid: string, kind: Kind, audience: Audience): string {
-  return `${reservationid.slice(0, 14)}${endOf(digestOf(`${reservationid}/${kind}/${audience}`))}`
+export function reservationNoticeId(
+  reservationid: string,
+  kind: Kind,
+  audience: Audience,
+  occasion?: string,
+): string {
+  const name = `${reservationid}/${kind}/${audience}${occasion === undefined ? '' : `/${occasion}`}`
+  return `${reservationid.slice(0, 14)}${endOf(digestOf(name))}`
 }
 
 /**

@@ -4,16 +4,20 @@ import type { StockEvent } from '../../messages.ts'
 import type { Contact } from '../customers/customers.ts'
 import {
   contact,
+  declined,
   everybody,
+  monday,
   nobody,
   purchaseRequested,
+  queue,
   refused,
   released,
   reserved,
   route,
 } from '../testing.ts'
-import { planNotices, supersededBy } from './plan.ts'
+import { planNotices } from './plan.ts'
 import type { Routing } from './routing.ts'
+import { supersededBy } from './supersession.ts'
 
 const contacts: Record<string, Contact> = {
   mail: contact({ email: 'a@example.com' }),
@@ -68,6 +72,91 @@ test('events that concern only the library make no notice', () => {
   const received: StockEvent = { type: 'CopiesReceived', ...after, qty: 1, title: '', author: '', isbn: '' }
   const ordered: StockEvent = { type: 'CopiesOrdered', ...after, qty: 1, purchaseid: randomUUID() }
   expect(summary([received, ordered], everybody)).toEqual([])
+})
+
+test('N4: each step of a reservation in the queue has its notice, with what it says', () => {
+  const whose = { reservationid }
+  const later = '2026-12-02T09:00:00.000Z'
+  const steps: [StockEvent, object][] = [
+    [queue.queued(whose, 3), { kind: 'queued', details: { position: 3 } }],
+    [queue.served(whose), { kind: 'reserved', details: { type: 'reservation' } }],
+    [queue.shelved(whose), { kind: 'ready', details: { pickupBy: monday } }],
+    [queue.extended(whose, later), { kind: 'extended', details: { pickupBy: later } }],
+    [queue.takenBack(whose), { kind: 'taken-back', details: { cause: 'Lost', turn: 2 } }],
+    [queue.expired(whose), { kind: 'expired' }],
+    [queue.lapsed(whose), { kind: 'failed', reason: 'WaitLapsed' }],
+    [queue.canceled(whose), { kind: 'cancelled', details: { cause: 'Staff', note: 'We move.' } }],
+  ]
+  for (const [event, notice] of steps) {
+    const { notices } = plan([event], everybody)
+    const chat = notices.filter((it) => it.channel === 'chat' && it.kind !== 'reminder')
+    expect(chat).toMatchObject([{ ...notice, reservationid, userid: 'test1', bookid: '1' }])
+  }
+})
+
+test('a hand-over is only a line on the console, and a return is nothing', () => {
+  expect(summary([queue.handedOver({ reservationid, userid: 'mail' })], everybody)).toEqual([
+    'handed-over console',
+  ])
+  expect(summary([queue.returned({ reservationid })], everybody)).toEqual([])
+})
+
+test('N5: with the notice that a copy is ready comes a reminder, to the customer and the chat, a day before the deadline', () => {
+  const { notices } = plan([queue.shelved({ reservationid, userid: 'mail' })], everybody)
+  expect(notices.map((it) => `${it.kind} ${it.channel}`)).toEqual([
+    'ready console',
+    'ready email',
+    'ready chat',
+    'reminder email',
+    'reminder chat',
+  ])
+  const remindAt = '2026-11-29T09:00:00.000Z'
+  expect(notices[3]).toMatchObject({ details: { pickupBy: monday, remindAt } })
+  expect(summary([queue.shelved({ reservationid }, null)], everybody)).not.toContain('reminder chat')
+})
+
+test('N5: an extension moves the reminder, also back to a deadline that it had before', () => {
+  const [shelved, later] = [queue.shelved({ reservationid }), '2026-12-02T09:00:00.000Z']
+  const steps = [shelved, queue.extended({ reservationid }, later), queue.extended({ reservationid }, monday)]
+  const { notices } = plan(steps, everybody)
+  const reminders = notices.filter((it) => it.kind === 'reminder')
+  expect(reminders.map((it) => it.superseded)).toEqual([true, true, false])
+  expect(reminders.map((it) => it.details)).toMatchObject([
+    { pickupBy: monday },
+    { pickupBy: later },
+    { pickupBy: monday },
+  ])
+})
+
+test('N1: a notice that comes again after the copy was taken back has an id of its own, the same each time', () => {
+  const turn = (turn?: number) =>
+    plan([queue.served({ reservationid }, turn), queue.shelved({ reservationid }, monday, turn)], everybody)
+      .notices
+  const ids = [turn(), turn(2), turn(3)].map((notices) => notices.map((it) => it.noticeid))
+  expect(new Set(ids.flat()).size).toBe(ids.flat().length)
+  expect(turn(2).map((it) => it.noticeid)).toEqual(ids[1])
+  const before = plan([reserved({ reservationid })], everybody).notices.map((it) => it.noticeid)
+  expect(ids[0]!.slice(0, 2)).toEqual(before)
+})
+
+test('N4: a second time in the queue supersedes nothing of its own turn', () => {
+  const whose = { reservationid }
+  const events = [queue.shelved(whose), queue.takenBack(whose), queue.served(whose, 2)]
+  expect(summary(events)).toEqual([
+    'ready console superseded',
+    'taken-back console superseded',
+    'reserved console',
+  ])
+})
+
+test('a purchaser who declines is not asked again for what they declined', () => {
+  const { orders } = plan([purchaseRequested(1), declined()], everybody)
+  expect(orders).toMatchObject([{ bookid: '1', index: 3 }])
+})
+
+test('a purchase request says how many wait', () => {
+  const { notices } = plan([purchaseRequested(0, '1', 12)], everybody)
+  expect(notices[1]).toMatchObject({ shortage: 0, details: { type: 'purchase', waiting: 12 } })
 })
 
 test('N1: a repeated answer makes one notice', () => {

@@ -7,16 +7,34 @@
  *     earlier batch by `withdrawals`.
  * N3. After a cancellation no outcome of that reservation is sent. A late outcome is planned as superseded: here, or by the
  *     handler if the cancellation (`supersededBy`) was in an earlier batch.
+ * N4. Every event supersedes the unsent notices that it makes untrue (`supersession.ts`): those before it in its batch are
+ *     superseded here, those of earlier batches by `withdrawals` and `pickups`. What these cannot name is found when it is
+ *     claimed.
+ * N5. A customer is reminded of a deadline once, on the day before it. An extension moves the reminder.
  */
 import type { StockEvent } from '../../messages.ts'
 import type { ChannelName } from '../channels/all.ts'
 import type { Contact } from '../customers/customers.ts'
-import { type Audience, type Kind, purchaseNoticeId, reservationNoticeId, type Subject } from './notice.ts'
+import {
+  type Audience,
+  type Kind,
+  purchaseNoticeId,
+  type ReservationDetails,
+  reservationNoticeId,
+  type Subject,
+} from './notice.ts'
+import { remindAt } from './reminder.ts'
 import { type Routing, routeOf } from './routing.ts'
-
-/** The kinds that a cancellation supersedes. */
-const outcomes = ['reserved', 'failed'] as const
-export const isOutcome = (kind: Kind) => outcomes.some((it) => it === kind)
+import {
+  effects,
+  hasTurns,
+  isCancelable,
+  isFollowUp,
+  isPickup,
+  occasionOf,
+  outcomes,
+  turnOf,
+} from './supersession.ts'
 
 /** The audiences whose notices can be withdrawn. The console is printed at once. */
 const queued = ['chat', 'person'] as const satisfies Audience[]
@@ -41,7 +59,9 @@ export type Plan = {
   notices: PlannedNotice[]
   /** Notices of earlier batches that must not be sent any more. */
   withdrawals: { noticeid: string; partition: number }[]
-  /** Books that were ordered, each before the notice at `index`. */
+  /** Reservations whose unsent reminders and extensions are no longer true, unless the notice of the event exists already. */
+  pickups: { reservationid: string; partition: number; noticeid: string }[]
+  /** Books that were ordered, or that are not going to be, each before the notice at `index`. */
   orders: { bookid: string; partition: number; index: number }[]
 }
 
@@ -57,6 +77,21 @@ export type Occurrence = {
   occurredAt?: string
 }
 
+/** An event that makes earlier notices of its reservation untrue. */
+type FollowUp = {
+  reservationid: string
+  partition: number
+  /** Of the event itself, on the console. */
+  noticeid: string
+  kinds: readonly Kind[]
+  /** Notices of later turns stay. */
+  turn: number
+  /** The turn of the notices of earlier batches. */
+  before: number
+  /** Notices from this one on stay. */
+  index: number
+}
+
 export function planNotices(
   occurrences: Occurrence[],
   contactOf: (userid: string) => Contact | undefined,
@@ -66,15 +101,12 @@ export function planNotices(
   const withdrawals: Plan['withdrawals'] = []
   const orders: Plan['orders'] = []
   const canceled = new Set<string>()
-  for (const { event, id, first = false, ...message } of occurrences) {
-    if (event.type === 'CopiesOrdered')
-      orders.push({ bookid: event.bookid, partition: message.partition, index: planned.size })
-    const subject = subjectOf(event)
-    if (!subject) continue
-    const { kind, reservationid } = subject
-    if (kind === 'cancelled') canceled.add(reservationid!)
+  const followUps: FollowUp[] = []
+
+  const add = (subject: BookSubject, { event, id, first = false, ...message }: Occurrence) => {
+    const occasion = occasionFor(event, id)
     for (const [audience, channel] of audiencesOf(subject, contactOf, routing)) {
-      const noticeid = noticeIdOf(id, subject, audience)
+      const noticeid = noticeIdOf(id, subject, audience, occasion)
       if (planned.has(noticeid)) continue
       planned.set(noticeid, {
         ...subject,
@@ -87,40 +119,138 @@ export function planNotices(
         first,
       })
     }
-    if (kind !== 'cancelled') continue
+  }
+  const withdraw = (reservationid: string, kind: Kind, partition: number, occasion?: string) => {
     for (const audience of queued) {
-      for (const outcome of outcomes) {
-        const noticeid = reservationNoticeId(reservationid!, outcome, audience)
-        if (!planned.has(noticeid)) withdrawals.push({ noticeid, partition: message.partition })
-      }
+      const noticeid = reservationNoticeId(reservationid, kind, audience, occasion)
+      if (!planned.has(noticeid)) withdrawals.push({ noticeid, partition })
     }
   }
-  for (const notice of planned.values()) {
-    if (isOutcome(notice.kind)) notice.superseded = canceled.has(notice.reservationid!)
+
+  for (const occurrence of occurrences) {
+    const { event, id, partition } = occurrence
+    if (event.type === 'CopiesOrdered' || event.type === 'PurchaseDeclined')
+      orders.push({ bookid: event.bookid, partition, index: planned.size })
+    const subject = subjectOf(event)
+    if (!subject) continue
+    const { kind, reservationid } = subject
+    const index = planned.size
+    add(subject, occurrence)
+    if (kind === 'cancelled') canceled.add(reservationid!)
+    if (!isFollowUp(event)) {
+      if (kind === 'cancelled') for (const outcome of outcomes) withdraw(reservationid!, outcome, partition)
+      continue
+    }
+    // A copy of an event that another client has added to the stream.
+    if (planned.size === index) continue
+    followUps.push(followUpOf(event, id, subject, partition, index))
+    const reminder = reminderOf(event, subject, occurrence.occurredAt, routing.timeZone)
+    if (reminder) add(reminder, occurrence)
   }
-  return { notices: [...planned.values()], withdrawals, orders }
+
+  const notices = [...planned.values()]
+  for (const notice of notices)
+    if (isCancelable(notice.kind)) notice.superseded = canceled.has(notice.reservationid!)
+  supersedeEarlier(notices, followUps)
+  for (const { reservationid, partition, kinds, before } of followUps) {
+    for (const kind of kinds.filter((it) => !isPickup(it)))
+      withdraw(reservationid, kind, partition, hasTurns(kind) ? occasionOf(before) : undefined)
+  }
+  const pickups = followUps.filter(({ kinds }) => kinds.some(isPickup))
+  return { notices, withdrawals, pickups, orders }
 }
+
+function followUpOf(
+  event: StockEvent,
+  id: string,
+  subject: Subject,
+  partition: number,
+  index: number,
+): FollowUp {
+  const turn = turnIn(event)
+  return {
+    reservationid: subject.reservationid!,
+    partition,
+    noticeid: noticeIdOf(id, subject, 'console', occasionFor(event, id)),
+    kinds: effects[event.type].supersedes,
+    turn: turn ?? Number.POSITIVE_INFINITY,
+    before: event.type === 'CopyTakenBack' ? event.turn - 1 : (turn ?? 1),
+    index,
+  }
+}
+
+function supersedeEarlier(notices: PlannedNotice[], followUps: FollowUp[]): void {
+  if (followUps.length === 0) return
+  const byReservation = Map.groupBy(followUps, (it) => it.reservationid)
+  for (const [index, notice] of notices.entries()) {
+    const later = byReservation.get(notice.reservationid ?? '') ?? []
+    const isUntrue = (it: FollowUp) =>
+      index < it.index && it.kinds.includes(notice.kind) && turnOf(notice) <= it.turn
+    if (later.some(isUntrue)) notice.superseded = true
+  }
+}
+
+type BookSubject = Subject & { bookid: string }
 
 /**
  * Events come by the thousand per second, so this is a plain switch, which the compiler checks to be exhaustive.
  * @returns undefined for events that concern only the library itself.
  */
-function subjectOf(event: StockEvent): (Subject & { bookid: string }) | undefined {
+function subjectOf(event: StockEvent): BookSubject | undefined {
   const { bookid } = event
   switch (event.type) {
-    case 'CopyReserved':
-      return { kind: 'reserved', ...reservationOf(event), reason: null, shortage: null }
+    case 'CopyReserved': {
+      const subject = { kind: 'reserved' as const, ...reservationOf(event), reason: null, shortage: null }
+      return event.place === undefined
+        ? subject
+        : { ...subject, details: { type: 'reservation', turn: event.turn } }
+    }
     case 'ReservationRefused':
       return { kind: 'failed', ...reservationOf(event), reason: event.reason, shortage: null }
-    case 'CopyReleased':
-      return { kind: 'cancelled', ...reservationOf(event), reason: reasonOf(event), shortage: null }
-    case 'PurchaseRequested': {
-      const { shortage } = event
-      const reason = reasonOf(event)
-      return { kind: 'purchase-requested', bookid, userid: null, reservationid: null, reason, shortage }
+    case 'CopyReleased': {
+      const { cause, note } = event
+      const subject = {
+        kind: 'cancelled' as const,
+        ...reservationOf(event),
+        reason: reasonOf(event),
+        shortage: null,
+      }
+      return (cause ?? note) === undefined
+        ? subject
+        : { ...subject, details: { type: 'reservation', cause, note } }
     }
+    case 'PurchaseRequested': {
+      const { shortage, waiting } = event
+      const reason = reasonOf(event)
+      const subject = {
+        kind: 'purchase-requested' as const,
+        bookid,
+        userid: null,
+        reservationid: null,
+        reason,
+        shortage,
+      }
+      return waiting === undefined ? subject : { ...subject, details: { type: 'purchase', waiting } }
+    }
+    case 'ReservationQueued':
+      return withDetails('queued', event, { position: event.position })
+    case 'CopyShelved':
+      return withDetails('ready', event, { pickupBy: event.pickupBy, turn: event.turn })
+    case 'PickupExtended':
+      return withDetails('extended', event, { pickupBy: event.pickupBy })
+    case 'CopyTakenBack':
+      return withDetails('taken-back', event, { cause: event.cause, turn: event.turn })
+    case 'HoldExpired':
+      return withDetails('expired', event)
+    case 'CopyHandedOver':
+      return withDetails('handed-over', event)
+    case 'CopyReturned':
     case 'CopiesReceived':
     case 'CopiesOrdered':
+    case 'PurchaseDeclined':
+    case 'CopiesWithdrawn':
+    case 'RulesChanged':
+    case 'CommandRefused':
       return undefined
   }
 }
@@ -128,34 +258,82 @@ function subjectOf(event: StockEvent): (Subject & { bookid: string }) | undefine
 /** A book's version rises with its first receipt. At 0 stock has never had it, and its id is only what a client wrote. */
 const reasonOf = ({ version }: StockEvent) => (version === 0 ? ('UnknownBook' as const) : null)
 
-const reservationOf = (it: { bookid: string; userid: string; reservationid: string }) => ({
+type OfReservation = { bookid: string; userid: string; reservationid: string }
+
+const reservationOf = (it: OfReservation) => ({
   bookid: it.bookid,
   userid: it.userid,
   reservationid: it.reservationid,
 })
+
+const withDetails = (
+  kind: Kind,
+  event: StockEvent & OfReservation,
+  details?: Omit<ReservationDetails, 'type'>,
+): BookSubject => ({
+  kind,
+  ...reservationOf(event),
+  reason: reasonOf(event),
+  shortage: null,
+  ...(details && { details: { type: 'reservation', ...details } }),
+})
+
+/** @returns the reminder of a deadline that the event sets, if the customer needs one. */
+function reminderOf(
+  event: StockEvent,
+  subject: BookSubject,
+  occurredAt: string | undefined,
+  timeZone: string,
+): BookSubject | undefined {
+  if (event.type !== 'CopyShelved' && event.type !== 'PickupExtended') return undefined
+  const { pickupBy } = event
+  const at = pickupBy === null ? undefined : remindAt(pickupBy, occurredAt, timeZone)
+  if (at === undefined) return undefined
+  const turn = 'turn' in event ? event.turn : undefined
+  return { ...subject, kind: 'reminder', details: { type: 'reservation', pickupBy, turn, remindAt: at } }
+}
 
 function audiencesOf(
   subject: Subject,
   contactOf: (userid: string) => Contact | undefined,
   routing: Routing,
 ): [Audience, ChannelName][] {
-  const audiences: [Audience, ChannelName][] = [['console', 'console']]
-  const contact = subject.userid === null ? undefined : contactOf(subject.userid)
+  const { kind, userid } = subject
+  // A reminder is not printed: nothing has happened.
+  const audiences: [Audience, ChannelName][] = kind === 'reminder' ? [] : [['console', 'console']]
+  if (kind === 'handed-over') return audiences
+  const contact = userid === null ? undefined : contactOf(userid)
   const [first] = routeOf(subject, contact, routing)
   if (first) audiences.push(['person', first])
   if (routing.configured.has('chat')) audiences.push(['chat', 'chat'])
   return audiences
 }
 
-const noticeIdOf = (eventid: string, { kind, reservationid }: Subject, audience: Audience) =>
+const noticeIdOf = (
+  eventid: string,
+  { kind, reservationid }: Subject,
+  audience: Audience,
+  occasion: string | undefined,
+) =>
   reservationid === null
     ? purchaseNoticeId(eventid, audience)
-    : reservationNoticeId(reservationid, kind, audience)
+    : reservationNoticeId(reservationid, kind, audience, occasion)
 
-/** Every cancellation is printed on the console, so that notice proves the cancellation. */
-export const cancellationOf = (reservationid: string): string =>
-  reservationNoticeId(reservationid, 'cancelled', 'console')
+/** @returns undefined for events that happen once, or that do not say how often the reservation has been served. */
+function turnIn(event: StockEvent): number | undefined {
+  switch (event.type) {
+    case 'CopyReserved':
+    case 'CopyShelved':
+    case 'CopyTakenBack':
+      return event.turn ?? 1
+    default:
+      return undefined
+  }
+}
 
-/** @returns the notice that supersedes this one if it exists, if any can. */
-export const supersededBy = ({ kind, reservationid }: Subject): string | null =>
-  isOutcome(kind) ? cancellationOf(reservationid!) : null
+/** A reservation may be extended any number of times, also to a deadline that it had before. */
+function occasionFor(event: StockEvent, id: string): string | undefined {
+  if (event.type === 'PickupExtended') return id
+  const turn = turnIn(event)
+  return turn === undefined ? undefined : occasionOf(turn)
+}

@@ -5,6 +5,7 @@
  * an address for. The channels after it are fallbacks for a permanent refusal. The same holds for the purchaser. Operators are
  * notified over all of their channels at once, because an alert may be about one of them.
  */
+import type { Config } from '../../../platform/config.ts'
 import { addressNeeded, type ChannelName } from '../channels/all.ts'
 import type { NotifierConfig } from '../config.ts'
 import type { Addresses, Kind, Subject } from './notice.ts'
@@ -21,6 +22,8 @@ export type Routing = {
   operator: Party
   /** For recipients without a locale. */
   locale: string
+  /** Of the library, IANA. */
+  timeZone: string
 }
 
 type Recipient = Pick<Subject, 'kind' | 'userid'>
@@ -77,7 +80,10 @@ export function fallbackOf(
 }
 
 /** @param configured the channels that are open. */
-export const routingOf = (config: NotifierConfig, configured: Iterable<ChannelName>): Routing => ({
+export const routingOf = (
+  config: NotifierConfig & Pick<Config, 'libraryTimezone'>,
+  configured: Iterable<ChannelName>,
+): Routing => ({
   configured: new Set(configured),
   customers: config.customerChannels,
   purchaser: { ...nowhere, email: config.purchaserEmail ?? null, channels: config.purchaserChannels },
@@ -88,4 +94,5 @@ export const routingOf = (config: NotifierConfig, configured: Iterable<ChannelNa
     channels: config.operatorChannels,
   },
   locale: config.defaultLocale,
+  timeZone: config.libraryTimezone,
 })

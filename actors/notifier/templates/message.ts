@@ -1,12 +1,16 @@
 /** Writes a notice in the reader's language: as text, as HTML, and as a short line. */
-import type { Subject } from '../plan/notice.ts'
+import { cut } from '../channels/cut.ts'
+import { wallOf } from '../plan/local-time.ts'
+import type { Subject, WordedKind } from '../plan/notice.ts'
 import { english } from './en.ts'
 import { html } from './html.ts'
-import { inWords } from './in-words.ts'
+import { inWords, noteInWords } from './in-words.ts'
 import { korean } from './ko.ts'
-import type { Language } from './wording.ts'
+import { bytesInSms, smsBytesMax } from './sms-length.ts'
+import type { Language, Shown, Wording } from './wording.ts'
 
 export const defaultLocale = 'ko'
+export const defaultTimeZone = 'Asia/Seoul'
 export const languages: Language[] = [korean, english]
 
 export type Message = {
@@ -14,14 +18,24 @@ export type Message = {
   title: string
   text: string
   html: string
-  /** One line that fits an SMS if the ids in it are short. */
+  /** One line that fits an SMS if the ids in it are short. A long title is cut. */
   short: string
 }
 
-/** @param locale BCP 47. For languages without templates, the notice is in English. */
-export function writeMessage(subject: Subject, locale: string | null): Message {
-  const { code, templates } = languageOf(locale ?? defaultLocale)
-  const wording = templates[subject.kind](inWords(subject))
+/**
+ * @param locale BCP 47. For languages without templates, the notice is in English.
+ * @param timeZone of the library, IANA.
+ */
+export function writeMessage(
+  subject: Subject,
+  locale: string | null,
+  timeZone: string = defaultTimeZone,
+): Message {
+  const language = languageOf(locale)
+  const { code, templates } = language
+  const shown = shownIn(language, subject, timeZone)
+  const template = templates[subject.kind as WordedKind]
+  const wording = template(shown)
   const { body } = wording
   const title = oneLine(wording.title)
   const facts = wording.facts.filter((fact): fact is [string, string] => fact[1] !== null)
@@ -35,13 +49,35 @@ ${body.map((paragraph) => html`<p>${paragraph}</p>\n`)}
 </html>
 `
   const text = [...body, '', ...facts.map(([label, value]) => `${label}: ${value}`), ''].join('\n')
-  return { title, text, html: page.markup, short: oneLine(wording.short) }
+  return { title, text, html: page.markup, short: fitted(wording, shown, template) }
 }
 
 /** Titles become headers, so a user's text must not break the line. */
 const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
 
-function languageOf(locale: string): Language {
-  const [code] = locale.toLowerCase().split('-')
+export function shownIn({ instant }: Language, subject: Subject, timeZone: string): Shown {
+  const { details } = subject
+  const its = details?.type === 'reservation' ? details : undefined
+  return {
+    ...inWords(subject),
+    hasRules: its !== undefined,
+    position: its?.position ?? null,
+    until: its?.pickupBy ? instant(new Date(wallOf(new Date(its.pickupBy), timeZone))) : null,
+    cause: its?.cause ?? null,
+    note: its?.note ? noteInWords(its.note) : null,
+    waiting: details?.type === 'purchase' ? details.waiting : 0,
+  }
+}
+
+/** @returns the short line, with as much of the title as fits an SMS. */
+function fitted({ short }: Wording, shown: Shown, template: (subject: Shown) => Wording): string {
+  const over = bytesInSms(oneLine(short)) - smsBytesMax
+  if (over <= 0 || !shown.title) return oneLine(short)
+  const title = cut(shown.title, bytesInSms(shown.title) - over, { weigh: bytesInSms })
+  return oneLine(template({ ...shown, title }).short)
+}
+
+export function languageOf(locale: string | null): Language {
+  const [code] = (locale ?? defaultLocale).toLowerCase().split('-')
   return languages.find((it) => it.code === code) ?? english
 }

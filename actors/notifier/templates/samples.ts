@@ -1,20 +1,30 @@
 /** Sample notices for previews and tests. */
-import type { Alert, Kind, Subject } from '../plan/notice.ts'
+import { stockRefusalReasons } from '../../messages.ts'
+import type { Alert, Kind, ReservationDetails, Subject } from '../plan/notice.ts'
 
 const blank = {
   bookid: null,
+  title: null,
+  author: null,
   userid: null,
   reservationid: null,
   reason: null,
   shortage: null,
   details: null,
 }
+const book = { ...blank, bookid: 'momo-1973', title: 'Momo', author: 'Michael Ende' }
 const reservation = {
-  ...blank,
-  bookid: 'momo-1973',
+  ...book,
   userid: 'test1',
   reservationid: '01989d5e-1c2b-7abc-8def-0123456789ab',
 }
+/** 18:00 in Seoul. */
+const pickupBy = '2026-11-30T09:00:00Z'
+const about = (kind: Kind, details: Omit<ReservationDetails, 'type'>): Subject => ({
+  ...reservation,
+  kind,
+  details: { type: 'reservation', ...details },
+})
 const alert: Alert = {
   fingerprint: 'c6eadffa33fcdf37',
   status: 'firing',
@@ -29,18 +39,46 @@ const alert: Alert = {
 export const samples: { name: string; subject: Subject }[] = [
   { name: 'reserved', subject: { ...reservation, kind: 'reserved' } },
   { name: 'failed-out-of-stock', subject: { ...reservation, kind: 'failed', reason: 'OutOfStock' } },
-  { name: 'failed-unknown-book', subject: { ...reservation, kind: 'failed', reason: 'UnknownBook' } },
+  {
+    name: 'failed-unknown-book',
+    subject: { ...reservation, title: null, author: null, kind: 'failed', reason: 'UnknownBook' },
+  },
+  ...stockRefusalReasons.slice(2).map((reason) => ({
+    name: `failed-${reason.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()}`,
+    subject: { ...reservation, kind: 'failed' as const, reason },
+  })),
   { name: 'cancelled', subject: { ...reservation, kind: 'cancelled' } },
   {
-    name: 'purchase-requested',
+    name: 'cancelled-by-staff',
+    subject: about('cancelled', { cause: 'Staff', note: 'The library is closed until March.' }),
+  },
+  { name: 'queued', subject: about('queued', { position: 3 }) },
+  { name: 'reserved-to-be-ready', subject: about('reserved', {}) },
+  { name: 'ready', subject: about('ready', { pickupBy }) },
+  { name: 'ready-without-deadline', subject: about('ready', { pickupBy: null }) },
+  { name: 'reminder', subject: about('reminder', { pickupBy }) },
+  { name: 'extended', subject: about('extended', { pickupBy }) },
+  { name: 'expired', subject: about('expired', {}) },
+  { name: 'taken-back', subject: about('taken-back', { cause: 'Damaged', turn: 2 }) },
+  { name: 'purchase-requested', subject: { ...book, kind: 'purchase-requested', shortage: 4 } },
+  {
+    name: 'purchase-requested-for-queue',
+    subject: {
+      ...book,
+      kind: 'purchase-requested',
+      shortage: 0,
+      details: { type: 'purchase', waiting: 12 },
+    },
+  },
+  {
+    name: 'purchase-requested-without-title',
     subject: { ...blank, kind: 'purchase-requested', bookid: 'momo-1973', shortage: 4 },
   },
   {
     name: 'delivery-failed',
     subject: {
-      ...blank,
+      ...book,
       kind: 'delivery-failed',
-      bookid: 'momo-1973',
       reservationid: reservation.reservationid,
       reason: 'Cannot send e-mail: 550',
       details: {

@@ -1,12 +1,32 @@
 /** The words of a notice in one language. Templates write plain text; `message.ts` turns it into HTML. */
-import type { Alert, AlertDetails, FailureDetails, Kind, Subject } from '../plan/notice.ts'
+import type {
+  Alert,
+  AlertDetails,
+  FailureDetails,
+  ReservationDetails,
+  Subject,
+  WordedKind,
+} from '../plan/notice.ts'
+
+/** A subject that is safe to show, and what its details say in the reader's language. */
+export type Shown = Subject & {
+  /** Of a book with rules, whose reservations go on after they have succeeded. */
+  hasRules: boolean
+  position: number | null
+  /** The deadline to collect the copy. */
+  until: string | null
+  cause: ReservationDetails['cause'] | null
+  note: string | null
+  /** How many people wait for the book. */
+  waiting: number
+}
 
 export type Wording = {
   /** One line. */
   title: string
   /** Paragraphs. */
   body: string[]
-  /** Fits an SMS if ids are short: 90 bytes, where a Korean letter counts two. */
+  /** Fits an SMS if the title and the ids are short: 90 bytes, where a Korean letter counts two. */
   short: string
   /** Shown below the body, each with its label. Those without a value are left out. */
   facts: [label: string, value: string | null][]
@@ -15,7 +35,11 @@ export type Wording = {
 export type Language = {
   /** BCP 47. */
   code: string
-  templates: Record<Kind, (subject: Subject) => Wording>
+  /** In place of the title where neither it nor an id can be shown. */
+  someBook: string
+  /** @param wall what clocks in the library show (`local-time.ts`). */
+  instant(wall: Date): string
+  templates: Record<WordedKind, (subject: Shown) => Wording>
 }
 
 /** @throws {TypeError} when the notice is about no alert. */
@@ -29,6 +53,8 @@ export function failureOf({ kind, details }: Subject): FailureDetails {
   if (details?.type === 'failure') return details
   throw new TypeError(`Cannot write a notice of kind ${kind}: it is about no failed delivery`)
 }
+
+export const timeOfDay = (wall: Date): string => wall.toISOString().slice(11, 16)
 
 const nameOf = ({ labels }: Alert) => labels.alertname ?? 'alert'
 

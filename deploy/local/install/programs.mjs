@@ -12,7 +12,7 @@ const same = (...names) => ({ 'apt-get': names, dnf: names, apk: names, brew: na
 
 /**
  * Programs from outside npm: any of the commands is sufficient, and the first existing package is installed. If Debian's
- * package would start a daemon, it is unpacked instead, which needs no root either.
+ * package would start a daemon, it is unpacked instead, which needs no root either, or its program is linked (`link`).
  */
 export const programs = {
   kubectl: {
@@ -29,7 +29,10 @@ export const programs = {
   },
   redis: {
     commands: ['redis-server', 'valkey-server'],
-    packages: { ...same('redis', 'valkey'), 'apt-get': ['redis-server'] },
+    packages: { ...same('redis', 'valkey'), 'apt-get': ['redis-tools'] },
+    // Debian's package redis-server starts a daemon. Its only program is a link to this one of redis-tools, which is the server
+    // if it is started by that name.
+    link: 'redis-check-rdb',
   },
   http: { commands: ['http'], packages: same('httpie') },
   prometheus: {
@@ -119,11 +122,16 @@ export const programs = {
   debootstrap: { commands: ['debootstrap'], packages: same('debootstrap') },
 }
 
+/** @returns the path of the program on the PATH, if there is one. */
+export const pathOf = (command) =>
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((dir) => join(dir, command))
+    .find(isExecutable)
+
 /** A command with a slash is a path below /usr that is not on the PATH. */
 export const onPath = (command) =>
-  command.includes('/')
-    ? isExecutable(join('/usr', command))
-    : (process.env.PATH ?? '').split(delimiter).some((dir) => isExecutable(join(dir, command)))
+  command.includes('/') ? isExecutable(join('/usr', command)) : pathOf(command) !== undefined
 
 export const isUnpacked = (command) =>
   existsSync(unpacked) &&

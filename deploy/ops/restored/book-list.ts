@@ -1,5 +1,5 @@
 /**
- * Makes the book list equal to stock. Events that the list has not read yet then change nothing, and events that were pruned
+ * Makes the book list, and the titles that notices name, equal to stock. Events that the list has not read yet then change nothing, and events that were pruned
  * since its backup are made up for.
  */
 import type { Sql } from '../../../streams/postgres.ts'
@@ -18,11 +18,13 @@ type Book = {
 }
 
 /** @returns the number of books that were corrected, added or removed. */
-export async function correctBookList({ stock, reservation }: Databases): Promise<number> {
+export async function correctBookList({ stock, reservation, notifier }: Databases): Promise<number> {
   let corrected = 0
   const bookids = (row: { bookid: string }) => row.bookid
-  for await (const books of pages('', bookids, (after) => receivedBooks(stock, after)))
+  for await (const books of pages('', bookids, (after) => receivedBooks(stock, after))) {
     corrected += await correct(reservation, books)
+    await correctTitles(notifier, books)
+  }
   for await (const listed of pages('', bookids, (after) => listedBooks(reservation, after))) {
     const known = new Set(await knownBooks(stock, listed.map(bookids)))
     const unknown = listed.map(bookids).filter((it) => !known.has(it))
@@ -63,6 +65,16 @@ async function correct(sql: Sql, books: Book[]): Promise<number> {
     where (b.title, b.author, b.isbn, b.available, b.held, b.version) is distinct from
       (excluded.title, excluded.author, excluded.isbn, excluded.available, excluded.held, excluded.version)`
   return count
+}
+
+/** A version may be lower than before the restore. */
+async function correctTitles(sql: Sql, books: Book[]): Promise<void> {
+  await sql`
+    insert into book as b (bookid, title, author, version)
+    select * from ${rows(sql, books, { bookid: 'text', title: 'text', author: 'text', version: 'bigint' })} as s
+    on conflict (bookid) do update
+    set title = excluded.title, author = excluded.author, version = excluded.version
+    where (b.title, b.author, b.version) is distinct from (excluded.title, excluded.author, excluded.version)`
 }
 
 async function unlist(sql: Sql, bookids: string[]): Promise<number> {

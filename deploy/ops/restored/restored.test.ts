@@ -103,8 +103,12 @@ test('a command that is run late reverts what happened in between', async (conte
   // As if the restore went unnoticed: consumers are ahead of stock's restored log.
   await system.sql`update reservation.mailbox set position = '9-0', processed = 9`
   await system.sql`update reservation.book set available = 105, version = 9`
+  await system.sql`
+    insert into notifier.book (bookid, title, author, version) values ('book', 'Undone', '', 9)
+    on conflict (bookid) do update set title = excluded.title, version = excluded.version`
   const lines = await runRestored(system)
   expect(lines.join('\n')).toContain('2 partitions were read past the end')
+  expect(await system.sql`select title, version from notifier.book`).toEqual([{ title: '', version: 1 }])
   await startOf(system, ...serviceNames)
   const accepted = [await reserveAndWait(system.reservation, 'book', 'ann')]
   await audit(system, { received: { book: 5 }, accepted })

@@ -3,7 +3,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Desk } from '../../../actors/reservation/desk.ts'
 import { mountReservations } from '../../../actors/reservation/http.ts'
-import type { NewReservation, Reservation } from '../../../actors/reservation/reservation.ts'
+import { type NewReservation, type Reservation, unset } from '../../../actors/reservation/reservation.ts'
 import { createLog } from '../../log.ts'
 import { createMetrics } from '../../metrics.ts'
 import { uuidv7 } from '../../uuid.ts'
@@ -29,10 +29,8 @@ function decided({ bookid, userid }: NewReservation, now = new Date()): Reservat
     reservationid,
     bookid,
     userid,
+    ...unset,
     status: 'Reserved',
-    reason: null,
-    active: null,
-    active_max: null,
     created_at: now,
     updated_at: now,
   }
@@ -57,7 +55,15 @@ async function serveOurs(): Promise<number> {
   const held = placesToWait(metrics)
   const stopping = new AbortController().signal
   const nothing = undefined as never
-  mountReservations({ app, desk: desk as Desk, held, stopping, sql: nothing, reads: nothing })
+  mountReservations({
+    app,
+    desk: desk as Desk,
+    held,
+    stopping,
+    sql: nothing,
+    reads: nothing,
+    positions: nothing,
+  })
   return (await serve(app, { host: '127.0.0.1', port: 0 })).port
 }
 
@@ -66,8 +72,7 @@ async function serveBare(): Promise<number> {
   app.post('/reservations', async (c) => {
     const asked = await c.req.json()
     await decision()
-    const { reservationid, bookid, userid, status, reason, active, active_max, created_at, updated_at } =
-      decided(asked)
+    const { reservationid, bookid, userid, status, reason, created_at, updated_at } = decided(asked)
     const self = `/reservations/${reservationid}`
     const body = {
       reservationid,
@@ -75,8 +80,6 @@ async function serveBare(): Promise<number> {
       userid,
       status,
       reason,
-      active,
-      limit: active_max,
       createdAt: created_at.toISOString(),
       updatedAt: updated_at.toISOString(),
       _links: { self: { href: self }, events: { href: `${self}/events` } },

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { instantOf, wallOf } from './local-time.ts'
+import { remindAt } from './reminder.ts'
+
+test.each([
+  ['in Seoul', 'Asia/Seoul', '2026-11-30T09:00:00.000Z', '2026-11-29T09:00:00.000Z'],
+  ['over the end of a year', 'Asia/Seoul', '2027-01-01T09:00:00.000Z', '2026-12-31T09:00:00.000Z'],
+  ['over a leap day', 'Asia/Seoul', '2028-03-01T09:00:00.000Z', '2028-02-29T09:00:00.000Z'],
+  ['after a night of 23 hours', 'America/New_York', '2026-03-08T22:00:00.000Z', '2026-03-07T23:00:00.000Z'],
+  ['after a night of 25 hours', 'America/New_York', '2026-11-01T23:00:00.000Z', '2026-10-31T22:00:00.000Z'],
+  ['at a time that was skipped', 'America/New_York', '2026-03-09T06:30:00.000Z', '2026-03-08T07:30:00.000Z'],
+  ['at a time that came twice', 'America/New_York', '2026-11-02T06:30:00.000Z', '2026-11-01T05:30:00.000Z'],
+  ['where a whole day was skipped', 'Pacific/Apia', '2011-12-31T04:00:00.000Z', '2011-12-31T04:00:00.000Z'],
+])('N5: a reminder is due at the same time of day, on the day before: %s', (_, timeZone, pickupBy, at) => {
+  expect(remindAt(pickupBy, undefined, timeZone)).toBe(at)
+})
+
+test('N5: nothing is due within twelve hours of the notice of the deadline', () => {
+  const [pickupBy, due] = ['2026-11-30T09:00:00.000Z', '2026-11-29T09:00:00.000Z']
+  const remind = (notifiedAt: string) => remindAt(pickupBy, notifiedAt, 'Asia/Seoul')
+  expect(remind('2026-11-28T21:00:00.000Z')).toBe(due)
+  expect(remind('2026-11-28T21:00:01.000Z')).toBeUndefined()
+  expect(remind('2026-11-30T08:00:00.000Z')).toBeUndefined()
+})
+
+test.each(['Asia/Seoul', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'UTC'])(
+  'what clocks in %s show leads back to the instant, except within the hour that comes twice',
+  (timeZone) => {
+    const hourMs = 3_600_000
+    for (let at = Date.UTC(2026, 0, 1); at < Date.UTC(2027, 0, 1); at += 7 * hourMs) {
+      const late = at - instantOf(wallOf(new Date(at), timeZone), timeZone).getTime()
+      expect([0, hourMs / 2, hourMs]).toContain(late)
+    }
+  },
+)

@@ -1,0 +1,121 @@
+import { Hono } from 'hono'
+import { expect, test } from 'vitest'
+import type { Answer } from './desk.ts'
+import { follow } from './follow.ts'
+import { Positions } from './positions.ts'
+import { type Position, type Reservation, type Status, unset } from './reservation.ts'
+
+const reservationid = '01a20646-76c0-7b29-af61-e9e4b5d9e512'
+const at = (second: number) => new Date(Date.UTC(2026, 10, 24, 2, 40, second))
+const row = (status: Status, more: Partial<Reservation> = {}): Reservation => ({
+  ...unset,
+  reservationid,
+  bookid: 'wanted',
+  userid: 'ann',
+  status,
+  created_at: at(0),
+  updated_at: at(0),
+  ...more,
+})
+const answer = (status: Status, second: number, more: Partial<Answer> = {}): Answer => ({
+  reservationid,
+  status,
+  reason: null,
+  updatedAt: at(second).toISOString(),
+  ...more,
+})
+
+/** A stream about one reservation. `rows` is what Postgres has, `positions` what the queue has. */
+function followed(reservation: Reservation, rows: Reservation[] = []) {
+  const stop = new AbortController()
+  const asked: [string, number[]][] = []
+  const queue = new Map<number, Position>()
+  const positions = new Positions({
+    everyMs: 1,
+    async read(bookid, places) {
+      asked.push([bookid, places])
+      return queue
+    },
+  })
+  let announce = (_: Answer) => {}
+  const desk = {
+    listen(_: string, listener: (answer: Answer) => void) {
+      announce = listener
+      return () => {}
+    },
+  }
+  const app = new Hono().get('/', (c) =>
+    follow(c, {
+      reservation,
+      desk,
+      positions,
+      read: async () => rows.shift(),
+      stopping: stop.signal,
+      place: new DisposableStack(),
+    }),
+  )
+  const running = positions.run(stop.signal)
+  const events = (async function* () {
+    const response = await app.request('/')
+    let text = ''
+    for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += part
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const field = (name: string) => text.slice(0, end).match(new RegExp(`^${name}: (.*)$`, 'm'))?.[1]
+        const { status, position, waiting, pickupBy, cause } = JSON.parse(field('data')!)
+        yield { event: field('event'), id: field('id'), status, position, waiting, pickupBy, cause }
+        text = text.slice(end + 2)
+      }
+    }
+  })()
+  return {
+    queue,
+    asked,
+    announce: (it: Answer) => announce(it),
+    next: async () => (await events.next()).value,
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+    },
+  }
+}
+
+test('a reservation that waits sends its position whenever it has changed, until it has a copy', async () => {
+  const queue = { position: 3, waiting: 4 }
+  await using stream = followed(row('Waiting', { place: 7, queue }))
+  expect(await stream.next()).toMatchObject({ event: 'status', id: 'Waiting', ...queue })
+  stream.queue.set(7, { position: 3, waiting: 4 })
+  stream.queue.set(7, { position: 1, waiting: 2 })
+  expect(await stream.next()).toMatchObject({ event: 'position', id: 'Waiting', position: 1, waiting: 2 })
+  expect(stream.asked[0]).toEqual(['wanted', [7]])
+  stream.announce(answer('Ready', 2, { pickupBy: at(60).toISOString() }))
+  const ready = { event: 'status', id: 'Ready', position: null, pickupBy: at(60).toISOString() }
+  expect(await stream.next()).toMatchObject(ready)
+})
+
+test('a reservation that comes to wait sends its position with its status', async () => {
+  const waiting = row('Waiting', { place: 7, queue: { position: 2, waiting: 2 }, updated_at: at(1) })
+  await using stream = followed(row('Requested'), [waiting])
+  expect(await stream.next()).toMatchObject({ status: 'Requested', position: null })
+  stream.announce(answer('Waiting', 1))
+  expect(await stream.next()).toMatchObject({ event: 'status', status: 'Waiting', position: 2, waiting: 2 })
+})
+
+test('a new deadline is sent, an older answer is not', async () => {
+  await using stream = followed(row('Ready', { pickup_by: at(30), updated_at: at(3) }))
+  expect(await stream.next()).toMatchObject({ status: 'Ready', pickupBy: at(30).toISOString() })
+  stream.announce(answer('Reserved', 2))
+  stream.announce(answer('Ready', 4, { pickupBy: at(50).toISOString() }))
+  expect(await stream.next()).toMatchObject({ status: 'Ready', pickupBy: at(50).toISOString() })
+})
+
+test.each(['Collected', 'Expired', 'Failed', 'Canceled'] as const)(
+  'the stream ends when it is %s',
+  async (status) => {
+    await using stream = followed(row('Ready'))
+    await stream.next()
+    stream.announce(answer(status, 1, status === 'Canceled' ? { cause: 'Staff' } : {}))
+    expect(await stream.next()).toMatchObject({ status, cause: status === 'Canceled' ? 'Staff' : null })
+    expect(await stream.next()).toBeUndefined()
+  },
+)

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import { type Reservation, statuses, unset } from './reservation.ts'
+import { newReservationSchema, reservationSchema, toBody } from './resource.ts'
+
+const at = new Date('2026-11-24T02:40:10.944Z')
+const row: Reservation = {
+  ...unset,
+  reservationid: '01a20646-76c0-7b29-af61-e9e4b5d9e512',
+  bookid: '1',
+  userid: 'ann',
+  status: 'Requested',
+  place: 7,
+  pickup_by: at,
+  cause: 'Staff',
+  note: 'damaged',
+  queue: { position: 2, waiting: 3 },
+  created_at: at,
+  updated_at: at,
+}
+
+test.each(statuses)('%s: a member that means nothing in this status is null', (status) => {
+  const body = reservationSchema.parse(toBody({ ...row, status }))
+  expect(body).toMatchObject({
+    position: status === 'Waiting' ? 2 : null,
+    waiting: status === 'Waiting' ? 3 : null,
+    pickupBy: status === 'Ready' ? at.toISOString() : null,
+    cause: status === 'Canceled' ? 'Staff' : null,
+    note: status === 'Canceled' ? 'damaged' : null,
+  })
+})
+
+test('a reservation that failed because of another one links to it', () => {
+  const other = '01a20646-76c0-7b29-af61-e9e4b5d9e513'
+  const failed = reservationSchema.parse(
+    toBody({ ...row, status: 'Failed', reason: 'AlreadyReserved', other }),
+  )
+  expect(failed._links.other).toEqual({ href: `/reservations/${other}` })
+})
+
+test('a payload without `wait` is what it always was, so its key is known to every version', () => {
+  const payload = { bookid: '1', userid: 'ann' }
+  expect(newReservationSchema.parse(payload)).toEqual(payload)
+})

@@ -1,0 +1,112 @@
+/** Decides about the copies of a book: receipts, orders, withdrawals, purchases that are declined, and rules. */
+import type { StockCommand, StockEvent } from '../messages.ts'
+import { figuresOf, moved } from './book.ts'
+import type { Wait } from './queue.ts'
+import { isUntended, refuseAll, serve, servedMax } from './queue.ts'
+import { requested, wants } from './reservations.ts'
+import { isHeld, refuse } from './shelf.ts'
+import type { HeldCopy, StockState } from './stock.ts'
+
+type Command<Type extends StockCommand['type']> = Extract<StockCommand, { type: Type }>
+
+export function receive(message: Command<'ReceiveCopies'>, { book, queue, shelf }: StockState): StockEvent[] {
+  const { qty, title, author, isbn, purchaseid } = message
+  const now = moved(book, { available: qty })
+  const received: StockEvent = {
+    type: 'CopiesReceived',
+    ...figuresOf(now),
+    qty,
+    title: title ?? book.title,
+    author: author ?? book.author,
+    isbn: isbn ?? book.isbn,
+    ...(purchaseid ? { purchaseid } : {}),
+  }
+  return [received, ...serve(now, queue, shelf)]
+}
+
+export const order = ({ purchaseid, qty }: Command<'OrderCopies'>, { book }: StockState): StockEvent[] => [
+  { type: 'CopiesOrdered', ...figuresOf(book), purchaseid, qty },
+]
+
+/** Those who wait for a book that the library has, or has ordered, go on waiting. */
+export function decline(message: Command<'DeclinePurchase'>, state: StockState): StockEvent[] {
+  const { book, queue } = state
+  if (!book.requested) return refuse(message, state, 'NothingRequested')
+  const { note } = message
+  const declined: StockEvent = {
+    type: 'PurchaseDeclined',
+    ...figuresOf(book),
+    ...(note === undefined ? {} : { note }),
+  }
+  return [declined, ...tend({ ...state, book: { ...book, requested: false }, queue })]
+}
+
+export const changeRules = ({ rules }: Command<'ChangeRules'>, { book }: StockState): StockEvent[] => [
+  { type: 'RulesChanged', ...figuresOf(book), rules },
+]
+
+/** Goes on with a queue that one decision could not finish. */
+export function tend({ book, queue, shelf }: StockState): StockEvent[] {
+  if (!isUntended(book)) return []
+  return book.available > 0 ? serve(book, queue, shelf) : refuseAll(book, queue)
+}
+
+/**
+ * Withdraws available copies. If there are too few, those held for the highest places are taken back, if the command says so: first
+ * those that are not on the hold shelf yet. With a reservation, the copy that is held for it.
+ */
+export function withdraw(message: Command<'WithdrawCopies'>, state: StockState): StockEvent[] {
+  const { qty, reservationid, evenHeld } = message
+  const { book, hold, userid, rules } = state
+  if (reservationid !== undefined) {
+    if (!isHeld(hold)) return refuse(message, state, 'NotHeld')
+    const { place, turn } = hold
+    return withdrawn(message, state, [{ reservationid, userid: userid!, place, turn }], rules.queueMax > 0)
+  }
+  const missing = qty - book.available
+  if (missing <= 0) return withdrawn(message, state, [], false)
+  const taken = evenHeld ? state.heldLast.slice(0, missing) : []
+  if (taken.length < missing || missing > servedMax) return refuse(message, state, 'CopiesHeld')
+  return withdrawn(message, state, taken, rules.queueMax > 0)
+}
+
+function withdrawn(
+  { qty, reason }: Command<'WithdrawCopies'>,
+  { book, queue, shelf }: StockState,
+  copies: readonly HeldCopy[],
+  hasQueue: boolean,
+): StockEvent[] {
+  const events: StockEvent[] = []
+  const again: Wait[] = []
+  let now = book
+  for (const { reservationid, userid, place, turn = 1 } of copies) {
+    const whose = { reservationid, userid }
+    if (hasQueue && place !== undefined) {
+      now = moved(now, { held: -1, available: 1, waiting: 1 })
+      again.push({ ...whose, place, turn: turn + 1 })
+      events.push({
+        type: 'CopyTakenBack',
+        ...figuresOf(now),
+        ...whose,
+        place,
+        cause: reason,
+        turn: turn + 1,
+      })
+    } else {
+      now = moved(now, { held: -1, available: 1 })
+      events.push({
+        type: 'ReservationRefused',
+        ...figuresOf(now),
+        ...whose,
+        reason: 'CopyWithdrawn',
+        first: true,
+      })
+    }
+  }
+  now = moved(now, { available: -qty })
+  events.push({ type: 'CopiesWithdrawn', ...figuresOf(now), qty, reason })
+  const inOrder = [...again, ...queue].sort((a, b) => a.place - b.place)
+  const served = serve(now, inOrder, shelf)
+  if (served.length > 0) return [...events, ...served]
+  return wants(now) ? [...events, requested(now, now.shortage)] : events
+}

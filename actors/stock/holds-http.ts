@@ -1,0 +1,236 @@
+/** What staff do with a copy that is set aside: put it on the hold shelf, hand it over, take it back. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { decodeAfter, pageQuery, replyPage, selfLink, selfSchema } from '../../platform/http/paging.ts'
+import { Problem, problemResponses } from '../../platform/http/problem.ts'
+import { reply } from '../../platform/http/reply.ts'
+import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { idSchema, type StockCommand, stockRefusalReasons, withdrawalReasons } from '../messages.ts'
+import { keyHeader } from './contract.ts'
+import * as examples from './examples.ts'
+import type { Hold } from './hold.ts'
+import * as holds from './holds.ts'
+import type { StockHttpOptions } from './http.ts'
+import { refused } from './refusals.ts'
+
+/** The words of the reservation's customer. */
+const shown = {
+  waiting: 'Waiting',
+  held: 'Reserved',
+  ready: 'Ready',
+  collected: 'Collected',
+  returned: 'Returned',
+  refused: 'Failed',
+  released: 'Canceled',
+  expired: 'Expired',
+} as const satisfies Record<Hold['status'], string>
+
+const holdSchema = z
+  .object({
+    reservationid: z.uuid(),
+    bookid: z.string(),
+    userid: z.string(),
+    status: z.enum(Object.values(shown)),
+    reason: z.enum(stockRefusalReasons).nullable().openapi({ description: 'why the reservation failed' }),
+    place: z.int().nullable().openapi({ description: 'its number in the order of arrival at the book' }),
+    pickupBy: z.iso.datetime().nullable().openapi({ description: 'until when the copy is kept' }),
+    _links: selfSchema,
+  })
+  .openapi('Hold')
+
+const changeSchema = z
+  .object({
+    status: z.enum(['Ready', 'Collected', 'Returned', 'Waiting']).optional(),
+    userid: idSchema.optional().openapi({
+      description: 'with `Collected`: the customer at the desk, who must be that of the reservation',
+    }),
+    cause: z
+      .enum(withdrawalReasons)
+      .optional()
+      .openapi({ description: 'with `Waiting`: why the copy is gone' }),
+    pickupBy: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .openapi({ description: 'instead of `status`: a new deadline, in the future' }),
+  })
+  .superRefine((change, context) => {
+    const fault = (name: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [name], message })
+    const { status, userid, cause, pickupBy } = change
+    if ((status === undefined) === (pickupBy === undefined))
+      fault('status', 'send either `status` or `pickupBy`')
+    if (status === 'Waiting' && cause === undefined) fault('cause', 'must say why the copy is gone')
+    if (status !== 'Waiting' && cause !== undefined) fault('cause', 'belongs to the status Waiting')
+    if (status !== 'Collected' && userid !== undefined) fault('userid', 'belongs to the status Collected')
+  })
+  .openapi('HoldChange')
+
+const params = z.object({ reservationid: z.uuid() })
+
+const getHold = createRoute({
+  method: 'get',
+  path: '/holds/{reservationid}',
+  operationId: 'getHold',
+  summary: 'Get the hold of a reservation',
+  tags: ['desk'],
+  request: { params },
+  responses: { 200: jsonAnswer(holdSchema, 'The hold', examples.hold), ...problemResponses(404) },
+})
+
+const changeHold = createRoute({
+  method: 'patch',
+  path: '/holds/{reservationid}',
+  operationId: 'changeHold',
+  summary: 'Shelve, hand over or take back a copy, or extend its deadline',
+  description:
+    '`Ready`: the copy is on the hold shelf. `Collected`: its customer has it. `Returned`: it is back. `Waiting`: it is gone, and the customer waits for another, first in line. Answers once the change is committed. A change that is already made has no further effect.',
+  tags: ['desk'],
+  request: { params, headers: keyHeader, body: jsonBody(changeSchema, examples.handOver) },
+  responses: {
+    200: jsonAnswer(holdSchema, 'The changed hold', examples.hold),
+    ...problemResponses(404, 409),
+  },
+})
+
+const waitSchema = z
+  .object({
+    reservationid: z.uuid(),
+    userid: z.string(),
+    place: z.int(),
+    since: z.iso.datetime(),
+    lapsesAt: z.iso.datetime().nullable().openapi({ description: 'when the wait ends' }),
+  })
+  .openapi('Wait')
+
+const listQueue = createRoute({
+  method: 'get',
+  path: '/stocks/{bookid}/queue',
+  operationId: 'listQueue',
+  summary: 'List who waits for a book',
+  tags: ['desk'],
+  request: { params: z.object({ bookid: idSchema }), query: z.object({ ...pageQuery }) },
+  responses: {
+    200: pageAnswer({
+      as: 'QueuePage',
+      name: 'queue',
+      item: waitSchema,
+      description: 'A page, in the order in which they are served',
+      example: examples.wait,
+      path: '/stocks/1/queue',
+    }),
+  },
+})
+
+const taskSchema = z
+  .object({
+    reservationid: z.uuid(),
+    bookid: z.string(),
+    title: z.string(),
+    userid: z.string(),
+    since: z.iso.datetime(),
+    pickupBy: z.iso.datetime().nullable(),
+  })
+  .openapi('Task')
+
+const listTasks = createRoute({
+  method: 'get',
+  path: '/tasks',
+  operationId: 'listTasks',
+  summary: 'List copies to fetch, or copies on the hold shelf',
+  description: '`pull`: copies to fetch for the hold shelf. `ready`: copies that stand on it.',
+  tags: ['desk'],
+  request: { query: z.object({ ...pageQuery, kind: z.enum(holds.taskKinds) }) },
+  responses: {
+    200: pageAnswer({
+      as: 'TaskPage',
+      name: 'tasks',
+      item: taskSchema,
+      description: 'A page, the oldest first',
+      example: examples.task,
+      path: '/tasks?kind=pull',
+    }),
+  },
+})
+
+export function mountHolds({ app, sql, reads, desk, now }: StockHttpOptions): void {
+  app.addRoute(getHold, async (c) => reply(200, toHold(await found(c.req.valid('param').reservationid))))
+
+  app.addRoute(changeHold, async (c) => {
+    const { reservationid } = c.req.valid('param')
+    const change = c.req.valid('json')
+    if (change.pickupBy !== undefined && Date.parse(change.pickupBy) <= now().getTime()) {
+      throw new Problem('invalid-input', {
+        errors: [{ pointer: '/pickupBy', detail: 'must be in the future' }],
+      })
+    }
+    const { bookid } = await found(reservationid)
+    const of = { bookid, reservationid }
+    const commandid = await desk.execute(c, `PATCH /holds/${reservationid}`, change, (id) => ({
+      ...commandOf(change, of),
+      commandid: id,
+    }))
+    const [refusal, hold] = await Promise.all([holds.refusalOf(sql, commandid), found(reservationid)])
+    if (refusal) throw refused(refusal, { hold: toHold(hold) })
+    return reply(200, toHold(hold))
+  })
+
+  app.addRoute(listQueue, async (c) => {
+    const { bookid } = c.req.valid('param')
+    const { limit, after } = c.req.valid('query')
+    const place = after === undefined ? undefined : Number(decodeAfter(after, 1)[0])
+    const rows = await reads.run((sql) => holds.queue(sql, bookid, limit + 1, place), c.req.raw.signal)
+    return replyPage(c, 'queue', rows, limit, (row) => [String(row.place)], toWait)
+  })
+
+  app.addRoute(listTasks, async (c) => {
+    const { limit, after, kind } = c.req.valid('query')
+    const from = after === undefined ? undefined : (decodeAfter(after, 2) as [string, string])
+    const rows = await reads.run((sql) => holds.tasks(sql, kind, limit + 1, from), c.req.raw.signal)
+    return replyPage(c, 'tasks', rows, limit, (row) => [row.key, row.reservationid], toTask)
+  })
+
+  async function found(reservationid: string): Promise<holds.HoldRow> {
+    const row = await holds.hold(sql, reservationid.toLowerCase())
+    if (!row) throw new Problem('not-found', { detail: 'Stock knows no reservation with this id.' })
+    return row
+  }
+}
+
+type OfHold = Extract<StockCommand, { commandid: string; reservationid?: string }>
+type WithoutId<Command> = Command extends unknown ? Omit<Command, 'commandid'> : never
+
+function commandOf(
+  { status, userid, cause, pickupBy }: z.infer<typeof changeSchema>,
+  of: { bookid: string; reservationid: string },
+): WithoutId<OfHold> {
+  switch (status) {
+    case 'Ready':
+      return { type: 'ShelveCopy', ...of }
+    case 'Collected':
+      return { type: 'HandOverCopy', ...of, ...(userid === undefined ? {} : { userid }) }
+    case 'Returned':
+      return { type: 'ReturnCopy', ...of }
+    case 'Waiting':
+      return { type: 'WithdrawCopies', ...of, qty: 1, reason: cause! }
+    case undefined:
+      return { type: 'ExtendPickup', ...of, pickupBy: new Date(pickupBy!).toISOString() }
+  }
+}
+
+const toHold = ({ status, pickup_by, ...hold }: holds.HoldRow) => ({
+  ...hold,
+  status: shown[status],
+  pickupBy: pickup_by?.toISOString() ?? null,
+  _links: selfLink(`/holds/${hold.reservationid}`),
+})
+
+const toWait = ({ lapses_at, since, ...wait }: holds.WaitRow) => ({
+  ...wait,
+  since: since.toISOString(),
+  lapsesAt: lapses_at?.toISOString() ?? null,
+})
+
+const toTask = ({ key: _, pickup_by, since, ...task }: holds.TaskRow) => ({
+  ...task,
+  since: since.toISOString(),
+  pickupBy: pickup_by?.toISOString() ?? null,
+})

@@ -1,0 +1,102 @@
+/**
+ * The queue of a book: first come, first served.
+ *
+ * Q1. A place is given once and never changes; the lowest place is served first.
+ * Q2. Whatever leaves a copy available serves the queue in the same decision.
+ * Q3. Nobody is served before those who wait: while the queue is not empty, a newcomer waits even if copies are available.
+ * Q4. One decision serves at most `servedMax`. If copies and waits remain, the book is untended, and `TendQueue` goes on.
+ */
+import type { StockEvent } from '../messages.ts'
+import { type Book, figuresOf, moved, ownedOf } from './book.ts'
+import type { Ready, Waiting, Whose } from './hold.ts'
+import { isOriginal, type Rules } from './rules.ts'
+
+export const servedMax = 200
+
+/** A reservation that waits. */
+export type Wait = Whose & Pick<Waiting, 'place' | 'turn'>
+
+/** What the decision knows of time: a deadline for copies shelved now. */
+export type Shelf = { rules: Rules; pickupBy: string | null }
+
+/** How many may wait. Copies on order count as owned. */
+export const waitingMax = (book: Book, { queueMax, queuePerCopy }: Rules): number =>
+  queuePerCopy === null ? queueMax : Math.min(queueMax, queuePerCopy * (ownedOf(book) + book.onOrder))
+
+/** Whether copies are available and reservations wait, or reservations wait for a book that will not come. */
+export const isUntended = (book: Book): boolean => book.waiting > 0 && (book.available > 0 || isGone(book))
+
+/** Neither owned, nor ordered, nor requested. */
+export const isGone = (book: Book): boolean => ownedOf(book) + book.onOrder === 0 && !book.requested
+
+/** Serves the queue, lowest place first. */
+export function serve(book: Book, queue: readonly Wait[], shelf: Shelf): StockEvent[] {
+  const events: StockEvent[] = []
+  let now = book
+  for (const wait of queue.slice(0, Math.min(book.available, servedMax))) {
+    now = moved(now, { available: -1, held: 1, waiting: -1 })
+    events.push(...reserved(now, wait, shelf, true))
+  }
+  return events
+}
+
+/**
+ * A copy goes to a reservation.
+ * @param book after that.
+ */
+export function reserved(
+  book: Book,
+  { reservationid, userid, place, turn = 1 }: Whose & Partial<Wait>,
+  shelf: Shelf,
+  waited: boolean,
+): StockEvent[] {
+  const again = turn > 1 ? { turn } : {}
+  const event: StockEvent = {
+    type: 'CopyReserved',
+    ...figuresOf(book),
+    reservationid,
+    userid,
+    ...(place === undefined ? {} : { place }),
+    ...(waited ? { waited } : {}),
+    ...again,
+    first: true,
+  }
+  return shelvesAtOnce(shelf.rules)
+    ? [event, shelved(book, { reservationid, userid }, again, shelf.pickupBy)]
+    : [event]
+}
+
+/** Without the step of pulling copies, they are on the hold shelf as soon as they are set aside. */
+export const shelvesAtOnce = (rules: Rules): boolean => !rules.pullStep && !isOriginal(rules)
+
+export const shelved = (
+  book: Book,
+  { reservationid, userid }: Whose,
+  again: { turn?: number },
+  pickupBy: Ready['pickupBy'],
+): StockEvent => ({
+  type: 'CopyShelved',
+  ...figuresOf(book),
+  reservationid,
+  userid,
+  pickupBy,
+  ...again,
+  first: true,
+})
+
+/** Refuses the first of those who wait for a book that will not come. */
+export function refuseAll(book: Book, queue: readonly Wait[]): StockEvent[] {
+  let now = book
+  return queue.slice(0, servedMax).map(({ reservationid, userid, place }) => {
+    now = moved(now, { waiting: -1 })
+    return {
+      type: 'ReservationRefused',
+      ...figuresOf(now),
+      reservationid,
+      userid,
+      reason: 'NotAcquired',
+      place,
+      first: true,
+    }
+  })
+}

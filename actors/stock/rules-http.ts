@@ -1,0 +1,125 @@
+/** The stock manager's HTTP API: what a book allows, and copies that leave the stock. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { Problem, problemResponses } from '../../platform/http/problem.ts'
+import { jsonHeaders, reply } from '../../platform/http/reply.ts'
+import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
+import { idSchema, rulesSchema, textSchema, withdrawalReasons } from '../messages.ts'
+import { keyHeader, location, qty } from './contract.ts'
+import * as examples from './examples.ts'
+import * as holds from './holds.ts'
+import { pathOf, type StockHttpOptions, stockSchema, toStock } from './http.ts'
+import * as queries from './queries.ts'
+import { refused } from './refusals.ts'
+
+const setRules = createRoute({
+  method: 'put',
+  path: '/stocks/{bookid}/rules',
+  operationId: 'setRules',
+  summary: 'Set the rules of a book',
+  description:
+    'Replaces the rules that the book had of its own; a rule that is left out is the installation’s. They apply to what comes after: nobody who waits or holds a copy is sent away.',
+  tags: ['stock manager'],
+  request: {
+    params: z.object({ bookid: idSchema }),
+    headers: keyHeader,
+    body: jsonBody(rulesSchema.openapi('BookRules'), examples.rules),
+  },
+  responses: {
+    200: jsonAnswer(stockSchema, 'The stock, with its rules', examples.stockWithRules),
+    ...problemResponses(404),
+  },
+})
+
+const withdrawalSchema = z
+  .object({
+    bookid: idSchema,
+    qty: qty.pipe(z.int().min(1)),
+    reason: z.enum(withdrawalReasons),
+    evenHeld: z.boolean().default(false).openapi({
+      description: 'also copies that are held, those served last first; their customers wait again',
+    }),
+  })
+  .openapi('Withdrawal')
+
+const withdraw = createRoute({
+  method: 'post',
+  path: '/withdrawals',
+  operationId: 'withdrawCopies',
+  summary: 'Withdraw copies of a book',
+  description: 'Copies that are lost, damaged or given away leave the stock.',
+  tags: ['stock manager'],
+  request: { headers: keyHeader, body: jsonBody(withdrawalSchema, examples.withdrawal) },
+  responses: {
+    201: {
+      ...jsonAnswer(stockSchema, 'The stock, without the copies', examples.stockWithRules),
+      headers: location,
+    },
+    ...problemResponses(404, 409, 422),
+  },
+})
+
+const decline = createRoute({
+  method: 'post',
+  path: '/purchase-requests/{bookid}/decline',
+  operationId: 'declinePurchase',
+  summary: 'Decline a purchase request',
+  description:
+    'No copies will be bought. If the library has none either, reservations that wait for the book fail.',
+  tags: ['purchaser'],
+  request: {
+    params: z.object({ bookid: idSchema }),
+    headers: keyHeader,
+    body: jsonBody(z.object({ note: textSchema.max(200).optional() }).openapi('Decline'), examples.decline),
+  },
+  responses: { 204: { description: 'The request is closed' }, ...problemResponses(409) },
+})
+
+export function mountRules({ app, sql, desk, defaults }: StockHttpOptions): void {
+  app.addRoute(setRules, async (c) => {
+    const { bookid } = c.req.valid('param')
+    const rules = c.req.valid('json')
+    await found(bookid)
+    await desk.execute(c, `PUT /stocks/${bookid}/rules`, rules, (commandid) => ({
+      type: 'ChangeRules',
+      bookid,
+      commandid,
+      rules,
+    }))
+    return reply(200, toStock(await found(bookid), defaults))
+  })
+
+  app.addRoute(withdraw, async (c) => {
+    const body = c.req.valid('json')
+    const { bookid } = body
+    await found(bookid)
+    const commandid = await desk.execute(c, 'POST /withdrawals', body, (id) => ({
+      type: 'WithdrawCopies',
+      commandid: id,
+      ...body,
+    }))
+    const [refusal, row] = await Promise.all([holds.refusalOf(sql, commandid), found(bookid)])
+    if (refusal) throw refused(refusal, { available: row.available })
+    return reply(201, toStock(row, defaults), { ...jsonHeaders, location: pathOf(bookid) })
+  })
+
+  app.addRoute(decline, async (c) => {
+    const { bookid } = c.req.valid('param')
+    const body = c.req.valid('json')
+    const scope = `POST /purchase-requests/${bookid}/decline`
+    const commandid = await desk.execute(c, scope, body, (id) => ({
+      type: 'DeclinePurchase',
+      bookid,
+      commandid: id,
+      ...body,
+    }))
+    const refusal = await holds.refusalOf(sql, commandid)
+    if (refusal) throw refused(refusal, {})
+    return c.body(null, 204)
+  })
+
+  async function found(bookid: string): Promise<queries.StockRow> {
+    const row = await queries.stock(sql, bookid)
+    if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
+    return row
+  }
+}
