@@ -30,6 +30,8 @@ export type Changed = {
 
 export type StockEventHandlerOptions = {
   sql: Sql
+  /** Whether standings are kept (`standings.ts`). */
+  limited?: boolean
   /** Called after the commit with the reservations that the events changed. */
   committed(changes: Changed[]): void
   /** Called with the number of queues whose tally was wrong. */
@@ -39,7 +41,7 @@ export type StockEventHandlerOptions = {
 type Reported = Report | { moves: Move[] | null } | { drifted: string[] | null }
 
 export function stockEventHandler(options: StockEventHandlerOptions): Handler<StockEvent> {
-  const { sql } = options
+  const { sql, limited } = options
   /** Books whose tally is to be counted again. Another owner of their partition finds out by itself. */
   const wrong = new Set<string>()
   return {
@@ -65,8 +67,8 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
         events: [],
         poison: [],
         writes: [
-          short.length > 0 && applyShortVerdicts(sql, short),
-          composed.length > 0 && applyVerdicts(sql, composed),
+          short.length > 0 && applyShortVerdicts(sql, short, limited),
+          composed.length > 0 && applyVerdicts(sql, composed, limited),
           queue.steps.length > 0 &&
             applySteps(sql, queue.steps.map(owned), queue.lengths.map(owned), recounted.map(owned)),
           received.length > 0 && upsertBooks(sql, received),

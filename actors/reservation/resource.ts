@@ -14,6 +14,9 @@ export const newReservationSchema = z
       description: 'whether to wait in the queue if no copy is available and the book has a queue',
       default: true,
     }),
+    overLimit: z.boolean().optional().openapi({
+      description: "for staff: accept it even if the customer's limit is reached",
+    }),
   })
   .openapi('NewReservation')
 
@@ -52,6 +55,11 @@ export const reservationSchema = z
       .nullable()
       .openapi({ description: 'why it was canceled, if that was said' }),
     note: z.string().nullable().openapi({ description: 'more about the cancellation' }),
+    active: z
+      .int()
+      .nullable()
+      .openapi({ description: 'of `LimitReached`: how many reservations of the customer were active' }),
+    limit: z.int().nullable().openapi({ description: 'of `LimitReached`: how many may be active' }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
     _links: linksSchema,
@@ -97,6 +105,8 @@ export function toBody({
   pickup_by,
   cause,
   note,
+  active,
+  active_max,
   queue,
   created_at,
   updated_at,
@@ -115,6 +125,8 @@ export function toBody({
     pickupBy: status === 'Ready' && pickup_by ? pickup_by.toISOString() : null,
     cause: status === 'Canceled' ? cause : null,
     note: status === 'Canceled' ? note : null,
+    active,
+    limit: active_max,
     createdAt: created_at.toISOString(),
     updatedAt: updated_at.toISOString(),
     _links: other === null ? links : { ...links, other: { href: `/reservations/${other}` } },
