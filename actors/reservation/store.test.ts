@@ -589,7 +589,7 @@ test.each([
   ['too low', (): Fragment => sql`update queue_tally set waiting = -1 where bookid = 'drift' and chunk = 0`],
   ['missing', (): Fragment => sql`delete from queue_tally where bookid = 'drift'`],
   ['of places that nobody has', (): Fragment => sql`insert into queue_tally values ('drift', 7, 3)`],
-])('U2: a tally that is %s is noticed, and counted again', async (_, fault) => {
+])('a tally that is %s is noticed, and counted again', async (_, fault) => {
   await sql`truncate queue, queue_tally`
   drifts = 0
   await handle(queued(255, 1), queued(256, 2), queued(1, 1, 'another'))
