@@ -105,6 +105,7 @@ test('a new deadline is sent, an older answer is not', async () => {
   await using stream = followed(row('Ready', { pickup_by: at(30), updated_at: at(3) }))
   expect(await stream.next()).toMatchObject({ status: 'Ready', pickupBy: at(30).toISOString() })
   stream.announce(answer('Reserved', 2))
+  await new Promise(setImmediate)
   stream.announce(answer('Ready', 4, { pickupBy: at(50).toISOString() }))
   expect(await stream.next()).toMatchObject({ status: 'Ready', pickupBy: at(50).toISOString() })
 })

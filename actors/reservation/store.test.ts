@@ -248,6 +248,31 @@ test('an event that arrives while the customer cancels does not revive the reser
   expect(await end(reservationid)).toEqual(['Canceled', null, 'confirmed'])
 })
 
+test('a cancellation of a reservation that waits is confirmed with its own time, unless the copy was handed over', async () => {
+  const [waited, handed] = [await accepted(), await accepted()]
+  const canceled = (await store.change(sql, waited, 'Canceled', traceparent, 3_000))!
+  await store.change(sql, handed, 'Canceled', traceparent, 3_000)
+  const changes = await handle({ ...released(waited), place: 3 } as StockEvent, {
+    type: 'CopyHandedOver',
+    ...after,
+    reservationid: handed,
+    userid: 'u',
+  })
+  const at = canceled.updated_at.toISOString()
+  expect(changes.find((it) => it.reservationid === waited)).toMatchObject({
+    status: 'Canceled',
+    decided: true,
+    updatedAt: at,
+    seconds: undefined,
+  })
+  expect(changes.find((it) => it.reservationid === handed)).toMatchObject({
+    status: 'Collected',
+    decided: false,
+  })
+  expect(await end(waited)).toEqual(['Canceled', null, 'confirmed'])
+  expect(await end(handed)).toEqual(['Collected', null, 'confirmed'])
+})
+
 test('a reservation is decided once; later changes are reported as such', async () => {
   const reservationid = await accepted()
   const its = { ...after, reservationid, userid: 'u' }
