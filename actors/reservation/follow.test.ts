@@ -110,6 +110,14 @@ test('a new deadline is sent, an older answer is not', async () => {
   expect(await stream.next()).toMatchObject({ status: 'Ready', pickupBy: at(50).toISOString() })
 })
 
+test('a change is sent even if the clock of Postgres was set back', async () => {
+  const reserved = row('Reserved', { updated_at: at(1) })
+  await using stream = followed(row('Requested', { updated_at: at(3) }), [reserved])
+  expect(await stream.next()).toMatchObject({ status: 'Requested' })
+  stream.announce(answer('Reserved', 1))
+  expect(await stream.next()).toMatchObject({ status: 'Reserved' })
+})
+
 test.each(['Collected', 'Expired', 'Failed', 'Canceled'] as const)(
   'the stream ends when it is %s',
   async (status) => {
