@@ -619,7 +619,7 @@ test.each([
   ['too low', (): Fragment => sql`update queue_tally set waiting = -1 where bookid = 'drift' and chunk = 0`],
   ['missing', (): Fragment => sql`delete from queue_tally where bookid = 'drift'`],
   ['of places that nobody has', (): Fragment => sql`insert into queue_tally values ('drift', 7, 3)`],
-])('a tally that is %s is noticed, and counted again', async (_, fault) => {
+])('QP2: a tally that is %s is noticed, and counted again', async (_, fault) => {
   await sql`truncate queue, queue_tally`
   drifts = 0
   await handle(queued(255, 1), queued(256, 2), queued(1, 1, 'another'))
@@ -636,7 +636,7 @@ test.each([
   ])
 })
 
-test('a queue that has emptied leaves no tally behind', async () => {
+test('QP1: a queue that has emptied leaves no tally behind', async () => {
   const places = Array.from({ length: 5 }, (_, i) => 200 + 100 * i)
   await handle(...places.map((place, i) => queued(place, i + 1, 'emptied')))
   const leaving = (place: number, waiting: number): StockEvent => {
