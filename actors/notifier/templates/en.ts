@@ -145,9 +145,14 @@ export const english: Language = {
       title: `You are waiting${after('for', subject)}`,
       body: [
         'No copy is available right now, so we have put you in the queue.',
-        `You are number ${subject.position}. We will notify you when a copy is set aside for you.`,
+        subject.position === null
+          ? 'We will notify you when a copy is set aside for you.'
+          : `You are number ${subject.position}. We will notify you when a copy is set aside for you.`,
       ],
-      short: `${labelOf(subject)}you are number ${subject.position} in the queue.`,
+      short:
+        subject.position === null
+          ? `${labelOf(subject)}you are in the queue.`
+          : `${labelOf(subject)}you are number ${subject.position} in the queue.`,
       facts: factsOf(subject),
     }),
 

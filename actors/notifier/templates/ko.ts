@@ -137,15 +137,16 @@ export const korean: Language = {
       facts: factsOf(subject),
     }),
 
-    queued: (subject) => ({
-      title: headline(subject, `대기 순번은 ${subject.position}번입니다`),
-      body: [
-        '지금 바로 드릴 수 있는 도서가 없어 대기자로 등록해 드렸습니다.',
-        `대기 순번은 ${subject.position}번입니다. 차례가 되면 알려 드리겠습니다.`,
-      ],
-      short: brief(subject, `대기 순번은 ${subject.position}번입니다.`),
-      facts: factsOf(subject),
-    }),
+    queued(subject) {
+      const place =
+        subject.position === null ? '대기자로 등록되었습니다' : `대기 순번은 ${subject.position}번입니다`
+      return {
+        title: headline(subject, place),
+        body: ['지금 바로 드릴 수 있는 도서가 없습니다.', `${place}. 차례가 되면 알려 드리겠습니다.`],
+        short: brief(subject, `${place}.`),
+        facts: factsOf(subject),
+      }
+    },
 
     ready: (subject) => ({
       title: headline(subject, '도서가 준비되었습니다'),

@@ -78,6 +78,12 @@ test('a deadline is in the time zone of the library and in the language of the r
 
 test.each<[string, Subject, RegExp, RegExp]>([
   ['a place in the queue', about('queued', { position: 3 }), /대기 순번은 3번/, /You are number 3/],
+  [
+    'the queue, asked again',
+    about('queued', {}),
+    /대기자로 등록되었습니다\. 차례/,
+    /We will notify you when/,
+  ],
   ['the shelf without a deadline', about('ready', { pickupBy: null }), /편하실 때/, /whenever it suits you/],
   [
     'a reminder',
