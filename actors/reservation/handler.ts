@@ -1,4 +1,4 @@
-/** Handles stock's events: decides reservations, confirms cancellations, updates the book list. */
+/** Handles stock's events: changes reservations, confirms cancellations, updates queues and the book list. */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type RefusalReason, type StockEvent } from '../messages.ts'
@@ -18,9 +18,9 @@ export type Changed = {
   traceparent: string | undefined
   /** ISO 8601, by Postgres's clock. */
   updatedAt: string
-  /** From accepted to decided. Undefined unless this is stock's first answer to the reservation. */
+  /** From accepted to decided. Undefined if the reservation was decided before. */
   seconds: number | undefined
-  /** Whether stock answered the reservation or its cancellation. Any later change is none. */
+  /** Whether this is stock's first answer to the reservation, or its answer to the cancellation. */
   decided: boolean
   /** Whether the status is another than before. */
   moved: boolean

@@ -5,8 +5,8 @@
  * for a queue of 100,000, and everybody asks at once. So a tally has the count of each chunk of 256 places: a position is the sum
  * of the chunks before its own, and a count within it. Position and length come from one snapshot, so it is never "4th of 3".
  *
- *   U1. Queue and tally change in the commit of the events that change them, by what the queue has gained and lost.
- *   U2. Each event says how many wait. If the tally has another sum after a batch, the next batch that changes the queue counts
+ *   QP1. Queue and tally change in the commit of the events that change them, by what the queue has gained and lost.
+ *   QP2. Each event says how many wait. If the tally has another sum after a batch, the next batch that changes the queue counts
  *       it again.
  */
 import type { Fragment, Sql } from '../../streams/postgres.ts'

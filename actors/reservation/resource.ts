@@ -23,7 +23,10 @@ export const newReservationSchema = z
 export const cancellationSchema = z
   .object({
     status: z.enum(requestable),
-    cause: z.enum(cancellationCauses).optional().openapi({ description: 'without it, the customer' }),
+    cause: z
+      .enum(cancellationCauses)
+      .optional()
+      .openapi({ description: 'why it is canceled; if absent, the customer wishes so' }),
     note: noteSchema.optional().openapi({ description: 'shown to the customer' }),
   })
   .openapi('Cancellation')

@@ -6,11 +6,11 @@ import { type Book, unknownBook } from './book.ts'
 import { type Hold, holdAfter } from './hold.ts'
 import { isUntended } from './queue.ts'
 import { isOriginal, type Rules } from './rules.ts'
-import type { HeldCopy, StockState } from './stock.ts'
+import type { HeldCopy, StockState } from './state.ts'
 import * as store from './store.ts'
 import { Waits } from './waits.ts'
 
-/** What a decision knows of the installation and the time. */
+/** The installation and the time, for decisions. */
 export type Surroundings = {
   /** Merges a book's rules with the installation's. */
   rulesOf(book: Book): Rules

@@ -1,11 +1,11 @@
 /** Decides about the copies of a book: receipts, orders, withdrawals, purchases that are declined, and rules. */
 import type { StockCommand, StockEvent } from '../messages.ts'
 import { figuresOf, moved } from './book.ts'
+import { requested, wants } from './demand.ts'
+import { isHeld } from './hold.ts'
 import type { Wait } from './queue.ts'
 import { isUntended, refuseAll, serve, servedMax } from './queue.ts'
-import { requested, wants } from './reservations.ts'
-import { isHeld, refuse } from './shelf.ts'
-import type { HeldCopy, StockState } from './stock.ts'
+import { type HeldCopy, refuse, type StockState } from './state.ts'
 
 type Command<Type extends StockCommand['type']> = Extract<StockCommand, { type: Type }>
 

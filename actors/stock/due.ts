@@ -15,13 +15,15 @@ export async function nextDue(sql: Sql, graceMs: number): Promise<Next> {
         from claim where kind = 'ready' and pickup_by is not null order by pickup_by limit 1) as expiry,
       (select extract(epoch from lapses_at - now())::float * 1000
         from claim where kind = 'waiting' and lapses_at is not null order by lapses_at limit 1) as lapse,
-      (select coalesce(extract(epoch from asked_at - now())::float * 1000 + ${repeatAfterMs}::float, -1)
+      (select coalesce(extract(epoch from asked_at - now())::float * 1000 + ${tendAfterMs}::float, -1)
         from untended order by asked_at nulls first limit 1) as tending`
   return row!
 }
 
 /** A message that had no effect for so long may be lost. */
 export const repeatAfterMs = 60_000
+/** Sooner for queues, because copies lie idle. Each decision that leaves one unfinished postpones its message. */
+export const tendAfterMs = 5_000
 
 /** By Postgres's clock. */
 export type DueReservation = { reservationid: string; bookid: string; at: Date }
@@ -61,7 +63,7 @@ export const claimLapses = (sql: Sql, partitions: number[]): Promise<DueReservat
 export const claimUntended = (sql: Sql, partitions: number[]): Promise<DueBook[]> => sql<DueBook[]>`
     with due as materialized (
       select bookid from untended
-      where (asked_at is null or asked_at < now() - ${repeatAfterMs}::float * interval '1 millisecond')
+      where (asked_at is null or asked_at < now() - ${tendAfterMs}::float * interval '1 millisecond')
         and partition = any(${partitions}::smallint[])
       limit ${dueMax} for update skip locked
     )

@@ -19,7 +19,7 @@ export const source = '/stock'
 
 export type StockCommandHandlerOptions = {
   sql: Sql
-  /** Called once per batch: a deadline begins when a copy is put on the shelf, not when somebody asked for it. */
+  /** Called once per batch: a deadline begins when a copy is put on the shelf, not when a customer asked for it. */
   surroundings(): Surroundings
   /** Called after the commit with the commands that took effect and the events that were decided. */
   committed(commandids: string[], decided: Decided[]): void

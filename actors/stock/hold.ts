@@ -1,5 +1,5 @@
 /**
- * What stock remembers of a reservation, for good:
+ * The memory that stock keeps of a reservation, for good:
  *
  *   waiting ──▶ held ──▶ ready ──▶ collected ──▶ returned
  *      ▲         │         │
@@ -67,3 +67,11 @@ export function holdAfter(hold: Hold | undefined, event: EventOfReservation, lap
 
 const isRepeat = (event: EventOfReservation) =>
   event.type !== 'PickupExtended' && event.type !== 'CopyTakenBack' && !event.first
+
+/** Whether a copy is set aside. */
+export const isHeld = (hold: Hold | undefined): hold is Held | Ready =>
+  hold?.status === 'held' || hold?.status === 'ready'
+
+/** The turn, from the second on. */
+export const again = ({ turn }: { turn?: number }): { turn?: number } =>
+  turn === undefined || turn === 1 ? {} : { turn }

@@ -1,4 +1,4 @@
-/** What staff do with a copy that is set aside: put it on the hold shelf, hand it over, take it back. */
+/** Staff's HTTP API: copies that are set aside are put on the hold shelf, handed over and taken back. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { decodeAfter, pageQuery, replyPage, selfLink, selfSchema } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'

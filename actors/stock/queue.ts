@@ -1,10 +1,10 @@
 /**
  * The queue of a book: first come, first served.
  *
- * Q1. A place is given once and never changes; the lowest place is served first.
- * Q2. Whatever leaves a copy available serves the queue in the same decision.
- * Q3. Nobody is served before those who wait: while the queue is not empty, a newcomer waits even if copies are available.
- * Q4. One decision serves at most `servedMax`. If copies and waits remain, the book is untended, and `TendQueue` goes on.
+ * BQ1. A place is given once and never changes; the lowest place is served first.
+ * BQ2. Whatever leaves a copy available serves the queue in the same decision.
+ * BQ3. A newcomer is never served before those who wait: while the queue is not empty, a newcomer waits even if copies are available.
+ * BQ4. One decision serves at most `servedMax`. If copies and waits remain, the book is untended, and `TendQueue` goes on.
  */
 import type { StockEvent } from '../messages.ts'
 import { type Book, figuresOf, moved, ownedOf } from './book.ts'
@@ -16,7 +16,7 @@ export const servedMax = 200
 /** A reservation that waits. */
 export type Wait = Whose & Pick<Waiting, 'place' | 'turn'>
 
-/** What the decision knows of time: a deadline for copies shelved now. */
+/** The rules of the hold shelf, and the deadline of a copy that is put there now. */
 export type Shelf = { rules: Rules; pickupBy: string | null }
 
 /** How many may wait. Copies on order count as owned. */

@@ -1,10 +1,11 @@
 /** Decides what customers ask for: to reserve a copy, and to release it. */
 import type { StockCommand, StockEvent, StockRefusalReason } from '../messages.ts'
 import { type Book, figuresOf, moved } from './book.ts'
-import type { Hold } from './hold.ts'
+import { requested, wants } from './demand.ts'
+import { again, type Hold } from './hold.ts'
 import { reserved, serve, waitingMax } from './queue.ts'
 import { isOriginal } from './rules.ts'
-import type { StockState } from './stock.ts'
+import type { StockState } from './state.ts'
 
 type Reserve = Extract<StockCommand, { type: 'ReserveCopy' }>
 type Release = Extract<StockCommand, { type: 'ReleaseCopy' }>
@@ -46,16 +47,6 @@ function queue(message: Reserve, book: Book): StockEvent[] {
   }
   return wants(now) ? [queued, requested(now, now.shortage)] : [queued]
 }
-
-/** Whether more reservations wait than there are copies for, and no purchase is requested. */
-export const wants = ({ requested, waiting, available, onOrder }: Book): boolean =>
-  !requested && waiting > available + onOrder
-
-export const requested = (book: Book, shortage: number): StockEvent => ({
-  type: 'PurchaseRequested',
-  ...figuresOf(book),
-  shortage,
-})
 
 const refusal = (message: Reserve, book: Book, reason: StockRefusalReason) =>
   ({ type: 'ReservationRefused', ...figuresOf(book), ...whose(message), reason }) as const
@@ -117,7 +108,3 @@ function repeated(message: Reserve | Release, hold: Hold, book: Book): StockEven
       return { type: 'HoldExpired', ...event }
   }
 }
-
-/** The turn, from the second on. */
-export const again = ({ turn }: { turn?: number }): { turn?: number } =>
-  turn === undefined || turn === 1 ? {} : { turn }

@@ -17,7 +17,7 @@ const setRules = createRoute({
   operationId: 'setRules',
   summary: 'Set the rules of a book',
   description:
-    'Replaces the rules that the book had of its own; a rule that is left out is the installation’s. They apply to what comes after: nobody who waits or holds a copy is sent away.',
+    'Replaces the rules that the book had of its own; a rule that is left out is the installation’s. They apply to what comes after: reservations that wait or hold a copy stay as they are.',
   tags: ['stock manager'],
   request: {
     params: z.object({ bookid: idSchema }),

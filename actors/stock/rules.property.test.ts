@@ -124,7 +124,7 @@ const defaults = fc.constantFrom(...Object.values(presets), {
 })
 const commands = fc.array(command, { minLength: 20, maxLength: 80, size: 'max' })
 
-test('no copy is lost or created, places are served in order, and each step is allowed', () => {
+test('BQ2: no copy is lost or created, places are served in order, and each step is allowed', () => {
   fc.assert(
     fc.property(defaults, commands, (rules, sequence) => {
       const actor = new BookActor(rules)
@@ -150,7 +150,7 @@ test('the same holds while the rules of the book change', () => {
   )
 })
 
-test('a place is given once, and each is higher than those before', () => {
+test('BQ1: a place is given once, and each is higher than those before', () => {
   fc.assert(
     fc.property(commands, (sequence) => {
       const actor = new BookActor({ ...presets.library, queuePerCopy: null })

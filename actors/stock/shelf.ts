@@ -2,21 +2,13 @@
  * Decides what happens to a copy that is set aside: staff put it on the hold shelf, extend its deadline, hand it over and take it
  * back when it is returned; the clock lets holds and waits end.
  */
-import type { CommandRefusal, StockCommand, StockEvent } from '../messages.ts'
+import type { StockCommand, StockEvent } from '../messages.ts'
 import { figuresOf, moved } from './book.ts'
-import type { Hold } from './hold.ts'
+import { again, isHeld } from './hold.ts'
 import { serve, shelved } from './queue.ts'
-import { again } from './reservations.ts'
-import type { StockState } from './stock.ts'
+import { refuse, type StockState } from './state.ts'
 
 type Command<Type extends StockCommand['type']> = Extract<StockCommand, { type: Type }>
-
-/** A command of staff without an effect. */
-export const refuse = (
-  { commandid }: { commandid: string },
-  { book }: StockState,
-  reason: CommandRefusal,
-): StockEvent[] => [{ type: 'CommandRefused', ...figuresOf(book), commandid, reason }]
 
 export function shelve(message: Command<'ShelveCopy'>, state: StockState): StockEvent[] {
   const { book, hold, shelf } = state
@@ -84,10 +76,6 @@ export function lapse(message: Command<'LapseWait'>, state: StockState): StockEv
 
 const hasPassed = (deadline: string | null, at: string) =>
   deadline !== null && Date.parse(deadline) <= Date.parse(at)
-
-type OfCopy = Extract<Hold, { status: 'held' | 'ready' }>
-export const isHeld = (hold: Hold | undefined): hold is OfCopy =>
-  hold?.status === 'held' || hold?.status === 'ready'
 
 /** A known hold has a customer. */
 const whose = ({ reservationid }: { reservationid: string }, { userid }: StockState) => ({

@@ -4,7 +4,8 @@ import { step } from '../behavior.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
 import { type Book, unknownBook } from './book.ts'
 import type { Hold } from './hold.ts'
-import { type StockState, stock } from './stock.ts'
+import type { StockState } from './state.ts'
+import { stock } from './stock.ts'
 
 /** All that books without rules get. */
 type Command = Extract<

@@ -13,39 +13,13 @@
  */
 import type { Behavior } from '../behavior.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
-import { type Book, bookAfter, unknownBook } from './book.ts'
+import { bookAfter, unknownBook } from './book.ts'
 import { changeRules, decline, order, receive, tend, withdraw } from './copies.ts'
-import { type Hold, holdAfter, type Whose } from './hold.ts'
-import type { Shelf, Wait } from './queue.ts'
+import { holdAfter } from './hold.ts'
 import { release, reserve } from './reservations.ts'
-import { presets, type Rules } from './rules.ts'
+import { presets } from './rules.ts'
 import { expire, extend, handOver, lapse, shelve, takeReturn } from './shelf.ts'
-
-/** A copy that is set aside. */
-export type HeldCopy = Whose & { place?: number | undefined; turn?: number | undefined }
-
-/** A book, and the state of the reservation or command that a message names. */
-export type StockState = {
-  book: Book
-  reservationid: string | undefined
-  hold: Hold | undefined
-  /** The customer of the hold. */
-  userid: string | undefined
-  /** Whether the command has already taken effect. */
-  handled: boolean
-  /** The installation's rules and the book's, merged. */
-  rules: Rules
-  /** Those who wait, lowest place first: as many as the message may serve. */
-  queue: readonly Wait[]
-  /** Copies that are set aside: those to take back first come first. Only for `WithdrawCopies`. */
-  heldLast: readonly HeldCopy[]
-  /** What the customer already has of the book, if its rules allow one. */
-  twin: { reservationid: string; status: 'waiting' | 'held' | 'ready' | 'collected' } | undefined
-  /** Deadlines that begin now. */
-  shelf: Shelf
-  /** When a wait that begins now ends. */
-  lapsesAt: string | null
-}
+import type { StockState } from './state.ts'
 
 /** Plain switches, because thousands of messages arrive per second; the compiler checks that they are exhaustive. */
 export const stock: Behavior<StockState, StockCommand, StockEvent> = {

@@ -1,4 +1,4 @@
-/** What tests of the stock service share. */
+/** Rules for tests, and a book in memory that judges its own events. */
 import { expect } from 'vitest'
 import { step } from '../behavior.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
@@ -92,7 +92,7 @@ export class BookActor {
     for (const event of events) this.#follow(event, message, state.lapsesAt)
     expect(after.book).toEqual({ ...after.book, ...countsOf(this) })
     this.book = after.book
-    // Q2
+    // BQ2
     if (waits.length <= servedMax) expect(isUntended(this.book)).toBe(false)
     return events
   }

@@ -140,10 +140,10 @@ test('a database of the version before is recognized, and gets only what it lack
   await migrate({ databaseUrl: url, partitions: 2 })
   // As the version before recorded it, in its own order, and before a migration was added.
   const sql = postgres(url, { max: 1 })
+  const names = migrationsOf('notifier').map(({ name }) => `('${name}')`)
   await sql.unsafe(`drop table notifier.migration; set role notifier;
     create table notifier.migration (name text primary key, at timestamptz not null default now());
-    insert into notifier.migration (name) values ('0001-mailbox.sql'), ('0001-idempotency.sql'),
-      ('0001-notifier.sql'), ('0002-delivery.sql'), ('0003-incarnation.sql'), ('0003-channels.sql');
+    insert into notifier.migration (name) values ${names.toReversed().join(', ')};
     reset role; delete from stock.migration where name = '0001-idempotency.sql';
     drop table stock.idempotency`)
   const lines: string[] = []

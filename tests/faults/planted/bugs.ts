@@ -68,8 +68,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: 'actors/stock/changes.ts',
-        find: 'holdFor(message, holds.get(message.reservationid))',
-        replace: 'holdFor(message, holds.get(message.bookid))',
+        find: 'ofBook(bookid, reservationid, holds)',
+        replace: 'ofBook(bookid, bookid, holds)',
       },
     ],
     scenario: 'cancel-races',
@@ -161,9 +161,9 @@ export const bugs: Bug[] = [
     name: 'release twice',
     edits: [
       {
-        file: 'actors/stock/stock.ts',
-        find: "case 'held':\n      return {\n        type: 'CopyReleased'",
-        replace: "case 'held':\n    case 'released':\n      return {\n        type: 'CopyReleased'",
+        file: 'actors/stock/reservations.ts',
+        find: "    case 'held':\n    case 'ready': {\n      const now = moved(book",
+        replace: "    case 'held':\n    case 'released':\n    case 'ready': {\n      const now = moved(book",
       },
     ],
     scenario: 'cancel-races',
