@@ -187,6 +187,13 @@ test('a key that is repeated while its first request commits takes no second slo
   expect(await standing(ann)).toEqual([row.reservationid])
 })
 
+test('a standing shows the oldest reservation first, whichever was committed first', async () => {
+  const ann = newCustomer()
+  const rows = range(3).map(() => asked(ann))
+  for (const row of rows.toReversed()) await accept([row])
+  expect(await standing(ann)).toEqual(idsOf(rows))
+})
+
 test('staff pass the limit, and a limit that is lowered ends nothing', async () => {
   const ann = newCustomer()
   const commits: [number, boolean | undefined][] = []

@@ -88,7 +88,7 @@ export async function standingsAfter(sql: Sql, userid: string, limit: number): P
 
 export type Standing = {
   userid: string
-  /** Ids of active reservations. */
+  /** Ids of active reservations, oldest first. */
   active: string[]
   block: Block | null
 }
@@ -102,7 +102,7 @@ export type Block = {
 export async function readStanding(sql: Sql, userid: string, kept: boolean): Promise<Standing> {
   const found = activeOf(sql, sql`asked.userid`)
   const [row] = await sql<{ active: string[]; reason: string | null; until: Date | null }[]>`
-    select to_json(coalesce(s.active, ${found})) as active,
+    select to_json(array(select id from unnest(coalesce(s.active, ${found})) as id order by id)) as active,
       case when ${isBlocked(sql, sql`s`)} then s.block_reason end as reason, s.blocked_until as until
     from (select ${userid}::text as userid) as asked
     left join standing s on ${kept} and s.userid = asked.userid`
