@@ -92,6 +92,12 @@ test.each<[string, Subject, RegExp, RegExp]>([
     /until Monday, 30 November, 18:00\. After/,
   ],
   ['an extension', about('extended', { pickupBy }), /이제 11월 30일\(월\) 18:00까지/, /now keep your copy/],
+  [
+    'the end of a wait',
+    { ...momo, kind: 'failed', reason: 'WaitLapsed' },
+    /차례가 오지 않아 예약이 종료/,
+    /keep places in the queue, so your reservation has ended/,
+  ],
   ['an expiry', about('expired', {}), /만료되었습니다/, /has expired/],
   ['a loss', about('taken-back', { cause: 'Lost', turn: 2 }), /분실/, /is lost/],
   ['a withdrawal', about('taken-back', { cause: 'Withdrawn' }), /드릴 수 없게/, /no longer available/],
@@ -118,6 +124,12 @@ test.each<[string, Subject, RegExp, RegExp]>([
 ])('%s is worded in Korean and in English', (_, subject, korean, english) => {
   expect(writeMessage(subject, 'ko').text).toMatch(korean)
   expect(writeMessage(subject, 'en').text).toMatch(english)
+})
+
+test('a reservation that was refused failed, and one that had waited has ended', () => {
+  const titleOf = (reason: string) => writeMessage({ ...momo, kind: 'failed', reason }, 'en').title
+  expect(titleOf('QueueFull')).toBe('Your reservation of “모모” failed')
+  expect(titleOf('NotAcquired')).toBe('Your reservation of “모모” has ended')
 })
 
 test('a reservation without rules is worded without what follows', () => {
