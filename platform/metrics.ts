@@ -158,6 +158,31 @@ export function createMetrics(service: string, revision = 'unknown') {
       help: 'Queues whose tally disagreed with stock, and is counted again',
       registers,
     }),
+    holdsUnshelved: new Gauge({
+      name: 'bookreservation_holds_unshelved_seconds',
+      help: 'How long the oldest copy that is set aside has waited for the hold shelf',
+      registers,
+    }),
+    holdsOverdue: new Gauge({
+      name: 'bookreservation_holds_overdue_seconds',
+      help: 'How long the oldest hold has been due to expire',
+      registers,
+    }),
+    queuesUntended: new Gauge({
+      name: 'bookreservation_queues_untended_seconds',
+      help: 'How long the oldest unfinished queue has waited to be served or refused',
+      registers,
+    }),
+    reservationsWaiting: new Gauge({
+      name: 'bookreservation_reservations_waiting',
+      help: 'Reservations that wait for a copy, in the 10,000 longest queues',
+      registers,
+    }),
+    queueLongest: new Gauge({
+      name: 'bookreservation_queue_longest_reservations',
+      help: 'Reservations in the longest queue of a book',
+      registers,
+    }),
     resends: new Counter({
       name: 'bookreservation_commands_resent_total',
       help: 'Unconfirmed commands sent again',
