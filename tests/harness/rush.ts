@@ -1,6 +1,6 @@
 /**
  * A rush for one title: many customers wait, copies arrive for some of them, and at that moment others come, others leave, and
- * stock is killed twice.
+ * stock is killed: before it has committed that they arrived, and when half of them are set aside.
  */
 import { expect } from 'vitest'
 import { eventually, inParallel, range } from '../doubles/eventually.ts'
@@ -37,13 +37,21 @@ export async function rush(system: System, { customers, copies, newcomers, leave
   const waiting = await come('customer', customers)
   await eventually(async () => (await claims(system, 'waiting')) === customers, patience)
 
-  const every = customers / leavers
-  await Promise.all([
-    receive(system, copies),
-    come('newcomer', newcomers),
-    inParallel(range(leavers), clients, (n) => leave(system, waiting[Math.floor(n * every)]!)),
-    killTwice(system, copies),
-  ])
+  const known = await keys(system)
+  const arrival = await withoutCommits(system, async () => {
+    const receipt = receive(system, copies)
+    await eventually(async () => (await keys(system)) === known + 1, patience)
+    const every = customers / leavers
+    await Promise.all([
+      come('newcomer', newcomers),
+      inParallel(range(leavers), clients, (n) => leave(system, waiting[Math.floor(n * every)]!)),
+    ])
+    await system.processes.stock[0]!.restart()
+    return { receipt }
+  })
+  await eventually(async () => (await claims(system, 'held')) >= copies / 2, patience)
+  await system.processes.stock[0]!.restart()
+  await arrival.receipt
   await quiet(system)
   await check(system, { copies, leavers })
 }
@@ -58,13 +66,21 @@ const receive = ({ stock }: System, qty: number) =>
 const leave = ({ reservation }: System, { reservationid }: Reservation) =>
   eventually(() => cancel(reservation, reservationid), patience)
 
-/** After the first decision about the copies, and half way through. */
-async function killTwice(system: System, copies: number): Promise<void> {
-  for (const served of [1, copies / 2]) {
-    await eventually(async () => (await claims(system, 'held')) >= served, patience)
-    await system.processes.stock[0]!.restart()
+/** While `act` runs, stock can read and decide, but not commit: copies that arrive are not served before others come and leave. */
+async function withoutCommits<Result>({ sql }: System, act: () => Promise<Result>): Promise<Result> {
+  const connection = await sql.reserve()
+  try {
+    await connection`begin`
+    await connection`lock table stock.claim in share mode`
+    return await act()
+  } finally {
+    await connection`rollback`
+    connection.release()
   }
 }
+
+/** How many commands staff have sent. */
+const keys = async ({ sql }: System) => (await sql`select from stock.idempotency`).length
 
 async function claims({ sql }: System, kind: 'waiting' | 'held'): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
