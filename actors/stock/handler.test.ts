@@ -189,6 +189,7 @@ test.each([1, 2])(
     expect(oneByOne!.claims.length).toBeGreaterThan(0)
     for (const other of others) expect(other).toEqual(oneByOne)
   },
+  30_000,
 )
 
 test('movements of a book are paged newest first, with any page size and any number per commit', async () => {
