@@ -143,7 +143,7 @@ export function createMetrics(service: string, revision = 'unknown') {
     undecidedFor(seconds: number | undefined) {
       undecided = seconds === undefined ? undefined : { seconds, at: performance.now() }
     },
-    /** @param outcome a status of a reservation. */
+    /** @param outcome a status of a reservation, or the reason why it failed at once. */
     decided: (outcome: string) => decidedAs(outcome),
     /** @param status the new status of a reservation. */
     moved: (status: string) => movedTo(status),

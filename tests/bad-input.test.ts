@@ -433,6 +433,8 @@ describe('methods', () => {
     ['reservation', '/books', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['reservation', '/reservations', ['PUT', 'PATCH', 'DELETE']],
     ['reservation', '/reservations/{known}', ['POST', 'PUT', 'DELETE']],
+    ['reservation', '/standings/ann', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['reservation', '/standings/ann/block', ['GET', 'POST', 'PATCH']],
     ['stock', '/stocks', ['PUT', 'PATCH', 'DELETE']],
     ['stock', '/stocks/known', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/stocks/known/movements', ['POST', 'DELETE']],

@@ -1,4 +1,4 @@
-/** Handles stock's events: decides reservations, confirms cancellations, updates the book list. */
+/** Handles stock's events: changes reservations, confirms cancellations, updates queues and the book list. */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type RefusalReason, type StockEvent } from '../messages.ts'
@@ -18,9 +18,9 @@ export type Changed = {
   traceparent: string | undefined
   /** ISO 8601, by Postgres's clock. */
   updatedAt: string
-  /** From accepted to decided. Undefined unless this is stock's first answer to the reservation. */
+  /** From accepted to decided. Undefined if the reservation was decided before. */
   seconds: number | undefined
-  /** Whether stock answered the reservation or its cancellation. Any later change is none. */
+  /** Whether this is stock's first answer to the reservation, or its answer to the cancellation. */
   decided: boolean
   /** Whether the status is another than before. */
   moved: boolean
@@ -30,6 +30,8 @@ export type Changed = {
 
 export type StockEventHandlerOptions = {
   sql: Sql
+  /** Whether standings are kept (`standings.ts`). */
+  limited?: boolean
   /** Called after the commit with the reservations that the events changed. */
   committed(changes: Changed[]): void
   /** Called with the number of queues whose tally was wrong. */
@@ -39,7 +41,7 @@ export type StockEventHandlerOptions = {
 type Reported = Report | { moves: Move[] | null } | { drifted: string[] | null }
 
 export function stockEventHandler(options: StockEventHandlerOptions): Handler<StockEvent> {
-  const { sql } = options
+  const { sql, limited } = options
   /** Books whose tally is to be counted again. Another owner of their partition finds out by itself. */
   const wrong = new Set<string>()
   return {
@@ -65,8 +67,8 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
         events: [],
         poison: [],
         writes: [
-          short.length > 0 && applyShortVerdicts(sql, short),
-          composed.length > 0 && applyVerdicts(sql, composed),
+          short.length > 0 && applyShortVerdicts(sql, short, limited),
+          composed.length > 0 && applyVerdicts(sql, composed, limited),
           queue.steps.length > 0 &&
             applySteps(sql, queue.steps.map(owned), queue.lengths.map(owned), recounted.map(owned)),
           received.length > 0 && upsertBooks(sql, received),

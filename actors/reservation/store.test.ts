@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { BusyLines } from '../../platform/busy-lines.ts'
+import { createLog } from '../../platform/log.ts'
+import { createMetrics } from '../../platform/metrics.ts'
 import { commit } from '../../streams/commit.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
@@ -8,6 +11,7 @@ import type { StockEvent } from '../messages.ts'
 import { findBooks, updateCounts, upsertBooks } from './books.ts'
 import { commandOf } from './commands.ts'
 import { applyVerdicts } from './composed.ts'
+import { type Answer, Desk } from './desk.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
 import { applySteps, positionIn, positionsOf } from './queue.ts'
@@ -23,6 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
+const log = createLog('reservation', 'silent')
 const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-00`
 
 async function accepted(bookid = 'b'): Promise<string> {
@@ -241,6 +246,31 @@ test('an event that arrives while the customer cancels does not revive the reser
   other.release()
   expect(await handled).toEqual([])
   expect(await end(reservationid)).toEqual(['Canceled', null, 'confirmed'])
+})
+
+test('a cancellation of a reservation that waits is confirmed with its own time, unless the copy was handed over', async () => {
+  const [waited, handed] = [await accepted(), await accepted()]
+  const canceled = (await store.change(sql, waited, 'Canceled', traceparent, 3_000))!
+  await store.change(sql, handed, 'Canceled', traceparent, 3_000)
+  const changes = await handle({ ...released(waited), place: 3 } as StockEvent, {
+    type: 'CopyHandedOver',
+    ...after,
+    reservationid: handed,
+    userid: 'u',
+  })
+  const at = canceled.updated_at.toISOString()
+  expect(changes.find((it) => it.reservationid === waited)).toMatchObject({
+    status: 'Canceled',
+    decided: true,
+    updatedAt: at,
+    seconds: undefined,
+  })
+  expect(changes.find((it) => it.reservationid === handed)).toMatchObject({
+    status: 'Collected',
+    decided: false,
+  })
+  expect(await end(waited)).toEqual(['Canceled', null, 'confirmed'])
+  expect(await end(handed)).toEqual(['Collected', null, 'confirmed'])
 })
 
 test('a reservation is decided once; later changes are reported as such', async () => {
@@ -631,6 +661,40 @@ test('a reservation that waits has a position by itself and in the list of its c
   await store.change(sql, reservationid, 'Canceled', traceparent, 3_000)
   expect(await store.find(sql, reservationid)).toMatchObject({ status: 'Canceled', queue: null })
 })
+
+test('a request that waits for its decision gets its position if it must queue', async () => {
+  const { promise: answer, resolve } = Promise.withResolvers<Answer | undefined>()
+  const desk = new Desk({
+    sql,
+    hot: sql,
+    sender: { async send() {} },
+    wakeup: { next: () => Object.assign(answer, { [Symbol.dispose]() {} }) } as never,
+    partitions: 1,
+    resendAfterMs: 3_000,
+    activeMax: 0,
+    now: () => new Date(),
+    log,
+    lines: new BusyLines({ log, perSecondMax: 0 }),
+    metrics: createMetrics('reservation'),
+  })
+  const limit = { leftMs: 5_000, pause() {}, resume() {} }
+  const wanted = { bookid: 'desk', userid: 'u' }
+  const asked = { wanted, reservationid: undefined, known: undefined, traceparent: undefined, limit }
+  const accepting = desk.accept(asked, 5_000)
+  const { reservationid } = await eventually(async () => (await store.list(sql, { ...none, ...wanted }))[0])
+  const [change] = await handle(queued(1, 1, 'desk'), {
+    ...queued(2, 2, 'desk'),
+    reservationid,
+  } as StockEvent)
+  resolve(change)
+  expect(await accepting).toMatchObject({
+    reservationid,
+    status: 'Waiting',
+    queue: { position: 2, waiting: 2 },
+  })
+})
+
+const none = { status: undefined, before: undefined, limit: 1 }
 
 const partitions = [0, 1]
 const uuid = (partition: number) => `00000000-0000-4000-8000-00000000000${partition}`

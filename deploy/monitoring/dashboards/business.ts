@@ -89,8 +89,17 @@ export default dashboardOf({
           queries: [
             [
               'refused',
-              `sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome="Failed"`)}) / sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome=~"Failed|Reserved"`)})`,
+              `sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome="Failed"`)}) / sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome!="Canceled"`)})`,
             ],
+          ],
+        },
+        {
+          title: 'Later changes',
+          description:
+            'Per second, of decided reservations of books with a queue or a hold shelf, by new status.',
+          unit: 'reqps',
+          queries: [
+            ['{{status}}', `sum by (status) (${rate('bookreservation_reservations_moved_total', here)})`],
           ],
         },
         {
