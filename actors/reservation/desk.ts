@@ -195,10 +195,9 @@ export class Desk {
     const answer = await decision
     limit.resume()
     const known = answer ? answered(reservation, answer) : reservation
-    if (answer && answer.status !== 'Waiting') return known
+    if (answer && isWhole(answer)) return known
     if (gone?.aborted) return known
-    // Without an announcement in time the reservation may be decided nevertheless; if it waits, its position is in the row only.
-    // If it cannot be read, it is at least accepted.
+    // Without an announcement in time the reservation may be decided nevertheless. If it cannot be read, it is at least accepted.
     const reading = store.find(this.#options.sql, reservation.reservationid)
     const row = await within(limit.leftMs / 2, 'read', reading).catch(() => undefined)
     return row ?? known
@@ -262,6 +261,10 @@ export const answerOf = (it: Reservation): Answer => ({
   cause: it.cause ?? undefined,
   note: it.note ?? undefined,
 })
+
+/** Only the row has the position of a reservation that waits, and the other one because of which it failed. */
+const isWhole = ({ status, reason }: Answer) =>
+  status !== 'Waiting' && reason !== 'AlreadyReserved' && reason !== 'AlreadyHas'
 
 /** @returns the reservation after the change that the answer says. */
 export const answered = (

@@ -130,15 +130,6 @@ export default dashboardOf({
       title: 'Hold shelf and queues',
       panels: [
         {
-          title: 'Moved on',
-          description:
-            'Per second, by new status: reservations of books with rules, after they were decided.',
-          unit: 'reqps',
-          queries: [
-            ['{{status}}', `sum by (status) (${rate('bookreservation_reservations_moved_total', here)})`],
-          ],
-        },
-        {
           title: 'Waiting',
           description:
             'Reservations that wait for a copy, in all queues and in the longest. A long queue is a book to buy more of.',
