@@ -1,7 +1,7 @@
 /** Clients and transports that do things twice, concurrently and in the wrong order. */
 
 import { topics } from '../../../actors/messages.ts'
-import { type Envelope, toFields } from '../../../streams/envelope.ts'
+import { type Envelope, fromFields, toFields } from '../../../streams/envelope.ts'
 import { partitionOf, streamKey } from '../../../streams/partition.ts'
 import { range } from '../../doubles/eventually.ts'
 import type { Stage } from '../stage.ts'
@@ -84,6 +84,10 @@ async function expireEarly({ world, random }: Stage): Promise<void> {
     select reservationid::text, bookid, now() from stock.claim where kind in ('held', 'ready', 'out') order by since`
   if (holds.length === 0) return
   const { reservationid, bookid, now } = random.pick(holds)
+  const key = streamKey(redisPrefix, topics.stockMailbox, partitionOf(bookid, partitions))
+  const [last] = await admin.xrevrange(key, '+', '-', 'COUNT', 1)
+  if (!last) return
+  const { incarnation } = (fromFields(last[1]) as Envelope[])[0]!
   const time = now.toISOString()
   const envelope: Envelope = {
     specversion: '1.0',
@@ -92,8 +96,8 @@ async function expireEarly({ world, random }: Stage): Promise<void> {
     type: 'ExpireHold',
     subject: bookid,
     time,
+    incarnation,
     data: { reservationid, at: time },
   }
-  const key = streamKey(redisPrefix, topics.stockMailbox, partitionOf(bookid, partitions))
   await admin.xadd(key, '*', ...toFields([envelope]))
 }
