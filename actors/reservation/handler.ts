@@ -36,18 +36,23 @@ export type StockEventHandlerOptions = {
   committed(changes: Changed[]): void
   /** Called with the number of queues whose tally was wrong. */
   drifted?(count: number): void
+  /** By a clock that is never set. */
+  nowMs?(): number
 }
+
+/** A queue of 100,000 takes long to count. If counting does not help, an event is missing, and may be a dead letter. */
+const recountAfterMs = 60_000
 
 type Reported = Report | { moves: Move[] | null } | { drifted: string[] | null }
 
 export function stockEventHandler(options: StockEventHandlerOptions): Handler<StockEvent> {
-  const { sql, limited } = options
-  /** Books whose tally is to be counted again. Another owner of their partition finds out by itself. */
-  const wrong = new Set<string>()
+  const { sql, limited, nowMs = () => performance.now() } = options
+  /** Books whose queue is to be counted again, and when. Another owner of their partition finds out by itself. */
+  const wrong = new Map<string, number>()
   return {
     parse: parseStockEvent,
 
-    async handle(batch): Promise<Effects> {
+    async handle(batch, again): Promise<Effects> {
       const events = batch.map((it) => it.message)
       // All events of a book, and so of a reservation, come from one partition.
       const partitionOf = new Map(batch.map((it) => [it.message.bookid, it.partition]))
@@ -59,7 +64,7 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
       const short = plain ? shortVerdictsOf(events).map(owned) : []
       const composed = plain ? [] : verdictsOf(events).map(owned)
       const queue = plain ? nobodyWaits : stepsOf(events)
-      const recounted = queue.lengths.filter(({ bookid }) => wrong.has(bookid))
+      const recounted = queue.lengths.filter(({ bookid }) => (wrong.get(bookid) ?? Infinity) <= nowMs())
       const listings = listingsOf(events).map(owned)
       const received = listings.filter(isReceived)
       const counted = listings.filter((it) => !isReceived(it) && it.version > 0)
@@ -80,11 +85,12 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
           queue.steps.length > 0 && reportDrift(sql),
         ),
         committed(_, results) {
-          for (const { bookid } of recounted) wrong.delete(bookid)
+          // An event that was a dead letter may have come after later ones.
+          if (again) for (const { bookid } of queue.lengths) wrong.set(bookid, nowMs())
           const changes: Changed[] = []
           for (const it of results as Reported[]) {
             if ('moves' in it) changes.push(...movedBy(it.moves ?? [], batch))
-            else if ('drifted' in it) noteDrift(it.drifted ?? [])
+            else if ('drifted' in it) noteDrift(it.drifted ?? [], recounted)
             else changes.push(...changedBy(it, short, batch))
           }
           options.committed(changes)
@@ -93,8 +99,11 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
     },
   }
 
-  function noteDrift(bookids: string[]): void {
-    for (const bookid of bookids) wrong.add(bookid)
+  function noteDrift(bookids: string[], recounted: { bookid: string }[]): void {
+    for (const { bookid } of recounted) wrong.delete(bookid)
+    const inVain = new Set(recounted.map((it) => it.bookid))
+    for (const bookid of bookids)
+      if (!wrong.has(bookid)) wrong.set(bookid, nowMs() + (inVain.has(bookid) ? recountAfterMs : 0))
     if (bookids.length > 0) options.drifted?.(bookids.length)
   }
 
