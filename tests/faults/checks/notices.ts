@@ -85,7 +85,7 @@ function everyEventHasNotices({ evidence, replay }: Facts): string[] {
 const ends: ReadonlySet<string> = new Set(['failed', 'cancelled', 'expired', 'handed-over'])
 
 /** How long a delivery may take that began before the end was known. */
-const underWayMs = 10_000
+const underWayMs = 20_000
 
 /** Nothing but an end is delivered once the notifier has recorded one. */
 function nothingAfterTheEnd({ evidence, deliveries, harms }: Facts): string[] {
