@@ -94,6 +94,11 @@ export const schema = z.object({
     .describe(
       "How long to wait for stock's answer before a reservation is sent again. Later attempts are at most 10 s apart",
     ),
+  ACTIVE_MAX: integer(0, 1_000)
+    .default(0)
+    .describe(
+      'How many reservations of a customer may be active at a time; more fail with `LimitReached`. `0`: any number, and customers cannot be blocked',
+    ),
   EVENT_RETENTION_DAYS: integer(1, 3650)
     .default(90)
     .describe("How long published events, and with them a book's movements, are kept"),
@@ -218,6 +223,7 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
     partitions: it.PARTITIONS,
     leaseTtlMs: it.LEASE_TTL_MS,
     resendAfterMs: it.RESEND_AFTER_MS,
+    activeMax: it.ACTIVE_MAX,
     eventRetentionDays: it.EVENT_RETENTION_DAYS,
     drainMs: it.DRAIN_MS,
     loopLimitMs: it.LOOP_LIMIT_MS,

@@ -143,7 +143,7 @@ export function createMetrics(service: string, revision = 'unknown') {
     undecidedFor(seconds: number | undefined) {
       undecided = seconds === undefined ? undefined : { seconds, at: performance.now() }
     },
-    /** @param outcome a status of a reservation. */
+    /** @param outcome a status of a reservation, or the reason why it failed at once. */
     decided: (outcome: string) => decidedAs(outcome),
     /** @param status the new status of a reservation. */
     moved: (status: string) => movedTo(status),
@@ -156,6 +156,31 @@ export function createMetrics(service: string, revision = 'unknown') {
     queueDrifts: new Counter({
       name: 'bookreservation_queue_drifts_total',
       help: 'Queues whose tally disagreed with stock, and is counted again',
+      registers,
+    }),
+    holdsUnshelved: new Gauge({
+      name: 'bookreservation_holds_unshelved_seconds',
+      help: 'How long the oldest copy that is set aside has waited for the hold shelf',
+      registers,
+    }),
+    holdsOverdue: new Gauge({
+      name: 'bookreservation_holds_overdue_seconds',
+      help: 'How long the oldest hold has been due to expire',
+      registers,
+    }),
+    queuesUntended: new Gauge({
+      name: 'bookreservation_queues_untended_seconds',
+      help: 'How long the oldest unfinished queue has waited to be served or refused',
+      registers,
+    }),
+    reservationsWaiting: new Gauge({
+      name: 'bookreservation_reservations_waiting',
+      help: 'Reservations that wait for a copy, in the 10,000 longest queues',
+      registers,
+    }),
+    queueLongest: new Gauge({
+      name: 'bookreservation_queue_longest_reservations',
+      help: 'Reservations in the longest queue of a book',
       registers,
     }),
     resends: new Counter({

@@ -11,7 +11,13 @@ const system = useSystem()
 let reservationid: string
 let before: unknown
 const everything = async () => ({
-  stocks: (await everyStock(system())).map(({ bookid, qty, held, title }) => ({ bookid, qty, held, title })),
+  stocks: (await everyStock(system())).map(({ bookid, qty, held, title, rules }) => ({
+    bookid,
+    qty,
+    held,
+    title,
+    rules,
+  })),
   reservations: (await everyReservation(system())).map(({ reservationid, status }) => [
     reservationid,
     status,
@@ -54,8 +60,30 @@ const posts: Route[] = [
     method: 'POST',
     path: '/reservations',
     valid: { bookid: 'known', userid: 'ann' },
+    also: ['wait'],
   },
   { service: 'stock', method: 'PUT', path: '/closing-days/2030-01-01', valid: { note: 'New Year' } },
+  {
+    service: 'stock',
+    method: 'PUT',
+    path: '/stocks/known/rules',
+    valid: {
+      queueMax: 1,
+      queuePerCopy: null,
+      pickupDays: 1,
+      pullStep: true,
+      onePerBook: true,
+      waitDays: 1,
+      lend: true,
+    },
+  },
+  {
+    service: 'stock',
+    method: 'POST',
+    path: '/withdrawals',
+    valid: { bookid: 'known', qty: 1, reason: 'Damaged', evenHeld: true },
+  },
+  { service: 'stock', method: 'POST', path: '/purchase-requests/known/decline', valid: { note: 'No' } },
   {
     service: 'notifier',
     method: 'PUT',
@@ -71,7 +99,20 @@ const posts: Route[] = [
 ]
 const bodied: Route[] = [
   ...posts,
-  { service: 'reservation', method: 'PATCH', path: '/reservations/{known}', valid: { status: 'Canceled' } },
+  {
+    service: 'reservation',
+    method: 'PATCH',
+    path: '/reservations/{known}',
+    valid: { status: 'Canceled' },
+    also: ['cause', 'note'],
+  },
+  {
+    service: 'stock',
+    method: 'PATCH',
+    path: '/holds/{known}',
+    valid: { status: 'Collected' },
+    also: ['userid', 'cause', 'pickupBy'],
+  },
 ]
 
 const pathOf = (path: string) => path.replace('{known}', reservationid)
@@ -125,6 +166,29 @@ const wrong: Record<string, string[]> = {
   isbn: ['true', '[]', nul, lone],
   note: ['1', 'null', '[]', '{}', nul, lone, `"${'x'.repeat(201)}"`],
   purchaseid: ['""', '"1"', '7', '{}', nul, '"zzzzzzzz-zzzz-4zzz-8zzz-zzzzzzzzzzzz"'],
+  reason: ['""', '"damaged"', '0', 'null', 'true', '[]', '{}', nul, lone],
+  cause: ['""', '"Late"', '0', 'null', 'true', '[]', '{}', nul, lone],
+  pickupBy: [
+    '""',
+    '"tomorrow"',
+    '"2030-01-01"',
+    '"2030-02-30T00:00:00Z"',
+    '0',
+    'null',
+    '[]',
+    '{}',
+    nul,
+    lone,
+  ],
+  evenHeld: ['0', '"true"', 'null', '[]', '{}', nul],
+  queueMax: ['-1', '1.5', '"1"', '1000001', '1e40', 'null', 'true', '[]', '{}', nul],
+  queuePerCopy: ['0', '-1', '1.5', '"1"', '1001', 'true', '[]', '{}', nul],
+  pickupDays: ['0', '-1', '1.5', '"1"', '366', 'true', '[]', '{}', nul],
+  pullStep: ['0', '"true"', 'null', '[]', '{}', nul],
+  onePerBook: ['0', '"true"', 'null', '[]', '{}', nul],
+  waitDays: ['0', '-1', '1.5', '"1"', '3651', 'true', '[]', '{}', nul],
+  lend: ['0', '"true"', 'null', '[]', '{}', nul],
+  wait: ['0', '"false"', 'null', '[]', '{}', nul],
   status: ['""', '"Reserved"', '"canceled "', '0', 'null', '[]', '{}', nul, lone],
   email: ['"x"', '"a@b\\r\\nBcc: c@d.e"', '1', '[]', '{}', nul, lone],
   webhook: ['"x"', '"file:///etc/passwd"', '"javascript:alert(1)"', '1', '[]', '{}', nul, lone],
@@ -132,7 +196,7 @@ const wrong: Record<string, string[]> = {
   channels: ['"sms"', '1', '{}', '["sms","sms"]', nul],
   locale: ['"x-nowhere"', '1', '[]', '{}', nul, lone],
 }
-const required = ['qty', 'bookid', 'userid', 'status']
+const required = ['qty', 'bookid', 'userid', 'status', 'reason']
 
 describe.each(bodied)('$method $path', (route) => {
   const body = (changed: string, value: string) => {
@@ -228,6 +292,7 @@ describe('ids in a path', () => {
     ['reservation', 'GET', `/reservations/${randomUUID()}/events`],
     ['stock', 'GET', '/stocks/nowhere'],
     ['stock', 'GET', `/purchases/${randomUUID()}`],
+    ['stock', 'GET', `/holds/${randomUUID()}`],
     ['stock', 'GET', '/closing-days/2030-01-01'],
     ['stock', 'DELETE', '/closing-days/2030-01-01'],
     ['notifier', 'GET', '/customers/nobody'],
@@ -246,6 +311,19 @@ describe('ids in a path', () => {
       404,
     ))
 
+  test('the hold of a reservation that does not exist cannot be changed', () =>
+    refused(
+      { service: 'stock', method: 'PATCH', path: `/holds/${randomUUID()}` },
+      { json: { status: 'Ready' } },
+      404,
+    ))
+
+  test('a book that does not exist has no rules, and no copies to withdraw', async () => {
+    await refused({ service: 'stock', method: 'PUT', path: '/stocks/nowhere/rules' }, { json: {} }, 404)
+    const json = { bookid: 'nowhere', qty: 1, reason: 'Lost' }
+    await refused({ service: 'stock', method: 'POST', path: '/withdrawals' }, { json }, 404)
+  })
+
   const malformed = [
     'x',
     '1',
@@ -263,6 +341,11 @@ describe('ids in a path', () => {
     ['stock', 'GET', '/stocks/{id}'],
     ['stock', 'GET', '/stocks/{id}/movements'],
     ['stock', 'GET', '/purchases/{id}'],
+    ['stock', 'GET', '/stocks/{id}/queue'],
+    ['stock', 'PUT', '/stocks/{id}/rules'],
+    ['stock', 'POST', '/purchase-requests/{id}/decline'],
+    ['stock', 'GET', '/holds/{id}'],
+    ['stock', 'PATCH', '/holds/{id}'],
     ['stock', 'GET', '/closing-days/{id}'],
     ['stock', 'PUT', '/closing-days/{id}'],
     ['stock', 'DELETE', '/closing-days/{id}'],
@@ -273,15 +356,17 @@ describe('ids in a path', () => {
   ]
   test.each(places)('%s refuses malformed ids at %s %s', async (service, method, place) => {
     // Ids of customers and books are any printable text, so only invalid text is refused there.
-    const anyText = /stocks|customers/.test(place)
+    const anyText = /stocks|customers|purchase-requests/.test(place)
     for (const id of anyText ? malformed.filter((it) => !/^(x|1|'.*|%2e.*)$/.test(it)) : malformed) {
       const path = place.replace('{id}', id.startsWith('%') ? id : encodeURIComponent(id))
       const json =
         method === 'PATCH'
-          ? { status: service === 'notifier' ? 'Pending' : 'Canceled' }
+          ? { status: { notifier: 'Pending', reservation: 'Canceled', stock: 'Ready' }[service] }
           : method === 'PUT'
             ? { locale: 'en' }
-            : undefined
+            : method === 'POST'
+              ? {}
+              : undefined
       await refused({ service, method, path }, { json }, 400, 404)
     }
   })
@@ -293,6 +378,8 @@ describe('queries', () => {
     ['reservation', '/reservations'],
     ['stock', '/stocks'],
     ['stock', '/stocks/known/movements'],
+    ['stock', '/stocks/known/queue'],
+    ['stock', '/tasks?kind=pull'],
     ['stock', '/purchases'],
     ['stock', '/purchase-requests'],
     ['stock', '/closing-days'],
@@ -312,7 +399,9 @@ describe('queries', () => {
     ...garbage.map((after) => `after=${encodeURIComponent(after).replace('%2500', '%00')}`),
   ]
   test.each(collections)('%s refuses a bad page of %s', async (service, path) => {
-    for (const query of queries) await refused({ service, method: 'GET', path: `${path}?${query}` }, {}, 400)
+    const and = path.includes('?') ? '&' : '?'
+    for (const query of queries)
+      await refused({ service, method: 'GET', path: `${path}${and}${query}` }, {}, 400)
   })
 
   const filters: [ServiceName, string][] = [
@@ -321,6 +410,8 @@ describe('queries', () => {
     ['reservation', '/reservations?bookid=a%20b'],
     ['reservation', '/books?q=%00'],
     ['reservation', '/books?available=maybe'],
+    ['stock', '/tasks'],
+    ['stock', '/tasks?kind=waiting'],
     ['stock', '/closing-days?from=2027-02-29'],
     ['stock', '/closing-days?from=0000-01-01'],
     ['stock', `/closing-days?after=${btoa('["2027-02-29"]')}`],
@@ -342,11 +433,19 @@ describe('methods', () => {
     ['reservation', '/books', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['reservation', '/reservations', ['PUT', 'PATCH', 'DELETE']],
     ['reservation', '/reservations/{known}', ['POST', 'PUT', 'DELETE']],
+    ['reservation', '/standings/ann', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['reservation', '/standings/ann/block', ['GET', 'POST', 'PATCH']],
     ['stock', '/stocks', ['PUT', 'PATCH', 'DELETE']],
     ['stock', '/stocks/known', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/stocks/known/movements', ['POST', 'DELETE']],
+    ['stock', '/stocks/known/queue', ['POST', 'PUT', 'DELETE']],
+    ['stock', '/stocks/known/rules', ['GET', 'POST', 'PATCH', 'DELETE']],
+    ['stock', '/holds/{known}', ['POST', 'PUT', 'DELETE']],
+    ['stock', '/tasks', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['stock', '/withdrawals', ['GET', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/purchases', ['PUT', 'PATCH', 'DELETE']],
     ['stock', '/purchase-requests', ['POST', 'DELETE']],
+    ['stock', '/purchase-requests/known/decline', ['GET', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/closing-days', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/closing-days/2030-01-01', ['POST', 'PATCH']],
     ['notifier', '/customers/ann', ['POST', 'PATCH', 'DELETE']],

@@ -90,8 +90,13 @@ test('a copy goes from hand to hand, in the order in which customers asked', asy
   await becomes(ben, 'Reserved')
   expect(await read(cat)).toMatchObject({ status: 'Waiting', position: 1, waiting: 1 })
   // Ann may have it again, and is the last.
-  expect(await reserve('momo', 'ann')).toMatchObject({ status: 'Waiting', position: 2 })
-  expect(await reserve('momo', 'ann')).toMatchObject({ status: 'Failed', reason: 'AlreadyReserved' })
+  const again = await reserve('momo', 'ann')
+  expect(again).toMatchObject({ status: 'Waiting', position: 2 })
+  expect(await reserve('momo', 'ann')).toMatchObject({
+    status: 'Failed',
+    reason: 'AlreadyReserved',
+    _links: { other: { href: `/reservations/${again.reservationid}` } },
+  })
 
   // Ben's copy cannot be found.
   expect((await desk(ben, { status: 'Waiting', cause: 'Lost' })).body).toMatchObject({

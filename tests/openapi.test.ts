@@ -17,6 +17,9 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'GET /reservations/{*}',
     'PATCH /reservations/{*}',
     'GET /reservations/{*}/events',
+    'GET /standings/{*}',
+    'PUT /standings/{*}/block',
+    'DELETE /standings/{*}/block',
   ],
   stock: [
     'POST /stocks',

@@ -3,6 +3,7 @@ import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows } from '../../streams/rows.ts'
 import type { RefusalReason } from '../messages.ts'
 import type { Status } from './reservation.ts'
+import { freeSlots } from './standings.ts'
 import type { Verdict } from './verdict.ts'
 
 const canceled: Status = 'Canceled'
@@ -10,8 +11,13 @@ const canceled: Status = 'Canceled'
 /**
  * Applies verdicts to the status that each reservation has by then, and deletes the commands that are answered with that from
  * the outbox. A row is locked before its status is read: the customer may be canceling it.
+ * @param limited whether standings are kept: reservations that end leave those of their customers.
  */
-export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number })[]): Fragment => sql`
+export const applyVerdicts = (
+  sql: Sql,
+  verdicts: (Verdict & { partition: number })[],
+  limited = false,
+): Fragment => sql`
   judged as (
     select r.reservationid, r.status as was, v.becomes::jsonb -> r.status as becomes
     from ${fencedRows(sql, verdicts, {
@@ -31,10 +37,10 @@ export const applyVerdicts = (sql: Sql, verdicts: (Verdict & { partition: number
       -- The customer has canceled it, not stock.
       updated_at = case when becomes ->> 'status' = ${canceled} then r.updated_at else now() end
     from judged j where r.reservationid = j.reservationid
-    returning r.partition, r.reservationid, j.was, r.status, r.reason, r.pickup_by, r.created_at, r.updated_at
+    returning r.partition, r.reservationid, j.was, r.status, r.reason, r.pickup_by, r.created_at, r.updated_at${limited ? sql`, r.userid` : sql``}
   ), confirmed as (
     delete from outbox o using changed c where o.partition = c.partition and o.reservationid = c.reservationid
-  )`
+  )${limited ? sql`, ${freeSlots(sql)}` : sql``}`
 
 /** A reservation that a verdict changed, as the commit reports it. */
 export type Move = {

@@ -4,6 +4,8 @@
  * D1. A reservation is accepted when its row is committed, and not before. Any later step may fail: the same statement
  *     writes a lot, and commands of the lot that stock does not answer are resent (`resend.ts`).
  * D2. Accepting needs this service's Postgres and nothing else. It does not wait until the command is sent to stock.
+ *
+ * A reservation that the customer's limit or a block refuses is committed as Failed by the same statement (`admission.ts`).
  */
 import { z } from 'zod'
 import type { BusyLines, Series } from '../../platform/busy-lines.ts'
@@ -19,11 +21,13 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { Gone, Wakeup } from '../../streams/wakeup.ts'
 import { cancellationCauses, type RefusalReason } from '../messages.ts'
+import { admissions, admit } from './admission.ts'
 import { commandOf } from './commands.ts'
 import { GroupCommit, QueueFullError } from './group-commit.ts'
 import {
   type Cancellation,
   commandIn,
+  isFinal,
   isUndecided,
   type NewReservation,
   type Requestable,
@@ -74,6 +78,10 @@ export type DeskOptions = {
   wakeup: Wakeup<Answer>
   partitions: number
   resendAfterMs: number
+  /** Active reservations per customer. 0: no limit. */
+  activeMax: number
+  /** Called with each customer whose standing may not be up to date. */
+  prune?: ((userid: string) => void) | undefined
   /** By Postgres's clock. */
   now(): Date
   log: Log
@@ -86,20 +94,24 @@ export class Desk {
   readonly #options: DeskOptions
   readonly #inserts: Pick<GroupCommit<store.Accepted, store.Inserted>, 'add'>
   readonly #acceptedLines: Series
+  readonly #refusedLines: Series
   readonly #changeLines: Map<Requestable, Series>
 
   constructor(options: DeskOptions) {
     this.#options = options
     this.#acceptedLines = options.lines.of('accepted')
+    this.#refusedLines = options.lines.of('refused')
     this.#changeLines = new Map(requestable.map((it) => [it, options.lines.of(it.toLowerCase())]))
-    const { hot, resendAfterMs, tracing } = options
-    const inserts = {
-      commit: (rows: store.Accepted[]) =>
-        within(insertWithinMs, 'write to the database', store.insert(hot, rows, resendAfterMs)),
-      groupMax: 5_000,
-      concurrency: insertsAtOnce,
-    }
-    this.#inserts = tracing ? tracedInserts(tracing, inserts) : new GroupCommit(inserts)
+    const { hot, resendAfterMs, activeMax, tracing } = options
+    this.#inserts = admissions(activeMax, (max) => {
+      const inserts = {
+        commit: (rows: store.Accepted[]) =>
+          within(insertWithinMs, 'write to the database', admit(hot, rows, resendAfterMs, max)),
+        groupMax: 5_000,
+        concurrency: insertsAtOnce,
+      }
+      return tracing ? tracedInserts(tracing, inserts) : new GroupCommit(inserts)
+    })
   }
 
   /** Creates an id. Ids increase with time. */
@@ -131,8 +143,18 @@ export class Desk {
     const keyed = request.reservationid !== undefined
     const row = { ...wanted, reservationid, keyed, partition, traceparent }
     const startedAt = performance.now()
-    const { at, accepted } = await this.#inserts.add(row).catch(toUnavailable)
+    const { at, accepted, refused } = await this.#inserts.add(row).catch(toUnavailable)
     if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
+    const refusal = refused?.get(reservationid)
+    if (refusal)
+      return this.#refused({
+        ...unset,
+        ...row,
+        ...refusal,
+        status: 'Failed',
+        created_at: at,
+        updated_at: at,
+      })
     metrics.accepted.inc()
     const waitMs = performance.now() - startedAt
     metrics.acceptSeconds.observe(waitMs / 1_000)
@@ -143,10 +165,23 @@ export class Desk {
     return { ...unset, ...row, status: 'Requested', created_at: at, updated_at: at }
   }
 
+  #refused(reservation: Reservation & store.Refusal): Reservation {
+    const { log, metrics, prune } = this.#options
+    const { reservationid, bookid, userid, reason } = reservation
+    metrics.decided(reason).inc()
+    this.#refusedLines.add({ outcome: reason, id: reservationid }, () =>
+      log.info({ reservationid, bookid, reason }, 'refused'),
+    )
+    if (reason === 'LimitReached') prune?.(userid)
+    return reservation
+  }
+
   /** For a concurrent request with the same key that was accepted first. */
   async #stored(reservationid: string): Promise<Reservation> {
     const stored = await store.find(this.#options.sql, reservationid)
     if (!stored) throw new Unavailable('The reservation cannot be read yet.')
+    // If it ended while the key was repeated, the repetition took a slot that nothing frees.
+    if (isFinal(stored.status)) this.#options.prune?.(stored.userid)
     return stored
   }
 
@@ -160,10 +195,9 @@ export class Desk {
     const answer = await decision
     limit.resume()
     const known = answer ? answered(reservation, answer) : reservation
-    if (answer && answer.status !== 'Waiting') return known
+    if (answer && isWhole(answer)) return known
     if (gone?.aborted) return known
-    // Without an announcement in time the reservation may be decided nevertheless; if it waits, its position is in the row only.
-    // If it cannot be read, it is at least accepted.
+    // Without an announcement in time the reservation may be decided nevertheless. If it cannot be read, it is at least accepted.
     const reading = store.find(this.#options.sql, reservation.reservationid)
     const row = await within(limit.leftMs / 2, 'read', reading).catch(() => undefined)
     return row ?? known
@@ -179,8 +213,17 @@ export class Desk {
     traceparent: string | null = null,
     cancellation: Cancellation = {},
   ): Promise<Reservation | undefined> {
-    const { sql, resendAfterMs, wakeup, log } = this.#options
-    const changed = await store.change(sql, reservationid, status, traceparent, resendAfterMs, cancellation)
+    const { sql, resendAfterMs, activeMax, wakeup, log } = this.#options
+    const limited = activeMax > 0
+    const changed = await store.change(
+      sql,
+      reservationid,
+      status,
+      traceparent,
+      resendAfterMs,
+      cancellation,
+      limited,
+    )
     if (!changed) return await store.find(sql, reservationid)
     const { bookid } = changed
     this.#changeLines
@@ -218,6 +261,10 @@ export const answerOf = (it: Reservation): Answer => ({
   cause: it.cause ?? undefined,
   note: it.note ?? undefined,
 })
+
+/** Only the row has the position of a reservation that waits, and the other one because of which it failed. */
+const isWhole = ({ status, reason }: Answer) =>
+  status !== 'Waiting' && reason !== 'AlreadyReserved' && reason !== 'AlreadyHas'
 
 /** @returns the reservation after the change that the answer says. */
 export const answered = (

@@ -18,12 +18,26 @@ export const reservation = {
   pickupBy: null,
   cause: null,
   note: null,
+  active: null,
+  limit: null,
   createdAt: '2026-11-24T02:40:10.944Z',
   updatedAt: '2026-11-24T02:40:10.984Z',
   _links: { ...selfLink(self), events: { href: `${self}/events` } },
 }
 
 export const canceled = { ...reservation, ...cancellation, updatedAt: '2026-11-24T02:41:03.105Z' }
+
+export const standing = {
+  userid: newReservation.userid,
+  active: [reservationid],
+  limit: 3,
+  block: null,
+  _links: selfLink('/standings/test1'),
+}
+
+export const block = { reason: 'Three books are overdue', until: '2026-12-24T18:00:00Z' }
+
+export const blocked = { ...standing, block: { ...block, until: '2026-12-24T18:00:00.000Z' } }
 
 export const event = {
   event: 'status' as const,

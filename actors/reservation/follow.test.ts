@@ -105,8 +105,17 @@ test('a new deadline is sent, an older answer is not', async () => {
   await using stream = followed(row('Ready', { pickup_by: at(30), updated_at: at(3) }))
   expect(await stream.next()).toMatchObject({ status: 'Ready', pickupBy: at(30).toISOString() })
   stream.announce(answer('Reserved', 2))
+  await new Promise(setImmediate)
   stream.announce(answer('Ready', 4, { pickupBy: at(50).toISOString() }))
   expect(await stream.next()).toMatchObject({ status: 'Ready', pickupBy: at(50).toISOString() })
+})
+
+test('a change is sent even if the clock of Postgres was set back', async () => {
+  const reserved = row('Reserved', { updated_at: at(1) })
+  await using stream = followed(row('Requested', { updated_at: at(3) }), [reserved])
+  expect(await stream.next()).toMatchObject({ status: 'Requested' })
+  stream.announce(answer('Reserved', 1))
+  expect(await stream.next()).toMatchObject({ status: 'Reserved' })
 })
 
 test.each(['Collected', 'Expired', 'Failed', 'Canceled'] as const)(

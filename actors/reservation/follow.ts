@@ -42,10 +42,17 @@ export function follow(c: Context, options: FollowOptions): Response {
     let current = reservation
     let sent: Reservation | undefined
     let changed = Promise.withResolvers<void>()
+    const refresh = async () => {
+      const asked = current
+      const row = await options.read().catch(() => undefined)
+      if (!row || current.status !== asked.status || current.updated_at > asked.updated_at) return
+      current = row
+      changed.resolve()
+    }
     const stopListening = desk.listen(reservation.reservationid, (answer) => {
       const next = answered(current, answer)
-      // Read before the change that was sent last.
-      if (next.updated_at < current.updated_at) return
+      // It was looked up before the last change, or the clock of Postgres was set back.
+      if (next.updated_at < current.updated_at) return void refresh()
       current = next
       changed.resolve()
     })
@@ -66,10 +73,7 @@ export function follow(c: Context, options: FollowOptions): Response {
         const event = newsOf(current, sent)
         if (event) {
           // An answer does not have the place.
-          if (event === 'status' && sent && current.status === 'Waiting') {
-            const row = await options.read().catch(() => undefined)
-            if (row && row.updated_at >= current.updated_at) current = row
-          }
+          if (event === 'status' && sent && current.status === 'Waiting') await refresh()
           const retry = sent === undefined ? { retry: reconnectAfterMs } : {}
           sent = current
           const data = JSON.stringify(toBody(sent))
@@ -94,7 +98,9 @@ export function follow(c: Context, options: FollowOptions): Response {
 /** @returns the event that a client needs to see, if there is one. */
 function newsOf(current: Reservation, sent: Reservation | undefined): 'status' | 'position' | undefined {
   if (!sent || current.status !== sent.status) return 'status'
-  if (current.pickup_by?.getTime() !== sent.pickup_by?.getTime()) return 'status'
+  if (current.status === 'Ready') return same(current.pickup_by, sent.pickup_by) ? undefined : 'status'
   const [now, before] = [current.queue, sent.queue]
   return now?.position !== before?.position || now?.waiting !== before?.waiting ? 'position' : undefined
 }
+
+const same = (a: Date | null, b: Date | null): boolean => a?.getTime() === b?.getTime()

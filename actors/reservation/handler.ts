@@ -1,4 +1,4 @@
-/** Handles stock's events: decides reservations, confirms cancellations, updates the book list. */
+/** Handles stock's events: changes reservations, confirms cancellations, updates queues and the book list. */
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type RefusalReason, type StockEvent } from '../messages.ts'
@@ -18,9 +18,9 @@ export type Changed = {
   traceparent: string | undefined
   /** ISO 8601, by Postgres's clock. */
   updatedAt: string
-  /** From accepted to decided. Undefined unless this is stock's first answer to the reservation. */
+  /** From accepted to decided. Undefined if the reservation was decided before. */
   seconds: number | undefined
-  /** Whether stock answered the reservation or its cancellation. Any later change is none. */
+  /** Whether this is stock's first answer to the reservation, or its answer to the cancellation. */
   decided: boolean
   /** Whether the status is another than before. */
   moved: boolean
@@ -30,22 +30,29 @@ export type Changed = {
 
 export type StockEventHandlerOptions = {
   sql: Sql
+  /** Whether standings are kept (`standings.ts`). */
+  limited?: boolean
   /** Called after the commit with the reservations that the events changed. */
   committed(changes: Changed[]): void
   /** Called with the number of queues whose tally was wrong. */
   drifted?(count: number): void
+  /** By a clock that is never set. */
+  nowMs?(): number
 }
+
+/** A queue of 100,000 takes long to count. If counting does not help, an event is missing, and may be a dead letter. */
+const recountAfterMs = 60_000
 
 type Reported = Report | { moves: Move[] | null } | { drifted: string[] | null }
 
 export function stockEventHandler(options: StockEventHandlerOptions): Handler<StockEvent> {
-  const { sql } = options
-  /** Books whose tally is to be counted again. Another owner of their partition finds out by itself. */
-  const wrong = new Set<string>()
+  const { sql, limited, nowMs = () => performance.now() } = options
+  /** Books whose queue is to be counted again, and when. Another owner of their partition finds out by itself. */
+  const wrong = new Map<string, number>()
   return {
     parse: parseStockEvent,
 
-    async handle(batch): Promise<Effects> {
+    async handle(batch, again): Promise<Effects> {
       const events = batch.map((it) => it.message)
       // All events of a book, and so of a reservation, come from one partition.
       const partitionOf = new Map(batch.map((it) => [it.message.bookid, it.partition]))
@@ -57,7 +64,7 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
       const short = plain ? shortVerdictsOf(events).map(owned) : []
       const composed = plain ? [] : verdictsOf(events).map(owned)
       const queue = plain ? nobodyWaits : stepsOf(events)
-      const recounted = queue.lengths.filter(({ bookid }) => wrong.has(bookid))
+      const recounted = queue.lengths.filter(({ bookid }) => (wrong.get(bookid) ?? Infinity) <= nowMs())
       const listings = listingsOf(events).map(owned)
       const received = listings.filter(isReceived)
       const counted = listings.filter((it) => !isReceived(it) && it.version > 0)
@@ -65,8 +72,8 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
         events: [],
         poison: [],
         writes: [
-          short.length > 0 && applyShortVerdicts(sql, short),
-          composed.length > 0 && applyVerdicts(sql, composed),
+          short.length > 0 && applyShortVerdicts(sql, short, limited),
+          composed.length > 0 && applyVerdicts(sql, composed, limited),
           queue.steps.length > 0 &&
             applySteps(sql, queue.steps.map(owned), queue.lengths.map(owned), recounted.map(owned)),
           received.length > 0 && upsertBooks(sql, received),
@@ -78,11 +85,12 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
           queue.steps.length > 0 && reportDrift(sql),
         ),
         committed(_, results) {
-          for (const { bookid } of recounted) wrong.delete(bookid)
+          // An event that was a dead letter may have come after later ones.
+          if (again) for (const { bookid } of queue.lengths) wrong.set(bookid, nowMs())
           const changes: Changed[] = []
           for (const it of results as Reported[]) {
             if ('moves' in it) changes.push(...movedBy(it.moves ?? [], batch))
-            else if ('drifted' in it) noteDrift(it.drifted ?? [])
+            else if ('drifted' in it) noteDrift(it.drifted ?? [], recounted)
             else changes.push(...changedBy(it, short, batch))
           }
           options.committed(changes)
@@ -91,8 +99,11 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
     },
   }
 
-  function noteDrift(bookids: string[]): void {
-    for (const bookid of bookids) wrong.add(bookid)
+  function noteDrift(bookids: string[], recounted: { bookid: string }[]): void {
+    for (const { bookid } of recounted) wrong.delete(bookid)
+    const inVain = new Set(recounted.map((it) => it.bookid))
+    for (const bookid of bookids)
+      if (!wrong.has(bookid)) wrong.set(bookid, nowMs() + (inVain.has(bookid) ? recountAfterMs : 0))
     if (bookids.length > 0) options.drifted?.(bookids.length)
   }
 

@@ -35,7 +35,11 @@ import * as store from './store.ts'
 export const about: Omit<About, 'service'> = {
   title: 'Reservations',
   description: 'Reserve a copy of a book, follow or cancel the reservation, and search the book list.',
-  tags: { reservations: 'Reserve, follow and cancel', books: 'The book list' },
+  tags: {
+    reservations: 'Reserve, follow and cancel',
+    books: 'The book list',
+    standings: 'Limits and blocks of customers',
+  },
 }
 
 /** The longest that a request may wait for the decision. */
@@ -66,7 +70,7 @@ const create = createRoute({
   operationId: 'reserve',
   summary: 'Reserve one copy of a book',
   description:
-    'The reservation is accepted immediately, even if stock is down, and decided shortly after. With `Prefer: wait=N` (seconds, at most 30) the response is held until the reservation is decided.',
+    'The reservation is accepted immediately, even if stock is down, and decided shortly after. With `Prefer: wait=N` (seconds, at most 30) the response is held until the reservation is decided. Beyond the customer’s limit, and while they are blocked, the reservation fails at once, with its reason.',
   tags: ['reservations'],
   request: {
     headers: z.object({

@@ -13,14 +13,16 @@ import { type Changed, stockEventHandler } from './handler.ts'
 import { about, mountReservations, readsAtOnce } from './http.ts'
 import { unconfirmedSeconds } from './outbox.ts'
 import { Positions } from './positions.ts'
+import { Pruning } from './pruning.ts'
 import { positionsOf } from './queue.ts'
 import { resendUnconfirmed } from './resend.ts'
 import { isUndecided } from './reservation.ts'
+import { mountStandings } from './standings-http.ts'
 import * as store from './store.ts'
 
 await runService('reservation', async (given) => {
   const { config, log, lines, metrics, tracing, stopping } = given
-  const { redisUrl, redisPrefix, partitions, resendAfterMs } = config
+  const { redisUrl, redisPrefix, partitions, resendAfterMs, activeMax } = config
   const parts = await ServiceParts.open(given)
   const { sql, workerSql, incarnation, now } = parts
   // For inserts and resends, and as many again to replace connections that went silent (`silence.ts`).
@@ -45,11 +47,24 @@ await runService('reservation', async (given) => {
     },
   })
   const surroundings = { log, lines, metrics, tracing }
-  const desk = new Desk({ sql, hot, sender, wakeup, partitions, resendAfterMs, now, ...surroundings })
+  const pruning = activeMax > 0 ? new Pruning(hot, log) : undefined
+  const desk = new Desk({
+    sql,
+    hot,
+    sender,
+    wakeup,
+    partitions,
+    resendAfterMs,
+    activeMax,
+    prune: pruning && ((userid) => pruning.prune(userid)),
+    now,
+    ...surroundings,
+  })
   const worker = parts.worker({
     topic: topics.stockEvents,
     handler: stockEventHandler({
       sql: workerSql,
+      limited: activeMax > 0,
       committed: onChanged,
       drifted: (count) => metrics.queueDrifts.inc(count),
     }),
@@ -79,6 +94,7 @@ await runService('reservation', async (given) => {
   const positions = new Positions({ read: (bookid, places) => positionsOf(sql, bookid, places) })
   const app = parts.app(about)
   mountReservations({ app, sql, reads, desk, positions, held: placesToWait(metrics), stopping })
+  mountStandings({ app, sql, activeMax, now })
 
   const pulse = new Pulse('resend')
   const resending: Loop = {
@@ -105,6 +121,7 @@ await runService('reservation', async (given) => {
     metrics.undecidedFor(await unconfirmedSeconds(sql, partitions)),
   )
   const loops = [worker, wakeup, resending, positions, new Forgetting(sql, log), watching]
+  if (pruning) loops.push(pruning)
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 

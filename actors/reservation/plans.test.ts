@@ -5,12 +5,14 @@ import { commit } from '../../streams/commit.ts'
 import { closePostgres, type Sql } from '../../streams/postgres.ts'
 import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
-import { expectIndexes, fillQuickly, openUnforced } from '../../tests/harness/plans.ts'
+import { expectIndexes, fillQuickly, openUnforced, statementsOf } from '../../tests/harness/plans.ts'
 import type { StockEvent } from '../messages.ts'
+import { admit } from './admission.ts'
 import { findBooks } from './books.ts'
 import { stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
 import { positionIn, positionsOf } from './queue.ts'
+import { block, readStanding, reconcile, standingsAfter, unblock } from './standings.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -39,11 +41,11 @@ const rowsOf = (size: number, keyed = false): store.Accepted[] =>
   }))
 
 /** Accepts reservations, and commits stock's events about them, of books without and with a queue. */
-async function write(sql: Sql, size: number): Promise<void> {
-  await writeEvents(sql, size, ({ reservationid, bookid, userid }) => [
+async function write(sql: Sql, size: number, activeMax = 0): Promise<void> {
+  await writeEvents(sql, size, activeMax, ({ reservationid, bookid, userid }) => [
     { type: 'CopyReserved', bookid, version: 2, available: 1, held: 1, reservationid, userid },
   ])
-  await writeEvents(sql, size, ({ reservationid, bookid, userid }, i) => {
+  await writeEvents(sql, size, activeMax, ({ reservationid, bookid, userid }, i) => {
     const its = { bookid, version: 2, available: 1, held: 1, reservationid, userid, place: i + 1 }
     return i % 2 === 0
       ? [{ type: 'ReservationQueued', ...its, position: 1 }]
@@ -54,11 +56,12 @@ async function write(sql: Sql, size: number): Promise<void> {
 async function writeEvents(
   sql: Sql,
   size: number,
+  activeMax: number,
   about: (row: store.Accepted, i: number) => StockEvent[],
 ): Promise<void> {
   const rows = rowsOf(size)
-  await store.insert(sql, rows, 3_000)
-  await store.insert(sql, rowsOf(size, true), 3_000)
+  await admit(sql, rows, 3_000, activeMax)
+  await admit(sql, rowsOf(size, true), 3_000, activeMax)
   const events = rows.flatMap((row, i): StockEvent[] => [
     ...about(row, i),
     {
@@ -115,16 +118,33 @@ async function query(sql: Sql, size: number): Promise<void> {
   await pruneKeys(sql, 7 * 24, 5_000)
 }
 
+/** Further statements while reservations are limited. */
+async function limit(sql: Sql, size: number): Promise<void> {
+  const [row] = rowsOf(1)
+  await store.change(sql, row!.reservationid, 'Canceled', traceparent, 3_000, {}, true)
+  await reconcile(
+    sql,
+    rowsOf(size).map((it) => it.userid),
+  )
+  await block(sql, 'user-1', { reason: 'overdue', until: null })
+  await readStanding(sql, 'user-1', true)
+  await unblock(sql, 'user-1')
+}
+
 async function expectHot(size: number): Promise<void> {
   expect(await expectIndexes(hot, (sql) => write(sql, size))).toBe(6)
+  expect(await expectIndexes(hot, (sql) => write(sql, size, 3))).toBe(6)
+  expect(await expectIndexes(hot, (sql) => limit(sql, size))).toBe(5)
+  await expectIndexes(hot, (sql) => standingsAfter(sql, '', 500), { walked: ['standing'] })
   // There are only lots of the last few seconds.
   expect(await expectIndexes(hot, resend, { small: ['lot'] })).toBe(3)
 }
 
-const tables = ['reservation', 'book', 'book_search', 'idempotency', 'queue', 'queue_tally']
+const tables = ['reservation', 'book', 'book_search', 'idempotency', 'queue', 'queue_tally', 'standing']
 const million = 1_000_000
 const books = 50_000
 const keys = 200_000
+const customers = 100_000
 const undecided = 5_000
 const waiting = 100_000
 /** Of a reservation that waits for the most wanted book. */
@@ -163,7 +183,38 @@ async function fill(sql: Sql): Promise<void> {
     insert into idempotency (key, fingerprint, id, created_at)
     select ${uuid}, '\\x00', ${uuid}, now() - interval '7 days 1 hour' + i * interval '3 seconds'
     from generate_series(1, ${keys}::int) i`
+  await sql`
+    insert into standing (userid, active)
+    select 'user-' || i, array[lpad(to_hex(i), 32, '0')::uuid] from generate_series(1, ${customers}::int) i
+    on conflict do nothing`
 }
+
+/** Without the space that parts leave that are left out. */
+const plain = (statement: string) => statement.replaceAll(/\s+/g, ' ').replaceAll(' )', ')')
+
+test.each([false, true])(
+  'without a limit, the statement that accepts knows of none, keyed: %s',
+  async (keyed) => {
+    const sent = await statementsOf(hot, (sql) => admit(sql, rowsOf(2, keyed), 3_000, 0))
+    expect(sent.map((it) => plain(it.string))).toEqual([
+      plain(`
+    with accepted as (
+      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at)
+      select reservationid, bookid, userid, partition, traceparent, now(), now()
+      from (select reservationid, bookid, userid, partition, traceparent from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::text[]) as r (reservationid, bookid, userid, partition, traceparent)) as r
+      -- A fixed order, so that two processes with the same repeated keys do not deadlock.
+      order by reservationid
+      ${keyed ? 'on conflict (reservationid) do nothing' : ''}
+      returning reservationid
+    ), inserted_lot as (
+      insert into lot (reservationids, due_at)
+      select array_agg(reservationid), clock_timestamp() + $6::interval from accepted
+      having count(*) > 0
+    )
+    select now() as at, ${keyed ? '(select json_agg(reservationid) from accepted)' : 'null::json'} as accepted`),
+    ])
+  },
+)
 
 test.each([1, 200])('with empty tables, for a batch of %i', expectHot)
 

@@ -8,11 +8,17 @@
  *   QP1. Queue and tally change in the commit of the events that change them, by what the queue has gained and lost.
  *   QP2. Each event says how many wait. If the tally has another sum after a batch, the next batch that changes the queue counts
  *       it again.
+ *   QP3. A reservation waits while its row says so, or while stock has not confirmed its cancellation. A place of any other is
+ *       removed when the queue is counted again: an event that was a dead letter, and is applied after later ones, may add one.
+ *       No place is missing, because the commit that makes a row Waiting adds its place.
  */
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows } from '../../streams/rows.ts'
 import type { StockEvent } from '../messages.ts'
 import type { Position, Status } from './reservation.ts'
+
+const waiting: Status = 'Waiting'
+const canceled: Status = 'Canceled'
 
 /** A place that is taken or left. */
 export type Step = { bookid: string; place: number; reservationid: string; waits: boolean }
@@ -56,7 +62,7 @@ const stepTo = (
 
 type Owned<Item> = (Item & { partition: number })[]
 
-/** Applies steps to queue and tally. @param recounted books whose tally is counted again. */
+/** Applies steps to queue and tally. @param recounted books whose queue is counted again. */
 export function applySteps(
   sql: Sql,
   steps: Owned<Step>,
@@ -83,11 +89,23 @@ export function applySteps(
     returning q.bookid, q.place
   ), recounted as (
     select bookid from ${fencedRows(sql, recounted, { bookid: 'text' })} as r
+  ), vacated as (
+    -- Rows are read as they were before this statement, so the places that it adds are left alone.
+    delete from queue q using recounted c
+    where q.bookid = c.bookid and (q.bookid, q.place) not in (select bookid, place from ${gains} as g)
+      and not exists (
+        select from reservation r where r.reservationid = q.reservationid and (r.status = ${waiting}
+          or r.status = ${canceled} and exists (
+            select from outbox o where o.partition = r.partition and o.reservationid = r.reservationid
+          ))
+      )
+    returning q.bookid, q.place
   ), tally_change as (
     -- Of a book that is counted again: all that wait.
     select bookid, place >> 8 as chunk, sum(change)::int as change from (
       select bookid, place, 1 as change from joined
       union all select bookid, place, -1 from parted
+      union all select bookid, place, -1 from vacated
       union all select q.bookid, q.place, 1 from recounted c join queue q on q.bookid = c.bookid
     ) as changes
     group by 1, 2
@@ -115,8 +133,6 @@ export function applySteps(
 /** Makes the commit return the books whose tally does not have the sum that stock says. */
 export const reportDrift = (sql: Sql): Fragment => sql`
   select null::int, json_build_object('drifted', json_agg(bookid)) from drifted`
-
-const waiting: Status = 'Waiting'
 
 /** A column `queue` with the `Position` of a reservation `r` that waits, null for any other. */
 export const positionIn = (sql: Sql): Fragment => sql`

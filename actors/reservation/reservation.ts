@@ -109,17 +109,32 @@ export type Reservation = {
   /** Of the cancellation. */
   cause: CancellationCause | null
   note: string | null
+  /** Of a reservation that the customer's limit refused: how many were active, and how many were allowed. */
+  active: number | null
+  active_max: number | null
   created_at: Date
   updated_at: Date
   /** Of a reservation that waits. Absent where it is not read. */
   queue?: Position | null
 }
 
-/** The columns that only events and cancellations set. */
-export const unset = { reason: null, other: null, place: null, pickup_by: null, cause: null, note: null }
+/** The columns that only refusals, events and cancellations set. */
+export const unset = {
+  reason: null,
+  other: null,
+  place: null,
+  pickup_by: null,
+  cause: null,
+  note: null,
+  active: null,
+  active_max: null,
+}
 
-/** The fields that a customer sends. Without a copy a reservation waits, unless `wait` is false. */
-export type NewReservation = Pick<Reservation, 'bookid' | 'userid'> & { wait?: boolean | undefined }
+/** The fields that a customer sends. Without a copy a reservation waits, unless `wait` is false. `overLimit` is for staff. */
+export type NewReservation = Pick<Reservation, 'bookid' | 'userid'> & {
+  wait?: boolean | undefined
+  overLimit?: boolean | undefined
+}
 
 /** Why a reservation is canceled. */
 export type Cancellation = { cause?: CancellationCause | undefined; note?: string | undefined }

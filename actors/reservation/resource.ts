@@ -14,13 +14,19 @@ export const newReservationSchema = z
       description: 'whether to wait in the queue if no copy is available and the book has a queue',
       default: true,
     }),
+    overLimit: z.boolean().optional().openapi({
+      description: "for staff: accept it even if the customer's limit is reached",
+    }),
   })
   .openapi('NewReservation')
 
 export const cancellationSchema = z
   .object({
     status: z.enum(requestable),
-    cause: z.enum(cancellationCauses).optional().openapi({ description: 'without it, the customer' }),
+    cause: z
+      .enum(cancellationCauses)
+      .optional()
+      .openapi({ description: 'why it is canceled; if absent, the customer wishes so' }),
     note: noteSchema.optional().openapi({ description: 'shown to the customer' }),
   })
   .openapi('Cancellation')
@@ -52,6 +58,11 @@ export const reservationSchema = z
       .nullable()
       .openapi({ description: 'why it was canceled, if that was said' }),
     note: z.string().nullable().openapi({ description: 'more about the cancellation' }),
+    active: z
+      .int()
+      .nullable()
+      .openapi({ description: 'of `LimitReached`: how many reservations of the customer were active' }),
+    limit: z.int().nullable().openapi({ description: 'of `LimitReached`: how many may be active' }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
     _links: linksSchema,
@@ -97,6 +108,8 @@ export function toBody({
   pickup_by,
   cause,
   note,
+  active,
+  active_max,
   queue,
   created_at,
   updated_at,
@@ -115,6 +128,8 @@ export function toBody({
     pickupBy: status === 'Ready' && pickup_by ? pickup_by.toISOString() : null,
     cause: status === 'Canceled' ? cause : null,
     note: status === 'Canceled' ? note : null,
+    active,
+    limit: active_max,
     createdAt: created_at.toISOString(),
     updatedAt: updated_at.toISOString(),
     _links: other === null ? links : { ...links, other: { href: `/reservations/${other}` } },

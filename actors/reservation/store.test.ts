@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { BusyLines } from '../../platform/busy-lines.ts'
+import { createLog } from '../../platform/log.ts'
+import { createMetrics } from '../../platform/metrics.ts'
 import { commit } from '../../streams/commit.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
@@ -8,6 +11,7 @@ import type { StockEvent } from '../messages.ts'
 import { findBooks, updateCounts, upsertBooks } from './books.ts'
 import { commandOf } from './commands.ts'
 import { applyVerdicts } from './composed.ts'
+import { type Answer, Desk } from './desk.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
 import { applySteps, positionIn, positionsOf } from './queue.ts'
@@ -23,6 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => database[Symbol.asyncDispose]())
 
+const log = createLog('reservation', 'silent')
 const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-00`
 
 async function accepted(bookid = 'b'): Promise<string> {
@@ -39,11 +44,20 @@ let position = 0
 let drifts = 0
 let changed = (_: Changed[]) => {}
 const handler = () =>
-  stockEventHandler({ sql, committed: (them) => changed(them), drifted: (count) => (drifts += count) })
+  stockEventHandler({
+    sql,
+    committed: (them) => changed(them),
+    drifted: (count) => (drifts += count),
+    nowMs: () => nowMs,
+  })
+let nowMs = 0
 let handling: ReturnType<typeof handler> | undefined
 
 /** Handles and commits events as the worker does, as one batch. */
-async function handle(...events: StockEvent[]): Promise<Changed[]> {
+const handle = (...events: StockEvent[]) => handleBatch(events)
+
+/** @param again whether they are dead letters that are redriven. */
+async function handleBatch(events: StockEvent[], again = false): Promise<Changed[]> {
   const from = `${position}-0`
   const to = `${++position}-0`
   let changes: Changed[] = []
@@ -55,7 +69,7 @@ async function handle(...events: StockEvent[]): Promise<Changed[]> {
     envelope: { traceparent } as never,
     message,
   }))
-  const { writes, results, committed } = await handling.handle(batch)
+  const { writes, results, committed } = await handling.handle(batch, again)
   const advances = [{ partition: 0, epoch: 0, from, to, count: events.length, seq: 0 }]
   const done = await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
   committed?.(done.partitions, done.results)
@@ -241,6 +255,31 @@ test('an event that arrives while the customer cancels does not revive the reser
   other.release()
   expect(await handled).toEqual([])
   expect(await end(reservationid)).toEqual(['Canceled', null, 'confirmed'])
+})
+
+test('a cancellation of a reservation that waits is confirmed with its own time, unless the copy was handed over', async () => {
+  const [waited, handed] = [await accepted(), await accepted()]
+  const canceled = (await store.change(sql, waited, 'Canceled', traceparent, 3_000))!
+  await store.change(sql, handed, 'Canceled', traceparent, 3_000)
+  const changes = await handle({ ...released(waited), place: 3 } as StockEvent, {
+    type: 'CopyHandedOver',
+    ...after,
+    reservationid: handed,
+    userid: 'u',
+  })
+  const at = canceled.updated_at.toISOString()
+  expect(changes.find((it) => it.reservationid === waited)).toMatchObject({
+    status: 'Canceled',
+    decided: true,
+    updatedAt: at,
+    seconds: undefined,
+  })
+  expect(changes.find((it) => it.reservationid === handed)).toMatchObject({
+    status: 'Collected',
+    decided: false,
+  })
+  expect(await end(waited)).toEqual(['Canceled', null, 'confirmed'])
+  expect(await end(handed)).toEqual(['Collected', null, 'confirmed'])
 })
 
 test('a reservation is decided once; later changes are reported as such', async () => {
@@ -573,8 +612,8 @@ test('positions count those who wait, in whatever batches the events come', asyn
   )
 })
 
-const queued = (place: number, waiting: number, bookid = 'drift'): StockEvent => ({
-  type: 'ReservationQueued',
+const queued = (place: number, waiting: number, bookid = 'drift') => ({
+  type: 'ReservationQueued' as const,
   ...after,
   bookid,
   waiting,
@@ -584,6 +623,23 @@ const queued = (place: number, waiting: number, bookid = 'drift'): StockEvent =>
   position: waiting,
 })
 
+/** Handles events of reservations that have been accepted. */
+async function arrive(...events: (StockEvent & { reservationid: string })[]): Promise<void> {
+  await store.insert(
+    sql,
+    events.map(({ reservationid, bookid }) => ({
+      reservationid,
+      keyed: false,
+      bookid,
+      userid: 'u',
+      partition: 0,
+      traceparent,
+    })),
+    3_000,
+  )
+  await handle(...events)
+}
+
 test.each([
   ['too high', (): Fragment => sql`update queue_tally set waiting = waiting + 5 where bookid = 'drift'`],
   ['too low', (): Fragment => sql`update queue_tally set waiting = -1 where bookid = 'drift' and chunk = 0`],
@@ -592,18 +648,59 @@ test.each([
 ])('QP2: a tally that is %s is noticed, and counted again', async (_, fault) => {
   await sql`truncate queue, queue_tally`
   drifts = 0
-  await handle(queued(255, 1), queued(256, 2), queued(1, 1, 'another'))
+  await arrive(queued(255, 1), queued(256, 2), queued(1, 1, 'another'))
   expect(drifts).toBe(0)
   await sql`${fault()}`
-  await handle(queued(257, 3))
+  await arrive(queued(257, 3))
   expect(drifts).toBe(1)
-  await handle(queued(258, 4), queued(2, 2, 'another'))
-  await handle(queued(259, 5))
+  await arrive(queued(258, 4), queued(2, 2, 'another'))
+  await arrive(queued(259, 5))
   expect(drifts).toBe(1)
   expect(await positionsIn('drift', [255, 259])).toEqual([
     { position: 1, waiting: 5 },
     { position: 5, waiting: 5 },
   ])
+})
+
+test('QP3: a place that a redriven event adds too late is removed by the next change, and no other', async () => {
+  await sql`truncate queue, queue_tally`
+  const [late, waits, cancels, next] = [queued(1, 1), queued(2, 2), queued(3, 2), queued(4, 3)]
+  await arrive(waits)
+  const { position: _, ...served } = late
+  await arrive({ ...served, type: 'CopyReserved', waited: true, first: true }, cancels)
+  await store.change(sql, cancels.reservationid, 'Canceled', traceparent, 3_000)
+  await handleBatch([late], true)
+  expect(await positionsIn('drift', [2])).toEqual([{ position: 2, waiting: 3 }])
+  await arrive(next)
+  expect(await positionsIn('drift', [2, 3, 4])).toEqual([
+    { position: 1, waiting: 3 },
+    { position: 2, waiting: 3 },
+    { position: 3, waiting: 3 },
+  ])
+  // The cancellation is confirmed, so its place does not count if it is taken again.
+  const { position: __, ...released } = cancels
+  await handle({ ...released, type: 'CopyReleased', waiting: 2 })
+  await handleBatch([cancels], true)
+  await arrive(queued(5, 3))
+  expect(await positionsIn('drift', [4, 5])).toEqual([
+    { position: 2, waiting: 3 },
+    { position: 3, waiting: 3 },
+  ])
+})
+
+test('QP2: a queue that counting does not mend is counted again after a minute', async () => {
+  await sql`truncate queue, queue_tally`
+  drifts = 0
+  // An event is missing: stock says one more.
+  for (const place of [2, 3]) await arrive(queued(place, place))
+  const damage = () => sql`update queue_tally set waiting = waiting + 5 where bookid = 'drift'`
+  await damage()
+  await arrive(queued(4, 4))
+  expect(await tally('drift')).toMatchObject({ waiting: 8 })
+  nowMs += 60_000
+  await arrive(queued(5, 5))
+  expect(await tally('drift')).toMatchObject({ waiting: 4 })
+  expect(drifts).toBe(4)
 })
 
 test('QP1: a queue that has emptied leaves no tally behind', async () => {
@@ -631,6 +728,40 @@ test('a reservation that waits has a position by itself and in the list of its c
   await store.change(sql, reservationid, 'Canceled', traceparent, 3_000)
   expect(await store.find(sql, reservationid)).toMatchObject({ status: 'Canceled', queue: null })
 })
+
+test('a request that waits for its decision gets its position if it must queue', async () => {
+  const { promise: answer, resolve } = Promise.withResolvers<Answer | undefined>()
+  const desk = new Desk({
+    sql,
+    hot: sql,
+    sender: { async send() {} },
+    wakeup: { next: () => Object.assign(answer, { [Symbol.dispose]() {} }) } as never,
+    partitions: 1,
+    resendAfterMs: 3_000,
+    activeMax: 0,
+    now: () => new Date(),
+    log,
+    lines: new BusyLines({ log, perSecondMax: 0 }),
+    metrics: createMetrics('reservation'),
+  })
+  const limit = { leftMs: 5_000, pause() {}, resume() {} }
+  const wanted = { bookid: 'desk', userid: 'u' }
+  const asked = { wanted, reservationid: undefined, known: undefined, traceparent: undefined, limit }
+  const accepting = desk.accept(asked, 5_000)
+  const { reservationid } = await eventually(async () => (await store.list(sql, { ...none, ...wanted }))[0])
+  const [change] = await handle(queued(1, 1, 'desk'), {
+    ...queued(2, 2, 'desk'),
+    reservationid,
+  } as StockEvent)
+  resolve(change)
+  expect(await accepting).toMatchObject({
+    reservationid,
+    status: 'Waiting',
+    queue: { position: 2, waiting: 2 },
+  })
+})
+
+const none = { status: undefined, before: undefined, limit: 1 }
 
 const partitions = [0, 1]
 const uuid = (partition: number) => `00000000-0000-4000-8000-00000000000${partition}`

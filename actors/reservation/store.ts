@@ -12,6 +12,7 @@ import {
   type Status,
   unconfirmed,
 } from './reservation.ts'
+import { freeSlots } from './standings.ts'
 import type { ShortVerdict } from './verdict.ts'
 
 const canceled: Status = 'Canceled'
@@ -29,6 +30,13 @@ export type Inserted = {
   at: Date
   /** Ids that did not exist before. Undefined if none of the rows was `keyed`. */
   accepted: ReadonlySet<string> | undefined
+  /** Those that were inserted as Failed, by their ids. Undefined if there are none. */
+  refused?: ReadonlyMap<string, Refusal> | undefined
+}
+
+/** Why a reservation failed at once. Of `LimitReached`: how many were active, and how many were allowed. */
+export type Refusal = Pick<Reservation, 'reservationid' | 'active' | 'active_max'> & {
+  reason: 'LimitReached' | 'Blocked'
 }
 
 /**
@@ -68,7 +76,11 @@ export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: 
   return { at: row!.at, accepted: keyed ? new Set(row!.accepted) : undefined }
 }
 
-/** Sets a status, and queues its command for stock, if it has one. @returns undefined if the current status forbids it. */
+/**
+ * Sets a status, and queues its command for stock, if it has one.
+ * @param limited whether standings are kept: a reservation that ends leaves that of its customer.
+ * @returns undefined if the current status forbids it.
+ */
 export async function change(
   sql: Sql,
   reservationid: string,
@@ -76,6 +88,7 @@ export async function change(
   traceparent: string | null,
   resendAfterMs: number,
   { cause, note }: Cancellation = {},
+  limited = false,
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
     with changed as (
@@ -88,7 +101,7 @@ export async function change(
       select partition, reservationid, clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from changed
       where status = any(${unconfirmed}::text[])
       on conflict (partition, reservationid) do update set resend_at = excluded.resend_at, resends = 0
-    )
+    )${limited ? sql`, ${freeSlots(sql)}` : sql``}
     select ${shown(sql)} from changed`
   return row
 }
@@ -126,15 +139,18 @@ export function list(
 }
 
 const shown = (sql: Sql) => sql`
-  reservationid, bookid, userid, status, reason, other, place, pickup_by, cause, note, created_at, updated_at`
+  reservationid, bookid, userid, status, reason, other, place, pickup_by, cause, note, active, active_max,
+  created_at, updated_at`
 
 /**
  * Applies verdicts on plain events. An outcome decides a reservation only while it is open; a release confirms a cancellation.
  * Both delete the reservation's command from the outbox.
+ * @param limited whether standings are kept: reservations that end leave those of their customers.
  */
 export const applyShortVerdicts = (
   sql: Sql,
   verdicts: (ShortVerdict & { partition: number })[],
+  limited = false,
 ): Fragment => sql`
   changed as (
     update reservation r set
@@ -150,10 +166,10 @@ export const applyShortVerdicts = (
     where r.reservationid = v.reservationid
       and (r.status = any(${open}::text[]) and v.status is not null
         or r.status = ${canceled} and v.released)
-    returning r.partition, r.reservationid, r.status = ${canceled} as released, r.created_at, r.updated_at
+    returning r.partition, r.reservationid, r.status = ${canceled} as released, r.created_at, r.updated_at${limited ? sql`, r.userid, r.status` : sql``}
   ), confirmed as (
     delete from outbox o using changed c where o.partition = c.partition and o.reservationid = c.reservationid
-  )`
+  )${limited ? sql`, ${freeSlots(sql)}` : sql``}`
 
 /**
  * The reservations that `applyShortVerdicts` changed, as the commit reports them. What the events already say is left out,

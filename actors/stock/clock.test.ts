@@ -9,6 +9,7 @@ import { neverRestored } from '../../streams/testing/never-restored.ts'
 import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import { parseStockCommand, type StockCommand, topics } from '../messages.ts'
+import { readBacklog } from './backlog.ts'
 import { type ClockOptions, runClock } from './clock.ts'
 import { dueMax } from './due.ts'
 
@@ -150,7 +151,7 @@ test('the clock sends what is due to the mailbox of its book, and nothing before
   }
 })
 
-test('a message without effect is sent again after a minute, and not before', async () => {
+test('a message without effect is sent again after a minute, or five seconds for a queue, and not before', async () => {
   const all = [await claim('ready', graceMs + 1), await claim('waiting', 1), book!].sort()
   await leaveUntended(book!)
   // Messages that are lost.
@@ -158,16 +159,19 @@ test('a message without effect is sent again after a minute, and not before', as
   await look()
   expect(reservations(await sent())).toEqual(all)
   await lost()
-  const setBack = async (seconds: number) => {
-    await sql`update claim set asked_at = now() - ${seconds}::float * interval '1 second'`
-    await sql`update untended set asked_at = now() - ${seconds}::float * interval '1 second'`
+  const setBack = async (claims: number, queues: number) => {
+    await sql`update claim set asked_at = now() - ${claims}::float * interval '1 second'`
+    await sql`update untended set asked_at = now() - ${queues}::float * interval '1 second'`
   }
-  for (const seconds of [0, 55]) {
-    await setBack(seconds)
+  for (const [claims, queues] of [
+    [0, 0],
+    [55, 0],
+  ] as const) {
+    await setBack(claims, queues)
     await look()
     expect(await sent()).toEqual([])
   }
-  await setBack(61)
+  await setBack(61, 6)
   await look()
   expect(reservations(await sent())).toEqual(all)
 })
@@ -237,4 +241,24 @@ test('while nothing may be sent, nothing is claimed, and the calendar is reloade
   expect(reloads).toBe(1)
   await look()
   expect(await sent()).toHaveLength(1)
+})
+
+test('metrics say how long holds and queues have been stuck, and how many reservations wait', async () => {
+  expect(await readBacklog(sql, 0)).toEqual({ unshelved: 0, overdue: 0, untended: 0, waiting: 0, longest: 0 })
+  for (const kind of ['held', 'ready', 'waiting', 'out'] as const) await claim(kind, 60_000)
+  await leaveUntended(book!)
+  await sql`update claim set since = now() - interval '90 seconds' where kind = 'held'`
+  await sql`update untended set since = now() - interval '30 seconds', asked_at = now()`
+  await sql`insert into book (bookid, waiting) values ('a', 2), ('b', 5), ('c', 0)`
+  const { unshelved, overdue, untended, ...queues } = await readBacklog(sql, 20_000)
+  for (const [seconds, atLeast] of [
+    [unshelved, 90],
+    [overdue, 40],
+    [untended, 30],
+  ] as const) {
+    expect(seconds).toBeGreaterThanOrEqual(atLeast)
+    expect(seconds).toBeLessThan(atLeast + 20)
+  }
+  expect(queues).toEqual({ waiting: 7, longest: 5 })
+  expect((await readBacklog(sql, 3_600_000)).overdue).toBe(0)
 })

@@ -179,7 +179,7 @@ test.each([1, 2])(
     expect(kinds.size, [...kinds].join()).toBeGreaterThanOrEqual(15)
     const wanted = events.map((it) => JSON.stringify(it))
     const runs = []
-    for (const size of [5, 60, 900]) {
+    for (const size of [40, 900]) {
       await using database = await openDatabase('stock', 1)
       const run = await handled(database.sql, commands, size, withRules(rules, deadline, deadline))
       expect(run.decisions).toEqual(wanted)
@@ -189,6 +189,7 @@ test.each([1, 2])(
     expect(oneByOne!.claims.length).toBeGreaterThan(0)
     for (const other of others) expect(other).toEqual(oneByOne)
   },
+  30_000,
 )
 
 test('movements of a book are paged newest first, with any page size and any number per commit', async () => {

@@ -11,6 +11,7 @@ import { EventLog } from '../../streams/event-log.ts'
 import { Pulse } from '../../streams/pulse.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
+import { watchBacklog } from './backlog.ts'
 import { runClock, tendQueue } from './clock.ts'
 import { CalendarCache } from './closing-days.ts'
 import { mountClosingDays } from './closing-days-http.ts'
@@ -115,7 +116,8 @@ await runService('stock', async (given) => {
         signal,
       ),
   }
-  const loops = [worker, wakeup, clock, new Forgetting(sql, log), parts.watchStores(worker)]
+  const watching = parts.watchStores(worker, () => watchBacklog(sql, pickupGraceMs, metrics))
+  const loops = [worker, wakeup, clock, new Forgetting(sql, log), watching]
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 

@@ -13,6 +13,7 @@ import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../../tests/harness/plans.ts'
 import { type StockCommand, topics } from '../messages.ts'
+import { queuesMax, readBacklog } from './backlog.ts'
 import * as due from './due.ts'
 import { source, stockCommandHandler } from './handler.ts'
 import * as queries from './queries.ts'
@@ -179,6 +180,9 @@ async function look(sql: Sql): Promise<void> {
 }
 const lookAllowed = { walked: ['claim'], small: ['untended'] }
 
+const backlog = (sql: Sql) => readBacklog(sql, 0)
+const backlogAllowed = { walked: ['claim', 'book'], small: ['untended'] }
+
 const tables = ['hold', 'event_batch', 'event_subject', 'book', 'command', 'purchase', 'claim']
 const million = 1_000_000
 const books = 50_000
@@ -209,8 +213,8 @@ async function fill(sql: Sql): Promise<void> {
       case i % 4 when 0 then now() + (i - 5000) * interval '1 minute' end
     from ${some}`
   await sql`
-    insert into book (bookid, available, received, requested_at)
-    select 'book-' || i, i % 10, true, case when i % 10 = 0 then now() end
+    insert into book (bookid, available, received, requested_at, waiting)
+    select 'book-' || i, i % 10, true, case when i % 10 = 0 then now() end, i % 2
     from generate_series(1, ${books}::int) i on conflict do nothing`
   await sql`
     insert into dead_letter (partition, position, reason, fields)
@@ -219,8 +223,9 @@ async function fill(sql: Sql): Promise<void> {
 
 test.each([1, 200])('with empty tables, for a batch of %i', expectHot)
 
-test('with empty tables, for a look of the clock', async () => {
+test('with empty tables, for a look of the clock and for metrics', async () => {
   for (const sql of [hot, unforced]) expect(await expectIndexes(sql, look, lookAllowed)).toBe(5)
+  expect(await expectIndexes(unforced, backlog, backlogAllowed)).toBe(1)
 })
 
 describe('with a million holds and events', () => {
@@ -250,6 +255,12 @@ describe('with a million holds and events', () => {
       const read = await fetched(unforced, 'claim', look)
       expect(read).toBeGreaterThan(0)
       expect(read).toBeLessThanOrEqual(10_000)
+    })
+
+    test('for metrics, which read the longest queues and one row of each index', async () => {
+      expect(await expectIndexes(unforced, backlog, backlogAllowed)).toBe(1)
+      expect(await fetched(unforced, 'claim', backlog)).toBeLessThanOrEqual(2)
+      expect(await fetched(unforced, 'book', backlog)).toBeLessThanOrEqual(queuesMax)
     })
 
     test('for lists of all', async () => {

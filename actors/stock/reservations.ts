@@ -53,8 +53,8 @@ const refusal = (message: Reserve, book: Book, reason: StockRefusalReason) =>
 
 export function release(message: Release, state: StockState): StockEvent[] {
   const { book, hold, queue, shelf } = state
-  const { cause, note } = message
-  const released = (now: Book, place?: number): StockEvent => ({
+  const { note } = message
+  const released = (now: Book, place?: number, cause = message.cause): StockEvent => ({
     type: 'CopyReleased',
     ...figuresOf(now),
     ...whose(message),
@@ -67,7 +67,12 @@ export function release(message: Release, state: StockState): StockEvent[] {
     case 'held':
     case 'ready': {
       const now = moved(book, { available: 1, held: -1 })
-      const event = released(now)
+      // The cause marks the end of a copy on the hold shelf, of which the customer may yet be reminded.
+      const event = released(
+        now,
+        undefined,
+        hold.status === 'ready' ? (message.cause ?? 'Customer') : message.cause,
+      )
       return now.waiting > 0 ? [event, ...serve(now, queue, shelf)] : [event]
     }
     case 'waiting':

@@ -1,4 +1,5 @@
-/** Preloaded by commands that inspect a system. They use the servers of the running `npm start` unless the environment names others. */
+/** Preloaded by commands that inspect a system. They use the servers of the running `npm start` unless the settings name others. */
+import './env-file.ts'
 import { runningSystem } from './servers/running.ts'
 
 const servers = runningSystem(process.env.DATA_DIR || '.data')

@@ -3,7 +3,8 @@
  *
  *   node deploy/local/install.mjs [--needs=redis,http,?valkey,…] [node options] script [arguments]
  *
- * A need with a question mark is optional: if it cannot be installed, that is reported.
+ * A need with a question mark is optional: if it cannot be installed, that is reported. On Deno, the script runs on Deno unless it
+ * needs node.
  *
  * Runs on any Node from 20 on, or on Deno, and imports no package, because none may be installed yet.
  */
@@ -16,11 +17,12 @@ import { bin, InstallError, onDeno, say } from './install/shell.mjs'
 const parentPollMs = 250
 
 /** Runs the pinned Node, or the Deno that runs this, in place of this process: same terminal, signals and exit code. */
-function become(args) {
-  const { RUNTIME = onDeno ? 'deno' : undefined } = process.env
+function become(args, byDeno) {
+  const { RUNTIME = byDeno ? 'deno' : undefined } = process.env
   const env = { ...process.env, PATH: onPathFirst(bin), ...(RUNTIME && { RUNTIME }), ...withoutProxy() }
-  const program = onDeno ? process.execPath : join(bin, 'node')
-  const child = spawn(program, args, { stdio: 'inherit', env })
+  const program = byDeno ? process.execPath : join(bin, 'node')
+  // Deno would understand the options of Node, but not all of them.
+  const child = spawn(program, byDeno ? ['run', '-A', ...args] : args, { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   if (process.env.npm_lifecycle_event) whenParentIsGone(() => child.kill('SIGTERM'))
   child.on('error', (error) => {
@@ -64,7 +66,7 @@ try {
   const needs = first?.startsWith('--needs=') ? first.slice('--needs='.length).split(',') : []
   await installPackages()
   for (const name of needs) await installNeed(name)
-  become(needs.length ? rest : [first, ...rest])
+  become(needs.length ? rest : [first, ...rest], onDeno && !needs.includes('node'))
 } catch (error) {
   if (!(error instanceof InstallError)) throw error
   say(error.message)

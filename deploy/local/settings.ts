@@ -10,6 +10,7 @@ import {
   serviceNames,
   toConfig,
 } from '../../platform/config.ts'
+import { integer } from '../../platform/setting.ts'
 
 const port = (fallback: number) => {
   const message = 'must be a port, 0 to 65535'
@@ -43,6 +44,11 @@ export const schema = z.object({
     .default('.data')
     .describe('Where the Postgres and Redis of `npm start` keep their data'),
   RUNTIME: z.enum(['node', 'deno']).default('node').describe('What runs the services: `node` or `deno`'),
+  INSPECT: z
+    .enum(serviceNames, `must be one of ${serviceNames.join(', ')}`)
+    .optional()
+    .describe('The service that a debugger can attach to, from this machine only'),
+  INSPECT_PORT: integer(1, 65_535).default(9229).describe('The port for that'),
   LOG_FORMAT: z
     .enum(['pretty', 'json'])
     .default('pretty')
@@ -63,6 +69,8 @@ export type Settings = {
   opsPorts: Record<ServiceName, number>
   dataDir: string
   runtime: 'node' | 'deno'
+  /** The service with an inspector. */
+  inspect: { service: ServiceName; port: number } | undefined
   logFormat: 'pretty' | 'json'
   /** The log level of the services. */
   logLevel: Config['logLevel']
@@ -91,6 +99,8 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     stock: it.STOCK_OPS_PORT,
     notifier: it.NOTIFIER_OPS_PORT,
   }
+  if (it.INSPECT && !it.SERVICES.includes(it.INSPECT))
+    throw new Error(`INSPECT names ${it.INSPECT}, which is not among SERVICES`)
   const fixed = [...Object.values(ports), ...Object.values(opsPorts)].filter((port) => port !== 0)
   if (new Set(fixed).size < fixed.length)
     throw new Error(`the services' ports must differ: ${fixed.join(', ')}`)
@@ -100,6 +110,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     opsPorts,
     dataDir: resolve(it.DATA_DIR),
     runtime: it.RUNTIME,
+    inspect: it.INSPECT && { service: it.INSPECT, port: it.INSPECT_PORT },
     logFormat: it.LOG_FORMAT,
     logLevel: services.logLevel,
     host: given.HOST ? services.host : defaultHost,
@@ -135,7 +146,11 @@ function helpLine([name, field]: [string, z.ZodType]): string {
 
 export const help = `npm start: the whole system on this machine. Ctrl-C stops it; the next start finds all data.
 
-Settings, from the environment, with their defaults:
+npm run dev: the same, and a service restarts when a file of its folder in actors/ changes. A change in platform/, streams/ or
+in actors/ itself restarts all three, because all import from there. Postgres and Redis keep running. A new migration needs a new
+start.
+
+Settings, from the environment or from a file .env (see .env.example), with their defaults:
 
 ${Object.entries(schema.shape).map(helpLine).join('\n')}
   ${'DATABASE_URL'.padEnd(nameWidth)}  A Postgres to use (one is started, with its data in DATA_DIR)

@@ -1,16 +1,19 @@
 /** `npm start` from the outside: a process, its output, its exit code, and what it leaves behind. */
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { chmod, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { hostname, networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { statusOf } from './address.ts'
 import { type Child, startChild } from './processes/child.ts'
+import { freePort } from './processes/free-port.ts'
 import { commandLine } from './processes/orphan.ts'
 import { findProgram } from './processes/program.ts'
 import { root } from './root.ts'
 import { programOf } from './service.ts'
+import { toSettings } from './settings.ts'
 
 const startMaxMs = 60_000
 
@@ -101,10 +104,24 @@ async function children(pid: number): Promise<number[]> {
   return text.trim().split(' ').map(Number)
 }
 
+/** Attaches to an inspector as a debugger does. @returns the value of the expression there. */
+async function evaluate(port: number, expression: string): Promise<unknown> {
+  const [target] = (await json(fetch(`http://127.0.0.1:${port}/json/list`))) as {
+    webSocketDebuggerUrl: string
+  }[]
+  const socket = new WebSocket(target!.webSocketDebuggerUrl)
+  await once(socket, 'open')
+  socket.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression } }))
+  const [{ data }] = await once(socket, 'message')
+  socket.close()
+  return JSON.parse(data).result.result.value
+}
+
 /** In sequence, each on the system that the previous test left. */
 describe.sequential('a system', () => {
   let system: Awaited<ReturnType<typeof start>>
   let urls: Awaited<ReturnType<typeof ready>>
+  let inspectPort: number
 
   test('works once it says that it is ready', async () => {
     system = await start()
@@ -179,10 +196,48 @@ describe.sequential('a system', () => {
   })
 
   test('still has its data after a restart', async () => {
-    system = await start()
+    inspectPort = await freePort()
+    system = await start({ INSPECT: 'stock', INSPECT_PORT: String(inspectPort) }, ['--watch'])
     urls = await ready(system.child)
     expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 2, held: 1 })
   }, 60_000)
+
+  test('npm run dev restarts the service whose file has changed, and all three when they share the file', async () => {
+    const pidOf = async (name: string) => {
+      const pids = await children(system.child.pid)
+      const commands = await Promise.all(pids.map(commandLine))
+      return pids[commands.findIndex((it) => it.includes(`actors/${name}/main.ts`))]
+    }
+    const pids = () => Promise.all(['reservation', 'stock', 'notifier'].map(pidOf))
+    const running = (name: string) => system.lines.filter((it) => it.includes(`${name} is running again`))
+    // A new modification time is a change that other tests cannot see.
+    const touch = (file: string) => utimes(join(root, file), new Date(), new Date())
+    const [reservation, stock, notifier] = await pids()
+    await touch('actors/stock/stock.ts')
+    await vi.waitUntil(() => running('stock').length === 1, 20_000)
+    const [sameReservation, newStock, sameNotifier] = await pids()
+    expect([sameReservation, sameNotifier]).toEqual([reservation, notifier])
+    expect(newStock).not.toBe(stock)
+    await touch('actors/stock/stock.test.ts')
+    await touch('streams/worker.ts')
+    await vi.waitUntil(
+      () => running('stock').length === 2 && running('reservation').length + running('notifier').length === 2,
+      20_000,
+    )
+    expect(system.lines.filter((it) => it.includes('changed'))).toEqual([
+      'actors/stock/stock.ts changed; restarting stock',
+      'streams/worker.ts changed; restarting reservation, stock, notifier',
+    ])
+    const { reservation: url } = urls
+    const reserved = await json(post(`${url}/reservations`, { bookid: '1', userid: 'test2' }))
+    expect(reserved).toMatchObject({ status: 'Reserved' })
+  }, 60_000)
+
+  test('lets a debugger attach to the service that INSPECT names, after its restart too', async () => {
+    const attach = `A debugger can attach to stock at 127.0.0.1:${inspectPort}`
+    expect(system.lines.join('\n')).toContain(attach)
+    expect(await evaluate(inspectPort, 'process.argv[1]')).toBe(join(root, 'actors/stock/main.ts'))
+  })
 
   test('ends when its starter is killed, and the next start can use the folder', async () => {
     const pids = await children(system.child.pid)
@@ -308,16 +363,14 @@ test('the servers of the environment are used, and without its proxy', async () 
   expect(await child.exited, lines.join('\n')).toEqual({ code: 0, signal: null })
 }, 120_000)
 
-test('each npm script is a task of Deno, too', async () => {
+test('each npm script is a task of Deno, too, except those of `npm version`', async () => {
   const read = async (name: string) => JSON.parse(await readFile(join(root, name), 'utf8'))
   const { scripts } = (await read('package.json')) as { scripts: Record<string, string> }
   const { tasks } = (await read('deno.json')) as { tasks: Record<string, string> }
   // Without `exec` a signal would end the shell of npm, and npm would exit before the program has stopped. Deno has none.
-  for (const it of Object.values(scripts)) expect(it).toMatch(/^exec node deploy\/local\/install\.mjs /)
-  const wanted = Object.entries(scripts).map(([name, it]) => [
-    name,
-    it.replace(/^exec node /, 'deno run -A '),
-  ])
+  const ours = Object.entries(scripts).filter(([name]) => !/^(pre)?version$/.test(name))
+  for (const [, it] of ours) expect(it).toMatch(/^exec node deploy\/local\/install\.mjs /)
+  const wanted = ours.map(([name, it]) => [name, it.replace(/^exec node /, 'deno run -A ')])
   expect(Object.entries(tasks)).toEqual(wanted)
 })
 
@@ -371,6 +424,11 @@ test.concurrent.each([
     /^Cannot start: (?=.*STOCK_PORT)(?=.*PARTITIONS)(?=.*RUNTIME)(?=.*SERVICES must be some of reservation,stock,notifier)/,
   ],
   [
+    'an inspector of a service that does not run',
+    { SERVICES: 'stock', INSPECT: 'notifier' },
+    /^Cannot start: INSPECT names notifier, which is not among SERVICES$/,
+  ],
+  [
     'equal ports',
     { STOCK_PORT: '18081', NOTIFIER_PORT: '18081' },
     /^Cannot start: the services' ports must differ/,
@@ -380,6 +438,46 @@ test.concurrent.each([
   expect(await child.exited).toEqual({ code: 1, signal: null })
   expect(lines).toEqual([expect.stringMatching(line)])
   expect(lines.join()).not.toContain('secret')
+})
+
+test.concurrent.each(['node', 'deno'] as const)(
+  'npm start and npm run dev, on %s: settings come from .env, and the environment wins',
+  async (runtime) => {
+    const folder = await mkdtemp(join(dir, 'env-'))
+    await writeFile(join(folder, '.env'), 'STOCK_PORT=x # not a port\nNOTIFIER_PORT=y\nLOG_FORMAT="z"\n')
+    const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+    expect(scripts.dev).toBe(`${scripts.start} --watch`)
+    const [, , ...args] = scripts.start.replaceAll(/(\.\/)?deploy\//g, `${root}/deploy/`).split(' ')
+    const child = await startChild({
+      command: programOf[runtime],
+      args: runtime === 'deno' ? ['run', '-A', ...args] : args,
+      cwd: folder,
+      env: {
+        PATH: process.env.PATH,
+        DATA_DIR: folder,
+        ...anyPorts,
+        STOCK_PORT: '0',
+        NOTIFIER_PORT: undefined,
+      },
+      onLine: () => {},
+    })
+    started.push(child)
+    expect(await child.exited).toEqual({ code: 1, signal: null })
+    expect(child.tail()).toEqual([
+      expect.stringMatching(/^Cannot start: NOTIFIER_PORT must be a port.*; LOG_FORMAT (?!.*STOCK_PORT)/),
+    ])
+  },
+)
+
+test('the files for editors fit the defaults of npm start', async () => {
+  const read = async (name: string) => JSON.parse(await readFile(join(root, name), 'utf8'))
+  const { ports, opsPorts, inspect } = toSettings({ INSPECT: 'stock' })
+  const { forwardPorts, image } = await read('.devcontainer/devcontainer.json')
+  expect(forwardPorts).toEqual([...Object.values(ports), ...Object.values(opsPorts)])
+  const { devDependencies } = await read('package.json')
+  expect(image).toContain(`:${devDependencies.node.split('.')[0]}-`)
+  const [attach] = (await read('.vscode/launch.json')).configurations
+  expect(attach).toMatchObject({ request: 'attach', address: '127.0.0.1', port: inspect!.port })
 })
 
 test.concurrent('a port that is in use fails with one line and exit code 1', async () => {

@@ -14,14 +14,17 @@ import { startPostgres } from './servers/postgres.ts'
 import { reachPostgres, reachRedis } from './servers/reach.ts'
 import { startRedis } from './servers/redis.ts'
 import { publish, type Servers } from './servers/running.ts'
-import { compileServices, type Service, startService } from './service.ts'
+import { compileServices, inspectHost, type Service, startService } from './service.ts'
 import { help, type Settings, toSettings } from './settings.ts'
+import { restartOnChange } from './watch-sources.ts'
 import { welcome } from './welcome.ts'
 
 const readyMaxMs = 30_000
 
 type Start = {
   settings: Settings
+  /** Whether services restart when their files change. */
+  watch: boolean
   output: Output
   /** Aborted when the user stops it, perhaps before everything has started. */
   signal: AbortSignal
@@ -37,9 +40,10 @@ async function main(): Promise<void> {
   const signal = onSignals(() => process.exit(1))
   try {
     const settings = toSettings(process.env)
+    const watch = process.argv.includes('--watch')
     const output = openOutput(settings.logFormat)
     await using stack = new AsyncDisposableStack()
-    await up({ settings, output, signal, stack })
+    await up({ settings, watch, output, signal, stack })
     await aborted(signal)
     output.say('Stopping. Ctrl-C again ends everything at once.')
   } catch (error) {
@@ -71,7 +75,7 @@ function ownsDataFolder({ databaseUrl, redisUrl }: Settings): boolean {
   return !(databaseUrl && redisUrl)
 }
 
-async function portsAreFree({ services, ports, opsPorts, host }: Settings): Promise<void> {
+async function portsAreFree({ services, ports, opsPorts, inspect, host }: Settings): Promise<void> {
   for (const service of services) {
     for (const [setting, port] of [
       [`${service.toUpperCase()}_PORT`, ports[service]],
@@ -84,6 +88,13 @@ async function portsAreFree({ services, ports, opsPorts, host }: Settings): Prom
         throw new Error(`cannot listen on ${host}: ${why}; set HOST to an address of this machine`)
       })
   }
+  // Node would run without an inspector.
+  if (inspect)
+    await assertFree(inspect.port, inspectHost).catch((error: Error) => {
+      throw new Error(
+        `cannot use port ${inspect.port} for the inspector: ${error.message}; set INSPECT_PORT to another one`,
+      )
+    })
 }
 
 async function startServers({ settings, output, signal, stack }: Start): Promise<Servers> {
@@ -122,7 +133,7 @@ function abandon(dataDir: string, reason: string): never {
 }
 
 async function runServices(
-  { settings, output, stack }: Start,
+  { settings, watch, output, stack }: Start,
   { databaseUrl, redisUrl }: Servers,
 ): Promise<Service[]> {
   const env = { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }
@@ -130,14 +141,16 @@ async function runServices(
   // They stop at the same time.
   stack.defer(async () => void (await Promise.all(running.map((it) => it.stop()))))
   const run = async (service: ServiceName) => {
-    const { runtime, host, ports, opsPorts } = settings
-    const onLine = output.of(service)
-    const options = { runtime, service, host, port: ports[service], opsPort: opsPorts[service], env, onLine }
+    const { runtime, host, ports, opsPorts, inspect } = settings
+    const inspectPort = inspect?.service === service ? inspect.port : undefined
+    const [port, opsPort, onLine] = [ports[service], opsPorts[service], output.of(service)]
+    const options = { runtime, service, host, port, opsPort, inspectPort, env, onLine }
     const start = (last?: Service) => startService(options, last)
     running.push(await supervise({ name: service, start, say: output.say }))
   }
   const outcomes = await Promise.allSettled(settings.services.map(run))
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  if (watch) stack.use(restartOnChange(running, output.say))
   return running.map(({ current }) => current)
 }
 

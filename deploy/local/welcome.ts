@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
 import { isLoopback } from './address.ts'
 import { findProgram } from './processes/program.ts'
-import type { Service } from './service.ts'
+import { inspectHost, type Service } from './service.ts'
 import type { Settings } from './settings.ts'
 
 /** URLs and first commands, printed when everything is ready. */
@@ -25,8 +25,14 @@ ${services.length === serviceNames.length ? 'The three services are ready' : 'Re
 
 ${lines.join('\n')}
 
-${commands}Ctrl-C stops everything.${data}${reach}
+${inspector(settings)}${commands}Ctrl-C stops everything.${data}${reach}
 `
+}
+
+function inspector({ inspect }: Settings): string {
+  if (!inspect) return ''
+  const { service, port } = inspect
+  return `A debugger can attach to ${service} at ${inspectHost}:${port}: "Attach" in VS Code, or chrome://inspect in Chrome.\n\n`
 }
 
 function firstCommands(reservation: string, stock: string): string[] {

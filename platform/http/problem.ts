@@ -48,6 +48,11 @@ export const problems = {
     'The member `available` has their number. Withdraw fewer, or also those that are held: `evenHeld`.',
   ],
   'nothing-requested': [409, 'No purchase is requested', 'The request was closed before.'],
+  'limits-off': [
+    409,
+    'Reservations are not limited',
+    'Blocks need a limit of reservations per customer: start the service with `ACTIVE_MAX`.',
+  ],
   'body-too-large': [413, 'The body is too large', 'A body holds at most 65,536 bytes.'],
   'headers-too-large': [
     431,

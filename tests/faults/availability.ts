@@ -1,5 +1,5 @@
 /** The availability that customers saw during the fault. */
-import type { Call, Try } from './history.ts'
+import { type Call, staffKinds, type Try } from './history.ts'
 
 export type Period = { from: number; to: number }
 
@@ -27,7 +27,7 @@ export function availabilityOf(
   const during = calls.filter(({ invokedAt }) => invokedAt >= fault.from && invokedAt < fault.to)
   const reserves = during.filter(({ kind }) => kind === 'reserve')
   const keyed = reserves.filter(({ key }) => key)
-  const plain = during.filter(({ kind, waitS = 0 }) => waitS === 0 && kind !== 'receive' && kind !== 'order')
+  const plain = during.filter(({ kind, waitS = 0 }) => waitS === 0 && !staffKinds.has(kind))
   const tries = reserves.flatMap((call) => call.tries)
   return {
     asked: reserves.length,

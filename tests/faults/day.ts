@@ -45,7 +45,9 @@ export class Day implements AsyncDisposable {
     this.requests = new Requests(world, this.history, random.fork())
     const population = new Population(random.fork())
     this.#users = population.users
-    const people = { requests: this.requests, population, random: random.fork() }
+    // An older version may know no rules.
+    const rules = world.older ? new Map<string, never>() : population.rules
+    const people = { requests: this.requests, population, rules, random: random.fork() }
     this.workload = new Workload({ ...people, rate, ...(habits ? { habits } : {}) })
     const { history, requests, workload } = this
     this.stage = new Stage({ world, history, requests, workload, random: random.fork(), secondsMax })

@@ -1,6 +1,7 @@
 /** The final state of the stores: all relevant tables and all streams. */
 
 import { type StockEvent, topics } from '../../actors/messages.ts'
+import type { Status } from '../../actors/reservation/reservation.ts'
 import type { ServiceName } from '../../platform/config.ts'
 import { serviceNames } from '../../platform/config.ts'
 import { streamKey } from '../../streams/partition.ts'
@@ -11,7 +12,7 @@ export type ReservationRow = {
   reservationid: string
   bookid: string
   userid: string
-  status: 'Requested' | 'Reserved' | 'Failed' | 'Canceled'
+  status: Status
   reason: string | null
   traceparent: string | null
   createdAt: Date
@@ -21,9 +22,9 @@ export type BookRow = {
   title: string
   available: number
   held: number
+  out: number
+  waiting: number
   version: number
-  shortage: number
-  requested: boolean
 }
 export type HoldRow = {
   reservationid: string
@@ -32,7 +33,16 @@ export type HoldRow = {
   status: string
   reason: string | null
 }
-export type LogRow = { partition: number; seq: number; id: string; event: StockEvent }
+export type ClaimRow = {
+  reservationid: string
+  bookid: string
+  kind: string
+  place: number | null
+  turn: number
+}
+export type QueueRow = { bookid: string; place: number; reservationid: string }
+export type TallyRow = { bookid: string; chunk: number; waiting: number }
+export type LogRow = { partition: number; seq: number; id: string; time?: Date; event: StockEvent }
 export type MailboxRow = { partition: number; position: string; seq: number; trimmed: number }
 export type LetterRow = { partition: number; position: string; reason: string }
 export type NoticeRow = {
@@ -42,14 +52,21 @@ export type NoticeRow = {
   reservationid: string | null
   userid: string | null
   status: string
+  /** When it was delivered. */
+  sentAt: Date | null
 }
 export type Published = { seq: number; id: string }
 
 export type Evidence = {
   reservations: ReservationRow[]
-  list: Omit<BookRow, 'shortage' | 'requested'>[]
+  list: BookRow[]
   books: BookRow[]
   holds: HoldRow[]
+  claims: ClaimRow[]
+  /** Of the reservation service. */
+  queue: QueueRow[]
+  tally: TallyRow[]
+  /** Those that had an effect. */
   commands: { commandid: string; bookid: string }[]
   purchases: { purchaseid: string; bookid: string; qty: number; status: string }[]
   log: LogRow[]
@@ -68,12 +85,15 @@ export async function gather(world: World): Promise<Evidence> {
     reservations: await sql`
       select reservationid::text, bookid, userid, status, reason, traceparent, created_at as "createdAt"
       from reservation.reservation`,
-    list: await sql`select bookid, title, available, held, version from reservation.book order by bookid`,
+    list: await sql`
+      select bookid, title, available, held, "out", waiting, version from reservation.book order by bookid`,
     books: await sql`
-      select bookid, title, available, held, version, shortage, requested_at is not null as requested
-      from stock.book order by bookid`,
+      select bookid, title, available, held, "out", waiting, version from stock.book order by bookid`,
     holds: await sql`select reservationid::text, bookid, userid, status, reason from stock.hold`,
-    commands: await sql`select commandid::text, bookid from stock.command`,
+    claims: await sql`select reservationid::text, bookid, kind, place, turn from stock.claim`,
+    queue: await sql`select bookid, place, reservationid::text from reservation.queue order by bookid, place`,
+    tally: await sql`select bookid, chunk, waiting from reservation.queue_tally where waiting <> 0`,
+    commands: await sql`select commandid::text, bookid from stock.command where refused is null`,
     purchases: await sql`select purchaseid::text, bookid, qty, status from stock.purchase`,
     log: await readLog(world),
     mailboxes: await byService(
@@ -85,17 +105,16 @@ export async function gather(world: World): Promise<Evidence> {
       select partition, position, reason from ${sql(service)}.dead_letter order by partition`,
     ),
     notices: await sql`
-      select noticeid::text, kind, channel, reservationid::text, userid, status from notifier.notice`,
+      select noticeid::text, kind, channel, reservationid::text, userid, status, sent_at as "sentAt"
+      from notifier.notice`,
   }
 }
 
 async function readLog({ sql }: World): Promise<LogRow[]> {
-  const rows = await sql<{ partition: number; seq: number; id: string; type: string; data: string }[]>`
-    select partition, seq, id, type, data::text as data from stock.event_log order by partition, seq`
-  return rows.map(({ partition, seq, id, type, data }) => ({
-    partition,
-    seq,
-    id,
+  const rows = await sql<(Omit<LogRow, 'event'> & { type: string; data: string })[]>`
+    select partition, seq, id, time, type, data::text as data from stock.event_log order by partition, seq`
+  return rows.map(({ type, data, ...row }) => ({
+    ...row,
     event: { ...JSON.parse(data), type } as StockEvent,
   }))
 }

@@ -5,7 +5,29 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 
-export type Kind = 'reserve' | 'repeat' | 'cancel' | 'receive' | 'order' | 'look' | 'list'
+export type Kind =
+  | 'reserve'
+  | 'repeat'
+  | 'cancel'
+  | 'receive'
+  | 'order'
+  | 'look'
+  | 'list'
+  | 'look at a hold'
+  | 'change a hold'
+  | 'withdraw'
+  | 'decline'
+  | 'set rules'
+
+/** Calls of staff. Stock answers them once they are decided. */
+export const staffKinds: ReadonlySet<Kind> = new Set([
+  'receive',
+  'order',
+  'change a hold',
+  'withdraw',
+  'decline',
+  'set rules',
+])
 export type End = 'ok' | 'fail' | 'unknown'
 
 /** One request on the wire. Status 0: no response. */
@@ -22,6 +44,8 @@ export type Asked = {
   reservationid?: string
   /** How long the request waits for the decision. */
   waitS?: number
+  /** Further members of the body. */
+  more?: Record<string, unknown>
   /** The call that made the reservation, if this one is about it. */
   cause?: number
 }

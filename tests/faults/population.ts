@@ -1,4 +1,5 @@
-/** The books and the customers of the workload. A few books are in great demand. */
+/** The books and the customers of the workload. A few books are in great demand, and every second one has rules. */
+import type { BookRules } from '../../actors/messages.ts'
 import { range } from '../doubles/eventually.ts'
 import type { Random } from './random.ts'
 import { Zipf } from './random.ts'
@@ -9,10 +10,32 @@ const hotBooks = 3
 const coldBooks = 21
 const unknownBooks = 2
 const userCount = 20
+/** Few, so that queues form. */
+const ruledCopies = 6
+
+const library: BookRules = {
+  queueMax: 12,
+  queuePerCopy: 3,
+  pickupDays: 3,
+  pullStep: true,
+  onePerBook: true,
+  waitDays: 90,
+  lend: true,
+}
+/** A large queue, a library, copies that are on the shelf at once, a shop, and a shelf without a queue. */
+const rules: BookRules[] = [
+  { ...library, queueMax: 1_000, queuePerCopy: null, onePerBook: false },
+  library,
+  { ...library, pullStep: false, onePerBook: false },
+  { queueMax: 20, pickupDays: 7, pullStep: true, waitDays: 180 },
+  { ...library, queueMax: 0, onePerBook: false },
+]
 
 export class Population {
   /** The initial stock: many copies of popular books, few or none of the rest. */
   readonly shelves: Shelf[]
+  /** Of the books that have some. */
+  readonly rules: Map<string, BookRules>
   readonly users: string[]
   readonly #books: Zipf<string>
   readonly #known: Zipf<string>
@@ -23,6 +46,9 @@ export class Population {
       bookid: `book-${index}`,
       qty: index < hotBooks ? 60 : random.below(5),
     }))
+    const ruled = this.shelves.filter((_, index) => index % 2 === 1)
+    this.rules = new Map(ruled.map(({ bookid }, index) => [bookid, rules[index % rules.length]!]))
+    for (const shelf of ruled) shelf.qty = Math.min(shelf.qty, ruledCopies)
     this.users = range(userCount).map((index) => `reader-${index}`)
     const known = this.shelves.map((it) => it.bookid)
     this.#known = new Zipf(known)

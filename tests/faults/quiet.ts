@@ -14,7 +14,10 @@ export async function unfinished(world: World): Promise<string[]> {
     select
       (select count(*) from reservation.reservation where status = 'Requested') as "reservations undecided",
       (select count(*) from reservation.outbox) as "commands unanswered",
-      (select count(*) from notifier.undelivered where due_at < 'infinity') as "notices undelivered",
+      (select count(*) from notifier.undelivered where due_at < now() + interval '6 hours') as "notices undelivered",
+      (select count(*) from stock.untended) as "queues unserved",
+      (select count(*) from stock.claim where kind = 'ready' and pickup_by < now() + interval '1 hour')
+        as "holds about to expire",
       (select count(*) from stock.mailbox s join reservation.mailbox c using (partition)
         where c.position <> s.seq || '-0') as "partitions unread by reservation",
       (select count(*) from stock.mailbox s join notifier.mailbox c using (partition)

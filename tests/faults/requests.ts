@@ -16,7 +16,7 @@ const againAfterMs = [100, 300] as const
 const insistWidth = 8
 const insistLimitMs = 25_000
 
-type Wire = { service: ServiceName; method: 'GET' | 'POST' | 'PATCH'; path: string; json?: unknown }
+type Wire = { service: ServiceName; method: 'GET' | 'POST' | 'PATCH' | 'PUT'; path: string; json?: unknown }
 
 export class Requests {
   readonly #world: World
@@ -78,17 +78,22 @@ export class Requests {
 }
 
 function wireOf(call: Call): Wire {
-  const { kind, bookid, userid, qty, purchaseid, reservationid } = call
+  const { kind, bookid, userid, qty, purchaseid, reservationid, more } = call
   switch (kind) {
     case 'reserve':
     case 'repeat':
-      return { service: 'reservation', method: 'POST', path: '/reservations', json: { bookid, userid } }
+      return {
+        service: 'reservation',
+        method: 'POST',
+        path: '/reservations',
+        json: { bookid, userid, ...more },
+      }
     case 'cancel':
       return {
         service: 'reservation',
         method: 'PATCH',
         path: `/reservations/${reservationid}`,
-        json: { status: 'Canceled' },
+        json: { status: 'Canceled', ...more },
       }
     case 'receive':
       return { service: 'stock', method: 'POST', path: '/stocks', json: { bookid, qty, purchaseid } }
@@ -98,6 +103,16 @@ function wireOf(call: Call): Wire {
       return { service: 'reservation', method: 'GET', path: `/reservations/${reservationid}` }
     case 'list':
       return { service: 'reservation', method: 'GET', path: '/books?limit=200' }
+    case 'look at a hold':
+      return { service: 'stock', method: 'GET', path: `/holds/${reservationid}` }
+    case 'change a hold':
+      return { service: 'stock', method: 'PATCH', path: `/holds/${reservationid}`, json: more }
+    case 'withdraw':
+      return { service: 'stock', method: 'POST', path: '/withdrawals', json: { bookid, qty, ...more } }
+    case 'decline':
+      return { service: 'stock', method: 'POST', path: `/purchase-requests/${bookid}/decline`, json: {} }
+    case 'set rules':
+      return { service: 'stock', method: 'PUT', path: `/stocks/${bookid}/rules`, json: more }
   }
 }
 

@@ -1,12 +1,15 @@
 /**
  * The actions of customers and staff: they reserve, with or without a key and a wait; cancel at once, late, twice,
- * before the outcome; repeat requests with the same key; receive and order copies; and read.
+ * before the outcome; repeat requests with the same key; receive and order copies; and read. With books that have rules, staff also
+ * work at the desk (`desk.ts`).
  *
  * The load is open: requests come at a fixed rate, whether or not earlier ones were answered.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { BookRules } from '../../actors/messages.ts'
 import { inParallel } from '../doubles/eventually.ts'
 import type { Reservation } from '../harness/acts.ts'
+import { Desk } from './desk.ts'
 import type { Asked, Call, Kind } from './history.ts'
 import { answerOf } from './history.ts'
 import type { Population } from './population.ts'
@@ -18,7 +21,11 @@ const underWayMax = 500
 /** Reservations that may still be read or canceled. */
 const rememberedMax = 400
 
-export type Habit = Kind | 'reserve and cancel' | 'cancel twice'
+export type Habit =
+  | Exclude<Kind, 'look at a hold' | 'change a hold'>
+  | 'reserve and cancel'
+  | 'cancel twice'
+  | 'attend the desk'
 export type Habits = readonly (readonly [Habit, number])[]
 
 export const usual: Habits = [
@@ -31,11 +38,17 @@ export const usual: Habits = [
   ['order', 3],
   ['look', 6],
   ['list', 2],
+  ['attend the desk', 16],
+  ['withdraw', 2],
+  ['decline', 1],
+  ['set rules', 0.5],
 ]
 
 export type WorkloadOptions = {
   requests: Requests
   population: Population
+  /** Of the books that have some. */
+  rules: Map<string, BookRules>
   random: Random
   /** Actions per second. */
   rate: number
@@ -51,12 +64,15 @@ export class Workload {
   /** Calls that created a reservation, newest last. */
   readonly #made: Call[] = []
   readonly #ordered: Call[] = []
+  readonly #desk: Desk
   #running: Promise<void> | undefined
   #stopped = false
   #keys = 0
 
   constructor(options: WorkloadOptions) {
     this.#options = { habits: usual, ...options }
+    const { requests, rules, random } = options
+    this.#desk = new Desk({ requests, rules, random: random.fork(), key: () => this.#key() })
   }
 
   /** Receives the first copies. @throws when that fails, because there is no fault yet. */
@@ -67,6 +83,7 @@ export class Workload {
       if (call.end !== 'ok')
         throw new Error(`Cannot stock ${shelf.bookid}: ${call.status} ${JSON.stringify(call.body)}`)
     })
+    await this.#desk.setRules()
   }
 
   /** Starting a running workload has no effect. */
@@ -81,6 +98,7 @@ export class Workload {
     await this.#running
     this.#running = undefined
     await Promise.all(this.#underWay)
+    await this.#desk.close()
   }
 
   async #run(): Promise<void> {
@@ -106,7 +124,10 @@ export class Workload {
     const habit = random.weighted(habits)
     if (habit === 'reserve and cancel') {
       const made = await this.#reserve()
-      if (made) await requests.make(cancelOf(made))
+      if (made) await requests.make(this.#cancelOf(made))
+    } else if (habit === 'attend the desk') {
+      const made = this.#remembered((it) => this.#options.rules.has(it.bookid!))
+      if (made) await this.#desk.attend(made, idOf(made))
     } else if (habit === 'cancel twice') {
       const made = this.#remembered()
       if (made) await Promise.all([requests.make(cancelOf(made)), requests.make(cancelOf(made))])
@@ -115,38 +136,45 @@ export class Workload {
   }
 
   async #reserve(): Promise<Call | undefined> {
-    const { requests, population, random } = this.#options
+    const { requests, population, rules, random } = this.#options
     const bookid = population.wanted(random)
     const userid = population.reader(random)
     const key = random.chance(0.75) ? this.#key() : undefined
     const waitS = random.chance(0.25) ? waitMaxS : 0
-    const call = await requests.make({ kind: 'reserve', bookid, userid, waitS, key })
+    const more = rules.has(bookid) && random.chance(0.1) ? { wait: false } : undefined
+    const call = await requests.make({
+      kind: 'reserve',
+      bookid,
+      userid,
+      waitS,
+      key,
+      ...(more ? { more } : {}),
+    })
     if (call.end !== 'ok') return undefined
     this.#made.push(call)
     if (this.#made.length > rememberedMax) this.#made.shift()
     return call
   }
 
-  async #simple(kind: Exclude<Kind, 'reserve'>): Promise<void> {
+  async #simple(kind: Simple): Promise<void> {
     const asked = this.#ask(kind)
     if (!asked) return
     const call = await this.#options.requests.make(asked)
     if (kind === 'order' && call.end === 'ok') this.#ordered.push(call)
   }
 
-  #ask(kind: Exclude<Kind, 'reserve'>): Asked | undefined {
+  #ask(kind: Simple): Asked | undefined {
     const { population, random } = this.#options
     const made = this.#remembered()
     const bookid = population.delivered(random)
     if (kind === 'list') return { kind }
+    if (kind === 'withdraw' || kind === 'decline' || kind === 'set rules') return this.#desk.ask(kind)
     if (kind === 'order') return { kind, bookid, qty: 1 + random.below(3), key: this.#key() }
     if (kind === 'receive') return this.#arrival() ?? { kind, bookid, qty: random.below(4), key: this.#key() }
     if (!made) return undefined
-    if (kind === 'cancel') return cancelOf(made)
+    if (kind === 'cancel') return this.#cancelOf(made)
     if (kind === 'look') return { kind, reservationid: idOf(made), cause: made.id }
-    return made.key
-      ? { kind, bookid: made.bookid, userid: made.userid, key: made.key, cause: made.id }
-      : undefined
+    return made.key ? { ...repeatable(made), kind, key: made.key, cause: made.id } : undefined
   }
 
   /** Sometimes the received copies are ordered ones. */
@@ -158,16 +186,30 @@ export class Workload {
     return { kind: 'receive', bookid, qty, purchaseid: purchase.purchaseid, key: this.#key() }
   }
 
-  #remembered(): Call | undefined {
-    const made = this.#made.length > 0 ? this.#options.random.pick(this.#made) : undefined
+  #remembered(which: (made: Call) => boolean = () => true): Call | undefined {
+    const of = this.#made.filter(which)
+    const made = of.length > 0 ? this.#options.random.pick(of) : undefined
     // A restore may have undone it.
     return made && answerOf(made) ? made : undefined
+  }
+
+  /** At the desk, staff cancel for customers who call. */
+  #cancelOf(made: Call): Asked {
+    const { rules, random } = this.#options
+    const byStaff = rules.has(made.bookid!) && random.chance(0.3)
+    const more = { cause: 'CustomerAsked', note: 'Called in the morning.' }
+    return byStaff ? { ...cancelOf(made), more } : cancelOf(made)
   }
 
   #key(): string {
     return `key-${this.#keys++}`
   }
 }
+
+type Simple = Exclude<Habit, 'reserve' | 'reserve and cancel' | 'cancel twice' | 'attend the desk'>
+
+const repeatable = ({ bookid, userid, more }: Call) =>
+  ({ bookid, userid, ...(more ? { more } : {}) }) as Asked
 
 const idOf = (made: Call) => answerOf<Reservation>(made)!.reservationid
 

@@ -253,6 +253,7 @@ const settings = {
   DRAIN_MS: '300',
   NOTICE_DELAY_MS: '50',
   NOTICE_GATHER_MS: '500',
+  PICKUP_GRACE_MS: '0',
   WEBHOOK_ALLOW_PRIVATE: 'true',
   // The checks look for each line that the notifier writes.
   LOG_LINES_PER_SECOND: '1000000',

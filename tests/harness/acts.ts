@@ -13,7 +13,14 @@ export type Reservation = {
   reason?: string | null
   _links: { self: { href: string } }
 }
-export type Stock = { bookid: string; title: string; qty: number; held: number; version: number }
+export type Stock = {
+  bookid: string
+  title: string
+  qty: number
+  held: number
+  rules?: unknown
+  version: number
+}
 export type Book = Stock
 export type Notice = {
   noticeid: string

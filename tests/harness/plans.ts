@@ -84,7 +84,7 @@ export async function expectIndexes(
 }
 
 /** Runs `act` with connections that record every statement. */
-async function statementsOf(sql: Sql, act: (sql: Sql) => Promise<unknown>): Promise<Sent[]> {
+export async function statementsOf(sql: Sql, act: (sql: Sql) => Promise<unknown>): Promise<Sent[]> {
   const sent: Sent[] = []
   const queries: { string?: string; parameters?: unknown[] }[] = []
   const noting = new Proxy(sql, {

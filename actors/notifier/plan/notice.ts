@@ -59,7 +59,7 @@ export type Subject = {
 /** The state of a reservation of a book with rules, after the event; each kind has what it says. */
 export type ReservationDetails = {
   type: 'reservation'
-  /** How many waited then, up to and including this reservation. */
+  /** How many waited then, up to and including this reservation. Repeated answers lack it. */
   position?: number
   /** How long the copy stays on the hold shelf, ISO 8601. `null`: without a deadline. */
   pickupBy?: string | null

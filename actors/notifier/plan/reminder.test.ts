@@ -27,7 +27,7 @@ test.each(['Asia/Seoul', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathma
   'what clocks in %s show leads back to the instant, except within the hour that comes twice',
   (timeZone) => {
     const hourMs = 3_600_000
-    for (let at = Date.UTC(2026, 0, 1); at < Date.UTC(2027, 0, 1); at += 7 * hourMs) {
+    for (let at = Date.UTC(2026, 0, 1); at < Date.UTC(2027, 0, 1); at += 31 * hourMs) {
       const late = at - instantOf(wallOf(new Date(at), timeZone), timeZone).getTime()
       expect([0, hourMs / 2, hourMs]).toContain(late)
     }

@@ -20,14 +20,15 @@ const kindNames: Record<WordedKind, string> = {
   alert: 'an alert',
   queued: 'a place in the queue',
   ready: 'a copy that is ready',
-  reminder: 'a deadline, as a reminder',
+  reminder: 'a deadline that is near',
   extended: 'a new deadline',
   expired: 'an expired reservation',
   'taken-back': 'a copy that is no longer available',
 }
 
 const notReserved = 'We could not reserve the book for you.'
-const reasons: Record<StockRefusalReason, { body: string[]; short: string }> = {
+/** `ended`: the reservation had waited, or a copy was set aside for it. */
+const reasons: Record<StockRefusalReason, { body: string[]; short: string; ended?: true }> = {
   OutOfStock: {
     body: [notReserved, 'No copy is available right now. We have asked our purchaser to buy more.'],
     short: 'no copy available',
@@ -52,10 +53,12 @@ const reasons: Record<StockRefusalReason, { body: string[]; short: string }> = {
     short: 'you have a copy',
   },
   NotAcquired: {
+    ended: true,
     body: ['We have decided not to buy more copies of this book, so your reservation has ended.'],
-    short: 'no more copies to come',
+    short: 'we will buy no more copies',
   },
   WaitLapsed: {
+    ended: true,
     body: [
       'No copy became available during the time that we keep places in the queue, so your reservation has ended.',
       'If you still want the book, please reserve it again.',
@@ -63,6 +66,7 @@ const reasons: Record<StockRefusalReason, { body: string[]; short: string }> = {
     short: 'no copy came free in time',
   },
   CopyWithdrawn: {
+    ended: true,
     body: [
       'The copy that we had set aside for you is no longer available, so your reservation has ended. We are sorry.',
     ],
@@ -122,11 +126,12 @@ export const english: Language = {
     }),
 
     failed(subject) {
-      const { body, short } = reasons[subject.reason as StockRefusalReason] ?? reasons.OutOfStock
+      const { body, short, ended } = reasons[subject.reason as StockRefusalReason] ?? reasons.OutOfStock
+      const end = ended ? 'has ended' : 'failed'
       return {
-        title: `Your reservation${ofBook(subject)} failed`,
+        title: `Your reservation${ofBook(subject)} ${end}`,
         body,
-        short: `${labelOf(subject)}your reservation failed (${short}).`,
+        short: `${labelOf(subject)}your reservation ${end} (${short}).`,
         facts: factsOf(subject),
       }
     },
@@ -145,9 +150,14 @@ export const english: Language = {
       title: `You are waiting${after('for', subject)}`,
       body: [
         'No copy is available right now, so we have put you in the queue.',
-        `You are number ${subject.position}. We will notify you when a copy is set aside for you.`,
+        subject.position === null
+          ? 'We will notify you when a copy is set aside for you.'
+          : `You are number ${subject.position}. We will notify you when a copy is set aside for you.`,
       ],
-      short: `${labelOf(subject)}you are number ${subject.position} in the queue.`,
+      short:
+        subject.position === null
+          ? `${labelOf(subject)}you are in the queue.`
+          : `${labelOf(subject)}you are number ${subject.position} in the queue.`,
       facts: factsOf(subject),
     }),
 
@@ -199,7 +209,7 @@ export const english: Language = {
         `${losses[subject.cause ?? ''] ?? unavailable} We are sorry.`,
         'You are waiting again, at your old place in the queue. We will notify you when another copy is set aside for you.',
       ],
-      short: `${labelOf(subject)}your copy is not available, you wait again.`,
+      short: `${labelOf(subject)}your copy is unavailable, you are waiting again.`,
       facts: factsOf(subject),
     }),
 

@@ -27,7 +27,8 @@ const kindNames: Record<WordedKind, string> = {
 }
 
 const notReserved = '신청하신 도서를 예약하지 못했습니다.'
-const reasons: Record<StockRefusalReason, { body: string[]; short: string }> = {
+/** `ended`: the reservation had waited, or a copy was set aside for it. */
+const reasons: Record<StockRefusalReason, { body: string[]; short: string; ended?: true }> = {
   OutOfStock: {
     body: [notReserved, '지금은 예약할 수 있는 도서가 없습니다. 구매 담당자에게 추가 구매를 요청했습니다.'],
     short: '재고 없음',
@@ -52,10 +53,12 @@ const reasons: Record<StockRefusalReason, { body: string[]; short: string }> = {
     short: '이미 대출하신 도서',
   },
   NotAcquired: {
+    ended: true,
     body: ['이 도서를 더 구매하지 않기로 하여 예약이 종료되었습니다.'],
     short: '구매하지 않음',
   },
   WaitLapsed: {
+    ended: true,
     body: [
       '대기 기간이 끝날 때까지 차례가 오지 않아 예약이 종료되었습니다.',
       '계속 원하시면 다시 예약해 주세요.',
@@ -63,6 +66,7 @@ const reasons: Record<StockRefusalReason, { body: string[]; short: string }> = {
     short: '대기 기간 만료',
   },
   CopyWithdrawn: {
+    ended: true,
     body: ['따로 보관해 두었던 도서를 드릴 수 없게 되어 예약이 종료되었습니다. 불편을 드려 죄송합니다.'],
     short: '도서 제공 불가',
   },
@@ -121,11 +125,12 @@ export const korean: Language = {
     }),
 
     failed(subject) {
-      const { body, short } = reasons[subject.reason as StockRefusalReason] ?? reasons.OutOfStock
+      const { body, short, ended } = reasons[subject.reason as StockRefusalReason] ?? reasons.OutOfStock
+      const end = ended ? '예약이 종료되었습니다' : '예약하지 못했습니다'
       return {
-        title: headline(subject, '예약하지 못했습니다'),
+        title: headline(subject, end),
         body,
-        short: brief(subject, `예약하지 못했습니다(${short}).`),
+        short: brief(subject, `${end}(${short}).`),
         facts: factsOf(subject),
       }
     },
@@ -137,15 +142,16 @@ export const korean: Language = {
       facts: factsOf(subject),
     }),
 
-    queued: (subject) => ({
-      title: headline(subject, `대기 순번은 ${subject.position}번입니다`),
-      body: [
-        '지금 바로 드릴 수 있는 도서가 없어 대기자로 등록해 드렸습니다.',
-        `대기 순번은 ${subject.position}번입니다. 차례가 되면 알려 드리겠습니다.`,
-      ],
-      short: brief(subject, `대기 순번은 ${subject.position}번입니다.`),
-      facts: factsOf(subject),
-    }),
+    queued(subject) {
+      const place =
+        subject.position === null ? '대기자로 등록되었습니다' : `대기 순번은 ${subject.position}번입니다`
+      return {
+        title: headline(subject, place),
+        body: ['지금 바로 드릴 수 있는 도서가 없습니다.', `${place}. 차례가 되면 알려 드리겠습니다.`],
+        short: brief(subject, `${place}.`),
+        facts: factsOf(subject),
+      }
+    },
 
     ready: (subject) => ({
       title: headline(subject, '도서가 준비되었습니다'),

@@ -78,6 +78,12 @@ test('a deadline is in the time zone of the library and in the language of the r
 
 test.each<[string, Subject, RegExp, RegExp]>([
   ['a place in the queue', about('queued', { position: 3 }), /대기 순번은 3번/, /You are number 3/],
+  [
+    'the queue, asked again',
+    about('queued', {}),
+    /대기자로 등록되었습니다\. 차례/,
+    /We will notify you when/,
+  ],
   ['the shelf without a deadline', about('ready', { pickupBy: null }), /편하실 때/, /whenever it suits you/],
   [
     'a reminder',
@@ -86,6 +92,12 @@ test.each<[string, Subject, RegExp, RegExp]>([
     /until Monday, 30 November, 18:00\. After/,
   ],
   ['an extension', about('extended', { pickupBy }), /이제 11월 30일\(월\) 18:00까지/, /now keep your copy/],
+  [
+    'the end of a wait',
+    { ...momo, kind: 'failed', reason: 'WaitLapsed' },
+    /차례가 오지 않아 예약이 종료/,
+    /keep places in the queue, so your reservation has ended/,
+  ],
   ['an expiry', about('expired', {}), /만료되었습니다/, /has expired/],
   ['a loss', about('taken-back', { cause: 'Lost', turn: 2 }), /분실/, /is lost/],
   ['a withdrawal', about('taken-back', { cause: 'Withdrawn' }), /드릴 수 없게/, /no longer available/],
@@ -112,6 +124,12 @@ test.each<[string, Subject, RegExp, RegExp]>([
 ])('%s is worded in Korean and in English', (_, subject, korean, english) => {
   expect(writeMessage(subject, 'ko').text).toMatch(korean)
   expect(writeMessage(subject, 'en').text).toMatch(english)
+})
+
+test('a reservation that was refused failed, and one that had waited has ended', () => {
+  const titleOf = (reason: string) => writeMessage({ ...momo, kind: 'failed', reason }, 'en').title
+  expect(titleOf('QueueFull')).toBe('Your reservation of “모모” failed')
+  expect(titleOf('NotAcquired')).toBe('Your reservation of “모모” has ended')
 })
 
 test('a reservation without rules is worded without what follows', () => {

@@ -53,6 +53,7 @@ export const samples: { name: string; subject: Subject }[] = [
     subject: about('cancelled', { cause: 'Staff', note: 'The library is closed until March.' }),
   },
   { name: 'queued', subject: about('queued', { position: 3 }) },
+  { name: 'queued-without-position', subject: about('queued', {}) },
   { name: 'reserved-to-be-ready', subject: about('reserved', {}) },
   { name: 'ready', subject: about('ready', { pickupBy }) },
   { name: 'ready-without-deadline', subject: about('ready', { pickupBy: null }) },

@@ -11,11 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { npm, withInstallLock } from './packages.mjs'
+import { installNode, installProgramByDeno, npm, withInstallLock } from './packages.mjs'
 import { isUnpacked, onPath, pathOf, programs, unpacked } from './programs.mjs'
-import { InstallError, root, say, succeeds, succeedsLoudly } from './shell.mjs'
+import { InstallError, onDeno, root, say, succeeds, succeedsLoudly } from './shell.mjs'
 
 export async function installNeed(need) {
+  if (need === 'node') return await installNode()
   if (!need.startsWith('?')) return await installProgram(need)
   try {
     await installProgram(need.slice(1))
@@ -86,6 +87,14 @@ async function installByNpm(name) {
   if (!os.includes(process.platform) || !cpu.includes(process.arch)) return false
   await withInstallLock((lock) => {
     if (works(installed)) return
+    if (onDeno && !onPath('npm')) {
+      say(
+        `${commands.join(' or ')} is not installed. Installing: deno install, as in ${relative(root, folder)}`,
+      )
+      if (!installProgramByDeno(folder, commands[0]))
+        throw new InstallError(`Cannot install ${commands[0]}: that needs npm`)
+      return
+    }
     say(`${commands.join(' or ')} is not installed. Installing: npm ci, in ${relative(root, folder)}`)
     if (!npm(lock, folder, 'ci', '--ignore-scripts=false', '--bin-links'))
       throw new InstallError(`Cannot install ${commands[0]}: npm ci failed; see the output above`)

@@ -1,6 +1,17 @@
 /** Installs the packages of the lockfile into node_modules. */
-import { closeSync, cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
 import { tryLock } from '../processes/flock.mjs'
 import { bin, InstallError, modules, onDeno, root, say, succeedsLoudly } from './shell.mjs'
 
@@ -49,6 +60,61 @@ function installByDeno() {
   if (!deno(['install', '--quiet']) || !links())
     throw new InstallError('Cannot install the packages: deno install failed; see the output above')
   cpSync(join(root, 'package.json'), installedByDeno)
+}
+
+/** The Node that tests run on. npm installs it with the packages; Deno runs no install scripts, so it gets the package with the program. */
+export async function installNode() {
+  const program = join(bin, 'node')
+  if (existsSync(program)) return
+  await withInstallLock(() => existsSync(program) || installNodeByDeno(program))
+}
+
+function installNodeByDeno(program) {
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const name = `node-${process.platform}-${process.arch}`
+  const packageJson = JSON.stringify({ dependencies: { [name]: devDependencies.node } })
+  say(`The tests need Node ${devDependencies.node}, too. Installing: deno install npm:${name}`)
+  const installed = byDenoOutside(
+    (dir) => writeFileSync(join(dir, 'package.json'), packageJson),
+    (dir) => copyProgram(join(dir, 'node_modules', name, 'bin/node'), program),
+  )
+  if (!installed)
+    throw new InstallError(
+      `Cannot install Node ${devDependencies.node}, which the tests need: install npm, and run npm ci`,
+    )
+}
+
+/** The program of a folder whose install script unpacks it. @returns whether it is there. */
+export const installProgramByDeno = (folder, program) =>
+  byDenoOutside(
+    (dir) => cpSync(folder, dir, { recursive: true }),
+    (dir) => {
+      const { scripts } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
+      const script = scripts?.postinstall.replace(/^node /, '')
+      if (!script || !succeedsLoudly(process.execPath, ['run', '-A', script], { cwd: dir })) return false
+      const made = join('node_modules/.bin', program)
+      return copyProgram(join(dir, made), join(folder, made))
+    },
+  )
+
+/** Installs packages in a temporary folder: inside of the project Deno would install those of the project. */
+function byDenoOutside(fill, take) {
+  const dir = mkdtempSync(join(tmpdir(), 'bookreservation-install-'))
+  try {
+    fill(dir)
+    const options = ['--quiet', '--node-modules-dir=auto']
+    return succeedsLoudly(process.execPath, ['install', ...options], { cwd: dir }) && take(dir)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/** Renamed into place, so that a copy that was cut off does not count. */
+function copyProgram(from, to) {
+  mkdirSync(dirname(to), { recursive: true })
+  cpSync(from, `${to}.new`, { dereference: true })
+  renameSync(`${to}.new`, to)
+  return true
 }
 
 /** Whether node_modules matches the lockfile: every package in the right version, and no others. */

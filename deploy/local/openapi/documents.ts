@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { mountNotifier, about as notifier } from '../../../actors/notifier/http.ts'
 import type { Routing } from '../../../actors/notifier/plan/routing.ts'
 import { mountReservations, about as reservation } from '../../../actors/reservation/http.ts'
+import { mountStandings } from '../../../actors/reservation/standings-http.ts'
 import { mountClosingDays } from '../../../actors/stock/closing-days-http.ts'
 import { mountHolds } from '../../../actors/stock/holds-http.ts'
 import { mountStock, about as stock } from '../../../actors/stock/http.ts'
@@ -25,7 +26,7 @@ const unused = {} as never
 const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: App): void }> = {
   reservation: {
     about: reservation,
-    mount: (app) =>
+    mount(app) {
       mountReservations({
         app,
         sql: unused,
@@ -34,7 +35,9 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
         held: unused,
         reads: unused,
         stopping: unused,
-      }),
+      })
+      mountStandings({ app, sql: unused, activeMax: 0, now: unused })
+    },
   },
   stock: {
     about: stock,

@@ -47,6 +47,29 @@ test('a process that keeps exiting is restarted with growing delays', async () =
   ).toEqual(['1', '2', '4', '4'])
 })
 
+test('a restart on request has no delay, and after one that failed only the next request starts it', async () => {
+  const said: string[] = []
+  let isBroken = false
+  const start = async () => {
+    if (isBroken) throw new Error('a syntax error')
+    return node(lives)
+  }
+  const options = { name: 'stock', start, say: (line: string) => said.push(line), backoffMinMs: 60_000 }
+  await using it = await supervise(options)
+  const first = it.current
+  await it.restart()
+  await vi.waitUntil(() => said.includes('stock is running again'))
+  expect(it.current.pid).not.toBe(first.pid)
+  isBroken = true
+  await it.restart()
+  await vi.waitUntil(() => said.includes('stock did not start: a syntax error'))
+  isBroken = false
+  await it.restart()
+  await vi.waitUntil(() => said.length === 3)
+  expect(said.at(-1)).toBe('stock is running again')
+  expect(await alive(it.current.pid)).toBe(true)
+})
+
 test('a stopped process stays stopped, even during a delay', async () => {
   const said: string[] = []
   const start = () => node(lives)

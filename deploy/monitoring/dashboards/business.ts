@@ -89,8 +89,17 @@ export default dashboardOf({
           queries: [
             [
               'refused',
-              `sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome="Failed"`)}) / sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome=~"Failed|Reserved"`)})`,
+              `sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome="Failed"`)}) / sum(${rate('bookreservation_reservations_decided_total', `${here}, outcome!="Canceled"`)})`,
             ],
+          ],
+        },
+        {
+          title: 'Later changes',
+          description:
+            'Per second, of decided reservations of books with a queue or a hold shelf, by new status.',
+          unit: 'reqps',
+          queries: [
+            ['{{status}}', `sum by (status) (${rate('bookreservation_reservations_moved_total', here)})`],
           ],
         },
         {
@@ -113,6 +122,32 @@ export default dashboardOf({
               '{{status}}',
               `sum by (status) (${rate('http_request_duration_seconds_count', `${requests}, status=~"5.."`)})`,
             ],
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Hold shelf and queues',
+      panels: [
+        {
+          title: 'Waiting',
+          description:
+            'Reservations that wait for a copy, in all queues and in the longest. A long queue is a book to buy more of.',
+          unit: 'short',
+          queries: [
+            ['all', `max(bookreservation_reservations_waiting{${here}, service="stock"})`],
+            ['longest queue', `max(bookreservation_queue_longest_reservations{${here}, service="stock"})`],
+          ],
+        },
+        {
+          title: 'Stuck',
+          description:
+            'How long the oldest copy has waited to be fetched for the hold shelf, the oldest hold to expire, and the oldest queue to be served. Only the first is more than a few seconds, and less than a day.',
+          unit: 's',
+          queries: [
+            ['to be fetched', `max(bookreservation_holds_unshelved_seconds{${here}, service="stock"})`],
+            ['to expire', `max(bookreservation_holds_overdue_seconds{${here}, service="stock"})`],
+            ['to be served', `max(bookreservation_queues_untended_seconds{${here}, service="stock"})`],
           ],
         },
       ],

@@ -85,7 +85,7 @@ export default dashboardOf({
         {
           title: 'Fence failures and resent commands',
           description:
-            'Commits that came too late, because another worker owned the partition; and commands that stock had not answered in time.',
+            'Commits that came too late, because another worker owned the partition; commands that stock had not answered in time; and queues whose tally was wrong, which is never expected.',
           unit: 'ops',
           queries: [
             [
@@ -93,6 +93,7 @@ export default dashboardOf({
               `sum by (service) (${rate('bookreservation_mailbox_fence_failures_total')})`,
             ],
             ['{{service}} resent', `sum by (service) (${rate('bookreservation_commands_resent_total')})`],
+            ['queues counted again', `sum(${rate('bookreservation_queue_drifts_total')})`],
           ],
         },
       ],

@@ -14,6 +14,8 @@ type Book = {
   isbn: string
   available: number
   held: number
+  out: number
+  waiting: number
   version: number
 }
 
@@ -34,7 +36,7 @@ export async function correctBookList({ stock, reservation, notifier }: Database
 }
 
 const receivedBooks = (sql: Sql, after: string): Promise<Book[]> => sql<Book[]>`
-  select bookid, title, author, isbn, available, held, version from book
+  select bookid, title, author, isbn, available, held, out, waiting, version from book
   where received and bookid > ${after} order by bookid limit ${pageMax}`
 
 const listedBooks = (sql: Sql, after: string): Promise<{ bookid: string }[]> => sql<{ bookid: string }[]>`
@@ -49,7 +51,7 @@ async function knownBooks(sql: Sql, bookids: string[]): Promise<string[]> {
 /** Corrects rows of an equal version too: the same number may come from events that the restore undid. */
 async function correct(sql: Sql, books: Book[]): Promise<number> {
   const { count } = await sql`
-    insert into book as b (bookid, title, author, isbn, available, held, version)
+    insert into book as b (bookid, title, author, isbn, available, held, out, waiting, version)
     select * from ${rows(sql, books, {
       bookid: 'text',
       title: 'text',
@@ -57,13 +59,16 @@ async function correct(sql: Sql, books: Book[]): Promise<number> {
       isbn: 'text',
       available: 'bigint',
       held: 'bigint',
+      out: 'bigint',
+      waiting: 'bigint',
       version: 'bigint',
     })} as s
     on conflict (bookid) do update set title = excluded.title, author = excluded.author, isbn = excluded.isbn,
-      available = excluded.available, held = excluded.held, version = excluded.version,
-      updated_at = clock_timestamp()
-    where (b.title, b.author, b.isbn, b.available, b.held, b.version) is distinct from
-      (excluded.title, excluded.author, excluded.isbn, excluded.available, excluded.held, excluded.version)`
+      available = excluded.available, held = excluded.held, out = excluded.out, waiting = excluded.waiting,
+      version = excluded.version, updated_at = clock_timestamp()
+    where (b.title, b.author, b.isbn, b.available, b.held, b.out, b.waiting, b.version) is distinct from
+      (excluded.title, excluded.author, excluded.isbn, excluded.available, excluded.held, excluded.out,
+        excluded.waiting, excluded.version)`
   return count
 }
 

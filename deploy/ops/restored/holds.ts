@@ -1,14 +1,16 @@
 /**
- * Reconciles reservations with stock's holds after only one of their databases was restored. Stock's holds decide; where
- * stock must act, it is sent the usual commands through the outbox.
+ * Reconciles reservations with stock's holds after only one of their databases was restored. Stock's holds decide, by the
+ * table `rules`; where stock must act, it is sent the usual commands through the outbox.
  *
- *   reservation            hold       becomes
- *   unknown                held       Canceled: stock is sent a release
- *   Canceled               held       unchanged: stock is sent the release again
- *   Requested, Reserved    released   Canceled: the customer canceled it after the backup
- *   Reserved               refused    Failed
- *   Reserved               none       Requested: stock decides it again
+ * A reservation that its customer canceled stays Canceled. While its hold is active, stock is sent the release again. If its
+ * copy was handed over, it is Collected or Returned, as it would be without a restore.
+ *
+ * Stock decides a reservation again whose status comes from a hold that stock does not have.
  */
+
+import type { Status } from '../../../actors/reservation/reservation.ts'
+import { reconcile } from '../../../actors/reservation/standings.ts'
+import type { Hold as StockHold } from '../../../actors/stock/hold.ts'
 import { partitionOf } from '../../../streams/partition.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { rows } from '../../../streams/rows.ts'
@@ -19,12 +21,40 @@ export type Hold = {
   reservationid: string
   bookid: string
   userid: string
-  status: 'held' | 'refused' | 'released'
+  status: StockHold['status']
   reason: string | null
+  /** Null if the book has no queue, or the hold has ended. */
+  place: number | null
+  turn: number | null
+  pickup_by: string | null
 }
 
+type Rule = {
+  /** The status of the reservation. */
+  becomes: Status
+  /** Also if the customer canceled it. */
+  evenCanceled?: true
+  /** The status with which a reservation is inserted that is unknown. Stock is sent a release of one that is Canceled. */
+  unknown?: 'Canceled' | 'Collected'
+}
+
+const rules: Record<Hold['status'], Rule> = {
+  waiting: { becomes: 'Waiting', unknown: 'Canceled' },
+  held: { becomes: 'Reserved', unknown: 'Canceled' },
+  ready: { becomes: 'Ready', unknown: 'Canceled' },
+  // Known again, so that the copy can be returned.
+  collected: { becomes: 'Collected', evenCanceled: true, unknown: 'Collected' },
+  returned: { becomes: 'Returned', evenCanceled: true },
+  expired: { becomes: 'Expired' },
+  refused: { becomes: 'Failed' },
+  released: { becomes: 'Canceled' },
+}
+
+/** Statuses of reservations that need a hold. */
+const withHold: Status[] = ['Waiting', 'Reserved', 'Ready', 'Collected']
+
 export type Reconciled = {
-  /** Copies that stock will release. */
+  /** Holds that stock will release. */
   released: number
   /** Reservations that were set to stock's decision. */
   adopted: number
@@ -44,24 +74,27 @@ export async function reconcileHolds(
     const known = await knownIn(reservation, 'reservation', holds.map(idOf))
     const unknown = holds.filter((hold) => !known.has(hold.reservationid))
     if (unknown.length > 0) await onUnknown(unknown)
-    const held = holds.filter((hold) => hold.status === 'held')
-    reconciled.released += await release(reservation, held, partitions)
-    reconciled.adopted += await adopt(
-      reservation,
-      holds.filter((hold) => hold.status !== 'held'),
-    )
+    reconciled.adopted += await insertUnknown(reservation, unknown, partitions)
+    const adopted = await adopt(reservation, holds)
+    reconciled.adopted += adopted.length
+    reconciled.released += await release(reservation, holds)
+    await reconcile(reservation, adopted)
   }
-  for await (const reserved of pages(lowestUuid, idOf, (after) => allReserved(reservation, after))) {
+  for await (const reserved of pages(lowestUuid, idOf, (after) => allWithHold(reservation, after))) {
     const holds = await knownIn(stock, 'hold', reserved.map(idOf))
     const open = reserved.map(idOf).filter((id) => !holds.has(id))
-    if (open.length > 0) reconciled.reopened += await reopen(reservation, open)
+    if (open.length === 0) continue
+    const reopened = await reopen(reservation, open)
+    reconciled.reopened += reopened.length
+    await reconcile(reservation, reopened)
   }
   return reconciled
 }
 
 const allHolds = (sql: Sql, after: string): Promise<Hold[]> => sql<Hold[]>`
-  select reservationid, bookid, userid, status, reason from hold
-  where reservationid > ${after} order by reservationid limit ${pageMax}`
+  select h.reservationid, h.bookid, h.userid, h.status, h.reason, c.place, c.turn, c.pickup_by::text
+  from hold h left join claim c on c.reservationid = h.reservationid
+  where h.reservationid > ${after} order by h.reservationid limit ${pageMax}`
 
 /** @returns those of the reservations that the table has. */
 async function knownIn(
@@ -75,59 +108,81 @@ async function knownIn(
 }
 
 /** Scans the primary key, because no index has the status. */
-const allReserved = (sql: Sql, after: string): Promise<{ reservationid: string }[]> => sql<
+const allWithHold = (sql: Sql, after: string): Promise<{ reservationid: string }[]> => sql<
   { reservationid: string }[]
 >`
   select reservationid from reservation
-  where reservationid > ${after} and status = 'Reserved' order by reservationid limit ${pageMax}`
+  where reservationid > ${after} and status = any(${withHold}::text[]) order by reservationid limit ${pageMax}`
+
+/** Those that are Canceled are released later. @returns the number of the others. */
+async function insertUnknown(sql: Sql, holds: Hold[], partitions: number): Promise<number> {
+  const [row] = await sql<{ kept: number }[]>`
+    with added as (
+      insert into reservation (reservationid, bookid, userid, partition, status, place)
+      select reservationid, bookid, userid, partition, status, place from ${rows(
+        sql,
+        holds.filter((it) => rules[it.status].unknown),
+        {
+          reservationid: 'uuid',
+          bookid: 'text',
+          userid: 'text',
+          partition: ['int', (it) => partitionOf(it.bookid, partitions)],
+          status: ['text', (it) => rules[it.status].unknown!],
+          place: 'bigint',
+        },
+      )} as h
+      on conflict (reservationid) do nothing
+      returning status
+    )
+    select count(*)::int as kept from added where status <> 'Canceled'`
+  return row!.kept
+}
 
 /** @returns the number of releases sent to stock. */
-async function release(sql: Sql, holds: Hold[], partitions: number): Promise<number> {
+async function release(sql: Sql, holds: Hold[]): Promise<number> {
+  const active = holds.filter((it) => rules[it.status].unknown === 'Canceled')
   const { count } = await sql`
-    with held as (
-      select * from ${rows(sql, holds, {
-        reservationid: 'uuid',
-        bookid: 'text',
-        userid: 'text',
-        partition: ['int', (it) => partitionOf(it.bookid, partitions)],
-      })} as h
-    ), added as (
-      insert into reservation (reservationid, bookid, userid, partition, status)
-      select reservationid, bookid, userid, partition, 'Canceled' from held
-      on conflict (reservationid) do nothing
-      returning reservationid, partition
-    )
     insert into outbox (partition, reservationid, resend_at)
-    select partition, reservationid, clock_timestamp() from added
-    union all
-    select r.partition, r.reservationid, clock_timestamp() from held h
-    join reservation r on r.reservationid = h.reservationid and r.status = 'Canceled'
+    select partition, reservationid, clock_timestamp() from reservation
+    where reservationid = any(${active.map((it) => it.reservationid)}::uuid[]) and status = 'Canceled'
     on conflict (partition, reservationid) do update set resend_at = excluded.resend_at`
   return count
 }
 
-/** @returns the number of reservations changed. */
-async function adopt(sql: Sql, holds: Hold[]): Promise<number> {
-  const { count } = await sql`
+/** @returns the customers of the reservations changed, one per reservation. */
+async function adopt(sql: Sql, holds: Hold[]): Promise<string[]> {
+  const changed = await sql<{ userid: string }[]>`
     update reservation r
-    set status = case h.status when 'released' then 'Canceled' else 'Failed' end, reason = h.reason,
-      updated_at = clock_timestamp()
-    from ${rows(sql, holds, { reservationid: 'uuid', status: 'text', reason: 'text' })} as h
-    where r.reservationid = h.reservationid
-      and (r.status = 'Reserved' or r.status = 'Requested' and h.status = 'released')`
-  return count
+    set status = h.status, reason = h.reason, other = case h.status when 'Failed' then r.other end,
+      place = coalesce(h.place, r.place), pickup_by = h.pickup_by::timestamptz, updated_at = clock_timestamp()
+    from ${rows(sql, holds, {
+      reservationid: 'uuid',
+      status: ['text', (it) => rules[it.status].becomes],
+      even_canceled: ['bool', (it) => rules[it.status].evenCanceled ?? false],
+      reason: 'text',
+      place: 'bigint',
+      pickup_by: 'text',
+    })} as h
+    where r.reservationid = h.reservationid and (r.status <> 'Canceled' or h.even_canceled)
+      and (r.status <> h.status
+        or h.status = 'Waiting' and r.place is distinct from h.place
+        or h.status = 'Ready' and r.pickup_by is distinct from h.pickup_by::timestamptz)
+    returning r.userid`
+  return changed.map((row) => row.userid)
 }
 
-/** @returns the number of reservations that are Requested again. */
-async function reopen(sql: Sql, reservationids: string[]): Promise<number> {
-  const { count } = await sql`
+/** @returns the customers of the reservations that are Requested again, one per reservation. */
+async function reopen(sql: Sql, reservationids: string[]): Promise<string[]> {
+  const opened = await sql<{ userid: string }[]>`
     with opened as (
-      update reservation set status = 'Requested', updated_at = clock_timestamp()
-      where reservationid = any(${reservationids}::uuid[]) and status = 'Reserved'
-      returning partition, reservationid
+      update reservation set status = 'Requested', place = null, pickup_by = null, updated_at = clock_timestamp()
+      where reservationid = any(${reservationids}::uuid[]) and status = any(${withHold}::text[])
+      returning partition, reservationid, userid
+    ), queued as (
+      insert into outbox (partition, reservationid, resend_at)
+      select partition, reservationid, clock_timestamp() from opened
+      on conflict (partition, reservationid) do update set resend_at = excluded.resend_at
     )
-    insert into outbox (partition, reservationid, resend_at)
-    select partition, reservationid, clock_timestamp() from opened
-    on conflict (partition, reservationid) do update set resend_at = excluded.resend_at`
-  return count
+    select userid from opened`
+  return opened.map((row) => row.userid)
 }

@@ -9,6 +9,7 @@ import { alignConsumers } from './consumers.ts'
 import { reconcileHolds } from './holds.ts'
 import { type DatabaseUrls, leaseInstallation } from './installation.ts'
 import { suppressOutcomes } from './notices.ts'
+import { correctQueues } from './queues.ts'
 
 const help = `The last step of restoring Postgres from a backup. Run it before you start the services again.
 
@@ -43,9 +44,10 @@ export async function restored(options: RestoredOptions): Promise<void> {
   const { released, adopted, reopened } = await reconcileHolds(databases, partitions, async (holds) => {
     suppressed += await suppressOutcomes(databases.notifier, holds)
   })
-  log(`${released} copies are held for unknown or canceled reservations: stock will release them.`)
+  log(`${released} holds are of unknown or canceled reservations: stock will release them.`)
   log(`${adopted} reservations were set to stock's decision; ${reopened} will be decided again.`)
   log(`${suppressed} notices about unknown reservations are suppressed.`)
+  log(`${await correctQueues(databases)} places in queues differed from stock: corrected.`)
   await installation.begin()
   log(
     `The installation is now incarnation ${incarnation}. Messages in Redis from other incarnations have no effect.`,

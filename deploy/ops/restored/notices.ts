@@ -1,15 +1,34 @@
 /** Stops the notifier from reporting outcomes of reservations that no longer exist. */
 
 import { type Kind, reservationNoticeId } from '../../../actors/notifier/plan/notice.ts'
+import { hasTurns, occasionOf } from '../../../actors/notifier/plan/supersession.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { rows } from '../../../streams/rows.ts'
 import type { Hold } from './holds.ts'
 
 const audiences = ['console', 'person', 'chat'] as const
 const outcomes: Record<Hold['status'], Kind[]> = {
+  waiting: ['queued'],
   held: ['reserved'],
+  ready: ['reserved', 'ready', 'reminder'],
+  // Such a reservation is known again.
+  collected: [],
+  returned: [],
+  expired: ['reserved', 'ready', 'reminder', 'expired'],
   refused: ['failed'],
   released: ['reserved', 'failed'],
+}
+
+/** The kinds of a hold's notices, each with its occasion: a copy that was taken back has had some of them before. */
+function kindsOf({ status, place, turn }: Hold): [Kind, occasion?: string | undefined][] {
+  const kinds = new Set(outcomes[status])
+  if (place !== null && status !== 'collected') kinds.add('queued')
+  const turns = Array.from({ length: turn ?? 1 }, (_, i) => i + 1)
+  if (turns.length > 1)
+    for (const kind of ['reserved', 'ready', 'reminder', 'taken-back'] as const) kinds.add(kind)
+  return [...kinds].flatMap((kind) =>
+    hasTurns(kind) ? turns.map((it): [Kind, string?] => [kind, occasionOf(it)]) : [[kind] as [Kind]],
+  )
 }
 
 /**
@@ -18,11 +37,11 @@ const outcomes: Record<Hold['status'], Kind[]> = {
  */
 export async function suppressOutcomes(sql: Sql, holds: Hold[]): Promise<number> {
   const notices = holds.flatMap((hold) =>
-    outcomes[hold.status].flatMap((kind) =>
+    kindsOf(hold).flatMap(([kind, occasion]) =>
       audiences.map((audience) => ({
         ...hold,
         kind,
-        noticeid: reservationNoticeId(hold.reservationid, kind, audience),
+        noticeid: reservationNoticeId(hold.reservationid, kind, audience, occasion),
       })),
     ),
   )

@@ -3,10 +3,10 @@
 export const pageMax = 2_000
 
 /** @param read returns at most `pageMax` rows with a key above `after`, ordered by key. */
-export async function* pages<Row>(
-  first: string,
-  keyOf: (row: Row) => string,
-  read: (after: string) => Promise<Row[]>,
+export async function* pages<Row, Key>(
+  first: Key,
+  keyOf: (row: Row) => Key,
+  read: (after: Key) => Promise<Row[]>,
 ): AsyncGenerator<Row[]> {
   for (let after = first; ; ) {
     const rows = await read(after)

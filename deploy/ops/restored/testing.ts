@@ -39,7 +39,7 @@ export const printed = (system: System) =>
   )
 
 /** Starts a system in which each service has its own database. */
-export async function startApart(context: TestContext) {
+export async function startApart(context: TestContext, env: Record<string, string> = {}) {
   const names = Object.fromEntries(
     serviceNames.map((service) => [service, `${service}-${randomBytes(5).toString('hex')}`]),
   ) as Record<ServiceName, string>
@@ -55,6 +55,7 @@ export async function startApart(context: TestContext) {
   const urls = Object.fromEntries(serviceNames.map((it) => [it, urlOf(names[it])])) as typeof names
   const system = await startOwnSystem(context, {
     partitions,
+    env,
     envOf: (service) => ({ DATABASE_URL: urls[service] }),
   })
   return { system, names, urls }

@@ -6,11 +6,13 @@ import { limits } from './limits.ts'
 import { messages } from './messages.ts'
 import { notices } from './notices.ts'
 import { outcomes } from './outcomes.ts'
+import { queues } from './queues.ts'
 import { requests } from './requests.ts'
 
 export const checks: Check[] = [
   ...copies,
   ...outcomes,
+  ...queues,
   ...requests,
   ...messages,
   ...bookList,

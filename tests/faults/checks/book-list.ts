@@ -1,4 +1,5 @@
 /** The book list converges to the stock, and never goes back in time. */
+import type { BookRow } from '../evidence.ts'
 import { answerOf } from '../history.ts'
 import { type Check, differences, type Facts } from './check.ts'
 
@@ -16,8 +17,15 @@ export const bookList: Check[] = [
   { name: 'the book list never goes back', violations: neverGoesBack },
 ]
 
-type Shown = { title: string; available: number; held: number; version: number }
-const shown = ({ title, available, held, version }: Shown) => ({ title, available, held, version })
+type Shown = Pick<BookRow, 'title' | 'available' | 'held' | 'out' | 'waiting' | 'version'>
+const shown = ({ title, available, held, out, waiting, version }: Shown) => ({
+  title,
+  available,
+  held,
+  out,
+  waiting,
+  version,
+})
 
 type Listed = { bookid: string; version: number }
 

@@ -1,5 +1,5 @@
 /** No copy is promised twice. */
-import type { Stock } from '../../harness/acts.ts'
+import type { BookRow } from '../evidence.ts'
 import { answerOf, type Call } from '../history.ts'
 import { type Check, differences, type Facts } from './check.ts'
 
@@ -17,8 +17,10 @@ export const copies: Check[] = [
   {
     name: 'copies held are those reserved',
     violations: ({ evidence }) => {
-      const held = evidence.holds.filter(({ status }) => status === 'held')
-      const reserved = evidence.reservations.filter(({ status }) => status === 'Reserved')
+      const held = evidence.holds.filter(({ status }) => status === 'held' || status === 'ready')
+      const reserved = evidence.reservations.filter(
+        ({ status }) => status === 'Reserved' || status === 'Ready',
+      )
       const bookOf = (rows: { reservationid: string; bookid: string }[]) =>
         new Map(rows.map(({ reservationid, bookid }) => [reservationid, bookid]))
       const counted = Map.groupBy(held, ({ bookid }) => bookid)
@@ -36,25 +38,44 @@ export const copies: Check[] = [
   { name: 'each receipt counts once', violations: receiptsCountOnce },
 ]
 
-const figures = ({ available, held, version }: { available: number; held: number; version: number }) => ({
+type Figures = Pick<BookRow, 'available' | 'held' | 'out' | 'waiting' | 'version'>
+const figures = ({ available, held, out, waiting, version }: Figures) => ({
   available,
   held,
+  out,
+  waiting,
   version,
 })
 
-/** Copies that arrived, by the calls: at least the confirmed ones, at most the requested ones. */
+/** Copies that arrived and were not withdrawn, by the calls: at least the confirmed ones, at most the requested ones. */
 function receiptsCountOnce({ calls, evidence }: Facts): string[] {
-  const receipts = Map.groupBy(
-    calls.filter(({ kind }) => kind === 'receive'),
-    ({ bookid }) => bookid!,
-  )
-  return evidence.books.flatMap(({ bookid, available, held }) => {
-    const of = receipts.get(bookid) ?? []
-    const least = sum(of.filter((call) => answerOf<Stock>(call)))
-    const most = sum(of.filter(({ end }) => end !== 'fail'))
-    const found = available + held
-    return found < least || found > most ? [`${bookid}: ${found} copies, received ${least} to ${most}`] : []
+  const bookOf = new Map(evidence.holds.map(({ reservationid, bookid }) => [reservationid, bookid]))
+  const moves = calls.flatMap((call) => {
+    const bookid = call.bookid ?? bookOf.get(call.reservationid ?? '')
+    const copies = copiesOf(call)
+    return bookid && copies !== 0 ? [{ bookid, copies, call }] : []
+  })
+  const byBook = Map.groupBy(moves, ({ bookid }) => bookid)
+  return evidence.books.flatMap(({ bookid, available, held, out }) => {
+    const [least, most] = rangeOf(byBook.get(bookid) ?? [])
+    const found = available + held + out
+    return found < least || found > most ? [`${bookid}: ${found} copies, not ${least} to ${most}`] : []
   })
 }
 
-const sum = (calls: Call[]) => calls.reduce((total, { qty = 0 }) => total + qty, 0)
+/** How many copies a call adds. */
+function copiesOf({ kind, qty = 0, more }: Call): number {
+  if (kind === 'receive') return qty
+  if (kind === 'withdraw') return -qty
+  return kind === 'change a hold' && more?.status === 'Waiting' ? -1 : 0
+}
+
+function rangeOf(moves: { copies: number; call: Call }[]): [least: number, most: number] {
+  let [least, most] = [0, 0]
+  for (const { copies, call } of moves) {
+    const [isSure, isPossible] = [answerOf(call) !== undefined, call.end !== 'fail']
+    if (copies > 0 ? isSure : isPossible) least += copies
+    if (copies > 0 ? isPossible : isSure) most += copies
+  }
+  return [least, most]
+}

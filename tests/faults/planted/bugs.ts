@@ -368,4 +368,192 @@ export const bugs: Bug[] = [
     seed: 1,
     caughtBy: ['dead connections are replaced in time'],
   },
+  {
+    name: 'let a newcomer overtake',
+    edits: [
+      {
+        file: 'actors/stock/reservations.ts',
+        find: 'if (book.available > 0 && book.waiting === 0) {',
+        replace: 'if (book.available > 0) {',
+      },
+      // Otherwise copies are hardly ever available while others wait.
+      {
+        file: 'actors/stock/reservations.ts',
+        find: 'return now.waiting > 0 ? [event, ...serve(now, queue, shelf)] : [event]',
+        replace: 'return queue.length < 0 ? serve(now, queue, shelf) : [event]',
+      },
+      {
+        file: 'actors/stock/queue.ts',
+        find: 'book.waiting > 0 && (book.available > 0 || isGone(book))',
+        replace: 'book.waiting > 0 && isGone(book)',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['newcomers wait behind the queue'],
+  },
+  {
+    name: 'forget the queue when a copy is released',
+    edits: [
+      {
+        file: 'actors/stock/reservations.ts',
+        find: 'return now.waiting > 0 ? [event, ...serve(now, queue, shelf)] : [event]',
+        replace: 'return queue.length < 0 ? serve(now, queue, shelf) : [event]',
+      },
+      // Otherwise the queue is served a moment later.
+      {
+        file: 'actors/stock/queue.ts',
+        find: 'book.waiting > 0 && (book.available > 0 || isGone(book))',
+        replace: 'book.waiting > 0 && isGone(book)',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['no copy is idle while a reservation waits'],
+  },
+  {
+    name: 'serve the newest first',
+    edits: [
+      {
+        file: 'actors/stock/queue.ts',
+        find: 'for (const wait of queue.slice(0, Math.min(book.available, servedMax))) {',
+        replace: 'for (const wait of queue.toReversed().slice(0, Math.min(book.available, servedMax))) {',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['places are served in order'],
+  },
+  {
+    name: 'ignore an extension',
+    edits: [
+      {
+        file: 'actors/stock/store.ts',
+        find: 'pickup_by = excluded.pickup_by,',
+        replace: 'pickup_by = least(claim.pickup_by, excluded.pickup_by),',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['no hold expires early'],
+  },
+  {
+    name: 'expire whatever the clock names',
+    edits: [
+      {
+        file: 'actors/stock/shelf.ts',
+        find: "hold?.status !== 'ready' || !hasPassed(hold.pickupBy, message.at)",
+        replace: "hold?.status !== 'ready'",
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['no hold expires early'],
+  },
+  {
+    name: 'count a repeated answer',
+    edits: [
+      {
+        file: 'actors/stock/reservations.ts',
+        find: "return { type: 'ReservationQueued', ...event, place: hold.place }",
+        replace:
+          "return { type: 'ReservationQueued', ...event, ...figuresOf(moved(book, { waiting: 1 })), place: hold.place }",
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['copies add up'],
+  },
+  {
+    name: 'give a place again after a copy was taken back',
+    edits: [
+      {
+        file: 'actors/stock/book.ts',
+        find: "    case 'CopyReserved':\n    case 'ReservationQueued':\n",
+        replace:
+          "    case 'CopyTakenBack':\n      return { ...counted, lastPlace: event.place }\n    case 'CopyReserved':\n    case 'ReservationQueued':\n",
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['places are given once, and kept'],
+  },
+  {
+    name: 'judge each event by itself',
+    edits: [
+      {
+        file: 'actors/reservation/verdict.ts',
+        find: 'const status = its[becomes[from]?.status ?? from]',
+        replace: 'const status = its[from]',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['every 201 has one outcome'],
+  },
+  {
+    name: 'leave a claim behind',
+    edits: [
+      {
+        file: 'actors/stock/changes.ts',
+        find: 'if (claimed) this.#ended.set(',
+        replace: "if (claimed && hold.status !== 'returned') this.#ended.set(",
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['claims are the active holds'],
+  },
+  {
+    name: 'tally the wrong chunk',
+    edits: [
+      {
+        file: 'actors/reservation/queue.ts',
+        find: 'select bookid, place >> 8 as chunk, sum(change)::int as change from (',
+        replace: 'select bookid, (place >> 8) + 1 as chunk, sum(change)::int as change from (',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['the queues match the events', 'positions are within the queue'],
+  },
+  {
+    name: 'hand a copy over twice',
+    edits: [
+      {
+        file: 'actors/stock/shelf.ts',
+        find: "  if (hold.status === 'collected') return []\n",
+        replace: '',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['a copy is handed over once, to its customer', 'copies add up'],
+  },
+  {
+    name: 'let a second reservation of a customer pass',
+    edits: [
+      {
+        file: 'actors/stock/claim-needs.ts',
+        find: 'if (rules.onePerBook) this.#customers.set(',
+        replace: 'if (rules.onePerBook && userid.length < 0) this.#customers.set(',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['one reservation per customer and book'],
+  },
+  {
+    name: 'send one notice for two turns',
+    edits: [
+      {
+        file: 'actors/notifier/plan/supersession.ts',
+        find: '(turn > 1 ? String(turn) : undefined)',
+        replace: '(turn < 0 ? String(turn) : undefined)',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['every event has its own notices'],
+  },
 ]

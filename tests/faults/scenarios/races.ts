@@ -1,7 +1,8 @@
 /** Clients and transports that do things twice, concurrently and in the wrong order. */
 
 import { topics } from '../../../actors/messages.ts'
-import { streamKey } from '../../../streams/partition.ts'
+import { type Envelope, fromFields, toFields } from '../../../streams/envelope.ts'
+import { partitionOf, streamKey } from '../../../streams/partition.ts'
 import { range } from '../../doubles/eventually.ts'
 import type { Stage } from '../stage.ts'
 import type { Habits } from '../workload.ts'
@@ -17,6 +18,20 @@ const fickle: Habits = [
   ['list', 2],
 ]
 
+const busyDesk: Habits = [
+  ['reserve', 35],
+  ['reserve and cancel', 5],
+  ['cancel', 6],
+  ['repeat', 4],
+  ['receive', 6],
+  ['attend the desk', 45],
+  ['withdraw', 4],
+  ['decline', 1],
+  ['set rules', 0.5],
+  ['look', 5],
+  ['list', 2],
+]
+
 export const races: Scenario[] = [
   {
     name: 'cancel-races',
@@ -26,6 +41,19 @@ export const races: Scenario[] = [
     async fault(stage) {
       stage.note('repeating commands')
       await stage.often(6, 50, () => repeatCommands(stage))
+    },
+  },
+  {
+    name: 'desk-races',
+    title: 'most requests come from the desk, and commands are delivered twice, and before their time',
+    habits: busyDesk,
+    needs: acceptsAlways,
+    async fault(stage) {
+      stage.note('repeating commands, and expiring holds early')
+      await stage.often(8, 50, async () => {
+        await repeatCommands(stage)
+        await expireEarly(stage)
+      })
     },
   },
   {
@@ -47,4 +75,29 @@ async function repeatCommands({ world, random }: Stage): Promise<void> {
   const key = streamKey(world.redisPrefix, topics.stockMailbox, random.below(partitions))
   const entries = await world.admin.xrevrange(key, '+', '-', 'COUNT', 30)
   if (entries.length > 0) await world.admin.xadd(key, '*', ...random.pick(entries)[1])
+}
+
+/** The clock of stock has seen a deadline that was extended since, or the transport was slow. */
+async function expireEarly({ world, random }: Stage): Promise<void> {
+  const { sql, admin, redisPrefix } = world
+  const holds = await sql<{ reservationid: string; bookid: string; now: Date }[]>`
+    select reservationid::text, bookid, now() from stock.claim where kind in ('held', 'ready', 'out') order by since`
+  if (holds.length === 0) return
+  const { reservationid, bookid, now } = random.pick(holds)
+  const key = streamKey(redisPrefix, topics.stockMailbox, partitionOf(bookid, partitions))
+  const [last] = await admin.xrevrange(key, '+', '-', 'COUNT', 1)
+  if (!last) return
+  const { incarnation } = (fromFields(last[1]) as Envelope[])[0]!
+  const time = now.toISOString()
+  const envelope: Envelope = {
+    specversion: '1.0',
+    id: `${reservationid}/ExpireHold/${time}`,
+    source: '/stock/clock',
+    type: 'ExpireHold',
+    subject: bookid,
+    time,
+    incarnation,
+    data: { reservationid, at: time },
+  }
+  await admin.xadd(key, '*', ...toFields([envelope]))
 }

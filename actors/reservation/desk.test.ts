@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { answered, answerOf, answerSchema } from './desk.ts'
+import { type Reservation, statuses, unset } from './reservation.ts'
+
+const at = new Date('2026-11-24T02:40:10.944Z')
+const row: Reservation = {
+  ...unset,
+  reservationid: '01a20646-76c0-7b29-af61-e9e4b5d9e512',
+  bookid: '1',
+  userid: 'ann',
+  status: 'Requested',
+  created_at: at,
+  updated_at: at,
+}
+
+/** As another process receives it. */
+const announced = (it: Reservation) => answerSchema.parse(JSON.parse(JSON.stringify(answerOf(it))))
+
+test.each(statuses)('a change to %s reaches the requests of other processes', (status) => {
+  const changed = { ...row, status, updated_at: new Date('2026-11-24T02:41:03.105Z') }
+  expect(answered(row, announced(changed))).toEqual(changed)
+  const more = { ...changed, reason: 'QueueFull', pickup_by: at, cause: 'Staff', note: 'damaged' } as const
+  expect(answered(row, announced(more))).toEqual(more)
+})
+
+test('an answer of a newer version is accepted with a reason and with facts that this one does not know', () => {
+  const answer = { ...announced(row), status: 'Failed', reason: 'MoonIsFull' }
+  expect(answerSchema.parse({ ...answer, shelf: 'B' })).toEqual(answer)
+})

@@ -1,0 +1,113 @@
+/** The HTTP API of staff for limits: how many reservations a customer has, and blocks. */
+import { createRoute, z } from '@hono/zod-openapi'
+import type { App } from '../../platform/http/app.ts'
+import { selfLink, selfSchema } from '../../platform/http/paging.ts'
+import { Problem, problemResponses } from '../../platform/http/problem.ts'
+import { reply } from '../../platform/http/reply.ts'
+import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
+import type { Sql } from '../../streams/postgres.ts'
+import { idSchema, textSchema } from '../messages.ts'
+import * as examples from './examples.ts'
+import { block, readStanding, type Standing, unblock } from './standings.ts'
+
+export type StandingsHttpOptions = {
+  app: App
+  sql: Sql
+  /** 0: no limit, and no blocks. */
+  activeMax: number
+  /** By Postgres's clock. */
+  now(): Date
+}
+
+const blockSchema = z
+  .object({
+    reason: textSchema.min(1).max(200).openapi({ description: 'for staff; the customer does not see it' }),
+    until: z.iso
+      .datetime({ offset: true })
+      .nullish()
+      .openapi({ description: 'when the block ends; without it, when staff end it' }),
+  })
+  .openapi('Block')
+
+const standingSchema = z
+  .object({
+    userid: z.string(),
+    active: z.array(z.uuid()).openapi({ description: 'the reservations that count, oldest first' }),
+    limit: z.int().nullable().openapi({ description: 'how many may be active; null: any number' }),
+    block: z
+      .object({ reason: z.string(), until: z.iso.datetime().nullable() })
+      .nullable()
+      .openapi({ description: 'the block that is in force' }),
+    _links: selfSchema,
+  })
+  .openapi('Standing')
+
+const params = z.object({ userid: idSchema })
+
+const get = createRoute({
+  method: 'get',
+  path: '/standings/{userid}',
+  operationId: 'getStanding',
+  summary: "A customer's active reservations, limit and block",
+  tags: ['standings'],
+  request: { params },
+  responses: { 200: jsonAnswer(standingSchema, 'The standing', examples.standing) },
+})
+
+const putBlock = createRoute({
+  method: 'put',
+  path: '/standings/{userid}/block',
+  operationId: 'blockCustomer',
+  summary: 'Block a customer',
+  description:
+    'New reservations fail with `Blocked`. Those that the customer has stay as they are. Replaces any block. Blocks need a limit: without `ACTIVE_MAX` the answer is 409.',
+  tags: ['standings'],
+  request: { params, body: jsonBody(blockSchema, examples.block) },
+  responses: {
+    200: jsonAnswer(standingSchema, 'The standing, with its block', examples.blocked),
+    ...problemResponses(409),
+  },
+})
+
+const deleteBlock = createRoute({
+  method: 'delete',
+  path: '/standings/{userid}/block',
+  operationId: 'unblockCustomer',
+  summary: 'End the block of a customer',
+  description: 'Without a block, this has no effect.',
+  tags: ['standings'],
+  request: { params },
+  responses: { 200: jsonAnswer(standingSchema, 'The standing, without a block', examples.standing) },
+})
+
+export function mountStandings({ app, sql, activeMax, now }: StandingsHttpOptions): void {
+  const read = async (userid: string) =>
+    reply(200, toBody(await readStanding(sql, userid, activeMax > 0), activeMax))
+
+  app.addRoute(get, (c) => read(c.req.valid('param').userid))
+
+  app.addRoute(putBlock, async (c) => {
+    const { userid } = c.req.valid('param')
+    const { reason, until } = c.req.valid('json')
+    if (activeMax === 0) throw new Problem('limits-off')
+    const end = until == null ? null : new Date(until)
+    if (end && end <= now())
+      throw new Problem('invalid-input', { errors: [{ pointer: '/until', detail: 'must be in the future' }] })
+    await block(sql, userid, { reason, until: end })
+    return await read(userid)
+  })
+
+  app.addRoute(deleteBlock, async (c) => {
+    const { userid } = c.req.valid('param')
+    await unblock(sql, userid)
+    return await read(userid)
+  })
+}
+
+const toBody = ({ userid, active, block }: Standing, activeMax: number) => ({
+  userid,
+  active,
+  limit: activeMax === 0 ? null : activeMax,
+  block: block && { reason: block.reason, until: block.until?.toISOString() ?? null },
+  _links: selfLink(`/standings/${encodeURIComponent(userid)}`),
+})
