@@ -13,11 +13,11 @@ import { type Call, day } from './day.ts'
 const system = useSystem({ partitions: 1, env: { RESEND_AFTER_MS: '600000', NOTICE_GATHER_MS: '0' } })
 
 /** The tables that are newer than the record. */
-const newTables = ['claim', 'untended', 'closing_day', 'queue', 'queue_tally']
+const newTables = ['claim', 'untended', 'closing_day', 'queue', 'queue_tally', 'standing']
 /** The members of rows that are newer than the record: null or 0 for a book without rules. */
 const newColumns = [
   ...['out', 'waiting', 'last_place', 'on_order', 'rules', 'refused'],
-  ...['pickup_by', 'place', 'other', 'cause', 'note', 'wait'],
+  ...['pickup_by', 'place', 'other', 'cause', 'note', 'wait', 'active', 'active_max'],
 ]
 /** The members of answers that are newer than the record and not null. */
 const newMembers = new Map([

@@ -5,6 +5,8 @@ import { Counter, Trend } from 'k6/metrics'
 export const timeToDecision = new Trend('time_to_decision', true)
 
 export const reserved = new Counter('reserved')
+/** Reservations that wait in a queue. */
+export const queued = new Counter('queued')
 export const refused = new Counter('refused')
 /** Requests that were answered before the decision, because the wait was over. */
 export const undecided = new Counter('undecided')
@@ -15,3 +17,5 @@ export const oversold = new Counter('oversold')
 export const forgotten = new Counter('forgotten')
 /** Books that the audit could not check. */
 export const unaudited = new Counter('unaudited')
+/** Reservations that were served before another one of their book that had waited longer. */
+export const overtaken = new Counter('overtaken')

@@ -4,7 +4,7 @@
  */
 import { check } from 'k6'
 import http, { type RefinedResponse } from 'k6/http'
-import { refused, reserved, timeToDecision, undecided } from './figures.ts'
+import { queued, refused, reserved, timeToDecision, undecided } from './figures.ts'
 import { settings } from './settings.ts'
 
 export const names = {
@@ -16,6 +16,10 @@ export const names = {
   books: 'GET /books',
   receive: 'POST /stocks',
   stock: 'GET /stocks/BOOKID',
+  rules: 'PUT /stocks/BOOKID/rules',
+  movements: 'GET /stocks/BOOKID/movements',
+  tasks: 'GET /tasks',
+  hold: 'PATCH /holds/ID',
   metrics: 'GET /metrics',
 } as const
 export type Name = (typeof names)[keyof typeof names]
@@ -24,28 +28,47 @@ export type Reservation = {
   reservationid: string
   bookid: string
   userid: string
-  status: 'Requested' | 'Reserved' | 'Failed' | 'Canceled'
+  status:
+    | 'Requested'
+    | 'Waiting'
+    | 'Reserved'
+    | 'Ready'
+    | 'Collected'
+    | 'Returned'
+    | 'Failed'
+    | 'Canceled'
+    | 'Expired'
   reason: string | null
+  position: number | null
+  waiting: number | null
 }
-export type Stock = { bookid: string; qty: number; held: number }
+/** The last three are null if the book has no rules. */
+export type Stock = {
+  bookid: string
+  qty: number
+  held: number
+  out: number | null
+  owned: number | null
+  waiting: number | null
+}
 
 const waitS = 10
 /** Longer than any requested wait. */
 const timeout = '15s'
 
-type Answer = RefinedResponse<'text'>
+export type Answer = RefinedResponse<'text'>
 
-const paramsOf = (name: Name, headers = {}) => ({
+export const paramsOf = (name: Name, headers = {}) => ({
   tags: { name },
   headers: { 'content-type': 'application/json', ...headers },
   timeout,
   responseType: 'text' as const,
 })
 
-const call = (method: string, name: Name, url: string, body?: object, headers = {}): Answer =>
+export const call = (method: string, name: Name, url: string, body?: object, headers = {}): Answer =>
   http.request(method, url, body && JSON.stringify(body), paramsOf(name, headers))
 
-const jsonOf = <Body>(answer: Answer): Body => JSON.parse(answer.body) as Body
+export const jsonOf = <Body>(answer: Answer): Body => JSON.parse(answer.body) as Body
 
 /** @returns the reservation, decided or not; undefined if it was not accepted. */
 export function reserve(bookid: string, userid: string): Reservation | undefined {
@@ -56,6 +79,7 @@ export function reserve(bookid: string, userid: string): Reservation | undefined
   if (reservation.status === 'Requested') undecided.add(1)
   else timeToDecision.add(answer.timings.duration)
   if (reservation.status === 'Reserved') reserved.add(1)
+  if (reservation.status === 'Waiting') queued.add(1)
   if (reservation.status === 'Failed') refused.add(1)
   return reservation
 }
@@ -78,7 +102,7 @@ export function findReservation(reservationid: string): Reservation | undefined 
   return check(answer, { found: ({ status }) => status === 200 }) ? jsonOf(answer) : undefined
 }
 
-type Page<Name extends string, Item> = {
+export type Page<Name extends string, Item> = {
   _embedded: { [K in Name]: Item[] }
   _links: { next?: { href: string } }
 }

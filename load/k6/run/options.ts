@@ -6,6 +6,7 @@ export const scripts = {
   smoke: 'does everything that a customer can do work?',
   reserve: 'how long do customers wait on a busy day?',
   'last-copy': 'in a rush, are exactly as many copies promised as there are?',
+  library: 'are customers who wait served in order while copies are lent and returned?',
   stress: 'beyond its capacity, does it degrade or fail?',
   spike: 'what do customers notice of a spike, and how soon is it over?',
   soak: 'after hours, has anything grown, slowed down or been lost?',
