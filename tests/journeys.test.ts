@@ -98,6 +98,25 @@ describe('a customer', () => {
     for (const { seen } of streams) expect(seen).toEqual(['Requested', 'Reserved', 'Canceled'])
   })
 
+  test('who follows a customer sees all their active reservations, and nothing to follow when none is left', async () => {
+    await receive(system(), 'follow-all', 1)
+    const { reservation } = system()
+    const [one, two] = [
+      await reserveAndWait(reservation, 'follow-all', 'lee'),
+      await reserveAndWait(reservation, 'follow-all', 'lee'),
+    ]
+    expect([one.status, two.status]).toEqual(['Reserved', 'Failed'])
+    await receive(system(), 'follow-all', 1)
+    const three = await reserveAndWait(reservation, 'follow-all', 'lee')
+    const path = '/reservations/events?userid=lee'
+    const stream = follow(reservation.url + path)
+    await eventually(() => stream.seen.length === 2)
+    for (const { reservationid } of [one, three]) await cancel(reservation, reservationid)
+    await stream.ended
+    expect(stream.seen).toEqual(['Reserved', 'Reserved', 'Canceled', 'Canceled'])
+    expect((await reservation.fetch('GET', path)).status).toBe(204)
+  })
+
   test('who follows a reservation reconnects after a second, and no proxy collects the events', async () => {
     const { reservationid } = await reserve(system().reservation, 'follow', 'ann')
     const events = await system().reservation.fetch('GET', `/reservations/${reservationid}/events`)
@@ -256,6 +275,7 @@ describe('an answer may be kept by caches', () => {
       'GET /reservations': ['no-store'],
       'GET /reservations/{reservationid}': ['no-store'],
       'GET /reservations/{reservationid}/events': ['no-store'],
+      'GET /reservations/events': ['no-store'],
       'PATCH /reservations/{reservationid}': ['no-store', { status: 'Canceled' }],
       'GET /standings/{userid}': ['no-store'],
       'PUT /standings/{userid}/block': ['no-store', { reason: 'overdue' }],
@@ -381,7 +401,7 @@ test('every request of requests.http works, in order, and together they are the 
     const client = clients.find((it) => url.startsWith(it.url))!
     const path = url.slice(client.url.length)
     made.push(`${method} ${path.split('?')[0]}`)
-    if (path.endsWith('/events')) {
+    if (path.split('?')[0]!.endsWith('/events')) {
       const events = follow(url)
       await eventually(() => events.seen.length > 0)
       followed.push(events.ended)

@@ -17,6 +17,7 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'GET /reservations/{*}',
     'PATCH /reservations/{*}',
     'GET /reservations/{*}/events',
+    'GET /reservations/events',
     'GET /standings/{*}',
     'PUT /standings/{*}/block',
     'DELETE /standings/{*}/block',

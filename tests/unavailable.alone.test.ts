@@ -244,7 +244,8 @@ async function callAll(reservationid: string) {
       const operation = `${method} ${template}`
       const path = template.replaceAll(/\{(\w+)\}/g, (_, name) => ids[name] ?? crypto.randomUUID())
       // An event stream has no end.
-      if (path.endsWith('/events')) return { operation, ...(await timed(system[service], path)) }
+      if (path.endsWith('/events'))
+        return { operation, ...(await timed(system[service], `${path}?userid=${ids.userid}`)) }
       // The client refuses a 503 without Retry-After.
       const { status, tookMs } = await system[service].ask(method, path, callOf(operation))
       return { operation, status, late: tookMs > promptMs }

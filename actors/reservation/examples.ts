@@ -45,6 +45,8 @@ export const event = {
   data: JSON.stringify(reservation),
 }
 
+export const customerEvent = { ...event, id: `${reservationid}/${reservation.status}` }
+
 export const book = {
   bookid: '1',
   title: 'Momo',

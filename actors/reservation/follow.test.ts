@@ -26,7 +26,9 @@ const answer = (status: Status, second: number, more: Partial<Answer> = {}): Ans
 })
 
 /** A stream about one reservation. `rows` is what Postgres has, `positions` what the queue has. */
-function followed(reservation: Reservation, rows: Reservation[] = []) {
+const followed = (reservation: Reservation, rows: Reservation[] = []) => followedAll([reservation], rows)
+
+function followedAll(reservations: Reservation[], rows: Reservation[] = []) {
   const stop = new AbortController()
   const asked: [string, number[]][] = []
   const queue = new Map<number, Position>()
@@ -37,21 +39,25 @@ function followed(reservation: Reservation, rows: Reservation[] = []) {
       return queue
     },
   })
-  let announce = (_: Answer) => {}
+  const listeners = new Map<string, (answer: Answer) => void>()
   const desk = {
-    listen(_: string, listener: (answer: Answer) => void) {
-      announce = listener
-      return () => {}
+    listen(id: string, listener: (answer: Answer) => void) {
+      listeners.set(id, listener)
+      return () => listeners.delete(id)
     },
   }
+  const places = new DisposableStack()
+  const freed = Promise.withResolvers<void>()
+  places.defer(freed.resolve)
   const app = new Hono().get('/', (c) =>
     follow(c, {
-      reservation,
+      reservations,
+      idOf: (it) => (reservations.length === 1 ? it.status : `${it.reservationid}/${it.status}`),
       desk,
       positions,
       read: async () => rows.shift(),
       stopping: stop.signal,
-      place: new DisposableStack(),
+      places,
     }),
   )
   const running = positions.run(stop.signal)
@@ -71,7 +77,9 @@ function followed(reservation: Reservation, rows: Reservation[] = []) {
   return {
     queue,
     asked,
-    announce: (it: Answer) => announce(it),
+    listeners,
+    freed: freed.promise,
+    announce: (it: Answer) => listeners.get(it.reservationid)!(it),
     next: async () => (await events.next()).value,
     async [Symbol.asyncDispose]() {
       stop.abort()
@@ -128,3 +136,24 @@ test.each(['Collected', 'Expired', 'Failed', 'Canceled'] as const)(
     expect(await stream.next()).toBeUndefined()
   },
 )
+
+test('the reservations of a customer share a stream, which ends when all are final', async () => {
+  const [first, second] = [row('Waiting', { place: 7, queue: { position: 2, waiting: 2 } }), row('Requested')]
+  const other = '01a20646-76c0-7b29-af61-000000000000'
+  await using stream = followedAll([first, { ...second, reservationid: other }])
+  expect(await stream.next()).toMatchObject({ event: 'status', id: `${reservationid}/Waiting`, position: 2 })
+  expect(await stream.next()).toMatchObject({ event: 'status', id: `${other}/Requested` })
+  stream.announce(answer('Failed', 1, { reservationid: other }))
+  expect(await stream.next()).toMatchObject({ event: 'status', id: `${other}/Failed` })
+  stream.queue.set(7, { position: 1, waiting: 1 })
+  expect(await stream.next()).toMatchObject({
+    event: 'position',
+    id: `${reservationid}/Waiting`,
+    position: 1,
+  })
+  stream.announce(answer('Canceled', 2))
+  expect(await stream.next()).toMatchObject({ id: `${reservationid}/Canceled` })
+  expect(await stream.next()).toBeUndefined()
+  await stream.freed
+  expect(stream.listeners.size).toBe(0)
+})

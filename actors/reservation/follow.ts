@@ -1,13 +1,12 @@
 /**
- * Follows one reservation with Server-Sent Events: its current status, then each change. While it waits, its position is sent
- * too, at most once a minute.
+ * Follows reservations with Server-Sent Events: the current status of each, then each change, until all are final. While one
+ * waits, its position is sent too, at most once a minute.
  */
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { safeHeaders } from '../../platform/http/reply.ts'
-import { answered, type Desk } from './desk.ts'
-import type { Positions } from './positions.ts'
-import { isFinal, type Reservation } from './reservation.ts'
+import { Followed, type FollowedOptions } from './followed.ts'
+import type { Reservation } from './reservation.ts'
 import { toBody } from './resource.ts'
 
 /** When a client is to reconnect. Without it browsers take 3 to 5 s, which every rollout would cost them. */
@@ -19,88 +18,52 @@ const headers = { ...safeHeaders, 'x-accel-buffering': 'no' }
 /** A regular comment keeps proxies from closing an idle stream, and reveals that a client is gone. */
 const heartbeatMs = 15_000
 
-export type FollowOptions = {
-  reservation: Reservation
-  desk: Pick<Desk, 'listen'>
-  positions: Pick<Positions, 'follow'>
-  /** Reads the reservation again. */
-  read(): Promise<Reservation | undefined>
+export type FollowOptions = FollowedOptions & {
+  reservations: Reservation[]
+  /** The id of an event, which a client that reconnects sends back. */
+  idOf(reservation: Reservation): string
   stopping: AbortSignal
-  /** This request's place among the held requests. The stream keeps it until it ends. */
-  place: DisposableStack
+  /** This request's places among the held requests. The stream keeps them until it ends. */
+  places: DisposableStack
 }
 
-/** An event's id is the status, so a client that reconnects after the final event gets 204 and stops reconnecting. */
 export function follow(c: Context, options: FollowOptions): Response {
-  const { reservation, desk, positions, stopping, place } = options
-  if (isFinal(reservation.status) && c.req.header('last-event-id') === reservation.status)
-    return c.body(null, 204, safeHeaders)
+  const { reservations, idOf, stopping, places } = options
   // HEAD runs this handler and discards the body unread: the stream would never end.
   if (c.req.method === 'HEAD') return c.body(null, 200, { ...headers, 'content-type': 'text/event-stream' })
-  const ownPlace = place.move()
+  const ownPlaces = places.move()
   const response = streamSSE(c, async (stream) => {
-    let current = reservation
-    let sent: Reservation | undefined
     let changed = Promise.withResolvers<void>()
-    const refresh = async () => {
-      const asked = current
-      const row = await options.read().catch(() => undefined)
-      if (!row || current.status !== asked.status || current.updated_at > asked.updated_at) return
-      current = row
-      changed.resolve()
-    }
-    const stopListening = desk.listen(reservation.reservationid, (answer) => {
-      const next = answered(current, answer)
-      // It was looked up before the last change, or the clock of Postgres was set back.
-      if (next.updated_at < current.updated_at) return void refresh()
-      current = next
-      changed.resolve()
-    })
-    const stopPositions = positions.follow({
-      current: () => current,
-      moved(queue) {
-        if (current.status !== 'Waiting') return
-        current = { ...current, queue }
-        changed.resolve()
-      },
-    })
-    const stop = () => changed.resolve()
-    stream.onAbort(stop)
-    stopping.addEventListener('abort', stop)
+    const wake = () => changed.resolve()
+    const followed = reservations.map((it) => ownPlaces.use(new Followed(it, options, wake)))
+    stream.onAbort(wake)
+    stopping.addEventListener('abort', wake)
     const heartbeat = setInterval(() => void stream.write(': still here\n\n'), heartbeatMs)
+    const isOpen = () => !stream.aborted && !stopping.aborted
+    let retry: { retry?: number } = { retry: reconnectAfterMs }
     try {
-      while (!stream.aborted && !stopping.aborted) {
-        const event = newsOf(current, sent)
-        if (event) {
-          // An answer does not have the place.
-          if (event === 'status' && sent && current.status === 'Waiting') await refresh()
-          const retry = sent === undefined ? { retry: reconnectAfterMs } : {}
-          sent = current
-          const data = JSON.stringify(toBody(sent))
-          await stream.writeSSE({ event, id: sent.status, data, ...retry })
-          if (isFinal(sent.status)) break
+      while (isOpen()) {
+        for (const it of followed) {
+          const news = isOpen() ? await it.next() : undefined
+          if (!news) continue
+          const { event, reservation } = news
+          const data = JSON.stringify(toBody(reservation))
+          await stream.writeSSE({ event, id: idOf(reservation), data, ...retry })
+          retry = {}
         }
+        if (followed.every((it) => it.isOver)) break
         await changed.promise
         changed = Promise.withResolvers()
       }
     } finally {
       clearInterval(heartbeat)
-      stopping.removeEventListener('abort', stop)
-      stopListening()
-      stopPositions()
-      ownPlace.dispose()
+      stopping.removeEventListener('abort', wake)
+      ownPlaces.dispose()
     }
   })
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
   return response
 }
 
-/** @returns the event that a client needs to see, if there is one. */
-function newsOf(current: Reservation, sent: Reservation | undefined): 'status' | 'position' | undefined {
-  if (!sent || current.status !== sent.status) return 'status'
-  if (current.status === 'Ready') return same(current.pickup_by, sent.pickup_by) ? undefined : 'status'
-  const [now, before] = [current.queue, sent.queue]
-  return now?.position !== before?.position || now?.waiting !== before?.waiting ? 'position' : undefined
-}
-
-const same = (a: Date | null, b: Date | null): boolean => a?.getTime() === b?.getTime()
+/** Answers a client that has nothing to follow. It stops reconnecting. */
+export const nothingToFollow = (c: Context): Response => c.body(null, 204, safeHeaders)

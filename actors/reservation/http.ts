@@ -18,12 +18,13 @@ import { idSchema } from '../messages.ts'
 import { findBooks } from './books.ts'
 import type { Desk } from './desk.ts'
 import * as examples from './examples.ts'
-import { follow } from './follow.ts'
+import { follow, nothingToFollow } from './follow.ts'
 import type { Positions } from './positions.ts'
-import { type Reservation, statuses } from './reservation.ts'
+import { isFinal, type Reservation, statuses } from './reservation.ts'
 import {
   bookSchema,
   cancellationSchema,
+  customerEventSchema,
   eventSchema,
   newReservationSchema,
   reservationSchema,
@@ -44,6 +45,11 @@ export const about: Omit<About, 'service'> = {
 
 /** The longest that a request may wait for the decision. */
 const waitMaxS = 30
+
+/** Of one customer, in one stream. */
+const followedMax = 100
+/** Reservations of a stream that need as much memory as a held request. */
+const followedPerPlace = 10
 
 const listsAtOnce = 2
 const searchesAtOnce = 2
@@ -162,6 +168,25 @@ const events = createRoute({
   },
 })
 
+const eventsOfCustomer = createRoute({
+  method: 'get',
+  path: '/reservations/events',
+  operationId: 'followReservations',
+  summary: 'Follow all active reservations of a customer',
+  description:
+    'Server-Sent Events as of a single reservation, for those of the customer that are active when the stream begins, at most the newest 100. It ends when all are final. A client that reconnects starts again, whatever `Last-Event-ID` it sends: with the current status of those that are active by then. One that ended meanwhile is not among them and can be read by itself, and one that was made meanwhile is.',
+  tags: ['reservations'],
+  request: { query: z.object({ userid: idSchema }) },
+  responses: {
+    200: {
+      description: 'A stream of `status` and `position` events',
+      headers: z.object({ 'x-accel-buffering': z.literal('no') }),
+      content: { 'text/event-stream': { schema: customerEventSchema, example: examples.customerEvent } },
+    },
+    204: { description: 'No reservation of the customer is active, so there is nothing to reconnect for' },
+  },
+})
+
 const books = createRoute({
   method: 'get',
   path: '/books',
@@ -198,6 +223,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   const { app, sql, reads, desk, positions, held, stopping } = options
   // Separate limits, so that many searches do not hold up lists.
   const lists = new Reads(reads, listsAtOnce)
+  const read = (reservationid: string) => store.find(sql, reservationid)
   const searches = new Reads(reads, searchesAtOnce)
 
   app.addRoute(create, async (c) => {
@@ -235,6 +261,22 @@ export function mountReservations(options: ReservationHttpOptions): void {
     return replyPage(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody)
   })
 
+  // Ahead of the routes with an id in this place.
+  app.addRoute(eventsOfCustomer, async (c) => {
+    using places = new DisposableStack()
+    places.use(held.take())
+    const { userid } = c.req.valid('query')
+    const reservations = await lists.run(
+      (sql) => store.listActive(sql, userid, followedMax),
+      c.req.raw.signal,
+    )
+    if (reservations.length === 0) return nothingToFollow(c)
+    for (let count = followedPerPlace; count < reservations.length; count += followedPerPlace)
+      places.use(held.take())
+    const idOf = ({ reservationid, status }: Reservation) => `${reservationid}/${status}`
+    return follow(c, { reservations, idOf, desk, positions, read, stopping, places })
+  })
+
   app.addRoute(get, async (c) => reply(200, toBody(await found(c))))
 
   app.addRoute(cancel, async (c) => {
@@ -251,11 +293,14 @@ export function mountReservations(options: ReservationHttpOptions): void {
   })
 
   app.addRoute(events, async (c) => {
-    using place = new DisposableStack()
-    place.use(held.take())
+    using places = new DisposableStack()
+    places.use(held.take())
     const reservation = await found(c)
-    const read = () => store.find(sql, reservation.reservationid)
-    return follow(c, { reservation, desk, positions, read, stopping, place })
+    const idOf = ({ status }: Reservation) => status
+    // A client that reconnects after the final event is to stop.
+    if (isFinal(reservation.status) && c.req.header('last-event-id') === idOf(reservation))
+      return nothingToFollow(c)
+    return follow(c, { reservations: [reservation], idOf, desk, positions, read, stopping, places })
   })
 
   app.addRoute(books, async (c) => {

@@ -255,6 +255,10 @@ describe('with a million reservations', () => {
       [undefined, 'Requested' as const, 'Reserved' as const].map((status) => ({ before, status, limit: 51 })),
     )
 
+    test('for the active reservations of a customer', async () => {
+      await expectIndexes(unforced, (sql) => store.listActive(sql, 'user-7', 100))
+    })
+
     test.each(lists)('for lists of a user or a book, $status before $before', async (query) => {
       for (const whose of [
         { userid: 'user-7' },

@@ -82,6 +82,10 @@ export const eventSchema = z
   })
   .openapi('ReservationEvent')
 
+export const customerEventSchema = eventSchema
+  .extend({ id: z.string().openapi({ description: 'the reservationid and the status' }) })
+  .openapi('CustomerReservationEvent')
+
 export const bookSchema = z
   .object({
     bookid: z.string(),

@@ -3,6 +3,7 @@ import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows, rows } from '../../streams/rows.ts'
 import { positionIn } from './queue.ts'
 import {
+  active,
   type Cancellation,
   leadingTo,
   type NewReservation,
@@ -137,6 +138,18 @@ export function list(
       ${before ? sql`and reservationid < ${before}` : sql``}
     order by reservationid desc limit ${limit}`
 }
+
+/** Of a customer with a long history, only the newest are searched. */
+const searchedMax = 1_000
+
+/** A customer's active reservations, newest first, with positions. */
+export const listActive = (sql: Sql, userid: string, limit: number): Promise<Reservation[]> => sql<
+  Reservation[]
+>`
+  select ${shown(sql)}, ${positionIn(sql)} from (
+    select * from reservation where userid = ${userid} order by reservationid desc limit ${searchedMax}
+  ) as r
+  where status = any(${active}::text[]) order by reservationid desc limit ${limit}`
 
 const shown = (sql: Sql) => sql`
   reservationid, bookid, userid, status, reason, other, place, pickup_by, cause, note, active, active_max,

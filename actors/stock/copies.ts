@@ -105,7 +105,9 @@ function withdrawn(
   }
   now = moved(now, { available: -qty })
   events.push({ type: 'CopiesWithdrawn', ...figuresOf(now), qty, reason })
-  const inOrder = [...again, ...queue].sort((a, b) => a.place - b.place)
+  // Behind the end of a queue that is longer, others may be next.
+  const end = queue.length < book.waiting ? (queue.at(-1)?.place ?? 0) : Number.POSITIVE_INFINITY
+  const inOrder = [...again.filter((it) => it.place < end), ...queue].sort((a, b) => a.place - b.place)
   const served = serve(now, inOrder, shelf)
   if (served.length > 0) return [...events, ...served]
   return wants(now) ? [...events, requested(now, now.shortage)] : events

@@ -2,6 +2,8 @@
 import { expect, test } from 'vitest'
 import type { StockCommand, StockEvent } from '../messages.ts'
 import { presets, type Rules } from './rules.ts'
+import type { StockState } from './state.ts'
+import { stock } from './stock.ts'
 import { BookActor, bookid, instants, uuid } from './testing.ts'
 
 const [before, deadline, later] = instants
@@ -411,4 +413,26 @@ test('the end of a wait does not move when the request is repeated', () => {
   const wait = actor.holds.get(uuid(1, 3))
   actor.take(reserve(3))
   expect(actor.holds.get(uuid(1, 3))?.hold).toBe(wait?.hold)
+})
+
+test('BQ1: a copy that is taken back does not overtake those who wait behind the loaded head of the queue', () => {
+  const initial = stock.initial(bookid)
+  const wait = (n: number) => ({ ...who(n), place: n, turn: 1 })
+  const counts = { available: 5, held: 1, waiting: 10, lastPlace: 60, received: true }
+  const state: StockState = {
+    ...initial,
+    book: { ...initial.book, ...counts },
+    ...who(50),
+    hold: { status: 'held', place: 50, turn: 1 },
+    rules: library,
+    queue: [wait(3)],
+    shelf: { rules: library, pickupBy: null },
+  }
+  const served = (queue: StockState['queue']) =>
+    stock
+      .decide(lose(50), { ...state, queue })
+      .flatMap((it) => (it.type === 'CopyReserved' ? [it.place] : []))
+  expect(served([wait(3)])).toEqual([3])
+  expect(served([wait(3), wait(55)])).toEqual([3, 50, 55])
+  expect(served([])).toEqual([])
 })

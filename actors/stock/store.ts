@@ -119,7 +119,7 @@ export async function loadClaims(
       ) q) as queues,
       (select coalesce(json_agg(h), '[]') from ${rows(sql, heldLast, wanted)} as w cross join lateral (
         select ${shown} from claim c where c.bookid = w.bookid and kind in ('held', 'ready')
-        order by kind, place desc nulls first limit w.count
+        order by kind, place desc nulls last limit w.count
       ) h) as "heldLast",
       (select coalesce(json_agg(u), '[]') from (
         select ${shown} from claim c
