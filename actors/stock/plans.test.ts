@@ -143,7 +143,7 @@ async function lease(sql: Sql): Promise<void> {
   await releaseLeases(sql, worker, [1])
 }
 
-/** What a batch about books with rules reads: heads of queues, copies to take back, and claims of customers. */
+/** Reads for a batch about books with rules: heads of queues, copies to take back, and claims of customers. */
 const claims = (sql: Sql, size: number) =>
   loadClaims(
     sql,
