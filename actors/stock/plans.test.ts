@@ -16,6 +16,7 @@ import { type StockCommand, topics } from '../messages.ts'
 import * as due from './due.ts'
 import { source, stockCommandHandler } from './handler.ts'
 import * as queries from './queries.ts'
+import { loadClaims } from './store.ts'
 import { withoutRules } from './testing.ts'
 
 const partitions = 16
@@ -141,10 +142,20 @@ async function lease(sql: Sql): Promise<void> {
   await releaseLeases(sql, worker, [1])
 }
 
+/** Reads the claims that a batch needs: heads of queues, copies to take back, and those of customers. */
+const claims = (sql: Sql, size: number) =>
+  loadClaims(
+    sql,
+    [{ bookid: 'wanted', limit: 200 }, ...range(size).map((i) => ({ bookid: `book-${i}`, limit: 2 }))],
+    [{ bookid: 'book-1', limit: 3 }],
+    [{ bookid: 'wanted', userid: 'u-7' }, ...range(size).map((i) => ({ bookid: `book-${i}`, userid: 'u' }))],
+  )
+
 async function expectHot(size: number): Promise<void> {
   // These have a row per partition or process.
   await expectIndexes(hot, lease, { small: ['incarnation', 'mailbox', 'worker'] })
   expect(await expectIndexes(hot, (sql) => decide(sql, size))).toBeGreaterThanOrEqual(2)
+  expect(await expectIndexes(hot, (sql) => claims(sql, size))).toBe(1)
   expect(await expectIndexes(hot, refill)).toBe(4)
   await expectIndexes(hot, (sql) => lettersToRedrive(sql, range(partitions)))
 }
@@ -183,6 +194,7 @@ const tables = ['hold', 'event_batch', 'event_subject', 'book', 'command', 'purc
 const million = 1_000_000
 const books = 50_000
 const purchases = 200_000
+const waiting = 100_000
 
 async function fill(sql: Sql): Promise<void> {
   const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
@@ -208,6 +220,9 @@ async function fill(sql: Sql): Promise<void> {
       case i % 4 when 2 then now() + (i - 5000) * interval '1 minute' end,
       case i % 4 when 0 then now() + (i - 5000) * interval '1 minute' end
     from ${some}`
+  await sql`
+    insert into claim (reservationid, bookid, partition, userid, kind, place, since)
+    select gen_random_uuid(), 'wanted', 0, 'u-' || i, 'waiting', i, now() from generate_series(1, ${waiting}::int) i`
   await sql`
     insert into book (bookid, available, received, requested_at)
     select 'book-' || i, i % 10, true, case when i % 10 = 0 then now() end
@@ -250,6 +265,12 @@ describe('with a million holds and events', () => {
       const read = await fetched(unforced, 'claim', look)
       expect(read).toBeGreaterThan(0)
       expect(read).toBeLessThanOrEqual(10_000)
+    })
+
+    test('for the claims of a batch, which reads the head of a long queue only', async () => {
+      const read = await fetched(hot, 'claim', (sql) => claims(sql, 10))
+      expect(read).toBeGreaterThanOrEqual(201)
+      expect(read).toBeLessThanOrEqual(300)
     })
 
     test('for lists of all', async () => {
