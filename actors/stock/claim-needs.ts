@@ -12,19 +12,26 @@ export class ClaimNeeds {
   readonly #heads = new Map<string, number>()
   readonly #heldLast = new Map<string, number>()
   readonly #customers = new Map<string, Customer>()
+  /** Books whose rules the batch changes: what it needs later may follow from other rules than they have now. */
+  readonly #changing = new Set<string>()
+  /** How many messages there are: each may end a hold. */
+  #count = 0
 
   add(message: StockCommand, book: Book, rules: Rules): void {
     const { bookid } = message
     if (message.type === 'ReserveCopy') {
       const { userid } = message
-      if (rules.onePerBook) this.#customers.set(`${bookid} ${userid}`, { bookid, userid })
+      if (rules.onePerBook || this.#changing.has(bookid))
+        this.#customers.set(`${bookid} ${userid}`, { bookid, userid })
     } else if (book.waiting > 0) {
       this.#heads.set(bookid, Math.min(headMax, (this.#heads.get(bookid) ?? 0) + leavingMax(message)))
     }
     if (message.type === 'WithdrawCopies' && message.evenHeld) {
-      const { qty } = message
-      this.#heldLast.set(bookid, Math.min(headMax, (this.#heldLast.get(bookid) ?? 0) + qty))
+      const takenMax = Math.min(message.qty, servedMax)
+      this.#heldLast.set(bookid, (this.#heldLast.get(bookid) ?? 0) + takenMax)
     }
+    if (message.type === 'ChangeRules') this.#changing.add(bookid)
+    this.#count++
   }
 
   get isEmpty(): boolean {
@@ -35,8 +42,9 @@ export class ClaimNeeds {
     return wanted(this.#heads)
   }
 
+  /** More than the batch takes back, because some may be handed over or end in the same batch. */
   get heldLast(): Wanted[] {
-    return wanted(this.#heldLast)
+    return wanted(this.#heldLast).map(({ bookid, limit }) => ({ bookid, limit: limit + this.#count }))
   }
 
   get customers(): Customer[] {

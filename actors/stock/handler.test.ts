@@ -131,40 +131,42 @@ test.each([1, 2, 3])('any batching of the same commands has the same effects (hi
 /** Commands to books with rules: twins, queues that form and drain, deadlines, withdrawals. */
 function historyWithRules(seed: number, length: number): StockCommand[] {
   const roll = dice(seed)
-  return range(length).map((i): StockCommand => {
-    // Reservations come and go.
-    const n = Math.floor(i / 25) + roll(8)
-    const bookid = `book-${n % 2}`
-    const { reservationid, userid } = { reservationid: uuid(1, n), userid: `user-${(n >> 1) % 9}` }
-    const who = { bookid, reservationid, userid }
-    const byStaff = { bookid, commandid: uuid(2, i), reservationid }
-    const { commandid } = byStaff
-    const at = instants[roll(3)]!
-    const every: StockCommand[] = [
-      { type: 'ReserveCopy', ...who },
-      { type: 'ReserveCopy', ...who },
-      { type: 'ReserveCopy', ...who },
-      { type: 'ReleaseCopy', ...who },
-      { type: 'ReceiveCopies', bookid, commandid, qty: 1 },
-      { type: 'ShelveCopy', ...byStaff },
-      { type: 'ShelveCopy', ...byStaff },
-      { type: 'HandOverCopy', ...byStaff },
-      { type: 'ReturnCopy', ...byStaff },
-      { type: 'ExtendPickup', ...byStaff, pickupBy: at },
-      { type: 'ExpireHold', bookid, reservationid, at },
-      { type: 'LapseWait', bookid, reservationid, at },
-      { type: 'WithdrawCopies', ...byStaff, qty: 1, reason: 'Lost' },
-      { type: 'WithdrawCopies', bookid, commandid, qty: 2, reason: 'Damaged', evenHeld: true },
-      { type: 'DeclinePurchase', bookid, commandid },
-      {
-        type: 'ChangeRules',
-        bookid,
-        commandid,
-        rules: roll(2) ? {} : { onePerBook: false, pullStep: false },
-      },
-    ]
-    return every[roll(every.length)]!
-  })
+  return range(length)
+    .map((i): StockCommand => {
+      // Reservations come and go.
+      const n = Math.floor(i / 25) + roll(8)
+      const bookid = `book-${n % 2}`
+      const { reservationid, userid } = { reservationid: uuid(1, n), userid: `user-${(n >> 1) % 9}` }
+      const who = { bookid, reservationid, userid }
+      const byStaff = { bookid, commandid: uuid(2, i), reservationid }
+      const { commandid } = byStaff
+      const at = instants[roll(3)]!
+      const every: StockCommand[] = [
+        { type: 'ReserveCopy', ...who },
+        { type: 'ReserveCopy', ...who },
+        { type: 'ReserveCopy', ...who },
+        { type: 'ReleaseCopy', ...who },
+        { type: 'ReceiveCopies', bookid, commandid, qty: 1 },
+        { type: 'ShelveCopy', ...byStaff },
+        { type: 'ShelveCopy', ...byStaff },
+        { type: 'HandOverCopy', ...byStaff },
+        { type: 'ReturnCopy', ...byStaff },
+        { type: 'ExtendPickup', ...byStaff, pickupBy: at },
+        { type: 'ExpireHold', bookid, reservationid, at },
+        { type: 'LapseWait', bookid, reservationid, at },
+        { type: 'WithdrawCopies', ...byStaff, qty: 1, reason: 'Lost' },
+        { type: 'WithdrawCopies', bookid, commandid, qty: 2, reason: 'Damaged', evenHeld: true },
+        { type: 'DeclinePurchase', bookid, commandid },
+        {
+          type: 'ChangeRules',
+          bookid,
+          commandid,
+          rules: [{}, { onePerBook: false, pullStep: false }, { queueMax: 0 }][roll(3)]!,
+        },
+      ]
+      return every[roll(every.length)]!
+    })
+    .flatMap((it) => (roll(8) ? [it] : [it, it]))
 }
 
 test.each([1, 2])(
@@ -190,6 +192,59 @@ test.each([1, 2])(
     for (const other of others) expect(other).toEqual(oneByOne)
   },
 )
+
+const who = (n: number) => ({ bookid: 'b', reservationid: uuid(1, n), userid: `user-${n}` })
+const reserve = (n: number, more = {}): StockCommand => ({ type: 'ReserveCopy', ...who(n), ...more })
+const staff = (n: number) => ({ bookid: 'b', commandid: uuid(2, n) })
+const handOver = (n: number, of: number): StockCommand => ({
+  type: 'HandOverCopy',
+  ...staff(n),
+  reservationid: uuid(1, of),
+})
+const ruled = (n: number, rules: object): StockCommand => ({ type: 'ChangeRules', ...staff(n), rules })
+const arrived = (n: number, qty: number): StockCommand => ({ type: 'ReceiveCopies', ...staff(n), qty })
+const takeOne = (n: number): StockCommand => ({
+  type: 'WithdrawCopies',
+  ...staff(n),
+  qty: 1,
+  reason: 'Lost',
+  evenHeld: true,
+})
+
+test.each<[name: string, given: StockCommand[], batch: StockCommand[]]>([
+  ['a command that is refused comes twice', [arrived(1, 1), reserve(1)], [handOver(2, 9), handOver(2, 9)]],
+  [
+    'a customer may have one copy only, from now on',
+    [ruled(1, { onePerBook: false }), arrived(2, 2), reserve(1)],
+    [ruled(3, {}), reserve(2, { userid: 'user-1' })],
+  ],
+  [
+    'the copy that would be taken back first is handed over',
+    [arrived(1, 2), reserve(1), reserve(2)],
+    [handOver(2, 2), takeOne(3)],
+  ],
+  [
+    'a customer who came before there was a queue is the last to lose their copy',
+    [ruled(1, { queueMax: 0 }), arrived(2, 2), reserve(1), ruled(3, {}), reserve(2)],
+    [takeOne(4)],
+  ],
+  [
+    'a customer is served, and their copy handed over',
+    [arrived(1, 1), reserve(1), reserve(2)],
+    [arrived(2, 1), handOver(3, 2)],
+  ],
+])('one batch decides like one command after the other: %s', async (_, given, batch) => {
+  const commands = [...given, ...batch]
+  const actor = new BookActor(presets.library, 'b')
+  const wanted = commands.flatMap((it) => actor.take(it)).map((it) => JSON.stringify(it))
+  const runs = []
+  for (const size of [1, given.length]) {
+    await using database = await openDatabase('stock', 1)
+    runs.push(await handled(database.sql, commands, size, withRules(presets.library, deadline, deadline)))
+  }
+  for (const run of runs) expect(run.decisions).toEqual(wanted)
+  expect(runs[1]).toEqual(runs[0])
+})
 
 test('movements of a book are paged newest first, with any page size and any number per commit', async () => {
   await using database = await openDatabase('stock', 1)

@@ -31,7 +31,10 @@ const holdSchema = z
     userid: z.string(),
     status: z.enum(Object.values(shown)),
     reason: z.enum(stockRefusalReasons).nullable().openapi({ description: 'why the reservation failed' }),
-    place: z.int().nullable().openapi({ description: 'its number in the order of arrival at the book' }),
+    place: z.int().nullable().openapi({
+      description:
+        'its number in the order of arrival at the book; null without a queue, and once the copy was handed over',
+    }),
     pickupBy: z.iso.datetime().nullable().openapi({ description: 'until when the copy is kept' }),
     _links: selfSchema,
   })

@@ -119,7 +119,7 @@ export async function loadClaims(
       ) q) as queues,
       (select coalesce(json_agg(h), '[]') from ${rows(sql, heldLast, wanted)} as w cross join lateral (
         select ${shown} from claim c where c.bookid = w.bookid and kind in ('held', 'ready')
-        order by kind, place desc nulls first limit w.count
+        order by kind, place desc nulls last limit w.count
       ) h) as "heldLast",
       (select coalesce(json_agg(u), '[]') from (
         select ${shown} from claim c
@@ -232,7 +232,7 @@ export const upsertClaims = (sql: Sql, claims: ClaimRow[]): Fragment => sql`
       lapses_at: ['text', ({ hold }) => ('lapsesAt' in hold ? hold.lapsesAt : null)],
     })} as c
     on conflict (reservationid) do update set
-      kind = excluded.kind, place = coalesce(excluded.place, claim.place), turn = excluded.turn,
+      kind = excluded.kind, place = excluded.place, turn = excluded.turn,
       pickup_by = excluded.pickup_by, lapses_at = excluded.lapses_at, asked_at = null,
       since = case when claim.kind = excluded.kind then claim.since else excluded.since end
   )`
