@@ -229,6 +229,11 @@ test.each<[name: string, given: StockCommand[], batch: StockCommand[]]>([
     [takeOne(4)],
   ],
   [
+    'a customer who has bought a copy may buy another',
+    [ruled(1, { lend: false }), arrived(2, 2), reserve(1)],
+    [handOver(3, 1), reserve(2, { userid: 'user-1' })],
+  ],
+  [
     'a customer is served, and their copy handed over',
     [arrived(1, 1), reserve(1), reserve(2)],
     [arrived(2, 1), handOver(3, 2)],
