@@ -76,6 +76,7 @@ export class Changes {
       reservationid,
       hold: known?.hold,
       userid: known?.userid,
+      lent: known?.hold.status === 'collected' && this.#hasClaim(reservationid!, known.claimed),
       handled: 'commandid' in message && handled.has(message.commandid),
       rules,
       queue: book.waiting > 0 ? this.#waits.headOf(bookid) : [],
@@ -84,6 +85,10 @@ export class Changes {
       shelf: { rules, pickupBy: ruled ? this.#surroundings.pickupBy(rules) : null },
       lapsesAt: ruled ? this.#surroundings.lapsesAt(rules) : null,
     }
+  }
+
+  #hasClaim(reservationid: string, before: boolean): boolean {
+    return this.#claims.has(reservationid) || (before && !this.#ended.has(reservationid))
   }
 
   #heldLast(bookid: string): HeldCopy[] {
