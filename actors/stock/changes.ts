@@ -25,8 +25,8 @@ export class Changes {
   readonly #surroundings: Surroundings
   readonly #loaded: ReadonlyMap<string, Book>
   readonly #waits = new Waits()
-  /** Claims of the batch's customers and books that its commands changed or may change. */
-  readonly #claimed = new Set<string>()
+  /** By book and customer: the reservations with a claim, as far as the batch needs them. */
+  readonly #claimants = new Map<string, Set<string>>()
   readonly #books = new Map<string, store.BookRow>()
   readonly #newHolds = new Map<string, store.HoldRow>()
   readonly #changedHolds = new Map<string, store.HoldRow>()
@@ -47,7 +47,7 @@ export class Changes {
   #addClaims({ queues, heldLast, ofCustomers }: store.Claims): void {
     for (const claim of [...queues, ...heldLast, ...ofCustomers]) {
       const { reservationid } = claim
-      this.#claimed.add(reservationid)
+      this.#setClaimed(claim, true)
       if (!this.#memory.holds.has(reservationid))
         this.#memory.holds.set(reservationid, store.holdOfClaim(claim))
     }
@@ -76,6 +76,7 @@ export class Changes {
       reservationid,
       hold: known?.hold,
       userid: known?.userid,
+      lent: known?.hold.status === 'collected' && this.#hasClaim(reservationid!, known.claimed),
       handled: 'commandid' in message && handled.has(message.commandid),
       rules,
       queue: book.waiting > 0 ? this.#waits.headOf(bookid) : [],
@@ -84,6 +85,10 @@ export class Changes {
       shelf: { rules, pickupBy: ruled ? this.#surroundings.pickupBy(rules) : null },
       lapsesAt: ruled ? this.#surroundings.lapsesAt(rules) : null,
     }
+  }
+
+  #hasClaim(reservationid: string, before: boolean): boolean {
+    return this.#claims.has(reservationid) || (before && !this.#ended.has(reservationid))
   }
 
   #heldLast(bookid: string): HeldCopy[] {
@@ -96,11 +101,21 @@ export class Changes {
     return held.sort((a, b) => Number(a.ready) - Number(b.ready) || (b.place ?? 0) - (a.place ?? 0))
   }
 
+  #setClaimed(
+    { bookid, userid, reservationid }: store.Customer & { reservationid: string },
+    claimed: boolean,
+  ) {
+    const customer = `${bookid} ${userid}`
+    const theirs = this.#claimants.get(customer)
+    if (!claimed) theirs?.delete(reservationid)
+    else if (theirs) theirs.add(reservationid)
+    else this.#claimants.set(customer, new Set([reservationid]))
+  }
+
   #twinOf({ bookid, userid, reservationid: own }: store.Customer & { reservationid: string }) {
-    for (const reservationid of this.#claimed) {
-      const known = this.#memory.holds.get(reservationid)!
-      if (known.bookid !== bookid || known.userid !== userid || reservationid === own) continue
-      const { status } = known.hold
+    for (const reservationid of this.#claimants.get(`${bookid} ${userid}`) ?? []) {
+      if (reservationid === own) continue
+      const { status } = this.#memory.holds.get(reservationid)!.hold
       if (status === 'waiting' || status === 'held' || status === 'ready' || status === 'collected')
         return { reservationid, status }
     }
@@ -144,8 +159,8 @@ export class Changes {
     const claimed = known?.claimed ?? false
     this.#memory.holds.set(reservationid, { bookid, userid, hold, claimed })
     const kind = claimOf(hold, rules)
+    if (kind || this.#claimants.size > 0) this.#setClaimed(event, kind !== undefined)
     if (kind) {
-      this.#claimed.add(reservationid)
       this.#claims.set(reservationid, { ...row, kind })
       this.#ended.delete(reservationid)
     } else if (claimed || this.#claims.has(reservationid)) {

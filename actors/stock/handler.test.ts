@@ -202,6 +202,11 @@ const handOver = (n: number, of: number): StockCommand => ({
   ...staff(n),
   reservationid: uuid(1, of),
 })
+const returned = (n: number, of: number): StockCommand => ({
+  type: 'ReturnCopy',
+  ...staff(n),
+  reservationid: uuid(1, of),
+})
 const ruled = (n: number, rules: object): StockCommand => ({ type: 'ChangeRules', ...staff(n), rules })
 const arrived = (n: number, qty: number): StockCommand => ({ type: 'ReceiveCopies', ...staff(n), qty })
 const takeOne = (n: number): StockCommand => ({
@@ -228,6 +233,16 @@ test.each<[name: string, given: StockCommand[], batch: StockCommand[]]>([
     'a customer who came before there was a queue is the last to lose their copy',
     [ruled(1, { queueMax: 0 }), arrived(2, 2), reserve(1), ruled(3, {}), reserve(2)],
     [takeOne(4)],
+  ],
+  [
+    'a customer who has bought a copy may buy another',
+    [ruled(1, { lend: false }), arrived(2, 2), reserve(1)],
+    [handOver(3, 1), reserve(2, { userid: 'user-1' })],
+  ],
+  [
+    'copies of a book that is not lent any more come back, if they were lent',
+    [arrived(1, 4), reserve(1), reserve(2), reserve(3), handOver(2, 1), reserve(4)],
+    [handOver(3, 2), ruled(4, { lend: false }), handOver(5, 3), ...[1, 2, 3].map((n) => returned(5 + n, n))],
   ],
   [
     'a customer is served, and their copy handed over',

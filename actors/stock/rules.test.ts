@@ -264,6 +264,13 @@ const rows: Row[] = [
     ['CommandRefused, NotLent: 0/0/1/0'],
   ],
   [
+    'a copy that was lent comes back, though the book is not lent any more',
+    library,
+    [receive(2), reserve(1), handOver(1), changeRules({ lend: false }), reserve(2), handOver(2)],
+    [giveBack(1), giveBack(2)],
+    ['CopyReturned 1: 1/0/1/0', 'CommandRefused, NotLent: 1/0/1/0'],
+  ],
+  [
     'a copy that cannot be found: its customer waits again, first in line',
     library,
     rush(),

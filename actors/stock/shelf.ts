@@ -39,7 +39,7 @@ export function takeReturn(message: Command<'ReturnCopy'>, state: StockState): S
   const { book, hold, rules, queue, shelf } = state
   if (hold?.status === 'returned') return []
   if (hold?.status !== 'collected') return refuse(message, state, 'NotOut')
-  if (!rules.lend) return refuse(message, state, 'NotLent')
+  if (!rules.lend && !state.lent) return refuse(message, state, 'NotLent')
   const now = moved(book, { out: -1, available: 1 })
   return [
     { type: 'CopyReturned', ...figuresOf(now), ...whose(message, state), first: true },

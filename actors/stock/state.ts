@@ -15,6 +15,8 @@ export type StockState = {
   hold: Hold | undefined
   /** The customer of the hold. */
   userid: string | undefined
+  /** Whether its copy was handed over to be returned. */
+  lent: boolean
   /** Whether the command has already taken effect. */
   handled: boolean
   /** The installation's rules and the book's, merged. */

@@ -28,6 +28,7 @@ export const stock: Behavior<StockState, StockCommand, StockEvent> = {
     reservationid: undefined,
     hold: undefined,
     userid: undefined,
+    lent: false,
     handled: false,
     rules: presets.original,
     queue: [],

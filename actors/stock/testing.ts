@@ -37,6 +37,7 @@ export class BookActor {
   readonly handled = new Set<string>()
   readonly published: StockEvent[] = []
   readonly handedOver = new Set<string>()
+  readonly #lent = new Set<string>()
   readonly #defaults: Rules
   #stocked = 0
 
@@ -71,6 +72,7 @@ export class BookActor {
       reservationid,
       hold: known?.hold,
       userid: known?.userid,
+      lent: known?.hold.status === 'collected' && this.#lent.has(reservationid!),
       handled: 'commandid' in message && this.handled.has(message.commandid),
       rules,
       queue: waits,
@@ -128,6 +130,7 @@ export class BookActor {
         expect(this.handedOver).not.toContain(reservationid)
         expect(['held', 'ready']).toContain(before?.hold.status)
         this.handedOver.add(reservationid)
+        if (this.rules.lend) this.#lent.add(reservationid)
       }
       if (before) expect(userid).toBe(before.userid)
       this.holds.set(reservationid, { userid, hold: holdAfter(before?.hold, event, lapsesAt) })
