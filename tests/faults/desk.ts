@@ -12,6 +12,7 @@ import type { Requests } from './requests.ts'
 type Hold = { reservationid: string; bookid: string; userid: string; status: string }
 type Change = Record<string, unknown>
 
+const ends = new Set(['Returned', 'Failed', 'Canceled', 'Expired'])
 const dayMs = 86_400_000
 /** Holds with a deadline so near that it passes during the run. */
 const nearMaxMs = 1_500
@@ -32,6 +33,8 @@ export class Desk {
   readonly #books: string[]
   /** Calls that made the reservations whose deadline is near. */
   readonly #near = new Map<string, number>()
+  /** Reservations whose end they have seen. */
+  readonly #ended = new Set<string>()
 
   constructor(options: DeskOptions) {
     this.#options = options
@@ -47,11 +50,17 @@ export class Desk {
     })
   }
 
+  /** Whether a reservation may need staff. */
+  needs(bookid: string, reservationid: string): boolean {
+    return this.#options.rules.has(bookid) && !this.#ended.has(reservationid)
+  }
+
   /** @param made the call that made a reservation. */
   async attend(made: Call, reservationid: string): Promise<void> {
     const { requests } = this.#options
     const look = await requests.make({ kind: 'look at a hold', reservationid, cause: made.id })
     const hold = answerOf<Hold>(look)
+    if (hold && ends.has(hold.status)) this.#ended.add(reservationid)
     const change = hold && this.#nextOf(hold)
     if (!change) return
     const call = await this.#change(reservationid, change, made.id)

@@ -11,7 +11,7 @@ const coldBooks = 21
 const unknownBooks = 2
 const userCount = 20
 /** Few, so that queues form. */
-const ruledCopies = 6
+const ruledCopies = 3
 
 const library: BookRules = {
   queueMax: 12,

@@ -204,6 +204,7 @@ describe('the faulty log of a book with rules is detected', () => {
         .add({ type: 'HoldExpired', ...whose(1), first: true }),
       ['contradicted'],
     ],
+    ['I9: a copy is handed over again', story().handOver(1).handOver(1), ['miscounted', 'misdelivered']],
     ['I9: another customer gets the copy', story().handOver(1, 'user-2'), ['misdelivered']],
     [
       'I9: a copy is handed over after its release',

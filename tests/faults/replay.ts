@@ -179,8 +179,10 @@ function repeat({ it, where, shelf }: Scene, event: EventOfLife, life: Life): un
   const { reservationid } = event
   if (event.type === 'CopyReleased' && event.version > shelf.version)
     it.releasedAgain.push(`${where}: ${reservationid}`)
-  if ('first' in event && event.first && shelf.rules)
-    it.contradicted.push(`${where}: ${reservationid} is ${life.state} for the first time, again`)
+  if ('first' in event && event.first && shelf.rules) {
+    const faults = event.type === 'CopyHandedOver' ? it.misdelivered : it.contradicted
+    faults.push(`${where}: ${reservationid} is ${life.state} for the first time, again`)
+  }
   const said = event as Pick<Life, 'place' | 'pickupBy' | 'reason'>
   for (const name of ['place', 'pickupBy', 'reason'] as const)
     if (name in event && said[name] !== life[name])

@@ -126,7 +126,9 @@ export class Workload {
       const made = await this.#reserve()
       if (made) await requests.make(this.#cancelOf(made))
     } else if (habit === 'attend the desk') {
-      const made = this.#remembered((it) => this.#options.rules.has(it.bookid!))
+      const made = this.#remembered(
+        (it) => answerOf(it) !== undefined && this.#desk.needs(it.bookid!, idOf(it)),
+      )
       if (made) await this.#desk.attend(made, idOf(made))
     } else if (habit === 'cancel twice') {
       const made = this.#remembered()

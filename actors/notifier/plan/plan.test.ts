@@ -159,6 +159,15 @@ test('a purchase request says how many wait', () => {
   expect(notices[1]).toMatchObject({ shortage: 0, details: { type: 'purchase', waiting: 12 } })
 })
 
+test('N1: a place that is repeated after a copy was taken back makes no notice', () => {
+  const whose = { reservationid }
+  const { position: _, ...repeated } = queue.queued(whose) as Extract<
+    StockEvent,
+    { type: 'ReservationQueued' }
+  >
+  expect(summary([queue.takenBack(whose), repeated])).toEqual(['taken-back console'])
+})
+
 test('N1: a repeated answer makes one notice', () => {
   const again = [reserved({ reservationid }), { ...reserved({ reservationid }), version: 9 }]
   expect(summary(again)).toEqual(['reserved console'])

@@ -233,6 +233,8 @@ function subjectOf(event: StockEvent): BookSubject | undefined {
       return waiting === undefined ? subject : { ...subject, details: { type: 'purchase', waiting } }
     }
     case 'ReservationQueued':
+      // A repeated answer: the customer was notified that they wait when they began to, or when their copy was taken back.
+      if (event.position === undefined) return undefined
       return withDetails('queued', event, { position: event.position })
     case 'CopyShelved':
       return withDetails('ready', event, { pickupBy: event.pickupBy, turn: event.turn })

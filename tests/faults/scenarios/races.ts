@@ -23,7 +23,7 @@ const busyDesk: Habits = [
   ['reserve and cancel', 5],
   ['cancel', 6],
   ['repeat', 4],
-  ['receive', 6],
+  ['receive', 4],
   ['attend the desk', 45],
   ['withdraw', 4],
   ['decline', 1],
