@@ -52,6 +52,7 @@ test('restoring only the reservations releases copies held for unknown reservati
   const { system, names, urls } = await startApart(context)
   await using _ = system
   await receive(system, 'book', 5)
+  await receiveWithRules(system, 'lent', 1)
   const kept = await reserveAndWait(system.reservation, 'book', 'ann')
   const canceledLater = await reserveAndWait(system.reservation, 'book', 'eve')
   await stopAll(system)
@@ -60,24 +61,30 @@ test('restoring only the reservations releases copies held for unknown reservati
   const undone = await inParallel(['ben', 'cem'], 2, (userid) =>
     reserveAndWait(system.reservation, 'book', userid),
   )
+  const ready = await reserveAndWait(system.reservation, 'lent', 'fay')
+  await desk(system, ready, 'Ready')
   await cancel(system.reservation, canceledLater.reservationid)
   await eventually(async () => (await stockOf(system, 'book')).held === 3)
   await stopAll(system)
 
   await backup.restore()
   const lines = await runRestored(system, urls)
-  expect(lines.join('\n')).toContain('2 holds are of unknown or canceled reservations')
+  expect(lines.join('\n')).toContain('3 holds are of unknown or canceled reservations')
   await startOf(system, ...serviceNames)
   const later = await reserveAndWait(system.reservation, 'book', 'dan')
   await eventually(async () => (await stockOf(system, 'book')).held === 2)
   expect(await stockOf(system, 'book')).toMatchObject({ qty: 3, held: 2 })
   expect(await reservationOf(system.reservation, kept.reservationid)).toMatchObject({ status: 'Reserved' })
   expect(await reservationOf(system.reservation, later.reservationid)).toMatchObject({ status: 'Reserved' })
-  for (const { reservationid } of [...undone, canceledLater])
+  for (const { reservationid } of [...undone, ready, canceledLater])
     expect(await reservationOf(system.reservation, reservationid)).toMatchObject({ status: 'Canceled' })
   // The notifier was down, and must not report successes that were undone.
   await eventually(async () => (await everyNotice(system, '&userid=dan')).some((it) => it.status === 'Sent'))
   expect(printed(system).filter((line) => /^(ben|cem) .*예약 완료/.test(line))).toEqual([])
+  const notices = (await everyNotice(system, '&userid=fay')).filter(({ kind }) => kind !== 'cancelled')
+  expect(new Set(notices.map((it) => `${it.kind} ${it.status}`))).toEqual(
+    new Set(['queued', 'reserved', 'ready', 'reminder'].map((kind) => `${kind} Suppressed`)),
+  )
 })
 
 test('restoring only stock decides lost reservations again, and corrects the book list', async (context) => {
