@@ -28,7 +28,8 @@ beforeAll(async () => {
   system = await startSystem({
     postgresUrl: server.url,
     started: false,
-    env: { ALERT_TOKEN: alertToken },
+    // With a limit, standings are kept.
+    env: { ALERT_TOKEN: alertToken, ACTIVE_MAX: '1000' },
     // As the service itself, because an administrator is never refused.
     envOf: (service, _index, env) => {
       const url = new URL(env.DATABASE_URL!)
@@ -217,6 +218,14 @@ function callOf(operation: string): Call {
     'PATCH /reservations/{reservationid}': { json: { status: 'Canceled' } },
     'POST /stocks': { json: { bookid: 'book', qty: 1 }, headers: key },
     'POST /purchases': { json: { bookid: 'book', qty: 1 }, headers: key },
+    'POST /purchase-requests/{bookid}/decline': { json: {}, headers: key },
+    'POST /withdrawals': { json: { bookid: 'book', qty: 1, reason: 'Lost' }, headers: key },
+    'PUT /stocks/{bookid}/rules': { json: {} },
+    'PATCH /holds/{reservationid}': { json: { status: 'Ready' } },
+    'PUT /closing-days/{date}': { json: {} },
+    'DELETE /closing-days/{date}': {},
+    'PUT /standings/{userid}/block': { json: { reason: 'overdue', until: null } },
+    'DELETE /standings/{userid}/block': {},
     'PUT /customers/{userid}': { json: contact },
     'PATCH /notices/{noticeid}': { json: { status: 'Suppressed' } },
     'POST /alerts': {
@@ -232,7 +241,7 @@ function callOf(operation: string): Call {
 
 /** Calls every operation of every service at once. */
 async function callAll(reservationid: string) {
-  const ids: Record<string, string> = { bookid: 'book', userid: 'ann', reservationid }
+  const ids: Record<string, string> = { bookid: 'book', userid: 'ann', reservationid, date: '2030-01-01' }
   const operations = serviceNames.flatMap((service) =>
     Object.entries(system[service].contract.document.paths).flatMap(([template, item]) =>
       Object.keys(item).map((method) => ({ service, template, method: method.toUpperCase() })),
@@ -247,7 +256,8 @@ async function callAll(reservationid: string) {
       if (path.endsWith('/events'))
         return { operation, ...(await timed(system[service], `${path}?userid=${ids.userid}`)) }
       // The client refuses a 503 without Retry-After.
-      const { status, tookMs } = await system[service].ask(method, path, callOf(operation))
+      const query = template === '/tasks' ? '?kind=pull' : ''
+      const { status, tookMs } = await system[service].ask(method, path + query, callOf(operation))
       return { operation, status, late: tookMs > promptMs }
     }),
   )

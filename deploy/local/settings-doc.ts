@@ -52,7 +52,7 @@ function exampleLines([name, field]: [string, ZodType]): string {
 
 /** Without the links and marks of Markdown. */
 const plain = (text: string) =>
-  text.replaceAll(/ \(\[.*?\]\(.*?\)\)|`/g, '').replaceAll(/\[(.*?)\]\(.*?\)/g, '$1')
+  text.replaceAll(/ \(\[.*?\]\(.*?\)\)|`/g, '').replaceAll(/\[([^[\]]*)\]\([^()]*\)/g, '$1')
 
 const comment = (text: string) => text.replaceAll(/(.{1,100})(?: |$)/g, '# $1\n')
 
