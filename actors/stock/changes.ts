@@ -112,7 +112,7 @@ export class Changes {
     const { bookid } = message
     this.#memory.books.set(bookid, book)
     if (events.length > 0) this.#books.set(bookid, { ...book, partition })
-    if ('commandid' in message && !this.#commands.has(message.commandid)) {
+    if ('commandid' in message && !this.#memory.handled.has(message.commandid)) {
       const { commandid } = message
       this.#memory.handled.add(commandid)
       this.#commands.set(commandid, { partition, commandid, bookid, refused: null })
