@@ -296,6 +296,21 @@ test('repeated commands have no second effect and get the same answers', async (
   expect(answers(after.decisions)).toBe(answers(before.decisions))
 })
 
+test('a command that is refused, and repeated in the same batch or the next, stays refused', async () => {
+  await using database = await openDatabase('stock', 1)
+  const withdrawal = (n: number): StockCommand => ({
+    type: 'WithdrawCopies',
+    bookid: 'b',
+    commandid: uuid(5, n),
+    qty: 1,
+    reason: 'Lost',
+  })
+  const [first, second] = [withdrawal(1), withdrawal(2)]
+  const repeated = [first, first, second, second]
+  const { commands } = await handled(database.sql, repeated, 3, withRules(presets.library))
+  expect(commands.map((it) => it.refused)).toEqual(['CopiesHeld', 'CopiesHeld'])
+})
+
 test('a reservation that two partitions decide concurrently holds a copy of one book only', async () => {
   await using database = await openDatabase('stock', 2)
   const { sql } = database

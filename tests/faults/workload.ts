@@ -25,6 +25,7 @@ export type Habit =
   | Exclude<Kind, 'look at a hold' | 'change a hold'>
   | 'reserve and cancel'
   | 'cancel twice'
+  | 'queue up'
   | 'attend the desk'
 export type Habits = readonly (readonly [Habit, number])[]
 
@@ -134,12 +135,13 @@ export class Workload {
       const made = this.#remembered()
       if (made) await Promise.all([requests.make(cancelOf(made)), requests.make(cancelOf(made))])
     } else if (habit === 'reserve') await this.#reserve()
+    else if (habit === 'queue up') await this.#reserve(this.#ruledBook())
     else await this.#simple(habit)
   }
 
-  async #reserve(): Promise<Call | undefined> {
+  async #reserve(wanted?: string): Promise<Call | undefined> {
     const { requests, population, rules, random } = this.#options
-    const bookid = population.wanted(random)
+    const bookid = wanted ?? population.wanted(random)
     const userid = population.reader(random)
     const key = random.chance(0.75) ? this.#key() : undefined
     const waitS = random.chance(0.25) ? waitMaxS : 0
@@ -156,6 +158,14 @@ export class Workload {
     this.#made.push(call)
     if (this.#made.length > rememberedMax) this.#made.shift()
     return call
+  }
+
+  /** A book with rules that is wanted, if there is any. */
+  #ruledBook(): string {
+    const { population, rules, random } = this.#options
+    let bookid = population.wanted(random)
+    while (rules.size > 0 && !rules.has(bookid)) bookid = population.wanted(random)
+    return bookid
   }
 
   async #simple(kind: Simple): Promise<void> {
@@ -208,7 +218,10 @@ export class Workload {
   }
 }
 
-type Simple = Exclude<Habit, 'reserve' | 'reserve and cancel' | 'cancel twice' | 'attend the desk'>
+type Simple = Exclude<
+  Habit,
+  'queue up' | 'reserve' | 'reserve and cancel' | 'cancel twice' | 'attend the desk'
+>
 
 const repeatable = ({ bookid, userid, more }: Call) =>
   ({ bookid, userid, ...(more ? { more } : {}) }) as Asked

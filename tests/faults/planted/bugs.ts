@@ -534,9 +534,9 @@ export const bugs: Bug[] = [
     name: 'let a second reservation of a customer pass',
     edits: [
       {
-        file: 'actors/stock/claim-needs.ts',
-        find: 'if (rules.onePerBook) this.#customers.set(',
-        replace: 'if (rules.onePerBook && userid.length < 0) this.#customers.set(',
+        file: 'actors/stock/reservations.ts',
+        find: 'if (twin) {',
+        replace: "if (twin?.status === 'collected') {",
       },
     ],
     scenario: 'desk-races',

@@ -19,9 +19,9 @@ const fickle: Habits = [
 ]
 
 const busyDesk: Habits = [
-  ['reserve', 35],
-  ['reserve and cancel', 5],
-  ['cancel', 6],
+  ['queue up', 40],
+  ['reserve', 5],
+  ['cancel', 16],
   ['repeat', 4],
   ['receive', 4],
   ['attend the desk', 45],
