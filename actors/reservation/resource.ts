@@ -82,8 +82,12 @@ export const eventSchema = z
   })
   .openapi('ReservationEvent')
 
-export const customerEventSchema = eventSchema
-  .extend({ id: z.string().openapi({ description: 'the reservationid and the status' }) })
+/** A schema of its own: one that extends the other would also have its `id`. */
+export const customerEventSchema = z
+  .object({
+    ...eventSchema.shape,
+    id: z.string().openapi({ description: 'the reservationid and the status' }),
+  })
   .openapi('CustomerReservationEvent')
 
 export const bookSchema = z
