@@ -193,7 +193,7 @@ export const stockEventSchema = z.discriminatedUnion('type', [
     ...mark,
   }),
   z.object({ type: z.literal('CopyShelved'), ...book, ...after, ...reservation, pickupBy, ...turn, ...mark }),
-  z.object({ type: z.literal('PickupExtended'), ...book, ...after, ...reservation, pickupBy: at }),
+  z.object({ type: z.literal('PickupExtended'), ...book, ...after, ...reservation, pickupBy: at, ...turn }),
   z.object({ type: z.literal('CopyHandedOver'), ...book, ...after, ...reservation, ...mark }),
   z.object({ type: z.literal('CopyReturned'), ...book, ...after, ...reservation, ...mark }),
   z.object({ type: z.literal('HoldExpired'), ...book, ...after, ...reservation, ...mark }),

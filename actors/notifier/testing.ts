@@ -105,11 +105,12 @@ export const queue = {
     ...(turn && { turn }),
     ...answer,
   }),
-  extended: (answer: Answer, pickupBy: string): StockEvent => ({
+  extended: (answer: Answer, pickupBy: string, turn?: number): StockEvent => ({
     type: 'PickupExtended',
     ...after,
     userid: 'test1',
     pickupBy,
+    ...(turn && { turn }),
     ...answer,
   }),
   handedOver: (answer: Answer): StockEvent => ({

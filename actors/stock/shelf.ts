@@ -22,7 +22,7 @@ export function extend(message: Command<'ExtendPickup'>, state: StockState): Sto
   const { pickupBy } = message
   if (hold?.status !== 'ready') return refuse(message, state, isHeld(hold) ? 'NotReady' : 'NotHeld')
   if (hold.pickupBy === pickupBy) return []
-  return [{ type: 'PickupExtended', ...figuresOf(book), ...whose(message, state), pickupBy }]
+  return [{ type: 'PickupExtended', ...figuresOf(book), ...whose(message, state), pickupBy, ...again(hold) }]
 }
 
 export function handOver(message: Command<'HandOverCopy'>, state: StockState): StockEvent[] {

@@ -523,6 +523,23 @@ test.each<[string, (whose: { reservationid: string }) => StockEvent[][], string[
   expect(sent).toEqual(kinds)
 })
 
+test('M5: an extension after a copy was taken back is sent, and the reminder of its deadline stays', async () => {
+  const whose = { reservationid: randomUUID() }
+  const later = '2026-12-31T09:00:00.000Z'
+  await database.commit([queue.shelved(whose), queue.takenBack(whose), queue.shelved(whose, monday, 2)])
+  await database.commit([queue.extended(whose, later, 2)])
+  await database.sql`update undelivered set due_at = now()`
+  const sent: string[] = []
+  await using running = start(
+    fake((notice) => {
+      sent.push(notice.kind)
+      return { type: 'sent' }
+    }),
+  )
+  await running.tally.until('sent', 3)
+  expect(sent.toSorted()).toEqual(['extended', 'ready', 'reminder'])
+})
+
 test('a notice is worded in the time zone of the library', async () => {
   await database.commit([queue.shelved({ reservationid: randomUUID() }, monday)])
   const zones: string[] = []

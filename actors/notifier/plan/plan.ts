@@ -239,7 +239,7 @@ function subjectOf(event: StockEvent): BookSubject | undefined {
     case 'CopyShelved':
       return withDetails('ready', event, { pickupBy: event.pickupBy, turn: event.turn })
     case 'PickupExtended':
-      return withDetails('extended', event, { pickupBy: event.pickupBy })
+      return withDetails('extended', event, { pickupBy: event.pickupBy, turn: event.turn })
     case 'CopyTakenBack':
       return withDetails('taken-back', event, { cause: event.cause, turn: event.turn })
     case 'HoldExpired':
