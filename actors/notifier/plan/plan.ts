@@ -288,10 +288,9 @@ function reminderOf(
   timeZone: string,
 ): BookSubject | undefined {
   if (event.type !== 'CopyShelved' && event.type !== 'PickupExtended') return undefined
-  const { pickupBy } = event
+  const { pickupBy, turn } = event
   const at = pickupBy === null ? undefined : remindAt(pickupBy, occurredAt, timeZone)
   if (at === undefined) return undefined
-  const turn = 'turn' in event ? event.turn : undefined
   return { ...subject, kind: 'reminder', details: { type: 'reservation', pickupBy, turn, remindAt: at } }
 }
 

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { instantOf, wallOf } from './local-time.ts'
 import { remindAt } from './reminder.ts'
 
 test.each([
@@ -22,14 +21,3 @@ test('N5: nothing is due within twelve hours of the notice of the deadline', () 
   expect(remind('2026-11-28T21:00:01.000Z')).toBeUndefined()
   expect(remind('2026-11-30T08:00:00.000Z')).toBeUndefined()
 })
-
-test.each(['Asia/Seoul', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'UTC'])(
-  'what clocks in %s show leads back to the instant, except within the hour that comes twice',
-  (timeZone) => {
-    const hourMs = 3_600_000
-    for (let at = Date.UTC(2026, 0, 1); at < Date.UTC(2027, 0, 1); at += 31 * hourMs) {
-      const late = at - instantOf(wallOf(new Date(at), timeZone), timeZone).getTime()
-      expect([0, hourMs / 2, hourMs]).toContain(late)
-    }
-  },
-)
