@@ -8,7 +8,7 @@ import { idSchema, type StockCommand, stockRefusalReasons, withdrawalReasons } f
 import { keyHeader } from './contract.ts'
 import * as examples from './examples.ts'
 import type { Hold } from './hold.ts'
-import * as holds from './holds.ts'
+import * as holds from './hold-queries.ts'
 import type { StockHttpOptions } from './http.ts'
 import { refused } from './refusals.ts'
 
