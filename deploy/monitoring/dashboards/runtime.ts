@@ -153,7 +153,13 @@ export default dashboardOf({
           description:
             'How late timers run. Above 100 ms the process is short of CPU or blocks its event loop.',
           unit: 's',
-          queries: [['{{service}} {{instance}}', `nodejs_eventloop_lag_p99_seconds{${here}}`]],
+          // The least lag is the time of the timer that measures it.
+          queries: [
+            [
+              '{{service}} {{instance}}',
+              `nodejs_eventloop_lag_p99_seconds{${here}} - nodejs_eventloop_lag_min_seconds{${here}}`,
+            ],
+          ],
         },
         {
           title: 'Garbage collection',
