@@ -84,6 +84,18 @@ export async function redriveLetters(sql: Sql, which: Which): Promise<number> {
   return redriven.count
 }
 
+/**
+ * Does the same with one letter, however often it is called.
+ * @returns undefined if there is none that can be redriven.
+ */
+export async function redriveLetter(sql: Sql, { partition, position }: LetterPlace) {
+  const [row] = await sql<LetterSummary[]>`
+    update dead_letter set redrive = true
+    where partition = ${partition} and position = ${position} and cardinality(fields) > 0
+    returning ${summary(sql)}`
+  return row
+}
+
 export type Redriven = {
   /** How many will be handled again. */
   redriven: number
