@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually } from '../tests/doubles/eventually.ts'
 import { OwnServer } from '../tests/doubles/own-server.ts'
 import { type System, startSystem } from '../tests/harness/system.ts'
-import type { ServiceName } from './config.ts'
+import { type ServiceName, serviceNames } from './config.ts'
 
 let redis: OwnServer
 let system: System
@@ -35,9 +35,27 @@ test('an unanswered reservation counts with its age until it is decided', async 
   await system.reservation.post('/reservations', { bookid: 'b', userid: 'u' })
   await until('reservation', 'bookreservation_reservations_undecided_seconds', (age) => age > 0.5 && age < 60)
   expect(await sample('reservation', 'bookreservation_accept_duration_seconds_count')).toBe(1)
+  await eventually(async () => (await unconfirmed()).count === 1)
+  expect((await unconfirmed()).oldestSeconds).toBeGreaterThan(0.5)
   await system.processes.stock[0]!.start()
   await until('reservation', 'bookreservation_reservations_undecided_seconds', (age) => age === 0)
+  await eventually(async () => (await unconfirmed()).count === 0)
+  expect(await unconfirmed()).toMatchObject({ oldestSeconds: null })
 })
+
+const unconfirmed = async () => {
+  type Backlog = { _embedded: { backlog: { name: string; count: number; oldestSeconds: number | null }[] } }
+  const { body } = await system.reservation.get<Backlog>('/backlog')
+  return body._embedded.backlog.find((it) => it.name === 'UnconfirmedCommands')!
+}
+
+type Partition = { partition: number; owner: string; lag: number | null; lagError: string | null }
+const partitionsOf = async (service: ServiceName) => {
+  const { body, tookMs } = await system[service].get<{ _embedded: { partitions: Partition[] } }>(
+    '/partitions',
+  )
+  return { partitions: body._embedded.partitions, tookMs }
+}
 
 test('dead letters are counted as long as they exist', async () => {
   await system.sql`
@@ -70,9 +88,28 @@ test('every service reports a store that goes down, and its return', async () =>
       ),
     )
   await everyServiceShows(1)
+  for (const service of serviceNames) await eventually(async () => (await lagsOf(service)).join() === '0,0')
+  // A server that hangs, and one that is gone.
+  redis.signal('SIGSTOP')
+  for (const service of serviceNames) await expectNoLags(service)
+  redis.signal('SIGCONT')
   await redis.stop()
   await everyServiceShows(0)
   expect(await sample('stock', 'bookreservation_store_up', 'postgres')).toBe(1)
+  for (const service of serviceNames) await expectNoLags(service)
   await redis.start()
   await everyServiceShows(1)
+  for (const service of serviceNames) await eventually(async () => (await lagsOf(service)).join() === '0,0')
 })
+
+const lagsOf = async (service: ServiceName) => (await partitionsOf(service)).partitions.map((it) => it.lag)
+
+async function expectNoLags(service: ServiceName): Promise<void> {
+  const { partitions, tookMs } = await partitionsOf(service)
+  expect(tookMs).toBeLessThan(2_000)
+  const unknown = { lag: null, pending: null, lagError: 'Redis does not answer.', owner: expect.any(String) }
+  expect(partitions).toMatchObject([
+    { partition: 0, ...unknown },
+    { partition: 1, ...unknown },
+  ])
+}

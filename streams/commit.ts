@@ -11,7 +11,7 @@
 import { toArray } from './envelope.ts'
 import type { EventBatch, NumberedBatch } from './event-batch.ts'
 import type { Poison } from './handler.ts'
-import { type Form, writeLetters } from './letter.ts'
+import { type Form, type Written, writeLetters } from './letter.ts'
 import type { Fragment, Sql } from './postgres.ts'
 import { fencedRows, rows } from './rows.ts'
 
@@ -103,15 +103,18 @@ const logEvents = (sql: Sql, batches: NumberedBatch[]) => {
   select s.partition, s.seq, s.subject from ${fencedRows(sql, subjects, { seq: 'bigint', subject: 'text' })} as s`
 }
 
-const insertDeadLetters = (sql: Sql, letters: Letter[]) => sql`
-  insert into dead_letter (partition, position, reason, fields)
-  select l.partition, l.position, l.reason, array(select json_array_elements_text(l.fields::json))
+const insertDeadLetters = (sql: Sql, letters: Written[]) => sql`
+  insert into dead_letter (partition, position, type, subject, reason, fields)
+  select l.partition, l.position, l.type, l.subject, l.reason, array(select json_array_elements_text(l.fields::json))
   from ${fencedRows(sql, letters, {
     position: 'text',
+    type: 'text',
+    subject: 'text',
     reason: 'text',
     fields: ['text', (it) => JSON.stringify(it.fields)],
   })} as l
-  on conflict (partition, position) do update set reason = excluded.reason, redrive = false, at = clock_timestamp()`
+  on conflict (partition, position) do update
+  set type = excluded.type, subject = excluded.subject, reason = excluded.reason, redrive = false, at = clock_timestamp()`
 
 const deleteRedriven = (sql: Sql, letters: { partition: number; position: string }[]) => sql`
   delete from dead_letter d using ${fencedRows(sql, letters, { position: 'text' })} as l

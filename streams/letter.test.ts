@@ -5,8 +5,9 @@ const at = { partition: 0, position: '1-1' }
 const awkward = ['a\0', '책 \ud800 \u007f é 😀 "\\" \\u0000', '']
 
 test('text that Postgres can store is written as it is', () => {
-  const letter = { ...at, reason: 'unfit: 책', fields: ['cloudevents', '[{"title":"책"}]'] }
-  expect(writeLetters([letter], 'whole')).toEqual([letter])
+  const fields = ['cloudevents', '[{"type":"ReserveCopy","subject":"책","title":"책"}]']
+  const letter = { ...at, reason: 'unfit: 책', fields }
+  expect(writeLetters([letter], 'whole')).toEqual([{ ...letter, type: 'ReserveCopy', subject: '책' }])
 })
 
 test.each(['whole', 'escaped'] as const)(
@@ -32,6 +33,20 @@ test('bare, a letter has only its position and an ASCII reason', () => {
   expect(written).toMatchObject({ ...at, fields: [] })
   expect(written!.reason).toMatch(/^\\ucc45\\u0000x+ \(its content cannot be kept\)$/)
   expect(written!.reason.length).toBeLessThan(2_100)
+})
+
+test.each([
+  ['[{"type":"a\\u0000b","subject":"\\ud800"}]', { type: 'a\u2400b', subject: '\ufffd' }],
+  ['[{"type":7,"subject":""}]', { type: null, subject: null }],
+  ['[null]', { type: null, subject: null }],
+  ['[{', { type: null, subject: null }],
+])('type and subject are written as far as they can be read: %s', (message, head) => {
+  const letter = { ...at, reason: '', fields: ['cloudevents', message] }
+  expect(writeLetters([letter], 'whole')).toMatchObject([head])
+  for (const form of ['escaped', 'bare'] as const) {
+    const [written] = writeLetters([letter], form)
+    expect(`${written!.type}${written!.subject}`).toMatch(/^[\x20-\x7f]+$/)
+  }
 })
 
 test('if letters are too large together, the last ones lose their content', () => {

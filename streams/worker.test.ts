@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { expect, test } from 'vitest'
-import { dropLetters, listLetters, redriveLetters } from './dead-letter.ts'
+import { dropLetters, listLetters, redriveLetters, redriveLike } from './dead-letter.ts'
 import { toFields } from './envelope.ts'
 import { groupsOf } from './groups.ts'
 import { contentMax } from './letter.ts'
@@ -448,10 +448,23 @@ test.concurrent('letters are listed up to a limit, and redriven and dropped one 
   await runtime.post(1, 'gibberish')
   await runtime.until(async () => (await listLetters(runtime.sql, 10)).length === 3)
   await worker.stop()
-  expect(await listLetters(runtime.sql, 2)).toHaveLength(2)
+  const [, another] = await listLetters(runtime.sql, 2)
+  expect(another).toBeDefined()
   expect(await dropLetters(runtime.sql, { partition: 0, position: '1-1' })).toBe(0)
   expect(await dropLetters(runtime.sql, { partition: 0, position: first! })).toBe(1)
   expect(await redriveLetters(runtime.sql, { partition: 0, position: first! })).toBe(0)
+  const limited = await redriveLike(runtime.sql, { reason: another!.reason }, 1)
+  expect(limited).toMatchObject({ redriven: 1, more: true })
+  expect(await redriveLike(runtime.sql, { until: new Date(0) }, 1)).toMatchObject({
+    redriven: 0,
+    more: false,
+  })
+  const { until } = limited
+  expect(await redriveLike(runtime.sql, { until }, 1)).toEqual({ redriven: 1, more: false, until })
+  // Set aside again, after the first call.
+  await runtime.sql`update dead_letter set redrive = false, at = clock_timestamp() + interval '1 second'`
+  expect(await redriveLike(runtime.sql, { until }, 1)).toEqual({ redriven: 0, more: false, until })
+  expect(await redriveLike(runtime.sql, { subject: 'none' }, 1)).toMatchObject({ redriven: 0, more: false })
   expect(await dropLetters(runtime.sql, 'all')).toBe(2)
   expect(await listLetters(runtime.sql, 10)).toEqual([])
 })

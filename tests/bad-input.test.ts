@@ -115,6 +115,14 @@ const bodied: Route[] = [
   },
 ]
 
+bodied.push({
+  service: 'stock',
+  method: 'POST',
+  path: '/dead-letters/redrive',
+  valid: { type: 'None' },
+  also: ['partition', 'until', 'all'],
+})
+
 const pathOf = (path: string) => path.replace('{known}', reservationid)
 
 async function refused(
@@ -188,6 +196,10 @@ const wrong: Record<string, string[]> = {
   onePerBook: ['0', '"true"', 'null', '[]', '{}', nul],
   waitDays: ['0', '-1', '1.5', '"1"', '3651', 'true', '[]', '{}', nul],
   lend: ['0', '"true"', 'null', '[]', '{}', nul],
+  type: ['""', '1', 'null', 'true', '[]', '{}', nul, lone],
+  partition: ['-1', '1.5', '"1"', '1024', '1e40', 'null', 'true', '[]', '{}', nul],
+  until: ['""', '"tomorrow"', '"2030-01-01"', '"1999-12-31T00:00:00Z"', '0', 'null', '[]', '{}', nul, lone],
+  all: ['0', '"true"', 'null', 'false', '[]', '{}', nul],
   wait: ['0', '"false"', 'null', '[]', '{}', nul],
   status: ['""', '"Reserved"', '"canceled "', '0', 'null', '[]', '{}', nul, lone],
   email: ['"x"', '"a@b\\r\\nBcc: c@d.e"', '1', '[]', '{}', nul, lone],
@@ -295,6 +307,9 @@ describe('ids in a path', () => {
     ['stock', 'GET', `/holds/${randomUUID()}`],
     ['stock', 'GET', '/closing-days/2030-01-01'],
     ['stock', 'DELETE', '/closing-days/2030-01-01'],
+    ['stock', 'GET', '/dead-letters/0-1-0'],
+    ['stock', 'DELETE', '/dead-letters/0-1-0'],
+    ['stock', 'POST', '/dead-letters/0-1-0/redrive'],
     ['notifier', 'GET', '/customers/nobody'],
     ['notifier', 'GET', `/notices/${randomUUID()}`],
     ['reservation', 'GET', '/nothing'],
@@ -349,6 +364,9 @@ describe('ids in a path', () => {
     ['stock', 'GET', '/closing-days/{id}'],
     ['stock', 'PUT', '/closing-days/{id}'],
     ['stock', 'DELETE', '/closing-days/{id}'],
+    ['stock', 'GET', '/dead-letters/{id}'],
+    ['stock', 'DELETE', '/dead-letters/{id}'],
+    ['stock', 'POST', '/dead-letters/{id}/redrive'],
     ['notifier', 'GET', '/customers/{id}'],
     ['notifier', 'PUT', '/customers/{id}'],
     ['notifier', 'GET', '/notices/{id}'],
@@ -384,6 +402,9 @@ describe('queries', () => {
     ['stock', '/purchase-requests'],
     ['stock', '/closing-days'],
     ['notifier', '/notices'],
+    ['notifier', '/alerts'],
+    ['reservation', '/dead-letters'],
+    ['stock', '/dead-letters'],
   ]
   const garbage = [
     'x',
@@ -451,7 +472,13 @@ describe('methods', () => {
     ['notifier', '/customers/ann', ['POST', 'PATCH', 'DELETE']],
     ['notifier', '/notices', ['POST', 'DELETE']],
     ['notifier', '/notices/{known}', ['POST', 'PUT', 'DELETE']],
-    ['notifier', '/alerts', ['GET', 'PUT', 'PATCH', 'DELETE']],
+    ['notifier', '/alerts', ['PUT', 'PATCH', 'DELETE']],
+    ['reservation', '/partitions', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['reservation', '/backlog', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['stock', '/dead-letters', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['stock', '/dead-letters/0-1-0', ['POST', 'PUT', 'PATCH']],
+    ['stock', '/dead-letters/0-1-0/redrive', ['GET', 'PUT', 'PATCH', 'DELETE']],
+    ['notifier', '/dead-letters/redrive', ['PUT', 'PATCH']],
   ]
   test.each(paths)('%s allows no other methods on %s', async (service, path, methods) => {
     for (const method of methods) {

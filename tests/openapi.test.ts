@@ -9,6 +9,16 @@ import { useSystem } from './harness/system.ts'
 
 const system = useSystem()
 
+const ofOperators = [
+  'GET /partitions',
+  'GET /dead-letters',
+  'GET /dead-letters/{*}',
+  'POST /dead-letters/{*}/redrive',
+  'POST /dead-letters/redrive',
+  'DELETE /dead-letters/{*}',
+  'GET /backlog',
+]
+
 const promised: Record<(typeof serviceNames)[number], string[]> = {
   reservation: [
     'GET /books',
@@ -21,6 +31,7 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'GET /standings/{*}',
     'PUT /standings/{*}/block',
     'DELETE /standings/{*}/block',
+    ...ofOperators,
   ],
   stock: [
     'POST /stocks',
@@ -42,6 +53,7 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'GET /closing-days/{*}',
     'PUT /closing-days/{*}',
     'DELETE /closing-days/{*}',
+    ...ofOperators,
   ],
   notifier: [
     'PUT /customers/{*}',
@@ -49,7 +61,9 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'GET /notices',
     'GET /notices/{*}',
     'PATCH /notices/{*}',
+    'GET /alerts',
     'POST /alerts',
+    ...ofOperators,
   ],
 }
 

@@ -226,6 +226,9 @@ function callOf(operation: string): Call {
     'DELETE /closing-days/{date}': {},
     'PUT /standings/{userid}/block': { json: { reason: 'overdue', until: null } },
     'DELETE /standings/{userid}/block': {},
+    'POST /dead-letters/redrive': { json: { all: true } },
+    'POST /dead-letters/{letterid}/redrive': {},
+    'DELETE /dead-letters/{letterid}': {},
     'PUT /customers/{userid}': { json: contact },
     'PATCH /notices/{noticeid}': { json: { status: 'Suppressed' } },
     'POST /alerts': {
@@ -241,7 +244,13 @@ function callOf(operation: string): Call {
 
 /** Calls every operation of every service at once. */
 async function callAll(reservationid: string) {
-  const ids: Record<string, string> = { bookid: 'book', userid: 'ann', reservationid, date: '2030-01-01' }
+  const ids: Record<string, string> = {
+    bookid: 'book',
+    userid: 'ann',
+    reservationid,
+    date: '2030-01-01',
+    letterid: '0-1-0',
+  }
   const operations = serviceNames.flatMap((service) =>
     Object.entries(system[service].contract.document.paths).flatMap(([template, item]) =>
       Object.keys(item).map((method) => ({ service, template, method: method.toUpperCase() })),

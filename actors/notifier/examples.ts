@@ -52,6 +52,17 @@ export const oneNotice = {
 
 export const noticeChange = { status: 'Pending' as const }
 
+export const recordedAlert = {
+  fingerprint: '1a30ba71cca2921f',
+  status: 'Firing' as const,
+  labels: { alertname: 'NoticesOverdue', severity: 'warning' },
+  annotations: { summary: 'Notices have been due for five minutes' },
+  startsAt: '2026-11-24T02:45:00.000Z',
+  endsAt: null,
+  generatorURL: 'http://prometheus.example/graph',
+  changedAt: '2026-11-24T02:45:30.512Z',
+}
+
 export const alerts = {
   version: '4' as const,
   groupKey: '{}:{alertname="NoticesOverdue"}',

@@ -7,6 +7,7 @@ import { createMetrics } from '../../platform/metrics.ts'
 import type { ChannelName } from './channels/all.ts'
 import { claimDue, markAll } from './delivery/queue.ts'
 import { mountNotifier } from './http.ts'
+import { readBacklog } from './operators/backlog.ts'
 import { samples } from './templates/samples.ts'
 import { everybody, mark, NotifierDatabase, received, refused, released, reserved, route } from './testing.ts'
 
@@ -220,6 +221,39 @@ test('notices are found by customer and by status', async () => {
   expect(await by('userid=nobody')).toEqual([])
 })
 
+test('notices are found by kind and by channel, together with the other filters', async () => {
+  const [a, b, c] = [randomUUID(), randomUUID(), randomUUID()] as const
+  await database.commit([reserved({ reservationid: a }), refused({ reservationid: b })])
+  await database.commit([reserved({ reservationid: c, userid: 'other' })])
+  const by = async (query: string) => idsOf(await get(`/notices?${query}`))
+  expect(await by('kind=reserved')).toEqual([c, a])
+  expect(await by('kind=failed')).toEqual([b])
+  expect(await by('kind=alert')).toEqual([])
+  expect(await by('channel=chat&kind=reserved&userid=test1&status=Pending')).toEqual([a])
+  expect(await by('channel=sms')).toEqual([])
+  const { body } = await get('/notices?channel=console&limit=2')
+  expect(body._embedded.notices).toMatchObject([{ channel: 'console' }, { channel: 'console' }])
+  expect((await get(body._links.next.href)).body._embedded.notices).toMatchObject([{ channel: 'console' }])
+})
+
+test('the backlog counts due notices by channel, and those that were given up', async () => {
+  const backlog = () => readBacklog(database.sql, ['chat', 'email'])
+  const none = { count: 0, oldestSeconds: null }
+  expect(await backlog()).toEqual([
+    { name: 'DueNotices', channel: 'chat', ...none },
+    { name: 'DueNotices', channel: 'email', ...none },
+    { name: 'FailedNotices', channel: null, ...none },
+  ])
+  await database.commit(Array.from({ length: 3 }, () => refused({ reservationid: randomUUID() })))
+  const [claimed] = await claimDue(database.sql, 'chat', 1, 60_000)
+  await markAll(database.sql, [mark(claimed!, 'failed')])
+  await database.sql`update notice set created_at = created_at - interval '1 hour'`
+  const [due, , failed] = await backlog()
+  expect(due).toMatchObject({ count: 2, oldestSeconds: expect.any(Number) })
+  expect(failed).toMatchObject({ count: 1 })
+  expect(failed!.oldestSeconds).toBeGreaterThan(3_599)
+})
+
 test('a notice shows its attempts', async () => {
   const reservationid = randomUUID()
   await database.commit([refused({ reservationid })])
@@ -342,6 +376,10 @@ test('every notice can be previewed in every language', async () => {
 test.each([
   '/notices/nonsense',
   '/notices?status=lost',
+  '/notices?kind=lost',
+  '/notices?channel=pigeon',
+  '/alerts?status=firing',
+  '/alerts?after=x',
   '/notices?limit=0',
   '/notices?after=x',
   '/notices?userid=a%20b',

@@ -1,6 +1,5 @@
 /** The HTTP API of the notifier: for customers, and for operators. */
 import type { About } from '../../platform/http/app.ts'
-import type { Reads } from '../../platform/http/reads.ts'
 import { type CustomersHttpOptions, mountCustomers } from './customers/customers-http.ts'
 import { type AlertsHttpOptions, mountAlerts } from './operators/alerts-http.ts'
 import { mountNotices } from './operators/notices-http.ts'
@@ -9,14 +8,13 @@ import { mountPreviews } from './operators/previews-http.ts'
 export const about: Omit<About, 'service'> = {
   title: 'Notifier',
   description: 'Notifies customers, the purchaser and operators over their channels.',
-  tags: { customer: 'How customers are notified', operator: 'Notices and alerts' },
+  tags: {
+    customer: 'How customers are notified',
+    operator: 'Notices, alerts, partitions, dead letters and the backlog',
+  },
 }
 
-export type NotifierHttpOptions = CustomersHttpOptions &
-  AlertsHttpOptions & {
-    /** For lists. */
-    reads: Reads
-  }
+export type NotifierHttpOptions = CustomersHttpOptions & AlertsHttpOptions
 
 export function mountNotifier(options: NotifierHttpOptions): void {
   mountCustomers(options)

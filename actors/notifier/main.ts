@@ -2,6 +2,7 @@
 import { getPriority, setPriority } from 'node:os'
 import { Reads } from '../../platform/http/reads.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import { mountOperators } from '../../platform/operators/operators-http.ts'
 import { runService, type Service, type Surroundings } from '../../platform/service.ts'
 import { ServiceParts } from '../../platform/service-parts.ts'
 import { topics } from '../messages.ts'
@@ -16,6 +17,7 @@ import { type Mark, overdueSeconds } from './delivery/queue.ts'
 import { DelayedWake } from './delivery/wake-signal.ts'
 import { noticeHandler } from './handler.ts'
 import { about, mountNotifier } from './http.ts'
+import { backlogKinds, readBacklog } from './operators/backlog.ts'
 import { routingOf } from './plan/routing.ts'
 
 /** Events are read in larger batches: notices wait before they are sent anyway. */
@@ -93,6 +95,21 @@ async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
     alertToken: config.alertToken,
     print,
     wake,
+  })
+  mountOperators({
+    app,
+    sql,
+    reads,
+    redis: parts.openRedis(),
+    prefix: config.redisPrefix,
+    topic: topics.stockEvents,
+    service: config.service,
+    backlogKinds,
+    readBacklog: (sql) =>
+      readBacklog(
+        sql,
+        channels.map((it) => it.name),
+      ),
   })
 
   const watching = parts.watchStores(worker, async () => {

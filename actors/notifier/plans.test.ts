@@ -9,7 +9,8 @@ import type { StockEvent } from '../messages.ts'
 import { readCustomer, writeCustomer } from './customers/customers.ts'
 import { readAttempts } from './delivery/attempts.ts'
 import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './delivery/queue.ts'
-import { readNews, recordAlerts } from './operators/alerts.ts'
+import { listAlerts, readNews, recordAlerts } from './operators/alerts.ts'
+import { readBacklog } from './operators/backlog.ts'
 import { listNotices, readNotice, retryNotice, suppressNotice } from './operators/notices.ts'
 import { statuses } from './plan/notice.ts'
 import {
@@ -193,6 +194,16 @@ describe('with a million notices', () => {
       const { before, status, limit } = list
       const query = { limit, ...(before ? { before } : {}), ...(status ? { status } : {}) }
       await expectIndexes(unforced, (sql) => listNotices(sql, query), { walked: ['notice', 'undelivered'] })
+    })
+
+    test.each(['alert', 'purchase-requested'] as const)('for the list of rare notices: %s', async (kind) => {
+      await expectIndexes(unforced, (sql) => listNotices(sql, { kind, limit: 51 }))
+    })
+
+    test('for the list of alerts, and the backlog', async () => {
+      await expectIndexes(unforced, (sql) => listAlerts(sql, undefined, 51), { walked: ['alert'] })
+      const allowed = { walked: ['undelivered'] }
+      expect(await expectIndexes(unforced, (sql) => readBacklog(sql, ['chat', 'email']), allowed)).toBe(2)
     })
 
     test('for how long the first has been due', async () => {

@@ -13,6 +13,7 @@ import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
 import { traceOf } from '../../platform/http/trace.ts'
+import { operatorTag } from '../../platform/operators/operators-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
 import { findBooks } from './books.ts'
@@ -40,6 +41,7 @@ export const about: Omit<About, 'service'> = {
     reservations: 'Reserve, follow and cancel',
     books: 'The book list',
     standings: 'Limits and blocks of customers',
+    ...operatorTag,
   },
 }
 
@@ -56,6 +58,12 @@ const searchesAtOnce = 2
 /** The number of connections for both. */
 export const readsAtOnce = listsAtOnce + searchesAtOnce
 
+/** Separate limits, so that many searches do not hold up lists. @param sql a pool of `readsAtOnce` connections. */
+export const readsOf = (sql: Sql) => ({
+  lists: new Reads(sql, listsAtOnce),
+  searches: new Reads(sql, searchesAtOnce),
+})
+
 export type ReservationHttpOptions = {
   app: App
   sql: Sql
@@ -63,8 +71,7 @@ export type ReservationHttpOptions = {
   positions: Positions
   /** Limits the requests that wait or follow at a time. */
   held: Places
-  /** For lists and searches. */
-  reads: Sql
+  reads: ReturnType<typeof readsOf>
   stopping: AbortSignal
 }
 
@@ -221,10 +228,7 @@ const books = createRoute({
 
 export function mountReservations(options: ReservationHttpOptions): void {
   const { app, sql, reads, desk, positions, held, stopping } = options
-  // Separate limits, so that many searches do not hold up lists.
-  const lists = new Reads(reads, listsAtOnce)
   const read = (reservationid: string) => store.find(sql, reservationid)
-  const searches = new Reads(reads, searchesAtOnce)
 
   app.addRoute(create, async (c) => {
     const wanted = c.req.valid('json')
@@ -254,7 +258,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(list, async (c) => {
     const { limit, after, userid, bookid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await lists.run(
+    const rows = await reads.lists.run(
       (sql) => store.list(sql, { userid, bookid, status, before, limit: limit + 1 }),
       c.req.raw.signal,
     )
@@ -266,7 +270,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     using places = new DisposableStack()
     places.use(held.take())
     const { userid } = c.req.valid('query')
-    const reservations = await lists.run(
+    const reservations = await reads.lists.run(
       (sql) => store.listActive(sql, userid, followedMax),
       c.req.raw.signal,
     )
@@ -311,7 +315,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
       after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
       limit: limit + 1,
     }
-    const lane = q === undefined ? lists : searches
+    const lane = q === undefined ? reads.lists : reads.searches
     const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
     return replyTagged(
       c,

@@ -3,6 +3,7 @@
 import { placesToWait } from '../../platform/http/held.ts'
 import { Forgetting } from '../../platform/http/idempotency.ts'
 import { traceFacts } from '../../platform/http/trace.ts'
+import { mountOperators } from '../../platform/operators/operators-http.ts'
 import { runService } from '../../platform/service.ts'
 import { type Loop, ServiceParts } from '../../platform/service-parts.ts'
 import { Pulse } from '../../streams/pulse.ts'
@@ -10,8 +11,8 @@ import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
-import { about, mountReservations, readsAtOnce } from './http.ts'
-import { unconfirmedSeconds } from './outbox.ts'
+import { about, mountReservations, readsAtOnce, readsOf } from './http.ts'
+import { backlogKinds, readBacklog, unconfirmedSeconds } from './outbox.ts'
 import { Positions } from './positions.ts'
 import { Pruning } from './pruning.ts'
 import { positionsOf } from './queue.ts'
@@ -29,7 +30,8 @@ await runService('reservation', async (given) => {
   const hot = parts.openSql({ max: 2 * (insertsAtOnce + 1), hot: true })
   // Connect now, so that the first requests need not wait for it.
   const connected = Array.from({ length: insertsAtOnce }, () => hot`select`)
-  const [reads] = await Promise.all([parts.openReads(readsAtOnce), ...connected])
+  const [readsSql] = await Promise.all([parts.openReads(readsAtOnce), ...connected])
+  const reads = readsOf(readsSql)
   const redis = parts.openRedis()
   const sender = parts.sender(topics.stockMailbox, redis)
 
@@ -95,6 +97,17 @@ await runService('reservation', async (given) => {
   const app = parts.app(about)
   mountReservations({ app, sql, reads, desk, positions, held: placesToWait(metrics), stopping })
   mountStandings({ app, sql, activeMax, now })
+  mountOperators({
+    app,
+    sql,
+    reads: reads.lists,
+    redis,
+    prefix: redisPrefix,
+    topic: topics.stockEvents,
+    service: config.service,
+    backlogKinds,
+    readBacklog: (sql) => readBacklog(sql, partitions),
+  })
 
   const pulse = new Pulse('resend')
   const resending: Loop = {

@@ -1,4 +1,5 @@
 /** Commands that stock has not confirmed: kept by lot until the lot is due, then one row each until stock answers. */
+import { type BacklogItem, backlogItem, countMax } from '../../platform/operators/backlog-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { type Reservation, unconfirmed, undecided } from './reservation.ts'
 
@@ -42,6 +43,18 @@ export async function unconfirmedSeconds(sql: Sql, partitions: number): Promise<
 
 /** More than one, because cancellations of older reservations may come first. */
 const firstMax = 20
+
+export const backlogKinds = {
+  UnconfirmedCommands: 'commands that stock has not answered in time. They are sent again until it does',
+}
+
+/** @returns the commands in the outbox, for operators. */
+export async function readBacklog(sql: Sql, partitions: number): Promise<BacklogItem[]> {
+  const seconds = await unconfirmedSeconds(sql, partitions)
+  const [row] = await sql<{ count: number }[]>`
+    select count(*) from (select from outbox limit ${countMax}) as counted`
+  return [backlogItem('UnconfirmedCommands', row!.count, seconds)]
+}
 
 /** A partition with commands due to be resent, and the time of the query, by Postgres's clock. */
 export type DuePartition = { partition: number; at: Date }

@@ -1,5 +1,6 @@
 /** Holds and queues that wait for staff, for the clock or for copies, as metrics. At rest one statement finds nothing. */
 import type { Metrics } from '../../platform/metrics.ts'
+import { type BacklogItem, backlogItem, countMax } from '../../platform/operators/backlog-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
 
 /** Of which the reservations are counted. */
@@ -31,6 +32,28 @@ export async function readBacklog(sql: Sql, graceMs: number): Promise<Backlog> {
       coalesce(max(waiting), 0) as longest
     from (select waiting from book where waiting > 0 order by waiting desc limit ${queuesMax}) as queues`
   return row!
+}
+
+export const backlogKinds = {
+  UnshelvedCopies: 'copies that are set aside and not on the hold shelf yet',
+  OverdueHolds: 'holds whose deadline and time of grace have passed. The clock ends them',
+  UntendedQueues: 'queues that are not served or refused to their end yet',
+}
+
+/** @returns what waits for staff or for the clock, for operators. */
+export async function backlogItems(sql: Sql, graceMs: number): Promise<BacklogItem[]> {
+  const { unshelved, overdue, untended } = await readBacklog(sql, graceMs)
+  const [counts] = await sql<Record<'unshelved' | 'overdue' | 'untended', number>[]>`
+    select
+      (select count(*) from (select from claim where kind = 'held' limit ${countMax}) as c) as unshelved,
+      (select count(*) from (select from claim where kind = 'ready' and pickup_by is not null
+        and pickup_by <= now() - ${graceMs}::float * interval '1 millisecond' limit ${countMax}) as c) as overdue,
+      (select count(*) from (select from untended limit ${countMax}) as c) as untended`
+  return [
+    backlogItem('UnshelvedCopies', counts!.unshelved, unshelved),
+    backlogItem('OverdueHolds', counts!.overdue, overdue),
+    backlogItem('UntendedQueues', counts!.untended, untended),
+  ]
 }
 
 type Gauges = 'holdsUnshelved' | 'holdsOverdue' | 'queuesUntended' | 'reservationsWaiting' | 'queueLongest'

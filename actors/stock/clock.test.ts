@@ -9,7 +9,7 @@ import { neverRestored } from '../../streams/testing/never-restored.ts'
 import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import { parseStockCommand, type StockCommand, topics } from '../messages.ts'
-import { readBacklog } from './backlog.ts'
+import { backlogItems, readBacklog } from './backlog.ts'
 import { type ClockOptions, runClock } from './clock.ts'
 import { dueMax } from './due.ts'
 
@@ -261,4 +261,11 @@ test('metrics say how long holds and queues have been stuck, and how many reserv
   }
   expect(queues).toEqual({ waiting: 7, longest: 5 })
   expect((await readBacklog(sql, 3_600_000)).overdue).toBe(0)
+  const items = await backlogItems(sql, 20_000)
+  expect(items.map(({ name, count, oldestSeconds }) => [name, count > 0, oldestSeconds])).toEqual([
+    ['UnshelvedCopies', true, expect.closeTo(unshelved, 0)],
+    ['OverdueHolds', true, expect.closeTo(overdue, 0)],
+    ['UntendedQueues', true, expect.closeTo(untended, 0)],
+  ])
+  expect((await backlogItems(sql, 3_600_000))[1]).toMatchObject({ count: 0, oldestSeconds: null })
 })

@@ -15,6 +15,7 @@ import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { operatorTag } from '../../platform/operators/operators-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema, rulesSchema, stockEventSchema, textSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
@@ -30,6 +31,7 @@ export const about: Omit<About, 'service'> = {
     'stock manager': 'Copies that arrive, and what happened to them',
     desk: 'Copies that are set aside: the hold shelf, hand-over and return',
     purchaser: 'Copies that are missing, and purchases',
+    ...operatorTag,
   },
 }
 

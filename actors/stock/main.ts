@@ -5,13 +5,14 @@ import { placesToWait } from '../../platform/http/held.ts'
 import { Forgetting } from '../../platform/http/idempotency.ts'
 import { Reads } from '../../platform/http/reads.ts'
 import { traceFacts } from '../../platform/http/trace.ts'
+import { mountOperators } from '../../platform/operators/operators-http.ts'
 import { runService } from '../../platform/service.ts'
 import { type Loop, ServiceParts } from '../../platform/service-parts.ts'
 import { EventLog } from '../../streams/event-log.ts'
 import { Pulse } from '../../streams/pulse.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
-import { watchBacklog } from './backlog.ts'
+import { backlogItems, backlogKinds, watchBacklog } from './backlog.ts'
 import { runClock, tendQueue } from './clock.ts'
 import { CalendarCache } from './closing-days.ts'
 import { mountClosingDays } from './closing-days-http.ts'
@@ -95,6 +96,17 @@ await runService('stock', async (given) => {
   mountHolds(http)
   mountRules(http)
   mountClosingDays({ app, sql })
+  mountOperators({
+    app,
+    sql,
+    reads,
+    redis,
+    prefix: redisPrefix,
+    topic: topics.stockMailbox,
+    service: config.service,
+    backlogKinds,
+    readBacklog: (sql) => backlogItems(sql, pickupGraceMs),
+  })
 
   const pulse = new Pulse('clock')
   const clock: Loop = {

@@ -1,11 +1,12 @@
 /** Hot statements use an index, whether their tables are empty or have a million rows. */
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
-import { lettersToRedrive } from '../../streams/dead-letter.ts'
+import { lettersToRedrive, pageLetters } from '../../streams/dead-letter.ts'
 import { inBatches } from '../../streams/event-batch.ts'
 import { EventLog } from '../../streams/event-log.ts'
 import type { Delivery } from '../../streams/handler.ts'
 import { type Lease, releaseLeases, renewLeases } from '../../streams/lease.ts'
+import { readPartitions } from '../../streams/partition-state.ts'
 import { closePostgres, type Sql } from '../../streams/postgres.ts'
 import { openRedis, type RedisClient, untilReady } from '../../streams/redis.ts'
 import { neverRestored } from '../../streams/testing/never-restored.ts'
@@ -13,7 +14,7 @@ import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import { expectIndexes, fillQuickly, openUnforced } from '../../tests/harness/plans.ts'
 import { type StockCommand, topics } from '../messages.ts'
-import { queuesMax, readBacklog } from './backlog.ts'
+import { backlogItems, queuesMax, readBacklog } from './backlog.ts'
 import * as due from './due.ts'
 import { source, stockCommandHandler } from './handler.ts'
 import * as queries from './queries.ts'
@@ -282,6 +283,19 @@ describe('with a million holds and events', () => {
       const read = await fetched(hot, 'claim', (sql) => claims(sql, 10))
       expect(read).toBeGreaterThanOrEqual(201)
       expect(read).toBeLessThanOrEqual(300)
+    })
+
+    test('for operators, whose reads are counted up to a limit', async () => {
+      const allowed = { walked: ['claim', 'book', 'untended', 'dead_letter'], small: ['mailbox', 'untended'] }
+      expect(await expectIndexes(unforced, (sql) => backlogItems(sql, 0), allowed)).toBe(2)
+      await expectIndexes(unforced, (sql) => readPartitions(sql, 10), allowed)
+      expect(await fetched(unforced, 'dead_letter', (sql) => readPartitions(sql, 10))).toBeLessThanOrEqual(
+        160,
+      )
+      await expectIndexes(unforced, (sql) => pageLetters(sql, {}, 51), allowed)
+      expect(await fetched(unforced, 'dead_letter', (sql) => pageLetters(sql, {}, 51))).toBeLessThanOrEqual(
+        60,
+      )
     })
 
     test('for lists of all', async () => {

@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util'
 import { topics } from '../../actors/messages.ts'
 import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from '../../platform/config.ts'
-import { groupsOf } from '../../streams/groups.ts'
-import { streamKey, type Topic } from '../../streams/partition.ts'
+import type { Topic } from '../../streams/partition.ts'
+import { readGroups, readPartitions } from '../../streams/partition-state.ts'
 import { openPostgres, type Sql } from '../../streams/postgres.ts'
 import { openRedis, type RedisClient, untilReady } from '../../streams/redis.ts'
 import { runCommand } from './command.ts'
@@ -26,40 +26,27 @@ const reads: Record<ServiceName, Topic> = {
   notifier: topics.stockEvents,
 }
 
-type Row = {
-  partition: number
-  owner: string | null
-  leased: boolean
-  epoch: number
-  position: string
-  processed: number
-  letters: number
-}
-
 async function inspect(service: ServiceName, sql: Sql, redis: RedisClient, prefix: string, all: boolean) {
-  const rows = await sql<Row[]>`
-    select m.partition, m.owner, m.lease_until > clock_timestamp() as leased, m.epoch, m.position, m.processed,
-      (select count(*) from dead_letter d where d.partition = m.partition) as letters
-    from mailbox m order by m.partition`
-  const shown = rows.filter((row) => all || row.processed > 0 || row.letters > 0)
-  return await Promise.all(
-    shown.map(async (row) => {
-      const groups = await groupsOf(redis, streamKey(prefix, reads[service], row.partition)).catch(
-        (error: Error) => error.message,
-      )
-      const group = typeof groups === 'string' ? undefined : groups.find((it) => it.name === service)
-      return {
-        service,
-        partition: row.partition,
-        owner: row.owner ? `${row.owner}${row.leased ? '' : ' (lease expired)'}` : 'none',
-        epoch: row.epoch,
-        offset: row.position,
-        lag: typeof groups === 'string' ? groups : group ? (group.lag ?? 'unknown') : 'no group',
-        pending: group?.pending ?? '-',
-        'dead letters': row.letters,
-      }
-    }),
+  const states = await readPartitions(sql, null)
+  const shown = states.filter((it) => all || it.processed > 0 || it.letters > 0)
+  const groups = await readGroups(
+    redis,
+    { prefix, topic: reads[service], service },
+    shown.map((it) => it.partition),
   )
+  return shown.map((state, i) => {
+    const group = groups[i]
+    return {
+      partition: state.partition,
+      owner: state.owner ? `${state.owner}${state.leased ? '' : ' (lease expired)'}` : 'none',
+      epoch: state.epoch,
+      offset: state.position,
+      ...(group instanceof Error
+        ? { lag: group.message, pending: '-' }
+        : { lag: group ? (group.lag ?? 'unknown') : 'no group', pending: group?.pending ?? '-' }),
+      'dead letters': state.letters,
+    }
+  })
 }
 
 await runCommand(async () => {
@@ -79,9 +66,7 @@ await runCommand(async () => {
         const rows = await inspect(service, sql, redis, redisPrefix, values.all ?? false)
         if (rows.length > 0)
           console.table(
-            Object.fromEntries(
-              rows.map(({ service: _, partition, ...row }) => [`${service} ${partition}`, row]),
-            ),
+            Object.fromEntries(rows.map(({ partition, ...row }) => [`${service} ${partition}`, row])),
           )
         else console.log(`${service}: no partition has had a message yet (--all shows all partitions)`)
       } finally {

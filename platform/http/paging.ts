@@ -73,7 +73,21 @@ export function dateFrom(after: string): string {
   return parsed.data
 }
 
-const foreignAfter = () =>
+/** `2026-11-24 02:40:10.990123+00`, behind the date. */
+const timeOfDay = /^ (?:[01]\d|2[0-3])(?::[0-5]\d){2}(?:\.\d{1,6})?[+-](?:0\d|1[0-5])(?::[0-5]\d){0,2}$/
+
+/**
+ * The key of a list that is sorted by a time, as Postgres writes it, and by a text.
+ * @throws {Problem} 400 when `after` did not come from this API.
+ */
+export function timeKeyFrom(after: string): [at: string, text: string] {
+  const [at, text] = decodeAfter(after, 2) as [string, string]
+  if (!dateSchema.safeParse(at.slice(0, 10)).success || !timeOfDay.test(at.slice(10))) throw foreignAfter()
+  return [at, text]
+}
+
+/** For a key that cannot have come from this API. */
+export const foreignAfter = () =>
   new Problem('invalid-input', {
     errors: [{ parameter: 'after', detail: 'must come from _links.next of an earlier page' }],
   })

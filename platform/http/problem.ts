@@ -53,6 +53,11 @@ export const problems = {
     'Reservations are not limited',
     'Blocks need a limit of reservations per customer: start the service with `ACTIVE_MAX`.',
   ],
+  'not-redrivable': [
+    409,
+    'The dead letter cannot be redriven',
+    'Its content could not be kept, so there is nothing to handle again; the detail has the reason. Drop it.',
+  ],
   'body-too-large': [413, 'The body is too large', 'A body holds at most 65,536 bytes.'],
   'headers-too-large': [
     431,

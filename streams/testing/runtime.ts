@@ -76,6 +76,7 @@ export const allMigrations = [
   'event-log/0002-event-log.sql',
   '0003-incarnation.sql',
   'event-log/0004-event-batch.sql',
+  '0005-dead-letter.sql',
 ]
 
 export async function applyMigrations(url: string, files: string[], partitions: number): Promise<void> {

@@ -1,24 +1,29 @@
 /**
- * Receives the webhook of Alertmanager, version 4, and that of Grafana, version 1, which is the same with more fields.
+ * Lists alerts, and receives the webhook of Alertmanager, version 4, and that of Grafana, version 1, which is the same with more fields.
  * Sources: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config,
  * https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/
  */
 import { createHash, hash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { App } from '../../../platform/http/app.ts'
+import { pageQuery, replyPage, timeKeyFrom } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
+import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
-import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
+import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import type { Print, PrintedNotice } from '../console.ts'
 import * as examples from '../examples.ts'
 import type { AlertDetails } from '../plan/notice.ts'
 import { type Routing, routeOf } from '../plan/routing.ts'
-import { readNews, recordAlerts } from './alerts.ts'
+import { type AlertRow, listAlerts, readNews, recordAlerts } from './alerts.ts'
 
 export type AlertsHttpOptions = {
   app: App
   sql: Sql
+  /** For lists. */
+  reads: Reads
   routing: Routing
   /** The bearer token of those who post alerts. Without it, none are accepted. */
   alertToken: string | undefined
@@ -67,7 +72,8 @@ const time = z
 const absentIfEmpty = <Schema extends z.ZodType>(schema: Schema) =>
   z.union([schema, z.literal('').transform(() => undefined)]).nullish()
 
-const status = z.enum(['firing', 'resolved'])
+const alertStatuses = ['firing', 'resolved'] as const
+const status = z.enum(alertStatuses)
 
 const alertSchema = z
   .object({
@@ -114,6 +120,39 @@ const newsSchema = z
   .object({ news: z.int().openapi({ description: 'alerts that are new or have changed' }) })
   .openapi('News')
 
+const recordedSchema = z
+  .object({
+    fingerprint: z.string().openapi({ description: 'Of its labels: the same each time the alert fires' }),
+    status: shownStatuses(alertStatuses),
+    labels: z.record(z.string(), z.string()),
+    annotations: z.record(z.string(), z.string()),
+    startsAt: z.iso.datetime(),
+    endsAt: z.iso.datetime().nullable().openapi({ description: 'When it was resolved' }),
+    generatorURL: z.string().openapi({ description: 'Of the rule. Empty if unknown' }),
+    changedAt: z.iso.datetime().openapi({ description: 'When operators were last notified of it' }),
+  })
+  .openapi('RecordedAlert')
+
+const getAlerts = createRoute({
+  method: 'get',
+  path: '/alerts',
+  operationId: 'listAlerts',
+  summary: 'List alerts that fire, and past ones',
+  description: 'Each alert once, as it was last. Past ones are kept for `EVENT_RETENTION_DAYS`.',
+  tags: ['operator'],
+  request: { query: z.object({ ...pageQuery, status: askedStatus(alertStatuses).optional() }) },
+  responses: {
+    200: pageAnswer({
+      as: 'AlertPage',
+      name: 'alerts',
+      item: recordedSchema,
+      description: 'A page, the last change first',
+      example: examples.recordedAlert,
+      path: '/alerts',
+    }),
+  },
+})
+
 const scheme = 'alertToken'
 
 const postAlerts = createRoute({
@@ -132,7 +171,14 @@ const postAlerts = createRoute({
   },
 })
 
-export function mountAlerts({ app, sql, routing, alertToken, print, wake }: AlertsHttpOptions): void {
+export function mountAlerts({ app, sql, reads, routing, alertToken, print, wake }: AlertsHttpOptions): void {
+  app.addRoute(getAlerts, async (c) => {
+    const { limit, after, status } = c.req.valid('query')
+    const before = after === undefined ? undefined : timeKeyFrom(after)
+    const rows = await reads.run((sql) => listAlerts(sql, status, limit + 1, before), c.req.raw.signal)
+    return replyPage(c, 'alerts', rows, limit, (row) => row.key, toRecorded)
+  })
+
   app.openAPIRegistry.registerComponent('securitySchemes', scheme, { type: 'http', scheme: 'bearer' })
   // Before the body is read, so that an unauthorized client learns nothing about it.
   app.on('POST', '/alerts', async (c, next) => {
@@ -159,6 +205,21 @@ export function mountAlerts({ app, sql, routing, alertToken, print, wake }: Aler
     const channels = routeOf({ kind: 'alert', userid: null }, undefined, routing)
     const chat = routing.configured.has('chat') ? (['chat'] as const) : []
     return await recordAlerts(sql, details, { noticeid, channels: [...channels, ...chat] })
+  }
+}
+
+function toRecorded({ fingerprint, status, starts_at, told_at, alert }: AlertRow) {
+  const { labels = {}, annotations = {}, generatorURL = '', endsAt } = alert ?? {}
+  const ended = status === 'resolved' && alert?.status === 'resolved'
+  return {
+    fingerprint,
+    status: shownStatus(status),
+    labels,
+    annotations,
+    startsAt: starts_at.toISOString(),
+    endsAt: ended && endsAt ? new Date(endsAt).toISOString() : null,
+    generatorURL,
+    changedAt: told_at.toISOString(),
   }
 }
 

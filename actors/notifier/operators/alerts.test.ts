@@ -1,6 +1,7 @@
 import pino from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type App, createApp } from '../../../platform/http/app.ts'
+import { Reads } from '../../../platform/http/reads.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import type { ChannelName } from '../channels/all.ts'
 import type { PrintedNotice } from '../console.ts'
@@ -33,6 +34,7 @@ function start(its: string | undefined = token): App {
   mountAlerts({
     app,
     sql: database.sql,
+    reads: new Reads(database.sql, 2),
     routing: everybody,
     alertToken: its,
     print: (notices) => lines.push(...notices),
@@ -106,6 +108,51 @@ test('A1: an alert that is posted again is news once, also to another process or
   const many = await Promise.all(Array.from({ length: 8 }, () => post([other, firing])))
   expect(many.reduce((sum, { body }) => sum + body.news, 0)).toBe(1)
   expect(await sentTo('sms')).toEqual([['1a firing', 'c6 firing']])
+})
+
+async function list(path = '/alerts') {
+  const response = await start().request(path)
+  // biome-ignore lint/suspicious/noExplicitAny: bodies are looked at with matchers.
+  return { status: response.status, body: (await response.json()) as any }
+}
+const fingerprintsOf = (body: { _embedded: { alerts: Alert[] } }) =>
+  body._embedded.alerts.map((it) => it.fingerprint)
+
+test('alerts are listed once each, as they were last, those that fire and past ones', async () => {
+  await post([firing])
+  await post([other])
+  await post([resolved])
+  const { body } = await list()
+  expect(body._embedded.alerts).toEqual([
+    {
+      fingerprint: resolved.fingerprint,
+      status: 'Resolved',
+      labels: resolved.labels,
+      annotations: resolved.annotations,
+      startsAt: new Date(resolved.startsAt).toISOString(),
+      endsAt: '2026-03-14T09:40:00.000Z',
+      generatorURL: resolved.generatorURL,
+      changedAt: expect.any(String),
+    },
+    expect.objectContaining({ fingerprint: other.fingerprint, status: 'Firing', endsAt: null }),
+  ])
+  expect(fingerprintsOf((await list('/alerts?status=Firing')).body)).toEqual([other.fingerprint])
+  expect(fingerprintsOf((await list('/alerts?status=Resolved')).body)).toEqual([resolved.fingerprint])
+})
+
+test('alerts are listed page by page, and without labels if an older version has recorded them', async () => {
+  const many = Array.from({ length: 7 }, (_, i) => alertFiring({ fingerprint: `f${i}` }))
+  for (const it of many) await post([it])
+  await database.sql`update alert set alert = null where fingerprint = 'f6'`
+  const found: string[] = []
+  for (let path = '/alerts?limit=3'; path; ) {
+    const { body } = await list(path)
+    found.push(...fingerprintsOf(body))
+    path = body._links.next?.href
+  }
+  expect(found).toEqual(many.map((it) => it.fingerprint).toReversed())
+  const [first] = (await list('/alerts?limit=1')).body._embedded.alerts
+  expect(first).toMatchObject({ fingerprint: 'f6', status: 'Firing', labels: {}, annotations: {} })
 })
 
 test('A1: only alerts that changed are sent', async () => {

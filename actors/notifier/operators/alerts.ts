@@ -45,10 +45,10 @@ export async function recordAlerts(
   const [row] = await sql<{ news: number }[]>`
     with incoming as materialized (${incoming(sql, alerts)}),
     news as materialized (
-      insert into alert as a (fingerprint, status, starts_at)
-      select fingerprint, status, starts_at from incoming order by fingerprint
+      insert into alert as a (fingerprint, status, starts_at, alert)
+      select fingerprint, status, starts_at, alert::jsonb from incoming order by fingerprint
       on conflict (fingerprint) do update
-      set status = excluded.status, starts_at = excluded.starts_at, told_at = clock_timestamp()
+      set status = excluded.status, starts_at = excluded.starts_at, told_at = clock_timestamp(), alert = excluded.alert
       where a.status <> excluded.status or a.starts_at < excluded.starts_at
       returning fingerprint
     ), targets as materialized (
@@ -107,6 +107,33 @@ const alertsToSend = (sql: Sql): Fragment => sql`
     where s.channel = t.channel
       and not exists (select from news where news.fingerprint = older.alert->>'fingerprint')
   ) as a`
+
+export type AlertRow = {
+  fingerprint: string
+  status: Alert['status']
+  starts_at: Date
+  /** When its status last changed. */
+  told_at: Date
+  /** As it was posted; null if a version before this one has recorded it. */
+  alert: Alert | null
+  /** The time as text, which is more exact than a `Date`, and the fingerprint. */
+  key: [at: string, fingerprint: string]
+}
+
+/** Lists alerts, the last change first. @param before the key of the last alert of the page before. */
+export async function listAlerts(
+  sql: Sql,
+  status: Alert['status'] | undefined,
+  limit: number,
+  [at, fingerprint]: AlertRow['key'] = ['infinity', ''],
+): Promise<AlertRow[]> {
+  return await sql<AlertRow[]>`
+    select fingerprint, status, starts_at, told_at, alert, json_build_array(told_at::text, fingerprint) as key
+    from alert
+    where (told_at, fingerprint) < (${at}::text::timestamptz, ${fingerprint})
+      ${status === undefined ? sql`` : sql`and status = ${status}`}
+    order by told_at desc, fingerprint desc limit ${limit}`
+}
 
 /** Deletes alerts that have not been news for this long. */
 export async function pruneAlerts(sql: Sql, olderThanDays: number): Promise<void> {

@@ -83,7 +83,16 @@ const getNotices = createRoute({
   summary: 'List notices',
   tags: ['operator'],
   request: {
-    query: z.object({ ...pageQuery, userid: idSchema.optional(), status: askedStatus(statuses).optional() }),
+    query: z.object({
+      ...pageQuery,
+      userid: idSchema.optional(),
+      status: askedStatus(statuses).optional(),
+      kind: z.enum(kinds).optional(),
+      channel: z
+        .enum(channelNames)
+        .optional()
+        .openapi({ description: 'Of the last attempt, or of the next' }),
+    }),
   },
   responses: {
     200: pageAnswer({
@@ -127,10 +136,10 @@ const patchNotice = createRoute({
 
 export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOptions): void {
   app.addRoute(getNotices, async (c) => {
-    const { limit, after, userid, status } = c.req.valid('query')
+    const { limit, after, ...filter } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
     const rows = await reads.run(
-      (sql) => listNotices(sql, { userid, status, before, limit: limit + 1 }),
+      (sql) => listNotices(sql, { ...filter, before, limit: limit + 1 }),
       c.req.raw.signal,
     )
     return replyPage(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice)

@@ -1,7 +1,7 @@
 /** The log of notices, for operators: newest first, in pages by seq. */
 import type { Fragment, Sql } from '../../../streams/postgres.ts'
 import type { ChannelName } from '../channels/all.ts'
-import type { Status, Subject } from '../plan/notice.ts'
+import type { Kind, Status, Subject } from '../plan/notice.ts'
 
 export type NoticeRow = Subject & {
   title: string | null
@@ -15,17 +15,27 @@ export type NoticeRow = Subject & {
   sentAt: Date | null
 }
 
-export type NoticeQuery = { userid?: string; status?: Status; before?: number; limit: number }
+export type NoticeQuery = {
+  userid?: string | undefined
+  status?: Status | undefined
+  kind?: Kind | undefined
+  /** That of the last attempt, or of the next. */
+  channel?: ChannelName | undefined
+  before?: number | undefined
+  limit: number
+}
 
 export async function listNotices(
   sql: Sql,
-  { userid, status, before, limit }: NoticeQuery,
+  { userid, status, kind, channel, before, limit }: NoticeQuery,
 ): Promise<NoticeRow[]> {
   return await sql<NoticeRow[]>`
     select ${columns(sql)} from ${sourceOf(sql, status, userid)} ${described(sql)}
     where true
     ${userid === undefined ? sql`` : sql`and n.userid = ${userid}`}
     ${status === undefined ? sql`` : statusIs(sql, status)}
+    ${kind === undefined ? sql`` : sql`and n.kind = ${kind}`}
+    ${channel === undefined ? sql`` : sql`and n.channel = ${channel}`}
     ${before === undefined ? sql`` : sql`and n.seq < ${before}`}
     order by n.seq desc limit ${limit}`
 }

@@ -1,9 +1,12 @@
 /** The OpenAPI documents in `openapi/`: made from the routes, without stores and without a process. */
 import { join } from 'node:path'
 import { mountNotifier, about as notifier } from '../../../actors/notifier/http.ts'
+import { backlogKinds as backlogOfNotifier } from '../../../actors/notifier/operators/backlog.ts'
 import type { Routing } from '../../../actors/notifier/plan/routing.ts'
 import { mountReservations, about as reservation } from '../../../actors/reservation/http.ts'
+import { backlogKinds as backlogOfReservation } from '../../../actors/reservation/outbox.ts'
 import { mountStandings } from '../../../actors/reservation/standings-http.ts'
+import { backlogKinds as backlogOfStock } from '../../../actors/stock/backlog.ts'
 import { mountClosingDays } from '../../../actors/stock/closing-days-http.ts'
 import { mountHolds } from '../../../actors/stock/holds-http.ts'
 import { mountStock, about as stock } from '../../../actors/stock/http.ts'
@@ -15,6 +18,8 @@ import { mountProbes } from '../../../platform/http/health.ts'
 import { openApiOf } from '../../../platform/http/openapi.ts'
 import { createLog } from '../../../platform/log.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
+import type { BacklogKinds } from '../../../platform/operators/backlog-http.ts'
+import { mountOperators } from '../../../platform/operators/operators-http.ts'
 import { root } from '../root.ts'
 import { toSettings } from '../settings.ts'
 
@@ -23,9 +28,11 @@ export const folder = join(root, 'openapi')
 /** No handler runs, so none needs anything. */
 const unused = {} as never
 
-const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: App): void }> = {
+type Parts = { about: Omit<About, 'service'>; backlogKinds: BacklogKinds; mount(app: App): void }
+const services: Record<ServiceName, Parts> = {
   reservation: {
     about: reservation,
+    backlogKinds: backlogOfReservation,
     mount(app) {
       mountReservations({
         app,
@@ -41,6 +48,7 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
   },
   stock: {
     about: stock,
+    backlogKinds: backlogOfStock,
     mount(app) {
       const options = { app, sql: unused, reads: unused, desk: unused, defaults: unused, now: unused }
       mountStock(options)
@@ -52,6 +60,7 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
   },
   notifier: {
     about: notifier,
+    backlogKinds: backlogOfNotifier,
     mount: (app) =>
       mountNotifier({
         app,
@@ -68,10 +77,21 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
 
 /** The document that the service serves with the default settings. */
 export function documentOf(service: ServiceName): object {
-  const { about, mount } = services[service]
+  const { about, backlogKinds, mount } = services[service]
   const log = createLog(service, 'silent')
   const app = createApp({ service, ...about, log, metrics: createMetrics(service) })
   mount(app)
+  mountOperators({
+    app,
+    sql: unused,
+    reads: unused,
+    redis: unused,
+    prefix: unused,
+    topic: unused,
+    service,
+    backlogKinds,
+    readBacklog: unused,
+  })
   mountProbes(app, unused)
   // As a client receives it, without undefined members.
   return JSON.parse(JSON.stringify(openApiOf(app, toSettings({}).ports[service])))

@@ -1,4 +1,7 @@
 /** Allowed connections. */
+import { readFileSync } from 'node:fs'
+import { serviceNames } from '../../../../platform/config.ts'
+import { documentFile } from '../../../local/openapi/write.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import { type Container, ofKind, podLabelsOf, type Rule, selects, services, workloads } from './rule.ts'
 
@@ -90,6 +93,18 @@ export function routesOf(manifests: Manifest[]): Route[] {
   return [...ofIngresses, ...ofGateways]
 }
 
+/** Paths of the calls of operators, by the services' documents. */
+function operatorsPaths(): string[] {
+  type Document = { paths: Record<string, Record<string, { tags?: string[] }>> }
+  const found = serviceNames.flatMap((service) => {
+    const { paths } = JSON.parse(readFileSync(documentFile(service), 'utf8')) as Document
+    return Object.entries(paths).flatMap(([path, calls]) =>
+      Object.values(calls).some(({ tags }) => tags?.includes('operator')) ? [path] : [],
+    )
+  })
+  return [...new Set(found)]
+}
+
 export const network: Rule[] = [
   {
     claim: 'connections that no policy allows are refused, in both directions',
@@ -153,6 +168,19 @@ export const network: Rule[] = [
     breach: (manifests) => {
       const [{ http }] = find(manifests, 'Ingress', 'staff').spec.rules
       http.paths[0].backend.service.port.name = 'ops'
+    },
+  },
+  {
+    claim: 'no path leads to a call of operators, such as those about dead letters, which every service has',
+    faults: (manifests) =>
+      routesOf(manifests).flatMap(({ from, path }) =>
+        operatorsPaths()
+          .filter((call) => `${call}/`.startsWith(`${path.replace(/\/$/, '')}/`))
+          .map((call) => `${from} exposes ${call}`),
+      ),
+    breach: (manifests) => {
+      const [{ http }] = find(manifests, 'Ingress', 'customers').spec.rules
+      http.paths[0].path = '/dead-letters'
     },
   },
   {
