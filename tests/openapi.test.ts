@@ -12,6 +12,7 @@ const system = useSystem()
 const promised: Record<(typeof serviceNames)[number], string[]> = {
   reservation: [
     'GET /books',
+    'GET /books/{*}',
     'POST /reservations',
     'GET /reservations',
     'GET /reservations/{*}',
