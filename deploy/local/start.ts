@@ -158,8 +158,9 @@ async function runServices(
 }
 
 /** The settings with which the pages find the services. */
-const urlsOf = (running: Supervised<Service>[]) =>
-  Object.fromEntries(running.map(({ current: { name, url } }) => [`${name.toUpperCase()}_URL`, url]))
+function urlsOf(running: Supervised<Service>[]): Record<string, string> {
+  return Object.fromEntries(running.map(({ current: { name, url } }) => [`${name.toUpperCase()}_URL`, url]))
+}
 
 async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return
