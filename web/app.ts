@@ -11,8 +11,13 @@ import type { PagesConfig } from './config.ts'
 import { notFound, pageOfError } from './errors.ts'
 import { isOwnOrigin, pageHeaders } from './headers.ts'
 import { mountAs } from './pages/as.ts'
+import { mountBook } from './pages/book.ts'
 import { mountHome } from './pages/home.ts'
+import { mountMine } from './pages/mine.ts'
+import { mountOne } from './pages/one.ts'
+import { mountSettings } from './pages/settings.ts'
 import { PageRoutes } from './routes.ts'
+import { Titles } from './titles.ts'
 import { Visit } from './visit.ts'
 import { locales } from './words/words.ts'
 
@@ -25,7 +30,14 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
   const app = createApp({ ...about, log, metrics })
   const assets = await readAssets()
   const apis = openApis(urls)
-  const site = { assets, apis, timeZone: libraryTimezone, secure: publicUrl?.startsWith('https:') ?? false }
+  const titles = new Titles(apis)
+  const site = {
+    assets,
+    apis,
+    titles,
+    timeZone: libraryTimezone,
+    secure: publicUrl?.startsWith('https:') ?? false,
+  }
 
   app.use(pageHeaders(site.secure))
   mountAssets(app, assets)
@@ -47,6 +59,11 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
 
   const routes = new PageRoutes({ app, site, log, metrics, stopping })
   mountHome(routes)
+  mountBook(routes)
+  mountMine(routes)
+  // Ahead of the pages with an id in this place.
+  mountSettings(routes)
+  mountOne(routes)
   mountAs(routes)
   return app
 }

@@ -38,7 +38,9 @@ export function pageOfError(visit: Visit, error: unknown, log: Log): Reply {
 
 function down({ words, path, c }: Visit): Html {
   const again =
-    c.req.method === 'GET' ? html`<p><a role="button" href="${path}">${words.errors.again}</a></p>` : ''
+    c.req.method === 'GET'
+      ? html`<p><a role="button" href="${path}">${words.errors.again}</a></p>`
+      : html`<p>${words.errors.downForm}</p>`
   return html`<h1>${words.errors.down}</h1>${again}`
 }
 

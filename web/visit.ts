@@ -8,6 +8,7 @@ import { type Dates, datesOf } from './dates.ts'
 import type { Html } from './html.ts'
 import { type Frame, layout, type Shown } from './layout.ts'
 import { missingOf, type Part } from './part.ts'
+import type { Titles } from './titles.ts'
 import { type Who, whoOf } from './who.ts'
 import { type Locale, type Words, wordsOf } from './words/words.ts'
 
@@ -15,6 +16,7 @@ import { type Locale, type Words, wordsOf } from './words/words.ts'
 export type Site = {
   assets: Assets
   apis: Apis
+  titles: Titles
   /** Of the library. */
   timeZone: string
   /** Whether people reach the pages over https alone. */

@@ -13,18 +13,22 @@ export const customerSchema = z.object({
 })
 export type Customer = z.output<typeof customerSchema>
 
+export const channels = ['kakao', 'email', 'sms', 'webhook'] as const
+export type Channel = (typeof channels)[number]
+
 export const contactSchema = z.object({
   email: z.string().nullable(),
   webhook: z.string().nullable(),
   phone: z.string().nullable(),
   locale: z.string(),
-  channels: z.array(z.enum(['kakao', 'email', 'sms', 'webhook'])).nullable(),
+  channels: z.array(z.enum(channels)).nullable(),
 })
 export type Contact = z.output<typeof contactSchema>
 
 export const noticeSchema = z.object({
   noticeid: z.string(),
   kind: z.string(),
+  channel: z.string(),
   reservationid: z.string().nullable(),
   createdAt: z.string(),
 })

@@ -6,6 +6,7 @@ import type { Html } from '../html.ts'
 import { isbnOf } from '../isbn.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
+import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
 
 const perPage = 25
@@ -34,7 +35,7 @@ export function mountHome(pages: PageRoutes): void {
 ${search(visit, q, available)}
 ${q === undefined ? '' : html`<h2>${visit.words.home.found(q)}</h2>`}
 ${items.length > 0 ? results(visit, items) : nothing}
-${turn(visit, next, after !== undefined)}`
+${turnPage(visit, next)}`
     return visit.show({ title: q ?? visit.words.home.title, main, parts: [list] })
   })
 }
@@ -66,17 +67,4 @@ function empty(
   if (q === undefined) return html`<p class="empty">${available ? home.noneAvailable : home.none}</p>`
   const ask = isbn && html`<p><a role="button" href="${bookPath(isbn)}">${home.ask}</a></p>`
   return html`<p class="empty">${home.noneFound(q)}</p>${ask}`
-}
-
-function turn({ words, path }: Visit, next: string | undefined, isLater: boolean): Html | '' {
-  const link = (after: string | undefined, text: string) => {
-    const url = new URL(path, 'http://localhost')
-    if (after === undefined) url.searchParams.delete('after')
-    else url.searchParams.set('after', after)
-    return html`<li><a href="${url.pathname + url.search}">${text}</a></li>`
-  }
-  if (next === undefined && !isLater) return ''
-  return html`<nav class="turn"><ul>${isLater ? link(undefined, words.first) : ''}${
-    next === undefined ? '' : link(next, words.next)
-  }</ul></nav>`
 }
