@@ -6,7 +6,7 @@ import type { Locale } from './words/words.ts'
 export type Dates = {
   /** Such as Thursday, December 3 at 18:00. */
   at(instant: string): Html
-  /** The same, short, with seconds: for what has happened. */
+  /** Such as Thu, Dec 3, 2026, 18:00. */
   happened(instant: string): Html
   /** Such as Thursday, December 3. */
   day(instant: string): Html
@@ -37,7 +37,6 @@ function create(locale: Locale, timeZone: string): Dates {
       day: 'numeric',
       hour: '2-digit',
       minute: '2-digit',
-      second: '2-digit',
     }),
     day: written(day),
   }

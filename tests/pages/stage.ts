@@ -68,6 +68,12 @@ export class Stage {
     return context.newPage()
   }
 
+  /** @returns the value of a metric of the reservation service. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.system.opsUrl('reservation')}/metrics`)).text()
+    return Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1] ?? 0)
+  }
+
   /** Closes the windows of a test. @returns what was wrong in them. */
   async clear(): Promise<string[]> {
     await Promise.all(this.#open.splice(0).map((it) => it.close()))

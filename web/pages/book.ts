@@ -9,9 +9,10 @@ import type { Html } from '../html.ts'
 import { isId } from '../ids.ts'
 import { type Part, part } from '../part.ts'
 import { type Chance, chanceOf, rulesInWords } from '../prospects.ts'
-import { isActive, reservationPath, statusBadge } from '../reservation.ts'
+import { isActive, reservationPath } from '../reservation.ts'
 import type { PageRoutes } from '../routes.ts'
 import type { Visit } from '../visit.ts'
+import { wordFor } from '../words/words.ts'
 
 /** How long the answer to a reservation is awaited before its page is shown, which follows it. */
 const waitS = 3
@@ -47,7 +48,7 @@ ${listed.ok ? reserveForm(visit, bookid, { type: 'unknown' }) : ''}`
 ${book.author ? html`<p class="author">${book.author}</p>` : ''}
 ${availability(visit.words, book)}
 ${existing(visit, current)}
-${reserveForm(visit, bookid, chanceOf(book, known))}
+${current.length > 0 && known?.rules?.onePerBook ? '' : reserveForm(visit, bookid, chanceOf(book, known))}
 ${facts(visit, book)}
 ${known ? rules(visit, known) : ''}`
     return visit.show({ title, main, parts })
@@ -79,12 +80,12 @@ function bookOf(listed: Part<Book | undefined>, stock: Stock | undefined): Book 
   return { ...about, qty, owned: qty + held + (out ?? 0), waiting: waiting ?? 0 }
 }
 
-const existing = (visit: Visit, own: Reservation[]): Html | '' =>
+const existing = ({ words }: Visit, own: Reservation[]): Html | '' =>
   own.length === 0
     ? ''
-    : html`<p class="notice">${visit.words.book.yours} ${own.map(
+    : html`<p class="note">${words.book.yours} ${own.map(
         (it) =>
-          html`<a href="${reservationPath(it.reservationid)}">${visit.words.reservation.details}</a> ${statusBadge(visit, it)} `,
+          html`<a href="${reservationPath(it.reservationid)}">${wordFor(words.reservation.status, it.status)}</a> `,
       )}</p>`
 
 function reserveForm(visit: Visit, bookid: string, chance: Chance | { type: 'unknown' }): Html {

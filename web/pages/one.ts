@@ -113,7 +113,7 @@ ${cancelForm(visit, it)}
 }
 
 const courseList = ({ dates, words }: Visit, steps: Step[], live = false) =>
-  html`<ol id="course"${replacing(live)}>${steps.map(
+  html`<ol id="course" class="course" reversed${replacing(live)}>${steps.map(
     ({ at, name }) =>
       html`<li>${dates.happened(at)} <span>${words.notice[name] ?? wordFor(words.reservation.status, name)}</span></li>`,
   )}</ol>`

@@ -108,7 +108,7 @@ function order({ words: { settings } }: Visit, values: Values): Html {
       option(it, settings.channel[it], values[name]),
     )}</select></label>`
   return html`<fieldset aria-describedby="channels-help"><legend>${settings.channels}</legend>
-<small id="channels-help">${settings.channelsHelp}</small>
+<small id="channels-help" class="help">${settings.channelsHelp}</small>
 <div class="choices">${(['channel1', 'channel2', 'channel3', 'channel4'] as const).map(list)}</div>
 </fieldset>`
 }
