@@ -1,6 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-const files = (suffix: string) => `{actors,platform,streams,tests,deploy,load}/**/*${suffix}`
+const files = (suffix: string) => `{actors,platform,streams,web,tests,deploy,load}/**/*${suffix}`
 const patient = { pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 } as const
 
 export default defineConfig({

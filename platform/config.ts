@@ -9,6 +9,9 @@ import { baseUrl, integer, isEscaped, oneOf, origins, url } from './setting.ts'
 
 export const serviceNames = ['reservation', 'stock', 'notifier'] as const
 export type ServiceName = (typeof serviceNames)[number]
+/** Every process of the system: the services, which have stores, and the pages. */
+export const processNames = [...serviceNames, 'web'] as const
+export type ProcessName = (typeof processNames)[number]
 export type Passwords = Record<ServiceName, string>
 
 const defaultPorts: Record<ServiceName, number> = { reservation: 8081, stock: 8082, notifier: 8083 }
@@ -58,11 +61,11 @@ export const schema = z.object({
     ),
   PORT: integer(0, 65_535)
     .optional()
-    .describe('HTTP port. Default: 8081 (reservation), 8082 (stock), 8083 (notifier)'),
+    .describe('HTTP port. Default: 8081 (reservation), 8082 (stock), 8083 (notifier), 8080 (web)'),
   OPS_PORT: integer(0, 65_535)
     .optional()
     .describe(
-      'Port for probes, metrics and API docs. Expose it only to supervisors and operators. Default: 9081, 9082, 9083',
+      'Port for probes, metrics and API docs. Expose it only to supervisors and operators. Default: 9081, 9082, 9083; 9080 (web)',
     ),
   PUBLIC_URL: baseUrl('https://books.example')
     .optional()
@@ -181,8 +184,12 @@ export function readEnv(
   env: NodeJS.ProcessEnv = process.env,
   own: OwnSettings<object> = noSettings,
 ): Record<string, string> {
-  const names = Object.keys({ ...schema.shape, ...own.shape })
-  const entries = names.map((name) => [name, env[name]?.trim()] as const)
+  return settingsIn(env, { ...schema.shape, ...own.shape })
+}
+
+/** @returns the settings of these names, trimmed. An empty string counts as not set. */
+export function settingsIn(env: NodeJS.ProcessEnv, shape: object): Record<string, string> {
+  const entries = Object.keys(shape).map((name) => [name, env[name]?.trim()] as const)
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => Boolean(entry[1])))
 }
 
@@ -206,6 +213,15 @@ export function toConfig(
   faults.push(...missingPasswords(env, 'DATABASE'), ...missingPasswords(env, 'REDIS'))
   if (!shared.success || !ofService.success || faults.length > 0) throw new ConfigError(faults)
   return { ...toShared(service, shared.data), ...ofService.data }
+}
+
+/** The settings of a process without stores. @throws {ConfigError} listing every fault. */
+export function toSettings<Settings>(schema: z.ZodType<Settings>, env: Record<string, string>): Settings {
+  const parsed = schema.safeParse(env)
+  const faults = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`)
+  faults.push(...unintended(env))
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
+  return parsed.data
 }
 
 function toShared(service: ServiceName, it: z.infer<typeof schema>) {

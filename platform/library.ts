@@ -49,6 +49,9 @@ export const librarySettings = {
   LIBRARY_TIMEZONE: timeZone()
     .default('Asia/Seoul')
     .describe('IANA time zone of the library: deadlines, and times in notices'),
+  DEFAULT_LOCALE: oneOf('ko', 'en')
+    .default('ko')
+    .describe('Language of customers without a preference: `ko` or `en`'),
   CLOSING_TIME: z
     .string()
     .regex(/^(?!00:00)(?:[01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day from 00:01 to 23:59, such as 18:00')
@@ -88,6 +91,7 @@ export const librarySettings = {
 
 export const toLibrary = (it: z.infer<z.ZodObject<typeof librarySettings>>) => ({
   libraryTimezone: it.LIBRARY_TIMEZONE,
+  defaultLocale: it.DEFAULT_LOCALE,
   closingTime: it.CLOSING_TIME,
   closedWeekdays: it.CLOSED_WEEKDAYS,
   pickupGraceMs: it.PICKUP_GRACE_MS,

@@ -350,6 +350,7 @@ describe('ids in a path', () => {
     '%2e%2e%2f',
   ]
   const places: [ServiceName, string, string][] = [
+    ['reservation', 'GET', '/books/{id}'],
     ['reservation', 'GET', '/reservations/{id}'],
     ['reservation', 'PATCH', '/reservations/{id}'],
     ['reservation', 'GET', '/reservations/{id}/events'],
@@ -374,7 +375,7 @@ describe('ids in a path', () => {
   ]
   test.each(places)('%s refuses malformed ids at %s %s', async (service, method, place) => {
     // Ids of customers and books are any printable text, so only invalid text is refused there.
-    const anyText = /stocks|customers|purchase-requests/.test(place)
+    const anyText = /books|stocks|customers|purchase-requests/.test(place)
     for (const id of anyText ? malformed.filter((it) => !/^(x|1|'.*|%2e.*)$/.test(it)) : malformed) {
       const path = place.replace('{id}', id.startsWith('%') ? id : encodeURIComponent(id))
       const json =
@@ -452,6 +453,7 @@ describe('queries', () => {
 describe('methods', () => {
   const paths: [ServiceName, string, string[]][] = [
     ['reservation', '/books', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['reservation', '/books/1', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['reservation', '/reservations', ['PUT', 'PATCH', 'DELETE']],
     ['reservation', '/reservations/{known}', ['POST', 'PUT', 'DELETE']],
     ['reservation', '/standings/ann', ['POST', 'PUT', 'PATCH', 'DELETE']],

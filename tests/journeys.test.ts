@@ -280,6 +280,7 @@ describe('an answer may be kept by caches', () => {
   const calls: Record<(typeof serviceNames)[number], Record<string, ['no-cache' | 'no-store', ...Call]>> = {
     reservation: {
       'GET /books': ['no-cache'],
+      'GET /books/{bookid}': ['no-cache'],
       'POST /reservations': ['no-store', { bookid: 'kept', userid: 'kim' }],
       'GET /reservations': ['no-store'],
       'GET /reservations/{reservationid}': ['no-store'],

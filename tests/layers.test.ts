@@ -1,9 +1,10 @@
 /**
  * The order of the folders: each imports from those below it alone.
  *
- *     deploy, load, tests  →  actors  →  platform  →  streams
+ *     deploy, load, tests  →  actors, web  →  platform  →  streams
  *
- * No service imports from another one, and no files import each other in a circle. Tests beside the code may use `tests/`.
+ * No service imports from another one, and no files import each other in a circle. The pages (`web/`) have no stores: they import
+ * nothing of `actors/` and `streams/`. Tests beside the code may use `tests/`.
  */
 import { readFileSync } from 'node:fs'
 import { posix } from 'node:path'
@@ -11,7 +12,15 @@ import { expect, test } from 'vitest'
 import { root } from '../deploy/local/root.ts'
 import { sources } from '../deploy/local/sources.ts'
 
-const level: Record<string, number> = { streams: 0, platform: 1, actors: 2, deploy: 3, load: 3, tests: 3 }
+const level: Record<string, number> = {
+  streams: 0,
+  platform: 1,
+  actors: 2,
+  web: 2,
+  deploy: 3,
+  load: 3,
+  tests: 3,
+}
 
 const files = sources('.ts', '.mts', '.mjs').filter(
   (file) => posix.dirname(file) !== '.' && !file.endsWith('.d.mts'),
@@ -55,7 +64,7 @@ function cycles(): string[][] {
   return found
 }
 
-test('imports run downwards: deploy, load and tests, then actors, platform, streams', () => {
+test('imports run downwards: deploy, load and tests, then actors and web, platform, streams', () => {
   expect(product.length).toBeGreaterThan(1_000)
   expect(product.filter(({ from, to }) => levelOf(to) > levelOf(from))).toEqual([])
 })
@@ -66,6 +75,12 @@ test('no service imports from another', () => {
     return a && b && a !== b
   })
   expect(across).toEqual([])
+})
+
+test('the pages import from the platform alone', () => {
+  const ofPages = product.filter(({ from }) => from.startsWith('web/'))
+  expect(ofPages.length).toBeGreaterThan(20)
+  expect(ofPages.filter(({ to }) => !/^(web|platform)\//.test(to))).toEqual([])
 })
 
 test('no files import each other in a circle', () => {

@@ -22,6 +22,7 @@ const ofOperators = [
 const promised: Record<(typeof serviceNames)[number], string[]> = {
   reservation: [
     'GET /books',
+    'GET /books/{*}',
     'POST /reservations',
     'GET /reservations',
     'GET /reservations/{*}',

@@ -14,7 +14,7 @@ type Found = { file: string; source: string; flags: string }
 
 async function everyPattern(): Promise<Found[]> {
   const found: Found[] = []
-  for (const folder of ['actors', 'platform', 'streams', 'deploy/ops', 'deploy/local']) {
+  for (const folder of ['actors', 'platform', 'streams', 'web', 'deploy/ops', 'deploy/local']) {
     for await (const file of glob(`${folder}/**/*.ts`, { cwd: root })) {
       if (/\.test\.ts$|testing|faults|guarantees/.test(file)) continue
       const text = await readFile(root + file, 'utf8')

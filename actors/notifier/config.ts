@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { emailRule, parseEmail, parsePhone, phoneRule } from '../../platform/addresses.ts'
 import type { OwnSettings } from '../../platform/config.ts'
-import { integer, oneOf, pairs, parsed } from '../../platform/setting.ts'
+import { integer, pairs, parsed } from '../../platform/setting.ts'
 import { channels, channelsOf, deliveringChannels, personalChannels } from './channels/all.ts'
 import { webhook } from './channels/webhook.ts'
 
@@ -58,9 +58,6 @@ const own = z.object({
   OPERATOR_PHONE: parsed(parsePhone, phoneRule)
     .optional()
     .describe('Phone number for the same by SMS, such as `+821012345678`'),
-  DEFAULT_LOCALE: oneOf('ko', 'en')
-    .default('ko')
-    .describe('Language of customers without a preference: `ko` or `en`'),
   ALERT_TOKEN: z
     .string()
     .regex(/^[\x20-\x7e]{16,4000}$/, 'must be 16 to 4000 printable ASCII characters')
@@ -113,7 +110,6 @@ const toNotifierConfig = (it: z.infer<typeof own>) => ({
   operatorChannels: it.OPERATOR_CHANNELS,
   operatorEmail: it.OPERATOR_EMAIL,
   operatorPhone: it.OPERATOR_PHONE,
-  defaultLocale: it.DEFAULT_LOCALE,
   alertToken: it.ALERT_TOKEN,
   noticeDelayMs: it.NOTICE_DELAY_MS,
   noticeGatherMs: it.NOTICE_GATHER_MS,

@@ -99,21 +99,27 @@ export type BookQuery = {
   limit: number
 }
 
+const shown = (sql: Sql) => sql`
+  bookid, title, author, isbn, available, available + held + out as owned, waiting, version, updated_at`
+
+export async function findBook(sql: Sql, bookid: string): Promise<BookRow | undefined> {
+  const [book] = await sql<BookRow[]>`select ${shown(sql)} from book where bookid = ${bookid}`
+  return book
+}
+
 /**
  * Finds at most `limit` books, ordered by id. With `q`, only those whose id, title, author or ISBN contains it, in any
  * spelling (`migrations/0003-book-search.sql`).
  */
 export function findBooks(sql: Sql, { q, available, after, limit }: BookQuery): Promise<BookRow[]> {
-  const shown = sql`
-    bookid, title, author, isbn, available, available + held + out as owned, waiting, version, updated_at`
   const has = available === undefined ? undefined : available ? sql`available > 0` : sql`available = 0`
   if (q === undefined) {
     return sql<BookRow[]>`
-      select ${shown} from book where bookid > ${after} ${has ? sql`and ${has}` : sql``} order by bookid limit ${limit}`
+      select ${shown(sql)} from book where bookid > ${after} ${has ? sql`and ${has}` : sql``} order by bookid limit ${limit}`
   }
   // The limit applies inside, so that only the books of the page are read.
   return sql<BookRow[]>`
-    select ${shown} from book where bookid in (
+    select ${shown(sql)} from book where bookid in (
       select bookid from book_search as found
       where bookid > ${after} and strpos(key, search_term(${q})) > 0
         and search_grams(key) @> search_needles(search_term(${q}))

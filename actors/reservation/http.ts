@@ -16,7 +16,7 @@ import { traceOf } from '../../platform/http/trace.ts'
 import { operatorTag } from '../../platform/operators/operators-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
-import { findBooks } from './books.ts'
+import { findBook, findBooks } from './books.ts'
 import type { Desk } from './desk.ts'
 import * as examples from './examples.ts'
 import { follow, nothingToFollow } from './follow.ts'
@@ -226,6 +226,19 @@ const books = createRoute({
   ),
 })
 
+const book = createRoute({
+  method: 'get',
+  path: '/books/{bookid}',
+  operationId: 'getBook',
+  summary: 'Get a book',
+  tags: ['books'],
+  request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
+  responses: {
+    ...taggedAnswers(jsonAnswer(bookSchema, 'The book', examples.book)),
+    ...problemResponses(404),
+  },
+})
+
 export function mountReservations(options: ReservationHttpOptions): void {
   const { app, sql, reads, desk, positions, held, stopping } = options
   const read = (reservationid: string) => store.find(sql, reservationid)
@@ -321,6 +334,12 @@ export function mountReservations(options: ReservationHttpOptions): void {
       c,
       pageOf(c, 'books', rows, limit, (row) => [row.bookid], toBook),
     )
+  })
+
+  app.addRoute(book, async (c) => {
+    const row = await findBook(sql, c.req.valid('param').bookid)
+    if (!row) throw new Problem('not-found', { detail: 'No book on the list has this id.' })
+    return replyTagged(c, toBook(row))
   })
 
   async function found(c: Context): Promise<Reservation> {

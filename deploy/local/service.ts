@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import { type ProcessName, processNames } from '../../platform/config.ts'
 import { statusOf, urlOf } from './address.ts'
 import { type Child, startChild } from './processes/child.ts'
 import { onPort } from './processes/free-port.ts'
@@ -55,7 +55,7 @@ const localSettings = { DRAIN_MS: '0' }
 
 export type LaunchOptions = {
   runtime: Runtime
-  service: ServiceName
+  service: ProcessName
   /** Settings that differ from the service's defaults. */
   settings: NodeJS.ProcessEnv
   /** The source tree to run. Default: this one. */
@@ -76,7 +76,8 @@ export function launch({ runtime, service, settings, tree = root, moreFlags = []
   return { command, args: [...flags, ...moreFlags, mainOf(service, tree)], cwd: tree, env }
 }
 
-const mainOf = (service: ServiceName, tree = root) => join(tree, 'actors', service, 'main.ts')
+const mainOf = (service: ProcessName, tree = root) =>
+  join(tree, service === 'web' ? 'web' : `actors/${service}`, 'main.ts')
 
 /**
  * Fills Node's compile cache, unless it was filled before. Otherwise the first services would compile their files, and keep the
@@ -88,11 +89,16 @@ export async function compileServices(runtime: Runtime, cache = compileCache): P
   if (runtime === 'deno' || existsSync(done)) return
   // Node uses the cache only with the same flags.
   const [command, ...flags] = runtimeCommand(runtime)
-  const compile = (service: ServiceName) =>
+  const compile = (service: ProcessName) =>
     new Promise((resolve) =>
-      execFile(command, [...flags, mainOf(service)], { env: cache, timeout: startupMaxMs }, resolve),
+      execFile(
+        command,
+        [...flags, mainOf(service)],
+        { env: { ...cache, PORT: 'none' }, timeout: startupMaxMs },
+        resolve,
+      ),
     )
-  await Promise.all(serviceNames.map(compile))
+  await Promise.all(processNames.map(compile))
   // Without a writable cache, try again next time.
   await writeFile(done, '').catch(() => {})
 }
@@ -102,7 +108,7 @@ export const inspectHost = '127.0.0.1'
 
 export type ServiceOptions = {
   runtime: Runtime
-  service: ServiceName
+  service: ProcessName
   host: string
   port: number
   /** For probes, metrics and docs. */
@@ -114,7 +120,7 @@ export type ServiceOptions = {
 }
 
 export type Service = Child & {
-  name: ServiceName
+  name: ProcessName
   port: number
   url: string
   opsPort: number

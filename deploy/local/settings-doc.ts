@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ZodType } from 'zod'
 import { notifierSettings } from '../../actors/notifier/config.ts'
 import { schema } from '../../platform/config.ts'
+import { pagesSettings } from '../../web/config.ts'
 import { root } from './root.ts'
 import { defaultOf, schema as startSettings } from './settings.ts'
 
@@ -12,6 +13,7 @@ export const exampleFile = join(root, '.env.example')
 /** By the name that marks the place of the table in the page. */
 export const shapes: Record<string, Record<string, ZodType>> = {
   services: { ...schema.shape, ...notifierSettings.shape },
+  pages: pagesSettings.shape,
   'npm start': startSettings.shape,
 }
 

@@ -5,12 +5,13 @@ import { notifierSettings } from '../../actors/notifier/config.ts'
 import {
   type Config,
   ConfigError,
+  type ProcessName,
+  processNames,
   readEnv,
-  type ServiceName,
-  serviceNames,
   toConfig,
 } from '../../platform/config.ts'
 import { integer } from '../../platform/setting.ts'
+import { toPagesConfig } from '../../web/config.ts'
 
 const port = (fallback: number) => {
   const message = 'must be a port, 0 to 65535'
@@ -25,19 +26,21 @@ export const isServiceLink = (value: unknown): boolean =>
 const services = z
   .string()
   .transform((text) => text.split(',').map((name) => name.trim()))
-  .pipe(z.array(z.enum(serviceNames, `must be some of ${serviceNames.join(',')}`)))
+  .pipe(z.array(z.enum(processNames, `must be some of ${processNames.join(',')}`)))
   // In one order, each once.
-  .transform((chosen) => serviceNames.filter((name) => chosen.includes(name)))
+  .transform((chosen) => processNames.filter((name) => chosen.includes(name)))
 
 /** A description is a row of docs/settings.md (`npm run docs`) and a line of `npm start -- --help`. */
 export const schema = z.object({
-  SERVICES: services.prefault(serviceNames.join(',')).describe('The services to run'),
+  SERVICES: services.prefault(processNames.join(',')).describe('The services to run'),
   RESERVATION_PORT: port(8081).describe('HTTP port of reservation; 0 is any free port, here and below'),
   STOCK_PORT: port(8082).describe('HTTP port of stock'),
   NOTIFIER_PORT: port(8083).describe('HTTP port of the notifier'),
   RESERVATION_OPS_PORT: port(9081).describe('Port for its probes, metrics and API docs'),
   STOCK_OPS_PORT: port(9082).describe('The same for stock'),
   NOTIFIER_OPS_PORT: port(9083).describe('The same for the notifier'),
+  WEB_PORT: port(8080).describe('Port of the pages'),
+  WEB_OPS_PORT: port(9080).describe('Port for their probes and metrics'),
   DATA_DIR: z
     .string()
     .min(1)
@@ -45,7 +48,7 @@ export const schema = z.object({
     .describe('Where the Postgres and Redis of `npm start` keep their data'),
   RUNTIME: z.enum(['node', 'deno']).default('node').describe('What runs the services: `node` or `deno`'),
   INSPECT: z
-    .enum(serviceNames, `must be one of ${serviceNames.join(', ')}`)
+    .enum(processNames, `must be one of ${processNames.join(', ')}`)
     .optional()
     .describe('The service that a debugger can attach to, from this machine only'),
   INSPECT_PORT: integer(1, 65_535).default(9229).describe('The port for that'),
@@ -63,14 +66,14 @@ const placeholders = { DATABASE_URL: 'postgres://placeholder', REDIS_URL: 'redis
 
 export type Settings = {
   /** The services that run here. */
-  services: ServiceName[]
-  ports: Record<ServiceName, number>
+  services: ProcessName[]
+  ports: Record<ProcessName, number>
   /** For probes, metrics and docs. */
-  opsPorts: Record<ServiceName, number>
+  opsPorts: Record<ProcessName, number>
   dataDir: string
   runtime: 'node' | 'deno'
   /** The service with an inspector. */
-  inspect: { service: ServiceName; port: number } | undefined
+  inspect: { service: ProcessName; port: number } | undefined
   logFormat: 'pretty' | 'json'
   /** The log level of the services. */
   logLevel: Config['logLevel']
@@ -93,11 +96,17 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
   ]
   if (!own.success || services instanceof ConfigError) throw new Error(faults.join('; '))
   const it = own.data
-  const ports = { reservation: it.RESERVATION_PORT, stock: it.STOCK_PORT, notifier: it.NOTIFIER_PORT }
+  const ports = {
+    reservation: it.RESERVATION_PORT,
+    stock: it.STOCK_PORT,
+    notifier: it.NOTIFIER_PORT,
+    web: it.WEB_PORT,
+  }
   const opsPorts = {
     reservation: it.RESERVATION_OPS_PORT,
     stock: it.STOCK_OPS_PORT,
     notifier: it.NOTIFIER_OPS_PORT,
+    web: it.WEB_OPS_PORT,
   }
   if (it.INSPECT && !it.SERVICES.includes(it.INSPECT))
     throw new Error(`INSPECT names ${it.INSPECT}, which is not among SERVICES`)
@@ -123,6 +132,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
 function configOf(env: NodeJS.ProcessEnv): Config | ConfigError {
   const { PORT: _, OPS_PORT: __, ...services } = readEnv(env, notifierSettings)
   try {
+    toPagesConfig({ ...env, PORT: undefined, OPS_PORT: undefined })
     return toConfig('notifier', { ...placeholders, ...services }, notifierSettings)
   } catch (error) {
     if (error instanceof ConfigError) return error
@@ -146,9 +156,8 @@ function helpLine([name, field]: [string, z.ZodType]): string {
 
 export const help = `npm start: the whole system on this machine. Ctrl-C stops it; the next start finds all data.
 
-npm run dev: the same, and a service restarts when a file of its folder in actors/ changes. A change in platform/, streams/ or
-in actors/ itself restarts all three, because all import from there. Postgres and Redis keep running. A new migration needs a new
-start.
+npm run dev: the same, and a service restarts when a file of its folder changes: in actors/, or web/ for the pages. A change in
+platform/, streams/ or in actors/ itself restarts all of them. Postgres and Redis keep running. A new migration needs a new start.
 
 Settings, from the environment or from a file .env (see .env.example), with their defaults:
 

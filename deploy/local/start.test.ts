@@ -35,6 +35,8 @@ const anyPorts = {
   RESERVATION_OPS_PORT: '0',
   STOCK_OPS_PORT: '0',
   NOTIFIER_OPS_PORT: '0',
+  WEB_PORT: '0',
+  WEB_OPS_PORT: '0',
 }
 
 const namespaces = ['unshare', '--pid', '--ipc', '--mount-proc', '--fork', '--kill-child']
@@ -202,7 +204,7 @@ describe.sequential('a system', () => {
     expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 2, held: 1 })
   }, 60_000)
 
-  test('npm run dev restarts the service whose file has changed, and all three when they share the file', async () => {
+  test('npm run dev restarts the service whose file has changed, and all of them when they share the file', async () => {
     const pidOf = async (name: string) => {
       const pids = await children(system.child.pid)
       const commands = await Promise.all(pids.map(commandLine))
@@ -221,12 +223,14 @@ describe.sequential('a system', () => {
     await touch('actors/stock/stock.test.ts')
     await touch('streams/worker.ts')
     await vi.waitUntil(
-      () => running('stock').length === 2 && running('reservation').length + running('notifier').length === 2,
+      () =>
+        running('stock').length === 2 &&
+        ['reservation', 'notifier', 'web'].every((it) => running(it).length === 1),
       20_000,
     )
     expect(system.lines.filter((it) => it.includes('changed'))).toEqual([
       'actors/stock/stock.ts changed; restarting stock',
-      'streams/worker.ts changed; restarting reservation, stock, notifier',
+      'streams/worker.ts changed; restarting reservation, stock, notifier, web',
     ])
     const { reservation: url } = urls
     const reserved = await json(post(`${url}/reservations`, { bookid: '1', userid: 'test2' }))
@@ -390,7 +394,7 @@ test('`deno task start` runs everything on Deno, with neither Node nor npm on th
   started.push(child)
   const urls = await ready(child)
   const commands = await Promise.all((await descendants(child.pid)).map(commandLine))
-  expect(commands.filter((command) => /deno run .*main\.ts/.test(command))).toHaveLength(3)
+  expect(commands.filter((command) => /deno run .*main\.ts/.test(command))).toHaveLength(4)
   expect(commands.filter((command) => /\bnode\b(?!_modules)/.test(command.split(' ')[0]!))).toEqual([])
   expect((await post(`${urls.stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
   const reserved = await json(post(`${urls.reservation}/reservations`, { bookid: '1', userid: 'test1' }))
@@ -421,7 +425,7 @@ test.concurrent.each([
   [
     'faulty settings',
     { STOCK_PORT: 'x', PARTITIONS: '0', RUNTIME: 'bun', SERVICES: 'stock,purchaser' },
-    /^Cannot start: (?=.*STOCK_PORT)(?=.*PARTITIONS)(?=.*RUNTIME)(?=.*SERVICES must be some of reservation,stock,notifier)/,
+    /^Cannot start: (?=.*STOCK_PORT)(?=.*PARTITIONS)(?=.*RUNTIME)(?=.*SERVICES must be some of reservation,stock,notifier,web)/,
   ],
   [
     'an inspector of a service that does not run',

@@ -2,7 +2,7 @@
  * `npm start`: the whole system on this machine. Each part starts after the parts that it needs, and they stop in reverse order.
  * If a part fails to start, the running ones are stopped.
  */
-import type { ServiceName } from '../../platform/config.ts'
+import type { ProcessName } from '../../platform/config.ts'
 import { migrate } from '../ops/migrate.ts'
 import { type Output, openOutput } from './output.ts'
 import { killAll } from './processes/child.ts'
@@ -140,7 +140,7 @@ async function runServices(
   const running: Supervised<Service>[] = []
   // They stop at the same time.
   stack.defer(async () => void (await Promise.all(running.map((it) => it.stop()))))
-  const run = async (service: ServiceName) => {
+  const run = async (service: ProcessName, env: NodeJS.ProcessEnv) => {
     const { runtime, host, ports, opsPorts, inspect } = settings
     const inspectPort = inspect?.service === service ? inspect.port : undefined
     const [port, opsPort, onLine] = [ports[service], opsPorts[service], output.of(service)]
@@ -148,10 +148,18 @@ async function runServices(
     const start = (last?: Service) => startService(options, last)
     running.push(await supervise({ name: service, start, say: output.say }))
   }
-  const outcomes = await Promise.allSettled(settings.services.map(run))
+  const services = settings.services.filter((it) => it !== 'web')
+  const outcomes = await Promise.allSettled(services.map((it) => run(it, env)))
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  // Only now are the ports known that the pages call.
+  if (settings.services.includes('web')) await run('web', { ...urlsOf(running), ...process.env })
   if (watch) stack.use(restartOnChange(running, output.say))
   return running.map(({ current }) => current)
+}
+
+/** The settings with which the pages find the services. */
+function urlsOf(running: Supervised<Service>[]): Record<string, string> {
+  return Object.fromEntries(running.map(({ current: { name, url } }) => [`${name.toUpperCase()}_URL`, url]))
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

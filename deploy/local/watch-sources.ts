@@ -1,20 +1,20 @@
 /** `npm run dev`: restarts the services whose files change. Postgres and Redis keep running, so no data is lost. */
 import { existsSync, type FSWatcher, readdirSync, watch } from 'node:fs'
 import { join, relative } from 'node:path'
-import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import { type ProcessName, processNames } from '../../platform/config.ts'
 import type { Supervised } from './processes/supervise.ts'
 import { root } from './root.ts'
 import type { Service } from './service.ts'
 
 /** The folders whose files services import. */
-const folders = ['actors', 'platform', 'streams']
+const folders = ['actors', 'platform', 'streams', 'web']
 
 /** An editor or git changes several files within this time. */
 const gatherMs = 100
 
 export function restartOnChange(running: Supervised<Service>[], say: (line: string) => void): Disposable {
   return watchSources((files) => {
-    const concerned = servicesOf(files.filter((it) => it.endsWith('.ts')))
+    const concerned = servicesOf(files.filter((it) => !it.endsWith('.sql')))
     const chosen = concerned.flatMap((name) => running.filter(({ current }) => current.name === name))
     const names = chosen.map(({ current }) => current.name).join(', ')
     const migrations = files.filter((it) => it.endsWith('.sql'))
@@ -75,7 +75,7 @@ function watchSources(onChange: (files: string[]) => void): Disposable {
 
 /** Deno reports a file in the folders above, too, where there is none. */
 const concerns = (path: string) =>
-  /\.(ts|sql)$/.test(path) && !/\.test\.ts$|\/testing(\.ts$|\/)/.test(path) && existsSync(path)
+  /\.(ts|sql|css)$/.test(path) && !/\.test\.ts$|\/testing(\.ts$|\/)/.test(path) && existsSync(path)
 
 function readEntries(folder: string) {
   try {
@@ -85,8 +85,8 @@ function readEntries(folder: string) {
   }
 }
 
-/** @returns a service for each file in its folder, because no other service imports that; all of them for any other file. */
-function servicesOf(files: string[]): ServiceName[] {
-  const owners = files.map((it) => /^actors\/(\w+)\//.exec(it)?.[1])
-  return owners.includes(undefined) ? [...serviceNames] : serviceNames.filter((it) => owners.includes(it))
+/** @returns a process for each file in its folder, because no other imports that; all of them for any other file. */
+function servicesOf(files: string[]): ProcessName[] {
+  const owners = files.map((it) => /^(?:actors\/(\w+)|(web))\//.exec(it)).map((it) => it?.[1] ?? it?.[2])
+  return owners.includes(undefined) ? [...processNames] : processNames.filter((it) => owners.includes(it))
 }

@@ -1,14 +1,16 @@
 import { relative } from 'node:path'
-import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import { type ProcessName, serviceNames } from '../../platform/config.ts'
 import { isLoopback } from './address.ts'
 import { findProgram } from './processes/program.ts'
 import { inspectHost, type Service } from './service.ts'
 import type { Settings } from './settings.ts'
 
 /** URLs and first commands, printed when everything is ready. */
-export function welcome(services: Service[], settings: Settings): string {
+export function welcome(processes: Service[], settings: Settings): string {
+  const pages = processes.find(({ name }) => name === 'web')
+  const services = processes.filter((it) => it !== pages)
   const lines = services.map(({ name, url, opsUrl }) => `  ${name.padEnd(12)} ${url}   ${opsUrl}/docs`)
-  const urlOf = (name: ServiceName) => services.find((it) => it.name === name)?.url
+  const urlOf = (name: ProcessName) => services.find((it) => it.name === name)?.url
   const [reservation, stock] = [urlOf('reservation'), urlOf('stock')]
   const commands =
     reservation && stock
@@ -20,8 +22,10 @@ export function welcome(services: Service[], settings: Settings): string {
   const reach = isLoopback(settings.host)
     ? ' Only this machine can reach it; HOST=0.0.0.0 npm start lets the network in.'
     : ''
+  const open = pages ? `Open ${pages.url} in a browser.\n\n` : ''
+  const heading = services.length === serviceNames.length ? 'The three services are ready' : 'Ready'
   return `
-${services.length === serviceNames.length ? 'The three services are ready' : 'Ready'}:
+${open}${heading}:
 
 ${lines.join('\n')}
 

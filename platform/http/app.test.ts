@@ -345,7 +345,7 @@ test('with PUBLIC_URL the type of every problem is a URL that explains it', asyn
 /** The docs, on a port of their own. */
 async function serveDocs({ app, listener: { port }, metrics }: Bench = bench) {
   const docs = createApp({ ...app.about, log: createLog('bench', 'silent'), metrics })
-  mountDocs(docs, app, () => port)
+  mountDocs(docs, app, port)
   const listener = await serve(docs, { host: '127.0.0.1', port: 0 })
   const url = `http://127.0.0.1:${listener.port}`
   return {

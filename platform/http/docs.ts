@@ -72,11 +72,11 @@ const pageOf = (title: string, script: Asset, style: Asset) => `<!doctype html>
  * @param documented the app whose routes are documented.
  * @param port its port, which may differ from that of the docs.
  */
-export function mountDocs(app: App, documented: App, port: () => number): void {
+export function mountDocs(app: App, documented: App, port: number): void {
   const { title } = documented.about
   let document: object | undefined
   app.get('/openapi.json', () => {
-    document ??= openApiOf(documented, port())
+    document ??= openApiOf(documented, port)
     return reply(200, document)
   })
 

@@ -2,20 +2,21 @@
  * Probes, metrics and docs, for supervisors and operators. They have a port of their own, so that no queue of
  * customers delays a probe, and the route that exposes the service to customers does not expose these.
  */
-import { type App, type AppOptions, createApp } from './app.ts'
+import { type About, type App, type AppOptions, createApp } from './app.ts'
 import { mountDocs } from './docs.ts'
 import { type HealthOptions, mountHealth } from './health.ts'
 
 export type OpsOptions = HealthOptions &
   Pick<AppOptions, 'log' | 'metrics'> & {
-    /** The port of the service itself. */
-    port: () => number
+    about: About
+    /** The app whose reference is served, and its port. */
+    docs?: { app: App; port: number } | undefined
   }
 
-export function createOps(service: App, { log, port, ...health }: OpsOptions): App {
+export function createOps({ about, docs, log, ...health }: OpsOptions): App {
   const { metrics } = health
-  const app = createApp({ ...service.about, log, metrics })
+  const app = createApp({ ...about, log, metrics })
   mountHealth(app, health)
-  mountDocs(app, service, port)
+  if (docs) mountDocs(app, docs.app, docs.port)
   return app
 }

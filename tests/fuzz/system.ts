@@ -40,6 +40,7 @@ export async function startSystem(runtime: 'node' | 'deno', stack: AsyncDisposab
       PATH,
       HOME,
       ...Object.fromEntries(ports.map((name) => [name, '0'])),
+      SERVICES: serviceNames.join(','),
       DATA_DIR: dataDir,
       RUNTIME: runtime,
       LOG_FORMAT: 'json',

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { leash } from '../../deploy/local/processes/leash.ts'
 import { onLines } from '../../deploy/local/processes/lines.ts'
 import { launch, type Runtime } from '../../deploy/local/service.ts'
-import type { ServiceName } from '../../platform/config.ts'
+import type { ProcessName } from '../../platform/config.ts'
 import { eventually } from '../doubles/eventually.ts'
 
 export type { Runtime }
@@ -18,7 +18,7 @@ const startTimeoutMs = 20_000
 const stopTimeoutMs = 12_000
 
 export type ServiceSpec = {
-  service: ServiceName
+  service: ProcessName
   runtime: Runtime
   /** The settings that differ from those of `npm start`. */
   env: Record<string, string | undefined>

@@ -81,7 +81,7 @@ export function fallbackOf(
 
 /** @param configured the channels that are open. */
 export const routingOf = (
-  config: NotifierConfig & Pick<Config, 'libraryTimezone'>,
+  config: NotifierConfig & Pick<Config, 'libraryTimezone' | 'defaultLocale'>,
   configured: Iterable<ChannelName>,
 ): Routing => ({
   configured: new Set(configured),

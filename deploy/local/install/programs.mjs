@@ -117,6 +117,11 @@ export const programs = {
     commands: ['faketime'],
     packages: { ...same('libfaketime'), 'apt-get': ['faketime'] },
   },
+  /** Opens the pages in tests. */
+  chromium: {
+    commands: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'],
+    packages: same('chromium'),
+  },
   /** Checks the load generator of `npm run bench`. */
   wrk: { commands: ['wrk'], packages: same('wrk') },
   debootstrap: { commands: ['debootstrap'], packages: same('debootstrap') },

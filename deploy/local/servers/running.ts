@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ServiceName } from '../../../platform/config.ts'
+import type { ProcessName } from '../../../platform/config.ts'
 
 export type Servers = { databaseUrl: string; redisUrl: string }
 /** The services are there once all of them are ready. */
-export type RunningSystem = Servers & { services?: Partial<Record<ServiceName, string>> }
+export type RunningSystem = Servers & { services?: Partial<Record<ProcessName, string>> }
 
 const name = 'running.json'
 

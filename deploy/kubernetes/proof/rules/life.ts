@@ -1,5 +1,5 @@
 /** How the pods of a service start, are probed, are replaced and stop. */
-import { stopLimitMs } from '../../../../platform/service.ts'
+import { stopLimitMs } from '../../../../platform/process.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import {
   type Container,

@@ -1,0 +1,62 @@
+/** Every page, in both languages: axe finds nothing, in both schemes, on a phone and on a desk. */
+import { beforeAll, describe, test } from 'vitest'
+import { eventually } from '../doubles/eventually.ts'
+import { reserveAndWait } from '../harness/acts.ts'
+import { expectAccessible, type Stage } from './stage.ts'
+
+type Visited = {
+  name: string
+  path: string
+  as?: { userid: string; role: string }
+  /** Errors on the console that belong to the page. */
+  allowed?: RegExp
+}
+
+const [long, author] = [
+  'The Strange Case of the Extraordinarily Long Title That Goes On and On: 아주 길고 긴 제목을 가진 책의 이름입니다',
+  'An Author with a Very Long Name, and Others',
+]
+const reader = { userid: 'reader-of-long-titles', role: 'customer' }
+/** Filled by `prepare`. */
+const ids: Record<string, string> = {}
+
+const visited: Visited[] = [
+  { name: 'the books', path: '/' },
+  { name: 'a search without a result', path: '/?q=9783522202558' },
+  { name: 'a book', path: '/book/long', as: reader },
+  { name: 'a book that was never here', path: '/book/unheard', as: reader },
+  { name: 'my reservations', path: '/me', as: reader },
+  { name: 'no reservations', path: '/me', as: { userid: 'new-reader', role: 'customer' } },
+  { name: 'a reservation', path: '/me/{ready}', as: reader },
+  { name: 'my settings', path: '/me/settings', as: reader },
+  { name: 'who you are', path: '/as', as: reader },
+  { name: 'a page that does not exist', path: '/nothing', allowed: /404/ },
+]
+
+/** Reservations in several states, of a book with a long title. */
+async function prepare({ system }: Stage): Promise<void> {
+  const { reservation, stock } = system
+  await stock.post('/stocks', { bookid: 'long', qty: 1, title: long, author })
+  await stock.post('/stocks', { bookid: 'other', qty: 1, title: long, author })
+  const { userid } = reader
+  const { reservationid } = await reserveAndWait(reservation, 'long', userid)
+  await stock.patch(`/holds/${reservationid}`, { status: 'Ready' })
+  ids.ready = reservationid
+  await reserveAndWait(reservation, 'other', 'another-reader')
+  await reserveAndWait(reservation, 'other', userid)
+  await reserveAndWait(reservation, 'unheard', userid)
+  await eventually(async () => (await reservation.get('/books/long')).status === 200)
+}
+
+export function accessibility(stage: () => Stage): void {
+  describe('for everybody:', () => {
+    beforeAll(() => prepare(stage()))
+    describe.each(['ko', 'en'])('in %s,', (locale) => {
+      test.each(visited)('$name', async ({ path, as, allowed }) => {
+        const page = await stage().window({ locale, ...(as && { as }), ...(allowed && { allowed }) })
+        await page.goto(path.replaceAll(/\{(\w+)\}/g, (_, name) => ids[name]!))
+        await expectAccessible(page)
+      })
+    })
+  })
+}

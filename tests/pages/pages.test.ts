@@ -1,0 +1,11 @@
+/** The pages in a real browser, on a real system. One file, so that all share the system and the browser. */
+import { accessibility } from './accessibility.ts'
+import { customers } from './customers.ts'
+import { frame } from './frame.ts'
+import { useStage } from './stage.ts'
+
+const stage = useStage()
+
+frame(stage)
+customers(stage)
+accessibility(stage)

@@ -1,0 +1,141 @@
+/**
+ * The stage of the tests of pages: one real system with its pages, and one browser, for all of them. Each test opens windows of its
+ * own. A window fails its test when the Content-Security-Policy is violated, or the page logs an error.
+ */
+import { AxeBuilder } from '@axe-core/playwright'
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { findProgram } from '../../deploy/local/processes/program.ts'
+import { ServiceProcess } from '../harness/service-process.ts'
+import { type System, startSystem } from '../harness/system.ts'
+
+/** Patience of the browser for an element or a page. */
+const patienceMs = 10_000
+
+export type WindowOptions = BrowserContextOptions & {
+  /** The choice of the person on `/as`; none by default. */
+  as?: { userid: string; role: string }
+  /** Console errors that the test causes on purpose, such as a 503. */
+  allowed?: RegExp
+}
+
+export class Stage {
+  readonly system: System
+  readonly web: ServiceProcess
+  readonly #browser: Browser
+  readonly #open: BrowserContext[] = []
+  /** Of the test that runs. */
+  readonly #faults: string[] = []
+
+  constructor(system: System, web: ServiceProcess, browser: Browser) {
+    this.system = system
+    this.web = web
+    this.#browser = browser
+  }
+
+  get url(): string {
+    return this.web.url
+  }
+
+  /** Opens a window of a new browser, in English unless `locale` says otherwise. Paths are relative to the pages. */
+  async window({ as, allowed, ...options }: WindowOptions = {}): Promise<Page> {
+    const context = await this.#browser.newContext({ baseURL: this.url, locale: 'en', ...options })
+    this.#open.push(context)
+    context.setDefaultTimeout(patienceMs)
+    if (as) {
+      const value = encodeURIComponent(`${as.role}:${as.userid}`)
+      await context.addCookies([{ name: 'as', value, url: this.url }])
+    }
+    context.on('console', (message) => {
+      const text = `${message.text()} (${message.location().url})`
+      if (message.type() === 'error' && !allowed?.test(text)) this.#faults.push(text)
+    })
+    context.on('weberror', (error) => this.#faults.push(error.error().message))
+    await context.exposeBinding('violated', (_, text: string) => void this.#faults.push(text))
+    await context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+        (globalThis as unknown as { violated(text: string): void }).violated(
+          `${violatedDirective} forbids ${blockedURI} on ${location.pathname}`,
+        ),
+      )
+    })
+    return context.newPage()
+  }
+
+  /** @returns the value of a metric of the reservation service. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.system.opsUrl('reservation')}/metrics`)).text()
+    return Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1] ?? 0)
+  }
+
+  /** Closes the windows of a test. @returns what was wrong in them. */
+  async clear(): Promise<string[]> {
+    await Promise.all(this.#open.splice(0).map((it) => it.close()))
+    return this.#faults.splice(0)
+  }
+
+  async stop(): Promise<string[]> {
+    await this.#browser.close()
+    return [...(await this.web.finish()), ...(await this.system.stop())]
+  }
+}
+
+async function startStage(): Promise<Stage> {
+  const system = await startSystem({ env: { RULES: 'library', CLOSED_WEEKDAYS: 'none' } })
+  const web = new ServiceProcess('web-0', {
+    service: 'web',
+    runtime: 'node',
+    env: {
+      RESERVATION_URL: system.reservation.url,
+      STOCK_URL: system.stock.url,
+      NOTIFIER_URL: system.notifier.url,
+    },
+  })
+  const executablePath = findProgram('chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome')
+  if (!executablePath) throw new Error('There is no Chromium: npm test installs one')
+  // Its sandbox needs namespaces that containers do not allow; it opens only our own pages.
+  const args = ['--no-sandbox', '--disable-dev-shm-usage']
+  const [browser] = await Promise.all([chromium.launch({ executablePath, args }), web.start()])
+  return new Stage(system, web, browser)
+}
+
+/** Call it outside of tests, and the returned function inside. */
+export function useStage(): () => Stage {
+  let stage: Stage | undefined
+  beforeAll(async () => {
+    stage = await startStage()
+  }, 60_000)
+  afterEach(async ({ task }) => {
+    const faults = await stage?.clear()
+    if (task.result?.state === 'fail') console.error(stage?.web.tail(), stage?.system.tail())
+    expect(faults, 'what the pages logged or their policy forbids').toEqual([])
+  })
+  afterAll(async () => {
+    const faults = await stage?.stop()
+    expect(faults, 'processes that did not stop cleanly').toEqual([])
+  })
+  return () => stage!
+}
+
+const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
+
+/** Expects that axe finds nothing on the page: in both schemes, on a phone and on a desk. */
+export async function expectAccessible(page: Page): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const width of [320, 1280]) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 800 })
+      const { violations } = await new AxeBuilder({ page }).withTags(tags).setLegacyMode().analyze()
+      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((it) => it.html).join(' ')}`)
+      expect(found, `${page.url()}, ${colorScheme}, ${width} px`).toEqual([])
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+      expect(overflow, `${page.url()} is wider than ${width} px`).toBeLessThanOrEqual(0)
+    }
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Calls of the services' HTTP APIs.
+ *
+ * Each call may be sent twice: a GET changes nothing, a PUT and a PATCH say what shall be so, and a POST has a key. So a call whose
+ * connection breaks is repeated once. A service that is down, slow or incomprehensible is one error, `ApiDown`, which a page shows
+ * as a notice. A refusal is a value.
+ */
+import { EventSourceParserStream } from 'eventsource-parser/stream'
+import { z } from 'zod'
+import type { ServiceName } from '../../platform/config.ts'
+
+/** An operation, with what the pages send and read. Each is held against the service's document in `openapi/`. */
+export type Operation<Answer extends z.ZodType = z.ZodType> = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** With parameters as in `/books/{bookid}`. */
+  path: string
+  /** Names of the query parameters. */
+  query?: readonly string[]
+  body?: z.ZodType
+  /** `z.undefined()` for an answer without a body. */
+  answer: Answer
+}
+
+export type Ask = {
+  params?: Record<string, string>
+  /** Undefined and empty values are left out. */
+  query?: Record<string, string | number | undefined>
+  body?: object
+  /** Makes a POST have one effect, however often it is sent. */
+  key?: string
+  /** How long the service may wait for a decision, in seconds. */
+  waitS?: number
+  signal?: AbortSignal
+}
+
+/** A reason why the service did not do it. */
+export type Refusal = {
+  status: number
+  slug: string
+  title: string
+  detail: string | undefined
+  errors: Fault[]
+}
+export type Fault = { pointer?: string | undefined; parameter?: string | undefined; detail: string }
+
+export type Answer<Body> = { ok: true; body: Body } | { ok: false; refusal: Refusal }
+
+/** The services answer within 2 seconds, with a 503 if need be. */
+const answerMs = 2_500
+
+export class ApiDown extends Error {
+  override name = 'ApiDown'
+  readonly api: ServiceName
+  constructor(api: ServiceName, operation: Operation, cause: unknown) {
+    super(`Cannot reach ${api}: ${operation.method} ${operation.path}`, { cause })
+    this.api = api
+  }
+}
+
+const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  detail: z.string().optional(),
+  errors: z
+    .array(z.object({ pointer: z.string().optional(), parameter: z.string().optional(), detail: z.string() }))
+    .default([]),
+})
+
+export class Api {
+  readonly name: ServiceName
+  readonly #url: string
+
+  constructor(name: ServiceName, url: string) {
+    this.name = name
+    this.#url = url
+  }
+
+  /** @throws {ApiDown} */
+  async call<Body extends z.ZodType>(
+    operation: Operation<Body>,
+    ask: Ask = {},
+  ): Promise<Answer<z.output<Body>>> {
+    const response = await this.#send(operation, ask)
+    try {
+      if (response.ok) {
+        const body: unknown = response.status === 204 ? undefined : await response.json()
+        return { ok: true, body: operation.answer.parse(body) }
+      }
+      const { type, title, detail, errors } = problemSchema.parse(await response.json())
+      return {
+        ok: false,
+        refusal: { status: response.status, slug: type.split('/').at(-1)!, title, detail, errors },
+      }
+    } catch (cause) {
+      throw new ApiDown(this.name, operation, cause)
+    }
+  }
+
+  /** @returns undefined when there is no such thing. @throws {ApiDown} */
+  async read<Body extends z.ZodType>(
+    operation: Operation<Body>,
+    ask: Ask = {},
+  ): Promise<z.output<Body> | undefined> {
+    const answer = await this.call(operation, ask)
+    if (answer.ok) return answer.body
+    const { status, title, detail } = answer.refusal
+    // An id that cannot be one is a 400.
+    if (status === 404 || status === 400) return undefined
+    throw new Error(`${operation.method} ${operation.path} was refused: ${detail ?? title}`)
+  }
+
+  /** Yields the events of a stream until it ends. @throws {ApiDown} when it breaks, or does not begin. */
+  async *follow<Body extends z.ZodType>(
+    operation: Operation<Body>,
+    ask: Ask & { signal: AbortSignal },
+  ): AsyncGenerator<z.output<Body>> {
+    try {
+      const response = await this.#fetch(operation, ask, ask.signal)
+      if (response.status === 204) return
+      if (!response.ok || !response.body) throw new Error(`It answered ${response.status}`)
+      const events = response.body
+        .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+        .pipeThrough(new EventSourceParserStream())
+      for await (const { data } of events) yield operation.answer.parse(JSON.parse(data))
+    } catch (cause) {
+      if (!ask.signal.aborted) throw new ApiDown(this.name, operation, cause)
+    }
+  }
+
+  async #send(operation: Operation, ask: Ask): Promise<Response> {
+    const limitMs = answerMs + (ask.waitS ?? 0) * 1_000
+    const limit = AbortSignal.timeout(limitMs)
+    const signal = ask.signal ? AbortSignal.any([ask.signal, limit]) : limit
+    try {
+      const response = await this.#fetch(operation, ask, signal).catch((error) => {
+        signal.throwIfAborted()
+        // The service has closed a connection that it kept open, or restarts.
+        if (!(error instanceof TypeError)) throw error
+        return this.#fetch(operation, ask, signal)
+      })
+      if (response.status < 500) return response
+      await response.body?.cancel()
+      throw new Error(`It answered ${response.status}`)
+    } catch (cause) {
+      throw new ApiDown(this.name, operation, cause)
+    }
+  }
+
+  #fetch({ method, path, query = [] }: Operation, ask: Ask, signal: AbortSignal): Promise<Response> {
+    const { params = {}, body, key, waitS } = ask
+    const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(params[name]!))
+    const search = new URLSearchParams()
+    for (const name of query) if (ask.query?.[name]) search.set(name, String(ask.query[name]))
+    const queried = search.size > 0 ? `${filled}?${search}` : filled
+    return fetch(`${this.#url}${queried}`, {
+      method,
+      headers: {
+        ...(body && { 'content-type': 'application/json' }),
+        ...(key && { 'idempotency-key': key }),
+        ...(waitS && { prefer: `wait=${waitS}` }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+      signal,
+    })
+  }
+}

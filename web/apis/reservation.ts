@@ -1,0 +1,117 @@
+/** The reservation service, as the pages use it. */
+import { z } from 'zod'
+import { Api, type Operation } from './call.ts'
+import { pageSchema } from './page.ts'
+
+export const bookSchema = z.object({
+  bookid: z.string(),
+  title: z.string(),
+  author: z.string(),
+  isbn: z.string(),
+  qty: z.int(),
+  owned: z.int(),
+  waiting: z.int(),
+})
+export type Book = z.output<typeof bookSchema>
+
+/** A status or reason may be newer than this program, so each is any text. */
+export const reservationSchema = z.object({
+  reservationid: z.string(),
+  bookid: z.string(),
+  userid: z.string(),
+  status: z.string(),
+  reason: z.string().nullable(),
+  position: z.int().nullable(),
+  waiting: z.int().nullable(),
+  pickupBy: z.string().nullable(),
+  cause: z.string().nullable(),
+  note: z.string().nullable(),
+  active: z.int().nullable(),
+  limit: z.int().nullable(),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+  _links: z.object({ other: z.object({ href: z.string() }).optional() }),
+})
+export type Reservation = z.output<typeof reservationSchema>
+
+/** By their `operationId`. */
+export const operations = {
+  listBooks: {
+    method: 'GET',
+    path: '/books',
+    query: ['q', 'available', 'limit', 'after'],
+    answer: pageSchema('books', bookSchema),
+  },
+  getBook: { method: 'GET', path: '/books/{bookid}', answer: bookSchema },
+  reserve: {
+    method: 'POST',
+    path: '/reservations',
+    body: z.object({ bookid: z.string(), userid: z.string() }),
+    answer: reservationSchema,
+  },
+  listReservations: {
+    method: 'GET',
+    path: '/reservations',
+    query: ['userid', 'bookid', 'status', 'limit', 'after'],
+    answer: pageSchema('reservations', reservationSchema),
+  },
+  getReservation: { method: 'GET', path: '/reservations/{reservationid}', answer: reservationSchema },
+  cancelReservation: {
+    method: 'PATCH',
+    path: '/reservations/{reservationid}',
+    body: z.object({ status: z.literal('Canceled') }),
+    answer: reservationSchema,
+  },
+  /** Each event has the reservation as its data. */
+  followReservations: {
+    method: 'GET',
+    path: '/reservations/events',
+    query: ['userid'],
+    answer: reservationSchema,
+  },
+  followReservation: {
+    method: 'GET',
+    path: '/reservations/{reservationid}/events',
+    answer: reservationSchema,
+  },
+} as const satisfies Record<string, Operation>
+
+export class ReservationApi {
+  readonly #api: Api
+
+  constructor(url: string) {
+    this.#api = new Api('reservation', url)
+  }
+
+  books = (query: { q?: string; available?: 'true'; limit?: number; after?: string }) =>
+    this.#api.call(operations.listBooks, { query })
+
+  book = (bookid: string) => this.#api.read(operations.getBook, { params: { bookid } })
+
+  /** Waits up to `waitS` seconds for the decision. */
+  reserve = (body: { bookid: string; userid: string }, key: string, waitS: number) =>
+    this.#api.call(operations.reserve, { body, key, waitS })
+
+  reservations = (query: {
+    userid: string
+    bookid?: string
+    status?: string
+    limit?: number
+    after?: string
+  }) => this.#api.call(operations.listReservations, { query })
+
+  reservation = (reservationid: string) =>
+    this.#api.read(operations.getReservation, { params: { reservationid } })
+
+  cancel = (reservationid: string) =>
+    this.#api.call(operations.cancelReservation, {
+      params: { reservationid },
+      body: { status: 'Canceled' },
+    })
+
+  follow = (reservationid: string, signal: AbortSignal) =>
+    this.#api.follow(operations.followReservation, { params: { reservationid }, signal })
+
+  followAll = (userid: string, signal: AbortSignal) =>
+    this.#api.follow(operations.followReservations, { query: { userid }, signal })
+}

@@ -1,0 +1,69 @@
+/** The app of the pages: what every answer has in common, then the pages. */
+import { bodyLimit } from 'hono/body-limit'
+import { compress } from 'hono/compress'
+import { csrf } from 'hono/csrf'
+import { languageDetector } from 'hono/language'
+import { type App, createApp } from '../platform/http/app.ts'
+import type { Given } from '../platform/process.ts'
+import { openApis } from './apis/apis.ts'
+import { mountAssets, readAssets } from './assets.ts'
+import type { PagesConfig } from './config.ts'
+import { notFound, pageOfError } from './errors.ts'
+import { isOwnOrigin, pageHeaders } from './headers.ts'
+import { mountAs } from './pages/as.ts'
+import { mountBook } from './pages/book.ts'
+import { mountHome } from './pages/home.ts'
+import { mountMine } from './pages/mine.ts'
+import { mountOne } from './pages/one.ts'
+import { mountSettings } from './pages/settings.ts'
+import { PageRoutes } from './routes.ts'
+import { Titles } from './titles.ts'
+import { Visit } from './visit.ts'
+import { locales } from './words/words.ts'
+
+/** Of a form. */
+const bodyBytesMax = 64 * 1024
+
+export async function createPages({ config, log, metrics, stopping }: Given<PagesConfig>): Promise<App> {
+  const { publicUrl, defaultLocale, libraryTimezone, urls } = config
+  const about = { service: 'web', title: 'Pages', description: '', publicUrl }
+  const app = createApp({ ...about, log, metrics })
+  const assets = await readAssets()
+  const apis = openApis(urls)
+  const titles = new Titles(apis)
+  const site = {
+    assets,
+    apis,
+    titles,
+    timeZone: libraryTimezone,
+    secure: publicUrl?.startsWith('https:') ?? false,
+  }
+
+  app.use(pageHeaders(site.secure))
+  mountAssets(app, assets)
+  app.use(compress())
+  app.use(
+    languageDetector({
+      supportedLanguages: [...locales],
+      fallbackLanguage: defaultLocale,
+      order: ['querystring', 'cookie', 'header'],
+      lookupQueryString: 'lang',
+      lookupCookie: 'lang',
+      caches: false,
+    }),
+  )
+  app.use(csrf({ origin: (origin, c) => isOwnOrigin(c, origin, publicUrl) }))
+  app.use(bodyLimit({ maxSize: bodyBytesMax }))
+  app.onError((error, c) => pageOfError(new Visit(site, c), error, log))
+  app.notFound((c) => notFound(new Visit(site, c)))
+
+  const routes = new PageRoutes({ app, site, log, metrics, stopping })
+  mountHome(routes)
+  mountBook(routes)
+  mountMine(routes)
+  // Ahead of the pages with an id in this place.
+  mountSettings(routes)
+  mountOne(routes)
+  mountAs(routes)
+  return app
+}

@@ -1,0 +1,43 @@
+/** Times as people read them: in the library's time zone, with the weekday. */
+import { html } from 'hono/html'
+import type { Html } from './html.ts'
+import type { Locale } from './words/words.ts'
+
+export type Dates = {
+  /** Such as Thursday, December 3 at 18:00. */
+  at(instant: string): Html
+  /** Such as Thu, Dec 3, 2026, 18:00. */
+  happened(instant: string): Html
+  /** Such as Thursday, December 3. */
+  day(instant: string): Html
+}
+
+const known = new Map<string, Dates>()
+
+export function datesOf(locale: Locale, timeZone: string): Dates {
+  const key = `${locale} ${timeZone}`
+  const dates = known.get(key) ?? create(locale, timeZone)
+  known.set(key, dates)
+  return dates
+}
+
+function create(locale: Locale, timeZone: string): Dates {
+  const written = (options: Intl.DateTimeFormatOptions) => {
+    const format = new Intl.DateTimeFormat(locale, { timeZone, hourCycle: 'h23', ...options })
+    return (instant: string): Html =>
+      html`<time datetime="${instant}">${format.format(new Date(instant))}</time>`
+  }
+  const day = { weekday: 'long', month: 'long', day: 'numeric' } as const
+  return {
+    at: written({ ...day, hour: '2-digit', minute: '2-digit' }),
+    happened: written({
+      weekday: 'short',
+      year: 'numeric',
+      month: 'short',
+      day: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+    }),
+    day: written(day),
+  }
+}

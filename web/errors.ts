@@ -1,0 +1,50 @@
+/** Pages for what went wrong. htmx gets the notice alone, and puts it at the top of the page that it has. */
+
+import { html } from 'hono/html'
+import { HTTPException } from 'hono/http-exception'
+import type { Log } from '../platform/log.ts'
+import { ApiDown } from './apis/call.ts'
+import type { Html } from './html.ts'
+import { notices } from './layout.ts'
+import type { Reply, Visit } from './visit.ts'
+import type { Role } from './who.ts'
+
+export function notFound(visit: Visit): Reply {
+  const { notFound, notFoundText } = visit.words.errors
+  return explain(visit, 404, notFound, html`<p>${notFoundText}</p>`)
+}
+
+export function forbidden(visit: Visit, access: readonly Role[]): Reply {
+  const { errors, roles } = visit.words
+  const names = access.map((it) => roles[it]).join(', ')
+  return explain(visit, 403, errors.forbidden, html`<p>${errors.forbiddenText(names)}</p>`)
+}
+
+export function pageOfError(visit: Visit, error: unknown, log: Log): Reply {
+  const { errors } = visit.words
+  if (error instanceof ApiDown) {
+    log.warn({ api: error.api, err: error.cause }, 'cannot reach a service')
+    return visit.isPartial
+      ? visit.fragment(notices(visit.words, [error.api], true), 503)
+      : visit.show({ title: errors.down, main: down(visit), missing: [error.api] }, 503)
+  }
+  if (error instanceof HTTPException && error.status === 403)
+    return explain(visit, 403, errors.foreign, html`<p>${errors.foreignText}</p>`)
+  if (error instanceof HTTPException && error.status === 413)
+    return explain(visit, 413, errors.tooLarge, html``)
+  log.error({ err: error, method: visit.c.req.method, path: visit.c.req.path }, 'page failed')
+  return explain(visit, 500, errors.unexpected, html`<p>${errors.unexpectedText}</p>`)
+}
+
+function down({ words, path, c }: Visit): Html {
+  const again =
+    c.req.method === 'GET'
+      ? html`<p><a role="button" href="${path}">${words.errors.again}</a></p>`
+      : html`<p>${words.errors.downForm}</p>`
+  return html`<h1>${words.errors.down}</h1>${again}`
+}
+
+function explain(visit: Visit, status: 403 | 404 | 413 | 500, title: string, text: Html): Reply {
+  const home = html`<p><a href="/">${visit.words.errors.home}</a></p>`
+  return visit.show({ title, main: html`<h1>${title}</h1>${text}${home}` }, status)
+}

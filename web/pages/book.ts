@@ -1,0 +1,133 @@
+/** `/book/{bookid}`: a book, and what becomes of a reservation of it. */
+import { html } from 'hono/html'
+import type { Book, Reservation } from '../apis/reservation.ts'
+import type { Stock } from '../apis/stock.ts'
+import { availability, bookPath, titleOf } from '../book.ts'
+import { notFound } from '../errors.ts'
+import { keyField, keySchema } from '../form.ts'
+import type { Html } from '../html.ts'
+import { isId } from '../ids.ts'
+import { type Part, part } from '../part.ts'
+import { type Chance, chanceOf, rulesInWords } from '../prospects.ts'
+import { isActive, reservationPath } from '../reservation.ts'
+import type { PageRoutes } from '../routes.ts'
+import type { Visit } from '../visit.ts'
+import { wordFor } from '../words/words.ts'
+
+/** How long the answer to a reservation is awaited before its page is shown, which follows it. */
+const waitS = 3
+/** Of the customer, of this book, among which an active one is looked for. */
+const ownMax = 20
+
+export function mountBook(routes: PageRoutes): void {
+  const { reservation, stock } = routes.site.apis
+
+  routes.get('/book/:bookid', 'anyone', async (visit, who) => {
+    const bookid = visit.param('bookid')
+    if (!isId(bookid)) return notFound(visit)
+    const [listed, stocked, own] = await Promise.all([
+      part(reservation.book(bookid)),
+      part(stock.stock(bookid)),
+      part(ownOf(visit, who?.userid, bookid)),
+    ])
+    const known = stocked.ok ? stocked.value : undefined
+    const book = bookOf(listed, known)
+    const parts = [listed, stocked, own]
+    const current = own.ok ? own.value : []
+    const words = visit.words.book
+    if (!book) {
+      const title = listed.ok ? words.unknown : words.untitled(bookid)
+      const main = html`<h1>${title}</h1>
+<p class="author">${words.number}: ${bookid}</p>
+${existing(visit, current)}
+${listed.ok ? reserveForm(visit, bookid, { type: 'unknown' }) : ''}`
+      return visit.show({ title, main, parts }, listed.ok ? 200 : 503)
+    }
+    const title = titleOf(visit.words, book)
+    const main = html`<h1>${title}</h1>
+${book.author ? html`<p class="author">${book.author}</p>` : ''}
+${availability(visit.words, book)}
+${existing(visit, current)}
+${current.length > 0 && known?.rules?.onePerBook ? '' : reserveForm(visit, bookid, chanceOf(book, known))}
+${facts(visit, book)}
+${known ? rules(visit, known) : ''}`
+    return visit.show({ title, main, parts })
+  })
+
+  routes.post('/book/:bookid/reserve', 'known', async (visit, { userid }) => {
+    const bookid = visit.param('bookid')
+    const submitted = await visit.form(keySchema)
+    if (!submitted.ok) return visit.goTo(bookPath(bookid), 'again')
+    const answer = await reservation.reserve({ bookid, userid }, submitted.values.key, waitS)
+    // The form was sent before, by another person.
+    if (!answer.ok) return visit.goTo(bookPath(bookid), 'again')
+    return visit.goTo(reservationPath(answer.body.reservationid))
+  })
+}
+
+/** The person's active reservations of the book. @throws {ApiDown} */
+async function ownOf({ apis }: Visit, userid: string | undefined, bookid: string): Promise<Reservation[]> {
+  if (userid === undefined) return []
+  const answer = await apis.reservation.reservations({ userid, bookid, limit: ownMax })
+  return answer.ok ? answer.body.items.filter(isActive) : []
+}
+
+/** While the list is behind, or down, stock knows enough. */
+function bookOf(listed: Part<Book | undefined>, stock: Stock | undefined): Book | undefined {
+  if (listed.ok && listed.value) return listed.value
+  if (!stock) return undefined
+  const { qty, held, out, waiting, ...about } = stock
+  return { ...about, qty, owned: qty + held + (out ?? 0), waiting: waiting ?? 0 }
+}
+
+const existing = ({ words }: Visit, own: Reservation[]): Html | '' =>
+  own.length === 0
+    ? ''
+    : html`<p class="note">${words.book.yours} ${own.map(
+        (it) =>
+          html`<a href="${reservationPath(it.reservationid)}">${wordFor(words.reservation.status, it.status)}</a> `,
+      )}</p>`
+
+function reserveForm(visit: Visit, bookid: string, chance: Chance | { type: 'unknown' }): Html {
+  const { who, words, path } = visit
+  const [text, submit] = offer(visit, chance)
+  const form = () => html`<form method="post" action="${bookPath(bookid)}/reserve">
+${keyField()}
+<button>${submit}</button>
+</form>`
+  const choose = html`<p><a role="button" href="/as?to=${encodeURIComponent(path)}">${words.book.choose}</a></p>`
+  const button = submit === '' ? '' : who ? form() : choose
+  return html`<section class="offer">${text ? html`<p>${text}</p>` : ''}${button}</section>`
+}
+
+/** @returns what to expect, and the words on the button; without any there is nothing to send. */
+function offer({ words: { book } }: Visit, chance: Chance | { type: 'unknown' }): [string, string] {
+  switch (chance.type) {
+    case 'available':
+      return ['', book.reserve]
+    case 'wait':
+      return [book.wait(chance.number), book.waitSubmit]
+    case 'full':
+      return [book.full, '']
+    case 'ask':
+      return [book.ask, book.askSubmit]
+    case 'open':
+      return [book.open, book.reserve]
+    case 'unknown':
+      return [book.unknownText, book.unknownSubmit]
+  }
+}
+
+function facts({ words: { book: words } }: Visit, book: Book): Html {
+  const queue = book.waiting > 0 ? words.waiting(book.waiting) : words.waitsNone
+  return html`<dl class="facts">
+<dt>${words.copies}</dt><dd>${words.owned(book.owned, book.qty)}</dd>
+<dt>${words.queue}</dt><dd>${queue}</dd>
+${book.isbn ? html`<dt>${words.isbn}</dt><dd>${book.isbn}</dd>` : ''}
+<dt>${words.number}</dt><dd>${book.bookid}</dd>
+</dl>`
+}
+
+const rules = ({ words }: Visit, stock: Stock): Html =>
+  html`<h2>${words.book.rules}</h2>
+<ul>${rulesInWords(words, stock.rules).map((it) => html`<li>${it}</li>`)}</ul>`

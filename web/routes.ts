@@ -1,0 +1,70 @@
+/** Adds pages to the app: who may open them, errors as pages, and metrics. */
+import type { App } from '../platform/http/app.ts'
+import type { Log } from '../platform/log.ts'
+import { type Metrics, memo } from '../platform/metrics.ts'
+import { forbidden, pageOfError } from './errors.ts'
+import { type Reply, type Site, Visit } from './visit.ts'
+import type { Role, Who } from './who.ts'
+
+/** The people who may open a page: all, all who are known, or those with one of these roles. */
+export type Access = 'anyone' | 'known' | readonly Role[]
+
+type Handler<Person> = (visit: Visit, who: Person) => Reply
+
+export type RoutesOptions = { app: App; site: Site; log: Log; metrics: Metrics; stopping: AbortSignal }
+
+export class PageRoutes {
+  readonly site: Site
+  /** Aborted when the process stops: event streams end. */
+  readonly stopping: AbortSignal
+  readonly #app: App
+  readonly #log: Log
+  readonly #metrics: Metrics
+
+  constructor({ app, site, log, metrics, stopping }: RoutesOptions) {
+    this.site = site
+    this.stopping = stopping
+    this.#app = app
+    this.#log = log
+    this.#metrics = metrics
+  }
+
+  get(path: string, access: 'anyone', handler: Handler<Who | undefined>): void
+  get(path: string, access: Exclude<Access, 'anyone'>, handler: Handler<Who>): void
+  get(path: string, access: Access, handler: Handler<Who>): void {
+    this.#on('GET', path, access, handler)
+  }
+
+  /** Of a form. Its answer is `visit.goTo`, or the page with what is to be corrected. */
+  post(path: string, access: 'anyone', handler: Handler<Who | undefined>): void
+  post(path: string, access: Exclude<Access, 'anyone'>, handler: Handler<Who>): void
+  post(path: string, access: Access, handler: Handler<Who>): void {
+    this.#on('POST', path, access, handler)
+  }
+
+  #on(method: 'GET' | 'POST', path: string, access: Access, handler: Handler<Who>): void {
+    const { httpSeconds } = this.#metrics
+    const seconds = memo((status: number) => httpSeconds.labels({ method, route: path, status }))
+    this.#app.on(method, path, async (c) => {
+      const startedAt = performance.now()
+      const visit = new Visit(this.site, c)
+      const response = await this.#answer(visit, access, handler)
+      seconds(response.status).observe((performance.now() - startedAt) / 1_000)
+      return response
+    })
+  }
+
+  async #answer(visit: Visit, access: Access, handler: Handler<Who>): Promise<Response> {
+    try {
+      const { who } = visit
+      if (access === 'anyone') return await handler(visit, who!)
+      // After a form, the page from which it was sent is unknown.
+      const to = visit.c.req.method === 'GET' ? visit.path : '/'
+      if (!who) return visit.goTo(`/as?to=${encodeURIComponent(to)}`)
+      if (access !== 'known' && !access.includes(who.role)) return forbidden(visit, access)
+      return await handler(visit, who)
+    } catch (error) {
+      return pageOfError(visit, error, this.#log)
+    }
+  }
+}
