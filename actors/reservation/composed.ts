@@ -37,7 +37,7 @@ export const applyVerdicts = (
       -- The customer has canceled it, not stock.
       updated_at = case when becomes ->> 'status' = ${canceled} then r.updated_at else now() end
     from judged j where r.reservationid = j.reservationid
-    returning r.partition, r.reservationid, j.was, r.status, r.reason, r.pickup_by, r.created_at, r.updated_at${limited ? sql`, r.userid` : sql``}
+    returning r.partition, r.reservationid, j.was, r.status, r.reason, r.other, r.pickup_by, r.created_at, r.updated_at${limited ? sql`, r.userid` : sql``}
   ), confirmed as (
     delete from outbox o using changed c where o.partition = c.partition and o.reservationid = c.reservationid
   )${limited ? sql`, ${freeSlots(sql)}` : sql``}`
@@ -48,6 +48,7 @@ export type Move = {
   was: Status
   status: Status
   reason: RefusalReason | null
+  other: string | null
   pickup_by: string | null
   updated_at: string
   /** From accepted to changed. */
@@ -57,6 +58,6 @@ export type Move = {
 /** Makes the commit return the reservations that `applyVerdicts` changed. */
 export const reportMoves = (sql: Sql): Fragment => sql`
   select null::int, json_build_object('moves', json_agg(json_build_object(
-    'reservationid', reservationid, 'was', was, 'status', status, 'reason', reason, 'pickup_by', pickup_by,
-    'updated_at', updated_at, 'seconds', extract(epoch from updated_at - created_at)::float
+    'reservationid', reservationid, 'was', was, 'status', status, 'reason', reason, 'other', other,
+    'pickup_by', pickup_by, 'updated_at', updated_at, 'seconds', extract(epoch from updated_at - created_at)::float
   ))) from changed`

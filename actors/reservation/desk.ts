@@ -51,6 +51,8 @@ export const answerSchema = z.object({
   status: z.enum(statuses),
   /** A newer version may know more reasons. */
   reason: z.custom<RefusalReason>((it) => typeof it === 'string').nullable(),
+  /** Absent if it did not fail because of another reservation. */
+  other: z.uuid().optional(),
   updatedAt: z.iso.datetime(),
   /** Absent if the book may have no hold shelf. */
   pickupBy: z.iso.datetime().nullish(),
@@ -256,24 +258,25 @@ export const answerOf = (it: Reservation): Answer => ({
   reservationid: it.reservationid,
   status: it.status,
   reason: it.reason,
+  other: it.other ?? undefined,
   updatedAt: it.updated_at.toISOString(),
   pickupBy: it.pickup_by?.toISOString(),
   cause: it.cause ?? undefined,
   note: it.note ?? undefined,
 })
 
-/** Only the row has the position of a reservation that waits, and the other one because of which it failed. */
-const isWhole = ({ status, reason }: Answer) =>
-  status !== 'Waiting' && reason !== 'AlreadyReserved' && reason !== 'AlreadyHas'
+/** Only the row has the position of a reservation that waits. */
+const isWhole = ({ status }: Answer) => status !== 'Waiting'
 
 /** @returns the reservation after the change that the answer says. */
 export const answered = (
   reservation: Reservation,
-  { status, reason, updatedAt, pickupBy, cause, note }: Answer,
+  { status, reason, other, updatedAt, pickupBy, cause, note }: Answer,
 ): Reservation => ({
   ...reservation,
   status,
   reason,
+  other: other ?? reservation.other,
   updated_at: new Date(updatedAt),
   pickup_by: pickupBy ? new Date(pickupBy) : null,
   cause: cause ?? reservation.cause,

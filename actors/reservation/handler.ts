@@ -15,6 +15,8 @@ export type Changed = {
   bookid: string
   status: Status
   reason: RefusalReason | null
+  /** The customer's reservation of the same book, because of which this one failed. Undefined where there is none. */
+  other?: string | undefined
   traceparent: string | undefined
   /** ISO 8601, by Postgres's clock. */
   updatedAt: string
@@ -148,7 +150,7 @@ function movedBy(moves: Move[], batch: Delivery<StockEvent>[]): Changed[] {
   for (const { message } of batch)
     if ('reservationid' in message) bookOf.set(message.reservationid, message.bookid)
   const traceOf = tracesOf(batch)
-  return moves.map(({ reservationid, was, status, reason, pickup_by, updated_at, seconds }) => {
+  return moves.map(({ reservationid, was, status, reason, other, pickup_by, updated_at, seconds }) => {
     const moved = was !== status
     const released = was === 'Canceled' && !moved
     return {
@@ -156,6 +158,7 @@ function movedBy(moves: Move[], batch: Delivery<StockEvent>[]): Changed[] {
       bookid: bookOf.get(reservationid)!,
       status,
       reason,
+      other: other ?? undefined,
       traceparent: traceOf.get(reservationid),
       updatedAt: new Date(updated_at).toISOString(),
       seconds: was === 'Requested' ? seconds : undefined,

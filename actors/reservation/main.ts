@@ -125,7 +125,7 @@ await runService('reservation', async (given) => {
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 
-function toAnswer({ reservationid, status, reason, updatedAt, pickupBy }: Changed): Answer {
+function toAnswer({ reservationid, status, reason, other, updatedAt, pickupBy }: Changed): Answer {
   // JSON leaves out what is undefined.
-  return { reservationid, status, reason, updatedAt, pickupBy }
+  return { reservationid, status, reason, other, updatedAt, pickupBy }
 }

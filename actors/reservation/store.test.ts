@@ -305,6 +305,14 @@ test('a reservation is decided once; later changes are reported as such', async 
   ])
 })
 
+test('a reservation that another one of its customer made fail is reported with it', async () => {
+  const reservationid = await accepted()
+  const other = await accepted()
+  const refused = { ...after, reservationid, userid: 'u', reason: 'AlreadyReserved', other } as const
+  const changes = await handle({ type: 'ReservationRefused', ...refused })
+  expect(changes).toMatchObject([{ status: 'Failed', reason: 'AlreadyReserved', other }])
+})
+
 test('the table accepts the statuses of the state machine and no others', async () => {
   const [check] = await sql<{ definition: string }[]>`
     select pg_get_constraintdef(oid) as definition from pg_constraint
