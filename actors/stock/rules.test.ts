@@ -243,11 +243,11 @@ const rows: Row[] = [
     ['CommandRefused, NotHeld: 1/0/0/0'],
   ],
   [
-    'a cancellation and an expiry together give one copy back',
+    'a cancellation and an expiry together give one copy back, and the first of them is the end',
     library,
-    [receive(1), reserve(1), shelve(1)],
-    [expire(1, deadline), release(1)],
-    ['HoldExpired 1: 1/0/0/0', 'CopyReleased 1: 1/0/0/0'],
+    [receive(2), reserve(1), shelve(1), reserve(2), shelve(2)],
+    [expire(1, deadline), release(1), release(2), expire(2, deadline)],
+    ['HoldExpired 1: 1/1/0/0', 'HoldExpired 1, again: 1/1/0/0', 'CopyReleased 2: 2/0/0/0'],
   ],
   [
     'a copy that is returned goes to the next',

@@ -37,17 +37,8 @@ const table: Record<Name, string[]> = {
   'reserved again': ['queued', 'taken-back'],
   'ready again': ['queued', 'reserved', 'taken-back'],
   failed: ['queued', 'reserved', 'ready', 'reminder', 'extended', 'taken-back'],
-  cancelled: ['reserved', 'failed', 'queued', 'ready', 'reminder', 'extended', 'expired', 'taken-back'],
-  'cancelled by staff': [
-    'reserved',
-    'failed',
-    'queued',
-    'ready',
-    'reminder',
-    'extended',
-    'expired',
-    'taken-back',
-  ],
+  cancelled: ['reserved', 'failed', 'queued', 'ready', 'reminder', 'extended', 'taken-back'],
+  'cancelled by staff': ['reserved', 'failed', 'queued', 'ready', 'reminder', 'extended', 'taken-back'],
 }
 const plan = (some: StockEvent[]) =>
   planNotices(
