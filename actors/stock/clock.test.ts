@@ -243,14 +243,27 @@ test('while nothing may be sent, nothing is claimed, and the calendar is reloade
   expect(await sent()).toHaveLength(1)
 })
 
+const always = {
+  timeZone: 'Asia/Seoul',
+  closingTime: '18:00',
+  closedWeekdays: [],
+  closedDates: new Set<string>(),
+}
+
 test('metrics say how long holds and queues have been stuck, and how many reservations wait', async () => {
-  expect(await readBacklog(sql, 0)).toEqual({ unshelved: 0, overdue: 0, untended: 0, waiting: 0, longest: 0 })
+  expect(await readBacklog(sql, 0, always)).toEqual({
+    unshelved: 0,
+    overdue: 0,
+    untended: 0,
+    waiting: 0,
+    longest: 0,
+  })
   for (const kind of ['held', 'ready', 'waiting', 'out'] as const) await claim(kind, 60_000)
   await leaveUntended(book!)
   await sql`update claim set since = now() - interval '90 seconds' where kind = 'held'`
   await sql`update untended set since = now() - interval '30 seconds', asked_at = now()`
   await sql`insert into book (bookid, waiting) values ('a', 2), ('b', 5), ('c', 0)`
-  const { unshelved, overdue, untended, ...queues } = await readBacklog(sql, 20_000)
+  const { unshelved, overdue, untended, ...queues } = await readBacklog(sql, 20_000, always)
   for (const [seconds, atLeast] of [
     [unshelved, 90],
     [overdue, 40],
@@ -260,5 +273,7 @@ test('metrics say how long holds and queues have been stuck, and how many reserv
     expect(seconds).toBeLessThan(atLeast + 20)
   }
   expect(queues).toEqual({ waiting: 7, longest: 5 })
-  expect((await readBacklog(sql, 3_600_000)).overdue).toBe(0)
+  expect((await readBacklog(sql, 3_600_000, always)).overdue).toBe(0)
+  const closed = { ...always, closedWeekdays: [1, 2, 3, 4, 5, 6, 7] }
+  expect((await readBacklog(sql, 0, closed)).unshelved).toBe(0)
 })

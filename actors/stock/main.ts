@@ -116,7 +116,9 @@ await runService('stock', async (given) => {
         signal,
       ),
   }
-  const watching = parts.watchStores(worker, () => watchBacklog(sql, pickupGraceMs, metrics))
+  const watching = parts.watchStores(worker, () =>
+    watchBacklog(sql, pickupGraceMs, calendar.calendar, metrics),
+  )
   const loops = [worker, wakeup, clock, new Forgetting(sql, log), watching]
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })

@@ -191,7 +191,8 @@ async function look(sql: Sql): Promise<void> {
 }
 const lookAllowed = { walked: ['claim'], small: ['untended'] }
 
-const backlog = (sql: Sql) => readBacklog(sql, 0)
+const backlog = (sql: Sql) =>
+  readBacklog(sql, 0, { timeZone: 'UTC', closingTime: '18:00', closedWeekdays: [], closedDates: new Set() })
 const backlogAllowed = { walked: ['claim', 'book'], small: ['untended'] }
 
 const tables = ['hold', 'event_batch', 'event_subject', 'book', 'command', 'purchase', 'claim']
