@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { fromFields, parseEnvelope } from '../../streams/envelope.ts'
+import { type Envelope, fromFields, parseEnvelope } from '../../streams/envelope.ts'
 import { partitionOf, streamKey } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { Pulse } from '../../streams/pulse.ts'
@@ -12,6 +12,8 @@ import { parseStockCommand, type StockCommand, topics } from '../messages.ts'
 import { readBacklog } from './backlog.ts'
 import { type ClockOptions, runClock } from './clock.ts'
 import { dueMax } from './due.ts'
+import { presets } from './rules.ts'
+import { Unclaimed } from './unclaimed.ts'
 
 const partitions = 2
 const graceMs = 3_600_000
@@ -241,6 +243,45 @@ test('while nothing may be sent, nothing is claimed, and the calendar is reloade
   expect(reloads).toBe(1)
   await look()
   expect(await sent()).toHaveLength(1)
+})
+
+test('holds without claims of books with rules are found, of those that have the rules of the installation or their own', async () => {
+  const { original, library } = presets
+  const add = async (bookid: string, rules: object | null, ...statuses: string[]) => {
+    const held = statuses.filter((it) => it === 'held').length
+    await sql`insert into book (bookid, held, rules) values (${bookid}, ${held}, ${rules && sql.json(rules as never)})`
+    const ids = statuses.map(() => crypto.randomUUID())
+    for (const [i, status] of statuses.entries())
+      await sql`insert into hold (reservationid, bookid, userid, status) values (${ids[i]!}, ${bookid}, 'ann', ${status})`
+    return ids
+  }
+  const [plain, released] = await add('plain', null, 'held', 'released')
+  const [own] = await add('own', { pickupDays: 5 }, 'held')
+  await add('like the original', original, 'held')
+  const claimed = await add('claimed', library, 'held')
+  await sql`insert into claim (reservationid, bookid, partition, userid, kind, since)
+    values (${claimed[0]!}, 'claimed', 0, 'ann', 'ready', now())`
+  expect(released).toBeDefined()
+  const found = async (defaults: typeof original | typeof library) => {
+    const commands: StockCommand[] = []
+    const sender = { send: async (it: Envelope) => void commands.push(parseStockCommand(it)) }
+    const log = { info() {}, warn() {} } as never
+    const unclaimed = new Unclaimed({
+      sql,
+      sender,
+      defaults,
+      now: () => new Date(),
+      log,
+      maySend: () => true,
+    })
+    expect(await unclaimed.sendAll(new AbortController().signal)).toBe(commands.length)
+    for (const { type } of commands) expect(type).toBe('ClaimHold')
+    return reservations(commands)
+  }
+  expect(await found(library)).toEqual([plain, own].sort())
+  expect(await found(original)).toEqual([own])
+  await sql`delete from book`
+  expect(await found(library)).toEqual([])
 })
 
 const always = {

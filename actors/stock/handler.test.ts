@@ -340,6 +340,32 @@ test('copies that were ordered before anyone counted them are on order until the
   expect(counts).toEqual([3, 5, 4, 2])
 })
 
+test.each([1, 9])(
+  'a copy that was held before its book had rules gets a claim (batches of %i)',
+  async (size) => {
+    await using database = await openDatabase('stock', 1)
+    const { sql } = database
+    const claim = (n: number): StockCommand => ({ type: 'ClaimHold', bookid: 'b', reservationid: uuid(1, n) })
+    const library: StockCommand = { type: 'ChangeRules', ...staff(2), rules: presets.library }
+    const before = [
+      receipt(1, 'b'),
+      { ...receipt(3, 'b'), qty: 4 } as StockCommand,
+      ...[1, 2, 3, 4].map((n) => reserve(n)),
+    ]
+    // No claim yet of rules that are original, nor of copies that are handed over or released.
+    const meanwhile = [claim(1), library, handOver(4, 2), { type: 'ReleaseCopy', ...who(3) } as StockCommand]
+    const claims = [claim(1), claim(1), claim(2), claim(3), claim(4), claim(9)]
+    const after = [reserve(5, { userid: 'user-1' }), { type: 'ReleaseCopy', ...who(4) } as StockCommand]
+    const run = await handled(sql, [...before, ...meanwhile, ...claims, ...after], size)
+    expect(run.claims).toMatchObject([
+      { reservationid: uuid(1, 1), kind: 'held', place: null },
+      { reservationid: uuid(1, 2), kind: 'out' },
+    ])
+    const refusal = { type: 'ReservationRefused', reason: 'AlreadyReserved', other: uuid(1, 1) }
+    expect(JSON.parse(run.decisions.at(-2)!)).toMatchObject(refusal)
+  },
+)
+
 test('a reservation that two partitions decide concurrently holds a copy of one book only', async () => {
   await using database = await openDatabase('stock', 2)
   const { sql } = database

@@ -24,6 +24,7 @@ import * as queries from './queries.ts'
 import { presets, rulesOf } from './rules.ts'
 import { mountRules } from './rules-http.ts'
 import { surroundingsAt } from './surroundings.ts'
+import { Unclaimed } from './unclaimed.ts'
 
 /** Concurrent reads of lists. */
 const readsAtOnce = 2
@@ -73,6 +74,7 @@ await runService('stock', async (given) => {
       },
       committed(commandids, decided) {
         wakeup.announce(commandids)
+        if (decided.some((it) => it.event.type === 'RulesChanged')) unclaimed.look()
         const nowMs = now().getTime()
         for (const it of decided)
           eventLines.add(lineOf(it, nowMs), () => log.info(factsOf(it), it.event.type))
@@ -82,6 +84,7 @@ await runService('stock', async (given) => {
 
   const app = parts.app(about)
   const sender = parts.sender(topics.stockMailbox, redis)
+  const unclaimed = new Unclaimed({ sql, sender, defaults, now, log, maySend: () => incarnation.isCurrent })
   const desk = new Desk({
     sql,
     send: (envelope) => sender.send(envelope),
@@ -119,7 +122,7 @@ await runService('stock', async (given) => {
   const watching = parts.watchStores(worker, () =>
     watchBacklog(sql, pickupGraceMs, calendar.calendar, metrics),
   )
-  const loops = [worker, wakeup, clock, new Forgetting(sql, log), watching]
+  const loops = [worker, wakeup, clock, unclaimed, new Forgetting(sql, log), watching]
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 
