@@ -56,8 +56,8 @@ let handling: ReturnType<typeof handler> | undefined
 /** Handles and commits events as the worker does, as one batch. */
 const handle = (...events: StockEvent[]) => handleBatch(events)
 
-/** @param again whether they are dead letters that are redriven. */
-async function handleBatch(events: StockEvent[], again = false): Promise<Changed[]> {
+/** @param redriven the sequence number of dead letters that are redriven. */
+async function handleBatch(events: StockEvent[], redriven?: number): Promise<Changed[]> {
   const from = `${position}-0`
   const to = `${++position}-0`
   let changes: Changed[] = []
@@ -65,11 +65,12 @@ async function handleBatch(events: StockEvent[], again = false): Promise<Changed
   handling ??= handler()
   const batch = events.map((message) => ({
     partition: 0,
-    position: to,
+    position: redriven === undefined ? to : `${redriven}-0`,
     envelope: { traceparent } as never,
     message,
+    ...(redriven !== undefined && { redriven: true as const }),
   }))
-  const { writes, results, committed } = await handling.handle(batch, again)
+  const { writes, results, committed } = await handling.handle(batch, redriven !== undefined)
   const advances = [{ partition: 0, epoch: 0, from, to, count: events.length, seq: 0 }]
   const done = await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
   committed?.(done.partitions, done.results)
@@ -677,7 +678,9 @@ test('QP3: a place that a redriven event adds too late is removed by the next ch
   const { position: _, ...served } = late
   await arrive({ ...served, type: 'CopyReserved', waited: true, first: true }, cancels)
   await store.change(sql, cancels.reservationid, 'Canceled', traceparent, 3_000)
-  await handleBatch([late], true)
+  // Heard by a version that did not keep what it heard.
+  await sql`update reservation set heard = null`
+  await handleBatch([late], position)
   expect(await positionsIn('drift', [2])).toEqual([{ position: 2, waiting: 3 }])
   await arrive(next)
   expect(await positionsIn('drift', [2, 3, 4])).toEqual([
@@ -688,12 +691,60 @@ test('QP3: a place that a redriven event adds too late is removed by the next ch
   // The cancellation is confirmed, so its place does not count if it is taken again.
   const { position: __, ...released } = cancels
   await handle({ ...released, type: 'CopyReleased', waiting: 2 })
-  await handleBatch([cancels], true)
+  await sql`update reservation set heard = null`
+  await handleBatch([cancels], position)
   await arrive(queued(5, 3))
   expect(await positionsIn('drift', [4, 5])).toEqual([
     { position: 2, waiting: 3 },
     { position: 3, waiting: 3 },
   ])
+})
+
+test('a dead letter that is redriven after later events of its reservation changes neither it nor the queue', async () => {
+  await sql`truncate queue, queue_tally`
+  const reservationid = await accepted('redriven')
+  const its = { ...after, bookid: 'redriven', reservationid, userid: 'u' }
+  const pickupBy = '2026-12-01T09:00:00.000Z'
+  const life: StockEvent[] = [
+    { type: 'ReservationQueued', ...its, waiting: 1, place: 1, position: 1 },
+    { type: 'CopyReserved', ...its, place: 1, waited: true, first: true },
+    { type: 'CopyShelved', ...its, pickupBy, first: true },
+    { type: 'CopyTakenBack', ...its, waiting: 1, place: 1, cause: 'Lost', turn: 2 },
+    { type: 'CopyReserved', ...its, place: 1, waited: true, turn: 2, first: true },
+    { type: 'CopyShelved', ...its, pickupBy, turn: 2, first: true },
+    { type: 'PickupExtended', ...its, pickupBy: '2026-12-05T09:00:00.000Z', turn: 2 },
+  ]
+  const state = async () => [await store.find(sql, reservationid), await tally('redriven')]
+  const at: number[] = []
+  drifts = 0
+  for (const [n, event] of life.entries()) {
+    await handle(event)
+    at.push(position)
+    const before = await state()
+    for (let old = 0; old <= n; old++) {
+      expect(await handleBatch([life[old]!], at[old]!)).toEqual([])
+      expect(await state()).toEqual(before)
+    }
+  }
+  expect(drifts).toBe(0)
+})
+
+test('a dead letter that is redriven before any later event of its reservation counts', async () => {
+  const reservationid = await accepted('redriven')
+  const its = { ...after, bookid: 'redriven', reservationid, userid: 'u', place: 3 }
+  await handle({ type: 'CopyReserved', ...its, first: true })
+  const setAside = async () => {
+    // Another event in its place moves the offset.
+    await handle({ type: 'PurchaseRequested', ...after, shortage: 1 })
+    return position
+  }
+  const missed = await setAside()
+  const taken: StockEvent = { type: 'CopyTakenBack', ...its, waiting: 1, cause: 'Lost', turn: 2 }
+  expect(await handleBatch([taken], missed)).toMatchObject([{ reservationid, status: 'Waiting' }])
+  // An event without effect on the status is heard too.
+  const late = await setAside()
+  await handle({ type: 'ReservationQueued', ...its, waiting: 1, position: 1 })
+  expect(await handleBatch([{ type: 'CopyReserved', ...its, waited: true }], late)).toEqual([])
 })
 
 test('QP2: a queue that counting does not mend is counted again after a minute', async () => {
@@ -830,6 +881,7 @@ test.each<[name: string, part: () => Fragment]>([
           partition: it,
           bookid: 'b',
           reservationid: uuid(it),
+          heard: 1,
           becomes: { Requested: { status: 'Waiting', place: 7 } },
         })),
       ),
