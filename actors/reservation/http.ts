@@ -1,35 +1,31 @@
-/** The customers' HTTP API: reserve, read, cancel and follow reservations, and list books. */
+/** The customers' HTTP API: reserve, read, cancel and follow reservations. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { About, App } from '../../platform/http/app.ts'
 import { goneOf } from '../../platform/http/departure.ts'
-import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import { claimKey, idempotencyHeader } from '../../platform/http/idempotency.ts'
-import { decodeAfter, pageOf, pageQuery, replyPage, uuidFrom } from '../../platform/http/paging.ts'
+import { pageQuery, replyPage, uuidFrom } from '../../platform/http/paging.ts'
 import type { Places } from '../../platform/http/places.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
-import { Reads } from '../../platform/http/reads.ts'
+import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
 import { traceOf } from '../../platform/http/trace.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
-import { findBooks } from './books.ts'
 import type { Desk } from './desk.ts'
 import * as examples from './examples.ts'
 import { follow, nothingToFollow } from './follow.ts'
 import type { Positions } from './positions.ts'
 import { isFinal, type Reservation, statuses } from './reservation.ts'
 import {
-  bookSchema,
   cancellationSchema,
   customerEventSchema,
   eventSchema,
   newReservationSchema,
   reservationSchema,
   toBody,
-  toBook,
 } from './resource.ts'
 import * as store from './store.ts'
 
@@ -51,11 +47,6 @@ const followedMax = 100
 /** Reservations of a stream that need as much memory as a held request. */
 const followedPerPlace = 10
 
-const listsAtOnce = 2
-const searchesAtOnce = 2
-/** The number of connections for both. */
-export const readsAtOnce = listsAtOnce + searchesAtOnce
-
 export type ReservationHttpOptions = {
   app: App
   sql: Sql
@@ -63,8 +54,7 @@ export type ReservationHttpOptions = {
   positions: Positions
   /** Limits the requests that wait or follow at a time. */
   held: Places
-  /** For lists and searches. */
-  reads: Sql
+  lists: Reads
   stopping: AbortSignal
 }
 
@@ -187,44 +177,9 @@ const eventsOfCustomer = createRoute({
   },
 })
 
-const books = createRoute({
-  method: 'get',
-  path: '/books',
-  operationId: 'listBooks',
-  summary: 'List or search books',
-  description:
-    'The list follows stock’s events: it may lag slightly, but never goes back to an older state. `q` is a part of a book’s id, title, author or ISBN. The search ignores case, accents and strokes, character width, repeated spaces and hyphens in ISBNs.',
-  tags: ['books'],
-  request: {
-    headers: tagHeader,
-    query: z.object({
-      ...pageQuery,
-      q: z
-        .string()
-        .max(200)
-        .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
-        .optional(),
-      available: z.enum(['true', 'false']).optional(),
-    }),
-  },
-  responses: taggedAnswers(
-    pageAnswer({
-      as: 'BookPage',
-      name: 'books',
-      item: bookSchema,
-      description: 'A page, ordered by book id',
-      example: examples.book,
-      path: '/books',
-    }),
-  ),
-})
-
 export function mountReservations(options: ReservationHttpOptions): void {
-  const { app, sql, reads, desk, positions, held, stopping } = options
-  // Separate limits, so that many searches do not hold up lists.
-  const lists = new Reads(reads, listsAtOnce)
+  const { app, sql, lists, desk, positions, held, stopping } = options
   const read = (reservationid: string) => store.find(sql, reservationid)
-  const searches = new Reads(reads, searchesAtOnce)
 
   app.addRoute(create, async (c) => {
     const wanted = c.req.valid('json')
@@ -301,22 +256,6 @@ export function mountReservations(options: ReservationHttpOptions): void {
     if (isFinal(reservation.status) && c.req.header('last-event-id') === idOf(reservation))
       return nothingToFollow(c)
     return follow(c, { reservations: [reservation], idOf, desk, positions, read, stopping, places })
-  })
-
-  app.addRoute(books, async (c) => {
-    const { limit, after, q, available } = c.req.valid('query')
-    const query = {
-      q,
-      available: available && available === 'true',
-      after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
-      limit: limit + 1,
-    }
-    const lane = q === undefined ? lists : searches
-    const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
-    return replyTagged(
-      c,
-      pageOf(c, 'books', rows, limit, (row) => [row.bookid], toBook),
-    )
   })
 
   async function found(c: Context): Promise<Reservation> {

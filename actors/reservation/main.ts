@@ -2,15 +2,17 @@
 
 import { placesToWait } from '../../platform/http/held.ts'
 import { Forgetting } from '../../platform/http/idempotency.ts'
+import { Reads } from '../../platform/http/reads.ts'
 import { traceFacts } from '../../platform/http/trace.ts'
 import { runService } from '../../platform/service.ts'
 import { type Loop, ServiceParts } from '../../platform/service-parts.ts'
 import { Pulse } from '../../streams/pulse.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
+import { mountBooks } from './books-http.ts'
 import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
-import { about, mountReservations, readsAtOnce } from './http.ts'
+import { about, mountReservations } from './http.ts'
 import { unconfirmedSeconds } from './outbox.ts'
 import { Positions } from './positions.ts'
 import { Pruning } from './pruning.ts'
@@ -19,6 +21,10 @@ import { resendUnconfirmed } from './resend.ts'
 import { isUndecided } from './reservation.ts'
 import { mountStandings } from './standings-http.ts'
 import * as store from './store.ts'
+
+/** Separate limits, so that many searches do not hold up lists. */
+const listsAtOnce = 2
+const searchesAtOnce = 2
 
 await runService('reservation', async (given) => {
   const { config, log, lines, metrics, tracing, stopping } = given
@@ -29,7 +35,7 @@ await runService('reservation', async (given) => {
   const hot = parts.openSql({ max: 2 * (insertsAtOnce + 1), hot: true })
   // Connect now, so that the first requests need not wait for it.
   const connected = Array.from({ length: insertsAtOnce }, () => hot`select`)
-  const [reads] = await Promise.all([parts.openReads(readsAtOnce), ...connected])
+  const [reads] = await Promise.all([parts.openReads(listsAtOnce + searchesAtOnce), ...connected])
   const redis = parts.openRedis()
   const sender = parts.sender(topics.stockMailbox, redis)
 
@@ -93,7 +99,9 @@ await runService('reservation', async (given) => {
 
   const positions = new Positions({ read: (bookid, places) => positionsOf(sql, bookid, places) })
   const app = parts.app(about)
-  mountReservations({ app, sql, reads, desk, positions, held: placesToWait(metrics), stopping })
+  const lists = new Reads(reads, listsAtOnce)
+  mountReservations({ app, sql, lists, desk, positions, held: placesToWait(metrics), stopping })
+  mountBooks({ app, lists, searches: new Reads(reads, searchesAtOnce) })
   mountStandings({ app, sql, activeMax, now })
 
   const pulse = new Pulse('resend')

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { mountNotifier, about as notifier } from '../../../actors/notifier/http.ts'
 import type { Routing } from '../../../actors/notifier/plan/routing.ts'
+import { mountBooks } from '../../../actors/reservation/books-http.ts'
 import { mountReservations, about as reservation } from '../../../actors/reservation/http.ts'
 import { mountStandings } from '../../../actors/reservation/standings-http.ts'
 import { mountClosingDays } from '../../../actors/stock/closing-days-http.ts'
@@ -33,9 +34,10 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
         desk: unused,
         positions: unused,
         held: unused,
-        reads: unused,
+        lists: unused,
         stopping: unused,
       })
+      mountBooks({ app, lists: unused, searches: unused })
       mountStandings({ app, sql: unused, activeMax: 0, now: unused })
     },
   },

@@ -61,7 +61,7 @@ async function serveOurs(): Promise<number> {
     held,
     stopping,
     sql: nothing,
-    reads: nothing,
+    lists: nothing,
     positions: nothing,
   })
   return (await serve(app, { host: '127.0.0.1', port: 0 })).port
