@@ -11,15 +11,11 @@ import { readAttempts } from './delivery/attempts.ts'
 import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './delivery/queue.ts'
 import { readNews, recordAlerts } from './operators/alerts.ts'
 import { listNotices, readNotice, retryNotice, suppressNotice } from './operators/notices.ts'
+import { alertFiring, alertsOf } from './operators/testing.ts'
 import { statuses } from './plan/notice.ts'
 import {
-  alertFiring,
-  alertsOf,
-  contact,
   everybody,
-  mark,
   monday,
-  NotifierDatabase,
   ordered,
   purchaseRequested,
   queue,
@@ -27,7 +23,8 @@ import {
   refused,
   released,
   reserved,
-} from './testing.ts'
+} from './plan/testing.ts'
+import { contact, mark, NotifierDatabase } from './testing.ts'
 
 const partitions = 4
 

@@ -6,9 +6,6 @@ import type { ChannelName } from '../channels/all.ts'
 import {
   chat,
   declined,
-  deliveryOf,
-  mark,
-  NotifierDatabase,
   ordered,
   purchaseRequested,
   queue,
@@ -17,7 +14,8 @@ import {
   released,
   reserved,
   route,
-} from '../testing.ts'
+} from '../plan/testing.ts'
+import { deliveryOf, mark, NotifierDatabase } from '../testing.ts'
 import { readAttempts } from './attempts.ts'
 import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
 

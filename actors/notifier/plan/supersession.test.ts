@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../../messages.ts'
-import { everybody, queue, refused, released, reserved } from '../testing.ts'
 import { planNotices } from './plan.ts'
 import { allSupersededBy, effects, mayBeUntrue } from './supersession.ts'
+import { everybody, queue, refused, released, reserved } from './testing.ts'
 
 const whose = { reservationid: randomUUID() }
 const events = {
