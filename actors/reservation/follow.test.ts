@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import type { Answer } from './desk.ts'
+import type { Answer } from './acceptance.ts'
 import { follow } from './follow.ts'
 import { Positions } from './positions.ts'
 import { type Position, type Reservation, type Status, unset } from './reservation.ts'

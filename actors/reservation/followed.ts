@@ -1,5 +1,5 @@
 /** A reservation that a stream follows: as it is by now, and as the client has seen it. */
-import { answered, type Desk } from './desk.ts'
+import { answered, type Desk } from './acceptance.ts'
 import type { Positions } from './positions.ts'
 import { isFinal, type Reservation } from './reservation.ts'
 

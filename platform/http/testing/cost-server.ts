@@ -1,7 +1,7 @@
 /** The server that `cost.alone.test.ts` measures: the route that reserves, without stores, or bare Hono. */
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
-import type { Desk } from '../../../actors/reservation/desk.ts'
+import type { Desk } from '../../../actors/reservation/acceptance.ts'
 import { mountReservations } from '../../../actors/reservation/http.ts'
 import { type NewReservation, type Reservation, unset } from '../../../actors/reservation/reservation.ts'
 import { createLog } from '../../log.ts'
