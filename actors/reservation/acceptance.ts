@@ -1,9 +1,9 @@
 /**
- * The desk: accepts and changes reservations, and waits for their decisions.
+ * Accepts and changes reservations, and waits for their decisions.
  *
- * D1. A reservation is accepted when its row is committed, and not before. Any later step may fail: the same statement
+ * AC1. A reservation is accepted when its row is committed, and not before. Any later step may fail: the same statement
  *     writes a lot, and commands of the lot that stock does not answer are resent (`resend.ts`).
- * D2. Accepting needs this service's Postgres and nothing else. It does not wait until the command is sent to stock.
+ * AC2. Accepting needs this service's Postgres and nothing else. It does not wait until the command is sent to stock.
  *
  * A reservation that the customer's limit or a block refuses is committed as Failed by the same statement (`admission.ts`).
  */
@@ -73,7 +73,7 @@ export type AcceptRequest = {
   limit: Pick<TimeLimit, 'pause' | 'resume' | 'leftMs'>
 }
 
-export type DeskOptions = {
+export type AcceptanceOptions = {
   sql: Sql
   hot: Sql
   sender: Pick<Sender, 'send'>
@@ -92,14 +92,14 @@ export type DeskOptions = {
   tracing?: Tracing | undefined
 }
 
-export class Desk {
-  readonly #options: DeskOptions
+export class Acceptance {
+  readonly #options: AcceptanceOptions
   readonly #inserts: Pick<GroupCommit<store.Accepted, store.Inserted>, 'add'>
   readonly #acceptedLines: Series
   readonly #refusedLines: Series
   readonly #changeLines: Map<Requestable, Series>
 
-  constructor(options: DeskOptions) {
+  constructor(options: AcceptanceOptions) {
     this.#options = options
     this.#acceptedLines = options.lines.of('accepted')
     this.#refusedLines = options.lines.of('refused')

@@ -40,7 +40,7 @@ function followedAll(reservations: Reservation[], rows: Reservation[] = []) {
     },
   })
   const listeners = new Map<string, (answer: Answer) => void>()
-  const desk = {
+  const acceptance = {
     listen(id: string, listener: (answer: Answer) => void) {
       listeners.set(id, listener)
       return () => listeners.delete(id)
@@ -53,7 +53,7 @@ function followedAll(reservations: Reservation[], rows: Reservation[] = []) {
     follow(c, {
       reservations,
       idOf: (it) => (reservations.length === 1 ? it.status : `${it.reservationid}/${it.status}`),
-      desk,
+      acceptance,
       positions,
       read: async () => rows.shift(),
       stopping: stop.signal,

@@ -14,7 +14,7 @@ import { TimeLimit } from '../../platform/http/time-limit.ts'
 import { traceOf } from '../../platform/http/trace.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
-import type { Desk } from './acceptance.ts'
+import type { Acceptance } from './acceptance.ts'
 import * as examples from './examples.ts'
 import { follow, nothingToFollow } from './follow.ts'
 import type { Positions } from './positions.ts'
@@ -50,7 +50,7 @@ const followedPerPlace = 10
 export type ReservationHttpOptions = {
   app: App
   sql: Sql
-  desk: Desk
+  acceptance: Acceptance
   positions: Positions
   /** Limits the requests that wait or follow at a time. */
   held: Places
@@ -178,7 +178,7 @@ const eventsOfCustomer = createRoute({
 })
 
 export function mountReservations(options: ReservationHttpOptions): void {
-  const { app, sql, lists, desk, positions, held, stopping } = options
+  const { app, sql, lists, acceptance, positions, held, stopping } = options
   const read = (reservationid: string) => store.find(sql, reservationid)
 
   app.addRoute(create, async (c) => {
@@ -188,12 +188,12 @@ export function mountReservations(options: ReservationHttpOptions): void {
     // `try` rather than `using`, which is measurably slower on this path.
     const place = waitS > 0 ? held.take() : undefined
     try {
-      const claim = key && { scope: 'POST /reservations', key, payload: wanted, id: desk.newId() }
+      const claim = key && { scope: 'POST /reservations', key, payload: wanted, id: acceptance.newId() }
       const reservationid = claim ? await claimKey(sql, claim) : undefined
       const known = reservationid ? await store.find(sql, reservationid) : undefined
       const limit = TimeLimit.of(c)
       limit.check()
-      const reservation = await desk.accept(
+      const reservation = await acceptance.accept(
         { wanted, reservationid, known, traceparent: traceOf(c), limit },
         waitS * 1_000,
         waitS > 0 ? goneOf(c) : undefined,
@@ -229,7 +229,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     for (let count = followedPerPlace; count < reservations.length; count += followedPerPlace)
       places.use(held.take())
     const idOf = ({ reservationid, status }: Reservation) => `${reservationid}/${status}`
-    return follow(c, { reservations, idOf, desk, positions, read, stopping, places })
+    return follow(c, { reservations, idOf, acceptance, positions, read, stopping, places })
   })
 
   app.addRoute(get, async (c) => reply(200, toBody(await found(c))))
@@ -237,7 +237,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
     const { status, ...cancellation } = c.req.valid('json')
-    const reservation = await desk.change(reservationid, status, traceOf(c), cancellation)
+    const reservation = await acceptance.change(reservationid, status, traceOf(c), cancellation)
     if (!reservation) throw notFound()
     if (reservation.status !== status) {
       throw new Problem('not-cancelable', {
@@ -255,7 +255,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     // A client that reconnects after the final event is to stop.
     if (isFinal(reservation.status) && c.req.header('last-event-id') === idOf(reservation))
       return nothingToFollow(c)
-    return follow(c, { reservations: [reservation], idOf, desk, positions, read, stopping, places })
+    return follow(c, { reservations: [reservation], idOf, acceptance, positions, read, stopping, places })
   })
 
   async function found(c: Context): Promise<Reservation> {

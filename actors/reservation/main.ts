@@ -9,7 +9,7 @@ import { type Loop, ServiceParts } from '../../platform/service-parts.ts'
 import { Pulse } from '../../streams/pulse.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
-import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './acceptance.ts'
+import { Acceptance, type Answer, answerOf, answerSchema, insertsAtOnce } from './acceptance.ts'
 import { mountBooks } from './books-http.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import { about, mountReservations } from './http.ts'
@@ -54,7 +54,7 @@ await runService('reservation', async (given) => {
   })
   const surroundings = { log, lines, metrics, tracing }
   const pruning = activeMax > 0 ? new Pruning(hot, log) : undefined
-  const desk = new Desk({
+  const acceptance = new Acceptance({
     sql,
     hot,
     sender,
@@ -100,7 +100,7 @@ await runService('reservation', async (given) => {
   const positions = new Positions({ read: (bookid, places) => positionsOf(sql, bookid, places) })
   const app = parts.app(about)
   const lists = new Reads(reads, listsAtOnce)
-  mountReservations({ app, sql, lists, desk, positions, held: placesToWait(metrics), stopping })
+  mountReservations({ app, sql, lists, acceptance, positions, held: placesToWait(metrics), stopping })
   mountBooks({ app, lists, searches: new Reads(reads, searchesAtOnce) })
   mountStandings({ app, sql, activeMax, now })
 

@@ -8,7 +8,7 @@ import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import type { StockEvent } from '../messages.ts'
-import { type Answer, Desk } from './acceptance.ts'
+import { Acceptance, type Answer } from './acceptance.ts'
 import { findBooks, updateCounts, upsertBooks } from './books.ts'
 import { commandOf } from './commands.ts'
 import { applyVerdicts } from './composed.ts'
@@ -790,7 +790,7 @@ test('a reservation that waits has a position by itself and in the list of its c
 
 test('a request that waits for its decision gets its position if it must queue', async () => {
   const { promise: answer, resolve } = Promise.withResolvers<Answer | undefined>()
-  const desk = new Desk({
+  const acceptance = new Acceptance({
     sql,
     hot: sql,
     sender: { async send() {} },
@@ -806,7 +806,7 @@ test('a request that waits for its decision gets its position if it must queue',
   const limit = { leftMs: 5_000, pause() {}, resume() {} }
   const wanted = { bookid: 'desk', userid: 'u' }
   const asked = { wanted, reservationid: undefined, known: undefined, traceparent: undefined, limit }
-  const accepting = desk.accept(asked, 5_000)
+  const accepting = acceptance.accept(asked, 5_000)
   const { reservationid } = await eventually(async () => (await store.list(sql, { ...none, ...wanted }))[0])
   const [change] = await handle(queued(1, 1, 'desk'), {
     ...queued(2, 2, 'desk'),

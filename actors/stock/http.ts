@@ -17,7 +17,7 @@ import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema, rulesSchema, stockEventSchema, textSchema } from '../messages.ts'
-import type { Desk } from './command-gateway.ts'
+import type { CommandGateway } from './command-gateway.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import * as examples from './examples.ts'
 import * as queries from './queries.ts'
@@ -153,18 +153,18 @@ export type StockHttpOptions = {
   app: App
   sql: Sql
   reads: Reads
-  desk: Desk
+  commands: CommandGateway
   /** The installation's rules. */
   defaults: Rules
   /** By Postgres's clock. */
   now(): Date
 }
 
-export function mountStock({ app, sql, reads, desk, defaults }: StockHttpOptions): void {
+export function mountStock({ app, sql, reads, commands, defaults }: StockHttpOptions): void {
   app.addRoute(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
-    await desk.execute(c, 'POST /stocks', body, (commandid) => ({
+    await commands.execute(c, 'POST /stocks', body, (commandid) => ({
       type: 'ReceiveCopies',
       commandid,
       ...body,

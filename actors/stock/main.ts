@@ -15,7 +15,7 @@ import { watchBacklog } from './backlog.ts'
 import { runClock, tendQueue } from './clock.ts'
 import { CalendarCache } from './closing-days.ts'
 import { mountClosingDays } from './closing-days-http.ts'
-import { Desk } from './command-gateway.ts'
+import { CommandGateway } from './command-gateway.ts'
 import { type Decided, source, stockCommandHandler } from './handler.ts'
 import { mountHolds } from './holds-http.ts'
 import { about, mountStock } from './http.ts'
@@ -85,14 +85,14 @@ await runService('stock', async (given) => {
   const app = parts.app(about)
   const sender = parts.sender(topics.stockMailbox, redis)
   const unclaimed = new Unclaimed({ sql, sender, defaults, now, log, maySend: () => incarnation.isCurrent })
-  const desk = new Desk({
+  const commands = new CommandGateway({
     sql,
     send: (envelope) => sender.send(envelope),
     wakeup,
     held: placesToWait(metrics),
     now,
   })
-  const http = { app, sql, reads, desk, defaults, now }
+  const http = { app, sql, reads, commands, defaults, now }
   mountStock(http)
   mountPurchases(http)
   mountHolds(http)

@@ -31,7 +31,7 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
       mountReservations({
         app,
         sql: unused,
-        desk: unused,
+        acceptance: unused,
         positions: unused,
         held: unused,
         lists: unused,
@@ -44,7 +44,7 @@ const services: Record<ServiceName, { about: Omit<About, 'service'>; mount(app: 
   stock: {
     about: stock,
     mount(app) {
-      const options = { app, sql: unused, reads: unused, desk: unused, defaults: unused, now: unused }
+      const options = { app, sql: unused, reads: unused, commands: unused, defaults: unused, now: unused }
       mountStock(options)
       mountPurchases(options)
       mountHolds(options)
