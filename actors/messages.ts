@@ -157,6 +157,8 @@ export const stockCommandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('LapseWait'), ...book, reservationid: uuid, at }),
   /** Sent by stock to itself while copies are available and reservations wait. */
   z.object({ type: z.literal('TendQueue'), ...book }),
+  /** Sent by stock to itself for a copy that was set aside before its book had rules. */
+  z.object({ type: z.literal('ClaimHold'), ...book, reservationid: uuid }),
 ])
 export type StockCommand = z.infer<typeof stockCommandSchema>
 

@@ -165,7 +165,7 @@ export function createMetrics(service: string, revision = 'unknown') {
     }),
     holdsUnshelved: new Gauge({
       name: 'bookreservation_holds_unshelved_seconds',
-      help: 'How long the oldest copy that is set aside has waited for the hold shelf',
+      help: 'How long the oldest copy that is set aside has waited for the hold shelf, on days that the library is open',
       registers,
     }),
     holdsOverdue: new Gauge({

@@ -13,7 +13,7 @@ export type Slice = {
   to: string
   count: number
   entries: Entry[]
-  redriven?: boolean
+  redriven?: true
 }
 
 /** @param entries those that follow the offset. @returns one slice, or none without entries. */
@@ -101,7 +101,8 @@ export function parse<Message>(
         const envelope = parseEnvelope(entry.message)
         const home = partitionOf(envelope.subject, partitions)
         if (home !== partition) throw new Error(`${envelope.subject} belongs to partition ${home}`)
-        deliveries.push({ partition, position, envelope, message: handler.parse(envelope) })
+        const delivery = { partition, position, envelope, message: handler.parse(envelope) }
+        deliveries.push(redriven ? { ...delivery, redriven } : delivery)
       } catch (error) {
         unreadable.push({ partition, position, fields: entry.fields, reason: reasonOf(error) })
       }

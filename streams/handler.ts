@@ -9,6 +9,8 @@ export type Delivery<Message> = {
   position: string
   envelope: Envelope
   message: Message
+  /** A dead letter, which may come after messages that followed it. */
+  redriven?: true
 }
 
 /** An event to be appended to the log of its partition, in the order given. Its time is that of the commit. */

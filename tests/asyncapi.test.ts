@@ -28,8 +28,8 @@ const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: true })
 const options = { stockMailbox: stockCommandSchema.options, stockEvents: stockEventSchema.options }
 const typeOf = (option: { shape: { type: { value: string } } }) => option.shape.type.value
 
-/** Sent when a day has passed, or by a queue of more than 200: `tests/library.test.ts`, `actors/stock/clock.test.ts`. */
-const sentLater = ['ExpireHold', 'LapseWait', 'TendQueue', 'HoldExpired']
+/** Sent when a day has passed, by a queue of more than 200, or of old holds: `tests/library.test.ts`, `actors/stock/clock.test.ts`. */
+const sentLater = ['ExpireHold', 'LapseWait', 'TendQueue', 'ClaimHold', 'HoldExpired']
 
 test('the document is valid AsyncAPI 3.0', () => {
   const schema = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.0.0-without-$id.json')

@@ -195,7 +195,7 @@ test('11: editing a stock sends no outcome again', async () => {
 })
 
 describe('12:', () => {
-  test('D2: reservations are accepted without the broker, and decided when it is back', async () => {
+  test('AC2: reservations are accepted without the broker, and decided when it is back', async () => {
     await receive(it(), 'd12a', 1)
     broker.refuse()
     const { reservationid, status } = await reserve(it().reservation, 'd12a', 'ann')
@@ -204,7 +204,7 @@ describe('12:', () => {
     expect((await decided(it().reservation, reservationid)).status).toBe('Reserved')
   })
 
-  test('D1: nothing is sent about a reservation that was not committed', async () => {
+  test('AC1: nothing is sent about a reservation that was not committed', async () => {
     await receive(it(), 'd12b', 5)
     database.refuse()
     const answer = await it().reservation.post('/reservations', { bookid: 'd12b', userid: 'ann' })

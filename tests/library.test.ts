@@ -37,6 +37,22 @@ const becomes = (reservation: Body, status: string, timeoutMs = 10_000): Promise
 const desk = ({ reservationid }: Body, change: object) =>
   system().stock.patch<Body>(`/holds/${reservationid}`, change)
 
+test('copies that were held before their book had rules are fetched like others, and count', async () => {
+  const { stock } = system()
+  await receive(system(), 'old', 2)
+  const rules = (body: object) => stock.put<Body>('/stocks/old/rules', body)
+  const original = { queueMax: 0, queuePerCopy: null, pickupDays: null, pullStep: false, waitDays: null }
+  expect((await rules({ ...original, onePerBook: false, lend: false })).status).toBe(200)
+  const ann = await reserve('old', 'ann')
+  expect(ann.status).toBe('Reserved')
+  expect((await rules({})).status).toBe(200)
+  const tasks = () => every<Body>(stock, 'tasks', '/tasks?kind=pull')
+  await eventually(async () => (await tasks()).some((it) => it.reservationid === ann.reservationid))
+  expect(await reserve('old', 'ann')).toMatchObject({ status: 'Failed', reason: 'AlreadyReserved' })
+  for (const status of ['Ready', 'Collected', 'Returned'])
+    expect((await desk(ann, { status })).body).toMatchObject({ status })
+})
+
 test('a copy goes from hand to hand, in the order in which customers asked', async () => {
   const { stock } = system()
   await receive(system(), 'momo', 1)

@@ -7,7 +7,8 @@ import { MailSink } from '../../tests/doubles/mail-sink.ts'
 import { WebhookSink } from '../../tests/doubles/webhook-sink.ts'
 import { ServiceProcess } from '../../tests/harness/service-process.ts'
 import { writeCustomer } from './customers/customers.ts'
-import { contact, NotifierDatabase, reserved, route } from './testing.ts'
+import { reserved, route } from './plan/testing.ts'
+import { contact, NotifierDatabase } from './testing.ts'
 
 const routing = route(['email', 'webhook'])
 

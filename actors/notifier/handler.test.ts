@@ -2,16 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { PrintedNotice } from './console.ts'
 import { waryEvents } from './handler.ts'
-import {
-  deliveryOf,
-  NotifierDatabase,
-  nobody,
-  ordered,
-  purchaseRequested,
-  released,
-  reserved,
-  worker,
-} from './testing.ts'
+import { nobody, ordered, purchaseRequested, released, reserved } from './plan/testing.ts'
+import { deliveryOf, NotifierDatabase, worker } from './testing.ts'
 
 let database: NotifierDatabase
 beforeAll(async () => {

@@ -16,13 +16,14 @@ import { PrintOnce, type PrintOnceOptions } from './console.ts'
 import { type Gathering, gather } from './plan/gather.ts'
 import { type Plan, type PlannedNotice, planNotices } from './plan/plan.ts'
 import { type Routing, routeOf } from './plan/routing.ts'
-import { supersededBy } from './plan/supersession.ts'
+import { allSupersededBy, isPickup, pickupKeyOf, supersededBy } from './plan/supersession.ts'
 import { Repetition } from './repetition.ts'
 import {
   type Delays,
   planWrites,
   readContacts,
   readExisting,
+  readNewerPickups,
   type Superseded,
   supersededResults,
 } from './store.ts'
@@ -46,6 +47,15 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
 
   /** Without a purchaser to notify, requests are not gathered. */
   const gathers = routeOf({ kind: 'purchase-requested', userid: null }, undefined, routing).length > 0
+
+  /** A dead letter that is redriven withdraws no later notice of a deadline, and adds none beside it. */
+  async function leaveNewerPickups(plan: Plan, occurredAt: string): Promise<void> {
+    const dated = plan.notices.filter((it) => it.kind === 'ready' || isPickup(it.kind))
+    const ids = [...plan.pickups, ...dated].map((it) => it.reservationid!)
+    const newer = await readNewerPickups(sql, ids.map(pickupKeyOf), occurredAt)
+    plan.pickups = plan.pickups.filter((it) => !newer.has(it.reservationid))
+    for (const it of dated) if (newer.has(it.reservationid!)) it.superseded = true
+  }
 
   return {
     parse: parseStockEvent,
@@ -78,9 +88,15 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
         return { ...nothing, writes: described }
       // While the fence holds, no other worker writes notices of these partitions, so this is still true in the commit.
       const lookedUp = planned.notices.filter((it) => !it.first)
-      const existing = await readExisting(sql, lookedUp.flatMap(idsOf))
-      supersede(lookedUp, existing)
+      const isOld = batch.some((it) => it.redriven)
+      const provenBy = isOld ? allSupersededBy : cancellationOf
+      const existing = await readExisting(
+        sql,
+        lookedUp.flatMap((it) => [it.noticeid, ...provenBy(it)]),
+      )
+      supersede(lookedUp, existing, provenBy)
       planned.pickups = planned.pickups.filter((it) => !existing.has(it.noticeid))
+      if (isOld) await leaveNewerPickups(planned, occurrences[0]!.occurredAt)
       const printed = await printer.print(planned.notices, existing)
       const { plan, gatherings } = gathers ? gatheredOf(planned, printed) : { plan: planned, gatherings: [] }
       const mayExist = fresh || plan.notices.some((it) => existing.has(it.noticeid))
@@ -98,18 +114,22 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
   }
 }
 
-function idsOf(notice: PlannedNotice): string[] {
+function cancellationOf(notice: PlannedNotice): string[] {
   const cancellation = supersededBy(notice)
-  return cancellation ? [notice.noticeid, cancellation] : [notice.noticeid]
+  return cancellation ? [cancellation] : []
 }
 
-/** Supersedes outcomes whose cancellation was in an earlier batch. */
-function supersede(notices: PlannedNotice[], existing: ReadonlySet<string>): void {
+/**
+ * Supersedes outcomes whose cancellation was in an earlier batch.
+ * @param provenBy returns the notices that supersede one: of a dead letter that is redriven, any later event may be known.
+ */
+function supersede(
+  notices: PlannedNotice[],
+  existing: ReadonlySet<string>,
+  provenBy: (notice: PlannedNotice) => string[],
+): void {
   if (existing.size === 0) return
-  for (const notice of notices) {
-    const cancellation = supersededBy(notice)
-    if (cancellation && existing.has(cancellation)) notice.superseded = true
-  }
+  for (const notice of notices) if (provenBy(notice).some((it) => existing.has(it))) notice.superseded = true
 }
 
 const nothing: Effects = { writes: [], events: [], poison: [] }

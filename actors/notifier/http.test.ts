@@ -8,8 +8,9 @@ import type { ChannelName } from './channels/all.ts'
 import { claimDue, markAll } from './delivery/queue.ts'
 import { mountNotifier } from './http.ts'
 import { readBacklog } from './operators/backlog.ts'
+import { everybody, received, refused, released, reserved, route } from './plan/testing.ts'
 import { samples } from './templates/samples.ts'
-import { everybody, mark, NotifierDatabase, received, refused, released, reserved, route } from './testing.ts'
+import { mark, NotifierDatabase } from './testing.ts'
 
 let database: NotifierDatabase
 let app: App

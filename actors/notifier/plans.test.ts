@@ -12,15 +12,11 @@ import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './
 import { listAlerts, readNews, recordAlerts } from './operators/alerts.ts'
 import { readBacklog } from './operators/backlog.ts'
 import { listNotices, readNotice, retryNotice, suppressNotice } from './operators/notices.ts'
+import { alertFiring, alertsOf } from './operators/testing.ts'
 import { statuses } from './plan/notice.ts'
 import {
-  alertFiring,
-  alertsOf,
-  contact,
   everybody,
-  mark,
   monday,
-  NotifierDatabase,
   ordered,
   purchaseRequested,
   queue,
@@ -28,7 +24,8 @@ import {
   refused,
   released,
   reserved,
-} from './testing.ts'
+} from './plan/testing.ts'
+import { contact, mark, NotifierDatabase } from './testing.ts'
 
 const partitions = 4
 

@@ -6,7 +6,9 @@ import { MailSink } from '../../tests/doubles/mail-sink.ts'
 import { ServiceProcess } from '../../tests/harness/service-process.ts'
 import { writeCustomer } from './customers/customers.ts'
 import { readAttempts } from './delivery/attempts.ts'
-import { alertFiring, alertsOf, contact, NotifierDatabase, reserved, route } from './testing.ts'
+import { alertFiring, alertsOf } from './operators/testing.ts'
+import { reserved, route } from './plan/testing.ts'
+import { contact, NotifierDatabase } from './testing.ts'
 
 const routing = route(['email'])
 const alertToken = 'a-token-of-the-tests'

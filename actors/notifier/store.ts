@@ -23,6 +23,15 @@ export async function readExisting(sql: Sql, noticeids: string[]): Promise<Set<s
   return new Set(found!.noticeids)
 }
 
+/** @returns the reservations of these keys that have an unsent notice about a deadline from after that time, ISO 8601. */
+export async function readNewerPickups(sql: Sql, keys: string[], after: string): Promise<Set<string>> {
+  if (keys.length === 0) return new Set()
+  const rows = await sql<{ reservationid: string }[]>`
+    select distinct n.reservationid from undelivered v join notice n on n.seq = v.seq
+    where v.gathers = any(${keys}::text[]) and n.created_at > ${after}::text::timestamptz`
+  return new Set(rows.map((it) => it.reservationid))
+}
+
 /** How long notices wait before they are due, milliseconds. */
 export type Delays = {
   delayMs: number

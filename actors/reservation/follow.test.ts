@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import type { Answer } from './desk.ts'
+import type { Answer } from './acceptance.ts'
 import { follow } from './follow.ts'
 import { Positions } from './positions.ts'
 import { type Position, type Reservation, type Status, unset } from './reservation.ts'
@@ -40,7 +40,7 @@ function followedAll(reservations: Reservation[], rows: Reservation[] = []) {
     },
   })
   const listeners = new Map<string, (answer: Answer) => void>()
-  const desk = {
+  const acceptance = {
     listen(id: string, listener: (answer: Answer) => void) {
       listeners.set(id, listener)
       return () => listeners.delete(id)
@@ -53,7 +53,7 @@ function followedAll(reservations: Reservation[], rows: Reservation[] = []) {
     follow(c, {
       reservations,
       idOf: (it) => (reservations.length === 1 ? it.status : `${it.reservationid}/${it.status}`),
-      desk,
+      acceptance,
       positions,
       read: async () => rows.shift(),
       stopping: stop.signal,
@@ -68,8 +68,9 @@ function followedAll(reservations: Reservation[], rows: Reservation[] = []) {
       text += part
       for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
         const field = (name: string) => text.slice(0, end).match(new RegExp(`^${name}: (.*)$`, 'm'))?.[1]
-        const { status, position, waiting, pickupBy, cause } = JSON.parse(field('data')!)
-        yield { event: field('event'), id: field('id'), status, position, waiting, pickupBy, cause }
+        const { status, position, waiting, pickupBy, cause, _links } = JSON.parse(field('data')!)
+        const other = _links.other?.href
+        yield { event: field('event'), id: field('id'), status, position, waiting, pickupBy, cause, other }
         text = text.slice(end + 2)
       }
     }
@@ -124,6 +125,14 @@ test('a change is sent even if the clock of Postgres was set back', async () => 
   expect(await stream.next()).toMatchObject({ status: 'Requested' })
   stream.announce(answer('Reserved', 1))
   expect(await stream.next()).toMatchObject({ status: 'Reserved' })
+})
+
+test('a reservation that fails because of another one is sent with a link to it', async () => {
+  const other = '01a20646-76c0-7b29-af61-000000000000'
+  await using stream = followed(row('Requested'))
+  await stream.next()
+  stream.announce(answer('Failed', 1, { reason: 'AlreadyReserved', other }))
+  expect(await stream.next()).toMatchObject({ status: 'Failed', other: `/reservations/${other}` })
 })
 
 test.each(['Collected', 'Expired', 'Failed', 'Canceled'] as const)(

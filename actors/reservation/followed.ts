@@ -1,10 +1,10 @@
 /** A reservation that a stream follows: as it is by now, and as the client has seen it. */
-import { answered, type Desk } from './desk.ts'
+import { type Acceptance, answered } from './acceptance.ts'
 import type { Positions } from './positions.ts'
 import { isFinal, type Reservation } from './reservation.ts'
 
 export type FollowedOptions = {
-  desk: Pick<Desk, 'listen'>
+  acceptance: Pick<Acceptance, 'listen'>
   positions: Pick<Positions, 'follow'>
   /** Reads the reservation again. */
   read(reservationid: string): Promise<Reservation | undefined>
@@ -23,7 +23,7 @@ export class Followed implements Disposable {
     this.#changed = changed
     this.#current = reservation
     this.#stop = [
-      options.desk.listen(reservation.reservationid, (answer) => {
+      options.acceptance.listen(reservation.reservationid, (answer) => {
         const next = answered(this.#current, answer)
         // It was looked up before the last change, or the clock of Postgres was set back.
         if (next.updated_at < this.#current.updated_at) return void this.#refresh()

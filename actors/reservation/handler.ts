@@ -1,9 +1,10 @@
 /** Handles stock's events: changes reservations, confirms cancellations, updates queues and the book list. */
+import { sequenceOf } from '../../streams/entry.ts'
 import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { parseStockEvent, type RefusalReason, type StockEvent } from '../messages.ts'
 import { type Listing, listingsOf, updateCounts, upsertBooks } from './books.ts'
-import { applyVerdicts, type Move, reportMoves } from './composed.ts'
+import { applyVerdicts, heardOf, type Move, reportMoves } from './composed.ts'
 import { applySteps, reportDrift, stepsOf } from './queue.ts'
 import type { Status } from './reservation.ts'
 import { applyShortVerdicts, type Report, report } from './store.ts'
@@ -15,6 +16,8 @@ export type Changed = {
   bookid: string
   status: Status
   reason: RefusalReason | null
+  /** The customer's reservation of the same book, because of which this one failed. Undefined where there is none. */
+  other?: string | undefined
   traceparent: string | undefined
   /** ISO 8601, by Postgres's clock. */
   updatedAt: string
@@ -52,7 +55,9 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
   return {
     parse: parseStockEvent,
 
-    async handle(batch, again): Promise<Effects> {
+    async handle(all, again): Promise<Effects> {
+      const redriven = all.some((it) => it.redriven)
+      const batch = redriven ? await withoutOld(all) : all
       const events = batch.map((it) => it.message)
       // All events of a book, and so of a reservation, come from one partition.
       const partitionOf = new Map(batch.map((it) => [it.message.bookid, it.partition]))
@@ -62,9 +67,12 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
       })
       const plain = events.every(isPlain)
       const short = plain ? shortVerdictsOf(events).map(owned) : []
-      const composed = plain ? [] : verdictsOf(events).map(owned)
+      const composed = plain ? [] : verdictsOf(events).map((it) => ({ ...owned(it), heard: 0 }))
+      noteHeard(composed, batch)
       const queue = plain ? nobodyWaits : stepsOf(events)
-      const recounted = queue.lengths.filter(({ bookid }) => (wrong.get(bookid) ?? Infinity) <= nowMs())
+      // An old event does not say how many wait now.
+      const lengths = redriven ? [] : queue.lengths
+      const recounted = lengths.filter(({ bookid }) => (wrong.get(bookid) ?? Infinity) <= nowMs())
       const listings = listingsOf(events).map(owned)
       const received = listings.filter(isReceived)
       const counted = listings.filter((it) => !isReceived(it) && it.version > 0)
@@ -75,7 +83,7 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
           short.length > 0 && applyShortVerdicts(sql, short, limited),
           composed.length > 0 && applyVerdicts(sql, composed, limited),
           queue.steps.length > 0 &&
-            applySteps(sql, queue.steps.map(owned), queue.lengths.map(owned), recounted.map(owned)),
+            applySteps(sql, queue.steps.map(owned), lengths.map(owned), recounted.map(owned)),
           received.length > 0 && upsertBooks(sql, received),
           counted.length > 0 && updateCounts(sql, counted),
         ].filter((it) => it !== false),
@@ -99,6 +107,18 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
     },
   }
 
+  /** Leaves out dead letters that were followed by events of their reservation: these have said what is true now. */
+  async function withoutOld(batch: Delivery<StockEvent>[]): Promise<Delivery<StockEvent>[]> {
+    const heard = await heardOf(
+      sql,
+      batch.flatMap(({ message }) => ('reservationid' in message ? [message.reservationid] : [])),
+    )
+    return batch.filter(({ redriven, position, message }) => {
+      if (!redriven || !('reservationid' in message)) return true
+      return sequenceOf(position) > (heard.get(message.reservationid) ?? 0)
+    })
+  }
+
   function noteDrift(bookids: string[], recounted: { bookid: string }[]): void {
     for (const { bookid } of recounted) wrong.delete(bookid)
     const inVain = new Set(recounted.map((it) => it.bookid))
@@ -112,6 +132,18 @@ export function stockEventHandler(options: StockEventHandlerOptions): Handler<St
     if (!first) return {}
     return { results: second ? sql`${first} union all ${second}` : first }
   }
+}
+
+/** Sets the sequence number of the last event of each reservation. */
+function noteHeard(
+  verdicts: { reservationid: string; heard: number }[],
+  batch: Delivery<StockEvent>[],
+): void {
+  if (verdicts.length === 0) return
+  const heard = new Map<string, number>()
+  for (const { message, position } of batch)
+    if ('reservationid' in message) heard.set(message.reservationid, sequenceOf(position))
+  for (const verdict of verdicts) verdict.heard = heard.get(verdict.reservationid)!
 }
 
 const nobodyWaits: ReturnType<typeof stepsOf> = { steps: [], lengths: [] }
@@ -148,7 +180,7 @@ function movedBy(moves: Move[], batch: Delivery<StockEvent>[]): Changed[] {
   for (const { message } of batch)
     if ('reservationid' in message) bookOf.set(message.reservationid, message.bookid)
   const traceOf = tracesOf(batch)
-  return moves.map(({ reservationid, was, status, reason, pickup_by, updated_at, seconds }) => {
+  return moves.map(({ reservationid, was, status, reason, other, pickup_by, updated_at, seconds }) => {
     const moved = was !== status
     const released = was === 'Canceled' && !moved
     return {
@@ -156,6 +188,7 @@ function movedBy(moves: Move[], batch: Delivery<StockEvent>[]): Changed[] {
       bookid: bookOf.get(reservationid)!,
       status,
       reason,
+      other: other ?? undefined,
       traceparent: traceOf.get(reservationid),
       updatedAt: new Date(updated_at).toISOString(),
       seconds: was === 'Requested' ? seconds : undefined,

@@ -1,14 +1,13 @@
-/** The customers' HTTP API: reserve, read, cancel and follow reservations, and list books. */
+/** The customers' HTTP API: reserve, read, cancel and follow reservations. */
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { About, App } from '../../platform/http/app.ts'
 import { goneOf } from '../../platform/http/departure.ts'
-import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import { claimKey, idempotencyHeader } from '../../platform/http/idempotency.ts'
-import { decodeAfter, pageOf, pageQuery, replyPage, uuidFrom } from '../../platform/http/paging.ts'
+import { pageQuery, replyPage, uuidFrom } from '../../platform/http/paging.ts'
 import type { Places } from '../../platform/http/places.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
-import { Reads } from '../../platform/http/reads.ts'
+import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
@@ -16,21 +15,18 @@ import { traceOf } from '../../platform/http/trace.ts'
 import { operatorTag } from '../../platform/operators/operators-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
-import { findBook, findBooks } from './books.ts'
-import type { Desk } from './desk.ts'
+import type { Acceptance } from './acceptance.ts'
 import * as examples from './examples.ts'
 import { follow, nothingToFollow } from './follow.ts'
 import type { Positions } from './positions.ts'
 import { isFinal, type Reservation, statuses } from './reservation.ts'
 import {
-  bookSchema,
   cancellationSchema,
   customerEventSchema,
   eventSchema,
   newReservationSchema,
   reservationSchema,
   toBody,
-  toBook,
 } from './resource.ts'
 import * as store from './store.ts'
 
@@ -53,25 +49,14 @@ const followedMax = 100
 /** Reservations of a stream that need as much memory as a held request. */
 const followedPerPlace = 10
 
-const listsAtOnce = 2
-const searchesAtOnce = 2
-/** The number of connections for both. */
-export const readsAtOnce = listsAtOnce + searchesAtOnce
-
-/** Separate limits, so that many searches do not hold up lists. @param sql a pool of `readsAtOnce` connections. */
-export const readsOf = (sql: Sql) => ({
-  lists: new Reads(sql, listsAtOnce),
-  searches: new Reads(sql, searchesAtOnce),
-})
-
 export type ReservationHttpOptions = {
   app: App
   sql: Sql
-  desk: Desk
+  acceptance: Acceptance
   positions: Positions
   /** Limits the requests that wait or follow at a time. */
   held: Places
-  reads: ReturnType<typeof readsOf>
+  lists: Reads
   stopping: AbortSignal
 }
 
@@ -194,53 +179,8 @@ const eventsOfCustomer = createRoute({
   },
 })
 
-const books = createRoute({
-  method: 'get',
-  path: '/books',
-  operationId: 'listBooks',
-  summary: 'List or search books',
-  description:
-    'The list follows stock’s events: it may lag slightly, but never goes back to an older state. `q` is a part of a book’s id, title, author or ISBN. The search ignores case, accents and strokes, character width, repeated spaces and hyphens in ISBNs.',
-  tags: ['books'],
-  request: {
-    headers: tagHeader,
-    query: z.object({
-      ...pageQuery,
-      q: z
-        .string()
-        .max(200)
-        .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
-        .optional(),
-      available: z.enum(['true', 'false']).optional(),
-    }),
-  },
-  responses: taggedAnswers(
-    pageAnswer({
-      as: 'BookPage',
-      name: 'books',
-      item: bookSchema,
-      description: 'A page, ordered by book id',
-      example: examples.book,
-      path: '/books',
-    }),
-  ),
-})
-
-const book = createRoute({
-  method: 'get',
-  path: '/books/{bookid}',
-  operationId: 'getBook',
-  summary: 'Get a book',
-  tags: ['books'],
-  request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
-  responses: {
-    ...taggedAnswers(jsonAnswer(bookSchema, 'The book', examples.book)),
-    ...problemResponses(404),
-  },
-})
-
 export function mountReservations(options: ReservationHttpOptions): void {
-  const { app, sql, reads, desk, positions, held, stopping } = options
+  const { app, sql, lists, acceptance, positions, held, stopping } = options
   const read = (reservationid: string) => store.find(sql, reservationid)
 
   app.addRoute(create, async (c) => {
@@ -250,12 +190,12 @@ export function mountReservations(options: ReservationHttpOptions): void {
     // `try` rather than `using`, which is measurably slower on this path.
     const place = waitS > 0 ? held.take() : undefined
     try {
-      const claim = key && { scope: 'POST /reservations', key, payload: wanted, id: desk.newId() }
+      const claim = key && { scope: 'POST /reservations', key, payload: wanted, id: acceptance.newId() }
       const reservationid = claim ? await claimKey(sql, claim) : undefined
       const known = reservationid ? await store.find(sql, reservationid) : undefined
       const limit = TimeLimit.of(c)
       limit.check()
-      const reservation = await desk.accept(
+      const reservation = await acceptance.accept(
         { wanted, reservationid, known, traceparent: traceOf(c), limit },
         waitS * 1_000,
         waitS > 0 ? goneOf(c) : undefined,
@@ -271,7 +211,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(list, async (c) => {
     const { limit, after, userid, bookid, status } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await reads.lists.run(
+    const rows = await lists.run(
       (sql) => store.list(sql, { userid, bookid, status, before, limit: limit + 1 }),
       c.req.raw.signal,
     )
@@ -283,7 +223,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     using places = new DisposableStack()
     places.use(held.take())
     const { userid } = c.req.valid('query')
-    const reservations = await reads.lists.run(
+    const reservations = await lists.run(
       (sql) => store.listActive(sql, userid, followedMax),
       c.req.raw.signal,
     )
@@ -291,7 +231,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     for (let count = followedPerPlace; count < reservations.length; count += followedPerPlace)
       places.use(held.take())
     const idOf = ({ reservationid, status }: Reservation) => `${reservationid}/${status}`
-    return follow(c, { reservations, idOf, desk, positions, read, stopping, places })
+    return follow(c, { reservations, idOf, acceptance, positions, read, stopping, places })
   })
 
   app.addRoute(get, async (c) => reply(200, toBody(await found(c))))
@@ -299,7 +239,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
     const { status, ...cancellation } = c.req.valid('json')
-    const reservation = await desk.change(reservationid, status, traceOf(c), cancellation)
+    const reservation = await acceptance.change(reservationid, status, traceOf(c), cancellation)
     if (!reservation) throw notFound()
     if (reservation.status !== status) {
       throw new Problem('not-cancelable', {
@@ -317,29 +257,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     // A client that reconnects after the final event is to stop.
     if (isFinal(reservation.status) && c.req.header('last-event-id') === idOf(reservation))
       return nothingToFollow(c)
-    return follow(c, { reservations: [reservation], idOf, desk, positions, read, stopping, places })
-  })
-
-  app.addRoute(books, async (c) => {
-    const { limit, after, q, available } = c.req.valid('query')
-    const query = {
-      q,
-      available: available && available === 'true',
-      after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
-      limit: limit + 1,
-    }
-    const lane = q === undefined ? reads.lists : reads.searches
-    const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
-    return replyTagged(
-      c,
-      pageOf(c, 'books', rows, limit, (row) => [row.bookid], toBook),
-    )
-  })
-
-  app.addRoute(book, async (c) => {
-    const row = await findBook(sql, c.req.valid('param').bookid)
-    if (!row) throw new Problem('not-found', { detail: 'No book on the list has this id.' })
-    return replyTagged(c, toBook(row))
+    return follow(c, { reservations: [reservation], idOf, acceptance, positions, read, stopping, places })
   })
 
   async function found(c: Context): Promise<Reservation> {

@@ -2,6 +2,7 @@
 
 import { placesToWait } from '../../platform/http/held.ts'
 import { Forgetting } from '../../platform/http/idempotency.ts'
+import { Reads } from '../../platform/http/reads.ts'
 import { traceFacts } from '../../platform/http/trace.ts'
 import { mountOperators } from '../../platform/operators/operators-http.ts'
 import { runService } from '../../platform/service.ts'
@@ -9,9 +10,10 @@ import { type Loop, ServiceParts } from '../../platform/service-parts.ts'
 import { Pulse } from '../../streams/pulse.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
-import { type Answer, answerOf, answerSchema, Desk, insertsAtOnce } from './desk.ts'
+import { Acceptance, type Answer, answerOf, answerSchema, insertsAtOnce } from './acceptance.ts'
+import { mountBooks } from './books-http.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
-import { about, mountReservations, readsAtOnce, readsOf } from './http.ts'
+import { about, mountReservations } from './http.ts'
 import { backlogKinds, readBacklog, unconfirmedSeconds } from './outbox.ts'
 import { Positions } from './positions.ts'
 import { Pruning } from './pruning.ts'
@@ -20,6 +22,10 @@ import { resendUnconfirmed } from './resend.ts'
 import { isUndecided } from './reservation.ts'
 import { mountStandings } from './standings-http.ts'
 import * as store from './store.ts'
+
+/** Separate limits, so that many searches do not hold up lists. */
+const listsAtOnce = 2
+const searchesAtOnce = 2
 
 await runService('reservation', async (given) => {
   const { config, log, lines, metrics, tracing, stopping } = given
@@ -30,8 +36,7 @@ await runService('reservation', async (given) => {
   const hot = parts.openSql({ max: 2 * (insertsAtOnce + 1), hot: true })
   // Connect now, so that the first requests need not wait for it.
   const connected = Array.from({ length: insertsAtOnce }, () => hot`select`)
-  const [readsSql] = await Promise.all([parts.openReads(readsAtOnce), ...connected])
-  const reads = readsOf(readsSql)
+  const [reads] = await Promise.all([parts.openReads(listsAtOnce + searchesAtOnce), ...connected])
   const redis = parts.openRedis()
   const sender = parts.sender(topics.stockMailbox, redis)
 
@@ -50,7 +55,7 @@ await runService('reservation', async (given) => {
   })
   const surroundings = { log, lines, metrics, tracing }
   const pruning = activeMax > 0 ? new Pruning(hot, log) : undefined
-  const desk = new Desk({
+  const acceptance = new Acceptance({
     sql,
     hot,
     sender,
@@ -95,12 +100,14 @@ await runService('reservation', async (given) => {
 
   const positions = new Positions({ read: (bookid, places) => positionsOf(sql, bookid, places) })
   const app = parts.app(about)
-  mountReservations({ app, sql, reads, desk, positions, held: placesToWait(metrics), stopping })
+  const lists = new Reads(reads, listsAtOnce)
+  mountReservations({ app, sql, lists, acceptance, positions, held: placesToWait(metrics), stopping })
+  mountBooks({ app, sql, lists, searches: new Reads(reads, searchesAtOnce) })
   mountStandings({ app, sql, activeMax, now })
   mountOperators({
     app,
     sql,
-    reads: reads.lists,
+    reads: lists,
     redis,
     prefix: redisPrefix,
     topic: topics.stockEvents,
@@ -138,7 +145,7 @@ await runService('reservation', async (given) => {
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 
-function toAnswer({ reservationid, status, reason, updatedAt, pickupBy }: Changed): Answer {
+function toAnswer({ reservationid, status, reason, other, updatedAt, pickupBy }: Changed): Answer {
   // JSON leaves out what is undefined.
-  return { reservationid, status, reason, updatedAt, pickupBy }
+  return { reservationid, status, reason, other, updatedAt, pickupBy }
 }

@@ -55,7 +55,8 @@ export const moves = {
     Canceled: 'Collected',
   },
   CopyReturned: { Requested: 'Returned', Collected: 'Returned', Canceled: 'Returned' },
-  HoldExpired: { Requested: 'Expired', Ready: 'Expired' },
+  /** Confirms a cancellation that came too late: no copy is left to release. */
+  HoldExpired: { Requested: 'Expired', Ready: 'Expired', Canceled: 'Canceled' },
   /** Confirms a cancellation. A refusal does not, because stock answers each release separately. */
   CopyReleased: { Canceled: 'Canceled' },
 } as const satisfies Record<ReservationEvent['type'], Moves>

@@ -1,8 +1,7 @@
-/** Reservations and books, as clients see them. */
+/** Reservations, as clients see them. */
 import { z } from '@hono/zod-openapi'
 import { selfLink, selfSchema } from '../../platform/http/paging.ts'
 import { cancellationCauses, idSchema, noteSchema, refusalReasons } from '../messages.ts'
-import type { BookRow } from './books.ts'
 import { type Reservation, requestable, statuses } from './reservation.ts'
 
 export const newReservationSchema = z
@@ -90,22 +89,6 @@ export const customerEventSchema = z
   })
   .openapi('CustomerReservationEvent')
 
-export const bookSchema = z
-  .object({
-    bookid: z.string(),
-    title: z.string(),
-    author: z.string(),
-    isbn: z.string(),
-    qty: z.int().openapi({ description: 'copies available at `updatedAt`' }),
-    owned: z
-      .int()
-      .openapi({ description: 'copies in all: available, held for reservations, and handed over' }),
-    waiting: z.int().openapi({ description: 'reservations that wait for a copy' }),
-    version: z.int(),
-    updatedAt: z.iso.datetime().openapi({ description: 'when stock last reported a change of the book' }),
-  })
-  .openapi('Book')
-
 export function toBody({
   reservationid,
   bookid,
@@ -143,9 +126,3 @@ export function toBody({
     _links: other === null ? links : { ...links, other: { href: `/reservations/${other}` } },
   }
 }
-
-export const toBook = ({ available, updated_at, ...book }: BookRow) => ({
-  ...book,
-  qty: available,
-  updatedAt: updated_at.toISOString(),
-})

@@ -8,10 +8,10 @@ import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import type { StockEvent } from '../messages.ts'
+import { Acceptance, type Answer } from './acceptance.ts'
 import { findBooks, updateCounts, upsertBooks } from './books.ts'
 import { commandOf } from './commands.ts'
 import { applyVerdicts } from './composed.ts'
-import { type Answer, Desk } from './desk.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import * as outbox from './outbox.ts'
 import { applySteps, positionIn, positionsOf } from './queue.ts'
@@ -56,8 +56,8 @@ let handling: ReturnType<typeof handler> | undefined
 /** Handles and commits events as the worker does, as one batch. */
 const handle = (...events: StockEvent[]) => handleBatch(events)
 
-/** @param again whether they are dead letters that are redriven. */
-async function handleBatch(events: StockEvent[], again = false): Promise<Changed[]> {
+/** @param redriven the sequence number of dead letters that are redriven. */
+async function handleBatch(events: StockEvent[], redriven?: number): Promise<Changed[]> {
   const from = `${position}-0`
   const to = `${++position}-0`
   let changes: Changed[] = []
@@ -65,11 +65,12 @@ async function handleBatch(events: StockEvent[], again = false): Promise<Changed
   handling ??= handler()
   const batch = events.map((message) => ({
     partition: 0,
-    position: to,
+    position: redriven === undefined ? to : `${redriven}-0`,
     envelope: { traceparent } as never,
     message,
+    ...(redriven !== undefined && { redriven: true as const }),
   }))
-  const { writes, results, committed } = await handling.handle(batch, again)
+  const { writes, results, committed } = await handling.handle(batch, redriven !== undefined)
   const advances = [{ partition: 0, epoch: 0, from, to, count: events.length, seq: 0 }]
   const done = await commit(sql, { advances, events: [], letters: [], redriven: [], writes, results })
   committed?.(done.partitions, done.results)
@@ -303,6 +304,14 @@ test('a reservation is decided once; later changes are reported as such', async 
     { status: 'Ready', decided: false, moved: false, seconds: undefined, pickupBy: later },
     { status: 'Collected', decided: false, moved: true, seconds: undefined },
   ])
+})
+
+test('a reservation that another one of its customer made fail is reported with it', async () => {
+  const reservationid = await accepted()
+  const other = await accepted()
+  const refused = { ...after, reservationid, userid: 'u', reason: 'AlreadyReserved', other } as const
+  const changes = await handle({ type: 'ReservationRefused', ...refused })
+  expect(changes).toMatchObject([{ status: 'Failed', reason: 'AlreadyReserved', other }])
 })
 
 test('the table accepts the statuses of the state machine and no others', async () => {
@@ -669,7 +678,9 @@ test('QP3: a place that a redriven event adds too late is removed by the next ch
   const { position: _, ...served } = late
   await arrive({ ...served, type: 'CopyReserved', waited: true, first: true }, cancels)
   await store.change(sql, cancels.reservationid, 'Canceled', traceparent, 3_000)
-  await handleBatch([late], true)
+  // Heard by a version that did not keep what it heard.
+  await sql`update reservation set heard = null`
+  await handleBatch([late], position)
   expect(await positionsIn('drift', [2])).toEqual([{ position: 2, waiting: 3 }])
   await arrive(next)
   expect(await positionsIn('drift', [2, 3, 4])).toEqual([
@@ -680,12 +691,60 @@ test('QP3: a place that a redriven event adds too late is removed by the next ch
   // The cancellation is confirmed, so its place does not count if it is taken again.
   const { position: __, ...released } = cancels
   await handle({ ...released, type: 'CopyReleased', waiting: 2 })
-  await handleBatch([cancels], true)
+  await sql`update reservation set heard = null`
+  await handleBatch([cancels], position)
   await arrive(queued(5, 3))
   expect(await positionsIn('drift', [4, 5])).toEqual([
     { position: 2, waiting: 3 },
     { position: 3, waiting: 3 },
   ])
+})
+
+test('a dead letter that is redriven after later events of its reservation changes neither it nor the queue', async () => {
+  await sql`truncate queue, queue_tally`
+  const reservationid = await accepted('redriven')
+  const its = { ...after, bookid: 'redriven', reservationid, userid: 'u' }
+  const pickupBy = '2026-12-01T09:00:00.000Z'
+  const life: StockEvent[] = [
+    { type: 'ReservationQueued', ...its, waiting: 1, place: 1, position: 1 },
+    { type: 'CopyReserved', ...its, place: 1, waited: true, first: true },
+    { type: 'CopyShelved', ...its, pickupBy, first: true },
+    { type: 'CopyTakenBack', ...its, waiting: 1, place: 1, cause: 'Lost', turn: 2 },
+    { type: 'CopyReserved', ...its, place: 1, waited: true, turn: 2, first: true },
+    { type: 'CopyShelved', ...its, pickupBy, turn: 2, first: true },
+    { type: 'PickupExtended', ...its, pickupBy: '2026-12-05T09:00:00.000Z', turn: 2 },
+  ]
+  const state = async () => [await store.find(sql, reservationid), await tally('redriven')]
+  const at: number[] = []
+  drifts = 0
+  for (const [n, event] of life.entries()) {
+    await handle(event)
+    at.push(position)
+    const before = await state()
+    for (let old = 0; old <= n; old++) {
+      expect(await handleBatch([life[old]!], at[old]!)).toEqual([])
+      expect(await state()).toEqual(before)
+    }
+  }
+  expect(drifts).toBe(0)
+})
+
+test('a dead letter that is redriven before any later event of its reservation counts', async () => {
+  const reservationid = await accepted('redriven')
+  const its = { ...after, bookid: 'redriven', reservationid, userid: 'u', place: 3 }
+  await handle({ type: 'CopyReserved', ...its, first: true })
+  const setAside = async () => {
+    // Another event in its place moves the offset.
+    await handle({ type: 'PurchaseRequested', ...after, shortage: 1 })
+    return position
+  }
+  const missed = await setAside()
+  const taken: StockEvent = { type: 'CopyTakenBack', ...its, waiting: 1, cause: 'Lost', turn: 2 }
+  expect(await handleBatch([taken], missed)).toMatchObject([{ reservationid, status: 'Waiting' }])
+  // An event without effect on the status is heard too.
+  const late = await setAside()
+  await handle({ type: 'ReservationQueued', ...its, waiting: 1, position: 1 })
+  expect(await handleBatch([{ type: 'CopyReserved', ...its, waited: true }], late)).toEqual([])
 })
 
 test('QP2: a queue that counting does not mend is counted again after a minute', async () => {
@@ -731,7 +790,7 @@ test('a reservation that waits has a position by itself and in the list of its c
 
 test('a request that waits for its decision gets its position if it must queue', async () => {
   const { promise: answer, resolve } = Promise.withResolvers<Answer | undefined>()
-  const desk = new Desk({
+  const acceptance = new Acceptance({
     sql,
     hot: sql,
     sender: { async send() {} },
@@ -747,7 +806,7 @@ test('a request that waits for its decision gets its position if it must queue',
   const limit = { leftMs: 5_000, pause() {}, resume() {} }
   const wanted = { bookid: 'desk', userid: 'u' }
   const asked = { wanted, reservationid: undefined, known: undefined, traceparent: undefined, limit }
-  const accepting = desk.accept(asked, 5_000)
+  const accepting = acceptance.accept(asked, 5_000)
   const { reservationid } = await eventually(async () => (await store.list(sql, { ...none, ...wanted }))[0])
   const [change] = await handle(queued(1, 1, 'desk'), {
     ...queued(2, 2, 'desk'),
@@ -822,6 +881,7 @@ test.each<[name: string, part: () => Fragment]>([
           partition: it,
           bookid: 'b',
           reservationid: uuid(it),
+          heard: 1,
           becomes: { Requested: { status: 'Waiting', place: 7 } },
         })),
       ),

@@ -122,6 +122,17 @@ export class Changes {
     return undefined
   }
 
+  /** Adds the claim that a hold from before its book had rules lacks. */
+  #addClaim(reservationid: string, partition: number, rules: Rules): void {
+    const known = this.#memory.holds.get(reservationid)
+    if (known?.hold.status !== 'held' || this.#hasClaim(reservationid, known.claimed)) return
+    const kind = claimOf(known.hold, rules)
+    if (kind === undefined) return
+    const { claimed: _, ...its } = known
+    this.#claims.set(reservationid, { ...its, partition, reservationid, kind })
+    this.#setClaimed({ ...its, reservationid }, true)
+  }
+
   add(delivery: Delivery<StockCommand>, { book, rules, lapsesAt }: StockState, events: StockEvent[]): void {
     const { partition, message } = delivery
     const { bookid } = message
@@ -132,6 +143,7 @@ export class Changes {
       this.#memory.handled.add(commandid)
       this.#commands.set(commandid, { partition, commandid, bookid, refused: null })
     }
+    if (message.type === 'ClaimHold') this.#addClaim(message.reservationid, partition, rules)
     if (message.type === 'TendQueue') this.#tended.set(bookid, { partition, bookid })
     for (const event of events) {
       if ('reservationid' in event) this.#addToHold(event, partition, rules, lapsesAt)

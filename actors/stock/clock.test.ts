@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { fromFields, parseEnvelope } from '../../streams/envelope.ts'
+import { type Envelope, fromFields, parseEnvelope } from '../../streams/envelope.ts'
 import { partitionOf, streamKey } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { Pulse } from '../../streams/pulse.ts'
@@ -12,6 +12,8 @@ import { parseStockCommand, type StockCommand, topics } from '../messages.ts'
 import { backlogItems, readBacklog } from './backlog.ts'
 import { type ClockOptions, runClock } from './clock.ts'
 import { dueMax } from './due.ts'
+import { presets } from './rules.ts'
+import { Unclaimed } from './unclaimed.ts'
 
 const partitions = 2
 const graceMs = 3_600_000
@@ -243,14 +245,66 @@ test('while nothing may be sent, nothing is claimed, and the calendar is reloade
   expect(await sent()).toHaveLength(1)
 })
 
+test('holds without claims of books with rules are found, of those that have the rules of the installation or their own', async () => {
+  const { original, library } = presets
+  const add = async (bookid: string, rules: object | null, ...statuses: string[]) => {
+    const held = statuses.filter((it) => it === 'held').length
+    await sql`insert into book (bookid, held, rules) values (${bookid}, ${held}, ${rules && sql.json(rules as never)})`
+    const ids = statuses.map(() => crypto.randomUUID())
+    for (const [i, status] of statuses.entries())
+      await sql`insert into hold (reservationid, bookid, userid, status) values (${ids[i]!}, ${bookid}, 'ann', ${status})`
+    return ids
+  }
+  const [plain, released] = await add('plain', null, 'held', 'released')
+  const [own] = await add('own', { pickupDays: 5 }, 'held')
+  await add('like the original', original, 'held')
+  const claimed = await add('claimed', library, 'held')
+  await sql`insert into claim (reservationid, bookid, partition, userid, kind, since)
+    values (${claimed[0]!}, 'claimed', 0, 'ann', 'ready', now())`
+  expect(released).toBeDefined()
+  const found = async (defaults: typeof original | typeof library) => {
+    const commands: StockCommand[] = []
+    const sender = { send: async (it: Envelope) => void commands.push(parseStockCommand(it)) }
+    const log = { info() {}, warn() {} } as never
+    const unclaimed = new Unclaimed({
+      sql,
+      sender,
+      defaults,
+      now: () => new Date(),
+      log,
+      maySend: () => true,
+    })
+    expect(await unclaimed.sendAll(new AbortController().signal)).toBe(commands.length)
+    for (const { type } of commands) expect(type).toBe('ClaimHold')
+    return reservations(commands)
+  }
+  expect(await found(library)).toEqual([plain, own].sort())
+  expect(await found(original)).toEqual([own])
+  await sql`delete from book`
+  expect(await found(library)).toEqual([])
+})
+
+const always = {
+  timeZone: 'Asia/Seoul',
+  closingTime: '18:00',
+  closedWeekdays: [],
+  closedDates: new Set<string>(),
+}
+
 test('metrics say how long holds and queues have been stuck, and how many reservations wait', async () => {
-  expect(await readBacklog(sql, 0)).toEqual({ unshelved: 0, overdue: 0, untended: 0, waiting: 0, longest: 0 })
+  expect(await readBacklog(sql, 0, always)).toEqual({
+    unshelved: 0,
+    overdue: 0,
+    untended: 0,
+    waiting: 0,
+    longest: 0,
+  })
   for (const kind of ['held', 'ready', 'waiting', 'out'] as const) await claim(kind, 60_000)
   await leaveUntended(book!)
   await sql`update claim set since = now() - interval '90 seconds' where kind = 'held'`
   await sql`update untended set since = now() - interval '30 seconds', asked_at = now()`
   await sql`insert into book (bookid, waiting) values ('a', 2), ('b', 5), ('c', 0)`
-  const { unshelved, overdue, untended, ...queues } = await readBacklog(sql, 20_000)
+  const { unshelved, overdue, untended, ...queues } = await readBacklog(sql, 20_000, always)
   for (const [seconds, atLeast] of [
     [unshelved, 90],
     [overdue, 40],
@@ -260,12 +314,14 @@ test('metrics say how long holds and queues have been stuck, and how many reserv
     expect(seconds).toBeLessThan(atLeast + 20)
   }
   expect(queues).toEqual({ waiting: 7, longest: 5 })
-  expect((await readBacklog(sql, 3_600_000)).overdue).toBe(0)
-  const items = await backlogItems(sql, 20_000)
+  expect((await readBacklog(sql, 3_600_000, always)).overdue).toBe(0)
+  const closed = { ...always, closedWeekdays: [1, 2, 3, 4, 5, 6, 7] }
+  expect((await readBacklog(sql, 0, closed)).unshelved).toBe(0)
+  const items = await backlogItems(sql, 20_000, always)
   expect(items.map(({ name, count, oldestSeconds }) => [name, count > 0, oldestSeconds])).toEqual([
     ['UnshelvedCopies', true, expect.closeTo(unshelved, 0)],
     ['OverdueHolds', true, expect.closeTo(overdue, 0)],
     ['UntendedQueues', true, expect.closeTo(untended, 0)],
   ])
-  expect((await backlogItems(sql, 3_600_000))[1]).toMatchObject({ count: 0, oldestSeconds: null })
+  expect((await backlogItems(sql, 3_600_000, always))[1]).toMatchObject({ count: 0, oldestSeconds: null })
 })

@@ -1,6 +1,6 @@
 /** Days on which the library is closed, besides its closed weekdays. */
 import type { Sql } from '../../streams/postgres.ts'
-import type { Calendar } from './deadline.ts'
+import { type Calendar, countedDaysMax } from './deadline.ts'
 
 /** @property date as `YYYY-MM-DD`. */
 export type ClosingDay = { date: string; note: string }
@@ -35,11 +35,11 @@ export async function deleteClosingDay(sql: Sql, date: string): Promise<boolean>
 /** Eleven years without an open day: no deadline is as late. */
 const datesMax = 4_000
 
-/** From yesterday on: a deadline is later than today in any time zone. */
+/** Also of the past days on which open time is counted, in any time zone. */
 async function closedDates(sql: Sql): Promise<Set<string>> {
   const rows = await sql<{ date: string }[]>`
     select to_char(date, 'YYYY-MM-DD') as date from closing_day
-    where date >= current_date - 1 order by closing_day.date limit ${datesMax}`
+    where date >= current_date - ${countedDaysMax + 1}::int order by closing_day.date limit ${datesMax}`
   return new Set(rows.map((row) => row.date))
 }
 

@@ -1,7 +1,7 @@
 /** Decides about the copies of a book: receipts, orders, withdrawals, purchases that are declined, and rules. */
 import type { StockCommand, StockEvent } from '../messages.ts'
 import { figuresOf, moved } from './book.ts'
-import { requested, wants } from './demand.ts'
+import { withRequest } from './demand.ts'
 import { isHeld } from './hold.ts'
 import type { Wait } from './queue.ts'
 import { isUntended, refuseAll, serve, servedMax } from './queue.ts'
@@ -21,7 +21,8 @@ export function receive(message: Command<'ReceiveCopies'>, { book, queue, shelf 
     isbn: isbn ?? book.isbn,
     ...(purchaseid ? { purchaseid } : {}),
   }
-  return [received, ...serve(now, queue, shelf)]
+  const events = [received, ...serve(now, queue, shelf)]
+  return qty > 0 ? withRequest(book, events) : events
 }
 
 export const order = ({ purchaseid, qty }: Command<'OrderCopies'>, { book }: StockState): StockEvent[] => [
@@ -48,7 +49,7 @@ export const changeRules = ({ rules }: Command<'ChangeRules'>, { book }: StockSt
 /** Goes on with a queue that one decision could not finish. */
 export function tend({ book, queue, shelf }: StockState): StockEvent[] {
   if (!isUntended(book)) return []
-  return book.available > 0 ? serve(book, queue, shelf) : refuseAll(book, queue)
+  return book.available > 0 ? withRequest(book, serve(book, queue, shelf)) : refuseAll(book, queue)
 }
 
 /**
@@ -108,7 +109,5 @@ function withdrawn(
   // Behind the end of a queue that is longer, others may be next.
   const end = queue.length < book.waiting ? (queue.at(-1)?.place ?? 0) : Number.POSITIVE_INFINITY
   const inOrder = [...again.filter((it) => it.place < end), ...queue].sort((a, b) => a.place - b.place)
-  const served = serve(now, inOrder, shelf)
-  if (served.length > 0) return [...events, ...served]
-  return wants(now) ? [...events, requested(now, now.shortage)] : events
+  return withRequest(book, [...events, ...serve(now, inOrder, shelf)])
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { range } from '../../tests/doubles/eventually.ts'
-import { type Calendar, deadlineOf } from './deadline.ts'
+import { type Calendar, countedDaysMax, deadlineOf, openMsBetween } from './deadline.ts'
 
 const everyDay = (timeZone: string, closingTime = '18:00'): Calendar => ({
   timeZone,
@@ -217,4 +217,38 @@ test('years of closed dates are passed', () => {
 test('without an open weekday there is no deadline, and no endless search', () => {
   const never = { ...seoul('2026-12-25'), closedWeekdays: [1, 2, 3, 4, 5, 6, 7] }
   expect(() => deadlineOf(new Date(), 365, never)).toThrow('no day is open')
+})
+
+/** 5 December 2026 is a Saturday; the library is closed on Mondays. */
+test.each([
+  ['within a day', seoul(), '2026-12-05T10:00+09:00', '2026-12-05T12:00+09:00', 2],
+  ['over a night', seoul(), '2026-12-04T17:00+09:00', '2026-12-05T09:00+09:00', 16],
+  ['over a closed weekday', seoul(), '2026-12-06T17:00+09:00', '2026-12-08T09:00+09:00', 7 + 9],
+  [
+    'over closing days',
+    seoul('2026-12-05', '2026-12-06'),
+    '2026-12-04T17:00+09:00',
+    '2026-12-08T10:00+09:00',
+    7 + 10,
+  ],
+  ['from a closed day on', seoul(), '2026-12-07T12:00+09:00', '2026-12-08T01:00+09:00', 1],
+  ['until a closed day', seoul(), '2026-12-06T23:00+09:00', '2026-12-07T12:00+09:00', 1],
+  [
+    'over the hour that clocks are set back',
+    newYork(),
+    '2026-11-01T00:00-04:00',
+    '2026-11-02T00:00-05:00',
+    25,
+  ],
+  ['over a date that a zone skips', apia(), '2011-12-29T23:00-10:00', '2011-12-31T01:00+14:00', 2],
+  ['backwards', seoul(), '2026-12-05T12:00+09:00', '2026-12-05T10:00+09:00', 0],
+  [
+    'for longer than is counted',
+    everyDay('UTC'),
+    '2026-01-01T00:00Z',
+    '2026-12-01T00:00Z',
+    24 * countedDaysMax,
+  ],
+])('open hours %s', (_, calendar, since, now, hours) => {
+  expect(openMsBetween(new Date(since), new Date(now), calendar) / 3_600_000).toBe(hours)
 })

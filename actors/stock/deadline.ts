@@ -1,5 +1,6 @@
 /**
- * How long a copy waits on the hold shelf: until closing time of an open day, in the library's time zone.
+ * How long a copy waits on the hold shelf: until closing time of an open day, in the library's time zone. And how long the library
+ * has been open since an instant.
  *
  * The customer always gets the longer time. If the clocks are set back and show the closing time twice, the second time
  * counts. If they are set forward past it, the deadline moves by as much as the clocks.
@@ -39,6 +40,24 @@ export function deadlineOf(now: Date, pickupDays: number, calendar: Calendar): D
     if (closing.toPlainDate().equals(day)) return new Date(closing.epochMilliseconds)
   }
   throw new Error(`Cannot set a deadline: no day is open within ${daysMax} days`)
+}
+
+const dayMs = 86_400_000
+/** Of the days before, no closing day need be known. */
+export const countedDaysMax = 31
+
+/** @returns the time from `since` to `now` on days that the library is open, in the last `countedDaysMax` days, milliseconds. */
+export function openMsBetween(since: Date, now: Date, calendar: Calendar): number {
+  const end = now.getTime()
+  let open = 0
+  for (let at = Math.max(since.getTime(), end - countedDaysMax * dayMs); at < end; ) {
+    const day = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(calendar.timeZone).toPlainDate()
+    const nextDay = day.add({ days: 1 }).toZonedDateTime(calendar.timeZone).epochMilliseconds
+    const next = Math.min(nextDay, end)
+    if (isOpen(day, calendar)) open += next - at
+    at = next
+  }
+  return open
 }
 
 const isOpen = (day: Temporal.PlainDate, { closedWeekdays, closedDates }: Calendar) =>

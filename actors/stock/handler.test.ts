@@ -6,7 +6,7 @@ import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import type { StockCommand } from '../messages.ts'
 import { stockCommandHandler } from './handler.ts'
-import { movements } from './queries.ts'
+import { movements, stock } from './queries.ts'
 import { presets } from './rules.ts'
 import { BookActor, deadline, instants, withoutRules, withRules } from './testing.ts'
 
@@ -310,6 +310,61 @@ test('a command that is refused, and repeated in the same batch or the next, sta
   const { commands } = await handled(database.sql, repeated, 3, withRules(presets.library))
   expect(commands.map((it) => it.refused)).toEqual(['CopiesHeld', 'CopiesHeld'])
 })
+
+test('copies that were ordered before anyone counted them are on order until they arrive', async () => {
+  await using database = await openDatabase('stock', 1)
+  const { sql } = database
+  const [old, other] = [uuid(3, 1), uuid(3, 2)]
+  await sql`insert into book (bookid, received) values ('b', true)`
+  await sql`insert into purchase (purchaseid, bookid, qty, status)
+    values (${old}, 'b', 3, 'ordered'), (${other}, 'b', 9, 'received')`
+  const ordered = async () => (await stock(sql, 'b'))!.on_order
+  expect(await ordered()).toBe(3)
+  const order: StockCommand = {
+    type: 'OrderCopies',
+    bookid: 'b',
+    commandid: uuid(4, 1),
+    purchaseid: uuid(3, 3),
+    qty: 2,
+  }
+  const part = { ...receipt(1, 'b'), purchaseid: old } as StockCommand
+  const rest = { ...receipt(2, 'b'), purchaseid: old, qty: 2 } as StockCommand
+  await sql`update mailbox set position = '0-0', seq = 0`
+  const counts = []
+  for (const command of [reserve(1), order, part, rest]) {
+    await handled(sql, [command], 1, withRules(presets.library))
+    counts.push(await ordered())
+    await sql`update mailbox set position = '0-0', seq = 0`
+    await sql`truncate event_batch, event_subject`
+  }
+  expect(counts).toEqual([3, 5, 4, 2])
+})
+
+test.each([1, 9])(
+  'a copy that was held before its book had rules gets a claim (batches of %i)',
+  async (size) => {
+    await using database = await openDatabase('stock', 1)
+    const { sql } = database
+    const claim = (n: number): StockCommand => ({ type: 'ClaimHold', bookid: 'b', reservationid: uuid(1, n) })
+    const library: StockCommand = { type: 'ChangeRules', ...staff(2), rules: presets.library }
+    const before = [
+      receipt(1, 'b'),
+      { ...receipt(3, 'b'), qty: 4 } as StockCommand,
+      ...[1, 2, 3, 4].map((n) => reserve(n)),
+    ]
+    // No claim yet of rules that are original, nor of copies that are handed over or released.
+    const meanwhile = [claim(1), library, handOver(4, 2), { type: 'ReleaseCopy', ...who(3) } as StockCommand]
+    const claims = [claim(1), claim(1), claim(2), claim(3), claim(4), claim(9)]
+    const after = [reserve(5, { userid: 'user-1' }), { type: 'ReleaseCopy', ...who(4) } as StockCommand]
+    const run = await handled(sql, [...before, ...meanwhile, ...claims, ...after], size)
+    expect(run.claims).toMatchObject([
+      { reservationid: uuid(1, 1), kind: 'held', place: null },
+      { reservationid: uuid(1, 2), kind: 'out' },
+    ])
+    const refusal = { type: 'ReservationRefused', reason: 'AlreadyReserved', other: uuid(1, 1) }
+    expect(JSON.parse(run.decisions.at(-2)!)).toMatchObject(refusal)
+  },
+)
 
 test('a reservation that two partitions decide concurrently holds a copy of one book only', async () => {
   await using database = await openDatabase('stock', 2)

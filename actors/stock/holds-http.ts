@@ -154,7 +154,7 @@ const listTasks = createRoute({
   },
 })
 
-export function mountHolds({ app, sql, reads, desk, now }: StockHttpOptions): void {
+export function mountHolds({ app, sql, reads, commands, now }: StockHttpOptions): void {
   app.addRoute(getHold, async (c) => reply(200, toHold(await found(c.req.valid('param').reservationid))))
 
   app.addRoute(changeHold, async (c) => {
@@ -167,7 +167,7 @@ export function mountHolds({ app, sql, reads, desk, now }: StockHttpOptions): vo
     }
     const { bookid } = await found(reservationid)
     const of = { bookid, reservationid }
-    const commandid = await desk.execute(c, `PATCH /holds/${reservationid}`, change, (id) => ({
+    const commandid = await commands.execute(c, `PATCH /holds/${reservationid}`, change, (id) => ({
       ...commandOf(change, of),
       commandid: id,
     }))

@@ -18,8 +18,8 @@ import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { operatorTag } from '../../platform/operators/operators-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema, rulesSchema, stockEventSchema, textSchema } from '../messages.ts'
+import type { CommandGateway } from './command-gateway.ts'
 import { keyHeader, location, qty } from './contract.ts'
-import type { Desk } from './desk.ts'
 import * as examples from './examples.ts'
 import * as queries from './queries.ts'
 import { isOriginal, type Rules, rulesOf } from './rules.ts'
@@ -155,18 +155,18 @@ export type StockHttpOptions = {
   app: App
   sql: Sql
   reads: Reads
-  desk: Desk
+  commands: CommandGateway
   /** The installation's rules. */
   defaults: Rules
   /** By Postgres's clock. */
   now(): Date
 }
 
-export function mountStock({ app, sql, reads, desk, defaults }: StockHttpOptions): void {
+export function mountStock({ app, sql, reads, commands, defaults }: StockHttpOptions): void {
   app.addRoute(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
-    await desk.execute(c, 'POST /stocks', body, (commandid) => ({
+    await commands.execute(c, 'POST /stocks', body, (commandid) => ({
       type: 'ReceiveCopies',
       commandid,
       ...body,

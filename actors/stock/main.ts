@@ -16,7 +16,7 @@ import { backlogItems, backlogKinds, watchBacklog } from './backlog.ts'
 import { runClock, tendQueue } from './clock.ts'
 import { CalendarCache } from './closing-days.ts'
 import { mountClosingDays } from './closing-days-http.ts'
-import { Desk } from './desk.ts'
+import { CommandGateway } from './command-gateway.ts'
 import { type Decided, source, stockCommandHandler } from './handler.ts'
 import { mountHolds } from './holds-http.ts'
 import { about, mountStock } from './http.ts'
@@ -25,6 +25,7 @@ import * as queries from './queries.ts'
 import { presets, rulesOf } from './rules.ts'
 import { mountRules } from './rules-http.ts'
 import { surroundingsAt } from './surroundings.ts'
+import { Unclaimed } from './unclaimed.ts'
 
 /** Concurrent reads of lists. */
 const readsAtOnce = 2
@@ -74,6 +75,7 @@ await runService('stock', async (given) => {
       },
       committed(commandids, decided) {
         wakeup.announce(commandids)
+        if (decided.some((it) => it.event.type === 'RulesChanged')) unclaimed.look()
         const nowMs = now().getTime()
         for (const it of decided)
           eventLines.add(lineOf(it, nowMs), () => log.info(factsOf(it), it.event.type))
@@ -83,14 +85,15 @@ await runService('stock', async (given) => {
 
   const app = parts.app(about)
   const sender = parts.sender(topics.stockMailbox, redis)
-  const desk = new Desk({
+  const unclaimed = new Unclaimed({ sql, sender, defaults, now, log, maySend: () => incarnation.isCurrent })
+  const commands = new CommandGateway({
     sql,
     send: (envelope) => sender.send(envelope),
     wakeup,
     held: placesToWait(metrics),
     now,
   })
-  const http = { app, sql, reads, desk, defaults, now }
+  const http = { app, sql, reads, commands, defaults, now }
   mountStock(http)
   mountPurchases(http)
   mountHolds(http)
@@ -105,7 +108,7 @@ await runService('stock', async (given) => {
     topic: topics.stockMailbox,
     service: config.service,
     backlogKinds,
-    readBacklog: (sql) => backlogItems(sql, pickupGraceMs),
+    readBacklog: (sql) => backlogItems(sql, pickupGraceMs, calendar.calendar),
   })
 
   const pulse = new Pulse('clock')
@@ -128,8 +131,10 @@ await runService('stock', async (given) => {
         signal,
       ),
   }
-  const watching = parts.watchStores(worker, () => watchBacklog(sql, pickupGraceMs, metrics))
-  const loops = [worker, wakeup, clock, new Forgetting(sql, log), watching]
+  const watching = parts.watchStores(worker, () =>
+    watchBacklog(sql, pickupGraceMs, calendar.calendar, metrics),
+  )
+  const loops = [worker, wakeup, clock, unclaimed, new Forgetting(sql, log), watching]
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 

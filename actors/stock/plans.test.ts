@@ -192,7 +192,8 @@ async function look(sql: Sql): Promise<void> {
 }
 const lookAllowed = { walked: ['claim'], small: ['untended'] }
 
-const backlog = (sql: Sql) => readBacklog(sql, 0)
+const always = { timeZone: 'UTC', closingTime: '18:00', closedWeekdays: [], closedDates: new Set<string>() }
+const backlog = (sql: Sql) => readBacklog(sql, 0, always)
 const backlogAllowed = { walked: ['claim', 'book'], small: ['untended'] }
 
 const tables = ['hold', 'event_batch', 'event_subject', 'book', 'command', 'purchase', 'claim']
@@ -287,7 +288,7 @@ describe('with a million holds and events', () => {
 
     test('for operators, whose reads are counted up to a limit', async () => {
       const allowed = { walked: ['claim', 'book', 'untended', 'dead_letter'], small: ['mailbox', 'untended'] }
-      expect(await expectIndexes(unforced, (sql) => backlogItems(sql, 0), allowed)).toBe(2)
+      expect(await expectIndexes(unforced, (sql) => backlogItems(sql, 0, always), allowed)).toBe(2)
       await expectIndexes(unforced, (sql) => readPartitions(sql, 10), allowed)
       expect(await fetched(unforced, 'dead_letter', (sql) => readPartitions(sql, 10))).toBeLessThanOrEqual(
         160,

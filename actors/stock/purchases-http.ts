@@ -110,7 +110,7 @@ const getPurchase = createRoute({
   responses: { 200: jsonAnswer(purchaseSchema, 'The purchase', examples.purchase), ...problemResponses(404) },
 })
 
-export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): void {
+export function mountPurchases({ app, sql, reads, commands }: StockHttpOptions): void {
   app.addRoute(listRequests, async (c) => {
     const { limit, after } = c.req.valid('query')
     const rows = await reads.run(
@@ -122,7 +122,7 @@ export function mountPurchases({ app, sql, reads, desk }: StockHttpOptions): voi
 
   app.addRoute(order, async (c) => {
     const body = c.req.valid('json')
-    const purchaseid = await desk.execute(c, 'POST /purchases', body, (id) => ({
+    const purchaseid = await commands.execute(c, 'POST /purchases', body, (id) => ({
       type: 'OrderCopies',
       commandid: id,
       purchaseid: id,

@@ -2,6 +2,7 @@
 import { eventsPerBatchMax } from '../../streams/event-batch.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { BookRules, StockEvent } from '../messages.ts'
+import { onOrder } from './store.ts'
 
 export type StockRow = {
   bookid: string
@@ -18,16 +19,16 @@ export type StockRow = {
 }
 
 const shown = (sql: Sql) =>
-  sql`bookid, title, author, isbn, available, held, out, waiting, on_order, rules, version`
+  sql`bookid, title, author, isbn, available, held, out, waiting, ${onOrder(sql)} as on_order, rules, version`
 
 export async function stock(sql: Sql, bookid: string): Promise<StockRow | undefined> {
   const [row] = await sql<StockRow[]>`
-    select ${shown(sql)} from book where bookid = ${bookid} and received`
+    select ${shown(sql)} from book b where bookid = ${bookid} and received`
   return row
 }
 
 export const stocks = (sql: Sql, limit: number, after = ''): Promise<StockRow[]> => sql<StockRow[]>`
-  select ${shown(sql)} from book
+  select ${shown(sql)} from book b
   where received and bookid > ${after} order by bookid limit ${limit}`
 
 export type MovementRow = {

@@ -78,11 +78,11 @@ export function release(message: Release, state: StockState): StockEvent[] {
     case 'waiting':
       return [released(moved(book, { waiting: -1 }), hold.place)]
     case 'refused':
-    case 'expired':
     case undefined:
       return [released(book)]
     case 'released':
     // The cancellation came too late.
+    case 'expired':
     case 'collected':
     case 'returned':
       return [repeated(message, hold, book)]

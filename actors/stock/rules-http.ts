@@ -74,12 +74,12 @@ const decline = createRoute({
   responses: { 204: { description: 'The request is closed' }, ...problemResponses(409) },
 })
 
-export function mountRules({ app, sql, desk, defaults }: StockHttpOptions): void {
+export function mountRules({ app, sql, commands, defaults }: StockHttpOptions): void {
   app.addRoute(setRules, async (c) => {
     const { bookid } = c.req.valid('param')
     const rules = c.req.valid('json')
     await found(bookid)
-    await desk.execute(c, `PUT /stocks/${bookid}/rules`, rules, (commandid) => ({
+    await commands.execute(c, `PUT /stocks/${bookid}/rules`, rules, (commandid) => ({
       type: 'ChangeRules',
       bookid,
       commandid,
@@ -92,7 +92,7 @@ export function mountRules({ app, sql, desk, defaults }: StockHttpOptions): void
     const body = c.req.valid('json')
     const { bookid } = body
     await found(bookid)
-    const commandid = await desk.execute(c, 'POST /withdrawals', body, (id) => ({
+    const commandid = await commands.execute(c, 'POST /withdrawals', body, (id) => ({
       type: 'WithdrawCopies',
       commandid: id,
       ...body,
@@ -106,7 +106,7 @@ export function mountRules({ app, sql, desk, defaults }: StockHttpOptions): void
     const { bookid } = c.req.valid('param')
     const body = c.req.valid('json')
     const scope = `POST /purchase-requests/${bookid}/decline`
-    const commandid = await desk.execute(c, scope, body, (id) => ({
+    const commandid = await commands.execute(c, scope, body, (id) => ({
       type: 'DeclinePurchase',
       bookid,
       commandid: id,

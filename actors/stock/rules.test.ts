@@ -167,15 +167,27 @@ const rows: Row[] = [
     ],
   ],
   [
-    'ordered two, three wait, one arrives: one is served, and one more who waits asks again',
+    'ordered three, three wait, one arrives: one is served, two are on order, and one more who waits asks again',
     { ...library, queuePerCopy: null },
-    [...rush(), order(2)],
+    [...rush(), order(3)],
     [receive(1, { purchaseid: uuid(3, 1) }), reserve(6)],
     [
       'CopiesReceived: 1/2/0/3',
       'CopyReserved 3: 0/3/0/2',
       'ReservationQueued 6, position 3: 0/3/0/3',
       'PurchaseRequested, shortage 0: 0/3/0/3',
+    ],
+  ],
+  [
+    'ordered two, three wait, one arrives: the purchaser is asked again at once, for the one without a copy',
+    { ...library, queuePerCopy: null },
+    [...rush(), order(2)],
+    [receive(1, { purchaseid: uuid(3, 1) }), receive(0, { title: 'Momo' })],
+    [
+      'CopiesReceived: 1/2/0/3',
+      'CopyReserved 3: 0/3/0/2',
+      'PurchaseRequested, shortage 0: 0/3/0/2',
+      'CopiesReceived: 0/3/0/2',
     ],
   ],
   [
@@ -243,11 +255,11 @@ const rows: Row[] = [
     ['CommandRefused, NotHeld: 1/0/0/0'],
   ],
   [
-    'a cancellation and an expiry together give one copy back',
+    'a cancellation and an expiry together give one copy back, and the first of them is the end',
     library,
-    [receive(1), reserve(1), shelve(1)],
-    [expire(1, deadline), release(1)],
-    ['HoldExpired 1: 1/0/0/0', 'CopyReleased 1: 1/0/0/0'],
+    [receive(2), reserve(1), shelve(1), reserve(2), shelve(2)],
+    [expire(1, deadline), release(1), release(2), expire(2, deadline)],
+    ['HoldExpired 1: 1/1/0/0', 'HoldExpired 1, again: 1/1/0/0', 'CopyReleased 2: 2/0/0/0'],
   ],
   [
     'a copy that is returned goes to the next',
@@ -412,6 +424,16 @@ test('BQ3, BQ4: one decision serves at most 200; the rest is served before any n
   actor.rest()
   expect(actor.published.filter((it) => it.type === 'CopyReserved')).toHaveLength(450 + 1)
   expect(actor.book).toMatchObject({ available: 0, waiting: 52 })
+})
+
+test('a receipt that serves a queue in steps asks the purchaser after the last, for those without a copy', () => {
+  const actor = new BookActor(bookshop)
+  actor.take(receive(1))
+  for (let n = 1; n <= 301; n++) actor.take(reserve(n))
+  expect(actor.take(receive(250)).at(-1)?.type).toBe('CopyReserved')
+  actor.rest()
+  const { type, waiting } = actor.published.at(-1)!
+  expect([type, waiting]).toEqual(['PurchaseRequested', 50])
 })
 
 test('the end of a wait does not move when the request is repeated', () => {

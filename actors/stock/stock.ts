@@ -50,6 +50,9 @@ export const stock: Behavior<StockState, StockCommand, StockEvent> = {
         return lapse(message, state)
       case 'TendQueue':
         return tend(state)
+      // Nothing happens to the copy; `changes.ts` adds its claim.
+      case 'ClaimHold':
+        return []
     }
     if (state.handled) return []
     switch (message.type) {

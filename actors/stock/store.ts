@@ -42,8 +42,8 @@ export async function load(
     select
       (select coalesce(json_agg(b), '[]') from (
         select bookid, title, author, isbn, available, held, out, waiting, last_place as "lastPlace",
-          on_order as "onOrder", rules, version, received, shortage, requested_at is not null as requested
-        from book where bookid = any(${bookids}::text[])) b) as books,
+          ${onOrder(sql)} as "onOrder", rules, version, received, shortage, requested_at is not null as requested
+        from book b where bookid = any(${bookids}::text[])) b) as books,
       (select coalesce(json_agg(h), '[]') from (
         select h.reservationid, h.bookid, h.userid, h.status, h.reason, c.reservationid is not null as claimed,
           c.place, c.turn, c.pickup_by, c.lapses_at
@@ -57,6 +57,12 @@ export async function load(
     handled: new Set(commands),
   }
 }
+
+/** Of a book `b`: copies that are ordered, and not yet received. Versions that did not count them kept only the purchases. */
+export const onOrder = (sql: Sql): Fragment => sql`
+  case when b.orders_counted then b.on_order else greatest(b.on_order, (
+    select coalesce(sum(p.qty), 0) from purchase p where p.bookid = b.bookid and p.status = 'ordered'
+  ))::bigint end`
 
 const knownHold = (it: FoundHold): KnownHold => ({
   bookid: it.bookid,
@@ -166,10 +172,10 @@ const decision = {
 /** For books that may be new, or of which any column may have changed: after receipts, orders and refusals. */
 export const upsertBooks = (sql: Sql, books: BookRow[]): Fragment => sql`
   upserted_books as (
-    insert into book (bookid, title, author, isbn, available, held, out, waiting, last_place, on_order, rules, version,
-      received, shortage, requested_at)
-    select bookid, title, author, isbn, available, held, out, waiting, last_place, on_order, rules::jsonb, version,
-      received, shortage, case when requested then clock_timestamp() end
+    insert into book (bookid, title, author, isbn, available, held, out, waiting, last_place, on_order, orders_counted,
+      rules, version, received, shortage, requested_at)
+    select bookid, title, author, isbn, available, held, out, waiting, last_place, on_order, true,
+      rules::jsonb, version, received, shortage, case when requested then clock_timestamp() end
     from ${fencedRows(sql, books, {
       ...counts,
       out: 'bigint',
@@ -187,8 +193,8 @@ export const upsertBooks = (sql: Sql, books: BookRow[]): Fragment => sql`
     on conflict (bookid) do update set
       title = excluded.title, author = excluded.author, isbn = excluded.isbn, available = excluded.available,
       held = excluded.held, out = excluded.out, waiting = excluded.waiting, last_place = excluded.last_place,
-      on_order = excluded.on_order, rules = excluded.rules, version = excluded.version, received = excluded.received,
-      shortage = excluded.shortage,
+      on_order = excluded.on_order, orders_counted = true, rules = excluded.rules, version = excluded.version,
+      received = excluded.received, shortage = excluded.shortage,
       requested_at = case when excluded.requested_at is not null
         then coalesce(book.requested_at, excluded.requested_at) end
   )`

@@ -54,7 +54,7 @@ export const steps: Record<EventOfLife['type'], Step> = {
   ReservationRefused: { to: 'refused', from: [undefined, ...active], kind: 'failed', plain: [undefined] },
   CopyReleased: {
     to: 'released',
-    from: [undefined, ...active, 'refused', 'expired'],
+    from: [undefined, ...active, 'refused'],
     kind: 'cancelled',
     plain: [undefined, 'held', 'refused'],
   },

@@ -53,7 +53,7 @@ test.concurrent.for(['stock', 'reservation', 'notifier'] as const)(
   },
 )
 
-test.concurrent('D1: when Redis loses everything amid 1,000 reservations, all are decided and the streams refilled', {
+test.concurrent('AC1: when Redis loses everything amid 1,000 reservations, all are decided and the streams refilled', {
   timeout: 90_000,
 }, async (context) => {
   await using redis = await OwnServer.redis()

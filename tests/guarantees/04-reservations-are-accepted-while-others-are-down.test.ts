@@ -23,7 +23,7 @@ const promptMs = 3_000
 /** A receipt may wait 5 s for stock's decision. */
 const receiptMs = 6_000
 
-test('D2: while stock and the notifier are down, reservations are accepted; then they are decided and notices sent', async (context) => {
+test('AC2: while stock and the notifier are down, reservations are accepted; then they are decided and notices sent', async (context) => {
   await using system = await startOwnSystem(context)
   await receive(system, 'book', 10)
   const down = [system.processes.stock[0]!, system.processes.notifier[0]!]
@@ -40,7 +40,7 @@ test('D2: while stock and the notifier are down, reservations are accepted; then
   )
 })
 
-test.concurrent('D2: while Redis is down for ten seconds, reservations are accepted; then they are decided', {
+test.concurrent('AC2: while Redis is down for ten seconds, reservations are accepted; then they are decided', {
   timeout: 60_000,
 }, async (context) => {
   await using redis = await OwnServer.redis()

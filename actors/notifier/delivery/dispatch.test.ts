@@ -15,19 +15,8 @@ import { emailChannel } from '../channels/email.ts'
 import { webhookChannel } from '../channels/webhook.ts'
 import { writeCustomer } from '../customers/customers.ts'
 import { retryNotice } from '../operators/notices.ts'
-import {
-  chat,
-  contact,
-  mark,
-  monday,
-  NotifierDatabase,
-  queue,
-  refused,
-  released,
-  reserved,
-  route,
-  Tally,
-} from '../testing.ts'
+import { chat, monday, queue, refused, released, reserved, route } from '../plan/testing.ts'
+import { contact, mark, NotifierDatabase, Tally } from '../testing.ts'
 import type { Channel, DueNotice, Outcome } from './delivery.ts'
 import { Dispatcher, type DispatcherOptions } from './dispatch.ts'
 import { claimDue, markAll } from './queue.ts'

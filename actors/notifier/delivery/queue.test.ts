@@ -6,9 +6,6 @@ import type { ChannelName } from '../channels/all.ts'
 import {
   chat,
   declined,
-  deliveryOf,
-  mark,
-  NotifierDatabase,
   ordered,
   purchaseRequested,
   queue,
@@ -17,7 +14,8 @@ import {
   released,
   reserved,
   route,
-} from '../testing.ts'
+} from '../plan/testing.ts'
+import { deliveryOf, mark, NotifierDatabase } from '../testing.ts'
 import { readAttempts } from './attempts.ts'
 import { claimDue, markAll, overdueSeconds, pruneNotices, renewClaims } from './queue.ts'
 
@@ -329,6 +327,39 @@ describe('a reminder', () => {
     await database.commit([queue.handedOver(whose)])
     // Its claim shows that the first of these is no longer true.
     expect(await schedule()).toEqual(['ready in 0 h'])
+  })
+
+  /** Handles an event that became a dead letter an hour ago, though the events after it were handled. */
+  const redrive = (event: StockEvent) => {
+    const { envelope, ...delivery } = deliveryOf(event)
+    const time = new Date(Date.now() - 3_600_000).toISOString()
+    return database.commitDeliveries([{ ...delivery, envelope: { ...envelope, time }, redriven: true }])
+  }
+
+  test('N4: stays when an older event is redriven, and gets none beside it', async () => {
+    const whose = { reservationid: randomUUID() }
+    await database.commit([queue.extended(whose, inDays(6))])
+    const schedules = [await schedule()]
+    for (const old of [
+      queue.shelved(whose, inDays(3)),
+      queue.extended(whose, inDays(4)),
+      queue.takenBack(whose),
+    ]) {
+      await redrive(old)
+      schedules.push((await schedule()).filter((it) => !it.startsWith('taken-back')))
+    }
+    for (const it of schedules) expect(it).toEqual(['extended in 0 h', 'reminder in 120 h'])
+  })
+
+  test('N4: an event that is redriven notifies of nothing that later events have made untrue', async () => {
+    const whose = { reservationid: randomUUID() }
+    await database.commit([queue.handedOver(whose)])
+    for (const old of [queue.queued(whose), queue.served(whose), queue.shelved(whose, inDays(3))])
+      await redrive(old)
+    expect(await schedule()).toEqual([])
+    const untold = { reservationid: randomUUID() }
+    await redrive(queue.served(untold))
+    expect(await schedule()).toEqual(['reserved in 0 h'])
   })
 
   test('has a day for its delivery from when it is due', async () => {

@@ -7,9 +7,11 @@ import type { ChannelName } from '../channels/all.ts'
 import type { PrintedNotice } from '../console.ts'
 import { claimDue, markAll } from '../delivery/queue.ts'
 import type { Alert } from '../plan/notice.ts'
-import { alertFiring, everybody, mark, NotifierDatabase } from '../testing.ts'
+import { everybody } from '../plan/testing.ts'
+import { mark, NotifierDatabase } from '../testing.ts'
 import { pruneAlerts } from './alerts.ts'
 import { mountAlerts } from './alerts-http.ts'
+import { alertFiring } from './testing.ts'
 
 const token = 'a-token-of-the-tests'
 let database: NotifierDatabase

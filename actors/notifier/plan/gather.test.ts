@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../../messages.ts'
-import { declined, everybody, ordered, purchaseRequested, queue, refused } from '../testing.ts'
 import { gather } from './gather.ts'
 import { planNotices } from './plan.ts'
+import { declined, everybody, ordered, purchaseRequested, queue, refused } from './testing.ts'
 
 const of = (bookid: string) => ({ bookid, reservationid: randomUUID() })
 

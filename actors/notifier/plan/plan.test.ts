@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../../messages.ts'
 import type { Contact } from '../customers/customers.ts'
+import { contact } from '../testing.ts'
+import { planNotices } from './plan.ts'
+import type { Routing } from './routing.ts'
+import { supersededBy } from './supersession.ts'
 import {
-  contact,
   declined,
   everybody,
   monday,
@@ -14,10 +17,7 @@ import {
   released,
   reserved,
   route,
-} from '../testing.ts'
-import { planNotices } from './plan.ts'
-import type { Routing } from './routing.ts'
-import { supersededBy } from './supersession.ts'
+} from './testing.ts'
 
 const contacts: Record<string, Contact> = {
   mail: contact({ email: 'a@example.com' }),

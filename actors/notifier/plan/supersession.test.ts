@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { StockEvent } from '../../messages.ts'
-import { everybody, queue, refused, released, reserved } from '../testing.ts'
 import { planNotices } from './plan.ts'
 import { allSupersededBy, effects, mayBeUntrue } from './supersession.ts'
+import { everybody, queue, refused, released, reserved } from './testing.ts'
 
 const whose = { reservationid: randomUUID() }
 const events = {
@@ -37,17 +37,8 @@ const table: Record<Name, string[]> = {
   'reserved again': ['queued', 'taken-back'],
   'ready again': ['queued', 'reserved', 'taken-back'],
   failed: ['queued', 'reserved', 'ready', 'reminder', 'extended', 'taken-back'],
-  cancelled: ['reserved', 'failed', 'queued', 'ready', 'reminder', 'extended', 'expired', 'taken-back'],
-  'cancelled by staff': [
-    'reserved',
-    'failed',
-    'queued',
-    'ready',
-    'reminder',
-    'extended',
-    'expired',
-    'taken-back',
-  ],
+  cancelled: ['reserved', 'failed', 'queued', 'ready', 'reminder', 'extended', 'taken-back'],
+  'cancelled by staff': ['reserved', 'failed', 'queued', 'ready', 'reminder', 'extended', 'taken-back'],
 }
 const plan = (some: StockEvent[]) =>
   planNotices(

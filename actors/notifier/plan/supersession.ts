@@ -22,7 +22,7 @@ export const effects = {
   },
   CopyReleased: {
     kind: 'cancelled',
-    supersedes: ['reserved', 'failed', 'queued', 'ready', 'reminder', 'extended', 'expired', 'taken-back'],
+    supersedes: ['reserved', 'failed', 'queued', 'ready', 'reminder', 'extended', 'taken-back'],
   },
   PurchaseRequested: { kind: 'purchase-requested', supersedes: [] },
   CopiesOrdered: { kind: null, supersedes: ['purchase-requested'] },

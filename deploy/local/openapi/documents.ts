@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { mountNotifier, about as notifier } from '../../../actors/notifier/http.ts'
 import { backlogKinds as backlogOfNotifier } from '../../../actors/notifier/operators/backlog.ts'
 import type { Routing } from '../../../actors/notifier/plan/routing.ts'
+import { mountBooks } from '../../../actors/reservation/books-http.ts'
 import { mountReservations, about as reservation } from '../../../actors/reservation/http.ts'
 import { backlogKinds as backlogOfReservation } from '../../../actors/reservation/outbox.ts'
 import { mountStandings } from '../../../actors/reservation/standings-http.ts'
@@ -37,12 +38,13 @@ const services: Record<ServiceName, Parts> = {
       mountReservations({
         app,
         sql: unused,
-        desk: unused,
+        acceptance: unused,
         positions: unused,
         held: unused,
-        reads: unused,
+        lists: unused,
         stopping: unused,
       })
+      mountBooks({ app, sql: unused, lists: unused, searches: unused })
       mountStandings({ app, sql: unused, activeMax: 0, now: unused })
     },
   },
@@ -50,7 +52,7 @@ const services: Record<ServiceName, Parts> = {
     about: stock,
     backlogKinds: backlogOfStock,
     mount(app) {
-      const options = { app, sql: unused, reads: unused, desk: unused, defaults: unused, now: unused }
+      const options = { app, sql: unused, reads: unused, commands: unused, defaults: unused, now: unused }
       mountStock(options)
       mountPurchases(options)
       mountHolds(options)

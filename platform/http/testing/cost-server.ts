@@ -1,7 +1,7 @@
 /** The server that `cost.alone.test.ts` measures: the route that reserves, without stores, or bare Hono. */
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
-import type { Desk } from '../../../actors/reservation/desk.ts'
+import type { Acceptance } from '../../../actors/reservation/acceptance.ts'
 import { mountReservations } from '../../../actors/reservation/http.ts'
 import { type NewReservation, type Reservation, unset } from '../../../actors/reservation/reservation.ts'
 import { createLog } from '../../log.ts'
@@ -36,7 +36,7 @@ function decided({ bookid, userid }: NewReservation, now = new Date()): Reservat
   }
 }
 
-const desk: Pick<Desk, 'accept'> = {
+const acceptance: Pick<Acceptance, 'accept'> = {
   async accept(asked, _waitMs, gone) {
     const leave = () => {}
     gone?.addEventListener('abort', leave)
@@ -57,11 +57,11 @@ async function serveOurs(): Promise<number> {
   const nothing = undefined as never
   mountReservations({
     app,
-    desk: desk as Desk,
+    acceptance: acceptance as Acceptance,
     held,
     stopping,
     sql: nothing,
-    reads: nothing,
+    lists: nothing,
     positions: nothing,
   })
   return (await serve(app, { host: '127.0.0.1', port: 0 })).port

@@ -11,16 +11,17 @@ export const outcomes: Check[] = [
   { name: 'an outcome is final', violations: outcomesStand },
 ]
 
-/** The state of stock's hold that fits each status. */
-const fitting: Record<Exclude<Status, 'Requested'>, State> = {
-  Waiting: 'waiting',
-  Reserved: 'held',
-  Ready: 'ready',
-  Collected: 'collected',
-  Returned: 'returned',
-  Failed: 'refused',
-  Canceled: 'released',
-  Expired: 'expired',
+/** The states of stock's hold that fit each status. */
+const fitting: Record<Exclude<Status, 'Requested'>, readonly State[]> = {
+  Waiting: ['waiting'],
+  Reserved: ['held'],
+  Ready: ['ready'],
+  Collected: ['collected'],
+  Returned: ['returned'],
+  Failed: ['refused'],
+  // The hold expired before stock heard of the cancellation.
+  Canceled: ['released', 'expired'],
+  Expired: ['expired'],
 }
 
 function oneOutcome({ calls, evidence, replay }: Facts): string[] {
@@ -31,7 +32,9 @@ function oneOutcome({ calls, evidence, replay }: Facts): string[] {
   const wrong = evidence.reservations.flatMap(({ reservationid, status }) => {
     const state = replay.lives.get(reservationid)?.state
     if (status === 'Requested') return [`${reservationid} has no outcome`]
-    return fitting[status] === state ? [] : [`${reservationid} is ${status}, but stock has ${state}`]
+    return state && fitting[status].includes(state)
+      ? []
+      : [`${reservationid} is ${status}, but stock has ${state}`]
   })
   const held = [...replay.lives].map(([id, { state, reason }]) => [id, [state, reason ?? null]] as const)
   const stored = evidence.holds.map((it) => [it.reservationid, [it.status, it.reason]] as const)

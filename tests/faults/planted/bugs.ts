@@ -245,7 +245,7 @@ export const bugs: Bug[] = [
     name: 'answer before the commit',
     edits: [
       {
-        file: 'actors/reservation/desk.ts',
+        file: 'actors/reservation/acceptance.ts',
         find: '= await this.#inserts.add(row).catch(toUnavailable)',
         replace:
           '= (this.#inserts.add(row).catch(() => {}), { at: new Date(), accepted: new Set([reservationid]) })',
@@ -259,7 +259,7 @@ export const bugs: Bug[] = [
     name: 'respond with a row that is not stored',
     edits: [
       {
-        file: 'actors/reservation/desk.ts',
+        file: 'actors/reservation/acceptance.ts',
         find: 'if (keyed && !accepted?.has(reservationid)) return',
         replace: 'if (keyed && !accepted) return',
       },

@@ -18,7 +18,7 @@ import type { StockCommand } from '../messages.ts'
 /** How long a request waits for the commit. Does not count toward the request's time limit. */
 const commitWithinMs = 5_000
 
-export type DeskOptions = {
+export type CommandGatewayOptions = {
   sql: Sql
   /** Appends a command to its book's mailbox. @throws if Redis does not accept it. */
   send(envelope: Envelope): Promise<void>
@@ -31,10 +31,10 @@ export type DeskOptions = {
 
 type Command = Extract<StockCommand, { commandid: string }>
 
-export class Desk {
-  readonly #options: DeskOptions
+export class CommandGateway {
+  readonly #options: CommandGatewayOptions
 
-  constructor(options: DeskOptions) {
+  constructor(options: CommandGatewayOptions) {
     this.#options = options
   }
 

@@ -1,9 +1,9 @@
 /**
- * The desk: accepts and changes reservations, and waits for their decisions.
+ * Accepts and changes reservations, and waits for their decisions.
  *
- * D1. A reservation is accepted when its row is committed, and not before. Any later step may fail: the same statement
+ * AC1. A reservation is accepted when its row is committed, and not before. Any later step may fail: the same statement
  *     writes a lot, and commands of the lot that stock does not answer are resent (`resend.ts`).
- * D2. Accepting needs this service's Postgres and nothing else. It does not wait until the command is sent to stock.
+ * AC2. Accepting needs this service's Postgres and nothing else. It does not wait until the command is sent to stock.
  *
  * A reservation that the customer's limit or a block refuses is committed as Failed by the same statement (`admission.ts`).
  */
@@ -51,6 +51,8 @@ export const answerSchema = z.object({
   status: z.enum(statuses),
   /** A newer version may know more reasons. */
   reason: z.custom<RefusalReason>((it) => typeof it === 'string').nullable(),
+  /** Absent if it did not fail because of another reservation. */
+  other: z.uuid().optional(),
   updatedAt: z.iso.datetime(),
   /** Absent if the book may have no hold shelf. */
   pickupBy: z.iso.datetime().nullish(),
@@ -71,7 +73,7 @@ export type AcceptRequest = {
   limit: Pick<TimeLimit, 'pause' | 'resume' | 'leftMs'>
 }
 
-export type DeskOptions = {
+export type AcceptanceOptions = {
   sql: Sql
   hot: Sql
   sender: Pick<Sender, 'send'>
@@ -90,14 +92,14 @@ export type DeskOptions = {
   tracing?: Tracing | undefined
 }
 
-export class Desk {
-  readonly #options: DeskOptions
+export class Acceptance {
+  readonly #options: AcceptanceOptions
   readonly #inserts: Pick<GroupCommit<store.Accepted, store.Inserted>, 'add'>
   readonly #acceptedLines: Series
   readonly #refusedLines: Series
   readonly #changeLines: Map<Requestable, Series>
 
-  constructor(options: DeskOptions) {
+  constructor(options: AcceptanceOptions) {
     this.#options = options
     this.#acceptedLines = options.lines.of('accepted')
     this.#refusedLines = options.lines.of('refused')
@@ -256,24 +258,25 @@ export const answerOf = (it: Reservation): Answer => ({
   reservationid: it.reservationid,
   status: it.status,
   reason: it.reason,
+  other: it.other ?? undefined,
   updatedAt: it.updated_at.toISOString(),
   pickupBy: it.pickup_by?.toISOString(),
   cause: it.cause ?? undefined,
   note: it.note ?? undefined,
 })
 
-/** Only the row has the position of a reservation that waits, and the other one because of which it failed. */
-const isWhole = ({ status, reason }: Answer) =>
-  status !== 'Waiting' && reason !== 'AlreadyReserved' && reason !== 'AlreadyHas'
+/** Only the row has the position of a reservation that waits. */
+const isWhole = ({ status }: Answer) => status !== 'Waiting'
 
 /** @returns the reservation after the change that the answer says. */
 export const answered = (
   reservation: Reservation,
-  { status, reason, updatedAt, pickupBy, cause, note }: Answer,
+  { status, reason, other, updatedAt, pickupBy, cause, note }: Answer,
 ): Reservation => ({
   ...reservation,
   status,
   reason,
+  other: other ?? reservation.other,
   updated_at: new Date(updatedAt),
   pickup_by: pickupBy ? new Date(pickupBy) : null,
   cause: cause ?? reservation.cause,

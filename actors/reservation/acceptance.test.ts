@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { answered, answerOf, answerSchema } from './desk.ts'
+import { answered, answerOf, answerSchema } from './acceptance.ts'
 import { type Reservation, statuses, unset } from './reservation.ts'
 
 const at = new Date('2026-11-24T02:40:10.944Z')
@@ -19,7 +19,15 @@ const announced = (it: Reservation) => answerSchema.parse(JSON.parse(JSON.string
 test.each(statuses)('a change to %s reaches the requests of other processes', (status) => {
   const changed = { ...row, status, updated_at: new Date('2026-11-24T02:41:03.105Z') }
   expect(answered(row, announced(changed))).toEqual(changed)
-  const more = { ...changed, reason: 'QueueFull', pickup_by: at, cause: 'Staff', note: 'damaged' } as const
+  const other = '01a20646-76c0-7b29-af61-000000000000'
+  const more = {
+    ...changed,
+    reason: 'AlreadyHas',
+    other,
+    pickup_by: at,
+    cause: 'Staff',
+    note: 'damaged',
+  } as const
   expect(answered(row, announced(more))).toEqual(more)
 })
 

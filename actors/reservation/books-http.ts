@@ -1,0 +1,105 @@
+/** The book list, as customers read and search it. */
+import { createRoute, z } from '@hono/zod-openapi'
+import type { App } from '../../platform/http/app.ts'
+import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
+import { decodeAfter, pageOf, pageQuery } from '../../platform/http/paging.ts'
+import { Problem, problemResponses } from '../../platform/http/problem.ts'
+import type { Reads } from '../../platform/http/reads.ts'
+import { jsonAnswer, pageAnswer } from '../../platform/http/schema.ts'
+import type { Sql } from '../../streams/postgres.ts'
+import { idSchema } from '../messages.ts'
+import { type BookRow, findBook, findBooks } from './books.ts'
+import * as examples from './examples.ts'
+
+const bookSchema = z
+  .object({
+    bookid: z.string(),
+    title: z.string(),
+    author: z.string(),
+    isbn: z.string(),
+    qty: z.int().openapi({ description: 'copies available at `updatedAt`' }),
+    owned: z
+      .int()
+      .openapi({ description: 'copies in all: available, held for reservations, and handed over' }),
+    waiting: z.int().openapi({ description: 'reservations that wait for a copy' }),
+    version: z.int(),
+    updatedAt: z.iso.datetime().openapi({ description: 'when stock last reported a change of the book' }),
+  })
+  .openapi('Book')
+
+const books = createRoute({
+  method: 'get',
+  path: '/books',
+  operationId: 'listBooks',
+  summary: 'List or search books',
+  description:
+    'The list follows stock’s events: it may lag slightly, but never goes back to an older state. `q` is a part of a book’s id, title, author or ISBN. The search ignores case, accents and strokes, character width, repeated spaces and hyphens in ISBNs.',
+  tags: ['books'],
+  request: {
+    headers: tagHeader,
+    query: z.object({
+      ...pageQuery,
+      q: z
+        .string()
+        .max(200)
+        .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
+        .optional(),
+      available: z.enum(['true', 'false']).optional(),
+    }),
+  },
+  responses: taggedAnswers(
+    pageAnswer({
+      as: 'BookPage',
+      name: 'books',
+      item: bookSchema,
+      description: 'A page, ordered by book id',
+      example: examples.book,
+      path: '/books',
+    }),
+  ),
+})
+
+const book = createRoute({
+  method: 'get',
+  path: '/books/{bookid}',
+  operationId: 'getBook',
+  summary: 'Get a book',
+  tags: ['books'],
+  request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
+  responses: {
+    ...taggedAnswers(jsonAnswer(bookSchema, 'The book', examples.book)),
+    ...problemResponses(404),
+  },
+})
+
+export type BookHttpOptions = { app: App; sql: Sql; lists: Reads; searches: Reads }
+
+export function mountBooks({ app, sql, lists, searches }: BookHttpOptions): void {
+  app.addRoute(books, async (c) => {
+    const { limit, after, q, available } = c.req.valid('query')
+    const query = {
+      q,
+      available: available && available === 'true',
+      after: after === undefined ? '' : decodeAfter(after, 1)[0]!,
+      limit: limit + 1,
+    }
+    const lane = q === undefined ? lists : searches
+    const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
+    return replyTagged(
+      c,
+      pageOf(c, 'books', rows, limit, (row) => [row.bookid], toBook),
+    )
+  })
+
+  app.addRoute(book, async (c) => {
+    const row = await findBook(sql, c.req.valid('param').bookid)
+    if (!row) throw new Problem('not-found', { detail: 'No book on the list has this id.' })
+    return replyTagged(c, toBook(row))
+  })
+}
+
+const toBook = ({ available, updated_at, ...book }: BookRow) => ({
+  ...book,
+  qty: available,
+  updatedAt: updated_at.toISOString(),
+})

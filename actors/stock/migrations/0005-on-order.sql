@@ -1,0 +1,2 @@
+-- Whether on_order has all that was ordered: it counts from the first change by a version that has it, and purchases tell until then.
+alter table book add column orders_counted boolean not null default false;
