@@ -8,7 +8,7 @@ import { type ServiceName, serviceNames } from '../platform/config.ts'
 import { withDatabase } from './harness/database.ts'
 import { useSystem } from './harness/system.ts'
 
-const system = useSystem({ partitions: 8 })
+const system = useSystem({ partitions: 8, started: false })
 
 describe.concurrent.each(serviceNames)('%s', (service) => {
   test('refuses to start with another number of partitions than its database has', async () => {
@@ -57,7 +57,7 @@ async function run(
     env: { PATH: process.env.PATH, ...all },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const killer = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  const killer = setTimeout(() => child.kill('SIGKILL'), 25_000)
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   clearTimeout(killer)
   return { code, said: out + err }
