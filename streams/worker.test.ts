@@ -31,18 +31,6 @@ test('W1: messages of one partition take effect, and their events appear, in the
   expect(worker.has('starting over')).toBe(false)
 })
 
-test('two workers share the partitions, and each message is counted by one of them', async () => {
-  await using runtime = await openRuntime()
-  const [a, b] = [runtime.worker(), runtime.worker()]
-  await runtime.until(async () => (await shares(runtime)).join() === '2,2')
-  await Promise.all(range(4).map((partition) => runtime.post(partition, ...range(50))))
-  await runtime.untilCounted(200)
-  const tally = await runtime.tally()
-  expect(tally).toHaveLength(200)
-  for (const { id } of [a, b]) expect(tally.filter((it) => it.worker === id)).toHaveLength(100)
-  for (const partition of range(4)) expect(await runtime.values(partition)).toEqual(range(50))
-})
-
 test('W3: partitions change hands under load, and no message is lost, doubled or out of order', async () => {
   await using runtime = await openRuntime()
   const first = runtime.worker()
@@ -105,36 +93,6 @@ test('messages of a rush to several partitions share one commit, though the list
   await rush.exec()
   await runtime.untilCounted(11)
   expect(sizes).toEqual([1, 10])
-})
-
-test('W2: the batch that is read behind a full one is dropped when that is not committed', async () => {
-  await using runtime = await openRuntime({ partitions: 1 })
-  const { pass, reached, open } = gate()
-  await runtime.post(0, ...range(2_500))
-  const worker = runtime.worker({ before: (batch) => (batch.length === 1_000 ? pass() : undefined) })
-  await reached
-  await runtime.untilCounted(100)
-  const lock = await runtime.sql.reserve()
-  await lock`begin`
-  await lock`select from mailbox for update`
-  const openedAt = performance.now()
-  open()
-  const readSince = async () => {
-    const [reader] = (await runtime.redis.xinfo('CONSUMERS', runtime.key(0), 'counter')) as unknown[][]
-    return Number(reader![reader!.indexOf('idle') + 1]) < performance.now() - openedAt
-  }
-  await expect.poll(readSince).toBe(true)
-  const admin = postgres(runtime.postgresUrl, { max: 1 })
-  const cut = () => admin`
-    select pg_terminate_backend(pid) from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock' and query like '%with fenced%'`
-  await expect.poll(async () => (await cut()).length).toBe(1)
-  await admin.end()
-  await lock`commit`
-  lock.release()
-  await runtime.untilCounted(2_500)
-  expect(await runtime.values(0)).toEqual(range(2_500))
-  expect(worker.has('starting over')).toBe(true)
 })
 
 test('W2: with as many partitions a full batch is no rush, and nothing read behind it is used later', async () => {
@@ -217,7 +175,71 @@ test('the pulse of a hanging worker is silent, and that of an idle one is not', 
   await expect.poll(() => worker.pulse.silentMs).toBeLessThan(700)
 })
 
-test('the reported lag is what is not committed', async () => {
+// The longest come first, because few run at a time.
+test.concurrent('a redriven letter that fails again stays', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const worker = runtime.worker()
+  await runtime.post(0, 'gibberish', 'no number', 1)
+  await runtime.untilCounted(1)
+  const before = await listLetters(runtime.sql, 10)
+  expect(await redriveLetters(runtime.sql, 'all')).toBe(2)
+  const reported = () => worker.said.filter((line) => line.includes('set a message aside')).length
+  await runtime.until(() => reported() === 4)
+  // No further redrive was requested, so several rounds leave the letters alone.
+  let rounds = 0
+  await runtime.until(() => ++rounds > 3)
+  expect(reported()).toBe(4)
+  const after = await listLetters(runtime.sql, 10)
+  const facts = (letters: typeof after) =>
+    letters
+      .map(({ position, reason, redrive }) => ({ position, reason, redrive }))
+      .sort((a, b) => (a.position < b.position ? -1 : 1))
+  expect(facts(after)).toEqual(facts(before))
+})
+
+test.concurrent('two workers share the partitions, and each message is counted by one of them', async () => {
+  await using runtime = await openRuntime()
+  const [a, b] = [runtime.worker(), runtime.worker()]
+  await runtime.until(async () => (await shares(runtime)).join() === '2,2')
+  await Promise.all(range(4).map((partition) => runtime.post(partition, ...range(50))))
+  await runtime.untilCounted(200)
+  const tally = await runtime.tally()
+  expect(tally).toHaveLength(200)
+  for (const { id } of [a, b]) expect(tally.filter((it) => it.worker === id)).toHaveLength(100)
+  for (const partition of range(4)) expect(await runtime.values(partition)).toEqual(range(50))
+})
+
+test.concurrent('W2: the batch that is read behind a full one is dropped when that is not committed', async () => {
+  await using runtime = await openRuntime({ partitions: 1 })
+  const { pass, reached, open } = gate()
+  await runtime.post(0, ...range(2_500))
+  const worker = runtime.worker({ before: (batch) => (batch.length === 1_000 ? pass() : undefined) })
+  await reached
+  await runtime.untilCounted(100)
+  const lock = await runtime.sql.reserve()
+  await lock`begin`
+  await lock`select from mailbox for update`
+  const openedAt = performance.now()
+  open()
+  const readSince = async () => {
+    const [reader] = (await runtime.redis.xinfo('CONSUMERS', runtime.key(0), 'counter')) as unknown[][]
+    return Number(reader![reader!.indexOf('idle') + 1]) < performance.now() - openedAt
+  }
+  await expect.poll(readSince).toBe(true)
+  const admin = postgres(runtime.postgresUrl, { max: 1 })
+  const cut = () => admin`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like '%with fenced%'`
+  await expect.poll(async () => (await cut()).length).toBe(1)
+  await admin.end()
+  await lock`commit`
+  lock.release()
+  await runtime.untilCounted(2_500)
+  expect(await runtime.values(0)).toEqual(range(2_500))
+  expect(worker.has('starting over')).toBe(true)
+})
+
+test.concurrent('the reported lag is what is not committed', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   const worker = runtime.worker()
   await runtime.post(0, ...range(20))
@@ -229,7 +251,7 @@ test('the reported lag is what is not committed', async () => {
   expect(group?.lag).toBe(5)
 })
 
-test('committed messages are trimmed from the mailbox', async () => {
+test.concurrent('committed messages are trimmed from the mailbox', async () => {
   await using runtime = await openRuntime({ partitions: 1 })
   runtime.worker()
   await runtime.post(0, ...range(1_000))
@@ -387,27 +409,6 @@ test.concurrent('W4: nor does a letter whose content Postgres refuses in every f
   expect(await listLetters(runtime.sql, 10)).toMatchObject([
     { position: refused, fields: [], reason: expect.stringContaining('cannot be kept') },
   ])
-})
-
-test.concurrent('a redriven letter that fails again stays', async () => {
-  await using runtime = await openRuntime({ partitions: 1 })
-  const worker = runtime.worker()
-  await runtime.post(0, 'gibberish', 'no number', 1)
-  await runtime.untilCounted(1)
-  const before = await listLetters(runtime.sql, 10)
-  expect(await redriveLetters(runtime.sql, 'all')).toBe(2)
-  const reported = () => worker.said.filter((line) => line.includes('set a message aside')).length
-  await runtime.until(() => reported() === 4)
-  // No further redrive was requested, so several rounds leave the letters alone.
-  let rounds = 0
-  await runtime.until(() => ++rounds > 3)
-  expect(reported()).toBe(4)
-  const after = await listLetters(runtime.sql, 10)
-  const facts = (letters: typeof after) =>
-    letters
-      .map(({ position, reason, redrive }) => ({ position, reason, redrive }))
-      .sort((a, b) => (a.position < b.position ? -1 : 1))
-  expect(facts(after)).toEqual(facts(before))
 })
 
 test.concurrent('a redriven letter whose fault was fixed has its effect once, and moves no offset', async () => {

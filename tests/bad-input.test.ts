@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { ServiceName } from '../platform/config.ts'
-import { everyReservation, everyStock, receive, reserveAndWait } from './harness/acts.ts'
+import { receive, reserveAndWait } from './harness/acts.ts'
 import type { Ask } from './harness/client.ts'
 import { useSystem } from './harness/system.ts'
 
@@ -10,21 +10,16 @@ const system = useSystem()
 
 let reservationid: string
 let before: unknown
-const everything = async () => ({
-  stocks: (await everyStock(system())).map(({ bookid, qty, held, title, rules }) => ({
-    bookid,
-    qty,
-    held,
-    title,
-    rules,
-  })),
-  reservations: (await everyReservation(system())).map(({ reservationid, status }) => [
-    reservationid,
-    status,
-  ]),
-  purchases: (await system().stock.get<{ _embedded: object }>('/purchases')).body._embedded,
-  requests: (await system().stock.get<{ _embedded: object }>('/purchase-requests')).body._embedded,
-})
+/** Every row that a request may change. */
+const everything = () => system().sql`
+  select
+    (select json_agg(r order by bookid) from stock.book r) as books,
+    (select json_agg(r order by purchaseid) from stock.purchase r) as purchases,
+    (select json_agg(r order by date) from stock.closing_day r) as closing_days,
+    (select json_agg(r order by reservationid) from stock.hold r) as holds,
+    (select json_agg(r order by reservationid) from reservation.reservation r) as reservations,
+    (select json_agg(r order by userid) from reservation.standing r) as standings,
+    (select json_agg(r order by userid) from notifier.customer r) as customers`
 beforeAll(async () => {
   await receive(system(), 'known', 3)
   reservationid = (await reserveAndWait(system().reservation, 'known', 'ann')).reservationid

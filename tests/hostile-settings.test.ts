@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { afterAll, expect, inject, test } from 'vitest'
 import { migrate } from '../deploy/ops/migrate.ts'
+import { asHttpie } from './doubles/httpie.ts'
 import { receive, reserve } from './harness/acts.ts'
 import { withDatabase } from './harness/database.ts'
 import { canceledNotice, makeOriginalCalls, noticesShown, reservedNotice } from './harness/original-calls.ts'
@@ -51,7 +52,7 @@ test('with hostile database settings, the main scenario passes and times are rig
   await using system = await startOwnSystem(context, { started: false })
   await makeHostile(system.redisPrefix)
   await system.start()
-  await makeOriginalCalls(system)
+  await makeOriginalCalls(system, asHttpie)
   expect(await noticesShown(system, reservedNotice, 'test1')).toBe(1)
   expect(await noticesShown(system, canceledNotice, 'test1')).toBe(1)
 

@@ -25,7 +25,7 @@ test('a loop that hangs fails /livez and is named there, in every service, until
   expect(getPriority(notifier.pid)).toBe(Math.max(10, getPriority(stock.pid)))
 
   // Each worker looks for dead letters once a second. From now on that takes longer than the limit.
-  for (const service of serviceNames) await slowDown(system, service)
+  await Promise.all(serviceNames.map((service) => slowDown(system, service)))
   for (const service of serviceNames) {
     await eventually(async () => {
       const { status, text } = await livez(service)
@@ -34,10 +34,14 @@ test('a loop that hangs fails /livez and is named there, in every service, until
       )
     }, patience)
   }
-  for (const service of serviceNames)
-    await system.sql.unsafe(
-      `drop view ${service}.dead_letter; alter table ${service}.letters rename to dead_letter`,
-    )
+  // Each waits for the nap of its reader.
+  await Promise.all(
+    serviceNames.map((service) =>
+      system.sql.unsafe(
+        `drop view ${service}.dead_letter; alter table ${service}.letters rename to dead_letter`,
+      ),
+    ),
+  )
   for (const service of serviceNames)
     await eventually(async () => (await livez(service)).status === 200, patience)
 })
@@ -46,5 +50,5 @@ const slowDown = (system: System, service: ServiceName) =>
   system.sql.unsafe(`
     alter table ${service}.dead_letter rename to letters;
     create view ${service}.dead_letter as
-      with nap as materialized (select pg_sleep(4)) select letters.* from nap left join ${service}.letters on true;
+      with nap as materialized (select pg_sleep(3)) select letters.* from nap left join ${service}.letters on true;
     grant select on ${service}.dead_letter to ${service}`)

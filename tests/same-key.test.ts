@@ -5,7 +5,7 @@ import type { Reservation } from './harness/acts.ts'
 import type { Client } from './harness/client.ts'
 import { useSystem } from './harness/system.ts'
 
-const it = useSystem({ reservation: 2, stock: 2 })
+const it = useSystem({ reservation: 2, stock: 2, notifier: 0 })
 
 type Timed = Reservation & { createdAt: string; updatedAt: string }
 

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { Redis } from 'ioredis'
 import { expect, inject, test } from 'vitest'
+import { compileCache } from '../deploy/local/service.ts'
 import { eventually } from './doubles/eventually.ts'
 import { OwnServer } from './doubles/own-server.ts'
 import { startOwnSystem } from './harness/system.ts'
@@ -66,6 +67,7 @@ test.for(['redis', 'redis+cluster'])(
 function run(command: string, settings: Record<string, string>) {
   const env = {
     PATH: process.env.PATH,
+    ...compileCache,
     PORT: '0',
     RESERVATION_PORT: '0',
     STOCK_PORT: '0',

@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { describe, expect, inject, test } from 'vitest'
+import { launch } from '../deploy/local/service.ts'
 import { type ServiceName, serviceNames } from '../platform/config.ts'
 import { withDatabase } from './harness/database.ts'
-import { root } from './harness/service-process.ts'
 import { useSystem } from './harness/system.ts'
 
-const system = useSystem({ partitions: 8 })
+const system = useSystem({ partitions: 8, started: false })
 
 describe.concurrent.each(serviceNames)('%s', (service) => {
   test('refuses to start with another number of partitions than its database has', async () => {
@@ -42,20 +42,22 @@ async function run(
   env: Record<string, string>,
 ): Promise<{ code: number; said: string }> {
   const databaseUrl = withDatabase(inject('postgresUrl'), system().redisPrefix)
-  const child = spawn(`${root}node_modules/.bin/node`, [`${root}actors/${service}/main.ts`], {
-    env: {
-      PATH: process.env.PATH,
-      DATABASE_URL: databaseUrl,
-      REDIS_URL: system().redisUrl,
-      REDIS_PREFIX: system().redisPrefix,
-      PARTITIONS: '8',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      ...env,
-    },
+  const settings = {
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: system().redisUrl,
+    REDIS_PREFIX: system().redisPrefix,
+    PARTITIONS: '8',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    ...env,
+  }
+  const { command, args, cwd, env: all } = launch({ runtime: 'node', service, settings })
+  const child = spawn(command, args, {
+    cwd,
+    env: { PATH: process.env.PATH, ...all },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const killer = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  const killer = setTimeout(() => child.kill('SIGKILL'), 25_000)
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   clearTimeout(killer)
   return { code, said: out + err }

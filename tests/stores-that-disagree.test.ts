@@ -1,12 +1,11 @@
 /** Redis and Postgres disagree: Postgres is right, and Redis is aligned with it. */
 import { randomUUID } from 'node:crypto'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Envelope, fromFields, toFields } from '../streams/envelope.ts'
 import { partitionOf } from '../streams/partition.ts'
 import { eventually, inParallel, range } from './doubles/eventually.ts'
 import { decided, everyBook, everyNotice, receive, reserve, reserveAndWait } from './harness/acts.ts'
 import { audit, checkBookList, checkConsumers } from './harness/audit.ts'
-import { partitionOfBook } from './harness/owner.ts'
 import { fieldsOf, Producer } from './harness/producer.ts'
 import { type System, startOwnSystem, useSystem } from './harness/system.ts'
 
@@ -20,11 +19,11 @@ const allTold = (system: System, userids: string[]) =>
     return true
   })
 
-const partitions = 2
+const partitions = 8
 const shared = useSystem({ partitions })
 const readers = (count: number) => range(count).map((n) => `reader-${n}`)
 
-test('R4: events deleted before they were read still lead to notices', async (context) => {
+test.concurrent('R4: events deleted before they were read still lead to notices', async (context) => {
   await using system = await startOwnSystem(context, { partitions: 1 })
   await using producer = new Producer(system)
   await receive(system, 'book', 20)
@@ -37,7 +36,7 @@ test('R4: events deleted before they were read still lead to notices', async (co
   await allTold(system, readers(20))
 })
 
-test('R4: an entry inserted between two events is not an event', async (context) => {
+test.concurrent('R4: an entry inserted between two events is not an event', async (context) => {
   await using system = await startOwnSystem(context, { partitions: 1 })
   await using producer = new Producer(system)
   await receive(system, 'book', 5)
@@ -48,7 +47,7 @@ test('R4: an entry inserted between two events is not an event', async (context)
   await audit(system, { received: { book: 5 }, accepted: [] })
 })
 
-test('while another client keeps deleting entries, every reservation has one outcome and one notice', async (context) => {
+test.concurrent('while another client keeps deleting entries, every reservation has one outcome and one notice', async (context) => {
   await using system = await startOwnSystem(context, { partitions: 2 })
   await using producer = new Producer(system)
   const books = ['a', 'b', 'c', 'd']
@@ -72,6 +71,25 @@ test('while another client keeps deleting entries, every reservation has one out
   await allTold(system, readers(200))
 })
 
+test.concurrent('a new database starts from the beginning, although Redis holds the streams of another', async (context) => {
+  const partitions = 2
+  const before = await startOwnSystem(context, { partitions })
+  await receive(before, 'book', 5)
+  await inParallel(readers(10), 10, (userid) => reserveAndWait(before.reservation, 'book', userid))
+  await allTold(before, readers(10))
+  await before[Symbol.asyncDispose]()
+
+  await using system = await startOwnSystem(context, {
+    partitions,
+    env: { REDIS_PREFIX: before.redisPrefix },
+  })
+  await receive(system, 'book', 2)
+  const { reservationid } = await reserve(system.reservation, 'book', 'ann')
+  const accepted = [await decided(system.reservation, reservationid)]
+  await audit(system, { received: { book: 2 }, accepted })
+  await allTold(system, ['ann'])
+})
+
 /** Entries that another client may write in place of the next event. */
 const intruders: Record<string, (last: string[]) => string[]> = {
   'what is no message': () => ['g', 'garbage'],
@@ -89,6 +107,12 @@ const intruders: Record<string, (last: string[]) => string[]> = {
     })),
 }
 
+/** A book of that partition. */
+const bookIn = (partition: number) =>
+  range(100)
+    .map((n) => `book-${n}`)
+    .find((it) => partitionOf(it, partitions) === partition)!
+
 /** A book of another partition. */
 const elsewhere = (bookid: string) =>
   range(100)
@@ -100,66 +124,53 @@ function changedLast(last: string[], change: (event: Envelope) => Envelope): str
   return toFields([change(events.at(-1)!)])
 }
 
-test.each(Object.entries(intruders))(
-  '%s under the next sequence replaces no event',
-  { timeout: 60_000 },
-  async (_, intruder) => {
-    const system = shared()
-    await using producer = new Producer(system)
-    const book = `book-${randomUUID()}`
-    await receive(system, book, 1)
-    const key = producer.eventsOf(book)
-    const slipIn = async () => {
-      // The stream is empty for a moment while it is recreated.
-      const last = await eventually(
-        async () => (await producer.redis.xrevrange(key, '+', '-', 'COUNT', 1))[0],
-      )
-      const next = Number(last[0].split('-')[0]) + 1
-      // Stock may have published one meanwhile; then this hits its next event.
-      await producer.redis.xadd(key, `${next}-0`, ...intruder(last[1])).catch(() => {})
-    }
-    await slipIn()
-    expect((await reserveAndWait(system.reservation, book, 'ann')).status).toBe('Reserved')
-    await slipIn()
-    await receive(system, book, 7)
-    // A partition that is quarantined twice in a row rests for some seconds each time.
-    const isListed = async () => (await everyBook(system)).find((it) => it.bookid === book)?.qty === 7
-    await eventually(isListed, { timeoutMs: 30_000 })
-    await checkConsumers(system)
-    await checkBookList(system)
-    const logged = await system.sql<{ id: string }[]>`
-      select id from stock.event_log where partition = ${partitionOfBook(system, book)} order by seq`
-    await eventually(async () => {
-      const ids = (await producer.messages(key)).map((it) => it.id)
-      return (
-        ids.length > 0 &&
-        ids.join() ===
-          logged
-            .slice(-ids.length)
-            .map((it) => it.id)
-            .join()
-      )
-    })
-    const notices = await everyNotice(system, '&userid=ann')
-    expect(notices.filter((it) => it.bookid === book && it.channel === 'console')).toHaveLength(1)
-  },
-)
+// Each in a partition of its own, side by side: a partition that is quarantined twice in a row rests for some seconds each time.
+describe.concurrent('in an event stream', () => {
+  test.each(Object.entries(intruders).map(([name, intruder], partition) => ({ name, intruder, partition })))(
+    '$name under the next sequence replaces no event',
+    { timeout: 60_000 },
+    async ({ intruder, partition }) => {
+      const system = shared()
+      await using producer = new Producer(system)
+      const book = bookIn(partition)
+      await receive(system, book, 1)
+      const key = producer.eventsOf(book)
+      const slipIn = async () => {
+        // The stream is empty for a moment while it is recreated.
+        const last = await eventually(
+          async () => (await producer.redis.xrevrange(key, '+', '-', 'COUNT', 1))[0],
+        )
+        const next = Number(last[0].split('-')[0]) + 1
+        // Stock may have published one meanwhile; then this hits its next event.
+        await producer.redis.xadd(key, `${next}-0`, ...intruder(last[1])).catch(() => {})
+      }
+      await slipIn()
+      expect((await reserveAndWait(system.reservation, book, 'ann')).status).toBe('Reserved')
+      await slipIn()
+      await receive(system, book, 7)
+      const isListed = async () => (await everyBook(system)).find((it) => it.bookid === book)?.qty === 7
+      await eventually(isListed, { timeoutMs: 30_000 })
+      const logged = await system.sql<{ id: string }[]>`
+        select id from stock.event_log where partition = ${partition} order by seq`
+      await eventually(async () => {
+        const ids = (await producer.messages(key)).map((it) => it.id)
+        return (
+          ids.length > 0 &&
+          ids.join() ===
+            logged
+              .slice(-ids.length)
+              .map((it) => it.id)
+              .join()
+        )
+      })
+    },
+  )
+})
 
-test('a new database starts from the beginning, although Redis holds the streams of another', async (context) => {
-  const partitions = 2
-  const before = await startOwnSystem(context, { partitions })
-  await receive(before, 'book', 5)
-  await inParallel(readers(10), 10, (userid) => reserveAndWait(before.reservation, 'book', userid))
-  await allTold(before, readers(10))
-  await before[Symbol.asyncDispose]()
-
-  await using system = await startOwnSystem(context, {
-    partitions,
-    env: { REDIS_PREFIX: before.redisPrefix },
-  })
-  await receive(system, 'book', 2)
-  const { reservationid } = await reserve(system.reservation, 'book', 'ann')
-  const accepted = [await decided(system.reservation, reservationid)]
-  await audit(system, { received: { book: 2 }, accepted })
-  await allTold(system, ['ann'])
+test('after that, every event was consumed once, and the book list shows the stock', async () => {
+  await checkConsumers(shared())
+  await checkBookList(shared())
+  const notices = await everyNotice(shared(), '&userid=ann')
+  const shown = notices.filter((it) => it.channel === 'console').map((it) => it.bookid)
+  expect(shown.sort()).toEqual(range(Object.keys(intruders).length).map(bookIn).sort())
 })

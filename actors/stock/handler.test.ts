@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import { inBatches } from '../../streams/event-batch.ts'
 import { isDataError, type Sql } from '../../streams/postgres.ts'
@@ -9,6 +9,23 @@ import { stockCommandHandler } from './handler.ts'
 import { movements, stock } from './queries.ts'
 import { presets } from './rules.ts'
 import { BookActor, deadline, instants, withoutRules, withRules } from './testing.ts'
+
+let database: Awaited<ReturnType<typeof openDatabase>>
+beforeAll(async () => {
+  database = await openDatabase('stock', 1)
+})
+afterAll(() => database[Symbol.asyncDispose]())
+
+/** @returns the database, as it was before the first command. */
+async function emptied(): Promise<Sql> {
+  const { sql } = database
+  const tables = await sql<{ name: string }[]>`
+    select tablename as name from pg_tables
+    where schemaname = current_schema and tablename not in ('mailbox', 'worker', 'migration', 'incarnation')`
+  await sql`truncate ${sql(tables.map((it) => it.name))} restart identity`
+  await sql`update mailbox set position = '0-0', processed = 0, seq = 0, trimmed = 0`
+  return sql
+}
 
 /** A linear congruential generator (Numerical Recipes): the same numbers each time. */
 function dice(seed: number) {
@@ -118,8 +135,7 @@ test.each([1, 2, 3])('any batching of the same commands has the same effects (hi
   const commands = history(seed, 150)
   const runs = []
   for (const size of [1, 7, 150]) {
-    await using database = await openDatabase('stock', 1)
-    runs.push(await handled(database.sql, commands, size))
+    runs.push(await handled(await emptied(), commands, size))
   }
   const [oneByOne, inBatches, atOnce] = runs
   expect(oneByOne!.decisions.length).toBeGreaterThan(100)
@@ -182,8 +198,7 @@ test.each([1, 2])(
     const wanted = events.map((it) => JSON.stringify(it))
     const runs = []
     for (const size of [40, 900]) {
-      await using database = await openDatabase('stock', 1)
-      const run = await handled(database.sql, commands, size, withRules(rules, deadline, deadline))
+      const run = await handled(await emptied(), commands, size, withRules(rules, deadline, deadline))
       expect(run.decisions).toEqual(wanted)
       runs.push(run)
     }
@@ -255,16 +270,14 @@ test.each<[name: string, given: StockCommand[], batch: StockCommand[]]>([
   const wanted = commands.flatMap((it) => actor.take(it)).map((it) => JSON.stringify(it))
   const runs = []
   for (const size of [1, given.length]) {
-    await using database = await openDatabase('stock', 1)
-    runs.push(await handled(database.sql, commands, size, withRules(presets.library, deadline, deadline)))
+    runs.push(await handled(await emptied(), commands, size, withRules(presets.library, deadline, deadline)))
   }
   for (const run of runs) expect(run.decisions).toEqual(wanted)
   expect(runs[1]).toEqual(runs[0])
 })
 
 test('movements of a book are paged newest first, with any page size and any number per commit', async () => {
-  await using database = await openDatabase('stock', 1)
-  const { sql } = database
+  const sql = await emptied()
   await handled(sql, history(5, 150), 150)
   for (const bookid of range(4).map((n) => `book-${n}`)) {
     const logged = await sql<{ seq: number; id: string }[]>`
@@ -282,8 +295,7 @@ test('movements of a book are paged newest first, with any page size and any num
 })
 
 test('repeated commands have no second effect and get the same answers', async () => {
-  await using database = await openDatabase('stock', 1)
-  const { sql } = database
+  const sql = await emptied()
   const commands = history(4, 80)
   const before = await handled(sql, commands, 80)
   await sql`update mailbox set position = '0-0', seq = 0`
@@ -297,7 +309,6 @@ test('repeated commands have no second effect and get the same answers', async (
 })
 
 test('a command that is refused, and repeated in the same batch or the next, stays refused', async () => {
-  await using database = await openDatabase('stock', 1)
   const withdrawal = (n: number): StockCommand => ({
     type: 'WithdrawCopies',
     bookid: 'b',
@@ -307,7 +318,7 @@ test('a command that is refused, and repeated in the same batch or the next, sta
   })
   const [first, second] = [withdrawal(1), withdrawal(2)]
   const repeated = [first, first, second, second]
-  const { commands } = await handled(database.sql, repeated, 3, withRules(presets.library))
+  const { commands } = await handled(await emptied(), repeated, 3, withRules(presets.library))
   expect(commands.map((it) => it.refused)).toEqual(['CopiesHeld', 'CopiesHeld'])
 })
 

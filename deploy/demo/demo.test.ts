@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startChild } from '../local/processes/child.ts'
 import { listProcesses } from '../local/processes/kill-tree.ts'
 import { root } from '../local/root.ts'
+import { compileCache } from '../local/service.ts'
 import type { Scene } from './acts/act.ts'
 import { rush } from './acts/rush.ts'
 import { BrokenPromise, Stage } from './stage.ts'
@@ -24,7 +25,7 @@ async function demo(...args: string[]) {
     command: process.execPath,
     args: [join(root, 'deploy/demo/main.ts'), ...args],
     env: {
-      ...{ PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: dir },
+      ...{ PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: dir, ...compileCache },
       ...{ DATABASE_URL: 'postgres://u@127.0.0.1:1/x', REDIS_URL: 'redis://127.0.0.1:1', PORT: 'x' },
     },
     graceMs: 20_000,

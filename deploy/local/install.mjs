@@ -12,14 +12,20 @@ import { spawn } from 'node:child_process'
 import { delimiter, join } from 'node:path'
 import { installNeed } from './install/install-program.mjs'
 import { installPackages } from './install/packages.mjs'
-import { bin, InstallError, onDeno, say } from './install/shell.mjs'
+import { bin, compileCache, InstallError, onDeno, say } from './install/shell.mjs'
 
 const parentPollMs = 250
 
 /** Runs the pinned Node, or the Deno that runs this, in place of this process: same terminal, signals and exit code. */
 function become(args, byDeno) {
   const { RUNTIME = byDeno ? 'deno' : undefined } = process.env
-  const env = { ...process.env, PATH: onPathFirst(bin), ...(RUNTIME && { RUNTIME }), ...withoutProxy() }
+  const env = {
+    NODE_COMPILE_CACHE: compileCache,
+    ...process.env,
+    PATH: onPathFirst(bin),
+    ...(RUNTIME && { RUNTIME }),
+    ...withoutProxy(),
+  }
   const program = byDeno ? process.execPath : join(bin, 'node')
   // Deno would understand the options of Node, but not all of them.
   const child = spawn(program, byDeno ? ['run', '-A', ...args] : args, { stdio: 'inherit', env })

@@ -12,7 +12,7 @@ import { freePort } from './processes/free-port.ts'
 import { commandLine } from './processes/orphan.ts'
 import { findProgram } from './processes/program.ts'
 import { root } from './root.ts'
-import { programOf } from './service.ts'
+import { compileCache, programOf } from './service.ts'
 import { toSettings } from './settings.ts'
 
 const startMaxMs = 60_000
@@ -59,7 +59,7 @@ async function start(env: NodeJS.ProcessEnv = {}, args: string[] = [], around: s
     command: command!,
     args: rest,
     cwd: root,
-    env: { PATH: process.env.PATH, DATA_DIR: join(dir, 'data'), ...anyPorts, ...env },
+    env: { PATH: process.env.PATH, ...compileCache, DATA_DIR: join(dir, 'data'), ...anyPorts, ...env },
     graceMs: 20_000,
     onLine: (line) => lines.push(line),
   })
@@ -79,7 +79,7 @@ async function ready(child: Child): Promise<Record<'reservation' | 'stock' | 'no
 /** @returns what `npm run seed` prints. */
 async function seed(): Promise<string[]> {
   const script = join(root, 'deploy/seed/main.ts')
-  const env = { PATH: process.env.PATH, DATA_DIR: join(dir, 'data') }
+  const env = { PATH: process.env.PATH, ...compileCache, DATA_DIR: join(dir, 'data') }
   const child = await startChild({ command: process.execPath, args: [script], env })
   expect(await child.exited, child.tail().join('\n')).toEqual({ code: 0, signal: null })
   return child.tail()
@@ -246,8 +246,8 @@ describe.sequential('a system', () => {
   test('ends when its starter is killed, and the next start can use the folder', async () => {
     const pids = await children(system.child.pid)
     system.child.kill('SIGKILL')
-    system = await start()
-    urls = await ready(system.child)
+    system = await start({ SERVICES: 'stock' })
+    await ready(system.child)
     await vi.waitUntil(() => allGone(pids), 20_000)
     system.child.kill('SIGTERM')
     expect(await system.child.exited, system.lines.join('\n')).toEqual({ code: 0, signal: null })
@@ -256,7 +256,7 @@ describe.sequential('a system', () => {
 
 test('a start that wakes up after another machine took its folder kills its servers, and nothing is written', async () => {
   const DATA_DIR = join(dir, 'lost')
-  const { child, lines } = await start({ DATA_DIR })
+  const { child, lines } = await start({ DATA_DIR, SERVICES: 'stock' })
   await ready(child)
   const pids = (await descendants(child.pid)).filter((pid) => pid !== child.pid)
   child.kill('SIGSTOP')
@@ -273,18 +273,18 @@ test('a start that wakes up after another machine took its folder kills its serv
 }, 120_000)
 
 test('begins with an empty Redis if that cannot read its data, and nothing is lost', async () => {
-  const DATA_DIR = join(dir, 'unreadable')
-  const first = await start({ DATA_DIR })
+  const settings = { DATA_DIR: join(dir, 'unreadable'), SERVICES: 'reservation,stock' }
+  const first = await start(settings)
   const before = await ready(first.child)
   expect((await post(`${before.stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
   const { reservationid } = (await json(
     post(`${before.reservation}/reservations`, { bookid: '1', userid: 'test1' }),
   )) as { reservationid: string }
   await first.child.stop()
-  const log = join(DATA_DIR, 'redis/appendonlydir/appendonly.aof.1.incr.aof')
+  const log = join(settings.DATA_DIR, 'redis/appendonlydir/appendonly.aof.1.incr.aof')
   await writeFile(log, Buffer.alloc(700), { flag: 'a' })
 
-  const second = await start({ DATA_DIR })
+  const second = await start(settings)
   const urls = await ready(second.child)
   expect(second.lines).toContainEqual(
     expect.stringMatching(
@@ -322,7 +322,7 @@ describe('the address of the services', () => {
     ['[::1]', 'http://[::1]:', false],
   ])('HOST=%s: at %s, open to the network: %s', { timeout: 60_000 }, async ([host, url, open], context) => {
     context.skip(host.includes(':') && !hasIPv6, 'this machine has no IPv6')
-    const { child, lines } = await start({ ...stores(), HOST: host })
+    const { child, lines } = await start({ ...stores(), HOST: host, SERVICES: 'stock' })
     const urls = await ready(child)
     expect(urls.stock.replace(/\d+$/, '')).toBe(url)
     expect((await fetch(`${urls.stock}/readyz`)).status).toBe(200)
@@ -458,6 +458,7 @@ test.concurrent.each(['node', 'deno'] as const)(
       cwd: folder,
       env: {
         PATH: process.env.PATH,
+        ...compileCache,
         DATA_DIR: folder,
         ...anyPorts,
         STOCK_PORT: '0',

@@ -6,8 +6,8 @@ import { networkInterfaces } from 'node:os'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
-import { programOf } from '../../deploy/local/service.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compileCache, programOf } from '../../deploy/local/service.ts'
 import type { ProblemBody } from './testing/bench.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -39,7 +39,7 @@ class Small implements AsyncDisposable {
     const { PATH = '', HOME = '' } = process.env
     this.#child = spawn(binary!, [...args, small, ...(fault ? [fault] : [])], {
       cwd: root,
-      env: { PATH, HOME, ...sound, ...env },
+      env: { PATH, HOME, ...compileCache, ...sound, ...env },
     })
     const hear = (line: Line) => {
       this.lines.push(line)
@@ -111,9 +111,15 @@ const residentBytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024
 
 describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
+  const origin = 'https://app.example'
+  /** For tests that do not end it. */
+  let it: Small
+  beforeAll(() => {
+    it = new Small(runtime, { CORS_ORIGINS: origin })
+  })
+  afterAll(() => it[Symbol.asyncDispose]())
+
   test('a service responds, and refuses invalid requests', async () => {
-    const origin = 'https://app.example'
-    await using it = new Small(runtime, { CORS_ORIGINS: origin })
     const url = await it.url()
     const post = (body: BodyInit, type = 'application/json') =>
       fetch(`${url}/echo`, {
@@ -140,7 +146,6 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   })
 
   test('probes, metrics and docs have a port of their own; the other port has only two probes', async () => {
-    await using it = new Small(runtime)
     const [url, opsUrl] = [await it.url(), await it.opsUrl()]
     const status = async (at: string) => {
       const response = await fetch(at)
@@ -159,7 +164,6 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   })
 
   test('unusual HTTP requests get the same responses on both runtimes', async () => {
-    await using it = new Small(runtime)
     const port = Number(new URL(await it.url()).port)
     const old = (line: string) => `${line} HTTP/1.0\r\n\r\n`
     const to = (host: string, path = '/readyz') =>
@@ -195,7 +199,6 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   })
 
   test('an unknown expectation is ignored', async () => {
-    await using it = new Small(runtime)
     const port = Number(new URL(await it.url()).port)
     const head = ['POST /echo HTTP/1.1', 'host: x', 'connection: close', 'content-type: application/json']
     const sent = [...head, 'content-length: 9', 'expect: the-best', '', '{"qty":1}'].join('\r\n')
@@ -241,7 +244,6 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   })
 
   test('HEAD has the headers of GET, and no wrong length', async () => {
-    await using it = new Small(runtime)
     const url = await it.opsUrl()
     for (const path of ['/readyz', '/livez', '/openapi.json', '/docs', await scriptOf(url), '/nothing']) {
       const [head, get] = [await fetch(url + path, { method: 'HEAD' }), await fetch(url + path)]
@@ -253,7 +255,6 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   })
 
   test('bytes that are not UTF-8 are refused, and a byte order mark is ignored, by length and in chunks', async () => {
-    await using it = new Small(runtime)
     const url = await it.url()
     const json = (text: string) => new TextEncoder().encode(text)
     const korean = Uint8Array.of(0xb8, 0xf0)
@@ -282,7 +283,6 @@ describe.each(['node', 'deno'] as const)('on %s', (runtime) => {
   })
 
   test('the script of the reference page is in memory once, however many requests want it', async () => {
-    await using it = new Small(runtime)
     const url = await it.opsUrl()
     const script = await scriptOf(url)
     await (await fetch(url + script)).arrayBuffer()

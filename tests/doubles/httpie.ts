@@ -5,6 +5,9 @@ import type { Client } from '../harness/client.ts'
 
 export type Printed = { status: number; body: Record<string, unknown> }
 
+/** How a test sends a request that is written as for HTTPie. */
+export type Http = typeof http
+
 /** @returns the output of the real command, checked against the service's OpenAPI document. */
 export async function http(
   method: string,
@@ -20,5 +23,21 @@ export async function http(
   const contentType = head!.match(/^content-type: *([^;\n]*)/im)?.[1] ?? ''
   const body = JSON.parse(rest.join('\n\n'))
   service.contract.check(method, path, { status, contentType, body })
+  return { status, body }
+}
+
+/** The same request without a process of its own: fields in a JSON body as text, headers with a colon. */
+export async function asHttpie(
+  method: string,
+  service: Client,
+  path: string,
+  ...items: string[]
+): Promise<Printed> {
+  const partsOf = (separator: '=' | ':') =>
+    items.filter((it) => /[=:]/.exec(it)?.[0] === separator).map((it) => it.split(separator, 2))
+  const fields = partsOf('=')
+  const headers = { accept: 'application/json, */*;q=0.5', ...Object.fromEntries(partsOf(':')) }
+  const json = fields.length > 0 ? Object.fromEntries(fields) : undefined
+  const { status, body } = await service.ask<Printed['body']>(method, path, { json, headers })
   return { status, body }
 }

@@ -7,7 +7,7 @@ import { audit } from '../harness/audit.ts'
 import { Producer } from '../harness/producer.ts'
 import { useSystem } from '../harness/system.ts'
 
-const system = useSystem({ stock: 2, reservation: 2 })
+const system = useSystem({ stock: 2, reservation: 2, notifier: 0 })
 const received: Record<string, number> = {}
 const receiveNew = async (bookid: string, qty: number) => {
   received[bookid] = qty

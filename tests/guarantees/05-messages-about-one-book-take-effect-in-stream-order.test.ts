@@ -11,7 +11,7 @@ import { type System, startOwnSystem } from '../harness/system.ts'
 test('effects follow the stream, message by message, even when the owner is killed', {
   timeout: 60_000,
 }, async (context) => {
-  await using system = await startOwnSystem(context, { stock: 2 })
+  await using system = await startOwnSystem(context, { stock: 2, reservation: 0, notifier: 0 })
   await using producer = new Producer(system)
   // Two books with mixed messages; the order within each must hold.
   const books = ['north', 'south']

@@ -1,16 +1,22 @@
 /** The HTTPie calls from the README of this system's predecessor. */
 import { expect } from 'vitest'
 import { eventually } from '../doubles/eventually.ts'
-import { http } from '../doubles/httpie.ts'
-import type { Client } from './client.ts'
+import { type Http, http as httpie } from '../doubles/httpie.ts'
 import type { System } from './system.ts'
 
 export const reservedNotice = '##### 예약 완료 되었습니다 #####'
 export const canceledNotice = '##### 예약 취소 되었습니다 #####'
 
-/** Makes every call in order and checks its response. */
-export async function makeOriginalCalls(system: Pick<System, 'reservation' | 'stock'>): Promise<void> {
+/** Makes every call in order and checks its response. @param http how it sends them; with HTTPie by default. */
+export async function makeOriginalCalls(
+  system: Pick<System, 'reservation' | 'stock'>,
+  http: Http = httpie,
+): Promise<void> {
   const { reservation, stock } = system
+  const showsStatus = (id: string, status: string) =>
+    eventually(async () => (await http('GET', reservation, `/reservations/${id}`)).body.status === status, {
+      message: `Reservation ${id} never became ${status}`,
+    })
 
   // Three copies of book 1 arrive; HTTPie sends the quantity as a string.
   const arrival = await http('POST', stock, '/stocks', 'bookid=1', 'qty=3')
@@ -19,7 +25,7 @@ export async function makeOriginalCalls(system: Pick<System, 'reservation' | 'st
   const success = await http('POST', reservation, '/reservations', 'bookid=1', 'userid=test1')
   expect(success).toMatchObject({ status: 201, body: { bookid: '1', userid: 'test1' } })
   const id = String(success.body.reservationid)
-  await showsStatus(reservation, id, 'Reserved')
+  await showsStatus(id, 'Reserved')
   expect(await http('GET', stock, '/stocks/1')).toMatchObject({ status: 200, body: { qty: 2, held: 1 } })
 
   // Book 2 is known, but has no copy.
@@ -29,7 +35,7 @@ export async function makeOriginalCalls(system: Pick<System, 'reservation' | 'st
   })
   const failure = await http('POST', reservation, '/reservations', 'userid=user', 'bookid=2')
   expect(failure.status).toBe(201)
-  await showsStatus(reservation, String(failure.body.reservationid), 'Failed')
+  await showsStatus(String(failure.body.reservationid), 'Failed')
 
   const cancellation = await http('PATCH', reservation, `/reservations/${id}`, 'status=Canceled')
   expect(cancellation).toMatchObject({ status: 200, body: { reservationid: id, status: 'Canceled' } })
@@ -47,8 +53,3 @@ export async function noticesShown(system: System, line: string, userid: string)
   await eventually(() => lines().length > 0, { message: `${userid} got no notice: ${line}` })
   return lines().length
 }
-
-const showsStatus = (reservation: Client, id: string, status: string) =>
-  eventually(async () => (await http('GET', reservation, `/reservations/${id}`)).body.status === status, {
-    message: `Reservation ${id} never became ${status}`,
-  })

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../../..', import.meta.url))
 export const modules = join(root, 'node_modules')
 export const bin = join(modules, '.bin')
+/** Node keeps compiled files here (`service.ts`), so that every program after the first one starts faster. */
+export const compileCache = join(modules, '.cache', 'compile')
 
 /** `deno task` runs the installer, and then everything else, on Deno: neither Node nor npm need be there. */
 export const onDeno = 'Deno' in globalThis

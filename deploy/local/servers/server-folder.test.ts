@@ -10,6 +10,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Child, startChild } from '../processes/child.ts'
 import { tryLock } from '../processes/flock.mjs'
 import { commandLine } from '../processes/orphan.ts'
+import { compileCache } from '../service.ts'
 import { startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
 
@@ -67,7 +68,7 @@ async function startElsewhere(around: string[] = []): Promise<Started> {
     name: 'starter',
     command: command!,
     args,
-    env: { PATH: process.env.PATH },
+    env: { PATH: process.env.PATH, ...compileCache },
   })
   starters.push(starter)
   const line = await starter.line(/^up /, 30_000)
@@ -126,10 +127,12 @@ async function get(url: string, key: string): Promise<string | null> {
 
 test('F2: the servers of a live starter are left alone', async () => {
   const { urls } = await startElsewhere()
-  await expect(postgresHere()).rejects.toThrow(
-    /postgres is in use by the Postgres of another start: stop that first$/,
-  )
-  await expect(redisHere()).rejects.toThrow(/redis is in use by the Redis of another start: stop that first$/)
+  await Promise.all([
+    expect(postgresHere()).rejects.toThrow(
+      /postgres is in use by the Postgres of another start: stop that first$/,
+    ),
+    expect(redisHere()).rejects.toThrow(/redis is in use by the Redis of another start: stop that first$/),
+  ])
   expect(await query(urls.postgres, 'select 7 as n')).toEqual([{ n: 7 }])
   await set(urls.redis, 'k')
 })

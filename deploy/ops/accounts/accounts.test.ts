@@ -10,6 +10,7 @@ import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Passwords, type ServiceName, serviceNames } from '../../../platform/config.ts'
 import { eventually, range } from '../../../tests/doubles/eventually.ts'
+import { asHttpie } from '../../../tests/doubles/httpie.ts'
 import { OwnServer } from '../../../tests/doubles/own-server.ts'
 import { receive, reserve } from '../../../tests/harness/acts.ts'
 import { withDatabase } from '../../../tests/harness/database.ts'
@@ -81,7 +82,7 @@ const key = (partition: number, of: 'mailbox' | 'events') =>
   `{${system.redisPrefix}:stock-${partition}}:${of}`
 
 test("each service works as its own role and user: the predecessor's calls pass", async () => {
-  await makeOriginalCalls(system)
+  await makeOriginalCalls(system, asHttpie)
   expect(await noticesShown(system, reservedNotice, 'test1')).toBe(1)
   expect(await noticesShown(system, canceledNotice, 'test1')).toBe(1)
 
