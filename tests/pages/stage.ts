@@ -45,7 +45,13 @@ export class Stage {
 
   /** Opens a window of a new browser, in English unless `locale` says otherwise. Paths are relative to the pages. */
   async window({ as, allowed, ...options }: WindowOptions = {}): Promise<Page> {
-    const context = await this.#browser.newContext({ baseURL: this.url, locale: 'en', ...options })
+    const context = await this.#browser.newContext({
+      baseURL: this.url,
+      locale: 'en',
+      // A color that is changing has no contrast that could be measured.
+      reducedMotion: 'reduce',
+      ...options,
+    })
     this.#open.push(context)
     context.setDefaultTimeout(patienceMs)
     if (as) {
