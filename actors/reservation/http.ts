@@ -1,5 +1,5 @@
 /** The customers' HTTP API: reserve, read, cancel and follow reservations, and list books. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { About, App } from '../../platform/http/app.ts'
 import { goneOf } from '../../platform/http/departure.ts'
@@ -10,9 +10,19 @@ import type { Places } from '../../platform/http/places.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
+import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
 import { traceOf } from '../../platform/http/trace.ts'
+import {
+  customerOf,
+  forbidden,
+  hasRole,
+  maySee,
+  ownOf,
+  requireRole,
+  whoOf,
+} from '../../platform/identity/caller.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
 import { findBooks } from './books.ts'
@@ -20,7 +30,7 @@ import type { Desk } from './desk.ts'
 import * as examples from './examples.ts'
 import { follow, nothingToFollow } from './follow.ts'
 import type { Positions } from './positions.ts'
-import { isFinal, type Reservation, statuses } from './reservation.ts'
+import { type Cancellation, isFinal, type NewReservation, type Reservation, statuses } from './reservation.ts'
 import {
   bookSchema,
   cancellationSchema,
@@ -70,29 +80,31 @@ export type ReservationHttpOptions = {
 
 const params = z.object({ reservationid: z.uuid() })
 
-const create = createRoute({
-  method: 'post',
-  path: '/reservations',
-  operationId: 'reserve',
-  summary: 'Reserve one copy of a book',
-  description:
-    'The reservation is accepted immediately, even if stock is down, and decided shortly after. With `Prefer: wait=N` (seconds, at most 30) the response is held until the reservation is decided. Beyond the customer’s limit, and while they are blocked, the reservation fails at once, with its reason.',
-  tags: ['reservations'],
-  request: {
-    headers: z.object({
-      'idempotency-key': idempotencyHeader,
-      prefer: z.string().optional().openapi({ example: 'wait=5' }),
-    }),
-    body: jsonBody(newReservationSchema, examples.newReservation),
-  },
-  responses: {
-    201: {
-      ...jsonAnswer(reservationSchema, 'The reservation is accepted', examples.reservation),
-      headers: z.object({ location: z.string(), 'preference-applied': z.string().optional() }),
+const create = (guarded: boolean) =>
+  createRoute({
+    method: 'post',
+    path: '/reservations',
+    operationId: 'reserve',
+    summary: 'Reserve one copy of a book',
+    description:
+      'The reservation is accepted immediately, even if stock is down, and decided shortly after. With `Prefer: wait=N` (seconds, at most 30) the response is held until the reservation is decided. Beyond the customer’s limit, and while they are blocked, the reservation fails at once, with its reason.',
+    tags: ['reservations'],
+    access: ['customer', 'stock-manager', 'service'],
+    request: {
+      headers: z.object({
+        'idempotency-key': idempotencyHeader,
+        prefer: z.string().optional().openapi({ example: 'wait=5' }),
+      }),
+      body: jsonBody(newReservationSchema(guarded), examples.newReservation),
     },
-    ...problemResponses(422),
-  },
-})
+    responses: {
+      201: {
+        ...jsonAnswer(reservationSchema, 'The reservation is accepted', examples.reservation),
+        headers: z.object({ location: z.string(), 'preference-applied': z.string().optional() }),
+      },
+      ...problemResponses(422),
+    },
+  })
 
 const list = createRoute({
   method: 'get',
@@ -100,6 +112,7 @@ const list = createRoute({
   operationId: 'listReservations',
   summary: 'List reservations',
   tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
   request: {
     query: z.object({
       ...pageQuery,
@@ -126,6 +139,7 @@ const get = createRoute({
   operationId: 'getReservation',
   summary: 'Get a reservation',
   tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { params },
   responses: {
     200: jsonAnswer(reservationSchema, 'The reservation', examples.reservation),
@@ -141,6 +155,7 @@ const cancel = createRoute({
   description:
     'A reservation can be canceled until it failed, its hold expired, or its copy was handed over. Canceling a reservation again has no further effect.',
   tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'service'],
   request: { params, body: jsonBody(cancellationSchema, examples.cancellation) },
   responses: {
     200: jsonAnswer(reservationSchema, 'The canceled reservation', examples.canceled),
@@ -156,6 +171,7 @@ const events = createRoute({
   description:
     'Server-Sent Events: the current status, then each change until the status is final. While the reservation waits, its position is sent too, at most once a minute.',
   tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { params, headers: z.object({ 'last-event-id': z.string().optional() }) },
   responses: {
     200: {
@@ -176,6 +192,7 @@ const eventsOfCustomer = createRoute({
   description:
     'Server-Sent Events as of a single reservation, for those of the customer that are active when the stream begins, at most the newest 100. It ends when all are final. A client that reconnects starts again, whatever `Last-Event-ID` it sends: with the current status of those that are active by then. One that ended meanwhile is not among them and can be read by itself, and one that was made meanwhile is.',
   tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { query: z.object({ userid: idSchema }) },
   responses: {
     200: {
@@ -195,6 +212,7 @@ const books = createRoute({
   description:
     'The list follows stock’s events: it may lag slightly, but never goes back to an older state. `q` is a part of a book’s id, title, author or ISBN. The search ignores case, accents and strokes, character width, repeated spaces and hyphens in ISBNs.',
   tags: ['books'],
+  access: 'anyone',
   request: {
     headers: tagHeader,
     query: z.object({
@@ -226,8 +244,9 @@ export function mountReservations(options: ReservationHttpOptions): void {
   const read = (reservationid: string) => store.find(sql, reservationid)
   const searches = new Reads(reads, searchesAtOnce)
 
-  app.addRoute(create, async (c) => {
-    const wanted = c.req.valid('json')
+  app.addRoute(create(app.guarded), async (c) => {
+    const asked = c.req.valid('json')
+    const wanted = app.guarded ? ofCaller(c, asked) : (asked as NewReservation)
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
     // `try` rather than `using`, which is measurably slower on this path.
@@ -252,7 +271,8 @@ export function mountReservations(options: ReservationHttpOptions): void {
   })
 
   app.addRoute(list, async (c) => {
-    const { limit, after, userid, bookid, status } = c.req.valid('query')
+    const { limit, after, userid: named, bookid, status } = c.req.valid('query')
+    const userid = customerOf(c, named)
     const before = after === undefined ? undefined : uuidFrom(after)
     const rows = await lists.run(
       (sql) => store.list(sql, { userid, bookid, status, before, limit: limit + 1 }),
@@ -265,7 +285,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(eventsOfCustomer, async (c) => {
     using places = new DisposableStack()
     places.use(held.take())
-    const { userid } = c.req.valid('query')
+    const userid = customerOf(c, c.req.valid('query').userid)
     const reservations = await lists.run(
       (sql) => store.listActive(sql, userid, followedMax),
       c.req.raw.signal,
@@ -282,6 +302,8 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
     const { status, ...cancellation } = c.req.valid('json')
+    if (app.guarded) checkCause(c, cancellation)
+    if (ownOf(c) !== undefined) await found(c)
     const reservation = await desk.change(reservationid, status, traceOf(c), cancellation)
     if (!reservation) throw notFound()
     if (reservation.status !== status) {
@@ -321,12 +343,36 @@ export function mountReservations(options: ReservationHttpOptions): void {
 
   async function found(c: Context): Promise<Reservation> {
     const row = await store.find(sql, c.req.param('reservationid')!.toLowerCase())
-    if (!row) throw notFound()
+    if (!row || !maySee(c, row.userid)) throw notFound()
     return row
   }
 }
 
 const notFound = () => new Problem('not-found', { detail: 'No reservation has this id.' })
+
+/** @returns the reservation for the caller themselves, or for the customer that staff or a program names. */
+function ofCaller(
+  c: Context,
+  asked: Partial<NewReservation> & Pick<NewReservation, 'bookid'>,
+): NewReservation {
+  const userid = customerOf(c, asked.userid)
+  if (userid === undefined) throw invalid('/userid', 'must name the customer')
+  if (asked.overLimit) requireRole(c, 'Only staff reserve beyond the limit.', 'stock-manager')
+  return { ...asked, userid }
+}
+
+/** Staff say why they cancel. A customer needs no reason, and cannot pretend to be staff. */
+function checkCause(c: Context, { cause }: Cancellation): void {
+  if (ownOf(c) !== undefined) {
+    if (cause !== undefined && cause !== 'Customer')
+      throw forbidden('Customers cancel with no other cause than Customer.')
+  } else if (cause === undefined && whoOf(c) && !hasRole(c, 'service')) {
+    throw invalid('/cause', 'must say why, because it is not the customer who cancels')
+  }
+}
+
+const invalid = (pointer: string, detail: string) =>
+  new Problem('invalid-input', { errors: [{ pointer, detail }] })
 
 /** RFC 7240. An invalid preference is ignored, and one above `waitMaxS` is lowered to it. */
 function secondsToWait(prefer: string | undefined): number {

@@ -1,5 +1,5 @@
 /** The stock manager's HTTP API. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { About, App } from '../../platform/http/app.ts'
 import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import {
@@ -14,7 +14,9 @@ import {
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
+import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { requireRole } from '../../platform/identity/caller.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema, rulesSchema, stockEventSchema, textSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
@@ -84,6 +86,7 @@ const receive = createRoute({
   summary: 'Receive copies of a book',
   description: 'Answers once the copies are available. Each receipt adds to the stock.',
   tags: ['stock manager'],
+  access: ['stock-manager', 'purchaser', 'service'],
   request: {
     headers: keyHeader,
     body: jsonBody(receiptSchema, examples.receipt),
@@ -103,6 +106,7 @@ const listStocks = createRoute({
   operationId: 'listStocks',
   summary: 'List stock',
   tags: ['stock manager'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { headers: tagHeader, query: z.object({ ...pageQuery }) },
   responses: taggedAnswers(
     pageAnswer({
@@ -122,6 +126,7 @@ const getStock = createRoute({
   operationId: 'getStock',
   summary: 'Get the stock of a book',
   tags: ['stock manager'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
   responses: {
     ...taggedAnswers(jsonAnswer(stockSchema, 'The stock', examples.stock)),
@@ -135,6 +140,7 @@ const listMovements = createRoute({
   operationId: 'listMovements',
   summary: 'List the movements of a book',
   tags: ['stock manager'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { params: z.object({ bookid: idSchema }), query: z.object({ ...pageQuery }) },
   responses: {
     200: pageAnswer({
@@ -164,6 +170,7 @@ export function mountStock({ app, sql, reads, desk, defaults }: StockHttpOptions
   app.addRoute(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
+    else requireRole(c, 'Purchasers receive only copies of a purchase: name it.', 'stock-manager', 'service')
     await desk.execute(c, 'POST /stocks', body, (commandid) => ({
       type: 'ReceiveCopies',
       commandid,

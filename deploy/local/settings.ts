@@ -93,6 +93,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
   ]
   if (!own.success || services instanceof ConfigError) throw new Error(faults.join('; '))
   const it = own.data
+  const fromFiles = readEnv(given)
   const ports = { reservation: it.RESERVATION_PORT, stock: it.STOCK_PORT, notifier: it.NOTIFIER_PORT }
   const opsPorts = {
     reservation: it.RESERVATION_OPS_PORT,
@@ -115,8 +116,8 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     logLevel: services.logLevel,
     host: given.HOST ? services.host : defaultHost,
     partitions: services.partitions,
-    databaseUrl: given.DATABASE_URL,
-    redisUrl: given.REDIS_URL,
+    databaseUrl: fromFiles.DATABASE_URL,
+    redisUrl: fromFiles.REDIS_URL,
   }
 }
 

@@ -4,10 +4,11 @@
  * https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/
  */
 import { createHash, hash, randomUUID, timingSafeEqual } from 'node:crypto'
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { App } from '../../../platform/http/app.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import { reply } from '../../../platform/http/reply.ts'
+import { createRoute } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import type { Print, PrintedNotice } from '../console.ts'
@@ -124,6 +125,7 @@ const postAlerts = createRoute({
   description:
     'Notifies operators of alerts that started firing or were resolved, once however often they are posted. Requires `Authorization: Bearer` with `ALERT_TOKEN`.',
   tags: ['operator'],
+  access: 'anyone',
   security: [{ [scheme]: [] }],
   request: { body: jsonBody(webhookSchema, examples.alerts) },
   responses: {

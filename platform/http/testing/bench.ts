@@ -1,5 +1,5 @@
 /** A small app with one route of each kind, served over real HTTP. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import { idSchema, qtySchema, textSchema } from '../../../actors/messages.ts'
 import { createLog } from '../../log.ts'
 import { createMetrics } from '../../metrics.ts'
@@ -8,6 +8,7 @@ import { idempotencyHeader } from '../idempotency.ts'
 import { collection, collectionSchema, decodeAfter, encodeAfter, pageQuery } from '../paging.ts'
 import { Problem, problemResponses } from '../problem.ts'
 import { jsonHeaders, reply } from '../reply.ts'
+import { createRoute } from '../route.ts'
 import { type Listener, serve } from '../serve.ts'
 
 const thing = z.object({ id: idSchema, qty: qtySchema, note: textSchema.optional() })
@@ -16,6 +17,7 @@ const json = <Schema extends z.ZodType>(schema: Schema) => ({ content: { 'applic
 const postThing = createRoute({
   method: 'post',
   path: '/things',
+  access: 'anyone',
   request: {
     headers: z.object({ 'idempotency-key': idempotencyHeader }),
     body: { ...json(thing), required: true },
@@ -25,18 +27,21 @@ const postThing = createRoute({
 const getThing = createRoute({
   method: 'get',
   path: '/things/{id}',
+  access: 'anyone',
   request: { params: z.object({ id: idSchema }) },
   responses: { 200: { description: 'found', ...json(thing) }, ...problemResponses(404) },
 })
 const listThings = createRoute({
   method: 'get',
   path: '/things',
+  access: 'anyone',
   request: { query: z.object({ ...pageQuery, note: textSchema.optional() }) },
   responses: { 200: { description: 'a page', ...json(collectionSchema('things', thing)) } },
 })
 const fault = createRoute({
   method: 'get',
   path: '/fault',
+  access: 'anyone',
   responses: { 200: { description: 'never', ...json(thing) } },
 })
 
