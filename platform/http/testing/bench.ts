@@ -55,7 +55,7 @@ export type Bench = {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export type BenchOptions = Pick<AppOptions, 'publicUrl' | 'corsOrigins'> & {
+export type BenchOptions = Pick<AppOptions, 'publicUrl' | 'corsOrigins' | 'guard'> & {
   /** Thrown by `GET /fault`. */
   error?: () => unknown
   signal?: AbortSignal
@@ -64,11 +64,17 @@ export type BenchOptions = Pick<AppOptions, 'publicUrl' | 'corsOrigins'> & {
 
 const total = 5
 
-export async function serveBench({ error, signal, mount, ...options }: BenchOptions = {}): Promise<Bench> {
+export async function serveBench({
+  error,
+  signal,
+  mount,
+  guard,
+  ...options
+}: BenchOptions = {}): Promise<Bench> {
   const metrics = createMetrics('bench')
   const log = createLog('bench', 'silent')
   const about = { service: 'bench', title: 'Bench', description: 'For tests', ...options }
-  const app = createApp({ ...about, log, metrics })
+  const app = createApp({ ...about, log, metrics, guard })
   const made: z.infer<typeof thing>[] = []
   app.addRoute(postThing, (c) => {
     const body = c.req.valid('json')
