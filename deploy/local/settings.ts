@@ -78,6 +78,8 @@ export type Settings = {
   partitions: number
   databaseUrl: string | undefined
   redisUrl: string | undefined
+  /** Whether callers need tokens. */
+  identity: boolean
 }
 
 /** Checks the services' settings too, so that a fault is reported once, before anything runs. */
@@ -109,7 +111,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     services: it.SERVICES,
     ports,
     opsPorts,
-    dataDir: resolve(it.DATA_DIR),
+    dataDir: dataDirOf(given),
     runtime: it.RUNTIME,
     inspect: it.INSPECT && { service: it.INSPECT, port: it.INSPECT_PORT },
     logFormat: it.LOG_FORMAT,
@@ -118,8 +120,12 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     partitions: services.partitions,
     databaseUrl: fromFiles.DATABASE_URL,
     redisUrl: fromFiles.REDIS_URL,
+    identity: services.identity !== undefined,
   }
 }
+
+/** @returns the folder of the data, before the settings are checked. */
+export const dataDirOf = (env: NodeJS.ProcessEnv): string => resolve(env.DATA_DIR?.trim() || '.data')
 
 function configOf(env: NodeJS.ProcessEnv): Config | ConfigError {
   const { PORT: _, OPS_PORT: __, ...services } = readEnv(env, notifierSettings)
@@ -150,6 +156,8 @@ export const help = `npm start: the whole system on this machine. Ctrl-C stops i
 npm run dev: the same, and a service restarts when a file of its folder in actors/ changes. A change in platform/, streams/ or
 in actors/ itself restarts all three, because all import from there. Postgres and Redis keep running. A new migration needs a new
 start.
+
+npm start -- --identity: callers need tokens, which npm run token prints.
 
 Settings, from the environment or from a file .env (see .env.example), with their defaults:
 
