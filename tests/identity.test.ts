@@ -331,6 +331,35 @@ test('programs hand over and take back, and purchasers receive copies of their p
   expect((await receive({ purchaseid: ids.purchaseid })).status).toBe(201)
 })
 
+test('who did it travels with each message, and is shown with the movements of the book', async () => {
+  await as('stock-manager', 'stock', 'POST', '/stocks', { bookid: 'traced', qty: 1 })
+  const headers = { prefer: 'wait=20' }
+  const reserve = (caller: Caller, userid: string) =>
+    as<{ reservationid: string }>(
+      caller,
+      'reservation',
+      'POST',
+      '/reservations',
+      { bookid: 'traced', userid },
+      { headers },
+    )
+  const { body } = await reserve('owner', 'mina')
+  await as('program', 'reservation', 'PATCH', `/reservations/${body.reservationid}`, { status: 'Canceled' })
+  type Movements = { _embedded: { movements: { type: string; by: object | null }[] } }
+  const movements = await eventually(async () => {
+    const { body } = await as<Movements>('operator', 'stock', 'GET', '/stocks/traced/movements')
+    return body._embedded.movements.length === 3 && body._embedded.movements
+  })
+  expect(movements.map((it) => [it.type, it.by])).toEqual([
+    ['CopyReleased', { authtype: 'service_account', authid: 'importer' }],
+    ['CopyReserved', { authtype: 'app_user', authid: 'sub-mina' }],
+    ['CopiesReceived', { authtype: 'app_user', authid: 'a-stock-manager' }],
+  ])
+  const logged =
+    await system.sql`select type, authtype, authid from stock.event_log where subject = 'traced' order by seq`
+  expect(logged.map((it) => it.authid)).toEqual(['a-stock-manager', 'sub-mina', 'importer'])
+})
+
 test('alerts need their own token, and no other opens them', async () => {
   const post = (token: string) =>
     system.notifier.post('/alerts', { version: '4' }, { headers: { authorization: `Bearer ${token}` } })

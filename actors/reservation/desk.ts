@@ -16,6 +16,7 @@ import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Tracing } from '../../platform/tracing/tracing.ts'
 import { uuidv7 } from '../../platform/uuid.ts'
+import type { AuthContext } from '../../streams/envelope.ts'
 import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
@@ -63,6 +64,8 @@ export type Answer = z.infer<typeof answerSchema>
 export type AcceptRequest = {
   wanted: NewReservation
   traceparent: string | undefined
+  /** The caller, where callers are known. */
+  auth?: AuthContext | undefined
   /** The id of the idempotency key, if there is one. */
   reservationid: string | undefined
   /** The reservation that the key has already created. */
@@ -141,7 +144,8 @@ export class Desk {
     const { bookid } = wanted
     const partition = partitionOf(bookid, partitions)
     const keyed = request.reservationid !== undefined
-    const row = { ...wanted, reservationid, keyed, partition, traceparent }
+    const row: store.Accepted = { ...wanted, reservationid, keyed, partition, traceparent }
+    if (request.auth) Object.assign(row, request.auth)
     const startedAt = performance.now()
     const { at, accepted, refused } = await this.#inserts.add(row).catch(toUnavailable)
     if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
@@ -212,6 +216,7 @@ export class Desk {
     status: Requestable,
     traceparent: string | null = null,
     cancellation: Cancellation = {},
+    auth?: AuthContext,
   ): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, activeMax, wakeup, log } = this.#options
     const limited = activeMax > 0
@@ -223,6 +228,7 @@ export class Desk {
       resendAfterMs,
       cancellation,
       limited,
+      auth,
     )
     if (!changed) return await store.find(sql, reservationid)
     const { bookid } = changed
@@ -232,7 +238,7 @@ export class Desk {
         log.info({ reservationid, bookid, ...traceFacts(traceparent) }, status.toLowerCase()),
       )
     const command = commandIn[status]
-    if (command) this.#send(command, { ...changed, traceparent })
+    if (command) this.#send(command, { ...changed, traceparent, ...auth })
     wakeup.announce([answerOf(changed)])
     return changed
   }

@@ -15,6 +15,7 @@ import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
 import { traceOf } from '../../platform/http/trace.ts'
 import {
+  authOf,
   customerOf,
   forbidden,
   hasRole,
@@ -258,7 +259,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
       const limit = TimeLimit.of(c)
       limit.check()
       const reservation = await desk.accept(
-        { wanted, reservationid, known, traceparent: traceOf(c), limit },
+        { wanted, reservationid, known, traceparent: traceOf(c), auth: authOf(c), limit },
         waitS * 1_000,
         waitS > 0 ? goneOf(c) : undefined,
       )
@@ -304,7 +305,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     const { status, ...cancellation } = c.req.valid('json')
     if (app.guarded) checkCause(c, cancellation)
     if (ownOf(c) !== undefined) await found(c)
-    const reservation = await desk.change(reservationid, status, traceOf(c), cancellation)
+    const reservation = await desk.change(reservationid, status, traceOf(c), cancellation, authOf(c))
     if (!reservation) throw notFound()
     if (reservation.status !== status) {
       throw new Problem('not-cancelable', {

@@ -65,6 +65,10 @@ const movementSchema = z
     type: z.enum(stockEventSchema.options.map(({ shape }) => shape.type.value)),
     time: z.iso.datetime(),
     data: z.record(z.string(), z.unknown()),
+    by: z
+      .object({ authtype: z.string(), authid: z.string() })
+      .nullable()
+      .openapi({ description: 'the caller who caused it; null if none did, or callers were not known' }),
   })
   .openapi('Movement')
 
@@ -247,9 +251,10 @@ export function toStock(row: queries.StockRow, defaults: Rules) {
 
 const withoutRules = { out: null, owned: null, waiting: null, onOrder: null, rules: null }
 
-const toMovement = ({ id, type, time, data }: queries.MovementRow) => ({
+const toMovement = ({ id, type, time, data, authtype, authid }: queries.MovementRow) => ({
   id,
   type,
   time: time.toISOString(),
   data,
+  by: authtype !== null && authid !== null ? { authtype, authid } : null,
 })

@@ -330,7 +330,7 @@ test('with --identity callers need tokens, which npm run token prints', async ()
   const key = join(env.DATA_DIR, 'identity', 'signing-key.json')
   expect((await stat(key)).mode & 0o077).toBe(0)
   await child.stop()
-})
+}, 120_000)
 
 describe('the address of the services', () => {
   const stores = () => ({

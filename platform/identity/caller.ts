@@ -1,5 +1,6 @@
 /** The caller of a request: a person with roles, or a program. Absent while identity is off. */
 import type { Context } from 'hono'
+import type { AuthContext } from '../../streams/envelope.ts'
 import { Problem } from '../http/problem.ts'
 
 export const roles = ['customer', 'stock-manager', 'purchaser', 'operator', 'service'] as const
@@ -30,6 +31,12 @@ declare module 'hono' {
 
 /** @returns the caller; undefined while identity is off, and for a stranger on a route for anyone. */
 export const whoOf = (c: Context): Caller | undefined => c.get('who')
+
+/** @returns the caller as messages name them; undefined while identity is off. */
+export function authOf(c: Context): AuthContext | undefined {
+  const who = whoOf(c)
+  return who && { authtype: who.authtype, authid: who.authid }
+}
 
 /** @returns the customer whose data the caller is limited to; undefined if there is no such limit. */
 export const ownOf = (c: Context): string | undefined => c.get('own')

@@ -61,7 +61,7 @@ async function call(path: string, claims?: Claims | string, { method = 'GET', he
   }
 }
 
-test('a caller without a token is refused with 401, before their input is looked at', async () => {
+test('GU1: a caller without a token is refused with 401, before their input is looked at', async () => {
   const { status, headers, body } = await call('/mine?n=x')
   expect([status, body.type, headers.get('www-authenticate')]).toEqual([
     401,
@@ -80,7 +80,7 @@ test('a caller without a fitting role is refused with 403, and one with it is no
   expect((await call('/operators', { userid: 'ops', roles: ['operator'] })).status).toBe(200)
 })
 
-test('a caller who is only a customer is limited to their own data, and staff are not', async () => {
+test('GU2: a caller who is only a customer is limited to their own data, and staff are not', async () => {
   expect((await call('/mine', { userid: 'mina' })).body.own).toBe('mina')
   expect((await call('/mine', { userid: 'jun', roles: ['stock-manager'] })).body.own).toBeUndefined()
   // Another role that the route does not know gives nothing.
@@ -152,4 +152,15 @@ test('refusals are counted by their reason', async () => {
   const metrics = await bench.metrics.registry.metrics()
   for (const reason of ['unauthorized', 'forbidden', 'too-many-requests'])
     expect(metrics).toMatch(new RegExp(`bookreservation_http_refusals_total{.*reason="${reason}".*} [1-9]`))
+})
+
+test('GU3: while identity is off, a caller is neither asked who they are nor limited', async () => {
+  await using off = await serveBench({ mount })
+  const answers = await Promise.all(
+    Array.from({ length: 2 * writesPerMinute }, () =>
+      fetch(`${off.url}/mine`, { method: 'POST', headers: { authorization: 'Bearer nonsense' } }),
+    ),
+  )
+  expect(new Set(answers.map((it) => it.status))).toEqual(new Set([200]))
+  expect(await answers[0]!.json()).toEqual({})
 })

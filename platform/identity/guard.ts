@@ -2,9 +2,9 @@
  * The one place that decides whether a request may reach its route. It verifies before the input is read, so that a stranger
  * learns nothing about it.
  *
- * G1. A route names its callers (`access`). A caller without a token is refused with 401, one without a fitting role with 403.
- * G2. A caller who has only the role of a customer is limited to their own data (`ownOf`), and in the number of requests.
- * G3. While identity is off there is no guard, and requests cost nothing more.
+ * GU1. A route names its callers (`access`). A caller without a token is refused with 401, one without a fitting role with 403.
+ * GU2. A caller who has only the role of a customer is limited to their own data (`ownOf`), and in the number of requests.
+ * GU3. While identity is off there is no guard, and requests cost nothing more.
  */
 import type { Context } from 'hono'
 import { addressOf, authorizationOf, headerOf } from '../http/node.ts'

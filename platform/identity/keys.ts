@@ -1,10 +1,10 @@
 /**
  * The public keys of an issuer (JWKS), read when a token names a key that is not known.
  *
- * K1. Known keys never wait: they are read again in the background, and kept while their host is down or slow.
- * K2. A token of an unknown key waits for one read, at most `readMaxMs`. After a failed read others are refused at once, for
- *     `restMs`.
- * K3. A key that its issuer has removed is forgotten within `refreshMs`, unless its host is down.
+ * KR1. Known keys never wait: they are read again in the background, and kept while their host is down or slow.
+ * KR2. A token of an unknown key waits for one read, at most `readMaxMs`. After a failed read others are refused at once, for
+ *      `restMs`.
+ * KR3. A key that its issuer has removed is forgotten within `refreshMs`, unless its host is down.
  */
 import { readFile } from 'node:fs/promises'
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'

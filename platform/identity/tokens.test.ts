@@ -120,7 +120,7 @@ describe('a forged token is refused', () => {
       ).toMatch(/^401/)
   })
 
-  test('with HS256 and the public key as its secret', async () => {
+  test('TV2: with HS256 and the public key as its secret', async () => {
     for (const { kid, jwk, alg } of issuer.keys) {
       const pem = await exportSPKI((await importJWK(jwk, alg, { extractable: true })) as CryptoKey)
       for (const secret of [
@@ -184,7 +184,7 @@ describe('a forged token is refused', () => {
 })
 
 describe('the keys', () => {
-  test('are read once for many tokens, and a token that was verified needs none', async () => {
+  test('TV1: are read once for many tokens, and a token that was verified needs none', async () => {
     await using its = await TestIssuer.start()
     const tokens = tokensOf(its)
     const [first, second] = [await its.token({ userid: 'mina' }), await its.token({ userid: 'jun' })]
@@ -205,7 +205,7 @@ describe('the keys', () => {
     expect(its.reads).toBe(2)
   })
 
-  test('that cannot be read block no remembered token, and others are answered with 503 in time', async () => {
+  test('KR1, KR2: that cannot be read block no remembered token, and others are answered with 503 in time', async () => {
     await using its = await TestIssuer.start()
     const known = await its.token({ userid: 'mina' })
     const tokens = tokensOf(its)
@@ -239,7 +239,7 @@ describe('the keys', () => {
     expect(its.reads).toBeLessThanOrEqual(1 + Math.ceil((performance.now() - began) / 1_000))
   })
 
-  test('are read again after ten minutes, while known ones go on', async () => {
+  test('KR3: are read again after ten minutes, while known ones go on', async () => {
     const clock = { now: 0 }
     let reads = 0
     const keys = keysAt(

@@ -1,11 +1,11 @@
 /**
  * Verifies tokens: JWTs of configured issuers, and API tokens.
  *
- * T1. A token is verified once and remembered until it expires, by its SHA-256. So in a rush a request costs a hash, and
- *     requests with known tokens need no issuer.
- * T2. The algorithms are those of public keys. A token cannot choose another, and no key is a shared secret.
+ * TV1. A token is verified once and remembered until it expires, by its SHA-256. So in a rush a request costs a hash, and
+ *      requests with known tokens need no issuer.
+ * TV2. The algorithms are those of public keys. A token cannot choose another, and no key is a shared secret.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { Problem } from '../http/problem.ts'
@@ -54,11 +54,10 @@ export class Tokens {
    * @throws {Problem} 401 when the token is not valid, 503 when that cannot be found out. It may also reject with these.
    */
   verify(token: string): Caller | Promise<Caller> {
-    const digest = createHash('sha256').update(token).digest()
-    const key = digest.toString('latin1')
+    const key = hash('sha256', token, 'base64')
     const known = this.#remembered.get(key)
     if (known !== undefined && this.#now() < known.expiresAt) return known.caller
-    const program = findApiToken(this.#options.apiTokens, digest)
+    const program = findApiToken(this.#options.apiTokens, Buffer.from(key, 'base64'))
     return program ?? this.#verifyJwt(token, key)
   }
 
