@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ConfigError, readEnv, toConfig } from './config.ts'
 
@@ -140,3 +143,57 @@ function faultsOf(env: Record<string, string>): string[] {
   }
   throw new Error('No fault was found')
 }
+
+test('production does not start with identity off, and identity needs tokens that are believed', () => {
+  expect(faultsOf({ ...servers, PRODUCTION: 'true', PARTITIONS: 'many' })).toEqual([
+    'PARTITIONS must be a whole number from 1 to 1024',
+    'IDENTITY must be on with PRODUCTION=true: otherwise everyone may do everything',
+  ])
+  const on = { ...servers, PRODUCTION: 'true', IDENTITY: 'on' }
+  expect(faultsOf(on)).toEqual([
+    'IDENTITY is on, but no token is believed: set TOKEN_ISSUER and TOKEN_JWKS_URL, or API_TOKENS',
+  ])
+  const issuer = { ...on, TOKEN_ISSUER: 'https://a.example,https://b.example' }
+  expect(faultsOf(issuer)).toEqual(['TOKEN_JWKS_URL is not set, but TOKEN_ISSUER needs it'])
+  expect(faultsOf({ ...issuer, TOKEN_JWKS_URL: 'https://a.example/jwks.json' })).toEqual([
+    'TOKEN_JWKS_URL must have as many URLs as TOKEN_ISSUER has names',
+  ])
+  const both = { ...issuer, TOKEN_JWKS_URL: 'https://a.example/jwks.json, file:///etc/tokens/jwks.json' }
+  expect(toConfig('stock', both).identity?.issuers).toEqual([
+    { name: 'https://a.example', keysUrl: 'https://a.example/jwks.json' },
+    { name: 'https://b.example', keysUrl: 'file:///etc/tokens/jwks.json' },
+  ])
+  expect(toConfig('stock', servers).identity).toBeUndefined()
+})
+
+test.each([
+  ['TOKEN_JWKS_URL', 'ftp://SECRET'],
+  ['TOKEN_JWKS_URL', 'https://user:SECRET@a.example'],
+  ['API_TOKENS', 'kiosk:service:SECRET'],
+  ['API_TOKENS', `kiosk:king:${'0'.repeat(64)}`],
+  ['API_TOKENS', `kiosk:customer:${'0'.repeat(64)}`],
+  ['API_TOKENS', `kiosk:service:${'0'.repeat(64)} kiosk:service:${'1'.repeat(64)}`],
+])('an invalid %s is reported without its value: %s', (name, value) => {
+  const faults = faultsOf({
+    ...servers,
+    IDENTITY: 'on',
+    TOKEN_ISSUER: 'https://a.example',
+    TOKEN_JWKS_URL: 'https://a.example',
+    [name]: value,
+  })
+  expect(faults).toHaveLength(1)
+  expect(faults[0]).toMatch(new RegExp(`^${name}[ .]`))
+  expect(faults[0]).not.toContain('SECRET')
+})
+
+test('a setting may be in a file, which a variable of its own name overrides', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'settings-'))
+  const file = join(folder, 'url')
+  await writeFile(file, 'postgres://from-a-file/books\n')
+  const { DATABASE_URL: _, ...others } = servers
+  expect(readEnv({ ...others, DATABASE_URL_FILE: file }).DATABASE_URL).toBe('postgres://from-a-file/books')
+  expect(readEnv({ ...servers, DATABASE_URL_FILE: file })).toEqual(servers)
+  await rm(folder, { recursive: true })
+  const unread = readEnv({ ...servers, API_TOKENS_FILE: `${file}-SECRET` })
+  expect(faultsOf(unread)).toEqual(['API_TOKENS_FILE must be the path of a file that can be read'])
+})

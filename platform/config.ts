@@ -1,9 +1,11 @@
 /** The only reader of the environment: strings in, one validated plain object out, every fault listed at once. */
+import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { databaseAddress, databaseExample } from '../streams/database-url.ts'
 import { redisAddress, redisExample } from '../streams/redis-url.ts'
 import { UrlError } from '../streams/url.ts'
+import { identityFaults, identitySettings, toIdentity } from './identity/settings.ts'
 import { librarySettings, toLibrary } from './library.ts'
 import { baseUrl, integer, isEscaped, oneOf, origins, url } from './setting.ts'
 
@@ -112,6 +114,7 @@ export const schema = z.object({
     .default(30_000)
     .describe('How long a loop may hang, or fail while its stores answer, before `/livez` fails'),
   ...librarySettings,
+  ...identitySettings,
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent')
     .default('info')
     .describe('`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`'),
@@ -179,7 +182,11 @@ const noSettings: OwnSettings<object> = { shape: {}, schema: z.object() }
 /** The settings of every service. */
 export type Config = ReturnType<typeof toShared>
 
-/** @returns the service's settings as trimmed strings. An empty string counts as not set. */
+/**
+ * @returns the service's settings as trimmed strings. An empty string counts as not set. Then `NAME_FILE` may name a file with
+ * the value, as Kubernetes and Docker mount secrets; if that cannot be read, the result has the name of the file's setting,
+ * which is a fault (`unread`).
+ */
 export function readEnv(
   env: NodeJS.ProcessEnv = process.env,
   own: OwnSettings<object> = noSettings,
@@ -189,9 +196,29 @@ export function readEnv(
 
 /** @returns the settings of these names, trimmed. An empty string counts as not set. */
 export function settingsIn(env: NodeJS.ProcessEnv, shape: object): Record<string, string> {
-  const entries = Object.keys(shape).map((name) => [name, env[name]?.trim()] as const)
+  const entries = Object.keys(shape).map((name) => {
+    const value = env[name]?.trim()
+    const file = env[name + fileSuffix]?.trim()
+    return value || !file ? ([name, value] as const) : fromFile(name, file)
+  })
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => Boolean(entry[1])))
 }
+
+const fileSuffix = '_FILE'
+
+function fromFile(name: string, file: string): readonly [string, string] {
+  try {
+    return [name, readFileSync(file, 'utf8').trim()]
+  } catch {
+    return [name + fileSuffix, file]
+  }
+}
+
+/** A fault does not repeat the name of the file: a secret may have been put there by mistake. */
+const unread = (env: Record<string, string>): string[] =>
+  Object.keys(env)
+    .filter((name) => name.endsWith(fileSuffix))
+    .map((name) => `${name} must be the path of a file that can be read`)
 
 export function toConfig(service: ServiceName, env: Record<string, string>): Config
 export function toConfig<Own extends object>(
@@ -209,7 +236,7 @@ export function toConfig(
   const ofService = own.schema.safeParse(env)
   const issues = [shared, ofService].flatMap((it) => it.error?.issues ?? [])
   const faults = issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
-  faults.push(...unintended(env))
+  faults.push(...unread(env), ...unintended(env), ...identityFaults(env))
   faults.push(...missingPasswords(env, 'DATABASE'), ...missingPasswords(env, 'REDIS'))
   if (!shared.success || !ofService.success || faults.length > 0) throw new ConfigError(faults)
   return { ...toShared(service, shared.data), ...ofService.data }
@@ -244,6 +271,7 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
     drainMs: it.DRAIN_MS,
     loopLimitMs: it.LOOP_LIMIT_MS,
     ...toLibrary(it),
+    identity: toIdentity(it),
     logLevel: it.LOG_LEVEL,
     logLinesPerSecond: it.LOG_LINES_PER_SECOND,
     databaseUrls: {
@@ -281,7 +309,7 @@ const quoted = /^(["'`])[\s\S]*\1$/
 function unintended(env: Record<string, string>): string[] {
   return Object.entries(env).flatMap(([name, value]) => {
     // A list of secrets may have one per line.
-    const text = name.endsWith('_SECRETS') ? value.replaceAll(/[\r\n\t]/g, ' ') : value
+    const text = /_SECRETS$|^API_TOKENS$/.test(name) ? value.replaceAll(/[\r\n\t]/g, ' ') : value
     if (unseen.test(text))
       return [`${name} must not contain line breaks, other control characters or invisible characters`]
     // A shell removes quotes; another reader of a settings file may not.

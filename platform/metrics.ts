@@ -21,6 +21,9 @@ const eventLoopMonitoringPrecision = 100
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 export type NoticeOutcome = 'sent' | 'retried' | 'refused' | 'failed' | 'superseded'
+/** Why a request was refused: slugs of problems. */
+export const refusals = ['unauthorized', 'forbidden', 'too-many-requests'] as const
+export type Refusal = (typeof refusals)[number]
 export type Store = 'postgres' | 'redis'
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -45,6 +48,12 @@ export function createMetrics(service: string, revision = 'unknown') {
     help: 'Time from the request to the head of its response, by route pattern',
     labelNames: ['method', 'route', 'status'],
     buckets: latencyBuckets,
+    registers,
+  })
+  const refused = new Counter({
+    name: 'bookreservation_http_refusals_total',
+    help: 'Requests refused because of their caller',
+    labelNames: ['reason'],
     registers,
   })
   const decided = new Counter({
@@ -193,6 +202,7 @@ export function createMetrics(service: string, revision = 'unknown') {
       help: 'Unconfirmed commands sent again',
       registers,
     }),
+    refusals: (reason: Refusal) => refused.labels({ reason }),
     lag: (partition: number) => lagOf(partition),
     /** Removes the lag of a released partition, so that only its owner reports it. */
     forgetLag: (partition: number) => lag.remove({ partition }),

@@ -20,6 +20,8 @@ import { type About, type App, createApp } from './http/app.ts'
 import { ready } from './http/health.ts'
 import { openProbe, type Probe } from './http/probe.ts'
 import { connectAll, openReads } from './http/reads.ts'
+import { Guard } from './identity/guard.ts'
+import { Tokens } from './identity/tokens.ts'
 import { streamsTelemetry } from './metrics.ts'
 import type { Service, Surroundings } from './service.ts'
 import { StoreClock } from './store-clock.ts'
@@ -123,8 +125,10 @@ export class ServiceParts {
 
   app(about: Omit<About, 'service'>): App {
     const { log, metrics, tracing, config } = this.#given
-    const { service, publicUrl, corsOrigins } = config
-    return createApp({ service, publicUrl, corsOrigins, ...about, log, metrics, tracing })
+    const { service, publicUrl, corsOrigins, identity } = config
+    const guard =
+      identity && new Guard({ tokens: new Tokens(identity), forwardedHops: identity.forwardedHops })
+    return createApp({ service, publicUrl, corsOrigins, ...about, log, metrics, tracing, guard })
   }
 
   /** The loop that watches the stores. @param readMetrics reads further metrics from Postgres. */

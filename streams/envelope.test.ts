@@ -24,6 +24,8 @@ test('messages are read from their entry as they were written', () => {
       subject: text,
       time: text,
       traceparent: text,
+      authtype: text,
+      authid: text,
       data: fc.dictionary(text.filter(isKept), fc.jsonValue().filter(isSameAsJson)) as fc.Arbitrary<
         Envelope['data']
       >,
@@ -76,14 +78,26 @@ test('unknown attributes are left out', () => {
 })
 
 test('a valid envelope is returned as it is', () => {
-  for (const optional of [{}, { traceparent: '00' }, { sequence: '7', incarnation: 'b' }]) {
+  for (const optional of [
+    {},
+    { traceparent: '00' },
+    { authtype: 'app_user', authid: 'mina' },
+    { sequence: '7', incarnation: 'b' },
+  ]) {
     const message = { ...envelope, ...optional }
     expect(parseEnvelope(message)).toBe(message)
   }
 })
 
 test('the fast path accepts and refuses the same messages as the schema, with the same errors', () => {
-  const full = { ...envelope, traceparent: '00', incarnation: 'b', sequence: '7' }
+  const full = {
+    ...envelope,
+    traceparent: '00',
+    authtype: 'app_user',
+    authid: 'mina',
+    incarnation: 'b',
+    sequence: '7',
+  }
   fc.assert(
     fc.property(mutated(fc.constantFrom<object>(envelope, full)), (message) => {
       expect(outcomeOf(() => parseEnvelope(message))).toEqual(outcomeOf(() => envelopeSchema.parse(message)))

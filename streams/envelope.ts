@@ -16,6 +16,12 @@ export const envelopeSchema = z.object({
   time: z.string().min(1),
   /** W3C trace context of the request that caused the message. Absent when it was not traced. */
   traceparent: z.string().optional(),
+  /**
+   * The caller of the request that caused the message, and what kind of caller that is. Absent where callers are not known, and
+   * if no request caused it. Source: https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/authcontext.md
+   */
+  authtype: z.string().optional(),
+  authid: z.string().optional(),
   /** The incarnation of the sender's database, once the installation was restored from a backup (`incarnation.ts`). */
   incarnation: z.string().optional(),
   /** Of an event: its sequence in the log of its partition. */
@@ -24,6 +30,13 @@ export const envelopeSchema = z.object({
   data: z.custom<Record<string, unknown>>(isObject, 'must be an object'),
 })
 export type Envelope = z.infer<typeof envelopeSchema>
+
+/** The caller who caused a message. */
+export type AuthContext = { authtype: string; authid: string }
+
+/** @returns the part of a message that says who caused it: nothing where that is not known. */
+export const authIn = ({ authtype, authid }: Partial<AuthContext>): AuthContext | undefined =>
+  authtype === undefined || authid === undefined ? undefined : { authtype, authid }
 
 /**
  * Parses a message as the schema does, in a fifth of the time when there is nothing to refuse or to leave out.
@@ -36,10 +49,12 @@ export const parseEnvelope = (message: unknown): Envelope =>
 function isPlainEnvelope(message: unknown): message is Envelope {
   if (!isObject(message)) return false
   const it = message as Record<string, unknown>
-  const { traceparent, incarnation, sequence } = it
+  const { traceparent, authtype, authid, incarnation, sequence } = it
   const attributes =
     7 +
     (traceparent === undefined ? 0 : 1) +
+    (authtype === undefined ? 0 : 1) +
+    (authid === undefined ? 0 : 1) +
     (incarnation === undefined ? 0 : 1) +
     (sequence === undefined ? 0 : 1)
   return (
@@ -50,6 +65,8 @@ function isPlainEnvelope(message: unknown): message is Envelope {
     isText(it.subject) &&
     isText(it.time) &&
     (traceparent === undefined || typeof traceparent === 'string') &&
+    (authtype === undefined || typeof authtype === 'string') &&
+    (authid === undefined || typeof authid === 'string') &&
     (incarnation === undefined || typeof incarnation === 'string') &&
     (sequence === undefined || typeof sequence === 'string') &&
     isObject(it.data) &&

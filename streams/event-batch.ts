@@ -51,8 +51,8 @@ export function inBatches(
   return batches
 }
 
-const toText = ({ id, type, subject, traceparent, data }: OutgoingEvent['event']): string =>
-  JSON.stringify({ id, type, subject, traceparent, data })
+const toText = ({ id, type, subject, traceparent, authtype, authid, data }: OutgoingEvent['event']): string =>
+  JSON.stringify({ id, type, subject, traceparent, authtype, authid, data })
 
 /** @returns the content of the batch's entry in the event stream. @param shared attributes of all its events. */
 export function toEntry({ first, time, events }: EventBatch, shared: Partial<Envelope>): string {

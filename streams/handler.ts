@@ -16,7 +16,7 @@ export type Delivery<Message> = {
 /** An event to be appended to the log of its partition, in the order given. Its time is that of the commit. */
 export type OutgoingEvent = {
   partition: number
-  event: Pick<Envelope, 'id' | 'type' | 'subject' | 'traceparent' | 'data'>
+  event: Pick<Envelope, 'id' | 'type' | 'subject' | 'traceparent' | 'authtype' | 'authid' | 'data'>
 }
 
 /** A message that no retry can make work. It becomes a dead letter. */

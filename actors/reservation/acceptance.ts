@@ -16,6 +16,7 @@ import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Tracing } from '../../platform/tracing/tracing.ts'
 import { uuidv7 } from '../../platform/uuid.ts'
+import type { AuthContext } from '../../streams/envelope.ts'
 import { partitionOf } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
@@ -65,6 +66,8 @@ export type Answer = z.infer<typeof answerSchema>
 export type AcceptRequest = {
   wanted: NewReservation
   traceparent: string | undefined
+  /** The caller, where callers are known. */
+  auth?: AuthContext | undefined
   /** The id of the idempotency key, if there is one. */
   reservationid: string | undefined
   /** The reservation that the key has already created. */
@@ -143,7 +146,8 @@ export class Acceptance {
     const { bookid } = wanted
     const partition = partitionOf(bookid, partitions)
     const keyed = request.reservationid !== undefined
-    const row = { ...wanted, reservationid, keyed, partition, traceparent }
+    const row: store.Accepted = { ...wanted, reservationid, keyed, partition, traceparent }
+    if (request.auth) Object.assign(row, request.auth)
     const startedAt = performance.now()
     const { at, accepted, refused } = await this.#inserts.add(row).catch(toUnavailable)
     if (keyed && !accepted?.has(reservationid)) return await this.#stored(reservationid)
@@ -214,6 +218,7 @@ export class Acceptance {
     status: Requestable,
     traceparent: string | null = null,
     cancellation: Cancellation = {},
+    auth?: AuthContext,
   ): Promise<Reservation | undefined> {
     const { sql, resendAfterMs, activeMax, wakeup, log } = this.#options
     const limited = activeMax > 0
@@ -225,6 +230,7 @@ export class Acceptance {
       resendAfterMs,
       cancellation,
       limited,
+      auth,
     )
     if (!changed) return await store.find(sql, reservationid)
     const { bookid } = changed
@@ -234,7 +240,7 @@ export class Acceptance {
         log.info({ reservationid, bookid, ...traceFacts(traceparent) }, status.toLowerCase()),
       )
     const command = commandIn[status]
-    if (command) this.#send(command, { ...changed, traceparent })
+    if (command) this.#send(command, { ...changed, traceparent, ...auth })
     wakeup.announce([answerOf(changed)])
     return changed
   }

@@ -4,7 +4,7 @@ import type { Sql } from '../../streams/postgres.ts'
 import { rows } from '../../streams/rows.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { activeOf, isBlocked } from './standings.ts'
-import { type Accepted, type Inserted, insert, type Refusal } from './store.ts'
+import { type Accepted, columnsOf, hasCallers, type Inserted, insert, type Refusal } from './store.ts'
 
 type Inserts = Pick<GroupCommit<Accepted, Inserted>, 'add'>
 
@@ -35,16 +35,11 @@ export async function admit(
 ): Promise<Inserted> {
   if (activeMax === 0) return await insert(sql, reservations, resendAfterMs)
   const keyed = reservations.some((it) => it.keyed)
+  const callers = hasCallers(reservations)
+  const caller = callers ? sql`, authtype, authid` : sql``
   const [row] = await sql<{ at: Date; accepted: string[] | null; refused: Refusal[] | null }[]>`
     with given as (
-      select r.* from ${rows(sql, reservations, {
-        reservationid: 'uuid',
-        bookid: 'text',
-        userid: 'text',
-        partition: 'smallint',
-        traceparent: 'text',
-        wait: ['bool', (it) => it.wait ?? null],
-      })} as r
+      select r.* from ${rows(sql, reservations, columnsOf({ waits: true, callers }))} as r
       -- A repeated key takes no second slot.
       ${keyed ? sql`where not exists (select from reservation s where s.reservationid = r.reservationid)` : sql``}
     ), asked as (
@@ -72,13 +67,13 @@ export async function admit(
       from given
     ), inserted as (
       insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at,
-        status, reason, active, active_max, wait)
+        status, reason, active, active_max, wait ${caller})
       select reservationid, bookid, userid, partition, traceparent, now(), now(),
         case when reason is null then 'Requested' else 'Failed' end, reason,
         case reason when 'LimitReached' then (
           (select jsonb_object_agg(userid, cardinality(active)) from judged) ->> userid
         )::int end,
-        case reason when 'LimitReached' then ${activeMax}::int end, wait
+        case reason when 'LimitReached' then ${activeMax}::int end, wait ${caller}
       from decided
       order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}

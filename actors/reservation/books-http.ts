@@ -1,10 +1,11 @@
 /** The book list, as customers read and search it. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { App } from '../../platform/http/app.ts'
 import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import { decodeAfter, pageOf, pageQuery } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import type { Reads } from '../../platform/http/reads.ts'
+import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, pageAnswer } from '../../platform/http/schema.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
@@ -35,6 +36,7 @@ const books = createRoute({
   description:
     'The list follows stock’s events: it may lag slightly, but never goes back to an older state. `q` is a part of a book’s id, title, author or ISBN. The search ignores case, accents and strokes, character width, repeated spaces and hyphens in ISBNs.',
   tags: ['books'],
+  access: 'anyone',
   request: {
     headers: tagHeader,
     query: z.object({
@@ -65,6 +67,7 @@ const book = createRoute({
   operationId: 'getBook',
   summary: 'Get a book',
   tags: ['books'],
+  access: 'anyone',
   request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
   responses: {
     ...taggedAnswers(jsonAnswer(bookSchema, 'The book', examples.book)),

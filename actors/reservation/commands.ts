@@ -1,5 +1,5 @@
 /** The commands that the reservation service sends to stock. */
-import type { Envelope } from '../../streams/envelope.ts'
+import type { AuthContext, Envelope } from '../../streams/envelope.ts'
 import type { StockCommand } from '../messages.ts'
 import type { Cancellation, NewReservation, Reservation } from './reservation.ts'
 
@@ -8,7 +8,7 @@ export const source = '/reservation'
 type Nullable<Fields> = { [Name in keyof Fields]?: Fields[Name] | null }
 
 type CommandRow = Pick<Reservation, 'reservationid' | 'bookid' | 'userid'> &
-  Nullable<Pick<NewReservation, 'wait'> & Cancellation> & { traceparent: string | null }
+  Nullable<Pick<NewReservation, 'wait'> & Cancellation & AuthContext> & { traceparent: string | null }
 
 type Command<Type> = Omit<Extract<StockCommand, { type: Type }>, 'type'>
 type Data = Command<'ReserveCopy'> & Command<'ReleaseCopy'>
@@ -23,7 +23,7 @@ export function commandOf(type: 'ReserveCopy' | 'ReleaseCopy', row: CommandRow, 
     if (row.cause) data.cause = row.cause
     if (row.note) data.note = row.note
   }
-  return {
+  const command: Envelope = {
     specversion: '1.0',
     id: `${reservationid}/${type}`,
     source,
@@ -33,4 +33,9 @@ export function commandOf(type: 'ReserveCopy' | 'ReleaseCopy', row: CommandRow, 
     traceparent: traceparent ?? undefined,
     data,
   }
+  if (row.authtype && row.authid) {
+    command.authtype = row.authtype
+    command.authid = row.authid
+  }
+  return command
 }

@@ -1,5 +1,5 @@
 /** The customers' HTTP API: reserve, read, cancel and follow reservations. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { About, App } from '../../platform/http/app.ts'
 import { goneOf } from '../../platform/http/departure.ts'
@@ -9,9 +9,20 @@ import type { Places } from '../../platform/http/places.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
+import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
 import { traceOf } from '../../platform/http/trace.ts'
+import {
+  authOf,
+  customerOf,
+  forbidden,
+  hasRole,
+  maySee,
+  ownOf,
+  requireRole,
+  whoOf,
+} from '../../platform/identity/caller.ts'
 import { operatorTag } from '../../platform/operators/operators-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
@@ -19,7 +30,7 @@ import type { Acceptance } from './acceptance.ts'
 import * as examples from './examples.ts'
 import { follow, nothingToFollow } from './follow.ts'
 import type { Positions } from './positions.ts'
-import { isFinal, type Reservation, statuses } from './reservation.ts'
+import { type Cancellation, isFinal, type NewReservation, type Reservation, statuses } from './reservation.ts'
 import {
   cancellationSchema,
   customerEventSchema,
@@ -62,29 +73,31 @@ export type ReservationHttpOptions = {
 
 const params = z.object({ reservationid: z.uuid() })
 
-const create = createRoute({
-  method: 'post',
-  path: '/reservations',
-  operationId: 'reserve',
-  summary: 'Reserve one copy of a book',
-  description:
-    'The reservation is accepted immediately, even if stock is down, and decided shortly after. With `Prefer: wait=N` (seconds, at most 30) the response is held until the reservation is decided. Beyond the customer’s limit, and while they are blocked, the reservation fails at once, with its reason.',
-  tags: ['reservations'],
-  request: {
-    headers: z.object({
-      'idempotency-key': idempotencyHeader,
-      prefer: z.string().optional().openapi({ example: 'wait=5' }),
-    }),
-    body: jsonBody(newReservationSchema, examples.newReservation),
-  },
-  responses: {
-    201: {
-      ...jsonAnswer(reservationSchema, 'The reservation is accepted', examples.reservation),
-      headers: z.object({ location: z.string(), 'preference-applied': z.string().optional() }),
+const create = (guarded: boolean) =>
+  createRoute({
+    method: 'post',
+    path: '/reservations',
+    operationId: 'reserve',
+    summary: 'Reserve one copy of a book',
+    description:
+      'The reservation is accepted immediately, even if stock is down, and decided shortly after. With `Prefer: wait=N` (seconds, at most 30) the response is held until the reservation is decided. Beyond the customer’s limit, and while they are blocked, the reservation fails at once, with its reason.',
+    tags: ['reservations'],
+    access: ['customer', 'stock-manager', 'service'],
+    request: {
+      headers: z.object({
+        'idempotency-key': idempotencyHeader,
+        prefer: z.string().optional().openapi({ example: 'wait=5' }),
+      }),
+      body: jsonBody(newReservationSchema(guarded), examples.newReservation),
     },
-    ...problemResponses(422),
-  },
-})
+    responses: {
+      201: {
+        ...jsonAnswer(reservationSchema, 'The reservation is accepted', examples.reservation),
+        headers: z.object({ location: z.string(), 'preference-applied': z.string().optional() }),
+      },
+      ...problemResponses(422),
+    },
+  })
 
 const list = createRoute({
   method: 'get',
@@ -92,6 +105,7 @@ const list = createRoute({
   operationId: 'listReservations',
   summary: 'List reservations',
   tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
   request: {
     query: z.object({
       ...pageQuery,
@@ -118,6 +132,7 @@ const get = createRoute({
   operationId: 'getReservation',
   summary: 'Get a reservation',
   tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { params },
   responses: {
     200: jsonAnswer(reservationSchema, 'The reservation', examples.reservation),
@@ -133,6 +148,7 @@ const cancel = createRoute({
   description:
     'A reservation can be canceled until it failed, its hold expired, or its copy was handed over. Canceling a reservation again has no further effect.',
   tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'service'],
   request: { params, body: jsonBody(cancellationSchema, examples.cancellation) },
   responses: {
     200: jsonAnswer(reservationSchema, 'The canceled reservation', examples.canceled),
@@ -148,6 +164,7 @@ const events = createRoute({
   description:
     'Server-Sent Events: the current status, then each change until the status is final. While the reservation waits, its position is sent too, at most once a minute.',
   tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { params, headers: z.object({ 'last-event-id': z.string().optional() }) },
   responses: {
     200: {
@@ -168,6 +185,7 @@ const eventsOfCustomer = createRoute({
   description:
     'Server-Sent Events as of a single reservation, for those of the customer that are active when the stream begins, at most the newest 100. It ends when all are final. A client that reconnects starts again, whatever `Last-Event-ID` it sends: with the current status of those that are active by then. One that ended meanwhile is not among them and can be read by itself, and one that was made meanwhile is.',
   tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { query: z.object({ userid: idSchema }) },
   responses: {
     200: {
@@ -183,8 +201,9 @@ export function mountReservations(options: ReservationHttpOptions): void {
   const { app, sql, lists, acceptance, positions, held, stopping } = options
   const read = (reservationid: string) => store.find(sql, reservationid)
 
-  app.addRoute(create, async (c) => {
-    const wanted = c.req.valid('json')
+  app.addRoute(create(app.guarded), async (c) => {
+    const asked = c.req.valid('json')
+    const wanted = app.guarded ? ofCaller(c, asked) : (asked as NewReservation)
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
     // `try` rather than `using`, which is measurably slower on this path.
@@ -196,7 +215,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
       const limit = TimeLimit.of(c)
       limit.check()
       const reservation = await acceptance.accept(
-        { wanted, reservationid, known, traceparent: traceOf(c), limit },
+        { wanted, reservationid, known, traceparent: traceOf(c), auth: authOf(c), limit },
         waitS * 1_000,
         waitS > 0 ? goneOf(c) : undefined,
       )
@@ -209,7 +228,8 @@ export function mountReservations(options: ReservationHttpOptions): void {
   })
 
   app.addRoute(list, async (c) => {
-    const { limit, after, userid, bookid, status } = c.req.valid('query')
+    const { limit, after, userid: named, bookid, status } = c.req.valid('query')
+    const userid = customerOf(c, named)
     const before = after === undefined ? undefined : uuidFrom(after)
     const rows = await lists.run(
       (sql) => store.list(sql, { userid, bookid, status, before, limit: limit + 1 }),
@@ -222,7 +242,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(eventsOfCustomer, async (c) => {
     using places = new DisposableStack()
     places.use(held.take())
-    const { userid } = c.req.valid('query')
+    const userid = customerOf(c, c.req.valid('query').userid)
     const reservations = await lists.run(
       (sql) => store.listActive(sql, userid, followedMax),
       c.req.raw.signal,
@@ -239,7 +259,9 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
     const { status, ...cancellation } = c.req.valid('json')
-    const reservation = await acceptance.change(reservationid, status, traceOf(c), cancellation)
+    if (app.guarded) checkCause(c, cancellation)
+    if (ownOf(c) !== undefined) await found(c)
+    const reservation = await acceptance.change(reservationid, status, traceOf(c), cancellation, authOf(c))
     if (!reservation) throw notFound()
     if (reservation.status !== status) {
       throw new Problem('not-cancelable', {
@@ -262,12 +284,36 @@ export function mountReservations(options: ReservationHttpOptions): void {
 
   async function found(c: Context): Promise<Reservation> {
     const row = await store.find(sql, c.req.param('reservationid')!.toLowerCase())
-    if (!row) throw notFound()
+    if (!row || !maySee(c, row.userid)) throw notFound()
     return row
   }
 }
 
 const notFound = () => new Problem('not-found', { detail: 'No reservation has this id.' })
+
+/** @returns the reservation for the caller themselves, or for the customer that staff or a program names. */
+function ofCaller(
+  c: Context,
+  asked: Partial<NewReservation> & Pick<NewReservation, 'bookid'>,
+): NewReservation {
+  const userid = customerOf(c, asked.userid)
+  if (userid === undefined) throw invalid('/userid', 'must name the customer')
+  if (asked.overLimit) requireRole(c, 'Only staff reserve beyond the limit.', 'stock-manager')
+  return { ...asked, userid }
+}
+
+/** Staff say why they cancel. A customer needs no reason, and cannot pretend to be staff. */
+function checkCause(c: Context, { cause }: Cancellation): void {
+  if (ownOf(c) !== undefined) {
+    if (cause !== undefined && cause !== 'Customer')
+      throw forbidden('Customers cancel with no other cause than Customer.')
+  } else if (cause === undefined && whoOf(c) && !hasRole(c, 'service')) {
+    throw invalid('/cause', 'must say why, because it is not the customer who cancels')
+  }
+}
+
+const invalid = (pointer: string, detail: string) =>
+  new Problem('invalid-input', { errors: [{ pointer, detail }] })
 
 /** RFC 7240. An invalid preference is ignored, and one above `waitMaxS` is lowered to it. */
 function secondsToWait(prefer: string | undefined): number {

@@ -6,7 +6,7 @@ import { type Reservation, unconfirmed, undecided } from './reservation.ts'
 export type UnconfirmedCommand = Pick<
   Reservation,
   'reservationid' | 'bookid' | 'userid' | 'status' | 'cause' | 'note'
-> & { wait: boolean | null; traceparent: string | null }
+> & { wait: boolean | null; traceparent: string | null; authtype: string | null; authid: string | null }
 
 /** Moves the undecided reservations of due lots into the outbox. One that is decided concurrently may get there too. */
 export async function openLots(sql: Sql): Promise<void> {
@@ -98,6 +98,7 @@ export const claimDue = (
     from due where not due.confirmed and o.partition = ${partition} and o.reservationid = due.reservationid
     returning o.reservationid
   )
-  select r.reservationid, r.bookid, r.userid, r.status, r.cause, r.note, r.wait, r.traceparent
+  select r.reservationid, r.bookid, r.userid, r.status, r.cause, r.note, r.wait, r.traceparent,
+    r.authtype, r.authid
   from claimed join reservation r on r.reservationid = claimed.reservationid
   order by r.reservationid`

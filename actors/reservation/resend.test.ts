@@ -22,6 +22,8 @@ async function opened() {
     userid: 'u',
     partition: 0,
     traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-00`,
+    authtype: 'app_user',
+    authid: 'sub-u',
   }
   await store.insert(sql, [{ ...row, reservationid: crypto.randomUUID() }], 0)
 
@@ -78,7 +80,8 @@ test.concurrent('before stock has started, a command in its mailbox is not resen
   expect(await redis.xlen(mailbox)).toBe(1)
   await redis.unlink(mailbox)
   expect(await it.again).toBe(1)
-  expect(await redis.xlen(mailbox)).toBe(1)
+  const [[, [, batch]]] = (await redis.xrange(mailbox, '-', '+')) as [[string, [string, string]]]
+  expect(JSON.parse(batch)).toMatchObject([{ type: 'ReserveCopy', authtype: 'app_user', authid: 'sub-u' }])
 })
 
 test.concurrent('after another client reads the mailbox, its commands do not count as answered', async () => {

@@ -4,20 +4,26 @@ import { selfLink, selfSchema } from '../../platform/http/paging.ts'
 import { cancellationCauses, idSchema, noteSchema, refusalReasons } from '../messages.ts'
 import { type Reservation, requestable, statuses } from './reservation.ts'
 
-export const newReservationSchema = z
-  .object({
-    bookid: idSchema,
-    userid: idSchema,
-    // Without a default here: a payload that leaves it out has the fingerprint that it always had.
-    wait: z.boolean().optional().openapi({
-      description: 'whether to wait in the queue if no copy is available and the book has a queue',
-      default: true,
-    }),
-    overLimit: z.boolean().optional().openapi({
-      description: "for staff: accept it even if the customer's limit is reached",
-    }),
-  })
-  .openapi('NewReservation')
+/** @param guarded whether a customer's token says who they are. */
+export const newReservationSchema = (guarded: boolean) =>
+  z
+    .object({
+      bookid: idSchema,
+      userid: guarded
+        ? idSchema
+            .optional()
+            .openapi({ description: 'customers reserve for themselves, and may leave it out' })
+        : idSchema,
+      // Without a default here: a payload that leaves it out has the fingerprint that it always had.
+      wait: z.boolean().optional().openapi({
+        description: 'whether to wait in the queue if no copy is available and the book has a queue',
+        default: true,
+      }),
+      overLimit: z.boolean().optional().openapi({
+        description: "for staff: accept it even if the customer's limit is reached",
+      }),
+    })
+    .openapi('NewReservation')
 
 export const cancellationSchema = z
   .object({

@@ -1,10 +1,12 @@
 /** The HTTP API of staff for limits: how many reservations a customer has, and blocks. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { App } from '../../platform/http/app.ts'
 import { selfLink, selfSchema } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
+import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
+import { customerOf, ownOf } from '../../platform/identity/caller.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema, textSchema } from '../messages.ts'
 import * as examples from './examples.ts'
@@ -50,6 +52,7 @@ const get = createRoute({
   operationId: 'getStanding',
   summary: "A customer's active reservations, limit and block",
   tags: ['standings'],
+  access: ['customer', 'stock-manager', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(standingSchema, 'The standing', examples.standing) },
 })
@@ -62,6 +65,7 @@ const putBlock = createRoute({
   description:
     'New reservations fail with `Blocked`. Those that the customer has stay as they are. Replaces any block. Blocks need a limit: without `ACTIVE_MAX` the answer is 409.',
   tags: ['standings'],
+  access: ['stock-manager', 'service'],
   request: { params, body: jsonBody(blockSchema, examples.block) },
   responses: {
     200: jsonAnswer(standingSchema, 'The standing, with its block', examples.blocked),
@@ -76,15 +80,16 @@ const deleteBlock = createRoute({
   summary: 'End the block of a customer',
   description: 'Without a block, this has no effect.',
   tags: ['standings'],
+  access: ['stock-manager', 'service'],
   request: { params },
   responses: { 200: jsonAnswer(standingSchema, 'The standing, without a block', examples.standing) },
 })
 
 export function mountStandings({ app, sql, activeMax, now }: StandingsHttpOptions): void {
-  const read = async (userid: string) =>
-    reply(200, toBody(await readStanding(sql, userid, activeMax > 0), activeMax))
+  const read = async (userid: string, own = false) =>
+    reply(200, toBody(await readStanding(sql, userid, activeMax > 0), activeMax, own))
 
-  app.addRoute(get, (c) => read(c.req.valid('param').userid))
+  app.addRoute(get, (c) => read(customerOf(c, c.req.valid('param').userid), ownOf(c) !== undefined))
 
   app.addRoute(putBlock, async (c) => {
     const { userid } = c.req.valid('param')
@@ -104,10 +109,11 @@ export function mountStandings({ app, sql, activeMax, now }: StandingsHttpOption
   })
 }
 
-const toBody = ({ userid, active, block }: Standing, activeMax: number) => ({
+/** @param own whether the customer reads it, who does not see the reason of a block. */
+const toBody = ({ userid, active, block }: Standing, activeMax: number, own: boolean) => ({
   userid,
   active,
   limit: activeMax === 0 ? null : activeMax,
-  block: block && { reason: block.reason, until: block.until?.toISOString() ?? null },
+  block: block && { reason: own ? '' : block.reason, until: block.until?.toISOString() ?? null },
   _links: selfLink(`/standings/${encodeURIComponent(userid)}`),
 })

@@ -1,6 +1,7 @@
 /** Reservations in Postgres: insert, cancel, decide, find. */
+import type { AuthContext } from '../../streams/envelope.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import { fencedRows, rows } from '../../streams/rows.ts'
+import { type Columns, fencedRows, rows } from '../../streams/rows.ts'
 import { positionIn } from './queue.ts'
 import {
   active,
@@ -24,7 +25,7 @@ export type Accepted = NewReservation & {
   keyed: boolean
   partition: number
   traceparent: string | null
-}
+} & Partial<AuthContext>
 
 export type Inserted = {
   /** By Postgres's clock. */
@@ -40,30 +41,47 @@ export type Refusal = Pick<Reservation, 'reservationid' | 'active' | 'active_max
   reason: 'LimitReached' | 'Blocked'
 }
 
+const plainColumns = {
+  reservationid: 'uuid',
+  bookid: 'text',
+  userid: 'text',
+  partition: 'smallint',
+  traceparent: 'text',
+} as const
+const waitColumn = { wait: ['bool', (it: Accepted) => it.wait ?? null] } as const
+const authColumns = {
+  authtype: ['text', (it: Accepted) => it.authtype ?? null],
+  authid: ['text', (it: Accepted) => it.authid ?? null],
+} as const
+
+export const hasCallers = (reservations: Accepted[]): boolean =>
+  reservations.some((it) => it.authid !== undefined)
+
+/** @param which of the columns that nearly no reservation needs are needed. */
+export const columnsOf = (which: {
+  waits: boolean
+  callers: boolean
+}): Columns<Accepted, keyof typeof plainColumns> => ({
+  ...plainColumns,
+  ...(which.waits ? waitColumn : {}),
+  ...(which.callers ? authColumns : {}),
+})
+
 /**
  * Inserts accepted reservations, and one lot of them all. A reservation that exists already, because its idempotency key
  * is repeated, is left alone. Without keyed rows there is no conflict check, which saves Postgres a tenth. `wait` is written
- * only if some row has it, because nearly none has.
+ * only if some row has it, because nearly none has, and the caller only where callers are known.
  */
 export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: number): Promise<Inserted> {
   const keyed = reservations.some((it) => it.keyed)
   const waits = reservations.some((it) => it.wait === false)
-  const columns = {
-    reservationid: 'uuid',
-    bookid: 'text',
-    userid: 'text',
-    partition: 'smallint',
-    traceparent: 'text',
-  } as const
+  const callers = hasCallers(reservations)
+  const more = sql`${waits ? sql`, wait` : sql``} ${callers ? sql`, authtype, authid` : sql``}`
   const [row] = await sql<{ at: Date; accepted: string[] | null }[]>`
     with accepted as (
-      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at ${waits ? sql`, wait` : sql``})
-      select reservationid, bookid, userid, partition, traceparent, now(), now() ${waits ? sql`, wait` : sql``}
-      from ${
-        waits
-          ? rows(sql, reservations, { ...columns, wait: ['bool', (it) => it.wait ?? null] })
-          : rows(sql, reservations, columns)
-      } as r
+      insert into reservation (reservationid, bookid, userid, partition, traceparent, created_at, updated_at ${more})
+      select reservationid, bookid, userid, partition, traceparent, now(), now() ${more}
+      from ${rows(sql, reservations, columnsOf({ waits, callers }))} as r
       -- A fixed order, so that two processes with the same repeated keys do not deadlock.
       order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}
@@ -80,6 +98,7 @@ export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: 
 /**
  * Sets a status, and queues its command for stock, if it has one.
  * @param limited whether standings are kept: a reservation that ends leaves that of its customer.
+ * @param auth the caller, where callers are known.
  * @returns undefined if the current status forbids it.
  */
 export async function change(
@@ -90,11 +109,12 @@ export async function change(
   resendAfterMs: number,
   { cause, note }: Cancellation = {},
   limited = false,
+  auth?: AuthContext,
 ): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
     with changed as (
       update reservation set status = ${status}, cause = ${cause ?? null}, note = ${note ?? null}, traceparent = ${traceparent},
-        updated_at = clock_timestamp()
+        authtype = ${auth?.authtype ?? null}, authid = ${auth?.authid ?? null}, updated_at = clock_timestamp()
       where reservationid = ${reservationid} and status = any(${leadingTo(status)}::text[])
       returning partition, ${shown(sql)}
     ), queued as (

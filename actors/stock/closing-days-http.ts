@@ -1,5 +1,5 @@
 /** The stock manager's HTTP API: days on which the library is closed. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { App } from '../../platform/http/app.ts'
 import {
   dateFrom,
@@ -11,6 +11,7 @@ import {
 } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply, safeHeaders } from '../../platform/http/reply.ts'
+import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { textSchema } from '../messages.ts'
@@ -35,6 +36,7 @@ const listClosingDays = createRoute({
   summary: 'List closing days',
   description: 'Days on which the library is closed, besides its closed weekdays.',
   tags: ['stock manager'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { query: z.object({ ...pageQuery, from: dateSchema.optional() }) },
   responses: {
     200: pageAnswer({
@@ -54,6 +56,7 @@ const getClosingDay = createRoute({
   operationId: 'getClosingDay',
   summary: 'Get a closing day',
   tags: ['stock manager'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { params },
   responses: {
     200: jsonAnswer(closingDaySchema, 'The closing day', examples.closingDay),
@@ -69,6 +72,7 @@ const putClosingDay = createRoute({
   description:
     'No deadline that is set from a minute later on ends on that day, or counts it. Deadlines that are already set stay as they are.',
   tags: ['stock manager'],
+  access: ['stock-manager'],
   request: { params, body: jsonBody(newClosingDaySchema, { note: examples.closingDay.note }) },
   responses: {
     200: jsonAnswer(closingDaySchema, 'The updated closing day', examples.closingDay),
@@ -83,6 +87,7 @@ const deleteClosingDay = createRoute({
   summary: 'Open the library on a day after all',
   description: 'Deadlines that are already set stay as they are.',
   tags: ['stock manager'],
+  access: ['stock-manager'],
   request: { params },
   responses: { 204: { description: 'The day is no closing day any more' }, ...problemResponses(404) },
 })

@@ -9,8 +9,9 @@ import type { Places } from '../../platform/http/places.ts'
 import { Unavailable } from '../../platform/http/problem.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
 import { traceOf } from '../../platform/http/trace.ts'
+import { authOf } from '../../platform/identity/caller.ts'
 import { uuidv7 } from '../../platform/uuid.ts'
-import type { Envelope } from '../../streams/envelope.ts'
+import type { AuthContext, Envelope } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Wakeup } from '../../streams/wakeup.ts'
 import type { StockCommand } from '../messages.ts'
@@ -59,7 +60,7 @@ export class CommandGateway {
     const limit = TimeLimit.of(c)
     limit.check()
     using handling = wakeup.next(id, commitWithinMs, goneOf(c))
-    await send(this.#envelopeOf(commandFor(id), traceOf(c))).catch((cause) => {
+    await send(this.#envelopeOf(commandFor(id), traceOf(c), authOf(c))).catch((cause) => {
       throw new Unavailable('The command could not be sent.', { cause })
     })
     limit.pause()
@@ -69,7 +70,11 @@ export class CommandGateway {
     return id
   }
 
-  #envelopeOf({ type, bookid, ...data }: Command, traceparent: string | undefined): Envelope {
+  #envelopeOf(
+    { type, bookid, ...data }: Command,
+    traceparent: string | undefined,
+    auth: AuthContext | undefined,
+  ): Envelope {
     return {
       specversion: '1.0',
       id: data.commandid,
@@ -78,6 +83,7 @@ export class CommandGateway {
       subject: bookid,
       time: this.#options.now().toISOString(),
       traceparent,
+      ...auth,
       data: { bookid, ...data },
     }
   }

@@ -85,6 +85,7 @@ export const movement = {
     userid: 'test1',
     first: true,
   },
+  by: null,
 }
 
 export const request = {

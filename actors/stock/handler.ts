@@ -4,6 +4,7 @@
  * Nearly all reservations are new, so their holds are not looked up. If one exists because the command was resent, the
  * commit fails, and the batch is decided again with every lookup.
  */
+import { authIn, type Envelope } from '../../streams/envelope.ts'
 import type { Delivery, Effects, Handler, OutgoingEvent, Poison } from '../../streams/handler.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { step } from '../behavior.ts'
@@ -97,7 +98,7 @@ export function stockCommandHandler(options: StockCommandHandlerOptions): Handle
           for (const [i, event] of taken.events.entries()) {
             events.push({
               partition,
-              event: toOutgoing(event, `${partition}/${position}/${i}`, envelope.traceparent),
+              event: toOutgoing(event, `${partition}/${position}/${i}`, envelope),
             })
             decided.push({ partition, event, traceparent: envelope.traceparent, sentAt: envelope.time })
           }
@@ -130,10 +131,14 @@ export function stockCommandHandler(options: StockCommandHandlerOptions): Handle
   }
 }
 
-function toOutgoing(event: StockEvent, id: string, traceparent: string | undefined): OutgoingEvent['event'] {
+/** @param cause the command. Its caller, if known, is that of the event. */
+function toOutgoing(event: StockEvent, id: string, cause: Envelope): OutgoingEvent['event'] {
   // The type is an attribute of the envelope, not of the data.
   const { type, ...data } = event
-  return { id, type, subject: event.bookid, traceparent, data }
+  const { traceparent } = cause
+  const auth = authIn(cause)
+  const outgoing = { id, type, subject: event.bookid, traceparent, data }
+  return auth ? { ...outgoing, ...auth } : outgoing
 }
 
 const reservationOf = ({ message }: Delivery<StockCommand>) =>

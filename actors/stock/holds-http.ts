@@ -1,9 +1,11 @@
 /** Staff's HTTP API: copies that are set aside are put on the hold shelf, handed over and taken back. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import { decodeAfter, pageQuery, replyPage, selfLink, selfSchema } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
+import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { requireRole } from '../../platform/identity/caller.ts'
 import { idSchema, type StockCommand, stockRefusalReasons, withdrawalReasons } from '../messages.ts'
 import { keyHeader } from './contract.ts'
 import * as examples from './examples.ts'
@@ -75,6 +77,7 @@ const getHold = createRoute({
   operationId: 'getHold',
   summary: 'Get the hold of a reservation',
   tags: ['desk'],
+  access: ['stock-manager', 'operator', 'service'],
   request: { params },
   responses: { 200: jsonAnswer(holdSchema, 'The hold', examples.hold), ...problemResponses(404) },
 })
@@ -87,6 +90,7 @@ const changeHold = createRoute({
   description:
     '`Ready`: the copy is on the hold shelf. `Collected`: its customer has it. `Returned`: it is back. `Waiting`: it is gone, and the customer waits for another, first in line. Answers once the change is committed. A change that is already made has no further effect.',
   tags: ['desk'],
+  access: ['stock-manager', 'service'],
   request: { params, headers: keyHeader, body: jsonBody(changeSchema, examples.handOver) },
   responses: {
     200: jsonAnswer(holdSchema, 'The changed hold', examples.hold),
@@ -110,6 +114,7 @@ const listQueue = createRoute({
   operationId: 'listQueue',
   summary: 'List who waits for a book',
   tags: ['desk'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { params: z.object({ bookid: idSchema }), query: z.object({ ...pageQuery }) },
   responses: {
     200: pageAnswer({
@@ -141,6 +146,7 @@ const listTasks = createRoute({
   summary: 'List copies to fetch, or copies on the hold shelf',
   description: '`pull`: copies to fetch for the hold shelf. `ready`: copies that stand on it.',
   tags: ['desk'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { query: z.object({ ...pageQuery, kind: z.enum(holds.taskKinds) }) },
   responses: {
     200: pageAnswer({
@@ -160,6 +166,8 @@ export function mountHolds({ app, sql, reads, commands, now }: StockHttpOptions)
   app.addRoute(changeHold, async (c) => {
     const { reservationid } = c.req.valid('param')
     const change = c.req.valid('json')
+    if (change.status !== 'Collected' && change.status !== 'Returned')
+      requireRole(c, 'Only staff do this: programs hand over and take back.', 'stock-manager')
     if (change.pickupBy !== undefined && Date.parse(change.pickupBy) <= now().getTime()) {
       throw new Problem('invalid-input', {
         errors: [{ pointer: '/pickupBy', detail: 'must be in the future' }],

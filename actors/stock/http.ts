@@ -1,5 +1,5 @@
 /** The stock manager's HTTP API. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { About, App } from '../../platform/http/app.ts'
 import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import {
@@ -14,7 +14,9 @@ import {
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
+import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { requireRole } from '../../platform/identity/caller.ts'
 import { operatorTag } from '../../platform/operators/operators-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema, rulesSchema, stockEventSchema, textSchema } from '../messages.ts'
@@ -65,6 +67,10 @@ const movementSchema = z
     type: z.enum(stockEventSchema.options.map(({ shape }) => shape.type.value)),
     time: z.iso.datetime(),
     data: z.record(z.string(), z.unknown()),
+    by: z
+      .object({ authtype: z.string(), authid: z.string() })
+      .nullable()
+      .openapi({ description: 'the caller who caused it; null if none did, or callers were not known' }),
   })
   .openapi('Movement')
 
@@ -86,6 +92,7 @@ const receive = createRoute({
   summary: 'Receive copies of a book',
   description: 'Answers once the copies are available. Each receipt adds to the stock.',
   tags: ['stock manager'],
+  access: ['stock-manager', 'purchaser', 'service'],
   request: {
     headers: keyHeader,
     body: jsonBody(receiptSchema, examples.receipt),
@@ -105,6 +112,7 @@ const listStocks = createRoute({
   operationId: 'listStocks',
   summary: 'List stock',
   tags: ['stock manager'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { headers: tagHeader, query: z.object({ ...pageQuery }) },
   responses: taggedAnswers(
     pageAnswer({
@@ -124,6 +132,7 @@ const getStock = createRoute({
   operationId: 'getStock',
   summary: 'Get the stock of a book',
   tags: ['stock manager'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
   responses: {
     ...taggedAnswers(jsonAnswer(stockSchema, 'The stock', examples.stock)),
@@ -137,6 +146,7 @@ const listMovements = createRoute({
   operationId: 'listMovements',
   summary: 'List the movements of a book',
   tags: ['stock manager'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { params: z.object({ bookid: idSchema }), query: z.object({ ...pageQuery }) },
   responses: {
     200: pageAnswer({
@@ -166,6 +176,7 @@ export function mountStock({ app, sql, reads, commands, defaults }: StockHttpOpt
   app.addRoute(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
+    else requireRole(c, 'Purchasers receive only copies of a purchase: name it.', 'stock-manager', 'service')
     await commands.execute(c, 'POST /stocks', body, (commandid) => ({
       type: 'ReceiveCopies',
       commandid,
@@ -242,9 +253,10 @@ export function toStock(row: queries.StockRow, defaults: Rules) {
 
 const withoutRules = { out: null, owned: null, waiting: null, onOrder: null, rules: null }
 
-const toMovement = ({ id, type, time, data }: queries.MovementRow) => ({
+const toMovement = ({ id, type, time, data, authtype, authid }: queries.MovementRow) => ({
   id,
   type,
   time: time.toISOString(),
   data,
+  by: authtype !== null && authid !== null ? { authtype, authid } : null,
 })

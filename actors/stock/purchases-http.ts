@@ -1,5 +1,5 @@
 /** The purchaser's HTTP API: purchase requests and purchases. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import {
   decodeAfter,
   pageQuery,
@@ -10,6 +10,7 @@ import {
 } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
+import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { shownStatus, shownStatuses } from '../../platform/http/status.ts'
 import { idSchema } from '../messages.ts'
@@ -50,6 +51,7 @@ const listRequests = createRoute({
   summary: 'List purchase requests',
   description: 'Books that reservations were refused for, until copies are ordered or arrive.',
   tags: ['purchaser'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { query: z.object({ ...pageQuery }) },
   responses: {
     200: pageAnswer({
@@ -71,6 +73,7 @@ const order = createRoute({
   description:
     'Closes the open purchase request for the book. The copies are available once they are received.',
   tags: ['purchaser'],
+  access: ['purchaser'],
   request: {
     headers: keyHeader,
     body: jsonBody(newPurchaseSchema, examples.newPurchase),
@@ -87,6 +90,7 @@ const listPurchases = createRoute({
   operationId: 'listPurchases',
   summary: 'List purchases',
   tags: ['purchaser'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { query: z.object({ ...pageQuery, bookid: idSchema.optional() }) },
   responses: {
     200: pageAnswer({
@@ -106,6 +110,7 @@ const getPurchase = createRoute({
   operationId: 'getPurchase',
   summary: 'Get a purchase',
   tags: ['purchaser'],
+  access: ['stock-manager', 'purchaser', 'operator'],
   request: { params: z.object({ purchaseid: z.uuid() }) },
   responses: { 200: jsonAnswer(purchaseSchema, 'The purchase', examples.purchase), ...problemResponses(404) },
 })

@@ -37,13 +37,16 @@ export type MovementRow = {
   type: StockEvent['type']
   time: Date
   data: Record<string, unknown>
+  authtype: string | null
+  authid: string | null
 }
 
 /** Newest first: a book's events are in one partition, so their sequence is their order. @param before a sequence. */
 export const movements = (sql: Sql, bookid: string, limit: number, before = Number.MAX_SAFE_INTEGER) => sql<
   MovementRow[]
 >`
-  select b.first + e.n - 1 as seq, e.event->>'id' as id, e.event->>'type' as type, b.time, e.event->'data' as data
+  select b.first + e.n - 1 as seq, e.event->>'id' as id, e.event->>'type' as type, b.time, e.event->'data' as data,
+    e.event->>'authtype' as authtype, e.event->>'authid' as authid
   from event_subject s
   join event_batch b on b.partition = s.partition and b.seq = s.seq
   cross join lateral (

@@ -1,7 +1,8 @@
 /** The stock manager's HTTP API: what a book allows, and copies that leave the stock. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
+import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
 import { idSchema, rulesSchema, textSchema, withdrawalReasons } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
@@ -19,6 +20,7 @@ const setRules = createRoute({
   description:
     'Replaces the rules that the book had of its own; a rule that is left out is the installation’s. They apply to what comes after: reservations that wait or hold a copy stay as they are.',
   tags: ['stock manager'],
+  access: ['stock-manager'],
   request: {
     params: z.object({ bookid: idSchema }),
     headers: keyHeader,
@@ -48,6 +50,7 @@ const withdraw = createRoute({
   summary: 'Withdraw copies of a book',
   description: 'Copies that are lost, damaged or given away leave the stock.',
   tags: ['stock manager'],
+  access: ['stock-manager'],
   request: { headers: keyHeader, body: jsonBody(withdrawalSchema, examples.withdrawal) },
   responses: {
     201: {
@@ -66,6 +69,7 @@ const decline = createRoute({
   description:
     'No copies will be bought. If the library has none either, reservations that wait for the book fail.',
   tags: ['purchaser'],
+  access: ['purchaser'],
   request: {
     params: z.object({ bookid: idSchema }),
     headers: keyHeader,

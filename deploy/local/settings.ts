@@ -81,6 +81,8 @@ export type Settings = {
   partitions: number
   databaseUrl: string | undefined
   redisUrl: string | undefined
+  /** Whether callers need tokens. */
+  identity: boolean
 }
 
 /** Checks the services' settings too, so that a fault is reported once, before anything runs. */
@@ -96,6 +98,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
   ]
   if (!own.success || services instanceof ConfigError) throw new Error(faults.join('; '))
   const it = own.data
+  const fromFiles = readEnv(given)
   const ports = {
     reservation: it.RESERVATION_PORT,
     stock: it.STOCK_PORT,
@@ -117,17 +120,21 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     services: it.SERVICES,
     ports,
     opsPorts,
-    dataDir: resolve(it.DATA_DIR),
+    dataDir: dataDirOf(given),
     runtime: it.RUNTIME,
     inspect: it.INSPECT && { service: it.INSPECT, port: it.INSPECT_PORT },
     logFormat: it.LOG_FORMAT,
     logLevel: services.logLevel,
     host: given.HOST ? services.host : defaultHost,
     partitions: services.partitions,
-    databaseUrl: given.DATABASE_URL,
-    redisUrl: given.REDIS_URL,
+    databaseUrl: fromFiles.DATABASE_URL,
+    redisUrl: fromFiles.REDIS_URL,
+    identity: services.identity !== undefined,
   }
 }
+
+/** @returns the folder of the data, before the settings are checked. */
+export const dataDirOf = (env: NodeJS.ProcessEnv): string => resolve(env.DATA_DIR?.trim() || '.data')
 
 function configOf(env: NodeJS.ProcessEnv): Config | ConfigError {
   const { PORT: _, OPS_PORT: __, ...services } = readEnv(env, notifierSettings)
@@ -158,6 +165,8 @@ export const help = `npm start: the whole system on this machine. Ctrl-C stops i
 
 npm run dev: the same, and a service restarts when a file of its folder changes: in actors/, or web/ for the pages. A change in
 platform/, streams/ or in actors/ itself restarts all of them. Postgres and Redis keep running. A new migration needs a new start.
+
+npm start -- --identity: callers need tokens, which npm run token prints.
 
 Settings, from the environment or from a file .env (see .env.example), with their defaults:
 

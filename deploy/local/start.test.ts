@@ -1,7 +1,7 @@
 /** `npm start` from the outside: a process, its output, its exit code, and what it leaves behind. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { hostname, networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -298,6 +298,42 @@ test('begins with an empty Redis if that cannot read its data, and nothing is lo
   expect(again).toMatchObject({ status: 'Reserved' })
   expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 1, held: 2 })
   await second.child.stop()
+}, 120_000)
+
+test('with --identity callers need tokens, which npm run token prints', async () => {
+  const env = {
+    DATABASE_URL: inject('postgresUrl'),
+    REDIS_URL: inject('redisUrl'),
+    REDIS_PREFIX: 'identity-test',
+    DATA_DIR: join(dir, 'identity'),
+  }
+  const { child } = await start(env, ['--identity'])
+  const { stock, reservation } = await ready(child)
+  const print = async (...args: string[]) => {
+    const script = join(root, 'deploy/local/identity/token.ts')
+    const its = { PATH: process.env.PATH, DATA_DIR: env.DATA_DIR }
+    const printing = await startChild({ command: process.execPath, args: [script, ...args], env: its })
+    const { code } = await printing.exited
+    return { code, said: printing.tail().join('\n') }
+  }
+  const as = async (url: string, body: object, ...args: string[]) => {
+    const { said } = await print(...args)
+    const headers = { authorization: `Bearer ${said}`, 'content-type': 'application/json' }
+    return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })).status
+  }
+  const receipt = { bookid: '1', qty: 3 }
+  expect((await post(`${stock}/stocks`, receipt)).status).toBe(401)
+  expect(await as(`${stock}/stocks`, receipt, '--role', 'stock-manager')).toBe(201)
+  expect(await as(`${stock}/stocks`, receipt, '--userid', 'mina')).toBe(403)
+  expect(await as(`${reservation}/reservations`, { bookid: '1' }, '--userid', 'mina')).toBe(201)
+  expect(await print('--role', 'king')).toMatchObject({
+    code: 1,
+    said: expect.stringContaining('--role must be'),
+  })
+  expect(await print()).toMatchObject({ code: 1, said: expect.stringContaining('--userid') })
+  const key = join(env.DATA_DIR, 'identity', 'signing-key.json')
+  expect((await stat(key)).mode & 0o077).toBe(0)
+  await child.stop()
 }, 120_000)
 
 describe('the address of the services', () => {

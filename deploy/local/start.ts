@@ -4,6 +4,7 @@
  */
 import type { ProcessName } from '../../platform/config.ts'
 import { migrate } from '../ops/migrate.ts'
+import { openIssuer } from './identity/key.ts'
 import { type Output, openOutput } from './output.ts'
 import { killAll } from './processes/child.ts'
 import { assertFree } from './processes/free-port.ts'
@@ -15,7 +16,7 @@ import { reachPostgres, reachRedis } from './servers/reach.ts'
 import { startRedis } from './servers/redis.ts'
 import { publish, type Servers } from './servers/running.ts'
 import { compileServices, inspectHost, type Service, startService } from './service.ts'
-import { help, type Settings, toSettings } from './settings.ts'
+import { dataDirOf, help, type Settings, toSettings } from './settings.ts'
 import { restartOnChange } from './watch-sources.ts'
 import { welcome } from './welcome.ts'
 
@@ -23,6 +24,8 @@ const readyMaxMs = 30_000
 
 type Start = {
   settings: Settings
+  /** The services' own settings are among them. */
+  env: NodeJS.ProcessEnv
   /** Whether services restart when their files change. */
   watch: boolean
   output: Output
@@ -39,11 +42,13 @@ async function main(): Promise<void> {
   // A forced exit waits for nothing: all children end with this process (`leash.ts`).
   const signal = onSignals(() => process.exit(1))
   try {
-    const settings = toSettings(process.env)
+    const identity = process.argv.includes('--identity')
+    const env = identity ? { ...process.env, ...(await openIssuer(dataDirOf(process.env))) } : process.env
+    const settings = toSettings(env)
     const watch = process.argv.includes('--watch')
     const output = openOutput(settings.logFormat)
     await using stack = new AsyncDisposableStack()
-    await up({ settings, watch, output, signal, stack })
+    await up({ settings, env, watch, output, signal, stack })
     await aborted(signal)
     output.say('Stopping. Ctrl-C again ends everything at once.')
   } catch (error) {
@@ -133,10 +138,10 @@ function abandon(dataDir: string, reason: string): never {
 }
 
 async function runServices(
-  { settings, watch, output, stack }: Start,
+  { settings, env: given, watch, output, stack }: Start,
   { databaseUrl, redisUrl }: Servers,
 ): Promise<Service[]> {
-  const env = { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }
+  const env = { ...given, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }
   const running: Supervised<Service>[] = []
   // They stop at the same time.
   stack.defer(async () => void (await Promise.all(running.map((it) => it.stop()))))

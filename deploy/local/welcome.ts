@@ -14,7 +14,7 @@ export function welcome(processes: Service[], settings: Settings): string {
   const [reservation, stock] = [urlOf('reservation'), urlOf('stock')]
   const commands =
     reservation && stock
-      ? `Try this in another terminal:\n\n${firstCommands(reservation, stock)
+      ? `Try this in another terminal:\n\n${firstCommands(reservation, stock, settings.identity)
           .map((line) => `  ${line}`)
           .join('\n')}\n\n`
       : ''
@@ -39,23 +39,32 @@ function inspector({ inspect }: Settings): string {
   return `A debugger can attach to ${service} at ${inspectHost}:${port}: "Attach" in VS Code, or chrome://inspect in Chrome.\n\n`
 }
 
-function firstCommands(reservation: string, stock: string): string[] {
+function firstCommands(reservation: string, stock: string, identity: boolean): string[] {
+  const tokens = identity ? [tokenOf('STAFF', '--role stock-manager'), tokenOf('MINA', '--userid mina')] : []
+  const userid = identity ? 'mina' : 'test1'
   if (findProgram('http')) {
+    const as = (name: string) => (identity ? ` -A bearer -a $${name}` : '')
     return [
-      `http POST ${stock}/stocks bookid=1 qty=3`,
-      `http POST ${reservation}/reservations Prefer:wait=5 bookid=1 userid=test1`,
-      `http GET ${stock}/stocks/1`,
+      ...tokens,
+      `http${as('STAFF')} POST ${stock}/stocks bookid=1 qty=3`,
+      `http${as('MINA')} POST ${reservation}/reservations Prefer:wait=5 bookid=1 userid=${userid}`,
+      `http${as('STAFF')} GET ${stock}/stocks/1`,
     ]
   }
+  const as = (name: string) => (identity ? [`authorization: Bearer $${name}`] : [])
+  // In double quotes, because the shell puts in the token.
   const post = (url: string, body: object, ...headers: string[]) =>
-    ['curl', url, ...['content-type: application/json', ...headers].map((it) => `-H '${it}'`)].join(' ') +
+    ['curl', url, ...['content-type: application/json', ...headers].map((it) => `-H "${it}"`)].join(' ') +
     ` -d '${JSON.stringify(body)}'`
   return [
-    post(`${stock}/stocks`, { bookid: '1', qty: 3 }),
-    post(`${reservation}/reservations`, { bookid: '1', userid: 'test1' }, 'prefer: wait=5'),
-    `curl ${stock}/stocks/1`,
+    ...tokens,
+    post(`${stock}/stocks`, { bookid: '1', qty: 3 }, ...as('STAFF')),
+    post(`${reservation}/reservations`, { bookid: '1', userid }, 'prefer: wait=5', ...as('MINA')),
+    ['curl', `${stock}/stocks/1`, ...as('STAFF').map((it) => `-H "${it}"`)].join(' '),
   ]
 }
+
+const tokenOf = (name: string, options: string) => `${name}=$(npm run --silent token -- ${options})`
 
 const folder = (path: string): string => {
   const near = relative(process.cwd(), path)

@@ -15,11 +15,16 @@ const help = `Fills a running system with 200 books in Korean and English, with 
   --stock URL        its stock service, such as http://localhost:8082
                      without these two: a running npm start, with its data in DATA_DIR (.data)
 
+With identity on, the token of a stock manager must be in TOKEN (npm run token prints one).
+
 A book that stock knows is left as it is, so running it again changes nothing.`
 
 type Urls = { reservation: string; stock: string }
 
 const receiptsAtOnce = 8
+const credentials: Record<string, string> = process.env.TOKEN
+  ? { authorization: `Bearer ${process.env.TOKEN}` }
+  : {}
 const listedMaxMs = 10_000
 
 /** Worth a look afterwards. */
@@ -63,7 +68,7 @@ async function receive(stock: string, books: Book[]): Promise<void> {
     for (let book = waiting.shift(); book; book = waiting.shift()) {
       const { copies, ...about } = book
       // Two commands at the same time have one effect, too.
-      const headers = { 'idempotency-key': `seed ${book.bookid}` }
+      const headers = { ...credentials, 'idempotency-key': `seed ${book.bookid}` }
       await call(`${stock}/stocks`, { json: { ...about, qty: copies }, headers })
       progress.show(`${books.length - waiting.length} of ${books.length} books`)
     }
@@ -86,6 +91,6 @@ async function untilListed(reservation: string, books: Book[]): Promise<void> {
 }
 
 async function idsOf(url: string, collection: 'stocks' | 'books'): Promise<Set<string>> {
-  const all = await callEvery<{ bookid: string }>(url, collection)
+  const all = await callEvery<{ bookid: string }>(url, collection, { headers: credentials })
   return new Set(all.map((it) => it.bookid))
 }

@@ -1,21 +1,24 @@
 /**
  * The frame of every HTTP API: routes that validate their input, problem responses for all errors, metrics, docs.
  *
- * To Hono a route (`addRoute`) is one handler without middleware: `Exchange` in this file does validation, the time limit, metrics
- * and errors. So a request costs little more than Hono itself.
+ * To Hono a route (`addRoute`) is one handler without middleware: `Exchange` in this file does admission (`guard.ts`), validation,
+ * the time limit, metrics and errors. So a request costs little more than Hono itself.
  */
-import { OpenAPIHono, type RouteConfig, type RouteHandler } from '@hono/zod-openapi'
+import { OpenAPIHono, type RouteHandler } from '@hono/zod-openapi'
 import type { Context, Handler, Next } from 'hono'
 import { routePath } from 'hono/route'
 import { isTransient } from '../../streams/postgres.ts'
+import type { Access } from '../identity/caller.ts'
+import type { Admit, Guard } from '../identity/guard.ts'
 import type { Log } from '../log.ts'
-import { type Metrics, memo } from '../metrics.ts'
+import { type Metrics, memo, type Refusal, refusals } from '../metrics.ts'
 import type { Span, Tracing } from '../tracing/tracing.ts'
 import { corsFor } from './cors.ts'
 import { keyToRepeatWith } from './idempotency.ts'
 import { type Validate, validatorOf } from './input.ts'
-import { explain, Problem, problemResponses, Unavailable } from './problem.ts'
+import { explain, Problem, type ProblemSlug, problemResponses, Unavailable } from './problem.ts'
 import { safeHeaders } from './reply.ts'
+import type { AppRoute } from './route.ts'
 import { TimeLimit, tooLate } from './time-limit.ts'
 import { givenTrace, spanKey, traceFacts, traceOf } from './trace.ts'
 
@@ -33,8 +36,10 @@ export type About = {
 export type App = Omit<OpenAPIHono, 'openapi'> & {
   /** For its docs (`ops.ts`). */
   about: About
+  /** Whether callers say who they are (`guard.ts`). */
+  guarded: boolean
   /** Adds a route, which answers problems for all that its handler or its input gets wrong. */
-  addRoute<Route extends RouteConfig>(route: Route, handler: RouteHandler<Route>): void
+  addRoute<Route extends AppRoute>(route: Route, handler: RouteHandler<Route>): void
 }
 
 export type AppOptions = About & {
@@ -43,22 +48,28 @@ export type AppOptions = About & {
   tracing?: Tracing | undefined
   /** Origins whose pages may call the API. */
   corsOrigins?: string[] | undefined
+  /** Absent while identity is off. */
+  guard?: Guard | undefined
 }
 
-export function createApp({ log, metrics, tracing, corsOrigins, ...about }: AppOptions): App {
-  const app = Object.assign(new OpenAPIHono(), { about, addRoute })
-  const answer = answerWith(log, about.publicUrl)
+export function createApp({ log, metrics, tracing, corsOrigins, guard, ...about }: AppOptions): App {
+  const app = Object.assign(new OpenAPIHono(), { about, guarded: guard !== undefined, addRoute })
+  const answer = answerWith(log, metrics, about.publicUrl)
   if (corsOrigins) app.use(corsFor(corsOrigins))
 
-  function addRoute({ hide, middleware, ...route }: RouteConfig, handler: Handler): void {
+  function addRoute({ hide, middleware, access, ...route }: AppRoute, handler: Handler): void {
     if (middleware) throw new TypeError(`Cannot add ${route.path}: routes take no middleware`)
-    if (!hide) app.openAPIRegistry.registerPath(withCommonProblems(route))
+    const isProbe = route.tags?.includes('health') ?? false
+    if (!hide)
+      app.openAPIRegistry.registerPath(withCommonProblems(route, isProbe ? undefined : access, !guard))
     const observe = observerOf(metrics, route.method.toUpperCase(), route.path)
     const path = route.path.replaceAll(/\/{([^/}]{1,64})}/g, '/:$1')
     // Probes would flood the traces.
-    const begin = tracing && !route.tags?.includes('health') ? spanOf(tracing, route) : undefined
+    const begin = tracing && !isProbe ? spanOf(tracing, route) : undefined
+    // Supervisors have no token, and must not be refused.
+    const admit = isProbe ? undefined : guard?.admitting(access)
     const validate = validatorOf(route.request)
-    app.on(route.method, path, handlerOf({ handler, validate, answer, observe, begin }))
+    app.on(route.method, path, handlerOf({ handler, admit, validate, answer, observe, begin }))
   }
 
   const observerOfUnknown = memo((method: string) => observerOf(metrics, method, 'unknown'))
@@ -89,6 +100,7 @@ type Observe = (status: number, startedAt: number) => void
 
 type Route = {
   handler: Handler
+  admit: Admit | undefined
   validate: Validate | undefined
   answer: Answer
   observe: Observe
@@ -118,11 +130,13 @@ class Exchange {
 
   /** Never rejects. */
   async run(next: Next): Promise<void> {
-    const { validate, handler } = this.#route
+    const { admit, validate, handler } = this.#route
     let response: Response
     try {
       // Lets Node parse the rest of the packet that brought the head.
       await undefined
+      const admitting = admit?.(this.#c)
+      if (admitting) await admitting
       const validating = validate?.(this.#c)
       if (validating) await validating
       this.#limit = TimeLimit.begin(this.#c, this)
@@ -162,7 +176,7 @@ const letGo = (late: Response) => void late.body?.cancel().catch(() => {})
  * Without the query, which may name a customer. Source:
  * https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
  */
-function spanOf(tracing: Tracing, { method, path }: RouteConfig): (c: Context) => Span {
+function spanOf(tracing: Tracing, { method, path }: Pick<AppRoute, 'method' | 'path'>): (c: Context) => Span {
   const verb = method.toUpperCase()
   return (c) => {
     const facts = {
@@ -180,15 +194,18 @@ function spanOf(tracing: Tracing, { method, path }: RouteConfig): (c: Context) =
 const endSpan = (span: Span, status: number) =>
   span.end(status >= 500 ? String(status) : undefined, { 'http.response.status_code': status })
 
-function answerWith(log: Log, publicUrl: string | undefined): Answer {
+function answerWith(log: Log, metrics: Metrics, publicUrl: string | undefined): Answer {
   const refused = oncePerSecond((facts: object, times) => log.warn({ ...facts, times }, 'requests refused'))
   return (error, c) => {
     const problem = toProblem(error, c)
+    if (isRefusal(problem.slug)) metrics.refusals(problem.slug).inc()
     if (problem.slug === 'internal') log.error({ ...factsOf(c), err: error }, 'request failed')
     else if (problem.status >= 500) refused({ ...factsOf(c), reason: reasonOf(problem) })
     return problem.toResponse(publicUrl)
   }
 }
+
+const isRefusal = (slug: ProblemSlug): slug is Refusal => refusals.some((it) => it === slug)
 
 const factsOf = (c: Context) => ({ method: c.req.method, path: c.req.path, ...traceFacts(traceOf(c)) })
 const reasonOf = ({ message, cause }: Problem) => (cause instanceof Error ? cause.message : message)
@@ -243,12 +260,31 @@ function observerOf({ httpSeconds }: Metrics, method: string, route: string): Ob
   return (status, startedAt) => seconds(status).observe((performance.now() - startedAt) / 1_000)
 }
 
-/** Adds the problems that any route can answer. */
-function withCommonProblems(route: RouteConfig): RouteConfig {
+/**
+ * Adds the problems that any route can answer, and who may call it.
+ * @param access undefined of a probe.
+ * @param optional whether the service answers without a token too.
+ */
+function withCommonProblems(
+  route: Omit<AppRoute, 'access'>,
+  access: Access | undefined,
+  optional: boolean,
+): Omit<AppRoute, 'access'> {
   const common = {
+    ...(access ? problemResponses(429) : {}),
+    ...(access && access !== 'anyone' ? problemResponses(401, 403) : {}),
     ...(route.request ? problemResponses(400) : {}),
     ...(route.request?.body ? problemResponses(413, 415) : {}),
     ...problemResponses(408, 431, 500, 503),
   }
-  return { ...route, responses: { ...common, ...route.responses } }
+  return { ...securityOf(access, optional), ...route, responses: { ...common, ...route.responses } }
+}
+
+/** The name of the security scheme. Its scopes are roles, one of which is needed. */
+export const tokenScheme = 'token'
+
+function securityOf(access: Access | undefined, optional: boolean) {
+  if (access === undefined || access === 'anyone') return {}
+  const needed = access.map((role) => ({ [tokenScheme]: [role as string] }))
+  return { security: optional ? [{}, ...needed] : needed }
 }

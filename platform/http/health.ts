@@ -1,5 +1,5 @@
 /** The health probes of a service: liveness, readiness and startup. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { Incarnation } from '../../streams/incarnation.ts'
 import type { Metrics } from '../metrics.ts'
 import type { App } from './app.ts'
@@ -7,6 +7,7 @@ import type { Liveness } from './liveness.ts'
 import type { Probe } from './probe.ts'
 import { Problem, problemResponses, within } from './problem.ts'
 import { reply, safeHeaders } from './reply.ts'
+import { createRoute } from './route.ts'
 
 export type ProbeOptions = {
   liveness: Liveness
@@ -35,6 +36,7 @@ const statusRoute = (path: string, operationId: string, summary: string, status:
     operationId,
     summary,
     tags: ['health'],
+    access: 'anyone',
     responses: {
       200: {
         description: 'OK',
@@ -52,6 +54,7 @@ const livez = createRoute({
   operationId: 'getLiveness',
   summary: 'Liveness: are all loops making progress? Checks no dependency.',
   tags: ['health'],
+  access: 'anyone',
   responses: {
     200: {
       description:

@@ -1,7 +1,14 @@
 /** The OpenAPI document of a service. `npm run docs` writes it to `openapi/`; the service itself serves it. */
 import { version } from '../build.ts'
-import type { App } from './app.ts'
+import { type App, tokenScheme } from './app.ts'
 import { problems } from './problem.ts'
+
+const token = {
+  type: 'http',
+  scheme: 'bearer',
+  description:
+    'Needed where the library runs with `IDENTITY=on`. The scopes are roles: the token must have one of them. With that of a customer alone, the answer has only what is their own.',
+}
 
 type Response = { $ref?: string; description?: string; headers?: object; content?: Record<string, object> }
 type Operation = { responses: Record<string, Response> }
@@ -26,7 +33,8 @@ export function openApiOf(app: App, port: number): object {
     ),
   })
   const responses = shareProblems(document.paths as Record<string, Record<string, Operation>>)
-  return { ...document, components: { ...document.components, responses } }
+  const securitySchemes = { ...document.components?.securitySchemes, [tokenScheme]: token }
+  return { ...document, components: { ...document.components, securitySchemes, responses } }
 }
 
 /** Replaces the problems of all operations with references. @returns the responses that they refer to. */
@@ -47,6 +55,7 @@ function shareProblems(paths: Record<string, Record<string, Operation>>): Record
 const names = {
   400: 'BadRequest',
   401: 'Unauthorized',
+  403: 'Forbidden',
   404: 'NotFound',
   405: 'MethodNotAllowed',
   408: 'RequestTimeout',
@@ -54,6 +63,7 @@ const names = {
   413: 'ContentTooLarge',
   415: 'UnsupportedMediaType',
   422: 'UnprocessableContent',
+  429: 'TooManyRequests',
   431: 'RequestHeaderFieldsTooLarge',
   500: 'InternalServerError',
   503: 'ServiceUnavailable',
@@ -80,5 +90,6 @@ const header = (name: string, description: string, type: string) => ({
 })
 const headersOf: Record<number, object> = {
   401: header('WWW-Authenticate', 'The scheme to authenticate with', 'string'),
+  429: header('Retry-After', 'Seconds after which the next request is answered', 'integer'),
   503: header('Retry-After', 'Seconds after which the request can be repeated', 'integer'),
 }

@@ -11,7 +11,12 @@ export const problems = {
   unauthorized: [
     401,
     'Authentication required',
-    'Send `Authorization: Bearer` with the token of this service.',
+    'Send `Authorization: Bearer` with a token that is valid here.',
+  ],
+  forbidden: [
+    403,
+    'Not allowed',
+    'The token is valid, but its holder may not do this. See the table in docs/security.md.',
   ],
   'not-found': [404, 'Not found', 'Check the path and the id in it.'],
   'method-not-allowed': [405, 'Method not allowed', 'The `Allow` header lists the allowed methods.'],
@@ -78,6 +83,11 @@ export const problems = {
     422,
     'The idempotency key belongs to another request',
     'A key names one request: repeat it with the same payload, or choose a new key.',
+  ],
+  'too-many-requests': [
+    429,
+    'Too many requests',
+    'Wait `Retry-After` seconds. Each customer, and each address without a token, has a number of requests per minute.',
   ],
   internal: [500, 'Internal error', 'The error is logged. You can repeat the request.'],
   unavailable: [

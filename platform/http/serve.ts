@@ -164,7 +164,7 @@ type DenoServer = { addr: { port: number }; shutdown(): Promise<void>; finished:
 type DenoNamespace = {
   serve(
     options: { hostname: string; port: number; signal: AbortSignal; onListen(): void },
-    handler: Fetch,
+    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Promise<Response>,
   ): DenoServer
 }
 
@@ -174,9 +174,9 @@ async function serveOnDeno(
 ): Promise<Listener> {
   const { Deno } = globalThis as unknown as { Deno: DenoNamespace }
   const cut = new AbortController()
-  const handler: Fetch = async (request) => {
+  const handler = async (request: Request, info: { remoteAddr: { hostname: string } }) => {
     if (isProbe(request.method, starOf(request.url))) return new Response(null, probe)
-    const response = await refusing(request, fetch, publicUrl)
+    const response = await refusing(request, info.remoteAddr.hostname, fetch, publicUrl)
     if (signal?.aborted) response.headers.set('connection', 'close')
     return request.method === 'HEAD' ? withoutLength(response) : response
   }
@@ -200,11 +200,16 @@ async function serveOnDeno(
 const starOf = (url: string): string => (url.endsWith('/*') && pathOf(url) === '/*' ? '*' : url)
 
 /** Deno builds the URL from the raw Host header and target. */
-async function refusing(request: Request, fetch: Fetch, publicUrl: string | undefined): Promise<Response> {
+async function refusing(
+  request: Request,
+  remoteAddress: string,
+  fetch: Fetch,
+  publicUrl: string | undefined,
+): Promise<Response> {
   try {
     checkTarget(request.url, request.headers.get('host') ?? undefined)
     pathOf(request.url)
-    return await fetch(request)
+    return await fetch(request, { remoteAddress })
   } catch (error) {
     if (error instanceof Problem) return error.toResponse(publicUrl)
     throw error

@@ -1,10 +1,11 @@
 /** Summarizes what a service has not delivered, decided or done yet: how much, and since when. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { collection } from '../http/paging.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
+import { createRoute } from '../http/route.ts'
 import { pageAnswer } from '../http/schema.ts'
 
 /** Up to which a service counts, so that the summary of a long backlog is read as fast as another. */
@@ -49,6 +50,7 @@ function routeOf(kinds: BacklogKinds) {
     operationId: 'getBacklog',
     summary: 'Summarize the backlog: how much waits, and for how long',
     tags: ['operator'],
+    access: ['operator'],
     responses: {
       200: pageAnswer({
         as: 'Backlog',

@@ -1,5 +1,5 @@
 /** Lists the dead letters of a service, which operators can redrive or drop: what `npm run dead-letters` does. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import {
   dropLetters,
   type LetterFilter,
@@ -17,6 +17,7 @@ import { foreignAfter, pageQuery, replyPage, selfLink, selfSchema, timeKeyFrom }
 import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply, safeHeaders } from '../http/reply.ts'
+import { createRoute } from '../http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../http/schema.ts'
 
 /** Letters of one call. Owners handle some hundreds a second. */
@@ -156,6 +157,7 @@ const getLetters = createRoute({
   summary: 'List messages that were set aside',
   description: 'Without their content, which may name a customer.',
   tags: ['operator'],
+  access: ['operator'],
   request: { query },
   responses: {
     200: pageAnswer({
@@ -175,6 +177,7 @@ const getLetter = createRoute({
   operationId: 'getDeadLetter',
   summary: 'A message that was set aside, with its content',
   tags: ['operator'],
+  access: ['operator'],
   request: { params },
   responses: { 200: jsonAnswer(oneLetterSchema, 'The dead letter', example), ...problemResponses(404) },
 })
@@ -187,6 +190,7 @@ const redriveOne = createRoute({
   description:
     'The owner of its partition handles it within seconds, out of order, once however often this is called. Then the letter is gone; if it fails again, it stays, with its new reason.',
   tags: ['operator'],
+  access: ['operator'],
   request: { params },
   responses: {
     202: jsonAnswer(letterSchema, 'It will be handled again.', { ...summaryExample, status: 'Redriving' }),
@@ -201,6 +205,7 @@ const redriveMany = createRoute({
   summary: 'Handle messages again, all that are alike',
   description: `At most ${redriveMax} of them, the oldest first. Those that cannot be redriven stay as they are.`,
   tags: ['operator'],
+  access: ['operator'],
   request: { body: jsonBody(redriveSchema, { reason: summaryExample.reason }) },
   responses: {
     202: jsonAnswer(redrivenSchema, 'They will be handled again.', {
@@ -219,6 +224,7 @@ const deleteLetter = createRoute({
   description:
     'If it is being handled at that moment, it may have its effect. A command that was never answered may be sent again.',
   tags: ['operator'],
+  access: ['operator'],
   request: { params },
   responses: { 204: { description: 'It is deleted' }, ...problemResponses(404) },
 })

@@ -1,5 +1,5 @@
 /** Lists the partitions of a service: what `npm run inspect` prints. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import { deadline } from '../../streams/deadline.ts'
 import type { Group } from '../../streams/groups.ts'
 import type { Topic } from '../../streams/partition.ts'
@@ -9,6 +9,7 @@ import type { App } from '../http/app.ts'
 import { collection } from '../http/paging.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
+import { createRoute } from '../http/route.ts'
 import { pageAnswer } from '../http/schema.ts'
 
 /** So that a partition with a million letters is read as fast as another. */
@@ -72,6 +73,7 @@ const listPartitions = createRoute({
   summary: 'List all partitions, with owner, offset and lag',
   description: 'Without Redis, `lag` and `pending` are `null`, and everything else is answered.',
   tags: ['operator'],
+  access: ['operator'],
   responses: {
     200: pageAnswer({
       as: 'PartitionPage',

@@ -35,6 +35,8 @@ test('T4: with tracing off, the trace of a request is passed on, and no other tr
   expect(of(bare.reservationid)).toEqual(Array(7).fill(undefined))
   expect(of(traced.reservationid)).toEqual(Array(4).fill(traceparent))
   expect(sent.find((it) => it.type === 'CopiesReceived')!.traceparent).toBeUndefined()
+  // Identity is off too, and leaves no trace either.
+  expect(sent.filter((it) => 'authtype' in it || 'authid' in it)).toEqual([])
 
   const lines = system
     .tail()

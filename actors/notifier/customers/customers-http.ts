@@ -1,12 +1,14 @@
 /** Lets customers set how they are notified. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import { emailRule, parseEmail, parsePhone, phoneRule } from '../../../platform/addresses.ts'
 import type { App } from '../../../platform/http/app.ts'
 import { selfLink, selfSchema } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../../platform/http/reply.ts'
+import { createRoute } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
-import { isMaskedUrl, maskUrl } from '../../../platform/mask.ts'
+import { customerOf, ownOf, whoOf } from '../../../platform/identity/caller.ts'
+import { isMaskedUrl, maskText, maskUrl } from '../../../platform/mask.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
 import { addressNeeded, personalChannels } from '../channels/all.ts'
@@ -50,6 +52,7 @@ const getCustomer = createRoute({
   operationId: 'getCustomer',
   summary: 'How a customer is notified',
   tags: ['customer'],
+  access: ['customer', 'stock-manager', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(customerSchema, 'The contact', examples.customer), ...problemResponses(404) },
 })
@@ -63,6 +66,7 @@ const putCustomer = (allowPrivate: boolean, locale: string) =>
     description:
       'Replaces the whole contact: fields that are left out are cleared. Applies to outcomes from now on.',
     tags: ['customer'],
+    access: ['customer'],
     request: {
       params,
       body: jsonBody(contactSchema(allowPrivate, locale), examples.contact),
@@ -78,7 +82,7 @@ const putCustomer = (allowPrivate: boolean, locale: string) =>
 
 export function mountCustomers({ app, sql, allowPrivate, routing }: CustomersHttpOptions): void {
   app.addRoute(putCustomer(allowPrivate, routing.locale), async (c) => {
-    const { userid } = c.req.valid('param')
+    const userid = customerOf(c, c.req.valid('param').userid)
     const { email = null, webhook: given = null, phone = null, channels = null, locale } = c.req.valid('json')
     const webhook = given !== null && isMaskedUrl(given) ? await webhookShownAs(given, userid) : given
     const contact = { email, webhook, phone, channels, locale }
@@ -96,8 +100,10 @@ export function mountCustomers({ app, sql, allowPrivate, routing }: CustomersHtt
   }
 
   app.addRoute(getCustomer, async (c) => {
-    const customer = await readCustomer(sql, c.req.valid('param').userid)
-    return reply(200, toCustomer(customer ?? notFound('This customer has no contact.')))
+    const userid = customerOf(c, c.req.valid('param').userid)
+    const customer = (await readCustomer(sql, userid)) ?? notFound('This customer has no contact.')
+    const isStaff = whoOf(c) !== undefined && ownOf(c) === undefined
+    return reply(200, toCustomer(isStaff ? masked(customer) : customer))
   })
 }
 
@@ -171,6 +177,13 @@ const webhookSchema = (allowPrivate: boolean) =>
 function notFound(detail: string): never {
   throw new Problem('not-found', { detail })
 }
+
+/** Staff see enough of the addresses to compare them with what a customer says. */
+const masked = (customer: Customer): Customer => ({
+  ...customer,
+  email: customer.email && maskText(customer.email),
+  phone: customer.phone && maskText(customer.phone),
+})
 
 const toCustomer = ({ updatedAt, webhook, ...customer }: Customer) => ({
   ...customer,

@@ -4,12 +4,13 @@
  * https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/
  */
 import { createHash, hash, randomUUID, timingSafeEqual } from 'node:crypto'
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { App } from '../../../platform/http/app.ts'
 import { pageQuery, replyPage, timeKeyFrom } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
+import { createRoute } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
 import type { Sql } from '../../../streams/postgres.ts'
@@ -140,6 +141,7 @@ const getAlerts = createRoute({
   summary: 'List alerts that fire, and past ones',
   description: 'Each alert once, as it was last. Past ones are kept for `EVENT_RETENTION_DAYS`.',
   tags: ['operator'],
+  access: ['operator'],
   request: { query: z.object({ ...pageQuery, status: askedStatus(alertStatuses).optional() }) },
   responses: {
     200: pageAnswer({
@@ -163,6 +165,7 @@ const postAlerts = createRoute({
   description:
     'Notifies operators of alerts that started firing or were resolved, once however often they are posted. Requires `Authorization: Bearer` with `ALERT_TOKEN`.',
   tags: ['operator'],
+  access: 'anyone',
   security: [{ [scheme]: [] }],
   request: { body: jsonBody(webhookSchema, examples.alerts) },
   responses: {

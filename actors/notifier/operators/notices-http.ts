@@ -1,12 +1,14 @@
 /** Lists notices for operators, who can retry or suppress them. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { App } from '../../../platform/http/app.ts'
 import { integerFrom, pageQuery, replyPage, selfLink, selfSchema } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
+import { createRoute } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
+import { customerOf, maySee } from '../../../platform/identity/caller.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
 import { channelNames } from '../channels/all.ts'
@@ -82,6 +84,7 @@ const getNotices = createRoute({
   operationId: 'listNotices',
   summary: 'List notices',
   tags: ['operator'],
+  access: ['customer', 'operator'],
   request: {
     query: z.object({
       ...pageQuery,
@@ -112,6 +115,7 @@ const getNotice = createRoute({
   operationId: 'getNotice',
   summary: 'A notice, with every delivery attempt',
   tags: ['operator'],
+  access: ['customer', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice', examples.oneNotice), ...problemResponses(404) },
 })
@@ -124,6 +128,7 @@ const patchNotice = createRoute({
   description:
     '`Pending` retries a failed or suppressed notice, starting with its first channel. `Suppressed` stops a pending or failed notice. If it is being sent at that moment it may still arrive, and is then `Sent`.',
   tags: ['operator'],
+  access: ['operator'],
   request: {
     params,
     body: jsonBody(changeSchema, examples.noticeChange),
@@ -136,18 +141,20 @@ const patchNotice = createRoute({
 
 export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOptions): void {
   app.addRoute(getNotices, async (c) => {
-    const { limit, after, ...filter } = c.req.valid('query')
+    const { limit, after, userid: named, ...filter } = c.req.valid('query')
+    const userid = customerOf(c, named)
     const before = after === undefined ? undefined : integerFrom(after)
     const rows = await reads.run(
-      (sql) => listNotices(sql, { ...filter, before, limit: limit + 1 }),
+      (sql) => listNotices(sql, { ...filter, userid, before, limit: limit + 1 }),
       c.req.raw.signal,
     )
     return replyPage(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice)
   })
 
   app.addRoute(getNotice, async (c) => {
-    const notice = await readNotice(sql, c.req.valid('param').noticeid)
-    return reply(200, await withAttempts(sql, notice ?? notFound()))
+    const notice = (await readNotice(sql, c.req.valid('param').noticeid)) ?? notFound()
+    if (!maySee(c, notice.userid)) notFound()
+    return reply(200, await withAttempts(sql, notice))
   })
 
   app.addRoute(patchNotice, async (c) => {

@@ -80,13 +80,21 @@ describe.each(serviceNames)('of %s', (service) => {
   })
 })
 
-test('only alerts need a token', () => {
+test('alerts need their own token, and what is not open to anyone a role where identity is on', () => {
   const calls = serviceNames.flatMap((service) => {
     const document = documentOf(service) as Document
     expect(document.security).toEqual([])
     return Object.values(document.paths).flatMap(Object.values<Operation>)
   })
-  expect(calls.filter((it) => it.security).map((it) => [it.operationId, it.security])).toEqual([
-    ['postAlerts', [{ alertToken: [] }]],
-  ])
+  const open = calls.filter((it) => !it.security).map((it) => it.operationId)
+  expect([...new Set(open)]).toEqual(['listBooks', 'getLiveness', 'getReadiness'])
+  for (const { operationId, security, responses } of calls.filter((it) => it.security)) {
+    if (operationId === 'postAlerts') expect(security).toEqual([{ alertToken: [] }])
+    else
+      expect(security, operationId).toEqual([
+        {},
+        ...security!.slice(1).map(() => ({ token: [expect.any(String)] })),
+      ])
+    expect(Object.keys(responses), operationId).toContain('401')
+  }
 })

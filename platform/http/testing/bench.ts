@@ -1,5 +1,5 @@
 /** A small app with one route of each kind, served over real HTTP. */
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import { idSchema, qtySchema, textSchema } from '../../../actors/messages.ts'
 import { createLog } from '../../log.ts'
 import { createMetrics } from '../../metrics.ts'
@@ -8,6 +8,7 @@ import { idempotencyHeader } from '../idempotency.ts'
 import { collection, collectionSchema, decodeAfter, encodeAfter, pageQuery } from '../paging.ts'
 import { Problem, problemResponses } from '../problem.ts'
 import { jsonHeaders, reply } from '../reply.ts'
+import { createRoute } from '../route.ts'
 import { type Listener, serve } from '../serve.ts'
 
 const thing = z.object({ id: idSchema, qty: qtySchema, note: textSchema.optional() })
@@ -16,6 +17,7 @@ const json = <Schema extends z.ZodType>(schema: Schema) => ({ content: { 'applic
 const postThing = createRoute({
   method: 'post',
   path: '/things',
+  access: 'anyone',
   request: {
     headers: z.object({ 'idempotency-key': idempotencyHeader }),
     body: { ...json(thing), required: true },
@@ -25,18 +27,21 @@ const postThing = createRoute({
 const getThing = createRoute({
   method: 'get',
   path: '/things/{id}',
+  access: 'anyone',
   request: { params: z.object({ id: idSchema }) },
   responses: { 200: { description: 'found', ...json(thing) }, ...problemResponses(404) },
 })
 const listThings = createRoute({
   method: 'get',
   path: '/things',
+  access: 'anyone',
   request: { query: z.object({ ...pageQuery, note: textSchema.optional() }) },
   responses: { 200: { description: 'a page', ...json(collectionSchema('things', thing)) } },
 })
 const fault = createRoute({
   method: 'get',
   path: '/fault',
+  access: 'anyone',
   responses: { 200: { description: 'never', ...json(thing) } },
 })
 
@@ -50,7 +55,7 @@ export type Bench = {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export type BenchOptions = Pick<AppOptions, 'publicUrl' | 'corsOrigins'> & {
+export type BenchOptions = Pick<AppOptions, 'publicUrl' | 'corsOrigins' | 'guard'> & {
   /** Thrown by `GET /fault`. */
   error?: () => unknown
   signal?: AbortSignal
@@ -59,11 +64,17 @@ export type BenchOptions = Pick<AppOptions, 'publicUrl' | 'corsOrigins'> & {
 
 const total = 5
 
-export async function serveBench({ error, signal, mount, ...options }: BenchOptions = {}): Promise<Bench> {
+export async function serveBench({
+  error,
+  signal,
+  mount,
+  guard,
+  ...options
+}: BenchOptions = {}): Promise<Bench> {
   const metrics = createMetrics('bench')
   const log = createLog('bench', 'silent')
   const about = { service: 'bench', title: 'Bench', description: 'For tests', ...options }
-  const app = createApp({ ...about, log, metrics })
+  const app = createApp({ ...about, log, metrics, guard })
   const made: z.infer<typeof thing>[] = []
   app.addRoute(postThing, (c) => {
     const body = c.req.valid('json')

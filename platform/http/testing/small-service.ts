@@ -1,10 +1,11 @@
 /** A service without stores, for tests of a process's life: `node small-service.ts [fault]`. */
 import { setTimeout } from 'node:timers/promises'
-import { createRoute, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import { Pulse } from '../../../streams/pulse.ts'
 import { runService } from '../../service.ts'
 import { createApp } from '../app.ts'
 import { reply } from '../reply.ts'
+import { createRoute } from '../route.ts'
 
 const fault = process.argv[2]
 const body = z.object({ qty: z.int() })
@@ -12,10 +13,11 @@ const answer = { 200: { description: 'ok', content: { 'application/json': { sche
 const echo = createRoute({
   method: 'post',
   path: '/echo',
+  access: 'anyone',
   request: { body: { content: { 'application/json': { schema: body } }, required: true } },
   responses: answer,
 })
-const slow = createRoute({ method: 'get', path: '/slow', responses: answer })
+const slow = createRoute({ method: 'get', path: '/slow', access: 'anyone', responses: answer })
 
 await runService('notifier', async ({ config, log, metrics, signal, stopping }) => {
   const { publicUrl, corsOrigins } = config

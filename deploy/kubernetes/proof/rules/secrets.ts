@@ -1,5 +1,5 @@
 /** Settings, secrets and images of pods. */
-
+import { dirname } from 'node:path'
 import { notifierSettings } from '../../../../actors/notifier/config.ts'
 import { type ConfigError, type ServiceName, toConfig } from '../../../../platform/config.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
@@ -124,6 +124,26 @@ export const secrets: Rule[] = [
       }),
     breach: (manifests) => {
       settingsOf(manifests).LEASE_TTL_MS = '5s'
+    },
+  },
+  {
+    claim:
+      'where no secret is for development, callers say who they are, and the keys of their tokens are mounted',
+    faults: (manifests) => {
+      if (manifests.some(forDevelopment)) return []
+      const { PRODUCTION, TOKEN_JWKS_URL = '' } = settingsOf(manifests)
+      const folder = dirname(new URL(TOKEN_JWKS_URL).pathname)
+      const isMounted = (it: Manifest) =>
+        mainOf(it).volumeMounts.some(({ mountPath }: Container) => mountPath === folder)
+      return [
+        ...(PRODUCTION === 'true' ? [] : ['PRODUCTION is not true']),
+        ...services(manifests)
+          .filter((it) => TOKEN_JWKS_URL.startsWith('file:') && !isMounted(it))
+          .map((it) => `${nameOf(it)} has no keys in ${folder}`),
+      ]
+    },
+    breach: (manifests) => {
+      settingsOf(manifests).PRODUCTION = 'false'
     },
   },
   {

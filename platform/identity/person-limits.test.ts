@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { Problem } from '../http/problem.ts'
+import {
+  clientOf,
+  householdOf,
+  PersonLimits,
+  personsMax,
+  readsPerMinute,
+  writesPerMinute,
+} from './person-limits.ts'
+
+const taken = (limits: PersonLimits, person: string, kind: 'reads' | 'writes', times: number): number => {
+  let count = 0
+  for (let i = 0; i < times; i++)
+    try {
+      limits.take(person, kind)
+      count += 1
+    } catch (error) {
+      expect(error).toBeInstanceOf(Problem)
+      const { status, headers } = error as Problem
+      expect(status).toBe(429)
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+    }
+  return count
+}
+
+test('a person has 30 writes and 300 reads a minute, and the flood of one does not touch another', () => {
+  const limits = new PersonLimits()
+  expect(taken(limits, 'mina', 'writes', 1_000)).toBe(writesPerMinute)
+  expect(taken(limits, 'mina', 'reads', 1_000)).toBe(readsPerMinute)
+  expect(taken(limits, 'jun', 'writes', 1_000)).toBe(writesPerMinute)
+})
+
+test('the memory is limited, and the person heard of least recently is forgotten first', () => {
+  const limits = new PersonLimits()
+  taken(limits, 'mina', 'writes', writesPerMinute)
+  for (let i = 0; i < personsMax * 2; i++) {
+    limits.take(`p${i}`, 'reads')
+    if (i % 1_000 === 0) expect(taken(limits, 'mina', 'writes', 1)).toBe(0)
+  }
+  expect(limits.size).toBe(personsMax)
+})
+
+test.each([
+  ['10.1.2.3', '10.1.2.3'],
+  ['::ffff:10.1.2.3', '10.1.2.3'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+  ['2001:db8::1', '2001:db8:0:0'],
+  ['::1', '0:0:0:0'],
+  ['unknown', 'unknown'],
+])('%s is of the household %s', (address, household) => {
+  expect(householdOf(address)).toBe(household)
+})
+
+test('only what the proxies in front have added is believed', () => {
+  expect(clientOf('1.1.1.1, 2.2.2.2, 3.3.3.3', 0, '9.9.9.9')).toBe('9.9.9.9')
+  expect(clientOf('1.1.1.1, 2.2.2.2, 3.3.3.3', 1, '9.9.9.9')).toBe('3.3.3.3')
+  expect(clientOf('1.1.1.1, 2.2.2.2, 3.3.3.3', 2, '9.9.9.9')).toBe('2.2.2.2')
+  expect(clientOf('1.1.1.1', 2, '9.9.9.9')).toBe('9.9.9.9')
+  expect(clientOf(undefined, 1, '9.9.9.9')).toBe('9.9.9.9')
+})

@@ -1,0 +1,76 @@
+/**
+ * How many requests a customer, or an address without a token, may send in a minute. Each process counts for itself. So a flood
+ * costs its sender, and no other person.
+ */
+import { isIPv6 } from 'node:net'
+import { TokenBucket } from 'limiter'
+import { Problem } from '../http/problem.ts'
+
+export const writesPerMinute = 30
+export const readsPerMinute = 300
+/** About 300 bytes each. Who was heard of least recently is forgotten first, and begins again. */
+export const personsMax = 10_000
+
+type Buckets = { reads: TokenBucket | undefined; writes: TokenBucket | undefined }
+
+export class PersonLimits {
+  readonly #persons = new Map<string, Buckets>()
+
+  /** How many are remembered. */
+  get size(): number {
+    return this.#persons.size
+  }
+
+  /** @throws {Problem} 429 when this person has sent too many requests. */
+  take(person: string, kind: 'reads' | 'writes'): void {
+    const buckets = this.#bucketsOf(person)
+    buckets[kind] ??= bucketOf(kind === 'reads' ? readsPerMinute : writesPerMinute)
+    const bucket = buckets[kind]
+    if (bucket.tryRemoveTokens(1)) return
+    const seconds = Math.max(1, Math.ceil(bucket.getWaitTime(1) / 1_000))
+    throw new Problem('too-many-requests', {
+      detail: `At most ${bucket.bucketSize} ${kind} a minute are answered.`,
+      headers: { 'retry-after': String(seconds) },
+    })
+  }
+
+  #bucketsOf(person: string): Buckets {
+    const known = this.#persons.get(person)
+    if (known) this.#persons.delete(person)
+    const buckets = known ?? { reads: undefined, writes: undefined }
+    this.#persons.set(person, buckets)
+    if (this.#persons.size > personsMax) {
+      const [oldest] = this.#persons.keys()
+      this.#persons.delete(oldest!)
+    }
+    return buckets
+  }
+}
+
+function bucketOf(perMinute: number): TokenBucket {
+  const bucket = new TokenBucket({ bucketSize: perMinute, tokensPerInterval: perMinute, interval: 'minute' })
+  bucket.content = perMinute
+  return bucket
+}
+
+/** @returns the part of an address that belongs to one household: of IPv6, the first 64 bits. */
+export function householdOf(address: string): string {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+  if (!isIPv6(plain)) return plain
+  const [head = '', tail] = plain.split('::')
+  const first = head === '' ? [] : head.split(':')
+  const last = tail === undefined || tail === '' ? [] : tail.split(':')
+  const groups =
+    tail === undefined ? first : [...first, ...Array(8 - first.length - last.length).fill('0'), ...last]
+  return groups.slice(0, 4).join(':')
+}
+
+/**
+ * @param hops how many proxies in front add an address to `X-Forwarded-For`. An address before those was sent by the client,
+ *   and may be anything.
+ * @param peer the address that the connection came from.
+ */
+export function clientOf(forwardedFor: string | undefined, hops: number, peer: string): string {
+  const given = hops === 0 ? undefined : forwardedFor?.split(',').at(-hops)?.trim()
+  return householdOf(given || peer)
+}

@@ -1,0 +1,388 @@
+/** With identity on, each caller may do what docs/security.md says and nothing else: every call with every kind of caller. */
+import { createHash, randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type ServiceName, serviceNames } from '../platform/config.ts'
+import { TestIssuer } from '../platform/identity/testing.ts'
+import { eventually } from './doubles/eventually.ts'
+import type { Ask } from './harness/client.ts'
+import { type System, startSystem } from './harness/system.ts'
+
+const callers = [
+  'anonymous',
+  'other',
+  'owner',
+  'stock-manager',
+  'purchaser',
+  'operator',
+  'service',
+  'program',
+] as const
+type Caller = (typeof callers)[number]
+
+const programToken = 'the-token-of-a-program'
+const alertToken = 'the-token-of-alertmanager'
+const digest = createHash('sha256').update(programToken).digest('hex')
+
+let issuer: TestIssuer
+let system: System
+const tokens = new Map<Caller, string>()
+beforeAll(async () => {
+  issuer = await TestIssuer.start()
+  const env = {
+    ...issuer.settings,
+    PRODUCTION: 'true',
+    API_TOKENS: `importer:service:${digest}`,
+    ALERT_TOKEN: alertToken,
+    ACTIVE_MAX: '50',
+  }
+  system = await startSystem({ env })
+  tokens.set('owner', await issuer.token({ sub: 'sub-mina', userid: 'mina' }))
+  tokens.set('other', await issuer.token({ sub: 'sub-hong', userid: 'hong' }))
+  for (const role of ['stock-manager', 'purchaser', 'operator', 'service'] as const)
+    tokens.set(role, await issuer.token({ sub: `a-${role}`, roles: [role] }))
+  tokens.set('program', programToken)
+}, 60_000)
+afterAll(async () => {
+  const faults = await system?.stop()
+  await issuer?.[Symbol.asyncDispose]()
+  expect(faults).toEqual([])
+})
+
+const headersOf = (caller: Caller): Record<string, string> => {
+  const token = tokens.get(caller)
+  return token === undefined ? {} : { authorization: `Bearer ${token}` }
+}
+
+const as = <Body = Record<string, unknown>>(
+  caller: Caller,
+  service: ServiceName,
+  method: string,
+  path: string,
+  json?: unknown,
+  ask: Ask = {},
+) =>
+  system[service].ask<Body>(method, path, { json, ...ask, headers: { ...ask.headers, ...headersOf(caller) } })
+
+/** The answers to each caller. Unless it says so: 401 without a token, and 403 for every other caller. */
+type Answers = Partial<Record<Caller, number | number[]>>
+type Call = { answers: Answers; json?: (caller: Caller) => unknown; query?: string }
+
+const programs = (status: number | number[]): Answers => ({ service: status, program: status })
+const staff = (status: number | number[]): Answers => ({
+  'stock-manager': status,
+  purchaser: status,
+  operator: status,
+})
+const everyone = (status: number): Answers => Object.fromEntries(callers.map((it) => [it, status]))
+
+/** Of `mina`'s reservation, notices, contact and standing. */
+const readReservation: Answers = {
+  owner: 200,
+  other: 404,
+  'stock-manager': 200,
+  operator: 200,
+  ...programs(200),
+}
+
+const calls: Record<ServiceName, Record<string, Call>> = {
+  reservation: {
+    'GET /books': { answers: everyone(200) },
+    'POST /reservations': {
+      answers: { owner: 201, 'stock-manager': 201, ...programs(201) },
+      json: () => ({ bookid: 'kept', userid: 'mina' }),
+    },
+    'GET /reservations': {
+      answers: { owner: 200, 'stock-manager': 200, operator: 200, ...programs(200) },
+      query: '?userid=mina',
+    },
+    'GET /reservations/{reservationid}': { answers: readReservation },
+    'GET /reservations/{reservationid}/events': { answers: readReservation },
+    'GET /reservations/events': {
+      answers: { owner: 200, 'stock-manager': 200, operator: 200, ...programs(200) },
+      query: '?userid=mina',
+    },
+    'PATCH /reservations/{reservationid}': {
+      answers: { owner: 200, other: 404, 'stock-manager': 200, ...programs(200) },
+      json: (caller) => ({ status: 'Canceled', ...(caller === 'stock-manager' ? { cause: 'Staff' } : {}) }),
+    },
+    'GET /standings/{userid}': { answers: { owner: 200, 'stock-manager': 200, operator: 200 } },
+    'PUT /standings/{userid}/block': {
+      answers: { 'stock-manager': 200, ...programs(200) },
+      json: () => ({ reason: 'overdue' }),
+    },
+    'DELETE /standings/{userid}/block': { answers: { 'stock-manager': 200, ...programs(200) } },
+  },
+  stock: {
+    'POST /stocks': {
+      answers: { 'stock-manager': 201, ...programs(201) },
+      json: () => ({ bookid: 'kept', qty: 1 }),
+    },
+    'GET /stocks': { answers: staff(200) },
+    'GET /stocks/{bookid}': { answers: staff(200) },
+    'GET /stocks/{bookid}/movements': { answers: staff(200) },
+    'GET /stocks/{bookid}/queue': { answers: staff(200) },
+    'PUT /stocks/{bookid}/rules': { answers: { 'stock-manager': 200 }, json: () => ({}) },
+    'GET /holds/{reservationid}': { answers: { 'stock-manager': 200, operator: 200, ...programs(200) } },
+    'PATCH /holds/{reservationid}': {
+      answers: { 'stock-manager': [200, 409], ...programs([200, 409]) },
+      json: () => ({ status: 'Collected' }),
+    },
+    'GET /tasks': { answers: staff(200), query: '?kind=pull' },
+    'POST /withdrawals': {
+      answers: { 'stock-manager': 201 },
+      json: () => ({ bookid: 'kept', qty: 1, reason: 'Damaged' }),
+    },
+    'GET /purchase-requests': { answers: staff(200) },
+    'POST /purchase-requests/{bookid}/decline': { answers: { purchaser: [204, 409] }, json: () => ({}) },
+    'POST /purchases': { answers: { purchaser: 201 }, json: () => ({ bookid: 'kept', qty: 1 }) },
+    'GET /purchases': { answers: staff(200) },
+    'GET /purchases/{purchaseid}': { answers: staff(200) },
+    'GET /closing-days': { answers: staff(200) },
+    'PUT /closing-days/{date}': { answers: { 'stock-manager': [200, 201] }, json: () => ({}) },
+    'GET /closing-days/{date}': { answers: staff(200) },
+    'DELETE /closing-days/{date}': { answers: { 'stock-manager': 204 } },
+  },
+  notifier: {
+    'PUT /customers/{userid}': {
+      answers: { owner: [200, 201] },
+      json: () => ({ email: 'mina@example.com' }),
+    },
+    'GET /customers/{userid}': { answers: { owner: 200, 'stock-manager': 200, operator: 200 } },
+    'GET /notices': { answers: { owner: 200, operator: 200 }, query: '?userid=mina' },
+    'GET /notices/{noticeid}': { answers: { owner: 200, other: 404, operator: 200 } },
+    'PATCH /notices/{noticeid}': {
+      answers: { operator: [200, 409] },
+      json: () => ({ status: 'Suppressed' }),
+    },
+    // By its own token.
+    'POST /alerts': { answers: everyone(401), json: () => ({ version: '4' }) },
+  },
+}
+const probes = ['GET /livez', 'GET /readyz']
+
+type Ids = Record<string, string>
+
+/** A reservation of `mina` with all that follows from it. */
+async function prepare(): Promise<Ids> {
+  await as('stock-manager', 'stock', 'POST', '/stocks', { bookid: 'kept', qty: 20 })
+  const { body } = await as<{ reservationid: string }>(
+    'owner',
+    'reservation',
+    'POST',
+    '/reservations',
+    { bookid: 'kept', userid: 'mina' },
+    { headers: { prefer: 'wait=20' } },
+  )
+  const notice = await eventually(async () => {
+    type Notices = { _embedded: { notices: { noticeid: string }[] } }
+    const { body } = await as<Notices>('owner', 'notifier', 'GET', '/notices')
+    return body._embedded.notices[0]
+  })
+  const purchase = await as<{ purchaseid: string }>('purchaser', 'stock', 'POST', '/purchases', {
+    bookid: 'kept',
+    qty: 1,
+  })
+  await as('owner', 'notifier', 'PUT', '/customers/mina', {
+    email: 'mina@example.com',
+    phone: '+821012345678',
+  })
+  await as('stock-manager', 'stock', 'PUT', '/closing-days/2031-01-01', {})
+  return {
+    bookid: 'kept',
+    userid: 'mina',
+    reservationid: body.reservationid,
+    noticeid: notice.noticeid,
+    purchaseid: purchase.body.purchaseid,
+    date: '2031-01-01',
+  }
+}
+
+test('every call is answered to each caller as it should be', async () => {
+  const ids = await prepare()
+  const wrong: string[] = []
+  let count = 0
+  for (const service of serviceNames) {
+    const { paths } = system[service].contract.document
+    const documented = Object.entries(paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    expect([...Object.keys(calls[service]), ...probes].sort()).toEqual(documented.sort())
+    // In this order, because a call may change or remove what others read.
+    for (const [call, { answers, json, query = '' }] of Object.entries(calls[service])) {
+      const [method, template] = call.split(' ') as [string, string]
+      const path = template.replace(/\{(\w+)\}/, (_, name) => ids[name]!) + query
+      for (const caller of callers) {
+        const expected = [answers[caller] ?? (caller === 'anonymous' ? 401 : 403)].flat()
+        const asked = { json: json?.(caller), headers: headersOf(caller) }
+        const answer = await system[service].fetch(method, path, asked)
+        await answer.body?.cancel()
+        count += 1
+        if (!expected.includes(answer.status))
+          wrong.push(`${caller}: ${call} ${answer.status}, not ${expected}`)
+        if (answer.status === 401 && !answer.headers.get('www-authenticate'))
+          wrong.push(`${call}: 401 without advice`)
+      }
+    }
+  }
+  expect(wrong).toEqual([])
+  expect(count).toBe(
+    callers.length * serviceNames.reduce((sum, it) => sum + Object.keys(calls[it]).length, 0),
+  )
+}, 60_000)
+
+test('probes need no token', async () => {
+  for (const service of serviceNames)
+    for (const call of probes)
+      expect((await as('anonymous', service, 'GET', call.slice(4))).status, `${service} ${call}`).toBe(200)
+})
+
+describe('a customer', () => {
+  test('reserves for themselves without naming themselves, and for no other', async () => {
+    await as('stock-manager', 'stock', 'POST', '/stocks', { bookid: 'mine', qty: 5 })
+    const reserve = (caller: Caller, json: object) => as(caller, 'reservation', 'POST', '/reservations', json)
+    const own = await reserve('owner', { bookid: 'mine' })
+    expect([own.status, own.body.userid]).toEqual([201, 'mina'])
+    expect((await reserve('owner', { bookid: 'mine', userid: 'hong' })).status).toBe(403)
+    expect((await reserve('owner', { bookid: 'mine', overLimit: true })).status).toBe(403)
+    expect((await reserve('program', { bookid: 'mine', userid: 'hong', overLimit: true })).status).toBe(403)
+    expect((await reserve('stock-manager', { bookid: 'mine', userid: 'hong', overLimit: true })).status).toBe(
+      201,
+    )
+    const unnamed = await reserve('stock-manager', { bookid: 'mine' })
+    expect([unnamed.status, unnamed.body.errors]).toEqual([
+      400,
+      [expect.objectContaining({ pointer: '/userid' })],
+    ])
+  })
+
+  test('repeats a request with its key, and another customer cannot read it by that key', async () => {
+    const headers = { 'idempotency-key': randomUUID() }
+    const reserve = (caller: Caller) =>
+      as(caller, 'reservation', 'POST', '/reservations', { bookid: 'mine' }, { headers })
+    const [first, again] = [await reserve('owner'), await reserve('owner')]
+    expect(again.body.reservationid).toBe(first.body.reservationid)
+    const other = await reserve('other')
+    expect([other.status, other.body.reservationid]).toEqual([422, undefined])
+  })
+
+  test('finds their own reservations and notices alone, whatever they ask for', async () => {
+    await as(
+      'other',
+      'reservation',
+      'POST',
+      '/reservations',
+      { bookid: 'mine' },
+      { headers: { prefer: 'wait=20' } },
+    )
+    type Lists = { _embedded: { reservations?: { userid: string }[]; notices?: { userid: string }[] } }
+    for (const [service, path] of [
+      ['reservation', '/reservations?limit=200'],
+      ['reservation', '/reservations?bookid=mine'],
+      ['notifier', '/notices?limit=200'],
+    ] as const) {
+      const { body } = await as<Lists>('owner', service, 'GET', path)
+      const found = body._embedded.reservations ?? body._embedded.notices!
+      expect(new Set(found.map((it) => it.userid)), path).toEqual(new Set(['mina']))
+    }
+  })
+
+  test('does not see why they are blocked, and cannot cancel as if they were staff', async () => {
+    await as('stock-manager', 'reservation', 'PUT', '/standings/mina/block', { reason: 'A secret' })
+    const own = await as('owner', 'reservation', 'GET', '/standings/mina')
+    const staffs = await as('stock-manager', 'reservation', 'GET', '/standings/mina')
+    expect([own.body.block, staffs.body.block]).toEqual([
+      { reason: '', until: null },
+      { reason: 'A secret', until: null },
+    ])
+    await as('stock-manager', 'reservation', 'DELETE', '/standings/mina/block')
+    const { body } = await as<{ reservationid: string }>('owner', 'reservation', 'POST', '/reservations', {
+      bookid: 'mine',
+    })
+    const cancel = (caller: Caller, cause?: string) =>
+      as(caller, 'reservation', 'PATCH', `/reservations/${body.reservationid}`, { status: 'Canceled', cause })
+    expect((await cancel('owner', 'Staff')).status).toBe(403)
+    expect((await cancel('stock-manager')).status).toBe(400)
+    expect((await cancel('owner')).status).toBe(200)
+  })
+})
+
+test('staff see masked addresses, and their customer the whole ones', async () => {
+  const read = async (caller: Caller) => (await as(caller, 'notifier', 'GET', '/customers/mina')).body
+  await as('owner', 'notifier', 'PUT', '/customers/mina', {
+    email: 'mina@example.com',
+    phone: '+821012345678',
+  })
+  expect(await read('owner')).toMatchObject({ email: 'mina@example.com', phone: '+821012345678' })
+  expect(await read('stock-manager')).toMatchObject({ email: 'm***@example.com', phone: '+821*****5678' })
+})
+
+test('programs hand over and take back, and purchasers receive copies of their purchases', async () => {
+  const ids = await prepare()
+  const change = (caller: Caller, status: string) =>
+    as(caller, 'stock', 'PATCH', `/holds/${ids.reservationid}`, {
+      status,
+      ...(status === 'Waiting' ? { cause: 'Lost' } : {}),
+    })
+  for (const status of ['Ready', 'Waiting']) expect((await change('program', status)).status).toBe(403)
+  expect((await change('program', 'Collected')).status).not.toBe(403)
+  const receive = (json: object) =>
+    as('purchaser', 'stock', 'POST', '/stocks', { bookid: 'kept', qty: 1, ...json })
+  expect((await receive({})).status).toBe(403)
+  expect((await receive({ purchaseid: ids.purchaseid })).status).toBe(201)
+})
+
+test('who did it travels with each message, and is shown with the movements of the book', async () => {
+  await as('stock-manager', 'stock', 'POST', '/stocks', { bookid: 'traced', qty: 1 })
+  const headers = { prefer: 'wait=20' }
+  const reserve = (caller: Caller, userid: string) =>
+    as<{ reservationid: string }>(
+      caller,
+      'reservation',
+      'POST',
+      '/reservations',
+      { bookid: 'traced', userid },
+      { headers },
+    )
+  const { body } = await reserve('owner', 'mina')
+  await as('program', 'reservation', 'PATCH', `/reservations/${body.reservationid}`, { status: 'Canceled' })
+  type Movements = { _embedded: { movements: { type: string; by: object | null }[] } }
+  const movements = await eventually(async () => {
+    const { body } = await as<Movements>('operator', 'stock', 'GET', '/stocks/traced/movements')
+    return body._embedded.movements.length === 3 && body._embedded.movements
+  })
+  expect(movements.map((it) => [it.type, it.by])).toEqual([
+    ['CopyReleased', { authtype: 'service_account', authid: 'importer' }],
+    ['CopyReserved', { authtype: 'app_user', authid: 'sub-mina' }],
+    ['CopiesReceived', { authtype: 'app_user', authid: 'a-stock-manager' }],
+  ])
+  const logged =
+    await system.sql`select type, authtype, authid from stock.event_log where subject = 'traced' order by seq`
+  expect(logged.map((it) => it.authid)).toEqual(['a-stock-manager', 'sub-mina', 'importer'])
+})
+
+test('alerts need their own token, and no other opens them', async () => {
+  const post = (token: string) =>
+    system.notifier.post('/alerts', { version: '4' }, { headers: { authorization: `Bearer ${token}` } })
+  expect((await post(alertToken)).status).toBe(200)
+  expect((await post(tokens.get('operator')!)).status).toBe(401)
+})
+
+test('an issuer that is down keeps no customer from reserving with a token that was used before, and a rotated key works at once', async () => {
+  const reserve = (token: string) =>
+    system.reservation.post(
+      '/reservations',
+      { bookid: 'kept' },
+      { headers: { authorization: `Bearer ${token}` } },
+    )
+  issuer.answer = (response) => response.destroy()
+  expect((await reserve(tokens.get('owner')!)).status).toBe(201)
+  // The key is known, though the token is not.
+  expect((await reserve(await issuer.token({ userid: 'new' }))).status).toBe(201)
+  await issuer.addKey('ES256')
+  const refused = await reserve(await issuer.token({ userid: 'newer' }))
+  expect(refused.status).toBe(503)
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(refused.tookMs).toBeLessThan(2_000)
+  issuer.answer = undefined
+  await eventually(async () => (await reserve(await issuer.token({ userid: 'newer' }))).status === 201)
+})
