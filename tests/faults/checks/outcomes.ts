@@ -1,7 +1,7 @@
 /** Every accepted reservation gets exactly one outcome, which is final. */
 import type { Status } from '../../../actors/reservation/reservation.ts'
 import { answerOf, type Call } from '../history.ts'
-import type { State } from '../lives.ts'
+import type { State } from '../replay/lives.ts'
 import { type Check, differences, type Facts } from './check.ts'
 
 export const outcomes: Check[] = [

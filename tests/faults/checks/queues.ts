@@ -1,6 +1,6 @@
 /** Books with rules: queues are served in order, holds end when they may, and every part of the system has the same queues. */
 import { answerOf } from '../history.ts'
-import { isActive } from '../lives.ts'
+import { isActive } from '../replay/lives.ts'
 import { type Check, differences, type Facts } from './check.ts'
 
 export const queues: Check[] = [

@@ -1,5 +1,5 @@
 /** The life of a reservation, as the log must show it. An independent copy of the rules, without the services' code. */
-import type { StockEvent, StockRefusalReason } from '../../actors/messages.ts'
+import type { StockEvent, StockRefusalReason } from '../../../actors/messages.ts'
 
 /** The statuses of stock's holds. */
 export type State =

@@ -1,6 +1,6 @@
 /** The checks can fail: they detect faulty histories. */
 import { describe, expect, test } from 'vitest'
-import type { BookRules, StockEvent } from '../../actors/messages.ts'
+import type { BookRules, StockEvent } from '../../../actors/messages.ts'
 import { replay } from './replay.ts'
 
 const log = (...events: StockEvent[]) =>
