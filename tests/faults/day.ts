@@ -47,7 +47,13 @@ export class Day implements AsyncDisposable {
     this.#users = population.users
     // An older version may know no rules.
     const rules = world.older ? new Map<string, never>() : population.rules
-    const people = { requests: this.requests, population, rules, random: random.fork() }
+    const people = {
+      requests: this.requests,
+      population,
+      rules,
+      random: random.fork(),
+      activeMax: world.activeMax,
+    }
     this.workload = new Workload({ ...people, rate, ...(habits ? { habits } : {}) })
     const { history, requests, workload } = this
     this.stage = new Stage({ world, history, requests, workload, random: random.fork(), secondsMax })

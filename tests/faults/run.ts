@@ -116,6 +116,7 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     ...seen,
     evidence,
     replay: replay(evidence.log),
+    activeMax: world.activeMax,
     calls: history.calls,
     deliveries: [...world.inbox.deliveries, ...consoleDeliveries(world.processes.notifier)].filter(remains),
     linesDropped: linesDropped(world.processes.notifier),

@@ -12,6 +12,8 @@ import type { Burst, Harm, PlacedPoison, Replacement } from '../stage.ts'
 export type Facts = {
   evidence: Evidence
   replay: Replay
+  /** Active reservations per customer. 0: no limit. */
+  activeMax: number
   calls: Call[]
   deliveries: Delivery[]
   /** Lines that the notifier's consoles dropped, as they reported. */

@@ -43,6 +43,19 @@ export const copies: Bug[] = [
     caughtBy: ['copies add up'],
   },
   {
+    name: 'count what a book without rules never has',
+    edits: [
+      {
+        file: 'actors/stock/book.ts',
+        find: 'if (out === 0 && waiting === 0) return figures',
+        replace: 'if (out === 0 && waiting === 0) return { ...figures, out }',
+      },
+    ],
+    scenario: 'cancel-races',
+    seed: 1,
+    caughtBy: ['a book without rules has the events that it always had'],
+  },
+  {
     name: 'leave a claim behind',
     edits: [
       {

@@ -42,6 +42,19 @@ export const notices: Bug[] = [
     caughtBy: ['every outcome has its notices'],
   },
   {
+    name: 'remind of a copy that was collected',
+    edits: [
+      {
+        file: 'actors/notifier/plan/supersession.ts',
+        find: "kind: 'handed-over',\n    supersedes: ['queued', 'reserved', 'ready', 'reminder', 'extended', 'taken-back'],",
+        replace: "kind: 'handed-over',\n    supersedes: ['queued', 'reserved', 'ready', 'taken-back'],",
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['after its end only the end is announced'],
+  },
+  {
     name: 'send one notice for two turns',
     edits: [
       {

@@ -44,6 +44,17 @@ describe('a log is correct', () => {
   })
 })
 
+test.each<[string, StockEvent]>([
+  ['has a new member', { ...reserved, out: 0 }],
+  [
+    'is of a new type',
+    { type: 'CopiesWithdrawn', ...book, version: 2, available: 0, held: 0, qty: 1, reason: 'Lost' },
+  ],
+])('it is detected when an event of a book without rules %s', (_, event) => {
+  expect(replay(log(received(1), reserved, released)).unfamiliar).toEqual([])
+  expect(replay(log(received(1), event)).unfamiliar).toHaveLength(1)
+})
+
 test('a refused reservation may be released', () => {
   const ended: StockEvent = { ...released, version: 1, available: 0, held: 0 }
   expect(faultsOf(received(0), refused, ended, ended)).toEqual(none)

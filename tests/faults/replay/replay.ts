@@ -7,6 +7,7 @@ import type { LogRow } from '../evidence.ts'
 import { checkQueued, checkServed } from './arrivals.ts'
 import { type Change, changeBetween, checkFigures, copies } from './figures.ts'
 import { type EventOfLife, isOfLife, isRepeat, type Life, lifeAfter, steps } from './lives.ts'
+import { checkPlain } from './plain.ts'
 import { checkRefused } from './refusals.ts'
 import type { Replay, Scene } from './scene.ts'
 import { after, blank } from './shelf.ts'
@@ -25,6 +26,7 @@ export function replay(log: LogRow[]): Replay {
     doubled: [],
     premature: [],
     misdelivered: [],
+    unfamiliar: [],
     idle: [],
   }
   for (const { partition, seq, time, event } of log) {
@@ -36,6 +38,7 @@ export function replay(log: LogRow[]): Replay {
     }
     const change = isOfLife(event) ? live(at, event) : changeOf(at, event)
     checkFigures(at, change, event)
+    checkPlain(at, event)
     it.shelves.set(event.bookid, after(at.shelf, event))
   }
   for (const [bookid, { available, queue }] of it.shelves)

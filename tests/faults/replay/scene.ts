@@ -23,6 +23,8 @@ export type Replay = {
   premature: string[]
   /** Copies handed over again, or to another customer. */
   misdelivered: string[]
+  /** Events of books without rules that are not as they always were. */
+  unfamiliar: string[]
   /** Books with an available copy while a reservation waits, after the last event. */
   idle: string[]
 }
