@@ -45,8 +45,8 @@ export class Day implements AsyncDisposable {
     this.requests = new Requests(world, this.history, random.fork())
     const population = new Population(random.fork())
     this.#users = population.users
-    // An older version may know no rules.
-    const rules = world.older ? new Map<string, never>() : population.rules
+    // A process that knows no rules must not run beside one that follows them.
+    const rules: typeof population.rules = new Map(world.knowsRules ? population.rules : [])
     const people = {
       requests: this.requests,
       population,

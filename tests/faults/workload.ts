@@ -49,7 +49,7 @@ export const usual: Habits = [
 export type WorkloadOptions = {
   requests: Requests
   population: Population
-  /** Of the books that have some. */
+  /** Of the books that have some. None if the older version does not know rules. */
   rules: Map<string, BookRules>
   /** Active reservations per customer. 0: no limit. */
   activeMax: number
@@ -87,6 +87,13 @@ export class Workload {
       if (call.end !== 'ok')
         throw new Error(`Cannot stock ${shelf.bookid}: ${call.status} ${JSON.stringify(call.body)}`)
     })
+    await this.#desk.setRules()
+  }
+
+  /** From now on books have rules. @throws when that fails. */
+  async setRules(): Promise<void> {
+    const { rules, population } = this.#options
+    for (const [bookid, its] of population.rules) rules.set(bookid, its)
     await this.#desk.setRules()
   }
 

@@ -128,6 +128,11 @@ export class World implements AsyncDisposable {
     return this.#options.older
   }
 
+  /** Whether all versions that run know rules of books. */
+  get knowsRules(): boolean {
+    return [...this.#contracts.values()].some(({ document }) => document.paths['/stocks/{bookid}/rules'])
+  }
+
   get activeMax(): number {
     return this.#options.activeMax ?? 0
   }

@@ -20,11 +20,11 @@ export const queues: Check[] = [
 function claimsAreActiveHolds({ evidence, replay }: Facts): string[] {
   const wanted = new Map<string, unknown>()
   for (const [reservationid, life] of replay.lives) {
-    const { rules } = replay.shelves.get(life.bookid)!
-    if (!rules) continue
-    const { state, place = null, turn } = life
+    const { state, ruled, place = null, turn } = life
+    if (!ruled) continue
     if (isActive(life)) wanted.set(reservationid, { kind: state, place, turn })
-    else if (state === 'collected' && rules.lend) wanted.set(reservationid, { kind: 'out' })
+    else if (state === 'collected' && replay.shelves.get(life.bookid)!.rules!.lend)
+      wanted.set(reservationid, { kind: 'out' })
   }
   const found = new Map<string, unknown>(
     evidence.claims.map(({ reservationid, kind, place, turn }) => [

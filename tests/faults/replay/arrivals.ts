@@ -38,6 +38,6 @@ function checkNewcomer({ it, where, shelf }: Scene, { userid, bookid, place }: S
 
 function twinOf({ lives }: Replay, bookid: string, userid: string): Life | undefined {
   for (const life of lives.values())
-    if (life.bookid === bookid && life.userid === userid && isActive(life)) return life
+    if (life.bookid === bookid && life.userid === userid && life.ruled && isActive(life)) return life
   return undefined
 }

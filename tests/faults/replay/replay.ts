@@ -71,7 +71,7 @@ function live(at: Scene, event: EventOfLife): Change | undefined {
     return undefined
   }
   checkStep(at, event, life)
-  const now = lifeAfter(life, event)
+  const now = lifeAfter(life, event, shelf.rules !== undefined)
   if (life?.state === 'waiting') shelf.queue.delete(life.place!)
   if (to === 'waiting') shelf.queue.set(now.place!, reservationid)
   if (now.place !== undefined) shelf.lastPlace = Math.max(shelf.lastPlace, now.place)
