@@ -189,7 +189,8 @@ export class Workload {
   /** A customer asks for twice as many reservations as they may have, all at once, and each of them twice. */
   async #reachLimit(): Promise<void> {
     const { requests, population, random, activeMax } = this.#options
-    const userid = population.reader(random)
+    // Those who reserve often are at their limit already.
+    const userid = random.pick(population.users)
     const wanted = range(2 * activeMax).map(() => ({ bookid: population.wanted(random), key: this.#key() }))
     await Promise.all(
       random.shuffled([...wanted, ...wanted]).map(async ({ bookid, key }) => {

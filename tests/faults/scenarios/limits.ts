@@ -5,7 +5,7 @@ import type { Scenario } from './scenario.ts'
 const activeMax = 4
 
 const greedy: Habits = [
-  ['reach the limit', 1.5],
+  ['reach the limit', 4],
   ['reserve', 20],
   ['queue up', 6],
   ['cancel', 24],
