@@ -45,9 +45,15 @@ export class Day implements AsyncDisposable {
     this.requests = new Requests(world, this.history, random.fork())
     const population = new Population(random.fork())
     this.#users = population.users
-    // An older version may know no rules.
-    const rules = world.older ? new Map<string, never>() : population.rules
-    const people = { requests: this.requests, population, rules, random: random.fork() }
+    // A process that knows no rules must not run beside one that follows them.
+    const rules: typeof population.rules = new Map(world.knowsRules ? population.rules : [])
+    const people = {
+      requests: this.requests,
+      population,
+      rules,
+      random: random.fork(),
+      activeMax: world.activeMax,
+    }
     this.workload = new Workload({ ...people, rate, ...(habits ? { habits } : {}) })
     const { history, requests, workload } = this
     this.stage = new Stage({ world, history, requests, workload, random: random.fork(), secondsMax })

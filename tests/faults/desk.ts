@@ -30,7 +30,6 @@ export type DeskOptions = {
 
 export class Desk {
   readonly #options: DeskOptions
-  readonly #books: string[]
   /** Calls that made the reservations whose deadline is near. */
   readonly #near = new Map<string, number>()
   /** Reservations whose end they have seen. */
@@ -38,7 +37,6 @@ export class Desk {
 
   constructor(options: DeskOptions) {
     this.#options = options
-    this.#books = [...options.rules.keys()]
   }
 
   /** Sets the rules of all books that have some. @throws when that fails. */
@@ -75,8 +73,8 @@ export class Desk {
   /** @returns what staff ask for a book; undefined without a book that has rules. */
   ask(kind: 'withdraw' | 'decline' | 'set rules'): Asked | undefined {
     const { random, rules, key } = this.#options
-    if (this.#books.length === 0) return undefined
-    const bookid = random.pick(this.#books)
+    if (rules.size === 0) return undefined
+    const bookid = random.pick([...rules.keys()])
     if (kind === 'set rules') {
       const { queueMax = 0, ...others } = rules.get(bookid)!
       return this.#rules(bookid, { ...others, queueMax: queueMax > 0 ? 1 + random.below(queueMax) : 0 })

@@ -6,6 +6,7 @@ import type { ServiceName } from '../../platform/config.ts'
 import { serviceNames } from '../../platform/config.ts'
 import { streamKey } from '../../streams/partition.ts'
 import { range } from '../doubles/eventually.ts'
+import { type LedgerRow, readLedger } from './ledger.ts'
 import { partitions, type World } from './world.ts'
 
 export type ReservationRow = {
@@ -42,6 +43,7 @@ export type ClaimRow = {
 }
 export type QueueRow = { bookid: string; place: number; reservationid: string }
 export type TallyRow = { bookid: string; chunk: number; waiting: number }
+export type StandingRow = { userid: string; active: string[] }
 export type LogRow = { partition: number; seq: number; id: string; time?: Date; event: StockEvent }
 export type MailboxRow = { partition: number; position: string; seq: number; trimmed: number }
 export type LetterRow = { partition: number; position: string; reason: string }
@@ -66,6 +68,9 @@ export type Evidence = {
   /** Of the reservation service. */
   queue: QueueRow[]
   tally: TallyRow[]
+  standings: StandingRow[]
+  /** Empty without a limit of customers. */
+  ledger: LedgerRow[]
   /** Those that had an effect. */
   commands: { commandid: string; bookid: string }[]
   purchases: { purchaseid: string; bookid: string; qty: number; status: string }[]
@@ -93,6 +98,8 @@ export async function gather(world: World): Promise<Evidence> {
     claims: await sql`select reservationid::text, bookid, kind, place, turn from stock.claim`,
     queue: await sql`select bookid, place, reservationid::text from reservation.queue order by bookid, place`,
     tally: await sql`select bookid, chunk, waiting from reservation.queue_tally where waiting <> 0`,
+    standings: await sql`select userid, to_json(active) as active from reservation.standing`,
+    ledger: world.activeMax > 0 ? await readLedger(sql) : [],
     commands: await sql`select commandid::text, bookid from stock.command where refused is null`,
     purchases: await sql`select purchaseid::text, bookid, qty, status from stock.purchase`,
     log: await readLog(world),

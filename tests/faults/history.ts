@@ -18,6 +18,8 @@ export type Kind =
   | 'withdraw'
   | 'decline'
   | 'set rules'
+  | 'block'
+  | 'unblock'
 
 /** Calls of staff. Stock answers them once they are decided. */
 export const staffKinds: ReadonlySet<Kind> = new Set([

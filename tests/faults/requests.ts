@@ -16,7 +16,12 @@ const againAfterMs = [100, 300] as const
 const insistWidth = 8
 const insistLimitMs = 25_000
 
-type Wire = { service: ServiceName; method: 'GET' | 'POST' | 'PATCH' | 'PUT'; path: string; json?: unknown }
+type Wire = {
+  service: ServiceName
+  method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  path: string
+  json?: unknown
+}
 
 export class Requests {
   readonly #world: World
@@ -113,6 +118,10 @@ function wireOf(call: Call): Wire {
       return { service: 'stock', method: 'POST', path: `/purchase-requests/${bookid}/decline`, json: {} }
     case 'set rules':
       return { service: 'stock', method: 'PUT', path: `/stocks/${bookid}/rules`, json: more }
+    case 'block':
+      return { service: 'reservation', method: 'PUT', path: `/standings/${userid}/block`, json: more }
+    case 'unblock':
+      return { service: 'reservation', method: 'DELETE', path: `/standings/${userid}/block` }
   }
 }
 
@@ -127,8 +136,10 @@ function askOf({ id, cause = id, key, waitS = 0 }: Call): Ask {
 
 const endOf = ({ status }: Answer<unknown>): End => (status < 300 ? 'ok' : status < 500 ? 'fail' : 'unknown')
 
+const idempotent: ReadonlySet<Call['kind']> = new Set(['cancel', 'block', 'unblock'])
+
 /** Whether making the call twice has one effect. */
-const isRepeatable = ({ kind, key }: Call) => kind === 'cancel' || (key !== undefined && kind !== 'repeat')
+const isRepeatable = ({ kind, key }: Call) => idempotent.has(kind) || (key !== undefined && kind !== 'repeat')
 
 /** The connection broke or timed out, so there is no response to blame. */
 function isLost(error: unknown): boolean {

@@ -11,7 +11,7 @@ import { gather } from './evidence.ts'
 import type { History } from './history.ts'
 import { consoleDeliveries, linesDropped } from './inbox.ts'
 import { untilDecided, untilQuiet } from './quiet.ts'
-import { replay } from './replay.ts'
+import { replay } from './replay/replay.ts'
 import { measureTrimmed } from './resources.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 import type { WorldOptions } from './world.ts'
@@ -116,6 +116,7 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     ...seen,
     evidence,
     replay: replay(evidence.log),
+    activeMax: world.activeMax,
     calls: history.calls,
     deliveries: [...world.inbox.deliveries, ...consoleDeliveries(world.processes.notifier)].filter(remains),
     linesDropped: linesDropped(world.processes.notifier),

@@ -23,7 +23,7 @@ export type StageOptions = {
   world: World
   history: History
   requests: Requests
-  workload: Pick<Workload, 'start' | 'stop'>
+  workload: Pick<Workload, 'start' | 'stop' | 'setRules'>
   random: Random
   /** Longest single fault. */
   secondsMax: number
@@ -86,6 +86,11 @@ export class Stage {
   /** Stops the load until `resume`, and waits for requests in flight. */
   async pause(): Promise<void> {
     await this.#workload.stop()
+  }
+
+  /** From now on books have rules. */
+  async setRules(): Promise<void> {
+    await this.#workload.setRules()
   }
 
   resume(): void {

@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BookRules } from '../../actors/messages.ts'
-import { inParallel } from '../doubles/eventually.ts'
+import { inParallel, range } from '../doubles/eventually.ts'
 import type { Reservation } from '../harness/acts.ts'
 import { Desk } from './desk.ts'
 import type { Asked, Call, Kind } from './history.ts'
@@ -26,6 +26,7 @@ export type Habit =
   | 'reserve and cancel'
   | 'cancel twice'
   | 'queue up'
+  | 'reach the limit'
   | 'attend the desk'
 export type Habits = readonly (readonly [Habit, number])[]
 
@@ -48,8 +49,10 @@ export const usual: Habits = [
 export type WorkloadOptions = {
   requests: Requests
   population: Population
-  /** Of the books that have some. */
+  /** Of the books that have some. None if the older version does not know rules. */
   rules: Map<string, BookRules>
+  /** Active reservations per customer. 0: no limit. */
+  activeMax: number
   random: Random
   /** Actions per second. */
   rate: number
@@ -84,6 +87,13 @@ export class Workload {
       if (call.end !== 'ok')
         throw new Error(`Cannot stock ${shelf.bookid}: ${call.status} ${JSON.stringify(call.body)}`)
     })
+    await this.#desk.setRules()
+  }
+
+  /** From now on books have rules. @throws when that fails. */
+  async setRules(): Promise<void> {
+    const { rules, population } = this.#options
+    for (const [bookid, its] of population.rules) rules.set(bookid, its)
     await this.#desk.setRules()
   }
 
@@ -136,16 +146,17 @@ export class Workload {
       if (made) await Promise.all([requests.make(cancelOf(made)), requests.make(cancelOf(made))])
     } else if (habit === 'reserve') await this.#reserve()
     else if (habit === 'queue up') await this.#reserve(this.#ruledBook())
+    else if (habit === 'reach the limit') await this.#reachLimit()
     else await this.#simple(habit)
   }
 
   async #reserve(wanted?: string): Promise<Call | undefined> {
-    const { requests, population, rules, random } = this.#options
+    const { requests, population, random } = this.#options
     const bookid = wanted ?? population.wanted(random)
     const userid = population.reader(random)
     const key = random.chance(0.75) ? this.#key() : undefined
     const waitS = random.chance(0.25) ? waitMaxS : 0
-    const more = rules.has(bookid) && random.chance(0.1) ? { wait: false } : undefined
+    const more = this.#wishes(bookid)
     const call = await requests.make({
       kind: 'reserve',
       bookid,
@@ -154,10 +165,38 @@ export class Workload {
       key,
       ...(more ? { more } : {}),
     })
+    return this.#remember(call)
+  }
+
+  #wishes(bookid: string): Record<string, unknown> | undefined {
+    const { rules, random, activeMax } = this.#options
+    if (rules.has(bookid) && random.chance(0.1)) return { wait: false }
+    // Staff make it.
+    return activeMax > 0 && random.chance(0.05) ? { overLimit: true } : undefined
+  }
+
+  #remember(call: Call): Call | undefined {
     if (call.end !== 'ok') return undefined
+    // There is little to do about one that was refused at once.
+    const { status } = call.body as Reservation
+    if (this.#options.activeMax > 0 && status === 'Failed' && this.#options.random.chance(0.9))
+      return undefined
     this.#made.push(call)
     if (this.#made.length > rememberedMax) this.#made.shift()
     return call
+  }
+
+  /** A customer asks for twice as many reservations as they may have, all at once, and each of them twice. */
+  async #reachLimit(): Promise<void> {
+    const { requests, population, random, activeMax } = this.#options
+    // Those who reserve often are at their limit already.
+    const userid = random.pick(population.users)
+    const wanted = range(2 * activeMax).map(() => ({ bookid: population.wanted(random), key: this.#key() }))
+    await Promise.all(
+      random.shuffled([...wanted, ...wanted]).map(async ({ bookid, key }) => {
+        this.#remember(await requests.make({ kind: 'reserve', bookid, userid, key }))
+      }),
+    )
   }
 
   /** A book with rules that is wanted, if there is any. */
@@ -180,6 +219,8 @@ export class Workload {
     const made = this.#remembered()
     const bookid = population.delivered(random)
     if (kind === 'list') return { kind }
+    if (kind === 'unblock') return { kind, userid: population.reader(random) }
+    if (kind === 'block') return { kind, userid: population.reader(random), more: { reason: 'Overdue.' } }
     if (kind === 'withdraw' || kind === 'decline' || kind === 'set rules') return this.#desk.ask(kind)
     if (kind === 'order') return { kind, bookid, qty: 1 + random.below(3), key: this.#key() }
     if (kind === 'receive') return this.#arrival() ?? { kind, bookid, qty: random.below(4), key: this.#key() }
@@ -220,7 +261,7 @@ export class Workload {
 
 type Simple = Exclude<
   Habit,
-  'queue up' | 'reserve' | 'reserve and cancel' | 'cancel twice' | 'attend the desk'
+  'queue up' | 'reach the limit' | 'reserve' | 'reserve and cancel' | 'cancel twice' | 'attend the desk'
 >
 
 const repeatable = ({ bookid, userid, more }: Call) =>

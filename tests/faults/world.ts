@@ -21,6 +21,7 @@ import { Contract } from '../harness/contract.ts'
 import { root, ServiceProcess } from '../harness/service-process.ts'
 import { mountSmallDisk, unmount } from './disk.ts'
 import { Inbox } from './inbox.ts'
+import { beginLedger } from './ledger.ts'
 
 export type StoreName = 'postgres' | 'redis'
 /** The proxies between one process and its stores. */
@@ -39,6 +40,8 @@ export type WorldOptions = {
   preload?: string
   /** Clock offsets of the processes, in turn, and of Postgres. */
   clocks?: Record<ServiceName, string[]> & { postgres: string }
+  /** Active reservations per customer. Without it there is no limit. */
+  activeMax?: number
   /** Initial number of processes of stock and of reservation. */
   processes?: number
 }
@@ -107,6 +110,7 @@ export class World implements AsyncDisposable {
     try {
       if (options.older) await world.#migrateFrom(options.older)
       else await world.migrate()
+      if (world.activeMax > 0) await beginLedger(world.sql)
       await world.#startServices()
     } catch (error) {
       world.kept = true
@@ -122,6 +126,15 @@ export class World implements AsyncDisposable {
 
   get older(): string | undefined {
     return this.#options.older
+  }
+
+  /** Whether all versions that run know rules of books. */
+  get knowsRules(): boolean {
+    return [...this.#contracts.values()].some(({ document }) => document.paths['/stocks/{bookid}/rules'])
+  }
+
+  get activeMax(): number {
+    return this.#options.activeMax ?? 0
   }
 
   get redisPrefix(): string {
@@ -199,6 +212,7 @@ export class World implements AsyncDisposable {
       ...settings,
       DATABASE_URL: stores.postgres.url,
       REDIS_URL: stores.redis.url,
+      ...(service === 'reservation' ? { ACTIVE_MAX: String(this.activeMax) } : {}),
       ...(service === 'notifier' ? this.#receivers() : {}),
       ...(clocks ? clockOff(clocks[service][index % clocks[service].length]!) : {}),
     }

@@ -8,11 +8,13 @@ import { notices } from './notices.ts'
 import { outcomes } from './outcomes.ts'
 import { queues } from './queues.ts'
 import { requests } from './requests.ts'
+import { standings } from './standings.ts'
 
 export const checks: Check[] = [
   ...copies,
   ...outcomes,
   ...queues,
+  ...standings,
   ...requests,
   ...messages,
   ...bookList,

@@ -4,7 +4,7 @@ import type { Evidence } from '../evidence.ts'
 import type { Call } from '../history.ts'
 import type { Delivery } from '../inbox.ts'
 import type { OwnerSeen } from '../observer.ts'
-import type { Replay } from '../replay.ts'
+import type { Replay } from '../replay/scene.ts'
 import type { Resources } from '../resources.ts'
 import type { Needs } from '../scenarios/scenario.ts'
 import type { Burst, Harm, PlacedPoison, Replacement } from '../stage.ts'
@@ -12,6 +12,8 @@ import type { Burst, Harm, PlacedPoison, Replacement } from '../stage.ts'
 export type Facts = {
   evidence: Evidence
   replay: Replay
+  /** Active reservations per customer. 0: no limit. */
+  activeMax: number
   calls: Call[]
   deliveries: Delivery[]
   /** Lines that the notifier's consoles dropped, as they reported. */

@@ -3,6 +3,7 @@ import type { NoticeRow } from '../evidence.ts'
 import type { Delivery } from '../inbox.ts'
 import { stranger } from '../population.ts'
 import { type Check, type Facts, repeated } from './check.ts'
+import { isRefusedAtOnce } from './standings.ts'
 
 export const notices: Check[] = [
   { name: 'every outcome has its notices', violations: everyOutcomeHasNotices },
@@ -31,7 +32,8 @@ function everyOutcomeHasNotices({ evidence, replay, deliveries, linesDropped }: 
   // Every receiver has refused it permanently.
   const refused = ({ status, noticeid }: NoticeRow, ways: string[]) =>
     status === 'failed' && ways.every((way) => asked.has(`${way} ${noticeid}`))
-  const unsent = evidence.reservations.flatMap(({ reservationid, userid, status }) => {
+  const decided = evidence.reservations.filter((row) => !isRefusedAtOnce(row))
+  const unsent = decided.flatMap(({ reservationid, userid, status }) => {
     const kind = replay.lives.get(reservationid)?.kind ?? 'none'
     return waysOf(kind === 'handed-over' ? undefined : userid)
       .filter(
@@ -87,8 +89,22 @@ const ends: ReadonlySet<string> = new Set(['failed', 'cancelled', 'expired', 'ha
 /** How long a delivery may take that began before the end was known. */
 const underWayMs = 20_000
 
-/** Nothing but an end is delivered once the notifier has recorded one. */
-function nothingAfterTheEnd({ evidence, deliveries, harms }: Facts): string[] {
+/** Nothing but an end is delivered once the notifier has recorded one, and no reminder of a copy that is not on the hold shelf is due. */
+function nothingAfterTheEnd(facts: Facts): string[] {
+  const { evidence, replay } = facts
+  const idle = evidence.notices.filter(
+    ({ kind, status, reservationid }) =>
+      kind === 'reminder' && status === 'pending' && replay.lives.get(reservationid!)?.state !== 'ready',
+  )
+  return [
+    ...idle.map(
+      ({ reservationid }) => `${reservationid}: a reminder is due, but its copy is not on the hold shelf`,
+    ),
+    ...deliveredAfterTheEnd(facts),
+  ]
+}
+
+function deliveredAfterTheEnd({ evidence, deliveries, harms }: Facts): string[] {
   const rows = new Map(evidence.notices.map((it) => [it.noticeid, it]))
   const endOf = new Map<string, number>()
   for (const { reservationid, kind, channel, sentAt } of evidence.notices) {

@@ -1,14 +1,19 @@
 /** Every accepted reservation gets exactly one outcome, which is final. */
 import type { Status } from '../../../actors/reservation/reservation.ts'
 import { answerOf, type Call } from '../history.ts'
-import type { State } from '../lives.ts'
+import type { State } from '../replay/lives.ts'
 import { type Check, differences, type Facts } from './check.ts'
+import { isRefusedAtOnce } from './standings.ts'
 
 export const outcomes: Check[] = [
   { name: 'every 201 has one outcome', violations: oneOutcome },
   { name: 'refusals are justified', violations: ({ replay }) => replay.unjustified },
   { name: 'a hold is released once', violations: ({ replay }) => replay.releasedAgain },
   { name: 'an outcome is final', violations: outcomesStand },
+  {
+    name: 'a book without rules has the events that it always had',
+    violations: ({ replay }) => replay.unfamiliar,
+  },
 ]
 
 /** The states of stock's hold that fit each status. */
@@ -29,8 +34,10 @@ function oneOutcome({ calls, evidence, replay }: Facts): string[] {
   const lost = accepted(calls)
     .filter(([id]) => !rows.has(id))
     .map(([id, call]) => `call ${call.id}: ${id} was accepted and is missing`)
-  const wrong = evidence.reservations.flatMap(({ reservationid, status }) => {
+  const wrong = evidence.reservations.flatMap(({ reservationid, status, reason }) => {
     const state = replay.lives.get(reservationid)?.state
+    if (isRefusedAtOnce({ reason }))
+      return state ? [`${reservationid} was refused, but stock has ${state}`] : []
     if (status === 'Requested') return [`${reservationid} has no outcome`]
     return state && fitting[status].includes(state)
       ? []

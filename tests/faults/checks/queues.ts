@@ -1,6 +1,6 @@
 /** Books with rules: queues are served in order, holds end when they may, and every part of the system has the same queues. */
 import { answerOf } from '../history.ts'
-import { isActive } from '../lives.ts'
+import { isActive } from '../replay/lives.ts'
 import { type Check, differences, type Facts } from './check.ts'
 
 export const queues: Check[] = [
@@ -20,11 +20,11 @@ export const queues: Check[] = [
 function claimsAreActiveHolds({ evidence, replay }: Facts): string[] {
   const wanted = new Map<string, unknown>()
   for (const [reservationid, life] of replay.lives) {
-    const { rules } = replay.shelves.get(life.bookid)!
-    if (!rules) continue
-    const { state, place = null, turn } = life
+    const { state, ruled, place = null, turn } = life
+    if (!ruled) continue
     if (isActive(life)) wanted.set(reservationid, { kind: state, place, turn })
-    else if (state === 'collected' && rules.lend) wanted.set(reservationid, { kind: 'out' })
+    else if (state === 'collected' && replay.shelves.get(life.bookid)!.rules!.lend)
+      wanted.set(reservationid, { kind: 'out' })
   }
   const found = new Map<string, unknown>(
     evidence.claims.map(({ reservationid, kind, place, turn }) => [

@@ -2,6 +2,7 @@
 import { clocks } from './clocks.ts'
 import { crashPoints } from './crash-points.ts'
 import { disks } from './disks.ts'
+import { limited } from './limits.ts'
 import { overload } from './overload.ts'
 import { poison } from './poison.ts'
 import { postgres } from './postgres.ts'
@@ -14,7 +15,7 @@ import { rollout } from './rollout.ts'
 import type { Scenario } from './scenario.ts'
 import { wires } from './wires.ts'
 
-export const scenarios: Scenario[] = [
+const unlimited: Scenario[] = [
   ...postgres,
   ...restoring,
   ...redis,
@@ -29,6 +30,8 @@ export const scenarios: Scenario[] = [
   ...disks,
   ...overload,
 ]
+
+export const scenarios: Scenario[] = [...unlimited, ...limited(unlimited)]
 
 /** The most likely: every deployment goes through these. */
 const likeliest = ['redis-flushed', 'kill-stock', 'kill-notifier', 'zombie-stock', 'redis-clients-killed']

@@ -4,8 +4,10 @@ import { topics } from '../../../actors/messages.ts'
 import { type Envelope, fromFields, toFields } from '../../../streams/envelope.ts'
 import { streamKey } from '../../../streams/partition.ts'
 import { senseless } from '../../harness/senseless.ts'
+import { consumers, kinds, prepareRefusals, redrive, redriveAll, refuse } from '../refusals.ts'
 import type { Stage } from '../stage.ts'
 import { partitions } from '../world.ts'
+import { busyDesk } from './races.ts'
 import { acceptsAlways, type Scenario } from './scenario.ts'
 
 export const poison: Scenario[] = [
@@ -19,6 +21,23 @@ export const poison: Scenario[] = [
         await poisonChannels(stage)
         await driveOldEventAgain(stage)
       })
+    },
+  },
+  {
+    name: 'events-refused',
+    title: 'Postgres refuses events of some reservations, and an operator redrives them later',
+    habits: busyDesk,
+    needs: acceptsAlways,
+    async fault(stage) {
+      await prepareRefusals(stage.world)
+      let letters = 0
+      await stage.often(8, 100, async () => {
+        const { world, random } = stage
+        await refuse(world, random.pick(consumers), random.below(kinds), random.between(200, 800))
+        if (random.chance(0.5)) letters += await redrive(world)
+      })
+      letters += await redriveAll(stage.world)
+      stage.note(`${letters} letters were redriven`)
     },
   },
   {

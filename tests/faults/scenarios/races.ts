@@ -18,7 +18,7 @@ const fickle: Habits = [
   ['list', 2],
 ]
 
-const busyDesk: Habits = [
+export const busyDesk: Habits = [
   ['queue up', 40],
   ['reserve', 5],
   ['cancel', 16],

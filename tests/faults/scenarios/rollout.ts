@@ -25,11 +25,12 @@ export const rollout: Scenario[] = [
   },
   {
     name: 'update',
-    title: 'an older version is upgraded to this one, rolled back, and upgraded again',
+    title: 'an older version is upgraded to this one, rolled back, and upgraded again; then books have rules',
     fromOlder: true,
     needs: unnoticed,
     async fault(stage) {
       const { world } = stage
+      const { knowsRules } = world
       stage.note('migrating')
       await world.migrate()
       for (const tree of [undefined, world.older, undefined]) {
@@ -43,6 +44,10 @@ export const rollout: Scenario[] = [
           }
         }
       }
+      // Until now a process of the older version could have met them.
+      if (!knowsRules) await stage.setRules()
+      stage.note('books have rules')
+      await stage.seconds(5)
     },
   },
   {

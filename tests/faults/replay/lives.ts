@@ -1,5 +1,5 @@
 /** The life of a reservation, as the log must show it. An independent copy of the rules, without the services' code. */
-import type { StockEvent, StockRefusalReason } from '../../actors/messages.ts'
+import type { StockEvent, StockRefusalReason } from '../../../actors/messages.ts'
 
 /** The statuses of stock's holds. */
 export type State =
@@ -17,6 +17,8 @@ export type Life = {
   userid: string
   state: State
   reason?: StockRefusalReason | undefined
+  /** Whether its book had rules at its last step. Stock has a claim for it only then. */
+  ruled: boolean
   /** In the queue of a book with one. */
   place?: number | undefined
   /** How often a copy was set aside for it, the current wait included. */
@@ -77,15 +79,16 @@ export const countsOf = (state: State | undefined): Counts => ({
   waiting: state === 'waiting' ? 1 : 0,
 })
 
-/** @returns the life after an event that is allowed. */
-export function lifeAfter(life: Life | undefined, event: EventOfLife): Life {
+/** @returns the life after an event that is allowed. @param ruled whether the book has rules. */
+export function lifeAfter(life: Life | undefined, event: EventOfLife, ruled: boolean): Life {
   const { bookid, userid } = event
   const { to, kind } = steps[event.type]
-  const now: Life = life ?? { bookid, userid, state: to, turn: 1, notices: new Map() }
+  const now: Life = life ?? { bookid, userid, state: to, ruled, turn: 1, notices: new Map() }
   if (kind) now.notices.set(kind, (now.notices.get(kind) ?? 0) + 1)
   return {
     ...now,
     state: to,
+    ruled,
     kind: kind ?? now.kind,
     place: 'place' in event ? (event.place ?? now.place) : now.place,
     turn: event.type === 'CopyTakenBack' ? now.turn + 1 : now.turn,

@@ -1,6 +1,6 @@
 /** The checks can fail: they detect faulty histories. */
 import { describe, expect, test } from 'vitest'
-import type { BookRules, StockEvent } from '../../actors/messages.ts'
+import type { BookRules, StockEvent } from '../../../actors/messages.ts'
 import { replay } from './replay.ts'
 
 const log = (...events: StockEvent[]) =>
@@ -44,6 +44,17 @@ describe('a log is correct', () => {
   })
 })
 
+test.each<[string, StockEvent]>([
+  ['has a new member', { ...reserved, out: 0 }],
+  [
+    'is of a new type',
+    { type: 'CopiesWithdrawn', ...book, version: 2, available: 0, held: 0, qty: 1, reason: 'Lost' },
+  ],
+])('it is detected when an event of a book without rules %s', (_, event) => {
+  expect(replay(log(received(1), reserved, released)).unfamiliar).toEqual([])
+  expect(replay(log(received(1), event)).unfamiliar).toHaveLength(1)
+})
+
 test('a refused reservation may be released', () => {
   const ended: StockEvent = { ...released, version: 1, available: 0, held: 0 }
   expect(faultsOf(received(0), refused, ended, ended)).toEqual(none)
@@ -73,9 +84,11 @@ describe('a faulty log is detected', () => {
 /** A book with rules, one event after the other: each builder counts on from the event before. */
 class Story {
   readonly events: StockEvent[] = []
-  #counts: Counts = { version: 0, available: 0, held: 0, out: 0, waiting: 0 }
+  #counts: Counts
 
-  constructor(rules: BookRules) {
+  /** @param before the counts when the rules were set. */
+  constructor(rules: BookRules, before: Partial<Counts> = {}) {
+    this.#counts = { version: 0, available: 0, held: 0, out: 0, waiting: 0, ...before }
     this.add({ type: 'RulesChanged', rules })
   }
 
@@ -97,8 +110,9 @@ class Story {
   reserve(n: number, place: number) {
     return this.add({ type: 'CopyReserved', ...whose(n), place, first: true }, { available: -1, held: 1 })
   }
-  queue(n: number, place: number, position: number) {
-    return this.add({ type: 'ReservationQueued', ...whose(n), place, position, first: true }, { waiting: 1 })
+  queue(n: number, place: number, position: number, userid = whose(n).userid) {
+    const event = { type: 'ReservationQueued', ...whose(n), userid, place, position, first: true } as const
+    return this.add(event, { waiting: 1 })
   }
   serve(n: number, place: number) {
     const event = { type: 'CopyReserved', ...whose(n), place, waited: true, first: true } as const
@@ -129,14 +143,8 @@ class Story {
 
   /** @returns what the replay finds, by name. */
   get found(): string[] {
-    const log = this.events.map((event, index) => ({
-      partition: 0,
-      seq: index + 1,
-      id: `${index}`,
-      time: new Date(now),
-      event,
-    }))
-    return Object.entries(replay(log)).flatMap(([name, it]) =>
+    const timed = log(...this.events).map((row) => ({ ...row, time: new Date(now) }))
+    return Object.entries(replay(timed)).flatMap(([name, it]) =>
       Array.isArray(it) && it.length > 0 ? [name] : [],
     )
   }
@@ -168,6 +176,15 @@ describe('the log of a book with rules is correct', () => {
     expect(story().shelve(1, before).handOver(1).found).toEqual([])
     expect(story().shelve(1, later).extend(1, before).expire(1).found).toEqual([])
   })
+})
+
+test('a reservation from before its book had rules is no second one of its customer, and takes later steps', () => {
+  const late = new Story({ ...queueing, onePerBook: true }, { version: 2, held: 1 })
+  late.queue(2, 1, 1, whose(1).userid).shelve(1, later)
+  const before = [received(1), { ...reserved, ...whose(1) }]
+  const { doubled, contradicted, lives } = replay(log(...before, ...late.events))
+  expect([doubled, contradicted]).toEqual([[], []])
+  expect(lives.get(whose(1).reservationid)).toMatchObject({ state: 'ready', ruled: true })
 })
 
 describe('the faulty log of a book with rules is detected', () => {

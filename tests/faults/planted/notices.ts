@@ -1,0 +1,70 @@
+/** Bugs of the notifier. */
+import type { Bug } from './bug.ts'
+
+export const notices: Bug[] = [
+  {
+    name: 'treat every answer as the first',
+    edits: [
+      {
+        file: 'actors/notifier/handler.ts',
+        find: "first: isNew && !isWary && 'first' in message && message.first === true",
+        replace: 'first: true',
+      },
+    ],
+    scenario: 'cancel-races',
+    seed: 1,
+    caughtBy: ['no notice is delivered twice'],
+  },
+  {
+    name: 'mark before sending',
+    edits: [
+      {
+        file: 'actors/notifier/delivery/dispatch.ts',
+        find: 'this.#await(notice.seq, channel.deliver(notice))',
+        replace: "this.#await(notice.seq, (channel.deliver(notice), Promise.resolve({ type: 'sent' })))",
+      },
+    ],
+    scenario: 'smtp-moods',
+    seed: 1,
+    caughtBy: ['every outcome has its notices'],
+  },
+  {
+    name: 'give up when one channel refuses',
+    edits: [
+      {
+        file: 'actors/notifier/delivery/retry.ts',
+        find: 'fallback\n        ? {',
+        replace: 'false\n        ? {',
+      },
+    ],
+    scenario: 'smtp-moods',
+    seed: 1,
+    caughtBy: ['every outcome has its notices'],
+  },
+  {
+    name: 'remind of a copy that was collected',
+    edits: [
+      {
+        file: 'actors/notifier/plan/supersession.ts',
+        find: "kind: 'handed-over',\n    supersedes: ['queued', 'reserved', 'ready', 'reminder', 'extended', 'taken-back'],",
+        replace: "kind: 'handed-over',\n    supersedes: ['queued', 'reserved', 'ready', 'taken-back'],",
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['after its end only the end is announced'],
+  },
+  {
+    name: 'send one notice for two turns',
+    edits: [
+      {
+        file: 'actors/notifier/plan/supersession.ts',
+        find: '(turn > 1 ? String(turn) : undefined)',
+        replace: '(turn < 0 ? String(turn) : undefined)',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['every event has its own notices'],
+  },
+]

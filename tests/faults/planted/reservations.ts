@@ -1,0 +1,129 @@
+/** Bugs of the reservation service. */
+import type { Bug } from './bug.ts'
+
+export const reservations: Bug[] = [
+  {
+    name: 'resend under another id',
+    edits: [
+      {
+        file: 'actors/reservation/resend.ts',
+        find: 'commandOf(commandIn[row.status]!, row,',
+        replace: 'commandOf(commandIn[row.status]!, { ...row, reservationid: crypto.randomUUID() },',
+      },
+    ],
+    scenario: 'redis-full',
+    seed: 1,
+    caughtBy: ['no row without a request'],
+  },
+  {
+    name: 'ignore the version of a book',
+    edits: [
+      {
+        file: 'actors/reservation/books.ts',
+        find: 'where book.version < excluded.version or',
+        replace: 'where true or',
+      },
+      { file: 'actors/reservation/books.ts', find: '(book.version < b.version', replace: '(true' },
+    ],
+    scenario: 'poison',
+    seed: 1,
+    caughtBy: ['the book list matches the events', 'the book list never goes back'],
+  },
+  {
+    name: 'let a late outcome revive a canceled reservation',
+    edits: [
+      {
+        file: 'actors/reservation/store.ts',
+        find: 'then r.status else v.status end',
+        replace: 'then coalesce(v.status, r.status) else v.status end',
+      },
+      {
+        file: 'actors/reservation/store.ts',
+        find: 'and v.released',
+        replace: '',
+      },
+    ],
+    scenario: 'cancel-races',
+    seed: 1,
+    caughtBy: ['an answered cancel has taken effect'],
+  },
+  {
+    name: 'answer before the commit',
+    edits: [
+      {
+        file: 'actors/reservation/acceptance.ts',
+        find: '= await this.#inserts.add(row).catch(toUnavailable)',
+        replace:
+          '= (this.#inserts.add(row).catch(() => {}), { at: new Date(), accepted: new Set([reservationid]) })',
+      },
+    ],
+    scenario: 'postgres-stopped',
+    seed: 1,
+    caughtBy: ['every 201 has one outcome'],
+  },
+  {
+    name: 'respond with a row that is not stored',
+    edits: [
+      {
+        file: 'actors/reservation/acceptance.ts',
+        find: 'if (keyed && !accepted?.has(reservationid)) return',
+        replace: 'if (keyed && !accepted) return',
+      },
+    ],
+    scenario: 'same-key',
+    seed: 1,
+    caughtBy: ['responses match the stored rows'],
+  },
+  {
+    name: 'resend by the clock of the process',
+    edits: [
+      {
+        file: 'actors/reservation/resend.ts',
+        find: 'const dueBefore = await answeredBefore(options, partition, at, marks)',
+        replace: 'const dueBefore = (await answeredBefore(options, partition, at, marks)) && new Date()',
+      },
+    ],
+    scenario: 'clocks-apart',
+    seed: 1,
+    caughtBy: ['it recovers in time', 'every 201 has one outcome', 'all is quiet in the end'],
+  },
+  {
+    name: 'forget the key',
+    edits: [
+      {
+        file: 'platform/http/idempotency.ts',
+        find: 'return claimed.id',
+        replace: 'return crypto.randomUUID()',
+      },
+    ],
+    scenario: 'same-key',
+    seed: 1,
+    caughtBy: ['one key, one reservation'],
+  },
+  {
+    name: 'judge each event by itself',
+    edits: [
+      {
+        file: 'actors/reservation/verdict.ts',
+        find: 'const status = its[becomes[from]?.status ?? from]',
+        replace: 'const status = its[from]',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['every 201 has one outcome'],
+  },
+  {
+    name: 'tally the wrong chunk',
+    edits: [
+      {
+        file: 'actors/reservation/queue.ts',
+        find: 'select bookid, place >> 8 as chunk, sum(change)::int as change from (',
+        replace: 'select bookid, (place >> 8) + 1 as chunk, sum(change)::int as change from (',
+      },
+    ],
+    scenario: 'desk-races',
+    seed: 1,
+    caughtBy: ['the queues match the events', 'positions are within the queue'],
+  },
+]
