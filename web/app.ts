@@ -29,7 +29,7 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
   const about = { service: 'web', title: 'Pages', description: '', publicUrl }
   const app = createApp({ ...about, log, metrics })
   const assets = await readAssets()
-  const apis = openApis(urls)
+  const apis = openApis(urls, log)
   const titles = new Titles(apis)
   const site = {
     assets,

@@ -23,7 +23,6 @@ export function forbidden(visit: Visit, access: readonly Role[]): Reply {
 export function pageOfError(visit: Visit, error: unknown, log: Log): Reply {
   const { errors } = visit.words
   if (error instanceof ApiDown) {
-    log.warn({ api: error.api, err: error.cause }, 'cannot reach a service')
     return visit.isPartial
       ? visit.fragment(notices(visit.words, [error.api], true), 503)
       : visit.show({ title: errors.down, main: down(visit), missing: [error.api] }, 503)

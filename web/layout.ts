@@ -28,7 +28,13 @@ export type Shown = {
 }
 
 /** Nothing is compiled in the browser: the Content-Security-Policy forbids it. */
-const htmxConfig = JSON.stringify({ mode: 'same-origin', history: false, defaultTimeout: 10_000 })
+const htmxConfig = JSON.stringify({
+  mode: 'same-origin',
+  history: false,
+  defaultTimeout: 10_000,
+  // A live change does not close what a person has opened.
+  morphIgnore: ['data-htmx-powered', 'open'],
+})
 
 export function layout(frame: Frame, { title, main, missing = [], said, refreshS }: Shown): Html {
   const { assets, locale, words } = frame

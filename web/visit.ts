@@ -114,6 +114,8 @@ export class Visit implements Frame {
   goTo(path: string, said?: Said): Response {
     const url = new URL(path, 'http://localhost')
     if (said) url.searchParams.set('said', said)
-    return this.c.redirect(url.pathname + url.search + url.hash, 303)
+    // Two slashes at the beginning would name another host.
+    const local = url.pathname.replace(/^\/+/, '/')
+    return this.c.redirect(local + url.search + url.hash, 303)
   }
 }

@@ -8,6 +8,7 @@
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import { z } from 'zod'
 import type { ServiceName } from '../../platform/config.ts'
+import type { Log } from '../../platform/log.ts'
 
 /** An operation, with what the pages send and read. Each is held against the service's document in `openapi/`. */
 export type Operation<Answer extends z.ZodType = z.ZodType> = {
@@ -47,6 +48,8 @@ export type Answer<Body> = { ok: true; body: Body } | { ok: false; refusal: Refu
 
 /** The services answer within 2 seconds, with a 503 if need be. */
 const answerMs = 2_500
+/** Between two lines of the log about the same service. */
+const quietMs = 10_000
 
 export class ApiDown extends Error {
   override name = 'ApiDown'
@@ -69,10 +72,13 @@ const problemSchema = z.object({
 export class Api {
   readonly name: ServiceName
   readonly #url: string
+  readonly #log: Log
+  #quietUntil = 0
 
-  constructor(name: ServiceName, url: string) {
+  constructor(name: ServiceName, url: string, log: Log) {
     this.name = name
     this.#url = url
+    this.#log = log
   }
 
   /** @throws {ApiDown} */
@@ -92,7 +98,7 @@ export class Api {
         refusal: { status: response.status, slug: type.split('/').at(-1)!, title, detail, errors },
       }
     } catch (cause) {
-      throw new ApiDown(this.name, operation, cause)
+      throw this.#down(operation, cause)
     }
   }
 
@@ -123,8 +129,19 @@ export class Api {
         .pipeThrough(new EventSourceParserStream())
       for await (const { data } of events) yield operation.answer.parse(JSON.parse(data))
     } catch (cause) {
-      if (!ask.signal.aborted) throw new ApiDown(this.name, operation, cause)
+      if (!ask.signal.aborted) throw this.#down(operation, cause)
     }
+  }
+
+  /** While a service is down, every page meets it: one line in a while is enough. */
+  #down(operation: Operation, cause: unknown): ApiDown {
+    const error = new ApiDown(this.name, operation, cause)
+    const now = performance.now()
+    if (now >= this.#quietUntil) {
+      this.#quietUntil = now + quietMs
+      this.#log.warn({ api: this.name, err: error }, 'cannot reach a service')
+    }
+    return error
   }
 
   async #send(operation: Operation, ask: Ask): Promise<Response> {
@@ -142,7 +159,7 @@ export class Api {
       await response.body?.cancel()
       throw new Error(`It answered ${response.status}`)
     } catch (cause) {
-      throw new ApiDown(this.name, operation, cause)
+      throw this.#down(operation, cause)
     }
   }
 

@@ -1,6 +1,6 @@
 /** The notifier, as the pages use it. */
 import { z } from 'zod'
-import { Api, type Operation } from './call.ts'
+import type { Api, Operation } from './call.ts'
 import { pageSchema } from './page.ts'
 
 export const customerSchema = z.object({
@@ -49,8 +49,8 @@ export const operations = {
 export class NotifierApi {
   readonly #api: Api
 
-  constructor(url: string) {
-    this.#api = new Api('notifier', url)
+  constructor(api: Api) {
+    this.#api = api
   }
 
   customer = (userid: string) => this.#api.read(operations.getCustomer, { params: { userid } })

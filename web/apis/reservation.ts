@@ -1,6 +1,6 @@
 /** The reservation service, as the pages use it. */
 import { z } from 'zod'
-import { Api, type Operation } from './call.ts'
+import type { Api, Operation } from './call.ts'
 import { pageSchema } from './page.ts'
 
 export const bookSchema = z.object({
@@ -79,8 +79,8 @@ export const operations = {
 export class ReservationApi {
   readonly #api: Api
 
-  constructor(url: string) {
-    this.#api = new Api('reservation', url)
+  constructor(api: Api) {
+    this.#api = api
   }
 
   books = (query: { q?: string; available?: 'true'; limit?: number; after?: string }) =>

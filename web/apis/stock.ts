@@ -1,6 +1,6 @@
 /** Stock, as the pages use it. */
 import { z } from 'zod'
-import { Api, type Operation } from './call.ts'
+import type { Api, Operation } from './call.ts'
 
 export const rulesSchema = z.object({
   queueMax: z.int(),
@@ -36,8 +36,8 @@ export const operations = {
 export class StockApi {
   readonly #api: Api
 
-  constructor(url: string) {
-    this.#api = new Api('stock', url)
+  constructor(api: Api) {
+    this.#api = api
   }
 
   stock = (bookid: string) => this.#api.read(operations.getStock, { params: { bookid } })

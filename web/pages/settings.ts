@@ -80,7 +80,7 @@ function show(visit: Visit, values: Values, faults: string[], isNew = false): Re
 ${isNew ? html`<p class="notice">${settings.none}</p>` : ''}
 ${faultsOf(
   visit.words,
-  faults.flatMap((it) => settings.faults[it] ?? []),
+  faults.flatMap((it) => labelled(visit, it)),
 )}
 <form method="post" action="/me/settings" class="narrow" novalidate>
 ${field('email', { type: 'email', autocomplete: 'email' })}
@@ -96,6 +96,13 @@ ${locales.map(
 <button>${settings.submit}</button>
 </form>`
   return visit.show({ title: settings.title, main }, faults.length > 0 ? 422 : 200)
+}
+
+function labelled({ words: { settings } }: Visit, name: string): string[] {
+  const { email, phone, webhook, channels, locale } = settings
+  const labels: Record<string, string> = { email, phone, webhook, channels, locale }
+  const fault = settings.faults[name]
+  return fault === undefined ? [] : [`${labels[name]}: ${fault}`]
 }
 
 /** A list for each choice, so that an order can be given without scripts. */
