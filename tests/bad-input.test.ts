@@ -415,6 +415,9 @@ describe('queries', () => {
     ['stock', '/closing-days?from=2027-02-29'],
     ['stock', '/closing-days?from=0000-01-01'],
     ['stock', `/closing-days?after=${btoa('["2027-02-29"]')}`],
+    ['stock', '/audit'],
+    ['stock', '/audit?reason=x'],
+    ['stock', '/audit?reason=monthly&from=2027-02-29'],
     ['notifier', '/notices?status=Nonsense'],
     ['notifier', '/notices?userid=%00'],
   ]
@@ -451,6 +454,7 @@ describe('methods', () => {
     ['notifier', '/customers/ann', ['POST', 'PATCH', 'DELETE']],
     ['notifier', '/notices', ['POST', 'DELETE']],
     ['notifier', '/notices/{known}', ['POST', 'PUT', 'DELETE']],
+    ['notifier', '/audit', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['notifier', '/alerts', ['GET', 'PUT', 'PATCH', 'DELETE']],
   ]
   test.each(paths)('%s allows no other methods on %s', async (service, path, methods) => {

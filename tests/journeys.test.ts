@@ -270,6 +270,7 @@ describe('an answer may be kept by caches', () => {
   /** Every call. Those that name no person have an `ETag`; the others may not be stored. */
   const calls: Record<(typeof serviceNames)[number], Record<string, ['no-cache' | 'no-store', ...Call]>> = {
     reservation: {
+      'GET /audit': ['no-store'],
       'GET /books': ['no-cache'],
       'POST /reservations': ['no-store', { bookid: 'kept', userid: 'kim' }],
       'GET /reservations': ['no-store'],
@@ -284,6 +285,7 @@ describe('an answer may be kept by caches', () => {
       'GET /readyz': ['no-store'],
     },
     stock: {
+      'GET /audit': ['no-store'],
       'POST /stocks': ['no-store', { bookid: 'kept', qty: 1 }],
       'GET /stocks': ['no-cache'],
       'GET /stocks/{bookid}': ['no-cache'],
@@ -307,6 +309,7 @@ describe('an answer may be kept by caches', () => {
       'GET /readyz': ['no-store'],
     },
     notifier: {
+      'GET /audit': ['no-store'],
       'PUT /customers/{userid}': ['no-store', { email: 'kim@example.com' }],
       'GET /customers/{userid}': ['no-store'],
       'GET /notices': ['no-store'],
@@ -425,8 +428,11 @@ const toPattern = (call: string) => new RegExp(`^${call.replaceAll(/\{[^}]+\}/g,
 
 /** Of limits, which are off, and of operators, besides probes. */
 const leftOut = [
+  'GET /audit',
   'PUT /standings/{userid}/block',
   'DELETE /standings/{userid}/block',
+  'GET /audit',
+  'GET /audit',
   'GET /notices/{noticeid}',
   'PATCH /notices/{noticeid}',
   'POST /alerts',

@@ -11,6 +11,7 @@ const system = useSystem()
 
 const promised: Record<(typeof serviceNames)[number], string[]> = {
   reservation: [
+    'GET /audit',
     'GET /books',
     'POST /reservations',
     'GET /reservations',
@@ -23,6 +24,7 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'DELETE /standings/{*}/block',
   ],
   stock: [
+    'GET /audit',
     'POST /stocks',
     'GET /stocks',
     'GET /stocks/{*}',
@@ -44,6 +46,7 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'DELETE /closing-days/{*}',
   ],
   notifier: [
+    'GET /audit',
     'PUT /customers/{*}',
     'GET /customers/{*}',
     'GET /notices',

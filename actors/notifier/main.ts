@@ -93,6 +93,7 @@ async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
     alertToken: config.alertToken,
     print,
     wake,
+    audit: parts.audit,
   })
 
   const watching = parts.watchStores(worker, async () => {

@@ -24,7 +24,7 @@ await runService('reservation', async (given) => {
   const { config, log, lines, metrics, tracing, stopping } = given
   const { redisUrl, redisPrefix, partitions, resendAfterMs, activeMax } = config
   const parts = await ServiceParts.open(given)
-  const { sql, workerSql, incarnation, now } = parts
+  const { sql, workerSql, incarnation, now, audit } = parts
   // For inserts and resends, and as many again to replace connections that went silent (`silence.ts`).
   const hot = parts.openSql({ max: 2 * (insertsAtOnce + 1), hot: true })
   // Connect now, so that the first requests need not wait for it.
@@ -93,8 +93,8 @@ await runService('reservation', async (given) => {
 
   const positions = new Positions({ read: (bookid, places) => positionsOf(sql, bookid, places) })
   const app = parts.app(about)
-  mountReservations({ app, sql, reads, desk, positions, held: placesToWait(metrics), stopping })
-  mountStandings({ app, sql, activeMax, now })
+  mountReservations({ app, sql, reads, desk, positions, held: placesToWait(metrics), stopping, audit })
+  mountStandings({ app, sql, activeMax, now, audit })
 
   const pulse = new Pulse('resend')
   const resending: Loop = {

@@ -89,12 +89,12 @@ await runService('stock', async (given) => {
     held: placesToWait(metrics),
     now,
   })
-  const http = { app, sql, reads, desk, defaults, now }
+  const http = { app, sql, reads, desk, defaults, now, audit: parts.audit }
   mountStock(http)
   mountPurchases(http)
   mountHolds(http)
   mountRules(http)
-  mountClosingDays({ app, sql })
+  mountClosingDays(http)
 
   const pulse = new Pulse('clock')
   const clock: Loop = {
