@@ -20,6 +20,8 @@ import { type About, type App, createApp } from './http/app.ts'
 import { ready } from './http/health.ts'
 import { openProbe, type Probe } from './http/probe.ts'
 import { connectAll, openReads } from './http/reads.ts'
+import { Audit, AuditPruning } from './identity/audit.ts'
+import { mountAudit } from './identity/audit-http.ts'
 import { Guard } from './identity/guard.ts'
 import { Tokens } from './identity/tokens.ts'
 import { streamsTelemetry } from './metrics.ts'
@@ -39,6 +41,8 @@ export class ServiceParts {
   readonly sql: Sql
   /** For the worker's statements. */
   readonly workerSql: Sql
+  /** Absent while identity is off. */
+  readonly audit: Audit | undefined
   readonly #given: Surroundings
   readonly #probe: Probe
   readonly #pools: Sql[] = []
@@ -50,6 +54,8 @@ export class ServiceParts {
     this.#given = given
     this.incarnation = new Incarnation({ service, services: serviceNames, redisPrefix, log: given.log })
     this.sql = this.openSql({ max: 3, statementTimeoutMs: requestTimeoutMs })
+    const { identity } = given.config
+    this.audit = identity && new Audit(this.sql, identity.forwardedHops)
     this.workerSql = this.openSql({ max: 2, hot: true, lockTimeoutMs: lockTimeoutOf(leaseTtlMs) })
     this.#probe = openProbe(databaseUrl, service)
     this.#pools.push(this.#probe.sql)
@@ -128,7 +134,9 @@ export class ServiceParts {
     const { service, publicUrl, corsOrigins, identity } = config
     const guard =
       identity && new Guard({ tokens: new Tokens(identity), forwardedHops: identity.forwardedHops })
-    return createApp({ service, publicUrl, corsOrigins, ...about, log, metrics, tracing, guard })
+    const app = createApp({ service, publicUrl, corsOrigins, ...about, log, metrics, tracing, guard })
+    mountAudit({ app, sql: this.sql, audit: this.audit })
+    return app
   }
 
   /** The loop that watches the stores. @param readMetrics reads further metrics from Postgres. */
@@ -149,7 +157,10 @@ export class ServiceParts {
   }
 
   /** Starts the loops. @param close closes what the service itself has opened, before the stores are closed. */
-  start(app: App, loops: Loop[], close?: () => Promise<void>): Service {
+  start(app: App, own: Loop[], close?: () => Promise<void>): Service {
+    const { config, log } = this.#given
+    const { identity } = config
+    const loops: Loop[] = identity ? [...own, new AuditPruning(this.sql, identity.auditDays, log)] : own
     return {
       app,
       pulses: () => loops.flatMap((it) => it.pulses ?? [it.pulse]),

@@ -432,6 +432,9 @@ describe('queries', () => {
     ['stock', '/closing-days?from=2027-02-29'],
     ['stock', '/closing-days?from=0000-01-01'],
     ['stock', `/closing-days?after=${btoa('["2027-02-29"]')}`],
+    ['stock', '/audit'],
+    ['stock', '/audit?reason=x'],
+    ['stock', '/audit?reason=monthly&from=2027-02-29'],
     ['notifier', '/notices?status=Nonsense'],
     ['notifier', '/notices?userid=%00'],
   ]
@@ -476,6 +479,7 @@ describe('methods', () => {
     ['stock', '/dead-letters/0-1-0', ['POST', 'PUT', 'PATCH']],
     ['stock', '/dead-letters/0-1-0/redrive', ['GET', 'PUT', 'PATCH', 'DELETE']],
     ['notifier', '/dead-letters/redrive', ['PUT', 'PATCH']],
+    ['notifier', '/audit', ['POST', 'PUT', 'PATCH', 'DELETE']],
   ]
   test.each(paths)('%s allows no other methods on %s', async (service, path, methods) => {
     for (const method of methods) {

@@ -2,9 +2,11 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ServiceName, serviceNames } from '../platform/config.ts'
+import { pruneAudit } from '../platform/identity/audit.ts'
 import { TestIssuer } from '../platform/identity/testing.ts'
 import { eventually } from './doubles/eventually.ts'
 import type { Ask } from './harness/client.ts'
+import { openDatabase } from './harness/database.ts'
 import { type System, startSystem } from './harness/system.ts'
 
 const callers = [
@@ -86,6 +88,7 @@ const readReservation: Answers = {
 
 const calls: Record<ServiceName, Record<string, Call>> = {
   reservation: {
+    'GET /audit': { answers: { operator: 200 }, query: '?reason=review' },
     'GET /books': { answers: everyone(200) },
     'POST /reservations': {
       answers: { owner: 201, 'stock-manager': 201, ...programs(201) },
@@ -113,6 +116,7 @@ const calls: Record<ServiceName, Record<string, Call>> = {
     'DELETE /standings/{userid}/block': { answers: { 'stock-manager': 200, ...programs(200) } },
   },
   stock: {
+    'GET /audit': { answers: { operator: 200 }, query: '?reason=review' },
     'POST /stocks': {
       answers: { 'stock-manager': 201, ...programs(201) },
       json: () => ({ bookid: 'kept', qty: 1 }),
@@ -143,6 +147,7 @@ const calls: Record<ServiceName, Record<string, Call>> = {
     'DELETE /closing-days/{date}': { answers: { 'stock-manager': 204 } },
   },
   notifier: {
+    'GET /audit': { answers: { operator: 200 }, query: '?reason=review' },
     'PUT /customers/{userid}': {
       answers: { owner: [200, 201] },
       json: () => ({ email: 'mina@example.com' }),
@@ -358,6 +363,86 @@ test('who did it travels with each message, and is shown with the movements of t
   const logged =
     await system.sql`select type, authtype, authid from stock.event_log where subject = 'traced' order by seq`
   expect(logged.map((it) => it.authid)).toEqual(['a-stock-manager', 'sub-mina', 'importer'])
+})
+
+describe('the audit', () => {
+  const rowsOf = (service: ServiceName) =>
+    system.sql<
+      {
+        authid: string
+        roles: string
+        action: string
+        subject: string
+        detail: string | null
+        address: string
+      }[]
+    >`select authid, roles, action, subject, detail, address from ${system.sql(`${service}.audit`)} order by id`
+
+  test('AU2: has what staff and programs did and what staff read, and nothing of customers', async () => {
+    const ids = await prepare()
+    const counts = await Promise.all(serviceNames.map(async (it) => (await rowsOf(it)).length))
+    await as('owner', 'reservation', 'GET', `/reservations/${ids.reservationid}`)
+    await as('owner', 'notifier', 'GET', '/customers/mina')
+    await as('program', 'reservation', 'GET', `/reservations/${ids.reservationid}`)
+    expect(await Promise.all(serviceNames.map(async (it) => (await rowsOf(it)).length))).toEqual(counts)
+    await as('operator', 'reservation', 'GET', `/reservations/${ids.reservationid}`)
+    await as('program', 'reservation', 'PUT', '/standings/mina/block', { reason: 'overdue' })
+    await as('stock-manager', 'reservation', 'DELETE', '/standings/mina/block')
+    await as('stock-manager', 'notifier', 'GET', '/customers/mina')
+    await as('operator', 'notifier', 'PATCH', `/notices/${ids.noticeid}`, { status: 'Suppressed' })
+    await as('stock-manager', 'stock', 'DELETE', '/closing-days/2031-01-01')
+    const last = async (service: ServiceName, count: number) =>
+      (await rowsOf(service))
+        .slice(-count)
+        .map(({ authid, action, subject, detail }) => [authid, action, subject, detail])
+    expect(await last('reservation', 3)).toEqual([
+      ['a-operator', 'getReservation', 'mina', ids.reservationid],
+      ['importer', 'blockCustomer', 'mina', 'overdue'],
+      ['a-stock-manager', 'unblockCustomer', 'mina', null],
+    ])
+    expect(await last('notifier', 2)).toEqual([
+      ['a-stock-manager', 'getCustomer', 'mina', null],
+      ['a-operator', 'changeNotice', 'mina', `${ids.noticeid} suppressed`],
+    ])
+    expect(await last('stock', 1)).toEqual([['a-stock-manager', 'deleteClosingDay', '2031-01-01', null]])
+    expect((await rowsOf('stock')).at(-1)).toMatchObject({ roles: 'stock-manager', address: '127.0.0.1' })
+  })
+
+  test('is exported as CSV with a reason, which is in it, and no cell is a formula', async () => {
+    await as('stock-manager', 'reservation', 'PUT', '/standings/mina/block', { reason: '=1+"1"' })
+    await as('stock-manager', 'reservation', 'DELETE', '/standings/mina/block')
+    const path = `/audit?from=2020-01-01&reason=${encodeURIComponent('monthly review')}`
+    const { headers, body } = await as<string>('operator', 'reservation', 'GET', path)
+    expect(headers.get('content-type')).toMatch(/^text\/csv/)
+    const lines = body.trimEnd().split('\r\n')
+    expect(lines[0]).toBe('at,authtype,authid,roles,address,action,subject,detail')
+    expect(lines.at(-1)).toMatch(
+      /"a-operator","operator",".*","exportAudit","2020-01-01 to 2999-12-31","monthly review"$/,
+    )
+    expect(lines.at(-3)).toMatch(/"'=1\+""1""/)
+    const past = await as<string>('operator', 'reservation', 'GET', '/audit?to=2020-01-01&reason=review')
+    expect(past.body.trimEnd().split('\r\n')).toHaveLength(1)
+  })
+
+  test('AU1: has its row before the action: one that cannot be noted does not happen', async () => {
+    await system.sql`alter table reservation.audit rename to audit_gone`
+    const { status } = await as('stock-manager', 'reservation', 'PUT', '/standings/hong/block', {
+      reason: 'overdue',
+    })
+    await system.sql`alter table reservation.audit_gone rename to audit`
+    expect(status).toBe(500)
+    expect((await as('stock-manager', 'reservation', 'GET', '/standings/hong')).body.block).toBeNull()
+  })
+
+  test('is deleted after its days', async () => {
+    await using database = await openDatabase('reservation', 1)
+    const { sql } = database
+    await sql`insert into audit (at, authtype, authid, roles, address, action, subject)
+      select now() - make_interval(days => days), 'app_user', 'jun', '', '', '', '' from generate_series(398, 402) as days`
+    expect([await pruneAudit(sql, 400, 1), await pruneAudit(sql, 400), await pruneAudit(sql, 400)]).toEqual([
+      1, 2, 0,
+    ])
+  })
 })
 
 test('alerts need their own token, and no other opens them', async () => {

@@ -279,6 +279,7 @@ describe('an answer may be kept by caches', () => {
   }
   const calls: Record<(typeof serviceNames)[number], Record<string, ['no-cache' | 'no-store', ...Call]>> = {
     reservation: {
+      'GET /audit': ['no-store'],
       'GET /books': ['no-cache'],
       'GET /books/{bookid}': ['no-cache'],
       'POST /reservations': ['no-store', { bookid: 'kept', userid: 'kim' }],
@@ -295,6 +296,7 @@ describe('an answer may be kept by caches', () => {
       'GET /readyz': ['no-store'],
     },
     stock: {
+      'GET /audit': ['no-store'],
       'POST /stocks': ['no-store', { bookid: 'kept', qty: 1 }],
       'GET /stocks': ['no-cache'],
       'GET /stocks/{bookid}': ['no-cache'],
@@ -319,6 +321,7 @@ describe('an answer may be kept by caches', () => {
       'GET /readyz': ['no-store'],
     },
     notifier: {
+      'GET /audit': ['no-store'],
       'PUT /customers/{userid}': ['no-store', { email: 'kim@example.com' }],
       'GET /customers/{userid}': ['no-store'],
       'GET /notices': ['no-store'],
@@ -441,8 +444,11 @@ const toPattern = (call: string) => new RegExp(`^${call.replaceAll(/\{[^}]+\}/g,
 
 /** Of limits, which are off, and of notices, besides those of operators. */
 const leftOut = [
+  'GET /audit',
   'PUT /standings/{userid}/block',
   'DELETE /standings/{userid}/block',
+  'GET /audit',
+  'GET /audit',
   'GET /notices/{noticeid}',
   'PATCH /notices/{noticeid}',
 ]

@@ -21,6 +21,7 @@ const ofOperators = [
 
 const promised: Record<(typeof serviceNames)[number], string[]> = {
   reservation: [
+    'GET /audit',
     'GET /books',
     'GET /books/{*}',
     'POST /reservations',
@@ -35,6 +36,7 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     ...ofOperators,
   ],
   stock: [
+    'GET /audit',
     'POST /stocks',
     'GET /stocks',
     'GET /stocks/{*}',
@@ -57,6 +59,7 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     ...ofOperators,
   ],
   notifier: [
+    'GET /audit',
     'PUT /customers/{*}',
     'GET /customers/{*}',
     'GET /notices',

@@ -265,7 +265,7 @@ async function callAll(reservationid: string) {
       if (path.endsWith('/events'))
         return { operation, ...(await timed(system[service], `${path}?userid=${ids.userid}`)) }
       // The client refuses a 503 without Retry-After.
-      const query = template === '/tasks' ? '?kind=pull' : ''
+      const query = { '/tasks': '?kind=pull', '/audit': '?reason=review' }[template] ?? ''
       const { status, tookMs } = await system[service].ask(method, path + query, callOf(operation))
       return { operation, status, late: tookMs > promptMs }
     }),

@@ -95,10 +95,12 @@ async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
     alertToken: config.alertToken,
     print,
     wake,
+    audit: parts.audit,
   })
   mountOperators({
     app,
     sql,
+    audit: parts.audit,
     reads,
     redis: parts.openRedis(),
     prefix: config.redisPrefix,

@@ -13,6 +13,7 @@ import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
 import { traceOf } from '../../platform/http/trace.ts'
+import type { Audit } from '../../platform/identity/audit.ts'
 import {
   authOf,
   customerOf,
@@ -68,6 +69,8 @@ export type ReservationHttpOptions = {
   /** Limits the requests that wait or follow at a time. */
   held: Places
   lists: Reads
+  /** Absent while identity is off. */
+  audit?: Audit | undefined
   stopping: AbortSignal
 }
 
@@ -198,7 +201,7 @@ const eventsOfCustomer = createRoute({
 })
 
 export function mountReservations(options: ReservationHttpOptions): void {
-  const { app, sql, lists, acceptance, positions, held, stopping } = options
+  const { app, sql, lists, acceptance, positions, held, stopping, audit } = options
   const read = (reservationid: string) => store.find(sql, reservationid)
 
   app.addRoute(create(app.guarded), async (c) => {
@@ -230,6 +233,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(list, async (c) => {
     const { limit, after, userid: named, bookid, status } = c.req.valid('query')
     const userid = customerOf(c, named)
+    await audit?.read(c, { action: 'listReservations', subject: userid ?? everyone })
     const before = after === undefined ? undefined : uuidFrom(after)
     const rows = await lists.run(
       (sql) => store.list(sql, { userid, bookid, status, before, limit: limit + 1 }),
@@ -243,6 +247,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     using places = new DisposableStack()
     places.use(held.take())
     const userid = customerOf(c, c.req.valid('query').userid)
+    await audit?.read(c, { action: 'followReservations', subject: userid })
     const reservations = await lists.run(
       (sql) => store.listActive(sql, userid, followedMax),
       c.req.raw.signal,
@@ -254,13 +259,13 @@ export function mountReservations(options: ReservationHttpOptions): void {
     return follow(c, { reservations, idOf, acceptance, positions, read, stopping, places })
   })
 
-  app.addRoute(get, async (c) => reply(200, toBody(await found(c))))
+  app.addRoute(get, async (c) => reply(200, toBody(await found(c, 'getReservation'))))
 
   app.addRoute(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
     const { status, ...cancellation } = c.req.valid('json')
     if (app.guarded) checkCause(c, cancellation)
-    if (ownOf(c) !== undefined) await found(c)
+    if (ownOf(c) !== undefined) await found(c, 'cancelReservation')
     const reservation = await acceptance.change(reservationid, status, traceOf(c), cancellation, authOf(c))
     if (!reservation) throw notFound()
     if (reservation.status !== status) {
@@ -274,7 +279,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(events, async (c) => {
     using places = new DisposableStack()
     places.use(held.take())
-    const reservation = await found(c)
+    const reservation = await found(c, 'followReservation')
     const idOf = ({ status }: Reservation) => status
     // A client that reconnects after the final event is to stop.
     if (isFinal(reservation.status) && c.req.header('last-event-id') === idOf(reservation))
@@ -282,12 +287,16 @@ export function mountReservations(options: ReservationHttpOptions): void {
     return follow(c, { reservations: [reservation], idOf, acceptance, positions, read, stopping, places })
   })
 
-  async function found(c: Context): Promise<Reservation> {
+  async function found(c: Context, action: string): Promise<Reservation> {
     const row = await store.find(sql, c.req.param('reservationid')!.toLowerCase())
     if (!row || !maySee(c, row.userid)) throw notFound()
+    await audit?.read(c, { action, subject: row.userid, detail: row.reservationid })
     return row
   }
 }
+
+/** The subject of a list that names no customer. */
+const everyone = '*'
 
 const notFound = () => new Problem('not-found', { detail: 'No reservation has this id.' })
 

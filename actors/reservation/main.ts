@@ -31,7 +31,7 @@ await runService('reservation', async (given) => {
   const { config, log, lines, metrics, tracing, stopping } = given
   const { redisUrl, redisPrefix, partitions, resendAfterMs, activeMax } = config
   const parts = await ServiceParts.open(given)
-  const { sql, workerSql, incarnation, now } = parts
+  const { sql, workerSql, incarnation, now, audit } = parts
   // For inserts and resends, and as many again to replace connections that went silent (`silence.ts`).
   const hot = parts.openSql({ max: 2 * (insertsAtOnce + 1), hot: true })
   // Connect now, so that the first requests need not wait for it.
@@ -101,12 +101,13 @@ await runService('reservation', async (given) => {
   const positions = new Positions({ read: (bookid, places) => positionsOf(sql, bookid, places) })
   const app = parts.app(about)
   const lists = new Reads(reads, listsAtOnce)
-  mountReservations({ app, sql, lists, acceptance, positions, held: placesToWait(metrics), stopping })
+  mountReservations({ app, sql, lists, acceptance, positions, held: placesToWait(metrics), stopping, audit })
   mountBooks({ app, sql, lists, searches: new Reads(reads, searchesAtOnce) })
-  mountStandings({ app, sql, activeMax, now })
+  mountStandings({ app, sql, activeMax, now, audit })
   mountOperators({
     app,
     sql,
+    audit,
     reads: lists,
     redis,
     prefix: redisPrefix,

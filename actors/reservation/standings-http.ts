@@ -6,6 +6,7 @@ import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
 import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
+import type { Audit } from '../../platform/identity/audit.ts'
 import { customerOf, ownOf } from '../../platform/identity/caller.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema, textSchema } from '../messages.ts'
@@ -19,6 +20,8 @@ export type StandingsHttpOptions = {
   activeMax: number
   /** By Postgres's clock. */
   now(): Date
+  /** Absent while identity is off. */
+  audit?: Audit | undefined
 }
 
 const blockSchema = z
@@ -85,11 +88,15 @@ const deleteBlock = createRoute({
   responses: { 200: jsonAnswer(standingSchema, 'The standing, without a block', examples.standing) },
 })
 
-export function mountStandings({ app, sql, activeMax, now }: StandingsHttpOptions): void {
+export function mountStandings({ app, sql, activeMax, now, audit }: StandingsHttpOptions): void {
   const read = async (userid: string, own = false) =>
     reply(200, toBody(await readStanding(sql, userid, activeMax > 0), activeMax, own))
 
-  app.addRoute(get, (c) => read(customerOf(c, c.req.valid('param').userid), ownOf(c) !== undefined))
+  app.addRoute(get, async (c) => {
+    const userid = customerOf(c, c.req.valid('param').userid)
+    await audit?.read(c, { action: 'getStanding', subject: userid })
+    return await read(userid, ownOf(c) !== undefined)
+  })
 
   app.addRoute(putBlock, async (c) => {
     const { userid } = c.req.valid('param')
@@ -98,12 +105,14 @@ export function mountStandings({ app, sql, activeMax, now }: StandingsHttpOption
     const end = until == null ? null : new Date(until)
     if (end && end <= now())
       throw new Problem('invalid-input', { errors: [{ pointer: '/until', detail: 'must be in the future' }] })
+    await audit?.changed(c, { action: 'blockCustomer', subject: userid, detail: reason })
     await block(sql, userid, { reason, until: end })
     return await read(userid)
   })
 
   app.addRoute(deleteBlock, async (c) => {
     const { userid } = c.req.valid('param')
+    await audit?.changed(c, { action: 'unblockCustomer', subject: userid })
     await unblock(sql, userid)
     return await read(userid)
   })

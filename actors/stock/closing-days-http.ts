@@ -1,6 +1,5 @@
 /** The stock manager's HTTP API: days on which the library is closed. */
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../platform/http/app.ts'
 import {
   dateFrom,
   dateSchema,
@@ -13,11 +12,11 @@ import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply, safeHeaders } from '../../platform/http/reply.ts'
 import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
-import type { Sql } from '../../streams/postgres.ts'
 import { textSchema } from '../messages.ts'
 import * as days from './closing-days.ts'
 import { location } from './contract.ts'
 import * as examples from './examples.ts'
+import type { StockHttpOptions } from './http.ts'
 
 const closingDaySchema = z
   .object({ date: z.iso.date(), note: z.string(), _links: selfSchema })
@@ -92,7 +91,7 @@ const deleteClosingDay = createRoute({
   responses: { 204: { description: 'The day is no closing day any more' }, ...problemResponses(404) },
 })
 
-export function mountClosingDays({ app, sql }: { app: App; sql: Sql }): void {
+export function mountClosingDays({ app, sql, audit }: Pick<StockHttpOptions, 'app' | 'sql' | 'audit'>): void {
   app.addRoute(listClosingDays, async (c) => {
     const { limit, after, from = '-infinity' } = c.req.valid('query')
     const rows = await days.closingDays(
@@ -111,13 +110,16 @@ export function mountClosingDays({ app, sql }: { app: App; sql: Sql }): void {
 
   app.addRoute(putClosingDay, async (c) => {
     const day = { ...c.req.valid('param'), ...c.req.valid('json') }
+    await audit?.changed(c, { action: 'setClosingDay', subject: day.date, detail: day.note })
     const created = await days.writeClosingDay(sql, day)
     const body = toClosingDay(day)
     return created ? reply(201, body, { ...jsonHeaders, location: body._links.self.href }) : reply(200, body)
   })
 
   app.addRoute(deleteClosingDay, async (c) => {
-    if (!(await days.deleteClosingDay(sql, c.req.valid('param').date))) notFound()
+    const { date } = c.req.valid('param')
+    await audit?.changed(c, { action: 'deleteClosingDay', subject: date })
+    if (!(await days.deleteClosingDay(sql, date))) notFound()
     return c.body(null, 204, safeHeaders)
   })
 }

@@ -160,8 +160,12 @@ const listTasks = createRoute({
   },
 })
 
-export function mountHolds({ app, sql, reads, commands, now }: StockHttpOptions): void {
-  app.addRoute(getHold, async (c) => reply(200, toHold(await found(c.req.valid('param').reservationid))))
+export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpOptions): void {
+  app.addRoute(getHold, async (c) => {
+    const hold = await found(c.req.valid('param').reservationid)
+    await audit?.read(c, { action: 'getHold', subject: hold.userid, detail: hold.reservationid })
+    return reply(200, toHold(hold))
+  })
 
   app.addRoute(changeHold, async (c) => {
     const { reservationid } = c.req.valid('param')

@@ -16,6 +16,7 @@ import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import type { Audit } from '../../platform/identity/audit.ts'
 import { requireRole } from '../../platform/identity/caller.ts'
 import { operatorTag } from '../../platform/operators/operators-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
@@ -170,6 +171,8 @@ export type StockHttpOptions = {
   defaults: Rules
   /** By Postgres's clock. */
   now(): Date
+  /** Absent while identity is off. */
+  audit?: Audit | undefined
 }
 
 export function mountStock({ app, sql, reads, commands, defaults }: StockHttpOptions): void {

@@ -93,15 +93,16 @@ await runService('stock', async (given) => {
     held: placesToWait(metrics),
     now,
   })
-  const http = { app, sql, reads, commands, defaults, now }
+  const http = { app, sql, reads, commands, defaults, now, audit: parts.audit }
   mountStock(http)
   mountPurchases(http)
   mountHolds(http)
   mountRules(http)
-  mountClosingDays({ app, sql })
+  mountClosingDays(http)
   mountOperators({
     app,
     sql,
+    audit: parts.audit,
     reads,
     redis,
     prefix: redisPrefix,

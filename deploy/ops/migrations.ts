@@ -8,7 +8,7 @@ import type { ServiceName } from '../../platform/config.ts'
 /** Applied ones are recorded by name, so no two files of a service have the same. */
 export type Migration = { name: string; file: URL }
 
-const everyone = ['streams/migrations', 'platform/http/migrations']
+const everyone = ['streams/migrations', 'platform/http/migrations', 'platform/identity/migrations']
 
 const folders: Record<ServiceName, string[]> = {
   reservation: [...everyone, 'actors/reservation/migrations'],

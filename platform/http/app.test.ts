@@ -230,14 +230,21 @@ describe('with CORS_ORIGINS', () => {
     expect(status).toBe(204)
     expect(header(response, 'access-control-allow-origin')).toBe(origin)
     expect(header(response, 'access-control-allow-methods')).toContain('patch')
-    for (const name of ['content-type', 'idempotency-key', 'prefer', 'if-none-match', 'traceparent'])
+    for (const name of [
+      'authorization',
+      'content-type',
+      'idempotency-key',
+      'prefer',
+      'if-none-match',
+      'traceparent',
+    ])
       expect(header(response, 'access-control-allow-headers')).toContain(name)
     const seen = await askAt(open.url, '/things/1', { headers: { origin } })
     expect(seen.body).toEqual({ id: '1', qty: 1 })
     expect(header(seen.response, 'access-control-allow-origin')).toBe(origin)
     expect(header(seen.response, 'access-control-allow-credentials')).toBeNull()
     expect(header(seen.response, 'vary')).toContain('origin')
-    for (const name of ['etag', 'location', 'retry-after', 'preference-applied'])
+    for (const name of ['etag', 'location', 'retry-after', 'preference-applied', 'www-authenticate'])
       expect(header(seen.response, 'access-control-expose-headers')).toContain(name)
   })
 

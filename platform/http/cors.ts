@@ -10,6 +10,7 @@ export const corsFor = (origins: string[]): MiddlewareHandler =>
     origin: origins,
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowHeaders: [
+      'Authorization',
       'Content-Type',
       'Idempotency-Key',
       'If-None-Match',
@@ -18,6 +19,6 @@ export const corsFor = (origins: string[]): MiddlewareHandler =>
       'traceparent',
       'tracestate',
     ],
-    exposeHeaders: ['Allow', 'ETag', 'Location', 'Preference-Applied', 'Retry-After'],
+    exposeHeaders: ['Allow', 'ETag', 'Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate'],
     maxAge: preflightMaxAgeS,
   })

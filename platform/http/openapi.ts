@@ -28,9 +28,11 @@ export function openApiOf(app: App, port: number): object {
     servers: [publicUrl === undefined ? local : { url: publicUrl }],
     // Operations need no credentials unless they say so.
     security: [],
-    tags: Object.entries({ ...tags, health: 'For supervisors and load balancers' }).map(
-      ([name, description]) => ({ name, description }),
-    ),
+    tags: Object.entries({
+      ...tags,
+      audit: 'Who did what',
+      health: 'For supervisors and load balancers',
+    }).map(([name, description]) => ({ name, description })),
   })
   const responses = shareProblems(document.paths as Record<string, Record<string, Operation>>)
   const securitySchemes = { ...document.components?.securitySchemes, [tokenScheme]: token }

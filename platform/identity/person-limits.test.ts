@@ -26,9 +26,16 @@ const taken = (limits: PersonLimits, person: string, kind: 'reads' | 'writes', t
 
 test('a person has 30 writes and 300 reads a minute, and the flood of one does not touch another', () => {
   const limits = new PersonLimits()
-  expect(taken(limits, 'mina', 'writes', 1_000)).toBe(writesPerMinute)
-  expect(taken(limits, 'mina', 'reads', 1_000)).toBe(readsPerMinute)
-  expect(taken(limits, 'jun', 'writes', 1_000)).toBe(writesPerMinute)
+  for (const [person, kind, perMinute] of [
+    ['mina', 'writes', writesPerMinute],
+    ['mina', 'reads', readsPerMinute],
+    ['jun', 'writes', writesPerMinute],
+  ] as const) {
+    const count = taken(limits, person, kind, 600)
+    expect(count).toBeGreaterThanOrEqual(perMinute)
+    // More are allowed as time passes: on a busy machine the loop may take seconds.
+    expect(count).toBeLessThan(perMinute * 1.2)
+  }
 })
 
 test('the memory is limited, and the person heard of least recently is forgotten first', () => {
@@ -36,7 +43,9 @@ test('the memory is limited, and the person heard of least recently is forgotten
   taken(limits, 'mina', 'writes', writesPerMinute)
   for (let i = 0; i < personsMax * 2; i++) {
     limits.take(`p${i}`, 'reads')
-    if (i % 1_000 === 0) expect(taken(limits, 'mina', 'writes', 1)).toBe(0)
+    // If forgotten, all of them.
+    if (i % 1_000 === 0)
+      expect(taken(limits, 'mina', 'writes', writesPerMinute)).toBeLessThan(writesPerMinute / 2)
   }
   expect(limits.size).toBe(personsMax)
 })

@@ -65,12 +65,16 @@ export function householdOf(address: string): string {
   return groups.slice(0, 4).join(':')
 }
 
+/** @returns the household of the client, by the address that the proxies in front have seen. */
+export const clientOf = (forwardedFor: string | undefined, hops: number, peer: string): string =>
+  householdOf(forwardedAddress(forwardedFor, hops, peer))
+
 /**
  * @param hops how many proxies in front add an address to `X-Forwarded-For`. An address before those was sent by the client,
  *   and may be anything.
  * @param peer the address that the connection came from.
  */
-export function clientOf(forwardedFor: string | undefined, hops: number, peer: string): string {
+export function forwardedAddress(forwardedFor: string | undefined, hops: number, peer: string): string {
   const given = hops === 0 ? undefined : forwardedFor?.split(',').at(-hops)?.trim()
-  return householdOf(given || peer)
+  return given || peer
 }

@@ -64,6 +64,9 @@ export const identitySettings = {
     .describe(
       'How many proxies in front add the client’s address to `X-Forwarded-For`. Limits of callers without a token are by address',
     ),
+  AUDIT_DAYS: integer(1, 3650)
+    .default(400)
+    .describe('How long the record of who did what is kept ([what is in it](security.md#audit))'),
 }
 
 export type IdentitySettings = {
@@ -71,6 +74,7 @@ export type IdentitySettings = {
   audience: string
   apiTokens: ApiToken[]
   forwardedHops: number
+  auditDays: number
 }
 
 type Given = z.infer<z.ZodObject<typeof identitySettings>>
@@ -84,6 +88,7 @@ export const toIdentity = (it: Given): IdentitySettings | undefined =>
         audience: it.TOKEN_AUDIENCE,
         apiTokens: it.API_TOKENS ?? [],
         forwardedHops: it.FORWARDED_HOPS,
+        auditDays: it.AUDIT_DAYS,
       }
 
 /** The faults of the settings together. @param env as given, because some of them may be invalid. */

@@ -19,6 +19,7 @@ import type { Reads } from '../http/reads.ts'
 import { reply, safeHeaders } from '../http/reply.ts'
 import { createRoute } from '../http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../http/schema.ts'
+import type { Audit } from '../identity/audit.ts'
 
 /** Letters of one call. Owners handle some hundreds a second. */
 export const redriveMax = 1_000
@@ -28,6 +29,8 @@ export type DeadLettersHttpOptions = {
   sql: Sql
   /** For lists. */
   reads: Reads
+  /** Absent while identity is off. */
+  audit?: Audit | undefined
 }
 
 const letterSchema = z
@@ -229,7 +232,7 @@ const deleteLetter = createRoute({
   responses: { 204: { description: 'It is deleted' }, ...problemResponses(404) },
 })
 
-export function mountDeadLetters({ app, sql, reads }: DeadLettersHttpOptions): void {
+export function mountDeadLetters({ app, sql, reads, audit }: DeadLettersHttpOptions): void {
   app.addRoute(getLetters, async (c) => {
     const { limit, after, bookid, ...rest } = c.req.valid('query')
     const filter: LetterFilter = { ...rest, subject: bookid }
@@ -239,13 +242,16 @@ export function mountDeadLetters({ app, sql, reads }: DeadLettersHttpOptions): v
   })
 
   app.addRoute(getLetter, async (c) => {
-    const { fields, ...letter } =
-      (await readLetter(sql, placeOf(c.req.valid('param').letterid))) ?? notFound()
+    const { letterid } = c.req.valid('param')
+    const { fields, ...letter } = (await readLetter(sql, placeOf(letterid))) ?? notFound()
+    await audit?.read(c, { action: 'getDeadLetter', subject: letterid })
     return reply(200, { ...toSummary(letter), message: messageOf(fields), fields })
   })
 
   app.addRoute(redriveOne, async (c) => {
-    const place = placeOf(c.req.valid('param').letterid)
+    const { letterid } = c.req.valid('param')
+    const place = placeOf(letterid)
+    await audit?.changed(c, { action: 'redriveDeadLetter', subject: letterid })
     const redriven = await redriveLetter(sql, place)
     if (redriven) return reply(202, toSummary(redriven))
     const { reason } = (await readLetter(sql, place)) ?? notFound()
@@ -254,12 +260,15 @@ export function mountDeadLetters({ app, sql, reads }: DeadLettersHttpOptions): v
 
   app.addRoute(redriveMany, async (c) => {
     const { all: _, bookid, ...rest } = c.req.valid('json')
+    await audit?.changed(c, { action: 'redriveDeadLetters', subject: JSON.stringify({ bookid, ...rest }) })
     const { until, ...redriven } = await redriveLike(sql, { ...rest, subject: bookid }, redriveMax)
     return reply(202, { ...redriven, until: until.toISOString() })
   })
 
   app.addRoute(deleteLetter, async (c) => {
-    if ((await dropLetters(sql, placeOf(c.req.valid('param').letterid))) === 0) notFound()
+    const { letterid } = c.req.valid('param')
+    await audit?.changed(c, { action: 'dropDeadLetter', subject: letterid })
+    if ((await dropLetters(sql, placeOf(letterid))) === 0) notFound()
     return c.body(null, 204, safeHeaders)
   })
 }

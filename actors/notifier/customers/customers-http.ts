@@ -7,6 +7,7 @@ import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../../platform/http/reply.ts'
 import { createRoute } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
+import type { Audit } from '../../../platform/identity/audit.ts'
 import { customerOf, ownOf, whoOf } from '../../../platform/identity/caller.ts'
 import { isMaskedUrl, maskText, maskUrl } from '../../../platform/mask.ts'
 import type { Sql } from '../../../streams/postgres.ts'
@@ -23,6 +24,8 @@ export type CustomersHttpOptions = {
   /** Whether webhooks may be http and have private addresses. */
   allowPrivate: boolean
   routing: Routing
+  /** Absent while identity is off. */
+  audit?: Audit | undefined
 }
 
 const shownAs =
@@ -80,7 +83,7 @@ const putCustomer = (allowPrivate: boolean, locale: string) =>
     },
   })
 
-export function mountCustomers({ app, sql, allowPrivate, routing }: CustomersHttpOptions): void {
+export function mountCustomers({ app, sql, allowPrivate, routing, audit }: CustomersHttpOptions): void {
   app.addRoute(putCustomer(allowPrivate, routing.locale), async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
     const { email = null, webhook: given = null, phone = null, channels = null, locale } = c.req.valid('json')
@@ -101,6 +104,7 @@ export function mountCustomers({ app, sql, allowPrivate, routing }: CustomersHtt
 
   app.addRoute(getCustomer, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
+    await audit?.read(c, { action: 'getCustomer', subject: userid })
     const customer = (await readCustomer(sql, userid)) ?? notFound('This customer has no contact.')
     const isStaff = whoOf(c) !== undefined && ownOf(c) === undefined
     return reply(200, toCustomer(isStaff ? masked(customer) : customer))

@@ -8,6 +8,7 @@ import { reply } from '../../../platform/http/reply.ts'
 import { createRoute } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
+import type { Audit } from '../../../platform/identity/audit.ts'
 import { customerOf, maySee } from '../../../platform/identity/caller.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
@@ -27,6 +28,8 @@ export type NoticesHttpOptions = {
   routing: Routing
   /** Called when a notice has become due. */
   wake(): void
+  /** Absent while identity is off. */
+  audit?: Audit | undefined
 }
 
 const noticeSchema = z
@@ -139,10 +142,11 @@ const patchNotice = createRoute({
   },
 })
 
-export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOptions): void {
+export function mountNotices({ app, sql, reads, routing, wake, audit }: NoticesHttpOptions): void {
   app.addRoute(getNotices, async (c) => {
     const { limit, after, userid: named, ...filter } = c.req.valid('query')
     const userid = customerOf(c, named)
+    await audit?.read(c, { action: 'listNotices', subject: userid ?? '*' })
     const before = after === undefined ? undefined : integerFrom(after)
     const rows = await reads.run(
       (sql) => listNotices(sql, { ...filter, userid, before, limit: limit + 1 }),
@@ -154,6 +158,8 @@ export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOpti
   app.addRoute(getNotice, async (c) => {
     const notice = (await readNotice(sql, c.req.valid('param').noticeid)) ?? notFound()
     if (!maySee(c, notice.userid)) notFound()
+    if (notice.userid !== null)
+      await audit?.read(c, { action: 'getNotice', subject: notice.userid, detail: notice.noticeid })
     return reply(200, await withAttempts(sql, notice))
   })
 
@@ -161,6 +167,11 @@ export function mountNotices({ app, sql, reads, routing, wake }: NoticesHttpOpti
     const { noticeid } = c.req.valid('param')
     const { status } = c.req.valid('json')
     const notice = (await readNotice(sql, noticeid)) ?? notFound()
+    await audit?.changed(c, {
+      action: 'changeNotice',
+      subject: notice.userid ?? '-',
+      detail: `${noticeid} ${status}`,
+    })
     const changed = await (status === 'suppressed'
       ? suppressNotice(sql, noticeid)
       : retry(sql, routing, notice))

@@ -17,6 +17,7 @@ import type { ServiceName } from '../../../platform/config.ts'
 import { type About, type App, createApp } from '../../../platform/http/app.ts'
 import { mountProbes } from '../../../platform/http/health.ts'
 import { openApiOf } from '../../../platform/http/openapi.ts'
+import { mountAudit } from '../../../platform/identity/audit-http.ts'
 import { createLog } from '../../../platform/log.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import type { BacklogKinds } from '../../../platform/operators/backlog-http.ts'
@@ -82,6 +83,7 @@ export function documentOf(service: ServiceName): object {
   const { about, backlogKinds, mount } = services[service]
   const log = createLog(service, 'silent')
   const app = createApp({ service, ...about, log, metrics: createMetrics(service) })
+  mountAudit({ app, sql: unused, audit: undefined })
   mount(app)
   mountOperators({
     app,

@@ -1,0 +1,117 @@
+/**
+ * The record of what staff, operators and programs do that is no event, and of staff's reads of what belongs to a person.
+ *
+ * AU1. A row is written before its action, and the action fails if it cannot be written. So there is no action without a row,
+ *      though there may be a row of an action that failed.
+ * AU2. Customers' own affairs are not in it, and neither are reads of programs. While identity is off, nothing is.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Context } from 'hono'
+import type { Sql } from '../../streams/postgres.ts'
+import { Pulse } from '../../streams/pulse.ts'
+import { addressOf, headerOf } from '../http/node.ts'
+import type { Log } from '../log.ts'
+import { ownOf, whoOf } from './caller.ts'
+import { forwardedAddress } from './person-limits.ts'
+
+export type Action = {
+  /** The `operationId` of the call. */
+  action: string
+  /** The customer, notice or other thing that it is about. */
+  subject: string
+  detail?: string | undefined
+}
+
+export class Audit {
+  readonly #sql: Sql
+  readonly #hops: number
+
+  constructor(sql: Sql, forwardedHops: number) {
+    this.#sql = sql
+    this.#hops = forwardedHops
+  }
+
+  /** Notes that staff read what belongs to a person. */
+  async read(c: Context, it: Action): Promise<void> {
+    if (whoOf(c)?.authtype === 'app_user') await this.changed(c, it)
+  }
+
+  /** Notes an action. */
+  async changed(c: Context, { action, subject, detail }: Action): Promise<void> {
+    const who = whoOf(c)
+    if (who === undefined || ownOf(c) !== undefined) return
+    const address = forwardedAddress(headerOf(c, 'x-forwarded-for'), this.#hops, addressOf(c))
+    await this.#sql`
+      insert into audit (authtype, authid, roles, address, action, subject, detail)
+      values (${who.authtype}, ${who.authid}, ${who.roles.join(' ')}, ${address.slice(0, 64)}, ${action}, ${subject},
+        ${detail ?? null})`
+  }
+}
+
+export type AuditRow = {
+  id: string
+  at: Date
+  authtype: string
+  authid: string
+  roles: string
+  address: string
+  action: string
+  subject: string
+  detail: string | null
+}
+
+export const auditPageMax = 1_000
+
+/** Oldest first. @param from, before instants. @param after the id of the last row of the page before. */
+export const auditRows = (sql: Sql, from: string, before: string, after: string): Promise<AuditRow[]> => sql<
+  AuditRow[]
+>`
+  select id::text, at, authtype, authid, roles, address, action, subject, detail from audit
+  where at >= ${from} and at < ${before} and id > ${after} order by audit.id limit ${auditPageMax}`
+
+const pruneEveryMs = 3_600_000
+const prunedMax = 5_000
+
+/** Deletes rows that are older than `AUDIT_DAYS`. */
+export class AuditPruning {
+  readonly pulse = new Pulse('prune-audit')
+  readonly #sql: Sql
+  readonly #days: number
+  readonly #log: Pick<Log, 'warn'>
+
+  constructor(sql: Sql, days: number, log: Pick<Log, 'warn'>) {
+    this.#sql = sql
+    this.#days = days
+    this.#log = log
+  }
+
+  /** Runs until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const more = await this.#prune()
+      if (!more) await sleep(pruneEveryMs, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  /** @returns whether there is more to delete at once. */
+  async #prune(): Promise<boolean> {
+    try {
+      const more = (await pruneAudit(this.#sql, this.#days)) === prunedMax
+      this.pulse.beat(more ? 0 : pruneEveryMs)
+      return more
+    } catch (error) {
+      // A single failure is not worth an alarm, and the next attempt is far away.
+      this.pulse.beat(pruneEveryMs)
+      this.#log.warn({ err: error }, 'cannot delete old rows of the audit, will retry')
+      return false
+    }
+  }
+}
+
+/** @returns how many rows were deleted. */
+export async function pruneAudit(sql: Sql, olderThanDays: number, max = prunedMax): Promise<number> {
+  const { count } = await sql`
+    delete from audit where id in (
+      select id from audit where at < now() - make_interval(days => ${olderThanDays}) order by id limit ${max})`
+  return count
+}
