@@ -112,7 +112,7 @@ if [ -n "\${FAIL:-}" ] && [[ $call =~ $FAIL ]]; then echo 'failed on purpose' >&
 case $call in
   "kubectl kustomize"*overlays/prod) echo 'image: registry.example/bookreservation@sha256:0' ;;
   "kubectl kustomize"*) sed -nE 's/.*newName: (.*), digest: (.*)}/image: \\1@\\2/p' "$2/kustomization.yaml" ;;
-  *"--output name") printf 'deployment.apps/%s\\n' notifier reservation stock ;;
+  *"--output name") printf 'deployment.apps/%s\\n' notifier reservation stock web ;;
   *"jsonpath="*) printf '%s' "$REVISIONS" ;;
   "podman push"*) echo "$PUSHED" >"$3" ;;
 esac
@@ -131,7 +131,7 @@ describe('the scripts', () => {
     await mkdir(join(dir, 'bin'))
     await writeFile(join(dir, 'stand-in'), standIn)
     await chmod(join(dir, 'stand-in'), 0o755)
-    for (const name of ['kubectl', 'k6', 'cosign', 'podman', 'syft', 'grype'])
+    for (const name of ['kubectl', 'k6', 'curl', 'cosign', 'podman', 'syft', 'grype'])
       await symlink(join(dir, 'stand-in'), join(dir, 'bin', name))
     calls = async () =>
       (await readFile(join(dir, 'calls'), 'utf8'))
@@ -148,9 +148,10 @@ describe('the scripts', () => {
       env: {
         PATH: `${dir}/bin:/usr/bin:/bin`,
         CALLS: join(dir, 'calls'),
-        REVISIONS: 'notifier 4\nreservation 7\nstock 5\n',
+        REVISIONS: 'notifier 4\nreservation 7\nstock 5\nweb 2\n',
         RESERVATION_URL: 'https://books.example',
         STOCK_URL: 'https://staff.example',
+        WEB_URL: 'https://books.example',
         COSIGN_KEY: 'azurekms://vault/key',
         PUSHED: digest,
         ...env,
@@ -168,6 +169,7 @@ describe('the scripts', () => {
     'kubectl --namespace bookreservation rollout undo deployment/notifier --to-revision=4',
     'kubectl --namespace bookreservation rollout undo deployment/reservation --to-revision=7',
     'kubectl --namespace bookreservation rollout undo deployment/stock --to-revision=5',
+    'kubectl --namespace bookreservation rollout undo deployment/web --to-revision=2',
   ]
 
   test('a release migrates, replaces every deployment, and tests the result', async () => {
@@ -183,14 +185,16 @@ describe('the scripts', () => {
       `${kubectl} delete job migrate --ignore-not-found --wait`,
       'kubectl apply --filename -',
       `${kubectl} wait --for=condition=complete --timeout=10m job/migrate`,
-      ...['notifier', 'reservation', 'stock'].map(rollout),
+      ...['notifier', 'reservation', 'stock', 'web'].map(rollout),
       'k6 run --quiet --no-usage-report /tree/load/k6/smoke.ts',
+      'curl --fail --silent --show-error --output /dev/null --max-time 10 --retry 3 https://books.example/',
     ])
     expect(await readdir(join(tree, 'deploy', 'kubernetes'))).toEqual(['overlays'])
   })
 
   test.each([
     ['the smoke test fails', '^k6 run', 'smoke.sh failed'],
+    ['the first page cannot be opened', '^curl', 'smoke.sh failed'],
     ['a rollout takes too long', 'rollout status.*deployment.apps/stock', 'deploy.sh failed'],
     ['the migration fails', ' wait .*job/migrate', 'deploy.sh failed'],
     ['the manifests are refused', 'kubectl apply', 'deploy.sh failed'],
@@ -201,7 +205,7 @@ describe('the scripts', () => {
     expect(code).toBe(1)
     const made = await calls()
     expect(made.filter(isUndo)).toEqual(undone)
-    expect(made.slice(-3).every((it) => it.includes('rollout status'))).toBe(true)
+    expect(made.slice(-4).every((it) => it.includes('rollout status'))).toBe(true)
     expect(made.some((it) => it.startsWith('k6'))).toBe(reason.startsWith('smoke'))
   })
 
@@ -356,8 +360,8 @@ describe('a release', () => {
     expect((await readdir(assets)).sort()).toEqual(['NOTES.md', 'SHA256SUMS', ...manifests].sort())
     for (const name of manifests) {
       const images = (await readFile(join(assets, name), 'utf8')).matchAll(/image: (.*bookreservation.*)$/gm)
-      // Three services, each with its init container, and the migration.
-      expect(Array.from(images, ([, image]) => image)).toEqual(Array(7).fill(reference))
+      // Three services, each with its init container, the pages, and the migration.
+      expect(Array.from(images, ([, image]) => image)).toEqual(Array(8).fill(reference))
     }
     expect(await readFile(join(assets, 'NOTES.md'), 'utf8')).toMatch(
       /^### [\s\S]*`registry\.example\/.*@sha256:/,

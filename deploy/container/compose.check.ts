@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { serviceNames } from '../../platform/config.ts'
+import { processNames } from '../../platform/config.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
 import { Client } from '../../tests/harness/client.ts'
 import { Contract } from '../../tests/harness/contract.ts'
@@ -30,8 +30,8 @@ test('compose.yaml runs the system', { timeout: 10 * upMaxMs }, async ({ skip })
     if (!(await isThere(image))) return leaveOut(`no registry has ${image}`)
 
   const image = await build('node', await basesOf(process.env))
-  const ports = await freePorts(6)
-  const names = serviceNames.flatMap((it) => ['_PORT', '_OPS_PORT'].map((port) => it.toUpperCase() + port))
+  const ports = await freePorts(8)
+  const names = processNames.flatMap((it) => ['_PORT', '_OPS_PORT'].map((port) => it.toUpperCase() + port))
   const project = `bookreservation-test-${process.pid}`
   const env: NodeJS.ProcessEnv = {
     ...process.env,
@@ -65,9 +65,10 @@ test('compose.yaml runs the system', { timeout: 10 * upMaxMs }, async ({ skip })
     await healthy('postgres')
     await healthy('redis')
     await compose('run', '--rm', '--no-deps', 'migrate')
-    await start(...serviceNames)
-    for (const service of serviceNames) await healthy(service)
+    await start(...processNames)
+    for (const service of processNames) await healthy(service)
     await makeOriginalCalls({ reservation: await clientOf('reservation'), stock: await clientOf('stock') })
+    expect((await fetch(`${urlOf('web', 'PORT')}/book/1`)).status).toBe(200)
     const { stdout } = await compose('logs', 'notifier')
     expect(stdout).toContain('##### 예약 완료 되었습니다 #####')
   } catch (error) {

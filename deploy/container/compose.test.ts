@@ -9,7 +9,8 @@ import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { notifierSettings } from '../../actors/notifier/config.ts'
-import { type ServiceName, schema, serviceNames, toConfig } from '../../platform/config.ts'
+import { processNames, type ServiceName, schema, serviceNames, toConfig } from '../../platform/config.ts'
+import { pagesSettings, toPagesConfig } from '../../web/config.ts'
 import { findProgram } from '../local/processes/program.ts'
 import { root } from '../local/root.ts'
 
@@ -88,6 +89,27 @@ describe.each(serviceNames)('%s', (name) => {
   })
 })
 
+test('the pages start after the services, whose addresses they have, and are probed where they answer', () => {
+  const { command, environment, ports, healthcheck, depends_on } = services.web!
+  const known = { ...schema.shape, ...pagesSettings.shape }
+  expect(Object.keys(environment!).filter((it) => !(it in known))).toEqual([])
+  const config = toPagesConfig(environmentOf('web'))
+  expect(config.urls).toEqual(
+    Object.fromEntries(
+      serviceNames.map((it) => [it, `http://${it}:${toConfig(it, environmentOf(it), ownOf(it)).port}`]),
+    ),
+  )
+  expect(command).toEqual(['web/main.ts'])
+  // Started is enough: pages say which service does not answer yet.
+  const started = { condition: 'service_started' }
+  expect(depends_on).toEqual(Object.fromEntries(serviceNames.map((it) => [it, started])))
+  expect(ports).toEqual([
+    `127.0.0.1:${config.port}:${config.port}`,
+    `127.0.0.1:${config.opsPort}:${config.opsPort}`,
+  ])
+  expect(healthcheck!.test.join(' ')).toContain(`http://127.0.0.1:${config.opsPort}/readyz`)
+})
+
 test('the migration has only settings that exist, and waits for the stores', () => {
   expect(Object.keys(services.migrate!.environment!).filter((it) => !(it in schema.shape))).toEqual([])
   expect(() => toConfig('stock', environmentOf('migrate'))).not.toThrow()
@@ -101,7 +123,7 @@ test('every image but ours has an exact version, and every lasting service a hea
     others.map(({ image }) => image).filter((it) => !/:v?\d+\.\d+(\.\d+)?(@sha256:[0-9a-f]{64})?$/.test(it)),
   ).toEqual([])
   const ours = Object.entries(services).filter(([, { build }]) => build)
-  expect(ours.map(([name]) => name).sort()).toEqual(['migrate', ...serviceNames].sort())
+  expect(ours.map(([name]) => name).sort()).toEqual(['migrate', ...processNames].sort())
   const unprobed = Object.entries(services).filter(([, { healthcheck }]) => !healthcheck)
   expect(unprobed.map(([name]) => name)).toEqual(['migrate'])
 })
@@ -121,7 +143,7 @@ test('every password has a default that names itself, and can be replaced', () =
 })
 
 test('the containers of ours cannot write, and gain no privileges', () => {
-  for (const name of ['migrate', ...serviceNames])
+  for (const name of ['migrate', ...processNames])
     expect(services[name]).toMatchObject({
       read_only: true,
       cap_drop: ['ALL'],
@@ -149,8 +171,9 @@ test('the profiles are wired: mail to its mailbox, metrics and traces to what sh
   const file = join(root, 'deploy/monitoring/compose/prometheus.yaml')
   const [scraped] = parse(await readFile(file, 'utf8')).scrape_configs
   expect(scraped.static_configs).toEqual(
-    serviceNames.map((service) => {
-      const { opsPort } = toConfig(service, environmentOf(service), ownOf(service))
+    processNames.map((service) => {
+      const env = environmentOf(service)
+      const { opsPort } = service === 'web' ? toPagesConfig(env) : toConfig(service, env, ownOf(service))
       return { targets: [`${service}:${opsPort}`], labels: { service } }
     }),
   )

@@ -1,11 +1,14 @@
 /** Checks of the image that need no build; `npm run image:test` builds it. */
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { DockerfileParser } from 'dockerfile-ast'
 import { validate } from 'dockerfile-utils'
 import { expect, test } from 'vitest'
+import { processNames } from '../../platform/config.ts'
 import { root } from '../local/root.ts'
 import { runtimeCommand } from '../local/service.ts'
+import { sources } from '../local/sources.ts'
 
 const read = (path: string) => readFile(join(root, path), 'utf8')
 const text = await read('deploy/container/Containerfile')
@@ -17,6 +20,30 @@ const entrypoints = file
 
 test('it is well-formed', () => {
   expect(validate(text).map(({ message, range }) => `${range.start.line + 1}: ${message}`)).toEqual([])
+})
+
+test('it has every folder that a program imports from', () => {
+  const copied = [...text.matchAll(/^COPY (\S+) \1$/gm)].map(([, folder]) => folder!)
+  expect(copied).toContain('web')
+  const imported = sources('.ts')
+    .filter((path) => copied.some((it) => path.startsWith(`${it}/`)) && !/\.test\.ts$|\/testing/.test(path))
+    .flatMap((path) =>
+      Array.from(readFileSync(join(root, path), 'utf8').matchAll(/\bfrom '(\.[^']+\.ts)'/g), ([, it]) =>
+        posix.join(posix.dirname(path), it!),
+      ),
+    )
+  expect(imported.length).toBeGreaterThan(500)
+  expect(imported.filter((path) => !copied.some((it) => path.startsWith(`${it}/`)))).toEqual([])
+})
+
+test('it starts every process once, to compile it', () => {
+  const programs = processNames.map((name) => (name === 'web' ? 'web/main.ts' : `actors/${name}/main.ts`))
+  const lists = [...text.matchAll(/^RUN export PORT=none; for main in (.*) \\$/gm)].map(([, list]) =>
+    list!.split(' '),
+  )
+  expect(lists).toHaveLength(2)
+  for (const list of lists)
+    expect(programs.filter((it) => !list.some((pattern) => posix.matchesGlob(it, pattern)))).toEqual([])
 })
 
 test('its base images are build arguments or its own stages', () => {

@@ -78,10 +78,12 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
       'package.json',
       'platform',
       'streams',
+      'web',
     ])
-    const ours = files.filter((file) => /^app\/(actors|deploy|platform|streams)\//.test(file))
+    const ours = files.filter((file) => /^app\/(actors|deploy|platform|streams|web)\//.test(file))
     expect(ours).toContain('app/actors/stock/main.ts')
     expect(ours).toContain('app/actors/stock/migrations/0001-stock.sql')
+    expect(ours).toContain('app/web/assets/site.css')
     expect(ours.filter((file) => /test|faults|fuzz|guarantees/.test(file))).toEqual([])
   })
 
@@ -100,11 +102,12 @@ describe.each(['node', 'deno'] as const)('for %s', (runtime) => {
   test('it migrates the database and runs the system, each service as itself, without writable files', async () => {
     await using system = await startFromImage(image, runtime)
     await makeOriginalCalls(system)
+    await using _pages = await startPagesFromImage(image, runtime, system)
     expect(await noticesShown(system, reservedNotice, 'test1')).toBe(1)
     expect(await noticesShown(system, canceledNotice, 'test1')).toBe(1)
 
     const containers = (await podman('ps', '--quiet', `--filter=label=${label}`)).split('\n')
-    expect(containers).toHaveLength(3)
+    expect(containers).toHaveLength(4)
     for (const { State, HostConfig, Mounts } of JSON.parse(await podman('inspect', ...containers))) {
       const status = await readFile(`/proc/${State.Pid}/status`, 'utf8')
       const shown = (name: string) => status.match(new RegExp(`^${name}:\\s+(.+)$`, 'm'))![1]!
@@ -170,6 +173,30 @@ async function startFromImage(image: string, runtime: 'node' | 'deno'): Promise<
     throw error
   }
   return system
+}
+
+/** The pages, which show the book of the original's calls. They need no store. */
+async function startPagesFromImage(image: string, runtime: 'node' | 'deno', system: System) {
+  const { reservation, stock, notifier } = system
+  const env = {
+    RESERVATION_URL: reservation.url,
+    STOCK_URL: stock.url,
+    NOTIFIER_URL: notifier.url,
+    DRAIN_MS: '0',
+  }
+  const command = runCommand(image, [...Object.keys(env), 'HOST', 'PORT'], ['web/main.ts'])
+  const pages = new ServiceProcess('web-0', {
+    service: 'web',
+    runtime,
+    env: { ...env, ...podmanEnv },
+    command,
+  })
+  await pages.start()
+  const page = await fetch(`${pages.url}/book/1`)
+  expect(page.status).toBe(200)
+  const [, style] = /href="(\/assets\/[^"]+\.css)"/.exec(await page.text())!
+  expect((await fetch(`${pages.url}${style}`)).status).toBe(200)
+  return { [Symbol.asyncDispose]: async () => expect(await pages.finish()).toEqual([]) }
 }
 
 const settingsOf = (passwords: Passwords) =>

@@ -169,11 +169,14 @@ test('consequences of a store or a service that is down are inhibited, in its na
     { ...b, alertname: 'AcceptingBudgetBurnsFast', service: 'reservation', severity: 'critical' },
     { ...b, alertname: 'ServiceAbsent', service: 'notifier', severity: 'critical' },
     { ...b, alertname: 'NoticesOverdue', service: 'notifier', severity: 'warning' },
+    { ...b, alertname: 'RequestsFailing', service: 'web', severity: 'warning' },
+    { ...b, alertname: 'PodsMissing', service: 'web', severity: 'warning' },
     { namespace: 'c', alertname: 'ReservationsUndecided', service: 'stock', severity: 'critical' },
   )
   expect(await inhibited()).toEqual([
     'NoticesOverdue notifier b',
     'PartitionsUnowned notifier b',
+    'RequestsFailing web b',
     'ReservationsUndecided stock b',
   ])
 })

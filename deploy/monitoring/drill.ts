@@ -12,7 +12,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
-import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import { type ProcessName, processNames } from '../../platform/config.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
 import { MailSink } from '../../tests/doubles/mail-sink.ts'
 import { OwnServer } from '../../tests/doubles/own-server.ts'
@@ -45,7 +45,7 @@ export async function drill(say: Say): Promise<boolean> {
     receivers: { notifier: notifier.url, token, deadMansSwitch: outside.url, smtp: new URL(mail.url).host },
   })
   stack.defer(async () => void (await alertmanager.stop()))
-  const addressOf = (service: ServiceName) => new URL(processes[service].opsUrl).host
+  const addressOf = (service: ProcessName) => new URL(processes[service].opsUrl).host
   const prometheus = await startPrometheus({
     dir: join(dir, 'prometheus'),
     alertmanager: alertmanager.address,
@@ -53,6 +53,7 @@ export async function drill(say: Say): Promise<boolean> {
       reservation: addressOf('reservation'),
       stock: addressOf('stock'),
       notifier: addressOf('notifier'),
+      web: addressOf('web'),
     },
   })
   stack.defer(async () => void (await prometheus.stop()))
@@ -126,19 +127,19 @@ export async function drill(say: Say): Promise<boolean> {
   return results.every((it) => it)
 }
 
-/** The stores, and one process of each service. */
+/** The stores, and one process of each service and of the pages. */
 async function startServices(stack: AsyncDisposableStack) {
   const [database, redis] = [stack.use(await OwnServer.postgres()), stack.use(await OwnServer.redis())]
   await migrate({ databaseUrl: database.url, partitions })
   const sql = postgres(database.url, { max: 1, onnotice: () => {} })
   stack.defer(() => sql.end({ timeout: 1 }))
   const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, PARTITIONS: String(partitions) }
-  const start = async (service: ServiceName) => {
+  const start = async (service: ProcessName) => {
     const process = new ServiceProcess(service, { service, runtime: 'node', env })
     stack.defer(async () => void (await process.finish()))
     await process.start()
     return [service, process] as const
   }
-  const processes = Object.fromEntries(await Promise.all(serviceNames.map(start)))
-  return { processes: processes as Record<ServiceName, ServiceProcess>, sql }
+  const processes = Object.fromEntries(await Promise.all(processNames.map(start)))
+  return { processes: processes as Record<ProcessName, ServiceProcess>, sql }
 }

@@ -59,6 +59,7 @@ async function watch(env: NodeJS.ProcessEnv): Promise<true> {
       reservation: at('RESERVATION_OPS_PORT', 9081),
       stock: at('STOCK_OPS_PORT', 9082),
       notifier: at('NOTIFIER_OPS_PORT', 9083),
+      web: at('WEB_OPS_PORT', 9080),
     },
   })
   stack.defer(async () => void (await prometheus.stop()))

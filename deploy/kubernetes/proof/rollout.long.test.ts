@@ -9,6 +9,7 @@ import { Cluster } from './cluster/cluster.ts'
 import { customers } from './cluster/customers.ts'
 import type { Deployment } from './cluster/deployment.ts'
 import { find, type Manifest, render } from './render.ts'
+import { leadsTo, routesOf } from './rules/network.ts'
 import { settingsOf } from './rules/rule.ts'
 
 const requestsMin = 10_000
@@ -28,27 +29,19 @@ afterEach(({ task }) => {
 })
 afterAll(() => cluster?.[Symbol.asyncDispose]())
 
-test('the ingress routes every path of customers and staff to its service, and no path of operators', () => {
+test('the ingress routes every path of customers and staff to its service, and no path of operators to one', () => {
   const paths = (service: ServiceName) =>
     Object.keys(faces[service].contract.document.paths).filter(
       (path) => !/^\/(livez|readyz|startupz)$/.test(path),
     )
-  const routes = manifests
-    .filter(({ kind }) => kind === 'Ingress')
-    .flatMap(({ spec }) =>
-      spec.rules.flatMap((rule: { http: { paths: Route[] } }) => rule.http.paths),
-    ) as Route[]
-  const servicesOf = (path: string) =>
-    routes
-      .filter((it) => path === it.path || path.startsWith(`${it.path}/`))
-      .map((it) => it.backend.service.name)
+  const routes = routesOf(manifests)
+  const owner = (path: string) => leadsTo(routes, path)
 
   for (const service of ['reservation', 'stock'] as const)
-    for (const path of paths(service)) expect(servicesOf(path), path).toEqual([service])
-  expect(servicesOf('/problems/not-found')).toEqual(['reservation'])
+    for (const path of paths(service)) expect(owner(path), path).toBe(service)
+  expect(owner('/problems/not-found')).toBe('reservation')
   const operators = [
     ...paths('notifier'),
-    '/',
     '/metrics',
     '/livez',
     '/readyz',
@@ -56,9 +49,9 @@ test('the ingress routes every path of customers and staff to its service, and n
     '/docs',
     '/openapi.json',
   ]
-  for (const path of operators) expect(servicesOf(path), path).toEqual([])
+  // The pages have none of these.
+  for (const path of [...operators, '/']) expect(owner(path), path).toBe('web')
 })
-type Route = { path: string; backend: { service: { name: string } } }
 
 test('every pod is replaced, and stock is scaled from one to four and back: no request is dropped, nothing is lost', {
   timeout: 120_000,

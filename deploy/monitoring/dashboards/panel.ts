@@ -54,12 +54,12 @@ export function dashboardOf({ uid, title, description, variables, rows }: Page):
   return `${JSON.stringify(dashboard.build(), null, 2)}\n`
 }
 
-/** All values by default, including series without the label, as outside of Kubernetes. */
+/** All values by default, including series without the label, as outside of Kubernetes. Every process exports this metric. */
 const variableOf = (label: string) =>
   new QueryVariableBuilder(label)
     .label(label)
     .datasource(source)
-    .query(`label_values(bookreservation_mailbox_partitions, ${label})`)
+    .query(`label_values(bookreservation_build_info, ${label})`)
     .refresh(VariableRefresh.OnTimeRangeChanged)
     .multi(true)
     .includeAll(true)

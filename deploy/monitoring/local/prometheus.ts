@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import type { ServiceName } from '../../../platform/config.ts'
+import type { ProcessName } from '../../../platform/config.ts'
 import { type Child, startChild } from '../../local/processes/child.ts'
 import { onPort } from '../../local/processes/free-port.ts'
 import { findProgram } from '../../local/processes/program.ts'
@@ -15,8 +15,8 @@ export type PrometheusOptions = {
   dir: string
   /** 0 means any free one. */
   port?: number
-  /** Address of each service, as `host:port`. */
-  targets: Record<ServiceName, string>
+  /** Address of each process, as `host:port`. */
+  targets: Record<ProcessName, string>
   /** As `host:port`. */
   alertmanager: string
   intervalSeconds?: number

@@ -25,7 +25,7 @@ export const plain = (name: string): string => name.replace(hashed, '')
 export const external = (manifests: Manifest[], name: string): Manifest | undefined =>
   ofKind(manifests, 'ExternalSecret').find((it) => (it.spec.target?.name ?? it.metadata.name) === name)
 
-/** The environment of a container. Values of an ExternalSecret are its templates. */
+/** The environment of a container. Values of an ExternalSecret are its templates; those of `env` win. */
 export function environmentOf(manifests: Manifest[], container: Container): Record<string, string> {
   return Object.assign(
     {},
@@ -34,8 +34,16 @@ export function environmentOf(manifests: Manifest[], container: Container): Reco
       if (!found) return external(manifests, name)?.spec.target?.template?.data
       return kind === 'ConfigMap' ? found.data : decoded(found)
     }),
+    literals(container),
   )
 }
+
+const literals = ({ env = [] }: Container): Record<string, string> =>
+  Object.fromEntries(
+    env
+      .filter(({ value }: Container) => value !== undefined)
+      .map(({ name, value }: Container) => [name, value]),
+  )
 
 const decoded = ({ data }: Manifest): Record<string, string> =>
   Object.fromEntries(

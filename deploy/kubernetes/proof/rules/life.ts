@@ -1,4 +1,4 @@
-/** How the pods of a service start, are probed, are replaced and stop. */
+/** How the pods of a process start, are probed, are replaced and stop. */
 import { stopLimitMs } from '../../../../platform/process.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import {
@@ -7,19 +7,25 @@ import {
   mainOf,
   ofKind,
   podLabelsOf,
+  processes,
   type Rule,
   selects,
   services,
   settingsOf,
 } from './rule.ts'
 
-const forServices =
-  (wrong: (service: Manifest, manifests: Manifest[]) => unknown, what: string) => (manifests: Manifest[]) =>
-    services(manifests)
+type Wrong = (deployment: Manifest, manifests: Manifest[]) => unknown
+
+const forAll =
+  (of: (manifests: Manifest[]) => Manifest[]) => (wrong: Wrong, what: string) => (manifests: Manifest[]) =>
+    of(manifests)
       .filter((it) => wrong(it, manifests))
       .map((it) => `${nameOf(it)} ${what}`)
+const forProcesses = forAll(processes)
+const forServices = forAll(services)
 
 const stock = (manifests: Manifest[]) => find(manifests, 'Deployment', 'stock')
+const pages = (manifests: Manifest[]) => find(manifests, 'Deployment', 'web')
 
 /** How long a container keeps serving before SIGTERM. */
 export function preStopSeconds(container: Container): number {
@@ -31,10 +37,10 @@ const probes = { startupProbe: '/startupz', readinessProbe: '/readyz', livenessP
 
 export const life: Rule[] = [
   {
-    claim: 'every service has a startup, a readiness and a liveness probe at the right paths',
+    claim: 'every process has a startup, a readiness and a liveness probe at the right paths',
     faults: (manifests) =>
       Object.entries(probes).flatMap(([probe, path]) =>
-        forServices(
+        forProcesses(
           (it) => mainOf(it)[probe]?.httpGet?.path !== path || mainOf(it)[probe].httpGet.port !== 'ops',
           `has no ${probe} at ${path}`,
         )(manifests),
@@ -45,7 +51,7 @@ export const life: Rule[] = [
   },
   {
     claim: 'probes have their own port, so that customers cannot crowd them out',
-    faults: forServices((it) => {
+    faults: forProcesses((it) => {
       const portOf = (name: string) => mainOf(it).ports.find((port: Container) => port.name === name)
       return !portOf('ops') || portOf('ops').containerPort === portOf('http')?.containerPort
     }, 'has no port for probes'),
@@ -54,7 +60,7 @@ export const life: Rule[] = [
   {
     claim:
       'a process counts as hanging after three unanswered probes of 3 s each, so a busy one is left alone',
-    faults: forServices((it) => {
+    faults: forProcesses((it) => {
       const { failureThreshold, timeoutSeconds } = mainOf(it).livenessProbe
       return !(failureThreshold >= 3 && timeoutSeconds >= 3)
     }, 'is killed too early'),
@@ -64,7 +70,7 @@ export const life: Rule[] = [
   },
   {
     claim: 'a process may take a minute to start',
-    faults: forServices((it) => {
+    faults: forProcesses((it) => {
       const { failureThreshold, periodSeconds } = mainOf(it).startupProbe
       return !(failureThreshold * periodSeconds >= 60)
     }, 'has too little time to start'),
@@ -74,12 +80,12 @@ export const life: Rule[] = [
   },
   {
     claim: 'a terminating pod keeps serving for 5 s while the cluster learns of it',
-    faults: forServices((it) => !(preStopSeconds(mainOf(it)) >= 5), 'stops at once'),
+    faults: forProcesses((it) => !(preStopSeconds(mainOf(it)) >= 5), 'stops at once'),
     breach: (manifests) => delete mainOf(stock(manifests)).lifecycle,
   },
   {
     claim: 'the grace period covers preStop, draining and stopping',
-    faults: forServices((it, manifests) => {
+    faults: forProcesses((it, manifests) => {
       const drain = Number(settingsOf(manifests).DRAIN_MS) + stopLimitMs
       const { terminationGracePeriodSeconds: grace } = it.spec.template.spec
       return !(grace * 1000 > preStopSeconds(mainOf(it)) * 1000 + drain)
@@ -90,7 +96,7 @@ export const life: Rule[] = [
   },
   {
     claim: 'a hanging process has a shorter grace period than a stopping one',
-    faults: forServices((it) => {
+    faults: forProcesses((it) => {
       const grace = mainOf(it).livenessProbe.terminationGracePeriodSeconds
       return !(grace > preStopSeconds(mainOf(it)) && grace <= 10)
     }, 'has too long a grace period when it hangs'),
@@ -98,7 +104,7 @@ export const life: Rule[] = [
   },
   {
     claim: 'a rolling update adds one pod before it removes one',
-    faults: forServices(
+    faults: forProcesses(
       ({ spec: { strategy } }) =>
         strategy.type !== 'RollingUpdate' ||
         strategy.rollingUpdate.maxSurge !== 1 ||
@@ -111,14 +117,14 @@ export const life: Rule[] = [
   },
   {
     claim: 'a version that does not become ready is reported within minutes',
-    faults: forServices(({ spec }) => !(spec.progressDeadlineSeconds <= 600), 'may hang forever'),
+    faults: forProcesses(({ spec }) => !(spec.progressDeadlineSeconds <= 600), 'may hang forever'),
     breach: (manifests) => delete stock(manifests).spec.progressDeadlineSeconds,
   },
   {
     claim: 'pods are spread over zones and hosts, and start even where that is impossible',
     faults: (manifests) =>
       ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].flatMap((key) =>
-        forServices(
+        forProcesses(
           (it) =>
             !it.spec.template.spec.topologySpreadConstraints?.some(
               (spread: Container) =>
@@ -133,8 +139,8 @@ export const life: Rule[] = [
     breach: (manifests) => stock(manifests).spec.template.spec.topologySpreadConstraints.pop(),
   },
   {
-    claim: 'a drain evicts one pod of a service at a time, and unhealthy pods do not block it',
-    faults: forServices(
+    claim: 'a drain evicts one pod of a Deployment at a time, and unhealthy pods do not block it',
+    faults: forProcesses(
       (it, manifests) =>
         ofKind(manifests, 'PodDisruptionBudget').filter(
           ({ spec }) =>
@@ -163,8 +169,18 @@ export const life: Rule[] = [
     },
   },
   {
+    claim: 'the pages wait for nothing: they have no stores, and a service that is down shows on them',
+    faults: (manifests) =>
+      containersOf(pages(manifests))
+        .slice(0, -1)
+        .map(({ name }) => `They wait for ${name}`),
+    breach: (manifests) => {
+      pages(manifests).spec.template.spec.initContainers = [containersOf(stock(manifests))[0]]
+    },
+  },
+  {
     claim: 'a Service routes to the pods of its Deployment, at a port that they have',
-    faults: forServices((it, manifests) => {
+    faults: forProcesses((it, manifests) => {
       const { spec } = find(manifests, 'Service', it.metadata.name)
       const [port] = mainOf(it).ports
       return (

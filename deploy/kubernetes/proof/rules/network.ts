@@ -1,9 +1,19 @@
 /** Allowed connections. */
 import { readFileSync } from 'node:fs'
-import { serviceNames } from '../../../../platform/config.ts'
+import { type ServiceName, serviceNames } from '../../../../platform/config.ts'
 import { documentFile } from '../../../local/openapi/write.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
-import { type Container, ofKind, podLabelsOf, type Rule, selects, services, workloads } from './rule.ts'
+import { pages } from './pages.ts'
+import {
+  type Container,
+  ofKind,
+  podLabelsOf,
+  processes,
+  type Rule,
+  selects,
+  services,
+  workloads,
+} from './rule.ts'
 
 type Selector = {
   matchLabels?: Record<string, string>
@@ -59,8 +69,11 @@ const world: Record<string, string[]> = {
 /** The ports of stores. */
 const storePorts = [5432, 6379, 6380]
 
-/** A path of the one host, and the Service that it leads to. The port is undefined if the Service has none like it. */
-type Route = { from: string; path: string; service: string; port: number | undefined }
+/**
+ * A path of the one host, by itself (`exact`) or with all below it, and the Service that it leads to. The port is undefined if the
+ * Service has none like it.
+ */
+type Route = { from: string; path: string; exact: boolean; service: string; port: number | undefined }
 
 /** The routes of Ingresses, or those of the Gateway API. */
 export function routesOf(manifests: Manifest[]): Route[] {
@@ -70,9 +83,10 @@ export function routesOf(manifests: Manifest[]): Route[] {
       ?.spec.ports.find((it: Container) => it.name === wanted.name || it.port === wanted.number)?.port
   const ofIngresses = ofKind(manifests, 'Ingress').flatMap(({ metadata, spec }) =>
     spec.rules.flatMap(({ http }: Container) =>
-      http.paths.map(({ path, backend: { service: it } }: Container) => ({
+      http.paths.map(({ path, pathType, backend: { service: it } }: Container) => ({
         from: metadata.name,
         path,
+        exact: pathType === 'Exact',
         service: it.name,
         port: portOf(it.name, it.port),
       })),
@@ -84,6 +98,7 @@ export function routesOf(manifests: Manifest[]): Route[] {
         backendRefs.map((it: Container) => ({
           from: metadata.name,
           path: path.value,
+          exact: path.type === 'Exact',
           service: it.name,
           port: portOf(it.name, { number: it.port }),
         })),
@@ -93,17 +108,47 @@ export function routesOf(manifests: Manifest[]): Route[] {
   return [...ofIngresses, ...ofGateways]
 }
 
-/** Paths of the calls of operators, by the services' documents. */
-function operatorsPaths(): string[] {
-  type Document = { paths: Record<string, Record<string, { tags?: string[] }>> }
-  const found = serviceNames.flatMap((service) => {
-    const { paths } = JSON.parse(readFileSync(documentFile(service), 'utf8')) as Document
-    return Object.entries(paths).flatMap(([path, calls]) =>
-      Object.values(calls).some(({ tags }) => tags?.includes('operator')) ? [path] : [],
-    )
-  })
-  return [...new Set(found)]
+/** The Service to which a request is routed: by the longest of the paths that match, as Ingresses and the Gateway API demand. */
+export function leadsTo(routes: Route[], asked: string): string | undefined {
+  const under = (path: string) => `${asked}/`.startsWith(`${path.replace(/\/$/, '')}/`)
+  const found = routes.filter(({ path, exact }) => (exact ? path === asked : under(path)))
+  return found.toSorted((a, b) => b.path.length - a.path.length || Number(b.exact) - Number(a.exact))[0]
+    ?.service
 }
+
+/** The paths of each service, by its document: those of operators, and those of all others. */
+const paths = serviceNames.flatMap((service) => {
+  type Document = { paths: Record<string, Record<string, { tags?: string[] }>> }
+  const document = JSON.parse(readFileSync(documentFile(service), 'utf8')) as Document
+  return Object.entries(document.paths).map(([path, calls]) => {
+    const tagged = (tag: string) => Object.values(calls).some(({ tags }) => tags?.includes(tag))
+    return { service, path, ofOperators: tagged('operator'), ofProbes: tagged('health') }
+  })
+})
+const operatorsPaths = [...new Set(paths.filter((it) => it.ofOperators).map((it) => it.path))]
+
+/** The routes of customers, of staff, and of a controller that serves both. */
+const doors = (routes: Route[]) => {
+  const customers = routes.filter(({ from }) => from === 'customers')
+  const staff = routes.filter(({ from }) => from === 'staff')
+  return { customers, staff, both: routes }
+}
+
+/** Whether one request can match both patterns, such as `/books/{bookid}` and `/books/:bookid`. */
+function overlap(one: string, other: string): boolean {
+  const [a, b] = [one.split('/'), other.split('/')]
+  const any = (part: string) => part.startsWith('{') || part.startsWith(':')
+  return a.length === b.length && a.every((part, i) => part === b[i] || any(part) || any(b[i]!))
+}
+
+const isService = (name: string | undefined) => serviceNames.includes(name as ServiceName)
+
+const isDns = ({ ports = [] }: Container) =>
+  ports.every(({ port }: Container) => port === 53) && ports.length > 0
+
+/** A path of the customers' Ingress. */
+const pathOf = (manifests: Manifest[], path: string): Container =>
+  find(manifests, 'Ingress', 'customers').spec.rules[0].http.paths.find((it: Container) => it.path === path)
 
 export const network: Rule[] = [
   {
@@ -123,16 +168,16 @@ export const network: Rule[] = [
     },
   },
   {
-    claim: 'no service accepts calls from another service, or from anyone',
+    claim: 'only the pages call services, and no pod of ours calls the pages',
     faults: (manifests) =>
-      services(manifests).flatMap((it) =>
+      processes(manifests).flatMap((it) =>
         callersOf(manifests, it)
           .filter(
             (peer) =>
               peer.anyone ||
-              workloads(manifests).some(
-                (of) => peer.podSelector && matches(peer.podSelector, podLabelsOf(of)),
-              ),
+              workloads(manifests)
+                .filter((of) => of.metadata.name !== 'web' || it.metadata.name === 'web')
+                .some((of) => peer.podSelector && matches(peer.podSelector, podLabelsOf(of))),
           )
           .map((peer) => `${nameOf(it)} accepts calls from ${JSON.stringify(peer)}`),
       ),
@@ -142,10 +187,34 @@ export const network: Rule[] = [
       }),
   },
   {
-    claim: 'the ingress controller reaches the services that paths lead to, and not the notifier',
+    claim: 'the pages reach the HTTP APIs of all services, and nothing else: no store, and not the internet',
+    faults: (manifests) => {
+      const web = find(manifests, 'Deployment', 'web')
+      const egress = rulesFor(manifests, podLabelsOf(web), 'egress').filter((it) => !isDns(it))
+      const isApi = ({ to = [{}], ports = [] }: Container, service: Manifest) =>
+        ports.map(({ port }: Container) => port).join() === 'http' &&
+        to.every(({ podSelector }: Container) => podSelector && matches(podSelector, podLabelsOf(service)))
+      const lets = (service: Manifest) =>
+        callersOf(manifests, service).some(
+          ({ podSelector }) => podSelector && matches(podSelector, podLabelsOf(web)),
+        )
+      const cut = services(manifests).filter((it) => !lets(it) || !egress.some((rule) => isApi(rule, it)))
+      const open = egress.filter((rule) => !services(manifests).some((it) => isApi(rule, it)))
+      return [
+        ...cut.map((it) => `They cannot reach ${nameOf(it)}`),
+        ...open.map((it) => `They reach ${JSON.stringify(it)}`),
+      ]
+    },
+    breach: (manifests) => {
+      const { podSelector } = find(manifests, 'NetworkPolicy', 'to-managed-stores').spec
+      podSelector.matchExpressions[0].values.push('web')
+    },
+  },
+  {
+    claim: 'the ingress controller reaches the processes that paths lead to, and not the notifier',
     faults: (manifests) => {
       const routed = new Set(routesOf(manifests).map(({ service }) => service))
-      return services(manifests)
+      return processes(manifests)
         .filter((it) => callersOf(manifests, it).some(isIngress) !== routed.has(it.metadata.name))
         .map((it) => `${nameOf(it)} is ${routed.has(it.metadata.name) ? 'not reachable' : 'reachable'}`)
     },
@@ -157,7 +226,7 @@ export const network: Rule[] = [
   {
     claim: 'every path leads to the port of a Service that customers or staff may call',
     faults: (manifests) => {
-      const open = services(manifests).map(({ metadata: { name } }) => {
+      const open = processes(manifests).map(({ metadata: { name } }) => {
         const { ports } = find(manifests, 'Service', name).spec
         return `${name}:${ports.find((it: Container) => it.name === 'http').port}`
       })
@@ -173,10 +242,10 @@ export const network: Rule[] = [
   {
     claim: 'no path leads to a call of operators, such as those about dead letters, which every service has',
     faults: (manifests) =>
-      routesOf(manifests).flatMap(({ from, path }) =>
-        operatorsPaths()
-          .filter((call) => `${call}/`.startsWith(`${path.replace(/\/$/, '')}/`))
-          .map((call) => `${from} exposes ${call}`),
+      Object.entries(doors(routesOf(manifests))).flatMap(([who, routes]) =>
+        operatorsPaths
+          .filter((call) => isService(leadsTo(routes, call)))
+          .map((call) => `${who} may call ${call}`),
       ),
     breach: (manifests) => {
       const [{ http }] = find(manifests, 'Ingress', 'customers').spec.rules
@@ -184,9 +253,80 @@ export const network: Rule[] = [
     },
   },
   {
+    claim: 'no page takes a path from an API: each path leads to its own service, and each page to the pages',
+    faults: (manifests) => {
+      const routes = routesOf(manifests)
+      const calls = paths.filter((it) => it.service !== 'notifier' && !it.ofOperators && !it.ofProbes)
+      return [
+        ...calls
+          .filter(({ service, path }) => leadsTo(routes, path) !== service)
+          .map(({ path }) => `${path} leads to ${leadsTo(routes, path)}`),
+        ...pages
+          .filter(({ path }) => leadsTo(routes, path) !== 'web')
+          .map(({ path }) => `the page ${path} leads to ${leadsTo(routes, path)}`),
+        ...pages.flatMap((page) =>
+          paths.filter((it) => overlap(page.path, it.path)).map((it) => `${page.path} is ${it.path} too`),
+        ),
+      ]
+    },
+    breach: (manifests) => {
+      pathOf(manifests, '/books').backend.service.name = 'web'
+    },
+  },
+  {
+    claim: 'customers reach every page that is open to them',
+    faults: (manifests) => {
+      const { customers } = doors(routesOf(manifests))
+      return pages
+        .filter(({ path, ofStaff }) => !ofStaff && leadsTo(customers, path) !== 'web')
+        .map(({ path }) => `They do not reach ${path}`)
+    },
+    breach: (manifests) => {
+      pathOf(manifests, '/me').pathType = 'Exact'
+    },
+  },
+  {
+    claim: 'customers reach no page of staff, nor one that may be added: people choose who they are',
+    faults: (manifests) => {
+      const { customers } = doors(routesOf(manifests))
+      const ofStaff = pages.filter((it) => it.ofStaff).map(({ path }) => path)
+      return [...ofStaff, '/another-page']
+        .filter((path) => leadsTo(customers, path) === 'web')
+        .map((path) => `They reach ${path}`)
+    },
+    breach: (manifests) => {
+      pathOf(manifests, '/').pathType = 'Prefix'
+    },
+  },
+  {
+    claim: 'staff reach every page',
+    faults: (manifests) => {
+      const { staff } = doors(routesOf(manifests))
+      return pages
+        .filter(({ path }) => leadsTo(staff, path) !== 'web')
+        .map(({ path }) => `They do not reach ${path}`)
+    },
+    breach: (manifests) => find(manifests, 'Ingress', 'staff').spec.rules[0].http.paths.pop(),
+  },
+  {
+    claim: 'Prometheus finds and reaches every process',
+    faults: (manifests) =>
+      processes(manifests).flatMap((it) => {
+        const { labels = {} } = find(manifests, 'Service', it.metadata.name).metadata
+        const monitors = ofKind(manifests, 'ServiceMonitor')
+        const found = monitors.length === 0 || monitors.some(({ spec }) => matches(spec.selector, labels))
+        const reached = callersOf(manifests, it).some(
+          (peer) => JSON.stringify(peer) === JSON.stringify(fromMonitoring),
+        )
+        return found && reached ? [] : [`${nameOf(it)} is not ${found ? 'reached' : 'found'}`]
+      }),
+    breach: (manifests) =>
+      find(manifests, 'ServiceMonitor', 'services').spec.selector.matchExpressions[0].values.pop(),
+  },
+  {
     claim: 'Prometheus reaches only the port of metrics, and nothing else reaches that port',
     faults: (manifests) =>
-      services(manifests).flatMap((it) =>
+      processes(manifests).flatMap((it) =>
         rulesFor(manifests, podLabelsOf(it), 'ingress').flatMap(({ from = [], ports = [] }) => {
           const watching = from.some(
             (peer: Container) => JSON.stringify(peer) === JSON.stringify(fromMonitoring),
@@ -227,7 +367,7 @@ export const network: Rule[] = [
   {
     claim: 'only the notifier reaches the internet, and no private address',
     faults: (manifests) =>
-      services(manifests).flatMap((it) => {
+      processes(manifests).flatMap((it) => {
         const blocks = rulesFor(manifests, podLabelsOf(it), 'egress')
           .filter(({ ports }) => !ports?.every(({ port }: Container) => storePorts.includes(port)))
           .flatMap(({ to }) => to ?? [{ ipBlock: { cidr: 'everywhere' } }])

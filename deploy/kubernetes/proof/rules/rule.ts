@@ -1,5 +1,5 @@
 /** A rule about all manifests that are deployed together. */
-import { serviceNames } from '../../../../platform/config.ts'
+import { processNames, serviceNames } from '../../../../platform/config.ts'
 import { find, type Manifest } from '../render.ts'
 
 export type Rule = {
@@ -19,6 +19,11 @@ export function services(manifests: Manifest[]): Manifest[] {
   return serviceNames.map((name) => find(manifests, 'Deployment', name))
 }
 
+/** The same, and that of the pages. */
+export function processes(manifests: Manifest[]): Manifest[] {
+  return processNames.map((name) => find(manifests, 'Deployment', name))
+}
+
 /** Every object with a pod template. */
 export const workloads = (manifests: Manifest[]): Manifest[] =>
   ofKind(manifests, 'Deployment', 'StatefulSet', 'DaemonSet', 'Job')
@@ -31,10 +36,10 @@ export const containersOf = ({ spec }: Manifest): Container[] => [
   ...spec.template.spec.containers,
 ]
 
-/** The container of the service itself. */
+/** The container of the process itself. */
 export const mainOf = ({ spec }: Manifest): Container => spec.template.spec.containers[0]
 
-/** The settings that all services share. */
+/** The settings that all processes share. */
 export function settingsOf(manifests: Manifest[]): Record<string, string> {
   const map = ofKind(manifests, 'ConfigMap').find(({ metadata }) => metadata.name.startsWith('settings-'))
   if (!map) throw new Error('There is no ConfigMap of settings')

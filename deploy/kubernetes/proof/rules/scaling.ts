@@ -2,7 +2,7 @@
 import { topics } from '../../../../actors/messages.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import { external } from './environment.ts'
-import { type Container, ofKind, type Rule, services, settingsOf } from './rule.ts'
+import { type Container, ofKind, processes, type Rule, settingsOf } from './rule.ts'
 
 /** Autoscalers of either kind, in the terms of an HPA. */
 function autoscalersOf(manifests: Manifest[], deployment: Manifest) {
@@ -39,7 +39,7 @@ export const scaling: Rule[] = [
   {
     claim: 'a Deployment has exactly one autoscaler, and sets no replicas itself',
     faults: (manifests) =>
-      services(manifests).flatMap((it) => {
+      processes(manifests).flatMap((it) => {
         const found = autoscalersOf(manifests, it).map(({ name }) => name)
         const both =
           found.length === 1 ? [] : [`${nameOf(it)} is scaled by: ${found.join(', ') || 'nothing'}`]
@@ -57,9 +57,9 @@ export const scaling: Rule[] = [
     },
   },
   {
-    claim: 'a service never has fewer than two pods',
+    claim: 'a Deployment never has fewer than two pods',
     faults: (manifests) =>
-      services(manifests).flatMap((it) =>
+      processes(manifests).flatMap((it) =>
         autoscalersOf(manifests, it)
           .filter(({ min }) => !(min >= 2))
           .map(({ name }) => `${name} may scale down to one`),
@@ -71,7 +71,7 @@ export const scaling: Rule[] = [
   {
     claim: 'a service that only processes partitions has at most as many pods as partitions',
     faults: (manifests) =>
-      services(manifests)
+      processes(manifests)
         .filter(({ metadata }) => bound.includes(metadata.name))
         .flatMap((it) =>
           autoscalersOf(manifests, it)
@@ -100,7 +100,7 @@ export const scaling: Rule[] = [
   {
     claim: 'pods are added at once, and removed one by one after five minutes of less load',
     faults: (manifests) =>
-      services(manifests).flatMap((it) =>
+      processes(manifests).flatMap((it) =>
         autoscalersOf(manifests, it)
           .filter(
             ({ scaleUp, scaleDown }) =>

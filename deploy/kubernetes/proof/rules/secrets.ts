@@ -1,7 +1,8 @@
 /** Settings, secrets and images of pods. */
 import { dirname } from 'node:path'
 import { notifierSettings } from '../../../../actors/notifier/config.ts'
-import { type ConfigError, type ServiceName, toConfig } from '../../../../platform/config.ts'
+import { type ConfigError, type ProcessName, serviceNames, toConfig } from '../../../../platform/config.ts'
+import { toPagesConfig } from '../../../../web/config.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
 import {
   environmentOf,
@@ -17,6 +18,7 @@ import {
   containersOf,
   mainOf,
   ofKind,
+  processes,
   type Rule,
   services,
   settingsOf,
@@ -110,13 +112,41 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim: 'each service accepts its settings',
+    claim: 'the pages have no secret',
     faults: (manifests) =>
-      services(manifests).flatMap((it) => {
+      sourcesOf(mainOf(find(manifests, 'Deployment', 'web')))
+        .filter(({ kind }) => kind === 'Secret')
+        .map(({ name }) => `They have ${name}`),
+    breach: (manifests) => {
+      mainOf(find(manifests, 'Deployment', 'web')).envFrom.push({ secretRef: { name: 'web-stores' } })
+    },
+  },
+  {
+    claim: 'the pages call each service at the port of its Service',
+    faults: (manifests) => {
+      const { urls } = toPagesConfig(environmentOf(manifests, mainOf(find(manifests, 'Deployment', 'web'))))
+      return serviceNames
+        .filter((name) => {
+          const { ports } = find(manifests, 'Service', name).spec
+          return urls[name] !== `http://${name}:${ports.find((it: Container) => it.name === 'http').port}`
+        })
+        .map((name) => `They call ${name} at ${urls[name]}`)
+    },
+    breach: (manifests) => {
+      const { env } = mainOf(find(manifests, 'Deployment', 'web'))
+      env.find(({ name }: Container) => name === 'STOCK_URL').value = 'http://stock:9082'
+    },
+  },
+  {
+    claim: 'each process accepts its settings',
+    faults: (manifests) =>
+      processes(manifests).flatMap((it) => {
         try {
-          const name = it.metadata.name as ServiceName
+          const environment = filledIn(environmentOf(manifests, mainOf(it)))
+          const name = it.metadata.name as ProcessName
           const own = name === 'notifier' ? notifierSettings : undefined
-          toConfig(name, filledIn(environmentOf(manifests, mainOf(it))), own)
+          if (name === 'web') toPagesConfig(environment)
+          else toConfig(name, environment, own)
           return []
         } catch (error) {
           return (error as ConfigError).faults.map((fault) => `${nameOf(it)}: ${fault}`)
