@@ -95,7 +95,7 @@ export function staffPages(stage: () => Stage): void {
       const it = await ready(bookid, `ann-${bookid}`)
       const page = await open({ allowed: /409/ })
       await page.goto('/desk')
-      await scan(page, codeOf(it.reservationid).toLowerCase(), title)
+      await scan(page, codeOf(it.reservationid).toLowerCase(), `${title}: for ann-${bookid}`)
       const card = page.getByLabel('Card number of the customer')
       await expect.poll(() => isFocused(page, '#card')).toBe(true)
       await expectAccessible(page)

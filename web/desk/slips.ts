@@ -15,5 +15,5 @@ const slip = (visit: Visit, task: Task): Html =>
   html`<section class="slip">
 <p class="slip-title">${titleOfCopy(visit, task)}</p>
 <p class="slip-code">${code(task)}</p>
-${task.pickupBy === null ? '' : html`<p>${visit.words.work.until} <strong>${visit.dates.at(task.pickupBy)}</strong></p>`}
+${task.pickupBy === null ? '' : html`<p>${visit.words.work.until}<br><strong>${visit.dates.at(task.pickupBy)}</strong></p>`}
 </section>`

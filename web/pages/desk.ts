@@ -184,7 +184,13 @@ function found(visit: Visit, { customer, next, chosen, copies }: Found): Answer 
   const { desk } = visit.words
   const more = next ? html`${desk.enter}` : ''
   if (chosen) return { tone: 'good', text: desk.theirs(titleOfCopy(visit, chosen), chosen.userid), more }
-  if (copies[0]) return { tone: 'good', text: desk.found(titleOfCopy(visit, copies[0]), copies.length) }
+  const [copy, ...others] = copies
+  if (copy) {
+    const title = titleOfCopy(visit, copy)
+    return others.length > 0
+      ? { tone: 'good', text: desk.several(title, copies.length) }
+      : { tone: 'good', text: desk.theirs(title, copy.userid), more: html`${desk.scanCard}` }
+  }
   if (!customer?.parts.every((it) => it.ok)) return undefined
   const { userid, ready, reserved } = customer
   const text = desk.count(userid, ready.length, reserved.length)

@@ -70,7 +70,8 @@ export const enStaff = {
           : `${userid}: nothing is set aside`,
     enter: 'Press Enter to hand it over.',
     theirs: (title: string, userid: string) => `${title}: for ${userid}`,
-    found: (title: string, n: number) => (n === 1 ? title : `${title}: ${copies(n)} are set aside`),
+    several: (title: string, n: number) => `${title}: ${copies(n)} are set aside`,
+    scanCard: 'Scan the card of the customer.',
     other: (title: string, userid: string) =>
       `${title} is set aside for another customer, not for ${userid}.`,
     ready: 'On the hold shelf',
@@ -86,7 +87,7 @@ export const enStaff = {
     causes: {
       CustomerAsked: 'The customer asks for it',
       Staff: 'The library needs to',
-      Duplicate: 'There is another reservation of the book',
+      Duplicate: 'Another reservation of the book',
     },
     note: 'Note to the customer',
     cancelYes: 'Cancel the reservation',
