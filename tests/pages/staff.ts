@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { codeOf } from '../../web/code.ts'
-import { eventually } from '../doubles/eventually.ts'
+import { eventually, range } from '../doubles/eventually.ts'
 import { waitFor } from '../harness/acts.ts'
 import { expectAccessible, type Stage, type WindowOptions } from './stage.ts'
 
@@ -251,8 +251,16 @@ export function staffPages(stage: () => Stage): void {
     })
 
     test('lists of hundreds have pages', async () => {
-      const { bookid } = await newBook('Many', 60)
-      await Promise.all(Array.from({ length: 60 }, (_, i) => reserve(bookid, `many-${i}`)))
+      const count = 51
+      const { bookid } = await newBook('Many', count)
+      const { reservation, stock } = stage().system
+      await Promise.all(
+        range(count).map((i) => reservation.post('/reservations', { bookid, userid: `many-${i}` })),
+      )
+      await eventually(
+        async () => (await stock.get<{ held: number }>(`/stocks/${bookid}`)).body.held === count,
+        { timeoutMs: 20_000, message: 'not all copies were set aside' },
+      )
       const page = await open()
       await page.goto('/shelf/pull')
       expect(await page.getByRole('row').count()).toBe(51)
@@ -287,10 +295,15 @@ export function staffPages(stage: () => Stage): void {
       expect((await page.goto(path))!.status(), path).toBe(403)
       expect(await page.locator(`nav a[href="${path}"]`).count(), path).toBe(0)
     }
-    const work = await open()
+    const work = await open({ allowed: /403/ })
     await work.goto('/desk')
     for (const name of ['Desk', 'To fetch', 'Hold shelf', 'Returns'])
       expect(await work.getByRole('link', { name, exact: true }).count(), name).toBe(1)
+    const value = encodeURIComponent('customer:ann')
+    await work.context().addCookies([{ name: 'as', value, url: stage().url }])
+    await work.keyboard.type('ann')
+    await work.keyboard.press('Enter')
+    await work.getByRole('heading', { name: 'This page is for others' }).waitFor()
   })
 
   test('without stock, the desk says so and still shows the customer', async () => {

@@ -21,11 +21,7 @@ const change = keySchema.extend({
   /** The page of the list, which is shown again. */
   after: z.string().max(400).optional(),
 })
-/** A copy that came back may go to the hold shelf at once. */
-const shelving = change.extend({
-  ...scanSchema.shape,
-  from: z.enum(['pull', 'return']).default('pull'),
-})
+const shelving = change.extend(scanSchema.shape)
 
 export function mountPull(routes: PageRoutes): void {
   const { stock } = routes.site.apis
@@ -35,13 +31,13 @@ export function mountPull(routes: PageRoutes): void {
   routes.post('/shelf/pull/shelve', staff, async (visit) => {
     const form = await visit.form(shelving)
     if (!form.ok) return show(visit, malformed(visit))
-    const { key, reservationid, after, from, scan } = form.values
+    const { key, reservationid, after, scan } = form.values
     if (scan) return visit.goTo(lookUpAt('/shelf/pull', scan))
     const refused = await attempt(visit, reservationid, () =>
       stock.changeHold(reservationid, { status: 'Ready' }, key),
     )
     if (refused) return show(visit, refused)
-    return doneAt(visit, from === 'return' ? '/return' : listFrom(after), 'shelved', reservationid)
+    return doneAt(visit, listFrom(after), 'shelved', reservationid)
   })
 
   routes.post('/shelf/pull/lost', staff, async (visit) => {
@@ -133,11 +129,10 @@ function list(visit: Visit, tasks: Task[]): Html {
 type Shelve = { action: string; fields: Record<string, string | undefined> }
 
 /** @param after of the page of the list, which is shown again. */
-export const shelve = (
-  { reservationid }: Pick<Task, 'reservationid'>,
-  after?: string,
-  from?: 'return',
-): Shelve => ({ action: '/shelf/pull/shelve', fields: { reservationid, after, from } })
+const shelve = ({ reservationid }: Task, after?: string): Shelve => ({
+  action: '/shelf/pull/shelve',
+  fields: { reservationid, after },
+})
 
 export const shelveForm = (visit: Visit, { action, fields }: Shelve): Html =>
   html`<form method="post" action="${action}"${inPlace()}>${keyField()}${hiddenFields(

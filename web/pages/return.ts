@@ -2,6 +2,7 @@
 import { html } from 'hono/html'
 import { z } from 'zod'
 import type { Reservation } from '../apis/reservation.ts'
+import type { Task } from '../apis/stock.ts'
 import { code, named, titleOfCopy } from '../desk/copy.ts'
 import { attempt, type Done, doneAt, doneBefore, malformed, type Refused } from '../desk/holds.ts'
 import { bookidsOf, reservationidOf } from '../desk/tasks.ts'
@@ -13,7 +14,7 @@ import { type Part, part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
 import { table } from '../table.ts'
 import type { Visit } from '../visit.ts'
-import { shelve, shelveForm } from './pull.ts'
+import { shelveForm } from './pull.ts'
 
 /** Of one scan. */
 const outMax = 100
@@ -23,6 +24,8 @@ const taking = keySchema.extend({
   reservationid: z.uuid(),
   damaged: z.literal('yes').optional(),
 })
+
+const shelving = keySchema.extend({ reservationid: z.uuid() })
 
 export function mountReturn(routes: PageRoutes): void {
   const { stock } = routes.site.apis
@@ -41,6 +44,16 @@ export function mountReturn(routes: PageRoutes): void {
       (damaged && (await withdrawOne(visit, reservationid, key)))
     if (refused) return show(visit, refused)
     return doneAt(visit, '/return', damaged ? 'damaged' : 'returned', reservationid)
+  })
+
+  routes.post('/return/shelve', staff, async (visit) => {
+    const form = await visit.form(shelving)
+    if (!form.ok) return show(visit, malformed(visit))
+    const { key, reservationid } = form.values
+    const refused = await attempt(visit, reservationid, () =>
+      stock.changeHold(reservationid, { status: 'Ready' }, key),
+    )
+    return refused ? show(visit, refused) : doneAt(visit, '/return', 'shelved', reservationid)
   })
 }
 
@@ -161,7 +174,7 @@ async function whereNext(
     const more = html`${words.returns.keep} ${words.work.code} <strong>${code(task)}</strong>`
     return {
       answer: { tone: 'warm', text, more },
-      content: shelveForm(visit, shelve(task, undefined, 'return')),
+      content: shelveForm(visit, shelve(task)),
     }
   }
   if (!stock.ok || !stock.value) return undefined
@@ -171,6 +184,9 @@ async function whereNext(
     content: html``,
   }
 }
+
+/** For the next customer, at once. */
+const shelve = ({ reservationid }: Task) => ({ action: '/return/shelve', fields: { reservationid } })
 
 const take = ({ reservationid }: Pick<Reservation, 'reservationid'>) => ({
   action: '/return',

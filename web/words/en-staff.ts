@@ -37,6 +37,7 @@ export const enStaff = {
     malformed: 'Nothing was done. Check what you entered.',
     /** Why a service refused, by the name of the problem. */
     refused: {
+      'not-found': 'Nothing was done. There is no such reservation.',
       'other-customer': 'Nothing was handed over. The copy is for another customer.',
       'not-lent': 'Nothing was done. Copies of this book are not lent, so none comes back.',
       'not-on-shelf': 'Nothing was done. The copy is not on the hold shelf yet.',
