@@ -429,6 +429,8 @@ describe('queries', () => {
     ['reservation', '/books?available=maybe'],
     ['stock', '/tasks'],
     ['stock', '/tasks?kind=waiting'],
+    ['stock', '/tasks?kind=pull&bookid=a%20b'],
+    ['stock', '/tasks?kind=pull&ending=x'],
     ['stock', '/closing-days?from=2027-02-29'],
     ['stock', '/closing-days?from=0000-01-01'],
     ['stock', `/closing-days?after=${btoa('["2027-02-29"]')}`],

@@ -71,6 +71,12 @@ test('a copy goes from hand to hand, in the order in which customers asked', asy
   expect(await every<Body>(stock, 'tasks', '/tasks?kind=pull')).toMatchObject([
     { userid: 'ann', bookid: 'momo' },
   ])
+  const pulled = async (query: string) =>
+    (await every<Body>(stock, 'tasks', `/tasks?kind=pull&${query}`)).map((it) => it.userid)
+  expect(await pulled('bookid=momo')).toEqual(['ann'])
+  expect(await pulled('bookid=heidi')).toEqual([])
+  expect(await pulled(`ending=${ann.reservationid.slice(-7)}`)).toEqual(['ann'])
+  expect(await pulled(`ending=${ben.reservationid.slice(-7)}`)).toEqual([])
 
   const ready = await desk(ann, { status: 'Ready' })
   expect([ready.status, ready.body]).toMatchObject([200, { status: 'Ready', place: 1 }])

@@ -12,9 +12,13 @@ import { notFound, pageOfError } from './errors.ts'
 import { isOwnOrigin, pageHeaders } from './headers.ts'
 import { mountAs } from './pages/as.ts'
 import { mountBook } from './pages/book.ts'
+import { mountDesk } from './pages/desk.ts'
 import { mountHome } from './pages/home.ts'
 import { mountMine } from './pages/mine.ts'
 import { mountOne } from './pages/one.ts'
+import { mountPull } from './pages/pull.ts'
+import { mountReady } from './pages/ready.ts'
+import { mountReturn } from './pages/return.ts'
 import { mountSettings } from './pages/settings.ts'
 import { PageRoutes } from './routes.ts'
 import { Titles } from './titles.ts'
@@ -65,5 +69,9 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
   mountSettings(routes)
   mountOne(routes)
   mountAs(routes)
+  mountDesk(routes)
+  mountPull(routes)
+  mountReady(routes)
+  mountReturn(routes)
   return app
 }

@@ -15,7 +15,11 @@ export async function readAssets(): Promise<Assets> {
   const [style, script, icon] = await Promise.all([
     joined(packaged('@picocss/pico/css/pico.classless.min.css'), own('site.css')),
     // As one file, because htmx must not start before its extension is there.
-    joined(packaged('htmx.org/dist/htmx.min.js'), packaged('htmx.org/dist/ext/hx-sse.min.js')),
+    joined(
+      packaged('htmx.org/dist/htmx.min.js'),
+      packaged('htmx.org/dist/ext/hx-sse.min.js'),
+      own('print.js'),
+    ),
     own('icon.svg'),
   ])
   return {

@@ -8,6 +8,8 @@ export type Dates = {
   at(instant: string): Html
   /** Such as Thu, Dec 3, 2026, 18:00. */
   happened(instant: string): Html
+  /** Such as Thu, Dec 3 at 18:00: for tables. */
+  short(instant: string): Html
   /** Such as Thursday, December 3. */
   day(instant: string): Html
 }
@@ -33,6 +35,13 @@ function create(locale: Locale, timeZone: string): Dates {
     happened: written({
       weekday: 'short',
       year: 'numeric',
+      month: 'short',
+      day: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+    }),
+    short: written({
+      weekday: 'short',
       month: 'short',
       day: 'numeric',
       hour: '2-digit',

@@ -43,7 +43,15 @@ function down({ words, path, c }: Visit): Html {
   return html`<h1>${words.errors.down}</h1>${again}`
 }
 
+/** htmx exchanges the whole content, even where a form exchanges a part that this page does not have. */
+function exchangeAll({ c }: Visit): void {
+  c.header('HX-Retarget', '#main')
+  c.header('HX-Reselect', '#main')
+  c.header('HX-Reswap', 'outerHTML')
+}
+
 function explain(visit: Visit, status: 403 | 404 | 413 | 500, title: string, text: Html): Reply {
+  exchangeAll(visit)
   const home = html`<p><a href="/">${visit.words.errors.home}</a></p>`
   return visit.show({ title, main: html`<h1>${title}</h1>${text}${home}` }, status)
 }

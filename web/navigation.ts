@@ -10,9 +10,16 @@ const mine: Link[] = [
   { path: '/me/settings', name: 'settings' },
 ]
 
+const work: Link[] = [
+  { path: '/desk', name: 'desk' },
+  { path: '/shelf/pull', name: 'pull' },
+  { path: '/shelf/ready', name: 'ready' },
+  { path: '/return', name: 'returns' },
+]
+
 const links: Record<Role, Link[]> = {
   customer: [books, ...mine],
-  'stock-manager': [books],
+  'stock-manager': [...work, books],
   purchaser: [books],
   operator: [books],
 }

@@ -14,8 +14,7 @@ export function turnPage({ words, path }: Visit, next: string | undefined): Html
 
 function withAfter(path: string, after?: string): string {
   const url = new URL(path, 'http://localhost')
-  url.searchParams.delete('after')
-  url.searchParams.delete('said')
+  for (const name of ['after', 'said', 'did', 'of']) url.searchParams.delete(name)
   if (after !== undefined) url.searchParams.set('after', after)
   return url.pathname + url.search
 }

@@ -98,7 +98,7 @@ export class Visit implements Frame {
   /** @param parts those that the page needs; services that did not answer are named at its top. */
   show(
     shown: Omit<Shown, 'said'> & { parts?: Part<unknown>[] },
-    status: 200 | 403 | 404 | 413 | 422 | 500 | 503 = 200,
+    status: 200 | 403 | 404 | 409 | 413 | 422 | 500 | 503 = 200,
   ) {
     const { parts = [], missing = missingOf(parts), ...rest } = shown
     const said = this.words.said[this.query('said') as Said]

@@ -52,20 +52,37 @@ export type TaskRow = {
   bookid: string
   userid: string
   title: string
+  author: string
+  isbn: string
   since: Date
   pickup_by: Date | null
   /** `since` in full precision, for the next page. */
   key: string
 }
 
+export type TaskQuery = {
+  kind: TaskKind
+  bookid?: string | undefined
+  /** The last digits of the reservationid. */
+  ending?: string | undefined
+  limit: number
+  after?: [since: string, reservationid: string] | undefined
+}
+
 /** The oldest first. */
 export const tasks = (
   sql: Sql,
-  kind: TaskKind,
-  limit: number,
-  [since, reservationid]: [string, string] = ['-infinity', '00000000-0000-0000-0000-000000000000'],
+  {
+    kind,
+    bookid,
+    ending,
+    limit,
+    after: [since, reservationid] = ['-infinity', '00000000-0000-0000-0000-000000000000'],
+  }: TaskQuery,
 ): Promise<TaskRow[]> => sql<TaskRow[]>`
-  select c.reservationid, c.bookid, c.userid, b.title, c.since, c.pickup_by, c.since::text as key
+  select c.reservationid, c.bookid, c.userid, b.title, b.author, b.isbn, c.since, c.pickup_by, c.since::text as key
   from claim c join book b on b.bookid = c.bookid
   where kind = ${claimKinds[kind]} and (c.since, c.reservationid) > (${since}::text::timestamptz, ${reservationid}::uuid)
+  ${bookid === undefined ? sql`` : sql`and c.bookid = ${bookid}`}
+  ${ending === undefined ? sql`` : sql`and right(c.reservationid::text, length(${ending}::text)) = ${ending}::text`}
   order by c.since, c.reservationid limit ${limit}`

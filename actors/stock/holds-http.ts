@@ -133,6 +133,8 @@ const taskSchema = z
     reservationid: z.uuid(),
     bookid: z.string(),
     title: z.string(),
+    author: z.string(),
+    isbn: z.string(),
     userid: z.string(),
     since: z.iso.datetime(),
     pickupBy: z.iso.datetime().nullable(),
@@ -147,7 +149,21 @@ const listTasks = createRoute({
   description: '`pull`: copies to fetch for the hold shelf. `ready`: copies that stand on it.',
   tags: ['desk'],
   access: ['stock-manager', 'purchaser', 'operator'],
-  request: { query: z.object({ ...pageQuery, kind: z.enum(holds.taskKinds) }) },
+  request: {
+    query: z.object({
+      ...pageQuery,
+      kind: z.enum(holds.taskKinds),
+      bookid: idSchema.optional(),
+      ending: z
+        .string()
+        .regex(/^[0-9a-f]{1,12}$/)
+        .optional()
+        .openapi({
+          description: 'only reservations whose id ends with these digits: for short codes on slips',
+          example: 'e4b5d9e512',
+        }),
+    }),
+  },
   responses: {
     200: pageAnswer({
       as: 'TaskPage',
@@ -197,9 +213,10 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
   })
 
   app.addRoute(listTasks, async (c) => {
-    const { limit, after, kind } = c.req.valid('query')
+    const { limit, after, ...wanted } = c.req.valid('query')
     const from = after === undefined ? undefined : (decodeAfter(after, 2) as [string, string])
-    const rows = await reads.run((sql) => holds.tasks(sql, kind, limit + 1, from), c.req.raw.signal)
+    const query = { ...wanted, limit: limit + 1, after: from }
+    const rows = await reads.run((sql) => holds.tasks(sql, query), c.req.raw.signal)
     return replyPage(c, 'tasks', rows, limit, (row) => [row.key, row.reservationid], toTask)
   })
 

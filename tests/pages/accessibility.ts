@@ -20,6 +20,8 @@ const reader = { userid: 'reader-of-long-titles', role: 'customer' }
 /** Filled by `prepare`. */
 const ids: Record<string, string> = {}
 
+const staff = { userid: 'jun', role: 'stock-manager' }
+
 const visited: Visited[] = [
   { name: 'the books', path: '/' },
   { name: 'a search without a result', path: '/?q=9783522202558' },
@@ -30,6 +32,10 @@ const visited: Visited[] = [
   { name: 'a reservation', path: '/me/{ready}', as: reader },
   { name: 'my settings', path: '/me/settings', as: reader },
   { name: 'who you are', path: '/as', as: reader },
+  { name: 'the desk with a customer', path: '/desk?scan=many-1', as: staff },
+  { name: 'the copies to fetch', path: '/shelf/pull', as: staff },
+  { name: 'the hold shelf', path: '/shelf/ready', as: staff },
+  { name: 'a return that was not out', path: '/return?scan=staff-1', as: staff },
   { name: 'a page that does not exist', path: '/nothing', allowed: /404/ },
 ]
 

@@ -93,7 +93,9 @@ export class Stage {
 }
 
 async function startStage(): Promise<Stage> {
-  const system = await startSystem({ env: { RULES: 'library', CLOSED_WEEKDAYS: 'none' } })
+  const system = await startSystem({
+    env: { RULES: 'library', CLOSED_WEEKDAYS: 'none', PICKUP_GRACE_MS: '0', ACTIVE_MAX: '100' },
+  })
   const web = new ServiceProcess('web-0', {
     service: 'web',
     runtime: 'node',

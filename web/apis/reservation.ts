@@ -34,6 +34,26 @@ export const reservationSchema = z.object({
 })
 export type Reservation = z.output<typeof reservationSchema>
 
+/** Those that staff may give. */
+export const causes = ['CustomerAsked', 'Staff', 'Duplicate'] as const
+
+export const cancellationSchema = z.object({
+  status: z.literal('Canceled'),
+  cause: z.enum(causes).optional(),
+  note: z.string().optional(),
+})
+type Cancellation = Omit<z.output<typeof cancellationSchema>, 'status'>
+
+export const standingSchema = z.object({
+  userid: z.string(),
+  active: z.array(z.string()),
+  limit: z.int().nullable(),
+  block: z.object({ reason: z.string(), until: z.string().nullable() }).nullable(),
+})
+export type Standing = z.output<typeof standingSchema>
+
+export const blockSchema = z.object({ reason: z.string(), until: z.string().optional() })
+
 /** By their `operationId`. */
 export const operations = {
   listBooks: {
@@ -59,9 +79,17 @@ export const operations = {
   cancelReservation: {
     method: 'PATCH',
     path: '/reservations/{reservationid}',
-    body: z.object({ status: z.literal('Canceled') }),
+    body: cancellationSchema,
     answer: reservationSchema,
   },
+  getStanding: { method: 'GET', path: '/standings/{userid}', answer: standingSchema },
+  blockCustomer: {
+    method: 'PUT',
+    path: '/standings/{userid}/block',
+    body: blockSchema,
+    answer: standingSchema,
+  },
+  unblockCustomer: { method: 'DELETE', path: '/standings/{userid}/block', answer: standingSchema },
   /** Each event has the reservation as its data. */
   followReservations: {
     method: 'GET',
@@ -93,7 +121,7 @@ export class ReservationApi {
     this.#api.call(operations.reserve, { body, key, waitS })
 
   reservations = (query: {
-    userid: string
+    userid?: string
     bookid?: string
     status?: string
     limit?: number
@@ -103,11 +131,18 @@ export class ReservationApi {
   reservation = (reservationid: string) =>
     this.#api.read(operations.getReservation, { params: { reservationid } })
 
-  cancel = (reservationid: string) =>
+  cancel = (reservationid: string, cancellation: Cancellation = {}) =>
     this.#api.call(operations.cancelReservation, {
       params: { reservationid },
-      body: { status: 'Canceled' },
+      body: { status: 'Canceled', ...cancellation },
     })
+
+  standing = (userid: string) => this.#api.read(operations.getStanding, { params: { userid } })
+
+  block = (userid: string, body: z.output<typeof blockSchema>) =>
+    this.#api.call(operations.blockCustomer, { params: { userid }, body })
+
+  unblock = (userid: string) => this.#api.call(operations.unblockCustomer, { params: { userid } })
 
   follow = (reservationid: string, signal: AbortSignal) =>
     this.#api.follow(operations.followReservation, { params: { reservationid }, signal })

@@ -1,10 +1,13 @@
 /** Every text of the pages, by page. A text that is missing in another language is a type error there. */
 
+import { enStaff } from './en-staff.ts'
+
 const copies = (n: number) => (n === 1 ? '1 copy' : `${n} copies`)
 const people = (n: number) => (n === 1 ? '1 person' : `${n} people`)
 const days = (n: number) => (n === 1 ? '1 day' : `${n} days`)
 
 export const en = {
+  ...enStaff,
   name: 'English',
   site: 'Book reservations',
   skip: 'Skip to the content',
@@ -13,6 +16,10 @@ export const en = {
     books: 'Books',
     mine: 'My reservations',
     settings: 'My settings',
+    desk: 'Desk',
+    pull: 'To fetch',
+    ready: 'Hold shelf',
+    returns: 'Returns',
   },
   languages: 'Language',
   next: 'Next page',

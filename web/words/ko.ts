@@ -1,6 +1,8 @@
 import type { Words } from './en.ts'
+import { koStaff } from './ko-staff.ts'
 
 export const ko: Words = {
+  ...koStaff,
   name: '한국어',
   site: '도서 예약',
   skip: '본문으로 건너뛰기',
@@ -9,6 +11,10 @@ export const ko: Words = {
     books: '도서',
     mine: '내 예약',
     settings: '내 설정',
+    desk: '창구',
+    pull: '찾을 책',
+    ready: '예약 서가',
+    returns: '반납',
   },
   languages: '언어',
   next: '다음 쪽',

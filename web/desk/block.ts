@@ -1,0 +1,29 @@
+/** The forms that block a customer, and end a block. Blocks exist only where reservations are limited. */
+import { html } from 'hono/html'
+import type { Standing } from '../apis/reservation.ts'
+import { dayOf } from '../day.ts'
+import type { Html } from '../html.ts'
+import type { Visit } from '../visit.ts'
+import { hiddenFields, inPlace } from './work.ts'
+
+export function blockForms(visit: Visit, { userid, limit, block }: Standing): Html | '' {
+  const { desk } = visit.words
+  if (limit === null) return ''
+  if (block)
+    return html`<form method="post" action="/desk/unblock"${inPlace()}>${hiddenFields({
+      userid,
+    })}<button class="quiet">${desk.unblock}</button></form>`
+  const today = dayOf(new Date().toISOString(), visit.site.timeZone)
+  return html`<details class="more">
+<summary>${desk.block}</summary>
+<form method="post" action="/desk/block" class="narrow"${inPlace()}>${hiddenFields({ userid })}
+<label for="reason">${desk.reason}</label>
+<input id="reason" name="reason" maxlength="200" required aria-describedby="reason-help">
+<small id="reason-help">${desk.reasonHelp}</small>
+<label for="last-day">${desk.lastDay}</label>
+<input id="last-day" name="until" type="date" min="${today}" aria-describedby="last-day-help">
+<small id="last-day-help">${desk.lastDayHelp}</small>
+<button>${desk.blockSubmit}</button>
+</form>
+</details>`
+}

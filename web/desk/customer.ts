@@ -1,0 +1,94 @@
+/** A customer at the desk: the copies that are set aside for them, how many reservations they have, and a block. */
+import { html } from 'hono/html'
+import type { Standing } from '../apis/reservation.ts'
+import type { Html } from '../html.ts'
+import { type Part, part } from '../part.ts'
+import { table } from '../table.ts'
+import type { Visit } from '../visit.ts'
+import { blockForms } from './block.ts'
+import { type Copy, code, copyOfReservation, named, until } from './copy.ts'
+import { cancelForm, handOverForm } from './hand-over.ts'
+
+export type Customer = {
+  userid: string
+  ready: Copy[]
+  /** Not on the hold shelf yet. */
+  reserved: Copy[]
+  standing: Standing | undefined
+  parts: Part<unknown>[]
+}
+
+/** Of one customer and status. */
+const copiesMax = 100
+
+/**
+ * The reservation service may lag behind stock.
+ * @param options.left the reservation whose copy has just left.
+ * @param options.chosen a copy that stock has set aside.
+ */
+export async function readCustomer(
+  visit: Visit,
+  userid: string,
+  { left, chosen }: { left?: string | undefined; chosen?: Copy | undefined },
+): Promise<Customer> {
+  const { reservation } = visit.apis
+  const listed = (status: string) => part(reservation.reservations({ userid, status, limit: copiesMax }))
+  const [ready, reserved, standing] = await Promise.all([
+    listed('Ready'),
+    listed('Reserved'),
+    part(reservation.standing(userid)),
+  ])
+  const items = [ready, reserved].flatMap((it) => (it.ok && it.value.ok ? it.value.body.items : []))
+  const here = items.filter((it) => it.reservationid !== left)
+  const titles = await visit.site.titles.of(here.map((it) => it.bookid))
+  const copies = here.map((it) => copyOfReservation(it, titles.get(it.bookid)))
+  if (chosen && copies.every((it) => it.reservationid !== chosen.reservationid)) copies.unshift(chosen)
+  return {
+    userid,
+    ready: copies.filter((it) => it.isReady),
+    reserved: copies.filter((it) => !it.isReady),
+    standing: standing.ok ? standing.value : undefined,
+    parts: [ready, reserved, standing],
+  }
+}
+
+export function showCustomer(visit: Visit, customer: Customer): Html {
+  const { desk } = visit.words
+  const { userid, ready, reserved, standing } = customer
+  return html`<section aria-labelledby="customer">
+<h2 id="customer">${userid}</h2>
+${standing ? standingLine(visit, standing) : ''}
+${ready.length > 0 ? onShelf(visit, ready) : ''}
+${reserved.length > 0 ? toFetch(visit, reserved) : ''}
+<p class="actions"><a href="/return?userid=${encodeURIComponent(userid)}">${desk.has}</a></p>
+${standing ? blockForms(visit, standing) : ''}
+</section>`
+}
+
+function onShelf(visit: Visit, copies: Copy[]): Html {
+  const { desk, work } = visit.words
+  return table(
+    desk.ready,
+    [work.book, work.code, work.until, work.actions],
+    copies.map((it) => [named(visit, it), code(it), until(visit, it), actions(visit, it)]),
+  )
+}
+
+function toFetch(visit: Visit, copies: Copy[]): Html {
+  const { desk, work } = visit.words
+  return table(
+    desk.reserved,
+    [work.book, work.code, work.actions],
+    copies.map((it) => [named(visit, it), code(it), actions(visit, it)]),
+  )
+}
+
+const actions = (visit: Visit, copy: Copy): Html =>
+  html`<div class="actions">${handOverForm(visit, copy)}${cancelForm(visit, copy)}</div>`
+
+function standingLine({ words: { desk }, dates }: Visit, { active, limit, block }: Standing): Html {
+  const until = block?.until ? html` ${desk.blockedUntil} ${dates.day(block.until)}` : ''
+  return html`${limit === null ? '' : html`<p>${desk.standing(active.length, limit)}</p>`}${
+    block ? html`<p><span class="badge bad">${desk.blocked}</span> ${block.reason}${until}</p>` : ''
+  }`
+}

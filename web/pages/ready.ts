@@ -1,0 +1,121 @@
+/** `/shelf/ready`: copies on the hold shelf, until when, and their slips, which the page prints. */
+import { html } from 'hono/html'
+import { z } from 'zod'
+import type { Task } from '../apis/stock.ts'
+import { dayOf, movedTo } from '../day.ts'
+import { code, named, titleOfCopy, until } from '../desk/copy.ts'
+import { attempt, doneAt, doneBefore, malformed, type Refused } from '../desk/holds.ts'
+import { slips } from '../desk/slips.ts'
+import { findTasks } from '../desk/tasks.ts'
+import { hiddenFields, inPlace, showWork, staff } from '../desk/work.ts'
+import { keyField, keySchema } from '../form.ts'
+import type { Html } from '../html.ts'
+import { part } from '../part.ts'
+import type { PageRoutes } from '../routes.ts'
+import { table } from '../table.ts'
+import { turnPage } from '../turn.ts'
+import type { Visit } from '../visit.ts'
+
+const perPage = 50
+
+const extension = keySchema.extend({
+  reservationid: z.uuid(),
+  day: z.iso.date(),
+  /** The deadline that the page showed. */
+  pickupBy: z.iso.datetime(),
+  after: z.string().max(400).optional(),
+})
+
+export function mountReady(routes: PageRoutes): void {
+  const { apis, timeZone } = routes.site
+
+  routes.get('/shelf/ready', staff, (visit) => show(visit))
+
+  routes.post('/shelf/ready/extend', staff, async (visit) => {
+    const form = await visit.form(extension)
+    if (!form.ok) return show(visit, malformed(visit))
+    const { key, reservationid, day, after, ...given } = form.values
+    const pickupBy = movedTo(day, given.pickupBy, timeZone)
+    const refused = await attempt(visit, reservationid, () =>
+      apis.stock.changeHold(reservationid, { pickupBy }, key),
+    )
+    if (refused) return show(visit, refused)
+    const list = after === undefined ? '/shelf/ready' : `/shelf/ready?after=${encodeURIComponent(after)}`
+    return doneAt(visit, list, 'extended', reservationid)
+  })
+}
+
+async function show(visit: Visit, refused?: Refused): Promise<Response> {
+  const { words, apis } = visit
+  const { ready, work } = words
+  const scan = visit.query('scan')
+  const after = visit.query('after')
+  const [done, found, listed] = await Promise.all([
+    refused ? undefined : doneBefore(visit),
+    scan === undefined ? undefined : findTasks(apis, 'ready', scan),
+    scan === undefined
+      ? part(apis.stock.tasks({ kind: 'ready', limit: perPage, ...(after && { after }) }))
+      : undefined,
+  ])
+  const page = listed?.ok && listed.value.ok ? listed.value.body : { items: [], after: undefined }
+  const tasks = found?.tasks ?? page.items
+  const [first] = found?.tasks ?? []
+  const parts = [...(found?.parts ?? []), ...(listed ? [listed] : [])]
+  const isComplete = parts.every((it) => it.ok)
+  const answerToScan = first
+    ? { tone: 'good' as const, text: ready.found(titleOfCopy(visit, first), tasks.length) }
+    : scan !== undefined && isComplete
+      ? { tone: 'bad' as const, text: ready.notFound(scan) }
+      : undefined
+  const content = html`${tasks.length > 0 ? list(visit, tasks) : ''}
+${tasks.length === 0 && scan === undefined && isComplete ? html`<p class="empty">${ready.none}</p>` : ''}
+${scan === undefined ? turnPage(visit, page.after) : html`<p><a href="/shelf/ready">${work.all}</a></p>`}
+${slips(visit, tasks)}`
+  return showWork(
+    visit,
+    {
+      path: '/shelf/ready',
+      title: ready.title,
+      label: ready.label,
+      help: ready.help,
+      answer: refused?.answer ?? done?.answer ?? answerToScan,
+      content,
+      parts,
+      ...(refused?.missing && { missing: refused.missing }),
+    },
+    refused?.status,
+  )
+}
+
+function list(visit: Visit, tasks: Task[]): Html {
+  const { ready, work } = visit.words
+  return html`<p class="print"><button type="button" class="quiet" data-print>${ready.print(tasks.length)}</button></p>
+${table(
+  ready.caption,
+  [work.book, work.code, work.customer, work.until, work.actions],
+  tasks.map((task) => [
+    named(visit, task),
+    code(task),
+    html`<a href="/desk?scan=${task.reservationid}">${task.userid}</a>`,
+    until(visit, task),
+    html`<div class="actions">${extendForm(visit, task)}<a href="/shelf/ready?scan=${task.reservationid}">${work.slip}</a></div>`,
+  ]),
+)}`
+}
+
+/** A copy without a deadline stays anyway. */
+function extendForm(visit: Visit, { reservationid, pickupBy }: Task): Html | '' {
+  if (pickupBy === null) return ''
+  const { words, site } = visit
+  const now = new Date().toISOString()
+  const [min, value] = [dayOf(now, site.timeZone), dayOf(pickupBy, site.timeZone)]
+  return html`<details class="more">
+<summary>${words.ready.extend}</summary>
+<form method="post" action="/shelf/ready/extend"${inPlace()}>${keyField()}${hiddenFields({
+    reservationid,
+    pickupBy,
+    after: visit.query('after'),
+  })}<label>${words.ready.until} <input type="date" name="day" min="${min}" value="${value}" required></label>
+<button>${words.ready.extendYes}</button></form>
+</details>`
+}

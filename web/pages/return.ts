@@ -1,0 +1,212 @@
+/** `/return`: copies that come back. A scan shows whose it was; the answer to the return says where the copy goes next. */
+import { html } from 'hono/html'
+import { z } from 'zod'
+import type { Reservation } from '../apis/reservation.ts'
+import type { Task } from '../apis/stock.ts'
+import { code, named, titleOfCopy } from '../desk/copy.ts'
+import { attempt, type Done, doneAt, doneBefore, malformed, type Refused } from '../desk/holds.ts'
+import { bookidsOf, reservationidOf } from '../desk/tasks.ts'
+import { type Answer, hiddenFields, inPlace, lookUpAt, scanSchema, showWork, staff } from '../desk/work.ts'
+import { keyField, keySchema } from '../form.ts'
+import type { Html } from '../html.ts'
+import { isId } from '../ids.ts'
+import { type Part, part } from '../part.ts'
+import type { PageRoutes } from '../routes.ts'
+import { table } from '../table.ts'
+import type { Visit } from '../visit.ts'
+import { shelveForm } from './pull.ts'
+
+/** Of one scan. */
+const outMax = 100
+
+const taking = keySchema.extend({
+  ...scanSchema.shape,
+  reservationid: z.uuid(),
+  damaged: z.literal('yes').optional(),
+})
+
+const shelving = keySchema.extend({ reservationid: z.uuid() })
+
+export function mountReturn(routes: PageRoutes): void {
+  const { stock } = routes.site.apis
+
+  routes.get('/return', staff, (visit) => show(visit))
+
+  routes.post('/return', staff, async (visit) => {
+    const form = await visit.form(taking)
+    if (!form.ok) return show(visit, malformed(visit))
+    const { key, reservationid, damaged, scan } = form.values
+    if (scan) return visit.goTo(lookUpAt('/return', scan))
+    const refused =
+      (await attempt(visit, reservationid, () =>
+        stock.changeHold(reservationid, { status: 'Returned' }, key),
+      )) ??
+      (damaged && (await withdrawOne(visit, reservationid, key)))
+    if (refused) return show(visit, refused)
+    return doneAt(visit, '/return', damaged ? 'damaged' : 'returned', reservationid)
+  })
+
+  routes.post('/return/shelve', staff, async (visit) => {
+    const form = await visit.form(shelving)
+    if (!form.ok) return show(visit, malformed(visit))
+    const { key, reservationid } = form.values
+    const refused = await attempt(visit, reservationid, () =>
+      stock.changeHold(reservationid, { status: 'Ready' }, key),
+    )
+    return refused ? show(visit, refused) : doneAt(visit, '/return', 'shelved', reservationid)
+  })
+}
+
+/** Repeated with the same key, it withdraws no second copy. The copy may be set aside for the next customer by now. */
+async function withdrawOne(visit: Visit, reservationid: string, key: string): Promise<Refused | undefined> {
+  const { stock } = visit.apis
+  return await attempt(visit, reservationid, async () => {
+    const { bookid } = (await stock.hold(reservationid))!
+    return await stock.withdraw({ bookid, qty: 1, reason: 'Damaged', evenHeld: true }, key)
+  })
+}
+
+type Out = { items: Reservation[]; parts: Part<unknown>[] }
+
+/** Copies that customers have: of a reservation, a book, or a customer. */
+async function findOut({ apis }: Visit, scan: string | undefined, userid: string | undefined): Promise<Out> {
+  const { reservation } = apis
+  const listOf = (query: { userid: string } | { bookid: string }) =>
+    reservation.reservations({ ...query, status: 'Collected', limit: outMax })
+  const reservationid = scan === undefined ? undefined : reservationidOf(scan)
+  const found = await part(
+    (async () => {
+      if (reservationid !== undefined) {
+        const it = await reservation.reservation(reservationid)
+        return it?.status === 'Collected' ? [it] : []
+      }
+      const byBook = scan === undefined ? [] : await bookidsOf(apis, scan)
+      const asked = [
+        ...byBook.map((bookid) => listOf({ bookid })),
+        ...[scan, userid].flatMap((it) => (it !== undefined && isId(it) ? [listOf({ userid: it })] : [])),
+      ]
+      const answers = await Promise.all(asked)
+      return answers.flatMap((it) => (it.ok ? it.body.items : []))
+    })(),
+  )
+  return { items: found.ok ? found.value : [], parts: [found] }
+}
+
+async function show(visit: Visit, refused?: Refused): Promise<Response> {
+  const { returns } = visit.words
+  const scan = visit.query('scan')
+  const userid = visit.query('userid')
+  const [done, out] = await Promise.all([
+    refused ? undefined : doneBefore(visit),
+    findOut(visit, scan, userid),
+  ])
+  const titles = await visit.site.titles.of(out.items.map((it) => it.bookid))
+  const copies = out.items.map((it) => ({ ...it, ...(titles.get(it.bookid) ?? { title: '', author: '' }) }))
+  const isAsked = (scan ?? userid) !== undefined && out.parts.every((it) => it.ok)
+  const [only] = copies.length === 1 ? copies : []
+  const next = done?.did === 'returned' ? await whereNext(visit, done) : undefined
+  const answerToScan: Answer | undefined = only
+    ? { tone: 'good', text: returns.was(titleOfCopy(visit, only), only.userid), more: html`${returns.enter}` }
+    : !isAsked
+      ? undefined
+      : copies.length === 0
+        ? { tone: 'bad', text: await notOut(visit, scan ?? userid!) }
+        : { tone: 'good', text: returns.several(copies.length) }
+  const heads = [
+    visit.words.work.book,
+    visit.words.work.customer,
+    visit.words.work.since,
+    visit.words.work.actions,
+  ]
+  const content = html`${next?.content ?? ''}${
+    copies.length === 0
+      ? ''
+      : table(
+          returns.caption,
+          heads,
+          copies.map((it) => [
+            named(visit, it),
+            it.userid,
+            visit.dates.short(it.updatedAt),
+            html`<div class="actions">${takeForm(visit, it)}${damagedForm(visit, it)}</div>`,
+          ]),
+        )
+  }`
+  return showWork(
+    visit,
+    {
+      path: '/return',
+      title: returns.title,
+      label: returns.label,
+      help: returns.help,
+      answer: refused?.answer ?? next?.answer ?? done?.answer ?? answerToScan,
+      next: refused || done || !only ? undefined : take(only),
+      content,
+      parts: out.parts,
+      ...(refused?.missing && { missing: refused.missing }),
+    },
+    refused?.status,
+  )
+}
+
+async function notOut({ apis, words }: Visit, scan: string): Promise<string> {
+  const { work, returns } = words
+  const reservationid = reservationidOf(scan)
+  const hold = reservationid === undefined ? undefined : await part(apis.stock.hold(reservationid))
+  const now = hold?.ok && hold.value ? work.now[hold.value.status] : undefined
+  return now ?? returns.none(scan)
+}
+
+/** The returned copy is free, or already set aside for the next who waits. */
+async function whereNext(
+  visit: Visit,
+  { hold, answer }: Done,
+): Promise<{ answer: Answer; content: Html } | undefined> {
+  const { words, apis } = visit
+  if (!hold) return undefined
+  const [toFetch, stock] = await Promise.all([
+    part(apis.stock.tasks({ kind: 'pull', bookid: hold.bookid, limit: 1 })),
+    part(apis.stock.stock(hold.bookid)),
+  ])
+  const [task] = toFetch.ok && toFetch.value.ok ? toFetch.value.body.items : []
+  const { text } = answer
+  if (task) {
+    const more = html`${words.returns.keep} ${words.work.code} <strong>${code(task)}</strong>`
+    return {
+      answer: { tone: 'warm', text, more },
+      content: shelveForm(visit, shelve(task)),
+    }
+  }
+  if (!stock.ok || !stock.value) return undefined
+  const more = stock.value.qty > 0 ? words.returns.back : words.returns.aside
+  return {
+    answer: { tone: stock.value.qty > 0 ? 'good' : 'warm', text, more: html`${more}` },
+    content: html``,
+  }
+}
+
+/** For the next customer, at once. */
+const shelve = ({ reservationid }: Task) => ({ action: '/return/shelve', fields: { reservationid } })
+
+const take = ({ reservationid }: Pick<Reservation, 'reservationid'>) => ({
+  action: '/return',
+  fields: { reservationid },
+})
+
+function takeForm(visit: Visit, it: Reservation): Html {
+  const { action, fields } = take(it)
+  return html`<form method="post" action="${action}"${inPlace()}>${keyField()}${hiddenFields(
+    fields,
+  )}<button>${visit.words.returns.take}</button></form>`
+}
+
+/** Asks first: the library has one copy less afterwards. */
+const damagedForm = ({ words: { returns } }: Visit, { reservationid }: Reservation): Html =>
+  html`<details class="more">
+<summary>${returns.damaged}</summary>
+<form method="post" action="/return"${inPlace()}>${keyField()}${hiddenFields({
+    reservationid,
+    damaged: 'yes',
+  })}<p>${returns.damagedAsk}</p>
+<button>${returns.damagedYes}</button></form>
+</details>`
