@@ -239,7 +239,7 @@ export function staffPages(stage: () => Stage): void {
       const text = await slip.textContent()
       expect(text).toContain(title)
       expect(text).toContain(codeOf(it.reservationid))
-      expect(text).toMatch(/Until \w+day, /)
+      expect(text).toMatch(/Until\s*\w+day, /)
       const names = page.getByText('secret')
       expect(await names.count()).toBeGreaterThan(0)
       expect(await names.filter({ visible: true }).count()).toBe(0)
