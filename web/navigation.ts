@@ -9,11 +9,15 @@ const mine: Link[] = [
   { path: '/me', name: 'mine' },
   { path: '/me/settings', name: 'settings' },
 ]
+const receive: Link = { path: '/receive', name: 'receive' }
+const stock: Link = { path: '/stock', name: 'stock' }
+const wanted: Link = { path: '/wanted', name: 'wanted' }
+const orders: Link = { path: '/orders', name: 'orders' }
 
 const links: Record<Role, Link[]> = {
   customer: [books, ...mine],
-  'stock-manager': [books],
-  purchaser: [books],
+  'stock-manager': [books, receive, stock, orders],
+  purchaser: [books, wanted, orders, stock],
   operator: [books],
 }
 

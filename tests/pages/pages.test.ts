@@ -2,10 +2,12 @@
 import { accessibility } from './accessibility.ts'
 import { customers } from './customers.ts'
 import { frame } from './frame.ts'
+import { receiving } from './receiving.ts'
 import { useStage } from './stage.ts'
 
 const stage = useStage()
 
 frame(stage)
 customers(stage)
+receiving(stage)
 accessibility(stage)
