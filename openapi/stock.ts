@@ -505,6 +505,16 @@ export interface components {
                 waitDays: number | null;
                 lend: boolean;
             } | null;
+            /** @description those of its rules that replace the installation’s; null if there are none */
+            ownRules: {
+                queueMax?: number;
+                queuePerCopy?: number | null;
+                pickupDays?: number | null;
+                pullStep?: boolean;
+                onePerBook?: boolean;
+                waitDays?: number | null;
+                lend?: boolean;
+            } | null;
             version: number;
             _links: {
                 self: {
@@ -582,8 +592,16 @@ export interface components {
         PurchaseRequest: {
             bookid: string;
             title: string;
+            author: string;
+            isbn: string;
             /** @description reservations refused since copies were last ordered or arrived */
             shortage: number;
+            /** @description copies available, held and handed over; null if the book has no rules */
+            owned: number | null;
+            /** @description reservations that wait for a copy; null if the book has no rules */
+            waiting: number | null;
+            /** @description copies ordered and not yet received; null if the book has no rules */
+            onOrder: number | null;
             /** Format: date-time */
             requestedAt: string;
         };
@@ -591,6 +609,8 @@ export interface components {
             /** Format: uuid */
             purchaseid: string;
             bookid: string;
+            /** @description empty if the library never had the book */
+            title: string;
             qty: number;
             /** @enum {string} */
             status: "Ordered" | "Received";
@@ -1117,6 +1137,7 @@ export interface operations {
                      *             "waiting": null,
                      *             "onOrder": null,
                      *             "rules": null,
+                     *             "ownRules": null,
                      *             "version": 1,
                      *             "_links": {
                      *               "self": {
@@ -1200,6 +1221,7 @@ export interface operations {
                      *       "waiting": null,
                      *       "onOrder": null,
                      *       "rules": null,
+                     *       "ownRules": null,
                      *       "version": 1,
                      *       "_links": {
                      *         "self": {
@@ -1259,6 +1281,7 @@ export interface operations {
                      *       "waiting": null,
                      *       "onOrder": null,
                      *       "rules": null,
+                     *       "ownRules": null,
                      *       "version": 1,
                      *       "_links": {
                      *         "self": {
@@ -1378,7 +1401,12 @@ export interface operations {
                      *           {
                      *             "bookid": "1",
                      *             "title": "Momo",
+                     *             "author": "Michael Ende",
+                     *             "isbn": "978-3-522-20255-6",
                      *             "shortage": 2,
+                     *             "owned": 3,
+                     *             "waiting": 4,
+                     *             "onOrder": 0,
                      *             "requestedAt": "2026-11-24T03:02:00.120Z"
                      *           }
                      *         ]
@@ -1431,6 +1459,7 @@ export interface operations {
                      *             "purchaseid": "01a20658-1b1f-7d3c-8a51-2f6f0f5d9c11",
                      *             "bookid": "1",
                      *             "qty": 5,
+                     *             "title": "Momo",
                      *             "status": "Ordered",
                      *             "orderedAt": "2026-11-24T03:10:41.007Z",
                      *             "receivedAt": null,
@@ -1496,6 +1525,7 @@ export interface operations {
                      *       "purchaseid": "01a20658-1b1f-7d3c-8a51-2f6f0f5d9c11",
                      *       "bookid": "1",
                      *       "qty": 5,
+                     *       "title": "Momo",
                      *       "status": "Ordered",
                      *       "orderedAt": "2026-11-24T03:10:41.007Z",
                      *       "receivedAt": null,
@@ -1544,6 +1574,7 @@ export interface operations {
                      *       "purchaseid": "01a20658-1b1f-7d3c-8a51-2f6f0f5d9c11",
                      *       "bookid": "1",
                      *       "qty": 5,
+                     *       "title": "Momo",
                      *       "status": "Ordered",
                      *       "orderedAt": "2026-11-24T03:10:41.007Z",
                      *       "receivedAt": null,
@@ -1842,6 +1873,10 @@ export interface operations {
                      *         "waitDays": 90,
                      *         "lend": true
                      *       },
+                     *       "ownRules": {
+                     *         "queueMax": 20,
+                     *         "pickupDays": 5
+                     *       },
                      *       "version": 12,
                      *       "_links": {
                      *         "self": {
@@ -1916,6 +1951,10 @@ export interface operations {
                      *         "onePerBook": true,
                      *         "waitDays": 90,
                      *         "lend": true
+                     *       },
+                     *       "ownRules": {
+                     *         "queueMax": 20,
+                     *         "pickupDays": 5
                      *       },
                      *       "version": 12,
                      *       "_links": {

@@ -9,6 +9,10 @@ const mine: Link[] = [
   { path: '/me', name: 'mine' },
   { path: '/me/settings', name: 'settings' },
 ]
+const receive: Link = { path: '/receive', name: 'receive' }
+const stock: Link = { path: '/stock', name: 'stock' }
+const wanted: Link = { path: '/wanted', name: 'wanted' }
+const orders: Link = { path: '/orders', name: 'orders' }
 
 const work: Link[] = [
   { path: '/desk', name: 'desk' },
@@ -19,8 +23,8 @@ const work: Link[] = [
 
 const links: Record<Role, Link[]> = {
   customer: [books, ...mine],
-  'stock-manager': [...work, books],
-  purchaser: [books],
+  'stock-manager': [...work, receive, stock, orders, books],
+  purchaser: [wanted, orders, stock, books],
   operator: [books],
 }
 

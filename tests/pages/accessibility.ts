@@ -17,10 +17,10 @@ const [long, author] = [
   'An Author with a Very Long Name, and Others',
 ]
 const reader = { userid: 'reader-of-long-titles', role: 'customer' }
+const staff = { userid: 'jun', role: 'stock-manager' }
+const purchaser = { userid: 'hana', role: 'purchaser' }
 /** Filled by `prepare`. */
 const ids: Record<string, string> = {}
-
-const staff = { userid: 'jun', role: 'stock-manager' }
 
 const visited: Visited[] = [
   { name: 'the books', path: '/' },
@@ -31,6 +31,13 @@ const visited: Visited[] = [
   { name: 'no reservations', path: '/me', as: { userid: 'new-reader', role: 'customer' } },
   { name: 'a reservation', path: '/me/{ready}', as: reader },
   { name: 'my settings', path: '/me/settings', as: reader },
+  { name: 'a receipt', path: '/receive?received=other&qty=1', as: staff },
+  { name: 'a receipt of a new book', path: '/receive?scan=9783522202558', as: staff },
+  { name: 'a delivery', path: '/receive/csv', as: staff },
+  { name: 'all stock', path: '/stock', as: staff },
+  { name: 'the stock of a book', path: '/stock/other', as: staff },
+  { name: 'what is wanted', path: '/wanted', as: purchaser },
+  { name: 'orders', path: '/orders', as: staff },
   { name: 'who you are', path: '/as', as: reader },
   { name: 'the desk with a customer', path: '/desk?scan=many-1', as: staff },
   { name: 'the copies to fetch', path: '/shelf/pull', as: staff },
@@ -51,6 +58,7 @@ async function prepare({ system }: Stage): Promise<void> {
   await reserveAndWait(reservation, 'other', 'another-reader')
   await reserveAndWait(reservation, 'other', userid)
   await reserveAndWait(reservation, 'unheard', userid)
+  await stock.post('/purchases', { bookid: 'long', qty: 2 })
   await eventually(async () => (await reservation.get('/books/long')).status === 200)
 }
 

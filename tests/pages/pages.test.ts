@@ -2,6 +2,7 @@
 import { accessibility } from './accessibility.ts'
 import { customers } from './customers.ts'
 import { frame } from './frame.ts'
+import { receiving } from './receiving.ts'
 import { staffPages } from './staff.ts'
 import { useStage } from './stage.ts'
 
@@ -10,4 +11,5 @@ const stage = useStage()
 frame(stage)
 customers(stage)
 staffPages(stage)
+receiving(stage)
 accessibility(stage)
