@@ -10,11 +10,17 @@ import { mountAssets, readAssets } from './assets.ts'
 import type { PagesConfig } from './config.ts'
 import { notFound, pageOfError } from './errors.ts'
 import { isOwnOrigin, pageHeaders } from './headers.ts'
+import { mountAlerts } from './pages/alerts.ts'
 import { mountAs } from './pages/as.ts'
 import { mountBook } from './pages/book.ts'
 import { mountHome } from './pages/home.ts'
+import { mountLetter } from './pages/letter.ts'
+import { mountLetters } from './pages/letters.ts'
 import { mountMine } from './pages/mine.ts'
+import { mountNotice } from './pages/notice.ts'
+import { mountNotices } from './pages/notices.ts'
 import { mountOne } from './pages/one.ts'
+import { mountOps } from './pages/ops.ts'
 import { mountSettings } from './pages/settings.ts'
 import { PageRoutes } from './routes.ts'
 import { Titles } from './titles.ts'
@@ -65,5 +71,11 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
   mountSettings(routes)
   mountOne(routes)
   mountAs(routes)
+  mountOps(routes)
+  mountLetters(routes)
+  mountLetter(routes)
+  mountNotices(routes)
+  mountNotice(routes)
+  mountAlerts(routes)
   return app
 }

@@ -10,11 +10,18 @@ const mine: Link[] = [
   { path: '/me/settings', name: 'settings' },
 ]
 
+const operations: Link[] = [
+  { path: '/ops', name: 'ops' },
+  { path: '/ops/letters', name: 'letters' },
+  { path: '/ops/notices', name: 'notices' },
+  { path: '/ops/alerts', name: 'alerts' },
+]
+
 const links: Record<Role, Link[]> = {
   customer: [books, ...mine],
   'stock-manager': [books],
   purchaser: [books],
-  operator: [books],
+  operator: [...operations, books],
 }
 
 export const linksOf = (role: Role | undefined): Link[] => (role ? links[role] : [books])

@@ -2,10 +2,12 @@
 import { accessibility } from './accessibility.ts'
 import { customers } from './customers.ts'
 import { frame } from './frame.ts'
+import { operators } from './operators.ts'
 import { useStage } from './stage.ts'
 
 const stage = useStage()
 
 frame(stage)
 customers(stage)
+operators(stage)
 accessibility(stage)

@@ -18,6 +18,9 @@ import { type System, startSystem } from '../harness/system.ts'
 /** Patience of the browser for an element or a page. */
 const patienceMs = 10_000
 
+/** Of those who post alerts. */
+export const alertToken = 'a-token-of-the-pages'
+
 export type WindowOptions = BrowserContextOptions & {
   /** The choice of the person on `/as`; none by default. */
   as?: { userid: string; role: string }
@@ -87,7 +90,9 @@ export class Stage {
 }
 
 async function startStage(): Promise<Stage> {
-  const system = await startSystem({ env: { RULES: 'library', CLOSED_WEEKDAYS: 'none' } })
+  const system = await startSystem({
+    env: { RULES: 'library', CLOSED_WEEKDAYS: 'none', ALERT_TOKEN: alertToken },
+  })
   const web = new ServiceProcess('web-0', {
     service: 'web',
     runtime: 'node',

@@ -1,6 +1,7 @@
 /** The reservation service, as the pages use it. */
 import { z } from 'zod'
 import { Api, type Operation } from './call.ts'
+import { operations as forOperators, OperatorsApi } from './operators.ts'
 import { pageSchema } from './page.ts'
 
 export const bookSchema = z.object({
@@ -74,13 +75,16 @@ export const operations = {
     path: '/reservations/{reservationid}/events',
     answer: reservationSchema,
   },
+  ...forOperators,
 } as const satisfies Record<string, Operation>
 
 export class ReservationApi {
   readonly #api: Api
+  readonly operators: OperatorsApi
 
   constructor(url: string) {
     this.#api = new Api('reservation', url)
+    this.operators = new OperatorsApi(this.#api)
   }
 
   books = (query: { q?: string; available?: 'true'; limit?: number; after?: string }) =>

@@ -1,6 +1,7 @@
 /** Stock, as the pages use it. */
 import { z } from 'zod'
 import { Api, type Operation } from './call.ts'
+import { operations as forOperators, OperatorsApi } from './operators.ts'
 
 export const rulesSchema = z.object({
   queueMax: z.int(),
@@ -31,13 +32,16 @@ export type Stock = z.output<typeof stockSchema>
 /** By their `operationId`. */
 export const operations = {
   getStock: { method: 'GET', path: '/stocks/{bookid}', answer: stockSchema },
+  ...forOperators,
 } as const satisfies Record<string, Operation>
 
 export class StockApi {
   readonly #api: Api
+  readonly operators: OperatorsApi
 
   constructor(url: string) {
     this.#api = new Api('stock', url)
+    this.operators = new OperatorsApi(this.#api)
   }
 
   stock = (bookid: string) => this.#api.read(operations.getStock, { params: { bookid } })

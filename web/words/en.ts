@@ -1,4 +1,5 @@
 /** Every text of the pages, by page. A text that is missing in another language is a type error there. */
+import { ops } from './ops-en.ts'
 
 const copies = (n: number) => (n === 1 ? '1 copy' : `${n} copies`)
 const people = (n: number) => (n === 1 ? '1 person' : `${n} people`)
@@ -13,6 +14,10 @@ export const en = {
     books: 'Books',
     mine: 'My reservations',
     settings: 'My settings',
+    ops: 'Operations',
+    letters: 'Dead letters',
+    notices: 'Notices',
+    alerts: 'Alerts',
   },
   languages: 'Language',
   next: 'Next page',
@@ -34,6 +39,15 @@ export const en = {
     saved: 'Your settings are saved.',
     cannotCancel: 'It can no longer be canceled.',
     again: 'Please send it once more.',
+    redriving: 'The message will be handled again within seconds.',
+    notRedrivable: 'It cannot be handled again, because its content could not be kept. You can drop it.',
+    failedAgain:
+      'Nothing was done: it was handled again since you opened it, and failed. Its reason now is below.',
+    dropped: 'The message is dropped. It will have no effect.',
+    letterGone: 'It is no longer a dead letter: it was handled, or dropped before.',
+    retried: 'The notice will be sent again, starting with its first channel.',
+    suppressed: 'The notice will not be sent.',
+    noticeChanged: 'Nothing was done: the notice has changed since you opened it. Its state now is below.',
   },
   errors: {
     notFound: 'Page not found',
@@ -224,6 +238,7 @@ export const en = {
       locale: 'Choose a language.',
     } as Record<string, string>,
   },
+  ops,
 }
 
 export type Words = typeof en

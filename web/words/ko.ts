@@ -1,4 +1,5 @@
 import type { Words } from './en.ts'
+import { ops } from './ops-ko.ts'
 
 export const ko: Words = {
   name: '한국어',
@@ -9,6 +10,10 @@ export const ko: Words = {
     books: '도서',
     mine: '내 예약',
     settings: '내 설정',
+    ops: '운영 현황',
+    letters: '데드 레터',
+    notices: '알림',
+    alerts: '경보',
   },
   languages: '언어',
   next: '다음 쪽',
@@ -27,6 +32,16 @@ export const ko: Words = {
     saved: '설정을 저장했습니다.',
     cannotCancel: '더 이상 취소할 수 없습니다.',
     again: '다시 한번 보내 주세요.',
+    redriving: '몇 초 안에 메시지를 다시 처리합니다.',
+    notRedrivable: '내용을 보관하지 못해 다시 처리할 수 없습니다. 폐기할 수는 있습니다.',
+    failedAgain:
+      '아무 일도 하지 않았습니다. 페이지를 연 뒤에 다시 처리했지만 또 실패했습니다. 지금의 이유는 아래에 있습니다.',
+    dropped: '메시지를 폐기했습니다. 앞으로 아무 영향도 주지 않습니다.',
+    letterGone: '더 이상 데드 레터가 아닙니다. 이미 처리했거나 폐기했습니다.',
+    retried: '첫 번째 수단부터 알림을 다시 보냅니다.',
+    suppressed: '이 알림은 보내지 않습니다.',
+    noticeChanged:
+      '아무 일도 하지 않았습니다. 페이지를 연 뒤에 알림이 바뀌었습니다. 지금의 상태는 아래에 있습니다.',
   },
   errors: {
     notFound: '페이지가 없습니다',
@@ -216,4 +231,5 @@ export const ko: Words = {
       locale: '언어를 선택해 주세요.',
     },
   },
+  ops,
 }
