@@ -136,7 +136,7 @@ function now(visit: Visit, place: Place, it: OpenedLetter, live = false): Html {
   const text = !it.redrivable ? letter.lost : it.status === 'Redriving' ? letter.Redriving : letter.SetAside
   return html`<section id="letter" class="outcome" aria-label="${visit.words.ops.letters.state}"${replacing(live)}>
 <p>${letterBadge(visit, it)}</p>
-<p class="reason whole" lang="en">${it.reason}</p>
+<p class="whole" lang="en">${it.reason}</p>
 <p>${text}</p>
 <div class="actions">
 ${

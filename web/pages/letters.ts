@@ -87,20 +87,24 @@ function columns(visit: Visit, list: LetterList): Column<Row>[] {
       cell: ({ service, letterid, at }) =>
         html`<a href="${letterPath(service, letterid)}">${visit.dates.happened(at)}</a>`,
     },
-    { name: words.service, cell: ({ service }) => ops.services[service] },
-    { name: words.partition, isNumber: true, cell: ({ partition }) => String(partition) },
+    { name: words.place, cell: ({ service, partition }) => `${ops.services[service]}, ${partition}` },
     { name: words.type, cell: ({ type }) => type ?? words.untyped },
     { name: words.book, cell: ({ bookid }) => bookid ?? '–' },
     {
       name: words.reason,
-      cell: ({ service, reason }) =>
-        list.reason === reason
-          ? html`<span class="reason" lang="en">${reason}</span>`
-          : html`<a class="reason" lang="en" href="${lettersPath({ ...list, service, reason })}">${reason}</a>`,
+      cell: (it) => html`${reasonOf(it, list)}${isPlain(it) ? '' : letterBadge(visit, it)}`,
     },
-    { name: words.state, cell: (it) => letterBadge(visit, it) },
   ]
 }
+
+/** A letter that was set aside, and can be handled again: its state needs no badge. */
+const isPlain = ({ status, redrivable }: Letter): boolean => redrivable && status === 'SetAside'
+
+/** It leads to the letters that have it, too. */
+const reasonOf = ({ service, reason }: Row, list: LetterList): Html =>
+  list.reason === reason
+    ? html`<span class="reason clamp" lang="en">${reason}</span>`
+    : html`<a class="reason clamp" lang="en" href="${lettersPath({ ...list, service, reason })}">${reason}</a>`
 
 function filterForm({ words: { ops } }: Visit, { service, reason, bookid, partition }: LetterList): Html {
   const words = ops.letters

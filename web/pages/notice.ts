@@ -73,7 +73,7 @@ function now(visit: Visit, it: NoticeWithAttempts, live = false): Html {
   return html`<div id="notice"${replacing(live)}>
 <section class="outcome" aria-label="${notices.statusName}">
 <p>${noticeBadge(visit, it)} ${sentAt === null ? (notice.text[status] ?? '') : dates.happened(sentAt)}</p>
-${lastError !== null && status !== 'Sent' ? html`<p>${notice.error}: <span class="reason whole" lang="en">${lastError}</span></p>` : ''}
+${lastError !== null && status !== 'Sent' ? html`<p>${notice.error}: <span class="whole" lang="en">${lastError}</span></p>` : ''}
 <div class="actions">
 ${status === 'Failed' || status === 'Suppressed' ? form(it, 'retry', notice.retry) : ''}
 ${status === 'Failed' || status === 'Pending' ? form(it, 'suppress', notice.suppress) : ''}

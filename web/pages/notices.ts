@@ -47,7 +47,10 @@ function columns(visit: Visit): Column<Notice>[] {
     },
     { name: words.kindName, cell: ({ kind }) => wordFor(words.kind, kind) },
     { name: words.user, cell: ({ userid }) => userid ?? html`<em>${words.staff}</em>` },
-    { name: words.book, cell: ({ title, bookid }) => title ?? bookid ?? '–' },
+    {
+      name: words.book,
+      cell: ({ title, bookid }) => html`<span class="clamp">${title ?? bookid ?? '–'}</span>`,
+    },
     { name: words.channelName, cell: ({ channel }) => wordFor(ops.channel, channel) },
     { name: words.statusName, cell: (it) => noticeBadge(visit, it) },
     { name: words.attempts, isNumber: true, cell: ({ attempts }) => String(attempts) },

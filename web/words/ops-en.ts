@@ -54,6 +54,7 @@ export const ops = {
     emptyFiltered: 'No dead letter matches.',
     at: 'Set aside',
     service: 'Service',
+    place: 'Service, partition',
     partition: 'Partition',
     position: 'Position',
     type: 'Type',

@@ -55,6 +55,7 @@ export const ops: typeof en = {
     emptyFiltered: '조건에 맞는 데드 레터가 없습니다.',
     at: '빼 둔 시각',
     service: '서비스',
+    place: '서비스, 파티션',
     partition: '파티션',
     position: '위치',
     type: '종류',
