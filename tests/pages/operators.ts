@@ -170,7 +170,7 @@ export function operators(stage: () => Stage): void {
     await page.getByRole('status').getByText('The notice will not be sent.').waitFor()
     sink.answer = (_, response) => response.writeHead(200).end()
     await page.getByRole('button', { name: 'Try again' }).dblclick()
-    await page.locator('#notice .badge', { hasText: 'Sent' }).waitFor()
+    await page.locator('#notice .badge', { hasText: /^Sent$/ }).waitFor()
     expect(await page.getByRole('table').textContent()).toContain('HTTP 200')
     expect(await page.getByRole('row').count()).toBe(3)
     expect(sink.hooks).toHaveLength(2)
