@@ -11,13 +11,19 @@ import type { PagesConfig } from './config.ts'
 import { deliveryBytesMax } from './delivery.ts'
 import { notFound, pageOfError } from './errors.ts'
 import { isOwnOrigin, pageHeaders } from './headers.ts'
+import { mountAlerts } from './pages/alerts.ts'
 import { mountAs } from './pages/as.ts'
 import { mountBook } from './pages/book.ts'
 import { csvPath } from './pages/delivery-view.ts'
 import { mountDesk } from './pages/desk.ts'
 import { mountHome } from './pages/home.ts'
+import { mountLetter } from './pages/letter.ts'
+import { mountLetters } from './pages/letters.ts'
 import { mountMine } from './pages/mine.ts'
+import { mountNotice } from './pages/notice.ts'
+import { mountNotices } from './pages/notices.ts'
 import { mountOne } from './pages/one.ts'
+import { mountOps } from './pages/ops.ts'
 import { mountOrders } from './pages/orders.ts'
 import { mountPull } from './pages/pull.ts'
 import { mountReady } from './pages/ready.ts'
@@ -92,5 +98,11 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
   mountPull(routes)
   mountReady(routes)
   mountReturn(routes)
+  mountOps(routes)
+  mountLetters(routes)
+  mountLetter(routes)
+  mountNotices(routes)
+  mountNotice(routes)
+  mountAlerts(routes)
   return app
 }

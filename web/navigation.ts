@@ -21,11 +21,18 @@ const work: Link[] = [
   { path: '/return', name: 'returns' },
 ]
 
+const operations: Link[] = [
+  { path: '/ops', name: 'ops' },
+  { path: '/ops/letters', name: 'letters' },
+  { path: '/ops/notices', name: 'notices' },
+  { path: '/ops/alerts', name: 'alerts' },
+]
+
 const links: Record<Role, Link[]> = {
   customer: [books, ...mine],
   'stock-manager': [...work, receive, stock, orders, books],
   purchaser: [wanted, orders, stock, books],
-  operator: [books],
+  operator: [...operations, stock, books],
 }
 
 export const linksOf = (role: Role | undefined): Link[] => (role ? links[role] : [books])

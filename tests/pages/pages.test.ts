@@ -2,6 +2,7 @@
 import { accessibility } from './accessibility.ts'
 import { customers } from './customers.ts'
 import { frame } from './frame.ts'
+import { operators } from './operators.ts'
 import { receiving } from './receiving.ts'
 import { staffPages } from './staff.ts'
 import { useStage } from './stage.ts'
@@ -12,4 +13,5 @@ frame(stage)
 customers(stage)
 staffPages(stage)
 receiving(stage)
+operators(stage)
 accessibility(stage)

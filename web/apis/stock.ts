@@ -1,6 +1,7 @@
 /** Stock, as the pages use it. */
 import { z } from 'zod'
 import type { Api, Operation } from './call.ts'
+import { operations as forOperators, OperatorsApi } from './operators.ts'
 import { pageSchema } from './page.ts'
 
 export const rulesSchema = z.object({
@@ -208,6 +209,7 @@ export const operations = {
     answer: pageSchema('purchases', purchaseSchema),
   },
   getPurchase: { method: 'GET', path: '/purchases/{purchaseid}', answer: purchaseSchema },
+  ...forOperators,
 } as const satisfies Record<string, Operation>
 
 /** How long stock waits until an effect is committed, in seconds. */
@@ -217,9 +219,11 @@ type PageQuery = { limit?: number; after?: string | undefined }
 
 export class StockApi {
   readonly #api: Api
+  readonly operators: OperatorsApi
 
   constructor(api: Api) {
     this.#api = api
+    this.operators = new OperatorsApi(api)
   }
 
   stock = (bookid: string) => this.#api.read(operations.getStock, { params: { bookid } })

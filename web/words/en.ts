@@ -1,4 +1,6 @@
 /** Every text of the pages, by page. A text that is missing in another language is a type error there. */
+
+import { ops } from './en-ops.ts'
 import { enStaff } from './en-staff.ts'
 
 const copies = (n: number) => (n === 1 ? '1 copy' : `${n} copies`)
@@ -23,6 +25,10 @@ export const en = {
     stock: 'Stock',
     wanted: 'Wanted',
     orders: 'Orders',
+    ops: 'Operations',
+    letters: 'Dead letters',
+    notices: 'Notices',
+    alerts: 'Alerts',
   },
   copies,
   languages: 'Language',
@@ -50,6 +56,15 @@ export const en = {
     ordered: 'The copies are ordered.',
     declined: 'The request is declined.',
     closed: 'The request was closed already.',
+    redriving: 'The message will be handled again within seconds.',
+    notRedrivable: 'It cannot be handled again, because its content could not be kept. You can drop it.',
+    failedAgain:
+      'Nothing was done: it was handled again since you opened it, and failed. Its reason now is below.',
+    dropped: 'The message is dropped. It will have no effect.',
+    letterGone: 'It is no longer a dead letter: it was handled, or dropped before.',
+    retried: 'The notice will be sent again, starting with its first channel.',
+    suppressed: 'The notice will not be sent.',
+    noticeChanged: 'Nothing was done: the notice has changed since you opened it. Its state now is below.',
   },
   errors: {
     notFound: 'Page not found',
@@ -472,6 +487,7 @@ export const en = {
     receive: 'Receive',
     receiveOf: (title: string) => `Receive ${title}`,
   },
+  ops,
 }
 
 export type Words = typeof en

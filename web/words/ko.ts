@@ -1,4 +1,5 @@
 import type { Words } from './en.ts'
+import { ops } from './ko-ops.ts'
 import { koStaff } from './ko-staff.ts'
 
 export const ko: Words = {
@@ -19,6 +20,10 @@ export const ko: Words = {
     stock: '재고',
     wanted: '구매 요청',
     orders: '주문',
+    ops: '운영 현황',
+    letters: '데드 레터',
+    notices: '알림',
+    alerts: '경보',
   },
   copies: (n) => `${n}권`,
   languages: '언어',
@@ -43,6 +48,16 @@ export const ko: Words = {
     ordered: '주문했습니다.',
     declined: '구매하지 않기로 했습니다.',
     closed: '이미 끝난 요청입니다.',
+    redriving: '몇 초 안에 메시지를 다시 처리합니다.',
+    notRedrivable: '내용을 보관하지 못해 다시 처리할 수 없습니다. 폐기할 수는 있습니다.',
+    failedAgain:
+      '아무 일도 하지 않았습니다. 페이지를 연 뒤에 다시 처리했지만 또 실패했습니다. 지금의 이유는 아래에 있습니다.',
+    dropped: '메시지를 폐기했습니다. 앞으로 아무 영향도 주지 않습니다.',
+    letterGone: '더 이상 데드 레터가 아닙니다. 이미 처리했거나 폐기했습니다.',
+    retried: '첫 번째 수단부터 알림을 다시 보냅니다.',
+    suppressed: '이 알림은 보내지 않습니다.',
+    noticeChanged:
+      '아무 일도 하지 않았습니다. 페이지를 연 뒤에 알림이 바뀌었습니다. 지금의 상태는 아래에 있습니다.',
   },
   errors: {
     notFound: '페이지가 없습니다',
@@ -461,4 +476,5 @@ export const ko: Words = {
     receive: '입고',
     receiveOf: (title) => `『${title}』 입고`,
   },
+  ops,
 }
