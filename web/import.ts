@@ -1,10 +1,9 @@
 /**
  * Receives the lines of a delivery.
  *
- *   I1. Each line is one receipt with the key `csv:<sha256 of the file>:<line>`. So a file that is sent again, after it was
- *       interrupted or by mistake, adds nothing twice, for as long as stock remembers keys (7 days).
- *   I2. Lines of one book are received in the order of the file. Other lines do not wait for each other.
- *   I3. A service that is down is asked again for `patienceMs`. Then the import stops, and says so.
+ * Each line is one receipt with the key `csv:<sha256 of the file>:<line>`. So a file that is sent again, after it was interrupted or by
+ * mistake, adds nothing twice, for as long as stock remembers keys (7 days). Lines of one book are received in the order of the file.
+ * Other lines do not wait for each other. A service that is down is asked again for `patienceMs`. Then the import stops, and says so.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Apis } from './apis/apis.ts'
