@@ -165,7 +165,10 @@ test('the rules of a book, withdrawals and purchases that are declined', async (
   const rules = await stock.put<Body>('/stocks/solo/rules', { queueMax: 1, pullStep: false })
   expect([rules.status, rules.body]).toMatchObject([
     200,
-    { rules: { queueMax: 1, pullStep: false, lend: true } },
+    {
+      rules: { queueMax: 1, pullStep: false, lend: true },
+      ownRules: { queueMax: 1, pullStep: false },
+    },
   ])
   const fay = await reserve('solo', 'fay')
   expect(fay).toMatchObject({ status: 'Ready' })
@@ -184,6 +187,10 @@ test('the rules of a book, withdrawals and purchases that are declined', async (
   expect([taken.status, taken.body]).toMatchObject([201, { qty: 0, held: 0, owned: 0, waiting: 3 }])
   expect(await becomes(fay, 'Waiting')).toMatchObject({ position: 1, waiting: 3 })
 
+  const { body: requests } = await stock.get<Body>('/purchase-requests')
+  expect(requests).toMatchObject({
+    _embedded: { purchaseRequests: [{ bookid: 'solo', shortage: 1, owned: 0, waiting: 3, onOrder: 0 }] },
+  })
   expect((await stock.post('/purchase-requests/solo/decline', { note: 'Out of print.' })).status).toBe(204)
   expect(await becomes(fay, 'Failed')).toMatchObject({ reason: 'NotAcquired' })
   const again = await stock.post<Body>('/purchase-requests/solo/decline', {})

@@ -8,18 +8,32 @@ import type { Given } from '../platform/process.ts'
 import { openApis } from './apis/apis.ts'
 import { mountAssets, readAssets } from './assets.ts'
 import type { PagesConfig } from './config.ts'
+import { deliveryBytesMax } from './delivery.ts'
 import { notFound, pageOfError } from './errors.ts'
 import { isOwnOrigin, pageHeaders } from './headers.ts'
+import { mountAlerts } from './pages/alerts.ts'
 import { mountAs } from './pages/as.ts'
 import { mountBook } from './pages/book.ts'
+import { csvPath } from './pages/delivery-view.ts'
 import { mountDesk } from './pages/desk.ts'
 import { mountHome } from './pages/home.ts'
+import { mountLetter } from './pages/letter.ts'
+import { mountLetters } from './pages/letters.ts'
 import { mountMine } from './pages/mine.ts'
+import { mountNotice } from './pages/notice.ts'
+import { mountNotices } from './pages/notices.ts'
 import { mountOne } from './pages/one.ts'
+import { mountOps } from './pages/ops.ts'
+import { mountOrders } from './pages/orders.ts'
 import { mountPull } from './pages/pull.ts'
 import { mountReady } from './pages/ready.ts'
+import { mountReceive } from './pages/receive.ts'
+import { mountReceiveCsv, showTooLarge } from './pages/receive-csv.ts'
 import { mountReturn } from './pages/return.ts'
 import { mountSettings } from './pages/settings.ts'
+import { mountStock } from './pages/stock.ts'
+import { mountStockOf } from './pages/stock-of.ts'
+import { mountWanted } from './pages/wanted.ts'
 import { PageRoutes } from './routes.ts'
 import { Titles } from './titles.ts'
 import { Visit } from './visit.ts'
@@ -57,7 +71,12 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
     }),
   )
   app.use(csrf({ origin: (origin, c) => isOwnOrigin(c, origin, publicUrl) }))
-  app.use(bodyLimit({ maxSize: bodyBytesMax }))
+  const limit = bodyLimit({ maxSize: bodyBytesMax })
+  const fileLimit = bodyLimit({
+    maxSize: deliveryBytesMax + bodyBytesMax,
+    onError: (c) => showTooLarge(new Visit(site, c)),
+  })
+  app.use((c, next) => (c.req.path === csvPath ? fileLimit : limit)(c, next))
   app.onError((error, c) => pageOfError(new Visit(site, c), error, log))
   app.notFound((c) => notFound(new Visit(site, c)))
 
@@ -68,10 +87,22 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
   // Ahead of the pages with an id in this place.
   mountSettings(routes)
   mountOne(routes)
+  mountReceive(routes)
+  mountReceiveCsv(routes)
+  mountStock(routes)
+  mountStockOf(routes)
+  mountWanted(routes)
+  mountOrders(routes)
   mountAs(routes)
   mountDesk(routes)
   mountPull(routes)
   mountReady(routes)
   mountReturn(routes)
+  mountOps(routes)
+  mountLetters(routes)
+  mountLetter(routes)
+  mountNotices(routes)
+  mountNotice(routes)
+  mountAlerts(routes)
   return app
 }

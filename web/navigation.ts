@@ -9,6 +9,10 @@ const mine: Link[] = [
   { path: '/me', name: 'mine' },
   { path: '/me/settings', name: 'settings' },
 ]
+const receive: Link = { path: '/receive', name: 'receive' }
+const stock: Link = { path: '/stock', name: 'stock' }
+const wanted: Link = { path: '/wanted', name: 'wanted' }
+const orders: Link = { path: '/orders', name: 'orders' }
 
 const work: Link[] = [
   { path: '/desk', name: 'desk' },
@@ -17,11 +21,18 @@ const work: Link[] = [
   { path: '/return', name: 'returns' },
 ]
 
+const operations: Link[] = [
+  { path: '/ops', name: 'ops' },
+  { path: '/ops/letters', name: 'letters' },
+  { path: '/ops/notices', name: 'notices' },
+  { path: '/ops/alerts', name: 'alerts' },
+]
+
 const links: Record<Role, Link[]> = {
   customer: [books, ...mine],
-  'stock-manager': [...work, books],
-  purchaser: [books],
-  operator: [books],
+  'stock-manager': [...work, receive, stock, orders, books],
+  purchaser: [wanted, orders, stock, books],
+  operator: [...operations, stock, books],
 }
 
 export const linksOf = (role: Role | undefined): Link[] => (role ? links[role] : [books])

@@ -1,22 +1,32 @@
-/** A table, which a phone shows as a list of cards. */
+/** Tables, which become cards on a phone. The roles keep them tables there for screen readers, too. */
 import { html } from 'hono/html'
 import type { Html } from './html.ts'
 
-type Cell = Html | string
+export type Column<Row> = {
+  name: string
+  /** A number is aligned to the right. */
+  isNumber?: boolean
+  cell(row: Row): Html | string
+}
 
-/**
- * @param caption says what the rows are.
- * @param heads of the columns. On a phone each is the label of its value.
- * @param rows the first value of each names the row.
- */
-export const table = (caption: string, heads: string[], rows: Cell[][]): Html =>
-  html`<table class="cards">
+/** The first column names its row. Of no rows there is no table. On a phone a cell shows its column's name beside it, if it has content. */
+export function table<Row>(caption: string, columns: Column<Row>[], rows: Row[]): Html | '' {
+  if (rows.length === 0) return ''
+  return html`<table class="cards" role="table">
 <caption>${caption}</caption>
-<thead><tr>${heads.map((it) => html`<th scope="col">${it}</th>`)}</tr></thead>
-<tbody>${rows.map(
-    ([name, ...values]) =>
-      html`<tr><th scope="row">${name!}</th>${values.map(
-        (it, i) => html`<td data-label="${heads[i + 1]!}">${it}</td>`,
-      )}</tr>`,
-  )}</tbody>
+<thead role="rowgroup"><tr role="row">${columns.map(
+    (it) => html`<th scope="col" role="columnheader"${numeric(it)}>${it.name}</th>`,
+  )}</tr></thead>
+<tbody role="rowgroup">
+${rows.map((row) => html`<tr role="row">${columns.map((it, i) => cellOf(it, row, i === 0))}</tr>\n`)}
+</tbody>
 </table>`
+}
+
+function cellOf<Row>(column: Column<Row>, row: Row, isFirst: boolean): Html {
+  const content = column.cell(row)
+  if (isFirst) return html`<th scope="row" role="rowheader">${content}</th>`
+  return html`<td role="cell" data-name="${column.name}"${numeric(column)}><div>${content}</div></td>`
+}
+
+const numeric = <Row>({ isNumber }: Column<Row>): Html | '' => (isNumber ? html` class="number"` : '')

@@ -5,7 +5,7 @@ const book = { title: 'Momo', author: 'Michael Ende', isbn: '978-3-522-20255-6' 
 
 export const receipt = { bookid: '1', qty: 3, ...book }
 
-const withoutRules = { out: null, owned: null, waiting: null, onOrder: null, rules: null }
+const withoutRules = { out: null, owned: null, waiting: null, onOrder: null, rules: null, ownRules: null }
 export const stock = {
   bookid: '1',
   ...book,
@@ -35,6 +35,7 @@ export const stockWithRules = {
     waitDays: 90,
     lend: true,
   },
+  ownRules: rules,
   version: 12,
 }
 
@@ -92,8 +93,11 @@ export const movement = {
 
 export const request = {
   bookid: '1',
-  title: book.title,
+  ...book,
   shortage: 2,
+  owned: 3,
+  waiting: 4,
+  onOrder: 0,
   requestedAt: '2026-11-24T03:02:00.120Z',
 }
 
@@ -109,6 +113,7 @@ const purchaseid = '01a20658-1b1f-7d3c-8a51-2f6f0f5d9c11'
 export const purchase = {
   purchaseid,
   ...newPurchase,
+  title: book.title,
   status: 'Ordered' as const,
   orderedAt: '2026-11-24T03:10:41.007Z',
   receivedAt: null,

@@ -38,7 +38,7 @@ export const about: Omit<About, 'service'> = {
   },
 }
 
-const nullable = (schema: z.ZodType<number>, description: string) =>
+export const nullable = (schema: z.ZodType<number>, description: string) =>
   schema.nullable().openapi({ description: `${description}; null if the book has no rules` })
 
 export const stockSchema = z
@@ -57,6 +57,9 @@ export const stockSchema = z
       .required()
       .nullable()
       .openapi({ description: 'what the book allows: its own rules, and those of the installation' }),
+    ownRules: rulesSchema.nullable().openapi({
+      description: 'those of its rules that replace the installation’s; null if there are none',
+    }),
     version: z.int(),
     _links: selfSchema,
   })
@@ -249,6 +252,7 @@ export function toStock(row: queries.StockRow, defaults: Rules) {
     qty: available,
     held,
     ...life,
+    ownRules: row.rules,
     version,
     _links: selfLink(pathOf(bookid)),
   }

@@ -16,16 +16,22 @@ import { shownStatus, shownStatuses } from '../../platform/http/status.ts'
 import { idSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import * as examples from './examples.ts'
-import type { StockHttpOptions } from './http.ts'
+import { nullable, type StockHttpOptions } from './http.ts'
 import * as queries from './queries.ts'
+import { isOriginal, type Rules, rulesOf } from './rules.ts'
 
 const requestSchema = z
   .object({
     bookid: z.string(),
     title: z.string(),
+    author: z.string(),
+    isbn: z.string(),
     shortage: z
       .int()
       .openapi({ description: 'reservations refused since copies were last ordered or arrived' }),
+    owned: nullable(z.int(), 'copies available, held and handed over'),
+    waiting: nullable(z.int(), 'reservations that wait for a copy'),
+    onOrder: nullable(z.int(), 'copies ordered and not yet received'),
     requestedAt: z.iso.datetime(),
   })
   .openapi('PurchaseRequest')
@@ -34,6 +40,7 @@ const purchaseSchema = z
   .object({
     purchaseid: z.uuid(),
     bookid: z.string(),
+    title: z.string().openapi({ description: 'empty if the library never had the book' }),
     qty: z.int(),
     status: shownStatuses(queries.purchaseStatuses),
     orderedAt: z.iso.datetime(),
@@ -115,14 +122,21 @@ const getPurchase = createRoute({
   responses: { 200: jsonAnswer(purchaseSchema, 'The purchase', examples.purchase), ...problemResponses(404) },
 })
 
-export function mountPurchases({ app, sql, reads, commands }: StockHttpOptions): void {
+export function mountPurchases({ app, sql, reads, commands, defaults }: StockHttpOptions): void {
   app.addRoute(listRequests, async (c) => {
     const { limit, after } = c.req.valid('query')
     const rows = await reads.run(
       (sql) => queries.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
       c.req.raw.signal,
     )
-    return replyPage(c, 'purchaseRequests', rows, limit, (row) => [row.bookid], toRequest)
+    return replyPage(
+      c,
+      'purchaseRequests',
+      rows,
+      limit,
+      (row) => [row.bookid],
+      (row) => toRequest(row, defaults),
+    )
   })
 
   app.addRoute(order, async (c) => {
@@ -153,10 +167,13 @@ export function mountPurchases({ app, sql, reads, commands }: StockHttpOptions):
 
 const pathOf = (purchaseid: string) => `/purchases/${purchaseid}`
 
-const toRequest = ({ requested_at, ...request }: queries.RequestRow) => ({
-  ...request,
-  requestedAt: requested_at.toISOString(),
-})
+function toRequest(row: queries.RequestRow, defaults: Rules) {
+  const { bookid, title, author, isbn, shortage, requested_at, owned, waiting, on_order } = row
+  const life = isOriginal(rulesOf(defaults, row.rules))
+    ? { owned: null, waiting: null, onOrder: null }
+    : { owned, waiting, onOrder: on_order }
+  return { bookid, title, author, isbn, shortage, ...life, requestedAt: requested_at.toISOString() }
+}
 
 const toPurchase = ({ ordered_at, received_at, status, ...purchase }: queries.PurchaseRow) => ({
   ...purchase,

@@ -56,10 +56,22 @@ export const movements = (sql: Sql, bookid: string, limit: number, before = Numb
   where s.subject = ${bookid} and s.seq < ${before}::bigint + ${eventsPerBatchMax}::bigint
   order by s.seq desc, e.n desc limit ${limit}`
 
-export type RequestRow = { bookid: string; title: string; shortage: number; requested_at: Date }
+export type RequestRow = {
+  bookid: string
+  title: string
+  author: string
+  isbn: string
+  shortage: number
+  owned: number
+  waiting: number
+  on_order: number
+  rules: BookRules | null
+  requested_at: Date
+}
 
 export const requests = (sql: Sql, limit: number, after = ''): Promise<RequestRow[]> => sql<RequestRow[]>`
-  select bookid, title, shortage, requested_at from book
+  select bookid, title, author, isbn, shortage, available + held + out as owned, waiting, on_order, rules, requested_at
+  from book
   where requested_at is not null and bookid > ${after} order by bookid limit ${limit}`
 
 /** As they are stored; answers show them capitalized. */
@@ -68,15 +80,21 @@ export const purchaseStatuses = ['ordered', 'received'] as const
 export type PurchaseRow = {
   purchaseid: string
   bookid: string
+  title: string
   qty: number
   status: (typeof purchaseStatuses)[number]
   ordered_at: Date
   received_at: Date | null
 }
 
+/** A book that was never here may have no row. */
+const shownPurchase = (sql: Sql) => sql`
+  purchaseid, bookid, qty, status, ordered_at, received_at,
+  coalesce((select title from book where book.bookid = purchase.bookid), '') as title`
+
 export async function purchase(sql: Sql, purchaseid: string): Promise<PurchaseRow | undefined> {
   const [row] = await sql<PurchaseRow[]>`
-    select purchaseid, bookid, qty, status, ordered_at, received_at from purchase where purchaseid = ${purchaseid}`
+    select ${shownPurchase(sql)} from purchase where purchaseid = ${purchaseid}`
   return row
 }
 
@@ -87,7 +105,7 @@ export const purchases = (
   bookid: string | undefined,
   before: string | undefined,
 ) => sql<PurchaseRow[]>`
-  select purchaseid, bookid, qty, status, ordered_at, received_at from purchase
+  select ${shownPurchase(sql)} from purchase
   where true ${bookid ? sql`and bookid = ${bookid}` : sql``} ${before ? sql`and purchaseid < ${before}` : sql``}
   order by purchaseid desc limit ${limit}`
 

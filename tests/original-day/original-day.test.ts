@@ -23,6 +23,8 @@ const newColumns = [
 const newMembers = new Map([
   ['/books', ['owned', 'waiting']],
   ['/notices', ['title']],
+  ['/purchase-requests', ['author', 'isbn']],
+  ['/purchases', ['title']],
 ])
 
 test('a day with the rules `original` has the answers, events and rows that it had before there were rules', {

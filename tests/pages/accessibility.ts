@@ -1,7 +1,8 @@
 /** Every page, in both languages: axe finds nothing, in both schemes, on a phone and on a desk. */
 import { beforeAll, describe, test } from 'vitest'
 import { eventually } from '../doubles/eventually.ts'
-import { reserveAndWait } from '../harness/acts.ts'
+import { everyNotice, reserveAndWait } from '../harness/acts.ts'
+import { postAlerts } from './operators.ts'
 import { expectAccessible, type Stage } from './stage.ts'
 
 type Visited = {
@@ -17,10 +18,13 @@ const [long, author] = [
   'An Author with a Very Long Name, and Others',
 ]
 const reader = { userid: 'reader-of-long-titles', role: 'customer' }
-/** Filled by `prepare`. */
-const ids: Record<string, string> = {}
-
 const staff = { userid: 'jun', role: 'stock-manager' }
+const purchaser = { userid: 'hana', role: 'purchaser' }
+const operator = { userid: 'ops', role: 'operator' }
+const reason =
+  'error: new row for relation "hold" violates check constraint "a_very_long_name_of_a_constraint"'
+/** Filled by `prepare`. */
+const ids: Record<string, string> = { reason: encodeURIComponent(reason) }
 
 const visited: Visited[] = [
   { name: 'the books', path: '/' },
@@ -31,16 +35,32 @@ const visited: Visited[] = [
   { name: 'no reservations', path: '/me', as: { userid: 'new-reader', role: 'customer' } },
   { name: 'a reservation', path: '/me/{ready}', as: reader },
   { name: 'my settings', path: '/me/settings', as: reader },
+  { name: 'a receipt', path: '/receive?received=other&qty=1', as: staff },
+  { name: 'a receipt of a new book', path: '/receive?scan=9783522202558', as: staff },
+  { name: 'a delivery', path: '/receive/csv', as: staff },
+  { name: 'all stock', path: '/stock', as: staff },
+  { name: 'the stock of a book', path: '/stock/other', as: staff },
+  { name: 'what is wanted', path: '/wanted', as: purchaser },
+  { name: 'orders', path: '/orders', as: staff },
   { name: 'who you are', path: '/as', as: reader },
   { name: 'the desk with a customer', path: '/desk?scan=many-1', as: staff },
   { name: 'the copies to fetch', path: '/shelf/pull', as: staff },
   { name: 'the hold shelf', path: '/shelf/ready', as: staff },
   { name: 'a return that was not out', path: '/return?scan=staff-1', as: staff },
+  { name: 'operations', path: '/ops', as: operator },
+  { name: 'dead letters', path: '/ops/letters', as: operator },
+  { name: 'dead letters of a reason', path: '/ops/letters?service=stock&reason={reason}', as: operator },
+  { name: 'a dead letter', path: '/ops/letters/stock/0-1-1?content=shown', as: operator },
+  { name: 'the end of a dead letter', path: '/ops/letters/stock/0-1-1/drop', as: operator },
+  { name: 'notices', path: '/ops/notices', as: operator },
+  { name: 'a notice', path: '/ops/notices/{notice}', as: operator },
+  { name: 'alerts', path: '/ops/alerts', as: operator },
   { name: 'a page that does not exist', path: '/nothing', allowed: /404/ },
 ]
 
 /** Reservations in several states, of a book with a long title. */
-async function prepare({ system }: Stage): Promise<void> {
+async function prepare(stage: Stage): Promise<void> {
+  const { system } = stage
   const { reservation, stock } = system
   await stock.post('/stocks', { bookid: 'long', qty: 1, title: long, author })
   await stock.post('/stocks', { bookid: 'other', qty: 1, title: long, author })
@@ -51,7 +71,17 @@ async function prepare({ system }: Stage): Promise<void> {
   await reserveAndWait(reservation, 'other', 'another-reader')
   await reserveAndWait(reservation, 'other', userid)
   await reserveAndWait(reservation, 'unheard', userid)
+  await stock.post('/purchases', { bookid: 'long', qty: 2 })
   await eventually(async () => (await reservation.get('/books/long')).status === 200)
+  const fields = ['cloudevents', JSON.stringify([{ type: 'ReserveCopy', data: { userid: long } }])]
+  await system.sql`
+    insert into stock.dead_letter (partition, position, type, subject, reason, fields) values
+      (0, '1-1', 'ReserveCopy', 'long', ${reason}, ${fields}), (1, '1-1', null, null, ${reason}, '{}')`
+  await postAlerts(stage)
+  ids.notice = await eventually(async () => {
+    const [notice] = await everyNotice(system, `&userid=${userid}`)
+    return notice?.noticeid
+  })
 }
 
 export function accessibility(stage: () => Stage): void {

@@ -2,6 +2,8 @@
 import { accessibility } from './accessibility.ts'
 import { customers } from './customers.ts'
 import { frame } from './frame.ts'
+import { operators } from './operators.ts'
+import { receiving } from './receiving.ts'
 import { staffPages } from './staff.ts'
 import { useStage } from './stage.ts'
 
@@ -10,4 +12,6 @@ const stage = useStage()
 frame(stage)
 customers(stage)
 staffPages(stage)
+receiving(stage)
+operators(stage)
 accessibility(stage)

@@ -18,6 +18,9 @@ import { type System, startSystem } from '../harness/system.ts'
 /** Patience of the browser for an element or a page. */
 const patienceMs = 10_000
 
+/** Of those who post alerts. */
+export const alertToken = 'a-token-of-the-pages'
+
 export type WindowOptions = BrowserContextOptions & {
   /** The choice of the person on `/as`; none by default. */
   as?: { userid: string; role: string }
@@ -94,7 +97,13 @@ export class Stage {
 
 async function startStage(): Promise<Stage> {
   const system = await startSystem({
-    env: { RULES: 'library', CLOSED_WEEKDAYS: 'none', PICKUP_GRACE_MS: '0', ACTIVE_MAX: '100' },
+    env: {
+      RULES: 'library',
+      CLOSED_WEEKDAYS: 'none',
+      PICKUP_GRACE_MS: '0',
+      ACTIVE_MAX: '100',
+      ALERT_TOKEN: alertToken,
+    },
   })
   const web = new ServiceProcess('web-0', {
     service: 'web',

@@ -20,6 +20,7 @@ type Schema = {
   enum?: unknown[]
   const?: unknown
   anyOf?: Schema[]
+  allOf?: Schema[]
 }
 type Media = { content?: Record<string, { schema: Schema }> }
 type Documented = {
@@ -78,8 +79,16 @@ function misfits(document: Document, given: Schema, wanted: Schema, path = ''): 
   return faults
 }
 
-const resolve = (document: Document, schema: Schema): Schema =>
-  schema.$ref ? document.components.schemas[schema.$ref.split('/').at(-1)!]! : schema
+function resolve(document: Document, schema: Schema): Schema {
+  const it = schema.$ref ? document.components.schemas[schema.$ref.split('/').at(-1)!]! : schema
+  if (!it.allOf) return it
+  const parts = it.allOf.map((part) => resolve(document, part))
+  return {
+    type: 'object',
+    properties: Object.assign({}, ...parts.map(({ properties }) => properties)),
+    required: parts.flatMap(({ required }) => required ?? []),
+  }
+}
 const typesOf = ({ type, properties, enum: values, const: value }: Schema): string[] =>
   type !== undefined
     ? [type].flat()
@@ -137,4 +146,21 @@ test('each status and each reason of a reservation has its words', () => {
   expect(Object.keys(words.status)).toEqual(expect.arrayContaining(properties!.status!.enum!))
   const reasons = properties!.reason!.enum!.filter((it) => it !== null)
   expect(Object.keys(words.reason).toSorted()).toEqual(reasons.toSorted())
+})
+
+test('each kind, status and channel that operators see has its words', () => {
+  const { notices, notice, letters, kinds, channel } = en.ops
+  const { schemas } = documentOf('notifier').components
+  const sorted = (words: Record<string, string>) => Object.keys(words).toSorted()
+  const values = (schema: string, property: string) =>
+    schemas[schema]!.properties![property]!.enum!.toSorted()
+  expect(sorted(notices.kind)).toEqual(values('Notice', 'kind'))
+  expect(sorted(notices.status)).toEqual(values('Notice', 'status'))
+  expect(sorted(channel)).toEqual(values('Notice', 'channel'))
+  expect(sorted(notice.outcome)).toEqual(values('Attempt', 'outcome'))
+  expect(sorted(letters.status)).toEqual(values('DeadLetter', 'status'))
+  const backlogs = serviceNames.flatMap(
+    (it) => documentOf(it).components.schemas.BacklogItem!.properties!.name!.enum!,
+  )
+  expect(sorted(kinds)).toEqual(backlogs.toSorted())
 })

@@ -1,6 +1,7 @@
 /** The notifier, as the pages use it. */
 import { z } from 'zod'
 import type { Api, Operation } from './call.ts'
+import { operations as forOperators, OperatorsApi } from './operators.ts'
 import { pageSchema } from './page.ts'
 
 export const customerSchema = z.object({
@@ -29,10 +30,47 @@ export const noticeSchema = z.object({
   noticeid: z.string(),
   kind: z.string(),
   channel: z.string(),
+  userid: z.string().nullable(),
+  bookid: z.string().nullable(),
+  title: z.string().nullable(),
   reservationid: z.string().nullable(),
+  status: z.string(),
+  attempts: z.int(),
+  lastError: z.string().nullable(),
   createdAt: z.string(),
+  sentAt: z.string().nullable(),
 })
 export type Notice = z.output<typeof noticeSchema>
+
+export const attemptSchema = z.object({
+  at: z.string(),
+  channel: z.string(),
+  outcome: z.string(),
+  error: z.string().nullable(),
+  answer: z.string().nullable(),
+})
+export type Attempt = z.output<typeof attemptSchema>
+
+export const noticeWithAttemptsSchema = noticeSchema.extend({ log: z.array(attemptSchema) })
+export type NoticeWithAttempts = z.output<typeof noticeWithAttemptsSchema>
+
+export const alertSchema = z.object({
+  fingerprint: z.string(),
+  status: z.string(),
+  labels: z.record(z.string(), z.string()),
+  annotations: z.record(z.string(), z.string()),
+  startsAt: z.string(),
+  endsAt: z.string().nullable(),
+  generatorURL: z.string(),
+})
+export type Alert = z.output<typeof alertSchema>
+
+export type NoticeFilter = {
+  userid?: string | undefined
+  status?: string | undefined
+  kind?: string | undefined
+  channel?: string | undefined
+}
 
 /** By their `operationId`. */
 export const operations = {
@@ -41,16 +79,32 @@ export const operations = {
   listNotices: {
     method: 'GET',
     path: '/notices',
-    query: ['userid', 'limit', 'after'],
+    query: ['userid', 'status', 'kind', 'channel', 'limit', 'after'],
     answer: pageSchema('notices', noticeSchema),
   },
+  getNotice: { method: 'GET', path: '/notices/{noticeid}', answer: noticeWithAttemptsSchema },
+  changeNotice: {
+    method: 'PATCH',
+    path: '/notices/{noticeid}',
+    body: z.object({ status: z.enum(['Pending', 'Suppressed']) }),
+    answer: noticeWithAttemptsSchema,
+  },
+  listAlerts: {
+    method: 'GET',
+    path: '/alerts',
+    query: ['status', 'limit', 'after'],
+    answer: pageSchema('alerts', alertSchema),
+  },
+  ...forOperators,
 } as const satisfies Record<string, Operation>
 
 export class NotifierApi {
   readonly #api: Api
+  readonly operators: OperatorsApi
 
   constructor(api: Api) {
     this.#api = api
+    this.operators = new OperatorsApi(api)
   }
 
   customer = (userid: string) => this.#api.read(operations.getCustomer, { params: { userid } })
@@ -58,6 +112,14 @@ export class NotifierApi {
   setCustomer = (userid: string, body: Contact) =>
     this.#api.call(operations.setCustomer, { params: { userid }, body })
 
-  notices = (query: { userid: string; limit?: number; after?: string }) =>
+  notices = (query: NoticeFilter & { limit?: number; after?: string | undefined }) =>
     this.#api.call(operations.listNotices, { query })
+
+  notice = (noticeid: string) => this.#api.read(operations.getNotice, { params: { noticeid } })
+
+  changeNotice = (noticeid: string, status: 'Pending' | 'Suppressed') =>
+    this.#api.call(operations.changeNotice, { params: { noticeid }, body: { status } })
+
+  alerts = (query: { status: 'Firing' | 'Resolved'; limit: number; after?: string | undefined }) =>
+    this.#api.call(operations.listAlerts, { query })
 }

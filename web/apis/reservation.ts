@@ -1,6 +1,7 @@
 /** The reservation service, as the pages use it. */
 import { z } from 'zod'
 import type { Api, Operation } from './call.ts'
+import { operations as forOperators, OperatorsApi } from './operators.ts'
 import { pageSchema } from './page.ts'
 
 export const bookSchema = z.object({
@@ -102,13 +103,16 @@ export const operations = {
     path: '/reservations/{reservationid}/events',
     answer: reservationSchema,
   },
+  ...forOperators,
 } as const satisfies Record<string, Operation>
 
 export class ReservationApi {
   readonly #api: Api
+  readonly operators: OperatorsApi
 
   constructor(api: Api) {
     this.#api = api
+    this.operators = new OperatorsApi(api)
   }
 
   books = (query: { q?: string; available?: 'true'; limit?: number; after?: string }) =>

@@ -1,6 +1,7 @@
 /** Stock, as the pages use it. */
 import { z } from 'zod'
 import type { Api, Operation } from './call.ts'
+import { operations as forOperators, OperatorsApi } from './operators.ts'
 import { pageSchema } from './page.ts'
 
 export const rulesSchema = z.object({
@@ -26,6 +27,7 @@ export const stockSchema = z.object({
   waiting: z.int().nullable(),
   onOrder: z.int().nullable(),
   rules: rulesSchema.nullable(),
+  ownRules: rulesSchema.partial().nullable().optional(),
 })
 export type Stock = z.output<typeof stockSchema>
 
@@ -61,15 +63,84 @@ export const holdChangeSchema = z.object({
 })
 export type HoldChange = z.output<typeof holdChangeSchema>
 
+export const movementSchema = z.object({
+  id: z.string(),
+  type: z.string(),
+  time: z.string(),
+  data: z.record(z.string(), z.unknown()),
+})
+export type Movement = z.output<typeof movementSchema>
+
+const factsSchema = z.object({
+  available: z.int(),
+  held: z.int(),
+  qty: z.int().optional(),
+  reason: z.string().optional(),
+  cause: z.string().optional(),
+  reservationid: z.string().optional(),
+  userid: z.string().optional(),
+  place: z.int().optional(),
+  /** Whether the reservation leaves the queue. */
+  waited: z.boolean().optional(),
+  note: z.string().optional(),
+})
+export type Facts = z.output<typeof factsSchema>
+
+/** The data of a movement, which differ by its type. */
+export const factsOf = ({ data }: Movement): Facts => factsSchema.parse(data)
+
+export const waitSchema = z.object({
+  reservationid: z.string(),
+  userid: z.string(),
+  place: z.int(),
+  since: z.string(),
+  lapsesAt: z.string().nullable(),
+})
+export type Wait = z.output<typeof waitSchema>
+
+export const requestSchema = z.object({
+  bookid: z.string(),
+  title: z.string(),
+  author: z.string().default(''),
+  isbn: z.string().default(''),
+  shortage: z.int(),
+  owned: z.int().nullable().default(null),
+  waiting: z.int().nullable().default(null),
+  onOrder: z.int().nullable().default(null),
+  requestedAt: z.string(),
+})
+export type PurchaseRequest = z.output<typeof requestSchema>
+
+export const purchaseSchema = z.object({
+  purchaseid: z.string(),
+  bookid: z.string(),
+  title: z.string().default(''),
+  qty: z.int(),
+  status: z.string(),
+  orderedAt: z.string(),
+  receivedAt: z.string().nullable(),
+})
+export type Purchase = z.output<typeof purchaseSchema>
+
+export const receiptSchema = z.object({
+  bookid: z.string(),
+  qty: z.int(),
+  title: z.string().optional(),
+  author: z.string().optional(),
+  isbn: z.string().optional(),
+  purchaseid: z.string().optional(),
+})
+export type Receipt = z.output<typeof receiptSchema>
+
+export const withdrawalReasons = ['Lost', 'Damaged', 'Withdrawn', 'Corrected'] as const
+
 export const withdrawalSchema = z.object({
   bookid: z.string(),
   qty: z.int(),
-  reason: z.literal('Damaged'),
+  reason: z.enum(withdrawalReasons),
   evenHeld: z.boolean(),
 })
-
-/** How long stock may take to commit a change, in seconds. */
-const commitS = 5
+export type Withdrawal = z.output<typeof withdrawalSchema>
 
 /** By their `operationId`. */
 export const operations = {
@@ -87,14 +158,72 @@ export const operations = {
     body: holdChangeSchema,
     answer: holdSchema,
   },
+  listStocks: {
+    method: 'GET',
+    path: '/stocks',
+    query: ['limit', 'after'],
+    answer: pageSchema('stocks', stockSchema),
+  },
+  receiveCopies: { method: 'POST', path: '/stocks', body: receiptSchema, answer: stockSchema },
   withdrawCopies: { method: 'POST', path: '/withdrawals', body: withdrawalSchema, answer: stockSchema },
+  setRules: {
+    method: 'PUT',
+    path: '/stocks/{bookid}/rules',
+    body: rulesSchema.partial(),
+    answer: stockSchema,
+  },
+  listMovements: {
+    method: 'GET',
+    path: '/stocks/{bookid}/movements',
+    query: ['limit', 'after'],
+    answer: pageSchema('movements', movementSchema),
+  },
+  listQueue: {
+    method: 'GET',
+    path: '/stocks/{bookid}/queue',
+    query: ['limit', 'after'],
+    answer: pageSchema('queue', waitSchema),
+  },
+  listPurchaseRequests: {
+    method: 'GET',
+    path: '/purchase-requests',
+    query: ['limit', 'after'],
+    answer: pageSchema('purchaseRequests', requestSchema),
+  },
+  declinePurchase: {
+    method: 'POST',
+    path: '/purchase-requests/{bookid}/decline',
+    body: z.object({ note: z.string().optional() }),
+    answer: z.undefined(),
+  },
+  orderCopies: {
+    method: 'POST',
+    path: '/purchases',
+    body: z.object({ bookid: z.string(), qty: z.int() }),
+    answer: purchaseSchema,
+  },
+  listPurchases: {
+    method: 'GET',
+    path: '/purchases',
+    query: ['limit', 'after', 'bookid'],
+    answer: pageSchema('purchases', purchaseSchema),
+  },
+  getPurchase: { method: 'GET', path: '/purchases/{purchaseid}', answer: purchaseSchema },
+  ...forOperators,
 } as const satisfies Record<string, Operation>
+
+/** How long stock waits until an effect is committed, in seconds. */
+const waitS = 5
+
+type PageQuery = { limit?: number; after?: string | undefined }
 
 export class StockApi {
   readonly #api: Api
+  readonly operators: OperatorsApi
 
   constructor(api: Api) {
     this.#api = api
+    this.operators = new OperatorsApi(api)
   }
 
   stock = (bookid: string) => this.#api.read(operations.getStock, { params: { bookid } })
@@ -105,8 +234,36 @@ export class StockApi {
   hold = (reservationid: string) => this.#api.read(operations.getHold, { params: { reservationid } })
 
   changeHold = (reservationid: string, body: HoldChange, key: string) =>
-    this.#api.call(operations.changeHold, { params: { reservationid }, body, key, waitS: commitS })
+    this.#api.call(operations.changeHold, { params: { reservationid }, body, key, waitS })
 
-  withdraw = (body: z.output<typeof withdrawalSchema>, key: string) =>
-    this.#api.call(operations.withdrawCopies, { body, key, waitS: commitS })
+  stocks = (query: PageQuery) => this.#api.call(operations.listStocks, { query })
+
+  receive = (body: Receipt, key: string) => this.#api.call(operations.receiveCopies, { body, key, waitS })
+
+  withdraw = (body: Withdrawal, key: string) =>
+    this.#api.call(operations.withdrawCopies, { body, key, waitS })
+
+  setRules = (bookid: string, body: Partial<Rules>, key: string) =>
+    this.#api.call(operations.setRules, { params: { bookid }, body, key, waitS })
+
+  /** A book without any is refused. */
+  movements = (bookid: string, query: PageQuery) =>
+    this.#api.call(operations.listMovements, { params: { bookid }, query })
+
+  /** In the order in which they are served. */
+  queue = (bookid: string, query: PageQuery) =>
+    this.#api.call(operations.listQueue, { params: { bookid }, query })
+
+  requests = (query: PageQuery) => this.#api.call(operations.listPurchaseRequests, { query })
+
+  decline = (bookid: string, body: { note?: string | undefined }, key: string) =>
+    this.#api.call(operations.declinePurchase, { params: { bookid }, body, key, waitS })
+
+  order = (body: { bookid: string; qty: number }, key: string) =>
+    this.#api.call(operations.orderCopies, { body, key, waitS })
+
+  /** Newest first. */
+  purchases = (query: PageQuery & { bookid?: string }) => this.#api.call(operations.listPurchases, { query })
+
+  purchase = (purchaseid: string) => this.#api.read(operations.getPurchase, { params: { purchaseid } })
 }

@@ -3,7 +3,7 @@ import { html } from 'hono/html'
 import type { Standing } from '../apis/reservation.ts'
 import type { Html } from '../html.ts'
 import { type Part, part } from '../part.ts'
-import { table } from '../table.ts'
+import { type Column, table } from '../table.ts'
 import type { Visit } from '../visit.ts'
 import { blockForms } from './block.ts'
 import { type Copy, code, copyOfReservation, named, until } from './copy.ts'
@@ -58,29 +58,21 @@ export function showCustomer(visit: Visit, customer: Customer): Html {
   return html`<section aria-labelledby="customer">
 <h2 id="customer">${userid}</h2>
 ${standing ? standingLine(visit, standing) : ''}
-${ready.length > 0 ? onShelf(visit, ready) : ''}
-${reserved.length > 0 ? toFetch(visit, reserved) : ''}
+${table(desk.ready, columns(visit, true), ready)}
+${table(desk.reserved, columns(visit, false), reserved)}
 <p class="actions"><a href="/return?userid=${encodeURIComponent(userid)}">${desk.has}</a></p>
 ${standing ? blockForms(visit, standing) : ''}
 </section>`
 }
 
-function onShelf(visit: Visit, copies: Copy[]): Html {
-  const { desk, work } = visit.words
-  return table(
-    desk.ready,
-    [work.book, work.code, work.until, work.actions],
-    copies.map((it) => [named(visit, it), code(it), until(visit, it), actions(visit, it)]),
-  )
-}
-
-function toFetch(visit: Visit, copies: Copy[]): Html {
-  const { desk, work } = visit.words
-  return table(
-    desk.reserved,
-    [work.book, work.code, work.actions],
-    copies.map((it) => [named(visit, it), code(it), actions(visit, it)]),
-  )
+function columns(visit: Visit, areReady: boolean): Column<Copy>[] {
+  const { work } = visit.words
+  return [
+    { name: work.book, cell: (it) => named(visit, it) },
+    { name: work.code, cell: code },
+    ...(areReady ? [{ name: work.until, cell: (it: Copy) => until(visit, it) }] : []),
+    { name: work.actions, cell: (it) => actions(visit, it) },
+  ]
 }
 
 const actions = (visit: Visit, copy: Copy): Html =>

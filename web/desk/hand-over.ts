@@ -23,8 +23,8 @@ export function handOverForm({ words: { desk } }: Visit, copy: Copy): Html {
 /** To a customer whose card is yet to be shown. */
 export const cardForm = ({ words: { desk } }: Visit, { reservationid }: Copy): Html =>
   html`<form method="post" action="/desk/hand-over" class="scan"${inPlace()}>
-<label for="card">${desk.card}</label>
-<input id="card" name="userid" maxlength="128" autocomplete="off" autocapitalize="off" spellcheck="false" required autofocus>
+<div><label for="card">${desk.card}</label>
+<input id="card" name="userid" maxlength="128" autocomplete="off" autocapitalize="off" spellcheck="false" required autofocus></div>
 <button>${desk.handOver}</button>
 ${keyField()}${hiddenFields({ reservationid })}
 </form>

@@ -44,16 +44,16 @@ ${cancelForm(visit, copy)}
 </section>`
 }
 
-export function showCopies(visit: Visit, copies: Copy[]): Html {
+export function showCopies(visit: Visit, copies: Copy[]): Html | '' {
   const { desk, work } = visit.words
   return table(
     desk.choose,
-    [work.book, work.code, work.customer, work.until],
-    copies.map((it) => [
-      named(visit, it),
-      html`<a href="/desk?scan=${it.reservationid}">${code(it)}</a>`,
-      it.userid,
-      it.isReady ? until(visit, it) : desk.notOnShelf,
-    ]),
+    [
+      { name: work.book, cell: (it) => named(visit, it) },
+      { name: work.code, cell: (it) => html`<a href="/desk?scan=${it.reservationid}">${code(it)}</a>` },
+      { name: work.customer, cell: ({ userid }) => userid },
+      { name: work.until, cell: (it) => (it.isReady ? until(visit, it) : desk.notOnShelf) },
+    ],
+    copies,
   )
 }

@@ -17,7 +17,7 @@ import type { Role } from '../who.ts'
 /** Those who may open these pages. */
 export const staff: readonly Role[] = ['stock-manager']
 
-/** The outcome of the last scan or button. It is read aloud, and can be read from two metres. */
+/** The outcome of the last scan or button. It is read aloud, and can be read from two meters. */
 export type Answer = { tone: 'good' | 'warm' | 'bad'; text: string; more?: Html | '' }
 
 export type Work = {
@@ -78,10 +78,10 @@ function scanForm({ words }: Visit, { path, label, help, hidden = {}, next, isFo
     ? html`<form id="scan" method="post" action="${next.action}" class="scan"${inPlace()}>`
     : html`<form id="scan" action="${path}" class="scan"${inPlace()}>`
   return html`${form}
-<label for="scanned">${label}</label>
+<div><label for="scanned">${label}</label>
 <input id="scanned" name="scan" maxlength="200" autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="go" aria-describedby="scan-help"${
     isFocusBelow ? '' : html` autofocus`
-  }>
+  }></div>
 <button>${words.work.open}</button>
 <small id="scan-help">${help}</small>
 ${next ? html`${keyField()}${hiddenFields(next.fields)}` : hiddenFields(hidden)}

@@ -165,7 +165,7 @@ async function show(visit: Visit, asked: Asked, refused?: Refused): Promise<Resp
       : only
         ? showCopy(visit, only)
         : copies.length > 0
-          ? showCopies(visit, copies)
+          ? html`${showCopies(visit, copies)}`
           : html``,
     missing: [...missingOf([...parts, ...(customer?.parts ?? [])]), ...(refused?.missing ?? [])],
   }

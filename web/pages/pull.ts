@@ -8,9 +8,10 @@ import { findTasks } from '../desk/tasks.ts'
 import { hiddenFields, inPlace, lookUpAt, scanSchema, showWork, staff } from '../desk/work.ts'
 import { keyField, keySchema } from '../form.ts'
 import type { Html } from '../html.ts'
+import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
-import { table } from '../table.ts'
+import { type Column, table } from '../table.ts'
 import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
 
@@ -77,7 +78,7 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
       ? part(apis.stock.tasks({ kind: 'pull', limit: perPage, ...(after && { after }) }))
       : undefined,
   ])
-  const page = listed?.ok && listed.value.ok ? listed.value.body : { items: [], after: undefined }
+  const page = listed ? pageOf(listed) : { items: [], after: undefined }
   const tasks = found?.tasks ?? page.items
   const [next] = found?.tasks ?? []
   const parts = [...(found?.parts ?? []), ...(listed ? [listed] : [])]
@@ -91,7 +92,7 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
     : scan !== undefined && isComplete
       ? { tone: 'bad' as const, text: pull.notFound(scan) }
       : undefined
-  const content = html`${tasks.length > 0 ? list(visit, tasks) : ''}
+  const content = html`${table(pull.caption, columns(visit), tasks)}
 ${tasks.length === 0 && scan === undefined && isComplete ? html`<p class="empty">${pull.none}</p>` : ''}
 ${scan === undefined ? turnPage(visit, page.after) : html`<p><a href="/shelf/pull">${work.all}</a></p>`}`
   return showWork(
@@ -111,19 +112,20 @@ ${scan === undefined ? turnPage(visit, page.after) : html`<p><a href="/shelf/pul
   )
 }
 
-function list(visit: Visit, tasks: Task[]): Html {
-  const { pull, work } = visit.words
-  return table(
-    pull.caption,
-    [work.book, work.isbn, work.code, work.since, work.actions],
-    tasks.map((task) => [
-      named(visit, task),
-      task.isbn || '–',
-      code(task),
-      visit.dates.short(task.since),
-      html`<div class="actions">${shelveForm(visit, shelve(task, visit.query('after')))}${lostForm(visit, task)}</div>`,
-    ]),
-  )
+function columns(visit: Visit): Column<Task>[] {
+  const { work } = visit.words
+  const after = visit.query('after')
+  return [
+    { name: work.book, cell: (it) => named(visit, it) },
+    { name: work.isbn, cell: ({ isbn }) => isbn || '–' },
+    { name: work.code, cell: code },
+    { name: work.since, cell: ({ since }) => visit.dates.short(since) },
+    {
+      name: work.actions,
+      cell: (it) =>
+        html`<div class="actions">${shelveForm(visit, shelve(it, after))}${lostForm(visit, it)}</div>`,
+    },
+  ]
 }
 
 type Shelve = { action: string; fields: Record<string, string | undefined> }

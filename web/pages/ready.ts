@@ -10,9 +10,10 @@ import { findTasks } from '../desk/tasks.ts'
 import { hiddenFields, inPlace, showWork, staff } from '../desk/work.ts'
 import { keyField, keySchema } from '../form.ts'
 import type { Html } from '../html.ts'
+import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
-import { table } from '../table.ts'
+import { type Column, table } from '../table.ts'
 import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
 
@@ -57,7 +58,7 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
       ? part(apis.stock.tasks({ kind: 'ready', limit: perPage, ...(after && { after }) }))
       : undefined,
   ])
-  const page = listed?.ok && listed.value.ok ? listed.value.body : { items: [], after: undefined }
+  const page = listed ? pageOf(listed) : { items: [], after: undefined }
   const tasks = found?.tasks ?? page.items
   const [first] = found?.tasks ?? []
   const parts = [...(found?.parts ?? []), ...(listed ? [listed] : [])]
@@ -67,7 +68,7 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
     : scan !== undefined && isComplete
       ? { tone: 'bad' as const, text: ready.notFound(scan) }
       : undefined
-  const content = html`${tasks.length > 0 ? list(visit, tasks) : ''}
+  const content = html`${list(visit, tasks)}
 ${tasks.length === 0 && scan === undefined && isComplete ? html`<p class="empty">${ready.none}</p>` : ''}
 ${scan === undefined ? turnPage(visit, page.after) : html`<p><a href="/shelf/ready">${work.all}</a></p>`}
 ${slips(visit, tasks)}`
@@ -87,20 +88,29 @@ ${slips(visit, tasks)}`
   )
 }
 
-function list(visit: Visit, tasks: Task[]): Html {
-  const { ready, work } = visit.words
+function list(visit: Visit, tasks: Task[]): Html | '' {
+  const { ready } = visit.words
+  if (tasks.length === 0) return ''
   return html`<p class="print"><button type="button" class="quiet" data-print>${ready.print(tasks.length)}</button></p>
-${table(
-  ready.caption,
-  [work.book, work.code, work.customer, work.until, work.actions],
-  tasks.map((task) => [
-    named(visit, task),
-    code(task),
-    html`<a href="/desk?scan=${task.reservationid}">${task.userid}</a>`,
-    until(visit, task),
-    html`<div class="actions">${extendForm(visit, task)}<a href="/shelf/ready?scan=${task.reservationid}">${work.slip}</a></div>`,
-  ]),
-)}`
+${table(ready.caption, columns(visit), tasks)}`
+}
+
+function columns(visit: Visit): Column<Task>[] {
+  const { work } = visit.words
+  return [
+    { name: work.book, cell: (it) => named(visit, it) },
+    { name: work.code, cell: code },
+    {
+      name: work.customer,
+      cell: ({ reservationid, userid }) => html`<a href="/desk?scan=${reservationid}">${userid}</a>`,
+    },
+    { name: work.until, cell: (it) => until(visit, it) },
+    {
+      name: work.actions,
+      cell: (it) =>
+        html`<div class="actions">${extendForm(visit, it)}<a href="/shelf/ready?scan=${it.reservationid}">${work.slip}</a></div>`,
+    },
+  ]
 }
 
 /** A copy without a deadline stays anyway. */

@@ -12,7 +12,8 @@ import type { Html } from '../html.ts'
 import { isId } from '../ids.ts'
 import { type Part, part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
-import { table } from '../table.ts'
+import { type Column, table } from '../table.ts'
+import type { Title } from '../titles.ts'
 import type { Visit } from '../visit.ts'
 import { shelveForm } from './pull.ts'
 
@@ -66,10 +67,14 @@ async function withdrawOne(visit: Visit, reservationid: string, key: string): Pr
   })
 }
 
-type Out = { items: Reservation[]; parts: Part<unknown>[] }
+type Found = { items: Reservation[]; parts: Part<unknown>[] }
 
 /** Copies that customers have: of a reservation, a book, or a customer. */
-async function findOut({ apis }: Visit, scan: string | undefined, userid: string | undefined): Promise<Out> {
+async function findOut(
+  { apis }: Visit,
+  scan: string | undefined,
+  userid: string | undefined,
+): Promise<Found> {
   const { reservation } = apis
   const listOf = (query: { userid: string } | { bookid: string }) =>
     reservation.reservations({ ...query, status: 'Collected', limit: outMax })
@@ -112,26 +117,7 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
       : copies.length === 0
         ? { tone: 'bad', text: await notOut(visit, scan ?? userid!) }
         : { tone: 'good', text: returns.several(copies.length) }
-  const heads = [
-    visit.words.work.book,
-    visit.words.work.customer,
-    visit.words.work.since,
-    visit.words.work.actions,
-  ]
-  const content = html`${next?.content ?? ''}${
-    copies.length === 0
-      ? ''
-      : table(
-          returns.caption,
-          heads,
-          copies.map((it) => [
-            named(visit, it),
-            it.userid,
-            visit.dates.short(it.updatedAt),
-            html`<div class="actions">${takeForm(visit, it)}${damagedForm(visit, it)}</div>`,
-          ]),
-        )
-  }`
+  const content = html`${next?.content ?? ''}${table(returns.caption, columns(visit), copies)}`
   return showWork(
     visit,
     {
@@ -147,6 +133,21 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
     },
     refused?.status,
   )
+}
+
+type Out = Reservation & Title
+
+function columns(visit: Visit): Column<Out>[] {
+  const { work } = visit.words
+  return [
+    { name: work.book, cell: (it) => named(visit, it) },
+    { name: work.customer, cell: ({ userid }) => userid },
+    { name: work.since, cell: ({ updatedAt }) => visit.dates.short(updatedAt) },
+    {
+      name: work.actions,
+      cell: (it) => html`<div class="actions">${takeForm(visit, it)}${damagedForm(visit, it)}</div>`,
+    },
+  ]
 }
 
 async function notOut({ apis, words }: Visit, scan: string): Promise<string> {

@@ -1,0 +1,109 @@
+/** The calls of operators, which every service has. */
+import { z } from 'zod'
+import type { Api, Operation } from './call.ts'
+import { pageSchema } from './page.ts'
+
+/** Up to which a service counts: as many, or more. */
+export const lettersCountedMax = 1_000
+export const backlogCountedMax = 10_000
+
+export const partitionSchema = z.object({
+  partition: z.int(),
+  owner: z.string().nullable(),
+  leased: z.boolean(),
+  epoch: z.int(),
+  processed: z.int(),
+  lag: z.int().nullable(),
+  lagError: z.string().nullable(),
+  deadLetters: z.int(),
+})
+export type Partition = z.output<typeof partitionSchema>
+
+export const backlogItemSchema = z.object({
+  name: z.string(),
+  channel: z.string().nullable(),
+  count: z.int(),
+  oldestSeconds: z.number().nullable(),
+})
+export type BacklogItem = z.output<typeof backlogItemSchema>
+
+export const letterSchema = z.object({
+  letterid: z.string(),
+  partition: z.int(),
+  position: z.string(),
+  type: z.string().nullable(),
+  bookid: z.string().nullable(),
+  reason: z.string(),
+  status: z.string(),
+  redrivable: z.boolean(),
+  at: z.string(),
+})
+export type Letter = z.output<typeof letterSchema>
+
+export const openedLetterSchema = letterSchema.extend({
+  message: z.unknown().optional(),
+  fields: z.array(z.string()),
+})
+export type OpenedLetter = z.output<typeof openedLetterSchema>
+
+export type LetterFilter = {
+  reason?: string | undefined
+  bookid?: string | undefined
+  partition?: number | undefined
+}
+
+/** By their `operationId`. */
+export const operations = {
+  getReadiness: { method: 'GET', path: '/readyz', answer: z.object({ status: z.string() }) },
+  listPartitions: { method: 'GET', path: '/partitions', answer: pageSchema('partitions', partitionSchema) },
+  getBacklog: { method: 'GET', path: '/backlog', answer: pageSchema('backlog', backlogItemSchema) },
+  listDeadLetters: {
+    method: 'GET',
+    path: '/dead-letters',
+    query: ['reason', 'bookid', 'partition', 'limit', 'after'],
+    answer: pageSchema('deadLetters', letterSchema),
+  },
+  getDeadLetter: { method: 'GET', path: '/dead-letters/{letterid}', answer: openedLetterSchema },
+  redriveDeadLetter: { method: 'POST', path: '/dead-letters/{letterid}/redrive', answer: letterSchema },
+  redriveDeadLetters: {
+    method: 'POST',
+    path: '/dead-letters/redrive',
+    body: z.object({
+      reason: z.string().optional(),
+      bookid: z.string().optional(),
+      partition: z.int().optional(),
+      until: z.string(),
+    }),
+    answer: z.object({ redriven: z.int(), more: z.boolean(), until: z.string() }),
+  },
+  dropDeadLetter: { method: 'DELETE', path: '/dead-letters/{letterid}', answer: z.undefined() },
+} as const satisfies Record<string, Operation>
+
+export class OperatorsApi {
+  readonly #api: Api
+
+  constructor(api: Api) {
+    this.#api = api
+  }
+
+  /** @throws {ApiDown} also when the service is not ready. */
+  readiness = () => this.#api.call(operations.getReadiness)
+
+  partitions = async (): Promise<Partition[]> =>
+    (await this.#api.read(operations.listPartitions))?.items ?? []
+
+  backlog = async (): Promise<BacklogItem[]> => (await this.#api.read(operations.getBacklog))?.items ?? []
+
+  letters = ({ partition, ...query }: LetterFilter & { limit: number; after?: string | undefined }) =>
+    this.#api.call(operations.listDeadLetters, { query: { ...query, partition: partition?.toString() } })
+
+  letter = (letterid: string) => this.#api.read(operations.getDeadLetter, { params: { letterid } })
+
+  redrive = (letterid: string) => this.#api.call(operations.redriveDeadLetter, { params: { letterid } })
+
+  /** @param until letters that were set aside later are left alone. */
+  redriveLike = (filter: LetterFilter, until: string) =>
+    this.#api.call(operations.redriveDeadLetters, { body: { ...filter, until } })
+
+  drop = (letterid: string) => this.#api.call(operations.dropDeadLetter, { params: { letterid } })
+}

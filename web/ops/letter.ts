@@ -1,0 +1,40 @@
+/** How pages show a dead letter. */
+import { html } from 'hono/html'
+import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import type { Letter, LetterFilter } from '../apis/operators.ts'
+import type { Html } from '../html.ts'
+import type { Visit } from '../visit.ts'
+import { wordFor } from '../words/words.ts'
+
+/** Without a service, the letters of all. */
+export type LetterList = LetterFilter & { service?: ServiceName | undefined }
+
+export const isService = (text: string | undefined): text is ServiceName =>
+  (serviceNames as readonly (string | undefined)[]).includes(text)
+
+export const lettersPath = (list: LetterList = {}, path = '/ops/letters'): string => {
+  const given = Object.entries(list).filter(([, value]) => value !== undefined)
+  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]))
+  return query.size === 0 ? path : `${path}?${query}`
+}
+
+export const letterPath = (service: ServiceName, letterid: string): string =>
+  `/ops/letters/${service}/${letterid}`
+
+/** @returns the list that the address names. A reason is exact, with its spaces and breaks of lines. */
+export function letterListOf(visit: Visit): LetterList {
+  const service = visit.query('service')
+  const partition = visit.query('partition')
+  return {
+    service: isService(service) ? service : undefined,
+    reason: visit.c.req.query('reason') || undefined,
+    bookid: visit.query('bookid'),
+    partition: partition && /^\d{1,4}$/.test(partition) ? Number(partition) : undefined,
+  }
+}
+
+export function letterBadge({ words: { ops } }: Visit, { status, redrivable }: Letter): Html {
+  if (!redrivable) return html`<span class="badge bad">${ops.letters.lost}</span>`
+  const tone = status === 'Redriving' ? 'warm' : ''
+  return html`<span class="badge ${tone}">${wordFor(ops.letters.status, status)}</span>`
+}

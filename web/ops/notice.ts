@@ -1,0 +1,19 @@
+/** How pages show a notice to operators. */
+import { html } from 'hono/html'
+import type { Notice, NoticeFilter } from '../apis/notifier.ts'
+import type { Html } from '../html.ts'
+import type { Visit } from '../visit.ts'
+import { wordFor } from '../words/words.ts'
+
+export const noticesPath = (filter: NoticeFilter = {}): string => {
+  const given = Object.entries(filter).filter((it): it is [string, string] => it[1] !== undefined)
+  const query = new URLSearchParams(given)
+  return query.size === 0 ? '/ops/notices' : `/ops/notices?${query}`
+}
+
+export const noticePath = (noticeid: string): string => `/ops/notices/${noticeid}`
+
+const tones: Record<string, string> = { Sent: 'good', Pending: 'warm', Failed: 'bad' }
+
+export const noticeBadge = ({ words: { ops } }: Visit, { status }: Pick<Notice, 'status'>): Html =>
+  html`<span class="badge ${tones[status] ?? ''}">${wordFor(ops.notices.status, status)}</span>`

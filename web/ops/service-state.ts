@@ -1,0 +1,52 @@
+/** The state of a service, as operators see it. */
+import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import type { Apis } from '../apis/apis.ts'
+import type { BacklogItem, Partition } from '../apis/operators.ts'
+import { type Part, part } from '../part.ts'
+
+export type ServiceState = {
+  service: ServiceName
+  ready: Part<unknown>
+  partitions: Part<Partition[]>
+  backlog: Part<BacklogItem[]>
+}
+
+/** @returns all services, also those that do not answer. */
+export const readStates = (apis: Apis): Promise<ServiceState[]> =>
+  Promise.all(serviceNames.map((service) => readState(apis, service)))
+
+async function readState(apis: Apis, service: ServiceName): Promise<ServiceState> {
+  const { operators } = apis[service]
+  const [ready, partitions, backlog] = await Promise.all([
+    part(operators.readiness()),
+    part(operators.partitions()),
+    part(operators.backlog()),
+  ])
+  return { service, ready, partitions, backlog }
+}
+
+export const partsOf = ({ ready, partitions, backlog }: ServiceState): Part<unknown>[] => [
+  ready,
+  partitions,
+  backlog,
+]
+
+/** So that a page of a system with a thousand partitions is not a thousand rows long. */
+const shownMax = 64
+
+/** @returns the partitions to show, by number: if there are too many, those that need attention before the others. */
+export function choosePartitions(all: Partition[]): { shown: Partition[]; hidden: number } {
+  if (all.length <= shownMax) return { shown: all, hidden: 0 }
+  const needy = all.filter(needsAttention)
+  const shown = [...needy, ...all.filter((it) => !needsAttention(it))].slice(
+    0,
+    Math.max(shownMax, needy.length),
+  )
+  return {
+    shown: shown.toSorted((a, b) => a.partition - b.partition),
+    hidden: all.length - shown.length,
+  }
+}
+
+const needsAttention = ({ leased, lag, deadLetters }: Partition): boolean =>
+  !leased || lag === null || lag > 0 || deadLetters > 0
