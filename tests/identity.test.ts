@@ -86,10 +86,23 @@ const readReservation: Answers = {
   ...programs(200),
 }
 
+/** Of every service. No message is set aside, so the letter that is named does not exist. */
+const operators: Record<string, Call> = {
+  'GET /audit': { answers: { operator: 200 }, query: '?reason=review' },
+  'GET /partitions': { answers: { operator: 200 } },
+  'GET /backlog': { answers: { operator: 200 } },
+  'GET /dead-letters': { answers: { operator: 200 } },
+  'GET /dead-letters/{letterid}': { answers: { operator: 404 } },
+  'POST /dead-letters/{letterid}/redrive': { answers: { operator: 404 } },
+  'POST /dead-letters/redrive': { answers: { operator: 202 }, json: () => ({ all: true }) },
+  'DELETE /dead-letters/{letterid}': { answers: { operator: 404 } },
+}
+
 const calls: Record<ServiceName, Record<string, Call>> = {
   reservation: {
-    'GET /audit': { answers: { operator: 200 }, query: '?reason=review' },
+    ...operators,
     'GET /books': { answers: everyone(200) },
+    'GET /books/{bookid}': { answers: everyone(200) },
     'POST /reservations': {
       answers: { owner: 201, 'stock-manager': 201, ...programs(201) },
       json: () => ({ bookid: 'kept', userid: 'mina' }),
@@ -116,7 +129,7 @@ const calls: Record<ServiceName, Record<string, Call>> = {
     'DELETE /standings/{userid}/block': { answers: { 'stock-manager': 200, ...programs(200) } },
   },
   stock: {
-    'GET /audit': { answers: { operator: 200 }, query: '?reason=review' },
+    ...operators,
     'POST /stocks': {
       answers: { 'stock-manager': 201, ...programs(201) },
       json: () => ({ bookid: 'kept', qty: 1 }),
@@ -147,7 +160,7 @@ const calls: Record<ServiceName, Record<string, Call>> = {
     'DELETE /closing-days/{date}': { answers: { 'stock-manager': 204 } },
   },
   notifier: {
-    'GET /audit': { answers: { operator: 200 }, query: '?reason=review' },
+    ...operators,
     'PUT /customers/{userid}': {
       answers: { owner: [200, 201] },
       json: () => ({ email: 'mina@example.com' }),
@@ -159,6 +172,7 @@ const calls: Record<ServiceName, Record<string, Call>> = {
       answers: { operator: [200, 409] },
       json: () => ({ status: 'Suppressed' }),
     },
+    'GET /alerts': { answers: { operator: 200 } },
     // By its own token.
     'POST /alerts': { answers: everyone(401), json: () => ({ version: '4' }) },
   },
@@ -199,6 +213,7 @@ async function prepare(): Promise<Ids> {
     noticeid: notice.noticeid,
     purchaseid: purchase.body.purchaseid,
     date: '2031-01-01',
+    letterid: '0-1-0',
   }
 }
 

@@ -115,8 +115,14 @@ export function customers(stage: () => Stage): void {
     expect(await row.getByText('Cancel', { exact: true }).count()).toBe(0)
     await row.getByRole('link').click()
     await page.waitForURL(`/me/${reservationid}`)
-    const course = await page.locator('#course li span').allTextContents()
-    expect(course).toEqual(['Handed over', 'On the hold shelf', 'A copy was set aside', 'Reserved by you'])
+    // The notice of the hand-over may come later than the status, and a page of what has ended does not change by itself.
+    const course = async () => {
+      await page.reload()
+      return await page.locator('#course li span').allTextContents()
+    }
+    await expect
+      .poll(course)
+      .toEqual(['Handed over', 'On the hold shelf', 'A copy was set aside', 'Reserved by you'])
   })
 
   test('a change while the service of reservations restarts is shown, too', async () => {
