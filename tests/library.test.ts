@@ -189,7 +189,7 @@ test('the rules of a book, withdrawals and purchases that are declined', async (
 
   const { body: requests } = await stock.get<Body>('/purchase-requests')
   expect(requests).toMatchObject({
-    _embedded: { purchaseRequests: [{ bookid: 'solo', owned: 0, waiting: 3, onOrder: 0 }] },
+    _embedded: { purchaseRequests: [{ bookid: 'solo', shortage: 2, owned: 0, waiting: 3, onOrder: 0 }] },
   })
   expect((await stock.post('/purchase-requests/solo/decline', { note: 'Out of print.' })).status).toBe(204)
   expect(await becomes(fay, 'Failed')).toMatchObject({ reason: 'NotAcquired' })

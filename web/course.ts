@@ -28,7 +28,7 @@ export async function courseOf({ notifier }: Apis, it: Reservation): Promise<Ste
   return [...now, ...events, { at: createdAt, name: 'requested' }]
 }
 
-/** Every event has one on the console, over whichever channels its customer is notified. */
+/** Every event has one on the console, whatever other channels its customer has. */
 const isAbout = (notice: Notice, reservationid: string): boolean =>
   notice.reservationid === reservationid && notice.channel === 'console'
 

@@ -187,7 +187,7 @@ test('a key that is repeated while its first request commits takes no second slo
   expect(await standing(ann)).toEqual([row.reservationid])
 })
 
-test('a standing shows the oldest reservation first, whichever was committed first', async () => {
+test('a standing shows the oldest reservation first, in whatever order they were committed', async () => {
   const ann = newCustomer()
   const rows = range(3).map(() => asked(ann))
   for (const row of rows.toReversed()) await accept([row])

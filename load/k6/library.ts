@@ -26,7 +26,7 @@ const seconds = settings.seconds ?? 120
 /** How many copies a member of staff takes at a time. */
 const armful = 20
 
-// A 409 tells staff that the customer has canceled. Each call checks what it expects.
+// A 409 means that the customer has canceled. Each call checks what it expects.
 http.setResponseCallback(http.expectedStatuses(200, 201, 409))
 
 const collected = new Counter('collected')

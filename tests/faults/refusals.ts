@@ -15,7 +15,7 @@ const lookEveryMs = 300
 /** How long no letter has come once all are redriven. */
 const quietMs = 2_000
 
-/** So many kinds of reservations are told apart, by their ids. */
+/** So many kinds of reservations are distinguished, by their ids. */
 export const kinds = 6
 
 export async function prepareRefusals({ sql }: World): Promise<void> {

@@ -168,7 +168,7 @@ export const network: Rule[] = [
     },
   },
   {
-    claim: 'only the pages call services, and no pod of ours calls the pages',
+    claim: 'only the pages call services, and no other pod of the system calls the pages',
     faults: (manifests) =>
       processes(manifests).flatMap((it) =>
         callersOf(manifests, it)
