@@ -7,6 +7,7 @@ import { TestIssuer } from '../platform/identity/testing.ts'
 import { eventually } from './doubles/eventually.ts'
 import type { Ask } from './harness/client.ts'
 import { openDatabase } from './harness/database.ts'
+import { ServiceProcess } from './harness/service-process.ts'
 import { type System, startSystem } from './harness/system.ts'
 
 const callers = [
@@ -485,4 +486,23 @@ test('an issuer that is down keeps no customer from reserving with a token that 
   expect(refused.tookMs).toBeLessThan(2_000)
   issuer.answer = undefined
   await eventually(async () => (await reserve(await issuer.token({ userid: 'newer' }))).status === 201)
+})
+
+test('the pages, which have no login, show books, and explain why they show nothing that belongs to a person', async () => {
+  const { reservation, stock, notifier } = system
+  const env = { RESERVATION_URL: reservation.url, STOCK_URL: stock.url, NOTIFIER_URL: notifier.url }
+  const web = new ServiceProcess('web-0', { service: 'web', runtime: 'node', env })
+  await web.start()
+  const open = async (path: string) => {
+    const response = await fetch(web.url + path, {
+      headers: { cookie: 'as=customer%3Amina', 'accept-language': 'en' },
+    })
+    return [response.status, (await response.text()).includes('its pages have no login yet')]
+  }
+  const found = [await open('/'), await open('/me')]
+  expect(await web.finish()).toEqual([])
+  expect(found).toEqual([
+    [200, false],
+    [403, true],
+  ])
 })

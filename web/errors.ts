@@ -3,7 +3,7 @@
 import { html } from 'hono/html'
 import { HTTPException } from 'hono/http-exception'
 import type { Log } from '../platform/log.ts'
-import { ApiDown } from './apis/call.ts'
+import { ApiDown, LoginMissing } from './apis/call.ts'
 import type { Html } from './html.ts'
 import { notices } from './layout.ts'
 import type { Reply, Visit } from './visit.ts'
@@ -27,6 +27,8 @@ export function pageOfError(visit: Visit, error: unknown, log: Log): Reply {
       ? visit.fragment(notices(visit.words, [error.api], true), 503)
       : visit.show({ title: errors.down, main: down(visit), missing: [error.api] }, 503)
   }
+  if (error instanceof LoginMissing)
+    return explain(visit, 403, errors.login, html`<p>${errors.loginText}</p>`)
   if (error instanceof HTTPException && error.status === 403)
     return explain(visit, 403, errors.foreign, html`<p>${errors.foreignText}</p>`)
   if (error instanceof HTTPException && error.status === 413)

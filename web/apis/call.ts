@@ -60,6 +60,11 @@ export class ApiDown extends Error {
   }
 }
 
+/** The service wants to know who calls, and the pages have no login. */
+export class LoginMissing extends Error {
+  override name = 'LoginMissing'
+}
+
 const problemSchema = z.object({
   type: z.string(),
   title: z.string(),
@@ -81,12 +86,13 @@ export class Api {
     this.#log = log
   }
 
-  /** @throws {ApiDown} */
+  /** @throws {ApiDown} @throws {LoginMissing} */
   async call<Body extends z.ZodType>(
     operation: Operation<Body>,
     ask: Ask = {},
   ): Promise<Answer<z.output<Body>>> {
     const response = await this.#send(operation, ask)
+    if (response.status === 401) throw new LoginMissing(`${this.name} refuses calls without a token`)
     try {
       if (response.ok) {
         const body: unknown = response.status === 204 ? undefined : await response.json()

@@ -73,6 +73,9 @@ export const en = {
     downForm: 'Load this page again to send the form once more. Nothing is done twice.',
     unexpected: 'Something went wrong',
     unexpectedText: 'The fault is logged. Go back and try again; nothing is done twice.',
+    login: 'The pages cannot do this here',
+    loginText:
+      'This system asks everybody who they are, and its pages have no login yet. They show books alone.',
     foreign: 'This form was not sent from a page of this site',
     foreignText: 'Nothing was changed. Open the page here and send the form again.',
     tooLarge: 'That is too much text',
