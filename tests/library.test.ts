@@ -187,9 +187,14 @@ test('the rules of a book, withdrawals and purchases that are declined', async (
   expect([taken.status, taken.body]).toMatchObject([201, { qty: 0, held: 0, owned: 0, waiting: 3 }])
   expect(await becomes(fay, 'Waiting')).toMatchObject({ position: 1, waiting: 3 })
 
-  const { body: requests } = await stock.get<Body>('/purchase-requests')
-  expect(requests).toMatchObject({
-    _embedded: { purchaseRequests: [{ bookid: 'solo', shortage: 2, owned: 0, waiting: 3, onOrder: 0 }] },
+  type Requests = { _embedded: { purchaseRequests: { bookid: string }[] } }
+  const { body: requests } = await stock.get<Requests>('/purchase-requests')
+  // Books of the other tests are wanted, too.
+  expect(requests._embedded.purchaseRequests.find((it) => it.bookid === 'solo')).toMatchObject({
+    shortage: 2,
+    owned: 0,
+    waiting: 3,
+    onOrder: 0,
   })
   expect((await stock.post('/purchase-requests/solo/decline', { note: 'Out of print.' })).status).toBe(204)
   expect(await becomes(fay, 'Failed')).toMatchObject({ reason: 'NotAcquired' })
