@@ -23,7 +23,7 @@ const partitions = 8
 const shared = useSystem({ partitions })
 const readers = (count: number) => range(count).map((n) => `reader-${n}`)
 
-test.concurrent('R4: events deleted before they were read still lead to notices', async (context) => {
+test('R4: events deleted before they were read still lead to notices', async (context) => {
   await using system = await startOwnSystem(context, { partitions: 1 })
   await using producer = new Producer(system)
   await receive(system, 'book', 20)
@@ -36,7 +36,7 @@ test.concurrent('R4: events deleted before they were read still lead to notices'
   await allTold(system, readers(20))
 })
 
-test.concurrent('R4: an entry inserted between two events is not an event', async (context) => {
+test('R4: an entry inserted between two events is not an event', async (context) => {
   await using system = await startOwnSystem(context, { partitions: 1 })
   await using producer = new Producer(system)
   await receive(system, 'book', 5)
@@ -47,7 +47,7 @@ test.concurrent('R4: an entry inserted between two events is not an event', asyn
   await audit(system, { received: { book: 5 }, accepted: [] })
 })
 
-test.concurrent('while another client keeps deleting entries, every reservation has one outcome and one notice', async (context) => {
+test('while another client keeps deleting entries, every reservation has one outcome and one notice', async (context) => {
   await using system = await startOwnSystem(context, { partitions: 2 })
   await using producer = new Producer(system)
   const books = ['a', 'b', 'c', 'd']
@@ -71,7 +71,7 @@ test.concurrent('while another client keeps deleting entries, every reservation 
   await allTold(system, readers(200))
 })
 
-test.concurrent('a new database starts from the beginning, although Redis holds the streams of another', async (context) => {
+test('a new database starts from the beginning, although Redis holds the streams of another', async (context) => {
   const partitions = 2
   const before = await startOwnSystem(context, { partitions })
   await receive(before, 'book', 5)
