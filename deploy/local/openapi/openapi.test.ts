@@ -87,7 +87,7 @@ test('alerts need their own token, and what is not open to anyone a role where i
     return Object.values(document.paths).flatMap(Object.values<Operation>)
   })
   const open = calls.filter((it) => !it.security).map((it) => it.operationId)
-  expect([...new Set(open)]).toEqual(['listBooks', 'getLiveness', 'getReadiness'])
+  expect([...new Set(open)]).toEqual(['listBooks', 'getBook', 'getLiveness', 'getReadiness'])
   for (const { operationId, security, responses } of calls.filter((it) => it.security)) {
     if (operationId === 'postAlerts') expect(security).toEqual([{ alertToken: [] }])
     else
