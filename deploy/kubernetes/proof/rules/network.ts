@@ -122,7 +122,7 @@ const paths = serviceNames.flatMap((service) => {
   const document = JSON.parse(readFileSync(documentFile(service), 'utf8')) as Document
   return Object.entries(document.paths).map(([path, calls]) => {
     const tagged = (tag: string) => Object.values(calls).some(({ tags }) => tags?.includes(tag))
-    return { service, path, ofOperators: tagged('operator'), ofProbes: tagged('health') }
+    return { service, path, ofOperators: tagged('operator') || tagged('audit'), ofProbes: tagged('health') }
   })
 })
 const operatorsPaths = [...new Set(paths.filter((it) => it.ofOperators).map((it) => it.path))]
