@@ -62,6 +62,10 @@ function answersWhatIsStored({ calls, evidence }: Facts): string[] {
   })
 }
 
+/** A call that was refused in the end may have had its effect by an earlier try without an answer. */
+const mayHaveEffect = ({ end, tries }: Call) =>
+  end !== 'fail' || tries.slice(0, -1).some(({ status }) => status === 0 || status >= 500)
+
 function noRowWithoutRequest({ calls, evidence }: Facts): string[] {
   const { reservations, holds, commands, purchases } = evidence
   const known = new Set(reservations.map((row) => row.reservationid))
@@ -74,7 +78,7 @@ function noRowWithoutRequest({ calls, evidence }: Facts): string[] {
     (row) => String(callIdOf(row.traceparent)),
   )
   const asked = (kind: Call['kind']) =>
-    calls.filter((call) => call.kind === kind && call.end !== 'fail').length
+    calls.filter((call) => call.kind === kind && mayHaveEffect(call)).length
   const tooMany = commands.length - [...staffKinds].reduce((sum, kind) => sum + asked(kind), 0)
   return [
     ...unasked.map((row) => `reservation ${row.reservationid}: no client requested it`),
