@@ -7,12 +7,16 @@ import type { System } from './system.ts'
 export const reservedNotice = '##### 예약 완료 되었습니다 #####'
 export const canceledNotice = '##### 예약 취소 되었습니다 #####'
 
-/** Makes every call in order and checks its response. @param http how it sends them; with HTTPie by default. */
+/**
+ * Makes every call in order and checks its response. Cancels after the notice of the reservation, where the notifier's console is
+ * known: a notice that is no longer true would not be sent.
+ * @param http how it sends them; with HTTPie by default.
+ */
 export async function makeOriginalCalls(
-  system: Pick<System, 'reservation' | 'stock'>,
+  system: Pick<System, 'reservation' | 'stock'> & Partial<Pick<System, 'processes'>>,
   http: Http = httpie,
 ): Promise<void> {
-  const { reservation, stock } = system
+  const { reservation, stock, processes } = system
   const showsStatus = (id: string, status: string) =>
     eventually(async () => (await http('GET', reservation, `/reservations/${id}`)).body.status === status, {
       message: `Reservation ${id} never became ${status}`,
@@ -37,6 +41,7 @@ export async function makeOriginalCalls(
   expect(failure.status).toBe(201)
   await showsStatus(String(failure.body.reservationid), 'Failed')
 
+  if (processes) await noticesShown({ processes }, reservedNotice, 'test1')
   const cancellation = await http('PATCH', reservation, `/reservations/${id}`, 'status=Canceled')
   expect(cancellation).toMatchObject({ status: 200, body: { reservationid: id, status: 'Canceled' } })
   await eventually(async () => (await http('GET', stock, '/stocks/1')).body.qty === 3, {
@@ -45,7 +50,11 @@ export async function makeOriginalCalls(
 }
 
 /** Waits until the notifier's console shows a notice of this outcome. @returns how many it has shown so far. */
-export async function noticesShown(system: System, line: string, userid: string): Promise<number> {
+export async function noticesShown(
+  system: Pick<System, 'processes'>,
+  line: string,
+  userid: string,
+): Promise<number> {
   const lines = () =>
     system.processes.notifier.flatMap((process) =>
       process.logs.filter((log) => log.msg === line && log.userid === userid),
