@@ -1,6 +1,5 @@
 /** The texts of staff's pages. */
-
-const copies = (n: number) => (n === 1 ? '1 copy' : `${n} copies`)
+import { copies } from './en-counts.ts'
 
 export const enStaff = {
   /** Of all work pages. */
