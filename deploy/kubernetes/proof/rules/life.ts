@@ -34,6 +34,22 @@ export function preStopSeconds(container: Container): number {
 }
 
 const probes = { startupProbe: '/startupz', readinessProbe: '/readyz', livenessProbe: '/livez' }
+const isProduction = (manifests: Manifest[]) => settingsOf(manifests).PRODUCTION === 'true'
+
+const spreadOf = (deployment: Manifest, key: string): Container =>
+  deployment.spec.template.spec.topologySpreadConstraints?.find((it: Container) => it.topologyKey === key)
+
+/** Among the pods of the same Deployment and version, as far as possible. */
+function isSpread(deployment: Manifest, key: string): boolean {
+  const spread = spreadOf(deployment, key)
+  return (
+    spread?.maxSkew === 1 &&
+    spread.whenUnsatisfiable === 'ScheduleAnyway' &&
+    selects(spread.labelSelector.matchLabels, podLabelsOf(deployment)) &&
+    spread.matchLabelKeys?.join() === 'app.kubernetes.io/name,pod-template-hash'
+  )
+}
+
 
 export const life: Rule[] = [
   {
@@ -121,22 +137,21 @@ export const life: Rule[] = [
     breach: (manifests) => delete stock(manifests).spec.progressDeadlineSeconds,
   },
   {
-    claim: 'pods are spread over zones and hosts, and start even where that is impossible',
+    claim: 'pods of one version are spread over hosts, and start even where that is impossible',
+    faults: forProcesses((it) => !isSpread(it, 'kubernetes.io/hostname'), 'is not spread over hosts'),
+    breach: (manifests) => spreadOf(stock(manifests), 'kubernetes.io/hostname').matchLabelKeys.pop(),
+  },
+  {
+    claim:
+      'they are spread over zones in production only: where nodes have no zone, that would undo the spreading over hosts',
     faults: (manifests) =>
-      ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].flatMap((key) =>
-        forProcesses(
-          (it) =>
-            !it.spec.template.spec.topologySpreadConstraints?.some(
-              (spread: Container) =>
-                spread.topologyKey === key &&
-                spread.maxSkew === 1 &&
-                spread.whenUnsatisfiable === 'ScheduleAnyway' &&
-                selects(spread.labelSelector.matchLabels, podLabelsOf(it)),
-            ),
-          `is not spread by ${key}`,
-        )(manifests),
-      ),
-    breach: (manifests) => stock(manifests).spec.template.spec.topologySpreadConstraints.pop(),
+      forProcesses(
+        (it) => isSpread(it, 'topology.kubernetes.io/zone') !== isProduction(manifests),
+        'is spread over zones where there are none, or not where there are',
+      )(manifests),
+    breach: (manifests) => {
+      settingsOf(manifests).PRODUCTION = 'false'
+    },
   },
   {
     claim: 'a drain evicts one pod of a Deployment at a time, and unhealthy pods do not block it',
