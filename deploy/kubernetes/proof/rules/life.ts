@@ -209,3 +209,14 @@ export const life: Rule[] = [
     },
   },
 ]
+  {
+    claim:
+      'every Service has an address that outlives its pods, so that no caller keeps the old one of a replaced pod',
+    faults: (manifests) =>
+      ofKind(manifests, 'Service')
+        .filter(({ spec }) => spec.clusterIP !== undefined || spec.type === 'ExternalName')
+        .map((it) => `${nameOf(it)} has no address of its own`),
+    breach: (manifests) => {
+      find(manifests, 'Service', 'stock').spec.clusterIP = 'None'
+    },
+  },
