@@ -25,6 +25,7 @@ const forProcesses = forAll(processes)
 const forServices = forAll(services)
 
 const stock = (manifests: Manifest[]) => find(manifests, 'Deployment', 'stock')
+const migration = (manifests: Manifest[]) => find(manifests, 'Job', 'migrate')
 const pages = (manifests: Manifest[]) => find(manifests, 'Deployment', 'web')
 
 /** How long a container keeps serving before SIGTERM. */
@@ -33,7 +34,6 @@ export function preStopSeconds(container: Container): number {
   return command === 'sleep' ? Number(seconds) : Number.NaN
 }
 
-const probes = { startupProbe: '/startupz', readinessProbe: '/readyz', livenessProbe: '/livez' }
 const isProduction = (manifests: Manifest[]) => settingsOf(manifests).PRODUCTION === 'true'
 
 const spreadOf = (deployment: Manifest, key: string): Container =>
@@ -50,6 +50,7 @@ function isSpread(deployment: Manifest, key: string): boolean {
   )
 }
 
+const probes = { startupProbe: '/startupz', readinessProbe: '/readyz', livenessProbe: '/livez' }
 
 export const life: Rule[] = [
   {
@@ -184,6 +185,14 @@ export const life: Rule[] = [
     },
   },
   {
+    claim: 'the migration waits some minutes for stores that start with it, and says so, instead of failing',
+    faults: (manifests) => {
+      const [command, wait] = mainOf(migration(manifests)).args
+      return command === 'deploy/ops/migrate.ts' && wait === '--wait=300' ? [] : ['It fails at once']
+    },
+    breach: (manifests) => mainOf(migration(manifests)).args.pop(),
+  },
+  {
     claim: 'the pages wait for nothing: they have no stores, and a service that is down shows on them',
     faults: (manifests) =>
       containersOf(pages(manifests))
@@ -208,7 +217,6 @@ export const life: Rule[] = [
       find(manifests, 'Service', 'stock').spec.ports[0].targetPort = 'web'
     },
   },
-]
   {
     claim:
       'every Service has an address that outlives its pods, so that no caller keeps the old one of a replaced pod',
@@ -220,3 +228,4 @@ export const life: Rule[] = [
       find(manifests, 'Service', 'stock').spec.clusterIP = 'None'
     },
   },
+]
