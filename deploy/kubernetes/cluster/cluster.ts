@@ -6,8 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { root } from '../../local/root.ts'
 import { sources } from './cache.ts'
 import { run } from './commands.ts'
-import { startControlPlane } from './control-plane.ts'
-import { startKubelet } from './kubelet.ts'
+import { startApi, startControllers } from './control-plane.ts'
+import { enforcePolicies, startKubelet } from './kubelet.ts'
 import { Node } from './node.ts'
 import { relay } from './relay.ts'
 
@@ -54,14 +54,16 @@ export class Cluster implements AsyncDisposable {
         join(sources, 'node/network.sh'),
         nodes.map(({ pid }) => String(pid)),
       )
-      startControlPlane(nodes[0], bin, pki)
+      startApi(nodes[0], bin, pki)
       const { kubeconfig, close } = await openApi(nodes[0], dir)
       const cluster = new Cluster(nodes, kubeconfig, options, close)
       await cluster.eventually('the API server', () => cluster.kubectl('get', '--raw', '/readyz'))
+      startControllers(nodes[0], bin, pki)
       await Promise.all(nodes.map((node) => startKubelet(node, { bin, pki, archives })))
       await cluster.eventually('the nodes', () =>
         cluster.kubectl('wait', '--for=condition=ready', 'nodes', 'n1', 'n2', '--timeout=10s'),
       )
+      for (const node of nodes) enforcePolicies(node, { bin, pki, archives })
       await cluster.kubectl('apply', '-f', join(sources, 'addons.yaml'))
       await cluster.#addVolumes()
       const addons = ['-n', 'kube-system', 'deployment', '--all', '--timeout=2m']
@@ -97,7 +99,9 @@ export class Cluster implements AsyncDisposable {
       join(sources, 'node/network.sh'),
       this.nodes.map(({ pid }) => String(pid)),
     )
-    await startKubelet(started, { bin: this.bin, pki: join(this.#dir, 'pki'), archives: [] })
+    const options = { bin: this.bin, pki: join(this.#dir, 'pki'), archives: [] }
+    await startKubelet(started, options)
+    enforcePolicies(started, options)
   }
 
   /** The beginning of a command line in the network of a pod on the first node. */

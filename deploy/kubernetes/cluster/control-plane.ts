@@ -2,11 +2,12 @@
 import { join } from 'node:path'
 import type { Node } from './node.ts'
 
+const options = (all: Record<string, string>) =>
+  Object.entries(all).map(([name, value]) => `--${name}=${value}`)
+
 /** @param pki is the folder of certificates. */
-export function startControlPlane(node: Node, bin: string, pki: string): void {
+export function startApi(node: Node, bin: string, pki: string): void {
   const file = (name: string) => join(pki, name)
-  const options = (all: Record<string, string>) =>
-    Object.entries(all).map(([name, value]) => `--${name}=${value}`)
   const client = 'http://127.0.0.1:2379'
   const peer = 'http://127.0.0.1:2380'
   node.launch(
@@ -51,6 +52,11 @@ export function startControlPlane(node: Node, bin: string, pki: string): void {
       'enable-aggregator-routing': 'true',
     }),
   )
+}
+
+/** Call it when the API server is ready: they end if it refuses them. */
+export function startControllers(node: Node, bin: string, pki: string): void {
+  const file = (name: string) => join(pki, name)
   const as = (name: string) => ({
     kubeconfig: file(`${name}.kubeconfig`),
     'authentication-kubeconfig': file(`${name}.kubeconfig`),

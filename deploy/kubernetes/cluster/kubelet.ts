@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { clusterImage } from './images.ts'
-import { cgroupOf, type Node } from './node.ts'
+import type { Node } from './node.ts'
 
 const services = '198.19.0.0/24'
 
@@ -17,7 +17,7 @@ export async function startKubelet(node: Node, { bin, pki, archives }: KubeletOp
   const write = (path: string, content: object) => writeFile(file(path), JSON.stringify(content, null, 2))
   await writeFile(file('containerd.toml'), containerdConfig(dir, bin))
   await write('cni/10-pods.conflist', podNetwork(dir, number))
-  await write('kubelet.yaml', kubeletConfig(dir, name, pki))
+  await write('kubelet.yaml', kubeletConfig(node, pki))
   await write('proxy.yaml', proxyConfig(name, pki))
   await writeFile(file('resolv.conf'), '')
 
@@ -32,8 +32,11 @@ export async function startKubelet(node: Node, { bin, pki, archives }: KubeletOp
     ...['--root-dir', file('kubelet'), '--hostname-override', name, '--node-ip', node.address],
   )
   node.launch(join(bin, 'kube-proxy'), '--config', file('proxy.yaml'))
-  // It reads the pods, namespaces and policies of all namespaces.
-  node.launch(join(bin, 'network-policies'), name, join(pki, 'admin.kubeconfig'), services)
+}
+
+/** Call it when the API server knows the node. The enforcer reads the pods, namespaces and policies of all namespaces. */
+export function enforcePolicies(node: Node, { bin, pki }: KubeletOptions): void {
+  node.launch(join(bin, 'network-policies'), node.name, join(pki, 'admin.kubeconfig'), services)
 }
 
 async function untilAnswered(ask: () => Promise<unknown>): Promise<void> {
@@ -87,7 +90,7 @@ const podNetwork = (dir: string, number: number) => ({
   ],
 })
 
-const kubeletConfig = (dir: string, name: string, pki: string) => ({
+const kubeletConfig = ({ dir, name, cgroup }: Node, pki: string) => ({
   apiVersion: 'kubelet.config.k8s.io/v1beta1',
   kind: 'KubeletConfiguration',
   authentication: {
@@ -100,7 +103,7 @@ const kubeletConfig = (dir: string, name: string, pki: string) => ({
   tlsPrivateKeyFile: join(pki, `${name}.key`),
   containerRuntimeEndpoint: `unix://${dir}/containerd.sock`,
   cgroupDriver: 'cgroupfs',
-  cgroupRoot: `/${cgroupOf(name)}`,
+  cgroupRoot: `/${cgroup}`,
   failCgroupV1: false,
   failSwapOn: false,
   clusterDomain: 'cluster.local',

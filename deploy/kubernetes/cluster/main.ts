@@ -71,10 +71,20 @@ async function start(k6?: string): Promise<Cluster> {
   return cluster
 }
 
+/** Ctrl-C ends the cluster, too. */
+function endOnSignal(cluster: Cluster): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, async () => {
+      await cluster[Symbol.asyncDispose]()
+      process.exit(1)
+    })
+}
+
 async function play(chosen: Scene[]): Promise<boolean> {
   const k6 = findK6()
   if (!k6) throw new Error(howToInstall)
   await using cluster = await start(k6)
+  endOnSignal(cluster)
   const stage = new Stage(cluster, k6)
   await stage.placeCallers()
   for (const scene of chosen) {

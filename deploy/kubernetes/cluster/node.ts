@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { leash } from '../../local/processes/leash.ts'
 import { sources } from './cache.ts'
@@ -44,8 +44,14 @@ export class Node {
     const args = [...spaces, '--fork', '--kill-child', join(sources, 'node/init.sh'), name, pause]
     const unshare = spawn('unshare', args, { stdio: ['ignore', log, log], detached: true })
     const pid = await processOf(unshare.pid!, 'pause')
-    for (const controller of controllers()) makeCgroup(controller, name)
-    return new Node(name, number, dir, pid, unshare)
+    const node = new Node(name, number, dir, pid, unshare)
+    for (const controller of controllers()) makeCgroup(controller, node.cgroup)
+    return node
+  }
+
+  /** Its pods are below a cgroup of its own. */
+  get cgroup(): string {
+    return `bookreservation-${basename(dirname(this.dir))}-${this.name}`
   }
 
   get address(): string {
@@ -78,7 +84,8 @@ export class Node {
     await ended
     while (isRunning(this.pid)) await delay(20)
     this.#unleash()
-    for (const controller of controllers()) await removeCgroup(join(cgroups, controller, cgroupOf(this.name)))
+    // runc uses version 2, too, where it is mounted beside version 1.
+    for (const it of [...controllers(), 'unified']) await removeCgroup(join(cgroups, it, this.cgroup))
   }
 }
 
@@ -103,14 +110,11 @@ function read(path: string): string {
 
 const isRunning = (pid: number) => read(`/proc/${pid}/stat`) !== ''
 
-/** Its pods are below a cgroup of its own. */
-export const cgroupOf = (name: string): string => `bookreservation-${name}`
-
 /** The hierarchies of version 1. */
 const controllers = () => readdirSync(cgroups).filter((it) => !it.includes(',') && it !== 'unified')
 
 function makeCgroup(controller: string, name: string): void {
-  const path = join(cgroups, controller, cgroupOf(name))
+  const path = join(cgroups, controller, name)
   mkdirSync(path, { recursive: true })
   // A new cgroup of this controller has none, and so cannot have processes.
   if (controller === 'cpuset')
