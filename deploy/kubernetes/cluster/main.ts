@@ -93,7 +93,7 @@ async function play(chosen: Scene[]): Promise<boolean> {
     try {
       await scene.play(stage)
     } catch (error) {
-      stage.check('played to its end', (error as Error).message.split('\n')[0]!, 'no error', false)
+      stage.check('played to its end', (error as Error).message.slice(0, 60), 'no error', false)
       console.error(error)
       if (scene === scenes[0]) break
     }

@@ -1,8 +1,8 @@
 /** `overlays/dev` on an empty cluster, by the commands of deploy/README.md. */
-import type { Scene } from '../stage.ts'
+import type { Scene, Stage } from '../stage.ts'
 
 type Pod = {
-  metadata: { name: string; labels: Record<string, string> }
+  metadata: { name: string; labels: Record<string, string>; deletionTimestamp?: string }
   spec: { nodeName: string }
   status: { phase: string; containerStatuses?: { restartCount: number }[] }
 }
@@ -23,9 +23,19 @@ export const deployment: Scene = {
     const { items } = await stage.json<{ items: Pod[] }>('pods')
     const failed = items.filter(({ status }) => status.phase === 'Failed')
     stage.check('pods that failed meanwhile', failed.length, '0', failed.length === 0)
-    const alone = ['reservation', 'stock', 'notifier', 'web'].filter((name) => nodesOf(items, name).size < 2)
-    stage.check('Deployments with both pods on one node', alone.join() || 'none', 'none', alone.length === 0)
+    await checkSpread(stage)
   },
+}
+
+export const deployments = ['reservation', 'stock', 'notifier', 'web'] as const
+
+/** A row for the Deployments whose pods share a node. Pods that are about to go do not count. */
+export async function checkSpread(stage: Stage): Promise<void> {
+  const { items } = await stage.json<{ items: Pod[] }>('pods')
+  const staying = items.filter(({ metadata }) => !metadata.deletionTimestamp)
+  const crowded = deployments.filter((name) => nodesOf(staying, name).size < 2)
+  const measured = crowded.join(', ') || 'none'
+  stage.check('Deployments with all pods on one node', measured, 'none', crowded.length === 0)
 }
 
 const nodesOf = (pods: Pod[], name: string) =>

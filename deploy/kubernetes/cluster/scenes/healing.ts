@@ -11,7 +11,7 @@ type Pod = {
 }
 
 /** To be started, and to be seen by the kubelet: pods are listed once a second. */
-const startSeconds = 10
+const startSeconds = 15
 
 export const healing: Scene = {
   name: 'healing',

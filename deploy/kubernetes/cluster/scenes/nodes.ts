@@ -1,5 +1,7 @@
 /** A node is drained, and then the same node is lost: process 1 is killed, as if its power was cut. */
+
 import type { Scene, Stage } from '../stage.ts'
+import { deployments } from './deployment.ts'
 
 /** `node-monitor-grace-period` of the controllers, after which calls to its pods end. */
 const noticedSeconds = 50
@@ -18,7 +20,7 @@ export const nodes: Scene = {
     stage.checkTally(await leave(), 3_000)
     await cluster.kubectl('uncordon', 'n2')
     // Both nodes have a pod of each again.
-    for (const name of ['reservation', 'stock', 'notifier', 'web']) {
+    for (const name of deployments) {
       await stage.kubectl('rollout', 'restart', `deployment/${name}`)
       await stage.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=4m')
     }

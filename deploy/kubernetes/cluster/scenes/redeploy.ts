@@ -1,5 +1,7 @@
 /** Every Deployment is replaced while customers ask: restarted, and by a new version beside the old one. */
+
 import type { Scene } from '../stage.ts'
+import { checkSpread, deployments } from './deployment.ts'
 
 const least = 20_000
 
@@ -9,12 +11,13 @@ export const redeploy: Scene = {
   async play(stage) {
     const before = await stage.reservations()
     const leave = await stage.customers(await stage.stockBooks(), 2)
-    for (const name of ['reservation', 'stock', 'notifier', 'web']) {
+    for (const name of deployments) {
       const since = performance.now()
       await stage.kubectl('rollout', 'restart', `deployment/${name}`)
       await stage.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=4m')
       stage.took(`${name}: both pods replaced`, since, 60)
     }
+    await checkSpread(stage)
     const tally = await leave()
     stage.checkTally(tally, least)
     const after = await stage.cluster.eventually('every reservation to be decided', async () => {

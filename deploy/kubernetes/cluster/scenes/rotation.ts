@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 import { root } from '../../../local/root.ts'
 import { cache } from '../cache.ts'
 import type { Scene, Stage } from '../stage.ts'
-import { overlay } from './deployment.ts'
+import { deployments, overlay } from './deployment.ts'
 
 const password = 'rotated-stock-database'
 
@@ -46,7 +46,7 @@ async function upgrade(stage: Stage, changes: object): Promise<void> {
     await writeFile(join(dir, 'kustomization.yaml'), JSON.stringify(content))
     await stage.kubectl('delete', 'job', 'migrate', '--ignore-not-found')
     await stage.cluster.kubectl('apply', '-k', dir)
-    for (const name of ['reservation', 'stock', 'notifier', 'web'])
+    for (const name of deployments)
       await stage.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=10m')
   } finally {
     await rm(dir, { recursive: true, force: true })
