@@ -20,8 +20,6 @@ export type ClusterOptions = {
   dir: string
 }
 
-const startMs = 120_000
-
 export class Cluster implements AsyncDisposable {
   /** The control plane runs on the first. */
   readonly nodes: [Node, Node]
@@ -126,9 +124,9 @@ export class Cluster implements AsyncDisposable {
     return [...node.enter, 'nsenter', `--target=${pid}`, '--net', '--']
   }
 
-  /** Calls until it does not throw. @throws the last error after two minutes. */
-  async eventually<Found>(what: string, ask: () => Promise<Found>): Promise<Found> {
-    const deadline = performance.now() + startMs
+  /** Calls until it does not throw. @throws the last error when the time is over. */
+  async eventually<Found>(what: string, ask: () => Promise<Found>, seconds = 120): Promise<Found> {
+    const deadline = performance.now() + seconds * 1_000
     for (;;) {
       try {
         return await ask()

@@ -89,12 +89,12 @@ async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal):
         const limit = delay(answerMs, undefined, { ref: false }).then(() => {
           throw new Error(`no answer within ${answerMs / 1000} s`)
         })
-        const { status } = await Promise.race([
+        const { status, body } = await Promise.race([
           connection.exchange(kind.request(`fresh-${what.length}`, count)),
           limit,
         ])
         connection.close()
-        if (!accept(kind, status)) fail(`${what}, fresh: ${status}`)
+        if (!accept(kind, status)) fail(`${what}, fresh: ${status} ${body.slice(0, 120)}`)
       } catch (error) {
         fail(`${what}, fresh: ${(error as Error).message}`)
       }

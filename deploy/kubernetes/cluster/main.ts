@@ -16,6 +16,7 @@ import { autoscaling } from './scenes/autoscaling.ts'
 import { calls } from './scenes/calls.ts'
 import { deployment } from './scenes/deployment.ts'
 import { healing } from './scenes/healing.ts'
+import { monitoring } from './scenes/monitoring.ts'
 import { nodes } from './scenes/nodes.ts'
 import { redeploy } from './scenes/redeploy.ts'
 import { restore } from './scenes/restore.ts'
@@ -34,6 +35,7 @@ const scenes: [Scene, ...Scene[]] = [
   redeploy,
   autoscaling,
   volumes,
+  monitoring,
   nodes,
   rotation,
   restore,

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Like the official image, as far as the manifests need it: the first start creates the database, and arguments are options of the server.
 set -eu
+mkdir -p "$PGDATA"
+chmod 700 "$PGDATA"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   password=$(mktemp)
   printf %s "$POSTGRES_PASSWORD" >"$password"

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { root } from '../../../local/root.ts'
 import { run } from '../commands.ts'
 import { k6Image } from '../images.ts'
@@ -17,6 +18,8 @@ const patience = [
 ]
 /** `load/k6/autoscale.ts`, shortened: 15 s of few arrivals, a minute of many, and few again. */
 const env = { RATE: '400', SECONDS: '180' }
+/** k6 receives its books first, which may take a minute. */
+const outSeconds = 180
 
 export const autoscaling: Scene = {
   name: 'autoscaling',
@@ -31,35 +34,45 @@ export const autoscaling: Scene = {
     await cluster.kubectl(
       ...['apply', '-n', namespace, '-f', 'deploy/kubernetes/components/load/network-policy.yaml'],
     )
-    await uploadScript(stage)
-    const since = performance.now()
-    await cluster.apply(k6Job())
-    await cluster.eventually('more pods', async () => {
-      if ((await replicas(stage)) <= 2) throw new Error('still two')
-    })
-    stage.took(`more than two pods of reservation, at ${target} CPU each`, since, 120)
-    let most = 0
-    const watching = (async () => {
-      while (!(await isOver(stage))) most = Math.max(most, await replicas(stage))
-    })()
-    await watching
-    stage.check('pods at most', most, '3 or more', most >= 3)
-    const quiet = performance.now()
-    await cluster.eventually('two pods', async () => {
-      if ((await replicas(stage)) !== 2) throw new Error(`${await replicas(stage)} pods`)
-    })
-    stage.took('two pods again, after k6', quiet, 120)
-    const failed = await stage.kubectl('get', 'job', 'k6', '-o', 'jsonpath={.status.failed}')
-    const log = await stage.kubectl('logs', 'job/k6', '--tail=60')
-    if (failed) console.log(log)
-    stage.check(
-      "k6's own thresholds: requests, decisions, copies",
-      failed ? 'crossed' : 'held',
-      'held',
-      !failed,
-    )
-    await stage.kubectl('delete', 'job', 'k6')
-    await cluster.kubectl('apply', '-k', overlay)
+    try {
+      await uploadScript(stage)
+      const since = performance.now()
+      await cluster.apply(k6Job())
+      await cluster.eventually(
+        'more pods',
+        async () => {
+          if ((await replicas(stage)) <= 2) throw new Error('still two')
+        },
+        outSeconds,
+      )
+      stage.took(`more than two pods of reservation, at ${target} CPU each`, since, outSeconds)
+      let most = 0
+      while (!(await isOver(stage))) {
+        most = Math.max(most, await replicas(stage))
+        await delay(1_000)
+      }
+      stage.check('pods at most', most, '3 or more', most >= 3)
+      const quiet = performance.now()
+      await cluster.eventually('two pods', async () => {
+        if ((await replicas(stage)) !== 2) throw new Error(`${await replicas(stage)} pods`)
+      })
+      stage.took('two pods again, after k6', quiet, 120)
+      const failed = await stage.kubectl('get', 'job', 'k6', '-o', 'jsonpath={.status.failed}')
+      const log = await stage.kubectl('logs', 'job/k6', '--tail=60')
+      if (failed) console.log(log)
+      stage.check(
+        "k6's own thresholds: requests, decisions, copies",
+        failed ? 'crossed' : 'held',
+        'held',
+        !failed,
+      )
+    } catch (error) {
+      console.log(await stage.kubectl('logs', 'job/k6', '--tail=20'))
+      throw error
+    } finally {
+      await stage.kubectl('delete', 'job', 'k6', '--ignore-not-found')
+      await cluster.kubectl('apply', '-k', overlay)
+    }
   },
 }
 
@@ -76,7 +89,9 @@ async function uploadScript(stage: Stage): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-k6-'))
   try {
     const archive = join(dir, 'script.tar')
-    await run(stage.k6, ['archive', 'load/k6/autoscale.ts', '-O', archive], { cwd: root })
+    // An archive keeps the options that it was made with.
+    const settings = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`])
+    await run(stage.k6, ['archive', 'load/k6/autoscale.ts', '-O', archive, ...settings], { cwd: root })
     await stage.kubectl('create', 'configmap', 'load-script', `--from-file=script.tar=${archive}`)
   } finally {
     await rm(dir, { recursive: true, force: true })
@@ -101,11 +116,7 @@ const k6Job = () => ({
             name: 'k6',
             image: k6Image,
             imagePullPolicy: 'Never',
-            args: [
-              'run',
-              ...Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`]),
-              '/script/script.tar',
-            ],
+            args: ['run', '/script/script.tar'],
             env: [
               { name: 'RESERVATION_URL', value: 'http://reservation:8081' },
               { name: 'STOCK_URL', value: 'http://stock:8082' },

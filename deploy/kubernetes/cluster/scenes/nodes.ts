@@ -17,13 +17,13 @@ export const nodes: Scene = {
     const drained = performance.now()
     await cluster.kubectl('drain', 'n2', '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=4m')
     stage.took('drained', drained, 90)
-    stage.checkTally(await leave(), 3_000)
     await cluster.kubectl('uncordon', 'n2')
     // Both nodes have a pod of each again.
     for (const name of deployments) {
       await stage.kubectl('rollout', 'restart', `deployment/${name}`)
       await stage.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=4m')
     }
+    stage.checkTally(await leave(), 5_000)
 
     const before = await total(stage)
     const [, lost] = cluster.nodes

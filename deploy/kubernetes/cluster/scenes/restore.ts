@@ -65,7 +65,7 @@ export const restore: Scene = {
     const next = await reserve(stage, 'next')
     stage.check('the same after another receipt', next, 'Reserved', next === 'Reserved')
     const [[after]] = (await stage.sql(
-      "select count(*) from reservation.reservation where user_id = 'after'",
+      "select count(*) from reservation.reservation where userid = 'after'",
     )) as [[string]]
     stage.check('reservations from after the backup', after, '0', after === '0')
     await stage.cluster.kubectl('apply', '-k', overlay).catch(() => {})
