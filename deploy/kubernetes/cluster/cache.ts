@@ -33,6 +33,10 @@ export async function cached(
   await rm(unfinished, { recursive: true, force: true })
   await make(unfinished)
   await rename(unfinished, path)
+  // Those of earlier sources take gigabytes.
+  for (const other of await readdir(cache))
+    if (other.startsWith(`${name}-`) && join(cache, other) !== path)
+      await rm(join(cache, other), { recursive: true })
   return path
 }
 

@@ -35,10 +35,10 @@ const scenes: [Scene, ...Scene[]] = [
   redeploy,
   autoscaling,
   volumes,
-  monitoring,
-  nodes,
   rotation,
   restore,
+  monitoring,
+  nodes,
 ]
 
 const width = Math.max(...scenes.map(({ name }) => name.length))
