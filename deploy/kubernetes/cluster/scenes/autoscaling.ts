@@ -10,7 +10,7 @@ import { namespace, type Scene, type Stage } from '../stage.ts'
 import { overlay } from './deployment.ts'
 
 /** A laptop reaches no 700m in each of two pods beside stores and k6, and the test does not wait five minutes. */
-const target = '100m'
+const target = '40m'
 const patience = [
   { op: 'replace', path: '/spec/metrics/0/resource/target/averageValue', value: target },
   { op: 'replace', path: '/spec/behavior/scaleDown/stabilizationWindowSeconds', value: 30 },
