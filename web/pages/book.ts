@@ -95,7 +95,8 @@ function reserveForm(visit: Visit, bookid: string, chance: Chance | { type: 'unk
 ${keyField()}
 <button>${submit}</button>
 </form>`
-  const choose = html`<p><a role="button" href="/as?to=${encodeURIComponent(path)}">${words.book.choose}</a></p>`
+  const entering = visit.hasLogin ? words.book.login : words.book.choose
+  const choose = html`<p><a role="button" href="${visit.entrance(path)}">${entering}</a></p>`
   const button = submit === '' ? '' : who ? form() : choose
   return html`<section class="offer">${text ? html`<p>${text}</p>` : ''}${button}</section>`
 }

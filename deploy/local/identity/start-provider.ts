@@ -1,0 +1,37 @@
+/** Starts the local provider, for pages at a port that is known before. */
+import { join } from 'node:path'
+import { type Child, startChild } from '../processes/child.ts'
+import { onPort } from '../processes/free-port.ts'
+import { root } from '../root.ts'
+import { compileCache, programOf } from '../service.ts'
+
+/** Of the pages. */
+export const clientId = 'web'
+
+const startupMaxMs = 20_000
+
+export type LocalProvider = Child & { port: number; url: string }
+
+export type ProviderOptions = {
+  /** 0 is any free one. */
+  port: number
+  clientSecret: string
+  /** The origin of the pages, as browsers see it. */
+  pagesUrl: string
+  onLine?: (line: string) => void
+}
+
+/** It runs on Node, on whatever the services run. @param last started before; its port is used again. */
+export const startProvider = (options: ProviderOptions, last?: LocalProvider): Promise<LocalProvider> =>
+  onPort(last?.port ?? options.port, async (port) => {
+    const { clientSecret, pagesUrl, onLine = () => {} } = options
+    const child = await startChild({
+      name: 'provider',
+      command: programOf.node,
+      args: [join(root, 'deploy/local/identity/provider.ts')],
+      env: { ...compileCache, PORT: String(port), CLIENT_SECRET: clientSecret, PAGES_URL: pagesUrl },
+      onLine,
+    })
+    await child.line(/^listening$/, startupMaxMs)
+    return { ...child, port, url: `http://localhost:${port}` }
+  })
