@@ -1,0 +1,179 @@
+/** People log in at a real provider, and act through the pages as themselves alone. `login.long.test.ts` has the rest. */
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
+import { eventually } from '../doubles/eventually.ts'
+import { asProgram, LoginStage } from './login-stage.ts'
+import { useStage } from './stage.ts'
+
+const stage = useStage(() => LoginStage.start())
+
+const cookieOf = async (page: Page, name = 'session') =>
+  (await page.context().cookies()).find((it) => it.name === name)
+
+test('the life of a reservation: a customer logs in and reserves, staff hand over, and both are recorded', async () => {
+  const { system } = stage()
+  await system.stock.post('/stocks', { bookid: 'momo', qty: 1, title: 'Momo' }, asProgram)
+  await eventually(async () => (await system.reservation.get('/books/momo')).status === 200)
+  const mina = await stage().window()
+  await mina.goto('/book/momo')
+  await mina.getByText('1 copy available').waitFor()
+  await mina.getByRole('link', { name: 'Log in to reserve' }).click()
+  await stage().choose(mina, 'mina')
+  await mina.waitForURL('/book/momo')
+  expect(await mina.getByRole('complementary').textContent()).toContain('You are mina, customer.')
+  await mina.getByRole('button', { name: 'Reserve' }).click()
+  await mina.locator('.badge', { hasText: 'Reserved' }).waitFor()
+
+  const jun = await stage().window()
+  await jun.goto('/shelf/pull')
+  await stage().choose(jun, 'jun')
+  await jun.waitForURL('/shelf/pull')
+  await jun.getByRole('button', { name: /shelf/i }).first().click()
+  await mina.locator('.badge', { hasText: 'Ready to collect' }).waitFor()
+  await jun.goto('/desk?scan=mina')
+  await jun
+    .getByRole('button', { name: /hand over/i })
+    .first()
+    .click()
+  await mina.locator('.badge', { hasText: 'Collected' }).waitFor()
+  const authors = await system.sql<{ authid: string }[]>`
+    select distinct authid from stock.event_log where authid is not null order by authid`
+  expect(authors.map((it) => it.authid)).toEqual(expect.arrayContaining(['jun', 'mina', 'program']))
+})
+
+test('a customer sees no page of staff, and the choice of a role is gone', async () => {
+  const page = await stage().logIn('mina', { allowed: /40[34]/ })
+  expect((await page.goto('/desk'))!.status()).toBe(403)
+  await page.getByRole('heading', { name: 'This page is for others' }).waitFor()
+  expect((await page.goto('/as'))!.status()).toBe(404)
+  await page.context().addCookies([{ name: 'as', value: 'operator:ops', url: stage().url }])
+  expect((await page.goto('/ops'))!.status()).toBe(403)
+})
+
+describe('a session', () => {
+  test('is a cookie that scripts cannot read, and ends by logging out, even for a copy of it', async () => {
+    const page = await stage().logIn('mina', { allowed: /403/ })
+    const cookie = await cookieOf(page)
+    expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/' })
+    const copy = `session=${cookie!.value}`
+    expect((await stage().get('/me', copy)).status).toBe(200)
+    await page.getByRole('button', { name: 'Log out' }).click()
+    await page.getByRole('button', { name: 'Log out of this computer' }).click()
+    await page.waitForURL('/logged-out')
+    expect(await cookieOf(page)).toBeUndefined()
+    const refused = await stage().get('/me', copy)
+    expect(refused.status).toBe(403)
+    expect(await refused.text()).toContain('Your session has ended')
+    // The provider asks again.
+    await page.goto('/me')
+    await page.getByRole('heading', { name: 'Who are you?' }).waitFor()
+  })
+
+  test('of staff that was not used for half an hour is over: the page says so, and the provider asks again', async () => {
+    const page = await stage().logIn('jun', { allowed: /403/ })
+    const seen = Date.now() / 1_000 - 31 * 60
+    const value = await stage().forged({ userid: 'jun', sub: 'jun', roles: ['stock-manager'], seen })
+    await page.context().addCookies([{ name: 'session', value, url: stage().url }])
+    expect((await page.goto('/desk'))!.status()).toBe(403)
+    await page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
+    await page.getByRole('link', { name: 'Log in' }).last().click()
+    await stage().choose(page, 'jun')
+    await page.waitForURL('/desk')
+  })
+
+  test('that another key has encrypted, or that was changed, is none', async () => {
+    const foreign = await stage().forged({}, 'another key that is long enough to be one')
+    const own = await stage().forged({})
+    expect((await stage().get('/me', `session=${own}`)).status).toBe(200)
+    const login = own.replace(/.$/, (it) => (it === 'A' ? 'B' : 'A'))
+    for (const cookie of [foreign, login, own.slice(0, -20), `${own}.x`, 'x', ''])
+      expect((await stage().get('/me', `session=${cookie}`)).status, cookie).not.toBe(200)
+  })
+})
+
+describe('a login', () => {
+  /** Begins one, and comes back from the provider to the callback, which is not called. */
+  async function interrupted(page: Page): Promise<string> {
+    let url = ''
+    await page.route('**/callback?*', async (route) => {
+      url = route.request().url()
+      await route.fulfill({ status: 200, body: 'interrupted' })
+    })
+    await page.goto('/login?to=/me')
+    await stage().choose(page, 'mina')
+    await eventually(() => url !== '')
+    await page.unroute('**/callback?*')
+    return url
+  }
+
+  test('gives an id that the browser did not have before, and that of its own code alone', async () => {
+    const page = await stage().window({ allowed: /403/ })
+    const planted = await stage().forged({ userid: 'mallory', sub: 'mallory' })
+    await page.context().addCookies([{ name: 'session', value: planted, url: stage().url }])
+    const url = await interrupted(page)
+    const other = await stage().window({ allowed: /403/ })
+    // Another browser has not begun this login.
+    expect((await other.goto(url))!.status()).toBe(403)
+    await other.goto('/login')
+    expect((await other.goto(url))!.status()).toBe(403)
+    expect(await cookieOf(other)).toBeUndefined()
+    await page.goto(url)
+    await page.waitForURL('/me')
+    const { value } = (await cookieOf(page))!
+    expect(value).not.toBe(planted)
+    expect((await stage().get('/me', `session=${planted}`)).status).toBe(403)
+    // The code was used.
+    expect((await page.goto(url))!.status()).toBe(403)
+    await page.getByRole('heading', { name: 'You are not logged in' }).waitFor()
+  })
+
+  test('refuses a code that another login has used, although the cookie is right', async () => {
+    const page = await stage().window({ allowed: /403/ })
+    const url = await interrupted(page)
+    const attempt = (await cookieOf(page, 'login'))!.value
+    const callback = new URL(url)
+    const call = () => stage().get(callback.pathname + callback.search, `login=${attempt}`)
+    expect((await call()).status).toBe(303)
+    expect((await call()).status).toBe(403)
+    const changed = (name: string, value: string) => {
+      const it = new URL(url)
+      it.searchParams.set(name, value)
+      return stage().get(it.pathname + it.search, `login=${attempt}`)
+    }
+    for (const [name, value] of [
+      ['state', 'x'],
+      ['code', 'x'],
+      ['iss', 'https://evil.example'],
+      ['error', 'access_denied'],
+    ] as const) {
+      const answer = await changed(name, value)
+      expect([answer.status, answer.headers.get('set-cookie')?.includes('session=')], name).toEqual([
+        403,
+        false,
+      ])
+    }
+  })
+
+  test('leads back to these pages alone', async () => {
+    const foreign = ['//evil.example', '/\\evil.example', 'https://evil.example/x', 'javascript:alert(1)']
+    for (const to of foreign) {
+      const page = await stage().window({ allowed: /404/ })
+      await page.goto(`/login?to=${encodeURIComponent(to)}`)
+      await stage().choose(page, 'mina')
+      await page.waitForURL((it) => it.origin === stage().url && it.pathname !== '/callback')
+    }
+  })
+})
+
+test('a form of another site logs nobody out', async () => {
+  const cookie = `session=${await stage().forged({})}`
+  const foreign: Record<string, string>[] = [
+    { 'sec-fetch-site': 'cross-site' },
+    { origin: 'https://evil.example' },
+  ]
+  for (const headers of foreign) {
+    const { status, headers: answered } = await stage().get('/logout', cookie, { method: 'POST', headers })
+    expect([status, answered.get('set-cookie')]).toEqual([403, null])
+  }
+  expect((await stage().get('/me', cookie)).status).toBe(200)
+})
