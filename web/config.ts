@@ -36,6 +36,7 @@ const all = schema
     PRODUCTION: true,
     TOKEN_ISSUER: true,
     TOKEN_AUDIENCE: true,
+    FORWARDED_HOPS: true,
   })
   .extend(pagesSettings.shape)
   // With identity alone.

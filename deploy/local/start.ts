@@ -2,6 +2,7 @@
  * `npm start`: the whole system on this machine. Each part starts after the parts that it needs, and they stop in reverse order.
  * If a part fails to start, the running ones are stopped.
  */
+import { join } from 'node:path'
 import type { ProcessName } from '../../platform/config.ts'
 import { migrate } from '../ops/migrate.ts'
 import { urlOf } from './address.ts'
@@ -188,7 +189,12 @@ async function loginSettings({ settings, env, provider, output, stack }: Start, 
   const PUBLIC_URL = env.PUBLIC_URL?.trim() || pagesUrl
   if (!provider) return { PUBLIC_URL }
   const { say } = output
-  const options = { port: settings.providerPort, clientSecret: env.OIDC_CLIENT_SECRET!, pagesUrl: PUBLIC_URL }
+  const options = {
+    port: settings.providerPort,
+    clientSecret: env.OIDC_CLIENT_SECRET!,
+    pagesUrl: PUBLIC_URL,
+    keyFile: join(settings.dataDir, 'identity', 'provider-key.json'),
+  }
   const begin = (last?: LocalProvider) => startProvider(options, last)
   const running = await supervise({ name: 'provider', start: begin, say })
   stack.use(running)

@@ -24,8 +24,8 @@ export type Operation<Answer extends z.ZodType = z.ZodType> = {
   forEveryone?: boolean
 }
 
-/** @returns the token of a call; undefined without one. */
-export type Credentials = (operation: Operation) => Promise<string> | undefined
+/** @returns headers that say who calls; undefined without any. */
+export type Credentials = (operation: Operation) => Promise<Record<string, string>> | undefined
 
 export type Ask = {
   params?: Record<string, string>
@@ -206,12 +206,11 @@ export class Api {
     const search = new URLSearchParams()
     for (const name of query) if (ask.query?.[name]) search.set(name, String(ask.query[name]))
     const queried = search.size > 0 ? `${filled}?${search}` : filled
-    const token = await this.#credentials(operation)
     return await fetch(`${this.#url}${queried}`, {
       method,
       headers: {
         ...(body && { 'content-type': 'application/json' }),
-        ...(token && { authorization: `Bearer ${token}` }),
+        ...(await this.#credentials(operation)),
         ...(key && { 'idempotency-key': key }),
         ...(waitS && { prefer: `wait=${waitS}` }),
       },

@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
 import { contextStorage, tryGetContext } from 'hono/context-storage'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
+import { addressOf, headerOf } from '../../platform/http/node.ts'
 import { type EndedStore, openEndedStore } from '../../platform/identity/ended-store.ts'
+import { forwardedAddress } from '../../platform/identity/person-limits.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Credentials } from '../apis/call.ts'
 import { toWho } from '../who.ts'
@@ -32,6 +34,7 @@ export class Login {
   readonly #seal: Seal
   /** Browsers reach the pages over https alone. */
   readonly #secure: boolean
+  readonly #hops: number
 
   constructor(settings: LoginSettings, log: Log) {
     this.provider = new Provider(settings)
@@ -40,6 +43,7 @@ export class Login {
     this.ended = new EndedSessions({ store: this.#store, log })
     this.#seal = new Seal(settings.sessionKeys)
     this.#secure = settings.publicUrl.startsWith('https:')
+    this.#hops = settings.forwardedHops
   }
 
   /** Finds out who asks, before a page is chosen. */
@@ -102,11 +106,16 @@ export class Login {
     return opened.type === 'valid' ? toAttempt(opened.payload) : undefined
   }
 
-  /** The tokens of the calls that a page makes: for the person who asks, or for the pages themselves. */
+  /** Of the calls that a page makes: for the person who asks, with their address, or for the pages themselves. */
   readonly credentials: Credentials = (operation) => {
-    if (operation.forEveryone) return this.tokens.own()
-    const session = tryGetContext()?.var.session as Session | undefined
-    return session && this.tokens.of(session)
+    if (operation.forEveryone) return headersOf(this.tokens.own())
+    const c = tryGetContext()
+    const session = c?.var.session as Session | undefined
+    return c && session && headersOf(this.tokens.of(session), this.#addressOf(c))
+  }
+
+  #addressOf(c: Context): string {
+    return forwardedAddress(headerOf(c, 'x-forwarded-for'), this.#hops, addressOf(c))
   }
 
   close(): Promise<void> {
@@ -136,3 +145,9 @@ export class Login {
     else deleteCookie(c, name, { path: '/' })
   }
 }
+
+/** The address is for the record of who did what (`FORWARDED_HOPS` of the services). */
+const headersOf = async (token: Promise<string>, address?: string): Promise<Record<string, string>> => ({
+  authorization: `Bearer ${await token}`,
+  ...(address !== undefined && { 'x-forwarded-for': address }),
+})

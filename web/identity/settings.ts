@@ -113,6 +113,8 @@ export type LoginSettings = {
   /** The first one encrypts. */
   sessionKeys: readonly Uint8Array[]
   databaseUrl: string
+  /** Proxies in front that add the client's address. */
+  forwardedHops: number
 }
 
 type Given = z.infer<z.ZodObject<typeof loginSettings>> & {
@@ -121,6 +123,7 @@ type Given = z.infer<z.ZodObject<typeof loginSettings>> & {
   DATABASE_URL?: string | undefined
   TOKEN_ISSUER?: string[] | undefined
   TOKEN_AUDIENCE: string
+  FORWARDED_HOPS: number
 }
 
 /** @param it without `loginFaults`. @returns undefined while identity is off. */
@@ -141,4 +144,5 @@ export const toLogin = (it: Given): LoginSettings | undefined =>
         tokenKeys: it.TOKEN_KEY!,
         sessionKeys: it.SESSION_KEY!,
         databaseUrl: it.DATABASE_URL!,
+        forwardedHops: it.FORWARDED_HOPS,
       }

@@ -2,20 +2,26 @@
  * A real OpenID provider for this machine, as a process of its own. Four people can log in, each with one click and no password, so it is
  * for trials and tests alone. What it knows is in memory: after a restart it asks again who you are; sessions of the pages go on.
  *
- * Environment: PORT, HOST, CLIENT_SECRET and PAGES_URL. It prints `listening`.
+ * Environment: PORT, HOST, CLIENT_SECRET, PAGES_URL, and KEY_FILE, where its signing key is kept. It prints `listening`.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import Provider, { type Configuration, type JWK } from 'oidc-provider'
 import { people } from './people.ts'
 import { clientId } from './start-provider.ts'
 
-const { PORT, HOST = '127.0.0.1', CLIENT_SECRET, PAGES_URL } = process.env
+const { PORT, HOST = '127.0.0.1', CLIENT_SECRET, PAGES_URL, KEY_FILE } = process.env
 const issuer = `http://localhost:${PORT}`
 
-const signingKey = () =>
-  generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }) as JWK
+/** Kept over a restart, so that ID tokens of sessions that go on are known when their people log out. */
+function signingKey(): JWK {
+  const fresh = () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })
+  if (!KEY_FILE) return fresh() as JWK
+  if (!existsSync(KEY_FILE)) writeFileSync(KEY_FILE, JSON.stringify(fresh()), { mode: 0o600 })
+  return JSON.parse(readFileSync(KEY_FILE, 'utf8')) as JWK
+}
 
 const configuration: Configuration = {
   clients: [

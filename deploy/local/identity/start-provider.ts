@@ -18,18 +18,26 @@ export type ProviderOptions = {
   clientSecret: string
   /** The origin of the pages, as browsers see it. */
   pagesUrl: string
+  /** The file of its signing key. Without one the key is in memory. */
+  keyFile?: string
   onLine?: (line: string) => void
 }
 
 /** It runs on Node, on whatever the services run. @param last started before; its port is used again. */
 export const startProvider = (options: ProviderOptions, last?: LocalProvider): Promise<LocalProvider> =>
   onPort(last?.port ?? options.port, async (port) => {
-    const { clientSecret, pagesUrl, onLine = () => {} } = options
+    const { clientSecret, pagesUrl, keyFile = '', onLine = () => {} } = options
     const child = await startChild({
       name: 'provider',
       command: programOf.node,
       args: [join(root, 'deploy/local/identity/provider.ts')],
-      env: { ...compileCache, PORT: String(port), CLIENT_SECRET: clientSecret, PAGES_URL: pagesUrl },
+      env: {
+        ...compileCache,
+        PORT: String(port),
+        CLIENT_SECRET: clientSecret,
+        PAGES_URL: pagesUrl,
+        KEY_FILE: keyFile,
+      },
       onLine,
     })
     await child.line(/^listening$/, startupMaxMs)
