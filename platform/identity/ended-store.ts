@@ -6,10 +6,10 @@ const keptDays = 40
 
 /** Keys are hashes, so that the table names neither a session nor a person. */
 export type EndedStore = {
-  /** Sessions with this key that began before `at` (seconds since 1970) are over. */
+  /** @param at seconds since 1970. Of the same key the latest counts. */
   end(key: string, at: number): Promise<void>
-  /** @returns the newest `at` of the keys; 0 if there is none. */
-  endedAt(keys: readonly string[]): Promise<number>
+  /** @returns when each of them ended; those that did not are left out. */
+  ended(keys: readonly string[]): Promise<Map<string, number>>
   close(): Promise<void>
 }
 
@@ -22,11 +22,10 @@ export function openEndedStore(databaseUrl: string): EndedStore {
         insert into ended_session as it (key, at) values (${key}, to_timestamp(${at}))
         on conflict (key) do update set at = greatest(it.at, excluded.at)`
     },
-    async endedAt(keys) {
-      const [row] = await sql<[{ at: number }]>`
-        select coalesce(max(extract(epoch from at)), 0)::float8 as at from ended_session
-        where key = any(${[...keys]}::text[])`
-      return row.at
+    async ended(keys) {
+      const rows = await sql<{ key: string; at: number }[]>`
+        select key, extract(epoch from at)::float8 as at from ended_session where key = any(${[...keys]}::text[])`
+      return new Map(rows.map(({ key, at }) => [key, at]))
     },
     close: () => closePostgres(sql),
   }

@@ -90,7 +90,7 @@ export class LoginStage extends Stage {
   async forged(some: Partial<Session>, key = this.env.SESSION_KEY!): Promise<string> {
     const nowS = Date.now() / 1_000
     const session = {
-      sid: 'A'.repeat(43),
+      sid: randomBytes(32).toString('base64url'),
       sub: 'mina',
       userid: 'mina',
       roles: ['customer'],

@@ -10,6 +10,12 @@ const stage = useStage(() => LoginStage.start())
 const cookieOf = async (page: Page, name = 'session') =>
   (await page.context().cookies()).find((it) => it.name === name)
 
+const cookieIn = (answer: Response, name: string) =>
+  answer.headers
+    .getSetCookie()
+    .map((it) => it.split(';')[0]!.split('='))
+    .find(([its]) => its === name)?.[1]
+
 test('the life of a reservation: a customer logs in and reserves, staff hand over, and both are recorded', async () => {
   const { system } = stage()
   await system.stock.post('/stocks', { bookid: 'momo', qty: 1, title: 'Momo' }, asProgram)
@@ -17,7 +23,7 @@ test('the life of a reservation: a customer logs in and reserves, staff hand ove
   const mina = await stage().window()
   await mina.goto('/book/momo')
   await mina.getByText('1 copy available').waitFor()
-  await mina.getByRole('link', { name: 'Log in to reserve' }).click()
+  await mina.getByRole('button', { name: 'Log in to reserve' }).click()
   await stage().choose(mina, 'mina')
   await mina.waitForURL('/book/momo')
   expect(await mina.getByRole('complementary').textContent()).toContain('You are mina, customer.')
@@ -85,73 +91,54 @@ describe('a session', () => {
     const foreign = await stage().forged({}, 'another key that is long enough to be one')
     const own = await stage().forged({})
     expect((await stage().get('/me', `session=${own}`)).status).toBe(200)
-    const login = own.replace(/.$/, (it) => (it === 'A' ? 'B' : 'A'))
-    for (const cookie of [foreign, login, own.slice(0, -20), `${own}.x`, 'x', ''])
+    const changed = own.replace(/(?<=^.{100})./, (it) => (it === 'A' ? 'B' : 'A'))
+    for (const cookie of [foreign, changed, own.slice(0, -20), `${own}.x`, 'x', ''])
       expect((await stage().get('/me', `session=${cookie}`)).status, cookie).not.toBe(200)
   })
 })
 
 describe('a login', () => {
-  /** Begins one, and comes back from the provider to the callback, which is not called. */
-  async function interrupted(page: Page): Promise<string> {
-    let url = ''
-    await page.route('**/callback?*', async (route) => {
-      url = route.request().url()
-      await route.fulfill({ status: 200, body: 'interrupted' })
-    })
-    await page.goto('/login?to=/me')
+  /** Begins one, and logs in at the provider with a browser that has not begun it. */
+  async function interrupted() {
+    const begun = await stage().get('/login?to=/me', '')
+    const attempt = cookieIn(begun, 'login')
+    const page = await stage().window({ allowed: /403/ })
+    await page.goto(begun.headers.get('location')!)
     await stage().choose(page, 'mina')
-    await eventually(() => url !== '')
-    await page.unroute('**/callback?*')
-    return url
+    await page.getByRole('heading', { name: 'You are not logged in' }).waitFor()
+    expect(await cookieOf(page)).toBeUndefined()
+    const { pathname, search } = new URL(page.url())
+    return { attempt: `login=${attempt}`, callback: pathname + search }
   }
 
-  test('gives an id that the browser did not have before, and that of its own code alone', async () => {
-    const page = await stage().window({ allowed: /403/ })
+  test('is of the browser that began it, and gives an id that the browser did not have before', async () => {
+    const { attempt, callback } = await interrupted()
+    const other = cookieIn(await stage().get('/login', ''), 'login')
+    expect((await stage().get(callback, `login=${other}`)).status).toBe(403)
     const planted = await stage().forged({ userid: 'mallory', sub: 'mallory' })
-    await page.context().addCookies([{ name: 'session', value: planted, url: stage().url }])
-    const url = await interrupted(page)
-    const other = await stage().window({ allowed: /403/ })
-    // Another browser has not begun this login.
-    expect((await other.goto(url))!.status()).toBe(403)
-    await other.goto('/login')
-    expect((await other.goto(url))!.status()).toBe(403)
-    expect(await cookieOf(other)).toBeUndefined()
-    await page.goto(url)
-    await page.waitForURL('/me')
-    const { value } = (await cookieOf(page))!
-    expect(value).not.toBe(planted)
+    const done = await stage().get(callback, `session=${planted}; ${attempt}`)
+    expect([done.status, done.headers.get('location')]).toEqual([303, '/me'])
+    const own = cookieIn(done, 'session')
+    expect(own).not.toBe(planted)
+    expect(cookieIn(done, 'login')).toBe('')
+    expect((await stage().get('/me', `session=${own}`)).status).toBe(200)
     expect((await stage().get('/me', `session=${planted}`)).status).toBe(403)
-    // The code was used.
-    expect((await page.goto(url))!.status()).toBe(403)
-    await page.getByRole('heading', { name: 'You are not logged in' }).waitFor()
   })
 
-  test('refuses a code that another login has used, although the cookie is right', async () => {
-    const page = await stage().window({ allowed: /403/ })
-    const url = await interrupted(page)
-    const attempt = (await cookieOf(page, 'login'))!.value
-    const callback = new URL(url)
-    const call = () => stage().get(callback.pathname + callback.search, `login=${attempt}`)
-    expect((await call()).status).toBe(303)
-    expect((await call()).status).toBe(403)
-    const changed = (name: string, value: string) => {
-      const it = new URL(url)
-      it.searchParams.set(name, value)
-      return stage().get(it.pathname + it.search, `login=${attempt}`)
+  test('uses its code once, and no answer that was changed', async () => {
+    const { attempt, callback } = await interrupted()
+    const refused = async (path: string) => {
+      const answer = await stage().get(path, attempt)
+      expect([answer.status, cookieIn(answer, 'session')], path).toEqual([403, undefined])
     }
-    for (const [name, value] of [
-      ['state', 'x'],
-      ['code', 'x'],
-      ['iss', 'https://evil.example'],
-      ['error', 'access_denied'],
-    ] as const) {
-      const answer = await changed(name, value)
-      expect([answer.status, answer.headers.get('set-cookie')?.includes('session=')], name).toEqual([
-        403,
-        false,
-      ])
+    const changes = { state: 'x', iss: 'https://evil.example', error: 'access_denied' }
+    for (const [name, value] of Object.entries(changes)) {
+      const url = new URL(callback, stage().url)
+      url.searchParams.set(name, value)
+      await refused(url.pathname + url.search)
     }
+    expect((await stage().get(callback, attempt)).status).toBe(303)
+    await refused(callback)
   })
 
   test('leads back to these pages alone', async () => {

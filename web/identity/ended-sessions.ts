@@ -4,6 +4,7 @@
  * ES1. A session that is ended here is refused at once by this process, and by others within `recheckMs`.
  * ES2. While the database is away, sessions go on, and those that this process has ended stay ended. It writes them down as soon as
  *      the database is back.
+ * ES3. What ends a session needs no clock. What ends all sessions of a person ends those that began before.
  */
 import { hash } from 'node:crypto'
 import type { EndedStore } from '../../platform/identity/ended-store.ts'
@@ -11,7 +12,7 @@ import type { Log } from '../../platform/log.ts'
 import type { Session } from './session.ts'
 
 export type EndedSessionsOptions = {
-  store: Pick<EndedStore, 'end' | 'endedAt'>
+  store: Pick<EndedStore, 'end' | 'ended'>
   log: Pick<Log, 'warn'>
   now?(): number
 }
@@ -25,7 +26,7 @@ const answerMs = 500
 const rememberedMax = 50_000
 
 export class EndedSessions {
-  readonly #store: Pick<EndedStore, 'end' | 'endedAt'>
+  readonly #store: Pick<EndedStore, 'end' | 'ended'>
   readonly #log: Pick<Log, 'warn'>
   readonly #now: () => number
   /** By key: when its sessions ended. */
@@ -52,16 +53,16 @@ export class EndedSessions {
   }
 
   async isEnded({ sid, userid, begun }: Pick<Session, 'sid' | 'userid' | 'begun'>): Promise<boolean> {
-    const keys = [keyOf('session', sid), keyOf('person', userid)]
-    const isOver = () => keys.some((key) => (this.#ended.get(key) ?? -1) >= begun)
+    const [session, person] = [keyOf('session', sid), keyOf('person', userid)]
+    const isOver = () => this.#ended.has(session) || (this.#ended.get(person) ?? -1) >= begun
     const now = this.#now()
     if (isOver()) return true
     if (now < (this.#fresh.get(sid) ?? 0) || now < this.#restUntil) return false
     try {
       await this.#write()
-      const endedAt = await withinLimit(this.#store.endedAt(keys))
-      if (endedAt >= begun) remember(this.#ended, keys[0]!, endedAt)
-      else remember(this.#fresh, sid, now + recheckMs)
+      const found = await withinLimit(this.#store.ended([session, person]))
+      for (const [key, at] of found) remember(this.#ended, key, at)
+      remember(this.#fresh, sid, now + recheckMs)
     } catch (error) {
       this.#rest(error)
     }

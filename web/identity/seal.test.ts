@@ -57,11 +57,14 @@ test('a cookie with any change is none, and no text breaks the reader', async ()
     .map(({ at, by }) => sealed.slice(0, at) + by + sealed.slice(at + 1))
   const parts = fc.array(fc.base64String(), { maxLength: 6 }).map((it) => it.join('.'))
   await fc.assert(
-    fc.asyncProperty(fc.oneof(changed, parts, fc.string(), fc.string({ unit: 'binary' })), async (cookie) => {
-      fc.pre(!sameBytes(cookie, sealed))
-      expect(await open(cookie)).toEqual({ type: 'none' })
-    }),
-    { numRuns: 500 },
+    fc.asyncProperty(
+      fc.oneof(changed, parts, fc.string(), fc.string({ unit: 'binary-ascii' })),
+      async (cookie) => {
+        fc.pre(!sameBytes(cookie, sealed))
+        expect(await open(cookie)).toEqual({ type: 'none' })
+      },
+    ),
+    { numRuns: 200 },
   )
 })
 
