@@ -144,15 +144,26 @@ export const dataDirOf = (env: NodeJS.ProcessEnv): string => resolve(env.DATA_DI
 
 function configOf(env: NodeJS.ProcessEnv): Config | ConfigError {
   const { PORT: _, OPS_PORT: __, ...services } = readEnv(env, notifierSettings)
+  const pages = {
+    ...placeholders,
+    PUBLIC_URL: 'http://placeholder',
+    ...env,
+    PORT: undefined,
+    OPS_PORT: undefined,
+  }
+  const ofPages = attempt(() => toPagesConfig(pages))
+  const config = attempt(() => toConfig('notifier', { ...placeholders, ...services }, notifierSettings))
+  if (config instanceof ConfigError || ofPages instanceof ConfigError)
+    // Most of the settings of the pages are those of the services.
+    return new ConfigError([
+      ...new Set([config, ofPages].flatMap((it) => (it instanceof ConfigError ? it.faults : []))),
+    ])
+  return config
+}
+
+function attempt<Read>(read: () => Read): Read | ConfigError {
   try {
-    toPagesConfig({
-      ...placeholders,
-      PUBLIC_URL: 'http://placeholder',
-      ...env,
-      PORT: undefined,
-      OPS_PORT: undefined,
-    })
-    return toConfig('notifier', { ...placeholders, ...services }, notifierSettings)
+    return read()
   } catch (error) {
     if (error instanceof ConfigError) return error
     throw error
