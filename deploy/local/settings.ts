@@ -151,7 +151,8 @@ function configOf(env: NodeJS.ProcessEnv): Config | ConfigError {
     PORT: undefined,
     OPS_PORT: undefined,
   }
-  const ofPages = attempt(() => toPagesConfig(pages))
+  const runsPages = /(^|,)\s*web\s*(,|$)/.test(env.SERVICES ?? 'web')
+  const ofPages = runsPages ? attempt(() => toPagesConfig(pages)) : undefined
   const config = attempt(() => toConfig('notifier', { ...placeholders, ...services }, notifierSettings))
   if (config instanceof ConfigError || ofPages instanceof ConfigError)
     // Most of the settings of the pages are those of the services.
