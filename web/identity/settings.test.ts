@@ -66,7 +66,7 @@ test('every setting that is missing or wrong is listed at once, without a value'
     PUBLIC_URL: 'http://books.example',
     OIDC_ISSUER: 'http://login.example?secret-1',
     OIDC_SCOPE: 'secret-2',
-    OIDC_ROLES: 'secret-3=king',
+    OIDC_ROLES: 'librarians=secret-3',
     OIDC_ROLES_CLAIM: 'secret-4..x',
     TOKEN_KEY: '{"d":"secret-5"}',
     SESSION_KEY: 'secret-6',

@@ -8,6 +8,8 @@ import { type SigningKey, signingKeys } from './signing-keys.ts'
 const claim = () =>
   z.string().regex(/^[\w:/-]+(\.[\w:/-]+)*$/, 'must be a name like sub or realm_access.roles')
 
+const rolesMessage = `must be like librarians=stock-manager, with roles among ${roles.join(', ')}`
+
 const text = (max: number) =>
   z
     .string()
@@ -19,10 +21,9 @@ const sessionKeys = () =>
   z
     .string()
     .transform((text) => text.split(/\s+/))
-    .pipe(
-      z
-        .array(z.string().min(32, 'must be secrets of 32 characters or more, separated by spaces'))
-        .max(10, 'must be ten secrets at most'),
+    .refine(
+      (secrets) => secrets.length <= 10 && secrets.every((it) => it.length >= 32),
+      'must be secrets of 32 characters or more, separated by spaces, ten at most',
     )
     .transform((secrets) => secrets.map((it) => new Uint8Array(hash('sha256', it, 'buffer'))))
 
@@ -44,11 +45,7 @@ export const loginSettings = {
   OIDC_ROLES_CLAIM: claim()
     .default('roles')
     .describe('Claim with the roles of a person, such as `realm_access.roles`'),
-  OIDC_ROLES: pairs(
-    /^[^=,]{1,200}$/,
-    z.enum(roles),
-    `must be like librarians=stock-manager, with roles among ${roles.join(', ')}`,
-  ).describe(
+  OIDC_ROLES: pairs(/^[^=,]{1,200}$/, z.enum(roles, rolesMessage), rolesMessage).describe(
     'Roles of the provider and what they are here: `librarians=stock-manager,buyers=purchaser`. A person without any is a customer',
   ),
   OIDC_USERID_CLAIM: claim()

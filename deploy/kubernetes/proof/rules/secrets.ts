@@ -128,7 +128,8 @@ export const secrets: Rule[] = [
   {
     claim: 'the pages call each service at the port of its Service',
     faults: (manifests) => {
-      const { urls } = toPagesConfig(environmentOf(manifests, mainOf(find(manifests, 'Deployment', 'web'))))
+      const web = find(manifests, 'Deployment', 'web')
+      const { urls } = toPagesConfig(filledIn(environmentOf(manifests, mainOf(web))))
       return serviceNames
         .filter((name) => {
           const { ports } = find(manifests, 'Service', name).spec
