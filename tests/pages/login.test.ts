@@ -49,7 +49,11 @@ test('the life of a reservation: a customer logs in and reserves, staff hand ove
 
 test('a customer sees no page of staff, and the choice of a role is gone', async () => {
   const page = await stage().logIn('mina', { allowed: /40[34]/ })
-  expect((await page.goto('/desk'))!.status()).toBe(403)
+  const refused = await page.goto('/desk')
+  expect(refused!.status()).toBe(403)
+  // Logging out leads to the provider, and no other form anywhere else.
+  const { url } = stage().provider
+  expect((await refused!.allHeaders())['content-security-policy']).toContain(`form-action 'self' ${url};`)
   await page.getByRole('heading', { name: 'This page is for others' }).waitFor()
   expect((await page.goto('/as'))!.status()).toBe(404)
   await page.context().addCookies([{ name: 'as', value: 'operator:ops', url: stage().url }])

@@ -8,6 +8,9 @@ import { LoginError } from '../identity/provider.ts'
 import type { PageRoutes } from '../routes.ts'
 import type { Reply, Visit } from '../visit.ts'
 
+/** Characters of a path, which has to fit into a cookie. */
+const toMax = 2_000
+
 export function mountLogin(routes: PageRoutes, login: Login, log: Log): void {
   const { provider } = login
 
@@ -15,7 +18,8 @@ export function mountLogin(routes: PageRoutes, login: Login, log: Log): void {
     const { c } = visit
     try {
       // The provider may still know a person whose session is over, although they have left.
-      const { url, attempt } = await provider.begin(visit.query('to') ?? '/', c.var.sessionOver ?? false)
+      const to = visit.query('to') ?? '/'
+      const { url, attempt } = await provider.begin(to.length > toMax ? '/' : to, c.var.sessionOver ?? false)
       await login.keepAttempt(c, attempt)
       return leadTo(c, url)
     } catch (error) {
