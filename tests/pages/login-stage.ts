@@ -32,6 +32,7 @@ export class LoginStage extends Stage {
       startSystem({
         env: {
           IDENTITY: 'on',
+          FORWARDED_HOPS: '1',
           TOKEN_ISSUER: publicUrl,
           TOKEN_JWKS_URL: `${publicUrl}/.well-known/jwks.json`,
           API_TOKENS: `program:stock-manager:${hash('sha256', programToken)}`,
@@ -50,6 +51,7 @@ export class LoginStage extends Stage {
       STOCK_URL: system.stock.url,
       NOTIFIER_URL: system.notifier.url,
       IDENTITY: 'on',
+      FORWARDED_HOPS: '1',
       PUBLIC_URL: publicUrl,
       DATABASE_URL: databaseUrl,
       OIDC_ISSUER: provider.url,

@@ -60,6 +60,15 @@ test('a customer sees no page of staff, and the choice of a role is gone', async
   expect((await page.goto('/ops'))!.status()).toBe(403)
 })
 
+test('what staff read through the pages is recorded with their address, not that of the pages', async () => {
+  const cookie = `session=${await stage().forged({ userid: 'jun', sub: 'jun', roles: ['stock-manager'] })}`
+  const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.7' }
+  expect((await stage().get('/desk?scan=mina', cookie, { headers })).status).toBe(200)
+  const rows = await stage().system.sql<{ address: string }[]>`
+    select distinct address from reservation.audit where authid = 'jun' and subject = 'mina' and address like '203%'`
+  expect(rows.map((it) => it.address)).toEqual(['203.0.113.7'])
+})
+
 describe('a session', () => {
   test('is a cookie that scripts cannot read, and ends by logging out, even for a copy of it', async () => {
     const page = await stage().logIn('mina', { allowed: /403/ })

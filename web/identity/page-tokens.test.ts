@@ -1,5 +1,6 @@
 /** The services accept the tokens of the pages, for five minutes, and no forgery of them. */
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import fc from 'fast-check'
 import { createLocalJWKSet, decodeJwt, exportSPKI, importJWK, SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { Tokens } from '../../platform/identity/tokens.ts'
@@ -100,6 +101,21 @@ test('forged tokens are refused: another key or audience, and the public key as 
     `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.`,
   ]
   for (const forgery of forgeries) await expect(verify(forgery), forgery).rejects.toThrow('not valid')
+})
+
+test('no change of a token is accepted, and no text breaks the reader', async () => {
+  const { tokens, verify } = pages(keysOf(JSON.stringify(freshJwk())))
+  const token = await tokens.of(session)
+  const changed = fc
+    .record({ at: fc.nat(token.length - 2), by: fc.constantFrom('A', 'z', '.', '-', '=', '') })
+    .map(({ at, by }) => token.slice(0, at) + by + token.slice(at + 1))
+  const texts = fc.array(fc.base64String(), { maxLength: 4 }).map((it) => it.join('.'))
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(changed, texts, fc.string()), async (text) => {
+      if (text !== token) await expect(verify(text), text).rejects.toThrow('not valid')
+    }),
+    { numRuns: 200 },
+  )
 })
 
 test('a key must be a private Ed25519 key, whose parts belong together; no message repeats it', () => {
