@@ -9,8 +9,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import Provider, { type Configuration, type JWK } from 'oidc-provider'
-import { people } from './people.ts'
-import { clientId } from './start-provider.ts'
+import { clientId, people } from './people.ts'
 
 const { PORT, HOST = '127.0.0.1', CLIENT_SECRET, PAGES_URL, KEY_FILE } = process.env
 const issuer = `http://localhost:${PORT}`

@@ -5,9 +5,6 @@ import { onPort } from '../processes/free-port.ts'
 import { root } from '../root.ts'
 import { compileCache, programOf } from '../service.ts'
 
-/** Of the pages. */
-export const clientId = 'web'
-
 const startupMaxMs = 20_000
 
 export type LocalProvider = Child & { port: number; url: string }
@@ -23,14 +20,17 @@ export type ProviderOptions = {
   onLine?: (line: string) => void
 }
 
-/** It runs on Node, on whatever the services run. @param last started before; its port is used again. */
+/** The runtime of the starter: a machine with Deno may have no Node. */
+const [program, ...flags] = 'Deno' in globalThis ? [programOf.deno, 'run', '-A'] : [programOf.node]
+
+/** @param last started before; its port is used again. */
 export const startProvider = (options: ProviderOptions, last?: LocalProvider): Promise<LocalProvider> =>
   onPort(last?.port ?? options.port, async (port) => {
     const { clientSecret, pagesUrl, keyFile = '', onLine = () => {} } = options
     const child = await startChild({
       name: 'provider',
-      command: programOf.node,
-      args: [join(root, 'deploy/local/identity/provider.ts')],
+      command: program,
+      args: [...flags, join(root, 'deploy/local/identity/provider.ts')],
       env: {
         ...compileCache,
         PORT: String(port),
