@@ -89,6 +89,26 @@ test('a page that is open when its person logs out says so, and shows nothing mo
   await page.getByRole('alert').getByText('Your session has ended').waitFor({ timeout: 25_000 })
 }, 60_000)
 
+test('a page that is open goes on when the stream behind it ends, as with its token or its service', async () => {
+  const { system } = stage()
+  await system.stock.post('/stocks', { bookid: 'goes-on', qty: 1, title: 'Goes on' }, asProgram)
+  await eventually(async () => (await system.reservation.get('/books/goes-on')).status === 200)
+  const page = await stage().logIn('mina')
+  await page.goto('/book/goes-on')
+  await page.getByRole('button', { name: 'Reserve' }).click()
+  await page.locator('.badge', { hasText: 'Reserved' }).waitFor()
+  const list = await page.context().newPage()
+  await list.goto('/me')
+  const row = list.locator(`#r-${new URL(page.url()).pathname.split('/').at(-1)}`)
+  const [reservation] = system.processes.reservation
+  await reservation!.stop()
+  await reservation!.start()
+  const jun = await stage().logIn('jun')
+  await jun.goto('/shelf/pull')
+  await jun.getByRole('button', { name: /shelf/i }).first().click()
+  for (const it of [page, row]) await it.locator('.badge', { hasText: 'Ready to collect' }).waitFor()
+}, 60_000)
+
 test('the pages on Deno log people in and out', async () => {
   const { web, env } = stage()
   await web.stop()

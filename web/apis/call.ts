@@ -65,6 +65,11 @@ export class ApiDown extends Error {
   }
 }
 
+/** The service has stopped, the token of the call has expired, or all is over: the next attempt shows which. */
+export class StreamEnded extends ApiDown {
+  override name = 'StreamEnded'
+}
+
 /** The service wants to know who calls, and the pages do not know it. */
 export class LoginMissing extends Error {
   override name = 'LoginMissing'
@@ -140,7 +145,10 @@ export class Api {
     throw new Error(`${operation.method} ${operation.path} was refused: ${detail ?? title}`)
   }
 
-  /** Yields the events of a stream until it ends. @throws {ApiDown} when it breaks, or does not begin. */
+  /**
+   * Yields the events of a stream. It returns when the service says that there is nothing to follow.
+   * @throws {ApiDown} when the stream breaks, ends or does not begin.
+   */
   async *follow<Body extends z.ZodType>(
     operation: Operation<Body>,
     ask: Ask & { signal: AbortSignal },
@@ -156,6 +164,7 @@ export class Api {
     } catch (cause) {
       if (!ask.signal.aborted) throw this.#down(operation, cause)
     }
+    if (!ask.signal.aborted) throw new StreamEnded(this.name, operation, undefined)
   }
 
   /** A service that refuses a token of the pages has other settings, or has not read a new key yet. */
