@@ -39,6 +39,8 @@ test('with valid settings people log in, and the issuer of tokens is the URL of 
     tokenIssuer: 'https://books.example',
   })
   expect(login!.sessionKeys.map((it) => it.length)).toEqual([32, 32])
+  const issuer = 'https://login.example/application/o/books/'
+  expect(toPagesConfig({ ...valid, OIDC_ISSUER: issuer }).login!.issuer).toBe(issuer)
   const named = toPagesConfig({ ...valid, TOKEN_ISSUER: 'books,another' })
   expect(named.login!.tokenIssuer).toBe('books')
 })
@@ -64,7 +66,7 @@ test('every setting that is missing or wrong is listed at once, without a value'
   const wrong = {
     ...valid,
     PUBLIC_URL: 'http://books.example',
-    OIDC_ISSUER: 'http://login.example?secret-1',
+    OIDC_ISSUER: 'ftp://login.example?secret-1',
     OIDC_SCOPE: 'secret-2',
     OIDC_ROLES: 'librarians=secret-3',
     OIDC_ROLES_CLAIM: 'secret-4..x',

@@ -1,7 +1,7 @@
 /** The settings of logging in. They are needed while `IDENTITY` is `on`, and ignored otherwise. */
 import { hash } from 'node:crypto'
 import { z } from 'zod'
-import { baseUrl, pairs } from '../../platform/setting.ts'
+import { pairs, url } from '../../platform/setting.ts'
 import { type Role, roles } from '../who.ts'
 import { type SigningKey, signingKeys } from './signing-keys.ts'
 
@@ -28,7 +28,8 @@ const sessionKeys = () =>
     .transform((secrets) => secrets.map((it) => new Uint8Array(hash('sha256', it, 'buffer'))))
 
 export const loginSettings = {
-  OIDC_ISSUER: baseUrl('https://login.example/realms/library')
+  // As it is: some issuers end with a slash.
+  OIDC_ISSUER: url(['https', 'http'], 'https://login.example/realms/library')
     .optional()
     .describe(
       'With `IDENTITY=on`: the OpenID provider that people log in at ([how](security.md#people)). Its discovery document is read at the first login',
