@@ -62,8 +62,9 @@ export const operations = {
     path: '/books',
     query: ['q', 'available', 'limit', 'after'],
     answer: pageSchema('books', bookSchema),
+    forEveryone: true,
   },
-  getBook: { method: 'GET', path: '/books/{bookid}', answer: bookSchema },
+  getBook: { method: 'GET', path: '/books/{bookid}', answer: bookSchema, forEveryone: true },
   reserve: {
     method: 'POST',
     path: '/reservations',
