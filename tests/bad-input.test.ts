@@ -461,6 +461,8 @@ describe('methods', () => {
     ['reservation', '/reservations', ['PUT', 'PATCH', 'DELETE']],
     ['reservation', '/reservations/{known}', ['POST', 'PUT', 'DELETE']],
     ['reservation', '/standings/ann', ['POST', 'PUT', 'PATCH']],
+    ['reservation', '/reservations/events', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['stock', '/dead-letters/redrive', ['GET', 'PUT', 'PATCH', 'DELETE']],
     ['reservation', '/standings/ann/export', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['notifier', '/customers/ann/export', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['reservation', '/standings/ann/block', ['GET', 'POST', 'PATCH']],
@@ -477,7 +479,7 @@ describe('methods', () => {
     ['stock', '/purchase-requests/known/decline', ['GET', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/closing-days', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/closing-days/2030-01-01', ['POST', 'PATCH']],
-    ['notifier', '/customers/ann', ['POST', 'PATCH', 'DELETE']],
+    ['notifier', '/customers/ann', ['POST', 'PATCH']],
     ['notifier', '/notices', ['POST', 'DELETE']],
     ['notifier', '/notices/{known}', ['POST', 'PUT', 'DELETE']],
     ['notifier', '/alerts', ['PUT', 'PATCH', 'DELETE']],
@@ -486,7 +488,6 @@ describe('methods', () => {
     ['stock', '/dead-letters', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/dead-letters/0-1-0', ['POST', 'PUT', 'PATCH']],
     ['stock', '/dead-letters/0-1-0/redrive', ['GET', 'PUT', 'PATCH', 'DELETE']],
-    ['notifier', '/dead-letters/redrive', ['PUT', 'PATCH']],
     ['notifier', '/audit', ['POST', 'PUT', 'PATCH', 'DELETE']],
   ]
   test.each(paths)('%s allows no other methods on %s', async (service, path, methods) => {
