@@ -292,6 +292,7 @@ describe('a customer', () => {
   })
 
   test('finds their own reservations and notices alone, whatever they ask for', async () => {
+    await prepare()
     await as(
       'other',
       'reservation',
