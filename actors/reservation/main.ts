@@ -161,8 +161,8 @@ await runService('reservation', async (given) => {
   const { historyDays: days } = config
   if (days !== null) {
     const page = async (after: string, before: string) => {
-      const done = await forgetPage(sql, after, before, days)
-      if (done.last === null) await forgetStandings(sql)
+      const done = await forgetPage(hot, after, before, days)
+      if (done.last === null) await forgetStandings(hot)
       return done
     }
     loops.push(new History({ days, page, now, log }))

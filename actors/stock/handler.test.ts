@@ -378,53 +378,56 @@ test.each([1, 9])(
   },
 )
 
-test.each([1, 20])('a hold that is over forgets its customer when asked (batches of %i)', async (size) => {
-  const sql = await emptied()
-  const forget = (n: number): StockCommand => ({
-    type: 'ClaimHold',
-    bookid: 'b',
-    reservationid: uuid(1, n),
-    forget: true,
-  })
-  const release = (n: number): StockCommand => ({ type: 'ReleaseCopy', ...who(n) })
-  const library: StockCommand = {
-    type: 'ChangeRules',
-    ...staff(2),
-    rules: { ...presets.library, queueMax: 0 },
-  }
-  const before = [
-    library,
-    { ...receipt(1, 'b'), qty: 3 } as StockCommand,
-    ...[1, 2, 3, 4].map((n) => reserve(n)),
-    release(1),
-    handOver(5, 2),
-  ]
-  await handled(sql, before, size)
-  const restart = async () => {
-    await sql`update mailbox set position = '0-0', seq = 0`
-    await sql`truncate event_batch, event_subject`
-  }
-  await restart()
-  // The copy of 2 is out, 3 is held, and 9 was never heard of.
-  const asked = await handled(sql, [1, 1, 2, 3, 4, 9].map(forget), size)
-  expect(asked.decisions).toEqual([])
-  const names = (holds: readonly { status: string; userid: string }[]) =>
-    holds.map((it) => [it.status, it.userid])
-  expect(names(asked.holds as never)).toEqual([
-    ['released', ''],
-    ['collected', 'user-2'],
-    ['held', 'user-3'],
-    ['refused', ''],
-  ])
-  await restart()
-  // Repeated commands are answered as before.
-  const again = await handled(sql, [release(1), reserve(1), reserve(4)], size)
-  expect(again.decisions.map((it) => JSON.parse(it))).toMatchObject([
-    { type: 'CopyReleased', userid: 'user-1' },
-    { type: 'CopyReleased', userid: 'user-1' },
-    { type: 'ReservationRefused', userid: 'user-4' },
-  ])
-})
+test.each([1, 20])(
+  'FO2: a hold that is over forgets its customer when asked (batches of %i)',
+  async (size) => {
+    const sql = await emptied()
+    const forget = (n: number): StockCommand => ({
+      type: 'ClaimHold',
+      bookid: 'b',
+      reservationid: uuid(1, n),
+      forget: true,
+    })
+    const release = (n: number): StockCommand => ({ type: 'ReleaseCopy', ...who(n) })
+    const library: StockCommand = {
+      type: 'ChangeRules',
+      ...staff(2),
+      rules: { ...presets.library, queueMax: 0 },
+    }
+    const before = [
+      library,
+      { ...receipt(1, 'b'), qty: 3 } as StockCommand,
+      ...[1, 2, 3, 4].map((n) => reserve(n)),
+      release(1),
+      handOver(5, 2),
+    ]
+    await handled(sql, before, size)
+    const restart = async () => {
+      await sql`update mailbox set position = '0-0', seq = 0`
+      await sql`truncate event_batch, event_subject`
+    }
+    await restart()
+    // The copy of 2 is out, 3 is held, and 9 was never heard of.
+    const asked = await handled(sql, [1, 1, 2, 3, 4, 9].map(forget), size)
+    expect(asked.decisions).toEqual([])
+    const names = (holds: readonly { status: string; userid: string }[]) =>
+      holds.map((it) => [it.status, it.userid])
+    expect(names(asked.holds as never)).toEqual([
+      ['released', ''],
+      ['collected', 'user-2'],
+      ['held', 'user-3'],
+      ['refused', ''],
+    ])
+    await restart()
+    // Repeated commands are answered as before.
+    const again = await handled(sql, [release(1), reserve(1), reserve(4)], size)
+    expect(again.decisions.map((it) => JSON.parse(it))).toMatchObject([
+      { type: 'CopyReleased', userid: 'user-1' },
+      { type: 'CopyReleased', userid: 'user-1' },
+      { type: 'ReservationRefused', userid: 'user-4' },
+    ])
+  },
+)
 
 test('a hold that changes in the batch of its erasure keeps its end', async () => {
   const sql = await emptied()
