@@ -29,7 +29,7 @@ with 1, keeps history, logs and databases, and prints where.
   --longest N       the longest single fault in seconds (12)
   --from DIR        an installed checkout of an older version, for the scenario that upgrades it to this one
   --identity        callers need tokens (IDENTITY=on), which all clients send
-  --quick           the five most likely faults, in less than a minute
+  --quick           the three most likely faults, in less than a minute
   --planted         plant bugs in a copy of the code and show which check catches each
   --list            print the scenarios
   --help            print this text
