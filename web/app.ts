@@ -20,6 +20,7 @@ import { mountHome } from './pages/home.ts'
 import { mountLetter } from './pages/letter.ts'
 import { mountLetters } from './pages/letters.ts'
 import { mountMine } from './pages/mine.ts'
+import { mountMyData } from './pages/my-data.ts'
 import { mountNotice } from './pages/notice.ts'
 import { mountNotices } from './pages/notices.ts'
 import { mountOne } from './pages/one.ts'
@@ -86,6 +87,7 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
   mountMine(routes)
   // Ahead of the pages with an id in this place.
   mountSettings(routes)
+  mountMyData(routes)
   mountOne(routes)
   mountReceive(routes)
   mountReceiveCsv(routes)
