@@ -31,8 +31,9 @@ export type PrivacyHttpOptions = {
 const exportSchema = z
   .object({
     userid: z.string(),
-    contact: customerSchema
-      .nullable()
+    // A reference that may be null is lost in the document.
+    contact: z
+      .union([customerSchema, z.null()])
       .openapi({ description: 'null if the customer has not set how they are notified' }),
     notices: z
       .array(oneNoticeSchema)
