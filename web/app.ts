@@ -22,6 +22,7 @@ import { mountLetter } from './pages/letter.ts'
 import { mountLetters } from './pages/letters.ts'
 import { mountLogin } from './pages/login.ts'
 import { mountMine } from './pages/mine.ts'
+import { mountMyData } from './pages/my-data.ts'
 import { mountNotice } from './pages/notice.ts'
 import { mountNotices } from './pages/notices.ts'
 import { mountOne } from './pages/one.ts'
@@ -94,6 +95,7 @@ export async function createPages(
   mountMine(routes)
   // Ahead of the pages with an id in this place.
   mountSettings(routes)
+  mountMyData(routes)
   mountOne(routes)
   mountReceive(routes)
   mountReceiveCsv(routes)

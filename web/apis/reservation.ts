@@ -84,6 +84,17 @@ export const operations = {
     body: cancellationSchema,
     answer: reservationSchema,
   },
+  /** Passed on to the customer as it is. */
+  exportCustomer: {
+    method: 'GET',
+    path: '/standings/{userid}/export',
+    answer: z.record(z.string(), z.unknown()),
+  },
+  eraseCustomer: {
+    method: 'DELETE',
+    path: '/standings/{userid}',
+    answer: z.object({ reservations: z.int() }),
+  },
   getStanding: { method: 'GET', path: '/standings/{userid}', answer: standingSchema },
   blockCustomer: {
     method: 'PUT',
@@ -143,6 +154,10 @@ export class ReservationApi {
     })
 
   standing = (userid: string) => this.#api.read(operations.getStanding, { params: { userid } })
+
+  exportOf = (userid: string) => this.#api.read(operations.exportCustomer, { params: { userid } })
+
+  erase = (userid: string) => this.#api.call(operations.eraseCustomer, { params: { userid } })
 
   block = (userid: string, body: z.output<typeof blockSchema>) =>
     this.#api.call(operations.blockCustomer, { params: { userid }, body })

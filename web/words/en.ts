@@ -1,12 +1,14 @@
 /** Every text of the pages, by page. A text that is missing in another language is a type error there. */
 
 import { copies, days, people } from './en-counts.ts'
+import { enData } from './en-data.ts'
 import { ops } from './en-ops.ts'
 import { enStaff } from './en-staff.ts'
 import { enStock } from './en-stock.ts'
 
 export const en = {
   ...enStaff,
+  ...enData,
   name: 'English',
   site: 'Book reservations',
   skip: 'Skip to the content',
@@ -47,6 +49,7 @@ export const en = {
   said: {
     canceled: 'The reservation is canceled.',
     saved: 'Your settings are saved.',
+    erased: 'Your data is erased.',
     cannotCancel: 'It can no longer be canceled.',
     again: 'Please send it once more.',
     withdrawn: 'The copies are withdrawn.',

@@ -1,10 +1,12 @@
 import type { Words } from './en.ts'
+import { koData } from './ko-data.ts'
 import { ops } from './ko-ops.ts'
 import { koStaff } from './ko-staff.ts'
 import { koStock } from './ko-stock.ts'
 
 export const ko: Words = {
   ...koStaff,
+  ...koData,
   name: '한국어',
   site: '도서 예약',
   skip: '본문으로 건너뛰기',
@@ -42,6 +44,7 @@ export const ko: Words = {
   said: {
     canceled: '예약을 취소했습니다.',
     saved: '설정을 저장했습니다.',
+    erased: '정보를 삭제했습니다.',
     cannotCancel: '더 이상 취소할 수 없습니다.',
     again: '다시 한번 보내 주세요.',
     withdrawn: '제적했습니다.',
