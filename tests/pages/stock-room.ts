@@ -45,8 +45,8 @@ export async function scan(page: Page, text: string): Promise<void> {
   await page.keyboard.press('Enter')
 }
 
-export const said = (page: Page, text: string | RegExp): Promise<void> =>
-  page.getByRole('status').filter({ hasText: text }).waitFor()
+export const said = (page: Page, text: string | RegExp, options?: { timeout: number }): Promise<void> =>
+  page.getByRole('status').filter({ hasText: text }).waitFor(options)
 
 export const focused = (page: Page): Promise<string | undefined> =>
   page.evaluate(() => document.activeElement?.id)
