@@ -46,6 +46,7 @@ export function operators(stage: () => Stage): void {
     await page.goto('/ops')
     const stock = page.getByRole('region', { name: 'Stock' })
     await stock.getByText('Ready', { exact: true }).waitFor()
+    await stock.getByText(/^\d+ messages a second$/).waitFor()
     const table = page.getByRole('table', { name: 'Stock: partitions' })
     expect(await table.getByRole('row').count()).toBe(1 + stage().system.partitions)
     const [process] = stage().system.processes.stock
