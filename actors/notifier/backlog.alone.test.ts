@@ -49,11 +49,11 @@ afterAll(async () => {
 const undelivered = async () =>
   (await database.sql<{ count: number }[]>`select count(*) from undelivered`)[0]!.count
 
-const backlog = { mailed: 3_000, hooked: 7_000 }
+const backlog = { mailed: 1_200, hooked: 2_800 }
 const all = backlog.mailed + backlog.hooked
 const wanted = 1_000
 
-test('ten thousand notices are sent at a thousand per second, each once', { timeout: 120_000 }, async () => {
+test('four thousand notices are sent at a thousand per second, each once', { timeout: 120_000 }, async () => {
   // A warm-up: the bare clients are not compiled yet.
   await bareRate()
   const before = await bareRate()

@@ -30,8 +30,6 @@ const niceness = 10
 await runService('notifier', start, notifierSettings)
 
 async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
-  // Started with a lower priority than this, it keeps that: only root may raise one.
-  setPriority(Math.max(niceness, getPriority()))
   const { config, log, lines, metrics, tracing } = given
   const { noticeDelayMs, noticeGatherMs } = config
   const parts = await ServiceParts.open(given)
@@ -118,6 +116,9 @@ async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
     for (const { name } of channels) metrics.noticesOverdue(name).set(await overdueSeconds(sql, name))
   })
   const pruning = new Pruning(sql, config.eventRetentionDays, log)
+  // Last, because a busy machine would make the connections that are opened above take too long. A priority that is lower already
+  // stays: only root may raise one.
+  setPriority(Math.max(niceness, getPriority()))
   return parts.start(app, [worker, pruning, ...dispatchers, watching])
 }
 

@@ -1,4 +1,4 @@
-/** No hot statement reads a table from end to end, empty or with a million notices. */
+/** No hot statement reads a table from end to end, empty or with 300,000 notices. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
@@ -125,7 +125,7 @@ async function expectHot(size: number): Promise<void> {
 }
 
 const tables = ['notice', 'undelivered', 'attempt', 'alert', 'customer', 'book']
-const million = 1_000_000
+const many = 300_000
 const undelivered = 5_000
 
 async function fill(sql: Sql): Promise<void> {
@@ -136,10 +136,10 @@ async function fill(sql: Sql): Promise<void> {
     )
     select ${uuid}, 'reserved', (array['console', 'email', 'chat'])[1 + i % 3], 'book-' || i % 50000,
       'user-' || i % 100000, ${uuid}, case
-        when i > ${million - undelivered}::int then 'pending' when i % 1000 = 0 then 'failed'
+        when i > ${many - undelivered}::int then 'pending' when i % 1000 = 0 then 'failed'
         when i % 100 = 1 then 'superseded' else 'sent' end,
-      1, now() - (${million}::int - i) * interval '5 seconds', case when i % 100 = 1 then now() end
-    from generate_series(1, ${million}::int) i`
+      1, now() - (${many}::int - i) * interval '5 seconds', case when i % 100 = 1 then now() end
+    from generate_series(1, ${many}::int) i`
   await sql`
     insert into undelivered (seq, channel, due_at)
     select seq, channel, case when status = 'failed' then 'infinity' else now() + (random() - 0.5) * interval '1 minute' end
@@ -159,7 +159,7 @@ async function fill(sql: Sql): Promise<void> {
 
 test.each([1, 200])('with tables that are empty, for a batch of %i', expectHot)
 
-describe('with a million notices', () => {
+describe('with 300,000 notices', () => {
   beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
 
   test.each([1, 500])('before Postgres has statistics, for a batch of %i', expectHot)
@@ -178,7 +178,7 @@ describe('with a million notices', () => {
       await expectIndexes(unforced, (sql) => writeCustomer(sql, 'user-7', contact({ email: 'a@b.c' })))
     })
 
-    const lists = [undefined, million / 2].flatMap((before) =>
+    const lists = [undefined, many / 2].flatMap((before) =>
       [undefined, ...statuses].map((status) => ({ before, status, limit: 51 })),
     )
 

@@ -188,7 +188,7 @@ test('books from before letters with strokes were folded are found', async () =>
 })
 
 test('a rare word in any script is found by the index among many books', async () => {
-  for (const from of range(10).map((i) => i * 2_000)) {
+  for (const from of range(3).map((i) => i * 2_000)) {
     await sql`insert into book (bookid, title, author, isbn, available, held, version)
       select 'many-' || i, '책 제목 ' || md5(i::text), '저자 ' || i % 500,
         '978' || lpad((i * 7919::bigint % 10000000000)::text, 10, '0'), 1, 0, 1

@@ -1,4 +1,4 @@
-/** Hot statements use an index, whether their tables are empty or have a million rows. */
+/** Hot statements use an index, whether their tables are empty or have 300,000 rows. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { claimKey, pruneKeys } from '../../platform/http/idempotency.ts'
 import { commit } from '../../streams/commit.ts'
@@ -141,7 +141,7 @@ async function expectHot(size: number): Promise<void> {
 }
 
 const tables = ['reservation', 'book', 'book_search', 'idempotency', 'queue', 'queue_tally', 'standing']
-const million = 1_000_000
+const many = 300_000
 const books = 50_000
 const keys = 200_000
 const customers = 100_000
@@ -155,13 +155,13 @@ async function fill(sql: Sql): Promise<void> {
   await sql`
     insert into reservation (reservationid, bookid, userid, partition, status)
     select ${uuid}, 'book-' || i % ${books}::int, 'user-' || i % 100000, i % 16, case
-      when i > ${million - undecided}::int then 'Requested' when i % 10 = 0 then 'Failed'
+      when i > ${many - undecided}::int then 'Requested' when i % 10 = 0 then 'Failed'
       when i % 11 = 0 then 'Canceled' else 'Reserved' end
-    from generate_series(1, ${million}::int) i`
+    from generate_series(1, ${many}::int) i`
   await sql`
     insert into outbox (partition, reservationid, resend_at)
     select i % 16, ${uuid}, now() + (random() - 0.1) * interval '3 seconds'
-    from generate_series(${million - undecided + 1}::int, ${million}::int) i`
+    from generate_series(${many - undecided + 1}::int, ${many}::int) i`
   await sql`
     insert into book (bookid, title, author, isbn, available, held, version)
     select 'book-' || i, 'title ' || i, 'author', 'isbn', i % 3, 0, 1 from generate_series(1, ${books}::int) i
@@ -218,7 +218,7 @@ test.each([false, true])(
 
 test.each([1, 200])('with empty tables, for a batch of %i', expectHot)
 
-describe('with a million reservations', () => {
+describe('with 300,000 reservations', () => {
   beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
 
   test.each([1, 500])('before analyze, for a batch of %i', expectHot)

@@ -7,7 +7,7 @@ import { eventually, range } from '../../tests/doubles/eventually.ts'
 import { receive } from '../../tests/harness/acts.ts'
 import { startOwnSystem } from '../../tests/harness/system.ts'
 
-const books = Number(process.env.BOOKS ?? 20_000)
+const books = Number(process.env.BOOKS ?? 6_000)
 const searchesAtOnce = 300
 const acceptedWithinMs = 500
 

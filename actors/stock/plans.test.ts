@@ -1,4 +1,4 @@
-/** Hot statements use an index, whether their tables are empty or have a million rows. */
+/** Hot statements use an index, whether their tables are empty or have 300,000 rows. */
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import { lettersToRedrive, pageLetters } from '../../streams/dead-letter.ts'
@@ -197,7 +197,7 @@ const backlog = (sql: Sql) => readBacklog(sql, 0, always)
 const backlogAllowed = { walked: ['claim', 'book'], small: ['untended'] }
 
 const tables = ['hold', 'event_batch', 'event_subject', 'book', 'command', 'purchase', 'claim']
-const million = 1_000_000
+const many = 300_000
 const books = 50_000
 const purchases = 200_000
 const waiting = 100_000
@@ -205,18 +205,18 @@ const waiting = 100_000
 async function fill(sql: Sql): Promise<void> {
   const uuid = sql`lpad(to_hex(i), 32, '0')::uuid`
   const bookid = sql`'book-' || i % ${books}::int`
-  const all = sql`generate_series(1, ${million}::int) i`
+  const all = sql`generate_series(1, ${many}::int) i`
   const logged = sql`
     from ${all} join mailbox m on m.partition = i % ${partitions}::int
     cross join lateral (select m.seq + 1 + (i - 1) / ${partitions}::int as at) n`
   await sql`insert into hold select ${uuid}, ${bookid}, 'u', 'held', null from ${all}`
   await sql`
     insert into event_batch (partition, first, seq, time, events)
-    select m.partition, at, at, now() - (${million}::int - i) * interval '5 seconds',
+    select m.partition, at, at, now() - (${many}::int - i) * interval '5 seconds',
       '[{"id":"' || i || '","type":"CopyReserved","subject":"' || ${bookid} || '","data":{}}]'
     ${logged}`
   await sql`insert into event_subject (subject, seq, partition) select ${bookid}, at, m.partition ${logged}`
-  await sql`update mailbox set seq = seq + ${million / partitions}::int`
+  await sql`update mailbox set seq = seq + ${many / partitions}::int`
   const some = sql`generate_series(1, ${purchases}::int) i`
   await sql`insert into command select ${uuid}, ${bookid} from ${some}`
   await sql`insert into purchase select ${uuid}, ${bookid}, 1, 'ordered' from ${some}`
@@ -245,7 +245,7 @@ test('with empty tables, for a look of the clock and for metrics', async () => {
   expect(await expectIndexes(unforced, backlog, backlogAllowed)).toBe(1)
 })
 
-describe('with a million holds and events', () => {
+describe('with 300,000 holds and events', () => {
   beforeAll(() => fillQuickly(hot, tables, fill), 90_000)
 
   test.each([1, 1_000])('before analyze, for a batch of %i', expectHot)

@@ -1,7 +1,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { listProcesses } from '../../deploy/local/processes/kill-tree.ts'
 import { commandLine } from '../../deploy/local/processes/orphan.ts'
@@ -11,7 +10,6 @@ import { audit } from './audit.ts'
 import { batchesOf } from './batches.ts'
 import { weigh } from './bytes.ts'
 import { catchUp } from './catch-up.ts'
-import { startHistory } from './history.ts'
 import { describeStart } from './npm-start.ts'
 import { type Product, startProduct } from './product.ts'
 import type { Surroundings } from './target.ts'
@@ -26,22 +24,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(products.splice(0).map((it) => it.stop()))
   await rm(around.logDir, { recursive: true, force: true })
-})
-
-test('a history has the requested length, and its product works', async () => {
-  const product = await startHistory(around, { books: 300, reservations: 600 }, `past-${process.pid}`)
-  products.push(product)
-  const sql = postgres(product.databaseUrl, { max: 1, onnotice: () => {} })
-  const [rows] = await sql`select
-    (select count(*)::int from reservation.reservation where status = 'Reserved') as reservations,
-    (select count(*)::int from stock.book where bookid ~ '^book-[12]?\\d?\\d$') as books, (select sum(held)::int from stock.book) as held,
-    (select count(*)::int from reservation.reservation r join stock.hold h using (reservationid, bookid)) as holds`
-  await sql.end()
-  expect(rows).toEqual({ reservations: 600, books: 300, held: 600, holds: 600 })
-
-  await product.stock(['new'])
-  expect(await product.account(['new'])).toEqual({ held: 0, undecided: false })
-  await product.stop()
 })
 
 /** In sequence, on one product. */

@@ -69,7 +69,7 @@ function live(script: Script, rounds: number): void {
 describe.each(scriptNames)('%s', (name) => {
   test('finds the books right, and no check fails', { timeout: 120_000 }, async () => {
     const script = await load(name, { SECONDS: '20' })
-    live(script, 6)
+    live(script, 3)
     expect(k6.failedChecks).toEqual([])
     expect(k6.sum('oversold')).toBe(0)
     expect(k6.sum('forgotten')).toBe(0)

@@ -26,7 +26,7 @@ with 1, keeps history, logs and databases, and prints where.
   --minutes N       continue with further seeds until this much time has passed
   --longest N       the longest single fault in seconds (12)
   --from DIR        an installed checkout of an older version, for the scenario that upgrades it to this one
-  --quick           the five most likely faults, in less than a minute
+  --quick           the three most likely faults, in less than a minute
   --planted         plant bugs in a copy of the code and show which check catches each
   --list            print the scenarios
   --help            print this text

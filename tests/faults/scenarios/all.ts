@@ -34,7 +34,7 @@ const unlimited: Scenario[] = [
 export const scenarios: Scenario[] = [...unlimited, ...limited(unlimited)]
 
 /** The most likely: every deployment goes through these. */
-const likeliest = ['redis-flushed', 'kill-stock', 'kill-notifier', 'zombie-stock', 'redis-clients-killed']
+const likeliest = ['redis-flushed', 'kill-stock', 'zombie-stock']
 /** They run beside other tests, where slow or refused requests mean nothing. */
 export const quick: Scenario[] = likeliest
   .map((name) => scenarios.find((it) => it.name === name)!)
