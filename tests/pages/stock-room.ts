@@ -39,8 +39,9 @@ export class StockRoom {
     (await this.stock.post<{ purchaseid: string }>('/purchases', { bookid, qty })).body.purchaseid
 }
 
-/** As a scanner does. */
+/** As a scanner does, once the page has given a field the focus. */
 export async function scan(page: Page, text: string): Promise<void> {
+  await page.locator('input:focus').waitFor()
   await page.keyboard.insertText(text)
   await page.keyboard.press('Enter')
 }
