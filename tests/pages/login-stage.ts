@@ -3,11 +3,12 @@ import { generateKeyPairSync, hash, randomBytes } from 'node:crypto'
 import type { Page } from 'playwright-core'
 import { type LocalProvider, startProvider } from '../../deploy/local/identity/start-provider.ts'
 import { freePort } from '../../deploy/local/processes/free-port.ts'
+import { openBrowser } from '../../deploy/pages/browser.ts'
 import { Seal } from '../../web/identity/seal.ts'
 import type { Session } from '../../web/identity/session.ts'
 import { ServiceProcess } from '../harness/service-process.ts'
 import { startSystem } from '../harness/system.ts'
-import { launchBrowser, Stage, type WindowOptions } from './stage.ts'
+import { Stage, type WindowOptions } from './stage.ts'
 
 const programToken = randomBytes(24).toString('base64url')
 export const asProgram = { headers: { authorization: `Bearer ${programToken}` } }
@@ -44,7 +45,7 @@ export class LoginStage extends Stage {
           return {}
         },
       }),
-      launchBrowser(),
+      openBrowser(),
     ])
     const env: Record<string, string> = {
       RESERVATION_URL: system.reservation.url,

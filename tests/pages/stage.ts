@@ -3,15 +3,9 @@
  * own. A window fails its test when the Content-Security-Policy is violated, or the page logs an error.
  */
 import axe from 'axe-core'
-import {
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  chromium,
-  type Page,
-} from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
-import { findProgram } from '../../deploy/local/processes/program.ts'
+import { openBrowser } from '../../deploy/pages/browser.ts'
 import { ServiceProcess } from '../harness/service-process.ts'
 import { type System, startSystem } from '../harness/system.ts'
 
@@ -117,22 +111,8 @@ async function startStage(): Promise<Stage> {
       NOTIFIER_URL: system.notifier.url,
     },
   })
-  const [browser] = await Promise.all([launchBrowser(), web.start()])
+  const [browser] = await Promise.all([openBrowser(), web.start()])
   return new Stage(system, web, browser)
-}
-
-export function launchBrowser(): Promise<Browser> {
-  const executablePath = findProgram(
-    'chromium-headless-shell',
-    'chromium',
-    'chromium-browser',
-    'google-chrome-stable',
-    'google-chrome',
-  )
-  if (!executablePath) throw new Error('There is no Chromium: npm test installs one')
-  // Its sandbox needs namespaces that containers do not allow; it opens only our own pages.
-  const args = ['--no-sandbox', '--disable-dev-shm-usage']
-  return chromium.launch({ executablePath, args })
 }
 
 /** Call it outside of tests, and the returned function inside. */

@@ -129,7 +129,7 @@ export const en = {
   home: {
     title: 'Books',
     label: 'Search',
-    placeholder: 'Title, author or ISBN',
+    placeholder: 'Title, author, ISBN',
     submit: 'Search',
     available: 'Only books with a copy available',
     found: (q: string) => `Books that contain “${q}”`,

@@ -125,7 +125,7 @@ export const ko: Words = {
   home: {
     title: '도서',
     label: '검색',
-    placeholder: '제목, 지은이 또는 ISBN',
+    placeholder: '제목, 지은이, ISBN',
     submit: '검색',
     available: '지금 예약할 수 있는 도서만',
     found: (q) => `“${q}” 검색 결과`,
