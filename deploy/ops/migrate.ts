@@ -20,6 +20,7 @@ import { openAsAdministrator, openPostgres, type Sql } from '../../streams/postg
 import { checkStores, explained } from './accounts/check-stores.ts'
 import { letRolesLogIn } from './accounts/database-roles.ts'
 import { createRedisUsers } from './accounts/redis-users.ts'
+import { awaitStores, patienceOf } from './await-stores.ts'
 import { runCommand } from './command.ts'
 import { migrationsOf } from './migrations.ts'
 
@@ -168,14 +169,19 @@ const unused = 'redis://unused'
 const usage = `Brings a database up to date: roles, schemas and tables. Running it again changes nothing.
 
   npm run migrate
-  npm run migrate -- --status   lists applied and missing migrations, changes nothing; exit code 1 if any is missing
+  npm run migrate -- --status      lists applied and missing migrations, changes nothing; exit code 1 if any is missing
+  npm run migrate -- --wait=300    waits up to 300 s for stores that are still starting, and prints for which
 
 DATABASE_URL names the database; its user may create roles and schemas. The default is a running \`npm start\`. Settings for
 passwords and Redis users are in docs/settings.md.`
 
 async function main(): Promise<void> {
-  const options = { status: { type: 'boolean' }, help: { type: 'boolean' } } as const
-  const { status, help } = parseArgs({ options }).values
+  const options = {
+    status: { type: 'boolean' },
+    wait: { type: 'string' },
+    help: { type: 'boolean' },
+  } as const
+  const { status, wait, help } = parseArgs({ options }).values
   if (help) return console.log(usage)
   const config = toConfig('stock', { REDIS_URL: unused, ...readEnv() })
   if (status) {
@@ -185,6 +191,10 @@ async function main(): Promise<void> {
   const redisUrl = config.redisUrl === unused ? undefined : config.redisUrl
   if (config.redisPasswords && !redisUrl)
     throw new ConfigError(['REDIS_URL is not set, but the passwords of Redis users are'])
+  if (wait !== undefined) {
+    const asked = { databaseUrl: config.databaseUrl, redisUrl: config.redisPasswords && redisUrl }
+    await awaitStores({ ...asked, patienceMs: patienceOf(wait), log: console.log })
+  }
   await migrate({ ...config, redisUrl, log: console.log })
   console.log('The database is up to date.')
 }

@@ -6,7 +6,9 @@ import { find, type Manifest, nameOf } from '../render.ts'
 import { pages } from './pages.ts'
 import {
   type Container,
+  containersOf,
   hasLogin,
+  mainOf,
   ofKind,
   podLabelsOf,
   processes,
@@ -147,6 +149,31 @@ const isService = (name: string | undefined) => serviceNames.includes(name as Se
 /** Whether these are the pods of a service that verifies tokens of the pages. */
 const readsKeys = (manifests: Manifest[], of: Manifest) => hasLogin(manifests) && isService(of.metadata.name)
 
+/** The names, without repetition, that the processes give to these ports. Ports that none has keep their numbers. */
+function namesOf(manifests: Manifest[], ports: Container[]): string[] {
+  const all = processes(manifests).flatMap((it) => mainOf(it).ports as Container[])
+  return [
+    ...new Set(
+      ports.map(
+        ({ port }) =>
+          all.find(({ name, containerPort: number }) => port === name || port === number)?.name ?? port,
+      ),
+    ),
+  ]
+}
+
+const selectorOf = ({ podSelector = {} }: Container): Selector => podSelector
+
+/** The numbers of a port with a name in the pods that any of the selectors matches. */
+const numbersOf = (manifests: Manifest[], selectors: Selector[], port: unknown) =>
+  new Set(
+    workloads(manifests)
+      .filter((it) => selectors.some((selector) => matches(selector, podLabelsOf(it))))
+      .flatMap((it) => containersOf(it).flatMap(({ ports = [] }) => ports as Container[]))
+      .filter(({ name }) => name === port)
+      .map(({ containerPort }) => containerPort),
+  )
+
 const isDns = ({ ports = [] }: Container) =>
   ports.every(({ port }: Container) => port === 53) && ports.length > 0
 
@@ -199,7 +226,7 @@ export const network: Rule[] = [
       const web = find(manifests, 'Deployment', 'web')
       const egress = rulesFor(manifests, podLabelsOf(web), 'egress').filter((it) => !isDns(it))
       const isApi = ({ to = [{}], ports = [] }: Container, service: Manifest) =>
-        ports.map(({ port }: Container) => port).join() === 'http' &&
+        namesOf(manifests, ports).join() === 'http' &&
         to.every(({ podSelector }: Container) => podSelector && matches(podSelector, podLabelsOf(service)))
       const lets = (service: Manifest) =>
         callersOf(manifests, service).some(
@@ -344,14 +371,31 @@ export const network: Rule[] = [
           const watching = from.some(
             (peer: Container) => JSON.stringify(peer) === JSON.stringify(fromMonitoring),
           )
-          const named = ports.map(({ port }: Container) => port).join()
+          const named = namesOf(manifests, ports).join()
           return named === (watching ? 'ops' : 'http')
             ? []
             : [`${nameOf(it)} is reachable at ${named || 'any port'}`]
         }),
       ),
     breach: (manifests) => {
-      find(manifests, 'NetworkPolicy', 'monitoring').spec.ingress[0].ports.push({ port: 'http' })
+      find(manifests, 'NetworkPolicy', 'monitoring').spec.ingress[0].ports.push({ port: 8081 })
+    },
+  },
+  {
+    claim: 'a policy names no port that has several numbers, which would refuse fresh connections on k3s',
+    faults: (manifests) =>
+      ofKind(manifests, 'NetworkPolicy').flatMap((it) =>
+        (['ingress', 'egress'] as const).flatMap((direction) =>
+          (it.spec[direction] ?? []).flatMap(({ to, ports = [] }: Container) => {
+            const selectors = direction === 'ingress' ? [it.spec.podSelector] : (to ?? []).map(selectorOf)
+            return ports
+              .filter(({ port }: Container) => numbersOf(manifests, selectors, port).size > 1)
+              .map(({ port }: Container) => `${nameOf(it)} names ${port}`)
+          }),
+        ),
+      ),
+    breach: (manifests) => {
+      find(manifests, 'NetworkPolicy', 'from-ingress').spec.ingress[0].ports = [{ port: 'http' }]
     },
   },
   {
