@@ -5,7 +5,7 @@ import { hunt } from './planted/hunt.ts'
 import { Progress } from './progress.ts'
 import { failureOf, legend, tableOf } from './report.ts'
 import { hurt, type Result, run } from './run.ts'
-import { chosen, quick, scenarios } from './scenarios/all.ts'
+import { chosen, quick, quickRate, scenarios } from './scenarios/all.ts'
 
 try {
   const options = readOptions(process.argv.slice(2))
@@ -35,7 +35,7 @@ async function inOneDay({ seed, secondsMax }: Options): Promise<boolean> {
   console.log(`Seed ${seed}`)
   progress.begin('starting')
   {
-    await using day = await Day.begin({ seed, secondsMax })
+    await using day = await Day.begin({ seed, secondsMax, rate: quickRate })
     for (const [at, scenario] of quick.entries()) {
       progress.begin(`${at + 1}/${quick.length} ${scenario.name}, seed ${seed}`)
       results.push(await hurt(day, { scenario, seed, secondsMax, say: progress.say }))

@@ -35,6 +35,8 @@ export const scenarios: Scenario[] = [...unlimited, ...limited(unlimited)]
 
 /** The most likely: every deployment goes through these. */
 const likeliest = ['redis-flushed', 'kill-stock', 'zombie-stock']
+/** Actions per second: half of the usual rate, since other tests run beside them. */
+export const quickRate = 40
 /** They run beside other tests, where slow or refused requests mean nothing. */
 export const quick: Scenario[] = likeliest
   .map((name) => scenarios.find((it) => it.name === name)!)
