@@ -25,7 +25,7 @@ import { Watched } from '../watched.ts'
 import { wordFor } from '../words/words.ts'
 
 /** Of a page that is open. */
-const everyMs = 2_000
+const everyMs = 4_000
 /** Without scripts. */
 const refreshS = 30
 
