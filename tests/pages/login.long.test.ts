@@ -8,7 +8,7 @@ import { expectAccessible, useStage } from './stage.ts'
 
 const stage = useStage(() => LoginStage.start())
 
-test('while the provider is down, nobody can log in, and people who are logged in go on', async () => {
+test('SE4, PR1: while the provider is down, nobody can log in, and people who are logged in go on', async () => {
   const page = await stage().logIn('mina', { allowed: /503/ })
   await stage().stopProvider()
   await stage().web.stop()
@@ -27,7 +27,7 @@ test('while the provider is down, nobody can log in, and people who are logged i
   await other.waitForURL(`${stage().url}/`)
 })
 
-test('while their Postgres is down, people log in and out, and go on', async () => {
+test('SE4: while their Postgres is down, people log in and out, and go on', async () => {
   const { env, web } = stage()
   const { DATABASE_URL } = env
   env.DATABASE_URL = 'postgres://nobody@127.0.0.1:9/nothing'

@@ -70,7 +70,7 @@ test('what staff read through the pages is recorded with their address, not that
 })
 
 describe('a session', () => {
-  test('is a cookie that scripts cannot read, and ends by logging out, even for a copy of it', async () => {
+  test('SE1, SE3: is a cookie that scripts cannot read, and ends by logging out, even for a copy of it', async () => {
     const page = await stage().logIn('mina', { allowed: /403/ })
     const cookie = await cookieOf(page)
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/' })
@@ -124,7 +124,7 @@ describe('a login', () => {
     return { attempt: `login=${attempt}`, callback: pathname + search }
   }
 
-  test('is of the browser that began it, and gives an id that the browser did not have before', async () => {
+  test('PR2: is of the browser that began it, and gives an id that the browser did not have before', async () => {
     const { attempt, callback } = await interrupted()
     const other = cookieIn(await stage().get('/login', ''), 'login')
     expect((await stage().get(callback, `login=${other}`)).status).toBe(403)
@@ -138,7 +138,7 @@ describe('a login', () => {
     expect((await stage().get('/me', `session=${planted}`)).status).toBe(403)
   })
 
-  test('uses its code once, and no answer that was changed', async () => {
+  test('PR2: uses its code once, and no answer that was changed', async () => {
     const { attempt, callback } = await interrupted()
     const refused = async (path: string) => {
       const answer = await stage().get(path, attempt)

@@ -43,7 +43,7 @@ function two() {
   }
 }
 
-test('a session that ends in one process is over there at once, and in another within seconds', async () => {
+test('ES1: a session that ends in one process is over there at once, and in another within seconds', async () => {
   await using processes = two()
   const { one, other, wait } = processes
   const [mina, again] = [fresh('mina'), fresh('mina')]
@@ -58,7 +58,7 @@ test('a session that ends in one process is over there at once, and in another w
   expect([await one.isEnded(again), await other.isEnded(again)]).toEqual([false, false])
 })
 
-test('all sessions of a person end, and those that begin later go on', async () => {
+test('ES3: all sessions of a person end, and those that begin later go on', async () => {
   await using processes = two()
   const { one, other, wait } = processes
   const sessions = [fresh('hana'), fresh('hana')]
@@ -86,7 +86,7 @@ test('the table names neither a session nor a person, and forgets what is outdat
   }
 })
 
-test('while the database is away sessions go on, and those that ended here stay ended and are written down later', async () => {
+test('ES2: while the database is away sessions go on, and those that ended here stay ended and are written down later', async () => {
   await using processes = two()
   const [kept, left] = [fresh('mina'), fresh('mina')]
   const real = openEndedStore(databaseUrl)

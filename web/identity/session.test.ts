@@ -15,12 +15,12 @@ const session = (some: Partial<Session> = {}): Session => ({
   ...some,
 })
 
-test('a customer is logged out after 30 days without a page, however long ago they logged in', () => {
+test('SE2: a customer is logged out after 30 days without a page, however long ago they logged in', () => {
   expect(expiryOf(session())).toBe(begun + 30 * dayS)
   expect(expiryOf(session({ seen: begun + 400 * dayS }))).toBe(begun + 430 * dayS)
 })
 
-test('staff are logged out after 30 minutes without a page, and after 12 hours', () => {
+test('SE2: staff are logged out after 30 minutes without a page, and after 12 hours', () => {
   const staff = (seen: number) => expiryOf(session({ roles: ['customer', 'operator'], seen }))
   expect(staff(begun)).toBe(begun + 30 * minuteS)
   expect(staff(begun + 8 * hourS)).toBe(begun + 8.5 * hourS)
