@@ -1,5 +1,5 @@
 /**
- * Brings a database up to date: a role, a schema and its tables for each service. Given passwords, it also lets each
+ * Brings a database up to date: a role, a schema and its tables for each service and the pages. Given passwords, it also lets each
  * service log in to Postgres and Redis as itself (`accounts/`). `npm start` and a Kubernetes Job run it, or you: `npm
  * run migrate`. Running it again changes nothing.
  */
@@ -9,6 +9,8 @@ import type postgres from 'postgres'
 import {
   ConfigError,
   type Passwords,
+  type ProcessName,
+  processNames,
   readEnv,
   type ServiceName,
   serviceNames,
@@ -29,6 +31,8 @@ export type MigrateOptions = {
   partitions: number
   /** With these the services' roles can log in; without, roles stay as they are. */
   databasePasswords?: Passwords | undefined
+  /** With this the role of the pages can log in. */
+  webDatabasePassword?: string | undefined
   /** With these each service gets a Redis user; without, Redis users stay as they are. */
   redisPasswords?: Passwords | undefined
   /** Checked if it can be reached. With `redisPasswords` its user may create users. */
@@ -42,21 +46,22 @@ export type MigrateOptions = {
  * @throws when a migration fails: that file changes nothing, earlier files stay applied.
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
-  const { databaseUrl, partitions, databasePasswords, log = () => {} } = options
+  const { databaseUrl, partitions, databasePasswords, webDatabasePassword, log = () => {} } = options
   const admin = openAsAdministrator(databaseUrl)
   try {
     // Concurrent migrations wait for each other; the lock ends with the connection.
     await takeTurn(admin, log)
     await checkStores(admin, options)
-    for (const service of serviceNames) {
+    for (const service of processNames) {
       await createRoleAndSchema(admin, service)
       await using sql = disposable(openPostgres(databaseUrl, { schema: service, max: 1, partitions }))
       await applyMissing(sql.it, service, log)
     }
     for (const service of serviceNames) await letOthersSeeBeats(admin, service)
     if (databasePasswords) {
-      await letRolesLogIn(admin, databasePasswords)
-      log(`Postgres: ${serviceNames.join(', ')} can log in`)
+      const passwords = { ...databasePasswords, ...(webDatabasePassword && { web: webDatabasePassword }) }
+      await letRolesLogIn(admin, passwords)
+      log(`Postgres: ${Object.keys(passwords).join(', ')} can log in`)
     }
     await migrateRedis(options)
   } catch (error) {
@@ -89,7 +94,7 @@ async function migrateRedis({ redisPasswords, redisUrl, redisPrefix, log = () =>
   log(`Redis: ${serviceNames.join(', ')} can log in`)
 }
 
-async function createRoleAndSchema(admin: postgres.Sql, service: ServiceName): Promise<void> {
+async function createRoleAndSchema(admin: postgres.Sql, service: ProcessName): Promise<void> {
   const [{ privilege }] = await admin<[{ privilege: string }]>`
     select case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end as privilege`
   // Roles belong to the whole server, so a migration of another database may create the same role at this moment.
@@ -110,7 +115,7 @@ async function letOthersSeeBeats(admin: postgres.Sql, service: ServiceName): Pro
     reset role`)
 }
 
-async function applyMissing(sql: Sql, service: ServiceName, log: (line: string) => void): Promise<void> {
+async function applyMissing(sql: Sql, service: ProcessName, log: (line: string) => void): Promise<void> {
   await sql`create table if not exists migration (name text primary key, at timestamptz not null default now())`
   const applied = (await sql<{ name: string }[]>`select name from migration`).map((row) => row.name)
   for (const { name, file } of migrationsOf(service).filter((it) => !applied.includes(it.name))) {
@@ -126,7 +131,7 @@ async function applyMissing(sql: Sql, service: ServiceName, log: (line: string) 
 async function printStatus(databaseUrl: string): Promise<number> {
   const admin = openAsAdministrator(databaseUrl)
   try {
-    const rows = (await Promise.all(serviceNames.map((it) => statusOf(admin, it)))).flat()
+    const rows = (await Promise.all(processNames.map((it) => statusOf(admin, it)))).flat()
     for (const { service, name, at } of rows) console.log(`${service.padEnd(11)} ${at.padEnd(24)} ${name}`)
     return rows.filter(({ at }) => at === missing).length
   } finally {
@@ -136,7 +141,7 @@ async function printStatus(databaseUrl: string): Promise<number> {
 
 const missing = 'missing'
 
-async function statusOf(admin: postgres.Sql, service: ServiceName) {
+async function statusOf(admin: postgres.Sql, service: ProcessName) {
   const [{ exists }] = await admin<[{ exists: boolean }]>`
     select to_regclass(${`${service}.migration`}) is not null as exists`
   const applied = exists
