@@ -3,6 +3,9 @@ import { type SpawnOptions, spawn } from 'node:child_process'
 
 const shownEveryMs = 30_000
 
+/** Aborted when the cluster is ended early: it ends the commands that run. */
+export const leaving = new AbortController()
+
 export type RunOptions = SpawnOptions & {
   /** For long commands, a line about the work: printed at once, again every 30 s, and with the time that it took. */
   saying?: string
@@ -21,7 +24,11 @@ export async function run(
   if (saying) console.log(`${saying} …`)
   const timer = saying && setInterval(() => console.log(`  ${seconds()} s`), shownEveryMs)
   try {
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options })
+    const child = spawn(command, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      signal: leaving.signal,
+      ...options,
+    })
     let out = ''
     let err = ''
     child.stdout?.on('data', (chunk) => {

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { findK6, howToInstall } from '../../../load/k6/run/k6.ts'
 import { cache } from './cache.ts'
 import { Cluster } from './cluster.ts'
+import { leaving } from './commands.ts'
 import { buildClusterImage, buildK6Image, buildOurs, buildStores } from './images.ts'
 import { newFolder, removeLeftovers } from './leftovers.ts'
 import { faultsOfMachine } from './machine.ts'
@@ -78,6 +79,7 @@ async function start(k6?: string): Promise<Cluster> {
 function endOnSignal(cluster: Cluster): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, async () => {
+      leaving.abort()
       await cluster[Symbol.asyncDispose]()
       process.exit(1)
     })
