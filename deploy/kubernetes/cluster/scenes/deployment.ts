@@ -20,6 +20,14 @@ export const deployment: Scene = {
     stage.took('migrated', since, 60)
     await stage.kubectl('wait', '--for=condition=available', 'deployment', '--all', '--timeout=5m')
     stage.took('everything available', since, 60)
+    // A Deployment begins with one pod; its autoscaler, which sets the number, adds the second within 15 s.
+    await stage.cluster.eventually('two pods of each', async () => {
+      for (const name of deployments) {
+        const ready = ['deployment', name, '-o', 'jsonpath={.status.readyReplicas}']
+        if (Number(await stage.kubectl('get', ...ready)) < 2) throw new Error(`${name} has one pod`)
+      }
+    })
+    stage.took('two pods of each ready', since, 60)
     const { items } = await stage.json<{ items: Pod[] }>('pods')
     const failed = items.filter(({ status }) => status.phase === 'Failed')
     stage.check('pods that failed meanwhile', failed.length, '0', failed.length === 0)
