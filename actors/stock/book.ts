@@ -92,6 +92,7 @@ export function bookAfter(book: Book, event: StockEvent): Book {
       return event.first && isShortage(event.reason) ? { ...counted, shortage: book.shortage + 1 } : counted
     case 'CopyReserved':
     case 'ReservationQueued':
+    case 'CopyTakenBack':
       return event.place !== undefined && event.place > book.lastPlace
         ? { ...counted, lastPlace: event.place }
         : counted

@@ -302,6 +302,23 @@ const rows: Row[] = [
     ['ReservationRefused 1, CopyWithdrawn: 1/0/0/0', 'CopiesWithdrawn, Lost: 0/0/0/0'],
   ],
   [
+    'of a book that had no queue when it was reserved, the reservation takes a place once it has one',
+    original,
+    [receive(2), reserve(1), reserve(2), changeRules(library), reserve(3), reserve(4)],
+    [lose(1), withdraw(1, { evenHeld: true }), receive(4)],
+    [
+      'CopyTakenBack 1, turn 2, again: 1/1/0/3',
+      'CopiesWithdrawn, Lost: 0/1/0/3',
+      'CopyTakenBack 2, turn 2, again: 1/0/0/4',
+      'CopiesWithdrawn, Lost: 0/0/0/4',
+      'CopiesReceived: 4/0/0/4',
+      'CopyReserved 3: 3/1/0/3',
+      'CopyReserved 4: 2/2/0/2',
+      'CopyReserved 1, turn 2: 1/3/0/1',
+      'CopyReserved 2, turn 2: 0/4/0/0',
+    ],
+  ],
+  [
     'more is withdrawn than is available: refused',
     library,
     [...rush(), release(5)],
