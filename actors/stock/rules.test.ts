@@ -112,6 +112,13 @@ const rows: Row[] = [
     ['ReservationRefused 6, QueueFull: 0/2/0/3'],
   ],
   [
+    'where nobody waits no queue is full: without any copy a newcomer is refused for want of one',
+    library,
+    [receive(1), withdraw(1)],
+    [reserve(1)],
+    ['ReservationRefused 1, OutOfStock: 0/0/0/0', 'PurchaseRequested, shortage 1: 0/0/0/0'],
+  ],
+  [
     'the queue is full with so many per copy, and copies on order count',
     { ...library, queuePerCopy: 1 },
     [receive(1), reserve(1), reserve(2)],
@@ -441,6 +448,24 @@ test('BQ3, BQ4: one decision serves at most 200; the rest is served before any n
   actor.rest()
   expect(actor.published.filter((it) => it.type === 'CopyReserved')).toHaveLength(450 + 1)
   expect(actor.book).toMatchObject({ available: 0, waiting: 52 })
+})
+
+test('a purchase that is declined for a queue in steps is declined for a newcomer, too', () => {
+  const actor = new BookActor(bookshop)
+  actor.take(receive(1))
+  for (let n = 1; n <= 501; n++) actor.take(reserve(n))
+  actor.take(lose(1))
+  expect(actor.take(decline()).filter((it) => it.type === 'ReservationRefused')).toHaveLength(200)
+  for (const more of [{}, { wait: false }])
+    expect(actor.take(reserve(more.wait === false ? 601 : 600, more)).map(inShort)).toEqual([
+      expect.stringMatching(/^ReservationRefused 60[01], NotAcquired: 0\/0\/0\/301$/),
+    ])
+  actor.rest()
+  expect(actor.book).toMatchObject({ waiting: 0, requested: false })
+  expect(actor.take(reserve(700)).map(inShort)).toEqual([
+    'ReservationQueued 700, position 1: 0/0/0/1',
+    'PurchaseRequested, shortage 0: 0/0/0/1',
+  ])
 })
 
 test('a receipt that serves a queue in steps asks the purchaser after the last, for those without a copy', () => {
