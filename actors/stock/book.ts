@@ -89,17 +89,29 @@ export function bookAfter(book: Book, event: StockEvent): Book {
     case 'RulesChanged':
       return { ...counted, rules: event.rules }
     case 'ReservationRefused':
+      if (event.place !== undefined) return withoutVainRequest(counted)
       return event.first && isShortage(event.reason) ? { ...counted, shortage: book.shortage + 1 } : counted
+    case 'CopyReleased':
+      return event.place === undefined ? counted : withoutVainRequest(counted)
     case 'CopyReserved':
+      return event.waited ? withoutVainRequest(counted) : placed(counted, event.place)
     case 'ReservationQueued':
     case 'CopyTakenBack':
-      return event.place !== undefined && event.place > book.lastPlace
-        ? { ...counted, lastPlace: event.place }
-        : counted
+      return placed(counted, event.place)
     default:
       return counted
   }
 }
+
+const placed = (book: Book, place: number | undefined): Book =>
+  place !== undefined && place > book.lastPlace ? { ...book, lastPlace: place } : book
+
+/** Whether more reservations wait than there are copies for. */
+export const lacksCopies = ({ waiting, available, onOrder }: Book): boolean => waiting > available + onOrder
+
+/** A purchase request ends once no reservation needs its copies, and none was refused for want of one. */
+const withoutVainRequest = (book: Book): Book =>
+  book.requested && book.shortage === 0 && !lacksCopies(book) ? { ...book, requested: false } : book
 
 const isShortage = (reason: StockRefusalReason) =>
   reason === 'OutOfStock' || reason === 'UnknownBook' || reason === 'QueueFull'
