@@ -5,6 +5,7 @@ import type { StockEvent } from '../messages.ts'
 import { listingsOf } from './books.ts'
 import {
   active,
+  ended,
   isFinal,
   leadingTo,
   moves,
@@ -15,7 +16,6 @@ import {
   transitions,
   unconfirmed,
   undecided,
-  withdrawn,
 } from './reservation.ts'
 import { after as afterOne, anyEvent, inBatches, type Row as ReservationRow, rowIn } from './testing.ts'
 import { isPlain, type ShortVerdict, shortVerdictsOf, verdictsOf } from './verdict.ts'
@@ -77,10 +77,25 @@ test('an event moves a reservation along the transitions', () => {
     transitions[from].some(
       (next) => next === to || (!seen.includes(next) && reachable(next, to, [...seen, from])),
     )
-  for (const its of [...Object.values(moves), withdrawn])
+  for (const its of [...Object.values(moves), ended])
     for (const [from, to] of Object.entries(its) as [Status, Status][])
       expect(from === to || reachable(from, to), `${from} to ${to}`).toBe(true)
   for (const its of [moves.CopyReserved, moves.ReservationRefused]) expect(Object.keys(its)).toEqual(open)
+})
+
+test('an event that ends a reservation ends it also if events before it are dead letters', () => {
+  const its = { ...after(), ...who(1) }
+  const ends: [StockEvent, Status][] = [
+    [{ type: 'CopyHandedOver', ...its }, 'Collected'],
+    [{ type: 'CopyReturned', ...its }, 'Returned'],
+    [{ type: 'HoldExpired', ...its }, 'Expired'],
+    [{ type: 'ReservationRefused', ...its, reason: 'WaitLapsed', place: 1 }, 'Failed'],
+    [{ type: 'ReservationRefused', ...its, reason: 'CopyWithdrawn' }, 'Failed'],
+  ]
+  for (const [event, end] of ends) {
+    const { becomes } = verdictsOf([event])[0]!
+    expect(active.map((from) => [from, becomes[from]?.status])).toEqual(active.map((from) => [from, end]))
+  }
 })
 
 const verdict = (n: number, it: Partial<ShortVerdict> = {}): ShortVerdict => ({

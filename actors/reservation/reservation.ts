@@ -39,7 +39,8 @@ export type Moves = { readonly [From in Status]?: Status }
 
 /**
  * The statuses that an event of stock changes. An answer that stock repeats says what is true by then, so it may take a
- * reservation further than one step. A status that stays as it is has another change.
+ * reservation further than one step. So may an event that ends it: those before may be dead letters, which change nothing when
+ * they are redriven after it. A status that stays as it is has another change.
  */
 export const moves = {
   CopyReserved: { Requested: 'Reserved', Waiting: 'Reserved' },
@@ -50,19 +51,33 @@ export const moves = {
   CopyTakenBack: { Reserved: 'Waiting', Ready: 'Waiting' },
   CopyHandedOver: {
     Requested: 'Collected',
+    Waiting: 'Collected',
     Reserved: 'Collected',
     Ready: 'Collected',
     Canceled: 'Collected',
   },
-  CopyReturned: { Requested: 'Returned', Collected: 'Returned', Canceled: 'Returned' },
+  CopyReturned: {
+    Requested: 'Returned',
+    Waiting: 'Returned',
+    Reserved: 'Returned',
+    Ready: 'Returned',
+    Collected: 'Returned',
+    Canceled: 'Returned',
+  },
   /** Confirms a cancellation that came too late: no copy is left to release. */
-  HoldExpired: { Requested: 'Expired', Ready: 'Expired', Canceled: 'Canceled' },
+  HoldExpired: {
+    Requested: 'Expired',
+    Waiting: 'Expired',
+    Reserved: 'Expired',
+    Ready: 'Expired',
+    Canceled: 'Canceled',
+  },
   /** Confirms a cancellation. A refusal does not, because stock answers each release separately. */
   CopyReleased: { Canceled: 'Canceled' },
 } as const satisfies Record<ReservationEvent['type'], Moves>
 
-/** A copy that is withdrawn may be one that is held already. */
-export const withdrawn = {
+/** A refusal after the first answer: the copy that was held is withdrawn, or the reservation leaves the queue. */
+export const ended = {
   ...moves.ReservationRefused,
   Reserved: 'Failed',
   Ready: 'Failed',

@@ -1,7 +1,7 @@
 /** Events of any type about one reservation, and what each does to its row. */
 import fc from 'fast-check'
 import { cancellationCauses, type StockEvent, stockRefusalReasons, withdrawalReasons } from '../messages.ts'
-import { moves, type ReservationEvent, type Status, withdrawn } from './reservation.ts'
+import { ended, moves, type ReservationEvent, type Status } from './reservation.ts'
 
 const other = '00000000-0000-4000-8000-0000000000ff'
 const place = fc.integer({ min: 1, max: 600 })
@@ -62,8 +62,9 @@ export const rowIn = (status: Status): Row => ({
 /** @returns the row after one event. */
 export function after(row: Row, event: StockEvent): Row {
   if (!('reservationid' in event)) return row
-  const isWithdrawal = event.type === 'ReservationRefused' && event.reason === 'CopyWithdrawn'
-  const allowed: { [From in Status]?: Status } = isWithdrawal ? withdrawn : moves[event.type]
+  const isLater =
+    event.type === 'ReservationRefused' && (event.reason === 'CopyWithdrawn' || event.place !== undefined)
+  const allowed: { [From in Status]?: Status } = isLater ? ended : moves[event.type]
   const status = allowed[row.status]
   if (!status) return row
   const moved = { ...row, status }

@@ -9,13 +9,13 @@
  */
 import type { RefusalReason, StockEvent } from '../messages.ts'
 import {
+  ended,
   type Moves,
   moves,
   type Outcome,
   type ReservationEvent,
   type Status,
   statuses,
-  withdrawn,
 } from './reservation.ts'
 
 /** A new status, with the columns that change with it. Columns that are absent keep their values. */
@@ -58,7 +58,7 @@ export function verdictsOf(events: StockEvent[]): Verdict[] {
 }
 
 function followedBy(becomes: Verdict['becomes'], event: ReservationEvent): Verdict['becomes'] {
-  const its: Moves = isWithdrawal(event) ? withdrawn : moves[event.type]
+  const its: Moves = isLater(event) ? ended : moves[event.type]
   const columns = columnsOf(event)
   const composed: { [From in Status]?: Becoming } = { ...becomes }
   for (const from of statuses) {
@@ -90,8 +90,8 @@ function columnsOf(event: ReservationEvent): Omit<Becoming, 'status'> {
   }
 }
 
-const isWithdrawal = (event: ReservationEvent) =>
-  event.type === 'ReservationRefused' && event.reason === 'CopyWithdrawn'
+const isLater = (event: ReservationEvent) =>
+  event.type === 'ReservationRefused' && (event.reason === 'CopyWithdrawn' || event.place !== undefined)
 
 /** Whether the event is one that a book without a queue has: a short verdict can express it, and no queue changes. */
 export function isPlain(event: StockEvent): boolean {
