@@ -109,7 +109,7 @@ const placed = (book: Book, place: number | undefined): Book =>
 /** Whether more reservations wait than there are copies for. */
 export const lacksCopies = ({ waiting, available, onOrder }: Book): boolean => waiting > available + onOrder
 
-/** A purchase request ends once no reservation needs its copies, and none was refused for want of one. */
+/** A purchase request ends once no reservation needs its copies, and none was refused. */
 const withoutVainRequest = (book: Book): Book =>
   book.requested && book.shortage === 0 && !lacksCopies(book) ? { ...book, requested: false } : book
 

@@ -112,7 +112,7 @@ const rows: Row[] = [
     ['ReservationRefused 6, QueueFull: 0/2/0/3'],
   ],
   [
-    'where nobody waits no queue is full: without any copy a newcomer is refused for want of one',
+    'where nobody waits no queue is full: without any copy a newcomer is refused because there is none',
     library,
     [receive(1), withdraw(1)],
     [reserve(1)],

@@ -63,9 +63,9 @@ export const queues: Bug[] = [
     edits: [
       {
         file: 'actors/stock/book.ts',
-        find: "    case 'CopyReserved':\n    case 'ReservationQueued':\n",
+        find: "    case 'ReservationQueued':\n    case 'CopyTakenBack':\n",
         replace:
-          "    case 'CopyTakenBack':\n      return { ...counted, lastPlace: event.place }\n    case 'CopyReserved':\n    case 'ReservationQueued':\n",
+          "    case 'CopyTakenBack':\n      return { ...counted, lastPlace: event.place }\n    case 'ReservationQueued':\n",
       },
     ],
     scenario: 'desk-races',
