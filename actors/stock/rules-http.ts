@@ -28,7 +28,7 @@ const setRules = createRoute({
   },
   responses: {
     200: jsonAnswer(stockSchema, 'The stock, with its rules', examples.stockWithRules),
-    ...problemResponses(404),
+    ...problemResponses(404, 422),
   },
 })
 
@@ -75,7 +75,7 @@ const decline = createRoute({
     headers: keyHeader,
     body: jsonBody(z.object({ note: textSchema.max(200).optional() }).openapi('Decline'), examples.decline),
   },
-  responses: { 204: { description: 'The request is closed' }, ...problemResponses(409) },
+  responses: { 204: { description: 'The request is closed' }, ...problemResponses(409, 422) },
 })
 
 export function mountRules({ app, sql, commands, defaults }: StockHttpOptions): void {
