@@ -38,7 +38,8 @@ const withdrawalSchema = z
     qty: qty.pipe(z.int().min(1)),
     reason: z.enum(withdrawalReasons),
     evenHeld: z.boolean().default(false).openapi({
-      description: 'also copies that are held, those served last first; their customers wait again',
+      description:
+        'also copies that are held, at most 200, those served last first; their customers wait again. Copies of a book without rules are taken back by their reservations',
     }),
   })
   .openapi('Withdrawal')
