@@ -32,7 +32,12 @@ function whyNotRefused({ it, shelf }: Scene, event: Refused): string | undefined
     return isTheirs && fits ? undefined : `${other || 'none'} is ${twin?.state} of ${twin?.userid}`
   }
   if (shelf.available > 0 && shelf.queue.size === 0) return `there were ${shelf.available} copies`
+  if (reason === 'NotAcquired') {
+    const isGone = shelf.queue.size > 0 && shelf.owned + shelf.onOrder === 0
+    return isGone ? undefined : `${shelf.queue.size} waited for ${shelf.owned} copies`
+  }
   if (reason === 'QueueFull') {
+    if (shelf.queue.size === 0) return 'nobody waited'
     const perCopy = queuePerCopy === null ? queueMax : queuePerCopy * (shelf.owned + shelf.onOrder)
     return shelf.queue.size < Math.min(queueMax, perCopy) ? `only ${shelf.queue.size} waited` : undefined
   }
