@@ -47,8 +47,6 @@ export const unknownBook = (bookid: string): Book => ({
   requested: false,
 })
 
-export const ownedOf = ({ available, held, out }: Book): number => available + held + out
-
 type Counts = Pick<Book, 'available' | 'held' | 'out' | 'waiting'>
 
 /** The book after its counts have changed by `change`. */

@@ -47,8 +47,8 @@ export const changeRules = ({ rules }: Command<'ChangeRules'>, { book }: StockSt
 ]
 
 /** Goes on with a queue that one decision could not finish. */
-export function tend({ book, queue, shelf }: StockState): StockEvent[] {
-  if (!isUntended(book)) return []
+export function tend({ book, rules, queue, shelf }: StockState): StockEvent[] {
+  if (!isUntended(book, rules)) return []
   return book.available > 0 ? withRequest(book, serve(book, queue, shelf)) : refuseAll(book, queue)
 }
 

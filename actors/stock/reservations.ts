@@ -29,7 +29,7 @@ export function reserve(message: Reserve, state: StockState): StockEvent[] {
     return reserved(now, { ...whose(message), ...queued }, shelf, false)
   }
   // The purchase is declined, and those who wait are being refused.
-  if (book.waiting > 0 && isGone(book)) return [{ ...refusal(message, book, 'NotAcquired'), ...first }]
+  if (book.waiting > 0 && isGone(book, rules)) return [{ ...refusal(message, book, 'NotAcquired'), ...first }]
   const mayWait = rules.queueMax > 0 && message.wait !== false && (book.received || book.onOrder > 0)
   if (mayWait && book.waiting < waitingMax(book, rules)) return queue(message, book)
   // Without any copy none may wait, but that is no full queue.

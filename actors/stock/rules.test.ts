@@ -46,6 +46,7 @@ const lapse = (n: number, at: string): StockCommand => ({
   reservationid: uuid(1, n),
   at,
 })
+const tend: StockCommand = { type: 'TendQueue', bookid }
 const decline = (): StockCommand => byStaff('DeclinePurchase')
 const changeRules = (rules: Partial<Rules>): StockCommand => ({ ...byStaff('ChangeRules'), rules })
 
@@ -399,6 +400,38 @@ const rows: Row[] = [
       'ReservationRefused 1, NotAcquired: 0/0/0/1',
       'ReservationRefused 2, NotAcquired: 0/0/0/0',
     ],
+  ],
+  [
+    'a copy that was sold is none to wait for',
+    bookshop,
+    [receive(1), reserve(1), handOver(1), reserve(2), reserve(3)],
+    [decline()],
+    [
+      'PurchaseDeclined: 0/0/1/2',
+      'ReservationRefused 2, NotAcquired: 0/0/1/1',
+      'ReservationRefused 3, NotAcquired: 0/0/1/0',
+    ],
+  ],
+  [
+    'one that was lent is',
+    library,
+    [receive(1), reserve(1), handOver(1), reserve(2)],
+    [decline(), tend, giveBack(1)],
+    ['PurchaseDeclined: 0/0/1/1', 'CopyReturned 1: 1/0/0/1', 'CopyReserved 2: 0/1/0/0'],
+  ],
+  [
+    'a purchase is declined, and the last copy is sold',
+    bookshop,
+    [receive(1), reserve(1), reserve(2), decline()],
+    [handOver(1), tend],
+    ['CopyHandedOver 1: 0/0/1/1', 'ReservationRefused 2, NotAcquired: 0/0/1/0'],
+  ],
+  [
+    'a queue has no places for copies that were sold',
+    { ...bookshop, queuePerCopy: 1 },
+    [receive(2), reserve(1), handOver(1), reserve(2), reserve(3)],
+    [reserve(4)],
+    ['ReservationRefused 4, QueueFull: 0/1/1/1'],
   ],
   [
     'a wait ends after the days that the rules give it',
