@@ -69,7 +69,7 @@ export const dateSchema = z.iso
 /** An instant, in any offset, within the same years. */
 export const instantSchema = z.iso
   .datetime({ offset: true })
-  .refine((at) => Date.parse(at) < Date.UTC(3000, 0, 1), 'must be before the year 3000')
+  .refine((at) => !(Date.parse(at) >= Date.UTC(3000, 0, 1)), 'must be before the year 3000')
 
 /** The key of a list that is sorted by date. @throws {Problem} 400 when `after` did not come from this API. */
 export function dateFrom(after: string): string {
