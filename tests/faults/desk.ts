@@ -62,6 +62,9 @@ export class Desk {
     const change = hold && this.#nextOf(hold)
     if (!change) return
     const call = await this.#change(reservationid, change, made.id)
+    // Some read it there and give it back at once, so that one batch of events holds two steps.
+    if (call.end === 'ok' && change.status === 'Collected' && this.#options.random.chance(0.5))
+      return this.attend(made, reservationid)
     if (!change.isNear) return this.#forget(reservationid, call)
     this.#near.set(reservationid, made.id)
     // Half of the customers call in time.

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { MailSink } from '../doubles/mail-sink.ts'
 import { WebhookSink } from '../doubles/webhook-sink.ts'
 import type { ServiceProcess } from '../harness/service-process.ts'
+import type { Harm } from './stage.ts'
 
 export type Channel = 'email' | 'webhook' | 'chat'
 
@@ -83,6 +84,24 @@ export const consoleDeliveries = (processes: ServiceProcess[]): Delivery[] =>
         answered: true,
       })),
   )
+
+/** How long before its line a process may have hung: the longest wait for a receiver. */
+const hungMs = 10_000
+
+/**
+ * @returns when processes hung for longer than a lease, as they reported: on a machine that is too busy. What they had sent by then
+ * is sent again, as promise 7 says.
+ */
+export const hangs = (processes: ServiceProcess[]): Harm[] =>
+  processes
+    .flatMap(({ logs }) => logs)
+    .filter(
+      ({ msg, err }) => /^fenced out/.test(msg) || /: the leases are about to run out/.test(messageOf(err)),
+    )
+    .map(({ time }) => Date.parse(String(time)))
+    .map((to) => ({ what: 'notifier', from: to - hungMs, to }))
+
+const messageOf = (err: unknown) => String((err as { message?: string } | undefined)?.message)
 
 /** @returns how many lines consoles dropped because this process was slow to read them. Notices may be among them. */
 export const linesDropped = (processes: ServiceProcess[]): number =>

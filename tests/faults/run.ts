@@ -9,7 +9,7 @@ import type { Facts } from './checks/check.ts'
 import { Day } from './day.ts'
 import { gather } from './evidence.ts'
 import type { History } from './history.ts'
-import { consoleDeliveries, linesDropped } from './inbox.ts'
+import { consoleDeliveries, hangs, linesDropped } from './inbox.ts'
 import { untilDecided, untilQuiet } from './quiet.ts'
 import { replay } from './replay/replay.ts'
 import { measureTrimmed } from './resources.ts'
@@ -120,7 +120,7 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     calls: history.calls,
     deliveries: [...world.inbox.deliveries, ...consoleDeliveries(world.processes.notifier)].filter(remains),
     linesDropped: linesDropped(world.processes.notifier),
-    harms: stage.harms,
+    harms: [...stage.harms, ...hangs(world.processes.notifier)],
     poison: stage.poison,
     owners: observer.owners.filter(remains),
     early: observer.early

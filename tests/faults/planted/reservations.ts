@@ -109,7 +109,7 @@ export const reservations: Bug[] = [
         replace: 'const status = its[from]',
       },
     ],
-    scenario: 'desk-races',
+    scenario: 'zombie-reservation',
     seed: 1,
     caughtBy: ['every 201 has one outcome'],
   },

@@ -4,6 +4,7 @@ import type { ServiceProcess } from '../../harness/service-process.ts'
 import type { Stage } from '../stage.ts'
 import { waitMaxS } from '../workload.ts'
 import { leaseTtlMs } from '../world.ts'
+import { busyDesk } from './races.ts'
 import type { Needs, Scenario } from './scenario.ts'
 
 /** A service that accepting does not need is down: reservations are decided and notified once it is back. */
@@ -53,6 +54,8 @@ export const processes: Scenario[] = [
     (service): Scenario => ({
       name: `zombie-${service}`,
       title: `processes of ${service} freeze past their lease, and wake up`,
+      // Steps of the desk pile up, so that one batch holds several of one reservation.
+      ...(service === 'reservation' ? { habits: busyDesk } : {}),
       needs: service === 'reservation' ? { decidedMs: 10_000, acceptedMs: 5_000 } : acceptsWithout,
       fault: (stage) => bringBackLate(stage, service),
     }),
