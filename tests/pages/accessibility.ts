@@ -35,6 +35,7 @@ const visited: Visited[] = [
   { name: 'no reservations', path: '/me', as: { userid: 'new-reader', role: 'customer' } },
   { name: 'a reservation', path: '/me/{ready}', as: reader },
   { name: 'my settings', path: '/me/settings', as: reader },
+  { name: 'my data', path: '/me/data', as: reader },
   { name: 'a receipt', path: '/receive?received=other&qty=1', as: staff },
   { name: 'a receipt of a new book', path: '/receive?scan=9783522202558', as: staff },
   { name: 'a delivery', path: '/receive/csv', as: staff },
@@ -88,11 +89,25 @@ export function accessibility(stage: () => Stage): void {
   describe('for everybody:', () => {
     beforeAll(() => prepare(stage()))
     describe.each(['ko', 'en'])('in %s,', (locale) => {
-      test.each(visited)('$name', async ({ path, as, allowed }) => {
-        const page = await stage().window({ locale, ...(as && { as }), ...(allowed && { allowed }) })
-        await page.goto(path.replaceAll(/\{(\w+)\}/g, (_, name) => ids[name]!))
-        await expectAccessible(page)
-      })
+      test.each(visited)('$name', (it) => visit(stage(), it, locale))
     })
   })
+}
+
+/** Pages with most of what pages are made of, in one language each. */
+const sampled = { 'a book': 'ko', 'the desk with a customer': 'en', 'what is wanted': 'ko' }
+
+export function sample(stage: () => Stage): void {
+  describe('for everybody:', () => {
+    beforeAll(() => prepare(stage()))
+    test.each(Object.entries(sampled))('%s, in %s', (name, locale) =>
+      visit(stage(), visited.find((it) => it.name === name)!, locale),
+    )
+  })
+}
+
+async function visit(stage: Stage, { path, as, allowed }: Visited, locale: string): Promise<void> {
+  const page = await stage.window({ locale, ...(as && { as }), ...(allowed && { allowed }) })
+  await page.goto(path.replaceAll(/\{(\w+)\}/g, (_, name) => ids[name]!))
+  await expectAccessible(page)
 }

@@ -1,6 +1,7 @@
 /** A customer's pages: search, reserve, follow, cancel, and how to be notified. */
+import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { eventually } from '../doubles/eventually.ts'
 import { reserveAndWait, stockOf } from '../harness/acts.ts'
 import type { Stage, WindowOptions } from './stage.ts'
@@ -32,23 +33,21 @@ export function customers(stage: () => Stage): void {
 
   const badge = (page: Page, text: string) => page.locator('.badge', { hasText: text })
 
-  describe.each([true, false])('with scripts: %s,', (javaScriptEnabled) => {
-    test("the original's scene: reserve, see that it is reserved, cancel", async () => {
-      const userid = fresh('mina')
-      const bookid = await book(3)
-      const page = await windowOf(userid, { javaScriptEnabled })
-      await page.goto(`/?q=${bookid}`)
-      await page.getByRole('link', { name: 'Momo' }).click()
-      expect(await page.locator('.availability').textContent()).toContain('3 copies available')
-      await page.getByRole('button', { name: 'Reserve' }).click()
-      await badge(page, 'Reserved').waitFor()
-      expect(await stockOf(stage().system, bookid)).toMatchObject({ qty: 2, held: 1 })
-      await page.getByText('Cancel', { exact: true }).click()
-      await page.getByRole('button', { name: 'Yes, cancel it' }).click()
-      await page.getByRole('status').getByText('The reservation is canceled.').waitFor()
-      await badge(page, 'Canceled').waitFor()
-      await eventually(async () => (await stockOf(stage().system, bookid)).qty === 3)
-    })
+  test("without scripts, the original's scene: reserve, see that it is reserved, cancel", async () => {
+    const userid = fresh('mina')
+    const bookid = await book(3)
+    const page = await windowOf(userid, { javaScriptEnabled: false })
+    await page.goto(`/?q=${bookid}`)
+    await page.getByRole('link', { name: 'Momo' }).click()
+    expect(await page.locator('.availability').textContent()).toContain('3 copies available')
+    await page.getByRole('button', { name: 'Reserve' }).click()
+    await badge(page, 'Reserved').waitFor()
+    expect(await stockOf(stage().system, bookid)).toMatchObject({ qty: 2, held: 1 })
+    await page.getByText('Cancel', { exact: true }).click()
+    await page.getByRole('button', { name: 'Yes, cancel it' }).click()
+    await page.getByRole('status').getByText('The reservation is canceled.').waitFor()
+    await badge(page, 'Canceled').waitFor()
+    await eventually(async () => (await stockOf(stage().system, bookid)).qty === 3)
   })
 
   test('an ISBN that is typed or scanned leads to its book; an unknown one can be wished for', async () => {
@@ -125,22 +124,6 @@ export function customers(stage: () => Stage): void {
       .toEqual(['Handed over', 'On the hold shelf', 'A copy was set aside', 'Reserved by you'])
   })
 
-  test('a change while the service of reservations restarts is shown, too', async () => {
-    const userid = fresh('mina')
-    const { system } = stage()
-    const { reservationid } = await reserveAndWait(system.reservation, await book(1), userid)
-    const page = await windowOf(userid)
-    await page.goto('/me')
-    const streams = () =>
-      eventually(async () => (await stage().metric('bookreservation_http_requests_held')) > 0)
-    await streams()
-    const [reservation] = system.processes.reservation
-    await reservation!.kill()
-    await hold(reservationid, { status: 'Ready' })
-    await reservation!.start()
-    await badge(page, 'Ready to collect').waitFor()
-  })
-
   test('while stock is stopped, reservations are accepted, and the page says what is missing', async () => {
     const userid = fresh('mina')
     const bookid = await book(1)
@@ -160,10 +143,16 @@ export function customers(stage: () => Stage): void {
     expect(await missing.count()).toBe(0)
   })
 
-  test('while the service of reservations is down, every page says so', async () => {
-    const bookid = await book(1)
-    const [reservation] = stage().system.processes.reservation
-    await reservation!.stop()
+  test('while the service of reservations is down, every page says so, and shows later what has changed meanwhile', async () => {
+    const [mina, bookid] = [fresh('mina'), await book(1)]
+    const { system } = stage()
+    const [reservation] = system.processes.reservation
+    const { reservationid } = await reserveAndWait(system.reservation, await book(1), mina)
+    const live = await windowOf(mina)
+    await live.goto('/me')
+    await eventually(async () => (await stage().metric('bookreservation_http_requests_held')) > 0)
+    await reservation!.kill()
+    await hold(reservationid, { status: 'Ready' })
     const page = await windowOf(fresh('mina'), { allowed: /503/ })
     for (const path of ['/', '/me', `/book/${bookid}`]) {
       await page.goto(path)
@@ -176,6 +165,7 @@ export function customers(stage: () => Stage): void {
     // Sends the form once more.
     await page.reload()
     await badge(page, 'Reserved').waitFor()
+    await badge(live, 'Ready to collect').waitFor()
   })
 
   test('a double click, a reload and the back button reserve once', async () => {
@@ -282,5 +272,35 @@ export function customers(stage: () => Stage): void {
     expect(await email.inputValue()).toBe('mina@example.com')
     expect(await page.getByLabel('Choice 1').inputValue()).toBe('email')
     expect(await page.getByLabel('한국어').isChecked()).toBe(true)
+  })
+  test('a customer downloads what is kept, and is erased once nothing is active', async () => {
+    const userid = fresh('mina')
+    const bookid = await book(1)
+    const { reservationid } = await reserveAndWait(stage().system.reservation, bookid, userid)
+    const page = await windowOf(userid, { allowed: /409|422/ })
+    await page.goto('/me/settings')
+    await page.getByRole('link', { name: 'Export or erase my data' }).click()
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Download my reservations' }).click(),
+    ])
+    expect(download.suggestedFilename()).toBe('reservations.json')
+    expect(JSON.parse(await readFile(await download.path(), 'utf8'))).toMatchObject({
+      userid,
+      reservations: [{ reservationid, bookid, status: 'Reserved' }],
+    })
+    const erase = () => page.getByRole('button', { name: 'Erase' }).click()
+    await erase()
+    await page.getByRole('alert').getByText('Say that you are sure.').waitFor()
+    await page.getByLabel('Yes, erase my data').check()
+    await erase()
+    await page.getByRole('alert').getByText('You still have reservations').waitFor()
+    await stage().system.reservation.patch(`/reservations/${reservationid}`, { status: 'Canceled' })
+    await eventually(async () => {
+      await page.getByLabel('Yes, erase my data').check()
+      await erase()
+      return await page.getByRole('status').getByText('Your data is erased.').isVisible()
+    })
+    expect(await reservationsOf(userid)).toEqual([])
   })
 }

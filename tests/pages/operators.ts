@@ -1,11 +1,8 @@
-/** Operators' pages: partitions and backlog, dead letters, notices and alerts. */
-import { randomUUID } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
-import type { StockCommand } from '../../actors/messages.ts'
+/** Operators' pages: partitions and backlog, notices and alerts. `letters.ts` has dead letters. */
+import { expect, test } from 'vitest'
 import { eventually } from '../doubles/eventually.ts'
 import { WebhookSink } from '../doubles/webhook-sink.ts'
-import { receive, reserveAndWait, stockOf } from '../harness/acts.ts'
-import { fieldsOf, Producer } from '../harness/producer.ts'
+import { receive, reserveAndWait } from '../harness/acts.ts'
 import { alertToken, type Stage, type WindowOptions } from './stage.ts'
 
 const operator = { userid: 'ops', role: 'operator' }
@@ -13,140 +10,8 @@ const operator = { userid: 'ops', role: 'operator' }
 let count = 0
 const fresh = (name: string) => `${name}-${++count}`
 
-type Letters = { _embedded: { deadLetters: { letterid: string; reason: string }[] } }
-
 export function operators(stage: () => Stage): void {
   const windowOf = (options: WindowOptions = {}) => stage().window({ ...options, as: operator })
-
-  const lettersOf = async (bookid: string) => {
-    const { body } = await stage().system.stock.get<Letters>(`/dead-letters?bookid=${bookid}`)
-    return body._embedded.deadLetters
-  }
-
-  /** Sends commands that stock cannot store as long as the returned function was not called. */
-  async function unfit(bookid: string, commands: number): Promise<() => Promise<void>> {
-    const { system } = stage()
-    await receive(system, bookid, 5)
-    const name = `fit_${++count}`
-    await system.sql`alter table stock.hold add constraint ${system.sql(name)} check (userid not like 'unfit-%') not valid`
-    await using producer = new Producer(system)
-    const command = (_: unknown, i: number): StockCommand => ({
-      type: 'ReserveCopy',
-      bookid,
-      userid: `unfit-${i}`,
-      reservationid: randomUUID(),
-    })
-    await producer.send(...Array.from({ length: commands }, command))
-    await eventually(async () => (await lettersOf(bookid)).length === commands)
-    return async () => void (await system.sql`alter table stock.hold drop constraint ${system.sql(name)}`)
-  }
-
-  describe.each([true, false])('with scripts: %s,', (javaScriptEnabled) => {
-    test('a dead letter is seen, opened, fails again with its reason, and has its effect once when it is redriven', async () => {
-      const bookid = fresh('unfit')
-      const mend = await unfit(bookid, 1)
-      const page = await windowOf({ javaScriptEnabled, allowed: /404/ })
-      await page.goto('/ops/letters')
-      expect(await page.getByRole('main').textContent()).not.toContain('reservationid')
-      const row = page.getByRole('row').filter({ hasText: bookid })
-      expect(await row.textContent()).toContain('ReserveCopy')
-      await row.getByRole('link').first().click()
-      await page.getByRole('heading', { name: 'Dead letter: ReserveCopy' }).waitFor()
-      expect(await page.getByRole('main').textContent()).not.toContain('reservationid')
-      await page.getByRole('link', { name: 'Show the content' }).click()
-      await page.getByRole('region', { name: 'Content' }).getByText('reservationid').waitFor()
-
-      const again = page.getByRole('button', { name: 'Handle it again' })
-      await again.click()
-      await page.getByText('handled again within seconds').waitFor()
-      if (!javaScriptEnabled) {
-        await eventually(async () => {
-          await page.reload()
-          return await again.isVisible()
-        })
-      }
-      await again.waitFor()
-      await mend()
-      await again.dblclick()
-      const gone = page.getByText('It is no longer a dead letter')
-      if (!javaScriptEnabled) {
-        await eventually(async () => {
-          await page.reload()
-          return (await gone.count()) > 0
-        })
-      }
-      await gone.first().waitFor()
-      expect(await stockOf(stage().system, bookid)).toMatchObject({ qty: 4, held: 1 })
-    })
-  })
-
-  test('a redrive of what a page showed before the letter failed again does nothing, and says why', async () => {
-    const bookid = fresh('stale')
-    const mend = await unfit(bookid, 1)
-    const [letter] = await lettersOf(bookid)
-    const page = await windowOf()
-    const path = `/ops/letters/stock/${letter!.letterid}`
-    await page.goto(path)
-    await stage().system.sql`
-      update stock.dead_letter set at = clock_timestamp() where position = ${letter!.letterid.split('-').slice(1).join('-')}`
-    await page.getByRole('button', { name: 'Handle it again' }).click()
-    await page.getByRole('status').getByText('Nothing was done').waitFor()
-    await stage().system.sql`
-      update stock.dead_letter set fields = '{}' where position = ${letter!.letterid.split('-').slice(1).join('-')}`
-    await page.getByRole('button', { name: 'Handle it again' }).click()
-    await page.getByRole('status').getByText('its content could not be kept').waitFor()
-    expect(await page.getByRole('button', { name: 'Handle it again' }).count()).toBe(0)
-    await page.getByText('Content lost').waitFor()
-    await mend()
-    await stage().system.stock.ask('DELETE', `/dead-letters/${letter!.letterid}`)
-  })
-
-  test('all letters of a reason are redriven together', async () => {
-    const bookid = fresh('alike')
-    const mend = await unfit(bookid, 3)
-    await mend()
-    const page = await windowOf({ javaScriptEnabled: false })
-    await page.goto(`/ops/letters?bookid=${bookid}`)
-    await page.getByRole('row').filter({ hasText: bookid }).first().getByRole('link').nth(1).click()
-    await page.waitForURL(/reason=/)
-    await page.getByRole('button', { name: 'Handle all messages of this list again' }).click()
-    await page.getByRole('status').getByText('3 messages will be handled again.').waitFor()
-    await eventually(async () => (await lettersOf(bookid)).length === 0)
-    expect(await stockOf(stage().system, bookid)).toMatchObject({ qty: 2, held: 3 })
-  })
-
-  test('a letter is dropped after a confirmation, once', async () => {
-    const { system } = stage()
-    const bookid = fresh('dropped')
-    await using producer = new Producer(system)
-    const [, message] = fieldsOf({ type: 'ReserveCopy', bookid, userid: 'u', reservationid: randomUUID() })
-    await producer.redis.xadd(
-      producer.mailboxOf(bookid),
-      '*',
-      'cloudevents',
-      message!.replace('ReserveCopy', 'BurnCopies'),
-    )
-    const [letter] = await eventually(async () => {
-      const letters = await lettersOf(bookid)
-      return letters.length > 0 && letters
-    })
-    const page = await windowOf({ javaScriptEnabled: false, allowed: /404/ })
-    await page.goto(`/ops/letters/stock/${letter!.letterid}`)
-    await page.getByRole('link', { name: 'Drop it' }).click()
-    await page.getByRole('heading', { name: 'Drop this message?' }).waitFor()
-    expect(await lettersOf(bookid)).toHaveLength(1)
-    await page.getByRole('button', { name: 'Yes, drop it' }).click()
-    await page.getByRole('status').getByText('The message is dropped.').waitFor()
-    expect(await lettersOf(bookid)).toEqual([])
-    const again = await fetch(`${stage().url}/ops/letters/stock/${letter!.letterid}/drop`, {
-      method: 'POST',
-      redirect: 'manual',
-      headers: { 'sec-fetch-site': 'same-origin', cookie: 'as=operator:ops' },
-    })
-    expect([again.status, again.headers.get('location')]).toEqual([303, '/ops/letters?said=letterGone'])
-    expect((await page.goto(`/ops/letters/stock/${letter!.letterid}`))!.status()).toBe(404)
-    await page.getByText('It is no longer a dead letter').waitFor()
-  })
 
   test('a notice that was given up shows what the receiver answered, and is sent again or not at all', async () => {
     const { system } = stage()
@@ -181,6 +46,7 @@ export function operators(stage: () => Stage): void {
     await page.goto('/ops')
     const stock = page.getByRole('region', { name: 'Stock' })
     await stock.getByText('Ready', { exact: true }).waitFor()
+    await stock.getByText(/^\d+ messages a second$/).waitFor()
     const table = page.getByRole('table', { name: 'Stock: partitions' })
     expect(await table.getByRole('row').count()).toBe(1 + stage().system.partitions)
     const [process] = stage().system.processes.stock

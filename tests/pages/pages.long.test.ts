@@ -1,13 +1,25 @@
-/** The pages of staff and operators, and the accessibility of all pages, in a real browser. `pages.test.ts` has the customers'. */
+/** All pages of staff and operators, and the accessibility of all pages, in a real browser. `pages.test.ts` has the rest. */
 import { accessibility } from './accessibility.ts'
+import { day } from './day.ts'
+import { delivery, unusualDeliveries } from './delivery.ts'
+import { desk } from './desk.ts'
+import { keeping } from './keeping.ts'
+import { letters, redriving } from './letters.ts'
 import { operators } from './operators.ts'
 import { receiving } from './receiving.ts'
-import { staffPages } from './staff.ts'
+import { shelves } from './shelves.ts'
 import { useStage } from './stage.ts'
 
 const stage = useStage()
 
-staffPages(stage)
+day(stage, false)
+desk(stage)
+shelves(stage)
 receiving(stage)
+delivery(stage, false)
+unusualDeliveries(stage)
+keeping(stage)
+redriving(stage, false)
+letters(stage)
 operators(stage)
 accessibility(stage)

@@ -3,15 +3,9 @@
  * own. A window fails its test when the Content-Security-Policy is violated, or the page logs an error.
  */
 import axe from 'axe-core'
-import {
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  chromium,
-  type Page,
-} from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
-import { findProgram } from '../../deploy/local/processes/program.ts'
+import { openBrowser } from '../../deploy/pages/browser.ts'
 import { ServiceProcess } from '../harness/service-process.ts'
 import { type System, startSystem } from '../harness/system.ts'
 
@@ -35,15 +29,18 @@ export class Stage {
   readonly #open: BrowserContext[] = []
   /** Of the test that runs. */
   readonly #faults: string[] = []
+  readonly #url: string | undefined
 
-  constructor(system: System, web: ServiceProcess, browser: Browser) {
+  /** @param url of the pages, if people log in: they come back to it. */
+  constructor(system: System, web: ServiceProcess, browser: Browser, url?: string) {
     this.system = system
     this.web = web
     this.#browser = browser
+    this.#url = url
   }
 
   get url(): string {
-    return this.web.url
+    return this.#url ?? this.web.url
   }
 
   /** Opens a window of a new browser, in English unless `locale` says otherwise. Paths are relative to the pages. */
@@ -114,25 +111,17 @@ async function startStage(): Promise<Stage> {
       NOTIFIER_URL: system.notifier.url,
     },
   })
-  const executablePath = findProgram(
-    'chromium-headless-shell',
-    'chromium',
-    'chromium-browser',
-    'google-chrome-stable',
-    'google-chrome',
-  )
-  if (!executablePath) throw new Error('There is no Chromium: npm test installs one')
-  // Its sandbox needs namespaces that containers do not allow; it opens only our own pages.
-  const args = ['--no-sandbox', '--disable-dev-shm-usage']
-  const [browser] = await Promise.all([chromium.launch({ executablePath, args }), web.start()])
+  const [browser] = await Promise.all([openBrowser(), web.start()])
   return new Stage(system, web, browser)
 }
 
 /** Call it outside of tests, and the returned function inside. */
-export function useStage(): () => Stage {
+export function useStage<It extends Stage>(start: () => Promise<It>): () => It
+export function useStage(): () => Stage
+export function useStage(start: () => Promise<Stage> = startStage): () => Stage {
   let stage: Stage | undefined
   beforeAll(async () => {
-    stage = await startStage()
+    stage = await start()
   }, 60_000)
   afterEach(async ({ task }) => {
     const faults = (await stage?.clear()) ?? []

@@ -25,6 +25,18 @@ async function readState(apis: Apis, service: ServiceName): Promise<ServiceState
   return { service, ready, partitions, backlog }
 }
 
+/** Messages that a service had processed at a moment of `performance.now()`. */
+export type Count = { processed: number; atMs: number }
+
+export const countOf = ({ partitions }: ServiceState, atMs: number): Count | undefined =>
+  partitions.ok ? { processed: partitions.value.reduce((sum, it) => sum + it.processed, 0), atMs } : undefined
+
+/** @returns messages a second between two counts. */
+export const rateBetween = (before: Count | undefined, after: Count | undefined): number | undefined =>
+  before && after && after.atMs > before.atMs
+    ? ((after.processed - before.processed) / (after.atMs - before.atMs)) * 1_000
+    : undefined
+
 export const partsOf = ({ ready, partitions, backlog }: ServiceState): Part<unknown>[] => [
   ready,
   partitions,

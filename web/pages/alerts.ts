@@ -47,6 +47,7 @@ function columns({ words, dates }: Visit): Column<Alert>[] {
           [alerts.runbook, annotations.runbook_url ?? ''],
           [alerts.rule, generatorURL],
         ].filter(([, url]) => isWeb(url!))
+        if (text === '' && links.length === 0) return ''
         return html`<span lang="en">${text}</span> ${links.map(
           ([name, url]) => html`<a href="${url!}" rel="noreferrer">${name!}</a> `,
         )}`

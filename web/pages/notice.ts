@@ -79,7 +79,8 @@ ${status === 'Failed' || status === 'Suppressed' ? form(it, 'retry', notice.retr
 ${status === 'Failed' || status === 'Pending' ? form(it, 'suppress', notice.suppress) : ''}
 </div>
 </section>
-${table(notice.caption, columns(visit), log) || html`<p class="empty">${notice.none}</p>`}
+${table(notice.caption, columns(visit), log)}
+${it.attempts === 0 ? html`<p class="empty">${notice.none}</p>` : ''}
 </div>`
 }
 

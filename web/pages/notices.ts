@@ -46,7 +46,11 @@ function columns(visit: Visit): Column<Notice>[] {
         html`<a href="${noticePath(noticeid)}">${visit.dates.happened(createdAt)}</a>`,
     },
     { name: words.kindName, cell: ({ kind }) => wordFor(words.kind, kind) },
-    { name: words.user, cell: ({ userid }) => userid ?? html`<em>${words.staff}</em>` },
+    {
+      name: words.user,
+      cell: ({ userid }) =>
+        userid === null ? html`<em>${words.staff}</em>` : html`<span class="person">${userid}</span>`,
+    },
     {
       name: words.book,
       cell: ({ title, bookid }) => html`<span class="clamp">${title ?? bookid ?? '–'}</span>`,

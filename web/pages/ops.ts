@@ -7,7 +7,15 @@ import { notices } from '../layout.ts'
 import { live, liveRegion } from '../live.ts'
 import { lettersPath } from '../ops/letter.ts'
 import { noticesPath } from '../ops/notice.ts'
-import { choosePartitions, partsOf, readStates, type ServiceState } from '../ops/service-state.ts'
+import {
+  type Count,
+  choosePartitions,
+  countOf,
+  partsOf,
+  rateBetween,
+  readStates,
+  type ServiceState,
+} from '../ops/service-state.ts'
 import { missingOf } from '../part.ts'
 import { replacing } from '../reservation.ts'
 import type { PageRoutes } from '../routes.ts'
@@ -17,7 +25,7 @@ import { Watched } from '../watched.ts'
 import { wordFor } from '../words/words.ts'
 
 /** Of a page that is open. */
-const everyMs = 2_000
+const everyMs = 4_000
 /** Without scripts. */
 const refreshS = 30
 
@@ -38,10 +46,17 @@ ${states.map((it) => section(visit, it))}`
   routes.get('/ops/stream', ['operator'], (visit) =>
     live(visit, routes.stopping, async function* (signal) {
       const sent = new Map<string, string>()
+      const counts = new Map<string, Count | undefined>()
       while (!signal.aborted) {
         const states = await watched.next()
         const missing = missingOf(states.flatMap(partsOf))
-        const pieces = new Map<string, Html>(states.map((it) => [it.service, section(visit, it, true)]))
+        const pieces = new Map<string, Html>()
+        for (const it of states) {
+          const count = countOf(it, performance.now())
+          const rate = rateBetween(counts.get(it.service), count)
+          counts.set(it.service, count)
+          pieces.set(it.service, section(visit, it, { live: true, rate }))
+        }
         pieces.set('notices', notices(visit.words, missing, true))
         for (const [name, piece] of pieces) {
           const text = String(await piece)
@@ -54,14 +69,24 @@ ${states.map((it) => section(visit, it))}`
   )
 }
 
-function section(visit: Visit, state: ServiceState, live = false): Html {
+type SectionOptions = {
+  live?: boolean
+  /** Messages a second. Two readings are needed to know it. */
+  rate?: number | undefined
+}
+
+function section(visit: Visit, state: ServiceState, { live = false, rate }: SectionOptions = {}): Html {
   const { ops } = visit.words
   const { service, ready, partitions, backlog } = state
   const badge = ready.ok
     ? html`<span class="badge good">${ops.ready}</span>`
     : html`<span class="badge bad">${ops.notReady}</span>`
   return html`<section id="ops-${service}" class="service" aria-labelledby="ops-${service}-name"${replacing(live)}>
-<h2><span id="ops-${service}-name">${ops.services[service]}</span> ${badge}</h2>
+<h2><span id="ops-${service}-name">${ops.services[service]}</span> ${badge}${
+    rate === undefined
+      ? ''
+      : html` <small class="help">${ops.rate(amountsOf(visit.locale).number(Math.round(rate)))}</small>`
+  }</h2>
 ${
   partitions.ok && backlog.ok
     ? html`${backlogTable(visit, state, backlog.value)}${partitionTable(visit, state, partitions.value)}`

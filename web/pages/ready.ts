@@ -102,7 +102,8 @@ function columns(visit: Visit): Column<Task>[] {
     { name: work.code, cell: code },
     {
       name: work.customer,
-      cell: ({ reservationid, userid }) => html`<a href="/desk?scan=${reservationid}">${userid}</a>`,
+      cell: ({ reservationid, userid }) =>
+        html`<a class="person" href="/desk?scan=${reservationid}">${userid}</a>`,
     },
     { name: work.until, cell: (it) => until(visit, it) },
     {

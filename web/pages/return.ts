@@ -141,7 +141,7 @@ function columns(visit: Visit): Column<Out>[] {
   const { work } = visit.words
   return [
     { name: work.book, cell: (it) => named(visit, it) },
-    { name: work.customer, cell: ({ userid }) => userid },
+    { name: work.customer, cell: ({ userid }) => html`<span class="person">${userid}</span>` },
     { name: work.since, cell: ({ updatedAt }) => visit.dates.short(updatedAt) },
     {
       name: work.actions,

@@ -7,6 +7,7 @@ export const ops = {
   notReady: 'Not ready',
   noAnswer: 'It does not answer. This part appears again as soon as it does.',
   orMore: (n: string) => `${n} or more`,
+  rate: (n: string) => `${n} messages a second`,
   partitions: (service: string) => `${service}: partitions`,
   partition: 'Partition',
   owner: 'Owner',

@@ -105,7 +105,7 @@ export const enStock = {
     title: 'Stock',
     caption: 'All books',
     none: 'No copies have been received yet.',
-    placeholder: 'Title, author or ISBN',
+    placeholder: 'Title, author, ISBN',
     book: 'Book',
     available: 'Available',
     held: 'Set aside',

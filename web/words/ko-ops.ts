@@ -8,6 +8,7 @@ export const ops: typeof en = {
   notReady: '준비되지 않음',
   noAnswer: '응답이 없습니다. 응답하면 바로 다시 표시됩니다.',
   orMore: (n) => `${n} 이상`,
+  rate: (n) => `초당 메시지 ${n}건`,
   partitions: (service) => `${service} 파티션`,
   partition: '파티션',
   owner: '담당 프로세스',

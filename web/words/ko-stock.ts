@@ -101,7 +101,7 @@ export const koStock: typeof enStock = {
     title: '재고',
     caption: '모든 도서',
     none: '아직 입고한 책이 없습니다.',
-    placeholder: '제목, 지은이 또는 ISBN',
+    placeholder: '제목, 지은이, ISBN',
     book: '도서',
     available: '예약 가능',
     held: '보관',
