@@ -157,8 +157,16 @@ export const stockCommandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('LapseWait'), ...book, reservationid: uuid, at }),
   /** Sent by stock to itself while copies are available and reservations wait. */
   z.object({ type: z.literal('TendQueue'), ...book }),
-  /** Sent by stock to itself for a copy that was set aside before its book had rules. */
-  z.object({ type: z.literal('ClaimHold'), ...book, reservationid: uuid }),
+  /**
+   * Sent by stock to itself for a copy that was set aside before its book had rules. With `forget`, sent by the reservation
+   * service: the hold is over, and no longer names its customer. Older versions of stock do nothing then.
+   */
+  z.object({
+    type: z.literal('ClaimHold'),
+    ...book,
+    reservationid: uuid,
+    forget: z.literal(true).optional(),
+  }),
 ])
 export type StockCommand = z.infer<typeof stockCommandSchema>
 

@@ -163,6 +163,9 @@ export const schema = z.object({
   ),
   STOCK_DATABASE_PASSWORD: password().describe('The same for stock'),
   NOTIFIER_DATABASE_PASSWORD: password().describe('The same for the notifier'),
+  WEB_DATABASE_PASSWORD: password().describe(
+    'The same for the pages, which log in to Postgres only with `IDENTITY=on`. May be left out',
+  ),
   RESERVATION_REDIS_PASSWORD: password().describe(
     'Only for `npm run migrate`: password with which reservation logs in to Redis, as the user of its name ([how](#roles-and-users))',
   ),
@@ -242,11 +245,19 @@ export function toConfig(
   return { ...toShared(service, shared.data), ...ofService.data }
 }
 
-/** The settings of a process without stores. @throws {ConfigError} listing every fault. */
-export function toSettings<Settings>(schema: z.ZodType<Settings>, env: Record<string, string>): Settings {
+/**
+ * The settings of a process that is no service.
+ * @param more faults of settings together.
+ * @throws {ConfigError} listing every fault.
+ */
+export function toSettings<Settings>(
+  schema: z.ZodType<Settings>,
+  env: Record<string, string>,
+  more: string[] = [],
+): Settings {
   const parsed = schema.safeParse(env)
   const faults = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`)
-  faults.push(...unintended(env))
+  faults.push(...unread(env), ...unintended(env), ...more)
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   return parsed.data
 }
@@ -285,6 +296,7 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
     revision: it.REVISION,
     /** For the migration: with these each service can log in as itself. All three or none. */
     databasePasswords: passwordsOf(it, 'DATABASE'),
+    webDatabasePassword: it.WEB_DATABASE_PASSWORD,
     redisPasswords: passwordsOf(it, 'REDIS'),
   }
 }
@@ -309,7 +321,9 @@ const quoted = /^(["'`])[\s\S]*\1$/
 function unintended(env: Record<string, string>): string[] {
   return Object.entries(env).flatMap(([name, value]) => {
     // A list of secrets may have one per line.
-    const text = /_SECRETS$|^API_TOKENS$/.test(name) ? value.replaceAll(/[\r\n\t]/g, ' ') : value
+    const text = /_SECRETS$|^(API_TOKENS|TOKEN_KEY|SESSION_KEY)$/.test(name)
+      ? value.replaceAll(/[\r\n\t]/g, ' ')
+      : value
     if (unseen.test(text))
       return [`${name} must not contain line breaks, other control characters or invisible characters`]
     // A shell removes quotes; another reader of a settings file may not.

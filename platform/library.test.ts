@@ -39,6 +39,16 @@ test('each setting of a rule sets that rule alone, and none is no limit', () => 
 })
 
 test.each([
+  [{}, null],
+  [{ RULES: 'bookshop' }, null],
+  [{ RULES: 'library' }, 30],
+  [{ RULES: 'library', HISTORY_DAYS: 'none' }, null],
+  [{ HISTORY_DAYS: '365' }, 365],
+])('with %j reservations that are over name their customer for %j days', (env, days) => {
+  expect(configOf(env).historyDays).toBe(days)
+})
+
+test.each([
   ['LIBRARY_TIMEZONE', 'must be an IANA time zone', ['Seoul', '+09:00', 'KST-9', 'Asia/Atlantis', '9']],
   ['CLOSING_TIME', 'must be a time of day', ['6pm', '24:00', '00:00', '18', '18:60', '18:00:00']],
   ['CLOSED_WEEKDAYS', 'must be days among mon, tue', ['monday', '1', 'mon;tue', 'mon,', 'none,mon']],
@@ -52,6 +62,7 @@ test.each([
   ['PULL_STEP', 'must be one of true, false', ['yes', '1']],
   ['ONE_PER_BOOK', 'must be one of true, false', ['none']],
   ['LEND', 'must be one of true, false', ['no']],
+  ['HISTORY_DAYS', 'must be a whole number from 1 to 3650, or none', ['0', '3651', '30 days']],
 ])('%s %s', (name, message, values) => {
   for (const value of values) {
     const faults = faultsOf({ [name]: value })

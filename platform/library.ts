@@ -87,6 +87,11 @@ export const librarySettings = {
     .optional()
     .describe('After how many days a reservation that waits fails, or `none` for never'),
   LEND: flag().optional().describe('`true`: copies that were handed over come back'),
+  HISTORY_DAYS: integerOrNone(1, 3_650)
+    .optional()
+    .describe(
+      'How long after its end a reservation names its customer, or `none` for good ([what is kept](privacy.md)). Default: `30` with `RULES=library`, otherwise `none`',
+    ),
 }
 
 export const toLibrary = (it: z.infer<z.ZodObject<typeof librarySettings>>) => ({
@@ -96,6 +101,8 @@ export const toLibrary = (it: z.infer<z.ZodObject<typeof librarySettings>>) => (
   closedWeekdays: it.CLOSED_WEEKDAYS,
   pickupGraceMs: it.PICKUP_GRACE_MS,
   rulesPreset: it.RULES,
+  /** Null: for good. */
+  historyDays: it.HISTORY_DAYS === undefined ? (it.RULES === 'library' ? 30 : null) : it.HISTORY_DAYS,
   /** Those that are set. */
   rules: {
     queueMax: it.QUEUE_MAX,

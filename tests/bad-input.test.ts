@@ -365,12 +365,16 @@ describe('ids in a path', () => {
     ['stock', 'POST', '/dead-letters/{id}/redrive'],
     ['notifier', 'GET', '/customers/{id}'],
     ['notifier', 'PUT', '/customers/{id}'],
+    ['notifier', 'DELETE', '/customers/{id}'],
+    ['notifier', 'GET', '/customers/{id}/export'],
+    ['reservation', 'DELETE', '/standings/{id}'],
+    ['reservation', 'GET', '/standings/{id}/export'],
     ['notifier', 'GET', '/notices/{id}'],
     ['notifier', 'PATCH', '/notices/{id}'],
   ]
   test.each(places)('%s refuses malformed ids at %s %s', async (service, method, place) => {
     // Ids of customers and books are any printable text, so only invalid text is refused there.
-    const anyText = /books|stocks|customers|purchase-requests/.test(place)
+    const anyText = /books|stocks|customers|standings|purchase-requests/.test(place)
     for (const id of anyText ? malformed.filter((it) => !/^(x|1|'.*|%2e.*)$/.test(it)) : malformed) {
       const path = place.replace('{id}', id.startsWith('%') ? id : encodeURIComponent(id))
       const json =
@@ -456,7 +460,11 @@ describe('methods', () => {
     ['reservation', '/books/1', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['reservation', '/reservations', ['PUT', 'PATCH', 'DELETE']],
     ['reservation', '/reservations/{known}', ['POST', 'PUT', 'DELETE']],
-    ['reservation', '/standings/ann', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['reservation', '/standings/ann', ['POST', 'PUT', 'PATCH']],
+    ['reservation', '/reservations/events', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['stock', '/dead-letters/redrive', ['GET', 'PUT', 'PATCH', 'DELETE']],
+    ['reservation', '/standings/ann/export', ['POST', 'PUT', 'PATCH', 'DELETE']],
+    ['notifier', '/customers/ann/export', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['reservation', '/standings/ann/block', ['GET', 'POST', 'PATCH']],
     ['stock', '/stocks', ['PUT', 'PATCH', 'DELETE']],
     ['stock', '/stocks/known', ['POST', 'PUT', 'PATCH', 'DELETE']],
@@ -471,7 +479,7 @@ describe('methods', () => {
     ['stock', '/purchase-requests/known/decline', ['GET', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/closing-days', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/closing-days/2030-01-01', ['POST', 'PATCH']],
-    ['notifier', '/customers/ann', ['POST', 'PATCH', 'DELETE']],
+    ['notifier', '/customers/ann', ['POST', 'PATCH']],
     ['notifier', '/notices', ['POST', 'DELETE']],
     ['notifier', '/notices/{known}', ['POST', 'PUT', 'DELETE']],
     ['notifier', '/alerts', ['PUT', 'PATCH', 'DELETE']],
@@ -480,7 +488,6 @@ describe('methods', () => {
     ['stock', '/dead-letters', ['POST', 'PUT', 'PATCH', 'DELETE']],
     ['stock', '/dead-letters/0-1-0', ['POST', 'PUT', 'PATCH']],
     ['stock', '/dead-letters/0-1-0/redrive', ['GET', 'PUT', 'PATCH', 'DELETE']],
-    ['notifier', '/dead-letters/redrive', ['PUT', 'PATCH']],
     ['notifier', '/audit', ['POST', 'PUT', 'PATCH', 'DELETE']],
   ]
   test.each(paths)('%s allows no other methods on %s', async (service, path, methods) => {

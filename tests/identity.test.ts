@@ -128,6 +128,8 @@ const calls: Record<ServiceName, Record<string, Call>> = {
       json: () => ({ reason: 'overdue' }),
     },
     'DELETE /standings/{userid}/block': { answers: { 'stock-manager': 200, ...programs(200) } },
+    'GET /standings/{userid}/export': { answers: { owner: 200, operator: 200 } },
+    'DELETE /standings/{userid}': { answers: { owner: [200, 409], operator: [200, 409] } },
   },
   stock: {
     ...operators,
@@ -136,7 +138,7 @@ const calls: Record<ServiceName, Record<string, Call>> = {
       json: () => ({ bookid: 'kept', qty: 1 }),
     },
     'GET /stocks': { answers: staff(200) },
-    'GET /stocks/{bookid}': { answers: staff(200) },
+    'GET /stocks/{bookid}': { answers: { ...staff(200), ...programs(200) } },
     'GET /stocks/{bookid}/movements': { answers: staff(200) },
     'GET /stocks/{bookid}/queue': { answers: staff(200) },
     'PUT /stocks/{bookid}/rules': { answers: { 'stock-manager': 200 }, json: () => ({}) },
@@ -167,12 +169,15 @@ const calls: Record<ServiceName, Record<string, Call>> = {
       json: () => ({ email: 'mina@example.com' }),
     },
     'GET /customers/{userid}': { answers: { owner: 200, 'stock-manager': 200, operator: 200 } },
+    'GET /customers/{userid}/export': { answers: { owner: 200, operator: 200 } },
     'GET /notices': { answers: { owner: 200, operator: 200 }, query: '?userid=mina' },
     'GET /notices/{noticeid}': { answers: { owner: 200, other: 404, operator: 200 } },
     'PATCH /notices/{noticeid}': {
       answers: { operator: [200, 409] },
       json: () => ({ status: 'Suppressed' }),
     },
+    // After the calls that find the notices and the contact.
+    'DELETE /customers/{userid}': { answers: { owner: 200, operator: 200 } },
     'GET /alerts': { answers: { operator: 200 } },
     // By its own token.
     'POST /alerts': { answers: everyone(401), json: () => ({ version: '4' }) },
@@ -287,6 +292,7 @@ describe('a customer', () => {
   })
 
   test('finds their own reservations and notices alone, whatever they ask for', async () => {
+    await prepare()
     await as(
       'other',
       'reservation',
@@ -488,7 +494,7 @@ test('an issuer that is down keeps no customer from reserving with a token that 
   await eventually(async () => (await reserve(await issuer.token({ userid: 'newer' }))).status === 201)
 })
 
-test('the pages, which have no login, show books, and explain why they show nothing that belongs to a person', async () => {
+test('pages without a login show books, and explain why they show nothing that belongs to a person', async () => {
   const { reservation, stock, notifier } = system
   const env = { RESERVATION_URL: reservation.url, STOCK_URL: stock.url, NOTIFIER_URL: notifier.url }
   const web = new ServiceProcess('web-0', { service: 'web', runtime: 'node', env })
@@ -497,12 +503,88 @@ test('the pages, which have no login, show books, and explain why they show noth
     const response = await fetch(web.url + path, {
       headers: { cookie: 'as=customer%3Amina', 'accept-language': 'en' },
     })
-    return [response.status, (await response.text()).includes('its pages have no login yet')]
+    return [response.status, (await response.text()).includes('its pages are set up without a login')]
   }
   const found = [await open('/'), await open('/me')]
   expect(await web.finish()).toEqual([])
   expect(found).toEqual([
     [200, false],
     [403, true],
+  ])
+})
+
+test('a customer exports what is kept, and is erased everywhere once nothing is active', async () => {
+  tokens.set('other', await issuer.token({ sub: 'sub-lee', userid: 'lee' }))
+  await as('stock-manager', 'stock', 'POST', '/stocks', { bookid: 'private', qty: 1 })
+  const headers = { prefer: 'wait=20' }
+  const made = await as<{ reservationid: string }>(
+    'other',
+    'reservation',
+    'POST',
+    '/reservations',
+    { bookid: 'private' },
+    { headers },
+  )
+  const { reservationid } = made.body
+  await as('other', 'notifier', 'PUT', '/customers/lee', { email: 'lee@example.com' })
+  const noticesOf = () => system.sql`select noticeid from notifier.notice where userid = 'lee'`
+  await eventually(async () => (await noticesOf()).length === 1)
+  const own = await as('other', 'reservation', 'GET', '/standings/lee/export')
+  expect(own.body).toMatchObject({
+    userid: 'lee',
+    standing: { active: [reservationid] },
+    reservations: [{ reservationid, bookid: 'private', userid: 'lee', status: 'Reserved' }],
+  })
+  const contact = await as('operator', 'notifier', 'GET', '/customers/lee/export')
+  expect(contact.body).toMatchObject({
+    contact: { email: 'lee@example.com' },
+    notices: [{ reservationid, kind: 'reserved', log: expect.any(Array) }],
+  })
+
+  const erase = (caller: Caller) => as(caller, 'reservation', 'DELETE', '/standings/lee')
+  const refused = await erase('other')
+  expect([refused.status, refused.body]).toMatchObject([
+    409,
+    {
+      type: '/problems/still-active',
+      reservations: [{ reservationid, bookid: 'private', status: 'Reserved' }],
+    },
+  ])
+  await as('other', 'reservation', 'PATCH', `/reservations/${reservationid}`, { status: 'Canceled' })
+  // Until stock has confirmed the cancellation, the copy is not free.
+  const erased = await eventually(async () => {
+    const answer = await erase('other')
+    return answer.status === 200 && answer
+  })
+  expect(erased.body).toMatchObject({ reservations: 1, blockKept: false })
+  expect(Date.parse(erased.body.eventsUntil as string)).toBeGreaterThan(Date.now() + 89 * 86_400_000)
+  expect((await erase('operator')).body).toMatchObject({ reservations: 0 })
+  await eventually(async () => (await noticesOf()).length === 2)
+  const forgotten = await as('other', 'notifier', 'DELETE', '/customers/lee')
+  expect(forgotten.body).toEqual({ contact: true, notices: 2 })
+  await eventually(async () => {
+    const [hold] = await system.sql`select userid from stock.hold where reservationid = ${reservationid}`
+    return hold!.userid === ''
+  })
+  for (const [table, column] of [
+    ['reservation.reservation', 'userid'],
+    ['reservation.reservation', 'authid'],
+    ['reservation.standing', 'userid'],
+    ['stock.claim', 'userid'],
+    ['notifier.customer', 'userid'],
+    ['notifier.notice', 'userid'],
+  ] as const) {
+    const named = await system.sql`
+      select from ${system.sql(table)} where ${system.sql(column)} in ('lee', 'sub-lee')`
+    expect(named.length, `${table}.${column}`).toBe(0)
+  }
+  // Every service has read what it was sent.
+  for (const service of serviceNames)
+    expect(await system.sql`select from ${system.sql(`${service}.dead_letter`)}`).toHaveLength(0)
+  const rows = await system.sql`
+    select authid, roles, address, subject from reservation.audit where action = 'eraseCustomer' order by id`
+  expect(rows.slice(-2)).toMatchObject([
+    { authid: '', roles: 'customer', address: '', subject: '' },
+    { authid: 'a-operator', roles: 'operator', subject: '' },
   ])
 })

@@ -33,6 +33,8 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'GET /standings/{*}',
     'PUT /standings/{*}/block',
     'DELETE /standings/{*}/block',
+    'GET /standings/{*}/export',
+    'DELETE /standings/{*}',
     ...ofOperators,
   ],
   stock: [
@@ -62,6 +64,8 @@ const promised: Record<(typeof serviceNames)[number], string[]> = {
     'GET /audit',
     'PUT /customers/{*}',
     'GET /customers/{*}',
+    'GET /customers/{*}/export',
+    'DELETE /customers/{*}',
     'GET /notices',
     'GET /notices/{*}',
     'PATCH /notices/{*}',

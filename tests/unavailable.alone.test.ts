@@ -226,10 +226,12 @@ function callOf(operation: string): Call {
     'DELETE /closing-days/{date}': {},
     'PUT /standings/{userid}/block': { json: { reason: 'overdue', until: null } },
     'DELETE /standings/{userid}/block': {},
+    'DELETE /standings/{userid}': {},
     'POST /dead-letters/redrive': { json: { all: true } },
     'POST /dead-letters/{letterid}/redrive': {},
     'DELETE /dead-letters/{letterid}': {},
     'PUT /customers/{userid}': { json: contact },
+    'DELETE /customers/{userid}': {},
     'PATCH /notices/{noticeid}': { json: { status: 'Suppressed' } },
     'POST /alerts': {
       json: { version: '4', groupKey: 'g', status: 'firing', alerts: [alert] },
@@ -295,10 +297,11 @@ test.each(faults)(
       const wrong = answers.filter(
         ({ operation, status, late }) => late || (status !== 503 && !(reads(operation) && status < 500)),
       )
-      // PATCH needs a read to find the resource.
-      expect(
-        wrong.filter((it) => !(readable && it.operation.startsWith('PATCH ') && it.status === 404)),
-      ).toEqual([])
+      // PATCH needs a read to find the resource, and an erasure one to find that a reservation is active.
+      const isRead = ({ operation, status }: (typeof wrong)[number]) =>
+        (operation.startsWith('PATCH ') && status === 404) ||
+        (operation === 'DELETE /standings/{userid}' && status === 409)
+      expect(wrong.filter((it) => !(readable && isRead(it)))).toEqual([])
     } finally {
       await heal()
     }

@@ -11,6 +11,7 @@ import type { PagesConfig } from './config.ts'
 import { deliveryBytesMax } from './delivery.ts'
 import { notFound, pageOfError } from './errors.ts'
 import { isOwnOrigin, pageHeaders } from './headers.ts'
+import type { Login } from './identity/login.ts'
 import { mountAlerts } from './pages/alerts.ts'
 import { mountAs } from './pages/as.ts'
 import { mountBook } from './pages/book.ts'
@@ -19,7 +20,9 @@ import { mountDesk } from './pages/desk.ts'
 import { mountHome } from './pages/home.ts'
 import { mountLetter } from './pages/letter.ts'
 import { mountLetters } from './pages/letters.ts'
+import { mountLogin } from './pages/login.ts'
 import { mountMine } from './pages/mine.ts'
+import { mountMyData } from './pages/my-data.ts'
 import { mountNotice } from './pages/notice.ts'
 import { mountNotices } from './pages/notices.ts'
 import { mountOne } from './pages/one.ts'
@@ -42,12 +45,16 @@ import { locales } from './words/words.ts'
 /** Of a form. */
 const bodyBytesMax = 64 * 1024
 
-export async function createPages({ config, log, metrics, stopping }: Given<PagesConfig>): Promise<App> {
+/** @param login absent while identity is off. */
+export async function createPages(
+  { config, log, metrics, stopping }: Given<PagesConfig>,
+  login?: Login,
+): Promise<App> {
   const { publicUrl, defaultLocale, libraryTimezone, urls } = config
   const about = { service: 'web', title: 'Pages', description: '', publicUrl }
   const app = createApp({ ...about, log, metrics })
   const assets = await readAssets()
-  const apis = openApis(urls, log)
+  const apis = openApis(urls, log, login?.credentials)
   const titles = new Titles(apis)
   const site = {
     assets,
@@ -55,9 +62,10 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
     titles,
     timeZone: libraryTimezone,
     secure: publicUrl?.startsWith('https:') ?? false,
+    login,
   }
 
-  app.use(pageHeaders(site.secure))
+  app.use(pageHeaders(site.secure, config.login?.issuer))
   mountAssets(app, assets)
   app.use(compress())
   app.use(
@@ -71,6 +79,7 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
     }),
   )
   app.use(csrf({ origin: (origin, c) => isOwnOrigin(c, origin, publicUrl) }))
+  if (login) app.use(login.recognize)
   const limit = bodyLimit({ maxSize: bodyBytesMax })
   const fileLimit = bodyLimit({
     maxSize: deliveryBytesMax + bodyBytesMax,
@@ -86,6 +95,7 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
   mountMine(routes)
   // Ahead of the pages with an id in this place.
   mountSettings(routes)
+  mountMyData(routes)
   mountOne(routes)
   mountReceive(routes)
   mountReceiveCsv(routes)
@@ -93,7 +103,8 @@ export async function createPages({ config, log, metrics, stopping }: Given<Page
   mountStockOf(routes)
   mountWanted(routes)
   mountOrders(routes)
-  mountAs(routes)
+  if (login) mountLogin(routes, login, log)
+  else mountAs(routes)
   mountDesk(routes)
   mountPull(routes)
   mountReady(routes)

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { schema, settingsIn, toSettings } from '../platform/config.ts'
 import { baseUrl } from '../platform/setting.ts'
+import { loginFaults, loginSettings, toLogin } from './identity/settings.ts'
 
 const defaultPort = 8080
 const defaultOpsPort = 9080
@@ -16,6 +17,7 @@ export const pagesSettings = z.object({
   RESERVATION_URL: apiUrl('reservation', 8081),
   STOCK_URL: apiUrl('stock', 8082),
   NOTIFIER_URL: apiUrl('notifier', 8083),
+  ...loginSettings,
 })
 
 const all = schema
@@ -30,14 +32,22 @@ const all = schema
     DEFAULT_LOCALE: true,
     LOG_LEVEL: true,
     REVISION: true,
+    IDENTITY: true,
+    PRODUCTION: true,
+    TOKEN_ISSUER: true,
+    TOKEN_AUDIENCE: true,
+    FORWARDED_HOPS: true,
   })
   .extend(pagesSettings.shape)
+  // With identity alone.
+  .extend({ DATABASE_URL: schema.shape.DATABASE_URL.optional() })
 
 export type PagesConfig = ReturnType<typeof toPagesConfig>
 
 /** @throws {ConfigError} listing every fault. */
 export function toPagesConfig(env: NodeJS.ProcessEnv) {
-  const it = toSettings(all, settingsIn(env, all.shape))
+  const given = settingsIn(env, all.shape)
+  const it = toSettings(all, given, loginFaults(given))
   return {
     // Only URLs need the brackets of an IPv6 address.
     host: it.HOST.replace(/^\[(.*)\]$/, '$1'),
@@ -50,6 +60,7 @@ export function toPagesConfig(env: NodeJS.ProcessEnv) {
     defaultLocale: it.DEFAULT_LOCALE,
     logLevel: it.LOG_LEVEL,
     revision: it.REVISION,
+    login: toLogin(it),
     urls: { reservation: it.RESERVATION_URL, stock: it.STOCK_URL, notifier: it.NOTIFIER_URL },
   }
 }

@@ -3,7 +3,7 @@
 import { html } from 'hono/html'
 import { HTTPException } from 'hono/http-exception'
 import type { Log } from '../platform/log.ts'
-import { ApiDown, LoginMissing } from './apis/call.ts'
+import { ApiDown, LoginMissing, NotAllowed, TooMany } from './apis/call.ts'
 import type { Html } from './html.ts'
 import { notices } from './layout.ts'
 import type { Reply, Visit } from './visit.ts'
@@ -20,6 +20,13 @@ export function forbidden(visit: Visit, access: readonly Role[]): Reply {
   return explain(visit, 403, errors.forbidden, html`<p>${errors.forbiddenText(names)}</p>`)
 }
 
+/** Of a person whose session is over: nothing was done. */
+export function sessionOver(visit: Visit, to: string): Reply {
+  const { login } = visit.words
+  const again = html`<p><a role="button" href="${visit.entrance(to)}">${login.in}</a></p>`
+  return explain(visit, 403, login.over, html`<p>${login.overText}</p>${again}`)
+}
+
 export function pageOfError(visit: Visit, error: unknown, log: Log): Reply {
   const { errors } = visit.words
   if (error instanceof ApiDown) {
@@ -29,6 +36,9 @@ export function pageOfError(visit: Visit, error: unknown, log: Log): Reply {
   }
   if (error instanceof LoginMissing)
     return explain(visit, 403, errors.login, html`<p>${errors.loginText}</p>`)
+  if (error instanceof NotAllowed)
+    return explain(visit, 403, errors.forbidden, html`<p>${errors.notAllowedText}</p>`)
+  if (error instanceof TooMany) return explain(visit, 429, errors.tooMany, html`<p>${errors.tooManyText}</p>`)
   if (error instanceof HTTPException && error.status === 403)
     return explain(visit, 403, errors.foreign, html`<p>${errors.foreignText}</p>`)
   if (error instanceof HTTPException && error.status === 413)
@@ -52,7 +62,12 @@ function exchangeAll({ c }: Visit): void {
   c.header('HX-Reswap', 'outerHTML')
 }
 
-function explain(visit: Visit, status: 403 | 404 | 413 | 500, title: string, text: Html): Reply {
+export function explain(
+  visit: Visit,
+  status: 403 | 404 | 413 | 429 | 500 | 503,
+  title: string,
+  text: Html,
+): Reply {
   exchangeAll(visit)
   const home = html`<p><a href="/">${visit.words.errors.home}</a></p>`
   return visit.show({ title, main: html`<h1>${title}</h1>${text}${home}` }, status)

@@ -3,8 +3,11 @@ import type { Context } from 'hono'
 import { secureHeaders } from 'hono/secure-headers'
 import { incomingOf } from '../platform/http/node.ts'
 
-/** @param secure whether people reach the pages over https alone. */
-export const pageHeaders = (secure: boolean) =>
+/**
+ * @param secure whether people reach the pages over https alone.
+ * @param issuer of logins: a form may lead there, because logging out does.
+ */
+export const pageHeaders = (secure: boolean, issuer?: string) =>
   secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
@@ -12,7 +15,7 @@ export const pageHeaders = (secure: boolean) =>
       styleSrc: ["'self'"],
       imgSrc: ["'self'", 'data:'],
       connectSrc: ["'self'"],
-      formAction: ["'self'"],
+      formAction: ["'self'", ...(issuer === undefined ? [] : [new URL(issuer).origin])],
       baseUri: ["'none'"],
       frameAncestors: ["'none'"],
     },

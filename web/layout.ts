@@ -12,6 +12,10 @@ export type Frame = {
   locale: Locale
   words: Words
   who: Who | undefined
+  /** Whether people log in. */
+  hasLogin: boolean
+  /** @returns where people say who they are, and come back from to the page. */
+  entrance(to: string): string
   /** Of this page, with its query. */
   path: string
 }
@@ -72,7 +76,9 @@ export const notices = (words: Words, missing: ServiceName[], oob = false): Html
     (api) => html`<p class="notice">${words.missing[api]}</p>`,
   )}</div>`
 
-function identityBar({ words, who, path }: Frame): Html {
+function identityBar(frame: Frame): Html {
+  const { words, who, path, hasLogin } = frame
+  if (hasLogin) return loginBar(frame)
   const to = path.startsWith('/as') ? '/' : path
   return html`<aside class="identity" aria-label="${words.as.title}">
 <p><strong>${words.as.bar}</strong>
@@ -81,12 +87,26 @@ ${who ? words.as.you(who.userid, words.roles[who.role]) : ''}
 </aside>`
 }
 
+function loginBar(frame: Frame): Html {
+  const { who, path } = frame
+  const { login, roles } = frame.words
+  const isOwn = /^\/(login|callback|logout|logged-out)\b/.test(path)
+  return html`<aside class="identity known" aria-label="${login.title}">
+${
+  who
+    ? html`<form method="post" action="/logout"><p>${login.you(who.userid, who.roles.map((it) => roles[it]).join(', '))}
+<button class="quiet">${login.leave}</button></p></form>`
+    : html`<p><a href="${frame.entrance(isOwn ? '/' : path)}">${login.in}</a></p>`
+}
+</aside>`
+}
+
 function header({ words, who, path }: Frame): Html {
   const here = path.split('?')[0]
   return html`<header>
 <nav aria-label="${words.nav.label}">
 <a class="site" href="/">${words.site}</a>
-<ul>${linksOf(who?.role).map(
+<ul>${linksOf(who?.roles).map(
     ({ path, name }) =>
       html`<li><a href="${path}"${path === here ? html` aria-current="page"` : ''}>${words.nav[name]}</a></li>`,
   )}</ul>

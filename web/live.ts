@@ -3,7 +3,8 @@
  *
  * An open page holds one stream here, and this process one at the service behind it. If that breaks, it is opened again; the page
  * sees nothing of it. The stream ends with the event `over` when there is nothing left to follow, and without it when the process
- * stops: then the page connects again, to another process.
+ * stops: then the page connects again, to another process. It also ends when the session of the page does; the answer to the next
+ * connection then says so (`streamOver`).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { html } from 'hono/html'
@@ -27,6 +28,22 @@ export const liveRegion = (path: string): Html =>
   html`<div hx-sse:connect="${path}" hx-sse:close="${over}" hx-swap="none"></div>
 <p id="news" role="status" class="unseen"></p>`
 
+/** By their paths. */
+export const isStream = ({ c }: Visit): boolean => c.req.path.endsWith('/stream')
+
+/** Answers a page whose session is over: it says so, and connects no more. */
+export function streamOver(visit: Visit): Response {
+  const { login } = visit.words
+  const notice = html`<div id="notices" role="alert" hx-swap-oob="true"><p class="notice">${login.over}.
+<a href="${visit.entrance('/')}">${login.in}</a></p></div>`
+  const response = streamSSE(visit.c, async (stream) => {
+    await stream.writeSSE({ data: oneLine(String(await notice)) })
+    await stream.writeSSE({ event: over, data: over })
+  })
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
+  return response
+}
+
 /** Says a change to those who do not see it. */
 export const news = (text: string): Html =>
   html`<p id="news" role="status" class="unseen" hx-swap-oob="true">${text}</p>`
@@ -47,7 +64,11 @@ export function live(
     const gone = new AbortController()
     stream.onAbort(() => gone.abort())
     const signal = AbortSignal.any([gone.signal, stopping])
-    const heartbeat = setInterval(() => void stream.write(': still here\n\n'), heartbeatMs)
+    const beat = async () => {
+      if (!((await visit.site.login?.goesOn(c)) ?? true)) gone.abort()
+      else await stream.write(': still here\n\n')
+    }
+    const heartbeat = setInterval(() => void beat().catch(() => gone.abort()), heartbeatMs)
     try {
       let againMs = againMinMs
       while (!signal.aborted) {

@@ -1,18 +1,26 @@
-/** The pages: HTML for people, from the HTTP APIs of the services. They have no stores, so any number may run, and any may be down. */
+/**
+ * The pages: HTML for people, from the HTTP APIs of the services. All that they store is which sessions have ended, so any number may run,
+ * and any may be down.
+ */
 import { runProcess } from '../platform/process.ts'
 import { createPages } from './app.ts'
 import { toPagesConfig } from './config.ts'
+import { Login } from './identity/login.ts'
 
 await runProcess(
   'web',
   () => toPagesConfig(process.env),
-  async (given) => ({
-    app: await createPages(given),
-    pulses: () => [],
-    // A service that is down shows on the pages, and is no reason to send people elsewhere.
-    ready: async () => {},
-    reach: async () => {},
-    loops: [],
-    close: async () => {},
-  }),
+  async (given) => {
+    const { login: settings } = given.config
+    const login = settings && new Login(settings, given.log)
+    return {
+      app: await createPages(given, login),
+      pulses: () => [],
+      // A service or a database that is down is no reason to send people elsewhere.
+      ready: async () => {},
+      reach: async () => {},
+      loops: [],
+      close: async () => await login?.close(),
+    }
+  },
 )

@@ -35,4 +35,8 @@ const links: Record<Role, Link[]> = {
   operator: [...operations, stock, books],
 }
 
-export const linksOf = (role: Role | undefined): Link[] => (role ? links[role] : [books])
+/** Those of staff first, each once. */
+export function linksOf(roles: readonly Role[] = []): Link[] {
+  const ordered = roles.toSorted((a, b) => Number(a === 'customer') - Number(b === 'customer'))
+  return roles.length > 0 ? [...new Set(ordered.flatMap((role) => links[role]))] : [books]
+}

@@ -2,7 +2,8 @@
 import type { App } from '../platform/http/app.ts'
 import type { Log } from '../platform/log.ts'
 import { type Metrics, memo } from '../platform/metrics.ts'
-import { forbidden, pageOfError } from './errors.ts'
+import { forbidden, pageOfError, sessionOver } from './errors.ts'
+import { isStream, streamOver } from './live.ts'
 import { type Reply, type Site, Visit } from './visit.ts'
 import type { Role, Who } from './who.ts'
 
@@ -60,8 +61,13 @@ export class PageRoutes {
       if (access === 'anyone') return await handler(visit, who!)
       // After a form, the page from which it was sent is unknown.
       const to = visit.c.req.method === 'GET' ? visit.path : '/'
-      if (!who) return visit.goTo(`/as?to=${encodeURIComponent(to)}`)
-      if (access !== 'known' && !access.includes(who.role)) return forbidden(visit, access)
+      if (!who) {
+        if (visit.hasLogin && isStream(visit)) return streamOver(visit)
+        return visit.c.get('sessionOver') ? await sessionOver(visit, to) : visit.goTo(visit.entrance(to))
+      }
+      if (access !== 'known' && !who.roles.some((role) => access.includes(role)))
+        return forbidden(visit, access)
+      if (!isStream(visit)) await visit.site.login?.note(visit.c)
       return await handler(visit, who)
     } catch (error) {
       return pageOfError(visit, error, this.#log)

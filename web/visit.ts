@@ -6,10 +6,11 @@ import type { Apis } from './apis/apis.ts'
 import type { Assets } from './assets.ts'
 import { type Dates, datesOf } from './dates.ts'
 import type { Html } from './html.ts'
+import type { Login } from './identity/login.ts'
 import { type Frame, layout, type Shown } from './layout.ts'
 import { missingOf, type Part } from './part.ts'
 import type { Titles } from './titles.ts'
-import { type Who, whoOf } from './who.ts'
+import { chosenWho, type Who } from './who.ts'
 import { type Locale, type Words, wordsOf } from './words/words.ts'
 
 /** The part that all visits share. */
@@ -21,6 +22,8 @@ export type Site = {
   timeZone: string
   /** Whether people reach the pages over https alone. */
   secure: boolean
+  /** Absent while identity is off. */
+  login: Login | undefined
 }
 
 /** A text of `words.said`: it says what was just done. */
@@ -53,7 +56,7 @@ export class Visit implements Frame {
     this.locale = (c.get('language') as Locale | undefined) ?? 'en'
     this.words = wordsOf[this.locale]
     this.dates = datesOf(this.locale, site.timeZone)
-    this.who = whoOf(c)
+    this.who = site.login ? c.get('person') : chosenWho(c)
     if (c.req.query('lang') === this.locale)
       setCookie(c, 'lang', this.locale, { path: '/', sameSite: 'Lax', secure: site.secure, maxAge: yearS })
   }
@@ -64,6 +67,15 @@ export class Visit implements Frame {
 
   get apis(): Apis {
     return this.site.apis
+  }
+
+  get hasLogin(): boolean {
+    return this.site.login !== undefined
+  }
+
+  /** @returns where people say who they are, and come back from to this page. */
+  entrance(to: string): string {
+    return `${this.hasLogin ? '/login' : '/as'}?to=${encodeURIComponent(to)}`
   }
 
   get path(): string {
@@ -98,7 +110,7 @@ export class Visit implements Frame {
   /** @param parts those that the page needs; services that did not answer are named at its top. */
   show(
     shown: Omit<Shown, 'said'> & { parts?: Part<unknown>[] },
-    status: 200 | 403 | 404 | 409 | 413 | 422 | 500 | 503 = 200,
+    status: 200 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503 = 200,
   ) {
     const { parts = [], missing = missingOf(parts), ...rest } = shown
     const said = this.words.said[this.query('said') as Said]
@@ -114,7 +126,7 @@ export class Visit implements Frame {
   goTo(path: string, said?: Said): Response {
     const url = new URL(path, 'http://localhost')
     if (said) url.searchParams.set('said', said)
-    // Two slashes at the beginning would name another host.
+    // Two slashes at the beginning would name another host, as backslashes do, which `URL` has replaced.
     const local = url.pathname.replace(/^\/+/, '/')
     return this.c.redirect(local + url.search + url.hash, 303)
   }

@@ -50,6 +50,10 @@ export const oneNotice = {
   ],
 }
 
+export const contactExport = { userid: 'test1', contact: customer, notices: [oneNotice] }
+
+export const contactErasure = { contact: true, notices: 1 }
+
 export const noticeChange = { status: 'Pending' as const }
 
 export const recordedAlert = {

@@ -401,3 +401,38 @@ test('a status in its old spelling is refused with the right ones', async () => 
 test('an unknown notice is not found', async () => {
   expect((await get(`/notices/${randomUUID()}`)).status).toBe(404)
 })
+
+test('a customer’s contact and notices are exported, and erased without sending what waits', async () => {
+  await ask('PUT', '/customers/wren', { email: 'wren@example.com', webhook: 'https://chat.example/secret' })
+  const [sent, waiting, other] = [randomUUID(), randomUUID(), randomUUID()]
+  const to = (reservationid: string, userid: string) => reserved({ reservationid, userid })
+  await database.commit([to(sent, 'wren')])
+  const [claim] = await claimDue(database.sql, 'chat', 1, 1_000)
+  await markAll(database.sql, [mark(claim!, 'sent', { answer: '250 wren@example.com' })])
+  await database.commit([to(waiting, 'wren'), to(other, 'ben')])
+  const kept = await get('/customers/wren/export')
+  expect(kept.headers.get('content-disposition')).toContain('notices.json')
+  expect(kept.body).toMatchObject({
+    userid: 'wren',
+    contact: { email: 'wren@example.com', webhook: 'https://chat.example/***' },
+  })
+  const chats = kept.body.notices.filter((it: { channel: string }) => it.channel === 'chat')
+  expect(chats).toMatchObject([
+    { reservationid: waiting, status: 'Pending', log: [] },
+    { reservationid: sent, status: 'Sent', log: [{ outcome: 'Sent', answer: '250 wren@example.com' }] },
+  ])
+  const count = kept.body.notices.length
+
+  expect((await ask('DELETE', '/customers/wren')).body).toEqual({ contact: true, notices: count })
+  expect((await ask('DELETE', '/customers/wren')).body).toEqual({ contact: false, notices: 0 })
+  expect((await get('/customers/wren/export')).body).toEqual({ userid: 'wren', contact: null, notices: [] })
+  const text = JSON.stringify(
+    await database.sql`select n, a from notice n left join attempt a on a.seq = n.seq`,
+  )
+  expect(text).not.toContain('wren')
+  const due = await claimDue(database.sql, 'chat', 9, 1_000)
+  expect(due.map((it) => it.reservationid)).toEqual([other])
+  // The same outcome again finds its notice, and is not sent.
+  await database.commit([to(waiting, 'wren')])
+  expect((await get('/customers/wren/export')).body.notices).toEqual([])
+})

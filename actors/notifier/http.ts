@@ -1,6 +1,7 @@
 /** The HTTP API of the notifier: for customers, and for operators. */
 import type { About } from '../../platform/http/app.ts'
 import { type CustomersHttpOptions, mountCustomers } from './customers/customers-http.ts'
+import { mountPrivacy } from './customers/privacy-http.ts'
 import { type AlertsHttpOptions, mountAlerts } from './operators/alerts-http.ts'
 import { mountNotices } from './operators/notices-http.ts'
 import { mountPreviews } from './operators/previews-http.ts'
@@ -18,6 +19,7 @@ export type NotifierHttpOptions = CustomersHttpOptions & AlertsHttpOptions
 
 export function mountNotifier(options: NotifierHttpOptions): void {
   mountCustomers(options)
+  mountPrivacy(options)
   mountNotices(options)
   mountAlerts(options)
   mountPreviews(options.app)

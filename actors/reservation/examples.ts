@@ -39,6 +39,15 @@ export const block = { reason: 'Three books are overdue', until: '2026-12-24T18:
 
 export const blocked = { ...standing, block: { ...block, until: '2026-12-24T18:00:00.000Z' } }
 
+export const customerExport = {
+  userid: newReservation.userid,
+  exportedAt: '2026-11-24T03:00:00.000Z',
+  standing,
+  reservations: [reservation],
+}
+
+export const erasure = { reservations: 1, blockKept: false, eventsUntil: '2027-02-22T03:00:00.000Z' }
+
 export const event = {
   event: 'status' as const,
   id: reservation.status,

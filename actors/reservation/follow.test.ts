@@ -26,9 +26,10 @@ const answer = (status: Status, second: number, more: Partial<Answer> = {}): Ans
 })
 
 /** A stream about one reservation. `rows` is what Postgres has, `positions` what the queue has. */
-const followed = (reservation: Reservation, rows: Reservation[] = []) => followedAll([reservation], rows)
+const followed = (reservation: Reservation, rows: Reservation[] = [], expiresAt?: number) =>
+  followedAll([reservation], rows, expiresAt)
 
-function followedAll(reservations: Reservation[], rows: Reservation[] = []) {
+function followedAll(reservations: Reservation[], rows: Reservation[] = [], expiresAt?: number) {
   const stop = new AbortController()
   const asked: [string, number[]][] = []
   const queue = new Map<number, Position>()
@@ -57,6 +58,7 @@ function followedAll(reservations: Reservation[], rows: Reservation[] = []) {
       positions,
       read: async () => rows.shift(),
       stopping: stop.signal,
+      expiresAt,
       places,
     }),
   )
@@ -100,6 +102,20 @@ test('a reservation that waits sends its position whenever it has changed, until
   stream.announce(answer('Ready', 2, { pickupBy: at(60).toISOString() }))
   const ready = { event: 'status', id: 'Ready', position: null, pickupBy: at(60).toISOString() }
   expect(await stream.next()).toMatchObject(ready)
+})
+
+test('a stream ends with the token of its caller, and gives its place back', async () => {
+  const expiresAt = Date.now() + 150
+  await using stream = followed(row('Requested'), [], expiresAt)
+  expect(await stream.next()).toMatchObject({ status: 'Requested' })
+  expect(await stream.next()).toBeUndefined()
+  await stream.freed
+  expect(Date.now()).toBeGreaterThanOrEqual(expiresAt)
+  // It could be that of a month.
+  await using long = followed(row('Requested'), [], Date.now() + 60 * 86_400_000)
+  await long.next()
+  long.announce(answer('Reserved', 1))
+  expect(await long.next()).toMatchObject({ status: 'Reserved' })
 })
 
 test('a reservation that comes to wait sends its position with its status', async () => {

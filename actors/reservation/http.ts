@@ -203,6 +203,13 @@ const eventsOfCustomer = createRoute({
 export function mountReservations(options: ReservationHttpOptions): void {
   const { app, sql, lists, acceptance, positions, held, stopping, audit } = options
   const read = (reservationid: string) => store.find(sql, reservationid)
+  const following = (c: Context) => ({
+    acceptance,
+    positions,
+    read,
+    stopping,
+    expiresAt: whoOf(c)?.expiresAt,
+  })
 
   app.addRoute(create(app.guarded), async (c) => {
     const asked = c.req.valid('json')
@@ -210,7 +217,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     const { 'idempotency-key': key, prefer } = c.req.valid('header')
     const waitS = secondsToWait(prefer)
     // `try` rather than `using`, which is measurably slower on this path.
-    const place = waitS > 0 ? held.take() : undefined
+    const place = waitS > 0 ? held.take(ownOf(c)) : undefined
     try {
       const claim = key && { scope: 'POST /reservations', key, payload: wanted, id: acceptance.newId() }
       const reservationid = claim ? await claimKey(sql, claim) : undefined
@@ -245,7 +252,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   // Ahead of the routes with an id in this place.
   app.addRoute(eventsOfCustomer, async (c) => {
     using places = new DisposableStack()
-    places.use(held.take())
+    places.use(held.take(ownOf(c)))
     const userid = customerOf(c, c.req.valid('query').userid)
     await audit?.read(c, { action: 'followReservations', subject: userid })
     const reservations = await lists.run(
@@ -254,9 +261,9 @@ export function mountReservations(options: ReservationHttpOptions): void {
     )
     if (reservations.length === 0) return nothingToFollow(c)
     for (let count = followedPerPlace; count < reservations.length; count += followedPerPlace)
-      places.use(held.take())
+      places.use(held.take(ownOf(c)))
     const idOf = ({ reservationid, status }: Reservation) => `${reservationid}/${status}`
-    return follow(c, { reservations, idOf, acceptance, positions, read, stopping, places })
+    return follow(c, { reservations, idOf, ...following(c), places })
   })
 
   app.addRoute(get, async (c) => reply(200, toBody(await found(c, 'getReservation'))))
@@ -278,13 +285,13 @@ export function mountReservations(options: ReservationHttpOptions): void {
 
   app.addRoute(events, async (c) => {
     using places = new DisposableStack()
-    places.use(held.take())
+    places.use(held.take(ownOf(c)))
     const reservation = await found(c, 'followReservation')
     const idOf = ({ status }: Reservation) => status
     // A client that reconnects after the final event is to stop.
     if (isFinal(reservation.status) && c.req.header('last-event-id') === idOf(reservation))
       return nothingToFollow(c)
-    return follow(c, { reservations: [reservation], idOf, acceptance, positions, read, stopping, places })
+    return follow(c, { reservations: [reservation], idOf, ...following(c), places })
   })
 
   async function found(c: Context, action: string): Promise<Reservation> {

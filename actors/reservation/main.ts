@@ -1,5 +1,6 @@
 /** The reservation service: accepts reservations at any time, and learns their outcomes from stock's events. */
 
+import { History } from '../../platform/history.ts'
 import { placesToWait } from '../../platform/http/held.ts'
 import { Forgetting } from '../../platform/http/idempotency.ts'
 import { Reads } from '../../platform/http/reads.ts'
@@ -12,10 +13,13 @@ import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
 import { Acceptance, type Answer, answerOf, answerSchema, insertsAtOnce } from './acceptance.ts'
 import { mountBooks } from './books-http.ts'
+import { Forgotten } from './forgotten.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
+import { forgetPage, forgetStandings } from './history.ts'
 import { about, mountReservations } from './http.ts'
 import { backlogKinds, readBacklog, unconfirmedSeconds } from './outbox.ts'
 import { Positions } from './positions.ts'
+import { mountPrivacy } from './privacy-http.ts'
 import { Pruning } from './pruning.ts'
 import { positionsOf } from './queue.ts'
 import { resendUnconfirmed } from './resend.ts'
@@ -104,6 +108,17 @@ await runService('reservation', async (given) => {
   mountReservations({ app, sql, lists, acceptance, positions, held: placesToWait(metrics), stopping, audit })
   mountBooks({ app, sql, lists, searches: new Reads(reads, searchesAtOnce) })
   mountStandings({ app, sql, activeMax, now, audit })
+  const forgotten = new Forgotten({ sql, sender, now, log, maySend: () => incarnation.isCurrent })
+  mountPrivacy({
+    app,
+    sql,
+    lists,
+    activeMax,
+    eventRetentionDays: config.eventRetentionDays,
+    now,
+    erased: () => forgotten.wake(),
+    audit,
+  })
   mountOperators({
     app,
     sql,
@@ -141,8 +156,17 @@ await runService('reservation', async (given) => {
   const watching = parts.watchStores(worker, async () =>
     metrics.undecidedFor(await unconfirmedSeconds(sql, partitions)),
   )
-  const loops = [worker, wakeup, resending, positions, new Forgetting(sql, log), watching]
+  const loops: Loop[] = [worker, wakeup, resending, positions, forgotten, new Forgetting(sql, log), watching]
   if (pruning) loops.push(pruning)
+  const { historyDays: days } = config
+  if (days !== null) {
+    const page = async (after: string, before: string) => {
+      const done = await forgetPage(hot, after, before, days)
+      if (done.last === null) await forgetStandings(hot)
+      return done
+    }
+    loops.push(new History({ days, page, now, log }))
+  }
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 

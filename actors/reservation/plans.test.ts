@@ -1,5 +1,6 @@
 /** Hot statements use an index, whether their tables are empty or have 300,000 rows. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lowestId } from '../../platform/history.ts'
 import { claimKey, pruneKeys } from '../../platform/http/idempotency.ts'
 import { commit } from '../../streams/commit.ts'
 import { closePostgres, type Sql } from '../../streams/postgres.ts'
@@ -9,7 +10,10 @@ import { expectIndexes, fillQuickly, openUnforced, statementsOf } from '../../te
 import type { StockEvent } from '../messages.ts'
 import { admit } from './admission.ts'
 import { findBooks } from './books.ts'
+import { eraseSome, eraseStanding, openOf } from './erasure.ts'
+import { claimForgotten } from './forgotten.ts'
 import { stockEventHandler } from './handler.ts'
+import { forgetPage, forgetStandings } from './history.ts'
 import * as outbox from './outbox.ts'
 import { positionIn, positionsOf } from './queue.ts'
 import { block, readStanding, reconcile, standingsAfter, unblock } from './standings.ts'
@@ -273,6 +277,19 @@ describe('with 300,000 reservations', () => {
     test.each(lists)('for the list of all, newest first, $status before $before', async (query) => {
       const list = { userid: undefined, bookid: undefined, ...query }
       await expectIndexes(unforced, (sql) => store.list(sql, list), { walked: ['reservation'] })
+    })
+
+    test('HI1: for the history, which is read by the primary key, and for erasures', async () => {
+      const page = (sql: Sql) => forgetPage(sql, lowestId(0), last, 30)
+      for (const sql of [hot, unforced]) await expectIndexes(sql, page, { walked: ['reservation'] })
+      await expectIndexes(hot, forgetStandings, { walked: ['standing'] })
+      const erase = async (sql: Sql) => {
+        await openOf(sql, 'user-7')
+        await eraseSome(sql, 'user-7')
+        await eraseStanding(sql, 'user-7')
+      }
+      expect(await expectIndexes(unforced, erase)).toBe(4)
+      await expectIndexes(unforced, (sql) => claimForgotten(sql, 1_000), { small: ['forgotten'] })
     })
 
     test.each([undefined, true, false])('for the book list, available: %s', async (available) => {

@@ -34,7 +34,7 @@ const blockSchema = z
   })
   .openapi('Block')
 
-const standingSchema = z
+export const standingSchema = z
   .object({
     userid: z.string(),
     active: z.array(z.uuid()).openapi({ description: 'the reservations that count, oldest first' }),
@@ -119,7 +119,7 @@ export function mountStandings({ app, sql, activeMax, now, audit }: StandingsHtt
 }
 
 /** @param own whether the customer reads it, who does not see the reason of a block. */
-const toBody = ({ userid, active, block }: Standing, activeMax: number, own: boolean) => ({
+export const toBody = ({ userid, active, block }: Standing, activeMax: number, own: boolean) => ({
   userid,
   active,
   limit: activeMax === 0 ? null : activeMax,

@@ -1,9 +1,12 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BusyLines } from '../../platform/busy-lines.ts'
+import { History, historyPageMax, lowestId } from '../../platform/history.ts'
 import { createLog } from '../../platform/log.ts'
 import { createMetrics } from '../../platform/metrics.ts'
+import { uuidv7 } from '../../platform/uuid.ts'
 import { commit } from '../../streams/commit.ts'
+import type { Envelope } from '../../streams/envelope.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { eventually } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
@@ -12,7 +15,10 @@ import { Acceptance, type Answer } from './acceptance.ts'
 import { findBooks, updateCounts, upsertBooks } from './books.ts'
 import { commandOf } from './commands.ts'
 import { applyVerdicts } from './composed.ts'
+import { erasedMax, eraseSome, eraseStanding, openOf } from './erasure.ts'
+import { Forgotten, pausesMin } from './forgotten.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
+import { forgetPage, forgetStandings } from './history.ts'
 import * as outbox from './outbox.ts'
 import { applySteps, positionIn, positionsOf } from './queue.ts'
 import { active, commandIn, type Position, statuses } from './reservation.ts'
@@ -947,4 +953,161 @@ test.each<[name: string, part: () => Fragment]>([
   const after = await Promise.all(partitions.map(everything))
   expect(after[0]).not.toEqual(before[0])
   expect(after[1]).toEqual(before[1])
+})
+
+const dayMs = 86_400_000
+
+/** Reservations of past statuses, made and changed some days ago. @returns their ids. */
+async function past(
+  userid: string,
+  them: { status: string; madeDays?: number; days?: number; bookid?: string }[],
+): Promise<string[]> {
+  const ids = them.map(({ madeDays = 100 }) => uuidv7(Date.now() - madeDays * dayMs))
+  for (const [i, { status, days = 50, bookid = 'b' }] of them.entries())
+    await sql`
+      insert into reservation (reservationid, bookid, userid, partition, status, note, other, traceparent, authtype, authid, updated_at)
+      values (${ids[i]!}, ${bookid}, ${userid}, 0, ${status}, 'a note', ${ids[0]!}, ${traceparent}, 'app_user', ${userid},
+        now() - make_interval(days => ${days}))`
+  return ids
+}
+
+const emptied = () => sql`truncate book, reservation, outbox, standing, forgotten`
+const namesOf = async (ids: string[]) => {
+  const rows = await sql<{ reservationid: string; userid: string }[]>`
+    select reservationid, userid from reservation where reservationid = any(${ids}::uuid[])`
+  return ids.map((id) => rows.find((it) => it.reservationid === id)!.userid)
+}
+
+/** Runs a pass, until it has read the last page. */
+async function passed(days: number): Promise<number> {
+  const stop = new AbortController()
+  let count = 0
+  const history = new History({
+    days,
+    now: () => new Date(),
+    log,
+    async page(after, before) {
+      const page = await forgetPage(sql, after, before, days)
+      count += page.forgotten
+      if (page.last === null) stop.abort()
+      return page
+    },
+  })
+  await history.run(stop.signal)
+  return count
+}
+
+test('a reservation loses its customer some days after its end, and nothing else', async () => {
+  await emptied()
+  await sql`insert into book (bookid, title, author, isbn, available, held, version, "out")
+    values ('lent', '', '', '', 0, 0, 1, 1), ('sold', '', '', '', 0, 0, 1, 0)`
+  const ended = [
+    { status: 'Failed' },
+    { status: 'Canceled' },
+    { status: 'Returned' },
+    { status: 'Expired' },
+    { status: 'Collected', bookid: 'sold' },
+  ]
+  const kept = [
+    ...active.map((status) => ({ status })),
+    { status: 'Returned', days: 29 },
+    { status: 'Returned', madeDays: 29, days: 1 },
+    { status: 'Collected', bookid: 'lent' },
+    { status: 'Canceled' },
+  ]
+  const [over, others] = [await past('ann', ended), await past('ben', kept)]
+  // Stock has not confirmed it: the command that is sent again names the customer.
+  await sql`insert into outbox (partition, reservationid, resend_at) values (0, ${others.at(-1)!}, now())`
+  expect(await passed(30)).toBe(ended.length)
+  expect(await namesOf(over)).toEqual(ended.map(() => ''))
+  expect(await namesOf(others)).toEqual(kept.map(() => 'ben'))
+  const [row] = await sql`select * from reservation where reservationid = ${over[0]!}`
+  expect(row).toMatchObject({
+    bookid: 'b',
+    status: 'Failed',
+    note: null,
+    other: null,
+    traceparent: null,
+    authtype: null,
+    authid: null,
+  })
+  expect(await passed(30)).toBe(0)
+  expect(await passed(28)).toBe(1)
+})
+
+test('HI2: a page has a thousand rows at most, and leaves out a row that another statement has locked', async () => {
+  await emptied()
+  await sql`
+    insert into reservation (reservationid, bookid, userid, partition, status, updated_at)
+    select lpad(to_hex(i), 32, '0')::uuid, 'b', 'ann', 0, 'Failed', now() - interval '60 days'
+    from generate_series(1, ${historyPageMax + 5}::int) i`
+  const lock = await sql.reserve()
+  await lock`begin`
+  await lock`select from reservation where reservationid = '00000000-0000-0000-0000-000000000001' for update`
+  const first = await forgetPage(sql, lowestId(0), lowestId(Date.now()), 30)
+  await lock`rollback`
+  lock.release()
+  expect(first.forgotten).toBe(historyPageMax - 1)
+  const second = await forgetPage(sql, first.last!, lowestId(Date.now()), 30)
+  expect(second.forgotten).toBe(5)
+  expect(await forgetPage(sql, second.last!, lowestId(Date.now()), 30)).toEqual({ last: null, forgotten: 0 })
+  expect(await passed(30)).toBe(1)
+})
+
+test('a standing is deleted once it says nothing', async () => {
+  await emptied()
+  await past('ann', [{ status: 'Failed' }])
+  const day = 24 * 3_600_000
+  await sql`
+    insert into standing (userid, active, block_reason, blocked_until) values
+      ('ann', '{}', null, null), ('ben', array[gen_random_uuid()], null, null), ('cem', '{}', 'overdue', null),
+      ('dan', '{}', 'overdue', ${new Date(Date.now() - day)}), ('eve', '{}', null, null)`
+  await forgetStandings(sql)
+  const left = await sql`select userid from standing order by userid`
+  expect(left.map((it) => it.userid)).toEqual(['ann', 'ben', 'cem'])
+})
+
+test('ER1, ER2: an erasure names what keeps a customer, and one that was interrupted goes on', async () => {
+  await emptied()
+  await sql`
+    insert into reservation (reservationid, bookid, userid, partition, status)
+    select lpad(to_hex(i), 32, '0')::uuid, 'b', case when i % 2 = 0 then 'ann' else 'ben' end, 0, 'Failed'
+    from generate_series(1, ${3 * erasedMax}::int) i`
+  const [open] = await past('ann', [{ status: 'Waiting' }])
+  expect(await openOf(sql, 'ann')).toEqual([{ reservationid: open, bookid: 'b', status: 'Waiting' }])
+  await sql`update reservation set status = 'Failed' where reservationid = ${open!}`
+  expect(await openOf(sql, 'ann')).toEqual([])
+  expect(await eraseSome(sql, 'ann')).toBe(erasedMax)
+  // The process ends here. What is erased is noted for stock.
+  const [noted] = await sql<{ count: number }[]>`
+    select count(*) from forgotten f join reservation r on r.reservationid = f.reservationid and r.userid = ''`
+  expect(noted!.count).toBe(erasedMax)
+  expect(await eraseSome(sql, 'ann')).toBe(erasedMax / 2 + 1)
+  expect(await eraseSome(sql, 'ann')).toBe(0)
+  const [left] = await sql`
+    select count(*) filter (where userid = 'ann') as ann, count(*) filter (where userid = 'ben') as ben from reservation`
+  expect(left).toEqual({ ann: 0, ben: 1.5 * erasedMax })
+  await sql`insert into standing (userid, block_reason) values ('ann', 'overdue'), ('eve', null)`
+  expect([await eraseStanding(sql, 'ann'), await eraseStanding(sql, 'eve')]).toEqual([true, false])
+  expect(await sql`select userid from standing`).toEqual([{ userid: 'ann' }])
+})
+
+test('FO1: stock is asked several times to forget, with messages that name nobody', async () => {
+  await emptied()
+  const [id] = await past('ann', [{ status: 'Failed' }])
+  await eraseSome(sql, 'ann')
+  const sent: Envelope[] = []
+  const sender = { send: async (it: Envelope) => void sent.push(it) }
+  const forgotten = new Forgotten({ sql, sender, now: () => new Date(), log, maySend: () => true })
+  for (const pause of [...pausesMin, 0]) {
+    expect(await forgotten.sendSome()).toBe(1)
+    expect(await forgotten.sendSome()).toBe(0)
+    await sql`update forgotten set send_at = send_at - make_interval(mins => ${pause})`
+  }
+  expect(await sql`select from forgotten`).toHaveLength(0)
+  expect(sent).toHaveLength(pausesMin.length + 1)
+  for (const it of sent) {
+    expect(it).toMatchObject({ type: 'ClaimHold', subject: 'b', data: { reservationid: id, forget: true } })
+    expect(JSON.stringify(it)).not.toContain('ann')
+  }
 })

@@ -3,7 +3,7 @@ import type { Delivery } from '../../streams/handler.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
 import { type Book, unknownBook } from './book.ts'
-import { type Hold, holdAfter } from './hold.ts'
+import { type Hold, holdAfter, isOver } from './hold.ts'
 import { isUntended } from './queue.ts'
 import { isOriginal, type Rules } from './rules.ts'
 import type { HeldCopy, StockState } from './state.ts'
@@ -32,6 +32,7 @@ export class Changes {
   readonly #changedHolds = new Map<string, store.HoldRow>()
   readonly #claims = new Map<string, store.ClaimRow>()
   readonly #ended = new Map<string, store.EndedRow>()
+  readonly #forgotten = new Map<string, store.EndedRow>()
   readonly #tended = new Map<string, store.UntendedRow>()
   readonly #commands = new Map<string, store.CommandRow>()
   readonly #ordered: store.OrderedRow[] = []
@@ -133,6 +134,15 @@ export class Changes {
     this.#setClaimed({ ...its, reservationid }, true)
   }
 
+  /** A hold that this batch changes keeps the name: a statement changes a row once, and the message is sent again. */
+  #forget(reservationid: string, partition: number): void {
+    const known = this.#memory.holds.get(reservationid)
+    if (!known || !isOver(known.hold) || this.#hasClaim(reservationid, known.claimed)) return
+    if (this.#newHolds.has(reservationid) || this.#changedHolds.has(reservationid)) return
+    this.#memory.holds.set(reservationid, { ...known, userid: '' })
+    this.#forgotten.set(reservationid, { partition, reservationid })
+  }
+
   add(delivery: Delivery<StockCommand>, { book, rules, lapsesAt }: StockState, events: StockEvent[]): void {
     const { partition, message } = delivery
     const { bookid } = message
@@ -143,7 +153,10 @@ export class Changes {
       this.#memory.handled.add(commandid)
       this.#commands.set(commandid, { partition, commandid, bookid, refused: null })
     }
-    if (message.type === 'ClaimHold') this.#addClaim(message.reservationid, partition, rules)
+    if (message.type === 'ClaimHold') {
+      if (message.forget) this.#forget(message.reservationid, partition)
+      else this.#addClaim(message.reservationid, partition, rules)
+    }
     if (message.type === 'TendQueue') this.#tended.set(bookid, { partition, bookid })
     for (const event of events) {
       if ('reservationid' in event) this.#addToHold(event, partition, rules, lapsesAt)
@@ -165,6 +178,7 @@ export class Changes {
     const hold = holdAfter(known?.hold, event, lapsesAt)
     if (hold === known?.hold) return
     this.#waits.follow(event)
+    this.#forgotten.delete(reservationid)
     const isNew = this.#newHolds.has(reservationid) || !known
     const row = { partition, reservationid, bookid, userid, hold }
     ;(isNew ? this.#newHolds : this.#changedHolds).set(reservationid, row)
@@ -207,6 +221,7 @@ export class Changes {
       this.#changedHolds.size > 0 && store.updateHolds(sql, [...this.#changedHolds.values()]),
       this.#claims.size > 0 && store.upsertClaims(sql, [...this.#claims.values()]),
       this.#ended.size > 0 && store.deleteClaims(sql, [...this.#ended.values()]),
+      this.#forgotten.size > 0 && store.forgetHolds(sql, [...this.#forgotten.values()]),
       untended.length > 0 && store.insertUntended(sql, untended),
       this.#tended.size > 0 && store.deleteUntended(sql, [...this.#tended.values()]),
       this.#commands.size > 0 && store.insertCommands(sql, [...this.#commands.values()]),

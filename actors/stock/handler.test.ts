@@ -6,6 +6,7 @@ import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import type { StockCommand } from '../messages.ts'
 import { stockCommandHandler } from './handler.ts'
+import { forgetPage } from './history.ts'
 import { movements, stock } from './queries.ts'
 import { presets } from './rules.ts'
 import { BookActor, deadline, instants, withoutRules, withRules } from './testing.ts'
@@ -376,6 +377,93 @@ test.each([1, 9])(
     expect(JSON.parse(run.decisions.at(-2)!)).toMatchObject(refusal)
   },
 )
+
+test.each([1, 20])(
+  'FO2: a hold that is over forgets its customer when asked (batches of %i)',
+  async (size) => {
+    const sql = await emptied()
+    const forget = (n: number): StockCommand => ({
+      type: 'ClaimHold',
+      bookid: 'b',
+      reservationid: uuid(1, n),
+      forget: true,
+    })
+    const release = (n: number): StockCommand => ({ type: 'ReleaseCopy', ...who(n) })
+    const library: StockCommand = {
+      type: 'ChangeRules',
+      ...staff(2),
+      rules: { ...presets.library, queueMax: 0 },
+    }
+    const before = [
+      library,
+      { ...receipt(1, 'b'), qty: 3 } as StockCommand,
+      ...[1, 2, 3, 4].map((n) => reserve(n)),
+      release(1),
+      handOver(5, 2),
+    ]
+    await handled(sql, before, size)
+    const restart = async () => {
+      await sql`update mailbox set position = '0-0', seq = 0`
+      await sql`truncate event_batch, event_subject`
+    }
+    await restart()
+    // The copy of 2 is out, 3 is held, and 9 was never heard of.
+    const asked = await handled(sql, [1, 1, 2, 3, 4, 9].map(forget), size)
+    expect(asked.decisions).toEqual([])
+    const names = (holds: readonly { status: string; userid: string }[]) =>
+      holds.map((it) => [it.status, it.userid])
+    expect(names(asked.holds as never)).toEqual([
+      ['released', ''],
+      ['collected', 'user-2'],
+      ['held', 'user-3'],
+      ['refused', ''],
+    ])
+    await restart()
+    // Repeated commands are answered as before.
+    const again = await handled(sql, [release(1), reserve(1), reserve(4)], size)
+    expect(again.decisions.map((it) => JSON.parse(it))).toMatchObject([
+      { type: 'CopyReleased', userid: 'user-1' },
+      { type: 'CopyReleased', userid: 'user-1' },
+      { type: 'ReservationRefused', userid: 'user-4' },
+    ])
+  },
+)
+
+test('a hold that changes in the batch of its erasure keeps its end', async () => {
+  const sql = await emptied()
+  const forget: StockCommand = { type: 'ClaimHold', bookid: 'b', reservationid: uuid(1, 1), forget: true }
+  const release: StockCommand = { type: 'ReleaseCopy', ...who(1) }
+  const run = await handled(sql, [receipt(1, 'b'), reserve(1), release, forget], 1)
+  expect(run.holds).toMatchObject([{ status: 'released', userid: '' }])
+  const together = await emptied()
+  await handled(together, [receipt(1, 'b'), reserve(1)], 2)
+  await together`update mailbox set position = '0-0', seq = 0`
+  await together`truncate event_batch, event_subject`
+  const { holds } = await handled(together, [release, forget], 2)
+  expect(holds).toMatchObject([{ status: 'released', userid: 'user-1' }])
+})
+
+test('after some days a hold that is over names no customer, and one that is forgotten is not returned', async () => {
+  const sql = await emptied()
+  const sold: StockCommand = { type: 'ChangeRules', ...staff(2), rules: presets.bookshop }
+  await handled(sql, [sold, receipt(1, 'b'), receipt(3, 'b'), reserve(1), reserve(2), handOver(4, 1)], 9)
+  const before = 'ffffffff-0000-0000-0000-000000000000'
+  const none = '00000000-0000-0000-0000-000000000000'
+  expect(await forgetPage(sql, none, uuid(1, 1))).toEqual({ last: null, forgotten: 0 })
+  const page = await forgetPage(sql, none, before)
+  expect(page).toEqual({ last: uuid(1, 2), forgotten: 1 })
+  expect((await forgetPage(sql, page.last!, before)).last).toBeNull()
+  await sql`update mailbox set position = '0-0', seq = 0`
+  await sql`truncate event_batch, event_subject`
+  const lent: StockCommand = { type: 'ChangeRules', ...staff(5), rules: presets.library }
+  const back: StockCommand = { type: 'ReturnCopy', ...staff(6), reservationid: uuid(1, 1) }
+  const run = await handled(sql, [lent, back], 9)
+  expect(run.commands.find((it) => it.commandid === staff(6).commandid)).toMatchObject({ refused: 'NotOut' })
+  expect(run.holds).toMatchObject([
+    { status: 'collected', userid: '' },
+    { status: 'held', userid: 'user-2' },
+  ])
+})
 
 test('a reservation that two partitions decide concurrently holds a copy of one book only', async () => {
   await using database = await openDatabase('stock', 2)

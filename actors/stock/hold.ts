@@ -72,6 +72,16 @@ const isRepeat = (event: EventOfReservation) =>
 export const isHeld = (hold: Hold | undefined): hold is Held | Ready =>
   hold?.status === 'held' || hold?.status === 'ready'
 
+/** Without a copy and without a place in the queue. A copy that was handed over and comes back has a claim. */
+export const over = [
+  'refused',
+  'released',
+  'expired',
+  'returned',
+  'collected',
+] as const satisfies Hold['status'][]
+export const isOver = ({ status }: Hold): boolean => over.some((it) => it === status)
+
 /** The turn, from the second on. */
 export const again = ({ turn }: { turn?: number }): { turn?: number } =>
   turn === undefined || turn === 1 ? {} : { turn }

@@ -136,7 +136,7 @@ const getStock = createRoute({
   operationId: 'getStock',
   summary: 'Get the stock of a book',
   tags: ['stock manager'],
-  access: ['stock-manager', 'purchaser', 'operator'],
+  access: ['stock-manager', 'purchaser', 'operator', 'service'],
   request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
   responses: {
     ...taggedAnswers(jsonAnswer(stockSchema, 'The stock', examples.stock)),

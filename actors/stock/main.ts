@@ -1,6 +1,7 @@
 /** The stock service: decides commands of the partitions it leases, and serves the stock manager and the purchaser. */
 import { z } from 'zod'
 import type { Line } from '../../platform/busy-lines.ts'
+import { History } from '../../platform/history.ts'
 import { placesToWait } from '../../platform/http/held.ts'
 import { Forgetting } from '../../platform/http/idempotency.ts'
 import { Reads } from '../../platform/http/reads.ts'
@@ -18,6 +19,7 @@ import { CalendarCache } from './closing-days.ts'
 import { mountClosingDays } from './closing-days-http.ts'
 import { CommandGateway } from './command-gateway.ts'
 import { type Decided, source, stockCommandHandler } from './handler.ts'
+import { forgetPage } from './history.ts'
 import { mountHolds } from './holds-http.ts'
 import { about, mountStock } from './http.ts'
 import { mountPurchases } from './purchases-http.ts'
@@ -135,7 +137,10 @@ await runService('stock', async (given) => {
   const watching = parts.watchStores(worker, () =>
     watchBacklog(sql, pickupGraceMs, calendar.calendar, metrics),
   )
-  const loops = [worker, wakeup, clock, unclaimed, new Forgetting(sql, log), watching]
+  const loops: Loop[] = [worker, wakeup, clock, unclaimed, new Forgetting(sql, log), watching]
+  const { historyDays: days } = config
+  if (days !== null)
+    loops.push(new History({ days, page: (after, before) => forgetPage(sql, after, before), now, log }))
   return parts.start(app, loops, () => wakeup[Symbol.asyncDispose]())
 })
 

@@ -1,5 +1,6 @@
 /** Hot statements use an index, whether their tables are empty or have 300,000 rows. */
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { lowestId } from '../../platform/history.ts'
 import { commit } from '../../streams/commit.ts'
 import { lettersToRedrive, pageLetters } from '../../streams/dead-letter.ts'
 import { inBatches } from '../../streams/event-batch.ts'
@@ -17,6 +18,7 @@ import { type StockCommand, topics } from '../messages.ts'
 import { backlogItems, queuesMax, readBacklog } from './backlog.ts'
 import * as due from './due.ts'
 import { source, stockCommandHandler } from './handler.ts'
+import { forgetPage } from './history.ts'
 import * as queries from './queries.ts'
 import { loadClaims } from './store.ts'
 import { withoutRules } from './testing.ts'
@@ -297,6 +299,11 @@ describe('with 300,000 holds and events', () => {
       expect(await fetched(unforced, 'dead_letter', (sql) => pageLetters(sql, {}, 51))).toBeLessThanOrEqual(
         60,
       )
+    })
+
+    test('HI1: for the history, which is read by the primary key', async () => {
+      const page = (sql: Sql) => forgetPage(sql, lowestId(0), 'ffffffff-0000-0000-0000-000000000000')
+      await expectIndexes(unforced, page, { walked: ['hold'] })
     })
 
     test('for lists of all', async () => {

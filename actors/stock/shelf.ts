@@ -38,7 +38,8 @@ export function handOver(message: Command<'HandOverCopy'>, state: StockState): S
 export function takeReturn(message: Command<'ReturnCopy'>, state: StockState): StockEvent[] {
   const { book, hold, rules, queue, shelf } = state
   if (hold?.status === 'returned') return []
-  if (hold?.status !== 'collected') return refuse(message, state, 'NotOut')
+  // A customer who is forgotten has no copy out, even if the book is lent by now.
+  if (hold?.status !== 'collected' || state.userid === '') return refuse(message, state, 'NotOut')
   if (!rules.lend && !state.lent) return refuse(message, state, 'NotLent')
   const now = moved(book, { out: -1, available: 1 })
   return [

@@ -50,7 +50,7 @@ export const stock: Behavior<StockState, StockCommand, StockEvent> = {
         return lapse(message, state)
       case 'TendQueue':
         return tend(state)
-      // Nothing happens to the copy; `changes.ts` adds its claim.
+      // Nothing happens to the copy; `changes.ts` adds its claim, or removes the name of its customer.
       case 'ClaimHold':
         return []
     }

@@ -249,6 +249,13 @@ export const deleteClaims = (sql: Sql, ended: EndedRow[]): Fragment => sql`
     where c.reservationid = e.reservationid
   )`
 
+/** Removes the names of customers from holds that are over. */
+export const forgetHolds = (sql: Sql, forgotten: EndedRow[]): Fragment => sql`
+  forgotten_holds as (
+    update hold set userid = '' from ${fencedRows(sql, forgotten, { reservationid: 'uuid' })} as f
+    where hold.reservationid = f.reservationid
+  )`
+
 export const insertUntended = (sql: Sql, books: UntendedRow[]): Fragment => sql`
   inserted_untended as (
     insert into untended (bookid, partition, asked_at)

@@ -41,6 +41,7 @@ export const schema = z.object({
   NOTIFIER_OPS_PORT: port(9083).describe('The same for the notifier'),
   WEB_PORT: port(8080).describe('Port of the pages'),
   WEB_OPS_PORT: port(9080).describe('Port for their probes and metrics'),
+  PROVIDER_PORT: port(8084).describe('With `--identity`: port of the provider that people log in at'),
   DATA_DIR: z
     .string()
     .min(1)
@@ -70,6 +71,8 @@ export type Settings = {
   ports: Record<ProcessName, number>
   /** For probes, metrics and docs. */
   opsPorts: Record<ProcessName, number>
+  /** Of the provider of `--identity`. */
+  providerPort: number
   dataDir: string
   runtime: 'node' | 'deno'
   /** The service with an inspector. */
@@ -113,13 +116,16 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
   }
   if (it.INSPECT && !it.SERVICES.includes(it.INSPECT))
     throw new Error(`INSPECT names ${it.INSPECT}, which is not among SERVICES`)
-  const fixed = [...Object.values(ports), ...Object.values(opsPorts)].filter((port) => port !== 0)
+  const fixed = [...Object.values(ports), ...Object.values(opsPorts), it.PROVIDER_PORT].filter(
+    (port) => port !== 0,
+  )
   if (new Set(fixed).size < fixed.length)
     throw new Error(`the services' ports must differ: ${fixed.join(', ')}`)
   return {
     services: it.SERVICES,
     ports,
     opsPorts,
+    providerPort: it.PROVIDER_PORT,
     dataDir: dataDirOf(given),
     runtime: it.RUNTIME,
     inspect: it.INSPECT && { service: it.INSPECT, port: it.INSPECT_PORT },
@@ -138,9 +144,27 @@ export const dataDirOf = (env: NodeJS.ProcessEnv): string => resolve(env.DATA_DI
 
 function configOf(env: NodeJS.ProcessEnv): Config | ConfigError {
   const { PORT: _, OPS_PORT: __, ...services } = readEnv(env, notifierSettings)
+  const pages = {
+    ...placeholders,
+    PUBLIC_URL: 'http://placeholder',
+    ...env,
+    PORT: undefined,
+    OPS_PORT: undefined,
+  }
+  const runsPages = /(^|,)\s*web\s*(,|$)/.test(env.SERVICES ?? 'web')
+  const ofPages = runsPages ? attempt(() => toPagesConfig(pages)) : undefined
+  const config = attempt(() => toConfig('notifier', { ...placeholders, ...services }, notifierSettings))
+  if (config instanceof ConfigError || ofPages instanceof ConfigError)
+    // Most of the settings of the pages are those of the services.
+    return new ConfigError([
+      ...new Set([config, ofPages].flatMap((it) => (it instanceof ConfigError ? it.faults : []))),
+    ])
+  return config
+}
+
+function attempt<Read>(read: () => Read): Read | ConfigError {
   try {
-    toPagesConfig({ ...env, PORT: undefined, OPS_PORT: undefined })
-    return toConfig('notifier', { ...placeholders, ...services }, notifierSettings)
+    return read()
   } catch (error) {
     if (error instanceof ConfigError) return error
     throw error
@@ -166,7 +190,8 @@ export const help = `npm start: the whole system on this machine. Ctrl-C stops i
 npm run dev: the same, and a service restarts when a file of its folder changes: in actors/, or web/ for the pages. A change in
 platform/, streams/ or in actors/ itself restarts all of them. Postgres and Redis keep running. A new migration needs a new start.
 
-npm start -- --identity: callers need tokens, which npm run token prints.
+npm start -- --identity: people log in at a provider that is started too, or at yours if OIDC_ISSUER is set. Callers need tokens, which
+npm run token prints.
 
 Settings, from the environment or from a file .env (see .env.example), with their defaults:
 

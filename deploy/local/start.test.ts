@@ -37,6 +37,7 @@ const anyPorts = {
   NOTIFIER_OPS_PORT: '0',
   WEB_PORT: '0',
   WEB_OPS_PORT: '0',
+  PROVIDER_PORT: '0',
 }
 
 const namespaces = ['unshare', '--pid', '--ipc', '--mount-proc', '--fork', '--kill-child']
@@ -300,7 +301,7 @@ test('begins with an empty Redis if that cannot read its data, and nothing is lo
   await second.child.stop()
 }, 120_000)
 
-test('with --identity callers need tokens, which npm run token prints', async () => {
+test('with --identity people log in at a provider, and callers need tokens, which npm run token prints', async () => {
   const env = {
     DATABASE_URL: inject('postgresUrl'),
     REDIS_URL: inject('redisUrl'),
@@ -333,6 +334,13 @@ test('with --identity callers need tokens, which npm run token prints', async ()
   expect(await print()).toMatchObject({ code: 1, said: expect.stringContaining('--userid') })
   const key = join(env.DATA_DIR, 'identity', 'signing-key.json')
   expect((await stat(key)).mode & 0o077).toBe(0)
+  const [, pages] = /^Open (http:\S+) in a browser\. Log in as mina \(customer\)/m.exec(
+    child.tail().join('\n'),
+  )!
+  const leads = await fetch(`${pages}/login`, { redirect: 'manual' })
+  const provider = await fetch(leads.headers.get('location')!, { redirect: 'manual' })
+  expect([leads.status, provider.status]).toEqual([303, 303])
+  expect(provider.headers.get('location')).toMatch(/^\/people\//)
   await child.stop()
 }, 120_000)
 

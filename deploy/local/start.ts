@@ -2,12 +2,15 @@
  * `npm start`: the whole system on this machine. Each part starts after the parts that it needs, and they stop in reverse order.
  * If a part fails to start, the running ones are stopped.
  */
+import { join } from 'node:path'
 import type { ProcessName } from '../../platform/config.ts'
 import { migrate } from '../ops/migrate.ts'
-import { openIssuer } from './identity/key.ts'
+import { urlOf } from './address.ts'
+import { localLogin, openIssuer } from './identity/key.ts'
+import { type LocalProvider, startProvider } from './identity/start-provider.ts'
 import { type Output, openOutput } from './output.ts'
 import { killAll } from './processes/child.ts'
-import { assertFree } from './processes/free-port.ts'
+import { assertFree, freePort } from './processes/free-port.ts'
 import { onSignals } from './processes/signals.ts'
 import { type Supervised, supervise } from './processes/supervise.ts'
 import { takeDataFolder } from './servers/data-folder.ts'
@@ -28,6 +31,8 @@ type Start = {
   env: NodeJS.ProcessEnv
   /** Whether services restart when their files change. */
   watch: boolean
+  /** Whether people log in at a provider that is started here. */
+  provider: boolean
   output: Output
   /** Aborted when the user stops it, perhaps before everything has started. */
   signal: AbortSignal
@@ -43,12 +48,17 @@ async function main(): Promise<void> {
   const signal = onSignals(() => process.exit(1))
   try {
     const identity = process.argv.includes('--identity')
-    const env = identity ? { ...process.env, ...(await openIssuer(dataDirOf(process.env))) } : process.env
+    const provider = identity && !process.env.OIDC_ISSUER?.trim()
+    const env = {
+      ...process.env,
+      ...(identity && (await openIssuer(dataDirOf(process.env)))),
+      ...(provider && localLogin()),
+    }
     const settings = toSettings(env)
     const watch = process.argv.includes('--watch')
     const output = openOutput(settings.logFormat)
     await using stack = new AsyncDisposableStack()
-    await up({ settings, env, watch, output, signal, stack })
+    await up({ settings, env, watch, provider, output, signal, stack })
     await aborted(signal)
     output.say('Stopping. Ctrl-C again ends everything at once.')
   } catch (error) {
@@ -61,7 +71,7 @@ async function main(): Promise<void> {
 /** @throws the reason of the signal when it is aborted. */
 async function up(start: Start): Promise<void> {
   const { settings, output, signal, stack } = start
-  await portsAreFree(settings)
+  await portsAreFree(settings, start.provider)
   const [servers] = await Promise.all([startServers(start), compileServices(settings.runtime)])
   signal.throwIfAborted()
   await migrate({ ...servers, partitions: settings.partitions, log: output.say })
@@ -72,7 +82,7 @@ async function up(start: Start): Promise<void> {
     const urls = Object.fromEntries(services.map(({ name, url }) => [name, url]))
     stack.use(await publish(settings.dataDir, { ...servers, services: urls }))
   }
-  output.say(welcome(services, settings))
+  output.say(welcome(services, settings, start.provider))
 }
 
 /** Not if both stores are given. */
@@ -80,7 +90,14 @@ function ownsDataFolder({ databaseUrl, redisUrl }: Settings): boolean {
   return !(databaseUrl && redisUrl)
 }
 
-async function portsAreFree({ services, ports, opsPorts, inspect, host }: Settings): Promise<void> {
+async function portsAreFree(settings: Settings, provider: boolean): Promise<void> {
+  const { services, ports, opsPorts, providerPort, inspect, host } = settings
+  if (provider)
+    await assertFree(providerPort, '127.0.0.1').catch(() => {
+      throw new Error(
+        `cannot use port ${providerPort} for the provider: it is in use; set PROVIDER_PORT to another one`,
+      )
+    })
   for (const service of services) {
     for (const [setting, port] of [
       [`${service.toUpperCase()}_PORT`, ports[service]],
@@ -137,29 +154,51 @@ function abandon(dataDir: string, reason: string): never {
   process.exit(1)
 }
 
-async function runServices(
-  { settings, env: given, watch, output, stack }: Start,
-  { databaseUrl, redisUrl }: Servers,
-): Promise<Service[]> {
+async function runServices(start: Start, { databaseUrl, redisUrl }: Servers): Promise<Service[]> {
+  const { settings, env: given, watch, output, stack } = start
   const env = { ...given, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }
   const running: Supervised<Service>[] = []
   // They stop at the same time.
   stack.defer(async () => void (await Promise.all(running.map((it) => it.stop()))))
-  const run = async (service: ProcessName, env: NodeJS.ProcessEnv) => {
-    const { runtime, host, ports, opsPorts, inspect } = settings
+  const run = async (service: ProcessName, env: NodeJS.ProcessEnv, ports = settings.ports) => {
+    const { runtime, host, opsPorts, inspect } = settings
     const inspectPort = inspect?.service === service ? inspect.port : undefined
     const [port, opsPort, onLine] = [ports[service], opsPorts[service], output.of(service)]
     const options = { runtime, service, host, port, opsPort, inspectPort, env, onLine }
-    const start = (last?: Service) => startService(options, last)
-    running.push(await supervise({ name: service, start, say: output.say }))
+    const begin = (last?: Service) => startService(options, last)
+    running.push(await supervise({ name: service, start: begin, say: output.say }))
   }
   const services = settings.services.filter((it) => it !== 'web')
   const outcomes = await Promise.allSettled(services.map((it) => run(it, env)))
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   // Only now are the ports known that the pages call.
-  if (settings.services.includes('web')) await run('web', { ...urlsOf(running), ...process.env })
+  if (settings.services.includes('web')) {
+    const urls = urlsOf(running)
+    if (settings.identity) {
+      const web = settings.ports.web || (await freePort(settings.host))
+      const login = await loginSettings(start, urlOf(settings.host, web))
+      await run('web', { ...urls, ...env, ...login }, { ...settings.ports, web })
+    } else await run('web', { ...urls, ...process.env })
+  }
   if (watch) stack.use(restartOnChange(running, output.say))
   return running.map(({ current }) => current)
+}
+
+/** The settings with which people log in at the pages. Their URL is known before they run, because the provider leads back to it. */
+async function loginSettings({ settings, env, provider, output, stack }: Start, pagesUrl: string) {
+  const PUBLIC_URL = env.PUBLIC_URL?.trim() || pagesUrl
+  if (!provider) return { PUBLIC_URL }
+  const { say } = output
+  const options = {
+    port: settings.providerPort,
+    clientSecret: env.OIDC_CLIENT_SECRET!,
+    pagesUrl: PUBLIC_URL,
+    keyFile: join(settings.dataDir, 'identity', 'provider-key.json'),
+  }
+  const begin = (last?: LocalProvider) => startProvider(options, last)
+  const running = await supervise({ name: 'provider', start: begin, say })
+  stack.use(running)
+  return { PUBLIC_URL, OIDC_ISSUER: running.current.url }
 }
 
 /** The settings with which the pages find the services. */

@@ -1,12 +1,16 @@
 import { relative } from 'node:path'
 import { type ProcessName, serviceNames } from '../../platform/config.ts'
 import { isLoopback } from './address.ts'
+import { people } from './identity/people.ts'
 import { findProgram } from './processes/program.ts'
 import { inspectHost, type Service } from './service.ts'
 import type { Settings } from './settings.ts'
 
-/** URLs and first commands, printed when everything is ready. */
-export function welcome(processes: Service[], settings: Settings): string {
+/**
+ * URLs and first commands, printed when everything is ready.
+ * @param provider whether people log in at the provider of `--identity`.
+ */
+export function welcome(processes: Service[], settings: Settings, provider = false): string {
   const pages = processes.find(({ name }) => name === 'web')
   const services = processes.filter((it) => it !== pages)
   const lines = services.map(({ name, url, opsUrl }) => `  ${name.padEnd(12)} ${url}   ${opsUrl}/docs`)
@@ -22,7 +26,10 @@ export function welcome(processes: Service[], settings: Settings): string {
   const reach = isLoopback(settings.host)
     ? ' Only this machine can reach it; HOST=0.0.0.0 npm start lets the network in.'
     : ''
-  const open = pages ? `Open ${pages.url} in a browser.\n\n` : ''
+  const known = provider
+    ? ` Log in as ${people.map(({ userid, role }) => `${userid} (${role})`).join(', ')}; there are no passwords.`
+    : ''
+  const open = pages ? `Open ${pages.url} in a browser.${known}\n\n` : ''
   const heading = services.length === serviceNames.length ? 'The three services are ready' : 'Ready'
   return `
 ${open}${heading}:

@@ -112,7 +112,7 @@ test('the command refuses a number of partitions other than the first', async ()
 
 test('--status lists what is applied and what is missing, and changes nothing', async () => {
   const { url } = await database()
-  const fresh = await run('deploy/ops/migrate.ts', { DATABASE_URL: url }, '--status')
+  const fresh = await run('deploy/ops/migrate.ts', { DATABASE_URL: url }, ['--status'])
   expect(fresh.code).toBe(1)
   expect(fresh.stdout).toContain('stock       missing                  0001-stock.sql')
   expect(await schemasOf(url)).toBe(0)
@@ -120,7 +120,7 @@ test('--status lists what is applied and what is missing, and changes nothing', 
   await migrate({ databaseUrl: url, partitions: 2 })
   const sql = postgres(url, { max: 1 })
   await sql`insert into stock.migration (name) values ('9999-later.sql')`
-  const { stdout, code } = await run('deploy/ops/migrate.ts', { DATABASE_URL: url }, '--status')
+  const { stdout, code } = await run('deploy/ops/migrate.ts', { DATABASE_URL: url }, ['--status'])
   expect(code).toBe(0)
   expect(stdout).toMatch(/^stock +20\S+Z 0001-stock\.sql$/m)
   expect(stdout).toMatch(/^stock +20\S+Z 9999-later\.sql, of another version$/m)
@@ -128,8 +128,38 @@ test('--status lists what is applied and what is missing, and changes nothing', 
   await sql.end()
 })
 
+test('--wait waits for stores that are still starting, prints for which, and then migrates', async () => {
+  await using late = await OwnServer.redis()
+  await late.stop()
+  const { url } = await database()
+  const password = 'sixteen-characters'
+  const passwords = serviceNames.map((it) => [`${it.toUpperCase()}_REDIS_PASSWORD`, password])
+  const env = { DATABASE_URL: url, PARTITIONS: '2', REDIS_URL: late.url, ...Object.fromEntries(passwords) }
+  const said = Promise.withResolvers<void>()
+  const migrated = run('deploy/ops/migrate.ts', env, ['--wait=15'], (text) => {
+    if (text.includes('Waiting for Redis, for up to 15 s: connect ECONNREFUSED')) said.resolve()
+  })
+  await said.promise
+  await late.start()
+  expect(await migrated).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('--wait ends when its time is over, with the reason; without it, a store that is down is an error at once', async () => {
+  const env = { DATABASE_URL: 'postgres://postgres@127.0.0.1:1/none' }
+  const waited = await run('deploy/ops/migrate.ts', env, ['--wait=1'])
+  expect(waited.stdout).toContain('Waiting for Postgres, for up to 1 s: connect ECONNREFUSED 127.0.0.1:1')
+  expect(waited.stderr).toContain('ECONNREFUSED')
+  expect(waited.code).toBe(1)
+  const { stdout, code } = await run('deploy/ops/migrate.ts', env)
+  expect({ stdout, code }).toEqual({ stdout: '', code: 1 })
+  expect(await run('deploy/ops/migrate.ts', env, ['--wait=soon'])).toMatchObject({
+    code: 1,
+    stderr: '--wait must be a number of seconds from 1 to 9999, not "soon"\n',
+  })
+})
+
 test('--help explains the command and needs no settings', async () => {
-  expect(await run('deploy/ops/migrate.ts', {}, '--help')).toMatchObject({
+  expect(await run('deploy/ops/migrate.ts', {}, ['--help'])).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('npm run migrate -- --status'),
   })
@@ -245,10 +275,17 @@ test.each<[info: string, cluster: boolean, fault: string | undefined]>([
   else expect(found.join()).toContain(fault)
 })
 
-function run(script: string, env: Record<string, string>, ...args: string[]) {
-  return new Promise<{ stdout: string; stderr: string; code: number }>((resolve) =>
-    execFile(process.execPath, [script, ...args], { env, timeout: 20_000 }, (error, stdout, stderr) =>
+function run(
+  script: string,
+  env: Record<string, string>,
+  args: string[] = [],
+  onOutput: (text: string) => void = () => {},
+) {
+  return new Promise<{ stdout: string; stderr: string; code: number }>((resolve) => {
+    const options = { env, timeout: 20_000 }
+    const child = execFile(process.execPath, [script, ...args], options, (error, stdout, stderr) =>
       resolve({ stdout, stderr, code: error ? Number(error.code) : 0 }),
-    ),
-  )
+    )
+    child.stdout?.on('data', onOutput)
+  })
 }

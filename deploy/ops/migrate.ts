@@ -1,5 +1,5 @@
 /**
- * Brings a database up to date: a role, a schema and its tables for each service. Given passwords, it also lets each
+ * Brings a database up to date: a role, a schema and its tables for each service and the pages. Given passwords, it also lets each
  * service log in to Postgres and Redis as itself (`accounts/`). `npm start` and a Kubernetes Job run it, or you: `npm
  * run migrate`. Running it again changes nothing.
  */
@@ -9,6 +9,8 @@ import type postgres from 'postgres'
 import {
   ConfigError,
   type Passwords,
+  type ProcessName,
+  processNames,
   readEnv,
   type ServiceName,
   serviceNames,
@@ -18,6 +20,7 @@ import { openAsAdministrator, openPostgres, type Sql } from '../../streams/postg
 import { checkStores, explained } from './accounts/check-stores.ts'
 import { letRolesLogIn } from './accounts/database-roles.ts'
 import { createRedisUsers } from './accounts/redis-users.ts'
+import { awaitStores, patienceOf } from './await-stores.ts'
 import { runCommand } from './command.ts'
 import { migrationsOf } from './migrations.ts'
 
@@ -28,6 +31,8 @@ export type MigrateOptions = {
   partitions: number
   /** With these the services' roles can log in; without, roles stay as they are. */
   databasePasswords?: Passwords | undefined
+  /** With this the role of the pages can log in. */
+  webDatabasePassword?: string | undefined
   /** With these each service gets a Redis user; without, Redis users stay as they are. */
   redisPasswords?: Passwords | undefined
   /** Checked if it can be reached. With `redisPasswords` its user may create users. */
@@ -41,21 +46,22 @@ export type MigrateOptions = {
  * @throws when a migration fails: that file changes nothing, earlier files stay applied.
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
-  const { databaseUrl, partitions, databasePasswords, log = () => {} } = options
+  const { databaseUrl, partitions, databasePasswords, webDatabasePassword, log = () => {} } = options
   const admin = openAsAdministrator(databaseUrl)
   try {
     // Concurrent migrations wait for each other; the lock ends with the connection.
     await takeTurn(admin, log)
     await checkStores(admin, options)
-    for (const service of serviceNames) {
+    for (const service of processNames) {
       await createRoleAndSchema(admin, service)
       await using sql = disposable(openPostgres(databaseUrl, { schema: service, max: 1, partitions }))
       await applyMissing(sql.it, service, log)
     }
     for (const service of serviceNames) await letOthersSeeBeats(admin, service)
     if (databasePasswords) {
-      await letRolesLogIn(admin, databasePasswords)
-      log(`Postgres: ${serviceNames.join(', ')} can log in`)
+      const passwords = { ...databasePasswords, ...(webDatabasePassword && { web: webDatabasePassword }) }
+      await letRolesLogIn(admin, passwords)
+      log(`Postgres: ${Object.keys(passwords).join(', ')} can log in`)
     }
     await migrateRedis(options)
   } catch (error) {
@@ -88,7 +94,7 @@ async function migrateRedis({ redisPasswords, redisUrl, redisPrefix, log = () =>
   log(`Redis: ${serviceNames.join(', ')} can log in`)
 }
 
-async function createRoleAndSchema(admin: postgres.Sql, service: ServiceName): Promise<void> {
+async function createRoleAndSchema(admin: postgres.Sql, service: ProcessName): Promise<void> {
   const [{ privilege }] = await admin<[{ privilege: string }]>`
     select case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end as privilege`
   // Roles belong to the whole server, so a migration of another database may create the same role at this moment.
@@ -109,7 +115,7 @@ async function letOthersSeeBeats(admin: postgres.Sql, service: ServiceName): Pro
     reset role`)
 }
 
-async function applyMissing(sql: Sql, service: ServiceName, log: (line: string) => void): Promise<void> {
+async function applyMissing(sql: Sql, service: ProcessName, log: (line: string) => void): Promise<void> {
   await sql`create table if not exists migration (name text primary key, at timestamptz not null default now())`
   const applied = (await sql<{ name: string }[]>`select name from migration`).map((row) => row.name)
   for (const { name, file } of migrationsOf(service).filter((it) => !applied.includes(it.name))) {
@@ -125,7 +131,7 @@ async function applyMissing(sql: Sql, service: ServiceName, log: (line: string) 
 async function printStatus(databaseUrl: string): Promise<number> {
   const admin = openAsAdministrator(databaseUrl)
   try {
-    const rows = (await Promise.all(serviceNames.map((it) => statusOf(admin, it)))).flat()
+    const rows = (await Promise.all(processNames.map((it) => statusOf(admin, it)))).flat()
     for (const { service, name, at } of rows) console.log(`${service.padEnd(11)} ${at.padEnd(24)} ${name}`)
     return rows.filter(({ at }) => at === missing).length
   } finally {
@@ -135,7 +141,7 @@ async function printStatus(databaseUrl: string): Promise<number> {
 
 const missing = 'missing'
 
-async function statusOf(admin: postgres.Sql, service: ServiceName) {
+async function statusOf(admin: postgres.Sql, service: ProcessName) {
   const [{ exists }] = await admin<[{ exists: boolean }]>`
     select to_regclass(${`${service}.migration`}) is not null as exists`
   const applied = exists
@@ -163,14 +169,19 @@ const unused = 'redis://unused'
 const usage = `Brings a database up to date: roles, schemas and tables. Running it again changes nothing.
 
   npm run migrate
-  npm run migrate -- --status   lists applied and missing migrations, changes nothing; exit code 1 if any is missing
+  npm run migrate -- --status      lists applied and missing migrations, changes nothing; exit code 1 if any is missing
+  npm run migrate -- --wait=300    waits up to 300 s for stores that are still starting, and prints for which
 
 DATABASE_URL names the database; its user may create roles and schemas. The default is a running \`npm start\`. Settings for
 passwords and Redis users are in docs/settings.md.`
 
 async function main(): Promise<void> {
-  const options = { status: { type: 'boolean' }, help: { type: 'boolean' } } as const
-  const { status, help } = parseArgs({ options }).values
+  const options = {
+    status: { type: 'boolean' },
+    wait: { type: 'string' },
+    help: { type: 'boolean' },
+  } as const
+  const { status, wait, help } = parseArgs({ options }).values
   if (help) return console.log(usage)
   const config = toConfig('stock', { REDIS_URL: unused, ...readEnv() })
   if (status) {
@@ -180,6 +191,10 @@ async function main(): Promise<void> {
   const redisUrl = config.redisUrl === unused ? undefined : config.redisUrl
   if (config.redisPasswords && !redisUrl)
     throw new ConfigError(['REDIS_URL is not set, but the passwords of Redis users are'])
+  if (wait !== undefined) {
+    const asked = { databaseUrl: config.databaseUrl, redisUrl: config.redisPasswords && redisUrl }
+    await awaitStores({ ...asked, patienceMs: patienceOf(wait), log: console.log })
+  }
   await migrate({ ...config, redisUrl, log: console.log })
   console.log('The database is up to date.')
 }

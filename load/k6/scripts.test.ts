@@ -109,6 +109,20 @@ test('the audit of last-copy counts a copy that was promised twice', { timeout: 
   expect(k6.sum('oversold')).toBeGreaterThanOrEqual(1)
 })
 
+test('every request carries the token, if there is one', async () => {
+  await load('reserve', { TOKEN: 'a-token' })
+  const { names, paramsOf } = await import('./lib/system.ts')
+  expect(paramsOf(names.reserve, { prefer: 'wait=5' }).headers).toMatchObject({
+    authorization: 'Bearer a-token',
+    prefer: 'wait=5',
+  })
+  vi.resetModules()
+  k6[Symbol.dispose]()
+  await load('reserve')
+  const without = await import('./lib/system.ts')
+  expect(without.paramsOf(names.reserve).headers).toEqual({ 'content-type': 'application/json' })
+})
+
 test('a book without information from the system counts as unaudited', async () => {
   const nobody = 'http://127.0.0.1:1'
   const script = await load('stress', { RESERVATION_URL: nobody, STOCK_URL: nobody })

@@ -55,6 +55,7 @@ export type AppOptions = About & {
 export function createApp({ log, metrics, tracing, corsOrigins, guard, ...about }: AppOptions): App {
   const app = Object.assign(new OpenAPIHono(), { about, guarded: guard !== undefined, addRoute })
   const answer = answerWith(log, metrics, about.publicUrl)
+  const fixed = new FixedPaths()
   if (corsOrigins) app.use(corsFor(corsOrigins))
 
   function addRoute({ hide, middleware, access, ...route }: AppRoute, handler: Handler): void {
@@ -69,7 +70,10 @@ export function createApp({ log, metrics, tracing, corsOrigins, guard, ...about 
     // Supervisors have no token, and must not be refused.
     const admit = isProbe ? undefined : guard?.admitting(access)
     const validate = validatorOf(route.request)
-    app.on(route.method, path, handlerOf({ handler, admit, validate, answer, observe, begin }))
+    const isFixed = !path.includes('/:')
+    if (isFixed) fixed.add(path, route.method)
+    const misread = isFixed ? undefined : fixed
+    app.on(route.method, path, handlerOf({ handler, admit, validate, misread, answer, observe, begin }))
   }
 
   const observerOfUnknown = memo((method: string) => observerOf(metrics, method, 'unknown'))
@@ -102,6 +106,8 @@ type Route = {
   handler: Handler
   admit: Admit | undefined
   validate: Validate | undefined
+  /** Of a route with a parameter: paths that may be taken for its own. */
+  misread: FixedPaths | undefined
   answer: Answer
   observe: Observe
   begin: ((c: Context) => Span) | undefined
@@ -143,7 +149,9 @@ class Exchange {
       response = (await handler(this.#c, next)) as Response
     } catch (error) {
       if (this.#limit?.expired) return
-      response = this.#answerTo(error)
+      // Only the validation of the input fails before the limit begins.
+      const misread = this.#limit ? undefined : this.#route.misread?.problemOf(error, this.#c.req.path)
+      response = this.#answerTo(misread ?? error)
     }
     if (this.#limit?.expired) return letGo(response)
     this.#limit?.end()
@@ -169,21 +177,42 @@ class Exchange {
   }
 }
 
+/**
+ * Paths without parameters. One that another route takes for its own, such as `/dead-letters/redrive` for that of the letter
+ * `redrive`, is known by the id that is not valid. Then the method is wrong, not the id.
+ */
+class FixedPaths {
+  readonly #methods = new Map<string, string[]>()
+
+  add(path: string, method: string): void {
+    const known = this.#methods.get(path) ?? []
+    this.#methods.set(path, [...known, method.toUpperCase()])
+  }
+
+  /** @returns the problem to answer instead of one with the input. */
+  problemOf(error: unknown, path: string): Problem | undefined {
+    const isOfInput = error instanceof Problem && [400, 413, 415].includes(error.status)
+    const allowed = isOfInput ? this.#methods.get(path) : undefined
+    return allowed && notAllowed(allowed)
+  }
+}
+
 /** Cancels the body of a late answer, because a stream without a reader would never end. */
 const letGo = (late: Response) => void late.body?.cancel().catch(() => {})
 
 /**
- * Without the query, which may name a customer. Source:
+ * Without the query, which may name a customer, and without the path where it names one. Source:
  * https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
  */
 function spanOf(tracing: Tracing, { method, path }: Pick<AppRoute, 'method' | 'path'>): (c: Context) => Span {
   const verb = method.toUpperCase()
+  const isPersonal = path.includes(customerParameter)
   return (c) => {
     const facts = {
       'http.request.method': verb,
       'http.route': path,
       'url.scheme': 'http',
-      'url.path': c.req.path,
+      'url.path': isPersonal ? path : c.req.path,
     }
     const span = tracing.begin(`${verb} ${path}`, { kind: 'server', parent: givenTrace(c), facts })
     c.set(spanKey, span.traceparent)
@@ -207,7 +236,14 @@ function answerWith(log: Log, metrics: Metrics, publicUrl: string | undefined): 
 
 const isRefusal = (slug: ProblemSlug): slug is Refusal => refusals.some((it) => it === slug)
 
-const factsOf = (c: Context) => ({ method: c.req.method, path: c.req.path, ...traceFacts(traceOf(c)) })
+const factsOf = (c: Context) => ({ method: c.req.method, path: shownPath(c), ...traceFacts(traceOf(c)) })
+const customerParameter = '{userid}'
+
+/** Without the id of a customer. */
+function shownPath(c: Context): string {
+  const route = routePath(c)
+  return route.includes(':userid') ? route : c.req.path
+}
 const reasonOf = ({ message, cause }: Problem) => (cause instanceof Error ? cause.message : message)
 
 /** While a dependency is down, thousands of requests a second fail for one reason, which one line can log. */
@@ -250,7 +286,11 @@ function noRoute(app: App, c: Context): Problem {
     const hint = bare !== path && methodsOf(bare).length > 0 ? `: remove the trailing slash` : ''
     return new Problem('not-found', { detail: `No resource at ${path}${hint}` })
   }
-  if (allowed.includes('GET')) allowed.splice(1, 0, 'HEAD')
+  return notAllowed(allowed)
+}
+
+function notAllowed(methods: string[]): Problem {
+  const allowed = methods.flatMap((it) => (it === 'GET' ? ['GET', 'HEAD'] : [it]))
   return new Problem('method-not-allowed', { headers: { allow: allowed.join(', ') } })
 }
 

@@ -26,6 +26,11 @@ export const problems = {
     'The reservation cannot be canceled',
     'A reservation that failed or expired holds no copy, so there is nothing to give back. A copy that was handed over is returned instead.',
   ],
+  'still-active': [
+    409,
+    'The customer still has reservations or copies',
+    'The member `reservations` names them. Cancel the reservations, and bring the copies back. A cancellation counts until stock has confirmed it.',
+  ],
   'not-held': [
     409,
     'No copy is held for the reservation',

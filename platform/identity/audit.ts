@@ -3,7 +3,7 @@
  *
  * AU1. A row is written before its action, and the action fails if it cannot be written. So there is no action without a row,
  *      though there may be a row of an action that failed.
- * AU2. Customers' own affairs are not in it, and neither are reads of programs. While identity is off, nothing is.
+ * AU2. Customers' own affairs are not in it, except that one was erased, and neither are reads of programs. While identity is off, nothing is.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from 'hono'
@@ -34,6 +34,15 @@ export class Audit {
   /** Notes that staff read what belongs to a person. */
   async read(c: Context, it: Action): Promise<void> {
     if (whoOf(c)?.authtype === 'app_user') await this.changed(c, it)
+  }
+
+  /** Notes that a customer was erased, without their name: also if they did it themselves, and then without an address. */
+  async erased(c: Context, action: string): Promise<void> {
+    if (ownOf(c) === undefined) await this.changed(c, { action, subject: '' })
+    else
+      await this.#sql`
+        insert into audit (authtype, authid, roles, address, action, subject)
+        values ('app_user', '', 'customer', '', ${action}, '')`
   }
 
   /** Notes an action. */

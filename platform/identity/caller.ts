@@ -14,6 +14,8 @@ export type Caller = {
   /** The person as a customer. */
   userid: string | undefined
   roles: readonly Role[]
+  /** When their token is no longer valid, milliseconds since 1970. The token of a program does not end. */
+  expiresAt?: number | undefined
 }
 
 /**

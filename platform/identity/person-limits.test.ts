@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { heldPerPersonMax, heldRequestsMax, placesToWait } from '../http/held.ts'
 import { Problem } from '../http/problem.ts'
 import {
   clientOf,
@@ -36,6 +37,28 @@ test('a person has 30 writes and 300 reads a minute, and the flood of one does n
     // More are allowed as time passes: on a busy machine the loop may take seconds.
     expect(count).toBeLessThan(perMinute * 1.2)
   }
+})
+
+test('one customer cannot take all requests that are held open', () => {
+  const places = placesToWait({ heldBy() {} })
+  const status = (person?: string) => {
+    try {
+      places.take(person)
+      return 200
+    } catch (error) {
+      expect(Number((error as Problem).headers['retry-after'])).toBeGreaterThan(0)
+      return (error as Problem).status
+    }
+  }
+  const first = places.take('mina')
+  for (let i = 1; i < heldPerPersonMax; i++) expect(status('mina')).toBe(200)
+  expect([status('mina'), status('jun'), status()]).toEqual([429, 200, 200])
+  first[Symbol.dispose]()
+  first[Symbol.dispose]()
+  expect([status('mina'), status('mina')]).toEqual([200, 429])
+  // Staff and programs have no limit of their own.
+  while (places.taken < heldRequestsMax) expect(status()).toBe(200)
+  expect([status('mina'), status('hana'), status()]).toEqual([503, 503, 503])
 })
 
 test('the memory is limited, and the person heard of least recently is forgotten first', () => {

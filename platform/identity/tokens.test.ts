@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { exportSPKI, importJWK } from 'jose'
+import { decodeJwt, exportSPKI, importJWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Problem } from '../http/problem.ts'
 import { apiTokens } from './api-tokens.ts'
@@ -48,6 +48,7 @@ describe('a token', () => {
         authid: 'u1',
         userid: 'mina',
         roles: ['customer', 'purchaser'],
+        expiresAt: (decodeJwt(token).exp! + 5) * 1_000,
       })
     },
   )

@@ -75,8 +75,9 @@ export class Tokens {
         requiredClaims: ['exp', 'sub'],
         currentDate: new Date(this.#now()),
       })
-      const caller = callerOf(payload)
-      this.#remember(key, { caller, expiresAt: (payload.exp! + toleranceS) * 1_000 })
+      const expiresAt = (payload.exp! + toleranceS) * 1_000
+      const caller = { ...callerOf(payload), expiresAt }
+      this.#remember(key, { caller, expiresAt })
       return caller
     } catch (error) {
       throw error instanceof errors.JOSEError ? invalid(faultOf(error), error) : error

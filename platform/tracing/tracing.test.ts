@@ -182,6 +182,13 @@ test('spans follow the conventions of OpenTelemetry', () => {
   }
 })
 
+test('no span names a customer', () => {
+  const paths = collector.spans.map(({ facts }) => facts['url.path']).filter((it) => it !== undefined)
+  expect(paths.length).toBeGreaterThan(0)
+  expect(paths).toContain('/customers/{userid}')
+  expect(JSON.stringify(collector.spans.map(({ facts }) => facts))).not.toContain('/reader')
+})
+
 test('every request followed the protocol', () => {
   expect(collector.faults).toEqual([])
   expect(collector.spans.length).toBeGreaterThan(20)

@@ -87,7 +87,8 @@ export class Day implements AsyncDisposable {
         webhook: world.inbox.webhookUrl,
         channels: preferenceOf(userid),
       }
-      const { status, body } = await world.next('notifier').put(`/customers/${userid}`, contact)
+      const headers = (await world.callers?.headersOfCustomer(userid)) ?? {}
+      const { status, body } = await world.next('notifier').put(`/customers/${userid}`, contact, { headers })
       if (status >= 300) throw new Error(`Cannot introduce ${userid}: ${status} ${JSON.stringify(body)}`)
     })
   }

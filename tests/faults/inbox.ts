@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { MailSink } from '../doubles/mail-sink.ts'
 import { WebhookSink } from '../doubles/webhook-sink.ts'
 import type { ServiceProcess } from '../harness/service-process.ts'
-import type { Harm } from './stage.ts'
+import type { Harm } from './harm.ts'
 
 export type Channel = 'email' | 'webhook' | 'chat'
 

@@ -29,13 +29,13 @@ function held(options: Options): Promise<boolean> {
 }
 
 /** The most likely faults, one after the other in one world. @returns whether everything held. */
-async function inOneDay({ seed, secondsMax }: Options): Promise<boolean> {
+async function inOneDay({ seed, secondsMax, identity }: Options): Promise<boolean> {
   const progress = new Progress()
   const results: Result[] = []
   console.log(`Seed ${seed}`)
   progress.begin('starting')
   {
-    await using day = await Day.begin({ seed, secondsMax, rate: quickRate })
+    await using day = await Day.begin({ seed, secondsMax, rate: quickRate, world: { identity } })
     for (const [at, scenario] of quick.entries()) {
       progress.begin(`${at + 1}/${quick.length} ${scenario.name}, seed ${seed}`)
       results.push(await hurt(day, { scenario, seed, secondsMax, say: progress.say }))
@@ -77,8 +77,8 @@ async function campaign(options: Options): Promise<boolean> {
       }
       const seed = options.seed + round
       progress.begin(`${at + 1}/${wanted.length} ${scenario.name}, seed ${seed}`)
-      const { secondsMax, from } = options
-      const world = scenario.fromOlder && from ? { older: from } : {}
+      const { secondsMax, from, identity } = options
+      const world = { identity, ...(scenario.fromOlder && from ? { older: from } : {}) }
       const result = await run({ scenario, seed, secondsMax, world, say: progress.say }).catch(
         (error: Error) => void broken.push(`${scenario.name}, seed ${seed}: ${error.message}`),
       )

@@ -11,6 +11,8 @@ export type Options = {
   secondsMax: number
   /** A checkout of an older version, installed. */
   from: string | undefined
+  /** Whether callers need tokens. */
+  identity: boolean
   mode: 'campaign' | 'quick' | 'planted' | 'list'
 }
 
@@ -26,6 +28,7 @@ with 1, keeps history, logs and databases, and prints where.
   --minutes N       continue with further seeds until this much time has passed
   --longest N       the longest single fault in seconds (12)
   --from DIR        an installed checkout of an older version, for the scenario that upgrades it to this one
+  --identity        callers need tokens (IDENTITY=on), which all clients send
   --quick           the three most likely faults, in less than a minute
   --planted         plant bugs in a copy of the code and show which check catches each
   --list            print the scenarios
@@ -43,6 +46,7 @@ export function readOptions(args: string[], clock = Date.now()): Options | undef
       minutes: { type: 'string' },
       longest: { type: 'string' },
       from: { type: 'string' },
+      identity: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       planted: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
@@ -59,6 +63,7 @@ export function readOptions(args: string[], clock = Date.now()): Options | undef
     seeds: wholeWithin('seeds', values.seeds, 1, 1_000),
     minutes: values.minutes === undefined ? undefined : wholeWithin('minutes', values.minutes, 1, 10_000),
     secondsMax: wholeWithin('longest', values.longest ?? (quick ? '2' : '12'), 1, 120),
+    identity: values.identity,
     from: values.from === undefined ? undefined : `${resolve(values.from)}/`,
     mode: quick ? 'quick' : planted ? 'planted' : list ? 'list' : 'campaign',
   }

@@ -68,10 +68,14 @@ export class Requests {
     client?: Client,
   ): Promise<{ end: End; status: number; body: unknown }> {
     const { service, method, path, json } = wireOf(call)
+    const token = (await this.#world.callers?.headersOf(call)) ?? {}
     const at = Date.now()
     const started = performance.now()
     try {
-      const answer = await (client ?? this.#world.next(service)).ask(method, path, { json, ...askOf(call) })
+      const answer = await (client ?? this.#world.next(service)).ask(method, path, {
+        json,
+        ...askOf(call, token),
+      })
       tries.push({ at, tookMs: performance.now() - started, status: answer.status })
       return { end: endOf(answer), status: answer.status, body: answer.body }
     } catch (error) {
@@ -125,8 +129,9 @@ function wireOf(call: Call): Wire {
   }
 }
 
-function askOf({ id, cause = id, key, waitS = 0 }: Call): Ask {
+function askOf({ id, cause = id, key, waitS = 0 }: Call, token: Record<string, string>): Ask {
   const headers = {
+    ...token,
     traceparent: traceparentOf(cause),
     ...(key ? { 'idempotency-key': key } : {}),
     ...(waitS > 0 ? { prefer: `wait=${waitS}` } : {}),

@@ -2,14 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceName } from '../../platform/config.ts'
 import type { ServiceProcess } from '../harness/service-process.ts'
+import type { Harm } from './harm.ts'
 import type { History } from './history.ts'
 import type { Random } from './random.ts'
 import type { Requests } from './requests.ts'
 import type { Workload } from './workload.ts'
 import type { World } from './world.ts'
-
-/** An event that leaves the outcome of work just before it in doubt. */
-export type Harm = { what: 'notifier'; from: number; to: number }
 
 /** A message that must become a dead letter. */
 export type PlacedPoison = { service: ServiceName; partition: number; position: string }

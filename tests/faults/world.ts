@@ -19,6 +19,7 @@ import { TcpProxy } from '../doubles/tcp-proxy.ts'
 import { Client } from '../harness/client.ts'
 import { Contract } from '../harness/contract.ts'
 import { root, ServiceProcess } from '../harness/service-process.ts'
+import { Callers } from './callers.ts'
 import { mountSmallDisk, unmount } from './disk.ts'
 import { Inbox } from './inbox.ts'
 import { beginLedger } from './ledger.ts'
@@ -42,6 +43,8 @@ export type WorldOptions = {
   clocks?: Record<ServiceName, string[]> & { postgres: string }
   /** Active reservations per customer. Without it there is no limit. */
   activeMax?: number
+  /** Whether the services ask callers who they are. */
+  identity?: boolean
   /** Initial number of processes of stock and of reservation. */
   processes?: number
 }
@@ -62,6 +65,8 @@ export class World implements AsyncDisposable {
   readonly processes: Record<ServiceName, ServiceProcess[]> = { reservation: [], stock: [], notifier: [] }
   readonly wires = new Map<ServiceProcess, Wires>()
   readonly balancers: Record<ServiceName, Balancer>
+  /** Undefined while identity is off. */
+  readonly callers: Callers | undefined
   readonly #options: WorldOptions
   /** By process, because versions may differ. */
   readonly #contracts = new Map<ServiceProcess, Contract>()
@@ -69,8 +74,14 @@ export class World implements AsyncDisposable {
   /** Set when a failure was found whose data should be kept. */
   kept = false
 
-  private constructor(options: WorldOptions, dir: string, servers: [OwnServer, OwnServer, Inbox]) {
+  private constructor(
+    options: WorldOptions,
+    dir: string,
+    servers: [OwnServer, OwnServer, Inbox],
+    callers: Callers | undefined,
+  ) {
     this.dir = dir
+    this.callers = callers
     this.#options = options
     ;[this.postgres, this.redis, this.inbox] = servers
     // A connection's first error after a crash may be an old one, of a statement that was not sent.
@@ -106,7 +117,7 @@ export class World implements AsyncDisposable {
       OwnServer.redis(join(dir, 'redis')),
       Inbox.start(),
     ])
-    const world = new World(options, dir, servers)
+    const world = new World(options, dir, servers, options.identity ? await Callers.start(dir) : undefined)
     try {
       if (options.older) await world.#migrateFrom(options.older)
       else await world.migrate()
@@ -210,6 +221,7 @@ export class World implements AsyncDisposable {
     const stores = wires ?? this
     const env = {
       ...settings,
+      ...this.callers?.settings,
       DATABASE_URL: stores.postgres.url,
       REDIS_URL: stores.redis.url,
       ...(service === 'reservation' ? { ACTIVE_MAX: String(this.activeMax) } : {}),
@@ -238,7 +250,9 @@ export class World implements AsyncDisposable {
     for (const { postgres, redis } of this.wires.values()) {
       await Promise.all([postgres, redis].map((wire) => wire[Symbol.asyncDispose]()))
     }
-    await Promise.all([this.postgres, this.redis, this.inbox].map((it) => it[Symbol.asyncDispose]()))
+    await Promise.all(
+      [this.postgres, this.redis, this.inbox, this.callers].map((it) => it?.[Symbol.asyncDispose]()),
+    )
     if (this.kept) await this.#writeLogs()
     else await this.#remove()
   }

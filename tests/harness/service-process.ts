@@ -22,6 +22,8 @@ export type ServiceSpec = {
   runtime: Runtime
   /** The settings that differ from those of `npm start`. */
   env: Record<string, string | undefined>
+  /** Absent: a free one. */
+  port?: number
   /** The source tree to run. Absent: this one. */
   tree?: string
   /** Further arguments of the runtime. */
@@ -48,6 +50,7 @@ export class ServiceProcess {
   constructor(name: string, spec: ServiceSpec) {
     this.name = name
     this.#spec = spec
+    this.#port = spec.port ?? 0
   }
 
   get url(): string {

@@ -35,6 +35,7 @@ const visited: Visited[] = [
   { name: 'no reservations', path: '/me', as: { userid: 'new-reader', role: 'customer' } },
   { name: 'a reservation', path: '/me/{ready}', as: reader },
   { name: 'my settings', path: '/me/settings', as: reader },
+  { name: 'my data', path: '/me/data', as: reader },
   { name: 'a receipt', path: '/receive?received=other&qty=1', as: staff },
   { name: 'a receipt of a new book', path: '/receive?scan=9783522202558', as: staff },
   { name: 'a delivery', path: '/receive/csv', as: staff },

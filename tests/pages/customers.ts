@@ -1,4 +1,5 @@
 /** A customer's pages: search, reserve, follow, cancel, and how to be notified. */
+import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { eventually } from '../doubles/eventually.ts'
@@ -271,5 +272,35 @@ export function customers(stage: () => Stage): void {
     expect(await email.inputValue()).toBe('mina@example.com')
     expect(await page.getByLabel('Choice 1').inputValue()).toBe('email')
     expect(await page.getByLabel('한국어').isChecked()).toBe(true)
+  })
+  test('a customer downloads what is kept, and is erased once nothing is active', async () => {
+    const userid = fresh('mina')
+    const bookid = await book(1)
+    const { reservationid } = await reserveAndWait(stage().system.reservation, bookid, userid)
+    const page = await windowOf(userid, { allowed: /409|422/ })
+    await page.goto('/me/settings')
+    await page.getByRole('link', { name: 'Export or erase my data' }).click()
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Download my reservations' }).click(),
+    ])
+    expect(download.suggestedFilename()).toBe('reservations.json')
+    expect(JSON.parse(await readFile(await download.path(), 'utf8'))).toMatchObject({
+      userid,
+      reservations: [{ reservationid, bookid, status: 'Reserved' }],
+    })
+    const erase = () => page.getByRole('button', { name: 'Erase' }).click()
+    await erase()
+    await page.getByRole('alert').getByText('Say that you are sure.').waitFor()
+    await page.getByLabel('Yes, erase my data').check()
+    await erase()
+    await page.getByRole('alert').getByText('You still have reservations').waitFor()
+    await stage().system.reservation.patch(`/reservations/${reservationid}`, { status: 'Canceled' })
+    await eventually(async () => {
+      await page.getByLabel('Yes, erase my data').check()
+      await erase()
+      return await page.getByRole('status').getByText('Your data is erased.').isVisible()
+    })
+    expect(await reservationsOf(userid)).toEqual([])
   })
 }

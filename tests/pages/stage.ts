@@ -29,15 +29,18 @@ export class Stage {
   readonly #open: BrowserContext[] = []
   /** Of the test that runs. */
   readonly #faults: string[] = []
+  readonly #url: string | undefined
 
-  constructor(system: System, web: ServiceProcess, browser: Browser) {
+  /** @param url of the pages, if people log in: they come back to it. */
+  constructor(system: System, web: ServiceProcess, browser: Browser, url?: string) {
     this.system = system
     this.web = web
     this.#browser = browser
+    this.#url = url
   }
 
   get url(): string {
-    return this.web.url
+    return this.#url ?? this.web.url
   }
 
   /** Opens a window of a new browser, in English unless `locale` says otherwise. Paths are relative to the pages. */
@@ -113,10 +116,12 @@ async function startStage(): Promise<Stage> {
 }
 
 /** Call it outside of tests, and the returned function inside. */
-export function useStage(): () => Stage {
+export function useStage<It extends Stage>(start: () => Promise<It>): () => It
+export function useStage(): () => Stage
+export function useStage(start: () => Promise<Stage> = startStage): () => Stage {
   let stage: Stage | undefined
   beforeAll(async () => {
-    stage = await startStage()
+    stage = await start()
   }, 60_000)
   afterEach(async ({ task }) => {
     const faults = (await stage?.clear()) ?? []

@@ -20,7 +20,12 @@ export type Operation<Answer extends z.ZodType = z.ZodType> = {
   body?: z.ZodType
   /** `z.undefined()` for an answer without a body. */
   answer: Answer
+  /** Whether it reads what everyone may see. Then the pages call it as themselves. */
+  forEveryone?: boolean
 }
+
+/** @returns headers that say who calls; undefined without any. */
+export type Credentials = (operation: Operation) => Promise<Record<string, string>> | undefined
 
 export type Ask = {
   params?: Record<string, string>
@@ -60,9 +65,24 @@ export class ApiDown extends Error {
   }
 }
 
-/** The service wants to know who calls, and the pages have no login. */
+/** The service has stopped, the token of the call has expired, or all is over: the next attempt shows which. */
+export class StreamEnded extends ApiDown {
+  override name = 'StreamEnded'
+}
+
+/** The service wants to know who calls, and the pages do not know it. */
 export class LoginMissing extends Error {
   override name = 'LoginMissing'
+}
+
+/** The service does not let this person do it. */
+export class NotAllowed extends Error {
+  override name = 'NotAllowed'
+}
+
+/** The person has sent too many requests. */
+export class TooMany extends Error {
+  override name = 'TooMany'
 }
 
 const problemSchema = z.object({
@@ -78,21 +98,25 @@ export class Api {
   readonly name: ServiceName
   readonly #url: string
   readonly #log: Log
+  readonly #credentials: Credentials
   #quietUntil = 0
 
-  constructor(name: ServiceName, url: string, log: Log) {
+  constructor(name: ServiceName, url: string, log: Log, credentials: Credentials = () => undefined) {
     this.name = name
     this.#url = url
     this.#log = log
+    this.#credentials = credentials
   }
 
-  /** @throws {ApiDown} @throws {LoginMissing} */
+  /** @throws {ApiDown} @throws {LoginMissing} @throws {NotAllowed} @throws {TooMany} */
   async call<Body extends z.ZodType>(
     operation: Operation<Body>,
     ask: Ask = {},
   ): Promise<Answer<z.output<Body>>> {
     const response = await this.#send(operation, ask)
-    if (response.status === 401) throw new LoginMissing(`${this.name} refuses calls without a token`)
+    if (response.status === 401) throw this.#unknown(operation, response)
+    if (response.status === 403) throw new NotAllowed(`${operation.method} ${operation.path}`)
+    if (response.status === 429) throw new TooMany(`${operation.method} ${operation.path}`)
     try {
       if (response.ok) {
         const body: unknown = response.status === 204 ? undefined : await response.json()
@@ -121,7 +145,10 @@ export class Api {
     throw new Error(`${operation.method} ${operation.path} was refused: ${detail ?? title}`)
   }
 
-  /** Yields the events of a stream until it ends. @throws {ApiDown} when it breaks, or does not begin. */
+  /**
+   * Yields the events of a stream. It returns when the service says that there is nothing to follow.
+   * @throws {ApiDown} when the stream breaks, ends or does not begin.
+   */
   async *follow<Body extends z.ZodType>(
     operation: Operation<Body>,
     ask: Ask & { signal: AbortSignal },
@@ -137,6 +164,18 @@ export class Api {
     } catch (cause) {
       if (!ask.signal.aborted) throw this.#down(operation, cause)
     }
+    if (!ask.signal.aborted) throw new StreamEnded(this.name, operation, undefined)
+  }
+
+  /** A service that refuses a token of the pages has other settings, or has not read a new key yet. */
+  #unknown(operation: Operation, { headers }: Response): Error {
+    const reason = headers.get('www-authenticate') ?? ''
+    return reason.includes('invalid_token')
+      ? this.#down(
+          operation,
+          new Error('It does not accept the tokens of the pages: compare the TOKEN_ settings'),
+        )
+      : new LoginMissing(`${this.name} refuses calls without a token`)
   }
 
   /** While a service is down, every page meets it: one line in a while is enough. */
@@ -169,16 +208,18 @@ export class Api {
     }
   }
 
-  #fetch({ method, path, query = [] }: Operation, ask: Ask, signal: AbortSignal): Promise<Response> {
+  async #fetch(operation: Operation, ask: Ask, signal: AbortSignal): Promise<Response> {
+    const { method, path, query = [] } = operation
     const { params = {}, body, key, waitS } = ask
     const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(params[name]!))
     const search = new URLSearchParams()
     for (const name of query) if (ask.query?.[name]) search.set(name, String(ask.query[name]))
     const queried = search.size > 0 ? `${filled}?${search}` : filled
-    return fetch(`${this.#url}${queried}`, {
+    return await fetch(`${this.#url}${queried}`, {
       method,
       headers: {
         ...(body && { 'content-type': 'application/json' }),
+        ...(await this.#credentials(operation)),
         ...(key && { 'idempotency-key': key }),
         ...(waitS && { prefer: `wait=${waitS}` }),
       },

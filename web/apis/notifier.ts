@@ -76,6 +76,17 @@ export type NoticeFilter = {
 export const operations = {
   getCustomer: { method: 'GET', path: '/customers/{userid}', answer: customerSchema },
   setCustomer: { method: 'PUT', path: '/customers/{userid}', body: contactSchema, answer: customerSchema },
+  /** Passed on to the customer as it is. */
+  exportContact: {
+    method: 'GET',
+    path: '/customers/{userid}/export',
+    answer: z.record(z.string(), z.unknown()),
+  },
+  eraseContact: {
+    method: 'DELETE',
+    path: '/customers/{userid}',
+    answer: z.object({ notices: z.int() }),
+  },
   listNotices: {
     method: 'GET',
     path: '/notices',
@@ -111,6 +122,10 @@ export class NotifierApi {
 
   setCustomer = (userid: string, body: Contact) =>
     this.#api.call(operations.setCustomer, { params: { userid }, body })
+
+  exportOf = (userid: string) => this.#api.read(operations.exportContact, { params: { userid } })
+
+  erase = (userid: string) => this.#api.call(operations.eraseContact, { params: { userid } })
 
   notices = (query: NoticeFilter & { limit?: number; after?: string | undefined }) =>
     this.#api.call(operations.listNotices, { query })

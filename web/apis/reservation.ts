@@ -62,8 +62,9 @@ export const operations = {
     path: '/books',
     query: ['q', 'available', 'limit', 'after'],
     answer: pageSchema('books', bookSchema),
+    forEveryone: true,
   },
-  getBook: { method: 'GET', path: '/books/{bookid}', answer: bookSchema },
+  getBook: { method: 'GET', path: '/books/{bookid}', answer: bookSchema, forEveryone: true },
   reserve: {
     method: 'POST',
     path: '/reservations',
@@ -82,6 +83,17 @@ export const operations = {
     path: '/reservations/{reservationid}',
     body: cancellationSchema,
     answer: reservationSchema,
+  },
+  /** Passed on to the customer as it is. */
+  exportCustomer: {
+    method: 'GET',
+    path: '/standings/{userid}/export',
+    answer: z.record(z.string(), z.unknown()),
+  },
+  eraseCustomer: {
+    method: 'DELETE',
+    path: '/standings/{userid}',
+    answer: z.object({ reservations: z.int() }),
   },
   getStanding: { method: 'GET', path: '/standings/{userid}', answer: standingSchema },
   blockCustomer: {
@@ -142,6 +154,10 @@ export class ReservationApi {
     })
 
   standing = (userid: string) => this.#api.read(operations.getStanding, { params: { userid } })
+
+  exportOf = (userid: string) => this.#api.read(operations.exportCustomer, { params: { userid } })
+
+  erase = (userid: string) => this.#api.call(operations.eraseCustomer, { params: { userid } })
 
   block = (userid: string, body: z.output<typeof blockSchema>) =>
     this.#api.call(operations.blockCustomer, { params: { userid }, body })

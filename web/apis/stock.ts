@@ -144,7 +144,8 @@ export type Withdrawal = z.output<typeof withdrawalSchema>
 
 /** By their `operationId`. */
 export const operations = {
-  getStock: { method: 'GET', path: '/stocks/{bookid}', answer: stockSchema },
+  /** Its figures and rules are on the page of the book. */
+  getStock: { method: 'GET', path: '/stocks/{bookid}', answer: stockSchema, forEveryone: true },
   listTasks: {
     method: 'GET',
     path: '/tasks',

@@ -28,7 +28,7 @@ export function mountBook(routes: PageRoutes): void {
     const [listed, stocked, own] = await Promise.all([
       part(reservation.book(bookid)),
       part(stock.stock(bookid)),
-      part(ownOf(visit, who?.userid, bookid)),
+      part(ownOf(visit, mayReserve(visit) ? who?.userid : undefined, bookid)),
     ])
     const known = stocked.ok ? stocked.value : undefined
     const book = bookOf(listed, known)
@@ -65,6 +65,10 @@ ${known ? rules(visit, known) : ''}`
   })
 }
 
+/** With identity on, purchasers and operators have no reservations. */
+const mayReserve = ({ who, hasLogin }: Visit): boolean =>
+  !hasLogin || !who || who.roles.some((it) => it === 'customer' || it === 'stock-manager')
+
 /** The person's active reservations of the book. @throws {ApiDown} */
 async function ownOf({ apis }: Visit, userid: string | undefined, bookid: string): Promise<Reservation[]> {
   if (userid === undefined) return []
@@ -88,14 +92,16 @@ const existing = ({ words }: Visit, own: Reservation[]): Html | '' =>
           html`<a href="${reservationPath(it.reservationid)}">${wordFor(words.reservation.status, it.status)}</a> `,
       )}</p>`
 
-function reserveForm(visit: Visit, bookid: string, chance: Chance | { type: 'unknown' }): Html {
+function reserveForm(visit: Visit, bookid: string, chance: Chance | { type: 'unknown' }): Html | '' {
   const { who, words, path } = visit
+  if (!mayReserve(visit)) return ''
   const [text, submit] = offer(visit, chance)
   const form = () => html`<form method="post" action="${bookPath(bookid)}/reserve">
 ${keyField()}
 <button>${submit}</button>
 </form>`
-  const choose = html`<p><a role="button" href="/as?to=${encodeURIComponent(path)}">${words.book.choose}</a></p>`
+  const entering = visit.hasLogin ? words.book.login : words.book.choose
+  const choose = html`<p><a role="button" href="${visit.entrance(path)}">${entering}</a></p>`
   const button = submit === '' ? '' : who ? form() : choose
   return html`<section class="offer">${text ? html`<p>${text}</p>` : ''}${button}</section>`
 }

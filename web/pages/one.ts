@@ -66,6 +66,7 @@ ${courseList(visit, course.ok ? course.value : [])}
           it.status === status ? '' : news(spoken(visit, it, title))
         }`
         status = it.status
+        if (!isActive(it)) return
       }
     })
   })

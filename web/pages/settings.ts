@@ -94,7 +94,8 @@ ${locales.map(
 )}
 </fieldset>
 <button>${settings.submit}</button>
-</form>`
+</form>
+<p><a href="/me/data">${visit.words.myData.link}</a></p>`
   return visit.show({ title: settings.title, main }, faults.length > 0 ? 422 : 200)
 }
 

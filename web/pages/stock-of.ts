@@ -74,7 +74,7 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
   if (!found.value) return notFound(visit)
   const { words, who } = visit
   const title = titleOf(words, found.value)
-  const isManager = who?.role === 'stock-manager'
+  const isManager = who?.roles.includes('stock-manager') ?? false
   const main = html`<h1>${title}</h1>
 ${about(visit, found.value)}
 ${figures(visit, found.value)}

@@ -1,12 +1,14 @@
 /** Every text of the pages, by page. A text that is missing in another language is a type error there. */
 
 import { copies, days, people } from './en-counts.ts'
+import { enData } from './en-data.ts'
 import { ops } from './en-ops.ts'
 import { enStaff } from './en-staff.ts'
 import { enStock } from './en-stock.ts'
 
 export const en = {
   ...enStaff,
+  ...enData,
   name: 'English',
   site: 'Book reservations',
   skip: 'Skip to the content',
@@ -47,6 +49,7 @@ export const en = {
   said: {
     canceled: 'The reservation is canceled.',
     saved: 'Your settings are saved.',
+    erased: 'Your data is erased.',
     cannotCancel: 'It can no longer be canceled.',
     again: 'Please send it once more.',
     withdrawn: 'The copies are withdrawn.',
@@ -72,8 +75,10 @@ export const en = {
     unexpected: 'Something went wrong',
     unexpectedText: 'The fault is logged. Go back and try again; nothing is done twice.',
     login: 'The pages cannot do this here',
-    loginText:
-      'This system asks everybody who they are, and its pages have no login yet. They show books alone.',
+    loginText: 'This system asks everybody who they are, and its pages are set up without a login.',
+    notAllowedText: 'You may not do this. Nothing was changed.',
+    tooMany: 'Please wait a minute',
+    tooManyText: 'You have opened or sent very much in a short time.',
     foreign: 'This form was not sent from a page of this site',
     foreignText: 'Nothing was changed. Open the page here and send the form again.',
     tooLarge: 'That is too much text',
@@ -105,6 +110,21 @@ export const en = {
       userid: 'Enter a name without spaces, in Latin letters, digits and signs.',
       role: 'Choose a role.',
     } as Record<string, string>,
+  },
+  login: {
+    title: 'Who you are',
+    in: 'Log in',
+    leave: 'Log out',
+    you: (userid: string, roles: string) => `You are ${userid}, ${roles}.`,
+    out: 'You are logged out',
+    outText: 'On a shared computer, close the browser too.',
+    over: 'Your session has ended',
+    overText: 'You were logged out, or away for a long time. Nothing was changed.',
+    failed: 'You are not logged in',
+    failedText: 'The login was canceled, took too long, or was begun in another window.',
+    useridText: 'Your account has no card number that can be used here. Please ask at the desk.',
+    down: 'Nobody can log in right now',
+    downText: 'The login service cannot be reached. People who are logged in are not affected.',
   },
   home: {
     title: 'Books',
@@ -148,6 +168,7 @@ export const en = {
     unknownText: 'If you ask for it, the library learns that you would like to read it.',
     unknownSubmit: 'Ask the library to buy it',
     choose: 'Choose who you are to reserve',
+    login: 'Log in to reserve',
     yours: 'You have a reservation of this book:',
   },
   mine: {

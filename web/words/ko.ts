@@ -1,10 +1,12 @@
 import type { Words } from './en.ts'
+import { koData } from './ko-data.ts'
 import { ops } from './ko-ops.ts'
 import { koStaff } from './ko-staff.ts'
 import { koStock } from './ko-stock.ts'
 
 export const ko: Words = {
   ...koStaff,
+  ...koData,
   name: '한국어',
   site: '도서 예약',
   skip: '본문으로 건너뛰기',
@@ -42,6 +44,7 @@ export const ko: Words = {
   said: {
     canceled: '예약을 취소했습니다.',
     saved: '설정을 저장했습니다.',
+    erased: '정보를 삭제했습니다.',
     cannotCancel: '더 이상 취소할 수 없습니다.',
     again: '다시 한번 보내 주세요.',
     withdrawn: '제적했습니다.',
@@ -68,7 +71,10 @@ export const ko: Words = {
     unexpected: '문제가 생겼습니다',
     unexpectedText: '오류를 기록했습니다. 돌아가서 다시 시도해 주세요. 같은 일이 두 번 처리되지는 않습니다.',
     login: '이 페이지에서는 할 수 없습니다',
-    loginText: '이 시스템은 이용자를 확인하지만 페이지에는 아직 로그인 기능이 없어 도서만 볼 수 있습니다.',
+    loginText: '이 시스템은 이용자를 확인하지만 이 페이지에는 로그인이 설정되어 있지 않습니다.',
+    notAllowedText: '권한이 없습니다. 아무것도 바뀌지 않았습니다.',
+    tooMany: '잠시 뒤에 다시 시도해 주세요',
+    tooManyText: '짧은 시간에 너무 많은 요청을 보냈습니다.',
     foreign: '이 사이트의 페이지에서 보낸 양식이 아닙니다',
     foreignText: '아무것도 바뀌지 않았습니다. 이곳의 페이지를 열어 다시 보내 주세요.',
     tooLarge: '내용이 너무 깁니다',
@@ -100,6 +106,21 @@ export const ko: Words = {
       userid: '공백 없이 영문자, 숫자, 기호로 입력해 주세요.',
       role: '역할을 선택해 주세요.',
     },
+  },
+  login: {
+    title: '로그인한 이용자',
+    in: '로그인',
+    leave: '로그아웃',
+    you: (userid, roles) => `${userid} (${roles})님으로 로그인했습니다.`,
+    out: '로그아웃했습니다',
+    outText: '여럿이 쓰는 컴퓨터라면 브라우저도 닫아 주세요.',
+    over: '로그인이 끝났습니다',
+    overText: '로그아웃했거나 오랫동안 쓰지 않았습니다. 아무것도 바뀌지 않았습니다.',
+    failed: '로그인하지 못했습니다',
+    failedText: '로그인을 취소했거나, 너무 오래 걸렸거나, 다른 창에서 시작했습니다.',
+    useridText: '이 계정에는 여기서 쓸 수 있는 카드 번호가 없습니다. 창구에 문의해 주세요.',
+    down: '지금은 로그인할 수 없습니다',
+    downText: '로그인 서비스에 연결할 수 없습니다. 이미 로그인한 분은 그대로 쓸 수 있습니다.',
   },
   home: {
     title: '도서',
@@ -143,6 +164,7 @@ export const ko: Words = {
     unknownText: '요청하시면 읽고 싶어 하신다는 것을 도서관에 알립니다.',
     unknownSubmit: '구매 요청하기',
     choose: '예약하려면 이용자를 선택하세요',
+    login: '로그인하고 예약하기',
     yours: '이 도서를 예약하셨습니다.',
   },
   mine: {

@@ -31,7 +31,7 @@ export type CustomersHttpOptions = {
 const shownAs =
   "Everything after the host is the customer's secret and is never shown. Writing the shown value back keeps the webhook unchanged."
 
-const customerSchema = z
+export const customerSchema = z
   .object({
     userid: z.string(),
     email: z.string().nullable(),
@@ -189,7 +189,7 @@ const masked = (customer: Customer): Customer => ({
   phone: customer.phone && maskText(customer.phone),
 })
 
-const toCustomer = ({ updatedAt, webhook, ...customer }: Customer) => ({
+export const toCustomer = ({ updatedAt, webhook, ...customer }: Customer) => ({
   ...customer,
   webhook: webhook && maskUrl(webhook),
   updatedAt: updatedAt.toISOString(),

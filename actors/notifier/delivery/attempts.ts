@@ -19,6 +19,14 @@ export async function readAttempts(sql: Sql, seq: number): Promise<AttemptRow[]>
     select at, channel, outcome, error, answer from attempt where seq = ${seq} order by attempt`
 }
 
+/** @returns every attempt to deliver these notices, oldest first, by the notice's `seq`. */
+export async function readAttemptsOf(sql: Sql, seqs: number[]): Promise<Map<number, AttemptRow[]>> {
+  const rows = await sql<(AttemptRow & { seq: number })[]>`
+    select seq, at, channel, outcome, error, answer from attempt
+    where seq = any(${seqs}::bigint[]) order by seq, attempt`
+  return Map.groupBy(rows, (it) => it.seq)
+}
+
 /** Logs the attempts of `marks`, as a part of that statement. An attempt that is marked twice is logged once. */
 export const logAttempts = (sql: Sql): Fragment => sql`
   insert into attempt (seq, attempt, channel, outcome, error, answer)

@@ -73,7 +73,7 @@ const attemptSchema = z
   })
   .openapi('Attempt')
 
-const oneNoticeSchema = noticeSchema
+export const oneNoticeSchema = noticeSchema
   .extend({ log: z.array(attemptSchema).openapi({ description: 'Every attempt, oldest first' }) })
   .openapi('NoticeWithAttempts')
 
@@ -204,7 +204,7 @@ function notFound(): never {
   throw new Problem('not-found', { detail: 'No such notice.' })
 }
 
-const toNotice = ({ seq: _, status, createdAt, sentAt, ...notice }: NoticeRow) => ({
+export const toNotice = ({ seq: _, status, createdAt, sentAt, ...notice }: NoticeRow) => ({
   ...notice,
   status: shownStatus(status),
   createdAt: createdAt.toISOString(),
@@ -212,8 +212,10 @@ const toNotice = ({ seq: _, status, createdAt, sentAt, ...notice }: NoticeRow) =
   _links: selfLink(`/notices/${notice.noticeid}`),
 })
 
-const toAttempt = ({ at, outcome, ...attempt }: AttemptRow) => ({
-  ...attempt,
+export const toAttempt = ({ at, channel, outcome, error, answer }: AttemptRow) => ({
+  channel,
+  error,
+  answer,
   outcome: shownStatus(outcome),
   at: at.toISOString(),
 })

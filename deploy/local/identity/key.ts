@@ -1,12 +1,14 @@
 /**
- * The issuer of `npm start -- --identity`: a signing key in the data folder, which only its user can read, and its public key as
- * a file that the services read.
+ * The secrets of `npm start -- --identity`, in the data folder, where only its user can read them: the key that signs the tokens of
+ * the pages and of `npm run token`, with its public part in a file that the services read, and the key of sessions.
  */
+import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose'
 import type { Role } from '../../../platform/identity/caller.ts'
+import { clientId, people } from './people.ts'
 
 const issuer = 'bookreservation-local'
 const audience = 'bookreservation'
@@ -14,17 +16,24 @@ const alg = 'EdDSA'
 
 const filesIn = (dataDir: string) => {
   const folder = join(dataDir, 'identity')
-  return { folder, signing: join(folder, 'signing-key.json'), jwks: join(folder, 'jwks.json') }
+  return {
+    folder,
+    signing: join(folder, 'signing-key.json'),
+    jwks: join(folder, 'jwks.json'),
+    session: join(folder, 'session-key'),
+  }
 }
 
-/** Makes the keys unless they exist. @returns the settings of services that believe them. */
+/** Makes the keys unless they exist. @returns the settings of the pages, and of services that believe them. */
 export async function openIssuer(dataDir: string): Promise<Record<string, string>> {
-  const { folder, signing, jwks } = filesIn(dataDir)
+  const { folder, signing, jwks, session } = filesIn(dataDir)
   await mkdir(folder, { recursive: true })
   const { privateKey } = await generateKeyPair(alg, { extractable: true })
   const made = { ...(await exportJWK(privateKey)), alg, kid: crypto.randomUUID() }
   // Of two that start at the same time, one writes.
   await writeFile(signing, JSON.stringify(made), { mode: 0o600, flag: 'wx' }).catch(unlessExists)
+  const secret = randomBytes(32).toString('base64url')
+  await writeFile(session, secret, { mode: 0o600, flag: 'wx' }).catch(unlessExists)
   const { d: _, ...shown } = await readKey(dataDir)
   await writeFile(jwks, JSON.stringify({ keys: [{ ...shown, use: 'sig' }] }))
   return {
@@ -32,8 +41,18 @@ export async function openIssuer(dataDir: string): Promise<Record<string, string
     TOKEN_ISSUER: issuer,
     TOKEN_JWKS_URL: pathToFileURL(jwks).href,
     TOKEN_AUDIENCE: audience,
+    TOKEN_KEY_FILE: signing,
+    SESSION_KEY_FILE: session,
   }
 }
+
+/** The settings of pages whose people log in at the local provider. It takes the place of `OIDC_ISSUER` once it runs. */
+export const localLogin = (): Record<string, string> => ({
+  OIDC_ISSUER: 'http://localhost',
+  OIDC_CLIENT_ID: clientId,
+  OIDC_CLIENT_SECRET: randomBytes(24).toString('base64url'),
+  OIDC_ROLES: people.map(({ role }) => `${role}=${role}`).join(','),
+})
 
 export type TokenOptions = { userid: string | undefined; roles: readonly Role[]; hours: number }
 

@@ -135,6 +135,10 @@ export const programs = {
   /** Checks the load generator of `npm run bench`. */
   wrk: { commands: ['wrk'], packages: same('wrk') },
   debootstrap: { commands: ['debootstrap'], packages: same('debootstrap') },
+  /** The nodes of `npm run cluster` have their own rules, sets and connections. */
+  iptables: { commands: ['iptables'], packages: same('iptables') },
+  ipset: { commands: ['ipset'], packages: same('ipset') },
+  conntrack: { commands: ['conntrack'], packages: { ...same('conntrack-tools'), 'apt-get': ['conntrack'] } },
 }
 
 /** @returns the path of the program on the PATH, if there is one. */

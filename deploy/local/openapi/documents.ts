@@ -6,6 +6,7 @@ import type { Routing } from '../../../actors/notifier/plan/routing.ts'
 import { mountBooks } from '../../../actors/reservation/books-http.ts'
 import { mountReservations, about as reservation } from '../../../actors/reservation/http.ts'
 import { backlogKinds as backlogOfReservation } from '../../../actors/reservation/outbox.ts'
+import { mountPrivacy } from '../../../actors/reservation/privacy-http.ts'
 import { mountStandings } from '../../../actors/reservation/standings-http.ts'
 import { backlogKinds as backlogOfStock } from '../../../actors/stock/backlog.ts'
 import { mountClosingDays } from '../../../actors/stock/closing-days-http.ts'
@@ -47,6 +48,15 @@ const services: Record<ServiceName, Parts> = {
       })
       mountBooks({ app, sql: unused, lists: unused, searches: unused })
       mountStandings({ app, sql: unused, activeMax: 0, now: unused })
+      mountPrivacy({
+        app,
+        sql: unused,
+        lists: unused,
+        activeMax: 0,
+        eventRetentionDays: 90,
+        now: unused,
+        erased: unused,
+      })
     },
   },
   stock: {

@@ -9,6 +9,7 @@ import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Passwords, type ServiceName, serviceNames } from '../../../platform/config.ts'
+import { openEndedStore } from '../../../platform/identity/ended-store.ts'
 import { eventually, range } from '../../../tests/doubles/eventually.ts'
 import { asHttpie } from '../../../tests/doubles/httpie.ts'
 import { OwnServer } from '../../../tests/doubles/own-server.ts'
@@ -341,9 +342,11 @@ test('migrating with other passwords changes them, interrupts no session, and lo
       ['DATABASE', 'REDIS'].map((store) => [`${service.toUpperCase()}_${store}_PASSWORD`, next[service]]),
     ),
   )
+  const ofPages = randomBytes(15).toString('base64')
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ['deploy/ops/migrate.ts'], {
     env: {
       ...env,
+      WEB_DATABASE_PASSWORD: ofPages,
       DATABASE_URL: withDatabase(adminUrl, system.redisPrefix),
       REDIS_URL: redisServer.url,
       REDIS_PREFIX: system.redisPrefix,
@@ -358,13 +361,33 @@ test('migrating with other passwords changes them, interrupts no session, and lo
     expect(await logsIn(service, next)).toEqual({ postgres: service, redis: service })
   }
   await reserved(await received('after-a-change'))
+  await expectOwnTableAlone(ofPages)
 
   // The log contains every statement, including those that set the passwords.
   expect(postgresLog.filter((it) => it.includes('alter role stock login'))).toHaveLength(2)
   const logged = [stdout, stderr, ...postgresLog, ...system.all.map((it) => it.tail(1_000))].join('\n')
-  for (const password of [...Object.values(passwords), ...Object.values(next)])
+  for (const password of [...Object.values(passwords), ...Object.values(next), ofPages])
     expect(logged).not.toContain(password)
 })
+
+/** The pages log in as `web`, and see which sessions have ended, and no table of a service. */
+async function expectOwnTableAlone(password: string): Promise<void> {
+  const store = openEndedStore(
+    withDatabase(server.url, system.redisPrefix).replace(
+      /:\/\/.*@/,
+      `://web:${encodeURIComponent(password)}@`,
+    ),
+  )
+  const sql = postgres(withDatabase(server.url, system.redisPrefix), { max: 1, username: 'web', password })
+  try {
+    await store.end('a-key', 1_800_000_000)
+    expect(await store.ended(['a-key', 'another'])).toEqual(new Map([['a-key', 1_800_000_000]]))
+    for (const service of serviceNames)
+      await expect(sql`select from ${sql(service)}.mailbox`).rejects.toMatchObject({ code: '42501' })
+  } finally {
+    await Promise.all([store.close(), sql.end({ timeout: 1 })])
+  }
+}
 
 /** The users that the stores report after logging in, or the errors. */
 async function logsIn(service: ServiceName, passwords: Passwords) {

@@ -1,6 +1,6 @@
 /** Checks before a migration: whether the stores are suitable, and whether the user may migrate. */
 import type postgres from 'postgres'
-import { serviceNames } from '../../../platform/config.ts'
+import { processNames, serviceNames } from '../../../platform/config.ts'
 import { openRedis, untilReady } from '../../../streams/redis.ts'
 import { onUnreachable, reasonOfRedis } from '../../../streams/redis-errors.ts'
 import {
@@ -41,10 +41,10 @@ async function missingRights(admin: postgres.Sql): Promise<string[]> {
   const [it] = await admin<[{ username: string; roles: boolean; schemas: boolean }]>`
     select current_user as username,
       (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
-        or (select count(*) from pg_roles where rolname = any(${[...serviceNames]}::text[])) = ${serviceNames.length}
+        or (select count(*) from pg_roles where rolname = any(${[...processNames]}::text[])) = ${processNames.length}
         as roles,
       has_database_privilege(current_database(), 'create')
-        or (select count(*) from pg_namespace where nspname = any(${[...serviceNames]}::text[])) = ${serviceNames.length}
+        or (select count(*) from pg_namespace where nspname = any(${[...processNames]}::text[])) = ${processNames.length}
         as schemas`
   return [
     ...(it.roles ? [] : [`${it.username} may not create roles: use a user with createrole`]),

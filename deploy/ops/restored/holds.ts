@@ -5,7 +5,8 @@
  * A reservation that its customer canceled stays Canceled. While its hold is active, stock is sent the release again. If its
  * copy was handed over, it is Collected or Returned, as it would be without a restore.
  *
- * Stock decides a reservation again whose status comes from a hold that stock does not have.
+ * Stock decides a reservation again whose status comes from a hold that stock does not have. One that no longer names its
+ * customer is over, and stays as it is; if its hold is active again, it names the customer of the hold.
  */
 
 import type { Status } from '../../../actors/reservation/reservation.ts'
@@ -153,10 +154,11 @@ async function release(sql: Sql, holds: Hold[]): Promise<number> {
 async function adopt(sql: Sql, holds: Hold[]): Promise<string[]> {
   const changed = await sql<{ userid: string }[]>`
     update reservation r
-    set status = h.status, reason = h.reason, other = case h.status when 'Failed' then r.other end,
+    set userid = case r.userid when '' then h.userid else r.userid end, status = h.status, reason = h.reason, other = case h.status when 'Failed' then r.other end,
       place = coalesce(h.place, r.place), pickup_by = h.pickup_by::timestamptz, updated_at = clock_timestamp()
     from ${rows(sql, holds, {
       reservationid: 'uuid',
+      userid: 'text',
       status: ['text', (it) => rules[it.status].becomes],
       even_canceled: ['bool', (it) => rules[it.status].evenCanceled ?? false],
       reason: 'text',
@@ -176,7 +178,7 @@ async function reopen(sql: Sql, reservationids: string[]): Promise<string[]> {
   const opened = await sql<{ userid: string }[]>`
     with opened as (
       update reservation set status = 'Requested', place = null, pickup_by = null, updated_at = clock_timestamp()
-      where reservationid = any(${reservationids}::uuid[]) and status = any(${withHold}::text[])
+      where reservationid = any(${reservationids}::uuid[]) and status = any(${withHold}::text[]) and userid <> ''
       returning partition, reservationid, userid
     ), queued as (
       insert into outbox (partition, reservationid, resend_at)

@@ -1,8 +1,9 @@
 /** `npm run restored`: the last step of restoring Postgres from a backup. */
-
+import { parseArgs } from 'node:util'
 import { ConfigError, readEnv, type ServiceName, toConfig } from '../../../platform/config.ts'
 import { incarnationsKey, toMarks } from '../../../streams/incarnation.ts'
 import { openRedis, untilReady } from '../../../streams/redis.ts'
+import { awaitStores, patienceOf } from '../await-stores.ts'
 import { type MigrateOptions, migrate } from '../migrate.ts'
 import { correctBookList } from './book-list.ts'
 import { alignConsumers } from './consumers.ts'
@@ -14,6 +15,7 @@ import { correctQueues } from './queues.ts'
 const help = `The last step of restoring Postgres from a backup. Run it before you start the services again.
 
   npm run restored
+  npm run restored -- --wait=300   waits up to 300 s for stores that are still starting, and prints for which
 
 Migrates the database, compares the services' data, and corrects what a database that was restored alone has lost. Then it
 starts a new incarnation of the installation: messages in Redis from after the backup have no effect. You can run it as
@@ -76,10 +78,15 @@ function urlsOf(config: ReturnType<typeof toConfig>): DatabaseUrls {
 }
 
 async function main(): Promise<void> {
-  if (process.argv.includes('--help') || process.argv.includes('-h')) return console.log(help)
+  const options = { wait: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const
+  const { wait, help: asked } = parseArgs({ options }).values
+  if (asked) return console.log(help)
   const config = toConfig('stock', readEnv())
   const { redisUrl, redisPrefix, partitions, databasePasswords, redisPasswords } = config
   const passwords = { databasePasswords, redisPasswords }
+  if (wait !== undefined)
+    for (const databaseUrl of new Set(Object.values(urlsOf(config))))
+      await awaitStores({ databaseUrl, redisUrl, patienceMs: patienceOf(wait), log: console.log })
   await restored({ urls: urlsOf(config), redisUrl, redisPrefix, partitions, ...passwords, log: console.log })
   console.log('Done. Start the services again.')
 }

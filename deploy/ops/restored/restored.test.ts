@@ -11,7 +11,9 @@ import {
 } from '../../../tests/harness/acts.ts'
 import { audit } from '../../../tests/harness/audit.ts'
 import { Backup } from '../../../tests/harness/backup.ts'
+import { openDatabase } from '../../../tests/harness/database.ts'
 import { startOwnSystem } from '../../../tests/harness/system.ts'
+import { reconcileHolds } from './holds.ts'
 
 import { partitions, printed, readers, runRestored, startOf, stopAll } from './testing.ts'
 
@@ -112,4 +114,22 @@ test('a command that is run late reverts what happened in between', async (conte
   await startOf(system, ...serviceNames)
   const accepted = [await reserveAndWait(system.reservation, 'book', 'ann')]
   await audit(system, { received: { book: 5 }, accepted })
+})
+
+test('a reservation that no longer names its customer is not decided again, and names them if its hold is back', async () => {
+  await using reservation = await openDatabase('reservation', partitions)
+  await using stock = await openDatabase('stock', partitions)
+  const [gone, back] = [crypto.randomUUID(), crypto.randomUUID()]
+  await reservation.sql`
+    insert into reservation (reservationid, bookid, userid, partition, status)
+    values (${gone}, 'b', '', 0, 'Collected'), (${back}, 'b', '', 0, 'Returned')`
+  await stock.sql`insert into hold (reservationid, bookid, userid, status) values (${back}, 'b', 'ann', 'held')`
+  const databases = { reservation: reservation.sql, stock: stock.sql } as Parameters<typeof reconcileHolds>[0]
+  const found = await reconcileHolds(databases, partitions, async () => {})
+  expect(found).toMatchObject({ adopted: 1, reopened: 0 })
+  const rows = await reservation.sql`select userid, status from reservation order by status`
+  expect(rows).toEqual([
+    { userid: '', status: 'Collected' },
+    { userid: 'ann', status: 'Reserved' },
+  ])
 })

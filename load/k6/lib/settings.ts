@@ -16,6 +16,8 @@ export const settings = {
   /** Base URLs of the metrics, which the soak test reads. */
   reservationOpsUrl: urlOf('RESERVATION_OPS_URL', 'http://localhost:9081'),
   stockOpsUrl: urlOf('STOCK_OPS_URL', 'http://localhost:9082'),
+  /** The token of a program, for a system with identity. */
+  token: __ENV.TOKEN || undefined,
   /** The peak, in customers per second. Default: that of the script. */
   rate: numberOf('RATE'),
   /** The total length of the run. Default: that of the script. */

@@ -58,9 +58,12 @@ const timeout = '15s'
 
 export type Answer = RefinedResponse<'text'>
 
+const authorization: Record<string, string> =
+  settings.token === undefined ? {} : { authorization: `Bearer ${settings.token}` }
+
 export const paramsOf = (name: Name, headers = {}) => ({
   tags: { name },
-  headers: { 'content-type': 'application/json', ...headers },
+  headers: { 'content-type': 'application/json', ...authorization, ...headers },
   timeout,
   responseType: 'text' as const,
 })

@@ -1,13 +1,14 @@
 /** The facts that checks see, and the type of a check. */
 import type { Availability, Period } from '../availability.ts'
 import type { Evidence } from '../evidence.ts'
+import type { Harm } from '../harm.ts'
 import type { Call } from '../history.ts'
 import type { Delivery } from '../inbox.ts'
 import type { OwnerSeen } from '../observer.ts'
 import type { Replay } from '../replay/scene.ts'
 import type { Resources } from '../resources.ts'
 import type { Needs } from '../scenarios/scenario.ts'
-import type { Burst, Harm, PlacedPoison, Replacement } from '../stage.ts'
+import type { Burst, PlacedPoison, Replacement } from '../stage.ts'
 
 export type Facts = {
   evidence: Evidence

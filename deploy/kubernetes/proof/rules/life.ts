@@ -25,12 +25,29 @@ const forProcesses = forAll(processes)
 const forServices = forAll(services)
 
 const stock = (manifests: Manifest[]) => find(manifests, 'Deployment', 'stock')
+const migration = (manifests: Manifest[]) => find(manifests, 'Job', 'migrate')
 const pages = (manifests: Manifest[]) => find(manifests, 'Deployment', 'web')
 
 /** How long a container keeps serving before SIGTERM. */
 export function preStopSeconds(container: Container): number {
   const [command, seconds] = container.lifecycle?.preStop?.exec?.command ?? []
   return command === 'sleep' ? Number(seconds) : Number.NaN
+}
+
+const isProduction = (manifests: Manifest[]) => settingsOf(manifests).PRODUCTION === 'true'
+
+const spreadOf = (deployment: Manifest, key: string): Container =>
+  deployment.spec.template.spec.topologySpreadConstraints?.find((it: Container) => it.topologyKey === key)
+
+/** Among the pods of the same Deployment and version, as far as possible. */
+function isSpread(deployment: Manifest, key: string): boolean {
+  const spread = spreadOf(deployment, key)
+  return (
+    spread?.maxSkew === 1 &&
+    spread.whenUnsatisfiable === 'ScheduleAnyway' &&
+    selects(spread.labelSelector.matchLabels, podLabelsOf(deployment)) &&
+    spread.matchLabelKeys?.join() === 'app.kubernetes.io/name,pod-template-hash'
+  )
 }
 
 const probes = { startupProbe: '/startupz', readinessProbe: '/readyz', livenessProbe: '/livez' }
@@ -121,22 +138,21 @@ export const life: Rule[] = [
     breach: (manifests) => delete stock(manifests).spec.progressDeadlineSeconds,
   },
   {
-    claim: 'pods are spread over zones and hosts, and start even where that is impossible',
+    claim: 'pods of one version are spread over hosts, and start even where that is impossible',
+    faults: forProcesses((it) => !isSpread(it, 'kubernetes.io/hostname'), 'is not spread over hosts'),
+    breach: (manifests) => spreadOf(stock(manifests), 'kubernetes.io/hostname').matchLabelKeys.pop(),
+  },
+  {
+    claim:
+      'they are spread over zones in production only: where nodes have no zone, that would undo the spreading over hosts',
     faults: (manifests) =>
-      ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].flatMap((key) =>
-        forProcesses(
-          (it) =>
-            !it.spec.template.spec.topologySpreadConstraints?.some(
-              (spread: Container) =>
-                spread.topologyKey === key &&
-                spread.maxSkew === 1 &&
-                spread.whenUnsatisfiable === 'ScheduleAnyway' &&
-                selects(spread.labelSelector.matchLabels, podLabelsOf(it)),
-            ),
-          `is not spread by ${key}`,
-        )(manifests),
-      ),
-    breach: (manifests) => stock(manifests).spec.template.spec.topologySpreadConstraints.pop(),
+      forProcesses(
+        (it) => isSpread(it, 'topology.kubernetes.io/zone') !== isProduction(manifests),
+        'is spread over zones where there are none, or not where there are',
+      )(manifests),
+    breach: (manifests) => {
+      settingsOf(manifests).PRODUCTION = 'false'
+    },
   },
   {
     claim: 'a drain evicts one pod of a Deployment at a time, and unhealthy pods do not block it',
@@ -169,6 +185,14 @@ export const life: Rule[] = [
     },
   },
   {
+    claim: 'the migration waits some minutes for stores that start with it, and says so, instead of failing',
+    faults: (manifests) => {
+      const [command, wait] = mainOf(migration(manifests)).args
+      return command === 'deploy/ops/migrate.ts' && wait === '--wait=300' ? [] : ['It fails at once']
+    },
+    breach: (manifests) => mainOf(migration(manifests)).args.pop(),
+  },
+  {
     claim: 'the pages wait for nothing: they have no stores, and a service that is down shows on them',
     faults: (manifests) =>
       containersOf(pages(manifests))
@@ -191,6 +215,17 @@ export const life: Rule[] = [
     }, 'is not reached by its Service'),
     breach: (manifests) => {
       find(manifests, 'Service', 'stock').spec.ports[0].targetPort = 'web'
+    },
+  },
+  {
+    claim:
+      'every Service has an address that outlives its pods, so that no caller keeps the old one of a replaced pod',
+    faults: (manifests) =>
+      ofKind(manifests, 'Service')
+        .filter(({ spec }) => spec.clusterIP !== undefined || spec.type === 'ExternalName')
+        .map((it) => `${nameOf(it)} has no address of its own`),
+    breach: (manifests) => {
+      find(manifests, 'Service', 'stock').spec.clusterIP = 'None'
     },
   },
 ]

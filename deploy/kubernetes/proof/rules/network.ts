@@ -6,6 +6,9 @@ import { find, type Manifest, nameOf } from '../render.ts'
 import { pages } from './pages.ts'
 import {
   type Container,
+  containersOf,
+  hasLogin,
+  mainOf,
   ofKind,
   podLabelsOf,
   processes,
@@ -143,6 +146,34 @@ function overlap(one: string, other: string): boolean {
 
 const isService = (name: string | undefined) => serviceNames.includes(name as ServiceName)
 
+/** Whether these are the pods of a service that verifies tokens of the pages. */
+const readsKeys = (manifests: Manifest[], of: Manifest) => hasLogin(manifests) && isService(of.metadata.name)
+
+/** The names, without repetition, that the processes give to these ports. Ports that none has keep their numbers. */
+function namesOf(manifests: Manifest[], ports: Container[]): string[] {
+  const all = processes(manifests).flatMap((it) => mainOf(it).ports as Container[])
+  return [
+    ...new Set(
+      ports.map(
+        ({ port }) =>
+          all.find(({ name, containerPort: number }) => port === name || port === number)?.name ?? port,
+      ),
+    ),
+  ]
+}
+
+const selectorOf = ({ podSelector = {} }: Container): Selector => podSelector
+
+/** The numbers of a port with a name in the pods that any of the selectors matches. */
+const numbersOf = (manifests: Manifest[], selectors: Selector[], port: unknown) =>
+  new Set(
+    workloads(manifests)
+      .filter((it) => selectors.some((selector) => matches(selector, podLabelsOf(it))))
+      .flatMap((it) => containersOf(it).flatMap(({ ports = [] }) => ports as Container[]))
+      .filter(({ name }) => name === port)
+      .map(({ containerPort }) => containerPort),
+  )
+
 const isDns = ({ ports = [] }: Container) =>
   ports.every(({ port }: Container) => port === 53) && ports.length > 0
 
@@ -168,7 +199,8 @@ export const network: Rule[] = [
     },
   },
   {
-    claim: 'only the pages call services, and no other pod of the system calls the pages',
+    claim:
+      'only the pages call services, and no other pod of the system calls the pages, except for their keys',
     faults: (manifests) =>
       processes(manifests).flatMap((it) =>
         callersOf(manifests, it)
@@ -177,6 +209,7 @@ export const network: Rule[] = [
               peer.anyone ||
               workloads(manifests)
                 .filter((of) => of.metadata.name !== 'web' || it.metadata.name === 'web')
+                .filter((of) => it.metadata.name !== 'web' || !readsKeys(manifests, of))
                 .some((of) => peer.podSelector && matches(peer.podSelector, podLabelsOf(of))),
           )
           .map((peer) => `${nameOf(it)} accepts calls from ${JSON.stringify(peer)}`),
@@ -187,20 +220,27 @@ export const network: Rule[] = [
       }),
   },
   {
-    claim: 'the pages reach the HTTP APIs of all services, and nothing else: no store, and not the internet',
+    claim:
+      'the pages reach the HTTP APIs of all services, and, only where people log in, Postgres and the provider',
     faults: (manifests) => {
       const web = find(manifests, 'Deployment', 'web')
       const egress = rulesFor(manifests, podLabelsOf(web), 'egress').filter((it) => !isDns(it))
       const isApi = ({ to = [{}], ports = [] }: Container, service: Manifest) =>
-        ports.map(({ port }: Container) => port).join() === 'http' &&
+        namesOf(manifests, ports).join() === 'http' &&
         to.every(({ podSelector }: Container) => podSelector && matches(podSelector, podLabelsOf(service)))
       const lets = (service: Manifest) =>
         callersOf(manifests, service).some(
           ({ podSelector }) => podSelector && matches(podSelector, podLabelsOf(web)),
         )
       const cut = services(manifests).filter((it) => !lets(it) || !egress.some((rule) => isApi(rule, it)))
-      const open = egress.filter((rule) => !services(manifests).some((it) => isApi(rule, it)))
+      const portsOf = ({ ports = [] }: Container) => ports.map(({ port }: Container) => port).join()
+      const needed = hasLogin(manifests) ? ['5432', '443'] : []
+      const missing = needed.filter((port) => !egress.some((rule) => portsOf(rule) === port))
+      const open = egress.filter(
+        (rule) => !services(manifests).some((it) => isApi(rule, it)) && !needed.includes(portsOf(rule)),
+      )
       return [
+        ...missing.map((port) => `They cannot reach the port ${port}`),
         ...cut.map((it) => `They cannot reach ${nameOf(it)}`),
         ...open.map((it) => `They reach ${JSON.stringify(it)}`),
       ]
@@ -331,14 +371,31 @@ export const network: Rule[] = [
           const watching = from.some(
             (peer: Container) => JSON.stringify(peer) === JSON.stringify(fromMonitoring),
           )
-          const named = ports.map(({ port }: Container) => port).join()
+          const named = namesOf(manifests, ports).join()
           return named === (watching ? 'ops' : 'http')
             ? []
             : [`${nameOf(it)} is reachable at ${named || 'any port'}`]
         }),
       ),
     breach: (manifests) => {
-      find(manifests, 'NetworkPolicy', 'monitoring').spec.ingress[0].ports.push({ port: 'http' })
+      find(manifests, 'NetworkPolicy', 'monitoring').spec.ingress[0].ports.push({ port: 8081 })
+    },
+  },
+  {
+    claim: 'a policy names no port that has several numbers, which would refuse fresh connections on k3s',
+    faults: (manifests) =>
+      ofKind(manifests, 'NetworkPolicy').flatMap((it) =>
+        (['ingress', 'egress'] as const).flatMap((direction) =>
+          (it.spec[direction] ?? []).flatMap(({ to, ports = [] }: Container) => {
+            const selectors = direction === 'ingress' ? [it.spec.podSelector] : (to ?? []).map(selectorOf)
+            return ports
+              .filter(({ port }: Container) => numbersOf(manifests, selectors, port).size > 1)
+              .map(({ port }: Container) => `${nameOf(it)} names ${port}`)
+          }),
+        ),
+      ),
+    breach: (manifests) => {
+      find(manifests, 'NetworkPolicy', 'from-ingress').spec.ingress[0].ports = [{ port: 'http' }]
     },
   },
   {
@@ -365,7 +422,7 @@ export const network: Rule[] = [
     },
   },
   {
-    claim: 'only the notifier reaches the internet, and no private address',
+    claim: 'only the notifier, and the pages where people log in, reach the internet, and no private address',
     faults: (manifests) =>
       processes(manifests).flatMap((it) => {
         const blocks = rulesFor(manifests, podLabelsOf(it), 'egress')
@@ -375,7 +432,9 @@ export const network: Rule[] = [
         const reachingIn = blocks.filter(
           ({ cidr, except = [] }) => !world[cidr]?.every((range) => except.includes(range)),
         )
-        const expected = it.metadata.name === 'notifier' ? Object.keys(world).length : 0
+        const { name } = it.metadata
+        const reaches = name === 'notifier' || (name === 'web' && hasLogin(manifests))
+        const expected = reaches ? Object.keys(world).length : 0
         return reachingIn.length > 0 || blocks.length !== expected
           ? [`${nameOf(it)} reaches too much or too little`]
           : []

@@ -14,6 +14,9 @@ type Page = {
 /** A port that refuses, because what the services answer does not matter here. */
 const nowhere = 'http://127.0.0.1:9'
 
+/** Of people who log in: they are open to everyone. */
+const ofLogin = ['/login', '/callback', '/logout', '/logged-out', '/.well-known/jwks.json']
+
 async function pagesOf(): Promise<Page[]> {
   const env = { RESERVATION_URL: nowhere, STOCK_URL: nowhere, NOTIFIER_URL: nowhere }
   const app = await createPages({
@@ -35,7 +38,8 @@ async function pagesOf(): Promise<Page[]> {
     routes.map(async ({ method, path }) => ({ path, ofStaff: await refuses(method, path) })),
   )
   const open = new Set(found.filter((it) => !it.ofStaff).map(({ path }) => path))
-  return [...new Set(found.map(({ path }) => path))].map((path) => ({ path, ofStaff: !open.has(path) }))
+  const all = [...new Set(found.map(({ path }) => path))].map((path) => ({ path, ofStaff: !open.has(path) }))
+  return [...all, ...ofLogin.map((path) => ({ path, ofStaff: false }))]
 }
 
 export const pages = await pagesOf()

@@ -46,6 +46,9 @@ export function settingsOf(manifests: Manifest[]): Record<string, string> {
   return map.data
 }
 
+/** Whether people log in. */
+export const hasLogin = (manifests: Manifest[]): boolean => settingsOf(manifests).IDENTITY === 'on'
+
 /** Whether a selector matches these labels. */
 export const selects = (matchLabels: Record<string, string>, labels: Record<string, string> = {}): boolean =>
   Object.entries(matchLabels).every(([name, value]) => labels[name] === value)

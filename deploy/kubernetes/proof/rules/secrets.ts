@@ -1,5 +1,5 @@
 /** Settings, secrets and images of pods. */
-import { dirname } from 'node:path'
+import { generateKeyPairSync } from 'node:crypto'
 import { notifierSettings } from '../../../../actors/notifier/config.ts'
 import { type ConfigError, type ProcessName, serviceNames, toConfig } from '../../../../platform/config.ts'
 import { toPagesConfig } from '../../../../web/config.ts'
@@ -16,6 +16,7 @@ import {
 import {
   type Container,
   containersOf,
+  hasLogin,
   mainOf,
   ofKind,
   processes,
@@ -69,7 +70,8 @@ export const secrets: Rule[] = [
   {
     claim: 'a pod has only its own secrets',
     faults: (manifests) => {
-      const owner = (name: string) => owners[name] ?? plain(name).replace(/-(stores|channels|admin)$/, '')
+      const owner = (name: string) =>
+        owners[name] ?? plain(name).replace(/-(stores|channels|admin|login)$/, '')
       return workloads(manifests).flatMap((it) =>
         containersOf(it)
           .flatMap(sourcesOf)
@@ -81,12 +83,13 @@ export const secrets: Rule[] = [
       mainOf(find(manifests, 'Deployment', 'stock')).envFrom.push({ secretRef: { name: 'notifier-stores' } }),
   },
   {
-    claim: 'each service logs in to Postgres and Redis as itself',
+    claim:
+      'each service logs in to Postgres and Redis as itself, and so do the pages to Postgres if people log in',
     faults: (manifests) =>
-      services(manifests).flatMap((it) => {
+      [...services(manifests), ...pagesWithLogin(manifests)].flatMap((it) => {
         const { DATABASE_URL, REDIS_URL } = environmentOf(manifests, mainOf(it))
         const userOf = (url = '') => /:\/\/([^:]+):/.exec(url)?.[1]
-        return [DATABASE_URL, REDIS_URL]
+        return (it.metadata.name === 'web' ? [DATABASE_URL] : [DATABASE_URL, REDIS_URL])
           .filter((url) => userOf(url) !== it.metadata.name)
           .map((url) => `${nameOf(it)} logs in as ${userOf(url)}`)
       }),
@@ -99,8 +102,9 @@ export const secrets: Rule[] = [
     claim: 'the migration sets the passwords with which the services log in',
     faults: (manifests) => {
       const set = passwordsSet(manifests)
-      return services(manifests).flatMap(({ metadata: { name } }) =>
+      return [...services(manifests), ...pagesWithLogin(manifests)].flatMap(({ metadata: { name } }) =>
         Object.entries(passwordsUsed(manifests, name))
+          .filter(([store]) => name !== 'web' || store === 'database')
           .filter(([store, password]) => set[name + store] !== password)
           .map(([store]) => `${name} cannot log in to ${store}`),
       )
@@ -112,19 +116,20 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim: 'the pages have no secret',
+    claim: 'the pages have no secret where nobody logs in',
     faults: (manifests) =>
       sourcesOf(mainOf(find(manifests, 'Deployment', 'web')))
-        .filter(({ kind }) => kind === 'Secret')
+        .filter(({ kind }) => kind === 'Secret' && !hasLogin(manifests))
         .map(({ name }) => `They have ${name}`),
     breach: (manifests) => {
-      mainOf(find(manifests, 'Deployment', 'web')).envFrom.push({ secretRef: { name: 'web-stores' } })
+      settingsOf(manifests).IDENTITY = 'off'
     },
   },
   {
     claim: 'the pages call each service at the port of its Service',
     faults: (manifests) => {
-      const { urls } = toPagesConfig(environmentOf(manifests, mainOf(find(manifests, 'Deployment', 'web'))))
+      const web = find(manifests, 'Deployment', 'web')
+      const { urls } = toPagesConfig(filledIn(environmentOf(manifests, mainOf(web))))
       return serviceNames
         .filter((name) => {
           const { ports } = find(manifests, 'Service', name).spec
@@ -157,23 +162,29 @@ export const secrets: Rule[] = [
     },
   },
   {
-    claim:
-      'where no secret is for development, callers say who they are, and the keys of their tokens are mounted',
+    claim: 'where no secret is for development, callers say who they are',
     faults: (manifests) => {
       if (manifests.some(forDevelopment)) return []
-      const { PRODUCTION, TOKEN_JWKS_URL = '' } = settingsOf(manifests)
-      const folder = dirname(new URL(TOKEN_JWKS_URL).pathname)
-      const isMounted = (it: Manifest) =>
-        mainOf(it).volumeMounts.some(({ mountPath }: Container) => mountPath === folder)
-      return [
-        ...(PRODUCTION === 'true' ? [] : ['PRODUCTION is not true']),
-        ...services(manifests)
-          .filter((it) => TOKEN_JWKS_URL.startsWith('file:') && !isMounted(it))
-          .map((it) => `${nameOf(it)} has no keys in ${folder}`),
-      ]
+      return settingsOf(manifests).PRODUCTION === 'true' ? [] : ['PRODUCTION is not true']
     },
     breach: (manifests) => {
       settingsOf(manifests).PRODUCTION = 'false'
+    },
+  },
+  {
+    claim: 'the services believe the tokens of the pages, whose keys they read from them',
+    faults: (manifests) =>
+      pagesWithLogin(manifests).flatMap((it) => {
+        const { login } = toPagesConfig(filledIn(environmentOf(manifests, mainOf(it))))
+        const { TOKEN_ISSUER, TOKEN_JWKS_URL } = settingsOf(manifests)
+        const [{ port }] = find(manifests, 'Service', 'web').spec.ports
+        return [
+          ...(login?.tokenIssuer === TOKEN_ISSUER ? [] : [`They do not believe ${login?.tokenIssuer}`]),
+          ...(TOKEN_JWKS_URL === `http://web:${port}/.well-known/jwks.json` ? [] : ['They read other keys']),
+        ]
+      }),
+    breach: (manifests) => {
+      settingsOf(manifests).TOKEN_JWKS_URL = 'http://web:9080/.well-known/jwks.json'
     },
   },
   {
@@ -215,8 +226,21 @@ export const secrets: Rule[] = [
   },
 ]
 
+/** The Deployment of the pages, if people log in. */
+const pagesWithLogin = (manifests: Manifest[]): Manifest[] =>
+  hasLogin(manifests) ? [find(manifests, 'Deployment', 'web')] : []
+
+/** Values that must have a form. */
+const examples: Record<string, string> = {
+  TOKEN_KEY: JSON.stringify(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })),
+  SESSION_KEY: 'x'.repeat(32),
+}
+
 /** Fills in templates of ExternalSecrets with any word. */
 const filledIn = (environment: Record<string, string>) =>
   Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => [name, value.replaceAll(/\{\{.*?\}\}/g, 'x')]),
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      value.replaceAll(/\{\{.*?\}\}/g, examples[name] ?? 'x'),
+    ]),
   )

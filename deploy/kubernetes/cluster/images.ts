@@ -1,0 +1,95 @@
+/** The images of the cluster, as archives that nodes import: none is pulled. */
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { basesOf, build } from '../../container/image.ts'
+import { podman, podmanEnv } from '../../container/podman.ts'
+import { cached, sources } from './cache.ts'
+import { run } from './commands.ts'
+
+/** Our programs in one image: process 1 of pods, DNS, and metrics. */
+export const clusterImage = 'localhost/bookreservation-cluster:1'
+export const k6Image = 'localhost/bookreservation-k6:1'
+/** As `overlays/dev` names it. */
+export const ourImage = 'localhost/bookreservation:dev'
+
+const base = 'localhost/bookreservation-stores'
+const stores = { postgres: 'docker.io/library/postgres:18', redis: 'docker.io/library/redis:8.2' }
+
+const sourcesOfStores = [
+  'images/stores-base.sh',
+  'images/postgres.Containerfile',
+  'images/postgres-entrypoint.sh',
+  'images/redis.Containerfile',
+]
+
+/** @returns an archive of Postgres, Redis, Prometheus and Alertmanager. */
+export const buildStores = (): Promise<string> =>
+  cached('stores.tar', sourcesOfStores, async (archive) => {
+    const saying = 'Building the images of the stores from Debian: about 5 minutes'
+    await run(join(sources, 'images/stores-base.sh'), [base], {
+      saying,
+      env: { ...process.env, ...podmanEnv },
+    })
+    for (const [name, tag] of Object.entries(stores)) {
+      const file = join(sources, 'images', `${name}.Containerfile`)
+      const args = [
+        '--format=docker',
+        '--quiet',
+        `--build-arg=BASE=${base}`,
+        `--file=${file}`,
+        `--tag=${tag}`,
+      ]
+      await podman('build', ...args, join(sources, 'images'))
+    }
+    await podman(
+      'save',
+      '--quiet',
+      '--multi-image-archive',
+      '--output',
+      archive,
+      base,
+      ...Object.values(stores),
+    )
+  })
+
+/** @returns an archive of the programs that run in pods. */
+export const buildClusterImage = (programs: string): Promise<string> =>
+  cached('cluster.tar', ['programs'], async (archive) => {
+    const dir = await mkdtemp(join(tmpdir(), 'bookreservation-cluster-'))
+    try {
+      await mkdir(join(dir, 'tmp'))
+      for (const name of ['pause', 'coredns', 'metrics-server'])
+        await cp(join(programs, name), join(dir, name))
+      await run('tar', ['-C', dir, '-cf', `${dir}.tar`, '.'])
+      const changes = ['ENTRYPOINT ["/pause"]', 'USER 65535:65535'].flatMap((it) => ['--change', it])
+      await podman('import', '--quiet', ...changes, `${dir}.tar`, clusterImage)
+      await podman('save', '--quiet', '--output', archive, clusterImage)
+    } finally {
+      for (const it of [dir, `${dir}.tar`]) await rm(it, { recursive: true, force: true })
+    }
+  })
+
+/** @param k6 is the program. @param archive is written. Call it after `buildOurs`. */
+export async function buildK6Image(k6: string, archive: string): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-k6-'))
+  try {
+    await cp(k6, join(dir, 'k6'))
+    const file = join(sources, 'images/k6.Containerfile')
+    const args = ['--quiet', `--build-arg=BASE=${ourImage}`, `--file=${file}`, `--tag=${k6Image}`]
+    await podman('build', ...args, dir)
+    await rm(archive, { force: true })
+    await podman('save', '--quiet', '--output', archive, k6Image)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+/** Builds the image of this repository by its own Containerfile. @param archive is written. */
+export async function buildOurs(archive: string): Promise<void> {
+  console.log(`Building ${ourImage} …`)
+  const image = await build('node', await basesOf(process.env))
+  await podman('tag', image, ourImage)
+  await rm(archive, { force: true })
+  await podman('save', '--quiet', '--output', archive, ourImage)
+}

@@ -1,0 +1,140 @@
+/**
+ * `npm run cluster:test`: starts a real Kubernetes of two nodes on this machine, deploys `overlays/dev`, and plays scenes, each with
+ * its threshold. `npm run cluster` starts one to play with.
+ */
+import { mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { findK6, howToInstall } from '../../../load/k6/run/k6.ts'
+import { cache } from './cache.ts'
+import { Cluster } from './cluster.ts'
+import { buildClusterImage, buildK6Image, buildOurs, buildStores } from './images.ts'
+import { faultsOfMachine } from './machine.ts'
+import { buildPrograms } from './programs.ts'
+import { again } from './scenes/again.ts'
+import { autoscaling } from './scenes/autoscaling.ts'
+import { calls } from './scenes/calls.ts'
+import { deployment } from './scenes/deployment.ts'
+import { healing } from './scenes/healing.ts'
+import { monitoring } from './scenes/monitoring.ts'
+import { nodes } from './scenes/nodes.ts'
+import { redeploy } from './scenes/redeploy.ts'
+import { restore } from './scenes/restore.ts'
+import { rotation } from './scenes/rotation.ts'
+import { strangers } from './scenes/strangers.ts'
+import { volumes } from './scenes/volumes.ts'
+import { type Scene, Stage, tableOf } from './stage.ts'
+
+/** The first is always played: the others need what it deploys. */
+const scenes: [Scene, ...Scene[]] = [
+  deployment,
+  calls,
+  strangers,
+  again,
+  healing,
+  redeploy,
+  autoscaling,
+  volumes,
+  rotation,
+  restore,
+  monitoring,
+  nodes,
+]
+
+const width = Math.max(...scenes.map(({ name }) => name.length))
+const help = `A real Kubernetes of two nodes on this machine: API server, kubelets, containerd, DNS, metrics, enforced policies.
+
+  npm run cluster              starts one, and prints how to use it; Ctrl-C ends it
+  npm run cluster:test         starts one, deploys overlays/dev, and plays every scene
+  npm run cluster:test -- --only healing,volumes
+
+Scenes:
+${scenes.map(({ name, heading }) => `  ${name.padEnd(width)}  ${heading}`).join('\n')}
+
+It needs Linux on x64 with cgroups of version 1, root, Go, podman, debootstrap and 12 GB of disk. The first run builds Kubernetes and
+images, which takes about 20 minutes on two cores; they are kept in ${cache}.
+The nodes are namespaces: nothing of them is reachable from outside, and nothing is left when they end.`
+
+async function start(k6?: string): Promise<Cluster> {
+  const faults = faultsOfMachine()
+  if (faults.length > 0) throw new Error(`Cannot run a cluster on this machine.\n${faults.join('\n')}`)
+  const bin = await buildPrograms()
+  const [ours, runner] = [join(cache, 'ours.tar'), join(cache, 'k6.tar')]
+  const archives = [await buildClusterImage(bin), await buildStores(), ours]
+  await buildOurs(ours)
+  if (k6) {
+    await buildK6Image(k6, runner)
+    archives.push(runner)
+  }
+  console.log('Starting two nodes …')
+  const since = performance.now()
+  const cluster = await Cluster.start({ bin, archives, dir: await mkdtemp(join(cache, 'run-')) })
+  console.log(`  ready after ${Math.round((performance.now() - since) / 1000)} s`)
+  return cluster
+}
+
+/** Ctrl-C ends the cluster, too. */
+function endOnSignal(cluster: Cluster): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, async () => {
+      await cluster[Symbol.asyncDispose]()
+      process.exit(1)
+    })
+}
+
+async function play(chosen: Scene[]): Promise<boolean> {
+  const k6 = findK6()
+  if (!k6) throw new Error(howToInstall)
+  await using cluster = await start(k6)
+  endOnSignal(cluster)
+  const stage = new Stage(cluster, k6)
+  await stage.placeCallers()
+  for (const scene of chosen) {
+    console.log(`\n▶ ${scene.heading}`)
+    stage.scene = scene.name
+    try {
+      await scene.play(stage)
+    } catch (error) {
+      stage.check('played to its end', (error as Error).message.slice(0, 60), 'no error', false)
+      console.error(error)
+      if (scene === scenes[0]) break
+    }
+  }
+  console.log(`\n${tableOf(stage.rows)}`)
+  return stage.rows.every(({ holds }) => holds)
+}
+
+async function keep(): Promise<void> {
+  await using cluster = await start()
+  console.log(`
+export KUBECONFIG=${cluster.kubeconfig}
+kubectl apply -k deploy/kubernetes/overlays/dev     # the images are there
+
+Ctrl-C ends it, and deletes everything.`)
+  await new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, resolve)
+  })
+}
+
+async function main(): Promise<void> {
+  const options = {
+    test: { type: 'boolean' },
+    only: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  } as const
+  const { test, only, help: asked } = parseArgs({ options }).values
+  if (asked) return console.log(help)
+  if (!test) return await keep()
+  const names = only?.split(',') ?? scenes.map(({ name }) => name)
+  const unknown = names.filter((it) => !scenes.some(({ name }) => name === it))
+  if (unknown.length > 0) throw new Error(`There is no scene ${unknown.join(', ')}. See --help`)
+  const chosen = scenes.filter((it) => it === scenes[0] || names.includes(it.name))
+  if (!(await play(chosen))) process.exitCode = 1
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
+}

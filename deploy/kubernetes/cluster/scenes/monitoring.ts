@@ -1,0 +1,71 @@
+/** Prometheus finds every process through the policies, and a provoked alert arrives at the notifier. */
+import { join } from 'node:path'
+import { sources } from '../cache.ts'
+import type { Scene, Stage } from '../stage.ts'
+import { deployments, overlay } from './deployment.ts'
+
+const token = 'cluster-alert-token'
+/** Every pod of three services and the pages. */
+const targets = 8
+
+export const monitoring: Scene = {
+  name: 'monitoring',
+  heading: 'Monitoring and alerting',
+  async play(stage) {
+    const { cluster } = stage
+    // The notifier accepts alerts with this token only.
+    await create(stage, 'secret', 'notifier-channels', `--from-literal=ALERT_TOKEN=${token}`)
+    await stage.kubectl('rollout', 'restart', 'deployment/notifier')
+    await stage.kubectl('rollout', 'status', 'deployment/notifier', '--timeout=4m')
+    await create(stage, 'secret', 'alert-token', `--from-literal=ALERT_TOKEN=${token}`)
+    await create(stage, 'secret', 'alert-mail', '--from-literal=password=none')
+    await create(stage, 'configmap', 'alertmanager', '--from-file=deploy/monitoring/alertmanager.yaml')
+    await cluster.kubectl('apply', '-f', join(sources, 'scenes/monitoring.yaml'))
+    const rules = ['create', 'configmap', 'rules', '--from-file=deploy/monitoring/rules']
+    await cluster.kubectl('-n', 'monitoring', ...rules)
+    const policy = 'deploy/kubernetes/components/monitoring/network-policy.yaml'
+    await stage.kubectl('apply', '-f', policy)
+    const started = performance.now()
+    const available = ['wait', '--for=condition=available', 'deployment', '--all', '--timeout=2m']
+    await cluster.kubectl('-n', 'monitoring', ...available)
+    await cluster.eventually('every target', async () => {
+      const up = (await query(stage, 'up == 1')).length
+      if (up !== targets) throw new Error(`${up} targets are up`)
+    })
+    stage.took(`${targets} targets are up`, started, 60)
+
+    await stage.kubectl('delete', 'hpa', 'stock')
+    await stage.kubectl('scale', 'deployment', 'stock', '--replicas=0')
+    const since = performance.now()
+    await cluster.eventually('the alert', async () => {
+      if (
+        (await query(stage, 'ALERTS{alertname="ServiceAbsent",alertstate="firing",service="stock"}'))
+          .length === 0
+      )
+        throw new Error('it does not fire yet')
+    })
+    stage.took('an absent service fires its alert, after the minute that the rule waits', since, 120)
+    await cluster.eventually('the alert at the notifier', async () => {
+      const notifier = ['-l', 'app.kubernetes.io/name=notifier', '-c', 'service', '--tail=-1']
+      if (!(await stage.kubectl('logs', ...notifier)).includes('The stock service does not answer'))
+        throw new Error('not yet')
+    })
+    stage.took('it is in the log of the notifier, which sends it to operators', since, 180)
+    await stage.kubectl('scale', 'deployment', 'stock', '--replicas=2')
+    await cluster.kubectl('apply', '-k', overlay)
+    for (const name of deployments)
+      await stage.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=4m')
+  },
+}
+
+const create = (stage: Stage, kind: 'secret' | 'configmap', name: string, from: string) =>
+  stage.kubectl('create', ...(kind === 'secret' ? ['secret', 'generic'] : [kind]), name, from)
+
+async function query(stage: Stage, expression: string): Promise<unknown[]> {
+  const service = '/api/v1/namespaces/monitoring/services/prometheus:web/proxy'
+  const path = `${service}/api/v1/query?query=${encodeURIComponent(expression)}`
+  const answer = JSON.parse(await stage.cluster.kubectl('get', '--raw', path)) as {
+    data: { result: unknown[] }
+  }
+  return answer.data.result
+}

@@ -1,0 +1,172 @@
+/**
+ * The OpenID provider that people log in at: authorization code with PKCE, state and nonce.
+ *
+ * PR1. Its discovery document is read at the first login, and again after it could not be read. A provider that is down stops logins
+ *      and nothing else.
+ * PR2. What a login has to bring back (state, nonce, verifier) is in a cookie of this browser, which is used once. So neither a code
+ *      that was replayed nor one of another browser logs anyone in.
+ */
+import * as client from 'openid-client'
+import { z } from 'zod'
+import { idSchema } from '../ids.ts'
+import { type Role, roles } from '../who.ts'
+import type { Session } from './session.ts'
+import type { LoginSettings } from './settings.ts'
+
+/** A login that has begun, as the browser keeps it until it comes back from the provider. */
+const attemptSchema = z.object({
+  state: z.string(),
+  nonce: z.string(),
+  verifier: z.string(),
+  /** The page that the person came from. */
+  to: z.string(),
+})
+export type Attempt = z.output<typeof attemptSchema>
+export const toAttempt = (payload: unknown): Attempt | undefined => attemptSchema.safeParse(payload).data
+
+export type Person = Pick<Session, 'sub' | 'userid' | 'roles'> & { hint: string | undefined }
+
+/** @param reason `down`: the provider cannot be reached. `refused`: the login failed. `userid`: it gives none that fits. */
+export class LoginError extends Error {
+  override name = 'LoginError'
+  readonly reason: 'down' | 'refused' | 'userid'
+  constructor(reason: 'down' | 'refused' | 'userid', message: string, cause?: unknown) {
+    super(message, { cause })
+    this.reason = reason
+  }
+}
+
+/** Seconds. */
+const answerS = 5
+
+export class Provider {
+  readonly #settings: LoginSettings
+  #discovering: Promise<client.Configuration> | undefined
+
+  constructor(settings: LoginSettings) {
+    this.#settings = settings
+  }
+
+  get origin(): string {
+    return new URL(this.#settings.issuer).origin
+  }
+
+  get callbackUrl(): string {
+    return `${this.#settings.publicUrl}/callback`
+  }
+
+  /** @param again whether the person must prove who they are, even if the provider knows them. @throws {LoginError} */
+  async begin(to: string, again: boolean): Promise<{ url: URL; attempt: Attempt }> {
+    const config = await this.#discover()
+    const attempt = {
+      state: client.randomState(),
+      nonce: client.randomNonce(),
+      verifier: client.randomPKCECodeVerifier(),
+      to,
+    }
+    const url = client.buildAuthorizationUrl(config, {
+      redirect_uri: this.callbackUrl,
+      scope: this.#settings.scope,
+      state: attempt.state,
+      nonce: attempt.nonce,
+      code_challenge: await client.calculatePKCECodeChallenge(attempt.verifier),
+      code_challenge_method: 'S256',
+      ...(again && { prompt: 'login' }),
+    })
+    return { url, attempt }
+  }
+
+  /** @param search the query with which the provider sent the browser back. @throws {LoginError} */
+  async finish(search: string, { state, nonce, verifier }: Attempt): Promise<Person> {
+    const config = await this.#discover()
+    try {
+      const tokens = await client.authorizationCodeGrant(config, new URL(this.callbackUrl + search), {
+        pkceCodeVerifier: verifier,
+        expectedState: state,
+        expectedNonce: nonce,
+        idTokenExpected: true,
+      })
+      const idClaims = tokens.claims()!
+      const claims = this.#isComplete(idClaims)
+        ? idClaims
+        : { ...(await this.#userInfo(config, tokens.access_token, idClaims.sub)), ...idClaims }
+      return this.#personOf(idClaims.sub, claims, tokens.id_token)
+    } catch (error) {
+      throw error instanceof LoginError ? error : toLoginError(error)
+    }
+  }
+
+  /** @returns where the provider logs a person out too; undefined if it cannot, or is away. */
+  async logoutUrl(hint: string | undefined): Promise<URL | undefined> {
+    try {
+      const config = await this.#discover()
+      if (!config.serverMetadata().end_session_endpoint) return undefined
+      return client.buildEndSessionUrl(config, {
+        post_logout_redirect_uri: `${this.#settings.publicUrl}/logged-out`,
+        ...(hint && { id_token_hint: hint }),
+      })
+    } catch {
+      return undefined
+    }
+  }
+
+  #discover(): Promise<client.Configuration> {
+    const { issuer, clientId, clientSecret } = this.#settings
+    const isPlain = issuer.startsWith('http:')
+    this.#discovering ??= client
+      .discovery(new URL(issuer), clientId, clientSecret, undefined, {
+        timeout: answerS,
+        // Verifies the signature of the ID token too, although it comes from the provider directly.
+        execute: [client.enableNonRepudiationChecks, ...(isPlain ? [client.allowInsecureRequests] : [])],
+      })
+      .catch((error) => {
+        this.#discovering = undefined
+        throw new LoginError('down', `Cannot read the discovery document of ${issuer}`, error)
+      })
+    return this.#discovering
+  }
+
+  /** Some providers put claims only into the answer of their userinfo endpoint. */
+  #isComplete(claims: object): boolean {
+    const { useridClaim, rolesClaim, roles: named } = this.#settings
+    const wanted = Object.keys(named).length > 0 ? [useridClaim, rolesClaim] : [useridClaim]
+    return wanted.every((it) => valueAt(claims, it) !== undefined)
+  }
+
+  async #userInfo(config: client.Configuration, token: string, sub: string): Promise<object> {
+    if (!config.serverMetadata().userinfo_endpoint) return {}
+    return await client.fetchUserInfo(config, token, sub)
+  }
+
+  #personOf(sub: string, claims: object, hint: string | undefined): Person {
+    const { useridClaim, rolesClaim, roles: named } = this.#settings
+    const userid = idSchema.safeParse(valueAt(claims, useridClaim))
+    if (!userid.success) throw new LoginError('userid', `The claim ${useridClaim} is no userid`)
+    const given = [valueAt(claims, rolesClaim)].flat().filter((it) => typeof it === 'string')
+    const granted = given.flatMap((it) => (Object.hasOwn(named, it) ? [named[it]!] : []))
+    return { sub, userid: userid.data, roles: rolesOf(granted), hint }
+  }
+}
+
+/** In one order, each once. A person without any is a customer. */
+function rolesOf(granted: Role[]): Role[] {
+  const known = roles.filter((it) => granted.includes(it))
+  return known.length > 0 ? known : ['customer']
+}
+
+/** The value at a path such as `realm_access.roles`, or with dots in its name, such as `https://library.example/roles`. */
+function valueAt(claims: object, path: string): unknown {
+  if (Object.hasOwn(claims, path)) return (claims as Record<string, unknown>)[path]
+  let value: unknown = claims
+  for (const name of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
+    value = (value as Record<string, unknown>)[name]
+  }
+  return value
+}
+
+/** `fetch` throws a TypeError when it cannot connect. */
+const toLoginError = (error: unknown) =>
+  error instanceof TypeError || (error as { code?: unknown }).code === 'OAUTH_TIMEOUT'
+    ? new LoginError('down', 'Cannot reach the provider', error)
+    : new LoginError('refused', 'The provider or its answer was refused', error)
