@@ -16,7 +16,7 @@ export type ClusterOptions = {
   bin: string
   /** Archives of images, which both nodes import. */
   archives: string[]
-  /** For its files, which are deleted with it. */
+  /** For its files: a folder that exists, and is deleted with it. */
   dir: string
 }
 
@@ -28,21 +28,17 @@ export class Cluster implements AsyncDisposable {
   readonly bin: string
   readonly #dir: string
   readonly #close: () => void
-  readonly #options: ClusterOptions
 
   private constructor(nodes: [Node, Node], kubeconfig: string, options: ClusterOptions, close: () => void) {
     this.nodes = nodes
     this.kubeconfig = kubeconfig
     this.bin = options.bin
     this.#dir = options.dir
-    this.#options = options
     this.#close = close
   }
 
   static async start(options: ClusterOptions): Promise<Cluster> {
     const { bin, dir, archives } = options
-    await rm(dir, { recursive: true, force: true })
-    await mkdir(dir, { recursive: true })
     const pki = join(dir, 'pki')
     await run(join(sources, 'certificates.sh'), [pki, 'https://198.18.0.1:6443'])
     const pause = join(bin, 'pause')
@@ -151,7 +147,7 @@ export class Cluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close()
     for (const node of this.nodes) await node.kill()
-    if (!process.env.KEEP_CLUSTER_FILES) await rm(this.#options.dir, { recursive: true, force: true })
+    await rm(this.#dir, { recursive: true, force: true })
   }
 }
 

@@ -2,13 +2,13 @@
  * `npm run cluster:test`: starts a real Kubernetes of two nodes on this machine, deploys `overlays/dev`, and plays scenes, each with
  * its threshold. `npm run cluster` starts one to play with.
  */
-import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findK6, howToInstall } from '../../../load/k6/run/k6.ts'
 import { cache } from './cache.ts'
 import { Cluster } from './cluster.ts'
 import { buildClusterImage, buildK6Image, buildOurs, buildStores } from './images.ts'
+import { newFolder, removeLeftovers } from './leftovers.ts'
 import { faultsOfMachine } from './machine.ts'
 import { buildPrograms } from './programs.ts'
 import { again } from './scenes/again.ts'
@@ -58,6 +58,7 @@ The nodes are namespaces: nothing of them is reachable from outside, and nothing
 async function start(k6?: string): Promise<Cluster> {
   const faults = faultsOfMachine()
   if (faults.length > 0) throw new Error(`Cannot run a cluster on this machine.\n${faults.join('\n')}`)
+  await removeLeftovers()
   const bin = await buildPrograms()
   const [ours, runner] = [join(cache, 'ours.tar'), join(cache, 'k6.tar')]
   const archives = [await buildClusterImage(bin), await buildStores(), ours]
@@ -68,7 +69,7 @@ async function start(k6?: string): Promise<Cluster> {
   }
   console.log('Starting two nodes …')
   const since = performance.now()
-  const cluster = await Cluster.start({ bin, archives, dir: await mkdtemp(join(cache, 'run-')) })
+  const cluster = await Cluster.start({ bin, archives, dir: await newFolder() })
   console.log(`  ready after ${Math.round((performance.now() - since) / 1000)} s`)
   return cluster
 }

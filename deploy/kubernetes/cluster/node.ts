@@ -51,7 +51,7 @@ export class Node {
 
   /** Its pods are below a cgroup of its own. */
   get cgroup(): string {
-    return `bookreservation-${basename(dirname(this.dir))}-${this.name}`
+    return cgroupOf(dirname(this.dir), this.name)
   }
 
   get address(): string {
@@ -84,8 +84,7 @@ export class Node {
     await ended
     while (isRunning(this.pid)) await delay(20)
     this.#unleash()
-    // runc uses version 2, too, where it is mounted beside version 1.
-    for (const it of [...controllers(), 'unified']) await removeCgroup(join(cgroups, it, this.cgroup))
+    await removeCgroups(this.cgroup)
   }
 }
 
@@ -108,7 +107,10 @@ function read(path: string): string {
   }
 }
 
-const isRunning = (pid: number) => read(`/proc/${pid}/stat`) !== ''
+export const isRunning = (pid: number) => read(`/proc/${pid}/stat`) !== ''
+
+/** @param dir of the cluster. */
+export const cgroupOf = (dir: string, node: string): string => `bookreservation-${basename(dir)}-${node}`
 
 /** The hierarchies of version 1. */
 const controllers = () => readdirSync(cgroups).filter((it) => !it.includes(',') && it !== 'unified')
@@ -120,6 +122,11 @@ function makeCgroup(controller: string, name: string): void {
   if (controller === 'cpuset')
     for (const file of ['cpuset.cpus', 'cpuset.mems'])
       writeFileSync(join(path, file), readFileSync(join(cgroups, controller, file)))
+}
+
+/** runc uses version 2, too, where it is mounted beside version 1. */
+export async function removeCgroups(name: string): Promise<void> {
+  for (const it of [...controllers(), 'unified']) await removeCgroup(join(cgroups, it, name))
 }
 
 /** The kernel removes a cgroup only a moment after its last process. */

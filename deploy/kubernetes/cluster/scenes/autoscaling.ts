@@ -10,14 +10,14 @@ import { namespace, type Scene, type Stage } from '../stage.ts'
 import { overlay } from './deployment.ts'
 
 /** A laptop reaches no 700m in each of two pods beside stores and k6, and the test does not wait five minutes. */
-const target = '100m'
+const target = '40m'
 const patience = [
   { op: 'replace', path: '/spec/metrics/0/resource/target/averageValue', value: target },
   { op: 'replace', path: '/spec/behavior/scaleDown/stabilizationWindowSeconds', value: 30 },
   { op: 'replace', path: '/spec/behavior/scaleDown/policies/0/periodSeconds', value: 15 },
 ]
 /** `load/k6/autoscale.ts`, shortened: 15 s of few arrivals, a minute of many, and few again. */
-const env = { RATE: '400', SECONDS: '180' }
+const env = { RATE: '250', SECONDS: '180' }
 /** k6 receives its books first, which may take a minute. */
 const outSeconds = 180
 
@@ -57,14 +57,16 @@ export const autoscaling: Scene = {
         if ((await replicas(stage)) !== 2) throw new Error(`${await replicas(stage)} pods`)
       })
       stage.took('two pods again, after k6', quiet, 120)
-      const failed = await stage.kubectl('get', 'job', 'k6', '-o', 'jsonpath={.status.failed}')
       const log = await stage.kubectl('logs', 'job/k6', '--tail=60')
-      if (failed) console.log(log)
+      // Its thresholds of latency depend on the machine. These do not.
+      const truths = ['forgotten', 'oversold', 'unaudited', 'undecided']
+      const broken = truths.filter((it) => !new RegExp(`✓ ${it} `).test(log))
+      if (broken.length > 0) console.log(log)
       stage.check(
-        "k6's own thresholds: requests, decisions, copies",
-        failed ? 'crossed' : 'held',
-        'held',
-        !failed,
+        `thresholds of k6: ${truths.join(', ')}`,
+        broken.join() || 'hold',
+        'hold',
+        broken.length === 0,
       )
     } catch (error) {
       console.log(await stage.kubectl('logs', 'job/k6', '--tail=20'))
