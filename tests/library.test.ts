@@ -159,6 +159,24 @@ test('a copy that is not collected in time goes to the next', async () => {
   expect((await stock.get('/stocks/kokdu')).body).toMatchObject({ qty: 0, held: 1, waiting: 0 })
 })
 
+test('a new deadline that is repeated after it has passed gets the answer of the first try', async () => {
+  await receive(system(), 'late', 1)
+  const dan = await reserve('late', 'dan')
+  await desk(dan, { status: 'Ready' })
+  const pickupBy = new Date(Date.now() + 3_000).toISOString()
+  const headers = { 'idempotency-key': crypto.randomUUID() }
+  const change = (json: object, more = {}) =>
+    system().stock.patch<Body>(`/holds/${dan.reservationid}`, json, { headers: { ...headers, ...more } })
+  const first = await change({ pickupBy })
+  expect([first.status, first.body]).toMatchObject([200, { status: 'Ready', pickupBy }])
+  await becomes(dan, 'Expired', 20_000)
+  const again = await change({ pickupBy })
+  expect([again.status, again.body]).toMatchObject([200, { status: 'Expired' }])
+  expect((await change({ pickupBy }, { 'idempotency-key': crypto.randomUUID() })).status).toBe(400)
+  const other = await change({ status: 'Ready' })
+  expect([other.status, other.body.type]).toEqual([422, '/problems/idempotency-key-reused'])
+})
+
 test('the rules of a book, withdrawals and purchases that are declined', async () => {
   const { stock } = system()
   await receive(system(), 'solo', 2)
@@ -211,6 +229,7 @@ test.each([
   ['no cause', { status: 'Waiting' }],
   ['a cause that does not belong', { status: 'Ready', cause: 'Lost' }],
   ['a past deadline', { pickupBy: '2020-01-01T00:00:00Z' }],
+  ['a deadline that no stream can carry', { pickupBy: '9999-12-31T23:30:00-01:00' }],
   ['a status that only customers set', { status: 'Canceled' }],
 ])('the desk refuses %s', async (_, change) => {
   await receive(system(), 'valid', 1)

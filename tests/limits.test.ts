@@ -111,6 +111,7 @@ test.each([
   [{ until: '2999-01-01T00:00:00Z' }, '/reason'],
   [{ reason: 'overdue', until: 'tomorrow' }, '/until'],
   [{ reason: 'overdue', until: '2020-01-01T00:00:00Z' }, '/until'],
+  [{ reason: 'overdue', until: '9999-12-31T23:30:00-01:00' }, '/until'],
 ])('a block like %j is refused', async (json, pointer) => {
   const { status, body } = await client(0).put('/standings/dan/block', json)
   expect([status, body]).toMatchObject([400, { errors: [{ pointer }] }])

@@ -13,7 +13,7 @@ import type { Delivery, Effects, Handler } from '../../streams/handler.ts'
 import { parseStockEvent, type StockEvent } from '../messages.ts'
 import { receivedBooks, rememberBooks } from './books.ts'
 import { PrintOnce, type PrintOnceOptions } from './console.ts'
-import { type Gathering, gather } from './plan/gather.ts'
+import { type Gathering, gather, keyOf } from './plan/gather.ts'
 import { type Plan, type PlannedNotice, planNotices } from './plan/plan.ts'
 import { type Routing, routeOf } from './plan/routing.ts'
 import { allSupersededBy, isPickup, pickupKeyOf, supersededBy } from './plan/supersession.ts'
@@ -98,7 +98,9 @@ export function noticeHandler(options: NoticeHandlerOptions): Handler<StockEvent
       planned.pickups = planned.pickups.filter((it) => !existing.has(it.noticeid))
       if (isOld) await leaveNewerPickups(planned, occurrences[0]!.occurredAt)
       const printed = await printer.print(planned.notices, existing)
-      const { plan, gatherings } = gathers ? gatheredOf(planned, printed) : { plan: planned, gatherings: [] }
+      const { plan, gatherings } = gathers
+        ? gatheredOf(planned, printed)
+        : { plan: withoutQueues(planned), gatherings: [] }
       const mayExist = fresh || plan.notices.some((it) => existing.has(it.noticeid))
       return {
         writes: [...planWrites(sql, plan, gatherings, delays, mayExist), ...described],
@@ -136,8 +138,14 @@ const nothing: Effects = { writes: [], events: [], poison: [] }
 
 function gatheredOf(plan: Plan, printed: PlannedNotice[]): { plan: Plan; gatherings: Gathering[] } {
   const { notices, gatherings } = gather(plan, new Set(printed))
-  return { plan: { ...plan, notices }, gatherings }
+  // Requests that are gathered after a queue was empty make the unsent one true again.
+  const gathered = new Set(gatherings.map((it) => it.key))
+  const orders = plan.orders.filter((it) => !it.ofQueue || !gathered.has(keyOf(it.bookid)))
+  return { plan: { ...plan, notices, orders }, gatherings }
 }
+
+/** Without gathering, no request is found by its book. */
+const withoutQueues = (plan: Plan): Plan => ({ ...plan, orders: plan.orders.filter((it) => !it.ofQueue) })
 
 const useridsOf = (batch: Delivery<StockEvent>[]): string[] => [
   ...new Set(batch.flatMap(({ message }) => ('userid' in message ? [message.userid] : []))),

@@ -56,7 +56,7 @@ export function planWrites(
   const someWait = gatherings.some((it) => it.waiting !== null)
   const detailed = notices.some((it) => it.details)
   const keys = keysOf(plan)
-  const ordered = new Set(orders.map((it) => keyOf(it.bookid)))
+  const ordered = new Set(orders.flatMap((it) => (it.ofQueue ? [] : [keyOf(it.bookid)])))
   return [
     ...(gathers ? [openRequests(sql, gatherings, ordered, someWait), raised(sql, someWait)] : []),
     inserted(sql, notices, { gathers, mayExist, detailed }),
@@ -69,10 +69,13 @@ export function planWrites(
 }
 
 /** Of the purchase requests, reminders and extensions of earlier batches that are no longer true. */
-const keysOf = ({ orders, pickups }: Plan): { key: string; partition: number }[] => [
-  ...orders.map(({ bookid, partition }) => ({ key: keyOf(bookid), partition })),
+const keysOf = ({ orders, pickups }: Plan): Key[] => [
+  ...orders.map(({ bookid, partition, ofQueue }) => ({ key: keyOf(bookid), partition, ofQueue })),
   ...pickups.map(({ reservationid, partition }) => ({ key: pickupKeyOf(reservationid), partition })),
 ]
+
+/** @property ofQueue if a request that has refusals stays. */
+type Key = { key: string; partition: number; ofQueue?: true | undefined }
 
 /** How many notices of a channel a commit superseded. */
 export type Superseded = { channel: ChannelName; superseded: number }
@@ -204,13 +207,19 @@ const supersededOutcomes = (sql: Sql) => sql`withdrawn as (
   returning n.channel
 )`
 
-const supersededByKey = (
-  sql: Sql,
-  keys: { key: string; partition: number }[],
-) => sql`found_by_key as materialized (
+const supersededByKey = (sql: Sql, keys: Key[]) => sql`found_by_key as materialized (
   select v.seq
-  from ${fencedRows(sql, keys, { gathers: ['text', (it) => it.key] })} as k
+  from ${
+    keys.some((it) => it.ofQueue)
+      ? sql`${fencedRows(sql, keys, {
+          gathers: ['text', (it) => it.key],
+          of_queue: ['bool', (it) => it.ofQueue ?? false],
+        })} as k
   join undelivered v on v.gathers = k.gathers and v.due_at < 'infinity'
+    and (not k.of_queue or exists (select from notice n where n.seq = v.seq and n.shortage = 0))`
+      : sql`${fencedRows(sql, keys, { gathers: ['text', (it) => it.key] })} as k
+  join undelivered v on v.gathers = k.gathers and v.due_at < 'infinity'`
+  }
   order by v.seq
   for update of v
 ), dropped_by_key as (

@@ -6,6 +6,7 @@ import { listingsOf } from './books.ts'
 import {
   active,
   isFinal,
+  laterMoves,
   leadingTo,
   moves,
   open,
@@ -15,7 +16,6 @@ import {
   transitions,
   unconfirmed,
   undecided,
-  withdrawn,
 } from './reservation.ts'
 import { after as afterOne, anyEvent, inBatches, type Row as ReservationRow, rowIn } from './testing.ts'
 import { isPlain, type ShortVerdict, shortVerdictsOf, verdictsOf } from './verdict.ts'
@@ -77,10 +77,30 @@ test('an event moves a reservation along the transitions', () => {
     transitions[from].some(
       (next) => next === to || (!seen.includes(next) && reachable(next, to, [...seen, from])),
     )
-  for (const its of [...Object.values(moves), withdrawn])
+  for (const its of [...Object.values(moves), ...Object.values(laterMoves)])
     for (const [from, to] of Object.entries(its) as [Status, Status][])
       expect(from === to || reachable(from, to), `${from} to ${to}`).toBe(true)
   for (const its of [moves.CopyReserved, moves.ReservationRefused]) expect(Object.keys(its)).toEqual(open)
+})
+
+test('an event after the first answer is true also if events before it are dead letters', () => {
+  const its = { ...after(), ...who(1) }
+  const pickupBy = '2026-12-01T09:00:00.000Z'
+  const events: [StockEvent, Status][] = [
+    [{ type: 'CopyShelved', ...its, pickupBy }, 'Ready'],
+    [{ type: 'PickupExtended', ...its, pickupBy }, 'Ready'],
+    [{ type: 'CopyTakenBack', ...its, place: 1, cause: 'Lost', turn: 2 }, 'Waiting'],
+    [{ type: 'CopyReserved', ...its, place: 1, waited: true, turn: 2 }, 'Reserved'],
+    [{ type: 'CopyHandedOver', ...its }, 'Collected'],
+    [{ type: 'CopyReturned', ...its }, 'Returned'],
+    [{ type: 'HoldExpired', ...its }, 'Expired'],
+    [{ type: 'ReservationRefused', ...its, reason: 'WaitLapsed', place: 1 }, 'Failed'],
+    [{ type: 'ReservationRefused', ...its, reason: 'CopyWithdrawn' }, 'Failed'],
+  ]
+  for (const [event, to] of events) {
+    const { becomes } = verdictsOf([event])[0]!
+    expect(active.map((from) => [from, becomes[from]?.status])).toEqual(active.map((from) => [from, to]))
+  }
 })
 
 const verdict = (n: number, it: Partial<ShortVerdict> = {}): ShortVerdict => ({
@@ -127,12 +147,13 @@ test('a verdict composes the events about one reservation, in their order', () =
     { type: 'CopyReserved', ...its, place: 7, waited: true },
     { type: 'CopyShelved', ...its, pickupBy },
   ]
-  const ready = { status: 'Ready', place: 7, pickup_by: pickupBy }
+  const shelved = { status: 'Ready', pickup_by: pickupBy }
+  const ready = { ...shelved, place: 7 }
   expect(verdictsOf(events)).toEqual([
     {
       reservationid: uuid(1),
       bookid: 'b',
-      becomes: { Requested: ready, Waiting: ready, Reserved: { status: 'Ready', pickup_by: pickupBy } },
+      becomes: { Requested: ready, Waiting: ready, Reserved: shelved, Ready: shelved },
     },
   ])
 })

@@ -39,34 +39,62 @@ export type Moves = { readonly [From in Status]?: Status }
 
 /**
  * The statuses that an event of stock changes. An answer that stock repeats says what is true by then, so it may take a
- * reservation further than one step. A status that stays as it is has another change.
+ * reservation further than one step. So may any event after the first answer: those before may be dead letters, which change
+ * nothing when they are redriven after it. A status that stays as it is has another change.
  */
 export const moves = {
   CopyReserved: { Requested: 'Reserved', Waiting: 'Reserved' },
   ReservationQueued: { Requested: 'Waiting' },
   ReservationRefused: { Requested: 'Failed', Waiting: 'Failed' },
-  CopyShelved: { Requested: 'Ready', Waiting: 'Ready', Reserved: 'Ready' },
-  PickupExtended: { Ready: 'Ready' },
-  CopyTakenBack: { Reserved: 'Waiting', Ready: 'Waiting' },
+  CopyShelved: { Requested: 'Ready', Waiting: 'Ready', Reserved: 'Ready', Ready: 'Ready' },
+  PickupExtended: { Requested: 'Ready', Waiting: 'Ready', Reserved: 'Ready', Ready: 'Ready' },
+  CopyTakenBack: { Requested: 'Waiting', Waiting: 'Waiting', Reserved: 'Waiting', Ready: 'Waiting' },
   CopyHandedOver: {
     Requested: 'Collected',
+    Waiting: 'Collected',
     Reserved: 'Collected',
     Ready: 'Collected',
     Canceled: 'Collected',
   },
-  CopyReturned: { Requested: 'Returned', Collected: 'Returned', Canceled: 'Returned' },
+  CopyReturned: {
+    Requested: 'Returned',
+    Waiting: 'Returned',
+    Reserved: 'Returned',
+    Ready: 'Returned',
+    Collected: 'Returned',
+    Canceled: 'Returned',
+  },
   /** Confirms a cancellation that came too late: no copy is left to release. */
-  HoldExpired: { Requested: 'Expired', Ready: 'Expired', Canceled: 'Canceled' },
+  HoldExpired: {
+    Requested: 'Expired',
+    Waiting: 'Expired',
+    Reserved: 'Expired',
+    Ready: 'Expired',
+    Canceled: 'Canceled',
+  },
   /** Confirms a cancellation. A refusal does not, because stock answers each release separately. */
   CopyReleased: { Canceled: 'Canceled' },
 } as const satisfies Record<ReservationEvent['type'], Moves>
 
-/** A copy that is withdrawn may be one that is held already. */
-export const withdrawn = {
-  ...moves.ReservationRefused,
-  Reserved: 'Failed',
-  Ready: 'Failed',
-} as const satisfies Moves
+/** The same of refusals and copies after the first answer. */
+export const laterMoves = {
+  /** The copy that was held is withdrawn, or the reservation leaves the queue. */
+  ReservationRefused: { ...moves.ReservationRefused, Reserved: 'Failed', Ready: 'Failed' },
+  /** After a copy was taken back. */
+  CopyReserved: { ...moves.CopyReserved, Reserved: 'Reserved', Ready: 'Reserved' },
+} as const satisfies { [Type in ReservationEvent['type']]?: Moves }
+
+export function movesOf(event: ReservationEvent): Moves {
+  switch (event.type) {
+    case 'ReservationRefused':
+      if (event.place === undefined && event.reason !== 'CopyWithdrawn') break
+      return laterMoves.ReservationRefused
+    case 'CopyReserved':
+      if (event.turn === undefined) break
+      return laterMoves.CopyReserved
+  }
+  return moves[event.type]
+}
 
 /** Stock's decision on a book that has no queue. */
 export type Outcome = 'Reserved' | 'Failed'

@@ -1,7 +1,7 @@
 /** The HTTP API of staff for limits: how many reservations a customer has, and blocks. */
 import { z } from '@hono/zod-openapi'
 import type { App } from '../../platform/http/app.ts'
-import { selfLink, selfSchema } from '../../platform/http/paging.ts'
+import { instantSchema, selfLink, selfSchema } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
 import { createRoute } from '../../platform/http/route.ts'
@@ -27,8 +27,7 @@ export type StandingsHttpOptions = {
 const blockSchema = z
   .object({
     reason: textSchema.min(1).max(200).openapi({ description: 'for staff; the customer does not see it' }),
-    until: z.iso
-      .datetime({ offset: true })
+    until: instantSchema
       .nullish()
       .openapi({ description: 'when the block ends; without it, when staff end it' }),
   })

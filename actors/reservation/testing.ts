@@ -1,7 +1,7 @@
 /** Events of any type about one reservation, and what each does to its row. */
 import fc from 'fast-check'
 import { cancellationCauses, type StockEvent, stockRefusalReasons, withdrawalReasons } from '../messages.ts'
-import { moves, type ReservationEvent, type Status, withdrawn } from './reservation.ts'
+import { movesOf, type ReservationEvent, type Status } from './reservation.ts'
 
 const other = '00000000-0000-4000-8000-0000000000ff'
 const place = fc.integer({ min: 1, max: 600 })
@@ -21,7 +21,7 @@ export function anyEvent(of: { reservationid: string; bookid: string; userid: st
     event('CopyReleased'),
   )
   const withQueue = fc.oneof(
-    event('CopyReserved', { place, waited: maybe(fc.constant(true)) }),
+    event('CopyReserved', { place, waited: maybe(fc.constant(true)), turn: maybe(fc.constant(2)) }),
     event('ReservationQueued', { place, position: place }),
     event('CopyShelved', { pickupBy: fc.option(pickupBy) }),
     event('PickupExtended', { pickupBy }),
@@ -62,9 +62,7 @@ export const rowIn = (status: Status): Row => ({
 /** @returns the row after one event. */
 export function after(row: Row, event: StockEvent): Row {
   if (!('reservationid' in event)) return row
-  const isWithdrawal = event.type === 'ReservationRefused' && event.reason === 'CopyWithdrawn'
-  const allowed: { [From in Status]?: Status } = isWithdrawal ? withdrawn : moves[event.type]
-  const status = allowed[row.status]
+  const status = movesOf(event)[row.status]
   if (!status) return row
   const moved = { ...row, status }
   if ('reason' in event) moved.reason = event.reason

@@ -8,15 +8,7 @@
  * A batch in which every event is plain has short verdicts: nearly all events are plain, and thousands arrive per second.
  */
 import type { RefusalReason, StockEvent } from '../messages.ts'
-import {
-  type Moves,
-  moves,
-  type Outcome,
-  type ReservationEvent,
-  type Status,
-  statuses,
-  withdrawn,
-} from './reservation.ts'
+import { movesOf, type Outcome, type ReservationEvent, type Status, statuses } from './reservation.ts'
 
 /** A new status, with the columns that change with it. Columns that are absent keep their values. */
 export type Becoming = {
@@ -58,7 +50,7 @@ export function verdictsOf(events: StockEvent[]): Verdict[] {
 }
 
 function followedBy(becomes: Verdict['becomes'], event: ReservationEvent): Verdict['becomes'] {
-  const its: Moves = isWithdrawal(event) ? withdrawn : moves[event.type]
+  const its = movesOf(event)
   const columns = columnsOf(event)
   const composed: { [From in Status]?: Becoming } = { ...becomes }
   for (const from of statuses) {
@@ -89,9 +81,6 @@ function columnsOf(event: ReservationEvent): Omit<Becoming, 'status'> {
       return {}
   }
 }
-
-const isWithdrawal = (event: ReservationEvent) =>
-  event.type === 'ReservationRefused' && event.reason === 'CopyWithdrawn'
 
 /** Whether the event is one that a book without a queue has: a short verdict can express it, and no queue changes. */
 export function isPlain(event: StockEvent): boolean {

@@ -47,8 +47,6 @@ export const unknownBook = (bookid: string): Book => ({
   requested: false,
 })
 
-export const ownedOf = ({ available, held, out }: Book): number => available + held + out
-
 type Counts = Pick<Book, 'available' | 'held' | 'out' | 'waiting'>
 
 /** The book after its counts have changed by `change`. */
@@ -89,16 +87,29 @@ export function bookAfter(book: Book, event: StockEvent): Book {
     case 'RulesChanged':
       return { ...counted, rules: event.rules }
     case 'ReservationRefused':
+      if (event.place !== undefined) return withoutVainRequest(counted)
       return event.first && isShortage(event.reason) ? { ...counted, shortage: book.shortage + 1 } : counted
+    case 'CopyReleased':
+      return event.place === undefined ? counted : withoutVainRequest(counted)
     case 'CopyReserved':
+      return event.waited ? withoutVainRequest(counted) : placed(counted, event.place)
     case 'ReservationQueued':
-      return event.place !== undefined && event.place > book.lastPlace
-        ? { ...counted, lastPlace: event.place }
-        : counted
+    case 'CopyTakenBack':
+      return placed(counted, event.place)
     default:
       return counted
   }
 }
+
+const placed = (book: Book, place: number | undefined): Book =>
+  place !== undefined && place > book.lastPlace ? { ...book, lastPlace: place } : book
+
+/** Whether more reservations wait than there are copies for. */
+export const lacksCopies = ({ waiting, available, onOrder }: Book): boolean => waiting > available + onOrder
+
+/** A purchase request ends once no reservation needs its copies, and none was refused. */
+const withoutVainRequest = (book: Book): Book =>
+  book.requested && book.shortage === 0 && !lacksCopies(book) ? { ...book, requested: false } : book
 
 const isShortage = (reason: StockRefusalReason) =>
   reason === 'OutOfStock' || reason === 'UnknownBook' || reason === 'QueueFull'

@@ -204,7 +204,9 @@ export class Changes {
 
   /** Books whose queue is not finished. */
   untended(): store.UntendedRow[] {
-    return [...this.#books.values()].filter(isUntended)
+    return [...this.#books.values()].filter(
+      (it) => it.waiting > 0 && isUntended(it, this.#surroundings.rulesOf(it)),
+    )
   }
 
   /** The parts of the commit statement. */

@@ -4,7 +4,7 @@
  */
 import type { Context } from 'hono'
 import { goneOf } from '../../platform/http/departure.ts'
-import { claimKey, nameKeyToRepeatWith } from '../../platform/http/idempotency.ts'
+import { claimKey, isClaimed, nameKeyToRepeatWith } from '../../platform/http/idempotency.ts'
 import type { Places } from '../../platform/http/places.ts'
 import { Unavailable } from '../../platform/http/problem.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
@@ -37,6 +37,12 @@ export class CommandGateway {
 
   constructor(options: CommandGatewayOptions) {
     this.#options = options
+  }
+
+  /** Whether the request's idempotency key has been used in this scope. */
+  async isRepeated(c: Context, scope: string): Promise<boolean> {
+    const key = c.req.header('idempotency-key')
+    return key !== undefined && (await isClaimed(this.#options.sql, scope, key))
   }
 
   /**

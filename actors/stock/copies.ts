@@ -47,14 +47,15 @@ export const changeRules = ({ rules }: Command<'ChangeRules'>, { book }: StockSt
 ]
 
 /** Goes on with a queue that one decision could not finish. */
-export function tend({ book, queue, shelf }: StockState): StockEvent[] {
-  if (!isUntended(book)) return []
+export function tend({ book, rules, queue, shelf }: StockState): StockEvent[] {
+  if (!isUntended(book, rules)) return []
   return book.available > 0 ? withRequest(book, serve(book, queue, shelf)) : refuseAll(book, queue)
 }
 
 /**
  * Withdraws available copies. If there are too few, those held for the highest places are taken back, if the command says so: first
- * those that are not on the hold shelf yet. With a reservation, the copy that is held for it.
+ * those that are not on the hold shelf yet. With a reservation, the copy that is held for it. A reservation from before the book
+ * had a queue has no place, and takes the next one.
  */
 export function withdraw(message: Command<'WithdrawCopies'>, state: StockState): StockEvent[] {
   const { qty, reservationid, evenHeld } = message
@@ -80,10 +81,11 @@ function withdrawn(
   const events: StockEvent[] = []
   const again: Wait[] = []
   let now = book
-  for (const { reservationid, userid, place, turn = 1 } of copies) {
+  for (const { reservationid, userid, place = now.lastPlace + 1, turn = 1 } of copies) {
     const whose = { reservationid, userid }
-    if (hasQueue && place !== undefined) {
-      now = moved(now, { held: -1, available: 1, waiting: 1 })
+    if (hasQueue) {
+      const lastPlace = Math.max(now.lastPlace, place)
+      now = { ...moved(now, { held: -1, available: 1, waiting: 1 }), lastPlace }
       again.push({ ...whose, place, turn: turn + 1 })
       events.push({
         type: 'CopyTakenBack',

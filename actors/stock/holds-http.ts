@@ -1,6 +1,14 @@
 /** Staff's HTTP API: copies that are set aside are put on the hold shelf, handed over and taken back. */
 import { z } from '@hono/zod-openapi'
-import { decodeAfter, pageQuery, replyPage, selfLink, selfSchema } from '../../platform/http/paging.ts'
+import {
+  instantSchema,
+  integerFrom,
+  pageQuery,
+  replyPage,
+  selfLink,
+  selfSchema,
+  timeAndUuidFrom,
+} from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
 import { createRoute } from '../../platform/http/route.ts'
@@ -52,8 +60,7 @@ const changeSchema = z
       .enum(withdrawalReasons)
       .optional()
       .openapi({ description: 'with `Waiting`: why the copy is gone' }),
-    pickupBy: z.iso
-      .datetime({ offset: true })
+    pickupBy: instantSchema
       .optional()
       .openapi({ description: 'instead of `status`: a new deadline, in the future' }),
   })
@@ -94,7 +101,7 @@ const changeHold = createRoute({
   request: { params, headers: keyHeader, body: jsonBody(changeSchema, examples.handOver) },
   responses: {
     200: jsonAnswer(holdSchema, 'The changed hold', examples.hold),
-    ...problemResponses(404, 409),
+    ...problemResponses(404, 409, 422),
   },
 })
 
@@ -188,14 +195,17 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
     const change = c.req.valid('json')
     if (change.status !== 'Collected' && change.status !== 'Returned')
       requireRole(c, 'Only staff do this: programs hand over and take back.', 'stock-manager')
-    if (change.pickupBy !== undefined && Date.parse(change.pickupBy) <= now().getTime()) {
+    const scope = `PATCH /holds/${reservationid}`
+    const isPast = change.pickupBy !== undefined && Date.parse(change.pickupBy) <= now().getTime()
+    // It was not past when the command was sent first.
+    if (isPast && !(await commands.isRepeated(c, scope))) {
       throw new Problem('invalid-input', {
         errors: [{ pointer: '/pickupBy', detail: 'must be in the future' }],
       })
     }
     const { bookid } = await found(reservationid)
     const of = { bookid, reservationid }
-    const commandid = await commands.execute(c, `PATCH /holds/${reservationid}`, change, (id) => ({
+    const commandid = await commands.execute(c, scope, change, (id) => ({
       ...commandOf(change, of),
       commandid: id,
     }))
@@ -207,14 +217,14 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
   app.addRoute(listQueue, async (c) => {
     const { bookid } = c.req.valid('param')
     const { limit, after } = c.req.valid('query')
-    const place = after === undefined ? undefined : Number(decodeAfter(after, 1)[0])
+    const place = after === undefined ? undefined : integerFrom(after)
     const rows = await reads.run((sql) => holds.queue(sql, bookid, limit + 1, place), c.req.raw.signal)
     return replyPage(c, 'queue', rows, limit, (row) => [String(row.place)], toWait)
   })
 
   app.addRoute(listTasks, async (c) => {
     const { limit, after, ...wanted } = c.req.valid('query')
-    const from = after === undefined ? undefined : (decodeAfter(after, 2) as [string, string])
+    const from = after === undefined ? undefined : timeAndUuidFrom(after)
     const query = { ...wanted, limit: limit + 1, after: from }
     const rows = await reads.run((sql) => holds.tasks(sql, query), c.req.raw.signal)
     return replyPage(c, 'tasks', rows, limit, (row) => [row.key, row.reservationid], toTask)

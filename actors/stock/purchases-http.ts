@@ -56,7 +56,8 @@ const listRequests = createRoute({
   path: '/purchase-requests',
   operationId: 'listPurchaseRequests',
   summary: 'List purchase requests',
-  description: 'Books that reservations were refused for, until copies are ordered or arrive.',
+  description:
+    'Books that reservations were refused for, until copies are ordered or arrive, and books that more reservations wait for than copies are available or ordered.',
   tags: ['purchaser'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { query: z.object({ ...pageQuery }) },

@@ -7,7 +7,7 @@
  * BQ4. One decision serves at most `servedMax`. If copies and waits remain, the book is untended, and `TendQueue` goes on.
  */
 import type { StockEvent } from '../messages.ts'
-import { type Book, figuresOf, moved, ownedOf } from './book.ts'
+import { type Book, figuresOf, moved } from './book.ts'
 import type { Ready, Waiting, Whose } from './hold.ts'
 import { isOriginal, type Rules } from './rules.ts'
 
@@ -19,15 +19,22 @@ export type Wait = Whose & Pick<Waiting, 'place' | 'turn'>
 /** The rules of the hold shelf, and the deadline of a copy that is put there now. */
 export type Shelf = { rules: Rules; pickupBy: string | null }
 
-/** How many may wait. Copies on order count as owned. */
-export const waitingMax = (book: Book, { queueMax, queuePerCopy }: Rules): number =>
-  queuePerCopy === null ? queueMax : Math.min(queueMax, queuePerCopy * (ownedOf(book) + book.onOrder))
+/** How many may wait. */
+export const waitingMax = (book: Book, rules: Rules): number => {
+  const { queueMax, queuePerCopy } = rules
+  return queuePerCopy === null ? queueMax : Math.min(queueMax, queuePerCopy * copiesOf(book, rules))
+}
+
+/** Copies that may yet be available: those that were handed over, only if they come back. */
+const copiesOf = ({ available, held, out, onOrder }: Book, { lend }: Rules): number =>
+  available + held + onOrder + (lend ? out : 0)
 
 /** Whether copies are available and reservations wait, or reservations wait for a book that will not come. */
-export const isUntended = (book: Book): boolean => book.waiting > 0 && (book.available > 0 || isGone(book))
+export const isUntended = (book: Book, rules: Rules): boolean =>
+  book.waiting > 0 && (book.available > 0 || isGone(book, rules))
 
 /** Neither owned, nor ordered, nor requested. */
-export const isGone = (book: Book): boolean => ownedOf(book) + book.onOrder === 0 && !book.requested
+export const isGone = (book: Book, rules: Rules): boolean => copiesOf(book, rules) === 0 && !book.requested
 
 /** Serves the queue, lowest place first. */
 export function serve(book: Book, queue: readonly Wait[], shelf: Shelf): StockEvent[] {

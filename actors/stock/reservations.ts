@@ -3,7 +3,7 @@ import type { StockCommand, StockEvent, StockRefusalReason } from '../messages.t
 import { type Book, figuresOf, moved } from './book.ts'
 import { requested, wants } from './demand.ts'
 import { again, type Hold } from './hold.ts'
-import { reserved, serve, waitingMax } from './queue.ts'
+import { isGone, reserved, serve, waitingMax } from './queue.ts'
 import { isOriginal } from './rules.ts'
 import type { StockState } from './state.ts'
 
@@ -28,9 +28,13 @@ export function reserve(message: Reserve, state: StockState): StockEvent[] {
     if (isOriginal(rules)) return [{ type: 'CopyReserved', ...figuresOf(now), ...whose(message), ...first }]
     return reserved(now, { ...whose(message), ...queued }, shelf, false)
   }
+  // The purchase is declined, and those who wait are being refused.
+  if (book.waiting > 0 && isGone(book, rules)) return [{ ...refusal(message, book, 'NotAcquired'), ...first }]
   const mayWait = rules.queueMax > 0 && message.wait !== false && (book.received || book.onOrder > 0)
   if (mayWait && book.waiting < waitingMax(book, rules)) return queue(message, book)
-  const reason = mayWait ? 'QueueFull' : book.received ? 'OutOfStock' : 'UnknownBook'
+  // Without any copy none may wait, but that is no full queue.
+  const isFull = mayWait && book.waiting > 0
+  const reason = isFull ? 'QueueFull' : book.received ? 'OutOfStock' : 'UnknownBook'
   const refused: StockEvent = { ...refusal(message, book, reason), ...first }
   return book.requested ? [refused] : [refused, requested(book, book.shortage + 1)]
 }

@@ -28,7 +28,7 @@ const setRules = createRoute({
   },
   responses: {
     200: jsonAnswer(stockSchema, 'The stock, with its rules', examples.stockWithRules),
-    ...problemResponses(404),
+    ...problemResponses(404, 422),
   },
 })
 
@@ -38,7 +38,8 @@ const withdrawalSchema = z
     qty: qty.pipe(z.int().min(1)),
     reason: z.enum(withdrawalReasons),
     evenHeld: z.boolean().default(false).openapi({
-      description: 'also copies that are held, those served last first; their customers wait again',
+      description:
+        'also copies that are held, at most 200, those served last first; their customers wait again. Copies of a book without rules are taken back by their reservations',
     }),
   })
   .openapi('Withdrawal')
@@ -75,7 +76,7 @@ const decline = createRoute({
     headers: keyHeader,
     body: jsonBody(z.object({ note: textSchema.max(200).optional() }).openapi('Decline'), examples.decline),
   },
-  responses: { 204: { description: 'The request is closed' }, ...problemResponses(409) },
+  responses: { 204: { description: 'The request is closed' }, ...problemResponses(409, 422) },
 })
 
 export function mountRules({ app, sql, commands, defaults }: StockHttpOptions): void {

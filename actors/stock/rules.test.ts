@@ -46,6 +46,7 @@ const lapse = (n: number, at: string): StockCommand => ({
   reservationid: uuid(1, n),
   at,
 })
+const tend: StockCommand = { type: 'TendQueue', bookid }
 const decline = (): StockCommand => byStaff('DeclinePurchase')
 const changeRules = (rules: Partial<Rules>): StockCommand => ({ ...byStaff('ChangeRules'), rules })
 
@@ -110,6 +111,13 @@ const rows: Row[] = [
     rush(),
     [reserve(6)],
     ['ReservationRefused 6, QueueFull: 0/2/0/3'],
+  ],
+  [
+    'where nobody waits no queue is full: without any copy a newcomer is refused because there is none',
+    library,
+    [receive(1), withdraw(1)],
+    [reserve(1)],
+    ['ReservationRefused 1, OutOfStock: 0/0/0/0', 'PurchaseRequested, shortage 1: 0/0/0/0'],
   ],
   [
     'the queue is full with so many per copy, and copies on order count',
@@ -302,6 +310,23 @@ const rows: Row[] = [
     ['ReservationRefused 1, CopyWithdrawn: 1/0/0/0', 'CopiesWithdrawn, Lost: 0/0/0/0'],
   ],
   [
+    'of a book that had no queue when it was reserved, the reservation takes a place once it has one',
+    original,
+    [receive(2), reserve(1), reserve(2), changeRules(library), reserve(3), reserve(4)],
+    [lose(1), withdraw(1, { evenHeld: true }), receive(4)],
+    [
+      'CopyTakenBack 1, turn 2, again: 1/1/0/3',
+      'CopiesWithdrawn, Lost: 0/1/0/3',
+      'CopyTakenBack 2, turn 2, again: 1/0/0/4',
+      'CopiesWithdrawn, Lost: 0/0/0/4',
+      'CopiesReceived: 4/0/0/4',
+      'CopyReserved 3: 3/1/0/3',
+      'CopyReserved 4: 2/2/0/2',
+      'CopyReserved 1, turn 2: 1/3/0/1',
+      'CopyReserved 2, turn 2: 0/4/0/0',
+    ],
+  ],
+  [
     'more is withdrawn than is available: refused',
     library,
     [...rush(), release(5)],
@@ -321,6 +346,44 @@ const rows: Row[] = [
     ],
   ],
   [
+    'a purchase request ends when nobody wants the copies any more, and the next who waits makes a new one',
+    { ...library, queuePerCopy: null },
+    [receive(2), reserve(1), reserve(2), reserve(3)],
+    [
+      release(3),
+      decline(),
+      reserve(4),
+      lapse(4, later),
+      decline(),
+      reserve(5),
+      order(1),
+      reserve(6),
+      release(1),
+    ],
+    [
+      'CopyReleased 3: 0/2/0/0',
+      'CommandRefused, NothingRequested: 0/2/0/0',
+      'ReservationQueued 4, position 1: 0/2/0/1',
+      'PurchaseRequested, shortage 0: 0/2/0/1',
+      'ReservationRefused 4, WaitLapsed: 0/2/0/0',
+      'CommandRefused, NothingRequested: 0/2/0/0',
+      'ReservationQueued 5, position 1: 0/2/0/1',
+      'PurchaseRequested, shortage 0: 0/2/0/1',
+      'CopiesOrdered: 0/2/0/1',
+      'ReservationQueued 6, position 2: 0/2/0/2',
+      'PurchaseRequested, shortage 0: 0/2/0/2',
+      'CopyReleased 1: 1/1/0/2',
+      'CopyReserved 5: 0/2/0/1',
+    ],
+  ],
+  [
+    'of a purchase request, those who were refused count until copies are ordered or arrive',
+    { ...library, queueMax: 1 },
+    [receive(1), reserve(1), reserve(2), reserve(3)],
+    [release(2), release(1), decline()],
+    ['CopyReleased 2: 0/1/0/0', 'CopyReleased 1: 1/0/0/0', 'PurchaseDeclined: 1/0/0/0'],
+  ],
+  [
     'a declined purchase changes nothing for those who wait for copies that the library has',
     library,
     rush(),
@@ -337,6 +400,38 @@ const rows: Row[] = [
       'ReservationRefused 1, NotAcquired: 0/0/0/1',
       'ReservationRefused 2, NotAcquired: 0/0/0/0',
     ],
+  ],
+  [
+    'a copy that was sold is none to wait for',
+    bookshop,
+    [receive(1), reserve(1), handOver(1), reserve(2), reserve(3)],
+    [decline()],
+    [
+      'PurchaseDeclined: 0/0/1/2',
+      'ReservationRefused 2, NotAcquired: 0/0/1/1',
+      'ReservationRefused 3, NotAcquired: 0/0/1/0',
+    ],
+  ],
+  [
+    'one that was lent is',
+    library,
+    [receive(1), reserve(1), handOver(1), reserve(2)],
+    [decline(), tend, giveBack(1)],
+    ['PurchaseDeclined: 0/0/1/1', 'CopyReturned 1: 1/0/0/1', 'CopyReserved 2: 0/1/0/0'],
+  ],
+  [
+    'a purchase is declined, and the last copy is sold',
+    bookshop,
+    [receive(1), reserve(1), reserve(2), decline()],
+    [handOver(1), tend],
+    ['CopyHandedOver 1: 0/0/1/1', 'ReservationRefused 2, NotAcquired: 0/0/1/0'],
+  ],
+  [
+    'a queue has no places for copies that were sold',
+    { ...bookshop, queuePerCopy: 1 },
+    [receive(2), reserve(1), handOver(1), reserve(2), reserve(3)],
+    [reserve(4)],
+    ['ReservationRefused 4, QueueFull: 0/1/1/1'],
   ],
   [
     'a wait ends after the days that the rules give it',
@@ -424,6 +519,24 @@ test('BQ3, BQ4: one decision serves at most 200; the rest is served before any n
   actor.rest()
   expect(actor.published.filter((it) => it.type === 'CopyReserved')).toHaveLength(450 + 1)
   expect(actor.book).toMatchObject({ available: 0, waiting: 52 })
+})
+
+test('a purchase that is declined for a queue in steps is declined for a newcomer, too', () => {
+  const actor = new BookActor(bookshop)
+  actor.take(receive(1))
+  for (let n = 1; n <= 501; n++) actor.take(reserve(n))
+  actor.take(lose(1))
+  expect(actor.take(decline()).filter((it) => it.type === 'ReservationRefused')).toHaveLength(200)
+  for (const more of [{}, { wait: false }])
+    expect(actor.take(reserve(more.wait === false ? 601 : 600, more)).map(inShort)).toEqual([
+      expect.stringMatching(/^ReservationRefused 60[01], NotAcquired: 0\/0\/0\/301$/),
+    ])
+  actor.rest()
+  expect(actor.book).toMatchObject({ waiting: 0, requested: false })
+  expect(actor.take(reserve(700)).map(inShort)).toEqual([
+    'ReservationQueued 700, position 1: 0/0/0/1',
+    'PurchaseRequested, shortage 0: 0/0/0/1',
+  ])
 })
 
 test('a receipt that serves a queue in steps asks the purchaser after the last, for those without a copy', () => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { Sql } from '../../streams/postgres.ts'
-import { type Claim, claimKey, pruneKeys } from './idempotency.ts'
+import { type Claim, claimKey, isClaimed, pruneKeys } from './idempotency.ts'
 
 const schema = `idempotency_${process.pid}_${Date.now()}`
 let sql: Sql
@@ -24,6 +24,8 @@ test('a key has the same UUID on every repetition', async () => {
   const first = await claim({ scope, key: 'a', payload })
   const again = await claim({ scope, key: 'a', payload: { qty: 3, bookid: '1', title: undefined } })
   expect(again).toBe(first)
+  expect(await isClaimed(sql, scope, 'a')).toBe(true)
+  expect(await isClaimed(sql, 'POST /others', 'a')).toBe(false)
 })
 
 test('a key has another UUID in another scope', async () => {

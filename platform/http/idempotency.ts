@@ -21,7 +21,7 @@ export const idempotencyHeader = z
   .optional()
   .openapi({
     description:
-      'Repeating a POST with the same key and payload within 7 days has one effect and returns the same resource.',
+      'Repeating a request with the same key and payload within 7 days has one effect and returns the same resource.',
   })
 
 export type Claim = {
@@ -48,6 +48,11 @@ export async function claimKey(sql: Sql, { scope, key, payload, id }: Claim): Pr
     })
   }
   return claimed.id
+}
+
+export async function isClaimed(sql: Sql, scope: string, key: string): Promise<boolean> {
+  const [row] = await sql`select from idempotency where key = ${keyOf(scope, key)}`
+  return row !== undefined
 }
 
 /** A concurrent claim waits here for the other; the no-op update then returns the other's fingerprint. */

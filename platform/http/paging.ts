@@ -66,6 +66,11 @@ export const dateSchema = z.iso
   .refine((date) => date >= '2000' && date < '3000', 'must be from 2000-01-01 to 2999-12-31')
   .openapi({ example: '2026-12-25' })
 
+/** An instant, in any offset, within the same years. */
+export const instantSchema = z.iso
+  .datetime({ offset: true })
+  .refine((at) => !(Date.parse(at) >= Date.UTC(3000, 0, 1)), 'must be before the year 3000')
+
 /** The key of a list that is sorted by date. @throws {Problem} 400 when `after` did not come from this API. */
 export function dateFrom(after: string): string {
   const parsed = dateSchema.safeParse(decodeAfter(after, 1)[0])
@@ -84,6 +89,13 @@ export function timeKeyFrom(after: string): [at: string, text: string] {
   const [at, text] = decodeAfter(after, 2) as [string, string]
   if (!dateSchema.safeParse(at.slice(0, 10)).success || !timeOfDay.test(at.slice(10))) throw foreignAfter()
   return [at, text]
+}
+
+/** The same of a list that is sorted by a time and a UUID. */
+export function timeAndUuidFrom(after: string): [at: string, id: string] {
+  const [at, id] = timeKeyFrom(after)
+  if (!z.uuid().safeParse(id).success) throw foreignAfter()
+  return [at, id]
 }
 
 /** For a key that cannot have come from this API. */

@@ -85,11 +85,14 @@ async function prepare(stage: Stage): Promise<void> {
   })
 }
 
+/** Axe reads a page four times, on a machine that may be busy. */
+const patienceMs = 90_000
+
 export function accessibility(stage: () => Stage): void {
   describe('for everybody:', () => {
     beforeAll(() => prepare(stage()))
     describe.each(['ko', 'en'])('in %s,', (locale) => {
-      test.each(visited)('$name', (it) => visit(stage(), it, locale))
+      test.each(visited)('$name', { timeout: patienceMs }, (it) => visit(stage(), it, locale))
     })
   })
 }

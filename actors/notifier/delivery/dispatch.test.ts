@@ -514,7 +514,7 @@ test.each<[string, (whose: { reservationid: string }) => StockEvent[][], string[
 
 test('M5: an extension after a copy was taken back is sent, and the reminder of its deadline stays', async () => {
   const whose = { reservationid: randomUUID() }
-  const later = '2026-12-31T09:00:00.000Z'
+  const later = '2999-12-31T09:00:00.000Z'
   await database.commit([queue.shelved(whose), queue.takenBack(whose), queue.shelved(whose, monday, 2)])
   await database.commit([queue.extended(whose, later, 2)])
   await database.sql`update undelivered set due_at = now()`
@@ -527,6 +527,24 @@ test('M5: an extension after a copy was taken back is sent, and the reminder of 
   )
   await running.tally.until('sent', 3)
   expect(sent.toSorted()).toEqual(['extended', 'ready', 'reminder'])
+})
+
+test('M5: a reminder that could not be sent before its deadline is not sent after it', async () => {
+  const whose = { reservationid: randomUUID() }
+  await database.commit([queue.extended(whose, '2999-12-31T09:00:00.000Z')])
+  const past = { pickupBy: '2026-01-05T09:00:00.000Z', remindAt: '2026-01-04T09:00:00.000Z' }
+  await database.sql`update notice set details = details || ${JSON.stringify(past)}::text::jsonb where kind = 'reminder'`
+  await database.sql`update undelivered set due_at = now()`
+  const sent: string[] = []
+  await using running = start(
+    fake((notice) => {
+      sent.push(notice.kind)
+      return { type: 'sent' }
+    }),
+  )
+  await running.tally.until('superseded', 1)
+  await running.tally.until('sent', 1)
+  expect(sent).toEqual(['extended'])
 })
 
 test('a notice is worded in the time zone of the library', async () => {

@@ -16,7 +16,7 @@
  * M4. When a dispatcher stops, running deliveries get a short grace period; longer ones are left to the lease.
  * M5. A delivery uses the state at the time of the claim: superseded and suppressed notices are not claimed, and addresses are
  *     read with the claim. Where an event may not have withdrawn what it supersedes (`supersession.ts`), as with an outcome
- *     that was given up and that an operator retries, the dispatcher looks for that event.
+ *     that was given up and that an operator retries, the dispatcher looks for that event. A reminder is not sent after its deadline.
  */
 
 import type { Series } from '../../../platform/busy-lines.ts'
@@ -25,6 +25,7 @@ import { Backoff } from '../../../streams/backoff.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { Pulse } from '../../../streams/pulse.ts'
 import type { ChannelName } from '../channels/all.ts'
+import { isOver } from '../plan/reminder.ts'
 import { addressesOf, fallbackOf, type Routing, routeOf } from '../plan/routing.ts'
 import { allSupersededBy, mayBeUntrue } from '../plan/supersession.ts'
 import { readExisting } from '../store.ts'
@@ -164,16 +165,17 @@ export class Dispatcher {
     }
   }
 
-  /** @returns the notices that a later event has made untrue (M5). */
+  /** @returns the notices that a later event, or time, has made untrue (M5). */
   async #readUntrue(due: Claimed[]): Promise<ReadonlySet<Claimed>> {
+    const over = due.filter(isOver)
     const doubtful = due.filter(mayBeUntrue).map((notice) => ({ notice, later: allSupersededBy(notice) }))
-    if (doubtful.length === 0) return new Set()
+    if (doubtful.length === 0) return new Set(over)
     const existing = await readExisting(
       this.#options.sql,
       doubtful.flatMap((it) => it.later),
     )
     const untrue = doubtful.filter(({ later }) => later.some((it) => existing.has(it)))
-    return new Set(untrue.map((it) => it.notice))
+    return new Set([...over, ...untrue.map((it) => it.notice)])
   }
 
   /** A claim may expire during its delivery, and we may claim it again: the delivery then counts for the new claim. */

@@ -442,6 +442,19 @@ test('G3: a request whose book is not going to be bought is not sent', async () 
   expect(await database.summary()).toEqual(['purchase-requested email superseded'])
 })
 
+test('G3: a request of a queue that is empty again is not sent, unless reservations were refused', async () => {
+  const buy = (...events: StockEvent[]) => database.commit(events, { routing: shop })
+  const whose = { reservationid: randomUUID() }
+  await buy(purchaseRequested(0, '1', 1))
+  await buy(queue.served(whose))
+  await buy(refused({ reservationid: randomUUID() }), purchaseRequested(1, '1', 1))
+  await buy(queue.served(whose, 2))
+  await buy(purchaseRequested(0, '2', 1))
+  await buy(queue.served({ ...whose, bookid: '2' }, 3), purchaseRequested(0, '2', 4))
+  const rows = (await database.notices()).map((it) => `${it.bookid} ${it.status} ${it.shortage}`)
+  expect(rows).toEqual(['1 superseded 0', '1 pending 1', '2 pending 0'])
+})
+
 test('G4: an unsent request says how many wait since the last one', async () => {
   const buy = (...events: StockEvent[]) => database.commit(events, { routing: shop })
   const due = async () => {

@@ -93,3 +93,24 @@ test('G3: a request whose book was ordered is not sent, and a request after the 
     added: ['purchase-requested/a 1'],
   })
 })
+
+test('G3: a request of a queue that is empty again is not sent, unless reservations were refused', () => {
+  const [ann, ben] = [of('a'), of('a')]
+  const wanted = purchaseRequested(0, 'a', 1)
+  for (const left of [
+    queue.served(ann),
+    queue.lapsed(ann),
+    { ...queue.canceled(ann), place: 7 } as StockEvent,
+  ])
+    expect(gathered([wanted, left])).toMatchObject({ requests: ['a 0 superseded'], added: [] })
+  const waits = { ...queue.served(ann), waiting: 1 } as StockEvent
+  expect(gathered([wanted, waits])).toMatchObject({ requests: ['a 0'] })
+  expect(gathered([refused(ben), purchaseRequested(1, 'a', 1), queue.served(ann)])).toMatchObject({
+    requests: ['a 1'],
+    added: ['purchase-requested/a 1'],
+  })
+  expect(gathered([wanted, queue.served(ann), wanted])).toMatchObject({
+    requests: ['a 0 superseded', 'a 0'],
+    added: ['purchase-requested/a 0'],
+  })
+})

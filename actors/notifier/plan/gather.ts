@@ -6,7 +6,8 @@
  * G2. Each refusal after a request raises its shortage while the request is unsent. The refusal right before a request
  *     caused it, so its shortage includes that one.
  * G3. A request that is unsent when its book is ordered is not sent: the book would be bought twice. The same goes for a request
- *     that the purchaser declines. A request after that is a new one.
+ *     that the purchaser declines, and for one without refusals when no reservation waits any more. A request after that is a new
+ *     one.
  * G4. The newest request says how many wait for the book.
  */
 import type { RefusalReason } from '../../messages.ts'
@@ -58,7 +59,8 @@ export function gather(
   const ordersLeft = orders.toReversed()
   const applyOrders = (index: number) => {
     while (ordersLeft.length > 0 && ordersLeft.at(-1)!.index <= index) {
-      const { bookid } = ordersLeft.pop()!
+      const { bookid, ofQueue } = ordersLeft.pop()!
+      if (ofQueue && (gatherings.get(keyOf(bookid))?.shortage ?? 0) > 0) continue
       const request = requests.get(bookid)
       if (request) request.superseded = true
       requests.delete(bookid)

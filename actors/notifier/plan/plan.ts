@@ -24,6 +24,7 @@ import {
   isCancelable,
   isFollowUp,
   isPickup,
+  leavesQueueEmpty,
   occasionOf,
   outcomes,
   turnOf,
@@ -54,8 +55,11 @@ export type Plan = {
   withdrawals: { noticeid: string; partition: number }[]
   /** Reservations whose unsent reminders and extensions are no longer true, unless the notice of the event exists already. */
   pickups: { reservationid: string; partition: number; noticeid: string }[]
-  /** Books that were ordered, or that are not going to be, each before the notice at `index`. */
-  orders: { bookid: string; partition: number; index: number }[]
+  /**
+   * Books that were ordered, or that are not going to be, each before the notice at `index`; `ofQueue` if no reservation waits any
+   * more, which ends a request without refusals.
+   */
+  orders: { bookid: string; partition: number; index: number; ofQueue?: true }[]
 }
 
 /** An event of stock, with the fields of its message that a notice keeps. */
@@ -124,6 +128,8 @@ export function planNotices(
     const { event, id, partition } = occurrence
     if (event.type === 'CopiesOrdered' || event.type === 'PurchaseDeclined')
       orders.push({ bookid: event.bookid, partition, index: planned.size })
+    else if (leavesQueueEmpty(event))
+      orders.push({ bookid: event.bookid, partition, index: planned.size, ofQueue: true })
     const subject = subjectOf(event)
     if (!subject) continue
     const { kind, reservationid } = subject

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { remindAt } from './reminder.ts'
+import { isOver, remindAt } from './reminder.ts'
 
 test.each([
   ['in Seoul', 'Asia/Seoul', '2026-11-30T09:00:00.000Z', '2026-11-29T09:00:00.000Z'],
@@ -20,4 +20,18 @@ test('N5: nothing is due within twelve hours of the notice of the deadline', () 
   expect(remind('2026-11-28T21:00:00.000Z')).toBe(due)
   expect(remind('2026-11-28T21:00:01.000Z')).toBeUndefined()
   expect(remind('2026-11-30T08:00:00.000Z')).toBeUndefined()
+})
+
+test('a reminder is over when its deadline has passed, but not one that an operator retries', () => {
+  const details = {
+    type: 'reservation',
+    pickupBy: '2026-11-30T09:00:00Z',
+    remindAt: '2026-11-29T09:00:00Z',
+  } as const
+  const dayMs = 86_400_000
+  const reminder = { kind: 'reminder', details, retried: false, ageMs: dayMs - 1 } as const
+  expect(isOver(reminder)).toBe(false)
+  expect(isOver({ ...reminder, ageMs: dayMs })).toBe(true)
+  expect(isOver({ ...reminder, ageMs: 2 * dayMs, retried: true })).toBe(false)
+  expect(isOver({ ...reminder, ageMs: 2 * dayMs, kind: 'ready' })).toBe(false)
 })

@@ -66,6 +66,19 @@ export function isFollowUp(event: StockEvent): boolean {
   }
 }
 
+/** Whether the last reservation that waited for the book no longer does. */
+export function leavesQueueEmpty(event: StockEvent): boolean {
+  switch (event.type) {
+    case 'CopyReserved':
+      return event.waited === true && event.waiting === undefined
+    case 'CopyReleased':
+    case 'ReservationRefused':
+      return event.place !== undefined && event.waiting === undefined
+    default:
+      return false
+  }
+}
+
 /** How often the reservation has been served. */
 export const turnOf = ({ details }: Subject): number =>
   details?.type === 'reservation' ? (details.turn ?? 1) : 1

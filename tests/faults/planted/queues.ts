@@ -18,8 +18,8 @@ export const queues: Bug[] = [
       },
       {
         file: 'actors/stock/queue.ts',
-        find: 'book.waiting > 0 && (book.available > 0 || isGone(book))',
-        replace: 'book.waiting > 0 && isGone(book)',
+        find: 'book.waiting > 0 && (book.available > 0 || isGone(book, rules))',
+        replace: 'book.waiting > 0 && isGone(book, rules)',
       },
     ],
     scenario: 'desk-races',
@@ -37,8 +37,8 @@ export const queues: Bug[] = [
       // Otherwise the queue is served a moment later.
       {
         file: 'actors/stock/queue.ts',
-        find: 'book.waiting > 0 && (book.available > 0 || isGone(book))',
-        replace: 'book.waiting > 0 && isGone(book)',
+        find: 'book.waiting > 0 && (book.available > 0 || isGone(book, rules))',
+        replace: 'book.waiting > 0 && isGone(book, rules)',
       },
     ],
     scenario: 'desk-races',
@@ -63,9 +63,9 @@ export const queues: Bug[] = [
     edits: [
       {
         file: 'actors/stock/book.ts',
-        find: "    case 'CopyReserved':\n    case 'ReservationQueued':\n",
+        find: "    case 'ReservationQueued':\n    case 'CopyTakenBack':\n",
         replace:
-          "    case 'CopyTakenBack':\n      return { ...counted, lastPlace: event.place }\n    case 'CopyReserved':\n    case 'ReservationQueued':\n",
+          "    case 'CopyTakenBack':\n      return { ...counted, lastPlace: event.place }\n    case 'ReservationQueued':\n",
       },
     ],
     scenario: 'desk-races',

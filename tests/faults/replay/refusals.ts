@@ -14,12 +14,16 @@ export function checkRefused(at: Scene, event: Refused, life: Life | undefined):
 }
 
 /** @returns why a reservation that waits or holds a copy may not fail. */
-function whyNotEnded({ owned, onOrder }: Shelf, { reason }: Refused, { state }: Life): string | undefined {
+function whyNotEnded(shelf: Shelf, { reason }: Refused, { state }: Life): string | undefined {
   if (reason === 'CopyWithdrawn') return state === 'waiting' ? 'it waited' : undefined
   if (state !== 'waiting') return `it was ${state}`
-  if (reason === 'NotAcquired') return owned + onOrder > 0 ? `there were ${owned} copies` : undefined
+  if (reason === 'NotAcquired')
+    return copiesOf(shelf) > 0 ? `there were ${copiesOf(shelf)} copies` : undefined
   return reason === 'WaitLapsed' ? undefined : 'it waited'
 }
+
+/** Copies that may yet be available. */
+const copiesOf = ({ owned, onOrder, out, rules }: Shelf) => owned + onOrder - (rules?.lend ? 0 : out)
 
 /** @returns why a newcomer may not be refused. */
 function whyNotRefused({ it, shelf }: Scene, event: Refused): string | undefined {
@@ -32,8 +36,13 @@ function whyNotRefused({ it, shelf }: Scene, event: Refused): string | undefined
     return isTheirs && fits ? undefined : `${other || 'none'} is ${twin?.state} of ${twin?.userid}`
   }
   if (shelf.available > 0 && shelf.queue.size === 0) return `there were ${shelf.available} copies`
+  if (reason === 'NotAcquired') {
+    const isGone = shelf.queue.size > 0 && copiesOf(shelf) === 0
+    return isGone ? undefined : `${shelf.queue.size} waited for ${copiesOf(shelf)} copies`
+  }
   if (reason === 'QueueFull') {
-    const perCopy = queuePerCopy === null ? queueMax : queuePerCopy * (shelf.owned + shelf.onOrder)
+    if (shelf.queue.size === 0) return 'nobody waited'
+    const perCopy = queuePerCopy === null ? queueMax : queuePerCopy * copiesOf(shelf)
     return shelf.queue.size < Math.min(queueMax, perCopy) ? `only ${shelf.queue.size} waited` : undefined
   }
   const wanted = shelf.received ? 'OutOfStock' : 'UnknownBook'

@@ -95,7 +95,7 @@ function repeat({ it, where, shelf }: Scene, event: EventOfLife, life: Life): un
 }
 
 function checkStep(at: Scene, event: EventOfLife, life: Life | undefined): void {
-  const { it, where, time } = at
+  const { it, where, time, shelf } = at
   switch (event.type) {
     case 'CopyReserved':
       checkServed(at, event, life)
@@ -106,12 +106,14 @@ function checkStep(at: Scene, event: EventOfLife, life: Life | undefined): void 
     case 'ReservationRefused':
       checkRefused(at, event, life)
       return
-    case 'CopyTakenBack':
-      if (event.place !== life!.place)
-        it.misplaced.push(`${where}: place ${event.place} instead of ${life!.place}`)
+    case 'CopyTakenBack': {
+      // One from before the book had a queue takes the next.
+      const { place = shelf.lastPlace + 1 } = life!
+      if (event.place !== place) it.misplaced.push(`${where}: place ${event.place} instead of ${place}`)
       if (event.turn !== life!.turn + 1)
         it.contradicted.push(`${where}: turn ${event.turn} after ${life!.turn}`)
       return
+    }
     case 'HoldExpired': {
       const { pickupBy } = life!
       if (!pickupBy || (time && time.getTime() < Date.parse(pickupBy)))
