@@ -2,12 +2,13 @@
 import { beforeAll, expect, test } from 'vitest'
 import { gateway, type Manifest, render } from './render.ts'
 import { life } from './rules/life.ts'
-import { network, routesOf } from './rules/network.ts'
+import { network } from './rules/network.ts'
 import { pods } from './rules/pods.ts'
+import { routesOf, routing } from './rules/routes.ts'
 import { scaling } from './rules/scaling.ts'
 import { secrets } from './rules/secrets.ts'
 
-const rules = [...pods, ...life, ...scaling, ...secrets, ...network]
+const rules = [...pods, ...life, ...scaling, ...secrets, ...network, ...routing]
 const overlays = ['overlays/dev', 'overlays/prod']
 const withGateway = 'overlays/prod, with the Gateway API'
 const deployed = [...overlays, withGateway]

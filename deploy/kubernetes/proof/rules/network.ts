@@ -1,9 +1,7 @@
 /** Allowed connections. */
-import { readFileSync } from 'node:fs'
 import { type ServiceName, serviceNames } from '../../../../platform/config.ts'
-import { documentFile } from '../../../local/openapi/write.ts'
 import { find, type Manifest, nameOf } from '../render.ts'
-import { pages } from './pages.ts'
+import { routesOf } from './routes.ts'
 import {
   type Container,
   containersOf,
@@ -72,78 +70,6 @@ const world: Record<string, string[]> = {
 /** The ports of stores. */
 const storePorts = [5432, 6379, 6380]
 
-/**
- * A path of the one host, by itself (`exact`) or with all below it, and the Service that it leads to. The port is undefined if the
- * Service has none like it.
- */
-type Route = { from: string; path: string; exact: boolean; service: string; port: number | undefined }
-
-/** The routes of Ingresses, or those of the Gateway API. */
-export function routesOf(manifests: Manifest[]): Route[] {
-  const portOf = (service: string, wanted: { name?: string; number?: number }) =>
-    ofKind(manifests, 'Service')
-      .find(({ metadata }) => metadata.name === service)
-      ?.spec.ports.find((it: Container) => it.name === wanted.name || it.port === wanted.number)?.port
-  const ofIngresses = ofKind(manifests, 'Ingress').flatMap(({ metadata, spec }) =>
-    spec.rules.flatMap(({ http }: Container) =>
-      http.paths.map(({ path, pathType, backend: { service: it } }: Container) => ({
-        from: metadata.name,
-        path,
-        exact: pathType === 'Exact',
-        service: it.name,
-        port: portOf(it.name, it.port),
-      })),
-    ),
-  )
-  const ofGateways = ofKind(manifests, 'HTTPRoute').flatMap(({ metadata, spec }) =>
-    spec.rules.flatMap(({ matches, backendRefs }: Container) =>
-      matches.flatMap(({ path }: Container) =>
-        backendRefs.map((it: Container) => ({
-          from: metadata.name,
-          path: path.value,
-          exact: path.type === 'Exact',
-          service: it.name,
-          port: portOf(it.name, { number: it.port }),
-        })),
-      ),
-    ),
-  )
-  return [...ofIngresses, ...ofGateways]
-}
-
-/** The Service to which a request is routed: by the longest of the paths that match, as Ingresses and the Gateway API demand. */
-export function leadsTo(routes: Route[], asked: string): string | undefined {
-  const under = (path: string) => `${asked}/`.startsWith(`${path.replace(/\/$/, '')}/`)
-  const found = routes.filter(({ path, exact }) => (exact ? path === asked : under(path)))
-  return found.toSorted((a, b) => b.path.length - a.path.length || Number(b.exact) - Number(a.exact))[0]
-    ?.service
-}
-
-/** The paths of each service, by its document: those of operators, and those of all others. */
-const paths = serviceNames.flatMap((service) => {
-  type Document = { paths: Record<string, Record<string, { tags?: string[] }>> }
-  const document = JSON.parse(readFileSync(documentFile(service), 'utf8')) as Document
-  return Object.entries(document.paths).map(([path, calls]) => {
-    const tagged = (tag: string) => Object.values(calls).some(({ tags }) => tags?.includes(tag))
-    return { service, path, ofOperators: tagged('operator') || tagged('audit'), ofProbes: tagged('health') }
-  })
-})
-const operatorsPaths = [...new Set(paths.filter((it) => it.ofOperators).map((it) => it.path))]
-
-/** The routes of customers, of staff, and of a controller that serves both. */
-const doors = (routes: Route[]) => {
-  const customers = routes.filter(({ from }) => from === 'customers')
-  const staff = routes.filter(({ from }) => from === 'staff')
-  return { customers, staff, both: routes }
-}
-
-/** Whether one request can match both patterns, such as `/books/{bookid}` and `/books/:bookid`. */
-function overlap(one: string, other: string): boolean {
-  const [a, b] = [one.split('/'), other.split('/')]
-  const any = (part: string) => part.startsWith('{') || part.startsWith(':')
-  return a.length === b.length && a.every((part, i) => part === b[i] || any(part) || any(b[i]!))
-}
-
 const isService = (name: string | undefined) => serviceNames.includes(name as ServiceName)
 
 /** Whether these are the pods of a service that verifies tokens of the pages. */
@@ -176,10 +102,6 @@ const numbersOf = (manifests: Manifest[], selectors: Selector[], port: unknown) 
 
 const isDns = ({ ports = [] }: Container) =>
   ports.every(({ port }: Container) => port === 53) && ports.length > 0
-
-/** A path of the customers' Ingress. */
-const pathOf = (manifests: Manifest[], path: string): Container =>
-  find(manifests, 'Ingress', 'customers').spec.rules[0].http.paths.find((it: Container) => it.path === path)
 
 export const network: Rule[] = [
   {
@@ -262,91 +184,6 @@ export const network: Rule[] = [
       const [{ http }] = find(manifests, 'Ingress', 'customers').spec.rules
       http.paths[0].backend.service.name = 'notifier'
     },
-  },
-  {
-    claim: 'every path leads to the port of a Service that customers or staff may call',
-    faults: (manifests) => {
-      const open = processes(manifests).map(({ metadata: { name } }) => {
-        const { ports } = find(manifests, 'Service', name).spec
-        return `${name}:${ports.find((it: Container) => it.name === 'http').port}`
-      })
-      return routesOf(manifests)
-        .filter(({ service, port }) => !open.includes(`${service}:${port}`))
-        .map(({ path, service, port }) => `${path} leads to ${service}:${port}`)
-    },
-    breach: (manifests) => {
-      const [{ http }] = find(manifests, 'Ingress', 'staff').spec.rules
-      http.paths[0].backend.service.port.name = 'ops'
-    },
-  },
-  {
-    claim: 'no path leads to a call of operators, such as those about dead letters, which every service has',
-    faults: (manifests) =>
-      Object.entries(doors(routesOf(manifests))).flatMap(([who, routes]) =>
-        operatorsPaths
-          .filter((call) => isService(leadsTo(routes, call)))
-          .map((call) => `${who} may call ${call}`),
-      ),
-    breach: (manifests) => {
-      const [{ http }] = find(manifests, 'Ingress', 'customers').spec.rules
-      http.paths[0].path = '/dead-letters'
-    },
-  },
-  {
-    claim: 'no page takes a path from an API: each path leads to its own service, and each page to the pages',
-    faults: (manifests) => {
-      const routes = routesOf(manifests)
-      const calls = paths.filter((it) => it.service !== 'notifier' && !it.ofOperators && !it.ofProbes)
-      return [
-        ...calls
-          .filter(({ service, path }) => leadsTo(routes, path) !== service)
-          .map(({ path }) => `${path} leads to ${leadsTo(routes, path)}`),
-        ...pages
-          .filter(({ path }) => leadsTo(routes, path) !== 'web')
-          .map(({ path }) => `the page ${path} leads to ${leadsTo(routes, path)}`),
-        ...pages.flatMap((page) =>
-          paths.filter((it) => overlap(page.path, it.path)).map((it) => `${page.path} is ${it.path} too`),
-        ),
-      ]
-    },
-    breach: (manifests) => {
-      pathOf(manifests, '/books').backend.service.name = 'web'
-    },
-  },
-  {
-    claim: 'customers reach every page that is open to them',
-    faults: (manifests) => {
-      const { customers } = doors(routesOf(manifests))
-      return pages
-        .filter(({ path, ofStaff }) => !ofStaff && leadsTo(customers, path) !== 'web')
-        .map(({ path }) => `They do not reach ${path}`)
-    },
-    breach: (manifests) => {
-      pathOf(manifests, '/me').pathType = 'Exact'
-    },
-  },
-  {
-    claim: 'customers reach no page of staff, nor one that may be added: people choose who they are',
-    faults: (manifests) => {
-      const { customers } = doors(routesOf(manifests))
-      const ofStaff = pages.filter((it) => it.ofStaff).map(({ path }) => path)
-      return [...ofStaff, '/another-page']
-        .filter((path) => leadsTo(customers, path) === 'web')
-        .map((path) => `They reach ${path}`)
-    },
-    breach: (manifests) => {
-      pathOf(manifests, '/').pathType = 'Prefix'
-    },
-  },
-  {
-    claim: 'staff reach every page',
-    faults: (manifests) => {
-      const { staff } = doors(routesOf(manifests))
-      return pages
-        .filter(({ path }) => leadsTo(staff, path) !== 'web')
-        .map(({ path }) => `They do not reach ${path}`)
-    },
-    breach: (manifests) => find(manifests, 'Ingress', 'staff').spec.rules[0].http.paths.pop(),
   },
   {
     claim: 'Prometheus finds and reaches every process',
