@@ -41,7 +41,7 @@ test.skipIf(!found)(
       await inParallel(readers(8), 8, (userid) => reserve(system.reservation, 'book', userid))
       await stopAll(system)
 
-      await system.sql`drop schema if exists reservation, stock, notifier cascade`
+      await system.sql`drop schema if exists reservation, stock, notifier, web cascade`
       await run(join(bin, 'pg_restore'), ['-d', url, dump])
       await runRestored(system, { reservation: url, stock: url, notifier: url })
       await startOf(system, 'stock', 'reservation', 'notifier')

@@ -29,15 +29,16 @@ export async function listNotices(
   sql: Sql,
   { userid, status, kind, channel, before, limit }: NoticeQuery,
 ): Promise<NoticeRow[]> {
+  const source = sourceOf(sql, status, userid)
   return await sql<NoticeRow[]>`
-    select ${columns(sql)} from ${sourceOf(sql, status, userid)} ${described(sql)}
+    select ${columns(sql)} from ${source.from} ${described(sql)}
     where true
     ${userid === undefined ? sql`` : sql`and n.userid = ${userid}`}
     ${status === undefined ? sql`` : statusIs(sql, status)}
     ${kind === undefined ? sql`` : sql`and n.kind = ${kind}`}
     ${channel === undefined ? sql`` : sql`and n.channel = ${channel}`}
-    ${before === undefined ? sql`` : sql`and n.seq < ${before}`}
-    order by n.seq desc limit ${limit}`
+    ${before === undefined ? sql`` : sql`and ${source.seq} < ${before}`}
+    order by ${source.seq} desc limit ${limit}`
 }
 
 export async function readNotice(sql: Sql, noticeid: string): Promise<NoticeRow | undefined> {
@@ -52,13 +53,21 @@ const columns = (sql: Sql) => sql`
 
 const described = (sql: Sql) => sql`left join book b on b.bookid = n.bookid`
 
-/** Undelivered notices are found through their own narrow table, which is small. */
-function sourceOf(sql: Sql, status: Status | undefined, userid: string | undefined): Fragment {
-  if (userid !== undefined) return sql`notice n`
-  if (status === 'pending') return sql`undelivered u join notice n on n.seq = u.seq and u.due_at < 'infinity'`
-  if (status === 'failed') return sql`undelivered u join notice n on n.seq = u.seq and u.due_at = 'infinity'`
-  return sql`notice n`
+/**
+ * Undelivered notices are found through their own narrow table, which is small. Pages go by its `seq` then: Postgres concludes from a
+ * join that columns are equal, but not that both are below a limit.
+ */
+function sourceOf(sql: Sql, status: Status | undefined, userid: string | undefined): Source {
+  const undelivered = (due: Fragment) => ({
+    from: sql`undelivered u join notice n on n.seq = u.seq and u.due_at ${due} 'infinity'`,
+    seq: sql`u.seq`,
+  })
+  if (userid === undefined && status === 'pending') return undelivered(sql`<`)
+  if (userid === undefined && status === 'failed') return undelivered(sql`=`)
+  return { from: sql`notice n`, seq: sql`n.seq` }
 }
+
+type Source = { from: Fragment; seq: Fragment }
 
 /** Superseded and suppressed notices are found by the partial index on `superseded_at`, which both have. */
 function statusIs(sql: Sql, status: Status): Fragment {

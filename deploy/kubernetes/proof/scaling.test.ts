@@ -1,6 +1,7 @@
 /** The autoscaler of `prod` finds what it scales by in the streams of a running system. */
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
+import { eventually } from '../../../tests/doubles/eventually.ts'
 import { useSystem } from '../../../tests/harness/system.ts'
 import { find, render } from './render.ts'
 import { settingsOf } from './rules/rule.ts'
@@ -19,9 +20,15 @@ test.each(['stock', 'notifier'])(
     try {
       for (const { metadata } of triggers) {
         const stream = metadata.stream.replace(`{${REDIS_PREFIX}:`, `{${system().redisPrefix}:`)
-        const groups = (await redis.xinfo('GROUPS', stream)) as unknown[][]
-        const group = groups.find((it) => it[it.indexOf('name') + 1] === metadata.consumerGroup)
-        expect(group?.[group.indexOf('lag') + 1], stream).toBeTypeOf('number')
+        // Its owner makes the group when it takes the partition over.
+        await eventually(
+          async () => {
+            const groups = (await redis.xinfo('GROUPS', stream)) as unknown[][]
+            const group = groups.find((it) => it[it.indexOf('name') + 1] === metadata.consumerGroup)
+            return typeof group?.[group.indexOf('lag') + 1] === 'number'
+          },
+          { message: `${stream} shows no lag of ${metadata.consumerGroup}` },
+        )
       }
     } finally {
       redis.disconnect()

@@ -30,7 +30,7 @@ export const restore: Scene = {
       'app.kubernetes.io/component=service',
       '--timeout=1m',
     )
-    await stage.sql('drop schema if exists reservation, stock, notifier cascade')
+    await stage.sql('drop schema if exists reservation, stock, notifier, web cascade')
     await stage.pipe(
       backup,
       'exec',
