@@ -135,9 +135,19 @@ export function createMetrics(service: string, revision = 'unknown') {
     memo((outcome: NoticeOutcome) => notices.labels({ channel, outcome })),
   )
 
+  let readStores: () => Promise<unknown> = () => Promise.resolve()
   return {
     registry,
     httpSeconds,
+    /** @param read sets the metrics that only the stores know; called whenever the metrics are read. */
+    storesBy(read: () => Promise<unknown>) {
+      readStores = read
+    },
+    /** @returns the metrics in Prometheus' text format. */
+    async text(): Promise<string> {
+      await readStores()
+      return await registry.metrics()
+    },
     /** @param count returns how many requests are held; called whenever the metrics are read. */
     heldBy(count: () => number) {
       held = count

@@ -1,6 +1,7 @@
 /**
- * Reads the metrics that only the stores know, every second and independent of the work. Each statement uses an index
- * or reads a table that is nearly always empty. Every process of a service reports the same values.
+ * Checks every second that the stores answer, and reads the metrics that only they know whenever metrics are read: an idle process
+ * that nobody watches costs nothing. Each statement uses an index or reads a table that is nearly always empty. Every process of a
+ * service reports the same values.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { countLetters } from '../streams/dead-letter.ts'
@@ -12,6 +13,8 @@ import type { Metrics } from './metrics.ts'
 
 const everyMs = 1_000
 const answerWithinMs = 2_000
+/** How long a reader of the metrics waits for the tables. After that, the metrics keep their last values. */
+const readWithinMs = 500
 
 export type WatchOptions = {
   sql: Sql
@@ -36,8 +39,8 @@ export async function watchStores(options: WatchOptions, signal: AbortSignal): P
     }),
   )
   metrics.partitions.set(partitions)
+  metrics.storesBy(() => Promise.race([ask(), sleep(readWithinMs, undefined, { ref: false })]))
   while (!signal.aborted) {
-    ask()
     const stores = await Promise.allSettled([inTime(clock.set()), inTime(worker.reachRedis())])
     if (signal.aborted) break
     const [postgres, redis] = stores.map((it) => (it.status === 'fulfilled' ? 1 : 0))
@@ -51,14 +54,13 @@ export async function watchStores(options: WatchOptions, signal: AbortSignal): P
 }
 
 /** A locked table must not make repeated reads use up the connections that requests need. */
-function oneAtATime(ask: () => Promise<void>): () => void {
-  let asking = false
+function oneAtATime(ask: () => Promise<void>): () => Promise<void> {
+  let asking: Promise<void> | undefined
   return () => {
-    if (asking) return
-    asking = true
-    void ask().finally(() => {
-      asking = false
+    asking ??= ask().finally(() => {
+      asking = undefined
     })
+    return asking
   }
 }
 

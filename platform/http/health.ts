@@ -112,7 +112,7 @@ export function mountHealth(app: App, { metrics, ...options }: HealthOptions): v
   app.addRoute(startupz, () => reply(200, { status: 'Started' }))
 
   app.get('/metrics', async (c) =>
-    c.text(await metrics.registry.metrics(), 200, {
+    c.text(await metrics.text(), 200, {
       ...safeHeaders,
       'content-type': metrics.registry.contentType,
     }),
