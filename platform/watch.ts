@@ -1,6 +1,6 @@
 /**
  * Checks every second that the stores answer, and reads the metrics that only they know whenever metrics are read: an idle process
- * that nobody watches costs nothing. Each statement uses an index or reads a table that is nearly always empty. Every process of a
+ * without a monitor asks nothing. Each statement uses an index or reads a table that is nearly always empty. Every process of a
  * service reports the same values.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
