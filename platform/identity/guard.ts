@@ -10,7 +10,7 @@ import type { Context } from 'hono'
 import { addressOf, authorizationOf, headerOf } from '../http/node.ts'
 import { Problem } from '../http/problem.ts'
 import type { Access, Caller, Role } from './caller.ts'
-import { forbidden } from './caller.ts'
+import { forbidden, whoOf } from './caller.ts'
 import { clientOf, PersonLimits } from './person-limits.ts'
 import { invalid, type Tokens } from './tokens.ts'
 
@@ -60,6 +60,8 @@ export class Guard {
 
   /** A token that is not valid counts as none: what is open to anyone needs no issuer. */
   #admitAnyone(c: Context): undefined | Promise<void> {
+    // A credential of the route's own has let the caller in already.
+    if (whoOf(c)) return
     const caller = this.#callerIfAny(c)
     if (caller instanceof Promise)
       return caller.then(
