@@ -1,8 +1,8 @@
 /**
  * Verifies tokens: JWTs of configured issuers, and API tokens.
  *
- * TV1. A token is verified once and remembered until it expires, by its SHA-256. So in a rush a request costs a hash, and
- *      requests with known tokens need no issuer.
+ * TV1. A token is verified once and remembered by its SHA-256, until it expires or its key may have been removed (`keptMs`). So in
+ *      a rush a request costs a hash, and requests with known tokens need no issuer.
  * TV2. The algorithms are those of public keys. A token cannot choose another, and no key is a shared secret.
  */
 import { hash } from 'node:crypto'
@@ -11,7 +11,7 @@ import { z } from 'zod'
 import { Problem } from '../http/problem.ts'
 import { type ApiToken, findApiToken } from './api-tokens.ts'
 import { type Caller, type Role, roles } from './caller.ts'
-import { keysAt } from './keys.ts'
+import { keptMs, keysAt } from './keys.ts'
 
 export type Issuer = {
   /** Its `iss`. */
@@ -34,7 +34,7 @@ const algorithms = ['EdDSA', 'ES256', 'RS256']
 /** By how much the clocks of issuer and service may differ, seconds. */
 const toleranceS = 5
 
-type Remembered = { caller: Caller; expiresAt: number }
+type Remembered = { caller: Caller; until: number }
 
 export class Tokens {
   readonly #options: TokensOptions
@@ -56,7 +56,7 @@ export class Tokens {
   verify(token: string): Caller | Promise<Caller> {
     const key = hash('sha256', token, 'base64')
     const known = this.#remembered.get(key)
-    if (known !== undefined && this.#now() < known.expiresAt) return known.caller
+    if (known !== undefined && this.#now() < known.until) return known.caller
     const program = findApiToken(this.#options.apiTokens, Buffer.from(key, 'base64'))
     return program ?? this.#verifyJwt(token, key)
   }
@@ -77,7 +77,7 @@ export class Tokens {
       })
       const expiresAt = (payload.exp! + toleranceS) * 1_000
       const caller = { ...callerOf(payload), expiresAt }
-      this.#remember(key, { caller, expiresAt })
+      this.#remember(key, { caller, until: Math.min(expiresAt, this.#now() + keptMs) })
       return caller
     } catch (error) {
       throw error instanceof errors.JOSEError ? invalid(faultOf(error), error) : error
