@@ -219,7 +219,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     // `try` rather than `using`, which is measurably slower on this path.
     const place = waitS > 0 ? held.take(ownOf(c)) : undefined
     try {
-      const claim = key && { scope: 'POST /reservations', key, payload: wanted, id: acceptance.newId() }
+      const claim = key && { scope: keyScopeOf(c), key, payload: wanted, id: acceptance.newId() }
       const reservationid = claim ? await claimKey(sql, claim) : undefined
       const known = reservationid ? await store.find(sql, reservationid) : undefined
       const limit = TimeLimit.of(c)
@@ -300,6 +300,12 @@ export function mountReservations(options: ReservationHttpOptions): void {
     await audit?.read(c, { action, subject: row.userid, detail: row.reservationid })
     return row
   }
+}
+
+/** Customers choose keys without knowing of each other. Staff and programs share theirs, as all callers do while identity is off. */
+function keyScopeOf(c: Context): string {
+  const own = ownOf(c)
+  return own === undefined ? 'POST /reservations' : `POST /reservations of ${own}`
 }
 
 /** The subject of a list that names no customer. */
