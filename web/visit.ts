@@ -2,6 +2,7 @@
 import type { Context } from 'hono'
 import { setCookie } from 'hono/cookie'
 import type { z } from 'zod'
+import type { Places } from '../platform/http/places.ts'
 import type { Apis } from './apis/apis.ts'
 import type { Assets } from './assets.ts'
 import { type Dates, datesOf } from './dates.ts'
@@ -24,6 +25,8 @@ export type Site = {
   secure: boolean
   /** Absent while identity is off. */
   login: Login | undefined
+  /** Limits the live pages that are open at a time. */
+  streams: Places
 }
 
 /** A text of `words.said`: it says what was just done. */

@@ -3,6 +3,7 @@
  * costs its sender, and no other person.
  */
 import { isIPv6 } from 'node:net'
+import type { Context } from 'hono'
 import { TokenBucket } from 'limiter'
 import { Problem } from '../http/problem.ts'
 
@@ -10,6 +11,10 @@ export const writesPerMinute = 30
 export const readsPerMinute = 300
 /** About 300 bytes each. Who was heard of least recently is forgotten first, and begins again. */
 export const personsMax = 10_000
+
+export type Kind = 'reads' | 'writes'
+export const kindOf = ({ req: { method } }: Context): Kind =>
+  method === 'GET' || method === 'HEAD' ? 'reads' : 'writes'
 
 type Buckets = { reads: TokenBucket | undefined; writes: TokenBucket | undefined }
 
@@ -22,7 +27,7 @@ export class PersonLimits {
   }
 
   /** @throws {Problem} 429 when this person has sent too many requests. */
-  take(person: string, kind: 'reads' | 'writes'): void {
+  take(person: string, kind: Kind): void {
     const buckets = this.#bucketsOf(person)
     buckets[kind] ??= bucketOf(kind === 'reads' ? readsPerMinute : writesPerMinute)
     const bucket = buckets[kind]
