@@ -34,6 +34,7 @@ beforeAll(async () => {
   const env = {
     ...issuer.settings,
     PRODUCTION: 'true',
+    WEBHOOK_ALLOW_PRIVATE: 'false',
     API_TOKENS: `importer:service:${digest}`,
     ALERT_TOKEN: alertToken,
     ACTIVE_MAX: '50',
