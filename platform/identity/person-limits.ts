@@ -70,6 +70,9 @@ export function householdOf(address: string): string {
   return groups.slice(0, 4).join(':')
 }
 
+/** Of IPv6 with a scope. With more hops than there are proxies, a client may send any text. */
+const addressLengthMax = 64
+
 /** @returns the household of the client, by the address that the proxies in front have seen. */
 export const clientOf = (forwardedFor: string | undefined, hops: number, peer: string): string =>
   householdOf(forwardedAddress(forwardedFor, hops, peer))
@@ -81,5 +84,5 @@ export const clientOf = (forwardedFor: string | undefined, hops: number, peer: s
  */
 export function forwardedAddress(forwardedFor: string | undefined, hops: number, peer: string): string {
   const given = hops === 0 ? undefined : forwardedFor?.split(',').at(-hops)?.trim()
-  return given || peer
+  return (given || peer).slice(0, addressLengthMax)
 }
