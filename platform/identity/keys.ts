@@ -19,14 +19,13 @@ export const keptMs = 5 * 60 * 1_000
 /** Between two reads for tokens of unknown keys, because a stranger can send any number of those. */
 const unknownEveryMs = 1_000
 
+/** `read` reads them before the first token comes, and never rejects. */
+export type Keys = JWTVerifyGetKey & { read?(): Promise<void> }
+
 type Fetch = (url: string, options: RequestInit) => Promise<Response>
 
 /** @throws {Unavailable} when the keys cannot be read. Every other error is a fault of the token. */
-export function keysAt(
-  url: string,
-  fetching: Fetch = fetchAny,
-  now = () => performance.now(),
-): JWTVerifyGetKey {
+export function keysAt(url: string, fetching: Fetch = fetchAny, now = () => performance.now()): Keys {
   let restUntil = 0
   /** When they were read last, or a failed attempt is to be repeated as if they had been. */
   let readAt = now()
@@ -56,7 +55,7 @@ export function keysAt(
     await keys.reload().catch(failed)
     reading = undefined
   }
-  return async (header, token) => {
+  const keyOf: JWTVerifyGetKey = async (header, token) => {
     const ageMs = now() - readAt
     if (keys.jwks() && ageMs >= keptMs) reading ??= readAgain()
     else if (keys.jwks() && ageMs >= refreshMs) void keys.reload().catch(failed)
@@ -68,6 +67,7 @@ export function keysAt(
       throw new Unavailable("The issuer's keys cannot be read.", { cause: error })
     }
   }
+  return Object.assign(keyOf, { read: () => keys.reload().catch(failed) })
 }
 
 const isFaultOfToken = (error: unknown) =>

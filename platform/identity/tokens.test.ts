@@ -194,6 +194,15 @@ describe('the keys', () => {
     expect(tokens.verify(first)).not.toBeInstanceOf(Promise)
   })
 
+  test('are read at the start, so that the first token is verified while their host is down', async () => {
+    await using its = await TestIssuer.start()
+    const tokens = tokensOf(its)
+    await tokens.readKeys()
+    its.answer = (response) => response.writeHead(500).end()
+    expect(await tokens.verify(await its.token({ userid: 'mina' }))).toMatchObject({ userid: 'mina' })
+    await tokensOf(its).readKeys()
+  })
+
   test('may be rotated: the old one is valid while it is served, and the new one at once', async () => {
     await using its = await TestIssuer.start()
     const tokens = tokensOf(its)

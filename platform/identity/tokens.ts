@@ -6,12 +6,12 @@
  * TV2. The algorithms are those of public keys. A token cannot choose another, and no key is a shared secret.
  */
 import { hash } from 'node:crypto'
-import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { decodeJwt, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { Problem } from '../http/problem.ts'
 import { type ApiToken, findApiToken } from './api-tokens.ts'
 import { type Caller, type Role, roles } from './caller.ts'
-import { keptMs, keysAt } from './keys.ts'
+import { type Keys, keptMs, keysAt } from './keys.ts'
 
 export type Issuer = {
   /** Its `iss`. */
@@ -27,7 +27,7 @@ export type TokensOptions = {
   rememberedMax?: number
   /** Milliseconds since 1970. */
   now?(): number
-  keysOf?(issuer: Issuer): JWTVerifyGetKey
+  keysOf?(issuer: Issuer): Keys
 }
 
 const algorithms = ['EdDSA', 'ES256', 'RS256']
@@ -38,7 +38,7 @@ type Remembered = { caller: Caller; until: number }
 
 export class Tokens {
   readonly #options: TokensOptions
-  readonly #keys: Map<string, JWTVerifyGetKey>
+  readonly #keys: Map<string, Keys>
   readonly #now: () => number
   readonly #remembered = new Map<string, Remembered>()
 
@@ -47,6 +47,11 @@ export class Tokens {
     this.#options = options
     this.#now = now
     this.#keys = new Map(issuers.map((it) => [it.name, keysOf(it)]))
+  }
+
+  /** Reads the keys of all issuers, so that the first token does not depend on them. Never rejects. */
+  async readKeys(): Promise<void> {
+    await Promise.all([...this.#keys.values()].map((it) => it.read?.()))
   }
 
   /**
