@@ -132,8 +132,10 @@ export class ServiceParts {
   app(about: Omit<About, 'service'>): App {
     const { log, metrics, tracing, config } = this.#given
     const { service, publicUrl, corsOrigins, identity } = config
-    const guard =
-      identity && new Guard({ tokens: new Tokens(identity), forwardedHops: identity.forwardedHops })
+    const tokens = identity && new Tokens(identity)
+    // Not waited for: a service starts and accepts while the issuer is down.
+    void tokens?.readKeys()
+    const guard = tokens && new Guard({ tokens, forwardedHops: identity.forwardedHops })
     const app = createApp({ service, publicUrl, corsOrigins, ...about, log, metrics, tracing, guard })
     mountAudit({ app, sql: this.sql, audit: this.audit })
     return app

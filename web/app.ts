@@ -4,6 +4,8 @@ import { compress } from 'hono/compress'
 import { csrf } from 'hono/csrf'
 import { languageDetector } from 'hono/language'
 import { type App, createApp } from '../platform/http/app.ts'
+import { heldPerPersonMax, heldRequestsMax } from '../platform/http/held.ts'
+import { Places } from '../platform/http/places.ts'
 import type { Given } from '../platform/process.ts'
 import { openApis } from './apis/apis.ts'
 import { mountAssets, readAssets } from './assets.ts'
@@ -63,6 +65,11 @@ export async function createPages(
     timeZone: libraryTimezone,
     secure: publicUrl?.startsWith('https:') ?? false,
     login,
+    streams: new Places({
+      max: heldRequestsMax,
+      perPersonMax: heldPerPersonMax,
+      refusal: `This process already has ${heldRequestsMax} live pages open.`,
+    }),
   }
 
   app.use(pageHeaders(site.secure, config.login?.issuer))

@@ -2,6 +2,7 @@
 
 import { html } from 'hono/html'
 import { HTTPException } from 'hono/http-exception'
+import { Problem, Unavailable } from '../platform/http/problem.ts'
 import type { Log } from '../platform/log.ts'
 import { ApiDown, LoginMissing, NotAllowed, TooMany } from './apis/call.ts'
 import type { Html } from './html.ts'
@@ -38,7 +39,14 @@ export function pageOfError(visit: Visit, error: unknown, log: Log): Reply {
     return explain(visit, 403, errors.login, html`<p>${errors.loginText}</p>`)
   if (error instanceof NotAllowed)
     return explain(visit, 403, errors.forbidden, html`<p>${errors.notAllowedText}</p>`)
-  if (error instanceof TooMany) return explain(visit, 429, errors.tooMany, html`<p>${errors.tooManyText}</p>`)
+  if (error instanceof TooMany || (error instanceof Problem && error.status === 429)) {
+    visit.c.header('retry-after', error instanceof Problem ? error.headers['retry-after'] : '60')
+    return explain(visit, 429, errors.tooMany, html`<p>${errors.tooManyText}</p>`)
+  }
+  if (error instanceof Unavailable) {
+    visit.c.header('retry-after', error.headers['retry-after'])
+    return explain(visit, 503, errors.down, html``)
+  }
   if (error instanceof HTTPException && error.status === 403)
     return explain(visit, 403, errors.foreign, html`<p>${errors.foreignText}</p>`)
   if (error instanceof HTTPException && error.status === 413)

@@ -50,6 +50,7 @@ export const news = (text: string): Html =>
 
 /**
  * @param stopping aborted when the process stops.
+ * @throws {Problem} when too many streams are open.
  * @param pieces opens the stream behind, and yields the pieces. Called again after it threw an `ApiDown`.
  */
 export function live(
@@ -60,12 +61,15 @@ export function live(
   const { c } = visit
   // HEAD runs this handler and discards the body unread: the stream would never end.
   if (c.req.method === 'HEAD') return c.body(null, 200, { ...headers, 'content-type': 'text/event-stream' })
+  const { login, streams } = visit.site
+  const place = streams.take(login && visit.who?.userid)
   const response = streamSSE(c, async (stream) => {
+    using _ = place
     const gone = new AbortController()
     stream.onAbort(() => gone.abort())
     const signal = AbortSignal.any([gone.signal, stopping])
     const beat = async () => {
-      if (!((await visit.site.login?.goesOn(c)) ?? true)) gone.abort()
+      if (!((await login?.goesOn(c)) ?? true)) gone.abort()
       else await stream.write(': still here\n\n')
     }
     const heartbeat = setInterval(() => void beat().catch(() => gone.abort()), heartbeatMs)

@@ -58,6 +58,7 @@ export class PageRoutes {
   async #answer(visit: Visit, access: Access, handler: Handler<Who>): Promise<Response> {
     try {
       const { who } = visit
+      visit.site.login?.limit(visit.c)
       if (access === 'anyone') return await handler(visit, who!)
       // After a form, the page from which it was sent is unknown.
       const to = visit.c.req.method === 'GET' ? visit.path : '/'

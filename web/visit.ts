@@ -2,6 +2,7 @@
 import type { Context } from 'hono'
 import { setCookie } from 'hono/cookie'
 import type { z } from 'zod'
+import type { Places } from '../platform/http/places.ts'
 import type { Apis } from './apis/apis.ts'
 import type { Assets } from './assets.ts'
 import { type Dates, datesOf } from './dates.ts'
@@ -24,10 +25,16 @@ export type Site = {
   secure: boolean
   /** Absent while identity is off. */
   login: Login | undefined
+  /** Limits the live pages that are open at a time. */
+  streams: Places
 }
 
 /** A text of `words.said`: it says what was just done. */
 export type Said = keyof Words['said']
+
+/** A link may name any text, also one that every object has, such as `constructor`. */
+const saidIn = ({ said }: Words, name = ''): string | undefined =>
+  Object.hasOwn(said, name) ? said[name as Said] : undefined
 
 /** The answer of a page. */
 export type Reply = Response | Promise<Response>
@@ -36,6 +43,17 @@ export type Submitted<Values> =
   | { ok: true; values: Values }
   /** @param faults names of the fields. */
   | { ok: false; faults: string[]; given: Record<string, string> }
+
+const here = 'http://localhost'
+
+/** @returns the URL of a page here; of the first one for anything that a browser could read as another host. */
+export function localUrl(path: string): URL {
+  const url = URL.parse(path, here)
+  // The path of another scheme may be a whole URL, as in `blob:https://…`. Two slashes at the beginning would name another host.
+  return url?.origin === here && url.protocol === 'http:' && !url.pathname.startsWith('//')
+    ? url
+    : new URL(here)
+}
 
 const yearS = 365 * 86_400
 
@@ -113,7 +131,7 @@ export class Visit implements Frame {
     status: 200 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503 = 200,
   ) {
     const { parts = [], missing = missingOf(parts), ...rest } = shown
-    const said = this.words.said[this.query('said') as Said]
+    const said = saidIn(this.words, this.query('said'))
     return this.c.html(layout(this, { ...rest, missing, said }), status, pageHeaders)
   }
 
@@ -124,10 +142,8 @@ export class Visit implements Frame {
 
   /** After a form: the browser reads this page next, so that reloading it sends nothing again. */
   goTo(path: string, said?: Said): Response {
-    const url = new URL(path, 'http://localhost')
+    const url = localUrl(path)
     if (said) url.searchParams.set('said', said)
-    // Two slashes at the beginning would name another host, as backslashes do, which `URL` has replaced.
-    const local = url.pathname.replace(/^\/+/, '/')
-    return this.c.redirect(local + url.search + url.hash, 303)
+    return this.c.redirect(url.pathname + url.search + url.hash, 303)
   }
 }

@@ -48,6 +48,19 @@ test('settings that need others name them', () => {
   ])
 })
 
+test('production does not start while webhooks may be in the private network', () => {
+  const production = {
+    ...servers,
+    PRODUCTION: 'True',
+    IDENTITY: 'on',
+    API_TOKENS: `kiosk:service:${'0'.repeat(64)}`,
+  }
+  expect(faultsOf({ ...production, WEBHOOK_ALLOW_PRIVATE: 'true' })).toEqual([
+    'WEBHOOK_ALLOW_PRIVATE must be false with PRODUCTION=true: otherwise customers reach the network of the notifier',
+  ])
+  expect(configOf(production).webhookAllowPrivate).toBe(false)
+})
+
 test('lists of settings are read by name, and what is wrong in them is named', () => {
   const env = { ...servers, CHANNEL_RATES: 'slack=0.5, email=50', WEBHOOK_SECRETS: secret, ...kakao }
   expect(configOf(env)).toMatchObject({

@@ -78,13 +78,21 @@ const own = z.object({
 const shapes: Readonly<Record<string, z.ZodType>>[] = [...channels.map((it) => it.settings), own.shape]
 const shape = Object.assign({}, ...shapes) as Readonly<Record<string, z.ZodType>>
 
+const privateInProduction =
+  'must be false with PRODUCTION=true: otherwise customers reach the network of the notifier'
+
 export type NotifierConfig = ReturnType<typeof toNotifierConfig>
 
 export const notifierSettings: OwnSettings<NotifierConfig> = {
   shape,
   schema: z
-    .object(shape)
+    .object({ ...shape, PRODUCTION: z.string().optional() })
     .superRefine((it, context) => {
+      if (
+        it.PRODUCTION?.toLowerCase() === 'true' &&
+        (it as z.infer<typeof own>).WEBHOOK_ALLOW_PRIVATE === 'true'
+      )
+        context.addIssue({ code: 'custom', path: ['WEBHOOK_ALLOW_PRIVATE'], message: privateInProduction })
       for (const channel of channels) channel.check?.(it as never, context)
     })
     .transform((it) => toNotifierConfig(it as z.infer<typeof own>)),

@@ -422,6 +422,8 @@ test('a customer’s contact and notices are exported, and erased without sendin
     { reservationid: sent, status: 'Sent', log: [{ outcome: 'Sent', answer: '250 wren@example.com' }] },
   ])
   const count = kept.body.notices.length
+  const details = { type: 'reservation', cause: 'Staff', note: 'wren, we move.' }
+  await database.sql`update notice set details = ${database.sql.json(details)} where reservationid = ${waiting}`
 
   expect((await ask('DELETE', '/customers/wren')).body).toEqual({ contact: true, notices: count })
   expect((await ask('DELETE', '/customers/wren')).body).toEqual({ contact: false, notices: 0 })
@@ -432,6 +434,8 @@ test('a customer’s contact and notices are exported, and erased without sendin
   expect(text).not.toContain('wren')
   const due = await claimDue(database.sql, 'chat', 9, 1_000)
   expect(due.map((it) => it.reservationid)).toEqual([other])
+  const again = await ask('PATCH', `/notices/${chats[0].noticeid}`, { status: 'Pending' })
+  expect([again.status, again.body.type]).toEqual([409, '/problems/conflict'])
   // The same outcome again finds its notice, and is not sent.
   await database.commit([to(waiting, 'wren')])
   expect((await get('/customers/wren/export')).body.notices).toEqual([])

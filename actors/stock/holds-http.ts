@@ -203,7 +203,9 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
         errors: [{ pointer: '/pickupBy', detail: 'must be in the future' }],
       })
     }
-    const { bookid } = await found(reservationid)
+    const { bookid, userid } = await found(reservationid)
+    // The answer shows the hold, also if nothing changes and so no event says who did it.
+    await audit?.read(c, { action: 'changeHold', subject: userid, detail: reservationid })
     const of = { bookid, reservationid }
     const commandid = await commands.execute(c, scope, change, (id) => ({
       ...commandOf(change, of),

@@ -77,6 +77,6 @@ async function* encoded(lines: AsyncIterable<string>): AsyncGenerator<Uint8Array
 const lineOf = (row: AuditRow): string =>
   `${columns.map((it) => cellOf(it === 'at' ? row.at.toISOString() : (row[it] ?? ''))).join(',')}\r\n`
 
-/** A spreadsheet would run what begins like a formula. */
+/** A spreadsheet would run what begins like a formula. Source: https://owasp.org/www-community/attacks/CSV_Injection */
 const cellOf = (text: string): string =>
-  `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`
+  `"${(/^[=+\-@＝＋－＠\t\r\n]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`

@@ -52,7 +52,7 @@ export class Audit {
     const address = forwardedAddress(headerOf(c, 'x-forwarded-for'), this.#hops, addressOf(c))
     await this.#sql`
       insert into audit (authtype, authid, roles, address, action, subject, detail)
-      values (${who.authtype}, ${who.authid}, ${who.roles.join(' ')}, ${address.slice(0, 64)}, ${action}, ${subject},
+      values (${who.authtype}, ${who.authid}, ${who.roles.join(' ')}, ${address}, ${action}, ${subject},
         ${detail ?? null})`
   }
 }

@@ -4,7 +4,7 @@ import { closePostgres, openPostgres } from '../../streams/postgres.ts'
 /** No session is older than that without being used, so what ended before needs no row. */
 const keptDays = 40
 
-/** Keys are hashes, so that the table names neither a session nor a person. */
+/** Keys are hashes. That of a session leads to nothing; that of a person can be found by trying the ids of all. */
 export type EndedStore = {
   /** @param at seconds since 1970. Of the same key the latest counts. */
   end(key: string, at: number): Promise<void>

@@ -10,8 +10,8 @@ import type { Context } from 'hono'
 import { addressOf, authorizationOf, headerOf } from '../http/node.ts'
 import { Problem } from '../http/problem.ts'
 import type { Access, Caller, Role } from './caller.ts'
-import { forbidden } from './caller.ts'
-import { clientOf, PersonLimits } from './person-limits.ts'
+import { forbidden, whoOf } from './caller.ts'
+import { clientOf, kindOf, PersonLimits } from './person-limits.ts'
 import { invalid, type Tokens } from './tokens.ts'
 
 /** Admits a request or throws. Returns a promise only if the token must be verified first. */
@@ -60,6 +60,8 @@ export class Guard {
 
   /** A token that is not valid counts as none: what is open to anyone needs no issuer. */
   #admitAnyone(c: Context): undefined | Promise<void> {
+    // A credential of the route's own has let the caller in already.
+    if (whoOf(c)) return
     const caller = this.#callerIfAny(c)
     if (caller instanceof Promise)
       return caller.then(
@@ -88,8 +90,6 @@ export class Guard {
 }
 
 const hasAny = (caller: Caller, wanted: readonly Role[]) => caller.roles.some((role) => wanted.includes(role))
-
-const kindOf = (c: Context) => (c.req.method === 'GET' || c.req.method === 'HEAD' ? 'reads' : 'writes')
 
 /** @throws {Problem} 401 when the header is not one bearer token. */
 function tokenOf(c: Context): string | undefined {

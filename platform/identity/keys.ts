@@ -1,10 +1,11 @@
 /**
  * The public keys of an issuer (JWKS), read when a token names a key that is not known.
  *
- * KR1. Known keys never wait: they are read again in the background, and kept while their host is down or slow.
+ * KR1. Known keys are read again in the background, and kept while their host is down or slow. Only if no token came for so long
+ *      that they are older than `keptMs`, the next one waits for a read, at most `readMaxMs`.
  * KR2. A token of an unknown key waits for one read, at most `readMaxMs`. After a failed read others are refused at once, for
  *      `restMs`.
- * KR3. A key that its issuer has removed is forgotten within `refreshMs`, unless its host is down.
+ * KR3. A key that its issuer has removed is forgotten within `keptMs`, unless its host is down.
  */
 import { readFile } from 'node:fs/promises'
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
@@ -13,43 +14,52 @@ import { Unavailable } from '../http/problem.ts'
 /** Leaves time for the answer: a dependency that is down is a 503 within 2 s. */
 const readMaxMs = 1_000
 const restMs = 1_000
-const refreshMs = 10 * 60 * 1_000
+const refreshMs = 4 * 60 * 1_000
+export const keptMs = 5 * 60 * 1_000
 /** Between two reads for tokens of unknown keys, because a stranger can send any number of those. */
 const unknownEveryMs = 1_000
+
+/** `read` reads them before the first token comes, and never rejects. */
+export type Keys = JWTVerifyGetKey & { read?(): Promise<void> }
 
 type Fetch = (url: string, options: RequestInit) => Promise<Response>
 
 /** @throws {Unavailable} when the keys cannot be read. Every other error is a fault of the token. */
-export function keysAt(
-  url: string,
-  fetching: Fetch = fetchAny,
-  now = () => performance.now(),
-): JWTVerifyGetKey {
+export function keysAt(url: string, fetching: Fetch = fetchAny, now = () => performance.now()): Keys {
   let restUntil = 0
-  let refreshAt = now() + refreshMs
+  /** When they were read last, or a failed attempt is to be repeated as if they had been. */
+  let readAt = now()
+  let reading: Promise<void> | undefined
+  const failed = () => {
+    readAt = now() - refreshMs + restMs
+  }
   const keys = createRemoteJWKSet(new URL(url), {
     timeoutDuration: readMaxMs,
     cooldownDuration: unknownEveryMs,
     cacheMaxAge: Number.POSITIVE_INFINITY,
     [customFetch]: async (url, options) => {
       if (now() < restUntil) throw new Error('the last attempt has just failed')
+      readAt = now()
       try {
         const response = await fetching(url, options)
         if (response.status !== 200) throw new Error(`the answer has the status ${response.status}`)
         return response
       } catch (error) {
         restUntil = now() + restMs
+        failed()
         throw error
       }
     },
   })
-  return async (header, token) => {
-    if (keys.jwks() && now() >= refreshAt) {
-      refreshAt = now() + refreshMs
-      keys.reload().catch(() => {
-        refreshAt = now() + restMs
-      })
-    }
+  const readAgain = async () => {
+    await keys.reload().catch(failed)
+    reading = undefined
+  }
+  const keyOf: JWTVerifyGetKey = async (header, token) => {
+    const ageMs = now() - readAt
+    if (keys.jwks() && ageMs >= keptMs) reading ??= readAgain()
+    else if (keys.jwks() && ageMs >= refreshMs) void keys.reload().catch(failed)
+    if (reading) await reading
     try {
       return await keys(header, token)
     } catch (error) {
@@ -57,6 +67,7 @@ export function keysAt(
       throw new Unavailable("The issuer's keys cannot be read.", { cause: error })
     }
   }
+  return Object.assign(keyOf, { read: () => keys.reload().catch(failed) })
 }
 
 const isFaultOfToken = (error: unknown) =>

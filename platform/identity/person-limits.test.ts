@@ -91,3 +91,9 @@ test('only what the proxies in front have added is believed', () => {
   expect(clientOf('1.1.1.1', 2, '9.9.9.9')).toBe('9.9.9.9')
   expect(clientOf(undefined, 1, '9.9.9.9')).toBe('9.9.9.9')
 })
+
+test('an address that no proxy has seen takes no more memory than one', () => {
+  const sent = `${'x'.repeat(15_000)}, ${'1:'.repeat(7_000)}`
+  for (const hops of [1, 2]) expect(clientOf(sent, hops, '203.0.113.1').length).toBeLessThan(65)
+  expect(clientOf('2001:db8:1:2:3:4:5:6', 1, '203.0.113.1')).toBe('2001:db8:1:2')
+})

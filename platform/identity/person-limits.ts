@@ -3,6 +3,7 @@
  * costs its sender, and no other person.
  */
 import { isIPv6 } from 'node:net'
+import type { Context } from 'hono'
 import { TokenBucket } from 'limiter'
 import { Problem } from '../http/problem.ts'
 
@@ -10,6 +11,10 @@ export const writesPerMinute = 30
 export const readsPerMinute = 300
 /** About 300 bytes each. Who was heard of least recently is forgotten first, and begins again. */
 export const personsMax = 10_000
+
+export type Kind = 'reads' | 'writes'
+export const kindOf = ({ req: { method } }: Context): Kind =>
+  method === 'GET' || method === 'HEAD' ? 'reads' : 'writes'
 
 type Buckets = { reads: TokenBucket | undefined; writes: TokenBucket | undefined }
 
@@ -22,7 +27,7 @@ export class PersonLimits {
   }
 
   /** @throws {Problem} 429 when this person has sent too many requests. */
-  take(person: string, kind: 'reads' | 'writes'): void {
+  take(person: string, kind: Kind): void {
     const buckets = this.#bucketsOf(person)
     buckets[kind] ??= bucketOf(kind === 'reads' ? readsPerMinute : writesPerMinute)
     const bucket = buckets[kind]
@@ -65,6 +70,9 @@ export function householdOf(address: string): string {
   return groups.slice(0, 4).join(':')
 }
 
+/** Of IPv6 with a scope. With more hops than there are proxies, a client may send any text. */
+const addressLengthMax = 64
+
 /** @returns the household of the client, by the address that the proxies in front have seen. */
 export const clientOf = (forwardedFor: string | undefined, hops: number, peer: string): string =>
   householdOf(forwardedAddress(forwardedFor, hops, peer))
@@ -76,5 +84,5 @@ export const clientOf = (forwardedFor: string | undefined, hops: number, peer: s
  */
 export function forwardedAddress(forwardedFor: string | undefined, hops: number, peer: string): string {
   const given = hops === 0 ? undefined : forwardedFor?.split(',').at(-hops)?.trim()
-  return given || peer
+  return (given || peer).slice(0, addressLengthMax)
 }

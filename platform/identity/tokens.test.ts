@@ -194,6 +194,15 @@ describe('the keys', () => {
     expect(tokens.verify(first)).not.toBeInstanceOf(Promise)
   })
 
+  test('are read at the start, so that the first token is verified while their host is down', async () => {
+    await using its = await TestIssuer.start()
+    const tokens = tokensOf(its)
+    await tokens.readKeys()
+    its.answer = (response) => response.writeHead(500).end()
+    expect(await tokens.verify(await its.token({ userid: 'mina' }))).toMatchObject({ userid: 'mina' })
+    await tokensOf(its).readKeys()
+  })
+
   test('may be rotated: the old one is valid while it is served, and the new one at once', async () => {
     await using its = await TestIssuer.start()
     const tokens = tokensOf(its)
@@ -240,7 +249,7 @@ describe('the keys', () => {
     expect(its.reads).toBeLessThanOrEqual(1 + Math.ceil((performance.now() - began) / 1_000))
   })
 
-  test('KR3: are read again after ten minutes, while known ones go on', async () => {
+  test('KR1, KR3: are read again after four minutes, while known ones go on', async () => {
     const clock = { now: 0 }
     let reads = 0
     const keys = keysAt(
@@ -254,12 +263,53 @@ describe('the keys', () => {
     const { kid, alg } = issuer.keys.at(-1)!
     const find = () => keys({ alg, kid }, {} as never)
     await find()
-    clock.now = 599_000
+    clock.now = 239_000
     await find()
     expect(reads).toBe(1)
-    clock.now = 600_000
+    clock.now = 240_000
     await find()
     expect(reads).toBe(2)
+  })
+
+  test('KR3: that were removed are believed by no token, however long none came', async () => {
+    const clock = { now: 0 }
+    await using its = await TestIssuer.start()
+    const { kid, alg } = its.keys[0]!
+    let away = false
+    const keys = keysAt(
+      its.url,
+      async () => {
+        if (away) throw new TypeError('no route')
+        return Response.json(its.jwks)
+      },
+      () => clock.now,
+    )
+    const find = () => keys({ alg, kid }, {} as never)
+    await find()
+    clock.now = 3_600_000
+    away = true
+    await find()
+    clock.now = 7_200_000
+    away = false
+    its.keys.pop()
+    await its.addKey()
+    const found = await Promise.allSettled([find(), find()])
+    expect(found.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  })
+
+  test('TV1: that were removed are not believed for long, whatever the end that a remembered token has', async () => {
+    const clock = { now: Date.now() }
+    await using its = await TestIssuer.start()
+    const monotonic = () => clock.now
+    const tokens = tokensOf(its, { now: monotonic, keysOf: (it) => keysAt(it.keysUrl, undefined, monotonic) })
+    const stolen = await its.token({ userid: 'ops', roles: ['operator'] }, { expiresIn: 86_400 * 365 })
+    await tokens.verify(stolen)
+    its.keys.pop()
+    await its.addKey()
+    clock.now += 299_000
+    expect(await tokens.verify(stolen)).toMatchObject({ userid: 'ops' })
+    clock.now += 301_000
+    expect(await refusal(tokens, stolen)).toMatch(/^401/)
   })
 
   test('may be in a file', async () => {

@@ -1,17 +1,17 @@
 /**
  * Verifies tokens: JWTs of configured issuers, and API tokens.
  *
- * TV1. A token is verified once and remembered until it expires, by its SHA-256. So in a rush a request costs a hash, and
- *      requests with known tokens need no issuer.
+ * TV1. A token is verified once and remembered by its SHA-256, until it expires or its key may have been removed (`keptMs`). So in
+ *      a rush a request costs a hash, and requests with known tokens need no issuer.
  * TV2. The algorithms are those of public keys. A token cannot choose another, and no key is a shared secret.
  */
 import { hash } from 'node:crypto'
-import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { decodeJwt, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { Problem } from '../http/problem.ts'
 import { type ApiToken, findApiToken } from './api-tokens.ts'
 import { type Caller, type Role, roles } from './caller.ts'
-import { keysAt } from './keys.ts'
+import { type Keys, keptMs, keysAt } from './keys.ts'
 
 export type Issuer = {
   /** Its `iss`. */
@@ -27,18 +27,18 @@ export type TokensOptions = {
   rememberedMax?: number
   /** Milliseconds since 1970. */
   now?(): number
-  keysOf?(issuer: Issuer): JWTVerifyGetKey
+  keysOf?(issuer: Issuer): Keys
 }
 
 const algorithms = ['EdDSA', 'ES256', 'RS256']
 /** By how much the clocks of issuer and service may differ, seconds. */
 const toleranceS = 5
 
-type Remembered = { caller: Caller; expiresAt: number }
+type Remembered = { caller: Caller; until: number }
 
 export class Tokens {
   readonly #options: TokensOptions
-  readonly #keys: Map<string, JWTVerifyGetKey>
+  readonly #keys: Map<string, Keys>
   readonly #now: () => number
   readonly #remembered = new Map<string, Remembered>()
 
@@ -49,6 +49,11 @@ export class Tokens {
     this.#keys = new Map(issuers.map((it) => [it.name, keysOf(it)]))
   }
 
+  /** Reads the keys of all issuers, so that the first token does not depend on them. Never rejects. */
+  async readKeys(): Promise<void> {
+    await Promise.all([...this.#keys.values()].map((it) => it.read?.()))
+  }
+
   /**
    * @returns the caller, at once if the token is remembered.
    * @throws {Problem} 401 when the token is not valid, 503 when that cannot be found out. It may also reject with these.
@@ -56,7 +61,7 @@ export class Tokens {
   verify(token: string): Caller | Promise<Caller> {
     const key = hash('sha256', token, 'base64')
     const known = this.#remembered.get(key)
-    if (known !== undefined && this.#now() < known.expiresAt) return known.caller
+    if (known !== undefined && this.#now() < known.until) return known.caller
     const program = findApiToken(this.#options.apiTokens, Buffer.from(key, 'base64'))
     return program ?? this.#verifyJwt(token, key)
   }
@@ -77,7 +82,7 @@ export class Tokens {
       })
       const expiresAt = (payload.exp! + toleranceS) * 1_000
       const caller = { ...callerOf(payload), expiresAt }
-      this.#remember(key, { caller, expiresAt })
+      this.#remember(key, { caller, until: Math.min(expiresAt, this.#now() + keptMs) })
       return caller
     } catch (error) {
       throw error instanceof errors.JOSEError ? invalid(faultOf(error), error) : error

@@ -155,7 +155,16 @@ describe('a login', () => {
   })
 
   test('leads back to these pages alone', async () => {
-    const foreign = ['//evil.example', '/\\evil.example', 'https://evil.example/x', 'javascript:alert(1)']
+    const foreign = [
+      '//evil.example',
+      '/\\evil.example',
+      '/.//evil.example',
+      'https://evil.example/x',
+      'javascript:alert(1)',
+      'blob:https://evil.example/x',
+      'x:https://evil.example/x',
+      'https://[',
+    ]
     for (const to of foreign) {
       const page = await stage().window({ allowed: /404/ })
       await page.goto(`/login?to=${encodeURIComponent(to)}`)

@@ -5,7 +5,7 @@ import { contextStorage, tryGetContext } from 'hono/context-storage'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { addressOf, headerOf } from '../../platform/http/node.ts'
 import { type EndedStore, openEndedStore } from '../../platform/identity/ended-store.ts'
-import { forwardedAddress } from '../../platform/identity/person-limits.ts'
+import { clientOf, forwardedAddress, kindOf, PersonLimits } from '../../platform/identity/person-limits.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Credentials } from '../apis/call.ts'
 import { toWho } from '../who.ts'
@@ -35,6 +35,7 @@ export class Login {
   /** Browsers reach the pages over https alone. */
   readonly #secure: boolean
   readonly #hops: number
+  readonly #limits = new PersonLimits()
 
   constructor(settings: LoginSettings, log: Log) {
     this.provider = new Provider(settings)
@@ -68,6 +69,18 @@ export class Login {
   async goesOn({ var: { session } }: Context): Promise<boolean> {
     if (session === undefined) return false
     return expiryOf(session) > Date.now() / 1_000 && !(await this.ended.isEnded(session))
+  }
+
+  /**
+   * Counts a request of a page, as the services count the calls: staff have no limit. What everyone may see, the pages ask for as
+   * themselves, without a limit there.
+   * @throws {Problem} 429
+   */
+  limit(c: Context): void {
+    const { session } = c.var
+    if (session?.roles.some((role) => role !== 'customer')) return
+    const client = () => clientOf(headerOf(c, 'x-forwarded-for'), this.#hops, addressOf(c))
+    this.#limits.take(session?.userid ?? `from ${client()}`, kindOf(c))
   }
 
   /** Remembers that the person is still there. Not for what a page does by itself. */

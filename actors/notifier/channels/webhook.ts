@@ -23,7 +23,9 @@ export const webhook = defineChannel({
     ...signingSettings,
     WEBHOOK_ALLOW_PRIVATE: oneOf('true', 'false')
       .default('false')
-      .describe('Allow webhooks with `http` and private addresses. For development and tests'),
+      .describe(
+        'Allow webhooks with `http` and private addresses. For development and tests; refused with `PRODUCTION=true`',
+      ),
   },
   open: ({ WEBHOOK_SECRETS: secrets, WEBHOOK_ALLOW_PRIVATE }, { now, limits }) =>
     webhookChannel({ secrets, allowPrivate: WEBHOOK_ALLOW_PRIVATE === 'true', now, ...limits }),

@@ -31,7 +31,7 @@ export async function eraseSomeNotices(sql: Sql, userid: string): Promise<number
     ), unanswered as (
       update attempt a set error = null, answer = null from chosen c where a.seq = c.seq
     ), erased as (
-      update notice n set userid = '', last_error = null, traceparent = null,
+      update notice n set userid = '', last_error = null, traceparent = null, details = n.details - 'note',
         status = case when w.seq is null then n.status else 'suppressed' end,
         superseded_at = case when w.seq is null then n.superseded_at else clock_timestamp() end
       from chosen c left join waiting w on w.seq = c.seq where n.seq = c.seq

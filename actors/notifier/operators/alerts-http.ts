@@ -13,6 +13,7 @@ import { reply } from '../../../platform/http/reply.ts'
 import { createRoute } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
+import type { Caller } from '../../../platform/identity/caller.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import type { Print, PrintedNotice } from '../console.ts'
 import * as examples from '../examples.ts'
@@ -186,6 +187,7 @@ export function mountAlerts({ app, sql, reads, routing, alertToken, print, wake 
   // Before the body is read, so that an unauthorized client learns nothing about it.
   app.on('POST', '/alerts', async (c, next) => {
     authorize(c.req.header('authorization'), alertToken)
+    if (app.guarded) c.set('who', alertmanager)
     await next()
   })
 
@@ -237,6 +239,14 @@ const lineOf = (noticeid: string, details: AlertDetails): PrintedNotice => ({
   traceparent: null,
   details,
 })
+
+/** A program, which has no limit of requests: Alertmanager does not repeat what was answered with 429. */
+const alertmanager: Caller = {
+  authtype: 'service_account',
+  authid: 'alertmanager',
+  userid: undefined,
+  roles: ['service'],
+}
 
 const tokenLengthMax = 4_096
 

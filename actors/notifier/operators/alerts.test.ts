@@ -2,6 +2,9 @@ import pino from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type App, createApp } from '../../../platform/http/app.ts'
 import { Reads } from '../../../platform/http/reads.ts'
+import { Guard } from '../../../platform/identity/guard.ts'
+import { writesPerMinute } from '../../../platform/identity/person-limits.ts'
+import { Tokens } from '../../../platform/identity/tokens.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import type { ChannelName } from '../channels/all.ts'
 import type { PrintedNotice } from '../console.ts'
@@ -29,10 +32,10 @@ beforeEach(async () => {
 afterAll(() => database[Symbol.asyncDispose]())
 
 /** A new notifier, without memory of earlier alerts. */
-function start(its: string | undefined = token): App {
+function start(its: string | undefined = token, guard?: Guard): App {
   const log = pino({ level: 'silent' })
   metrics = createMetrics('notifier')
-  const app = createApp({ service: 'notifier', title: '', description: '', log, metrics })
+  const app = createApp({ service: 'notifier', title: '', description: '', log, metrics, guard })
   mountAlerts({
     app,
     sql: database.sql,
@@ -291,6 +294,12 @@ test('what Grafana posts is accepted', async () => {
   }
   expect(await post([], { body })).toMatchObject({ status: 200, body: { news: 1 } })
   expect((await post([], { body })).body).toEqual({ news: 0 })
+})
+
+test('Alertmanager has no limit of requests where callers have one: what it could not post would be lost', async () => {
+  const tokens = new Tokens({ issuers: [], audience: '', apiTokens: [] })
+  const app = start(token, new Guard({ tokens, forwardedHops: 0 }))
+  for (let i = 0; i < writesPerMinute * 2; i++) expect((await post([firing], { app })).status).toBe(200)
 })
 
 test('a wrong token is counted, so that guessing becomes visible', async () => {

@@ -78,14 +78,14 @@ function statusIs(sql: Sql, status: Status): Fragment {
 
 /**
  * Queues a failed or suppressed notice again, with as much time as a new one.
- * @returns false if it is neither.
+ * @returns false if it is neither, or its customer was erased.
  */
 export async function retryNotice(sql: Sql, noticeid: string, channel: ChannelName): Promise<boolean> {
   const rows = await sql`
     with queued as (
       insert into undelivered (seq, channel, due_at, attempts)
       select seq, ${channel}, clock_timestamp(), attempts from notice
-      where noticeid = ${noticeid} and status in ('failed', 'suppressed')
+      where noticeid = ${noticeid} and status in ('failed', 'suppressed') and userid is distinct from ''
       on conflict (seq) do update set channel = excluded.channel, due_at = excluded.due_at, refused = null
       where undelivered.due_at = 'infinity'
       returning seq
