@@ -41,6 +41,18 @@ export function receiving(stage: () => Stage): void {
       expect(await figuresOf(isbn)).toMatchObject({ qty: 1, title: '소년이 온다', author: '한강', isbn })
     })
 
+    test('a scan that meets the form of a new book does not become its title', async () => {
+      const [isbn, next] = [freshIsbn(), freshIsbn()]
+      await receive(next, 1, { isbn: next })
+      const page = await windowOf('stock-manager', { allowed: /422/ })
+      await page.goto('/receive')
+      await scan(page, isbn)
+      await said(page, `${isbn} is new`)
+      await scan(page, next)
+      await page.getByRole('alert').filter({ hasText: 'Enter the title, not an ISBN.' }).waitFor()
+      expect((await stage().system.stock.get(`/stocks/${isbn}`)).status).toBe(404)
+    })
+
     test('an ISBN finds its book under another number; of two the right one is chosen', async () => {
       const isbn = freshIsbn()
       const [first, second] = [fresh('book'), fresh('book')]
