@@ -45,6 +45,9 @@ export const en = {
       'The stock service cannot be reached right now. You can reserve; the answer comes when it is back.',
     notifier: 'The notification service cannot be reached right now. Reservations are not affected.',
   },
+  /** Shown by a page that gets no answer. */
+  unanswered:
+    'The server cannot be reached right now. This page may be out of date, and what you sent last may not have arrived. Send it again: nothing is done twice.',
   /** Shown on the page after it was done. */
   said: {
     canceled: 'The reservation is canceled.',
