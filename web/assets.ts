@@ -19,6 +19,7 @@ export async function readAssets(): Promise<Assets> {
       packaged('htmx.org/dist/htmx.min.js'),
       packaged('htmx.org/dist/ext/hx-sse.min.js'),
       own('answers.js'),
+      own('scans.js'),
       own('print.js'),
     ),
     own('icon.svg'),

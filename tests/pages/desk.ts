@@ -1,4 +1,5 @@
 /** The desk: copies are handed over, reservations canceled, customers blocked. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { codeOf } from '../../web/code.ts'
 import { eventually } from '../doubles/eventually.ts'
@@ -46,6 +47,25 @@ export function desk(stage: () => Stage): void {
       await press(page, 'Handed over: Momo')
       await becomes(hers, 'Collected')
       expect((await becomes(other, 'Ready')).status).toBe('Ready')
+    })
+
+    test('answers the last of several scans, however fast', async () => {
+      const { bookid, title, isbn } = await newBook('Fast')
+      const ann = `ann-${bookid}`
+      await ready(bookid, ann)
+      const page = await open()
+      await page.goto('/desk')
+      await page.route('**/desk?*', async (route) => {
+        await sleep(300)
+        await route.continue()
+      })
+      await expect.poll(() => isFocused(page, '#scanned')).toBe(true)
+      for (const text of [`ben-${bookid}`, ann, isbn]) {
+        await page.keyboard.type(text)
+        await page.keyboard.press('Enter')
+      }
+      await says(page, `${title}: for ${ann}`)
+      expect(await isFocused(page, '#card')).toBe(true)
     })
 
     test('says that a hold has expired meanwhile', async () => {
