@@ -149,6 +149,25 @@ export function desk(stage: () => Stage): void {
     await work.getByRole('heading', { name: 'This page is for others' }).waitFor()
   })
 
+  test('what was entered is kept while a service is down', { timeout: 60_000 }, async () => {
+    const page = await open({ allowed: /503/ })
+    await page.goto('/desk?scan=ann-kept')
+    await page.getByText('Block this customer').click()
+    await page.getByLabel('Reason').fill('Keeps copies')
+    const [reservation] = counter.system.processes.reservation
+    reservation!.pause()
+    try {
+      await page.getByRole('button', { name: 'Block', exact: true }).click()
+      await says(page, 'This cannot be done right now.')
+      expect(await page.getByRole('alert').locator('p').count()).toBe(1)
+      expect(await page.getByLabel('Reason').inputValue()).toBe('Keeps copies')
+    } finally {
+      reservation!.resume()
+    }
+    await page.getByRole('button', { name: 'Block', exact: true }).click()
+    await says(page, 'ann-kept is blocked.')
+  })
+
   test('without stock, the desk says so and still shows the customer', async () => {
     const { bookid } = await newBook('Down')
     const it = await ready(bookid, `ann-${bookid}`)

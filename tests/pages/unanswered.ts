@@ -35,6 +35,24 @@ export function unanswered(stage: () => Stage): void {
     expect(await notice(staff).count()).toBe(0)
   })
 
+  test('a form that met a service that was down is sent again as it was', { timeout: 60_000 }, async () => {
+    const as = { userid: fresh('mina'), role: 'customer' }
+    const page = await stage().window({ as, javaScriptEnabled: false, allowed: /503/ })
+    await page.goto('/me/settings')
+    await page.getByRole('textbox', { name: 'E-mail' }).fill('mina@example.com')
+    const [notifier] = stage().system.processes.notifier
+    notifier!.pause()
+    try {
+      await page.getByRole('button', { name: 'Save' }).click()
+      await page.getByText('What you entered is not lost').waitFor()
+    } finally {
+      notifier!.resume()
+    }
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await page.getByRole('status').getByText('Your settings are saved.').waitFor()
+    expect(await page.getByRole('textbox', { name: 'E-mail' }).inputValue()).toBe('mina@example.com')
+  })
+
   test('a live page whose stream does not begin, or a proxy that answers instead, is connected later', async () => {
     const [bookid, userid] = [fresh('book'), fresh('mina')]
     await receive(bookid, 1)

@@ -52,6 +52,8 @@ export const inPlace = (): Html => html` hx-boost="${boost}" hx-sync="#answer:qu
 
 export function showWork(visit: Visit, work: Work, status: 200 | 409 | 422 | 503 = 200): Reply {
   const { title, answer, content, parts = [], missing = missingOf(parts) } = work
+  // The form can be sent again as it is, with all that was entered.
+  if (status === 422 || status === 503) visit.c.header('HX-Reswap', 'none')
   const main = html`<h1>${title}</h1>
 ${scanForm(visit, work)}
 <div id="answer" role="status">${answer ? said(answer) : ''}</div>

@@ -74,7 +74,7 @@ export const en = {
     notFound: 'Page not found',
     notFoundText: 'There is nothing at this address.',
     down: 'Try again in a moment',
-    downForm: 'Load this page again to send the form once more. Nothing is done twice.',
+    downForm: 'What you entered is not lost: send it again. Nothing is done twice.',
     unexpected: 'Something went wrong',
     unexpectedText: 'The fault is logged. Go back and try again; nothing is done twice.',
     login: 'The pages cannot do this here',
