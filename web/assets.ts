@@ -18,6 +18,8 @@ export async function readAssets(): Promise<Assets> {
     joined(
       packaged('htmx.org/dist/htmx.min.js'),
       packaged('htmx.org/dist/ext/hx-sse.min.js'),
+      own('answers.js'),
+      own('scans.js'),
       own('print.js'),
     ),
     own('icon.svg'),

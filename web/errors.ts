@@ -28,12 +28,12 @@ export function sessionOver(visit: Visit, to: string): Reply {
   return explain(visit, 403, login.over, html`<p>${login.overText}</p>${again}`)
 }
 
-export function pageOfError(visit: Visit, error: unknown, log: Log): Reply {
+export async function pageOfError(visit: Visit, error: unknown, log: Log): Promise<Response> {
   const { errors } = visit.words
   if (error instanceof ApiDown) {
     return visit.isPartial
       ? visit.fragment(notices(visit.words, [error.api], true), 503)
-      : visit.show({ title: errors.down, main: down(visit), missing: [error.api] }, 503)
+      : visit.show({ title: errors.down, main: await down(visit), missing: [error.api] }, 503)
   }
   if (error instanceof LoginMissing)
     return explain(visit, 403, errors.login, html`<p>${errors.loginText}</p>`)
@@ -55,11 +55,15 @@ export function pageOfError(visit: Visit, error: unknown, log: Log): Reply {
   return explain(visit, 500, errors.unexpected, html`<p>${errors.unexpectedText}</p>`)
 }
 
-function down({ words, path, c }: Visit): Html {
+async function down(visit: Visit): Promise<Html> {
+  const { words, path, c } = visit
   const again =
     c.req.method === 'GET'
       ? html`<p><a role="button" href="${path}">${words.errors.again}</a></p>`
-      : html`<p>${words.errors.downForm}</p>`
+      : html`<p>${words.errors.downForm}</p>
+<form method="post" action="${path}">${(await visit.fields()).map(
+          ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+        )}<button>${words.errors.again}</button></form>`
   return html`<h1>${words.errors.down}</h1>${again}`
 }
 

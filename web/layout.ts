@@ -55,7 +55,7 @@ export function layout(frame: Frame, { title, main, missing = [], said, refreshS
 <script src="${assets.script.path}" defer></script>
 ${refreshS === undefined ? '' : html`<noscript><meta http-equiv="refresh" content="${refreshS}"></noscript>`}
 </head>
-<body>
+<body data-unanswered="${words.unanswered}">
 <a class="skip" href="#main">${words.skip}</a>
 ${identityBar(frame)}
 ${header(frame)}

@@ -125,6 +125,17 @@ export class Visit implements Frame {
     return { ok: false, faults, given: Object.fromEntries(texts) }
   }
 
+  /** @returns the names and texts of the form that was sent, with its key. */
+  async fields(): Promise<[string, string][]> {
+    const body = await this.c.req.parseBody({ all: true })
+    return Object.entries(body).flatMap(([name, values]) =>
+      [values]
+        .flat()
+        .filter((it) => typeof it === 'string')
+        .map((it): [string, string] => [name, it]),
+    )
+  }
+
   /** @param parts those that the page needs; services that did not answer are named at its top. */
   show(
     shown: Omit<Shown, 'said'> & { parts?: Part<unknown>[] },

@@ -65,6 +65,7 @@ async function prepare(stage: Stage): Promise<void> {
   const { reservation, stock } = system
   await stock.post('/stocks', { bookid: 'long', qty: 1, title: long, author })
   await stock.post('/stocks', { bookid: 'other', qty: 1, title: long, author })
+  await stock.post('/stocks', { bookid: 'B'.repeat(128), qty: 1, title: 'W'.repeat(300), author: long })
   const { userid } = reader
   const { reservationid } = await reserveAndWait(reservation, 'long', userid)
   await stock.patch(`/holds/${reservationid}`, { status: 'Ready' })
@@ -72,6 +73,10 @@ async function prepare(stage: Stage): Promise<void> {
   await reserveAndWait(reservation, 'other', 'another-reader')
   await reserveAndWait(reservation, 'other', userid)
   await reserveAndWait(reservation, 'unheard', userid)
+  // As long as an id can be.
+  const { reservationid: longest } = await reserveAndWait(reservation, 'B'.repeat(128), 'u'.repeat(128))
+  await stock.patch(`/holds/${longest}`, { status: 'Ready' })
+  await reserveAndWait(reservation, 'other', 'u'.repeat(128))
   await stock.post('/purchases', { bookid: 'long', qty: 2 })
   await eventually(async () => (await reservation.get('/books/long')).status === 200)
   const fields = ['cloudevents', JSON.stringify([{ type: 'ReserveCopy', data: { userid: long } }])]

@@ -1,4 +1,5 @@
 /** The desk: copies are handed over, reservations canceled, customers blocked. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { codeOf } from '../../web/code.ts'
 import { eventually } from '../doubles/eventually.ts'
@@ -46,6 +47,25 @@ export function desk(stage: () => Stage): void {
       await press(page, 'Handed over: Momo')
       await becomes(hers, 'Collected')
       expect((await becomes(other, 'Ready')).status).toBe('Ready')
+    })
+
+    test('answers the last of several scans, however fast', async () => {
+      const { bookid, title, isbn } = await newBook('Fast')
+      const ann = `ann-${bookid}`
+      await ready(bookid, ann)
+      const page = await open()
+      await page.goto('/desk')
+      await page.route('**/desk?*', async (route) => {
+        await sleep(300)
+        await route.continue()
+      })
+      await expect.poll(() => isFocused(page, '#scanned')).toBe(true)
+      for (const text of [`ben-${bookid}`, ann, isbn]) {
+        await page.keyboard.type(text)
+        await page.keyboard.press('Enter')
+      }
+      await says(page, `${title}: for ${ann}`)
+      expect(await isFocused(page, '#card')).toBe(true)
     })
 
     test('says that a hold has expired meanwhile', async () => {
@@ -127,6 +147,25 @@ export function desk(stage: () => Stage): void {
     await work.keyboard.type('ann')
     await work.keyboard.press('Enter')
     await work.getByRole('heading', { name: 'This page is for others' }).waitFor()
+  })
+
+  test('what was entered is kept while a service is down', { timeout: 60_000 }, async () => {
+    const page = await open({ allowed: /503/ })
+    await page.goto('/desk?scan=ann-kept')
+    await page.getByText('Block this customer').click()
+    await page.getByLabel('Reason').fill('Keeps copies')
+    const [reservation] = counter.system.processes.reservation
+    reservation!.pause()
+    try {
+      await page.getByRole('button', { name: 'Block', exact: true }).click()
+      await says(page, 'This cannot be done right now.')
+      expect(await page.getByRole('alert').locator('p').count()).toBe(1)
+      expect(await page.getByLabel('Reason').inputValue()).toBe('Keeps copies')
+    } finally {
+      reservation!.resume()
+    }
+    await page.getByRole('button', { name: 'Block', exact: true }).click()
+    await says(page, 'ann-kept is blocked.')
   })
 
   test('without stock, the desk says so and still shows the customer', async () => {

@@ -5,10 +5,12 @@ import { delivery, unusualDeliveries } from './delivery.ts'
 import { desk } from './desk.ts'
 import { keeping } from './keeping.ts'
 import { letters, redriving } from './letters.ts'
+import { manyReservations } from './many.ts'
 import { operators } from './operators.ts'
 import { receiving } from './receiving.ts'
 import { shelves } from './shelves.ts'
 import { useStage } from './stage.ts'
+import { unanswered } from './unanswered.ts'
 
 const stage = useStage()
 
@@ -22,4 +24,6 @@ keeping(stage)
 redriving(stage, false)
 letters(stage)
 operators(stage)
+unanswered(stage)
+manyReservations(stage)
 accessibility(stage)

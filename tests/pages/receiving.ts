@@ -1,4 +1,5 @@
 /** Copies are received at `/receive`, by scanner and keyboard. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { codeOf } from '../../web/code.ts'
 import { eventually } from '../doubles/eventually.ts'
@@ -39,6 +40,47 @@ export function receiving(stage: () => Stage): void {
       await said(page, '소년이 온다: 1 copy received')
       expect(await focused(page)).toBe('scan')
       expect(await figuresOf(isbn)).toMatchObject({ qty: 1, title: '소년이 온다', author: '한강', isbn })
+    })
+
+    test('a scan that meets the form of a new book does not become its title', async () => {
+      const [isbn, next] = [freshIsbn(), freshIsbn()]
+      await receive(next, 1, { isbn: next })
+      const page = await windowOf('stock-manager', { allowed: /422/ })
+      await page.goto('/receive')
+      await scan(page, isbn)
+      await said(page, `${isbn} is new`)
+      await scan(page, next)
+      await page.getByRole('alert').filter({ hasText: 'Enter the title, not an ISBN.' }).waitFor()
+      expect((await stage().system.stock.get(`/stocks/${isbn}`)).status).toBe(404)
+    })
+
+    test('scans that come before the answer to the last one are received, each once', async () => {
+      const [first, second] = [freshIsbn(), freshIsbn()]
+      for (const isbn of [first, second]) await receive(isbn, 1, { isbn, title: `Volume ${isbn}` })
+      const page = await windowOf('stock-manager')
+      await page.goto('/receive')
+      await page.route('**/receive', async (route) => {
+        await sleep(300)
+        await route.continue()
+      })
+      for (const isbn of [first, second, second]) await scan(page, isbn)
+      // The same scan, sent once more.
+      await page.keyboard.press('Enter')
+      await page
+        .getByRole('main')
+        .filter({ hasText: `Volume ${second}` })
+        .getByText('Now 3 copies')
+        .waitFor()
+      await scan(page, first)
+      await page.keyboard.insertText(second.slice(0, 6))
+      await said(page, `Volume ${first}: 1 copy received`)
+      await scan(page, second.slice(6))
+      await page
+        .getByRole('main')
+        .filter({ hasText: `Volume ${second}` })
+        .getByText('Now 4 copies')
+        .waitFor()
+      expect([await figuresOf(first), await figuresOf(second)]).toMatchObject([{ qty: 3 }, { qty: 4 }])
     })
 
     test('an ISBN finds its book under another number; of two the right one is chosen', async () => {

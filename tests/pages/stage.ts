@@ -98,7 +98,7 @@ async function startStage(): Promise<Stage> {
       RULES: 'library',
       CLOSED_WEEKDAYS: 'none',
       PICKUP_GRACE_MS: '0',
-      ACTIVE_MAX: '100',
+      ACTIVE_MAX: '150',
       ALERT_TOKEN: alertToken,
     },
   })

@@ -51,7 +51,7 @@ export function showCopies(visit: Visit, copies: Copy[]): Html | '' {
     [
       { name: work.book, cell: (it) => named(visit, it) },
       { name: work.code, cell: (it) => html`<a href="/desk?scan=${it.reservationid}">${code(it)}</a>` },
-      { name: work.customer, cell: ({ userid }) => userid },
+      { name: work.customer, cell: ({ userid }) => html`<span class="person">${userid}</span>` },
       { name: work.until, cell: (it) => (it.isReady ? until(visit, it) : desk.notOnShelf) },
     ],
     copies,

@@ -39,18 +39,21 @@ export type Work = {
   missing?: ServiceName[]
 }
 
+/** The element stays, so that of two requests each finds the place of its answer. */
 const boost = [
   'target:"#work"',
-  'select:"#work"',
-  'swap:"outerHTML show:none"',
+  'select:"#work > *"',
+  'swap:"innerHTML show:none"',
   'selectOOB:"#scan,#answer:innerHTML,#notices"',
 ].join(' ')
 
-/** An attribute of every form here: its answer is exchanged in place. */
-export const inPlace = (): Html => html` hx-boost="${boost}"`
+/** Attributes of every form here: its answer is exchanged in place, after those to earlier requests. */
+export const inPlace = (): Html => html` hx-boost="${boost}" hx-sync="#answer:queue all"`
 
 export function showWork(visit: Visit, work: Work, status: 200 | 409 | 422 | 503 = 200): Reply {
   const { title, answer, content, parts = [], missing = missingOf(parts) } = work
+  // The form can be sent again as it is, with all that was entered.
+  if (status === 422 || status === 503) visit.c.header('HX-Reswap', 'none')
   const main = html`<h1>${title}</h1>
 ${scanForm(visit, work)}
 <div id="answer" role="status">${answer ? said(answer) : ''}</div>

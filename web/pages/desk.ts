@@ -167,7 +167,9 @@ async function show(visit: Visit, asked: Asked, refused?: Refused): Promise<Resp
         : copies.length > 0
           ? html`${showCopies(visit, copies)}`
           : html``,
-    missing: [...missingOf([...parts, ...(customer?.parts ?? [])]), ...(refused?.missing ?? [])],
+    missing: [
+      ...new Set([...missingOf([...parts, ...(customer?.parts ?? [])]), ...(refused?.missing ?? [])]),
+    ],
   }
   return showWork(visit, work, refused?.status)
 }

@@ -35,11 +35,12 @@ export function mountMine(routes: PageRoutes): void {
   routes.get('/me', 'known', async (visit, { userid }) => {
     const after = visit.query('after')
     const [active, newest] = await Promise.all([
-      part(activeOf(apis, userid)),
+      part(after === undefined ? activeOf(apis, userid) : Promise.resolve([])),
       part(apis.reservation.reservations({ userid, limit: perPage, ...(after && { after }) })),
     ])
     const page = newest.ok && newest.value.ok ? newest.value.body : { items: [], after: undefined }
-    const current = active.ok ? active.value : []
+    // The first page begins with the active ones; those after it are the list as it is, however many are active.
+    const current = after === undefined ? (active.ok ? active.value : []) : page.items.filter(isActive)
     const past = page.items.filter((it) => !isActive(it))
     const named = await titles.of([...current, ...past].map(({ bookid }) => bookid))
     const { mine } = visit.words
@@ -53,7 +54,7 @@ ${current.length === 0 ? '' : liveRegion('/me/stream')}
 ${
   current.length > 0
     ? rows(current)
-    : active.ok
+    : active.ok && after === undefined
       ? html`<p class="empty">${mine.none} <a href="/">${mine.find}</a></p>`
       : ''
 }

@@ -54,7 +54,7 @@ function scanForm({ words: { receive } }: Visit, hasFocus: boolean, isPartial = 
   }>
 ${keyField()}
 <div><label for="scan">${receive.scan}</label>
-<input id="scan" name="scan" maxlength="200" required spellcheck="false" autocapitalize="off"${
+<input id="scan" name="scan" maxlength="200" required spellcheck="false" autocapitalize="off" enterkeyhint="go"${
     hasFocus ? html` autofocus` : ''
   }></div>
 <div class="count">${qtyField(receive.qty, 'scan-qty', '1')}</div>
@@ -62,8 +62,8 @@ ${keyField()}
 </form>`
 }
 
-/** With scripts, in place: the answer brings a new field, with the focus. */
-const posting = (path: string): Html => html` hx-post="${path}" hx-target="#more"`
+/** With scripts, in place and in turn: the answer brings a new field, with the focus. */
+const posting = (path: string): Html => html` hx-post="${path}" hx-target="#more" hx-sync="#more:queue all"`
 
 const qtyField = (label: string, id: string, value: string): Html =>
   html`<label for="${id}">${label}</label>

@@ -14,6 +14,8 @@ import { type Answer, showReceive } from './receive-view.ts'
 
 const qty = z.coerce.number().int().min(1).max(copiesMax)
 const text = z.string().trim().max(500)
+/** A scan meant for the other field would become the title of a book. */
+const title = text.min(1).refine((it) => !/^[\d\s-]{8,}X?$/i.test(it))
 const optional = text.transform((it) => it || undefined).optional()
 
 const scanSchema = keySchema.extend({ scan: text.min(1), qty })
@@ -22,7 +24,7 @@ const bookSchema = keySchema.extend({
   qty,
   purchaseid: optional,
   /** Of a new book. */
-  title: text.min(1).optional(),
+  title: title.optional(),
   author: optional,
   isbn: optional,
 })

@@ -38,7 +38,7 @@ export const enStock = {
     isbn: 'ISBN',
     submitNew: 'Receive the new book',
     faults: {
-      title: 'Enter the title.',
+      title: 'Enter the title, not an ISBN.',
       qty: 'Enter a whole number of copies.',
       author: 'The author is too long.',
       isbn: 'The ISBN is too long.',

@@ -45,6 +45,9 @@ export const en = {
       'The stock service cannot be reached right now. You can reserve; the answer comes when it is back.',
     notifier: 'The notification service cannot be reached right now. Reservations are not affected.',
   },
+  /** Shown by a page that gets no answer. */
+  unanswered:
+    'The server cannot be reached right now. This page may be out of date, and what you sent last may not have arrived. Send it again: nothing is done twice.',
   /** Shown on the page after it was done. */
   said: {
     canceled: 'The reservation is canceled.',
@@ -71,7 +74,7 @@ export const en = {
     notFound: 'Page not found',
     notFoundText: 'There is nothing at this address.',
     down: 'Try again in a moment',
-    downForm: 'Load this page again to send the form once more. Nothing is done twice.',
+    downForm: 'What you entered is not lost: send it again. Nothing is done twice.',
     unexpected: 'Something went wrong',
     unexpectedText: 'The fault is logged. Go back and try again; nothing is done twice.',
     login: 'The pages cannot do this here',

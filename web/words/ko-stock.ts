@@ -36,7 +36,7 @@ export const koStock: typeof enStock = {
     isbn: 'ISBN',
     submitNew: '새 도서로 입고',
     faults: {
-      title: '제목을 입력해 주세요.',
+      title: 'ISBN이 아니라 제목을 입력해 주세요.',
       qty: '권수를 숫자로 입력해 주세요.',
       author: '지은이가 너무 깁니다.',
       isbn: 'ISBN이 너무 깁니다.',
