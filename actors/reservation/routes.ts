@@ -1,0 +1,143 @@
+/** The calls about reservations, as their document describes them. */
+import { z } from '@hono/zod-openapi'
+import { idempotencyHeader } from '../../platform/http/idempotency.ts'
+import { pageQuery } from '../../platform/http/paging.ts'
+import { problemResponses } from '../../platform/http/problem.ts'
+import { createRoute } from '../../platform/http/route.ts'
+import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { idSchema } from '../messages.ts'
+import * as examples from './examples.ts'
+import { statuses } from './reservation.ts'
+import {
+  cancellationSchema,
+  customerEventSchema,
+  eventSchema,
+  newReservationSchema,
+  reservationSchema,
+} from './resource.ts'
+
+const params = z.object({ reservationid: z.uuid() })
+
+export const create = (guarded: boolean) =>
+  createRoute({
+    method: 'post',
+    path: '/reservations',
+    operationId: 'reserve',
+    summary: 'Reserve one copy of a book',
+    description:
+      'The reservation is accepted immediately, even if stock is down, and decided shortly after. With `Prefer: wait=N` (seconds, at most 30) the response is held until the reservation is decided. Beyond the customer’s limit, and while they are blocked, the reservation fails at once, with its reason.',
+    tags: ['reservations'],
+    access: ['customer', 'stock-manager', 'service'],
+    request: {
+      headers: z.object({
+        'idempotency-key': idempotencyHeader,
+        prefer: z.string().optional().openapi({ example: 'wait=5' }),
+      }),
+      body: jsonBody(newReservationSchema(guarded), examples.newReservation),
+    },
+    responses: {
+      201: {
+        ...jsonAnswer(reservationSchema, 'The reservation is accepted', examples.reservation),
+        headers: z.object({ location: z.string(), 'preference-applied': z.string().optional() }),
+      },
+      ...problemResponses(422),
+    },
+  })
+
+export const list = createRoute({
+  method: 'get',
+  path: '/reservations',
+  operationId: 'listReservations',
+  summary: 'List reservations',
+  tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
+  request: {
+    query: z.object({
+      ...pageQuery,
+      userid: idSchema.optional(),
+      bookid: idSchema.optional(),
+      status: z.enum(statuses).optional(),
+    }),
+  },
+  responses: {
+    200: pageAnswer({
+      as: 'ReservationPage',
+      name: 'reservations',
+      item: reservationSchema,
+      description: 'A page, newest first',
+      example: examples.reservation,
+      path: '/reservations',
+    }),
+  },
+})
+
+export const get = createRoute({
+  method: 'get',
+  path: '/reservations/{reservationid}',
+  operationId: 'getReservation',
+  summary: 'Get a reservation',
+  tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
+  request: { params },
+  responses: {
+    200: jsonAnswer(reservationSchema, 'The reservation', examples.reservation),
+    ...problemResponses(404),
+  },
+})
+
+export const cancel = createRoute({
+  method: 'patch',
+  path: '/reservations/{reservationid}',
+  operationId: 'cancelReservation',
+  summary: 'Cancel a reservation',
+  description:
+    'A reservation can be canceled until it failed, its hold expired, or its copy was handed over. Canceling a reservation again has no further effect.',
+  tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'service'],
+  request: { params, body: jsonBody(cancellationSchema, examples.cancellation) },
+  responses: {
+    200: jsonAnswer(reservationSchema, 'The canceled reservation', examples.canceled),
+    ...problemResponses(404, 409),
+  },
+})
+
+export const events = createRoute({
+  method: 'get',
+  path: '/reservations/{reservationid}/events',
+  operationId: 'followReservation',
+  summary: 'Follow a reservation',
+  description:
+    'Server-Sent Events: the current status, then each change until the status is final. While the reservation waits, its position is sent too, at most once a minute.',
+  tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
+  request: { params, headers: z.object({ 'last-event-id': z.string().optional() }) },
+  responses: {
+    200: {
+      description: 'A stream of `status` and `position` events',
+      headers: z.object({ 'x-accel-buffering': z.literal('no') }),
+      content: { 'text/event-stream': { schema: eventSchema, example: examples.event } },
+    },
+    204: { description: 'The event named by `Last-Event-ID` was the final one' },
+    ...problemResponses(404),
+  },
+})
+
+export const eventsOfCustomer = createRoute({
+  method: 'get',
+  path: '/reservations/events',
+  operationId: 'followReservations',
+  summary: 'Follow all active reservations of a customer',
+  description:
+    'Server-Sent Events as of a single reservation, for those of the customer that are active when the stream begins, at most the newest 100. It ends when all are final. A client that reconnects starts again, whatever `Last-Event-ID` it sends: with the current status of those that are active by then. One that ended meanwhile is not among them and can be read by itself, and one that was made meanwhile is.',
+  tags: ['reservations'],
+  access: ['customer', 'stock-manager', 'operator', 'service'],
+  request: { query: z.object({ userid: idSchema }) },
+  responses: {
+    200: {
+      description: 'A stream of `status` and `position` events',
+      headers: z.object({ 'x-accel-buffering': z.literal('no') }),
+      content: { 'text/event-stream': { schema: customerEventSchema, example: examples.customerEvent } },
+    },
+    204: { description: 'No reservation of the customer is active, so there is nothing to reconnect for' },
+  },
+})
