@@ -1,6 +1,7 @@
 /** The settings of the pages. Those that the services have too are described in `platform/config.ts`. */
 import { z } from 'zod'
-import { schema, settingsIn, toSettings } from '../platform/config.ts'
+import { schema, toSettings } from '../platform/config.ts'
+import { settingsIn } from '../platform/environment.ts'
 import { baseUrl } from '../platform/setting.ts'
 import { loginFaults, loginSettings, toLogin } from './identity/settings.ts'
 
