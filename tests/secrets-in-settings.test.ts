@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { Redis } from 'ioredis'
 import { expect, inject, test } from 'vitest'
 import { compileCache } from '../deploy/local/service.ts'
+import { processNames } from '../platform/config.ts'
 import { eventually } from './doubles/eventually.ts'
 import { OwnServer } from './doubles/own-server.ts'
 import { startOwnSystem } from './harness/system.ts'
@@ -69,9 +70,9 @@ function run(command: string, settings: Record<string, string>) {
     PATH: process.env.PATH,
     ...compileCache,
     PORT: '0',
-    RESERVATION_PORT: '0',
-    STOCK_PORT: '0',
-    NOTIFIER_PORT: '0',
+    ...Object.fromEntries(
+      processNames.flatMap((it) => [`${it}_PORT`, `${it}_OPS_PORT`].map((name) => [name.toUpperCase(), '0'])),
+    ),
   }
   return new Promise<{ code: unknown; output: string }>((resolve) =>
     execFile(

@@ -2,7 +2,7 @@
  * The calls of the system, each with a fixed name, because ids in a URL would make every request its own metric. The names are
  * used in thresholds, where commas, colons and braces have a meaning for k6.
  */
-import { check } from 'k6'
+import { check, sleep } from 'k6'
 import http, { type RefinedResponse } from 'k6/http'
 import { queued, refused, reserved, timeToDecision, undecided } from './figures.ts'
 import { settings } from './settings.ts'
@@ -132,18 +132,26 @@ export function lookAtBooks(query = ''): boolean {
 }
 
 const receiptsAtOnce = 50
+/** How often receipts are sent while stock says that it is not available, a second apart. */
+const receiptTries = 5
 
 /** @throws when stock refuses the copies, because the run would be meaningless. */
 export function receive(books: string[], qty: number): void {
+  const run = `${Date.now()}-${Math.random()}`
   for (let from = 0; from < books.length; from += receiptsAtOnce) {
-    const receipts = books.slice(from, from + receiptsAtOnce).map((bookid) => ({
+    let receipts = books.slice(from, from + receiptsAtOnce).map((bookid) => ({
       method: 'POST',
       url: `${settings.stockUrl}/stocks`,
       body: JSON.stringify({ bookid, qty, title: bookid }),
-      params: paramsOf(names.receive),
+      params: paramsOf(names.receive, { 'idempotency-key': `${run}-${bookid}` }),
     }))
-    for (const answer of http.batch(receipts) as Answer[])
-      if (answer.status !== 201) throw new Error(`Cannot receive copies: ${answer.status} ${answer.body}`)
+    for (let tries = 1; receipts.length > 0; tries++) {
+      const answers = http.batch(receipts) as Answer[]
+      const fault = answers.find(({ status }) => status !== 201 && (status !== 503 || tries === receiptTries))
+      if (fault) throw new Error(`Cannot receive copies: ${fault.status} ${fault.body}`)
+      receipts = receipts.filter((_, index) => answers[index]!.status !== 201)
+      if (receipts.length > 0) sleep(1)
+    }
   }
 }
 
