@@ -39,12 +39,13 @@ export class Desk {
     this.#options = options
   }
 
-  /** Sets the rules of all books that have some. @throws when that fails. */
-  async setRules(): Promise<void> {
-    await inParallel([...this.#options.rules], 4, async ([bookid, rules]) => {
+  /** Sets the rules of these books. Staff attend to a book once it has them. @throws when that fails. */
+  async setRules(all: Map<string, BookRules>): Promise<void> {
+    await inParallel([...all], 4, async ([bookid, rules]) => {
       const call = await this.#options.requests.make(this.#rules(bookid, rules))
       if (call.end !== 'ok')
         throw new Error(`Cannot set the rules of ${bookid}: ${JSON.stringify(call.body)}`)
+      this.#options.rules.set(bookid, rules)
     })
   }
 

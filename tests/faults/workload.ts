@@ -87,14 +87,12 @@ export class Workload {
       if (call.end !== 'ok')
         throw new Error(`Cannot stock ${shelf.bookid}: ${call.status} ${JSON.stringify(call.body)}`)
     })
-    await this.#desk.setRules()
+    await this.#desk.setRules(this.#options.rules)
   }
 
   /** From now on books have rules. @throws when that fails. */
   async setRules(): Promise<void> {
-    const { rules, population } = this.#options
-    for (const [bookid, its] of population.rules) rules.set(bookid, its)
-    await this.#desk.setRules()
+    await this.#desk.setRules(this.#options.population.rules)
   }
 
   /** Starting a running workload has no effect. */
