@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commit } from '../../streams/commit.ts'
 import { closePostgres, type Sql } from '../../streams/postgres.ts'
 import { range } from '../../tests/doubles/eventually.ts'
-import { expectIndexes, fillQuickly, openUnforced } from '../../tests/harness/plans.ts'
+import { analyze, expectIndexes, fillQuickly, openUnforced } from '../../tests/harness/plans.ts'
 import type { StockEvent } from '../messages.ts'
 import { readCustomer, writeCustomer } from './customers/customers.ts'
 import { readAttempts } from './delivery/attempts.ts'
@@ -166,7 +166,7 @@ describe('with 300,000 notices', () => {
 
   describe('once it has statistics', () => {
     beforeAll(async () => {
-      await hot`analyze`
+      await analyze(hot)
     })
 
     test.each([1, 500])('for a batch of %i', expectHot)

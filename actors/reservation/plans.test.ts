@@ -6,7 +6,7 @@ import { commit } from '../../streams/commit.ts'
 import { closePostgres, type Sql } from '../../streams/postgres.ts'
 import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
-import { expectIndexes, fillQuickly, openUnforced, statementsOf } from '../../tests/harness/plans.ts'
+import { analyze, expectIndexes, fillQuickly, openUnforced, statementsOf } from '../../tests/harness/plans.ts'
 import type { StockEvent } from '../messages.ts'
 import { admit } from './admission.ts'
 import { findBooks } from './books.ts'
@@ -229,7 +229,7 @@ describe('with 300,000 reservations', () => {
 
   describe('after analyze', () => {
     beforeAll(async () => {
-      await hot`analyze`
+      await analyze(hot)
     })
 
     test.each([1, 500])('for a batch of %i', expectHot)

@@ -13,7 +13,7 @@ import { openRedis, type RedisClient, untilReady } from '../../streams/redis.ts'
 import { neverRestored } from '../../streams/testing/never-restored.ts'
 import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
-import { expectIndexes, fillQuickly, openUnforced } from '../../tests/harness/plans.ts'
+import { analyze, expectIndexes, fillQuickly, openUnforced } from '../../tests/harness/plans.ts'
 import { type StockCommand, topics } from '../messages.ts'
 import { backlogItems, queuesMax, readBacklog } from './backlog.ts'
 import * as due from './due.ts'
@@ -254,7 +254,7 @@ describe('with 300,000 holds and events', () => {
 
   describe('after analyze', () => {
     beforeAll(async () => {
-      await hot`analyze`
+      await analyze(hot)
     })
 
     test.each([1, 1_000])('for a batch of %i', expectHot)

@@ -48,10 +48,7 @@ export async function fillQuickly(
   tables: string[],
   fill: (sql: Sql) => Promise<unknown>,
 ): Promise<void> {
-  const [{ schema } = {}] = await hot<{ schema: string }[]>`select current_schema as schema`
-  const url = new URL(inject('postgresUrl'))
-  url.pathname = hot.options.database
-  const patient = postgres(url.href, { max: 1, onnotice: () => {}, connection: { search_path: schema } })
+  const patient = await patientOf(hot)
   await patient
     .begin(async (transaction) => {
       const sql = transaction as unknown as Sql
@@ -65,6 +62,19 @@ export async function fillQuickly(
       for (const { indexdef } of indexes) await sql.unsafe(indexdef)
     })
     .finally(() => patient.end())
+}
+
+/** Gives Postgres statistics, however long a busy machine needs for them. */
+export async function analyze(hot: Sql): Promise<void> {
+  const patient = await patientOf(hot)
+  await patient`analyze`.finally(() => patient.end())
+}
+
+async function patientOf(hot: Sql): Promise<postgres.Sql> {
+  const [{ schema } = {}] = await hot<{ schema: string }[]>`select current_schema as schema`
+  const url = new URL(inject('postgresUrl'))
+  url.pathname = hot.options.database
+  return postgres(url.href, { max: 1, onnotice: () => {}, connection: { search_path: schema } })
 }
 
 /** Fails if a statement of `act` reads a table sequentially. @returns how many statements it sends. */
