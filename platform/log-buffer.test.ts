@@ -162,6 +162,17 @@ test('at the end all remaining lines are written at once, and those logged later
   expect(shown()).toEqual(['0', '1', '2', '3', '4', 'behind'])
 })
 
+test('at the end an outlet can settle what it took before, with nothing left to write too', () => {
+  let settled = 0
+  const outlet = { write: reader.write, settle: () => void settled++ }
+  const buffer = new LogBuffer({ outlet })
+  buffer.add('fatal', line(1))
+  expect(shown()).toEqual(['1'])
+  expect(settled).toBe(0)
+  buffer.end()
+  expect(settled).toBe(1)
+})
+
 test('B1: at the end the wait for a stuck reader has a limit, however many lines still come', () => {
   reader.room = 0
   const buffer = bufferOfTen()

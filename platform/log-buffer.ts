@@ -31,6 +31,8 @@ export type Outlet = {
    * @throws when they cannot be written.
    */
   write(bytes: Uint8Array, last: boolean): number
+  /** Called at the exit: blocks until the bytes taken are written, or a short limit has passed. */
+  settle?(): void
 }
 
 export type Dropped = Partial<Record<Level, number>>
@@ -128,6 +130,7 @@ export class LogBuffer {
   #finish(): void {
     try {
       while (!this.#write(true) && performance.now() < this.#endsAt!) sleepSync(lastRetryMs)
+      this.#outlet.settle?.()
     } catch {
       // There is no way left to report it.
     }

@@ -22,7 +22,8 @@ import type { Outlet } from './log-buffer.ts'
 import { sleepSync } from './sleep-sync.ts'
 
 const stdout = 1
-const lastWriteMs = 50
+/** How long an exiting process waits for a thread that writes to a terminal. A thread's end cannot be seen without a turn. */
+const lastWriteMs = 200
 
 /** PIPE_BUF: the most that Linux writes to a pipe atomically. */
 const pieceBytesMax = 4_096
@@ -117,32 +118,33 @@ class ThreadedTerminal implements Outlet {
   }
 
   write(bytes: Uint8Array, last: boolean): number {
-    if (last) return this.#writeLast(bytes)
+    if (last) {
+      // The pending write goes first.
+      this.settle()
+      void this.#writeAll(bytes)
+      return bytes.length
+    }
     if (this.#busy) return 0
     if (this.#fault) {
       const fault = this.#fault
       this.#fault = undefined
       throw fault
     }
-    this.#busy = true
     void this.#writeAll(bytes)
     return bytes.length
   }
 
+  settle(): void {
+    if (this.#busy) sleepSync(lastWriteMs)
+  }
+
   async #writeAll(bytes: Uint8Array): Promise<void> {
+    this.#busy = true
     try {
       for (let done = 0; done < bytes.length; ) done += await this.#stdout.write(bytes.subarray(done))
     } catch (error) {
       this.#fault = error
     }
     this.#busy = false
-  }
-
-  /** The pending write goes first. */
-  #writeLast(bytes: Uint8Array): number {
-    if (this.#busy) sleepSync(lastWriteMs)
-    this.#stdout.write(bytes).catch(() => {})
-    sleepSync(lastWriteMs)
-    return bytes.length
   }
 }
