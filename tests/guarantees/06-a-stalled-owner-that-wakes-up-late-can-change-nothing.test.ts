@@ -33,6 +33,7 @@ test.concurrent('a frozen owner is replaced within its lease and 2 s, and when i
   const taken = await leaseOf(system, 'stock', partition)
   expect(taken.epoch).toBeGreaterThan(epoch)
   expect((await ownerOf(system, 'stock', partition)).pid).not.toBe(owner.pid)
+  await Promise.all(accepted.map((it) => decided(system.reservation, it.reservationid)))
   const before = await snapshot(system)
   owner.resume()
   await sharedOut(system, 'stock')
