@@ -59,7 +59,8 @@ const markWithinMs = 3_000
 const wakeMs = 1_000
 
 function deliveredOnce({ deliveries, harms }: Facts): string[] {
-  const known = deliveries.filter(({ answered }) => answered)
+  // Those on consoles are listed process by process.
+  const known = deliveries.filter(({ answered }) => answered).sort((a, b) => a.at - b.at)
   return repeated(known, ({ noticeid }) => noticeid)
     .filter(([first]) => !mayBeUnmarked(first!, harms))
     .map((of) => `${of[0]!.channel} notice ${of[0]!.noticeid} was taken ${of.length} times`)
