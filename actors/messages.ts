@@ -90,6 +90,7 @@ export const commandRefusals = [
   'NotOut',
   'NotLent',
   'OtherCustomer',
+  'CustomerBlocked',
   'CopiesHeld',
   'NothingRequested',
 ] as const
@@ -158,14 +159,16 @@ export const stockCommandSchema = z.discriminatedUnion('type', [
   /** Sent by stock to itself while copies are available and reservations wait. */
   z.object({ type: z.literal('TendQueue'), ...book }),
   /**
-   * Sent by stock to itself for a copy that was set aside before its book had rules. With `forget`, sent by the reservation
-   * service: the hold is over, and no longer names its customer. Older versions of stock do nothing then.
+   * Sent by stock to itself for a copy that was set aside before its book had rules. Sent by the reservation service with
+   * `forget`: the hold is over, and no longer names its customer; or with `block`: the copy is not handed over until this
+   * time, or until a message with null. Older versions of stock do nothing then.
    */
   z.object({
     type: z.literal('ClaimHold'),
     ...book,
     reservationid: uuid,
     forget: z.literal(true).optional(),
+    block: z.object({ until: at.nullable() }).nullable().optional(),
   }),
 ])
 export type StockCommand = z.infer<typeof stockCommandSchema>

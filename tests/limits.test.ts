@@ -106,6 +106,29 @@ test('staff block a customer, who can reserve again once the block ends; staff c
   await it().processes.stock[0]!.start()
 })
 
+test('the desk hands no copy to a blocked customer, even while the reservation service is down', async () => {
+  const { processes, stock } = it()
+  await receive(it(), 'kept', 2)
+  const [eva, fay] = [
+    await reserveAndWait(client(0), 'kept', 'eva'),
+    await reserveAndWait(client(0), 'kept', 'fay'),
+  ]
+  const collect = ({ reservationid }: Reservation) =>
+    stock.patch<{ type: string }>(`/holds/${reservationid}`, { status: 'Collected' })
+  const hold = { reservationid: eva.reservationid, userid: 'eva', status: 'Reserved' }
+  await client(0).put('/standings/eva/block', { reason: 'overdue' })
+  await eventually(async () => (await it().sql`select from stock.blocked_hold`).length === 1)
+  for (const process of processes.reservation) await process.stop()
+  expect(await collect(eva)).toMatchObject({
+    status: 409,
+    body: { type: '/problems/customer-blocked', hold },
+  })
+  expect((await collect(fay)).status).toBe(200)
+  for (const process of processes.reservation) await process.start()
+  await client(1).ask('DELETE', '/standings/eva/block')
+  await eventually(async () => (await collect(eva)).status === 200)
+})
+
 test.each([
   [{ reason: '' }, '/reason'],
   [{ until: '2999-01-01T00:00:00Z' }, '/reason'],

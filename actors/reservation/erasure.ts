@@ -1,5 +1,5 @@
 /**
- * Erasing a customer: their reservations lose their name, and stock is asked to forget it too (`forgotten.ts`).
+ * Erasing a customer: their reservations lose their name, and stock is asked to forget it too (`unanswered.ts`).
  *
  * ER1. Nothing is erased while a reservation is active or a copy is out: the customer could not get what is set aside for
  *      them, and the library could not get its copy back.

@@ -13,7 +13,6 @@ import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
 import { Acceptance, type Answer, answerOf, answerSchema, insertsAtOnce } from './acceptance.ts'
 import { mountBooks } from './books-http.ts'
-import { Forgotten } from './forgotten.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import { forgetPage, forgetStandings } from './history.ts'
 import { about, mountReservations } from './http.ts'
@@ -26,6 +25,7 @@ import { resendUnconfirmed } from './resend.ts'
 import { isUndecided } from './reservation.ts'
 import { mountStandings } from './standings-http.ts'
 import * as store from './store.ts'
+import { Unanswered } from './unanswered.ts'
 
 /** Separate limits, so that many searches do not hold up lists. */
 const listsAtOnce = 2
@@ -107,8 +107,8 @@ await runService('reservation', async (given) => {
   const lists = new Reads(reads, listsAtOnce)
   mountReservations({ app, sql, lists, acceptance, positions, held: placesToWait(metrics), stopping, audit })
   mountBooks({ app, sql, lists, searches: new Reads(reads, searchesAtOnce) })
-  mountStandings({ app, sql, activeMax, now, audit })
-  const forgotten = new Forgotten({ sql, sender, now, log, maySend: () => incarnation.isCurrent })
+  const unanswered = new Unanswered({ sql, sender, now, log, maySend: () => incarnation.isCurrent })
+  mountStandings({ app, sql, activeMax, now, blocked: () => unanswered.wake(), audit })
   mountPrivacy({
     app,
     sql,
@@ -116,7 +116,7 @@ await runService('reservation', async (given) => {
     activeMax,
     eventRetentionDays: config.eventRetentionDays,
     now,
-    erased: () => forgotten.wake(),
+    erased: () => unanswered.wake(),
     audit,
   })
   mountOperators({
@@ -156,7 +156,7 @@ await runService('reservation', async (given) => {
   const watching = parts.watchStores(worker, async () =>
     metrics.undecidedFor(await unconfirmedSeconds(sql, partitions)),
   )
-  const loops: Loop[] = [worker, wakeup, resending, positions, forgotten, new Forgetting(sql, log), watching]
+  const loops: Loop[] = [worker, wakeup, resending, positions, unanswered, new Forgetting(sql, log), watching]
   if (pruning) loops.push(pruning)
   const { historyDays: days } = config
   if (days !== null) {

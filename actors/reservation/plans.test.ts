@@ -11,13 +11,13 @@ import type { StockEvent } from '../messages.ts'
 import { admit } from './admission.ts'
 import { findBooks } from './books.ts'
 import { eraseSome, eraseStanding, openOf } from './erasure.ts'
-import { claimForgotten } from './forgotten.ts'
 import { stockEventHandler } from './handler.ts'
 import { forgetPage, forgetStandings } from './history.ts'
 import * as outbox from './outbox.ts'
 import { positionIn, positionsOf } from './queue.ts'
 import { block, readStanding, reconcile, standingsAfter, unblock } from './standings.ts'
 import * as store from './store.ts'
+import { claimBlocks, claimForgotten } from './unanswered.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
 let hot: Sql
@@ -290,6 +290,7 @@ describe('with 300,000 reservations', () => {
       }
       expect(await expectIndexes(unforced, erase)).toBe(4)
       await expectIndexes(unforced, (sql) => claimForgotten(sql, 1_000), { small: ['forgotten'] })
+      await expectIndexes(unforced, (sql) => claimBlocks(sql, 1_000), { small: ['block_note'] })
     })
 
     test.each([undefined, true, false])('for the book list, available: %s', async (available) => {

@@ -66,7 +66,7 @@ const exportCustomer = createRoute({
   operationId: 'exportCustomer',
   summary: 'All that is kept of a customer here',
   description:
-    'Standing and reservations. Stock keeps the same of each reservation under its id, and nothing else of customers. The notifier has an export of its own.',
+    'Standing and reservations. Stock keeps the same of each reservation under its id, and nothing else of customers but whether a block holds it back. The notifier has an export of its own.',
   tags: ['standings'],
   access: ['customer', 'operator'],
   request: { params },

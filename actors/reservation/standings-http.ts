@@ -20,6 +20,8 @@ export type StandingsHttpOptions = {
   activeMax: number
   /** By Postgres's clock. */
   now(): Date
+  /** Called when stock must learn of a block, or of its end. */
+  blocked(): void
   /** Absent while identity is off. */
   audit?: Audit | undefined
 }
@@ -65,7 +67,7 @@ const putBlock = createRoute({
   operationId: 'blockCustomer',
   summary: 'Block a customer',
   description:
-    'New reservations fail with `Blocked`. Those that the customer has stay as they are. Replaces any block. Blocks need a limit: without `ACTIVE_MAX` the answer is 409.',
+    'New reservations fail with `Blocked`. Those that the customer has stay as they are, but stock hands none of their copies over, from moments later until the block ends. Replaces any block. Blocks need a limit: without `ACTIVE_MAX` the answer is 409.',
   tags: ['standings'],
   access: ['stock-manager', 'service'],
   request: { params, body: jsonBody(blockSchema, examples.block) },
@@ -87,7 +89,7 @@ const deleteBlock = createRoute({
   responses: { 200: jsonAnswer(standingSchema, 'The standing, without a block', examples.standing) },
 })
 
-export function mountStandings({ app, sql, activeMax, now, audit }: StandingsHttpOptions): void {
+export function mountStandings({ app, sql, activeMax, now, blocked, audit }: StandingsHttpOptions): void {
   const read = async (userid: string, own = false) =>
     reply(200, toBody(await readStanding(sql, userid, activeMax > 0), activeMax, own))
 
@@ -106,6 +108,7 @@ export function mountStandings({ app, sql, activeMax, now, audit }: StandingsHtt
       throw new Problem('invalid-input', { errors: [{ pointer: '/until', detail: 'must be in the future' }] })
     await audit?.changed(c, { action: 'blockCustomer', subject: userid, detail: reason })
     await block(sql, userid, { reason, until: end })
+    blocked()
     return await read(userid)
   })
 
@@ -113,6 +116,7 @@ export function mountStandings({ app, sql, activeMax, now, audit }: StandingsHtt
     const { userid } = c.req.valid('param')
     await audit?.changed(c, { action: 'unblockCustomer', subject: userid })
     await unblock(sql, userid)
+    blocked()
     return await read(userid)
   })
 }

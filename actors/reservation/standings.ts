@@ -113,13 +113,27 @@ export async function readStanding(sql: Sql, userid: string, kept: boolean): Pro
 /** Blocks a customer, instead of any block they have. */
 export async function block(sql: Sql, userid: string, { reason, until }: Block): Promise<void> {
   await sql`
-    insert into standing (userid, active, block_reason, blocked_until)
-    select userid, ${activeOf(sql, sql`asked.userid`)}, ${reason}, ${until}
-    from (select ${userid}::text as userid) as asked
-    on conflict (userid) do update set
-      block_reason = excluded.block_reason, blocked_until = excluded.blocked_until`
+    with changed as (
+      insert into standing as s (userid, active, block_reason, blocked_until)
+      select userid, ${activeOf(sql, sql`asked.userid`)}, ${reason}, ${until}
+      from (select ${userid}::text as userid) as asked
+      on conflict (userid) do update set
+        block_reason = excluded.block_reason, blocked_until = excluded.blocked_until
+      returning active
+    )
+    ${noteBlock(sql)}`
 }
 
 export async function unblock(sql: Sql, userid: string): Promise<void> {
-  await sql`update standing set block_reason = null, blocked_until = null where userid = ${userid}`
+  await sql`
+    with changed as (
+      update standing set block_reason = null, blocked_until = null
+      where userid = ${userid} and block_reason is not null returning active
+    )
+    ${noteBlock(sql)}`
 }
+
+/** Notes for stock whose copies it may hand over has changed (`unanswered.ts`). During a block no reservation is added. */
+const noteBlock = (sql: Sql): Fragment => sql`
+  insert into block_note (reservationid) select unnest(active) from changed order by 1
+  on conflict (reservationid) do update set sends = 0, send_at = clock_timestamp()`

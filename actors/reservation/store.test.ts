@@ -16,14 +16,15 @@ import { findBooks, updateCounts, upsertBooks } from './books.ts'
 import { commandOf } from './commands.ts'
 import { applyVerdicts } from './composed.ts'
 import { erasedMax, eraseSome, eraseStanding, openOf } from './erasure.ts'
-import { Forgotten, pausesMin } from './forgotten.ts'
 import { type Changed, stockEventHandler } from './handler.ts'
 import { forgetPage, forgetStandings } from './history.ts'
 import * as outbox from './outbox.ts'
 import { applySteps, positionIn, positionsOf } from './queue.ts'
 import { active, commandIn, type Position, statuses } from './reservation.ts'
+import { block, unblock } from './standings.ts'
 import * as store from './store.ts'
 import { after as afterOne, anyEvent, anyQueue, inBatches, type Row, rowIn } from './testing.ts'
+import { pausesS, Unanswered } from './unanswered.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
 let sql: Sql
@@ -971,7 +972,7 @@ async function past(
   return ids
 }
 
-const emptied = () => sql`truncate book, reservation, outbox, standing, forgotten`
+const emptied = () => sql`truncate book, reservation, outbox, standing, forgotten, block_note`
 const namesOf = async (ids: string[]) => {
   const rows = await sql<{ reservationid: string; userid: string }[]>`
     select reservationid, userid from reservation where reservationid = any(${ids}::uuid[])`
@@ -1098,16 +1099,44 @@ test('FO1: stock is asked several times to forget, with messages that name nobod
   await eraseSome(sql, 'ann')
   const sent: Envelope[] = []
   const sender = { send: async (it: Envelope) => void sent.push(it) }
-  const forgotten = new Forgotten({ sql, sender, now: () => new Date(), log, maySend: () => true })
-  for (const pause of [...pausesMin, 0]) {
-    expect(await forgotten.sendSome()).toBe(1)
-    expect(await forgotten.sendSome()).toBe(0)
-    await sql`update forgotten set send_at = send_at - make_interval(mins => ${pause})`
+  const unanswered = new Unanswered({ sql, sender, now: () => new Date(), log, maySend: () => true })
+  for (const pause of [...pausesS, 0]) {
+    expect(await unanswered.sendSome()).toBe(1)
+    expect(await unanswered.sendSome()).toBe(0)
+    await sql`update forgotten set send_at = send_at - make_interval(secs => ${pause})`
   }
   expect(await sql`select from forgotten`).toHaveLength(0)
-  expect(sent).toHaveLength(pausesMin.length + 1)
+  expect(sent).toHaveLength(pausesS.length + 1)
   for (const it of sent) {
     expect(it).toMatchObject({ type: 'ClaimHold', subject: 'b', data: { reservationid: id, forget: true } })
     expect(JSON.stringify(it)).not.toContain('ann')
   }
+})
+
+test('FO1: stock is sent whose copies it must not hand over, several times, and as it is then', async () => {
+  await emptied()
+  const [ready] = await past('ann', [{ status: 'Ready' }, { status: 'Collected' }])
+  await past('ben', [{ status: 'Ready' }])
+  const sent: Envelope[] = []
+  const sender = { send: async (it: Envelope) => void sent.push(it) }
+  const unanswered = new Unanswered({ sql, sender, now: () => new Date(), log, maySend: () => true })
+  const due = async () => {
+    await sql`update block_note set send_at = now()`
+    sent.length = 0
+    await unanswered.sendSome()
+    return sent.map(({ type, subject, data }) => ({ type, subject, ...data }))
+  }
+  const its = { type: 'ClaimHold', subject: 'b', bookid: 'b', reservationid: ready }
+  const until = new Date(Date.now() + dayMs)
+  await unblock(sql, 'ann')
+  expect(await due()).toEqual([])
+  await block(sql, 'ann', { reason: 'overdue', until: null })
+  expect(await due()).toEqual([{ ...its, block: { until: null } }])
+  await block(sql, 'ann', { reason: 'overdue', until })
+  for (const _ of pausesS) expect(await due()).toEqual([{ ...its, block: { until: until.toISOString() } }])
+  await sql`update standing set blocked_until = now() - interval '1 second'`
+  expect(await due()).toEqual([{ ...its, block: null }])
+  expect(await due()).toEqual([])
+  await unblock(sql, 'ann')
+  expect(await due()).toEqual([{ ...its, block: null }])
 })

@@ -2,6 +2,7 @@
 import type { Delivery } from '../../streams/handler.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import type { StockCommand, StockEvent } from '../messages.ts'
+import { type BlockRow, deleteBlocks, upsertBlocks } from './blocks.ts'
 import { type Book, unknownBook } from './book.ts'
 import { type Hold, holdAfter, isOver } from './hold.ts'
 import { isUntended } from './queue.ts'
@@ -33,6 +34,7 @@ export class Changes {
   readonly #claims = new Map<string, store.ClaimRow>()
   readonly #ended = new Map<string, store.EndedRow>()
   readonly #forgotten = new Map<string, store.EndedRow>()
+  readonly #blocks = new Map<string, BlockRow>()
   readonly #tended = new Map<string, store.UntendedRow>()
   readonly #commands = new Map<string, store.CommandRow>()
   readonly #ordered: store.OrderedRow[] = []
@@ -65,7 +67,7 @@ export class Changes {
 
   /** @throws if the reservation belongs to another book: deciding it would hold or release a copy of the wrong one. */
   stateFor(message: StockCommand): StockState {
-    const { books, holds, handled } = this.#memory
+    const { books, holds, blocked, handled } = this.#memory
     const { bookid } = message
     const book = books.get(bookid) ?? unknownBook(bookid)
     const reservationid = 'reservationid' in message ? message.reservationid : undefined
@@ -77,6 +79,7 @@ export class Changes {
       reservationid,
       hold: known?.hold,
       userid: known?.userid,
+      blocked: reservationid !== undefined && blocked.has(reservationid),
       lent: known?.hold.status === 'collected' && this.#hasClaim(reservationid!, known.claimed),
       handled: 'commandid' in message && handled.has(message.commandid),
       rules,
@@ -123,6 +126,26 @@ export class Changes {
     return undefined
   }
 
+  #changeClaim(
+    { reservationid, forget, block }: Extract<StockCommand, { type: 'ClaimHold' }>,
+    partition: number,
+    rules: Rules,
+  ): void {
+    if (forget) this.#forget(reservationid, partition)
+    else if (block === undefined) this.#addClaim(reservationid, partition, rules)
+    else this.#block({ partition, reservationid, block })
+  }
+
+  /** A block may arrive before its reservation. */
+  #block(row: BlockRow): void {
+    const { reservationid, block } = row
+    const known = this.#memory.holds.get(reservationid)
+    if (block && known && isOver(known.hold)) return
+    if (block) this.#memory.blocked.add(reservationid)
+    else this.#memory.blocked.delete(reservationid)
+    this.#blocks.set(reservationid, row)
+  }
+
   /** Adds the claim that a hold from before its book had rules lacks. */
   #addClaim(reservationid: string, partition: number, rules: Rules): void {
     const known = this.#memory.holds.get(reservationid)
@@ -141,6 +164,7 @@ export class Changes {
     if (this.#newHolds.has(reservationid) || this.#changedHolds.has(reservationid)) return
     this.#memory.holds.set(reservationid, { ...known, userid: '' })
     this.#forgotten.set(reservationid, { partition, reservationid })
+    this.#block({ partition, reservationid, block: null })
   }
 
   add(delivery: Delivery<StockCommand>, { book, rules, lapsesAt }: StockState, events: StockEvent[]): void {
@@ -153,10 +177,7 @@ export class Changes {
       this.#memory.handled.add(commandid)
       this.#commands.set(commandid, { partition, commandid, bookid, refused: null })
     }
-    if (message.type === 'ClaimHold') {
-      if (message.forget) this.#forget(message.reservationid, partition)
-      else this.#addClaim(message.reservationid, partition, rules)
-    }
+    if (message.type === 'ClaimHold') this.#changeClaim(message, partition, rules)
     if (message.type === 'TendQueue') this.#tended.set(bookid, { partition, bookid })
     for (const event of events) {
       if ('reservationid' in event) this.#addToHold(event, partition, rules, lapsesAt)
@@ -214,6 +235,9 @@ export class Changes {
     const { counts = [], books = [] } = Object.groupBy(this.#books.values(), (book) =>
       onlyCountsChanged(this.#loaded.get(book.bookid), book) ? 'counts' : 'books',
     )
+    const { blocks = [], unblocks = [] } = Object.groupBy(this.#blocks.values(), ({ block }) =>
+      block ? 'blocks' : 'unblocks',
+    )
     const untended = this.untended()
     for (const { bookid } of untended) this.#tended.delete(bookid)
     return [
@@ -224,6 +248,8 @@ export class Changes {
       this.#claims.size > 0 && store.upsertClaims(sql, [...this.#claims.values()]),
       this.#ended.size > 0 && store.deleteClaims(sql, [...this.#ended.values()]),
       this.#forgotten.size > 0 && store.forgetHolds(sql, [...this.#forgotten.values()]),
+      blocks.length > 0 && upsertBlocks(sql, blocks),
+      unblocks.length > 0 && deleteBlocks(sql, unblocks),
       untended.length > 0 && store.insertUntended(sql, untended),
       this.#tended.size > 0 && store.deleteUntended(sql, [...this.#tended.values()]),
       this.#commands.size > 0 && store.insertCommands(sql, [...this.#commands.values()]),

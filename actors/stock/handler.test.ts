@@ -527,3 +527,52 @@ test('an invalid command is rejected', () => {
   ])
     expect(() => parse({ ...valid, ...change })).toThrow()
 })
+
+test.each([1, 20])(
+  'a copy whose customer is blocked is not handed over until the block ends (batches of %i)',
+  async (size) => {
+    const sql = await emptied()
+    const past = new Date(Date.now() - 60_000).toISOString()
+    const block = (n: number, it: { until: string | null } | null): StockCommand => ({
+      type: 'ClaimHold',
+      bookid: 'b',
+      reservationid: uuid(1, n),
+      block: it,
+    })
+    const before = [
+      { type: 'ChangeRules', ...staff(2), rules: presets.bookshop } as StockCommand,
+      { ...receipt(1, 'b'), qty: 4 } as StockCommand,
+      block(1, { until: null }),
+      ...[1, 2, 3, 4].map((n) => reserve(n)),
+      block(2, { until: null }),
+      block(3, { until: null }),
+    ]
+    const refused = [handOver(11, 1), handOver(12, 2), handOver(13, 3)]
+    // Of one that is over, nothing is noted.
+    const after = [block(2, null), handOver(14, 2), block(2, { until: null }), handOver(15, 4)]
+    const run = await handled(sql, [...before, ...refused, ...after, block(3, { until: past })], size)
+    const refusals = new Map(run.commands.map((it) => [it.commandid, it.refused]))
+    expect([11, 12, 13, 14, 15].map((n) => refusals.get(staff(n).commandid))).toEqual([
+      'CustomerBlocked',
+      'CustomerBlocked',
+      'CustomerBlocked',
+      null,
+      null,
+    ])
+    const blocked = () => sql`select reservationid from blocked_hold order by reservationid`
+    expect(await blocked()).toEqual([{ reservationid: uuid(1, 1) }, { reservationid: uuid(1, 3) }])
+
+    const again = async (commands: StockCommand[]) => {
+      await sql`update mailbox set position = '0-0', seq = 0`
+      await sql`truncate event_batch, event_subject`
+      return await handled(sql, commands, size)
+    }
+    // The time of the third block is over; the first reservation ends, and is forgotten later.
+    const { holds } = await again([handOver(16, 3), { type: 'ReleaseCopy', ...who(1) }])
+    expect(holds.map((it) => it.status)).toEqual(['released', 'collected', 'collected', 'collected'])
+    await again([{ type: 'ClaimHold', bookid: 'b', reservationid: uuid(1, 1), forget: true }])
+    expect(await blocked()).toEqual([{ reservationid: uuid(1, 3) }])
+    await forgetPage(sql, uuid(0, 0), uuid(9, 9))
+    expect(await blocked()).toEqual([])
+  },
+)

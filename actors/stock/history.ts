@@ -1,5 +1,5 @@
 /**
- * Removes the customers of holds that are over. Stock does not note when a hold has ended, so `HISTORY_DAYS` count from the
+ * Removes the customers of holds that are over, and that they were blocked. Stock does not note when a hold has ended, so `HISTORY_DAYS` count from the
  * reservation: a customer's name is never kept longer than that after the end.
  */
 import { type HistoryPage, historyPageMax } from '../../platform/history.ts'
@@ -20,6 +20,8 @@ export async function forgetPage(sql: Sql, after: string, before: string): Promi
       order by h.reservationid for update of h skip locked
     ), forgotten as (
       update hold h set userid = '' from due where h.reservationid = due.reservationid
+    ), unblocked as (
+      delete from blocked_hold b using due where b.reservationid = due.reservationid
     )
     select (select count(*) from due) as forgotten,
       (select reservationid from page order by reservationid desc limit 1) as last`

@@ -303,7 +303,7 @@ describe('with 300,000 holds and events', () => {
 
     test('HI1: for the history, which is read by the primary key', async () => {
       const page = (sql: Sql) => forgetPage(sql, lowestId(0), 'ffffffff-0000-0000-0000-000000000000')
-      await expectIndexes(unforced, page, { walked: ['hold'] })
+      await expectIndexes(unforced, page, { walked: ['hold'], small: ['blocked_hold'] })
     })
 
     test('for lists of all', async () => {

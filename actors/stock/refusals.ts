@@ -8,6 +8,7 @@ const slugs = {
   NotOut: 'not-out',
   NotLent: 'not-lent',
   OtherCustomer: 'other-customer',
+  CustomerBlocked: 'customer-blocked',
   CopiesHeld: 'copies-held',
   NothingRequested: 'nothing-requested',
 } as const satisfies Record<CommandRefusal, ProblemSlug>

@@ -31,6 +31,7 @@ export function handOver(message: Command<'HandOverCopy'>, state: StockState): S
   if (message.userid !== undefined && message.userid !== state.userid)
     return refuse(message, state, 'OtherCustomer')
   if (hold.status === 'collected') return []
+  if (state.blocked) return refuse(message, state, 'CustomerBlocked')
   const now = moved(book, { held: -1, out: 1 })
   return [{ type: 'CopyHandedOver', ...figuresOf(now), ...whose(message, state), first: true }]
 }

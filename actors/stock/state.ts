@@ -15,6 +15,8 @@ export type StockState = {
   hold: Hold | undefined
   /** The customer of the hold. */
   userid: string | undefined
+  /** Whether its copy must not be handed over, because its customer is blocked. */
+  blocked: boolean
   /** Whether its copy was handed over to be returned. */
   lent: boolean
   /** Whether the command has already taken effect. */

@@ -28,6 +28,7 @@ export const stock: Behavior<StockState, StockCommand, StockEvent> = {
     reservationid: undefined,
     hold: undefined,
     userid: undefined,
+    blocked: false,
     lent: false,
     handled: false,
     rules: presets.original,
@@ -50,7 +51,7 @@ export const stock: Behavior<StockState, StockCommand, StockEvent> = {
         return lapse(message, state)
       case 'TendQueue':
         return tend(state)
-      // Nothing happens to the copy; `changes.ts` adds its claim, or removes the name of its customer.
+      // Nothing happens to the copy; `changes.ts` adds its claim or block, or removes the name of its customer.
       case 'ClaimHold':
         return []
     }

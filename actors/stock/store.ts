@@ -8,6 +8,8 @@ import type { Hold } from './hold.ts'
 export type Memory = {
   books: Map<string, Book>
   holds: Map<string, KnownHold>
+  /** Reservations of blocked customers. */
+  blocked: Set<string>
   /** Commands that have already taken effect. */
   handled: Set<string>
 }
@@ -15,7 +17,12 @@ export type Memory = {
 /** The decision on a reservation, its book and customer. `claimed` if it has a row in `claim`. */
 export type KnownHold = { bookid: string; userid: string; hold: Hold; claimed: boolean }
 
-export const emptyMemory = (): Memory => ({ books: new Map(), holds: new Map(), handled: new Set() })
+export const emptyMemory = (): Memory => ({
+  books: new Map(),
+  holds: new Map(),
+  blocked: new Set(),
+  handled: new Set(),
+})
 
 type FoundHold = {
   reservationid: string
@@ -37,8 +44,8 @@ export async function load(
   reservationids: string[],
   commandids: string[],
 ): Promise<Memory> {
-  // One row of JSON: one round trip for three tables, and faster to parse than rows.
-  const [found] = await sql<{ books: Book[]; holds: FoundHold[]; commands: string[] }[]>`
+  // One row of JSON: one round trip for all tables, and faster to parse than rows.
+  const [found] = await sql<{ books: Book[]; holds: FoundHold[]; blocked: string[]; commands: string[] }[]>`
     select
       (select coalesce(json_agg(b), '[]') from (
         select bookid, title, author, isbn, available, held, out, waiting, last_place as "lastPlace",
@@ -49,11 +56,14 @@ export async function load(
           c.place, c.turn, c.pickup_by, c.lapses_at
         from hold h left join claim c on c.reservationid = h.reservationid
         where h.reservationid = any(${reservationids}::uuid[])) h) as holds,
+      (select coalesce(json_agg(reservationid), '[]') from blocked_hold
+        where reservationid = any(${reservationids}::uuid[]) and coalesce(until > now(), true)) as blocked,
       (select coalesce(json_agg(commandid), '[]') from command where commandid = any(${commandids}::uuid[])) as commands`
-  const { books, holds, commands } = found!
+  const { books, holds, blocked, commands } = found!
   return {
     books: new Map(books.map((book) => [book.bookid, book])),
     holds: new Map(holds.map((it) => [it.reservationid, knownHold(it)])),
+    blocked: new Set(blocked),
     handled: new Set(commands),
   }
 }

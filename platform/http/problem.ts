@@ -52,6 +52,11 @@ export const problems = {
     'The copy is held for another customer',
     'The member `hold` names the customer. Hand the copy over to nobody else.',
   ],
+  'customer-blocked': [
+    409,
+    'The customer is blocked',
+    'Copies are handed over again within moments of the end of the block, which the reservation service knows.',
+  ],
   'copies-held': [
     409,
     'Too few copies are available',

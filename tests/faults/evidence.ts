@@ -65,6 +65,8 @@ export type Evidence = {
   books: BookRow[]
   holds: HoldRow[]
   claims: ClaimRow[]
+  /** Reservations whose copies stock does not hand over. */
+  blockedHolds: string[]
   /** Of the reservation service. */
   queue: QueueRow[]
   tally: TallyRow[]
@@ -96,6 +98,9 @@ export async function gather(world: World): Promise<Evidence> {
       select bookid, title, available, held, "out", waiting, version from stock.book order by bookid`,
     holds: await sql`select reservationid::text, bookid, userid, status, reason from stock.hold`,
     claims: await sql`select reservationid::text, bookid, kind, place, turn from stock.claim`,
+    blockedHolds: (await sql`select reservationid::text from stock.blocked_hold`).map(
+      (it) => it.reservationid,
+    ),
     queue: await sql`select bookid, place, reservationid::text from reservation.queue order by bookid, place`,
     tally: await sql`select bookid, chunk, waiting from reservation.queue_tally where waiting <> 0`,
     standings: await sql`select userid, to_json(active) as active from reservation.standing`,

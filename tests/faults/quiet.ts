@@ -18,6 +18,9 @@ export async function unfinished(world: World): Promise<string[]> {
       (select count(*) from stock.untended) as "queues unserved",
       (select count(*) from stock.claim where kind = 'ready' and pickup_by < now() + interval '1 hour')
         as "holds about to expire",
+      (select count(*) from reservation.standing s cross join unnest(s.active) as id
+        left join stock.blocked_hold b on b.reservationid = id
+        where (s.block_reason is null) <> (b.reservationid is null)) as "blocks unknown to stock",
       (select count(*) from stock.mailbox s join reservation.mailbox c using (partition)
         where c.position <> s.seq || '-0') as "partitions unread by reservation",
       (select count(*) from stock.mailbox s join notifier.mailbox c using (partition)

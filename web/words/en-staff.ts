@@ -38,6 +38,7 @@ export const enStaff = {
     refused: {
       'not-found': 'Nothing was done. There is no such reservation.',
       'other-customer': 'Nothing was handed over. The copy is for another customer.',
+      'customer-blocked': 'Nothing was handed over. The customer is blocked.',
       'not-lent': 'Nothing was done. Copies of this book are not lent, so none comes back.',
       'not-on-shelf': 'Nothing was done. The copy is not on the hold shelf yet.',
       'copies-held':

@@ -173,6 +173,7 @@ export const enStock = {
       NotOut: 'not handed over',
       NotLent: 'not lent',
       OtherCustomer: 'of another customer',
+      CustomerBlocked: 'of a blocked customer',
       NothingRequested: 'nothing requested',
     } as Record<string, string>,
     withdraw: {

@@ -169,6 +169,7 @@ export const koStock: typeof enStock = {
       NotOut: '대출 중이 아님',
       NotLent: '반납 대상이 아님',
       OtherCustomer: '다른 이용자의 예약',
+      CustomerBlocked: '이용이 정지된 이용자의 예약',
       NothingRequested: '구매 요청 없음',
     },
     withdraw: {

@@ -1,4 +1,4 @@
--- Reservations whose customer was erased, until stock has been sent each of them several times (`forgotten.ts`). It has no name of a customer.
+-- Reservations whose customer was erased, until stock has been sent each of them several times (`unanswered.ts`). It has no name of a customer.
 create table forgotten (
   reservationid uuid primary key,
   bookid        text not null,

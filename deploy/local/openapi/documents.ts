@@ -47,7 +47,7 @@ const services: Record<ServiceName, Parts> = {
         stopping: unused,
       })
       mountBooks({ app, sql: unused, lists: unused, searches: unused })
-      mountStandings({ app, sql: unused, activeMax: 0, now: unused })
+      mountStandings({ app, sql: unused, activeMax: 0, now: unused, blocked: unused })
       mountPrivacy({
         app,
         sql: unused,

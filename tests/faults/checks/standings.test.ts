@@ -39,6 +39,8 @@ function failing(ledger: LedgerRow[], active?: string[], limit = activeMax): str
   const evidence = {
     reservations: rows as unknown as ReservationRow[],
     standings: [{ userid, active: found }],
+    holds: [],
+    blockedHolds: [],
     ledger,
   }
   const facts = { evidence, calls: [], activeMax: limit } as unknown as Facts
@@ -75,6 +77,17 @@ test.each<[string, LedgerRow[], string]>([
 ])('it is detected when %s', (_, ledger, check) => {
   const active = ledger.some((it) => it.status === 'Collected') ? ['a'] : undefined
   expect(failing(ledger, active)).toEqual([check])
+})
+
+test('it is detected when a copy is handed over during a block', () => {
+  const hold = (reservationid: string, status: string) => ({ reservationid, userid, status })
+  const holds = [hold('a', 'collected'), hold('b', 'held'), hold('c', 'returned')]
+  const found = (...blockedHolds: string[]) => {
+    const facts = { evidence: { holds, blockedHolds } } as unknown as Facts
+    return standings.find(({ name }) => name === 'blocked customers get no copy')!.violations(facts)
+  }
+  expect(found('b')).toEqual([])
+  expect(found('a', 'b', 'c')).toHaveLength(2)
 })
 
 test('it is detected when a standing lacks a reservation, or keeps one that has ended', () => {

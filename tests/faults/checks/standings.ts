@@ -7,6 +7,7 @@ import { type Check, differences, type Facts } from './check.ts'
 export const standings: Check[] = [
   { name: 'limits and blocks hold', violations: (facts) => judged(facts).over },
   { name: 'limits and blocks refuse only what they must', violations: (facts) => judged(facts).refused },
+  { name: 'blocked customers get no copy', violations: ({ evidence }) => handedOver(evidence) },
   {
     name: 'standings are the active reservations',
     violations: ({ evidence, activeMax }) =>
@@ -20,6 +21,14 @@ const isActive = ({ status }: { status: string | null }) => active.includes(stat
 /** Whether the reservation service refused it. Stock never hears of it, and its answer is its only notice. */
 export const isRefusedAtOnce = ({ reason }: { reason: string | null }): boolean =>
   reason === 'LimitReached' || reason === 'Blocked'
+
+/** A block that comes after the hand-over is not noted, and one that ends before it is removed. */
+function handedOver({ holds, blockedHolds }: Facts['evidence']): string[] {
+  const blocked = new Set(blockedHolds)
+  return holds
+    .filter((it) => (it.status === 'collected' || it.status === 'returned') && blocked.has(it.reservationid))
+    .map(({ reservationid, userid }) => `${reservationid} of ${userid} was handed over during a block`)
+}
 
 type Judged = { over: string[]; refused: string[] }
 

@@ -32,6 +32,19 @@ export const customers: Bug[] = [
     caughtBy: ['limits and blocks hold'],
   },
   {
+    name: 'hand a copy to a blocked customer',
+    edits: [
+      {
+        file: 'actors/stock/shelf.ts',
+        find: "if (state.blocked) return refuse(message, state, 'CustomerBlocked')",
+        replace: '',
+      },
+    ],
+    scenario: 'limits-desk-races',
+    seed: 1,
+    caughtBy: ['blocked customers get no copy'],
+  },
+  {
     name: 'count what has ended',
     edits: [
       {
