@@ -1,5 +1,6 @@
 /** The availability that customers saw during the fault. */
 import { type Call, staffKinds, type Try } from './history.ts'
+import type { Late } from './observer.ts'
 
 export type Period = { from: number; to: number }
 
@@ -11,6 +12,8 @@ export type Availability = {
   acceptedAfterRetry: number
   p99Ms: number
   normalP99Ms: number
+  /** How long the machine made a process wait for its turn, in the 99th percentile. */
+  lateP99Ms: number
   /** The slowest response to a request without a wait. */
   slowestMs: number
   /** Statuses other than success and 503; 0 for no response. */
@@ -23,8 +26,9 @@ export function availabilityOf(
   normal: Period,
   fault: Period,
   decidedMs: number,
+  late: Late[],
 ): Availability {
-  const during = calls.filter(({ invokedAt }) => invokedAt >= fault.from && invokedAt < fault.to)
+  const during = calls.filter(({ invokedAt }) => within(invokedAt, fault))
   const reserves = during.filter(({ kind }) => kind === 'reserve')
   const keyed = reserves.filter(({ key }) => key)
   const plain = during.filter(({ kind, waitS = 0 }) => waitS === 0 && !staffKinds.has(kind))
@@ -35,6 +39,7 @@ export function availabilityOf(
     acceptedAfterRetry: share(keyed, (call) => call.tries.some(isGood)),
     p99Ms: p99(reserves),
     normalP99Ms: p99(calls.filter(({ kind, invokedAt }) => kind === 'reserve' && within(invokedAt, normal))),
+    lateP99Ms: p99Of(late.filter(({ at }) => within(at, fault)).map(({ ms }) => ms)),
     slowestMs: Math.max(0, ...plain.flatMap((call) => call.tries.map((it) => it.tookMs))),
     otherThan503: tries
       .map(({ status }) => status)
@@ -51,11 +56,13 @@ const share = (calls: Call[], holds: (call: Call) => boolean) =>
 
 /** Of requests accepted at once, without a wait for the decision. */
 function p99(calls: Call[]): number {
-  const took = calls
-    .filter(({ tries, waitS = 0 }) => waitS === 0 && isGood(tries[0]))
-    .map(({ tries }) => tries[0]!.tookMs)
-    .sort((a, b) => a - b)
-  return took[Math.min(took.length - 1, Math.floor(took.length * 0.99))] ?? 0
+  const accepted = calls.filter(({ tries, waitS = 0 }) => waitS === 0 && isGood(tries[0]))
+  return p99Of(accepted.map(({ tries }) => tries[0]!.tookMs))
+}
+
+function p99Of(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.99))] ?? 0
 }
 
 /** How long after `at` the first reservation was accepted. */

@@ -1,4 +1,4 @@
-/** Watches transient facts: the owners of partitions, and whether events are published before their commit. */
+/** Watches transient facts: the owners of partitions, whether events are published before their commit, and how busy the machine is. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { topics } from '../../actors/messages.ts'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
@@ -9,6 +9,7 @@ import { partitions, type World } from './world.ts'
 
 const lookEveryMs = 100
 const streamsEveryMs = 20
+const lateEveryMs = 20
 
 export type OwnerSeen = {
   service: ServiceName
@@ -21,15 +22,19 @@ export type OwnerSeen = {
 /** An entry that was seen before its events were committed. */
 export type Early = { at: number; partition: number; id: string; committed: number }
 
+/** How long a timer of this process had to wait for its turn. */
+export type Late = { at: number; ms: number }
+
 export class Observer implements AsyncDisposable {
   readonly #seen = new Map<string, OwnerSeen>()
   /** Events that were on their stream before they were in the log. */
   readonly early: Early[] = []
+  readonly late: Late[] = []
   readonly #stopping = new AbortController()
   readonly #watching: Promise<unknown>
 
   constructor(world: World) {
-    const watching = [this.#watchOwners(world), this.#watchStreams(world)]
+    const watching = [this.#watchOwners(world), this.#watchStreams(world), this.#watchMachine()]
     this.#watching = Promise.all(watching)
   }
 
@@ -70,6 +75,15 @@ export class Observer implements AsyncDisposable {
           this.early.push({ at: Date.now(), partition, id: end[0], committed: seq })
       }
       await sleep(streamsEveryMs, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  async #watchMachine(): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      const startedAt = performance.now()
+      await sleep(lateEveryMs, undefined, { signal }).catch(() => {})
+      this.late.push({ at: Date.now(), ms: performance.now() - startedAt - lateEveryMs })
     }
   }
 

@@ -101,7 +101,7 @@ async function live(day: Day, { scenario, quietMaxMs = quietLimitMs, say }: RunO
   const unfinished = await untilQuiet(world, quietMaxMs)
   const quietMs = Date.now() - stoppedAt
   say('checking')
-  const availability = availabilityOf(history.calls, day.normal, fault, decidedMs)
+  const availability = availabilityOf(history.calls, day.normal, fault, decidedMs, day.observer.late)
   const seen = { unanswered, unfinished, availability, needs: scenario.needs, fault }
   return { availability, quietMs, facts: await factsOf(day, seen) }
 }
