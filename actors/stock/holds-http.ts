@@ -95,7 +95,7 @@ const changeHold = createRoute({
   operationId: 'changeHold',
   summary: 'Shelve, hand over or take back a copy, or extend its deadline',
   description:
-    '`Ready`: the copy is on the hold shelf. `Collected`: its customer has it. `Returned`: it is back. `Waiting`: it is gone, and the customer waits for another, first in line. Answers once the change is committed. A change that is already made has no further effect.',
+    '`Ready`: the copy is on the hold shelf. `Collected`: its customer has it. `Returned`: it is back. `Waiting`: it is gone, and the customer waits for another, at the place that the reservation has or takes now. Answers once the change is committed. A change that is already made has no further effect.',
   tags: ['desk'],
   access: ['stock-manager', 'service'],
   request: { params, headers: keyHeader, body: jsonBody(changeSchema, examples.handOver) },

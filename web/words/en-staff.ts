@@ -114,7 +114,8 @@ export const enStaff = {
     notFound: (scan: string) => `“${scan}” is not to be fetched.`,
     shelve: 'On the shelf',
     lost: 'Not found',
-    lostAsk: 'The library then has one copy less. The customer waits for another copy, first in line.',
+    lostAsk:
+      'The library then has one copy less. The customer waits for another copy, and keeps a place in the queue.',
     lostYes: 'It cannot be found',
   },
   ready: {

@@ -107,7 +107,7 @@ export const koStaff: typeof enStaff = {
     notFound: (scan) => `“${scan}”에 해당하는 찾을 책이 없습니다.`,
     shelve: '서가에 준비함',
     lost: '찾지 못함',
-    lostAsk: '소장 권수가 한 권 줄어듭니다. 이용자는 맨 앞 순번으로 다른 책을 기다립니다.',
+    lostAsk: '소장 권수가 한 권 줄어듭니다. 이용자는 순번을 유지하며 다른 책을 기다립니다.',
     lostYes: '찾을 수 없습니다',
   },
   ready: {

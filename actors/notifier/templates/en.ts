@@ -207,7 +207,7 @@ export const english: Language = {
       title: `You are waiting again${after('for', subject)}`,
       body: [
         `${losses[subject.cause ?? ''] ?? unavailable} We are sorry.`,
-        'You are waiting again, at your old place in the queue. We will notify you when another copy is set aside for you.',
+        'You are waiting again. If you had a place in the queue, you keep it. We will notify you when another copy is set aside for you.',
       ],
       short: `${labelOf(subject)}your copy is unavailable, you are waiting again.`,
       facts: factsOf(subject),

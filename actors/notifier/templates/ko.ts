@@ -194,7 +194,7 @@ export const korean: Language = {
       title: headline(subject, '다시 대기하게 되었습니다'),
       body: [
         `${losses[subject.cause ?? ''] ?? unavailable} 불편을 드려 죄송합니다.`,
-        '원래 순번 그대로 다시 대기하시게 되며, 다른 도서가 준비되면 알려 드리겠습니다.',
+        '다시 대기하시게 되며, 받으신 순번이 있으면 그대로 유지됩니다. 다른 도서가 준비되면 알려 드리겠습니다.',
       ],
       short: brief(subject, '도서에 문제가 있어 다시 대기하시게 되었습니다.'),
       facts: factsOf(subject),
