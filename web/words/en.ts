@@ -210,7 +210,8 @@ export const en = {
       OutOfStock: 'No copy is available. The library knows that one is missing.',
       UnknownBook: 'The library does not have this book. It knows that you would like to read it.',
       QueueFull: 'As many people wait as the queue allows. Try again later.',
-      AlreadyReserved: 'You already have a reservation of this book.',
+      AlreadyReserved:
+        'You already have a reservation of this book. If you have just canceled it, try again in a moment.',
       AlreadyHas: 'You already have a copy of this book.',
       WaitLapsed: 'It was not your turn before the waiting time ended.',
       NotAcquired: 'The library has no copy and buys none.',

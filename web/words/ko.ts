@@ -204,7 +204,7 @@ export const ko: Words = {
       OutOfStock: '지금 예약할 수 있는 책이 없습니다. 책이 부족하다는 것을 도서관에 알렸습니다.',
       UnknownBook: '소장하지 않은 도서입니다. 읽고 싶어 하신다는 것을 도서관에 알렸습니다.',
       QueueFull: '대기 인원이 찼습니다. 나중에 다시 시도해 주세요.',
-      AlreadyReserved: '같은 도서를 이미 예약하셨습니다.',
+      AlreadyReserved: '같은 도서를 이미 예약하셨습니다. 방금 취소하셨다면 잠시 뒤에 다시 시도해 주세요.',
       AlreadyHas: '같은 도서를 이미 가지고 계십니다.',
       WaitLapsed: '대기 기간 안에 차례가 오지 않았습니다.',
       NotAcquired: '소장한 책이 없고, 구매하지 않기로 했습니다.',

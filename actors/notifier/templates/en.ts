@@ -42,7 +42,10 @@ const reasons: Record<StockRefusalReason, { body: string[]; short: string; ended
     short: 'too many people waiting',
   },
   AlreadyReserved: {
-    body: [notReserved, 'You have another reservation of the same book, which stays as it is.'],
+    body: [
+      notReserved,
+      'You have another reservation of the same book. If you have just canceled that one, please reserve again in a moment.',
+    ],
     short: 'you have reserved it already',
   },
   AlreadyHas: {

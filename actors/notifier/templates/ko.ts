@@ -45,7 +45,10 @@ const reasons: Record<StockRefusalReason, { body: string[]; short: string; ended
     short: '대기 인원 초과',
   },
   AlreadyReserved: {
-    body: [notReserved, '같은 도서를 이미 예약하셨습니다. 기존 예약은 그대로 유지됩니다.'],
+    body: [
+      notReserved,
+      '같은 도서를 이미 예약하셨습니다. 그 예약을 방금 취소하셨다면 잠시 뒤에 다시 예약해 주세요.',
+    ],
     short: '이미 예약하신 도서',
   },
   AlreadyHas: {
