@@ -23,6 +23,7 @@ import { connectAll, openReads } from './http/reads.ts'
 import { Audit, AuditPruning } from './identity/audit.ts'
 import { mountAudit } from './identity/audit-http.ts'
 import { Guard } from './identity/guard.ts'
+import { keyStoreIn } from './identity/key-store.ts'
 import { Tokens } from './identity/tokens.ts'
 import { streamsTelemetry } from './metrics.ts'
 import type { Service, Surroundings } from './service.ts'
@@ -132,7 +133,7 @@ export class ServiceParts {
   app(about: Omit<About, 'service'>): App {
     const { log, metrics, tracing, config } = this.#given
     const { service, publicUrl, corsOrigins, identity } = config
-    const tokens = identity && new Tokens(identity)
+    const tokens = identity && new Tokens({ ...identity, keyStore: keyStoreIn(this.sql) })
     // Not waited for: a service starts and accepts while the issuer is down.
     void tokens?.readKeys()
     const guard = tokens && new Guard({ tokens, forwardedHops: identity.forwardedHops })

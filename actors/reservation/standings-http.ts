@@ -95,7 +95,7 @@ export function mountStandings({ app, sql, activeMax, now, blocked, audit }: Sta
 
   app.addRoute(get, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
-    await audit?.read(c, { action: 'getStanding', subject: userid })
+    await audit?.note(c, { action: 'getStanding', subject: userid })
     return await read(userid, ownOf(c) !== undefined)
   })
 
@@ -106,7 +106,7 @@ export function mountStandings({ app, sql, activeMax, now, blocked, audit }: Sta
     const end = until == null ? null : new Date(until)
     if (end && end <= now())
       throw new Problem('invalid-input', { errors: [{ pointer: '/until', detail: 'must be in the future' }] })
-    await audit?.changed(c, { action: 'blockCustomer', subject: userid, detail: reason })
+    await audit?.note(c, { action: 'blockCustomer', subject: userid, detail: reason })
     await block(sql, userid, { reason, until: end })
     blocked()
     return await read(userid)
@@ -114,7 +114,7 @@ export function mountStandings({ app, sql, activeMax, now, blocked, audit }: Sta
 
   app.addRoute(deleteBlock, async (c) => {
     const { userid } = c.req.valid('param')
-    await audit?.changed(c, { action: 'unblockCustomer', subject: userid })
+    await audit?.note(c, { action: 'unblockCustomer', subject: userid })
     await unblock(sql, userid)
     blocked()
     return await read(userid)

@@ -6,10 +6,15 @@
  * KR2. A token of an unknown key waits for one read, at most `readMaxMs`. After a failed read others are refused at once, for
  *      `restMs`.
  * KR3. A key that its issuer has removed is forgotten within `keptMs`, unless its host is down.
+ * KR4. A process that knows no keys uses those that its service has kept (`KeyStore`), as long as their host is down. So a service
+ *      starts without its issuer.
+ * KR5. An answer is read up to `keysBytesMax` and for `readMaxMs`. One that has no keys counts as none.
  */
 import { readFile } from 'node:fs/promises'
-import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
+import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
+import { readWithin } from '../http/answer.ts'
 import { Unavailable } from '../http/problem.ts'
+import type { KeyStore } from './key-store.ts'
 
 /** Leaves time for the answer: a dependency that is down is a 503 within 2 s. */
 const readMaxMs = 1_000
@@ -18,14 +23,26 @@ const refreshMs = 4 * 60 * 1_000
 export const keptMs = 5 * 60 * 1_000
 /** Between two reads for tokens of unknown keys, because a stranger can send any number of those. */
 const unknownEveryMs = 1_000
+/** A key has about 500 bytes. */
+const keysBytesMax = 256 * 1_024
 
 /** `read` reads them before the first token comes, and never rejects. */
 export type Keys = JWTVerifyGetKey & { read?(): Promise<void> }
 
 type Fetch = (url: string, options: RequestInit) => Promise<Response>
 
+export type KeysOptions = {
+  fetching?: Fetch
+  /** Absent without a database. */
+  store?: KeyStore | undefined
+  now?(): number
+}
+
 /** @throws {Unavailable} when the keys cannot be read. Every other error is a fault of the token. */
-export function keysAt(url: string, fetching: Fetch = fetchAny, now = () => performance.now()): Keys {
+export function keysAt(
+  url: string,
+  { fetching = fetchAny, store, now = () => performance.now() }: KeysOptions = {},
+): Keys {
   let restUntil = 0
   /** When they were read last, or a failed attempt is to be repeated as if they had been. */
   let readAt = now()
@@ -37,17 +54,22 @@ export function keysAt(url: string, fetching: Fetch = fetchAny, now = () => perf
     timeoutDuration: readMaxMs,
     cooldownDuration: unknownEveryMs,
     cacheMaxAge: Number.POSITIVE_INFINITY,
-    [customFetch]: async (url, options) => {
+    [customFetch]: async (_, options) => {
       if (now() < restUntil) throw new Error('the last attempt has just failed')
       readAt = now()
+      // At the same time, because both together must not take longer than one.
+      const kept = keys.jwks() ? undefined : store?.find(url).catch(() => undefined)
       try {
-        const response = await fetching(url, options)
-        if (response.status !== 200) throw new Error(`the answer has the status ${response.status}`)
-        return response
+        const jwks = await readFrom(url, fetching, options)
+        // They are valid, whether or not they can be kept.
+        void store?.keep(url, jwks).catch(() => {})
+        return new Response(jwks)
       } catch (error) {
         restUntil = now() + restMs
         failed()
-        throw error
+        const known = await Promise.race([kept, aborted(options.signal)])
+        if (known === undefined) throw error
+        return new Response(known)
       }
     },
   })
@@ -68,6 +90,21 @@ export function keysAt(url: string, fetching: Fetch = fetchAny, now = () => perf
     }
   }
   return Object.assign(keyOf, { read: () => keys.reload().catch(failed) })
+}
+
+const aborted = (signal: AbortSignal) =>
+  new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+
+async function readFrom(url: string, fetching: Fetch, options: RequestInit): Promise<string> {
+  const response = await fetching(url, options)
+  if (response.status !== 200) throw new Error(`the answer has the status ${response.status}`)
+  const text = new TextDecoder().decode(await readWithin(keysBytesMax, response))
+  // Throws unless it is a set of keys.
+  createLocalJWKSet(JSON.parse(text))
+  return text
 }
 
 const isFaultOfToken = (error: unknown) =>

@@ -252,14 +252,13 @@ describe('the keys', () => {
   test('KR1, KR3: are read again after four minutes, while known ones go on', async () => {
     const clock = { now: 0 }
     let reads = 0
-    const keys = keysAt(
-      issuer.url,
-      async () => {
+    const keys = keysAt(issuer.url, {
+      async fetching() {
         reads += 1
         return Response.json(issuer.jwks)
       },
-      () => clock.now,
-    )
+      now: () => clock.now,
+    })
     const { kid, alg } = issuer.keys.at(-1)!
     const find = () => keys({ alg, kid }, {} as never)
     await find()
@@ -276,14 +275,13 @@ describe('the keys', () => {
     await using its = await TestIssuer.start()
     const { kid, alg } = its.keys[0]!
     let away = false
-    const keys = keysAt(
-      its.url,
-      async () => {
+    const keys = keysAt(its.url, {
+      async fetching() {
         if (away) throw new TypeError('no route')
         return Response.json(its.jwks)
       },
-      () => clock.now,
-    )
+      now: () => clock.now,
+    })
     const find = () => keys({ alg, kid }, {} as never)
     await find()
     clock.now = 3_600_000
@@ -301,7 +299,7 @@ describe('the keys', () => {
     const clock = { now: Date.now() }
     await using its = await TestIssuer.start()
     const monotonic = () => clock.now
-    const tokens = tokensOf(its, { now: monotonic, keysOf: (it) => keysAt(it.keysUrl, undefined, monotonic) })
+    const tokens = tokensOf(its, { now: monotonic, keysOf: (it) => keysAt(it.keysUrl, { now: monotonic }) })
     const stolen = await its.token({ userid: 'ops', roles: ['operator'] }, { expiresIn: 86_400 * 365 })
     await tokens.verify(stolen)
     its.keys.pop()

@@ -11,6 +11,7 @@ import { z } from 'zod'
 import { Problem } from '../http/problem.ts'
 import { type ApiToken, findApiToken } from './api-tokens.ts'
 import { type Caller, type Role, roles } from './caller.ts'
+import type { KeyStore } from './key-store.ts'
 import { type Keys, keptMs, keysAt } from './keys.ts'
 
 export type Issuer = {
@@ -27,6 +28,8 @@ export type TokensOptions = {
   rememberedMax?: number
   /** Milliseconds since 1970. */
   now?(): number
+  /** Keeps the keys of issuers for the next process. */
+  keyStore?: KeyStore | undefined
   keysOf?(issuer: Issuer): Keys
 }
 
@@ -43,7 +46,8 @@ export class Tokens {
   readonly #remembered = new Map<string, Remembered>()
 
   constructor(options: TokensOptions) {
-    const { issuers, now = Date.now, keysOf = (it) => keysAt(it.keysUrl) } = options
+    const { issuers, keyStore: store, now = Date.now } = options
+    const { keysOf = (it) => keysAt(it.keysUrl, { store }) } = options
     this.#options = options
     this.#now = now
     this.#keys = new Map(issuers.map((it) => [it.name, keysOf(it)]))
@@ -55,15 +59,18 @@ export class Tokens {
   }
 
   /**
+   * @param before called before a token that is not remembered is verified. It may throw.
    * @returns the caller, at once if the token is remembered.
    * @throws {Problem} 401 when the token is not valid, 503 when that cannot be found out. It may also reject with these.
    */
-  verify(token: string): Caller | Promise<Caller> {
+  verify(token: string, before?: () => void): Caller | Promise<Caller> {
     const key = hash('sha256', token, 'base64')
     const known = this.#remembered.get(key)
     if (known !== undefined && this.#now() < known.until) return known.caller
     const program = findApiToken(this.#options.apiTokens, Buffer.from(key, 'base64'))
-    return program ?? this.#verifyJwt(token, key)
+    if (program !== undefined) return program
+    before?.()
+    return this.#verifyJwt(token, key)
   }
 
   async #verifyJwt(token: string, key: string): Promise<Caller> {

@@ -4,8 +4,10 @@ import type { Page } from 'playwright-core'
 import { type LocalProvider, startProvider } from '../../deploy/local/identity/start-provider.ts'
 import { freePort } from '../../deploy/local/processes/free-port.ts'
 import { openBrowser } from '../../deploy/pages/browser.ts'
+import { PageTokens } from '../../web/identity/page-tokens.ts'
 import { Seal } from '../../web/identity/seal.ts'
 import type { Session } from '../../web/identity/session.ts'
+import { signingKeys } from '../../web/identity/signing-keys.ts'
 import { ServiceProcess } from '../harness/service-process.ts'
 import { startSystem } from '../harness/system.ts'
 import { Stage, type WindowOptions } from './stage.ts'
@@ -102,6 +104,21 @@ export class LoginStage extends Stage {
     }
     const seal = new Seal([new Uint8Array(hash('sha256', key, 'buffer'))])
     return await seal.close('session', { ...session, ...some }, Math.floor((some.seen ?? nowS) + 1_800))
+  }
+
+  /** A token as the pages would have made it. */
+  async tokenOf(userid: string): Promise<string> {
+    const { PUBLIC_URL, TOKEN_KEY } = this.env
+    const tokenKeys = signingKeys().parse(TOKEN_KEY)
+    const tokens = new PageTokens({ tokenIssuer: PUBLIC_URL!, tokenAudience: 'bookreservation', tokenKeys })
+    return await tokens.of({
+      sid: userid,
+      sub: userid,
+      userid,
+      roles: ['customer'],
+      begun: 0,
+      seen: 0,
+    })
   }
 
   /** @returns what the pages answer to this cookie. */

@@ -69,6 +69,24 @@ test('what staff read through the pages is recorded with their address, not that
   expect(rows.map((it) => it.address)).toEqual(['203.0.113.7'])
 })
 
+test('SE4, KR4: a service that starts while the pages and all others are down accepts the tokens that exist', async () => {
+  const { system, web } = stage()
+  const { reservation, stock, notifier } = system.processes
+  const [own, ...others] = [...reservation, ...stock, ...notifier]
+  const token = await stage().tokenOf('mina')
+  await Promise.all([web, ...others, own!].map((it) => it.stop()))
+  await stage().stopProvider()
+  await own!.start()
+  const made = await system.reservation.post<{ userid: string }>(
+    '/reservations',
+    { bookid: 'momo' },
+    { headers: { authorization: `Bearer ${token}` } },
+  )
+  await stage().startProviderAgain()
+  await Promise.all([...others, web].map((it) => it.start()))
+  expect([made.status, made.body.userid]).toEqual([201, 'mina'])
+})
+
 describe('a session', () => {
   test('SE1, SE3: is a cookie that scripts cannot read, and ends by logging out, even for a copy of it', async () => {
     const page = await stage().logIn('mina', { allowed: /403/ })
