@@ -1,4 +1,4 @@
-/** Times as people read them: in the library's time zone, with the weekday. */
+/** Times as people read them: in the library's time zone, with the weekday, and with the year unless it is this one. */
 import { html } from 'hono/html'
 import type { Html } from './html.ts'
 import type { Locale } from './words/words.ts'
@@ -24,10 +24,16 @@ export function datesOf(locale: Locale, timeZone: string): Dates {
 }
 
 function create(locale: Locale, timeZone: string): Dates {
+  const formatOf = (options: Intl.DateTimeFormatOptions) =>
+    new Intl.DateTimeFormat(locale, { timeZone, hourCycle: 'h23', ...options })
+  const years = formatOf({ year: 'numeric' })
   const written = (options: Intl.DateTimeFormatOptions) => {
-    const format = new Intl.DateTimeFormat(locale, { timeZone, hourCycle: 'h23', ...options })
-    return (instant: string): Html =>
-      html`<time datetime="${instant}">${format.format(new Date(instant))}</time>`
+    const [short, long] = [formatOf(options), formatOf({ ...options, year: 'numeric' })]
+    return (instant: string): Html => {
+      const at = new Date(instant)
+      const format = years.format(at) === years.format(new Date()) ? short : long
+      return html`<time datetime="${instant}">${format.format(at)}</time>`
+    }
   }
   const day = { weekday: 'long', month: 'long', day: 'numeric' } as const
   return {

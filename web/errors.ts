@@ -7,6 +7,7 @@ import type { Log } from '../platform/log.ts'
 import { ApiDown, LoginMissing, NotAllowed, TooMany } from './apis/call.ts'
 import type { Html } from './html.ts'
 import { notices } from './layout.ts'
+import { Unlisted } from './list.ts'
 import type { Reply, Visit } from './visit.ts'
 import type { Role } from './who.ts'
 
@@ -34,6 +35,10 @@ export async function pageOfError(visit: Visit, error: unknown, log: Log): Promi
     return visit.isPartial
       ? visit.fragment(notices(visit.words, [error.api], true), 503)
       : visit.show({ title: errors.down, main: await down(visit), missing: [error.api] }, 503)
+  }
+  if (error instanceof Unlisted) {
+    const all = html`<p><a role="button" href="${visit.c.req.path}">${errors.wholeList}</a></p>`
+    return explain(visit, 400, errors.unlisted, html`<p>${errors.unlistedText}</p>${all}`)
   }
   if (error instanceof LoginMissing)
     return explain(visit, 403, errors.login, html`<p>${errors.loginText}</p>`)
@@ -76,7 +81,7 @@ function exchangeAll({ c }: Visit): void {
 
 export function explain(
   visit: Visit,
-  status: 403 | 404 | 413 | 429 | 500 | 503,
+  status: 400 | 403 | 404 | 413 | 429 | 500 | 503,
   title: string,
   text: Html,
 ): Reply {

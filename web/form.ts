@@ -1,4 +1,5 @@
 /** Pieces of forms. */
+import { hash } from 'node:crypto'
 import { html } from 'hono/html'
 import { z } from 'zod'
 import type { Html } from './html.ts'
@@ -7,8 +8,22 @@ import type { Words } from './words/words.ts'
 /**
  * Names the form that was shown: it becomes the `Idempotency-Key` of the call. So a double click, a reload and the back button
  * have one effect.
+ * @param seen the thing that the form changes, in the state that the page shows. Forms of the same state share their key, so in two tabs
+ * they have one effect, too. Without it, each form has its own.
  */
-export const keyField = (): Html => html`<input type="hidden" name="key" value="${crypto.randomUUID()}">`
+export const keyField = (...seen: unknown[]): Html =>
+  html`<input type="hidden" name="key" value="${seen.length === 0 ? crypto.randomUUID() : keyOf(...seen)}">`
+
+/** @returns a version 8 UUID (RFC 9562), always the same for the same. */
+export function keyOf(...seen: unknown[]): string {
+  const hex = hash('sha256', JSON.stringify(seen))
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+export const hiddenFields = (fields: Record<string, string | undefined>): Html =>
+  html`${Object.entries(fields).map(([name, value]) =>
+    value === undefined ? '' : html`<input type="hidden" name="${name}" value="${value}">`,
+  )}`
 
 /** Every form with an effect has it. */
 export const keySchema = z.object({ key: z.uuid() })

@@ -16,6 +16,7 @@ const stock = (change: Partial<Stock> = {}): Stock => ({
   ...{ bookid: 'momo', title: 'Momo', author: '', isbn: '', qty: 0, held: 1, out: 1, owned: 2, waiting: 0 },
   onOrder: 0,
   rules: library,
+  version: 1,
   ...change,
 })
 const book = (qty: number, waiting: number) => ({ qty, waiting })

@@ -110,6 +110,11 @@ export class Visit implements Frame {
     return this.c.req.query(name)?.trim() || undefined
   }
 
+  /** Whether a form of this page was refused because its key had another effect: the next needs a key of its own. */
+  get isAgain(): boolean {
+    return this.query('said') === 'again'
+  }
+
   /** Whether htmx asks, and swaps the answer into the page. */
   get isPartial(): boolean {
     return this.c.req.header('hx-request-type') === 'partial'
@@ -139,7 +144,7 @@ export class Visit implements Frame {
   /** @param parts those that the page needs; services that did not answer are named at its top. */
   show(
     shown: Omit<Shown, 'said'> & { parts?: Part<unknown>[] },
-    status: 200 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503 = 200,
+    status: 200 | 400 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503 = 200,
   ) {
     const { parts = [], missing = missingOf(parts), ...rest } = shown
     const said = saidIn(this.words, this.query('said'))

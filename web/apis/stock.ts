@@ -28,6 +28,8 @@ export const stockSchema = z.object({
   onOrder: z.int().nullable(),
   rules: rulesSchema.nullable(),
   ownRules: rulesSchema.partial().nullable().optional(),
+  /** Rises with each change. */
+  version: z.int(),
 })
 export type Stock = z.output<typeof stockSchema>
 

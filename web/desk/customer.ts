@@ -8,6 +8,7 @@ import type { Visit } from '../visit.ts'
 import { blockForms } from './block.ts'
 import { type Copy, code, copyOfReservation, named, until } from './copy.ts'
 import { cancelForm, handOverForm } from './hand-over.ts'
+import type { Given } from './holds.ts'
 
 export type Customer = {
   userid: string
@@ -52,31 +53,32 @@ export async function readCustomer(
   }
 }
 
-export function showCustomer(visit: Visit, customer: Customer): Html {
+/** @param given of a form that was refused. */
+export function showCustomer(visit: Visit, customer: Customer, given: Given = {}): Html {
   const { desk } = visit.words
   const { userid, ready, reserved, standing } = customer
   return html`<section aria-labelledby="customer">
 <h2 id="customer">${userid}</h2>
 ${standing ? standingLine(visit, standing) : ''}
-${table(desk.ready, columns(visit, true), ready)}
-${table(desk.reserved, columns(visit, false), reserved)}
+${table(desk.ready, columns(visit, given, true), ready)}
+${table(desk.reserved, columns(visit, given, false), reserved)}
 <p class="actions"><a href="/return?userid=${encodeURIComponent(userid)}">${desk.has}</a></p>
-${standing ? blockForms(visit, standing) : ''}
+${standing ? blockForms(visit, standing, given) : ''}
 </section>`
 }
 
-function columns(visit: Visit, areReady: boolean): Column<Copy>[] {
+function columns(visit: Visit, given: Given, areReady: boolean): Column<Copy>[] {
   const { work } = visit.words
   return [
     { name: work.book, cell: (it) => named(visit, it) },
     { name: work.code, cell: code },
     ...(areReady ? [{ name: work.until, cell: (it: Copy) => until(visit, it) }] : []),
-    { name: work.actions, cell: (it) => actions(visit, it) },
+    { name: work.actions, cell: (it) => actions(visit, it, given) },
   ]
 }
 
-const actions = (visit: Visit, copy: Copy): Html =>
-  html`<div class="actions">${handOverForm(visit, copy)}${cancelForm(visit, copy)}</div>`
+const actions = (visit: Visit, copy: Copy, given: Given): Html =>
+  html`<div class="actions">${handOverForm(visit, copy)}${cancelForm(visit, copy, given)}</div>`
 
 function standingLine({ words: { desk }, dates }: Visit, { active, limit, block }: Standing): Html {
   const until = block?.until ? html` ${desk.blockedUntil} ${dates.day(block.until)}` : ''

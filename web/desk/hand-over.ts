@@ -1,11 +1,12 @@
 /** The forms for a copy that is set aside: it is handed over, or its reservation is canceled. */
 import { html } from 'hono/html'
 import { causes } from '../apis/reservation.ts'
-import { keyField } from '../form.ts'
+import { hiddenFields, keyField } from '../form.ts'
 import type { Html } from '../html.ts'
 import type { Visit } from '../visit.ts'
 import type { Copy } from './copy.ts'
-import { hiddenFields, inPlace } from './work.ts'
+import type { Given } from './holds.ts'
+import { inPlace } from './work.ts'
 
 /** To the customer whose card was shown: stock compares it with the reservation. */
 export const handOver = ({ reservationid, userid }: Copy) => ({
@@ -33,8 +34,14 @@ ${keyField()}${hiddenFields({ reservationid })}
   })}<button class="quiet">${desk.withoutCard}</button></form>`
 
 /** With the cause, which the customer sees. */
-export const cancelForm = ({ words: { desk } }: Visit, { reservationid, userid }: Copy): Html =>
-  html`<details class="more">
+export function cancelForm(
+  { words: { desk } }: Visit,
+  { reservationid, userid }: Copy,
+  given: Given = {},
+): Html {
+  const isGiven = given.reservationid === reservationid && given.cause !== undefined
+  const { cause = causes[0], note = '' } = isGiven ? given : {}
+  return html`<details class="more"${isGiven ? html` open` : ''}>
 <summary>${desk.cancel}</summary>
 <form method="post" action="/desk/cancel"${inPlace()}>${keyField()}${hiddenFields({
     reservationid,
@@ -42,10 +49,11 @@ export const cancelForm = ({ words: { desk } }: Visit, { reservationid, userid }
   })}
 <fieldset><legend>${desk.cause}</legend>
 ${causes.map(
-  (it, i) =>
-    html`<label><input type="radio" name="cause" value="${it}"${i === 0 ? html` checked` : ''}> ${desk.causes[it]}</label>`,
+  (it) =>
+    html`<label><input type="radio" name="cause" value="${it}"${it === cause ? html` checked` : ''}> ${desk.causes[it]}</label>`,
 )}</fieldset>
-<label>${desk.note} <input name="note" maxlength="200"></label>
+<label>${desk.note} <input name="note" value="${note}" maxlength="200"></label>
 <button>${desk.cancelYes}</button>
 </form>
 </details>`
+}

@@ -14,7 +14,14 @@ import type { Answer } from './work.ts'
 export type Did = keyof Words['work']['did']
 
 /** Why it was not done. The page is shown again with it. */
-export type Refused = { answer: Answer; status: 409 | 422 | 503; missing?: ServiceName[] }
+export type Refused = {
+  answer: Answer
+  status: 409 | 422 | 503
+  missing?: ServiceName[]
+  /** The form, which is shown again with what was entered. */
+  given?: Given
+}
+export type Given = Record<string, string>
 
 /** @returns undefined when it is done. */
 export async function attempt(
@@ -44,10 +51,11 @@ async function inWords(
   return `${work.notDone} ${now ?? detail ?? title}`
 }
 
-/** A form that no page sends. */
-export const malformed = ({ words }: Visit): Refused => ({
+/** A form that cannot be read. */
+export const malformed = ({ words }: Visit, given: Given = {}): Refused => ({
   answer: { tone: 'bad', text: words.work.malformed },
   status: 422,
+  given,
 })
 
 /** Leads back to a page that says what was done, by `answerOf`. */

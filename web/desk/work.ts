@@ -8,7 +8,7 @@
 import { html } from 'hono/html'
 import { z } from 'zod'
 import type { ServiceName } from '../../platform/config.ts'
-import { keyField } from '../form.ts'
+import { hiddenFields, keyField } from '../form.ts'
 import type { Html } from '../html.ts'
 import { missingOf, type Part } from '../part.ts'
 import type { Reply, Visit } from '../visit.ts'
@@ -90,11 +90,6 @@ function scanForm({ words }: Visit, { path, label, help, hidden = {}, next, isFo
 ${next ? html`${keyField()}${hiddenFields(next.fields)}` : hiddenFields(hidden)}
 </form>`
 }
-
-export const hiddenFields = (fields: Record<string, string | undefined>): Html =>
-  html`${Object.entries(fields).map(([name, value]) =>
-    value === undefined ? '' : html`<input type="hidden" name="${name}" value="${value}">`,
-  )}`
 
 const said = ({ tone, text, more }: Answer): Html =>
   html`<div class="answer ${tone}"><p>${text}</p>${more ? html`<p>${more}</p>` : ''}</div>`

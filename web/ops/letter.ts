@@ -3,6 +3,7 @@ import { html } from 'hono/html'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
 import type { Letter, LetterFilter } from '../apis/operators.ts'
 import type { Html } from '../html.ts'
+import { Unlisted } from '../list.ts'
 import type { Visit } from '../visit.ts'
 import { wordFor } from '../words/words.ts'
 
@@ -21,15 +22,17 @@ export const lettersPath = (list: LetterList = {}, path = '/ops/letters'): strin
 export const letterPath = (service: ServiceName, letterid: string): string =>
   `/ops/letters/${service}/${letterid}`
 
-/** @returns the list that the address names. A reason is exact, with its spaces and breaks of lines. */
+/** @returns the list that the address names. A reason is exact, with its spaces and breaks of lines. @throws {Unlisted} */
 export function letterListOf(visit: Visit): LetterList {
   const service = visit.query('service')
   const partition = visit.query('partition')
+  if (service !== undefined && !isService(service)) throw new Unlisted()
+  if (partition !== undefined && !/^\d{1,4}$/.test(partition)) throw new Unlisted()
   return {
-    service: isService(service) ? service : undefined,
+    service,
     reason: visit.c.req.query('reason') || undefined,
     bookid: visit.query('bookid'),
-    partition: partition && /^\d{1,4}$/.test(partition) ? Number(partition) : undefined,
+    partition: partition === undefined ? undefined : Number(partition),
   }
 }
 

@@ -16,7 +16,7 @@ import { wordFor } from '../words/words.ts'
 
 /** How long the answer to a reservation is awaited before its page is shown, which follows it. */
 const waitS = 3
-/** Of the customer, of this book, among which an active one is looked for. */
+/** Of the customer, of this book, among which active ones are looked for. */
 const ownMax = 20
 
 export function mountBook(routes: PageRoutes): void {
@@ -33,14 +33,16 @@ export function mountBook(routes: PageRoutes): void {
     const known = stocked.ok ? stocked.value : undefined
     const book = bookOf(listed, known)
     const parts = [listed, stocked, own]
-    const current = own.ok ? own.value : []
+    const newest = own.ok ? own.value : []
+    const current = newest.filter(isActive)
+    const seen = own.ok ? [bookid, who?.userid, newest[0]?.reservationid] : []
     const words = visit.words.book
     if (!book) {
       const title = listed.ok ? words.unknown : words.untitled(bookid)
       const main = html`<h1>${title}</h1>
 <p class="author">${words.number}: ${bookid}</p>
 ${existing(visit, current)}
-${listed.ok ? reserveForm(visit, bookid, { type: 'unknown' }) : ''}`
+${listed.ok ? reserveForm(visit, { bookid, chance: { type: 'unknown' }, seen }) : ''}`
       return visit.show({ title, main, parts }, listed.ok ? 200 : 503)
     }
     const title = titleOf(visit.words, book)
@@ -48,7 +50,7 @@ ${listed.ok ? reserveForm(visit, bookid, { type: 'unknown' }) : ''}`
 ${book.author ? html`<p class="author">${book.author}</p>` : ''}
 ${availability(visit.words, book)}
 ${existing(visit, current)}
-${current.length > 0 && known?.rules?.onePerBook ? '' : reserveForm(visit, bookid, chanceOf(book, known))}
+${current.length > 0 && known?.rules?.onePerBook ? '' : reserveForm(visit, { bookid, chance: chanceOf(book, known), seen })}
 ${facts(visit, book)}
 ${known ? rules(visit, known) : ''}`
     return visit.show({ title, main, parts })
@@ -59,8 +61,8 @@ ${known ? rules(visit, known) : ''}`
     const submitted = await visit.form(keySchema)
     if (!submitted.ok) return visit.goTo(bookPath(bookid), 'again')
     const answer = await reservation.reserve({ bookid, userid }, submitted.values.key, waitS)
-    // The form was sent before, by another person.
-    if (!answer.ok) return visit.goTo(bookPath(bookid), 'again')
+    // The form was sent before, by another person, or by one who has erased their data since.
+    if (!answer.ok || answer.body.userid !== userid) return visit.goTo(bookPath(bookid), 'again')
     return visit.goTo(reservationPath(answer.body.reservationid))
   })
 }
@@ -69,11 +71,11 @@ ${known ? rules(visit, known) : ''}`
 const mayReserve = ({ who, hasLogin }: Visit): boolean =>
   !hasLogin || !who || who.roles.some((it) => it === 'customer' || it === 'stock-manager')
 
-/** The person's active reservations of the book. @throws {ApiDown} */
+/** The person's reservations of the book, newest first. @throws {ApiDown} */
 async function ownOf({ apis }: Visit, userid: string | undefined, bookid: string): Promise<Reservation[]> {
   if (userid === undefined) return []
   const answer = await apis.reservation.reservations({ userid, bookid, limit: ownMax })
-  return answer.ok ? answer.body.items.filter(isActive) : []
+  return answer.ok ? answer.body.items : []
 }
 
 /** While the list is behind, or down, stock knows enough. */
@@ -92,12 +94,19 @@ const existing = ({ words }: Visit, own: Reservation[]): Html | '' =>
           html`<a href="${reservationPath(it.reservationid)}">${wordFor(words.reservation.status, it.status)}</a> `,
       )}</p>`
 
-function reserveForm(visit: Visit, bookid: string, chance: Chance | { type: 'unknown' }): Html | '' {
+type Offer = {
+  bookid: string
+  chance: Chance | { type: 'unknown' }
+  /** What the page shows of the person's own reservations: in two tabs, its forms make one. */
+  seen: unknown[]
+}
+
+function reserveForm(visit: Visit, { bookid, chance, seen }: Offer): Html | '' {
   const { who, words, path } = visit
   if (!mayReserve(visit)) return ''
   const [text, submit] = offer(visit, chance)
   const form = () => html`<form method="post" action="${bookPath(bookid)}/reserve">
-${keyField()}
+${visit.isAgain ? keyField() : keyField(...seen)}
 <button>${submit}</button>
 </form>`
   const entering = visit.hasLogin ? words.book.login : words.book.choose

@@ -46,9 +46,10 @@ const deskOf = (userid: string): string => `/desk?userid=${encodeURIComponent(us
 export function mountDesk(routes: PageRoutes): void {
   const { apis, timeZone } = routes.site
 
-  routes.get('/desk', staff, (visit) =>
-    show(visit, { scan: visit.query('scan'), userid: visit.query('userid') }),
-  )
+  routes.get('/desk', staff, (visit) => {
+    const [scan, userid] = [visit.query('scan'), visit.query('userid')]
+    return show(visit, userid === undefined || isId(userid) ? { scan, userid } : { scan: scan ?? userid })
+  })
 
   routes.post('/desk/hand-over', staff, async (visit) => {
     const form = await visit.form(handingOver)
@@ -67,23 +68,25 @@ export function mountDesk(routes: PageRoutes): void {
 
   routes.post('/desk/cancel', staff, async (visit) => {
     const form = await visit.form(cancellation)
-    if (!form.ok) return show(visit, { userid: form.given.customer }, malformed(visit))
+    if (!form.ok) return show(visit, { userid: form.given.customer }, malformed(visit, form.given))
     const { reservationid, customer, cause, note } = form.values
     const refused = await attempt(visit, reservationid, () =>
       apis.reservation.cancel(reservationid, { cause, ...(note && { note }) }),
     )
-    if (refused) return show(visit, { userid: customer }, refused)
+    if (refused)
+      return show(visit, { userid: customer }, { ...refused, given: { reservationid, cause, note } })
     return doneAt(visit, deskOf(customer), 'canceled', reservationid)
   })
 
   routes.post('/desk/block', staff, async (visit) => {
     const form = await visit.form(block)
-    if (!form.ok) return show(visit, { userid: form.given.userid }, malformed(visit))
+    if (!form.ok) return show(visit, { userid: form.given.userid }, malformed(visit, form.given))
     const { userid, reason, until } = form.values
     const refused = await attempt(visit, undefined, () =>
       apis.reservation.block(userid, { reason, ...(until && { until: endOf(until, timeZone) }) }),
     )
-    return refused ? show(visit, { userid }, refused) : doneAt(visit, deskOf(userid), 'blocked')
+    if (refused) return show(visit, { userid }, { ...refused, given: { reason, until } })
+    return doneAt(visit, deskOf(userid), 'blocked')
   })
 
   routes.post('/desk/unblock', staff, async (visit) => {
@@ -161,7 +164,7 @@ async function show(visit: Visit, asked: Asked, refused?: Refused): Promise<Resp
     next: next && handOver(next),
     isFocusBelow: only !== undefined && !refused && !done,
     content: customer
-      ? showCustomer(visit, customer)
+      ? showCustomer(visit, customer, refused?.given)
       : only
         ? showCopy(visit, only)
         : copies.length > 0

@@ -4,6 +4,7 @@ import type { Book } from '../apis/reservation.ts'
 import { availability, bookPath, titleOf } from '../book.ts'
 import type { Html } from '../html.ts'
 import { isbnOf } from '../isbn.ts'
+import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
 import { turnPage } from '../turn.ts'
@@ -26,8 +27,7 @@ export function mountHome(pages: PageRoutes): void {
         limit: perPage,
       }),
     )
-    const { items, after: next } =
-      list.ok && list.value.ok ? list.value.body : { items: [], after: undefined }
+    const { items, after: next } = pageOf(list)
     const [only] = items
     if (isbn && only && items.length === 1) return visit.goTo(bookPath(only.bookid))
     const nothing = list.ok ? empty(visit, q, isbn, available) : ''

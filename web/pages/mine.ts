@@ -3,6 +3,7 @@ import { html } from 'hono/html'
 import type { Apis } from '../apis/apis.ts'
 import type { Reservation } from '../apis/reservation.ts'
 import type { Html } from '../html.ts'
+import { pageOf } from '../list.ts'
 import { live, liveRegion, news } from '../live.ts'
 import { part } from '../part.ts'
 import {
@@ -38,7 +39,7 @@ export function mountMine(routes: PageRoutes): void {
       part(after === undefined ? activeOf(apis, userid) : Promise.resolve([])),
       part(apis.reservation.reservations({ userid, limit: perPage, ...(after && { after }) })),
     ])
-    const page = newest.ok && newest.value.ok ? newest.value.body : { items: [], after: undefined }
+    const page = pageOf(newest)
     // The first page begins with the active ones; those after it are the list as it is, however many are active.
     const current = after === undefined ? (active.ok ? active.value : []) : page.items.filter(isActive)
     const past = page.items.filter((it) => !isActive(it))

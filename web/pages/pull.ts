@@ -5,8 +5,8 @@ import type { Task } from '../apis/stock.ts'
 import { code, named, titleOfCopy } from '../desk/copy.ts'
 import { attempt, doneAt, doneBefore, malformed, type Refused } from '../desk/holds.ts'
 import { findTasks } from '../desk/tasks.ts'
-import { hiddenFields, inPlace, lookUpAt, scanSchema, showWork, staff } from '../desk/work.ts'
-import { keyField, keySchema } from '../form.ts'
+import { inPlace, lookUpAt, scanSchema, showWork, staff } from '../desk/work.ts'
+import { hiddenFields, keyField, keySchema } from '../form.ts'
 import type { Html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
@@ -27,30 +27,30 @@ const shelving = change.extend(scanSchema.shape)
 export function mountPull(routes: PageRoutes): void {
   const { stock } = routes.site.apis
 
-  routes.get('/shelf/pull', staff, (visit) => show(visit))
+  routes.get('/shelf/pull', staff, (visit) => show(visit, visit.query('after')))
 
   routes.post('/shelf/pull/shelve', staff, async (visit) => {
     const form = await visit.form(shelving)
-    if (!form.ok) return show(visit, malformed(visit))
+    if (!form.ok) return show(visit, form.given.after, malformed(visit))
     const { key, reservationid, after, scan } = form.values
     if (scan) return visit.goTo(lookUpAt('/shelf/pull', scan))
     const refused = await attempt(visit, reservationid, () =>
       stock.changeHold(reservationid, { status: 'Ready' }, key),
     )
-    if (refused) return show(visit, refused)
+    if (refused) return show(visit, after, refused)
     return doneAt(visit, listFrom(after), 'shelved', reservationid)
   })
 
   routes.post('/shelf/pull/lost', staff, async (visit) => {
     const form = await visit.form(change)
-    if (!form.ok) return show(visit, malformed(visit))
+    if (!form.ok) return show(visit, form.given.after, malformed(visit))
     const { key, reservationid, after } = form.values
     const refused =
       (await shelvedMeanwhile(visit, reservationid)) ??
       (await attempt(visit, reservationid, () =>
         stock.changeHold(reservationid, { status: 'Waiting', cause: 'Lost' }, key),
       ))
-    return refused ? show(visit, refused) : doneAt(visit, listFrom(after), 'lost', reservationid)
+    return refused ? show(visit, after, refused) : doneAt(visit, listFrom(after), 'lost', reservationid)
   })
 }
 
@@ -65,12 +65,11 @@ async function shelvedMeanwhile(visit: Visit, reservationid: string): Promise<Re
   return { answer: { tone: 'bad', text: `${notDone} ${now.Ready}` }, status: 409 }
 }
 
-async function show(visit: Visit, refused?: Refused): Promise<Response> {
+/** @param after of the page of the list. */
+async function show(visit: Visit, after: string | undefined, refused?: Refused): Promise<Response> {
   const { words, apis } = visit
   const { pull, work } = words
-  // After a form that was refused, the whole list.
   const scan = visit.query('scan')
-  const after = visit.query('after')
   const [done, found, listed] = await Promise.all([
     refused ? undefined : doneBefore(visit),
     scan === undefined ? undefined : findTasks(apis, 'pull', scan),
@@ -92,7 +91,7 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
     : scan !== undefined && isComplete
       ? { tone: 'bad' as const, text: pull.notFound(scan) }
       : undefined
-  const content = html`${table(pull.caption, columns(visit), tasks)}
+  const content = html`${table(pull.caption, columns(visit, after), tasks)}
 ${tasks.length === 0 && scan === undefined && isComplete ? html`<p class="empty">${pull.none}</p>` : ''}
 ${scan === undefined ? turnPage(visit, page.after) : html`<p><a href="/shelf/pull">${work.all}</a></p>`}`
   return showWork(
@@ -112,9 +111,8 @@ ${scan === undefined ? turnPage(visit, page.after) : html`<p><a href="/shelf/pul
   )
 }
 
-function columns(visit: Visit): Column<Task>[] {
+function columns(visit: Visit, after: string | undefined): Column<Task>[] {
   const { work } = visit.words
-  const after = visit.query('after')
   return [
     { name: work.book, cell: (it) => named(visit, it) },
     { name: work.isbn, cell: ({ isbn }) => isbn || '–' },
@@ -123,7 +121,7 @@ function columns(visit: Visit): Column<Task>[] {
     {
       name: work.actions,
       cell: (it) =>
-        html`<div class="actions">${shelveForm(visit, shelve(it, after))}${lostForm(visit, it)}</div>`,
+        html`<div class="actions">${shelveForm(visit, shelve(it, after))}${lostForm(visit, it, after)}</div>`,
     },
   ]
 }
@@ -142,12 +140,14 @@ export const shelveForm = (visit: Visit, { action, fields }: Shelve): Html =>
   )}<button>${visit.words.pull.shelve}</button></form>`
 
 /** Asks first: the library has one copy less afterwards. */
-const lostForm = (visit: Visit, { reservationid }: Task): Html =>
+const lostForm = (visit: Visit, { reservationid, since }: Task, after: string | undefined): Html =>
   html`<details class="more">
 <summary>${visit.words.pull.lost}</summary>
-<form method="post" action="/shelf/pull/lost"${inPlace()}>${keyField()}${hiddenFields({
-    reservationid,
-    after: visit.query('after'),
-  })}<p>${visit.words.pull.lostAsk}</p>
+<form method="post" action="/shelf/pull/lost"${inPlace()}>${keyField('lost', reservationid, since)}${hiddenFields(
+    {
+      reservationid,
+      after,
+    },
+  )}<p>${visit.words.pull.lostAsk}</p>
 <button>${visit.words.pull.lostYes}</button></form>
 </details>`

@@ -11,53 +11,81 @@ import { notices } from '../layout.ts'
 import { copiesMax } from '../receipt.ts'
 import { stockPath } from '../stock.ts'
 import type { Reply, Visit } from '../visit.ts'
+import type { Words } from '../words/words.ts'
 
 export type Answer =
   | { type: 'nothing' }
   | { type: 'misread'; scanned: string }
-  /** @param next those to which the copies went. */
-  | { type: 'received'; stock: Stock; qty: number; ordered: boolean; next: Facts[] }
+  /** The number of copies cannot be one. */
+  | { type: 'miscounted'; scan: string; qty: string }
+  /**
+   * @param next those to which the copies went.
+   * @param receipt the key of the receipt, which is undone once.
+   */
+  | {
+      type: 'received'
+      stock: Stock
+      qty: number
+      ordered: boolean
+      next: Facts[]
+      receipt?: string | undefined
+    }
   /** The form was used for another receipt before. */
   | { type: 'repeated'; stock: Stock | undefined }
   | { type: 'undone' | 'kept'; stock: Stock; qty: number; ordered: boolean }
   | { type: 'several'; books: Book[]; qty: number }
   /** @param stock undefined if the library never had the book. */
-  | { type: 'order'; purchase: Purchase; stock: Stock | undefined }
-  | { type: 'new'; given: Record<string, string>; faults: string[] }
+  | { type: 'order'; purchase: Purchase; stock: Stock | undefined; given?: Given; faults?: string[] }
+  | { type: 'new'; given: Given; faults: string[] }
+
+/** What was entered. */
+type Given = Record<string, string>
 
 /** @param said the result in a sentence, for the eyes and for screen readers. */
 type View = { said: string; tone?: 'good' | 'warm' | 'bad'; more: Html | ''; focus: 'scan' | 'more' }
 
 export function showReceive(visit: Visit, answer: Answer): Reply {
   const { said, tone = 'good', more, focus } = viewOf(visit, answer)
-  const status = answer.type === 'misread' || (answer.type === 'new' && answer.faults.length > 0) ? 422 : 200
+  const isFaulty =
+    answer.type.startsWith('mis') ||
+    ('faults' in answer && answer.faults !== undefined && answer.faults.length > 0)
+  const status = isFaulty ? 422 : 200
+  const given = answer.type === 'miscounted' ? answer : undefined
   if (visit.isPartial) {
     return visit.fragment(
       html`<div>${more}</div>
 <p id="said" role="status" class="answer ${tone}" hx-swap-oob="outerHTML">${said}</p>
-${scanForm(visit, focus === 'scan', true)}
+${scanForm(visit, { hasFocus: focus === 'scan', given, isPartial: true })}
 ${notices(visit.words, [], true)}`,
       status,
     )
   }
   const main = html`<h1>${visit.words.receive.title}</h1>
-${scanForm(visit, focus === 'scan')}
+${scanForm(visit, { hasFocus: focus === 'scan', given })}
 <p id="said" role="status" class="answer ${tone}">${said}</p>
 <div id="more"><div>${more}</div></div>
 <p><a href="/receive/csv">${visit.words.receive.csv}</a></p>`
   return visit.show({ title: visit.words.receive.title, main }, status)
 }
 
-function scanForm({ words: { receive } }: Visit, hasFocus: boolean, isPartial = false): Html {
+type ScanOptions = {
+  hasFocus: boolean
+  /** With a number of copies that cannot be one. */
+  given: { scan: string; qty: string } | undefined
+  isPartial?: boolean
+}
+
+function scanForm({ words: { receive } }: Visit, { hasFocus, given, isPartial }: ScanOptions): Html {
+  const { scan = '', qty = '1' } = given ?? {}
   return html`<form id="scanning" method="post" action="/receive" class="scan" autocomplete="off"${posting('/receive')}${
     isPartial ? html` hx-swap-oob="true"` : ''
   }>
 ${keyField()}
 <div><label for="scan">${receive.scan}</label>
-<input id="scan" name="scan" maxlength="200" required spellcheck="false" autocapitalize="off" enterkeyhint="go"${
-    hasFocus ? html` autofocus` : ''
+<input id="scan" name="scan" value="${scan}" maxlength="200" required spellcheck="false" autocapitalize="off" enterkeyhint="go"${
+    hasFocus && !given ? html` autofocus` : ''
   }></div>
-<div class="count">${qtyField(receive.qty, 'scan-qty', '1')}</div>
+<div class="count">${qtyField(receive, 'scan-qty', qty, given !== undefined)}</div>
 <button>${receive.submit}</button>
 </form>`
 }
@@ -65,9 +93,12 @@ ${keyField()}
 /** With scripts, in place and in turn: the answer brings a new field, with the focus. */
 const posting = (path: string): Html => html` hx-post="${path}" hx-target="#more" hx-sync="#more:queue all"`
 
-const qtyField = (label: string, id: string, value: string): Html =>
-  html`<label for="${id}">${label}</label>
-<input id="${id}" name="qty" type="number" inputmode="numeric" min="1" max="${copiesMax}" value="${value}" required>`
+/** With the focus, if its value is at fault. */
+const qtyField = (words: Words['receive'], id: string, value: string, isFaulty: boolean): Html =>
+  html`<label for="${id}">${words.qty}</label>
+<input id="${id}" name="qty" type="number" inputmode="numeric" min="1" max="${copiesMax}" value="${value}" required${
+    isFaulty ? html` aria-invalid="true" aria-describedby="${id}-fault" autofocus` : ''
+  }>${isFaulty ? html`<small id="${id}-fault" class="fault">${words.faults.qty}</small>` : ''}`
 
 function viewOf(visit: Visit, answer: Answer): View {
   const { receive } = visit.words
@@ -76,12 +107,14 @@ function viewOf(visit: Visit, answer: Answer): View {
       return { said: '', more: '', focus: 'scan' }
     case 'misread':
       return { said: receive.misread(answer.scanned), tone: 'bad', more: '', focus: 'scan' }
+    case 'miscounted':
+      return { said: '', more: '', focus: 'scan' }
     case 'received': {
       const { stock, qty, next, ordered } = answer
       return {
         said: `${receive.received(titleOf(visit.words, stock), qty)} ${nextInWords(visit, next, stock, qty)}`,
         more: html`${figures(visit, stock)}${ordered ? html`<p>${receive.ordered}</p>` : ''}
-${undoForm(visit, stock, qty, ordered)}`,
+${undoForm(visit, answer)}`,
         focus: 'scan',
       }
     }
@@ -106,7 +139,7 @@ ${undoForm(visit, stock, qty, ordered)}`,
     case 'several':
       return { said: receive.several, tone: 'warm', more: choices(visit, answer), focus: 'more' }
     case 'order':
-      return orderView(visit, answer.purchase, answer.stock)
+      return orderView(visit, answer)
     case 'new': {
       const { given, faults } = answer
       const isAgain = faults.length > 0
@@ -138,10 +171,13 @@ const figures = (visit: Visit, stock: Stock): Html => {
 ${words.receive.now(qty, held, waiting ?? 0)}</p>`
 }
 
-const undoForm = ({ words: { receive } }: Visit, { bookid }: Stock, qty: number, ordered: boolean): Html =>
+const undoForm = (
+  { words: { receive } }: Visit,
+  { stock, qty, ordered, receipt }: Extract<Answer, { type: 'received' }>,
+): Html =>
   html`<form method="post" action="/receive/undo"${posting('/receive/undo')}>
-${keyField()}
-<input type="hidden" name="bookid" value="${bookid}"><input type="hidden" name="qty" value="${qty}">
+${receipt === undefined ? keyField() : keyField('undo', receipt)}
+<input type="hidden" name="bookid" value="${stock.bookid}"><input type="hidden" name="qty" value="${qty}">
 ${ordered ? html`<input type="hidden" name="ordered" value="yes">` : ''}
 <button class="quiet">${receive.undo}</button>
 </form>`
@@ -155,9 +191,11 @@ const choices = ({ words }: Visit, { books, qty }: { books: Book[]; qty: number 
 <button${i === 0 ? html` autofocus` : ''}>${words.receive.submit}</button></form></li>`,
   )}</ul>`
 
-function orderView(visit: Visit, purchase: Purchase, stock: Stock | undefined): View {
+function orderView(visit: Visit, answer: Extract<Answer, { type: 'order' }>): View {
   const { receive } = visit.words
-  const { bookid, purchaseid, qty, orderedAt, status } = purchase
+  const { purchase, stock, given: entered = {}, faults = [] } = answer
+  const { bookid, purchaseid, qty, orderedAt, status, receivedAt } = purchase
+  const seen = [purchaseid, receivedAt, stock?.onOrder]
   const title = titleOf(visit.words, stock ?? purchase)
   const said = status === 'Ordered' ? '' : receive.orderDone
   const of = html`<h2>${title}</h2><p>${receive.orderOf(qty)} ${visit.dates.day(orderedAt)}</p>`
@@ -168,19 +206,21 @@ function orderView(visit: Visit, purchase: Purchase, stock: Stock | undefined): 
       qty: String(qty),
       title: purchase.title,
       isbn: isbnOf(bookid) ?? '',
+      ...entered,
     }
-    return { said, tone: 'warm', more: html`${of}${newForm(visit, given, [])}`, focus: 'more' }
+    return { said, tone: 'warm', more: html`${of}${newForm(visit, given, faults, seen)}`, focus: 'more' }
   }
   const more = html`${of}<form method="post" action="/receive/book" class="narrow"${posting('/receive/book')}>
-${keyField()}
+${keyField(...seen)}
 <input type="hidden" name="bookid" value="${bookid}"><input type="hidden" name="purchaseid" value="${purchaseid}">
-${qtyField(receive.qty, 'order-qty', String(qty))}
+${qtyField(receive, 'order-qty', entered.qty ?? String(qty), faults.includes('qty'))}
 <button>${receive.submit}</button>
 </form>`
-  return { said, tone: 'warm', more, focus: 'scan' }
+  return { said, tone: 'warm', more, focus: faults.length > 0 ? 'more' : 'scan' }
 }
 
-function newForm({ words }: Visit, given: Record<string, string>, faults: string[]): Html {
+/** @param seen the order that the book was bought with. */
+function newForm({ words }: Visit, given: Given, faults: string[], seen: unknown[] = []): Html {
   const { receive } = words
   const faultOf = (name: string) => (faults.includes(name) ? receive.faults[name] : undefined)
   const { bookid = '', purchaseid = '', qty = '1' } = given
@@ -197,14 +237,14 @@ function newForm({ words }: Visit, given: Record<string, string>, faults: string
     words,
     faults.flatMap((it) => receive.faults[it] ?? []),
   )}<form method="post" action="/receive/book" class="narrow"${posting('/receive/book')}>
-${keyField()}
+${keyField(...seen)}
 <input type="hidden" name="bookid" value="${bookid}">
 ${purchaseid ? html`<input type="hidden" name="purchaseid" value="${purchaseid}">` : ''}
 <p>${words.book.number}: <strong>${bookid}</strong></p>
 ${field('title', { required: true, autofocus: faults.length === 0 })}
 ${field('author')}
 ${field('isbn')}
-${qtyField(receive.qty, 'new-qty', qty)}
+${qtyField(receive, 'new-qty', qty, faults.includes('qty'))}
 <button>${receive.submitNew}</button>
 </form>`
 }

@@ -40,7 +40,11 @@ export function mountReceive(routes: PageRoutes): void {
 
   routes.post('/receive', ['stock-manager'], async (visit) => {
     const submitted = await visit.form(scanSchema)
-    if (!submitted.ok) return showReceive(visit, { type: 'misread', scanned: submitted.given.scan ?? '' })
+    if (!submitted.ok) {
+      const { scan = '', qty = '' } = submitted.given
+      if (submitted.faults.includes('qty')) return showReceive(visit, { type: 'miscounted', scan, qty })
+      return showReceive(visit, { type: 'misread', scanned: scan })
+    }
     const { key, scan, qty } = submitted.values
     const found = await findScanned(apis, scan)
     if (found.type !== 'known') {
@@ -54,10 +58,7 @@ export function mountReceive(routes: PageRoutes): void {
 
   routes.post('/receive/book', ['stock-manager'], async (visit) => {
     const submitted = await visit.form(bookSchema)
-    if (!submitted.ok) {
-      const { given, faults } = submitted
-      return showReceive(visit, { type: 'new', given: { bookid: '', qty: '1', ...given }, faults })
-    }
+    if (!submitted.ok) return showReceive(visit, await faulty(visit, submitted.given, submitted.faults))
     const { key, ...receipt } = submitted.values
     return add(visit, receipt, key, await apis.stock.stock(receipt.bookid))
   })
@@ -81,13 +82,21 @@ async function add(visit: Visit, receipt: Receipt, key: string, known: Stock | u
   const { bookid, qty } = receipt
   const type = answer.ok ? 'received' : 'repeated'
   const ordered = isOrdered ? 'yes' : undefined
-  if (!visit.isPartial) return visit.goTo(pathOf({ [type]: bookid, qty, ordered }))
+  if (!visit.isPartial) return visit.goTo(pathOf({ [type]: bookid, qty, ordered, receipt: key }))
   if (!answer.ok) return showReceive(visit, { type: 'repeated', stock: known })
   const stock = answer.body
   // Without a queue before, and with all copies available after, none was given to a reservation.
   const isOpen = known?.waiting === 0 && stock.qty === known.qty + qty
   const next = isOpen ? [] : await nextOf(visit, receipt)
-  return showReceive(visit, { type: 'received', stock, qty, ordered: isOrdered, next })
+  return showReceive(visit, { type: 'received', stock, qty, ordered: isOrdered, next, receipt: key })
+}
+
+/** The form again, with what was entered. */
+async function faulty({ apis }: Visit, given: Record<string, string>, faults: string[]): Promise<Answer> {
+  const purchase = given.purchaseid ? await apis.stock.purchase(given.purchaseid) : undefined
+  if (purchase)
+    return { type: 'order', purchase, stock: await apis.stock.stock(purchase.bookid), given, faults }
+  return { type: 'new', given: { bookid: '', qty: '1', ...given }, faults }
 }
 
 /** The reservations to which the last receipt gave copies. */
@@ -107,7 +116,14 @@ async function askedFor(visit: Visit): Promise<Answer> {
     const stock = bookid === undefined ? undefined : await apis.stock.stock(bookid)
     if (!stock) continue
     if (type === 'received')
-      return { type, stock, qty, ordered, next: await nextOf(visit, { bookid: stock.bookid, qty }) }
+      return {
+        type,
+        stock,
+        qty,
+        ordered,
+        next: await nextOf(visit, { bookid: stock.bookid, qty }),
+        receipt: visit.query('receipt'),
+      }
     return { type, stock, qty, ordered }
   }
   const purchaseid = visit.query('order')

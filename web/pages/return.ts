@@ -6,8 +6,8 @@ import type { Task } from '../apis/stock.ts'
 import { code, named, titleOfCopy } from '../desk/copy.ts'
 import { attempt, type Done, doneAt, doneBefore, malformed, type Refused } from '../desk/holds.ts'
 import { bookidsOf, reservationidOf } from '../desk/tasks.ts'
-import { type Answer, hiddenFields, inPlace, lookUpAt, scanSchema, showWork, staff } from '../desk/work.ts'
-import { keyField, keySchema } from '../form.ts'
+import { type Answer, inPlace, lookUpAt, scanSchema, showWork, staff } from '../desk/work.ts'
+import { hiddenFields, keyField, keyOf, keySchema } from '../form.ts'
 import type { Html } from '../html.ts'
 import { isId } from '../ids.ts'
 import { type Part, part } from '../part.ts'
@@ -42,7 +42,7 @@ export function mountReturn(routes: PageRoutes): void {
       (await attempt(visit, reservationid, () =>
         stock.changeHold(reservationid, { status: 'Returned' }, key),
       )) ??
-      (damaged && (await withdrawOne(visit, reservationid, key)))
+      (damaged && (await withdrawOne(visit, reservationid)))
     if (refused) return show(visit, refused)
     return doneAt(visit, '/return', damaged ? 'damaged' : 'returned', reservationid)
   })
@@ -58,12 +58,13 @@ export function mountReturn(routes: PageRoutes): void {
   })
 }
 
-/** Repeated with the same key, it withdraws no second copy. The copy may be set aside for the next customer by now. */
-async function withdrawOne(visit: Visit, reservationid: string, key: string): Promise<Refused | undefined> {
+/** A copy comes back once, and is withdrawn once. It may be set aside for the next customer by now. */
+async function withdrawOne(visit: Visit, reservationid: string): Promise<Refused | undefined> {
   const { stock } = visit.apis
   return await attempt(visit, reservationid, async () => {
     const { bookid } = (await stock.hold(reservationid))!
-    return await stock.withdraw({ bookid, qty: 1, reason: 'Damaged', evenHeld: true }, key)
+    const withdrawal = { bookid, qty: 1, reason: 'Damaged', evenHeld: true } as const
+    return await stock.withdraw(withdrawal, keyOf('damaged', reservationid))
   })
 }
 

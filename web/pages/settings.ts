@@ -43,7 +43,8 @@ export function mountSettings(routes: PageRoutes): void {
 
   routes.post('/me/settings', 'known', async (visit, { userid }) => {
     const submitted = await visit.form(schema)
-    if (!submitted.ok) return show(visit, toValues(undefined, visit), submitted.faults)
+    if (!submitted.ok)
+      return show(visit, { ...toValues(undefined, visit), ...submitted.given }, submitted.faults)
     const answer = await notifier.setCustomer(userid, toContact(submitted.values))
     if (answer.ok) return visit.goTo('/me/settings', 'saved')
     return show(visit, submitted.values, faultyFields(answer.refusal.errors))

@@ -56,7 +56,9 @@ export function mountStockOf(routes: PageRoutes): void {
     if (!submitted.ok) return show(visit, { form: 'rules', text: rules.fault, given: submitted.given })
     const { key, ...own } = submitted.values
     const answer = await stock.setRules(bookid, own, key)
-    return answer.ok ? visit.goTo(stockPath(bookid), 'rulesSaved') : visit.goTo(stockPath(bookid), 'again')
+    if (answer.ok) return visit.goTo(stockPath(bookid), 'rulesSaved')
+    const given = Object.fromEntries(await visit.fields())
+    return show(visit, { form: 'rules', text: rules.again, given })
   })
 }
 
@@ -127,13 +129,13 @@ const faultOf = (form: Refused['form'], refused: Refused | undefined): Html | ''
     ? html`<p class="notice" role="alert" tabindex="-1" autofocus>${refused.text}</p>`
     : ''
 
-function withdrawForm({ words }: Visit, { bookid }: Stock, refused: Refused | undefined): Html {
+function withdrawForm({ words }: Visit, { bookid, version }: Stock, refused: Refused | undefined): Html {
   const { withdraw, reasons } = words.stock
   const given = refused?.form === 'withdraw' ? refused.given : {}
   return html`<details${refused?.form === 'withdraw' ? html` open` : ''}><summary>${withdraw.title}</summary>
 ${faultOf('withdraw', refused)}
 <form method="post" action="${stockPath(bookid)}/withdraw" class="narrow">
-${keyField()}
+${refused ? keyField() : keyField('withdraw', bookid, version)}
 <label for="qty">${withdraw.qty}</label>
 <input id="qty" name="qty" type="number" inputmode="numeric" min="1" max="${copiesMax}" value="${given.qty ?? '1'}" required>
 <label for="reason">${withdraw.reason}</label>

@@ -204,6 +204,7 @@ export const enStock = {
       },
       submit: 'Save the rules',
       fault: 'A number is out of range, or not a whole number. Nothing was saved.',
+      again: 'Nothing was saved now. Check the rules, and save them again.',
     },
   },
   wanted: {
@@ -222,6 +223,10 @@ export const enStock = {
     declineText: 'If the library has no copy, reservations that wait end.',
     note: 'Reason, such as: out of print',
     declineYes: 'Do not buy it',
+    faults: {
+      order: 'Enter a whole number of copies, from 1 to 9,999.',
+      decline: 'The reason has at most 200 letters.',
+    },
   },
   orders: {
     title: 'Orders',

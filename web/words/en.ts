@@ -55,6 +55,7 @@ export const en = {
     erased: 'Your data is erased.',
     cannotCancel: 'It can no longer be canceled.',
     again: 'Please send it once more.',
+    orderedBefore: 'Nothing was ordered now: the book was ordered since you opened the page.',
     withdrawn: 'The copies are withdrawn.',
     rulesSaved: 'The rules are saved.',
     ordered: 'The copies are ordered.',
@@ -73,6 +74,10 @@ export const en = {
   errors: {
     notFound: 'Page not found',
     notFoundText: 'There is nothing at this address.',
+    unlisted: 'There is no such list',
+    unlistedText:
+      'The address names a page or a filter that does not exist. Perhaps a part of it is missing.',
+    wholeList: 'Show the list from its beginning',
     down: 'Try again in a moment',
     downForm: 'What you entered is not lost: send it again. Nothing is done twice.',
     unexpected: 'Something went wrong',

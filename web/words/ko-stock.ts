@@ -200,6 +200,7 @@ export const koStock: typeof enStock = {
       },
       submit: '규칙 저장',
       fault: '범위를 벗어났거나 정수가 아닌 값이 있습니다. 저장하지 않았습니다.',
+      again: '지금은 저장하지 않았습니다. 규칙을 확인하고 다시 저장해 주세요.',
     },
   },
   wanted: {
@@ -218,6 +219,10 @@ export const koStock: typeof enStock = {
     declineText: '소장한 책이 없으면 기다리던 예약도 끝납니다.',
     note: '사유. 예: 절판',
     declineYes: '구매하지 않기',
+    faults: {
+      order: '권수를 1부터 9,999까지의 정수로 입력해 주세요.',
+      decline: '사유는 200자까지 쓸 수 있습니다.',
+    },
   },
   orders: {
     title: '주문',

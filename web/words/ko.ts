@@ -49,6 +49,7 @@ export const ko: Words = {
     erased: '정보를 삭제했습니다.',
     cannotCancel: '더 이상 취소할 수 없습니다.',
     again: '다시 한번 보내 주세요.',
+    orderedBefore: '지금은 주문하지 않았습니다. 이 페이지를 연 뒤에 이미 주문되었습니다.',
     withdrawn: '제적했습니다.',
     rulesSaved: '규칙을 저장했습니다.',
     ordered: '주문했습니다.',
@@ -68,6 +69,9 @@ export const ko: Words = {
   errors: {
     notFound: '페이지가 없습니다',
     notFoundText: '이 주소에는 아무것도 없습니다.',
+    unlisted: '이런 목록이 없습니다',
+    unlistedText: '주소가 가리키는 쪽이나 조건이 없습니다. 주소의 일부가 빠졌을 수 있습니다.',
+    wholeList: '목록을 처음부터 보기',
     down: '잠시 뒤에 다시 시도해 주세요',
     downForm: '입력한 내용은 그대로 있습니다. 다시 보내 주세요. 같은 일이 두 번 처리되지는 않습니다.',
     unexpected: '문제가 생겼습니다',

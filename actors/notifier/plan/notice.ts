@@ -52,6 +52,8 @@ export type Subject = {
   /** Of the book, once the notice is delivered or listed. `null` or empty if stock has not given any. */
   title?: string | null
   author?: string | null
+  /** Of the notice, once it is delivered. */
+  createdAt?: Date
   /** Further facts, which only some kinds have. */
   details?: ReservationDetails | PurchaseDetails | AlertDetails | FailureDetails | null
 }

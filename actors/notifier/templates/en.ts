@@ -115,8 +115,10 @@ const months = new Intl.DateTimeFormat('en', { month: 'long', timeZone: 'UTC' })
 export const english: Language = {
   code: 'en',
   someBook: 'your book',
-  instant: (wall) =>
-    `${weekdays.format(wall)}, ${wall.getUTCDate()} ${months.format(wall)}, ${timeOfDay(wall)}`,
+  instant(wall, year) {
+    const day = `${weekdays.format(wall)}, ${wall.getUTCDate()} ${months.format(wall)}`
+    return `${day}${year ? ` ${wall.getUTCFullYear()}` : ''}, ${timeOfDay(wall)}`
+  },
   templates: {
     reserved: (subject) => ({
       title: `Your reservation${ofBook(subject)} is confirmed`,

@@ -114,8 +114,10 @@ const weekdays = new Intl.DateTimeFormat('ko', { weekday: 'short', timeZone: 'UT
 export const korean: Language = {
   code: 'ko',
   someBook: '신청하신 도서',
-  instant: (wall) =>
-    `${wall.getUTCMonth() + 1}월 ${wall.getUTCDate()}일(${weekdays.format(wall)}) ${timeOfDay(wall)}`,
+  instant(wall, year) {
+    const day = `${wall.getUTCMonth() + 1}월 ${wall.getUTCDate()}일(${weekdays.format(wall)})`
+    return `${year ? `${wall.getUTCFullYear()}년 ` : ''}${day} ${timeOfDay(wall)}`
+  },
   templates: {
     reserved: (subject) => ({
       title: headline(subject, '예약이 완료되었습니다'),

@@ -76,6 +76,16 @@ test('a deadline is in the time zone of the library and in the language of the r
   expect(write('en', 'Pacific/Auckland').text).toContain('Collect by: Monday, 30 November, 22:00')
 })
 
+test('a deadline in another year than its notice has its year, by the clocks of the library', () => {
+  const write = (locale: string, pickupBy: string, createdAt: string) =>
+    writeMessage({ ...about('ready', { pickupBy }), createdAt: new Date(createdAt) }, locale).text
+  // 2027 has begun in Seoul.
+  const newYear = '2026-12-31T15:30:00Z'
+  expect(write('en', newYear, '2026-12-30T03:00:00Z')).toContain('until Friday, 1 January 2027, 00:30.')
+  expect(write('ko', newYear, '2026-12-30T03:00:00Z')).toContain('2027년 1월 1일(금) 00:30까지')
+  expect(write('en', newYear, '2026-12-31T15:10:00Z')).toContain('until Friday, 1 January, 00:30.')
+})
+
 test.each<[string, Subject, RegExp, RegExp]>([
   ['a place in the queue', about('queued', { position: 3 }), /대기 순번은 3번/, /You are number 3/],
   [

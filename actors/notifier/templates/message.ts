@@ -55,18 +55,28 @@ ${body.map((paragraph) => html`<p>${paragraph}</p>\n`)}
 /** Titles become headers, so a user's text must not break the line. */
 const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
 
-export function shownIn({ instant }: Language, subject: Subject, timeZone: string): Shown {
-  const { details } = subject
+export function shownIn(language: Language, subject: Subject, timeZone: string): Shown {
+  const { details, createdAt } = subject
   const its = details?.type === 'reservation' ? details : undefined
   return {
     ...inWords(subject),
     hasRules: its !== undefined,
     position: its?.position ?? null,
-    until: its?.pickupBy ? instant(new Date(wallOf(new Date(its.pickupBy), timeZone))) : null,
+    until: its?.pickupBy ? deadline(language, its.pickupBy, timeZone, createdAt) : null,
     cause: its?.cause ?? null,
     note: its?.note ? noteInWords(its.note) : null,
     waiting: details?.type === 'purchase' ? details.waiting : 0,
   }
+}
+
+/** With its year, unless the notice is from that year. */
+function deadline({ instant }: Language, pickupBy: string, timeZone: string, createdAt?: Date): string {
+  const wall = (at: Date) => new Date(wallOf(at, timeZone))
+  const until = wall(new Date(pickupBy))
+  return instant(
+    until,
+    createdAt !== undefined && wall(createdAt).getUTCFullYear() !== until.getUTCFullYear(),
+  )
 }
 
 /** @returns the short line, with as much of the title as fits an SMS. */

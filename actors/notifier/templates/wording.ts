@@ -37,8 +37,11 @@ export type Language = {
   code: string
   /** In place of the title where neither it nor an id can be shown. */
   someBook: string
-  /** @param wall what clocks in the library show (`local-time.ts`). */
-  instant(wall: Date): string
+  /**
+   * @param wall what clocks in the library show (`local-time.ts`).
+   * @param year whether the year belongs to it.
+   */
+  instant(wall: Date, year: boolean): string
   templates: Record<WordedKind, (subject: Shown) => Wording>
 }
 
