@@ -113,7 +113,7 @@ case $call in
   "kubectl kustomize"*overlays/prod) echo 'image: registry.example/bookreservation@sha256:0' ;;
   "kubectl kustomize"*) sed -nE 's/.*newName: (.*), digest: (.*)}/image: \\1@\\2/p' "$2/kustomization.yaml" ;;
   *"--output name") printf 'deployment.apps/%s\\n' notifier reservation stock web ;;
-  *"jsonpath="*) printf '%s' "$REVISIONS" ;;
+  *"jsonpath="*) printf '%s' "$REVISIONS"; if grep -q '^kubectl apply' "$CALLS"; then printf '%s' "\${ADDED:-}"; fi ;;
   "podman push"*) echo "$PUSHED" >"$3" ;;
 esac
 `
@@ -216,6 +216,17 @@ describe('the scripts', () => {
     expect(err).toContain('The rollback failed')
     expect(code).toBe(2)
     expect((await calls()).filter(isUndo)).toEqual(undone)
+  })
+
+  test('a deployment that the failed release has added is deleted', async () => {
+    const env = { FAIL: '^k6 run', REVISIONS: 'stock 5\n', ADDED: 'web 1\n' }
+    expect((await run('release.sh', ['prod', reference], env)).code).toBe(1)
+    const kubectl = 'kubectl --namespace bookreservation'
+    const made = await calls()
+    expect(made.filter(isUndo)).toEqual([`${kubectl} rollout undo deployment/stock --to-revision=5`])
+    expect(made.filter((it) => it.includes(' delete deployment'))).toEqual([
+      `${kubectl} delete deployment/web --ignore-not-found`,
+    ])
   })
 
   test('when the first release fails, there is nothing to roll back to', async () => {
