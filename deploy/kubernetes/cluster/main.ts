@@ -4,19 +4,20 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { findK6, howToInstall } from '../../../load/k6/run/k6.ts'
+import { findK6 } from '../../../load/k6/run/k6.ts'
 import { cache } from './cache.ts'
 import { Cluster } from './cluster.ts'
 import { leaving } from './commands.ts'
-import { buildClusterImage, buildK6Image, buildOurs, buildStores } from './images.ts'
+import { buildClusterImage, buildK6Image, buildKedaImage, buildOurs, buildStores } from './images.ts'
 import { newFolder, removeLeftovers } from './leftovers.ts'
 import { faultsOfMachine } from './machine.ts'
-import { buildPrograms } from './programs.ts'
+import { buildK6, buildKeda, buildPrograms } from './programs.ts'
 import { again } from './scenes/again.ts'
 import { autoscaling } from './scenes/autoscaling.ts'
 import { calls } from './scenes/calls.ts'
 import { deployment } from './scenes/deployment.ts'
 import { healing } from './scenes/healing.ts'
+import { keda } from './scenes/keda.ts'
 import { monitoring } from './scenes/monitoring.ts'
 import { nodes } from './scenes/nodes.ts'
 import { redeploy } from './scenes/redeploy.ts'
@@ -35,6 +36,7 @@ const scenes: [Scene, ...Scene[]] = [
   healing,
   redeploy,
   autoscaling,
+  keda,
   volumes,
   rotation,
   restore,
@@ -56,17 +58,19 @@ It needs Linux on x64 with cgroups of version 1, root, Go, podman, debootstrap a
 images, which takes about 20 minutes on two cores; they are kept in ${cache}.
 The nodes are namespaces: nothing of them is reachable from outside, and nothing is left when they end.`
 
-async function start(k6?: string): Promise<Cluster> {
-  const faults = faultsOfMachine()
-  if (faults.length > 0) throw new Error(`Cannot run a cluster on this machine.\n${faults.join('\n')}`)
+/** What some scenes need beside the cluster. */
+type Extras = { k6: string; keda: string }
+
+async function start(extras?: Extras): Promise<Cluster> {
   await removeLeftovers()
   const bin = await buildPrograms()
-  const [ours, runner] = [join(cache, 'ours.tar'), join(cache, 'k6.tar')]
+  const ours = join(cache, 'ours.tar')
   const archives = [await buildClusterImage(bin), await buildStores(), ours]
   await buildOurs(ours)
-  if (k6) {
-    await buildK6Image(k6, runner)
-    archives.push(runner)
+  if (extras) {
+    const runner = join(cache, 'k6.tar')
+    await buildK6Image(extras.k6, runner)
+    archives.push(runner, await buildKedaImage(extras.keda))
   }
   console.log('Starting two nodes …')
   const since = performance.now()
@@ -86,11 +90,10 @@ function endOnSignal(cluster: Cluster): void {
 }
 
 async function play(chosen: Scene[]): Promise<boolean> {
-  const k6 = findK6()
-  if (!k6) throw new Error(howToInstall)
-  await using cluster = await start(k6)
+  const extras = { k6: findK6() ?? (await buildK6()), keda: await buildKeda() }
+  await using cluster = await start(extras)
   endOnSignal(cluster)
-  const stage = new Stage(cluster, k6)
+  const stage = new Stage(cluster, extras)
   await stage.placeCallers()
   for (const scene of chosen) {
     console.log(`\n▶ ${scene.heading}`)
@@ -127,6 +130,8 @@ async function main(): Promise<void> {
   } as const
   const { test, only, help: asked } = parseArgs({ options }).values
   if (asked) return console.log(help)
+  const faults = faultsOfMachine()
+  if (faults.length > 0) throw new Error(`Cannot run a cluster on this machine.\n${faults.join('\n')}`)
   if (!test) return await keep()
   const names = only?.split(',') ?? scenes.map(({ name }) => name)
   const unknown = names.filter((it) => !scenes.some(({ name }) => name === it))

@@ -24,13 +24,16 @@ export class Stage {
   readonly cluster: Cluster
   /** The program. */
   readonly k6: string
+  /** The folder of its manifests. */
+  readonly keda: string
   readonly rows: Row[] = []
   scene = ''
   #crowds = 0
 
-  constructor(cluster: Cluster, k6: string) {
+  constructor(cluster: Cluster, programs: { k6: string; keda: string }) {
     this.cluster = cluster
-    this.k6 = k6
+    this.k6 = programs.k6
+    this.keda = programs.keda
   }
 
   /** In the namespace of the system. */
