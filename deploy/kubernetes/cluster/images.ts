@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { basesOf, build } from '../../container/image.ts'
 import { podman, podmanEnv } from '../../container/podman.ts'
+import { root } from '../../local/root.ts'
 import { cached, sources } from './cache.ts'
 import { run } from './commands.ts'
 
 /** Our programs in one image: process 1 of pods, DNS, and metrics. */
 export const clusterImage = 'localhost/bookreservation-cluster:1'
-export const k6Image = 'localhost/bookreservation-k6:1'
+export const callerImage = 'localhost/bookreservation-caller:1'
 export const kedaImage = 'localhost/bookreservation-keda:1'
 /** As `overlays/dev` names it. */
 const ourName = 'localhost/bookreservation'
@@ -63,6 +64,12 @@ export const buildClusterImage = (programs: string): Promise<string> =>
     packPrograms(programs, ['pause', 'coredns', 'metrics-server'], clusterImage, archive),
   )
 
+/** kind has its own programs, except for metrics. */
+export const buildMetricsImage = (programs: string): Promise<string> =>
+  cached('metrics.tar', ['programs'], (archive) =>
+    packPrograms(programs, ['metrics-server'], clusterImage, archive),
+  )
+
 /** @returns an archive of KEDA. */
 export const buildKedaImage = (keda: string): Promise<string> =>
   cached('keda.tar', ['keda'], (archive) => packPrograms(keda, ['keda', 'keda-adapter'], kedaImage, archive))
@@ -82,16 +89,25 @@ async function packPrograms(from: string, names: string[], image: string, archiv
   }
 }
 
+/** The callers' programs, by their paths in the repository. */
+const callers = [
+  'deploy/kubernetes/cluster/callers/call.ts',
+  'deploy/kubernetes/cluster/callers/customers.ts',
+  'load/bench/closed-loop.ts',
+  'load/bench/http-connection.ts',
+]
+
 /** @param k6 is the program. @param archive is written. Call it after `buildOurs`. */
-export async function buildK6Image(k6: string, archive: string): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-k6-'))
+export async function buildCallerImage(k6: string, archive: string): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-callers-'))
   try {
     await cp(k6, join(dir, 'k6'))
-    const file = join(sources, 'images/k6.Containerfile')
-    const args = ['--quiet', `--build-arg=BASE=${ourImage}`, `--file=${file}`, `--tag=${k6Image}`]
+    for (const it of callers) await cp(join(root, it), join(dir, 'app', it))
+    const file = join(sources, 'images/caller.Containerfile')
+    const args = ['--quiet', `--build-arg=BASE=${ourImage}`, `--file=${file}`, `--tag=${callerImage}`]
     await podman('build', ...args, dir)
     await rm(archive, { force: true })
-    await podman('save', '--quiet', '--output', archive, k6Image)
+    await podman('save', '--quiet', '--output', archive, callerImage)
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

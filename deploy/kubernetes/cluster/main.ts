@@ -8,10 +8,19 @@ import { findK6 } from '../../../load/k6/run/k6.ts'
 import { cache } from './cache.ts'
 import { Cluster } from './cluster.ts'
 import { leaving } from './commands.ts'
-import { buildClusterImage, buildK6Image, buildKedaImage, buildOurs, buildStores } from './images.ts'
+import {
+  buildCallerImage,
+  buildClusterImage,
+  buildKedaImage,
+  buildMetricsImage,
+  buildOurs,
+  buildStores,
+} from './images.ts'
+import { Kind } from './kind.ts'
+import type { Kubernetes } from './kubernetes.ts'
 import { newFolder, removeLeftovers } from './leftovers.ts'
 import { faultsOfMachine } from './machine.ts'
-import { buildK6, buildKeda, buildPrograms } from './programs.ts'
+import { buildK6, buildKeda, buildMetrics, buildPrograms } from './programs.ts'
 import { again } from './scenes/again.ts'
 import { autoscaling } from './scenes/autoscaling.ts'
 import { calls } from './scenes/calls.ts'
@@ -43,6 +52,8 @@ const scenes: [Scene, ...Scene[]] = [
   monitoring,
   nodes,
 ]
+/** Its Prometheus and Alertmanager come from Debian, with the stores, which kind pulls. */
+const notOnKind: Scene[] = [monitoring]
 
 const width = Math.max(...scenes.map(({ name }) => name.length))
 const help = `A real Kubernetes of two nodes on this machine: API server, kubelets, containerd, DNS, metrics, enforced policies.
@@ -50,6 +61,7 @@ const help = `A real Kubernetes of two nodes on this machine: API server, kubele
   npm run cluster              starts one, and prints how to use it; Ctrl-C ends it
   npm run cluster:test         starts one, deploys overlays/dev, and plays every scene
   npm run cluster:test -- --only healing,volumes
+  npm run cluster:test -- --kind         the same on kind, with Docker, but without \`monitoring\`
 
 Scenes:
 ${scenes.map(({ name, heading }) => `  ${name.padEnd(width)}  ${heading}`).join('\n')}
@@ -61,26 +73,26 @@ The nodes are namespaces: nothing of them is reachable from outside, and nothing
 /** What some scenes need beside the cluster. */
 type Extras = { k6: string; keda: string }
 
-async function start(extras?: Extras): Promise<Cluster> {
+async function start(kind: boolean, extras?: Extras): Promise<Kubernetes> {
   await removeLeftovers()
-  const bin = await buildPrograms()
-  const ours = join(cache, 'ours.tar')
-  const archives = [await buildClusterImage(bin), await buildStores(), ours]
-  await buildOurs(ours)
+  const bin = kind ? await buildMetrics() : await buildPrograms()
+  const archives = kind ? [await buildMetricsImage(bin)] : [await buildClusterImage(bin), await buildStores()]
+  archives.push(join(cache, 'ours.tar'))
+  await buildOurs(archives.at(-1)!)
   if (extras) {
-    const runner = join(cache, 'k6.tar')
-    await buildK6Image(extras.k6, runner)
-    archives.push(runner, await buildKedaImage(extras.keda))
+    archives.push(await buildKedaImage(extras.keda), join(cache, 'callers.tar'))
+    await buildCallerImage(extras.k6, archives.at(-1)!)
   }
   console.log('Starting two nodes …')
   const since = performance.now()
-  const cluster = await Cluster.start({ bin, archives, dir: await newFolder() })
+  const dir = await newFolder()
+  const cluster = kind ? await Kind.start({ archives, dir }) : await Cluster.start({ bin, archives, dir })
   console.log(`  ready after ${Math.round((performance.now() - since) / 1000)} s`)
   return cluster
 }
 
 /** Ctrl-C ends the cluster, too. */
-function endOnSignal(cluster: Cluster): void {
+function endOnSignal(cluster: Kubernetes): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, async () => {
       leaving.abort()
@@ -89,9 +101,9 @@ function endOnSignal(cluster: Cluster): void {
     })
 }
 
-async function play(chosen: Scene[]): Promise<boolean> {
+async function play(chosen: Scene[], kind: boolean): Promise<boolean> {
   const extras = { k6: findK6() ?? (await buildK6()), keda: await buildKeda() }
-  await using cluster = await start(extras)
+  await using cluster = await start(kind, extras)
   endOnSignal(cluster)
   const stage = new Stage(cluster, extras)
   await stage.placeCallers()
@@ -110,8 +122,8 @@ async function play(chosen: Scene[]): Promise<boolean> {
   return stage.rows.every(({ holds }) => holds)
 }
 
-async function keep(): Promise<void> {
-  await using cluster = await start()
+async function keep(kind: boolean): Promise<void> {
+  await using cluster = await start(kind)
   console.log(`
 export KUBECONFIG=${cluster.kubeconfig}
 kubectl apply -k deploy/kubernetes/overlays/dev     # the images are there
@@ -126,18 +138,20 @@ async function main(): Promise<void> {
   const options = {
     test: { type: 'boolean' },
     only: { type: 'string' },
+    kind: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
   } as const
-  const { test, only, help: asked } = parseArgs({ options }).values
+  const { test, only, kind, help: asked } = parseArgs({ options }).values
   if (asked) return console.log(help)
-  const faults = faultsOfMachine()
-  if (faults.length > 0) throw new Error(`Cannot run a cluster on this machine.\n${faults.join('\n')}`)
-  if (!test) return await keep()
-  const names = only?.split(',') ?? scenes.map(({ name }) => name)
-  const unknown = names.filter((it) => !scenes.some(({ name }) => name === it))
+  const possible = scenes.filter((it) => !kind || !notOnKind.includes(it))
+  const names = only?.split(',') ?? possible.map(({ name }) => name)
+  const unknown = names.filter((it) => !possible.some(({ name }) => name === it))
   if (unknown.length > 0) throw new Error(`There is no scene ${unknown.join(', ')}. See --help`)
+  const faults = faultsOfMachine(kind)
+  if (faults.length > 0) throw new Error(`Cannot run a cluster on this machine.\n${faults.join('\n')}`)
+  if (!test) return await keep(kind)
   const chosen = scenes.filter((it) => it === scenes[0] || names.includes(it.name))
-  if (!(await play(chosen))) process.exitCode = 1
+  if (!(await play(chosen, kind))) process.exitCode = 1
 }
 
 try {

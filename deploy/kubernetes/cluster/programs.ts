@@ -37,6 +37,13 @@ export const buildPrograms = (): Promise<string> =>
     )
   })
 
+/** @returns a folder with metrics-server alone. */
+export const buildMetrics = (): Promise<string> =>
+  cached('metrics', ['programs'], async (bin) => {
+    await mkdir(bin, { recursive: true })
+    await build('.', bin, ['sigs.k8s.io/metrics-server/cmd/metrics-server'], 'Building metrics-server')
+  })
+
 /** @returns the folder of KEDA: its programs, and the manifests that its module has (`kubectl apply --server-side -k`). */
 export const buildKeda = (): Promise<string> =>
   cached('keda', ['keda'], async (dir) => {

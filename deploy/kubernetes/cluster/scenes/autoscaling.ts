@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { root } from '../../../local/root.ts'
 import { run } from '../commands.ts'
-import { k6Image } from '../images.ts'
+import { callerImage } from '../images.ts'
 import { namespace, type Scene, type Stage } from '../stage.ts'
 import { overlay } from './deployment.ts'
 
@@ -116,9 +116,9 @@ const k6Job = () => ({
         containers: [
           {
             name: 'k6',
-            image: k6Image,
+            image: callerImage,
             imagePullPolicy: 'Never',
-            args: ['run', '/script/script.tar'],
+            command: ['/k6', 'run', '/script/script.tar'],
             env: [
               { name: 'RESERVATION_URL', value: 'http://reservation:8081' },
               { name: 'STOCK_URL', value: 'http://stock:8082' },
