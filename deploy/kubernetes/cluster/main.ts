@@ -26,6 +26,7 @@ import { autoscaling } from './scenes/autoscaling.ts'
 import { calls } from './scenes/calls.ts'
 import { deployment } from './scenes/deployment.ts'
 import { healing } from './scenes/healing.ts'
+import { identity } from './scenes/identity.ts'
 import { keda } from './scenes/keda.ts'
 import { monitoring } from './scenes/monitoring.ts'
 import { nodes } from './scenes/nodes.ts'
@@ -51,6 +52,7 @@ const scenes: [Scene, ...Scene[]] = [
   restore,
   monitoring,
   nodes,
+  identity,
 ]
 /** Its Prometheus and Alertmanager come from Debian, with the stores, which kind pulls. */
 const notOnKind: Scene[] = [monitoring]

@@ -3,7 +3,7 @@ export type Call = {
   url: string
   /** Makes it a POST. */
   body?: object
-  headers?: Record<string, string>
+  headers?: Record<string, string> | undefined
   seconds?: number
 }
 /** Status 0 means that there was none. */
