@@ -97,12 +97,13 @@ const callers = [
   'load/bench/http-connection.ts',
 ]
 
-/** @param k6 is the program. @param archive is written. Call it after `buildOurs`. */
-export async function buildCallerImage(k6: string, archive: string): Promise<void> {
+/** Call it after `buildOurs`. @param archive is written. @param k6 is the program, if a scene needs it. */
+export async function buildCallerImage(archive: string, k6?: string): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-callers-'))
   try {
-    await cp(k6, join(dir, 'k6'))
-    for (const it of callers) await cp(join(root, it), join(dir, 'app', it))
+    const files = join(dir, 'files')
+    for (const it of callers) await cp(join(root, it), join(files, 'app', it))
+    if (k6) await cp(k6, join(files, 'k6'))
     const file = join(sources, 'images/caller.Containerfile')
     const args = ['--quiet', `--build-arg=BASE=${ourImage}`, `--file=${file}`, `--tag=${callerImage}`]
     await podman('build', ...args, dir)

@@ -35,7 +35,7 @@ import { restore } from './scenes/restore.ts'
 import { rotation } from './scenes/rotation.ts'
 import { strangers } from './scenes/strangers.ts'
 import { volumes } from './scenes/volumes.ts'
-import { type Scene, Stage, tableOf } from './stage.ts'
+import { type Extras, type Scene, Stage, tableOf } from './stage.ts'
 
 /** The first is always played: the others need what it deploys. */
 const scenes: [Scene, ...Scene[]] = [
@@ -72,9 +72,6 @@ It needs Linux on x64 with cgroups of version 1, root, Go, podman, debootstrap a
 images, which takes about 20 minutes on two cores; they are kept in ${cache}.
 The nodes are namespaces: nothing of them is reachable from outside, and nothing is left when they end.`
 
-/** What some scenes need beside the cluster. */
-type Extras = { k6: string; keda: string }
-
 async function start(kind: boolean, extras?: Extras): Promise<Kubernetes> {
   await removeLeftovers()
   const bin = kind ? await buildMetrics() : await buildPrograms()
@@ -82,8 +79,9 @@ async function start(kind: boolean, extras?: Extras): Promise<Kubernetes> {
   archives.push(join(cache, 'ours.tar'))
   await buildOurs(archives.at(-1)!)
   if (extras) {
-    archives.push(await buildKedaImage(extras.keda), join(cache, 'callers.tar'))
-    await buildCallerImage(extras.k6, archives.at(-1)!)
+    if (extras.keda) archives.push(await buildKedaImage(extras.keda))
+    archives.push(join(cache, 'callers.tar'))
+    await buildCallerImage(archives.at(-1)!, extras.k6)
   }
   console.log('Starting two nodes …')
   const since = performance.now()
@@ -104,7 +102,11 @@ function endOnSignal(cluster: Kubernetes): void {
 }
 
 async function play(chosen: Scene[], kind: boolean): Promise<boolean> {
-  const extras = { k6: findK6() ?? (await buildK6()), keda: await buildKeda() }
+  const needed = (it: keyof Extras) => chosen.some(({ needs }) => needs === it)
+  const extras: Extras = {
+    k6: needed('k6') ? (findK6() ?? (await buildK6())) : undefined,
+    keda: needed('keda') ? await buildKeda() : undefined,
+  }
   await using cluster = await start(kind, extras)
   endOnSignal(cluster)
   const stage = new Stage(cluster, extras)

@@ -10,7 +10,16 @@ export type Scene = {
   name: string
   /** As the requirements of the system name it. */
   heading: string
+  /** A program that is built only for it. */
+  needs?: keyof Extras
   play(stage: Stage): Promise<void>
+}
+
+export type Extras = {
+  /** The program. */
+  k6?: string | undefined
+  /** The folder of its manifests. */
+  keda?: string | undefined
 }
 
 export type Row = { scene: string; what: string; measured: string; wanted: string; holds: boolean }
@@ -20,19 +29,20 @@ const ports = { reservation: 8081, stock: 8082, web: 8080 }
 
 export class Stage {
   readonly cluster: Kubernetes
-  /** The program. */
-  readonly k6: string
-  /** The folder of its manifests. */
-  readonly keda: string
+  readonly #extras: Extras
   readonly rows: Row[] = []
   scene = ''
   #crowds = 0
   readonly #hosts: Partial<Record<keyof Addresses, string>> = {}
 
-  constructor(cluster: Kubernetes, programs: { k6: string; keda: string }) {
+  constructor(cluster: Kubernetes, extras: Extras) {
     this.cluster = cluster
-    this.k6 = programs.k6
-    this.keda = programs.keda
+    this.#extras = extras
+  }
+
+  /** @returns the path of what the scene needs. */
+  extra(name: keyof Extras): string {
+    return this.#extras[name]!
   }
 
   /** In the namespace of the system. */

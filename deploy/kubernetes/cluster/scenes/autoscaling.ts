@@ -24,6 +24,7 @@ const outSeconds = 180
 export const autoscaling: Scene = {
   name: 'autoscaling',
   heading: 'Autoscaling, with k6 in the cluster',
+  needs: 'k6',
   async play(stage) {
     const { cluster } = stage
     await stage.kubectl('patch', 'hpa', 'reservation', '--type=json', '-p', JSON.stringify(patience))
@@ -93,7 +94,9 @@ async function uploadScript(stage: Stage): Promise<void> {
     const archive = join(dir, 'script.tar')
     // An archive keeps the options that it was made with.
     const settings = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`])
-    await run(stage.k6, ['archive', 'load/k6/autoscale.ts', '-O', archive, ...settings], { cwd: root })
+    await run(stage.extra('k6'), ['archive', 'load/k6/autoscale.ts', '-O', archive, ...settings], {
+      cwd: root,
+    })
     await stage.kubectl('create', 'configmap', 'load-script', `--from-file=script.tar=${archive}`)
   } finally {
     await rm(dir, { recursive: true, force: true })

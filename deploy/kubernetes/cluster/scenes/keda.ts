@@ -27,6 +27,7 @@ const inSeconds = 180
 export const keda: Scene = {
   name: 'keda',
   heading: 'Autoscaling by the lag of streams, with KEDA',
+  needs: 'keda',
   async play(stage) {
     const { cluster } = stage
     const books = await stage.stockBooks()
@@ -61,7 +62,7 @@ export const keda: Scene = {
     } finally {
       await redis(stage, 'acl', 'setuser', 'notifier', 'on')
       await stage.kubectl('delete', 'scaledobject', 'notifier', '--ignore-not-found')
-      await cluster.kubectl('delete', '-k', stage.keda, '--ignore-not-found')
+      await cluster.kubectl('delete', '-k', stage.extra('keda'), '--ignore-not-found')
       await cluster.kubectl('apply', '-k', overlay)
     }
   },
@@ -70,7 +71,7 @@ export const keda: Scene = {
 async function installKeda(stage: Stage): Promise<void> {
   const since = performance.now()
   // Its definitions are too large for the annotation of a client-side apply.
-  await stage.cluster.kubectl('apply', '--server-side', '-k', stage.keda)
+  await stage.cluster.kubectl('apply', '--server-side', '-k', stage.extra('keda'))
   const available = ['wait', '--for=condition=available', 'deployment', '--all', '--timeout=5m']
   await stage.cluster.kubectl('-n', 'keda', ...available)
   stage.took('KEDA is available', since, 300)
