@@ -1,5 +1,6 @@
 /** The same scenes on kind, whose nodes are containers of Docker: for machines with other cgroups, and for CI. */
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { sources } from './cache.ts'
 import { run } from './commands.ts'
 import { type ClusterNode, Kubernetes, stays } from './kubernetes.ts'
@@ -49,6 +50,7 @@ export class Kind extends Kubernetes {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await run('kind', ['delete', 'cluster', '--name', name])
+    await rm(dirname(this.kubeconfig), { recursive: true, force: true })
   }
 }
 

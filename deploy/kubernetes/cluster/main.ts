@@ -2,7 +2,7 @@
  * `npm run cluster:test`: starts a real Kubernetes of two nodes on this machine, deploys `overlays/dev`, and plays scenes, each with
  * its threshold. `npm run cluster` starts one to play with.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findK6 } from '../../../load/k6/run/k6.ts'
 import { cache } from './cache.ts'
@@ -18,7 +18,7 @@ import {
 } from './images.ts'
 import { Kind } from './kind.ts'
 import type { Kubernetes } from './kubernetes.ts'
-import { newFolder, removeLeftovers } from './leftovers.ts'
+import { newFolder, remainsOf, removeLeftovers } from './leftovers.ts'
 import { faultsOfMachine } from './machine.ts'
 import { buildK6, buildKeda, buildMetrics, buildPrograms } from './programs.ts'
 import { again } from './scenes/again.ts'
@@ -107,23 +107,34 @@ async function play(chosen: Scene[], kind: boolean): Promise<boolean> {
     k6: needed('k6') ? (findK6() ?? (await buildK6())) : undefined,
     keda: needed('keda') ? await buildKeda() : undefined,
   }
-  await using cluster = await start(kind, extras)
+  const cluster = await start(kind, extras)
   endOnSignal(cluster)
   const stage = new Stage(cluster, extras)
-  await stage.placeCallers()
-  for (const scene of chosen) {
-    console.log(`\n▶ ${scene.heading}`)
-    stage.scene = scene.name
-    try {
-      await scene.play(stage)
-    } catch (error) {
-      stage.check('played to its end', (error as Error).message.slice(0, 60), 'no error', false)
-      console.error(error)
-      if (scene === scenes[0]) break
-    }
+  try {
+    await stage.placeCallers()
+    for (const scene of chosen) if (!(await playOne(scene, stage))) break
+  } finally {
+    await cluster[Symbol.asyncDispose]()
   }
+  stage.scene = 'end'
+  const left = await remainsOf(dirname(cluster.kubeconfig))
+  stage.check('files, cgroups and processes that are left', left.join() || 'none', 'none', left.length === 0)
   console.log(`\n${tableOf(stage.rows)}`)
   return stage.rows.every(({ holds }) => holds)
+}
+
+/** @returns whether others can follow. */
+async function playOne(scene: Scene, stage: Stage): Promise<boolean> {
+  console.log(`\n▶ ${scene.heading}`)
+  stage.scene = scene.name
+  try {
+    await scene.play(stage)
+  } catch (error) {
+    stage.check('played to its end', (error as Error).message.slice(0, 60), 'no error', false)
+    console.error(error)
+    return scene !== scenes[0]
+  }
+  return true
 }
 
 async function keep(kind: boolean): Promise<void> {
