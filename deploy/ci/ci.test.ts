@@ -16,35 +16,40 @@ import { azureSchema } from './azure-schema.ts'
 
 const read = (path: string) => readFile(join(root, path), 'utf8')
 const workflowPath = '.github/workflows/delivery.yml'
+const workflowPaths = [workflowPath, '.github/workflows/cluster.yml']
 
 describe('the pipelines', () => {
   // On a machine without Go or PyPI they are missing; in CI they are not.
   const [actionlint, zizmor] = [findProgram('actionlint'), findProgram('zizmor')]
   const inCi = process.env.CI !== undefined
 
-  test.skipIf(!actionlint && !inCi)('actionlint finds no fault in the workflow of GitHub', async () => {
+  test.skipIf(!actionlint && !inCi)('actionlint finds no fault in the workflows of GitHub', async () => {
     const lint = (text: string) => answerOf(actionlint!, ['-no-color', '-shellcheck=', '-'], text)
+    for (const path of workflowPaths) expect(await lint(await read(path)), path).toEqual({ code: 0, out: '' })
     const workflow = await read(workflowPath)
-    expect(await lint(workflow)).toEqual({ code: 0, out: '' })
     const broken = await lint(workflow.replace('needs: test', 'needs: tests'))
     expect(broken).toEqual({ code: 1, out: expect.stringContaining('[job-needs]') })
   })
 
-  test.skipIf(!zizmor && !inCi)('zizmor finds nothing in it that an attacker could use', async () => {
+  test.skipIf(!zizmor && !inCi)('zizmor finds nothing in them that an attacker could use', async () => {
     const audit = (text: string) => answerOf(zizmor!, ['--offline', '--quiet', '-'], text)
+    for (const path of workflowPaths) expect(await audit(await read(path)), path).toMatchObject({ code: 0 })
     const workflow = await read(workflowPath)
-    expect(await audit(workflow)).toMatchObject({ code: 0 })
     const open = await audit(workflow.replace('permissions:\n      contents: read', 'permissions: write-all'))
     expect(open.out).toContain('excessive-permissions')
   })
 
-  test('its actions are pinned by commit, and every job declares its rights', async () => {
-    const workflow = parse(await read(workflowPath))
-    const jobs = Object.values(workflow.jobs) as { permissions?: object; steps: { uses?: string }[] }[]
+  test('their actions are pinned by commit, and every job declares its rights', async () => {
+    const workflows = await Promise.all(workflowPaths.map(async (path) => parse(await read(path))))
+    const [workflow] = workflows
+    const jobs = workflows.flatMap(({ jobs }) => Object.values(jobs)) as {
+      permissions?: object
+      steps: { uses?: string }[]
+    }[]
     const actions = jobs.flatMap((job) => job.steps.flatMap((step) => step.uses ?? []))
     expect(actions.length).toBeGreaterThan(3)
     expect(actions.filter((it) => !/^actions\/[\w-]+@[0-9a-f]{40}$/.test(it))).toEqual([])
-    expect(workflow.permissions).toEqual({})
+    expect(workflows.map(({ permissions }) => permissions)).toEqual([{}, {}])
     expect(jobs.filter((job) => !job.permissions)).toEqual([])
     // Only the publishing jobs may write.
     const writers = Object.entries(workflow.jobs).flatMap(([name, job]) =>
@@ -76,7 +81,7 @@ describe('the pipelines', () => {
   })
 
   test('only scripts run the programs of tools.sh, because they know where these are installed', async () => {
-    const tool = /(^|[\s|;&(])(syft|grype|cosign|k6)\s/
+    const tool = /(^|[\s|;&(])(syft|grype|cosign|k6|kind)\s/
     const inline = async (path: string) =>
       (await read(path)).split('\n').filter((line) => !/^\s*#|deploy\/ci\//.test(line) && tool.test(line))
     expect([...(await inline(workflowPath)), ...(await inline('azure-pipelines.yml'))]).toEqual([])
@@ -113,7 +118,7 @@ case $call in
   "kubectl kustomize"*overlays/prod) echo 'image: registry.example/bookreservation@sha256:0' ;;
   "kubectl kustomize"*) sed -nE 's/.*newName: (.*), digest: (.*)}/image: \\1@\\2/p' "$2/kustomization.yaml" ;;
   *"--output name") printf 'deployment.apps/%s\\n' notifier reservation stock web ;;
-  *"jsonpath="*) printf '%s' "$REVISIONS" ;;
+  *"jsonpath="*) printf '%s' "$REVISIONS"; if grep -q '^kubectl apply' "$CALLS"; then printf '%s' "\${ADDED:-}"; fi ;;
   "podman push"*) echo "$PUSHED" >"$3" ;;
 esac
 `
@@ -216,6 +221,17 @@ describe('the scripts', () => {
     expect(err).toContain('The rollback failed')
     expect(code).toBe(2)
     expect((await calls()).filter(isUndo)).toEqual(undone)
+  })
+
+  test('a deployment that the failed release has added is deleted', async () => {
+    const env = { FAIL: '^k6 run', REVISIONS: 'stock 5\n', ADDED: 'web 1\n' }
+    expect((await run('release.sh', ['prod', reference], env)).code).toBe(1)
+    const kubectl = 'kubectl --namespace bookreservation'
+    const made = await calls()
+    expect(made.filter(isUndo)).toEqual([`${kubectl} rollout undo deployment/stock --to-revision=5`])
+    expect(made.filter((it) => it.includes(' delete deployment'))).toEqual([
+      `${kubectl} delete deployment/web --ignore-not-found`,
+    ])
   })
 
   test('when the first release fails, there is nothing to roll back to', async () => {

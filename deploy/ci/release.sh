@@ -31,6 +31,11 @@ roll_back() {
   while read -r name revision; do
     kubectl --namespace "$namespace" rollout undo "deployment/$name" --to-revision="$revision" >&2 </dev/null || failed=1
   done <<<"$before"
+  # The previous version does not know a deployment that this release has added.
+  while read -r name _; do
+    if [ -z "$name" ] || grep -q "^$name " <<<"$before"; then continue; fi
+    kubectl --namespace "$namespace" delete "deployment/$name" --ignore-not-found >&2 </dev/null || failed=1
+  done <<<"$(revisions </dev/null)"
   while read -r name _; do
     kubectl --namespace "$namespace" rollout status --timeout="${TIMEOUT:-10m}" "deployment/$name" >&2 </dev/null || failed=1
   done <<<"$before"

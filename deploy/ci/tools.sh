@@ -11,6 +11,7 @@ module_of() {
     grype) echo github.com/anchore/grype/cmd/grype@v0.121.2 ;;
     cosign) echo github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 ;;
     k6) echo go.k6.io/k6@v1.8.1 ;;
+    kind) echo sigs.k8s.io/kind@v0.33.0 ;;
     *) die "No such tool: $1" ;;
   esac
 }

@@ -13,7 +13,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
   readonly #silent = new Set<Direction>()
-  readonly #target: URL
+  #target: URL
   #refusing = false
   #armed: { left: number; request: (bytes: Buffer) => boolean; done: () => void } | undefined
 
@@ -56,6 +56,12 @@ export class TcpProxy implements AsyncDisposable {
   /** Cuts every connection. New ones are accepted. */
   cut(): void {
     for (const pair of this.#pairs) this.#end(pair)
+  }
+
+  /** Cuts every connection, and leads new ones to another store, as an address that follows the primary does. */
+  moveTo(target: string): void {
+    this.#target = new URL(target)
+    this.cut()
   }
 
   /** Cuts every connection and accepts none until `restore`. */

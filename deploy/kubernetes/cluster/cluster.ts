@@ -2,12 +2,11 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { root } from '../../local/root.ts'
 import { sources } from './cache.ts'
 import { run } from './commands.ts'
 import { startApi, startControllers } from './control-plane.ts'
 import { enforcePolicies, startKubelet } from './kubelet.ts'
+import { Kubernetes, stays } from './kubernetes.ts'
 import { Node } from './node.ts'
 import { relay } from './relay.ts'
 
@@ -20,19 +19,17 @@ export type ClusterOptions = {
   dir: string
 }
 
-export class Cluster implements AsyncDisposable {
+export class Cluster extends Kubernetes {
   /** The control plane runs on the first. */
   readonly nodes: [Node, Node]
-  /** For the API server, at an address of this machine. */
-  readonly kubeconfig: string
-  readonly bin: string
+  readonly #bin: string
   readonly #dir: string
   readonly #close: () => void
 
   private constructor(nodes: [Node, Node], kubeconfig: string, options: ClusterOptions, close: () => void) {
+    super(kubeconfig, join(options.bin, 'kubectl'))
     this.nodes = nodes
-    this.kubeconfig = kubeconfig
-    this.bin = options.bin
+    this.#bin = options.bin
     this.#dir = options.dir
     this.#close = close
   }
@@ -58,8 +55,9 @@ export class Cluster implements AsyncDisposable {
         cluster.kubectl('wait', '--for=condition=ready', 'nodes', 'n1', 'n2', '--timeout=10s'),
       )
       for (const node of nodes) enforcePolicies(node, { bin, pki, archives })
-      await cluster.kubectl('apply', '-f', join(sources, 'addons.yaml'))
-      await cluster.#addVolumes()
+      await cluster.kubectl('label', 'node', 'n1', `${stays}=true`)
+      await cluster.kubectl('apply', '-f', join(sources, 'addons'))
+      await cluster.#makeVolumes()
       const addons = ['-n', 'kube-system', 'deployment', '--all', '--timeout=2m']
       await cluster.kubectl('wait', '--for=condition=available', ...addons)
       return cluster
@@ -69,79 +67,27 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  /** As a person on this machine would: with the kubeconfig, in the folder of the repository. */
-  kubectl(...args: string[]): Promise<string> {
-    return run(join(this.bin, 'kubectl'), args, { cwd: root, env: this.env })
-  }
-
-  /** The same with input. */
-  apply(...manifests: object[]): Promise<string> {
-    const input = manifests.map((it) => JSON.stringify(it)).join('\n---\n')
-    return run(join(this.bin, 'kubectl'), ['apply', '-f', '-'], { cwd: root, env: this.env, input })
-  }
-
-  get env(): NodeJS.ProcessEnv {
-    return { ...process.env, KUBECONFIG: this.kubeconfig, PATH: `${this.bin}:${process.env.PATH}` }
-  }
-
   /** A node whose process 1 was killed gets new processes, with the files that it had. */
   async restart(node: Node): Promise<void> {
     const index = this.nodes.indexOf(node)
-    const started = await Node.start(node.name, node.number, this.#dir, join(this.bin, 'pause'))
+    const started = await Node.start(node.name, node.number, this.#dir, join(this.#bin, 'pause'))
     this.nodes[index] = started
     await run(
       join(sources, 'node/network.sh'),
       this.nodes.map(({ pid }) => String(pid)),
     )
-    const options = { bin: this.bin, pki: join(this.#dir, 'pki'), archives: [] }
+    const options = { bin: this.#bin, pki: join(this.#dir, 'pki'), archives: [] }
     await startKubelet(started, options)
     enforcePolicies(started, options)
   }
 
-  /** The beginning of a command line in the network of a pod on the first node. */
-  async inNetworkOf(namespace: string, pod: string): Promise<[string, ...string[]]> {
-    const id = await this.kubectl(
-      ...['-n', namespace, 'get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[0].containerID}'],
-    )
-    const [node] = this.nodes
-    const ctr = [
-      join(this.bin, 'ctr'),
-      '--address',
-      join(node.dir, 'containerd.sock'),
-      '--namespace',
-      'k8s.io',
-    ]
-    const tasks = await node.run(...ctr, 'tasks', 'list')
-    const pid = tasks
-      .split('\n')
-      .map((line) => line.split(/\s+/))
-      .find(([it]) => it === id.split('//')[1])?.[1]
-    if (!pid) throw new Error(`Cannot find the process of ${namespace}/${pod}`)
-    return [...node.enter, 'nsenter', `--target=${pid}`, '--net', '--']
-  }
-
-  /** Calls until it does not throw. @throws the last error when the time is over. */
-  async eventually<Found>(what: string, ask: () => Promise<Found>, seconds = 120): Promise<Found> {
-    const deadline = performance.now() + seconds * 1_000
-    for (;;) {
-      try {
-        return await ask()
-      } catch (error) {
-        if (performance.now() > deadline) throw new Error(`Waited in vain for ${what}`, { cause: error })
-        await delay(500)
-      }
-    }
-  }
-
-  /** Two folders on the first node, one for each store. Scenes drain and lose the other. */
-  async #addVolumes(): Promise<void> {
-    const [{ name, dir }] = this.nodes
-    for (const number of [1, 2]) {
-      const path = join(dir, `volume-${number}`)
+  async #makeVolumes(): Promise<void> {
+    const paths: [string, string] = [join(this.nodes[0].dir, 'volume-1'), join(this.nodes[0].dir, 'volume-2')]
+    for (const path of paths) {
       await mkdir(path, { recursive: true })
       await chmod(path, 0o777)
-      await this.apply(volume(`${name}-${number}`, name, path))
     }
+    await this.addVolumes(paths)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -181,23 +127,3 @@ async function openApi(node: Node, dir: string): Promise<{ kubeconfig: string; c
   await writeFile(kubeconfig, JSON.stringify(content, null, 2), { mode: 0o600 })
   return { kubeconfig, close: () => server.close() }
 }
-
-const volume = (name: string, node: string, path: string) => ({
-  apiVersion: 'v1',
-  kind: 'PersistentVolume',
-  metadata: { name },
-  spec: {
-    capacity: { storage: '5Gi' },
-    accessModes: ['ReadWriteOnce'],
-    persistentVolumeReclaimPolicy: 'Retain',
-    storageClassName: 'folders',
-    local: { path },
-    nodeAffinity: {
-      required: {
-        nodeSelectorTerms: [
-          { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
-        ],
-      },
-    },
-  },
-})

@@ -4,14 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { basesOf, build } from '../../container/image.ts'
 import { podman, podmanEnv } from '../../container/podman.ts'
+import { root } from '../../local/root.ts'
 import { cached, sources } from './cache.ts'
 import { run } from './commands.ts'
 
 /** Our programs in one image: process 1 of pods, DNS, and metrics. */
 export const clusterImage = 'localhost/bookreservation-cluster:1'
-export const k6Image = 'localhost/bookreservation-k6:1'
+export const callerImage = 'localhost/bookreservation-caller:1'
+export const kedaImage = 'localhost/bookreservation-keda:1'
 /** As `overlays/dev` names it. */
-export const ourImage = 'localhost/bookreservation:dev'
+const ourName = 'localhost/bookreservation'
+export const ourImage = `${ourName}:dev`
+/** The same image as the version after it. */
+export const next = { name: ourName, newTag: 'next' }
 
 const base = 'localhost/bookreservation-stores'
 const stores = { postgres: 'docker.io/library/postgres:18', redis: 'docker.io/library/redis:8.2' }
@@ -55,41 +60,69 @@ export const buildStores = (): Promise<string> =>
 
 /** @returns an archive of the programs that run in pods. */
 export const buildClusterImage = (programs: string): Promise<string> =>
-  cached('cluster.tar', ['programs'], async (archive) => {
-    const dir = await mkdtemp(join(tmpdir(), 'bookreservation-cluster-'))
-    try {
-      await mkdir(join(dir, 'tmp'))
-      for (const name of ['pause', 'coredns', 'metrics-server'])
-        await cp(join(programs, name), join(dir, name))
-      await run('tar', ['-C', dir, '-cf', `${dir}.tar`, '.'])
-      const changes = ['ENTRYPOINT ["/pause"]', 'USER 65535:65535'].flatMap((it) => ['--change', it])
-      await podman('import', '--quiet', ...changes, `${dir}.tar`, clusterImage)
-      await podman('save', '--quiet', '--output', archive, clusterImage)
-    } finally {
-      for (const it of [dir, `${dir}.tar`]) await rm(it, { recursive: true, force: true })
-    }
-  })
+  cached('cluster.tar', ['programs'], (archive) =>
+    packPrograms(programs, ['pause', 'coredns', 'metrics-server'], clusterImage, archive),
+  )
 
-/** @param k6 is the program. @param archive is written. Call it after `buildOurs`. */
-export async function buildK6Image(k6: string, archive: string): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-k6-'))
+/** kind has its own programs, except for metrics. */
+export const buildMetricsImage = (programs: string): Promise<string> =>
+  cached('metrics.tar', ['programs'], (archive) =>
+    packPrograms(programs, ['metrics-server'], clusterImage, archive),
+  )
+
+/** @returns an archive of KEDA. */
+export const buildKedaImage = (keda: string): Promise<string> =>
+  cached('keda.tar', ['keda'], (archive) => packPrograms(keda, ['keda', 'keda-adapter'], kedaImage, archive))
+
+/** An image of nothing but programs. The first of them is started. */
+async function packPrograms(from: string, names: string[], image: string, archive: string): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-programs-'))
   try {
-    await cp(k6, join(dir, 'k6'))
-    const file = join(sources, 'images/k6.Containerfile')
-    const args = ['--quiet', `--build-arg=BASE=${ourImage}`, `--file=${file}`, `--tag=${k6Image}`]
+    await mkdir(join(dir, 'tmp'))
+    for (const name of names) await cp(join(from, name), join(dir, name))
+    await run('tar', ['-C', dir, '-cf', `${dir}.tar`, '.'])
+    const changes = [`ENTRYPOINT ["/${names[0]}"]`, 'USER 65535:65535'].flatMap((it) => ['--change', it])
+    await podman('import', '--quiet', ...changes, `${dir}.tar`, image)
+    await podman('save', '--quiet', '--output', archive, image)
+  } finally {
+    for (const it of [dir, `${dir}.tar`]) await rm(it, { recursive: true, force: true })
+  }
+}
+
+/** The callers' programs, by their paths in the repository. */
+const callers = [
+  'deploy/kubernetes/cluster/callers/call.ts',
+  'deploy/kubernetes/cluster/callers/customers.ts',
+  'load/bench/closed-loop.ts',
+  'load/bench/http-connection.ts',
+]
+
+/** Call it after `buildOurs`. @param archive is written. @param k6 is the program, if a scene needs it. */
+export async function buildCallerImage(archive: string, k6?: string): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'bookreservation-callers-'))
+  try {
+    const files = join(dir, 'files')
+    for (const it of callers) await cp(join(root, it), join(files, 'app', it))
+    if (k6) await cp(k6, join(files, 'k6'))
+    const file = join(sources, 'images/caller.Containerfile')
+    const args = ['--quiet', `--build-arg=BASE=${ourImage}`, `--file=${file}`, `--tag=${callerImage}`]
     await podman('build', ...args, dir)
     await rm(archive, { force: true })
-    await podman('save', '--quiet', '--output', archive, k6Image)
+    await podman('save', '--quiet', '--output', archive, callerImage)
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
 }
 
-/** Builds the image of this repository by its own Containerfile. @param archive is written. */
+/** Builds the image of this repository by its own Containerfile, and the version after it. @param archive is written. */
 export async function buildOurs(archive: string): Promise<void> {
   console.log(`Building ${ourImage} …`)
   const image = await build('node', await basesOf(process.env))
   await podman('tag', image, ourImage)
+  const after = `${next.name}:${next.newTag}`
+  const file = join(sources, 'images/next.Containerfile')
+  const args = ['--quiet', `--build-arg=BASE=${ourImage}`, `--file=${file}`, `--tag=${after}`]
+  await podman('build', ...args, join(sources, 'images'))
   await rm(archive, { force: true })
-  await podman('save', '--quiet', '--output', archive, ourImage)
+  await podman('save', '--quiet', '--multi-image-archive', '--output', archive, ourImage, after)
 }

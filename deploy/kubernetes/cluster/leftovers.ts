@@ -1,8 +1,9 @@
 /** Files and cgroups of clusters that could not delete them: their process was killed. */
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cache } from './cache.ts'
-import { cgroupOf, isRunning, removeCgroups } from './node.ts'
+import { cgroupOf, foldersOf, isRunning, removeCgroups } from './node.ts'
 
 const prefix = 'run-'
 const owner = 'owner'
@@ -13,6 +14,17 @@ export async function newFolder(): Promise<string> {
   const dir = await mkdtemp(join(cache, prefix))
   await writeFile(join(dir, owner), String(process.pid))
   return dir
+}
+
+/** @param dir is the folder of a cluster that has ended. @returns what it has left: files, cgroups, and processes that name the folder. */
+export async function remainsOf(dir: string): Promise<string[]> {
+  const cgroups = ['n1', 'n2'].flatMap((node) => foldersOf(cgroupOf(dir, node)))
+  const left = [dir, ...cgroups].filter((path) => existsSync(path))
+  for (const pid of (await readdir('/proc').catch(() => [])).filter((it) => /^\d+$/.test(it))) {
+    const command = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '')
+    if (command.includes(dir)) left.push(command.replaceAll('\0', ' ').trim())
+  }
+  return left
 }
 
 export async function removeLeftovers(): Promise<void> {

@@ -17,28 +17,34 @@ const needs = [
   'unshare',
   'nsenter',
   'ip',
-  'curl',
 ]
 
+const needsOfKind = ['go', 'podman', 'docker', 'kind', 'kubectl']
+
 /** @returns what is missing, one line each. */
-export function faultsOfMachine(): string[] {
+export function faultsOfMachine(kind: boolean): string[] {
+  if (kind) return missing(needsOfKind)
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    return ['It needs Linux on x64. Elsewhere use kind or k3d: deploy/README.md']
+    return ['It needs Linux on x64. Elsewhere add --kind, or use k3d: deploy/README.md']
   if (process.getuid?.() !== 0)
     return ['It needs root: its nodes have namespaces, mounts and cgroups of their own']
-  const missing = needs.filter((it) => !succeeds('sh', '-c', `command -v ${it}`))
   return [
-    ...(missing.length > 0 ? [`These programs are missing: ${missing.join(', ')}`] : []),
+    ...missing(needs),
     ...(succeeds('unshare', '--mount', '--net', '--pid', '--uts', '--ipc', '--fork', 'true')
       ? []
       : ['This machine forbids namespaces, as most containers do']),
     ...(existsSync('/sys/fs/cgroup/memory')
       ? []
       : [
-          'Its cgroups are of version 2, and the nodes are made for version 1. Use kind or k3d: deploy/README.md',
+          'Its cgroups are of version 2, and the nodes are made for version 1. Add --kind, or use k3d: deploy/README.md',
         ]),
     ...diskFault(),
   ]
+}
+
+function missing(programs: string[]): string[] {
+  const names = programs.filter((it) => !succeeds('sh', '-c', `command -v ${it}`))
+  return names.length > 0 ? [`These programs are missing: ${names.join(', ')}`] : []
 }
 
 function succeeds(command: string, ...args: string[]): boolean {

@@ -3,7 +3,7 @@
  * process 1 ends with this process, and everything in it ends with its process 1.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { leash } from '../../local/processes/leash.ts'
@@ -113,7 +113,8 @@ export const isRunning = (pid: number) => read(`/proc/${pid}/stat`) !== ''
 export const cgroupOf = (dir: string, node: string): string => `bookreservation-${basename(dir)}-${node}`
 
 /** The hierarchies of version 1. */
-const controllers = () => readdirSync(cgroups).filter((it) => !it.includes(',') && it !== 'unified')
+const controllers = () =>
+  (existsSync(cgroups) ? readdirSync(cgroups) : []).filter((it) => !it.includes(',') && it !== 'unified')
 
 function makeCgroup(controller: string, name: string): void {
   const path = join(cgroups, controller, name)
@@ -125,8 +126,11 @@ function makeCgroup(controller: string, name: string): void {
 }
 
 /** runc uses version 2, too, where it is mounted beside version 1. */
+export const foldersOf = (cgroup: string): string[] =>
+  [...controllers(), 'unified'].map((it) => join(cgroups, it, cgroup))
+
 export async function removeCgroups(name: string): Promise<void> {
-  for (const it of [...controllers(), 'unified']) await removeCgroup(join(cgroups, it, name))
+  for (const it of foldersOf(name)) await removeCgroup(it)
 }
 
 /** The kernel removes a cgroup only a moment after its last process. */

@@ -1,9 +1,11 @@
 /**
  * The programs of the cluster. Go builds them from the sources that `programs/` pins by version and checksum: two modules, because
- * containerd and Kubernetes need different versions of the same libraries.
+ * containerd and Kubernetes need different versions of the same libraries. KEDA is a third one.
  */
-import { mkdir, rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, mkdir, rename } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { k6Module } from '../../../load/k6/run/k6.ts'
+import { root } from '../../local/root.ts'
 import { cached, sources } from './cache.ts'
 import { run } from './commands.ts'
 
@@ -35,8 +37,38 @@ export const buildPrograms = (): Promise<string> =>
     )
   })
 
+/** @returns a folder with metrics-server alone. */
+export const buildMetrics = (): Promise<string> =>
+  cached('metrics', ['programs'], async (bin) => {
+    await mkdir(bin, { recursive: true })
+    await build('.', bin, ['sigs.k8s.io/metrics-server/cmd/metrics-server'], 'Building metrics-server')
+  })
+
+/** @returns the folder of KEDA: its programs, and the manifests that its module has (`kubectl apply --server-side -k`). */
+export const buildKeda = (): Promise<string> =>
+  cached('keda', ['keda'], async (dir) => {
+    await mkdir(dir, { recursive: true })
+    await build('../keda', dir, ['tool'], 'Building KEDA: about 10 minutes')
+    await rename(join(dir, 'operator'), join(dir, 'keda'))
+    await rename(join(dir, 'adapter'), join(dir, 'keda-adapter'))
+    const keda = ['list', '-m', '-f', '{{.Dir}}', 'github.com/kedacore/keda/v2']
+    const module = await run('go', keda, { cwd: join(sources, 'keda') })
+    await cp(join(module, 'config'), join(dir, 'config'), { recursive: true })
+    await cp(join(sources, 'keda/kustomization.yaml'), join(dir, 'kustomization.yaml'))
+  })
+
+/** @returns k6, for a machine that has none. */
+export const buildK6 = async (): Promise<string> => {
+  const version = relative(sources, join(root, 'load/k6/run/k6.ts'))
+  const bin = await cached('k6', [version], async (bin) => {
+    await run('go', ['install', k6Module], { env: { ...env, GOBIN: bin }, saying: 'Building k6' })
+  })
+  return join(bin, 'k6')
+}
+
+const env = { ...process.env, CGO_ENABLED: '0' }
+
 function build(module: string, bin: string, packages: string[], saying: string): Promise<string> {
-  const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' }
-  const args = ['build', '-trimpath', '-ldflags', flags, '-o', `${bin}/`, ...packages]
+  const args = ['build', '-mod=readonly', '-trimpath', '-ldflags', flags, '-o', `${bin}/`, ...packages]
   return run('go', args, { cwd: join(sources, 'programs', module), env, saying })
 }

@@ -1,18 +1,25 @@
 /** All scenes share a stage: the cluster with the system in it, callers at their places, and the table of results. */
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { sources } from './cache.ts'
-import type { Cluster } from './cluster.ts'
-import { run } from './commands.ts'
-import type { Address, Addresses, Crowd, Tally } from './customers.ts'
-import { clusterImage } from './images.ts'
+import type { Answer, Call } from './callers/call.ts'
+import type { Address, Addresses, Crowd, Tally } from './callers/customers.ts'
+import { callerImage } from './images.ts'
+import { type Kubernetes, stays } from './kubernetes.ts'
 
 export type Scene = {
   /** For `--only`. */
   name: string
   /** As the requirements of the system name it. */
   heading: string
+  /** A program that is built only for it. */
+  needs?: keyof Extras
   play(stage: Stage): Promise<void>
+}
+
+export type Extras = {
+  /** The program. */
+  k6?: string | undefined
+  /** The folder of its manifests. */
+  keda?: string | undefined
 }
 
 export type Row = { scene: string; what: string; measured: string; wanted: string; holds: boolean }
@@ -21,16 +28,21 @@ export const namespace = 'bookreservation'
 const ports = { reservation: 8081, stock: 8082, web: 8080 }
 
 export class Stage {
-  readonly cluster: Cluster
-  /** The program. */
-  readonly k6: string
+  readonly cluster: Kubernetes
+  readonly #extras: Extras
   readonly rows: Row[] = []
   scene = ''
   #crowds = 0
+  readonly #hosts: Partial<Record<keyof Addresses, string>> = {}
 
-  constructor(cluster: Cluster, k6: string) {
+  constructor(cluster: Kubernetes, extras: Extras) {
     this.cluster = cluster
-    this.k6 = k6
+    this.#extras = extras
+  }
+
+  /** @returns the path of what the scene needs. */
+  extra(name: keyof Extras): string {
+    return this.#extras[name]!
   }
 
   /** In the namespace of the system. */
@@ -40,8 +52,7 @@ export class Stage {
 
   /** The same with input. */
   pipe(input: string, ...args: string[]): Promise<string> {
-    const { env, bin } = this.cluster
-    return run(join(bin, 'kubectl'), ['-n', namespace, ...args], { env, input })
+    return this.cluster.pipe(input, '-n', namespace, ...args)
   }
 
   async json<Kind>(...args: string[]): Promise<Kind> {
@@ -62,8 +73,7 @@ export class Stage {
   }
 
   /**
-   * Pods that only wait, in namespaces of their own: one where an ingress controller would be, and one that no policy knows. Calls are
-   * made in their networks.
+   * Pods that make calls, in namespaces of their own: one where an ingress controller would be, and one that no policy knows.
    */
   async placeCallers(): Promise<void> {
     const labels = { 'bookreservation.example/ingress': 'true' }
@@ -75,9 +85,9 @@ export class Stage {
         kind: 'Pod',
         metadata: { name: 'caller', namespace: name },
         spec: {
-          nodeName: 'n1',
+          nodeSelector: { [stays]: 'true' },
           terminationGracePeriodSeconds: 1,
-          containers: [{ name: 'caller', image: clusterImage, imagePullPolicy: 'Never' }],
+          containers: [{ name: 'caller', image: callerImage, imagePullPolicy: 'Never' }],
         },
       })),
     )
@@ -87,33 +97,26 @@ export class Stage {
 
   /** Of its Service. */
   async addressOf(service: keyof Addresses): Promise<Address> {
-    const host = await this.kubectl('get', 'service', service, '-o', 'jsonpath={.spec.clusterIP}')
-    return { host, port: ports[service] }
+    this.#hosts[service] ??= await this.kubectl(
+      ...['get', 'service', service, '-o', 'jsonpath={.spec.clusterIP}'],
+    )
+    return { host: this.#hosts[service], port: ports[service] }
   }
 
-  /** One call with curl. @returns the status, 0 if there was no answer, and the body. */
+  /** One call. @returns the status, 0 if there was no answer, and the body. */
   async call(
     from: 'ingress' | 'stranger',
     service: keyof Addresses,
     path: string,
-    {
-      body,
-      headers = {},
-      seconds = 10,
-    }: { body?: object; headers?: Record<string, string>; seconds?: number } = {},
-  ): Promise<{ status: number; body: string }> {
+    asked: Omit<Call, 'url'> = {},
+  ): Promise<Answer> {
     const { host, port } = await this.addressOf(service)
-    const [command, ...rest] = await this.cluster.inNetworkOf(from, 'caller')
-    const given = { ...headers, ...(body && { 'content-type': 'application/json' }) }
-    const options = [
-      ...Object.entries(given).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
-      ...(body ? ['-d', JSON.stringify(body)] : []),
-    ]
-    const url = `http://${host}:${port}${path}`
-    const args = [...rest, 'curl', '-sS', '-m', String(seconds), '-w', '\n%{http_code}', ...options, url]
-    const out = await run(command, args).catch(() => '\n0')
-    const end = out.lastIndexOf('\n')
-    return { status: Number(out.slice(end + 1)), body: out.slice(0, end) }
+    const call: Call = { url: `http://${host}:${port}${path}`, ...asked }
+    try {
+      return JSON.parse(await this.cluster.kubectl(...inCaller(from, 'call.ts', call))) as Answer
+    } catch {
+      return { status: 0, body: '' }
+    }
   }
 
   /** Forty books with more copies than any scene takes. */
@@ -131,10 +134,9 @@ export class Stage {
       stock: await this.addressOf('stock'),
       web: await this.addressOf('web'),
     }
-    const [command, ...rest] = await this.cluster.inNetworkOf('ingress', 'caller')
     const asked: Crowd = { at, books, name: `crowd-${++this.#crowds}`, clients }
-    const program = [process.execPath, join(sources, 'customers.ts'), JSON.stringify(asked)]
-    const child = spawn(command, [...rest, ...program], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const { program, args, env } = this.cluster.commandOf(...inCaller('ingress', 'customers.ts', asked))
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env })
     let out = ''
     child.stdout.on('data', (chunk) => {
       out += chunk
@@ -171,6 +173,11 @@ export class Stage {
     return out === '' ? [] : out.split('\n').map((line) => line.split('|'))
   }
 }
+
+const inCaller = (from: string, program: string, asked: object): string[] => [
+  ...['-n', from, 'exec', '--stdin', 'caller', '--'],
+  ...['node', `/app/deploy/kubernetes/cluster/callers/${program}`, JSON.stringify(asked)],
+]
 
 /** @returns the table as text. */
 export function tableOf(rows: Row[]): string {

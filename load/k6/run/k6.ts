@@ -7,9 +7,11 @@ import { findProgram } from '../../../deploy/local/processes/program.ts'
 import { Progress } from '../../../deploy/local/progress.ts'
 import { K6Output } from './k6-output.ts'
 
+export const k6Module = 'go.k6.io/k6@v1.8.1'
+
 export const howToInstall = `Cannot find k6 on the PATH or among Go's programs. Install it in one of these ways:
   macOS     brew install k6
-  Go        go install go.k6.io/k6@v1.8.1
+  Go        go install ${k6Module}
   others    https://grafana.com/docs/k6/latest/set-up/install-k6/`
 
 /** @returns the path of k6: on the PATH, or among the programs of `go install`. */

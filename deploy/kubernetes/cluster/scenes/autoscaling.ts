@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { root } from '../../../local/root.ts'
 import { run } from '../commands.ts'
-import { k6Image } from '../images.ts'
+import { callerImage } from '../images.ts'
 import { namespace, type Scene, type Stage } from '../stage.ts'
 import { overlay } from './deployment.ts'
 
@@ -24,6 +24,7 @@ const outSeconds = 180
 export const autoscaling: Scene = {
   name: 'autoscaling',
   heading: 'Autoscaling, with k6 in the cluster',
+  needs: 'k6',
   async play(stage) {
     const { cluster } = stage
     await stage.kubectl('patch', 'hpa', 'reservation', '--type=json', '-p', JSON.stringify(patience))
@@ -93,7 +94,9 @@ async function uploadScript(stage: Stage): Promise<void> {
     const archive = join(dir, 'script.tar')
     // An archive keeps the options that it was made with.
     const settings = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`])
-    await run(stage.k6, ['archive', 'load/k6/autoscale.ts', '-O', archive, ...settings], { cwd: root })
+    await run(stage.extra('k6'), ['archive', 'load/k6/autoscale.ts', '-O', archive, ...settings], {
+      cwd: root,
+    })
     await stage.kubectl('create', 'configmap', 'load-script', `--from-file=script.tar=${archive}`)
   } finally {
     await rm(dir, { recursive: true, force: true })
@@ -116,9 +119,9 @@ const k6Job = () => ({
         containers: [
           {
             name: 'k6',
-            image: k6Image,
+            image: callerImage,
             imagePullPolicy: 'Never',
-            args: ['run', '/script/script.tar'],
+            command: ['/k6', 'run', '/script/script.tar'],
             env: [
               { name: 'RESERVATION_URL', value: 'http://reservation:8081' },
               { name: 'STOCK_URL', value: 'http://stock:8082' },

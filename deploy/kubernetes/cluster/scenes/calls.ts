@@ -17,7 +17,7 @@ export const calls: Scene = {
     })
     const { status, reservationid } = JSON.parse(reserved.body || '{}') as Record<string, string>
     stage.check('status of the reservation', status ?? reserved.status, 'Reserved', status === 'Reserved')
-    stage.took('decided, with the start of curl', since, 5)
+    stage.took('decided, with the start of the caller', since, 5)
 
     const left = await stage.call('ingress', 'stock', '/stocks/1')
     const { qty } = JSON.parse(left.body) as { qty: number }

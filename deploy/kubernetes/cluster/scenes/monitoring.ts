@@ -5,6 +5,12 @@ import type { Scene, Stage } from '../stage.ts'
 import { deployments, overlay } from './deployment.ts'
 
 const token = 'cluster-alert-token'
+const account = {
+  SOLAPI_API_KEY: 'key',
+  SOLAPI_API_SECRET: 'secret-of-the-account',
+  SOLAPI_FROM: '02-1234-5678',
+}
+const operator = { phone: '+821012345678', dialled: '01012345678' }
 /** Every pod of three services and the pages. */
 const targets = 8
 
@@ -13,8 +19,11 @@ export const monitoring: Scene = {
   heading: 'Monitoring and alerting',
   async play(stage) {
     const { cluster } = stage
+    await startProvider(stage)
     // The notifier accepts alerts with this token only.
-    await create(stage, 'secret', 'notifier-channels', `--from-literal=ALERT_TOKEN=${token}`)
+    const channels = { ...account, ALERT_TOKEN: token, OPERATOR_PHONE: operator.phone }
+    const url = 'http://provider.sms-provider'
+    await create(stage, 'secret', 'notifier-channels', ...literals({ ...channels, SOLAPI_URL: url }))
     await stage.kubectl('rollout', 'restart', 'deployment/notifier')
     await stage.kubectl('rollout', 'status', 'deployment/notifier', '--timeout=4m')
     await create(stage, 'secret', 'alert-token', `--from-literal=ALERT_TOKEN=${token}`)
@@ -50,7 +59,16 @@ export const monitoring: Scene = {
       if (!(await stage.kubectl('logs', ...notifier)).includes('The stock service does not answer'))
         throw new Error('not yet')
     })
-    stage.took('it is in the log of the notifier, which sends it to operators', since, 180)
+    stage.took('it is in the log of the notifier', since, 180)
+    const sent = await cluster.eventually('the text message', async () => {
+      const log = await cluster.kubectl('-n', 'sms-provider', 'logs', 'provider')
+      const found = log.split('\n').find((line) => line.includes('stock'))
+      if (!found) throw new Error('not yet')
+      return JSON.parse(found) as { to: string; text: string }
+    })
+    stage.took('it is at the provider of text messages', since, 180)
+    const arrived = `${sent.to}: ${sent.text}`
+    stage.check('the text message', arrived, `to ${operator.dialled}`, sent.to === operator.dialled)
     await stage.kubectl('scale', 'deployment', 'stock', '--replicas=2')
     await cluster.kubectl('apply', '-k', overlay)
     for (const name of deployments)
@@ -58,8 +76,20 @@ export const monitoring: Scene = {
   },
 }
 
-const create = (stage: Stage, kind: 'secret' | 'configmap', name: string, from: string) =>
-  stage.kubectl('create', ...(kind === 'secret' ? ['secret', 'generic'] : [kind]), name, from)
+/** In a namespace of its own. */
+async function startProvider(stage: Stage): Promise<void> {
+  const within = (...args: string[]) => stage.cluster.kubectl('-n', 'sms-provider', ...args)
+  await stage.cluster.kubectl('apply', '-f', join(sources, 'scenes/sms-provider.yaml'))
+  await within('create', 'configmap', 'provider', `--from-file=${join(sources, 'scenes/sms-provider.ts')}`)
+  await within('create', 'secret', 'generic', 'account', ...literals(account))
+  await within('wait', '--for=condition=ready', 'pod/provider', '--timeout=2m')
+}
+
+const literals = (all: Record<string, string>) =>
+  Object.entries(all).map(([name, value]) => `--from-literal=${name}=${value}`)
+
+const create = (stage: Stage, kind: 'secret' | 'configmap', name: string, ...from: string[]) =>
+  stage.kubectl('create', ...(kind === 'secret' ? ['secret', 'generic'] : [kind]), name, ...from)
 
 async function query(stage: Stage, expression: string): Promise<unknown[]> {
   const service = '/api/v1/namespaces/monitoring/services/prometheus:web/proxy'

@@ -12,12 +12,13 @@ export const nodes: Scene = {
   heading: 'Drain and loss of a node',
   async play(stage) {
     const { cluster } = stage
+    const [, lost] = cluster.nodes
     const books = await stage.stockBooks()
     const leave = await stage.customers(books)
     const drained = performance.now()
-    await cluster.kubectl('drain', 'n2', '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=4m')
+    await cluster.kubectl('drain', lost.name, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=4m')
     stage.took('drained', drained, 90)
-    await cluster.kubectl('uncordon', 'n2')
+    await cluster.kubectl('uncordon', lost.name)
     // Both nodes have a pod of each again.
     for (const name of deployments) {
       await stage.kubectl('rollout', 'restart', `deployment/${name}`)
@@ -26,12 +27,11 @@ export const nodes: Scene = {
     stage.checkTally(await leave(), 5_000)
 
     const before = await total(stage)
-    const [, lost] = cluster.nodes
     await lost.kill()
     const since = performance.now()
     await cluster.eventually('the node to be missed', async () => {
       const ready = '{.status.conditions[?(@.type=="Ready")].status}'
-      if ((await cluster.kubectl('get', 'node', 'n2', '-o', `jsonpath=${ready}`)) !== 'Unknown')
+      if ((await cluster.kubectl('get', 'node', lost.name, '-o', `jsonpath=${ready}`)) !== 'Unknown')
         throw new Error('still ready')
     })
     stage.took('the loss is noticed', since, noticedSeconds + slackSeconds)
@@ -51,7 +51,7 @@ export const nodes: Scene = {
     const kept = (await total(stage)) >= before
     stage.check('reservations in Postgres', kept ? 'all' : 'fewer than before', 'all', kept)
     await cluster.restart(lost)
-    await cluster.kubectl('wait', '--for=condition=ready', 'node', 'n2', '--timeout=2m')
+    await cluster.kubectl('wait', '--for=condition=ready', 'node', lost.name, '--timeout=2m')
     await stage.kubectl('wait', '--for=condition=available', 'deployment', '--all', '--timeout=3m')
     stage.took('the node is back, with its pods', since, 240)
   },

@@ -1,10 +1,6 @@
 /** A changed setting, and a new password of the database, without a failed request. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
-import { root } from '../../../local/root.ts'
-import { cache } from '../cache.ts'
-import type { Scene, Stage } from '../stage.ts'
-import { deployments, overlay } from './deployment.ts'
+import type { Scene } from '../stage.ts'
+import { upgrade } from './upgrade.ts'
 
 const password = 'rotated-stock-database'
 
@@ -32,23 +28,4 @@ export const rotation: Scene = {
     stage.checkTally(await leave(), 3_000)
     await upgrade(stage, {})
   },
-}
-
-/** By the commands for an upgrade in deploy/README.md, for an overlay of `dev`. */
-async function upgrade(stage: Stage, changes: object): Promise<void> {
-  const dir = await mkdtemp(join(cache, 'overlay-'))
-  try {
-    const content = {
-      resources: [relative(dir, join(root, overlay))],
-      namespace: 'bookreservation',
-      ...changes,
-    }
-    await writeFile(join(dir, 'kustomization.yaml'), JSON.stringify(content))
-    await stage.kubectl('delete', 'job', 'migrate', '--ignore-not-found')
-    await stage.cluster.kubectl('apply', '-k', dir)
-    for (const name of deployments)
-      await stage.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=10m')
-  } finally {
-    await rm(dir, { recursive: true, force: true })
-  }
 }

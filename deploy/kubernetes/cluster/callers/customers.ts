@@ -1,10 +1,10 @@
 /**
- * Requests without a pause, on kept-alive connections and on fresh ones, until standard input ends: `customers.ts JSON`. It runs in the
- * network of a pod, and prints a `Tally` as JSON.
+ * Requests without a pause, on kept-alive connections and on fresh ones, until standard input ends: `customers.ts JSON`. It runs in
+ * a pod, and prints a `Tally` as JSON.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { postRequest, runClosedLoop } from '../../../load/bench/closed-loop.ts'
-import { HttpConnection } from '../../../load/bench/http-connection.ts'
+import { postRequest, runClosedLoop } from '../../../../load/bench/closed-loop.ts'
+import { HttpConnection } from '../../../../load/bench/http-connection.ts'
 
 export type Address = { host: string; port: number }
 export type Addresses = Record<'reservation' | 'stock' | 'web', Address>
