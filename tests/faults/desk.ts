@@ -74,6 +74,11 @@ export class Desk {
     await this.#postpone(reservationid)
   }
 
+  /** Hands a copy over, whether there is one or not. */
+  async handOver(made: Call, reservationid: string): Promise<void> {
+    await this.#change(reservationid, { status: 'Collected', userid: made.userid }, made.id)
+  }
+
   /** @returns what staff ask for a book; undefined without a book that has rules. */
   ask(kind: 'withdraw' | 'decline' | 'set rules'): Asked | undefined {
     const { random, rules, key } = this.#options

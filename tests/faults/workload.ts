@@ -28,6 +28,7 @@ export type Habit =
   | 'queue up'
   | 'reach the limit'
   | 'attend the desk'
+  | 'block at the desk'
 export type Habits = readonly (readonly [Habit, number])[]
 
 export const usual: Habits = [
@@ -58,6 +59,9 @@ export type WorkloadOptions = {
   rate: number
   habits?: Habits
 }
+
+/** How long after a block its customer comes to the desk. */
+const blockedMaxMs = 1_500
 
 /** How long a request waits for its decision. */
 export const waitMaxS = 3
@@ -135,10 +139,11 @@ export class Workload {
       const made = await this.#reserve()
       if (made) await requests.make(this.#cancelOf(made))
     } else if (habit === 'attend the desk') {
-      const made = this.#remembered(
-        (it) => answerOf(it) !== undefined && this.#desk.needs(it.bookid!, idOf(it)),
-      )
+      const made = this.#atDesk()
       if (made) await this.#desk.attend(made, idOf(made))
+    } else if (habit === 'block at the desk') {
+      const made = this.#atDesk()
+      if (made) await this.#blockAtDesk(made)
     } else if (habit === 'cancel twice') {
       const made = this.#remembered()
       if (made) await Promise.all([requests.make(cancelOf(made)), requests.make(cancelOf(made))])
@@ -146,6 +151,20 @@ export class Workload {
     else if (habit === 'queue up') await this.#reserve(this.#ruledBook())
     else if (habit === 'reach the limit') await this.#reachLimit()
     else await this.#simple(habit)
+  }
+
+  #atDesk(): Call | undefined {
+    return this.#remembered((it) => answerOf(it) !== undefined && this.#desk.needs(it.bookid!, idOf(it)))
+  }
+
+  /** A customer who is blocked wants their copy, sometimes before stock knows of the block. */
+  async #blockAtDesk(made: Call): Promise<void> {
+    const { requests, random } = this.#options
+    const userid = made.userid!
+    await requests.make({ kind: 'block', userid, more: { reason: 'Overdue.' } })
+    await sleep(random.between(0, blockedMaxMs))
+    await this.#desk.handOver(made, idOf(made))
+    if (random.chance(0.8)) await requests.make({ kind: 'unblock', userid })
   }
 
   async #reserve(wanted?: string): Promise<Call | undefined> {
@@ -259,7 +278,13 @@ export class Workload {
 
 type Simple = Exclude<
   Habit,
-  'queue up' | 'reach the limit' | 'reserve' | 'reserve and cancel' | 'cancel twice' | 'attend the desk'
+  | 'queue up'
+  | 'reach the limit'
+  | 'reserve'
+  | 'reserve and cancel'
+  | 'cancel twice'
+  | 'attend the desk'
+  | 'block at the desk'
 >
 
 const repeatable = ({ bookid, userid, more }: Call) =>

@@ -102,18 +102,30 @@ export function desk(stage: () => Stage): void {
     })
 
     test('blocks a customer and ends the block', async () => {
-      const { bookid } = await newBook('Blocked')
+      const { bookid, title } = await newBook('Blocked', 2)
       const ann = `ann-${bookid}`
-      const page = await open()
+      const { reservationid } = await ready(bookid, ann)
+      const page = await open({ allowed: /409/ })
       await page.goto(`/desk?scan=${ann}`)
       await page.getByText('Block this customer').click()
       await page.getByLabel('Reason').fill('Keeps copies')
       await page.getByRole('button', { name: 'Block', exact: true }).click()
       await says(page, `${ann} is blocked.`)
-      expect(await reserve(bookid, ann)).toMatchObject({ status: 'Failed', reason: 'Blocked' })
+      const other = (await newBook('Not blocked')).bookid
+      expect(await reserve(other, ann)).toMatchObject({ status: 'Failed', reason: 'Blocked' })
+      const { sql } = counter.system
+      const noted = async () =>
+        (await sql`select from stock.blocked_hold where reservationid = ${reservationid}`).length
+      await eventually(async () => (await noted()) === 1)
+      await page.getByRole('button', { name: 'Hand over' }).click()
+      await says(page, 'Nothing was handed over. The customer is blocked.')
       await page.getByRole('button', { name: 'End the block' }).click()
       await says(page, `${ann} is no longer blocked.`)
-      expect(await reserve(bookid, ann)).toMatchObject({ status: 'Reserved' })
+      expect(await reserve(other, ann)).toMatchObject({ status: 'Reserved' })
+      await eventually(async () => (await noted()) === 0)
+      await page.goto(`/desk?scan=${ann}`)
+      await page.getByRole('button', { name: 'Hand over' }).first().click()
+      await says(page, `Handed over: ${title}`)
     })
 
     test('hands over once, however often the form is sent', async () => {

@@ -14,6 +14,7 @@ const greedy: Habits = [
   ['receive', 6],
   ['attend the desk', 30],
   ['block', 1],
+  ['block at the desk', 5],
   ['unblock', 3],
   ['withdraw', 1],
   ['look', 4],
