@@ -1,14 +1,15 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { z } from '@hono/zod-openapi'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../http/app.ts'
 import { reply } from '../http/reply.ts'
 import { createRoute } from '../http/route.ts'
 import { type Bench, type ProblemBody, serveBench } from '../http/testing/bench.ts'
 import { ownOf } from './caller.ts'
-import { Guard } from './guard.ts'
-import { writesPerMinute } from './person-limits.ts'
+import { Guard, suspectsPerSecond } from './guard.ts'
+import { keysAt } from './keys.ts'
+import { readsPerMinute, writesPerMinute } from './person-limits.ts'
 import { audience, type Claims, issuerName, TestIssuer } from './testing.ts'
 import { Tokens } from './tokens.ts'
 
@@ -146,6 +147,79 @@ test('a flood without a token is answered with 429, by the address that the prox
   const statuses = await Promise.all(Array.from({ length: 400 }, async () => (await from('10.0.0.2')).status))
   expect(statuses.filter((it) => it === 429).length).toBeGreaterThan(20)
   expect((await from('10.0.0.3')).status).toBe(200)
+})
+
+describe('GU4: a flood of forged tokens of one address', () => {
+  /** Signed with another key, in the name of one that is known. */
+  async function forger() {
+    const thief = await TestIssuer.start()
+    thief.keys[0]!.kid = issuer.keys[0]!.kid
+    return thief
+  }
+  const from = (address: string) => ({ headers: { 'x-forwarded-for': address } })
+
+  test('is answered with 429 and Retry-After, and keeps away neither its valid tokens nor other addresses', async () => {
+    await using thief = await forger()
+    const address = from('10.1.0.1')
+    const remembered = await issuer.token({ userid: 'mina' })
+    await call('/mine', remembered, address)
+    const flood = async (path: string, times: number, method = 'GET') => {
+      const answers = await Promise.all(
+        Array.from({ length: times }, async (_, i) =>
+          call(path, await thief.token({ userid: `u${i}` }), { ...address, method }),
+        ),
+      )
+      for (const it of answers.filter(({ status }) => status === 429))
+        expect(Number(it.headers.get('retry-after'))).toBeGreaterThan(0)
+      return answers.filter(({ status }) => status === 401).length
+    }
+    const refused = await flood('/mine', readsPerMinute + 90)
+    expect(refused).toBeGreaterThanOrEqual(readsPerMinute)
+    expect(refused).toBeLessThan(readsPerMinute + 90)
+    expect(await flood('/mine', writesPerMinute + 20, 'POST')).toBeLessThan(writesPerMinute + 20)
+    expect((await call('/mine', remembered, address)).status).toBe(200)
+    expect((await call('/mine', { userid: 'new' }, address)).status).toBe(200)
+    expect((await call('/mine', await thief.token({ userid: 'x' }), from('10.1.0.2'))).status).toBe(401)
+  })
+
+  test('costs a limited number of verifications, and none of a remembered token', async () => {
+    await using thief = await forger()
+    let verified = 0
+    const keys = keysAt(issuer.url)
+    const tokens = new Tokens({
+      issuers: [{ name: issuerName, keysUrl: issuer.url }],
+      audience,
+      apiTokens: [],
+      keysOf: () => (header, token) => {
+        verified += 1
+        return keys(header, token)
+      },
+    })
+    await using own = await serveBench({ guard: new Guard({ tokens, forwardedHops: 1 }), mount })
+    const send = async (token: string) =>
+      (
+        await fetch(`${own.url}/mine`, {
+          headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': '10.1.0.3' },
+        })
+      ).status
+    const remembered = await issuer.token({ userid: 'mina' })
+    expect(await send(remembered)).toBe(200)
+    const forged = await Promise.all(
+      Array.from({ length: 1_000 }, (_, i) => thief.token({ userid: `u${i}` })),
+    )
+    const began = performance.now()
+    const statuses = await Promise.all(forged.map(send))
+    const seconds = (performance.now() - began) / 1_000
+    expect(statuses.filter((it) => it !== 401 && it !== 429)).toEqual([])
+    // Each second more are allowed.
+    expect(verified).toBeLessThan(
+      readsPerMinute * (1 + seconds / 60) + suspectsPerSecond * (1 + seconds) + 20,
+    )
+    expect(await send(remembered)).toBe(200)
+    // A valid one that is new has to come again at most, a moment later.
+    const fresh = await issuer.token({ userid: 'jun' })
+    await expect.poll(() => send(fresh)).toBe(200)
+  })
 })
 
 test('refusals are counted by their reason', async () => {

@@ -5,8 +5,12 @@
  * GU1. A route names its callers (`access`). A caller without a token is refused with 401, one without a fitting role with 403.
  * GU2. A caller who has only the role of a customer is limited to their own data (`ownOf`), and in the number of requests.
  * GU3. While identity is off there is no guard, and requests cost nothing more.
+ * GU4. A token that is not valid counts against the limit of its address. Once that is reached, tokens of the address that are not
+ *      remembered are verified at a limited rate, `suspectsPerSecond` of all such addresses. So a flood of forged tokens
+ *      costs little, and keeps no valid token of the same address away for long; remembered ones notice nothing.
  */
 import type { Context } from 'hono'
+import { TokenBucket } from 'limiter'
 import { addressOf, authorizationOf, headerOf } from '../http/node.ts'
 import { Problem } from '../http/problem.ts'
 import type { Access, Caller, Role } from './caller.ts'
@@ -24,17 +28,25 @@ export type GuardOptions = {
 }
 
 const tokenLengthMax = 4_096
+/** Each costs 0.2 ms of CPU. */
+export const suspectsPerSecond = 100
 const bearer = /^bearer +([\w.~+/-]+=*)$/i
 
 export class Guard {
   readonly #tokens: Pick<Tokens, 'verify'>
   readonly #hops: number
   readonly #limits: PersonLimits
+  readonly #suspects = new TokenBucket({
+    bucketSize: suspectsPerSecond,
+    tokensPerInterval: suspectsPerSecond,
+    interval: 'second',
+  })
 
   constructor({ tokens, forwardedHops, limits = new PersonLimits() }: GuardOptions) {
     this.#tokens = tokens
     this.#hops = forwardedHops
     this.#limits = limits
+    this.#suspects.content = suspectsPerSecond
   }
 
   /** @param access of the route. */
@@ -44,8 +56,12 @@ export class Guard {
     return (c) => {
       const token = tokenOf(c)
       if (token === undefined) throw missing()
-      const caller = this.#tokens.verify(token)
-      if (caller instanceof Promise) return caller.then((it) => this.#admit(c, access, others, it))
+      const caller = this.#verify(c, token)
+      if (caller instanceof Promise)
+        return caller.then(
+          (it) => this.#admit(c, access, others, it),
+          (error) => this.#refuse(c, error),
+        )
       this.#admit(c, access, others, caller)
     }
   }
@@ -56,6 +72,22 @@ export class Guard {
     if (hasAny(caller, others)) return
     c.set('own', caller.userid!)
     this.#limits.take(caller.userid!, kindOf(c))
+  }
+
+  #verify(c: Context, token: string): Caller | Promise<Caller> {
+    return this.#tokens.verify(token, () => {
+      if (!this.#limits.isReached(this.#senderOf(c), kindOf(c))) return
+      if (!this.#suspects.tryRemoveTokens(1)) throw tooManyForged()
+    })
+  }
+
+  #refuse(c: Context, error: unknown): never {
+    if (error instanceof Problem && error.status === 401) this.#limits.take(this.#senderOf(c), kindOf(c))
+    throw error
+  }
+
+  #senderOf(c: Context): string {
+    return `from ${clientOf(headerOf(c, 'x-forwarded-for'), this.#hops, addressOf(c))}`
   }
 
   /** A token that is not valid counts as none: what is open to anyone needs no issuer. */
@@ -74,7 +106,7 @@ export class Guard {
   #callerIfAny(c: Context): Caller | undefined | Promise<Caller> {
     try {
       const token = tokenOf(c)
-      return token === undefined ? undefined : this.#tokens.verify(token)
+      return token === undefined ? undefined : this.#verify(c, token)
     } catch (error) {
       if (error instanceof Problem) return undefined
       throw error
@@ -83,9 +115,7 @@ export class Guard {
 
   #limitOpen(c: Context, caller: Caller | undefined): void {
     if (caller?.roles.some((role) => role !== 'customer')) return
-    const person =
-      caller?.userid ?? `from ${clientOf(headerOf(c, 'x-forwarded-for'), this.#hops, addressOf(c))}`
-    this.#limits.take(person, kindOf(c))
+    this.#limits.take(caller?.userid ?? this.#senderOf(c), kindOf(c))
   }
 }
 
@@ -100,6 +130,12 @@ function tokenOf(c: Context): string | undefined {
   if (token === undefined) throw invalid('Send one Authorization header, with one bearer token.')
   return token
 }
+
+const tooManyForged = () =>
+  new Problem('too-many-requests', {
+    detail: 'Too many tokens of this address were not valid.',
+    headers: { 'retry-after': '1' },
+  })
 
 const missing = () =>
   new Problem('unauthorized', {

@@ -26,6 +26,13 @@ export class PersonLimits {
     return this.#persons.size
   }
 
+  /** @returns whether this person's next request is one too many. */
+  isReached(person: string, kind: Kind): boolean {
+    const bucket = this.#persons.get(person)?.[kind]
+    bucket?.drip()
+    return bucket !== undefined && bucket.content < 1
+  }
+
   /** @throws {Problem} 429 when this person has sent too many requests. */
   take(person: string, kind: Kind): void {
     const buckets = this.#bucketsOf(person)

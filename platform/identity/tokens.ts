@@ -59,15 +59,18 @@ export class Tokens {
   }
 
   /**
+   * @param before called before a token that is not remembered is verified. It may throw.
    * @returns the caller, at once if the token is remembered.
    * @throws {Problem} 401 when the token is not valid, 503 when that cannot be found out. It may also reject with these.
    */
-  verify(token: string): Caller | Promise<Caller> {
+  verify(token: string, before?: () => void): Caller | Promise<Caller> {
     const key = hash('sha256', token, 'base64')
     const known = this.#remembered.get(key)
     if (known !== undefined && this.#now() < known.until) return known.caller
     const program = findApiToken(this.#options.apiTokens, Buffer.from(key, 'base64'))
-    return program ?? this.#verifyJwt(token, key)
+    if (program !== undefined) return program
+    before?.()
+    return this.#verifyJwt(token, key)
   }
 
   async #verifyJwt(token: string, key: string): Promise<Caller> {
