@@ -5,12 +5,15 @@
  *      and nothing else.
  * PR2. What a login has to bring back (state, nonce, verifier) is in a cookie of this browser, which is used once. So neither a code
  *      that was replayed nor one of another browser logs anyone in.
+ * PR3. Each answer of the provider is read up to `answerBytesMax`, and for `answerS`.
+ * PR4. Staff whose session is over must log in again at the provider (`auth_time`), which may ignore that it was asked to make them.
  */
 import * as client from 'openid-client'
 import { z } from 'zod'
+import { readWithin } from '../../platform/http/answer.ts'
 import { idSchema } from '../ids.ts'
 import { type Role, roles } from '../who.ts'
-import type { Session } from './session.ts'
+import { isStaff, type Session } from './session.ts'
 import type { LoginSettings } from './settings.ts'
 
 /** A login that has begun, as the browser keeps it until it comes back from the provider. */
@@ -20,17 +23,24 @@ const attemptSchema = z.object({
   verifier: z.string(),
   /** The page that the person came from. */
   to: z.string(),
+  /** When it began, seconds since 1970, if the person must log in anew. */
+  anew: z.number().optional(),
 })
 export type Attempt = z.output<typeof attemptSchema>
 export const toAttempt = (payload: unknown): Attempt | undefined => attemptSchema.safeParse(payload).data
 
 export type Person = Pick<Session, 'sub' | 'userid' | 'roles'> & { hint: string | undefined }
 
-/** @param reason `down`: the provider cannot be reached. `refused`: the login failed. `userid`: it gives none that fits. */
+type Reason = 'down' | 'refused' | 'userid' | 'again'
+
+/**
+ * @param reason `down`: the provider cannot be reached. `refused`: the login failed. `userid`: it gives none that fits. `again`: it did
+ *   not make the person log in anew.
+ */
 export class LoginError extends Error {
   override name = 'LoginError'
-  readonly reason: 'down' | 'refused' | 'userid'
-  constructor(reason: 'down' | 'refused' | 'userid', message: string, cause?: unknown) {
+  readonly reason: Reason
+  constructor(reason: Reason, message: string, cause?: unknown) {
     super(message, { cause })
     this.reason = reason
   }
@@ -38,6 +48,10 @@ export class LoginError extends Error {
 
 /** Seconds. */
 const answerS = 5
+/** Keys and claims have some thousand bytes. */
+const answerBytesMax = 256 * 1_024
+/** By how much the clocks of the provider and the pages may differ, seconds. */
+const toleranceS = 30
 
 export class Provider {
   readonly #settings: LoginSettings
@@ -63,6 +77,7 @@ export class Provider {
       nonce: client.randomNonce(),
       verifier: client.randomPKCECodeVerifier(),
       to,
+      ...(again && { anew: Math.floor(Date.now() / 1_000) }),
     }
     const url = client.buildAuthorizationUrl(config, {
       redirect_uri: this.callbackUrl,
@@ -71,13 +86,14 @@ export class Provider {
       nonce: attempt.nonce,
       code_challenge: await client.calculatePKCECodeChallenge(attempt.verifier),
       code_challenge_method: 'S256',
-      ...(again && { prompt: 'login' }),
+      // With `max_age`, the ID token must say when they logged in.
+      ...(again && { prompt: 'login', max_age: '0' }),
     })
     return { url, attempt }
   }
 
   /** @param search the query with which the provider sent the browser back. @throws {LoginError} */
-  async finish(search: string, { state, nonce, verifier }: Attempt): Promise<Person> {
+  async finish(search: string, { state, nonce, verifier, anew }: Attempt): Promise<Person> {
     const config = await this.#discover()
     try {
       const tokens = await client.authorizationCodeGrant(config, new URL(this.callbackUrl + search), {
@@ -90,7 +106,10 @@ export class Provider {
       const claims = this.#isComplete(idClaims)
         ? idClaims
         : { ...(await this.#userInfo(config, tokens.access_token, idClaims.sub)), ...idClaims }
-      return this.#personOf(idClaims.sub, claims, tokens.id_token)
+      const person = this.#personOf(idClaims.sub, claims, tokens.id_token)
+      if (anew !== undefined && isStaff(person) && !((idClaims.auth_time ?? 0) >= anew - toleranceS))
+        throw new LoginError('again', `They logged in at ${idClaims.auth_time}, and not since ${anew}`)
+      return person
     } catch (error) {
       throw error instanceof LoginError ? error : toLoginError(error)
     }
@@ -116,6 +135,7 @@ export class Provider {
     this.#discovering ??= client
       .discovery(new URL(issuer), clientId, clientSecret, undefined, {
         timeout: answerS,
+        [client.customFetch]: limitedFetch,
         // Verifies the signature of the ID token too, although it comes from the provider directly.
         execute: [client.enableNonRepudiationChecks, ...(isPlain ? [client.allowInsecureRequests] : [])],
       })
@@ -163,6 +183,12 @@ function valueAt(claims: object, path: string): unknown {
     value = (value as Record<string, unknown>)[name]
   }
   return value
+}
+
+const limitedFetch: client.CustomFetch = async (url, options) => {
+  const response = await fetch(url, options as RequestInit)
+  const body = await readWithin(answerBytesMax, response)
+  return new Response(body.byteLength > 0 ? body : null, response)
 }
 
 /** `fetch` throws a TypeError when it cannot connect. */

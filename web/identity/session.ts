@@ -39,7 +39,7 @@ const limits = {
 /** After that even the fact that it has expired is forgotten. */
 export const cookieDays = 31
 
-const isStaff = (it: Pick<Session, 'roles'>): boolean => it.roles.some((role) => role !== 'customer')
+export const isStaff = (it: Pick<Session, 'roles'>): boolean => it.roles.some((role) => role !== 'customer')
 const limitsOf = (it: Pick<Session, 'roles'>) => limits[isStaff(it) ? 'staff' : 'customer']
 
 /** @returns when it expires unless it is used, in seconds since 1970. */

@@ -77,6 +77,6 @@ function failed(visit: Visit, error: unknown, log: Log): Reply {
   const { login, errors } = visit.words
   const again = html`<p><a role="button" href="${visit.entrance('/')}">${errors.again}</a></p>`
   if (error.reason === 'down') return explain(visit, 503, login.down, html`<p>${login.downText}</p>${again}`)
-  const text = error.reason === 'userid' ? login.useridText : login.failedText
+  const text = { userid: login.useridText, again: login.againText, refused: login.failedText }[error.reason]
   return explain(visit, 403, login.failed, html`<p>${text}</p>${again}`)
 }

@@ -125,6 +125,8 @@ export const en = {
     overText: 'You were logged out, or away for a long time. Nothing was changed.',
     failed: 'You are not logged in',
     failedText: 'The login was canceled, took too long, or was begun in another window.',
+    againText:
+      'Your session was over, and the login service did not ask who you are. Log out there, then try again.',
     useridText: 'Your account has no card number that can be used here. Please ask at the desk.',
     down: 'Nobody can log in right now',
     downText: 'The login service cannot be reached. People who are logged in are not affected.',
