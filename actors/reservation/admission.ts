@@ -4,7 +4,15 @@ import type { Sql } from '../../streams/postgres.ts'
 import { rows } from '../../streams/rows.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { activeOf, isBlocked } from './standings.ts'
-import { type Accepted, columnsOf, hasCallers, type Inserted, insert, type Refusal } from './store.ts'
+import {
+  type Accepted,
+  columnsOf,
+  hasCallers,
+  type Inserted,
+  insert,
+  madeByPrograms,
+  type Refusal,
+} from './store.ts'
 
 type Inserts = Pick<GroupCommit<Accepted, Inserted>, 'add'>
 
@@ -77,15 +85,16 @@ export async function admit(
       from decided
       order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}
-      returning reservationid, reason, active, active_max
+      returning reservationid, reason, active, active_max ${caller}
     ), inserted_lot as (
       insert into lot (reservationids, due_at)
       select array_agg(reservationid), clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from inserted
       where reason is null having count(*) > 0
-    )
+    )${madeByPrograms(sql, reservations, sql`inserted`)}
     select now() as at,
       ${keyed ? sql`(select json_agg(reservationid) from inserted)` : sql`null::json`} as accepted,
-      (select json_agg(inserted) from inserted where reason is not null) as refused`
+      (select json_agg(json_build_object('reservationid', reservationid, 'reason', reason, 'active', active, 'active_max', active_max))
+        from inserted where reason is not null) as refused`
   const { at, accepted, refused } = row!
   return {
     at,

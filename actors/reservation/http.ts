@@ -10,7 +10,7 @@ import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { TimeLimit } from '../../platform/http/time-limit.ts'
 import { traceOf } from '../../platform/http/trace.ts'
-import type { Audit } from '../../platform/identity/audit.ts'
+import { type Audit, everyone } from '../../platform/identity/audit.ts'
 import {
   authOf,
   customerOf,
@@ -18,6 +18,7 @@ import {
   hasRole,
   maySee,
   ownOf,
+  ownProgramOf,
   requireRole,
   whoOf,
 } from '../../platform/identity/caller.ts'
@@ -103,10 +104,12 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(list, async (c) => {
     const { limit, after, userid: named, bookid, status } = c.req.valid('query')
     const userid = customerOf(c, named)
-    await audit?.read(c, { action: 'listReservations', subject: userid ?? everyone })
+    const program = programOf(c)
+    if (program === undefined)
+      await audit?.note(c, { action: 'listReservations', subject: userid ?? everyone })
     const before = after === undefined ? undefined : uuidFrom(after)
     const rows = await lists.run(
-      (sql) => store.list(sql, { userid, bookid, status, before, limit: limit + 1 }),
+      (sql) => store.list(sql, { userid, bookid, status, program, before, limit: limit + 1 }),
       c.req.raw.signal,
     )
     return replyPage(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody)
@@ -117,9 +120,10 @@ export function mountReservations(options: ReservationHttpOptions): void {
     using places = new DisposableStack()
     places.use(held.take(ownOf(c)))
     const userid = customerOf(c, c.req.valid('query').userid)
-    await audit?.read(c, { action: 'followReservations', subject: userid })
+    const program = programOf(c)
+    if (program === undefined) await audit?.note(c, { action: 'followReservations', subject: userid })
     const reservations = await lists.run(
-      (sql) => store.listActive(sql, userid, followedMax),
+      (sql) => store.listActive(sql, userid, followedMax, program),
       c.req.raw.signal,
     )
     if (reservations.length === 0) return nothingToFollow(c)
@@ -129,14 +133,14 @@ export function mountReservations(options: ReservationHttpOptions): void {
     return follow(c, { reservations, idOf, ...following(c), places })
   })
 
-  app.addRoute(get, async (c) => reply(200, toBody(await found(c, 'getReservation'))))
+  app.addRoute(get, async (c) => reply(200, toBody(await found(c, 'getReservation', programOf(c)))))
 
   app.addRoute(cancel, async (c) => {
     const { reservationid } = c.req.valid('param')
     const { status, ...cancellation } = c.req.valid('json')
     if (app.guarded) checkCause(c, cancellation)
     // The answer shows the reservation, also if nothing changes and so no event says who did it.
-    if (whoOf(c)?.authtype === 'app_user') await found(c, 'cancelReservation')
+    if (app.guarded) await found(c, 'cancelReservation')
     const reservation = await acceptance.change(reservationid, status, traceOf(c), cancellation, authOf(c))
     if (!reservation) throw notFound()
     if (reservation.status !== status) {
@@ -150,7 +154,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
   app.addRoute(events, async (c) => {
     using places = new DisposableStack()
     places.use(held.take(ownOf(c)))
-    const reservation = await found(c, 'followReservation')
+    const reservation = await found(c, 'followReservation', programOf(c))
     const idOf = ({ status }: Reservation) => status
     // A client that reconnects after the final event is to stop.
     if (isFinal(reservation.status) && c.req.header('last-event-id') === idOf(reservation))
@@ -158,10 +162,11 @@ export function mountReservations(options: ReservationHttpOptions): void {
     return follow(c, { reservations: [reservation], idOf, ...following(c), places })
   })
 
-  async function found(c: Context, action: string): Promise<Reservation> {
-    const row = await store.find(sql, c.req.param('reservationid')!.toLowerCase())
+  async function found(c: Context, action: string, program?: string): Promise<Reservation> {
+    const row = await store.find(sql, c.req.param('reservationid')!.toLowerCase(), program)
     if (!row || !maySee(c, row.userid)) throw notFound()
-    await audit?.read(c, { action, subject: row.userid, detail: row.reservationid })
+    if (program === undefined)
+      await audit?.note(c, { action, subject: row.userid, detail: row.reservationid })
     return row
   }
 }
@@ -171,9 +176,6 @@ function keyScopeOf(c: Context): string {
   const own = ownOf(c)
   return own === undefined ? 'POST /reservations' : `POST /reservations of ${own}`
 }
-
-/** The subject of a list that names no customer. */
-const everyone = '*'
 
 const notFound = () => new Problem('not-found', { detail: 'No reservation has this id.' })
 
@@ -187,6 +189,9 @@ function ofCaller(
   if (asked.overLimit) requireRole(c, 'Only staff reserve beyond the limit.', 'stock-manager')
   return { ...asked, userid }
 }
+
+/** @returns the program whose own reservations are all that the caller may read. */
+const programOf = (c: Context): string | undefined => ownProgramOf(c, 'stock-manager', 'operator')
 
 /** Staff say why they cancel. A customer needs no reason, and cannot pretend to be staff. */
 function checkCause(c: Context, { cause }: Cancellation): void {

@@ -99,7 +99,7 @@ export function mountPrivacy(options: PrivacyHttpOptions): void {
 
   app.addRoute(exportCustomer, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
-    await audit?.changed(c, { action: 'exportCustomer', subject: userid })
+    await audit?.note(c, { action: 'exportCustomer', subject: userid })
     const standing = await readStanding(sql, userid, activeMax > 0)
     const isOwn = ownOf(c) !== undefined
     const head = {
@@ -116,7 +116,10 @@ export function mountPrivacy(options: PrivacyHttpOptions): void {
   app.addRoute(eraseCustomer, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
     const open = await openOf(sql, userid)
-    if (open.length > 0) throw new Problem('still-active', { extensions: { reservations: open } })
+    if (open.length > 0) {
+      await audit?.note(c, { action: 'eraseCustomer', subject: userid, detail: 'still active' })
+      throw new Problem('still-active', { extensions: { reservations: open } })
+    }
     await audit?.erased(c, 'eraseCustomer')
     const limit = TimeLimit.of(c)
     let reservations = 0

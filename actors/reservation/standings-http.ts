@@ -93,7 +93,7 @@ export function mountStandings({ app, sql, activeMax, now, audit }: StandingsHtt
 
   app.addRoute(get, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
-    await audit?.read(c, { action: 'getStanding', subject: userid })
+    await audit?.note(c, { action: 'getStanding', subject: userid })
     return await read(userid, ownOf(c) !== undefined)
   })
 
@@ -104,14 +104,14 @@ export function mountStandings({ app, sql, activeMax, now, audit }: StandingsHtt
     const end = until == null ? null : new Date(until)
     if (end && end <= now())
       throw new Problem('invalid-input', { errors: [{ pointer: '/until', detail: 'must be in the future' }] })
-    await audit?.changed(c, { action: 'blockCustomer', subject: userid, detail: reason })
+    await audit?.note(c, { action: 'blockCustomer', subject: userid, detail: reason })
     await block(sql, userid, { reason, until: end })
     return await read(userid)
   })
 
   app.addRoute(deleteBlock, async (c) => {
     const { userid } = c.req.valid('param')
-    await audit?.changed(c, { action: 'unblockCustomer', subject: userid })
+    await audit?.note(c, { action: 'unblockCustomer', subject: userid })
     await unblock(sql, userid)
     return await read(userid)
   })

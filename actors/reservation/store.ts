@@ -54,6 +54,17 @@ const authColumns = {
   authid: ['text', (it: Accepted) => it.authid ?? null],
 } as const
 
+const isOfProgram = (it: Partial<AuthContext>): boolean => it.authtype === 'service_account'
+
+/** Notes reservations that programs made. @param inserted the rows with their callers. */
+export const madeByPrograms = (sql: Sql, reservations: Accepted[], inserted: Fragment): Fragment =>
+  reservations.some(isOfProgram)
+    ? sql`, made as (
+      insert into program_reservation (program, reservationid)
+      select authid, reservationid from ${inserted} where authtype = 'service_account'
+    )`
+    : sql``
+
 export const hasCallers = (reservations: Accepted[]): boolean =>
   reservations.some((it) => it.authid !== undefined)
 
@@ -85,12 +96,12 @@ export async function insert(sql: Sql, reservations: Accepted[], resendAfterMs: 
       -- A fixed order, so that two processes with the same repeated keys do not deadlock.
       order by reservationid
       ${keyed ? sql`on conflict (reservationid) do nothing` : sql``}
-      returning reservationid
+      returning reservationid ${callers ? sql`, authtype, authid` : sql``}
     ), inserted_lot as (
       insert into lot (reservationids, due_at)
       select array_agg(reservationid), clock_timestamp() + ${`${resendAfterMs} milliseconds`}::interval from accepted
       having count(*) > 0
-    )
+    )${madeByPrograms(sql, reservations, sql`accepted`)}
     select now() as at, ${keyed ? sql`(select json_agg(reservationid) from accepted)` : sql`null::json`} as accepted`
   return { at: row!.at, accepted: keyed ? new Set(row!.accepted) : undefined }
 }
@@ -127,9 +138,15 @@ export async function change(
   return row
 }
 
-export async function find(sql: Sql, reservationid: string): Promise<Reservation | undefined> {
+/** @param program finds it only if this program made it. */
+export async function find(
+  sql: Sql,
+  reservationid: string,
+  program?: string,
+): Promise<Reservation | undefined> {
   const [row] = await sql<Reservation[]>`
-    select ${shown(sql)}, ${positionIn(sql)} from reservation r where reservationid = ${reservationid}`
+    select ${shown(sql)}, ${positionIn(sql)} from reservation r
+    where reservationid = ${reservationid} ${madeBy(sql, program)}`
   return row
 }
 
@@ -140,6 +157,8 @@ export type ReservationQuery = {
   userid: string | undefined
   bookid: string | undefined
   status: Status | undefined
+  /** Only those that this program made. */
+  program?: string | undefined
   before: string | undefined
   limit: number
 }
@@ -147,11 +166,12 @@ export type ReservationQuery = {
 /** Newest first: ids increase with time. Only lists of one customer have positions. */
 export function list(
   sql: Sql,
-  { userid, bookid, status, before, limit }: ReservationQuery,
+  { userid, bookid, status, program, before, limit }: ReservationQuery,
 ): Promise<Reservation[]> {
   return sql<Reservation[]>`
     select ${shown(sql)} ${userid ? sql`, ${positionIn(sql)}` : sql``} from reservation r
-    where true
+      ${program === undefined ? sql`` : sql`join program_reservation using (reservationid)`}
+    where ${program === undefined ? sql`true` : sql`program = ${program}`}
       ${userid ? sql`and userid = ${userid}` : sql``}
       ${bookid ? sql`and bookid = ${bookid}` : sql``}
       ${status ? sql`and status = ${status}` : sql``}
@@ -162,14 +182,24 @@ export function list(
 /** Of a customer with a long history, only the newest are searched. */
 const searchedMax = 1_000
 
-/** A customer's active reservations, newest first, with positions. */
-export const listActive = (sql: Sql, userid: string, limit: number): Promise<Reservation[]> => sql<
-  Reservation[]
->`
+/** A customer's active reservations, newest first, with positions. @param program only those that it made. */
+export const listActive = (
+  sql: Sql,
+  userid: string,
+  limit: number,
+  program?: string,
+): Promise<Reservation[]> => sql<Reservation[]>`
   select ${shown(sql)}, ${positionIn(sql)} from (
     select * from reservation where userid = ${userid} order by reservationid desc limit ${searchedMax}
   ) as r
-  where status = any(${active}::text[]) order by reservationid desc limit ${limit}`
+  where status = any(${active}::text[]) ${madeBy(sql, program)} order by reservationid desc limit ${limit}`
+
+/** Of a row `r`. */
+const madeBy = (sql: Sql, program: string | undefined): Fragment =>
+  program === undefined
+    ? sql``
+    : sql`and exists (
+        select from program_reservation m where m.program = ${program} and m.reservationid = r.reservationid)`
 
 const shown = (sql: Sql) => sql`
   reservationid, bookid, userid, status, reason, other, place, pickup_by, cause, note, active, active_max,

@@ -110,7 +110,7 @@ export function mountClosingDays({ app, sql, audit }: Pick<StockHttpOptions, 'ap
 
   app.addRoute(putClosingDay, async (c) => {
     const day = { ...c.req.valid('param'), ...c.req.valid('json') }
-    await audit?.changed(c, { action: 'setClosingDay', subject: day.date, detail: day.note })
+    await audit?.note(c, { action: 'setClosingDay', subject: day.date, detail: day.note })
     const created = await days.writeClosingDay(sql, day)
     const body = toClosingDay(day)
     return created ? reply(201, body, { ...jsonHeaders, location: body._links.self.href }) : reply(200, body)
@@ -118,7 +118,7 @@ export function mountClosingDays({ app, sql, audit }: Pick<StockHttpOptions, 'ap
 
   app.addRoute(deleteClosingDay, async (c) => {
     const { date } = c.req.valid('param')
-    await audit?.changed(c, { action: 'deleteClosingDay', subject: date })
+    await audit?.note(c, { action: 'deleteClosingDay', subject: date })
     if (!(await days.deleteClosingDay(sql, date))) notFound()
     return c.body(null, 204, safeHeaders)
   })

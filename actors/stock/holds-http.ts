@@ -13,6 +13,7 @@ import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
 import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { everyone } from '../../platform/identity/audit.ts'
 import { requireRole } from '../../platform/identity/caller.ts'
 import { idSchema, type StockCommand, stockRefusalReasons, withdrawalReasons } from '../messages.ts'
 import { keyHeader } from './contract.ts'
@@ -186,7 +187,7 @@ const listTasks = createRoute({
 export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpOptions): void {
   app.addRoute(getHold, async (c) => {
     const hold = await found(c.req.valid('param').reservationid)
-    await audit?.read(c, { action: 'getHold', subject: hold.userid, detail: hold.reservationid })
+    await audit?.note(c, { action: 'getHold', subject: hold.userid, detail: hold.reservationid })
     return reply(200, toHold(hold))
   })
 
@@ -205,7 +206,7 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
     }
     const { bookid, userid } = await found(reservationid)
     // The answer shows the hold, also if nothing changes and so no event says who did it.
-    await audit?.read(c, { action: 'changeHold', subject: userid, detail: reservationid })
+    await audit?.note(c, { action: 'changeHold', subject: userid, detail: reservationid })
     const of = { bookid, reservationid }
     const commandid = await commands.execute(c, scope, change, (id) => ({
       ...commandOf(change, of),
@@ -220,6 +221,7 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
     const { bookid } = c.req.valid('param')
     const { limit, after } = c.req.valid('query')
     const place = after === undefined ? undefined : integerFrom(after)
+    await audit?.note(c, { action: 'listQueue', subject: everyone, detail: bookid })
     const rows = await reads.run((sql) => holds.queue(sql, bookid, limit + 1, place), c.req.raw.signal)
     return replyPage(c, 'queue', rows, limit, (row) => [String(row.place)], toWait)
   })
@@ -227,6 +229,7 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
   app.addRoute(listTasks, async (c) => {
     const { limit, after, ...wanted } = c.req.valid('query')
     const from = after === undefined ? undefined : timeAndUuidFrom(after)
+    await audit?.note(c, { action: 'listTasks', subject: everyone, detail: wanted.kind })
     const query = { ...wanted, limit: limit + 1, after: from }
     const rows = await reads.run((sql) => holds.tasks(sql, query), c.req.raw.signal)
     return replyPage(c, 'tasks', rows, limit, (row) => [row.key, row.reservationid], toTask)

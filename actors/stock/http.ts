@@ -16,7 +16,7 @@ import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
-import type { Audit } from '../../platform/identity/audit.ts'
+import { type Audit, everyone } from '../../platform/identity/audit.ts'
 import { requireRole } from '../../platform/identity/caller.ts'
 import { operatorTag } from '../../platform/operators/operators-http.ts'
 import type { Sql } from '../../streams/postgres.ts'
@@ -178,7 +178,7 @@ export type StockHttpOptions = {
   audit?: Audit | undefined
 }
 
-export function mountStock({ app, sql, reads, commands, defaults }: StockHttpOptions): void {
+export function mountStock({ app, sql, reads, commands, defaults, audit }: StockHttpOptions): void {
   app.addRoute(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
@@ -221,6 +221,7 @@ export function mountStock({ app, sql, reads, commands, defaults }: StockHttpOpt
     const { bookid } = c.req.valid('param')
     const { limit, after } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
+    await audit?.note(c, { action: 'listMovements', subject: everyone, detail: bookid })
     const rows = await reads.run((sql) => queries.movements(sql, bookid, limit + 1, before), c.req.raw.signal)
     if (rows.length === 0 && before === undefined) {
       throw new Problem('not-found', { detail: 'No movements for this book.' })

@@ -43,7 +43,7 @@ const exportAudit = createRoute({
 export function mountAudit({ app, sql, audit }: { app: App; sql: Sql; audit: Audit | undefined }): void {
   app.addRoute(exportAudit, async (c) => {
     const { reason, from = '2000-01-01', to = '2999-12-31' } = c.req.valid('query')
-    await audit?.changed(c, { action: 'exportAudit', subject: `${from} to ${to}`, detail: reason })
+    await audit?.note(c, { action: 'exportAudit', subject: `${from} to ${to}`, detail: reason })
     const before = `${to}T24:00:00Z`
     // Read before the answer begins, so that a database that is away is a 503.
     const first = await auditRows(sql, `${from}T00:00:00Z`, before, '0')

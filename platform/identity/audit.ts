@@ -1,9 +1,11 @@
 /**
- * The record of what staff, operators and programs do that is no event, and of staff's reads of what belongs to a person.
+ * The record of what staff, operators and programs do that is no event, and of their reads of what belongs to a person.
  *
  * AU1. A row is written before its action, and the action fails if it cannot be written. So there is no action without a row,
  *      though there may be a row of an action that failed.
- * AU2. Customers' own affairs are not in it, except that one was erased, and neither are reads of programs. While identity is off, nothing is.
+ * AU2. Customers' own affairs are not in it, except that one was erased, and neither are reads of reservations by the program that made
+ *      them. While identity is off, nothing is.
+ * AU3. Whoever else is shown data of a person is in it, by the name of that person, or `*` for a list of several.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from 'hono'
@@ -17,10 +19,13 @@ import { forwardedAddress } from './person-limits.ts'
 export type Action = {
   /** The `operationId` of the call. */
   action: string
-  /** The customer, notice or other thing that it is about. */
+  /** The customer, or `everyone`; of what is no person's, the thing that it is about. */
   subject: string
   detail?: string | undefined
 }
+
+/** The subject of lists of several persons. */
+export const everyone = '*'
 
 export class Audit {
   readonly #sql: Sql
@@ -31,22 +36,17 @@ export class Audit {
     this.#hops = forwardedHops
   }
 
-  /** Notes that staff read what belongs to a person. */
-  async read(c: Context, it: Action): Promise<void> {
-    if (whoOf(c)?.authtype === 'app_user') await this.changed(c, it)
-  }
-
   /** Notes that a customer was erased, without their name: also if they did it themselves, and then without an address. */
   async erased(c: Context, action: string): Promise<void> {
-    if (ownOf(c) === undefined) await this.changed(c, { action, subject: '' })
+    if (ownOf(c) === undefined) await this.note(c, { action, subject: '' })
     else
       await this.#sql`
         insert into audit (authtype, authid, roles, address, action, subject)
         values ('app_user', '', 'customer', '', ${action}, '')`
   }
 
-  /** Notes an action. */
-  async changed(c: Context, { action, subject, detail }: Action): Promise<void> {
+  /** Notes an action, or that what belongs to a person was read: not if they did it themselves. */
+  async note(c: Context, { action, subject, detail }: Action): Promise<void> {
     const who = whoOf(c)
     if (who === undefined || ownOf(c) !== undefined) return
     const address = forwardedAddress(headerOf(c, 'x-forwarded-for'), this.#hops, addressOf(c))

@@ -69,6 +69,13 @@ export function hasRole(c: Context, ...wanted: Role[]): boolean {
   return who === undefined || wanted.some((role) => who.roles.includes(role))
 }
 
+/**
+ * @param staff the roles whose callers see everything.
+ * @returns the program that sees only what it made itself; undefined for people, and for a program that has a role of staff.
+ */
+export const ownProgramOf = (c: Context, ...staff: Role[]): string | undefined =>
+  ownOf(c) !== undefined || hasRole(c, ...staff) ? undefined : whoOf(c)?.authid
+
 /** @throws {Problem} 403 when the caller has none of the roles. */
 export function requireRole(c: Context, detail: string, ...wanted: Role[]): void {
   if (!hasRole(c, ...wanted)) throw forbidden(detail)

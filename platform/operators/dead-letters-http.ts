@@ -7,7 +7,7 @@ import {
   redriveLetter,
   redriveLike,
 } from '../../streams/dead-letter.ts'
-import { type Fields, fromFields } from '../../streams/envelope.ts'
+import { type Envelope, type Fields, fromFields } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { replyPage } from '../http/paging.ts'
@@ -16,7 +16,7 @@ import type { Reads } from '../http/reads.ts'
 import { reply, safeHeaders } from '../http/reply.ts'
 import { createRoute } from '../http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../http/schema.ts'
-import type { Audit } from '../identity/audit.ts'
+import { type Audit, everyone } from '../identity/audit.ts'
 import {
   example,
   keyFrom,
@@ -135,14 +135,16 @@ export function mountDeadLetters({ app, sql, reads, audit }: DeadLettersHttpOpti
   app.addRoute(getLetter, async (c) => {
     const { letterid } = c.req.valid('param')
     const { fields, ...letter } = (await readLetter(sql, placeOf(letterid))) ?? notFound()
-    await audit?.read(c, { action: 'getDeadLetter', subject: letterid })
-    return reply(200, { ...toSummary(letter), message: messageOf(fields), fields })
+    const message = messageOf(fields)
+    const subject = customerIn(message) ?? everyone
+    await audit?.note(c, { action: 'getDeadLetter', subject, detail: letterid })
+    return reply(200, { ...toSummary(letter), message, fields })
   })
 
   app.addRoute(redriveOne, async (c) => {
     const { letterid } = c.req.valid('param')
     const place = placeOf(letterid)
-    await audit?.changed(c, { action: 'redriveDeadLetter', subject: letterid })
+    await audit?.note(c, { action: 'redriveDeadLetter', subject: letterid })
     const redriven = await redriveLetter(sql, place)
     if (redriven) return reply(202, toSummary(redriven))
     const { reason } = (await readLetter(sql, place)) ?? notFound()
@@ -151,14 +153,14 @@ export function mountDeadLetters({ app, sql, reads, audit }: DeadLettersHttpOpti
 
   app.addRoute(redriveMany, async (c) => {
     const { all: _, bookid, ...rest } = c.req.valid('json')
-    await audit?.changed(c, { action: 'redriveDeadLetters', subject: JSON.stringify({ bookid, ...rest }) })
+    await audit?.note(c, { action: 'redriveDeadLetters', subject: JSON.stringify({ bookid, ...rest }) })
     const { until, ...redriven } = await redriveLike(sql, { ...rest, subject: bookid }, redriveMax)
     return reply(202, { ...redriven, until: until.toISOString() })
   })
 
   app.addRoute(deleteLetter, async (c) => {
     const { letterid } = c.req.valid('param')
-    await audit?.changed(c, { action: 'dropDeadLetter', subject: letterid })
+    await audit?.note(c, { action: 'dropDeadLetter', subject: letterid })
     if ((await dropLetters(sql, placeOf(letterid))) === 0) notFound()
     return c.body(null, 204, safeHeaders)
   })
@@ -170,8 +172,13 @@ function notFound(): never {
   })
 }
 
+function customerIn(message: object | null): string | undefined {
+  const { userid } = (message as Partial<Envelope> | null)?.data ?? {}
+  return typeof userid === 'string' ? userid : undefined
+}
+
 /** Text in it may be anything, but it is JSON again when it is sent. */
-function messageOf(fields: Fields): unknown {
+function messageOf(fields: Fields): object | null {
   try {
     return fromFields(fields)[0] ?? null
   } catch {

@@ -104,7 +104,7 @@ export function mountCustomers({ app, sql, allowPrivate, routing, audit }: Custo
 
   app.addRoute(getCustomer, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
-    await audit?.read(c, { action: 'getCustomer', subject: userid })
+    await audit?.note(c, { action: 'getCustomer', subject: userid })
     const customer = (await readCustomer(sql, userid)) ?? notFound('This customer has no contact.')
     const isStaff = whoOf(c) !== undefined && ownOf(c) === undefined
     return reply(200, toCustomer(isStaff ? masked(customer) : customer))

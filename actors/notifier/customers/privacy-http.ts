@@ -83,7 +83,7 @@ const batchMs = 300
 export function mountPrivacy({ app, sql, reads, audit }: PrivacyHttpOptions): void {
   app.addRoute(exportContact, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
-    await audit?.changed(c, { action: 'exportContact', subject: userid })
+    await audit?.note(c, { action: 'exportContact', subject: userid })
     const contact = await readCustomer(sql, userid)
     const read = (last: NoticeRow | undefined, limit: number) =>
       reads.run(async (sql) => {

@@ -8,7 +8,7 @@ import { reply } from '../../../platform/http/reply.ts'
 import { createRoute } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
-import type { Audit } from '../../../platform/identity/audit.ts'
+import { type Audit, everyone } from '../../../platform/identity/audit.ts'
 import { customerOf, maySee } from '../../../platform/identity/caller.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
@@ -146,7 +146,7 @@ export function mountNotices({ app, sql, reads, routing, wake, audit }: NoticesH
   app.addRoute(getNotices, async (c) => {
     const { limit, after, userid: named, ...filter } = c.req.valid('query')
     const userid = customerOf(c, named)
-    await audit?.read(c, { action: 'listNotices', subject: userid ?? '*' })
+    await audit?.note(c, { action: 'listNotices', subject: userid ?? everyone })
     const before = after === undefined ? undefined : integerFrom(after)
     const rows = await reads.run(
       (sql) => listNotices(sql, { ...filter, userid, before, limit: limit + 1 }),
@@ -159,7 +159,7 @@ export function mountNotices({ app, sql, reads, routing, wake, audit }: NoticesH
     const notice = (await readNotice(sql, c.req.valid('param').noticeid)) ?? notFound()
     if (!maySee(c, notice.userid)) notFound()
     if (notice.userid !== null)
-      await audit?.read(c, { action: 'getNotice', subject: notice.userid, detail: notice.noticeid })
+      await audit?.note(c, { action: 'getNotice', subject: notice.userid, detail: notice.noticeid })
     return reply(200, await withAttempts(sql, notice))
   })
 
@@ -167,7 +167,7 @@ export function mountNotices({ app, sql, reads, routing, wake, audit }: NoticesH
     const { noticeid } = c.req.valid('param')
     const { status } = c.req.valid('json')
     const notice = (await readNotice(sql, noticeid)) ?? notFound()
-    await audit?.changed(c, {
+    await audit?.note(c, {
       action: 'changeNotice',
       subject: notice.userid ?? '-',
       detail: `${noticeid} ${status}`,
