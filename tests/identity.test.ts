@@ -264,7 +264,7 @@ async function prepare(): Promise<Ids> {
   }
 }
 
-test('every call is answered to each caller as it should be, and AU3: no one else sees data of a person without a row', async () => {
+test('AU3: every call is answered to each caller as it should be, and nobody sees data of another person without a row', async () => {
   const ids = await prepare()
   await prepareDesk()
   const seen = { reservation: new Set<string>(), stock: new Set<string>(), notifier: new Set<string>() }
