@@ -133,7 +133,7 @@ export class ServiceParts {
   app(about: Omit<About, 'service'>): App {
     const { log, metrics, tracing, config } = this.#given
     const { service, publicUrl, corsOrigins, identity } = config
-    const tokens = identity && new Tokens({ ...identity, keyStore: keyStoreIn(this.sql) })
+    const tokens = identity && new Tokens({ ...identity, keyStore: keyStoreIn(this.sql), log })
     // Not waited for: a service starts and accepts while the issuer is down.
     void tokens?.readKeys()
     const guard = tokens && new Guard({ tokens, forwardedHops: identity.forwardedHops })

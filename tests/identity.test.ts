@@ -69,7 +69,13 @@ const as = <Body = Record<string, unknown>>(
 
 /** The answers to each caller. Unless it says so: 401 without a token, and 403 for every other caller. */
 type Answers = Partial<Record<Caller, number | number[]>>
-type Call = { answers: Answers; json?: (caller: Caller) => unknown; query?: string }
+type Call = {
+  answers: Answers
+  json?: (caller: Caller) => unknown
+  query?: string
+  /** Of another book than the one of the others. */
+  bookid?: string
+}
 
 const programs = (status: number | number[]): Answers => ({ service: status, program: status })
 const staff = (status: number | number[]): Answers => ({
@@ -79,13 +85,13 @@ const staff = (status: number | number[]): Answers => ({
 })
 const everyone = (status: number): Answers => Object.fromEntries(callers.map((it) => [it, status]))
 
-/** Of `mina`'s reservation, notices, contact and standing. */
+/** Of `mina`'s reservation, notices, contact and standing. No program has made it. */
 const readReservation: Answers = {
   owner: 200,
   other: 404,
   'stock-manager': 200,
   operator: 200,
-  ...programs(200),
+  ...programs(404),
 }
 
 /** Of every service. No message is set aside, so the letter that is named does not exist. */
@@ -116,7 +122,7 @@ const calls: Record<ServiceName, Record<string, Call>> = {
     'GET /reservations/{reservationid}': { answers: readReservation },
     'GET /reservations/{reservationid}/events': { answers: readReservation },
     'GET /reservations/events': {
-      answers: { owner: 200, 'stock-manager': 200, operator: 200, ...programs(200) },
+      answers: { owner: 200, 'stock-manager': 200, operator: 200, ...programs(204) },
       query: '?userid=mina',
     },
     'PATCH /reservations/{reservationid}': {
@@ -141,7 +147,7 @@ const calls: Record<ServiceName, Record<string, Call>> = {
     'GET /stocks': { answers: staff(200) },
     'GET /stocks/{bookid}': { answers: { ...staff(200), ...programs(200) } },
     'GET /stocks/{bookid}/movements': { answers: staff(200) },
-    'GET /stocks/{bookid}/queue': { answers: staff(200) },
+    'GET /stocks/{bookid}/queue': { answers: staff(200), bookid: 'queued' },
     'PUT /stocks/{bookid}/rules': { answers: { 'stock-manager': 200 }, json: () => ({}) },
     'GET /holds/{reservationid}': { answers: { 'stock-manager': 200, operator: 200, ...programs(200) } },
     'PATCH /holds/{reservationid}': {
@@ -188,6 +194,40 @@ const probes = ['GET /livez', 'GET /readyz']
 
 type Ids = Record<string, string>
 
+/** What shows data of a person who is not the caller. Each is in the audit; a call that is not here must not show any. */
+const shown: Record<ServiceName, string[]> = {
+  reservation: [
+    'listReservations',
+    'getReservation',
+    'followReservation',
+    'followReservations',
+    'cancelReservation',
+    'getStanding',
+    'blockCustomer',
+    'unblockCustomer',
+    'exportCustomer',
+  ],
+  stock: ['listMovements', 'listQueue', 'listTasks', 'getHold', 'changeHold'],
+  notifier: ['getCustomer', 'exportContact', 'listNotices', 'getNotice', 'changeNotice'],
+}
+/** A reservation says who made it, for the customer that they named; and an export of the audit has a row with its reason. */
+const unnoted = new Set(['reserve', 'exportAudit'])
+
+/** A book with a copy to fetch, and a customer who waits: both `mina`. */
+async function prepareDesk(): Promise<void> {
+  await as('stock-manager', 'stock', 'POST', '/stocks', { bookid: 'queued', qty: 1 })
+  await as('stock-manager', 'stock', 'PUT', '/stocks/queued/rules', { queueMax: 10, pullStep: true })
+  for (let i = 0; i < 2; i++)
+    await as(
+      'owner',
+      'reservation',
+      'POST',
+      '/reservations',
+      { bookid: 'queued' },
+      { headers: { prefer: 'wait=20' } },
+    )
+}
+
 /** A reservation of `mina` with all that follows from it. */
 async function prepare(): Promise<Ids> {
   await as('stock-manager', 'stock', 'POST', '/stocks', { bookid: 'kept', qty: 20 })
@@ -224,8 +264,10 @@ async function prepare(): Promise<Ids> {
   }
 }
 
-test('every call is answered to each caller as it should be', async () => {
+test('AU3: every call is answered to each caller as it should be, and nobody sees data of another person without a row', async () => {
   const ids = await prepare()
+  await prepareDesk()
+  const seen = { reservation: new Set<string>(), stock: new Set<string>(), notifier: new Set<string>() }
   const wrong: string[] = []
   let count = 0
   for (const service of serviceNames) {
@@ -235,15 +277,24 @@ test('every call is answered to each caller as it should be', async () => {
     )
     expect([...Object.keys(calls[service]), ...probes].sort()).toEqual(documented.sort())
     // In this order, because a call may change or remove what others read.
-    for (const [call, { answers, json, query = '' }] of Object.entries(calls[service])) {
+    for (const [call, { answers, json, query = '', bookid = ids.bookid! }] of Object.entries(
+      calls[service],
+    )) {
       const [method, template] = call.split(' ') as [string, string]
-      const path = template.replace(/\{(\w+)\}/, (_, name) => ids[name]!) + query
+      const path = template.replace(/\{(\w+)\}/, (_, name) => (({ ...ids, bookid }) as Ids)[name]!) + query
+      const operationId = operationIdOf(paths[template]![method.toLowerCase()]!)
       for (const caller of callers) {
         const expected = [answers[caller] ?? (caller === 'anonymous' ? 401 : 403)].flat()
         const asked = { json: json?.(caller), headers: headersOf(caller) }
+        const before = await rowsAbout(service, operationId)
         const answer = await system[service].fetch(method, path, asked)
-        await answer.body?.cancel()
+        const text = await beginningOf(answer)
         count += 1
+        if (/\bmina\b/.test(text) && caller !== 'owner' && !unnoted.has(operationId)) {
+          seen[service].add(operationId)
+          if ((await rowsAbout(service, operationId)) === before)
+            wrong.push(`${caller}: ${call} is in no audit`)
+        }
         if (!expected.includes(answer.status))
           wrong.push(`${caller}: ${call} ${answer.status}, not ${expected}`)
         if (answer.status === 401 && !answer.headers.get('www-authenticate'))
@@ -252,10 +303,28 @@ test('every call is answered to each caller as it should be', async () => {
     }
   }
   expect(wrong).toEqual([])
+  for (const service of serviceNames) expect([...seen[service]].sort()).toEqual(shown[service].sort())
   expect(count).toBe(
     callers.length * serviceNames.reduce((sum, it) => sum + Object.keys(calls[it]).length, 0),
   )
 }, 60_000)
+
+const operationIdOf = (operation: object) => (operation as { operationId: string }).operationId
+
+/** Of a stream, its first event. */
+async function beginningOf(answer: Response): Promise<string> {
+  if (!answer.headers.get('content-type')?.startsWith('text/event-stream')) return await answer.text()
+  for await (const chunk of answer.body!) return new TextDecoder().decode(chunk)
+  return ''
+}
+
+/** @returns how many rows say that this was done to `mina`, or to several. */
+async function rowsAbout(service: ServiceName, action: string): Promise<number> {
+  const [row] = await system.sql<[{ count: number }]>`
+    select count(*)::int from ${system.sql(`${service}.audit`)}
+    where action = ${action} and subject in ('mina', '*')`
+  return row.count
+}
 
 test('probes need no token', async () => {
   for (const service of serviceNames)
@@ -336,6 +405,51 @@ describe('a customer', () => {
   })
 })
 
+test('a program reads the reservations that it made, and no others', async () => {
+  await as('stock-manager', 'stock', 'POST', '/stocks', { bookid: 'sold', qty: 10 })
+  const headers = { prefer: 'wait=20' }
+  const reserve = async (caller: Caller, userid: string) => {
+    const { body } = await as<{ reservationid: string }>(
+      caller,
+      'reservation',
+      'POST',
+      '/reservations',
+      { bookid: 'sold', userid },
+      { headers },
+    )
+    return body.reservationid
+  }
+  const own = [await reserve('program', 'hana'), await reserve('program', 'jin')]
+  const foreign = [await reserve('service', 'hana'), await reserve('stock-manager', 'hana')]
+  const count = async () => (await system.sql`select from reservation.audit`).length
+  const before = await count()
+  const read = (caller: Caller, path: string) =>
+    as<{ _embedded: { reservations: { reservationid: string }[] } }>(caller, 'reservation', 'GET', path)
+  const list = async (caller: Caller, query: string) =>
+    (await read(caller, `/reservations${query}`)).body._embedded.reservations.map((it) => it.reservationid)
+  expect(await list('program', '?bookid=sold')).toEqual([...own].reverse())
+  expect(await list('program', '?limit=1')).toEqual([own[1]])
+  expect(await list('program', '?userid=hana&status=Reserved')).toEqual([own[0]])
+  expect(await list('service', '?userid=hana')).toEqual([foreign[0]])
+  for (const id of own) expect((await read('program', `/reservations/${id}`)).status).toBe(200)
+  for (const id of foreign)
+    for (const path of [`/reservations/${id}`, `/reservations/${id}/events`])
+      expect((await read('program', path)).status, path).toBe(404)
+  const stream = await system.reservation.fetch('GET', '/reservations/events?userid=hana', {
+    headers: headersOf('program'),
+  })
+  const events = await beginningOf(stream)
+  expect(events).toContain(own[0])
+  for (const id of foreign) expect(events).not.toContain(id)
+  expect(await count()).toBe(before)
+  // Also after another has canceled it.
+  await as('stock-manager', 'reservation', 'PATCH', `/reservations/${own[0]}`, {
+    status: 'Canceled',
+    cause: 'Staff',
+  })
+  expect((await read('program', `/reservations/${own[0]}`)).status).toBe(200)
+})
+
 test('staff see masked addresses, and their customer the whole ones', async () => {
   const read = async (caller: Caller) => (await as(caller, 'notifier', 'GET', '/customers/mina')).body
   await as('owner', 'notifier', 'PUT', '/customers/mina', {
@@ -403,12 +517,11 @@ describe('the audit', () => {
       }[]
     >`select authid, roles, action, subject, detail, address from ${system.sql(`${service}.audit`)} order by id`
 
-  test('AU2: has what staff and programs did and what staff read, and nothing of customers', async () => {
+  test('AU2: has what staff and programs did and what they read, and nothing of customers', async () => {
     const ids = await prepare()
     const counts = await Promise.all(serviceNames.map(async (it) => (await rowsOf(it)).length))
     await as('owner', 'reservation', 'GET', `/reservations/${ids.reservationid}`)
     await as('owner', 'notifier', 'GET', '/customers/mina')
-    await as('program', 'reservation', 'GET', `/reservations/${ids.reservationid}`)
     expect(await Promise.all(serviceNames.map(async (it) => (await rowsOf(it)).length))).toEqual(counts)
     await as('operator', 'reservation', 'GET', `/reservations/${ids.reservationid}`)
     await as('program', 'reservation', 'PUT', '/standings/mina/block', { reason: 'overdue' })
@@ -444,9 +557,11 @@ describe('the audit', () => {
       const held = await as('stock-manager', 'stock', 'PATCH', `/holds/${reservationid}`, { status: 'Ready' })
       expect(JSON.stringify(held.body)).toContain('"userid":"mina"')
     }
-    await as('program', 'stock', 'PATCH', `/holds/${reservationid}`, { status: 'Returned' })
     expect((await of('reservation')).slice(counts[0])).toEqual(Array(2).fill(['cancelReservation', 'mina']))
     expect((await of('stock')).slice(counts[1])).toEqual(Array(2).fill(['changeHold', 'mina']))
+    // A kiosk, too.
+    await as('program', 'stock', 'GET', `/holds/${reservationid}`)
+    expect((await of('stock')).at(-1)).toEqual(['getHold', 'mina'])
   })
 
   test('is exported as CSV with a reason, which is in it, and no cell is a formula', async () => {

@@ -42,6 +42,7 @@ const rowsOf = (size: number, keyed = false): store.Accepted[] =>
     userid: `user-${i}`,
     partition: i % 16,
     traceparent,
+    ...(i % 2 === 0 && { authtype: 'service_account', authid: 'kiosk' }),
   }))
 
 /** Accepts reservations, and commits stock's events about them, of books without and with a queue. */
@@ -116,6 +117,7 @@ async function resend(sql: Sql): Promise<void> {
 async function query(sql: Sql, size: number): Promise<void> {
   const ids = rowsOf(size).map((it) => it.reservationid)
   await store.find(sql, ids[0]!)
+  await store.find(sql, ids[0]!, 'kiosk')
   await store.findMany(sql, ids)
   await store.change(sql, ids[0]!, 'Canceled', traceparent, 3_000)
   await claimKey(sql, { scope: 'POST /reservations', key: crypto.randomUUID(), payload: {}, id: ids[0]! })
@@ -260,14 +262,17 @@ describe('with 300,000 reservations', () => {
     )
 
     test('for the active reservations of a customer', async () => {
-      await expectIndexes(unforced, (sql) => store.listActive(sql, 'user-7', 100))
+      for (const program of [undefined, 'kiosk'])
+        await expectIndexes(unforced, (sql) => store.listActive(sql, 'user-7', 100, program))
     })
 
-    test.each(lists)('for lists of a user or a book, $status before $before', async (query) => {
+    test.each(lists)('for lists of a user, a book or a program, $status before $before', async (query) => {
       for (const whose of [
         { userid: 'user-7' },
         { bookid: 'book-7' },
         { userid: 'user-7', bookid: 'book-7' },
+        { program: 'kiosk' },
+        { program: 'kiosk', userid: 'user-7' },
       ]) {
         const list = { userid: undefined, bookid: undefined, ...query, ...whose }
         await expectIndexes(unforced, (sql) => store.list(sql, list))

@@ -49,6 +49,7 @@ export const list = createRoute({
   path: '/reservations',
   operationId: 'listReservations',
   summary: 'List reservations',
+  description: 'Customers find their own, and programs those that they made.',
   tags: ['reservations'],
   access: ['customer', 'stock-manager', 'operator', 'service'],
   request: {
@@ -76,6 +77,7 @@ export const get = createRoute({
   path: '/reservations/{reservationid}',
   operationId: 'getReservation',
   summary: 'Get a reservation',
+  description: 'Customers find their own, and programs those that they made.',
   tags: ['reservations'],
   access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { params },

@@ -7,7 +7,15 @@ import { root } from './root.ts'
 
 export const securityFile = join(root, 'docs', 'security.md')
 
-type Operation = { security?: Record<string, string[]>[]; tags: string[] }
+/** A program reads the reservations that it made (`ownProgramOf`). */
+const ownOfPrograms = new Set([
+  'listReservations',
+  'getReservation',
+  'followReservation',
+  'followReservations',
+])
+
+type Operation = { operationId: string; security?: Record<string, string[]>[]; tags: string[] }
 type Document = { paths: Record<string, Record<string, Operation>> }
 
 /** @returns the page with its table generated again. */
@@ -31,12 +39,13 @@ function tableOfCalls(): string {
   return [all[0]!, widths.map((width) => '-'.repeat(width)), ...rows].map(line).join('')
 }
 
-function rowOf(call: string, { security }: Operation): string[] {
+function rowOf(call: string, { security, operationId }: Operation): string[] {
   if (security?.some((it) => 'alertToken' in it)) return [call, '`ALERT_TOKEN`', ...roles.map(() => '')]
   const allowed = new Set(security?.flatMap((it) => it.token ?? []))
   const may = roles.map((role) => {
     if (security && !allowed.has(role)) return ''
-    return security && role === 'customer' ? 'own' : 'yes'
+    const isOwn = role === 'customer' || (role === 'service' && ownOfPrograms.has(operationId))
+    return security && isOwn ? 'own' : 'yes'
   })
   return [call, security ? '' : 'yes', ...may]
 }

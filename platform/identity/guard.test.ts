@@ -149,7 +149,7 @@ test('a flood without a token is answered with 429, by the address that the prox
   expect((await from('10.0.0.3')).status).toBe(200)
 })
 
-describe('GU4: a flood of forged tokens of one address', () => {
+describe('a flood of forged tokens of one address', () => {
   /** Signed with another key, in the name of one that is known. */
   async function forger() {
     const thief = await TestIssuer.start()
@@ -158,7 +158,7 @@ describe('GU4: a flood of forged tokens of one address', () => {
   }
   const from = (address: string) => ({ headers: { 'x-forwarded-for': address } })
 
-  test('is answered with 429 and Retry-After, and keeps away neither its valid tokens nor other addresses', async () => {
+  test('GU4: is answered with 429 and Retry-After, and keeps away neither its valid tokens nor other addresses', async () => {
     await using thief = await forger()
     const address = from('10.1.0.1')
     const remembered = await issuer.token({ userid: 'mina' })
@@ -182,7 +182,7 @@ describe('GU4: a flood of forged tokens of one address', () => {
     expect((await call('/mine', await thief.token({ userid: 'x' }), from('10.1.0.2'))).status).toBe(401)
   })
 
-  test('costs a limited number of verifications, and none of a remembered token', async () => {
+  test('GU4: costs a limited number of verifications, and none of a remembered token', async () => {
     await using thief = await forger()
     let verified = 0
     const keys = keysAt(issuer.url)

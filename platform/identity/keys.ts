@@ -14,6 +14,7 @@ import { readFile } from 'node:fs/promises'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
 import { readWithin } from '../http/answer.ts'
 import { Unavailable } from '../http/problem.ts'
+import type { Log } from '../log.ts'
 import type { KeyStore } from './key-store.ts'
 
 /** Leaves time for the answer: a dependency that is down is a 503 within 2 s. */
@@ -35,13 +36,14 @@ export type KeysOptions = {
   fetching?: Fetch
   /** Absent without a database. */
   store?: KeyStore | undefined
+  log?: Pick<Log, 'warn'> | undefined
   now?(): number
 }
 
 /** @throws {Unavailable} when the keys cannot be read. Every other error is a fault of the token. */
 export function keysAt(
   url: string,
-  { fetching = fetchAny, store, now = () => performance.now() }: KeysOptions = {},
+  { fetching = fetchAny, store, log, now = () => performance.now() }: KeysOptions = {},
 ): Keys {
   let restUntil = 0
   /** When they were read last, or a failed attempt is to be repeated as if they had been. */
@@ -69,6 +71,7 @@ export function keysAt(
         failed()
         const known = await Promise.race([kept, aborted(options.signal)])
         if (known === undefined) throw error
+        log?.warn({ url, err: error }, 'cannot read the keys of the issuer, uses those that were read last')
         return new Response(known)
       }
     },

@@ -9,6 +9,7 @@ import { hash } from 'node:crypto'
 import { decodeJwt, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { Problem } from '../http/problem.ts'
+import type { Log } from '../log.ts'
 import { type ApiToken, findApiToken } from './api-tokens.ts'
 import { type Caller, type Role, roles } from './caller.ts'
 import type { KeyStore } from './key-store.ts'
@@ -30,6 +31,7 @@ export type TokensOptions = {
   now?(): number
   /** Keeps the keys of issuers for the next process. */
   keyStore?: KeyStore | undefined
+  log?: Pick<Log, 'warn'> | undefined
   keysOf?(issuer: Issuer): Keys
 }
 
@@ -46,8 +48,8 @@ export class Tokens {
   readonly #remembered = new Map<string, Remembered>()
 
   constructor(options: TokensOptions) {
-    const { issuers, keyStore: store, now = Date.now } = options
-    const { keysOf = (it) => keysAt(it.keysUrl, { store }) } = options
+    const { issuers, keyStore: store, log, now = Date.now } = options
+    const { keysOf = (it) => keysAt(it.keysUrl, { store, log }) } = options
     this.#options = options
     this.#now = now
     this.#keys = new Map(issuers.map((it) => [it.name, keysOf(it)]))

@@ -31,7 +31,7 @@ export class Callers implements AsyncDisposable {
     return { ...this.#issuer.settings, TOKEN_JWKS_URL: this.#keysUrl }
   }
 
-  /** Staff are people, whose reads are audited. Customers call through a program, which has no limit of requests. */
+  /** Staff are people. Customers call through a program, which has no limit of requests. */
   headersOf({ kind, userid }: Pick<Asked, 'kind' | 'userid'>): Promise<Record<string, string>> {
     const isStaff = staffKinds.has(kind) || ['look at a hold', 'block', 'unblock'].includes(kind)
     return isStaff

@@ -85,6 +85,9 @@ test('SE4, KR4: a service that starts while the pages and all others are down ac
   await stage().startProviderAgain()
   await Promise.all([...others, web].map((it) => it.start()))
   expect([made.status, made.body.userid]).toEqual([201, 'mina'])
+  expect(own!.logs.map((it) => it.msg)).toContain(
+    'cannot read the keys of the issuer, uses those that were read last',
+  )
 })
 
 describe('a session', () => {

@@ -100,8 +100,8 @@ async function stage() {
 
 const nowS = () => Math.floor(Date.now() / 1_000)
 
-describe('PR4: staff whose session is over', () => {
-  test('are logged in if the provider made them log in, and it is asked to', async () => {
+describe('staff whose session is over', () => {
+  test('PR4: are logged in if the provider made them log in, and it is asked to', async () => {
     await using it = await stage()
     it.lax.claims.auth_time = nowS()
     const { url, userid } = await it.logIn(true)
@@ -112,7 +112,7 @@ describe('PR4: staff whose session is over', () => {
   test.each([
     ['when they did it before', () => nowS() - 3_600],
     ['when it does not say when', () => undefined],
-  ])('are not logged in by a provider that ignores that, %s', async (_, at) => {
+  ])('PR4: are not logged in by a provider that ignores that, %s', async (_, at) => {
     await using it = await stage()
     it.lax.claims.auth_time = at()
     expect(await it.logIn(true)).toEqual({ reason: 'again' })
@@ -127,7 +127,7 @@ describe('PR4: staff whose session is over', () => {
   })
 })
 
-describe('PR3: an answer without an end', () => {
+describe('an answer without an end', () => {
   const paths = ['/.well-known/openid-configuration', '/token', '/keys', '/userinfo']
   const slow: Reply = (response) => {
     response.writeHead(200, { 'content-type': 'application/json' })
@@ -151,7 +151,7 @@ describe('PR3: an answer without an end', () => {
       { path, speed: 'slow' },
     ]),
   )(
-    'from $path, $speed, is read no further, logs nobody in, and does not harm the next login',
+    'PR3: from $path, $speed, is read no further, logs nobody in, and does not harm the next login',
     async ({ path, speed }) => {
       await using it = await stage()
       const { lax } = it
