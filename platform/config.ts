@@ -264,9 +264,7 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
       stock: it.STOCK_DATABASE_URL,
       notifier: it.NOTIFIER_DATABASE_URL,
     },
-    tracesUrl: tracesUrlOf(it),
-    otlpHeaders: it.OTEL_EXPORTER_OTLP_HEADERS,
-    traceShare: it.OTEL_TRACES_SAMPLER_ARG,
+    ...toTraces(it),
     revision: it.REVISION,
     /** For the migration: with these each service can log in as itself. All three or none. */
     databasePasswords: passwordsOf(it, 'DATABASE'),
@@ -275,11 +273,27 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
   }
 }
 
+/** The settings of tracing. */
+export const tracingNames = {
+  OTEL_SDK_DISABLED: true,
+  OTEL_EXPORTER_OTLP_ENDPOINT: true,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: true,
+  OTEL_EXPORTER_OTLP_HEADERS: true,
+  OTEL_TRACES_SAMPLER_ARG: true,
+} as const
+type TracingSettings = Pick<z.infer<typeof schema>, keyof typeof tracingNames>
+
+export const toTraces = (it: TracingSettings) => ({
+  tracesUrl: tracesUrlOf(it),
+  otlpHeaders: it.OTEL_EXPORTER_OTLP_HEADERS,
+  traceShare: it.OTEL_TRACES_SAMPLER_ARG,
+})
+
 /**
  * @returns where traces are posted; undefined when tracing is off. Source:
  * https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp
  */
-function tracesUrlOf(it: z.infer<typeof schema>): string | undefined {
+function tracesUrlOf(it: TracingSettings): string | undefined {
   const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url, OTEL_EXPORTER_OTLP_ENDPOINT: base } = it
   if (it.OTEL_SDK_DISABLED === 'true') return undefined
   return url ?? (base && `${base.replace(/(?<!\/)\/+$/, '')}/v1/traces`)

@@ -1,12 +1,14 @@
 /** The app of the pages: what every answer has in common, then the pages. */
 import { bodyLimit } from 'hono/body-limit'
 import { compress } from 'hono/compress'
+import { contextStorage } from 'hono/context-storage'
 import { csrf } from 'hono/csrf'
 import { languageDetector } from 'hono/language'
 import { type App, createApp } from '../platform/http/app.ts'
 import { heldPerPersonMax, heldRequestsMax } from '../platform/http/held.ts'
 import { Places } from '../platform/http/places.ts'
 import type { Given } from '../platform/process.ts'
+import type { Tracing } from '../platform/tracing/tracing.ts'
 import { openApis } from './apis/apis.ts'
 import { mountAssets, readAssets } from './assets.ts'
 import type { PagesConfig } from './config.ts'
@@ -49,7 +51,7 @@ const bodyBytesMax = 64 * 1024
 
 /** @param login absent while identity is off. */
 export async function createPages(
-  { config, log, metrics, stopping }: Given<PagesConfig>,
+  { config, log, metrics, stopping, tracing }: Given<PagesConfig> & { tracing?: Tracing | undefined },
   login?: Login,
 ): Promise<App> {
   const { publicUrl, defaultLocale, libraryTimezone, urls } = config
@@ -72,6 +74,8 @@ export async function createPages(
     }),
   }
 
+  // For the calls that a page makes.
+  app.use(contextStorage())
   app.use(pageHeaders(site.secure, config.login?.issuer))
   mountAssets(app, assets)
   app.use(compress())
@@ -96,7 +100,7 @@ export async function createPages(
   app.onError((error, c) => pageOfError(new Visit(site, c), error, log))
   app.notFound((c) => notFound(new Visit(site, c)))
 
-  const routes = new PageRoutes({ app, site, log, metrics, stopping })
+  const routes = new PageRoutes({ app, site, log, metrics, stopping, tracing })
   mountHome(routes)
   mountBook(routes)
   mountMine(routes)

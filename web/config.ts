@@ -1,6 +1,6 @@
 /** The settings of the pages. Those that the services have too are described in `platform/config.ts`. */
 import { z } from 'zod'
-import { schema, toSettings } from '../platform/config.ts'
+import { schema, toSettings, toTraces, tracingNames } from '../platform/config.ts'
 import { settingsIn } from '../platform/environment.ts'
 import { baseUrl } from '../platform/setting.ts'
 import { loginFaults, loginSettings, toLogin } from './identity/settings.ts'
@@ -33,6 +33,7 @@ const all = schema
     DEFAULT_LOCALE: true,
     LOG_LEVEL: true,
     REVISION: true,
+    ...tracingNames,
     IDENTITY: true,
     PRODUCTION: true,
     TOKEN_ISSUER: true,
@@ -61,6 +62,7 @@ export function toPagesConfig(env: NodeJS.ProcessEnv) {
     defaultLocale: it.DEFAULT_LOCALE,
     logLevel: it.LOG_LEVEL,
     revision: it.REVISION,
+    ...toTraces(it),
     login: toLogin(it),
     urls: { reservation: it.RESERVATION_URL, stock: it.STOCK_URL, notifier: it.NOTIFIER_URL },
   }

@@ -3,6 +3,7 @@
 import { html } from 'hono/html'
 import { HTTPException } from 'hono/http-exception'
 import { Problem, Unavailable } from '../platform/http/problem.ts'
+import { traceFacts, traceOf } from '../platform/http/trace.ts'
 import type { Log } from '../platform/log.ts'
 import { ApiDown, LoginMissing, NotAllowed, TooMany } from './apis/call.ts'
 import type { Html } from './html.ts'
@@ -56,7 +57,11 @@ export async function pageOfError(visit: Visit, error: unknown, log: Log): Promi
     return explain(visit, 403, errors.foreign, html`<p>${errors.foreignText}</p>`)
   if (error instanceof HTTPException && error.status === 413)
     return explain(visit, 413, errors.tooLarge, html``)
-  log.error({ err: error, method: visit.c.req.method, path: visit.c.req.path }, 'page failed')
+  const { req } = visit.c
+  log.error(
+    { method: req.method, path: req.path, ...traceFacts(traceOf(visit.c)), err: error },
+    'page failed',
+  )
   return explain(visit, 500, errors.unexpected, html`<p>${errors.unexpectedText}</p>`)
 }
 

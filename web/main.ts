@@ -3,6 +3,7 @@
  * and any may be down.
  */
 import { runProcess } from '../platform/process.ts'
+import { openTracing } from '../platform/tracing/open.ts'
 import { createPages } from './app.ts'
 import { toPagesConfig } from './config.ts'
 import { Login } from './identity/login.ts'
@@ -12,15 +13,19 @@ await runProcess(
   () => toPagesConfig(process.env),
   async (given) => {
     const { login: settings } = given.config
+    const tracing = await openTracing({ ...given.config, service: 'web' }, given.log)
     const login = settings && new Login(settings, given.log)
     return {
-      app: await createPages(given, login),
+      app: await createPages({ ...given, tracing }, login),
       pulses: () => [],
       // A service or a database that is down is no reason to send people elsewhere.
       ready: async () => {},
       reach: async () => {},
       loops: [],
-      close: async () => await login?.close(),
+      async close() {
+        await login?.close()
+        await tracing?.close()
+      },
     }
   },
 )

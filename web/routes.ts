@@ -1,7 +1,9 @@
 /** Adds pages to the app: who may open them, errors as pages, and metrics. */
 import type { App } from '../platform/http/app.ts'
+import { endSpan, spanOf } from '../platform/http/request-span.ts'
 import type { Log } from '../platform/log.ts'
 import { type Metrics, memo } from '../platform/metrics.ts'
+import type { Tracing } from '../platform/tracing/tracing.ts'
 import { forbidden, pageOfError, sessionOver } from './errors.ts'
 import { isStream, streamOver } from './live.ts'
 import { type Reply, type Site, Visit } from './visit.ts'
@@ -12,7 +14,15 @@ export type Access = 'anyone' | 'known' | readonly Role[]
 
 type Handler<Person> = (visit: Visit, who: Person) => Reply
 
-export type RoutesOptions = { app: App; site: Site; log: Log; metrics: Metrics; stopping: AbortSignal }
+export type RoutesOptions = {
+  app: App
+  site: Site
+  log: Log
+  metrics: Metrics
+  stopping: AbortSignal
+  /** Absent when tracing is off. */
+  tracing: Tracing | undefined
+}
 
 export class PageRoutes {
   readonly site: Site
@@ -21,13 +31,15 @@ export class PageRoutes {
   readonly #app: App
   readonly #log: Log
   readonly #metrics: Metrics
+  readonly #tracing: Tracing | undefined
 
-  constructor({ app, site, log, metrics, stopping }: RoutesOptions) {
+  constructor({ app, site, log, metrics, stopping, tracing }: RoutesOptions) {
     this.site = site
     this.stopping = stopping
     this.#app = app
     this.#log = log
     this.#metrics = metrics
+    this.#tracing = tracing
   }
 
   get(path: string, access: 'anyone', handler: Handler<Who | undefined>): void
@@ -46,11 +58,14 @@ export class PageRoutes {
   #on(method: 'GET' | 'POST', path: string, access: Access, handler: Handler<Who>): void {
     const { httpSeconds } = this.#metrics
     const seconds = memo((status: number) => httpSeconds.labels({ method, route: path, status }))
+    const begin = this.#tracing && spanOf(this.#tracing, { method, path })
     this.#app.on(method, path, async (c) => {
       const startedAt = performance.now()
+      const span = begin?.(c)
       const visit = new Visit(this.site, c)
       const response = await this.#answer(visit, access, handler)
       seconds(response.status).observe((performance.now() - startedAt) / 1_000)
+      if (span) endSpan(span, response.status)
       return response
     })
   }

@@ -25,6 +25,8 @@ ${rows.map((row) => html`<tr role="row">${columns.map((it, i) => cellOf(it, row,
 
 function cellOf<Row>(column: Column<Row>, row: Row, isFirst: boolean): Html {
   const content = column.cell(row)
+  if (isFirst && column.isNumber)
+    return html`<th scope="row" role="rowheader" data-name="${column.name}" class="number">${content}</th>`
   if (isFirst) return html`<th scope="row" role="rowheader">${content}</th>`
   return html`<td role="cell" data-name="${column.name}"${numeric(column)}><div>${content}</div></td>`
 }

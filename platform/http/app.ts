@@ -18,9 +18,10 @@ import { keyToRepeatWith } from './idempotency.ts'
 import { type Validate, validatorOf } from './input.ts'
 import { explain, Problem, type ProblemSlug, problemResponses, Unavailable } from './problem.ts'
 import { safeHeaders } from './reply.ts'
+import { endSpan, spanOf } from './request-span.ts'
 import type { AppRoute } from './route.ts'
 import { TimeLimit, tooLate } from './time-limit.ts'
-import { givenTrace, spanKey, traceFacts, traceOf } from './trace.ts'
+import { traceFacts, traceOf } from './trace.ts'
 
 export type About = {
   service: string
@@ -200,29 +201,6 @@ class FixedPaths {
 /** Cancels the body of a late answer, because a stream without a reader would never end. */
 const letGo = (late: Response) => void late.body?.cancel().catch(() => {})
 
-/**
- * Without the query, which may name a customer, and without the path where it names one. Source:
- * https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
- */
-function spanOf(tracing: Tracing, { method, path }: Pick<AppRoute, 'method' | 'path'>): (c: Context) => Span {
-  const verb = method.toUpperCase()
-  const isPersonal = path.includes(customerParameter)
-  return (c) => {
-    const facts = {
-      'http.request.method': verb,
-      'http.route': path,
-      'url.scheme': 'http',
-      'url.path': isPersonal ? path : c.req.path,
-    }
-    const span = tracing.begin(`${verb} ${path}`, { kind: 'server', parent: givenTrace(c), facts })
-    c.set(spanKey, span.traceparent)
-    return span
-  }
-}
-
-const endSpan = (span: Span, status: number) =>
-  span.end(status >= 500 ? String(status) : undefined, { 'http.response.status_code': status })
-
 function answerWith(log: Log, metrics: Metrics, publicUrl: string | undefined): Answer {
   const refused = oncePerSecond((facts: object, times) => log.warn({ ...facts, times }, 'requests refused'))
   return (error, c) => {
@@ -237,7 +215,6 @@ function answerWith(log: Log, metrics: Metrics, publicUrl: string | undefined): 
 const isRefusal = (slug: ProblemSlug): slug is Refusal => refusals.some((it) => it === slug)
 
 const factsOf = (c: Context) => ({ method: c.req.method, path: shownPath(c), ...traceFacts(traceOf(c)) })
-const customerParameter = '{userid}'
 
 /** Without the id of a customer. */
 function shownPath(c: Context): string {

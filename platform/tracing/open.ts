@@ -1,11 +1,15 @@
-import type { Config } from '../config.ts'
+import type { Config, ProcessName } from '../config.ts'
 import type { Log } from '../log.ts'
 import { postgresFacts, redisFacts } from './stores.ts'
 import type { Tracing } from './tracing.ts'
 
+/** The stores are those that spans are about. */
+type Settings = Pick<Config, 'tracesUrl' | 'otlpHeaders' | 'traceShare'> &
+  Partial<Pick<Config, 'databaseUrl' | 'redisUrl'>> & { service: ProcessName }
+
 /** @returns undefined when tracing is off. */
-export async function openTracing(config: Config, log: Log): Promise<Tracing | undefined> {
-  const { tracesUrl, otlpHeaders, service, traceShare, databaseUrl, redisUrl } = config
+export async function openTracing(settings: Settings, log: Log): Promise<Tracing | undefined> {
+  const { tracesUrl, otlpHeaders, service, traceShare, databaseUrl, redisUrl } = settings
   if (tracesUrl === undefined) return undefined
   const { startTracing } = await import('./opentelemetry.ts')
   return startTracing({
@@ -13,8 +17,8 @@ export async function openTracing(config: Config, log: Log): Promise<Tracing | u
     headers: otlpHeaders,
     service,
     share: traceShare,
-    postgres: postgresFacts(databaseUrl, service),
-    redis: redisFacts(redisUrl),
+    postgres: databaseUrl === undefined ? {} : postgresFacts(databaseUrl, service),
+    redis: redisUrl === undefined ? {} : redisFacts(redisUrl),
     log,
   })
 }

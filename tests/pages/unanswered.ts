@@ -1,8 +1,39 @@
 /** Pages and forms that meet what is down: `web` itself, or a service. */
 import { expect, test } from 'vitest'
+import type { ServiceName } from '../../platform/config.ts'
 import { reserveAndWait } from '../harness/acts.ts'
 import type { Stage } from './stage.ts'
 import { fresh, StockRoom, scan } from './stock-room.ts'
+
+const pages = {
+  customer: ['/', '/book/{book}', '/me', '/me/settings'],
+  'stock-manager': [
+    '/desk?scan=mina',
+    '/shelf/pull',
+    '/shelf/ready',
+    '/return?userid=mina',
+    '/receive',
+    '/receive/csv',
+    '/stock',
+    '/stock?q=a',
+    '/stock/{book}',
+    '/orders',
+  ],
+  purchaser: ['/wanted'],
+  operator: ['/ops', '/ops/letters', '/ops/notices', '/ops/alerts'],
+}
+/** The pages that read a service, in that order. */
+const readers = {
+  reservation: [
+    ...['/', '/book/{book}', '/me', '/desk?scan=mina', '/return?userid=mina', '/stock?q=a', '/ops'],
+    '/ops/letters',
+  ],
+  stock: [
+    ...['/book/{book}', '/shelf/pull', '/shelf/ready', '/stock', '/stock/{book}', '/orders', '/wanted'],
+    ...['/ops', '/ops/letters'],
+  ],
+  notifier: ['/me/settings', '/ops', '/ops/letters', '/ops/notices', '/ops/alerts'],
+}
 
 export function unanswered(stage: () => Stage): void {
   const { windowOf, receive } = new StockRoom(stage)
@@ -34,6 +65,34 @@ export function unanswered(stage: () => Stage): void {
     await staff.getByText('Now 0 copies available, 2 set aside').waitFor()
     expect(await notice(staff).count()).toBe(0)
   })
+
+  test.each(Object.entries(readers))(
+    '%s down is named on the pages that read it, and on no other',
+    {
+      timeout: 60_000,
+    },
+    async (service, readers) => {
+      const { system, url } = stage()
+      const bookid = fresh('book')
+      await receive(bookid, 1)
+      const [process] = system.processes[service as ServiceName]
+      await process!.stop()
+      const named: string[] = []
+      for (const [role, paths] of Object.entries(pages))
+        for (const path of paths) {
+          const response = await fetch(`${url}${path.replace('{book}', bookid)}`, {
+            headers: { cookie: `as=${encodeURIComponent(`${role}:mina`)}`, 'accept-language': 'en' },
+          })
+          const html = await response.text()
+          expect(html, path).toMatch(/<h1>.+<\/h1>/)
+          const [notices] = /<div id="notices".*<\/div>/.exec(html)!
+          expect([...notices.matchAll(/class="notice"/g)].length, path).toBeLessThanOrEqual(1)
+          if (notices.includes('cannot be reached right now')) named.push(path)
+        }
+      await process!.start()
+      expect(named).toEqual(readers)
+    },
+  )
 
   test('a form that met a service that was down is sent again as it was', { timeout: 60_000 }, async () => {
     const as = { userid: fresh('mina'), role: 'customer' }

@@ -6,8 +6,10 @@
  * as a notice. A refusal is a value.
  */
 import { EventSourceParserStream } from 'eventsource-parser/stream'
+import { tryGetContext } from 'hono/context-storage'
 import { z } from 'zod'
 import type { ServiceName } from '../../platform/config.ts'
+import { traceOf } from '../../platform/http/trace.ts'
 import type { Log } from '../../platform/log.ts'
 
 /** An operation, with what the pages send and read. Each is held against the service's document in `openapi/`. */
@@ -220,6 +222,7 @@ export class Api {
       headers: {
         ...(body && { 'content-type': 'application/json' }),
         ...(await this.#credentials(operation)),
+        ...traceHeader(),
         ...(key && { 'idempotency-key': key }),
         ...(waitS && { prefer: `wait=${waitS}` }),
       },
@@ -227,4 +230,11 @@ export class Api {
       signal,
     })
   }
+}
+
+/** Makes the call a part of the trace of its page. */
+function traceHeader(): { traceparent: string } | undefined {
+  const c = tryGetContext()
+  const traceparent = c && traceOf(c)
+  return traceparent === undefined ? undefined : { traceparent }
 }

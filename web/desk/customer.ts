@@ -2,8 +2,10 @@
 import { html } from 'hono/html'
 import type { Standing } from '../apis/reservation.ts'
 import type { Html } from '../html.ts'
+import { pageOf } from '../list.ts'
 import { type Part, part } from '../part.ts'
 import { type Column, table } from '../table.ts'
+import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
 import { blockForms } from './block.ts'
 import { type Copy, code, copyOfReservation, named, until } from './copy.ts'
@@ -15,12 +17,14 @@ export type Customer = {
   ready: Copy[]
   /** Not on the hold shelf yet. */
   reserved: Copy[]
+  /** The keys of the next pages, if there are more. */
+  next: { ready: string | undefined; reserved: string | undefined }
   standing: Standing | undefined
   parts: Part<unknown>[]
 }
 
 /** Of one customer and status. */
-const copiesMax = 100
+const perPage = 25
 
 /**
  * The reservation service may lag behind stock.
@@ -33,14 +37,15 @@ export async function readCustomer(
   { left, chosen }: { left?: string | undefined; chosen?: Copy | undefined },
 ): Promise<Customer> {
   const { reservation } = visit.apis
-  const listed = (status: string) => part(reservation.reservations({ userid, status, limit: copiesMax }))
+  const listed = (status: string, after?: string) =>
+    part(reservation.reservations({ userid, status, limit: perPage, ...(after && { after }) }))
   const [ready, reserved, standing] = await Promise.all([
-    listed('Ready'),
-    listed('Reserved'),
+    listed('Ready', visit.query('ready')),
+    listed('Reserved', visit.query('reserved')),
     part(reservation.standing(userid)),
   ])
-  const items = [ready, reserved].flatMap((it) => (it.ok && it.value.ok ? it.value.body.items : []))
-  const here = items.filter((it) => it.reservationid !== left)
+  const pages = [pageOf(ready), pageOf(reserved)] as const
+  const here = pages.flatMap(({ items }) => items).filter((it) => it.reservationid !== left)
   const titles = await visit.site.titles.of(here.map((it) => it.bookid))
   const copies = here.map((it) => copyOfReservation(it, titles.get(it.bookid)))
   if (chosen && copies.every((it) => it.reservationid !== chosen.reservationid)) copies.unshift(chosen)
@@ -48,6 +53,7 @@ export async function readCustomer(
     userid,
     ready: copies.filter((it) => it.isReady),
     reserved: copies.filter((it) => !it.isReady),
+    next: { ready: pages[0].after, reserved: pages[1].after },
     standing: standing.ok ? standing.value : undefined,
     parts: [ready, reserved, standing],
   }
@@ -56,12 +62,14 @@ export async function readCustomer(
 /** @param given of a form that was refused. */
 export function showCustomer(visit: Visit, customer: Customer, given: Given = {}): Html {
   const { desk } = visit.words
-  const { userid, ready, reserved, standing } = customer
+  const { userid, ready, reserved, next, standing } = customer
   return html`<section aria-labelledby="customer">
 <h2 id="customer">${userid}</h2>
 ${standing ? standingLine(visit, standing) : ''}
 ${table(desk.ready, columns(visit, given, true), ready)}
+${turnPage(visit, next.ready, 'ready')}
 ${table(desk.reserved, columns(visit, given, false), reserved)}
+${turnPage(visit, next.reserved, 'reserved')}
 <p class="actions"><a href="/return?userid=${encodeURIComponent(userid)}">${desk.has}</a></p>
 ${standing ? blockForms(visit, standing, given) : ''}
 </section>`

@@ -1,7 +1,7 @@
 /** Logging in and out: the cookies of a browser, and whose session they are. */
 import { randomBytes } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
-import { contextStorage, tryGetContext } from 'hono/context-storage'
+import { tryGetContext } from 'hono/context-storage'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { addressOf, headerOf } from '../../platform/http/node.ts'
 import { type EndedStore, openEndedStore } from '../../platform/identity/ended-store.ts'
@@ -48,12 +48,11 @@ export class Login {
   }
 
   /** Finds out who asks, before a page is chosen. */
-  readonly recognize: MiddlewareHandler = (c, next) =>
-    contextStorage()(c, async () => {
-      const sealed = this.#read(c, 'session')
-      if (sealed !== undefined) await this.#recognize(c, sealed)
-      await next()
-    })
+  readonly recognize: MiddlewareHandler = async (c, next) => {
+    const sealed = this.#read(c, 'session')
+    if (sealed !== undefined) await this.#recognize(c, sealed)
+    await next()
+  }
 
   async #recognize(c: Context, sealed: string): Promise<void> {
     const opened = await this.#seal.open('session', sealed, new Date())

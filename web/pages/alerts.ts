@@ -9,7 +9,6 @@ import { type Column, table } from '../table.ts'
 import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
 
-const firingMax = 200
 const perPage = 25
 /** Without scripts. */
 const refreshS = 30
@@ -19,17 +18,18 @@ export function mountAlerts(routes: PageRoutes): void {
 
   routes.get('/ops/alerts', ['operator'], async (visit) => {
     const [firing, past] = await Promise.all([
-      part(notifier.alerts({ status: 'Firing', limit: firingMax })),
+      part(notifier.alerts({ status: 'Firing', limit: perPage, after: visit.query('firing') })),
       part(notifier.alerts({ status: 'Resolved', limit: perPage, after: visit.query('after') })),
     ])
     const { alerts } = visit.words.ops
-    const page = pageOf(past)
+    const [now, before] = [pageOf(firing), pageOf(past)]
     const list = (caption: string, items: Alert[], isKnown: boolean, none: string) =>
       table(caption, columns(visit), items) || (isKnown ? html`<p class="empty">${none}</p>` : '')
     const main = html`<h1>${alerts.title}</h1>
-${list(alerts.firing, pageOf(firing).items, firing.ok, alerts.none)}
-${list(alerts.past, page.items, past.ok, alerts.nonePast)}
-${turnPage(visit, page.after)}`
+${list(alerts.firing, now.items, firing.ok, alerts.none)}
+${turnPage(visit, now.after, 'firing')}
+${list(alerts.past, before.items, past.ok, alerts.nonePast)}
+${turnPage(visit, before.after)}`
     return visit.show({ title: alerts.title, main, parts: [firing, past], refreshS })
   })
 }

@@ -197,7 +197,9 @@ function found(visit: Visit, { customer, next, chosen, copies }: Found): Answer 
       : { tone: 'good', text: desk.theirs(title, copy.userid), more: html`${desk.scanCard}` }
   }
   if (!customer?.parts.every((it) => it.ok)) return undefined
-  const { userid, ready, reserved } = customer
-  const text = desk.count(userid, ready.length, reserved.length)
+  const { userid, ready, reserved, next: following } = customer
+  const kind = ready.length > 0 ? 'ready' : 'reserved'
+  const hasMore = (following[kind] ?? visit.query(kind)) !== undefined
+  const text = desk.count(userid, ready.length, reserved.length, hasMore)
   return { tone: ready.length > 0 ? 'good' : 'warm', text, more }
 }

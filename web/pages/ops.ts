@@ -135,7 +135,7 @@ function partitionTable(visit: Visit, { service }: ServiceState, all: Partition[
   const { ops } = words
   const amounts = amountsOf(locale)
   const columns: Column<Partition>[] = [
-    { name: ops.partition, cell: ({ partition }) => String(partition) },
+    { name: ops.partition, isNumber: true, cell: ({ partition }) => String(partition) },
     { name: ops.owner, cell: (it) => ownerCell(visit, it) },
     { name: ops.epoch, isNumber: true, cell: ({ epoch }) => amounts.number(epoch) },
     {

@@ -87,6 +87,7 @@ ${keyField()}
   }></div>
 <div class="count">${qtyField(receive, 'scan-qty', qty, given !== undefined)}</div>
 <button>${receive.submit}</button>
+${qtyFault(receive, 'scan-qty', given !== undefined)}
 </form>`
 }
 
@@ -98,7 +99,10 @@ const qtyField = (words: Words['receive'], id: string, value: string, isFaulty: 
   html`<label for="${id}">${words.qty}</label>
 <input id="${id}" name="qty" type="number" inputmode="numeric" min="1" max="${copiesMax}" value="${value}" required${
     isFaulty ? html` aria-invalid="true" aria-describedby="${id}-fault" autofocus` : ''
-  }>${isFaulty ? html`<small id="${id}-fault" class="fault">${words.faults.qty}</small>` : ''}`
+  }>`
+
+const qtyFault = (words: Words['receive'], id: string, isFaulty: boolean): Html | '' =>
+  isFaulty ? html`<small id="${id}-fault" class="fault">${words.faults.qty}</small>` : ''
 
 function viewOf(visit: Visit, answer: Answer): View {
   const { receive } = visit.words
@@ -213,7 +217,7 @@ function orderView(visit: Visit, answer: Extract<Answer, { type: 'order' }>): Vi
   const more = html`${of}<form method="post" action="/receive/book" class="narrow"${posting('/receive/book')}>
 ${keyField(...seen)}
 <input type="hidden" name="bookid" value="${bookid}"><input type="hidden" name="purchaseid" value="${purchaseid}">
-${qtyField(receive, 'order-qty', entered.qty ?? String(qty), faults.includes('qty'))}
+${qtyField(receive, 'order-qty', entered.qty ?? String(qty), faults.includes('qty'))}${qtyFault(receive, 'order-qty', faults.includes('qty'))}
 <button>${receive.submit}</button>
 </form>`
   return { said, tone: 'warm', more, focus: faults.length > 0 ? 'more' : 'scan' }
@@ -244,7 +248,7 @@ ${purchaseid ? html`<input type="hidden" name="purchaseid" value="${purchaseid}"
 ${field('title', { required: true, autofocus: faults.length === 0 })}
 ${field('author')}
 ${field('isbn')}
-${qtyField(receive, 'new-qty', qty, faults.includes('qty'))}
+${qtyField(receive, 'new-qty', qty, faults.includes('qty'))}${qtyFault(receive, 'new-qty', faults.includes('qty'))}
 <button>${receive.submitNew}</button>
 </form>`
 }

@@ -10,15 +10,17 @@ import { type Answer, inPlace, lookUpAt, scanSchema, showWork, staff } from '../
 import { hiddenFields, keyField, keyOf, keySchema } from '../form.ts'
 import type { Html } from '../html.ts'
 import { isId } from '../ids.ts'
+import { type Page, pageOf } from '../list.ts'
 import { type Part, part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
 import { type Column, table } from '../table.ts'
 import type { Title } from '../titles.ts'
+import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
 import { shelveForm } from './pull.ts'
 
 /** Of one scan. */
-const outMax = 100
+const perPage = 25
 
 const taking = keySchema.extend({
   ...scanSchema.shape,
@@ -68,34 +70,37 @@ async function withdrawOne(visit: Visit, reservationid: string): Promise<Refused
   })
 }
 
-type Found = { items: Reservation[]; parts: Part<unknown>[] }
+type Found = Page<Reservation> & { parts: Part<unknown>[] }
 
 /** Copies that customers have: of a reservation, a book, or a customer. */
-async function findOut(
-  { apis }: Visit,
-  scan: string | undefined,
-  userid: string | undefined,
-): Promise<Found> {
+async function findOut(visit: Visit, scan: string | undefined, userid: string | undefined): Promise<Found> {
+  const { apis } = visit
   const { reservation } = apis
+  const after = visit.query('after')
   const listOf = (query: { userid: string } | { bookid: string }) =>
-    reservation.reservations({ ...query, status: 'Collected', limit: outMax })
+    reservation.reservations({ ...query, status: 'Collected', limit: perPage, ...(after && { after }) })
   const reservationid = scan === undefined ? undefined : reservationidOf(scan)
   const found = await part(
     (async () => {
       if (reservationid !== undefined) {
         const it = await reservation.reservation(reservationid)
-        return it?.status === 'Collected' ? [it] : []
+        return { items: it?.status === 'Collected' ? [it] : [], after: undefined }
       }
       const byBook = scan === undefined ? [] : await bookidsOf(apis, scan)
       const asked = [
         ...byBook.map((bookid) => listOf({ bookid })),
         ...[scan, userid].flatMap((it) => (it !== undefined && isId(it) ? [listOf({ userid: it })] : [])),
       ]
-      const answers = await Promise.all(asked)
-      return answers.flatMap((it) => (it.ok ? it.body.items : []))
+      const pages = (await Promise.all(asked)).map((value) => pageOf({ ok: true, value }))
+      const following = pages.flatMap((it) => it.after ?? [])
+      // A text is rarely the number of a book and of a card. Then both lists have to fit on the page.
+      return {
+        items: pages.flatMap((it) => it.items),
+        after: following.length === 1 ? following[0] : undefined,
+      }
     })(),
   )
-  return { items: found.ok ? found.value : [], parts: [found] }
+  return { ...(found.ok ? found.value : { items: [], after: undefined }), parts: [found] }
 }
 
 async function show(visit: Visit, refused?: Refused): Promise<Response> {
@@ -117,8 +122,11 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
       ? undefined
       : copies.length === 0
         ? { tone: 'bad', text: await notOut(visit, scan ?? userid!) }
-        : { tone: 'good', text: returns.several(copies.length) }
-  const content = html`${next?.content ?? ''}${table(returns.caption, columns(visit), copies)}`
+        : {
+            tone: 'good',
+            text: returns.several(copies.length, (out.after ?? visit.query('after')) !== undefined),
+          }
+  const content = html`${next?.content ?? ''}${table(returns.caption, columns(visit), copies)}${turnPage(visit, out.after)}`
   return showWork(
     visit,
     {

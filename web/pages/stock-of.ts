@@ -105,7 +105,7 @@ function queueOf(visit: Visit, { items, after }: Page<Wait>): Html {
   const { words, dates } = visit
   const { queue } = words.stock
   const columns: Column<Wait>[] = [
-    { name: queue.place, cell: ({ place }) => String(place) },
+    { name: queue.place, isNumber: true, cell: ({ place }) => String(place) },
     { name: queue.reservation, cell: code },
     { name: queue.customer, cell: ({ userid }) => html`<span class="person">${userid}</span>` },
     { name: queue.since, cell: ({ since }) => dates.day(since) },

@@ -26,7 +26,7 @@ export const ops = {
   none: 'none',
   kinds: {
     UnconfirmedCommands: 'Commands that stock has not answered in time',
-    UnshelvedCopies: 'Copies that are set aside and not on the hold shelf',
+    UnshelvedCopies: 'Copies that are set aside and not on the hold shelf (in opening hours)',
     OverdueHolds: 'Holds past their deadline',
     UntendedQueues: 'Queues that are not served yet',
     DueNotices: 'Notices to be sent',

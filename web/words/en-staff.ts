@@ -1,6 +1,8 @@
 /** The texts of staff's pages. */
 import { copies } from './en-counts.ts'
 
+const atLeast = (hasMore: boolean): string => (hasMore ? 'more than ' : '')
+
 export const enStaff = {
   /** Of all work pages. */
   work: {
@@ -63,11 +65,11 @@ export const enStaff = {
     title: 'Desk',
     label: 'Card number, or code of the reservation',
     help: 'Scan the card. With several copies, then scan the book or type the code on its slip.',
-    count: (userid: string, ready: number, reserved: number) =>
+    count: (userid: string, ready: number, reserved: number, hasMore: boolean) =>
       ready > 0
-        ? `${userid}: ${copies(ready)} to hand over`
+        ? `${userid}: ${atLeast(hasMore)}${copies(ready)} to hand over`
         : reserved > 0
-          ? `${userid}: nothing on the hold shelf yet, ${copies(reserved)} to fetch`
+          ? `${userid}: nothing on the hold shelf yet, ${atLeast(hasMore)}${copies(reserved)} to fetch`
           : `${userid}: nothing is set aside`,
     enter: 'Press Enter to hand it over.',
     theirs: (title: string, userid: string) => `${title}: for ${userid}`,
@@ -138,7 +140,8 @@ export const enStaff = {
     caption: 'Copies that customers have',
     was: (title: string, userid: string) => `${title}: ${userid} has it`,
     enter: 'Press Enter to take it back.',
-    several: (n: number) => `${copies(n)} are out. Choose the one that came back.`,
+    several: (n: number, hasMore: boolean) =>
+      `${hasMore ? `More than ${copies(n)}` : copies(n)} are out. Choose the one that came back.`,
     none: (scan: string) => `No copy of or with “${scan}” is out.`,
     take: 'Returned',
     damaged: 'Damaged',

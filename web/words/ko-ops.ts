@@ -27,7 +27,7 @@ export const ops: typeof en = {
   none: '없음',
   kinds: {
     UnconfirmedCommands: '재고에서 제때 답하지 않은 명령',
-    UnshelvedCopies: '따로 보관했지만 예약 서가에 아직 두지 않은 책',
+    UnshelvedCopies: '따로 보관했지만 예약 서가에 아직 두지 않은 책(운영 시간 기준)',
     OverdueHolds: '기한이 지난 보관',
     UntendedQueues: '아직 처리하지 않은 대기열',
     DueNotices: '보낼 알림',

@@ -57,11 +57,11 @@ export const koStaff: typeof enStaff = {
     title: '창구',
     label: '카드 번호 또는 예약 코드',
     help: '카드를 스캔하세요. 책이 여러 권이면 이어서 책을 스캔하거나 띠지의 코드를 입력하세요.',
-    count: (userid, ready, reserved) =>
+    count: (userid, ready, reserved, hasMore) =>
       ready > 0
-        ? `${userid}: 대출할 책 ${ready}권`
+        ? `${userid}: 대출할 책 ${ready}권${hasMore ? ' 이상' : ''}`
         : reserved > 0
-          ? `${userid}: 아직 예약 서가에 없음, 찾을 책 ${reserved}권`
+          ? `${userid}: 아직 예약 서가에 없음, 찾을 책 ${reserved}권${hasMore ? ' 이상' : ''}`
           : `${userid}: 보관 중인 책 없음`,
     enter: 'Enter를 누르면 대출됩니다.',
     theirs: (title, userid) => `${title}: ${userid} 님 예약`,
@@ -130,7 +130,7 @@ export const koStaff: typeof enStaff = {
     caption: '대출 중인 책',
     was: (title, userid) => `${title}: ${userid} 님이 대출 중`,
     enter: 'Enter를 누르면 반납됩니다.',
-    several: (n) => `${n}권이 대출 중입니다. 돌아온 책을 고르세요.`,
+    several: (n, hasMore) => `${n}권${hasMore ? ' 이상' : ''}이 대출 중입니다. 돌아온 책을 고르세요.`,
     none: (scan) => `“${scan}”에 해당하는 대출 중인 책이 없습니다.`,
     take: '반납',
     damaged: '파손',
