@@ -20,7 +20,7 @@ import { type About, type App, createApp } from './http/app.ts'
 import { ready } from './http/health.ts'
 import { openProbe, type Probe } from './http/probe.ts'
 import { connectAll, openReads } from './http/reads.ts'
-import { Audit, AuditPruning } from './identity/audit.ts'
+import { Audit, auditRetention } from './identity/audit.ts'
 import { mountAudit } from './identity/audit-http.ts'
 import type { Guard } from './identity/guard.ts'
 import { openGuard } from './identity/open.ts'
@@ -161,7 +161,7 @@ export class ServiceParts {
   start(app: App, own: Loop[], close?: () => Promise<void>): Service {
     const { config, log } = this.#given
     const { identity } = config
-    const loops: Loop[] = identity ? [...own, new AuditPruning(this.sql, identity.auditDays, log)] : own
+    const loops: Loop[] = identity ? [...own, auditRetention(this.sql, identity.auditDays, log)] : own
     return {
       app,
       pulses: () => loops.flatMap((it) => it.pulses ?? [it.pulse]),
