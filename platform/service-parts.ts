@@ -20,11 +20,10 @@ import { type About, type App, createApp } from './http/app.ts'
 import { ready } from './http/health.ts'
 import { openProbe, type Probe } from './http/probe.ts'
 import { connectAll, openReads } from './http/reads.ts'
-import { Audit, AuditPruning } from './identity/audit.ts'
+import { Audit, auditRetention } from './identity/audit.ts'
 import { mountAudit } from './identity/audit-http.ts'
-import { Guard } from './identity/guard.ts'
-import { keyStoreIn } from './identity/key-store.ts'
-import { Tokens } from './identity/tokens.ts'
+import type { Guard } from './identity/guard.ts'
+import { openGuard } from './identity/open.ts'
 import { streamsTelemetry } from './metrics.ts'
 import type { Service, Surroundings } from './service.ts'
 import { StoreClock } from './store-clock.ts'
@@ -48,6 +47,7 @@ export class ServiceParts {
   readonly #probe: Probe
   readonly #pools: Sql[] = []
   #clock!: StoreClock
+  #guard: Guard | undefined
   #redis: RedisClient | undefined
 
   private constructor(given: Surroundings) {
@@ -67,6 +67,7 @@ export class ServiceParts {
     const parts = new ServiceParts(given)
     await checkPartitions(parts.sql, given.config.partitions)
     parts.#clock = await StoreClock.open(parts.#probe.sql)
+    parts.#guard = await openGuard(given.config.identity, parts.sql, given.log)
     return parts
   }
 
@@ -132,11 +133,8 @@ export class ServiceParts {
 
   app(about: Omit<About, 'service'>): App {
     const { log, metrics, tracing, config } = this.#given
-    const { service, publicUrl, corsOrigins, identity } = config
-    const tokens = identity && new Tokens({ ...identity, keyStore: keyStoreIn(this.sql), log })
-    // Not waited for: a service starts and accepts while the issuer is down.
-    void tokens?.readKeys()
-    const guard = tokens && new Guard({ tokens, forwardedHops: identity.forwardedHops })
+    const { service, publicUrl, corsOrigins } = config
+    const guard = this.#guard
     const app = createApp({ service, publicUrl, corsOrigins, ...about, log, metrics, tracing, guard })
     mountAudit({ app, sql: this.sql, audit: this.audit })
     return app
@@ -163,7 +161,7 @@ export class ServiceParts {
   start(app: App, own: Loop[], close?: () => Promise<void>): Service {
     const { config, log } = this.#given
     const { identity } = config
-    const loops: Loop[] = identity ? [...own, new AuditPruning(this.sql, identity.auditDays, log)] : own
+    const loops: Loop[] = identity ? [...own, auditRetention(this.sql, identity.auditDays, log)] : own
     return {
       app,
       pulses: () => loops.flatMap((it) => it.pulses ?? [it.pulse]),

@@ -12,8 +12,8 @@ import { type NotifierConfig, notifierSettings } from './config.ts'
 import { type Print, printing } from './console.ts'
 import type { Channel } from './delivery/delivery.ts'
 import { Dispatcher } from './delivery/dispatch.ts'
-import { Pruning } from './delivery/prune.ts'
 import { type Mark, overdueSeconds } from './delivery/queue.ts'
+import { noticeRetention } from './delivery/retention.ts'
 import { DelayedWake } from './delivery/wake-signal.ts'
 import { noticeHandler } from './handler.ts'
 import { about, mountNotifier } from './http.ts'
@@ -115,7 +115,7 @@ async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
   const watching = parts.watchStores(worker, async () => {
     for (const { name } of channels) metrics.noticesOverdue(name).set(await overdueSeconds(sql, name))
   })
-  const pruning = new Pruning(sql, config.eventRetentionDays, log)
+  const pruning = noticeRetention(sql, config.eventRetentionDays, log)
   // Last, because a busy machine would make the connections that are opened above take too long. A priority that is lower already
   // stays: only root may raise one.
   setPriority(Math.max(niceness, getPriority()))

@@ -6,12 +6,11 @@
  * ER2. A batch is one statement, which also notes what stock must forget. So an erasure may stop anywhere. When it is repeated,
  *      it finds what is left.
  */
+import { erasedMax } from '../../platform/http/erase.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { isEmpty, isOver, withoutCustomer } from './history.ts'
 import type { Reservation } from './reservation.ts'
 
-/** Rows per statement. */
-export const erasedMax = 1_000
 /** Open reservations that an answer names. */
 const namedMax = 100
 

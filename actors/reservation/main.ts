@@ -2,7 +2,7 @@
 
 import { History } from '../../platform/history.ts'
 import { placesToWait } from '../../platform/http/held.ts'
-import { Forgetting } from '../../platform/http/idempotency.ts'
+import { keyRetention } from '../../platform/http/idempotency.ts'
 import { Reads } from '../../platform/http/reads.ts'
 import { traceFacts } from '../../platform/http/trace.ts'
 import { mountOperators } from '../../platform/operators/operators-http.ts'
@@ -156,7 +156,7 @@ await runService('reservation', async (given) => {
   const watching = parts.watchStores(worker, async () =>
     metrics.undecidedFor(await unconfirmedSeconds(sql, partitions)),
   )
-  const loops: Loop[] = [worker, wakeup, resending, positions, unanswered, new Forgetting(sql, log), watching]
+  const loops: Loop[] = [worker, wakeup, resending, positions, unanswered, keyRetention(sql, log), watching]
   if (pruning) loops.push(pruning)
   const { historyDays: days } = config
   if (days !== null) {

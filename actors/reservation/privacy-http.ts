@@ -1,18 +1,18 @@
 /** Exports and erases the data that the reservation service has about a customer. */
 import { z } from '@hono/zod-openapi'
 import type { App } from '../../platform/http/app.ts'
+import { eraseAll } from '../../platform/http/erase.ts'
 import { pagesOf, replyExport } from '../../platform/http/export.ts'
-import { Problem, problemResponses, Unavailable } from '../../platform/http/problem.ts'
+import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import type { Reads } from '../../platform/http/reads.ts'
 import { reply } from '../../platform/http/reply.ts'
 import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer } from '../../platform/http/schema.ts'
-import { TimeLimit } from '../../platform/http/time-limit.ts'
 import type { Audit } from '../../platform/identity/audit.ts'
 import { customerOf, ownOf } from '../../platform/identity/caller.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
-import { erasedMax, eraseSome, eraseStanding, openOf } from './erasure.ts'
+import { eraseSome, eraseStanding, openOf } from './erasure.ts'
 import * as examples from './examples.ts'
 import type { Reservation } from './reservation.ts'
 import { reservationSchema, toBody } from './resource.ts'
@@ -91,8 +91,6 @@ const eraseCustomer = createRoute({
 
 const pageMax = 500
 const dayMs = 86_400_000
-/** A batch may take as long. */
-const batchMs = 300
 
 export function mountPrivacy(options: PrivacyHttpOptions): void {
   const { app, sql, lists, activeMax, eventRetentionDays, now, erased, audit } = options
@@ -121,15 +119,11 @@ export function mountPrivacy(options: PrivacyHttpOptions): void {
       throw new Problem('still-active', { extensions: { reservations: open } })
     }
     await audit?.erased(c, 'eraseCustomer')
-    const limit = TimeLimit.of(c)
-    let reservations = 0
-    for (let count = erasedMax; count === erasedMax; ) {
-      if (limit.leftMs < batchMs)
-        throw new Unavailable('A part is erased. Send the request again for the rest.')
-      count = await eraseSome(sql, userid)
-      reservations += count
+    const reservations = await eraseAll(c, async () => {
+      const count = await eraseSome(sql, userid)
       if (count > 0) erased()
-    }
+      return count
+    })
     const blockKept = await eraseStanding(sql, userid)
     const eventsUntil = new Date(now().getTime() + eventRetentionDays * dayMs).toISOString()
     return reply(200, { reservations, blockKept, eventsUntil })

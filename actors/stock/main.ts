@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Line } from '../../platform/busy-lines.ts'
 import { History } from '../../platform/history.ts'
 import { placesToWait } from '../../platform/http/held.ts'
-import { Forgetting } from '../../platform/http/idempotency.ts'
+import { keyRetention } from '../../platform/http/idempotency.ts'
 import { Reads } from '../../platform/http/reads.ts'
 import { traceFacts } from '../../platform/http/trace.ts'
 import { mountOperators } from '../../platform/operators/operators-http.ts'
@@ -137,7 +137,7 @@ await runService('stock', async (given) => {
   const watching = parts.watchStores(worker, () =>
     watchBacklog(sql, pickupGraceMs, calendar.calendar, metrics),
   )
-  const loops: Loop[] = [worker, wakeup, clock, unclaimed, new Forgetting(sql, log), watching]
+  const loops: Loop[] = [worker, wakeup, clock, unclaimed, keyRetention(sql, log), watching]
   const { historyDays: days } = config
   if (days !== null)
     loops.push(new History({ days, page: (after, before) => forgetPage(sql, after, before), now, log }))

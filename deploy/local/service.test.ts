@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { root } from './root.ts'
 import { compileServices, runtimeCommand } from './service.ts'
 
-test('services with a filled compile cache find all their files in it, and load no compiler', async () => {
+test('a service finds all its files in a filled compile cache, and loads nothing for what is not configured', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bookreservation-test-'))
   try {
     const cache = { NODE_COMPILE_CACHE: join(dir, 'cache') }
@@ -18,7 +18,7 @@ test('services with a filled compile cache find all their files in it, and load 
     const { promise: output, resolve } = Promise.withResolvers<string>()
     execFile(
       command,
-      [...flags, join(root, 'actors/stock/main.ts')],
+      [...flags, join(root, 'actors/notifier/main.ts')],
       { env, maxBuffer: 50_000_000 },
       (_error, stdout, stderr) => resolve(stdout + stderr),
     )
@@ -26,6 +26,9 @@ test('services with a filled compile cache find all their files in it, and load 
     const found = lines.filter((line) => /retrieving transpile cache .*success$/.test(line))
     expect(found.length).toBeGreaterThan(20)
     expect(lines.filter((line) => line.includes('no transpile cache'))).toEqual([])
+    expect(lines.some((line) => /node_modules\/zod\//.test(line))).toBe(true)
+    const ofOptions = /node_modules\/(jose|nodemailer|@opentelemetry\/(?!api\/))/
+    expect(lines.filter((line) => ofOptions.test(line))).toEqual([])
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

@@ -6,12 +6,11 @@
  * nothing half done: the repeated request carries the same id.
  */
 import { createHash } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Sql } from '../../streams/postgres.ts'
-import { Pulse } from '../../streams/pulse.ts'
 import type { Log } from '../log.ts'
+import { Retention } from '../retention.ts'
 import { Problem } from './problem.ts'
 
 /** The `idempotency-key` of a route's `headers`. */
@@ -72,46 +71,20 @@ async function claim(
 
 /** How long a key is remembered. After that a repeated request is a new one. */
 const rememberedHours = 7 * 24
-const forgetEveryMs = 600_000
-/** The most keys that one statement deletes, so that none takes too long. */
-const forgottenMax = 5_000
 
-/** Deletes old keys at intervals. */
-export class Forgetting {
-  readonly pulse = new Pulse('forget-keys')
-  readonly #sql: Sql
-  readonly #log: Log
-
-  constructor(sql: Sql, log: Log) {
-    this.#sql = sql
-    this.#log = log
-  }
-
-  /** Runs until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const more = await this.#forget()
-      if (!more) await sleep(forgetEveryMs, undefined, { signal }).catch(() => {})
-    }
-  }
-
-  /** @returns whether there are more to delete at once. */
-  async #forget(): Promise<boolean> {
-    try {
-      const more = (await pruneKeys(this.#sql, rememberedHours)) === forgottenMax
-      this.pulse.beat(more ? 0 : forgetEveryMs)
-      return more
-    } catch (error) {
-      // A single failure is not worth an alarm, and the next attempt is far away.
-      this.pulse.beat(forgetEveryMs)
-      this.#log.warn({ err: error }, 'cannot delete old idempotency keys, will retry')
-      return false
-    }
-  }
-}
+/** Deletes old keys. */
+export const keyRetention = (sql: Sql, log: Pick<Log, 'warn'>) =>
+  new Retention({
+    name: 'forget-keys',
+    what: 'idempotency keys',
+    everyMs: 600_000,
+    batchMax: 5_000,
+    prune: (max) => pruneKeys(sql, rememberedHours, max),
+    log,
+  })
 
 /** Deletes at most `max` keys older than this. @returns how many. */
-export async function pruneKeys(sql: Sql, olderThanHours: number, max = forgottenMax): Promise<number> {
+export async function pruneKeys(sql: Sql, olderThanHours: number, max: number): Promise<number> {
   // now(), not clock_timestamp(): only a stable value can be searched in an index.
   const { count } = await sql`
     delete from idempotency where key in (

@@ -7,12 +7,11 @@
  *      them. While identity is off, nothing is.
  * AU3. Whoever else is shown data of a person is in it, by the name of that person, or `*` for a list of several.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from 'hono'
 import type { Sql } from '../../streams/postgres.ts'
-import { Pulse } from '../../streams/pulse.ts'
 import { addressOf, headerOf } from '../http/node.ts'
 import type { Log } from '../log.ts'
+import { Retention } from '../retention.ts'
 import { ownOf, whoOf } from './caller.ts'
 import { forwardedAddress } from './person-limits.ts'
 
@@ -78,47 +77,19 @@ export const auditRows = (sql: Sql, from: string, before: string, after: string)
   select id::text, at, authtype, authid, roles, address, action, subject, detail from audit
   where at >= ${from} and at < ${before} and id > ${after} order by audit.id limit ${auditPageMax}`
 
-const pruneEveryMs = 3_600_000
-const prunedMax = 5_000
-
 /** Deletes rows that are older than `AUDIT_DAYS`. */
-export class AuditPruning {
-  readonly pulse = new Pulse('prune-audit')
-  readonly #sql: Sql
-  readonly #days: number
-  readonly #log: Pick<Log, 'warn'>
-
-  constructor(sql: Sql, days: number, log: Pick<Log, 'warn'>) {
-    this.#sql = sql
-    this.#days = days
-    this.#log = log
-  }
-
-  /** Runs until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const more = await this.#prune()
-      if (!more) await sleep(pruneEveryMs, undefined, { signal }).catch(() => {})
-    }
-  }
-
-  /** @returns whether there is more to delete at once. */
-  async #prune(): Promise<boolean> {
-    try {
-      const more = (await pruneAudit(this.#sql, this.#days)) === prunedMax
-      this.pulse.beat(more ? 0 : pruneEveryMs)
-      return more
-    } catch (error) {
-      // A single failure is not worth an alarm, and the next attempt is far away.
-      this.pulse.beat(pruneEveryMs)
-      this.#log.warn({ err: error }, 'cannot delete old rows of the audit, will retry')
-      return false
-    }
-  }
-}
+export const auditRetention = (sql: Sql, days: number, log: Pick<Log, 'warn'>) =>
+  new Retention({
+    name: 'prune-audit',
+    what: 'rows of the audit',
+    everyMs: 3_600_000,
+    batchMax: 5_000,
+    prune: (max) => pruneAudit(sql, days, max),
+    log,
+  })
 
 /** @returns how many rows were deleted. */
-export async function pruneAudit(sql: Sql, olderThanDays: number, max = prunedMax): Promise<number> {
+export async function pruneAudit(sql: Sql, olderThanDays: number, max: number): Promise<number> {
   const { count } = await sql`
     delete from audit where id in (
       select id from audit where at < now() - make_interval(days => ${olderThanDays}) order by id limit ${max})`

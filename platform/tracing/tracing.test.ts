@@ -1,6 +1,5 @@
 /** One reservation, traced from its request to its notice, as a collector sees it. */
 import { randomBytes } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
 import * as conventions from '@opentelemetry/semantic-conventions/incubating'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import pkg from '../../package.json' with { type: 'json' }
@@ -192,15 +191,4 @@ test('no span names a customer', () => {
 test('every request followed the protocol', () => {
   expect(collector.faults).toEqual([])
   expect(collector.spans.length).toBeGreaterThan(20)
-})
-
-test('a service without a collector loads nothing of OpenTelemetry', async () => {
-  const importing = /from '@opentelemetry\/|from '.*\/(opentelemetry|exporter)\.ts'/
-  for (const folder of ['actors', 'platform', 'streams']) {
-    for (const path of await readdir(folder, { recursive: true })) {
-      if (!path.endsWith('.ts') || /(opentelemetry|exporter|\.test)\.ts$/.test(path)) continue
-      const text = await readFile(`${folder}/${path}`, 'utf8')
-      expect(importing.test(text), `${path} loads it at once`).toBe(false)
-    }
-  }
 })

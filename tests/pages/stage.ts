@@ -9,8 +9,8 @@ import { openBrowser } from '../../deploy/pages/browser.ts'
 import { ServiceProcess } from '../harness/service-process.ts'
 import { type System, startSystem } from '../harness/system.ts'
 
-/** Patience of the browser for an element or a page. */
-const patienceMs = 10_000
+/** Patience of the browser for an element or a page: less than that of a test, so that a failure names what it waited for. */
+const patienceMs = 25_000
 
 /** Of those who post alerts. */
 export const alertToken = 'a-token-of-the-pages'

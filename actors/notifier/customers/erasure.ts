@@ -4,10 +4,8 @@
  *
  * A batch is one statement, so an erasure may stop anywhere. When it is repeated, it finds what is left.
  */
+import { erasedMax } from '../../../platform/http/erase.ts'
 import type { Sql } from '../../../streams/postgres.ts'
-
-/** Rows per statement. */
-export const erasedMax = 1_000
 
 /** @returns whether there was a contact. */
 export async function eraseContact(sql: Sql, userid: string): Promise<boolean> {

@@ -1,13 +1,12 @@
 /** Exports and erases the data that the notifier has about a customer. */
 import { z } from '@hono/zod-openapi'
 import type { App } from '../../../platform/http/app.ts'
+import { eraseAll } from '../../../platform/http/erase.ts'
 import { pagesOf, replyExport } from '../../../platform/http/export.ts'
-import { Unavailable } from '../../../platform/http/problem.ts'
 import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
 import { createRoute } from '../../../platform/http/route.ts'
 import { jsonAnswer } from '../../../platform/http/schema.ts'
-import { TimeLimit } from '../../../platform/http/time-limit.ts'
 import type { Audit } from '../../../platform/identity/audit.ts'
 import { customerOf } from '../../../platform/identity/caller.ts'
 import type { Sql } from '../../../streams/postgres.ts'
@@ -18,7 +17,7 @@ import { listNotices, type NoticeRow } from '../operators/notices.ts'
 import { oneNoticeSchema, toAttempt, toNotice } from '../operators/notices-http.ts'
 import { readCustomer } from './customers.ts'
 import { customerSchema, toCustomer } from './customers-http.ts'
-import { eraseContact, erasedMax, eraseSomeNotices } from './erasure.ts'
+import { eraseContact, eraseSomeNotices } from './erasure.ts'
 
 export type PrivacyHttpOptions = {
   app: App
@@ -77,8 +76,6 @@ const eraseCustomer = createRoute({
 })
 
 const pageMax = 500
-/** A batch may take as long. */
-const batchMs = 300
 
 export function mountPrivacy({ app, sql, reads, audit }: PrivacyHttpOptions): void {
   app.addRoute(exportContact, async (c) => {
@@ -105,15 +102,8 @@ export function mountPrivacy({ app, sql, reads, audit }: PrivacyHttpOptions): vo
   app.addRoute(eraseCustomer, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
     await audit?.erased(c, 'eraseContact')
-    const limit = TimeLimit.of(c)
     const contact = await eraseContact(sql, userid)
-    let notices = 0
-    for (let count = erasedMax; count === erasedMax; ) {
-      if (limit.leftMs < batchMs)
-        throw new Unavailable('A part is erased. Send the request again for the rest.')
-      count = await eraseSomeNotices(sql, userid)
-      notices += count
-    }
+    const notices = await eraseAll(c, () => eraseSomeNotices(sql, userid))
     return reply(200, { contact, notices })
   })
 }
