@@ -113,7 +113,8 @@ const calls: Record<ServiceName, Record<string, Call>> = {
     'GET /books/{bookid}': { answers: everyone(200) },
     'POST /reservations': {
       answers: { owner: 201, 'stock-manager': 201, ...programs(201) },
-      json: () => ({ bookid: 'kept', userid: 'mina' }),
+      // What programs make, they see.
+      json: (caller) => ({ bookid: 'kept', userid: /^(service|program)$/.test(caller) ? 'jin' : 'mina' }),
     },
     'GET /reservations': {
       answers: { owner: 200, 'stock-manager': 200, operator: 200, ...programs(200) },

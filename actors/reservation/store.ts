@@ -168,16 +168,24 @@ export function list(
   sql: Sql,
   { userid, bookid, status, program, before, limit }: ReservationQuery,
 ): Promise<Reservation[]> {
+  const walked = userid || bookid ? undefined : program
   return sql<Reservation[]>`
-    select ${shown(sql)} ${userid ? sql`, ${positionIn(sql)}` : sql``} from reservation r
-      ${program === undefined ? sql`` : sql`join program_reservation using (reservationid)`}
-    where ${program === undefined ? sql`true` : sql`program = ${program}`}
+    select ${shown(sql)} ${userid ? sql`, ${positionIn(sql)}` : sql``}
+    from ${walked === undefined ? sql`reservation` : allOfProgram(sql, walked, before)} r
+    where true
       ${userid ? sql`and userid = ${userid}` : sql``}
       ${bookid ? sql`and bookid = ${bookid}` : sql``}
       ${status ? sql`and status = ${status}` : sql``}
       ${before ? sql`and reservationid < ${before}` : sql``}
-    order by reservationid desc limit ${limit}`
+      ${walked === undefined ? madeBy(sql, program) : sql``}
+    order by ${walked === undefined ? sql`reservationid` : sql`made`} desc limit ${limit}`
 }
+
+/** By its own table, one after the other: a plan of a join could read all reservations. */
+const allOfProgram = (sql: Sql, program: string, before: string | undefined): Fragment => sql`(
+  select reservationid as made from program_reservation
+  where program = ${program} ${before ? sql`and reservationid < ${before}` : sql``}
+) m cross join lateral (select * from reservation where reservationid = made offset 0)`
 
 /** Of a customer with a long history, only the newest are searched. */
 const searchedMax = 1_000

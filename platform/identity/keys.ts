@@ -14,7 +14,6 @@ import { readFile } from 'node:fs/promises'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
 import { readWithin } from '../http/answer.ts'
 import { Unavailable } from '../http/problem.ts'
-import type { Log } from '../log.ts'
 import type { KeyStore } from './key-store.ts'
 
 /** Leaves time for the answer: a dependency that is down is a 503 within 2 s. */
@@ -32,11 +31,13 @@ export type Keys = JWTVerifyGetKey & { read?(): Promise<void> }
 
 type Fetch = (url: string, options: RequestInit) => Promise<Response>
 
+export type KeysLog = { warn(facts: object, message: string): void }
+
 export type KeysOptions = {
   fetching?: Fetch
   /** Absent without a database. */
   store?: KeyStore | undefined
-  log?: Pick<Log, 'warn'> | undefined
+  log?: KeysLog | undefined
   now?(): number
 }
 

@@ -9,11 +9,10 @@ import { hash } from 'node:crypto'
 import { decodeJwt, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { Problem } from '../http/problem.ts'
-import type { Log } from '../log.ts'
 import { type ApiToken, findApiToken } from './api-tokens.ts'
 import { type Caller, type Role, roles } from './caller.ts'
 import type { KeyStore } from './key-store.ts'
-import { type Keys, keptMs, keysAt } from './keys.ts'
+import { type Keys, type KeysLog, keptMs, keysAt } from './keys.ts'
 
 export type Issuer = {
   /** Its `iss`. */
@@ -31,7 +30,7 @@ export type TokensOptions = {
   now?(): number
   /** Keeps the keys of issuers for the next process. */
   keyStore?: KeyStore | undefined
-  log?: Pick<Log, 'warn'> | undefined
+  log?: KeysLog | undefined
   keysOf?(issuer: Issuer): Keys
 }
 
