@@ -66,12 +66,13 @@ export async function pageOfError(visit: Visit, error: unknown, log: Log): Promi
 }
 
 async function down(visit: Visit): Promise<Html> {
-  const { words, path, c } = visit
+  const { words, c } = visit
+  const { pathname, search } = new URL(c.req.url)
   const again =
     c.req.method === 'GET'
-      ? html`<p><a role="button" href="${path}">${words.errors.again}</a></p>`
+      ? html`<p><a role="button" href="${pathname + search}">${words.errors.again}</a></p>`
       : html`<p>${words.errors.downForm}</p>
-<form method="post" action="${path}">${(await visit.fields()).map(
+<form method="post" action="${pathname + search}">${(await visit.fields()).map(
           ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
         )}<button>${words.errors.again}</button></form>`
   return html`<h1>${words.errors.down}</h1>${again}`

@@ -75,9 +75,8 @@ export class PageRoutes {
       const { who } = visit
       visit.site.login?.limit(visit.c)
       if (access === 'anyone') return await handler(visit, who!)
-      // After a form, the page from which it was sent is unknown.
-      const to = visit.c.req.method === 'GET' ? visit.path : '/'
       if (!who) {
+        const to = visit.path
         if (visit.hasLogin && isStream(visit)) return streamOver(visit)
         return visit.c.get('sessionOver') ? await sessionOver(visit, to) : visit.goTo(visit.entrance(to))
       }

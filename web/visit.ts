@@ -55,6 +55,12 @@ export function localUrl(path: string): URL {
     : new URL(here)
 }
 
+/** The browser names it (`Referrer-Policy`). Without it, the first page. */
+function pageOfForm({ req }: Context): URL {
+  const referer = URL.parse(req.header('referer') ?? '')
+  return localUrl(referer ? referer.pathname + referer.search : '/')
+}
+
 const yearS = 365 * 86_400
 
 /** Of a page whose content may name a person, or change at any time. */
@@ -96,8 +102,10 @@ export class Visit implements Frame {
     return `${this.hasLogin ? '/login' : '/as'}?to=${encodeURIComponent(to)}`
   }
 
+  /** Of the page. A form that was refused is answered with the page from which it was sent: links lead from there. */
   get path(): string {
-    const { pathname, search } = new URL(this.c.req.url)
+    const { method, url } = this.c.req
+    const { pathname, search } = method === 'POST' ? pageOfForm(this.c) : new URL(url)
     return pathname + search
   }
 

@@ -34,6 +34,11 @@ export function entered(stage: () => Stage): void {
       expect(await row.getByRole('spinbutton').getAttribute('aria-invalid')).toBe('true')
       expect(await row.textContent()).toContain('from 1 to 9,999')
       expect(await page.locator('[aria-invalid]').count()).toBe(1)
+      // Links of the answer lead to the page of the form.
+      const nav = page.getByRole('navigation', { name: 'Pages' })
+      expect(await nav.locator('[aria-current]').textContent()).toBe('Wanted')
+      await page.getByRole('link', { name: '한국어' }).click()
+      await page.getByRole('heading', { name: '구매 요청', level: 1 }).waitFor()
     })
 
     test('at a receipt, of which the number of copies is wrong', async () => {

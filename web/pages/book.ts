@@ -61,7 +61,7 @@ ${known ? rules(visit, known) : ''}`
     const submitted = await visit.form(keySchema)
     if (!submitted.ok) return visit.goTo(bookPath(bookid), 'again')
     const answer = await reservation.reserve({ bookid, userid }, submitted.values.key, waitS)
-    // The form was sent before, by another person, or by one who has erased their data since.
+    // The form was sent before: by another person, or by this customer, whose data was erased since.
     if (!answer.ok || answer.body.userid !== userid) return visit.goTo(bookPath(bookid), 'again')
     return visit.goTo(reservationPath(answer.body.reservationid))
   })
@@ -97,7 +97,7 @@ const existing = ({ words }: Visit, own: Reservation[]): Html | '' =>
 type Offer = {
   bookid: string
   chance: Chance | { type: 'unknown' }
-  /** What the page shows of the person's own reservations: in two tabs, its forms make one. */
+  /** The customer's newest reservation, as the page shows it: forms in two tabs make one reservation. */
   seen: unknown[]
 }
 

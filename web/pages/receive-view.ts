@@ -38,7 +38,7 @@ export type Answer =
   | { type: 'order'; purchase: Purchase; stock: Stock | undefined; given?: Given; faults?: string[] }
   | { type: 'new'; given: Given; faults: string[] }
 
-/** What was entered. */
+/** The texts that the person entered. */
 type Given = Record<string, string>
 
 /** @param said the result in a sentence, for the eyes and for screen readers. */
