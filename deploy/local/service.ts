@@ -79,7 +79,8 @@ export function launch({ runtime, service, settings, tree = root, moreFlags = []
   return { command, args: [...flags, ...moreFlags, mainOf(service, tree)], cwd: tree, env }
 }
 
-const mainOf = (service: ProcessName, tree = root) =>
+/** The script of a service. */
+export const mainOf = (service: ProcessName, tree = root): string =>
   join(tree, service === 'web' ? 'web' : `actors/${service}`, 'main.ts')
 
 /**

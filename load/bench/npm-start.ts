@@ -4,17 +4,17 @@ import { notifierSettings } from '../../actors/notifier/config.ts'
 import { listProcesses } from '../../deploy/local/processes/kill-tree.ts'
 import { commandLine } from '../../deploy/local/processes/orphan.ts'
 import { root } from '../../deploy/local/root.ts'
-import { type Runtime, runtimeCommand } from '../../deploy/local/service.ts'
+import { mainOf, type Runtime, runtimeCommand } from '../../deploy/local/service.ts'
 import { toSettings } from '../../deploy/local/settings.ts'
-import { readEnv, type ServiceName } from '../../platform/config.ts'
+import { type ProcessName, readEnv } from '../../platform/config.ts'
 import { isReady, type MeasuredProcess, startLogged } from './process.ts'
 import { usageOf, usageOfOne } from './usage.ts'
 
-export type Ports = Record<ServiceName, { port: number; opsPort: number }>
+export type Ports = Record<ProcessName, { port: number; opsPort: number }>
 
 export type NpmStartOptions = {
   name: string
-  services: readonly ServiceName[]
+  services: readonly ProcessName[]
   ports: Ports
   runtime: Runtime
   /** Settings that differ from those of `npm start`, besides services, ports and runtime. */
@@ -27,7 +27,7 @@ export type NpmStartOptions = {
 export type NpmStart = {
   /** The process of `npm start`, which runs the services and prints their log lines. */
   starter: MeasuredProcess
-  services: (MeasuredProcess & { name: ServiceName })[]
+  services: (MeasuredProcess & { name: ProcessName })[]
   /** Stops it with all its services. */
   stop(): Promise<void>
 }
@@ -43,7 +43,7 @@ export async function npmStart(options: NpmStartOptions): Promise<NpmStart> {
     env: { ...settings, RUNTIME: runtime, SERVICES: services.join(','), HOST: undefined, ...portsOf(ports) },
     ready: async () => (await Promise.all(services.map((it) => isReady(ports[it].port)))).every(Boolean),
   })
-  const measured = (name: ServiceName, pid: number) => {
+  const measured = (name: ProcessName, pid: number) => {
     const usage = () => {
       check()
       try {
@@ -60,9 +60,7 @@ export async function npmStart(options: NpmStartOptions): Promise<NpmStart> {
   }
   return {
     starter: { name: 'starter', port: 0, usage, stop },
-    services: await Promise.all(
-      services.map(async (it) => measured(it, await childOf(pid, `actors/${it}/main.ts`))),
-    ),
+    services: await Promise.all(services.map(async (it) => measured(it, await childOf(pid, mainOf(it, ''))))),
     stop,
   }
 }

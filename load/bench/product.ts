@@ -1,7 +1,7 @@
 /** The product under measurement: `npm start` as users run it, with its own database and key prefix. */
 import { join } from 'node:path'
 import { freePorts } from '../../deploy/local/processes/free-port.ts'
-import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import { type ProcessName, processNames, type ServiceName } from '../../platform/config.ts'
 import { type NpmStart, npmStart, type Ports } from './npm-start.ts'
 import type { MeasuredProcess } from './process.ts'
 import { call, copiesPerBook, createDatabase, eachOf, type Surroundings, type Target } from './target.ts'
@@ -44,7 +44,7 @@ export async function startProduct(
   const ports = await takePorts()
   const starts = new Map<string, NpmStart>()
   const processes: MeasuredProcess[] = []
-  const start = async (key: string, services: readonly ServiceName[], on: Ports) => {
+  const start = async (key: string, services: readonly ProcessName[], on: Ports) => {
     const logFile = join(logDir, `${name}${key}.log`)
     starts.set(
       key,
@@ -71,7 +71,7 @@ export async function startProduct(
     await Promise.all(numbers.map(async (it) => start(`-${it}`, ['stock'], await takePorts())))
   }
   try {
-    await start('', serviceNames, ports)
+    await start('', processNames, ports)
     await startOthers()
   } catch (error) {
     await stop()
@@ -83,7 +83,7 @@ export async function startProduct(
     opsUrls: addressesOf(ports, 'opsPort'),
     stopStock: async () => {
       await stop()
-      await start('', ['reservation', 'notifier'], ports)
+      await start('', ['reservation', 'notifier', 'web'], ports)
     },
     startStock: async () => {
       await Promise.all([start(firstStock, ['stock'], ports), startOthers()])
@@ -100,12 +100,9 @@ export async function startProduct(
 const profiled = (dir: string) => `--cpu-prof --cpu-prof-dir=${dir} --cpu-prof-name=\${pid}.cpuprofile`
 
 async function takePorts(): Promise<Ports> {
-  const [reservation, stock, notifier, ...ops] = await freePorts(6)
-  return {
-    reservation: { port: reservation!, opsPort: ops[0]! },
-    stock: { port: stock!, opsPort: ops[1]! },
-    notifier: { port: notifier!, opsPort: ops[2]! },
-  }
+  const ports = await freePorts(2 * processNames.length)
+  const its = processNames.map((name, i) => [name, { port: ports[2 * i]!, opsPort: ports[2 * i + 1]! }])
+  return Object.fromEntries(its) as Ports
 }
 
 function addressesOf(ports: Ports, which: 'port' | 'opsPort'): Record<ServiceName, string> {

@@ -6,6 +6,7 @@ import { listProcesses } from '../../deploy/local/processes/kill-tree.ts'
 import { commandLine } from '../../deploy/local/processes/orphan.ts'
 import { root } from '../../deploy/local/root.ts'
 import { launch } from '../../deploy/local/service.ts'
+import { processNames } from '../../platform/config.ts'
 import { audit } from './audit.ts'
 import { batchesOf } from './batches.ts'
 import { weigh } from './bytes.ts'
@@ -31,11 +32,11 @@ describe.sequential('a product', () => {
   const name = `product-${process.pid}`
   let product: Product
 
-  test('runs with the flags and the starter of npm start', async () => {
+  test('runs all processes of npm start, with its flags and its starter', async () => {
     product = await startProduct(around, name, { stockWorkers: 2 })
     products.push(product)
     const names = product.processes.map((it) => it.name)
-    expect(names).toEqual(['starter', 'reservation', 'stock', 'notifier', 'starter-2', 'stock-2'])
+    expect(names).toEqual(['starter', ...processNames, 'starter-2', 'stock-2'])
     const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
     expect(scripts.start).toMatch(/ deploy\/local\/start\.ts$/)
     const commands = await Promise.all(listProcesses().map(({ pid }) => commandLine(pid)))

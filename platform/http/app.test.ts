@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import postgres from 'postgres'
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { createLog } from '../log.ts'
 import { createApp } from './app.ts'
 import { mountDocs } from './docs.ts'
@@ -169,6 +170,18 @@ test('a body is read whole, whether it comes with its headers or in pieces', asy
   expect(await statusOf(headers, text.slice(0, 5), text.slice(5))).toBe('201')
   expect(await statusOf(headers, '', text)).toBe('201')
   expect(bench.made).toEqual([good, good, good])
+})
+
+test('a body that comes with its headers is taken from the buffer of Node, one in pieces is streamed', async () => {
+  const received: IncomingMessage[] = []
+  const note = (message: unknown) => received.push((message as { request: IncomingMessage }).request)
+  subscribe('http.server.request.start', note)
+  onTestFinished(() => void unsubscribe('http.server.request.start', note))
+  const text = JSON.stringify(good)
+  const headers = ['content-type: application/json', `content-length: ${text.length}`]
+  await statusOf(headers, text)
+  await statusOf(headers, '', text)
+  expect(received.map((it) => it.readableFlowing)).toEqual([null, true])
 })
 
 test('a body with two content types is refused', async () => {

@@ -140,8 +140,6 @@ class Exchange {
     const { admit, validate, handler } = this.#route
     let response: Response
     try {
-      // Lets Node parse the rest of the packet that brought the head.
-      await undefined
       const admitting = admit?.(this.#c)
       if (admitting) await admitting
       const validating = validate?.(this.#c)

@@ -1,4 +1,5 @@
 /** Validates a request against its route's schemas: input is parsed once, here, and trusted afterwards. */
+import { setImmediate as pendingReads } from 'node:timers/promises'
 import type { RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { z } from 'zod'
@@ -31,9 +32,7 @@ export function validatorOf(request: RouteConfig['request']): Validate | undefin
       return
     }
     refuseTypes(c)
-    const received = receivedBody(c)
-    if (!received) return readBytes(c).then((bytes) => checkJson(c, json, bytes, faults))
-    checkJson(c, json, received, faults)
+    return bodyOf(c).then((bytes) => checkJson(c, json, bytes, faults))
   }
 }
 
@@ -135,6 +134,21 @@ const largeBodies = new Places({
   max: largeBodiesMax,
   refusal: 'Too many large request bodies at the moment.',
 })
+
+async function bodyOf(c: Context): Promise<Uint8Array | ArrayBuffer> {
+  if (incomingOf(c)) await receiving()
+  return receivedBody(c) ?? (await readBytes(c))
+}
+
+/** Node calls us when it has parsed the headers. It parses the rest of what it has received before this ends. */
+function receiving(): Promise<void> {
+  received ??= pendingReads().then(() => {
+    received = undefined
+  })
+  return received
+}
+/** Shared by all requests of a moment. */
+let received: Promise<void> | undefined
 
 /** @returns a small body that arrived together with its headers, as most do: Node has it buffered already. */
 function receivedBody(c: Context): Uint8Array | undefined {
