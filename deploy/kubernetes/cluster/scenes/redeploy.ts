@@ -38,7 +38,7 @@ export const redeploy: Scene = {
 /** Rows for their requests, and for what became of their reservations. */
 async function whileCustomersAsk(stage: Stage, act: () => Promise<void>): Promise<void> {
   const before = await stage.reservations()
-  const leave = await stage.customers(await stage.stockBooks(), 2)
+  const leave = await stage.customers(2)
   await act()
   const tally = await leave()
   stage.checkTally(tally, least)
