@@ -46,10 +46,10 @@ async function receive({ at: { stock }, books }: Crowd): Promise<void> {
 async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal): Promise<Tally> {
   const tally: Tally = { asked: 0, failed: 0, accepted: 0, failures: [] }
   const since = performance.now()
+  const time = () => `${((performance.now() - since) / 1000).toFixed(1)} s`
   const fail = (what: string, times = 1) => {
     tally.failed += times
-    if (tally.failures.length < failuresShown)
-      tally.failures.push(`${((performance.now() - since) / 1000).toFixed(1)} s ${what}`)
+    if (tally.failures.length < failuresShown) tally.failures.push(`${time()} ${what}`)
   }
   const book = (count: number) => books[count % books.length]!
   const get = ({ host }: Address, path: string) => `GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`
@@ -84,7 +84,7 @@ async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal):
       wanted: ({ status, body }) => {
         const ok = accept(kind, status)
         if (!ok && tally.failures.length < failuresShown)
-          tally.failures.push(`${what}: ${status} ${body.slice(0, 120)}`)
+          tally.failures.push(`${time()} ${what}, kept alive: ${status} ${body.slice(0, 400)}`)
         return ok
       },
     })
@@ -105,7 +105,7 @@ async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal):
           limit,
         ])
         connection.close()
-        if (!accept(kind, status)) fail(`${what}, fresh: ${status} ${body.slice(0, 120)}`)
+        if (!accept(kind, status)) fail(`${what}, fresh: ${status} ${body.slice(0, 400)}`)
       } catch (error) {
         fail(`${what}, fresh: ${(error as Error).message}`)
       }
