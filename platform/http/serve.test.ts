@@ -17,7 +17,14 @@ test('S2: a request in flight finishes, and no more are accepted', async () => {
   const asked = fetch(url)
   await began.promise
   const closed = listener.close(10_000)
-  await expect(fetch(url)).rejects.toThrow()
+  const accepts = async () => {
+    const socket = connect(listener.port, host)
+    return await once(socket, 'connect').then(
+      () => Boolean(socket.destroy()),
+      () => false,
+    )
+  }
+  await expect.poll(accepts).toBe(false)
   answer.resolve(new Response('done'))
   expect(await (await asked).text()).toBe('done')
   await closed
@@ -56,6 +63,30 @@ test('once stopping, responses ask the client to close', async () => {
   stopping.abort()
   expect((await fetch(url)).headers.get('connection')).toBe('close')
   await listener.close(1_000)
+})
+
+test('once stopping, so do responses to requests from before', async () => {
+  const stopping = new AbortController()
+  const fetchApp = () => {
+    stopping.abort()
+    return new Response('ok')
+  }
+  const listener = await serve({ fetch: fetchApp }, { host, port: 0, signal: stopping.signal })
+  expect((await fetch(`http://${host}:${listener.port}`)).headers.get('connection')).toBe('close')
+  await listener.close(1_000)
+})
+
+test('a request that has arrived and was not read yet is answered', async () => {
+  const listener = await serve({ fetch: () => new Response('ok') }, { host, port: 0 })
+  const socket = connect(listener.port, host)
+  const request = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n'
+  socket.write(request)
+  await once(socket, 'data')
+  socket.write(request)
+  const closed = listener.close(10_000)
+  const [answer] = await once(socket, 'data')
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 200 /)
+  await closed
 })
 
 test('idle connections make room for new ones, and none with a request is closed', async () => {

@@ -2,7 +2,7 @@
  * The server of an app, on Node or Deno. Both answer the same requests in the same way. Only `stdout.ts` also
  * distinguishes the two runtimes.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { Problem } from './problem.ts'
 import { checkTarget, isProbe, pathOf, probe } from './target.ts'
@@ -76,6 +76,7 @@ async function serveOnNode(
     keepAliveTimeout: keepAliveMs,
     // Deno does not distinguish HTTP/1.0, which needs no Host, from 1.1.
     requireHostHeader: false,
+    ServerResponse: departing(signal),
   }
   const server = createServer(limits, (incoming, outgoing) => {
     if (isProbe(incoming.method, incoming.url!))
@@ -93,25 +94,32 @@ async function serveOnNode(
   server.once('error', reject).listen(port, host, resolve)
   await listening.catch((cause) => fail(port, setting, cause))
   server.off('error', reject)
-  const stopping = () =>
-    server.prependListener('request', (_request, response) => {
-      response.shouldKeepAlive = false
-    })
-  signal?.addEventListener('abort', stopping, { once: true })
   const address = server.address()
   return {
     port: typeof address === 'object' && address ? address.port : port,
     async close(graceMs) {
       const { promise: closed, resolve: done } = Promise.withResolvers<void>()
-      server.close(() => done())
+      // Timers fire before requests are read. A connection is idle only if nothing has arrived, however late this process is.
+      const afterReading = (act: () => void) => setImmediate(() => setImmediate(act))
+      afterReading(() => server.close(() => done()))
       // Connections that were busy at `close` become idle once they have answered.
-      const sweep = setInterval(() => server.closeIdleConnections(), 20)
+      const sweep = setInterval(() => afterReading(() => server.closeIdleConnections()), 20)
       const cut = setTimeout(() => server.closeAllConnections(), graceMs)
       await closed
       clearInterval(sweep)
       clearTimeout(cut)
     },
   }
+}
+
+/** Answers carry `Connection: close` once the signal is aborted, also those to requests from before. */
+function departing(signal: AbortSignal | undefined): typeof ServerResponse {
+  return class extends ServerResponse {
+    override writeHead(status: number, ...others: unknown[]): this {
+      if (signal?.aborted) this.shouldKeepAlive = false
+      return super.writeHead(status, ...(others as []))
+    }
+  } as typeof ServerResponse
 }
 
 /** Also reduces the target to a path and fixes the host, so that every request has a valid URL. */

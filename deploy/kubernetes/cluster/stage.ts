@@ -1,5 +1,6 @@
 /** All scenes share a stage: the cluster with the system in it, callers at their places, and the table of results. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import type { Answer, Call } from './callers/call.ts'
 import type { Address, Addresses, Crowd, Tally } from './callers/customers.ts'
 import { callerImage } from './images.ts'
@@ -25,6 +26,8 @@ export type Extras = {
 export type Row = { scene: string; what: string; measured: string; wanted: string; holds: boolean }
 
 export const namespace = 'bookreservation'
+/** What customers reserve. */
+export const books = Array.from({ length: 40 }, (_, i) => `shelf-${i}`)
 const ports = { reservation: 8081, stock: 8082, web: 8080 }
 
 export class Stage {
@@ -119,16 +122,11 @@ export class Stage {
     }
   }
 
-  /** Forty books with more copies than any scene takes. */
-  async stockBooks(): Promise<string[]> {
-    const books = Array.from({ length: 40 }, (_, i) => `shelf-${i}`)
-    for (const bookid of books)
-      await this.call('ingress', 'stock', '/stocks', { body: { bookid, qty: 1_000_000, title: bookid } })
-    return books
-  }
-
-  /** Customers who come through the ingress controller. @returns a function that sends them home, and returns their tally. */
-  async customers(books: string[], clients = 1): Promise<() => Promise<Tally>> {
+  /**
+   * Customers who come through the ingress controller. @returns a function that sends them home, and returns their tally.
+   * @param clients per kind of request.
+   */
+  async customers(clients = 1): Promise<() => Promise<Tally>> {
     const at = {
       reservation: await this.addressOf('reservation'),
       stock: await this.addressOf('stock'),
@@ -142,11 +140,12 @@ export class Stage {
       out += chunk
     })
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+    await Promise.race([once(child.stdout, 'data'), ended])
     return async () => {
       child.stdin.end()
       const code = await ended
       if (code !== 0) throw new Error(`The customers ended with ${code}`)
-      return JSON.parse(out) as Tally
+      return JSON.parse(out.split('\n')[1]!) as Tally
     }
   }
 

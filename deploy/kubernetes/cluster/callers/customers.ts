@@ -1,6 +1,6 @@
 /**
  * Requests without a pause, on kept-alive connections and on fresh ones, until standard input ends: `customers.ts JSON`. It runs in
- * a pod, and prints a `Tally` as JSON.
+ * a pod. It receives copies of its books first, prints that it is ready, and at the end a `Tally` as JSON.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { postRequest, runClosedLoop } from '../../../../load/bench/closed-loop.ts'
@@ -32,13 +32,24 @@ const answerMs = 15_000
 const longMs = 24 * 3600 * 1000
 const failuresShown = 20
 
+/** More than anybody takes. */
+async function receive({ at: { stock }, books }: Crowd): Promise<void> {
+  const connection = await HttpConnection.open(stock.host, stock.port)
+  for (const bookid of books) {
+    const receipt = { bookid, qty: 1_000_000, title: bookid }
+    const { status } = await connection.exchange(postRequest(stock.host, '/stocks', receipt, {}))
+    if (status !== 201) throw new Error(`The receipt of ${bookid} was answered ${status}`)
+  }
+  connection.close()
+}
+
 async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal): Promise<Tally> {
   const tally: Tally = { asked: 0, failed: 0, accepted: 0, failures: [] }
   const since = performance.now()
+  const time = () => `${((performance.now() - since) / 1000).toFixed(1)} s`
   const fail = (what: string, times = 1) => {
     tally.failed += times
-    if (tally.failures.length < failuresShown)
-      tally.failures.push(`${((performance.now() - since) / 1000).toFixed(1)} s ${what}`)
+    if (tally.failures.length < failuresShown) tally.failures.push(`${time()} ${what}`)
   }
   const book = (count: number) => books[count % books.length]!
   const get = ({ host }: Address, path: string) => `GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`
@@ -73,7 +84,7 @@ async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal):
       wanted: ({ status, body }) => {
         const ok = accept(kind, status)
         if (!ok && tally.failures.length < failuresShown)
-          tally.failures.push(`${what}: ${status} ${body.slice(0, 120)}`)
+          tally.failures.push(`${time()} ${what}, kept alive: ${status} ${body.slice(0, 400)}`)
         return ok
       },
     })
@@ -94,7 +105,7 @@ async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal):
           limit,
         ])
         connection.close()
-        if (!accept(kind, status)) fail(`${what}, fresh: ${status} ${body.slice(0, 120)}`)
+        if (!accept(kind, status)) fail(`${what}, fresh: ${status} ${body.slice(0, 400)}`)
       } catch (error) {
         fail(`${what}, fresh: ${(error as Error).message}`)
       }
@@ -110,6 +121,9 @@ async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal):
 if (import.meta.main) {
   const leaving = new AbortController()
   process.stdin.resume().once('end', () => leaving.abort())
-  console.log(JSON.stringify(await crowd(JSON.parse(process.argv[2]!), leaving.signal)))
+  const asked = JSON.parse(process.argv[2]!) as Crowd
+  await receive(asked)
+  console.log('ready')
+  console.log(JSON.stringify(await crowd(asked, leaving.signal)))
   process.exit()
 }

@@ -17,8 +17,7 @@ export const healing: Scene = {
   name: 'healing',
   heading: 'Auto-healing',
   async play(stage) {
-    const books = await stage.stockBooks()
-    const leave = await stage.customers(books)
+    const leave = await stage.customers()
     const { livenessProbe: live } = mainOf(await stage.json<Manifest>('deployment', 'stock'))
     const noticed = live.failureThreshold * live.periodSeconds + live.timeoutSeconds
     const limit = noticed + live.terminationGracePeriodSeconds + startSeconds

@@ -1,6 +1,6 @@
 /** Callers say who they are: a program with a token and a role is let in, others are refused. The last scene, because identity stays on. */
 import { createHash } from 'node:crypto'
-import type { Scene, Stage } from '../stage.ts'
+import { books, type Scene, type Stage } from '../stage.ts'
 import { upgrade } from './upgrade.ts'
 
 const token = 'the-token-of-the-desk-on-the-cluster'
@@ -10,7 +10,6 @@ export const identity: Scene = {
   name: 'identity',
   heading: 'Identity',
   async play(stage) {
-    await stage.stockBooks()
     const since = performance.now()
     const envFrom = '/spec/template/spec/containers/0/envFrom/-'
     await upgrade(stage, {
@@ -36,7 +35,7 @@ export const identity: Scene = {
 }
 
 async function reserve(stage: Stage, token?: string): Promise<number> {
-  const body = { bookid: 'shelf-0', userid: 'anyone' }
+  const body = { bookid: books[0], userid: 'anyone' }
   const headers = token ? { authorization: `Bearer ${token}` } : undefined
   const { status } = await stage.call('ingress', 'reservation', '/reservations', { body, headers })
   return status

@@ -30,7 +30,6 @@ export const keda: Scene = {
   needs: 'keda',
   async play(stage) {
     const { cluster } = stage
-    const books = await stage.stockBooks()
     await installKeda(stage)
     await letKedaIntoRedis(stage)
     await stage.kubectl('delete', 'hpa', 'notifier', '--ignore-not-found')
@@ -43,7 +42,7 @@ export const keda: Scene = {
       })
       await redis(stage, 'acl', 'setuser', 'notifier', 'off')
       await redis(stage, 'client', 'kill', 'user', 'notifier')
-      const leave = await stage.customers(books)
+      const leave = await stage.customers()
       await delay(lagSeconds * 1_000)
       await leave()
       const lag = await lagOf(stage)

@@ -62,7 +62,7 @@ export const monitoring: Scene = {
     stage.took('it is in the log of the notifier', since, 180)
     const sent = await cluster.eventually('the text message', async () => {
       const log = await cluster.kubectl('-n', 'sms-provider', 'logs', 'provider')
-      const found = log.split('\n').find((line) => line.includes('stock'))
+      const found = log.split('\n').find((line) => line.includes('ServiceAbsent'))
       if (!found) throw new Error('not yet')
       return JSON.parse(found) as { to: string; text: string }
     })

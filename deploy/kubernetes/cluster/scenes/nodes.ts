@@ -1,6 +1,6 @@
 /** A node is drained, and then the same node is lost: process 1 is killed, as if its power was cut. */
 
-import type { Scene, Stage } from '../stage.ts'
+import { books, type Scene, type Stage } from '../stage.ts'
 import { deployments } from './deployment.ts'
 
 /** `node-monitor-grace-period` of the controllers, after which calls to its pods end. */
@@ -13,8 +13,7 @@ export const nodes: Scene = {
   async play(stage) {
     const { cluster } = stage
     const [, lost] = cluster.nodes
-    const books = await stage.stockBooks()
-    const leave = await stage.customers(books)
+    const leave = await stage.customers()
     const drained = performance.now()
     await cluster.kubectl('drain', lost.name, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=4m')
     stage.took('drained', drained, 90)

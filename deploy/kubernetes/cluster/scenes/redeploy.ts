@@ -25,9 +25,10 @@ export const redeploy: Scene = {
       stage.took('a new version, with a migration', upgraded, 180)
       await checkVersion(stage, 'next')
       const undone = performance.now()
-      for (const name of deployments) await stage.kubectl('rollout', 'undo', `deployment/${name}`)
-      for (const name of deployments)
+      for (const name of deployments) {
+        await stage.kubectl('rollout', 'undo', `deployment/${name}`)
         await stage.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=4m')
+      }
       stage.took('the old version again, after that migration', undone, 180)
       await checkVersion(stage, 'dev')
     })
@@ -38,7 +39,7 @@ export const redeploy: Scene = {
 /** Rows for their requests, and for what became of their reservations. */
 async function whileCustomersAsk(stage: Stage, act: () => Promise<void>): Promise<void> {
   const before = await stage.reservations()
-  const leave = await stage.customers(await stage.stockBooks(), 2)
+  const leave = await stage.customers(2)
   await act()
   const tally = await leave()
   stage.checkTally(tally, least)
@@ -57,14 +58,14 @@ async function whileCustomersAsk(stage: Stage, act: () => Promise<void>): Promis
   )
 }
 
-/** A row for the images that the pods of the four Deployments run. */
+type Pod = { metadata: { deletionTimestamp?: string }; spec: { containers: { image: string }[] } }
+
+/** A row for the images of the pods of the four Deployments, without those that are about to go. */
 async function checkVersion(stage: Stage, tag: string): Promise<void> {
   const names = `app.kubernetes.io/name in (${deployments.join()})`
-  const images = '{range .items[*]}{.spec.containers[0].image}{"\\n"}{end}'
-  const running = ['--field-selector=status.phase=Running', '-o', `jsonpath=${images}`]
-  const tags = (await stage.kubectl('get', 'pods', '-l', names, ...running))
-    .split('\n')
-    .map((image) => image.split(':').at(-1))
+  const { items } = await stage.json<{ items: Pod[] }>('pods', '-l', names)
+  const staying = items.filter(({ metadata }) => !metadata.deletionTimestamp)
+  const tags = staying.map(({ spec }) => spec.containers[0]!.image.split(':').at(-1))
   const found = [...new Set(tags)].join(', ')
   stage.check('version of every pod', found, tag, found === tag)
 }

@@ -8,7 +8,7 @@ export const rotation: Scene = {
   name: 'rotation',
   heading: 'ConfigMap and Secret',
   async play(stage) {
-    const leave = await stage.customers(await stage.stockBooks())
+    const leave = await stage.customers()
     const since = performance.now()
     await upgrade(stage, {
       configMapGenerator: [{ name: 'settings', behavior: 'merge', literals: ['LOG_LEVEL=info'] }],
