@@ -2,21 +2,13 @@
 import { eventsPerBatchMax } from '../../streams/event-batch.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { BookRules, StockEvent } from '../messages.ts'
+import type { Book } from './book.ts'
 import { onOrder } from './store.ts'
 
-export type StockRow = {
-  bookid: string
-  title: string
-  author: string
-  isbn: string
-  available: number
-  held: number
-  out: number
-  waiting: number
-  on_order: number
-  rules: BookRules | null
-  version: number
-}
+export type StockRow = Pick<
+  Book,
+  'bookid' | 'title' | 'author' | 'isbn' | 'available' | 'held' | 'out' | 'waiting' | 'rules' | 'version'
+> & { on_order: number }
 
 const shown = (sql: Sql) =>
   sql`bookid, title, author, isbn, available, held, out, waiting, ${onOrder(sql)} as on_order, rules, version`

@@ -306,6 +306,7 @@ test('with --identity people log in at a provider, and callers need tokens, whic
     DATABASE_URL: inject('postgresUrl'),
     REDIS_URL: inject('redisUrl'),
     REDIS_PREFIX: 'identity-test',
+    SERVICES: 'reservation,stock,web',
     DATA_DIR: join(dir, 'identity'),
   }
   const { child } = await start(env, ['--identity'])
@@ -399,6 +400,7 @@ test('the servers of the environment are used, and without its proxy', async () 
     DATABASE_URL: inject('postgresUrl'),
     REDIS_URL: inject('redisUrl'),
     REDIS_PREFIX: 'start-test',
+    SERVICES: 'stock',
     NODE_USE_ENV_PROXY: '1',
     HTTP_PROXY: 'http://127.0.0.1:9',
     http_proxy: 'http://127.0.0.1:9',

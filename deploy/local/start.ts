@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import type { ProcessName } from '../../platform/config.ts'
 import { migrate } from '../ops/migrate.ts'
 import { urlOf } from './address.ts'
-import { localLogin, openIssuer } from './identity/key.ts'
 import { type LocalProvider, startProvider } from './identity/start-provider.ts'
 import { type Output, openOutput } from './output.ts'
 import { killAll } from './processes/child.ts'
@@ -49,10 +48,11 @@ async function main(): Promise<void> {
   try {
     const identity = process.argv.includes('--identity')
     const provider = identity && !process.env.OIDC_ISSUER?.trim()
+    const keys = identity && (await import('./identity/key.ts'))
     const env = {
       ...process.env,
-      ...(identity && (await openIssuer(dataDirOf(process.env)))),
-      ...(provider && localLogin()),
+      ...(keys && (await keys.openIssuer(dataDirOf(process.env)))),
+      ...(keys && provider && keys.localLogin()),
     }
     const settings = toSettings(env)
     const watch = process.argv.includes('--watch')

@@ -29,6 +29,8 @@ const problemSchema = {
 }
 
 export class Contract {
+  /** By their text: validators are compiled once for all systems. */
+  static readonly #known = new Map<string, Contract>()
   readonly document: OpenApi
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true })
   readonly #validators = new Map<string, ValidateFunction>()
@@ -46,7 +48,10 @@ export class Contract {
   static async read(url: string): Promise<Contract> {
     const response = await fetch(`${url}/openapi.json`)
     if (!response.ok) throw new Error(`Cannot read ${url}/openapi.json: it answers ${response.status}`)
-    return new Contract((await response.json()) as OpenApi)
+    const text = await response.text()
+    const known = Contract.#known.get(text) ?? new Contract(JSON.parse(text) as OpenApi)
+    Contract.#known.set(text, known)
+    return known
   }
 
   /** @throws when the response is not documented for that method and path. */

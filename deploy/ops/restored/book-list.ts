@@ -2,22 +2,13 @@
  * Makes the book list, and the titles that notices name, equal to stock. Events that the list has not read yet then change nothing, and events that were pruned
  * since its backup are made up for.
  */
+import type { StockRow } from '../../../actors/stock/queries.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { rows } from '../../../streams/rows.ts'
 import type { Databases } from './installation.ts'
 import { pageMax, pages } from './pages.ts'
 
-type Book = {
-  bookid: string
-  title: string
-  author: string
-  isbn: string
-  available: number
-  held: number
-  out: number
-  waiting: number
-  version: number
-}
+type Book = Omit<StockRow, 'on_order' | 'rules'>
 
 /** @returns the number of books that were corrected, added or removed. */
 export async function correctBookList({ stock, reservation, notifier }: Databases): Promise<number> {

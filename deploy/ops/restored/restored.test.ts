@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { serviceNames } from '../../../platform/config.ts'
+import { type ServiceName, serviceNames } from '../../../platform/config.ts'
 import { eventually, inParallel, range } from '../../../tests/doubles/eventually.ts'
 import {
   everyBook,
@@ -12,12 +12,25 @@ import {
 import { audit } from '../../../tests/harness/audit.ts'
 import { Backup } from '../../../tests/harness/backup.ts'
 import { openDatabase } from '../../../tests/harness/database.ts'
-import { startOwnSystem } from '../../../tests/harness/system.ts'
+import { type System, startOwnSystem } from '../../../tests/harness/system.ts'
 import { reconcileHolds } from './holds.ts'
 
 import { partitions, printed, readers, runRestored, startOf, stopAll } from './testing.ts'
 
-test('commands that stock had not read are undone together with their reservations', async (context) => {
+/** Resolves once the processes that run report what to run. */
+const reportCommand = (system: System, ...services: ServiceName[]) =>
+  Promise.all(
+    services.map((service) =>
+      eventually(async () => {
+        const answer = await fetch(`${system.processes[service][0]!.url}/readyz`)
+        return answer.status === 503 && (await answer.text()).includes('npm run restored')
+      }),
+    ),
+  )
+
+test('commands that stock had not read have no effect until the command is run, and are undone by it together with their reservations', {
+  timeout: 60_000,
+}, async (context) => {
   await using system = await startOwnSystem(context, { partitions })
   await receive(system, 'book', 5)
   const kept = await reserveAndWait(system.reservation, 'book', 'ann')
@@ -29,20 +42,31 @@ test('commands that stock had not read are undone together with their reservatio
   await stopAll(system)
 
   await backup.restore()
+  for (const process of system.all) await process.spawn()
+  await reportCommand(system, ...serviceNames)
+  expect(await stockOf(system, 'book')).toMatchObject({ qty: 4, held: 1 })
+  // Reservations accepted now are kept, and decided after the command.
+  const meanwhile = await reserve(system.reservation, 'book', 'cem')
+  await stopAll(system)
   await runRestored(system)
   // Stock first, without the services whose data it must agree with.
   await startOf(system, 'stock')
   await startOf(system, 'reservation', 'notifier')
   const later = await reserveAndWait(system.reservation, 'book', 'ben')
 
-  await audit(system, { received: { book: 5 }, accepted: [kept, later] })
-  expect(await stockOf(system, 'book')).toMatchObject({ qty: 3, held: 2 })
-  expect((await everyReservation(system)).map((it) => it.userid).sort()).toEqual(['ann', 'ben'])
-  await eventually(() => printed(system).length === 2)
-  expect(printed(system).map((line) => line.split(' ')[0])).toEqual(['ann', 'ben'])
+  await audit(system, { received: { book: 5 }, accepted: [kept, meanwhile, later] })
+  expect(await stockOf(system, 'book')).toMatchObject({ qty: 2, held: 3 })
+  const customers = ['ann', 'ben', 'cem']
+  expect((await everyReservation(system)).map((it) => it.userid).sort()).toEqual(customers)
+  await eventually(() => printed(system).length === 3)
+  expect(
+    printed(system)
+      .map((line) => line.split(' ')[0])
+      .sort(),
+  ).toEqual(customers)
 })
 
-test('events that consumers had not read are undone together with the stock that logged them', async (context) => {
+test('events that consumers had not read are undone together with the stock that logged them, while consumers run', async (context) => {
   await using system = await startOwnSystem(context, { partitions })
   const books = range(4).map((n) => `book-${n}`)
   for (const book of books) await receive(system, book, 1)
@@ -54,8 +78,9 @@ test('events that consumers had not read are undone together with the stock that
   await stopAll(system)
 
   await backup.restore()
+  for (const service of ['reservation', 'notifier'] as const) await system.processes[service][0]!.spawn()
+  await reportCommand(system, 'reservation', 'notifier')
   await runRestored(system)
-  await startOf(system, 'reservation', 'notifier')
   // The consumers found the old streams and deleted them.
   await eventually(() =>
     system.processes.reservation[0]!.logs.some((line) => String(line.reason).includes('it continues after')),
@@ -64,33 +89,6 @@ test('events that consumers had not read are undone together with the stock that
   const accepted = await Promise.all(books.map((book) => reserveAndWait(system.reservation, book, 'ann')))
   expect(accepted.map((it) => it.status)).toEqual(books.map(() => 'Reserved'))
   await audit(system, { received: Object.fromEntries(books.map((book) => [book, 1])), accepted })
-})
-
-test('until the command is run, undone messages have no effect, and every service reports what to run', async (context) => {
-  await using system = await startOwnSystem(context, { partitions })
-  await receive(system, 'book', 5)
-  await stopAll(system)
-  await using backup = await Backup.of(system.redisPrefix)
-  await startOf(system, 'reservation', 'notifier')
-  await inParallel(readers(6), 6, (userid) => reserve(system.reservation, 'book', userid))
-  await stopAll(system)
-
-  await backup.restore()
-  for (const process of system.all) await process.spawn()
-  for (const service of serviceNames) {
-    const ready = await eventually(async () => {
-      const answer = await fetch(`${system.processes[service][0]!.url}/readyz`)
-      return answer.status === 503 && (await answer.text())
-    })
-    expect(ready).toContain('npm run restored')
-  }
-  expect(await stockOf(system, 'book')).toMatchObject({ qty: 5, held: 0 })
-  // Reservations accepted now are kept, and decided after the command.
-  const accepted = [await reserve(system.reservation, 'book', 'ann')]
-  await runRestored(system)
-  await audit(system, { received: { book: 5 }, accepted })
-  expect(await stockOf(system, 'book')).toMatchObject({ qty: 4, held: 1 })
-  expect(printed(system)).toHaveLength(1)
 })
 
 test('a command that is run late reverts what happened in between', async (context) => {

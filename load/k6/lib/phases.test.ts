@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 
+vi.resetModules()
 vi.doMock('k6/execution', () => ({ default: {} }))
 const { phaseAt } = await import('./phases.ts')
 
