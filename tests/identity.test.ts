@@ -113,7 +113,7 @@ const calls: Record<ServiceName, Record<string, Call>> = {
     'GET /books/{bookid}': { answers: everyone(200) },
     'POST /reservations': {
       answers: { owner: 201, 'stock-manager': 201, ...programs(201) },
-      // What programs make, they see.
+      // Programs see what they make.
       json: (caller) => ({ bookid: 'kept', userid: /^(service|program)$/.test(caller) ? 'jin' : 'mina' }),
     },
     'GET /reservations': {
@@ -195,7 +195,7 @@ const probes = ['GET /livez', 'GET /readyz']
 
 type Ids = Record<string, string>
 
-/** What shows data of a person who is not the caller. Each is in the audit; a call that is not here must not show any. */
+/** The calls that show data of a person to others. Each is in the audit; a call that is not here must not show any. */
 const shown: Record<ServiceName, string[]> = {
   reservation: [
     'listReservations',
@@ -265,7 +265,7 @@ async function prepare(): Promise<Ids> {
   }
 }
 
-test('AU3: every call is answered to each caller as it should be, and nobody sees data of another person without a row', async () => {
+test('AU3: every call is answered to each caller as it should be, and data of other persons leaves a row', async () => {
   const ids = await prepare()
   await prepareDesk()
   const seen = { reservation: new Set<string>(), stock: new Set<string>(), notifier: new Set<string>() }
