@@ -209,7 +209,8 @@ const shown: Record<ServiceName, string[]> = {
     'exportCustomer',
   ],
   stock: ['listMovements', 'listQueue', 'listTasks', 'getHold', 'changeHold'],
-  notifier: ['getCustomer', 'exportContact', 'listNotices', 'getNotice', 'changeNotice'],
+  // A notice that was sent is not changed, and the refusal names no person.
+  notifier: ['getCustomer', 'exportContact', 'listNotices', 'getNotice'],
 }
 /** A reservation says who made it, for the customer that they named; and an export of the audit has a row with its reason. */
 const unnoted = new Set(['reserve', 'exportAudit'])
