@@ -5,7 +5,7 @@
  *      though there may be a row of an action that failed.
  * AU2. Customers' own affairs are not in it, except that one was erased, and neither are reads of reservations by the program that made
  *      them. While identity is off, nothing is.
- * AU3. Whoever else is shown data of a person is in it, by the name of that person, or `*` for a list of several.
+ * AU3. Every other caller who is shown data of a person is in it, with the name of that person, or `*` for a list of several.
  */
 import type { Context } from 'hono'
 import type { Sql } from '../../streams/postgres.ts'

@@ -83,7 +83,7 @@ async function stage() {
   const pages = new Provider(settings as unknown as LoginSettings)
   return {
     lax,
-    /** @returns the person, or the reason why nobody is logged in. */
+    /** @returns the person, or the reason why no one is logged in. */
     async logIn(again = false) {
       try {
         const { url, attempt } = await pages.begin('/', again)
@@ -151,7 +151,7 @@ describe('an answer without an end', () => {
       { path, speed: 'slow' },
     ]),
   )(
-    'PR3: from $path, $speed, is read no further, logs nobody in, and does not harm the next login',
+    'PR3: from $path, $speed, is read no further, ends the login, and does not harm the next login',
     async ({ path, speed }) => {
       await using it = await stage()
       const { lax } = it

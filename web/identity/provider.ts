@@ -23,7 +23,7 @@ const attemptSchema = z.object({
   verifier: z.string(),
   /** The page that the person came from. */
   to: z.string(),
-  /** When it began, seconds since 1970, if the person must log in anew. */
+  /** When it began, seconds since 1970, if the person must log in again. */
   anew: z.number().optional(),
 })
 export type Attempt = z.output<typeof attemptSchema>
@@ -35,7 +35,7 @@ type Reason = 'down' | 'refused' | 'userid' | 'again'
 
 /**
  * @param reason `down`: the provider cannot be reached. `refused`: the login failed. `userid`: it gives none that fits. `again`: it did
- *   not make the person log in anew.
+ *   not make the person log in again.
  */
 export class LoginError extends Error {
   override name = 'LoginError'
