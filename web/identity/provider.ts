@@ -35,7 +35,7 @@ type Reason = 'down' | 'refused' | 'userid' | 'again'
 
 /**
  * @param reason `down`: the provider cannot be reached. `refused`: the login failed. `userid`: it gives none that fits. `again`: it did
- *   not make the person log in anew.
+ *   not make the person log in again.
  */
 export class LoginError extends Error {
   override name = 'LoginError'
