@@ -46,12 +46,12 @@ const scenes: [Scene, ...Scene[]] = [
   healing,
   redeploy,
   autoscaling,
-  keda,
   volumes,
   rotation,
   restore,
   monitoring,
   nodes,
+  keda,
   identity,
 ]
 /** Its Prometheus and Alertmanager come from Debian, with the stores, which kind pulls. */
