@@ -29,15 +29,23 @@ export async function cached(
   const path = join(cache, `${name}-${hash.digest('hex').slice(0, 12)}`)
   if (existsSync(path)) return path
   await mkdir(cache, { recursive: true })
-  const unfinished = `${path}.unfinished`
-  await rm(unfinished, { recursive: true, force: true })
+  // Another process may make the same.
+  const unfinished = `${path}.${process.pid}`
   await make(unfinished)
-  await rename(unfinished, path)
+  await rename(unfinished, path).catch(async (error) => {
+    await rm(unfinished, { recursive: true, force: true })
+    if (!existsSync(path)) throw error
+  })
   // Those of earlier sources take gigabytes.
   for (const other of await readdir(cache))
-    if (other.startsWith(`${name}-`) && join(cache, other) !== path)
+    if (other.startsWith(`${name}-`) && join(cache, other) !== path && !isInTheMaking(other))
       await rm(join(cache, other), { recursive: true })
   return path
+}
+
+function isInTheMaking(name: string): boolean {
+  const [, pid] = /\.(\d+)$/.exec(name) ?? []
+  return pid !== undefined && existsSync(join('/proc', pid))
 }
 
 async function hashInto(hash: ReturnType<typeof createHash>, path: string): Promise<void> {

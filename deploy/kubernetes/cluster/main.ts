@@ -46,12 +46,12 @@ const scenes: [Scene, ...Scene[]] = [
   healing,
   redeploy,
   autoscaling,
-  keda,
   volumes,
   rotation,
   restore,
   monitoring,
   nodes,
+  keda,
   identity,
 ]
 /** Its Prometheus and Alertmanager come from Debian, with the stores, which kind pulls. */
@@ -68,8 +68,8 @@ const help = `A real Kubernetes of two nodes on this machine: API server, kubele
 Scenes:
 ${scenes.map(({ name, heading }) => `  ${name.padEnd(width)}  ${heading}`).join('\n')}
 
-It needs Linux on x64 with cgroups of version 1, root, Go, podman, debootstrap and 12 GB of disk. The first run builds Kubernetes and
-images, which takes about 20 minutes on two cores; they are kept in ${cache}.
+It needs Linux on x64 with cgroups of version 1, root, Go, podman, debootstrap and 12 GB of disk. The first run builds Kubernetes, KEDA,
+k6 and images, which takes about half an hour on two cores; they are kept in ${cache}.
 The nodes are namespaces: nothing of them is reachable from outside, and nothing is left when they end.`
 
 async function start(kind: boolean, extras?: Extras): Promise<Kubernetes> {
