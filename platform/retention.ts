@@ -5,7 +5,7 @@ import type { Log } from './log.ts'
 export type RetentionOptions = {
   /** The name of its pulse. */
   name: string
-  /** What it deletes, for the log. */
+  /** The rows that it deletes, for the log. */
   what: string
   everyMs: number
   /** The most rows that one statement deletes, so that none takes too long. */

@@ -83,7 +83,7 @@ async function stage() {
   const pages = new Provider(settings as unknown as LoginSettings)
   return {
     lax,
-    /** @returns the person, or the reason why no one is logged in. */
+    /** @returns the person who is logged in, or the reason for a refusal. */
     async logIn(again = false) {
       try {
         const { url, attempt } = await pages.begin('/', again)
