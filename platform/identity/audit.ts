@@ -6,6 +6,7 @@
  * AU2. Customers' own affairs are not in it, except that one was erased, and neither are reads of reservations by the program that made
  *      them. While identity is off, nothing is.
  * AU3. Every other caller who is shown data of a person is in it, with the name of that person, or `*` for a list of several.
+ * AU4. A read is noted once a minute: an open page of an operator reads the same again each second.
  */
 import type { Context } from 'hono'
 import type { Sql } from '../../streams/postgres.ts'
@@ -23,12 +24,18 @@ export type Action = {
   detail?: string | undefined
 }
 
+const repeatMs = 60_000
+/** Reads that are remembered. Beyond it, all are noted again. */
+const readsMax = 10_000
+
 /** The subject of lists of several persons. */
 export const everyone = '*'
 
 export class Audit {
   readonly #sql: Sql
   readonly #hops: number
+  /** When each read was noted, by its caller and itself. */
+  readonly #reads = new Map<string, number>()
 
   constructor(sql: Sql, forwardedHops: number) {
     this.#sql = sql
@@ -49,10 +56,18 @@ export class Audit {
     const who = whoOf(c)
     if (who === undefined || ownOf(c) !== undefined) return
     const address = forwardedAddress(headerOf(c, 'x-forwarded-for'), this.#hops, addressOf(c))
+    const read =
+      c.req.method === 'GET'
+        ? JSON.stringify([who.authtype, who.authid, who.roles, address, action, subject, detail])
+        : undefined
+    if (read && performance.now() - (this.#reads.get(read) ?? Number.NEGATIVE_INFINITY) < repeatMs) return
     await this.#sql`
       insert into audit (authtype, authid, roles, address, action, subject, detail)
       values (${who.authtype}, ${who.authid}, ${who.roles.join(' ')}, ${address}, ${action}, ${subject},
         ${detail ?? null})`
+    if (read === undefined) return
+    if (this.#reads.size >= readsMax) this.#reads.clear()
+    this.#reads.set(read, performance.now())
   }
 }
 
