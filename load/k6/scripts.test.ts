@@ -34,11 +34,11 @@ let k6: K6StandIn
 afterEach(() => {
   k6[Symbol.dispose]()
   vi.unstubAllGlobals()
+  vi.resetModules()
 })
 
 async function load(name: ScriptName, env: Record<string, string> = {}): Promise<Script> {
   k6 = new K6StandIn()
-  vi.resetModules()
   for (const [module, factory] of Object.entries(k6.modules)) vi.doMock(module, factory)
   const { urls: its, opsUrls } = product
   const urls = {
@@ -116,6 +116,7 @@ test('every request carries the token, if there is one', async () => {
     authorization: 'Bearer a-token',
     prefer: 'wait=5',
   })
+  vi.resetModules()
   k6[Symbol.dispose]()
   await load('reserve')
   const without = await import('./lib/system.ts')

@@ -1,6 +1,5 @@
 import { expect, test, vi } from 'vitest'
 
-vi.resetModules()
 vi.doMock('k6/execution', () => ({ default: {} }))
 const { phaseAt } = await import('./phases.ts')
 

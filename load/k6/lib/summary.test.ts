@@ -1,6 +1,5 @@
 import { expect, test, vi } from 'vitest'
 
-vi.resetModules()
 vi.stubGlobal('__ENV', { RESULTS_FILE: 'results.json' })
 const { summaryOf, textOf } = await import('./summary.ts')
 
