@@ -26,7 +26,7 @@ export type RunOptions = {
   /** Longest single fault. */
   secondsMax: number
   world?: WorldOptions
-  /** How long to wait for quiet. */
+  /** How long to wait for quiet while the remaining work does not become less. */
   quietMaxMs?: number
   /** Whether to keep no data of failures. */
   discard?: boolean
