@@ -63,6 +63,9 @@ export class Desk {
     const change = hold && this.#nextOf(hold)
     if (!change) return
     const call = await this.#change(reservationid, change, made.id)
+    // Two members of staff may hand over the same copy.
+    if (change.status === 'Collected' && this.#options.random.chance(0.3))
+      await this.#change(reservationid, change, made.id)
     // Some read it there and give it back at once, so that one batch of events holds two steps.
     if (call.end === 'ok' && change.status === 'Collected' && this.#options.random.chance(0.5))
       return this.attend(made, reservationid)

@@ -103,6 +103,20 @@ export const hangs = (processes: ServiceProcess[]): Harm[] =>
 
 const messageOf = (err: unknown) => String((err as { message?: string } | undefined)?.message)
 
+/**
+ * @returns the notices of which notifiers reported that no answer arrived in time, as on a machine that is too busy. They are sent
+ * again, as promise 7 says.
+ */
+export const unheard = (processes: ServiceProcess[]): Set<string> =>
+  new Set(
+    processes
+      .flatMap(({ logs }) => logs)
+      .filter(({ msg, reason }) => msg.startsWith('notice not sent') && noAnswer.test(String(reason)))
+      .map(({ noticeid }) => String(noticeid)),
+  )
+
+const noAnswer = /: (no answer in time|ECONNRESET|ETIMEDOUT)$/
+
 /** @returns how many lines consoles dropped because this process was slow to read them. Notices may be among them. */
 export const linesDropped = (processes: ServiceProcess[]): number =>
   processes

@@ -23,8 +23,8 @@ function list(): void {
 }
 
 function held(options: Options): Promise<boolean> {
-  const { mode, scenarios: names, secondsMax } = options
-  if (mode === 'planted') return hunt(names, secondsMax, new Progress())
+  const { mode, scenarios: names, seed, secondsMax } = options
+  if (mode === 'planted') return hunt(names, { seed, secondsMax, progress: new Progress() })
   return mode === 'quick' ? inOneDay(options) : campaign(options)
 }
 

@@ -42,14 +42,16 @@ async function unreadMailboxes({ sql, admin, redisPrefix }: World): Promise<numb
   return unread.filter((count) => count > 0).length
 }
 
-/** Waits until all is quiet, at most `limitMs`. @returns the remaining work. */
+/** Waits until all is quiet, or the work has not become less for `limitMs`. @returns the remaining work. */
 export async function untilQuiet(world: World, limitMs: number): Promise<string[]> {
-  const deadline = Date.now() + limitMs
+  let [least, since] = [Number.POSITIVE_INFINITY, Date.now()]
   for (;;) {
     const open = await unfinished(world).catch((error: Error) => [`no answer: ${error.message}`])
     // Checked twice: a repeated command may be in flight between two stores.
     if (open.length === 0 && (await unfinished(world).catch(() => ['?'])).length === 0) return []
-    if (Date.now() > deadline) return open
+    const left = open.reduce((sum, it) => sum + Number.parseInt(it, 10), 0)
+    if (left < least) [least, since] = [left, Date.now()]
+    if (Date.now() - since > limitMs) return open
     await sleep(lookEveryMs)
   }
 }

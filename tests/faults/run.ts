@@ -9,7 +9,7 @@ import type { Facts } from './checks/check.ts'
 import { Day } from './day.ts'
 import { gather } from './evidence.ts'
 import type { History } from './history.ts'
-import { consoleDeliveries, hangs, linesDropped } from './inbox.ts'
+import { consoleDeliveries, hangs, linesDropped, unheard } from './inbox.ts'
 import { untilDecided, untilQuiet } from './quiet.ts'
 import { replay } from './replay/replay.ts'
 import { measureTrimmed } from './resources.ts'
@@ -26,7 +26,7 @@ export type RunOptions = {
   /** Longest single fault. */
   secondsMax: number
   world?: WorldOptions
-  /** How long to wait for quiet. */
+  /** How long to wait for quiet while the remaining work does not become less. */
   quietMaxMs?: number
   /** Whether to keep no data of failures. */
   discard?: boolean
@@ -119,6 +119,7 @@ async function factsOf(day: Day, seen: Seen): Promise<Facts> {
     activeMax: world.activeMax,
     calls: history.calls,
     deliveries: [...world.inbox.deliveries, ...consoleDeliveries(world.processes.notifier)].filter(remains),
+    unheard: unheard(world.processes.notifier),
     linesDropped: linesDropped(world.processes.notifier),
     harms: [...stage.harms, ...hangs(world.processes.notifier)],
     poison: stage.poison,

@@ -278,7 +278,8 @@ const settings = {
   PARTITIONS: String(partitions),
   LEASE_TTL_MS: String(leaseTtlMs),
   RESEND_AFTER_MS: '1000',
-  DRAIN_MS: '300',
+  // Longer than the balancer, in the busy process of the campaign, takes to notice.
+  DRAIN_MS: '1000',
   NOTICE_DELAY_MS: '50',
   NOTICE_GATHER_MS: '500',
   PICKUP_GRACE_MS: '0',

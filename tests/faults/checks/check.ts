@@ -17,6 +17,8 @@ export type Facts = {
   activeMax: number
   calls: Call[]
   deliveries: Delivery[]
+  /** Notices whose answer did not reach the notifier, as it reported. */
+  unheard: Set<string>
   /** Lines that the notifier's consoles dropped, as they reported. */
   linesDropped: number
   /** When services or stores were hurt so that outcomes are in doubt. */

@@ -58,11 +58,11 @@ const markWithinMs = 3_000
 /** How long after it a process that wakes up may still deliver, before its commit shows that it is no longer the owner. */
 const wakeMs = 1_000
 
-function deliveredOnce({ deliveries, harms }: Facts): string[] {
+function deliveredOnce({ deliveries, harms, unheard }: Facts): string[] {
   // Those on consoles are listed process by process.
   const known = deliveries.filter(({ answered }) => answered).sort((a, b) => a.at - b.at)
   return repeated(known, ({ noticeid }) => noticeid)
-    .filter(([first]) => !mayBeUnmarked(first!, harms))
+    .filter(([first]) => !unheard.has(first!.noticeid) && !mayBeUnmarked(first!, harms))
     .map((of) => `${of[0]!.channel} notice ${of[0]!.noticeid} was taken ${of.length} times`)
 }
 

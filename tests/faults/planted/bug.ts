@@ -10,9 +10,8 @@ export type Edit = {
 export type Bug = {
   name: string
   edits: Edit[]
-  /** The scenario and the seed that expose it. */
+  /** The scenario that exposes it. */
   scenario: string
-  seed: number
   /** At least one of these checks must fail. */
   caughtBy: string[]
 }

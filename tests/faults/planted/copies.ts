@@ -12,7 +12,6 @@ export const copies: Bug[] = [
       },
     ],
     scenario: 'cancel-races',
-    seed: 1,
     caughtBy: ['copies add up', 'copies held are those reserved'],
   },
   {
@@ -25,7 +24,6 @@ export const copies: Bug[] = [
       },
     ],
     scenario: 'cancel-races',
-    seed: 1,
     caughtBy: ['a hold is released once'],
   },
   {
@@ -39,7 +37,6 @@ export const copies: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['copies add up'],
   },
   {
@@ -52,7 +49,6 @@ export const copies: Bug[] = [
       },
     ],
     scenario: 'cancel-races',
-    seed: 1,
     caughtBy: ['a book without rules has the events that it always had'],
   },
   {
@@ -65,7 +61,6 @@ export const copies: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['claims are the active holds'],
   },
   {
@@ -78,7 +73,6 @@ export const copies: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['no hold expires early'],
   },
   {
@@ -91,7 +85,6 @@ export const copies: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['no hold expires early'],
   },
   {
@@ -104,7 +97,6 @@ export const copies: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['a copy is handed over once, to its customer', 'copies add up'],
   },
 ]

@@ -15,7 +15,6 @@ export const customers: Bug[] = [
       },
     ],
     scenario: 'limits-stock-down',
-    seed: 1,
     caughtBy: ['limits and blocks hold'],
   },
   {
@@ -28,7 +27,6 @@ export const customers: Bug[] = [
       },
     ],
     scenario: 'limits-kill-reservation',
-    seed: 1,
     caughtBy: ['limits and blocks hold'],
   },
   {
@@ -41,7 +39,6 @@ export const customers: Bug[] = [
       },
     ],
     scenario: 'limits-desk-races',
-    seed: 1,
     caughtBy: ['blocked customers get no copy'],
   },
   {
@@ -60,7 +57,6 @@ export const customers: Bug[] = [
       },
     ],
     scenario: 'limits-desk-races',
-    seed: 1,
     caughtBy: ['standings are the active reservations', 'limits and blocks refuse only what they must'],
   },
 ]

@@ -9,14 +9,18 @@ import { plant } from './tree.ts'
 /** A system with a bug may never come to rest. */
 const quietMaxMs = 15_000
 
+type Hunt = { seed: number; secondsMax: number; progress: Progress }
+
 /** @param names names or prefixes of bugs; none: all. @returns whether each was caught. */
-export async function hunt(names: string[], secondsMax: number, progress: Progress): Promise<boolean> {
+export async function hunt(names: string[], options: Hunt): Promise<boolean> {
+  const { seed, progress } = options
   const wanted = bugs.filter(({ name }) => names.length === 0 || names.some((it) => name.startsWith(it)))
   const width = Math.max(...wanted.map(({ name }) => name.length))
   let caught = 0
+  console.log(`Seed ${seed}`)
   for (const [at, bug] of wanted.entries()) {
     progress.begin(`${at + 1}/${wanted.length} ${bug.name}`)
-    const failed = await expose(bug, secondsMax, progress)
+    const failed = await expose(bug, options)
     progress.end()
     const by = bug.caughtBy.filter((check) => failed.includes(check))
     if (by.length > 0) caught++
@@ -29,10 +33,10 @@ export async function hunt(names: string[], secondsMax: number, progress: Progre
 }
 
 /** @returns the checks that failed. */
-async function expose(bug: Bug, secondsMax: number, progress: Progress): Promise<string[]> {
+async function expose(bug: Bug, { seed, secondsMax, progress }: Hunt): Promise<string[]> {
   await using tree = await plant(bug.edits)
   const [scenario] = chosen([bug.scenario])
-  const options = { seed: bug.seed, secondsMax, quietMaxMs, world: { tree: tree.path }, discard: true }
+  const options = { seed, secondsMax, quietMaxMs, world: { tree: tree.path }, discard: true }
   const result: Result = await run({ scenario: scenario!, ...options, say: progress.say })
   return result.violations.map(({ check }) => check)
 }

@@ -12,7 +12,6 @@ export const notices: Bug[] = [
       },
     ],
     scenario: 'cancel-races',
-    seed: 1,
     caughtBy: ['no notice is delivered twice'],
   },
   {
@@ -25,7 +24,6 @@ export const notices: Bug[] = [
       },
     ],
     scenario: 'smtp-moods',
-    seed: 1,
     caughtBy: ['every outcome has its notices'],
   },
   {
@@ -38,7 +36,6 @@ export const notices: Bug[] = [
       },
     ],
     scenario: 'smtp-moods',
-    seed: 1,
     caughtBy: ['every outcome has its notices'],
   },
   {
@@ -51,7 +48,6 @@ export const notices: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['after its end only the end is announced'],
   },
   {
@@ -64,7 +60,6 @@ export const notices: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['every event has its own notices'],
   },
 ]

@@ -23,7 +23,6 @@ export const queues: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['newcomers wait behind the queue'],
   },
   {
@@ -42,7 +41,6 @@ export const queues: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['no copy is idle while a reservation waits'],
   },
   {
@@ -55,7 +53,6 @@ export const queues: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['places are served in order'],
   },
   {
@@ -69,7 +66,6 @@ export const queues: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['places are given once, and kept'],
   },
   {
@@ -82,7 +78,6 @@ export const queues: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['one reservation per customer and book'],
   },
 ]

@@ -12,7 +12,6 @@ export const reservations: Bug[] = [
       },
     ],
     scenario: 'redis-full',
-    seed: 1,
     caughtBy: ['no row without a request'],
   },
   {
@@ -26,7 +25,6 @@ export const reservations: Bug[] = [
       { file: 'actors/reservation/books.ts', find: '(book.version < b.version', replace: '(true' },
     ],
     scenario: 'poison',
-    seed: 1,
     caughtBy: ['the book list matches the events', 'the book list never goes back'],
   },
   {
@@ -44,7 +42,6 @@ export const reservations: Bug[] = [
       },
     ],
     scenario: 'cancel-races',
-    seed: 1,
     caughtBy: ['an answered cancel has taken effect'],
   },
   {
@@ -58,7 +55,6 @@ export const reservations: Bug[] = [
       },
     ],
     scenario: 'postgres-stopped',
-    seed: 1,
     caughtBy: ['every 201 has one outcome'],
   },
   {
@@ -71,7 +67,6 @@ export const reservations: Bug[] = [
       },
     ],
     scenario: 'same-key',
-    seed: 1,
     caughtBy: ['responses match the stored rows'],
   },
   {
@@ -84,7 +79,6 @@ export const reservations: Bug[] = [
       },
     ],
     scenario: 'clocks-apart',
-    seed: 1,
     caughtBy: ['it recovers in time', 'every 201 has one outcome', 'all is quiet in the end'],
   },
   {
@@ -97,7 +91,6 @@ export const reservations: Bug[] = [
       },
     ],
     scenario: 'same-key',
-    seed: 1,
     caughtBy: ['one key, one reservation'],
   },
   {
@@ -110,7 +103,6 @@ export const reservations: Bug[] = [
       },
     ],
     scenario: 'zombie-reservation',
-    seed: 1,
     caughtBy: ['every 201 has one outcome'],
   },
   {
@@ -123,7 +115,6 @@ export const reservations: Bug[] = [
       },
     ],
     scenario: 'desk-races',
-    seed: 1,
     caughtBy: ['the queues match the events', 'positions are within the queue'],
   },
 ]

@@ -18,7 +18,6 @@ export const streams: Bug[] = [
       },
     ],
     scenario: 'zombie-stock',
-    seed: 1,
     caughtBy: [
       'every dead letter is kept, and no other',
       'the event log is dense',
@@ -41,7 +40,6 @@ export const streams: Bug[] = [
       },
     ],
     scenario: 'postgres-locked',
-    seed: 1,
     caughtBy: ['every outcome has its notices'],
   },
   {
@@ -60,7 +58,6 @@ export const streams: Bug[] = [
       },
     ],
     scenario: 'cancel-races',
-    seed: 1,
     caughtBy: ['nothing is published before its commit'],
   },
   {
@@ -89,7 +86,6 @@ export const streams: Bug[] = [
       },
     ],
     scenario: 'replies-swallowed',
-    seed: 1,
     caughtBy: ['every outcome has its notices', 'every 201 has one outcome', 'all is quiet in the end'],
   },
   {
@@ -114,21 +110,18 @@ export const streams: Bug[] = [
       },
     ],
     scenario: 'notifier-down',
-    seed: 1,
     caughtBy: ['the streams match the log', 'every outcome has its notices'],
   },
   {
     name: 'swallow a dead letter',
     edits: [{ file: 'streams/commit.ts', find: '${letters.length ?', replace: '${letters.length < 0 ?' }],
     scenario: 'poison',
-    seed: 1,
     caughtBy: ['every dead letter is kept, and no other'],
   },
   {
     name: 'take a lease without a new epoch',
     edits: [{ file: 'streams/lease.ts', find: 'epoch = m.epoch + 1', replace: 'epoch = m.epoch' }],
     scenario: 'zombie-stock',
-    seed: 1,
     caughtBy: ['a new owner has a new epoch'],
   },
   {
@@ -146,21 +139,18 @@ export const streams: Bug[] = [
       },
     ],
     scenario: 'slipped-in',
-    seed: 1,
     caughtBy: ['every dead letter is kept, and no other'],
   },
   {
     name: 'trust a silent connection to Redis',
     edits: [{ file: 'streams/redis.ts', find: 'socketTimeout: silenceMaxMs,', replace: '' }],
     scenario: 'stock-redis-abandoned',
-    seed: 1,
     caughtBy: ['dead connections are replaced in time'],
   },
   {
     name: 'trust a silent connection to Postgres',
     edits: [{ file: 'streams/silence.ts', find: 'it.silent >= silentMax ||', replace: '' }],
     scenario: 'notifier-postgres-abandoned',
-    seed: 1,
     caughtBy: ['dead connections are replaced in time'],
   },
   {
@@ -174,7 +164,6 @@ export const streams: Bug[] = [
       },
     ],
     scenario: 'postgres-killed-often',
-    seed: 1,
     caughtBy: ['an outcome is final', 'the book list never goes back'],
   },
 ]
