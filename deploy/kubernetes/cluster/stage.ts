@@ -26,7 +26,7 @@ export type Extras = {
 export type Row = { scene: string; what: string; measured: string; wanted: string; holds: boolean }
 
 export const namespace = 'bookreservation'
-/** What customers reserve. */
+/** The books that customers reserve. */
 export const books = Array.from({ length: 40 }, (_, i) => `shelf-${i}`)
 const ports = { reservation: 8081, stock: 8082, web: 8080 }
 
