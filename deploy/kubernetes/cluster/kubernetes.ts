@@ -1,4 +1,4 @@
-/** A cluster as the scenes use it, wherever it comes from: this machine (`cluster.ts`), or kind (`kind.ts`). */
+/** A cluster as the scenes see it, wherever it comes from: this machine (`cluster.ts`), or kind (`kind.ts`). */
 import { setTimeout as delay } from 'node:timers/promises'
 import { root } from '../../local/root.ts'
 import { type RunOptions, run } from './commands.ts'

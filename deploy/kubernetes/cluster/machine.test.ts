@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 const main = join(import.meta.dirname, 'main.ts')
 
-/** @returns what it prints when no program is on the PATH. */
+/** Starts it with an empty PATH. */
 async function refusal(...args: string[]): Promise<string> {
   const env = { ...process.env, PATH: '' }
   const ended = promisify(execFile)(process.execPath, [main, '--test', ...args], { env })

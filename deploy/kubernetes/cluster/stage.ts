@@ -26,7 +26,7 @@ export type Extras = {
 export type Row = { scene: string; what: string; measured: string; wanted: string; holds: boolean }
 
 export const namespace = 'bookreservation'
-/** The ids of the books that customers reserve. */
+/** The books that customers reserve. */
 export const books = Array.from({ length: 40 }, (_, i) => `shelf-${i}`)
 const ports = { reservation: 8081, stock: 8082, web: 8080 }
 
@@ -90,7 +90,15 @@ export class Stage {
         spec: {
           nodeSelector: { [stays]: 'true' },
           terminationGracePeriodSeconds: 1,
-          containers: [{ name: 'caller', image: callerImage, imagePullPolicy: 'Never' }],
+          containers: [
+            {
+              name: 'caller',
+              image: callerImage,
+              imagePullPolicy: 'Never',
+              // Without a share of its own it would hardly run beside busy pods.
+              resources: { requests: { cpu: '500m' } },
+            },
+          ],
         },
       })),
     )
@@ -124,15 +132,15 @@ export class Stage {
 
   /**
    * Customers who come through the ingress controller. @returns a function that sends them home, and returns their tally.
-   * @param clients per kind of request.
+   * @param clients per kind of request. @param least is how many requests they make, however slow the machine is.
    */
-  async customers(clients = 1): Promise<() => Promise<Tally>> {
+  async customers(clients = 1, least = 0): Promise<() => Promise<Tally>> {
     const at = {
       reservation: await this.addressOf('reservation'),
       stock: await this.addressOf('stock'),
       web: await this.addressOf('web'),
     }
-    const asked: Crowd = { at, books, name: `crowd-${++this.#crowds}`, clients }
+    const asked: Crowd = { at, books, name: `crowd-${++this.#crowds}`, clients, least }
     const { program, args, env } = this.cluster.commandOf(...inCaller('ingress', 'customers.ts', asked))
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env })
     let out = ''

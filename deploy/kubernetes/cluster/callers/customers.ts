@@ -15,6 +15,8 @@ export type Crowd = {
   name: string
   /** Clients per kind of request. */
   clients: number
+  /** They stay until they have made as many requests. */
+  least: number
 }
 /** Every request counts once. */
 export type Tally = {
@@ -43,7 +45,14 @@ async function receive({ at: { stock }, books }: Crowd): Promise<void> {
   connection.close()
 }
 
-async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal): Promise<Tally> {
+async function crowd({ at, books, name, clients, least }: Crowd, home: AbortSignal): Promise<Tally> {
+  let made = 0
+  const leave = new AbortController()
+  const leaving = leave.signal
+  const count = () => {
+    if (++made >= least && home.aborted) leave.abort()
+  }
+  home.addEventListener('abort', () => made >= least && leave.abort())
   const tally: Tally = { asked: 0, failed: 0, accepted: 0, failures: [] }
   const since = performance.now()
   const time = () => `${((performance.now() - since) / 1000).toFixed(1)} s`
@@ -80,7 +89,10 @@ async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal):
       measuredMs: longMs,
       graceMs: answerMs,
       signal: leaving,
-      request: (client, count) => kind.request(`kept-${what.length}-${client}`, count),
+      request: (client, n) => {
+        count()
+        return kind.request(`kept-${what.length}-${client}`, n)
+      },
       wanted: ({ status, body }) => {
         const ok = accept(kind, status)
         if (!ok && tally.failures.length < failuresShown)
@@ -93,7 +105,8 @@ async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal):
   }
 
   async function fresh(what: string, kind: Kind): Promise<void> {
-    for (let count = 0; !leaving.aborted; count++) {
+    for (let n = 0; !leaving.aborted; n++) {
+      count()
       tally.asked++
       try {
         const connection = await HttpConnection.open(kind.to.host, kind.to.port)
@@ -101,7 +114,7 @@ async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal):
           throw new Error(`no answer within ${answerMs / 1000} s`)
         })
         const { status, body } = await Promise.race([
-          connection.exchange(kind.request(`fresh-${what.length}`, count)),
+          connection.exchange(kind.request(`fresh-${what.length}`, n)),
           limit,
         ])
         connection.close()
@@ -119,11 +132,11 @@ async function crowd({ at, books, name, clients }: Crowd, leaving: AbortSignal):
 }
 
 if (import.meta.main) {
-  const leaving = new AbortController()
-  process.stdin.resume().once('end', () => leaving.abort())
+  const home = new AbortController()
+  process.stdin.resume().once('end', () => home.abort())
   const asked = JSON.parse(process.argv[2]!) as Crowd
   await receive(asked)
   console.log('ready')
-  console.log(JSON.stringify(await crowd(asked, leaving.signal)))
+  console.log(JSON.stringify(await crowd(asked, home.signal)))
   process.exit()
 }

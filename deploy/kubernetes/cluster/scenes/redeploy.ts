@@ -39,7 +39,7 @@ export const redeploy: Scene = {
 /** Rows for their requests, and for what became of their reservations. */
 async function whileCustomersAsk(stage: Stage, act: () => Promise<void>): Promise<void> {
   const before = await stage.reservations()
-  const leave = await stage.customers(2)
+  const leave = await stage.customers(2, least)
   await act()
   const tally = await leave()
   stage.checkTally(tally, least)
