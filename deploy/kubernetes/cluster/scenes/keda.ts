@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml'
 import { root } from '../../../local/root.ts'
 import { namespace, type Scene, type Stage } from '../stage.ts'
 import { overlay } from './deployment.ts'
-import { withOverlay } from './upgrade.ts'
+import { upgrade, withOverlay } from './upgrade.ts'
 
 type ScaledObject = {
   kind: string
@@ -62,7 +62,7 @@ export const keda: Scene = {
       await redis(stage, 'acl', 'setuser', 'notifier', 'on')
       await stage.kubectl('delete', 'scaledobject', 'notifier', '--ignore-not-found')
       await cluster.kubectl('delete', '-k', stage.extra('keda'), '--ignore-not-found')
-      await cluster.kubectl('apply', '-k', overlay)
+      await upgrade(stage, {})
     }
   },
 }
