@@ -60,7 +60,13 @@ export const keda: Scene = {
       stage.took('two notifiers again', back, inSeconds)
     } finally {
       await redis(stage, 'acl', 'setuser', 'notifier', 'on')
-      await stage.kubectl('delete', 'scaledobject', 'notifier', '--ignore-not-found')
+      // While KEDA runs, because it must agree.
+      await stage.kubectl(
+        'delete',
+        'scaledobject/notifier',
+        'triggerauthentication/redis',
+        '--ignore-not-found',
+      )
       await cluster.kubectl('delete', '-k', stage.extra('keda'), '--ignore-not-found')
       await upgrade(stage, {})
     }
