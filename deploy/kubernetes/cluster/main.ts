@@ -133,6 +133,8 @@ async function playOne(scene: Scene, stage: Stage): Promise<boolean> {
     stage.check('played to its end', (error as Error).message.slice(0, 60), 'no error', false)
     console.error(error)
     return scene !== scenes[0]
+  } finally {
+    stage.sendHome()
   }
   return true
 }

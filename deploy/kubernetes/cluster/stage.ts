@@ -1,5 +1,5 @@
 /** All scenes share a stage: the cluster with the system in it, callers at their places, and the table of results. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Answer, Call } from './callers/call.ts'
 import type { Address, Addresses, Crowd, Tally } from './callers/customers.ts'
@@ -36,6 +36,7 @@ export class Stage {
   readonly rows: Row[] = []
   scene = ''
   #crowds = 0
+  readonly #outside = new Set<ChildProcess>()
   readonly #hosts: Partial<Record<keyof Addresses, string>> = {}
 
   constructor(cluster: Kubernetes, extras: Extras) {
@@ -148,6 +149,8 @@ export class Stage {
       out += chunk
     })
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+    this.#outside.add(child)
+    child.once('close', () => this.#outside.delete(child))
     await Promise.race([once(child.stdout, 'data'), ended])
     return async () => {
       child.stdin.end()
@@ -155,6 +158,11 @@ export class Stage {
       if (code !== 0) throw new Error(`The customers ended with ${code}`)
       return JSON.parse(out.split('\n')[1]!) as Tally
     }
+  }
+
+  /** Customers of a scene that failed. */
+  sendHome(): void {
+    for (const it of this.#outside) it.stdin?.end()
   }
 
   /** A row for the requests of customers. */

@@ -7,7 +7,7 @@ import { root } from '../../../local/root.ts'
 import { run } from '../commands.ts'
 import { callerImage } from '../images.ts'
 import { namespace, type Scene, type Stage } from '../stage.ts'
-import { overlay } from './deployment.ts'
+import { upgrade } from './upgrade.ts'
 
 /** A laptop reaches no 700m in each of two pods beside stores and k6, and the test does not wait five minutes. */
 const target = '40m'
@@ -74,7 +74,7 @@ export const autoscaling: Scene = {
       throw error
     } finally {
       await stage.kubectl('delete', 'job', 'k6', '--ignore-not-found')
-      await cluster.kubectl('apply', '-k', overlay)
+      await upgrade(stage, {})
     }
   },
 }

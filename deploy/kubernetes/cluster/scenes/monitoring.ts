@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { sources } from '../cache.ts'
 import type { Scene, Stage } from '../stage.ts'
-import { deployments, overlay } from './deployment.ts'
+import { upgrade } from './upgrade.ts'
 
 const token = 'cluster-alert-token'
 const account = {
@@ -70,9 +70,7 @@ export const monitoring: Scene = {
     const arrived = `${sent.to}: ${sent.text}`
     stage.check('the text message', arrived, `to ${operator.dialled}`, sent.to === operator.dialled)
     await stage.kubectl('scale', 'deployment', 'stock', '--replicas=2')
-    await cluster.kubectl('apply', '-k', overlay)
-    for (const name of deployments)
-      await stage.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=4m')
+    await upgrade(stage, {})
   },
 }
 

@@ -2,6 +2,7 @@
 
 import type { Scene, Stage } from '../stage.ts'
 import { overlay } from './deployment.ts'
+import { upgrade } from './upgrade.ts'
 
 const services = ['reservation', 'stock', 'notifier']
 
@@ -68,7 +69,7 @@ export const restore: Scene = {
       "select count(*) from reservation.reservation where userid = 'after'",
     )) as [[string]]
     stage.check('reservations from after the backup', after, '0', after === '0')
-    await stage.cluster.kubectl('apply', '-k', overlay).catch(() => {})
+    await upgrade(stage, {})
   },
 }
 
