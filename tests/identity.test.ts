@@ -215,9 +215,15 @@ const shown: Record<ServiceName, string[]> = {
 /** A reservation says who made it, for the customer that they named; and an export of the audit has a row with its reason. */
 const unnoted = new Set(['reserve', 'exportAudit'])
 
+/** Stock may not have its partitions yet. */
+async function receive(bookid: string, qty: number): Promise<void> {
+  const receipt = () => as('stock-manager', 'stock', 'POST', '/stocks', { bookid, qty })
+  await eventually(async () => (await receipt()).status === 201, { timeoutMs: 20_000 })
+}
+
 /** A book with a copy to fetch, and a customer who waits: both `mina`. */
 async function prepareDesk(): Promise<void> {
-  await as('stock-manager', 'stock', 'POST', '/stocks', { bookid: 'queued', qty: 1 })
+  await receive('queued', 1)
   await as('stock-manager', 'stock', 'PUT', '/stocks/queued/rules', { queueMax: 10, pullStep: true })
   for (let i = 0; i < 2; i++)
     await as(
@@ -232,7 +238,7 @@ async function prepareDesk(): Promise<void> {
 
 /** A reservation of `mina` with all that follows from it. */
 async function prepare(): Promise<Ids> {
-  await as('stock-manager', 'stock', 'POST', '/stocks', { bookid: 'kept', qty: 20 })
+  await receive('kept', 20)
   const { body } = await as<{ reservationid: string }>(
     'owner',
     'reservation',

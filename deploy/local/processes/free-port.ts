@@ -27,18 +27,25 @@ export async function assertFree(port: number, host: string): Promise<void> {
 
 const attemptsMax = 5
 
-/** Starts a server on the given port, or on a free one if it is 0, with up to 4 retries when another process takes it. */
+/**
+ * Starts a server on the given port, or on a free one if it is 0, with up to 4 retries when another process takes it. A server that
+ * was started with several ports names the one that is taken.
+ */
 export async function onPort<Server>(
   port: number,
   start: (port: number) => Promise<Server>,
 ): Promise<Server> {
   for (let attempt = 1; ; attempt++) {
+    const tried = port || (await freePort())
     try {
-      return await start(port || (await freePort()))
+      return await start(tried)
     } catch (error) {
-      const taken =
-        error instanceof ChildError && error.lines.some((line) => /address already in use/i.test(line))
-      if (port || !taken || attempt === attemptsMax) throw error
+      if (port || !isTaken(tried, error) || attempt === attemptsMax) throw error
     }
   }
 }
+
+const isTaken = (port: number, error: unknown): boolean =>
+  error instanceof ChildError &&
+  error.lines.some((line) => /\bin use\b/i.test(line)) &&
+  error.lines.some((line) => line.includes(String(port)))
