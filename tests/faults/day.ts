@@ -1,7 +1,7 @@
 /** A system at work: its world, workload, history and observer. Faults come later. */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inParallel } from '../doubles/eventually.ts'
+import { eventually, inParallel } from '../doubles/eventually.ts'
 import type { Period } from './availability.ts'
 import { History } from './history.ts'
 import { Observer } from './observer.ts'
@@ -88,8 +88,17 @@ export class Day implements AsyncDisposable {
         channels: preferenceOf(userid),
       }
       const headers = (await world.callers?.headersOfCustomer(userid)) ?? {}
-      const { status, body } = await world.next('notifier').put(`/customers/${userid}`, contact, { headers })
-      if (status >= 300) throw new Error(`Cannot introduce ${userid}: ${status} ${JSON.stringify(body)}`)
+      // A busy machine may need another attempt.
+      await eventually(
+        async () => {
+          const { status, body } = await world
+            .next('notifier')
+            .put(`/customers/${userid}`, contact, { headers })
+          if (status >= 300) throw new Error(`${status} ${JSON.stringify(body)}`)
+          return true
+        },
+        { message: `Cannot introduce ${userid}` },
+      )
     })
   }
 

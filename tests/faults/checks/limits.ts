@@ -58,14 +58,17 @@ function staysFast({ needs, availability }: Facts): string[] {
 }
 
 function nothingHangs({ needs, availability, calls }: Facts): string[] {
-  const { promptMs } = needs
+  const { promptMs = Number.POSITIVE_INFINITY } = needs
+  const { slowestMs, lateP99Ms } = availability
   const hung = calls.filter(({ tries, waitS = 0 }) =>
     tries.some((it) => it.tookMs >= hangsAfterMs + waitS * 1_000),
   )
-  const late = promptMs !== undefined && availability.slowestMs > promptMs
+  const late = slowestMs > promptMs + turns * lateP99Ms
   return [
     ...hung.map(({ id, kind }) => `call ${id} (${kind}) hung`),
-    ...(late ? [`a response took ${availability.slowestMs.toFixed(0)} ms`] : []),
+    ...(late
+      ? [`a response took ${slowestMs.toFixed(0)} ms, on a machine ${lateP99Ms.toFixed(0)} ms late`]
+      : []),
     ...(needs.only503 ? availability.otherThan503.map((it) => `a call was answered ${it}`) : []),
   ]
 }

@@ -94,12 +94,12 @@ export const reservations: Bug[] = [
     caughtBy: ['one key, one reservation'],
   },
   {
-    name: 'judge each event by itself',
+    name: 'ignore all but the first step',
     edits: [
       {
         file: 'actors/reservation/verdict.ts',
         find: 'const status = its[becomes[from]?.status ?? from]',
-        replace: 'const status = its[from]',
+        replace: 'const status = becomes[from] ? undefined : its[from]',
       },
     ],
     scenario: 'zombie-reservation',
