@@ -1,4 +1,5 @@
 /** The product as users run it: the program of `npm start` as a process, with its output in a pipe. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { notifierSettings } from '../../actors/notifier/config.ts'
 import { listProcesses } from '../../deploy/local/processes/kill-tree.ts'
@@ -36,7 +37,9 @@ const readyMaxMs = 60_000
 
 /** Resolves when all services are ready. @throws with the end of the output when they do not become ready. */
 export async function npmStart(options: NpmStartOptions): Promise<NpmStart> {
-  const { name, services, ports, runtime, settings, logFile, tree = root } = options
+  const { name, ports, runtime, settings, logFile, tree = root } = options
+  // Earlier versions have no pages.
+  const services = options.services.filter((it) => it !== 'web' || existsSync(join(tree, 'web')))
   const { pid, check, fail, stop } = await startLogged({
     ...{ name, logFile, cwd: tree, piped: true, readyMaxMs },
     command: [process.execPath, join(tree, 'deploy/local/start.ts')],
