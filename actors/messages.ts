@@ -210,7 +210,10 @@ export const stockEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('CopyHandedOver'), ...book, ...after, ...reservation, ...mark }),
   z.object({ type: z.literal('CopyReturned'), ...book, ...after, ...reservation, ...mark }),
   z.object({ type: z.literal('HoldExpired'), ...book, ...after, ...reservation, ...mark }),
-  /** The copy held for the reservation is gone; it waits again, at its place, which is new if the book had no queue before. `turn` is the next one. */
+  /**
+   * The copy held for the reservation is gone; it waits again, at its place, which is new if the book had no queue before.
+   * `turn` is the next one.
+   */
   z.object({
     type: z.literal('CopyTakenBack'),
     ...book,

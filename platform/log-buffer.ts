@@ -129,11 +129,16 @@ export class LogBuffer {
 
   #finish(): void {
     try {
+      this.#settle()
       while (!this.#write(true) && performance.now() < this.#endsAt!) sleepSync(lastRetryMs)
-      this.#outlet.settle?.()
+      this.#settle()
     } catch {
       // There is no way left to report it.
     }
+  }
+
+  #settle(): void {
+    if (performance.now() < this.#endsAt!) this.#outlet.settle?.()
   }
 
   /** @returns whether everything was written. */

@@ -118,14 +118,8 @@ class ThreadedTerminal implements Outlet {
   }
 
   write(bytes: Uint8Array, last: boolean): number {
-    if (last) {
-      // The pending write goes first.
-      this.settle()
-      void this.#writeAll(bytes)
-      return bytes.length
-    }
-    if (this.#busy) return 0
-    if (this.#fault) {
+    if (this.#busy && !last) return 0
+    if (this.#fault && !last) {
       const fault = this.#fault
       this.#fault = undefined
       throw fault

@@ -535,7 +535,7 @@ describe('the audit', () => {
     await as('program', 'reservation', 'PUT', '/standings/mina/block', { reason: 'overdue' })
     await as('stock-manager', 'reservation', 'DELETE', '/standings/mina/block')
     // AU4: the second is no other read.
-    for (let i = 0; i < 2; i++) await as('stock-manager', 'notifier', 'GET', '/customers/seldom-read')
+    for (let i = 0; i < 2; i++) await as('stock-manager', 'notifier', 'GET', '/customers/rarely-read')
     await as('operator', 'notifier', 'PATCH', `/notices/${ids.noticeid}`, { status: 'Suppressed' })
     await as('stock-manager', 'stock', 'DELETE', '/closing-days/2031-01-01')
     const last = async (service: ServiceName, count: number) =>
@@ -548,7 +548,7 @@ describe('the audit', () => {
       ['a-stock-manager', 'unblockCustomer', 'mina', null],
     ])
     expect(await last('notifier', 2)).toEqual([
-      ['a-stock-manager', 'getCustomer', 'seldom-read', null],
+      ['a-stock-manager', 'getCustomer', 'rarely-read', null],
       ['a-operator', 'changeNotice', 'mina', `${ids.noticeid} suppressed`],
     ])
     expect(await last('stock', 1)).toEqual([['a-stock-manager', 'deleteClosingDay', '2031-01-01', null]])

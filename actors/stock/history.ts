@@ -1,6 +1,6 @@
 /**
- * Removes the customers of holds that are over, and that they were blocked. Stock does not note when a hold has ended, so `HISTORY_DAYS` count from the
- * reservation: a customer's name is never kept longer than that after the end.
+ * Removes the customers of holds that are over, and that they were blocked. Stock does not note when a hold has ended, so
+ * `HISTORY_DAYS` count from the reservation: a customer's name is never kept longer than that after the end.
  */
 import { type HistoryPage, historyPageMax } from '../../platform/history.ts'
 import type { Sql } from '../../streams/postgres.ts'

@@ -33,7 +33,7 @@ export function manyReservations(stage: () => Stage): void {
     expect(all.filter((it) => !seen.has(it))).toEqual([])
   })
 
-  test('staff reach each copy of a customer, however many, and are told that there are more', {
+  test('staff reach each copy of a customer, however many, and see that there are more', {
     timeout: 90_000,
   }, async () => {
     const userid = fresh('mina')

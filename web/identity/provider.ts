@@ -24,7 +24,7 @@ const attemptSchema = z.object({
   /** The page that the person came from. */
   to: z.string(),
   /** When it began, seconds since 1970, if the person must log in again. */
-  anew: z.number().optional(),
+  againAt: z.number().optional(),
 })
 export type Attempt = z.output<typeof attemptSchema>
 export const toAttempt = (payload: unknown): Attempt | undefined => attemptSchema.safeParse(payload).data
@@ -77,7 +77,7 @@ export class Provider {
       nonce: client.randomNonce(),
       verifier: client.randomPKCECodeVerifier(),
       to,
-      ...(again && { anew: Math.floor(Date.now() / 1_000) }),
+      ...(again && { againAt: Math.floor(Date.now() / 1_000) }),
     }
     const url = client.buildAuthorizationUrl(config, {
       redirect_uri: this.callbackUrl,
@@ -93,7 +93,7 @@ export class Provider {
   }
 
   /** @param search the query with which the provider sent the browser back. @throws {LoginError} */
-  async finish(search: string, { state, nonce, verifier, anew }: Attempt): Promise<Person> {
+  async finish(search: string, { state, nonce, verifier, againAt }: Attempt): Promise<Person> {
     const config = await this.#discover()
     try {
       const tokens = await client.authorizationCodeGrant(config, new URL(this.callbackUrl + search), {
@@ -107,8 +107,8 @@ export class Provider {
         ? idClaims
         : { ...(await this.#userInfo(config, tokens.access_token, idClaims.sub)), ...idClaims }
       const person = this.#personOf(idClaims.sub, claims, tokens.id_token)
-      if (anew !== undefined && isStaff(person) && !((idClaims.auth_time ?? 0) >= anew - toleranceS))
-        throw new LoginError('again', `They logged in at ${idClaims.auth_time}, and not since ${anew}`)
+      if (againAt !== undefined && isStaff(person) && !((idClaims.auth_time ?? 0) >= againAt - toleranceS))
+        throw new LoginError('again', `They logged in at ${idClaims.auth_time}, and not since ${againAt}`)
       return person
     } catch (error) {
       throw error instanceof LoginError ? error : toLoginError(error)
