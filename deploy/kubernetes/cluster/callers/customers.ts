@@ -1,9 +1,10 @@
 /**
- * Requests without a pause, on kept-alive connections and on fresh ones, until standard input ends: `customers.ts JSON`. It runs in
- * a pod. It receives copies of its books first, prints that it is ready, and at the end a `Tally` as JSON.
+ * Requests at a calm pace, on kept-alive connections and on fresh ones, until standard input ends: `customers.ts JSON`. It runs in
+ * a pod. It receives copies of its books first, prints that it is ready, and at the end a `Tally` as JSON. A crowd that asks as
+ * fast as it can would fill the machine, and then services refuse requests as they must.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { postRequest, runClosedLoop } from '../../../../load/bench/closed-loop.ts'
+import { postRequest } from '../../../../load/bench/closed-loop.ts'
 import { HttpConnection } from '../../../../load/bench/http-connection.ts'
 
 export type Address = { host: string; port: number }
@@ -13,7 +14,7 @@ export type Crowd = {
   books: string[]
   /** Makes their names differ from those of other crowds. */
   name: string
-  /** Clients per kind of request. */
+  /** Clients per kind of request with a connection that they keep, beside one that opens a connection for each request. */
   clients: number
   /** They stay until they have made as many requests. */
   least: number
@@ -31,7 +32,8 @@ export type Tally = {
 type Kind = { to: Address; request(client: string, count: number): string; wanted: number }
 
 const answerMs = 15_000
-const longMs = 24 * 3600 * 1000
+/** Of each client, between an answer and its next request. */
+const pauseMs = 20
 const failuresShown = 20
 
 /** More than anybody takes. */
@@ -46,18 +48,11 @@ async function receive({ at: { stock }, books }: Crowd): Promise<void> {
 }
 
 async function crowd({ at, books, name, clients, least }: Crowd, home: AbortSignal): Promise<Tally> {
-  let made = 0
-  const leave = new AbortController()
-  const leaving = leave.signal
-  const count = () => {
-    if (++made >= least && home.aborted) leave.abort()
-  }
-  home.addEventListener('abort', () => made >= least && leave.abort())
   const tally: Tally = { asked: 0, failed: 0, accepted: 0, failures: [] }
   const since = performance.now()
   const time = () => `${((performance.now() - since) / 1000).toFixed(1)} s`
-  const fail = (what: string, times = 1) => {
-    tally.failed += times
+  const fail = (what: string) => {
+    tally.failed++
     if (tally.failures.length < failuresShown) tally.failures.push(`${time()} ${what}`)
   }
   const book = (count: number) => books[count % books.length]!
@@ -76,58 +71,34 @@ async function crowd({ at, books, name, clients, least }: Crowd, home: AbortSign
     'GET /stocks': { to: at.stock, wanted: 200, request: (_, n) => get(at.stock, `/stocks/${book(n)}`) },
     'GET /': { to: at.web, wanted: 200, request: () => get(at.web, '/robots.txt') },
   }
-  const accept = (kind: Kind, status: number) => {
-    if (status === 201 && kind.wanted === 201) tally.accepted++
-    return status === kind.wanted
-  }
 
-  async function kept(what: string, kind: Kind): Promise<void> {
-    const { sent, other } = await runClosedLoop({
-      ...kind.to,
-      clients,
-      warmupMs: 0,
-      measuredMs: longMs,
-      graceMs: answerMs,
-      signal: leaving,
-      request: (client, n) => {
-        count()
-        return kind.request(`kept-${what.length}-${client}`, n)
-      },
-      wanted: ({ status, body }) => {
-        const ok = accept(kind, status)
-        if (!ok && tally.failures.length < failuresShown)
-          tally.failures.push(`${time()} ${what}, kept alive: ${status} ${body.slice(0, 400)}`)
-        return ok
-      },
-    })
-    tally.asked += sent
-    for (const [reason, times] of Object.entries(other)) fail(`${what}, kept alive: ${reason}`, times)
-  }
-
-  async function fresh(what: string, kind: Kind): Promise<void> {
-    for (let n = 0; !leaving.aborted; n++) {
-      count()
+  /** @param keep the connection for the next request. */
+  async function ask(what: string, kind: Kind, client: string, keep: boolean): Promise<void> {
+    let connection: HttpConnection | undefined
+    for (let n = 0; !home.aborted || tally.asked < least; n++) {
       tally.asked++
+      const limit = setTimeout(() => connection?.close(), answerMs)
       try {
-        const connection = await HttpConnection.open(kind.to.host, kind.to.port)
-        const limit = delay(answerMs, undefined, { ref: false }).then(() => {
-          throw new Error(`no answer within ${answerMs / 1000} s`)
-        })
-        const { status, body } = await Promise.race([
-          connection.exchange(kind.request(`fresh-${what.length}`, n)),
-          limit,
-        ])
-        connection.close()
-        if (!accept(kind, status)) fail(`${what}, fresh: ${status} ${body.slice(0, 400)}`)
+        if (!connection?.open) connection = await HttpConnection.open(kind.to.host, kind.to.port)
+        const { status, body } = await connection.exchange(kind.request(client, n))
+        if (status !== kind.wanted) fail(`${what}, ${client}: ${status} ${body.slice(0, 400)}`)
+        else if (status === 201) tally.accepted++
       } catch (error) {
-        fail(`${what}, fresh: ${(error as Error).message}`)
+        fail(`${what}, ${client}: ${(error as Error).message}`)
+        connection?.close()
       }
-      await delay(10)
+      clearTimeout(limit)
+      if (!keep) connection?.close()
+      await delay(pauseMs)
     }
   }
 
-  const all = Object.entries(kinds)
-  await Promise.all([...all.map(([what, it]) => kept(what, it)), ...all.map(([what, it]) => fresh(what, it))])
+  await Promise.all(
+    Object.entries(kinds).flatMap(([what, kind], i) => [
+      ...Array.from({ length: clients }, (_, n) => ask(what, kind, `kept-${i}-${n}`, true)),
+      ask(what, kind, `fresh-${i}`, false),
+    ]),
+  )
   return tally
 }
 

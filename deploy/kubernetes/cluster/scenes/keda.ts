@@ -1,7 +1,6 @@
 /** KEDA adds notifiers while their streams have a lag, and removes them again. The ScaledObject is that of `components/autoscaling-keda`. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseAllDocuments } from 'yaml'
 import { root } from '../../../local/root.ts'
 import { namespace, type Scene, type Stage } from '../stage.ts'
@@ -20,7 +19,8 @@ type ScaledObject = {
 type ScaleDown = { stabilizationWindowSeconds: number; policies: { periodSeconds: number }[] }
 
 const most = 4
-const lagSeconds = 20
+/** Two of five make a reservation. */
+const requests = 10_000
 const outSeconds = 90
 const inSeconds = 180
 
@@ -43,8 +43,7 @@ export const keda: Scene = {
       const since = performance.now()
       await redis(stage, 'acl', 'setuser', 'notifier', 'off')
       await redis(stage, 'client', 'kill', 'user', 'notifier')
-      const leave = await stage.customers()
-      await delay(lagSeconds * 1_000)
+      const leave = await stage.customers(1, requests)
       await leave()
       const lag = await lagOf(stage)
       stage.check('lag of the notifier, which Redis refuses', lag, '800 or more', lag >= most * 200)

@@ -13,11 +13,11 @@ export const volumes: Scene = {
     await delay(1_000)
     await stage.cluster.eventually('a decision', async () => {
       const body = { bookid: 'kept', userid: `after-${Math.round(performance.now())}` }
-      const headers = { prefer: 'wait=2' }
+      const headers = { prefer: 'wait=1' }
       const answer = await stage.call('ingress', 'reservation', '/reservations', {
         body,
         headers,
-        seconds: 4,
+        seconds: 3,
       })
       if (answer.status !== 201 || !/"(Reserved|Failed)"/.test(answer.body)) throw new Error(answer.body)
     })
