@@ -71,6 +71,11 @@ export const monitoring: Scene = {
     stage.check('the text message', arrived, `to ${operator.dialled}`, sent.to === operator.dialled)
     await stage.kubectl('scale', 'deployment', 'stock', '--replicas=2')
     await upgrade(stage, {})
+    // Addresses of a Service that had none follow a moment after its pods are ready.
+    await cluster.eventually('stock to answer', async () => {
+      const { status } = await stage.call('ingress', 'stock', '/stocks?limit=1')
+      if (status !== 200) throw new Error(String(status))
+    })
   },
 }
 
