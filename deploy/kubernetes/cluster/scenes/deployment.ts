@@ -37,13 +37,18 @@ export const deployment: Scene = {
 
 export const deployments = ['reservation', 'stock', 'notifier', 'web'] as const
 
-/** A row for the Deployments whose pods share a node. Pods that are about to go do not count. */
+/** A row for the Deployments whose pods share a node. */
 export async function checkSpread(stage: Stage): Promise<void> {
-  const { items } = await stage.json<{ items: Pod[] }>('pods')
-  const staying = items.filter(({ metadata }) => !metadata.deletionTimestamp)
-  const crowded = deployments.filter((name) => nodesOf(staying, name).size < 2)
+  const crowded = await crowdedDeployments(stage)
   const measured = crowded.join(', ') || 'none'
   stage.check('Deployments with all pods on one node', measured, 'none', crowded.length === 0)
+}
+
+/** @returns those whose pods are all on one node. Pods that are about to go do not count. */
+export async function crowdedDeployments(stage: Stage): Promise<string[]> {
+  const { items } = await stage.json<{ items: Pod[] }>('pods')
+  const staying = items.filter(({ metadata }) => !metadata.deletionTimestamp)
+  return deployments.filter((name) => nodesOf(staying, name).size < 2)
 }
 
 const nodesOf = (pods: Pod[], name: string) =>
