@@ -23,6 +23,7 @@ export class Node {
   /** Of its process 1. */
   readonly pid: number
   readonly #unshare: ChildProcess
+  readonly #ended: Promise<unknown>
   readonly #unleash: () => void
 
   private constructor(name: string, number: number, dir: string, pid: number, unshare: ChildProcess) {
@@ -32,6 +33,7 @@ export class Node {
     this.#logs = join(dir, 'logs')
     this.pid = pid
     this.#unshare = unshare
+    this.#ended = new Promise((resolve) => unshare.once('exit', resolve))
     this.#unleash = leash(unshare.pid!, 'SIGKILL')
   }
 
@@ -77,11 +79,10 @@ export class Node {
     spawn(command, rest, { stdio: ['ignore', log, log], detached: true }).unref()
   }
 
-  /** As if the power was cut: every process in it is gone at once. */
+  /** As if the power was cut: every process in it is gone at once. A second time it does nothing. */
   async kill(): Promise<void> {
-    const ended = new Promise((resolve) => this.#unshare.once('exit', resolve))
     this.#unshare.kill('SIGKILL')
-    await ended
+    await this.#ended
     while (isRunning(this.pid)) await delay(20)
     this.#unleash()
     await removeCgroups(this.cgroup)
