@@ -34,7 +34,7 @@ function columns(visit: Visit, mayReceive: boolean): Column<Purchase>[] {
   const { orders, stock } = words
   const all: Column<Purchase>[] = [
     { name: stock.book, cell: (it) => bookCell(words, it) },
-    { name: orders.copies, isNumber: true, cell: ({ qty }) => String(qty) },
+    { name: orders.copies, isNumber: true, cell: ({ qty }) => words.number(qty) },
     { name: orders.orderedAt, cell: ({ orderedAt }) => dates.day(orderedAt) },
     { name: orders.status, cell: (it) => status(visit, it) },
   ]
