@@ -109,8 +109,8 @@ function queueOf(visit: Visit, { items, after }: Page<Wait>): Html {
     { name: queue.place, isNumber: true, cell: ({ place }) => words.number(place) },
     { name: queue.reservation, cell: code },
     { name: queue.customer, cell: ({ userid }) => html`<span class="person">${userid}</span>` },
-    { name: queue.since, cell: ({ since }) => dates.day(since) },
-    { name: queue.lapses, cell: ({ lapsesAt }) => (lapsesAt === null ? '–' : dates.day(lapsesAt)) },
+    { name: queue.since, cell: ({ since }) => dates.shortDay(since) },
+    { name: queue.lapses, cell: ({ lapsesAt }) => (lapsesAt === null ? '–' : dates.shortDay(lapsesAt)) },
   ]
   const list = table(queue.caption, columns, items)
   return html`<section id="queue">${list || html`<h2>${queue.title}</h2><p class="empty">${queue.none}</p>`}

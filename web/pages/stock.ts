@@ -44,10 +44,11 @@ function show(
   next: string | undefined,
   parts: Awaited<ReturnType<typeof part>>[],
 ) {
-  const { stock, home } = visit.words
+  const { stock, home, receive } = visit.words
   const q = visit.query('q') ?? ''
-  const nothing =
-    parts.every(({ ok }) => ok) && html`<p class="empty">${q ? home.noneFound(q) : stock.none}</p>`
+  const mayReceive = visit.who?.roles.includes('stock-manager')
+  const none = html`${stock.none}${mayReceive ? html` <a href="/receive">${receive.title}</a>` : ''}`
+  const nothing = parts.every(({ ok }) => ok) && html`<p class="empty">${q ? home.noneFound(q) : none}</p>`
   const main = html`<h1>${stock.title}</h1>
 <search><form action="/stock" class="search">
 <label for="q">${home.label}</label>

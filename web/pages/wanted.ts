@@ -91,7 +91,7 @@ function columns(visit: Visit, after: string | undefined, faulty?: Faulty): Colu
     { name: wanted.refused, isNumber: true, cell: ({ shortage }) => words.number(shortage) },
     { name: stock.owned, isNumber: true, cell: ({ owned }) => words.number(owned) },
     { name: stock.onOrder, isNumber: true, cell: ({ onOrder }) => words.number(onOrder) },
-    { name: wanted.since, cell: ({ requestedAt }) => dates.day(requestedAt) },
+    { name: wanted.since, cell: ({ requestedAt }) => dates.shortDay(requestedAt) },
     {
       name: wanted.decision,
       cell: (it) => decisions(visit, it, after, faulty?.given.bookid === it.bookid ? faulty : undefined),

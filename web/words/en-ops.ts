@@ -68,9 +68,9 @@ export const ops = {
     status: { SetAside: 'Set aside', Redriving: 'Being handled again' } as Record<string, string>,
     lost: 'Content lost',
     more: (service: string) => `${service}: more dead letters`,
-    like: (n: number) => say`Handle all messages of this list again, up to ${n} at a time`,
+    like: (n: number) => say`Handle all again (up to ${n})`,
     likeText:
-      'Messages that cannot be handled again stay. So do messages that were set aside after this page was loaded.',
+      'All messages of this list are handled again. Messages that cannot be handled again stay. So do messages that were set aside after this page was loaded.',
     likeNext: (n: number) => say`Handle the next ${n} again`,
     redriven: (n: number) =>
       n === 1 ? '1 message will be handled again.' : say`${n} messages will be handled again.`,

@@ -96,7 +96,7 @@ export const enStaff = {
     cancelYes: 'Cancel the reservation',
     standing: (active: number, limit: number) => say`${active} of ${limit} reservations`,
     blocked: 'Blocked',
-    blockedUntil: 'Until',
+    blockedUntil: 'until',
     block: 'Block this customer',
     reason: 'Reason',
     reasonHelp: 'For staff. The customer does not see it.',

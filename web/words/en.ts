@@ -44,7 +44,7 @@ export const en = {
   missing: {
     reservation: 'Reservations and the book list cannot be reached right now. Try again in a moment.',
     stock:
-      'The stock service cannot be reached right now. You can reserve; the answer comes when it is back.',
+      'The stock service cannot be reached right now. Reservations are accepted, and answered when it is back.',
     notifier: 'The notification service cannot be reached right now. Reservations are not affected.',
   },
   /** Shown by a page that gets no answer. */

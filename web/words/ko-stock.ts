@@ -207,7 +207,7 @@ export const koStock: typeof enStock = {
   wanted: {
     title: '구매 요청',
     text: '책보다 찾는 이용자가 많은 도서입니다. 주문하거나 구매하지 않기로 하면 요청이 끝납니다.',
-    caption: '구매 요청',
+    caption: '요청받은 도서',
     none: '구매 요청이 없습니다. 책이 충분합니다.',
     refused: '거절',
     since: '요청일',
