@@ -1,4 +1,4 @@
-/** What there is to see on the pages: books, reservations in several states, dead letters, notices and alerts. */
+/** A library to look at: books, reservations in several states, dead letters, notices and alerts. */
 import { eventually } from '../doubles/eventually.ts'
 import { cancel, everyNotice, reserveAndWait } from '../harness/acts.ts'
 import { postAlerts } from './operators.ts'

@@ -1,4 +1,4 @@
-/** What the pages show: each page, and what it shows after something was done. `prepare` fills the library for them. */
+/** States of the pages: each page, and what it shows after something was done. `prepare` fills the library for them. */
 import type { Page } from 'playwright-core'
 import type { ServiceName } from '../../platform/config.ts'
 
@@ -9,7 +9,7 @@ export type State = {
   as?: { userid: string; role: string }
   /** Errors on the console that belong to the page. */
   allowed?: RegExp
-  /** What the person does on the page. */
+  /** Acts as the person does on the page. */
   act?(page: Page): Promise<unknown>
 }
 
