@@ -12,6 +12,8 @@ export type Dates = {
   short(instant: string): Html
   /** Such as Thursday, December 3. */
   day(instant: string): Html
+  /** Such as Thu, Dec 3: for tables. */
+  shortDay(instant: string): Html
 }
 
 const known = new Map<string, Dates>()
@@ -36,6 +38,7 @@ function create(locale: Locale, timeZone: string): Dates {
     }
   }
   const day = { weekday: 'long', month: 'long', day: 'numeric' } as const
+  const shortDay = { weekday: 'short', month: 'short', day: 'numeric' } as const
   return {
     at: written({ ...day, hour: '2-digit', minute: '2-digit' }),
     happened: written({
@@ -46,13 +49,8 @@ function create(locale: Locale, timeZone: string): Dates {
       hour: '2-digit',
       minute: '2-digit',
     }),
-    short: written({
-      weekday: 'short',
-      month: 'short',
-      day: 'numeric',
-      hour: '2-digit',
-      minute: '2-digit',
-    }),
+    short: written({ ...shortDay, hour: '2-digit', minute: '2-digit' }),
     day: written(day),
+    shortDay: written(shortDay),
   }
 }

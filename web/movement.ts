@@ -8,12 +8,13 @@ import type { Visit } from './visit.ts'
 import { wordFor } from './words/words.ts'
 
 export function movementColumns(visit: Visit): Column<Movement>[] {
-  const { movements, available, held } = visit.words.stock
+  const { words, dates } = visit
+  const { movements, available, held } = words.stock
   return [
     { name: movements.what, cell: (it) => what(visit, it) },
-    { name: movements.when, cell: ({ time }) => visit.dates.happened(time) },
-    { name: available, isNumber: true, cell: (it) => String(factsOf(it).available) },
-    { name: held, isNumber: true, cell: (it) => String(factsOf(it).held) },
+    { name: movements.when, cell: ({ time }) => dates.happened(time) },
+    { name: available, isNumber: true, cell: (it) => words.number(factsOf(it).available) },
+    { name: held, isNumber: true, cell: (it) => words.number(factsOf(it).held) },
   ]
 }
 

@@ -58,7 +58,7 @@ function field(
         ? rules.unlimited
         : typeof library === 'boolean'
           ? yesNo(library)
-          : String(library)
+          : words.number(library)
   const label = html`<label for="${name}">${rules.names[name]}</label>`
   const asLibrary = rules.asLibrary(inWords)
   if (!isFlag(name))

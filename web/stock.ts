@@ -16,6 +16,3 @@ export function bookCell(words: Words, about: About): Html {
   return html`<a href="${stockPath(bookid)}">${titleOf(words, about)}</a>
 <small>${author ? html`${author}<br>` : ''}${number}</small>`
 }
-
-/** A figure that only books with rules have. */
-export const figure = (value: number | null): string => (value === null ? '–' : String(value))

@@ -8,14 +8,14 @@ import { takeScreenshots } from './screenshots.ts'
 
 const help = `Runs the pages as npm start does, beside any other system, with 200 books and ${readers} reservations of its own.
 
-  npm run pages -- measure       the time of each page, and the CPU that open pages cost while nothing changes
+  npm run pages -- measure       the time of each page, the CPU that open pages cost while nothing changes, and the memory of web
   npm run pages -- screenshots   the pictures of the README, in docs/images
 
   --requests N   of each page that is measured (100)
   --pages N      that are open (200)
   --seconds N    for which the CPU is measured, with and without open pages (20)
 
-measure exits with 1 if a page takes 20 ms or more at the median, or if the open pages cost 5 % of a core or more.`
+measure exits with 1 if a page takes 20 ms or more at the median, if the open pages cost 5 % of a core or more, or if web takes 200 MB.`
 
 await runCommand(main)
 

@@ -109,7 +109,7 @@ export function letters(stage: () => Stage): void {
     await page.goto(`/ops/letters?bookid=${bookid}`)
     await page.getByRole('row').filter({ hasText: bookid }).first().getByRole('link').nth(1).click()
     await page.waitForURL(/reason=/)
-    await page.getByRole('button', { name: 'Handle all messages of this list again' }).click()
+    await page.getByRole('button', { name: 'Handle all again' }).click()
     await page.getByRole('status').getByText('3 messages will be handled again.').waitFor()
     await eventually(async () => (await lettersOf(stage(), bookid)).length === 0)
     expect(await stockOf(stage().system, bookid)).toMatchObject({ qty: 2, held: 3 })

@@ -3,8 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../doubles/eventually.ts'
 import { ServiceProcess } from '../harness/service-process.ts'
+import { look } from './accessibility.ts'
 import { asProgram, LoginStage } from './login-stage.ts'
-import { expectAccessible, useStage } from './stage.ts'
+import { useStage } from './stage.ts'
 
 const stage = useStage(() => LoginStage.start())
 
@@ -160,7 +161,7 @@ describe('accessible:', () => {
     const page = await stage().logIn('jun', { locale, allowed: /403/ })
     for (const path of ['/', '/logged-out', '/callback', '/ops']) {
       await page.goto(path)
-      await expectAccessible(page)
+      await look(page, `logging in: ${path}`, locale)
     }
   })
 })

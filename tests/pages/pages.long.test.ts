@@ -1,5 +1,4 @@
-/** All pages of staff and operators, and the accessibility of all pages, in a real browser. `pages.test.ts` has the rest. */
-import { accessibility } from './accessibility.ts'
+/** All pages of staff and operators in a real browser. `pages.test.ts` has the rest. */
 import { addresses } from './addresses.ts'
 import { day } from './day.ts'
 import { delivery, unusualDeliveries } from './delivery.ts'
@@ -32,4 +31,3 @@ letters(stage)
 operators(stage)
 unanswered(stage)
 manyReservations(stage)
-accessibility(stage)

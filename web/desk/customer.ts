@@ -89,7 +89,7 @@ const actions = (visit: Visit, copy: Copy, given: Given): Html =>
   html`<div class="actions">${handOverForm(visit, copy)}${cancelForm(visit, copy, given)}</div>`
 
 function standingLine({ words: { desk }, dates }: Visit, { active, limit, block }: Standing): Html {
-  const until = block?.until ? html` ${desk.blockedUntil} ${dates.day(block.until)}` : ''
+  const until = block?.until ? html` · ${desk.blockedUntil} ${dates.day(block.until)}` : ''
   return html`${limit === null ? '' : html`<p>${desk.standing(active.length, limit)}</p>`}${
     block ? html`<p><span class="badge bad">${desk.blocked}</span> ${block.reason}${until}</p>` : ''
   }`

@@ -2,7 +2,6 @@
 import { html } from 'hono/html'
 import { z } from 'zod'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
-import { amountsOf } from '../amounts.ts'
 import type { Letter } from '../apis/operators.ts'
 import type { Html } from '../html.ts'
 import { pageOf } from '../list.ts'
@@ -129,27 +128,24 @@ ${
  * sent twice.
  */
 function redriveLike(visit: Visit, list: LetterList, some: boolean): Html | '' {
-  const { words, locale } = visit
-  const { letters } = words.ops
+  const { letters } = visit.words.ops
   const done = redrivenSchema.safeParse(visit.c.req.query())
   const result = done.success ? outcome(visit, done.data) : ''
   const offered = done.success ? done.data.more : some
   if (!isRedrivable(list) || !offered) return result
-  const max = amountsOf(locale).number(redriveMax)
   const until = done.success ? done.data.until : new Date().toISOString()
   return html`${result}
 <form method="post" action="${lettersPath(list, '/ops/letters/redrive')}" class="offer">
 <input type="hidden" name="until" value="${until}">
 <p>${letters.likeText}</p>
-<button>${done.success ? letters.likeNext(max) : letters.like(max)}</button>
+<button>${done.success ? letters.likeNext(redriveMax) : letters.like(redriveMax)}</button>
 </form>`
 }
 
-function outcome({ words, locale }: Visit, { redriven, more }: Redriven): Html {
+function outcome({ words }: Visit, { redriven, more }: Redriven): Html {
   const { letters } = words.ops
   if (redriven === 0) return html`<p class="notice" role="status">${letters.redrivenNone}</p>`
-  const text = letters.redriven(redriven, amountsOf(locale).number(redriven))
-  return html`<p class="said" role="status">${text} ${more ? letters.remain : ''}</p>`
+  return html`<p class="said" role="status">${letters.redriven(redriven)} ${more ? letters.remain : ''}</p>`
 }
 
 /** Lists of all services show the oldest of each. */

@@ -54,7 +54,8 @@ export function mountLogin(routes: PageRoutes, login: Login, log: Log): void {
   routes.get('/logged-out', 'anyone', (visit) => {
     const { login: words } = visit.words
     const main = html`<h1>${words.out}</h1><p>${words.outText}</p>
-<p><a role="button" href="${visit.entrance('/')}">${words.in}</a> <a href="/">${visit.words.errors.home}</a></p>`
+<p><a role="button" href="${visit.entrance('/')}">${words.in}</a></p>
+<p><a href="/">${visit.words.errors.home}</a></p>`
     return visit.show({ title: words.out, main })
   })
 

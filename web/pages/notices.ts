@@ -57,7 +57,7 @@ function columns(visit: Visit): Column<Notice>[] {
     },
     { name: words.channelName, cell: ({ channel }) => wordFor(ops.channel, channel) },
     { name: words.statusName, cell: (it) => noticeBadge(visit, it) },
-    { name: words.attempts, isNumber: true, cell: ({ attempts }) => String(attempts) },
+    { name: words.attempts, isNumber: true, cell: ({ attempts }) => visit.words.number(attempts) },
   ]
 }
 

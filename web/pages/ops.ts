@@ -1,6 +1,5 @@
 /** `/ops`: partitions and backlog of each service, live. */
 import { html } from 'hono/html'
-import { amountsOf } from '../amounts.ts'
 import { type BacklogItem, backlogCountedMax, lettersCountedMax, type Partition } from '../apis/operators.ts'
 import type { Html } from '../html.ts'
 import { notices } from '../layout.ts'
@@ -83,9 +82,7 @@ function section(visit: Visit, state: ServiceState, { live = false, rate }: Sect
     : html`<span class="badge bad">${ops.notReady}</span>`
   return html`<section id="ops-${service}" class="service" aria-labelledby="ops-${service}-name"${replacing(live)}>
 <h2><span id="ops-${service}-name">${ops.services[service]}</span> ${badge}${
-    rate === undefined
-      ? ''
-      : html` <small class="help">${ops.rate(amountsOf(visit.locale).number(Math.round(rate)))}</small>`
+    rate === undefined ? '' : html` <small class="help">${ops.rate(Math.round(rate))}</small>`
   }</h2>
 ${
   partitions.ok && backlog.ok
@@ -95,18 +92,14 @@ ${
 </section>`
 }
 
-function backlogTable(
-  { words: { ops }, locale }: Visit,
-  { service }: ServiceState,
-  items: BacklogItem[],
-): Html | '' {
-  const amounts = amountsOf(locale)
+function backlogTable({ words }: Visit, { service }: ServiceState, items: BacklogItem[]): Html | '' {
+  const { ops } = words
   const columns: Column<BacklogItem>[] = [
     {
       name: ops.waits,
       cell({ name, channel, count }) {
-        const words = wordFor(ops.kinds, name)
-        const text = channel === null ? words : `${words}: ${wordFor(ops.channel, channel)}`
+        const kind = wordFor(ops.kinds, name)
+        const text = channel === null ? kind : `${kind}: ${wordFor(ops.channel, channel)}`
         const status = noticeStatuses[name]
         if (status === undefined || count === 0) return text
         return html`<a href="${noticesPath({ status, channel: channel ?? undefined })}">${text}</a>`
@@ -115,13 +108,12 @@ function backlogTable(
     {
       name: ops.count,
       isNumber: true,
-      cell: ({ count }) =>
-        count < backlogCountedMax ? amounts.number(count) : ops.orMore(amounts.number(backlogCountedMax)),
+      cell: ({ count }) => (count < backlogCountedMax ? words.number(count) : ops.orMore(backlogCountedMax)),
     },
     {
       name: ops.oldest,
       isNumber: true,
-      cell: ({ oldestSeconds }) => (oldestSeconds === null ? '–' : amounts.lasted(oldestSeconds)),
+      cell: ({ oldestSeconds }) => (oldestSeconds === null ? '–' : words.lasted(oldestSeconds)),
     },
   ]
   return table(ops.backlog(ops.services[service]), columns, items)
@@ -131,38 +123,35 @@ function backlogTable(
 const noticeStatuses: Record<string, string> = { DueNotices: 'Pending', FailedNotices: 'Failed' }
 
 function partitionTable(visit: Visit, { service }: ServiceState, all: Partition[]): Html {
-  const { words, locale } = visit
+  const { words } = visit
   const { ops } = words
-  const amounts = amountsOf(locale)
   const columns: Column<Partition>[] = [
     { name: ops.partition, isNumber: true, cell: ({ partition }) => String(partition) },
     { name: ops.owner, cell: (it) => ownerCell(visit, it) },
-    { name: ops.epoch, isNumber: true, cell: ({ epoch }) => amounts.number(epoch) },
+    { name: ops.epoch, isNumber: true, cell: ({ epoch }) => words.number(epoch) },
     {
       name: ops.lag,
       isNumber: true,
       cell: ({ lag, lagError }) =>
         lag === null
           ? html`<span class="badge warm">${ops.lagUnknown}</span>${lagError && html`<small lang="en">${lagError}</small>`}`
-          : amounts.number(lag),
+          : words.number(lag),
     },
-    { name: ops.processed, isNumber: true, cell: ({ processed }) => amounts.number(processed) },
+    { name: ops.processed, isNumber: true, cell: ({ processed }) => words.number(processed) },
     {
       name: ops.deadLetters,
       isNumber: true,
       cell({ partition, deadLetters }) {
         if (deadLetters === 0) return '0'
         const count =
-          deadLetters < lettersCountedMax
-            ? amounts.number(deadLetters)
-            : ops.orMore(amounts.number(lettersCountedMax))
+          deadLetters < lettersCountedMax ? words.number(deadLetters) : ops.orMore(lettersCountedMax)
         return html`<a class="badge bad" href="${lettersPath({ service, partition })}">${count}</a>`
       },
     },
   ]
   const { shown, hidden } = choosePartitions(all)
   return html`${table(ops.partitions(ops.services[service]), columns, shown)}
-${hidden > 0 ? html`<p class="empty">${ops.others(amounts.number(hidden))}</p>` : ''}`
+${hidden > 0 ? html`<p class="empty">${ops.others(hidden)}</p>` : ''}`
 }
 
 function ownerCell({ words: { ops } }: Visit, { owner, leased }: Partition): Html {

@@ -23,7 +23,7 @@ export function mountOrders(routes: PageRoutes): void {
     const { orders } = visit.words
     const rows = table(orders.caption, columns(visit, role === 'stock-manager'), items)
     const main = html`<h1>${orders.title}</h1>
-${rows || (list.ok ? html`<p class="empty">${orders.none}</p>` : '')}
+${rows || (list.ok ? html`<p class="empty">${orders.none}${role === 'purchaser' ? html` <a href="/wanted">${visit.words.wanted.title}</a>` : ''}</p>` : '')}
 ${turnPage(visit, after)}`
     return visit.show({ title: orders.title, main, parts: [list] })
   })
@@ -34,8 +34,8 @@ function columns(visit: Visit, mayReceive: boolean): Column<Purchase>[] {
   const { orders, stock } = words
   const all: Column<Purchase>[] = [
     { name: stock.book, cell: (it) => bookCell(words, it) },
-    { name: orders.copies, isNumber: true, cell: ({ qty }) => String(qty) },
-    { name: orders.orderedAt, cell: ({ orderedAt }) => dates.day(orderedAt) },
+    { name: orders.copies, isNumber: true, cell: ({ qty }) => words.number(qty) },
+    { name: orders.orderedAt, cell: ({ orderedAt }) => dates.shortDay(orderedAt) },
     { name: orders.status, cell: (it) => status(visit, it) },
   ]
   return mayReceive ? [...all, { name: orders.action, cell: (it) => receiveLink(visit, it) }] : all
@@ -43,7 +43,7 @@ function columns(visit: Visit, mayReceive: boolean): Column<Purchase>[] {
 
 const status = ({ words: { orders }, dates }: Visit, { status, receivedAt }: Purchase): Html =>
   html`<span class="badge ${status === 'Received' ? 'good' : 'warm'}">${wordFor(orders.statuses, status)}</span>${
-    receivedAt === null ? '' : html`<small>${dates.day(receivedAt)}</small>`
+    receivedAt === null ? '' : html`<small>${dates.shortDay(receivedAt)}</small>`
   }`
 
 const receiveLink = ({ words }: Visit, purchase: Purchase): Html | '' =>

@@ -14,7 +14,7 @@ import { part } from '../part.ts'
 import { copiesMax } from '../receipt.ts'
 import type { PageRoutes } from '../routes.ts'
 import { ownRulesSchema, rulesFields } from '../rules.ts'
-import { figure, stockPath } from '../stock.ts'
+import { stockPath } from '../stock.ts'
 import { type Column, table } from '../table.ts'
 import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
@@ -89,7 +89,8 @@ ${movementsOf(visit, pageOf(movements))}`
 const about = ({ words: { book } }: Visit, { author, isbn, bookid }: Stock): Html =>
   html`<p class="author">${[author, isbn && `${book.isbn} ${isbn}`, `${book.number} ${bookid}`].filter(Boolean).join(' · ')}</p>`
 
-function figures({ words: { stock } }: Visit, it: Stock): Html {
+function figures({ words }: Visit, it: Stock): Html {
+  const { stock } = words
   const shown: [string, number | null][] = [
     [stock.available, it.qty],
     [stock.held, it.held],
@@ -98,18 +99,18 @@ function figures({ words: { stock } }: Visit, it: Stock): Html {
     [stock.waiting, it.waiting],
     [stock.onOrder, it.onOrder],
   ]
-  return html`<dl class="figures">${shown.map(([name, value]) => html`<div><dt>${name}</dt><dd>${figure(value)}</dd></div>`)}</dl>`
+  return html`<dl class="figures">${shown.map(([name, value]) => html`<div><dt>${name}</dt><dd>${words.number(value)}</dd></div>`)}</dl>`
 }
 
 function queueOf(visit: Visit, { items, after }: Page<Wait>): Html {
   const { words, dates } = visit
   const { queue } = words.stock
   const columns: Column<Wait>[] = [
-    { name: queue.place, isNumber: true, cell: ({ place }) => String(place) },
+    { name: queue.place, isNumber: true, cell: ({ place }) => words.number(place) },
     { name: queue.reservation, cell: code },
     { name: queue.customer, cell: ({ userid }) => html`<span class="person">${userid}</span>` },
-    { name: queue.since, cell: ({ since }) => dates.day(since) },
-    { name: queue.lapses, cell: ({ lapsesAt }) => (lapsesAt === null ? '–' : dates.day(lapsesAt)) },
+    { name: queue.since, cell: ({ since }) => dates.shortDay(since) },
+    { name: queue.lapses, cell: ({ lapsesAt }) => (lapsesAt === null ? '–' : dates.shortDay(lapsesAt)) },
   ]
   const list = table(queue.caption, columns, items)
   return html`<section id="queue">${list || html`<h2>${queue.title}</h2><p class="empty">${queue.none}</p>`}

@@ -7,7 +7,7 @@ import { isbnOf } from '../isbn.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
-import { bookCell, figure, stockPath } from '../stock.ts'
+import { bookCell, stockPath } from '../stock.ts'
 import { type Column, table } from '../table.ts'
 import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
@@ -44,10 +44,11 @@ function show(
   next: string | undefined,
   parts: Awaited<ReturnType<typeof part>>[],
 ) {
-  const { stock, home } = visit.words
+  const { stock, home, receive } = visit.words
   const q = visit.query('q') ?? ''
-  const nothing =
-    parts.every(({ ok }) => ok) && html`<p class="empty">${q ? home.noneFound(q) : stock.none}</p>`
+  const mayReceive = visit.who?.roles.includes('stock-manager')
+  const none = html`${stock.none}${mayReceive ? html` <a href="/receive">${receive.title}</a>` : ''}`
+  const nothing = parts.every(({ ok }) => ok) && html`<p class="empty">${q ? home.noneFound(q) : none}</p>`
   const main = html`<h1>${stock.title}</h1>
 <search><form action="/stock" class="search">
 <label for="q">${home.label}</label>
@@ -63,11 +64,11 @@ function columns({ words }: Visit): Column<Stock>[] {
   const { stock } = words
   return [
     { name: stock.book, cell: (it) => bookCell(words, it) },
-    { name: stock.available, isNumber: true, cell: ({ qty }) => String(qty) },
-    { name: stock.held, isNumber: true, cell: ({ held }) => String(held) },
-    { name: stock.out, isNumber: true, cell: ({ out }) => figure(out) },
-    { name: stock.waiting, isNumber: true, cell: ({ waiting }) => figure(waiting) },
-    { name: stock.onOrder, isNumber: true, cell: ({ onOrder }) => figure(onOrder) },
+    { name: stock.available, isNumber: true, cell: ({ qty }) => words.number(qty) },
+    { name: stock.held, isNumber: true, cell: ({ held }) => words.number(held) },
+    { name: stock.out, isNumber: true, cell: ({ out }) => words.number(out) },
+    { name: stock.waiting, isNumber: true, cell: ({ waiting }) => words.number(waiting) },
+    { name: stock.onOrder, isNumber: true, cell: ({ onOrder }) => words.number(onOrder) },
   ]
 }
 
@@ -76,8 +77,8 @@ function foundColumns({ words }: Visit): Column<Book>[] {
   const { stock } = words
   return [
     { name: stock.book, cell: (it) => bookCell(words, it) },
-    { name: stock.available, isNumber: true, cell: ({ qty }) => String(qty) },
-    { name: stock.owned, isNumber: true, cell: ({ owned }) => String(owned) },
-    { name: stock.waiting, isNumber: true, cell: ({ waiting }) => String(waiting) },
+    { name: stock.available, isNumber: true, cell: ({ qty }) => words.number(qty) },
+    { name: stock.owned, isNumber: true, cell: ({ owned }) => words.number(owned) },
+    { name: stock.waiting, isNumber: true, cell: ({ waiting }) => words.number(waiting) },
   ]
 }

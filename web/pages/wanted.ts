@@ -10,7 +10,7 @@ import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
 import { copiesMax, isReused } from '../receipt.ts'
 import type { PageRoutes } from '../routes.ts'
-import { bookCell, figure } from '../stock.ts'
+import { bookCell } from '../stock.ts'
 import { type Column, table } from '../table.ts'
 import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
@@ -87,11 +87,11 @@ function columns(visit: Visit, after: string | undefined, faulty?: Faulty): Colu
   const { wanted, stock } = words
   return [
     { name: stock.book, cell: (it) => bookCell(words, it) },
-    { name: stock.waiting, isNumber: true, cell: ({ waiting }) => figure(waiting) },
-    { name: wanted.refused, isNumber: true, cell: ({ shortage }) => String(shortage) },
-    { name: stock.owned, isNumber: true, cell: ({ owned }) => figure(owned) },
-    { name: stock.onOrder, isNumber: true, cell: ({ onOrder }) => figure(onOrder) },
-    { name: wanted.since, cell: ({ requestedAt }) => dates.day(requestedAt) },
+    { name: stock.waiting, isNumber: true, cell: ({ waiting }) => words.number(waiting) },
+    { name: wanted.refused, isNumber: true, cell: ({ shortage }) => words.number(shortage) },
+    { name: stock.owned, isNumber: true, cell: ({ owned }) => words.number(owned) },
+    { name: stock.onOrder, isNumber: true, cell: ({ onOrder }) => words.number(onOrder) },
+    { name: wanted.since, cell: ({ requestedAt }) => dates.shortDay(requestedAt) },
     {
       name: wanted.decision,
       cell: (it) => decisions(visit, it, after, faulty?.given.bookid === it.bookid ? faulty : undefined),

@@ -1,4 +1,6 @@
 /** The texts of the pages for operators. */
+import { say } from './en-counts.ts'
+
 export const ops = {
   title: 'Operations',
   live: 'This page follows changes by itself.',
@@ -6,8 +8,8 @@ export const ops = {
   ready: 'Ready',
   notReady: 'Not ready',
   noAnswer: 'It does not answer. This part appears again as soon as it does.',
-  orMore: (n: string) => `${n} or more`,
-  rate: (n: string) => `${n} messages a second`,
+  orMore: (n: number) => say`${n} or more`,
+  rate: (n: number) => say`${n} messages a second`,
   partitions: (service: string) => `${service}: partitions`,
   partition: 'Partition',
   owner: 'Owner',
@@ -18,7 +20,7 @@ export const ops = {
   lagUnknown: 'unknown',
   processed: 'Processed',
   deadLetters: 'Dead letters',
-  others: (n: string) => `${n} more partitions have an owner, no lag and no dead letters.`,
+  others: (n: number) => say`${n} more partitions have an owner, no lag and no dead letters.`,
   backlog: (service: string) => `${service}: backlog`,
   waits: 'Waits',
   count: 'Count',
@@ -66,12 +68,12 @@ export const ops = {
     status: { SetAside: 'Set aside', Redriving: 'Being handled again' } as Record<string, string>,
     lost: 'Content lost',
     more: (service: string) => `${service}: more dead letters`,
-    like: (n: string) => `Handle all messages of this list again, up to ${n} at a time`,
+    like: (n: number) => say`Handle all again (up to ${n})`,
     likeText:
-      'Messages that cannot be handled again stay. So do messages that were set aside after this page was loaded.',
-    likeNext: (n: string) => `Handle the next ${n} again`,
-    redriven: (n: number, count: string) =>
-      n === 1 ? '1 message will be handled again.' : `${count} messages will be handled again.`,
+      'All messages of this list are handled again. Messages that cannot be handled again stay. So do messages that were set aside after this page was loaded.',
+    likeNext: (n: number) => say`Handle the next ${n} again`,
+    redriven: (n: number) =>
+      n === 1 ? '1 message will be handled again.' : say`${n} messages will be handled again.`,
     redrivenNone: 'No message of this list can be handled again.',
     remain: 'There are more.',
   },

@@ -1,5 +1,5 @@
 /** The texts of staff's pages. */
-import { copies } from './en-counts.ts'
+import { copies, say } from './en-counts.ts'
 
 const atLeast = (hasMore: boolean): string => (hasMore ? 'more than ' : '')
 
@@ -94,9 +94,9 @@ export const enStaff = {
     },
     note: 'Note to the customer',
     cancelYes: 'Cancel the reservation',
-    standing: (active: number, limit: number) => `${active} of ${limit} reservations`,
+    standing: (active: number, limit: number) => say`${active} of ${limit} reservations`,
     blocked: 'Blocked',
-    blockedUntil: 'Until',
+    blockedUntil: 'until',
     block: 'Block this customer',
     reason: 'Reason',
     reasonHelp: 'For staff. The customer does not see it.',
@@ -128,7 +128,7 @@ export const enStaff = {
     none: 'The hold shelf is empty.',
     found: (title: string, n: number) => (n === 1 ? title : `${title}: ${copies(n)}`),
     notFound: (scan: string) => `“${scan}” is not on the hold shelf.`,
-    print: (n: number) => (n === 1 ? 'Print the slip' : `Print ${n} slips`),
+    print: (n: number) => (n === 1 ? 'Print the slip' : say`Print ${n} slips`),
     extend: 'Extend',
     until: 'Keep it until',
     extendYes: 'Extend',

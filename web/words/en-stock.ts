@@ -1,5 +1,5 @@
 /** The texts of the pages about stock: receipts, figures, orders. */
-import { copies, people } from './en-counts.ts'
+import { copies, people, say } from './en-counts.ts'
 
 export const enStock = {
   receive: {
@@ -10,12 +10,12 @@ export const enStock = {
     csv: 'Receive a delivery from a CSV file',
     received: (title: string, n: number) => `${title}: ${copies(n)} received.`,
     next: (code: string, place: number, waiting: number) =>
-      `Set it aside for ${code}, number ${place} in the queue. ${waiting === 0 ? 'Nobody else is waiting.' : `${people(waiting)} still waiting.`}`,
+      say`Set it aside for ${code}, number ${place} in the queue. ${waiting === 0 ? 'Nobody else is waiting.' : `${people(waiting)} still waiting.`}`,
     nextOfMany: (codes: string[], rest: number) =>
       `Set aside for ${codes.join(', ')}.${rest > 0 ? ` ${copies(rest)} for the open shelf.` : ''}`,
     openShelf: 'Nobody is waiting: it belongs on the open shelf.',
     now: (available: number, held: number, waiting: number) =>
-      `Now ${copies(available)} available, ${held} set aside, ${people(waiting)} waiting`,
+      say`Now ${copies(available)} available, ${held} set aside, ${people(waiting)} waiting`,
     ordered: 'Received against an open order.',
     undo: 'Undo',
     undone: (title: string, n: number) => `${title}: ${copies(n)} taken back.`,
@@ -57,7 +57,7 @@ export const enStock = {
     choose: 'Choose a file.',
     tooLarge: 'The file is larger than 5 MB. Divide it into several files.',
     busy: 'Other deliveries are being received. Try again in a minute.',
-    faulty: (n: number) => `${n === 1 ? '1 fault' : `${n} faults`}. Nothing was received.`,
+    faulty: (n: number) => `${n === 1 ? '1 fault' : say`${n} faults`}. Nothing was received.`,
     correct: 'Correct the file and check it again. Its copies can be received when there are no faults.',
     faultsCaption: 'Faults by line',
     line: 'Line',
@@ -80,19 +80,19 @@ export const enStock = {
     },
     ignored: (names: string) => `Columns that are not read: ${names}`,
     good: (lines: number, n: number) =>
-      `No faults: ${lines === 1 ? '1 line' : `${lines} lines`}, ${copies(n)}. Nothing is received yet.`,
+      `No faults: ${lines === 1 ? '1 line' : say`${lines} lines`}, ${copies(n)}. Nothing is received yet.`,
     another: 'This is another file than the one that was checked.',
     chooseAgain: 'Choose the same file again above, then receive it.',
     import: (n: number) => `Receive ${copies(n)}`,
     importing: 'Receiving the delivery',
     next: 'Receive another delivery',
     stay: 'Keep this page open. If it stops, choose the same file again: within 7 days nothing is received twice.',
-    progress: (done: number, all: number) => `${done} of ${all} lines.`,
+    progress: (done: number, all: number) => say`${done} of ${all} lines.`,
     received: (lines: number, n: number) =>
-      `Done: ${lines === 1 ? '1 line' : `${lines} lines`} with ${copies(n)} received.`,
+      `Done: ${lines === 1 ? '1 line' : say`${lines} lines`} with ${copies(n)} received.`,
     stopped: (done: number, all: number) =>
-      `Stopped after ${done} of ${all} lines. Choose the same file again: it goes on, and nothing is received twice.`,
-    refusedCount: (n: number) => (n === 1 ? '1 line was not.' : `${n} lines were not.`),
+      say`Stopped after ${done} of ${all} lines. Choose the same file again: it goes on, and nothing is received twice.`,
+    refusedCount: (n: number) => (n === 1 ? '1 line was not.' : say`${n} lines were not.`),
     refusedText: 'Put these lines into a file of their own, and correct them there.',
     refusedCaption: 'Lines that were not received',
     refused: {
@@ -129,7 +129,7 @@ export const enStock = {
       none: 'No movements yet.',
       what: 'What',
       when: 'When',
-      place: (n: number) => `place ${n}`,
+      place: (n: number) => say`place ${n}`,
       types: {
         CopiesReceived: 'Received',
         CopyReserved: 'Set aside',

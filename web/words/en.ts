@@ -1,6 +1,6 @@
 /** Every text of the pages, by page. A text that is missing in another language is a type error there. */
 
-import { copies, days, people } from './en-counts.ts'
+import { copies, days, lasted, number, people, say } from './en-counts.ts'
 import { enData } from './en-data.ts'
 import { ops } from './en-ops.ts'
 import { enStaff } from './en-staff.ts'
@@ -31,6 +31,8 @@ export const en = {
     alerts: 'Alerts',
   },
   copies,
+  number,
+  lasted,
   languages: 'Language',
   next: 'Next page',
   first: 'First page',
@@ -42,7 +44,7 @@ export const en = {
   missing: {
     reservation: 'Reservations and the book list cannot be reached right now. Try again in a moment.',
     stock:
-      'The stock service cannot be reached right now. You can reserve; the answer comes when it is back.',
+      'The stock service cannot be reached right now. Reservations are accepted, and answered when it is back.',
     notifier: 'The notification service cannot be reached right now. Reservations are not affected.',
   },
   /** Shown by a page that gets no answer. */
@@ -157,18 +159,18 @@ export const en = {
     isbn: 'ISBN',
     number: 'Book number',
     copies: 'Copies',
-    owned: (owned: number, available: number) => `${available} of ${owned} available`,
+    owned: (owned: number, available: number) => say`${available} of ${owned} available`,
     queue: 'Queue',
     waitsNone: 'Nobody is waiting',
     rules: 'How it works',
     rulesPull: 'Staff fetch the copy for you and you get a notice when it is ready.',
-    rulesPickup: (n: number) => `Collect it within ${n === 1 ? '1 open day' : `${n} open days`}.`,
+    rulesPickup: (n: number) => `Collect it within ${n === 1 ? '1 open day' : say`${n} open days`}.`,
     rulesPickupNone: 'It is kept for you without a deadline.',
     rulesOne: 'One reservation of a book for each customer.',
     rulesWait: (n: number) => `If it is not your turn within ${days(n)}, the reservation ends.`,
     rulesOriginal: 'A copy is kept for you until you cancel.',
     reserve: 'Reserve',
-    wait: (n: number) => `You would be number ${n} in the queue.`,
+    wait: (n: number) => say`You would be number ${n} in the queue.`,
     waitSubmit: 'Wait for a copy',
     open: 'No copy was available when stock last answered. You can reserve; the answer comes when it is back.',
     full: 'The queue is full. Try again later.',
@@ -232,8 +234,8 @@ export const en = {
       Staff: 'Canceled by staff.',
       Duplicate: 'Canceled by staff: you had another reservation of the book.',
     } as Record<string, string>,
-    position: (position: number, waiting: number) => `You are number ${position} of ${waiting}.`,
-    limit: (active: number, limit: number) => `You have ${active} of ${limit}.`,
+    position: (position: number, waiting: number) => say`You are number ${position} of ${waiting}.`,
+    limit: (active: number, limit: number) => say`You have ${active} of ${limit}.`,
     until: 'Collect it by',
     code: 'Code at the desk',
     note: 'Note',

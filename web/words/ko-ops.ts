@@ -1,4 +1,5 @@
 import type { ops as en } from './en-ops.ts'
+import { say } from './ko-counts.ts'
 
 export const ops: typeof en = {
   title: '운영 현황',
@@ -7,8 +8,8 @@ export const ops: typeof en = {
   ready: '정상',
   notReady: '준비되지 않음',
   noAnswer: '응답이 없습니다. 응답하면 바로 다시 표시됩니다.',
-  orMore: (n) => `${n} 이상`,
-  rate: (n) => `초당 메시지 ${n}건`,
+  orMore: (n) => say`${n} 이상`,
+  rate: (n) => say`초당 메시지 ${n}건`,
   partitions: (service) => `${service} 파티션`,
   partition: '파티션',
   owner: '담당 프로세스',
@@ -19,7 +20,7 @@ export const ops: typeof en = {
   lagUnknown: '알 수 없음',
   processed: '처리한 메시지',
   deadLetters: '데드 레터',
-  others: (n) => `나머지 파티션 ${n}개는 담당 프로세스가 있고, 밀린 메시지와 데드 레터가 없습니다.`,
+  others: (n) => say`나머지 파티션 ${n}개는 담당 프로세스가 있고, 밀린 메시지와 데드 레터가 없습니다.`,
   backlog: (service) => `${service} 대기 업무`,
   waits: '기다리는 것',
   count: '건수',
@@ -67,10 +68,11 @@ export const ops: typeof en = {
     status: { SetAside: '빼 둠', Redriving: '다시 처리 중' },
     lost: '내용 없음',
     more: (service) => `${service}의 데드 레터 더 보기`,
-    like: (n) => `이 목록의 메시지를 한 번에 최대 ${n}건까지 다시 처리`,
-    likeText: '다시 처리할 수 없는 메시지와 이 페이지를 연 뒤에 빼 둔 메시지는 그대로 둡니다.',
-    likeNext: (n) => `다음 ${n}건 다시 처리`,
-    redriven: (_, count) => `메시지 ${count}건을 다시 처리합니다.`,
+    like: (n) => say`모두 다시 처리 (최대 ${n}건)`,
+    likeText:
+      '이 목록의 메시지를 모두 다시 처리합니다. 다시 처리할 수 없는 메시지와 이 페이지를 연 뒤에 빼 둔 메시지는 그대로 둡니다.',
+    likeNext: (n) => say`다음 ${n}건 다시 처리`,
+    redriven: (n) => say`메시지 ${n}건을 다시 처리합니다.`,
     redrivenNone: '이 목록에는 다시 처리할 수 있는 메시지가 없습니다.',
     remain: '아직 더 있습니다.',
   },

@@ -1,4 +1,5 @@
 import type { enStaff } from './en-staff.ts'
+import { say } from './ko-counts.ts'
 
 export const koStaff: typeof enStaff = {
   work: {
@@ -59,13 +60,13 @@ export const koStaff: typeof enStaff = {
     help: '카드를 스캔하세요. 책이 여러 권이면 이어서 책을 스캔하거나 띠지의 코드를 입력하세요.',
     count: (userid, ready, reserved, hasMore) =>
       ready > 0
-        ? `${userid}: 대출할 책 ${ready}권${hasMore ? ' 이상' : ''}`
+        ? say`${userid}: 대출할 책 ${ready}권${hasMore ? ' 이상' : ''}`
         : reserved > 0
-          ? `${userid}: 아직 예약 서가에 없음, 찾을 책 ${reserved}권${hasMore ? ' 이상' : ''}`
+          ? say`${userid}: 아직 예약 서가에 없음, 찾을 책 ${reserved}권${hasMore ? ' 이상' : ''}`
           : `${userid}: 보관 중인 책 없음`,
     enter: 'Enter를 누르면 대출됩니다.',
     theirs: (title, userid) => `${title}: ${userid} 님 예약`,
-    several: (title, n) => `${title}: ${n}권 보관 중`,
+    several: (title, n) => say`${title}: ${n}권 보관 중`,
     scanCard: '이용자의 카드를 스캔하세요.',
     other: (title, userid) => `${title}: ${userid} 님이 아닌 다른 이용자가 예약한 책입니다.`,
     ready: '예약 서가에 있는 책',
@@ -85,7 +86,7 @@ export const koStaff: typeof enStaff = {
     },
     note: '이용자에게 전할 말',
     cancelYes: '예약을 취소합니다',
-    standing: (active, limit) => `예약 ${limit}건 중 ${active}건`,
+    standing: (active, limit) => say`예약 ${limit}건 중 ${active}건`,
     blocked: '이용 정지',
     blockedUntil: '기한:',
     block: '이 이용자의 이용 정지',
@@ -102,7 +103,7 @@ export const koStaff: typeof enStaff = {
     help: '책을 스캔하고 Enter를 누르면 예약 서가에 준비한 것으로 기록합니다.',
     caption: '오래된 순서',
     none: '찾을 책이 없습니다.',
-    found: (title, n) => (n === 1 ? title : `${title}: 찾을 책 ${n}권`),
+    found: (title, n) => (n === 1 ? title : say`${title}: 찾을 책 ${n}권`),
     enter: '예약 서가에 놓고 Enter를 누르세요.',
     notFound: (scan) => `“${scan}”에 해당하는 찾을 책이 없습니다.`,
     shelve: '서가에 준비함',
@@ -116,9 +117,9 @@ export const koStaff: typeof enStaff = {
     help: '예약 서가에 있는 책을 찾습니다.',
     caption: '이용자를 기다리는 책, 오래된 순서',
     none: '예약 서가가 비어 있습니다.',
-    found: (title, n) => (n === 1 ? title : `${title}: ${n}권`),
+    found: (title, n) => (n === 1 ? title : say`${title}: ${n}권`),
     notFound: (scan) => `“${scan}”에 해당하는 책이 예약 서가에 없습니다.`,
-    print: (n) => (n === 1 ? '띠지 인쇄' : `띠지 ${n}장 인쇄`),
+    print: (n) => (n === 1 ? '띠지 인쇄' : say`띠지 ${n}장 인쇄`),
     extend: '연장',
     until: '보관 기한',
     extendYes: '기한 연장',
@@ -130,7 +131,7 @@ export const koStaff: typeof enStaff = {
     caption: '대출 중인 책',
     was: (title, userid) => `${title}: ${userid} 님이 대출 중`,
     enter: 'Enter를 누르면 반납됩니다.',
-    several: (n, hasMore) => `${n}권${hasMore ? ' 이상' : ''}이 대출 중입니다. 돌아온 책을 고르세요.`,
+    several: (n, hasMore) => say`${n}권${hasMore ? ' 이상' : ''}이 대출 중입니다. 돌아온 책을 고르세요.`,
     none: (scan) => `“${scan}”에 해당하는 대출 중인 책이 없습니다.`,
     take: '반납',
     damaged: '파손',

@@ -1,4 +1,5 @@
 import type { enStock } from './en-stock.ts'
+import { say } from './ko-counts.ts'
 
 export const koStock: typeof enStock = {
   receive: {
@@ -7,16 +8,16 @@ export const koStock: typeof enStock = {
     qty: '권수',
     submit: '입고',
     csv: 'CSV 파일로 한꺼번에 입고하기',
-    received: (title, n) => `『${title}』 ${n}권을 입고했습니다.`,
+    received: (title, n) => say`『${title}』 ${n}권을 입고했습니다.`,
     next: (code, place, waiting) =>
-      `예약 ${code} (대기 ${place}번) 몫으로 따로 두세요. ${waiting === 0 ? '더 기다리는 사람은 없습니다.' : `아직 ${waiting}명이 기다립니다.`}`,
+      say`예약 ${code} (대기 ${place}번) 몫으로 따로 두세요. ${waiting === 0 ? '더 기다리는 사람은 없습니다.' : say`아직 ${waiting}명이 기다립니다.`}`,
     nextOfMany: (codes, rest) =>
-      `예약 ${codes.join(', ')} 몫으로 따로 두세요.${rest > 0 ? ` 나머지 ${rest}권은 서가로 갑니다.` : ''}`,
+      `예약 ${codes.join(', ')} 몫으로 따로 두세요.${rest > 0 ? say` 나머지 ${rest}권은 서가로 갑니다.` : ''}`,
     openShelf: '기다리는 사람이 없으니 서가에 꽂으세요.',
-    now: (available, held, waiting) => `현재 예약 가능 ${available}권, 보관 ${held}권, 대기 ${waiting}명`,
+    now: (available, held, waiting) => say`현재 예약 가능 ${available}권, 보관 ${held}권, 대기 ${waiting}명`,
     ordered: '주문한 책으로 처리했습니다.',
     undo: '되돌리기',
-    undone: (title, n) => `『${title}』 ${n}권의 입고를 되돌렸습니다.`,
+    undone: (title, n) => say`『${title}』 ${n}권의 입고를 되돌렸습니다.`,
     orderStays: '주문은 입고 완료로 남습니다. 더 받을 책이 있으면 다시 주문해 주세요.',
     kept: '책이 이미 대출되어 되돌릴 수 없습니다. 바뀐 것은 없습니다.',
     repeated:
@@ -29,7 +30,7 @@ export const koStock: typeof enStock = {
     unknown: (isbn) => `${isbn}: 처음 들어온 도서입니다. 제목을 입력하고 입고해 주세요.`,
     unknownNumber: (bookid) =>
       `번호가 ${bookid}인 도서가 없습니다. 새 도서라면 제목을 입력하고 입고해 주세요.`,
-    orderOf: (n) => `${n}권 주문,`,
+    orderOf: (n) => say`${n}권 주문,`,
     orderDone: '이미 입고한 주문입니다.',
     bookTitle: '제목',
     author: '지은이',
@@ -55,7 +56,7 @@ export const koStock: typeof enStock = {
     choose: '파일을 선택해 주세요.',
     tooLarge: '파일이 5 MB보다 큽니다. 여러 파일로 나누어 주세요.',
     busy: '다른 파일을 입고하는 중입니다. 잠시 뒤에 다시 시도해 주세요.',
-    faulty: (n) => `오류 ${n}개. 아무것도 입고하지 않았습니다.`,
+    faulty: (n) => say`오류 ${n}개. 아무것도 입고하지 않았습니다.`,
     correct: '파일을 고쳐 다시 검사해 주세요. 오류가 없어야 입고할 수 있습니다.',
     faultsCaption: '줄별 오류',
     line: '줄',
@@ -77,18 +78,18 @@ export const koStock: typeof enStock = {
       qty: '권수는 1에서 9,999까지의 정수여야 합니다.',
     },
     ignored: (names) => `읽지 않는 열: ${names}`,
-    good: (lines, n) => `오류 없음: ${lines}줄, ${n}권. 아직 입고하지 않았습니다.`,
+    good: (lines, n) => say`오류 없음: ${lines}줄, ${n}권. 아직 입고하지 않았습니다.`,
     another: '검사한 파일과 다른 파일입니다.',
     chooseAgain: '위에서 같은 파일을 다시 선택한 뒤 입고해 주세요.',
-    import: (n) => `${n}권 입고하기`,
+    import: (n) => say`${n}권 입고하기`,
     importing: '입고하는 중',
     next: '다른 파일 입고하기',
     stay: '이 페이지를 닫지 마세요. 멈추면 같은 파일을 다시 선택해 주세요. 7일 안에는 두 번 입고되지 않습니다.',
-    progress: (done, all) => `${all}줄 중 ${done}줄.`,
-    received: (lines, n) => `끝났습니다. ${lines}줄, ${n}권을 입고했습니다.`,
+    progress: (done, all) => say`${all}줄 중 ${done}줄.`,
+    received: (lines, n) => say`끝났습니다. ${lines}줄, ${n}권을 입고했습니다.`,
     stopped: (done, all) =>
-      `${all}줄 중 ${done}줄에서 멈췄습니다. 같은 파일을 다시 선택하면 이어서 하며, 두 번 입고되지 않습니다.`,
-    refusedCount: (n) => `${n}줄은 입고하지 못했습니다.`,
+      say`${all}줄 중 ${done}줄에서 멈췄습니다. 같은 파일을 다시 선택하면 이어서 하며, 두 번 입고되지 않습니다.`,
+    refusedCount: (n) => say`${n}줄은 입고하지 못했습니다.`,
     refusedText: '이 줄들만 따로 파일로 만들어 고쳐 주세요.',
     refusedCaption: '입고하지 못한 줄',
     refused: {
@@ -125,7 +126,7 @@ export const koStock: typeof enStock = {
       none: '아직 이력이 없습니다.',
       what: '내용',
       when: '일시',
-      place: (n) => `${n}번`,
+      place: (n) => say`${n}번`,
       types: {
         CopiesReceived: '입고',
         CopyReserved: '예약자 몫으로 보관',
@@ -206,7 +207,7 @@ export const koStock: typeof enStock = {
   wanted: {
     title: '구매 요청',
     text: '책보다 찾는 이용자가 많은 도서입니다. 주문하거나 구매하지 않기로 하면 요청이 끝납니다.',
-    caption: '구매 요청',
+    caption: '요청받은 도서',
     none: '구매 요청이 없습니다. 책이 충분합니다.',
     refused: '거절',
     since: '요청일',

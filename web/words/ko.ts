@@ -1,4 +1,5 @@
 import type { Words } from './en.ts'
+import { lasted, number, say } from './ko-counts.ts'
 import { koData } from './ko-data.ts'
 import { ops } from './ko-ops.ts'
 import { koStaff } from './ko-staff.ts'
@@ -28,7 +29,9 @@ export const ko: Words = {
     notices: '알림',
     alerts: '경보',
   },
-  copies: (n) => `${n}권`,
+  copies: (n) => say`${n}권`,
+  number,
+  lasted,
   languages: '언어',
   next: '다음 쪽',
   first: '첫 쪽',
@@ -38,7 +41,7 @@ export const ko: Words = {
   no: '아니요',
   missing: {
     reservation: '지금은 예약과 도서 목록을 불러올 수 없습니다. 잠시 뒤에 다시 시도해 주세요.',
-    stock: '지금은 재고를 확인할 수 없습니다. 예약은 하실 수 있으며, 결과는 복구된 뒤에 나옵니다.',
+    stock: '지금은 재고를 확인할 수 없습니다. 예약은 접수되며, 결과는 복구된 뒤에 나옵니다.',
     notifier: '지금은 알림 서비스에 연결할 수 없습니다. 예약에는 영향이 없습니다.',
   },
   unanswered:
@@ -145,24 +148,24 @@ export const ko: Words = {
   book: {
     by: '지은이',
     untitled: (bookid) => `도서 ${bookid}`,
-    available: (n) => `${n}권 예약 가능`,
+    available: (n) => say`${n}권 예약 가능`,
     noneAvailable: '예약 가능한 책 없음',
-    waiting: (n) => `${n}명 대기`,
+    waiting: (n) => say`${n}명 대기`,
     isbn: 'ISBN',
     number: '도서 번호',
     copies: '소장',
-    owned: (owned, available) => `${owned}권 중 ${available}권 예약 가능`,
+    owned: (owned, available) => say`${owned}권 중 ${available}권 예약 가능`,
     queue: '대기',
     waitsNone: '기다리는 사람 없음',
     rules: '이용 안내',
     rulesPull: '담당자가 책을 찾아 두면 알림을 보내 드립니다.',
-    rulesPickup: (n) => `개관일 기준 ${n}일 안에 찾아가 주세요.`,
+    rulesPickup: (n) => say`개관일 기준 ${n}일 안에 찾아가 주세요.`,
     rulesPickupNone: '기한 없이 보관해 드립니다.',
     rulesOne: '한 분이 한 도서를 한 번만 예약할 수 있습니다.',
-    rulesWait: (n) => `${n}일 안에 차례가 오지 않으면 예약이 끝납니다.`,
+    rulesWait: (n) => say`${n}일 안에 차례가 오지 않으면 예약이 끝납니다.`,
     rulesOriginal: '취소하실 때까지 한 권을 보관해 드립니다.',
     reserve: '예약하기',
-    wait: (n) => `대기 순번은 ${n}번이 됩니다.`,
+    wait: (n) => say`대기 순번은 ${n}번이 됩니다.`,
     waitSubmit: '대기하기',
     open: '마지막으로 확인했을 때 예약할 수 있는 책이 없었습니다. 예약은 하실 수 있으며, 결과는 복구된 뒤에 나옵니다.',
     full: '대기 인원이 찼습니다. 나중에 다시 시도해 주세요.',
@@ -224,8 +227,8 @@ export const ko: Words = {
       Staff: '담당자가 취소했습니다.',
       Duplicate: '같은 도서의 예약이 하나 더 있어 담당자가 취소했습니다.',
     },
-    position: (position, waiting) => `${waiting}명 중 ${position}번째입니다.`,
-    limit: (active, limit) => `${limit}건 중 ${active}건을 예약하셨습니다.`,
+    position: (position, waiting) => say`${waiting}명 중 ${position}번째입니다.`,
+    limit: (active, limit) => say`${limit}건 중 ${active}건을 예약하셨습니다.`,
     until: '찾아가실 기한',
     code: '창구에서 말할 코드',
     note: '전하는 말',

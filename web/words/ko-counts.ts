@@ -1,0 +1,4 @@
+/** Numbers in Korean. */
+import { numbersIn } from './numbers.ts'
+
+export const { number, say, lasted } = numbersIn('ko')
