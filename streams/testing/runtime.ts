@@ -57,7 +57,7 @@ export async function openRuntime({
   const url = new URL(inject('postgresUrl'))
   url.pathname = idle[encoding]!.pop() ?? (await createDatabase(url.href, encoding))
   const admin = postgres(url.href, { max: 1, onnotice: () => {} })
-  // What the test before has left open must not write to the new tables.
+  // Connections that an earlier test has left open must not write to the new tables.
   await admin`
     select pg_terminate_backend(pid, 5000) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()`
