@@ -3,6 +3,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const files = (suffix: string) => `{actors,platform,streams,web,tests,deploy,load}/**/*${suffix}`
 const patient = {
   pool: 'forks',
+  setupFiles: 'deploy/local/keep-compiled.ts',
   testTimeout: 30_000,
   hookTimeout: 30_000,
   expect: { poll: { timeout: 5_000 } },

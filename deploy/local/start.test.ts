@@ -125,6 +125,7 @@ describe.sequential('a system', () => {
   let system: Awaited<ReturnType<typeof start>>
   let urls: Awaited<ReturnType<typeof ready>>
   let inspectPort: number
+  let reservationid: string
 
   test('works once it says that it is ready', async () => {
     system = await start()
@@ -132,6 +133,7 @@ describe.sequential('a system', () => {
     expect((await post(`${urls.stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
     const reserved = await json(post(`${urls.reservation}/reservations`, { bookid: '1', userid: 'test1' }))
     expect(reserved).toMatchObject({ status: 'Reserved' })
+    reservationid = (reserved as { reservationid: string }).reservationid
   }, 60_000)
 
   test('is found and filled with 200 books by npm run seed, once', async () => {
@@ -198,10 +200,20 @@ describe.sequential('a system', () => {
     expect(await lock()).toBe('')
   })
 
-  test('still has its data after a restart', async () => {
+  test('still has its data after a restart with a Redis that cannot read its own: that begins empty', async () => {
+    const logs = join(dir, 'data/redis/appendonlydir')
+    const last = (await readdir(logs)).filter((it) => it.endsWith('.incr.aof')).at(-1)!
+    await writeFile(join(logs, last), Buffer.alloc(700), { flag: 'a' })
     inspectPort = await freePort()
     system = await start({ INSPECT: 'stock', INSPECT_PORT: String(inspectPort) }, ['--watch'])
     urls = await ready(system.child)
+    expect(system.lines).toContainEqual(
+      expect.stringMatching(
+        /^Redis cannot read its data and begins empty; .* The old data is in .*\/redis\/unreadable-/,
+      ),
+    )
+    const reservation = await json(fetch(`${urls.reservation}/reservations/${reservationid}`))
+    expect(reservation).toMatchObject({ status: 'Reserved' })
     expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 2, held: 1 })
   }, 60_000)
 
@@ -244,62 +256,54 @@ describe.sequential('a system', () => {
     expect(await evaluate(inspectPort, 'process.argv[1]')).toBe(join(root, 'actors/stock/main.ts'))
   })
 
-  test('ends when its starter is killed, and the next start can use the folder', async () => {
-    const pids = await children(system.child.pid)
+  test('ends when its starter is killed, and `deno task start` goes on with its data, with neither Node nor npm on the PATH', async () => {
+    const before = await children(system.child.pid)
     system.child.kill('SIGKILL')
-    system = await start({ SERVICES: 'stock' })
-    await ready(system.child)
+    const bin = await mkdtemp(join(dir, 'bin-'))
+    await chmod(bin, 0o755)
+    const needed = ['redis-server', 'sh', 'id', 'flock', 'mkdir', 'rm', 'cat', 'sleep']
+    for (const name of needed) await symlink(findProgram(name)!, join(bin, name))
+    const child = await startChild({
+      command: programOf.deno,
+      args: ['task', 'start'],
+      cwd: root,
+      env: { PATH: bin, HOME: dir, DATA_DIR: join(dir, 'data'), ...anyPorts },
+      graceMs: 20_000,
+      onLine: () => {},
+    })
+    started.push(child)
+    urls = await ready(child)
+    await vi.waitUntil(() => allGone(before), 20_000)
+    const commands = await Promise.all((await descendants(child.pid)).map(commandLine))
+    expect(commands.filter((command) => /deno run .*main\.ts/.test(command))).toHaveLength(4)
+    expect(commands.filter((command) => /\bnode\b(?!_modules)/.test(command.split(' ')[0]!))).toEqual([])
+    expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 1, held: 2 })
+    const reserved = await json(post(`${urls.reservation}/reservations`, { bookid: '1', userid: 'test3' }))
+    expect(reserved).toMatchObject({ status: 'Reserved' })
+    const pids = await descendants(child.pid)
+    await child.stop()
     await vi.waitUntil(() => allGone(pids), 20_000)
-    system.child.kill('SIGTERM')
-    expect(await system.child.exited, system.lines.join('\n')).toEqual({ code: 0, signal: null })
-  }, 60_000)
+  }, 120_000)
+
+  test('that wakes up after another machine took its folder kills its servers, and nothing is written', async () => {
+    const DATA_DIR = join(dir, 'data')
+    const { child, lines } = await start({ SERVICES: 'stock' })
+    urls = await ready(child)
+    expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 0, held: 3 })
+    const pids = (await descendants(child.pid)).filter((pid) => pid !== child.pid)
+    child.kill('SIGSTOP')
+    const another = { id: 'other', kernel: 'another boot', host: 'elsewhere', pid: 7 }
+    await writeFile(join(DATA_DIR, 'start.lock'), JSON.stringify(another))
+    child.kill('SIGCONT')
+    expect(await child.exited).toEqual({ code: 1, signal: null })
+    expect(lines.at(-1)).toBe(
+      `Stopped at once: lost ${DATA_DIR}, because it was taken by another npm start, process 7 on elsewhere`,
+    )
+    await vi.waitUntil(() => allGone(pids), 5_000)
+    // A stopping server would remove this file, even if it is the one of the other machine.
+    expect(await readdir(join(DATA_DIR, 'postgres/cluster'))).toContain('postmaster.pid')
+  }, 120_000)
 })
-
-test('a start that wakes up after another machine took its folder kills its servers, and nothing is written', async () => {
-  const DATA_DIR = join(dir, 'lost')
-  const { child, lines } = await start({ DATA_DIR, SERVICES: 'stock' })
-  await ready(child)
-  const pids = (await descendants(child.pid)).filter((pid) => pid !== child.pid)
-  child.kill('SIGSTOP')
-  const another = { id: 'other', kernel: 'another boot', host: 'elsewhere', pid: 7 }
-  await writeFile(join(DATA_DIR, 'start.lock'), JSON.stringify(another))
-  child.kill('SIGCONT')
-  expect(await child.exited).toEqual({ code: 1, signal: null })
-  expect(lines.at(-1)).toBe(
-    `Stopped at once: lost ${DATA_DIR}, because it was taken by another npm start, process 7 on elsewhere`,
-  )
-  await vi.waitUntil(() => allGone(pids), 5_000)
-  // A stopping server would remove this file, even if it is the one of the other machine.
-  expect(await readdir(join(DATA_DIR, 'postgres/cluster'))).toContain('postmaster.pid')
-}, 120_000)
-
-test('begins with an empty Redis if that cannot read its data, and nothing is lost', async () => {
-  const settings = { DATA_DIR: join(dir, 'unreadable'), SERVICES: 'reservation,stock' }
-  const first = await start(settings)
-  const before = await ready(first.child)
-  expect((await post(`${before.stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
-  const { reservationid } = (await json(
-    post(`${before.reservation}/reservations`, { bookid: '1', userid: 'test1' }),
-  )) as { reservationid: string }
-  await first.child.stop()
-  const log = join(settings.DATA_DIR, 'redis/appendonlydir/appendonly.aof.1.incr.aof')
-  await writeFile(log, Buffer.alloc(700), { flag: 'a' })
-
-  const second = await start(settings)
-  const urls = await ready(second.child)
-  expect(second.lines).toContainEqual(
-    expect.stringMatching(
-      /^Redis cannot read its data and begins empty; .* The old data is in .*\/redis\/unreadable-/,
-    ),
-  )
-  expect(await json(fetch(`${urls.reservation}/reservations/${reservationid}`))).toMatchObject({
-    status: 'Reserved',
-  })
-  const again = await json(post(`${urls.reservation}/reservations`, { bookid: '1', userid: 'test2' }))
-  expect(again).toMatchObject({ status: 'Reserved' })
-  expect(await json(fetch(`${urls.stock}/stocks/1`))).toMatchObject({ qty: 1, held: 2 })
-  await second.child.stop()
-}, 120_000)
 
 test('with --identity people log in at a provider, and callers need tokens, which npm run token prints', async () => {
   const env = {
@@ -345,11 +349,14 @@ test('with --identity people log in at a provider, and callers need tokens, whic
   await child.stop()
 }, 120_000)
 
-describe('the address of the services', () => {
+describe('the address of the services, with the servers of the environment and without its proxy', () => {
   const stores = () => ({
     DATABASE_URL: inject('postgresUrl'),
     REDIS_URL: inject('redisUrl'),
     REDIS_PREFIX: 'start-test',
+    NODE_USE_ENV_PROXY: '1',
+    HTTP_PROXY: 'http://127.0.0.1:9',
+    http_proxy: 'http://127.0.0.1:9',
   })
   const outside = Object.values(networkInterfaces())
     .flat()
@@ -369,6 +376,8 @@ describe('the address of the services', () => {
     context.skip(host.includes(':') && !hasIPv6, 'this machine has no IPv6')
     const { child, lines } = await start({ ...stores(), HOST: host, SERVICES: 'stock' })
     const urls = await ready(child)
+    const commands = await Promise.all((await children(child.pid)).map(commandLine))
+    expect(commands.filter((command) => /redis-server|bin\/postgres/.test(command))).toEqual([])
     expect(urls.stock.replace(/\d+$/, '')).toBe(url)
     expect((await fetch(`${urls.stock}/readyz`)).status).toBe(200)
     if (outside) expect(await reaches(outside, new URL(urls.stock).port)).toBe(open ? 200 : 0)
@@ -395,24 +404,6 @@ describe('the address of the services', () => {
   })
 })
 
-test('the servers of the environment are used, and without its proxy', async () => {
-  const env = {
-    DATABASE_URL: inject('postgresUrl'),
-    REDIS_URL: inject('redisUrl'),
-    REDIS_PREFIX: 'start-test',
-    SERVICES: 'stock',
-    NODE_USE_ENV_PROXY: '1',
-    HTTP_PROXY: 'http://127.0.0.1:9',
-    http_proxy: 'http://127.0.0.1:9',
-  }
-  const { child, lines } = await start(env)
-  await ready(child)
-  const commands = await Promise.all((await children(child.pid)).map(commandLine))
-  expect(commands.filter((command) => /redis-server|bin\/postgres/.test(command))).toEqual([])
-  child.kill('SIGTERM')
-  expect(await child.exited, lines.join('\n')).toEqual({ code: 0, signal: null })
-}, 120_000)
-
 test('each npm script is a task of Deno, too, except those of `npm version`', async () => {
   const read = async (name: string) => JSON.parse(await readFile(join(root, name), 'utf8'))
   const { scripts } = (await read('package.json')) as { scripts: Record<string, string> }
@@ -423,32 +414,6 @@ test('each npm script is a task of Deno, too, except those of `npm version`', as
   const wanted = ours.map(([name, it]) => [name, it.replace(/^exec node /, 'deno run -A ')])
   expect(Object.entries(tasks)).toEqual(wanted)
 })
-
-test('`deno task start` runs everything on Deno, with neither Node nor npm on the PATH', async () => {
-  const bin = await mkdtemp(join(dir, 'bin-'))
-  await chmod(bin, 0o755)
-  const needed = ['redis-server', 'sh', 'id', 'flock', 'mkdir', 'rm', 'cat', 'sleep']
-  for (const name of needed) await symlink(findProgram(name)!, join(bin, name))
-  const child = await startChild({
-    command: programOf.deno,
-    args: ['task', 'start'],
-    cwd: root,
-    env: { PATH: bin, HOME: dir, DATA_DIR: join(dir, 'deno'), ...anyPorts },
-    graceMs: 20_000,
-    onLine: () => {},
-  })
-  started.push(child)
-  const urls = await ready(child)
-  const commands = await Promise.all((await descendants(child.pid)).map(commandLine))
-  expect(commands.filter((command) => /deno run .*main\.ts/.test(command))).toHaveLength(4)
-  expect(commands.filter((command) => /\bnode\b(?!_modules)/.test(command.split(' ')[0]!))).toEqual([])
-  expect((await post(`${urls.stock}/stocks`, { bookid: '1', qty: 3 })).status).toBe(201)
-  const reserved = await json(post(`${urls.reservation}/reservations`, { bookid: '1', userid: 'test1' }))
-  expect(reserved).toMatchObject({ status: 'Reserved' })
-  const pids = await descendants(child.pid)
-  await child.stop()
-  await vi.waitUntil(() => allGone(pids), 20_000)
-}, 120_000)
 
 // These exit by themselves, so they run concurrently, each with its own folder.
 test.concurrent('--help explains the settings', async () => {

@@ -44,30 +44,43 @@ export type RuntimeOptions = {
   migrations?: string[]
 }
 
-/** A fresh database and a fresh prefix, which are removed when it is disposed of. */
+/** Databases of this process that no test uses now. A new one takes Postgres as long as a whole test; they go with the server. */
+const idle: Record<string, string[]> = { UTF8: [], LATIN1: [] }
+
+/** Fresh tables and a fresh prefix, which the next test does not see. */
 export async function openRuntime({
   partitions = 4,
   redisUrl = inject('redisUrl'),
   encoding = 'UTF8',
   migrations = allMigrations,
 }: RuntimeOptions = {}): Promise<Runtime> {
-  const server = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} })
+  const url = new URL(inject('postgresUrl'))
+  url.pathname = idle[encoding]!.pop() ?? (await createDatabase(url.href, encoding))
+  const admin = postgres(url.href, { max: 1, onnotice: () => {} })
+  // Connections that an earlier test has left open must not write to the new tables.
+  await admin`
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()`
+  await admin.unsafe('drop schema if exists counter cascade; create schema counter authorization counter')
+  await admin.end()
+  await applyMigrations(url.href, migrations, partitions)
+  const redis = openRedis(redisUrl, url.pathname.slice(1))
+  await untilReady(redis)
+  const free = () => void idle[encoding]!.push(url.pathname.slice(1))
+  return new Runtime({ postgresUrl: url.href, redisUrl, redis, partitions, free })
+}
+
+async function createDatabase(serverUrl: string, encoding: string): Promise<string> {
+  const server = postgres(serverUrl, { max: 1, onnotice: () => {} })
   const name = `counter_${randomBytes(5).toString('hex')}`
   await server.unsafe(
     `create database ${name} encoding '${encoding}' locale_provider libc locale 'C' template template0`,
   )
-  const url = new URL(inject('postgresUrl'))
-  url.pathname = name
   // Another test may create the role at the same time.
   await server.unsafe(`do $$ begin create role counter nologin;
     exception when duplicate_object or unique_violation then null; end $$`)
-  const admin = postgres(url.href, { max: 1, onnotice: () => {} })
-  await admin.unsafe('create schema counter authorization counter')
-  await admin.end()
-  await applyMigrations(url.href, migrations, partitions)
-  const redis = openRedis(redisUrl, name)
-  await untilReady(redis)
-  return new Runtime({ server, name, postgresUrl: url.href, redisUrl, redis, partitions })
+  await server.end()
+  return name
 }
 
 /** For the runtime's tables, in order. */
@@ -88,12 +101,12 @@ export async function applyMigrations(url: string, files: string[], partitions: 
 }
 
 type Made = {
-  server: postgres.Sql
-  name: string
   postgresUrl: string
   redisUrl: string
   redis: RedisClient
   partitions: number
+  /** Gives its database to the next test. */
+  free(): void
 }
 
 export class Runtime implements AsyncDisposable {
@@ -259,7 +272,7 @@ export class Runtime implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.workers.map((it) => it[Symbol.asyncDispose]()))
-    const { server, name, partitions } = this.#made
+    const { partitions, free } = this.#made
     for (let partition = 0; partition < partitions; partition++) {
       const keys = [this.key(partition), this.eventLog.key(partition)]
       await this.redis.unlink(...keys).catch(() => {})
@@ -267,8 +280,7 @@ export class Runtime implements AsyncDisposable {
     await this.redis.unlink(incarnationsKey(this.prefix)).catch(() => {})
     this.redis.disconnect()
     await closePostgres(this.sql)
-    await server`drop database if exists ${server(name)} with (force)`
-    await server.end({ timeout: 1 })
+    free()
   }
 }
 

@@ -8,7 +8,8 @@ export type Patience = {
   hopeless?(): string | undefined
 }
 
-const pauseMs = 20
+/** The pause grows with the wait, so that a long one takes no CPU time from what it waits for. */
+const pauseAfter = (waitedMs: number) => Math.min(Math.max(20, waitedMs / 20), 250)
 
 type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>
 
@@ -22,7 +23,7 @@ export async function eventually<T>(
   probe: () => T | Promise<T>,
   { timeoutMs = 10_000, message = 'It never became true', hopeless }: Patience = {},
 ): Promise<Truthy<T>> {
-  const deadline = performance.now() + timeoutMs
+  const startedAt = performance.now()
   for (;;) {
     let cause: unknown
     try {
@@ -34,11 +35,12 @@ export async function eventually<T>(
     }
     const reason = hopeless?.()
     if (reason) throw new Error(`${message}: ${reason}`, { cause })
-    if (performance.now() > deadline) {
+    const waitedMs = performance.now() - startedAt
+    if (waitedMs > timeoutMs) {
       const last = cause instanceof Error ? cause.message : String(cause)
       throw new Error(`${message} (waited ${timeoutMs} ms): ${last}`, { cause })
     }
-    await delay(pauseMs)
+    await delay(pauseAfter(waitedMs))
   }
 }
 

@@ -1,6 +1,6 @@
 /** Promise 4: reservations are accepted while stock, notifier or Redis is down, and decided when they are back. */
 import { setInterval as ticks } from 'node:timers/promises'
-import { describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { eventually, inParallel, range } from '../doubles/eventually.ts'
 import { OwnServer } from '../doubles/own-server.ts'
 import { TcpProxy } from '../doubles/tcp-proxy.ts'
@@ -16,24 +16,49 @@ import {
 import { audit } from '../harness/audit.ts'
 import type { Answer, Client } from '../harness/client.ts'
 import { withDatabase } from '../harness/database.ts'
-import { type System, startOwnSystem } from '../harness/system.ts'
+import { type System, startOwnSystem, useSystem } from '../harness/system.ts'
 
 /** A response takes at most 2 s; the rest is for a machine that is busy with other tests. */
 const promptMs = 3_000
 /** A receipt may wait 5 s for stock's decision. */
 const receiptMs = 6_000
 
-test('AC2: while stock and the notifier are down, reservations are accepted; then they are decided and notices sent', async (context) => {
-  await using system = await startOwnSystem(context)
-  await receive(system, 'book', 10)
+/** Between the shared system and its stores. */
+let toRedis: TcpProxy
+let toPostgres: TcpProxy
+beforeAll(async () => {
+  toRedis = await TcpProxy.start(inject('redisUrl'))
+  toPostgres = await TcpProxy.start(inject('postgresUrl'))
+})
+afterAll(async () => {
+  await toRedis[Symbol.asyncDispose]()
+  await toPostgres[Symbol.asyncDispose]()
+})
+const shared = useSystem({
+  envOf: (_service, _index, env) => ({
+    DATABASE_URL: withDatabase(toPostgres.url, new URL(env.DATABASE_URL!).pathname.slice(1)),
+    REDIS_URL: toRedis.url,
+  }),
+})
+/** Of the shared system, until now. */
+const expected = { received: {} as Record<string, number>, accepted: [] as Reservation[] }
+const receiveShared = async (bookid: string, qty: number) => {
+  expected.received[bookid] = qty
+  await receive(shared(), bookid, qty)
+}
+
+test('AC2: while stock and the notifier are down, reservations are accepted; then they are decided and notices sent', async () => {
+  const system = shared()
+  await receiveShared('down', 10)
   const down = [system.processes.stock[0]!, system.processes.notifier[0]!]
   await Promise.all(down.map((process) => process.stop()))
-  const accepted = await inParallel(range(25), 25, (index) =>
-    reserve(system.reservation, 'book', `reader-${index}`),
+  const made = await inParallel(range(25), 25, (index) =>
+    reserve(system.reservation, 'down', `reader-${index}`),
   )
-  expect(accepted.every(({ status }) => status === 'Requested')).toBe(true)
+  expect(made.every(({ status }) => status === 'Requested')).toBe(true)
+  expected.accepted.push(...made)
   await Promise.all(down.map((process) => process.start()))
-  const reservations = await audit(system, { received: { book: 10 }, accepted })
+  const reservations = await audit(system, expected)
   expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(10)
   await eventually(
     async () => (await everyNotice(system, '&status=Sent')).filter((it) => it.reservationid).length === 25,
@@ -85,28 +110,27 @@ test.concurrent('AC2: while Redis is down for ten seconds, reservations are acce
 
 test.concurrent('while Redis is silent, and after a start without it, reservations are accepted; then they are decided', {
   timeout: 60_000,
-}, async (context) => {
-  await using redis = await TcpProxy.start(inject('redisUrl'))
-  await using system = await startOwnSystem(context, { redisUrl: redis.url, notifier: 0 })
-  await receive(system, 'book', 50)
-  redis.silence()
-  const answers = await inParallel(range(30), 10, (index) => post(system, 'book', `reader-${index}`))
+}, async () => {
+  const system = shared()
+  await receiveShared('silent', 50)
+  toRedis.silence()
+  const answers = await inParallel(range(30), 10, (index) => post(system, 'silent', `reader-${index}`))
   expect(answers.map(({ status }) => status)).toEqual(range(30).map(() => 201))
   expect(Math.max(...answers.map(({ tookMs }) => tookMs))).toBeLessThan(promptMs)
-  redis.restore()
-  const accepted = answers.map(({ body }) => body)
-  await audit(system, { received: { book: 50 }, accepted })
+  toRedis.restore()
+  expected.accepted.push(...answers.map(({ body }) => body))
+  await audit(system, expected)
 
-  redis.refuse()
+  toRedis.refuse()
   const process = system.processes.reservation[0]!
   for (const userid of ['ann', 'ben']) {
     // It stops cleanly without Redis, too.
     await process.stop()
     await process.start()
-    accepted.push(await reserve(system.reservation, 'book', userid))
+    expected.accepted.push(await reserve(system.reservation, 'silent', userid))
   }
-  redis.restore()
-  await audit(system, { received: { book: 50 }, accepted })
+  toRedis.restore()
+  await audit(system, expected)
 })
 
 describe('while Postgres restarts', () => {
@@ -160,16 +184,11 @@ describe('while Postgres restarts', () => {
 
 test('while Postgres is silent, every response is a prompt 503; then all goes on', {
   timeout: 60_000,
-}, async (context) => {
-  await using postgres = await TcpProxy.start(inject('postgresUrl'))
-  await using system = await startOwnSystem(context, {
-    envOf: (_service, _index, env) => ({
-      DATABASE_URL: withDatabase(postgres.url, new URL(env.DATABASE_URL!).pathname.slice(1)),
-    }),
-  })
+}, async () => {
+  const system = shared()
   await receive(system, 'book', 3)
   const { reservationid } = await reserve(system.reservation, 'book', 'early')
-  postgres.silence()
+  toPostgres.silence()
   const calls: [Client, string, string, unknown?][] = [
     [system.reservation, 'GET', '/books'],
     [system.reservation, 'GET', '/reservations'],
@@ -198,7 +217,7 @@ test('while Postgres is silent, every response is a prompt 503; then all goes on
     expect((await fetch(`${process.url}/livez`)).status, `${process.name} lives without Postgres`).toBe(200)
     expect((await fetch(`${process.url}/readyz`)).status, `${process.name} is not ready`).toBe(503)
   }
-  postgres.restore()
+  toPostgres.restore()
   const insisted = await reserveUntilAccepted(system.reservation, 'book', 'insisting', 'insisting')
   expect((await decided(system.reservation, insisted.reservationid, 20_000)).status).toBe('Reserved')
 })
