@@ -51,22 +51,22 @@ test.concurrent('when processes are killed in the middle of a batch and restarte
   await everyOutcomeNotified(system, reservations)
 })
 
-test.concurrent('AC1: when Redis loses everything amid 500 reservations, all are decided and the streams refilled', {
+test.concurrent('AC1: when Redis loses everything amid 1,000 reservations, all are decided and the streams refilled', {
   timeout: 90_000,
 }, async (context) => {
   await using redis = await OwnServer.redis()
   await using system = await startOwnSystem(context, { redisUrl: redis.url, stock: 2 })
   await using producer = new Producer(system)
-  const received = await receiveAll(system, 25)
+  const received = await receiveAll(system, 50)
   const notifier = system.processes.notifier[0]!
-  const accepted = await inParallel(range(500), 40, async (index) => {
+  const accepted = await inParallel(range(1_000), 40, async (index) => {
     // A consumer that is down must find all unread events in the refilled streams.
-    if (index === 100) await notifier.stop()
-    if (index === 175 || index === 350) await producer.redis.flushall()
+    if (index === 200) await notifier.stop()
+    if (index === 350 || index === 700) await producer.redis.flushall()
     return reserve(system.reservation, bookFor(index), `reader-${index}`)
   })
   const reservations = await audit(system, { received, accepted })
-  expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(250)
+  expect(count(reservations, ({ status }) => status === 'Reserved')).toBe(500)
   await notifier.start()
   await everyOutcomeNotified(system, reservations)
   await streamsHoldTheLogsEnd(system, producer)
@@ -163,7 +163,7 @@ test.concurrent('a decision that a customer has seen survives a kill of Postgres
   await using postgres = await OwnServer.postgres()
   await using system = await startOwnSystem(context, { postgresUrl: postgres.url, notifier: 0 })
   const seen: Reservation[] = []
-  for (const round of range(2)) {
+  for (const round of range(4)) {
     const book = `book-${round}`
     await receive(system, book, 2)
     const decided = await inParallel(range(6), 6, (index) =>
