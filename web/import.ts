@@ -131,7 +131,7 @@ class Import {
   }
 
   async #known(bookid: string | undefined): Promise<Stock | undefined> {
-    return bookid === undefined ? undefined : await this.#apis.stock.stock(bookid)
+    return bookid === undefined ? undefined : await this.#apis.stock.read('getStock', { bookid })
   }
 
   #refuse(refused: Refused): void {

@@ -1,7 +1,6 @@
 /** The notifier, as the pages use it. */
 import { z } from 'zod'
-import type { Api, Operation } from './call.ts'
-import { operations as forOperators, OperatorsApi } from './operators.ts'
+import type { Operation } from './call.ts'
 import { pageSchema } from './page.ts'
 
 export const customerSchema = z.object({
@@ -106,35 +105,4 @@ export const operations = {
     query: ['status', 'limit', 'after'],
     answer: pageSchema('alerts', alertSchema),
   },
-  ...forOperators,
 } as const satisfies Record<string, Operation>
-
-export class NotifierApi {
-  readonly #api: Api
-  readonly operators: OperatorsApi
-
-  constructor(api: Api) {
-    this.#api = api
-    this.operators = new OperatorsApi(api)
-  }
-
-  customer = (userid: string) => this.#api.read(operations.getCustomer, { params: { userid } })
-
-  setCustomer = (userid: string, body: Contact) =>
-    this.#api.call(operations.setCustomer, { params: { userid }, body })
-
-  exportOf = (userid: string) => this.#api.read(operations.exportContact, { params: { userid } })
-
-  erase = (userid: string) => this.#api.call(operations.eraseContact, { params: { userid } })
-
-  notices = (query: NoticeFilter & { limit?: number; after?: string | undefined }) =>
-    this.#api.call(operations.listNotices, { query })
-
-  notice = (noticeid: string) => this.#api.read(operations.getNotice, { params: { noticeid } })
-
-  changeNotice = (noticeid: string, status: 'Pending' | 'Suppressed') =>
-    this.#api.call(operations.changeNotice, { params: { noticeid }, body: { status } })
-
-  alerts = (query: { status: 'Firing' | 'Resolved'; limit: number; after?: string | undefined }) =>
-    this.#api.call(operations.listAlerts, { query })
-}

@@ -1,6 +1,6 @@
 /** The calls of operators, which every service has. */
 import { z } from 'zod'
-import type { Api, Operation } from './call.ts'
+import type { Operation } from './call.ts'
 import { pageSchema } from './page.ts'
 
 /** Up to which a service counts: as many, or more. */
@@ -54,6 +54,7 @@ export type LetterFilter = {
 
 /** By their `operationId`. */
 export const operations = {
+  /** A service that is not ready is an `ApiDown`. */
   getReadiness: { method: 'GET', path: '/readyz', answer: z.object({ status: z.string() }) },
   listPartitions: { method: 'GET', path: '/partitions', answer: pageSchema('partitions', partitionSchema) },
   getBacklog: { method: 'GET', path: '/backlog', answer: pageSchema('backlog', backlogItemSchema) },
@@ -65,6 +66,7 @@ export const operations = {
   },
   getDeadLetter: { method: 'GET', path: '/dead-letters/{letterid}', answer: openedLetterSchema },
   redriveDeadLetter: { method: 'POST', path: '/dead-letters/{letterid}/redrive', answer: letterSchema },
+  /** Those that were set aside later than `until` are left alone. */
   redriveDeadLetters: {
     method: 'POST',
     path: '/dead-letters/redrive',
@@ -78,32 +80,3 @@ export const operations = {
   },
   dropDeadLetter: { method: 'DELETE', path: '/dead-letters/{letterid}', answer: z.undefined() },
 } as const satisfies Record<string, Operation>
-
-export class OperatorsApi {
-  readonly #api: Api
-
-  constructor(api: Api) {
-    this.#api = api
-  }
-
-  /** @throws {ApiDown} also when the service is not ready. */
-  readiness = () => this.#api.call(operations.getReadiness)
-
-  partitions = async (): Promise<Partition[]> =>
-    (await this.#api.read(operations.listPartitions))?.items ?? []
-
-  backlog = async (): Promise<BacklogItem[]> => (await this.#api.read(operations.getBacklog))?.items ?? []
-
-  letters = ({ partition, ...query }: LetterFilter & { limit: number; after?: string | undefined }) =>
-    this.#api.call(operations.listDeadLetters, { query: { ...query, partition: partition?.toString() } })
-
-  letter = (letterid: string) => this.#api.read(operations.getDeadLetter, { params: { letterid } })
-
-  redrive = (letterid: string) => this.#api.call(operations.redriveDeadLetter, { params: { letterid } })
-
-  /** @param until letters that were set aside later are left alone. */
-  redriveLike = (filter: LetterFilter, until: string) =>
-    this.#api.call(operations.redriveDeadLetters, { body: { ...filter, until } })
-
-  drop = (letterid: string) => this.#api.call(operations.dropDeadLetter, { params: { letterid } })
-}

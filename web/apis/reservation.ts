@@ -1,7 +1,6 @@
 /** The reservation service, as the pages use it. */
 import { z } from 'zod'
-import type { Api, Operation } from './call.ts'
-import { operations as forOperators, OperatorsApi } from './operators.ts'
+import type { Operation } from './call.ts'
 import { pageSchema } from './page.ts'
 
 export const bookSchema = z.object({
@@ -43,7 +42,6 @@ export const cancellationSchema = z.object({
   cause: z.enum(causes).optional(),
   note: z.string().optional(),
 })
-type Cancellation = Omit<z.output<typeof cancellationSchema>, 'status'>
 
 export const standingSchema = z.object({
   userid: z.string(),
@@ -70,6 +68,8 @@ export const operations = {
     path: '/reservations',
     body: z.object({ bookid: z.string(), userid: z.string() }),
     answer: reservationSchema,
+    // Then the page of the reservation is shown, which follows it.
+    waitS: 3,
   },
   listReservations: {
     method: 'GET',
@@ -115,58 +115,4 @@ export const operations = {
     path: '/reservations/{reservationid}/events',
     answer: reservationSchema,
   },
-  ...forOperators,
 } as const satisfies Record<string, Operation>
-
-export class ReservationApi {
-  readonly #api: Api
-  readonly operators: OperatorsApi
-
-  constructor(api: Api) {
-    this.#api = api
-    this.operators = new OperatorsApi(api)
-  }
-
-  books = (query: { q?: string; available?: 'true'; limit?: number; after?: string }) =>
-    this.#api.call(operations.listBooks, { query })
-
-  book = (bookid: string) => this.#api.read(operations.getBook, { params: { bookid } })
-
-  /** Waits up to `waitS` seconds for the decision. */
-  reserve = (body: { bookid: string; userid: string }, key: string, waitS: number) =>
-    this.#api.call(operations.reserve, { body, key, waitS })
-
-  reservations = (query: {
-    userid?: string
-    bookid?: string
-    status?: string
-    limit?: number
-    after?: string
-  }) => this.#api.call(operations.listReservations, { query })
-
-  reservation = (reservationid: string) =>
-    this.#api.read(operations.getReservation, { params: { reservationid } })
-
-  cancel = (reservationid: string, cancellation: Cancellation = {}) =>
-    this.#api.call(operations.cancelReservation, {
-      params: { reservationid },
-      body: { status: 'Canceled', ...cancellation },
-    })
-
-  standing = (userid: string) => this.#api.read(operations.getStanding, { params: { userid } })
-
-  exportOf = (userid: string) => this.#api.read(operations.exportCustomer, { params: { userid } })
-
-  erase = (userid: string) => this.#api.call(operations.eraseCustomer, { params: { userid } })
-
-  block = (userid: string, body: z.output<typeof blockSchema>) =>
-    this.#api.call(operations.blockCustomer, { params: { userid }, body })
-
-  unblock = (userid: string) => this.#api.call(operations.unblockCustomer, { params: { userid } })
-
-  follow = (reservationid: string, signal: AbortSignal) =>
-    this.#api.follow(operations.followReservation, { params: { reservationid }, signal })
-
-  followAll = (userid: string, signal: AbortSignal) =>
-    this.#api.follow(operations.followReservations, { query: { userid }, signal })
-}

@@ -1,7 +1,6 @@
 /** Stock, as the pages use it. */
 import { z } from 'zod'
-import type { Api, Operation } from './call.ts'
-import { operations as forOperators, OperatorsApi } from './operators.ts'
+import type { Operation } from './call.ts'
 import { pageSchema } from './page.ts'
 
 export const rulesSchema = z.object({
@@ -144,6 +143,9 @@ export const withdrawalSchema = z.object({
 })
 export type Withdrawal = z.output<typeof withdrawalSchema>
 
+/** How long stock waits until an effect is committed, in seconds. */
+const waitS = 5
+
 /** By their `operationId`. */
 export const operations = {
   /** Its figures and rules are on the page of the book. */
@@ -160,6 +162,7 @@ export const operations = {
     path: '/holds/{reservationid}',
     body: holdChangeSchema,
     answer: holdSchema,
+    waitS,
   },
   listStocks: {
     method: 'GET',
@@ -167,20 +170,29 @@ export const operations = {
     query: ['limit', 'after'],
     answer: pageSchema('stocks', stockSchema),
   },
-  receiveCopies: { method: 'POST', path: '/stocks', body: receiptSchema, answer: stockSchema },
-  withdrawCopies: { method: 'POST', path: '/withdrawals', body: withdrawalSchema, answer: stockSchema },
+  receiveCopies: { method: 'POST', path: '/stocks', body: receiptSchema, answer: stockSchema, waitS },
+  withdrawCopies: {
+    method: 'POST',
+    path: '/withdrawals',
+    body: withdrawalSchema,
+    answer: stockSchema,
+    waitS,
+  },
   setRules: {
     method: 'PUT',
     path: '/stocks/{bookid}/rules',
     body: rulesSchema.partial(),
     answer: stockSchema,
+    waitS,
   },
+  /** A book without any is refused. */
   listMovements: {
     method: 'GET',
     path: '/stocks/{bookid}/movements',
     query: ['limit', 'after'],
     answer: pageSchema('movements', movementSchema),
   },
+  /** In the order in which they are served. */
   listQueue: {
     method: 'GET',
     path: '/stocks/{bookid}/queue',
@@ -198,13 +210,16 @@ export const operations = {
     path: '/purchase-requests/{bookid}/decline',
     body: z.object({ note: z.string().optional() }),
     answer: z.undefined(),
+    waitS,
   },
   orderCopies: {
     method: 'POST',
     path: '/purchases',
     body: z.object({ bookid: z.string(), qty: z.int() }),
     answer: purchaseSchema,
+    waitS,
   },
+  /** Newest first. */
   listPurchases: {
     method: 'GET',
     path: '/purchases',
@@ -212,61 +227,4 @@ export const operations = {
     answer: pageSchema('purchases', purchaseSchema),
   },
   getPurchase: { method: 'GET', path: '/purchases/{purchaseid}', answer: purchaseSchema },
-  ...forOperators,
 } as const satisfies Record<string, Operation>
-
-/** How long stock waits until an effect is committed, in seconds. */
-const waitS = 5
-
-type PageQuery = { limit?: number; after?: string | undefined }
-
-export class StockApi {
-  readonly #api: Api
-  readonly operators: OperatorsApi
-
-  constructor(api: Api) {
-    this.#api = api
-    this.operators = new OperatorsApi(api)
-  }
-
-  stock = (bookid: string) => this.#api.read(operations.getStock, { params: { bookid } })
-
-  tasks = (query: { kind: TaskKind; bookid?: string; ending?: string; limit?: number; after?: string }) =>
-    this.#api.call(operations.listTasks, { query })
-
-  hold = (reservationid: string) => this.#api.read(operations.getHold, { params: { reservationid } })
-
-  changeHold = (reservationid: string, body: HoldChange, key: string) =>
-    this.#api.call(operations.changeHold, { params: { reservationid }, body, key, waitS })
-
-  stocks = (query: PageQuery) => this.#api.call(operations.listStocks, { query })
-
-  receive = (body: Receipt, key: string) => this.#api.call(operations.receiveCopies, { body, key, waitS })
-
-  withdraw = (body: Withdrawal, key: string) =>
-    this.#api.call(operations.withdrawCopies, { body, key, waitS })
-
-  setRules = (bookid: string, body: Partial<Rules>, key: string) =>
-    this.#api.call(operations.setRules, { params: { bookid }, body, key, waitS })
-
-  /** A book without any is refused. */
-  movements = (bookid: string, query: PageQuery) =>
-    this.#api.call(operations.listMovements, { params: { bookid }, query })
-
-  /** In the order in which they are served. */
-  queue = (bookid: string, query: PageQuery) =>
-    this.#api.call(operations.listQueue, { params: { bookid }, query })
-
-  requests = (query: PageQuery) => this.#api.call(operations.listPurchaseRequests, { query })
-
-  decline = (bookid: string, body: { note?: string | undefined }, key: string) =>
-    this.#api.call(operations.declinePurchase, { params: { bookid }, body, key, waitS })
-
-  order = (body: { bookid: string; qty: number }, key: string) =>
-    this.#api.call(operations.orderCopies, { body, key, waitS })
-
-  /** Newest first. */
-  purchases = (query: PageQuery & { bookid?: string }) => this.#api.call(operations.listPurchases, { query })
-
-  purchase = (purchaseid: string) => this.#api.read(operations.getPurchase, { params: { purchaseid } })
-}

@@ -38,11 +38,11 @@ export async function readCustomer(
 ): Promise<Customer> {
   const { reservation } = visit.apis
   const listed = (status: string, after?: string) =>
-    part(reservation.reservations({ userid, status, limit: perPage, ...(after && { after }) }))
+    part(reservation.call('listReservations', { userid, status, limit: perPage, after }))
   const [ready, reserved, standing] = await Promise.all([
     listed('Ready', visit.query('ready')),
     listed('Reserved', visit.query('reserved')),
-    part(reservation.standing(userid)),
+    part(reservation.read('getStanding', { userid })),
   ])
   const pages = [pageOf(ready), pageOf(reserved)] as const
   const here = pages.flatMap(({ items }) => items).filter((it) => it.reservationid !== left)

@@ -40,15 +40,22 @@ export async function attempt(
 }
 
 async function inWords(
-  { words: { work }, apis }: Visit,
+  visit: Visit,
   { slug, title, detail }: Refusal,
   reservationid: string | undefined,
 ): Promise<string> {
-  const known = work.refused[slug]
-  if (known !== undefined) return known
-  const hold = reservationid === undefined ? undefined : await part(apis.stock.hold(reservationid))
-  const now = hold?.ok && hold.value ? work.now[hold.value.status] : undefined
-  return `${work.notDone} ${now ?? detail ?? title}`
+  const { work } = visit.words
+  return work.refused[slug] ?? `${work.notDone} ${(await nowOf(visit, reservationid)) ?? detail ?? title}`
+}
+
+/** @returns the present state of a reservation's hold in words; undefined if it is not known. */
+export async function nowOf(
+  { words, apis }: Visit,
+  reservationid: string | undefined,
+): Promise<string | undefined> {
+  const hold =
+    reservationid === undefined ? undefined : await part(apis.stock.read('getHold', { reservationid }))
+  return hold?.ok && hold.value ? words.work.now[hold.value.status] : undefined
 }
 
 /** A form that cannot be read. */
@@ -83,7 +90,7 @@ export async function doneBefore(visit: Visit): Promise<Done | undefined> {
   const did = visit.query('did')
   if (did === undefined || !Object.hasOwn(words.work.did, did)) return undefined
   const of = visit.query('of')
-  const found = of === undefined ? undefined : await part(apis.stock.hold(of))
+  const found = of === undefined ? undefined : await part(apis.stock.read('getHold', { reservationid: of }))
   const hold = found?.ok ? found.value : undefined
   if (found?.ok && !(after[did as Did]?.includes(hold?.status ?? '') ?? true)) return undefined
   const title = hold ? await titleOfBook(visit, hold.bookid) : (visit.query('userid') ?? words.work.theCopy)

@@ -18,8 +18,8 @@ export function mountAlerts(routes: PageRoutes): void {
 
   routes.get('/ops/alerts', ['operator'], async (visit) => {
     const [firing, past] = await Promise.all([
-      part(notifier.alerts({ status: 'Firing', limit: perPage, after: visit.query('firing') })),
-      part(notifier.alerts({ status: 'Resolved', limit: perPage, after: visit.query('after') })),
+      part(notifier.call('listAlerts', { status: 'Firing', limit: perPage, after: visit.query('firing') })),
+      part(notifier.call('listAlerts', { status: 'Resolved', limit: perPage, after: visit.query('after') })),
     ])
     const { alerts } = visit.words.ops
     const [now, before] = [pageOf(firing), pageOf(past)]

@@ -18,15 +18,9 @@ export function mountHome(pages: PageRoutes): void {
     const available = visit.query('available') === 'true'
     const after = visit.query('after')
     const isbn = q && isbnOf(q)
-    const list = await part(
-      visit.apis.reservation.books({
-        // The hyphens of an ISBN do not matter there, but those 13 digits do.
-        ...(q !== undefined && { q: isbn ?? q }),
-        ...(available && !isbn && { available: 'true' as const }),
-        ...(after !== undefined && { after }),
-        limit: perPage,
-      }),
-    )
+    // The hyphens of an ISBN do not matter there, but those 13 digits do.
+    const query = { q: isbn ?? q, available: available && !isbn ? 'true' : undefined, after, limit: perPage }
+    const list = await part(visit.apis.reservation.call('listBooks', query))
     const { items, after: next } = pageOf(list)
     const [only] = items
     if (isbn && only && items.length === 1) return visit.goTo(bookPath(only.bookid))

@@ -24,7 +24,7 @@ type Place = { service: ServiceName; letterid: string }
 export function mountLetter(routes: PageRoutes): void {
   const { apis } = routes.site
 
-  const read = ({ service, letterid }: Place) => apis[service].operators.letter(letterid)
+  const read = ({ service, letterid }: Place) => apis.operators[service].read('getDeadLetter', { letterid })
 
   const withPlace = (handler: (visit: Visit, place: Place) => Reply) => (visit: Visit) => {
     const service = visit.param('service')
@@ -76,7 +76,9 @@ ${toList(visit)}`
       // It was handled, so the button was clicked twice.
       if (!it) return visit.goTo(lettersPath(), 'letterGone')
       if (it.at !== submitted.values.at) return visit.goTo(pathOf(place), 'failedAgain')
-      const answer = await apis[place.service].operators.redrive(place.letterid)
+      const answer = await apis.operators[place.service].call('redriveDeadLetter', {
+        letterid: place.letterid,
+      })
       if (answer.ok) return visit.goTo(pathOf(place), 'redriving')
       return answer.refusal.status === 404
         ? visit.goTo(lettersPath(), 'letterGone')
@@ -104,8 +106,8 @@ ${facts(visit, place, it)}
   routes.post(
     '/ops/letters/:service/:letterid/drop',
     ['operator'],
-    withPlace(async (visit, place) => {
-      const { ok } = await apis[place.service].operators.drop(place.letterid)
+    withPlace(async (visit, { service, letterid }) => {
+      const { ok } = await apis.operators[service].call('dropDeadLetter', { letterid })
       return visit.goTo(lettersPath(), ok ? 'dropped' : 'letterGone')
     }),
   )

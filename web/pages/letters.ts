@@ -39,7 +39,7 @@ export function mountLetters(routes: PageRoutes): void {
         .filter((it) => service === undefined || it === service)
         .map(async (it) => ({
           service: it,
-          list: await part(apis[it].operators.letters({ ...filter, limit: perPage, after })),
+          list: await part(apis.operators[it].call('listDeadLetters', { ...filter, limit: perPage, after })),
         })),
     )
     const pages = lists.map((it) => ({ service: it.service, ...pageOf(it.list) }))
@@ -65,7 +65,9 @@ ${service ? turnPage(visit, pages[0]?.after) : moreOf(visit, pages, list)}`
     const submitted = await visit.form(redriveSchema)
     const path = lettersPath({ service, ...filter })
     if (!submitted.ok || !service || !isRedrivable({ service, ...filter })) return visit.goTo(path, 'again')
-    const answer = await apis[service].operators.redriveLike(filter, submitted.values.until)
+    const answer = await apis.operators[service].call('redriveDeadLetters', {
+      body: { ...filter, ...submitted.values },
+    })
     if (!answer.ok) return visit.goTo(path, 'again')
     const { redriven, more, until } = answer.body
     const result = new URLSearchParams({ redriven: String(redriven), more: String(more), until })

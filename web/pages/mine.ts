@@ -37,7 +37,7 @@ export function mountMine(routes: PageRoutes): void {
     const after = visit.query('after')
     const [active, newest] = await Promise.all([
       part(after === undefined ? activeOf(apis, userid) : Promise.resolve([])),
-      part(apis.reservation.reservations({ userid, limit: perPage, ...(after && { after }) })),
+      part(apis.reservation.call('listReservations', { userid, limit: perPage, after })),
     ])
     const page = pageOf(newest)
     // The first page begins with the active ones; those after it are the list as it is, however many are active.
@@ -83,7 +83,9 @@ ${turnPage(visit, page.after)}`
 /** @throws {ApiDown} */
 async function activeOf({ reservation }: Apis, userid: string): Promise<Reservation[]> {
   const answers = await Promise.all(
-    activeStatuses.map((status) => reservation.reservations({ userid, status, limit: followedMax })),
+    activeStatuses.map((status) =>
+      reservation.call('listReservations', { userid, status, limit: followedMax }),
+    ),
   )
   return answers.flatMap((it) => (it.ok ? it.body.items : []))
 }
@@ -94,9 +96,9 @@ async function activeOf({ reservation }: Apis, userid: string): Promise<Reservat
  * @throws {ApiDown}
  */
 async function* changesOf({ reservation }: Apis, userid: string, signal: AbortSignal) {
-  const events = reservation.followAll(userid, signal)
+  const events = reservation.follow('followReservations', { userid }, signal)
   const first = await events.next()
-  const newest = await reservation.reservations({ userid, limit: followedMax })
+  const newest = await reservation.call('listReservations', { userid, limit: followedMax })
   if (newest.ok) yield* newest.body.items
   if (first.done) return
   yield first.value

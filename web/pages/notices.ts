@@ -23,7 +23,9 @@ export function mountNotices(routes: PageRoutes): void {
       channel: visit.query('channel'),
       userid: visit.query('userid'),
     }
-    const list = await part(notifier.notices({ ...filter, limit: perPage, after: visit.query('after') }))
+    const list = await part(
+      notifier.call('listNotices', { ...filter, limit: perPage, after: visit.query('after') }),
+    )
     const { items, after } = pageOf(list)
     const words = visit.words.ops.notices
     const none = noticesPath(filter) === noticesPath() ? words.empty : words.emptyFiltered

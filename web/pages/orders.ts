@@ -18,7 +18,7 @@ export function mountOrders(routes: PageRoutes): void {
   const { stock } = routes.site.apis
 
   routes.get('/orders', ['purchaser', 'stock-manager'], async (visit, { role }) => {
-    const list = await part(stock.purchases({ limit: perPage, after: visit.query('after') }))
+    const list = await part(stock.call('listPurchases', { limit: perPage, after: visit.query('after') }))
     const { items, after } = pageOf(list)
     const { orders } = visit.words
     const rows = table(orders.caption, columns(visit, role === 'stock-manager'), items)

@@ -35,7 +35,7 @@ export function mountSettings(routes: PageRoutes): void {
   const { notifier } = routes.site.apis
 
   routes.get('/me/settings', 'known', async (visit, { userid }) => {
-    const customer = await part(notifier.customer(userid))
+    const customer = await part(notifier.read('getCustomer', { userid }))
     const { settings } = visit.words
     if (customer.ok) return show(visit, toValues(customer.value, visit), [], customer.value === undefined)
     return visit.show({ title: settings.title, main: html`<h1>${settings.title}</h1>`, parts: [customer] })
@@ -45,7 +45,7 @@ export function mountSettings(routes: PageRoutes): void {
     const submitted = await visit.form(schema)
     if (!submitted.ok)
       return show(visit, { ...toValues(undefined, visit), ...submitted.given }, submitted.faults)
-    const answer = await notifier.setCustomer(userid, toContact(submitted.values))
+    const answer = await notifier.call('setCustomer', { userid, body: toContact(submitted.values) })
     if (answer.ok) return visit.goTo('/me/settings', 'saved')
     return show(visit, submitted.values, faultyFields(answer.refusal.errors))
   })

@@ -42,7 +42,7 @@ export function mountStockOf(routes: PageRoutes): void {
     const { withdraw } = visit.words.stock
     if (!submitted.ok) return show(visit, { form: 'withdraw', text: withdraw.fault, given: submitted.given })
     const { key, ...withdrawal } = submitted.values
-    const answer = await stock.withdraw({ bookid, ...withdrawal }, key)
+    const answer = await stock.call('withdrawCopies', { body: { bookid, ...withdrawal }, key })
     if (answer.ok) return visit.goTo(stockPath(bookid), 'withdrawn')
     const given = Object.fromEntries(Object.entries(withdrawal).map(([name, it]) => [name, String(it)]))
     const text = answer.refusal.slug === 'copies-held' ? withdraw.held : withdraw.again
@@ -55,7 +55,7 @@ export function mountStockOf(routes: PageRoutes): void {
     const { rules } = visit.words.stock
     if (!submitted.ok) return show(visit, { form: 'rules', text: rules.fault, given: submitted.given })
     const { key, ...own } = submitted.values
-    const answer = await stock.setRules(bookid, own, key)
+    const answer = await stock.call('setRules', { bookid, body: own, key })
     if (answer.ok) return visit.goTo(stockPath(bookid), 'rulesSaved')
     const given = Object.fromEntries(await visit.fields())
     return show(visit, { form: 'rules', text: rules.again, given })
@@ -67,9 +67,9 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
   if (!isId(bookid)) return notFound(visit)
   const { stock } = visit.apis
   const [found, queue, movements] = await Promise.all([
-    part(stock.stock(bookid)),
-    part(stock.queue(bookid, { limit: perPage, after: visit.query('queue') })),
-    part(stock.movements(bookid, { limit: perPage, after: visit.query('movements') })),
+    part(stock.read('getStock', { bookid })),
+    part(stock.call('listQueue', { bookid, limit: perPage, after: visit.query('queue') })),
+    part(stock.call('listMovements', { bookid, limit: perPage, after: visit.query('movements') })),
   ])
   const parts = [found, queue, movements]
   if (!found.ok) return visit.show({ title: bookid, main: html`<h1>${bookid}</h1>`, parts }, 503)

@@ -25,12 +25,12 @@ export function mountStock(routes: PageRoutes): void {
     const q = visit.query('q')?.slice(0, 200)
     const query = { limit: perPage, after: visit.query('after') }
     if (q === undefined) {
-      const list = await part(stock.stocks(query))
+      const list = await part(stock.call('listStocks', query))
       const { items, after } = pageOf(list)
       return show(visit, table(visit.words.stock.caption, columns(visit), items), after, [list])
     }
     const isbn = isbnOf(q)
-    const found = await part(reservation.books({ q: isbn ?? q, ...query }))
+    const found = await part(reservation.call('listBooks', { q: isbn ?? q, ...query }))
     const { items, after } = pageOf(found)
     const [only] = items
     if (isbn && only && items.length === 1) return visit.goTo(stockPath(only.bookid))

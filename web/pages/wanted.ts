@@ -12,7 +12,7 @@ import { copiesMax, isReused } from '../receipt.ts'
 import type { PageRoutes } from '../routes.ts'
 import { bookCell } from '../stock.ts'
 import { type Column, table } from '../table.ts'
-import { turnPage } from '../turn.ts'
+import { pathAfter, turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
 
 const formSchema = keySchema.extend({
@@ -48,9 +48,9 @@ export function mountWanted(routes: PageRoutes): void {
       return show(visit, given.after, { form: 'order', given })
     }
     const { key, after, ...order } = submitted.values
-    const answer = await stock.order(order, key)
-    if (isReused(answer)) return visit.goTo(listFrom(after), 'orderedBefore')
-    return visit.goTo(listFrom(after), answer.ok ? 'ordered' : 'again')
+    const answer = await stock.call('orderCopies', { body: order, key })
+    if (isReused(answer)) return visit.goTo(pathAfter('/wanted', after), 'orderedBefore')
+    return visit.goTo(pathAfter('/wanted', after), answer.ok ? 'ordered' : 'again')
   })
 
   routes.post('/wanted/decline', ['purchaser'], async (visit) => {
@@ -60,17 +60,15 @@ export function mountWanted(routes: PageRoutes): void {
       return show(visit, given.after, { form: 'decline', given })
     }
     const { key, after, bookid, note } = submitted.values
-    const answer = await stock.decline(bookid, note === undefined ? {} : { note }, key)
-    if (!answer.ok && answer.refusal.slug !== 'nothing-requested') return visit.goTo(listFrom(after), 'again')
-    return visit.goTo(listFrom(after), answer.ok ? 'declined' : 'closed')
+    const answer = await stock.call('declinePurchase', { bookid, body: { note }, key })
+    if (!answer.ok && answer.refusal.slug !== 'nothing-requested')
+      return visit.goTo(pathAfter('/wanted', after), 'again')
+    return visit.goTo(pathAfter('/wanted', after), answer.ok ? 'declined' : 'closed')
   })
 }
 
-const listFrom = (after: string | undefined): string =>
-  after === undefined ? '/wanted' : `/wanted?after=${encodeURIComponent(after)}`
-
 async function show(visit: Visit, after: string | undefined, faulty?: Faulty): Promise<Response> {
-  const list = await part(visit.apis.stock.requests({ limit: perPage, after }))
+  const list = await part(visit.apis.stock.call('listPurchaseRequests', { limit: perPage, after }))
   const page = pageOf(list)
   const { wanted } = visit.words
   const rows = table(wanted.caption, columns(visit, after, faulty), page.items)
