@@ -1,16 +1,14 @@
 /** The book list, as customers read and search it. */
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../platform/http/app.ts'
 import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import { decodeAfter, pageOf, pageQuery } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
-import type { Reads } from '../../platform/http/reads.ts'
 import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, pageAnswer } from '../../platform/http/schema.ts'
-import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
 import { type BookRow, findBook, findBooks } from './books.ts'
 import * as examples from './examples.ts'
+import type { ReservationHttpOptions } from './http.ts'
 
 const bookSchema = z
   .object({
@@ -75,9 +73,7 @@ const book = createRoute({
   },
 })
 
-export type BookHttpOptions = { app: App; sql: Sql; lists: Reads; searches: Reads }
-
-export function mountBooks({ app, sql, lists, searches }: BookHttpOptions): void {
+export function mountBooks({ app, sql, lists, searches }: ReservationHttpOptions): void {
   app.addRoute(books, async (c) => {
     const { limit, after, q, available } = c.req.valid('query')
     const query = {

@@ -59,12 +59,22 @@ export type ReservationHttpOptions = {
   /** Limits the requests that wait or follow at a time. */
   held: Places
   lists: Reads
+  searches: Reads
+  /** 0: no limit, and no blocks. */
+  activeMax: number
+  eventRetentionDays: number
+  /** By Postgres's clock. */
+  now(): Date
+  /** Called when stock must learn of a block, of its end, or of a customer to forget. */
+  noted(): void
   /** Absent while identity is off. */
   audit?: Audit | undefined
   stopping: AbortSignal
 }
 
-export function mountReservations(options: ReservationHttpOptions): void {
+export function mountReservations(
+  options: Omit<ReservationHttpOptions, 'searches' | 'activeMax' | 'eventRetentionDays' | 'now' | 'noted'>,
+): void {
   const { app, sql, lists, acceptance, positions, held, stopping, audit } = options
   const read = (reservationid: string) => store.find(sql, reservationid)
   const following = (c: Context) => ({

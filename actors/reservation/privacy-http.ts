@@ -1,38 +1,21 @@
 /** Exports and erases the data that the reservation service has about a customer. */
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../platform/http/app.ts'
 import { eraseAll } from '../../platform/http/erase.ts'
 import { pagesOf, replyExport } from '../../platform/http/export.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
-import type { Reads } from '../../platform/http/reads.ts'
 import { reply } from '../../platform/http/reply.ts'
 import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer } from '../../platform/http/schema.ts'
-import type { Audit } from '../../platform/identity/audit.ts'
 import { customerOf, ownOf } from '../../platform/identity/caller.ts'
-import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
 import { eraseSome, eraseStanding, openOf } from './erasure.ts'
 import * as examples from './examples.ts'
+import type { ReservationHttpOptions } from './http.ts'
 import type { Reservation } from './reservation.ts'
 import { reservationSchema, toBody } from './resource.ts'
 import { readStanding } from './standings.ts'
 import { standingSchema, toBody as toStanding } from './standings-http.ts'
 import * as store from './store.ts'
-
-export type PrivacyHttpOptions = {
-  app: App
-  sql: Sql
-  lists: Reads
-  activeMax: number
-  eventRetentionDays: number
-  /** By Postgres's clock. */
-  now(): Date
-  /** Called when stock has something to forget. */
-  erased(): void
-  /** Absent while identity is off. */
-  audit?: Audit | undefined
-}
 
 const exportSchema = z
   .object({
@@ -92,8 +75,8 @@ const eraseCustomer = createRoute({
 const pageMax = 500
 const dayMs = 86_400_000
 
-export function mountPrivacy(options: PrivacyHttpOptions): void {
-  const { app, sql, lists, activeMax, eventRetentionDays, now, erased, audit } = options
+export function mountPrivacy(options: ReservationHttpOptions): void {
+  const { app, sql, lists, activeMax, eventRetentionDays, now, noted, audit } = options
 
   app.addRoute(exportCustomer, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
@@ -121,7 +104,7 @@ export function mountPrivacy(options: PrivacyHttpOptions): void {
     await audit?.erased(c, 'eraseCustomer')
     const reservations = await eraseAll(c, async () => {
       const count = await eraseSome(sql, userid)
-      if (count > 0) erased()
+      if (count > 0) noted()
       return count
     })
     const blockKept = await eraseStanding(sql, userid)

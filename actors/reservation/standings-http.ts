@@ -1,30 +1,15 @@
 /** The HTTP API of staff for limits: how many reservations a customer has, and blocks. */
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../platform/http/app.ts'
 import { instantSchema, selfLink, selfSchema } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
 import { createRoute } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
-import type { Audit } from '../../platform/identity/audit.ts'
 import { customerOf, ownOf } from '../../platform/identity/caller.ts'
-import type { Sql } from '../../streams/postgres.ts'
 import { idSchema, textSchema } from '../messages.ts'
 import * as examples from './examples.ts'
+import type { ReservationHttpOptions } from './http.ts'
 import { block, readStanding, type Standing, unblock } from './standings.ts'
-
-export type StandingsHttpOptions = {
-  app: App
-  sql: Sql
-  /** 0: no limit, and no blocks. */
-  activeMax: number
-  /** By Postgres's clock. */
-  now(): Date
-  /** Called when stock must learn of a block, or of its end. */
-  blocked(): void
-  /** Absent while identity is off. */
-  audit?: Audit | undefined
-}
 
 const blockSchema = z
   .object({
@@ -89,7 +74,10 @@ const deleteBlock = createRoute({
   responses: { 200: jsonAnswer(standingSchema, 'The standing, without a block', examples.standing) },
 })
 
-export function mountStandings({ app, sql, activeMax, now, blocked, audit }: StandingsHttpOptions): void {
+export function mountStandings(
+  options: Pick<ReservationHttpOptions, 'app' | 'sql' | 'activeMax' | 'now' | 'noted' | 'audit'>,
+): void {
+  const { app, sql, activeMax, now, noted, audit } = options
   const read = async (userid: string, own = false) =>
     reply(200, toBody(await readStanding(sql, userid, activeMax > 0), activeMax, own))
 
@@ -108,7 +96,7 @@ export function mountStandings({ app, sql, activeMax, now, blocked, audit }: Sta
       throw new Problem('invalid-input', { errors: [{ pointer: '/until', detail: 'must be in the future' }] })
     await audit?.note(c, { action: 'blockCustomer', subject: userid, detail: reason })
     await block(sql, userid, { reason, until: end })
-    blocked()
+    noted()
     return await read(userid)
   })
 
@@ -116,7 +104,7 @@ export function mountStandings({ app, sql, activeMax, now, blocked, audit }: Sta
     const { userid } = c.req.valid('param')
     await audit?.note(c, { action: 'unblockCustomer', subject: userid })
     await unblock(sql, userid)
-    blocked()
+    noted()
     return await read(userid)
   })
 }

@@ -10,11 +10,10 @@
  *
  * Without any rules, a look is one search in an empty index.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../platform/log.ts'
+import { Rounds } from '../../platform/rounds.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import { Pulse } from '../../streams/pulse.ts'
 import type { Sender } from '../../streams/sender.ts'
 import type { BookRules } from '../messages.ts'
 import { isOriginal, type Rules, rulesOf } from './rules.ts'
@@ -39,37 +38,27 @@ export type UnclaimedOptions = {
   maySend(): boolean
 }
 
-export class Unclaimed {
-  readonly pulse = new Pulse('unclaimed')
+/** Woken when the rules of a book have changed. */
+export class Unclaimed extends Rounds {
   readonly #options: UnclaimedOptions
-  #woken = new AbortController()
+  #pauseMs = againMs
 
   constructor(options: UnclaimedOptions) {
+    super({ name: 'unclaimed' })
     this.#options = options
   }
 
-  /** Call it when the rules of a book have changed. */
-  look(): void {
-    this.#woken.abort()
+  protected async round(signal: AbortSignal): Promise<number> {
+    const isDone = this.#options.maySend() && (await this.sendAll(signal)) === 0
+    const longerMs = this.#pauseMs === idleMs ? againMs : Math.min(idleMs, this.#pauseMs * 2)
+    this.#pauseMs = isDone ? idleMs : longerMs
+    return this.#pauseMs
   }
 
-  /** Runs until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    let pauseMs = againMs
-    while (!signal.aborted) {
-      this.#woken = new AbortController()
-      try {
-        const isDone = this.#options.maySend() && (await this.sendAll(signal)) === 0
-        pauseMs = isDone ? idleMs : Math.min(idleMs, pauseMs === idleMs ? againMs : pauseMs * 2)
-        this.pulse.beat(pauseMs)
-      } catch (error) {
-        this.pulse.fail(error, againMs)
-        this.#options.log.warn({ err: error }, 'cannot look for holds without claims yet')
-        pauseMs = againMs
-      }
-      const woken = AbortSignal.any([signal, this.#woken.signal])
-      await sleep(pauseMs, undefined, { signal: woken }).catch(() => {})
-    }
+  protected failed(error: unknown): number {
+    this.#options.log.warn({ err: error }, 'cannot look for holds without claims yet')
+    this.#pauseMs = againMs
+    return againMs
   }
 
   /** @returns how many messages were sent. */
