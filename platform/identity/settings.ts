@@ -1,6 +1,6 @@
 /** The settings of identity: whether callers must say who they are, and whose tokens are believed. */
 import { z } from 'zod'
-import { integer, oneOf } from '../setting.ts'
+import { flag, integer, oneOf } from '../setting.ts'
 import { type ApiToken, apiTokens } from './api-tokens.ts'
 import type { Issuer } from './tokens.ts'
 
@@ -18,13 +18,6 @@ function isKeysUrl(text: string): boolean {
 }
 
 const onOff = () => z.string().toLowerCase().pipe(oneOf('off', 'on'))
-const flag = () =>
-  z
-    .string()
-    .toLowerCase()
-    .pipe(oneOf('true', 'false'))
-    .transform((text) => text === 'true')
-
 export const identitySettings = {
   IDENTITY: onOff()
     .default('off')
