@@ -53,9 +53,10 @@ export function stockCommandHandler(options: StockCommandHandlerOptions): Handle
     }
     const maybeHeld = lookupsLeft > 0 ? batch : batch.filter((it) => it.message.type !== 'ReserveCopy')
     const reservations = unique(maybeHeld.flatMap(reservationOf))
+    const handOvers = unique(batch.filter((it) => it.message.type === 'HandOverCopy').flatMap(reservationOf))
     const commands = unique(batch.flatMap(commandOf))
     if (unread.size + reservations.length + commands.length === 0) return { ...store.emptyMemory(), books }
-    const memory = await store.load(sql, [...unread], reservations, commands)
+    const memory = await store.load(sql, { books: [...unread], reservations, handOvers, commands })
     for (const [bookid, book] of books) memory.books.set(bookid, book)
     return memory
   }
