@@ -3,12 +3,14 @@ import { z } from '@hono/zod-openapi'
 import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import { decodeAfter, pageOf, pageQuery } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
-import { createRoute } from '../../platform/http/route.ts'
+import { routesOf } from '../../platform/http/route.ts'
 import { jsonAnswer, pageAnswer } from '../../platform/http/schema.ts'
 import { idSchema } from '../messages.ts'
 import { type BookRow, findBook, findBooks } from './books.ts'
 import * as examples from './examples.ts'
 import type { ReservationHttpOptions } from './http.ts'
+
+const routes = routesOf('books')
 
 const bookSchema = z
   .object({
@@ -26,14 +28,11 @@ const bookSchema = z
   })
   .openapi('Book')
 
-const books = createRoute({
-  method: 'get',
-  path: '/books',
+const books = routes.get('/books', {
   operationId: 'listBooks',
   summary: 'List or search books',
   description:
     'The list follows stock’s events: it may lag slightly, but never goes back to an older state. `q` is a part of a book’s id, title, author or ISBN. The search ignores case, accents and strokes, character width, repeated spaces and hyphens in ISBNs.',
-  tags: ['books'],
   access: 'anyone',
   request: {
     headers: tagHeader,
@@ -59,12 +58,9 @@ const books = createRoute({
   ),
 })
 
-const book = createRoute({
-  method: 'get',
-  path: '/books/{bookid}',
+const book = routes.get('/books/{bookid}', {
   operationId: 'getBook',
   summary: 'Get a book',
-  tags: ['books'],
   access: 'anyone',
   request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
   responses: {

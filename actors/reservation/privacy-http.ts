@@ -4,7 +4,7 @@ import { eraseAll } from '../../platform/http/erase.ts'
 import { pagesOf, replyExport } from '../../platform/http/export.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
+import { routesOf } from '../../platform/http/route.ts'
 import { jsonAnswer } from '../../platform/http/schema.ts'
 import { customerOf, ownOf } from '../../platform/identity/caller.ts'
 import { idSchema } from '../messages.ts'
@@ -16,6 +16,8 @@ import { reservationSchema, toBody } from './resource.ts'
 import { readStanding } from './standings.ts'
 import { standingSchema, toBody as toStanding } from './standings-http.ts'
 import * as store from './store.ts'
+
+const routes = routesOf('standings')
 
 const exportSchema = z
   .object({
@@ -43,27 +45,21 @@ const erasureSchema = z
 
 const params = z.object({ userid: idSchema })
 
-const exportCustomer = createRoute({
-  method: 'get',
-  path: '/standings/{userid}/export',
+const exportCustomer = routes.get('/standings/{userid}/export', {
   operationId: 'exportCustomer',
   summary: 'All that is kept of a customer here',
   description:
     'Standing and reservations. Stock keeps the same of each reservation under its id, and nothing else of customers but whether a block holds it back. The notifier has an export of its own.',
-  tags: ['standings'],
   access: ['customer', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(exportSchema, 'The export', examples.customerExport) },
 })
 
-const eraseCustomer = createRoute({
-  method: 'delete',
-  path: '/standings/{userid}',
+const eraseCustomer = routes.delete('/standings/{userid}', {
   operationId: 'eraseCustomer',
   summary: 'Erase a customer',
   description:
     'Reservations, and what stock keeps of them, no longer name the customer. While one is active or a copy is out, the answer is 409 and names them. Can be repeated, and must be after a 503. Contact and notices are erased at the notifier.',
-  tags: ['standings'],
   access: ['customer', 'operator'],
   request: { params },
   responses: {

@@ -3,13 +3,15 @@ import { z } from '@hono/zod-openapi'
 import { instantSchema, selfLink, selfSchema } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
+import { routesOf } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
 import { customerOf, ownOf } from '../../platform/identity/caller.ts'
 import { idSchema, textSchema } from '../messages.ts'
 import * as examples from './examples.ts'
 import type { ReservationHttpOptions } from './http.ts'
 import { block, readStanding, type Standing, unblock } from './standings.ts'
+
+const routes = routesOf('standings')
 
 const blockSchema = z
   .object({
@@ -35,25 +37,19 @@ export const standingSchema = z
 
 const params = z.object({ userid: idSchema })
 
-const get = createRoute({
-  method: 'get',
-  path: '/standings/{userid}',
+const get = routes.get('/standings/{userid}', {
   operationId: 'getStanding',
   summary: "A customer's active reservations, limit and block",
-  tags: ['standings'],
   access: ['customer', 'stock-manager', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(standingSchema, 'The standing', examples.standing) },
 })
 
-const putBlock = createRoute({
-  method: 'put',
-  path: '/standings/{userid}/block',
+const putBlock = routes.put('/standings/{userid}/block', {
   operationId: 'blockCustomer',
   summary: 'Block a customer',
   description:
     'New reservations fail with `Blocked`. Those that the customer has stay as they are, but stock hands none of their copies over, from moments later until the block ends. Replaces any block. Blocks need a limit: without `ACTIVE_MAX` the answer is 409.',
-  tags: ['standings'],
   access: ['stock-manager', 'service'],
   request: { params, body: jsonBody(blockSchema, examples.block) },
   responses: {
@@ -62,13 +58,10 @@ const putBlock = createRoute({
   },
 })
 
-const deleteBlock = createRoute({
-  method: 'delete',
-  path: '/standings/{userid}/block',
+const deleteBlock = routes.delete('/standings/{userid}/block', {
   operationId: 'unblockCustomer',
   summary: 'End the block of a customer',
   description: 'Without a block, this has no effect.',
-  tags: ['standings'],
   access: ['stock-manager', 'service'],
   request: { params },
   responses: { 200: jsonAnswer(standingSchema, 'The standing, without a block', examples.standing) },

@@ -11,7 +11,7 @@ import {
 } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
+import { routesOf } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { everyone } from '../../platform/identity/audit.ts'
 import { requireRole } from '../../platform/identity/caller.ts'
@@ -22,6 +22,8 @@ import type { Hold } from './hold.ts'
 import * as holds from './hold-queries.ts'
 import type { StockHttpOptions } from './http.ts'
 import { refused } from './refusals.ts'
+
+const routes = routesOf('desk')
 
 /** The words of the reservation's customer. */
 const shown = {
@@ -79,25 +81,19 @@ const changeSchema = z
 
 const params = z.object({ reservationid: z.uuid() })
 
-const getHold = createRoute({
-  method: 'get',
-  path: '/holds/{reservationid}',
+const getHold = routes.get('/holds/{reservationid}', {
   operationId: 'getHold',
   summary: 'Get the hold of a reservation',
-  tags: ['desk'],
   access: ['stock-manager', 'operator', 'service'],
   request: { params },
   responses: { 200: jsonAnswer(holdSchema, 'The hold', examples.hold), ...problemResponses(404) },
 })
 
-const changeHold = createRoute({
-  method: 'patch',
-  path: '/holds/{reservationid}',
+const changeHold = routes.patch('/holds/{reservationid}', {
   operationId: 'changeHold',
   summary: 'Shelve, hand over or take back a copy, or extend its deadline',
   description:
     '`Ready`: the copy is on the hold shelf. `Collected`: its customer has it. `Returned`: it is back. `Waiting`: it is gone, and the customer waits for another, at the place that the reservation has or takes now. Answers once the change is committed. A change that is already made has no further effect.',
-  tags: ['desk'],
   access: ['stock-manager', 'service'],
   request: { params, headers: keyHeader, body: jsonBody(changeSchema, examples.handOver) },
   responses: {
@@ -116,12 +112,9 @@ const waitSchema = z
   })
   .openapi('Wait')
 
-const listQueue = createRoute({
-  method: 'get',
-  path: '/stocks/{bookid}/queue',
+const listQueue = routes.get('/stocks/{bookid}/queue', {
   operationId: 'listQueue',
   summary: 'List who waits for a book',
-  tags: ['desk'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { params: z.object({ bookid: idSchema }), query: z.object({ ...pageQuery }) },
   responses: {
@@ -149,13 +142,10 @@ const taskSchema = z
   })
   .openapi('Task')
 
-const listTasks = createRoute({
-  method: 'get',
-  path: '/tasks',
+const listTasks = routes.get('/tasks', {
   operationId: 'listTasks',
   summary: 'List copies to fetch, or copies on the hold shelf',
   description: '`pull`: copies to fetch for the hold shelf. `ready`: copies that stand on it.',
-  tags: ['desk'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: {
     query: z.object({

@@ -14,7 +14,7 @@ import {
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
+import { routesOf } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { type Audit, everyone } from '../../platform/identity/audit.ts'
 import { requireRole } from '../../platform/identity/caller.ts'
@@ -26,6 +26,8 @@ import { keyHeader, location, qty } from './contract.ts'
 import * as examples from './examples.ts'
 import * as queries from './queries.ts'
 import { isOriginal, type Rules, rulesOf } from './rules.ts'
+
+const routes = routesOf('stock manager')
 
 export const about: Omit<About, 'service'> = {
   title: 'Stock',
@@ -89,13 +91,10 @@ const receiptSchema = z
   })
   .openapi('Receipt')
 
-const receive = createRoute({
-  method: 'post',
-  path: '/stocks',
+const receive = routes.post('/stocks', {
   operationId: 'receiveCopies',
   summary: 'Receive copies of a book',
   description: 'Answers once the copies are available. Each receipt adds to the stock.',
-  tags: ['stock manager'],
   access: ['stock-manager', 'purchaser', 'service'],
   request: {
     headers: keyHeader,
@@ -110,12 +109,9 @@ const receive = createRoute({
   },
 })
 
-const listStocks = createRoute({
-  method: 'get',
-  path: '/stocks',
+const listStocks = routes.get('/stocks', {
   operationId: 'listStocks',
   summary: 'List stock',
-  tags: ['stock manager'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { headers: tagHeader, query: z.object({ ...pageQuery }) },
   responses: taggedAnswers(
@@ -130,12 +126,9 @@ const listStocks = createRoute({
   ),
 })
 
-const getStock = createRoute({
-  method: 'get',
-  path: '/stocks/{bookid}',
+const getStock = routes.get('/stocks/{bookid}', {
   operationId: 'getStock',
   summary: 'Get the stock of a book',
-  tags: ['stock manager'],
   access: ['stock-manager', 'purchaser', 'operator', 'service'],
   request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
   responses: {
@@ -144,12 +137,9 @@ const getStock = createRoute({
   },
 })
 
-const listMovements = createRoute({
-  method: 'get',
-  path: '/stocks/{bookid}/movements',
+const listMovements = routes.get('/stocks/{bookid}/movements', {
   operationId: 'listMovements',
   summary: 'List the movements of a book',
-  tags: ['stock manager'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { params: z.object({ bookid: idSchema }), query: z.object({ ...pageQuery }) },
   responses: {

@@ -10,7 +10,7 @@ import {
 } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
+import { routesOf } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
 import { shownStatus, shownStatuses } from '../../platform/http/status.ts'
 import { idSchema } from '../messages.ts'
@@ -19,6 +19,8 @@ import * as examples from './examples.ts'
 import { nullable, type StockHttpOptions } from './http.ts'
 import * as queries from './queries.ts'
 import { isOriginal, type Rules, rulesOf } from './rules.ts'
+
+const routes = routesOf('purchaser')
 
 const requestSchema = z
   .object({
@@ -51,14 +53,11 @@ const purchaseSchema = z
 
 const newPurchaseSchema = z.object({ bookid: idSchema, qty: qty.pipe(z.int().min(1)) }).openapi('NewPurchase')
 
-const listRequests = createRoute({
-  method: 'get',
-  path: '/purchase-requests',
+const listRequests = routes.get('/purchase-requests', {
   operationId: 'listPurchaseRequests',
   summary: 'List purchase requests',
   description:
     'Books that reservations were refused for, until copies are ordered or arrive, and books that more reservations wait for than copies are available or ordered.',
-  tags: ['purchaser'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { query: z.object({ ...pageQuery }) },
   responses: {
@@ -73,14 +72,11 @@ const listRequests = createRoute({
   },
 })
 
-const order = createRoute({
-  method: 'post',
-  path: '/purchases',
+const order = routes.post('/purchases', {
   operationId: 'orderCopies',
   summary: 'Order copies of a book',
   description:
     'Closes the open purchase request for the book. The copies are available once they are received.',
-  tags: ['purchaser'],
   access: ['purchaser'],
   request: {
     headers: keyHeader,
@@ -92,12 +88,9 @@ const order = createRoute({
   },
 })
 
-const listPurchases = createRoute({
-  method: 'get',
-  path: '/purchases',
+const listPurchases = routes.get('/purchases', {
   operationId: 'listPurchases',
   summary: 'List purchases',
-  tags: ['purchaser'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { query: z.object({ ...pageQuery, bookid: idSchema.optional() }) },
   responses: {
@@ -112,12 +105,9 @@ const listPurchases = createRoute({
   },
 })
 
-const getPurchase = createRoute({
-  method: 'get',
-  path: '/purchases/{purchaseid}',
+const getPurchase = routes.get('/purchases/{purchaseid}', {
   operationId: 'getPurchase',
   summary: 'Get a purchase',
-  tags: ['purchaser'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { params: z.object({ purchaseid: z.uuid() }) },
   responses: { 200: jsonAnswer(purchaseSchema, 'The purchase', examples.purchase), ...problemResponses(404) },

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
+import { routesOf } from '../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
 import { idSchema, rulesSchema, textSchema, withdrawalReasons } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
@@ -12,14 +12,13 @@ import { pathOf, type StockHttpOptions, stockSchema, toStock } from './http.ts'
 import * as queries from './queries.ts'
 import { refused } from './refusals.ts'
 
-const setRules = createRoute({
-  method: 'put',
-  path: '/stocks/{bookid}/rules',
+const routes = routesOf('stock manager')
+
+const setRules = routes.put('/stocks/{bookid}/rules', {
   operationId: 'setRules',
   summary: 'Set the rules of a book',
   description:
     'Replaces the rules that the book had of its own; a rule that is left out is the installation’s. They apply to what comes after: reservations that wait or hold a copy stay as they are.',
-  tags: ['stock manager'],
   access: ['stock-manager'],
   request: {
     params: z.object({ bookid: idSchema }),
@@ -44,13 +43,10 @@ const withdrawalSchema = z
   })
   .openapi('Withdrawal')
 
-const withdraw = createRoute({
-  method: 'post',
-  path: '/withdrawals',
+const withdraw = routes.post('/withdrawals', {
   operationId: 'withdrawCopies',
   summary: 'Withdraw copies of a book',
   description: 'Copies that are lost, damaged or given away leave the stock.',
-  tags: ['stock manager'],
   access: ['stock-manager'],
   request: { headers: keyHeader, body: jsonBody(withdrawalSchema, examples.withdrawal) },
   responses: {
@@ -62,14 +58,11 @@ const withdraw = createRoute({
   },
 })
 
-const decline = createRoute({
-  method: 'post',
-  path: '/purchase-requests/{bookid}/decline',
+const decline = routesOf('purchaser').post('/purchase-requests/{bookid}/decline', {
   operationId: 'declinePurchase',
   summary: 'Decline a purchase request',
   description:
     'No copies will be bought. If the library has none either, reservations that wait for the book fail.',
-  tags: ['purchaser'],
   access: ['purchaser'],
   request: {
     params: z.object({ bookid: idSchema }),

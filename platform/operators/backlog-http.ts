@@ -5,8 +5,10 @@ import type { App } from '../http/app.ts'
 import { collection } from '../http/paging.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
-import { createRoute } from '../http/route.ts'
+import { routesOf } from '../http/route.ts'
 import { pageAnswer } from '../http/schema.ts'
+
+const routes = routesOf('operator')
 
 /** Up to which a service counts, so that the summary of a long backlog is read as fast as another. */
 export const countMax = 10_000
@@ -44,12 +46,9 @@ function routeOf(kinds: BacklogKinds) {
         .openapi({ description: 'How long the oldest has waited. `null`: none waits' }),
     })
     .openapi('BacklogItem')
-  return createRoute({
-    method: 'get',
-    path: '/backlog',
+  return routes.get('/backlog', {
     operationId: 'getBacklog',
     summary: 'Summarize the backlog: how much waits, and for how long',
-    tags: ['operator'],
     access: ['operator'],
     responses: {
       200: pageAnswer({

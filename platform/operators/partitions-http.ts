@@ -9,8 +9,10 @@ import type { App } from '../http/app.ts'
 import { collection } from '../http/paging.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
-import { createRoute } from '../http/route.ts'
+import { routesOf } from '../http/route.ts'
 import { pageAnswer } from '../http/schema.ts'
+
+const routes = routesOf('operator')
 
 /** So that a partition with a million letters is read as fast as another. */
 const lettersMax = 1_000
@@ -66,13 +68,10 @@ const example: z.input<typeof partitionSchema> = {
   deadLetters: 0,
 }
 
-const listPartitions = createRoute({
-  method: 'get',
-  path: '/partitions',
+const listPartitions = routes.get('/partitions', {
   operationId: 'listPartitions',
   summary: 'List all partitions, with owner, offset and lag',
   description: 'Without Redis, `lag` and `pending` are `null`, and everything else is answered.',
-  tags: ['operator'],
   access: ['operator'],
   responses: {
     200: pageAnswer({

@@ -5,7 +5,7 @@ import type { App } from '../../../platform/http/app.ts'
 import { selfLink, selfSchema } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../../platform/http/reply.ts'
-import { createRoute } from '../../../platform/http/route.ts'
+import { routesOf } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
 import type { Audit } from '../../../platform/identity/audit.ts'
 import { customerOf, ownOf, whoOf } from '../../../platform/identity/caller.ts'
@@ -17,6 +17,8 @@ import { parseWebhook } from '../channels/webhook-url.ts'
 import * as examples from '../examples.ts'
 import type { Routing } from '../plan/routing.ts'
 import { type Customer, readCustomer, writeCustomer } from './customers.ts'
+
+const routes = routesOf('customer')
 
 export type CustomersHttpOptions = {
   app: App
@@ -49,26 +51,20 @@ export const customerSchema = z
 
 const params = z.object({ userid: idSchema })
 
-const getCustomer = createRoute({
-  method: 'get',
-  path: '/customers/{userid}',
+const getCustomer = routes.get('/customers/{userid}', {
   operationId: 'getCustomer',
   summary: 'How a customer is notified',
-  tags: ['customer'],
   access: ['customer', 'stock-manager', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(customerSchema, 'The contact', examples.customer), ...problemResponses(404) },
 })
 
 const putCustomer = (allowPrivate: boolean, locale: string) =>
-  createRoute({
-    method: 'put',
-    path: '/customers/{userid}',
+  routes.put('/customers/{userid}', {
     operationId: 'setCustomer',
     summary: 'Set how a customer is notified',
     description:
       'Replaces the whole contact: fields that are left out are cleared. Applies to outcomes from now on.',
-    tags: ['customer'],
     access: ['customer'],
     request: {
       params,

@@ -5,7 +5,7 @@ import { eraseAll } from '../../../platform/http/erase.ts'
 import { pagesOf, replyExport } from '../../../platform/http/export.ts'
 import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
-import { createRoute } from '../../../platform/http/route.ts'
+import { routesOf } from '../../../platform/http/route.ts'
 import { jsonAnswer } from '../../../platform/http/schema.ts'
 import type { Audit } from '../../../platform/identity/audit.ts'
 import { customerOf } from '../../../platform/identity/caller.ts'
@@ -18,6 +18,8 @@ import { oneNoticeSchema, toAttempt, toNotice } from '../operators/notices-http.
 import { readCustomer } from './customers.ts'
 import { customerSchema, toCustomer } from './customers-http.ts'
 import { eraseContact, eraseSomeNotices } from './erasure.ts'
+
+const routes = routesOf('customer')
 
 export type PrivacyHttpOptions = {
   app: App
@@ -49,27 +51,21 @@ const erasureSchema = z
 
 const params = z.object({ userid: idSchema })
 
-const exportContact = createRoute({
-  method: 'get',
-  path: '/customers/{userid}/export',
+const exportContact = routes.get('/customers/{userid}/export', {
   operationId: 'exportContact',
   summary: 'All that is kept of a customer here',
   description:
     'Contact and notices. The secret part of a webhook is not shown. The reservation service has an export of its own.',
-  tags: ['customer'],
   access: ['customer', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(exportSchema, 'The export', examples.contactExport) },
 })
 
-const eraseCustomer = createRoute({
-  method: 'delete',
-  path: '/customers/{userid}',
+const eraseCustomer = routes.delete('/customers/{userid}', {
   operationId: 'eraseContact',
   summary: 'Erase a customer’s contact and notices',
   description:
     'Deletes the contact. Notices no longer name the customer, and what receivers answered is deleted; those that are not sent yet are not sent. Can be repeated, and must be after a 503. Erase the customer at the reservation service first: what happens to their reservations causes new notices.',
-  tags: ['customer'],
   access: ['customer', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(erasureSchema, 'The customer is erased', examples.contactErasure) },

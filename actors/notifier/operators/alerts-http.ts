@@ -10,7 +10,7 @@ import { pageQuery, replyPage, timeKeyFrom } from '../../../platform/http/paging
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
-import { createRoute } from '../../../platform/http/route.ts'
+import { routesOf } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
 import type { Caller } from '../../../platform/identity/caller.ts'
@@ -20,6 +20,8 @@ import * as examples from '../examples.ts'
 import type { AlertDetails } from '../plan/notice.ts'
 import { type Routing, routeOf } from '../plan/routing.ts'
 import { type AlertRow, listAlerts, readNews, recordAlerts } from './alerts.ts'
+
+const routes = routesOf('operator')
 
 export type AlertsHttpOptions = {
   app: App
@@ -135,13 +137,10 @@ const recordedSchema = z
   })
   .openapi('RecordedAlert')
 
-const getAlerts = createRoute({
-  method: 'get',
-  path: '/alerts',
+const getAlerts = routes.get('/alerts', {
   operationId: 'listAlerts',
   summary: 'List alerts that fire, and past ones',
   description: 'Each alert once, as it was last. Past ones are kept for `EVENT_RETENTION_DAYS`.',
-  tags: ['operator'],
   access: ['operator'],
   request: { query: z.object({ ...pageQuery, status: askedStatus(alertStatuses).optional() }) },
   responses: {
@@ -158,14 +157,11 @@ const getAlerts = createRoute({
 
 const scheme = 'alertToken'
 
-const postAlerts = createRoute({
-  method: 'post',
-  path: '/alerts',
+const postAlerts = routes.post('/alerts', {
   operationId: 'postAlerts',
   summary: 'Receive alerts from Alertmanager or Grafana',
   description:
     'Notifies operators of alerts that started firing or were resolved, once however often they are posted. Requires `Authorization: Bearer` with `ALERT_TOKEN`.',
-  tags: ['operator'],
   access: 'anyone',
   security: [{ [scheme]: [] }],
   request: { body: jsonBody(webhookSchema, examples.alerts) },

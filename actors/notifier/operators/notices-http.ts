@@ -5,7 +5,7 @@ import { integerFrom, pageQuery, replyPage, selfLink, selfSchema } from '../../.
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
-import { createRoute } from '../../../platform/http/route.ts'
+import { routesOf } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
 import { type Audit, everyone } from '../../../platform/identity/audit.ts'
@@ -19,6 +19,8 @@ import { kinds, type Status, statuses } from '../plan/notice.ts'
 import { isForOperator, type Routing, routeOf } from '../plan/routing.ts'
 import { readContacts } from '../store.ts'
 import { listNotices, type NoticeRow, readNotice, retryNotice, suppressNotice } from './notices.ts'
+
+const routes = routesOf('operator')
 
 export type NoticesHttpOptions = {
   app: App
@@ -81,12 +83,9 @@ const changeSchema = z.object({ status: askedStatus(['pending', 'suppressed']) }
 
 const params = z.object({ noticeid: z.uuid() })
 
-const getNotices = createRoute({
-  method: 'get',
-  path: '/notices',
+const getNotices = routes.get('/notices', {
   operationId: 'listNotices',
   summary: 'List notices',
-  tags: ['operator'],
   access: ['customer', 'operator'],
   request: {
     query: z.object({
@@ -112,25 +111,19 @@ const getNotices = createRoute({
   },
 })
 
-const getNotice = createRoute({
-  method: 'get',
-  path: '/notices/{noticeid}',
+const getNotice = routes.get('/notices/{noticeid}', {
   operationId: 'getNotice',
   summary: 'A notice, with every delivery attempt',
-  tags: ['operator'],
   access: ['customer', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice', examples.oneNotice), ...problemResponses(404) },
 })
 
-const patchNotice = createRoute({
-  method: 'patch',
-  path: '/notices/{noticeid}',
+const patchNotice = routes.patch('/notices/{noticeid}', {
   operationId: 'changeNotice',
   summary: 'Retry or suppress a notice',
   description:
     '`Pending` retries a failed or suppressed notice, starting with its first channel. `Suppressed` stops a pending or failed notice. If it is being sent at that moment it may still arrive, and is then `Sent`.',
-  tags: ['operator'],
   access: ['operator'],
   request: {
     params,
