@@ -1,7 +1,7 @@
 /** The notifier, as the pages use it. */
 import { z } from 'zod'
 import type { Operation } from './call.ts'
-import { pageSchema } from './page.ts'
+import { listOf } from './page.ts'
 
 export const customerSchema = z.object({
   userid: z.string(),
@@ -16,13 +16,9 @@ export type Customer = z.output<typeof customerSchema>
 export const channels = ['kakao', 'email', 'sms', 'webhook'] as const
 export type Channel = (typeof channels)[number]
 
-export const contactSchema = z.object({
-  email: z.string().nullable(),
-  webhook: z.string().nullable(),
-  phone: z.string().nullable(),
-  locale: z.string(),
-  channels: z.array(z.enum(channels)).nullable(),
-})
+export const contactSchema = customerSchema
+  .omit({ userid: true })
+  .extend({ channels: z.array(z.enum(channels)).nullable() })
 export type Contact = z.output<typeof contactSchema>
 
 export const noticeSchema = z.object({
@@ -54,8 +50,6 @@ export const noticeWithAttemptsSchema = noticeSchema.extend({ log: z.array(attem
 export type NoticeWithAttempts = z.output<typeof noticeWithAttemptsSchema>
 
 export const alertSchema = z.object({
-  fingerprint: z.string(),
-  status: z.string(),
   labels: z.record(z.string(), z.string()),
   annotations: z.record(z.string(), z.string()),
   startsAt: z.string(),
@@ -86,12 +80,7 @@ export const operations = {
     path: '/customers/{userid}',
     answer: z.object({ notices: z.int() }),
   },
-  listNotices: {
-    method: 'GET',
-    path: '/notices',
-    query: ['userid', 'status', 'kind', 'channel', 'limit', 'after'],
-    answer: pageSchema('notices', noticeSchema),
-  },
+  listNotices: listOf('/notices', 'notices', noticeSchema, 'userid', 'status', 'kind', 'channel'),
   getNotice: { method: 'GET', path: '/notices/{noticeid}', answer: noticeWithAttemptsSchema },
   changeNotice: {
     method: 'PATCH',
@@ -99,10 +88,5 @@ export const operations = {
     body: z.object({ status: z.enum(['Pending', 'Suppressed']) }),
     answer: noticeWithAttemptsSchema,
   },
-  listAlerts: {
-    method: 'GET',
-    path: '/alerts',
-    query: ['status', 'limit', 'after'],
-    answer: pageSchema('alerts', alertSchema),
-  },
+  listAlerts: listOf('/alerts', 'alerts', alertSchema, 'status'),
 } as const satisfies Record<string, Operation>

@@ -1,7 +1,7 @@
 /** The calls of operators, which every service has. */
 import { z } from 'zod'
 import type { Operation } from './call.ts'
-import { pageSchema } from './page.ts'
+import { listOf, pageSchema } from './page.ts'
 
 /** Up to which a service counts: as many, or more. */
 export const lettersCountedMax = 1_000
@@ -58,12 +58,7 @@ export const operations = {
   getReadiness: { method: 'GET', path: '/readyz', answer: z.object({ status: z.string() }) },
   listPartitions: { method: 'GET', path: '/partitions', answer: pageSchema('partitions', partitionSchema) },
   getBacklog: { method: 'GET', path: '/backlog', answer: pageSchema('backlog', backlogItemSchema) },
-  listDeadLetters: {
-    method: 'GET',
-    path: '/dead-letters',
-    query: ['reason', 'bookid', 'partition', 'limit', 'after'],
-    answer: pageSchema('deadLetters', letterSchema),
-  },
+  listDeadLetters: listOf('/dead-letters', 'deadLetters', letterSchema, 'reason', 'bookid', 'partition'),
   getDeadLetter: { method: 'GET', path: '/dead-letters/{letterid}', answer: openedLetterSchema },
   redriveDeadLetter: { method: 'POST', path: '/dead-letters/{letterid}/redrive', answer: letterSchema },
   /** Those that were set aside later than `until` are left alone. */

@@ -1,7 +1,7 @@
 /** The reservation service, as the pages use it. */
 import { z } from 'zod'
 import type { Operation } from './call.ts'
-import { pageSchema } from './page.ts'
+import { listOf } from './page.ts'
 
 export const bookSchema = z.object({
   bookid: z.string(),
@@ -55,13 +55,7 @@ export const blockSchema = z.object({ reason: z.string(), until: z.string().opti
 
 /** By their `operationId`. */
 export const operations = {
-  listBooks: {
-    method: 'GET',
-    path: '/books',
-    query: ['q', 'available', 'limit', 'after'],
-    answer: pageSchema('books', bookSchema),
-    forEveryone: true,
-  },
+  listBooks: { ...listOf('/books', 'books', bookSchema, 'q', 'available'), forEveryone: true },
   getBook: { method: 'GET', path: '/books/{bookid}', answer: bookSchema, forEveryone: true },
   reserve: {
     method: 'POST',
@@ -71,12 +65,7 @@ export const operations = {
     // Then the page of the reservation is shown, which follows it.
     waitS: 3,
   },
-  listReservations: {
-    method: 'GET',
-    path: '/reservations',
-    query: ['userid', 'bookid', 'status', 'limit', 'after'],
-    answer: pageSchema('reservations', reservationSchema),
-  },
+  listReservations: listOf('/reservations', 'reservations', reservationSchema, 'userid', 'bookid', 'status'),
   getReservation: { method: 'GET', path: '/reservations/{reservationid}', answer: reservationSchema },
   cancelReservation: {
     method: 'PATCH',

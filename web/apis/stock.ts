@@ -1,7 +1,7 @@
 /** Stock, as the pages use it. */
 import { z } from 'zod'
 import type { Operation } from './call.ts'
-import { pageSchema } from './page.ts'
+import { listOf } from './page.ts'
 
 export const rulesSchema = z.object({
   queueMax: z.int(),
@@ -14,11 +14,10 @@ export const rulesSchema = z.object({
 })
 export type Rules = z.output<typeof rulesSchema>
 
+const book = { bookid: z.string(), title: z.string(), author: z.string(), isbn: z.string() }
+
 export const stockSchema = z.object({
-  bookid: z.string(),
-  title: z.string(),
-  author: z.string(),
-  isbn: z.string(),
+  ...book,
   qty: z.int(),
   held: z.int(),
   out: z.int().nullable(),
@@ -35,10 +34,7 @@ export type Stock = z.output<typeof stockSchema>
 /** A copy to fetch, or one on the hold shelf. */
 export const taskSchema = z.object({
   reservationid: z.string(),
-  bookid: z.string(),
-  title: z.string(),
-  author: z.string(),
-  isbn: z.string(),
+  ...book,
   userid: z.string(),
   since: z.string(),
   pickupBy: z.string().nullable(),
@@ -150,12 +146,7 @@ const waitS = 5
 export const operations = {
   /** Its figures and rules are on the page of the book. */
   getStock: { method: 'GET', path: '/stocks/{bookid}', answer: stockSchema, forEveryone: true },
-  listTasks: {
-    method: 'GET',
-    path: '/tasks',
-    query: ['kind', 'bookid', 'ending', 'limit', 'after'],
-    answer: pageSchema('tasks', taskSchema),
-  },
+  listTasks: listOf('/tasks', 'tasks', taskSchema, 'kind', 'bookid', 'ending'),
   getHold: { method: 'GET', path: '/holds/{reservationid}', answer: holdSchema },
   changeHold: {
     method: 'PATCH',
@@ -164,12 +155,7 @@ export const operations = {
     answer: holdSchema,
     waitS,
   },
-  listStocks: {
-    method: 'GET',
-    path: '/stocks',
-    query: ['limit', 'after'],
-    answer: pageSchema('stocks', stockSchema),
-  },
+  listStocks: listOf('/stocks', 'stocks', stockSchema),
   receiveCopies: { method: 'POST', path: '/stocks', body: receiptSchema, answer: stockSchema, waitS },
   withdrawCopies: {
     method: 'POST',
@@ -186,25 +172,10 @@ export const operations = {
     waitS,
   },
   /** A book without any is refused. */
-  listMovements: {
-    method: 'GET',
-    path: '/stocks/{bookid}/movements',
-    query: ['limit', 'after'],
-    answer: pageSchema('movements', movementSchema),
-  },
+  listMovements: listOf('/stocks/{bookid}/movements', 'movements', movementSchema),
   /** In the order in which they are served. */
-  listQueue: {
-    method: 'GET',
-    path: '/stocks/{bookid}/queue',
-    query: ['limit', 'after'],
-    answer: pageSchema('queue', waitSchema),
-  },
-  listPurchaseRequests: {
-    method: 'GET',
-    path: '/purchase-requests',
-    query: ['limit', 'after'],
-    answer: pageSchema('purchaseRequests', requestSchema),
-  },
+  listQueue: listOf('/stocks/{bookid}/queue', 'queue', waitSchema),
+  listPurchaseRequests: listOf('/purchase-requests', 'purchaseRequests', requestSchema),
   declinePurchase: {
     method: 'POST',
     path: '/purchase-requests/{bookid}/decline',
@@ -220,11 +191,6 @@ export const operations = {
     waitS,
   },
   /** Newest first. */
-  listPurchases: {
-    method: 'GET',
-    path: '/purchases',
-    query: ['limit', 'after', 'bookid'],
-    answer: pageSchema('purchases', purchaseSchema),
-  },
+  listPurchases: listOf('/purchases', 'purchases', purchaseSchema, 'bookid'),
   getPurchase: { method: 'GET', path: '/purchases/{purchaseid}', answer: purchaseSchema },
 } as const satisfies Record<string, Operation>
