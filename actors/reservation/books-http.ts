@@ -18,13 +18,11 @@ const bookSchema = z
     title: z.string(),
     author: z.string(),
     isbn: z.string(),
-    qty: z.int().openapi({ description: 'copies available at `updatedAt`' }),
-    owned: z
-      .int()
-      .openapi({ description: 'copies in all: available, held for reservations, and handed over' }),
-    waiting: z.int().openapi({ description: 'reservations that wait for a copy' }),
+    qty: z.int().describe('copies available at `updatedAt`'),
+    owned: z.int().describe('copies in all: available, held for reservations, and handed over'),
+    waiting: z.int().describe('reservations that wait for a copy'),
     version: z.int(),
-    updatedAt: z.iso.datetime().openapi({ description: 'when stock last reported a change of the book' }),
+    updatedAt: z.iso.datetime().describe('when stock last reported a change of the book'),
   })
   .openapi('Book')
 

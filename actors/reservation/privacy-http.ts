@@ -24,22 +24,21 @@ const exportSchema = z
     userid: z.string(),
     exportedAt: z.iso.datetime(),
     standing: standingSchema,
-    reservations: z.array(reservationSchema).openapi({ description: 'all of them, newest first' }),
+    reservations: z.array(reservationSchema).describe('all of them, newest first'),
   })
   .openapi('CustomerExport')
 
 const erasureSchema = z
   .object({
-    reservations: z
-      .int()
-      .openapi({ description: 'how many have lost the name of the customer with this call' }),
+    reservations: z.int().describe('how many have lost the name of the customer with this call'),
     blockKept: z
       .boolean()
-      .openapi({ description: 'whether the customer is blocked, which stays until staff or time end it' }),
-    eventsUntil: z.iso.datetime().openapi({
-      description:
+      .describe('whether the customer is blocked, which stays until staff or time end it'),
+    eventsUntil: z.iso
+      .datetime()
+      .describe(
         'by when the log of events of stock names the customer no longer (`EVENT_RETENTION_DAYS`). Movements of books are read from it, and messages that Redis loses are filled in from it',
-    }),
+      ),
   })
   .openapi('Erasure')
 

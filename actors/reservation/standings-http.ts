@@ -15,22 +15,20 @@ const routes = routesOf('standings')
 
 const blockSchema = z
   .object({
-    reason: textSchema.min(1).max(200).openapi({ description: 'for staff; the customer does not see it' }),
-    until: instantSchema
-      .nullish()
-      .openapi({ description: 'when the block ends; without it, when staff end it' }),
+    reason: textSchema.min(1).max(200).describe('for staff; the customer does not see it'),
+    until: instantSchema.nullish().describe('when the block ends; without it, when staff end it'),
   })
   .openapi('Block')
 
 export const standingSchema = z
   .object({
     userid: z.string(),
-    active: z.array(z.uuid()).openapi({ description: 'the reservations that count, oldest first' }),
-    limit: z.int().nullable().openapi({ description: 'how many may be active; null: any number' }),
+    active: z.array(z.uuid()).describe('the reservations that count, oldest first'),
+    limit: z.int().nullable().describe('how many may be active; null: any number'),
     block: z
       .object({ reason: z.string(), until: z.iso.datetime().nullable() })
       .nullable()
-      .openapi({ description: 'the block that is in force' }),
+      .describe('the block that is in force'),
     _links: selfSchema,
   })
   .openapi('Standing')

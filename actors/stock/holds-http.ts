@@ -43,12 +43,14 @@ const holdSchema = z
     bookid: z.string(),
     userid: z.string(),
     status: z.enum(Object.values(shown)),
-    reason: z.enum(stockRefusalReasons).nullable().openapi({ description: 'why the reservation failed' }),
-    place: z.int().nullable().openapi({
-      description:
+    reason: z.enum(stockRefusalReasons).nullable().describe('why the reservation failed'),
+    place: z
+      .int()
+      .nullable()
+      .describe(
         'its number in the order of arrival at the book; null without a queue, and once the copy was handed over',
-    }),
-    pickupBy: z.iso.datetime().nullable().openapi({ description: 'until when the copy is kept' }),
+      ),
+    pickupBy: z.iso.datetime().nullable().describe('until when the copy is kept'),
     _links: selfSchema,
   })
   .openapi('Hold')
@@ -56,16 +58,11 @@ const holdSchema = z
 const changeSchema = z
   .object({
     status: z.enum(['Ready', 'Collected', 'Returned', 'Waiting']).optional(),
-    userid: idSchema.optional().openapi({
-      description: 'with `Collected`: the customer at the desk, who must be that of the reservation',
-    }),
-    cause: z
-      .enum(withdrawalReasons)
+    userid: idSchema
       .optional()
-      .openapi({ description: 'with `Waiting`: why the copy is gone' }),
-    pickupBy: instantSchema
-      .optional()
-      .openapi({ description: 'instead of `status`: a new deadline, in the future' }),
+      .describe('with `Collected`: the customer at the desk, who must be that of the reservation'),
+    cause: z.enum(withdrawalReasons).optional().describe('with `Waiting`: why the copy is gone'),
+    pickupBy: instantSchema.optional().describe('instead of `status`: a new deadline, in the future'),
   })
   .superRefine((change, context) => {
     const fault = (name: string, message: string) =>
@@ -108,7 +105,7 @@ const waitSchema = z
     userid: z.string(),
     place: z.int(),
     since: z.iso.datetime(),
-    lapsesAt: z.iso.datetime().nullable().openapi({ description: 'when the wait ends' }),
+    lapsesAt: z.iso.datetime().nullable().describe('when the wait ends'),
   })
   .openapi('Wait')
 

@@ -41,7 +41,7 @@ export const about: Omit<About, 'service'> = {
 }
 
 export const nullable = (schema: z.ZodType<number>, description: string) =>
-  schema.nullable().openapi({ description: `${description}; null if the book has no rules` })
+  schema.nullable().describe(`${description}; null if the book has no rules`)
 
 export const stockSchema = z
   .object({
@@ -49,8 +49,8 @@ export const stockSchema = z
     title: z.string(),
     author: z.string(),
     isbn: z.string(),
-    qty: z.int().openapi({ description: 'copies available' }),
-    held: z.int().openapi({ description: 'copies held for reservations' }),
+    qty: z.int().describe('copies available'),
+    held: z.int().describe('copies held for reservations'),
     out: nullable(z.int(), 'copies handed over'),
     owned: nullable(z.int(), 'copies available, held and handed over'),
     waiting: nullable(z.int(), 'reservations that wait for a copy'),
@@ -58,10 +58,10 @@ export const stockSchema = z
     rules: rulesSchema
       .required()
       .nullable()
-      .openapi({ description: 'what the book allows: its own rules, and those of the installation' }),
-    ownRules: rulesSchema.nullable().openapi({
-      description: 'those of its rules that replace the installation’s; null if there are none',
-    }),
+      .describe('what the book allows: its own rules, and those of the installation'),
+    ownRules: rulesSchema
+      .nullable()
+      .describe('those of its rules that replace the installation’s; null if there are none'),
     version: z.int(),
     _links: selfSchema,
   })
@@ -76,7 +76,7 @@ const movementSchema = z
     by: z
       .object({ authtype: z.string(), authid: z.string() })
       .nullable()
-      .openapi({ description: 'the caller who caused it; null if none did, or callers were not known' }),
+      .describe('the caller who caused it; null if none did, or callers were not known'),
   })
   .openapi('Movement')
 
@@ -87,7 +87,7 @@ const receiptSchema = z
     title: textSchema.optional(),
     author: textSchema.optional(),
     isbn: textSchema.optional(),
-    purchaseid: z.uuid().optional().openapi({ description: 'the purchase that the copies belong to' }),
+    purchaseid: z.uuid().optional().describe('the purchase that the copies belong to'),
   })
   .openapi('Receipt')
 

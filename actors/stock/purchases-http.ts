@@ -28,9 +28,7 @@ const requestSchema = z
     title: z.string(),
     author: z.string(),
     isbn: z.string(),
-    shortage: z
-      .int()
-      .openapi({ description: 'reservations refused since copies were last ordered or arrived' }),
+    shortage: z.int().describe('reservations refused since copies were last ordered or arrived'),
     owned: nullable(z.int(), 'copies available, held and handed over'),
     waiting: nullable(z.int(), 'reservations that wait for a copy'),
     onOrder: nullable(z.int(), 'copies ordered and not yet received'),
@@ -42,7 +40,7 @@ const purchaseSchema = z
   .object({
     purchaseid: z.uuid(),
     bookid: z.string(),
-    title: z.string().openapi({ description: 'empty if the library never had the book' }),
+    title: z.string().describe('empty if the library never had the book'),
     qty: z.int(),
     status: shownStatuses(queries.purchaseStatuses),
     orderedAt: z.iso.datetime(),

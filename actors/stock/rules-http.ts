@@ -36,10 +36,12 @@ const withdrawalSchema = z
     bookid: idSchema,
     qty: qty.pipe(z.int().min(1)),
     reason: z.enum(withdrawalReasons),
-    evenHeld: z.boolean().default(false).openapi({
-      description:
+    evenHeld: z
+      .boolean()
+      .default(false)
+      .describe(
         'also copies that are held, at most 200, those served last first; their customers wait again. Copies of a book without rules are taken back by their reservations',
-    }),
+      ),
   })
   .openapi('Withdrawal')
 

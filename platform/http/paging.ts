@@ -19,11 +19,7 @@ export const pageQuery = {
     .pipe(z.int().min(1).max(limitMax))
     .default(50)
     .openapi({ type: 'integer', minimum: 1, maximum: limitMax, default: 50, example: 50 }),
-  after: z
-    .string()
-    .max(1_000)
-    .optional()
-    .openapi({ description: 'opaque: taken from `_links.next` of the previous page' }),
+  after: z.string().max(1_000).optional().describe('opaque: taken from `_links.next` of the previous page'),
 }
 
 /** @param key the sort key of the page's last item. */

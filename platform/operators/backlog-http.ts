@@ -37,13 +37,10 @@ function routeOf(kinds: BacklogKinds) {
   const described = Object.entries(kinds).map(([name, description]) => `\`${name}\`: ${description}`)
   const itemSchema = z
     .object({
-      name: z.enum([first, ...others]).openapi({ description: described.join('. ') }),
-      channel: z.string().nullable().openapi({ description: 'Of notices that are counted by channel' }),
-      count: z.int().openapi({ description: `Counted up to ${countMax}, which means that many or more` }),
-      oldestSeconds: z
-        .number()
-        .nullable()
-        .openapi({ description: 'How long the oldest has waited. `null`: none waits' }),
+      name: z.enum([first, ...others]).describe(described.join('. ')),
+      channel: z.string().nullable().describe('Of notices that are counted by channel'),
+      count: z.int().describe(`Counted up to ${countMax}, which means that many or more`),
+      oldestSeconds: z.number().nullable().describe('How long the oldest has waited. `null`: none waits'),
     })
     .openapi('BacklogItem')
   return routes.get('/backlog', {

@@ -36,22 +36,18 @@ const partitionSchema = z
     owner: z
       .string()
       .nullable()
-      .openapi({ description: 'The process that owns it, or owned it last. `null`: none has owned it yet' }),
-    leased: z.boolean().openapi({ description: '`false`: the lease has expired, and no process owns it' }),
-    epoch: z.int().openapi({ description: 'Rises with each change of owner' }),
-    offset: z.string().openapi({ description: 'The position up to which its messages are committed' }),
-    processed: z.int().openapi({ description: 'Messages committed so far' }),
-    lag: z
+      .describe('The process that owns it, or owned it last. `null`: none has owned it yet'),
+    leased: z.boolean().describe('`false`: the lease has expired, and no process owns it'),
+    epoch: z.int().describe('Rises with each change of owner'),
+    offset: z.string().describe('The position up to which its messages are committed'),
+    processed: z.int().describe('Messages committed so far'),
+    lag: z.int().nullable().describe('Messages that are not committed yet. `null`: unknown, see `lagError`'),
+    pending: z
       .int()
       .nullable()
-      .openapi({ description: 'Messages that are not committed yet. `null`: unknown, see `lagError`' }),
-    pending: z.int().nullable().openapi({
-      description: "Messages that another client has read in the service's name. Services leave none",
-    }),
-    lagError: z.string().nullable().openapi({ description: 'Why the lag is unknown' }),
-    deadLetters: z
-      .int()
-      .openapi({ description: `Counted up to ${lettersMax}, which means that many or more` }),
+      .describe("Messages that another client has read in the service's name. Services leave none"),
+    lagError: z.string().nullable().describe('Why the lag is unknown'),
+    deadLetters: z.int().describe(`Counted up to ${lettersMax}, which means that many or more`),
   })
   .openapi('Partition')
 

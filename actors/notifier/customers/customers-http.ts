@@ -43,7 +43,7 @@ export const customerSchema = z
     channels: z
       .array(z.enum(personalChannels))
       .nullable()
-      .openapi({ description: "In order of preference. `null`: the library's default" }),
+      .describe("In order of preference. `null`: the library's default"),
     updatedAt: z.iso.datetime(),
     _links: selfSchema,
   })
@@ -119,7 +119,7 @@ const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
         .max(35)
         .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, 'must be a language tag like ko or en-GB')
         .default(defaultLocale)
-        .openapi({ description: 'BCP 47. Notices are written in ko and en' }),
+        .describe('BCP 47. Notices are written in ko and en'),
     })
     .superRefine((contact, context) => {
       for (const [index, channel] of (contact.channels ?? []).entries()) {

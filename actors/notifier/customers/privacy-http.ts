@@ -35,17 +35,15 @@ const exportSchema = z
     // A reference that may be null is lost in the document.
     contact: z
       .union([customerSchema, z.null()])
-      .openapi({ description: 'null if the customer has not set how they are notified' }),
-    notices: z
-      .array(oneNoticeSchema)
-      .openapi({ description: 'all of them with every attempt, newest first' }),
+      .describe('null if the customer has not set how they are notified'),
+    notices: z.array(oneNoticeSchema).describe('all of them with every attempt, newest first'),
   })
   .openapi('ContactExport')
 
 const erasureSchema = z
   .object({
-    contact: z.boolean().openapi({ description: 'whether there was a contact, which is deleted now' }),
-    notices: z.int().openapi({ description: 'how many have lost the name of the customer with this call' }),
+    contact: z.boolean().describe('whether there was a contact, which is deleted now'),
+    notices: z.int().describe('how many have lost the name of the customer with this call'),
   })
   .openapi('ContactErasure')
 

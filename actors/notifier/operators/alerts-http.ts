@@ -103,7 +103,7 @@ const fingerprintOf = (labels: Record<string, string>): string =>
 
 const webhookSchema = z
   .object({
-    version: z.enum(['1', '4']).openapi({ description: '4: Alertmanager; 1: Grafana' }),
+    version: z.enum(['1', '4']).describe('4: Alertmanager; 1: Grafana'),
     groupKey: optionalText,
     truncatedAlerts: z.int().min(0).nullish(),
     status: status.nullish(),
@@ -120,20 +120,18 @@ const webhookSchema = z
   })
   .openapi('AlertmanagerWebhook')
 
-const newsSchema = z
-  .object({ news: z.int().openapi({ description: 'alerts that are new or have changed' }) })
-  .openapi('News')
+const newsSchema = z.object({ news: z.int().describe('alerts that are new or have changed') }).openapi('News')
 
 const recordedSchema = z
   .object({
-    fingerprint: z.string().openapi({ description: 'Of its labels: the same each time the alert fires' }),
+    fingerprint: z.string().describe('Of its labels: the same each time the alert fires'),
     status: shownStatuses(alertStatuses),
     labels: z.record(z.string(), z.string()),
     annotations: z.record(z.string(), z.string()),
     startsAt: z.iso.datetime(),
-    endsAt: z.iso.datetime().nullable().openapi({ description: 'When it was resolved' }),
-    generatorURL: z.string().openapi({ description: 'Of the rule. Empty if unknown' }),
-    changedAt: z.iso.datetime().openapi({ description: 'When operators were last notified of it' }),
+    endsAt: z.iso.datetime().nullable().describe('When it was resolved'),
+    generatorURL: z.string().describe('Of the rule. Empty if unknown'),
+    changedAt: z.iso.datetime().describe('When operators were last notified of it'),
   })
   .openapi('RecordedAlert')
 

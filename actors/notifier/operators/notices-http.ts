@@ -39,22 +39,20 @@ const noticeSchema = z
     noticeid: z.uuid(),
     kind: z.enum(kinds),
     channel: z.enum(channelNames),
-    userid: z
+    userid: z.string().nullable().describe('`null`: the notice is for the purchaser or the operators'),
+    bookid: z.string().nullable(),
+    title: z.string().nullable().describe('Of the book. `null` if stock has not given one'),
+    reservationid: z.uuid().nullable(),
+    reason: z
       .string()
       .nullable()
-      .openapi({ description: '`null`: the notice is for the purchaser or the operators' }),
-    bookid: z.string().nullable(),
-    title: z.string().nullable().openapi({ description: 'Of the book. `null` if stock has not given one' }),
-    reservationid: z.uuid().nullable(),
-    reason: z.string().nullable().openapi({
-      description:
+      .describe(
         'Why a reservation or a delivery failed. `UnknownBook`, with any kind: stock has never had the book',
-    }),
-    shortage: z.int().nullable().openapi({ description: 'Copies that a purchase request asks for' }),
-    status: shownStatuses(statuses).openapi({
-      description:
-        '`Failed`: given up. `Superseded`: something newer made it untrue before it was sent. `Suppressed`: stopped by an operator',
-    }),
+      ),
+    shortage: z.int().nullable().describe('Copies that a purchase request asks for'),
+    status: shownStatuses(statuses).describe(
+      '`Failed`: given up. `Superseded`: something newer made it untrue before it was sent. `Suppressed`: stopped by an operator',
+    ),
     attempts: z.int(),
     lastError: z.string().nullable(),
     createdAt: z.iso.datetime(),
@@ -67,16 +65,16 @@ const attemptSchema = z
   .object({
     at: z.iso.datetime(),
     channel: z.enum(channelNames),
-    outcome: shownStatuses(attemptOutcomes).openapi({
-      description: '`Retry`: it failed and was retried. `Failed`: refused for good, or given up',
-    }),
+    outcome: shownStatuses(attemptOutcomes).describe(
+      '`Retry`: it failed and was retried. `Failed`: refused for good, or given up',
+    ),
     error: z.string().nullable(),
-    answer: z.string().nullable().openapi({ description: "The receiver's answer" }),
+    answer: z.string().nullable().describe("The receiver's answer"),
   })
   .openapi('Attempt')
 
 export const oneNoticeSchema = noticeSchema
-  .extend({ log: z.array(attemptSchema).openapi({ description: 'Every attempt, oldest first' }) })
+  .extend({ log: z.array(attemptSchema).describe('Every attempt, oldest first') })
   .openapi('NoticeWithAttempts')
 
 const changeSchema = z.object({ status: askedStatus(['pending', 'suppressed']) }).openapi('NoticeChange')
@@ -93,10 +91,7 @@ const getNotices = routes.get('/notices', {
       userid: idSchema.optional(),
       status: askedStatus(statuses).optional(),
       kind: z.enum(kinds).optional(),
-      channel: z
-        .enum(channelNames)
-        .optional()
-        .openapi({ description: 'Of the last attempt, or of the next' }),
+      channel: z.enum(channelNames).optional().describe('Of the last attempt, or of the next'),
     }),
   },
   responses: {
