@@ -77,7 +77,7 @@ export function mountBooks({ app, sql, lists, searches }: ReservationHttpOptions
       limit: limit + 1,
     }
     const lane = q === undefined ? lists : searches
-    const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
+    const rows = await lane.for(c, (sql) => findBooks(sql, query))
     return replyTagged(
       c,
       pageOf(c, 'books', rows, limit, (row) => [row.bookid], toBook),

@@ -118,9 +118,8 @@ export function mountReservations(
     if (program === undefined)
       await audit?.note(c, { action: 'listReservations', subject: userid ?? everyone })
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await lists.run(
-      (sql) => store.list(sql, { userid, bookid, status, program, before, limit: limit + 1 }),
-      c.req.raw.signal,
+    const rows = await lists.for(c, (sql) =>
+      store.list(sql, { userid, bookid, status, program, before, limit: limit + 1 }),
     )
     return replyPage(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody)
   })
@@ -132,10 +131,7 @@ export function mountReservations(
     const userid = customerOf(c, c.req.valid('query').userid)
     const program = programOf(c)
     if (program === undefined) await audit?.note(c, { action: 'followReservations', subject: userid })
-    const reservations = await lists.run(
-      (sql) => store.listActive(sql, userid, followedMax, program),
-      c.req.raw.signal,
-    )
+    const reservations = await lists.for(c, (sql) => store.listActive(sql, userid, followedMax, program))
     if (reservations.length === 0) return nothingToFollow(c)
     for (let count = followedPerPlace; count < reservations.length; count += followedPerPlace)
       places.use(held.take(ownOf(c)))

@@ -85,7 +85,7 @@ export function mountPrivacy(options: ReservationHttpOptions): void {
     }
     const query = { userid, bookid: undefined, status: undefined }
     const read = (last: Reservation | undefined, limit: number) =>
-      lists.run((sql) => store.list(sql, { ...query, before: last?.reservationid, limit }), c.req.raw.signal)
+      lists.for(c, (sql) => store.list(sql, { ...query, before: last?.reservationid, limit }))
     return await replyExport('reservations', head, ['reservations', pagesOf(pageMax, read, toBody)])
   })
 

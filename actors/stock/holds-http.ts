@@ -209,7 +209,7 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
     const { limit, after } = c.req.valid('query')
     const place = after === undefined ? undefined : integerFrom(after)
     await audit?.note(c, { action: 'listQueue', subject: everyone, detail: bookid })
-    const rows = await reads.run((sql) => holds.queue(sql, bookid, limit + 1, place), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => holds.queue(sql, bookid, limit + 1, place))
     return replyPage(c, 'queue', rows, limit, (row) => [String(row.place)], toWait)
   })
 
@@ -218,7 +218,7 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
     const from = after === undefined ? undefined : timeAndUuidFrom(after)
     await audit?.note(c, { action: 'listTasks', subject: everyone, detail: wanted.kind })
     const query = { ...wanted, limit: limit + 1, after: from }
-    const rows = await reads.run((sql) => holds.tasks(sql, query), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => holds.tasks(sql, query))
     return replyPage(c, 'tasks', rows, limit, (row) => [row.key, row.reservationid], toTask)
   })
 

@@ -169,6 +169,8 @@ export type StockHttpOptions = {
 }
 
 export function mountStock({ app, sql, reads, commands, defaults, audit }: StockHttpOptions): void {
+  const shown = (row: queries.StockRow) => toStock(row, defaults)
+
   app.addRoute(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
@@ -179,32 +181,24 @@ export function mountStock({ app, sql, reads, commands, defaults, audit }: Stock
       ...body,
     }))
     const stock = await queries.stock(sql, body.bookid)
-    return reply(201, toStock(stock!, defaults), { ...jsonHeaders, location: pathOf(body.bookid) })
+    return reply(201, shown(stock!), { ...jsonHeaders, location: pathOf(body.bookid) })
   })
 
   app.addRoute(listStocks, async (c) => {
     const { limit, after } = c.req.valid('query')
-    const rows = await reads.run(
-      (sql) => queries.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
-      c.req.raw.signal,
+    const rows = await reads.for(c, (sql) =>
+      queries.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
     )
     return replyTagged(
       c,
-      pageOf(
-        c,
-        'stocks',
-        rows,
-        limit,
-        (row) => [row.bookid],
-        (row) => toStock(row, defaults),
-      ),
+      pageOf(c, 'stocks', rows, limit, (row) => [row.bookid], shown),
     )
   })
 
   app.addRoute(getStock, async (c) => {
     const row = await queries.stock(sql, c.req.valid('param').bookid)
     if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
-    return replyTagged(c, toStock(row, defaults))
+    return replyTagged(c, shown(row))
   })
 
   app.addRoute(listMovements, async (c) => {
@@ -212,7 +206,7 @@ export function mountStock({ app, sql, reads, commands, defaults, audit }: Stock
     const { limit, after } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
     await audit?.note(c, { action: 'listMovements', subject: everyone, detail: bookid })
-    const rows = await reads.run((sql) => queries.movements(sql, bookid, limit + 1, before), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => queries.movements(sql, bookid, limit + 1, before))
     if (rows.length === 0 && before === undefined) {
       throw new Problem('not-found', { detail: 'No movements for this book.' })
     }

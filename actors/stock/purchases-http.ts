@@ -114,18 +114,11 @@ const getPurchase = routes.get('/purchases/{purchaseid}', {
 export function mountPurchases({ app, sql, reads, commands, defaults }: StockHttpOptions): void {
   app.addRoute(listRequests, async (c) => {
     const { limit, after } = c.req.valid('query')
-    const rows = await reads.run(
-      (sql) => queries.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
-      c.req.raw.signal,
+    const rows = await reads.for(c, (sql) =>
+      queries.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
     )
-    return replyPage(
-      c,
-      'purchaseRequests',
-      rows,
-      limit,
-      (row) => [row.bookid],
-      (row) => toRequest(row, defaults),
-    )
+    const shown = (row: queries.RequestRow) => toRequest(row, defaults)
+    return replyPage(c, 'purchaseRequests', rows, limit, (row) => [row.bookid], shown)
   })
 
   app.addRoute(order, async (c) => {
@@ -143,7 +136,7 @@ export function mountPurchases({ app, sql, reads, commands, defaults }: StockHtt
   app.addRoute(listPurchases, async (c) => {
     const { limit, after, bookid } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await reads.run((sql) => queries.purchases(sql, limit + 1, bookid, before), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => queries.purchases(sql, limit + 1, bookid, before))
     return replyPage(c, 'purchases', rows, limit, (row) => [row.purchaseid], toPurchase)
   })
 

@@ -62,7 +62,7 @@ function routeOf(kinds: BacklogKinds) {
 
 export function mountBacklog({ app, reads, backlogKinds, readBacklog }: BacklogHttpOptions): void {
   app.addRoute(routeOf(backlogKinds), async (c) => {
-    const items = await reads.run(readBacklog, c.req.raw.signal)
+    const items = await reads.for(c, readBacklog)
     return reply(200, collection('backlog', c, items))
   })
 }

@@ -115,7 +115,7 @@ export function mountDeadLetters({ app, sql, reads, audit }: DeadLettersHttpOpti
     const { limit, after, bookid, ...rest } = c.req.valid('query')
     const filter: LetterFilter = { ...rest, subject: bookid }
     const key = after === undefined ? undefined : keyFrom(after)
-    const rows = await reads.run((sql) => pageLetters(sql, filter, limit + 1, key), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => pageLetters(sql, filter, limit + 1, key))
     return replyPage(c, 'deadLetters', rows, limit, (row) => [row.exactly, letteridOf(row)], toSummary)
   })
 

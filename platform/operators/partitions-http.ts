@@ -83,7 +83,7 @@ const listPartitions = routes.get('/partitions', {
 
 export function mountPartitions({ app, reads, redis, ...reader }: PartitionsHttpOptions): void {
   app.addRoute(listPartitions, async (c) => {
-    const states = await reads.run((sql) => readPartitions(sql, lettersMax), c.req.raw.signal)
+    const states = await reads.for(c, (sql) => readPartitions(sql, lettersMax))
     const reading = readGroups(
       redis,
       reader,

@@ -77,14 +77,14 @@ export function mountPrivacy({ app, sql, reads, audit }: PrivacyHttpOptions): vo
     await audit?.note(c, { action: 'exportContact', subject: userid })
     const contact = await readCustomer(sql, userid)
     const read = (last: NoticeRow | undefined, limit: number) =>
-      reads.run(async (sql) => {
+      reads.for(c, async (sql) => {
         const notices = await listNotices(sql, { userid, before: last?.seq, limit })
         const attempts = await readAttemptsOf(
           sql,
           notices.map((it) => it.seq),
         )
         return notices.map((it) => ({ ...it, log: attempts.get(it.seq) ?? [] }))
-      }, c.req.raw.signal)
+      })
     const toItem = ({ log, ...notice }: Awaited<ReturnType<typeof read>>[number]) => ({
       ...toNotice(notice),
       log: log.map(toAttempt),

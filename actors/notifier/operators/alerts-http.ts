@@ -173,7 +173,7 @@ export function mountAlerts({ app, sql, reads, routing, alertToken, print, wake 
   app.addRoute(getAlerts, async (c) => {
     const { limit, after, status } = c.req.valid('query')
     const before = after === undefined ? undefined : timeKeyFrom(after)
-    const rows = await reads.run((sql) => listAlerts(sql, status, limit + 1, before), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => listAlerts(sql, status, limit + 1, before))
     return replyPage(c, 'alerts', rows, limit, (row) => row.key, toRecorded)
   })
 

@@ -136,9 +136,8 @@ export function mountNotices({ app, sql, reads, routing, wake, audit }: NoticesH
     const userid = customerOf(c, named)
     await audit?.note(c, { action: 'listNotices', subject: userid ?? everyone })
     const before = after === undefined ? undefined : integerFrom(after)
-    const rows = await reads.run(
-      (sql) => listNotices(sql, { ...filter, userid, before, limit: limit + 1 }),
-      c.req.raw.signal,
+    const rows = await reads.for(c, (sql) =>
+      listNotices(sql, { ...filter, userid, before, limit: limit + 1 }),
     )
     return replyPage(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice)
   })
