@@ -1,6 +1,5 @@
 /** Tables, which become cards on a phone. The roles keep them tables there for screen readers, too. */
-import { html } from 'hono/html'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 
 export type Column<Row> = {
   name: string

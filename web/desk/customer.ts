@@ -1,7 +1,6 @@
 /** A customer at the desk: the copies that are set aside for them, how many reservations they have, and a block. */
-import { html } from 'hono/html'
 import type { Standing } from '../apis/reservation.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { type Part, part } from '../part.ts'
 import { type Column, table } from '../table.ts'

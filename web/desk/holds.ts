@@ -1,10 +1,9 @@
 /** Changes holds for staff, and says in words what came of it. */
-import { html } from 'hono/html'
 import type { ServiceName } from '../../platform/config.ts'
 import { type Answer as ApiAnswer, ApiDown, type Refusal } from '../apis/call.ts'
 import type { Hold } from '../apis/stock.ts'
 import { codeOf } from '../code.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { part } from '../part.ts'
 import type { Visit } from '../visit.ts'
 import type { Words } from '../words/words.ts'

@@ -1,7 +1,6 @@
 /** A page of the tasks of a kind, or those that a scan names. */
-import { html } from 'hono/html'
 import type { Task, TaskKind } from '../apis/stock.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
 import { turnPage } from '../turn.ts'

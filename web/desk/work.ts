@@ -5,11 +5,10 @@
  * browser loads the same page. Either way the next scan finds an empty field with the focus. When a scan leaves one thing to do, Enter
  * in the empty field does it; a further scan instead is only looked up, so that nothing is done to a copy by mistake.
  */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { ServiceName } from '../../platform/config.ts'
 import { hiddenFields, keyField } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { missingOf, type Part } from '../part.ts'
 import type { Reply, Visit } from '../visit.ts'
 import type { Role } from '../who.ts'

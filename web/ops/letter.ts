@@ -1,8 +1,7 @@
 /** How pages show a dead letter. */
-import { html } from 'hono/html'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
 import type { Letter, LetterFilter } from '../apis/operators.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { Unlisted } from '../list.ts'
 import type { Visit } from '../visit.ts'
 import { wordFor } from '../words/words.ts'

@@ -1,7 +1,6 @@
 /** How pages show a notice to operators. */
-import { html } from 'hono/html'
 import type { Notice, NoticeFilter } from '../apis/notifier.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import type { Visit } from '../visit.ts'
 import { wordFor } from '../words/words.ts'
 

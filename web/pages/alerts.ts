@@ -1,7 +1,6 @@
 /** `/ops/alerts`: alerts that fire, and past ones. */
-import { html } from 'hono/html'
 import type { Alert } from '../apis/notifier.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'

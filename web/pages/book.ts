@@ -1,11 +1,10 @@
 /** `/book/{bookid}`: a book, and what becomes of a reservation of it. */
-import { html } from 'hono/html'
 import type { Book, Reservation } from '../apis/reservation.ts'
 import type { Stock } from '../apis/stock.ts'
 import { availability, bookPath, titleOf } from '../book.ts'
 import { notFound } from '../errors.ts'
 import { keyField, keySchema } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isId } from '../ids.ts'
 import { type Part, part } from '../part.ts'
 import { type Chance, chanceOf, rulesInWords } from '../prospects.ts'

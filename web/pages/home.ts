@@ -1,8 +1,7 @@
 /** `/`: the books, and a search. */
-import { html } from 'hono/html'
 import type { Book } from '../apis/reservation.ts'
 import { availability, bookPath, titleOf } from '../book.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isbnOf } from '../isbn.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'

@@ -1,11 +1,10 @@
 /** `/ops/letters/{service}/{letterid}`: one message that was set aside, to be handled again or dropped. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { ServiceName } from '../../platform/config.ts'
 import type { OpenedLetter } from '../apis/operators.ts'
 import { bookPath } from '../book.ts'
 import { notFound } from '../errors.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { live, liveRegion, news } from '../live.ts'
 import { isService, letterBadge, letterPath, lettersPath } from '../ops/letter.ts'
 import { polled } from '../polled.ts'

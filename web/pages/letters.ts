@@ -1,9 +1,8 @@
 /** `/ops/letters`: messages that were set aside. Those that are alike can be handled again together. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
 import type { Letter } from '../apis/operators.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { type LetterList, letterBadge, letterListOf, letterPath, lettersPath } from '../ops/letter.ts'
 import { part } from '../part.ts'

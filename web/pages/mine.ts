@@ -1,8 +1,7 @@
 /** `/me`: the reservations of a customer, the active ones first and live. */
-import { html } from 'hono/html'
 import type { Apis } from '../apis/apis.ts'
 import type { Reservation } from '../apis/reservation.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { live, liveRegion, news } from '../live.ts'
 import { part } from '../part.ts'

@@ -1,10 +1,9 @@
 /** `/ops/notices/{noticeid}`: one notice with its attempts, to be sent again or not at all. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { Attempt, NoticeWithAttempts } from '../apis/notifier.ts'
 import { bookPath } from '../book.ts'
 import { notFound } from '../errors.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { live, liveRegion, news } from '../live.ts'
 import { noticeBadge, noticePath, noticesPath } from '../ops/notice.ts'
 import { polled } from '../polled.ts'

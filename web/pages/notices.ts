@@ -1,7 +1,6 @@
 /** `/ops/notices`: notices, newest first, by status, kind, channel and customer. */
-import { html } from 'hono/html'
 import type { Notice, NoticeFilter } from '../apis/notifier.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { noticeBadge, noticePath, noticesPath } from '../ops/notice.ts'
 import { part } from '../part.ts'

@@ -1,11 +1,10 @@
 /** `/me/{reservationid}`: one reservation, its course, and what its customer can do. */
-import { html } from 'hono/html'
 import type { Reservation } from '../apis/reservation.ts'
 import { bookPath } from '../book.ts'
 import { pickupFile } from '../calendar.ts'
 import { courseOf, type Step } from '../course.ts'
 import { notFound } from '../errors.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { live, liveRegion, news } from '../live.ts'
 import { part } from '../part.ts'
 import {

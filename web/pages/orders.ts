@@ -1,8 +1,7 @@
 /** `/orders`: copies that were ordered, and those that have arrived. */
-import { html } from 'hono/html'
 import type { Purchase } from '../apis/stock.ts'
 import { titleOf } from '../book.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'

@@ -1,5 +1,4 @@
 /** `/return`: copies that come back. A scan shows whose it was; the answer to the return says where the copy goes next. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { Reservation } from '../apis/reservation.ts'
 import type { Task } from '../apis/stock.ts'
@@ -8,7 +7,7 @@ import { attempt, type Done, doneAt, doneBefore, malformed, nowOf, type Refused 
 import { bookidsOf, reservationidOf } from '../desk/tasks.ts'
 import { type Answer, inPlace, lookUpAt, scanSchema, showWork, staff } from '../desk/work.ts'
 import { hiddenFields, keyField, keyOf, keySchema } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isId } from '../ids.ts'
 import { type Page, pageOf } from '../list.ts'
 import { type Part, part } from '../part.ts'

@@ -1,10 +1,9 @@
 /** `/me/settings`: how a customer is notified. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { Fault } from '../apis/call.ts'
 import { type Channel, type Contact, type Customer, channels } from '../apis/notifier.ts'
 import { faultsOf, textField } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
 import type { Reply, Visit } from '../visit.ts'

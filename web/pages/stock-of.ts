@@ -1,12 +1,11 @@
 /** `/stock/{bookid}`: the figures of a book, its queue, rules and movements, and copies that leave. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import { type Movement, type Stock, type Wait, withdrawalReasons } from '../apis/stock.ts'
 import { titleOf } from '../book.ts'
 import { code } from '../desk/copy.ts'
 import { notFound } from '../errors.ts'
 import { keyField, keySchema } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isId } from '../ids.ts'
 import { type Page, pageOf } from '../list.ts'
 import { movementColumns } from '../movement.ts'

@@ -1,8 +1,7 @@
 /** `/stock`: the figures of all books, and a search. */
-import { html } from 'hono/html'
 import type { Book } from '../apis/reservation.ts'
 import type { Stock } from '../apis/stock.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isbnOf } from '../isbn.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'

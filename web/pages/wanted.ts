@@ -1,10 +1,9 @@
 /** `/wanted`: books of which there are too few, to order or to decline. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { PurchaseRequest } from '../apis/stock.ts'
 import { titleOf } from '../book.ts'
 import { faultsOf, hiddenFields, keyField, keySchema } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { idSchema } from '../ids.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
