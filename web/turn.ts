@@ -14,10 +14,6 @@ export function turnPage({ words, path }: Visit, next: string | undefined, name 
   }${next === undefined ? '' : html`<li><a href="${withAfter(path, name, next)}">${words.next}</a></li>`}</ul></nav>`
 }
 
-/** @returns the address of a page of a list. */
-export const pathAfter = (list: string, after: string | undefined): string =>
-  after === undefined ? list : `${list}?after=${encodeURIComponent(after)}`
-
 function withAfter(path: string, name: string, after?: string): string {
   const url = new URL(path, 'http://localhost')
   for (const it of [name, 'said', 'did', 'of']) url.searchParams.delete(it)

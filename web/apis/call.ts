@@ -11,6 +11,7 @@ import { z } from 'zod'
 import type { ServiceName } from '../../platform/config.ts'
 import { traceOf } from '../../platform/http/trace.ts'
 import type { Log } from '../../platform/log.ts'
+import { withQuery } from '../address.ts'
 
 /** An operation, with what the pages send and read. Each is held against the service's document in `openapi/`. */
 export type Operation = {
@@ -227,11 +228,8 @@ export class Api<Operations extends Readonly<Record<string, Operation>>> {
   async #fetch(operation: Operation, { body, key, ...given }: Asked, signal: AbortSignal): Promise<Response> {
     const { method, path, query = [], waitS } = operation
     const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(given[name] as string))
-    const search = new URLSearchParams()
-    for (const name of query)
-      if (given[name] !== undefined && given[name] !== '') search.set(name, String(given[name]))
-    const queried = search.size > 0 ? `${filled}?${search}` : filled
-    return await fetch(`${this.#url}${queried}`, {
+    const asked = query.filter((name) => given[name] !== '').map((name) => [name, given[name]])
+    return await fetch(this.#url + withQuery(filled, Object.fromEntries(asked)), {
       method,
       headers: {
         ...(body && { 'content-type': 'application/json' }),

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import type { ServiceName } from '../../platform/config.ts'
+import { withQuery } from '../address.ts'
 import { hiddenFields, keyField } from '../form.ts'
 import { type Html, html } from '../html.ts'
 import { missingOf, type Part } from '../part.ts'
@@ -65,15 +66,11 @@ ${scanForm(visit, work)}
 export const scanSchema = z.object({ scan: z.string().trim().max(200).default('') })
 
 /** @returns the address at which a scan is looked up. */
-export function lookUpAt(
+export const lookUpAt = (
   path: string,
   scan: string,
   hidden: Record<string, string | undefined> = {},
-): string {
-  const query = new URLSearchParams({ scan })
-  for (const [name, value] of Object.entries(hidden)) if (value !== undefined) query.set(name, value)
-  return `${path}?${query}`
-}
+): string => withQuery(path, { scan, ...hidden })
 
 function scanForm({ words }: Visit, { path, label, help, hidden = {}, next, isFocusBelow }: Work): Html {
   const form = next

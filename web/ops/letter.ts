@@ -1,5 +1,6 @@
 /** How pages show a dead letter. */
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import { withQuery } from '../address.ts'
 import type { Letter, LetterFilter } from '../apis/operators.ts'
 import { type Html, html } from '../html.ts'
 import { Unlisted } from '../list.ts'
@@ -12,11 +13,7 @@ export type LetterList = LetterFilter & { service?: ServiceName | undefined }
 export const isService = (text: string | undefined): text is ServiceName =>
   (serviceNames as readonly (string | undefined)[]).includes(text)
 
-export const lettersPath = (list: LetterList = {}, path = '/ops/letters'): string => {
-  const given = Object.entries(list).filter(([, value]) => value !== undefined)
-  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]))
-  return query.size === 0 ? path : `${path}?${query}`
-}
+export const lettersPath = (list: LetterList = {}, path = '/ops/letters'): string => withQuery(path, list)
 
 export const letterPath = (service: ServiceName, letterid: string): string =>
   `/ops/letters/${service}/${letterid}`

@@ -1,5 +1,6 @@
 /** `/shelf/pull`: copies to fetch for the hold shelf. */
 import { z } from 'zod'
+import { withQuery } from '../address.ts'
 import type { Task } from '../apis/stock.ts'
 import { code, named, titleOfCopy } from '../desk/copy.ts'
 import { attempt, doneAt, malformed, type Refused } from '../desk/holds.ts'
@@ -10,7 +11,6 @@ import { type Html, html } from '../html.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
 import { type Column, table } from '../table.ts'
-import { pathAfter } from '../turn.ts'
 import type { Visit } from '../visit.ts'
 
 const change = keySchema.extend({
@@ -34,7 +34,7 @@ export function mountPull(routes: PageRoutes): void {
       stock.call('changeHold', { reservationid, body: { status: 'Ready' }, key }),
     )
     if (refused) return show(visit, after, refused)
-    return doneAt(visit, pathAfter('/shelf/pull', after), 'shelved', reservationid)
+    return doneAt(visit, withQuery('/shelf/pull', { after }), 'shelved', reservationid)
   })
 
   routes.post('/shelf/pull/lost', staff, async (visit) => {
@@ -48,7 +48,7 @@ export function mountPull(routes: PageRoutes): void {
       ))
     return refused
       ? show(visit, after, refused)
-      : doneAt(visit, pathAfter('/shelf/pull', after), 'lost', reservationid)
+      : doneAt(visit, withQuery('/shelf/pull', { after }), 'lost', reservationid)
   })
 }
 

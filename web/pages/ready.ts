@@ -1,5 +1,6 @@
 /** `/shelf/ready`: copies on the hold shelf, until when, and their slips, which the page prints. */
 import { z } from 'zod'
+import { withQuery } from '../address.ts'
 import type { Task } from '../apis/stock.ts'
 import { dayOf, movedTo } from '../day.ts'
 import { code, named, titleOfCopy, until } from '../desk/copy.ts'
@@ -11,7 +12,6 @@ import { hiddenFields, keyField, keySchema } from '../form.ts'
 import { type Html, html } from '../html.ts'
 import type { PageRoutes } from '../routes.ts'
 import { type Column, table } from '../table.ts'
-import { pathAfter } from '../turn.ts'
 import type { Visit } from '../visit.ts'
 
 const extension = keySchema.extend({
@@ -36,7 +36,7 @@ export function mountReady(routes: PageRoutes): void {
       apis.stock.call('changeHold', { reservationid, body: { pickupBy }, key }),
     )
     if (refused) return show(visit, after, { ...refused, given: { reservationid, day } })
-    return doneAt(visit, pathAfter('/shelf/ready', after), 'extended', reservationid)
+    return doneAt(visit, withQuery('/shelf/ready', { after }), 'extended', reservationid)
   })
 }
 

@@ -4,6 +4,7 @@
  * With scripts the answer is swapped below the field, which gets the focus back; without, it is on the page that the browser reads next.
  */
 import { z } from 'zod'
+import { withQuery } from '../address.ts'
 import type { Receipt, Stock } from '../apis/stock.ts'
 import { keySchema } from '../form.ts'
 import { idSchema } from '../ids.ts'
@@ -161,7 +162,4 @@ function answerTo(found: Other, scanned: string, qty: number): Answer {
   }
 }
 
-function pathOf(query: Record<string, string | number | undefined>): string {
-  const given = Object.entries(query).filter((it): it is [string, string | number] => it[1] !== undefined)
-  return `/receive?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`
-}
+const pathOf = (query: Record<string, string | number | undefined>): string => withQuery('/receive', query)

@@ -1,5 +1,6 @@
 /** `/wanted`: books of which there are too few, to order or to decline. */
 import { z } from 'zod'
+import { withQuery } from '../address.ts'
 import type { PurchaseRequest } from '../apis/stock.ts'
 import { titleOf } from '../book.ts'
 import { faultsOf, hiddenFields, keyField, keySchema } from '../form.ts'
@@ -11,7 +12,7 @@ import { copiesMax, isReused } from '../receipt.ts'
 import type { PageRoutes } from '../routes.ts'
 import { bookCell } from '../stock.ts'
 import { type Column, table } from '../table.ts'
-import { pathAfter, turnPage } from '../turn.ts'
+import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
 
 const formSchema = keySchema.extend({
@@ -48,8 +49,8 @@ export function mountWanted(routes: PageRoutes): void {
     }
     const { key, after, ...order } = submitted.values
     const answer = await stock.call('orderCopies', { body: order, key })
-    if (isReused(answer)) return visit.goTo(pathAfter('/wanted', after), 'orderedBefore')
-    return visit.goTo(pathAfter('/wanted', after), answer.ok ? 'ordered' : 'again')
+    if (isReused(answer)) return visit.goTo(withQuery('/wanted', { after }), 'orderedBefore')
+    return visit.goTo(withQuery('/wanted', { after }), answer.ok ? 'ordered' : 'again')
   })
 
   routes.post('/wanted/decline', ['purchaser'], async (visit) => {
@@ -61,8 +62,8 @@ export function mountWanted(routes: PageRoutes): void {
     const { key, after, bookid, note } = submitted.values
     const answer = await stock.call('declinePurchase', { bookid, body: { note }, key })
     if (!answer.ok && answer.refusal.slug !== 'nothing-requested')
-      return visit.goTo(pathAfter('/wanted', after), 'again')
-    return visit.goTo(pathAfter('/wanted', after), answer.ok ? 'declined' : 'closed')
+      return visit.goTo(withQuery('/wanted', { after }), 'again')
+    return visit.goTo(withQuery('/wanted', { after }), answer.ok ? 'declined' : 'closed')
   })
 }
 
