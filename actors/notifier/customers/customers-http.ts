@@ -1,34 +1,21 @@
 /** Lets customers set how they are notified. */
 import { z } from '@hono/zod-openapi'
 import { emailRule, parseEmail, parsePhone, phoneRule } from '../../../platform/addresses.ts'
-import type { App } from '../../../platform/http/app.ts'
 import { selfLink, selfSchema } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../../platform/http/reply.ts'
 import { routesOf } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
-import type { Audit } from '../../../platform/identity/audit.ts'
 import { customerOf, ownOf, whoOf } from '../../../platform/identity/caller.ts'
 import { isMaskedUrl, maskText, maskUrl } from '../../../platform/mask.ts'
-import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
 import { addressNeeded, personalChannels } from '../channels/all.ts'
 import { parseWebhook } from '../channels/webhook-url.ts'
 import * as examples from '../examples.ts'
-import type { Routing } from '../plan/routing.ts'
+import type { NotifierHttpOptions } from '../http-options.ts'
 import { type Customer, readCustomer, writeCustomer } from './customers.ts'
 
 const routes = routesOf('customer')
-
-export type CustomersHttpOptions = {
-  app: App
-  sql: Sql
-  /** Whether webhooks may be http and have private addresses. */
-  allowPrivate: boolean
-  routing: Routing
-  /** Absent while identity is off. */
-  audit?: Audit | undefined
-}
 
 const shownAs =
   "Everything after the host is the customer's secret and is never shown. Writing the shown value back keeps the webhook unchanged."
@@ -79,7 +66,7 @@ const putCustomer = (allowPrivate: boolean, locale: string) =>
     },
   })
 
-export function mountCustomers({ app, sql, allowPrivate, routing, audit }: CustomersHttpOptions): void {
+export function mountCustomers({ app, sql, allowPrivate, routing, audit }: NotifierHttpOptions): void {
   app.addRoute(putCustomer(allowPrivate, routing.locale), async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
     const { email = null, webhook: given = null, phone = null, channels = null, locale } = c.req.valid('json')

@@ -1,18 +1,15 @@
 /** Exports and erases the data that the notifier has about a customer. */
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../../platform/http/app.ts'
 import { eraseAll } from '../../../platform/http/erase.ts'
 import { pagesOf, replyExport } from '../../../platform/http/export.ts'
-import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
 import { routesOf } from '../../../platform/http/route.ts'
 import { jsonAnswer } from '../../../platform/http/schema.ts'
-import type { Audit } from '../../../platform/identity/audit.ts'
 import { customerOf } from '../../../platform/identity/caller.ts'
-import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
 import { readAttemptsOf } from '../delivery/attempts.ts'
 import * as examples from '../examples.ts'
+import type { NotifierHttpOptions } from '../http-options.ts'
 import { listNotices, type NoticeRow } from '../operators/notices.ts'
 import { oneNoticeSchema, toAttempt, toNotice } from '../operators/notices-http.ts'
 import { readCustomer } from './customers.ts'
@@ -20,14 +17,6 @@ import { customerSchema, toCustomer } from './customers-http.ts'
 import { eraseContact, eraseSomeNotices } from './erasure.ts'
 
 const routes = routesOf('customer')
-
-export type PrivacyHttpOptions = {
-  app: App
-  sql: Sql
-  reads: Reads
-  /** Absent while identity is off. */
-  audit?: Audit | undefined
-}
 
 const exportSchema = z
   .object({
@@ -71,7 +60,7 @@ const eraseCustomer = routes.delete('/customers/{userid}', {
 
 const pageMax = 500
 
-export function mountPrivacy({ app, sql, reads, audit }: PrivacyHttpOptions): void {
+export function mountPrivacy({ app, sql, reads, audit }: NotifierHttpOptions): void {
   app.addRoute(exportContact, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
     await audit?.note(c, { action: 'exportContact', subject: userid })

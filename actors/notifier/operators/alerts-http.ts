@@ -5,36 +5,21 @@
  */
 import { createHash, hash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../../platform/http/app.ts'
 import { pageQuery, replyPage, timeKeyFrom } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
-import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
 import { routesOf } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
 import type { Caller } from '../../../platform/identity/caller.ts'
-import type { Sql } from '../../../streams/postgres.ts'
-import type { Print, PrintedNotice } from '../console.ts'
+import type { PrintedNotice } from '../console.ts'
 import * as examples from '../examples.ts'
+import type { NotifierHttpOptions } from '../http-options.ts'
 import type { AlertDetails } from '../plan/notice.ts'
-import { type Routing, routeOf } from '../plan/routing.ts'
+import { routeOf } from '../plan/routing.ts'
 import { type AlertRow, listAlerts, readNews, recordAlerts } from './alerts.ts'
 
 const routes = routesOf('operator')
-
-export type AlertsHttpOptions = {
-  app: App
-  sql: Sql
-  /** For lists. */
-  reads: Reads
-  routing: Routing
-  /** The bearer token of those who post alerts. Without it, none are accepted. */
-  alertToken: string | undefined
-  print: Print
-  /** Called when notices have become due. */
-  wake(): void
-}
 
 /**
  * Alerts are parsed leniently, because a refused alert is not posted again: Postgres must be able to store the text, and people
@@ -169,7 +154,15 @@ const postAlerts = routes.post('/alerts', {
   },
 })
 
-export function mountAlerts({ app, sql, reads, routing, alertToken, print, wake }: AlertsHttpOptions): void {
+export function mountAlerts({
+  app,
+  sql,
+  reads,
+  routing,
+  alertToken,
+  print,
+  wake,
+}: Omit<NotifierHttpOptions, 'allowPrivate'>): void {
   app.addRoute(getAlerts, async (c) => {
     const { limit, after, status } = c.req.valid('query')
     const before = after === undefined ? undefined : timeKeyFrom(after)

@@ -1,38 +1,25 @@
 /** Lists notices for operators, who can retry or suppress them. */
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../../platform/http/app.ts'
 import { integerFrom, pageQuery, replyPage, selfLink, selfSchema } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
-import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
 import { routesOf } from '../../../platform/http/route.ts'
 import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
-import { type Audit, everyone } from '../../../platform/identity/audit.ts'
+import { everyone } from '../../../platform/identity/audit.ts'
 import { customerOf, maySee } from '../../../platform/identity/caller.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
 import { channelNames } from '../channels/all.ts'
 import { type AttemptRow, attemptOutcomes, readAttempts } from '../delivery/attempts.ts'
 import * as examples from '../examples.ts'
+import type { NotifierHttpOptions } from '../http-options.ts'
 import { kinds, type Status, statuses } from '../plan/notice.ts'
 import { isForOperator, type Routing, routeOf } from '../plan/routing.ts'
 import { readContacts } from '../store.ts'
 import { listNotices, type NoticeRow, readNotice, retryNotice, suppressNotice } from './notices.ts'
 
 const routes = routesOf('operator')
-
-export type NoticesHttpOptions = {
-  app: App
-  sql: Sql
-  /** For lists. */
-  reads: Reads
-  routing: Routing
-  /** Called when a notice has become due. */
-  wake(): void
-  /** Absent while identity is off. */
-  audit?: Audit | undefined
-}
 
 const noticeSchema = z
   .object({
@@ -130,7 +117,7 @@ const patchNotice = routes.patch('/notices/{noticeid}', {
   },
 })
 
-export function mountNotices({ app, sql, reads, routing, wake, audit }: NoticesHttpOptions): void {
+export function mountNotices({ app, sql, reads, routing, wake, audit }: NotifierHttpOptions): void {
   app.addRoute(getNotices, async (c) => {
     const { limit, after, userid: named, ...filter } = c.req.valid('query')
     const userid = customerOf(c, named)

@@ -1,6 +1,7 @@
 /** The OpenAPI documents in `openapi/`: made from the routes, without stores and without a process. */
 import { join } from 'node:path'
-import { mountNotifier, type NotifierHttpOptions, about as notifier } from '../../../actors/notifier/http.ts'
+import { mountNotifier, about as notifier } from '../../../actors/notifier/http.ts'
+import type { NotifierHttpOptions } from '../../../actors/notifier/http-options.ts'
 import { backlogKinds as backlogOfNotifier } from '../../../actors/notifier/operators/backlog.ts'
 import { mountBooks } from '../../../actors/reservation/books-http.ts'
 import {
