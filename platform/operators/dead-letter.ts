@@ -121,16 +121,8 @@ export const params = z.object({
     .openapi({ example: summaryExample.letterid }),
 })
 
-export const toSummary = ({
-  partition,
-  position,
-  type,
-  subject,
-  reason,
-  redrive,
-  redrivable,
-  at,
-}: LetterSummary) => {
+export function toSummary(letter: LetterSummary) {
+  const { partition, position, type, subject, reason, redrive, redrivable, at } = letter
   const letterid = letteridOf({ partition, position })
   return {
     letterid,

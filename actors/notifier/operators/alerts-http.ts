@@ -154,15 +154,8 @@ const postAlerts = routes.post('/alerts', {
   },
 })
 
-export function mountAlerts({
-  app,
-  sql,
-  reads,
-  routing,
-  alertToken,
-  print,
-  wake,
-}: Omit<NotifierHttpOptions, 'allowPrivate'>): void {
+export function mountAlerts(options: Omit<NotifierHttpOptions, 'allowPrivate'>): void {
+  const { app, sql, reads, routing, alertToken, print, wake } = options
   app.addRoute(getAlerts, async (c) => {
     const { limit, after, status } = c.req.valid('query')
     const before = after === undefined ? undefined : timeKeyFrom(after)
