@@ -1,7 +1,7 @@
 /** The notifier, as the pages use it. */
 import { z } from 'zod'
 import type { Operation } from './call.ts'
-import { listOf } from './page.ts'
+import { get, listOf, remove, send } from './operation.ts'
 
 export const customerSchema = z.object({
   userid: z.string(),
@@ -67,26 +67,18 @@ export type NoticeFilter = {
 
 /** By their `operationId`. */
 export const operations = {
-  getCustomer: { method: 'GET', path: '/customers/{userid}', answer: customerSchema },
-  setCustomer: { method: 'PUT', path: '/customers/{userid}', body: contactSchema, answer: customerSchema },
+  getCustomer: get('/customers/{userid}', customerSchema),
+  setCustomer: send('PUT', '/customers/{userid}', contactSchema, customerSchema),
   /** Passed on to the customer as it is. */
-  exportContact: {
-    method: 'GET',
-    path: '/customers/{userid}/export',
-    answer: z.record(z.string(), z.unknown()),
-  },
-  eraseContact: {
-    method: 'DELETE',
-    path: '/customers/{userid}',
-    answer: z.object({ notices: z.int() }),
-  },
+  exportContact: get('/customers/{userid}/export', z.record(z.string(), z.unknown())),
+  eraseContact: remove('/customers/{userid}', z.object({ notices: z.int() })),
   listNotices: listOf('/notices', 'notices', noticeSchema, 'userid', 'status', 'kind', 'channel'),
-  getNotice: { method: 'GET', path: '/notices/{noticeid}', answer: noticeWithAttemptsSchema },
-  changeNotice: {
-    method: 'PATCH',
-    path: '/notices/{noticeid}',
-    body: z.object({ status: z.enum(['Pending', 'Suppressed']) }),
-    answer: noticeWithAttemptsSchema,
-  },
+  getNotice: get('/notices/{noticeid}', noticeWithAttemptsSchema),
+  changeNotice: send(
+    'PATCH',
+    '/notices/{noticeid}',
+    z.object({ status: z.enum(['Pending', 'Suppressed']) }),
+    noticeWithAttemptsSchema,
+  ),
   listAlerts: listOf('/alerts', 'alerts', alertSchema, 'status'),
 } as const satisfies Record<string, Operation>

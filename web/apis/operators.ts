@@ -1,7 +1,8 @@
 /** The calls of operators, which every service has. */
 import { z } from 'zod'
 import type { Operation } from './call.ts'
-import { listOf, pageSchema } from './page.ts'
+import { get, listOf, remove } from './operation.ts'
+import { pageSchema } from './page.ts'
 
 /** Up to which a service counts: as many, or more. */
 export const lettersCountedMax = 1_000
@@ -55,11 +56,11 @@ export type LetterFilter = {
 /** By their `operationId`. */
 export const operations = {
   /** A service that is not ready is an `ApiDown`. */
-  getReadiness: { method: 'GET', path: '/readyz', answer: z.object({ status: z.string() }) },
-  listPartitions: { method: 'GET', path: '/partitions', answer: pageSchema('partitions', partitionSchema) },
-  getBacklog: { method: 'GET', path: '/backlog', answer: pageSchema('backlog', backlogItemSchema) },
+  getReadiness: get('/readyz', z.object({ status: z.string() })),
+  listPartitions: get('/partitions', pageSchema('partitions', partitionSchema)),
+  getBacklog: get('/backlog', pageSchema('backlog', backlogItemSchema)),
   listDeadLetters: listOf('/dead-letters', 'deadLetters', letterSchema, 'reason', 'bookid', 'partition'),
-  getDeadLetter: { method: 'GET', path: '/dead-letters/{letterid}', answer: openedLetterSchema },
+  getDeadLetter: get('/dead-letters/{letterid}', openedLetterSchema),
   redriveDeadLetter: { method: 'POST', path: '/dead-letters/{letterid}/redrive', answer: letterSchema },
   /** Those that were set aside later than `until` are left alone. */
   redriveDeadLetters: {
@@ -73,5 +74,5 @@ export const operations = {
     }),
     answer: z.object({ redriven: z.int(), more: z.boolean(), until: z.string() }),
   },
-  dropDeadLetter: { method: 'DELETE', path: '/dead-letters/{letterid}', answer: z.undefined() },
+  dropDeadLetter: remove('/dead-letters/{letterid}', z.undefined()),
 } as const satisfies Record<string, Operation>

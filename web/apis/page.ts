@@ -12,17 +12,3 @@ export const pageSchema = <Item extends z.ZodType>(name: string, item: Item) =>
       items: _embedded[name] as z.output<Item>[],
       after: next && (new URL(next.href, 'http://localhost').searchParams.get('after') ?? undefined),
     }))
-
-/** The operation that lists a collection. @param query names of filters. */
-export const listOf = <Path extends string, Item extends z.ZodType, const Query extends readonly string[]>(
-  path: Path,
-  name: string,
-  item: Item,
-  ...query: Query
-) =>
-  ({
-    method: 'GET',
-    path,
-    query: [...query, 'limit', 'after'],
-    answer: pageSchema(name, item),
-  }) as const

@@ -1,7 +1,7 @@
 /** The reservation service, as the pages use it. */
 import { z } from 'zod'
 import type { Operation } from './call.ts'
-import { listOf } from './page.ts'
+import { get, listOf, remove, send } from './operation.ts'
 
 export const bookSchema = z.object({
   bookid: z.string(),
@@ -56,7 +56,7 @@ export const blockSchema = z.object({ reason: z.string(), until: z.string().opti
 /** By their `operationId`. */
 export const operations = {
   listBooks: { ...listOf('/books', 'books', bookSchema, 'q', 'available'), forEveryone: true },
-  getBook: { method: 'GET', path: '/books/{bookid}', answer: bookSchema, forEveryone: true },
+  getBook: { ...get('/books/{bookid}', bookSchema), forEveryone: true },
   reserve: {
     method: 'POST',
     path: '/reservations',
@@ -66,32 +66,14 @@ export const operations = {
     waitS: 3,
   },
   listReservations: listOf('/reservations', 'reservations', reservationSchema, 'userid', 'bookid', 'status'),
-  getReservation: { method: 'GET', path: '/reservations/{reservationid}', answer: reservationSchema },
-  cancelReservation: {
-    method: 'PATCH',
-    path: '/reservations/{reservationid}',
-    body: cancellationSchema,
-    answer: reservationSchema,
-  },
+  getReservation: get('/reservations/{reservationid}', reservationSchema),
+  cancelReservation: send('PATCH', '/reservations/{reservationid}', cancellationSchema, reservationSchema),
   /** Passed on to the customer as it is. */
-  exportCustomer: {
-    method: 'GET',
-    path: '/standings/{userid}/export',
-    answer: z.record(z.string(), z.unknown()),
-  },
-  eraseCustomer: {
-    method: 'DELETE',
-    path: '/standings/{userid}',
-    answer: z.object({ reservations: z.int() }),
-  },
-  getStanding: { method: 'GET', path: '/standings/{userid}', answer: standingSchema },
-  blockCustomer: {
-    method: 'PUT',
-    path: '/standings/{userid}/block',
-    body: blockSchema,
-    answer: standingSchema,
-  },
-  unblockCustomer: { method: 'DELETE', path: '/standings/{userid}/block', answer: standingSchema },
+  exportCustomer: get('/standings/{userid}/export', z.record(z.string(), z.unknown())),
+  eraseCustomer: remove('/standings/{userid}', z.object({ reservations: z.int() })),
+  getStanding: get('/standings/{userid}', standingSchema),
+  blockCustomer: send('PUT', '/standings/{userid}/block', blockSchema, standingSchema),
+  unblockCustomer: remove('/standings/{userid}/block', standingSchema),
   /** Each event has the reservation as its data. */
   followReservations: {
     method: 'GET',
@@ -99,9 +81,5 @@ export const operations = {
     query: ['userid'],
     answer: reservationSchema,
   },
-  followReservation: {
-    method: 'GET',
-    path: '/reservations/{reservationid}/events',
-    answer: reservationSchema,
-  },
+  followReservation: get('/reservations/{reservationid}/events', reservationSchema),
 } as const satisfies Record<string, Operation>

@@ -1,7 +1,7 @@
 /** Stock, as the pages use it. */
 import { z } from 'zod'
 import type { Operation } from './call.ts'
-import { listOf } from './page.ts'
+import { get, listOf, send } from './operation.ts'
 
 export const rulesSchema = z.object({
   queueMax: z.int(),
@@ -145,52 +145,33 @@ const waitS = 5
 /** By their `operationId`. */
 export const operations = {
   /** Its figures and rules are on the page of the book. */
-  getStock: { method: 'GET', path: '/stocks/{bookid}', answer: stockSchema, forEveryone: true },
+  getStock: { ...get('/stocks/{bookid}', stockSchema), forEveryone: true },
   listTasks: listOf('/tasks', 'tasks', taskSchema, 'kind', 'bookid', 'ending'),
-  getHold: { method: 'GET', path: '/holds/{reservationid}', answer: holdSchema },
-  changeHold: {
-    method: 'PATCH',
-    path: '/holds/{reservationid}',
-    body: holdChangeSchema,
-    answer: holdSchema,
-    waitS,
-  },
+  getHold: get('/holds/{reservationid}', holdSchema),
+  changeHold: { ...send('PATCH', '/holds/{reservationid}', holdChangeSchema, holdSchema), waitS },
   listStocks: listOf('/stocks', 'stocks', stockSchema),
-  receiveCopies: { method: 'POST', path: '/stocks', body: receiptSchema, answer: stockSchema, waitS },
-  withdrawCopies: {
-    method: 'POST',
-    path: '/withdrawals',
-    body: withdrawalSchema,
-    answer: stockSchema,
-    waitS,
-  },
-  setRules: {
-    method: 'PUT',
-    path: '/stocks/{bookid}/rules',
-    body: rulesSchema.partial(),
-    answer: stockSchema,
-    waitS,
-  },
+  receiveCopies: { ...send('POST', '/stocks', receiptSchema, stockSchema), waitS },
+  withdrawCopies: { ...send('POST', '/withdrawals', withdrawalSchema, stockSchema), waitS },
+  setRules: { ...send('PUT', '/stocks/{bookid}/rules', rulesSchema.partial(), stockSchema), waitS },
   /** A book without any is refused. */
   listMovements: listOf('/stocks/{bookid}/movements', 'movements', movementSchema),
   /** In the order in which they are served. */
   listQueue: listOf('/stocks/{bookid}/queue', 'queue', waitSchema),
   listPurchaseRequests: listOf('/purchase-requests', 'purchaseRequests', requestSchema),
   declinePurchase: {
-    method: 'POST',
-    path: '/purchase-requests/{bookid}/decline',
-    body: z.object({ note: z.string().optional() }),
-    answer: z.undefined(),
+    ...send(
+      'POST',
+      '/purchase-requests/{bookid}/decline',
+      z.object({ note: z.string().optional() }),
+      z.undefined(),
+    ),
     waitS,
   },
   orderCopies: {
-    method: 'POST',
-    path: '/purchases',
-    body: z.object({ bookid: z.string(), qty: z.int() }),
-    answer: purchaseSchema,
+    ...send('POST', '/purchases', z.object({ bookid: z.string(), qty: z.int() }), purchaseSchema),
     waitS,
   },
   /** Newest first. */
   listPurchases: listOf('/purchases', 'purchases', purchaseSchema, 'bookid'),
-  getPurchase: { method: 'GET', path: '/purchases/{purchaseid}', answer: purchaseSchema },
+  getPurchase: get('/purchases/{purchaseid}', purchaseSchema),
 } as const satisfies Record<string, Operation>
