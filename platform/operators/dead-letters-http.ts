@@ -14,8 +14,7 @@ import { replyPage } from '../http/paging.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply, safeHeaders } from '../http/reply.ts'
-import { routesOf } from '../http/route.ts'
-import { jsonAnswer, jsonBody, pageAnswer } from '../http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../http/route.ts'
 import { type Audit, everyone } from '../identity/audit.ts'
 import {
   example,

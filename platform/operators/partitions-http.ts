@@ -9,8 +9,7 @@ import type { App } from '../http/app.ts'
 import { collection } from '../http/paging.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
-import { routesOf } from '../http/route.ts'
-import { pageAnswer } from '../http/schema.ts'
+import { pageAnswer, routesOf } from '../http/route.ts'
 
 const routes = routesOf('operator')
 
