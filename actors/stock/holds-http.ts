@@ -14,12 +14,13 @@ import { reply } from '../../platform/http/reply.ts'
 import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../../platform/http/route.ts'
 import { everyone } from '../../platform/identity/audit.ts'
 import { requireRole } from '../../platform/identity/caller.ts'
-import { idSchema, type StockCommand, stockRefusalReasons, withdrawalReasons } from '../messages.ts'
+import { idSchema, stockRefusalReasons, withdrawalReasons } from '../messages.ts'
+import type { CommandWithoutId } from './command-gateway.ts'
 import { keyHeader } from './contract.ts'
 import * as examples from './examples.ts'
 import type { Hold } from './hold.ts'
 import * as holds from './hold-queries.ts'
-import type { StockHttpOptions } from './http.ts'
+import { aboutBook, type StockHttpOptions } from './http.ts'
 import { refused } from './refusals.ts'
 
 const routes = routesOf('desk')
@@ -128,10 +129,7 @@ const listQueue = routes.get('/stocks/{bookid}/queue', {
 const taskSchema = z
   .object({
     reservationid: z.uuid(),
-    bookid: z.string(),
-    title: z.string(),
-    author: z.string(),
-    isbn: z.string(),
+    ...aboutBook,
     userid: z.string(),
     since: z.iso.datetime(),
     pickupBy: z.iso.datetime().nullable(),
@@ -193,11 +191,9 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
     const { bookid, userid } = await found(reservationid)
     // The answer shows the hold, also if nothing changes and so no event says who did it.
     await audit?.note(c, { action: 'changeHold', subject: userid, detail: reservationid })
-    const of = { bookid, reservationid }
-    const commandid = await commands.execute(c, scope, change, (id) => ({
-      ...commandOf(change, of),
-      commandid: id,
-    }))
+    const commandid = await commands.execute(c, scope, change, () =>
+      commandOf(change, { bookid, reservationid }),
+    )
     const [refusal, hold] = await Promise.all([holds.refusalOf(sql, commandid), found(reservationid)])
     if (refusal) throw refused(refusal, { hold: toHold(hold) })
     return reply(200, toHold(hold))
@@ -228,13 +224,10 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
   }
 }
 
-type OfHold = Extract<StockCommand, { commandid: string; reservationid?: string }>
-type WithoutId<Command> = Command extends unknown ? Omit<Command, 'commandid'> : never
-
 function commandOf(
   { status, userid, cause, pickupBy }: z.infer<typeof changeSchema>,
   of: { bookid: string; reservationid: string },
-): WithoutId<OfHold> {
+): CommandWithoutId {
   switch (status) {
     case 'Ready':
       return { type: 'ShelveCopy', ...of }

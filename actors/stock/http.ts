@@ -39,21 +39,23 @@ export const about: Omit<About, 'service'> = {
   },
 }
 
-export const nullable = (schema: z.ZodType<number>, description: string) =>
+const nullable = (schema: z.ZodType<number>, description: string) =>
   schema.nullable().describe(`${description}; null if the book has no rules`)
+
+export const aboutBook = { bookid: z.string(), title: z.string(), author: z.string(), isbn: z.string() }
+export const ofLife = {
+  owned: nullable(z.int(), 'copies available, held and handed over'),
+  waiting: nullable(z.int(), 'reservations that wait for a copy'),
+  onOrder: nullable(z.int(), 'copies ordered and not yet received'),
+}
 
 export const stockSchema = z
   .object({
-    bookid: z.string(),
-    title: z.string(),
-    author: z.string(),
-    isbn: z.string(),
+    ...aboutBook,
     qty: z.int().describe('copies available'),
     held: z.int().describe('copies held for reservations'),
     out: nullable(z.int(), 'copies handed over'),
-    owned: nullable(z.int(), 'copies available, held and handed over'),
-    waiting: nullable(z.int(), 'reservations that wait for a copy'),
-    onOrder: nullable(z.int(), 'copies ordered and not yet received'),
+    ...ofLife,
     rules: rulesSchema
       .required()
       .nullable()
@@ -174,11 +176,7 @@ export function mountStock({ app, sql, reads, commands, defaults, audit }: Stock
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
     else requireRole(c, 'Purchasers receive only copies of a purchase: name it.', 'stock-manager', 'service')
-    await commands.execute(c, 'POST /stocks', body, (commandid) => ({
-      type: 'ReceiveCopies',
-      commandid,
-      ...body,
-    }))
+    await commands.execute(c, 'POST /stocks', body, () => ({ type: 'ReceiveCopies', ...body }))
     const stock = await queries.stock(sql, body.bookid)
     return reply(201, shown(stock!), { ...jsonHeaders, location: pathOf(body.bookid) })
   })
@@ -195,9 +193,7 @@ export function mountStock({ app, sql, reads, commands, defaults, audit }: Stock
   })
 
   app.addRoute(getStock, async (c) => {
-    const row = await queries.stock(sql, c.req.valid('param').bookid)
-    if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
-    return replyTagged(c, shown(row))
+    return replyTagged(c, shown(await received(sql, c.req.valid('param').bookid)))
   })
 
   app.addRoute(listMovements, async (c) => {
@@ -218,6 +214,13 @@ export function mountStock({ app, sql, reads, commands, defaults, audit }: Stock
     const detail = purchase ? 'must be a purchase of this book' : 'must be an existing purchase'
     throw new Problem('invalid-input', { errors: [{ pointer: '/purchaseid', detail }] })
   }
+}
+
+/** @throws {Problem} 404 */
+export async function received(sql: Sql, bookid: string): Promise<queries.StockRow> {
+  const row = await queries.stock(sql, bookid)
+  if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
+  return row
 }
 
 export const pathOf = (bookid: string) => `/stocks/${encodeURIComponent(bookid)}`

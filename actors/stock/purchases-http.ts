@@ -15,7 +15,7 @@ import { shownStatus, shownStatuses } from '../../platform/http/status.ts'
 import { idSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import * as examples from './examples.ts'
-import { nullable, type StockHttpOptions } from './http.ts'
+import { aboutBook, ofLife, type StockHttpOptions } from './http.ts'
 import * as queries from './queries.ts'
 import { isOriginal, type Rules, rulesOf } from './rules.ts'
 
@@ -23,14 +23,9 @@ const routes = routesOf('purchaser')
 
 const requestSchema = z
   .object({
-    bookid: z.string(),
-    title: z.string(),
-    author: z.string(),
-    isbn: z.string(),
+    ...aboutBook,
     shortage: z.int().describe('reservations refused since copies were last ordered or arrived'),
-    owned: nullable(z.int(), 'copies available, held and handed over'),
-    waiting: nullable(z.int(), 'reservations that wait for a copy'),
-    onOrder: nullable(z.int(), 'copies ordered and not yet received'),
+    ...ofLife,
     requestedAt: z.iso.datetime(),
   })
   .openapi('PurchaseRequest')
@@ -124,7 +119,6 @@ export function mountPurchases({ app, sql, reads, commands, defaults }: StockHtt
     const body = c.req.valid('json')
     const purchaseid = await commands.execute(c, 'POST /purchases', body, (id) => ({
       type: 'OrderCopies',
-      commandid: id,
       purchaseid: id,
       ...body,
     }))

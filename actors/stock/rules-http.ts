@@ -1,14 +1,13 @@
 /** The stock manager's HTTP API: what a book allows, and copies that leave the stock. */
 import { z } from '@hono/zod-openapi'
-import { Problem, problemResponses } from '../../platform/http/problem.ts'
+import { problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
 import { jsonAnswer, jsonBody, routesOf } from '../../platform/http/route.ts'
 import { idSchema, rulesSchema, textSchema, withdrawalReasons } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import * as examples from './examples.ts'
 import * as holds from './hold-queries.ts'
-import { pathOf, type StockHttpOptions, stockSchema, toStock } from './http.ts'
-import * as queries from './queries.ts'
+import { pathOf, received, type StockHttpOptions, stockSchema, toStock } from './http.ts'
 import { refused } from './refusals.ts'
 
 const routes = routesOf('stock manager')
@@ -77,26 +76,19 @@ export function mountRules({ app, sql, commands, defaults }: StockHttpOptions): 
   app.addRoute(setRules, async (c) => {
     const { bookid } = c.req.valid('param')
     const rules = c.req.valid('json')
-    await found(bookid)
-    await commands.execute(c, `PUT /stocks/${bookid}/rules`, rules, (commandid) => ({
-      type: 'ChangeRules',
-      bookid,
-      commandid,
-      rules,
-    }))
-    return reply(200, toStock(await found(bookid), defaults))
+    await received(sql, bookid)
+    const scope = `PUT /stocks/${bookid}/rules`
+    await commands.execute(c, scope, rules, () => ({ type: 'ChangeRules', bookid, rules }))
+    return reply(200, toStock(await received(sql, bookid), defaults))
   })
 
   app.addRoute(withdraw, async (c) => {
     const body = c.req.valid('json')
     const { bookid } = body
-    await found(bookid)
-    const commandid = await commands.execute(c, 'POST /withdrawals', body, (id) => ({
-      type: 'WithdrawCopies',
-      commandid: id,
-      ...body,
-    }))
-    const [refusal, row] = await Promise.all([holds.refusalOf(sql, commandid), found(bookid)])
+    await received(sql, bookid)
+    const command = { type: 'WithdrawCopies' as const, ...body }
+    const commandid = await commands.execute(c, 'POST /withdrawals', body, () => command)
+    const [refusal, row] = await Promise.all([holds.refusalOf(sql, commandid), received(sql, bookid)])
     if (refusal) throw refused(refusal, { available: row.available })
     return reply(201, toStock(row, defaults), { ...jsonHeaders, location: pathOf(bookid) })
   })
@@ -105,20 +97,10 @@ export function mountRules({ app, sql, commands, defaults }: StockHttpOptions): 
     const { bookid } = c.req.valid('param')
     const body = c.req.valid('json')
     const scope = `POST /purchase-requests/${bookid}/decline`
-    const commandid = await commands.execute(c, scope, body, (id) => ({
-      type: 'DeclinePurchase',
-      bookid,
-      commandid: id,
-      ...body,
-    }))
+    const command = { type: 'DeclinePurchase' as const, bookid, ...body }
+    const commandid = await commands.execute(c, scope, body, () => command)
     const refusal = await holds.refusalOf(sql, commandid)
     if (refusal) throw refused(refusal, {})
     return c.body(null, 204)
   })
-
-  async function found(bookid: string): Promise<queries.StockRow> {
-    const row = await queries.stock(sql, bookid)
-    if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
-    return row
-  }
 }
