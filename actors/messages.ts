@@ -210,6 +210,13 @@ export const stockEventSchema = z.discriminatedUnion('type', [
 ])
 export type StockEvent = z.infer<typeof stockEventSchema>
 
+/** A command of a loop, not of a request. @param about makes its id, with the time. @param at by Postgres's clock. */
+export function loopCommand(source: string, about: string, at: Date, command: StockCommand): Envelope {
+  const { type, ...data } = command
+  const time = at.toISOString()
+  return { specversion: '1.0', id: `${about}/${time}`, source, type, subject: data.bookid, time, data }
+}
+
 /** @throws if the envelope holds no valid command to stock. */
 export const parseStockCommand = (envelope: Envelope): StockCommand => {
   const { type, subject, data } = envelope

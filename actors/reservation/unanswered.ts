@@ -11,6 +11,7 @@ import { Rounds } from '../../platform/rounds.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
+import { loopCommand } from '../messages.ts'
 import { source } from './commands.ts'
 import { isBlocked } from './standings.ts'
 
@@ -99,16 +100,7 @@ const claimed = (sql: Sql, table: Fragment, limit: number): Fragment => sql`
     select reservationid from done union all select reservationid from postponed
   )`
 
-function envelopeOf({ reservationid, bookid, ...noted }: Noted, at: Date): Envelope {
-  const time = at.toISOString()
-  const [kind] = Object.keys(noted)
-  return {
-    specversion: '1.0',
-    id: `${reservationid}/${kind}/${time}`,
-    source,
-    type: 'ClaimHold',
-    subject: bookid,
-    time,
-    data: { bookid, reservationid, ...noted },
-  }
+function envelopeOf(noted: Noted, at: Date): Envelope {
+  const about = `${noted.reservationid}/${'forget' in noted ? 'forget' : 'block'}`
+  return loopCommand(source, about, at, { type: 'ClaimHold', ...noted })
 }

@@ -20,7 +20,7 @@ import { streamKey } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { RedisClient } from '../../streams/redis.ts'
 import type { Sender } from '../../streams/sender.ts'
-import { type StockCommand, topics } from '../messages.ts'
+import { loopCommand, type StockCommand, topics } from '../messages.ts'
 import type { CalendarCache } from './closing-days.ts'
 import * as due from './due.ts'
 
@@ -112,16 +112,7 @@ export const tendQueue = (bookid: string, at: Date): Envelope => envelopeOf({ ty
 
 const inMessage = ({ at, ...reservation }: due.DueReservation) => ({ ...reservation, at: at.toISOString() })
 
-function envelopeOf({ type, ...data }: Sent, at: Date): Envelope {
-  const time = at.toISOString()
-  const about = 'reservationid' in data ? data.reservationid : data.bookid
-  return {
-    specversion: '1.0',
-    id: `${about}/${type}/${time}`,
-    source: '/stock/clock',
-    type,
-    subject: data.bookid,
-    time,
-    data,
-  }
+function envelopeOf(command: Sent, at: Date): Envelope {
+  const about = 'reservationid' in command ? command.reservationid : command.bookid
+  return loopCommand('/stock/clock', `${about}/${command.type}`, at, command)
 }

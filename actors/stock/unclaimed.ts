@@ -15,7 +15,7 @@ import { Rounds } from '../../platform/rounds.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
 import type { Sender } from '../../streams/sender.ts'
-import type { BookRules } from '../messages.ts'
+import { type BookRules, loopCommand } from '../messages.ts'
 import { isOriginal, type Rules, rulesOf } from './rules.ts'
 
 const idleMs = 3_600_000
@@ -120,15 +120,5 @@ async function unclaimedAfter(sql: Sql, after: string, books: string[]): Promise
   return page!
 }
 
-function claimHold({ reservationid, bookid }: UnclaimedHold, at: Date): Envelope {
-  const time = at.toISOString()
-  return {
-    specversion: '1.0',
-    id: `${reservationid}/ClaimHold/${time}`,
-    source: '/stock/unclaimed',
-    type: 'ClaimHold',
-    subject: bookid,
-    time,
-    data: { bookid, reservationid },
-  }
-}
+const claimHold = (hold: UnclaimedHold, at: Date): Envelope =>
+  loopCommand('/stock/unclaimed', `${hold.reservationid}/ClaimHold`, at, { type: 'ClaimHold', ...hold })
