@@ -1,4 +1,4 @@
-/** What the document of every route has in common. */
+/** Every route in the documents has these problems, and names its callers. */
 import type { Access } from '../identity/caller.ts'
 import { problemResponses } from './problem.ts'
 import type { AppRoute } from './route.ts'

@@ -1,4 +1,4 @@
-/** What is kept of a customer: how they are notified, an export, and its end. */
+/** A customer's own data: how they are notified, their export, and their erasure. */
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { eventually } from '../doubles/eventually.ts'

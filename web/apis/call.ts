@@ -35,7 +35,7 @@ export type Credentials = (operation: Operation) => Promise<Record<string, strin
 type ParamsOf<Path> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | ParamsOf<Rest> : never
 type QueryOf<Of> = Of extends { query: readonly (infer Name extends string)[] } ? Name : never
 
-/** What a call sends: the parameters of its path, those of its query (undefined and empty ones are left out), and its body. */
+/** The parameters of a call's path, those of its query (undefined and empty ones are left out), and its body. */
 export type Ask<Of extends Operation> = Record<ParamsOf<Of['path']>, string> &
   Partial<Record<QueryOf<Of>, string | number | undefined>> &
   (Of extends { body: infer Body extends z.ZodType } ? { body: z.input<Body> } : unknown) & {

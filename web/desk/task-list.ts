@@ -18,7 +18,7 @@ export type TaskList = {
   refused: Refused | undefined
   /** The answer to a scan that names this task, and the tasks of the page. */
   found(task: Task, tasks: Task[]): Answer
-  /** What Enter does next to the task that a scan names. */
+  /** The form that Enter sends for the task that a scan names. */
   next?(task: Task): Work['next']
   content(tasks: Task[]): Html
 }
