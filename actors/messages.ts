@@ -84,7 +84,7 @@ export const withdrawalReasons = ['Lost', 'Damaged', 'Withdrawn', 'Corrected'] a
 export type WithdrawalReason = (typeof withdrawalReasons)[number]
 
 /** Why a command of staff had no effect. */
-export const commandRefusals = [
+const commandRefusals = [
   'NotHeld',
   'NotReady',
   'NotOut',

@@ -24,7 +24,7 @@ export type HistoryPage = {
   forgotten: number
 }
 
-export type HistoryOptions = {
+type HistoryOptions = {
   days: number
   /** Handles the rows after an id and before another, in order. */
   page(after: string, before: string): Promise<HistoryPage>

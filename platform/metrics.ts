@@ -20,7 +20,7 @@ const eventLoopUtilizationTimeout = 5_000
 const eventLoopMonitoringPrecision = 100
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
-export type NoticeOutcome = 'sent' | 'retried' | 'refused' | 'failed' | 'superseded'
+type NoticeOutcome = 'sent' | 'retried' | 'refused' | 'failed' | 'superseded'
 /** Why a request was refused: slugs of problems. */
 export const refusals = ['unauthorized', 'forbidden', 'too-many-requests'] as const
 export type Refusal = (typeof refusals)[number]

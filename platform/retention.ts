@@ -1,7 +1,7 @@
 import type { Log } from './log.ts'
 import { Rounds } from './rounds.ts'
 
-export type RetentionOptions = {
+type RetentionOptions = {
   /** The name of its pulse. */
   name: string
   /** The rows that it deletes, for the log. */

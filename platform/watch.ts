@@ -16,7 +16,7 @@ const answerWithinMs = 2_000
 /** How long a reader of the metrics waits for the tables. After that, the metrics keep their last values. */
 const readWithinMs = 500
 
-export type WatchOptions = {
+type WatchOptions = {
   sql: Sql
   worker: { reachRedis(): Promise<unknown> }
   /** Set from Postgres each time it answers. */

@@ -23,7 +23,7 @@ export type Outcome = Progress & {
   isStopped: boolean
 }
 
-export type ImportOptions = {
+type ImportOptions = {
   apis: Apis
   delivery: Delivery
   /** Aborted when the browser is gone or the process stops. */

@@ -4,13 +4,13 @@ import type { Position, Reservation } from './reservation.ts'
 
 const intervalMs = 60_000
 
-export type Follower = {
+type Follower = {
   /** The reservation as it is by now. */
   current(): Reservation
   moved(position: Position): void
 }
 
-export type PositionsOptions = {
+type PositionsOptions = {
   /** @returns positions by place, of those that still wait. */
   read(bookid: string, places: number[]): Promise<Map<number, Position>>
   everyMs?: number

@@ -20,7 +20,7 @@ export const pausesS = [10, 60, 600, 21_600, 86_400]
 const sentMax = 1_000
 const idleMs = 10_000
 
-export type UnansweredOptions = {
+type UnansweredOptions = {
   sql: Sql
   sender: Pick<Sender, 'send'>
   /** By Postgres's clock. */

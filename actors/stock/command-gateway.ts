@@ -19,7 +19,7 @@ import type { StockCommand } from '../messages.ts'
 /** How long a request waits for the commit. Does not count toward the request's time limit. */
 const commitWithinMs = 5_000
 
-export type CommandGatewayOptions = {
+type CommandGatewayOptions = {
   sql: Sql
   /** Appends a command to its book's mailbox. @throws if Redis does not accept it. */
   send(envelope: Envelope): Promise<void>

@@ -18,7 +18,7 @@ import * as store from './store.ts'
 
 export const source = '/stock'
 
-export type StockCommandHandlerOptions = {
+type StockCommandHandlerOptions = {
   sql: Sql
   /** Called once per batch: a deadline begins when a copy is put on the shelf, not when a customer asked for it. */
   surroundings(): Surroundings

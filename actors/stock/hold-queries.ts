@@ -57,7 +57,7 @@ export type TaskRow = Pick<Book, 'bookid' | 'title' | 'author' | 'isbn'> & {
   key: string
 }
 
-export type TaskQuery = {
+type TaskQuery = {
   kind: TaskKind
   bookid?: string | undefined
   /** The last digits of the reservationid. */

@@ -15,7 +15,7 @@ export type Memory = {
 }
 
 /** The decision on a reservation, its book and customer. `claimed` if it has a row in `claim`. */
-export type KnownHold = { bookid: string; userid: string; hold: Hold; claimed: boolean }
+type KnownHold = { bookid: string; userid: string; hold: Hold; claimed: boolean }
 
 export const emptyMemory = (): Memory => ({
   books: new Map(),

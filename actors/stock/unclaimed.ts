@@ -26,7 +26,7 @@ const holdsMax = 5_000
 /** Messages under way at a time. */
 const sentMax = 200
 
-export type UnclaimedOptions = {
+type UnclaimedOptions = {
   sql: Sql
   sender: Pick<Sender, 'send'>
   /** The installation's rules. */

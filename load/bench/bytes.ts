@@ -26,7 +26,7 @@ export type Weight = {
 /** The difference of two measurements, per request. NaN: the log was rewritten meanwhile. */
 export type Growth = Omit<Weight, 'rewrites'>
 
-export type Weighed = { databaseUrl: string; redisUrl: string }
+type Weighed = { databaseUrl: string; redisUrl: string }
 
 /** @throws when a store does not answer. */
 export async function weigh({ databaseUrl, redisUrl }: Weighed): Promise<Weight> {

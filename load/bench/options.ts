@@ -2,12 +2,12 @@
 import { parseArgs } from 'node:util'
 import { workloadNames } from './workloads.ts'
 
-export const targetNames = ['baseline', 'product', 'history'] as const
+const targetNames = ['baseline', 'product', 'history'] as const
 export type TargetName = (typeof targetNames)[number]
 
-export const questionNames = [...workloadNames, 'catch-up', 'idle'] as const
+const questionNames = [...workloadNames, 'catch-up', 'idle'] as const
 /** A workload, or a measurement outside of the rounds. */
-export type QuestionName = (typeof questionNames)[number]
+type QuestionName = (typeof questionNames)[number]
 
 /** The default of `--only`. */
 const usual: QuestionName[] = ['hot', 'many', 'one']
@@ -120,7 +120,7 @@ function pastOf(text: string): { books: number; reservations: number } {
 export const integerWithin = (name: string, text: string, min: number, max: number): number =>
   Math.round(numberWithin(name, text, min, max))
 
-export function numberWithin(name: string, text: string, min: number, max: number): number {
+function numberWithin(name: string, text: string, min: number, max: number): number {
   const value = Number(text)
   if (!(value >= min && value <= max))
     throw new Error(`--${name} must be a number from ${min} to ${max}: ${text}`)

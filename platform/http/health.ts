@@ -11,7 +11,7 @@ import { routesOf } from './route.ts'
 
 const routes = routesOf('health')
 
-export type ProbeOptions = {
+type ProbeOptions = {
   liveness: Liveness
   /** Rejects when the service cannot serve. */
   ready: () => Promise<unknown>

@@ -8,7 +8,7 @@ import { Problem } from './problem.ts'
 import { reply } from './reply.ts'
 import { fromUtf8 } from './utf8.ts'
 
-export const limitMax = 200
+const limitMax = 200
 
 /** Merge into a route's query: `z.object({ ...pageQuery, userid: … })`. */
 export const pageQuery = {

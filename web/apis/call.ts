@@ -71,7 +71,7 @@ export class ApiDown extends Error {
 }
 
 /** The service has stopped, the token of the call has expired, or all is over: the next attempt shows which. */
-export class StreamEnded extends ApiDown {
+class StreamEnded extends ApiDown {
   override name = 'StreamEnded'
 }
 

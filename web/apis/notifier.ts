@@ -46,7 +46,7 @@ export const attemptSchema = z.object({
 })
 export type Attempt = z.output<typeof attemptSchema>
 
-export const noticeWithAttemptsSchema = noticeSchema.extend({ log: z.array(attemptSchema) })
+const noticeWithAttemptsSchema = noticeSchema.extend({ log: z.array(attemptSchema) })
 export type NoticeWithAttempts = z.output<typeof noticeWithAttemptsSchema>
 
 export const alertSchema = z.object({

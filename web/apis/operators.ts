@@ -20,7 +20,7 @@ export const partitionSchema = z.object({
 })
 export type Partition = z.output<typeof partitionSchema>
 
-export const backlogItemSchema = z.object({
+const backlogItemSchema = z.object({
   name: z.string(),
   channel: z.string().nullable(),
   count: z.int(),
@@ -41,7 +41,7 @@ export const letterSchema = z.object({
 })
 export type Letter = z.output<typeof letterSchema>
 
-export const openedLetterSchema = letterSchema.extend({
+const openedLetterSchema = letterSchema.extend({
   message: z.unknown().optional(),
   fields: z.array(z.string()),
 })

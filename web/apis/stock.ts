@@ -52,7 +52,7 @@ export const holdSchema = z.object({
 })
 export type Hold = z.output<typeof holdSchema>
 
-export const holdChangeSchema = z.object({
+const holdChangeSchema = z.object({
   status: z.enum(['Ready', 'Collected', 'Returned', 'Waiting']).optional(),
   userid: z.string().optional(),
   cause: z.literal('Lost').optional(),

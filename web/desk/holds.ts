@@ -10,7 +10,7 @@ import type { Words } from '../words/words.ts'
 import type { Answer } from './work.ts'
 
 /** A thing that was done: a text of `words.work.did`. */
-export type Did = keyof Words['work']['did']
+type Did = keyof Words['work']['did']
 
 /** Why it was not done. The page is shown again with it. */
 export type Refused = {
@@ -105,7 +105,7 @@ function facts({ dates, words: { work } }: Visit, hold: Hold | undefined): Html 
   } · <a href="/shelf/ready?scan=${reservationid}">${work.slip}</a>`
 }
 
-export async function titleOfBook({ site, words }: Visit, bookid: string): Promise<string> {
+async function titleOfBook({ site, words }: Visit, bookid: string): Promise<string> {
   const titles = await site.titles.of([bookid])
   return titles.get(bookid)?.title || words.book.untitled(bookid)
 }

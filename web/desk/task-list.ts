@@ -11,7 +11,7 @@ import { type Answer, showWork, type Work } from './work.ts'
 
 const perPage = 50
 
-export type TaskList = {
+type TaskList = {
   kind: TaskKind
   /** Of the page of the list. */
   after: string | undefined

@@ -1,6 +1,6 @@
 /** Cuts text to the length that a receiver accepts. */
 
-export type Cutting = {
+type Cutting = {
   /** Encodes a code point for the wire, before it is weighed. */
   encode?(character: string): string
   /** The length of encoded text. Default: its UTF-16 code units. */

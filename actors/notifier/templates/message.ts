@@ -10,7 +10,7 @@ import { bytesInSms, smsBytesMax } from './sms-length.ts'
 import type { Language, Shown, Wording } from './wording.ts'
 
 export const defaultLocale = 'ko'
-export const defaultTimeZone = 'Asia/Seoul'
+const defaultTimeZone = 'Asia/Seoul'
 export const languages: Language[] = [korean, english]
 
 export type Message = {
