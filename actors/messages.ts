@@ -84,7 +84,7 @@ export const withdrawalReasons = ['Lost', 'Damaged', 'Withdrawn', 'Corrected'] a
 export type WithdrawalReason = (typeof withdrawalReasons)[number]
 
 /** Why a command of staff had no effect. */
-export const commandRefusals = [
+const commandRefusals = [
   'NotHeld',
   'NotReady',
   'NotOut',
@@ -109,10 +109,11 @@ export const rulesSchema = z.object({
 
 export type BookRules = z.infer<typeof rulesSchema>
 
+const command = <Type extends string, Data extends z.ZodRawShape>(type: Type, data: Data) =>
+  z.object({ type: z.literal(type), ...book, ...data })
+
 export const stockCommandSchema = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('ReceiveCopies'),
-    ...book,
+  command('ReceiveCopies', {
     commandid: uuid,
     qty: qtySchema,
     title: textSchema.optional(),
@@ -121,51 +122,35 @@ export const stockCommandSchema = z.discriminatedUnion('type', [
     purchaseid: uuid.optional(),
   }),
   /** `wait: false` if the customer wants a copy now or not at all. */
-  z.object({ type: z.literal('ReserveCopy'), ...book, ...reservation, wait: z.boolean().optional() }),
-  z.object({ type: z.literal('ReleaseCopy'), ...book, ...reservation, ...cancellation }),
-  z.object({
-    type: z.literal('OrderCopies'),
-    ...book,
-    commandid: uuid,
-    purchaseid: uuid,
-    qty: qtySchema.min(1),
-  }),
-  z.object({ type: z.literal('ShelveCopy'), ...book, commandid: uuid, reservationid: uuid }),
-  z.object({ type: z.literal('ExtendPickup'), ...book, commandid: uuid, reservationid: uuid, pickupBy: at }),
+  command('ReserveCopy', { ...reservation, wait: z.boolean().optional() }),
+  command('ReleaseCopy', { ...reservation, ...cancellation }),
+  command('OrderCopies', { commandid: uuid, purchaseid: uuid, qty: qtySchema.min(1) }),
+  command('ShelveCopy', { commandid: uuid, reservationid: uuid }),
+  command('ExtendPickup', { commandid: uuid, reservationid: uuid, pickupBy: at }),
   /** `userid` is the customer at the desk, if the desk knows them. */
-  z.object({
-    type: z.literal('HandOverCopy'),
-    ...book,
-    commandid: uuid,
-    reservationid: uuid,
-    userid: idSchema.optional(),
-  }),
-  z.object({ type: z.literal('ReturnCopy'), ...book, commandid: uuid, reservationid: uuid }),
+  command('HandOverCopy', { commandid: uuid, reservationid: uuid, userid: idSchema.optional() }),
+  command('ReturnCopy', { commandid: uuid, reservationid: uuid }),
   /** With a reservation, the copy held for it; the reservation waits again. */
-  z.object({
-    type: z.literal('WithdrawCopies'),
-    ...book,
+  command('WithdrawCopies', {
     commandid: uuid,
     qty: qtySchema.min(1),
     reason: z.enum(withdrawalReasons),
     reservationid: uuid.optional(),
     evenHeld: z.boolean().optional(),
   }),
-  z.object({ type: z.literal('DeclinePurchase'), ...book, commandid: uuid, note: noteSchema.optional() }),
-  z.object({ type: z.literal('ChangeRules'), ...book, commandid: uuid, rules: rulesSchema }),
+  command('DeclinePurchase', { commandid: uuid, note: noteSchema.optional() }),
+  command('ChangeRules', { commandid: uuid, rules: rulesSchema }),
   /** Sent by stock's clock, with the time at which it looked. */
-  z.object({ type: z.literal('ExpireHold'), ...book, reservationid: uuid, at }),
-  z.object({ type: z.literal('LapseWait'), ...book, reservationid: uuid, at }),
+  command('ExpireHold', { reservationid: uuid, at }),
+  command('LapseWait', { reservationid: uuid, at }),
   /** Sent by stock to itself while copies are available and reservations wait. */
-  z.object({ type: z.literal('TendQueue'), ...book }),
+  command('TendQueue', {}),
   /**
    * Sent by stock to itself for a copy that was set aside before its book had rules. Sent by the reservation service with
    * `forget`: the hold is over, and no longer names its customer; or with `block`: the copy is not handed over until this
    * time, or until a message with null. Older versions of stock do nothing then.
    */
-  z.object({
-    type: z.literal('ClaimHold'),
-    ...book,
+  command('ClaimHold', {
     reservationid: uuid,
     forget: z.literal(true).optional(),
     block: z.object({ until: at.nullable() }).nullable().optional(),
@@ -173,11 +158,11 @@ export const stockCommandSchema = z.discriminatedUnion('type', [
 ])
 export type StockCommand = z.infer<typeof stockCommandSchema>
 
+const event = <Type extends string, Data extends z.ZodRawShape>(type: Type, data: Data) =>
+  z.object({ type: z.literal(type), ...book, ...after, ...data })
+
 export const stockEventSchema = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('CopiesReceived'),
-    ...book,
-    ...after,
+  event('CopiesReceived', {
     qty: qtySchema,
     title: textSchema,
     author: textSchema,
@@ -185,10 +170,7 @@ export const stockEventSchema = z.discriminatedUnion('type', [
     purchaseid: uuid.optional(),
   }),
   /** With a place, of a book with a queue; `waited` if the reservation leaves the queue. */
-  z.object({
-    type: z.literal('CopyReserved'),
-    ...book,
-    ...after,
+  event('CopyReserved', {
     ...reservation,
     place: place.optional(),
     waited: z.literal(true).optional(),
@@ -196,37 +178,18 @@ export const stockEventSchema = z.discriminatedUnion('type', [
     ...mark,
   }),
   /** `position` counts the reservations that wait up to and including this one. A repeated answer lacks it. */
-  z.object({
-    type: z.literal('ReservationQueued'),
-    ...book,
-    ...after,
-    ...reservation,
-    place,
-    position: place.optional(),
-    ...mark,
-  }),
-  z.object({ type: z.literal('CopyShelved'), ...book, ...after, ...reservation, pickupBy, ...turn, ...mark }),
-  z.object({ type: z.literal('PickupExtended'), ...book, ...after, ...reservation, pickupBy: at, ...turn }),
-  z.object({ type: z.literal('CopyHandedOver'), ...book, ...after, ...reservation, ...mark }),
-  z.object({ type: z.literal('CopyReturned'), ...book, ...after, ...reservation, ...mark }),
-  z.object({ type: z.literal('HoldExpired'), ...book, ...after, ...reservation, ...mark }),
+  event('ReservationQueued', { ...reservation, place, position: place.optional(), ...mark }),
+  event('CopyShelved', { ...reservation, pickupBy, ...turn, ...mark }),
+  event('PickupExtended', { ...reservation, pickupBy: at, ...turn }),
+  event('CopyHandedOver', { ...reservation, ...mark }),
+  event('CopyReturned', { ...reservation, ...mark }),
+  event('HoldExpired', { ...reservation, ...mark }),
   /**
    * The copy held for the reservation is gone; it waits again, at its place, which is new if the book had no queue before.
    * `turn` is the next one.
    */
-  z.object({
-    type: z.literal('CopyTakenBack'),
-    ...book,
-    ...after,
-    ...reservation,
-    place,
-    cause: z.enum(withdrawalReasons),
-    turn: z.int().min(2),
-  }),
-  z.object({
-    type: z.literal('ReservationRefused'),
-    ...book,
-    ...after,
+  event('CopyTakenBack', { ...reservation, place, cause: z.enum(withdrawalReasons), turn: z.int().min(2) }),
+  event('ReservationRefused', {
     ...reservation,
     reason: z.enum(stockRefusalReasons),
     /** The customer's other reservation of the book, of `AlreadyReserved` and `AlreadyHas`. */
@@ -236,36 +199,23 @@ export const stockEventSchema = z.discriminatedUnion('type', [
     ...mark,
   }),
   /** With a place if the reservation leaves the queue. */
-  z.object({
-    type: z.literal('CopyReleased'),
-    ...book,
-    ...after,
-    ...reservation,
-    place: place.optional(),
-    ...cancellation,
-    ...mark,
-  }),
-  z.object({ type: z.literal('PurchaseRequested'), ...book, ...after, shortage: count }),
-  z.object({ type: z.literal('CopiesOrdered'), ...book, ...after, purchaseid: uuid, qty: qtySchema.min(1) }),
-  z.object({ type: z.literal('PurchaseDeclined'), ...book, ...after, note: noteSchema.optional() }),
-  z.object({
-    type: z.literal('CopiesWithdrawn'),
-    ...book,
-    ...after,
-    qty: qtySchema.min(1),
-    reason: z.enum(withdrawalReasons),
-  }),
-  z.object({ type: z.literal('RulesChanged'), ...book, ...after, rules: rulesSchema }),
+  event('CopyReleased', { ...reservation, place: place.optional(), ...cancellation, ...mark }),
+  event('PurchaseRequested', { shortage: count }),
+  event('CopiesOrdered', { purchaseid: uuid, qty: qtySchema.min(1) }),
+  event('PurchaseDeclined', { note: noteSchema.optional() }),
+  event('CopiesWithdrawn', { qty: qtySchema.min(1), reason: z.enum(withdrawalReasons) }),
+  event('RulesChanged', { rules: rulesSchema }),
   /** A command of staff had no effect. */
-  z.object({
-    type: z.literal('CommandRefused'),
-    ...book,
-    ...after,
-    commandid: uuid,
-    reason: z.enum(commandRefusals),
-  }),
+  event('CommandRefused', { commandid: uuid, reason: z.enum(commandRefusals) }),
 ])
 export type StockEvent = z.infer<typeof stockEventSchema>
+
+/** A command of a loop, not of a request. @param about makes its id, with the time. @param at by Postgres's clock. */
+export function loopCommand(source: string, about: string, at: Date, command: StockCommand): Envelope {
+  const { type, ...data } = command
+  const time = at.toISOString()
+  return { specversion: '1.0', id: `${about}/${time}`, source, type, subject: data.bookid, time, data }
+}
 
 /** @throws if the envelope holds no valid command to stock. */
 export const parseStockCommand = (envelope: Envelope): StockCommand => {

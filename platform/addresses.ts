@@ -14,7 +14,7 @@ const host = /^(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,5
 const letters = /^[\p{L}\p{M}\p{N}.\u3002\uff0e\uff61-]+$/u
 
 /** @returns a domain as headers, envelopes and DNS queries need it: `한국.kr` becomes `xn--3e0b707e.kr`. */
-export function asciiDomain(domain: string): string | undefined {
+function asciiDomain(domain: string): string | undefined {
   if (domain.length > emailLengthMax || !letters.test(domain)) return undefined
   if (/^[\x21-\x7e]+$/.test(domain)) return domain
   return URL.parse(`http://${domain}/`)?.hostname

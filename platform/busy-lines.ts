@@ -14,7 +14,7 @@ import type { Log } from './log.ts'
 
 const windowMs = 1_000
 
-export type BusyLinesOptions = {
+type BusyLinesOptions = {
   log: Log
   /** Lines per second that each series writes. */
   perSecondMax: number

@@ -7,7 +7,8 @@ import { UrlError } from '../streams/url.ts'
 import { settingsIn, unintended, unread } from './environment.ts'
 import { identityFaults, identitySettings, toIdentity } from './identity/settings.ts'
 import { librarySettings, toLibrary } from './library.ts'
-import { baseUrl, integer, isEscaped, oneOf, origins, url } from './setting.ts'
+import { baseUrl, integer, oneOf, origins } from './setting.ts'
+import { toTraces, tracingSettings } from './tracing/settings.ts'
 
 export const serviceNames = ['reservation', 'stock', 'notifier'] as const
 export type ServiceName = (typeof serviceNames)[number]
@@ -30,11 +31,6 @@ const storeUrl = (parse: (url: string) => unknown, example: string) =>
     }
   })
 
-const share = () => {
-  const message = 'must be a number from 0 to 1'
-  return z.coerce.number(message).min(0, message).max(1, message)
-}
-
 /** Printable ASCII, which this code and Postgres hash in the same way. */
 const password = () =>
   z
@@ -45,10 +41,6 @@ const password = () =>
 /** Includes wildcards. Listening shows whether the address belongs to this machine. */
 const isHost = (text: string) =>
   isIP(text.replace(/^\[(.*)\]$/, '$1')) !== 0 || /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u.test(text)
-
-const headerPair = /^[\w!#$%&'*+.^`|~-]+\s*=[\x20-\x7e]+$/
-const areHeaders = (text: string) =>
-  text.split(',').every((pair) => headerPair.test(pair.trim()) && isEscaped(pair))
 
 const databaseUrl = () => storeUrl(databaseAddress, databaseExample)
 
@@ -123,30 +115,7 @@ export const schema = z.object({
     .describe(
       'Lines per second of each kind that a reservation logs. Lines above that are [summed up](channels.md#console)',
     ),
-  OTEL_SDK_DISABLED: z
-    .string()
-    .toLowerCase()
-    .pipe(oneOf('true', 'false'))
-    .default('false')
-    .describe('`true` turns tracing off, whatever the settings below are'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http', 'https'], 'http://collector:4318')
-    .optional()
-    .describe(
-      'Where traces go, by OTLP over HTTP, such as `http://collector:4318`. They are posted to `/v1/traces` there. Without an endpoint nothing is traced',
-    ),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url(['http', 'https'], 'http://collector:4318/v1/traces')
-    .optional()
-    .describe(
-      'The same with its path, such as `http://collector:4318/v1/traces`. Used instead of the other if both are set',
-    ),
-  OTEL_EXPORTER_OTLP_HEADERS: z
-    .string()
-    .refine(areHeaders, 'must be like name=value,name=value, in ASCII; in a value write %2C for a comma')
-    .optional()
-    .describe('Headers for the collector: `name=value,name=value`'),
-  OTEL_TRACES_SAMPLER_ARG: share()
-    .default(1)
-    .describe('Share of the requests without a `traceparent` that is traced, 0 to 1'),
+  ...tracingSettings,
   REVISION: z
     .string()
     .default('unknown')
@@ -209,14 +178,10 @@ export function toConfig(
   env: Record<string, string>,
   own: OwnSettings<object> = noSettings,
 ): Config {
-  const shared = schema.safeParse(env)
   const ofService = own.schema.safeParse(env)
-  const issues = [shared, ofService].flatMap((it) => it.error?.issues ?? [])
-  const faults = issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
-  faults.push(...unread(env), ...unintended(env), ...identityFaults(env))
-  faults.push(...missingPasswords(env, 'DATABASE'), ...missingPasswords(env, 'REDIS'))
-  if (!shared.success || !ofService.success || faults.length > 0) throw new ConfigError(faults)
-  return { ...toShared(service, shared.data), ...ofService.data }
+  const passwords = [...missingPasswords(env, 'DATABASE'), ...missingPasswords(env, 'REDIS')]
+  const shared = toSettings(schema, env, [...faultsOf(ofService), ...identityFaults(env), ...passwords])
+  return { ...toShared(service, shared), ...ofService.data }
 }
 
 /**
@@ -230,11 +195,13 @@ export function toSettings<Settings>(
   more: string[] = [],
 ): Settings {
   const parsed = schema.safeParse(env)
-  const faults = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`)
-  faults.push(...unread(env), ...unintended(env), ...more)
+  const faults = [...faultsOf(parsed), ...unread(env), ...unintended(env), ...more]
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   return parsed.data
 }
+
+const faultsOf = ({ error }: z.ZodSafeParseResult<unknown>): string[] =>
+  (error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`)
 
 function toShared(service: ServiceName, it: z.infer<typeof schema>) {
   return {
@@ -271,32 +238,6 @@ function toShared(service: ServiceName, it: z.infer<typeof schema>) {
     webDatabasePassword: it.WEB_DATABASE_PASSWORD,
     redisPasswords: passwordsOf(it, 'REDIS'),
   }
-}
-
-/** The settings of tracing. */
-export const tracingNames = {
-  OTEL_SDK_DISABLED: true,
-  OTEL_EXPORTER_OTLP_ENDPOINT: true,
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: true,
-  OTEL_EXPORTER_OTLP_HEADERS: true,
-  OTEL_TRACES_SAMPLER_ARG: true,
-} as const
-type TracingSettings = Pick<z.infer<typeof schema>, keyof typeof tracingNames>
-
-export const toTraces = (it: TracingSettings) => ({
-  tracesUrl: tracesUrlOf(it),
-  otlpHeaders: it.OTEL_EXPORTER_OTLP_HEADERS,
-  traceShare: it.OTEL_TRACES_SAMPLER_ARG,
-})
-
-/**
- * @returns where traces are posted; undefined when tracing is off. Source:
- * https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp
- */
-function tracesUrlOf(it: TracingSettings): string | undefined {
-  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url, OTEL_EXPORTER_OTLP_ENDPOINT: base } = it
-  if (it.OTEL_SDK_DISABLED === 'true') return undefined
-  return url ?? (base && `${base.replace(/(?<!\/)\/+$/, '')}/v1/traces`)
 }
 
 type Store = 'DATABASE' | 'REDIS'

@@ -7,8 +7,8 @@
  *      at any time, and processes may run passes beside each other.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Pulse } from '../streams/pulse.ts'
 import type { Log } from './log.ts'
+import { Rounds } from './rounds.ts'
 
 export const historyPageMax = 1_000
 const passEveryMs = 6 * 3_600_000
@@ -24,7 +24,7 @@ export type HistoryPage = {
   forgotten: number
 }
 
-export type HistoryOptions = {
+type HistoryOptions = {
   days: number
   /** Handles the rows after an id and before another, in order. */
   page(after: string, before: string): Promise<HistoryPage>
@@ -33,25 +33,15 @@ export type HistoryOptions = {
   log: Pick<Log, 'info' | 'warn'>
 }
 
-export class History {
-  readonly pulse = new Pulse('forget-history')
+export class History extends Rounds {
   readonly #options: HistoryOptions
 
   constructor(options: HistoryOptions) {
+    super({ name: 'forget-history', isCalm: true })
     this.#options = options
   }
 
-  /** Runs until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const waitMs = (await this.#pass(signal)) ? passEveryMs : retryAfterMs
-      this.pulse.beat(waitMs)
-      await sleep(waitMs, undefined, { signal }).catch(() => {})
-    }
-  }
-
-  /** @returns false if the pass must be repeated. */
-  async #pass(signal: AbortSignal): Promise<boolean> {
+  protected async round(signal: AbortSignal): Promise<number> {
     const { days, page, now, log } = this.#options
     let forgotten = 0
     try {
@@ -63,14 +53,15 @@ export class History {
         this.pulse.beat(restMs)
         await sleep(restMs, undefined, { signal }).catch(() => {})
       }
-      return true
-    } catch (error) {
-      // A single failure is not worth an alarm: nothing is late before the next pass.
-      log.warn({ err: error }, 'cannot remove names from the history, will retry')
-      return false
+      return passEveryMs
     } finally {
       if (forgotten > 0) log.info({ count: forgotten }, 'removed names from the history')
     }
+  }
+
+  protected failed(error: unknown): number {
+    this.#options.log.warn({ err: error }, 'cannot remove names from the history, will retry')
+    return retryAfterMs
   }
 }
 

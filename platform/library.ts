@@ -1,6 +1,6 @@
 /** The settings of the library: its hours, and what its books allow. */
 import { z } from 'zod'
-import { integer, oneOf } from './setting.ts'
+import { flag, integer, oneOf } from './setting.ts'
 
 const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
 
@@ -37,13 +37,6 @@ const integerOrNone = (min: number, max: number) => {
     .transform((text) => (text.toLowerCase() === 'none' ? null : Number(text)))
     .pipe(number.nullable())
 }
-
-const flag = () =>
-  z
-    .string()
-    .toLowerCase()
-    .pipe(oneOf('true', 'false'))
-    .transform((text) => text === 'true')
 
 export const librarySettings = {
   LIBRARY_TIMEZONE: timeZone()

@@ -37,7 +37,7 @@ export type Outlet = {
 
 export type Dropped = Partial<Record<Level, number>>
 
-export type LogBufferOptions = {
+type LogBufferOptions = {
   outlet: Outlet
   bytesMax?: number
   /** Called for each line that is dropped. Must not log. */
@@ -47,7 +47,7 @@ export type LogBufferOptions = {
 }
 
 /** About 800 lines: four seconds at the most that `busy-lines.ts` allows. */
-export const logBytesMax = 256 * 1024
+const logBytesMax = 256 * 1024
 /** The most that is written at once. A line in a chunk is no longer displaced. */
 const chunkBytesMax = 16 * 1024
 const entryBytes = 128

@@ -20,7 +20,7 @@ const eventLoopUtilizationTimeout = 5_000
 const eventLoopMonitoringPrecision = 100
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
-export type NoticeOutcome = 'sent' | 'retried' | 'refused' | 'failed' | 'superseded'
+type NoticeOutcome = 'sent' | 'retried' | 'refused' | 'failed' | 'superseded'
 /** Why a request was refused: slugs of problems. */
 export const refusals = ['unauthorized', 'forbidden', 'too-many-requests'] as const
 export type Refusal = (typeof refusals)[number]
@@ -37,43 +37,26 @@ export function createMetrics(service: string, revision = 'unknown') {
   collectDefaultMetrics({ register: registry, eventLoopUtilizationTimeout, eventLoopMonitoringPrecision })
   const registers = [registry]
 
+  const counter = (name: string, help: string) => new Counter({ name, help, registers })
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
+  const histogram = (name: string, help: string, buckets = latencyBuckets) =>
+    new Histogram({ name, help, buckets, registers })
+  /** @returns the counter for each value of its label. */
+  const counters = <Value extends string | number>(label: string, name: string, help: string) => {
+    const all = new Counter({ name, help, labelNames: [label], registers })
+    return memo((value: Value) => all.labels({ [label]: value }))
+  }
+  const gauges = <Value extends string | number>(label: string, name: string, help: string) => {
+    const all = new Gauge({ name, help, labelNames: [label], registers })
+    return memo((value: Value) => all.labels({ [label]: value }))
+  }
+
   new Gauge({
     name: 'bookreservation_build_info',
     help: 'The version, commit and runtime of the process. Always 1',
     labelNames: ['version', 'revision', 'runtime'],
     registers,
   }).set({ version, revision, runtime }, 1)
-  const httpSeconds = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Time from the request to the head of its response, by route pattern',
-    labelNames: ['method', 'route', 'status'],
-    buckets: latencyBuckets,
-    registers,
-  })
-  const refused = new Counter({
-    name: 'bookreservation_http_refusals_total',
-    help: 'Requests refused because of their caller',
-    labelNames: ['reason'],
-    registers,
-  })
-  const decided = new Counter({
-    name: 'bookreservation_reservations_decided_total',
-    help: 'Reservations and cancellations decided',
-    labelNames: ['outcome'],
-    registers,
-  })
-  const moved = new Counter({
-    name: 'bookreservation_reservations_moved_total',
-    help: 'Changes of decided reservations, by their new status',
-    labelNames: ['status'],
-    registers,
-  })
-  const fenceFailures = new Counter({
-    name: 'bookreservation_mailbox_fence_failures_total',
-    help: 'Commits refused because the partition had another owner',
-    labelNames: ['partition'],
-    registers,
-  })
   const lag = new Gauge({
     name: 'bookreservation_mailbox_lag_entries',
     help: 'Stream entries that are not committed yet, as seen by the owner',
@@ -86,25 +69,9 @@ export function createMetrics(service: string, revision = 'unknown') {
     labelNames: ['channel', 'outcome'],
     registers,
   })
-
-  const linesDropped = new Counter({
-    name: 'bookreservation_log_lines_dropped_total',
-    help: 'Log lines dropped because the reader was behind',
-    labelNames: ['level'],
-    registers,
-  })
-  const storeUp = new Gauge({
-    name: 'bookreservation_store_up',
-    help: 'Whether the store answered the last check: 1 or 0',
-    labelNames: ['store'],
-    registers,
-  })
-  const noticesOverdue = new Gauge({
-    name: 'bookreservation_notices_overdue_seconds',
-    help: 'How long the oldest due notice has waited for its first attempt',
-    labelNames: ['channel'],
-    registers,
-  })
+  const noticesOf = memo((channel: string) =>
+    memo((outcome: NoticeOutcome) => notices.labels({ channel, outcome })),
+  )
   /** Age of the oldest in seconds, and when it was read. */
   let undecided: { seconds: number; at: number } | undefined
   new Gauge({
@@ -116,7 +83,6 @@ export function createMetrics(service: string, revision = 'unknown') {
       this.set(undecided ? undecided.seconds + (performance.now() - undecided.at) / 1_000 : 0)
     },
   })
-
   let held = () => 0
   new Gauge({
     name: 'bookreservation_http_requests_held',
@@ -127,18 +93,9 @@ export function createMetrics(service: string, revision = 'unknown') {
     },
   })
 
-  const decidedAs = memo((outcome: string) => decided.labels({ outcome }))
-  const movedTo = memo((status: string) => moved.labels({ status }))
-  const lagOf = memo((partition: number) => lag.labels({ partition }))
-  const fenceFailuresOf = memo((partition: number) => fenceFailures.labels({ partition }))
-  const noticesOf = memo((channel: string) =>
-    memo((outcome: NoticeOutcome) => notices.labels({ channel, outcome })),
-  )
-
   let readStores: () => Promise<unknown> = () => Promise.resolve()
   return {
     registry,
-    httpSeconds,
     /** @param read sets the metrics that only the stores know; called whenever the metrics are read. */
     storesBy(read: () => Promise<unknown>) {
       readStores = read
@@ -148,111 +105,124 @@ export function createMetrics(service: string, revision = 'unknown') {
       await readStores()
       return await registry.metrics()
     },
+
+    httpSeconds: new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'Time from the request to the head of its response, by route pattern',
+      labelNames: ['method', 'route', 'status'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    refusals: counters<Refusal>(
+      'reason',
+      'bookreservation_http_refusals_total',
+      'Requests refused because of their caller',
+    ),
     /** @param count returns how many requests are held; called whenever the metrics are read. */
     heldBy(count: () => number) {
       held = count
     },
-    accepted: new Counter({
-      name: 'bookreservation_reservations_accepted_total',
-      help: 'Reservations accepted',
-      registers,
-    }),
-    acceptSeconds: new Histogram({
-      name: 'bookreservation_accept_duration_seconds',
-      help: 'Time from the request to the commit, without the wait for a decision',
-      buckets: latencyBuckets,
-      registers,
-    }),
+
+    accepted: counter('bookreservation_reservations_accepted_total', 'Reservations accepted'),
+    acceptSeconds: histogram(
+      'bookreservation_accept_duration_seconds',
+      'Time from the request to the commit, without the wait for a decision',
+    ),
     /** @param seconds current age of the oldest; undefined if there is none. */
     undecidedFor(seconds: number | undefined) {
       undecided = seconds === undefined ? undefined : { seconds, at: performance.now() }
     },
-    /** @param outcome a status of a reservation, or the reason why it failed at once. */
-    decided: (outcome: string) => decidedAs(outcome),
-    /** @param status the new status of a reservation. */
-    moved: (status: string) => movedTo(status),
-    decisionSeconds: new Histogram({
-      name: 'bookreservation_decision_duration_seconds',
-      help: 'Time from acceptance to decision',
-      buckets: latencyBuckets,
-      registers,
-    }),
-    queueDrifts: new Counter({
-      name: 'bookreservation_queue_drifts_total',
-      help: 'Queues whose tally disagreed with stock, and is counted again',
-      registers,
-    }),
-    holdsUnshelved: new Gauge({
-      name: 'bookreservation_holds_unshelved_seconds',
-      help: 'How long the oldest copy that is set aside has waited for the hold shelf, on days that the library is open',
-      registers,
-    }),
-    holdsOverdue: new Gauge({
-      name: 'bookreservation_holds_overdue_seconds',
-      help: 'How long the oldest hold has been due to expire',
-      registers,
-    }),
-    queuesUntended: new Gauge({
-      name: 'bookreservation_queues_untended_seconds',
-      help: 'How long the oldest unfinished queue has waited to be served or refused',
-      registers,
-    }),
-    reservationsWaiting: new Gauge({
-      name: 'bookreservation_reservations_waiting',
-      help: 'Reservations that wait for a copy, in the 10,000 longest queues',
-      registers,
-    }),
-    queueLongest: new Gauge({
-      name: 'bookreservation_queue_longest_reservations',
-      help: 'Reservations in the longest queue of a book',
-      registers,
-    }),
-    resends: new Counter({
-      name: 'bookreservation_commands_resent_total',
-      help: 'Unconfirmed commands sent again',
-      registers,
-    }),
-    refusals: (reason: Refusal) => refused.labels({ reason }),
-    lag: (partition: number) => lagOf(partition),
+    /** By a status of a reservation, or the reason why it failed at once. */
+    decided: counters<string>(
+      'outcome',
+      'bookreservation_reservations_decided_total',
+      'Reservations and cancellations decided',
+    ),
+    moved: counters<string>(
+      'status',
+      'bookreservation_reservations_moved_total',
+      'Changes of decided reservations, by their new status',
+    ),
+    decisionSeconds: histogram(
+      'bookreservation_decision_duration_seconds',
+      'Time from acceptance to decision',
+    ),
+    queueDrifts: counter(
+      'bookreservation_queue_drifts_total',
+      'Queues whose tally disagreed with stock, and is counted again',
+    ),
+    resends: counter('bookreservation_commands_resent_total', 'Unconfirmed commands sent again'),
+
+    holdsUnshelved: gauge(
+      'bookreservation_holds_unshelved_seconds',
+      'How long the oldest copy that is set aside has waited for the hold shelf, on days that the library is open',
+    ),
+    holdsOverdue: gauge(
+      'bookreservation_holds_overdue_seconds',
+      'How long the oldest hold has been due to expire',
+    ),
+    queuesUntended: gauge(
+      'bookreservation_queues_untended_seconds',
+      'How long the oldest unfinished queue has waited to be served or refused',
+    ),
+    reservationsWaiting: gauge(
+      'bookreservation_reservations_waiting',
+      'Reservations that wait for a copy, in the 10,000 longest queues',
+    ),
+    queueLongest: gauge(
+      'bookreservation_queue_longest_reservations',
+      'Reservations in the longest queue of a book',
+    ),
+
+    lag: memo((partition: number) => lag.labels({ partition })),
     /** Removes the lag of a released partition, so that only its owner reports it. */
     forgetLag: (partition: number) => lag.remove({ partition }),
-    mailboxWaitSeconds: new Histogram({
-      name: 'bookreservation_mailbox_wait_duration_seconds',
-      help: 'Time from sending the oldest message of a batch to handling it',
-      buckets: latencyBuckets,
-      registers,
-    }),
-    batchSize: new Histogram({
-      name: 'bookreservation_mailbox_batch_messages',
-      help: 'Messages handled in one commit',
-      buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500],
-      registers,
-    }),
-    commitSeconds: new Histogram({
-      name: 'bookreservation_mailbox_commit_duration_seconds',
-      help: 'Duration of the commit statement',
-      buckets: latencyBuckets,
-      registers,
-    }),
-    fenceFailures: (partition: number) => fenceFailuresOf(partition),
-    deadLetters: new Counter({
-      name: 'bookreservation_mailbox_dead_letters_total',
-      help: 'Messages set aside because no retry can make them work',
-      registers,
-    }),
-    deadLettersWaiting: new Gauge({
-      name: 'bookreservation_mailbox_dead_letters_waiting',
-      help: 'Dead letters that are neither redriven nor dropped yet',
-      registers,
-    }),
-    partitions: new Gauge({
-      name: 'bookreservation_mailbox_partitions',
-      help: 'Number of partitions, each of which must have an owner',
-      registers,
-    }),
-    linesDropped: (level: Level) => linesDropped.labels({ level }),
-    storeUp: (store: Store) => storeUp.labels({ store }),
-    noticesOverdue: (channel: string) => noticesOverdue.labels({ channel }),
+    mailboxWaitSeconds: histogram(
+      'bookreservation_mailbox_wait_duration_seconds',
+      'Time from sending the oldest message of a batch to handling it',
+    ),
+    batchSize: histogram(
+      'bookreservation_mailbox_batch_messages',
+      'Messages handled in one commit',
+      [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500],
+    ),
+    commitSeconds: histogram(
+      'bookreservation_mailbox_commit_duration_seconds',
+      'Duration of the commit statement',
+    ),
+    fenceFailures: counters<number>(
+      'partition',
+      'bookreservation_mailbox_fence_failures_total',
+      'Commits refused because the partition had another owner',
+    ),
+    deadLetters: counter(
+      'bookreservation_mailbox_dead_letters_total',
+      'Messages set aside because no retry can make them work',
+    ),
+    deadLettersWaiting: gauge(
+      'bookreservation_mailbox_dead_letters_waiting',
+      'Dead letters that are neither redriven nor dropped yet',
+    ),
+    partitions: gauge(
+      'bookreservation_mailbox_partitions',
+      'Number of partitions, each of which must have an owner',
+    ),
+
+    linesDropped: counters<Level>(
+      'level',
+      'bookreservation_log_lines_dropped_total',
+      'Log lines dropped because the reader was behind',
+    ),
+    storeUp: gauges<Store>(
+      'store',
+      'bookreservation_store_up',
+      'Whether the store answered the last check: 1 or 0',
+    ),
+    noticesOverdue: gauges<string>(
+      'channel',
+      'bookreservation_notices_overdue_seconds',
+      'How long the oldest due notice has waited for its first attempt',
+    ),
     notices: (channel: string, outcome: NoticeOutcome) => noticesOf(channel)(outcome),
   }
 }

@@ -39,7 +39,7 @@ const opsConnectionsMax = 200
 const opsGraceMs = 500
 
 /** The settings that every process has. */
-export type ProcessConfig = Pick<
+type ProcessConfig = Pick<
   Config,
   'host' | 'port' | 'opsPort' | 'publicUrl' | 'drainMs' | 'loopLimitMs' | 'logLevel' | 'revision'
 >

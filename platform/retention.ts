@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Pulse } from '../streams/pulse.ts'
 import type { Log } from './log.ts'
+import { Rounds } from './rounds.ts'
 
-export type RetentionOptions = {
+type RetentionOptions = {
   /** The name of its pulse. */
   name: string
   /** The rows that it deletes, for the log. */
@@ -16,33 +15,22 @@ export type RetentionOptions = {
 }
 
 /** Deletes what is past its retention: one batch after the other while there are more, then at intervals. */
-export class Retention {
-  readonly pulse: Pulse
+export class Retention extends Rounds {
   readonly #options: RetentionOptions
 
   constructor(options: RetentionOptions) {
-    this.pulse = new Pulse(options.name)
+    super({ name: options.name, isCalm: true })
     this.#options = options
   }
 
-  /** Runs until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const restMs = (await this.#prune()) ? 0 : this.#options.everyMs
-      this.pulse.beat(restMs)
-      if (restMs) await sleep(restMs, undefined, { signal }).catch(() => {})
-    }
+  protected async round(): Promise<number> {
+    const { batchMax, prune, everyMs } = this.#options
+    return (await prune(batchMax)) === batchMax ? 0 : everyMs
   }
 
-  /** @returns whether there are more to delete at once. */
-  async #prune(): Promise<boolean> {
-    const { what, batchMax, prune, log } = this.#options
-    try {
-      return (await prune(batchMax)) === batchMax
-    } catch (error) {
-      // A failure is not worth an alarm: nothing is late before the next attempt.
-      log.warn({ err: error }, `cannot delete old ${what}, will retry`)
-      return false
-    }
+  protected failed(error: unknown): number {
+    const { what, everyMs, log } = this.#options
+    log.warn({ err: error }, `cannot delete old ${what}, will retry`)
+    return everyMs
   }
 }

@@ -10,7 +10,7 @@ import {
   requestTimeoutMs,
   type Sql,
 } from '../streams/postgres.ts'
-import { Pulse } from '../streams/pulse.ts'
+import type { Pulse } from '../streams/pulse.ts'
 import { openRedis, type RedisClient } from '../streams/redis.ts'
 import { Sender } from '../streams/sender.ts'
 import { checkPartitions } from '../streams/setup.ts'
@@ -25,10 +25,11 @@ import { mountAudit } from './identity/audit-http.ts'
 import type { Guard } from './identity/guard.ts'
 import { openGuard } from './identity/open.ts'
 import { streamsTelemetry } from './metrics.ts'
+import { mountOperators, type OperatorsHttpOptions } from './operators/operators-http.ts'
 import type { Service, Surroundings } from './service.ts'
 import { StoreClock } from './store-clock.ts'
 import { following, type MessageSender, sending } from './tracing/messages.ts'
-import { watchStores } from './watch.ts'
+import { StoreWatch } from './watch.ts'
 
 /** A loop of a service. `run` resolves after `signal` is aborted. */
 export type Loop = { pulse: Pulse; pulses?: Pulse[]; run(signal: AbortSignal): Promise<void> }
@@ -140,21 +141,27 @@ export class ServiceParts {
     return app
   }
 
+  mountOperators(
+    app: App,
+    own: Pick<OperatorsHttpOptions, 'reads' | 'redis' | 'topic' | 'backlogKinds' | 'readBacklog'>,
+  ): void {
+    const { service, redisPrefix: prefix } = this.#given.config
+    mountOperators({ app, sql: this.sql, audit: this.audit, service, prefix, ...own })
+  }
+
   /** The loop that watches the stores. @param readMetrics reads further metrics from Postgres. */
   watchStores(worker: { reachRedis(): Promise<unknown> }, readMetrics?: () => Promise<void>): Loop {
     const { log, metrics, config } = this.#given
-    const pulse = new Pulse('watch-stores')
-    const options = {
-      sql: this.sql,
+    const { sql } = this
+    return new StoreWatch({
+      sql,
       worker,
       clock: this.#clock,
       partitions: config.partitions,
       metrics,
       log,
-      pulse,
-      ...(readMetrics && { readMetrics }),
-    }
-    return { pulse, run: (signal) => watchStores(options, signal) }
+      readMetrics,
+    })
   }
 
   /** Starts the loops. @param close closes what the service itself has opened, before the stores are closed. */

@@ -41,6 +41,13 @@ export const parsed = (parse: (text: string) => string | undefined, message: str
 export const oneOf = <const Value extends string>(...values: Value[]) =>
   z.enum(values, `must be one of ${values.join(', ')}`)
 
+export const flag = () =>
+  z
+    .string()
+    .toLowerCase()
+    .pipe(oneOf('true', 'false'))
+    .transform((text) => text === 'true')
+
 function isUrl(text: string, protocols: string[]): boolean {
   const url = URL.parse(text)
   // An unescaped # would cut a password off.

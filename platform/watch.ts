@@ -7,16 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { countLetters } from '../streams/dead-letter.ts'
 import { deadline } from '../streams/deadline.ts'
 import { isTransient, type Sql } from '../streams/postgres.ts'
-import type { Pulse } from '../streams/pulse.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import { Rounds } from './rounds.ts'
 
 const everyMs = 1_000
 const answerWithinMs = 2_000
 /** How long a reader of the metrics waits for the tables. After that, the metrics keep their last values. */
 const readWithinMs = 500
 
-export type WatchOptions = {
+type WatchOptions = {
   sql: Sql
   worker: { reachRedis(): Promise<unknown> }
   /** Set from Postgres each time it answers. */
@@ -24,32 +24,42 @@ export type WatchOptions = {
   partitions: number
   metrics: Metrics
   log: Log
-  pulse: Pulse
   /** Reads further metrics of this service from Postgres. */
-  readMetrics?(): Promise<void>
+  readMetrics?: (() => Promise<void>) | undefined
 }
 
-/** Runs until `signal` is aborted. */
-export async function watchStores(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const { worker, clock, partitions, metrics, log, pulse } = options
-  const ask = oneAtATime(() =>
-    askTables(options).catch((error) => {
-      // The check below reports that Postgres is down.
-      if (!isTransient(error)) log.warn({ err: error }, 'cannot read metrics from the database')
-    }),
-  )
-  metrics.partitions.set(partitions)
-  metrics.storesBy(() => Promise.race([ask(), sleep(readWithinMs, undefined, { ref: false })]))
-  while (!signal.aborted) {
+export class StoreWatch extends Rounds {
+  readonly #options: WatchOptions
+
+  constructor(options: WatchOptions) {
+    super({ name: 'watch-stores' })
+    this.#options = options
+    const { metrics, partitions, log } = options
+    const ask = oneAtATime(() =>
+      askTables(options).catch((error) => {
+        // The check below reports that Postgres is down.
+        if (!isTransient(error)) log.warn({ err: error }, 'cannot read metrics from the database')
+      }),
+    )
+    metrics.partitions.set(partitions)
+    metrics.storesBy(() => Promise.race([ask(), sleep(readWithinMs, undefined, { ref: false })]))
+  }
+
+  protected async round(signal: AbortSignal): Promise<number> {
+    const { clock, worker, metrics } = this.#options
     const stores = await Promise.allSettled([inTime(clock.set()), inTime(worker.reachRedis())])
-    if (signal.aborted) break
+    if (signal.aborted) return 0
     const [postgres, redis] = stores.map((it) => (it.status === 'fulfilled' ? 1 : 0))
     metrics.storeUp('postgres').set(postgres!)
     metrics.storeUp('redis').set(redis!)
     const failure = stores.find((it) => it.status === 'rejected')
-    if (failure) pulse.fail(failure.reason, everyMs)
-    else pulse.beat(everyMs)
-    await sleep(everyMs, undefined, { signal }).catch(() => {})
+    if (failure) throw failure.reason
+    return everyMs
+  }
+
+  /** The metrics say it. */
+  protected failed(): number {
+    return everyMs
   }
 }
 

@@ -67,7 +67,7 @@ export function halvesOf(slices: Slice[]): [[Owned, Entry[]][], [Owned, Entry[]]
 
 export const sizeOf = (slices: Slice[]): number => slices.reduce((sum, it) => sum + it.entries.length, 0)
 
-export type Parsed<Message> = {
+type Parsed<Message> = {
   deliveries: Delivery<Message>[]
   unreadable: Letter[]
   /** How many messages of another incarnation were skipped. */

@@ -13,7 +13,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { type Node, nodesOf, portOf, type StoreUrl, shown, splitStoreUrl, UrlError } from './url.ts'
 
 /** As postgres.js takes them. */
-export type DatabaseAddress = {
+type DatabaseAddress = {
   host: string[]
   port: number[]
   /** Of a Unix socket. */

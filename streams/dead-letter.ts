@@ -39,7 +39,7 @@ export async function listLetters(sql: Sql, limit: number): Promise<DeadLetter[]
 }
 
 /** The time is text, because it is more exact than a `Date`. */
-export type LetterKey = LetterPlace & { at: string }
+type LetterKey = LetterPlace & { at: string }
 
 /**
  * Lists letters without their content, oldest first. A letter that fails again moves to the end.

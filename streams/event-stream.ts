@@ -113,7 +113,7 @@ export function defineEventStreamScripts(redis: RedisClient): void {
 }
 
 /** Entries to append to a stream that was trimmed up to `floor`. `first` and `seq` are sequences, as in `EventBatch`. */
-export type Append = { key: string; floor: number; entries: { first: number; seq: number; batch: string }[] }
+type Append = { key: string; floor: number; entries: { first: number; seq: number; batch: string }[] }
 
 /** @returns for each stream the sequence of its last event, or -1 if it has something else where an entry belongs. */
 export async function appendEntries(redis: RedisClient, appends: Append[]): Promise<number[]> {

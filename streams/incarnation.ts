@@ -42,7 +42,7 @@ const note = `
 
 type Scripts = { streamsNote(key: string, service: string, id: string, renewals: number): Promise<string[]> }
 
-export type IncarnationOptions = {
+type IncarnationOptions = {
   service: string
   /** The services that may have their tables in the same database. */
   services: readonly string[]
@@ -234,7 +234,7 @@ const isBefore = (mark: RenewalCount, count: RenewalCount) =>
 export const restoresOf = (id: string): number => Number(id.slice(0, id.indexOf('-')))
 
 /** @returns the stamp of an incarnation's messages; undefined if the installation was never restored. */
-export const stampOf = (id: string | undefined): string | undefined =>
+const stampOf = (id: string | undefined): string | undefined =>
   id !== undefined && restoresOf(id) > 0 ? id : undefined
 
 /** By a rule, so that services that find the same marks choose the same incarnation. */

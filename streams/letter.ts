@@ -15,7 +15,7 @@ export const forms: Form[] = ['whole', 'escaped', 'bare']
 
 /** Of the letters of one commit together, in UTF-16 units; the largest body that is accepted has 65,536 bytes. */
 export const contentMax = 8 * 1024 * 1024
-export const reasonMax = 2_000
+const reasonMax = 2_000
 /** Of a type and of a subject. */
 const nameMax = 200
 

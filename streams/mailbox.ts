@@ -183,7 +183,7 @@ export type Alignment = {
   lag: number
 }
 
-export type AlignOptions = {
+type AlignOptions = {
   /** Whether the group's service owns the topic, and so may raise the stream's ids. */
   owner: boolean
   /** Whether the partition is being taken over. Otherwise the cursor may be behind a commit of a moment ago. */

@@ -217,4 +217,8 @@ const connectionFaults =
   /^(CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|SASL_SIGNATURE_MISMATCH|E(?!RR_)[A-Z0-9_]+|ERR_(SOCKET|STREAM|SSL|TLS)_\w+|CERT_\w+|UNABLE_TO_\w+|(DEPTH_ZERO_)?SELF_SIGNED_\w+)$/
 
 /** Ends a pool. A connection that does not close in time is cut. */
-export const closePostgres = (sql: Sql): Promise<void> => sql.end({ timeout: 2 })
+export const closePostgres = (sql: Pick<Sql, 'end'>): Promise<void> => sql.end({ timeout: 2 })
+
+/** Ends a pool with its block: `await using sql = closing(…)`. */
+export const closing = <Pool extends Pick<Sql, 'end'>>(pool: Pool): Pool & AsyncDisposable =>
+  Object.assign(pool, { [Symbol.asyncDispose]: () => closePostgres(pool) })

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { shown, splitStoreUrl, UrlError } from './url.ts'
 
-export type RedisAddress = {
+type RedisAddress = {
   cluster: boolean
   nodes: { host: string; port: number }[]
   /** For the connection to the server, or to each node. */

@@ -9,8 +9,8 @@ import type { RedisClient } from './redis.ts'
 import { sessionMark } from './session.ts'
 
 /** The lowest major versions that are tested. */
-export const postgresMin = 15
-export const redisMin = 7
+const postgresMin = 15
+const redisMin = 7
 
 type Facts = {
   version: number

@@ -26,9 +26,9 @@ type Scripts = { streamsAdd(keys: number, ...args: (string | number)[]): Promise
 type Message = { key: string; envelope: Envelope }
 
 /** The part of an incarnation that a sender needs. */
-export type Stamping = Pick<Incarnation, 'isCurrent' | 'stamp' | 'untilCurrent'>
+type Stamping = Pick<Incarnation, 'isCurrent' | 'stamp' | 'untilCurrent'>
 
-export type SenderOptions = {
+type SenderOptions = {
   redis: RedisClient
   prefix: string
   topic: Topic

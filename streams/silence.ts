@@ -39,7 +39,7 @@ type Target = { host: string[]; port: number[]; path?: string | false }
 /** A connection, and for how many ticks it has been silent, or closing. */
 type Line = { socket: Socket; read: number; silent: number; closing: number }
 
-export type SilenceOptions = {
+type SilenceOptions = {
   /** How long a statement may take, milliseconds. */
   statementTimeoutMs: number
   tickMs: number

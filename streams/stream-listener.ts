@@ -16,7 +16,7 @@ import { isCluster } from './redis-url.ts'
 
 export type Watched = { key: string; position: string }
 /** By the key of the stream. */
-export type NewEntries = Map<string, Row[]>
+type NewEntries = Map<string, Row[]>
 
 /** The longest pause between two polls of a cluster. */
 const pollMaxMs = 25

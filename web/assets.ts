@@ -11,9 +11,12 @@ export type Assets = Record<'style' | 'script' | 'icon', Asset>
 const packaged = (name: string) => readFile(new URL(import.meta.resolve(name)), 'utf8')
 const own = (name: string) => readFile(new URL(`assets/${name}`, import.meta.url), 'utf8')
 
+/** In this order: a later rule of the same weight wins. */
+const styles = ['site.css', 'parts.css', 'work.css', 'tables.css', 'slips.css', 'ops.css']
+
 export async function readAssets(): Promise<Assets> {
   const [style, script, icon] = await Promise.all([
-    joined(packaged('@picocss/pico/css/pico.classless.min.css'), own('site.css')),
+    joined(packaged('@picocss/pico/css/pico.classless.min.css'), ...styles.map(own)),
     // As one file, because htmx must not start before its extension is there.
     joined(
       packaged('htmx.org/dist/htmx.min.js'),

@@ -1,7 +1,6 @@
 /** How pages show a book. */
-import { html } from 'hono/html'
 import type { Book } from './apis/reservation.ts'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import type { Words } from './words/words.ts'
 
 export const bookPath = (bookid: string): string => `/book/${encodeURIComponent(bookid)}`

@@ -1,6 +1,6 @@
 /** A calendar file (iCalendar) with the day until which a copy can be collected. Source: RFC 5545 */
 
-export type Pickup = { id: string; name: string; summary: string; until: Date; changed: Date }
+type Pickup = { id: string; name: string; summary: string; until: Date; changed: Date }
 
 /** The reminder comes a day before. */
 export function pickupFile({ id, name, summary, until, changed }: Pickup): string {

@@ -1,8 +1,9 @@
 /** The settings of the pages. Those that the services have too are described in `platform/config.ts`. */
 import { z } from 'zod'
-import { schema, toSettings, toTraces, tracingNames } from '../platform/config.ts'
+import { schema, toSettings } from '../platform/config.ts'
 import { settingsIn } from '../platform/environment.ts'
 import { baseUrl } from '../platform/setting.ts'
+import { toTraces, tracingSettings } from '../platform/tracing/settings.ts'
 import { loginFaults, loginSettings, toLogin } from './identity/settings.ts'
 
 const defaultPort = 8080
@@ -33,14 +34,13 @@ const all = schema
     DEFAULT_LOCALE: true,
     LOG_LEVEL: true,
     REVISION: true,
-    ...tracingNames,
     IDENTITY: true,
     PRODUCTION: true,
     TOKEN_ISSUER: true,
     TOKEN_AUDIENCE: true,
     FORWARDED_HOPS: true,
   })
-  .extend(pagesSettings.shape)
+  .extend({ ...tracingSettings, ...pagesSettings.shape })
   // With identity alone.
   .extend({ DATABASE_URL: schema.shape.DATABASE_URL.optional() })
 

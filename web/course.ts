@@ -16,7 +16,7 @@ export async function courseOf({ notifier }: Apis, it: Reservation): Promise<Ste
   const events: Step[] = []
   let after: string | undefined
   for (let page = 0; page < pagesMax; page++) {
-    const answer = await notifier.notices({ userid, limit: perPage, ...(after && { after }) })
+    const answer = await notifier.call('listNotices', { userid, limit: perPage, after })
     if (!answer.ok) break
     const { items } = answer.body
     events.push(...items.filter((notice) => isAbout(notice, reservationid)).map(toEvent))

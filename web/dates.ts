@@ -1,6 +1,5 @@
 /** Times as people read them: in the library's time zone, with the weekday, and with the year unless it is this one. */
-import { html } from 'hono/html'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import type { Locale } from './words/words.ts'
 
 export type Dates = {

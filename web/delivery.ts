@@ -25,7 +25,7 @@ export type Line = {
   qty: number
 }
 
-export type FaultKind = 'encoding' | 'header' | 'empty' | 'lines' | 'csv' | 'fields' | 'number' | Column
+type FaultKind = 'encoding' | 'header' | 'empty' | 'lines' | 'csv' | 'fields' | 'number' | Column
 /** @param line undefined if the fault is of the whole file. */
 export type Fault = { kind: FaultKind; line?: number; value?: string }
 

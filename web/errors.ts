@@ -1,12 +1,11 @@
 /** Pages for what went wrong. htmx gets the notice alone, and puts it at the top of the page that it has. */
 
-import { html } from 'hono/html'
 import { HTTPException } from 'hono/http-exception'
 import { Problem, Unavailable } from '../platform/http/problem.ts'
 import { traceFacts, traceOf } from '../platform/http/trace.ts'
 import type { Log } from '../platform/log.ts'
 import { ApiDown, LoginMissing, NotAllowed, TooMany } from './apis/call.ts'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import { notices } from './layout.ts'
 import { Unlisted } from './list.ts'
 import type { Reply, Visit } from './visit.ts'

@@ -1,8 +1,7 @@
 /** Pieces of forms. */
 import { hash } from 'node:crypto'
-import { html } from 'hono/html'
 import { z } from 'zod'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import type { Words } from './words/words.ts'
 
 /**

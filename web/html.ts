@@ -1,4 +1,5 @@
-import type { html } from 'hono/html'
+import { html } from 'hono/html'
 
-/** A piece of a page, as the tag `html` returns it. The tag escapes every value that is not such a piece itself. */
+/** The tag writes a piece of a page. It escapes every value that is not such a piece itself. */
+export { html }
 export type Html = ReturnType<typeof html>

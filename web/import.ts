@@ -23,7 +23,7 @@ export type Outcome = Progress & {
   isStopped: boolean
 }
 
-export type ImportOptions = {
+type ImportOptions = {
   apis: Apis
   delivery: Delivery
   /** Aborted when the browser is gone or the process stops. */
@@ -131,7 +131,7 @@ class Import {
   }
 
   async #known(bookid: string | undefined): Promise<Stock | undefined> {
-    return bookid === undefined ? undefined : await this.#apis.stock.stock(bookid)
+    return bookid === undefined ? undefined : await this.#apis.stock.read('getStock', { bookid })
   }
 
   #refuse(refused: Refused): void {

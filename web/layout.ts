@@ -1,8 +1,7 @@
 /** The frame of every page. */
-import { html } from 'hono/html'
 import type { ServiceName } from '../platform/config.ts'
 import type { Assets } from './assets.ts'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import { linksOf } from './navigation.ts'
 import type { Who } from './who.ts'
 import { type Locale, locales, type Words, wordsOf } from './words/words.ts'

@@ -7,10 +7,9 @@
  * connection then says so (`streamOver`).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { html } from 'hono/html'
 import { streamSSE } from 'hono/streaming'
 import { ApiDown } from './apis/call.ts'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import type { Visit } from './visit.ts'
 
 /** Ends the connection of `liveRegion`. */

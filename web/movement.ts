@@ -1,8 +1,7 @@
 /** How staff's pages show the movements of a book. */
-import { html } from 'hono/html'
 import { factsOf, type Movement } from './apis/stock.ts'
 import { codeOf } from './code.ts'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import type { Column } from './table.ts'
 import type { Visit } from './visit.ts'
 import { wordFor } from './words/words.ts'

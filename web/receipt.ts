@@ -26,15 +26,15 @@ export async function findScanned({ stock, reservation }: Apis, scanned: string)
   const isbn = isbnOf(scanned)
   const number = isbn ?? scanned.trim()
   if (!isId(number)) return { type: 'misread' }
-  const known = await stock.stock(number)
+  const known = await stock.read('getStock', { bookid: number })
   if (known) return { type: 'known', stock: known }
   if (isbn === undefined)
     return looksLikeIsbn(number) ? { type: 'misread' } : { type: 'unknown', bookid: number, isbn: '' }
   // Nine digits that the ISBN-10 and the ISBN-13 of a book share.
-  const list = await reservation.books({ q: isbn.slice(3, 12), limit: booksMax })
+  const list = await reservation.call('listBooks', { q: isbn.slice(3, 12), limit: booksMax })
   const same = list.ok ? list.body.items.filter((it) => isOf(it, isbn)) : []
   if (same.length > 1) return { type: 'several', books: same }
-  const listed = same[0] && (await stock.stock(same[0].bookid))
+  const listed = same[0] && (await stock.read('getStock', { bookid: same[0].bookid }))
   return listed ? { type: 'known', stock: listed } : { type: 'unknown', bookid: isbn, isbn }
 }
 
@@ -61,11 +61,14 @@ export async function receive(
 ): Promise<{ answer: Answer<Stock>; isOrdered: boolean }> {
   const { bookid, purchaseid } = receipt
   const send = async (order: string | undefined) => ({
-    answer: await stock.receive({ ...receipt, ...(order && { purchaseid: order }) }, key),
+    answer: await stock.call('receiveCopies', {
+      body: { ...receipt, ...(order && { purchaseid: order }) },
+      key,
+    }),
     isOrdered: order !== undefined,
   })
   const purchases = async () => {
-    const list = await stock.purchases({ bookid, limit: purchasesMax })
+    const list = await stock.call('listPurchases', { bookid, limit: purchasesMax })
     return list.ok ? list.body.items : []
   }
   if (purchaseid !== undefined) return send(purchaseid)

@@ -1,8 +1,7 @@
 /** How pages show a reservation to its customer. */
-import { html } from 'hono/html'
 import type { Reservation } from './apis/reservation.ts'
 import { codeOf } from './code.ts'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import type { Title } from './titles.ts'
 import type { Visit } from './visit.ts'
 import { wordFor } from './words/words.ts'

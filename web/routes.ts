@@ -14,7 +14,7 @@ export type Access = 'anyone' | 'known' | readonly Role[]
 
 type Handler<Person> = (visit: Visit, who: Person) => Reply
 
-export type RoutesOptions = {
+type RoutesOptions = {
   app: App
   site: Site
   log: Log

@@ -1,8 +1,7 @@
 /** The rules of a book as a form. A field that is left empty follows the library's rule. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { Rules, Stock } from './apis/stock.ts'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import type { Visit } from './visit.ts'
 
 const absent = z.literal('').transform(() => undefined)

@@ -1,8 +1,7 @@
 /** How staff's pages show stock. */
-import { html } from 'hono/html'
 import type { Stock } from './apis/stock.ts'
 import { titleOf } from './book.ts'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import type { Words } from './words/words.ts'
 
 export const stockPath = (bookid: string): string => `/stock/${encodeURIComponent(bookid)}`

@@ -1,6 +1,5 @@
 /** Tables, which become cards on a phone. The roles keep them tables there for screen readers, too. */
-import { html } from 'hono/html'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 
 export type Column<Row> = {
   name: string
@@ -9,7 +8,7 @@ export type Column<Row> = {
   cell(row: Row): Html | string
 }
 
-/** The first column names its row. Of no rows there is no table. On a phone a cell shows its column's name beside it, if it has content. */
+/** The first column names its row. No rows, no table. On a phone a cell with content shows its column's name beside it. */
 export function table<Row>(caption: string, columns: Column<Row>[], rows: Row[]): Html | '' {
   if (rows.length === 0) return ''
   return html`<table class="cards" role="table">

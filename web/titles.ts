@@ -33,7 +33,7 @@ export class Titles {
   }
 
   async #read(bookid: string): Promise<Title | undefined> {
-    const book = await part(this.#apis.reservation.book(bookid))
+    const book = await part(this.#apis.reservation.read('getBook', { bookid }))
     if (!book.ok || !book.value) return this.#known.get(bookid)
     const { title, author } = book.value
     // The oldest goes.

@@ -1,6 +1,5 @@
 /** Turns the pages of a long list. */
-import { html } from 'hono/html'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import type { Visit } from './visit.ts'
 
 /**

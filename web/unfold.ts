@@ -2,9 +2,8 @@
  * A page that grows while it is read: its end is sent when all is done. So a long work shows its progress without scripts, and
  * without a place where its state is kept between two requests.
  */
-import { html } from 'hono/html'
 import { stream } from 'hono/streaming'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import { layout, type Shown } from './layout.ts'
 import type { Visit } from './visit.ts'
 

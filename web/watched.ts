@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export type WatchedOptions<Value> = {
+type WatchedOptions<Value> = {
   read(): Promise<Value>
   /** From the beginning of one reading to that of the next. */
   everyMs: number

@@ -7,7 +7,7 @@ import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { fencedRows } from '../../streams/rows.ts'
 import type { StockEvent } from '../messages.ts'
 
-export type ReceivedBook = {
+type ReceivedBook = {
   bookid: string
   title: string
   author: string

@@ -33,7 +33,7 @@ export type PrintedNotice = Subject & {
 
 export type Print = (notices: PrintedNotice[]) => void
 
-export type PrintingOptions = {
+type PrintingOptions = {
   /** `flush` hands the lines to the reader of the log before their notices are committed. */
   log: { info(facts: object, text: string): void; flush(): void }
   /** For notices of reservations and purchases: a rush makes thousands per second. */

@@ -1,8 +1,9 @@
 /** The HTTP API of the notifier: for customers, and for operators. */
 import type { About } from '../../platform/http/app.ts'
-import { type CustomersHttpOptions, mountCustomers } from './customers/customers-http.ts'
+import { mountCustomers } from './customers/customers-http.ts'
 import { mountPrivacy } from './customers/privacy-http.ts'
-import { type AlertsHttpOptions, mountAlerts } from './operators/alerts-http.ts'
+import type { NotifierHttpOptions } from './http-options.ts'
+import { mountAlerts } from './operators/alerts-http.ts'
 import { mountNotices } from './operators/notices-http.ts'
 import { mountPreviews } from './operators/previews-http.ts'
 
@@ -14,8 +15,6 @@ export const about: Omit<About, 'service'> = {
     operator: 'Notices, alerts, partitions, dead letters and the backlog',
   },
 }
-
-export type NotifierHttpOptions = CustomersHttpOptions & AlertsHttpOptions
 
 export function mountNotifier(options: NotifierHttpOptions): void {
   mountCustomers(options)

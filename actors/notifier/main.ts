@@ -2,7 +2,6 @@
 import { getPriority, setPriority } from 'node:os'
 import { Reads } from '../../platform/http/reads.ts'
 import type { Metrics } from '../../platform/metrics.ts'
-import { mountOperators } from '../../platform/operators/operators-http.ts'
 import { runService, type Service, type Surroundings } from '../../platform/service.ts'
 import { ServiceParts } from '../../platform/service-parts.ts'
 import { topics } from '../messages.ts'
@@ -44,10 +43,8 @@ async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
     metrics.notices('console', 'sent').inc(notices.length)
   }
   const channels = openChannels(config, now)
-  const routing = routingOf(
-    config,
-    channels.map((it) => it.name),
-  )
+  const channelNames = channels.map((it) => it.name)
+  const routing = routingOf(config, channelNames)
   const wake = () => {
     for (const dispatcher of dispatchers) dispatcher.wake()
   }
@@ -95,21 +92,12 @@ async function start(given: Surroundings<NotifierConfig>): Promise<Service> {
     wake,
     audit: parts.audit,
   })
-  mountOperators({
-    app,
-    sql,
-    audit: parts.audit,
+  parts.mountOperators(app, {
     reads,
     redis: parts.openRedis(),
-    prefix: config.redisPrefix,
     topic: topics.stockEvents,
-    service: config.service,
     backlogKinds,
-    readBacklog: (sql) =>
-      readBacklog(
-        sql,
-        channels.map((it) => it.name),
-      ),
+    readBacklog: (sql) => readBacklog(sql, channelNames),
   })
 
   const watching = parts.watchStores(worker, async () => {

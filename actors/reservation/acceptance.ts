@@ -63,7 +63,7 @@ export const answerSchema = z.object({
 })
 export type Answer = z.infer<typeof answerSchema>
 
-export type AcceptRequest = {
+type AcceptRequest = {
   wanted: NewReservation
   traceparent: string | undefined
   /** The caller, where callers are known. */
@@ -76,7 +76,7 @@ export type AcceptRequest = {
   limit: Pick<TimeLimit, 'pause' | 'resume' | 'leftMs'>
 }
 
-export type AcceptanceOptions = {
+type AcceptanceOptions = {
   sql: Sql
   hot: Sql
   sender: Pick<Sender, 'send'>

@@ -1,16 +1,15 @@
 /** The book list, as customers read and search it. */
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../platform/http/app.ts'
 import { replyTagged, taggedAnswers, tagHeader } from '../../platform/http/etag.ts'
 import { decodeAfter, pageOf, pageQuery } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
-import type { Reads } from '../../platform/http/reads.ts'
-import { createRoute } from '../../platform/http/route.ts'
-import { jsonAnswer, pageAnswer } from '../../platform/http/schema.ts'
-import type { Sql } from '../../streams/postgres.ts'
+import { jsonAnswer, pageAnswer, routesOf } from '../../platform/http/route.ts'
 import { idSchema } from '../messages.ts'
 import { type BookRow, findBook, findBooks } from './books.ts'
 import * as examples from './examples.ts'
+import type { ReservationHttpOptions } from './http.ts'
+
+const routes = routesOf('books')
 
 const bookSchema = z
   .object({
@@ -18,24 +17,19 @@ const bookSchema = z
     title: z.string(),
     author: z.string(),
     isbn: z.string(),
-    qty: z.int().openapi({ description: 'copies available at `updatedAt`' }),
-    owned: z
-      .int()
-      .openapi({ description: 'copies in all: available, held for reservations, and handed over' }),
-    waiting: z.int().openapi({ description: 'reservations that wait for a copy' }),
+    qty: z.int().describe('copies available at `updatedAt`'),
+    owned: z.int().describe('copies in all: available, held for reservations, and handed over'),
+    waiting: z.int().describe('reservations that wait for a copy'),
     version: z.int(),
-    updatedAt: z.iso.datetime().openapi({ description: 'when stock last reported a change of the book' }),
+    updatedAt: z.iso.datetime().describe('when stock last reported a change of the book'),
   })
   .openapi('Book')
 
-const books = createRoute({
-  method: 'get',
-  path: '/books',
+const books = routes.get('/books', {
   operationId: 'listBooks',
   summary: 'List or search books',
   description:
     'The list follows stock’s events: it may lag slightly, but never goes back to an older state. `q` is a part of a book’s id, title, author or ISBN. The search ignores case, accents and strokes, character width, repeated spaces and hyphens in ISBNs.',
-  tags: ['books'],
   access: 'anyone',
   request: {
     headers: tagHeader,
@@ -61,12 +55,9 @@ const books = createRoute({
   ),
 })
 
-const book = createRoute({
-  method: 'get',
-  path: '/books/{bookid}',
+const book = routes.get('/books/{bookid}', {
   operationId: 'getBook',
   summary: 'Get a book',
-  tags: ['books'],
   access: 'anyone',
   request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
   responses: {
@@ -75,9 +66,7 @@ const book = createRoute({
   },
 })
 
-export type BookHttpOptions = { app: App; sql: Sql; lists: Reads; searches: Reads }
-
-export function mountBooks({ app, sql, lists, searches }: BookHttpOptions): void {
+export function mountBooks({ app, sql, lists, searches }: ReservationHttpOptions): void {
   app.addRoute(books, async (c) => {
     const { limit, after, q, available } = c.req.valid('query')
     const query = {
@@ -87,7 +76,7 @@ export function mountBooks({ app, sql, lists, searches }: BookHttpOptions): void
       limit: limit + 1,
     }
     const lane = q === undefined ? lists : searches
-    const rows = await lane.run((sql) => findBooks(sql, query), c.req.raw.signal)
+    const rows = await lane.for(c, (sql) => findBooks(sql, query))
     return replyTagged(
       c,
       pageOf(c, 'books', rows, limit, (row) => [row.bookid], toBook),

@@ -92,7 +92,7 @@ export type BookRow = {
   updated_at: Date
 }
 
-export type BookQuery = {
+type BookQuery = {
   q: string | undefined
   available: boolean | undefined
   after: string

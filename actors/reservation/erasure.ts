@@ -14,7 +14,7 @@ import type { Reservation } from './reservation.ts'
 /** Open reservations that an answer names. */
 const namedMax = 100
 
-export type OpenReservation = Pick<Reservation, 'reservationid' | 'bookid' | 'status'>
+type OpenReservation = Pick<Reservation, 'reservationid' | 'bookid' | 'status'>
 
 /** @returns what keeps a customer from being erased, newest first. */
 export const openOf = (sql: Sql, userid: string): Promise<OpenReservation[]> => sql<OpenReservation[]>`

@@ -18,7 +18,7 @@ const headers = { ...safeHeaders, 'x-accel-buffering': 'no' }
 /** A regular comment keeps proxies from closing an idle stream, and reveals that a client is gone. */
 const heartbeatMs = 15_000
 
-export type FollowOptions = FollowedOptions & {
+type FollowOptions = FollowedOptions & {
   reservations: Reservation[]
   /** The id of an event, which a client that reconnects sends back. */
   idOf(reservation: Reservation): string

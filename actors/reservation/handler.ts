@@ -31,7 +31,7 @@ export type Changed = {
   pickupBy?: string | null
 }
 
-export type StockEventHandlerOptions = {
+type StockEventHandlerOptions = {
   sql: Sql
   /** Whether standings are kept (`standings.ts`). */
   limited?: boolean

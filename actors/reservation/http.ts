@@ -59,12 +59,22 @@ export type ReservationHttpOptions = {
   /** Limits the requests that wait or follow at a time. */
   held: Places
   lists: Reads
+  searches: Reads
+  /** 0: no limit, and no blocks. */
+  activeMax: number
+  eventRetentionDays: number
+  /** By Postgres's clock. */
+  now(): Date
+  /** Called when stock must learn of a block, of its end, or of a customer to forget. */
+  noted(): void
   /** Absent while identity is off. */
   audit?: Audit | undefined
   stopping: AbortSignal
 }
 
-export function mountReservations(options: ReservationHttpOptions): void {
+export function mountReservations(
+  options: Omit<ReservationHttpOptions, 'searches' | 'activeMax' | 'eventRetentionDays' | 'now' | 'noted'>,
+): void {
   const { app, sql, lists, acceptance, positions, held, stopping, audit } = options
   const read = (reservationid: string) => store.find(sql, reservationid)
   const following = (c: Context) => ({
@@ -108,9 +118,8 @@ export function mountReservations(options: ReservationHttpOptions): void {
     if (program === undefined)
       await audit?.note(c, { action: 'listReservations', subject: userid ?? everyone })
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await lists.run(
-      (sql) => store.list(sql, { userid, bookid, status, program, before, limit: limit + 1 }),
-      c.req.raw.signal,
+    const rows = await lists.for(c, (sql) =>
+      store.list(sql, { userid, bookid, status, program, before, limit: limit + 1 }),
     )
     return replyPage(c, 'reservations', rows, limit, (row) => [row.reservationid], toBody)
   })
@@ -122,10 +131,7 @@ export function mountReservations(options: ReservationHttpOptions): void {
     const userid = customerOf(c, c.req.valid('query').userid)
     const program = programOf(c)
     if (program === undefined) await audit?.note(c, { action: 'followReservations', subject: userid })
-    const reservations = await lists.run(
-      (sql) => store.listActive(sql, userid, followedMax, program),
-      c.req.raw.signal,
-    )
+    const reservations = await lists.for(c, (sql) => store.listActive(sql, userid, followedMax, program))
     if (reservations.length === 0) return nothingToFollow(c)
     for (let count = followedPerPlace; count < reservations.length; count += followedPerPlace)
       places.use(held.take(ownOf(c)))

@@ -5,7 +5,6 @@ import { placesToWait } from '../../platform/http/held.ts'
 import { keyRetention } from '../../platform/http/idempotency.ts'
 import { Reads } from '../../platform/http/reads.ts'
 import { traceFacts } from '../../platform/http/trace.ts'
-import { mountOperators } from '../../platform/operators/operators-http.ts'
 import { runService } from '../../platform/service.ts'
 import { type Loop, ServiceParts } from '../../platform/service-parts.ts'
 import { Pulse } from '../../streams/pulse.ts'
@@ -105,29 +104,30 @@ await runService('reservation', async (given) => {
   const positions = new Positions({ read: (bookid, places) => positionsOf(sql, bookid, places) })
   const app = parts.app(about)
   const lists = new Reads(reads, listsAtOnce)
-  mountReservations({ app, sql, lists, acceptance, positions, held: placesToWait(metrics), stopping, audit })
-  mountBooks({ app, sql, lists, searches: new Reads(reads, searchesAtOnce) })
   const unanswered = new Unanswered({ sql, sender, now, log, maySend: () => incarnation.isCurrent })
-  mountStandings({ app, sql, activeMax, now, blocked: () => unanswered.wake(), audit })
-  mountPrivacy({
+  const http = {
     app,
     sql,
     lists,
+    searches: new Reads(reads, searchesAtOnce),
+    acceptance,
+    positions,
+    held: placesToWait(metrics),
     activeMax,
     eventRetentionDays: config.eventRetentionDays,
     now,
-    erased: () => unanswered.wake(),
+    noted: () => unanswered.wake(),
     audit,
-  })
-  mountOperators({
-    app,
-    sql,
-    audit,
+    stopping,
+  }
+  mountReservations(http)
+  mountBooks(http)
+  mountStandings(http)
+  mountPrivacy(http)
+  parts.mountOperators(app, {
     reads: lists,
     redis,
-    prefix: redisPrefix,
     topic: topics.stockEvents,
-    service: config.service,
     backlogKinds,
     readBacklog: (sql) => readBacklog(sql, partitions),
   })

@@ -3,7 +3,7 @@ import { type BacklogItem, backlogItem, countMax } from '../../platform/operator
 import type { Sql } from '../../streams/postgres.ts'
 import { type Reservation, unconfirmed, undecided } from './reservation.ts'
 
-export type UnconfirmedCommand = Pick<
+type UnconfirmedCommand = Pick<
   Reservation,
   'reservationid' | 'bookid' | 'userid' | 'status' | 'cause' | 'note'
 > & { wait: boolean | null; traceparent: string | null; authtype: string | null; authid: string | null }

@@ -1,86 +1,63 @@
 /** Exports and erases the data that the reservation service has about a customer. */
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../platform/http/app.ts'
 import { eraseAll } from '../../platform/http/erase.ts'
 import { pagesOf, replyExport } from '../../platform/http/export.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
-import type { Reads } from '../../platform/http/reads.ts'
 import { reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
-import { jsonAnswer } from '../../platform/http/schema.ts'
-import type { Audit } from '../../platform/identity/audit.ts'
+import { jsonAnswer, routesOf } from '../../platform/http/route.ts'
 import { customerOf, ownOf } from '../../platform/identity/caller.ts'
-import type { Sql } from '../../streams/postgres.ts'
 import { idSchema } from '../messages.ts'
 import { eraseSome, eraseStanding, openOf } from './erasure.ts'
 import * as examples from './examples.ts'
+import type { ReservationHttpOptions } from './http.ts'
 import type { Reservation } from './reservation.ts'
 import { reservationSchema, toBody } from './resource.ts'
 import { readStanding } from './standings.ts'
 import { standingSchema, toBody as toStanding } from './standings-http.ts'
 import * as store from './store.ts'
 
-export type PrivacyHttpOptions = {
-  app: App
-  sql: Sql
-  lists: Reads
-  activeMax: number
-  eventRetentionDays: number
-  /** By Postgres's clock. */
-  now(): Date
-  /** Called when stock has something to forget. */
-  erased(): void
-  /** Absent while identity is off. */
-  audit?: Audit | undefined
-}
+const routes = routesOf('standings')
 
 const exportSchema = z
   .object({
     userid: z.string(),
     exportedAt: z.iso.datetime(),
     standing: standingSchema,
-    reservations: z.array(reservationSchema).openapi({ description: 'all of them, newest first' }),
+    reservations: z.array(reservationSchema).describe('all of them, newest first'),
   })
   .openapi('CustomerExport')
 
 const erasureSchema = z
   .object({
-    reservations: z
-      .int()
-      .openapi({ description: 'how many have lost the name of the customer with this call' }),
+    reservations: z.int().describe('how many have lost the name of the customer with this call'),
     blockKept: z
       .boolean()
-      .openapi({ description: 'whether the customer is blocked, which stays until staff or time end it' }),
-    eventsUntil: z.iso.datetime().openapi({
-      description:
+      .describe('whether the customer is blocked, which stays until staff or time end it'),
+    eventsUntil: z.iso
+      .datetime()
+      .describe(
         'by when the log of events of stock names the customer no longer (`EVENT_RETENTION_DAYS`). Movements of books are read from it, and messages that Redis loses are filled in from it',
-    }),
+      ),
   })
   .openapi('Erasure')
 
 const params = z.object({ userid: idSchema })
 
-const exportCustomer = createRoute({
-  method: 'get',
-  path: '/standings/{userid}/export',
+const exportCustomer = routes.get('/standings/{userid}/export', {
   operationId: 'exportCustomer',
   summary: 'All that is kept of a customer here',
   description:
     'Standing and reservations. Stock keeps the same of each reservation under its id, and nothing else of customers but whether a block holds it back. The notifier has an export of its own.',
-  tags: ['standings'],
   access: ['customer', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(exportSchema, 'The export', examples.customerExport) },
 })
 
-const eraseCustomer = createRoute({
-  method: 'delete',
-  path: '/standings/{userid}',
+const eraseCustomer = routes.delete('/standings/{userid}', {
   operationId: 'eraseCustomer',
   summary: 'Erase a customer',
   description:
     'Reservations, and what stock keeps of them, no longer name the customer. While one is active or a copy is out, the answer is 409 and names them. Can be repeated, and must be after a 503. Contact and notices are erased at the notifier.',
-  tags: ['standings'],
   access: ['customer', 'operator'],
   request: { params },
   responses: {
@@ -92,8 +69,8 @@ const eraseCustomer = createRoute({
 const pageMax = 500
 const dayMs = 86_400_000
 
-export function mountPrivacy(options: PrivacyHttpOptions): void {
-  const { app, sql, lists, activeMax, eventRetentionDays, now, erased, audit } = options
+export function mountPrivacy(options: ReservationHttpOptions): void {
+  const { app, sql, lists, activeMax, eventRetentionDays, now, noted, audit } = options
 
   app.addRoute(exportCustomer, async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
@@ -107,7 +84,7 @@ export function mountPrivacy(options: PrivacyHttpOptions): void {
     }
     const query = { userid, bookid: undefined, status: undefined }
     const read = (last: Reservation | undefined, limit: number) =>
-      lists.run((sql) => store.list(sql, { ...query, before: last?.reservationid, limit }), c.req.raw.signal)
+      lists.for(c, (sql) => store.list(sql, { ...query, before: last?.reservationid, limit }))
     return await replyExport('reservations', head, ['reservations', pagesOf(pageMax, read, toBody)])
   })
 
@@ -121,7 +98,7 @@ export function mountPrivacy(options: PrivacyHttpOptions): void {
     await audit?.erased(c, 'eraseCustomer')
     const reservations = await eraseAll(c, async () => {
       const count = await eraseSome(sql, userid)
-      if (count > 0) erased()
+      if (count > 0) noted()
       return count
     })
     const blockKept = await eraseStanding(sql, userid)

@@ -2,10 +2,9 @@
  * Keeps the standings of customers in agreement with their reservations: at once that of a customer who was refused, because
  * the refusal may be wrong, and all others page by page.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../platform/log.ts'
+import { Rounds } from '../../platform/rounds.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import { Pulse } from '../../streams/pulse.ts'
 import { reconcile, standingsAfter } from './standings.ts'
 
 /** How often a page is reconciled. */
@@ -15,14 +14,15 @@ const pageMax = 500
 /** Refused customers who may wait for a statement. Further ones are left to the pages. */
 const refusedMax = 1_000
 
-export class Pruning {
-  readonly pulse = new Pulse('prune-standings')
+export class Pruning extends Rounds {
   readonly #sql: Sql
   readonly #log: Log
   readonly #refused = new Set<string>()
   #running: Promise<void> | undefined
+  #after = ''
 
   constructor(sql: Sql, log: Log) {
+    super({ name: 'prune-standings', jitter: 0.25 })
     this.#sql = sql
     this.#log = log
   }
@@ -35,22 +35,20 @@ export class Pruning {
     })
   }
 
-  /** Runs until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    let after = ''
-    while (!signal.aborted) {
-      const delayMs = intervalMs * (0.75 + Math.random() / 2)
-      try {
-        const page = await standingsAfter(this.#sql, after, pageMax)
-        await this.#reconcile(page)
-        after = page.length < pageMax ? '' : page.at(-1)!
-        this.pulse.beat(delayMs)
-      } catch (error) {
-        this.pulse.fail(error, delayMs)
-        this.#log.warn({ err: error }, 'cannot reconcile standings, will retry')
-      }
-      await sleep(delayMs, undefined, { signal }).catch(() => {})
-    }
+  protected async round(): Promise<number> {
+    const page = await standingsAfter(this.#sql, this.#after, pageMax)
+    await this.#reconcile(page)
+    this.#after = page.length < pageMax ? '' : page.at(-1)!
+    return intervalMs
+  }
+
+  protected failed(error: unknown): number {
+    this.#log.warn({ err: error }, 'cannot reconcile standings, will retry')
+    return intervalMs
+  }
+
+  override async run(signal: AbortSignal): Promise<void> {
+    await super.run(signal)
     await this.#running
   }
 

@@ -30,7 +30,7 @@ const batchSizeMax = 1_000
 /** With more unread events than this, the answers are probably among them. */
 const eventBacklogMax = 1_000
 
-export type ResendOptions = {
+type ResendOptions = {
   sql: Sql
   redis: RedisClient
   prefix: string

@@ -10,18 +10,17 @@ export const newReservationSchema = (guarded: boolean) =>
     .object({
       bookid: idSchema,
       userid: guarded
-        ? idSchema
-            .optional()
-            .openapi({ description: 'customers reserve for themselves, and may leave it out' })
+        ? idSchema.optional().describe('customers reserve for themselves, and may leave it out')
         : idSchema,
       // Without a default here: a payload that leaves it out has the fingerprint that it always had.
       wait: z.boolean().optional().openapi({
         description: 'whether to wait in the queue if no copy is available and the book has a queue',
         default: true,
       }),
-      overLimit: z.boolean().optional().openapi({
-        description: "for staff: accept it even if the customer's limit is reached",
-      }),
+      overLimit: z
+        .boolean()
+        .optional()
+        .describe("for staff: accept it even if the customer's limit is reached"),
     })
     .openapi('NewReservation')
 
@@ -31,15 +30,15 @@ export const cancellationSchema = z
     cause: z
       .enum(cancellationCauses)
       .optional()
-      .openapi({ description: 'why it is canceled; if absent, the customer wishes so' }),
-    note: noteSchema.optional().openapi({ description: 'shown to the customer' }),
+      .describe('why it is canceled; if absent, the customer wishes so'),
+    note: noteSchema.optional().describe('shown to the customer'),
   })
   .openapi('Cancellation')
 
 const linkSchema = z.object({ href: z.string() })
 const linksSchema = selfSchema.extend({
   events: linkSchema,
-  other: linkSchema.optional().openapi({ description: 'the reservation because of which this one failed' }),
+  other: linkSchema.optional().describe('the reservation because of which this one failed'),
 })
 
 export const reservationSchema = z
@@ -48,26 +47,27 @@ export const reservationSchema = z
     bookid: z.string(),
     userid: z.string(),
     status: z.enum(statuses),
-    reason: z.enum(refusalReasons).nullable().openapi({ description: 'why the reservation failed' }),
-    position: z.int().nullable().openapi({
-      description:
-        'how many reservations of the book wait up to and including this one; null unless it waits, and in lists of several customers',
-    }),
-    waiting: z.int().nullable().openapi({ description: 'how many wait in all; null whenever `position` is' }),
-    pickupBy: z.iso.datetime().nullable().openapi({
-      description:
-        'until when the copy is on the hold shelf; null if it is not, or stays there without a deadline',
-    }),
-    cause: z
-      .enum(cancellationCauses)
+    reason: z.enum(refusalReasons).nullable().describe('why the reservation failed'),
+    position: z
+      .int()
       .nullable()
-      .openapi({ description: 'why it was canceled, if that was said' }),
-    note: z.string().nullable().openapi({ description: 'more about the cancellation' }),
+      .describe(
+        'how many reservations of the book wait up to and including this one; null unless it waits, and in lists of several customers',
+      ),
+    waiting: z.int().nullable().describe('how many wait in all; null whenever `position` is'),
+    pickupBy: z.iso
+      .datetime()
+      .nullable()
+      .describe(
+        'until when the copy is on the hold shelf; null if it is not, or stays there without a deadline',
+      ),
+    cause: z.enum(cancellationCauses).nullable().describe('why it was canceled, if that was said'),
+    note: z.string().nullable().describe('more about the cancellation'),
     active: z
       .int()
       .nullable()
-      .openapi({ description: 'of `LimitReached`: how many reservations of the customer were active' }),
-    limit: z.int().nullable().openapi({ description: 'of `LimitReached`: how many may be active' }),
+      .describe('of `LimitReached`: how many reservations of the customer were active'),
+    limit: z.int().nullable().describe('of `LimitReached`: how many may be active'),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
     _links: linksSchema,
@@ -78,12 +78,9 @@ export const reservationSchema = z
 export const eventSchema = z
   .object({
     event: z.enum(['status', 'position']),
-    id: z.enum(statuses).openapi({ description: 'the status; send it back as `Last-Event-ID`' }),
-    data: z.string().openapi({ description: 'the current reservation, as JSON' }),
-    retry: z
-      .int()
-      .optional()
-      .openapi({ description: 'first event only: milliseconds to wait before reconnecting' }),
+    id: z.enum(statuses).describe('the status; send it back as `Last-Event-ID`'),
+    data: z.string().describe('the current reservation, as JSON'),
+    retry: z.int().optional().describe('first event only: milliseconds to wait before reconnecting'),
   })
   .openapi('ReservationEvent')
 
@@ -91,7 +88,7 @@ export const eventSchema = z
 export const customerEventSchema = z
   .object({
     ...eventSchema.shape,
-    id: z.string().openapi({ description: 'the reservationid and the status' }),
+    id: z.string().describe('the reservationid and the status'),
   })
   .openapi('CustomerReservationEvent')
 

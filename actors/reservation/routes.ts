@@ -3,8 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { idempotencyHeader } from '../../platform/http/idempotency.ts'
 import { pageQuery } from '../../platform/http/paging.ts'
 import { problemResponses } from '../../platform/http/problem.ts'
-import { createRoute } from '../../platform/http/route.ts'
-import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../../platform/http/route.ts'
 import { idSchema } from '../messages.ts'
 import * as examples from './examples.ts'
 import { statuses } from './reservation.ts'
@@ -16,17 +15,16 @@ import {
   reservationSchema,
 } from './resource.ts'
 
+const routes = routesOf('reservations')
+
 const params = z.object({ reservationid: z.uuid() })
 
 export const create = (guarded: boolean) =>
-  createRoute({
-    method: 'post',
-    path: '/reservations',
+  routes.post('/reservations', {
     operationId: 'reserve',
     summary: 'Reserve one copy of a book',
     description:
       'The reservation is accepted immediately, even if stock is down, and decided shortly after. With `Prefer: wait=N` (seconds, at most 30) the response is held until the reservation is decided. Beyond the customer’s limit, and while they are blocked, the reservation fails at once, with its reason.',
-    tags: ['reservations'],
     access: ['customer', 'stock-manager', 'service'],
     request: {
       headers: z.object({
@@ -44,13 +42,10 @@ export const create = (guarded: boolean) =>
     },
   })
 
-export const list = createRoute({
-  method: 'get',
-  path: '/reservations',
+export const list = routes.get('/reservations', {
   operationId: 'listReservations',
   summary: 'List reservations',
   description: 'Customers find their own, and programs those that they made.',
-  tags: ['reservations'],
   access: ['customer', 'stock-manager', 'operator', 'service'],
   request: {
     query: z.object({
@@ -72,13 +67,10 @@ export const list = createRoute({
   },
 })
 
-export const get = createRoute({
-  method: 'get',
-  path: '/reservations/{reservationid}',
+export const get = routes.get('/reservations/{reservationid}', {
   operationId: 'getReservation',
   summary: 'Get a reservation',
   description: 'Customers find their own, and programs those that they made.',
-  tags: ['reservations'],
   access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { params },
   responses: {
@@ -87,14 +79,11 @@ export const get = createRoute({
   },
 })
 
-export const cancel = createRoute({
-  method: 'patch',
-  path: '/reservations/{reservationid}',
+export const cancel = routes.patch('/reservations/{reservationid}', {
   operationId: 'cancelReservation',
   summary: 'Cancel a reservation',
   description:
     'A reservation can be canceled until it failed, its hold expired, or its copy was handed over. Canceling a reservation again has no further effect.',
-  tags: ['reservations'],
   access: ['customer', 'stock-manager', 'service'],
   request: { params, body: jsonBody(cancellationSchema, examples.cancellation) },
   responses: {
@@ -103,14 +92,11 @@ export const cancel = createRoute({
   },
 })
 
-export const events = createRoute({
-  method: 'get',
-  path: '/reservations/{reservationid}/events',
+export const events = routes.get('/reservations/{reservationid}/events', {
   operationId: 'followReservation',
   summary: 'Follow a reservation',
   description:
     'Server-Sent Events: the current status, then each change until the status is final. While the reservation waits, its position is sent too, at most once a minute.',
-  tags: ['reservations'],
   access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { params, headers: z.object({ 'last-event-id': z.string().optional() }) },
   responses: {
@@ -124,14 +110,11 @@ export const events = createRoute({
   },
 })
 
-export const eventsOfCustomer = createRoute({
-  method: 'get',
-  path: '/reservations/events',
+export const eventsOfCustomer = routes.get('/reservations/events', {
   operationId: 'followReservations',
   summary: 'Follow all active reservations of a customer',
   description:
     'Server-Sent Events as of a single reservation, for those of the customer that are active when the stream begins, at most the newest 100. It ends when all are final. A client that reconnects starts again, whatever `Last-Event-ID` it sends: with the current status of those that are active by then. One that ended meanwhile is not among them and can be read by itself, and one that was made meanwhile is.',
-  tags: ['reservations'],
   access: ['customer', 'stock-manager', 'operator', 'service'],
   request: { query: z.object({ userid: idSchema }) },
   responses: {

@@ -1,74 +1,52 @@
 /** The HTTP API of staff for limits: how many reservations a customer has, and blocks. */
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../platform/http/app.ts'
 import { instantSchema, selfLink, selfSchema } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
-import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
-import type { Audit } from '../../platform/identity/audit.ts'
+import { jsonAnswer, jsonBody, routesOf } from '../../platform/http/route.ts'
 import { customerOf, ownOf } from '../../platform/identity/caller.ts'
-import type { Sql } from '../../streams/postgres.ts'
 import { idSchema, textSchema } from '../messages.ts'
 import * as examples from './examples.ts'
+import type { ReservationHttpOptions } from './http.ts'
 import { block, readStanding, type Standing, unblock } from './standings.ts'
 
-export type StandingsHttpOptions = {
-  app: App
-  sql: Sql
-  /** 0: no limit, and no blocks. */
-  activeMax: number
-  /** By Postgres's clock. */
-  now(): Date
-  /** Called when stock must learn of a block, or of its end. */
-  blocked(): void
-  /** Absent while identity is off. */
-  audit?: Audit | undefined
-}
+const routes = routesOf('standings')
 
 const blockSchema = z
   .object({
-    reason: textSchema.min(1).max(200).openapi({ description: 'for staff; the customer does not see it' }),
-    until: instantSchema
-      .nullish()
-      .openapi({ description: 'when the block ends; without it, when staff end it' }),
+    reason: textSchema.min(1).max(200).describe('for staff; the customer does not see it'),
+    until: instantSchema.nullish().describe('when the block ends; without it, when staff end it'),
   })
   .openapi('Block')
 
 export const standingSchema = z
   .object({
     userid: z.string(),
-    active: z.array(z.uuid()).openapi({ description: 'the reservations that count, oldest first' }),
-    limit: z.int().nullable().openapi({ description: 'how many may be active; null: any number' }),
+    active: z.array(z.uuid()).describe('the reservations that count, oldest first'),
+    limit: z.int().nullable().describe('how many may be active; null: any number'),
     block: z
       .object({ reason: z.string(), until: z.iso.datetime().nullable() })
       .nullable()
-      .openapi({ description: 'the block that is in force' }),
+      .describe('the block that is in force'),
     _links: selfSchema,
   })
   .openapi('Standing')
 
 const params = z.object({ userid: idSchema })
 
-const get = createRoute({
-  method: 'get',
-  path: '/standings/{userid}',
+const get = routes.get('/standings/{userid}', {
   operationId: 'getStanding',
   summary: "A customer's active reservations, limit and block",
-  tags: ['standings'],
   access: ['customer', 'stock-manager', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(standingSchema, 'The standing', examples.standing) },
 })
 
-const putBlock = createRoute({
-  method: 'put',
-  path: '/standings/{userid}/block',
+const putBlock = routes.put('/standings/{userid}/block', {
   operationId: 'blockCustomer',
   summary: 'Block a customer',
   description:
     'New reservations fail with `Blocked`. Those that the customer has stay as they are, but stock hands none of their copies over, from moments later until the block ends. Replaces any block. Blocks need a limit: without `ACTIVE_MAX` the answer is 409.',
-  tags: ['standings'],
   access: ['stock-manager', 'service'],
   request: { params, body: jsonBody(blockSchema, examples.block) },
   responses: {
@@ -77,19 +55,19 @@ const putBlock = createRoute({
   },
 })
 
-const deleteBlock = createRoute({
-  method: 'delete',
-  path: '/standings/{userid}/block',
+const deleteBlock = routes.delete('/standings/{userid}/block', {
   operationId: 'unblockCustomer',
   summary: 'End the block of a customer',
   description: 'Without a block, this has no effect.',
-  tags: ['standings'],
   access: ['stock-manager', 'service'],
   request: { params },
   responses: { 200: jsonAnswer(standingSchema, 'The standing, without a block', examples.standing) },
 })
 
-export function mountStandings({ app, sql, activeMax, now, blocked, audit }: StandingsHttpOptions): void {
+export function mountStandings(
+  options: Pick<ReservationHttpOptions, 'app' | 'sql' | 'activeMax' | 'now' | 'noted' | 'audit'>,
+): void {
+  const { app, sql, activeMax, now, noted, audit } = options
   const read = async (userid: string, own = false) =>
     reply(200, toBody(await readStanding(sql, userid, activeMax > 0), activeMax, own))
 
@@ -108,7 +86,7 @@ export function mountStandings({ app, sql, activeMax, now, blocked, audit }: Sta
       throw new Problem('invalid-input', { errors: [{ pointer: '/until', detail: 'must be in the future' }] })
     await audit?.note(c, { action: 'blockCustomer', subject: userid, detail: reason })
     await block(sql, userid, { reason, until: end })
-    blocked()
+    noted()
     return await read(userid)
   })
 
@@ -116,7 +94,7 @@ export function mountStandings({ app, sql, activeMax, now, blocked, audit }: Sta
     const { userid } = c.req.valid('param')
     await audit?.note(c, { action: 'unblockCustomer', subject: userid })
     await unblock(sql, userid)
-    blocked()
+    noted()
     return await read(userid)
   })
 }

@@ -394,7 +394,7 @@ test('without a limit, a customer cannot be blocked, and their active reservatio
     log,
     metrics: createMetrics('test'),
   })
-  mountStandings({ app, sql, activeMax: 0, now: () => new Date(), blocked() {} })
+  mountStandings({ app, sql, activeMax: 0, now: () => new Date(), noted() {} })
   const ask = async (method: string, path = '', json?: object) => {
     const response = await app.request(`/standings/${ann}${path}`, {
       method,

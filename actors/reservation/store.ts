@@ -153,7 +153,7 @@ export async function find(
 export const findMany = (sql: Sql, reservationids: string[]): Promise<Reservation[]> => sql<Reservation[]>`
   select ${shown(sql)} from reservation where reservationid = any(${reservationids}::uuid[])`
 
-export type ReservationQuery = {
+type ReservationQuery = {
   userid: string | undefined
   bookid: string | undefined
   status: Status | undefined

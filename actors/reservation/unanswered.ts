@@ -6,12 +6,12 @@
  *      stock takes it for one that needs nothing. What is sent is what is true then, not what was noted.
  * FO2. The message is a `ClaimHold` with `forget` or `block`. Older processes would set aside a type that they do not know.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../platform/log.ts'
+import { Rounds } from '../../platform/rounds.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Fragment, Sql } from '../../streams/postgres.ts'
-import { Pulse } from '../../streams/pulse.ts'
 import type { Sender } from '../../streams/sender.ts'
+import { loopCommand } from '../messages.ts'
 import { source } from './commands.ts'
 import { isBlocked } from './standings.ts'
 
@@ -20,7 +20,7 @@ export const pausesS = [10, 60, 600, 21_600, 86_400]
 const sentMax = 1_000
 const idleMs = 10_000
 
-export type UnansweredOptions = {
+type UnansweredOptions = {
   sql: Sql
   sender: Pick<Sender, 'send'>
   /** By Postgres's clock. */
@@ -30,35 +30,22 @@ export type UnansweredOptions = {
   maySend(): boolean
 }
 
-export class Unanswered {
-  readonly pulse = new Pulse('unanswered')
+/** Woken when something is noted. */
+export class Unanswered extends Rounds {
   readonly #options: UnansweredOptions
-  #woken = new AbortController()
 
   constructor(options: UnansweredOptions) {
+    super({ name: 'unanswered' })
     this.#options = options
   }
 
-  /** Sends what is due at once. */
-  wake(): void {
-    this.#woken.abort()
+  protected async round(): Promise<number> {
+    return this.#options.maySend() && (await this.sendSome()) >= sentMax ? 0 : idleMs
   }
 
-  /** Runs until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.#woken = new AbortController()
-      let more = false
-      try {
-        more = this.#options.maySend() && (await this.sendSome()) >= sentMax
-        this.pulse.beat(more ? 0 : idleMs)
-      } catch (error) {
-        this.pulse.fail(error, idleMs)
-        this.#options.log.warn({ err: error }, 'cannot send stock yet who is erased or blocked')
-      }
-      const woken = AbortSignal.any([signal, this.#woken.signal])
-      if (!more) await sleep(idleMs, undefined, { signal: woken }).catch(() => {})
-    }
+  protected failed(error: unknown): number {
+    this.#options.log.warn({ err: error }, 'cannot send stock yet who is erased or blocked')
+    return idleMs
   }
 
   /** @returns how many were due, at most `sentMax` of each kind. */
@@ -113,16 +100,7 @@ const claimed = (sql: Sql, table: Fragment, limit: number): Fragment => sql`
     select reservationid from done union all select reservationid from postponed
   )`
 
-function envelopeOf({ reservationid, bookid, ...noted }: Noted, at: Date): Envelope {
-  const time = at.toISOString()
-  const [kind] = Object.keys(noted)
-  return {
-    specversion: '1.0',
-    id: `${reservationid}/${kind}/${time}`,
-    source,
-    type: 'ClaimHold',
-    subject: bookid,
-    time,
-    data: { bookid, reservationid, ...noted },
-  }
+function envelopeOf(noted: Noted, at: Date): Envelope {
+  const about = `${noted.reservationid}/${'forget' in noted ? 'forget' : 'block'}`
+  return loopCommand(source, about, at, { type: 'ClaimHold', ...noted })
 }

@@ -11,7 +11,7 @@ import type { RefusalReason, StockEvent } from '../messages.ts'
 import { movesOf, type Outcome, type ReservationEvent, type Status, statuses } from './reservation.ts'
 
 /** A new status, with the columns that change with it. Columns that are absent keep their values. */
-export type Becoming = {
+type Becoming = {
   status: Status
   reason?: RefusalReason
   /** The customer's other reservation of the book. */

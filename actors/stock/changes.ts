@@ -5,6 +5,7 @@ import type { StockCommand, StockEvent } from '../messages.ts'
 import { type BlockRow, deleteBlocks, upsertBlocks } from './blocks.ts'
 import { type Book, unknownBook } from './book.ts'
 import { type Hold, holdAfter, isOver } from './hold.ts'
+import { insertPurchases, type OrderedRow, type ReceivedRow, receivePurchases } from './purchases.ts'
 import { isUntended } from './queue.ts'
 import { isOriginal, type Rules } from './rules.ts'
 import type { HeldCopy, StockState } from './state.ts'
@@ -37,8 +38,8 @@ export class Changes {
   readonly #blocks = new Map<string, BlockRow>()
   readonly #tended = new Map<string, store.UntendedRow>()
   readonly #commands = new Map<string, store.CommandRow>()
-  readonly #ordered: store.OrderedRow[] = []
-  readonly #received: store.ReceivedRow[] = []
+  readonly #ordered: OrderedRow[] = []
+  readonly #received: ReceivedRow[] = []
 
   constructor(memory: store.Memory, claims: store.Claims | undefined, surroundings: Surroundings) {
     this.#memory = memory
@@ -253,8 +254,8 @@ export class Changes {
       untended.length > 0 && store.insertUntended(sql, untended),
       this.#tended.size > 0 && store.deleteUntended(sql, [...this.#tended.values()]),
       this.#commands.size > 0 && store.insertCommands(sql, [...this.#commands.values()]),
-      this.#ordered.length > 0 && store.insertPurchases(sql, this.#ordered),
-      this.#received.length > 0 && store.receivePurchases(sql, this.#received),
+      this.#ordered.length > 0 && insertPurchases(sql, this.#ordered),
+      this.#received.length > 0 && receivePurchases(sql, this.#received),
     ].filter((it) => it !== false)
   }
 }

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { type Envelope, fromFields, parseEnvelope } from '../../streams/envelope.ts'
 import { partitionOf, streamKey } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import { Pulse } from '../../streams/pulse.ts'
 import { openRedis, type RedisClient, untilReady } from '../../streams/redis.ts'
 import { Sender } from '../../streams/sender.ts'
 import { neverRestored } from '../../streams/testing/never-restored.ts'
@@ -10,7 +9,7 @@ import { range } from '../../tests/doubles/eventually.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import { parseStockCommand, type StockCommand, topics } from '../messages.ts'
 import { backlogItems, readBacklog } from './backlog.ts'
-import { type ClockOptions, runClock } from './clock.ts'
+import { Clock, type ClockOptions } from './clock.ts'
 import { dueMax } from './due.ts'
 import { presets } from './rules.ts'
 import { Unclaimed } from './unclaimed.ts'
@@ -62,32 +61,22 @@ const leaveUntended = (bookid: string) =>
 /** Runs a clock until it has looked once. @returns how long it says that it will pause at most, milliseconds. */
 async function look(own: Partial<ClockOptions> = {}): Promise<number> {
   const stop = new AbortController()
-  const pulse = new Pulse('clock')
   const looked = Promise.withResolvers<number>()
-  pulse.beat = (pauseMs = 0) => looked.resolve(pauseMs)
-  pulse.fail = (error) => looked.reject(error)
-  const running = runClock(
-    {
-      sql,
-      redis,
-      prefix,
-      partitions,
-      sender: new Sender({
-        redis,
-        prefix,
-        topic: topics.stockMailbox,
-        partitions,
-        incarnation: neverRestored,
-      }),
-      graceMs,
-      calendar: { reload: async () => {} },
-      log: { info() {}, warn() {} } as never,
-      pulse,
-      maySend: () => true,
-      ...own,
-    },
-    stop.signal,
-  )
+  const clock = new Clock({
+    sql,
+    redis,
+    prefix,
+    partitions,
+    sender: new Sender({ redis, prefix, topic: topics.stockMailbox, partitions, incarnation: neverRestored }),
+    graceMs,
+    calendar: { reload: async () => {} },
+    log: { info() {}, warn() {} } as never,
+    maySend: () => true,
+    ...own,
+  })
+  clock.pulse.beat = (pauseMs = 0) => looked.resolve(pauseMs)
+  clock.pulse.fail = (error) => looked.reject(error)
+  const running = clock.run(stop.signal)
   try {
     return await looked.promise
   } finally {

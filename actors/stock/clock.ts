@@ -11,17 +11,16 @@
  * Deadlines are days ahead, so the clock looks at the first of each kind, and again when it is due: after 10 s at the latest,
  * because a new deadline may be earlier. At rest that is one statement in 10 s.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../platform/log.ts'
+import { Rounds } from '../../platform/rounds.ts'
 import { isBefore } from '../../streams/entry.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import { committedBy, endOf, groupOf } from '../../streams/groups.ts'
 import { streamKey } from '../../streams/partition.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import type { Pulse } from '../../streams/pulse.ts'
 import type { RedisClient } from '../../streams/redis.ts'
 import type { Sender } from '../../streams/sender.ts'
-import { type StockCommand, topics } from '../messages.ts'
+import { loopCommand, type StockCommand, topics } from '../messages.ts'
 import type { CalendarCache } from './closing-days.ts'
 import * as due from './due.ts'
 
@@ -39,33 +38,32 @@ export type ClockOptions = {
   /** Reloaded at the clock's pace. */
   calendar: Pick<CalendarCache, 'reload'>
   log: Log
-  pulse: Pulse
   /** While false, nothing is sent. */
   maySend(): boolean
 }
 
 type Sent = Extract<StockCommand, { type: 'ExpireHold' | 'LapseWait' | 'TendQueue' }>
 
-/** Runs until `signal` is aborted. */
-export async function runClock(options: ClockOptions, signal: AbortSignal): Promise<void> {
-  const { calendar, log, pulse, maySend } = options
-  while (!signal.aborted) {
-    let pauseMs = pauseMinMs
-    try {
-      if (maySend()) pauseMs = await sendDue(options)
-      await calendar.reload()
-      pulse.beat(pauseMs * jitterMax)
-    } catch (error) {
-      pulse.fail(error, pauseMs * jitterMax)
-      log.warn({ err: error }, 'cannot send what is due yet')
-    }
-    await sleep(pauseMs * jitter(), undefined, { signal }).catch(() => {})
+export class Clock extends Rounds {
+  readonly #options: ClockOptions
+
+  constructor(options: ClockOptions) {
+    super({ name: 'clock', jitter: 0.25 })
+    this.#options = options
+  }
+
+  protected async round(): Promise<number> {
+    const { calendar, maySend } = this.#options
+    const pauseMs = maySend() ? await sendDue(this.#options) : pauseMinMs
+    await calendar.reload()
+    return pauseMs
+  }
+
+  protected failed(error: unknown): number {
+    this.#options.log.warn({ err: error }, 'cannot send what is due yet')
+    return pauseMinMs
   }
 }
-
-/** Processes that started together do not look at the same time for long. */
-const jitterMax = 1.25
-const jitter = () => 0.75 + Math.random() / 2
 
 /** @returns how long to wait until the next look, milliseconds. */
 async function sendDue(options: ClockOptions): Promise<number> {
@@ -114,16 +112,7 @@ export const tendQueue = (bookid: string, at: Date): Envelope => envelopeOf({ ty
 
 const inMessage = ({ at, ...reservation }: due.DueReservation) => ({ ...reservation, at: at.toISOString() })
 
-function envelopeOf({ type, ...data }: Sent, at: Date): Envelope {
-  const time = at.toISOString()
-  const about = 'reservationid' in data ? data.reservationid : data.bookid
-  return {
-    specversion: '1.0',
-    id: `${about}/${type}/${time}`,
-    source: '/stock/clock',
-    type,
-    subject: data.bookid,
-    time,
-    data,
-  }
+function envelopeOf(command: Sent, at: Date): Envelope {
+  const about = 'reservationid' in command ? command.reservationid : command.bookid
+  return loopCommand('/stock/clock', `${about}/${command.type}`, at, command)
 }

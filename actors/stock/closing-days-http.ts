@@ -10,13 +10,14 @@ import {
 } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply, safeHeaders } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
-import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../../platform/http/route.ts'
 import { textSchema } from '../messages.ts'
 import * as days from './closing-days.ts'
 import { location } from './contract.ts'
 import * as examples from './examples.ts'
 import type { StockHttpOptions } from './http.ts'
+
+const routes = routesOf('stock manager')
 
 const closingDaySchema = z
   .object({ date: z.iso.date(), note: z.string(), _links: selfSchema })
@@ -28,13 +29,10 @@ const newClosingDaySchema = z
 
 const params = z.object({ date: dateSchema })
 
-const listClosingDays = createRoute({
-  method: 'get',
-  path: '/closing-days',
+const listClosingDays = routes.get('/closing-days', {
   operationId: 'listClosingDays',
   summary: 'List closing days',
   description: 'Days on which the library is closed, besides its closed weekdays.',
-  tags: ['stock manager'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { query: z.object({ ...pageQuery, from: dateSchema.optional() }) },
   responses: {
@@ -49,12 +47,9 @@ const listClosingDays = createRoute({
   },
 })
 
-const getClosingDay = createRoute({
-  method: 'get',
-  path: '/closing-days/{date}',
+const getClosingDay = routes.get('/closing-days/{date}', {
   operationId: 'getClosingDay',
   summary: 'Get a closing day',
-  tags: ['stock manager'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { params },
   responses: {
@@ -63,14 +58,11 @@ const getClosingDay = createRoute({
   },
 })
 
-const putClosingDay = createRoute({
-  method: 'put',
-  path: '/closing-days/{date}',
+const putClosingDay = routes.put('/closing-days/{date}', {
   operationId: 'setClosingDay',
   summary: 'Close the library on a day',
   description:
     'No deadline that is set from a minute later on ends on that day, or counts it. Deadlines that are already set stay as they are.',
-  tags: ['stock manager'],
   access: ['stock-manager'],
   request: { params, body: jsonBody(newClosingDaySchema, { note: examples.closingDay.note }) },
   responses: {
@@ -79,13 +71,10 @@ const putClosingDay = createRoute({
   },
 })
 
-const deleteClosingDay = createRoute({
-  method: 'delete',
-  path: '/closing-days/{date}',
+const deleteClosingDay = routes.delete('/closing-days/{date}', {
   operationId: 'deleteClosingDay',
   summary: 'Open the library on a day after all',
   description: 'Deadlines that are already set stay as they are.',
-  tags: ['stock manager'],
   access: ['stock-manager'],
   request: { params },
   responses: { 204: { description: 'The day is no closing day any more' }, ...problemResponses(404) },

@@ -19,7 +19,7 @@ import type { StockCommand } from '../messages.ts'
 /** How long a request waits for the commit. Does not count toward the request's time limit. */
 const commitWithinMs = 5_000
 
-export type CommandGatewayOptions = {
+type CommandGatewayOptions = {
   sql: Sql
   /** Appends a command to its book's mailbox. @throws if Redis does not accept it. */
   send(envelope: Envelope): Promise<void>
@@ -31,6 +31,8 @@ export type CommandGatewayOptions = {
 }
 
 type Command = Extract<StockCommand, { commandid: string }>
+type WithoutId<Its> = Its extends unknown ? Omit<Its, 'commandid'> : never
+export type CommandWithoutId = WithoutId<Command>
 
 export class CommandGateway {
   readonly #options: CommandGatewayOptions
@@ -48,7 +50,7 @@ export class CommandGateway {
   /**
    * @param scope of the idempotency key.
    * @param payload that the key must always be used with.
-   * @param commandFor builds the command with a given id.
+   * @param commandFor builds the command that is to have this id.
    * @returns the command's id, once the command has taken effect.
    * @throws {Unavailable} if the command does not take effect in time, or too many requests are waiting.
    */
@@ -56,7 +58,7 @@ export class CommandGateway {
     c: Context,
     scope: string,
     payload: unknown,
-    commandFor: (id: string) => Command,
+    commandFor: (id: string) => CommandWithoutId,
   ): Promise<string> {
     const { sql, send, wakeup, held, now } = this.#options
     using _ = held.take()
@@ -66,7 +68,9 @@ export class CommandGateway {
     const limit = TimeLimit.of(c)
     limit.check()
     using handling = wakeup.next(id, commitWithinMs, goneOf(c))
-    await send(this.#envelopeOf(commandFor(id), traceOf(c), authOf(c))).catch((cause) => {
+    await send(
+      this.#envelopeOf({ ...commandFor(id), commandid: id } as Command, traceOf(c), authOf(c)),
+    ).catch((cause) => {
       throw new Unavailable('The command could not be sent.', { cause })
     })
     limit.pause()

@@ -21,13 +21,13 @@ export async function nextDue(sql: Sql, graceMs: number): Promise<Next> {
 }
 
 /** A message that had no effect for so long may be lost. */
-export const repeatAfterMs = 60_000
+const repeatAfterMs = 60_000
 /** Sooner for queues, because copies lie idle. Each decision that leaves one unfinished postpones its message. */
-export const tendAfterMs = 5_000
+const tendAfterMs = 5_000
 
 /** By Postgres's clock. */
 export type DueReservation = { reservationid: string; bookid: string; at: Date }
-export type DueBook = { bookid: string; at: Date }
+type DueBook = { bookid: string; at: Date }
 
 // now(), not clock_timestamp(): only a stable value can be searched in an index. Rows that another process is claiming, or
 // that a commit is changing, are skipped: no statement here waits for a lock while it holds others.

@@ -68,9 +68,7 @@ export const wait = {
 export const task = {
   reservationid,
   bookid: '1',
-  title: book.title,
-  author: book.author,
-  isbn: book.isbn,
+  ...book,
   userid: 'test1',
   since: '2026-11-24T02:40:10.964Z',
   pickupBy: null,

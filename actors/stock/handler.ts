@@ -18,7 +18,7 @@ import * as store from './store.ts'
 
 export const source = '/stock'
 
-export type StockCommandHandlerOptions = {
+type StockCommandHandlerOptions = {
   sql: Sql
   /** Called once per batch: a deadline begins when a copy is put on the shelf, not when a customer asked for it. */
   surroundings(): Surroundings
@@ -53,9 +53,10 @@ export function stockCommandHandler(options: StockCommandHandlerOptions): Handle
     }
     const maybeHeld = lookupsLeft > 0 ? batch : batch.filter((it) => it.message.type !== 'ReserveCopy')
     const reservations = unique(maybeHeld.flatMap(reservationOf))
+    const handOvers = unique(batch.filter((it) => it.message.type === 'HandOverCopy').flatMap(reservationOf))
     const commands = unique(batch.flatMap(commandOf))
     if (unread.size + reservations.length + commands.length === 0) return { ...store.emptyMemory(), books }
-    const memory = await store.load(sql, [...unread], reservations, commands)
+    const memory = await store.load(sql, { books: [...unread], reservations, handOvers, commands })
     for (const [bookid, book] of books) memory.books.set(bookid, book)
     return memory
   }

@@ -1,6 +1,7 @@
 /** Queries of holds, queues and tasks for the HTTP API. */
 import type { Sql } from '../../streams/postgres.ts'
 import type { CommandRefusal, StockRefusalReason } from '../messages.ts'
+import type { Book } from './book.ts'
 import type { Hold } from './hold.ts'
 
 export type HoldRow = {
@@ -47,20 +48,16 @@ export const taskKinds = ['pull', 'ready'] as const
 export type TaskKind = (typeof taskKinds)[number]
 const claimKinds = { pull: 'held', ready: 'ready' } as const
 
-export type TaskRow = {
+export type TaskRow = Pick<Book, 'bookid' | 'title' | 'author' | 'isbn'> & {
   reservationid: string
-  bookid: string
   userid: string
-  title: string
-  author: string
-  isbn: string
   since: Date
   pickup_by: Date | null
   /** `since` in full precision, for the next page. */
   key: string
 }
 
-export type TaskQuery = {
+type TaskQuery = {
   kind: TaskKind
   bookid?: string | undefined
   /** The last digits of the reservationid. */

@@ -29,7 +29,7 @@ export type Hold =
   | { status: 'released' }
 
 export type Whose = { reservationid: string; userid: string }
-export type EventOfReservation = Extract<StockEvent, Whose>
+type EventOfReservation = Extract<StockEvent, Whose>
 
 /**
  * @param lapsesAt of a wait that begins.

@@ -11,17 +11,19 @@ import {
 } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
-import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../../platform/http/route.ts'
 import { everyone } from '../../platform/identity/audit.ts'
 import { requireRole } from '../../platform/identity/caller.ts'
-import { idSchema, type StockCommand, stockRefusalReasons, withdrawalReasons } from '../messages.ts'
+import { idSchema, stockRefusalReasons, withdrawalReasons } from '../messages.ts'
+import type { CommandWithoutId } from './command-gateway.ts'
 import { keyHeader } from './contract.ts'
 import * as examples from './examples.ts'
 import type { Hold } from './hold.ts'
 import * as holds from './hold-queries.ts'
-import type { StockHttpOptions } from './http.ts'
+import { aboutBook, type StockHttpOptions } from './http.ts'
 import { refused } from './refusals.ts'
+
+const routes = routesOf('desk')
 
 /** The words of the reservation's customer. */
 const shown = {
@@ -41,12 +43,14 @@ const holdSchema = z
     bookid: z.string(),
     userid: z.string(),
     status: z.enum(Object.values(shown)),
-    reason: z.enum(stockRefusalReasons).nullable().openapi({ description: 'why the reservation failed' }),
-    place: z.int().nullable().openapi({
-      description:
+    reason: z.enum(stockRefusalReasons).nullable().describe('why the reservation failed'),
+    place: z
+      .int()
+      .nullable()
+      .describe(
         'its number in the order of arrival at the book; null without a queue, and once the copy was handed over',
-    }),
-    pickupBy: z.iso.datetime().nullable().openapi({ description: 'until when the copy is kept' }),
+      ),
+    pickupBy: z.iso.datetime().nullable().describe('until when the copy is kept'),
     _links: selfSchema,
   })
   .openapi('Hold')
@@ -54,16 +58,11 @@ const holdSchema = z
 const changeSchema = z
   .object({
     status: z.enum(['Ready', 'Collected', 'Returned', 'Waiting']).optional(),
-    userid: idSchema.optional().openapi({
-      description: 'with `Collected`: the customer at the desk, who must be that of the reservation',
-    }),
-    cause: z
-      .enum(withdrawalReasons)
+    userid: idSchema
       .optional()
-      .openapi({ description: 'with `Waiting`: why the copy is gone' }),
-    pickupBy: instantSchema
-      .optional()
-      .openapi({ description: 'instead of `status`: a new deadline, in the future' }),
+      .describe('with `Collected`: the customer at the desk, who must be that of the reservation'),
+    cause: z.enum(withdrawalReasons).optional().describe('with `Waiting`: why the copy is gone'),
+    pickupBy: instantSchema.optional().describe('instead of `status`: a new deadline, in the future'),
   })
   .superRefine((change, context) => {
     const fault = (name: string, message: string) =>
@@ -79,25 +78,19 @@ const changeSchema = z
 
 const params = z.object({ reservationid: z.uuid() })
 
-const getHold = createRoute({
-  method: 'get',
-  path: '/holds/{reservationid}',
+const getHold = routes.get('/holds/{reservationid}', {
   operationId: 'getHold',
   summary: 'Get the hold of a reservation',
-  tags: ['desk'],
   access: ['stock-manager', 'operator', 'service'],
   request: { params },
   responses: { 200: jsonAnswer(holdSchema, 'The hold', examples.hold), ...problemResponses(404) },
 })
 
-const changeHold = createRoute({
-  method: 'patch',
-  path: '/holds/{reservationid}',
+const changeHold = routes.patch('/holds/{reservationid}', {
   operationId: 'changeHold',
   summary: 'Shelve, hand over or take back a copy, or extend its deadline',
   description:
     '`Ready`: the copy is on the hold shelf. `Collected`: its customer has it. `Returned`: it is back. `Waiting`: it is gone, and the customer waits for another, at the place that the reservation has or takes now. Answers once the change is committed. A change that is already made has no further effect.',
-  tags: ['desk'],
   access: ['stock-manager', 'service'],
   request: { params, headers: keyHeader, body: jsonBody(changeSchema, examples.handOver) },
   responses: {
@@ -112,16 +105,13 @@ const waitSchema = z
     userid: z.string(),
     place: z.int(),
     since: z.iso.datetime(),
-    lapsesAt: z.iso.datetime().nullable().openapi({ description: 'when the wait ends' }),
+    lapsesAt: z.iso.datetime().nullable().describe('when the wait ends'),
   })
   .openapi('Wait')
 
-const listQueue = createRoute({
-  method: 'get',
-  path: '/stocks/{bookid}/queue',
+const listQueue = routes.get('/stocks/{bookid}/queue', {
   operationId: 'listQueue',
   summary: 'List who waits for a book',
-  tags: ['desk'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { params: z.object({ bookid: idSchema }), query: z.object({ ...pageQuery }) },
   responses: {
@@ -139,23 +129,17 @@ const listQueue = createRoute({
 const taskSchema = z
   .object({
     reservationid: z.uuid(),
-    bookid: z.string(),
-    title: z.string(),
-    author: z.string(),
-    isbn: z.string(),
+    ...aboutBook,
     userid: z.string(),
     since: z.iso.datetime(),
     pickupBy: z.iso.datetime().nullable(),
   })
   .openapi('Task')
 
-const listTasks = createRoute({
-  method: 'get',
-  path: '/tasks',
+const listTasks = routes.get('/tasks', {
   operationId: 'listTasks',
   summary: 'List copies to fetch, or copies on the hold shelf',
   description: '`pull`: copies to fetch for the hold shelf. `ready`: copies that stand on it.',
-  tags: ['desk'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: {
     query: z.object({
@@ -207,11 +191,9 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
     const { bookid, userid } = await found(reservationid)
     // The answer shows the hold, also if nothing changes and so no event says who did it.
     await audit?.note(c, { action: 'changeHold', subject: userid, detail: reservationid })
-    const of = { bookid, reservationid }
-    const commandid = await commands.execute(c, scope, change, (id) => ({
-      ...commandOf(change, of),
-      commandid: id,
-    }))
+    const commandid = await commands.execute(c, scope, change, () =>
+      commandOf(change, { bookid, reservationid }),
+    )
     const [refusal, hold] = await Promise.all([holds.refusalOf(sql, commandid), found(reservationid)])
     if (refusal) throw refused(refusal, { hold: toHold(hold) })
     return reply(200, toHold(hold))
@@ -222,7 +204,7 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
     const { limit, after } = c.req.valid('query')
     const place = after === undefined ? undefined : integerFrom(after)
     await audit?.note(c, { action: 'listQueue', subject: everyone, detail: bookid })
-    const rows = await reads.run((sql) => holds.queue(sql, bookid, limit + 1, place), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => holds.queue(sql, bookid, limit + 1, place))
     return replyPage(c, 'queue', rows, limit, (row) => [String(row.place)], toWait)
   })
 
@@ -231,7 +213,7 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
     const from = after === undefined ? undefined : timeAndUuidFrom(after)
     await audit?.note(c, { action: 'listTasks', subject: everyone, detail: wanted.kind })
     const query = { ...wanted, limit: limit + 1, after: from }
-    const rows = await reads.run((sql) => holds.tasks(sql, query), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => holds.tasks(sql, query))
     return replyPage(c, 'tasks', rows, limit, (row) => [row.key, row.reservationid], toTask)
   })
 
@@ -242,13 +224,10 @@ export function mountHolds({ app, sql, reads, commands, now, audit }: StockHttpO
   }
 }
 
-type OfHold = Extract<StockCommand, { commandid: string; reservationid?: string }>
-type WithoutId<Command> = Command extends unknown ? Omit<Command, 'commandid'> : never
-
 function commandOf(
   { status, userid, cause, pickupBy }: z.infer<typeof changeSchema>,
   of: { bookid: string; reservationid: string },
-): WithoutId<OfHold> {
+): CommandWithoutId {
   switch (status) {
     case 'Ready':
       return { type: 'ShelveCopy', ...of }

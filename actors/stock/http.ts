@@ -14,8 +14,7 @@ import {
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import type { Reads } from '../../platform/http/reads.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
-import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../../platform/http/route.ts'
 import { type Audit, everyone } from '../../platform/identity/audit.ts'
 import { requireRole } from '../../platform/identity/caller.ts'
 import { operatorTag } from '../../platform/operators/operators-http.ts'
@@ -26,6 +25,8 @@ import { keyHeader, location, qty } from './contract.ts'
 import * as examples from './examples.ts'
 import * as queries from './queries.ts'
 import { isOriginal, type Rules, rulesOf } from './rules.ts'
+
+const routes = routesOf('stock manager')
 
 export const about: Omit<About, 'service'> = {
   title: 'Stock',
@@ -38,28 +39,30 @@ export const about: Omit<About, 'service'> = {
   },
 }
 
-export const nullable = (schema: z.ZodType<number>, description: string) =>
-  schema.nullable().openapi({ description: `${description}; null if the book has no rules` })
+const nullable = (schema: z.ZodType<number>, description: string) =>
+  schema.nullable().describe(`${description}; null if the book has no rules`)
+
+export const aboutBook = { bookid: z.string(), title: z.string(), author: z.string(), isbn: z.string() }
+export const ofLife = {
+  owned: nullable(z.int(), 'copies available, held and handed over'),
+  waiting: nullable(z.int(), 'reservations that wait for a copy'),
+  onOrder: nullable(z.int(), 'copies ordered and not yet received'),
+}
 
 export const stockSchema = z
   .object({
-    bookid: z.string(),
-    title: z.string(),
-    author: z.string(),
-    isbn: z.string(),
-    qty: z.int().openapi({ description: 'copies available' }),
-    held: z.int().openapi({ description: 'copies held for reservations' }),
+    ...aboutBook,
+    qty: z.int().describe('copies available'),
+    held: z.int().describe('copies held for reservations'),
     out: nullable(z.int(), 'copies handed over'),
-    owned: nullable(z.int(), 'copies available, held and handed over'),
-    waiting: nullable(z.int(), 'reservations that wait for a copy'),
-    onOrder: nullable(z.int(), 'copies ordered and not yet received'),
+    ...ofLife,
     rules: rulesSchema
       .required()
       .nullable()
-      .openapi({ description: 'what the book allows: its own rules, and those of the installation' }),
-    ownRules: rulesSchema.nullable().openapi({
-      description: 'those of its rules that replace the installation’s; null if there are none',
-    }),
+      .describe('what the book allows: its own rules, and those of the installation'),
+    ownRules: rulesSchema
+      .nullable()
+      .describe('those of its rules that replace the installation’s; null if there are none'),
     version: z.int(),
     _links: selfSchema,
   })
@@ -74,7 +77,7 @@ const movementSchema = z
     by: z
       .object({ authtype: z.string(), authid: z.string() })
       .nullable()
-      .openapi({ description: 'the caller who caused it; null if none did, or callers were not known' }),
+      .describe('the caller who caused it; null if none did, or callers were not known'),
   })
   .openapi('Movement')
 
@@ -85,17 +88,14 @@ const receiptSchema = z
     title: textSchema.optional(),
     author: textSchema.optional(),
     isbn: textSchema.optional(),
-    purchaseid: z.uuid().optional().openapi({ description: 'the purchase that the copies belong to' }),
+    purchaseid: z.uuid().optional().describe('the purchase that the copies belong to'),
   })
   .openapi('Receipt')
 
-const receive = createRoute({
-  method: 'post',
-  path: '/stocks',
+const receive = routes.post('/stocks', {
   operationId: 'receiveCopies',
   summary: 'Receive copies of a book',
   description: 'Answers once the copies are available. Each receipt adds to the stock.',
-  tags: ['stock manager'],
   access: ['stock-manager', 'purchaser', 'service'],
   request: {
     headers: keyHeader,
@@ -110,12 +110,9 @@ const receive = createRoute({
   },
 })
 
-const listStocks = createRoute({
-  method: 'get',
-  path: '/stocks',
+const listStocks = routes.get('/stocks', {
   operationId: 'listStocks',
   summary: 'List stock',
-  tags: ['stock manager'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { headers: tagHeader, query: z.object({ ...pageQuery }) },
   responses: taggedAnswers(
@@ -130,12 +127,9 @@ const listStocks = createRoute({
   ),
 })
 
-const getStock = createRoute({
-  method: 'get',
-  path: '/stocks/{bookid}',
+const getStock = routes.get('/stocks/{bookid}', {
   operationId: 'getStock',
   summary: 'Get the stock of a book',
-  tags: ['stock manager'],
   access: ['stock-manager', 'purchaser', 'operator', 'service'],
   request: { headers: tagHeader, params: z.object({ bookid: idSchema }) },
   responses: {
@@ -144,12 +138,9 @@ const getStock = createRoute({
   },
 })
 
-const listMovements = createRoute({
-  method: 'get',
-  path: '/stocks/{bookid}/movements',
+const listMovements = routes.get('/stocks/{bookid}/movements', {
   operationId: 'listMovements',
   summary: 'List the movements of a book',
-  tags: ['stock manager'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { params: z.object({ bookid: idSchema }), query: z.object({ ...pageQuery }) },
   responses: {
@@ -179,42 +170,30 @@ export type StockHttpOptions = {
 }
 
 export function mountStock({ app, sql, reads, commands, defaults, audit }: StockHttpOptions): void {
+  const shown = (row: queries.StockRow) => toStock(row, defaults)
+
   app.addRoute(receive, async (c) => {
     const body = c.req.valid('json')
     if (body.purchaseid) await refuseForeignPurchase(body.purchaseid, body.bookid)
     else requireRole(c, 'Purchasers receive only copies of a purchase: name it.', 'stock-manager', 'service')
-    await commands.execute(c, 'POST /stocks', body, (commandid) => ({
-      type: 'ReceiveCopies',
-      commandid,
-      ...body,
-    }))
+    await commands.execute(c, 'POST /stocks', body, () => ({ type: 'ReceiveCopies', ...body }))
     const stock = await queries.stock(sql, body.bookid)
-    return reply(201, toStock(stock!, defaults), { ...jsonHeaders, location: pathOf(body.bookid) })
+    return reply(201, shown(stock!), { ...jsonHeaders, location: pathOf(body.bookid) })
   })
 
   app.addRoute(listStocks, async (c) => {
     const { limit, after } = c.req.valid('query')
-    const rows = await reads.run(
-      (sql) => queries.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
-      c.req.raw.signal,
+    const rows = await reads.for(c, (sql) =>
+      queries.stocks(sql, limit + 1, after && decodeAfter(after, 1)[0]),
     )
     return replyTagged(
       c,
-      pageOf(
-        c,
-        'stocks',
-        rows,
-        limit,
-        (row) => [row.bookid],
-        (row) => toStock(row, defaults),
-      ),
+      pageOf(c, 'stocks', rows, limit, (row) => [row.bookid], shown),
     )
   })
 
   app.addRoute(getStock, async (c) => {
-    const row = await queries.stock(sql, c.req.valid('param').bookid)
-    if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
-    return replyTagged(c, toStock(row, defaults))
+    return replyTagged(c, shown(await received(sql, c.req.valid('param').bookid)))
   })
 
   app.addRoute(listMovements, async (c) => {
@@ -222,7 +201,7 @@ export function mountStock({ app, sql, reads, commands, defaults, audit }: Stock
     const { limit, after } = c.req.valid('query')
     const before = after === undefined ? undefined : integerFrom(after)
     await audit?.note(c, { action: 'listMovements', subject: everyone, detail: bookid })
-    const rows = await reads.run((sql) => queries.movements(sql, bookid, limit + 1, before), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => queries.movements(sql, bookid, limit + 1, before))
     if (rows.length === 0 && before === undefined) {
       throw new Problem('not-found', { detail: 'No movements for this book.' })
     }
@@ -235,6 +214,13 @@ export function mountStock({ app, sql, reads, commands, defaults, audit }: Stock
     const detail = purchase ? 'must be a purchase of this book' : 'must be an existing purchase'
     throw new Problem('invalid-input', { errors: [{ pointer: '/purchaseid', detail }] })
   }
+}
+
+/** @throws {Problem} 404 */
+export async function received(sql: Sql, bookid: string): Promise<queries.StockRow> {
+  const row = await queries.stock(sql, bookid)
+  if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
+  return row
 }
 
 export const pathOf = (bookid: string) => `/stocks/${encodeURIComponent(bookid)}`

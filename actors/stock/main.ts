@@ -6,15 +6,13 @@ import { placesToWait } from '../../platform/http/held.ts'
 import { keyRetention } from '../../platform/http/idempotency.ts'
 import { Reads } from '../../platform/http/reads.ts'
 import { traceFacts } from '../../platform/http/trace.ts'
-import { mountOperators } from '../../platform/operators/operators-http.ts'
 import { runService } from '../../platform/service.ts'
 import { type Loop, ServiceParts } from '../../platform/service-parts.ts'
 import { EventLog } from '../../streams/event-log.ts'
-import { Pulse } from '../../streams/pulse.ts'
 import { Wakeup } from '../../streams/wakeup.ts'
 import { topics } from '../messages.ts'
 import { backlogItems, backlogKinds, watchBacklog } from './backlog.ts'
-import { runClock, tendQueue } from './clock.ts'
+import { Clock, tendQueue } from './clock.ts'
 import { CalendarCache } from './closing-days.ts'
 import { mountClosingDays } from './closing-days-http.ts'
 import { CommandGateway } from './command-gateway.ts'
@@ -77,7 +75,7 @@ await runService('stock', async (given) => {
       },
       committed(commandids, decided) {
         wakeup.announce(commandids)
-        if (decided.some((it) => it.event.type === 'RulesChanged')) unclaimed.look()
+        if (decided.some((it) => it.event.type === 'RulesChanged')) unclaimed.wake()
         const nowMs = now().getTime()
         for (const it of decided)
           eventLines.add(lineOf(it, nowMs), () => log.info(factsOf(it), it.event.type))
@@ -101,39 +99,25 @@ await runService('stock', async (given) => {
   mountHolds(http)
   mountRules(http)
   mountClosingDays(http)
-  mountOperators({
-    app,
-    sql,
-    audit: parts.audit,
+  parts.mountOperators(app, {
     reads,
     redis,
-    prefix: redisPrefix,
     topic: topics.stockMailbox,
-    service: config.service,
     backlogKinds,
     readBacklog: (sql) => backlogItems(sql, pickupGraceMs, calendar.calendar),
   })
 
-  const pulse = new Pulse('clock')
-  const clock: Loop = {
-    pulse,
-    run: (signal) =>
-      runClock(
-        {
-          sql,
-          redis,
-          prefix: redisPrefix,
-          partitions,
-          sender,
-          graceMs: pickupGraceMs,
-          calendar,
-          log,
-          pulse,
-          maySend: () => incarnation.isCurrent,
-        },
-        signal,
-      ),
-  }
+  const clock = new Clock({
+    sql,
+    redis,
+    prefix: redisPrefix,
+    partitions,
+    sender,
+    graceMs: pickupGraceMs,
+    calendar,
+    log,
+    maySend: () => incarnation.isCurrent,
+  })
   const watching = parts.watchStores(worker, () =>
     watchBacklog(sql, pickupGraceMs, calendar.calendar, metrics),
   )

@@ -10,28 +10,22 @@ import {
 } from '../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
-import { jsonAnswer, jsonBody, pageAnswer } from '../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../../platform/http/route.ts'
 import { shownStatus, shownStatuses } from '../../platform/http/status.ts'
 import { idSchema } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import * as examples from './examples.ts'
-import { nullable, type StockHttpOptions } from './http.ts'
+import { aboutBook, ofLife, type StockHttpOptions } from './http.ts'
 import * as queries from './queries.ts'
 import { isOriginal, type Rules, rulesOf } from './rules.ts'
 
+const routes = routesOf('purchaser')
+
 const requestSchema = z
   .object({
-    bookid: z.string(),
-    title: z.string(),
-    author: z.string(),
-    isbn: z.string(),
-    shortage: z
-      .int()
-      .openapi({ description: 'reservations refused since copies were last ordered or arrived' }),
-    owned: nullable(z.int(), 'copies available, held and handed over'),
-    waiting: nullable(z.int(), 'reservations that wait for a copy'),
-    onOrder: nullable(z.int(), 'copies ordered and not yet received'),
+    ...aboutBook,
+    shortage: z.int().describe('reservations refused since copies were last ordered or arrived'),
+    ...ofLife,
     requestedAt: z.iso.datetime(),
   })
   .openapi('PurchaseRequest')
@@ -40,7 +34,7 @@ const purchaseSchema = z
   .object({
     purchaseid: z.uuid(),
     bookid: z.string(),
-    title: z.string().openapi({ description: 'empty if the library never had the book' }),
+    title: z.string().describe('empty if the library never had the book'),
     qty: z.int(),
     status: shownStatuses(queries.purchaseStatuses),
     orderedAt: z.iso.datetime(),
@@ -51,14 +45,11 @@ const purchaseSchema = z
 
 const newPurchaseSchema = z.object({ bookid: idSchema, qty: qty.pipe(z.int().min(1)) }).openapi('NewPurchase')
 
-const listRequests = createRoute({
-  method: 'get',
-  path: '/purchase-requests',
+const listRequests = routes.get('/purchase-requests', {
   operationId: 'listPurchaseRequests',
   summary: 'List purchase requests',
   description:
     'Books that reservations were refused for, until copies are ordered or arrive, and books that more reservations wait for than copies are available or ordered.',
-  tags: ['purchaser'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { query: z.object({ ...pageQuery }) },
   responses: {
@@ -73,14 +64,11 @@ const listRequests = createRoute({
   },
 })
 
-const order = createRoute({
-  method: 'post',
-  path: '/purchases',
+const order = routes.post('/purchases', {
   operationId: 'orderCopies',
   summary: 'Order copies of a book',
   description:
     'Closes the open purchase request for the book. The copies are available once they are received.',
-  tags: ['purchaser'],
   access: ['purchaser'],
   request: {
     headers: keyHeader,
@@ -92,12 +80,9 @@ const order = createRoute({
   },
 })
 
-const listPurchases = createRoute({
-  method: 'get',
-  path: '/purchases',
+const listPurchases = routes.get('/purchases', {
   operationId: 'listPurchases',
   summary: 'List purchases',
-  tags: ['purchaser'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { query: z.object({ ...pageQuery, bookid: idSchema.optional() }) },
   responses: {
@@ -112,12 +97,9 @@ const listPurchases = createRoute({
   },
 })
 
-const getPurchase = createRoute({
-  method: 'get',
-  path: '/purchases/{purchaseid}',
+const getPurchase = routes.get('/purchases/{purchaseid}', {
   operationId: 'getPurchase',
   summary: 'Get a purchase',
-  tags: ['purchaser'],
   access: ['stock-manager', 'purchaser', 'operator'],
   request: { params: z.object({ purchaseid: z.uuid() }) },
   responses: { 200: jsonAnswer(purchaseSchema, 'The purchase', examples.purchase), ...problemResponses(404) },
@@ -126,25 +108,17 @@ const getPurchase = createRoute({
 export function mountPurchases({ app, sql, reads, commands, defaults }: StockHttpOptions): void {
   app.addRoute(listRequests, async (c) => {
     const { limit, after } = c.req.valid('query')
-    const rows = await reads.run(
-      (sql) => queries.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
-      c.req.raw.signal,
+    const rows = await reads.for(c, (sql) =>
+      queries.requests(sql, limit + 1, after && decodeAfter(after, 1)[0]),
     )
-    return replyPage(
-      c,
-      'purchaseRequests',
-      rows,
-      limit,
-      (row) => [row.bookid],
-      (row) => toRequest(row, defaults),
-    )
+    const shown = (row: queries.RequestRow) => toRequest(row, defaults)
+    return replyPage(c, 'purchaseRequests', rows, limit, (row) => [row.bookid], shown)
   })
 
   app.addRoute(order, async (c) => {
     const body = c.req.valid('json')
     const purchaseid = await commands.execute(c, 'POST /purchases', body, (id) => ({
       type: 'OrderCopies',
-      commandid: id,
       purchaseid: id,
       ...body,
     }))
@@ -155,7 +129,7 @@ export function mountPurchases({ app, sql, reads, commands, defaults }: StockHtt
   app.addRoute(listPurchases, async (c) => {
     const { limit, after, bookid } = c.req.valid('query')
     const before = after === undefined ? undefined : uuidFrom(after)
-    const rows = await reads.run((sql) => queries.purchases(sql, limit + 1, bookid, before), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => queries.purchases(sql, limit + 1, bookid, before))
     return replyPage(c, 'purchases', rows, limit, (row) => [row.purchaseid], toPurchase)
   })
 

@@ -1,7 +1,7 @@
 /** Queries of the HTTP API. Lists are asked for one row more than a page holds, to see whether another page follows. */
 import { eventsPerBatchMax } from '../../streams/event-batch.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import type { BookRules, StockEvent } from '../messages.ts'
+import type { StockEvent } from '../messages.ts'
 import type { Book } from './book.ts'
 import { onOrder } from './store.ts'
 
@@ -48,16 +48,12 @@ export const movements = (sql: Sql, bookid: string, limit: number, before = Numb
   where s.subject = ${bookid} and s.seq < ${before}::bigint + ${eventsPerBatchMax}::bigint
   order by s.seq desc, e.n desc limit ${limit}`
 
-export type RequestRow = {
-  bookid: string
-  title: string
-  author: string
-  isbn: string
-  shortage: number
+export type RequestRow = Pick<
+  Book,
+  'bookid' | 'title' | 'author' | 'isbn' | 'shortage' | 'waiting' | 'rules'
+> & {
   owned: number
-  waiting: number
   on_order: number
-  rules: BookRules | null
   requested_at: Date
 }
 

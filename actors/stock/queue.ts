@@ -74,7 +74,7 @@ export function reserved(
 }
 
 /** Without the step of pulling copies, they are on the hold shelf as soon as they are set aside. */
-export const shelvesAtOnce = (rules: Rules): boolean => !rules.pullStep && !isOriginal(rules)
+const shelvesAtOnce = (rules: Rules): boolean => !rules.pullStep && !isOriginal(rules)
 
 export const shelved = (
   book: Book,

@@ -1,25 +1,22 @@
 /** The stock manager's HTTP API: what a book allows, and copies that leave the stock. */
 import { z } from '@hono/zod-openapi'
-import { Problem, problemResponses } from '../../platform/http/problem.ts'
+import { problemResponses } from '../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../platform/http/reply.ts'
-import { createRoute } from '../../platform/http/route.ts'
-import { jsonAnswer, jsonBody } from '../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, routesOf } from '../../platform/http/route.ts'
 import { idSchema, rulesSchema, textSchema, withdrawalReasons } from '../messages.ts'
 import { keyHeader, location, qty } from './contract.ts'
 import * as examples from './examples.ts'
 import * as holds from './hold-queries.ts'
-import { pathOf, type StockHttpOptions, stockSchema, toStock } from './http.ts'
-import * as queries from './queries.ts'
+import { pathOf, received, type StockHttpOptions, stockSchema, toStock } from './http.ts'
 import { refused } from './refusals.ts'
 
-const setRules = createRoute({
-  method: 'put',
-  path: '/stocks/{bookid}/rules',
+const routes = routesOf('stock manager')
+
+const setRules = routes.put('/stocks/{bookid}/rules', {
   operationId: 'setRules',
   summary: 'Set the rules of a book',
   description:
     'Replaces the rules that the book had of its own; a rule that is left out is the installation’s. They apply to what comes after: reservations that wait or hold a copy stay as they are.',
-  tags: ['stock manager'],
   access: ['stock-manager'],
   request: {
     params: z.object({ bookid: idSchema }),
@@ -37,20 +34,19 @@ const withdrawalSchema = z
     bookid: idSchema,
     qty: qty.pipe(z.int().min(1)),
     reason: z.enum(withdrawalReasons),
-    evenHeld: z.boolean().default(false).openapi({
-      description:
+    evenHeld: z
+      .boolean()
+      .default(false)
+      .describe(
         'also copies that are held, at most 200, those served last first; their customers wait again. Copies of a book without rules are taken back by their reservations',
-    }),
+      ),
   })
   .openapi('Withdrawal')
 
-const withdraw = createRoute({
-  method: 'post',
-  path: '/withdrawals',
+const withdraw = routes.post('/withdrawals', {
   operationId: 'withdrawCopies',
   summary: 'Withdraw copies of a book',
   description: 'Copies that are lost, damaged or given away leave the stock.',
-  tags: ['stock manager'],
   access: ['stock-manager'],
   request: { headers: keyHeader, body: jsonBody(withdrawalSchema, examples.withdrawal) },
   responses: {
@@ -62,14 +58,11 @@ const withdraw = createRoute({
   },
 })
 
-const decline = createRoute({
-  method: 'post',
-  path: '/purchase-requests/{bookid}/decline',
+const decline = routesOf('purchaser').post('/purchase-requests/{bookid}/decline', {
   operationId: 'declinePurchase',
   summary: 'Decline a purchase request',
   description:
     'No copies will be bought. If the library has none either, reservations that wait for the book fail.',
-  tags: ['purchaser'],
   access: ['purchaser'],
   request: {
     params: z.object({ bookid: idSchema }),
@@ -83,26 +76,19 @@ export function mountRules({ app, sql, commands, defaults }: StockHttpOptions): 
   app.addRoute(setRules, async (c) => {
     const { bookid } = c.req.valid('param')
     const rules = c.req.valid('json')
-    await found(bookid)
-    await commands.execute(c, `PUT /stocks/${bookid}/rules`, rules, (commandid) => ({
-      type: 'ChangeRules',
-      bookid,
-      commandid,
-      rules,
-    }))
-    return reply(200, toStock(await found(bookid), defaults))
+    await received(sql, bookid)
+    const scope = `PUT /stocks/${bookid}/rules`
+    await commands.execute(c, scope, rules, () => ({ type: 'ChangeRules', bookid, rules }))
+    return reply(200, toStock(await received(sql, bookid), defaults))
   })
 
   app.addRoute(withdraw, async (c) => {
     const body = c.req.valid('json')
     const { bookid } = body
-    await found(bookid)
-    const commandid = await commands.execute(c, 'POST /withdrawals', body, (id) => ({
-      type: 'WithdrawCopies',
-      commandid: id,
-      ...body,
-    }))
-    const [refusal, row] = await Promise.all([holds.refusalOf(sql, commandid), found(bookid)])
+    await received(sql, bookid)
+    const command = { type: 'WithdrawCopies' as const, ...body }
+    const commandid = await commands.execute(c, 'POST /withdrawals', body, () => command)
+    const [refusal, row] = await Promise.all([holds.refusalOf(sql, commandid), received(sql, bookid)])
     if (refusal) throw refused(refusal, { available: row.available })
     return reply(201, toStock(row, defaults), { ...jsonHeaders, location: pathOf(bookid) })
   })
@@ -111,20 +97,10 @@ export function mountRules({ app, sql, commands, defaults }: StockHttpOptions): 
     const { bookid } = c.req.valid('param')
     const body = c.req.valid('json')
     const scope = `POST /purchase-requests/${bookid}/decline`
-    const commandid = await commands.execute(c, scope, body, (id) => ({
-      type: 'DeclinePurchase',
-      bookid,
-      commandid: id,
-      ...body,
-    }))
+    const command = { type: 'DeclinePurchase' as const, bookid, ...body }
+    const commandid = await commands.execute(c, scope, body, () => command)
     const refusal = await holds.refusalOf(sql, commandid)
     if (refusal) throw refused(refusal, {})
     return c.body(null, 204)
   })
-
-  async function found(bookid: string): Promise<queries.StockRow> {
-    const row = await queries.stock(sql, bookid)
-    if (!row) throw new Problem('not-found', { detail: 'No copy of this book has been received.' })
-    return row
-  }
 }

@@ -4,6 +4,7 @@ import type { Fragment, Sql } from '../../streams/postgres.ts'
 import { openDatabase } from '../../tests/harness/database.ts'
 import { unknownBook } from './book.ts'
 import { CalendarCache, deleteClosingDay, reloadEveryMs, writeClosingDay } from './closing-days.ts'
+import { insertPurchases, receivePurchases } from './purchases.ts'
 import * as store from './store.ts'
 
 let database: Awaited<ReturnType<typeof openDatabase>>
@@ -62,12 +63,12 @@ const holds = () =>
   )
 const commands = () => store.insertCommands(sql, partitions.map(command))
 const orders = () =>
-  store.insertPurchases(
+  insertPurchases(
     sql,
     partitions.map((it) => ({ ...ids(it), purchaseid: uuid(it), qty: 1, received: false })),
   )
 const arrivals = () =>
-  store.receivePurchases(
+  receivePurchases(
     sql,
     partitions.map((it) => ({ ...ids(it), purchaseid: uuid(it) })),
   )

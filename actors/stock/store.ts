@@ -8,14 +8,14 @@ import type { Hold } from './hold.ts'
 export type Memory = {
   books: Map<string, Book>
   holds: Map<string, KnownHold>
-  /** Reservations of blocked customers. */
+  /** Of the reservations whose copies are handed over: those of blocked customers. */
   blocked: Set<string>
   /** Commands that have already taken effect. */
   handled: Set<string>
 }
 
 /** The decision on a reservation, its book and customer. `claimed` if it has a row in `claim`. */
-export type KnownHold = { bookid: string; userid: string; hold: Hold; claimed: boolean }
+type KnownHold = { bookid: string; userid: string; hold: Hold; claimed: boolean }
 
 export const emptyMemory = (): Memory => ({
   books: new Map(),
@@ -37,28 +37,30 @@ type FoundHold = {
   lapses_at: string | null
 }
 
-/** Loads the books, holds and commands with these ids. Ids that Postgres does not have are absent from the result. */
-export async function load(
-  sql: Sql,
-  bookids: string[],
-  reservationids: string[],
-  commandids: string[],
-): Promise<Memory> {
+/** Ids of what a batch needs. */
+type Needed = { books: string[]; reservations: string[]; handOvers: string[]; commands: string[] }
+
+/** Ids that Postgres does not have are absent from the result. */
+export async function load(sql: Sql, needed: Needed): Promise<Memory> {
+  const { handOvers } = needed
+  const blockedOnes = sql`(
+    select coalesce(json_agg(reservationid), '[]') from blocked_hold
+    where reservationid = any(${handOvers}::uuid[]) and coalesce(until > now(), true))`
   // One row of JSON: one round trip for all tables, and faster to parse than rows.
   const [found] = await sql<{ books: Book[]; holds: FoundHold[]; blocked: string[]; commands: string[] }[]>`
     select
       (select coalesce(json_agg(b), '[]') from (
         select bookid, title, author, isbn, available, held, out, waiting, last_place as "lastPlace",
           ${onOrder(sql)} as "onOrder", rules, version, received, shortage, requested_at is not null as requested
-        from book b where bookid = any(${bookids}::text[])) b) as books,
+        from book b where bookid = any(${needed.books}::text[])) b) as books,
       (select coalesce(json_agg(h), '[]') from (
         select h.reservationid, h.bookid, h.userid, h.status, h.reason, c.reservationid is not null as claimed,
           c.place, c.turn, c.pickup_by, c.lapses_at
         from hold h left join claim c on c.reservationid = h.reservationid
-        where h.reservationid = any(${reservationids}::uuid[])) h) as holds,
-      (select coalesce(json_agg(reservationid), '[]') from blocked_hold
-        where reservationid = any(${reservationids}::uuid[]) and coalesce(until > now(), true)) as blocked,
-      (select coalesce(json_agg(commandid), '[]') from command where commandid = any(${commandids}::uuid[])) as commands`
+        where h.reservationid = any(${needed.reservations}::uuid[])) h) as holds,
+      ${handOvers.length > 0 ? blockedOnes : sql`'[]'::json`} as blocked,
+      (select coalesce(json_agg(commandid), '[]') from command
+        where commandid = any(${needed.commands}::uuid[])) as commands`
   const { books, holds, blocked, commands } = found!
   return {
     books: new Map(books.map((book) => [book.bookid, book])),
@@ -163,15 +165,6 @@ export type CommandRow = {
   bookid: string
   refused: CommandRefusal | null
 }
-export type OrderedRow = {
-  partition: number
-  purchaseid: string
-  bookid: string
-  qty: number
-  received: boolean
-}
-export type ReceivedRow = { partition: number; purchaseid: string; bookid: string }
-
 const counts = { bookid: 'text', available: 'bigint', held: 'bigint', version: 'bigint' } as const
 const decision = {
   reservationid: 'uuid',
@@ -284,25 +277,4 @@ export const insertCommands = (sql: Sql, commands: CommandRow[]): Fragment => sq
     select commandid, bookid, refused
     from ${fencedRows(sql, commands, { commandid: 'uuid', bookid: 'text', refused: 'text' })} as c
     on conflict do nothing
-  )`
-
-export const insertPurchases = (sql: Sql, purchases: OrderedRow[]): Fragment => sql`
-  inserted_purchases as (
-    insert into purchase (purchaseid, bookid, qty, status, received_at)
-    select purchaseid, bookid, qty, case when received then 'received' else 'ordered' end,
-      case when received then clock_timestamp() end
-    from ${fencedRows(sql, purchases, {
-      purchaseid: 'uuid',
-      bookid: 'text',
-      qty: 'bigint',
-      received: 'bool',
-    })} as o
-    on conflict do nothing
-  )`
-
-export const receivePurchases = (sql: Sql, purchases: ReceivedRow[]): Fragment => sql`
-  received_purchases as (
-    update purchase p set status = 'received', received_at = coalesce(p.received_at, clock_timestamp())
-    from ${fencedRows(sql, purchases, { purchaseid: 'uuid', bookid: 'text' })} as r
-    where p.purchaseid = r.purchaseid and p.bookid = r.bookid
   )`

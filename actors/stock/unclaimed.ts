@@ -10,13 +10,12 @@
  *
  * Without any rules, a look is one search in an empty index.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../platform/log.ts'
+import { Rounds } from '../../platform/rounds.ts'
 import type { Envelope } from '../../streams/envelope.ts'
 import type { Sql } from '../../streams/postgres.ts'
-import { Pulse } from '../../streams/pulse.ts'
 import type { Sender } from '../../streams/sender.ts'
-import type { BookRules } from '../messages.ts'
+import { type BookRules, loopCommand } from '../messages.ts'
 import { isOriginal, type Rules, rulesOf } from './rules.ts'
 
 const idleMs = 3_600_000
@@ -27,7 +26,7 @@ const holdsMax = 5_000
 /** Messages under way at a time. */
 const sentMax = 200
 
-export type UnclaimedOptions = {
+type UnclaimedOptions = {
   sql: Sql
   sender: Pick<Sender, 'send'>
   /** The installation's rules. */
@@ -39,37 +38,27 @@ export type UnclaimedOptions = {
   maySend(): boolean
 }
 
-export class Unclaimed {
-  readonly pulse = new Pulse('unclaimed')
+/** Woken when the rules of a book have changed. */
+export class Unclaimed extends Rounds {
   readonly #options: UnclaimedOptions
-  #woken = new AbortController()
+  #pauseMs = againMs
 
   constructor(options: UnclaimedOptions) {
+    super({ name: 'unclaimed' })
     this.#options = options
   }
 
-  /** Call it when the rules of a book have changed. */
-  look(): void {
-    this.#woken.abort()
+  protected async round(signal: AbortSignal): Promise<number> {
+    const isDone = this.#options.maySend() && (await this.sendAll(signal)) === 0
+    const longerMs = this.#pauseMs === idleMs ? againMs : Math.min(idleMs, this.#pauseMs * 2)
+    this.#pauseMs = isDone ? idleMs : longerMs
+    return this.#pauseMs
   }
 
-  /** Runs until `signal` is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    let pauseMs = againMs
-    while (!signal.aborted) {
-      this.#woken = new AbortController()
-      try {
-        const isDone = this.#options.maySend() && (await this.sendAll(signal)) === 0
-        pauseMs = isDone ? idleMs : Math.min(idleMs, pauseMs === idleMs ? againMs : pauseMs * 2)
-        this.pulse.beat(pauseMs)
-      } catch (error) {
-        this.pulse.fail(error, againMs)
-        this.#options.log.warn({ err: error }, 'cannot look for holds without claims yet')
-        pauseMs = againMs
-      }
-      const woken = AbortSignal.any([signal, this.#woken.signal])
-      await sleep(pauseMs, undefined, { signal: woken }).catch(() => {})
-    }
+  protected failed(error: unknown): number {
+    this.#options.log.warn({ err: error }, 'cannot look for holds without claims yet')
+    this.#pauseMs = againMs
+    return againMs
   }
 
   /** @returns how many messages were sent. */
@@ -131,15 +120,5 @@ async function unclaimedAfter(sql: Sql, after: string, books: string[]): Promise
   return page!
 }
 
-function claimHold({ reservationid, bookid }: UnclaimedHold, at: Date): Envelope {
-  const time = at.toISOString()
-  return {
-    specversion: '1.0',
-    id: `${reservationid}/ClaimHold/${time}`,
-    source: '/stock/unclaimed',
-    type: 'ClaimHold',
-    subject: bookid,
-    time,
-    data: { bookid, reservationid },
-  }
-}
+const claimHold = (hold: UnclaimedHold, at: Date): Envelope =>
+  loopCommand('/stock/unclaimed', `${hold.reservationid}/ClaimHold`, at, { type: 'ClaimHold', ...hold })

@@ -10,7 +10,7 @@ function plain(host: string): string {
 }
 
 /** A host to connect to: loopback for the wildcards. */
-export function reachableHost(host: string): string {
+function reachableHost(host: string): string {
   const it = plain(host)
   if (it === '0.0.0.0' || it === '::ffff:0:0') return '127.0.0.1'
   return it === '::' ? '::1' : it

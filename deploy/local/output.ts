@@ -28,7 +28,7 @@ export function openOutput(format: 'pretty' | 'json'): Output {
 }
 
 /** Receives lines, with the line feed at their end. */
-export type Sink = { isTTY: boolean; add(level: Level, line: string): void }
+type Sink = { isTTY: boolean; add(level: Level, line: string): void }
 
 export function createOutput(format: 'pretty' | 'json', sink: Sink): Output {
   const write = (level: Level, line: string) => sink.add(level, `${line}\n`)

@@ -1,6 +1,6 @@
 /** Progress of a program: on a terminal one line that is overwritten, elsewhere a new line now and then. */
 
-export type ProgressOptions = {
+type ProgressOptions = {
   stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'write'>
   /** Elsewhere than on a terminal: the least time between two lines, in milliseconds. */
   everyMs: number

@@ -67,7 +67,7 @@ export type LaunchOptions = {
   moreFlags?: string[]
 }
 
-export type Launch = { command: string; args: string[]; cwd: string; env: NodeJS.ProcessEnv }
+type Launch = { command: string; args: string[]; cwd: string; env: NodeJS.ProcessEnv }
 
 /**
  * How `npm start` runs a service, with all flags and settings. Tests, benchmarks and the fault campaign use it too, so their
@@ -110,7 +110,7 @@ export async function compileServices(runtime: Runtime, cache = compileCache): P
 /** An inspector runs any code that it receives, so only this machine reaches it. */
 export const inspectHost = '127.0.0.1'
 
-export type ServiceOptions = {
+type ServiceOptions = {
   runtime: Runtime
   service: ProcessName
   host: string

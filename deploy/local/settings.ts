@@ -2,14 +2,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { notifierSettings } from '../../actors/notifier/config.ts'
-import {
-  type Config,
-  ConfigError,
-  type ProcessName,
-  processNames,
-  readEnv,
-  toConfig,
-} from '../../platform/config.ts'
+import { type Config, ConfigError, processNames, readEnv, toConfig } from '../../platform/config.ts'
 import { integer } from '../../platform/setting.ts'
 import { toPagesConfig } from '../../web/config.ts'
 
@@ -65,31 +58,10 @@ const defaultHost = '127.0.0.1'
 /** Placeholders: the real servers are not started yet. */
 const placeholders = { DATABASE_URL: 'postgres://placeholder', REDIS_URL: 'redis://placeholder' }
 
-export type Settings = {
-  /** The services that run here. */
-  services: ProcessName[]
-  ports: Record<ProcessName, number>
-  /** For probes, metrics and docs. */
-  opsPorts: Record<ProcessName, number>
-  /** Of the provider of `--identity`. */
-  providerPort: number
-  dataDir: string
-  runtime: 'node' | 'deno'
-  /** The service with an inspector. */
-  inspect: { service: ProcessName; port: number } | undefined
-  logFormat: 'pretty' | 'json'
-  /** The log level of the services. */
-  logLevel: Config['logLevel']
-  host: string
-  partitions: number
-  databaseUrl: string | undefined
-  redisUrl: string | undefined
-  /** Whether callers need tokens. */
-  identity: boolean
-}
+export type Settings = ReturnType<typeof toSettings>
 
 /** Checks the services' settings too, so that a fault is reported once, before anything runs. */
-export function toSettings(env: NodeJS.ProcessEnv): Settings {
+export function toSettings(env: NodeJS.ProcessEnv) {
   // Values are trimmed, and an empty string counts as not set.
   const trimmed = Object.entries(env).map(([name, value]) => [name, value?.trim()] as const)
   const given = Object.fromEntries(trimmed.filter(([, value]) => value !== ''))
@@ -108,6 +80,7 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
     notifier: it.NOTIFIER_PORT,
     web: it.WEB_PORT,
   }
+  /** For probes, metrics and docs. */
   const opsPorts = {
     reservation: it.RESERVATION_OPS_PORT,
     stock: it.STOCK_OPS_PORT,
@@ -122,19 +95,23 @@ export function toSettings(env: NodeJS.ProcessEnv): Settings {
   if (new Set(fixed).size < fixed.length)
     throw new Error(`the services' ports must differ: ${fixed.join(', ')}`)
   return {
+    /** Those that run here. */
     services: it.SERVICES,
     ports,
     opsPorts,
+    /** Of the provider of `--identity`. */
     providerPort: it.PROVIDER_PORT,
     dataDir: dataDirOf(given),
     runtime: it.RUNTIME,
     inspect: it.INSPECT && { service: it.INSPECT, port: it.INSPECT_PORT },
     logFormat: it.LOG_FORMAT,
+    /** Of the services. */
     logLevel: services.logLevel,
     host: given.HOST ? services.host : defaultHost,
     partitions: services.partitions,
     databaseUrl: fromFiles.DATABASE_URL,
     redisUrl: fromFiles.REDIS_URL,
+    /** Whether callers need tokens. */
     identity: services.identity !== undefined,
   }
 }

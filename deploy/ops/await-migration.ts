@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from '../../platform/config.ts'
-import { closePostgres, openPostgres, type Sql } from '../../streams/postgres.ts'
+import { closing, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { checkPartitions } from '../../streams/setup.ts'
 import { runCommand } from './command.ts'
 import { migrationsOf } from './migrations.ts'
@@ -25,21 +25,17 @@ export async function missing(sql: Sql, service: ServiceName): Promise<string | 
 
 /** @throws {SetupError} when waiting cannot help: the database was migrated for another number of partitions. */
 async function awaitMigration(service: ServiceName, databaseUrl: string, partitions: number): Promise<void> {
-  const sql = openPostgres(databaseUrl, { schema: service, max: 1 })
-  try {
-    let said: string | undefined
-    for (;;) {
-      const reason = await missing(sql, service)
-      if (reason === undefined) break
-      if (reason !== said) console.log(`Waiting for the migration of ${service}: ${reason}`)
-      said = reason
-      await delay(pauseMs)
-    }
-    await checkPartitions(sql, partitions)
-    console.log(`The database is ready for ${service}.`)
-  } finally {
-    await closePostgres(sql)
+  await using sql = closing(openPostgres(databaseUrl, { schema: service, max: 1 }))
+  let said: string | undefined
+  for (;;) {
+    const reason = await missing(sql, service)
+    if (reason === undefined) break
+    if (reason !== said) console.log(`Waiting for the migration of ${service}: ${reason}`)
+    said = reason
+    await delay(pauseMs)
   }
+  await checkPartitions(sql, partitions)
+  console.log(`The database is ready for ${service}.`)
 }
 
 if (import.meta.main) {

@@ -7,7 +7,7 @@ import { onUnreachable, reasonOfRedis } from '../../streams/redis-errors.ts'
 
 const pauseMs = 1_000
 
-export type AwaitOptions = {
+type AwaitOptions = {
   databaseUrl: string
   /** Not waited for if it is undefined. */
   redisUrl?: string | undefined

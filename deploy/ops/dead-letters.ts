@@ -1,8 +1,8 @@
 /** `npm run dead-letters`: messages set aside, listed, handled again or dropped. */
 import { parseArgs } from 'node:util'
-import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from '../../platform/config.ts'
+import { ConfigError, readEnv, serviceNames, toConfig } from '../../platform/config.ts'
 import { dropLetters, listLetters, redriveLetters, type Which } from '../../streams/dead-letter.ts'
-import { openPostgres } from '../../streams/postgres.ts'
+import { closing, openPostgres } from '../../streams/postgres.ts'
 import { runCommand } from './command.ts'
 
 const help = `Messages that a service could not handle, each with its reason.
@@ -53,27 +53,23 @@ await runCommand(async () => {
   const asked = parse()
   if (!asked) return console.log(help)
   const { databaseUrl } = toConfig('stock', { REDIS_URL: 'redis://unused', ...readEnv() })
-  const sql = openPostgres(databaseUrl, { schema: asked.service satisfies ServiceName, max: 1 })
-  try {
-    if (asked.action === 'list') {
-      const letters = await listLetters(sql, listMax)
-      for (const { partition, position, at, redrive, reason, fields } of letters) {
-        console.log(
-          `${partition} ${position}  ${at.toISOString()}${redrive ? '  (will be handled again)' : ''}\n  ${reason}`,
-        )
-        console.log(`  ${JSON.stringify(fields)}`)
-      }
+  await using sql = closing(openPostgres(databaseUrl, { schema: asked.service, max: 1 }))
+  if (asked.action === 'list') {
+    const letters = await listLetters(sql, listMax)
+    for (const { partition, position, at, redrive, reason, fields } of letters) {
       console.log(
-        letters.length === listMax
-          ? `Only the oldest ${listMax} are shown.`
-          : `${letters.length} dead letters.`,
+        `${partition} ${position}  ${at.toISOString()}${redrive ? '  (will be handled again)' : ''}\n  ${reason}`,
       )
-    } else if (asked.action === 'redrive') {
-      console.log(`${await redriveLetters(sql, asked.which)} will be handled again.`)
-    } else {
-      console.log(`${await dropLetters(sql, asked.which)} dropped.`)
+      console.log(`  ${JSON.stringify(fields)}`)
     }
-  } finally {
-    await sql.end({ timeout: 2 })
+    console.log(
+      letters.length === listMax
+        ? `Only the oldest ${listMax} are shown.`
+        : `${letters.length} dead letters.`,
+    )
+  } else if (asked.action === 'redrive') {
+    console.log(`${await redriveLetters(sql, asked.which)} will be handled again.`)
+  } else {
+    console.log(`${await dropLetters(sql, asked.which)} dropped.`)
   }
 })

@@ -4,7 +4,7 @@ import { topics } from '../../actors/messages.ts'
 import { ConfigError, readEnv, type ServiceName, serviceNames, toConfig } from '../../platform/config.ts'
 import type { Topic } from '../../streams/partition.ts'
 import { readGroups, readPartitions } from '../../streams/partition-state.ts'
-import { openPostgres, type Sql } from '../../streams/postgres.ts'
+import { closing, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { openRedis, type RedisClient, untilReady } from '../../streams/redis.ts'
 import { runCommand } from './command.ts'
 
@@ -61,17 +61,13 @@ await runCommand(async () => {
   await untilReady(redis)
   try {
     for (const service of wanted) {
-      const sql = openPostgres(databaseUrl, { schema: service, max: 1 })
-      try {
-        const rows = await inspect(service, sql, redis, redisPrefix, values.all ?? false)
-        if (rows.length > 0)
-          console.table(
-            Object.fromEntries(rows.map(({ partition, ...row }) => [`${service} ${partition}`, row])),
-          )
-        else console.log(`${service}: no partition has had a message yet (--all shows all partitions)`)
-      } finally {
-        await sql.end({ timeout: 2 })
-      }
+      await using sql = closing(openPostgres(databaseUrl, { schema: service, max: 1 }))
+      const rows = await inspect(service, sql, redis, redisPrefix, values.all ?? false)
+      if (rows.length > 0)
+        console.table(
+          Object.fromEntries(rows.map(({ partition, ...row }) => [`${service} ${partition}`, row])),
+        )
+      else console.log(`${service}: no partition has had a message yet (--all shows all partitions)`)
     }
   } finally {
     redis.disconnect()

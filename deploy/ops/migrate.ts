@@ -16,7 +16,7 @@ import {
   serviceNames,
   toConfig,
 } from '../../platform/config.ts'
-import { openAsAdministrator, openPostgres, type Sql } from '../../streams/postgres.ts'
+import { closing, openAsAdministrator, openPostgres, type Sql } from '../../streams/postgres.ts'
 import { checkStores, explained } from './accounts/check-stores.ts'
 import { letRolesLogIn } from './accounts/database-roles.ts'
 import { createRedisUsers } from './accounts/redis-users.ts'
@@ -54,8 +54,8 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     await checkStores(admin, options)
     for (const service of processNames) {
       await createRoleAndSchema(admin, service)
-      await using sql = disposable(openPostgres(databaseUrl, { schema: service, max: 1, partitions }))
-      await applyMissing(sql.it, service, log)
+      await using sql = closing(openPostgres(databaseUrl, { schema: service, max: 1, partitions }))
+      await applyMissing(sql, service, log)
     }
     for (const service of serviceNames) await letOthersSeeBeats(admin, service)
     if (databasePasswords) {
@@ -129,14 +129,10 @@ async function applyMissing(sql: Sql, service: ProcessName, log: (line: string) 
 
 /** Every migration of every service with the time it was applied. Changes nothing. @returns how many are missing. */
 async function printStatus(databaseUrl: string): Promise<number> {
-  const admin = openAsAdministrator(databaseUrl)
-  try {
-    const rows = (await Promise.all(processNames.map((it) => statusOf(admin, it)))).flat()
-    for (const { service, name, at } of rows) console.log(`${service.padEnd(11)} ${at.padEnd(24)} ${name}`)
-    return rows.filter(({ at }) => at === missing).length
-  } finally {
-    await admin.end({ timeout: 2 })
-  }
+  await using admin = closing(openAsAdministrator(databaseUrl))
+  const rows = (await Promise.all(processNames.map((it) => statusOf(admin, it)))).flat()
+  for (const { service, name, at } of rows) console.log(`${service.padEnd(11)} ${at.padEnd(24)} ${name}`)
+  return rows.filter(({ at }) => at === missing).length
 }
 
 const missing = 'missing'
@@ -160,8 +156,6 @@ async function statusOf(admin: postgres.Sql, service: ProcessName) {
     ...open.map((name) => ({ service, at: missing, name })),
   ]
 }
-
-const disposable = (it: Sql) => ({ it, [Symbol.asyncDispose]: () => it.end({ timeout: 2 }) })
 
 /** Placeholder when no Redis is configured. */
 const unused = 'redis://unused'

@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs'
 import type { ProcessName } from '../../platform/config.ts'
 
 /** Applied ones are recorded by name, so no two files of a service have the same. */
-export type Migration = { name: string; file: URL }
+type Migration = { name: string; file: URL }
 
 const everyone = ['streams/migrations', 'platform/http/migrations', 'platform/identity/migrations']
 

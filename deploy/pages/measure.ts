@@ -4,7 +4,7 @@ import { median } from '../../load/bench/report.ts'
 import { usageOf } from '../../load/bench/usage.ts'
 import { cookieOf, type Library, readerOf, readers } from './library.ts'
 
-export type MeasureOptions = { requests: number; pages: number; seconds: number }
+type MeasureOptions = { requests: number; pages: number; seconds: number }
 
 /** For a page, at the median. */
 const medianMaxMs = 20

@@ -4,7 +4,7 @@ export const patterns = ['hot', 'even', 'zipf'] as const
 /** One book for all; each book equally often; or as in a library: the second half as often as the first, the third a third. */
 export type Pattern = (typeof patterns)[number]
 
-export type Demand = {
+type Demand = {
   /** Every requested book. */
   books: string[]
   /** The order of requests, repeated. */

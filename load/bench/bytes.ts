@@ -4,6 +4,7 @@
  */
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
+import { closing } from '../../streams/postgres.ts'
 
 export type Weight = {
   /** Bytes of WAL. */
@@ -25,7 +26,7 @@ export type Weight = {
 /** The difference of two measurements, per request. NaN: the log was rewritten meanwhile. */
 export type Growth = Omit<Weight, 'rewrites'>
 
-export type Weighed = { databaseUrl: string; redisUrl: string }
+type Weighed = { databaseUrl: string; redisUrl: string }
 
 /** @throws when a store does not answer. */
 export async function weigh({ databaseUrl, redisUrl }: Weighed): Promise<Weight> {
@@ -34,17 +35,13 @@ export async function weigh({ databaseUrl, redisUrl }: Weighed): Promise<Weight>
 }
 
 async function weighPostgres(databaseUrl: string) {
-  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
-  try {
-    const [weight] = await sql<Pick<Weight, 'wal' | 'tables' | 'fsyncs' | 'transactions'>[]>`select
+  await using sql = closing(postgres(databaseUrl, { max: 1, onnotice: () => {} }))
+  const [weight] = await sql<Pick<Weight, 'wal' | 'tables' | 'fsyncs' | 'transactions'>[]>`select
       (pg_current_wal_insert_lsn() - '0/0')::float8 as wal,
       (select sum(pg_database_size(oid)) from pg_database)::float8 as tables,
       (select coalesce(sum(fsyncs), 0) from pg_stat_io where object = 'wal')::float8 as fsyncs,
       (select sum(xact_commit) from pg_stat_database)::float8 as transactions`
-    return weight!
-  } finally {
-    await sql.end({ timeout: 2 })
-  }
+  return weight!
 }
 
 async function weighRedis(redisUrl: string) {

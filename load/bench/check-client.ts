@@ -9,7 +9,7 @@ import type { Target } from './target.ts'
 import type { Timing, Workload } from './workloads.ts'
 import { runWrk } from './wrk.ts'
 
-export const differenceMax = 0.15
+const differenceMax = 0.15
 
 export type CheckOptions = {
   product: Target

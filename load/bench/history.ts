@@ -3,6 +3,7 @@
  * other ids. It does not name tables, so it follows any change of the services.
  */
 import postgres from 'postgres'
+import { closing } from '../../streams/postgres.ts'
 import { demandOf } from './books.ts'
 import { runClosedLoop } from './closed-loop.ts'
 import { type Product, startProduct } from './product.ts'
@@ -78,22 +79,18 @@ async function makeSample(product: Product, count: number, perBook: number): Pro
 
 /** Copies every row of the past `copies` times. */
 async function multiplyPast(databaseUrl: string, books: number, copies: number): Promise<void> {
-  const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} })
-  try {
-    for (const { schema, table, columns } of await tablesOf(sql)) {
-      const into = `"${schema}"."${table}"`
-      const names = columns.map(({ name }) => `"${name}"`).join(', ')
-      const values = columns.map((column) => copied(column, books)).join(', ')
-      await sql.unsafe(
-        `insert into ${into} (${names}) select ${values} from ${into} t, generate_series(1, ${copies}) n`,
-      )
-      await sql.unsafe(`vacuum analyze ${into}`)
-    }
-    // Flush everything to disk before anything is measured.
-    await sql`checkpoint`
-  } finally {
-    await sql.end({ timeout: 2 })
+  await using sql = closing(postgres(databaseUrl, { max: 2, onnotice: () => {} }))
+  for (const { schema, table, columns } of await tablesOf(sql)) {
+    const into = `"${schema}"."${table}"`
+    const names = columns.map(({ name }) => `"${name}"`).join(', ')
+    const values = columns.map((column) => copied(column, books)).join(', ')
+    await sql.unsafe(
+      `insert into ${into} (${names}) select ${values} from ${into} t, generate_series(1, ${copies}) n`,
+    )
+    await sql.unsafe(`vacuum analyze ${into}`)
   }
+  // Flush everything to disk before anything is measured.
+  await sql`checkpoint`
 }
 
 type Column = { name: string; type: string }

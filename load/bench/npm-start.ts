@@ -13,7 +13,7 @@ import { usageOf, usageOfOne } from './usage.ts'
 
 export type Ports = Record<ProcessName, { port: number; opsPort: number }>
 
-export type NpmStartOptions = {
+type NpmStartOptions = {
   name: string
   services: readonly ProcessName[]
   ports: Ports

@@ -1,39 +1,18 @@
 /** The command line of the benchmark. */
 import { parseArgs } from 'node:util'
-import type { Runtime } from './target.ts'
-import { type WorkloadName, workloadNames } from './workloads.ts'
+import { workloadNames } from './workloads.ts'
 
-export const targetNames = ['baseline', 'product', 'history'] as const
+const targetNames = ['baseline', 'product', 'history'] as const
 export type TargetName = (typeof targetNames)[number]
 
-export const questionNames = [...workloadNames, 'catch-up', 'idle'] as const
+const questionNames = [...workloadNames, 'catch-up', 'idle'] as const
 /** A workload, or a measurement outside of the rounds. */
-export type QuestionName = (typeof questionNames)[number]
+type QuestionName = (typeof questionNames)[number]
 
 /** The default of `--only`. */
 const usual: QuestionName[] = ['hot', 'many', 'one']
 
-export type Options = {
-  seconds: number
-  warmupSeconds: number
-  rounds: number
-  clients: number
-  books: number
-  runtime: Runtime
-  only: WorkloadName[]
-  catchUp: boolean
-  idle: boolean
-  queued: number
-  stockWorkers: number
-  targets: TargetName[]
-  /** A source tree with an earlier version, which is measured too. */
-  before: string | undefined
-  past: { books: number; reservations: number }
-  profileDir: string | undefined
-  check: boolean
-  checkClient: boolean
-  keep: boolean
-}
+export type Options = NonNullable<ReturnType<typeof readOptions>>
 
 export const help = `npm run bench -- [options]
 
@@ -62,16 +41,35 @@ loop of clients, and prints their throughput and latency. Exits with 1 if the bo
   --help            print this text
 `
 
+/** Options that comparisons have too. */
+export const shared = {
+  seconds: { type: 'string', default: '10' },
+  warmup: { type: 'string', default: '2' },
+  rounds: { type: 'string', default: '3' },
+  books: { type: 'string', default: '10000' },
+  check: { type: 'boolean', default: false },
+  keep: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const
+
+type Shared = Record<'seconds' | 'warmup' | 'rounds' | 'books', string> & Record<'check' | 'keep', boolean>
+
+export const sharedOf = ({ seconds, warmup, rounds, books, check, keep }: Shared) => ({
+  seconds: numberWithin('seconds', seconds, 0.1, 3600),
+  warmupSeconds: numberWithin('warmup', warmup, 0, 600),
+  rounds: integerWithin('rounds', rounds, 1, 100),
+  books: integerWithin('books', books, 1, 1_000_000),
+  check,
+  keep,
+})
+
 /** @returns undefined for `--help`. @throws with one line for the user when an option is invalid. */
-export function readOptions(args: string[]): Options | undefined {
+export function readOptions(args: string[]) {
   const { values } = parseArgs({
     args,
     options: {
-      seconds: { type: 'string', default: '10' },
-      warmup: { type: 'string', default: '2' },
-      rounds: { type: 'string', default: '3' },
+      ...shared,
       clients: { type: 'string', default: '256' },
-      books: { type: 'string', default: '10000' },
       runtime: { type: 'string', default: 'node' },
       only: { type: 'string' },
       targets: { type: 'string' },
@@ -82,9 +80,6 @@ export function readOptions(args: string[]): Options | undefined {
       profile: { type: 'string' },
       before: { type: 'string' },
       'check-client': { type: 'boolean', default: false },
-      check: { type: 'boolean', default: false },
-      keep: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
   if (values.help) return undefined
@@ -92,11 +87,8 @@ export function readOptions(args: string[]): Options | undefined {
   const only = values.only ?? (reach ? questionNames : usual).join(',')
   const questions = someOf('only', only, questionNames)
   return {
-    seconds: numberWithin('seconds', values.seconds, 0.1, 3600),
-    warmupSeconds: numberWithin('warmup', values.warmup, 0, 600),
-    rounds: integerWithin('rounds', values.rounds, 1, 100),
+    ...sharedOf(values),
     clients: integerWithin('clients', values.clients, 1, 10_000),
-    books: integerWithin('books', values.books, 1, 1_000_000),
     runtime: oneOf('runtime', values.runtime, ['node', 'deno'] as const),
     only: questions.filter((name) => name !== 'catch-up' && name !== 'idle'),
     catchUp: questions.includes('catch-up'),
@@ -110,14 +102,13 @@ export function readOptions(args: string[]): Options | undefined {
     ),
     past: pastOf(values.past),
     profileDir: values.profile,
+    /** A source tree with an earlier version, which is measured too. */
     before: values.before,
-    check: values.check,
     checkClient: values['check-client'],
-    keep: values.keep,
   }
 }
 
-function pastOf(text: string): Options['past'] {
+function pastOf(text: string): { books: number; reservations: number } {
   const [reservations = '', books = '', ...rest] = text.split(',')
   if (rest.length || !books) throw new Error(`--past must be two numbers, reservations and books: ${text}`)
   return {
@@ -129,7 +120,7 @@ function pastOf(text: string): Options['past'] {
 export const integerWithin = (name: string, text: string, min: number, max: number): number =>
   Math.round(numberWithin(name, text, min, max))
 
-export function numberWithin(name: string, text: string, min: number, max: number): number {
+function numberWithin(name: string, text: string, min: number, max: number): number {
   const value = Number(text)
   if (!(value >= min && value <= max))
     throw new Error(`--${name} must be a number from ${min} to ${max}: ${text}`)

@@ -16,7 +16,7 @@ export type MeasuredProcess = {
   stop(): Promise<void>
 }
 
-export type LoggedOptions = {
+type LoggedOptions = {
   name: string
   command: string[]
   /** Added to the environment. */
@@ -78,7 +78,7 @@ export async function startLogged(options: LoggedOptions): Promise<Logged> {
   return { pid: child.pid, check, fail, stop }
 }
 
-export type ProcessOptions = Pick<LoggedOptions, 'name' | 'command' | 'env' | 'logFile'> & {
+type ProcessOptions = Pick<LoggedOptions, 'name' | 'command' | 'env' | 'logFile'> & {
   /** The port to listen on, passed as `PORT`. Default: a free one. */
   port?: number
   /** Whether it is ready. Default: `/readyz` answers 200. */

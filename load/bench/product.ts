@@ -20,7 +20,7 @@ export type Product = Target & {
 /** The `npm start` of the first stock, if it has its own. */
 const firstStock = '-1'
 
-export type ProductOptions = {
+type ProductOptions = {
   /** The number of stock processes, which share the partitions. */
   stockWorkers?: number
   /** The source tree to start. Default: this one. */
@@ -117,7 +117,7 @@ async function receive(stock: string, bookid: string): Promise<void> {
   await response.body?.cancel()
 }
 
-export async function someUndecided(reservation: string): Promise<boolean> {
+async function someUndecided(reservation: string): Promise<boolean> {
   const open = await call(`${reservation}/reservations?status=Requested&limit=1`)
   const { _embedded } = (await open.json()) as { _embedded: { reservations: unknown[] } }
   return _embedded.reservations.length > 0

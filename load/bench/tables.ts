@@ -1,20 +1,17 @@
 /** The sizes of the tables of a database and of their indexes. */
 import postgres from 'postgres'
+import { closing } from '../../streams/postgres.ts'
 import { count } from './report.ts'
 
 /** Bytes of files, by schema and table. */
 export type TableBytes = { name: string; heap: number; indexes: number }
 
 export async function tableBytesOf(databaseUrl: string): Promise<TableBytes[]> {
-  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
-  try {
-    return await sql<TableBytes[]>`
+  await using sql = closing(postgres(databaseUrl, { max: 1, onnotice: () => {} }))
+  return await sql<TableBytes[]>`
       select schemaname || '.' || relname as name,
         pg_table_size(relid)::float8 as heap, pg_indexes_size(relid)::float8 as indexes
       from pg_stat_user_tables order by 1`
-  } finally {
-    await sql.end({ timeout: 2 })
-  }
 }
 
 /** The growth per request, one line per table that grew by a byte or more. */

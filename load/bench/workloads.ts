@@ -4,7 +4,7 @@ import { postRequest } from './closed-loop.ts'
 import type { Answer } from './http-connection.ts'
 
 export const workloadNames = ['hot', 'many', 'zipf', 'few', 'one', 'accept', 'echo'] as const
-export type WorkloadName = (typeof workloadNames)[number]
+type WorkloadName = (typeof workloadNames)[number]
 
 export type Status = 'Reserved' | 'Requested'
 

@@ -10,10 +10,10 @@ export const howToInstall =
   'Cannot find wrk. npm run bench installs it if it can; manually: ' +
   'apt-get install wrk, dnf install wrk, apk add wrk or brew install wrk'
 
-export type WrkOptions = { port: number; clients: number; seconds: number; bookid: string }
+type WrkOptions = { port: number; clients: number; seconds: number; bookid: string }
 
 /** Every 2xx counts as wanted. The audit of the books shows whether it said `Reserved`. */
-export type WrkResult = Omit<LoadResult, 'clientCpuMicros'>
+type WrkResult = Omit<LoadResult, 'clientCpuMicros'>
 
 const customers = 1_000
 

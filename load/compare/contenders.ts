@@ -25,7 +25,7 @@ export const contenderNames = [
 ] as const
 export type ContenderName = (typeof contenderNames)[number]
 
-export type Contender = {
+type Contender = {
   title: string
   /** Says which data is on disk when it answers Reserved. */
   durability: string

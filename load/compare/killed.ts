@@ -21,17 +21,17 @@ import { LogSize } from './log-size.ts'
 
 /** Ours, and the contender that keeps its decisions in Redis. */
 export const killable = ['ours-node', 'redis-lua'] as const
-export type Killable = (typeof killable)[number]
+type Killable = (typeof killable)[number]
 
 /**
  * `process`: only Redis is killed, and the kernel keeps everything that it wrote. `machine`: its file also loses the last second,
  * as in a power cut, because Redis flushes the file once a second.
  */
-export const deaths = ['process', 'machine'] as const
-export type Death = (typeof deaths)[number]
+const deaths = ['process', 'machine'] as const
+type Death = (typeof deaths)[number]
 
 /** The outcome of one kill. */
-export type Kill = {
+type Kill = {
   death: Death
   /** Answers that said `Reserved`: acknowledged reservations. */
   acknowledged: number
@@ -57,7 +57,7 @@ const restMaxMs = 60_000
 /** How often Redis flushes its file. */
 const flushMs = 1_000
 
-export type KillOptions = { kills: number; around: Surroundings; signal: AbortSignal }
+type KillOptions = { kills: number; around: Surroundings; signal: AbortSignal }
 
 /** Kills Redis `kills` times in each way, alternately. */
 export async function killRedis(name: Killable, { kills, around, signal }: KillOptions): Promise<Kill[]> {

@@ -1,24 +1,10 @@
 /** The command line of `npm run compare`. */
 import { parseArgs } from 'node:util'
-import { type Pattern, patterns } from '../bench/books.ts'
-import { integerWithin, numberWithin, someOf } from '../bench/options.ts'
-import { type ContenderName, contenderNames } from './contenders.ts'
+import { patterns } from '../bench/books.ts'
+import { integerWithin, shared, sharedOf, someOf } from '../bench/options.ts'
+import { contenderNames } from './contenders.ts'
 
-export type Options = {
-  contenders: ContenderName[]
-  patterns: Pattern[]
-  clients: number[]
-  books: number
-  seconds: number
-  warmupSeconds: number
-  rounds: number
-  /** How often Redis is killed, instead of a comparison. */
-  kills: number | undefined
-  check: boolean
-  /** The folder for the results. */
-  out: string
-  keep: boolean
-}
+export type Options = NonNullable<ReturnType<typeof readOptions>>
 
 export const help = `npm run compare -- [options]
 
@@ -43,38 +29,29 @@ results.md and results.svg. Exits with 1 if a contender fails, which is then lef
 `
 
 /** @returns undefined for `--help`. @throws with one line for the user when an option is invalid. */
-export function readOptions(args: string[]): Options | undefined {
+export function readOptions(args: string[]) {
   const { values } = parseArgs({
     args,
     options: {
       targets: { type: 'string', default: contenderNames.join(',') },
       workloads: { type: 'string', default: patterns.join(',') },
       clients: { type: 'string', default: '1,16,64,256' },
-      books: { type: 'string', default: '10000' },
-      seconds: { type: 'string', default: '10' },
-      warmup: { type: 'string', default: '2' },
-      rounds: { type: 'string', default: '3' },
-      check: { type: 'boolean', default: false },
+      ...shared,
       'kill-redis': { type: 'string' },
       out: { type: 'string', default: '.data/compare' },
-      keep: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
   if (values.help) return undefined
   const clients = values.clients.split(',').map((text) => integerWithin('clients', text, 1, 10_000))
   const kills = values['kill-redis']
   return {
+    ...sharedOf(values),
+    /** How often Redis is killed, instead of a comparison. */
     kills: kills === undefined ? undefined : integerWithin('kill-redis', kills, 1, 1_000),
-    check: values.check,
     contenders: someOf('targets', values.targets, contenderNames),
     patterns: someOf('workloads', values.workloads, patterns),
     clients: [...new Set(clients)].sort((a, b) => a - b),
-    books: integerWithin('books', values.books, 1, 1_000_000),
-    seconds: numberWithin('seconds', values.seconds, 0.1, 3600),
-    warmupSeconds: numberWithin('warmup', values.warmup, 0, 600),
-    rounds: integerWithin('rounds', values.rounds, 1, 100),
+    /** The folder for the results. */
     out: values.out,
-    keep: values.keep,
   }
 }

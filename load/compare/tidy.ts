@@ -1,4 +1,5 @@
 import postgres from 'postgres'
+import { closing } from '../../streams/postgres.ts'
 
 /**
  * Finishes the work of Postgres for a stopped contender. Otherwise its dead rows would be removed, and its pages written, during
@@ -6,21 +7,13 @@ import postgres from 'postgres'
  * @param name of its database, if it has one.
  */
 export async function tidy(adminUrl: string, name: string): Promise<void> {
-  const admin = postgres(adminUrl, { max: 1, onnotice: () => {} })
-  try {
-    const [found] = await admin`select from pg_database where datname = ${name}`
-    if (found) await vacuum(adminUrl, name)
-    await admin`checkpoint`
-  } finally {
-    await admin.end({ timeout: 2 })
-  }
+  await using admin = closing(postgres(adminUrl, { max: 1, onnotice: () => {} }))
+  const [found] = await admin`select from pg_database where datname = ${name}`
+  if (found) await vacuum(adminUrl, name)
+  await admin`checkpoint`
 }
 
 async function vacuum(adminUrl: string, database: string): Promise<void> {
-  const sql = postgres(adminUrl, { database, max: 1, onnotice: () => {} })
-  try {
-    await sql`vacuum (analyze)`
-  } finally {
-    await sql.end({ timeout: 2 })
-  }
+  await using sql = closing(postgres(adminUrl, { database, max: 1, onnotice: () => {} }))
+  await sql`vacuum (analyze)`
 }

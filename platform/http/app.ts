@@ -8,15 +8,15 @@ import { OpenAPIHono, type RouteHandler } from '@hono/zod-openapi'
 import type { Context, Handler, Next } from 'hono'
 import { routePath } from 'hono/route'
 import { isTransient } from '../../streams/postgres.ts'
-import type { Access } from '../identity/caller.ts'
 import type { Admit, Guard } from '../identity/guard.ts'
 import type { Log } from '../log.ts'
 import { type Metrics, memo, type Refusal, refusals } from '../metrics.ts'
 import type { Span, Tracing } from '../tracing/tracing.ts'
+import { withCommonProblems } from './common-problems.ts'
 import { corsFor } from './cors.ts'
 import { keyToRepeatWith } from './idempotency.ts'
 import { type Validate, validatorOf } from './input.ts'
-import { explain, Problem, type ProblemSlug, problemResponses, Unavailable } from './problem.ts'
+import { explain, Problem, type ProblemSlug, Unavailable } from './problem.ts'
 import { safeHeaders } from './reply.ts'
 import { endSpan, spanOf } from './request-span.ts'
 import type { AppRoute } from './route.ts'
@@ -273,33 +273,4 @@ function notAllowed(methods: string[]): Problem {
 function observerOf({ httpSeconds }: Metrics, method: string, route: string): Observe {
   const seconds = memo((status: number) => httpSeconds.labels({ method, route, status }))
   return (status, startedAt) => seconds(status).observe((performance.now() - startedAt) / 1_000)
-}
-
-/**
- * Adds the problems that any route can answer, and who may call it.
- * @param access undefined of a probe.
- * @param optional whether the service answers without a token too.
- */
-function withCommonProblems(
-  route: Omit<AppRoute, 'access'>,
-  access: Access | undefined,
-  optional: boolean,
-): Omit<AppRoute, 'access'> {
-  const common = {
-    ...(access ? problemResponses(429) : {}),
-    ...(access && access !== 'anyone' ? problemResponses(401, 403) : {}),
-    ...(route.request ? problemResponses(400) : {}),
-    ...(route.request?.body ? problemResponses(413, 415) : {}),
-    ...problemResponses(408, 431, 500, 503),
-  }
-  return { ...securityOf(access, optional), ...route, responses: { ...common, ...route.responses } }
-}
-
-/** The name of the security scheme. Its scopes are roles, one of which is needed. */
-export const tokenScheme = 'token'
-
-function securityOf(access: Access | undefined, optional: boolean) {
-  if (access === undefined || access === 'anyone') return {}
-  const needed = access.map((role) => ({ [tokenScheme]: [role as string] }))
-  return { security: optional ? [{}, ...needed] : needed }
 }

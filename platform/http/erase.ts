@@ -7,7 +7,7 @@ export const erasedMax = 1_000
 /** A batch may take as long. */
 const batchMs = 300
 
-/** Erases batches until one has less than `erasedMax` rows. @returns how many rows. @throws {Unavailable} when there is no time for another. */
+/** Erases batches until one has less than `erasedMax` rows. @returns how many rows. @throws {Unavailable} when no time is left. */
 export async function eraseAll(c: Context, eraseBatch: () => Promise<number>): Promise<number> {
   const limit = TimeLimit.of(c)
   let erased = 0

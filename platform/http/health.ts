@@ -7,9 +7,11 @@ import type { Liveness } from './liveness.ts'
 import type { Probe } from './probe.ts'
 import { Problem, problemResponses, within } from './problem.ts'
 import { reply, safeHeaders } from './reply.ts'
-import { createRoute } from './route.ts'
+import { routesOf } from './route.ts'
 
-export type ProbeOptions = {
+const routes = routesOf('health')
+
+type ProbeOptions = {
   liveness: Liveness
   /** Rejects when the service cannot serve. */
   ready: () => Promise<unknown>
@@ -30,12 +32,9 @@ export async function ready(probe: Probe, incarnation: Incarnation): Promise<voi
 }
 
 const statusRoute = (path: string, operationId: string, summary: string, status: string) =>
-  createRoute({
-    method: 'get',
-    path,
+  routes.get(path, {
     operationId,
     summary,
-    tags: ['health'],
     access: 'anyone',
     responses: {
       200: {
@@ -48,12 +47,9 @@ const statusRoute = (path: string, operationId: string, summary: string, status:
     },
   })
 
-const livez = createRoute({
-  method: 'get',
-  path: '/livez',
+const livez = routes.get('/livez', {
   operationId: 'getLiveness',
   summary: 'Liveness: are all loops making progress? Checks no dependency.',
-  tags: ['health'],
   access: 'anyone',
   responses: {
     200: {

@@ -18,10 +18,9 @@ export const idempotencyHeader = z
   .string()
   .regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
   .optional()
-  .openapi({
-    description:
-      'Repeating a request with the same key and payload within 7 days has one effect and returns the same resource.',
-  })
+  .describe(
+    'Repeating a request with the same key and payload within 7 days has one effect and returns the same resource.',
+  )
 
 export type Claim = {
   /** The operation, such as `POST /stocks`: a key can be used once per scope. */

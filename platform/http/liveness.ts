@@ -7,7 +7,7 @@ import type { Pulse } from '../../streams/pulse.ts'
 
 const lookEveryMs = 5_000
 
-export type LivenessOptions = {
+type LivenessOptions = {
   /** One per running loop. */
   pulses: () => Pulse[]
   /** How long a loop may be silent, or keep failing while the stores are reachable. */
@@ -18,7 +18,7 @@ export type LivenessOptions = {
   now?: () => number
 }
 
-export type Hung = { name: string; why: string }
+type Hung = { name: string; why: string }
 
 export class Liveness {
   readonly #options: Required<LivenessOptions>

@@ -1,6 +1,7 @@
 /** The OpenAPI document of a service. `npm run docs` writes it to `openapi/`; the service itself serves it. */
 import { version } from '../build.ts'
-import { type App, tokenScheme } from './app.ts'
+import type { App } from './app.ts'
+import { tokenScheme } from './common-problems.ts'
 import { problems } from './problem.ts'
 
 const token = {

@@ -6,7 +6,7 @@ import { type About, type App, type AppOptions, createApp } from './app.ts'
 import { mountDocs } from './docs.ts'
 import { type HealthOptions, mountHealth } from './health.ts'
 
-export type OpsOptions = HealthOptions &
+type OpsOptions = HealthOptions &
   Pick<AppOptions, 'log' | 'metrics'> & {
     about: About
     /** The app whose reference is served, and its port. */

@@ -8,7 +8,7 @@ import { Problem } from './problem.ts'
 import { reply } from './reply.ts'
 import { fromUtf8 } from './utf8.ts'
 
-export const limitMax = 200
+const limitMax = 200
 
 /** Merge into a route's query: `z.object({ ...pageQuery, userid: … })`. */
 export const pageQuery = {
@@ -19,11 +19,7 @@ export const pageQuery = {
     .pipe(z.int().min(1).max(limitMax))
     .default(50)
     .openapi({ type: 'integer', minimum: 1, maximum: limitMax, default: 50, example: 50 }),
-  after: z
-    .string()
-    .max(1_000)
-    .optional()
-    .openapi({ description: 'opaque: taken from `_links.next` of the previous page' }),
+  after: z.string().max(1_000).optional().describe('opaque: taken from `_links.next` of the previous page'),
 }
 
 /** @param key the sort key of the page's last item. */

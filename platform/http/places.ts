@@ -4,7 +4,7 @@
  */
 import { Problem, Unavailable } from './problem.ts'
 
-export type PlacesOptions = {
+type PlacesOptions = {
   /** Per process. */
   max: number
   /** Of one customer, where callers are known. Without it there is no such limit. */

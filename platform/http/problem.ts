@@ -113,7 +113,7 @@ export type ProblemSlug = keyof typeof problems
 /** One fault of the input: in the body (as JSON pointer), or in a query, header or path parameter. */
 export type Fault = { pointer: string; detail: string } | { parameter: string; detail: string }
 
-export type ProblemOptions = {
+type ProblemOptions = {
   /** The fault of this request. Shown to the client. */
   detail?: string
   headers?: Record<string, string>

@@ -11,6 +11,7 @@
  * The driver's `cancel` is unsuitable: it opens a connection for each cancellation, may hit the next statement on the
  * same connection, and throws uncatchably when it cannot connect.
  */
+import type { Context } from 'hono'
 import { deadline } from '../../streams/deadline.ts'
 import { openPostgres, type Sql } from '../../streams/postgres.ts'
 import { Unavailable } from './problem.ts'
@@ -45,6 +46,11 @@ export class Reads {
   constructor(sql: Sql, atOnce: number) {
     this.#sql = sql
     this.#atOnce = atOnce
+  }
+
+  /** Runs a read of a request. */
+  for<T>(c: Context, read: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.run(read, c.req.raw.signal)
   }
 
   /**

@@ -27,4 +27,4 @@ export function reply<Body extends object, const Status extends ContentfulStatus
 export const safeHeaders = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
 
 export const jsonHeaders = { 'content-type': 'application/json', ...safeHeaders }
-export type JsonHeaders = typeof jsonHeaders & Record<string, string>
+type JsonHeaders = typeof jsonHeaders & Record<string, string>

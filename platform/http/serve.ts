@@ -8,7 +8,7 @@ import { Problem } from './problem.ts'
 import { checkTarget, isProbe, pathOf, probe } from './target.ts'
 import { answerUnparsed } from './unparsed.ts'
 
-export type ServeOptions = {
+type ServeOptions = {
   host: string
   /** 0 takes any free port. */
   port: number

@@ -4,15 +4,13 @@ import type { Context } from 'hono'
 import { expect, test } from 'vitest'
 import { nameKeyToRepeatWith } from './idempotency.ts'
 import { reply } from './reply.ts'
-import { createRoute } from './route.ts'
+import { routesOf } from './route.ts'
 import { type ProblemBody, serveBench } from './testing/bench.ts'
 import { answerWithinMs, TimeLimit } from './time-limit.ts'
 
 const body = z.object({ waitedMs: z.number() })
 const routeOf = (path: string) =>
-  createRoute({
-    method: 'get',
-    path,
+  routesOf('test').get(path, {
     access: 'anyone',
     responses: { 200: { description: 'ok', content: { 'application/json': { schema: body } } } },
   })

@@ -18,7 +18,7 @@ const lookEveryMs = 50
 const key = Symbol('timeLimit')
 type Limitable = Context & { [key]?: TimeLimit }
 
-export type Limited = {
+type Limited = {
   /** Called once, when the time is up. */
   expire(): void
 }

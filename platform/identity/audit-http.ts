@@ -5,8 +5,10 @@ import type { Sql } from '../../streams/postgres.ts'
 import type { App } from '../http/app.ts'
 import { dateSchema } from '../http/paging.ts'
 import { safeHeaders } from '../http/reply.ts'
-import { createRoute } from '../http/route.ts'
+import { routesOf } from '../http/route.ts'
 import { type Audit, type AuditRow, auditPageMax, auditRows } from './audit.ts'
+
+const routes = routesOf('audit')
 
 const columns = ['at', 'authtype', 'authid', 'roles', 'address', 'action', 'subject', 'detail'] as const
 const head = `${columns.join(',')}\r\n`
@@ -19,14 +21,11 @@ const reasonSchema = z
   .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
   .openapi({ description: 'why it is exported', example: 'monthly review' })
 
-const exportAudit = createRoute({
-  method: 'get',
-  path: '/audit',
+const exportAudit = routes.get('/audit', {
   operationId: 'exportAudit',
   summary: 'Export who did what',
   description:
     'What staff, operators and programs did that is no event, and which data of a person staff read, oldest first. Days are UTC, and both are included.',
-  tags: ['audit'],
   access: ['operator'],
   request: {
     query: z.object({ reason: reasonSchema, from: dateSchema.optional(), to: dateSchema.optional() }),

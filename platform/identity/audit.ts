@@ -16,7 +16,7 @@ import { Retention } from '../retention.ts'
 import { ownOf, whoOf } from './caller.ts'
 import { forwardedAddress } from './person-limits.ts'
 
-export type Action = {
+type Action = {
   /** The `operationId` of the call. */
   action: string
   /** The customer, or `everyone`; of what is no person's, the thing that it is about. */

@@ -4,7 +4,7 @@ import { z } from '@hono/zod-openapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../http/app.ts'
 import { reply } from '../http/reply.ts'
-import { createRoute } from '../http/route.ts'
+import { routesOf } from '../http/route.ts'
 import { type Bench, type ProblemBody, serveBench } from '../http/testing/bench.ts'
 import { ownOf } from './caller.ts'
 import { Guard, suspectsPerSecond } from './guard.ts'
@@ -20,9 +20,7 @@ const routeFor = (
   path: string,
   access: 'anyone' | readonly ['customer', 'stock-manager'] | readonly ['operator'],
 ) =>
-  createRoute({
-    method,
-    path,
+  routesOf('test')[method](path, {
     access,
     request: { query: z.object({ n: z.string().regex(/^\d+$/).optional() }) },
     responses: answer,

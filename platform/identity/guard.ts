@@ -21,7 +21,7 @@ import { invalid, type Tokens } from './tokens.ts'
 /** Admits a request or throws. Returns a promise only if the token must be verified first. */
 export type Admit = (c: Context) => undefined | Promise<void>
 
-export type GuardOptions = {
+type GuardOptions = {
   tokens: Pick<Tokens, 'verify'>
   forwardedHops: number
   limits?: PersonLimits

@@ -33,7 +33,7 @@ type Fetch = (url: string, options: RequestInit) => Promise<Response>
 
 export type KeysLog = { warn(facts: object, message: string): void }
 
-export type KeysOptions = {
+type KeysOptions = {
   fetching?: Fetch
   /** Absent without a database. */
   store?: KeyStore | undefined

@@ -1,8 +1,7 @@
 /** The settings of identity: whether callers must say who they are, and whose tokens are believed. */
 import { z } from 'zod'
-import { integer, oneOf } from '../setting.ts'
-import { type ApiToken, apiTokens } from './api-tokens.ts'
-import type { Issuer } from './tokens.ts'
+import { flag, integer, oneOf } from '../setting.ts'
+import { apiTokens } from './api-tokens.ts'
 
 const list = (message: string, isValid: (text: string) => boolean) =>
   z
@@ -18,13 +17,6 @@ function isKeysUrl(text: string): boolean {
 }
 
 const onOff = () => z.string().toLowerCase().pipe(oneOf('off', 'on'))
-const flag = () =>
-  z
-    .string()
-    .toLowerCase()
-    .pipe(oneOf('true', 'false'))
-    .transform((text) => text === 'true')
-
 export const identitySettings = {
   IDENTITY: onOff()
     .default('off')
@@ -69,18 +61,10 @@ export const identitySettings = {
     .describe('How long the record of who did what is kept ([what is in it](security.md#audit))'),
 }
 
-export type IdentitySettings = {
-  issuers: Issuer[]
-  audience: string
-  apiTokens: ApiToken[]
-  forwardedHops: number
-  auditDays: number
-}
-
 type Given = z.infer<z.ZodObject<typeof identitySettings>>
 
 /** @returns undefined while identity is off. */
-export const toIdentity = (it: Given): IdentitySettings | undefined =>
+export const toIdentity = (it: Given) =>
   it.IDENTITY === 'off'
     ? undefined
     : {
@@ -90,6 +74,8 @@ export const toIdentity = (it: Given): IdentitySettings | undefined =>
         forwardedHops: it.FORWARDED_HOPS,
         auditDays: it.AUDIT_DAYS,
       }
+
+export type IdentitySettings = NonNullable<ReturnType<typeof toIdentity>>
 
 /** The faults of the settings together. @param env as given, because some of them may be invalid. */
 export function identityFaults(env: Record<string, string>): string[] {

@@ -5,8 +5,9 @@ import type { App } from '../http/app.ts'
 import { collection } from '../http/paging.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
-import { createRoute } from '../http/route.ts'
-import { pageAnswer } from '../http/schema.ts'
+import { pageAnswer, routesOf } from '../http/route.ts'
+
+const routes = routesOf('operator')
 
 /** Up to which a service counts, so that the summary of a long backlog is read as fast as another. */
 export const countMax = 10_000
@@ -35,21 +36,15 @@ function routeOf(kinds: BacklogKinds) {
   const described = Object.entries(kinds).map(([name, description]) => `\`${name}\`: ${description}`)
   const itemSchema = z
     .object({
-      name: z.enum([first, ...others]).openapi({ description: described.join('. ') }),
-      channel: z.string().nullable().openapi({ description: 'Of notices that are counted by channel' }),
-      count: z.int().openapi({ description: `Counted up to ${countMax}, which means that many or more` }),
-      oldestSeconds: z
-        .number()
-        .nullable()
-        .openapi({ description: 'How long the oldest has waited. `null`: none waits' }),
+      name: z.enum([first, ...others]).describe(described.join('. ')),
+      channel: z.string().nullable().describe('Of notices that are counted by channel'),
+      count: z.int().describe(`Counted up to ${countMax}, which means that many or more`),
+      oldestSeconds: z.number().nullable().describe('How long the oldest has waited. `null`: none waits'),
     })
     .openapi('BacklogItem')
-  return createRoute({
-    method: 'get',
-    path: '/backlog',
+  return routes.get('/backlog', {
     operationId: 'getBacklog',
     summary: 'Summarize the backlog: how much waits, and for how long',
-    tags: ['operator'],
     access: ['operator'],
     responses: {
       200: pageAnswer({
@@ -66,7 +61,7 @@ function routeOf(kinds: BacklogKinds) {
 
 export function mountBacklog({ app, reads, backlogKinds, readBacklog }: BacklogHttpOptions): void {
   app.addRoute(routeOf(backlogKinds), async (c) => {
-    const items = await reads.run(readBacklog, c.req.raw.signal)
+    const items = await reads.for(c, readBacklog)
     return reply(200, collection('backlog', c, items))
   })
 }

@@ -7,30 +7,27 @@ export const letterSchema = z
   .object({
     letterid: z.string(),
     partition: z.int(),
-    position: z.string().openapi({ description: 'Of the message in its partition' }),
-    type: z.string().nullable().openapi({ description: 'Of the message, if it names one' }),
-    bookid: z
-      .string()
-      .nullable()
-      .openapi({ description: 'The book that the message is about, if it names one' }),
-    reason: z.string().openapi({ description: 'Why no retry can make it work' }),
-    status: z.enum(['SetAside', 'Redriving']).openapi({
-      description: '`Redriving`: the owner of its partition will handle it again, within seconds',
-    }),
-    redrivable: z.boolean().openapi({ description: '`false`: its content could not be kept' }),
-    at: z.iso.datetime().openapi({ description: 'When it was set aside, for the last time' }),
+    position: z.string().describe('Of the message in its partition'),
+    type: z.string().nullable().describe('Of the message, if it names one'),
+    bookid: z.string().nullable().describe('The book that the message is about, if it names one'),
+    reason: z.string().describe('Why no retry can make it work'),
+    status: z
+      .enum(['SetAside', 'Redriving'])
+      .describe('`Redriving`: the owner of its partition will handle it again, within seconds'),
+    redrivable: z.boolean().describe('`false`: its content could not be kept'),
+    at: z.iso.datetime().describe('When it was set aside, for the last time'),
     _links: selfSchema,
   })
   .openapi('DeadLetter')
 
 export const oneLetterSchema = letterSchema
   .extend({
-    message: z.unknown().openapi({
-      description: 'The message, a CloudEvent if nothing is wrong with it. `null`: it is not JSON',
-    }),
-    fields: z.array(z.string()).openapi({
-      description: 'The entry of the stream as it was read: field, value, field, value. Empty: not kept',
-    }),
+    message: z
+      .unknown()
+      .describe('The message, a CloudEvent if nothing is wrong with it. `null`: it is not JSON'),
+    fields: z
+      .array(z.string())
+      .describe('The entry of the stream as it was read: field, value, field, value. Empty: not kept'),
   })
   .openapi('DeadLetterWithContent')
 
@@ -73,9 +70,9 @@ const time = z.iso
 const partitionMax = 1_023
 const filters = {
   // Longer ones are not kept.
-  reason: text(2_100).optional().openapi({ description: 'Exactly this reason' }),
-  type: text(500).optional().openapi({ description: 'Of the message' }),
-  bookid: text(500).optional().openapi({ description: 'The book that the message is about' }),
+  reason: text(2_100).optional().describe('Exactly this reason'),
+  type: text(500).optional().describe('Of the message'),
+  bookid: text(500).optional().describe('The book that the message is about'),
 }
 export const query = z.object({
   ...pageQuery,
@@ -93,8 +90,8 @@ export const redriveSchema = z
   .object({
     ...filters,
     partition: z.int().min(0).max(partitionMax).optional(),
-    until: time.optional().openapi({ description: 'Only letters that were set aside up to this time' }),
-    all: z.literal(true).optional().openapi({ description: 'Redrives letters even without another filter' }),
+    until: time.optional().describe('Only letters that were set aside up to this time'),
+    all: z.literal(true).optional().describe('Redrives letters even without another filter'),
   })
   .refine((it) => Object.values(it).some((value) => value !== undefined), {
     message: 'must have a filter, or "all": true',
@@ -103,12 +100,13 @@ export const redriveSchema = z
 
 export const redrivenSchema = z
   .object({
-    redriven: z.int().openapi({ description: 'How many will be handled again' }),
-    more: z.boolean().openapi({ description: 'Whether others are like these, and can be redriven' }),
-    until: z.iso.datetime().openapi({
-      description:
+    redriven: z.int().describe('How many will be handled again'),
+    more: z.boolean().describe('Whether others are like these, and can be redriven'),
+    until: z.iso
+      .datetime()
+      .describe(
         'Repeat the call with it while there are `more`: letters that fail again meanwhile are set aside later than this',
-    }),
+      ),
   })
   .openapi('Redriven')
 
@@ -123,16 +121,8 @@ export const params = z.object({
     .openapi({ example: summaryExample.letterid }),
 })
 
-export const toSummary = ({
-  partition,
-  position,
-  type,
-  subject,
-  reason,
-  redrive,
-  redrivable,
-  at,
-}: LetterSummary) => {
+export function toSummary(letter: LetterSummary) {
+  const { partition, position, type, subject, reason, redrive, redrivable, at } = letter
   const letterid = letteridOf({ partition, position })
   return {
     letterid,

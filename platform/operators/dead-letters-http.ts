@@ -14,8 +14,7 @@ import { replyPage } from '../http/paging.ts'
 import { Problem, problemResponses } from '../http/problem.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply, safeHeaders } from '../http/reply.ts'
-import { createRoute } from '../http/route.ts'
-import { jsonAnswer, jsonBody, pageAnswer } from '../http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../http/route.ts'
 import { type Audit, everyone } from '../identity/audit.ts'
 import {
   example,
@@ -32,6 +31,8 @@ import {
   toSummary,
 } from './dead-letter.ts'
 
+const routes = routesOf('operator')
+
 /** Letters of one call. Owners handle some hundreds a second. */
 export const redriveMax = 1_000
 
@@ -44,13 +45,10 @@ export type DeadLettersHttpOptions = {
   audit?: Audit | undefined
 }
 
-const getLetters = createRoute({
-  method: 'get',
-  path: '/dead-letters',
+const getLetters = routes.get('/dead-letters', {
   operationId: 'listDeadLetters',
   summary: 'List messages that were set aside',
   description: 'Without their content, which may name a customer.',
-  tags: ['operator'],
   access: ['operator'],
   request: { query },
   responses: {
@@ -65,25 +63,19 @@ const getLetters = createRoute({
   },
 })
 
-const getLetter = createRoute({
-  method: 'get',
-  path: '/dead-letters/{letterid}',
+const getLetter = routes.get('/dead-letters/{letterid}', {
   operationId: 'getDeadLetter',
   summary: 'A message that was set aside, with its content',
-  tags: ['operator'],
   access: ['operator'],
   request: { params },
   responses: { 200: jsonAnswer(oneLetterSchema, 'The dead letter', example), ...problemResponses(404) },
 })
 
-const redriveOne = createRoute({
-  method: 'post',
-  path: '/dead-letters/{letterid}/redrive',
+const redriveOne = routes.post('/dead-letters/{letterid}/redrive', {
   operationId: 'redriveDeadLetter',
   summary: 'Handle a message again',
   description:
     'The owner of its partition handles it within seconds, out of order, once however often this is called. Then the letter is gone; if it fails again, it stays, with its new reason.',
-  tags: ['operator'],
   access: ['operator'],
   request: { params },
   responses: {
@@ -92,13 +84,10 @@ const redriveOne = createRoute({
   },
 })
 
-const redriveMany = createRoute({
-  method: 'post',
-  path: '/dead-letters/redrive',
+const redriveMany = routes.post('/dead-letters/redrive', {
   operationId: 'redriveDeadLetters',
   summary: 'Handle messages again, all that are alike',
   description: `At most ${redriveMax} of them, the oldest first. Those that cannot be redriven stay as they are.`,
-  tags: ['operator'],
   access: ['operator'],
   request: { body: jsonBody(redriveSchema, { reason: summaryExample.reason }) },
   responses: {
@@ -110,14 +99,11 @@ const redriveMany = createRoute({
   },
 })
 
-const deleteLetter = createRoute({
-  method: 'delete',
-  path: '/dead-letters/{letterid}',
+const deleteLetter = routes.delete('/dead-letters/{letterid}', {
   operationId: 'dropDeadLetter',
   summary: 'Drop a message, so that it never has an effect',
   description:
     'If it is being handled at that moment, it may have its effect. A command that was never answered may be sent again.',
-  tags: ['operator'],
   access: ['operator'],
   request: { params },
   responses: { 204: { description: 'It is deleted' }, ...problemResponses(404) },
@@ -128,7 +114,7 @@ export function mountDeadLetters({ app, sql, reads, audit }: DeadLettersHttpOpti
     const { limit, after, bookid, ...rest } = c.req.valid('query')
     const filter: LetterFilter = { ...rest, subject: bookid }
     const key = after === undefined ? undefined : keyFrom(after)
-    const rows = await reads.run((sql) => pageLetters(sql, filter, limit + 1, key), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => pageLetters(sql, filter, limit + 1, key))
     return replyPage(c, 'deadLetters', rows, limit, (row) => [row.exactly, letteridOf(row)], toSummary)
   })
 

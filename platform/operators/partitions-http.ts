@@ -9,8 +9,9 @@ import type { App } from '../http/app.ts'
 import { collection } from '../http/paging.ts'
 import type { Reads } from '../http/reads.ts'
 import { reply } from '../http/reply.ts'
-import { createRoute } from '../http/route.ts'
-import { pageAnswer } from '../http/schema.ts'
+import { pageAnswer, routesOf } from '../http/route.ts'
+
+const routes = routesOf('operator')
 
 /** So that a partition with a million letters is read as fast as another. */
 const lettersMax = 1_000
@@ -34,22 +35,18 @@ const partitionSchema = z
     owner: z
       .string()
       .nullable()
-      .openapi({ description: 'The process that owns it, or owned it last. `null`: none has owned it yet' }),
-    leased: z.boolean().openapi({ description: '`false`: the lease has expired, and no process owns it' }),
-    epoch: z.int().openapi({ description: 'Rises with each change of owner' }),
-    offset: z.string().openapi({ description: 'The position up to which its messages are committed' }),
-    processed: z.int().openapi({ description: 'Messages committed so far' }),
-    lag: z
+      .describe('The process that owns it, or owned it last. `null`: none has owned it yet'),
+    leased: z.boolean().describe('`false`: the lease has expired, and no process owns it'),
+    epoch: z.int().describe('Rises with each change of owner'),
+    offset: z.string().describe('The position up to which its messages are committed'),
+    processed: z.int().describe('Messages committed so far'),
+    lag: z.int().nullable().describe('Messages that are not committed yet. `null`: unknown, see `lagError`'),
+    pending: z
       .int()
       .nullable()
-      .openapi({ description: 'Messages that are not committed yet. `null`: unknown, see `lagError`' }),
-    pending: z.int().nullable().openapi({
-      description: "Messages that another client has read in the service's name. Services leave none",
-    }),
-    lagError: z.string().nullable().openapi({ description: 'Why the lag is unknown' }),
-    deadLetters: z
-      .int()
-      .openapi({ description: `Counted up to ${lettersMax}, which means that many or more` }),
+      .describe("Messages that another client has read in the service's name. Services leave none"),
+    lagError: z.string().nullable().describe('Why the lag is unknown'),
+    deadLetters: z.int().describe(`Counted up to ${lettersMax}, which means that many or more`),
   })
   .openapi('Partition')
 
@@ -66,13 +63,10 @@ const example: z.input<typeof partitionSchema> = {
   deadLetters: 0,
 }
 
-const listPartitions = createRoute({
-  method: 'get',
-  path: '/partitions',
+const listPartitions = routes.get('/partitions', {
   operationId: 'listPartitions',
   summary: 'List all partitions, with owner, offset and lag',
   description: 'Without Redis, `lag` and `pending` are `null`, and everything else is answered.',
-  tags: ['operator'],
   access: ['operator'],
   responses: {
     200: pageAnswer({
@@ -88,7 +82,7 @@ const listPartitions = createRoute({
 
 export function mountPartitions({ app, reads, redis, ...reader }: PartitionsHttpOptions): void {
   app.addRoute(listPartitions, async (c) => {
-    const states = await reads.run((sql) => readPartitions(sql, lettersMax), c.req.raw.signal)
+    const states = await reads.for(c, (sql) => readPartitions(sql, lettersMax))
     const reading = readGroups(
       redis,
       reader,

@@ -6,7 +6,7 @@ import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace'
 
-export type ExporterOptions = {
+type ExporterOptions = {
   url: string
   /** Headers for the collector, such as an API key. */
   headers: Record<string, string>

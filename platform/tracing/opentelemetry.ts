@@ -49,7 +49,7 @@ const kinds: Record<Kind, SpanKind> = {
   consumer: SpanKind.CONSUMER,
 }
 
-export type TracingOptions = {
+type TracingOptions = {
   /** The URL to which spans are posted. */
   url: string
   /** `name=value,name=value`, URL-encoded. */

@@ -1,5 +1,4 @@
-/** A customer's pages: search, reserve, follow, cancel, and how to be notified. */
-import { readFile } from 'node:fs/promises'
+/** A customer's pages: search, reserve, follow and cancel. */
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { eventually } from '../doubles/eventually.ts'
@@ -253,54 +252,5 @@ export function customers(stage: () => Stage): void {
       page.getByRole('link', { name: 'Add to my calendar' }).click(),
     ])
     expect(download.suggestedFilename()).toBe('pickup.ics')
-  })
-
-  test('settings are saved, and what is wrong is explained beside its field', async () => {
-    const page = await windowOf(fresh('mina'), { allowed: /422/ })
-    await page.goto('/me/settings')
-    await page.getByLabel('E-mail', { exact: true }).fill('mina@')
-    await page.getByRole('button', { name: 'Save' }).click()
-    const email = page.getByLabel('E-mail', { exact: true })
-    expect(await email.getAttribute('aria-invalid')).toBe('true')
-    expect(await email.inputValue()).toBe('mina@')
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('alert')
-    await email.fill('mina@example.com')
-    await page.getByLabel('Choice 1').selectOption('email')
-    await page.getByLabel('한국어').check()
-    await page.getByRole('button', { name: 'Save' }).click()
-    await page.getByRole('status').getByText('Your settings are saved.').waitFor()
-    expect(await email.inputValue()).toBe('mina@example.com')
-    expect(await page.getByLabel('Choice 1').inputValue()).toBe('email')
-    expect(await page.getByLabel('한국어').isChecked()).toBe(true)
-  })
-  test('a customer downloads what is kept, and is erased once nothing is active', async () => {
-    const userid = fresh('mina')
-    const bookid = await book(1)
-    const { reservationid } = await reserveAndWait(stage().system.reservation, bookid, userid)
-    const page = await windowOf(userid, { allowed: /409|422/ })
-    await page.goto('/me/settings')
-    await page.getByRole('link', { name: 'Export or erase my data' }).click()
-    const [download] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('link', { name: 'Download my reservations' }).click(),
-    ])
-    expect(download.suggestedFilename()).toBe('reservations.json')
-    expect(JSON.parse(await readFile(await download.path(), 'utf8'))).toMatchObject({
-      userid,
-      reservations: [{ reservationid, bookid, status: 'Reserved' }],
-    })
-    const erase = () => page.getByRole('button', { name: 'Erase' }).click()
-    await erase()
-    await page.getByRole('alert').getByText('Say that you are sure.').waitFor()
-    await page.getByLabel('Yes, erase my data').check()
-    await erase()
-    await page.getByRole('alert').getByText('You still have reservations').waitFor()
-    await stage().system.reservation.patch(`/reservations/${reservationid}`, { status: 'Canceled' })
-    await eventually(async () => {
-      await page.getByLabel('Yes, erase my data').check()
-      await erase()
-      return await page.getByRole('status').getByText('Your data is erased.').isVisible()
-    })
-    expect(await reservationsOf(userid)).toEqual([])
   })
 }

@@ -8,12 +8,14 @@ import { day } from './day.ts'
 import { delivery } from './delivery.ts'
 import { frame } from './frame.ts'
 import { redriving } from './letters.ts'
+import { ownData } from './own-data.ts'
 import { useStage } from './stage.ts'
 
 const stage = useStage()
 
 frame(stage)
 customers(stage)
+ownData(stage)
 day(stage, true)
 delivery(stage, true)
 redriving(stage, true)

@@ -8,6 +8,7 @@ import { serviceNames } from '../../platform/config.ts'
 import { en } from '../words/en.ts'
 import type { Operation } from './call.ts'
 import { operations as notifier } from './notifier.ts'
+import { operations as operators } from './operators.ts'
 import { operations as reservation } from './reservation.ts'
 import { operations as stock } from './stock.ts'
 
@@ -101,28 +102,31 @@ const toSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }) 
 
 describe.each(serviceNames)('%s', (service) => {
   const document = documentOf(service)
-  test.each(Object.entries(all[service]))('%s', (operationId, operation) => {
-    const { method, path, query = [], body, answer } = operation
-    const documented = document.paths[path]?.[method.toLowerCase()]
-    expect(documented?.operationId).toBe(operationId)
-    const names = documented!.parameters?.filter((it) => it.in === 'query').map(({ name }) => name) ?? []
-    expect(names).toEqual(expect.arrayContaining([...query]))
-    const success = Object.entries(documented!.responses).filter(([status]) => status.startsWith('2'))
-    const answers = success.flatMap(([, { content }]) => content?.['application/json']?.schema ?? [])
-    const events = success.some(([, { content }]) => content?.['text/event-stream'])
-    // The data of an event is a reservation, which the document cannot say.
-    if (events) answers.push({ $ref: '#/components/schemas/Reservation' })
-    for (const given of answers) {
-      expect(misfits(document, given, toSchema(answer))).toEqual([])
-      expect(unknown(document, toSchema(answer), given)).toEqual([])
-    }
-    const accepted = documented!.requestBody?.content?.['application/json']?.schema
-    expect(accepted === undefined).toBe(body === undefined)
-    if (accepted && body) {
-      expect(misfits(document, toSchema(body), accepted)).toEqual([])
-      expect(unknown(document, toSchema(body), accepted)).toEqual([])
-    }
-  })
+  test.each(Object.entries({ ...all[service], ...operators } as Record<string, Operation>))(
+    '%s',
+    (operationId, operation) => {
+      const { method, path, query = [], body, answer } = operation
+      const documented = document.paths[path]?.[method.toLowerCase()]
+      expect(documented?.operationId).toBe(operationId)
+      const names = documented!.parameters?.filter((it) => it.in === 'query').map(({ name }) => name) ?? []
+      expect(names).toEqual(expect.arrayContaining([...query]))
+      const success = Object.entries(documented!.responses).filter(([status]) => status.startsWith('2'))
+      const answers = success.flatMap(([, { content }]) => content?.['application/json']?.schema ?? [])
+      const events = success.some(([, { content }]) => content?.['text/event-stream'])
+      // The data of an event is a reservation, which the document cannot say.
+      if (events) answers.push({ $ref: '#/components/schemas/Reservation' })
+      for (const given of answers) {
+        expect(misfits(document, given, toSchema(answer))).toEqual([])
+        expect(unknown(document, toSchema(answer), given)).toEqual([])
+      }
+      const accepted = documented!.requestBody?.content?.['application/json']?.schema
+      expect(accepted === undefined).toBe(body === undefined)
+      if (accepted && body) {
+        expect(misfits(document, toSchema(body), accepted)).toEqual([])
+        expect(unknown(document, toSchema(body), accepted)).toEqual([])
+      }
+    },
+  )
 })
 
 test('a field that is gone, may be absent or has another type is found', () => {

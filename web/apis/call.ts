@@ -11,9 +11,10 @@ import { z } from 'zod'
 import type { ServiceName } from '../../platform/config.ts'
 import { traceOf } from '../../platform/http/trace.ts'
 import type { Log } from '../../platform/log.ts'
+import { withQuery } from '../address.ts'
 
 /** An operation, with what the pages send and read. Each is held against the service's document in `openapi/`. */
-export type Operation<Answer extends z.ZodType = z.ZodType> = {
+export type Operation = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** With parameters as in `/books/{bookid}`. */
   path: string
@@ -21,25 +22,27 @@ export type Operation<Answer extends z.ZodType = z.ZodType> = {
   query?: readonly string[]
   body?: z.ZodType
   /** `z.undefined()` for an answer without a body. */
-  answer: Answer
+  answer: z.ZodType
   /** Whether it reads what everyone may see. Then the pages call it as themselves. */
   forEveryone?: boolean
+  /** How long the service may wait for a decision, or until an effect is committed, in seconds. */
+  waitS?: number
 }
 
 /** @returns headers that say who calls; undefined without any. */
 export type Credentials = (operation: Operation) => Promise<Record<string, string>> | undefined
 
-export type Ask = {
-  params?: Record<string, string>
-  /** Undefined and empty values are left out. */
-  query?: Record<string, string | number | undefined>
-  body?: object
-  /** Makes a POST have one effect, however often it is sent. */
-  key?: string
-  /** How long the service may wait for a decision, in seconds. */
-  waitS?: number
-  signal?: AbortSignal
-}
+type ParamsOf<Path> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | ParamsOf<Rest> : never
+type QueryOf<Of> = Of extends { query: readonly (infer Name extends string)[] } ? Name : never
+
+/** The parameters of a call's path, those of its query (undefined and empty ones are left out), and its body. */
+export type Ask<Of extends Operation> = Record<ParamsOf<Of['path']>, string> &
+  Partial<Record<QueryOf<Of>, string | number | undefined>> &
+  (Of extends { body: infer Body extends z.ZodType } ? { body: z.input<Body> } : unknown) & {
+    /** Makes a POST have one effect, however often it is sent. */
+    key?: string
+  }
+type Asked = Record<string, unknown> & { body?: object; key?: string }
 
 /** A reason why the service did not do it. */
 export type Refusal = {
@@ -68,7 +71,7 @@ export class ApiDown extends Error {
 }
 
 /** The service has stopped, the token of the call has expired, or all is over: the next attempt shows which. */
-export class StreamEnded extends ApiDown {
+class StreamEnded extends ApiDown {
   override name = 'StreamEnded'
 }
 
@@ -96,25 +99,35 @@ const problemSchema = z.object({
     .default([]),
 })
 
-export class Api {
+/** @param Operations by their `operationId`. */
+export class Api<Operations extends Readonly<Record<string, Operation>>> {
   readonly name: ServiceName
   readonly #url: string
+  readonly #operations: Operations
   readonly #log: Log
   readonly #credentials: Credentials
   #quietUntil = 0
 
-  constructor(name: ServiceName, url: string, log: Log, credentials: Credentials = () => undefined) {
+  constructor(
+    name: ServiceName,
+    url: string,
+    operations: Operations,
+    log: Log,
+    credentials: Credentials = () => undefined,
+  ) {
     this.name = name
     this.#url = url
+    this.#operations = operations
     this.#log = log
     this.#credentials = credentials
   }
 
   /** @throws {ApiDown} @throws {LoginMissing} @throws {NotAllowed} @throws {TooMany} */
-  async call<Body extends z.ZodType>(
-    operation: Operation<Body>,
-    ask: Ask = {},
-  ): Promise<Answer<z.output<Body>>> {
+  async call<Name extends keyof Operations>(
+    name: Name,
+    ask: Ask<Operations[Name]>,
+  ): Promise<Answer<z.output<Operations[Name]['answer']>>> {
+    const operation = this.#operations[name]!
     const response = await this.#send(operation, ask)
     if (response.status === 401) throw this.#unknown(operation, response)
     if (response.status === 403) throw new NotAllowed(`${operation.method} ${operation.path}`)
@@ -122,7 +135,7 @@ export class Api {
     try {
       if (response.ok) {
         const body: unknown = response.status === 204 ? undefined : await response.json()
-        return { ok: true, body: operation.answer.parse(body) }
+        return { ok: true, body: operation.answer.parse(body) as z.output<Operations[Name]['answer']> }
       }
       const { type, title, detail, errors } = problemSchema.parse(await response.json())
       return {
@@ -135,38 +148,42 @@ export class Api {
   }
 
   /** @returns undefined when there is no such thing. @throws {ApiDown} */
-  async read<Body extends z.ZodType>(
-    operation: Operation<Body>,
-    ask: Ask = {},
-  ): Promise<z.output<Body> | undefined> {
-    const answer = await this.call(operation, ask)
+  async read<Name extends keyof Operations>(
+    name: Name,
+    ask: Ask<Operations[Name]>,
+  ): Promise<z.output<Operations[Name]['answer']> | undefined> {
+    const answer = await this.call(name, ask)
     if (answer.ok) return answer.body
     const { status, title, detail } = answer.refusal
     // An id that cannot be one is a 400.
     if (status === 404 || status === 400) return undefined
-    throw new Error(`${operation.method} ${operation.path} was refused: ${detail ?? title}`)
+    const { method, path } = this.#operations[name]!
+    throw new Error(`${method} ${path} was refused: ${detail ?? title}`)
   }
 
   /**
    * Yields the events of a stream. It returns when the service says that there is nothing to follow.
    * @throws {ApiDown} when the stream breaks, ends or does not begin.
    */
-  async *follow<Body extends z.ZodType>(
-    operation: Operation<Body>,
-    ask: Ask & { signal: AbortSignal },
-  ): AsyncGenerator<z.output<Body>> {
+  async *follow<Name extends keyof Operations>(
+    name: Name,
+    ask: Ask<Operations[Name]>,
+    signal: AbortSignal,
+  ): AsyncGenerator<z.output<Operations[Name]['answer']>> {
+    const operation = this.#operations[name]!
     try {
-      const response = await this.#fetch(operation, ask, ask.signal)
+      const response = await this.#fetch(operation, ask, signal)
       if (response.status === 204) return
       if (!response.ok || !response.body) throw new Error(`It answered ${response.status}`)
       const events = response.body
         .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
         .pipeThrough(new EventSourceParserStream())
-      for await (const { data } of events) yield operation.answer.parse(JSON.parse(data))
+      for await (const { data } of events)
+        yield operation.answer.parse(JSON.parse(data)) as z.output<Operations[Name]['answer']>
     } catch (cause) {
-      if (!ask.signal.aborted) throw this.#down(operation, cause)
+      if (!signal.aborted) throw this.#down(operation, cause)
     }
-    if (!ask.signal.aborted) throw new StreamEnded(this.name, operation, undefined)
+    if (!signal.aborted) throw new StreamEnded(this.name, operation, undefined)
   }
 
   /** A service that refuses a token of the pages has other settings, or has not read a new key yet. */
@@ -191,10 +208,8 @@ export class Api {
     return error
   }
 
-  async #send(operation: Operation, ask: Ask): Promise<Response> {
-    const limitMs = answerMs + (ask.waitS ?? 0) * 1_000
-    const limit = AbortSignal.timeout(limitMs)
-    const signal = ask.signal ? AbortSignal.any([ask.signal, limit]) : limit
+  async #send(operation: Operation, ask: Asked): Promise<Response> {
+    const signal = AbortSignal.timeout(answerMs + (operation.waitS ?? 0) * 1_000)
     try {
       const response = await this.#fetch(operation, ask, signal).catch((error) => {
         signal.throwIfAborted()
@@ -210,14 +225,11 @@ export class Api {
     }
   }
 
-  async #fetch(operation: Operation, ask: Ask, signal: AbortSignal): Promise<Response> {
-    const { method, path, query = [] } = operation
-    const { params = {}, body, key, waitS } = ask
-    const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(params[name]!))
-    const search = new URLSearchParams()
-    for (const name of query) if (ask.query?.[name]) search.set(name, String(ask.query[name]))
-    const queried = search.size > 0 ? `${filled}?${search}` : filled
-    return await fetch(`${this.#url}${queried}`, {
+  async #fetch(operation: Operation, { body, key, ...given }: Asked, signal: AbortSignal): Promise<Response> {
+    const { method, path, query = [], waitS } = operation
+    const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(given[name] as string))
+    const asked = query.filter((name) => given[name] !== '').map((name) => [name, given[name]])
+    return await fetch(this.#url + withQuery(filled, Object.fromEntries(asked)), {
       method,
       headers: {
         ...(body && { 'content-type': 'application/json' }),

@@ -1,8 +1,7 @@
 /** The notifier, as the pages use it. */
 import { z } from 'zod'
-import type { Api, Operation } from './call.ts'
-import { operations as forOperators, OperatorsApi } from './operators.ts'
-import { pageSchema } from './page.ts'
+import type { Operation } from './call.ts'
+import { get, listOf, remove, send } from './operation.ts'
 
 export const customerSchema = z.object({
   userid: z.string(),
@@ -17,13 +16,9 @@ export type Customer = z.output<typeof customerSchema>
 export const channels = ['kakao', 'email', 'sms', 'webhook'] as const
 export type Channel = (typeof channels)[number]
 
-export const contactSchema = z.object({
-  email: z.string().nullable(),
-  webhook: z.string().nullable(),
-  phone: z.string().nullable(),
-  locale: z.string(),
-  channels: z.array(z.enum(channels)).nullable(),
-})
+export const contactSchema = customerSchema
+  .omit({ userid: true })
+  .extend({ channels: z.array(z.enum(channels)).nullable() })
 export type Contact = z.output<typeof contactSchema>
 
 export const noticeSchema = z.object({
@@ -51,12 +46,10 @@ export const attemptSchema = z.object({
 })
 export type Attempt = z.output<typeof attemptSchema>
 
-export const noticeWithAttemptsSchema = noticeSchema.extend({ log: z.array(attemptSchema) })
+const noticeWithAttemptsSchema = noticeSchema.extend({ log: z.array(attemptSchema) })
 export type NoticeWithAttempts = z.output<typeof noticeWithAttemptsSchema>
 
 export const alertSchema = z.object({
-  fingerprint: z.string(),
-  status: z.string(),
   labels: z.record(z.string(), z.string()),
   annotations: z.record(z.string(), z.string()),
   startsAt: z.string(),
@@ -74,67 +67,18 @@ export type NoticeFilter = {
 
 /** By their `operationId`. */
 export const operations = {
-  getCustomer: { method: 'GET', path: '/customers/{userid}', answer: customerSchema },
-  setCustomer: { method: 'PUT', path: '/customers/{userid}', body: contactSchema, answer: customerSchema },
+  getCustomer: get('/customers/{userid}', customerSchema),
+  setCustomer: send('PUT', '/customers/{userid}', contactSchema, customerSchema),
   /** Passed on to the customer as it is. */
-  exportContact: {
-    method: 'GET',
-    path: '/customers/{userid}/export',
-    answer: z.record(z.string(), z.unknown()),
-  },
-  eraseContact: {
-    method: 'DELETE',
-    path: '/customers/{userid}',
-    answer: z.object({ notices: z.int() }),
-  },
-  listNotices: {
-    method: 'GET',
-    path: '/notices',
-    query: ['userid', 'status', 'kind', 'channel', 'limit', 'after'],
-    answer: pageSchema('notices', noticeSchema),
-  },
-  getNotice: { method: 'GET', path: '/notices/{noticeid}', answer: noticeWithAttemptsSchema },
-  changeNotice: {
-    method: 'PATCH',
-    path: '/notices/{noticeid}',
-    body: z.object({ status: z.enum(['Pending', 'Suppressed']) }),
-    answer: noticeWithAttemptsSchema,
-  },
-  listAlerts: {
-    method: 'GET',
-    path: '/alerts',
-    query: ['status', 'limit', 'after'],
-    answer: pageSchema('alerts', alertSchema),
-  },
-  ...forOperators,
+  exportContact: get('/customers/{userid}/export', z.record(z.string(), z.unknown())),
+  eraseContact: remove('/customers/{userid}', z.object({ notices: z.int() })),
+  listNotices: listOf('/notices', 'notices', noticeSchema, 'userid', 'status', 'kind', 'channel'),
+  getNotice: get('/notices/{noticeid}', noticeWithAttemptsSchema),
+  changeNotice: send(
+    'PATCH',
+    '/notices/{noticeid}',
+    z.object({ status: z.enum(['Pending', 'Suppressed']) }),
+    noticeWithAttemptsSchema,
+  ),
+  listAlerts: listOf('/alerts', 'alerts', alertSchema, 'status'),
 } as const satisfies Record<string, Operation>
-
-export class NotifierApi {
-  readonly #api: Api
-  readonly operators: OperatorsApi
-
-  constructor(api: Api) {
-    this.#api = api
-    this.operators = new OperatorsApi(api)
-  }
-
-  customer = (userid: string) => this.#api.read(operations.getCustomer, { params: { userid } })
-
-  setCustomer = (userid: string, body: Contact) =>
-    this.#api.call(operations.setCustomer, { params: { userid }, body })
-
-  exportOf = (userid: string) => this.#api.read(operations.exportContact, { params: { userid } })
-
-  erase = (userid: string) => this.#api.call(operations.eraseContact, { params: { userid } })
-
-  notices = (query: NoticeFilter & { limit?: number; after?: string | undefined }) =>
-    this.#api.call(operations.listNotices, { query })
-
-  notice = (noticeid: string) => this.#api.read(operations.getNotice, { params: { noticeid } })
-
-  changeNotice = (noticeid: string, status: 'Pending' | 'Suppressed') =>
-    this.#api.call(operations.changeNotice, { params: { noticeid }, body: { status } })
-
-  alerts = (query: { status: 'Firing' | 'Resolved'; limit: number; after?: string | undefined }) =>
-    this.#api.call(operations.listAlerts, { query })
-}

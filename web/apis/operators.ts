@@ -1,6 +1,7 @@
 /** The calls of operators, which every service has. */
 import { z } from 'zod'
-import type { Api, Operation } from './call.ts'
+import type { Operation } from './call.ts'
+import { get, listOf, remove } from './operation.ts'
 import { pageSchema } from './page.ts'
 
 /** Up to which a service counts: as many, or more. */
@@ -19,7 +20,7 @@ export const partitionSchema = z.object({
 })
 export type Partition = z.output<typeof partitionSchema>
 
-export const backlogItemSchema = z.object({
+const backlogItemSchema = z.object({
   name: z.string(),
   channel: z.string().nullable(),
   count: z.int(),
@@ -40,7 +41,7 @@ export const letterSchema = z.object({
 })
 export type Letter = z.output<typeof letterSchema>
 
-export const openedLetterSchema = letterSchema.extend({
+const openedLetterSchema = letterSchema.extend({
   message: z.unknown().optional(),
   fields: z.array(z.string()),
 })
@@ -54,17 +55,14 @@ export type LetterFilter = {
 
 /** By their `operationId`. */
 export const operations = {
-  getReadiness: { method: 'GET', path: '/readyz', answer: z.object({ status: z.string() }) },
-  listPartitions: { method: 'GET', path: '/partitions', answer: pageSchema('partitions', partitionSchema) },
-  getBacklog: { method: 'GET', path: '/backlog', answer: pageSchema('backlog', backlogItemSchema) },
-  listDeadLetters: {
-    method: 'GET',
-    path: '/dead-letters',
-    query: ['reason', 'bookid', 'partition', 'limit', 'after'],
-    answer: pageSchema('deadLetters', letterSchema),
-  },
-  getDeadLetter: { method: 'GET', path: '/dead-letters/{letterid}', answer: openedLetterSchema },
+  /** A service that is not ready is an `ApiDown`. */
+  getReadiness: get('/readyz', z.object({ status: z.string() })),
+  listPartitions: get('/partitions', pageSchema('partitions', partitionSchema)),
+  getBacklog: get('/backlog', pageSchema('backlog', backlogItemSchema)),
+  listDeadLetters: listOf('/dead-letters', 'deadLetters', letterSchema, 'reason', 'bookid', 'partition'),
+  getDeadLetter: get('/dead-letters/{letterid}', openedLetterSchema),
   redriveDeadLetter: { method: 'POST', path: '/dead-letters/{letterid}/redrive', answer: letterSchema },
+  /** Those that were set aside later than `until` are left alone. */
   redriveDeadLetters: {
     method: 'POST',
     path: '/dead-letters/redrive',
@@ -76,34 +74,5 @@ export const operations = {
     }),
     answer: z.object({ redriven: z.int(), more: z.boolean(), until: z.string() }),
   },
-  dropDeadLetter: { method: 'DELETE', path: '/dead-letters/{letterid}', answer: z.undefined() },
+  dropDeadLetter: remove('/dead-letters/{letterid}', z.undefined()),
 } as const satisfies Record<string, Operation>
-
-export class OperatorsApi {
-  readonly #api: Api
-
-  constructor(api: Api) {
-    this.#api = api
-  }
-
-  /** @throws {ApiDown} also when the service is not ready. */
-  readiness = () => this.#api.call(operations.getReadiness)
-
-  partitions = async (): Promise<Partition[]> =>
-    (await this.#api.read(operations.listPartitions))?.items ?? []
-
-  backlog = async (): Promise<BacklogItem[]> => (await this.#api.read(operations.getBacklog))?.items ?? []
-
-  letters = ({ partition, ...query }: LetterFilter & { limit: number; after?: string | undefined }) =>
-    this.#api.call(operations.listDeadLetters, { query: { ...query, partition: partition?.toString() } })
-
-  letter = (letterid: string) => this.#api.read(operations.getDeadLetter, { params: { letterid } })
-
-  redrive = (letterid: string) => this.#api.call(operations.redriveDeadLetter, { params: { letterid } })
-
-  /** @param until letters that were set aside later are left alone. */
-  redriveLike = (filter: LetterFilter, until: string) =>
-    this.#api.call(operations.redriveDeadLetters, { body: { ...filter, until } })
-
-  drop = (letterid: string) => this.#api.call(operations.dropDeadLetter, { params: { letterid } })
-}

@@ -1,4 +1,4 @@
-/** A page of a collection. */
+/** Collections, page by page. */
 import { z } from 'zod'
 
 /** @returns a schema that reads the items, and the key of the next page. */

@@ -1,8 +1,7 @@
 /** The reservation service, as the pages use it. */
 import { z } from 'zod'
-import type { Api, Operation } from './call.ts'
-import { operations as forOperators, OperatorsApi } from './operators.ts'
-import { pageSchema } from './page.ts'
+import type { Operation } from './call.ts'
+import { get, listOf, remove, send } from './operation.ts'
 
 export const bookSchema = z.object({
   bookid: z.string(),
@@ -43,7 +42,6 @@ export const cancellationSchema = z.object({
   cause: z.enum(causes).optional(),
   note: z.string().optional(),
 })
-type Cancellation = Omit<z.output<typeof cancellationSchema>, 'status'>
 
 export const standingSchema = z.object({
   userid: z.string(),
@@ -57,52 +55,25 @@ export const blockSchema = z.object({ reason: z.string(), until: z.string().opti
 
 /** By their `operationId`. */
 export const operations = {
-  listBooks: {
-    method: 'GET',
-    path: '/books',
-    query: ['q', 'available', 'limit', 'after'],
-    answer: pageSchema('books', bookSchema),
-    forEveryone: true,
-  },
-  getBook: { method: 'GET', path: '/books/{bookid}', answer: bookSchema, forEveryone: true },
+  listBooks: { ...listOf('/books', 'books', bookSchema, 'q', 'available'), forEveryone: true },
+  getBook: { ...get('/books/{bookid}', bookSchema), forEveryone: true },
   reserve: {
     method: 'POST',
     path: '/reservations',
     body: z.object({ bookid: z.string(), userid: z.string() }),
     answer: reservationSchema,
+    // Then the page of the reservation is shown, which follows it.
+    waitS: 3,
   },
-  listReservations: {
-    method: 'GET',
-    path: '/reservations',
-    query: ['userid', 'bookid', 'status', 'limit', 'after'],
-    answer: pageSchema('reservations', reservationSchema),
-  },
-  getReservation: { method: 'GET', path: '/reservations/{reservationid}', answer: reservationSchema },
-  cancelReservation: {
-    method: 'PATCH',
-    path: '/reservations/{reservationid}',
-    body: cancellationSchema,
-    answer: reservationSchema,
-  },
+  listReservations: listOf('/reservations', 'reservations', reservationSchema, 'userid', 'bookid', 'status'),
+  getReservation: get('/reservations/{reservationid}', reservationSchema),
+  cancelReservation: send('PATCH', '/reservations/{reservationid}', cancellationSchema, reservationSchema),
   /** Passed on to the customer as it is. */
-  exportCustomer: {
-    method: 'GET',
-    path: '/standings/{userid}/export',
-    answer: z.record(z.string(), z.unknown()),
-  },
-  eraseCustomer: {
-    method: 'DELETE',
-    path: '/standings/{userid}',
-    answer: z.object({ reservations: z.int() }),
-  },
-  getStanding: { method: 'GET', path: '/standings/{userid}', answer: standingSchema },
-  blockCustomer: {
-    method: 'PUT',
-    path: '/standings/{userid}/block',
-    body: blockSchema,
-    answer: standingSchema,
-  },
-  unblockCustomer: { method: 'DELETE', path: '/standings/{userid}/block', answer: standingSchema },
+  exportCustomer: get('/standings/{userid}/export', z.record(z.string(), z.unknown())),
+  eraseCustomer: remove('/standings/{userid}', z.object({ reservations: z.int() })),
+  getStanding: get('/standings/{userid}', standingSchema),
+  blockCustomer: send('PUT', '/standings/{userid}/block', blockSchema, standingSchema),
+  unblockCustomer: remove('/standings/{userid}/block', standingSchema),
   /** Each event has the reservation as its data. */
   followReservations: {
     method: 'GET',
@@ -110,63 +81,5 @@ export const operations = {
     query: ['userid'],
     answer: reservationSchema,
   },
-  followReservation: {
-    method: 'GET',
-    path: '/reservations/{reservationid}/events',
-    answer: reservationSchema,
-  },
-  ...forOperators,
+  followReservation: get('/reservations/{reservationid}/events', reservationSchema),
 } as const satisfies Record<string, Operation>
-
-export class ReservationApi {
-  readonly #api: Api
-  readonly operators: OperatorsApi
-
-  constructor(api: Api) {
-    this.#api = api
-    this.operators = new OperatorsApi(api)
-  }
-
-  books = (query: { q?: string; available?: 'true'; limit?: number; after?: string }) =>
-    this.#api.call(operations.listBooks, { query })
-
-  book = (bookid: string) => this.#api.read(operations.getBook, { params: { bookid } })
-
-  /** Waits up to `waitS` seconds for the decision. */
-  reserve = (body: { bookid: string; userid: string }, key: string, waitS: number) =>
-    this.#api.call(operations.reserve, { body, key, waitS })
-
-  reservations = (query: {
-    userid?: string
-    bookid?: string
-    status?: string
-    limit?: number
-    after?: string
-  }) => this.#api.call(operations.listReservations, { query })
-
-  reservation = (reservationid: string) =>
-    this.#api.read(operations.getReservation, { params: { reservationid } })
-
-  cancel = (reservationid: string, cancellation: Cancellation = {}) =>
-    this.#api.call(operations.cancelReservation, {
-      params: { reservationid },
-      body: { status: 'Canceled', ...cancellation },
-    })
-
-  standing = (userid: string) => this.#api.read(operations.getStanding, { params: { userid } })
-
-  exportOf = (userid: string) => this.#api.read(operations.exportCustomer, { params: { userid } })
-
-  erase = (userid: string) => this.#api.call(operations.eraseCustomer, { params: { userid } })
-
-  block = (userid: string, body: z.output<typeof blockSchema>) =>
-    this.#api.call(operations.blockCustomer, { params: { userid }, body })
-
-  unblock = (userid: string) => this.#api.call(operations.unblockCustomer, { params: { userid } })
-
-  follow = (reservationid: string, signal: AbortSignal) =>
-    this.#api.follow(operations.followReservation, { params: { reservationid }, signal })
-
-  followAll = (userid: string, signal: AbortSignal) =>
-    this.#api.follow(operations.followReservations, { query: { userid }, signal })
-}

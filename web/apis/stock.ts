@@ -1,8 +1,7 @@
 /** Stock, as the pages use it. */
 import { z } from 'zod'
-import type { Api, Operation } from './call.ts'
-import { operations as forOperators, OperatorsApi } from './operators.ts'
-import { pageSchema } from './page.ts'
+import type { Operation } from './call.ts'
+import { get, listOf, send } from './operation.ts'
 
 export const rulesSchema = z.object({
   queueMax: z.int(),
@@ -15,11 +14,10 @@ export const rulesSchema = z.object({
 })
 export type Rules = z.output<typeof rulesSchema>
 
+const book = { bookid: z.string(), title: z.string(), author: z.string(), isbn: z.string() }
+
 export const stockSchema = z.object({
-  bookid: z.string(),
-  title: z.string(),
-  author: z.string(),
-  isbn: z.string(),
+  ...book,
   qty: z.int(),
   held: z.int(),
   out: z.int().nullable(),
@@ -36,10 +34,7 @@ export type Stock = z.output<typeof stockSchema>
 /** A copy to fetch, or one on the hold shelf. */
 export const taskSchema = z.object({
   reservationid: z.string(),
-  bookid: z.string(),
-  title: z.string(),
-  author: z.string(),
-  isbn: z.string(),
+  ...book,
   userid: z.string(),
   since: z.string(),
   pickupBy: z.string().nullable(),
@@ -57,7 +52,7 @@ export const holdSchema = z.object({
 })
 export type Hold = z.output<typeof holdSchema>
 
-export const holdChangeSchema = z.object({
+const holdChangeSchema = z.object({
   status: z.enum(['Ready', 'Collected', 'Returned', 'Waiting']).optional(),
   userid: z.string().optional(),
   cause: z.literal('Lost').optional(),
@@ -144,129 +139,39 @@ export const withdrawalSchema = z.object({
 })
 export type Withdrawal = z.output<typeof withdrawalSchema>
 
-/** By their `operationId`. */
-export const operations = {
-  /** Its figures and rules are on the page of the book. */
-  getStock: { method: 'GET', path: '/stocks/{bookid}', answer: stockSchema, forEveryone: true },
-  listTasks: {
-    method: 'GET',
-    path: '/tasks',
-    query: ['kind', 'bookid', 'ending', 'limit', 'after'],
-    answer: pageSchema('tasks', taskSchema),
-  },
-  getHold: { method: 'GET', path: '/holds/{reservationid}', answer: holdSchema },
-  changeHold: {
-    method: 'PATCH',
-    path: '/holds/{reservationid}',
-    body: holdChangeSchema,
-    answer: holdSchema,
-  },
-  listStocks: {
-    method: 'GET',
-    path: '/stocks',
-    query: ['limit', 'after'],
-    answer: pageSchema('stocks', stockSchema),
-  },
-  receiveCopies: { method: 'POST', path: '/stocks', body: receiptSchema, answer: stockSchema },
-  withdrawCopies: { method: 'POST', path: '/withdrawals', body: withdrawalSchema, answer: stockSchema },
-  setRules: {
-    method: 'PUT',
-    path: '/stocks/{bookid}/rules',
-    body: rulesSchema.partial(),
-    answer: stockSchema,
-  },
-  listMovements: {
-    method: 'GET',
-    path: '/stocks/{bookid}/movements',
-    query: ['limit', 'after'],
-    answer: pageSchema('movements', movementSchema),
-  },
-  listQueue: {
-    method: 'GET',
-    path: '/stocks/{bookid}/queue',
-    query: ['limit', 'after'],
-    answer: pageSchema('queue', waitSchema),
-  },
-  listPurchaseRequests: {
-    method: 'GET',
-    path: '/purchase-requests',
-    query: ['limit', 'after'],
-    answer: pageSchema('purchaseRequests', requestSchema),
-  },
-  declinePurchase: {
-    method: 'POST',
-    path: '/purchase-requests/{bookid}/decline',
-    body: z.object({ note: z.string().optional() }),
-    answer: z.undefined(),
-  },
-  orderCopies: {
-    method: 'POST',
-    path: '/purchases',
-    body: z.object({ bookid: z.string(), qty: z.int() }),
-    answer: purchaseSchema,
-  },
-  listPurchases: {
-    method: 'GET',
-    path: '/purchases',
-    query: ['limit', 'after', 'bookid'],
-    answer: pageSchema('purchases', purchaseSchema),
-  },
-  getPurchase: { method: 'GET', path: '/purchases/{purchaseid}', answer: purchaseSchema },
-  ...forOperators,
-} as const satisfies Record<string, Operation>
-
 /** How long stock waits until an effect is committed, in seconds. */
 const waitS = 5
 
-type PageQuery = { limit?: number; after?: string | undefined }
-
-export class StockApi {
-  readonly #api: Api
-  readonly operators: OperatorsApi
-
-  constructor(api: Api) {
-    this.#api = api
-    this.operators = new OperatorsApi(api)
-  }
-
-  stock = (bookid: string) => this.#api.read(operations.getStock, { params: { bookid } })
-
-  tasks = (query: { kind: TaskKind; bookid?: string; ending?: string; limit?: number; after?: string }) =>
-    this.#api.call(operations.listTasks, { query })
-
-  hold = (reservationid: string) => this.#api.read(operations.getHold, { params: { reservationid } })
-
-  changeHold = (reservationid: string, body: HoldChange, key: string) =>
-    this.#api.call(operations.changeHold, { params: { reservationid }, body, key, waitS })
-
-  stocks = (query: PageQuery) => this.#api.call(operations.listStocks, { query })
-
-  receive = (body: Receipt, key: string) => this.#api.call(operations.receiveCopies, { body, key, waitS })
-
-  withdraw = (body: Withdrawal, key: string) =>
-    this.#api.call(operations.withdrawCopies, { body, key, waitS })
-
-  setRules = (bookid: string, body: Partial<Rules>, key: string) =>
-    this.#api.call(operations.setRules, { params: { bookid }, body, key, waitS })
-
+/** By their `operationId`. */
+export const operations = {
+  /** Its figures and rules are on the page of the book. */
+  getStock: { ...get('/stocks/{bookid}', stockSchema), forEveryone: true },
+  listTasks: listOf('/tasks', 'tasks', taskSchema, 'kind', 'bookid', 'ending'),
+  getHold: get('/holds/{reservationid}', holdSchema),
+  changeHold: { ...send('PATCH', '/holds/{reservationid}', holdChangeSchema, holdSchema), waitS },
+  listStocks: listOf('/stocks', 'stocks', stockSchema),
+  receiveCopies: { ...send('POST', '/stocks', receiptSchema, stockSchema), waitS },
+  withdrawCopies: { ...send('POST', '/withdrawals', withdrawalSchema, stockSchema), waitS },
+  setRules: { ...send('PUT', '/stocks/{bookid}/rules', rulesSchema.partial(), stockSchema), waitS },
   /** A book without any is refused. */
-  movements = (bookid: string, query: PageQuery) =>
-    this.#api.call(operations.listMovements, { params: { bookid }, query })
-
+  listMovements: listOf('/stocks/{bookid}/movements', 'movements', movementSchema),
   /** In the order in which they are served. */
-  queue = (bookid: string, query: PageQuery) =>
-    this.#api.call(operations.listQueue, { params: { bookid }, query })
-
-  requests = (query: PageQuery) => this.#api.call(operations.listPurchaseRequests, { query })
-
-  decline = (bookid: string, body: { note?: string | undefined }, key: string) =>
-    this.#api.call(operations.declinePurchase, { params: { bookid }, body, key, waitS })
-
-  order = (body: { bookid: string; qty: number }, key: string) =>
-    this.#api.call(operations.orderCopies, { body, key, waitS })
-
+  listQueue: listOf('/stocks/{bookid}/queue', 'queue', waitSchema),
+  listPurchaseRequests: listOf('/purchase-requests', 'purchaseRequests', requestSchema),
+  declinePurchase: {
+    ...send(
+      'POST',
+      '/purchase-requests/{bookid}/decline',
+      z.object({ note: z.string().optional() }),
+      z.undefined(),
+    ),
+    waitS,
+  },
+  orderCopies: {
+    ...send('POST', '/purchases', z.object({ bookid: z.string(), qty: z.int() }), purchaseSchema),
+    waitS,
+  },
   /** Newest first. */
-  purchases = (query: PageQuery & { bookid?: string }) => this.#api.call(operations.listPurchases, { query })
-
-  purchase = (purchaseid: string) => this.#api.read(operations.getPurchase, { params: { purchaseid } })
-}
+  listPurchases: listOf('/purchases', 'purchases', purchaseSchema, 'bookid'),
+  getPurchase: get('/purchases/{purchaseid}', purchaseSchema),
+} as const satisfies Record<string, Operation>

@@ -1,9 +1,8 @@
 /** The forms that block a customer, and end a block. Blocks exist only where reservations are limited. */
-import { html } from 'hono/html'
 import type { Standing } from '../apis/reservation.ts'
 import { dayOf } from '../day.ts'
 import { hiddenFields } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import type { Visit } from '../visit.ts'
 import type { Given } from './holds.ts'
 import { inPlace } from './work.ts'

@@ -1,10 +1,9 @@
 /** A copy that is set aside, as staff see it. */
-import { html } from 'hono/html'
 import type { Reservation } from '../apis/reservation.ts'
 import type { Task, TaskKind } from '../apis/stock.ts'
 import { bookPath } from '../book.ts'
 import { codeOf } from '../code.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import type { Title } from '../titles.ts'
 import type { Visit } from '../visit.ts'
 

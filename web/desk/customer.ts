@@ -1,7 +1,6 @@
 /** A customer at the desk: the copies that are set aside for them, how many reservations they have, and a block. */
-import { html } from 'hono/html'
 import type { Standing } from '../apis/reservation.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { type Part, part } from '../part.ts'
 import { type Column, table } from '../table.ts'
@@ -38,11 +37,11 @@ export async function readCustomer(
 ): Promise<Customer> {
   const { reservation } = visit.apis
   const listed = (status: string, after?: string) =>
-    part(reservation.reservations({ userid, status, limit: perPage, ...(after && { after }) }))
+    part(reservation.call('listReservations', { userid, status, limit: perPage, after }))
   const [ready, reserved, standing] = await Promise.all([
     listed('Ready', visit.query('ready')),
     listed('Reserved', visit.query('reserved')),
-    part(reservation.standing(userid)),
+    part(reservation.read('getStanding', { userid })),
   ])
   const pages = [pageOf(ready), pageOf(reserved)] as const
   const here = pages.flatMap(({ items }) => items).filter((it) => it.reservationid !== left)

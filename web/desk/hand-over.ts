@@ -1,8 +1,7 @@
 /** The forms for a copy that is set aside: it is handed over, or its reservation is canceled. */
-import { html } from 'hono/html'
 import { causes } from '../apis/reservation.ts'
 import { hiddenFields, keyField } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import type { Visit } from '../visit.ts'
 import type { Copy } from './copy.ts'
 import type { Given } from './holds.ts'

@@ -1,17 +1,16 @@
 /** Changes holds for staff, and says in words what came of it. */
-import { html } from 'hono/html'
 import type { ServiceName } from '../../platform/config.ts'
 import { type Answer as ApiAnswer, ApiDown, type Refusal } from '../apis/call.ts'
 import type { Hold } from '../apis/stock.ts'
 import { codeOf } from '../code.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { part } from '../part.ts'
 import type { Visit } from '../visit.ts'
 import type { Words } from '../words/words.ts'
 import type { Answer } from './work.ts'
 
 /** A thing that was done: a text of `words.work.did`. */
-export type Did = keyof Words['work']['did']
+type Did = keyof Words['work']['did']
 
 /** Why it was not done. The page is shown again with it. */
 export type Refused = {
@@ -40,15 +39,22 @@ export async function attempt(
 }
 
 async function inWords(
-  { words: { work }, apis }: Visit,
+  visit: Visit,
   { slug, title, detail }: Refusal,
   reservationid: string | undefined,
 ): Promise<string> {
-  const known = work.refused[slug]
-  if (known !== undefined) return known
-  const hold = reservationid === undefined ? undefined : await part(apis.stock.hold(reservationid))
-  const now = hold?.ok && hold.value ? work.now[hold.value.status] : undefined
-  return `${work.notDone} ${now ?? detail ?? title}`
+  const { work } = visit.words
+  return work.refused[slug] ?? `${work.notDone} ${(await nowOf(visit, reservationid)) ?? detail ?? title}`
+}
+
+/** @returns the present state of a reservation's hold in words; undefined if it is not known. */
+export async function nowOf(
+  { words, apis }: Visit,
+  reservationid: string | undefined,
+): Promise<string | undefined> {
+  const hold =
+    reservationid === undefined ? undefined : await part(apis.stock.read('getHold', { reservationid }))
+  return hold?.ok && hold.value ? words.work.now[hold.value.status] : undefined
 }
 
 /** A form that cannot be read. */
@@ -83,7 +89,7 @@ export async function doneBefore(visit: Visit): Promise<Done | undefined> {
   const did = visit.query('did')
   if (did === undefined || !Object.hasOwn(words.work.did, did)) return undefined
   const of = visit.query('of')
-  const found = of === undefined ? undefined : await part(apis.stock.hold(of))
+  const found = of === undefined ? undefined : await part(apis.stock.read('getHold', { reservationid: of }))
   const hold = found?.ok ? found.value : undefined
   if (found?.ok && !(after[did as Did]?.includes(hold?.status ?? '') ?? true)) return undefined
   const title = hold ? await titleOfBook(visit, hold.bookid) : (visit.query('userid') ?? words.work.theCopy)
@@ -99,7 +105,7 @@ function facts({ dates, words: { work } }: Visit, hold: Hold | undefined): Html 
   } · <a href="/shelf/ready?scan=${reservationid}">${work.slip}</a>`
 }
 
-export async function titleOfBook({ site, words }: Visit, bookid: string): Promise<string> {
+async function titleOfBook({ site, words }: Visit, bookid: string): Promise<string> {
   const titles = await site.titles.of([bookid])
   return titles.get(bookid)?.title || words.book.untitled(bookid)
 }

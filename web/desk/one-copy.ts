@@ -1,7 +1,6 @@
 /** Copies that were found by a code, a reservation's id or an ISBN, before a card was shown. */
-import { html } from 'hono/html'
 import type { Apis } from '../apis/apis.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isbnOf } from '../isbn.ts'
 import { type Part, part } from '../part.ts'
 import { table } from '../table.ts'

@@ -2,9 +2,8 @@
  * Slips for copies on the hold shelf, 80 mm wide. Only print shows them. The shelf is public, so they name no customer: the code is what
  * the customer knows.
  */
-import { html } from 'hono/html'
 import type { Task } from '../apis/stock.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import type { Visit } from '../visit.ts'
 import { code, titleOfCopy } from './copy.ts'
 

@@ -36,20 +36,23 @@ export async function findByEnding({ stock }: Apis, kind: TaskKind, scan: string
   const code = readCode(scan)
   const ending = reservationid?.slice(-12) ?? (code && endingOf(code))
   if (ending === undefined) return []
-  const answer = await stock.tasks({ kind, ending, limit: foundMax })
+  const answer = await stock.call('listTasks', { kind, ending, limit: foundMax })
   const tasks = answer.ok ? answer.body.items : []
   return tasks.filter((it) => it.reservationid === reservationid || codeOf(it.reservationid) === code)
 }
 
 async function findByBooks({ stock }: Apis, kind: TaskKind, bookids: string[]): Promise<Task[]> {
-  const answers = await Promise.all(bookids.map((bookid) => stock.tasks({ kind, bookid, limit: foundMax })))
+  const answers = await Promise.all(
+    bookids.map((bookid) => stock.call('listTasks', { kind, bookid, limit: foundMax })),
+  )
   return answers.flatMap((it) => (it.ok ? it.body.items : []))
 }
 
 /** @returns numbers of the books with this ISBN or number. */
 export async function bookidsOf({ reservation }: Apis, scan: string): Promise<string[]> {
   const isbn = isbnOf(scan)
-  const answer = isbn === undefined ? undefined : await reservation.books({ q: isbn, limit: foundMax })
+  const answer =
+    isbn === undefined ? undefined : await reservation.call('listBooks', { q: isbn, limit: foundMax })
   const books = answer?.ok ? answer.body.items.filter((it) => isbnOf(it.isbn) === isbn) : []
   return [...new Set([...(isId(scan) ? [scan] : []), ...books.map((it) => it.bookid)])]
 }

@@ -5,11 +5,11 @@
  * browser loads the same page. Either way the next scan finds an empty field with the focus. When a scan leaves one thing to do, Enter
  * in the empty field does it; a further scan instead is only looked up, so that nothing is done to a copy by mistake.
  */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { ServiceName } from '../../platform/config.ts'
+import { withQuery } from '../address.ts'
 import { hiddenFields, keyField } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { missingOf, type Part } from '../part.ts'
 import type { Reply, Visit } from '../visit.ts'
 import type { Role } from '../who.ts'
@@ -66,15 +66,11 @@ ${scanForm(visit, work)}
 export const scanSchema = z.object({ scan: z.string().trim().max(200).default('') })
 
 /** @returns the address at which a scan is looked up. */
-export function lookUpAt(
+export const lookUpAt = (
   path: string,
   scan: string,
   hidden: Record<string, string | undefined> = {},
-): string {
-  const query = new URLSearchParams({ scan })
-  for (const [name, value] of Object.entries(hidden)) if (value !== undefined) query.set(name, value)
-  return `${path}?${query}`
-}
+): string => withQuery(path, { scan, ...hidden })
 
 function scanForm({ words }: Visit, { path, label, help, hidden = {}, next, isFocusBelow }: Work): Html {
   const form = next

@@ -11,7 +11,7 @@ import type { EndedStore } from '../../platform/identity/ended-store.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Session } from './session.ts'
 
-export type EndedSessionsOptions = {
+type EndedSessionsOptions = {
   store: Pick<EndedStore, 'end' | 'ended'>
   log: Pick<Log, 'warn'>
   now?(): number

@@ -4,7 +4,7 @@ import { EncryptJWT, errors, type JWTPayload, jwtDecrypt } from 'jose'
 /** A cookie of one purpose is none of another. */
 export type Purpose = 'session' | 'login'
 
-export type Opened<Payload> = { type: 'valid'; payload: Payload } | { type: 'expired' } | { type: 'none' }
+type Opened<Payload> = { type: 'valid'; payload: Payload } | { type: 'expired' } | { type: 'none' }
 
 const alg = 'dir'
 const enc = 'A256GCM'

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { pairs, url } from '../../platform/setting.ts'
 import { type Role, roles } from '../who.ts'
-import { type SigningKey, signingKeys } from './signing-keys.ts'
+import { signingKeys } from './signing-keys.ts'
 
 const claim = () =>
   z.string().regex(/^[\w:/-]+(\.[\w:/-]+)*$/, 'must be a name like sub or realm_access.roles')
@@ -93,28 +93,6 @@ export function loginFaults(env: Record<string, string>): string[] {
   return faults
 }
 
-export type LoginSettings = {
-  issuer: string
-  clientId: string
-  clientSecret: string
-  scope: string
-  rolesClaim: string
-  roles: Readonly<Record<string, Role>>
-  useridClaim: string
-  /** The URL at which browsers reach the pages. */
-  publicUrl: string
-  /** `iss` and `aud` of the tokens that the pages make. */
-  tokenIssuer: string
-  tokenAudience: string
-  /** The first one signs. */
-  tokenKeys: readonly SigningKey[]
-  /** The first one encrypts. */
-  sessionKeys: readonly Uint8Array[]
-  databaseUrl: string
-  /** Proxies in front that add the client's address. */
-  forwardedHops: number
-}
-
 type Given = z.infer<z.ZodObject<typeof loginSettings>> & {
   IDENTITY: 'on' | 'off'
   PUBLIC_URL?: string | undefined
@@ -125,7 +103,7 @@ type Given = z.infer<z.ZodObject<typeof loginSettings>> & {
 }
 
 /** @param it without `loginFaults`. @returns undefined while identity is off. */
-export const toLogin = (it: Given): LoginSettings | undefined =>
+export const toLogin = (it: Given) =>
   it.IDENTITY === 'off'
     ? undefined
     : {
@@ -134,13 +112,20 @@ export const toLogin = (it: Given): LoginSettings | undefined =>
         clientSecret: it.OIDC_CLIENT_SECRET!,
         scope: it.OIDC_SCOPE,
         rolesClaim: it.OIDC_ROLES_CLAIM,
-        roles: it.OIDC_ROLES ?? {},
+        roles: it.OIDC_ROLES ?? ({} as Readonly<Record<string, Role>>),
         useridClaim: it.OIDC_USERID_CLAIM,
+        /** The URL at which browsers reach the pages. */
         publicUrl: it.PUBLIC_URL!,
+        /** `iss` and `aud` of the tokens that the pages make. */
         tokenIssuer: it.TOKEN_ISSUER?.[0] ?? it.PUBLIC_URL!,
         tokenAudience: it.TOKEN_AUDIENCE,
+        /** The first one signs. */
         tokenKeys: it.TOKEN_KEY!,
+        /** The first one encrypts. */
         sessionKeys: it.SESSION_KEY!,
         databaseUrl: it.DATABASE_URL!,
+        /** Proxies in front that add the client's address. */
         forwardedHops: it.FORWARDED_HOPS,
       }
+
+export type LoginSettings = NonNullable<ReturnType<typeof toLogin>>

@@ -1,8 +1,8 @@
 /** How pages show a dead letter. */
-import { html } from 'hono/html'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
+import { withQuery } from '../address.ts'
 import type { Letter, LetterFilter } from '../apis/operators.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { Unlisted } from '../list.ts'
 import type { Visit } from '../visit.ts'
 import { wordFor } from '../words/words.ts'
@@ -13,11 +13,7 @@ export type LetterList = LetterFilter & { service?: ServiceName | undefined }
 export const isService = (text: string | undefined): text is ServiceName =>
   (serviceNames as readonly (string | undefined)[]).includes(text)
 
-export const lettersPath = (list: LetterList = {}, path = '/ops/letters'): string => {
-  const given = Object.entries(list).filter(([, value]) => value !== undefined)
-  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]))
-  return query.size === 0 ? path : `${path}?${query}`
-}
+export const lettersPath = (list: LetterList = {}, path = '/ops/letters'): string => withQuery(path, list)
 
 export const letterPath = (service: ServiceName, letterid: string): string =>
   `/ops/letters/${service}/${letterid}`

@@ -1,15 +1,11 @@
 /** How pages show a notice to operators. */
-import { html } from 'hono/html'
+import { withQuery } from '../address.ts'
 import type { Notice, NoticeFilter } from '../apis/notifier.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import type { Visit } from '../visit.ts'
 import { wordFor } from '../words/words.ts'
 
-export const noticesPath = (filter: NoticeFilter = {}): string => {
-  const given = Object.entries(filter).filter((it): it is [string, string] => it[1] !== undefined)
-  const query = new URLSearchParams(given)
-  return query.size === 0 ? '/ops/notices' : `/ops/notices?${query}`
-}
+export const noticesPath = (filter: NoticeFilter = {}): string => withQuery('/ops/notices', filter)
 
 export const noticePath = (noticeid: string): string => `/ops/notices/${noticeid}`
 

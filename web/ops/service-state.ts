@@ -16,14 +16,16 @@ export const readStates = (apis: Apis): Promise<ServiceState[]> =>
   Promise.all(serviceNames.map((service) => readState(apis, service)))
 
 async function readState(apis: Apis, service: ServiceName): Promise<ServiceState> {
-  const { operators } = apis[service]
+  const operators = apis.operators[service]
   const [ready, partitions, backlog] = await Promise.all([
-    part(operators.readiness()),
-    part(operators.partitions()),
-    part(operators.backlog()),
+    part(operators.call('getReadiness', {})),
+    part(itemsOf(operators.read('listPartitions', {}))),
+    part(itemsOf(operators.read('getBacklog', {}))),
   ])
   return { service, ready, partitions, backlog }
 }
+
+const itemsOf = async <Item>(page: Promise<{ items: Item[] } | undefined>) => (await page)?.items ?? []
 
 /** Messages that a service had processed at a moment of `performance.now()`. */
 export type Count = { processed: number; atMs: number }

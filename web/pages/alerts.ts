@@ -1,7 +1,6 @@
 /** `/ops/alerts`: alerts that fire, and past ones. */
-import { html } from 'hono/html'
 import type { Alert } from '../apis/notifier.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
@@ -18,8 +17,8 @@ export function mountAlerts(routes: PageRoutes): void {
 
   routes.get('/ops/alerts', ['operator'], async (visit) => {
     const [firing, past] = await Promise.all([
-      part(notifier.alerts({ status: 'Firing', limit: perPage, after: visit.query('firing') })),
-      part(notifier.alerts({ status: 'Resolved', limit: perPage, after: visit.query('after') })),
+      part(notifier.call('listAlerts', { status: 'Firing', limit: perPage, after: visit.query('firing') })),
+      part(notifier.call('listAlerts', { status: 'Resolved', limit: perPage, after: visit.query('after') })),
     ])
     const { alerts } = visit.words.ops
     const [now, before] = [pageOf(firing), pageOf(past)]

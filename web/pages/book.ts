@@ -1,11 +1,10 @@
 /** `/book/{bookid}`: a book, and what becomes of a reservation of it. */
-import { html } from 'hono/html'
 import type { Book, Reservation } from '../apis/reservation.ts'
 import type { Stock } from '../apis/stock.ts'
 import { availability, bookPath, titleOf } from '../book.ts'
 import { notFound } from '../errors.ts'
 import { keyField, keySchema } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isId } from '../ids.ts'
 import { type Part, part } from '../part.ts'
 import { type Chance, chanceOf, rulesInWords } from '../prospects.ts'
@@ -14,8 +13,6 @@ import type { PageRoutes } from '../routes.ts'
 import type { Visit } from '../visit.ts'
 import { wordFor } from '../words/words.ts'
 
-/** How long the answer to a reservation is awaited before its page is shown, which follows it. */
-const waitS = 3
 /** Of the customer, of this book, among which active ones are looked for. */
 const ownMax = 20
 
@@ -26,8 +23,8 @@ export function mountBook(routes: PageRoutes): void {
     const bookid = visit.param('bookid')
     if (!isId(bookid)) return notFound(visit)
     const [listed, stocked, own] = await Promise.all([
-      part(reservation.book(bookid)),
-      part(stock.stock(bookid)),
+      part(reservation.read('getBook', { bookid })),
+      part(stock.read('getStock', { bookid })),
       part(ownOf(visit, mayReserve(visit) ? who?.userid : undefined, bookid)),
     ])
     const known = stocked.ok ? stocked.value : undefined
@@ -60,7 +57,7 @@ ${known ? rules(visit, known) : ''}`
     const bookid = visit.param('bookid')
     const submitted = await visit.form(keySchema)
     if (!submitted.ok) return visit.goTo(bookPath(bookid), 'again')
-    const answer = await reservation.reserve({ bookid, userid }, submitted.values.key, waitS)
+    const answer = await reservation.call('reserve', { body: { bookid, userid }, key: submitted.values.key })
     // The form was sent before: by another person, or by this customer, whose data was erased since.
     if (!answer.ok || answer.body.userid !== userid) return visit.goTo(bookPath(bookid), 'again')
     return visit.goTo(reservationPath(answer.body.reservationid))
@@ -74,7 +71,7 @@ const mayReserve = ({ who, hasLogin }: Visit): boolean =>
 /** The person's reservations of the book, newest first. @throws {ApiDown} */
 async function ownOf({ apis }: Visit, userid: string | undefined, bookid: string): Promise<Reservation[]> {
   if (userid === undefined) return []
-  const answer = await apis.reservation.reservations({ userid, bookid, limit: ownMax })
+  const answer = await apis.reservation.call('listReservations', { userid, bookid, limit: ownMax })
   return answer.ok ? answer.body.items : []
 }
 

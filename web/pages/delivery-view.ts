@@ -1,7 +1,6 @@
 /** How `/receive/csv` looks: the form, the report of the dry run, the progress and the outcome. */
-import { html } from 'hono/html'
 import type { Delivery, Fault } from '../delivery.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import type { Outcome, Progress } from '../import.ts'
 import { type Column, table } from '../table.ts'
 import type { Visit } from '../visit.ts'

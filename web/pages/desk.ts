@@ -9,14 +9,14 @@ import { endOf } from '../day.ts'
 import { type Copy, titleOfCopy } from '../desk/copy.ts'
 import { type Customer, readCustomer, showCustomer } from '../desk/customer.ts'
 import { handOver } from '../desk/hand-over.ts'
-import { attempt, doneAt, doneBefore, malformed, type Refused } from '../desk/holds.ts'
+import { attempt, doneAt, doneBefore, malformed, nowOf, type Refused } from '../desk/holds.ts'
 import { findCopies, showCopies, showCopy } from '../desk/one-copy.ts'
 import { reservationidOf } from '../desk/tasks.ts'
 import { type Answer, lookUpAt, scanSchema, showWork, staff } from '../desk/work.ts'
 import { keySchema } from '../form.ts'
 import { idSchema, isId } from '../ids.ts'
 import { isbnOf } from '../isbn.ts'
-import { missingOf, type Part, part } from '../part.ts'
+import { missingOf, type Part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
 import type { Visit } from '../visit.ts'
 
@@ -60,7 +60,7 @@ export function mountDesk(routes: PageRoutes): void {
     if (scan) return visit.goTo(lookUpAt('/desk', scan, { userid: customer }))
     const change = { status: 'Collected' as const, ...(userid && { userid }) }
     const refused = await attempt(visit, reservationid, () =>
-      apis.stock.changeHold(form.values.reservationid, change, key),
+      apis.stock.call('changeHold', { reservationid: form.values.reservationid, body: change, key }),
     )
     if (refused) return show(visit, here, refused)
     return doneAt(visit, userid ? deskOf(userid) : '/desk', 'handedOver', reservationid)
@@ -71,7 +71,10 @@ export function mountDesk(routes: PageRoutes): void {
     if (!form.ok) return show(visit, { userid: form.given.customer }, malformed(visit, form.given))
     const { reservationid, customer, cause, note } = form.values
     const refused = await attempt(visit, reservationid, () =>
-      apis.reservation.cancel(reservationid, { cause, ...(note && { note }) }),
+      apis.reservation.call('cancelReservation', {
+        reservationid,
+        body: { status: 'Canceled', cause, ...(note && { note }) },
+      }),
     )
     if (refused)
       return show(visit, { userid: customer }, { ...refused, given: { reservationid, cause, note } })
@@ -83,7 +86,10 @@ export function mountDesk(routes: PageRoutes): void {
     if (!form.ok) return show(visit, { userid: form.given.userid }, malformed(visit, form.given))
     const { userid, reason, until } = form.values
     const refused = await attempt(visit, undefined, () =>
-      apis.reservation.block(userid, { reason, ...(until && { until: endOf(until, timeZone) }) }),
+      apis.reservation.call('blockCustomer', {
+        userid,
+        body: { reason, ...(until && { until: endOf(until, timeZone) }) },
+      }),
     )
     if (refused) return show(visit, { userid }, { ...refused, given: { reason, until } })
     return doneAt(visit, deskOf(userid), 'blocked')
@@ -93,7 +99,9 @@ export function mountDesk(routes: PageRoutes): void {
     const form = await visit.form(unblock)
     if (!form.ok) return show(visit, {}, malformed(visit))
     const { userid } = form.values
-    const refused = await attempt(visit, undefined, () => apis.reservation.unblock(userid))
+    const refused = await attempt(visit, undefined, () =>
+      apis.reservation.call('unblockCustomer', { userid }),
+    )
     return refused ? show(visit, { userid }, refused) : doneAt(visit, deskOf(userid), 'unblocked')
   })
 }
@@ -119,22 +127,14 @@ async function lookUp(visit: Visit, { scan, userid }: Asked): Promise<LookedUp> 
   if (!first) {
     const isCard = isId(scan) && reservationidOf(scan) === undefined && isbnOf(scan) === undefined
     if (isCard) return { userid: scan, parts }
-    return parts.every((it) => it.ok)
-      ? { userid, parts, answer: await nothing(visit, scan) }
-      : { userid, parts }
+    if (!parts.every((it) => it.ok)) return { userid, parts }
+    const text = (await nowOf(visit, reservationidOf(scan))) ?? visit.words.work.nothing(scan)
+    return { userid, parts, answer: { tone: 'bad', text } }
   }
   if (userid === undefined) return { copies, parts }
   const chosen = copies.find((it) => it.userid === userid)
   if (chosen) return { userid, chosen, parts }
   return { userid, parts, answer: { tone: 'bad', text: desk.other(titleOfCopy(visit, first), userid) } }
-}
-
-async function nothing({ apis, words }: Visit, scan: string): Promise<Answer> {
-  const { work } = words
-  const reservationid = reservationidOf(scan)
-  const hold = reservationid === undefined ? undefined : await part(apis.stock.hold(reservationid))
-  const now = hold?.ok && hold.value ? work.now[hold.value.status] : undefined
-  return { tone: 'bad', text: now ?? work.nothing(scan) }
 }
 
 async function show(visit: Visit, asked: Asked, refused?: Refused): Promise<Response> {

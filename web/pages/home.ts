@@ -1,8 +1,7 @@
 /** `/`: the books, and a search. */
-import { html } from 'hono/html'
 import type { Book } from '../apis/reservation.ts'
 import { availability, bookPath, titleOf } from '../book.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isbnOf } from '../isbn.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
@@ -18,15 +17,9 @@ export function mountHome(pages: PageRoutes): void {
     const available = visit.query('available') === 'true'
     const after = visit.query('after')
     const isbn = q && isbnOf(q)
-    const list = await part(
-      visit.apis.reservation.books({
-        // The hyphens of an ISBN do not matter there, but those 13 digits do.
-        ...(q !== undefined && { q: isbn ?? q }),
-        ...(available && !isbn && { available: 'true' as const }),
-        ...(after !== undefined && { after }),
-        limit: perPage,
-      }),
-    )
+    // The hyphens of an ISBN do not matter there, but those 13 digits do.
+    const query = { q: isbn ?? q, available: available && !isbn ? 'true' : undefined, after, limit: perPage }
+    const list = await part(visit.apis.reservation.call('listBooks', query))
     const { items, after: next } = pageOf(list)
     const [only] = items
     if (isbn && only && items.length === 1) return visit.goTo(bookPath(only.bookid))

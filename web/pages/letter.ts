@@ -1,11 +1,10 @@
 /** `/ops/letters/{service}/{letterid}`: one message that was set aside, to be handled again or dropped. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { ServiceName } from '../../platform/config.ts'
 import type { OpenedLetter } from '../apis/operators.ts'
 import { bookPath } from '../book.ts'
 import { notFound } from '../errors.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { live, liveRegion, news } from '../live.ts'
 import { isService, letterBadge, letterPath, lettersPath } from '../ops/letter.ts'
 import { polled } from '../polled.ts'
@@ -24,7 +23,7 @@ type Place = { service: ServiceName; letterid: string }
 export function mountLetter(routes: PageRoutes): void {
   const { apis } = routes.site
 
-  const read = ({ service, letterid }: Place) => apis[service].operators.letter(letterid)
+  const read = ({ service, letterid }: Place) => apis.operators[service].read('getDeadLetter', { letterid })
 
   const withPlace = (handler: (visit: Visit, place: Place) => Reply) => (visit: Visit) => {
     const service = visit.param('service')
@@ -76,7 +75,9 @@ ${toList(visit)}`
       // It was handled, so the button was clicked twice.
       if (!it) return visit.goTo(lettersPath(), 'letterGone')
       if (it.at !== submitted.values.at) return visit.goTo(pathOf(place), 'failedAgain')
-      const answer = await apis[place.service].operators.redrive(place.letterid)
+      const answer = await apis.operators[place.service].call('redriveDeadLetter', {
+        letterid: place.letterid,
+      })
       if (answer.ok) return visit.goTo(pathOf(place), 'redriving')
       return answer.refusal.status === 404
         ? visit.goTo(lettersPath(), 'letterGone')
@@ -104,8 +105,8 @@ ${facts(visit, place, it)}
   routes.post(
     '/ops/letters/:service/:letterid/drop',
     ['operator'],
-    withPlace(async (visit, place) => {
-      const { ok } = await apis[place.service].operators.drop(place.letterid)
+    withPlace(async (visit, { service, letterid }) => {
+      const { ok } = await apis.operators[service].call('dropDeadLetter', { letterid })
       return visit.goTo(lettersPath(), ok ? 'dropped' : 'letterGone')
     }),
   )

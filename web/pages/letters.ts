@@ -1,9 +1,8 @@
 /** `/ops/letters`: messages that were set aside. Those that are alike can be handled again together. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import { type ServiceName, serviceNames } from '../../platform/config.ts'
 import type { Letter } from '../apis/operators.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { type LetterList, letterBadge, letterListOf, letterPath, lettersPath } from '../ops/letter.ts'
 import { part } from '../part.ts'
@@ -39,7 +38,7 @@ export function mountLetters(routes: PageRoutes): void {
         .filter((it) => service === undefined || it === service)
         .map(async (it) => ({
           service: it,
-          list: await part(apis[it].operators.letters({ ...filter, limit: perPage, after })),
+          list: await part(apis.operators[it].call('listDeadLetters', { ...filter, limit: perPage, after })),
         })),
     )
     const pages = lists.map((it) => ({ service: it.service, ...pageOf(it.list) }))
@@ -65,7 +64,9 @@ ${service ? turnPage(visit, pages[0]?.after) : moreOf(visit, pages, list)}`
     const submitted = await visit.form(redriveSchema)
     const path = lettersPath({ service, ...filter })
     if (!submitted.ok || !service || !isRedrivable({ service, ...filter })) return visit.goTo(path, 'again')
-    const answer = await apis[service].operators.redriveLike(filter, submitted.values.until)
+    const answer = await apis.operators[service].call('redriveDeadLetters', {
+      body: { ...filter, ...submitted.values },
+    })
     if (!answer.ok) return visit.goTo(path, 'again')
     const { redriven, more, until } = answer.body
     const result = new URLSearchParams({ redriven: String(redriven), more: String(more), until })

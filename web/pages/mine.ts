@@ -1,8 +1,7 @@
 /** `/me`: the reservations of a customer, the active ones first and live. */
-import { html } from 'hono/html'
 import type { Apis } from '../apis/apis.ts'
 import type { Reservation } from '../apis/reservation.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { live, liveRegion, news } from '../live.ts'
 import { part } from '../part.ts'
@@ -37,7 +36,7 @@ export function mountMine(routes: PageRoutes): void {
     const after = visit.query('after')
     const [active, newest] = await Promise.all([
       part(after === undefined ? activeOf(apis, userid) : Promise.resolve([])),
-      part(apis.reservation.reservations({ userid, limit: perPage, ...(after && { after }) })),
+      part(apis.reservation.call('listReservations', { userid, limit: perPage, after })),
     ])
     const page = pageOf(newest)
     // The first page begins with the active ones; those after it are the list as it is, however many are active.
@@ -83,7 +82,9 @@ ${turnPage(visit, page.after)}`
 /** @throws {ApiDown} */
 async function activeOf({ reservation }: Apis, userid: string): Promise<Reservation[]> {
   const answers = await Promise.all(
-    activeStatuses.map((status) => reservation.reservations({ userid, status, limit: followedMax })),
+    activeStatuses.map((status) =>
+      reservation.call('listReservations', { userid, status, limit: followedMax }),
+    ),
   )
   return answers.flatMap((it) => (it.ok ? it.body.items : []))
 }
@@ -94,9 +95,9 @@ async function activeOf({ reservation }: Apis, userid: string): Promise<Reservat
  * @throws {ApiDown}
  */
 async function* changesOf({ reservation }: Apis, userid: string, signal: AbortSignal) {
-  const events = reservation.followAll(userid, signal)
+  const events = reservation.follow('followReservations', { userid }, signal)
   const first = await events.next()
-  const newest = await reservation.reservations({ userid, limit: followedMax })
+  const newest = await reservation.call('listReservations', { userid, limit: followedMax })
   if (newest.ok) yield* newest.body.items
   if (first.done) return
   yield first.value

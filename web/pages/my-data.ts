@@ -12,11 +12,11 @@ export function mountMyData(routes: PageRoutes): void {
   routes.get('/me/data', 'known', (visit) => show(visit))
 
   routes.get('/me/data/reservations.json', 'known', async (visit, { userid }) =>
-    toFile(visit, 'reservations', await reservation.exportOf(userid)),
+    toFile(visit, 'reservations', await reservation.read('exportCustomer', { userid })),
   )
 
   routes.get('/me/data/notices.json', 'known', async (visit, { userid }) =>
-    toFile(visit, 'notices', await notifier.exportOf(userid)),
+    toFile(visit, 'notices', await notifier.read('exportContact', { userid })),
   )
 
   routes.post('/me/data', 'known', async (visit, { userid }) => {
@@ -24,9 +24,9 @@ export function mountMyData(routes: PageRoutes): void {
     const submitted = await visit.form(schema)
     if (!submitted.ok || submitted.values.confirm !== 'yes') return show(visit, myData.unconfirmed, 422)
     // Reservations first: while one is active, nothing is erased.
-    const answer = await reservation.erase(userid)
+    const answer = await reservation.call('eraseCustomer', { userid })
     if (!answer.ok) return show(visit, myData.active, 409)
-    await notifier.erase(userid)
+    await notifier.call('eraseContact', { userid })
     // Also the session that asks: nothing is kept of its customer.
     await visit.site.login?.ended.endAll(userid)
     return visit.goTo('/me/data', 'erased')

@@ -1,10 +1,9 @@
 /** `/ops/notices/{noticeid}`: one notice with its attempts, to be sent again or not at all. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { Attempt, NoticeWithAttempts } from '../apis/notifier.ts'
 import { bookPath } from '../book.ts'
 import { notFound } from '../errors.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { live, liveRegion, news } from '../live.ts'
 import { noticeBadge, noticePath, noticesPath } from '../ops/notice.ts'
 import { polled } from '../polled.ts'
@@ -24,7 +23,7 @@ export function mountNotice(routes: PageRoutes): void {
   const { notifier } = routes.site.apis
 
   routes.get('/ops/notices/:noticeid', ['operator'], async (visit) => {
-    const it = await notifier.notice(visit.param('noticeid'))
+    const it = await notifier.read('getNotice', { noticeid: visit.param('noticeid') })
     if (!it) return notFound(visit)
     const { ops } = visit.words
     const title = ops.notice.title(wordFor(ops.notices.kind, it.kind))
@@ -39,7 +38,7 @@ ${facts(visit, it)}
 
   routes.get('/ops/notices/:noticeid/stream', ['operator'], (visit) =>
     live(visit, routes.stopping, async function* (signal) {
-      const read = () => notifier.notice(visit.param('noticeid'))
+      const read = () => notifier.read('getNotice', { noticeid: visit.param('noticeid') })
       const isOver = (it: NoticeWithAttempts | undefined) => it?.status !== 'Pending'
       for await (const it of polled(read, isOver, signal)) {
         if (!it) continue
@@ -54,11 +53,11 @@ ${facts(visit, it)}
     const path = noticePath(noticeid)
     const submitted = await visit.form(seenSchema)
     if (!submitted.ok) return visit.goTo(path, 'again')
-    const it = await notifier.notice(noticeid)
+    const it = await notifier.read('getNotice', { noticeid })
     if (!it) return notFound(visit)
     // It was sent again since, by a click before this one for example.
     if (it.attempts !== submitted.values.attempts) return visit.goTo(path, 'noticeChanged')
-    const { ok } = await notifier.changeNotice(noticeid, status)
+    const { ok } = await notifier.call('changeNotice', { noticeid, body: { status } })
     return visit.goTo(path, ok ? done : 'noticeChanged')
   }
   routes.post('/ops/notices/:noticeid/retry', ['operator'], change('Pending', 'retried'))

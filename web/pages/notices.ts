@@ -1,7 +1,6 @@
 /** `/ops/notices`: notices, newest first, by status, kind, channel and customer. */
-import { html } from 'hono/html'
 import type { Notice, NoticeFilter } from '../apis/notifier.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { noticeBadge, noticePath, noticesPath } from '../ops/notice.ts'
 import { part } from '../part.ts'
@@ -23,7 +22,9 @@ export function mountNotices(routes: PageRoutes): void {
       channel: visit.query('channel'),
       userid: visit.query('userid'),
     }
-    const list = await part(notifier.notices({ ...filter, limit: perPage, after: visit.query('after') }))
+    const list = await part(
+      notifier.call('listNotices', { ...filter, limit: perPage, after: visit.query('after') }),
+    )
     const { items, after } = pageOf(list)
     const words = visit.words.ops.notices
     const none = noticesPath(filter) === noticesPath() ? words.empty : words.emptyFiltered

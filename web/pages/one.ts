@@ -1,11 +1,10 @@
 /** `/me/{reservationid}`: one reservation, its course, and what its customer can do. */
-import { html } from 'hono/html'
 import type { Reservation } from '../apis/reservation.ts'
 import { bookPath } from '../book.ts'
 import { pickupFile } from '../calendar.ts'
 import { courseOf, type Step } from '../course.ts'
 import { notFound } from '../errors.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { live, liveRegion, news } from '../live.ts'
 import { part } from '../part.ts'
 import {
@@ -30,7 +29,7 @@ export function mountOne(routes: PageRoutes): void {
 
   /** @returns undefined when it is another customer's, as if there were none. */
   const own = async (visit: Visit, { userid }: Who): Promise<Reservation | undefined> => {
-    const it = await apis.reservation.reservation(visit.param('reservationid'))
+    const it = await apis.reservation.read('getReservation', { reservationid: visit.param('reservationid') })
     return it?.userid === userid ? it : undefined
   }
   const titleOf = async ({ bookid }: Reservation) => (await titles.of([bookid])).get(bookid)
@@ -58,9 +57,10 @@ ${courseList(visit, course.ok ? course.value : [])}
     const shown = await own(visit, who)
     if (!shown) return notFound(visit)
     const title = await titleOf(shown)
+    const { reservationid } = shown
     let { status } = shown
     return live(visit, routes.stopping, async function* (signal) {
-      for await (const it of apis.reservation.follow(shown.reservationid, signal)) {
+      for await (const it of apis.reservation.follow('followReservation', { reservationid }, signal)) {
         const course = await part(courseOf(apis, it))
         yield html`${outcome(visit, it, true)}${course.ok ? courseList(visit, course.value, true) : ''}${
           it.status === status ? '' : news(spoken(visit, it, title))
@@ -75,7 +75,10 @@ ${courseList(visit, course.ok ? course.value : [])}
     const it = await own(visit, who)
     if (!it) return notFound(visit)
     const path = reservationPath(it.reservationid)
-    const { ok } = await apis.reservation.cancel(it.reservationid)
+    const { ok } = await apis.reservation.call('cancelReservation', {
+      reservationid: it.reservationid,
+      body: { status: 'Canceled' },
+    })
     return ok ? visit.goTo(`/me?at=${it.reservationid}`, 'canceled') : visit.goTo(path, 'cannotCancel')
   })
 

@@ -1,7 +1,6 @@
 /** `/ops`: partitions and backlog of each service, live. */
-import { html } from 'hono/html'
 import { type BacklogItem, backlogCountedMax, lettersCountedMax, type Partition } from '../apis/operators.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { notices } from '../layout.ts'
 import { live, liveRegion } from '../live.ts'
 import { lettersPath } from '../ops/letter.ts'

@@ -1,8 +1,7 @@
 /** `/orders`: copies that were ordered, and those that have arrived. */
-import { html } from 'hono/html'
 import type { Purchase } from '../apis/stock.ts'
 import { titleOf } from '../book.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
@@ -18,7 +17,7 @@ export function mountOrders(routes: PageRoutes): void {
   const { stock } = routes.site.apis
 
   routes.get('/orders', ['purchaser', 'stock-manager'], async (visit, { role }) => {
-    const list = await part(stock.purchases({ limit: perPage, after: visit.query('after') }))
+    const list = await part(stock.call('listPurchases', { limit: perPage, after: visit.query('after') }))
     const { items, after } = pageOf(list)
     const { orders } = visit.words
     const rows = table(orders.caption, columns(visit, role === 'stock-manager'), items)

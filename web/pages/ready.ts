@@ -1,23 +1,18 @@
 /** `/shelf/ready`: copies on the hold shelf, until when, and their slips, which the page prints. */
-import { html } from 'hono/html'
 import { z } from 'zod'
+import { withQuery } from '../address.ts'
 import type { Task } from '../apis/stock.ts'
 import { dayOf, movedTo } from '../day.ts'
 import { code, named, titleOfCopy, until } from '../desk/copy.ts'
-import { attempt, doneAt, doneBefore, type Given, malformed, type Refused } from '../desk/holds.ts'
+import { attempt, doneAt, type Given, malformed, type Refused } from '../desk/holds.ts'
 import { slips } from '../desk/slips.ts'
-import { findTasks } from '../desk/tasks.ts'
-import { inPlace, showWork, staff } from '../desk/work.ts'
+import { showTasks } from '../desk/task-list.ts'
+import { inPlace, staff } from '../desk/work.ts'
 import { hiddenFields, keyField, keySchema } from '../form.ts'
-import type { Html } from '../html.ts'
-import { pageOf } from '../list.ts'
-import { part } from '../part.ts'
+import { type Html, html } from '../html.ts'
 import type { PageRoutes } from '../routes.ts'
 import { type Column, table } from '../table.ts'
-import { turnPage } from '../turn.ts'
 import type { Visit } from '../visit.ts'
-
-const perPage = 50
 
 const extension = keySchema.extend({
   reservationid: z.uuid(),
@@ -38,54 +33,23 @@ export function mountReady(routes: PageRoutes): void {
     const { key, reservationid, day, after, ...given } = form.values
     const pickupBy = movedTo(day, given.pickupBy, timeZone)
     const refused = await attempt(visit, reservationid, () =>
-      apis.stock.changeHold(reservationid, { pickupBy }, key),
+      apis.stock.call('changeHold', { reservationid, body: { pickupBy }, key }),
     )
     if (refused) return show(visit, after, { ...refused, given: { reservationid, day } })
-    const list = after === undefined ? '/shelf/ready' : `/shelf/ready?after=${encodeURIComponent(after)}`
-    return doneAt(visit, list, 'extended', reservationid)
+    return doneAt(visit, withQuery('/shelf/ready', { after }), 'extended', reservationid)
   })
 }
 
 /** @param after of the page of the list. */
-async function show(visit: Visit, after: string | undefined, refused?: Refused): Promise<Response> {
-  const { words, apis } = visit
-  const { ready, work } = words
-  const scan = visit.query('scan')
-  const [done, found, listed] = await Promise.all([
-    refused ? undefined : doneBefore(visit),
-    scan === undefined ? undefined : findTasks(apis, 'ready', scan),
-    scan === undefined
-      ? part(apis.stock.tasks({ kind: 'ready', limit: perPage, ...(after && { after }) }))
-      : undefined,
-  ])
-  const page = listed ? pageOf(listed) : { items: [], after: undefined }
-  const tasks = found?.tasks ?? page.items
-  const [first] = found?.tasks ?? []
-  const parts = [...(found?.parts ?? []), ...(listed ? [listed] : [])]
-  const isComplete = parts.every((it) => it.ok)
-  const answerToScan = first
-    ? { tone: 'good' as const, text: ready.found(titleOfCopy(visit, first), tasks.length) }
-    : scan !== undefined && isComplete
-      ? { tone: 'bad' as const, text: ready.notFound(scan) }
-      : undefined
-  const content = html`${list(visit, tasks, after, refused?.given)}
-${tasks.length === 0 && scan === undefined && isComplete ? html`<p class="empty">${ready.none}</p>` : ''}
-${scan === undefined ? turnPage(visit, page.after) : html`<p><a href="/shelf/ready">${work.all}</a></p>`}
-${slips(visit, tasks)}`
-  return showWork(
-    visit,
-    {
-      path: '/shelf/ready',
-      title: ready.title,
-      label: ready.label,
-      help: ready.help,
-      answer: refused?.answer ?? done?.answer ?? answerToScan,
-      content,
-      parts,
-      ...(refused?.missing && { missing: refused.missing }),
-    },
-    refused?.status,
-  )
+function show(visit: Visit, after: string | undefined, refused?: Refused): Promise<Response> {
+  const { ready } = visit.words
+  return showTasks(visit, {
+    kind: 'ready',
+    after,
+    refused,
+    found: (task, tasks) => ({ tone: 'good', text: ready.found(titleOfCopy(visit, task), tasks.length) }),
+    content: (tasks) => html`${list(visit, tasks, after, refused?.given)}${slips(visit, tasks)}`,
+  })
 }
 
 function list(visit: Visit, tasks: Task[], after?: string, given: Given = {}): Html | '' {

@@ -4,11 +4,10 @@
  * The file is kept nowhere: the browser sends it again, and its hash shows that it is the same. So any process can receive it, and none
  * has a file or a half done import to lose. Received twice, it has one effect (`import.ts`).
  */
-import { html } from 'hono/html'
 import { streamSSE } from 'hono/streaming'
 import { z } from 'zod'
 import { type Delivery, deliveryBytesMax, readDelivery } from '../delivery.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { importDelivery, type Outcome, type Progress } from '../import.ts'
 import type { PageRoutes } from '../routes.ts'
 import { unfold, unfolding } from '../unfold.ts'

@@ -1,11 +1,10 @@
 /** How `/receive` looks: a field to scan into, and below it the answer. */
-import { html } from 'hono/html'
 import type { Book } from '../apis/reservation.ts'
 import type { Facts, Purchase, Stock } from '../apis/stock.ts'
 import { titleOf } from '../book.ts'
 import { codeOf } from '../code.ts'
 import { faultsOf, keyField, textField } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isbnOf } from '../isbn.ts'
 import { notices } from '../layout.ts'
 import { copiesMax } from '../receipt.ts'

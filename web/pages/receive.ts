@@ -4,6 +4,7 @@
  * With scripts the answer is swapped below the field, which gets the focus back; without, it is on the page that the browser reads next.
  */
 import { z } from 'zod'
+import { withQuery } from '../address.ts'
 import type { Receipt, Stock } from '../apis/stock.ts'
 import { keySchema } from '../form.ts'
 import { idSchema } from '../ids.ts'
@@ -60,7 +61,7 @@ export function mountReceive(routes: PageRoutes): void {
     const submitted = await visit.form(bookSchema)
     if (!submitted.ok) return showReceive(visit, await faulty(visit, submitted.given, submitted.faults))
     const { key, ...receipt } = submitted.values
-    return add(visit, receipt, key, await apis.stock.stock(receipt.bookid))
+    return add(visit, receipt, key, await apis.stock.read('getStock', { bookid: receipt.bookid }))
   })
 
   routes.post('/receive/undo', ['stock-manager'], async (visit) => {
@@ -68,10 +69,10 @@ export function mountReceive(routes: PageRoutes): void {
     if (!submitted.ok) return visit.goTo('/receive')
     const { key, bookid, qty, ordered } = submitted.values
     const withdrawal = { bookid, qty, reason: 'Corrected', evenHeld: true } as const
-    const answer = await apis.stock.withdraw(withdrawal, key)
+    const answer = await apis.stock.call('withdrawCopies', { body: withdrawal, key })
     const type = answer.ok ? 'undone' : 'kept'
     if (!visit.isPartial) return visit.goTo(pathOf({ [type]: bookid, qty, ordered }))
-    const stock = answer.ok ? answer.body : await apis.stock.stock(bookid)
+    const stock = answer.ok ? answer.body : await apis.stock.read('getStock', { bookid })
     return showReceive(visit, stock ? { type, stock, qty, ordered: !!ordered } : { type: 'nothing' })
   })
 }
@@ -93,16 +94,24 @@ async function add(visit: Visit, receipt: Receipt, key: string, known: Stock | u
 
 /** The form again, with what was entered. */
 async function faulty({ apis }: Visit, given: Record<string, string>, faults: string[]): Promise<Answer> {
-  const purchase = given.purchaseid ? await apis.stock.purchase(given.purchaseid) : undefined
+  const purchase = given.purchaseid
+    ? await apis.stock.read('getPurchase', { purchaseid: given.purchaseid })
+    : undefined
   if (purchase)
-    return { type: 'order', purchase, stock: await apis.stock.stock(purchase.bookid), given, faults }
+    return {
+      type: 'order',
+      purchase,
+      stock: await apis.stock.read('getStock', { bookid: purchase.bookid }),
+      given,
+      faults,
+    }
   return { type: 'new', given: { bookid: '', qty: '1', ...given }, faults }
 }
 
 /** The reservations to which the last receipt gave copies. */
 async function nextOf({ apis }: Visit, { bookid, qty }: Pick<Receipt, 'bookid' | 'qty'>) {
   const limit = Math.min(2 * qty + 10, movementsMax)
-  const movements = await apis.stock.movements(bookid, { limit })
+  const movements = await apis.stock.call('listMovements', { bookid, limit })
   return movements.ok ? servedBy(movements.body.items, qty) : []
 }
 
@@ -113,7 +122,7 @@ async function askedFor(visit: Visit): Promise<Answer> {
   const ordered = visit.query('ordered') !== undefined
   for (const type of ['received', 'undone', 'kept', 'repeated'] as const) {
     const bookid = visit.query(type)
-    const stock = bookid === undefined ? undefined : await apis.stock.stock(bookid)
+    const stock = bookid === undefined ? undefined : await apis.stock.read('getStock', { bookid })
     if (!stock) continue
     if (type === 'received')
       return {
@@ -127,8 +136,9 @@ async function askedFor(visit: Visit): Promise<Answer> {
     return { type, stock, qty, ordered }
   }
   const purchaseid = visit.query('order')
-  const purchase = purchaseid === undefined ? undefined : await apis.stock.purchase(purchaseid)
-  if (purchase) return { type: 'order', purchase, stock: await apis.stock.stock(purchase.bookid) }
+  const purchase = purchaseid === undefined ? undefined : await apis.stock.read('getPurchase', { purchaseid })
+  if (purchase)
+    return { type: 'order', purchase, stock: await apis.stock.read('getStock', { bookid: purchase.bookid }) }
   const scan = visit.query('scan')
   if (scan === undefined) return { type: 'nothing' }
   const found = await findScanned(apis, scan)
@@ -152,7 +162,4 @@ function answerTo(found: Other, scanned: string, qty: number): Answer {
   }
 }
 
-function pathOf(query: Record<string, string | number | undefined>): string {
-  const given = Object.entries(query).filter((it): it is [string, string | number] => it[1] !== undefined)
-  return `/receive?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`
-}
+const pathOf = (query: Record<string, string | number | undefined>): string => withQuery('/receive', query)

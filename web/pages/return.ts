@@ -1,14 +1,13 @@
 /** `/return`: copies that come back. A scan shows whose it was; the answer to the return says where the copy goes next. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { Reservation } from '../apis/reservation.ts'
 import type { Task } from '../apis/stock.ts'
 import { code, named, titleOfCopy } from '../desk/copy.ts'
-import { attempt, type Done, doneAt, doneBefore, malformed, type Refused } from '../desk/holds.ts'
+import { attempt, type Done, doneAt, doneBefore, malformed, nowOf, type Refused } from '../desk/holds.ts'
 import { bookidsOf, reservationidOf } from '../desk/tasks.ts'
 import { type Answer, inPlace, lookUpAt, scanSchema, showWork, staff } from '../desk/work.ts'
 import { hiddenFields, keyField, keyOf, keySchema } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isId } from '../ids.ts'
 import { type Page, pageOf } from '../list.ts'
 import { type Part, part } from '../part.ts'
@@ -42,7 +41,7 @@ export function mountReturn(routes: PageRoutes): void {
     if (scan) return visit.goTo(lookUpAt('/return', scan))
     const refused =
       (await attempt(visit, reservationid, () =>
-        stock.changeHold(reservationid, { status: 'Returned' }, key),
+        stock.call('changeHold', { reservationid, body: { status: 'Returned' }, key }),
       )) ??
       (damaged && (await withdrawOne(visit, reservationid)))
     if (refused) return show(visit, refused)
@@ -54,7 +53,7 @@ export function mountReturn(routes: PageRoutes): void {
     if (!form.ok) return show(visit, malformed(visit))
     const { key, reservationid } = form.values
     const refused = await attempt(visit, reservationid, () =>
-      stock.changeHold(reservationid, { status: 'Ready' }, key),
+      stock.call('changeHold', { reservationid, body: { status: 'Ready' }, key }),
     )
     return refused ? show(visit, refused) : doneAt(visit, '/return', 'shelved', reservationid)
   })
@@ -64,9 +63,9 @@ export function mountReturn(routes: PageRoutes): void {
 async function withdrawOne(visit: Visit, reservationid: string): Promise<Refused | undefined> {
   const { stock } = visit.apis
   return await attempt(visit, reservationid, async () => {
-    const { bookid } = (await stock.hold(reservationid))!
+    const { bookid } = (await stock.read('getHold', { reservationid }))!
     const withdrawal = { bookid, qty: 1, reason: 'Damaged', evenHeld: true } as const
-    return await stock.withdraw(withdrawal, keyOf('damaged', reservationid))
+    return await stock.call('withdrawCopies', { body: withdrawal, key: keyOf('damaged', reservationid) })
   })
 }
 
@@ -78,12 +77,12 @@ async function findOut(visit: Visit, scan: string | undefined, userid: string | 
   const { reservation } = apis
   const after = visit.query('after')
   const listOf = (query: { userid: string } | { bookid: string }) =>
-    reservation.reservations({ ...query, status: 'Collected', limit: perPage, ...(after && { after }) })
+    reservation.call('listReservations', { ...query, status: 'Collected', limit: perPage, after })
   const reservationid = scan === undefined ? undefined : reservationidOf(scan)
   const found = await part(
     (async () => {
       if (reservationid !== undefined) {
-        const it = await reservation.reservation(reservationid)
+        const it = await reservation.read('getReservation', { reservationid })
         return { items: it?.status === 'Collected' ? [it] : [], after: undefined }
       }
       const byBook = scan === undefined ? [] : await bookidsOf(apis, scan)
@@ -121,7 +120,10 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
     : !isAsked
       ? undefined
       : copies.length === 0
-        ? { tone: 'bad', text: await notOut(visit, scan ?? userid!) }
+        ? {
+            tone: 'bad',
+            text: (await nowOf(visit, scan && reservationidOf(scan))) ?? returns.none(scan ?? userid!),
+          }
         : {
             tone: 'good',
             text: returns.several(copies.length, (out.after ?? visit.query('after')) !== undefined),
@@ -159,14 +161,6 @@ function columns(visit: Visit): Column<Out>[] {
   ]
 }
 
-async function notOut({ apis, words }: Visit, scan: string): Promise<string> {
-  const { work, returns } = words
-  const reservationid = reservationidOf(scan)
-  const hold = reservationid === undefined ? undefined : await part(apis.stock.hold(reservationid))
-  const now = hold?.ok && hold.value ? work.now[hold.value.status] : undefined
-  return now ?? returns.none(scan)
-}
-
 /** The returned copy is free, or already set aside for the next who waits. */
 async function whereNext(
   visit: Visit,
@@ -175,8 +169,8 @@ async function whereNext(
   const { words, apis } = visit
   if (!hold) return undefined
   const [toFetch, stock] = await Promise.all([
-    part(apis.stock.tasks({ kind: 'pull', bookid: hold.bookid, limit: 1 })),
-    part(apis.stock.stock(hold.bookid)),
+    part(apis.stock.call('listTasks', { kind: 'pull', bookid: hold.bookid, limit: 1 })),
+    part(apis.stock.read('getStock', { bookid: hold.bookid })),
   ])
   const [task] = toFetch.ok && toFetch.value.ok ? toFetch.value.body.items : []
   const { text } = answer

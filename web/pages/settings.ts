@@ -1,10 +1,9 @@
 /** `/me/settings`: how a customer is notified. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import type { Fault } from '../apis/call.ts'
 import { type Channel, type Contact, type Customer, channels } from '../apis/notifier.ts'
 import { faultsOf, textField } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { part } from '../part.ts'
 import type { PageRoutes } from '../routes.ts'
 import type { Reply, Visit } from '../visit.ts'
@@ -35,7 +34,7 @@ export function mountSettings(routes: PageRoutes): void {
   const { notifier } = routes.site.apis
 
   routes.get('/me/settings', 'known', async (visit, { userid }) => {
-    const customer = await part(notifier.customer(userid))
+    const customer = await part(notifier.read('getCustomer', { userid }))
     const { settings } = visit.words
     if (customer.ok) return show(visit, toValues(customer.value, visit), [], customer.value === undefined)
     return visit.show({ title: settings.title, main: html`<h1>${settings.title}</h1>`, parts: [customer] })
@@ -45,7 +44,7 @@ export function mountSettings(routes: PageRoutes): void {
     const submitted = await visit.form(schema)
     if (!submitted.ok)
       return show(visit, { ...toValues(undefined, visit), ...submitted.given }, submitted.faults)
-    const answer = await notifier.setCustomer(userid, toContact(submitted.values))
+    const answer = await notifier.call('setCustomer', { userid, body: toContact(submitted.values) })
     if (answer.ok) return visit.goTo('/me/settings', 'saved')
     return show(visit, submitted.values, faultyFields(answer.refusal.errors))
   })

@@ -1,12 +1,11 @@
 /** `/stock/{bookid}`: the figures of a book, its queue, rules and movements, and copies that leave. */
-import { html } from 'hono/html'
 import { z } from 'zod'
 import { type Movement, type Stock, type Wait, withdrawalReasons } from '../apis/stock.ts'
 import { titleOf } from '../book.ts'
 import { code } from '../desk/copy.ts'
 import { notFound } from '../errors.ts'
 import { keyField, keySchema } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isId } from '../ids.ts'
 import { type Page, pageOf } from '../list.ts'
 import { movementColumns } from '../movement.ts'
@@ -42,7 +41,7 @@ export function mountStockOf(routes: PageRoutes): void {
     const { withdraw } = visit.words.stock
     if (!submitted.ok) return show(visit, { form: 'withdraw', text: withdraw.fault, given: submitted.given })
     const { key, ...withdrawal } = submitted.values
-    const answer = await stock.withdraw({ bookid, ...withdrawal }, key)
+    const answer = await stock.call('withdrawCopies', { body: { bookid, ...withdrawal }, key })
     if (answer.ok) return visit.goTo(stockPath(bookid), 'withdrawn')
     const given = Object.fromEntries(Object.entries(withdrawal).map(([name, it]) => [name, String(it)]))
     const text = answer.refusal.slug === 'copies-held' ? withdraw.held : withdraw.again
@@ -55,7 +54,7 @@ export function mountStockOf(routes: PageRoutes): void {
     const { rules } = visit.words.stock
     if (!submitted.ok) return show(visit, { form: 'rules', text: rules.fault, given: submitted.given })
     const { key, ...own } = submitted.values
-    const answer = await stock.setRules(bookid, own, key)
+    const answer = await stock.call('setRules', { bookid, body: own, key })
     if (answer.ok) return visit.goTo(stockPath(bookid), 'rulesSaved')
     const given = Object.fromEntries(await visit.fields())
     return show(visit, { form: 'rules', text: rules.again, given })
@@ -67,9 +66,9 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
   if (!isId(bookid)) return notFound(visit)
   const { stock } = visit.apis
   const [found, queue, movements] = await Promise.all([
-    part(stock.stock(bookid)),
-    part(stock.queue(bookid, { limit: perPage, after: visit.query('queue') })),
-    part(stock.movements(bookid, { limit: perPage, after: visit.query('movements') })),
+    part(stock.read('getStock', { bookid })),
+    part(stock.call('listQueue', { bookid, limit: perPage, after: visit.query('queue') })),
+    part(stock.call('listMovements', { bookid, limit: perPage, after: visit.query('movements') })),
   ])
   const parts = [found, queue, movements]
   if (!found.ok) return visit.show({ title: bookid, main: html`<h1>${bookid}</h1>`, parts }, 503)

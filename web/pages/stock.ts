@@ -1,8 +1,7 @@
 /** `/stock`: the figures of all books, and a search. */
-import { html } from 'hono/html'
 import type { Book } from '../apis/reservation.ts'
 import type { Stock } from '../apis/stock.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { isbnOf } from '../isbn.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
@@ -25,12 +24,12 @@ export function mountStock(routes: PageRoutes): void {
     const q = visit.query('q')?.slice(0, 200)
     const query = { limit: perPage, after: visit.query('after') }
     if (q === undefined) {
-      const list = await part(stock.stocks(query))
+      const list = await part(stock.call('listStocks', query))
       const { items, after } = pageOf(list)
       return show(visit, table(visit.words.stock.caption, columns(visit), items), after, [list])
     }
     const isbn = isbnOf(q)
-    const found = await part(reservation.books({ q: isbn ?? q, ...query }))
+    const found = await part(reservation.call('listBooks', { q: isbn ?? q, ...query }))
     const { items, after } = pageOf(found)
     const [only] = items
     if (isbn && only && items.length === 1) return visit.goTo(stockPath(only.bookid))

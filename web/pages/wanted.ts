@@ -1,10 +1,10 @@
 /** `/wanted`: books of which there are too few, to order or to decline. */
-import { html } from 'hono/html'
 import { z } from 'zod'
+import { withQuery } from '../address.ts'
 import type { PurchaseRequest } from '../apis/stock.ts'
 import { titleOf } from '../book.ts'
 import { faultsOf, hiddenFields, keyField, keySchema } from '../form.ts'
-import type { Html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { idSchema } from '../ids.ts'
 import { pageOf } from '../list.ts'
 import { part } from '../part.ts'
@@ -48,9 +48,9 @@ export function mountWanted(routes: PageRoutes): void {
       return show(visit, given.after, { form: 'order', given })
     }
     const { key, after, ...order } = submitted.values
-    const answer = await stock.order(order, key)
-    if (isReused(answer)) return visit.goTo(listFrom(after), 'orderedBefore')
-    return visit.goTo(listFrom(after), answer.ok ? 'ordered' : 'again')
+    const answer = await stock.call('orderCopies', { body: order, key })
+    if (isReused(answer)) return visit.goTo(withQuery('/wanted', { after }), 'orderedBefore')
+    return visit.goTo(withQuery('/wanted', { after }), answer.ok ? 'ordered' : 'again')
   })
 
   routes.post('/wanted/decline', ['purchaser'], async (visit) => {
@@ -60,17 +60,15 @@ export function mountWanted(routes: PageRoutes): void {
       return show(visit, given.after, { form: 'decline', given })
     }
     const { key, after, bookid, note } = submitted.values
-    const answer = await stock.decline(bookid, note === undefined ? {} : { note }, key)
-    if (!answer.ok && answer.refusal.slug !== 'nothing-requested') return visit.goTo(listFrom(after), 'again')
-    return visit.goTo(listFrom(after), answer.ok ? 'declined' : 'closed')
+    const answer = await stock.call('declinePurchase', { bookid, body: { note }, key })
+    if (!answer.ok && answer.refusal.slug !== 'nothing-requested')
+      return visit.goTo(withQuery('/wanted', { after }), 'again')
+    return visit.goTo(withQuery('/wanted', { after }), answer.ok ? 'declined' : 'closed')
   })
 }
 
-const listFrom = (after: string | undefined): string =>
-  after === undefined ? '/wanted' : `/wanted?after=${encodeURIComponent(after)}`
-
 async function show(visit: Visit, after: string | undefined, faulty?: Faulty): Promise<Response> {
-  const list = await part(visit.apis.stock.requests({ limit: perPage, after }))
+  const list = await part(visit.apis.stock.call('listPurchaseRequests', { limit: perPage, after }))
   const page = pageOf(list)
   const { wanted } = visit.words
   const rows = table(wanted.caption, columns(visit, after, faulty), page.items)

@@ -37,7 +37,6 @@ export const en = {
   next: 'Next page',
   first: 'First page',
   turn: 'More pages',
-  back: 'Back',
   yes: 'Yes',
   no: 'No',
   /** A part of the page that is missing. */
@@ -151,7 +150,6 @@ export const en = {
     ask: 'Ask the library to buy this book',
   },
   book: {
-    by: 'by',
     untitled: (bookid: string) => `Book ${bookid}`,
     available: (n: number) => `${copies(n)} available`,
     noneAvailable: 'No copy available',
@@ -185,12 +183,9 @@ export const en = {
   },
   mine: {
     title: 'My reservations',
-    active: 'Active',
     past: 'Past',
     none: 'You have no active reservations.',
-    nonePast: 'Nothing here yet.',
     find: 'Find a book',
-    live: 'This page follows changes by itself.',
   },
   reservation: {
     status: {
@@ -246,7 +241,6 @@ export const en = {
     cancelYes: 'Yes, cancel it',
     now: 'Now',
     course: 'What happened',
-    details: 'Details',
     number: 'Reservation number',
     calendar: 'Add to my calendar',
     collectTitle: (title: string) => `Collect “${title}”`,
@@ -268,7 +262,6 @@ export const en = {
   } as Record<string, string>,
   settings: {
     title: 'My settings',
-    contact: 'How you are notified',
     none: 'Nothing is saved yet, so you get no messages.',
     email: 'E-mail',
     phone: 'Mobile phone',

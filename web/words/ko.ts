@@ -36,7 +36,6 @@ export const ko: Words = {
   next: '다음 쪽',
   first: '첫 쪽',
   turn: '다른 쪽',
-  back: '뒤로',
   yes: '예',
   no: '아니요',
   missing: {
@@ -146,7 +145,6 @@ export const ko: Words = {
     ask: '이 도서의 구매를 요청하기',
   },
   book: {
-    by: '지은이',
     untitled: (bookid) => `도서 ${bookid}`,
     available: (n) => say`${n}권 예약 가능`,
     noneAvailable: '예약 가능한 책 없음',
@@ -180,12 +178,9 @@ export const ko: Words = {
   },
   mine: {
     title: '내 예약',
-    active: '진행 중',
     past: '지난 예약',
     none: '진행 중인 예약이 없습니다.',
-    nonePast: '아직 없습니다.',
     find: '도서 찾기',
-    live: '바뀐 내용은 저절로 나타납니다.',
   },
   reservation: {
     status: {
@@ -239,7 +234,6 @@ export const ko: Words = {
     cancelYes: '예, 취소합니다',
     now: '현재 상태',
     course: '진행 내역',
-    details: '자세히',
     number: '예약 번호',
     calendar: '내 일정에 추가',
     collectTitle: (title) => `『${title}』 찾아가기`,
@@ -261,7 +255,6 @@ export const ko: Words = {
   },
   settings: {
     title: '내 설정',
-    contact: '알림 받는 방법',
     none: '아직 저장된 내용이 없어 알림을 받지 않습니다.',
     email: '이메일',
     phone: '휴대전화',

@@ -15,7 +15,7 @@ import { webhook } from './webhook.ts'
 export const channels = [kakao, email, webhook, sms, slack, discord, teams, chat] as const
 
 type Described = (typeof channels)[number]
-export type DeliveringChannel = Described['name']
+type DeliveringChannel = Described['name']
 export type ChannelName = 'console' | DeliveringChannel
 /** A channel that customers can choose. */
 export type PersonalChannel = Extract<Described, { address: AddressName }>['name']
@@ -34,9 +34,9 @@ const addresses = new Map<string, AddressName | null>(channels.map((it) => [it.n
 /** @returns the address that a person must have to be notified over the channel, if any. */
 export const addressNeeded = (channel: ChannelName): AddressName | null => addresses.get(channel) ?? null
 
-export type ChannelNumbers = { [name in DeliveringChannel]?: number }
+type ChannelNumbers = { [name in DeliveringChannel]?: number }
 
-export type ChannelsConfig = {
+type ChannelsConfig = {
   /** The values of every channel's settings, by name. */
   channelSettings: Readonly<Record<string, unknown>>
   channelConcurrency: ChannelNumbers

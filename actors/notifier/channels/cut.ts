@@ -1,6 +1,6 @@
 /** Cuts text to the length that a receiver accepts. */
 
-export type Cutting = {
+type Cutting = {
   /** Encodes a code point for the wire, before it is weighed. */
   encode?(character: string): string
   /** The length of encoded text. Default: its UTF-16 code units. */
@@ -12,7 +12,7 @@ const asIs = (character: string) => character
 const length = (text: string) => text.length
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
-/** @returns the text, encoded. A longer text ends in an ellipsis. No character is cut in two, though it may be made of several code points, and no escape sequence. */
+/** @returns the text, encoded. A longer text ends in an ellipsis. No escape sequence is cut, and no character of several code points. */
 export function cut(text: string, max: number, { encode = asIs, weigh = length }: Cutting = {}): string {
   const limit = max - weigh(ellipsis)
   let taken = ''

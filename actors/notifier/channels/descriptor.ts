@@ -6,7 +6,7 @@ import type { Limits } from './receiver.ts'
 
 export type Staff = 'purchaser' | 'operator'
 
-export type Descriptor<
+type Descriptor<
   Name extends string,
   Address extends AddressName | null,
   Shape extends Readonly<Record<string, z.ZodType>>,
@@ -25,7 +25,7 @@ export type Descriptor<
   open(settings: z.infer<z.ZodObject<Shape>>, options: OpenOptions): Channel<Name> | undefined
 }
 
-export type OpenOptions = {
+type OpenOptions = {
   limits: Limits
   /** Milliseconds since the epoch, for signatures. */
   now(): number

@@ -59,7 +59,7 @@ export const email = defineChannel({
       : undefined,
 })
 
-export type EmailOptions = Partial<Limits> & {
+type EmailOptions = Partial<Limits> & {
   smtpUrl: string
   /** `Name <address>`. */
   from: string

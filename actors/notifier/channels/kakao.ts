@@ -58,7 +58,7 @@ export const kakao = defineChannel({
   },
 })
 
-export type KakaoSettings = {
+type KakaoSettings = {
   /** Identifies the sending channel. */
   pfId: string
   /** By kind of notice (`reserved`), or by kind and language (`reserved.en`). */
@@ -66,8 +66,7 @@ export type KakaoSettings = {
   smsFallback: boolean
 }
 
-export type KakaoChannelOptions = Partial<Limits> &
-  KakaoSettings & { account: SolapiAccount; now?: () => number }
+type KakaoChannelOptions = Partial<Limits> & KakaoSettings & { account: SolapiAccount; now?: () => number }
 
 export function kakaoChannel(options: KakaoChannelOptions): Channel<'kakao'> {
   const { account, now, pfId, templates, smsFallback, ...some } = options

@@ -12,7 +12,7 @@ const shareAtFirst = 1 / 8
 /** A webhook that operators configured, which may be at any address. */
 export type OperatorWebhook = Partial<Limits> & { url: string }
 
-export type Posting<Name extends string> = {
+type Posting<Name extends string> = {
   name: Name
   /** The receiver, in words for the operator. */
   who: string

@@ -38,7 +38,7 @@ export const sms = defineChannel({
   },
 })
 
-export type SmsOptions = Partial<Limits> & { account: SolapiAccount; now?: () => number }
+type SmsOptions = Partial<Limits> & { account: SolapiAccount; now?: () => number }
 
 export function smsChannel({ account, now, ...some }: SmsOptions): Channel<'sms'> {
   const receiver = new Receiver({ ...limits, ...some })

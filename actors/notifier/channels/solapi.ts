@@ -63,7 +63,7 @@ export type SolapiMessage =
   | { type: 'LMS'; subject: string; text: string }
   | { type: 'ATA'; kakaoOptions: KakaoOptions }
 
-export type KakaoOptions = {
+type KakaoOptions = {
   pfId: string
   templateId: string
   /** Keys are `#{name}`. */

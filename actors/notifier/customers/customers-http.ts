@@ -1,32 +1,20 @@
 /** Lets customers set how they are notified. */
 import { z } from '@hono/zod-openapi'
 import { emailRule, parseEmail, parsePhone, phoneRule } from '../../../platform/addresses.ts'
-import type { App } from '../../../platform/http/app.ts'
 import { selfLink, selfSchema } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
 import { jsonHeaders, reply } from '../../../platform/http/reply.ts'
-import { createRoute } from '../../../platform/http/route.ts'
-import { jsonAnswer, jsonBody } from '../../../platform/http/schema.ts'
-import type { Audit } from '../../../platform/identity/audit.ts'
+import { jsonAnswer, jsonBody, routesOf } from '../../../platform/http/route.ts'
 import { customerOf, ownOf, whoOf } from '../../../platform/identity/caller.ts'
 import { isMaskedUrl, maskText, maskUrl } from '../../../platform/mask.ts'
-import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
 import { addressNeeded, personalChannels } from '../channels/all.ts'
 import { parseWebhook } from '../channels/webhook-url.ts'
 import * as examples from '../examples.ts'
-import type { Routing } from '../plan/routing.ts'
+import type { NotifierHttpOptions } from '../http-options.ts'
 import { type Customer, readCustomer, writeCustomer } from './customers.ts'
 
-export type CustomersHttpOptions = {
-  app: App
-  sql: Sql
-  /** Whether webhooks may be http and have private addresses. */
-  allowPrivate: boolean
-  routing: Routing
-  /** Absent while identity is off. */
-  audit?: Audit | undefined
-}
+const routes = routesOf('customer')
 
 const shownAs =
   "Everything after the host is the customer's secret and is never shown. Writing the shown value back keeps the webhook unchanged."
@@ -41,7 +29,7 @@ export const customerSchema = z
     channels: z
       .array(z.enum(personalChannels))
       .nullable()
-      .openapi({ description: "In order of preference. `null`: the library's default" }),
+      .describe("In order of preference. `null`: the library's default"),
     updatedAt: z.iso.datetime(),
     _links: selfSchema,
   })
@@ -49,26 +37,20 @@ export const customerSchema = z
 
 const params = z.object({ userid: idSchema })
 
-const getCustomer = createRoute({
-  method: 'get',
-  path: '/customers/{userid}',
+const getCustomer = routes.get('/customers/{userid}', {
   operationId: 'getCustomer',
   summary: 'How a customer is notified',
-  tags: ['customer'],
   access: ['customer', 'stock-manager', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(customerSchema, 'The contact', examples.customer), ...problemResponses(404) },
 })
 
 const putCustomer = (allowPrivate: boolean, locale: string) =>
-  createRoute({
-    method: 'put',
-    path: '/customers/{userid}',
+  routes.put('/customers/{userid}', {
     operationId: 'setCustomer',
     summary: 'Set how a customer is notified',
     description:
       'Replaces the whole contact: fields that are left out are cleared. Applies to outcomes from now on.',
-    tags: ['customer'],
     access: ['customer'],
     request: {
       params,
@@ -83,7 +65,7 @@ const putCustomer = (allowPrivate: boolean, locale: string) =>
     },
   })
 
-export function mountCustomers({ app, sql, allowPrivate, routing, audit }: CustomersHttpOptions): void {
+export function mountCustomers({ app, sql, allowPrivate, routing, audit }: NotifierHttpOptions): void {
   app.addRoute(putCustomer(allowPrivate, routing.locale), async (c) => {
     const userid = customerOf(c, c.req.valid('param').userid)
     const { email = null, webhook: given = null, phone = null, channels = null, locale } = c.req.valid('json')
@@ -123,7 +105,7 @@ const contactSchema = (allowPrivate: boolean, defaultLocale: string) =>
         .max(35)
         .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, 'must be a language tag like ko or en-GB')
         .default(defaultLocale)
-        .openapi({ description: 'BCP 47. Notices are written in ko and en' }),
+        .describe('BCP 47. Notices are written in ko and en'),
     })
     .superRefine((contact, context) => {
       for (const [index, channel] of (contact.channels ?? []).entries()) {

@@ -5,34 +5,20 @@
  */
 import { createHash, hash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../../platform/http/app.ts'
 import { pageQuery, replyPage, timeKeyFrom } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
-import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
-import { createRoute } from '../../../platform/http/route.ts'
-import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../../../platform/http/route.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
 import type { Caller } from '../../../platform/identity/caller.ts'
-import type { Sql } from '../../../streams/postgres.ts'
-import type { Print, PrintedNotice } from '../console.ts'
+import type { PrintedNotice } from '../console.ts'
 import * as examples from '../examples.ts'
+import type { NotifierHttpOptions } from '../http-options.ts'
 import type { AlertDetails } from '../plan/notice.ts'
-import { type Routing, routeOf } from '../plan/routing.ts'
+import { routeOf } from '../plan/routing.ts'
 import { type AlertRow, listAlerts, readNews, recordAlerts } from './alerts.ts'
 
-export type AlertsHttpOptions = {
-  app: App
-  sql: Sql
-  /** For lists. */
-  reads: Reads
-  routing: Routing
-  /** The bearer token of those who post alerts. Without it, none are accepted. */
-  alertToken: string | undefined
-  print: Print
-  /** Called when notices have become due. */
-  wake(): void
-}
+const routes = routesOf('operator')
 
 /**
  * Alerts are parsed leniently, because a refused alert is not posted again: Postgres must be able to store the text, and people
@@ -101,7 +87,7 @@ const fingerprintOf = (labels: Record<string, string>): string =>
 
 const webhookSchema = z
   .object({
-    version: z.enum(['1', '4']).openapi({ description: '4: Alertmanager; 1: Grafana' }),
+    version: z.enum(['1', '4']).describe('4: Alertmanager; 1: Grafana'),
     groupKey: optionalText,
     truncatedAlerts: z.int().min(0).nullish(),
     status: status.nullish(),
@@ -118,30 +104,25 @@ const webhookSchema = z
   })
   .openapi('AlertmanagerWebhook')
 
-const newsSchema = z
-  .object({ news: z.int().openapi({ description: 'alerts that are new or have changed' }) })
-  .openapi('News')
+const newsSchema = z.object({ news: z.int().describe('alerts that are new or have changed') }).openapi('News')
 
 const recordedSchema = z
   .object({
-    fingerprint: z.string().openapi({ description: 'Of its labels: the same each time the alert fires' }),
+    fingerprint: z.string().describe('Of its labels: the same each time the alert fires'),
     status: shownStatuses(alertStatuses),
     labels: z.record(z.string(), z.string()),
     annotations: z.record(z.string(), z.string()),
     startsAt: z.iso.datetime(),
-    endsAt: z.iso.datetime().nullable().openapi({ description: 'When it was resolved' }),
-    generatorURL: z.string().openapi({ description: 'Of the rule. Empty if unknown' }),
-    changedAt: z.iso.datetime().openapi({ description: 'When operators were last notified of it' }),
+    endsAt: z.iso.datetime().nullable().describe('When it was resolved'),
+    generatorURL: z.string().describe('Of the rule. Empty if unknown'),
+    changedAt: z.iso.datetime().describe('When operators were last notified of it'),
   })
   .openapi('RecordedAlert')
 
-const getAlerts = createRoute({
-  method: 'get',
-  path: '/alerts',
+const getAlerts = routes.get('/alerts', {
   operationId: 'listAlerts',
   summary: 'List alerts that fire, and past ones',
   description: 'Each alert once, as it was last. Past ones are kept for `EVENT_RETENTION_DAYS`.',
-  tags: ['operator'],
   access: ['operator'],
   request: { query: z.object({ ...pageQuery, status: askedStatus(alertStatuses).optional() }) },
   responses: {
@@ -158,14 +139,11 @@ const getAlerts = createRoute({
 
 const scheme = 'alertToken'
 
-const postAlerts = createRoute({
-  method: 'post',
-  path: '/alerts',
+const postAlerts = routes.post('/alerts', {
   operationId: 'postAlerts',
   summary: 'Receive alerts from Alertmanager or Grafana',
   description:
     'Notifies operators of alerts that started firing or were resolved, once however often they are posted. Requires `Authorization: Bearer` with `ALERT_TOKEN`.',
-  tags: ['operator'],
   access: 'anyone',
   security: [{ [scheme]: [] }],
   request: { body: jsonBody(webhookSchema, examples.alerts) },
@@ -175,11 +153,12 @@ const postAlerts = createRoute({
   },
 })
 
-export function mountAlerts({ app, sql, reads, routing, alertToken, print, wake }: AlertsHttpOptions): void {
+export function mountAlerts(options: Omit<NotifierHttpOptions, 'allowPrivate'>): void {
+  const { app, sql, reads, routing, alertToken, print, wake } = options
   app.addRoute(getAlerts, async (c) => {
     const { limit, after, status } = c.req.valid('query')
     const before = after === undefined ? undefined : timeKeyFrom(after)
-    const rows = await reads.run((sql) => listAlerts(sql, status, limit + 1, before), c.req.raw.signal)
+    const rows = await reads.for(c, (sql) => listAlerts(sql, status, limit + 1, before))
     return replyPage(c, 'alerts', rows, limit, (row) => row.key, toRecorded)
   })
 

@@ -1,58 +1,44 @@
 /** Lists notices for operators, who can retry or suppress them. */
 import { z } from '@hono/zod-openapi'
-import type { App } from '../../../platform/http/app.ts'
 import { integerFrom, pageQuery, replyPage, selfLink, selfSchema } from '../../../platform/http/paging.ts'
 import { Problem, problemResponses } from '../../../platform/http/problem.ts'
-import type { Reads } from '../../../platform/http/reads.ts'
 import { reply } from '../../../platform/http/reply.ts'
-import { createRoute } from '../../../platform/http/route.ts'
-import { jsonAnswer, jsonBody, pageAnswer } from '../../../platform/http/schema.ts'
+import { jsonAnswer, jsonBody, pageAnswer, routesOf } from '../../../platform/http/route.ts'
 import { askedStatus, shownStatus, shownStatuses } from '../../../platform/http/status.ts'
-import { type Audit, everyone } from '../../../platform/identity/audit.ts'
+import { everyone } from '../../../platform/identity/audit.ts'
 import { customerOf, maySee } from '../../../platform/identity/caller.ts'
 import type { Sql } from '../../../streams/postgres.ts'
 import { idSchema } from '../../messages.ts'
 import { channelNames } from '../channels/all.ts'
 import { type AttemptRow, attemptOutcomes, readAttempts } from '../delivery/attempts.ts'
 import * as examples from '../examples.ts'
+import type { NotifierHttpOptions } from '../http-options.ts'
 import { kinds, type Status, statuses } from '../plan/notice.ts'
 import { isForOperator, type Routing, routeOf } from '../plan/routing.ts'
 import { readContacts } from '../store.ts'
 import { listNotices, type NoticeRow, readNotice, retryNotice, suppressNotice } from './notices.ts'
 
-export type NoticesHttpOptions = {
-  app: App
-  sql: Sql
-  /** For lists. */
-  reads: Reads
-  routing: Routing
-  /** Called when a notice has become due. */
-  wake(): void
-  /** Absent while identity is off. */
-  audit?: Audit | undefined
-}
+const routes = routesOf('operator')
 
 const noticeSchema = z
   .object({
     noticeid: z.uuid(),
     kind: z.enum(kinds),
     channel: z.enum(channelNames),
-    userid: z
+    userid: z.string().nullable().describe('`null`: the notice is for the purchaser or the operators'),
+    bookid: z.string().nullable(),
+    title: z.string().nullable().describe('Of the book. `null` if stock has not given one'),
+    reservationid: z.uuid().nullable(),
+    reason: z
       .string()
       .nullable()
-      .openapi({ description: '`null`: the notice is for the purchaser or the operators' }),
-    bookid: z.string().nullable(),
-    title: z.string().nullable().openapi({ description: 'Of the book. `null` if stock has not given one' }),
-    reservationid: z.uuid().nullable(),
-    reason: z.string().nullable().openapi({
-      description:
+      .describe(
         'Why a reservation or a delivery failed. `UnknownBook`, with any kind: stock has never had the book',
-    }),
-    shortage: z.int().nullable().openapi({ description: 'Copies that a purchase request asks for' }),
-    status: shownStatuses(statuses).openapi({
-      description:
-        '`Failed`: given up. `Superseded`: something newer made it untrue before it was sent. `Suppressed`: stopped by an operator',
-    }),
+      ),
+    shortage: z.int().nullable().describe('Copies that a purchase request asks for'),
+    status: shownStatuses(statuses).describe(
+      '`Failed`: given up. `Superseded`: something newer made it untrue before it was sent. `Suppressed`: stopped by an operator',
+    ),
     attempts: z.int(),
     lastError: z.string().nullable(),
     createdAt: z.iso.datetime(),
@@ -65,28 +51,25 @@ const attemptSchema = z
   .object({
     at: z.iso.datetime(),
     channel: z.enum(channelNames),
-    outcome: shownStatuses(attemptOutcomes).openapi({
-      description: '`Retry`: it failed and was retried. `Failed`: refused for good, or given up',
-    }),
+    outcome: shownStatuses(attemptOutcomes).describe(
+      '`Retry`: it failed and was retried. `Failed`: refused for good, or given up',
+    ),
     error: z.string().nullable(),
-    answer: z.string().nullable().openapi({ description: "The receiver's answer" }),
+    answer: z.string().nullable().describe("The receiver's answer"),
   })
   .openapi('Attempt')
 
 export const oneNoticeSchema = noticeSchema
-  .extend({ log: z.array(attemptSchema).openapi({ description: 'Every attempt, oldest first' }) })
+  .extend({ log: z.array(attemptSchema).describe('Every attempt, oldest first') })
   .openapi('NoticeWithAttempts')
 
 const changeSchema = z.object({ status: askedStatus(['pending', 'suppressed']) }).openapi('NoticeChange')
 
 const params = z.object({ noticeid: z.uuid() })
 
-const getNotices = createRoute({
-  method: 'get',
-  path: '/notices',
+const getNotices = routes.get('/notices', {
   operationId: 'listNotices',
   summary: 'List notices',
-  tags: ['operator'],
   access: ['customer', 'operator'],
   request: {
     query: z.object({
@@ -94,10 +77,7 @@ const getNotices = createRoute({
       userid: idSchema.optional(),
       status: askedStatus(statuses).optional(),
       kind: z.enum(kinds).optional(),
-      channel: z
-        .enum(channelNames)
-        .optional()
-        .openapi({ description: 'Of the last attempt, or of the next' }),
+      channel: z.enum(channelNames).optional().describe('Of the last attempt, or of the next'),
     }),
   },
   responses: {
@@ -112,25 +92,19 @@ const getNotices = createRoute({
   },
 })
 
-const getNotice = createRoute({
-  method: 'get',
-  path: '/notices/{noticeid}',
+const getNotice = routes.get('/notices/{noticeid}', {
   operationId: 'getNotice',
   summary: 'A notice, with every delivery attempt',
-  tags: ['operator'],
   access: ['customer', 'operator'],
   request: { params },
   responses: { 200: jsonAnswer(oneNoticeSchema, 'The notice', examples.oneNotice), ...problemResponses(404) },
 })
 
-const patchNotice = createRoute({
-  method: 'patch',
-  path: '/notices/{noticeid}',
+const patchNotice = routes.patch('/notices/{noticeid}', {
   operationId: 'changeNotice',
   summary: 'Retry or suppress a notice',
   description:
     '`Pending` retries a failed or suppressed notice, starting with its first channel. `Suppressed` stops a pending or failed notice. If it is being sent at that moment it may still arrive, and is then `Sent`.',
-  tags: ['operator'],
   access: ['operator'],
   request: {
     params,
@@ -142,15 +116,14 @@ const patchNotice = createRoute({
   },
 })
 
-export function mountNotices({ app, sql, reads, routing, wake, audit }: NoticesHttpOptions): void {
+export function mountNotices({ app, sql, reads, routing, wake, audit }: NotifierHttpOptions): void {
   app.addRoute(getNotices, async (c) => {
     const { limit, after, userid: named, ...filter } = c.req.valid('query')
     const userid = customerOf(c, named)
     await audit?.note(c, { action: 'listNotices', subject: userid ?? everyone })
     const before = after === undefined ? undefined : integerFrom(after)
-    const rows = await reads.run(
-      (sql) => listNotices(sql, { ...filter, userid, before, limit: limit + 1 }),
-      c.req.raw.signal,
+    const rows = await reads.for(c, (sql) =>
+      listNotices(sql, { ...filter, userid, before, limit: limit + 1 }),
     )
     return replyPage(c, 'notices', rows, limit, (it) => [String(it.seq)], toNotice)
   })

@@ -15,7 +15,7 @@ export type NoticeRow = Subject & {
   sentAt: Date | null
 }
 
-export type NoticeQuery = {
+type NoticeQuery = {
   userid?: string | undefined
   status?: Status | undefined
   kind?: Kind | undefined

@@ -75,7 +75,7 @@ export type ReservationDetails = {
 }
 
 /** How many wait for the book. */
-export type PurchaseDetails = { type: 'purchase'; waiting: number }
+type PurchaseDetails = { type: 'purchase'; waiting: number }
 
 export type Alert = {
   /** A hash of the labels, so it is the same each time the alert fires. */

@@ -63,7 +63,7 @@ export type Plan = {
 }
 
 /** An event of stock, with the fields of its message that a notice keeps. */
-export type Occurrence = {
+type Occurrence = {
   event: StockEvent
   /** Whether the answer has certainly not been read before. */
   first?: boolean

@@ -13,52 +13,35 @@ export function subjectOf(event: StockEvent): BookSubject | undefined {
   const { bookid } = event
   switch (event.type) {
     case 'CopyReserved': {
-      const subject = { kind: 'reserved' as const, ...reservationOf(event), reason: null, shortage: null }
-      return event.place === undefined
-        ? subject
-        : { ...subject, details: { type: 'reservation', turn: event.turn } }
+      const details = event.place === undefined ? undefined : { turn: event.turn }
+      return { ...subjectFor('reserved', event, details), reason: null }
     }
     case 'ReservationRefused':
-      return { kind: 'failed', ...reservationOf(event), reason: event.reason, shortage: null }
+      return { ...subjectFor('failed', event), reason: event.reason }
     case 'CopyReleased': {
       const { cause, note } = event
-      const subject = {
-        kind: 'cancelled' as const,
-        ...reservationOf(event),
-        reason: reasonOf(event),
-        shortage: null,
-      }
-      return (cause ?? note) === undefined
-        ? subject
-        : { ...subject, details: { type: 'reservation', cause, note } }
+      return subjectFor('cancelled', event, (cause ?? note) === undefined ? undefined : { cause, note })
     }
     case 'PurchaseRequested': {
       const { shortage, waiting } = event
-      const reason = reasonOf(event)
-      const subject = {
-        kind: 'purchase-requested' as const,
-        bookid,
-        userid: null,
-        reservationid: null,
-        reason,
-        shortage,
-      }
-      return waiting === undefined ? subject : { ...subject, details: { type: 'purchase', waiting } }
+      const its = { bookid, userid: null, reservationid: null, reason: reasonOf(event), shortage }
+      const details = waiting === undefined ? {} : { details: { type: 'purchase' as const, waiting } }
+      return { kind: 'purchase-requested', ...its, ...details }
     }
     case 'ReservationQueued':
       // A repeated answer: the customer was notified that they wait when they began to, or when their copy was taken back.
       if (event.position === undefined) return undefined
-      return withDetails('queued', event, { position: event.position })
+      return subjectFor('queued', event, { position: event.position })
     case 'CopyShelved':
-      return withDetails('ready', event, { pickupBy: event.pickupBy, turn: event.turn })
+      return subjectFor('ready', event, { pickupBy: event.pickupBy, turn: event.turn })
     case 'PickupExtended':
-      return withDetails('extended', event, { pickupBy: event.pickupBy, turn: event.turn })
+      return subjectFor('extended', event, { pickupBy: event.pickupBy, turn: event.turn })
     case 'CopyTakenBack':
-      return withDetails('taken-back', event, { cause: event.cause, turn: event.turn })
+      return subjectFor('taken-back', event, { cause: event.cause, turn: event.turn })
     case 'HoldExpired':
-      return withDetails('expired', event)
+      return subjectFor('expired', event)
     case 'CopyHandedOver':
-      return withDetails('handed-over', event)
+      return subjectFor('handed-over', event)
     case 'CopyReturned':
     case 'CopiesReceived':
     case 'CopiesOrdered':
@@ -73,21 +56,15 @@ export function subjectOf(event: StockEvent): BookSubject | undefined {
 /** A book's version rises with its first receipt. At 0 stock has never had it, and its id is only what a client wrote. */
 const reasonOf = ({ version }: StockEvent) => (version === 0 ? ('UnknownBook' as const) : null)
 
-type OfReservation = { bookid: string; userid: string; reservationid: string }
-
-const reservationOf = (it: OfReservation) => ({
-  bookid: it.bookid,
-  userid: it.userid,
-  reservationid: it.reservationid,
-})
-
-const withDetails = (
+const subjectFor = (
   kind: Kind,
-  event: StockEvent & OfReservation,
+  event: StockEvent & { userid: string; reservationid: string },
   details?: Omit<ReservationDetails, 'type'>,
 ): BookSubject => ({
   kind,
-  ...reservationOf(event),
+  bookid: event.bookid,
+  userid: event.userid,
+  reservationid: event.reservationid,
   reason: reasonOf(event),
   shortage: null,
   ...(details && { details: { type: 'reservation', ...details } }),

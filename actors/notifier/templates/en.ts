@@ -4,6 +4,7 @@ import {
   alertOf,
   countByStatus,
   describeAlert,
+  type Fact,
   failureOf,
   type Language,
   listNames,
@@ -89,7 +90,7 @@ const losses: Record<string, string> = {
 }
 const unavailable = 'The copy that we had set aside for you is no longer available.'
 
-const factsOf = (subject: Shown): [string, string | null][] => [
+const factsOf = (subject: Shown): Fact[] => [
   ['Book', subject.title ?? subject.bookid],
   ['Author', subject.author ?? null],
   ['Collect by', subject.until],
@@ -115,6 +116,7 @@ const months = new Intl.DateTimeFormat('en', { month: 'long', timeZone: 'UTC' })
 export const english: Language = {
   code: 'en',
   someBook: 'your book',
+  factsOf,
   instant(wall, year) {
     const day = `${weekdays.format(wall)}, ${wall.getUTCDate()} ${months.format(wall)}`
     return `${day}${year ? ` ${wall.getUTCFullYear()}` : ''}, ${timeOfDay(wall)}`
@@ -127,7 +129,6 @@ export const english: Language = {
         ...(subject.hasRules ? ['We will notify you as soon as you can collect it.'] : []),
       ],
       short: `${labelOf(subject)}your reservation is confirmed.`,
-      facts: factsOf(subject),
     }),
 
     failed(subject) {
@@ -137,7 +138,6 @@ export const english: Language = {
         title: `Your reservation${ofBook(subject)} ${end}`,
         body,
         short: `${labelOf(subject)}your reservation ${end} (${short}).`,
-        facts: factsOf(subject),
       }
     },
 
@@ -148,7 +148,6 @@ export const english: Language = {
           "Your reservation has been canceled. You don't need to do anything else.",
       ],
       short: `${labelOf(subject)}your reservation has been canceled.`,
-      facts: factsOf(subject),
     }),
 
     queued: (subject) => ({
@@ -163,7 +162,6 @@ export const english: Language = {
         subject.position === null
           ? `${labelOf(subject)}you are in the queue.`
           : `${labelOf(subject)}you are number ${subject.position} in the queue.`,
-      facts: factsOf(subject),
     }),
 
     ready: (subject) => ({
@@ -178,7 +176,6 @@ export const english: Language = {
         subject.until === null
           ? `${labelOf(subject)}your copy is ready.`
           : `${labelOf(subject)}ready for you until ${subject.until}.`,
-      facts: factsOf(subject),
     }),
 
     reminder: (subject) => ({
@@ -188,14 +185,12 @@ export const english: Language = {
         `We keep it until ${subject.until}. After that your reservation expires.`,
       ],
       short: `${labelOf(subject)}please collect it by ${subject.until}.`,
-      facts: factsOf(subject),
     }),
 
     extended: (subject) => ({
       title: `New deadline to collect ${nameOf(subject) ?? 'your book'}`,
       body: [`We now keep your copy for you until ${subject.until}.`],
       short: `${labelOf(subject)}we now keep it until ${subject.until}.`,
-      facts: factsOf(subject),
     }),
 
     expired: (subject) => ({
@@ -205,7 +200,6 @@ export const english: Language = {
         'If you still want the book, please reserve it again.',
       ],
       short: `${labelOf(subject)}your reservation has expired.`,
-      facts: factsOf(subject),
     }),
 
     'taken-back': (subject) => ({
@@ -215,7 +209,6 @@ export const english: Language = {
         'You are waiting again. If you had a place in the queue, you keep it. We will notify you when another copy is set aside for you.',
       ],
       short: `${labelOf(subject)}your copy is unavailable, you are waiting again.`,
-      facts: factsOf(subject),
     }),
 
     'purchase-requested'(subject) {
@@ -238,7 +231,6 @@ export const english: Language = {
         ]
           .filter(Boolean)
           .join(', ')}.`,
-        facts: factsOf(subject),
       }
     },
 

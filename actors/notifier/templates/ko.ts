@@ -4,6 +4,7 @@ import {
   alertOf,
   countByStatus,
   describeAlert,
+  type Fact,
   failureOf,
   type Language,
   listNames,
@@ -87,7 +88,7 @@ const losses: Record<string, string> = {
 }
 const unavailable = '따로 보관해 두었던 도서를 드릴 수 없게 되었습니다.'
 
-const factsOf = (subject: Shown): [string, string | null][] => [
+const factsOf = (subject: Shown): Fact[] => [
   ['도서', subject.title ?? subject.bookid],
   ['지은이', subject.author ?? null],
   ['찾아가실 기한', subject.until],
@@ -114,6 +115,7 @@ const weekdays = new Intl.DateTimeFormat('ko', { weekday: 'short', timeZone: 'UT
 export const korean: Language = {
   code: 'ko',
   someBook: '신청하신 도서',
+  factsOf,
   instant(wall, year) {
     const day = `${wall.getUTCMonth() + 1}월 ${wall.getUTCDate()}일(${weekdays.format(wall)})`
     return `${year ? `${wall.getUTCFullYear()}년 ` : ''}${day} ${timeOfDay(wall)}`
@@ -126,7 +128,6 @@ export const korean: Language = {
         ...(subject.hasRules ? ['찾아가실 수 있게 되면 다시 알려 드리겠습니다.'] : []),
       ],
       short: brief(subject, '예약이 완료되었습니다.'),
-      facts: factsOf(subject),
     }),
 
     failed(subject) {
@@ -136,7 +137,6 @@ export const korean: Language = {
         title: headline(subject, end),
         body,
         short: brief(subject, `${end}(${short}).`),
-        facts: factsOf(subject),
       }
     },
 
@@ -144,7 +144,6 @@ export const korean: Language = {
       title: headline(subject, '예약이 취소되었습니다'),
       body: [cancellations[subject.cause ?? ''] ?? '예약이 취소되었습니다. 따로 하실 일은 없습니다.'],
       short: brief(subject, '예약이 취소되었습니다.'),
-      facts: factsOf(subject),
     }),
 
     queued(subject) {
@@ -154,7 +153,6 @@ export const korean: Language = {
         title: headline(subject, place),
         body: ['지금 바로 드릴 수 있는 도서가 없습니다.', `${place}. 차례가 되면 알려 드리겠습니다.`],
         short: brief(subject, `${place}.`),
-        facts: factsOf(subject),
       }
     },
 
@@ -168,7 +166,6 @@ export const korean: Language = {
         subject,
         subject.until === null ? '도서가 준비되었습니다.' : `${subject.until}까지 찾아가 주세요.`,
       ),
-      facts: factsOf(subject),
     }),
 
     reminder: (subject) => ({
@@ -178,21 +175,18 @@ export const korean: Language = {
         `${subject.until}까지 보관해 드립니다. 그 뒤에는 예약이 만료됩니다.`,
       ],
       short: brief(subject, `잊지 말고 ${subject.until}까지 찾아가 주세요.`),
-      facts: factsOf(subject),
     }),
 
     extended: (subject) => ({
       title: headline(subject, '찾아가실 기한이 바뀌었습니다'),
       body: [`이제 ${subject.until}까지 찾아가실 수 있습니다.`],
       short: brief(subject, `이제 ${subject.until}까지 찾아가실 수 있습니다.`),
-      facts: factsOf(subject),
     }),
 
     expired: (subject) => ({
       title: headline(subject, '예약이 만료되었습니다'),
       body: ['기한까지 도서를 찾아가지 않으셔서 예약이 만료되었습니다.', '계속 원하시면 다시 예약해 주세요.'],
       short: brief(subject, '기한이 지나 예약이 만료되었습니다.'),
-      facts: factsOf(subject),
     }),
 
     'taken-back': (subject) => ({
@@ -202,7 +196,6 @@ export const korean: Language = {
         '다시 대기하시게 되며, 받으신 순번이 있으면 그대로 유지됩니다. 다른 도서가 준비되면 알려 드리겠습니다.',
       ],
       short: brief(subject, '도서에 문제가 있어 다시 대기하시게 되었습니다.'),
-      facts: factsOf(subject),
     }),
 
     'purchase-requested'(subject) {
@@ -215,7 +208,6 @@ export const korean: Language = {
         title: headline(subject, '구매 요청'),
         body: [`${refused}${waits}구매를 부탁드립니다.`],
         short: brief(subject, `구매 요청, ${counts.filter(Boolean).join(', ')}.`),
-        facts: factsOf(subject),
       }
     },
 

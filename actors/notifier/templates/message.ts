@@ -10,7 +10,7 @@ import { bytesInSms, smsBytesMax } from './sms-length.ts'
 import type { Language, Shown, Wording } from './wording.ts'
 
 export const defaultLocale = 'ko'
-export const defaultTimeZone = 'Asia/Seoul'
+const defaultTimeZone = 'Asia/Seoul'
 export const languages: Language[] = [korean, english]
 
 export type Message = {
@@ -32,13 +32,13 @@ export function writeMessage(
   timeZone: string = defaultTimeZone,
 ): Message {
   const language = languageOf(locale)
-  const { code, templates } = language
+  const { code, templates, factsOf } = language
   const shown = shownIn(language, subject, timeZone)
   const template = templates[subject.kind as WordedKind]
   const wording = template(shown)
-  const { body } = wording
+  const { body, facts: its = factsOf(shown) } = wording
   const title = oneLine(wording.title)
-  const facts = wording.facts.filter((fact): fact is [string, string] => fact[1] !== null)
+  const facts = its.filter((fact): fact is [string, string] => fact[1] !== null)
   const page = html`<!doctype html>
 <html lang="${code}">
 <head><meta charset="utf-8"><title>${title}</title></head>

@@ -21,6 +21,9 @@ export type Shown = Subject & {
   waiting: number
 }
 
+/** Shown below the body. Left out without a value. */
+export type Fact = [label: string, value: string | null]
+
 export type Wording = {
   /** One line. */
   title: string
@@ -28,8 +31,8 @@ export type Wording = {
   body: string[]
   /** Fits an SMS if the title and the ids are short: 90 bytes, where a Korean letter counts two. */
   short: string
-  /** Shown below the body, each with its label. Those without a value are left out. */
-  facts: [label: string, value: string | null][]
+  /** In place of those of the language (`factsOf`). */
+  facts?: Fact[]
 }
 
 export type Language = {
@@ -37,6 +40,7 @@ export type Language = {
   code: string
   /** In place of the title where neither it nor an id can be shown. */
   someBook: string
+  factsOf(subject: Shown): Fact[]
   /**
    * @param wall what clocks in the library show (`local-time.ts`).
    * @param year whether the year belongs to it.

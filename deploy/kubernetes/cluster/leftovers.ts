@@ -16,7 +16,7 @@ export async function newFolder(): Promise<string> {
   return dir
 }
 
-/** @param dir is the folder of a cluster that has ended. @returns what it has left: files, cgroups, and processes that name the folder. */
+/** @param dir of a cluster that has ended. @returns what it has left: files, cgroups, and processes that name the folder. */
 export async function remainsOf(dir: string): Promise<string[]> {
   const cgroups = ['n1', 'n2'].flatMap((node) => foldersOf(cgroupOf(dir, node)))
   const left = [dir, ...cgroups].filter((path) => existsSync(path))

@@ -54,7 +54,7 @@ export const localLogin = (): Record<string, string> => ({
   OIDC_ROLES: people.map(({ role }) => `${role}=${role}`).join(','),
 })
 
-export type TokenOptions = { userid: string | undefined; roles: readonly Role[]; hours: number }
+type TokenOptions = { userid: string | undefined; roles: readonly Role[]; hours: number }
 
 /** @throws when `npm start -- --identity` has made no key there. */
 export async function signToken(dataDir: string, { userid, roles, hours }: TokenOptions): Promise<string> {

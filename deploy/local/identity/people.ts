@@ -1,7 +1,7 @@
 /** The people who can log in at the local provider, and its only client. They need no password. */
 import type { Role } from '../../../web/who.ts'
 
-export type LocalPerson = { userid: string; role: Role }
+type LocalPerson = { userid: string; role: Role }
 
 /** The pages. */
 export const clientId = 'web'

@@ -9,7 +9,7 @@ const startupMaxMs = 20_000
 
 export type LocalProvider = Child & { port: number; url: string }
 
-export type ProviderOptions = {
+type ProviderOptions = {
   /** 0 is any free one. */
   port: number
   clientSecret: string

@@ -62,7 +62,7 @@ function installByDeno() {
   cpSync(join(root, 'package.json'), installedByDeno)
 }
 
-/** The Node that tests run on. npm installs it with the packages; Deno runs no install scripts, so it gets the package with the program. */
+/** The Node that tests run on. npm installs it with the packages. Deno runs no install scripts: it gets the package with the program. */
 export async function installNode() {
   const program = join(bin, 'node')
   if (existsSync(program)) return

@@ -1,17 +1,21 @@
 /** The OpenAPI documents in `openapi/`: made from the routes, without stores and without a process. */
 import { join } from 'node:path'
 import { mountNotifier, about as notifier } from '../../../actors/notifier/http.ts'
+import type { NotifierHttpOptions } from '../../../actors/notifier/http-options.ts'
 import { backlogKinds as backlogOfNotifier } from '../../../actors/notifier/operators/backlog.ts'
-import type { Routing } from '../../../actors/notifier/plan/routing.ts'
 import { mountBooks } from '../../../actors/reservation/books-http.ts'
-import { mountReservations, about as reservation } from '../../../actors/reservation/http.ts'
+import {
+  mountReservations,
+  type ReservationHttpOptions,
+  about as reservation,
+} from '../../../actors/reservation/http.ts'
 import { backlogKinds as backlogOfReservation } from '../../../actors/reservation/outbox.ts'
 import { mountPrivacy } from '../../../actors/reservation/privacy-http.ts'
 import { mountStandings } from '../../../actors/reservation/standings-http.ts'
 import { backlogKinds as backlogOfStock } from '../../../actors/stock/backlog.ts'
 import { mountClosingDays } from '../../../actors/stock/closing-days-http.ts'
 import { mountHolds } from '../../../actors/stock/holds-http.ts'
-import { mountStock, about as stock } from '../../../actors/stock/http.ts'
+import { mountStock, type StockHttpOptions, about as stock } from '../../../actors/stock/http.ts'
 import { mountPurchases } from '../../../actors/stock/purchases-http.ts'
 import { mountRules } from '../../../actors/stock/rules-http.ts'
 import type { ServiceName } from '../../../platform/config.ts'
@@ -22,13 +26,13 @@ import { mountAudit } from '../../../platform/identity/audit-http.ts'
 import { createLog } from '../../../platform/log.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import type { BacklogKinds } from '../../../platform/operators/backlog-http.ts'
-import { mountOperators } from '../../../platform/operators/operators-http.ts'
+import { mountOperators, type OperatorsHttpOptions } from '../../../platform/operators/operators-http.ts'
 import { root } from '../root.ts'
 import { toSettings } from '../settings.ts'
 
 export const folder = join(root, 'openapi')
 
-/** No handler runs, so none needs anything. */
+/** No handler runs, so none needs anything but its app. */
 const unused = {} as never
 
 type Parts = { about: Omit<About, 'service'>; backlogKinds: BacklogKinds; mount(app: App): void }
@@ -37,33 +41,18 @@ const services: Record<ServiceName, Parts> = {
     about: reservation,
     backlogKinds: backlogOfReservation,
     mount(app) {
-      mountReservations({
-        app,
-        sql: unused,
-        acceptance: unused,
-        positions: unused,
-        held: unused,
-        lists: unused,
-        stopping: unused,
-      })
-      mountBooks({ app, sql: unused, lists: unused, searches: unused })
-      mountStandings({ app, sql: unused, activeMax: 0, now: unused, blocked: unused })
-      mountPrivacy({
-        app,
-        sql: unused,
-        lists: unused,
-        activeMax: 0,
-        eventRetentionDays: 90,
-        now: unused,
-        erased: unused,
-      })
+      const options = { app } as ReservationHttpOptions
+      mountReservations(options)
+      mountBooks(options)
+      mountStandings(options)
+      mountPrivacy(options)
     },
   },
   stock: {
     about: stock,
     backlogKinds: backlogOfStock,
     mount(app) {
-      const options = { app, sql: unused, reads: unused, commands: unused, defaults: unused, now: unused }
+      const options = { app } as StockHttpOptions
       mountStock(options)
       mountPurchases(options)
       mountHolds(options)
@@ -75,16 +64,7 @@ const services: Record<ServiceName, Parts> = {
     about: notifier,
     backlogKinds: backlogOfNotifier,
     mount: (app) =>
-      mountNotifier({
-        app,
-        sql: unused,
-        reads: unused,
-        allowPrivate: false,
-        routing: { locale: 'ko' } as Routing,
-        alertToken: undefined,
-        print: unused,
-        wake: unused,
-      }),
+      mountNotifier({ app, allowPrivate: false, routing: { locale: 'ko' } } as NotifierHttpOptions),
   },
 }
 
@@ -95,17 +75,7 @@ export function documentOf(service: ServiceName): object {
   const app = createApp({ service, ...about, log, metrics: createMetrics(service) })
   mountAudit({ app, sql: unused, audit: undefined })
   mount(app)
-  mountOperators({
-    app,
-    sql: unused,
-    reads: unused,
-    redis: unused,
-    prefix: unused,
-    topic: unused,
-    service,
-    backlogKinds,
-    readBacklog: unused,
-  })
+  mountOperators({ app, service, backlogKinds } as OperatorsHttpOptions)
   mountProbes(app, unused)
   // As a client receives it, without undefined members.
   return JSON.parse(JSON.stringify(openApiOf(app, toSettings({}).ports[service])))

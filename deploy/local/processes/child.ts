@@ -7,7 +7,7 @@ import { onLines } from './lines.ts'
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
-export type ChildOptions = {
+type ChildOptions = {
   /** For messages. Default: the command. */
   name?: string
   command: string

@@ -14,7 +14,7 @@ export type Supervised<It extends Running> = {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export type SuperviseOptions<It extends Running> = {
+type SuperviseOptions<It extends Running> = {
   name: string
   /** @param last the one that ended, if this is not the first. */
   start: (last?: It) => Promise<It>

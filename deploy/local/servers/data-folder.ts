@@ -25,7 +25,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { lockSoon } from '../processes/flock.mjs'
 
-export type DataFolder = { path: string; [Symbol.asyncDispose](): Promise<void> }
+type DataFolder = { path: string; [Symbol.asyncDispose](): Promise<void> }
 
 export type DataFolderOptions = {
   say: (line: string) => void

@@ -15,7 +15,7 @@ import { type Aside, isUnreadable, putAside } from './redis-aside.ts'
 import { type Server, serverOf } from './server.ts'
 import { takeServerFolder } from './server-folder.ts'
 
-export type RedisOptions = {
+type RedisOptions = {
   /** Created if missing, otherwise its data is used. One starter at a time. */
   dataDir: string
   /** 0 is any free port. */

@@ -6,7 +6,7 @@ import type { ProcessName } from '../../../platform/config.ts'
 
 export type Servers = { databaseUrl: string; redisUrl: string }
 /** The services are there once all of them are ready. */
-export type RunningSystem = Servers & { services?: Partial<Record<ProcessName, string>> }
+type RunningSystem = Servers & { services?: Partial<Record<ProcessName, string>> }
 
 const name = 'running.json'
 

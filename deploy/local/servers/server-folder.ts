@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { lockSoon, tryLock } from '../processes/flock.mjs'
 import { type OrphanOptions, stopOrphan } from '../processes/orphan.ts'
 
-export type ServerFolder = {
+type ServerFolder = {
   /** The server's lock, which every process that works on the folder must inherit. */
   lock: number
   /** Releases both locks; the starter's only after the server, if there is one, has ended. */
@@ -32,7 +32,7 @@ const folderWaitMs = 20_000
 const pollMs = 200
 const quietMs = 1_000
 
-export type FolderOptions = {
+type FolderOptions = {
   say: (line: string) => void
   /** How long to wait for an invisible server, in milliseconds. */
   waitMaxMs?: number

@@ -21,7 +21,7 @@ export type Receivers = {
   smtp: string
 }
 
-export type AlertmanagerOptions = { dir: string; port?: number; receivers: Receivers }
+type AlertmanagerOptions = { dir: string; port?: number; receivers: Receivers }
 export type Alertmanager = Child & { address: string; url: string }
 
 export async function startAlertmanager({

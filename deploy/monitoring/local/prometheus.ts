@@ -10,7 +10,7 @@ import { root } from '../../local/root.ts'
 
 const startupMaxMs = 30_000
 
-export type PrometheusOptions = {
+type PrometheusOptions = {
   /** For its data and its configuration. */
   dir: string
   /** 0 means any free one. */

@@ -64,7 +64,7 @@ const keysOf = (prefix: string, topic: Topic) => `~${streamsOf(prefix, topic)} $
 const mendingsOf = (prefix: string, topic: Topic) => `~${mendingKey(streamsOf(prefix, topic))}`
 const streamsOf = (prefix: string, topic: Topic) => streamKey(prefix, topic, 0).replace('-0}', '-*}')
 
-export type RedisUsersOptions = {
+type RedisUsersOptions = {
   /** Its user may create users. */
   redisUrl: string
   redisPrefix: string

@@ -54,7 +54,7 @@ const rules: Record<Hold['status'], Rule> = {
 /** Statuses of reservations that need a hold. */
 const withHold: Status[] = ['Waiting', 'Reserved', 'Ready', 'Collected']
 
-export type Reconciled = {
+type Reconciled = {
   /** Holds that stock will release. */
   released: number
   /** Reservations that were set to stock's decision. */

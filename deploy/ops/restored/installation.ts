@@ -10,7 +10,7 @@ export type Databases = Record<ServiceName, Sql>
 /** How long the partitions stay leased if the command crashes. */
 const leaseFor = '10 minutes'
 
-export type Installation = AsyncDisposable & {
+type Installation = AsyncDisposable & {
   databases: Databases
   /** Later than every incarnation that the databases and Redis know. */
   incarnation: string

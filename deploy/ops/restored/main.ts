@@ -25,7 +25,7 @@ DATABASE_URL is the database and REDIS_URL is Redis. Without them, the command u
 services have separate databases, set RESERVATION_DATABASE_URL, STOCK_DATABASE_URL and NOTIFIER_DATABASE_URL: all three, even
 if only one was restored.`
 
-export type RestoredOptions = Omit<MigrateOptions, 'databaseUrl'> & {
+type RestoredOptions = Omit<MigrateOptions, 'databaseUrl'> & {
   /** With users who may migrate. */
   urls: DatabaseUrls
   redisUrl: string

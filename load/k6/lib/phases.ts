@@ -2,7 +2,7 @@
 import exec from 'k6/execution'
 
 /** The second at which each phase ends, in order. With `SECONDS`, they shrink with the run. */
-export type Phases<Name extends string> = Record<Name, number>
+type Phases<Name extends string> = Record<Name, number>
 
 /** Tags all following measurements of the customer. */
 export function enterPhase<Name extends string>(phases: Phases<Name>): Name {

@@ -3,7 +3,7 @@
 /** Seconds, and the share of the peak rate that is reached linearly in that time. */
 export type Stage = [seconds: number, share: number]
 
-export type Ramp = {
+type Ramp = {
   startRate: number
   stages: { duration: string; target: number }[]
   seconds: number

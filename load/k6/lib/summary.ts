@@ -1,7 +1,7 @@
 /** The results of k6, as a table and as JSON. Pure except for the settings. */
 import { settings } from './settings.ts'
 
-export type Metric = {
+type Metric = {
   type: string
   /** The unit of a trend. */
   contains?: string

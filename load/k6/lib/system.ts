@@ -4,6 +4,8 @@
  */
 import { check, sleep } from 'k6'
 import http, { type RefinedResponse } from 'k6/http'
+import type { components as OfReservation } from '../../../openapi/reservation.ts'
+import type { components as OfStock } from '../../../openapi/stock.ts'
 import { queued, refused, reserved, timeToDecision, undecided } from './figures.ts'
 import { settings } from './settings.ts'
 
@@ -24,33 +26,8 @@ export const names = {
 } as const
 export type Name = (typeof names)[keyof typeof names]
 
-export type Reservation = {
-  reservationid: string
-  bookid: string
-  userid: string
-  status:
-    | 'Requested'
-    | 'Waiting'
-    | 'Reserved'
-    | 'Ready'
-    | 'Collected'
-    | 'Returned'
-    | 'Failed'
-    | 'Canceled'
-    | 'Expired'
-  reason: string | null
-  position: number | null
-  waiting: number | null
-}
-/** The last three are null if the book has no rules. */
-export type Stock = {
-  bookid: string
-  qty: number
-  held: number
-  out: number | null
-  owned: number | null
-  waiting: number | null
-}
+export type Reservation = OfReservation['schemas']['Reservation']
+export type Stock = OfStock['schemas']['Stock']
 
 const waitS = 10
 /** Longer than any requested wait. */

@@ -8,15 +8,15 @@ import { idempotencyHeader } from '../idempotency.ts'
 import { collection, collectionSchema, decodeAfter, encodeAfter, pageQuery } from '../paging.ts'
 import { Problem, problemResponses } from '../problem.ts'
 import { jsonHeaders, reply } from '../reply.ts'
-import { createRoute } from '../route.ts'
+import { routesOf } from '../route.ts'
 import { type Listener, serve } from '../serve.ts'
+
+const routes = routesOf('things')
 
 const thing = z.object({ id: idSchema, qty: qtySchema, note: textSchema.optional() })
 const json = <Schema extends z.ZodType>(schema: Schema) => ({ content: { 'application/json': { schema } } })
 
-const postThing = createRoute({
-  method: 'post',
-  path: '/things',
+const postThing = routes.post('/things', {
   access: 'anyone',
   request: {
     headers: z.object({ 'idempotency-key': idempotencyHeader }),
@@ -24,23 +24,17 @@ const postThing = createRoute({
   },
   responses: { 201: { description: 'made', ...json(thing) }, ...problemResponses(409) },
 })
-const getThing = createRoute({
-  method: 'get',
-  path: '/things/{id}',
+const getThing = routes.get('/things/{id}', {
   access: 'anyone',
   request: { params: z.object({ id: idSchema }) },
   responses: { 200: { description: 'found', ...json(thing) }, ...problemResponses(404) },
 })
-const listThings = createRoute({
-  method: 'get',
-  path: '/things',
+const listThings = routes.get('/things', {
   access: 'anyone',
   request: { query: z.object({ ...pageQuery, note: textSchema.optional() }) },
   responses: { 200: { description: 'a page', ...json(collectionSchema('things', thing)) } },
 })
-const fault = createRoute({
-  method: 'get',
-  path: '/fault',
+const fault = routes.get('/fault', {
   access: 'anyone',
   responses: { 200: { description: 'never', ...json(thing) } },
 })

@@ -5,19 +5,19 @@ import { Pulse } from '../../../streams/pulse.ts'
 import { runService } from '../../service.ts'
 import { createApp } from '../app.ts'
 import { reply } from '../reply.ts'
-import { createRoute } from '../route.ts'
+import { routesOf } from '../route.ts'
+
+const routes = routesOf('things')
 
 const fault = process.argv[2]
 const body = z.object({ qty: z.int() })
 const answer = { 200: { description: 'ok', content: { 'application/json': { schema: body } } } }
-const echo = createRoute({
-  method: 'post',
-  path: '/echo',
+const echo = routes.post('/echo', {
   access: 'anyone',
   request: { body: { content: { 'application/json': { schema: body } }, required: true } },
   responses: answer,
 })
-const slow = createRoute({ method: 'get', path: '/slow', access: 'anyone', responses: answer })
+const slow = routes.get('/slow', { access: 'anyone', responses: answer })
 
 await runService('notifier', async ({ config, log, metrics, signal, stopping }) => {
   const { publicUrl, corsOrigins } = config

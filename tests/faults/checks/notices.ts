@@ -90,7 +90,7 @@ const ends: ReadonlySet<string> = new Set(['failed', 'cancelled', 'expired', 'ha
 /** How long a delivery may take that began before the end was known. */
 const underWayMs = 20_000
 
-/** Nothing but an end is delivered once the notifier has recorded one, and no reminder of a copy that is not on the hold shelf is due. */
+/** Only an end is delivered once the notifier has recorded one, and no reminder of a copy that is not on the hold shelf is due. */
 function nothingAfterTheEnd(facts: Facts): string[] {
   const { evidence, replay } = facts
   const idle = evidence.notices.filter(

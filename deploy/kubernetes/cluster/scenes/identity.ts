@@ -1,4 +1,4 @@
-/** Callers say who they are: a program with a token and a role is let in, others are refused. The last scene, because identity stays on. */
+/** Callers say who they are: a program with a token and a role is let in, others are not. The last scene, because identity stays on. */
 import { createHash } from 'node:crypto'
 import { books, type Scene, type Stage } from '../stage.ts'
 import { upgrade } from './upgrade.ts'

@@ -1,4 +1,4 @@
-/** KEDA adds notifiers while their streams have a lag, and removes them again. The ScaledObject is that of `components/autoscaling-keda`. */
+/** KEDA adds notifiers while their streams have a lag, and removes them again, by the ScaledObject of `components/autoscaling-keda`. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'

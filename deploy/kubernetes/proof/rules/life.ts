@@ -29,7 +29,7 @@ const migration = (manifests: Manifest[]) => find(manifests, 'Job', 'migrate')
 const pages = (manifests: Manifest[]) => find(manifests, 'Deployment', 'web')
 
 /** How long a container keeps serving before SIGTERM. */
-export function preStopSeconds(container: Container): number {
+function preStopSeconds(container: Container): number {
   const [command, seconds] = container.lifecycle?.preStop?.exec?.command ?? []
   return command === 'sleep' ? Number(seconds) : Number.NaN
 }
