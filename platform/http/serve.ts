@@ -37,8 +37,8 @@ const receiveLimitMs = 30_000
 const headLimitMs = 10_000
 /** How often Node checks these limits. */
 const lookEveryMs = 5_000
-/** Longer than the idle timeout of common load balancers (60 s), so that they close first. */
-const keepAliveMs = 65_000
+/** Longer than proxies keep idle connections (Traefik 90 s, Google's 600 s), so that no request meets a connection that closes. */
+const keepAliveMs = 620_000
 /** Each takes 4 to 12 KB of heap: together with 2,000 held requests (`held.ts`) they leave a quarter of 128 MB free. */
 export const connectionsMax = 5_000
 /** Above this share of `connections`, idle connections are closed to make room. */

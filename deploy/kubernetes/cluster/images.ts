@@ -12,6 +12,7 @@ import { run } from './commands.ts'
 export const clusterImage = 'localhost/bookreservation-cluster:1'
 export const callerImage = 'localhost/bookreservation-caller:1'
 export const kedaImage = 'localhost/bookreservation-keda:1'
+export const traefikImage = 'localhost/bookreservation-traefik:1'
 /** As `overlays/dev` names it. */
 const ourName = 'localhost/bookreservation'
 export const ourImage = `${ourName}:dev`
@@ -73,6 +74,10 @@ export const buildMetricsImage = (programs: string): Promise<string> =>
 /** @returns an archive of KEDA. */
 export const buildKedaImage = (keda: string): Promise<string> =>
   cached('keda.tar', ['keda'], (archive) => packPrograms(keda, ['keda', 'keda-adapter'], kedaImage, archive))
+
+/** @returns an archive of Traefik. */
+export const buildTraefikImage = (traefik: string): Promise<string> =>
+  cached('traefik.tar', ['traefik'], (archive) => packPrograms(traefik, ['traefik'], traefikImage, archive))
 
 /** An image of nothing but programs. The first of them is started. */
 async function packPrograms(from: string, names: string[], image: string, archive: string): Promise<void> {

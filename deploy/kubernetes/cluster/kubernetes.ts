@@ -40,7 +40,12 @@ export abstract class Kubernetes implements AsyncDisposable {
   }
 
   apply(...manifests: object[]): Promise<string> {
-    return this.pipe(manifests.map((it) => JSON.stringify(it)).join('\n---\n'), 'apply', '-f', '-')
+    return this.pipe(textOf(manifests), 'apply', '-f', '-')
+  }
+
+  /** Those that exist. */
+  delete(...manifests: object[]): Promise<string> {
+    return this.pipe(textOf(manifests), 'delete', '--ignore-not-found', '-f', '-')
   }
 
   /** The same as a command line, for a command that lasts. */
@@ -72,6 +77,8 @@ export abstract class Kubernetes implements AsyncDisposable {
     await this.apply(...paths.map((path, i) => volume(`volume-${i + 1}`, name, path)))
   }
 }
+
+const textOf = (manifests: object[]) => manifests.map((it) => JSON.stringify(it)).join('\n---\n')
 
 const volume = (name: string, node: string, path: string) => ({
   apiVersion: 'v1',

@@ -15,12 +15,13 @@ import {
   buildMetricsImage,
   buildOurs,
   buildStores,
+  buildTraefikImage,
 } from './images.ts'
 import { Kind } from './kind.ts'
 import type { Kubernetes } from './kubernetes.ts'
 import { newFolder, remainsOf, removeLeftovers } from './leftovers.ts'
 import { faultsOfMachine } from './machine.ts'
-import { buildK6, buildKeda, buildMetrics, buildPrograms } from './programs.ts'
+import { buildK6, buildKeda, buildMetrics, buildPrograms, buildTraefik } from './programs.ts'
 import { again } from './scenes/again.ts'
 import { autoscaling } from './scenes/autoscaling.ts'
 import { calls } from './scenes/calls.ts'
@@ -33,6 +34,7 @@ import { nodes } from './scenes/nodes.ts'
 import { redeploy } from './scenes/redeploy.ts'
 import { restore } from './scenes/restore.ts'
 import { rotation } from './scenes/rotation.ts'
+import { routes } from './scenes/routes.ts'
 import { strangers } from './scenes/strangers.ts'
 import { volumes } from './scenes/volumes.ts'
 import { type Extras, type Scene, Stage, tableOf } from './stage.ts'
@@ -52,6 +54,7 @@ const scenes: [Scene, ...Scene[]] = [
   monitoring,
   nodes,
   keda,
+  routes,
   identity,
 ]
 /** Its Prometheus and Alertmanager come from Debian, with the stores, which kind pulls. */
@@ -69,7 +72,7 @@ Scenes:
 ${scenes.map(({ name, heading }) => `  ${name.padEnd(width)}  ${heading}`).join('\n')}
 
 It needs Linux on x64 with cgroups of version 1, root, Go, podman, debootstrap and 12 GB of disk. The first run builds Kubernetes, KEDA,
-k6 and images, which takes about half an hour on two cores; they are kept in ${cache}.
+Traefik, k6 and images, which takes more than half an hour on two cores; they are kept in ${cache}.
 The nodes are namespaces: nothing of them is reachable from outside, and nothing is left when they end.`
 
 async function start(kind: boolean, extras?: Extras): Promise<Kubernetes> {
@@ -80,6 +83,7 @@ async function start(kind: boolean, extras?: Extras): Promise<Kubernetes> {
   await buildOurs(archives.at(-1)!)
   if (extras) {
     if (extras.keda) archives.push(await buildKedaImage(extras.keda))
+    if (extras.traefik) archives.push(await buildTraefikImage(extras.traefik))
     archives.push(join(cache, 'callers.tar'))
     await buildCallerImage(archives.at(-1)!, extras.k6)
   }
@@ -106,6 +110,7 @@ async function play(chosen: Scene[], kind: boolean): Promise<boolean> {
   const extras: Extras = {
     k6: needed('k6') ? (findK6() ?? (await buildK6())) : undefined,
     keda: needed('keda') ? await buildKeda() : undefined,
+    traefik: needed('traefik') ? await buildTraefik() : undefined,
   }
   const cluster = await start(kind, extras)
   endOnSignal(cluster)

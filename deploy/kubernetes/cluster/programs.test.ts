@@ -20,7 +20,7 @@ function sourcesOf(goMod: string): string[] {
   return required.map((line) => replaced.get(line.split(' ')[0]!) ?? line)
 }
 
-test.each(['.', 'containerd', '../keda'])(
+test.each(['.', 'containerd', '../keda', '../traefik'])(
   'every source of the module in %s has an exact version, and checksums',
   async (module) => {
     const sources = sourcesOf(await read(module, 'go.mod'))

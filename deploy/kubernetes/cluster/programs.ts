@@ -1,6 +1,6 @@
 /**
  * The programs of the cluster. Go builds them from the sources that `programs/` pins by version and checksum: two modules, because
- * containerd and Kubernetes need different versions of the same libraries. KEDA is a third one.
+ * containerd and Kubernetes need different versions of the same libraries. KEDA and Traefik are two more.
  */
 import { cp, mkdir, rename } from 'node:fs/promises'
 import { join, relative } from 'node:path'
@@ -51,10 +51,18 @@ export const buildKeda = (): Promise<string> =>
     await build('../keda', dir, ['tool'], 'Building KEDA: about 10 minutes')
     await rename(join(dir, 'operator'), join(dir, 'keda'))
     await rename(join(dir, 'adapter'), join(dir, 'keda-adapter'))
-    const keda = ['list', '-m', '-f', '{{.Dir}}', 'github.com/kedacore/keda/v2']
-    const module = await run('go', keda, { cwd: join(sources, 'keda') })
+    const module = await folderOf('keda', 'github.com/kedacore/keda/v2')
     await cp(join(module, 'config'), join(dir, 'config'), { recursive: true })
     await cp(join(sources, 'keda/kustomization.yaml'), join(dir, 'kustomization.yaml'))
+  })
+
+/** @returns the folder of Traefik: its program, and the definitions of the Gateway API that it knows (`kubectl apply -k crd`). */
+export const buildTraefik = (): Promise<string> =>
+  cached('traefik', ['traefik'], async (dir) => {
+    await mkdir(dir, { recursive: true })
+    await build('../traefik', dir, ['tool'], 'Building Traefik: about 10 minutes')
+    const module = await folderOf('traefik', 'sigs.k8s.io/gateway-api')
+    await cp(join(module, 'config/crd'), join(dir, 'crd'), { recursive: true })
   })
 
 /** @returns k6, for a machine that has none. */
@@ -67,6 +75,10 @@ export const buildK6 = async (): Promise<string> => {
 }
 
 const env = { ...process.env, CGO_ENABLED: '0' }
+
+/** @returns where Go keeps one of the modules that ours is built from. */
+const folderOf = (ours: string, module: string): Promise<string> =>
+  run('go', ['list', '-m', '-f', '{{.Dir}}', module], { cwd: join(sources, ours) })
 
 function build(module: string, bin: string, packages: string[], saying: string): Promise<string> {
   const args = ['build', '-mod=readonly', '-trimpath', '-ldflags', flags, '-o', `${bin}/`, ...packages]

@@ -21,6 +21,8 @@ export type Extras = {
   k6?: string | undefined
   /** The folder of its manifests. */
   keda?: string | undefined
+  /** The folder of its program. */
+  traefik?: string | undefined
 }
 
 export type Row = { scene: string; what: string; measured: string; wanted: string; holds: boolean }
@@ -119,12 +121,13 @@ export class Stage {
   /** One call. @returns the status, 0 if there was no answer, and the body. */
   async call(
     from: 'ingress' | 'stranger',
-    service: keyof Addresses,
+    to: keyof Addresses | Address,
     path: string,
     asked: Omit<Call, 'url'> = {},
   ): Promise<Answer> {
-    const { host, port } = await this.addressOf(service)
-    const call: Call = { url: `http://${host}:${port}${path}`, ...asked }
+    const { host, port, name } = typeof to === 'string' ? await this.addressOf(to) : to
+    const headers = { ...asked.headers, ...(name && { host: name }) }
+    const call: Call = { url: `http://${host}:${port}${path}`, ...asked, headers }
     try {
       return JSON.parse(await this.cluster.kubectl(...inCaller(from, 'call.ts', call))) as Answer
     } catch {
@@ -135,9 +138,10 @@ export class Stage {
   /**
    * Customers who come through the ingress controller. @returns a function that sends them home, and returns their tally.
    * @param clients per kind of request. @param least is how many requests they make, however slow the machine is.
+   * @param to is where they find the services, if not at their own addresses.
    */
-  async customers(clients = 1, least = 0): Promise<() => Promise<Tally>> {
-    const at = {
+  async customers(clients = 1, least = 0, to?: Addresses): Promise<() => Promise<Tally>> {
+    const at = to ?? {
       reservation: await this.addressOf('reservation'),
       stock: await this.addressOf('stock'),
       web: await this.addressOf('web'),

@@ -7,7 +7,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { postRequest } from '../../../../load/bench/closed-loop.ts'
 import { HttpConnection } from '../../../../load/bench/http-connection.ts'
 
-export type Address = { host: string; port: number }
+export type Address = {
+  host: string
+  port: number
+  /** For the Host header. The host itself, if undefined. */
+  name?: string
+}
 export type Addresses = Record<'reservation' | 'stock' | 'web', Address>
 export type Crowd = {
   at: Addresses
@@ -29,6 +34,8 @@ export type Tally = {
   failures: string[]
 }
 
+const nameOf = ({ host, name = host }: Address): string => name
+
 type Kind = { to: Address; request(client: string, count: number): string; wanted: number }
 
 const answerMs = 15_000
@@ -41,7 +48,7 @@ async function receive({ at: { stock }, books }: Crowd): Promise<void> {
   const connection = await HttpConnection.open(stock.host, stock.port)
   for (const bookid of books) {
     const receipt = { bookid, qty: 1_000_000, title: bookid }
-    const { status } = await connection.exchange(postRequest(stock.host, '/stocks', receipt, {}))
+    const { status } = await connection.exchange(postRequest(nameOf(stock), '/stocks', receipt, {}))
     if (status !== 201) throw new Error(`The receipt of ${bookid} was answered ${status}`)
   }
   connection.close()
@@ -56,10 +63,10 @@ async function crowd({ at, books, name, clients, least }: Crowd, home: AbortSign
     if (tally.failures.length < failuresShown) tally.failures.push(`${time()} ${what}`)
   }
   const book = (count: number) => books[count % books.length]!
-  const get = ({ host }: Address, path: string) => `GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`
+  const get = (to: Address, path: string) => `GET ${path} HTTP/1.1\r\nhost: ${nameOf(to)}\r\n\r\n`
   const reserve = (wait: boolean) => (client: string, count: number) =>
     postRequest(
-      at.reservation.host,
+      nameOf(at.reservation),
       '/reservations',
       { bookid: book(count), userid: `${name}-${client}-${count}` },
       wait ? { prefer: 'wait=5' } : {},

@@ -45,9 +45,17 @@ export function routesOf(manifests: Manifest[]): Route[] {
   return [...ofIngresses, ...ofGateways]
 }
 
-/** The Service to which a request is routed: by the longest of the paths that match, as Ingresses and the Gateway API demand. */
-function leadsTo(routes: Route[], asked: string): string | undefined {
-  const under = (path: string) => `${asked}/`.startsWith(`${path.replace(/\/$/, '')}/`)
+type Comparing = 'by parts' | 'by letters'
+
+/**
+ * The Service to which a request is routed: by the longest of the paths that match, as Ingresses and the Gateway API demand.
+ * @param comparing how prefixes are compared. They demand `by parts`, so that `/book` does not match `/books`.
+ */
+function leadsTo(routes: Route[], asked: string, comparing: Comparing = 'by parts'): string | undefined {
+  const under = (path: string) =>
+    comparing === 'by letters'
+      ? asked.startsWith(path)
+      : `${asked}/`.startsWith(`${path.replace(/\/$/, '')}/`)
   const found = routes.filter(({ path, exact }) => (exact ? path === asked : under(path)))
   return found.toSorted((a, b) => b.path.length - a.path.length || Number(b.exact) - Number(a.exact))[0]
     ?.service
@@ -158,6 +166,19 @@ export const routing: Rule[] = [
     },
     breach: (manifests) => {
       pathOf(manifests, '/').pathType = 'Prefix'
+    },
+  },
+  {
+    claim:
+      'every path leads to the same service if prefixes are compared by letters, as Traefik does by default',
+    faults: (manifests) =>
+      Object.entries(doors(routesOf(manifests))).flatMap(([who, routes]) =>
+        [...paths.filter((it) => !it.ofProbes), ...pages]
+          .filter(({ path }) => leadsTo(routes, path, 'by letters') !== leadsTo(routes, path))
+          .map(({ path }) => `${who}: ${path} leads to ${leadsTo(routes, path, 'by letters')}`),
+      ),
+    breach: (manifests) => {
+      pathOf(manifests, '/me').path = '/re'
     },
   },
   {
