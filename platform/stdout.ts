@@ -10,7 +10,8 @@
  * - On Node a terminal is opened again, non-blocking, for this process alone: the inherited descriptor is shared with the
  *   shell, which a non-blocking terminal would break.
  * - Deno opens a terminal only with all permissions. Its exit waits for no thread, so threads do the writing, one write at a
- *   time. At the exit they have `lastWriteMs`; a terminal that hangs then loses the last lines.
+ *   time. At the exit they have `lastWriteMs`; a terminal that hangs then loses the last lines. A stream begins a write only
+ *   after a turn of the event loop has noticed the end of the one before, so at the exit standard error helps out.
  * - Deno's standard output goes through a Rust buffer that does not report where a partial write stopped. So it gets pieces
  *   that a pipe takes whole or not at all, and that bypass the buffer.
  * - A file needs nothing: it has no reader to wait for.
@@ -22,6 +23,7 @@ import type { Outlet } from './log-buffer.ts'
 import { sleepSync } from './sleep-sync.ts'
 
 const stdout = 1
+const stderr = 2
 /** How long an exiting process waits for a thread that writes to a terminal. A thread's end cannot be seen without a turn. */
 const lastWriteMs = 200
 
@@ -30,8 +32,8 @@ const pieceBytesMax = 4_096
 const lineFeed = 10
 
 /** The part of Deno's API that is used here. */
-type DenoStdout = { write(bytes: Uint8Array): Promise<number>; writeSync(bytes: Uint8Array): number }
-const { Deno: deno } = globalThis as { Deno?: { stdout: DenoStdout } }
+type DenoStream = { write(bytes: Uint8Array): Promise<number>; writeSync(bytes: Uint8Array): number }
+const { Deno: deno } = globalThis as { Deno?: { stdout: DenoStream; stderr: DenoStream } }
 
 let opened: Outlet | undefined
 
@@ -42,13 +44,16 @@ export function openStdout(): Outlet {
 }
 
 function open(): Outlet {
-  if (isatty(stdout)) return deno ? new ThreadedTerminal(deno.stdout) : writerTo(reopened())
+  if (isatty(stdout)) {
+    if (!deno) return writerTo(reopened())
+    return new ThreadedTerminal(isatty(stderr) ? [deno.stdout, deno.stderr] : [deno.stdout])
+  }
   if (isPipe()) unblock()
   if (!deno) return writerTo(stdout)
   return { write: (bytes) => writePieces(deno.stdout, bytes) }
 }
 
-function writePieces(stdout: DenoStdout, bytes: Uint8Array): number {
+function writePieces(stdout: DenoStream, bytes: Uint8Array): number {
   let done = 0
   while (done < bytes.length) {
     const piece = pieceOf(bytes.subarray(done))
@@ -109,36 +114,38 @@ function reopened(): number {
 }
 
 class ThreadedTerminal implements Outlet {
-  readonly #stdout: DenoStdout
-  #busy = false
+  readonly #streams: DenoStream[]
+  readonly #busy = new Set<DenoStream>()
   #fault: unknown
 
-  constructor(stdout: DenoStdout) {
-    this.#stdout = stdout
+  /** @param streams of the same terminal. Those after the first are only for the exit. */
+  constructor(streams: DenoStream[]) {
+    this.#streams = streams
   }
 
   write(bytes: Uint8Array, last: boolean): number {
-    if (this.#busy && !last) return 0
+    const stream = (last ? this.#streams : this.#streams.slice(0, 1)).find((it) => !this.#busy.has(it))
+    if (!stream) return 0
     if (this.#fault && !last) {
       const fault = this.#fault
       this.#fault = undefined
       throw fault
     }
-    void this.#writeAll(bytes)
+    void this.#writeAll(stream, bytes)
     return bytes.length
   }
 
   settle(): void {
-    if (this.#busy) sleepSync(lastWriteMs)
+    if (this.#busy.size > 0) sleepSync(lastWriteMs)
   }
 
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    this.#busy = true
+  async #writeAll(stream: DenoStream, bytes: Uint8Array): Promise<void> {
+    this.#busy.add(stream)
     try {
-      for (let done = 0; done < bytes.length; ) done += await this.#stdout.write(bytes.subarray(done))
+      for (let done = 0; done < bytes.length; ) done += await stream.write(bytes.subarray(done))
     } catch (error) {
       this.#fault = error
     }
-    this.#busy = false
+    this.#busy.delete(stream)
   }
 }
