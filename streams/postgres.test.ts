@@ -12,6 +12,8 @@ test.each<[string, unknown[]]>([
   ['bigint', [1, Number.MAX_SAFE_INTEGER, null]],
   ['float8', [0.5, -1e300]],
   ['text', ['', 'a "quoted", \\ {braced} 책', 'NULL', null, '\\"', "it's"]],
+  ['text', ['[{"title":"a \\"quoted\\" \\\\ title"}]', '\\n', 'plain']],
+  ['text', ['a\nbreak', '\ttab', '\u0001', '\\n', '{"note":"a\\nbreak"}', '\\']],
   ['uuid', ['0198c0de-0000-7000-8000-000000000001', null]],
   ['text', []],
 ])('an array of %s arrives as it was sent', async (type, values) => {

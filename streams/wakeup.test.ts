@@ -48,8 +48,8 @@ test('an answer announced by one process reaches only its waiters in another', a
   await using here = await open({ channel })
   await using there = await open({ channel })
   await heard(here.redis, channel, 2)
-  const answered = there.wakeup.next('a', 5_000)
-  const other = there.wakeup.next('b', 200)
+  const answered = there.wakeup.next('a', 5_000).answer
+  const other = there.wakeup.next('b', 200).answer
   here.wakeup.announce([{ id: 'a', text: 'yes' }])
   expect(await answered).toEqual({ id: 'a', text: 'yes' })
   expect(await other).toBeUndefined()
@@ -59,11 +59,23 @@ test('disposing of an answered wait does not end later waits for the same id', a
   await using it = await open()
   const first = it.wakeup.next('a', 5_000)
   it.wakeup.announce([{ id: 'a', text: 'once' }])
-  expect(await first).toMatchObject({ text: 'once' })
-  const second = it.wakeup.next('a', 1_000)
+  expect(await first.answer).toMatchObject({ text: 'once' })
+  const second = it.wakeup.next('a', 1_000).answer
   first[Symbol.dispose]()
   it.wakeup.announce([{ id: 'a', text: 'again' }])
   expect(await second).toMatchObject({ text: 'again' })
+})
+
+test('of several waits for one answer, each ends by itself', async () => {
+  await using it = await open()
+  const short = it.wakeup.next('a', 20).answer
+  const long = it.wakeup.next('a', 60_000).answer
+  const left = it.wakeup.next('a', 60_000)
+  expect(await short).toBeUndefined()
+  left[Symbol.dispose]()
+  it.wakeup.announce([{ id: 'a', text: 'yes' }])
+  expect(await long).toMatchObject({ text: 'yes' })
+  expect(await left.answer).toBeUndefined()
 })
 
 test('waiters of the same process are notified at once, without Redis, and only once', async () => {
@@ -96,7 +108,7 @@ test('the only process announces nothing over Redis', async () => {
 
 test('all waiters for the same answer get it', async () => {
   await using it = await open()
-  const all = Promise.all(range(3).map(() => it.wakeup.next('a', 5_000)))
+  const all = Promise.all(range(3).map(() => it.wakeup.next('a', 5_000).answer))
   it.wakeup.announce([{ id: 'a', text: 'yes' }])
   expect((await all).map((answer) => answer?.text)).toEqual(['yes', 'yes', 'yes'])
 })
@@ -111,7 +123,7 @@ test('a connection that is lost during a repeated subscription is replaced, and 
   wire.cut()
   await lost
   await heard(here.redis, channel, 2)
-  const answered = there.wakeup.next('a', 5_000)
+  const answered = there.wakeup.next('a', 5_000).answer
   here.wakeup.announce([{ id: 'a', text: 'yes' }])
   expect(await answered).toEqual({ id: 'a', text: 'yes' })
 })
@@ -120,7 +132,7 @@ test('a message that is not an announcement is ignored', async () => {
   const channel = `wakeup-${crypto.randomUUID()}`
   await using it = await open({ channel })
   await heard(it.redis, channel, 1)
-  const answered = it.wakeup.next('a', 5_000)
+  const answered = it.wakeup.next('a', 5_000).answer
   for (const text of [
     '',
     'null',
@@ -139,11 +151,11 @@ test('a message that is not an announcement is ignored', async () => {
 
 test('a waiter is released when its time is up, or the process stops', async () => {
   await using it = await open()
-  expect(await it.wakeup.next('a', 20)).toBeUndefined()
-  const waiting = it.wakeup.next('a', 60_000)
+  expect(await it.wakeup.next('a', 20).answer).toBeUndefined()
+  const waiting = it.wakeup.next('a', 60_000).answer
   it.stopping.abort()
   expect(await waiting).toBeUndefined()
-  expect(await it.wakeup.next('a', 60_000)).toBeUndefined()
+  expect(await it.wakeup.next('a', 60_000).answer).toBeUndefined()
 })
 
 test('it subscribes again after Redis was down', async () => {
@@ -155,7 +167,7 @@ test('it subscribes again after Redis was down', async () => {
   await server.start()
   await expect.poll(() => here.redis.status, { timeout: 10_000 }).toBe('ready')
   await expect.poll(async () => (await here.redis.pubsub('NUMSUB', channel))[1], { timeout: 10_000 }).toBe(2)
-  const answered = there.wakeup.next('a', 5_000)
+  const answered = there.wakeup.next('a', 5_000).answer
   here.wakeup.announce([{ id: 'a', text: 'yes' }])
   expect((await answered)?.text).toBe('yes')
 })
@@ -170,8 +182,8 @@ test.concurrent('an answer whose announcement was lost is looked up for the rema
   await using it = await open({ lookup })
   const controller = new AbortController()
   const running = it.wakeup.run(controller.signal)
-  const gone = it.wakeup.next('gone', 10)
-  const answered = it.wakeup.next('a', 10_000)
+  const gone = it.wakeup.next('gone', 10).answer
+  const answered = it.wakeup.next('a', 10_000).answer
   await gone
   expect((await answered)?.text).toBe('looked up')
   expect(asked).toEqual([['a']])
@@ -187,7 +199,7 @@ test.concurrent('while Redis is down announcing is harmless, and answers are loo
   const controller = new AbortController()
   const running = it.wakeup.run(controller.signal)
   it.wakeup.announce([{ id: 'other', text: 'unheard' }])
-  expect((await it.wakeup.next('a', 10_000))?.text).toBe('looked up')
+  expect((await it.wakeup.next('a', 10_000).answer)?.text).toBe('looked up')
   controller.abort()
   await running
 })
@@ -199,13 +211,13 @@ test.concurrent('waiters leave no listener behind', async () => {
     return []
   }
   await using it = await open({ lookup })
-  await Promise.all(range(200).map((i) => it.wakeup.next(`id-${i}`, 10)))
+  await Promise.all(range(200).map((i) => it.wakeup.next(`id-${i}`, 10).answer))
   for (const _ of range(200)) it.wakeup.listen('a', () => {})()
   expect(getEventListeners(it.stopping.signal, 'abort').length).toBeLessThanOrEqual(1)
   const controller = new AbortController()
   const running = it.wakeup.run(controller.signal)
   // Two rounds of lookups find no other waiter.
-  const last = it.wakeup.next('last', 2_300)
+  const last = it.wakeup.next('last', 2_300).answer
   await last
   expect(new Set(looked.flat())).toEqual(new Set(['last']))
   controller.abort()
@@ -221,18 +233,18 @@ test.concurrent('a wait ends when its client is gone, or when it is disposed of,
     },
   })
   const gone = new AbortController()
-  const left = it.wakeup.next('left', 60_000, gone.signal)
+  const left = it.wakeup.next('left', 60_000, gone.signal).answer
   gone.abort()
   expect(await left).toBeUndefined()
   expect(getEventListeners(gone.signal, 'abort')).toEqual([])
-  expect(await it.wakeup.next('late', 60_000, gone.signal)).toBeUndefined()
+  expect(await it.wakeup.next('late', 60_000, gone.signal).answer).toBeUndefined()
   const ended = it.wakeup.next('ended', 60_000)
   ended[Symbol.dispose]()
-  expect(await ended).toBeUndefined()
+  expect(await ended.answer).toBeUndefined()
   const running = new AbortController()
   const run = it.wakeup.run(running.signal)
   // Only open waits are looked up within two rounds.
-  await it.wakeup.next('waiting', 2_300)
+  await it.wakeup.next('waiting', 2_300).answer
   running.abort()
   await run
   expect(new Set(looked)).toEqual(new Set(['waiting']))
@@ -249,7 +261,7 @@ test('a subscription that died silently is replaced within 15 s', async () => {
   wire.abandon()
   // Redis does not notice, and keeps sending to the dead connection.
   await heardWithin(15_000, near.redis, channel, 3)
-  const answered = far.wakeup.next('a', 5_000)
+  const answered = far.wakeup.next('a', 5_000).answer
   near.wakeup.announce([{ id: 'a', text: 'yes' }])
   expect(await answered).toEqual({ id: 'a', text: 'yes' })
   running.abort()

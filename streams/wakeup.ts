@@ -12,6 +12,8 @@ import { commandTimeoutMs, isReplyError, openRedis, type RedisClient } from './r
 
 /** How long waiters rely on announcements before their answers are looked up, all at once. */
 const lookupMs = 1_000
+/** How often one timer looks for waits whose time is up. A timer per wait would cost more. */
+const expireEveryMs = 50
 /** How often the subscription is repeated: only a reply shows that its connection still works. */
 const confirmMs = 4_000
 
@@ -24,7 +26,7 @@ export type Gone = {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
-export type Waiting<Answer> = Promise<Answer | undefined> & Disposable
+export type Waiting<Answer> = Disposable & { readonly answer: Promise<Answer | undefined> }
 
 export type WakeupOptions<Answer> = {
   redisUrl: string
@@ -48,17 +50,16 @@ export class Wakeup<Answer> implements AsyncDisposable {
   readonly pulse = new Pulse('wakeup')
   #subscriber: RedisClient
   readonly #listeners = new Map<string, Set<Listener<Answer>>>()
-  /** Ends each wait. One listener on `stopping` serves all, because removing one of many listeners is slow. */
-  readonly #waiting = new Set<() => void>()
+  readonly #waits: Waits<Answer> = new Map()
+  #expiring: NodeJS.Timeout | undefined
   /** Marks the announcements of this process, whose waiters were notified directly. */
   readonly #sender = crypto.randomUUID()
 
   constructor(options: WakeupOptions<Answer>) {
     this.#options = options
     this.#subscriber = this.#openSubscriber()
-    options.stopping.addEventListener('abort', () => {
-      for (const leave of this.#waiting) leave()
-    })
+    // One listener serves all waits, because removing one of many listeners is slow.
+    options.stopping.addEventListener('abort', () => this.#endWaits())
   }
 
   #openSubscriber(): RedisClient {
@@ -95,24 +96,23 @@ export class Wakeup<Answer> implements AsyncDisposable {
    * Waits for the next answer about `id`. Call it before asking the question, so that the answer cannot be missed, and
    * dispose of the wait if the question could not be asked.
    * @param gone aborted when the client has disconnected.
-   * @returns undefined when `timeoutMs` passed, the process is stopping, the client is gone, or the wait was disposed of.
+   * @returns an answer that is undefined when `timeoutMs` passed, the process is stopping, the client is gone, or the wait was
+   *   disposed of.
    */
   next(id: string, timeoutMs: number, gone?: Gone): Waiting<Answer> {
-    const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
-    const end = (answer?: Answer) => {
-      clearTimeout(timer)
-      gone?.removeEventListener('abort', leave)
-      stopListening()
-      this.#waiting.delete(leave)
-      resolve(answer)
-    }
-    const leave = () => end()
-    const timer = setTimeout(leave, timeoutMs)
-    const stopListening = this.listen(id, end)
-    this.#waiting.add(leave)
-    gone?.addEventListener('abort', leave)
-    if (this.#options.stopping.aborted || gone?.aborted) leave()
-    return Object.assign(promise, { [Symbol.dispose]: leave })
+    const wait = new Wait(this.#waits, id, performance.now() + timeoutMs, gone)
+    this.#expiring ??= setInterval(() => this.#endWaits(performance.now()), expireEveryMs)
+    if (this.#options.stopping.aborted || gone?.aborted) wait.end()
+    return wait
+  }
+
+  /** @param until ends only those whose time is up by then. */
+  #endWaits(until = Number.POSITIVE_INFINITY): void {
+    for (const its of this.#waits.values())
+      for (const wait of its.filter((it) => it.until <= until)) wait.end()
+    if (this.#waits.size > 0) return
+    clearInterval(this.#expiring)
+    this.#expiring = undefined
   }
 
   /** Looks overdue answers up, and keeps the subscription alive, until `signal` is aborted. */
@@ -124,8 +124,9 @@ export class Wakeup<Answer> implements AsyncDisposable {
     let before = new Set<string>()
     while (!signal.aborted) {
       await sleep(lookupMs, undefined, { signal }).catch(() => {})
-      const overdue = [...this.#listeners.keys()].filter((id) => before.has(id))
-      before = new Set(this.#listeners.keys())
+      const asked = new Set([...this.#waits.keys(), ...this.#listeners.keys()])
+      const overdue = [...asked].filter((id) => before.has(id))
+      before = asked
       try {
         if (overdue.length > 0) this.#notify(await this.#options.lookup(overdue))
         this.pulse.beat(lookupMs)
@@ -155,12 +156,60 @@ export class Wakeup<Answer> implements AsyncDisposable {
 
   #notify(answers: Answer[]): void {
     for (const answer of answers) {
-      for (const listener of this.#listeners.get(this.#options.idOf(answer)) ?? []) listener(answer)
+      const id = this.#options.idOf(answer)
+      const waits = this.#waits.get(id)
+      if (waits) for (const wait of [...waits]) wait.end(answer)
+      const listeners = this.#listeners.get(id)
+      if (listeners) for (const listener of listeners) listener(answer)
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscriber.disconnect()
+  }
+}
+
+/** By the id of the answer that they wait for. */
+type Waits<Answer> = Map<string, Wait<Answer>[]>
+
+/** A class, because a closure for each way to end would make a wait twice as expensive. */
+class Wait<Answer> implements Waiting<Answer> {
+  readonly answer: Promise<Answer | undefined>
+  /** By `performance.now()`. */
+  readonly until: number
+  readonly #resolve: (answer: Answer | undefined) => void
+  readonly #waits: Waits<Answer>
+  readonly #id: string
+  readonly #gone: Gone | undefined
+  readonly #leave = () => this.end()
+
+  constructor(waits: Waits<Answer>, id: string, until: number, gone: Gone | undefined) {
+    const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
+    this.answer = promise
+    this.#resolve = resolve
+    this.until = until
+    this.#waits = waits
+    this.#id = id
+    this.#gone = gone
+    const others = waits.get(id)
+    if (others) others.push(this)
+    else waits.set(id, [this])
+    gone?.addEventListener('abort', this.#leave)
+  }
+
+  /** Only the first call has an effect. */
+  end(answer?: Answer): void {
+    const its = this.#waits.get(this.#id)
+    const at = its?.indexOf(this) ?? -1
+    if (!its || at < 0) return
+    its.splice(at, 1)
+    if (its.length === 0) this.#waits.delete(this.#id)
+    this.#gone?.removeEventListener('abort', this.#leave)
+    this.#resolve(answer)
+  }
+
+  [Symbol.dispose](): void {
+    this.end()
   }
 }
 

@@ -132,12 +132,16 @@ export class Acceptance {
     const reservationid = request.reservationid ?? this.newId()
     if (waitMs === 0) return request.known ?? (await this.#insert(reservationid, request))
     const { wakeup } = this.#options
-    // Listen before the command is sent, so that the answer cannot be missed.
-    using decision = wakeup.next(reservationid, waitMs, gone)
-    const reservation = request.known ?? (await this.#insert(reservationid, request))
-    return isUndecided(reservation.status)
-      ? await this.#withDecision(reservation, decision, request.limit, gone)
-      : reservation
+    // Listen before the command is sent, so that the answer cannot be missed. `try` rather than `using`, as in `http.ts`.
+    const decision = wakeup.next(reservationid, waitMs, gone)
+    try {
+      const reservation = request.known ?? (await this.#insert(reservationid, request))
+      return isUndecided(reservation.status)
+        ? await this.#withDecision(reservation, decision.answer, request.limit, gone)
+        : reservation
+    } finally {
+      decision[Symbol.dispose]()
+    }
   }
 
   async #insert(reservationid: string, request: AcceptRequest): Promise<Reservation> {

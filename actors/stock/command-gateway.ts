@@ -74,7 +74,7 @@ export class CommandGateway {
       throw new Unavailable('The command could not be sent.', { cause })
     })
     limit.pause()
-    const handled = await handling
+    const handled = await handling.answer
     limit.resume()
     if (handled === undefined) throw new Unavailable('The command did not take effect in time.')
     return id
