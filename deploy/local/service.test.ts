@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { root } from './root.ts'
 import { compileServices, runtimeCommand } from './service.ts'
@@ -32,4 +33,24 @@ test('a service finds all its files in a filled compile cache, and loads nothing
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
+})
+
+/** Makes many objects that live for a while. Prints the largest size of the space for young objects, in MB. */
+const crowd = `
+const { getHeapSpaceStatistics } = await import('node:v8')
+let peak = 0
+for (let round = 0; round < 10; round++) {
+  Array.from({ length: 200_000 }, (_, i) => ({ i, list: [i] }))
+  const { space_size } = getHeapSpaceStatistics().find((it) => it.space_name === 'new_space')
+  peak = Math.max(peak, space_size / 2 ** 20)
+}
+console.log(peak)`
+
+test.for([
+  ['stock', 32],
+  ['web', 8],
+] as const)('the young objects of %s take up to %d MB', async ([service, megabytes]) => {
+  const [command, ...flags] = runtimeCommand('node', service)
+  const { stdout } = await promisify(execFile)(command, [...flags, '--input-type=module', '--eval', crowd])
+  expect(Number(stdout)).toBe(megabytes)
 })

@@ -6,7 +6,8 @@ import { openBrowser } from './browser.ts'
 import { changeHold, cookieOf, type Library, reserve } from './library.ts'
 
 const folder = join(root, 'docs/images')
-const size = { width: 800, height: 600 }
+/** High enough for the whole desk, so that no row is cut. */
+const size = { width: 800, height: 780 }
 
 export async function takeScreenshots({ urls, books }: Library): Promise<void> {
   const browser = await openBrowser()
@@ -48,7 +49,7 @@ async function take(browser: Browser, url: string, { name, path, as, colorScheme
   const page: Page = await context.newPage()
   await page.goto(path)
   const file = join(folder, `${name}.png`)
-  await page.screenshot({ path: file })
+  await page.screenshot({ path: file, fullPage: true })
   console.log(file)
   await context.close()
 }

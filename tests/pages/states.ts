@@ -95,6 +95,7 @@ const customers: State[] = [
   { name: 'a search', path: '/?q=Title' },
   { name: 'only available books', path: '/?available=true' },
   { name: 'the books on another page', path: '/', act: turned },
+  { name: 'the last books', path: '/', act: turnedToEnd },
   { name: 'a book to reserve', path: '/book/other', as: nobody },
   { name: 'a book that can wait', path: '/book/hot', as: nobody },
   { name: 'a book of which nobody knows who reserves', path: '/book/other' },
@@ -139,6 +140,18 @@ const customers: State[] = [
     path: '/as',
     allowed: /422/,
     act: sending('#userid', '가 나', '#userid-fault'),
+  },
+  {
+    name: 'a form that fails',
+    path: '/as',
+    allowed: /500/,
+    async act(page) {
+      const headers = { 'content-type': 'multipart/form-data; boundary=it' }
+      await page.route('/as', (route) =>
+        route.continue({ headers: { ...route.request().headers(), ...headers } }),
+      )
+      await sending('#userid', 'mina', 'h1:not(:has-text("?"))')(page)
+    },
   },
   { name: 'a page for others', path: '/desk', as: reader, allowed: /403/ },
   { name: 'a list that does not exist', path: '/?after=x', as: reader, allowed: /400/ },
@@ -238,6 +251,8 @@ const stock: State[] = [
     as: staff,
     act: checking('bookid,title,qty\nbulk,Bulk,1\nnever-heard-of,,2\n', '#report button', '#report table'),
   },
+  { name: 'all stock on another page', path: '/stock', as: staff, act: turned },
+  { name: 'the last stock', path: '/stock', as: staff, act: turnedToEnd },
   { name: 'a search in stock', path: '/stock?q=title', as: staff },
   { name: 'a search in stock without a result', path: '/stock?q=zzzz', as: staff },
   { name: 'the stock of a book with a queue', path: '/stock/hot', as: staff },
@@ -270,6 +285,7 @@ const stock: State[] = [
   },
   { name: 'a request to decline', path: '/wanted?said=ordered', as: purchaser, act: unfold(0) },
   { name: 'orders of a purchaser', path: '/orders', as: purchaser },
+  { name: 'the first orders', path: '/orders', as: purchaser, act: turnedToEnd },
 ]
 
 /** Of operators. */
@@ -279,6 +295,8 @@ const operations: State[] = [
     path: '/ops/letters?service=stock&reason={reason}&redriven=1000&more=true&until=2026-11-30T00:00:00.000Z',
     as: operator,
   },
+  { name: 'a dead letter that was dropped', path: '/ops/letters?said=dropped', as: operator },
+  { name: 'the last dead letters', path: '/ops/letters?service=stock', as: operator, act: turnedToEnd },
   { name: 'no dead letters', path: '/ops/letters?service=notifier', as: operator },
   { name: 'a dead letter that is hidden', path: '/ops/letters/stock/0-1-1', as: operator },
   { name: 'a dead letter that is gone', path: '/ops/letters/stock/0-9-9', as: operator, allowed: /404/ },
@@ -338,8 +356,16 @@ export const down: Record<ServiceName, State[]> = {
   ],
 }
 
-/** An act: the next page of the list, if there is one. */
-async function turned(page: Page): Promise<void> {
-  const next = page.locator('nav.turn a').last()
-  if ((await next.count()) > 0) await Promise.all([page.waitForURL(/after=/), next.click()])
+/** An act: the next page of the list, if there is one. @returns whether there was one. */
+async function turned(page: Page): Promise<boolean> {
+  const next = page.locator('nav.turn a[href*="after="]')
+  if ((await next.count()) === 0) return false
+  const to = await next.getAttribute('href')
+  await Promise.all([page.waitForURL(to!), next.click()])
+  return true
+}
+
+/** An act: the last page of the list. */
+async function turnedToEnd(page: Page): Promise<void> {
+  while (await turned(page));
 }

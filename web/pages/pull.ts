@@ -78,12 +78,12 @@ function show(visit: Visit, after: string | undefined, refused?: Refused): Promi
 }
 
 function columns(visit: Visit, after: string | undefined): Column<Task>[] {
-  const { work } = visit.words
+  const { work, pull } = visit.words
   return [
     { name: work.book, cell: (it) => named(visit, it) },
     { name: work.isbn, cell: ({ isbn }) => isbn || '–' },
     { name: work.code, cell: code },
-    { name: work.since, cell: ({ since }) => visit.dates.short(since) },
+    { name: pull.since, cell: ({ since }) => visit.dates.short(since) },
     {
       name: work.actions,
       cell: (it) =>

@@ -149,11 +149,11 @@ async function show(visit: Visit, refused?: Refused): Promise<Response> {
 type Out = Reservation & Title
 
 function columns(visit: Visit): Column<Out>[] {
-  const { work } = visit.words
+  const { work, returns } = visit.words
   return [
     { name: work.book, cell: (it) => named(visit, it) },
     { name: work.customer, cell: ({ userid }) => html`<span class="person">${userid}</span>` },
-    { name: work.since, cell: ({ updatedAt }) => visit.dates.short(updatedAt) },
+    { name: returns.since, cell: ({ updatedAt }) => visit.dates.short(updatedAt) },
     {
       name: work.actions,
       cell: (it) => html`<div class="actions">${takeForm(visit, it)}${damagedForm(visit, it)}</div>`,

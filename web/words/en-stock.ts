@@ -25,7 +25,7 @@ export const enStock = {
       'This form was already used for another receipt, so nothing was received now. Check the figures, then scan again.',
     misread: (scanned: string) =>
       scanned
-        ? `“${scanned}” is not an ISBN and no book number. Scan again.`
+        ? `“${scanned}” is neither an ISBN nor a book number. Scan again.`
         : 'Scan an ISBN, and enter a whole number of copies.',
     several: 'Several books have this ISBN. Which one is it?',
     unknown: (isbn: string) => `${isbn} is new. Enter its title to receive it.`,

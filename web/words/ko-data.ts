@@ -11,7 +11,7 @@ export const koData: DataWords = {
     eraseTitle: '삭제',
     erase:
       '예약 내역에서 이름이 지워지고, 설정과 알림이 삭제됩니다. 되돌릴 수 없습니다. 책의 이력에는 최대 90일 또는 도서관이 정한 기간 동안 이름이 남습니다.',
-    confirm: '네, 내 정보를 삭제합니다',
+    confirm: '예, 내 정보를 삭제합니다',
     submit: '삭제',
     unconfirmed: '삭제에 동의해 주세요.',
     active:

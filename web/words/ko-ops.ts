@@ -68,7 +68,7 @@ export const ops: typeof en = {
     status: { SetAside: '빼 둠', Redriving: '다시 처리 중' },
     lost: '내용 없음',
     more: (service) => `${service}의 데드 레터 더 보기`,
-    like: (n) => say`모두 다시 처리 (최대 ${n}건)`,
+    like: (n) => say`모두 다시 처리(최대 ${n}건)`,
     likeText:
       '이 목록의 메시지를 모두 다시 처리합니다. 다시 처리할 수 없는 메시지와 이 페이지를 연 뒤에 빼 둔 메시지는 그대로 둡니다.',
     likeNext: (n) => say`다음 ${n}건 다시 처리`,

@@ -10,7 +10,7 @@ export const koStock: typeof enStock = {
     csv: 'CSV 파일로 한꺼번에 입고하기',
     received: (title, n) => say`『${title}』 ${n}권을 입고했습니다.`,
     next: (code, place, waiting) =>
-      say`예약 ${code} (대기 ${place}번) 몫으로 따로 두세요. ${waiting === 0 ? '더 기다리는 사람은 없습니다.' : say`아직 ${waiting}명이 기다립니다.`}`,
+      say`예약 ${code}(대기 ${place}번) 몫으로 따로 두세요. ${waiting === 0 ? '더 기다리는 사람은 없습니다.' : say`아직 ${waiting}명이 기다립니다.`}`,
     nextOfMany: (codes, rest) =>
       `예약 ${codes.join(', ')} 몫으로 따로 두세요.${rest > 0 ? say` 나머지 ${rest}권은 서가로 갑니다.` : ''}`,
     openShelf: '기다리는 사람이 없으니 서가에 꽂으세요.',
@@ -112,7 +112,7 @@ export const koStock: typeof enStock = {
     onOrder: '주문 중',
     queue: {
       title: '대기자',
-      caption: '대기자 (순서대로)',
+      caption: '대기자, 순서대로',
       none: '기다리는 사람이 없습니다.',
       place: '순번',
       reservation: '예약',
@@ -122,7 +122,7 @@ export const koStock: typeof enStock = {
     },
     movements: {
       title: '이력',
-      caption: '이력 (최신순)',
+      caption: '이력, 최신순',
       none: '아직 이력이 없습니다.',
       what: '내용',
       when: '일시',
@@ -149,7 +149,7 @@ export const koStock: typeof enStock = {
     },
     reasons: {
       Lost: '분실',
-      Damaged: '훼손',
+      Damaged: '파손',
       Withdrawn: '기증·폐기',
       Corrected: '수량 정정',
       OutOfStock: '예약 가능한 책 없음',
@@ -186,15 +186,15 @@ export const koStock: typeof enStock = {
     rules: {
       title: '이 도서의 규칙',
       text: '앞으로의 예약에 적용됩니다. 이미 기다리거나 책을 받은 이용자는 그대로입니다.',
-      asLibrary: (rule) => (rule ? `도서관 규칙대로 (${rule})` : '도서관 규칙대로'),
+      asLibrary: (rule) => (rule ? `도서관 규칙대로(${rule})` : '도서관 규칙대로'),
       empty: (asLibrary) => `비워 두면 ${asLibrary}.`,
       zero: '0은 제한 없음.',
       unlimited: '제한 없음',
       names: {
         queueMax: '최대 대기 인원',
         queuePerCopy: '책 한 권당 대기 인원',
-        waitDays: '대기 기간 (일)',
-        pickupDays: '찾아갈 기간 (개관일 기준)',
+        waitDays: '대기 기간(일)',
+        pickupDays: '찾아갈 기간(개관일 기준)',
         pullStep: '예약 서가에 두었는지 담당자가 확인',
         onePerBook: '한 사람이 한 권만 예약',
         lend: '반납을 받음',
@@ -227,7 +227,7 @@ export const koStock: typeof enStock = {
   },
   orders: {
     title: '주문',
-    caption: '주문 (최신순)',
+    caption: '주문, 최신순',
     none: '아직 주문한 책이 없습니다.',
     copies: '권수',
     orderedAt: '주문일',
